@@ -20,7 +20,7 @@ CHANGE = Change(
     "update",
     [
         {"base_commit": "b" * 40},
-        {"files": (CHANGE.files[0].model_copy(update={"after": None}), CHANGE.files[1])},
+        {"files": (CHANGE.files[0], CHANGE.files[1].model_copy(update={"after": b""}))},
         {"files": (CHANGE.files[0].model_copy(update={"executable": True}), CHANGE.files[1])},
     ],
 )

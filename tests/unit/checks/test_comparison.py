@@ -142,9 +142,10 @@ def test_a_check_that_neither_side_has_is_left_out_and_one_that_vanishes_fails()
 
 
 def test_a_run_under_the_rules_of_base_is_held_against_the_same_base() -> None:
-    under_base = lint("a", name="mypy" + comparison.BASE_RULES)
-    found = comparison.compare_reports(report("base", lint()), report("head", under_base, lint()))
-    assert [(one.name, one.verdict) for one in found] == [
-        ("mypy, base rules", Status.FAILED),
-        ("mypy", Status.PASSED),
+    under_base = lint("a", "b", name="mypy" + comparison.BASE_RULES)
+    head = report("head", under_base, lint("b"))
+    found = comparison.compare_reports(report("base", lint("b")), head)
+    assert [(one.name, one.verdict, new(one)) for one in found] == [
+        ("mypy, base rules", Status.FAILED, ["a"]),
+        ("mypy", Status.PASSED, []),
     ]
