@@ -341,9 +341,6 @@ def test_PF2_a_run_that_was_lost_half_way_goes_on_under_its_own_name_and_time(st
     assert (accepted.run.run_id, accepted.run.started) == (LOST, int(LABELLED_AT) + 3)
 
 
-# --- settings --------------------------------------------------------------------------------------
-
-
 def test_what_one_turn_could_not_read_is_not_lost(inbox, monkeypatch):
     code_host = CodeHost(inbox, per_page=2)
     code_host.listening = False

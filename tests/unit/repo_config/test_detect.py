@@ -198,9 +198,6 @@ def test_of_several_manage_py_the_one_that_runs_the_tests_comes_first(tree, path
     assert (project.django.manage, project.django.settings_module) == ("b/manage.py", "b.settings")
 
 
-# --- Python ------------------------------------------------------------------------------------
-
-
 # --- the configuration wins --------------------------------------------------------------------
 
 
@@ -294,9 +291,6 @@ def test_what_is_taken_from_files_is_safe_to_print(tree):
     assert project.framework == "none"
     assert all(text.isprintable() for text in project.origins.values())
     assert detect.Project.model_validate_json(project.model_dump_json()) == project
-
-
-# --- size --------------------------------------------------------------------------------------
 
 
 # --- plugins ------------------------------------------------------------------------------------
