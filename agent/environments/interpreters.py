@@ -155,6 +155,9 @@ def rank_interpreters(
     match = re.match(r"(?:cpython[-@]?)?(\d+\.\d+)(?:\.|$)", hints.version_file or "")
     named = [one for one in usable if match and _minor(one.version) == match[1]]
     by_file = f".python-version asks for {hints.version_file}"
+    # What is developed for a Python that is not here needs the packages of its time.
+    far = {_minor(one.version): _measure_distance(one.version, hints.ci) for one in fitting}
+    near = [one for one in fitting if hints.ci and far[_minor(one.version)] == min(far.values())]
     order: dict[tuple[str, str], tuple[FoundPython, str]] = {}
     for some, reason in (
         ([one for one in named if not hints.ci or _minor(one.version) in hints.ci], by_file),
@@ -164,6 +167,7 @@ def rank_interpreters(
             [one for one in fitting if _minor(one.version) in hints.classifiers],
             f"{because}; and a classifier names",
         ),
+        (near, f"{because}; and nearest to what CI tests is"),
         (fitting, because),
     ):
         for one in _best_first(some):
@@ -180,6 +184,12 @@ def _best_first(found: Iterable[FoundPython]) -> list[FoundPython]:
         return not version.is_prerelease, one.system, not one.root, version
 
     return sorted(found, key=rank, reverse=True)
+
+
+def _measure_distance(version: str, minors: Iterable[str]) -> int:
+    """Count the minor versions between one and the nearest of others."""
+    own = Version(version).minor
+    return min((abs(own - Version(one).minor) for one in minors), default=0)
 
 
 def _minor(text: str) -> str:

@@ -58,6 +58,13 @@ def test_ci_counts_before_the_version_file_and_that_before_classifiers():
     assert best(**hints | {"ci": ()}) == "3.12.1"
 
 
+def test_where_none_is_here_that_ci_tests_with_the_nearest_is_taken():
+    assert best(ci=("3.14",)) == "3.13.0"
+    assert best(ci=("3.10",)) == "3.11.2"
+    assert best(ci=("3.14",), requires="<3.13") == "3.12.1"
+    assert best(ci=("3.14",), classifiers=("3.12",)) == "3.12.1"
+
+
 @pytest.mark.parametrize(
     ("hints", "used", "other"),
     [
