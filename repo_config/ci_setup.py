@@ -364,11 +364,11 @@ def _read_places(line: str, files: ProjectFiles) -> tuple[str, ...]:
 
 def _expand_pattern(word: str, files: ProjectFiles) -> list[str]:
     """Name the files that a shell would put in place of a word, or the word itself."""
-    pattern, depth = posixpath.normpath(word), word.count("/")
     if "*" not in word:
         return [word]
-    found = (one for one in sorted(files.paths) if one.count("/") == depth)
-    return [*islice(filter(re.compile(fnmatch.translate(pattern)).match, found), _MOST_LINES)]
+    pattern = posixpath.normpath(word)
+    beside = (one for one in files.paths if one.count("/") == pattern.count("/"))
+    return sorted(fnmatch.filter(beside, pattern))[:_MOST_LINES]
 
 
 def _is_there(word: str, files: ProjectFiles) -> bool:

@@ -95,12 +95,12 @@ def propose_first(config: RepoConfig, tree: Tree) -> Candidate:
     """
     files = ProjectFiles(tree, config.folder)
     ci = ci_setup.read_ci_setup(files)
-    if ci.services:
-        started = ci.model_copy(update={"install": (), "requirement_files": ()})
-        given = _extend_section(config.python, files, ci)
-        for candidate in _as_ci(config, given, started, TestedVersions(), ()):
-            return candidate
-    return Candidate(why=_AS_DECLARED)
+    declared = Candidate(why=_AS_DECLARED)
+    if not ci.services:
+        return declared
+    started = ci.model_copy(update={"install": (), "requirement_files": ()})
+    given = _extend_section(config.python, files, ci)
+    return next(iter(_as_ci(config, given, started, TestedVersions(), ())), declared)
 
 
 def propose_candidates(

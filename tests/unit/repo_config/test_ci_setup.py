@@ -470,7 +470,7 @@ def test_where_ci_has_its_tests_is_read():
     jobs = "jobs: {t: {steps: [{run: python -m pytest shop --cov=shop tests/core -n auto}]}}"
     files = {"tests/core/models.py": "", "shop/models.py": ""}
     assert read(jobs, **files).test_args == ("shop", "tests/core")
-    jobs = "jobs: {t: {steps: [{run: 'pytest tests/*.py'}]}}"
+    jobs = "jobs: {t: {steps: [{run: 'pytest ./tests/*.py'}]}}"
     files = {"tests/b.py": "", "tests/a.py": "", "tests/slow/c.py": ""}
     assert read(jobs, **files).test_args == ("tests/a.py", "tests/b.py")
 
