@@ -24,7 +24,7 @@ REQUIRED = {
     "read-only root", "source tree", "no network", "no privileges", "own namespaces",
     "no further namespaces", "runner out of reach", "clean environment", "own processes only",
     "unprivileged user", "processes", "memory of a process", "memory of the sandbox", "time",
-    "disk space of /tmp", "disk space of /work", "disk space of /out", "disk space of /dev/shm",
+    "disk space of /tmp", "disk space of /work", "disk space of /home/sandbox", "disk space of /out", "disk space of /dev/shm",
     "number of files", "output", "returned files", "proof of the end",
 }  # fmt: skip
 OPTIONAL = {
