@@ -34,7 +34,6 @@ from agent.errors import (
     RunStopped,
     StorageFull,
     Superseded,
-    TimeSpent,
     Unforeseen,
     VersionUnknown,
 )
@@ -67,11 +66,6 @@ _TOLD_APART = (Reply, CallResults, OpeningMessage)
 #: A step that takes its worker down with it is not to do so for ever. Whatever else was under way
 #: when a worker died is counted as well.
 _MOST_LOST = 20
-_GOES_ON = (
-    "What was done so far is kept: `mergewright {command}` lets the run go on for as long again."
-    " Else allow more and start anew, or make the checks quicker."
-)
-_BEGINS_ANEW = "Allow more and start anew, or make the checks quicker."
 
 
 class StepRecord(Record):
@@ -131,7 +125,6 @@ class Steps:
         budget_multiplier: int = 1,
         remember: Remember | None = None,
         cancellation: Cancellation | None = None,
-        go_on: str = "runs retry",
     ) -> None:
         """Take what a run's steps need.
 
@@ -141,7 +134,6 @@ class Steps:
                 minutes again.
             remember: Keeps the records; default: nothing is kept.
             cancellation: Once set, no further step is begun, and one under way may end early.
-            go_on: The command that lets the run go on, for words.
         """
         self._ledger = ledger
         self._log = log
@@ -153,11 +145,13 @@ class Steps:
         self.kept = remember is not None
         """Whether a further process can go on with the run."""
         self._cancellation = cancellation or Cancellation()
-        self._go_on = go_on
         self.learned: Callable[[str, object], None] = lambda step, result: None
         """Told each step that has a result, with that, also where it was on record."""
         self.seconds: dict[str, float] = {}
         """Duration of each step so far, by name, in order; of its last attempt."""
+        self._set_up: set[str] = set()
+        """Names of the steps that are counted to the minutes of set-up."""
+        self._is_apart = False
         self.at = ""
         """The step that was asked for last."""
         self.ticket: Ticket | None = None
@@ -182,13 +176,14 @@ class Steps:
 
         Raises:
             AgentError: What the work raised, now or before.
-            TimeSpent: The run has used its minutes, and this step would cost more.
             Cancelled: Somebody stopped the run.
             VersionUnknown: The record was made by code that this code cannot follow.
         """
         if name in self.seconds:
             raise AssertionError(f"step name used twice: {name}")
         self.at = name
+        if self._is_apart:
+            self._set_up.add(name)
         fresh: list[T] = []
         made: list[StepRecord] = []
 
@@ -282,26 +277,30 @@ class Steps:
         begun = name in _FINISHED and self._ledger.has_begun(name)
         if self._cancellation.is_set() and not begun:
             raise self._cancellation.problem
-        if name not in _FINISHED and self._used_seconds > self._granted_seconds * 60:
-            then = _GOES_ON.format(command=self._go_on) if self.kept else _BEGINS_ANEW
-            minutes = f"{self._granted_seconds} minute{'s' * (self._granted_seconds != 1)}"
-            raise TimeSpent(
-                f"The run has used its {minutes} (limits.minutes) before the step {name!r}. {then}"
-            )
 
     @property
     def run_seconds_left(self) -> float:
-        return max(0.0, self._granted_seconds * 60 - self._used_seconds)
+        granted = self._minutes * self._budget_multiplier * 60
+        return max(0.0, granted - self._used_seconds)
+
+    @contextmanager
+    def count_apart(self) -> Iterator[None]:
+        self._is_apart = True
+        try:
+            yield
+        finally:
+            self._is_apart = False
 
     @property
     def _used_seconds(self) -> float:
         """Seconds of the steps, and of earlier attempts in which no model answered."""
-        in_vain = self._ledger.seconds_of(ModelUnavailable.__name__)
-        return sum(self.seconds.values()) + in_vain
-
-    @property
-    def _granted_seconds(self) -> int:
-        return self._minutes * self._budget_multiplier
+        counted = (
+            seconds
+            for name, seconds in self.seconds.items()
+            if (name in self._set_up) is self._is_apart
+        )
+        in_vain = 0.0 if self._is_apart else self._ledger.seconds_of(ModelUnavailable.__name__)
+        return sum(counted) + in_vain
 
     def _learn(self, result: object) -> None:
         match result:

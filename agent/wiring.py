@@ -15,9 +15,9 @@ from agent.errors import ModelUnusable, SettingsInvalid
 from agent.models.chat import ChatModel
 from agent.models.code_host import CodeHost, Pulls
 from agent.models.run import Run
-from agent.models.sandbox import Sandbox, Sessions
+from agent.models.sandbox import Sandbox, Sessions, Stoppable
 from agent.runs.local_code_host import LocalCodeHost
-from agent.sandbox.sandboxes import ChosenSandbox, Stoppable
+from agent.sandbox.sandboxes import ChosenSandbox
 from agent.sandbox.session import SessionFactory
 from agent.services import Compose, Execution, Services, make_redactor
 from agent.settings import Settings

@@ -96,7 +96,7 @@ def answer_review(run: Run, step: StepRunner, svc: Services) -> Outcome:
         _measure_base,
     )
     with run_context.attach_best_change():
-        run_context.prepare_environment()
+        _prepare_base(run_context)
         draft, answers = respond.see_to(asked, run_context)
         # The branch stays as it is where nothing was edited or merged in.
         is_news = follow_up.is_news(draft.change, asked, run)
@@ -116,20 +116,26 @@ def answer_review(run: Run, step: StepRunner, svc: Services) -> Outcome:
     )
 
 
-def _measure_base(run_context: RunContext) -> tuple[Prepared, CheckReport]:
-    """Build the environment, and run the checks without the change; propose what that takes."""
-    base, step, svc = run_context.base, run_context.step, run_context.svc
-    scout = partial(scouting.scout_configuration, run_context)
+def _measure_base(
+    run_context: RunContext, step: StepRunner, svc: Services, scout: environment.Scout | None
+) -> tuple[Prepared, CheckReport]:
+    """Build the environment, and run the checks without the change."""
     measures = environment.Measures(
         baseline.measure_base, baseline.measure_tests, baseline.measure_others
     )
+    scout = scout or partial(scouting.scout_configuration, run_context)
+    return environment.prepare_environment(run_context.base, step, svc, measures, scout)
+
+
+def _prepare_base(run_context: RunContext) -> None:
+    """Have the base ready for a change; propose what that takes."""
+    propose = onboard.propose_configuration, run_context.base, run_context.svc
     try:
-        found = environment.prepare_environment(base, step, svc, measures, scout)
+        run_context.prepare_environment()
     except (EnvironmentFailed, RepositoryUnfit):
-        step("propose configuration", onboard.propose_configuration, base, svc)
+        run_context.step("propose configuration", *propose)
         raise
-    step("propose configuration", onboard.propose_configuration, base, svc)
-    return found
+    run_context.step("propose configuration", *propose)
 
 
 def _by_recipe(run_context: RunContext) -> Round:
@@ -137,7 +143,7 @@ def _by_recipe(run_context: RunContext) -> Round:
     step, svc = run_context.step, run_context.svc
     agreed = step("plan", plan.draft_plan, run_context.decision, run_context.facts)
     step("approval", plan.require_plan_approval, agreed, run_context.base, svc)
-    run_context.prepare_environment()
+    _prepare_base(run_context)
     change = step("edit", edit.carry_out, agreed, run_context.prepared, svc)
     return validate.judge_change(Draft(plan=agreed, change=change), run_context)
 
@@ -148,7 +154,7 @@ def _by_model(run_context: RunContext) -> Round:
     run_context.step(
         "approval", plan.require_plan_approval, attempt.plan, run_context.base, run_context.svc
     )
-    run_context.prepare_environment()
+    _prepare_base(run_context)
     candidates: list[Round] = []
     while (draft := edit.next_candidate(attempt, candidates, run_context)) is not None:
         candidates.append(_until_green(draft, run_context))

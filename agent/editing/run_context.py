@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import get_args
+from typing import Never, get_args
 
-from agent.editing import rounds
+from agent.editing import ahead, rounds
+from agent.editing.ahead import Ahead
 from agent.editing.rounds import Round
 from agent.errors import (
     RUN_ENDS,
@@ -30,10 +31,14 @@ from agent.models.environment import Opened, Prepared
 from agent.models.model_use import ModelUse, ModelWork, format_usd
 from agent.models.record import Record
 from agent.models.run import StepRunner
+from agent.models.sandbox import Stoppable
 from agent.models.ticket import Decision, Ticket
 from agent.services import Services
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
+
+#: What judging a change takes beside its checks.
+_LEAST_GATE_SECONDS = 30.0
 
 
 class Limits(Record):
@@ -67,7 +72,7 @@ class RunContext:
     svc: Services
     human_changes: Change | None = None
     """What people have committed to the branch besides our work; None: nothing."""
-    measure: Callable[[RunContext], tuple[Prepared, CheckReport]] | None = None
+    measure: Measure | None = None
     """Builds the environment and measures the base; None: that is done."""
     prepared: Prepared = field(init=False)
     """The base with its environment, once that is built."""
@@ -83,12 +88,13 @@ class RunContext:
     budget_share: float = 1.0
     """Of what the run may spend, the part that may be spent by now."""
     reserved_seconds: float = 0.0
-    """Of the run's minutes, kept for later stages."""
+    """Of the minutes, kept for later stages."""
     cleanups: list[Callable[[], None]] = field(default_factory=list)
     _replies: list[tuple[Role, Reply]] = field(default_factory=list)
     _given_up: int = 0
     _had_a_try: set[str] = field(default_factory=set)
     _losses: list[str] = field(default_factory=list)
+    _ahead: Ahead | None = None
 
     def __post_init__(self) -> None:
         """Hold requests that get no reply to what the repository allows, too."""
@@ -116,11 +122,35 @@ class RunContext:
         config = self.base.contract.config
         return self.step("terms", read_terms, config, self.svc.models)
 
+    @property
+    def seconds_left(self) -> float:
+        """Of the minutes, what models and their tools may still use: later stages keep theirs."""
+        return max(0.0, self.step.run_seconds_left - self.reserved_seconds)
+
+    def begin_preparation(self) -> None:
+        """Have the environment built and the base measured from now on, if that is still to do.
+
+        It goes on while a model reads and plans, up to where a model would be asked.
+        """
+        if (measure := self.measure) is None or self._ahead is not None:
+            return
+
+        def prepare(step: Ahead) -> None:
+            sandbox = Stoppable(self.svc.sandbox, step.stopped)
+            measure(self, step, replace(self.svc, sandbox=sandbox), ahead.need_model)
+
+        self._ahead = Ahead(prepare)
+        self.cleanups.append(self._ahead.close)
+
     def prepare_environment(self) -> None:
-        """Have the environment built and the base measured, once."""
+        """Have the environment built and the base measured, once; it has minutes of its own."""
         measure, self.measure = self.measure, None
-        if measure is not None:
-            self.prepared, self.baseline = measure(self)
+        if measure is None:
+            return
+        step = self._ahead.attach(self.step, self.svc.say) if self._ahead else self.step
+        with self.step.count_apart():
+            self.prepared, self.baseline = measure(self, step, self.svc, None)
+        self.reserved_seconds = plan_gate_seconds(self.baseline, self.step.run_seconds_left)
 
     def require_proofs(self) -> None:
         """Refuse to pay for a change that no check could judge.
@@ -128,7 +158,6 @@ class RunContext:
         Raises:
             RepositoryUnfit: A check of the base commit proves nothing, so no result of it counts.
         """
-        self.prepare_environment()
         for result in self.baseline.results:
             if result.status is Status.UNVERIFIED:
                 raise RepositoryUnfit(
@@ -240,6 +269,12 @@ class RunContext:
         )
 
 
+#: Builds the environment and measures the base by steps; the last stands for what asks a model.
+Measure = Callable[
+    [RunContext, StepRunner, Services, Callable[..., Never] | None], tuple[Prepared, CheckReport]
+]
+
+
 def explain_stop(problem: AgentError) -> str:
     """Say why no model is asked any more, for people who get a change all the same."""
     match problem:
@@ -254,7 +289,16 @@ def explain_stop(problem: AgentError) -> str:
     return problem.message.partition("\n")[0].rstrip(".:")
 
 
-# --- the budget -------------------------------------------------------------------------------
+# --- minutes and money -------------------------------------------------------------------------
+
+
+def plan_gate_seconds(baseline: CheckReport, left: float) -> float:
+    """Say how much of the seconds left is kept for judging a change: twice what base took.
+
+    Half of them at most, so that there is time to make one.
+    """
+    took = max((result.seconds for result in baseline.results), default=0.0)
+    return min(2 * took + _LEAST_GATE_SECONDS, left / 2)
 
 
 def compute_limits(

@@ -16,8 +16,8 @@ from agent.models.record import Record
 from agent.text import sanitise
 from agent.text.check_summary import format_count
 
-#: The one reply that nothing is prepared for: from ticket and outline, to plan or to decline.
-TRIAGE = ("plan", 1)
+#: The conversation that ends in a plan; what the change needs is made ready meanwhile.
+PLAN = "plan"
 #: The conversation that looks for the configuration of the base.
 SCOUT = "scout"
 _MOST_REFUSAL = 300
@@ -50,7 +50,7 @@ def request_reply(run_context: RunContext, turn: Turn, request: ChatRequest) -> 
         BudgetSpent: The request could cost more than is left.
         RepositoryUnfit: Nothing that a model makes could be shown to be right.
     """
-    if turn.conversation != SCOUT and (turn.conversation, turn.number) != TRIAGE:
+    if turn.conversation not in (PLAN, SCOUT):
         run_context.require_proofs()
     name = f"{turn.conversation} {turn.number} reply"
     reply = run_context.step(name, _ask_model, request, turn, run_context)
@@ -64,12 +64,13 @@ def request_reply(run_context: RunContext, turn: Turn, request: ChatRequest) -> 
 
 
 def _ask_model(request: ChatRequest, turn: Turn, run_context: RunContext) -> Reply:
-    models, svc = run_context.models, run_context.svc
-    seconds = max(0.0, run_context.step.run_seconds_left - run_context.reserved_seconds)
+    models, svc, seconds = run_context.models, run_context.svc, run_context.seconds_left
     purpose = f"turn {turn.number} of {turn.conversation}"
     worst = models.estimate_worst(request)
     running.require_budget(run_context.usage, worst, run_context.limits, seconds, purpose=purpose)
     _record_request(request, turn, run_context)
+    if turn.conversation == PLAN:
+        run_context.begin_preparation()
     reply = models.reply(request, svc.stopped, svc.hear, seconds)
     redacted = svc.redactor.redact_record(reply)
     facts = {**turn.facts, "digest": request.digest, "reply": redacted.model_dump(mode="json")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Literal, Protocol, TypeVar
@@ -256,7 +257,14 @@ class StepRunner(Protocol):
 
     @property
     def run_seconds_left(self) -> float:
-        """What the steps so far have left of the run's minutes; never below zero."""
+        """What the steps so far have left of the run's minutes; never below zero.
+
+        While steps are counted apart, what these have left of theirs.
+        """
+        ...
+
+    def count_apart(self) -> AbstractContextManager[None]:
+        """Count the steps within to the minutes of set-up: as many again as the run has."""
         ...
 
 

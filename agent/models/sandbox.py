@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from agent.models.change import Change, Finding
 from agent.models.environment import Layer, Prepared
@@ -259,3 +259,26 @@ class Sessions(Protocol):
             stopped: Once it is set, what runs in the session is ended within half a second.
         """
         ...
+
+
+class _Either(NamedTuple):
+    one: Flag
+    other: Flag
+
+    def is_set(self) -> bool:
+        return self.one.is_set() or self.other.is_set()
+
+
+class Stoppable:
+    """Sandboxes of one run, which are also taken down when that is stopped."""
+
+    def __init__(self, sandbox: Sandbox, stopped: Flag) -> None:
+        self._sandbox = sandbox
+        self._stopped = stopped
+        self.roots = sandbox.roots
+
+    def run(
+        self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> SandboxResult:
+        either = _Either(self._stopped, cancelled) if cancelled else self._stopped
+        return self._sandbox.run(order, either, hear)

@@ -73,7 +73,6 @@ def carry_here(
         remember=kept,
         budget_multiplier=kept.budget_multiplier,
         spendings=kept,
-        go_on="run --resume",
     )
     begun = read_clock()
     step_file.note_run(settings.home, kept.begun.run, begun)

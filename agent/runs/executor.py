@@ -76,8 +76,6 @@ class RunSupport:
     memory: Memory = field(default_factory=ForgetfulMemory)
     files: SqlRunFiles | None = None
     """Keeps its folder where other machines find it; None: there is no other."""
-    go_on: str = "runs retry"
-    """The command that lets the run go on, for texts."""
 
 
 class Watchers:
@@ -179,7 +177,6 @@ def carry_run(
         budget_multiplier=keeping.budget_multiplier,
         remember=keeping.remember,
         cancellation=keeping.cancellation,
-        go_on=keeping.go_on,
     )
 
     def learn(name: str, result: object) -> None:

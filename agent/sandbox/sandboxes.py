@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from threading import Lock
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol
 
 import structlog
 
@@ -93,29 +93,6 @@ class ChosenSandbox:
             if self._found is None:
                 self._found = make_sandbox(choose_kind(self._settings), self._settings)
             return self._found
-
-
-class _Either(NamedTuple):
-    one: Flag
-    other: Flag
-
-    def is_set(self) -> bool:
-        return self.one.is_set() or self.other.is_set()
-
-
-class Stoppable:
-    """Sandboxes of one run, which are also taken down when that is stopped."""
-
-    def __init__(self, sandbox: Sandbox, stopped: Flag) -> None:
-        self._sandbox = sandbox
-        self._stopped = stopped
-        self.roots = sandbox.roots
-
-    def run(
-        self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
-    ) -> SandboxResult:
-        either = _Either(self._stopped, cancelled) if cancelled else self._stopped
-        return self._sandbox.run(order, either, hear)
 
 
 def remove_strays(settings: Settings) -> int:

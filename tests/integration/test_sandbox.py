@@ -17,10 +17,16 @@ from pathlib import Path
 import pytest
 
 from agent.errors import SandboxLost
-from agent.models.sandbox import Mount, SandboxFile, SandboxLimits, SandboxRequest, SandboxResult
+from agent.models.sandbox import (
+    Mount,
+    SandboxFile,
+    SandboxLimits,
+    SandboxRequest,
+    SandboxResult,
+    Stoppable,
+)
 from agent.sandbox import limit_probes, seccomp, slots
 from agent.sandbox.frames import Frames
-from agent.sandbox.sandboxes import Stoppable
 from tests.sandboxes import (
     MIB,
     PYTHON,
