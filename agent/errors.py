@@ -192,6 +192,10 @@ class Cancelled(RunStopped, reason=Reason.CANCELLED):
     """Somebody stopped the run; the message says who or what."""
 
 
+class Interrupted(RunStopped, reason=Reason.INTERRUPTED):
+    """Whoever called the command has interrupted it."""
+
+
 class VersionUnknown(RunStopped, reason=Reason.VERSION_UNKNOWN):
     """The run was begun by another version of Mergewright, which this one cannot follow."""
 

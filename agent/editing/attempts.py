@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from agent.editing import opening, prompting, submissions
-from agent.editing.loop import Conversation
+from agent.editing.loop import Conversation, SubmittedForm
 from agent.editing.rounds import Draft
-from agent.editing.run_context import RunContext
+from agent.editing.run_context import RunContext, explain_stop
 from agent.editing.submissions import SubmittedAnswers
 from agent.editing.tools import Forms, Submit, ToolExecutor
-from agent.errors import EditFailed
-from agent.models.change import Change, Plan
+from agent.errors import BudgetSpent, EditFailed, TimeSpent
+from agent.models.change import Change, Finding, Plan, Severity
 from agent.models.chat import OpeningMessage
 from agent.models.review_items import ItemAnswer, ReviewItem
 
@@ -41,6 +41,7 @@ class Attempt:
         self._talk, self._run_context, self._items = talk, run_context, items
         self._begun = self._last = talk.change.digest
         self._may_stay = False
+        self._unfinished: Finding | None = None
 
     def begin_edits(self) -> None:
         run_context = self._run_context
@@ -66,7 +67,7 @@ class Attempt:
     def next_draft(self) -> Draft | None:
         """Have a change submitted; None: none comes that is new."""
         talk, run_context = self._talk, self._run_context
-        while (handed := talk.next_form(run_context)).name:
+        while (handed := self._await_form()).name:
             if handed.name == "submit":
                 draft, words = self._read_submission(handed.form)
                 if not words:
@@ -84,6 +85,22 @@ class Attempt:
 
     def close(self) -> None:
         self._talk.tools.close()
+
+    def _await_form(self) -> SubmittedForm:
+        """Have the next form; what is edited when money or minutes end counts as handed in.
+
+        Raises:
+            BudgetSpent: The next request could cost more than is left; nothing new is edited.
+            TimeSpent: So it is with the minutes of the run.
+        """
+        run_context = self._run_context
+        try:
+            return self._talk.next_form(run_context)
+        except (BudgetSpent, TimeSpent) as problem:
+            if not self._is_changed or run_context.has_passed:
+                raise
+            self._unfinished = _make_unfinished(explain_stop(problem))
+            return SubmittedForm(why=problem.message)
 
     @property
     def _is_changed(self) -> bool:
@@ -111,7 +128,21 @@ class Attempt:
     def _make_draft(self, words: str) -> Draft:
         change = self._talk.change
         self._last = change.digest
+        if self._unfinished:
+            left_out = (*change.left_out, self._unfinished)
+            change = change.model_copy(update={"left_out": left_out})
         return Draft(plan=self.plan, change=change, words=words, by=self, submitted=change)
+
+
+def _make_unfinished(why: str) -> Finding:
+    return Finding(
+        rule="unfinished",
+        severity=Severity.REVIEW,
+        path="",
+        line=None,
+        message=f"{why} before the model handed this change in.",
+        fix="Look whether anything of the ticket is missing.",
+    )
 
 
 def begin_attempt(run_context: RunContext) -> Attempt:

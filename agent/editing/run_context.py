@@ -19,6 +19,7 @@ from agent.errors import (
     RUN_ENDS,
     AgentError,
     BudgetSpent,
+    Interrupted,
     ModelRefused,
     ModelUnusable,
     RepositoryUnfit,
@@ -176,19 +177,26 @@ class RunContext:
 
     @contextmanager
     def attach_best_change(self) -> Iterator[None]:
-        """Attach the best change so far to an error that ends the run."""
+        """Attach the best change so far to an error, or an interrupt, that ends the run."""
         try:
             yield
         except AgentError as problem:
-            checked = [one for one in self.rounds if one.cleared is not None]
-            problem.change = rounds.choose_best(checked).draft.change if checked else self.latest
-            problem.models = self.model_uses
+            self._attach(problem)
             raise
+        except KeyboardInterrupt as stop:
+            interrupted = Interrupted()
+            self._attach(interrupted)
+            raise interrupted from stop
         finally:
             # One that fails leaves none of the others open, and hides nothing.
             with suppress(AgentError, OSError), ExitStack() as stack:
                 for close in self.cleanups:
                     stack.callback(close)
+
+    def _attach(self, problem: AgentError) -> None:
+        checked = [one for one in self.rounds if one.cleared is not None]
+        problem.change = rounds.choose_best(checked).draft.change if checked else self.latest
+        problem.models = self.model_uses
 
     def record_round(self, judged: Round) -> Round:
         self.rounds.append(judged)

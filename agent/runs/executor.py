@@ -18,6 +18,7 @@ from agent import steps, workflow
 from agent.errors import (
     AgentError,
     Duplicate,
+    Interrupted,
     ModelUnavailable,
     ModelUnusable,
     PolicyRefused,
@@ -273,10 +274,13 @@ def carry_out(
                 # It was the checks that told against it, so they are what may end otherwise.
                 at = [name for name in step.seconds if name.startswith("checks ")][-1:]
                 outcome = outcome.model_copy(update={"stopped_at": at[0] if at else None})
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Interrupted) as stop:
             kept = ", and what was done is kept." if step.kept else ". Run again to start anew."
             sentence = f"Interrupted; nothing was changed{kept}"
             outcome = Outcome.for_stopped_run(run.run_id, Reason.INTERRUPTED, sentence)
+            if isinstance(stop, Interrupted):
+                patch = _store_patch(stop.change, run, step, svc)
+                outcome = outcome.model_copy(update={"patch_path": patch})
         except Exception as error:  # noqa: BLE001  a run never ends without a word
             outcome = _end_with(error, run, step, svc, waited)
         if not outcome.is_done:

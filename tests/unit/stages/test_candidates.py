@@ -14,11 +14,13 @@ from agent.errors import (
     BudgetSpent,
     EditFailed,
     ForPeople,
+    Interrupted,
     RepositoryUnfit,
     SandboxLost,
     TicketUnclear,
     TooLarge,
 )
+from agent.models.change import Severity
 from agent.models.checks import CheckReport, CheckResult, Status
 from agent.models.environment import Environment
 from agent.stages import baseline, edit, environment
@@ -124,6 +126,26 @@ def test_at_the_cap_the_best_of_what_was_made_counts(prepared, home, monkeypatch
     assert any("limits.candidates" in one for one in run_context.summarize_model_work("").undone)
     with pytest.raises(BudgetSpent):
         edit.next_candidate(other, [], beside)
+
+
+def test_what_is_edited_when_money_ends_is_judged_as_it_is(prepared, home, monkeypatch):
+    first, run_context = planned(prepared, home, make_reply(write()), make_reply(submit()))
+    monkeypatch.setattr(running, "compute_limits", lambda *given: Limits(tokens=25))
+    found = edit.next_candidate(first, [], run_context)
+    assert found.change.paths == ("shop/new.py",)
+    (unfinished,) = found.change.left_out
+    assert (unfinished.severity, unfinished.rule) == (Severity.REVIEW, "unfinished")
+    # Once it is judged, nothing new is there.
+    failed = run_context.record_round(judged(1, found, "t.py::test_x"))
+    assert edit.next_candidate(first, [failed], run_context) is None
+
+
+def test_an_interrupt_keeps_what_a_model_has_edited(prepared, home):
+    run_context = desks.run_context(prepared, home, script())
+    run_context.latest = draft(prepared).change
+    with pytest.raises(Interrupted) as stopped, run_context.attach_best_change():
+        raise KeyboardInterrupt
+    assert stopped.value.change == run_context.latest
 
 
 @pytest.mark.parametrize(
