@@ -71,18 +71,6 @@ class ForgetfulMemory:
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where a run leaves things, if not where its settings say."""
-
-    runs: Path | None = None
-    """Folder of the runs' folders."""
-    set_ups: Path | None = None
-    """Folder in which what set base's tests up is kept for the next run."""
-    log: str = ""
-    """Where people are told that the log is."""
-
-
-@dataclass(frozen=True)
 class Execution:
     """What belongs to one execution of a run: how it is followed, stopped, counted and kept."""
 
@@ -108,7 +96,6 @@ class Execution:
     """Times that the run was allowed its money and minutes."""
     memory: Memory = field(default_factory=ForgetfulMemory)
     """Knows other runs, and what people have said."""
-    places: Places = field(default_factory=Places)
 
 
 @dataclass(frozen=True)
@@ -222,7 +209,7 @@ class Services:
 
     def run_folder(self, run: Run) -> Path:
         """Folder that keeps the run's text, log and ledger."""
-        return (self.execution.places.runs or self.settings.home / "runs") / run.run_id
+        return self.settings.home / "runs" / run.run_id
 
     def store_file(self, run: Run, name: str, text: str) -> Path:
         """Write a file into the run's folder, and its digest into the ledger (StorageFull)."""
@@ -241,8 +228,6 @@ class Services:
 
     def log_place(self, run: Run) -> str:
         """Where people find the full log: an address if there is one, else the file."""
-        if self.execution.places.log:
-            return self.execution.places.log
         if self.settings.dashboard_url and run.snapshot:
             return f"{self.settings.dashboard_url}/runs/{run.run_id}/log"
         return str(self.run_folder(run) / "run.log")

@@ -14,7 +14,6 @@ from agent.environments.package_index import SimpleIndex
 from agent.errors import ModelUnusable, SettingsInvalid
 from agent.models.chat import ChatModel
 from agent.models.code_host import CodeHost, Pulls
-from agent.models.run import Run
 from agent.models.sandbox import Sandbox, Sessions, Stoppable
 from agent.runs.local_code_host import LocalCodeHost
 from agent.sandbox.sandboxes import ChosenSandbox
@@ -50,25 +49,6 @@ def on_this_machine(settings: Settings) -> Compose:
     return lambda execution: _make_services(
         settings, execution, LocalCodeHost(), make_models(settings)
     )
-
-
-def make_replay_services(
-    settings: Settings, run: Run, asked: ChatModel, execution: Execution
-) -> Services:
-    """Compose the services of a run that is done again, without GitHub itself.
-
-    Args:
-        settings: For a run of an issue they lead to a simulated GitHub.
-        asked: Gives the replies of then.
-    """
-    if run.snapshot is None:
-        return _make_services(settings, execution, LocalCodeHost(), asked)
-    from agent.github.code_host import GithubCodeHost
-    from agent.github.pulls import GithubPulls
-
-    way = way_to_github(settings)
-    pulls = GithubPulls(way, settings)
-    return _make_services(settings, execution, GithubCodeHost(way, settings), asked, pulls)
 
 
 def _make_services(

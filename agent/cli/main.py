@@ -62,7 +62,6 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(run.run)
-app.command()(run.replay)
 app.command()(verify.verify)
 app.command()(serve.serve)
 app.command()(serve.dashboard)

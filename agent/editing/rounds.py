@@ -165,7 +165,6 @@ def _find_red(check: Comparison, after: CheckReport) -> Iterator[tuple[str, str]
 
 def _format_failure(check: Comparison, item: CheckItem, number: int) -> str:
     place = f" at {item.place}" if item.place else ""
-    # How often it was run again hangs on the time, and a replay has to say the same.
     text = item.text.partition("\n(run again: ")[0] if number < _MOST_FAILURES else ""
     lines = _shorten_lines(text.strip().splitlines()[:_MOST_LINES])
     return "\n".join((f"{check.name}: {item.item_id}{place}", *lines))

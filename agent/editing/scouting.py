@@ -62,7 +62,7 @@ def scout_configuration(
     Args:
         prepare: Gives the base with an environment for the model's sandbox.
     """
-    # Steps alone decide what follows, so that a replay and a run that goes on meet the same ones.
+    # Steps alone decide what follows, so that a run that goes on meets the same ones.
     if "editor" not in run_context.attempt_limits.roles:
         return ""
     run_context.prepared, run_context.budget_share = prepare(), _SHARE

@@ -107,21 +107,6 @@ def has_commit(mirrored: str, commit: str) -> bool:
     return folder.is_dir() and base_commit.peel_object(Place(folder), commit) == commit
 
 
-def copy_repository(checkout: Checkout, folder: Path, branch: str) -> None:
-    """Make a bare repository that has the base commit, with its history, as its one branch."""
-    branches.require_name(branch)
-    commit, made = checkout.commit, Place(folder)
-    flags = ("--quiet", "--bare", "--template=", f"--initial-branch={branch}")
-    with (
-        process.explain_full_disk(folder.parent, mirror.ADVICE),
-        mirror.hold_mirror_of(checkout) as hold,
-    ):
-        process.run_git(made, "init", *flags)
-        pack = ("pack-objects", "--revs", "--quiet", str(folder / "objects" / "pack" / "pack"))
-        process.run_git(hold.place, *pack, stdin=f"{commit}\n".encode())
-        process.run_git(made, "update-ref", f"refs/heads/{branch}", commit)
-
-
 # --- work trees ------------------------------------------------------------------------------
 
 

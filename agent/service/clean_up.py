@@ -104,8 +104,7 @@ class Cleaner:
         """Remove the folders of runs that have been over for long, and commits only they knew."""
         gone = [
             ledger.parent
-            for kind in ("runs", "replays")
-            for ledger in (self._home / kind).glob(f"*/{_LEDGER}")
+            for ledger in (self._home / "runs").glob(f"*/{_LEDGER}")
             if RUN_ID.fullmatch(ledger.parent.name)
             and not ledger.parent.is_symlink()
             and ledger.stat().st_mtime < before

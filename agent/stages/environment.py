@@ -332,7 +332,7 @@ def find_other_python(base: Opened, first: Environment | None, svc: Services) ->
 
 def choose_environment(run: Run, why: str, more: dict[str, object], svc: Services) -> str:
     """Keep what to configure for what is taken; say why it is taken."""
-    facts.store_facts(svc.execution.places.set_ups or svc.settings.home, run.repository, more, why)
+    facts.store_facts(svc.settings.home, run.repository, more, why)
     svc.say(why)
     return why
 

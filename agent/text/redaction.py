@@ -119,7 +119,7 @@ class Redactor:
                 self.redact_record(key): self._redact_value(key, one) for key, one in value.items()
             }
         elif isinstance(value, BaseModel):
-            # Code that goes into the repository stays what it is, so that a replay makes the same.
+            # Code that goes into the repository stays what it is.
             redactor = self.copy(names=False) if getattr(value, "is_code", False) else self
             cleaned = value.model_copy(
                 update={name: redactor.redact_record(one) for name, one in value}
