@@ -162,6 +162,9 @@ class Settings(Record):
     """Address the listener binds; set another only behind a proxy that speaks TLS."""
     listen_port: int = Field(default=8080, ge=0, le=65535)
     """0: any free port, which the listener logs."""
+    health_port: int = Field(default=8082, ge=0, le=65535)
+    """Port of `/healthz`, `/readyz` and `/metrics` at the listener's address, so that no flood of
+    deliveries reaches them; no proxy passes it on. 0: any free port, which the listener logs."""
     public_url: str | None = None
     """Address under which GitHub reaches the listener; `mergewright app create` registers it."""
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
@@ -284,7 +287,7 @@ def variable(field: str) -> str:
 
 #: All that the listener, which strangers talk to, has a use for.
 _OF_LISTENER = (
-    *("home", "listen_host", "listen_port", "webhook_secret", "webhook_secret_file"),
+    *("home", "listen_host", "listen_port", "health_port", "webhook_secret", "webhook_secret_file"),
     *("repositories", "github_app_id", "database_url", "database_url_file"),
 )
 _OF_DASHBOARD = (

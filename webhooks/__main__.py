@@ -17,7 +17,7 @@ from agent.errors import AgentError, SettingsInvalid
 from agent.service import web_server
 from agent.store.sql_inbox import open_inbox
 from agent.telemetry import run_log
-from webhooks.app import create_app
+from webhooks.app import make_listener
 
 _SWITCH_SECONDS = 0.002
 _STOP_SECONDS = 10
@@ -35,12 +35,15 @@ def main() -> None:
         inbox = open_inbox(loaded)
         names = "MERGEWRIGHT_LISTEN_HOST, MERGEWRIGHT_LISTEN_PORT"
         door = web_server.open_door(loaded.listen_host, loaded.listen_port, names)
+        names = "MERGEWRIGHT_LISTEN_HOST, MERGEWRIGHT_HEALTH_PORT"
+        health_door = web_server.open_door(loaded.listen_host, loaded.health_port, names)
     except AgentError as problem:
         print(f"mergewright listener: {problem.message}", file=sys.stderr)
         raise SystemExit(2 if isinstance(problem, SettingsInvalid) else 1) from None
     host, port = door.getsockname()[:2]
-    app = create_app(loaded.home, secret, inbox)
-    _log.info("listening", host=host, port=port, inbox=str(inbox.path))
+    made = make_listener(loaded.home, secret, inbox)
+    health_port = health_door.getsockname()[1]
+    _log.info("listening", host=host, port=port, health_port=health_port, inbox=str(inbox.path))
     # The thread that commits asks for the interpreter's lock after every statement; at the usual
     # 5 ms the event loop lets it wait longer than the disk does.
     sys.setswitchinterval(_SWITCH_SECONDS)
@@ -48,7 +51,8 @@ def main() -> None:
     # turn only costs time.
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
-    web_server.serve(app, door, lifespan="on", stop_seconds=_STOP_SECONDS)
+    web_server.serve_beside(made.health, health_door)
+    web_server.serve(made.deliveries, door, lifespan="on", stop_seconds=_STOP_SECONDS)
     _log.info("stopped")
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping
 
 from starlette.requests import ClientDisconnect
 
@@ -22,10 +21,6 @@ _SIGNATURE = re.compile(r"sha256=([0-9a-f]{64})")
 BODY_BYTES = 25 * 1024 * 1024
 #: GitHub itself gives up on a delivery after 10 seconds.
 BODY_SECONDS = 10.0
-#: Of large bodies that are under way at one time, all together.
-LARGE_BYTES_TOGETHER = 96 * 1024 * 1024
-#: A body up to this size always finds space; open connections bound how many there are.
-SMALL_BYTES = 64 * 1024
 
 
 class Refused(AgentError):
@@ -39,38 +34,6 @@ class Refused(AgentError):
         """
         super().__init__(message)
         self.status = status
-
-
-Hold = Callable[[int], None]
-"""Has space for a body of so many bytes in all; raises Refused, 503, where there is none."""
-
-
-class Space:
-    """Memory for large bodies; a request that finds none is told to come again."""
-
-    def __init__(self, total: int = LARGE_BYTES_TOGETHER) -> None:
-        self._left = total
-
-    @contextmanager
-    def share(self) -> Iterator[Hold]:
-        """Open a share of the space for one request, given back at the end."""
-        taken = 0
-
-        def hold(size: int) -> None:
-            nonlocal taken
-            # Twice: the parts, and the whole that they are joined to.
-            more = 2 * size - taken if size > SMALL_BYTES else 0
-            if more > self._left:
-                raise Refused(
-                    503, "Too many large deliveries are under way. Deliver this one again."
-                )
-            if more > 0:
-                self._left, taken = self._left - more, taken + more
-
-        try:
-            yield hold
-        finally:
-            self._left += taken
 
 
 def join_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -109,11 +72,11 @@ def check_head(given: Mapping[str, str]) -> None:
         raise Refused(415, "Content-Type must be application/json.")
 
 
-async def read_body(parts: AsyncIterator[bytes], hold: Hold) -> bytes:
+async def read_body(parts: AsyncIterator[bytes]) -> bytes:
     """Read the body, whatever length was declared.
 
     Raises:
-        Refused: 413 too large, 408 too slow, 400 broken off, 503 no space.
+        Refused: 413 too large, 408 too slow, 400 broken off.
     """
     kept: list[bytes] = []
     size = 0
@@ -123,7 +86,6 @@ async def read_body(parts: AsyncIterator[bytes], hold: Hold) -> bytes:
                 size += len(part)
                 if size > BODY_BYTES:
                     raise _too_large()
-                hold(size)
                 if part:
                     kept.append(part)
     except TimeoutError:

@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import structlog
 from fastapi import FastAPI
@@ -38,17 +39,33 @@ _ASIDE_BYTES = 256 * 1024
 _log = structlog.get_logger()
 
 
-def create_app(home: Path, secret: bytes | None, inbox: Inbox) -> FastAPI:
-    """Make the listener's application.
+class Listener(NamedTuple):
+    """The applications of the two ports."""
+
+    deliveries: FastAPI
+    health: FastAPI
+
+
+#: No generated pages: they would be the only ones with scripts. And nothing of a delivery is told
+#: to anybody by the framework.
+_PLAIN: dict[str, Any] = {
+    "docs_url": None,
+    "redoc_url": None,
+    "openapi_url": None,
+    "telemetry": {"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
+}
+
+
+def make_listener(home: Path, secret: bytes | None, inbox: Inbox) -> Listener:
+    """Make the listener's applications.
 
     Args:
         home: Where the worker leaves its figures.
         secret: None: no delivery is taken.
-        inbox: Closed when the application ends.
+        inbox: Closed when the application of deliveries ends.
     """
     committer = Committer(inbox)
     figures = health.ListenerMetrics(home, inbox, committer)
-    space = admission.Space()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -56,15 +73,7 @@ def create_app(home: Path, secret: bytes | None, inbox: Inbox) -> FastAPI:
         yield
         await committer.stop()
 
-    app = FastAPI(
-        lifespan=lifespan,
-        # No generated pages: they would be the only ones with scripts.
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-        # Nothing of a delivery is told to anybody by the framework.
-        telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
-    )
+    app = FastAPI(lifespan=lifespan, **_PLAIN)
 
     async def github(request: Request) -> Response:
         begun = time.perf_counter()
@@ -85,14 +94,13 @@ def create_app(home: Path, secret: bytes | None, inbox: Inbox) -> FastAPI:
         signature = admission.read_signature(given.get(admission.SIGNATURE_HEADER.lower()))
         event = _header(given, "X-GitHub-Event", _EVENT)
         delivery_id = _header(given, "X-GitHub-Delivery", _DELIVERY_ID).lower()
-        with space.share() as share:
-            body = await admission.read_body(request.stream(), share)
-            read = (secret, body, signature, event, delivery_id)
-            if len(body) > _ASIDE_BYTES:
-                delivery = await asyncio.to_thread(_verify_delivery, *read)
-            else:
-                delivery = _verify_delivery(*read)
-            receipt = await committer.put(delivery)
+        body = await admission.read_body(request.stream())
+        read = (secret, body, signature, event, delivery_id)
+        if len(body) > _ASIDE_BYTES:
+            delivery = await asyncio.to_thread(_verify_delivery, *read)
+        else:
+            delivery = _verify_delivery(*read)
+        receipt = await committer.put(delivery)
         told = {"delivery": delivery_id, "status": receipt.kept.value, "reason": receipt.reason}
         # `JSONResponse` makes an encoder of its own each time.
         return Response(to_json(told), 202, media_type="application/json"), receipt.kept
@@ -101,8 +109,9 @@ def create_app(home: Path, secret: bytes | None, inbox: Inbox) -> FastAPI:
     # checked.
     app.add_route("/webhooks/github", github, methods=["POST"])
     app.add_exception_handler(Refused, _make_refusal)
-    app.include_router(health.router(committer, figures))
-    return app
+    beside = FastAPI(**_PLAIN)
+    beside.include_router(health.router(committer, figures))
+    return Listener(app, beside)
 
 
 def _verify_delivery(

@@ -137,17 +137,17 @@ def _announce_when_ready(loaded: Settings) -> None:
     """Say once, to a person who looks on, where we listen and that all is well."""
     import httpx
 
-    if loaded.listen_port == 0:
-        return  # the listener's own log says which port it got
+    if 0 in (loaded.listen_port, loaded.health_port):
+        return  # the listener's own log says which ports it got
     where = settings.write_address(loaded.listen_host, loaded.listen_port)
-    asked = f"{where}/readyz"
+    asked = f"{settings.write_address(loaded.listen_host, loaded.health_port)}/readyz"
     until = time.monotonic() + _READY_SECONDS
     while time.monotonic() < until:
         with suppress(httpx.HTTPError):
             if httpx.get(asked, timeout=2.0, trust_env=False).is_success:
                 terminal.print_aside(
-                    f"Ready: deliveries go to {where}/webhooks/github; {where}/readyz tells"
-                    " whether all is well."
+                    f"Ready: deliveries go to {where}/webhooks/github; {asked} tells whether all is"
+                    " well."
                 )
                 if loaded.dashboard == "on" and loaded.dashboard_port:
                     terminal.print_aside(f"Dashboard, to sign in once: {_make_link(loaded)}")

@@ -70,17 +70,15 @@ _STATE = ("inbox.sqlite*", "mergewright.sqlite*", HEARTBEAT)
 class Service:
     """Listener and worker, started as an operator starts them."""
 
-    def __init__(self, environ: Mapping[str, str], address: str, log: Path) -> None:
+    def __init__(self, environ: Mapping[str, str], log: Path) -> None:
         """Start nothing yet.
 
         Args:
             environ: Its settings; those of whoever plays are not handed on.
-            address: Where its listener will be.
             log: Takes what it prints.
         """
         inherited = {name: value for name, value in os.environ.items() if name not in _OUR_OWN}
         self.environ = {**inherited, **environ}
-        self.address = address
         self.log = log
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -130,7 +128,8 @@ class Service:
         end = time.monotonic() + _READY_SECONDS
         while time.monotonic() < end and process.poll() is None:
             with suppress(httpx.HTTPError, ValueError, KeyError):
-                facts = httpx.get(f"{self.address}/readyz", timeout=2).json()
+                port = self.environ["MERGEWRIGHT_HEALTH_PORT"]
+                facts = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2).json()
                 if facts["ready"] and facts["worker"]["heartbeat_seconds"] is not None:
                     return
             time.sleep(0.1)
@@ -232,13 +231,14 @@ def staging(home: Path, folder: Path, world: World | None = None, **more: str) -
     """
     world = world or World(folder / "github")
     with serving.running(world) as address:
-        port, pages = _free_port(), _free_port()
+        port, health, pages = _free_port(), _free_port(), _free_port()
         listener, dashboard = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{pages}"
         app, of_app = people_and_app(world, listener, folder)
         environ = {
             **of_app,
             "MERGEWRIGHT_HOME": str(home),
             "MERGEWRIGHT_LISTEN_PORT": str(port),
+            "MERGEWRIGHT_HEALTH_PORT": str(health),
             "MERGEWRIGHT_PUBLIC_URL": listener,
             "MERGEWRIGHT_DASHBOARD_PORT": str(pages),
             "MERGEWRIGHT_DASHBOARD_URL": dashboard,
@@ -246,7 +246,7 @@ def staging(home: Path, folder: Path, world: World | None = None, **more: str) -
             "MERGEWRIGHT_ONBOARDING": "off",
             **more,
         }
-        service = Service(environ, listener, folder / "service.log")
+        service = Service(environ, folder / "service.log")
         try:
             service.start()
             world.install(app, OWNER)

@@ -63,6 +63,7 @@ def _measure_store(home: Path, rounds: int, store: str, url: str | None, bare: s
     environ = {
         "MERGEWRIGHT_HOME": str(home),
         "MERGEWRIGHT_LISTEN_PORT": str(port),
+        "MERGEWRIGHT_HEALTH_PORT": "0",
         "MERGEWRIGHT_WEBHOOK_SECRET": SECRET,
         **({"MERGEWRIGHT_DATABASE_URL": url} if url else {}),
     }

@@ -305,6 +305,7 @@ def _environ(
         "signing_key_file": folder / "signing" / "key.pem",
         "webhook_secret_file": shared,
         "listen_port": port,
+        "health_port": 0,
         "dashboard_url": f"http://127.0.0.1:{port}",
         "onboarding": "off",
     }
@@ -324,7 +325,7 @@ def _listening(environ: Mapping[str, str], public: str, log: Path) -> Iterator[N
         end = time.monotonic() + _READY_SECONDS
         while True:
             with suppress(httpx.HTTPError):
-                httpx.get(f"{public}/readyz", timeout=2)
+                httpx.get(public, timeout=2)
                 break
             if process.poll() is not None or time.monotonic() > end:
                 raise Stuck(f"the listener does not start: {log.read_text()[-2000:]}")

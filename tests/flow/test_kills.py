@@ -38,17 +38,18 @@ def polled(stage: Stage, story, built_home: Path, tmp_path: Path) -> Iterator[St
     for path, text in ((token, world.token_for("robot")), (secret, "0f" * 32)):
         path.touch(mode=0o600)
         path.write_text(text)
-    port = play._free_port()
+    port, health = play._free_port(), play._free_port()
     environ = {
         "MERGEWRIGHT_GITHUB_URL": f"{world.base_url}/api/v3",
         "MERGEWRIGHT_GITHUB_TOKEN_FILE": str(token),
         "MERGEWRIGHT_WEBHOOK_SECRET_FILE": str(secret),
         "MERGEWRIGHT_LISTEN_PORT": str(port),
+        "MERGEWRIGHT_HEALTH_PORT": str(health),
         "MERGEWRIGHT_HOME": str(built_home),
         "MERGEWRIGHT_REPOSITORIES": f"nobodys/gone, {told.name}",
         "MERGEWRIGHT_RECONCILE_MINUTES": "0.05",
     }
-    service = Service(environ, f"http://127.0.0.1:{port}", tmp_path / "service.log")
+    service = Service(environ, tmp_path / "service.log")
     try:
         yield replace(told, stage=replace(stage, service=service, home=built_home))
     finally:

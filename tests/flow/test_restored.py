@@ -76,9 +76,7 @@ def restored(
         stage.service.stop()
         backup.restore(second, homes / "old.tar.gz")
         again = play.Service(
-            {**stage.service.environ, "MERGEWRIGHT_HOME": str(second)},
-            stage.service.address,
-            folder / "again.log",
+            {**stage.service.environ, "MERGEWRIGHT_HOME": str(second)}, folder / "again.log"
         )
         for told in stories.values():
             assert newest(second, told).active, "the backup is older than its end"

@@ -39,6 +39,7 @@ class Service:
         self.environ = environ
         self.home = Path(environ["MERGEWRIGHT_HOME"])
         self.address = f"http://127.0.0.1:{environ['MERGEWRIGHT_LISTEN_PORT']}"
+        self.health = f"http://127.0.0.1:{environ['MERGEWRIGHT_HEALTH_PORT']}"
 
     @property
     def secret(self) -> str:
@@ -58,7 +59,7 @@ class Service:
 
     def ready(self) -> bool:
         try:
-            facts = httpx.get(f"{self.address}/readyz", timeout=5).json()
+            facts = httpx.get(f"{self.health}/readyz", timeout=5).json()
         except (httpx.HTTPError, ValueError):
             return False
         beat = facts["worker"]["heartbeat_seconds"] if facts["ready"] else None
@@ -115,6 +116,7 @@ def settings_for(world: FaultyWorld, home: Path, tmp_path: Path) -> dict[str, st
         "PATH": os.environ["PATH"],
         "MERGEWRIGHT_HOME": str(home),
         "MERGEWRIGHT_LISTEN_PORT": str(find_free_port()),
+        "MERGEWRIGHT_HEALTH_PORT": str(find_free_port()),
         "MERGEWRIGHT_GITHUB_URL": f"{world.base_url}/api/v3",
         "MERGEWRIGHT_GITHUB_APP_ID": str(app.id),
         "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE": str(tmp_path / "app.pem"),
@@ -198,7 +200,8 @@ def test_a_second_worker_on_the_same_data_folder_is_refused(service):
     # One that was killed just now left its heartbeat: ready is not yet who holds the lock.
     held = service.home / worker_lock.FILE_NAME
     service.wait(lambda: f"process {service.pid(WORKER)} " in held.read_text())
-    other = service.environ | {"MERGEWRIGHT_LISTEN_PORT": str(find_free_port())}
+    ports = ("MERGEWRIGHT_LISTEN_PORT", "MERGEWRIGHT_HEALTH_PORT")
+    other = service.environ | {name: str(find_free_port()) for name in ports}
     holder = f"{service.home} is worked on by process {service.pid(WORKER)} since "
     assert holder in refused(other, "work")
     assert service.ready()

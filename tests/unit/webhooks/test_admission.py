@@ -18,9 +18,8 @@ async def parts(*given: bytes) -> AsyncIterator[bytes]:
         yield part
 
 
-def read(*given: bytes, space: admission.Space | None = None) -> bytes:
-    with (space or admission.Space()).share() as share:
-        return asyncio.run(admission.read_body(parts(*given), share))
+def read(*given: bytes) -> bytes:
+    return asyncio.run(admission.read_body(parts(*given)))
 
 
 JSON = {"content-type": "application/json"}
@@ -40,22 +39,9 @@ def test_WH4_a_slow_body_has_a_deadline(monkeypatch):
             yield b"x"
             await asyncio.sleep(0.01)
 
-    with admission.Space().share() as share, pytest.raises(Refused) as refused:
-        asyncio.run(admission.read_body(drip(), share))
+    with pytest.raises(Refused) as refused:
+        asyncio.run(admission.read_body(drip()))
     assert refused.value.status == 408
-
-
-def test_WH4_large_bodies_share_a_space_and_give_it_back():
-    space = admission.Space(total=3_000_000)
-    big = b"x" * 1_000_000
-    with space.share() as share:
-        share(1_000_000)
-        with pytest.raises(Refused) as refused:
-            read(big, space=space)
-        assert refused.value.status == 503
-        assert read(b"small", space=space) == b"small"
-    assert read(big, space=space) == big
-    assert read(big, space=space) == big
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ def test_a_new_setting_does_not_stay_by_itself():
         "MERGEWRIGHT_DATABASE_URL",
         "MERGEWRIGHT_DATABASE_URL_FILE",
         "MERGEWRIGHT_GITHUB_APP_ID",
+        "MERGEWRIGHT_HEALTH_PORT",
         "MERGEWRIGHT_HOME",
         "MERGEWRIGHT_LISTEN_HOST",
         "MERGEWRIGHT_LISTEN_PORT",
