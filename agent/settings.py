@@ -50,7 +50,6 @@ _NAME = r"[a-z0-9][a-z0-9-]{0,39}:[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}"
 _PRICE = r"[0-9]+(\.[0-9]+)?"
 _Model = Annotated[str, _of_form(_NAME, "provider:name")]
 _Prices = Annotated[str, _of_form(rf"{_NAME}={_PRICE}/{_PRICE}", "provider:name=0.5/1.5")]
-_Repository = Annotated[str, _of_form(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}", "owner/name")]
 #: Given by value or by file, never both.
 _BY_FILE = (
     *("github_token", "github_client_secret", "webhook_secret", "signing_key"),
@@ -142,11 +141,11 @@ class Settings(Record):
     github_url: str = "https://api.github.com"
     """Address of GitHub's REST API; on an Enterprise server `https://HOST/api/v3`."""
     github_app_id: int | None = Field(default=None, ge=1)
-    """Number of the GitHub App; github_private_key_file goes with it. None: token mode."""
+    """Number of the GitHub App; github_private_key_file goes with it."""
     github_private_key_file: Path | None = None
     """The App's private key, PEM."""
     github_token: SecretStr | None = None
-    """Token mode, for those without an App: a fine-grained personal token."""
+    """A fine-grained personal token, for `mergewright run --issue` without an App."""
     github_token_file: Path | None = None
     """File with that token, in place of its value."""
     webhook_secret: SecretStr | None = None
@@ -222,17 +221,9 @@ class Settings(Record):
     """File with that key, in place of its value."""
     keep_days: int = Field(default=90, ge=1)
     """Days that the log, the text and the records of a run are kept after its end."""
-    reconcile_minutes: float = Field(default=5.0, ge=0.01, le=1440, allow_inf_nan=False)
-    """Minutes between questions to GitHub for what it could not deliver: the App's failed
-    deliveries; in token mode the labelled issues and the comments of `repositories`."""
-    repositories: tuple[_Repository, ...] = ()
-    """Token mode: `owner/name` of each repository that is searched for the label and for
-    comments."""
-
-    @field_validator("repositories")
-    @classmethod
-    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple({name.lower(): name for name in value}.values())
+    reconcile_minutes: float | None = Field(default=None, ge=0.01, le=1440, allow_inf_nan=False)
+    """Minutes between looks at GitHub's log of deliveries for those that did not arrive, which are
+    fetched. None: 5, and every 20 seconds where no `public_url` is set."""
 
     @field_validator("rule_floors")
     @classmethod
@@ -288,7 +279,7 @@ def variable(field: str) -> str:
 #: All that the listener, which strangers talk to, has a use for.
 _OF_LISTENER = (
     *("home", "listen_host", "listen_port", "health_port", "webhook_secret", "webhook_secret_file"),
-    *("repositories", "github_app_id", "database_url", "database_url_file"),
+    *("database_url", "database_url_file"),
 )
 _OF_DASHBOARD = (
     *("home", "dashboard", "dashboard_host", "dashboard_port", "dashboard_url", "github_url"),
@@ -440,21 +431,18 @@ def _join_problems(problems: list[str]) -> SettingsInvalid:
     return SettingsInvalid(f"{len(lines)} settings are wrong:\n{listed}")
 
 
-def signing_secret(settings: Settings) -> bytes | None:
-    """Read the webhook secret; None: repositories are looked through, and no delivery is taken.
+def signing_secret(settings: Settings) -> bytes:
+    """Read the webhook secret.
 
     Raises:
         SettingsInvalid: One is needed, it can be guessed, or its file cannot be read.
     """
     secret = read_secret(settings, "webhook_secret")
-    if secret is None and settings.repositories and settings.github_app_id is None:
-        return None
     if secret is None:
         raise SettingsInvalid(
             "The webhook secret is missing or empty, so anybody could start runs. Set"
             " MERGEWRIGHT_WEBHOOK_SECRET_FILE (or MERGEWRIGHT_WEBHOOK_SECRET) to the secret of the"
-            " webhook's settings in GitHub; `openssl rand -hex 32` makes one. With a token and"
-            " MERGEWRIGHT_REPOSITORIES none is needed."
+            " webhook's settings in GitHub; `openssl rand -hex 32` makes one."
         )
     raw = secret.get_secret_value().encode()
     if len(raw) < SHORTEST_SECRET:

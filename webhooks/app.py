@@ -56,12 +56,11 @@ _PLAIN: dict[str, Any] = {
 }
 
 
-def make_listener(home: Path, secret: bytes | None, inbox: Inbox) -> Listener:
+def make_listener(home: Path, secret: bytes, inbox: Inbox) -> Listener:
     """Make the listener's applications.
 
     Args:
         home: Where the worker leaves its figures.
-        secret: None: no delivery is taken.
         inbox: Closed when the application of deliveries ends.
     """
     committer = Committer(inbox)
@@ -86,8 +85,6 @@ def make_listener(home: Path, secret: bytes | None, inbox: Inbox) -> Listener:
         return answer
 
     async def take(request: Request) -> tuple[Response, ReceiptKind]:
-        if secret is None:
-            raise Refused(404, "No webhook secret is set, so no delivery is taken.")
         # Taken apart once: to ask the framework for each is a search through all of them.
         given = admission.join_headers(request.scope["headers"])
         admission.check_head(given)

@@ -141,7 +141,7 @@ def examine_signing(given: Settings) -> tuple[str, str]:
 
 
 def examine_github(given: Settings) -> tuple[str, str]:
-    """Ask who we are there and read each repository that is looked through.
+    """Ask who we are there.
 
     Returns:
         What is wrong, and what is right; without any credentials nothing is needed.
@@ -150,17 +150,11 @@ def examine_github(given: Settings) -> tuple[str, str]:
     if given.github_app_id is None and not any(keys):
         return "", "no App or token is set: tickets from files alone"
     # Only who works on GitHub needs its client.
-    from agent.github import access, repositories
-    from agent.github.connection import translate_errors
+    from agent.github import access
 
     try:
         way = access.connect_to_github(given)
         login = way.login()
-        for name in given.repositories:
-            with translate_errors():
-                facts = repositories.read_facts(way.open_named_session(name, "doctor"))
-            if (facts.get("permissions") or {}).get("push") is False:
-                return f"{login} may not push to {name}.", ""
     except AgentError as problem:
         return problem.message, ""
     return "", f"{login} at {way.base_url}"

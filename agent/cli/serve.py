@@ -188,7 +188,11 @@ def _require_access(loaded: Settings) -> None:
     # Only what works on GitHub needs its client.
     from agent.github import tokens
 
-    tokens.read_credentials(loaded)
+    if not isinstance(tokens.read_credentials(loaded), tokens.App):
+        raise SettingsInvalid(
+            "The service works as a GitHub App, and MERGEWRIGHT_GITHUB_TOKEN is set. Make one with"
+            " `mergewright app create`. A token serves `mergewright run --issue` and Actions."
+        )
 
 
 def _require_sandbox(loaded: Settings) -> None:

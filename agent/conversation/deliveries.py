@@ -1,6 +1,6 @@
 """What a delivery of GitHub's means: a request, words of a person, or that something happened.
 
-Owns the table of what we act on, by webhook or by polling. Whether this label starts a run, whether
+Owns the table of what we act on, whichever way it came. Whether this label starts a run, whether
 this person may, and how things stand by now, is the intake's to decide.
 """
 

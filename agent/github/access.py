@@ -111,7 +111,7 @@ class Access:
 
     @property
     def app_id(self) -> int | None:
-        """Number of our App; None in token mode."""
+        """Number of our App; None with a token."""
         return self.tokens.app_id
 
     def login(self) -> str:

@@ -116,20 +116,18 @@ def newest_events(session: RepositorySession, number: int) -> Iterator[Raw]:
 # --- what people write -------------------------------------------------------------------------
 
 
-def list_comments(session: RepositorySession, number: int, since: str = "") -> Iterator[Raw]:
-    """List the comments of a conversation that were written or edited at a time or later."""
-    wanted = {"since": since} if since else {}
-    return _list_pages(session, f"issues/{number}/comments", wanted)
+def list_comments(session: RepositorySession, number: int) -> Iterator[Raw]:
+    return _list_pages(session, f"issues/{number}/comments")
 
 
 def list_reviews(session: RepositorySession, number: int) -> Iterator[Raw]:
-    listed = _list_pages(session, f"pulls/{number}/reviews", {})
+    listed = _list_pages(session, f"pulls/{number}/reviews")
     return (raw for raw in listed if raw.get("submitted_at") is not None)
 
 
 def list_remarks(session: RepositorySession, number: int) -> Iterator[Raw]:
-    return _list_pages(session, f"pulls/{number}/comments", {})
+    return _list_pages(session, f"pulls/{number}/comments")
 
 
-def _list_pages(session: RepositorySession, path: str, wanted: Raw) -> Iterator[Raw]:
-    return session.pages(path, wanted, most=_MOST_PAGES, doing="read comments")
+def _list_pages(session: RepositorySession, path: str) -> Iterator[Raw]:
+    return session.pages(path, {}, most=_MOST_PAGES, doing="read comments")

@@ -134,7 +134,7 @@ class Tokens:
 
     @property
     def app_id(self) -> int | None:
-        """Number of our App; None in token mode."""
+        """Number of our App; None with a token."""
         return self.who.app_id if isinstance(self.who, App) else None
 
     def hide(self, text: str) -> str:
@@ -143,7 +143,7 @@ class Tokens:
         return text
 
     def as_app(self, notes: RequestNotes) -> WatchedRequester | None:
-        """Requests as the App itself, for tokens and its log of deliveries; None in token mode."""
+        """Requests as the App itself, for tokens and its log of deliveries; None with a token."""
         if isinstance(self.who, SecretStr):
             return None
         return WatchedRequester(self.who.auth, self._base_url, self._pacing, notes)

@@ -34,7 +34,7 @@ class IssueRef(Record):
     number: int
     issue_id: int
     installation_id: int | None = None
-    """Of the App in this repository; None in token mode."""
+    """Of the App in this repository; None with a token."""
 
 
 class Snapshot(Record):

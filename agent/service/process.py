@@ -24,7 +24,7 @@ import structlog
 
 from agent import wiring
 from agent.errors import AgentError, PermanentError, SettingsInvalid
-from agent.github.polling import AppDeliveries, GithubChanges
+from agent.github.app_deliveries import AppDeliveries
 from agent.models import fence
 from agent.models.clock import read_clock
 from agent.models.code_host import CodeHost
@@ -38,9 +38,8 @@ from agent.service import clean_up, loops, pull_outcomes, reconcile
 from agent.service.deliveries import Intake
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
 from agent.service.loops import FileWatch, Heartbeat, take_turns
-from agent.service.polling import Polling
 from agent.services import Execution, make_redactor
-from agent.settings import Settings, find_database, variable
+from agent.settings import Settings, find_database
 from agent.steps import Cancellation
 from agent.store.engine import Engine
 from agent.store.sql_inbox import Inbox, open_inbox
@@ -66,6 +65,8 @@ _DRAIN_SECONDS = 60.0
 _LEAVE_SECONDS = 5.0
 #: So often a worker among others looks for work, and for whether it leads by now.
 _LOOK_SECONDS, _FOLLOW_SECONDS = 0.5, 5.0
+#: So often GitHub's log of deliveries is looked at, and where GitHub cannot reach us.
+_RECONCILE_SECONDS, _FETCH_SECONDS = 300.0, 20.0
 
 
 def run_worker(settings: Settings, stop: threading.Event) -> None:
@@ -206,10 +207,13 @@ class _Worker:
             )
             for name, turn in turns.items()
         ]
-        found = wake_ups["intake"].set
-        if look := _reconciler(settings, self.way, self.inbox, self._store, found):
-            threads.append(self._repeat("reconcile", self._while_leading(look)))
-        return threads
+        missed = reconcile.MissedDeliveries(
+            AppDeliveries(self.way),
+            self.inbox,
+            seconds=_choose_seconds(settings),
+            found=wake_ups["intake"].set,
+        )
+        return [*threads, self._repeat("reconcile", self._while_leading(missed.turn))]
 
     def _make_other_loops(self) -> list[threading.Thread]:
         settings, store = self._settings, self._store
@@ -246,23 +250,11 @@ class _Worker:
         return lambda: turn() if self._lease.leads() else _FOLLOW_SECONDS
 
 
-def _reconciler(
-    settings: Settings, way: Access, inbox: Inbox, store: SqlRunStore, found: Callable[[], None]
-) -> Callable[[], float] | None:
-    """Make what finds out what GitHub could not tell us; None: there is nowhere to look.
-
-    Args:
-        found: Called when there is something new in the inbox.
-    """
-    seconds = settings.reconcile_minutes * 60.0
-    if way.app_id is not None:
-        return reconcile.Redeliveries(AppDeliveries(way), inbox, seconds=seconds).turn
-    if not settings.repositories:
-        _log.warning("no repository is looked through", setting=variable("repositories"))
-        return None
-    changes = GithubChanges(way, settings)
-    gate, where = wiring.make_intake_api(settings, way), settings.repositories
-    return Polling(changes, gate, inbox, store, where, seconds=seconds, found=found).turn
+def _choose_seconds(settings: Settings) -> float:
+    """Say how often GitHub's log is looked at: most of all where nothing else reaches us."""
+    if settings.reconcile_minutes is not None:
+        return settings.reconcile_minutes * 60.0
+    return _RECONCILE_SECONDS if settings.public_url else _FETCH_SECONDS
 
 
 def _thread(name: str, target: Callable[..., object], *args: object) -> threading.Thread:

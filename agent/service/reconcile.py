@@ -1,103 +1,116 @@
-"""Find deliveries that did not reach us, so that none is lost.
+"""Fetch deliveries that did not reach us, so that none is lost.
 
-As an App we read the code host's log of deliveries and request again those that are not in our
-inbox. They may have failed, or somebody else answered them. They arrive as webhooks, and go through
-inbox and intake like any other. With a personal token there is no such log: see `polling`.
+GitHub keeps a log of what it has sent to the App's webhook. What is not in our inbox is read there
+and goes through inbox and intake like any other: where the service was away, and where GitHub
+cannot reach it at all.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections.abc import Callable
 
 import structlog
 
-from agent.conversation.deliveries import READS
-from agent.github.polling import AppDeliveries
+from agent.conversation import deliveries
+from agent.conversation.deliveries import READS, Ignored
+from agent.github.app_deliveries import AppDeliveries, SentDelivery
+from agent.models.clock import read_clock
+from agent.models.ticket import Delivery
 from agent.store.sql_inbox import Inbox
 
 _log = structlog.get_logger()
 
-#: GitHub delivers again what it has tried within so long.
+#: GitHub keeps its log for so long.
 _REACH_SECONDS = 3 * 86_400.0
 #: A delivery may take its time, and is in the log under the time at which it was tried.
 _OVERLAP_SECONDS = 1_800.0
 #: Of a hundred deliveries each, in one turn.
 _MOST_PAGES = 500
-_ASKED_AT_ONCE = 100
-#: How long a delivery that did not come is left alone after each time that it was asked for. In all
-#: that is less than the reach of the log; then it counts as lost.
-_GAPS = (60.0, 300.0, 900.0) + 87 * (2_700.0,)
+_FETCHED_AT_ONCE = 100
 
 
-class Redeliveries:
-    """Has deliveries that are not in our inbox sent again.
+class MissedDeliveries:
+    """Lays deliveries that are not in our inbox into it.
 
-    Nothing is kept across restarts: log and inbox together tell what is missing, and the log each
-    time that it was sent. All times are the code host's.
+    Nothing is kept across restarts: log and inbox together tell what is missing. All times are the
+    code host's.
     """
 
-    def __init__(self, log: AppDeliveries, inbox: Inbox, *, seconds: float) -> None:
+    def __init__(
+        self, log: AppDeliveries, inbox: Inbox, *, seconds: float, found: Callable[[], None]
+    ) -> None:
         """Take what it works with.
 
         Args:
             seconds: From one look at the log to the next.
+            found: Called when there is something new in the inbox.
         """
-        self._log, self._inbox, self._seconds = log, inbox, seconds
+        self._log, self._inbox, self._seconds, self._found = log, inbox, seconds, found
         self._read_from = -math.inf
         """What is older was read, and is not missing."""
-        self._asked: dict[str, float] = {}
-        """When deliveries were asked for of late, which the log need not show yet."""
-        self._lost: set[str] = set()
-        """What is not asked for any more, though the log tells of it."""
+        self._gone: set[str] = set()
+        """What the log tells of, and GitHub does not have any more."""
 
     def turn(self) -> float:
-        """Read the log and ask again for what is due; return the seconds to wait."""
-        sent, now, whole = self._read()
-        missing = {
-            delivery_id: attempts
-            for delivery_id, attempts in sent.items()
-            if delivery_id not in self._lost and self._inbox.find(delivery_id) is None
-        }
-        pause = self._seconds
-        if whole:
+        """Read the log and fetch what is missing, the oldest first; return the seconds to wait."""
+        sent, now, is_whole = self._read_log()
+        missing = [
+            attempt
+            for attempt in sorted(sent.values(), key=lambda attempt: (attempt.at, attempt.number))
+            if attempt.delivery_id not in self._gone
+            and self._inbox.find(attempt.delivery_id) is None
+        ]
+        for attempt in missing[:_FETCHED_AT_ONCE]:
+            self._fetch(attempt)
+        if missing[_FETCHED_AT_ONCE:]:
+            return 0.0
+        if is_whole:
             self._read_from = now - _OVERLAP_SECONDS
-        self._asked = {name: at for name, at in self._asked.items() if at > now - _GAPS[0]}
-        asked = 0
-        for delivery_id, attempts in sorted(missing.items(), key=lambda one: min(one[1])):
-            self._read_from = min(self._read_from, min(attempts)[0])
-            last, number = max(attempts)
-            tries = len(attempts) - 1
-            due = last + (_GAPS[tries - 1] if 0 < tries <= len(_GAPS) else 0.0) - now
-            if delivery_id in self._asked:
-                due = max(due, self._asked[delivery_id] + _GAPS[0] - now)
-            if due > 0 or asked == _ASKED_AT_ONCE:
-                pause = min(pause, max(due, 0.0))
-                continue
-            asked += 1
-            if tries < len(_GAPS) and self._log.redeliver(number):
-                self._asked[delivery_id] = now
-                _log.info("delivery asked for again", delivery=delivery_id, tries=tries + 1)
-                pause = min(pause, _GAPS[tries])
-            else:
-                self._lost.add(delivery_id)
-                _log.error("delivery lost", delivery=delivery_id)
-        return pause
+        return self._seconds
 
-    def _read(self) -> tuple[dict[str, set[tuple[float, int]]], float, bool]:
+    def _fetch(self, attempt: SentDelivery) -> None:
+        payload = self._log.read_payload(attempt.number)
+        if payload is None:
+            self._gone.add(attempt.delivery_id)
+            _log.error("delivery lost", delivery=attempt.delivery_id)
+            return
+        parsed = deliveries.parse_payload(attempt.event, attempt.action, payload)
+        key, body, reason = "", b"", ""
+        if isinstance(parsed, Ignored):
+            reason = parsed.reason
+        else:
+            key, body = parsed.about.content_key, parsed.about.model_dump_json().encode()
+        fetched = Delivery(
+            delivery_id=attempt.delivery_id,
+            event=attempt.event,
+            action=attempt.action,
+            content_key=key,
+            received_at=read_clock(),
+            body=body,
+            ignored=reason,
+        )
+        self._inbox.append([fetched])
+        _log.info("delivery fetched", delivery=attempt.delivery_id)
+        self._found()
+
+    def _read_log(self) -> tuple[dict[str, SentDelivery], float, bool]:
         """Read the log as far back as something may be missing, three days at most.
 
         Returns:
-            When each delivery on which we act was sent, with the number of the attempt; the code
-            host's clock; and whether nothing was left unread.
+            The first attempt at each delivery on which we act, by its id; the code host's clock;
+            and whether nothing was left unread.
         """
-        sent: dict[str, set[tuple[float, int]]] = defaultdict(set)
+        sent: dict[str, SentDelivery] = {}
         page = self._log.read_page(None)
         now, down_to = page.now, max(page.now - _REACH_SECONDS, self._read_from)
         for _ in range(_MOST_PAGES):
-            for one in page.deliveries:
-                if one.at >= down_to and one.action in READS.get(one.event, ()):
-                    sent[one.delivery_id].add((one.at, one.number))
+            # Newest first: what comes later was tried earlier.
+            sent |= {
+                attempt.delivery_id: attempt
+                for attempt in page.deliveries
+                if attempt.at >= down_to and attempt.action in READS.get(attempt.event, ())
+            }
             oldest = page.deliveries[-1].at if page.deliveries else -math.inf
             if oldest < down_to or page.after is None:
                 return sent, now, True

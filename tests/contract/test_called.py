@@ -21,7 +21,7 @@ from agent.demo.simulator.hooks import Delivery
 from agent.demo.simulator.world import World
 from agent.errors import AccessLost
 from agent.github import app_registration
-from agent.github.polling import AppDeliveries, GithubChanges
+from agent.github.app_deliveries import AppDeliveries
 from agent.github.pulls import GithubPulls
 from agent.github.tokens import Scope
 from agent.models.change import Finding, Severity
@@ -173,17 +173,11 @@ def sign_in(scene: Scene) -> None:
 def reconcile(scene: Scene) -> None:
     earlier = scene.intake_api.find_earlier_run(scene.run.snapshot)
     assert earlier and earlier.run_id == scene.run.run_id
-    changes = GithubChanges(scene.access, scene.settings)
-    (subject,) = changes.list_changed(scene.name, None).subjects
-    changed = changes.list_changed(scene.name, "2026-01-01T00:00:00Z")
-    assert {one.on_pull for one in changed.subjects} == {False, True}
-    assert changes.read_again(scene.name, subject.ref.number) == subject
-    found = [one for some in changed.subjects for one in changes.find(some, "2026-01-01T00:00:00Z")]
-    assert {"issues", "issue_comment"} <= {one.event for one in found}
     if scene.app is not None:
         log = AppDeliveries(scene.access)
         scene.world.hooks.drain()
-        assert log.redeliver(log.read_page().deliveries[0].number)
+        sent = log.read_page().deliveries[0]
+        assert log.read_payload(sent.number)["action"] == sent.action
 
 
 def act_as_people(scene: Scene) -> None:
@@ -265,7 +259,7 @@ def test_every_answer_is_one_that_github_could_give(exchanged):
     assert {one.operation for one in judged if one.status < 400} >= {
         schemas.described(name) for name in operations.OPERATIONS
     }
-    assert len({one.status for one in judged}) > 6, "refusals are among them"
+    assert len({one.status for one in judged}) > 5, "refusals are among them"
     faults = {
         fault
         for one in judged

@@ -87,6 +87,13 @@ def test_GH8_a_labelled_issue_becomes_one_checked_pull_request_however_often_it_
     told.assert_ready()
 
 
+def test_a_label_whose_delivery_did_not_arrive_is_fetched(story, stage):
+    told = story()
+    stage.world.hooks.faults.append(HookFault("lose", "issues.labeled"))
+    told.label()
+    told.assert_ready()
+
+
 def addresses(canary: str, number: int) -> str:
     """What a careless reader would fetch: from here, from this machine, from the cloud's host."""
     return (

@@ -25,7 +25,6 @@ from agent.errors import (
     SettingsInvalid,
 )
 from agent.github.connection import Pacing
-from agent.github.polling import GithubChanges
 from agent.github.pulls import GithubPulls
 from agent.github.tokens import Scope
 from agent.models import clock
@@ -259,11 +258,11 @@ def test_what_a_run_can_do_without_never_ends_it_and_is_tried_again_at_the_end(s
 
 
 def test_doctor_asks_github_what_a_service_asks_it_at_its_start(scene):
-    named = scene.settings.model_copy(update={"repositories": (scene.name,)})
-    assert doctor.examine_github(named) == ("", f"{scene.login} at {scene.settings.github_url}")
-    wrong, _ = doctor.examine_github(named.model_copy(update={"repositories": ("o/gone",)}))
-    assert wrong
-    elsewhere = named.model_copy(update={"github_url": f"{scene.world.base_url}/elsewhere"})
+    known = doctor.examine_github(scene.settings)
+    assert known == ("", f"{scene.login} at {scene.settings.github_url}")
+    elsewhere = scene.settings.model_copy(
+        update={"github_url": f"{scene.world.base_url}/elsewhere"}
+    )
     assert doctor.examine_github(elsewhere)[0].startswith("MERGEWRIGHT_GITHUB_URL: ")
 
 
@@ -284,10 +283,6 @@ def test_a_label_that_is_refused_asks_nobody_to_stop(scene):
 
 def test_without_graphql_all_works_but_resolving_threads(scene):
     scene.fault("answer", "POST", "/api/graphql", status=404, count=None)
-    changes = GithubChanges(scene.access, scene.settings)
-    (subject,) = changes.list_changed(scene.name, None).subjects
-    (found,) = changes.find(subject, "2100-01-01T00:00:00Z")
-    assert (found.payload["issue"]["title"], found.edited) == ("Add a field", False)
     pull = propose(scene)
     ann = scene.world.user("ann")
     opened = scene.repository.issues[pull.number].pull

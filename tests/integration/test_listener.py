@@ -299,13 +299,6 @@ def test_WH1_without_a_good_secret_it_does_not_start(tmp_path, given, said):
     assert SECRET not in done.stderr
 
 
-def test_where_repositories_are_looked_through_it_needs_no_secret_and_takes_nothing(tmp_path):
-    with running(tmp_path, MERGEWRIGHT_WEBHOOK_SECRET="", MERGEWRIGHT_REPOSITORIES="o/r") as one:
-        answer = one.post(raw(labeled()))
-        assert (answer.status_code, one.rows()) == (404, [])
-        assert one.get("/healthz").json() == {"alive": True}
-
-
 def test_what_it_must_not_hold_is_nowhere_in_the_process(listener):
     environ = Path(f"/proc/{listener.process.pid}/environ").read_bytes()
     assert b"MERGEWRIGHT_HOME" in environ

@@ -1,4 +1,4 @@
-"""Deliveries that did not come are asked for again, a few times each, and labels are looked for."""
+"""Deliveries that did not arrive are fetched from GitHub's log, each once."""
 
 from __future__ import annotations
 
@@ -8,22 +8,18 @@ import pytest
 
 from agent.conversation.events import Request
 from agent.errors import (
-    CodeHostLimited,
     CodeHostUnavailable,
     RequestRefused,
 )
-from agent.github.polling import Changed, Found, SentDelivery, SentPage, Subject
-from agent.models.intake import EarlierRun, LiveIssue
-from agent.models.run import Run
-from agent.models.ticket import Delivery, IssueRef, Snapshot
+from agent.github.app_deliveries import SentDelivery, SentPage
+from agent.models.intake import EarlierRun
+from agent.models.ticket import Delivery, Snapshot
 from agent.service import intake, reconcile
 from agent.service.intake import Accepted, Ignored
-from agent.service.polling import Polling
-from agent.service.reconcile import Redeliveries
+from agent.service.reconcile import MissedDeliveries
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
 from tests.unit import delivery_samples
-from webhooks import app
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 START = 1_790_000_000.0
@@ -41,7 +37,9 @@ class CodeHost:
         self.listening = True
         self.sent: list[SentDelivery] = []
         self.read: list[str | None] = []
-        self.asked: list[str] = []
+        self.fetched: list[str] = []
+        self.gone: set[str] = set()
+        self.rung: list[int] = []
         self.failing: Exception | None = None
         self.failing_page: int | None = None
 
@@ -73,13 +71,28 @@ class CodeHost:
             now=self.clock + self.ahead,
         )
 
-    def redeliver(self, number: int) -> bool:
-        one = self.sent[number - 1]
+    def read_payload(self, number: int) -> dict[str, object] | None:
+        sent = self.sent[number - 1]
+        self.fetched.append(sent.delivery_id)
         if self.failing:
             raise self.failing
-        self.asked.append(one.delivery_id)
-        self.deliver(one.delivery_id, one.action, one.event)
-        return True
+        return None if sent.delivery_id in self.gone else labelled(number)
+
+
+def labelled(number: int) -> dict[str, object]:
+    there = delivery_samples.snapshot(number)
+    repository = {"id": there.issue.repository_id, "full_name": there.issue.repository}
+    return {
+        "action": "labeled",
+        "label": {"name": "mergewright"},
+        "sender": {"login": there.actor, "id": there.actor_id},
+        "repository": {**repository, "clone_url": "https://h/o/r.git"},
+        "issue": {
+            "id": there.issue.issue_id, "number": number, "html_url": there.url,
+            "title": there.title, "body": there.body, "user": {"login": there.author},
+            "labels": [{"name": name} for name in there.labels], "updated_at": there.approved_at,
+        },
+    }  # fmt: skip
 
 
 def delivery(name: str, event: str = "issues", action: str | None = "labeled") -> Delivery:
@@ -93,62 +106,53 @@ def code_host(inbox: Inbox) -> CodeHost:
     return CodeHost(inbox)
 
 
-def reconciler(code_host: CodeHost, minutes: float = 5) -> Redeliveries:
-    return Redeliveries(code_host, code_host.inbox, seconds=minutes * MINUTE)
+def reconciler(code_host: CodeHost) -> MissedDeliveries:
+    return MissedDeliveries(
+        code_host,  # type: ignore[arg-type]
+        code_host.inbox,
+        seconds=300.0,
+        found=lambda: code_host.rung.append(1),
+    )
 
 
-def go_on(made: Redeliveries, code_host: CodeHost, seconds: float) -> None:
-    """Let so much time pass, with a turn whenever one is asked for."""
-    end = code_host.clock + seconds
-    while code_host.clock < end:
-        code_host.clock += max(1.0, made.turn())
-
-
-def test_WH3_what_failed_while_nobody_listened_is_asked_for_once_and_in_its_order(code_host):
+def test_WH3_what_did_not_arrive_is_fetched_once_and_in_its_order(code_host):
     code_host.deliver("before")
     code_host.listening = False
     for name in ("a", "b", "c"):
         code_host.clock += MINUTE
         code_host.deliver(name)
-    code_host.clock += HOUR
-    code_host.listening = True
     made = reconciler(code_host)
-    go_on(made, code_host, HOUR)
-    assert code_host.asked == ["a", "b", "c"]
-    assert {one.delivery_id for one in code_host.inbox.list_unread()} == {"before", "a", "b", "c"}
+    for _ in range(3):
+        assert made.turn() == 300.0
+        code_host.clock += HOUR
+    assert code_host.fetched == ["a", "b", "c"]
+    assert len(code_host.rung) == 3
+    _, *kept = code_host.inbox.list_unread()
+    assert [one.delivery_id for one in kept] == ["a", "b", "c"]
+    request = Request.model_validate_json(kept[0].body)
+    assert request.snapshot == delivery_samples.snapshot(2)
+    assert kept[0].content_key == request.content_key
 
 
 def test_what_nobody_acts_on_is_left_alone(code_host):
     code_host.listening = False
-    code_host.deliver("a", None, "push")
-    code_host.deliver("b", "opened")
-    code_host.deliver("c", "labeled", "pull_request")
-    code_host.deliver("d", "closed")
-    code_host.deliver("e", None, "status")
+    for name, action, event in (
+        ("a", None, "push"), ("b", "opened", "issues"), ("c", "labeled", "pull_request"),
+        ("d", "labeled", "issues"),
+    ):  # fmt: skip
+        code_host.deliver(name, action, event)
     reconciler(code_host).turn()
-    assert code_host.asked == ["d", "e"]
+    assert code_host.fetched == ["d"]
 
 
-def test_what_never_comes_is_asked_for_ever_less_often_also_after_restarts(code_host):
-    code_host.listening = False
+def test_what_github_has_no_more_is_asked_for_once(code_host):
+    code_host.listening, code_host.gone = False, {"a"}
     code_host.deliver("a")
-    for _ in range(20):
-        reconciler(code_host).turn()
-        code_host.clock += 10 * MINUTE
-    assert len(code_host.asked) <= 7
-    go_on(reconciler(code_host), code_host, 6 * DAY)
-    assert len(code_host.asked) < 110
-
-
-def test_GH2_what_was_given_up_is_not_asked_for_again_though_the_log_still_tells_of_it(
-    code_host, monkeypatch
-):
-    asked: list[int] = []
-    monkeypatch.setattr(code_host, "redeliver", asked.append)
-    code_host.listening = False
-    code_host.deliver("a")
-    go_on(reconciler(code_host), code_host, HOUR)
-    assert asked == [1]
+    code_host.deliver("b")
+    made = reconciler(code_host)
+    made.turn()
+    made.turn()
+    assert code_host.fetched == ["a", "b"]
 
 
 def test_GH3_a_log_that_breaks_off_is_read_again(inbox):
@@ -157,14 +161,13 @@ def test_GH3_a_log_that_breaks_off_is_read_again(inbox):
     for number in range(7):
         code_host.clock += MINUTE
         code_host.deliver(f"d{number}")
-    code_host.listening = True
     code_host.failing, code_host.failing_page = CodeHostUnavailable("away"), 2
     made = reconciler(code_host)
     with pytest.raises(CodeHostUnavailable):
         made.turn()
     code_host.failing = None
-    go_on(made, code_host, 10 * MINUTE)
-    assert sorted(code_host.asked) == [f"d{number}" for number in range(7)]
+    made.turn()
+    assert code_host.fetched == [f"d{number}" for number in range(7)]
 
 
 def test_PF8_a_clock_of_ours_that_is_wrong_by_days_changes_nothing(code_host):
@@ -172,143 +175,33 @@ def test_PF8_a_clock_of_ours_that_is_wrong_by_days_changes_nothing(code_host):
     code_host.listening = False
     code_host.deliver("a")
     code_host.clock += HOUR
-    code_host.listening = True
     reconciler(code_host).turn()
-    assert code_host.asked == ["a"]
+    assert code_host.fetched == ["a"]
 
 
-# --- labels ----------------------------------------------------------------------------------------
-
-
-def labelled(number: int = 1, event_id: int = 5) -> Found:
-    there = delivery_samples.snapshot(number)
-    repository = {"id": there.issue.repository_id, "full_name": there.issue.repository}
-    payload = {
-        "action": "labeled",
-        "label": {"name": "mergewright"},
-        "sender": {"login": there.actor, "id": there.actor_id},
-        "repository": {**repository, "clone_url": "https://h/o/r.git"},
-        "issue": {
-            "id": there.issue.issue_id, "number": number, "html_url": there.url,
-            "title": there.title, "body": there.body, "user": {"login": there.author},
-            "labels": [{"name": name} for name in there.labels], "updated_at": there.approved_at,
-        },
-    }  # fmt: skip
-    return Found(name=f"label-event-{event_id}", event="issues", action="labeled", payload=payload)
-
-
-class Changes:
-    """A list of what has changed, by repository; an error is raised."""
-
-    def __init__(self, **found: list[Found] | Exception) -> None:
-        self.found = found
-
-    def list_changed(self, repository: str, since: str | None) -> Changed:
-        found = self.found[repository.replace("/", "_")]
-        if isinstance(found, Exception):
-            raise found
-        subjects = tuple(
-            Subject(facts={}, raw={"found": one}, ref=delivery_samples.snapshot(number).issue,
-                    on_pull=False, updated_at=NOW)
-            for number, one in enumerate(found, 1)
-        )  # fmt: skip
-        return Changed(subjects=subjects, whole=True, now=NOW)
-
-    def find(self, subject: Subject, since: str) -> list[Found]:
-        return [subject.raw["found"]]
-
-
-class Gate(delivery_samples.Open):
-    """A code host that answers as it was told."""
-
-    def __init__(self) -> None:
-        super().__init__({})
-        self.changes: dict[str, object] = {}
-        self.failing: Exception | None = None
-
-    def read_issue(self, issue: IssueRef) -> LiveIssue:
-        self.asked.append(issue.number)
-        if self.failing:
-            raise self.failing
-        return super().read_issue(issue).model_copy(update=self.changes)
-
-
-@pytest.fixture
-def poll(inbox: Inbox, store: SqlRunStore):
-    def turn(changes: Changes, *repositories: str, gate: Gate | None = None) -> list[int]:
-        rung: list[int] = []
-        made = Polling(
-            changes, gate or Gate(), inbox, store, repositories, seconds=300,
-            found=lambda: rung.append(1),
-        )  # fmt: skip
-        assert made.turn() == 300
-        return rung
-
-    return turn
-
-
-def test_a_label_that_was_found_is_a_request_as_a_webhook_makes_it(inbox, poll):
-    assert poll(Changes(o_r=[labelled()]), "o/r") == [1]
-    (kept,) = inbox.list_unread()
-    request = Request.model_validate_json(kept.body)
-    assert request.snapshot == delivery_samples.snapshot(1)
-    assert (kept.event, kept.action) == ("issues", "labeled")
-    assert kept.content_key == request.content_key
-
-
-def test_WH2_no_request_can_use_up_the_id_of_a_label_that_is_found_later(inbox, poll):
-    poll(Changes(o_r=[labelled()]), "o/r")
-    (kept,) = inbox.list_unread()
-    assert not app._DELIVERY_ID.fullmatch(kept.delivery_id)
-
-
-def test_WH3_a_label_that_is_found_again_and_again_is_one_delivery(inbox, poll):
-    for _ in range(3):
-        poll(Changes(o_r=[labelled(), labelled()]), "o/r")
-    assert len(inbox.list_unread()) == 1
-    assert poll(Changes(o_r=[labelled(event_id=6, number=2)]), "o/r") == [1]
-
-
-@pytest.mark.parametrize("where", ["list", "issue"])
-def test_GH2_a_forge_that_limits_us_ends_the_turn(inbox, poll, store, where):
-    limited, gate = CodeHostLimited("wait", until=1.0), Gate()
-    changes = Changes(o_a=limited if where == "list" else [], o_r=[labelled()])
-    if where == "issue":
-        gate.failing = limited
-        store.add_run(run(), START)
-    with pytest.raises(CodeHostLimited):
-        poll(changes, "o/a", "o/r", gate=gate)
-    assert inbox.list_unread() == ()
-
-
-def run(number: int = 1) -> Run:
-    return Run(
-        run_id=f"20261120-10000{number}-0123456789abcdef", repository="https://h/o/r.git",
-        ticket=f"#{number}", snapshot=delivery_samples.snapshot(number), started=1,
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize("change", [{"state": "closed"}, {"labels": ()}, {"locked": True}])
-def test_GH7_a_run_whose_issue_is_taken_back_is_stopped_without_a_webhook(poll, store, change):
-    store.add_run(run(), START)
-    gate = Gate()
-    poll(Changes(), gate=gate)
-    assert store.get_run(run().run_id).stop_request is None
-    gate.changes = change
-    poll(Changes(), gate=gate)
-    assert store.get_run(run().run_id).stop_request
-    poll(Changes(), gate=gate)
-    assert gate.asked == [1, 1]
+def test_what_one_turn_could_not_read_is_not_lost(inbox, monkeypatch):
+    code_host = CodeHost(inbox, per_page=2)
+    code_host.listening = False
+    for number in range(7):
+        code_host.clock += MINUTE
+        code_host.deliver(f"d{number}")
+    made = reconciler(code_host)
+    with monkeypatch.context() as few:
+        few.setattr(reconcile, "_MOST_PAGES", 2)
+        made.turn()
+    assert len(code_host.fetched) == 4
+    made.turn()
+    assert sorted(code_host.fetched) == [f"d{number}" for number in range(7)]
 
 
 # --- what an old backup has forgotten --------------------------------------------------------------
 
 
-class Remembering(Gate):
+class Remembering(delivery_samples.Open):
     """A code host that shows what a run has left there."""
 
     def __init__(self, earlier: EarlierRun | None) -> None:
-        super().__init__()
+        super().__init__({})
         self.found = earlier
         self.looked = 0
 
@@ -339,20 +232,3 @@ def test_PF2_a_run_that_was_lost_half_way_goes_on_under_its_own_name_and_time(st
     assert isinstance(accepted, Accepted)
     # Branch, comment and commit are found by these.
     assert (accepted.run.run_id, accepted.run.started) == (LOST, int(LABELLED_AT) + 3)
-
-
-def test_what_one_turn_could_not_read_is_not_lost(inbox, monkeypatch):
-    code_host = CodeHost(inbox, per_page=2)
-    code_host.listening = False
-    for number in range(7):
-        code_host.clock += MINUTE
-        code_host.deliver(f"d{number}")
-    code_host.clock += HOUR
-    code_host.listening = True
-    made = reconciler(code_host)
-    with monkeypatch.context() as few:
-        few.setattr(reconcile, "_MOST_PAGES", 2)
-        made.turn()
-    assert len(code_host.asked) == 4
-    go_on(made, code_host, 10 * MINUTE)
-    assert sorted(code_host.asked) == [f"d{number}" for number in range(7)]

@@ -144,11 +144,11 @@ def _shape(one: Delivery) -> shapes.Shape:
     }
 
 
-@operation("POST", f"{_DELIVERIES}/{{delivery_id}}/attempts", 202)
-def _redeliver(call: Call) -> object:
+@operation("GET", f"{_DELIVERIES}/{{delivery_id}}")
+def _show_delivery(call: Call) -> object:
     hook, number = _require_app(call).hook, call.read_number("delivery_id")
     for one in call.world.hooks.log:
         if one.id == number and _is_tried(one, hook.id):
-            call.world.hooks.redeliver(one)
-            return {}
+            request = {"headers": {}, "payload": json.loads(one.body)}
+            return {**_shape(one), "request": request, "response": {"headers": {}, "payload": ""}}
     raise NotFound

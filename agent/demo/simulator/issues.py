@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from agent.demo.simulator import actions, shapes
 from agent.demo.simulator.calls import (
     Call,
@@ -23,29 +21,6 @@ _COMMENT = f"{_ISSUES}/comments/{{comment_id}}"
 _READS = ("issues", "pull_requests")
 _REACTIONS = ("+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes")
 _LONGEST_LABEL = 50
-
-
-def _read_since(call: Call) -> float:
-    return datetime.fromisoformat(call.query.get("since", "1970-01-01T00:00:00Z")).timestamp()
-
-
-@operation("GET", _ISSUES)
-def _list_issues(call: Call) -> object:
-    """List issues and pull requests; by default the open ones, the newest first."""
-    repository, query, since = call.require_reading(*_READS), call.query, _read_since(call)
-    wanted = {name.lower() for name in query.get("labels", "").split(",")} - {""}
-    found = [
-        one
-        for one in repository.issues.values()
-        if query.get("state", "open") in ("all", one.state)
-        and wanted <= {label.name.lower() for label in one.labels}
-        # Times have no fractions there.
-        and int(one.updated) >= since
-    ]
-    by_update = query.get("sort") == "updated"
-    newest_first = query.get("direction", "desc") == "desc"
-    found.sort(key=lambda one: (one.updated * by_update, one.number), reverse=newest_first)
-    return call.paginate(found, shapes.shape_issue)
 
 
 @operation("POST", _ISSUES, 201)
@@ -93,11 +68,9 @@ def _read_text(call: Call) -> str:
 
 @operation("GET", f"{_ISSUE}/comments")
 def _list_comments(call: Call) -> object:
-    """List a conversation, oldest first; `since` leaves out what was last edited before."""
-    repository, since = call.require_reading(*_READS), _read_since(call)
-    issue = call.find_issue(repository)
-    found = [one for one in issue.comments if int(one.updated) >= since]
-    return call.paginate(found, lambda one: shapes.shape_comment(issue, one))
+    """List a conversation, oldest first."""
+    issue = call.find_issue(call.require_reading(*_READS))
+    return call.paginate(issue.comments, lambda one: shapes.shape_comment(issue, one))
 
 
 @operation("POST", f"{_ISSUE}/comments", 201)

@@ -17,12 +17,10 @@ def test_a_new_setting_does_not_stay_by_itself():
     assert set(settings.keep_for_listener(every)) == {
         "MERGEWRIGHT_DATABASE_URL",
         "MERGEWRIGHT_DATABASE_URL_FILE",
-        "MERGEWRIGHT_GITHUB_APP_ID",
         "MERGEWRIGHT_HEALTH_PORT",
         "MERGEWRIGHT_HOME",
         "MERGEWRIGHT_LISTEN_HOST",
         "MERGEWRIGHT_LISTEN_PORT",
-        "MERGEWRIGHT_REPOSITORIES",
         "MERGEWRIGHT_WEBHOOK_SECRET",
         "MERGEWRIGHT_WEBHOOK_SECRET_FILE",
     }

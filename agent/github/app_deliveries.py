@@ -1,0 +1,88 @@
+"""GitHub's own log of what it has sent to the App's webhook, with what was in it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from agent.github import api_errors
+from agent.github.access import Access, Raw
+from agent.github.api_errors import ignore_statuses
+from agent.github.connection import translating_errors
+from agent.models.record import Record
+
+_PER_PAGE = 100
+_DELIVERIES = "/app/hook/deliveries"
+
+
+class SentDelivery(Record):
+    """One attempt of the code host at a delivery, as its log tells of it."""
+
+    number: int
+    """Of the attempt; by it the delivery is read."""
+    delivery_id: str
+    event: str
+    action: str | None
+    at: float
+
+
+class SentPage(Record):
+    """A page of the log of deliveries, newest first."""
+
+    deliveries: tuple[SentDelivery, ...]
+    after: str | None
+    """What the next page, with older ones, is asked for with; None: there is none."""
+    now: float
+    """The code host's clock, in seconds since the epoch."""
+
+
+@translating_errors
+class AppDeliveries:
+    """The log of the App's webhook; only the App itself may read it."""
+
+    def __init__(self, access: Access) -> None:
+        """Ask nothing yet.
+
+        Raises:
+            ValueError: We are no App, so that there is no such log.
+        """
+        self._access = access
+        app = access.tokens.as_app(access.start_notes("deliveries"))
+        if app is None:
+            raise ValueError("a person has no log of deliveries")
+        self._app = app
+
+    def read_page(self, after: str | None = None) -> SentPage:
+        wanted: dict[str, Any] = {"per_page": _PER_PAGE}
+        if after is not None:
+            wanted["cursor"] = after
+
+        def work() -> SentPage:
+            headers, found = self._app.requestJsonAndCheck("GET", _DELIVERIES, parameters=wanted)
+            return SentPage(
+                deliveries=tuple(_make_sent_delivery(one) for one in found),
+                after=api_errors.read_next_link(headers, "next").get("cursor"),
+                now=api_errors.server_time(headers),
+            )
+
+        return self._access.asking().ask(work, doing="read the log of deliveries")
+
+    def read_payload(self, number: int) -> dict[str, Any] | None:
+        """Read what an attempt has sent; None: GitHub does not have it any more."""
+        with ignore_statuses(404, 410):
+            _, found = self._access.asking().ask(
+                lambda: self._app.requestJsonAndCheck("GET", f"{_DELIVERIES}/{number}"),
+                doing=f"read delivery {number}",
+            )
+            return dict(found["request"]["payload"])
+        return None
+
+
+def _make_sent_delivery(raw: Raw) -> SentDelivery:
+    return SentDelivery(
+        number=int(raw["id"]),
+        delivery_id=str(raw["guid"]).lower(),
+        event=str(raw["event"]),
+        action=None if raw["action"] is None else str(raw["action"]),
+        at=datetime.fromisoformat(str(raw["delivered_at"])).timestamp(),
+    )
