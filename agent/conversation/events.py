@@ -35,8 +35,6 @@ class Request(Record):
     run was ended by its being closed or locked."""
     plan_first: bool = False
     """Whoever asked wants to see the plan before anything is edited."""
-    edited: bool = False
-    """The text was edited after the label was set, so that nobody has approved it as it is."""
 
     @property
     def content_key(self) -> str:
@@ -84,8 +82,6 @@ class Comment(Record):
     """ISO 8601, UTC: when it was written."""
     clone_url: str
     """Address of the repository for git, without credentials."""
-    edited: bool = False
-    """The words were found after an edit, so that nobody tells what was written at first."""
 
     @property
     def content_key(self) -> str:

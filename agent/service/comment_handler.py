@@ -31,10 +31,6 @@ _CANNOT: Reaction = "confused"
 _LIST = "\n".join(
     f"- `/mergewright {name}`: {meant_for}." for name, meant_for in commands.MEANT_FOR.items()
 )
-_EDITED = (
-    "Your comment was edited before it was read here, and by then nobody can tell who wrote what."
-    " Write it again, as a comment of its own."
-)
 #: Commands that change what becomes of the very run that is there.
 _OF_THIS_RUN = frozenset({"stop", "retry"})
 _KINDS: dict[commands.Name, Kind] = {"fix-ci": "ci", "rebase": "rebase"}
@@ -202,13 +198,11 @@ class CommentHandler:
         return f"said by {comment.author}, whose permission is {found.level}; write is needed"
 
     def _find_taken_back(self, comment: Comment) -> Decision | None:
-        """Turn away what was deleted or edited meanwhile; remarks on a pull request stand."""
+        """Turn away what was deleted meanwhile; remarks on a pull request stand."""
         if comment.place == "issue" and not self._intake_api.has_comment(
             comment.subject, comment.comment_id
         ):
             return Ignored(reason="deleted before it was heard")
-        if comment.edited:
-            return self._refuse(comment, _EDITED, "edited before it was heard")
         return None
 
     # --- what words do -------------------------------------------------------------------------

@@ -101,8 +101,6 @@ def accept_request(
         # Whoever carried that run has lost it. What it has left is found again by its id, and by
         # the time of its commit.
         run_id = earlier.run_id
-    if request.edited:
-        return _refuse_edited(request, last, intake_api)
     run = Run(
         run_id=run_id,
         repository=request.clone_url,
@@ -167,22 +165,6 @@ def _by_runs(request: Request, last: StoredRun | None) -> Decision | None:
     if done and done.by_label and _get_approval_time(request.snapshot) < _get_approval_time(done):
         return Ignored(reason=f"run {run_id} is of a label that was set later")
     return None
-
-
-def _refuse_edited(
-    request: Request, last: StoredRun | None, intake_api: GithubIntakeApi
-) -> Ignored:
-    """Refuse a text that nobody has approved as it is, and say once how that is done."""
-    asked, done = request.snapshot, last.run.snapshot if last else None
-    if last and last.active and done and done.approved_at == asked.approved_at:
-        return Ignored(reason=f"run {last.run.run_id} of this issue is not over")
-    intake_api.explain_refusal(
-        asked.issue,
-        f"The issue was edited after label {sanitise.format_code(request.label)} was set."
-        " Set the label again to approve the new text.",
-        key=f"edited-{asked.approved_at}",
-    )
-    return Ignored(reason="the text was edited after the label was set")
 
 
 def _decide_beside(

@@ -132,15 +132,6 @@ def test_TC2_who_may_not_write_is_not_heard_and_gets_no_answer(talk, by, words):
     assert talk.store.list_guidance(run.run_id) == ()
 
 
-def test_TC4_words_that_were_found_edited_are_asked_for_anew(talk):
-    run = talk.planned()
-    said = talk.write(f"/mergewright approve {PLAN}", edited=True)
-    assert isinstance(talk.hear(said), Handled)
-    assert talk.stands(run) is RunState.AWAITING_APPROVAL
-    assert talk.reactions() == ["confused"]
-    assert talk.store.list_guidance(run.run_id) == ()
-
-
 def test_TC4_a_command_that_was_deleted_before_it_is_heard_is_not_obeyed(talk):
     run = talk.planned()
     said = talk.write(f"/mergewright approve {PLAN}")

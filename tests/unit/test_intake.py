@@ -133,21 +133,6 @@ def test_a_label_by_somebody_who_may_write_starts_a_run_on_the_labelled_text(per
     assert run.run_id.startswith("20231114-221320-")
 
 
-def test_TC4_a_text_edited_after_the_label_starts_nothing_and_says_how_it_does():
-    gate = Gate()
-    assert reason(gate, edited=True)
-    ((words, key),) = gate.explained
-    assert "`mergewright`" in words
-    assert key == f"edited-{SNAPSHOT.approved_at}"
-
-
-def test_TC4_a_text_edited_while_its_run_is_under_way_is_told_of_by_that_run():
-    gate, under_way = Gate(), active()
-    settled = intake.accept_request(request(edited=True), gate, Runs(active=under_way), now=1.0)
-    assert isinstance(settled, Ignored)
-    assert gate.explained == []
-
-
 @pytest.mark.parametrize("permission", ["triage", "read"])
 def test_TC1_a_label_by_anybody_else_starts_nothing(permission):
     gate = Gate(permission)
