@@ -155,6 +155,11 @@ class Part:
     only: Selection | None = None
     base: SuiteFacts | None = None
     """Of base: tests are looked for in no other file, and no other plugin is there."""
+    first: tuple[str, ...] = ()
+    """Files whose tests run before all others, in this order."""
+    known_red: tuple[str, ...] | None = None
+    """Tests that may fail. Where another one in `first` does, none begins but these; None: each
+    begins."""
 
     def describe(self, site: Site) -> dict[str, object]:
         """Compose what a script in the sandbox is told, with whole paths."""
@@ -167,6 +172,8 @@ class Part:
         return {
             "only": only,
             "within": _whole_paths(within) if base else None,
+            "first": _whole_paths(self.first),
+            "known_red": self.known_red,
             "last_start": None if self.only else seconds - reserve,
             "fails_fast": site.fails_fast,
         }

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from agent.checks import (
     changed_files,
     comparison,
-    early_tests,
+    fastapi_endpoints,
     measuring,
     packages,
     reruns,
@@ -20,7 +20,9 @@ from agent.checks import (
 )
 from agent.checks.changed_files import Sides
 from agent.checks.check import Site, get_granted_limits
-from agent.checks.two_runs import TwoRuns
+from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
+from agent.checks.two_runs import COPIES, OWN, TwoRuns
+from agent.editing.rounds import Round
 from agent.errors import EnvironmentFailed, PolicyRefused
 from agent.git import worktree
 from agent.git.tree import WorkTree
@@ -32,6 +34,11 @@ from agent.policy.change_context import ChangeContext
 from agent.policy.contract import requirements
 from agent.services import Services
 
+#: Checks that look at source alone, and not at what tests are.
+_OF_SOURCE = (
+    DJANGO_CHECK.name, MAKEMIGRATIONS.name, fastapi_endpoints.NAME, changed_files.PUBLIC_API,
+)  # fmt: skip
+
 
 def run_checks(
     cleared: ClearedChange,
@@ -39,6 +46,7 @@ def run_checks(
     prepared: Prepared,
     svc: Services,
     human_changes: Change | None = None,
+    last: Round | None = None,
 ) -> CheckReport:
     """Run all checks on the change; first of all, hold it against the rules that ruff checks.
 
@@ -49,6 +57,7 @@ def run_checks(
 
     Args:
         human_changes: What a branch held before; what rules find in lines of people only remarks.
+        last: The round before; where source is the same, it knows how base's tests end with it.
 
     Raises:
         EnvironmentFailed: What the change declares cannot be installed.
@@ -63,7 +72,7 @@ def run_checks(
     linted = _lint(sides, runs)
     _refuse_forbidden(linted, change, human_changes, trees)
     results = (*added, *_run_by_base_rules(change, trees))
-    measured = _measure_change(sides, runs, trees)
+    measured, held = _measure_change(sides, runs, trees, last)
     unread = changed_files.check_skipped_files(sides, measured)
     report = CheckReport(
         side="head",
@@ -72,7 +81,7 @@ def run_checks(
         results=(*results, *measured, *(one for one in (unread, linted) if one)),
     )
     svc.store_report(prepared.run, report)
-    return report
+    return report.model_copy(update={"held": held})
 
 
 def compare_sides(
@@ -227,23 +236,41 @@ def _run_by_base_rules(change: Change, trees: _Trees) -> tuple[CheckResult, ...]
     )
 
 
-def _measure_change(sides: Sides, runs: TwoRuns | None, trees: _Trees) -> tuple[CheckResult, ...]:
-    """Run the checks, and the tests twice where base tells what they are."""
+def _measure_change(
+    sides: Sides, runs: TwoRuns | None, trees: _Trees, last: Round | None
+) -> tuple[tuple[CheckResult, ...], CheckResult | None]:
+    """Run the checks, and the tests twice where base tells what they are.
+
+    Returns:
+        All results, and that of the tests as base has them, as far as it can stand for later ones.
+    """
     site, svc, rounds = sides.head, trees.svc, sides.head.config.checks.tests.reruns
     files = trees.make_context(sides.change).python
     lines = {file.path: file.new_lines for file in files if file.new_lines}
     also = changed_files.list_checks(sides, lines, measuring.suite_of(site))
     if runs is None:
-        return measuring.run_all_checks(site, svc.sandbox, svc.say, also=also)
-    if (red := early_tests.find_red(runs, rounds)) is not None:
-        others = measuring.run_all_checks(site, svc.sandbox, svc.say, also=also, tests=False)
-        return (*others, red)
-    first = runs.prepare_first()
-    results = measuring.run_all_checks(site, svc.sandbox, svc.say, also=also, in_place=first)
-    disguised = tuple(sorted(runs.disguised_files))
-    return tuple(
-        runs.finish(one, rounds).model_copy(update={"disguised": disguised})
-        if one.name == TESTS
-        else one
-        for one in results
+        return measuring.run_all_checks(site, svc.sandbox, svc.say, also=also), None
+    earlier = _find_earlier(runs, last)
+    held = earlier.held if earlier else None
+    if earlier:
+        svc.say("tests: source is as it was in the round before, so tests of base do not run again")
+    results = measuring.run_all_checks(
+        site,
+        svc.sandbox,
+        svc.say,
+        also=also,
+        in_place=runs.list_first(held),
+        known=tuple(one for one in earlier.results if one.name in _OF_SOURCE) if earlier else (),
     )
+    ran = {one.name: one for one in results}
+    tests, held = runs.finish(ran, rounds, held)
+    tests = tests.model_copy(update={"disguised": tuple(sorted(runs.disguised_files))})
+    others = (one for one in results if one.name not in (TESTS, OWN, COPIES))
+    return (*others, tests), held
+
+
+def _find_earlier(runs: TwoRuns, last: Round | None) -> CheckReport | None:
+    """Return the report of a change that differs in its tests alone."""
+    if last is None or last.cleared is None or last.after is None or last.after.held is None:
+        return None
+    return last.after if runs.differs_in_tests_alone(last.cleared.change) else None
