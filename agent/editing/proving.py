@@ -48,7 +48,7 @@ _MOST_ROWS = 30
 _LONGEST_ERROR = 200
 #: For all hunks together, of the seconds of the run.
 _PART = 0.1
-#: Of the suite, what runs for a single hunk; the rest is asked once, of all that are left.
+#: Of the suite, what runs for a single hunk; all of it is asked of several at once.
 _SHARE = 0.25
 _MOST_IDS = 200
 
@@ -78,12 +78,14 @@ def prove_change(
     if (wanted := prepared.contract.config.tests.proof) == "off":
         return Proof(unneeded="tests.proof is off")
     added = {name for check in compared if check.counts_tests for name in check.added}
+    runs = any(map(hunks.changes_what_runs, change.files))
+    no_code = Proof(unneeded=_explain_no_code(compared))
+    if not runs and not any(after.result(one.name) for one in measuring.TYPE_CHECKERS):
+        return no_code
     trials = Trials(change, after, prepared, svc)
     with trials.pool:
-        if any(map(hunks.changes_what_runs, change.files)):
-            found = trials.begin(partial(prove_tests, change, added, after, trials))
-        else:
-            found = trials.begin(partial(Proof, unneeded=_explain_no_code(compared)))
+        tests = partial(prove_tests, change, added, after, trials)
+        found = trials.begin(tests if runs else lambda: no_code)
         asks_for_tests = plan.category == "tests"
         taken_back = take_back(trials, added if asks_for_tests else None, last)
         proof = found.result()
@@ -117,8 +119,12 @@ class Trials:
         return time.monotonic() + _PART * 60 * self.prepared.contract.config.limits.minutes
 
     @cached_property
+    def at_once(self) -> int:
+        return count_sandboxes(self._make_site())
+
+    @cached_property
     def pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(count_sandboxes(self._make_site()), "proof")
+        return ThreadPoolExecutor(self.at_once, "proof")
 
     def begin(self, work: Callable[[], T]) -> Future[T]:
         return self.pool.submit(carried_along(work))
@@ -262,11 +268,12 @@ class _Attempts:
         return Counter(find(item.item_id)[0] for item in self.head.items)
 
     def try_all(self, found: list[Hunk]) -> TakenBack:
-        """Take each back alone, for the tests that most likely notice it; what is left, together.
+        """Take each back alone, for the tests that most likely notice it; what is left, in groups.
 
-        What the suite does not notice of all of them, it hardly notices of one.
+        What the suite does not notice of several, it hardly notices of one.
         """
-        noticed = self._try_each(found, self._choose_tests)
+        chosen = {hunk: part for hunk in found if (part := self._choose_tests(hunk))}
+        noticed = self._try_each(chosen)
         left = [hunk for hunk in found if noticed.get(hunk) is not True]
         rest = [] if self.judges else [one for one in left if one.part not in self.known]
         noticed |= {hunk: False for hunk in left if hunk not in rest and hunk.part in self.known}
@@ -279,27 +286,42 @@ class _Attempts:
         return TakenBack(noticed=parts[True], unnoticed=parts[False], untried=parts[None])
 
     def _try_rest(self, rest: list[Hunk]) -> dict[Hunk, bool | None]:
-        """Ask the whole suite, once, and of several hunks what has failed for each of them."""
+        """Ask the whole suite, in as many groups as run side by side.
+
+        Neighbours are in different ones: of a part and what uses it, one stays. Of a group that is
+        noticed, each part is taken back for the tests that failed.
+        """
         if self.head.seconds > self.trials.end - time.monotonic():
             return {}
-        alone = len(rest) == 1
-        trial = self.trials.begin(partial(self._run, rest, Part(), fails_fast=alone))
-        result = trial.result()
+        groups = [
+            some
+            for first in range(self.trials.at_once)
+            if (some := rest[first :: self.trials.at_once])
+        ]
+        trials = [
+            self.trials.begin(partial(self._run, some, Part(), fails_fast=len(some) == 1))
+            for some in groups
+        ]
+        found: dict[Hunk, bool | None] = {}
+        for some, trial in zip(groups, trials, strict=True):
+            is_noticed = self._is_noticed(trial.result())
+            found |= dict.fromkeys(some, is_noticed)
+            if is_noticed and len(some) > 1:
+                part = Part(self._select_failing(trial.result()))
+                found |= self._try_each(dict.fromkeys(some, part))
+        return found
+
+    def _select_failing(self, result: CheckResult) -> Selection | None:
+        """Select what has failed; None, all of them, where nothing could."""
         failing = {item.item_id for item in reruns.list_failing(result.items)} - self._red
-        is_noticed = self._is_noticed(result)
-        if alone or not is_noticed:
-            return dict.fromkeys(rest, is_noticed)
         find = Places(self.head.suite or SuiteFacts()).locate_test
         lost = {one.removesuffix(COLLECTION) for one in failing if one.endswith(COLLECTION)}
         files = sorted({find(f"{one}::")[0] or find(f"{one}.any")[0] for one in lost} - {""})
         ids = sorted(one for one in failing if not one.endswith(COLLECTION))[:_MOST_IDS]
-        only = Selection(ids=tuple(ids), files=tuple(files)) if ids or files else None
-        return self._try_each(rest, lambda _: Part(only))
+        return Selection(ids=tuple(ids), files=tuple(files)) if ids or files else None
 
-    def _try_each(
-        self, found: list[Hunk], choose: Callable[[Hunk], Part | None]
-    ) -> dict[Hunk, bool | None]:
-        """Say of each whether it is noticed; None: its run said nothing."""
+    def _try_each(self, chosen: Mapping[Hunk, Part]) -> dict[Hunk, bool | None]:
+        """Say of each, by some tests, whether it is noticed; None: its run said nothing."""
 
         def attempt(hunk: Hunk, part: Part) -> bool | None:
             if time.monotonic() > self.trials.end:
@@ -307,9 +329,7 @@ class _Attempts:
             return self._is_noticed(self._run([hunk], part, fails_fast=True))
 
         begun = {
-            hunk: self.trials.begin(partial(attempt, hunk, part))
-            for hunk in found
-            if (part := choose(hunk)) is not None
+            hunk: self.trials.begin(partial(attempt, hunk, part)) for hunk, part in chosen.items()
         }
         return {hunk: trial.result() for hunk, trial in begun.items()}
 
