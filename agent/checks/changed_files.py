@@ -1,4 +1,4 @@
-"""Check the files of one change: rules by ruff, files that linters skip, names, the public API.
+"""Check the files of one change: rules by ruff, files that linters skip, names, coverage.
 
 Returned is what a tool finds with the change and does not find without it. Which rule that breaks
 is left to `agent.policy`.
@@ -10,7 +10,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib import resources
 
 from agent.checks import linters, running
@@ -19,19 +19,15 @@ from agent.checks.comparison import find_new
 from agent.checks.coverage_of_change import CoverageOfChange
 from agent.checks.linters import LintCheck, Remark
 from agent.checks.running import Say
-from agent.checks.sealed import Secret
 from agent.environments import sandbox_requests
 from agent.models.change import Change
 from agent.models.checks import CheckItem, CheckResult, Status
 from agent.models.sandbox import (
-    SANDBOX_GATE,
     SANDBOX_OURS,
     SANDBOX_TREE,
     Sandbox,
-    SandboxFile,
-    SandboxRequest,
 )
-from agent.policy.layout import is_apart, is_migration, is_test
+from agent.policy.layout import is_migration, is_test
 from agent.telemetry.run_log import carried_along
 
 #: Our own modules in the sandbox.
@@ -40,9 +36,8 @@ SCRIPTS = tuple(
     for path in resources.files("agent.checks").joinpath("sandbox_scripts").iterdir()
     if path.name.startswith("mergewright_")
 )
-UNREAD_FILES, NAMES, PUBLIC_API = "unread files", "names", "public API"
+UNREAD_FILES, NAMES = "unread files", "names"
 _SCRIPT = re.compile(rb"#![^\n]*\bpython[0-9.]*")
-_EARLIER = "/tmp/mergewright-earlier"  # noqa: S108 - in the sandbox, whose /tmp is its own
 
 
 @dataclass(frozen=True)
@@ -214,7 +209,7 @@ def _list_read_paths(check: LintCheck, site: Site, paths: Iterable[str]) -> Iter
             yield inner
 
 
-# --- names, the public API, coverage --------------------------------------------------------------
+# --- names, coverage ------------------------------------------------------------------------------
 
 
 def list_checks(
@@ -226,7 +221,7 @@ def list_checks(
         lines: Its new lines, by the paths of its Python files.
         suite: Runs the tests; None: nothing does.
     """
-    site, change = sides.head, sides.change
+    site = sides.head
     below = f"{site.project.root}/" if site.project.root else ""
     found: list[Check] = []
     inner = {
@@ -234,16 +229,6 @@ def list_checks(
     }
     if inner and not site.project.type_tools:
         found.append(check_names(inner))
-    earlier = {
-        file.path.removeprefix(below): file.before
-        for file in change.files
-        if file.before is not None
-        and file.path.startswith(below)
-        and file.path.endswith(".py")
-        and not is_apart(file.path)
-    }
-    if earlier and site.project.framework == "none":
-        found.append(check_public_api(earlier, change.base_commit))
     wanted = site.config.tests.coverage_of_change
     own = {
         path: tuple(sorted(numbers))
@@ -280,47 +265,6 @@ def check_names(lines: Mapping[str, frozenset[int]]) -> LintCheck:
         rule="missing-name",
         only=tuple(lines),
         ours=True,
-    )
-
-
-@dataclass(frozen=True)
-class PublicApi(LintCheck):
-    """griffe's breaking changes of modules, which it reads and does not run."""
-
-    earlier: Mapping[str, bytes] = field(default_factory=dict)
-    """Their content on base, by paths relative to the project's folder."""
-    base_commit: str = ""
-
-    def command(self, site: Site) -> tuple[str, ...]:
-        packages = {path.removeprefix("src/").partition("/")[0] for path in self.earlier}
-        words = ("griffe", "check", "--against", self.base_commit)
-        return (*site.command_prefix, *words, *sorted(packages))
-
-    def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
-        order = super().make_request(site, secret)
-        # The probe has lost an argument for certain.
-        earlier = {**self.earlier, f"{secret.module}.py": b"def f(lost): ...\n"}
-        files = (
-            SandboxFile(path=f"{_EARLIER}/{path}", content=content)
-            for path, content in earlier.items()
-        )
-        return order.model_copy(update={"files": (*order.files, *files)})
-
-
-def check_public_api(earlier: Mapping[str, bytes], base_commit: str) -> PublicApi:
-    """Say what users of a library lose by a change."""
-    return PublicApi(
-        name=PUBLIC_API,
-        command_words=("griffe",),
-        program=f"{SANDBOX_GATE}/bin/python",
-        machine_arguments=("-I", _locate_script("api"), "{report}", _EARLIER),
-        probe="def f(): ...\n",
-        read=linters.read_flake8,
-        configured=lambda _: True,
-        rule="public-api",
-        only=tuple(earlier),
-        earlier=earlier,
-        base_commit=base_commit,
     )
 
 

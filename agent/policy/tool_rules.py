@@ -54,14 +54,6 @@ UNKNOWN_MODULE = Rule(
     good="import httpx  # which pyproject.toml names",
 )
 
-PUBLIC_API = Rule(
-    id="public-api",
-    demands="What users of a library can import and call stays as it is.",
-    severity=Severity.REVIEW,
-    bad="def total(order, currency): ...  # currency is new, and has no default",
-    good="def total(order, currency='EUR'): ...",
-)
-
 COVERAGE_OF_CHANGE = Rule(
     id="coverage-of-change",
     demands="The tests run as much of what a change adds or edits as tests.coverage_of_change "
@@ -82,10 +74,6 @@ _SAYS = {
         "takes what is not there: {}",
         "Declare what brings it, or do without; a name from memory may be anybody's.",
     ),
-    PUBLIC_API: (
-        "takes from users of the library: {}",
-        "Keep it for a release, with a warning, or tell the reviewer why nobody uses it.",
-    ),
     COVERAGE_OF_CHANGE: ("{}", "Add a test that runs them, or tell the reviewer why none can."),
     OTHER_SETTINGS: (
         "is objected to by the settings of base: {}",
@@ -97,7 +85,6 @@ _SAYS = {
 BY_CHECK: dict[str, tuple[Rule, ...]] = {
     "unread files": (UNREAD_FILE,),
     "names": (MISSING_NAME, UNKNOWN_MODULE),
-    "public API": (PUBLIC_API,),
     "coverage of the change": (COVERAGE_OF_CHANGE,),
 }
 RULES: tuple[Rule, ...] = (
@@ -124,7 +111,7 @@ def find_problems(rules: tuple[Rule, ...], items: tuple[CheckItem, ...]) -> Iter
         code, _, said = whole.partition(": ")
         rule = next((one for one in rules if one.id == code), rules[0])
         text, fix = _SAYS.get(rule, ("{}", _FIX))
-        if rule in (PUBLIC_API, COVERAGE_OF_CHANGE):
+        if rule is COVERAGE_OF_CHANGE:
             said = item.text
         elif rule not in _SAYS:
             said = (whole or item.text).rstrip(".")

@@ -35,9 +35,7 @@ from agent.policy.contract import requirements
 from agent.services import Services
 
 #: Checks that look at source alone, and not at what tests are.
-_OF_SOURCE = (
-    DJANGO_CHECK.name, MAKEMIGRATIONS.name, fastapi_endpoints.NAME, changed_files.PUBLIC_API,
-)  # fmt: skip
+_OF_SOURCE = (DJANGO_CHECK.name, MAKEMIGRATIONS.name, fastapi_endpoints.NAME)
 
 
 def run_checks(
