@@ -1,4 +1,4 @@
-"""Check the files of one change: rules by ruff, files that linters skip, names, coverage.
+"""Check the files of one change: rules by ruff, names, coverage.
 
 Returned is what a tool finds with the change and does not find without it. Which rule that breaks
 is left to `agent.policy`.
@@ -9,12 +9,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib import resources
 
 from agent.checks import linters, running
-from agent.checks.check import Check, Site, Suite, count_sandboxes
+from agent.checks.check import Check, Site, Suite
 from agent.checks.comparison import find_new
 from agent.checks.coverage_of_change import CoverageOfChange
 from agent.checks.linters import LintCheck, Remark
@@ -28,7 +27,6 @@ from agent.models.sandbox import (
     Sandbox,
 )
 from agent.policy.layout import is_migration, is_test
-from agent.telemetry.run_log import carried_along
 
 #: Our own modules in the sandbox.
 SCRIPTS = tuple(
@@ -36,7 +34,7 @@ SCRIPTS = tuple(
     for path in resources.files("agent.checks").joinpath("sandbox_scripts").iterdir()
     if path.name.startswith("mergewright_")
 )
-UNREAD_FILES, NAMES = "unread files", "names"
+NAMES = "names"
 _SCRIPT = re.compile(rb"#![^\n]*\bpython[0-9.]*")
 
 
@@ -147,66 +145,6 @@ def _choose_python(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def _list_python(files: Mapping[str, bytes], site: Site) -> Iterable[str]:
     return (posixpath.relpath(path, site.project.root or ".") for path in _choose_python(files))
-
-
-# --- files that linters skip ----------------------------------------------------------------------
-
-
-def check_skipped_files(sides: Sides, results: Iterable[CheckResult]) -> CheckResult | None:
-    """Have linters read the files of a change that their own command passes over.
-
-    What a repository writes about files to leave out holds, and so do the folders that its command
-    names. What a tool leaves out by a list of its own, or by an ignore file, it is shown by name.
-
-    Args:
-        results: Of the commands themselves, on head.
-
-    Returns:
-        What they find, for the reviewer; None where that is nothing.
-    """
-    known = {one.name: one for one in results if not one.reason and one.status is not Status.ABSENT}
-
-    def find_more(check: LintCheck) -> list[CheckItem]:
-        after, before = (
-            _list_read_paths(check, sides.head, paths)
-            for paths in (
-                [one.path for one in sides.change.files if one.after is not None],
-                [one.path for one in sides.change.files if one.before is not None],
-            )
-        )
-        found = _get_items(sides.run(check, after, sides.head))
-        more = find_new(found, known[check.name].items)
-        return more and find_new(more, _get_items(sides.run(check, before, sides.base)))
-
-    with ThreadPoolExecutor(count_sandboxes(sides.head)) as pool:
-        # A context of its own for each: one cannot be entered twice.
-        checks = (one for one in linters.ALL if one.name in known)
-        found = [pool.submit(carried_along(find_more), one) for one in checks]
-    items = [item for one in found for item in one.result()]
-    if not items:
-        return None
-    lines = (f"{item.place}: {item.item_id.partition(': ')[2]}" for item in items)
-    return CheckResult(
-        name=UNREAD_FILES,
-        status=Status.FAILED,
-        exit_code=1,
-        items=tuple(items),
-        output="\n".join(lines),
-    )
-
-
-def _get_items(result: CheckResult | None) -> tuple[CheckItem, ...]:
-    return () if result is None or result.reason else result.items
-
-
-def _list_read_paths(check: LintCheck, site: Site, paths: Iterable[str]) -> Iterable[str]:
-    options = site.project.tool_options.get(check.name)
-    folders = options.paths if options and options.paths else (".",)
-    for path in paths:
-        inner = posixpath.relpath(path, site.project.root or ".")
-        named = any(f"{inner}/".startswith(f"{folder}/") or folder == "." for folder in folders)
-        if path.endswith((".py", ".pyi")) and named and not inner.startswith("../"):
-            yield inner
 
 
 # --- names, coverage ------------------------------------------------------------------------------

@@ -14,14 +14,6 @@ from agent.policy import ruff_rules, test_changes
 from agent.policy.contract import added_packages, fastapi_auth
 from agent.policy.rule import Rule, split_place
 
-UNREAD_FILE = Rule(
-    id="unread-file",
-    demands="What linters find in files of a change that they pass over is looked at first.",
-    severity=Severity.REVIEW,
-    bad="dist/orders.py has an unused import, and ruff never reads dist/",
-    good="shop/orders.py, which ruff reads",
-)
-
 OTHER_SETTINGS = Rule(
     id="other-settings",
     demands="Findings that a check makes only with the settings of base need review.",
@@ -79,11 +71,9 @@ _SAYS = {
         "is objected to by the settings of base: {}",
         "See that the change may be judged by its own settings.",
     ),
-    UNREAD_FILE: ("is passed over by the linters: {}", _FIX),
 }
 #: By the name of the check whose new findings they weigh.
 BY_CHECK: dict[str, tuple[Rule, ...]] = {
-    "unread files": (UNREAD_FILE,),
     "names": (MISSING_NAME, UNKNOWN_MODULE),
     "coverage of the change": (COVERAGE_OF_CHANGE,),
 }

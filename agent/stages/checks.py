@@ -71,12 +71,11 @@ def run_checks(
     _refuse_forbidden(linted, change, human_changes, trees)
     results = (*added, *_run_by_base_rules(change, trees))
     measured, held = _measure_change(sides, runs, trees, last)
-    unread = changed_files.check_skipped_files(sides, measured)
     report = CheckReport(
         side="head",
         commit=prepared.checkout.commit,
         change_digest=change.digest,
-        results=(*results, *measured, *(one for one in (unread, linted) if one)),
+        results=(*results, *measured, *((linted,) if linted else ())),
     )
     svc.store_report(prepared.run, report)
     return report.model_copy(update={"held": held})

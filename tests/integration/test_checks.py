@@ -937,27 +937,6 @@ def test_tidy_files_pass_and_the_formatter_is_run_only_where_it_is_configured(
     }
 
 
-def test_files_that_linters_pass_over_are_named_to_the_reviewer(
-    stage: Callable[..., Stage],
-) -> None:
-    files = {
-        **GREEN,
-        "pyproject.toml": "[tool.ruff]\nextend-exclude = ['old']\n",
-        "dist/known.py": "import os\n",
-    }
-    made = stage(files, test_runner="pytest", lint_tools=("ruff", "black"))
-    found = made.weighed(
-        dist__new_DOT_py="import json\n\nx   = 1\n",
-        dist__known_DOT_py="import os\n\n# more\n",
-        old__new_DOT_py="import json\n",
-    )["unread files"]
-    assert found.verdict is Status.PASSED
-    assert {(one.path, one.severity) for one in found.findings} == {
-        ("dist/new.py", Severity.REVIEW)
-    }
-    assert len(found.findings) == len(("ruff check", "black"))
-
-
 def test_what_only_the_settings_of_base_object_to_is_for_the_reviewer(
     stage: Callable[..., Stage],
 ) -> None:
