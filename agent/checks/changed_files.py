@@ -1,4 +1,4 @@
-"""Check the files of one change: rules by ruff, names, coverage.
+"""Check the files of one change: rules by ruff, names.
 
 Returned is what a tool finds with the change and does not find without it. Which rule that breaks
 is left to `agent.policy`.
@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 from importlib import resources
 
 from agent.checks import linters, running
-from agent.checks.check import Check, Site, Suite
+from agent.checks.check import Check, Site
 from agent.checks.comparison import find_new
-from agent.checks.coverage_of_change import CoverageOfChange
 from agent.checks.linters import LintCheck, Remark
 from agent.checks.running import Say
 from agent.environments import sandbox_requests
@@ -26,7 +25,6 @@ from agent.models.sandbox import (
     SANDBOX_TREE,
     Sandbox,
 )
-from agent.policy.layout import is_migration, is_test
 
 #: Our own modules in the sandbox.
 SCRIPTS = tuple(
@@ -147,35 +145,21 @@ def _list_python(files: Mapping[str, bytes], site: Site) -> Iterable[str]:
     return (posixpath.relpath(path, site.project.root or ".") for path in _choose_python(files))
 
 
-# --- names, coverage ------------------------------------------------------------------------------
+# --- names --------------------------------------------------------------------------------------
 
 
-def list_checks(
-    sides: Sides, lines: Mapping[str, frozenset[int]], suite: Suite | None
-) -> tuple[Check, ...]:
+def list_checks(sides: Sides, lines: Mapping[str, frozenset[int]]) -> tuple[Check, ...]:
     """List the checks of the change alone.
 
     Args:
         lines: Its new lines, by the paths of its Python files.
-        suite: Runs the tests; None: nothing does.
     """
     site = sides.head
     below = f"{site.project.root}/" if site.project.root else ""
-    found: list[Check] = []
     inner = {
         path.removeprefix(below): some for path, some in lines.items() if path.startswith(below)
     }
-    if inner and not site.project.type_tools:
-        found.append(check_names(inner))
-    wanted = site.config.tests.coverage_of_change
-    own = {
-        path: tuple(sorted(numbers))
-        for path, numbers in lines.items()
-        if not is_test(path) and not is_migration(path)
-    }
-    if suite is not None and wanted is not None and own:
-        found.append(CoverageOfChange(own, suite, wanted))
-    return tuple(found)
+    return (check_names(inner),) if inner and not site.project.type_tools else ()
 
 
 def check_names(lines: Mapping[str, frozenset[int]]) -> LintCheck:

@@ -66,7 +66,7 @@ def run_all_checks(
             return CheckResult(name=check.name, status=Status.ABSENT, reason=reason)
         return _add_lines(running.run_check(check, at, sandbox, say, cancelled), at)
 
-    with ThreadPoolExecutor(count_sandboxes(site)) as pool:
+    with ThreadPoolExecutor(count_sandboxes(site.at_once)) as pool:
         futures = [pool.submit(run_log.carried_along(run), *one) for one in checks[::-1]]
         try:
             for one in as_completed(futures):

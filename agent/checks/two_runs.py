@@ -122,7 +122,6 @@ class TwoRuns:
 
     def _settle(self, held: CheckResult, copied: CheckResult | None, rounds: int) -> CheckResult:
         """Judge the tests as base has them; what does not pass is among the blocked ones."""
-        held = self._add_reached(held)
         if held.status is Status.UNVERIFIED or held.exit_code is None:
             return held
         if touched := self._find_touched(held):
@@ -247,20 +246,14 @@ class TwoRuns:
         return self.lay_out(self.product, "base-tests")
 
     @cached_property
-    def _reached(self) -> frozenset[str]:
-        """Files of tests that the change reaches by their imports; all where these are unknown."""
-        if self.imports is None:
-            return frozenset(self.facts.files)
-        return self.imports.list_reached_files(self.product.paths) & {*self.facts.files}
-
-    @cached_property
     def _part(self) -> Part:
         """All tests as base has them; of a suite that takes long, first what the change reaches."""
-        config = self.sites.head.config.checks.tests
-        if not config.reruns or self.base.seconds < SLOW_SECONDS or self.imports is None:
+        if self.imports is None or (self.base.seconds < SLOW_SECONDS and not self.base.unrun):
             return Part(base=self.facts)
-        known_red = tuple(item.item_id for item in list_failing(self.base.items))
-        return Part(base=self.facts, first=tuple(sorted(self._reached)), known_red=known_red)
+        reached = self.imports.list_reached_files(self.product.paths) & {*self.facts.files}
+        has_reruns = bool(self.sites.head.config.checks.tests.reruns)
+        known_red = tuple(self._known_red) if has_reruns else None
+        return Part(base=self.facts, first=tuple(sorted(reached)), known_red=known_red)
 
     @cached_property
     def _shared_part(self) -> Part:
@@ -277,14 +270,6 @@ class TwoRuns:
         fresh = (one for one in list_failing(held.items) if one.item_id not in self._known_red)
         is_red = any(self.places.locate_test(item.item_id)[0] in first for item in fresh)
         return bool(held.unrun) and is_proved(held) and is_red
-
-    def _add_reached(self, held: CheckResult) -> CheckResult:
-        """Run what the change reaches of the tests for which there was no time."""
-        ids = tuple(one for one in held.unrun if self.places.locate_test(one)[0] in self._reached)
-        if not ids or not is_proved(held):
-            return held
-        self.sites.say(f"tests: time is up; {len(ids):,} more that the change reaches run")
-        return self._add(held, ids)
 
     def _add(self, held: CheckResult, ids: tuple[str, ...]) -> CheckResult:
         """Run tests that have not run, as base has them."""

@@ -16,7 +16,7 @@ from functools import cached_property, partial
 from typing import TypeVar
 
 from agent.checks import comparison, hunks, measuring, reruns, running, test_files
-from agent.checks.check import Part, Selection, Site, count_sandboxes, get_granted_limits
+from agent.checks.check import Part, Selection, Site, count_sandboxes, make_site
 from agent.checks.hunks import Hunk
 from agent.checks.reruns import is_proved
 from agent.checks.test_files import Imports, Places
@@ -119,12 +119,12 @@ class Trials:
         return time.monotonic() + _PART * 60 * self.prepared.contract.config.limits.minutes
 
     @cached_property
-    def at_once(self) -> int:
-        return count_sandboxes(self._make_site())
-
-    @cached_property
     def pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self.at_once, "proof")
+
+    @property
+    def at_once(self) -> int:
+        return count_sandboxes(self.svc.settings.checks_at_once)
 
     def begin(self, work: Callable[[], T]) -> Future[T]:
         return self.pool.submit(carried_along(work))
@@ -133,18 +133,8 @@ class Trials:
         """Lay a part of the change out in a folder of this thread, in an environment."""
         folder = self.svc.head_folder(prepared.run).with_name(threading.current_thread().name)
         worktree.lay_out(prepared.checkout, folder, self.svc.stopped).replay(change)
-        return self._make_site(folder.name, prepared)
-
-    def _make_site(self, name: str = "", prepared: Prepared | None = None) -> Site:
-        prepared = prepared or self.prepared
-        return Site(
-            tree=self.svc.head_folder(prepared.run).with_name(name or "head"),
-            environment=self.svc.environment(prepared),
-            config=prepared.contract.config,
-            project=prepared.contract.project,
-            limits=get_granted_limits(self.svc.settings),
-            at_once=self.svc.settings.checks_at_once,
-        )
+        environment = self.svc.environment(prepared)
+        return make_site(folder, environment, prepared.contract, self.svc.settings)
 
 
 def list_test_files(change: Change, head: CheckResult | None) -> frozenset[str]:

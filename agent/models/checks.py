@@ -183,7 +183,7 @@ class CheckResult(Record):
     edited: tuple[str, ...] = ()
     """On head: files whose tests ran as the change has them."""
     unrun: tuple[str, ...] = ()
-    """Tests for which there was no time; on head, the change reaches none of them by imports."""
+    """Tests for which there was no time."""
     uncollected: tuple[str, ...] = ()
     """On head: new tests that no runner has collected, in sentences."""
     touched: tuple[str, ...] = ()

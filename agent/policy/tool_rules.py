@@ -46,15 +46,6 @@ UNKNOWN_MODULE = Rule(
     good="import httpx  # which pyproject.toml names",
 )
 
-COVERAGE_OF_CHANGE = Rule(
-    id="coverage-of-change",
-    demands="The tests run as much of what a change adds or edits as tests.coverage_of_change "
-    "says; where that is not set, nothing is measured.",
-    severity=Severity.REVIEW,
-    bad="if total < 0:  # and no test has such a total",
-    good="if total < 0:  # as test_refund has",
-)
-
 _FIX = "Write it so that the tool does not object, or tell the reviewer why it is safe here."
 #: What findings say, with what the tool said, and the way out.
 _SAYS = {
@@ -66,7 +57,6 @@ _SAYS = {
         "takes what is not there: {}",
         "Declare what brings it, or do without; a name from memory may be anybody's.",
     ),
-    COVERAGE_OF_CHANGE: ("{}", "Add a test that runs them, or tell the reviewer why none can."),
     OTHER_SETTINGS: (
         "is objected to by the settings of base: {}",
         "See that the change may be judged by its own settings.",
@@ -75,7 +65,6 @@ _SAYS = {
 #: By the name of the check whose new findings they weigh.
 BY_CHECK: dict[str, tuple[Rule, ...]] = {
     "names": (MISSING_NAME, UNKNOWN_MODULE),
-    "coverage of the change": (COVERAGE_OF_CHANGE,),
 }
 RULES: tuple[Rule, ...] = (
     *ruff_rules.RULES,
@@ -101,8 +90,6 @@ def find_problems(rules: tuple[Rule, ...], items: tuple[CheckItem, ...]) -> Iter
         code, _, said = whole.partition(": ")
         rule = next((one for one in rules if one.id == code), rules[0])
         text, fix = _SAYS.get(rule, ("{}", _FIX))
-        if rule is COVERAGE_OF_CHANGE:
-            said = item.text
-        elif rule not in _SAYS:
+        if rule not in _SAYS:
             said = (whole or item.text).rstrip(".")
         yield rule.make_finding(path, text.format(said), fix, line)

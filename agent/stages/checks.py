@@ -19,7 +19,7 @@ from agent.checks import (
     weighing,
 )
 from agent.checks.changed_files import Sides
-from agent.checks.check import Site, get_granted_limits
+from agent.checks.check import Site, make_site
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
 from agent.checks.two_runs import COPIES, OWN, TwoRuns
 from agent.editing.rounds import Round
@@ -115,14 +115,7 @@ class _Trees:
         return self._make_site(tree, self.environment or self.svc.environment(self.prepared))
 
     def _make_site(self, tree: WorkTree, environment: Environment) -> Site:
-        return Site(
-            tree=tree.folder,
-            environment=environment,
-            config=self.prepared.contract.config,
-            project=self.prepared.contract.project,
-            limits=get_granted_limits(self.svc.settings),
-            at_once=self.svc.settings.checks_at_once,
-        )
+        return make_site(tree.folder, environment, self.prepared.contract, self.svc.settings)
 
     def make_context(self, change: Change) -> ChangeContext:
         contract = self.prepared.contract
@@ -244,7 +237,7 @@ def _measure_change(
     site, svc, rounds = sides.head, trees.svc, sides.head.config.checks.tests.reruns
     files = trees.make_context(sides.change).python
     lines = {file.path: file.new_lines for file in files if file.new_lines}
-    also = changed_files.list_checks(sides, lines, measuring.suite_of(site))
+    also = changed_files.list_checks(sides, lines)
     if runs is None:
         return measuring.run_all_checks(site, svc.sandbox, svc.say, also=also), None
     earlier = _find_earlier(runs, last)

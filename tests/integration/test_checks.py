@@ -1073,45 +1073,6 @@ def test_endpoints_are_held_to_the_dependency_of_their_path(served: Callable[...
     assert "/orders" in auth.message
 
 
-# --- coverage of a change --------------------------------------------------------------------
-
-NAME = "coverage of the change"
-SUMS = {
-    "shop/__init__.py": "",
-    "shop/sums.py": "def add(a, b):\n    return a + b\n\n\ndef old():\n    return 1\n",
-    "tests/test_sums.py": "from shop.sums import add\n\ndef test_add():\n    assert add(1, 2) == 3\n",
-}
-HALF_TESTED = """
-    def add(a, b):
-        if a < 0:
-            a = 0
-            b = 0
-        return a + b
-
-
-    def old():
-        return 1
-
-
-    def fresh(a):
-        return a
-"""
-WANTED = {"tests": {"coverage_of_change": 80}}
-
-
-@pytest.mark.deep
-def test_lines_of_a_change_that_no_test_runs_are_named(stage: Callable[..., Stage]) -> None:
-    site = stage(SUMS, test_runner="pytest", config=WANTED)
-    compared = site.weighed(shop__sums_DOT_py=HALF_TESTED)
-    found = compared[NAME]
-    assert (found.verdict, found.counts) == (Status.PASSED, "2 of 5 lines run")
-    (finding,) = found.findings
-    assert (finding.rule, finding.severity) == ("coverage-of-change", Severity.REVIEW)
-    assert (finding.path, finding.line) == ("shop/sums.py", 3)
-    assert all(fact in finding.message for fact in ("3-4, 13", "40 %", "80")), finding.message
-    assert (compared["tests"].verdict, compared["tests"].head_count) == (Status.PASSED, 1)
-
-
 def test_a_test_may_ask_git_on_both_sides(stage: Callable[..., Stage]) -> None:
     made = stage(
         {

@@ -277,8 +277,8 @@ def pytest_collection_finish(session):
     if _report is not None:
         _report.add("collected", ids=[item.nodeid for item in session.items])
         if _order["known_red"] is not None:
-            first = frozenset(_order["first"])
-            _awaited.update(item.nodeid for item in session.items if str(_place(item)) in first)
+            wanted = (item for item in session.items if str(_place(item)) in _order["first"])
+            _awaited.update(item.nodeid for item in wanted if not _is_own(item.nodeid))
         if _facts is not None:
             _report.add("suite", **_list_facts())
 
