@@ -43,10 +43,6 @@ class Hunk:
     def part(self) -> SourcePart:
         return SourcePart(path=self.path, line=self.line, mistake=self.mistake)
 
-    def take_back(self, change: Change) -> Change:
-        """Return the change without this hunk."""
-        return take_back_together(change, (self,))
-
 
 def take_back_together(change: Change, several: Sequence[Hunk]) -> Change:
     """Return the change without these hunks."""

@@ -72,9 +72,9 @@ def run_all_checks(
             for one in as_completed(futures):
                 result = one.result()
                 if result.status is not Status.ABSENT:
-                    counts = f", {len(result.items)} items" if result.items else ""
-                    said = f"{result.status.value}{counts} in {result.seconds:.1f} s"
-                    say(f"{result.name}: {said}")
+                    counts = result.cut or (f"{len(result.items)} items" if result.items else "")
+                    said = f"{result.status.value}{f', {counts}' * bool(counts)}"
+                    say(f"{result.name}: {said} in {result.seconds:.1f} s")
                 if is_enough(result):
                     cancelled.set()
                     pool.shutdown(wait=False, cancel_futures=True)

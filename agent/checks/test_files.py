@@ -11,6 +11,7 @@ and counts as either.
 from __future__ import annotations
 
 import ast
+import hashlib
 import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -79,8 +80,21 @@ def read_python_files(tree: Tree) -> dict[str, bytes] | None:
     return sources
 
 
+#: A run asks of nearly the same files many times.
+_KNOWN: dict[tuple[str, bytes], tuple[str, ...]] = {}
+_MOST_KNOWN = 100_000
+
+
 def read_imports(sources: Mapping[str, bytes]) -> dict[str, tuple[str, ...]]:
-    return {path: tuple(_find_imported_names(path, content)) for path, content in sources.items()}
+    found = {}
+    for path, content in sources.items():
+        key = path, hashlib.blake2b(content, digest_size=16).digest()
+        if len(_KNOWN) > _MOST_KNOWN:
+            _KNOWN.clear()
+        if (names := _KNOWN.get(key)) is None:
+            names = _KNOWN[key] = tuple(_find_imported_names(path, content))
+        found[path] = names
+    return found
 
 
 def name_module(path: str) -> str:

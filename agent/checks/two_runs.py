@@ -118,7 +118,7 @@ class TwoRuns:
             held = self._add(held, held.unrun)
             held = self._settle(held, ran.get(COPIES), rounds)
             result = self._judge_own(held, ran.get(OWN), rounds)
-        return result, held.model_copy(update={"output": ""})
+        return result, held.model_copy(update={"output": ""}) if is_proved(held) else None
 
     def _settle(self, held: CheckResult, copied: CheckResult | None, rounds: int) -> CheckResult:
         """Judge the tests as base has them; what does not pass is among the blocked ones."""

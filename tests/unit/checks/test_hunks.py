@@ -28,7 +28,7 @@ def test_each_part_is_taken_back_alone():
     assert second.without == BASE.replace(b"return side", b"return side * side")
     file = ChangedFile(path="a.py", before=BASE, after=after)
     change = Change(base_commit="0" * 40, files=(file,))
-    assert first.take_back(change).files[0].after == first.without
+    assert hunks.take_back_together(change, [first]).files[0].after == first.without
 
 
 def test_words_are_no_part_and_types_are_for_the_type_checker():
@@ -111,7 +111,7 @@ def test_the_functions_of_a_new_file_fail_or_the_file_is_gone():
     assert hunk.without.count(b"raise NotImplementedError") == 2
     [hunk] = split(b"class A:\n    x = 1\n    y = 2\n", before=None)
     file = ChangedFile(path="a.py", before=None, after=hunk.original)
-    assert hunk.take_back(Change(base_commit="0" * 40, files=(file,))).files == ()
+    assert hunks.take_back_together(Change(base_commit="0" * 40, files=(file,)), [hunk]).files == ()
 
 
 def test_what_nests_too_deep_for_a_look_is_taken_back():
