@@ -181,13 +181,9 @@ def _strip_aliases(content: bytes) -> ast.Module:
     """
     whole, bare = foreign_python.parse_module(content), strip(content)
     named, typing = {*_list_names(whole)}, {"typing"}
-    explicit: set[str] = set()
     for node in whole.body:
         if isinstance(node, ast.ImportFrom) and node.module in OF_TYPES:
             typing.update(alias.asname or alias.name for alias in node.names)
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            is_alias = ast.unparse(node.annotation).rpartition(".")[2] == "TypeAlias"
-            explicit.update({node.target.id} if is_alias else ())
 
     def is_for_types(node: ast.stmt, used: Collection[str]) -> bool:
         match node:
@@ -195,9 +191,8 @@ def _strip_aliases(content: bytes) -> ast.Module:
                 bound = {(one.asname or one.name).partition(".")[0] for one in names}
                 return bound <= named - {*used}
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                is_type = name in explicit or _is_type(value, typing)
-                return is_type and name not in used
-        return type(node).__name__ == "TypeAlias"  # from Python 3.12 on
+                return name not in used and _is_type(value, typing)
+        return False
 
     while True:
         used = [*_list_names(bare)]

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from agent.errors import EditFailed
 from agent.models.change import Change
-from agent.models.checks import SuiteFacts, strip_run_number
+from agent.models.checks import COLLECTION, SuiteFacts, strip_run_number
 from agent.policy.meaning import UNREADABLE
 from repo_config import foreign_python
 from repo_config.test_files import find_folder, has_test_name
@@ -264,6 +264,11 @@ class Places:
             parts = path.split("/")
             for start in range(len(parts)):
                 self._files["/".join(parts[start:])] = path
+
+    def locate_module(self, item_id: str) -> str:
+        """Return the file of a module that could not be imported; empty where it is not known."""
+        module = item_id.removesuffix(COLLECTION)
+        return self.locate_test(f"{module}::")[0] or self.locate_test(f"{module}.any")[0]
 
     def locate_test(self, test_id: str) -> tuple[str, str]:
         """Return file and qualified name of a test; nothing where it is not known."""

@@ -51,6 +51,7 @@ _PART = 0.1
 #: Of the suite, what runs for a single hunk; all of it is asked of several at once.
 _SHARE = 0.25
 _MOST_IDS = 200
+_MOST_TYPES = 10
 
 
 def prove_change(
@@ -252,10 +253,13 @@ class _Attempts:
         return red | {one.item_id for one in self.head.repeated}
 
     @cached_property
+    def _places(self) -> Places:
+        return Places(self.head.suite or SuiteFacts())
+
+    @cached_property
     def _files(self) -> Counter[str]:
         """How many tests there are in each file."""
-        find = Places(self.head.suite or SuiteFacts()).locate_test
-        return Counter(find(item.item_id)[0] for item in self.head.items)
+        return Counter(self._places.locate_test(item.item_id)[0] for item in self.head.items)
 
     def try_all(self, found: list[Hunk]) -> TakenBack:
         """Take each back alone, for the tests that most likely notice it; what is left, in groups.
@@ -304,10 +308,9 @@ class _Attempts:
     def _select_failing(self, result: CheckResult) -> Selection | None:
         """Select what has failed; None, all of them, where nothing could."""
         failing = {item.item_id for item in reruns.list_failing(result.items)} - self._red
-        find = Places(self.head.suite or SuiteFacts()).locate_test
-        lost = {one.removesuffix(COLLECTION) for one in failing if one.endswith(COLLECTION)}
-        files = sorted({find(f"{one}::")[0] or find(f"{one}.any")[0] for one in lost} - {""})
-        ids = sorted(one for one in failing if not one.endswith(COLLECTION))[:_MOST_IDS]
+        lost = {one for one in failing if one.endswith(COLLECTION)}
+        files = sorted({self._places.locate_module(one) for one in lost} - {""})
+        ids = sorted(failing - lost)[:_MOST_IDS]
         return Selection(ids=tuple(ids), files=tuple(files)) if ids or files else None
 
     def _try_each(self, chosen: Mapping[Hunk, Part]) -> dict[Hunk, bool | None]:
@@ -351,8 +354,9 @@ class _Attempts:
         return _run_tests(site, part, said, self.trials.svc) or self.head
 
     def _lay_out(self, several: list[Hunk]) -> Site:
-        taken = hunks.take_back_together(self.trials.change, several)
-        return self.trials.lay_out(taken, self.prepared)
+        return self.trials.lay_out(
+            hunks.take_back_together(self.trials.change, several), self.prepared
+        )
 
     def _is_noticed(self, result: CheckResult) -> bool | None:
         """Whether a test fails, or the suite cannot run; None: a limit or forgery ended the run."""
@@ -364,28 +368,26 @@ class _Attempts:
         return bool(result.reason or failing)
 
     def try_types(self, found: list[Hunk]) -> dict[str, tuple[SourcePart, ...]]:
-        """Have the type checkers look at each alone, if they notice anything without all."""
+        """Have the repository's type checkers look at the first of them, each taken back alone."""
         known = {one: self.trials.after.result(one.name) for one in measuring.TYPE_CHECKERS}
         checks = {check: result for check, result in known.items() if result and is_proved(result)}
 
-        def is_noticed(several: list[Hunk]) -> bool:
-            if time.monotonic() > self.trials.end:
-                return False
-            site, say = self._lay_out(several), self.trials.svc.say
-            sandbox = self.trials.svc.sandbox
-            for check, head in checks.items():
-                result = running.run_check(check, site, sandbox, say)
-                if is_proved(result) and comparison.find_new(result.items, head.items):
-                    return True
-            return False
+        def is_noticed(hunk: Hunk) -> bool:
+            svc = self.trials.svc
+            return time.monotonic() < self.trials.end and any(
+                is_proved(result) and comparison.find_new(result.items, head.items)
+                for site in (self._lay_out([hunk]),)
+                for check, head in checks.items()
+                for result in (running.run_check(check, site, svc.sandbox, svc.say),)
+            )
 
-        trials = self.trials
-        together = bool(checks and found) and trials.begin(partial(is_noticed, found)).result()
-        each = [trials.begin(partial(is_noticed, [one])) for one in found if together and found[1:]]
-        seen = [trial.result() for trial in each] or [together] * len(found)
-        checked = [hunk.part for hunk, one in zip(found, seen, strict=True) if one]
-        typed = [hunk.part for hunk in found if hunk.part not in checked]
-        return {"checked": tuple(checked), "typed": tuple(typed)}
+        begun = {
+            hunk.part: self.trials.begin(partial(is_noticed, hunk))
+            for hunk in found[: _MOST_TYPES if checks else 0]
+        }
+        checked = tuple(part for part, trial in begun.items() if trial.result())
+        typed = tuple(hunk.part for hunk in found if hunk.part not in checked)
+        return {"checked": checked, "typed": typed}
 
 
 def _run_tests(site: Site, part: Part, name: str, svc: Services) -> CheckResult | None:
@@ -407,16 +409,15 @@ def _make_rows(
 
     Where a file cannot be imported without the change, that says nothing of its old tests.
     """
-    find = Places(head.suite or SuiteFacts()).locate_test
-    without, lost = {}, {}
-    for item in on_base.items:
-        module = item.item_id.removesuffix(COLLECTION)
-        if module == item.item_id:
-            without[module] = item
-        else:
-            lost[find(f"{module}::")[0] or find(f"{module}.any")[0]] = item
+    places = Places(head.suite or SuiteFacts())
+    without = {item.item_id: item for item in on_base.items}
+    lost = {
+        places.locate_module(name): item
+        for name, item in without.items()
+        if name.endswith(COLLECTION)
+    }
     for item in head.items:
-        path = find(item.item_id)[0]
+        path = places.locate_test(item.item_id)[0]
         before = without.get(item.item_id)
         if before is None and item.item_id in added:
             before = lost.get(path)

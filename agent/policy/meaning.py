@@ -59,7 +59,13 @@ class _Bare(ast.NodeTransformer):
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt | None:
         if node in self._fields:
             return node
-        return None if node.value is None else ast.Assign([node.target], node.value)
+        is_alias = ast.unparse(node.annotation).rpartition(".")[2] == "TypeAlias"
+        if node.value is None or is_alias:
+            return None
+        return ast.Assign([node.target], node.value)
+
+    def visit_TypeAlias(self, node: ast.stmt) -> None:  # from Python 3.12 on
+        return None
 
     def visit_Pass(self, node: ast.Pass) -> None:
         return None

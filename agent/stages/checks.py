@@ -240,7 +240,8 @@ def _measure_change(
     also = changed_files.list_checks(sides, lines)
     if runs is None:
         return measuring.run_all_checks(site, svc.sandbox, svc.say, also=also), None
-    earlier = _find_earlier(runs, last)
+    is_alike = last and last.cleared and runs.differs_in_tests_alone(last.cleared.change)
+    earlier = last.after if last and last.after and last.after.held and is_alike else None
     held = earlier.held if earlier else None
     if earlier:
         svc.say("tests: source is as it was in the round before, so tests of base do not run again")
@@ -257,10 +258,3 @@ def _measure_change(
     tests = tests.model_copy(update={"disguised": tuple(sorted(runs.disguised_files))})
     others = (one for one in results if one.name not in (TESTS, OWN, COPIES))
     return (*others, tests), held
-
-
-def _find_earlier(runs: TwoRuns, last: Round | None) -> CheckReport | None:
-    """Return the report of a change that differs in its tests alone."""
-    if last is None or last.cleared is None or last.after is None or last.after.held is None:
-        return None
-    return last.after if runs.differs_in_tests_alone(last.cleared.change) else None
