@@ -22,7 +22,7 @@ django-database forbidden-import
 blocking-call blocking-io dangling-task swallowed-exception new-print complexity
 django-null-text unused-import dead-code possible-secret test-tool-in-source checker-in-code
 security-lint
-unread-file missing-name unknown-module public-api coverage-of-change other-settings
+missing-name unknown-module other-settings
 unformatted test-rewritten test-removed test-surroundings test-not-run test-not-collected
 test-module-in-use
 fastapi-auth lock-behind forbidden-licence unknown-licence package-licence

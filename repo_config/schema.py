@@ -220,9 +220,6 @@ class OwnTestsSection(Section):
     proof: Literal["require", "review", "off"] = "review"
     """Each hunk of source is taken back alone, and a test must fail. require: what no test notices
     withholds the change; review: it goes to the reviewer; off: nothing is taken back."""
-    coverage_of_change: Annotated[int, Field(ge=1, le=100)] | None = None
-    """Percent of the added and edited statements that tests have to run; missed lines go to the
-    reviewer. The suite runs once more for it, in one process; default: nothing is measured."""
 
 
 class ChecksSection(Section):

@@ -1,4 +1,4 @@
-"""Check the files of one change: rules by ruff, files that linters skip, names, the public API.
+"""Check the files of one change: rules by ruff, names.
 
 Returned is what a tool finds with the change and does not find without it. Which rule that breaks
 is left to `agent.policy`.
@@ -9,30 +9,22 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib import resources
 
 from agent.checks import linters, running
-from agent.checks.check import Check, Site, Suite, count_sandboxes
+from agent.checks.check import Check, Site
 from agent.checks.comparison import find_new
-from agent.checks.coverage_of_change import CoverageOfChange
 from agent.checks.linters import LintCheck, Remark
 from agent.checks.running import Say
-from agent.checks.sealed import Secret
 from agent.environments import sandbox_requests
 from agent.models.change import Change
 from agent.models.checks import CheckItem, CheckResult, Status
 from agent.models.sandbox import (
-    SANDBOX_GATE,
     SANDBOX_OURS,
     SANDBOX_TREE,
     Sandbox,
-    SandboxFile,
-    SandboxRequest,
 )
-from agent.policy.layout import is_apart, is_migration, is_test
-from agent.telemetry.run_log import carried_along
 
 #: Our own modules in the sandbox.
 SCRIPTS = tuple(
@@ -40,9 +32,8 @@ SCRIPTS = tuple(
     for path in resources.files("agent.checks").joinpath("sandbox_scripts").iterdir()
     if path.name.startswith("mergewright_")
 )
-UNREAD_FILES, NAMES, PUBLIC_API = "unread files", "names", "public API"
+NAMES = "names"
 _SCRIPT = re.compile(rb"#![^\n]*\bpython[0-9.]*")
-_EARLIER = "/tmp/mergewright-earlier"  # noqa: S108 - in the sandbox, whose /tmp is its own
 
 
 @dataclass(frozen=True)
@@ -154,105 +145,21 @@ def _list_python(files: Mapping[str, bytes], site: Site) -> Iterable[str]:
     return (posixpath.relpath(path, site.project.root or ".") for path in _choose_python(files))
 
 
-# --- files that linters skip ----------------------------------------------------------------------
+# --- names --------------------------------------------------------------------------------------
 
 
-def check_skipped_files(sides: Sides, results: Iterable[CheckResult]) -> CheckResult | None:
-    """Have linters read the files of a change that their own command passes over.
-
-    What a repository writes about files to leave out holds, and so do the folders that its command
-    names. What a tool leaves out by a list of its own, or by an ignore file, it is shown by name.
-
-    Args:
-        results: Of the commands themselves, on head.
-
-    Returns:
-        What they find, for the reviewer; None where that is nothing.
-    """
-    known = {one.name: one for one in results if not one.reason and one.status is not Status.ABSENT}
-
-    def find_more(check: LintCheck) -> list[CheckItem]:
-        after, before = (
-            _list_read_paths(check, sides.head, paths)
-            for paths in (
-                [one.path for one in sides.change.files if one.after is not None],
-                [one.path for one in sides.change.files if one.before is not None],
-            )
-        )
-        found = _get_items(sides.run(check, after, sides.head))
-        more = find_new(found, known[check.name].items)
-        return more and find_new(more, _get_items(sides.run(check, before, sides.base)))
-
-    with ThreadPoolExecutor(count_sandboxes(sides.head)) as pool:
-        # A context of its own for each: one cannot be entered twice.
-        checks = (one for one in linters.ALL if one.name in known)
-        found = [pool.submit(carried_along(find_more), one) for one in checks]
-    items = [item for one in found for item in one.result()]
-    if not items:
-        return None
-    lines = (f"{item.place}: {item.item_id.partition(': ')[2]}" for item in items)
-    return CheckResult(
-        name=UNREAD_FILES,
-        status=Status.FAILED,
-        exit_code=1,
-        items=tuple(items),
-        output="\n".join(lines),
-    )
-
-
-def _get_items(result: CheckResult | None) -> tuple[CheckItem, ...]:
-    return () if result is None or result.reason else result.items
-
-
-def _list_read_paths(check: LintCheck, site: Site, paths: Iterable[str]) -> Iterable[str]:
-    options = site.project.tool_options.get(check.name)
-    folders = options.paths if options and options.paths else (".",)
-    for path in paths:
-        inner = posixpath.relpath(path, site.project.root or ".")
-        named = any(f"{inner}/".startswith(f"{folder}/") or folder == "." for folder in folders)
-        if path.endswith((".py", ".pyi")) and named and not inner.startswith("../"):
-            yield inner
-
-
-# --- names, the public API, coverage --------------------------------------------------------------
-
-
-def list_checks(
-    sides: Sides, lines: Mapping[str, frozenset[int]], suite: Suite | None
-) -> tuple[Check, ...]:
+def list_checks(sides: Sides, lines: Mapping[str, frozenset[int]]) -> tuple[Check, ...]:
     """List the checks of the change alone.
 
     Args:
         lines: Its new lines, by the paths of its Python files.
-        suite: Runs the tests; None: nothing does.
     """
-    site, change = sides.head, sides.change
+    site = sides.head
     below = f"{site.project.root}/" if site.project.root else ""
-    found: list[Check] = []
     inner = {
         path.removeprefix(below): some for path, some in lines.items() if path.startswith(below)
     }
-    if inner and not site.project.type_tools:
-        found.append(check_names(inner))
-    earlier = {
-        file.path.removeprefix(below): file.before
-        for file in change.files
-        if file.before is not None
-        and file.path.startswith(below)
-        and file.path.endswith(".py")
-        and not is_apart(file.path)
-    }
-    if earlier and site.project.framework == "none":
-        found.append(check_public_api(earlier, change.base_commit))
-    wanted = site.config.tests.coverage_of_change
-    own = {
-        path: tuple(sorted(numbers))
-        for path, numbers in lines.items()
-        if not is_test(path) and not is_migration(path)
-    }
-    if suite is not None and wanted is not None and own:
-        found.append(CoverageOfChange(own, suite, wanted))
-    return tuple(found)
+    return (check_names(inner),) if inner and not site.project.type_tools else ()
 
 
 def check_names(lines: Mapping[str, frozenset[int]]) -> LintCheck:
@@ -280,47 +187,6 @@ def check_names(lines: Mapping[str, frozenset[int]]) -> LintCheck:
         rule="missing-name",
         only=tuple(lines),
         ours=True,
-    )
-
-
-@dataclass(frozen=True)
-class PublicApi(LintCheck):
-    """griffe's breaking changes of modules, which it reads and does not run."""
-
-    earlier: Mapping[str, bytes] = field(default_factory=dict)
-    """Their content on base, by paths relative to the project's folder."""
-    base_commit: str = ""
-
-    def command(self, site: Site) -> tuple[str, ...]:
-        packages = {path.removeprefix("src/").partition("/")[0] for path in self.earlier}
-        words = ("griffe", "check", "--against", self.base_commit)
-        return (*site.command_prefix, *words, *sorted(packages))
-
-    def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
-        order = super().make_request(site, secret)
-        # The probe has lost an argument for certain.
-        earlier = {**self.earlier, f"{secret.module}.py": b"def f(lost): ...\n"}
-        files = (
-            SandboxFile(path=f"{_EARLIER}/{path}", content=content)
-            for path, content in earlier.items()
-        )
-        return order.model_copy(update={"files": (*order.files, *files)})
-
-
-def check_public_api(earlier: Mapping[str, bytes], base_commit: str) -> PublicApi:
-    """Say what users of a library lose by a change."""
-    return PublicApi(
-        name=PUBLIC_API,
-        command_words=("griffe",),
-        program=f"{SANDBOX_GATE}/bin/python",
-        machine_arguments=("-I", _locate_script("api"), "{report}", _EARLIER),
-        probe="def f(): ...\n",
-        read=linters.read_flake8,
-        configured=lambda _: True,
-        rule="public-api",
-        only=tuple(earlier),
-        earlier=earlier,
-        base_commit=base_commit,
     )
 
 

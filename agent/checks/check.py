@@ -22,7 +22,7 @@ from agent.models.checks import (
     SuiteFacts,
     strip_run_number,
 )
-from agent.models.environment import Environment
+from agent.models.environment import Contract, Environment
 from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
     SANDBOX_GATE,
@@ -155,6 +155,11 @@ class Part:
     only: Selection | None = None
     base: SuiteFacts | None = None
     """Of base: tests are looked for in no other file, and no other plugin is there."""
+    first: tuple[str, ...] = ()
+    """Files whose tests run before all others, in this order."""
+    known_red: tuple[str, ...] | None = None
+    """Tests that may fail. Where another one in `first` does, none begins but these; None: each
+    begins."""
 
     def describe(self, site: Site) -> dict[str, object]:
         """Compose what a script in the sandbox is told, with whole paths."""
@@ -167,6 +172,8 @@ class Part:
         return {
             "only": only,
             "within": _whole_paths(within) if base else None,
+            "first": _whole_paths(self.first),
+            "known_red": self.known_red,
             "last_start": None if self.only else seconds - reserve,
             "fails_fast": site.fails_fast,
         }
@@ -271,9 +278,20 @@ def explain_no_type_tool(site: Site, tool: str) -> str:
     return site.project.not_run.get(tool, NOT_CONFIGURED)
 
 
-def count_sandboxes(site: Site) -> int:
+def count_sandboxes(at_once: int) -> int:
     """Return how many sandboxes may be open at a time: no more than processors that we may use."""
-    return min(site.at_once, len(os.sched_getaffinity(0)))
+    return min(at_once, len(os.sched_getaffinity(0)))
+
+
+def make_site(tree: Path, environment: Environment, contract: Contract, settings: Settings) -> Site:
+    return Site(
+        tree=tree,
+        environment=environment,
+        config=contract.config,
+        project=contract.project,
+        limits=get_granted_limits(settings),
+        at_once=settings.checks_at_once,
+    )
 
 
 def get_granted_limits(settings: Settings) -> SandboxLimits:

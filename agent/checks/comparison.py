@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from agent.checks import reruns
 from agent.checks.reruns import FAILING, PASSING
+from agent.checks.test_files import Places
 from agent.models.checks import (
     COLLECTION,
     TESTS,
@@ -21,6 +22,7 @@ from agent.models.checks import (
     Comparison,
     RepeatedTest,
     Status,
+    SuiteFacts,
 )
 
 #: Ends the names of checks that were run on the change under the base commit's own rules.
@@ -131,32 +133,48 @@ def _as_a_whole(result: CheckResult) -> bool:
 def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
     old = {item.item_id: item for item in before.items}
     new = {item.item_id: item for item in after.items}
-    unknown = frozenset(before.unrun)
-    unrun = unknown | {*after.unrun}
+    later = pair_families(old, new)
+    earlier = {now: then for then, now in later.items()}
+    repeated = {one.item_id: one for one in after.repeated}
+    # What base had no time for is asked of it only where it fails with the change.
+    unknown = {one for one in before.unrun if not (one in repeated and repeated[one].base)}
+    unrun = {*after.unrun} | {one for one in unknown if one in new and _is_worse(None, new[one])}
+    blocked = {one.item_id for one in after.blocked_tests}
+    families, find = {*map(name_family, new)}, Places(after.suite or SuiteFacts()).locate_test
     missing = [
         item_id
-        for item_id in old
-        if item_id not in new and item_id not in unrun and _is_test(item_id)
+        for item_id in dict.fromkeys((*old, *before.unrun))
+        if later.get(item_id, item_id) not in new
+        and item_id not in unrun
+        and _is_test(item_id)
+        # Who edits a test chooses its parameters; those that fail as base has them do not go so.
+        and not (
+            name_family(item_id) in families
+            and (item_id in before.unrun or find(item_id)[0] in after.edited)
+            and item_id not in blocked
+        )
     ]
     # What cannot be imported on base counts as failing there.
     modules = [item_id.removesuffix(COLLECTION) for item_id in old if not _is_test(item_id)]
     unread = tuple(name + mark for name in modules for mark in ("::", "."))
-    passed_alone = {
-        one.item_id for one in after.repeated if any(run.outcome in PASSING for run in one.base)
-    }
+    failed_alone = {
+        one.item_id for one in after.repeated if one.base and one.item_id in before.unrun
+        and not any(run.outcome in PASSING for run in one.base)
+    }  # fmt: skip
     failures = [
         item
         for item in new.values()
-        if _is_worse(old.get(item.item_id), item)
+        if _is_worse(old.get(earlier.get(item.item_id, item.item_id)), item)
         and (item.item_id in old or not item.item_id.startswith(unread))
-        and (item.item_id not in unknown or item.item_id in passed_alone)
+        and item.item_id not in unrun | failed_alone
     ]
-    repeated = {one.item_id: one for one in after.repeated}
     flaky = [one for one in failures if reruns.is_flaky(one, repeated.get(one.item_id))]
     stopped = [
         item_id
         for item_id, item in old.items()
-        if item_id in new and item.outcome in _RAN and new[item_id].outcome in _NOT_RUN
+        if (now := new.get(later.get(item_id, item_id)))
+        and item.outcome in _RAN
+        and now.outcome in _NOT_RUN
     ]
     return Comparison(
         name=name,
@@ -174,6 +192,8 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         head_xfailed=after.count("xfailed"),
         base_uncollected=len(before.items) - _count_tests(before),
         head_uncollected=len(after.items) - _count_tests(after),
+        base_unrun=len(before.unrun),
+        head_unrun=len(after.unrun),
         known=after.count(*FAILING) - sum(item.outcome in FAILING for item in failures),
         new_failures=tuple(_add_reruns(one, repeated) for one in failures if one not in flaky),
         flaky=tuple(repeated[one.item_id] for one in flaky),
@@ -181,16 +201,45 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         rewritten=tuple(
             one
             for one in after.blocked_tests
-            if one.item_id in new and new[one.item_id].outcome == "passed"
+            if (now := new.get(later.get(one.item_id, one.item_id))) and now.outcome == "passed"
         ),
         unrun=tuple(sorted(unrun)),
         added=tuple(
             item_id
             for item_id in new
-            if item_id not in old and item_id not in unknown and _is_test(item_id)
+            if item_id not in {*old, *before.unrun, *earlier} and _is_test(item_id)
         ),
         seconds=after.seconds,
     )
+
+
+def name_family(item_id: str) -> str:
+    """Name a test for all sets of its parameters."""
+    return item_id.partition("[")[0]
+
+
+def pair_families(old: Mapping[str, CheckItem], new: Mapping[str, CheckItem]) -> dict[str, str]:
+    """Match tests that are there under one of two ids: parameters come, go, or are of chance.
+
+    Those that ended alike come first.
+    """
+    fresh: dict[str, dict[str, list[str]]] = {}
+    for item_id in sorted(new.keys() - old.keys(), reverse=True):
+        ends = fresh.setdefault(name_family(item_id), {})
+        ends.setdefault(_describe_end(new[item_id]), []).append(item_id)
+    lost = [item_id for item_id in old if item_id not in new and name_family(item_id) in fresh]
+    found: dict[str, str] = {}
+    for is_alike in (True, False):
+        for item_id in (one for one in lost if one not in found):
+            ends, end = fresh[name_family(item_id)], _describe_end(old[item_id])
+            left = [some for key, some in ends.items() if some and (key == end or not is_alike)]
+            if left:
+                found[item_id] = left[0].pop()
+    return found
+
+
+def _describe_end(item: CheckItem) -> str:
+    return "failed" if item.outcome in FAILING else item.outcome
 
 
 def _add_reruns(item: CheckItem, repeated: Mapping[str, RepeatedTest]) -> CheckItem:
@@ -217,9 +266,18 @@ def _is_worse(old: CheckItem | None, new: CheckItem) -> bool:
 # --- findings --------------------------------------------------------------------------------
 
 
+def _name_place(item: CheckItem) -> str:
+    """Name a finding by its path, its code and the line; by its words where there is no line."""
+    start = ": ".join(item.item_id.split(": ", 2)[:2])
+    return f"{start}: {item.source}" if item.source else item.item_id
+
+
 def _findings(name: str, before: CheckResult, after: CheckResult) -> Comparison:
-    known = (item for item in before.items if item.outcome == _COUNTED)
-    new = find_new((item for item in after.items if item.outcome == _COUNTED), known)
+    known, items = (
+        [item for item in side.items if item.outcome == _COUNTED] for side in (before, after)
+    )
+    # A tool may say the same of a line in other words, as where it lists the fields of a class.
+    new = find_new(find_new(items, known), find_new(known, items), _name_place)
     return Comparison(
         name=name,
         base=before.status,

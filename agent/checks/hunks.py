@@ -1,21 +1,24 @@
 """Take the hunks of a change back one at a time, or make small mistakes, for tests to notice.
 
-A hunk without effect on what the code does (comments, documentation, types, layout) needs no test.
+A hunk without effect on what the code does (comments, documentation, layout) needs no test; one of
+types alone is for the type checker.
 """
 
 from __future__ import annotations
 
 import ast
+import builtins
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from agent.models.change import Change, ChangedFile
 from agent.models.review import SourcePart
-from agent.policy.meaning import UNREADABLE, is_same
+from agent.policy.meaning import OF_TYPES, UNREADABLE, is_same, strip
 from repo_config import foreign_python
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 PROSE = (".md", ".rst", ".txt")
 
 
@@ -31,22 +34,37 @@ class Hunk:
     """The file with this part as base has it, or with a mistake; None: no file at all."""
     mistake: str = ""
     """What stands there wrongly, in words, where it is no part of the change."""
+    is_of_types: bool = False
+    """Whether it changes nothing but what a type checker reads."""
+    replaced: tuple[tuple[int, int, tuple[bytes, ...]], ...] = ()
+    """Lines of the new file, and what base has in their place; nothing where it is all of them."""
 
     @property
     def part(self) -> SourcePart:
         return SourcePart(path=self.path, line=self.line, mistake=self.mistake)
 
-    def take_back(self, change: Change) -> Change:
-        """Return the change without this hunk."""
-        files = {file.path: file for file in change.files}
-        known = files.get(self.path) or ChangedFile(
-            path=self.path, before=self.original, after=self.original
-        )
-        files[self.path] = known.model_copy(update={"after": self.without})
-        if known.before is None and self.without is None:
-            del files[self.path]
-        every = tuple(files[path] for path in sorted(files))
-        return change.model_copy(update={"files": every, "notes": ()})
+
+def take_back_together(change: Change, several: Sequence[Hunk]) -> Change:
+    """Return the change without these hunks."""
+    files = {file.path: file for file in change.files}
+    by_path: dict[str, list[Hunk]] = {}
+    for hunk in several:
+        by_path.setdefault(hunk.path, []).append(hunk)
+    for path, some in by_path.items():
+        without = some[0].without
+        if len(some) > 1:
+            lines = some[0].original.splitlines(keepends=True)
+            parts = sorted(part for hunk in some for part in hunk.replaced)
+            is_in_parts = all(hunk.replaced for hunk in some)
+            whole = next((hunk.without for hunk in some if not hunk.replaced), None)
+            without = b"".join(_replace_parts(lines, parts)) if is_in_parts else whole
+        original = some[0].original
+        known = files.get(path) or ChangedFile(path=path, before=original, after=original)
+        files[path] = known.model_copy(update={"after": without})
+        if known.before is None and without is None:
+            del files[path]
+    every = tuple(files[path] for path in sorted(files))
+    return change.model_copy(update={"files": every, "notes": ()})
 
 
 def changes_what_runs(file: ChangedFile) -> bool:
@@ -55,7 +73,7 @@ def changes_what_runs(file: ChangedFile) -> bool:
         return False
     if file.before is None or file.after is None:
         return True
-    return not is_same(file.before, file.after)
+    return not _is_same_but_types(file.before, file.after)
 
 
 def split_hunks(file: ChangedFile) -> tuple[Hunk, ...]:
@@ -66,12 +84,16 @@ def split_hunks(file: ChangedFile) -> tuple[Hunk, ...]:
     """
     if file.after is None or not file.path.endswith(".py"):
         return ()
-    if None in (_parse(file.before), _parse(file.after)) or is_same(file.before, file.after):
+    before, after = _parse(file.before), _parse(file.after)
+    if before is None or after is None or _dump_code(before) == _dump_code(after):
         return ()
     if file.before is None:
         return (_without_code(file.path, file.after),)
-    found = _find_readable_hunks(file)
-    return tuple(hunk for hunk in found if not is_same(hunk.without, file.after))
+    return tuple(
+        replace(hunk, is_of_types=_is_same_but_types(hunk.without, file.after))
+        for hunk in _find_readable_hunks(file)
+        if (without := _parse(hunk.without)) and _dump_code(without) != _dump_code(after)
+    )
 
 
 def _without_code(path: str, content: bytes) -> Hunk:
@@ -101,17 +123,20 @@ def _find_readable_hunks(file: ChangedFile) -> Iterator[Hunk]:
             continue
         shift.append((first, last, old[start:end]))
         without = b"".join(_replace_parts(new, shift))
-        hunk = Hunk(file.path, shift[0][0] + 1, file.after or b"", without)
+        parts = tuple((at, to, tuple(lines)) for at, to, lines in shift)
+        hunk = Hunk(file.path, shift[0][0] + 1, file.after or b"", without, replaced=parts)
         pending = hunk
         if _parse(without) is not None:
             yield hunk
             pending, shift = None, []
     if pending is not None:
         # What is left goes with all before it: that is the whole file.
-        yield replace(pending, line=1, without=file.before or b"")
+        yield replace(pending, line=1, without=file.before or b"", replaced=())
 
 
-def _replace_parts(new: list[bytes], parts: list[tuple[int, int, list[bytes]]]) -> Iterator[bytes]:
+def _replace_parts(
+    new: list[bytes], parts: Iterable[tuple[int, int, Iterable[bytes]]]
+) -> Iterator[bytes]:
     at = 0
     for first, last, instead in parts:
         yield from new[at:first]
@@ -127,6 +152,76 @@ def _parse(content: bytes | None) -> ast.Module | None:
         return None
 
 
+def _dump_code(module: ast.Module) -> str:
+    """Describe a module without its documentation."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Module | ast.ClassDef | _FunctionNode) and ast.get_docstring(node):
+            node.body = node.body[1:]
+    return ast.dump(module)
+
+
+# --- types ----------------------------------------------------------------------------------------
+
+
+def _is_same_but_types(before: bytes | None, after: bytes | None) -> bool:
+    """Whether two versions do the same, also without aliases and imports for annotations alone."""
+    if is_same(before, after):
+        return True
+    try:
+        one, other = (ast.dump(_strip_aliases(content or b"")) for content in (before, after))
+    except UNREADABLE:
+        return False
+    return one == other
+
+
+def _strip_aliases(content: bytes) -> ast.Module:
+    """Take out what a type checker alone reads, with its aliases of types and its imports.
+
+    What code that runs uses, stays.
+    """
+    whole, bare = foreign_python.parse_module(content), strip(content)
+    named, typing = {*_list_names(whole)}, {"typing"}
+    for node in whole.body:
+        if isinstance(node, ast.ImportFrom) and node.module in OF_TYPES:
+            typing.update(alias.asname or alias.name for alias in node.names)
+
+    def is_for_types(node: ast.stmt, used: Collection[str]) -> bool:
+        match node:
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                bound = {(one.asname or one.name).partition(".")[0] for one in names}
+                return bound <= named - {*used}
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                return name not in used and _is_type(value, typing)
+        return False
+
+    while True:
+        used = [*_list_names(bare)]
+        left = [node for node in bare.body if not is_for_types(node, used)]
+        if len(left) == len(bare.body):
+            return bare
+        bare.body = left
+
+
+def _list_names(module: ast.Module) -> Iterator[str]:
+    for node in ast.walk(module):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield node.id
+
+
+def _is_type(value: ast.expr, typing: Collection[str]) -> bool:
+    """Whether an expression is made of types, and of what `typing` makes them from."""
+    parts = (ast.Name, ast.Attribute, ast.Subscript, ast.BinOp, ast.BitOr, ast.Constant, ast.Tuple)
+    more = (ast.List, ast.Call, ast.keyword, ast.expr_context)
+    nodes = [*ast.walk(value)]
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    made = (
+        ast.unparse(node.func).partition(".")[0] for node in nodes if isinstance(node, ast.Call)
+    )
+    types = {name for name in names if isinstance(getattr(builtins, name, None), type)}
+    is_known = bool(types | names & {*typing})
+    return is_known and {*made} <= {*typing} and all(isinstance(one, parts + more) for one in nodes)
+
+
 # --- mistakes -------------------------------------------------------------------------------------
 
 _OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -140,13 +235,21 @@ _MOST_OF_FUNCTION = 3
 _LONGEST = 40
 
 
-def list_used_names(test: bytes) -> frozenset[str]:
+def list_called_names(test: bytes, functions: Collection[str]) -> frozenset[str]:
+    """Return what functions of a test file call; these are named as in `Case.test_it`."""
     module = _parse(test)
-    return frozenset(
-        node.id if isinstance(node, ast.Name) else node.attr
-        for node in (ast.walk(module) if module else ())
-        if isinstance(node, ast.Name | ast.Attribute)
-    )
+    found: set[str] = set()
+
+    def look(nodes: Iterable[ast.stmt], owner: str) -> None:
+        for node in nodes:
+            if isinstance(node, ast.ClassDef):
+                look(node.body, f"{owner}{node.name}.")
+            elif isinstance(node, _FUNCTIONS) and f"{owner}{node.name}" in functions:
+                called = (one.func for one in ast.walk(node) if isinstance(one, ast.Call))
+                found.update(ast.unparse(one).rpartition(".")[2] for one in called)
+
+    look(module.body if module else (), "")
+    return frozenset(found)
 
 
 def make_mutants(path: str, source: bytes, names: Iterable[str]) -> Iterator[Hunk]:

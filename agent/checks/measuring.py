@@ -25,8 +25,9 @@ from agent.telemetry import run_log
 
 #: In the order in which results are listed; the tests come last. Each usually takes longer than
 #: those before it.
+TYPE_CHECKERS: tuple[Check, ...] = (MypyTypes(), PYRIGHT, BASEDPYRIGHT)
 _TOOLS: tuple[Check, ...] = (
-    *ALL, DJANGO_CHECK, MAKEMIGRATIONS, FastapiEndpoints(), MypyTypes(), PYRIGHT, BASEDPYRIGHT,
+    *ALL, DJANGO_CHECK, MAKEMIGRATIONS, FastapiEndpoints(), *TYPE_CHECKERS,
 )  # fmt: skip
 _SUITES: Mapping[str, Suite] = {"pytest": PytestSuite(), "django": DjangoSuite()}
 
@@ -38,7 +39,8 @@ def run_all_checks(
     *,
     tests: bool | None = None,
     also: tuple[Check, ...] = (),
-    in_place: tuple[Check, Site] | None = None,
+    in_place: tuple[tuple[Check, Site], ...] | None = None,
+    known: tuple[CheckResult, ...] = (),
     is_enough: Callable[[CheckResult], bool] = lambda _: False,
 ) -> tuple[CheckResult, ...]:
     """Run all checks that the repository has; those that it has not are named as absent.
@@ -48,28 +50,31 @@ def run_all_checks(
     Args:
         tests: Run the tests alone, or all but them; None stands for everything.
         also: Further checks, of this side alone.
-        in_place: Runs in the place of the tests, and where.
+        in_place: What runs in the place of the tests, and where; the last begins first.
+        known: Results of checks that need not run.
         is_enough: Of the first result of which it holds, nothing else is wanted; the rest is ended.
     """
     checks = [(one, site) for one in (also if tests else (*also, *_TOOLS))]
     if tests is not False:
-        checks.append(in_place or (_choose_suite(site), site))
-    cancelled = Event()
+        checks += ((_choose_suite(site), site),) if in_place is None else in_place
+    cancelled, by_name = Event(), {one.name: one for one in known}
 
     def run(check: Check, at: Site) -> CheckResult:
+        if result := by_name.get(check.name):
+            return result
         if reason := check.explain_absence(at):
             return CheckResult(name=check.name, status=Status.ABSENT, reason=reason)
-        return running.run_check(check, at, sandbox, say, cancelled)
+        return _add_lines(running.run_check(check, at, sandbox, say, cancelled), at)
 
-    with ThreadPoolExecutor(count_sandboxes(site)) as pool:
+    with ThreadPoolExecutor(count_sandboxes(site.at_once)) as pool:
         futures = [pool.submit(run_log.carried_along(run), *one) for one in checks[::-1]]
         try:
             for one in as_completed(futures):
                 result = one.result()
                 if result.status is not Status.ABSENT:
-                    counts = f", {len(result.items)} items" if result.items else ""
-                    said = f"{result.status.value}{counts} in {result.seconds:.1f} s"
-                    say(f"{result.name}: {said}")
+                    counts = result.cut or (f"{len(result.items)} items" if result.items else "")
+                    said = f"{result.status.value}{f', {counts}' * bool(counts)}"
+                    say(f"{result.name}: {said} in {result.seconds:.1f} s")
                 if is_enough(result):
                     cancelled.set()
                     pool.shutdown(wait=False, cancel_futures=True)
@@ -80,6 +85,21 @@ def run_all_checks(
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return tuple(one.result() for one in futures[::-1])
+
+
+def _add_lines(result: CheckResult, site: Site) -> CheckResult:
+    """Add to findings the lines that they are in."""
+    texts: dict[str, list[str]] = {}
+    found = []
+    for item in result.items:
+        path, _, number = item.place.rpartition(":")
+        line = ""
+        if item.outcome == "finding" and number.isdecimal():
+            if path not in texts:
+                texts[path] = (site.text(path) or "").splitlines()
+            line = "".join(texts[path][int(number) - 1 : int(number)]).strip()
+        found.append(item.model_copy(update={"source": line}) if line else item)
+    return result.model_copy(update={"items": tuple(found)})
 
 
 def confirm_failures(

@@ -12,9 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from agent.checks import reruns
-from agent.checks.check import Part, Selection
-from agent.checks.reruns import SuiteRerunner
+from agent.checks import comparison, reruns
 from agent.checks.test_files import Imports, Places
 from agent.models.change import Change
 from agent.models.checks import (
@@ -41,7 +39,9 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 def not_passed(base: CheckResult, held: CheckResult) -> tuple[CheckItem, ...]:
     """Return what passed on base and did not pass with the change, by tests as base has them."""
+    then = {item.item_id: item for item in base.items}
     now = {item.item_id: item for item in held.items}
+    now |= {one: now[other] for one, other in comparison.pair_families(then, now).items()}
     before = base.suite.doctests if base.suite else {}
     after = held.suite.doctests if held.suite else {}
     unrun = {*held.unrun}
@@ -51,6 +51,7 @@ def not_passed(base: CheckResult, held: CheckResult) -> tuple[CheckItem, ...]:
         if item.outcome != "passed" or item.item_id in unrun:
             continue
         one = now.get(item.item_id) or _make_gone_item(item.item_id, lost, held.reason)
+        one = one.model_copy(update={"item_id": item.item_id})
         text = before.get(item.item_id)
         if one.outcome == "passed" and after.get(item.item_id, text) != text:
             one = one.model_copy(update={"outcome": OTHER_TEXT})
@@ -117,11 +118,9 @@ def choose_scope(
     return Scope(whole=False, ids=left, files=files_to_run, deleted=deleted & known)
 
 
-def run_own(wanted: Scope, sites: SuiteRerunner) -> CheckResult:
-    only = Selection(ids=wanted.ids, files=wanted.files)
-    found = sites.run_part(sites.head, Part(None if wanted.whole else only))
+def pardon_nothing(found: CheckResult) -> CheckResult:
+    """Let a run pass that came to its end, and did not find what was asked for any more."""
     if found.reason and not found.items and found.suite is not None and not found.limit:
-        # It came to its end, and what was asked for is not there any more.
         return found.model_copy(update={"status": Status.PASSED, "reason": ""})
     return found
 
@@ -163,7 +162,10 @@ def merge_results(
         update={
             "items": items,
             "status": Status.FAILED if reruns.list_failing(items) else Status.PASSED,
+            "name": held.name,
             "blocked_tests": tuple(blocked),
+            "edited": wanted.files,
+            "doubts": held.doubts,
             "repeated": held.repeated,
             "unrun": tuple(dict.fromkeys((*held.unrun, *own.unrun))),
             "suite": facts,

@@ -11,6 +11,7 @@ and counts as either.
 from __future__ import annotations
 
 import ast
+import hashlib
 import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 
 from agent.errors import EditFailed
 from agent.models.change import Change
-from agent.models.checks import SuiteFacts, strip_run_number
+from agent.models.checks import COLLECTION, SuiteFacts, strip_run_number
 from agent.policy.meaning import UNREADABLE
 from repo_config import foreign_python
 from repo_config.test_files import find_folder, has_test_name
@@ -79,8 +80,21 @@ def read_python_files(tree: Tree) -> dict[str, bytes] | None:
     return sources
 
 
+#: A run asks of nearly the same files many times.
+_KNOWN: dict[tuple[str, bytes], tuple[str, ...]] = {}
+_MOST_KNOWN = 100_000
+
+
 def read_imports(sources: Mapping[str, bytes]) -> dict[str, tuple[str, ...]]:
-    return {path: tuple(_find_imported_names(path, content)) for path, content in sources.items()}
+    found = {}
+    for path, content in sources.items():
+        key = path, hashlib.blake2b(content, digest_size=16).digest()
+        if len(_KNOWN) > _MOST_KNOWN:
+            _KNOWN.clear()
+        if (names := _KNOWN.get(key)) is None:
+            names = _KNOWN[key] = tuple(_find_imported_names(path, content))
+        found[path] = names
+    return found
 
 
 def name_module(path: str) -> str:
@@ -250,6 +264,11 @@ class Places:
             parts = path.split("/")
             for start in range(len(parts)):
                 self._files["/".join(parts[start:])] = path
+
+    def locate_module(self, item_id: str) -> str:
+        """Return the file of a module that could not be imported; empty where it is not known."""
+        module = item_id.removesuffix(COLLECTION)
+        return self.locate_test(f"{module}::")[0] or self.locate_test(f"{module}.any")[0]
 
     def locate_test(self, test_id: str) -> tuple[str, str]:
         """Return file and qualified name of a test; nothing where it is not known."""

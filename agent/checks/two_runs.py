@@ -9,22 +9,22 @@ to `comparison`.
 from __future__ import annotations
 
 import posixpath
+import secrets
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from agent.checks import red_copies, rule_changes, test_files
-from agent.checks.check import Part, Selection, Site, Suite, count_sandboxes
+from agent.checks.check import Part, Selection, Site, Suite
 from agent.checks.own_tests import (
+    Scope,
     choose_scope,
     find_uncollected,
     merge_results,
     not_passed,
-    run_own,
+    pardon_nothing,
 )
 from agent.checks.reruns import (
-    FAILING,
     MOST_TESTS,
     PASSING,
     SuiteRerunner,
@@ -34,15 +34,29 @@ from agent.checks.reruns import (
 )
 from agent.checks.test_files import BaseTestFiles, Imports, Places
 from agent.models.change import Change, ChangedFile
-from agent.models.checks import CheckItem, CheckResult, RepeatedTest, Status, SuiteFacts
-from agent.telemetry.run_log import carried_along
+from agent.models.checks import (
+    TESTS,
+    BlockedTest,
+    CheckItem,
+    CheckResult,
+    RepeatedTest,
+    Rerun,
+    Status,
+    SuiteFacts,
+    strip_run_number,
+)
 from agent.text.sanitise import list_some
 from repo_config.detect import Project
 from repo_config.test_files import has_test_name, is_test
 from repo_config.tree import Tree
 
+OWN, COPIES = "tests as the change has them", "tests broken on purpose"
+"""Names of what runs beside the tests as base has them."""
 #: Of a copy that must fail: it does, and it does but for `assert`, which does nothing there.
 _RED, _MUTE = 2, 1
+_MOST_COPIES = 20
+#: A suite that took longer on base ends when tests that the change reaches are red.
+SLOW_SECONDS = 30.0
 
 
 @dataclass
@@ -58,61 +72,91 @@ class TwoRuns:
     lay_out: Callable[[Change, str], Site]
     """Lays a part of the change out, under a name."""
     project: Project
-    _unstable_ids: set[str] = field(default_factory=set, init=False)
-    """Of base; no run finds them again."""
 
-    def prepare_first(self) -> tuple[Suite, Site]:
-        """Return what runs the tests as base has them, and where."""
-        return self.sites.suite.select(self._part), self._site
-
-    def finish(self, held: CheckResult, rounds: int) -> CheckResult:
-        """Run again what failed, as the change has it what is left, and copies that must fail.
+    def list_first(self, known: CheckResult | None = None) -> tuple[tuple[Suite, Site], ...]:
+        """List the runs that need no other before them, and where; what takes longest comes last.
 
         Args:
-            held: How the first run ended.
-            rounds: How often a test may be run again.
+            known: What `finish` has returned of an earlier change with the same source.
         """
-        held = self._add_reached(held)
+        suite, wanted, found = self.sites.suite, self._choose_own(()), []
+        if known is None and self._drawn:
+            only = Part(Selection(ids=self._drawn))
+            site = self._lay_out_copies(self.product, self.sites.head)
+            found.append((suite.select(only, COPIES), site))
+        if not wanted.is_empty:
+            own = Part(None if wanted.whole else Selection(files=wanted.files))
+            found.append((suite.select(own, OWN), self.sites.head))
+        is_alike = self.sites.head.environment == self.sites.base.environment
+        if known is None and (self.product.files or not is_alike):
+            found.append((suite.select(self._part), self._site))
+        return tuple(found)
+
+    def finish(
+        self, ran: Mapping[str, CheckResult], rounds: int, known: CheckResult | None = None
+    ) -> tuple[CheckResult, CheckResult | None]:
+        """Run again what failed, and as the change has it what is left; join all results.
+
+        Args:
+            ran: How the first runs ended, by name.
+            rounds: How often a test may be run again.
+            known: As in `list_first`.
+
+        Returns:
+            One result, and what of it holds for each change with the same source, if it is whole.
+        """
+        # Where no source is changed, base has shown it.
+        held = known or self._settle(ran.get(TESTS, self.base), ran.get(COPIES), rounds)
+        result = self._judge_own(held, ran.get(OWN), rounds)
+        if known is None and self._has_ended_early(held):
+            share = f"{len(held.items):,} of {len(held.items) + len(held.unrun):,} tests"
+            if not is_proved(result) or self._list_worse(result):
+                reason = f"only the tests that the change reaches were run ({share})"
+                red = {"status": Status.FAILED, "reason": f"{reason}, since some of them fail"}
+                return (result.model_copy(update=red) if is_proved(result) else result), None
+            self.sites.say(f"tests: {share} ran without a certain failure; now the others run")
+            held = self._add(held, held.unrun)
+            held = self._settle(held, ran.get(COPIES), rounds)
+            result = self._judge_own(held, ran.get(OWN), rounds)
+        return result, held.model_copy(update={"output": ""}) if is_proved(held) else None
+
+    def _settle(self, held: CheckResult, copied: CheckResult | None, rounds: int) -> CheckResult:
+        """Judge the tests as base has them; what does not pass is among the blocked ones."""
         if held.status is Status.UNVERIFIED or held.exit_code is None:
             return held
-        held = self._match_unstable_ids(held)
         if touched := self._find_touched(held):
             named = ", ".join(sorted(touched))
             return _refuse(held, f"while the tests ran, {named} was written to or hidden")
         left = not_passed(self.base, held)
-        failing = list_failing(left)
-        repeated: tuple[RepeatedTest, ...] = ()
-        if rounds and not held.reason and 0 < len(failing) <= MOST_TESTS:
-            repeated = replace(self.sites, head=self._site).repeat(failing, rounds)
-        held = held.model_copy(update={"repeated": repeated})
-        by_chance = {one.item_id for one in repeated if _passes_at_times(one)}
+        held = self._repeat_held(held, list_failing(left), rounds)
+        by_chance = {one.item_id for one in held.repeated if _passes_at_times(one)}
         left = tuple(item for item in left if item.item_id not in by_chance)
-        doubts = [self._explain_unknown_helpers(), self._explain_shadowed()]
+        problem, doubt = self._judge_copies(copied, held) if copied else ("", "")
+        if problem:
+            return _refuse(held, problem)
+        doubts = [self._explain_unknown_helpers(), self._explain_shadowed(), doubt]
         if self._shared_files:
             shared = list_some(sorted(self._shared_files))
             self.sites.say(f"tests: once more with {shared} as on base")
-            part = rule_changes.drop_files(self.product, self._shared_files)
-            strict = self.sites.run_part(self.lay_out(part, "base-shared"), self._part)
+            product = rule_changes.drop_files(self.product, self._shared_files)
+            strict = self.sites.run_part(self.lay_out(product, "base-shared"), self._shared_part)
             if strict.status is Status.UNVERIFIED:
                 return strict
             if strict.limit:
                 doubts.append(f"the tests with {shared} as on base did not end")
             else:
+                ran = {item.item_id: item for item in held.items}
+                ran |= {item.item_id: item for item in strict.items}
+                strict = strict.model_copy(update={"items": tuple(ran.values())})
                 seen = by_chance | {item.item_id for item in left}
-                more = not_passed(self.base, self._match_unstable_ids(strict))
+                more = not_passed(self.base, strict)
                 left += tuple(one for one in more if one.item_id not in seen)
-        with ThreadPoolExecutor(min(2, count_sandboxes(self.sites.head))) as pool:
-            own = pool.submit(carried_along(self._run_own), held, left)
-            copies = pool.submit(carried_along(self._try_copies), held)
-            result = self._repeat_own(own.result(), rounds)
-            if not is_proved(result) or self._list_worse(result):
-                copies.cancel()
-                return result
-        problem, doubt = copies.result()
-        if problem:
-            return _refuse(result, problem)
-        every = tuple(filter(None, (*result.doubts, *doubts, doubt)))
-        return result.model_copy(update={"doubts": every})
+        blocked = tuple(
+            BlockedTest(item_id=one.item_id, outcome=one.outcome, text=one.text) for one in left
+        )
+        return held.model_copy(
+            update={"blocked_tests": blocked, "doubts": tuple(filter(None, doubts))}
+        )
 
     # --- what is known ----------------------------------------------------------------------------
 
@@ -170,10 +214,22 @@ class TwoRuns:
         New helpers stay: tests of base do not know them, and source may do something else where
         they are not.
         """
-        new = {file.path for file in self.change.files if file.before is None}
+        return rule_changes.drop_files(self.change, self._list_tests(self.change) | self.rules)
+
+    def _list_tests(self, change: Change) -> frozenset[str]:
+        new = {file.path for file in change.files if file.before is None}
         stay = {path for path in new if not (has_test_name(path) or path.endswith("__init__.py"))}
-        gone = (self._touched_test_files - stay) | self.rules
-        return rule_changes.drop_files(self.change, gone)
+        return self.of_tests.list_touched(change) - stay
+
+    def differs_in_tests_alone(self, other: Change) -> bool:
+        """Whether source, and what tests are configured by, are as another change has them."""
+        own, others = (
+            rule_changes.drop_files(
+                one, self._list_tests(one) - rule_changes.test_rules(one, self.project)
+            )
+            for one in (self.change, other)
+        )
+        return own.files == others.files
 
     @cached_property
     def _shared_files(self) -> frozenset[str]:
@@ -191,66 +247,86 @@ class TwoRuns:
 
     @cached_property
     def _part(self) -> Part:
-        return Part(base=self.facts)
+        """All tests as base has them; of a suite that takes long, first what the change reaches."""
+        if self.imports is None or (self.base.seconds < SLOW_SECONDS and not self.base.unrun):
+            return Part(base=self.facts)
+        reached = self.imports.list_reached_files(self.product.paths) & {*self.facts.files}
+        has_reruns = bool(self.sites.head.config.checks.tests.reruns)
+        known_red = tuple(self._known_red) if has_reruns else None
+        return Part(base=self.facts, first=tuple(sorted(reached)), known_red=known_red)
+
+    @cached_property
+    def _shared_part(self) -> Part:
+        """The tests that what they share with the product could fail."""
+        reached = self.imports.list_reached_files(self._shared_files) if self.imports else ()
+        files = tuple(sorted({*self.facts.files, *self.facts.product}.intersection(reached)))
+        return Part(Selection(files=files) if files else None, self.facts)
 
     # --- as base has them -------------------------------------------------------------------------
 
-    def _add_reached(self, held: CheckResult) -> CheckResult:
-        """Run what the change reaches of the tests for which there was no time."""
-        reached = frozenset(self.facts.files)
-        if self.imports:
-            reached = self.imports.list_reached_files(self.product.paths)
-        done, locate = {item.item_id for item in held.items}, self.places.locate_test
-        late = dict.fromkeys((*held.unrun, *self.base.unrun))
-        ids = tuple(one for one in late if one not in done and locate(one)[0] in reached)
-        if not ids or not is_proved(held):
-            return held
-        self.sites.say(f"tests: time is up; {len(ids):,} more that the change reaches run")
+    def _has_ended_early(self, held: CheckResult) -> bool:
+        """Whether no further test was begun once those that the change reaches were red."""
+        first = {*self._part.first} if self._part.known_red is not None else set()
+        fresh = (one for one in list_failing(held.items) if one.item_id not in self._known_red)
+        is_red = any(self.places.locate_test(item.item_id)[0] in first for item in fresh)
+        return bool(held.unrun) and is_proved(held) and is_red
+
+    def _add(self, held: CheckResult, ids: tuple[str, ...]) -> CheckResult:
+        """Run tests that have not run, as base has them."""
         more = self.sites.run_some(self._site, Selection(ids=ids))
         if not is_proved(more):
             return more
+        done = {item.item_id for item in held.items}
         items = (*held.items, *(one for one in more.items if one.item_id not in done))
         done = {item.item_id for item in items}
         facts = {
             "items": items,
             "unrun": tuple(one for one in held.unrun if one not in done),
             "status": Status.FAILED if list_failing(more.items) else held.status,
+            "seconds": held.seconds + more.seconds,
         }
         return held.model_copy(update=facts)
 
-    def _match_unstable_ids(self, held: CheckResult) -> CheckResult:
-        """Give tests the ids that they had on base, where base itself finds others each time.
+    def _repeat_held(
+        self, held: CheckResult, failing: tuple[CheckItem, ...], rounds: int
+    ) -> CheckResult:
+        """Run again what base has passed, and on base what fails and had no time there."""
+        late = {*self.base.unrun}
+        ids = tuple(one.item_id for one in list_failing(held.items) if one.item_id in late)
+        found = {one.item_id: one for one in held.repeated}
+        if ids := tuple(one for one in ids if one not in found):
+            self.sites.say(f"tests: {len(ids):,} that fail had no time on base, and run there")
+            found |= self._ask_base(Part(Selection(ids=ids)), dict.fromkeys(ids))
+        failing = tuple(one for one in failing if one.item_id not in found)
+        if rounds and not held.reason and 0 < len(failing) <= MOST_TESTS:
+            again = replace(self.sites, head=self._site).repeat(failing, rounds)
+            found |= {one.item_id: one for one in again}
+        # That they run in another order than on base may be why they fail.
+        odd = {
+            one.item_id: found.get(one.item_id)
+            for one in failing
+            if (known := found.get(one.item_id)) is None or _passes_at_times(known)
+            if not is_flaky(one, known)
+        }
+        first = {*self._part.first}
+        if first and any(self.places.locate_test(one)[0] not in first for one in odd):
+            self.sites.say("tests: base runs them in the same order")
+            found |= self._ask_base(replace(self._part, known_red=None), odd)
+        return held.model_copy(update={"repeated": tuple(found.values())})
 
-        Values of chance make such ids. Base is asked only where ids of a family, the test before
-        `[`, are missing and others are new; as many are matched as ended alike.
-        """
-        ids, known = ({item.item_id for item in one.items} for one in (held, self.base))
-        fresh: dict[tuple[str, str], list[str]] = {}
-        for item in held.items:
-            if item.item_id not in known and "[" in item.item_id:
-                fresh.setdefault(_describe_family(item), []).append(item.item_id)
-        lost = [
-            item
-            for item in self.base.items
-            if item.item_id not in {*ids, *held.unrun} and _describe_family(item) in fresh
-        ]
-        files = sorted({self.places.locate_test(item.item_id)[0] for item in lost} - {""})
-        if not files or not is_proved(held):
-            return held
-        self.sites.say(f"tests: ids of {list_some(files)} are others than on base, which is asked")
-        again = self.sites.run_some(self.sites.base, Selection(files=tuple(files)))
-        # What base finds again is stable, and gone with the change.
-        stable = {item.item_id for item in again.items}
-        names: dict[str, str] = {}
-        for item in lost if is_proved(again) else ():
-            if item.item_id not in stable and (some := fresh[_describe_family(item)]):
-                names[some.pop()] = item.item_id
-        self._unstable_ids |= {*names.values()}
-        items = tuple(
-            item.model_copy(update={"item_id": names.get(item.item_id, item.item_id)})
-            for item in held.items
-        )
-        return held.model_copy(update={"items": items})
+    def _ask_base(
+        self, part: Part, wanted: Mapping[str, RepeatedTest | None]
+    ) -> dict[str, RepeatedTest]:
+        """Add what tests do on base to what is known of them."""
+        said = self.sites.run_part(self.sites.base, part)
+        return {
+            item.item_id: known.model_copy(
+                update={"base": (*known.base, Rerun(outcome=item.outcome, text=item.text))}
+            )
+            for item in (said.items if is_proved(said) else ())
+            if item.item_id in wanted
+            for known in (wanted[item.item_id] or RepeatedTest(item_id=item.item_id),)
+        }
 
     def _find_touched(self, held: CheckResult) -> frozenset[str]:
         """Return the files of tests that are touched as they run with the change, and not on base.
@@ -303,11 +379,11 @@ class TwoRuns:
 
     # --- as the change has them -------------------------------------------------------------------
 
-    def _run_own(self, held: CheckResult, left: tuple[CheckItem, ...]) -> CheckResult:
-        """Run what the change adds, edits, or does not pass as base has it."""
+    def _choose_own(self, left: tuple[CheckItem, ...]) -> Scope:
+        """Choose what the change adds, edits, or does not pass as base has it."""
         touched = (self._touched_test_files | self._shared_files) - self.rules
         conftests = frozenset(path for path in self.rules if path.endswith("conftest.py"))
-        wanted = choose_scope(
+        return choose_scope(
             self.change,
             touched | conftests,
             tuple(item.item_id for item in left),
@@ -315,18 +391,38 @@ class TwoRuns:
             self.imports,
             other_rules=bool(self.rules - conftests),
         )
+
+    def _judge_own(self, held: CheckResult, own: CheckResult | None, rounds: int) -> CheckResult:
+        """Run what is left, and join both results."""
+        if held.status is Status.UNVERIFIED or held.exit_code is None:
+            return held
+        left = tuple(
+            CheckItem(item_id=one.item_id, outcome=one.outcome, text=one.text)
+            for one in held.blocked_tests
+        )
+        wanted = self._choose_own(left)
         if wanted.is_empty and not wanted.deleted:
             return held
+        nothing = {"items": (), "status": Status.PASSED, "reason": ""}
+        own = pardon_nothing(own) if own else held.model_copy(update=nothing)
+        known = {strip_run_number(item.item_id) for item in own.items}
+        locate = self.places.locate_test
+        ids = tuple(
+            one
+            for one in (() if wanted.whole else wanted.ids)
+            if strip_run_number(one) not in known and locate(one)[0] not in wanted.files
+        )
         if left:
             self.sites.say(f"tests: {len(left):,} of base do not pass as base has them")
-        nothing = {"items": (), "status": Status.PASSED, "reason": ""}
-        is_nothing = wanted.is_empty
-        own = held.model_copy(update=nothing) if is_nothing else run_own(wanted, self.sites)
+        if ids and is_proved(own):
+            more = pardon_nothing(self.sites.run_some(self.sites.head, Selection(ids=ids)))
+            own = more.model_copy(update={"items": (*own.items, *more.items)})
         if not is_proved(own):
-            return own
+            return own.model_copy(update={"name": TESTS})
         sides = {file.path: (file.before, file.after) for file in self.change.files}
         result = merge_results(held, own, wanted, left, sides, self.places)
-        return result.model_copy(update={"uncollected": find_uncollected(self.change, own)})
+        uncollected = find_uncollected(self.change, own)
+        return self._repeat_own(result.model_copy(update={"uncollected": uncollected}), rounds)
 
     def _repeat_own(self, result: CheckResult, rounds: int) -> CheckResult:
         """Run again what fails as the change has it alone: new and edited tests."""
@@ -339,60 +435,71 @@ class TwoRuns:
         repeated = self.sites.repeat(failing, rounds, {one.item_id for one in failing} - on_base)
         return result.model_copy(update={"repeated": (*result.repeated, *repeated)})
 
+    @cached_property
+    def _known_red(self) -> frozenset[str]:
+        return frozenset(item.item_id for item in list_failing(self.base.items))
+
     def _list_worse(self, result: CheckResult) -> tuple[CheckItem, ...]:
         """Return what fails and did not fail on base, at no time."""
-        no_matter = {item.item_id for item in list_failing(self.base.items)}
         repeated = {one.item_id: one for one in result.repeated}
         return tuple(
             item
             for item in list_failing(result.items)
-            if item.item_id not in no_matter and not is_flaky(item, repeated.get(item.item_id))
+            if item.item_id not in self._known_red
+            and not is_flaky(item, repeated.get(item.item_id))
         )
 
     # --- copies that must fail --------------------------------------------------------------------
 
-    def _try_copies(self, held: CheckResult) -> tuple[str, str]:
-        """Say which copies of tests did not fail, and do on base; and which say nothing."""
-        left_out = {item.item_id for item in not_passed(self.base, held)}
-        left_out |= {*held.unrun} | self._unstable_ids
-        passed = {
-            item.item_id: self.places.locate_test(item.item_id)
-            for item in list_passed(self.base)
-            if item.item_id not in left_out
+    @cached_property
+    def _passed(self) -> dict[str, tuple[str, str]]:
+        """File and name of each test that base passes, by its id."""
+        found = {
+            one.item_id: self.places.locate_test(one.item_id) for one in list_passed(self.base)
         }
-        wanted = self._choose_copied(passed)
-        sources = {path: self.tree.read(path) for path in {passed[one][0] for one in wanted}}
-        copies = red_copies.write_copies(sources, (passed[one] for one in wanted))
-        ids = tuple(one for one in wanted if passed[one] in copies.names)
-        if not ids:
-            return "", ""
+        return {item_id: at for item_id, at in found.items() if at[0] in self.of_tests.sure}
 
-        def run(
-            some: Iterable[str], part: Change, site: Site
-        ) -> tuple[CheckResult, dict[str, int]]:
-            laid = self.lay_out(_add_copies(part, copies, sources), "red-copies")
-            laid = replace(laid, environment=site.environment)
-            only = Selection(ids=tuple(some))
-            result = self.sites.run_some(laid, only, "tests broken on purpose")
-            return result, {
-                item.item_id: _MUTE if copies.mute in item.text else _RED
-                for item in list_failing(result.items)
-            }
+    @cached_property
+    def _copies(self) -> red_copies.Copies:
+        """Copies of tests that reach what the change edits, or of any where none seems to."""
+        edited = [path for path in self.product.paths if path.endswith(".py")]
+        reached = self.imports.list_reached_files(edited) if self.imports else frozenset()
+        near = [one for one, (path, _) in self._passed.items() if path in reached]
+        every = (near or [*self._passed]) if edited else []
+        # More than run: some tests are not written out where they are found.
+        drawn = secrets.SystemRandom().sample(every, min(len(every), 10 * _MOST_COPIES))
+        sources = {path: self.tree.read(path) for path in {self._passed[one][0] for one in drawn}}
+        return red_copies.write_copies(sources, (self._passed[one] for one in drawn))
 
-        self.sites.say(
-            f"tests: {len(ids):,} copies of base's tests are broken on purpose and run: failures"
-            " are right here"
-        )
-        head, seen = run(ids, self.product, self.sites.head)
+    @cached_property
+    def _drawn(self) -> tuple[str, ...]:
+        ids = [one for one, at in self._passed.items() if at in self._copies.names]
+        return tuple(secrets.SystemRandom().sample(ids, min(len(ids), _MOST_COPIES)))
+
+    def _lay_out_copies(self, part: Change, site: Site) -> Site:
+        files = {file.path: file for file in part.files}
+        for path, content in self._copies.files.items():
+            files[path] = ChangedFile(path=path, before=self.tree.read(path), after=content)
+        every = part.model_copy(update={"files": tuple(files[path] for path in sorted(files))})
+        laid = self.lay_out(every, "red-copies")
+        return replace(laid, environment=site.environment)
+
+    def _judge_copies(self, copied: CheckResult, held: CheckResult) -> tuple[str, str]:
+        """Say which copies of tests did not fail, and do on base; and which say nothing."""
+        passed = {item.item_id for item in list_passed(held)}
+        ids = [one for one in self._drawn if one in passed]
+        seen = self._weigh_copies(copied)
         left = frozenset(one for one in ids if seen.get(one, 0) < _RED)
         if not left:
             return "", ""
         nothing = rule_changes.drop_files(self.change, frozenset(self.change.paths))
-        base, on_base = run(sorted(left), nothing, self.sites.base)
-        silent = left - {item.item_id for item in head.items}
+        site = self._lay_out_copies(nothing, self.sites.base)
+        base = self.sites.run_some(site, Selection(ids=tuple(sorted(left))), COPIES)
+        on_base = self._weigh_copies(base)
+        silent = left - {item.item_id for item in copied.items}
         green = {one for one in left if on_base.get(one, 0) > seen.get(one, 0)}
         # What a limit ended with the change says nothing of it.
-        green -= silent if head.limit else frozenset()
+        green -= silent if copied.limit else frozenset()
         if base.limit:
             silent |= left - {item.item_id for item in base.items}
         if green:
@@ -408,30 +515,15 @@ class TwoRuns:
             f" end, such as that of {min(silent)}: nothing shows that their failures are seen"
         )
 
-    def _choose_copied(self, passed: Mapping[str, tuple[str, str]]) -> tuple[str, ...]:
-        """Choose tests that reach what the change edits; of each file one, where none seems to."""
-        by_file: dict[str, list[str]] = {}
-        for item_id, (path, _) in passed.items():
-            if path in self.of_tests.sure:
-                by_file.setdefault(path, []).append(item_id)
-        found: dict[str, None] = {}
-        for path in self.product.paths:
-            if not path.endswith(".py"):
-                continue
-            reached = self.imports.list_reached_files([path]) if self.imports else frozenset()
-            ids = [one for file in reached & by_file.keys() for one in by_file[file]]
-            found.update(dict.fromkeys(ids or [some[0] for some in by_file.values()]))
-        return tuple(found)
+    def _weigh_copies(self, result: CheckResult) -> dict[str, int]:
+        mute = self._copies.mute
+        return {
+            one.item_id: _MUTE if mute in one.text else _RED for one in list_failing(result.items)
+        }
 
 
 def list_passed(result: CheckResult) -> Iterable[CheckItem]:
     return (item for item in result.items if item.outcome == "passed")
-
-
-def _describe_family(item: CheckItem) -> tuple[str, str]:
-    """Return what a test is called for all sets of parameters, and how it ended."""
-    outcome = "failed" if item.outcome in FAILING else item.outcome
-    return item.item_id.partition("[")[0], outcome
 
 
 def _refuse(result: CheckResult, reason: str) -> CheckResult:
@@ -440,10 +532,3 @@ def _refuse(result: CheckResult, reason: str) -> CheckResult:
 
 def _passes_at_times(one: RepeatedTest) -> bool:
     return any(run.outcome in PASSING for run in one.head)
-
-
-def _add_copies(change: Change, copies: red_copies.Copies, sources: Mapping[str, bytes]) -> Change:
-    files = {file.path: file for file in change.files}
-    for path, content in copies.files.items():
-        files[path] = ChangedFile(path=path, before=sources[path], after=content)
-    return change.model_copy(update={"files": tuple(files[path] for path in sorted(files))})

@@ -1,21 +1,27 @@
 """Prove a change: its tests fail without it, and tests notice when a hunk is taken back.
 
-Of a change that brings tests alone, small mistakes in the code that they name take the place of
-hunks.
+Hunks of types alone are for the type checker. Of a ticket that asks for tests, small mistakes in
+the functions that the new tests call take the place of hunks.
 """
 
 from __future__ import annotations
 
-import math
+import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import TypeVar
 
-from agent.checks import hunks, measuring, reruns, running, test_files
-from agent.checks.check import Part, Selection, Site, get_granted_limits
+from agent.checks import comparison, hunks, measuring, reruns, running, test_files
+from agent.checks.check import Part, Selection, Site, count_sandboxes, make_site
 from agent.checks.hunks import Hunk
 from agent.checks.reruns import is_proved
 from agent.checks.test_files import Imports, Places
 from agent.editing import rebuilding
+from agent.editing.rounds import Round
 from agent.git import worktree
 from agent.models.change import Change, Plan
 from agent.models.checks import (
@@ -32,16 +38,20 @@ from agent.models.environment import Prepared
 from agent.models.review import Proof, ProofRow, SourcePart, TakenBack
 from agent.policy.layout import is_migration, is_test
 from agent.services import Services
+from agent.telemetry.run_log import carried_along
 from agent.text.check_summary import summarize_check
 from repo_config.tree import Tree
 
-_TYPE_CHECKERS = ("mypy", "pyright", "basedpyright")
+T = TypeVar("T")
+
 _MOST_ROWS = 30
 _LONGEST_ERROR = 200
 #: For all hunks together, of the seconds of the run.
 _PART = 0.1
-#: A suite that takes longer is run in part: the tests that the file reaches.
-_SLOW_SECONDS = 10.0
+#: Of the suite, what runs for a single hunk; all of it is asked of several at once.
+_SHARE = 0.25
+_MOST_IDS = 200
+_MOST_TYPES = 10
 
 
 def prove_change(
@@ -51,8 +61,13 @@ def prove_change(
     after: CheckReport,
     prepared: Prepared,
     svc: Services,
+    last: Round | None = None,
 ) -> Proof:
-    """Run the tests of a change without it and without its hunks, where all else has passed."""
+    """Run the tests of a change without it and without its hunks, where all else has passed.
+
+    Args:
+        last: The round before; what no test noticed of the same source need not all run again.
+    """
     if plan.recipe:  # its edits are known beforehand, and bring their tests
         return Proof()
     if prepared.contract.config.checks.tests.runner == "off":
@@ -63,18 +78,64 @@ def prove_change(
         return Proof(unneeded="its tests were seen to fail without it when it was opened")
     if (wanted := prepared.contract.config.tests.proof) == "off":
         return Proof(unneeded="tests.proof is off")
-    if not any(map(hunks.changes_what_runs, change.files)):
-        counts = (
-            f"; {check.name} says {said.base} on base and {said.head} with the change"
-            for check in compared
-            if check.name in _TYPE_CHECKERS
-            for said in (summarize_check(check),)
-        )
-        return Proof(unneeded=f"no code that runs is changed{''.join(counts)}")
     added = {name for check in compared if check.counts_tests for name in check.added}
-    proof = prove_tests(change, added, after, prepared, svc)
-    taken_back = take_back(change, added, after, prepared, svc)
-    return proof.model_copy(update={"hunks": taken_back, "is_required": wanted == "require"})
+    runs = any(map(hunks.changes_what_runs, change.files))
+    no_code = Proof(unneeded=_explain_no_code(compared))
+    if not runs and not any(after.result(one.name) for one in measuring.TYPE_CHECKERS):
+        return no_code
+    trials = Trials(change, after, prepared, svc)
+    with trials.pool:
+        tests = partial(prove_tests, change, added, after, trials)
+        found = trials.begin(tests if runs else lambda: no_code)
+        asks_for_tests = plan.category == "tests"
+        taken_back = take_back(trials, added if asks_for_tests else None, last)
+        proof = found.result()
+    unneeded = "" if any(one.mistake for one in taken_back.tried) else proof.unneeded
+    update = {"hunks": taken_back, "unneeded": unneeded, "is_required": wanted == "require"}
+    return proof.model_copy(update=update)
+
+
+def _explain_no_code(compared: tuple[Comparison, ...]) -> str:
+    names = {one.name for one in measuring.TYPE_CHECKERS}
+    counts = (
+        f"; {check.name} says {said.base} on base and {said.head} with the change"
+        for check in compared
+        if check.name in names
+        for said in (summarize_check(check),)
+    )
+    return f"no code that runs is changed{''.join(counts)}"
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Runs parts of a change in sandboxes, several side by side."""
+
+    change: Change
+    after: CheckReport
+    prepared: Prepared
+    svc: Services
+
+    @cached_property
+    def end(self) -> float:
+        return time.monotonic() + _PART * 60 * self.prepared.contract.config.limits.minutes
+
+    @cached_property
+    def pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.at_once, "proof")
+
+    @property
+    def at_once(self) -> int:
+        return count_sandboxes(self.svc.settings.checks_at_once)
+
+    def begin(self, work: Callable[[], T]) -> Future[T]:
+        return self.pool.submit(carried_along(work))
+
+    def lay_out(self, change: Change, prepared: Prepared) -> Site:
+        """Lay a part of the change out in a folder of this thread, in an environment."""
+        folder = self.svc.head_folder(prepared.run).with_name(threading.current_thread().name)
+        worktree.lay_out(prepared.checkout, folder, self.svc.stopped).replay(change)
+        environment = self.svc.environment(prepared)
+        return make_site(folder, environment, prepared.contract, self.svc.settings)
 
 
 def list_test_files(change: Change, head: CheckResult | None) -> frozenset[str]:
@@ -84,7 +145,7 @@ def list_test_files(change: Change, head: CheckResult | None) -> frozenset[str]:
 
 
 def prove_tests(
-    change: Change, added: Collection[str], after: CheckReport, prepared: Prepared, svc: Services
+    change: Change, added: Collection[str], after: CheckReport, trials: Trials
 ) -> Proof:
     """Run the tests of the change on the base, and compare that with the head.
 
@@ -98,8 +159,9 @@ def prove_tests(
     kept = tuple(file for file in change.files if file.path in own)
     tests = change.model_copy(update={"files": kept, "notes": ()})
     files = tuple(file.path for file in kept if file.path.endswith(".py") and file.after)
-    only = Selection(files=files)
-    on_base = _run_tests(tests, only, "tests on base", prepared, svc) if head and files else None
+    site = trials.lay_out(tests, trials.prepared) if head and files else None
+    part = Part(Selection(files=files))
+    on_base = _run_tests(site, part, "tests on base", trials.svc) if site else None
     if head is None or on_base is None:
         return Proof(missing="the change brings no test")
     if not is_proved(on_base):
@@ -111,14 +173,17 @@ def prove_tests(
 
 
 def take_back(
-    change: Change, added: Collection[str], after: CheckReport, prepared: Prepared, svc: Services
+    trials: Trials, mistaken: Collection[str] | None = None, last: Round | None = None
 ) -> TakenBack:
-    """Take hunks of source back, one after the other, as long as there is time.
+    """Take hunks of source back, one at a time, as long as there is time.
 
     Args:
-        added: Ids of the tests that base does not have.
+        mistaken: Ids of the new tests that have to notice mistakes, where there are no hunks; None:
+            no mistakes are made.
+        last: The round before.
     """
-    head = after.result(TESTS)
+    change, prepared, svc = trials.change, trials.prepared, trials.svc
+    head = trials.after.result(TESTS)
     if head is None:
         return TakenBack()
     ours = list_test_files(change, head)
@@ -128,74 +193,213 @@ def take_back(
         if file.path not in ours and not is_migration(file.path)
         for hunk in hunks.split_hunks(file)
     ]
-    base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
-    is_slow = head.seconds > _SLOW_SECONDS
-    sources = _read_sources(change, base) if is_slow or not found else {}
-    imports = Imports(test_files.read_imports(sources))
-    # What tests alone have to notice, tests that were there before do not notice for them.
-    judges = frozenset(() if found else added)
-    found = found or _make_mistakes(change, sources, imports)
-    if not found:
+    if not found and not mistaken:
         return TakenBack()
+    base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+    sources = _read_sources(change, base)
+    imports = Imports(test_files.read_imports(sources))
+    judges = frozenset(() if found else mistaken or ())
+    found = found or _make_mistakes(judges, head, sources, imports)
     if rebuilding.make_declaration_mark(change, prepared, svc):
         # Base's packages lack what the change needs: every test would seem to notice.
         rebuilt, _ = rebuilding.rebuild_environment(change, prepared, svc)
         if rebuilt is prepared:
             return TakenBack(untried=tuple(hunk.part for hunk in found))
         prepared = rebuilt
-    end = time.monotonic() + _PART * 60 * prepared.contract.config.limits.minutes
-    # Where tests fail anyway, the first failure says nothing.
-    fails_fast = not _list_red(head)
-    noticed: list[SourcePart] = []
-    unnoticed: list[SourcePart] = []
-    for hunk in found:
-        if time.monotonic() > end:
-            break
-        taken, result = hunk.take_back(change), None
-        name = f"tests {'with' if hunk.mistake else 'without'} {hunk.part.name}"
-        for only in _select_tests(hunk.path, judges, ours, imports, head):
-            left = max(1.0, end - time.monotonic())
-            result = _run_tests(taken, only, name, prepared, svc, left, fails_fast=fails_fast)
-            if result is None or _is_noticed(result, head, judges):
-                break
-        if result is None or not _is_conclusive(result):
-            continue
-        (noticed if _is_noticed(result, head, judges) else unnoticed).append(hunk.part)
-    untried = tuple(one.part for one in found if one.part not in (*noticed, *unnoticed))
-    return TakenBack(noticed=tuple(noticed), unnoticed=tuple(unnoticed), untried=untried)
+    known = _list_unnoticed(change, ours, last)
+    attempts = _Attempts(trials, prepared, head, judges, ours, imports, known)
+    checked = attempts.try_types([hunk for hunk in found if hunk.is_of_types])
+    code = attempts.try_all([hunk for hunk in found if not hunk.is_of_types])
+    return code.model_copy(update=checked)
 
 
-def _run_tests(
-    change: Change,
-    only: Selection | None,
-    name: str,
-    prepared: Prepared,
-    svc: Services,
-    seconds: float = math.inf,
-    *,
-    fails_fast: bool = False,
-) -> CheckResult | None:
-    """Run tests on base with a change, in the environment of base; None: there are none.
+def _list_unnoticed(change: Change, ours: frozenset[str], last: Round | None) -> set[SourcePart]:
+    """Return the hunks that tests besides those of the change do not notice, as a round has shown.
 
     Args:
-        only: The tests; None: all of them.
-        name: Under which lines are shown that they print.
-        fails_fast: Whether the first failure ends the run.
+        ours: The test files of the change.
+        last: The round before; it knows something where source is the same.
     """
-    folder = svc.head_folder(prepared.run).with_name("proof")
-    worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
-    site = Site(
-        tree=folder,
-        environment=svc.environment(prepared),
-        config=prepared.contract.config,
-        project=prepared.contract.project,
-        limits=get_granted_limits(svc.settings),
-        fails_fast=fails_fast,
-    ).limit_seconds(seconds)
+    if last is None or last.cleared is None or last.after is None:
+        return set()
+    before = last.cleared.change
+    theirs = list_test_files(before, last.after.result(TESTS))
+    sides = [
+        tuple(file for file in one.files if file.path not in tests)
+        for one, tests in ((change, ours), (before, theirs))
+    ]
+    return {*last.proof.hunks.unnoticed} if sides[0] == sides[1] and theirs <= ours else set()
+
+
+@dataclass(frozen=True)
+class _Attempts:
+    """Tries hunks, and says which of them are noticed."""
+
+    trials: Trials
+    prepared: Prepared
+    """With what the change declares."""
+    head: CheckResult
+    judges: frozenset[str]
+    """The tests that have to notice mistakes; none: any may notice a hunk."""
+    ours: frozenset[str]
+    imports: Imports
+    known: Collection[SourcePart]
+    """Hunks that no other test notices."""
+
+    @cached_property
+    def _red(self) -> set[str]:
+        """The tests that fail with the whole change, if only at times."""
+        red = {item.item_id for item in reruns.list_failing(self.head.items)}
+        return red | {one.item_id for one in self.head.repeated}
+
+    @cached_property
+    def _places(self) -> Places:
+        return Places(self.head.suite or SuiteFacts())
+
+    @cached_property
+    def _files(self) -> Counter[str]:
+        """How many tests there are in each file."""
+        return Counter(self._places.locate_test(item.item_id)[0] for item in self.head.items)
+
+    def try_all(self, found: list[Hunk]) -> TakenBack:
+        """Take each back alone, for the tests that most likely notice it; what is left, in groups.
+
+        What the suite does not notice of several, it hardly notices of one.
+        """
+        chosen = {hunk: part for hunk in found if (part := self._choose_tests(hunk))}
+        noticed = self._try_each(chosen)
+        left = [hunk for hunk in found if noticed.get(hunk) is not True]
+        rest = [] if self.judges else [one for one in left if one.part not in self.known]
+        noticed |= {hunk: False for hunk in left if hunk not in rest and hunk.part in self.known}
+        if rest:
+            noticed |= self._try_rest(rest)
+        parts = {
+            is_noticed: tuple(hunk.part for hunk in found if noticed.get(hunk) is is_noticed)
+            for is_noticed in (True, False, None)
+        }
+        return TakenBack(noticed=parts[True], unnoticed=parts[False], untried=parts[None])
+
+    def _try_rest(self, rest: list[Hunk]) -> dict[Hunk, bool | None]:
+        """Ask the whole suite, in as many groups as run side by side.
+
+        Neighbours are in different ones: of a part and what uses it, one stays. Of a group that is
+        noticed, each part is taken back for the tests that failed.
+        """
+        if self.head.seconds > self.trials.end - time.monotonic():
+            return {}
+        groups = [
+            some
+            for first in range(self.trials.at_once)
+            if (some := rest[first :: self.trials.at_once])
+        ]
+        trials = [
+            self.trials.begin(partial(self._run, some, Part(), fails_fast=len(some) == 1))
+            for some in groups
+        ]
+        found: dict[Hunk, bool | None] = {}
+        for some, trial in zip(groups, trials, strict=True):
+            is_noticed = self._is_noticed(trial.result())
+            found |= dict.fromkeys(some, is_noticed)
+            if is_noticed and len(some) > 1:
+                part = Part(self._select_failing(trial.result()))
+                found |= self._try_each(dict.fromkeys(some, part))
+        return found
+
+    def _select_failing(self, result: CheckResult) -> Selection | None:
+        """Select what has failed; None, all of them, where nothing could."""
+        failing = {item.item_id for item in reruns.list_failing(result.items)} - self._red
+        lost = {one for one in failing if one.endswith(COLLECTION)}
+        files = sorted({self._places.locate_module(one) for one in lost} - {""})
+        ids = sorted(failing - lost)[:_MOST_IDS]
+        return Selection(ids=tuple(ids), files=tuple(files)) if ids or files else None
+
+    def _try_each(self, chosen: Mapping[Hunk, Part]) -> dict[Hunk, bool | None]:
+        """Say of each, by some tests, whether it is noticed; None: its run said nothing."""
+
+        def attempt(hunk: Hunk, part: Part) -> bool | None:
+            if time.monotonic() > self.trials.end:
+                return None
+            return self._is_noticed(self._run([hunk], part, fails_fast=True))
+
+        begun = {
+            hunk: self.trials.begin(partial(attempt, hunk, part)) for hunk, part in chosen.items()
+        }
+        return {hunk: trial.result() for hunk, trial in begun.items()}
+
+    def _choose_tests(self, hunk: Hunk) -> Part | None:
+        """Choose the tests of the change and some that reach the hunk, in this order.
+
+        What a framework loads by itself is imported nowhere: only the whole suite shows that no
+        test notices.
+        """
+        if self.judges:
+            return Part(Selection(ids=tuple(sorted(self.judges))))
+        near = self.imports.importers_of(hunk.path)
+        reached = self.imports.list_reached_files([hunk.path])
+        chosen, most = sorted(self.ours & self._files.keys()), _SHARE * len(self.head.items)
+        for path in (*sorted(near), *sorted(reached - near)):
+            if path in self._files and path not in chosen and self._files[path] <= most:
+                chosen.append(path)
+                most -= self._files[path]
+        files = tuple(chosen)
+        return Part(Selection(files=files), first=files) if files else None
+
+    def _run(self, several: list[Hunk], part: Part, *, fails_fast: bool) -> CheckResult:
+        name = several[0].part.name if len(several) == 1 else f"{len(several)} parts"
+        site = self._lay_out(several)
+        # Where tests fail anyway, the first failure says nothing.
+        site = replace(site, fails_fast=fails_fast and not self._red)
+        said = f"tests {'with' if several[0].mistake else 'without'} {name}"
+        site = site.limit_seconds(max(1.0, self.trials.end - time.monotonic()))
+        return _run_tests(site, part, said, self.trials.svc) or self.head
+
+    def _lay_out(self, several: list[Hunk]) -> Site:
+        return self.trials.lay_out(
+            hunks.take_back_together(self.trials.change, several), self.prepared
+        )
+
+    def _is_noticed(self, result: CheckResult) -> bool | None:
+        """Whether a test fails, or the suite cannot run; None: a limit or forgery ended the run."""
+        if result.limit or (result.status is Status.UNVERIFIED and result.exit_code == 0):
+            return None
+        failing = {item.item_id for item in reruns.list_failing(result.items)} - self._red
+        if self.judges:
+            return not self.judges.isdisjoint(failing)
+        return bool(result.reason or failing)
+
+    def try_types(self, found: list[Hunk]) -> dict[str, tuple[SourcePart, ...]]:
+        """Have the repository's type checkers look at the first of them, each taken back alone."""
+        known = {one: self.trials.after.result(one.name) for one in measuring.TYPE_CHECKERS}
+        checks = {check: result for check, result in known.items() if result and is_proved(result)}
+
+        def is_noticed(hunk: Hunk) -> bool:
+            svc = self.trials.svc
+            return time.monotonic() < self.trials.end and any(
+                is_proved(result) and comparison.find_new(result.items, head.items)
+                for site in (self._lay_out([hunk]),)
+                for check, head in checks.items()
+                for result in (running.run_check(check, site, svc.sandbox, svc.say),)
+            )
+
+        begun = {
+            hunk.part: self.trials.begin(partial(is_noticed, hunk))
+            for hunk in found[: _MOST_TYPES if checks else 0]
+        }
+        checked = tuple(part for part, trial in begun.items() if trial.result())
+        typed = tuple(hunk.part for hunk in found if hunk.part not in checked)
+        return {"checked": checked, "typed": typed}
+
+
+def _run_tests(site: Site, part: Part, name: str, svc: Services) -> CheckResult | None:
+    """Run tests; None: there are none.
+
+    Args:
+        name: Under which lines are shown that they print.
+    """
     suite = measuring.suite_of(site)
     if suite is None:
         return None
-    return running.run_check(suite.select(Part(only), name), site, svc.sandbox, svc.say)
+    return running.run_check(suite.select(part, name), site, svc.sandbox, svc.say)
 
 
 def _make_rows(
@@ -205,16 +409,15 @@ def _make_rows(
 
     Where a file cannot be imported without the change, that says nothing of its old tests.
     """
-    find = Places(head.suite or SuiteFacts()).locate_test
-    without, lost = {}, {}
-    for item in on_base.items:
-        module = item.item_id.removesuffix(COLLECTION)
-        if module == item.item_id:
-            without[module] = item
-        else:
-            lost[find(f"{module}::")[0] or find(f"{module}.any")[0]] = item
+    places = Places(head.suite or SuiteFacts())
+    without = {item.item_id: item for item in on_base.items}
+    lost = {
+        places.locate_module(name): item
+        for name, item in without.items()
+        if name.endswith(COLLECTION)
+    }
     for item in head.items:
-        path = find(item.item_id)[0]
+        path = places.locate_test(item.item_id)[0]
         before = without.get(item.item_id)
         if before is None and item.item_id in added:
             before = lost.get(path)
@@ -243,65 +446,23 @@ def _read_sources(change: Change, base: Tree) -> dict[str, bytes]:
     return sources
 
 
-def _make_mistakes(change: Change, sources: Mapping[str, bytes], imports: Imports) -> list[Hunk]:
-    """Make mistakes in what changed tests name, of the modules that they import."""
-    tests = [file for file in change.files if file.path.endswith(".py") and file.after is not None]
-    if not tests or not all(is_test(file.path) for file in tests):
-        return []
+def _make_mistakes(
+    judges: Iterable[str], head: CheckResult, sources: Mapping[str, bytes], imports: Imports
+) -> list[Hunk]:
+    """Make mistakes in what new tests call, of the modules that their files import."""
+    functions: dict[str, set[str]] = {}
+    for test_id in judges:
+        path, name = Places(head.suite or SuiteFacts()).locate_test(test_id)
+        functions.setdefault(path, set()).add(name)
+    called = {
+        path: hunks.list_called_names(sources.get(path, b""), names)
+        for path, names in functions.items()
+    }
     made = (
         mistake
         for path, source in sources.items()
         if not is_test(path)
-        for test in tests
-        if test.path in imports.importers_of(path)
-        for mistake in hunks.make_mutants(path, source, hunks.list_used_names(test.after or b""))
+        for test in called.keys() & imports.importers_of(path)
+        for mistake in hunks.make_mutants(path, source, called[test])
     )
     return list(dict.fromkeys(made))
-
-
-def _select_tests(
-    path: str,
-    judges: frozenset[str],
-    ours: frozenset[str],
-    imports: Imports,
-    head: CheckResult,
-) -> Iterator[Selection | None]:
-    """Yield the tests to run, one portion after the other; None: the whole suite.
-
-    The tests of the change come first: they are what most likely notices. What a framework loads
-    by itself is imported nowhere: only the whole suite shows that no test notices.
-    """
-    if judges:
-        yield Selection(ids=tuple(sorted(judges)))
-        return
-    find = Places(head.suite or SuiteFacts()).locate_test
-    files = {find(item.item_id)[0] for item in head.items}
-    if likely := tuple(sorted(ours & files)):
-        yield Selection(files=likely)
-    if head.seconds > _SLOW_SECONDS and (
-        reached := imports.list_reached_files([path]) & files - ours
-    ):
-        yield Selection(files=tuple(sorted(reached)))
-    yield None
-
-
-def _is_conclusive(result: CheckResult) -> bool:
-    """Whether a run says anything of a hunk: one that met a limit, or forged its end, does not."""
-    return not result.limit and (result.status is not Status.UNVERIFIED or result.exit_code != 0)
-
-
-def _is_noticed(result: CheckResult, head: CheckResult, judges: frozenset[str]) -> bool:
-    """Whether a test fails, or the suite cannot run, without the hunk alone.
-
-    Args:
-        judges: The tests that have to notice it; none: any may.
-    """
-    failing = {item.item_id for item in result.items if item.outcome in reruns.FAILING}
-    failing -= _list_red(head)
-    return not judges.isdisjoint(failing) if judges else bool(result.reason or failing)
-
-
-def _list_red(head: CheckResult) -> set[str]:
-    """Return the tests that fail with the whole change, if only at times."""
-    red = {item.item_id for item in head.items if item.outcome in reruns.FAILING}
-    return red | {one.item_id for one in head.repeated}

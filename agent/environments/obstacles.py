@@ -13,7 +13,7 @@ from itertools import islice
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from agent.models.checks import CheckResult, Status
+from agent.models.checks import COLLECTION, CheckResult, Status
 from agent.models.record import Record
 from agent.models.sandbox import SANDBOX_TREE
 from agent.text import sanitise
@@ -76,6 +76,10 @@ def find_obstacle(tests: CheckResult | None, problem: str, tree: Tree, folder: s
     error = error or tests.reason or "nothing was printed"
     where = f" ({place})" if place else ""
     cause = f"Tests cannot start on the base commit: {quote_as_code(error)}{where}."
+    if ran := sum(not item.item_id.endswith(COLLECTION) for item in tests.items):
+        red = tests.count("failed", "error")
+        said = f"{red:,} of {ran:,} tests fail on the base commit"
+        cause = f"{said}; the last error: {quote_as_code(error)}{where}."
     if tests.limit:
         cause = f"Tests did not end on the base commit: {tests.reason.rstrip('.')}."
     lines = tuple(_propose_lines(error, tree, folder, ci))
@@ -99,7 +103,7 @@ def list_errors(tests: CheckResult) -> str:
 
 def _join_texts(tests: CheckResult) -> str:
     """Join what was printed and what single tests say; what counts most stands last."""
-    red = (item.text for item in tests.items if item.outcome == "error")
+    red = (item.text for item in tests.items if item.outcome in ("failed", "error"))
     texts = (tests.output, *[*dict.fromkeys(red)][:_MOST_ITEMS])
     return sanitise.strip_terminal_codes("\n".join(texts)).strip()
 

@@ -36,6 +36,8 @@ class CheckItem(Record):
     text: str = ""
     place: str = ""
     """`path:line` where the tool names one."""
+    source: str = ""
+    """The line at the place of a finding."""
 
 
 #: Follows the ids of tests that an earlier suite of the same script has run too.
@@ -178,8 +180,10 @@ class CheckResult(Record):
     """Of tests, unless their run ended before it was known."""
     blocked_tests: tuple[BlockedTest, ...] = ()
     """On head: tests that passed on base and do not pass with the change as base has them."""
+    edited: tuple[str, ...] = ()
+    """On head: files whose tests ran as the change has them."""
     unrun: tuple[str, ...] = ()
-    """Tests for which there was no time; on head, the change reaches none of them by imports."""
+    """Tests for which there was no time."""
     uncollected: tuple[str, ...] = ()
     """On head: new tests that no runner has collected, in sentences."""
     touched: tuple[str, ...] = ()
@@ -207,6 +211,13 @@ class CheckResult(Record):
     def count(self, *outcomes: str) -> int:
         return sum(item.outcome in outcomes for item in self.items)
 
+    @property
+    def cut(self) -> str:
+        """Say how far a run of tests came that a limit ended; empty: to its end."""
+        ran = sum(not item.item_id.endswith(COLLECTION) for item in self.items)
+        every = ran + len(self.unrun)
+        return f"{ran:,} of {every:,} tests ran" if self.unrun or self.limit else ""
+
 
 class CheckReport(Record):
     """All checks of one side, in the order in which they ran."""
@@ -215,6 +226,8 @@ class CheckReport(Record):
     commit: str
     change_digest: str | None
     results: tuple[CheckResult, ...]
+    held: CheckResult | None = None
+    """Of head: the tests as base has them, for a later change with the same source."""
 
     def result(self, name: str) -> CheckResult | None:
         return next((result for result in self.results if result.name == name), None)
@@ -249,6 +262,9 @@ class Comparison(Record):
     base_uncollected: int = 0
     """Modules that could not be collected; they are among the failures and no tests."""
     head_uncollected: int = 0
+    base_unrun: int = 0
+    """Tests for which there was no time."""
+    head_unrun: int = 0
     known: int = 0
     """Failures or findings of head that base has as well."""
     new_failures: tuple[CheckItem, ...] = ()

@@ -69,6 +69,14 @@ class TakenBack(Record):
     unnoticed: tuple[SourcePart, ...] = ()
     untried: tuple[SourcePart, ...] = ()
     """There was no time left, or its run proved nothing."""
+    typed: tuple[SourcePart, ...] = ()
+    """Of types alone, which no type checker misses."""
+    checked: tuple[SourcePart, ...] = ()
+    """Those that the repository's type checker notices."""
+
+    @property
+    def tried(self) -> tuple[SourcePart, ...]:
+        return (*self.noticed, *self.unnoticed)
 
 
 class Proof(Record):

@@ -8,7 +8,7 @@ from typing import TypeVar
 from repo_config import foreign_python
 
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
-_OF_TYPES = frozenset({"typing", "typing_extensions", "collections.abc", "__future__"})
+OF_TYPES = frozenset({"typing", "typing_extensions", "collections.abc", "__future__"})
 _Block = TypeVar("_Block", ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _Function = TypeVar("_Function", ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -59,16 +59,22 @@ class _Bare(ast.NodeTransformer):
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt | None:
         if node in self._fields:
             return node
-        return None if node.value is None else ast.Assign([node.target], node.value)
+        is_alias = ast.unparse(node.annotation).rpartition(".")[2] == "TypeAlias"
+        if node.value is None or is_alias:
+            return None
+        return ast.Assign([node.target], node.value)
+
+    def visit_TypeAlias(self, node: ast.stmt) -> None:  # from Python 3.12 on
+        return None
 
     def visit_Pass(self, node: ast.Pass) -> None:
         return None
 
     def visit_Import(self, node: ast.Import) -> ast.Import | None:
-        return None if {one.name for one in node.names} <= _OF_TYPES else node
+        return None if {one.name for one in node.names} <= OF_TYPES else node
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom | None:
-        return None if node.module in _OF_TYPES else node
+        return None if node.module in OF_TYPES else node
 
     def visit_Assign(self, node: ast.Assign) -> ast.Assign | None:
         # It tells readers and type checkers what is public.

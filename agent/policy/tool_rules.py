@@ -14,14 +14,6 @@ from agent.policy import ruff_rules, test_changes
 from agent.policy.contract import added_packages, fastapi_auth
 from agent.policy.rule import Rule, split_place
 
-UNREAD_FILE = Rule(
-    id="unread-file",
-    demands="What linters find in files of a change that they pass over is looked at first.",
-    severity=Severity.REVIEW,
-    bad="dist/orders.py has an unused import, and ruff never reads dist/",
-    good="shop/orders.py, which ruff reads",
-)
-
 OTHER_SETTINGS = Rule(
     id="other-settings",
     demands="Findings that a check makes only with the settings of base need review.",
@@ -54,23 +46,6 @@ UNKNOWN_MODULE = Rule(
     good="import httpx  # which pyproject.toml names",
 )
 
-PUBLIC_API = Rule(
-    id="public-api",
-    demands="What users of a library can import and call stays as it is.",
-    severity=Severity.REVIEW,
-    bad="def total(order, currency): ...  # currency is new, and has no default",
-    good="def total(order, currency='EUR'): ...",
-)
-
-COVERAGE_OF_CHANGE = Rule(
-    id="coverage-of-change",
-    demands="The tests run as much of what a change adds or edits as tests.coverage_of_change "
-    "says; where that is not set, nothing is measured.",
-    severity=Severity.REVIEW,
-    bad="if total < 0:  # and no test has such a total",
-    good="if total < 0:  # as test_refund has",
-)
-
 _FIX = "Write it so that the tool does not object, or tell the reviewer why it is safe here."
 #: What findings say, with what the tool said, and the way out.
 _SAYS = {
@@ -82,23 +57,14 @@ _SAYS = {
         "takes what is not there: {}",
         "Declare what brings it, or do without; a name from memory may be anybody's.",
     ),
-    PUBLIC_API: (
-        "takes from users of the library: {}",
-        "Keep it for a release, with a warning, or tell the reviewer why nobody uses it.",
-    ),
-    COVERAGE_OF_CHANGE: ("{}", "Add a test that runs them, or tell the reviewer why none can."),
     OTHER_SETTINGS: (
         "is objected to by the settings of base: {}",
         "See that the change may be judged by its own settings.",
     ),
-    UNREAD_FILE: ("is passed over by the linters: {}", _FIX),
 }
 #: By the name of the check whose new findings they weigh.
 BY_CHECK: dict[str, tuple[Rule, ...]] = {
-    "unread files": (UNREAD_FILE,),
     "names": (MISSING_NAME, UNKNOWN_MODULE),
-    "public API": (PUBLIC_API,),
-    "coverage of the change": (COVERAGE_OF_CHANGE,),
 }
 RULES: tuple[Rule, ...] = (
     *ruff_rules.RULES,
@@ -124,8 +90,6 @@ def find_problems(rules: tuple[Rule, ...], items: tuple[CheckItem, ...]) -> Iter
         code, _, said = whole.partition(": ")
         rule = next((one for one in rules if one.id == code), rules[0])
         text, fix = _SAYS.get(rule, ("{}", _FIX))
-        if rule in (PUBLIC_API, COVERAGE_OF_CHANGE):
-            said = item.text
-        elif rule not in _SAYS:
+        if rule not in _SAYS:
             said = (whole or item.text).rstrip(".")
         yield rule.make_finding(path, text.format(said), fix, line)

@@ -6,7 +6,6 @@ Kept by `agent.checks.reports`, so that a second run on the same base does not m
 from __future__ import annotations
 
 from agent.checks import check, measuring, reports
-from agent.checks.check import Site
 from agent.environments import candidates
 from agent.git import worktree
 from agent.models.checks import TESTS, CheckReport, CheckResult
@@ -57,14 +56,8 @@ def measure_others(prepared: Prepared, tests: CheckReport, svc: Services) -> Che
 
 def _run_checks(prepared: Prepared, svc: Services, *, tests: bool | None = None) -> CheckReport:
     worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
-    site = Site(
-        tree=svc.base_folder(prepared.run),
-        environment=svc.environment(prepared),
-        config=prepared.contract.config,
-        project=prepared.contract.project,
-        limits=check.get_granted_limits(svc.settings),
-        at_once=svc.settings.checks_at_once,
-    )
+    environment, folder = svc.environment(prepared), svc.base_folder(prepared.run)
+    site = check.make_site(folder, environment, prepared.contract, svc.settings)
 
     def is_enough(result: CheckResult) -> bool:
         limits = site.config.limits

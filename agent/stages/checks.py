@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from agent.checks import (
     changed_files,
     comparison,
-    early_tests,
+    fastapi_endpoints,
     measuring,
     packages,
     reruns,
@@ -19,8 +19,10 @@ from agent.checks import (
     weighing,
 )
 from agent.checks.changed_files import Sides
-from agent.checks.check import Site, get_granted_limits
-from agent.checks.two_runs import TwoRuns
+from agent.checks.check import Site, make_site
+from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
+from agent.checks.two_runs import COPIES, OWN, TwoRuns
+from agent.editing.rounds import Round
 from agent.errors import EnvironmentFailed, PolicyRefused
 from agent.git import worktree
 from agent.git.tree import WorkTree
@@ -32,6 +34,9 @@ from agent.policy.change_context import ChangeContext
 from agent.policy.contract import requirements
 from agent.services import Services
 
+#: Checks that look at source alone, and not at what tests are.
+_OF_SOURCE = (DJANGO_CHECK.name, MAKEMIGRATIONS.name, fastapi_endpoints.NAME)
+
 
 def run_checks(
     cleared: ClearedChange,
@@ -39,6 +44,7 @@ def run_checks(
     prepared: Prepared,
     svc: Services,
     human_changes: Change | None = None,
+    last: Round | None = None,
 ) -> CheckReport:
     """Run all checks on the change; first of all, hold it against the rules that ruff checks.
 
@@ -49,6 +55,7 @@ def run_checks(
 
     Args:
         human_changes: What a branch held before; what rules find in lines of people only remarks.
+        last: The round before; where source is the same, it knows how base's tests end with it.
 
     Raises:
         EnvironmentFailed: What the change declares cannot be installed.
@@ -63,16 +70,15 @@ def run_checks(
     linted = _lint(sides, runs)
     _refuse_forbidden(linted, change, human_changes, trees)
     results = (*added, *_run_by_base_rules(change, trees))
-    measured = _measure_change(sides, runs, trees)
-    unread = changed_files.check_skipped_files(sides, measured)
+    measured, held = _measure_change(sides, runs, trees, last)
     report = CheckReport(
         side="head",
         commit=prepared.checkout.commit,
         change_digest=change.digest,
-        results=(*results, *measured, *(one for one in (unread, linted) if one)),
+        results=(*results, *measured, *((linted,) if linted else ())),
     )
     svc.store_report(prepared.run, report)
-    return report
+    return report.model_copy(update={"held": held})
 
 
 def compare_sides(
@@ -109,14 +115,7 @@ class _Trees:
         return self._make_site(tree, self.environment or self.svc.environment(self.prepared))
 
     def _make_site(self, tree: WorkTree, environment: Environment) -> Site:
-        return Site(
-            tree=tree.folder,
-            environment=environment,
-            config=self.prepared.contract.config,
-            project=self.prepared.contract.project,
-            limits=get_granted_limits(self.svc.settings),
-            at_once=self.svc.settings.checks_at_once,
-        )
+        return make_site(tree.folder, environment, self.prepared.contract, self.svc.settings)
 
     def make_context(self, change: Change) -> ChangeContext:
         contract = self.prepared.contract
@@ -227,23 +226,35 @@ def _run_by_base_rules(change: Change, trees: _Trees) -> tuple[CheckResult, ...]
     )
 
 
-def _measure_change(sides: Sides, runs: TwoRuns | None, trees: _Trees) -> tuple[CheckResult, ...]:
-    """Run the checks, and the tests twice where base tells what they are."""
+def _measure_change(
+    sides: Sides, runs: TwoRuns | None, trees: _Trees, last: Round | None
+) -> tuple[tuple[CheckResult, ...], CheckResult | None]:
+    """Run the checks, and the tests twice where base tells what they are.
+
+    Returns:
+        All results, and that of the tests as base has them, as far as it can stand for later ones.
+    """
     site, svc, rounds = sides.head, trees.svc, sides.head.config.checks.tests.reruns
     files = trees.make_context(sides.change).python
     lines = {file.path: file.new_lines for file in files if file.new_lines}
-    also = changed_files.list_checks(sides, lines, measuring.suite_of(site))
+    also = changed_files.list_checks(sides, lines)
     if runs is None:
-        return measuring.run_all_checks(site, svc.sandbox, svc.say, also=also)
-    if (red := early_tests.find_red(runs, rounds)) is not None:
-        others = measuring.run_all_checks(site, svc.sandbox, svc.say, also=also, tests=False)
-        return (*others, red)
-    first = runs.prepare_first()
-    results = measuring.run_all_checks(site, svc.sandbox, svc.say, also=also, in_place=first)
-    disguised = tuple(sorted(runs.disguised_files))
-    return tuple(
-        runs.finish(one, rounds).model_copy(update={"disguised": disguised})
-        if one.name == TESTS
-        else one
-        for one in results
+        return measuring.run_all_checks(site, svc.sandbox, svc.say, also=also), None
+    is_alike = last and last.cleared and runs.differs_in_tests_alone(last.cleared.change)
+    earlier = last.after if last and last.after and last.after.held and is_alike else None
+    held = earlier.held if earlier else None
+    if earlier:
+        svc.say("tests: source is as it was in the round before, so tests of base do not run again")
+    results = measuring.run_all_checks(
+        site,
+        svc.sandbox,
+        svc.say,
+        also=also,
+        in_place=runs.list_first(held),
+        known=tuple(one for one in earlier.results if one.name in _OF_SOURCE) if earlier else (),
     )
+    ran = {one.name: one for one in results}
+    tests, held = runs.finish(ran, rounds, held)
+    tests = tests.model_copy(update={"disguised": tuple(sorted(runs.disguised_files))})
+    others = (one for one in results if one.name not in (TESTS, OWN, COPIES))
+    return (*others, tests), held

@@ -201,7 +201,8 @@ class Facts:
         mistakes in code that is not changed: tests of one matter need not notice all of them.
         """
         hunks = self.proof.hunks
-        is_shown = bool(hunks.noticed) or any(row.is_proof for row in self.proof.rows)
+        is_shown = bool(hunks.noticed or hunks.checked)
+        is_shown = is_shown or any(row.is_proof for row in self.proof.rows)
         found: list[tuple[str, int | None, str]] = [
             (one.path, one.line, f"No test notices {one.mistake or 'when this is taken back'}.")
             for one in hunks.unnoticed
@@ -211,7 +212,7 @@ class Facts:
             parts = format_count(len(untried), "part")
             message = f"Whether tests notice {parts} of the code, from here on, was not tried."
             found.append((untried[0].path, untried[0].line, message))
-        if self.proof.missing and not (hunks.noticed or found):
+        if self.proof.missing and not (hunks.noticed or hunks.checked or found):
             found.append(("", None, f"The change is not proved: {self.proof.missing}."))
         fix = "Add a test that fails without it, or look at it closely."
         return tuple(_make_remark(PROOF, message, fix, path, line) for path, line, message in found)

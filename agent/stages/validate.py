@@ -33,6 +33,7 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
         run_context.prepared,
         run_context.round_number,
     )
+    last = next((one for one in reversed(run_context.rounds) if one.after), None)
     try:
         made = draft.plan, draft.change, number, prepared, svc
         change = step(f"changelog {number}", edit.add_changelog_entry, *made)
@@ -47,6 +48,7 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
             prepared,
             svc,
             run_context.human_changes,
+            last,
         )
     except PolicyRefused as problem:
         return Round(number, draft, refused=problem.findings)
@@ -59,7 +61,15 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
     )
     compared = policy.tolerate_standing(compared, change, run_context.human_changes)
     proof = step(
-        f"proof {number}", proving.prove_change, draft.plan, change, compared, after, prepared, svc
+        f"proof {number}",
+        proving.prove_change,
+        draft.plan,
+        change,
+        compared,
+        after,
+        prepared,
+        svc,
+        last,
     )
     verdict = step(
         f"decide {number}", decide.decide_verdict, compared, cleared, prepared.contract, proof

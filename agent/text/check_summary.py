@@ -76,9 +76,9 @@ def name_check(check: Comparison) -> str:
 
 def _describe_side(check: Comparison, side: Literal["base", "head"]) -> str:
     status: Status = getattr(check, side)
-    count, failures, uncollected, skipped, xfailed = (
+    count, failures, uncollected, skipped, xfailed, unrun = (
         int(getattr(check, f"{side}_{name}"))
-        for name in ("count", "failures", "uncollected", "skipped", "xfailed")
+        for name in ("count", "failures", "uncollected", "skipped", "xfailed", "unrun")
     )
     if status in _NOT_COUNTED:
         return _NOT_COUNTED[status]
@@ -94,6 +94,7 @@ def _describe_side(check: Comparison, side: Literal["base", "head"]) -> str:
         (skipped, "skipped"),
         (xfailed, "failed as expected"),
         (uncollected, "not collected"),
+        (unrun, "not run in time"),
     )
     return ", ".join(f"{number:,} {word}" for number, word in parts if number) or "no tests"
 
@@ -116,7 +117,9 @@ def _make_sentences(check: Comparison) -> Iterable[str]:
         return
     if check.counts_tests:
         new = f", {len(check.added):,} new" if check.added else ""
-        yield f"{name}: {check.base_count:,} on base, {check.head_count:,} with the change{new}."
+        cut = f" of {check.base_count + check.base_unrun:,}" if check.base_unrun else ""
+        on_base = f"{check.base_count:,}{cut} on base"
+        yield f"{name}: {on_base}, {check.head_count:,} with the change{new}."
         if (more := check.head_skipped - check.base_skipped) > 0:
             yield f"{format_count(more, 'more test')} skipped."
     if known := check.known:

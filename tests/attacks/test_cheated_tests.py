@@ -190,7 +190,7 @@ class Cheat:
 
 CHEATS = {
     "an assignment in a new test file": Cheat(
-        {"sums.py": _WRONG, "tests/test_more.py": _PUT_RIGHT}, "draft", "test-rewritten"
+        {"sums.py": _WRONG, "tests/test_more.py": _PUT_RIGHT}, "withheld", "test_add"
     ),
     "an assignment in a conftest": Cheat(
         {"sums.py": _WRONG, "conftest.py": _PUT_RIGHT}, "draft", "test-rewritten"

@@ -53,7 +53,6 @@ TOOLS = (
     "black",
     "isort[colors]",
     "coverage",
-    "griffelib",
     "django>=5.2,<5.3",
 )
 GREEN = {"test_sums.py": "def test_sum():\n    assert 1 + 1 == 2\n"}

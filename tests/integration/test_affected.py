@@ -1,4 +1,4 @@
-"""Tests that a change reaches run first where the suite is slow, in real sandboxes."""
+"""Of a slow suite, tests that a change reaches run first in its one run, in real sandboxes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from agent.checks import early_tests
+from agent.checks import two_runs
 from agent.models.run import Reason
+from tests.attacks.test_cheated_tests import _DJANGO, _SITE
 from tests.integration.check_samples import Stage
 from tests.integration.test_flaky import Judged
 
@@ -23,10 +24,9 @@ PYTEST = {
 
 @pytest.fixture(autouse=True)
 def every_suite_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(early_tests, "SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(two_runs, "SLOW_SECONDS", 0.0)
 
 
-@pytest.mark.deep
 def test_a_change_that_breaks_what_it_reaches_is_red_without_the_rest(
     stage: Callable[..., Stage],
 ) -> None:
@@ -49,3 +49,17 @@ def test_a_failure_that_the_imports_do_not_show_is_still_found(stage: Callable[.
     judged = Judged(stage(files, test_runner="pytest"), sums_DOT_py=SUB)
     assert [item.item_id for item in judged.tests.new_failures] == ["test_z.py::test_z"]
     assert judged.tests.head_count == 11
+
+
+@pytest.mark.deep
+def test_what_djangos_runner_reaches_first_ends_its_run(stage: Callable[..., Stage]) -> None:
+    case = "from django.test import {kind}\nfrom shop import sums\n\n\nclass {name}({kind}):\n    def test_it(self):\n        self.assertEqual({said}, 2)\n"
+    files = {
+        **_SITE,
+        "shop/test_other.py": "from django.test import SimpleTestCase\n\n\nclass A(SimpleTestCase):\n    def test_a(self):\n        pass\n",
+        "shop/tests.py": case.format(kind="SimpleTestCase", name="SumsTest", said="sums.add(1, 1)"),
+    }
+    judged = Judged(stage(files, **_DJANGO), shop__sums_DOT_py=SUB)
+    assert judged.verdict.reason is Reason.NEW_FAILURES
+    assert [item.item_id for item in judged.tests.new_failures] == ["shop.tests.SumsTest.test_it"]
+    assert "1 of 2 tests" in judged.tests.reason

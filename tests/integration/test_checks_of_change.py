@@ -33,18 +33,3 @@ def test_the_type_checker_of_a_repository_decides_on_names(stage: Callable[..., 
     found = made.compared(new_DOT_py="import json\n\njson.parse('1')\n")
     assert "names" not in found
     assert len(found["mypy"].new_failures) == 1
-
-
-@pytest.mark.deep
-def test_what_a_change_takes_from_users_of_a_library_makes_a_draft(
-    stage: Callable[..., Stage],
-) -> None:
-    files = {**GREEN, "sums.py": "def total(order):\n    return order\n"}
-    made = stage(files, test_runner="pytest")
-    found = made.weighed(sums_DOT_py="def total(order, rate):\n    return order * rate\n")
-    api = found["public API"]
-    facts = [(one.rule, one.severity, one.path, one.line) for one in api.findings]
-    assert (api.verdict, facts) == (
-        Status.PASSED,
-        [("public-api", Severity.REVIEW, "sums.py", 1)],
-    )

@@ -1,10 +1,13 @@
-"""Hunks of a change are taken back one at a time, in real sandboxes."""
+"""Hunks of a change are taken back, and a round that changes tests alone, in real sandboxes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from agent.editing import proving
+from agent.editing.rounds import Draft, Round
+from agent.models.change import Plan
+from agent.models.checks import Status
 from agent.models.review import SourcePart, TakenBack
 from agent.stages import baseline, checks
 from tests.integration.check_samples import Stage
@@ -14,11 +17,13 @@ ADDED = SUMS.replace("return a\n", "return a + b\n", 1)
 TEST = "import sums\n\n\ndef test_add():\n    assert sums.add(1, 0) == 1\n"
 
 
-def take_back(made: Stage, added: tuple[str, ...] = (), **edits: str) -> TakenBack:
+def take_back(made: Stage, mistaken: tuple[str, ...] = (), **edits: str) -> TakenBack:
     base = baseline.measure_base(made.prepared, made.services)
     cleared = made.cleared(**edits)
     head = checks.run_checks(cleared, base, made.prepared, made.services)
-    return proving.take_back(cleared.change, added, head, made.prepared, made.services)
+    trials = proving.Trials(cleared.change, head, made.prepared, made.services)
+    with trials.pool:
+        return proving.take_back(trials, mistaken)
 
 
 def test_a_hunk_that_no_test_notices_is_named(stage: Callable[..., Stage]) -> None:
@@ -34,17 +39,80 @@ def test_a_hunk_that_no_test_notices_is_named(stage: Callable[..., Stage]) -> No
 
 def test_tests_alone_have_to_notice_mistakes(stage: Callable[..., Stage]) -> None:
     made = stage({"sums.py": ADDED, "test_sums.py": "def test_a(): ...\n"}, test_runner="pytest")
+    new = ("test_sums.py::test_add",)
+    assert take_back(made, (), test_sums_DOT_py=TEST) == TakenBack()
     # Nothing added: what adds could as well take away.
-    found = take_back(made, test_sums_DOT_py=TEST)
+    found = take_back(made, new, test_sums_DOT_py=TEST)
     assert [one.line for one in (*found.noticed, *found.unnoticed)] == [2, 2]
     assert found.noticed != found.unnoticed
     seeing = TEST.replace("1, 0) == 1", "1, 2) == 3")
-    assert [one.line for one in take_back(made, test_sums_DOT_py=seeing).noticed] == [2, 2]
+    assert [one.line for one in take_back(made, new, test_sums_DOT_py=seeing).noticed] == [2, 2]
 
 
 def test_old_tests_notice_nothing_for_new_ones(stage: Callable[..., Stage]) -> None:
     made = stage({"sums.py": ADDED, "test_sums.py": TEST}, test_runner="pytest")
-    hollow = f"{TEST}\n\ndef test_new():\n    assert sums.add\n"
+    hollow = f"{TEST}\n\ndef test_new():\n    sums.add(1, 2)\n"
     found = take_back(made, ("test_sums.py::test_new",), test_sums_DOT_py=hollow)
     assert not found.noticed
     assert found.unnoticed
+
+
+def test_parts_that_only_the_whole_suite_notices_are_taken_back_in_groups(
+    stage: Callable[..., Stage],
+) -> None:
+    """Nobody imports it by its name, so no test is known to reach it."""
+    test = "import importlib\n\nsums = importlib.import_module('su' + 'ms')\n"
+    test += "\n\ndef test_old():\n    assert sums.add(1, 2) == 3\n"
+    made = stage({"sums.py": f"A = 1\n\n\n{ADDED}", "test_old.py": test}, test_runner="pytest")
+    found = take_back(
+        made,
+        sums_DOT_py=f"A = 1\nPLUS = sum\n\n\n{ADDED}".replace(
+            "return a + b", "return PLUS((a, b))"
+        ).replace("return a\n", "return a - b\n"),
+    )
+    assert [one.line for one in found.noticed] == [2]
+    assert [one.line for one in found.unnoticed] == [6, 10]
+
+
+def test_a_round_that_changes_tests_alone_runs_these(stage: Callable[..., Stage]) -> None:
+    made = stage({"sums.py": SUMS, "test_sums.py": TEST}, test_runner="pytest")
+    prepared, services = made.prepared, made.services
+    base = baseline.measure_base(prepared, services)
+    plan = Plan(recipe="", title="Add", parameters="", steps=())
+    rounds, counts = [], []
+    for wanted in ("1", "2"):
+        test = (
+            f"import sums\n\n\ndef test_sum():\n    assert sums.add({wanted}, 1) == {wanted} + 1\n"
+        )
+        cleared = made.cleared(sums_DOT_py=ADDED, test_new_DOT_py=test)
+        last, begun = rounds[-1] if rounds else None, made.sandbox.count
+        head = checks.run_checks(cleared, base, prepared, services, None, last)
+        compared = checks.compare_sides(base, head, prepared, services)
+        proof = proving.prove_change(plan, cleared.change, compared, head, prepared, services, last)
+        counts.append(made.sandbox.count - begun)
+        rounds.append(Round(1, Draft(plan, cleared.change), (), cleared, head, compared, proof))
+    first, second = rounds
+    assert {item.item_id for item in second.after.tests.items} == {
+        "test_sums.py::test_add",
+        "test_new.py::test_sum",
+    }
+    assert second.after.tests.status is Status.PASSED
+    assert first.proof.hunks == second.proof.hunks
+    assert len(first.proof.hunks.noticed) == 1
+    assert second.after.held == first.after.held
+    assert counts[1] < counts[0]
+
+
+def test_an_alias_of_types_is_for_the_type_checker(stage: Callable[..., Stage]) -> None:
+    plain = "LIMIT = 1\n\n\ndef add(a: int) -> int:\n    return a + LIMIT\n"
+    test = "from sums import add\n\n\ndef test_add() -> None:\n    assert add(1) == 2\n"
+    alias = f"from typing import Union\n\nSize = Union[int, bool]\n{plain}"
+    made = stage(
+        {"sums.py": plain, "test_sums.py": test}, test_runner="pytest", type_tools=("mypy",)
+    )
+    found = take_back(made, sums_DOT_py=alias)
+    assert (found.tried, found.checked, len(found.typed)) == ((), (), 1)
+    found = take_back(made, sums_DOT_py=alias.replace("a: int", "a: Size"))
+    # Without the alias its name is not there; without the annotation nothing is wrong.
+    assert [one.line for one in found.checked] == [1]
+    assert [one.line for one in found.typed] == [7]

@@ -39,9 +39,14 @@ class Recorder:
         self.report = report
         self.running = {}
         self.is_late = False
+        self.is_red = False
 
-    def watch(self, result):
+    def watch(self, result, cases):
         self.result = result
+        is_asked = self.order["known_red"] is not None
+        self.awaited = {
+            get_id(test) for test in cases if is_asked and _locate(test) in self.order["first"]
+        }
         listeners = {
             "startTest": self.start,
             "stopTest": self.stop,
@@ -99,6 +104,12 @@ class Recorder:
         facts = self.running.pop(get_id(test), None)
         if facts is not None:
             self.add("test", facts)
+        if get_id(test) in self.awaited:
+            self.awaited.remove(get_id(test))
+            red = facts and facts["outcome"] in ("failed", "error")
+            self.is_red = self.is_red or (red and get_id(test) not in self.order["known_red"])
+            if self.is_red and not self.awaited:
+                self.is_late = self.result.shouldStop = True
         last_start = self.order["last_start"]
         if last_start is not None and _now() - mergewright_report.BEGUN > last_start:
             self.is_late = self.result.shouldStop = True
@@ -128,13 +139,24 @@ def _cases(suite):
 
 
 def _chosen(suite, order):
-    only = order["only"]
-    if only is None:
+    only, first = order["only"], order["first"]
+    if only is None and (not first or hasattr(suite, "subsuites")):
         return suite
-    ids = frozenset(only["ids"])
-    return unittest.TestSuite(
-        test for test in _cases(suite) if get_id(test) in ids or _locate(test) in only["files"]
-    )
+    cases = list(_cases(suite))
+    if only is not None:
+        ids = frozenset(only["ids"])
+        cases = [one for one in cases if get_id(one) in ids or _locate(one) in only["files"]]
+    # Django sorts tests by what they leave in the database: within each kind that stays.
+    kinds = [
+        getattr(sys.modules.get("django.test"), name, ()) for name in ("TestCase", "SimpleTestCase")
+    ]
+
+    def rank(test):
+        path = _locate(test)
+        at = first.index(path) if path in first else len(first)
+        return [not isinstance(test, kind) for kind in kinds], at
+
+    return unittest.TestSuite(sorted(cases, key=rank) if first else cases)
 
 
 _LOST = ("unittest.loader._FailedTest.", "unittest.loader.ModuleImportFailure.")
@@ -274,7 +296,7 @@ def install(order, report):
         report.add("collected", ids=[get_id(test) for test in _cases(chosen)])
         report.add("suite", **_look_around(self, order["tree"]))
         recorder = Recorder(order, report)
-        recorder.watch(result)
+        recorder.watch(result, list(_cases(chosen)))
         for watched in (self, chosen, result):
             if getattr(watched, "failfast", False):
                 watched.failfast = False

@@ -32,6 +32,8 @@ _report = None
 _facts = None
 _session = None
 _attempts = {}
+# Of the tests that run first, those that are not over; nothing where workers run them.
+_awaited = set()
 _SUBTESTS = ("SubTestReport", "SubtestReport")
 MUST_FAIL = "This test fails on purpose: it proves that a failure is seen."
 
@@ -75,7 +77,16 @@ def pytest_configure_node(node):
     _be_quiet(node.config)
     node.workerinput["mergewright"] = {
         name: _order.get(name)
-        for name in ("module", "must_pass", "must_fail", "tree", "only", "within", "last_start")
+        for name in (
+            "module",
+            "must_pass",
+            "must_fail",
+            "tree",
+            "only",
+            "within",
+            "first",
+            "last_start",
+        )
     }
 
 
@@ -185,6 +196,9 @@ def _is_own(nodeid):
 def pytest_collection_modifyitems(session, items):
     """Add the two tests once everybody else has chosen and sorted theirs."""
     _look_around(session.config, items)
+    # What sorts them afterwards, as by the kind of database that they need, keeps this order.
+    first = {path: number for number, path in enumerate(_order["first"])}
+    items.sort(key=lambda item: first.get(str(_place(item)), len(first)))
     yield
     if _order.get("only") is not None:
         wanted = [item for item in items if _is_wanted(item)]
@@ -262,6 +276,9 @@ def pytest_collection_finish(session):
     """Say which tests are going to run, and what belongs to them, unless workers do."""
     if _report is not None:
         _report.add("collected", ids=[item.nodeid for item in session.items])
+        if _order["known_red"] is not None:
+            wanted = (item for item in session.items if str(_place(item)) in _order["first"])
+            _awaited.update(item.nodeid for item in wanted if not _is_own(item.nodeid))
         if _facts is not None:
             _report.add("suite", **_list_facts())
 
@@ -443,8 +460,15 @@ def pytest_runtest_logreport(report):
     known = (("text", attempt.text), ("place", attempt.place), ("hidden", attempt.hidden))
     more = {name: value for name, value in known if value}
     _report.add("test", id=report.nodeid, outcome=attempt.outcome, **more)
-    if attempt.outcome in ("failed", "error") and not _is_own(report.nodeid):
+    is_red = attempt.outcome in ("failed", "error") and not _is_own(report.nodeid)
+    if is_red:
         _stop_if_fast()
+    if report.nodeid in _awaited:
+        _awaited.remove(report.nodeid)
+        if is_red and report.nodeid not in _order["known_red"]:
+            _order["is_red"] = True
+        if not _awaited and _order.get("is_red"):
+            _order["last_start"] = 0
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)

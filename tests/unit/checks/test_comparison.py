@@ -14,6 +14,7 @@ from agent.models.checks import (
     RepeatedTest,
     Rerun,
     Status,
+    SuiteFacts,
 )
 
 
@@ -114,15 +115,68 @@ def test_a_check_that_fails_as_a_whole_says_why() -> None:
     assert (found.verdict, found.reason) == (Status.PASSED, "on base: no tests were collected")
 
 
-@pytest.mark.parametrize(("alone", "fresh"), [((), []), (("failed",), []), (("passed",), ["b"])])
+@pytest.mark.parametrize(
+    ("alone", "fresh", "unrun"),
+    [((), [], ("b",)), (("failed",), [], ()), (("passed",), ["b"], ())],
+)
 def test_what_base_had_no_time_for_is_new_only_where_it_passes_there_alone(
-    alone: tuple[str, ...], fresh: list[str]
+    alone: tuple[str, ...], fresh: list[str], unrun: tuple[str, ...]
 ) -> None:
     runs = tuple(Rerun(outcome=one) for one in alone)
     seen = (RepeatedTest(item_id="b", base=runs, head=(Rerun(outcome="failed"),)),) if runs else ()
     head = suite_of("a", "b=failed", "c", repeated=seen)
     found = compare(suite_of("a", unrun=("b", "c")), head)
-    assert (new(found), found.added, found.unrun) == (fresh, (), ("b", "c"))
+    assert (new(found), found.added, found.unrun) == (fresh, (), unrun)
+    assert (found.base_unrun, found.head_unrun) == (2, 0)
+
+
+FILE = SuiteFacts(files=("test_a.py",))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "edited", "gone", "added"),
+    [
+        (("x[a]",), ("x",), True, 0, 0),
+        (("x[a]",), ("x[a-1]", "x[a-2]"), True, 0, 1),
+        (("x",), ("x[a]", "x[b]"), False, 0, 1),
+        (("x[a]", "x[b]"), ("x[c]",), True, 0, 0),
+        (("x[a]", "x[b]"), ("x[c]",), False, 1, 0),
+        (("x[a]", "x[b]"), ("y",), True, 2, 1),
+    ],
+)
+def test_a_test_that_gains_or_loses_parameters_is_the_same(
+    before: tuple[str, ...], after: tuple[str, ...], gone: int, added: int, *, edited: bool
+) -> None:
+    base, head = (
+        suite_of(*(f"test_a.py::test_{one}" for one in side), suite=FILE)
+        for side in (before, after)
+    )
+    head = head.model_copy(update={"edited": ("test_a.py",) if edited else ()})
+    found = compare(base, head)
+    assert (len(found.gone), len(found.added)) == (gone, added)
+
+
+def test_a_parameter_that_failed_as_base_has_it_does_not_go_unseen() -> None:
+    lost = BlockedTest(item_id="test_a.py::test_x[b]", outcome="failed")
+    base = suite_of("test_a.py::test_x[a]", "test_a.py::test_x[b]", suite=FILE)
+    head = suite_of(
+        "test_a.py::test_x[a]", suite=FILE, edited=("test_a.py",), blocked_tests=(lost,)
+    )
+    assert compare(base, head).gone == (lost.item_id,)
+
+
+def test_a_finding_at_the_same_line_is_the_same_in_other_words() -> None:
+    def found(words: str, line: str) -> CheckResult:
+        item = CheckItem(item_id=f"a.py: misc: {words}", outcome="finding", source=line)
+        return lint().model_copy(update={"items": (item,), "status": Status.FAILED})
+
+    def count(before: CheckResult, after: CheckResult) -> int:
+        sides = report("base", before), report("head", after)
+        return len(comparison.compare_reports(*sides)[0].new_failures)
+
+    assert count(found("fields: a", "x = A()"), found("fields: a, b", "x = A()")) == 0
+    assert count(found("fields: a", "x = A()"), found("fields: a, b", "y = A()")) == 1
+    assert count(found("fields: a", ""), found("fields: a, b", "")) == 1
 
 
 def test_failures_cannot_be_called_new_where_base_could_not_run() -> None:

@@ -28,33 +28,62 @@ def test_each_part_is_taken_back_alone():
     assert second.without == BASE.replace(b"return side", b"return side * side")
     file = ChangedFile(path="a.py", before=BASE, after=after)
     change = Change(base_commit="0" * 40, files=(file,))
-    assert first.take_back(change).files[0].after == first.without
+    assert hunks.take_back_together(change, [first]).files[0].after == first.without
 
 
-def test_what_changes_nothing_that_runs_needs_no_proof():
-    after = BASE.replace(b"def area(side):", b'def area(side: int) -> int:\n    """Area."""')
-    assert split(b"# Shapes.\n" + after) == ()
+def test_words_are_no_part_and_types_are_for_the_type_checker():
+    typed = BASE.replace(b"def area(side):", b"def area(side: int) -> int:")
+    assert split(b"# Shapes.\n" + BASE.replace(b"side):", b'side):\n    """Area."""')) == ()
     assert split(BASE + b"\n\n") == ()
-    typed = after.replace(b"return side", b"doubled: int = 2 * side\n    return doubled")
-    untyped = BASE.replace(b"return side", b"doubled = 2 * side\n    return doubled")
-    assert split(b"from typing import Any\n\n" + typed, untyped) == ()
+    assert _kinds(b"# Shapes.\n" + typed) == [True]
     guarded = b"if TYPE_CHECKING:\n    import shapes\n\n"
-    assert split(guarded + BASE) == ()
-    assert split(b"class A(B):\n    x: int\n", b"class A(B):\n    y: int\n") != ()
-    assert split(b"class A:\n    x: int = 1\n", b"class A:\n    x: str = 1\n") == ()
-    assert split(b"if 1 or typing.TYPE_CHECKING:\n    x = 2\n", b"x = 1\n") != ()
+    assert _kinds(guarded + BASE) == [True]
+    assert _kinds(b"class A(B):\n    x: int\n", b"class A(B):\n    y: int\n") == [False]
+    assert _kinds(b"class A:\n    x: int = 1\n", b"class A:\n    x: str = 1\n") == [True]
+    assert _kinds(b"if 1 or typing.TYPE_CHECKING:\n    x = 2\n", b"x = 1\n") == [False]
     overload = (
         b"class A(B):\n    @t.overload\n    def x(self, y%s): ...\n    def x(self, y): return y\n"
     )
-    assert split(overload % b": int", overload % b"=2") == ()
+    assert _kinds(overload % b": int", overload % b"=2") == [True]
     given = b"def show(user: Annotated[User, Depends(%s)]):\n    return user\n"
-    assert split(given % b"anybody", given % b"admin") != ()
-    assert split(b'__all__ = ["area", "name"]\n' + BASE, b'__all__ = ["area"]\n' + BASE) == ()
-    inside = b"class A:\n    if TYPE_CHECKING:\n        x: int\n    y = 1\n"
-    assert split(inside, b"class A:\n    y = 1\n") == ()
-    for content, runs in ((b"# Shapes.\n" + after, False), (BASE + b"x = 1\n", True)):
+    assert _kinds(given % b"anybody", given % b"admin") == [False]
+    assert _kinds(b'__all__ = ["area", "name"]\n' + BASE, b'__all__ = ["area"]\n' + BASE) == [True]
+    for content, runs in ((b"# Shapes.\n" + typed, False), (BASE + b"x = 1\n", True)):
         file = ChangedFile(path="a.py", before=BASE, after=content)
         assert hunks.changes_what_runs(file) is runs
+
+
+def test_an_alias_is_of_types_while_nothing_that_runs_uses_it():
+    head, tail = b"from typing import Any, Union\n", b"\n\ndef f(a: Size) -> Size:\n    return a\n"
+    for alias in (
+        b"Size = Union[int, str]\n",
+        b"Size = dict[str, Any]\n",
+        b"Size = int | None\n",
+        b"Inner = list[int]\nSize = tuple[Inner, ...]\n",
+        b"from shapes import Big\n\nSize: TypeAlias = Big\n",
+        b"import shapes\n\nSize = list[shapes.Big]\n",
+    ):
+        assert _kinds(head + alias + tail, head + tail) == [True], alias
+    runs = tail.replace(b"return a", b"return Size(a)")
+    assert _kinds(head + b"Size = int\n" + runs, head + runs) == [False]
+    assert _kinds(BASE + b"LIMIT = 4 | 8\n") == [False]
+    assert _kinds(BASE + b"FLAGS = re.I | re.M\n") == [False]
+    assert _kinds(BASE + b"SIZES = [int(1)]\n") == [False]
+
+
+def test_parts_are_taken_back_together():
+    after = BASE.replace(b"return side", b"return side * side").replace(b"square", b"Square")
+    both = split(b"import shapes\n\n\n" + after)
+    change = Change(
+        base_commit="0" * 40, files=(ChangedFile(path="a.py", before=BASE, after=both[0].original),)
+    )
+    left = hunks.take_back_together(change, both[1:])
+    assert left.files[0].after == b"import shapes\n\n\n" + BASE
+    assert hunks.take_back_together(change, both).files[0].after == BASE
+
+
+def _kinds(after: bytes, before: bytes = BASE):
+    return [hunk.is_of_types for hunk in split(after, before)]
 
 
 def test_parts_that_cannot_stand_alone_go_together():
@@ -63,9 +92,13 @@ def test_parts_that_cannot_stand_alone_go_together():
     assert hunk.without == before
 
 
-def test_a_mistake_is_made_in_what_a_test_names():
+def test_a_mistake_is_made_in_what_a_new_test_calls():
     source = BASE + b"\n\ndef is_big(side):\n    return side > 10\n"
-    names = hunks.list_used_names(b"assert shapes.is_big(11)\n")
+    test = (
+        b"def test_old():\n    area(1)\n\n\nclass A:\n    def test_n(self):\n        b.is_big(1)\n"
+    )
+    names = hunks.list_called_names(test, {"A.test_n"})
+    assert names == {"is_big"}
     found = [hunk.without.removeprefix(BASE) for hunk in hunks.make_mutants("a.py", source, names)]
     assert found == [
         b"\n\ndef is_big(side):\n    return (None)\n",
@@ -78,7 +111,7 @@ def test_the_functions_of_a_new_file_fail_or_the_file_is_gone():
     assert hunk.without.count(b"raise NotImplementedError") == 2
     [hunk] = split(b"class A:\n    x = 1\n    y = 2\n", before=None)
     file = ChangedFile(path="a.py", before=None, after=hunk.original)
-    assert hunk.take_back(Change(base_commit="0" * 40, files=(file,))).files == ()
+    assert hunks.take_back_together(Change(base_commit="0" * 40, files=(file,)), [hunk]).files == ()
 
 
 def test_what_nests_too_deep_for_a_look_is_taken_back():

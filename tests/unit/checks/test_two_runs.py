@@ -12,7 +12,8 @@ from agent.checks import comparison, test_files
 from agent.checks.check import Part, Selection, Site
 from agent.checks.own_tests import choose_scope, find_uncollected, not_passed
 from agent.checks.reruns import SuiteRerunner
-from agent.checks.two_runs import TwoRuns
+from agent.checks.runners import PytestSuite
+from agent.checks.two_runs import COPIES, OWN, TwoRuns
 from agent.models.change import Severity
 from agent.models.checks import (
     BlockedTest,
@@ -26,6 +27,7 @@ from agent.models.checks import (
 from agent.policy import test_changes
 from tests.unit.checks.test_limits import PROJECT, site
 from tests.unit.policy.cases import change
+from tests.unit.trees import DictTree
 
 FILES = {
     "shop.py": b"",
@@ -45,7 +47,6 @@ def ran(*ids: str, outcome: str = "passed", **more: object) -> CheckResult:
     return CheckResult.model_validate(facts | more)
 
 
-ENDED = ran(limit="time", status=Status.FAILED, reason="ended", exit_code=None)
 LATE = ran(IDS[0], unrun=IDS[1:])
 
 
@@ -58,7 +59,24 @@ class Sides(SuiteRerunner):
         return type(self).answer(only.ids)
 
     def run_part(self, site: Site, part: Part, shown_as: str = "") -> CheckResult:
-        return ran()  # what is asked for by its id is not there any more
+        return type(self).answer(part.only.ids) if part.only else ran()
+
+
+def fail(ids: tuple[str, ...]) -> CheckResult:
+    return ran(*ids, outcome="failed")
+
+
+def prepare(
+    answer: Some,
+    tmp_path: Path,
+    files: dict[str, str | None] | None = None,
+    base: CheckResult | None = None,
+) -> TwoRuns:
+    kind = type("Answering", (Sides,), {"answer": staticmethod(answer)})
+    here = replace(site(10), tree=tmp_path, project=PROJECT)
+    sides = kind(here, here, PytestSuite(), None, lambda _: None)
+    made, tree = change(files if files is not None else {"shop.py": "a = 1\n"}, dict(FILES))
+    return TwoRuns(made, base or ran(*IDS), sides, tree, lambda *_: here, PROJECT)
 
 
 def finished(
@@ -67,102 +85,141 @@ def finished(
     tmp_path: Path,
     files: dict[str, str | None] | None = None,
     base: CheckResult | None = None,
+    copied: Some = fail,
 ) -> CheckResult:
-    kind = type("Answering", (Sides,), {"answer": staticmethod(answer)})
-    here = replace(site(10), tree=tmp_path, project=PROJECT)
-    sides = kind(here, here, None, None, lambda _: None)
-    made, tree = change({"shop.py": "a = 1\n", **(files or {})}, dict(FILES))
-    runs = TwoRuns(made, base or ran(*IDS), sides, tree, lambda *_: here, PROJECT)
-    return runs.finish(held, 0)
+    runs = prepare(answer, tmp_path, files, base)
+    first = {suite.name: suite.part for suite, _ in runs.list_first()}
+    ended = {"tests": held}
+    if COPIES in first:
+        ended[COPIES] = copied(first[COPIES].only.ids)
+    return runs.finish(ended, 0)[0]
 
 
-def test_where_time_is_up_what_the_change_reaches_still_runs_and_the_rest_is_named(
-    tmp_path: Path,
-) -> None:
-    asked: list[tuple[str, ...]] = []
-
-    def answer(ids: tuple[str, ...]) -> CheckResult:
-        asked.append(ids)
-        return ran(*ids, outcome="passed" if len(asked) < 2 else "failed")
-
-    found = finished(LATE, answer, tmp_path)
-    assert (found.status, found.reason, found.unrun) == (Status.PASSED, "", (IDS[2],))
+def test_tests_for_which_there_was_no_time_are_named(tmp_path: Path) -> None:
+    found = finished(LATE, fail, tmp_path)
+    assert (found.status, found.reason, found.unrun) == (Status.PASSED, "", IDS[1:])
+    assert found.cut == "1 of 3 tests ran"
     compared = Comparison(
         name="tests", base=PASSED, head=PASSED, verdict=PASSED, base_count=3, unrun=found.unrun
     )
     [told] = test_changes.find_problems(compared, ran(*IDS), found)
     assert (told.rule, IDS[2] in told.message) == ("test-not-run", True)
-    # The last are copies, which have to fail.
-    assert asked == [IDS[1:2], IDS[:2]]
-
-
-def test_what_the_change_reaches_and_never_ends_stays_red(tmp_path: Path) -> None:
-    found = finished(LATE, lambda _: ENDED, tmp_path)
-    assert (found.status, found.reason) == (Status.FAILED, "ended")
 
 
 @pytest.mark.parametrize("green", [IDS[:1], IDS[:2]])
 def test_copies_that_do_not_fail_prove_nothing(green: tuple[str, ...], tmp_path: Path) -> None:
-    rounds: list[int] = []
+    def copied(ids: tuple[str, ...]) -> CheckResult:
+        return fail(tuple({*ids} - {*green}))
+
+    asked: list[tuple[str, ...]] = []
 
     def answer(ids: tuple[str, ...]) -> CheckResult:
-        rounds.append(1)
-        # On base all of them fail.
-        return ran(*(set(ids) - set(green) if len(rounds) == 1 else ids), outcome="failed")
+        asked.append(ids)
+        return fail(ids)  # as on base
 
-    found = finished(ran(*IDS), answer, tmp_path)
+    found = finished(ran(*IDS), answer, tmp_path, copied=copied)
     assert found.status is Status.UNVERIFIED
     assert found.reason.startswith(f"{len(green)} of 2 copies")
+    assert asked == [green]
 
 
 def test_copies_that_pass_on_base_as_well_are_no_matter_of_the_change(tmp_path: Path) -> None:
-    found = finished(ran(*IDS), lambda ids: ran(*ids), tmp_path)
+    found = finished(ran(*IDS), lambda ids: ran(*ids), tmp_path, copied=lambda ids: ran(*ids))
     assert (found.status, found.doubts) == (Status.PASSED, ())
 
 
 @pytest.mark.parametrize("head", [ran(), ran(IDS[0], outcome="failed", limit="time")])
 def test_copies_that_do_not_end_leave_a_doubt(head: CheckResult, tmp_path: Path) -> None:
-    rounds: list[int] = []
-
-    def answer(ids: tuple[str, ...]) -> CheckResult:
-        rounds.append(1)
-        return head if len(rounds) == 1 else ran(limit=head.limit)
-
-    found = finished(ran(*IDS), answer, tmp_path)
+    found = finished(ran(*IDS), lambda _: ran(limit=head.limit), tmp_path, copied=lambda _: head)
     assert found.status is Status.PASSED
     assert len(found.doubts) == 1
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "again", "gone", "new"),
-    [
-        ("passed", "passed", "c", 0, 0),
-        ("failed", "failed", "c", 0, 0),
-        ("passed", "failed", "c", 1, 1),
-        # Base finds it again: it is stable, and gone with the change.
-        ("passed", "passed", "a", 1, 0),
-    ],
-)
-def test_ids_that_base_does_not_find_again_are_matched_by_how_they_end(
-    before: str, after: str, again: str, gone: int, new: int, tmp_path: Path
-) -> None:
-    def answer(ids: tuple[str, ...]) -> CheckResult:
-        return ran(*(ids or [f"{IDS[0]}[{again}]"]), outcome="failed" if ids else "passed")
+def test_of_many_tests_twenty_are_copied_by_chance(tmp_path: Path) -> None:
+    names = [f"test_{number}" for number in range(300)]
+    text = "import shop\n\n\n" + "".join(f"def {name}(): pass\n" for name in names)
+    far = "".join(f"def {name}(): pass\n" for name in names)
+    files = {"test_shop.py": text.encode(), "test_far.py": far.encode()}
+    base = ran(*(f"{path}::{name}" for path in files for name in names))
+    drawn = []
+    for _ in range(2):
+        runs = prepare(fail, tmp_path, base=base)
+        runs.tree = DictTree({**FILES, **files})
+        drawn.append(runs._drawn)
+    assert [len({*ids}) for ids in drawn] == [20, 20]
+    assert drawn[0] != drawn[1]
+    assert all(one.startswith("test_shop.py::") for one in (*drawn[0], *drawn[1]))
 
+
+@pytest.mark.parametrize(
+    ("before", "after", "new"),
+    [("passed", "passed", 0), ("failed", "failed", 0), ("passed", "failed", 1)],
+)
+def test_ids_of_chance_are_matched_by_their_family(
+    before: str, after: str, new: int, tmp_path: Path
+) -> None:
     base = ran(f"{IDS[0]}[a]", outcome=before)
     held = ran(f"{IDS[0]}[b]", outcome=after)
+    found = finished(held, lambda _: ran(), tmp_path, base=base)
     sides = (
-        CheckReport(side="base", commit="", change_digest=None, results=(base,)),
-        CheckReport(
-            side="head",
-            commit="",
-            change_digest=None,
-            results=(finished(held, answer, tmp_path, base=base),),
-        ),
+        CheckReport(side=side, commit="", change_digest=None, results=(result,))
+        for side, result in (("base", base), ("head", found))
     )
-    [found] = comparison.compare_reports(*sides)
-    assert (len(found.gone), len(found.new_failures)) == (gone, new)
-    assert len(found.added) == gone
+    [compared] = comparison.compare_reports(*sides)
+    assert (compared.gone, compared.added, compared.rewritten) == ((), (), ())
+    assert len(compared.new_failures) == new
+
+
+def test_a_suite_that_ended_early_is_red_or_goes_on(tmp_path: Path) -> None:
+    slow = ran(*IDS, seconds=60)
+    held = ran(IDS[0], outcome="failed", unrun=(IDS[2],), status=Status.FAILED)
+    held = held.model_copy(update={"items": (*held.items, *ran(IDS[1]).items)})
+    asked: list[tuple[str, ...]] = []
+
+    def answer(ids: tuple[str, ...]) -> CheckResult:
+        asked.append(ids)
+        return ran(*ids, outcome="failed" if ids == IDS[:1] else "passed")
+
+    found = finished(held, answer, tmp_path, base=slow)
+    assert "2 of 3 tests" in found.reason
+    assert IDS[2:] not in asked
+    # As the change has it, the test passes.
+    asked.clear()
+    files = {"test_shop.py": FILES["test_shop.py"] + b"# x\n", "shop.py": "a = 1\n"}
+    runs = prepare(lambda ids: asked.append(ids) or ran(*ids), tmp_path, files, slow)
+    found, _ = runs.finish({"tests": held, OWN: ran(*IDS[:2]), COPIES: fail(IDS[:2])}, 0)
+    assert (found.reason, len(found.items)) == ("", 3)
+    assert asked == [IDS[2:]]
+
+
+def test_what_base_had_no_time_for_is_asked_of_it_where_it_fails(tmp_path: Path) -> None:
+    cut = ran(IDS[0], unrun=IDS[1:])
+    held = ran(*IDS).model_copy(
+        update={"items": (*ran(IDS[0], IDS[1]).items, *fail((IDS[2],)).items)}
+    )
+    asked: list[tuple[str, ...]] = []
+
+    def answer(ids: tuple[str, ...]) -> CheckResult:
+        asked.append(ids)
+        return fail(ids)
+
+    found = finished(held, answer, tmp_path, base=cut)
+    assert asked == [IDS[2:]]
+    [known] = found.repeated
+    assert (known.item_id, [run.outcome for run in known.base]) == (IDS[2], ["failed"])
+
+
+def test_where_tests_alone_change_base_has_shown_the_rest(tmp_path: Path) -> None:
+    files = {"test_shop.py": "import shop\n\n\ndef test_a(): pass\n"}
+    runs = prepare(fail, tmp_path, files)
+    assert [suite.name for suite, _ in runs.list_first()] == [OWN]
+    runs = prepare(fail, tmp_path, {**files, "shop.py": "a = 1\n"})
+    assert {suite.name for suite, _ in runs.list_first()} == {"tests", OWN, COPIES}
+    other, _ = change({"shop.py": "a = 1\n", "test_new.py": "def test_n(): pass\n"}, dict(FILES))
+    assert runs.differs_in_tests_alone(other)
+    other, _ = change({"shop.py": "a = 2\n", **files}, dict(FILES))
+    assert not runs.differs_in_tests_alone(other)
+    assert [suite.name for suite, _ in runs.list_first(known=ran(*IDS))] == [OWN]
 
 
 def test_helpers_of_tests_that_nobody_can_know_leave_a_doubt(
@@ -178,7 +235,12 @@ def test_helpers_of_tests_that_nobody_can_know_leave_a_doubt(
 def test_a_new_file_that_old_tests_import_leaves_a_doubt(
     name: str, named: int, tmp_path: Path
 ) -> None:
-    found = finished(ran(*IDS), lambda ids: ran(*ids, outcome="failed"), tmp_path, {name: "a = 1"})
+    found = finished(
+        ran(*IDS),
+        lambda ids: ran(*ids, outcome="failed"),
+        tmp_path,
+        {name: "a = 1", "shop.py": "a = 1"},
+    )
     assert (len(found.doubts), all(name in doubt for doubt in found.doubts)) == (named, True)
 
 

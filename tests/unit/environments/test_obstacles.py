@@ -115,6 +115,17 @@ def test_without_an_environment_the_resolvers_words_are_the_cause():
     assert "mkdir data" in found.words
 
 
+@pytest.mark.parametrize("outcome", ["failed", "error"])
+def test_tests_that_ran_and_failed_did_start(outcome):
+    text = "urllib.error.URLError: <urlopen error [Errno -3] Try again>"
+    items = [CheckItem(item_id=f"a::{n}", outcome=outcome, text=text) for n in range(11)]
+    words = obstacles.find_obstacle(result("", *items), "", Trees(), "").words
+    assert words.startswith("11 of 11 tests fail on the base commit; the last error: ")
+    lost = CheckItem(item_id="a.py (collection)", outcome="error", text=text)
+    words = obstacles.find_obstacle(result("", lost), "", Trees(), "").words
+    assert words.startswith("Tests cannot start on the base commit: ")
+
+
 def test_tests_that_only_end_in_errors_are_not_measured():
     error, passed = (CheckItem(item_id="a", outcome=one) for one in ("error", "passed"))
     assert not obstacles.is_measured(result("", error))

@@ -141,7 +141,8 @@ def test_of_a_change_of_types_alone_the_counts_of_the_checker_are_the_proof() ->
     prepared = SimpleNamespace(contract=contract, run=SimpleNamespace(follow_up=None))
     mypy = tool("mypy", base=FAILED, base_count=5, base_failures=5)
     plan = Plan(recipe="", title="t", parameters="", steps=())
-    proof = proving.prove_change(plan, made, (mypy, suite()), None, prepared, None)  # type: ignore[arg-type]
+    after = CheckReport(side="head", commit="", change_digest=None, results=())
+    proof = proving.prove_change(plan, made, (mypy, suite()), after, prepared, None)  # type: ignore[arg-type]
     counts = "mypy says 5 findings on base and clean with the change"
     assert proof.unneeded == f"no code that runs is changed; {counts}"
 

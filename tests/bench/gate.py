@@ -1,0 +1,110 @@
+"""What the gate costs a model's change of three hunks, against one bare run of the suite.
+
+Ours is policy, checks, comparison, proof and decision, from a change to its verdict, on a base that
+is measured. Bare is pytest alone, with the same packages, on the tree with the change. The second
+submit of a change differs from the first in a test alone.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from agent.editing.rounds import Draft, Round
+from agent.editing.run_context import RunContext
+from agent.models.change import Change, Plan
+from agent.models.review import TakenBack
+from agent.models.ticket import Decision, Ticket
+from agent.sandbox.bubblewrap import BubblewrapSandbox
+from agent.settings import Settings
+from agent.stages import baseline, validate
+from tests import folders
+from tests.bench import sample_suites
+from tests.bench.timing import BareFailed, Row, Say, Section, measure_time
+from tests.integration.check_samples import Stage, Workshop, lay_tree, make_stage
+
+BAR, BAR_AGAIN = 2.0, 1.0
+#: Tests, and how much each of them computes: a suite runs for ten seconds and more.
+SUITES = ((300, 90), (2_000, 18))
+_PROJECT = {"test_runner": "pytest", "lint_tools": ("ruff",), "type_tools": ("mypy",)}
+_NOTE = """\
+Two of the hunks are noticed by the new test, one by tests that were there. Bare pytest runs beside
+nothing else; ours has two sandboxes open at a time where there are two processors."""
+
+
+def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
+    os.environ.setdefault(folders.BUILT, str(folders.kept_environments()))
+    settings = Settings(home=scratch, sandbox="bubblewrap")
+    workshop = Workshop(scratch, settings, BubblewrapSandbox(settings))
+    rows: list[Row] = []
+    for count, amount in SUITES:
+        files = sample_suites.make_computing(count, amount)
+        stage = make_stage(workshop, scratch / f"suite-{count}", files, **_PROJECT)
+        base = baseline.measure_base(stage.prepared, stage.services)
+        first, second = (
+            stage.cleared(**{
+                path.replace("/", "__").replace(".", "_DOT_"): text
+                for path, text in sample_suites.edit_computing(files, wording).items()
+            }).change
+            for wording in ("holds", "still holds")
+        )  # fmt: skip
+        run_bare = _prepare_bare(stage, files, sample_suites.edit_computing(files, ""))
+        whole = Row(f"first submit, {count:,} tests", [], [], BAR)
+        again = Row(f"second submit, {count:,} tests", [], whole.bare, BAR_AGAIN)
+        for number in range(rounds):
+            say(f"gate, {count:,} tests: round {number + 1} of {rounds}")
+            context = _make_context(stage, base)
+            whole.bare.append(run_bare())
+            for row, change in ((whole, first), (again, second)):
+                seconds, judged = measure_time(lambda: _judge(change, context))  # noqa: B023
+                _require_proof(judged)
+                row.ours.append(seconds)
+        rows += (whole, again)
+    return [Section("gate", "The whole gate, and one bare run of the suite", "bare", rows, _NOTE)]
+
+
+def _make_context(stage: Stage, base: object) -> RunContext:
+    ticket = Ticket(ticket_id="1", title="Round", body="", digest="")
+    decision = Decision(recipe="", sentence="", category="feature")
+
+    def step(name: str, work: Callable[..., object], *args: object) -> object:
+        return work(*args)
+
+    made = RunContext(ticket, decision, "", stage.prepared, step, stage.services)  # type: ignore[arg-type]
+    made.prepared, made.baseline = stage.prepared, base  # type: ignore[assignment]
+    return made
+
+
+def _judge(change: Change, context: RunContext) -> Round:
+    plan = Plan(recipe="", title="Round", parameters="", steps=("Round",))
+    return validate.judge_change(Draft(plan=plan, change=change), context)
+
+
+def _require_proof(judged: Round) -> None:
+    hunks: TakenBack = judged.proof.hunks
+    if not judged.is_passed or len(hunks.noticed) != 3:
+        raise BareFailed(f"{judged.objection or judged.feedback}; noticed: {hunks}")
+
+
+def _prepare_bare(
+    stage: Stage, files: dict[str, str], edits: dict[str, str]
+) -> Callable[[], float]:
+    tree = lay_tree(stage.services.settings.home, {**files, **edits})
+    python = f"{stage.prepared.environment.path}/bin/python"
+    argv = (python, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    shell = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def run() -> float:
+        seconds, ended = measure_time(
+            lambda: subprocess.run(
+                argv, cwd=tree, env=shell, capture_output=True, text=True, timeout=600, check=False
+            )
+        )
+        if ended.returncode != 0:
+            raise BareFailed(f"{sys.executable}: {ended.stdout[-2000:]}")
+        return seconds
+
+    return run
