@@ -96,11 +96,12 @@ def answer_review(run: Run, step: StepRunner, svc: Services) -> Outcome:
         _measure_base,
     )
     with run_context.attach_best_change():
-        run_context.prepare_environment()
         draft, answers = respond.see_to(asked, run_context)
+        tried = None
         # The branch stays as it is where nothing was edited or merged in.
-        is_news = follow_up.is_news(draft.change, asked, run)
-        tried = _until_green(draft, run_context) if is_news else None
+        if follow_up.is_news(draft.change, asked, run):
+            run_context.prepare_environment()
+            tried = _until_green(draft, run_context)
         decided = _review_change(tried, run_context) if tried and tried.is_passed else None
     failed = None if decided else tried
     answers = respond.make_withheld_answers(answers, decided, failed)
@@ -111,7 +112,7 @@ def answer_review(run: Run, step: StepRunner, svc: Services) -> Outcome:
         answers,
         decided,
         failed,
-        run_context.prepared,
+        run_context.prepared if decided else opened,
         svc,
     )
 

@@ -37,6 +37,7 @@ _CHANGE = re.compile(r"\s*change\s+the\s+plan\s*:\s*(?P<words>\S.*)", re.IGNOREC
 _MAY_HOLD = re.compile(r"/mergewright|change\s+the\s+plan", re.IGNORECASE)
 _LONGEST_NAME = 40
 _MENTION = r"(?<![\w@/`.-])@{}(?:\[bot\])?(?![\w-])"
+_ADDRESSEE = re.compile(r"\s*@([\w-]+)")
 _QUOTED = re.compile(r"^ {0,3}>.*$", re.MULTILINE)
 #: How the last answer of ours in a thread begins; whatever is said there then is for people.
 ROUNDS_OVER = "This pull request has had its"
@@ -107,6 +108,12 @@ def is_mentioned(words: str, logins: Collection[str]) -> bool:
     return any(
         re.search(_MENTION.format(re.escape(name)), words, re.IGNORECASE) for name in names if name
     )
+
+
+def is_for_others(words: str, logins: Collection[str]) -> bool:
+    """Whether words begin with the name of somebody else, and name none of the accounts."""
+    addressed = _ADDRESSEE.match(_QUOTED.sub("", words))
+    return addressed is not None and not is_mentioned(words, logins)
 
 
 def is_command(words: str) -> bool:

@@ -7,8 +7,6 @@ answer, so that nobody can make us write. Everything may be done twice: a commen
 
 from __future__ import annotations
 
-import re
-
 from agent.conversation import commands
 from agent.conversation.commands import Change, Command, Unknown
 from agent.conversation.events import Comment, Request
@@ -38,7 +36,6 @@ _EDITED = (
 #: Commands that change what becomes of the very run that is there.
 _OF_THIS_RUN = frozenset({"stop", "retry"})
 _KINDS: dict[commands.Name, Kind] = {"fix-ci": "ci", "rebase": "rebase"}
-_MENTION = re.compile(r"\s*@([\w-]+)(?:\[bot\])?")
 #: Whoever may not write is not looked up again so long: comments of strangers cost next to nothing.
 _REFUSED_SECONDS, _MOST_REFUSED = 60.0, 10_000
 #: Comments of one place that are answered in words within an hour; others get a reaction alone.
@@ -152,10 +149,7 @@ class CommentHandler:
         """Whether a comment without a command is about the questions or the plan of a run."""
         if comment.on_pull or run is None or not run_commands.is_public(run.run):
             return False
-        named = _MENTION.match(comment.body)
-        if named and not {named[1].lower(), f"{named[1].lower()}[bot]"} & (
-            self._intake_api.own_logins()
-        ):
+        if commands.is_for_others(comment.body, self._intake_api.own_logins()):
             return False
         if run_commands.is_awaiting_approval(run):
             return True
@@ -169,13 +163,14 @@ class CommentHandler:
 
     def _read_request(self, comment: Comment) -> FollowUpRequest | None:
         """Say what words without a command ask for; None: nothing of us."""
-        if comment.on_pull and (
-            comment.place == "inline"
-            or comment.verdict == "changes_requested"
-            or commands.is_mentioned(comment.body, self._intake_api.own_logins())
+        names = self._intake_api.own_logins()
+        if not comment.on_pull or (
+            comment.place != "inline" and commands.is_for_others(comment.body, names)
         ):
-            return FollowUpRequest(kind="review", quiet=self._quiet)
-        return None
+            return None
+        if comment.verdict == "approved" and not commands.is_mentioned(comment.body, names):
+            return None
+        return FollowUpRequest(kind="review", quiet=self._quiet)
 
     def _was_heard(self, comment: Comment, run: StoredRun) -> bool:
         name = _make_speaker(comment).comment

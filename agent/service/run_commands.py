@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from agent.errors import ActiveRun
-from agent.models.outcome import StoredRun
+from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import CAPS_REACHED, Kind, Run, RunState
 from agent.models.ticket import Guidance
+from agent.publishing import messages
 from agent.store.sql_requests import (
     MOST_ANSWERED,
     MOST_ROUNDS,
@@ -190,11 +191,10 @@ def explain_state(run: StoredRun | None) -> str:
             "There is no run of this issue yet. One begins when somebody with write permission sets"
             " the label, or writes `/mergewright plan`."
         )
-    # People may have merged or closed what a run that is over has opened.
     named, state = f"Run {run.run.run_id} (attempt {run.run.attempt})", run.state.value
     state = state.replace("_", " ")
     if run.outcome is not None:
-        return f"{named} is over: {state}. {sanitise.format_words(run.outcome.sentence)}"
+        return _explain_end(run, run.outcome)
     if is_awaiting_approval(run):
         return (
             f"{named} waits for `/mergewright approve {run.plan_asked}`, or for `change the plan:"
@@ -203,3 +203,20 @@ def explain_state(run: StoredRun | None) -> str:
     if run.stop_request:
         return f"{named} is being stopped: {sanitise.format_words(run.stop_request)}"
     return f"{named} is under way: {state}. `/mergewright stop` ends it."
+
+
+def _explain_end(run: StoredRun, outcome: Outcome) -> str:
+    """Say how a run ended and what a person can do next."""
+    pull, about = outcome.pull_request, run.run.follow_up
+    if pull is not None and run.state in (RunState.MERGED, RunState.CLOSED):
+        # People may have done so since.
+        return f"Pull request #{pull.number} is {run.state.value}. Nothing is left to do."
+    said = sanitise.format_words(outcome.sentence)
+    if pull is None or not outcome.is_done:
+        find = messages.get_next_step_of_follow_up if about else messages.get_next_step
+        return " ".join(filter(None, (messages.get_headline(outcome), said, find(outcome.reason))))
+    draft = " as a draft" if pull.draft else ""
+    way = (
+        "Answer what is left to people, then review it" if outcome.waiting_threads else "Review it"
+    )
+    return f"Pull request #{pull.number} is ready for review{draft}. {said} {way}, then merge or close it."
