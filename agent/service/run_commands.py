@@ -214,9 +214,14 @@ def _explain_end(run: StoredRun, outcome: Outcome) -> str:
     said = sanitise.format_words(outcome.sentence)
     if pull is None or not outcome.is_done:
         find = messages.get_next_step_of_follow_up if about else messages.get_next_step
-        return " ".join(filter(None, (messages.get_headline(outcome), said, find(outcome.reason))))
-    draft = " as a draft" if pull.draft else ""
+        way = find(outcome.reason)
+        return " ".join(
+            filter(None, (messages.get_headline(outcome), said, way and f"Next: {way}"))
+        )
     way = (
-        "Answer what is left to people, then review it" if outcome.waiting_threads else "Review it"
+        "answer what is left to people, then review it" if outcome.waiting_threads else "review it"
     )
-    return f"Pull request #{pull.number} is ready for review{draft}. {said} {way}, then merge or close it."
+    return (
+        f"Pull request #{pull.number} is ready for review{' as a draft' * pull.draft}. {said}"
+        f" Next: {way}, then merge or close it."
+    )

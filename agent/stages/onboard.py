@@ -9,7 +9,7 @@ commit that is not older than the answer.
 
 from __future__ import annotations
 
-from agent.errors import OwnerAwaited, RepositoryUnfit
+from agent.errors import Cancelled, OwnerAwaited, RepositoryUnfit, RunStopped, Superseded
 from agent.git import worktree
 from agent.models.change import Change, ChangedFile
 from agent.models.code_host import NewPullRequest
@@ -41,8 +41,9 @@ def settle_onboarding(run: Run, base: Checkout, contract: Contract, svc: Service
     if there is None and svc.settings.onboarding == "on":
         return "to be asked"
     if there is None:
-        pull, state = _open_pull_request(run, base, svc), "open"
-        svc.say(f"a configuration is proposed by {pull.url}")
+        pull, state = _try_to_propose(run, base, svc), "open"
+        if pull is None:
+            return "not possible"
     else:
         pull, state = PullRequest(number=there.number, url=there.url), there.state
     if state == "open" and svc.settings.onboarding == "on":
@@ -69,15 +70,27 @@ def propose_configuration(base: Opened, svc: Services) -> str:
         return "not asked"
     if svc.code_host.find_onboarding(run, BRANCH) is not None:
         return "asked already"
-    pull = _open_pull_request(run, base.checkout, svc)
-    svc.say(f"a configuration is proposed by {pull.url}; the run does not wait for it")
-    return pull.url
+    pull = _try_to_propose(run, base.checkout, svc)
+    return pull.url if pull else "not possible"
 
 
 def _may_ask(run: Run, svc: Services) -> bool:
     """Whether a label has begun it; whoever calls a command has been asked."""
     by_label = run.snapshot is not None and run.snapshot.by_label
     return by_label and svc.settings.onboarding != "off" and not run.dry_run
+
+
+def _try_to_propose(run: Run, base: Checkout, svc: Services) -> PullRequest | None:
+    """Open the pull request; that it cannot be had is a note and ends no run."""
+    try:
+        pull = _open_pull_request(run, base, svc)
+    except RunStopped as problem:
+        if isinstance(problem, (Superseded, Cancelled)):
+            raise
+        svc.say(f"no configuration could be proposed: {problem.message}")
+        return None
+    svc.say(f"a configuration is proposed by {pull.url}")
+    return pull
 
 
 def _open_pull_request(run: Run, base: Checkout, svc: Services) -> PullRequest:

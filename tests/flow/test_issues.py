@@ -99,7 +99,7 @@ def test_a_round_that_has_nothing_to_do_ends_and_a_plain_comment_is_answered_wit
     assert "round 1 on the project's own checks is over" in status.body
     told.say("/mergewright explain")
     await_(lambda: len(pull.comments) > 3 or None, "the words of explain")
-    assert pull.comments[-1].body.endswith("Review it, then merge or close it.")
+    assert pull.comments[-1].body.endswith("Next: review it, then merge or close it.")
     told.say("Please name the logger `till`.")
     told.ended(3)
     last = await_(

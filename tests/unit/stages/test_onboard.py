@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.errors import OwnerAwaited
+from agent.errors import OwnerAwaited, RepositoryUnfit
 from agent.models.code_host import Onboarding
 from agent.onboarding import facts, pull_request
 from agent.stages import onboard
@@ -104,6 +104,23 @@ def test_commands_dry_runs_and_operators_who_want_none_ask_nobody(asked):
     off, _ = code_host_runs.services(services.settings.home, code_host, onboarding="off")
     assert onboard.settle_onboarding(made.run, made.checkout, made.contract, off) == "not asked"
     assert (code_host.calls, said) == ([], [])
+
+
+@pytest.mark.parametrize("onboarding", ["on", "wait"])
+def test_a_proposal_that_cannot_be_made_is_a_note_and_ends_no_run(asked, monkeypatch, onboarding):
+    def push(*_: object, **__: object) -> None:
+        raise RepositoryUnfit("The branch `mergewright` is in the way.")
+
+    monkeypatch.setattr(onboard.worktree, "push_commit", push)
+    made, code_host, services, said = asked
+    settings = services.settings.model_copy(update={"onboarding": onboarding})
+    services = replace(services, settings=settings)
+    if onboarding == "wait":
+        found = onboard.settle_onboarding(made.run, made.checkout, made.contract, services)
+    else:
+        found = onboard.propose_configuration(made, services)
+    assert (found, code_host.proposals) == ("not possible", [])
+    assert said[-1].endswith("The branch `mergewright` is in the way.")
 
 
 def test_a_branch_that_an_earlier_run_has_left_is_proposed_as_it_is(asked, monkeypatch):
