@@ -17,6 +17,7 @@ from agent.models.checks import CheckResult, Status
 from agent.models.record import Record
 from agent.models.sandbox import SANDBOX_TREE
 from agent.text import sanitise
+from agent.text.secret_names import PLACEHOLDER, is_given
 from repo_config import ci_setup, dependencies, test_files
 from repo_config.ci_setup import CiSetup
 from repo_config.project_files import ProjectFiles
@@ -31,7 +32,7 @@ _MOST_CI, _MOST_OF_LINE = 5, 100
 _FORMS = ("{}", "django-{}", "python-{}", "py{}")
 LONGEST = 300
 """Characters of foreign words that are quoted at once."""
-_ANY_LINES = ("setup: [COMMAND]", "env: {NAME: VALUE}")
+_ANY_LINES = ("setup: [COMMAND]", f"env: {{NAME: {PLACEHOLDER}}}")
 
 
 class Obstacle(Record):
@@ -139,7 +140,9 @@ def _propose_lines(error: str, tree: Tree, folder: str, ci: CiSetup) -> Iterator
             named = (one for one in forms if canonicalize_name(one) in packages)
             yield from (f"python: {{install: [{one}]}}" for one in islice(named, 1))
     elif kind == "KeyError" and re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
-        yield f"env: {{{name}: {ci.env.get(name, 'VALUE')}}}"
+        value = ci.env.get(name, PLACEHOLDER)
+        # What is taken out of the text could not be copied.
+        yield f"env: {{{name}: {PLACEHOLDER if is_given(name, value) else value}}}"
     elif kind == "FileNotFoundError":
         path = posixpath.relpath(posixpath.join(SANDBOX_TREE, folder, name), SANDBOX_TREE)
         place = posixpath.dirname(path)
