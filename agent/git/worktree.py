@@ -19,7 +19,17 @@ from pathlib import Path
 
 from agent.errors import RepositoryUnfit
 from agent.git import base as base_commit
-from agent.git import branches, folders, mirror, objects, one_commit, process, remote, source
+from agent.git import (
+    branches,
+    folders,
+    mirror,
+    names,
+    objects,
+    one_commit,
+    process,
+    remote,
+    source,
+)
 from agent.git.base import RepositoryLimits, Start
 from agent.git.process import GitFailed, Place
 from agent.git.tree import WorkTree
@@ -206,7 +216,9 @@ def _list_commit_files(mirror_path: str, commit: str) -> tuple[tuple[str, ...], 
     regular: list[str] = []
     others: list[str] = []
     for path, mode, _ in objects.list_files(Place(Path(mirror_path)), commit):
-        (regular if mode in objects.REGULAR else others).append(path)
+        # What has an odd name is there for the tests, as links are, and stays as it is.
+        is_ours = mode in objects.REGULAR and names.name_problem(path) is None
+        (regular if is_ours else others).append(path)
     return tuple(regular), frozenset(others)
 
 
