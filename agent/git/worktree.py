@@ -58,6 +58,7 @@ def prepare_checkout(
     copy = mirror.locate_mirror(user.root, mirrors.absolute())
     with (
         process.blame_user_repository(user.root),
+        source.explain_missing_objects(user),
         process.explain_full_disk(mirrors, mirror.ADVICE),
         mirror.hold_mirror(copy) as hold,
         source.open_view(user, hold) as view,
@@ -68,7 +69,7 @@ def prepare_checkout(
         if base is not None:
             base_commit.require_bearable(view, limits)
         uncommitted = beside.submit(source.count_uncommitted, user, view)
-        mirror.update_from_view(hold, view, start.commit)
+        mirror.update_from_view(hold, view, start.commit, alone=source.is_partial(user))
         checkout = base_commit.describe_commit(hold.place, str(user.root), start)
         return checkout.model_copy(update={"uncommitted": uncommitted.result()})
 
