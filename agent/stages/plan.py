@@ -9,6 +9,7 @@ from agent.editing.attempts import Attempt
 from agent.editing.run_context import RunContext
 from agent.errors import (
     ApprovalAwaited,
+    ForPeople,
     PolicyRefused,
     RepositoryUnfit,
     RequestRefused,
@@ -41,8 +42,11 @@ def settle_parameters(
         TicketUnclear: Facts are missing or wrong, and no model is configured.
         RequestRefused: The ticket asks for what cannot be done, and no model is configured.
         PolicyRefused: It needs a file that only people change.
+        ForPeople: The repository takes no changes by machines.
         RepositoryUnfit: A model would have no tests to show its work by.
     """
+    if contract.config.contributions == "refuse" and run.snapshot is not None:
+        raise ForPeople(submissions.explain_refused("`contributions: refuse`"))
     if not decision.recipe:
         _require_tests(contract)
         return ""

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from agent.errors import TicketUnclear
+from agent.errors import ForPeople, TicketUnclear
 from agent.models.ticket import Decision
 from agent.stages import plan
 from agent.testing import FakeCodeHost, FakeModel, make_reply
 from tests.unit.stages import code_host_runs
 
 HALF = "Replace `print` with `logging` in `a.py`."
+BY_MODEL = Decision(recipe="", sentence="bug", category="bug")
 DECISION = Decision(recipe="print-to-logging", sentence="recipe print-to-logging")
 
 
@@ -27,6 +28,23 @@ def settle(tmp_path):
         return plan.settle_parameters(ticket, DECISION, made.run, made.checkout, made.contract, svc)
 
     return settle
+
+
+@pytest.mark.parametrize("on_forge", [True, False])
+def test_what_is_refused_is_refused_before_any_request_but_to_a_local_run(tmp_path, on_forge):
+    made = code_host_runs.prepared(
+        tmp_path / "app", tmp_path / "home", {"a.py": "", "tests/test_a.py": ""}, on_forge=on_forge
+    )
+    config = made.contract.config.model_copy(update={"contributions": "refuse"})
+    contract = made.contract.model_copy(update={"config": config})
+    svc, _ = code_host_runs.services(tmp_path / "home", FakeCodeHost(code_host_runs.TICKET))
+    svc = replace(svc, models=FakeModel(lambda _: pytest.fail("a request")))
+    given = (code_host_runs.TICKET, BY_MODEL, made.run, made.checkout, contract, svc)
+    if not on_forge:
+        assert plan.settle_parameters(*given) == ""
+        return
+    with pytest.raises(ForPeople, match="`contributions: allow`"):
+        plan.settle_parameters(*given)
 
 
 def test_half_a_ticket_is_the_models_or_comes_back_as_the_form(settle):
