@@ -319,7 +319,7 @@ class TwoRuns:
             return held
         if left:
             self.sites.say(f"tests: {len(left):,} of base do not pass as base has them")
-        nothing = {"items": (), "status": Status.PASSED, "reason": ""}
+        nothing = {"items": (), "status": Status.PASSED, "reason": "", "output": ""}
         is_nothing = wanted.is_empty
         own = held.model_copy(update=nothing) if is_nothing else run_own(wanted, self.sites)
         if not is_proved(own):

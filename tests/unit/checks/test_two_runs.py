@@ -58,7 +58,7 @@ class Sides(SuiteRerunner):
         return type(self).answer(only.ids)
 
     def run_part(self, site: Site, part: Part, shown_as: str = "") -> CheckResult:
-        return ran()  # what is asked for by its id is not there any more
+        return ran(output="0 passed")  # what is asked for by its id is not there any more
 
 
 def finished(
@@ -94,6 +94,15 @@ def test_where_time_is_up_what_the_change_reaches_still_runs_and_the_rest_is_nam
     assert (told.rule, IDS[2] in told.message) == ("test-not-run", True)
     # The last are copies, which have to fail.
     assert asked == [IDS[1:2], IDS[:2]]
+
+
+def test_what_is_shown_of_two_runs_is_both_of_them(tmp_path: Path) -> None:
+    files: dict[str, str | None] = {"test_new.py": "def test_n(): pass\n"}
+    failed = lambda ids: ran(*ids, outcome="failed")  # noqa: E731  copies have to
+    found = finished(ran(*IDS, output="3 passed"), failed, tmp_path, files)
+    assert found.output == (
+        "Tests of base:\n3 passed\n\nNew and changed tests, as the change has them:\n0 passed"
+    )
 
 
 def test_what_the_change_reaches_and_never_ends_stays_red(tmp_path: Path) -> None:
