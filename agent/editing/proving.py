@@ -53,8 +53,6 @@ def prove_change(
     svc: Services,
 ) -> Proof:
     """Run the tests of a change without it and without its hunks, where all else has passed."""
-    if plan.recipe:  # its edits are known beforehand, and bring their tests
-        return Proof()
     if prepared.contract.config.checks.tests.runner == "off":
         return Proof(unneeded="tests are switched off in the configuration")
     if any(one.is_in_the_way for one in compared):
@@ -72,7 +70,11 @@ def prove_change(
         )
         return Proof(unneeded=f"no code that runs is changed{''.join(counts)}")
     added = {name for check in compared if check.counts_tests for name in check.added}
+    if plan.recipe and not list_test_files(change, after.result(TESTS)):
+        return Proof()  # its edits are known beforehand
     proof = prove_tests(change, added, after, prepared, svc)
+    if plan.recipe:
+        return proof
     taken_back = take_back(change, added, after, prepared, svc)
     return proof.model_copy(update={"hunks": taken_back, "is_required": wanted == "require"})
 

@@ -133,6 +133,7 @@ def recipe() -> str:
             compared=(*CLEAN, TESTS),
             after=REPORT,
             verdict=READY,
+            proof=Proof(rows=PROOF.rows),
             sensitive=(("shop/migrations/0002_customer_nickname.py", "it changes the database"),),
             seal=Seal(digest="d" * 64, key="c" * 64),
             digest="e" * 64,
