@@ -69,7 +69,7 @@ def find_obstacle(tests: CheckResult | None, problem: str, tree: Tree, folder: s
     """
     ci = ci_setup.read_ci_setup(ProjectFiles(tree, folder))
     told = "; ".join(quote_as_code(line, _MOST_OF_LINE) for line in [*ci.describe()][:_MOST_CI])
-    does = f"CI ({ci.origin}) does before its tests: {told}." if told else ""
+    does = f"Before the tests comes ({ci.origin}): {told}." if told else ""
     if tests is None:
         return Obstacle(words="\n\n".join(filter(None, (problem, does))))
     paths = tree.paths()
@@ -79,12 +79,23 @@ def find_obstacle(tests: CheckResult | None, problem: str, tree: Tree, folder: s
     cause = f"Tests cannot start on the base commit: {quote_as_code(error)}{where}."
     if tests.limit:
         cause = f"Tests did not end on the base commit: {tests.reason.rstrip('.')}."
-    lines = tuple(_propose_lines(error, tree, folder, ci))
-    start = "Add" if lines else "If they need a command or a variable first, add"
-    told = ", ".join(map(quote_as_code, lines or _ANY_LINES))
-    way = f"{start} to `.github/mergewright.yml`: {told}."
+    way = _name_lines(error, tree, folder, ci)
     words = "\n\n".join(filter(None, (cause, problem, does, way)))
     return Obstacle(words=words, evidence=list_errors(tests))
+
+
+def name_way(printed: str, tree: Tree, folder: str) -> str:
+    """Name lines of configuration for the last error in what a program has printed."""
+    ci = ci_setup.read_ci_setup(ProjectFiles(tree, folder))
+    error, _ = _find_error(sanitise.strip_terminal_codes(printed).strip(), tree.paths())
+    return _name_lines(error, tree, folder, ci)
+
+
+def _name_lines(error: str, tree: Tree, folder: str, ci: CiSetup) -> str:
+    lines = tuple(_propose_lines(error, tree, folder, ci))
+    start = "Add" if lines else "If a command or a variable is needed first, add"
+    told = ", ".join(map(quote_as_code, lines or _ANY_LINES))
+    return f"{start} to `.github/mergewright.yml`: {told}."
 
 
 def quote_as_code(text: str, longest: int = LONGEST) -> str:

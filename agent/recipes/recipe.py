@@ -28,7 +28,7 @@ class ProducingCommand(Record):
     args: tuple[str, ...]
     environ: dict[str, str]
     globs: tuple[str, ...]
-    """Relative to the tree: only new regular files matching these become part of the Change."""
+    """Relative to the tree: only regular files matching these become part of the Change."""
     report: str = "report.json"
     """Name of the file the script writes to /out, handed to `accept_produced`."""
 
