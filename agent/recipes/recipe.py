@@ -40,10 +40,12 @@ class Recipe(Protocol):
     """Short, with dashes: `add-django-field`."""
     category: Category
     """For the changelog."""
-    example: str
-    """A sentence that it carries out, for people who have not written a ticket yet."""
     form: str
     """The form that states all facts, empty."""
+
+    def make_example(self, tree: Tree, project: Project) -> str:
+        """Write a sentence that it carries out in this repository; empty: there is none."""
+        ...
 
     def match(self, ticket: Ticket) -> bool:
         """Whether the structure of the ticket's text names this recipe."""

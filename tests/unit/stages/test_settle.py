@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from agent.errors import ForPeople, TicketUnclear
+from agent.errors import ForPeople, NoRecipe, TicketUnclear
 from agent.models.ticket import Decision
-from agent.stages import plan
+from agent.stages import plan, triage
 from agent.testing import FakeCodeHost, FakeModel, make_reply
+from repo_config import detect
 from tests.unit.stages import code_host_runs
+from tests.unit.trees import DictTree
 
 HALF = "Replace `print` with `logging` in `a.py`."
 BY_MODEL = Decision(recipe="", sentence="bug", category="bug")
@@ -45,6 +47,40 @@ def test_what_is_refused_is_refused_before_any_request_but_to_a_local_run(tmp_pa
         return
     with pytest.raises(ForPeople, match="`contributions: allow`"):
         plan.settle_parameters(*given)
+
+
+DJANGO = {
+    "manage.py": "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'config.settings')\n",
+    "config/__init__.py": "", "config/settings.py": "INSTALLED_APPS = ['library']\n",
+    "library/__init__.py": "", "library/migrations/__init__.py": "",
+    "library/models.py": "from django.db import models\n\n\nclass Book(models.Model):\n    pass\n",
+    "requirements.txt": "django\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (DJANGO, ["to `library.Book`."]),
+        ({**DJANGO, "cli.py": "print(1)\n"}, ["to `library.Book`.", "in `cli.py`, at the level"]),
+        ({"a.py": "x = 1\n"}, []),
+    ],
+)
+def test_without_a_recipe_and_a_model_examples_are_of_this_repository(tmp_path, files, words):
+    made = code_host_runs.prepared(tmp_path / "app", tmp_path / "home", files)
+    svc, _ = code_host_runs.services(tmp_path / "home", FakeCodeHost(code_host_runs.TICKET))
+    tree = DictTree({path: text.encode() for path, text in files.items()})
+    project = detect.detect_project(tree, made.contract.config)
+    contract = made.contract.model_copy(update={"project": project})
+    given = (made.run, made.checkout, contract, svc)
+    with pytest.raises(NoRecipe, match="MERGEWRIGHT_MODEL") as raised:
+        plan.settle_parameters(code_host_runs.TICKET, BY_MODEL, *given)
+    examples = [line[2:] for line in raised.value.message.splitlines() if line.startswith("- ")]
+    assert len(examples) == len(words)
+    for example, part in zip(examples, words, strict=True):
+        assert part in example
+        ticket = code_host_runs.TICKET.model_copy(update={"title": "", "body": example})
+        assert triage.choose_recipe(ticket).recipe
 
 
 def test_half_a_ticket_is_the_models_or_comes_back_as_the_form(settle):
