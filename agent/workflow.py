@@ -53,7 +53,6 @@ def resolve_ticket(run: Run, step: StepRunner, svc: Services) -> Outcome:
     base = step("checkout", checkout.prepare_checkout, run, svc)
     contract = step("read config", checkout.read_contract, run, base, svc)
     step("branches", checkout.require_free_prefix, run, base, contract, svc)
-    step("onboard", onboard.settle_onboarding, run, base, contract, svc)
     facts = step("clarify", plan.settle_parameters, ticket, decision, run, base, contract, svc)
     opened = Opened(run=run, checkout=base, contract=contract)
     run_context = RunContext(ticket, decision, facts, opened, step, svc, measure=_measure_base)

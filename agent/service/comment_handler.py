@@ -8,7 +8,7 @@ answer, so that nobody can make us write. Everything may be done twice: a commen
 from __future__ import annotations
 
 from agent.conversation import commands
-from agent.conversation.commands import Change, Command, Unknown
+from agent.conversation.commands import Command, Unknown
 from agent.conversation.events import Comment, Request
 from agent.errors import ActiveRun
 from agent.github.intake_api import GithubIntakeApi
@@ -123,7 +123,7 @@ class CommentHandler:
         self,
         comment: Comment,
         run: StoredRun | None,
-        command: Command | Change | Unknown | None,
+        command: Command | Unknown | None,
         request: FollowUpRequest | None,
         now: float,
     ) -> Decision | None:
@@ -141,8 +141,6 @@ class CommentHandler:
             # Said once for each plan; a program that answers us is not answered again.
             if self._store.was_heard(run.run.run_id, f"plan:{run.plan_asked}"):
                 return Ignored(reason=f"no command, and the plan {run.plan_asked} waits for one")
-        if isinstance(command, Change) and not run_commands.has_plan(run):
-            return Ignored(reason="no plan waits, so these words change none", routine=True)
         return None
 
     def _is_answer(self, comment: Comment, run: StoredRun | None) -> bool:
@@ -213,7 +211,7 @@ class CommentHandler:
         plan = run.plan_asked
         words = (
             f"The plan `{plan}` waits. Write `/mergewright approve {plan}` to begin it, or"
-            " `change the plan: …` with what is to be different. Other words change nothing."
+            " `/mergewright plan …` with what is to be different. Other words change nothing."
         )
         self._intake_api.explain_refusal(comment.subject, words, key=f"plan-{plan}")
         speaker = _make_speaker(comment)._replace(comment=f"plan:{plan}")
@@ -259,7 +257,7 @@ class CommentHandler:
 
     def _obey(
         self,
-        command: Command | Change,
+        command: Command,
         comment: Comment,
         run: StoredRun | None,
         now: float,
@@ -277,8 +275,6 @@ class CommentHandler:
                 run_commands.stop_run(speaker, run, store)
             case Command(name="approve", words=words):
                 run_commands.approve_plan(speaker, run, words, store, now)
-            case Change(words=words):
-                run_commands.change_plan(speaker, run, words, store, now, self._pause)
             case Command(name="plan", words=words) if words or run_commands.is_awaiting_approval(
                 run
             ):
@@ -294,8 +290,7 @@ class CommentHandler:
                 first = name == "plan" or (run is not None and run.run.plan_first)
                 return self._begin_run(comment, run, delivery_id, now, plan_first=first)
         self._react(comment, _DONE)
-        what = "another wish for the plan" if isinstance(command, Change) else command.name
-        return Handled(reason=f"the command: {what}")
+        return Handled(reason=f"the command: {command.name}")
 
     def _begin_run(
         self,
@@ -401,7 +396,7 @@ def _make_speaker(comment: Comment) -> Speaker:
     return Speaker(comment.author, comment.at, f"{comment.place}:{comment.comment_id}", place)
 
 
-def _is_older(comment: Comment, run: StoredRun, command: Command | Change | Unknown | None) -> bool:
+def _is_older(comment: Comment, run: StoredRun, command: Command | Unknown | None) -> bool:
     """Whether a comment was written before the run that it would hit was asked for.
 
     By the code host's own clock; a follow-up has only ours, of when the word for it was heard here.

@@ -93,7 +93,7 @@ def change_plan(
     if not words:
         raise CannotNow(
             f"The plan `{run.plan_asked}` waits already: it is in the status comment. Write"
-            " `change the plan: …` with what is to be different."
+            " `/mergewright plan …` with what is to be different."
         )
     _add_guidance(run, speaker.make_guidance("change", words), store, now, quiet)
 
@@ -197,7 +197,7 @@ def explain_state(run: StoredRun | None) -> str:
         return _explain_end(run, run.outcome)
     if is_awaiting_approval(run):
         return (
-            f"{named} waits for `/mergewright approve {run.plan_asked}`, or for `change the plan:"
+            f"{named} waits for `/mergewright approve {run.plan_asked}`, or for `/mergewright plan"
             " …`; its plan is in the status comment."
         )
     if run.stop_request:

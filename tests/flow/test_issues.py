@@ -219,7 +219,9 @@ def test_TC4_a_plan_is_changed_and_approved_once_before_anything_is_edited(story
     first = told.planned()
     told.assert_nothing_pushed()
     refused = told.comment(f"/mergewright approve {first}", by=REPORTER)
-    wish = told.comment("Change the plan: Replace `print` with `logging` in `till/sum.py`, `info`.")
+    wish = told.comment(
+        "/mergewright plan Replace `print` with `logging` in `till/sum.py`, `info`."
+    )
     assert told.sign(wish) == ["+1"]
     second = told.planned(besides=first)
     assert told.sign(told.comment(f"/mergewright approve {first}")) == ["confused"]

@@ -206,7 +206,7 @@ def test_words_under_a_plan_are_answered_once_with_the_command(talk):
 
 def test_TC4_a_plan_that_was_changed_is_approved_by_number_alone(talk):
     run = talk.planned()
-    talk.say("change the plan: leave the admin out")
+    talk.say("/mergewright plan leave the admin out")
     (said,) = talk.store.list_guidance(run.run_id)
     assert (said.kind, said.words) == ("change", "leave the admin out")
     assert talk.store.claim_run(time.time(), most=9) is None, "more may be written just now"
@@ -493,7 +493,7 @@ def approve(talk: Talk) -> tuple[str, str]:
 
 
 def change(talk: Talk) -> tuple[str, str]:
-    return "change the plan: do otherwise", "max"
+    return "/mergewright plan do otherwise", "max"
 
 
 def stop(talk: Talk) -> tuple[str, str]:

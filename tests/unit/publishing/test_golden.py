@@ -307,7 +307,7 @@ def proposed_configuration() -> str:
         ),
         proposals=(Fact(key="http_client", value="httpx", why="imported by 4 files"),),
     )
-    return onboarding.write_body(RUN, file, Redactor(), waits=False)
+    return onboarding.write_body(RUN, file, Redactor())
 
 
 def status_comment() -> str:
