@@ -99,8 +99,8 @@ def _name_lines(error: str, tree: Tree, folder: str, ci: CiSetup) -> str:
 
 
 def quote_as_code(text: str, longest: int = LONGEST) -> str:
-    """Write foreign words as one piece of code in a sentence, cut."""
-    flat = " ".join(text.split()).replace("`", "'")
+    """Write foreign words as one piece of code in a sentence, cut; paths as the repository has."""
+    flat = " ".join(text.split()).replace("`", "'").replace(f"{SANDBOX_TREE}/", "")
     return f"`{flat if len(flat) <= longest else f'{flat[: longest - 1]}…'}`"
 
 

@@ -87,7 +87,7 @@ def test_the_error_its_place_and_the_way_out_are_named(text, error, place, lines
     for one in (result(printed), result("", item)):
         found = obstacles.find_obstacle(one, "", Trees(), "")
         # In a sentence, backticks alone end what is quoted.
-        assert f"`{error}` ({place})" in found.words
+        assert f"`{error.replace('/work/', '')}` ({place})" in found.words
         assert "mkdir data" in found.words
         assert all(f"`{line}`" in found.words for line in lines or obstacles._ANY_LINES)
         assert error in found.evidence
