@@ -80,7 +80,7 @@ def answer_review(run: Run, step: StepRunner, svc: Services) -> Outcome:
     ticket = step("earlier", triage.add_earlier_attempt, ticket, run, svc)
     branch_state = step("checkout", follow_up.read_branch_state, context, run, svc)
     if not follow_up.has_work(context, run, branch_state):
-        return step("publish", answer.end_without_work_left, context, run, svc)
+        return step("publish", answer.end_without_work, context, run, svc)
     asked = step("read threads", follow_up.make_task, context, branch_state, run, svc)
     contract = step("read config", checkout.read_contract, run, branch_state.checkout, svc)
     opened = Opened(run=run, checkout=branch_state.checkout, contract=contract)

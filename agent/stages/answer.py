@@ -94,13 +94,9 @@ def end_without_work(context: FollowUpContext, run: Run, svc: Services) -> Outco
     }[about.kind]
     if about.by:
         pulls_of(svc).add_comment(run, about.pull, f"{words} Nothing was done.", key=run.run_id)
-    return _make_outcome(context, run, words, context.pull.head)
-
-
-def end_without_work_left(context: FollowUpContext, run: Run, svc: Services) -> Outcome:
-    """End a follow-up that people were told has begun, and that finds nothing to do."""
     waiting = _list_waiting(_list_lasting(context))
-    return end_without_work(context, run, svc).model_copy(update={"waiting_threads": waiting})
+    ended = _make_outcome(context, run, words, context.pull.head)
+    return ended.model_copy(update={"waiting_threads": waiting})
 
 
 def tell_stopped(run: Run, outcome: Outcome, svc: Services) -> None:
