@@ -228,17 +228,6 @@ class BranchMoved(TransientError):
         self.look_again = look_again
 
 
-class OwnerAwaited(TransientError):
-    """The repository's owner has to answer before anything else happens."""
-
-    again: str
-    """The step to go on with at once, since the answer is there; empty: wait, and ask again."""
-
-    def __init__(self, message: str, again: str = "") -> None:
-        super().__init__(message)
-        self.again = again
-
-
 class ApprovalAwaited(TransientError):
     """A person with write permission has to approve the plan of this number."""
 

@@ -152,9 +152,9 @@ class Settings(Record):
     """Shared with GitHub to sign deliveries. The listener refuses to start without one."""
     webhook_secret_file: Path | None = None
     """File with that secret, in place of its value."""
-    onboarding: Literal["on", "wait", "off"] = "on"
+    onboarding: Literal["on", "off"] = "on"
     """on: a pull request proposes a configuration to a repository that has none, and runs go on
-    with what is detected. wait: they wait for the answer. off: nothing is proposed."""
+    with what is detected. off: nothing is proposed."""
     label: str = Field(default="mergewright", min_length=1, max_length=50)
     """Label that starts a run, where a repository's configuration names no other."""
     listen_host: str = Field(default="127.0.0.1", min_length=1)

@@ -20,7 +20,6 @@ from agent.models.chat import ChatRequest, Reply, Role, ToolCall, Usage, Worst
 from agent.models.code_host import (
     CodeHost,
     NewPullRequest,
-    Onboarding,
     OwnPullRequest,
     Progress,
     Remote,
@@ -53,7 +52,6 @@ class FakeCodeHost(CodeHost):
         self.marks: list[Progress] = []
         """Branch, message and change of every commit made through the code host."""
         self.proposals: list[NewPullRequest] = []
-        self.onboarded: Onboarding | None = None
         """How the pull request that proposes a configuration stands."""
         self.told: list[str] = []
         """What was said of it, on the issue and in it."""
@@ -113,30 +111,14 @@ class FakeCodeHost(CodeHost):
             notes=self._notes,
         )
 
-    def find_onboarding(self, run: Run, branch: str) -> Onboarding | None:
-        self.calls.append("onboarding")
-        if self.onboarded is None or not any(one.branch == branch for one in self.proposals):
-            return None
-        return self.onboarded
-
     def open_or_update_onboarding(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         pull = self.publish_pull_request(run, proposal)
         self.calls[-1] = "onboard"
-        self.onboarded = Onboarding(
-            number=pull.number, url=pull.url, state="open", head=proposal.base_commit
-        )
         return pull
-
-    def await_owner(self, run: Run, pull: PullRequest, words: str) -> None:
-        self.told.append(words)
 
     def await_approval(self, run: Run, plan: Plan, number: str) -> None:
         self.told.append(number)
         self.shown.append(plan)
-
-    def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
-        if words not in self.told:
-            self.told.append(words)
 
     def _page(self, number: int) -> str:
         name = self._remote.name if self._remote else "local"

@@ -52,7 +52,7 @@ def resolve_ticket(run: Run, step: StepRunner, svc: Services) -> Outcome:
         ticket = step("earlier", triage.add_earlier_attempt, ticket, run, svc)
     base = step("checkout", checkout.prepare_checkout, run, svc)
     contract = step("read config", checkout.read_contract, run, base, svc)
-    step("onboard", onboard.settle_onboarding, run, base, contract, svc)
+    step("branches", checkout.require_free_prefix, run, base, contract, svc)
     facts = step("clarify", plan.settle_parameters, ticket, decision, run, base, contract, svc)
     opened = Opened(run=run, checkout=base, contract=contract)
     run_context = RunContext(ticket, decision, facts, opened, step, svc, measure=_measure_base)
@@ -80,7 +80,7 @@ def answer_review(run: Run, step: StepRunner, svc: Services) -> Outcome:
     ticket = step("earlier", triage.add_earlier_attempt, ticket, run, svc)
     branch_state = step("checkout", follow_up.read_branch_state, context, run, svc)
     if not follow_up.has_work(context, run, branch_state):
-        return step("publish", answer.end_without_work_left, context, run, svc)
+        return step("publish", answer.end_without_work, context, run, svc)
     asked = step("read threads", follow_up.make_task, context, branch_state, run, svc)
     contract = step("read config", checkout.read_contract, run, branch_state.checkout, svc)
     opened = Opened(run=run, checkout=branch_state.checkout, contract=contract)
@@ -96,11 +96,12 @@ def answer_review(run: Run, step: StepRunner, svc: Services) -> Outcome:
         _measure_base,
     )
     with run_context.attach_best_change():
-        _prepare_base(run_context)
         draft, answers = respond.see_to(asked, run_context)
+        tried = None
         # The branch stays as it is where nothing was edited or merged in.
-        is_news = follow_up.is_news(draft.change, asked, run)
-        tried = _until_green(draft, run_context) if is_news else None
+        if follow_up.is_news(draft.change, asked, run):
+            _prepare_base(run_context)
+            tried = _until_green(draft, run_context)
         decided = _review_change(tried, run_context) if tried and tried.is_passed else None
     failed = None if decided else tried
     answers = respond.make_withheld_answers(answers, decided, failed)
@@ -111,7 +112,7 @@ def answer_review(run: Run, step: StepRunner, svc: Services) -> Outcome:
         answers,
         decided,
         failed,
-        run_context.prepared,
+        run_context.prepared if decided else opened,
         svc,
     )
 

@@ -139,7 +139,9 @@ def read_ci_setup(files: ProjectFiles) -> CiSetup:
     found = _add_servers(_read_tox(files, scripts), files)
     examples = (match for path in files.paths if (match := _EXAMPLE.fullmatch(path)))
     # A job that tests without the file would find other values in it.
-    if example := next((match for match in examples if not files.has_file(match[1])), None):
+    # Without a dot it is still for what reads `.env`.
+    copies = ((one[0], one[1] if one[1].startswith(".") else ".env") for one in examples)
+    if example := next((one for one in copies if not files.has_file(one[1])), None):
         copied = (f"cp {example[0]} {example[1]}", *found.commands)
         more = {"origin": found.origin or example[0], "commands": copied}
         found = found.model_copy(update=more)

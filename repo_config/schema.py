@@ -341,9 +341,9 @@ class RepoConfig(Section):
     root: RelativePath = "."
     """Folder of the project in a repository that holds several. Paths of `python`, `django` and
     `checks` are relative to it; those of `scope` and of changes are paths of the repository."""
-    contributions: Literal["auto", "allow"] = "auto"
+    contributions: Literal["auto", "allow", "refuse"] = "auto"
     """auto: a model leaves the ticket to people where the contributing notes refuse changes by
-    machines; allow: it does not."""
+    machines; allow: it does not; refuse: no run of an issue begins."""
     python: PythonSection = PythonSection()
     """Which Python, and what is installed beside the repository's own dependencies."""
     env: dict[VariableName, VariableValue] = {}

@@ -116,6 +116,12 @@ class Site:
             return None
         return place.read_bytes()[:_MOST_BYTES].decode("utf-8", "replace")
 
+    @property
+    def settings_module(self) -> str | None:
+        """Django's settings as the tests have them: a variable wins over what is detected."""
+        given = self.config.env.get("DJANGO_SETTINGS_MODULE")
+        return given or (self.project.django.settings_module if self.project.django else None)
+
     def type_args(self, tool: str) -> tuple[str, ...]:
         project = self.project
         return checking_tools.list_type_args(

@@ -104,7 +104,7 @@ class DjangoState:
         django = site.project.django
         if django is not None and django.manage:
             return ("python", django.manage, *self.arguments)
-        settings = django.settings_module if django else None
+        settings = site.settings_module
         more = (f"--settings={settings}",) if settings else ()
         return ("python", "-m", "django", *self.arguments, *more)
 
@@ -121,7 +121,7 @@ class DjangoState:
             limits=site.tool_limits(),
             options={
                 "manage": posixpath.basename(django.manage) if django.manage else "",
-                "settings": django.settings_module or "",
+                "settings": site.settings_module or "",
                 "python_path": paths,
             },
         )

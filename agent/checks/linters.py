@@ -163,8 +163,10 @@ class LintCheck:
             status = Status.FAILED if items else Status.PASSED
         limit = check.explain_limit(result, site.tool_limits(), f"{self.name} was")
         lines = [f"{item.place}: {item.item_id.partition(': ')[2]}" for item in items]
-        lines.append(result.output.strip() or ("" if items else limit or reason or "no findings"))
-        output = suite.shorten_output("\n".join(lines))
+        if limit or reason:
+            lines += [result.output.strip() or limit or reason]
+        # Else what it printed is of our probe, too.
+        output = suite.shorten_output("\n".join(lines) or "no findings")
         return check.make_result(
             self, site, result, status, reason, limit=limit, items=items, output=output
         )

@@ -156,11 +156,16 @@ def merge_results(
     for item in left:
         path, name = places.locate_test(item.item_id)
         before, after = (source_of(side, name) for side in sides.get(path, (None, None)))
-        shown = {"outcome": item.outcome, "text": item.text, "before": before, "after": after}
-        blocked.append(BlockedTest.model_validate({"item_id": item.item_id, **shown}))
+        versions = {"outcome": item.outcome, "text": item.text, "before": before, "after": after}
+        blocked.append(BlockedTest.model_validate({"item_id": item.item_id, **versions}))
+    shown = (
+        ("Tests of base:", "" if wanted.whole else held.output),
+        ("New and changed tests, as the change has them:", own.output),
+    )
     return own.model_copy(
         update={
             "items": items,
+            "output": "\n\n".join(f"{label}\n{text}" for label, text in shown if text),
             "status": Status.FAILED if reruns.list_failing(items) else Status.PASSED,
             "name": held.name,
             "blocked_tests": tuple(blocked),

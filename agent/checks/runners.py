@@ -128,7 +128,7 @@ class DjangoSuite:
     def explain_absence(self, site: Site) -> str:
         if site.project.test_runner != "django":
             return "the repository's tests are not run by a script"
-        if site.project.test_script is None and _get_settings(site) is None:
+        if site.project.test_script is None and site.settings_module is None:
             return (
                 "no script that runs the tests and no settings module was found; name one in "
                 ".github/mergewright.yml, as in `django: {settings: tests.settings}` or "
@@ -184,7 +184,7 @@ def _split_call(site: Site) -> tuple[str, tuple[str, ...]]:
     folder, name = posixpath.split(path)
     django, given = site.project.django, site.test_args
     if django and django.settings_module and not django.tests_know_settings:
-        given = (f"--settings={django.settings_module}", *given)
+        given = (f"--settings={site.settings_module}", *given)
     from_root = posixpath.relpath(path, root or ".")
     if name != "manage.py":
         return root, (from_root, *given)
@@ -198,13 +198,9 @@ def _split_call(site: Site) -> tuple[str, tuple[str, ...]]:
     return root, (from_root, "test", *given)
 
 
-def _get_settings(site: Site) -> str | None:
-    return site.project.django.settings_module if site.project.django else None
-
-
 def _get_python_path(site: Site) -> tuple[str, ...]:
     return site.project.django.python_path if site.project.django else ()
 
 
 def _list_django_arguments(site: Site) -> tuple[str, ...]:
-    return "test", f"--settings={_get_settings(site)}", *site.test_args
+    return "test", f"--settings={site.settings_module}", *site.test_args

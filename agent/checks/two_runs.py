@@ -403,7 +403,7 @@ class TwoRuns:
         wanted = self._choose_own(left)
         if wanted.is_empty and not wanted.deleted:
             return held
-        nothing = {"items": (), "status": Status.PASSED, "reason": ""}
+        nothing = {"items": (), "status": Status.PASSED, "reason": "", "output": ""}
         own = pardon_nothing(own) if own else held.model_copy(update=nothing)
         known = {strip_run_number(item.item_id) for item in own.items}
         locate = self.places.locate_test

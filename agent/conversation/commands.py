@@ -32,11 +32,9 @@ MEANT_FOR: dict[Name, str] = {
     "help": "show this list",
 }
 _COMMAND = re.compile(r"[ ]{0,3}/mergewright(?:\s+(?P<rest>\S.*))?\s*", re.IGNORECASE)
-_CHANGE = re.compile(r"\s*change\s+the\s+plan\s*:\s*(?P<words>\S.*)", re.IGNORECASE | re.DOTALL)
-#: What a comment has in it that may hold a command.
-_MAY_HOLD = re.compile(r"/mergewright|change\s+the\s+plan", re.IGNORECASE)
 _LONGEST_NAME = 40
 _MENTION = r"(?<![\w@/`.-])@{}(?:\[bot\])?(?![\w-])"
+_ADDRESSEE = re.compile(r"\s*@([\w-]+)")
 _QUOTED = re.compile(r"^ {0,3}>.*$", re.MULTILINE)
 #: How the last answer of ours in a thread begins; whatever is said there then is for people.
 ROUNDS_OVER = "This pull request has had its"
@@ -48,30 +46,21 @@ class Command(Record):
     """What follows the name in the same paragraph."""
 
 
-class Change(Record):
-    """Another wish for a plan, in words that are no command: `change the plan: …`."""
-
-    words: str
-    """All that follows in the comment."""
-
-
 class Unknown(Record):
     name: str
     """As it was written, cut; foreign words."""
 
 
-def parse_comment(body: str) -> Command | Change | Unknown | None:
+def parse_comment(body: str) -> Command | Unknown | None:
     """Find the command in a comment; None: it has none.
 
     Args:
         body: Visible text and markup, as it was written.
     """
     text, _ = sanitise.clean_ticket(body)
-    if not _MAY_HOLD.search(text):
+    if "/mergewright" not in text.lower():
         # Most comments are not ours to read closely, however long they are.
         return None
-    if changed := _CHANGE.fullmatch(text):
-        return Change(words=changed["words"].strip())
     lines = text.split("\n")
     for begin, end in _list_paragraphs(text):
         for number in range(begin, end):
@@ -107,6 +96,12 @@ def is_mentioned(words: str, logins: Collection[str]) -> bool:
     return any(
         re.search(_MENTION.format(re.escape(name)), words, re.IGNORECASE) for name in names if name
     )
+
+
+def is_for_others(words: str, logins: Collection[str]) -> bool:
+    """Whether words begin with the name of somebody else, and name none of the accounts."""
+    addressed = _ADDRESSEE.match(_QUOTED.sub("", words))
+    return addressed is not None and not is_mentioned(words, logins)
 
 
 def is_command(words: str) -> bool:

@@ -33,7 +33,7 @@ _LONGEST_LINE = 8 * 1024 * 1024
 _STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Read the ticket", ("read ticket", "read pull", "read threads", "announce", "triage",
                          "earlier")),
-    ("Check out the repository", ("checkout", "read config", "onboard", "terms")),
+    ("Check out the repository", ("checkout", "read config", "branches", "terms")),
     ("Plan", ("clarify", "plan", "approval")),
     ("Build the environment", ("environment", "known", "candidates", "choose", "obstacle")),
     ("Check the base commit", ("baseline", "scout", "propose")),

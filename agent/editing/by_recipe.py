@@ -1,7 +1,7 @@
 """Carry out a recipe, for a plan or for a model that calls it by its name.
 
-A recipe's producing command runs in a sandbox on the edited tree. It may only hand back new files
-that match its own patterns.
+A recipe's producing command runs in a sandbox on the edited tree. It may only hand back files that
+match its own patterns, and no Python file that was there.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from agent.environments import sandbox_requests, sandbox_services
-from agent.errors import EditFailed, RequestRefused, TicketUnclear
+from agent.environments import obstacles, sandbox_requests, sandbox_services
+from agent.errors import EditFailed, RepositoryUnfit, RequestRefused, TicketUnclear
 from agent.git import worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change
@@ -82,7 +82,10 @@ def call_recipe(
         raise EditFailed(" ".join(problem.questions)) from problem
     except (RequestRefused, ValueError) as problem:
         raise EditFailed(str(problem)) from problem
-    made = carry_out(recipe, parameters, tree, prepared, svc, seconds)
+    try:
+        made = carry_out(recipe, parameters, tree, prepared, svc, seconds)
+    except RepositoryUnfit as problem:
+        raise EditFailed(problem.message) from problem
     if not made.files:
         raise EditFailed("the code already is as asked, so nothing was changed")
     return made
@@ -103,6 +106,7 @@ def carry_out(
 
     Raises:
         EditFailed: What was produced is not what was asked for, or no minutes are left.
+        RepositoryUnfit: The framework cannot be started; with the way out.
         SandboxLost: The sandbox ended without a word.
     """
     contract = prepared.contract
@@ -115,8 +119,12 @@ def carry_out(
         tree.write(path, content)
         svc.say(f"edited {path}")
     if command := recipe.produce(parameters, contract.project):
-        report, produced = _run_producing_command(command, tree, prepared, svc, seconds)
-        notes += recipe.accept_produced(parameters, report, produced)
+        report, produced, printed = _run_producing_command(command, tree, prepared, svc, seconds)
+        try:
+            notes += recipe.accept_produced(parameters, report, produced)
+        except RepositoryUnfit as problem:
+            way = obstacles.name_way(printed, tree, contract.config.folder)
+            raise RepositoryUnfit(f"{problem.message}\n\n{way}") from problem
         for path, content in sorted(produced.items()):
             tree.write(path, content)
             svc.say(f"produced {path}")
@@ -126,8 +134,8 @@ def carry_out(
 
 def _run_producing_command(
     command: ProducingCommand, tree: WorkTree, prepared: Prepared, svc: Services, left: float
-) -> tuple[bytes, dict[str, bytes]]:
-    """Return the command's report, and the new files that it is allowed to make.
+) -> tuple[bytes, dict[str, bytes], str]:
+    """Return the command's report, the files that it is allowed to make, and what it printed.
 
     Foreign code may have had a hand in all of it.
     """
@@ -136,8 +144,9 @@ def _run_producing_command(
     environment = svc.environment(prepared)
     environ = {
         **sandbox_services.variables(environment.services),
-        **prepared.contract.config.env,
         **command.environ,
+        # The tests pass with these.
+        **prepared.contract.config.env,
         # What is produced must not hang on when: a run that begins anew makes the same commit.
         "SOURCE_DATE_EPOCH": str(prepared.run.started),
     }
@@ -161,6 +170,7 @@ def _run_producing_command(
         if path.startswith(f"{SANDBOX_TREE}/")
     }
     for path in produced:
-        if tree.has_path(path) or not any(fnmatch.fnmatch(path, glob) for glob in command.globs):
+        is_kept = tree.has_path(path) and path.endswith(".py")
+        if is_kept or not any(fnmatch.fnmatch(path, glob) for glob in command.globs):
             raise EditFailed(f"{command.script} changed {path}, which it may not touch.")
-    return result.files[report_path], produced
+    return result.files[report_path], produced, result.output

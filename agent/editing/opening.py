@@ -45,7 +45,13 @@ def open_ticket(run_context: RunContext) -> OpeningMessage:
     """Begin with a ticket; the state of the base comes with the answer to the plan."""
     listed, *notes = _describe_repository(run_context)
     if notes and run_context.base.contract.config.contributions == "auto":
-        notes.append("Where these notes refuse changes that machines make, `decline`.")
+        # Whoever runs a command on a clone has decided for it.
+        told = (
+            "`decline` and name the file"
+            if run_context.base.run.snapshot
+            else ("go on, and begin the summary by saying so")
+        )
+        notes.append(f"Where these notes refuse changes that machines make, {told}.")
     return _join_parts(listed, *notes, _describe_ticket(run_context))
 
 

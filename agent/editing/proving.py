@@ -68,8 +68,6 @@ def prove_change(
     Args:
         last: The round before; what no test noticed of the same source need not all run again.
     """
-    if plan.recipe:  # its edits are known beforehand, and bring their tests
-        return Proof()
     if prepared.contract.config.checks.tests.runner == "off":
         return Proof(unneeded="tests are switched off in the configuration")
     if any(one.is_in_the_way for one in compared):
@@ -78,6 +76,8 @@ def prove_change(
         return Proof(unneeded="its tests were seen to fail without it when it was opened")
     if (wanted := prepared.contract.config.tests.proof) == "off":
         return Proof(unneeded="tests.proof is off")
+    if plan.recipe and not list_test_files(change, after.result(TESTS)):
+        return Proof()  # its edits are known beforehand
     added = {name for check in compared if check.counts_tests for name in check.added}
     runs = any(map(hunks.changes_what_runs, change.files))
     no_code = Proof(unneeded=_explain_no_code(compared))
@@ -87,6 +87,8 @@ def prove_change(
     with trials.pool:
         tests = partial(prove_tests, change, added, after, trials)
         found = trials.begin(tests if runs else lambda: no_code)
+        if plan.recipe:
+            return found.result()
         asks_for_tests = plan.category == "tests"
         taken_back = take_back(trials, added if asks_for_tests else None, last)
         proof = found.result()

@@ -159,6 +159,7 @@ class RunContext:
         Raises:
             RepositoryUnfit: A check of the base commit proves nothing, so no result of it counts.
         """
+        self.prepare_environment()
         for result in self.baseline.results:
             if result.status is Status.UNVERIFIED:
                 raise RepositoryUnfit(

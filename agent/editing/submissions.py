@@ -49,6 +49,8 @@ class Declined(Record):
     why: str
     fits: str
     tickets: tuple[str, ...] = ()
+    refused_by: str = Field(default="", max_length=300)
+    """Path of the contributing notes that refuse changes by machines."""
 
 
 class SubmittedAnswer(Record):
@@ -125,10 +127,20 @@ def read_refusal(
         )
     found, model = redact(Declined.model_validate_json(form)), run_context.find_last_model("editor")
     said = f"“{_flatten(found.why)}”. What would make it fit: “{_flatten(found.fits)}”."
+    if found.refused_by:
+        return ForPeople(explain_refused(f"`{_flatten(found.refused_by).replace('`', '')}`"))
     if not found.tickets:
         return ForPeople(f"{model} leaves this to people. In its words: {said}")
     listed = "\n".join(f"- {_flatten(one)}" for one in found.tickets[:_MOST_QUESTIONS])
     return TooLarge(f"{model} takes this for several changes. In its words: {said}\n{listed}")
+
+
+def explain_refused(notes: str) -> str:
+    """Say that a repository takes no changes by machines, and what its owner can do."""
+    return (
+        f"This repository refuses changes that machines make ({notes}). Its owner can allow them:"
+        " `contributions: allow` in .github/mergewright.yml."
+    )
 
 
 def read_answers(found: SubmittedAnswers) -> tuple[ItemAnswer, ...]:

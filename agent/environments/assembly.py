@@ -9,6 +9,7 @@ import posixpath
 import time
 from collections import defaultdict
 from contextlib import suppress
+from importlib import resources
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -70,6 +71,7 @@ class Assembly:
         self._declaration = declaration
         self._build_context = build_context
         self._needs_project = request.needs_project
+        self._root_package = request.root_package
         self._generated: dict[str, bytes] = {}
         self._made: dict[str, BuiltProject] = {}
         self._left_out: list[str] = []
@@ -109,7 +111,7 @@ class Assembly:
                 "fetching packages" if whole.lines or self._made else "nothing is to be fetched"
             )
             venv = self._install(required, optional, fetcher, builder, exact=exact)
-            self._show_sources(venv)
+            self._show_sources(next(venv.glob("lib/python3*/site-packages")))
             goal = storage.locate_environment(context.settings, key)
             # Its record cannot be read, so nobody uses it.
             storage.remove_folder(goal)
@@ -179,12 +181,17 @@ class Assembly:
                 title = project.folder or "the project"
                 parts.choose_parts(made_of.metadata.extras, project.extras, title)
 
-    def _show_sources(self, venv: Path) -> None:
+    def _show_sources(self, packages: Path) -> None:
         """Have a project that is not installed imported from where its build would take it."""
+        if name := self._root_package:
+            scripts = resources.files("agent.environments") / "sandbox_scripts"
+            script = (scripts / "root_package.py").read_bytes()
+            (packages / "_mergewright_root.py").write_bytes(script)
+            call = f"_mergewright_root.install({name!r}, {SANDBOX_TREE!r})"
+            (packages / "_mergewright_root.pth").write_text(f"import _mergewright_root; {call}\n")
         root = self._declaration.root
         names = self._files.names("src") if root in self._unbuilt else ()
         if names and "__init__.py" not in names:
-            packages = next(venv.glob("lib/python3*/site-packages"))
             place = posixpath.join(SANDBOX_TREE, root, "src")
             (packages / "_mergewright_src.pth").write_text(f"{place}\n")
 

@@ -214,6 +214,7 @@ def prepare_build(request: EnvironmentRequest, *clients: *Clients) -> Prepared:
         "version": version if declaration.may_build else None,
         "index": build_context.index.mark,
         "known": request.known,
+        "root": request.root_package,
         "system": Path(system).name,
     }
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]

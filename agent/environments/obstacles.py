@@ -17,6 +17,7 @@ from agent.models.checks import COLLECTION, CheckResult, Status
 from agent.models.record import Record
 from agent.models.sandbox import SANDBOX_TREE
 from agent.text import sanitise
+from agent.text.secret_names import PLACEHOLDER, is_given
 from repo_config import ci_setup, dependencies, test_files
 from repo_config.ci_setup import CiSetup
 from repo_config.project_files import ProjectFiles
@@ -31,7 +32,7 @@ _MOST_CI, _MOST_OF_LINE = 5, 100
 _FORMS = ("{}", "django-{}", "python-{}", "py{}")
 LONGEST = 300
 """Characters of foreign words that are quoted at once."""
-_ANY_LINES = ("setup: [COMMAND]", "env: {NAME: VALUE}")
+_ANY_LINES = ("setup: [COMMAND]", f"env: {{NAME: {PLACEHOLDER}}}")
 
 
 class Obstacle(Record):
@@ -68,7 +69,7 @@ def find_obstacle(tests: CheckResult | None, problem: str, tree: Tree, folder: s
     """
     ci = ci_setup.read_ci_setup(ProjectFiles(tree, folder))
     told = "; ".join(quote_as_code(line, _MOST_OF_LINE) for line in [*ci.describe()][:_MOST_CI])
-    does = f"CI ({ci.origin}) does before its tests: {told}." if told else ""
+    does = f"Before the tests comes ({ci.origin}): {told}." if told else ""
     if tests is None:
         return Obstacle(words="\n\n".join(filter(None, (problem, does))))
     paths = tree.paths()
@@ -82,17 +83,28 @@ def find_obstacle(tests: CheckResult | None, problem: str, tree: Tree, folder: s
         cause = f"{said}; the last error: {quote_as_code(error)}{where}."
     if tests.limit:
         cause = f"Tests did not end on the base commit: {tests.reason.rstrip('.')}."
-    lines = tuple(_propose_lines(error, tree, folder, ci))
-    start = "Add" if lines else "If they need a command or a variable first, add"
-    told = ", ".join(map(quote_as_code, lines or _ANY_LINES))
-    way = f"{start} to `.github/mergewright.yml`: {told}."
+    way = _name_lines(error, tree, folder, ci)
     words = "\n\n".join(filter(None, (cause, problem, does, way)))
     return Obstacle(words=words, evidence=list_errors(tests))
 
 
+def name_way(printed: str, tree: Tree, folder: str) -> str:
+    """Name lines of configuration for the last error in what a program has printed."""
+    ci = ci_setup.read_ci_setup(ProjectFiles(tree, folder))
+    error, _ = _find_error(sanitise.strip_terminal_codes(printed).strip(), tree.paths())
+    return _name_lines(error, tree, folder, ci)
+
+
+def _name_lines(error: str, tree: Tree, folder: str, ci: CiSetup) -> str:
+    lines = tuple(_propose_lines(error, tree, folder, ci))
+    start = "Add" if lines else "If a command or a variable is needed first, add"
+    told = ", ".join(map(quote_as_code, lines or _ANY_LINES))
+    return f"{start} to `.github/mergewright.yml`: {told}."
+
+
 def quote_as_code(text: str, longest: int = LONGEST) -> str:
-    """Write foreign words as one piece of code in a sentence, cut."""
-    flat = " ".join(text.split()).replace("`", "'")
+    """Write foreign words as one piece of code in a sentence, cut; paths as the repository has."""
+    flat = " ".join(text.split()).replace("`", "'").replace(f"{SANDBOX_TREE}/", "")
     return f"`{flat if len(flat) <= longest else f'{flat[: longest - 1]}…'}`"
 
 
@@ -143,7 +155,9 @@ def _propose_lines(error: str, tree: Tree, folder: str, ci: CiSetup) -> Iterator
             named = (one for one in forms if canonicalize_name(one) in packages)
             yield from (f"python: {{install: [{one}]}}" for one in islice(named, 1))
     elif kind == "KeyError" and re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
-        yield f"env: {{{name}: {ci.env.get(name, 'VALUE')}}}"
+        value = ci.env.get(name, PLACEHOLDER)
+        # What is taken out of the text could not be copied.
+        yield f"env: {{{name}: {PLACEHOLDER if is_given(name, value) else value}}}"
     elif kind == "FileNotFoundError":
         path = posixpath.relpath(posixpath.join(SANDBOX_TREE, folder, name), SANDBOX_TREE)
         place = posixpath.dirname(path)

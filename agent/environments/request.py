@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from agent.environments.setup_commands import SetUp
 from agent.models.environment import Checkout, Contract
@@ -17,6 +17,8 @@ class EnvironmentRequest(Record):
     """Work tree of the base commit, on the host."""
     root: str = ""
     """Folder of the project in it."""
+    root_package: str = ""
+    """Name of the repository, by which the tree is imported where its root is a package."""
     nearest_tag: str | None = None
     """For builds that read their version from version control, which no sandbox has."""
     python: PythonSection = PythonSection()
@@ -42,8 +44,11 @@ class EnvironmentRequest(Record):
     def from_tree(cls, contract: Contract, checkout: Checkout, tree: Path) -> EnvironmentRequest:
         """Compose the request for a commit, or for a change of it that is laid out in a folder."""
         config, project = contract.config, contract.project
+        name = PurePosixPath(checkout.repository).name.removesuffix(".git")
+        is_package = name.isidentifier() and (tree / "__init__.py").is_file()
         return cls(
             tree=str(tree),
+            root_package=name if is_package else "",
             nearest_tag=checkout.nearest_tag,
             root=config.folder,
             python=config.python,

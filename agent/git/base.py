@@ -142,7 +142,7 @@ def require_fit(view: Place, commit: str, limits: RepositoryLimits) -> None:
         paths.append(path)
         if mode == _LINK:
             links[path] = object_id if size <= _MAX_LINK_BYTES else ""
-    bad = [(path, problem) for path in paths if (problem := names.name_problem(path))]
+    bad = [(path, problem) for path in paths if (problem := names.tree_problem(path))]
     _refuse(
         "file names that cannot be worked with",
         [f"{_quote_path(path)}: {problem}" for path, problem in bad],

@@ -48,7 +48,7 @@ _ATTRIBUTES = (
 )
 _FETCH = (
     "fetch", "--quiet", "--no-tags", "--prune", "--no-write-fetch-head", "--no-auto-maintenance",
-    "--no-recurse-submodules", "--update-shallow", "--",
+    "--no-recurse-submodules", "--update-shallow",
 )  # fmt: skip
 
 ADVICE = (
@@ -157,15 +157,19 @@ def is_sound(place: Place) -> bool:
 # --- fetching ----------------------------------------------------------------------------------
 
 
-def update_from_view(hold: Hold, view: Place, commit: str) -> None:
-    """Fetch branches, tags and the commit from a view of the user's repository."""
-    wanted = (
-        "+refs/heads/*:refs/heads/*",
-        "+refs/tags/*:refs/tags/*",
-        "+refs/remotes/*:refs/remotes/*",
-        f"+{commit}:refs/mergewright/bases/{commit}",
+def update_from_view(hold: Hold, view: Place, commit: str, *, alone: bool = False) -> None:
+    """Fetch branches, tags and the commit from a view of the user's repository.
+
+    Args:
+        alone: Only the commit, without its history, of which objects may be missing.
+    """
+    wanted = [f"+{commit}:refs/mergewright/bases/{commit}"]
+    if not alone:
+        wanted += [f"+refs/{kind}/*:refs/{kind}/*" for kind in ("heads", "tags", "remotes")]
+    depth = ("--depth=1",) if alone else ()
+    renew_mirror(
+        hold, lambda place: fetch_references(place, str(view.git_dir), *wanted, options=depth)
     )
-    renew_mirror(hold, lambda place: fetch_references(place, str(view.git_dir), *wanted))
 
 
 def renew_mirror(
@@ -223,7 +227,11 @@ def pin_commit(hold: Hold, commit: str, kind: str = "bases") -> None:
 
 
 def fetch_references(
-    place: Place, address: str, *wanted: str, max_bytes: int | None = None
+    place: Place,
+    address: str,
+    *wanted: str,
+    max_bytes: int | None = None,
+    options: tuple[str, ...] = (),
 ) -> None:
     """Fetch the wanted references (`+from:to`) and nothing beside them.
 
@@ -232,7 +240,7 @@ def fetch_references(
     """
     # A single file of a bounded size, however few objects there are.
     packed = () if max_bytes is None else ("-c", "fetch.unpackLimit=1")
-    args = (*packed, *_FETCH, address, *wanted)
+    args = (*packed, *_FETCH, *options, "--", address, *wanted)
     try:
         process.run_git(place, *args, seconds=FETCH_SECONDS, file_bytes=max_bytes)
     except process.FileTooLarge as problem:

@@ -16,39 +16,46 @@ _MAX_LINKS_FOLLOWED = 40
 # with one of these is not shown as what it is.
 _UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 # What nearly all paths look like: nothing in it can be refused but its length.
 _PART = "[A-Za-z0-9_][A-Za-z0-9_.-]*"
 _ORDINARY = re.compile(f"{_PART}(?:/{_PART})*")
 
 
-def name_problem(path: str) -> str | None:  # noqa: C901 - one line for each rule
-    """Say why a path inside a tree is not accepted, or None when it is."""
+def name_problem(path: str) -> str | None:
+    """Say why a file inside a tree is neither read nor edited here, or None when it is."""
     if len(path) <= _MAX_NAME_BYTES and _ORDINARY.fullmatch(path):
         return None
-    if not path:
-        return "the path is empty"
     if _UNSHOWABLE.search(path):
         return "the name has control characters or marks that change how it is shown"
-    if path.startswith("/"):
-        return "the path is absolute; give it relative to the repository's root"
     if path.startswith("-"):
         return "the path begins with a dash, which commands take for an option"
+    if problem := tree_problem(path):
+        return problem
     if "\\" in path:
         return "the name has a backslash"
-    parts = path.split("/")
-    try:
-        longest = max(len(part.encode()) for part in parts)
-    except UnicodeEncodeError:
-        return "the name is not UTF-8"
-    if len(path.encode()) > MAX_PATH_BYTES:
+    return "the name is not UTF-8" if _SURROGATE.search(path) else None
+
+
+def tree_problem(path: str) -> str | None:
+    """Say why a tree with this path in it is not laid out, or None when it is."""
+    if not path:
+        return "the path is empty"
+    if path.startswith("/"):
+        return "the path is absolute; give it relative to the repository's root"
+    if len(path.encode(errors="surrogatepass")) > MAX_PATH_BYTES:
         return f"the path is longer than {MAX_PATH_BYTES} bytes"
+    parts = path.split("/")
     if len(parts) > MAX_DEPTH:
         return f"the path is more than {MAX_DEPTH} folders deep"
     if any(part in {"", ".", ".."} for part in parts):
         return "the path has an empty part, `.` or `..`"
-    if longest > _MAX_NAME_BYTES:
+    if max(len(part.encode(errors="surrogatepass")) for part in parts) > _MAX_NAME_BYTES:
         return f"a name is longer than {_MAX_NAME_BYTES} bytes"
-    if (not path.isascii() or "git" in path.lower()) and any(map(_is_git_folder, parts)):
+    if (not path.isascii() or "git" in path.lower()) and any(
+        map(_is_git_folder, re.split(r"[/\\]", path))
+    ):
         return "the path goes through `.git`, or a name that file systems take for it"
     return None
 

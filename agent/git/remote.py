@@ -36,6 +36,7 @@ _REFUSED = re.compile(
     r"|permission to .+ denied|access .*not granted|repository .*not found|remote rejected"
 )
 _MISSING = re.compile(r"(?i)couldn't find remote ref")
+_IN_THE_WAY = re.compile(r"'refs/heads/([^']+)' exists; cannot create")
 _MOVED = re.compile(r"(?i)stale info|cannot lock ref|reference already exists")
 #: Where a branch is that was brought to be looked at.
 LOOKED_AT = "refs/mergewright/looked-at"
@@ -205,6 +206,8 @@ def push_branch(
             process.run_git(place, *args, address, wanted, seconds=_PUSH_SECONDS)
         except GitFailed as problem:
             words = problem.message.replace(token, "[token]")
+            if found := _IN_THE_WAY.search(words):
+                raise RepositoryUnfit(explain_obstacle(found[1])) from problem
             if _MOVED.search(words):
                 raise LeaseLost(f"{branch} has moved since it was looked at") from problem
             if _REFUSED.search(words):
@@ -214,6 +217,14 @@ def push_branch(
                     " repository's configuration to a free name."
                 ) from problem
             raise CodeHostUnavailable(f"The push of {branch} failed: {words}") from problem
+
+
+def explain_obstacle(branch: str) -> str:
+    """Say what a branch does whose name is a folder of the names that we need."""
+    return (
+        f"The branch `{branch}` is in the way of branches that begin with `{branch}/`. Rename it,"
+        " or set pull_request.branch_prefix in .github/mergewright.yml."
+    )
 
 
 def push_or_look(

@@ -25,7 +25,9 @@ _MAX_TEXT_BYTES = 1024**2
 _MAX_REF_FILES = 200_000
 
 # Extensions that leave objects and refs where every git looks for them, or say the usual.
-_HARMLESS = frozenset({"noop", "preciousobjects", "worktreeconfig", "relativeworktrees"})
+_HARMLESS = frozenset(
+    {"noop", "partialclone", "preciousobjects", "worktreeconfig", "relativeworktrees"}
+)
 _USUAL = {"objectformat": "sha1", "refstorage": "files"}
 # How the user's files compare with the index; other keys never reach git.
 _KEPT = frozenset(
@@ -111,8 +113,8 @@ def _require_own_parts(git_dir: Path, common_dir: Path) -> None:
     for file in files:
         if os.path.lexists(file) and not stat.S_ISREG(file.lstat().st_mode):
             raise _make_foreign_error(file, "is not a regular file")
-    if any(name.endswith(".promisor") for name in _list_files(common_dir / "objects")):
-        raise _make_partial_error(common_dir)
+    for _ in _list_files(common_dir / "objects"):
+        pass
     alternates = common_dir / "objects" / "info" / "alternates"
     if _read_text(alternates).strip():
         raise RepositoryUnfit(
@@ -138,11 +140,23 @@ def _list_files(folder: Path) -> Iterator[str]:
                     raise _make_foreign_error(Path(entry.path), "is not a regular file")
 
 
-def _make_partial_error(place: Path) -> RepositoryUnfit:
-    return RepositoryUnfit(
-        f"{place} is a partial clone, and objects it lacks are not fetched here. "
-        "Make it whole: git fetch --refetch --no-filter"
-    )
+def is_partial(source: Source) -> bool:
+    """Whether objects may be missing that git would fetch when they are needed."""
+    return any((source.common_dir / "objects" / "pack").glob("*.promisor"))
+
+
+@contextmanager
+def explain_missing_objects(source: Source) -> Iterator[None]:
+    """Say of what git cannot do in a partial clone how it is made whole."""
+    try:
+        yield
+    except process.GitFailed as problem:
+        if not is_partial(source):
+            raise
+        raise RepositoryUnfit(
+            f"{source.root} is a partial clone that lacks objects of the base commit"
+            f" ({problem.message}). Make it whole: git fetch --refetch --no-filter"
+        ) from problem
 
 
 def _make_foreign_error(path: Path, problem: str) -> RepositoryUnfit:
@@ -224,8 +238,6 @@ def _make_config(source: Source) -> str:
         name = key.removeprefix("extensions.")
         if name == key or name in _HARMLESS or _USUAL.get(name) == value:
             continue
-        if name == "partialclone":
-            raise _make_partial_error(source.root)
         raise RepositoryUnfit(
             f"{source.root} is stored with git's extension {_format_path(name)} ="
             f" {_format_path(value)}, which is not supported. Make a plain clone and name that"

@@ -19,7 +19,17 @@ from pathlib import Path
 
 from agent.errors import RepositoryUnfit
 from agent.git import base as base_commit
-from agent.git import branches, folders, mirror, objects, one_commit, process, remote, source
+from agent.git import (
+    branches,
+    folders,
+    mirror,
+    names,
+    objects,
+    one_commit,
+    process,
+    remote,
+    source,
+)
 from agent.git.base import RepositoryLimits, Start
 from agent.git.process import GitFailed, Place
 from agent.git.tree import WorkTree
@@ -48,6 +58,7 @@ def prepare_checkout(
     copy = mirror.locate_mirror(user.root, mirrors.absolute())
     with (
         process.blame_user_repository(user.root),
+        source.explain_missing_objects(user),
         process.explain_full_disk(mirrors, mirror.ADVICE),
         mirror.hold_mirror(copy) as hold,
         source.open_view(user, hold) as view,
@@ -58,7 +69,7 @@ def prepare_checkout(
         if base is not None:
             base_commit.require_bearable(view, limits)
         uncommitted = beside.submit(source.count_uncommitted, user, view)
-        mirror.update_from_view(hold, view, start.commit)
+        mirror.update_from_view(hold, view, start.commit, alone=source.is_partial(user))
         checkout = base_commit.describe_commit(hold.place, str(user.root), start)
         return checkout.model_copy(update={"uncommitted": uncommitted.result()})
 
@@ -191,7 +202,9 @@ def _list_commit_files(mirror_path: str, commit: str) -> tuple[tuple[str, ...], 
     regular: list[str] = []
     others: list[str] = []
     for path, mode, _ in objects.list_files(Place(Path(mirror_path)), commit):
-        (regular if mode in objects.REGULAR else others).append(path)
+        # What has an odd name is there for the tests, as links are, and stays as it is.
+        is_ours = mode in objects.REGULAR and names.name_problem(path) is None
+        (regular if is_ours else others).append(path)
     return tuple(regular), frozenset(others)
 
 
@@ -294,6 +307,22 @@ def deliver_branch(checkout: Checkout, commit: str, branch: str) -> str:
                 f"Run as the owner of {user.common_dir}, and see `git -C {user.root} fsck`. Where "
                 "another branch is in the way, rename it, or set pull_request.branch_prefix"
             ) from problem
+
+
+def require_free_prefix(checkout: Checkout, prefix: str, url: str, token: str) -> None:
+    """Ask before any work whether branches with this prefix can be made at the address.
+
+    Raises:
+        RepositoryUnfit: A branch has the name of a folder of the prefix.
+    """
+    folders_of_name = [prefix[:at] for at, sign in enumerate(prefix) if sign == "/"]
+    if not folders_of_name:
+        return
+    with mirror.hold_mirror_of(checkout) as hold:
+        there = remote.list_heads(hold, url, token, *folders_of_name)
+    for name in folders_of_name:
+        if name in there:
+            raise RepositoryUnfit(remote.explain_obstacle(name))
 
 
 def push_commit(

@@ -20,7 +20,6 @@ from agent.github.tokens import Scope
 from agent.models.change import Plan
 from agent.models.code_host import (
     NewPullRequest,
-    Onboarding,
     OwnPullRequest,
     Progress,
     Remote,
@@ -134,27 +133,14 @@ class GithubCodeHost:
         )
         return pull.model_copy(update={"notes": (*pull.notes, missing)}) if missing else pull
 
-    def find_onboarding(self, run: Run, branch: str) -> Onboarding | None:
-        session = self._access.open_run_session(run)
-        default = repositories.read_remote(session).default_branch
-        return pull_requests.find_onboarding(session, branch, default)
-
     def open_or_update_onboarding(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         session = self._access.open_run_session(run)
         pull, _ = pull_requests.open_or_update(session, proposal, self._page(run))
         return pull
 
-    def await_owner(self, run: Run, pull: PullRequest, words: str) -> None:
-        text = status_text.awaiting(run, pull, words, self._get_progress(run), self._page(run))
-        self._status(run).begin(text, occasion=f"answer-{pull.number}")
-
     def await_approval(self, run: Run, plan: Plan, number: str) -> None:
         text = status_text.planned(run, plan, number, self._get_progress(run), self._page(run))
         self._status(run).begin(text, occasion=f"plan-{number}")
-
-    def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
-        there = _snapshot(run).issue.model_copy(update={"number": pull.number})
-        self._intake_api.explain_refusal(there, words, key="onboarding-closed")
 
     def report_outcome(self, run: Run, outcome: Outcome) -> Outcome:
         """Show on the issue how the run ended; what GitHub refuses by now is logged, not raised.

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import islice
-from typing import Literal
 
 from github.PullRequest import PullRequest as GithubPull
 from github.Repository import Repository
 
 from agent.errors import AccessLost, RepositoryUnfit, Superseded
-from agent.github import repositories
 from agent.github.access import RepositorySession
 from agent.github.api_errors import LostReply, RefusedRequest
-from agent.models.code_host import NewPullRequest, Onboarding, OwnPullRequest
+from agent.models.code_host import NewPullRequest, OwnPullRequest
 from agent.models.outcome import PullRequest
 from agent.text import sanitise
 
@@ -79,23 +77,6 @@ def list_own_open(session: RepositorySession, besides: str) -> tuple[OwnPullRequ
         )
 
     return session.ask(work, doing="look for pull requests of ours")
-
-
-def find_onboarding(session: RepositorySession, branch: str, default: str) -> Onboarding | None:
-    """Say how our pull request of a branch stands: the open one, else the newest.
-
-    Args:
-        default: The branch that it goes to.
-
-    Raises:
-        AccessLost: The open one of that branch is somebody else's.
-    """
-    if (pull := _find_pull(session, branch)) is None:
-        return None
-    head = repositories.read_head(session, default) or ""
-    state: Literal["open", "merged", "closed"] = "merged" if pull.merged_at else "closed"
-    state = "open" if pull.state == "open" else state
-    return Onboarding(number=pull.number, url=pull.html_url, state=state, head=head)
 
 
 def _make_pull_request(pull: GithubPull, notes: list[str]) -> PullRequest:

@@ -24,6 +24,8 @@ from agent.text import sanitise
 _log = structlog.get_logger()
 
 _MAY_WRITE = frozenset({"write", "maintain", "admin"})
+#: States of reviews whose text is no request.
+_ASKS_NOTHING = frozenset({"APPROVED", "DISMISSED"})
 _QUOTED = 140
 #: What we put around the words of an answer.
 _FRAME = 1_000
@@ -156,16 +158,13 @@ def _list_threads(session: RepositorySession, number: int) -> Iterator[Thread]:
     for raw in issues.list_comments(session, number):
         said = _make_comment(session, raw, raw["created_at"])
         yield Thread(thread_id=f"issue:{said.comment_id}", place="issue", comments=(said,))
-    wishes = set()
     for raw in issues.list_reviews(session, number):
-        asks_changes = raw["state"] == "CHANGES_REQUESTED"
-        wishes |= {raw["id"]} if asks_changes else set()
         if (raw["body"] or "").strip():
             said = _make_comment(session, raw, raw["submitted_at"])
             yield Thread(
                 thread_id=f"review:{said.comment_id}",
                 place="review",
-                asks_changes=asks_changes,
+                approves=raw["state"] in _ASKS_NOTHING,
                 comments=(said,),
             )
     groups: dict[int, list[Raw]] = {}
@@ -186,7 +185,6 @@ def _list_threads(session: RepositorySession, number: int) -> Iterator[Thread]:
             line=line,
             hunk=first["diff_hunk"],
             resolved=resolved,
-            asks_changes=any(one["pull_request_review_id"] in wishes for one in remarks),
             comments=tuple(_make_comment(session, one, one["created_at"]) for one in remarks),
         )
 

@@ -88,16 +88,6 @@ def _require_same_server(session: RepositorySession, named: str) -> str:
     return named
 
 
-def read_head(session: RepositorySession, branch: str) -> str | None:
-    """Commit at which a branch is now; None: there is no such branch."""
-    with ignore_statuses(404):
-        return session.ask(
-            lambda repository: repository.get_git_ref(f"heads/{branch}").object.sha,
-            doing=f"read the branch {branch}",
-        )
-    return None
-
-
 def read_permission(session: RepositorySession, login: str) -> Permission:
     """Look up what the account that has the login may do now; what GitHub does not tell is none."""
 

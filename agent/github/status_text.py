@@ -9,7 +9,7 @@ from agent.models.change import Plan
 from agent.models.clock import read_clock
 from agent.models.code_host import Progress, StageMark
 from agent.models.model_use import format_usd
-from agent.models.outcome import Outcome, PullRequest
+from agent.models.outcome import Outcome
 from agent.models.run import FollowUp, Reason, Run
 from agent.text import sanitise
 
@@ -35,18 +35,12 @@ def waiting(run: Run, ahead: int, because: str = "") -> str:
     return " ".join(filter(None, (WAITS, sanitise.format_words(because), others, last)))
 
 
-def awaiting(run: Run, pull: PullRequest, words: str, progress: Progress, page: str | None) -> str:
-    """Write the text of a run that goes on when the owner has answered."""
-    head = f"**Mergewright waits for an answer in #{pull.number}.** {sanitise.format_words(words)}"
-    return _lines(head, f"{_usage(progress)}. {_log(run, page)}")
-
-
 def planned(run: Run, plan: Plan, number: str, progress: Progress, page: str | None) -> str:
     """Write the text of a run that goes on when its plan is approved."""
     head = "**The plan below waits for an approval; nothing was edited so far.**"
     way = (
-        f"Next: somebody with write permission writes `/mergewright approve {number}`, or begins a"
-        f" comment with `change the plan:`. {_STOP}"
+        f"Next: somebody with write permission writes `/mergewright approve {number}`, or"
+        f" `/mergewright plan` with what is to be different. {_STOP}"
     )
     files = f"- Files: {', '.join(map(sanitise.format_code, plan.files))}" if plan.files else ""
     whose = "" if plan.recipe else " (a model wrote this plan)"

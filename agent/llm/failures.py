@@ -56,7 +56,9 @@ def _classify_kind(problem: Exception, name: str, summary: str, said: str) -> Fa
         case ImportError():
             return Failure(f"its provider is not installed ({problem})", "unusable")
         case theirs.UserError():
-            return Failure(summary, "unusable")
+            key = f"{variables}_API_KEY"
+            is_missing = key in problem.message
+            return Failure(f"{key} is not set" if is_missing else summary, "unusable")
         case theirs.ModelAuthenticationError():
             words = f"its key is not accepted ({summary}); set {variables}_API_KEY"
             return Failure(words, "unusable")

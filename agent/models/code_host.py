@@ -53,16 +53,6 @@ class OwnPullRequest(Record):
     draft: bool = False
 
 
-class Onboarding(Record):
-    """The pull request that proposes a configuration for a repository, as it stands now."""
-
-    number: int
-    url: str
-    state: Literal["open", "merged", "closed"]
-    head: str
-    """The commit at the end of the default branch."""
-
-
 class StageMark(Record):
     stage: str
     state: Literal["waiting", "running", "done", "failed"]
@@ -144,15 +134,8 @@ class CodeHost(Protocol):
         """Open the pull request, or bring the one of this branch up to date; report the check."""
         raise AssertionError(_FOLDER)
 
-    def find_onboarding(self, run: Run, branch: str) -> Onboarding | None:
-        """Look for the pull request of ours by which the repository's owner is asked first."""
-        return None
-
     def open_or_update_onboarding(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Open that pull request, or find it; no check is reported on it."""
-        raise AssertionError(_FOLDER)
-
-    def await_owner(self, run: Run, pull: PullRequest, words: str) -> None:
         raise AssertionError(_FOLDER)
 
     def await_approval(self, run: Run, plan: Plan, number: str) -> None:
@@ -162,10 +145,6 @@ class CodeHost(Protocol):
             plan: As it is shown, without secrets.
             number: By which it is approved; that of the plan as it is carried out.
         """
-        raise AssertionError(_FOLDER)
-
-    def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
-        """Say once in that pull request what follows of its being closed."""
         raise AssertionError(_FOLDER)
 
     def report_outcome(self, run: Run, outcome: Outcome) -> Outcome:

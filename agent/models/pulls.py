@@ -39,8 +39,8 @@ class Thread(Record):
     are there no longer."""
     hunk: str = ""
     resolved: bool = False
-    asks_changes: bool = False
-    """Whether it is, or belongs to, a review that asks for changes."""
+    approves: bool = False
+    """Whether it is the text of a review that approves, or that was dismissed."""
     comments: tuple[ThreadComment, ...]
 
 

@@ -93,6 +93,8 @@ def write_message(
     """
     line = write_subject(title, subjects, ticket_id, category)
     first, told = sanitise.shorten(line, _SUBJECT_LIMIT), sanitise.make_inert(why)
+    if make_slug(why) in make_slug(title):
+        told = ""  # it would say the same twice
     if ticket_id.isdigit() and f"#{ticket_id}" not in first:
         told = f"{told.rstrip('.')} (#{ticket_id})." if told else f"For #{ticket_id}."
     lines = textwrap.wrap(told, _SUBJECT_LIMIT)

@@ -28,7 +28,7 @@ class ProducingCommand(Record):
     args: tuple[str, ...]
     environ: dict[str, str]
     globs: tuple[str, ...]
-    """Relative to the tree: only new regular files matching these become part of the Change."""
+    """Relative to the tree: only regular files matching these become part of the Change."""
     report: str = "report.json"
     """Name of the file the script writes to /out, handed to `accept_produced`."""
 
@@ -40,10 +40,12 @@ class Recipe(Protocol):
     """Short, with dashes: `add-django-field`."""
     category: Category
     """For the changelog."""
-    example: str
-    """A sentence that it carries out, for people who have not written a ticket yet."""
     form: str
     """The form that states all facts, empty."""
+
+    def make_example(self, tree: Tree, project: Project) -> str:
+        """Write a sentence that it carries out in this repository; empty: there is none."""
+        ...
 
     def match(self, ticket: Ticket) -> bool:
         """Whether the structure of the ticket's text names this recipe."""

@@ -373,8 +373,6 @@ def _deliver_outcome(
         if outcome.reason is Reason.VERSION_UNKNOWN:
             # Where the records are not ours to follow, none can be added to them.
             return svc.code_host.report_outcome(run, outcome)
-        if outcome.is_done and "announce" not in step.seconds:
-            return outcome  # people were told of no beginning, so they wait for no end
         if stopped and run.follow_up:
             return step(DELIVER, _tell_on_pull, run, outcome, svc)
         return step(DELIVER, _report_outcome, run, outcome, svc)

@@ -14,6 +14,7 @@ from agent.text import sanitise
 
 #: As on GitHub; a longer text was never a ticket.
 _BODY_LIMIT = 65_536
+_TITLE_LIMIT = 100
 
 
 class LocalCodeHost(CodeHost):
@@ -58,6 +59,11 @@ def _split_title(text: str) -> tuple[str, str]:
             key, colon, value = line.partition(":")
             if colon and key.strip().lower() == "title":
                 return value.strip().strip("\"'"), _drop_blank_ends(lines[end + 1 :])
+        # The facts of a form are its title, where no words follow them.
+        rest = "\n".join(lines[end + 1 :]).strip()
+        facts = ", ".join(line.strip() for line in lines[1:end] if line.strip())
+        title = _split_title(rest)[0] if rest else sanitise.shorten(facts, _TITLE_LIMIT)
+        return title, text.strip()
     first = lines[0].strip()
     if first.startswith(("# ", "#\t")):
         return first[1:].strip().rstrip("#").rstrip(), _drop_blank_ends(lines[1:])

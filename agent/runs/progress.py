@@ -58,7 +58,7 @@ _PLACES: dict[str, tuple[int | None, RunState | None]] = {
     "publish": (5, RunState.PUBLISHING),
 }
 #: While a run waits in one of these, its own words stand in the status comment.
-_WAITING_STEPS = ("onboard", "approval")
+_WAITING_STEPS = ("approval",)
 #: A turn of a model by the name of its step, and what it is about in words.
 _TURN = re.compile(r"(?P<part>[a-z]+)(?: (?P<round>\d+))? (?P<turn>\d+) (?:reply|calls)")
 _TURN_OF = {

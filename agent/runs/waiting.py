@@ -12,7 +12,6 @@ from agent.errors import (
     CodeHostLimited,
     ModelUnavailable,
     ModelUnusable,
-    OwnerAwaited,
     PermanentError,
     RunStopped,
     SandboxMissing,
@@ -43,8 +42,6 @@ _SHORTEST_WAIT, _LONGEST_WAIT = 5.0, 900.0
 #: The word on a plan wakes the run; without one it looks once a day, for two weeks.
 _APPROVAL_SECONDS = 86_400.0
 _MOST_APPROVAL_WAITS = 14
-#: An owner is waited for as long as it takes, and asked for at least so often.
-_LONGEST_LOOK = 180.0
 
 
 class PastWait(NamedTuple):
@@ -82,8 +79,6 @@ def postpone_run(problem: AgentError, step_at: str, waited: PastWait | None) -> 
         if times >= _MOST_APPROVAL_WAITS:
             return
         until = read_clock() + _APPROVAL_SECONDS
-    elif isinstance(problem, OwnerAwaited):
-        until = read_clock() + min(_SHORTEST_WAIT * 1.5 ** min(times, 20), _LONGEST_LOOK)
     elif times < (_MOST_TELLINGS if step_at == DELIVER else MOST_WAITS):
         until = read_clock() + min(_SHORTEST_WAIT * 2.0**times, _LONGEST_WAIT)
     else:
@@ -93,8 +88,6 @@ def postpone_run(problem: AgentError, step_at: str, waited: PastWait | None) -> 
         after = problem.made_by
     elif isinstance(problem, BranchMoved):
         after = problem.look_again
-    elif isinstance(problem, OwnerAwaited) and problem.again:
-        until, after = read_clock() + 1.0, problem.again
     elif isinstance(problem, StoreUnavailable | StoreUnusable) and not problem.is_recorded:
         # It is the records that cannot be had, of which none is to be left out. What is a record
         # itself would be met again for ever.

@@ -7,10 +7,8 @@ answer, so that nobody can make us write. Everything may be done twice: a commen
 
 from __future__ import annotations
 
-import re
-
 from agent.conversation import commands
-from agent.conversation.commands import Change, Command, Unknown
+from agent.conversation.commands import Command, Unknown
 from agent.conversation.events import Comment, Request
 from agent.errors import ActiveRun
 from agent.github.intake_api import GithubIntakeApi
@@ -34,7 +32,6 @@ _LIST = "\n".join(
 #: Commands that change what becomes of the very run that is there.
 _OF_THIS_RUN = frozenset({"stop", "retry"})
 _KINDS: dict[commands.Name, Kind] = {"fix-ci": "ci", "rebase": "rebase"}
-_MENTION = re.compile(r"\s*@([\w-]+)(?:\[bot\])?")
 #: Whoever may not write is not looked up again so long: comments of strangers cost next to nothing.
 _REFUSED_SECONDS, _MOST_REFUSED = 60.0, 10_000
 #: Comments of one place that are answered in words within an hour; others get a reaction alone.
@@ -122,7 +119,7 @@ class CommentHandler:
         self,
         comment: Comment,
         run: StoredRun | None,
-        command: Command | Change | Unknown | None,
+        command: Command | Unknown | None,
         request: FollowUpRequest | None,
         now: float,
     ) -> Decision | None:
@@ -140,18 +137,13 @@ class CommentHandler:
             # Said once for each plan; a program that answers us is not answered again.
             if self._store.was_heard(run.run.run_id, f"plan:{run.plan_asked}"):
                 return Ignored(reason=f"no command, and the plan {run.plan_asked} waits for one")
-        if isinstance(command, Change) and not run_commands.has_plan(run):
-            return Ignored(reason="no plan waits, so these words change none", routine=True)
         return None
 
     def _is_answer(self, comment: Comment, run: StoredRun | None) -> bool:
         """Whether a comment without a command is about the questions or the plan of a run."""
         if comment.on_pull or run is None or not run_commands.is_public(run.run):
             return False
-        named = _MENTION.match(comment.body)
-        if named and not {named[1].lower(), f"{named[1].lower()}[bot]"} & (
-            self._intake_api.own_logins()
-        ):
+        if commands.is_for_others(comment.body, self._intake_api.own_logins()):
             return False
         if run_commands.is_awaiting_approval(run):
             return True
@@ -165,13 +157,14 @@ class CommentHandler:
 
     def _read_request(self, comment: Comment) -> FollowUpRequest | None:
         """Say what words without a command ask for; None: nothing of us."""
-        if comment.on_pull and (
-            comment.place == "inline"
-            or comment.verdict == "changes_requested"
-            or commands.is_mentioned(comment.body, self._intake_api.own_logins())
+        names = self._intake_api.own_logins()
+        if not comment.on_pull or (
+            comment.place != "inline" and commands.is_for_others(comment.body, names)
         ):
-            return FollowUpRequest(kind="review", quiet=self._quiet)
-        return None
+            return None
+        if comment.verdict == "approved" and not commands.is_mentioned(comment.body, names):
+            return None
+        return FollowUpRequest(kind="review", quiet=self._quiet)
 
     def _was_heard(self, comment: Comment, run: StoredRun) -> bool:
         name = _make_speaker(comment).comment
@@ -212,7 +205,7 @@ class CommentHandler:
         plan = run.plan_asked
         words = (
             f"The plan `{plan}` waits. Write `/mergewright approve {plan}` to begin it, or"
-            " `change the plan: …` with what is to be different. Other words change nothing."
+            " `/mergewright plan …` with what is to be different. Other words change nothing."
         )
         self._intake_api.explain_refusal(comment.subject, words, key=f"plan-{plan}")
         speaker = _make_speaker(comment)._replace(comment=f"plan:{plan}")
@@ -258,7 +251,7 @@ class CommentHandler:
 
     def _obey(
         self,
-        command: Command | Change,
+        command: Command,
         comment: Comment,
         run: StoredRun | None,
         now: float,
@@ -276,8 +269,6 @@ class CommentHandler:
                 run_commands.stop_run(speaker, run, store)
             case Command(name="approve", words=words):
                 run_commands.approve_plan(speaker, run, words, store, now)
-            case Change(words=words):
-                run_commands.change_plan(speaker, run, words, store, now, self._pause)
             case Command(name="plan", words=words) if words or run_commands.is_awaiting_approval(
                 run
             ):
@@ -293,8 +284,7 @@ class CommentHandler:
                 first = name == "plan" or (run is not None and run.run.plan_first)
                 return self._begin_run(comment, run, delivery_id, now, plan_first=first)
         self._react(comment, _DONE)
-        what = "another wish for the plan" if isinstance(command, Change) else command.name
-        return Handled(reason=f"the command: {what}")
+        return Handled(reason=f"the command: {command.name}")
 
     def _begin_run(
         self,
@@ -400,7 +390,7 @@ def _make_speaker(comment: Comment) -> Speaker:
     return Speaker(comment.author, comment.at, f"{comment.place}:{comment.comment_id}", place)
 
 
-def _is_older(comment: Comment, run: StoredRun, command: Command | Change | Unknown | None) -> bool:
+def _is_older(comment: Comment, run: StoredRun, command: Command | Unknown | None) -> bool:
     """Whether a comment was written before the run that it would hit was asked for.
 
     By the code host's own clock; a follow-up has only ours, of when the word for it was heard here.

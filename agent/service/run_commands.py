@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from agent.errors import ActiveRun
-from agent.models.outcome import StoredRun
+from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import CAPS_REACHED, Kind, Run, RunState
 from agent.models.ticket import Guidance
+from agent.publishing import messages
 from agent.store.sql_requests import (
     MOST_ANSWERED,
     MOST_ROUNDS,
@@ -92,7 +93,7 @@ def change_plan(
     if not words:
         raise CannotNow(
             f"The plan `{run.plan_asked}` waits already: it is in the status comment. Write"
-            " `change the plan: …` with what is to be different."
+            " `/mergewright plan …` with what is to be different."
         )
     _add_guidance(run, speaker.make_guidance("change", words), store, now, quiet)
 
@@ -190,16 +191,37 @@ def explain_state(run: StoredRun | None) -> str:
             "There is no run of this issue yet. One begins when somebody with write permission sets"
             " the label, or writes `/mergewright plan`."
         )
-    # People may have merged or closed what a run that is over has opened.
     named, state = f"Run {run.run.run_id} (attempt {run.run.attempt})", run.state.value
     state = state.replace("_", " ")
     if run.outcome is not None:
-        return f"{named} is over: {state}. {sanitise.format_words(run.outcome.sentence)}"
+        return _explain_end(run, run.outcome)
     if is_awaiting_approval(run):
         return (
-            f"{named} waits for `/mergewright approve {run.plan_asked}`, or for `change the plan:"
+            f"{named} waits for `/mergewright approve {run.plan_asked}`, or for `/mergewright plan"
             " …`; its plan is in the status comment."
         )
     if run.stop_request:
         return f"{named} is being stopped: {sanitise.format_words(run.stop_request)}"
     return f"{named} is under way: {state}. `/mergewright stop` ends it."
+
+
+def _explain_end(run: StoredRun, outcome: Outcome) -> str:
+    """Say how a run ended and what a person can do next."""
+    pull, about = outcome.pull_request, run.run.follow_up
+    if pull is not None and run.state in (RunState.MERGED, RunState.CLOSED):
+        # People may have done so since.
+        return f"Pull request #{pull.number} is {run.state.value}. Nothing is left to do."
+    said = sanitise.format_words(outcome.sentence)
+    if pull is None or not outcome.is_done:
+        find = messages.get_next_step_of_follow_up if about else messages.get_next_step
+        way = find(outcome.reason)
+        return " ".join(
+            filter(None, (messages.get_headline(outcome), said, way and f"Next: {way}"))
+        )
+    way = (
+        "answer what is left to people, then review it" if outcome.waiting_threads else "review it"
+    )
+    return (
+        f"Pull request #{pull.number} is ready for review{' as a draft' * pull.draft}. {said}"
+        f" Next: {way}, then merge or close it."
+    )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from agent.editing.rounds import Round
 from agent.errors import Cancelled, Superseded
 from agent.git import pull_branch
-from agent.models.environment import Prepared
+from agent.models.environment import Opened, Prepared
 from agent.models.outcome import Outcome, PullRequest, ThreadOutcome
 from agent.models.pulls import PullSnapshot, Thread
 from agent.models.review_items import FollowUpContext, FollowUpTask, ItemAnswer, ReviewItem
@@ -36,7 +36,7 @@ def publish_answers(
     answers: tuple[ItemAnswer, ...],
     decided: Decided | None,
     tried: Round | None,
-    prepared: Prepared,
+    base: Opened,
     svc: Services,
 ) -> Outcome:
     """Push what passed, answer every thread, and bring the text of the pull request up to date.
@@ -51,11 +51,11 @@ def publish_answers(
         BranchMoved: Somebody has pushed meanwhile.
         PolicyRefused: The change holds a secret of the service's own.
     """
-    run, context, pulls = prepared.run, asked.context, pulls_of(svc)
+    run, context, pulls = base.run, asked.context, pulls_of(svc)
     now = _require_open(context, run, svc)
     commit = asked.branch_state.head
     if decided is not None:
-        commit = _push_change(asked, answers, decided, prepared, svc)
+        commit = _push_change(asked, answers, decided, _require_prepared(base), svc)
         svc.say(f"branch {context.pull.branch} at {commit[:12]}")
     ends = _answer_threads(asked, answers, commit, now, run, svc)
     every = {one.thread_id: one for one in (*_list_lasting(context), *ends)}
@@ -66,7 +66,7 @@ def publish_answers(
         tuple(every.values()), _list_notes(asked, commit, decided, is_edited=is_edited)
     )
     words, pull_request = _rewrite_pull_request(
-        asked, section, commit, None if is_edited else waiting, decided, now, prepared, svc
+        asked, section, commit, None if is_edited else waiting, decided, now, base, svc
     )
     if call := _call_people(ends):
         key = f"{run.run_id if tried else commit} people"
@@ -94,13 +94,9 @@ def end_without_work(context: FollowUpContext, run: Run, svc: Services) -> Outco
     }[about.kind]
     if about.by:
         pulls_of(svc).add_comment(run, about.pull, f"{words} Nothing was done.", key=run.run_id)
-    return _make_outcome(context, run, words, context.pull.head)
-
-
-def end_without_work_left(context: FollowUpContext, run: Run, svc: Services) -> Outcome:
-    """End a follow-up that people were told has begun, and that finds nothing to do."""
     waiting = _list_waiting(_list_lasting(context))
-    return end_without_work(context, run, svc).model_copy(update={"waiting_threads": waiting})
+    ended = _make_outcome(context, run, words, context.pull.head)
+    return ended.model_copy(update={"waiting_threads": waiting})
 
 
 def tell_stopped(run: Run, outcome: Outcome, svc: Services) -> None:
@@ -178,7 +174,7 @@ def _rewrite_pull_request(
     waiting: tuple[ThreadOutcome, ...] | None,
     decided: Decided | None,
     now: PullSnapshot,
-    prepared: Prepared,
+    base: Opened,
     svc: Services,
 ) -> tuple[str | None, PullRequest | None]:
     """Bring the text up to date, and report the checks of a new commit.
@@ -190,12 +186,12 @@ def _rewrite_pull_request(
     Returns:
         Our text without the section, and the pull request with a new commit; None for neither.
     """
-    run, body = prepared.run, _add_section(now, section)
+    run, body = base.run, _add_section(now, section)
     if decided is None:
         if body.replace("\r\n", "\n") != now.body.replace("\r\n", "\n"):
             pulls_of(svc).rewrite_text(run, now.number, body)
         return None, None
-    pull, words = asked.context.pull, None
+    prepared, pull, words = _require_prepared(base), asked.context.pull, None
     digest = other_pulls.compute_digest(decided.cleared.change, pull.base_branch)
     placed = Placed(branch=pull.branch, commit=commit, digest=digest)
     if waiting is not None:
@@ -209,6 +205,12 @@ def _rewrite_pull_request(
     # The title is people's by now, and they have been asked to look already.
     kept = {"title": now.title, "base_branch": pull.base_branch, "reviewers": (), "labels": ()}
     return words, svc.code_host.publish_pull_request(run, content.model_copy(update=kept))
+
+
+def _require_prepared(base: Opened) -> Prepared:
+    """Narrow what a change was judged with; without a change nothing needs the environment."""
+    assert isinstance(base, Prepared)  # noqa: S101
+    return base
 
 
 # --- threads --------------------------------------------------------------------------------------

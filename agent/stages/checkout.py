@@ -103,6 +103,20 @@ def read_contract(run: Run, base: Checkout, svc: Services) -> Contract:
     return Contract(config=config, project=detect.detect_project(tree, config), source=source)
 
 
+def require_free_prefix(run: Run, base: Checkout, contract: Contract, svc: Services) -> None:
+    """Look for branches on the code host that would keep ours from being made.
+
+    Raises:
+        RepositoryUnfit: There is one.
+    """
+    remote = None if run.dry_run else svc.code_host.find_remote(run)
+    if remote is not None:
+        token = svc.code_host.create_credential(run, write=False)
+        svc.redactor.learn(token)
+        prefix = contract.config.pull_request.branch_prefix
+        worktree.require_free_prefix(base, prefix, remote.url, token)
+
+
 def _require_allowed(config: RepoConfig, settings: Settings, source: str | None) -> None:
     """Let a repository name only models that the operator lets it have; without any, it may wish.
 

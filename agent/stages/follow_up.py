@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent.conversation.commands import ROUNDS_OVER, is_command, is_mentioned
+from agent.conversation.commands import ROUNDS_OVER, is_command, is_for_others, is_mentioned
 from agent.errors import MergeConflict, RepositoryUnfit, RequestRefused, Superseded
 from agent.git import pull_branch
 from agent.git.base import RepositoryLimits
@@ -127,8 +127,10 @@ def _is_asked(
     if before and not before.by_model and before.text.startswith(ROUNDS_OVER):
         return False
     fresh = _since_ours(thread, before.last_comment_id if before else 0)
-    if not thread.asks_changes and thread.place != "inline":
+    if thread.approves:
         fresh = [one for one in fresh if is_mentioned(one.body, names)]
+    elif thread.place != "inline":
+        fresh = [one for one in fresh if not is_for_others(one.body, names)]
     # Who spoke last first: strangers before them hide nobody.
     return any(people.may_write(one) for one in reversed(fresh))
 

@@ -1,19 +1,17 @@
 """Onboard: ask a repository's owner how it is to be worked on.
 
-A repository without a configuration gets one pull request, ever, that proposes one. What became of
-it is looked up on the code host each time, so nothing here has to be remembered. While it is open,
-runs go on with what was detected, or wait where the operator wants that. Once it is merged the
-configuration is there, and once it is closed what was detected holds. Both are read at a base
-commit that is not older than the answer.
+A repository without a configuration gets one pull request, ever, that proposes one. Runs go on with
+what was detected, whatever becomes of it. It is looked up on the code host each time, so nothing
+here has to be remembered.
 """
 
 from __future__ import annotations
 
-from agent.errors import OwnerAwaited, RepositoryUnfit
+from agent.errors import Cancelled, RepositoryUnfit, RunStopped, Superseded
 from agent.git import worktree
 from agent.models.change import Change, ChangedFile
 from agent.models.code_host import NewPullRequest
-from agent.models.environment import Checkout, Contract, Opened
+from agent.models.environment import Checkout, Opened
 from agent.models.outcome import PullRequest
 from agent.models.run import Run
 from agent.onboarding import facts, pull_request, written
@@ -22,54 +20,25 @@ from repo_config import load
 
 BRANCH = "mergewright/onboarding"
 """Of the pull request; by it that is found again."""
-#: The step that fixes the base commit.
-_CHECKOUT = "checkout"
-
-
-def settle_onboarding(run: Run, base: Checkout, contract: Contract, svc: Services) -> str:
-    """Go on where the owner has answered, in whichever way; say how. May run twice.
-
-    Raises:
-        OwnerAwaited: The pull request is open and runs wait for it, or the base commit is older
-            than its end.
-    """
-    if contract.source is not None:
-        return "configured"
-    if not _may_ask(run, svc):
-        return "not asked"
-    there = svc.code_host.find_onboarding(run, BRANCH)
-    if there is None and svc.settings.onboarding == "on":
-        return "to be asked"
-    if there is None:
-        pull, state = _open_pull_request(run, base, svc), "open"
-        svc.say(f"a configuration is proposed by {pull.url}")
-    else:
-        pull, state = PullRequest(number=there.number, url=there.url), there.state
-    if state == "open" and svc.settings.onboarding == "on":
-        svc.say("the run does not wait for it; what is detected holds")
-        return state
-    if state == "open":
-        svc.code_host.await_owner(run, pull, pull_request.WAITING)
-        raise OwnerAwaited(f"The answer in {pull.url}, which proposes a configuration, is awaited")
-    if there is not None and there.head != base.commit:
-        raise OwnerAwaited(f"{pull.url} is {state}, so the repository is read anew", _CHECKOUT)
-    if state == "closed":
-        svc.code_host.close_onboarding(run, pull, pull_request.CLOSED)
-    svc.say(f"{pull.url} is {state}, and there is no configuration: what is detected holds")
-    return state
 
 
 def propose_configuration(base: Opened, svc: Services) -> str:
     """Propose a configuration once it is known what runs base's tests; say what came of it.
 
-    May run twice.
+    May run twice. What cannot be proposed is a note, and ends no run.
     """
     run = base.run
     if base.contract.source is not None or run.follow_up is not None or not _may_ask(run, svc):
         return "not asked"
-    if svc.code_host.find_onboarding(run, BRANCH) is not None:
+    if svc.code_host.has_pull_request(run, BRANCH):
         return "asked already"
-    pull = _open_pull_request(run, base.checkout, svc)
+    try:
+        pull = _open_pull_request(run, base.checkout, svc)
+    except RunStopped as problem:
+        if isinstance(problem, (Superseded, Cancelled)):
+            raise
+        svc.say(f"no configuration could be proposed: {problem.message}")
+        return "not possible"
     svc.say(f"a configuration is proposed by {pull.url}; the run does not wait for it")
     return pull.url
 
@@ -96,9 +65,7 @@ def _open_pull_request(run: Run, base: Checkout, svc: Services) -> PullRequest:
             base_branch=base.base_branch or "",
             base_commit=base.commit,
             title=pull_request.TITLE,
-            body=pull_request.write_body(
-                run, proposed, svc.redactor, waits=svc.settings.onboarding == "wait"
-            ),
+            body=pull_request.write_body(run, proposed, svc.redactor),
         ),
     )
 

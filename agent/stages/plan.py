@@ -9,6 +9,8 @@ from agent.editing.attempts import Attempt
 from agent.editing.run_context import RunContext
 from agent.errors import (
     ApprovalAwaited,
+    ForPeople,
+    NoRecipe,
     PolicyRefused,
     RepositoryUnfit,
     RequestRefused,
@@ -21,7 +23,7 @@ from agent.models.run import Run
 from agent.models.ticket import Decision, Guidance, Ticket, find_approval
 from agent.recipes import registry
 from agent.services import Services
-from repo_config.tree import Within
+from repo_config.tree import Tree, Within
 
 
 def settle_parameters(
@@ -38,21 +40,28 @@ def settle_parameters(
     alone.
 
     Raises:
+        NoRecipe: No recipe fits, and no model is configured.
         TicketUnclear: Facts are missing or wrong, and no model is configured.
         RequestRefused: The ticket asks for what cannot be done, and no model is configured.
         PolicyRefused: It needs a file that only people change.
+        ForPeople: The repository takes no changes by machines.
         RepositoryUnfit: A model would have no tests to show its work by.
     """
-    if not decision.recipe:
+    if contract.config.contributions == "refuse" and run.snapshot is not None:
+        raise ForPeople(submissions.explain_refused("`contributions: refuse`"))
+    has_model = svc.models is not None and bool(svc.models.list_chain("editor"))
+    if not decision.recipe and has_model:
         _require_tests(contract)
         return ""
     tree = worktree.open_tree(base, svc.base_folder(run))
-    recipe = registry.get_recipe(decision.recipe)
     mine = Within(tree, contract.config.folder)
+    if not decision.recipe:
+        raise _explain_no_recipe(mine, contract)
+    recipe = registry.get_recipe(decision.recipe)
     try:
         parameters = recipe.settle(ticket, mine, contract.config, contract.project)
     except (TicketUnclear, RequestRefused) as problem:
-        if svc.models is None or not svc.models.list_chain("editor"):
+        if not has_model:
             raise
         svc.say(f"recipe {recipe.name} leaves it to the model: {problem.message}")
         _require_tests(contract)
@@ -60,6 +69,17 @@ def settle_parameters(
     if found := submissions.find_closed(recipe.list_touched(parameters), tree, contract.config):
         raise PolicyRefused(found)
     return parameters
+
+
+def _explain_no_recipe(tree: Tree, contract: Contract) -> NoRecipe:
+    examples = ((one.make_example(tree, contract.project), one.form) for one in registry.RECIPES)
+    shown = [f"- {example}\n{form}" for example, form in examples if example]
+    listed = "\n".join(["These tickets work without one, as code or as a form:", *shown])
+    return NoRecipe(
+        "No recipe fits this ticket, and no model is configured (MERGEWRIGHT_MODEL or"
+        " MERGEWRIGHT_MODEL_EDITOR), so it is for a person."
+        f"{f' {listed}' if shown else ''}"
+    )
 
 
 def _require_tests(contract: Contract) -> None:

@@ -13,23 +13,23 @@ from agent.editing import attempts
 from agent.editing.rounds import Draft, Round
 from agent.editing.run_context import RunContext
 from agent.models.change import Plan
-from agent.models.environment import Prepared
+from agent.models.environment import Opened
 from agent.models.review_items import FollowUpTask, ItemAnswer, ReviewItem
 from agent.publishing.evidence import Decided
 
-_NO_MODEL = "No model is set up here, so a person has to do this."
+_NO_MODEL = "Mergewright can't make this change: no model is configured."
 
 
 def see_to(asked: FollowUpTask, run_context: RunContext) -> tuple[Draft, tuple[ItemAnswer, ...]]:
     draft = Draft(plan=asked.context.plan, change=asked.branch_state.change)
-    answers = run_context.step("settle", by_rules, asked, run_context.prepared)
+    answers = run_context.step("settle", by_rules, asked, run_context.base)
     draft, more = by_model(asked, answers, draft, run_context)
     return draft, answers + more
 
 
-def by_rules(asked: FollowUpTask, prepared: Prepared) -> tuple[ItemAnswer, ...]:
+def by_rules(asked: FollowUpTask, base: Opened) -> tuple[ItemAnswer, ...]:
     """Answer what is for a person in any case, without an edit."""
-    limits, about = prepared.contract.config.limits, prepared.run.about
+    limits, about = base.contract.config.limits, base.run.about
     words = ""
     if about.kind == "review" and asked.context.earlier_rounds >= limits.review_rounds:
         words = (
@@ -61,6 +61,7 @@ def by_model(
         return draft, ()
     if run_context.svc.models is None or not run_context.svc.models.list_chain("editor"):
         return draft, tuple(_for_people(one, _NO_MODEL) for one in left)
+    run_context.prepare_environment()
     attempt = attempts.continue_draft(
         replace(draft, plan=_without_recipe(draft.plan)), left, "", run_context
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from agent.conversation.commands import is_command
-from agent.errors import AccessLost, NoModel, NoRecipe, TicketUnclear
+from agent.errors import AccessLost, NoModel, TicketUnclear
 from agent.models.chat import ChatModel
 from agent.models.code_host import Pulls
 from agent.models.pulls import PullSnapshot, ThreadComment
@@ -81,7 +81,6 @@ def choose_recipe(
 
     Raises:
         TicketUnclear: The ticket is empty.
-        NoRecipe: No recipe fits, and no model is configured.
         NoModel: No recipe fits, and what the models need is not set.
     """
     if not ticket.title.strip() and not ticket.body.strip():
@@ -92,12 +91,8 @@ def choose_recipe(
     if len(fitting) == 1:
         return Decision(recipe=fitting[0], sentence=f"recipe {fitting[0]}", category=kind)
     if models is None or not (editors := models.list_chain("editor")):
-        shown = "\n".join(f"- {one.example}\n{one.form}" for one in registry.RECIPES)
-        raise NoRecipe(
-            "No recipe fits this ticket, and no model is configured (MERGEWRIGHT_MODEL or"
-            " MERGEWRIGHT_MODEL_EDITOR), so it is for a person. Tickets for recipes state their"
-            f" facts as code, or in a form:\n{shown}"
-        )
+        # What can be written instead is said once the repository is known.
+        return Decision(recipe="", sentence="no recipe fits, and there is no model", category=kind)
     if missing := models.explain_missing("editor"):
         raise NoModel(f"No recipe fits this ticket, and no model can be asked ({missing}).")
     sentence = f"{kind}, for {editors[0]}"

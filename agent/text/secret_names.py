@@ -13,6 +13,8 @@ from collections.abc import Iterator
 
 from agent.text.secret_shapes import Span, is_random
 
+PLACEHOLDER = "VALUE"
+"""Stands in our own texts where people have to put a value in; no secret."""
 _SECRETS = (
     *("password", "passwd", "passphrase", "passcode", "pwd", "secret", "token"),
     *("credential", "credentials", "apikey", "sessionid"),
@@ -147,6 +149,7 @@ _NOTHING = re.compile(
     r"[*•.]+|[x_-]{3,}|\$(?:[A-Z_][A-Z0-9_]*|\{{1,2}[^{}]*\}{0,2}|\(.*)|<[^<>]*>|\{+[^{}]*\}*"
     r"|%[srd]|%\(\w+\)[srd]|\|[+-]?|>[+-]?|(?i:null|nil|none|undefined|true|false|test)"
     # A rate, as throttles of sign-in have it.
+    rf"|{PLACEHOLDER}"
     r"|\d{1,9}/(?:[smhd]|sec(?:ond)?|min(?:ute)?|hour|day|week|month|year)s?"
 )
 _DOTTED = re.compile(r"(?:self\.)?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")

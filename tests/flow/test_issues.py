@@ -94,6 +94,28 @@ def test_a_label_whose_delivery_did_not_arrive_is_fetched(story, stage):
     told.assert_ready()
 
 
+def test_a_round_that_has_nothing_to_do_ends_and_a_plain_comment_is_answered_without_a_model(story):
+    told = story()
+    told.label()
+    pull = told.assert_ready()
+    told.say("/mergewright fix-ci")
+    told.ended(2)
+    await_(lambda: "No check of the project" in told.comments()[0].body or None, "the end shown")
+    (status,) = told.comments()
+    assert "under way" not in status.body
+    assert "round 1 on the project's own checks is over" in status.body
+    told.say("/mergewright explain")
+    await_(lambda: len(pull.comments) > 3 or None, "the words of explain")
+    assert pull.comments[-1].body.endswith("Next: review it, then merge or close it.")
+    told.say("Please name the logger `till`.")
+    told.ended(3)
+    last = await_(
+        lambda: next((one for one in pull.comments if "name the logger" in one.body
+                      and one.author is told.us), None), "the answer")  # fmt: skip
+    assert "Mergewright can't make this change: no model is configured." in last.body
+    assert "environment" not in told.started(0, 3)
+
+
 def addresses(canary: str, number: int) -> str:
     """What a careless reader would fetch: from here, from this machine, from the cloud's host."""
     return (
@@ -204,7 +226,9 @@ def test_TC4_a_plan_is_changed_and_approved_once_before_anything_is_edited(story
     first = told.planned()
     told.assert_nothing_pushed()
     refused = told.comment(f"/mergewright approve {first}", by=REPORTER)
-    wish = told.comment("Change the plan: Replace `print` with `logging` in `till/sum.py`, `info`.")
+    wish = told.comment(
+        "/mergewright plan Replace `print` with `logging` in `till/sum.py`, `info`."
+    )
     assert told.sign(wish) == ["+1"]
     second = told.planned(besides=first)
     assert told.sign(told.comment(f"/mergewright approve {first}")) == ["confused"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,9 @@ def test_a_field_is_added_on_a_branch_that_passes_its_checks(sample, run):
     assert all(words in ended.text for words in (key, log.digests[0]))
     assert (folder / "pull_request.md").read_text() == ended.text
     assert sample.git("rev-parse", "main").strip()[:12] in ended.text
+    # The recipe's own test is run without its edits as well.
+    (row,) = [line for line in ended.text.splitlines() if line.startswith("| `shop/tests/test_c")]
+    assert re.search(r"\| failed: .*nickname.* \| passed \|$", row), row
     assert list(ended.result["seconds"])[-3:] == ["decide 1", "publish", "deliver"]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import uv
 
+from agent.errors import RepositoryUnfit
 from agent.models.ticket import Ticket
 from agent.recipes.add_field.recipe import AddDjangoField
 from repo_config.detect import DjangoProject, Project
@@ -66,7 +67,8 @@ class Repository:
         lay_files(self.root, files)
 
     def paths(self) -> tuple[str, ...]:
-        found = (p for p in self.root.rglob("*") if p.is_file() and p.suffix in (".py", ".toml"))
+        kinds = (".py", ".toml", ".txt")
+        found = (p for p in self.root.rglob("*") if p.is_file() and p.suffix in kinds)
         return tuple(sorted(p.relative_to(self.root).as_posix() for p in found))
 
     def read(self, path: str) -> bytes:
@@ -125,7 +127,7 @@ class Repository:
         new = {
             path: self.read(path)
             for path in self.paths()
-            if path not in before and path.rpartition("/")[0] in folders
+            if before.get(path) != self.read(path) and path.rpartition("/")[0] in folders
         }
         return report, new, done.returncode
 
@@ -223,6 +225,40 @@ def test_what_base_has_no_migration_for_is_left(repository: Repository) -> None:
     report, new, _ = repository.produce(parameters)
     RECIPE.accept_produced(parameters, report, new)
     assert [content.count(b"migrations.A") for content in new.values()] == [1]
+
+
+KEEPER = """
+from django.core.management.commands.makemigrations import Command as Base
+
+
+class Command(Base):
+    def handle(self, *labels, **options):
+        super().handle(*labels, **options)
+        with open("shop/migrations/latest.txt", "w") as file:
+            file.write(" ".join(labels))
+"""
+
+
+def test_what_the_projects_own_command_keeps_comes_with_the_migration(
+    repository: Repository,
+) -> None:
+    repository.write({
+        "shop/management/__init__.py": "", "shop/management/commands/__init__.py": "",
+        "shop/management/commands/makemigrations.py": KEEPER, "shop/migrations/latest.txt": "",
+    })  # fmt: skip
+    notes = repository.add(
+        form("shop.Customer", "nickname", "CharField", "max_length=50, null=True")
+    )
+    assert "The project's `makemigrations` wrote `shop/migrations/latest.txt`." in notes
+    assert (repository.root / "shop/migrations/latest.txt").read_text() == "shop"
+
+
+def test_a_project_that_cannot_be_started_is_unfit_and_not_a_failed_edit(
+    repository: Repository,
+) -> None:
+    repository.write({"config/settings.py": f"import os\nos.environ['SECRET_KEY']\n{SETTINGS}"})
+    with pytest.raises(RepositoryUnfit, match="KeyError: 'SECRET_KEY'"):
+        repository.add(form("shop.Customer", "nickname", "CharField", "max_length=50, null=True"))
 
 
 def test_the_migration_passes_the_formatter_of_the_repository(repository: Repository) -> None:

@@ -197,7 +197,7 @@ def test_words_under_a_plan_are_answered_once_with_the_command(talk):
 
 def test_TC4_a_plan_that_was_changed_is_approved_by_number_alone(talk):
     run = talk.planned()
-    talk.say("change the plan: leave the admin out")
+    talk.say("/mergewright plan leave the admin out")
     (said,) = talk.store.list_guidance(run.run_id)
     assert (said.kind, said.words) == ("change", "leave the admin out")
     assert talk.store.claim_run(time.time(), most=9) is None, "more may be written just now"
@@ -400,6 +400,9 @@ def _rounds(talk, run):
         ("Please rename it.", {}),
         ("Not like this.", {"place": "review", "verdict": "changes_requested"}),
         ("@MERGE, could you?", {"place": "issue"}),
+        ("Please rename it.", {"place": "issue"}),
+        ("Mind the plural.", {"place": "review", "verdict": "commented"}),
+        ("@hal, @MERGE shall rename it.", {"place": "issue"}),
     ],
 )
 def test_what_people_ask_of_a_pull_request_is_followed_up(talk, opened, words, more):
@@ -416,13 +419,14 @@ def test_what_people_ask_of_a_pull_request_is_followed_up(talk, opened, words, m
     ("words", "more"),
     [
         ("Nice work!", {"place": "review", "verdict": "approved"}),
-        ("See user@{}.example and /@{}", {"place": "issue"}),
+        ("@hal, what do you think of it?", {"place": "issue"}),
+        ("Please rename it.", {"by": "tria", "place": "issue"}),
         ("Please rename it.", {"by": "tria"}),
     ],
 )
 def test_other_words_are_not(talk, opened, words, more):
     login = next(iter(talk.scene.intake_api.own_logins())).removesuffix("[bot]")
-    assert isinstance(_remark(talk, words.format(login, login), **more), Ignored)
+    assert isinstance(_remark(talk, words.format(login), **more), Ignored)
     assert _rounds(talk, opened) == []
 
 
@@ -480,7 +484,7 @@ def approve(talk: Talk) -> tuple[str, str]:
 
 
 def change(talk: Talk) -> tuple[str, str]:
-    return "change the plan: do otherwise", "max"
+    return "/mergewright plan do otherwise", "max"
 
 
 def stop(talk: Talk) -> tuple[str, str]:

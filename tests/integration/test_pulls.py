@@ -100,11 +100,10 @@ def test_what_people_say_is_read_with_five_requests(talk):
     assert talk.scene.asked() - before == 5
     assert (on_lines.place, on_lines.path, on_lines.line) == ("inline", "new.py", 2)
     assert on_lines.hunk.endswith("+line_2 = 2")
-    assert on_lines.asks_changes
     assert not on_lines.resolved
     assert (review.place, review.comments[0].body) == ("review", "Please change this.")
-    assert review.asks_changes
-    assert (said.place, said.asks_changes) == ("issue", False)
+    assert not review.approves
+    assert (said.place, said.approves) == ("issue", False)
     (comment,) = said.comments
     ann = talk.scene.world.user("ann")
     assert (comment.author, comment.author_id, comment.is_bot, comment.is_ours) == (

@@ -29,7 +29,7 @@ def test_each_role_has_its_row(tmp_path, monkeypatch):
     assert chains == {"editor": ["openai:gpt-4o"], "reviewer": chain.split(",")}
     monkeypatch.delenv("ANTHROPIC_API_KEY")
     (problem,) = doctor.examine_models(loaded)["problems"]
-    assert "ANTHROPIC_API_KEY" in problem
+    assert problem.endswith("anthropic:claude-opus-5-5: ANTHROPIC_API_KEY is not set.")
 
 
 def test_a_model_of_which_nothing_bounds_the_cost_is_refused_by_name(tmp_path):

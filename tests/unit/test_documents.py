@@ -6,6 +6,9 @@ import re
 import tomllib
 from pathlib import Path
 
+import typer
+
+from agent.cli.main import app
 from agent.models.run import MOVES, RunState
 from repo_config import load
 
@@ -54,6 +57,29 @@ def test_the_make_targets_that_the_documents_name_exist():
     for document in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
         named = set(re.findall(r"`?make ([a-z-]+)", read(document)))
         assert named - {"an", "it", "of", "sure", "the"} <= targets, document
+
+
+def test_every_command_that_a_text_names_exists():
+    """Words and options, in texts of the product and in documents."""
+    wrong = []
+    for path in (*ROOT.glob("*.md"), *_list_sources()):
+        # Strings that go on in the next line are one text.
+        text = re.sub(r'"\s*\n\s*f?"', "", path.read_text())
+        for line in re.findall(r"`mergewright ([^`\n]+)`|^mergewright (.+)$", text, re.MULTILINE):
+            command, words = typer.main.get_command(app), "".join(line).split()
+            while words and hasattr(command, "commands") and words[0] in command.commands:
+                command = command.commands[words.pop(0)]
+            known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
+            is_group = hasattr(command, "commands") and words[:1] and words[0].isalpha()
+            if is_group or any(word.startswith("--") and word not in known for word in words):
+                wrong.append(f"{path.name}: mergewright {''.join(line)}")
+    assert wrong == []
+
+
+def _list_sources():
+    kinds = {".py", ".j2", ".md", ".yml"}
+    for package in ("agent", "repo_config", "webhooks"):
+        yield from (one for one in (ROOT / package).rglob("*") if one.suffix in kinds)
 
 
 def test_the_lock_file_names_no_index_and_has_every_dependency():

@@ -45,15 +45,6 @@ def _get_contents(call: Call) -> object:
     return [shapes.shape_content(one) for one in inside]
 
 
-@operation("GET", f"{_REPOSITORY}/git/ref/{{ref}}")
-def _get_reference(call: Call) -> object:
-    repository, name = call.require_reading("contents"), f"refs/{call.params['ref']}"
-    sha = git_store.reference(repository.git_dir, name)
-    if sha is None:
-        raise NotFound
-    return shapes.shape_reference(repository, name, sha)
-
-
 @operation("GET", "/user")
 def _get_own_account(call: Call) -> object:
     """Answer with the account that asks; installations have none."""

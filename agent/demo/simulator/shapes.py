@@ -91,11 +91,6 @@ def shape_repository(repository: Repository) -> Shape:
 # --- commits and files ---------------------------------------------------------------------------
 
 
-def shape_reference(repository: Repository, name: str, sha: str) -> Shape:
-    url = f"{repository.api_url}/git/{name}"
-    return {"ref": name, "url": url, "object": {"sha": sha, "type": "commit"}}
-
-
 def shape_content(entry: TreeEntry, inside: bytes | None = None) -> Shape:
     """Shape a file or folder, with what is in it where that is given."""
     kind = "dir" if entry.kind == "tree" else "file"

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agent.errors import EditFailed, RequestRefused, UnaskedOperations
+from agent.errors import EditFailed, RepositoryUnfit, RequestRefused, UnaskedOperations
 from agent.recipes import tickets
 from agent.recipes.add_field.parameters import Carrier, Parameters
 from agent.recipes.modules import read_dotted_name
@@ -45,7 +45,7 @@ def make_command(parameters: Parameters, project: Project) -> ProducingCommand |
         environ=(
             {"DJANGO_SETTINGS_MODULE": django.settings_module} if django.settings_module else {}
         ),
-        globs=tuple(f"{folder}/*.py" for folder in folders),
+        globs=tuple(f"{folder}/*" for folder in folders),
     )
 
 
@@ -55,9 +55,12 @@ def accept_migration(
     """Accept exactly the asked column for every carrier; anything else withholds the change.
 
     Raises:
+        RepositoryUnfit: Django cannot be started.
         EditFailed: Django failed, did too little, or did what nobody asked for.
     """
     said = _read_report(report)
+    if said.get("unstarted"):
+        raise RepositoryUnfit(f"{said['problem']}.")
     if problem := said.get("problem"):
         raise EditFailed(f"Django could not make the migration: {problem}")
     notes: list[str] = [
@@ -71,6 +74,9 @@ def accept_migration(
         by_folder.setdefault(carrier.migrations, []).append(carrier)
     for path, content in sorted(files.items()):
         folder, _, name = path.rpartition("/")
+        if folder in by_folder and not name.endswith(".py"):
+            notes.append(f"The project's `makemigrations` wrote `{path}`.")
+            continue
         if folder not in by_folder or not re.fullmatch(r"[A-Za-z0-9_]+\.py", name):
             raise EditFailed(f"{path} was produced, but no migration belongs there.")
         for operation in _list_operations(path, content):

@@ -162,7 +162,8 @@ class _Writer:
         indented = [f"{self._indent}{check}" if check else "" for check in checks]
         if not test.is_method:
             return [f"def {name}(){arrow}:", *indented]
-        base = self.names.refer("django.test", "TestCase")
+        # It asks the model alone, so it needs none of the databases.
+        base = self.names.refer("django.test", "SimpleTestCase")
         title = "".join(part.capitalize() for part in field.name.split("_"))
         head = [f"class {test.model}{title}Tests({base}):"]
         whole = f"    def {name}(self){arrow}:"

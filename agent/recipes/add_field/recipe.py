@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from agent.models.ticket import Category, Ticket
 from agent.recipes import tickets
 from agent.recipes.add_field import edits, migration, request, settling
+from agent.recipes.add_field.models_index import ModelsIndex
 from agent.recipes.add_field.parameters import LISTED_IN, Parameters
 from agent.recipes.add_field.request import FieldRequest
 from agent.recipes.recipe import Edits, ProducingCommand
@@ -23,8 +24,13 @@ _LONGEST_TITLE = 60
 class AddDjangoField:
     name = "add-django-field"
     category: Category = "feature"
-    example = "Add `nickname = models.CharField(max_length=50, blank=True)` to `shop.Customer`."
     form = tickets.write_form({"model": "", "field": "", "default for existing rows": ""})
+
+    def make_example(self, tree: Tree, project: Project) -> str:
+        models = ModelsIndex(tree, project.django.python_path).models if project.django else []
+        own = [one for one in models if not (one.test_only or one.abstract or one.proxy)]
+        definition = "nickname = models.CharField(max_length=50, blank=True)"
+        return f"Add `{definition}` to `{own[0].label}`." if own else ""
 
     def match(self, ticket: Ticket) -> bool:
         return request.read_request(ticket).names_recipe

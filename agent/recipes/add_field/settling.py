@@ -54,6 +54,7 @@ def settle_facts(asked: FieldRequest, tree: Tree, project: Project) -> Parameter
     parameters = settling.settle(tree)
     if parameters is None:
         problems = settling.problems[:_MOST_PROBLEMS]
+        asked.model = settling.suggested_model or asked.model
         form = asked.fill_form(asks_existing=settling.asks_existing)
         raise TicketUnclear(tuple(f"{one[:1].upper()}{one[1:]}." for one in problems), form)
     return parameters
@@ -67,6 +68,7 @@ class _Settling:
         self._remarks: list[str] = []
         self.problems: list[str] = list(asked.problems)
         self.asks_existing = False
+        self.suggested_model = ""
 
     def settle(self, tree: Tree) -> Parameters | None:
         model = self._find_model()
@@ -117,7 +119,11 @@ class _Settling:
             return None
         labels = {one.name: one.label for one in self._index.models if not one.test_only}
         near = difflib.get_close_matches(text.rpartition(".")[2], labels, n=1, cutoff=0.5)
-        hint = f"; is it {labels[near[0]]}?" if near else ""
+        hint = ""
+        if near:
+            # Whoever agrees has only to copy the form.
+            self.suggested_model = labels[near[0]]
+            hint = f"; is it {self.suggested_model}?"
         broken = sorted(self._index.modules.unreadable)[:3]
         hint += f" ({', '.join(broken)} cannot be read as Python)" if broken else ""
         self.problems.append(f"`{text}` is no model of this repository{hint}")

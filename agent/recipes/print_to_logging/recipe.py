@@ -26,6 +26,7 @@ from agent.recipes.print_to_logging.request import Request
 from agent.recipes.recipe import Edits, ProducingCommand
 from repo_config.detect import Project, Tree
 from repo_config.schema import RepoConfig
+from repo_config.test_files import is_test
 
 _LONGEST_TITLE = 60
 #: So many places are listed one by one; a reader of more would look at none.
@@ -36,8 +37,12 @@ _PLACES = 12
 class PrintToLogging:
     name = "print-to-logging"
     category: Category = "refactor"
-    example = "Replace `print` with `logging` in `shop/views.py`, at the level `info`."
     form = Request().fill_form()
+
+    def make_example(self, tree: Tree, project: Project) -> str:
+        code = (one for one in tree.paths() if one.endswith(".py") and not is_test(one))
+        path = next((one for one in code if b"print(" in tree.read(one)), "")
+        return f"Replace `print` with `logging` in `{path}`, at the level `info`." if path else ""
 
     def match(self, ticket: Ticket) -> bool:
         return request.read_request(ticket).names_recipe

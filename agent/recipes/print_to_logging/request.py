@@ -101,6 +101,8 @@ class Scope:
     """Those that are named themselves, or lie in a named folder that would be left alone."""
     words: str = ""
     problems: list[str] = field(default_factory=list)
+    suggested: dict[str, str] = field(default_factory=dict)
+    """What places that are not there may mean."""
     closed: dict[str, str] = field(default_factory=dict)
     """Files that the configuration keeps shut, with the key; not those that are named."""
 
@@ -113,6 +115,7 @@ def settle_scope(request: Request, tree: Tree, config: RepoConfig) -> Scope:
     scope.named = frozenset(
         path for place, paths in found.items() for path in paths if _is_named_by(place, path)
     )
+    request.places = [scope.suggested.get(place, place) for place in request.places]
     wanted = sorted({path for paths in found.values() for path in paths} - spared)
     for path in wanted:
         if path not in scope.named and (key := _find_closing_key(path, config)):
@@ -139,6 +142,7 @@ def _find_files(place: str, python: list[str], scope: Scope) -> list[str]:
             scope.problems.append(f"`{place}` may be {', '.join(ways[:_SHOWN])}")
             return []
     near = difflib.get_close_matches(bare, python, n=1)
+    scope.suggested[place] = (near or [place])[0]
     hint = f"; is it `{near[0]}`?" if near else ""
     scope.problems.append(f"there is no file, folder, package or module `{place}`{hint}")
     return []

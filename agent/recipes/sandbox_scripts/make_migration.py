@@ -28,14 +28,18 @@ class Problem(Exception):
     """What stands in the way, in words for people."""
 
 
+class Unstarted(Problem):
+    """Django cannot be started with what the repository says of it."""
+
+
 def main(argv):
     """Make the migrations; always leave a report."""
     request = json.loads(argv[1])
-    report = {"problem": None, "switched_off": []}
+    report = {"problem": None, "unstarted": False, "switched_off": []}
     try:
         make_project_migrations(request, report)
     except Problem as problem:
-        report["problem"] = str(problem)
+        report.update(problem=str(problem), unstarted=isinstance(problem, Unstarted))
     except SystemExit as stopped:
         report["problem"] = "the project's code ended the process (exit code %r)" % stopped.code
     except BaseException as problem:  # settings and models are foreign code
@@ -96,7 +100,7 @@ def start_django(settings):
         django.setup()
     except Exception as problem:
         traceback.print_exc()
-        raise Problem(
+        raise Unstarted(
             "Django cannot be started with %s: %s: %s" % (settings, type(problem).__name__, problem)
         ) from problem
 
@@ -113,13 +117,23 @@ def make(request, report, root):
     for model in carriers:
         check_field(model, request)
     set_clock()
-    paths = []
-    for migration in find_migrations(request, carriers):
-        writer = MigrationWriter(migration)
-        paths.append(os.path.relpath(os.path.realpath(writer.path), os.path.realpath(root)))
-        with open(writer.path, "w", encoding="utf-8") as file:
-            file.write(writer.as_string())
+    changes = find_migrations(request, carriers)
+    writers = [MigrationWriter(one) for made in changes.values() for one in made]
+    write_files(changes)
+    paths = [os.path.relpath(os.path.realpath(one.path), os.path.realpath(root)) for one in writers]
     format_files(request["formatters"], paths, root)
+
+
+def write_files(changes):
+    """Write them by the project's own `makemigrations`, which may keep more beside them."""
+    from django.core import management
+    from django.db.migrations.autodetector import MigrationAutodetector
+    from django.db.migrations.loader import MigrationLoader
+
+    MigrationAutodetector.changes = lambda *_, **__: changes
+    # No database has a history here.
+    MigrationLoader.check_consistent_history = lambda *_: None
+    management.call_command("makemigrations", *changes, interactive=False, verbosity=0)
 
 
 # --- what gets the column --------------------------------------------------------------------
@@ -266,7 +280,7 @@ def find_migrations(request, carriers):
                 field = apps.get_model(label, each)._meta.get_field(request["field"])
                 AddField(each, field.name, field.clone()).state_forwards(label, after)
     detector = MigrationAutodetector(before, after, make_questioner(request))
-    return [one for made in detector.changes(graph=loader.graph).values() for one in made]
+    return detector.changes(graph=loader.graph)
 
 
 def make_questioner(request):

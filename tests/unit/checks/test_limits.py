@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import pytest
 
 from agent.checks import check
 from agent.checks.check import Site
+from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
 from agent.checks.runners import PytestSuite
+from agent.checks.sealed import Secret
 from agent.models.environment import Environment
 from agent.settings import Settings
+from repo_config.detect import DjangoProject
 from repo_config.schema import ChecksSection, RepoConfig, TestsSection
 from tests.unit.trees import make_project
 
@@ -55,6 +59,23 @@ def test_pytest_is_started_as_the_project_does_unless_it_is_configured(
         environment=ENVIRONMENT.model_copy(update={"packages": ("pytest-xdist==3.6",)}),
     )
     assert PytestSuite().command(here) == ("python", "-m", "pytest", *told)
+
+
+@pytest.mark.parametrize("given", ["", "config.settings.local"])
+def test_django_is_asked_with_the_settings_that_the_tests_have(given: str) -> None:
+    django = DjangoProject(settings_module="config.settings.production", manage="manage.py",
+                           python_path=("",))  # fmt: skip
+    here = site(10)
+    env = {"DJANGO_SETTINGS_MODULE": given} if given else {}
+    here = replace(
+        here,
+        config=here.config.model_copy(update={"env": env}),
+        project=PROJECT.model_copy(update={"django": django}),
+    )
+    for question in (MAKEMIGRATIONS, DJANGO_CHECK):
+        order = question.make_request(here, Secret())
+        (told,) = (one for one in order.files if one.path.endswith("order.json"))
+        assert json.loads(told.content)["settings"] == (given or "config.settings.production")
 
 
 @pytest.mark.parametrize(

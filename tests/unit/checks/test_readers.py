@@ -63,6 +63,18 @@ def test_a_finding_is_named_without_the_lines_it_moves_with(site: Site) -> None:
     assert (item.place, result.status) == ("a/b.py:7", Status.FAILED)
 
 
+@pytest.mark.parametrize("files", [(), ("/work/a/b.py",)])
+def test_what_is_shown_of_a_linter_is_nothing_of_our_probe(
+    site: Site, files: tuple[str, ...]
+) -> None:
+    secret = Secret()
+    printed = f"error: Failed to parse {secret.module}.py:1:5\n{len(files) + 1} file reformatted"
+    report = json.dumps([f"/work/{secret.module}.py", *files])
+    result = judged(linters.RUFF_FORMAT, site, secret, report, 0, printed)
+    shown = "a/b.py: format: would be reformatted" if files else "no findings"
+    assert result.output == shown
+
+
 @pytest.mark.parametrize(
     ("report", "exit_code", "status", "word"),
     [

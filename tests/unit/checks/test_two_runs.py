@@ -106,6 +106,15 @@ def test_tests_for_which_there_was_no_time_are_named(tmp_path: Path) -> None:
     assert (told.rule, IDS[2] in told.message) == ("test-not-run", True)
 
 
+def test_what_is_shown_of_two_runs_is_both_of_them(tmp_path: Path) -> None:
+    runs = prepare(fail, tmp_path, {"test_new.py": "def test_n(): pass\n"})
+    ended = {"tests": ran(*IDS, output="3 passed"), OWN: ran(output="1 passed")}
+    found, _ = runs.finish(ended, 0)
+    assert found.output == (
+        "Tests of base:\n3 passed\n\nNew and changed tests, as the change has them:\n1 passed"
+    )
+
+
 @pytest.mark.parametrize("green", [IDS[:1], IDS[:2]])
 def test_copies_that_do_not_fail_prove_nothing(green: tuple[str, ...], tmp_path: Path) -> None:
     def copied(ids: tuple[str, ...]) -> CheckResult:

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from agent.conversation import commands
-from agent.conversation.commands import Change, Command, Unknown, parse_comment
+from agent.conversation.commands import Command, Unknown, parse_comment
 
 
 @pytest.mark.parametrize(
@@ -18,10 +18,6 @@ from agent.conversation.commands import Change, Command, Unknown, parse_comment
         (
             "/mergewright plan leave the admin out\nand say so",
             Command(name="plan", words="leave the admin out\nand say so"),
-        ),
-        (
-            "Change the plan: no migration, please.\n\n- keep `a`",
-            Change(words="no migration, please.\n\n- keep `a`"),
         ),
         ("/merge\u200bwright stop", Command(name="stop")),
         ("/mergewright merge now", Unknown(name="merge")),
@@ -39,7 +35,7 @@ def test_a_line_that_begins_with_it_is_a_command(body, wanted):
         "> Maria wrote\n/mergewright approve",
         "```\n/mergewright stop\n```",
         "<details>\n/mergewright stop\n</details>",
-        "We should change the plan: it is too large.",
+        "Change the plan: it is too large.",
     ],
 )
 def test_other_words_are_none(body):

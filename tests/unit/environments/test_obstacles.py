@@ -7,6 +7,7 @@ import pytest
 from agent.environments import obstacles
 from agent.models.checks import CheckItem, CheckResult, Status, SuiteFacts
 from agent.models.sandbox import SANDBOX_TREE
+from agent.text.redaction import Redactor
 
 CI = """\
 on: pull_request
@@ -86,10 +87,17 @@ def test_the_error_its_place_and_the_way_out_are_named(text, error, place, lines
     for one in (result(printed), result("", item)):
         found = obstacles.find_obstacle(one, "", Trees(), "")
         # In a sentence, backticks alone end what is quoted.
-        assert f"`{error}` ({place})" in found.words
+        assert f"`{error.replace('/work/', '')}` ({place})" in found.words
         assert "mkdir data" in found.words
         assert all(f"`{line}`" in found.words for line in lines or obstacles._ANY_LINES)
         assert error in found.evidence
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "EMAIL_HOST_PASSWORD", "API_TOKEN", "SITE_NAME"])
+def test_the_place_of_a_value_is_printed_so_that_it_can_be_copied(name):
+    printed = TRACEBACK.format(error=f"KeyError: '{name}'", root=SANDBOX_TREE)
+    words = obstacles.find_obstacle(result(printed), "", Trees(), "").words
+    assert f"`env: {{{name}: VALUE}}`" in Redactor()(words)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,6 @@ def test_what_was_used_is_told_as_far_as_it_is_known(facts, told):
     for text in (
         status.under_way(RUN, progress, PAGE),
         status.planned(RUN, PLAN, PLAN.number, progress, PAGE),
-        status.awaiting(RUN, PULL, "Merge it.", progress, PAGE),
     ):
         assert told in text
         assert f"]({PAGE}/log)" in text

@@ -42,6 +42,17 @@ def test_a_message_has_a_short_subject_and_ten_wrapped_lines():
 
 
 @pytest.mark.parametrize(
+    "why", ["Add nickname to Customer", "add `nickname` to customer.", "Nickname"]
+)
+def test_the_body_is_no_echo_of_the_subject(why):
+    message = commits.write_message(TITLE, why, (), "42")
+    assert message == "Add nickname to Customer\n\nFor #42.\n"
+    assert "\n\nPeople ask for it (#42)." in commits.write_message(
+        TITLE, "People ask for it", (), "42"
+    )
+
+
+@pytest.mark.parametrize(
     ("ticket_id", "title", "branch"),
     [
         ("42", "Add nickname to Customer", "mergewright/42-add-nickname-to-customer"),

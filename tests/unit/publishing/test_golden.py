@@ -133,6 +133,7 @@ def recipe() -> str:
             compared=(*CLEAN, TESTS),
             after=REPORT,
             verdict=READY,
+            proof=Proof(rows=PROOF.rows),
             sensitive=(("shop/migrations/0002_customer_nickname.py", "it changes the database"),),
             seal=Seal(digest="d" * 64, key="c" * 64),
             digest="e" * 64,
@@ -306,7 +307,7 @@ def proposed_configuration() -> str:
         ),
         proposals=(Fact(key="http_client", value="httpx", why="imported by 4 files"),),
     )
-    return onboarding.write_body(RUN, file, Redactor(), waits=False)
+    return onboarding.write_body(RUN, file, Redactor())
 
 
 def status_comment() -> str:

@@ -95,7 +95,7 @@ def test_the_command_names_the_folders_the_settings_and_the_value() -> None:
     command = RECIPE.produce(settled.model_dump_json(), linted)
     assert command is not None
     assert settled.existing is not None
-    assert (command.script, command.globs) == ("make_migration.py", ("shop/migrations/*.py",))
+    assert (command.script, command.globs) == ("make_migration.py", ("shop/migrations/*",))
     assert command.environ == {"DJANGO_SETTINGS_MODULE": "config.settings"}
     told = json.loads(command.args[0])
     assert (told["formatters"], told["models"]) == ([["ruff check", []]], [["shop", "Customer"]])

@@ -35,8 +35,8 @@ def test_a_method_where_djangos_own_runner_runs_the_tests() -> None:
     files = SHOP | {"shop/tests.py": "from django.test import TestCase\n"}
     text = written("shop/test_customer_nickname.py", files, "django")
     assert text.startswith(
-        "from django.db import models\nfrom django.test import TestCase\n\n"
-        "from shop.models import Customer\n\n\nclass CustomerNicknameTests(TestCase):\n"
+        "from django.db import models\nfrom django.test import SimpleTestCase\n\n"
+        "from shop.models import Customer\n\n\nclass CustomerNicknameTests(SimpleTestCase):\n"
         "    def test_customer_has_nickname(self):\n"
     )
 

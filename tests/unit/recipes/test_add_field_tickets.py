@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.errors import NoRecipe, TicketUnclear
+from agent.errors import TicketUnclear
 from agent.recipes.add_field import request
 from agent.stages import triage
 from tests.unit.recipes.trees import RECIPE, SHOP, form, settle, ticket
@@ -90,9 +90,7 @@ def test_what_structure_states_is_settled(name: str) -> None:
 )
 def test_sentences_alone_are_for_a_model_or_a_person(body: str) -> None:
     assert not RECIPE.match(ticket(body))
-    with pytest.raises(NoRecipe) as raised:
-        triage.choose_recipe(ticket(body, "Add a field"))
-    assert RECIPE.form in raised.value.message
+    assert triage.choose_recipe(ticket(body, "Add a field")).recipe == ""
 
 
 @pytest.mark.parametrize(
@@ -111,7 +109,7 @@ def test_sentences_alone_are_for_a_model_or_a_person(body: str) -> None:
         (
             "Add `born = models.DateField(null=True)` to `shop.Custmer`",
             "is it shop.Customer?",
-            {"field: born = models.DateField(null=True)"},
+            {"model: shop.Customer", "field: born = models.DateField(null=True)"},
         ),
         ("Add `a = models.TextField()` and `b = models.TextField()` to `Order`", "several fields", set()),
         ("Add `nick = models.TextField(blank=True)` to `Order`, or `Customer`", "the model", set()),

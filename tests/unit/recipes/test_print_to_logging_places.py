@@ -214,6 +214,7 @@ def test_what_is_missing_comes_back_as_the_form(body, about):
     (asked,) = raised.value.questions
     assert about in asked
     form = "\n".join(raised.value.answer.split("\n  ")[1:])
+    assert ("src/mail/send.py" in form) == ("is it" in about)
     filled = re.sub(r"(?m)(log messages: ).*", r"\1mail", form)
     assert settle(FILES, re.sub(r"(?m)(level: ).*", r"\1info", filled)).files
 

@@ -107,6 +107,8 @@ def test_an_example_of_the_environment_file_is_copied_where_there_is_none():
         "cp .environment-example .environment",
     )
     assert read(**{".env.example": "", ".env": ""}).commands == ()
+    assert read(**{"env.sample": "A=1\n"}).commands == ("cp env.sample .env",)
+    assert read(**{"env.sample": "", ".env": ""}).commands == ()
 
 
 def test_variables_are_those_that_hold_for_the_line_that_runs_the_tests():

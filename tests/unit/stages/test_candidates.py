@@ -69,6 +69,11 @@ def test_the_first_call_is_a_plan_and_nothing_is_done_before(prepared, home):
             "Which prices? Suggested: All.",
         ),
         (("decline", {"why": "Keys.", "fits": "None."}), ForPeople, "would make it fit: “None.”"),
+        (
+            ("decline", {"why": "No.", "fits": "No.", "refused_by": "AI_POLICY.md"}),
+            ForPeople,
+            "(`AI_POLICY.md`). Its owner can allow them: `contributions: allow` in",
+        ),
         (("decline", {"why": "Much.", "fits": "Less.", "tickets": ["A", "B"]}), TooLarge, "- B"),
     ],
 )

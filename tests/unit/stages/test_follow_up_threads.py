@@ -110,6 +110,22 @@ def test_TC2_who_may_not_ask_is_not_answered(said):
     assert read(Pulls(thread(said))).threads == ()
 
 
+@pytest.mark.parametrize(
+    ("words", "more", "is_asked"),
+    [
+        ("Please rename it.", {"place": "issue"}, True),
+        ("@max, is it right so?", {"place": "issue"}, False),
+        ("@max, @us shall rename it.", {"place": "issue"}, True),
+        ("Mind the plural.", {"place": "review"}, True),
+        ("Nice work!", {"place": "review", "approves": True}, False),
+        ("Nice, but @us rename it.", {"place": "review", "approves": True}, True),
+    ],
+)
+def test_a_plain_comment_is_a_request_unless_it_is_for_others(words, more, is_asked):
+    said = thread(comment(1, "maria", words), path="", line=None, **more)
+    assert bool(read(Pulls(said)).threads) is is_asked
+
+
 def test_GH2_a_crowd_of_strangers_costs_a_few_questions_and_hides_nobody_who_has_just_spoken():
     crowd = [
         thread(comment(number, f"stranger-{number}", EVIL), name=f"S{number}")

@@ -6,13 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from agent.errors import TicketUnclear
+from agent.errors import ForPeople, NoRecipe, TicketUnclear
 from agent.models.ticket import Decision
-from agent.stages import plan
+from agent.stages import plan, triage
 from agent.testing import FakeCodeHost, FakeModel, make_reply
+from repo_config import detect
 from tests.unit.stages import code_host_runs
+from tests.unit.trees import DictTree
 
 HALF = "Replace `print` with `logging` in `a.py`."
+BY_MODEL = Decision(recipe="", sentence="bug", category="bug")
 DECISION = Decision(recipe="print-to-logging", sentence="recipe print-to-logging")
 
 
@@ -27,6 +30,57 @@ def settle(tmp_path):
         return plan.settle_parameters(ticket, DECISION, made.run, made.checkout, made.contract, svc)
 
     return settle
+
+
+@pytest.mark.parametrize("on_forge", [True, False])
+def test_what_is_refused_is_refused_before_any_request_but_to_a_local_run(tmp_path, on_forge):
+    made = code_host_runs.prepared(
+        tmp_path / "app", tmp_path / "home", {"a.py": "", "tests/test_a.py": ""}, on_forge=on_forge
+    )
+    config = made.contract.config.model_copy(update={"contributions": "refuse"})
+    contract = made.contract.model_copy(update={"config": config})
+    svc, _ = code_host_runs.services(tmp_path / "home", FakeCodeHost(code_host_runs.TICKET))
+    svc = replace(svc, models=FakeModel(lambda _: pytest.fail("a request")))
+    given = (code_host_runs.TICKET, BY_MODEL, made.run, made.checkout, contract, svc)
+    if not on_forge:
+        assert plan.settle_parameters(*given) == ""
+        return
+    with pytest.raises(ForPeople, match="`contributions: allow`"):
+        plan.settle_parameters(*given)
+
+
+DJANGO = {
+    "manage.py": "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'config.settings')\n",
+    "config/__init__.py": "", "config/settings.py": "INSTALLED_APPS = ['library']\n",
+    "library/__init__.py": "", "library/migrations/__init__.py": "",
+    "library/models.py": "from django.db import models\n\n\nclass Book(models.Model):\n    pass\n",
+    "requirements.txt": "django\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (DJANGO, ["to `library.Book`."]),
+        ({**DJANGO, "cli.py": "print(1)\n"}, ["to `library.Book`.", "in `cli.py`, at the level"]),
+        ({"a.py": "x = 1\n"}, []),
+    ],
+)
+def test_without_a_recipe_and_a_model_examples_are_of_this_repository(tmp_path, files, words):
+    made = code_host_runs.prepared(tmp_path / "app", tmp_path / "home", files)
+    svc, _ = code_host_runs.services(tmp_path / "home", FakeCodeHost(code_host_runs.TICKET))
+    tree = DictTree({path: text.encode() for path, text in files.items()})
+    project = detect.detect_project(tree, made.contract.config)
+    contract = made.contract.model_copy(update={"project": project})
+    given = (made.run, made.checkout, contract, svc)
+    with pytest.raises(NoRecipe, match="MERGEWRIGHT_MODEL") as raised:
+        plan.settle_parameters(code_host_runs.TICKET, BY_MODEL, *given)
+    examples = [line[2:] for line in raised.value.message.splitlines() if line.startswith("- ")]
+    assert len(examples) == len(words)
+    for example, part in zip(examples, words, strict=True):
+        assert part in example
+        ticket = code_host_runs.TICKET.model_copy(update={"title": "", "body": example})
+        assert triage.choose_recipe(ticket).recipe
 
 
 def test_half_a_ticket_is_the_models_or_comes_back_as_the_form(settle):
