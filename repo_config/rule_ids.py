@@ -11,11 +11,11 @@ generated-file request-value
 test-asserts-nothing suppression
 python-syntax python-syntax-of-data unreadable-python hidden-from-rules
 concurrency sync-handler test-factories test-required
-new-dependency forbidden-dependency dependency-source nested-scan
+new-dependency forbidden-dependency dependency-source
 django-signals django-views django-manager
-django-settings django-settings-loosened django-query-in-loop
+django-settings django-settings-loosened
 migration-merged migration-squash migration-unasked migration-unexplained
-migration-destructive migration-locks migration-irreversible
+migration-destructive migration-locks migration-by-hand
 migration-model-import
 newer-syntax http-client http-retries http-timeout http-timeout-unset background-tasks
 django-database forbidden-import

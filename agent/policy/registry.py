@@ -15,12 +15,11 @@ from agent.policy.content import (
 from agent.policy.contract import (
     concurrency,
     factories,
-    nested_scans,
     new_dependencies,
     python_version,
     required_tests,
 )
-from agent.policy.django import loops, managers, settings_edits, signals, views
+from agent.policy.django import managers, settings_edits, signals, views
 from agent.policy.integrity import hollow_tests, suppressions
 from agent.policy.migrations import data, history, operations, unasked
 from agent.policy.rule import Rule, RuleModule
@@ -32,8 +31,8 @@ MODULES: tuple[RuleModule, ...] = (
     *_CONTENT,
     request_values,
     *_INTEGRITY,
-    *(python_version, concurrency, factories, required_tests, new_dependencies, nested_scans),
-    *(signals, views, managers, settings_edits, loops),
+    *(python_version, concurrency, factories, required_tests, new_dependencies),
+    *(signals, views, managers, settings_edits),
     *(history, unasked, operations, data),
 )
 OF_CHANGES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from agent.models.change import Severity
 from agent.policy.layout import is_apart, is_test
 from agent.policy.rule import Rule
-from repo_config.schema import RepoConfig
+from repo_config.schema import ConcurrencySection, RepoConfig
 
 #: ruff's code for a name that may not be used.
 BAN = "TID251"
@@ -34,6 +34,13 @@ class RuffRule(Rule):
     exempt: Callable[[str], bool] = is_test
     """Paths that the rule does not apply to."""
     applies: Callable[[RepoConfig], bool] = lambda _: True
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleRule(RuffRule):
+    """A matter of style: what a repository wants of it, its own linter says. Here it remarks."""
+
+    severity: Severity = Severity.INFO
 
 
 def _applies_nowhere(_: str) -> bool:
@@ -127,29 +134,29 @@ TABLE: tuple[RuffRule, ...] = (
     ),
     RuffRule(
         id="blocking-call",
-        demands="Async functions neither sleep, nor ask a person or another host, by a sync call.",
+        demands="Where `concurrency` is set, async functions neither sleep, nor ask a person or "
+        "another host, by a sync call.",
         severity=Severity.BLOCK,
         bad="import time\n\nasync def poll():\n    time.sleep(5)",
         good="import asyncio\n\nasync def poll():\n    await asyncio.sleep(5)",
         codes=("ASYNC210", "ASYNC212", "ASYNC250", "ASYNC251"),
         fix="Await an async way to do it, or hand the call to asyncio.to_thread.",
         exempt=is_apart,
+        applies=lambda config: config.concurrency != ConcurrencySection(),
     ),
-    RuffRule(
+    StyleRule(
         id="blocking-io",
-        demands="Async functions wait for no file and no process by a sync call.",
-        severity=Severity.REVIEW,
+        demands="Async functions wait for nothing by a sync call.",
         bad="async def report():\n    return open('report.csv').read()",
         good="import asyncio\n\nasync def report():\n"
         "    return await asyncio.to_thread(read, 'report.csv')",
-        codes=("ASYNC220", "ASYNC221", "ASYNC222", "ASYNC230", "ASYNC240"),
+        codes=("ASYNC2",),
         fix="Await an async way to do it, or hand the call to asyncio.to_thread.",
         exempt=is_apart,
     ),
-    RuffRule(
+    StyleRule(
         id="dangling-task",
         demands="Tasks of the event loop are kept by somebody until they end.",
-        severity=Severity.REVIEW,
         bad="import asyncio\n\nasync def order():\n    asyncio.create_task(send())",
         good="import asyncio\n\nasync def order():\n"
         "    tasks.add(task := asyncio.create_task(send()))\n"
@@ -158,40 +165,36 @@ TABLE: tuple[RuffRule, ...] = (
         fix="Keep the task in a set until it is done, or use a TaskGroup.",
         exempt=is_apart,
     ),
-    RuffRule(
+    StyleRule(
         id="swallowed-exception",
         demands="No error of any kind disappears without a trace.",
-        severity=Severity.REVIEW,
         bad="try:\n    send(order)\nexcept Exception:\n    pass",
         good="try:\n    send(order)\nexcept SMTPException:\n    log.exception('not sent')",
         codes=("S110", "S112"),
         fix="Catch what is expected, and log or count what is not.",
         exempt=is_apart,
     ),
-    RuffRule(
+    StyleRule(
         id="new-print",
         demands="No module of the application begins to print.",
-        severity=Severity.REVIEW,
         bad="print('order', order)",
         good="log.info('order', order=order)",
         codes=("T20",),
         fix="Log it, or take it out if it was for you alone.",
         exempt=_may_print,
     ),
-    RuffRule(
+    StyleRule(
         id="complexity",
         demands=f"No function takes more than {MOST_BRANCHES} ways through its code.",
-        severity=Severity.INFO,
         bad="def price(order):\n" + "    if order: price += 1\n" * 16,
         good="def price(order):\n    return base(order) + extras(order)",
         codes=("C901",),
         fix="Take parts out that can be named and tested by themselves.",
         exempt=is_apart,
     ),
-    RuffRule(
+    StyleRule(
         id="django-null-text",
         demands="A field for text is not null, unless it is unique and may be left out.",
-        severity=Severity.INFO,
         bad="from django.db import models\n\nclass Order(models.Model):\n"
         "    note = models.CharField(max_length=80, null=True)",
         good="from django.db import models\n\nclass Order(models.Model):\n"
@@ -200,20 +203,18 @@ TABLE: tuple[RuffRule, ...] = (
         fix="Leave null=True out, with blank=True and an empty default; or see that it is needed.",
         exempt=is_apart,
     ),
-    RuffRule(
+    StyleRule(
         id="unused-import",
         demands="What a change imports is used.",
-        severity=Severity.INFO,
         bad="import json\n\nprint('a')",
         good="import json\n\nprint(json.dumps('a'))",
         codes=("F401",),
         fix="Take it out.",
         exempt=lambda path: path.endswith(("__init__.py", "conftest.py", "settings.py")),
     ),
-    RuffRule(
+    StyleRule(
         id="dead-code",
         demands="A change adds no code that is commented out, and no value that nothing uses.",
-        severity=Severity.INFO,
         bad="# total = order.price\n# order.save(total)",
         good="# The price is that of the day of the order.",
         codes=("ERA001", "F841"),

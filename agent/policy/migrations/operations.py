@@ -31,14 +31,14 @@ LOCKS = Rule(
     bad='migrations.AddIndex("order", models.Index(fields=["paid"], name="paid"))',
     good='AddIndexConcurrently("order", models.Index(fields=["paid"], name="paid"))',
 )
-IRREVERSIBLE = Rule(
-    id="migration-irreversible",
-    demands="Code and SQL of a migration say how they are taken back.",
+BY_HAND = Rule(
+    id="migration-by-hand",
+    demands="Code and SQL of a migration, and what only Django's state learns, is looked at.",
     severity=Severity.REVIEW,
-    bad="migrations.RunPython(fill)",
-    good="migrations.RunPython(fill, migrations.RunPython.noop)",
+    bad="migrations.RunPython(fill, migrations.RunPython.noop)",
+    good='migrations.AddField("order", "paid", models.BooleanField(default=False))',
 )
-RULES = (DESTRUCTIVE, LOCKS, IRREVERSIBLE)
+RULES = (DESTRUCTIVE, LOCKS, BY_HAND)
 
 _LOSES = {
     "RemoveField": "drops the column of {field} on {model} with all that is in it",
@@ -87,7 +87,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     made = {(one.folder, it.text("name").lower()) for one, it in new if it.kind == "CreateModel"}
     is_postgres = bool(new) and _uses_postgres(change_context)
     for one, operation in new:
-        found = [*_find_irreversible(operation)]
+        found = [*_find_by_hand(operation)]
         if operation.in_database and (one.folder, operation.model.lower()) not in made:
             found += _find_losses(operation, one, change_context)
             if is_postgres:
@@ -96,15 +96,16 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             yield rule.make_finding(one.path, says, fix, operation.line)
 
 
-def _find_irreversible(operation: Operation) -> Iterator[_Problem]:
-    word = _BACK.get(operation.kind)
-    if word is None or None in {one.arg for one in operation.node.keywords}:
-        return
-    back = operation.words.get(word)
-    if back is None or (isinstance(back, ast.Constant) and back.value is None):
-        says = f"has {operation.kind} without {word}, so that it cannot be taken back"
-        noop = f"Give {word}; migrations.{operation.kind}.noop where nothing has to be done."
-        yield IRREVERSIBLE, says, noop
+def _find_by_hand(operation: Operation) -> Iterator[_Problem]:
+    kind, words = operation.kind, operation.words
+    if word := _BACK.get(kind):
+        back = words.get(word)
+        is_lost = back is None or (isinstance(back, ast.Constant) and back.value is None)
+        more = f" without {word}, so that it cannot be taken back" if is_lost else ""
+        yield BY_HAND, f"has {kind}{more}", "See what it does to the rows of production."
+    elif kind == "SeparateDatabaseAndState" and not operation.list_items("database_operations"):
+        says = "alters what Django knows of the tables, and not the tables"
+        yield BY_HAND, says, "See that the tables are so already."
 
 
 def _find_losses(

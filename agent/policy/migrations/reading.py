@@ -60,6 +60,10 @@ class Operation:
         is_text = isinstance(value, ast.Constant) and isinstance(value.value, str)
         return str(value.value) if is_text else ""  # type: ignore[union-attr]
 
+    def list_items(self, name: str) -> list[ast.expr]:
+        """Return the items of an argument that is a list; none where it is not written out."""
+        return [*_list_items(self.words.get(name))]
+
     @property
     def model(self) -> str:
         """The model that it is about, as written; "" where there is none."""
@@ -209,8 +213,7 @@ def _read_operations(node: ast.ClassDef, view: View) -> Iterator[Operation]:
             if operation.kind == "SeparateDatabaseAndState":
                 yield from of(operation.words.get("database_operations"), in_database=True)
                 yield from of(operation.words.get("state_operations"), in_database=False)
-            else:
-                yield operation
+            yield operation
 
     yield from of(_find_value(node, "operations"), in_database=True)
 

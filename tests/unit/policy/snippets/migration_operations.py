@@ -78,13 +78,22 @@ CASES = {
             ),
         },
     ),
-    "migration-irreversible": Cases(
+    "migration-by-hand": Cases(
         fails={
-            "None": _does("migrations.RunPython(print, reverse_code=None)"),
-            "SQL": _does('migrations.RunSQL("select 1")'),
+            "code": _does("migrations.RunPython(print, migrations.RunPython.noop)"),
+            "no way back": _does("migrations.RunPython(print, reverse_code=None)"),
+            "SQL": _does('migrations.RunSQL("select 1", "select 2")'),
+            "state alone": _does(
+                "migrations.SeparateDatabaseAndState(state_operations="
+                "[migrations.DeleteModel('Order')])"
+            ),
         },
         passes={
-            "noop": _passes("migrations.RunPython(print, reverse_code=migrations.RunPython.noop)"),
+            "both": _passes(
+                "migrations.SeparateDatabaseAndState([migrations.DeleteModel('Order')], "
+                "[migrations.DeleteModel('Order')])"
+            ),
+            "a field": _passes("migrations.AddField('order', 'a', models.IntegerField(default=0))"),
         },
     ),
 }
