@@ -3,13 +3,12 @@
 The first is what it declares, with the servers that CI has for the tests. If modules of base's
 tests cannot be imported, the second adds what installed packages say these lack. The others follow
 only if base's tests hardly pass: what CI does before its tests; another Python if almost no test
-passes; the versions that the tests are said to run with; the versions of the day of the commit.
+passes; the versions that the tests are said to run with.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from datetime import UTC, datetime
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -17,9 +16,8 @@ from pydantic import ValidationError
 
 from agent.environments import parts
 from agent.models.checks import COLLECTION, CheckResult, Status
-from agent.models.environment import Checkout, Environment
+from agent.models.environment import Environment
 from agent.models.record import Record
-from agent.models.run import Run
 from repo_config import ci_packages, ci_setup, detect, django_projects, suites, versions
 from repo_config.ci_setup import CiSetup
 from repo_config.detect import Project
@@ -104,19 +102,17 @@ def propose_first(config: RepoConfig, tree: Tree) -> Candidate:
 
 
 def propose_candidates(
-    run: Run, config: RepoConfig, project: Project, base: Checkout, known: Known, tree: Tree
+    config: RepoConfig, project: Project, known: Known, tree: Tree
 ) -> tuple[Candidate, ...]:
     """Name those that follow the first.
 
     None where the configuration says what is done.
 
     Args:
-        run: When it began counts.
         config: Of the repository.
         project: What is detected with it.
-        base: The commit.
         known: What came of the first.
-        tree: Of the commit.
+        tree: Of the base commit.
     """
     files = ProjectFiles(tree, config.folder)
     ci = ci_setup.read_ci_setup(files)
@@ -129,7 +125,7 @@ def propose_candidates(
         return (*as_ci, *_without_servers(known.first), *starts)
     given = given.model_copy(update={"install": known.lacking})
     as_ci = _as_ci(config, given, ci, tested, {*has, *map(_read_name, known.lacking)})
-    others = _other_packages(run, given, base, known, files, tested)
+    others = _other_packages(given, known, files, tested)
     bare = _without_servers(known.first)
     more = (*add_missing_packages(config, known.lacking), *as_ci, *bare, *starts, *others)
     return more[: _MOST + len(bare)]
@@ -260,19 +256,16 @@ def _may_be_set(name: str, value: str) -> bool:
 
 
 def _other_packages(
-    run: Run,
     given: PythonSection,
-    base: Checkout,
     known: Known,
     files: ProjectFiles,
     tested: TestedVersions,
 ) -> Iterator[Candidate]:
     """Yield another Python, then other versions, or of what a lock fixes all extras."""
     first = known.built
-    other: dict[str, object] = {"version": known.python} if known.python else {}
-    if other:
+    if known.python:
         why = f"with Python {known.python}, which CI or a classifier names"
-        yield Candidate(python=given.model_copy(update=other), why=why)
+        yield Candidate(python=given.model_copy(update={"version": known.python}), why=why)
     if first is not None and first.is_locked:
         extras = _name_extras(files)
         if extras and given.extras is None:
@@ -290,14 +283,6 @@ def _other_packages(
         versions = {"install": (*given.install, *install), "constraints": bounds}
         section = given.model_copy(update=versions)
         yield Candidate(python=section, why="with the versions that classifiers, tox and CI name")
-    day, today = (datetime.fromtimestamp(at, UTC).date() for at in (base.committed, run.started))
-    if base.committed and day < today:
-        lacking = tuple(one for one in install if first and not _names(one, has))
-        update = {"install": (*given.install, *lacking), "exclude_newer": day.isoformat()}
-        yield Candidate(
-            python=given.model_copy(update={**other, **update}),
-            why=f"with packages of the day of the commit, {day}",
-        )
 
 
 def _name_extras(files: ProjectFiles) -> tuple[str, ...]:
