@@ -39,7 +39,10 @@ def clear_change(
     """
     base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
     contract = prepared.contract
-    change_context = ChangeContext(change, contract.config, contract.project, base, ticket)
+    packages = prepared.environment.versions
+    change_context = ChangeContext(
+        change, contract.config, contract.project, base, ticket, packages
+    )
     try:
         cleared = judge_change(change_context, svc.settings.floors, human_changes)
     except PolicyRefused as problem:

@@ -16,6 +16,14 @@ _SUPPRESSION = Cases(
         "a line": _line("# type: ignore"),
         "a wider one": _line("# noqa", "x = f()  # noqa: E501\n"),
         "the whole file": Snippet("# ruff: noqa\nx = 1\n", base="x = 1\n", line=1),
+        "ranges": _line("# ruff: disable[F401]"),
+        "a file": _line("# ruff: file-ignore"),
+        "errors of a file": _line("# mypy: ignore-errors"),
+        "another after a type": _line("# type: list[int]  # noqa"),
+        "a tool that the project configures": Snippet(
+            {"app/a.py": "x = f()  # zuban: ignore[misc]\n", "pyproject.toml": "[tool.zuban]\n"},
+            line=1,
+        ),
         "a decorator": Snippet("@typing.no_type_check\ndef f(): ...\n", line=1),
         "a branch for type checkers": Snippet(
             "if TYPE_CHECKING:\n    from shop import f\nelse:\n    def f(): ...\n", line=1
@@ -33,6 +41,15 @@ _SUPPRESSION = Cases(
             "y = 1\nx = f()  # noqa: E501\n", base="x = f()  # noqa: E501\n"
         ),
         "a type": _line("# type: list[int]"),
+        "switched on again": _line("# fmt: on"),
+        "a remark": _line("# note: ignore"),
+        "code": _line("# fmt = '%s'"),
+        "a remark on a tool": Snippet(
+            {
+                "app/a.py": "x = f()  # zuban: it takes this for an error\n",
+                "pyproject.toml": "[tool.zuban]\n",
+            }
+        ),
     },
 )
 
