@@ -60,6 +60,7 @@ PUBLIC_API = Rule(
     severity=Severity.REVIEW,
     bad="def total(order, currency): ...  # currency is new, and has no default",
     good="def total(order, currency='EUR'): ...",
+    is_reading=True,
 )
 
 COVERAGE_OF_CHANGE = Rule(

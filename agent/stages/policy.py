@@ -86,7 +86,8 @@ def judge_change(
         finding for module in registry.MODULES for finding in module.check_change(change_context)
     )
     weighed = levels.apply_levels(found, registry.RULES, change_context.config, floors)
-    findings = levels.soften_human_findings(tuple(weighed), change, human_changes)
+    asked = levels.soften_asked_findings(tuple(weighed), registry.RULES, change_context.ticket)
+    findings = levels.soften_human_findings(asked, change, human_changes)
     if human_changes is not None:
         findings = (
             *_find_taken_back(change_context, human_changes, findings),
