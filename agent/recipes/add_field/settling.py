@@ -119,7 +119,7 @@ class _Settling:
         near = difflib.get_close_matches(text.rpartition(".")[2], labels, n=1, cutoff=0.5)
         hint = f"; is it {labels[near[0]]}?" if near else ""
         broken = sorted(self._index.modules.unreadable)[:3]
-        hint += f" ({', '.join(broken)} cannot be read as Python)" if broken else ""
+        hint += f" ({', '.join(broken)} cannot be read by this Python)" if broken else ""
         self.problems.append(f"`{text}` is no model of this repository{hint}")
         return None
 
