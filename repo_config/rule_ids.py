@@ -15,12 +15,11 @@ new-dependency forbidden-dependency dependency-source
 django-signals django-views django-manager
 django-settings django-settings-loosened
 migration-merged migration-squash migration-unasked migration-unexplained
-migration-destructive migration-locks migration-by-hand
-migration-model-import
+migration-destructive migration-by-hand
 newer-syntax http-client http-retries http-timeout http-timeout-unset background-tasks
 django-database forbidden-import
-blocking-call blocking-io dangling-task swallowed-exception new-print complexity
-django-null-text unused-import dead-code possible-secret test-tool-in-source checker-in-code
+blocking-call swallowed-exception unused-import dead-code possible-secret test-tool-in-source
+checker-in-code
 security-lint
 unread-file missing-name unknown-module public-api coverage-of-change other-settings
 unformatted test-rewritten test-removed test-surroundings test-not-run test-not-collected

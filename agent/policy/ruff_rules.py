@@ -6,7 +6,6 @@ A ban of a name carries the id of its rule as its message. What is banned is sai
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,11 +16,6 @@ from repo_config.schema import ConcurrencySection, RepoConfig
 
 #: ruff's code for a name that may not be used.
 BAN = "TID251"
-MOST_BRANCHES = 15
-#: Modules that talk to a terminal.
-_TERMINAL = re.compile(
-    r"(?:^|[/_])(?:cli|console|commands?|cmd|terminal|prompt|main|repl|shell|debug)\w*"
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +39,6 @@ class StyleRule(RuffRule):
 
 def _applies_nowhere(_: str) -> bool:
     return False
-
-
-def _may_print(path: str) -> bool:
-    return is_apart(path) or _TERMINAL.search(path) is not None
 
 
 TABLE: tuple[RuffRule, ...] = (
@@ -145,62 +135,12 @@ TABLE: tuple[RuffRule, ...] = (
         applies=lambda config: config.concurrency != ConcurrencySection(),
     ),
     StyleRule(
-        id="blocking-io",
-        demands="Async functions wait for nothing by a sync call.",
-        bad="async def report():\n    return open('report.csv').read()",
-        good="import asyncio\n\nasync def report():\n"
-        "    return await asyncio.to_thread(read, 'report.csv')",
-        codes=("ASYNC2",),
-        fix="Await an async way to do it, or hand the call to asyncio.to_thread.",
-        exempt=is_apart,
-    ),
-    StyleRule(
-        id="dangling-task",
-        demands="Tasks of the event loop are kept by somebody until they end.",
-        bad="import asyncio\n\nasync def order():\n    asyncio.create_task(send())",
-        good="import asyncio\n\nasync def order():\n"
-        "    tasks.add(task := asyncio.create_task(send()))\n"
-        "    task.add_done_callback(tasks.discard)",
-        codes=("RUF006",),
-        fix="Keep the task in a set until it is done, or use a TaskGroup.",
-        exempt=is_apart,
-    ),
-    StyleRule(
         id="swallowed-exception",
         demands="No error of any kind disappears without a trace.",
         bad="try:\n    send(order)\nexcept Exception:\n    pass",
         good="try:\n    send(order)\nexcept SMTPException:\n    log.exception('not sent')",
         codes=("S110", "S112"),
         fix="Catch what is expected, and log or count what is not.",
-        exempt=is_apart,
-    ),
-    StyleRule(
-        id="new-print",
-        demands="No module of the application begins to print.",
-        bad="print('order', order)",
-        good="log.info('order', order=order)",
-        codes=("T20",),
-        fix="Log it, or take it out if it was for you alone.",
-        exempt=_may_print,
-    ),
-    StyleRule(
-        id="complexity",
-        demands=f"No function takes more than {MOST_BRANCHES} ways through its code.",
-        bad="def price(order):\n" + "    if order: price += 1\n" * 16,
-        good="def price(order):\n    return base(order) + extras(order)",
-        codes=("C901",),
-        fix="Take parts out that can be named and tested by themselves.",
-        exempt=is_apart,
-    ),
-    StyleRule(
-        id="django-null-text",
-        demands="A field for text is not null, unless it is unique and may be left out.",
-        bad="from django.db import models\n\nclass Order(models.Model):\n"
-        "    note = models.CharField(max_length=80, null=True)",
-        good="from django.db import models\n\nclass Order(models.Model):\n"
-        "    note = models.CharField(max_length=80, blank=True, default='')",
-        codes=("DJ001",),
-        fix="Leave null=True out, with blank=True and an empty default; or see that it is needed.",
         exempt=is_apart,
     ),
     StyleRule(

@@ -264,12 +264,6 @@ class Column:
         value = self.words.get(name)
         return isinstance(value, ast.Constant) and value.value is True
 
-    @property
-    def has_index(self) -> bool:
-        if self.is_set("unique") or self.is_set("db_index"):
-            return True
-        return self.kind in _KEYS | {"SlugField"} and "db_index" not in self.words
-
 
 def read_column(node: ast.expr | None) -> Column | None:
     """Read a field; None where it is no plain call."""
@@ -324,12 +318,6 @@ def find_narrowed(old: Column, new: Column) -> Iterator[str]:
     may_fill = "default" in new.words or "db_default" in new.words
     if old.is_set("null") and "null" not in new.words and not may_fill:
         yield "it can no longer be null, and there is no default for rows where it is"
-
-
-def is_same_in_postgres(old: Column, new: Column) -> bool:
-    """Whether two fields of different classes are one type of column there."""
-    both = {old.kind, new.kind}
-    return both <= _TEXTS | _FILES | {"TextField"} or both <= _KEYS
 
 
 def _is_wider(old: str, new: str) -> bool:
