@@ -14,7 +14,7 @@ concurrency sync-handler test-factories test-required
 new-dependency forbidden-dependency dependency-source
 django-signals django-views django-manager
 django-settings django-settings-loosened
-migration-merged migration-squash migration-unasked migration-unexplained
+migration-merged migration-squash
 migration-destructive migration-by-hand
 newer-syntax http-client http-retries http-timeout http-timeout-unset background-tasks
 django-database forbidden-import

@@ -21,7 +21,7 @@ from agent.policy.contract import (
 )
 from agent.policy.django import managers, settings_edits, signals, views
 from agent.policy.integrity import hollow_tests, suppressions
-from agent.policy.migrations import history, operations, unasked
+from agent.policy.migrations import history, operations
 from agent.policy.rule import Rule, RuleModule
 
 _CONTENT: tuple[RuleModule, ...] = (paths, size, secrets, hidden_text, gate_files, generated)
@@ -33,7 +33,7 @@ MODULES: tuple[RuleModule, ...] = (
     *_INTEGRITY,
     *(python_version, concurrency, factories, required_tests, new_dependencies),
     *(signals, views, managers, settings_edits),
-    *(history, unasked, operations),
+    *(history, operations),
 )
 OF_CHANGES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)
 """Those that look at the change alone, before anything runs."""
