@@ -8,6 +8,7 @@ passes; the versions that the tests are said to run with.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 
 from packaging.requirements import Requirement
@@ -41,6 +42,7 @@ _MOST = 3
 _MOST_RED = 0.05
 #: At most this part of them passes: then another Python is tried.
 _HARDLY = 0.1
+_LONGEST_CAUSE = 200
 #: Suites that take more than this part of the run's minutes are measured once, if most pass.
 _MOST_TIME = 1 / 6
 
@@ -315,7 +317,22 @@ def rate_tests(tests: CheckResult) -> float:
 
 def count_tests(tests: CheckResult) -> int:
     """Count collected tests; a module that failed to collect does not count."""
-    return sum(not item.item_id.endswith(COLLECTION) for item in tests.items)
+    return sum(not one.item_id.endswith(COLLECTION) for one in tests.items) + len(tests.unrun)
+
+
+def is_given_up(tests: CheckResult) -> bool:
+    """Whether nearly all of the first tests failed, so that no other began."""
+    return bool(tests.unrun) and not tests.limit and is_hopeless(tests)
+
+
+def find_common_cause(tests: CheckResult) -> str:
+    """Say in one line by which error most tests fail; empty: there is none."""
+    red = [one.text for one in tests.items if one.outcome in ("failed", "error")]
+    said = Counter(text.strip().partition("\n")[0][:_LONGEST_CAUSE] for text in red)
+    (cause, count), *_ = said.most_common(1) or [("", 0)]
+    if not cause or count < 2 or count <= len(tests.items) / 2:
+        return ""
+    return f"{count} of {len(tests.items)} tests fail by the same error: {cause}"
 
 
 def is_poor(tests: CheckResult, limits: LimitsSection) -> bool:

@@ -39,6 +39,7 @@ class Recorder:
         self.report = report
         self.running = {}
         self.is_late = False
+        self.first_tests = mergewright_report.FirstTests(order["first_tests"])
 
     def watch(self, result):
         self.result = result
@@ -101,6 +102,8 @@ class Recorder:
             self.add("test", facts)
         last_start = self.order["last_start"]
         if last_start is not None and _now() - mergewright_report.BEGUN > last_start:
+            self.is_late = self.result.shouldStop = True
+        if facts and self.first_tests.has_given_up(facts["outcome"] in ("failed", "error")):
             self.is_late = self.result.shouldStop = True
 
     def add(self, event, facts):
