@@ -3,13 +3,13 @@
 The first is what it declares, with the servers that CI has for the tests. If modules of base's
 tests cannot be imported, the second adds what installed packages say these lack. The others follow
 only if base's tests hardly pass: what CI does before its tests; another Python if almost no test
-passes; the versions that the tests are said to run with.
+passes. Without a lock, packages are those of the commit's day (`build.ensure_as_of`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -19,7 +19,7 @@ from agent.environments import parts
 from agent.models.checks import COLLECTION, CheckResult, Status
 from agent.models.environment import Environment
 from agent.models.record import Record
-from repo_config import ci_packages, ci_setup, detect, django_projects, suites, versions
+from repo_config import ci_packages, ci_setup, detect, django_projects, suites
 from repo_config.ci_setup import CiSetup
 from repo_config.detect import Project
 from repo_config.documents import table
@@ -33,7 +33,6 @@ from repo_config.schema import (
     RepoConfig,
 )
 from repo_config.tree import Tree
-from repo_config.versions import TestedVersions
 
 _AS_DECLARED = "as declared"
 #: So many follow the first.
@@ -100,7 +99,7 @@ def propose_first(config: RepoConfig, tree: Tree) -> Candidate:
         return declared
     started = ci.model_copy(update={"install": (), "requirement_files": ()})
     given = _extend_section(config.python, files, ci)
-    return next(iter(_as_ci(config, given, started, TestedVersions(), ())), declared)
+    return next(iter(_as_ci(config, given, started, ())), declared)
 
 
 def propose_candidates(
@@ -119,15 +118,14 @@ def propose_candidates(
     files = ProjectFiles(tree, config.folder)
     ci = ci_setup.read_ci_setup(files)
     given = _extend_section(config.python, files, ci)
-    tested = versions.find_tested_versions(files)
     has = known.built.versions if known.built else {}
     starts = _other_starts(config, project, files, tree)
     if not may_vary(config.python):
-        as_ci = _as_ci(config, given, ci, tested, has)
+        as_ci = _as_ci(config, given, ci, has)
         return (*as_ci, *_without_servers(known.first), *starts)
     given = given.model_copy(update={"install": known.lacking})
-    as_ci = _as_ci(config, given, ci, tested, {*has, *map(_read_name, known.lacking)})
-    others = _other_packages(given, known, files, tested)
+    as_ci = _as_ci(config, given, ci, {*has, *map(_read_name, known.lacking)})
+    others = _other_packages(given, known, files)
     bare = _without_servers(known.first)
     more = (*add_missing_packages(config, known.lacking), *as_ci, *bare, *starts, *others)
     return more[: _MOST + len(bare)]
@@ -178,19 +176,14 @@ def _as_ci(
     config: RepoConfig,
     given: PythonSection,
     ci: CiSetup,
-    tested: TestedVersions,
     has: Collection[str],
 ) -> tuple[Candidate, ...]:
     if not ci or config.setup or config.env or config.services:
         return ()
     lacking = [one for one in ci.install if not _names(one, has)]
-    bounds = tuple(one for one in tested.constraints if _names(one, {*map(_read_name, lacking)}))
     # A file that is called as those for tests are is declared.
     unknown = (f"-r {path}" for path in ci.requirement_files if not parts.find_role(path))
-    more = {
-        "install": (*given.install, *unknown, *lacking),
-        "constraints": (*given.constraints, *bounds),
-    }
+    more = {"install": (*given.install, *unknown, *lacking)}
     candidate = Candidate(
         python=given.model_copy(update=more),
         setup=(*ci.fetched, *ci.commands),
@@ -261,9 +254,8 @@ def _other_packages(
     given: PythonSection,
     known: Known,
     files: ProjectFiles,
-    tested: TestedVersions,
 ) -> Iterator[Candidate]:
-    """Yield another Python, then other versions, or of what a lock fixes all extras."""
+    """Yield another Python; of what a lock fixes all extras."""
     first = known.built
     if known.python:
         why = f"with Python {known.python}, which CI or a classifier names"
@@ -273,18 +265,6 @@ def _other_packages(
         if extras and given.extras is None:
             every = given.model_copy(update={"extras": extras})
             yield Candidate(python=every, why="with all extras")
-        return
-    has = first.versions if first else {}
-    install = tuple(one for one in tested.install if not _is_met(one, has))
-    bounds = tuple(
-        one
-        for one in tested.constraints
-        if not first or (_names(one, has) and not _is_met(one, has))
-    )
-    if bounds or install:
-        versions = {"install": (*given.install, *install), "constraints": bounds}
-        section = given.model_copy(update=versions)
-        yield Candidate(python=section, why="with the versions that classifiers, tox and CI name")
 
 
 def _name_extras(files: ProjectFiles) -> tuple[str, ...]:
@@ -298,12 +278,6 @@ def _names(requirement: str, packages: Collection[str]) -> bool:
 
 def _read_name(requirement: str) -> str:
     return str(canonicalize_name(Requirement(requirement).name))
-
-
-def _is_met(text: str, packages: Mapping[str, str]) -> bool:
-    requirement = Requirement(text)
-    version = packages.get(canonicalize_name(requirement.name))
-    return version is not None and requirement.specifier.contains(version, prereleases=True)
 
 
 # --- how well a repository is set up, by base's tests -----------------------------------------
