@@ -15,6 +15,7 @@ from agent.environments import grammar
 from agent.models.sandbox import SandboxResult
 from agent.policy import meaning
 from agent.policy.change_context import ChangeContext
+from agent.policy.contract import python_version
 from agent.settings import Settings
 from agent.testing import FakeSandbox
 from repo_config import foreign_python
@@ -92,6 +93,8 @@ def test_rules_read_what_only_the_environments_python_parses(newer):
     [file] = ChangeContext(made, config(), project("3.12"), tree).python
     assert [visit.node.lineno for visit in file.after.functions] == [4]
     assert meaning.is_same(NEW, NEW)
+    context = ChangeContext(made, config(), project("3.12"), tree)
+    assert list(python_version.check_change(context)) == []
     with pytest.raises(SyntaxError):
         foreign_python.parse_module(NEW, to_write=True)
     assert newer == [b"def broken(:\n", NEW], "each text once"
