@@ -168,11 +168,13 @@ class Services:
         lock that does not meet `declared`, the requirements that are not base's, is not installed
         as it is. EnvironmentFailed has the resolver's or builder's own words.
         """
+        # A change may declare what has appeared since the base commit.
+        last_day = prepared.contract.config.python.exclude_newer
+        section = prepared.environment.section.model_copy(update={"exclude_newer": last_day})
+        given = {"known": prepared.environment.packages, "python": section}
 
         def ensure(**more: object) -> Environment:
-            request = self._request_of_change(prepared).model_copy(
-                update={"known": prepared.environment.packages, **more}
-            )
+            request = self._request_of_change(prepared).model_copy(update={**given, **more})
             return environments.ensure_environment(
                 request, self.sandbox, self.index, self.settings, self.say
             )

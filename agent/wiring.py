@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from agent.environments.grammar import NewerPython
 from agent.environments.package_index import SimpleIndex
 from agent.errors import ModelUnusable, SettingsInvalid
 from agent.models.chat import ChatModel
@@ -22,6 +23,7 @@ from agent.services import Compose, Execution, Services, make_redactor
 from agent.settings import Settings
 from agent.telemetry import signing
 from agent.text.redaction import Redactor
+from repo_config import foreign_python
 
 if TYPE_CHECKING:
     from agent.github.access import Access
@@ -59,6 +61,7 @@ def _make_services(
     pulls: Pulls | None = None,
     sessions: Sessions | None = None,
 ) -> Services:
+    foreign_python.use_newer(NewerPython(make_sandbox(settings), settings).parse)
     return Services(
         settings=settings,
         code_host=code_host,

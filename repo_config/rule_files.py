@@ -89,8 +89,8 @@ def explain_file(path: str, project: Project) -> str | None:
 def is_setting(path: str, project: Project) -> bool:
     """Whether a file is a module of Django's settings, by where it lies or how it is called."""
     *folders, name = path.lower().split("/")
-    by_name = _SETTINGS.fullmatch(name) is not None or "settings" in folders
-    return project.django is not None and (path in _settings_files(project) or by_name)
+    by_name = name.endswith(".py") and (_SETTINGS.fullmatch(name) or "settings" in folders)
+    return project.django is not None and bool(path in _settings_files(project) or by_name)
 
 
 def _settings_files(project: Project) -> frozenset[str]:

@@ -11,16 +11,15 @@ generated-file request-value
 test-asserts-nothing suppression
 python-syntax python-syntax-of-data unreadable-python hidden-from-rules
 concurrency sync-handler test-factories test-required
-new-dependency forbidden-dependency dependency-source nested-scan
+new-dependency forbidden-dependency dependency-source
 django-signals django-views django-manager
-django-settings django-settings-loosened django-query-in-loop
-migration-merged migration-squash migration-unasked migration-unexplained
-migration-destructive migration-locks migration-irreversible
-migration-model-import
+django-settings django-settings-loosened
+migration-merged migration-squash
+migration-destructive migration-by-hand
 newer-syntax http-client http-retries http-timeout http-timeout-unset background-tasks
 django-database forbidden-import
-blocking-call blocking-io dangling-task swallowed-exception new-print complexity
-django-null-text unused-import dead-code possible-secret test-tool-in-source checker-in-code
+blocking-call swallowed-exception unused-import dead-code possible-secret test-tool-in-source
+checker-in-code
 security-lint
 missing-name unknown-module other-settings
 unformatted test-rewritten test-removed test-surroundings test-not-run test-not-collected

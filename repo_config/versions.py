@@ -11,16 +11,13 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 from poetry.core.constraints import version as poetry_versions
-from pydantic import BaseModel, ConfigDict
 
-from repo_config import tox, workflows
+from repo_config import tox
 from repo_config.documents import table, texts
 from repo_config.project_files import Detected, ProjectFiles
 
 _PYTHON_CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.[0-9]{1,2})\Z")
-_FRAMEWORK_CLASSIFIER = re.compile(r"Framework :: ([^:]+?) :: (\d+(?:\.\d+)*)")
 _PLAIN = re.compile(r"(?:cpython-?|python-?)?(3\.[0-9]{1,2})(?![0-9])")
-_VERSION_KEY = re.compile(r"(?P<name>[a-z][a-z0-9-]*?)(?:-?versions?)?", re.IGNORECASE)
 _LONGEST = 500
 
 
@@ -154,53 +151,6 @@ def list_classifiers(files: ProjectFiles) -> Iterator[tuple[list[str], str]]:
 # --- packages -----------------------------------------------------------------------------------
 
 
-class TestedVersions(BaseModel):
-    """Ranges from the oldest to the newest version that is tested."""
-
-    model_config = ConfigDict(frozen=True)
-
-    install: tuple[str, ...] = ()
-    """Requirements that tox meets differently in its runs."""
-    constraints: tuple[str, ...] = ()
-    """Of what is installed for another reason."""
-
-
-def find_tested_versions(files: ProjectFiles) -> TestedVersions:
-    """Find what classifiers, single factors of tox and the matrices of CI name."""
-    in_tox = list(read_factors(files))
-    found: dict[str, list[str]] = {}
-    for name, versions in (*_read_frameworks(files), *in_tox, *_read_matrices(files)):
-        found.setdefault(name, []).append(versions)
-    ranges = {name: text for name in sorted(found) if (text := _span(found[name]))}
-    installed = dict.fromkeys(name for name, _ in in_tox)
-    return TestedVersions(
-        install=tuple(name + ranges.get(name, "") for name in installed),
-        constraints=tuple(
-            name + ends for name, ends in ranges.items() if name not in installed and "<" in ends
-        ),
-    )
-
-
-def _span(written: list[str]) -> str:
-    """Span from the lowest version to the end of the highest range; empty where none begins."""
-    read = filter(None, map(parse_range, written))
-    parts = (one.flatten() for one in read)
-    ends = {some[0].min: some[-1] for some in parts if some and some[0].min is not None}
-    if not ends:
-        return ""
-    first, newest = min(ends).stable, ends[max(ends)]
-    # A run with one version exactly, often the oldest, says nothing of newer ones.
-    if newest.max is None or newest.min == newest.max:
-        return f">={first}"
-    return f">={first},{'<=' if newest.include_max else '<'}{newest.max.stable}"
-
-
-def _read_frameworks(files: ProjectFiles) -> Iterator[tuple[str, str]]:
-    for lines, _ in list_classifiers(files):
-        for match in filter(None, (_FRAMEWORK_CLASSIFIER.fullmatch(one.strip()) for one in lines)):
-            yield canonicalize_name(match[1].replace(" ", "-")), f"~{match[2]}"
-
-
 def read_factors(files: ProjectFiles) -> Iterator[tuple[str, str]]:
     """Yield what tox installs in some of its runs only, each with its bounds."""
     found = tox.read_tox(files)
@@ -212,13 +162,3 @@ def read_factors(files: ProjectFiles) -> Iterator[tuple[str, str]]:
             continue
         if factors:
             yield canonicalize_name(requirement.name), str(requirement.specifier)
-
-
-def _read_matrices(files: ProjectFiles) -> Iterator[tuple[str, str]]:
-    for job in workflows.read_jobs(files):
-        for key, values in job.matrix.items():
-            match = _VERSION_KEY.fullmatch(key.replace("_", "-"))
-            for value in values if match else ():
-                bare = re.fullmatch(r"\d+(\.\d+)*", value)
-                if match and (bare or value[:1] in tuple("<>=~^")):
-                    yield canonicalize_name(match["name"]), f"~{value}" if bare else value

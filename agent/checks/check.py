@@ -55,6 +55,10 @@ _START_VARIABLES = frozenset({
 })  # fmt: skip
 
 
+#: By so many a set-up is judged before the others run.
+FIRST_TESTS = 50
+
+
 @dataclass(frozen=True)
 class Site:
     """Where a check runs and what the repository says about it."""
@@ -69,6 +73,8 @@ class Site:
     """Checks that may be under way at a time."""
     fails_fast: bool = False
     """Whether the first test that fails ends its run."""
+    gives_up: bool = False
+    """Whether no further test begins where nearly all of the first ones fail."""
 
     @property
     def command_prefix(self) -> tuple[str, ...]:
@@ -182,6 +188,7 @@ class Part:
             "known_red": self.known_red,
             "last_start": None if self.only else seconds - reserve,
             "fails_fast": site.fails_fast,
+            "first_tests": FIRST_TESTS if site.gives_up else 0,
         }
 
     @property

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from agent.checks import check, sealed, suite
 from agent.checks.check import Site
@@ -28,9 +28,6 @@ from repo_config.tool_options import ToolOptions
 
 #: What a shell, or a sandbox, says when there is no such program.
 _NO_PROGRAM = 127
-_REWRITTEN = (
-    f"{SANDBOX_GATE}/bin/python", "-I", "-S", f"{SANDBOX_OURS}/checks/mergewright_rewritten.py",
-)  # fmt: skip
 # Figures that move with the code around a finding, or only say by how much a bound is passed.
 _FIGURES = re.compile(r"(?<=\bline )\d+|(?<=\()\d+(?= > \d+)|(?<=too complex \()\d+")
 
@@ -72,8 +69,8 @@ class LintCheck:
     """The same of another one, for selections that only object to what cannot be parsed."""
     unreadable_code: int = 1
     """Exit code when files could not be parsed, and all others were still looked at."""
-    environ: Mapping[str, str] = field(default_factory=dict)
-    """Further variables: what versions of a tool know by arguments of other names."""
+    caller: str = ""
+    """Script of ours that runs the command and writes the report."""
     ours: bool = False
     """Whether the gate's own is run, whatever the repository has."""
     program: str = ""
@@ -129,9 +126,9 @@ class LintCheck:
         return sandbox_requests.make_request(
             site.environment,
             site.tree,
-            (*_REWRITTEN, secret.report, *argv) if self.rewrites else argv,
+            self._name_caller(secret) + argv,
             # By PYTHONPATH and kin a change could put itself in the tool's place.
-            environ={**check.get_start_variables(site.config.env), **self.environ},
+            environ=check.get_start_variables(site.config.env),
             limits=site.tool_limits(),
             files=tuple(
                 SandboxFile(path=site.in_sandbox(path), content=content.encode())
@@ -140,6 +137,11 @@ class LintCheck:
             collect=(secret.report,),
             folder=site.project.root,
         )
+
+    def _name_caller(self, secret: Secret) -> tuple[str, ...]:
+        script = "rewritten" if self.rewrites else self.caller
+        path = f"{SANDBOX_OURS}/checks/mergewright_{script}.py"
+        return (f"{SANDBOX_GATE}/bin/python", "-I", "-S", path, secret.report) if script else ()
 
     def _choose_files(self, site: Site, paths: tuple[str, ...]) -> tuple[str, ...]:
         """Name what it is to look at, and what of that it may leave out."""
@@ -164,7 +166,7 @@ class LintCheck:
         limit = check.explain_limit(result, site.tool_limits(), f"{self.name} was")
         lines = [f"{item.place}: {item.item_id.partition(': ')[2]}" for item in items]
         if limit or reason:
-            lines += [result.output.strip() or limit or reason]
+            lines.append(limit or reason)
         # Else what it printed is of our probe, too.
         output = suite.shorten_output("\n".join(lines) or "no findings")
         return check.make_result(
@@ -175,7 +177,7 @@ class LintCheck:
         self, result: SandboxResult, remarks: list[Remark] | None, secret: Secret
     ) -> tuple[Status, str]:
         """Say what makes a report worth nothing; nothing where it is whole."""
-        words = suite.get_last_lines(result)
+        words = suite.find_error_line(result)
         if remarks is None and result.refused:
             return Status.UNVERIFIED, f"the report was not accepted: {result.refused[0]}"
         is_seen = any(is_probe(remark, secret) for remark in remarks or [])
@@ -297,17 +299,16 @@ def _is_formatter(site: Site) -> bool:
 RUFF_CHECK = LintCheck(
     name="ruff check",
     command_words=("ruff", "check"),
-    machine_arguments=(
-        "--no-cache", "--no-fix", "--no-respect-gitignore", "--output-file={report}",
-    ),
-    # The argument was --format until 0.0.290, and is --output-format since.
-    environ={"RUFF_FORMAT": "json", "RUFF_OUTPUT_FORMAT": "json"},
-    probe=_BROKEN,
+    machine_arguments=("--no-cache", "--no-fix", "--no-respect-gitignore"),
+    caller="ruff",
+    # Early versions object to what cannot be parsed only where that is selected.
+    probe=_UNTIDY,
+    unreadable_probe=_BROKEN,
     read=read_ruff,
     configured=_is_linter,
     named=("--force-exclude",),
     built_in=("--exclude", _NONE),
-)  # fmt: skip
+)
 
 RUFF_FORMAT = LintCheck(
     name="ruff format",

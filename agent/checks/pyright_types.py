@@ -235,7 +235,7 @@ def _find_problem(
     name: str, result: SandboxResult, report: Report | None, remarks: list[Remark], secret: Secret
 ) -> str:
     """Say what makes the report worth nothing; empty where it is whole."""
-    words = suite.get_last_lines(result)
+    words = suite.find_error_line(result)
     if report is None and result.refused:
         return f"the report was not accepted: {result.refused[0]}"
     if result.exit_code not in {0, 1}:

@@ -85,11 +85,14 @@ def open_change(
     )
 
 
-def open_review(draft: Draft, checks: str, run_context: RunContext) -> OpeningMessage:
+def open_review(
+    draft: Draft, checks: str, findings: str, run_context: RunContext
+) -> OpeningMessage:
     """Begin the review of a change that passed.
 
     Args:
         checks: Summary of the checks and the proof, in words of ours.
+        findings: What the gate leaves open, with foreign words in it.
     """
     base = describe_base(run_context).text
     return _join_parts(
@@ -99,6 +102,7 @@ def open_review(draft: Draft, checks: str, run_context: RunContext) -> OpeningMe
         _fence("The diff", _make_diff(draft.change, run_context), run_context),
         _fence("Its author says", draft.words[:_MOST_CLAIMS], run_context),
         checks,
+        _fence("Open findings of the gate", findings, run_context),
     )
 
 

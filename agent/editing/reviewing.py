@@ -15,7 +15,7 @@ from agent.errors import ROUND_ENDS, RUN_ENDS
 from agent.models.change import Change, Finding, Severity
 from agent.models.chat import OpeningMessage
 from agent.models.record import Record
-from agent.models.review import Remark, ReviewNotes
+from agent.models.review import Remark, ReviewNotes, Settled
 from agent.text.check_summary import format_count, summarize_check
 
 _MOST_TURNS = 15
@@ -25,8 +25,16 @@ SECOND_REVIEW = "second-review"
 """The rule in findings that a review leaves."""
 
 
+class FindingVerdict(Record):
+    number: int
+    settled: bool
+    why: str
+
+
 class SubmittedReview(Record):
     approve: bool
+    findings: tuple[FindingVerdict, ...] = Field(default=(), max_length=50)
+    """One for each finding that has a number."""
     remarks: tuple[Remark, ...] = Field(default=(), max_length=20)
 
 
@@ -49,7 +57,8 @@ def review_change(best: Round, run_context: RunContext) -> ReviewNotes:
     try:
         handed = _request_review(best, run_context)
         if handed.name:
-            return _make_notes(SubmittedReview.model_validate_json(handed.form), run_context)
+            submitted = SubmittedReview.model_validate_json(handed.form)
+            return _make_notes(submitted, best, run_context)
         reason = handed.why
     except ROUND_ENDS as problem:
         if not run_context.keeps_passed_change(problem):
@@ -119,6 +128,36 @@ def find_open_remarks(notes: ReviewNotes, change: Change) -> tuple[Finding, ...]
     return tuple(found)
 
 
+def apply_settled(findings: tuple[Finding, ...], notes: ReviewNotes | None) -> tuple[Finding, ...]:
+    """Make a note, with the reviewer's words, of what a review that approves has settled."""
+    said = {one.finding: one.why for one in notes.settled} if notes and notes.approves else {}
+    return tuple(
+        one.model_copy(
+            update={
+                "severity": Severity.INFO,
+                "message": f'{one.message} Settled by {notes.model}: "{said[one]}"',
+            }
+        )
+        if notes and one in said
+        else one
+        for one in findings
+    )
+
+
+def _describe_findings(findings: tuple[Finding, ...]) -> str:
+    """List what is open after the gate, with numbers where the reviewer can settle it."""
+    numbers = {one: n for n, one in enumerate(_list_readings(findings), 1)}
+    lines = (
+        f"{numbers.get(one, '-')}. {one.path}:{one.line or ''} {one.message} ({one.rule})"
+        for one in findings
+    )
+    return "\n".join(lines)
+
+
+def _list_readings(findings: tuple[Finding, ...]) -> list[Finding]:
+    return [one for one in findings if one.is_reading]
+
+
 def _make_finding(message: str, path: str = "", line: int | None = None) -> Finding:
     return Finding(
         rule=SECOND_REVIEW,
@@ -132,7 +171,7 @@ def _make_finding(message: str, path: str = "", line: int | None = None) -> Find
 
 def _request_review(best: Round, run_context: RunContext) -> SubmittedForm:
     name = f"review {best.number}"
-    given = best.draft, summarize_checks(best), run_context
+    given = best.draft, summarize_checks(best), _describe_findings(best.remarks), run_context
     message = run_context.step(f"{name} opening", opening.open_review, *given)
     return _converse(name, "review", FORMS, message, best, run_context, _MOST_TURNS)
 
@@ -162,12 +201,21 @@ def _converse(
         talk.tools.close()
 
 
-def _make_notes(found: SubmittedReview, run_context: RunContext) -> ReviewNotes:
+def _make_notes(found: SubmittedReview, best: Round, run_context: RunContext) -> ReviewNotes:
+    redact = run_context.svc.redactor
+    readings = dict(enumerate(_list_readings(best.remarks), 1))
+    settled = tuple(
+        Settled(
+            finding=readings[one.number],
+            why=forms.flatten_text(redact(" ".join(one.why.split())), _LONGEST_QUOTE),
+        )
+        for one in found.findings
+        if one.settled and one.number in readings
+    )
     reviewer = run_context.find_last_model("reviewer")
     # Redacted first: half of a secret is not recognised.
     remarks = tuple(
-        one.model_copy(update={"text": run_context.svc.redactor(one.text)[:_LONGEST_REMARK]})
-        for one in found.remarks
+        one.model_copy(update={"text": redact(one.text)[:_LONGEST_REMARK]}) for one in found.remarks
     )
     blocking = sum(one.blocking for one in remarks)
     approves = found.approve and not blocking
@@ -177,7 +225,12 @@ def _make_notes(found: SubmittedReview, run_context: RunContext) -> ReviewNotes:
     said.append(f"It {'approves' if approves else 'does not approve'} the change.")
     sentence = " ".join(said)
     return ReviewNotes(
-        ran=True, sentence=sentence, approves=approves, remarks=remarks, model=reviewer
+        ran=True,
+        sentence=sentence,
+        approves=approves,
+        remarks=remarks,
+        settled=settled,
+        model=reviewer,
     )
 
 

@@ -22,6 +22,7 @@ import json
 import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from agent.environments import (
@@ -41,10 +42,12 @@ from agent.environments import (
 from agent.environments.assembly import RECORD, Assembly, Stored
 from agent.environments.build_context import BuildContext, RootedSandbox
 from agent.environments.declare import Declaration
+from agent.environments.fetch import Unresolvable
 from agent.environments.lock_export import LockRefused
 from agent.environments.request import EnvironmentRequest
 from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import CacheGone, EnvironmentFailed
+from agent.models.clock import read_clock
 from agent.models.environment import Environment
 from agent.models.package_index import PackageIndex
 from agent.models.sandbox import Sandbox
@@ -107,6 +110,34 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
     environment = environment.model_copy(update=more)
     files = WorkTreeFiles(Path(request.tree), request.root)
     return setup_commands.provide_layers(request.setup, files, environment, build_context)
+
+
+def ensure_as_of(committed: int, request: EnvironmentRequest, *clients: *Clients) -> Environment:
+    """Give the environment of a commit; without a lock, by what indexes had when it was made.
+
+    A day of grace is left; where the packages of then do not go together, those of today are taken.
+
+    Args:
+        committed: Seconds since the epoch; 0: not known.
+
+    Raises:
+        EnvironmentFailed, IndexUnavailable, StorageFull, SandboxMissing: As `ensure_environment`.
+    """
+    section, say = request.python, clients[-1]
+    last = datetime.fromtimestamp(committed, UTC).date() + timedelta(days=1)
+    today = datetime.fromtimestamp(read_clock(), UTC).date()
+    if committed and last < today and section.exclude_newer is None:
+        declared = declare.read_declaration(
+            WorkTreeFiles(Path(request.tree), request.root), section
+        )
+        dated = section.model_copy(update={"exclude_newer": last.isoformat()})
+        try:
+            if declared.lock is None:
+                say(f"packages as of {last}, a day after the commit")
+                return ensure_environment(request.model_copy(update={"python": dated}), *clients)
+        except Unresolvable as problem:
+            say(f"as of {last} they cannot be resolved: {uv_program.find_cause(problem.message)}")
+    return ensure_environment(request, *clients)
 
 
 def set_up(request: EnvironmentRequest, *clients: *Clients) -> Environment:

@@ -3,13 +3,13 @@
 The first is what it declares, with the servers that CI has for the tests. If modules of base's
 tests cannot be imported, the second adds what installed packages say these lack. The others follow
 only if base's tests hardly pass: what CI does before its tests; another Python if almost no test
-passes; the versions that the tests are said to run with; the versions of the day of the commit.
+passes. Without a lock, packages are those of the commit's day (`build.ensure_as_of`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Collection, Iterator
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -17,10 +17,9 @@ from pydantic import ValidationError
 
 from agent.environments import parts
 from agent.models.checks import COLLECTION, CheckResult, Status
-from agent.models.environment import Checkout, Environment
+from agent.models.environment import Environment
 from agent.models.record import Record
-from agent.models.run import Run
-from repo_config import ci_packages, ci_setup, detect, django_projects, suites, versions
+from repo_config import ci_packages, ci_setup, detect, django_projects, suites
 from repo_config.ci_setup import CiSetup
 from repo_config.detect import Project
 from repo_config.documents import table
@@ -34,7 +33,6 @@ from repo_config.schema import (
     RepoConfig,
 )
 from repo_config.tree import Tree
-from repo_config.versions import TestedVersions
 
 _AS_DECLARED = "as declared"
 #: So many follow the first.
@@ -43,6 +41,7 @@ _MOST = 3
 _MOST_RED = 0.05
 #: At most this part of them passes: then another Python is tried.
 _HARDLY = 0.1
+_LONGEST_CAUSE = 200
 #: Suites that take more than this part of the run's minutes are measured once, if most pass.
 _MOST_TIME = 1 / 6
 
@@ -100,36 +99,33 @@ def propose_first(config: RepoConfig, tree: Tree) -> Candidate:
         return declared
     started = ci.model_copy(update={"install": (), "requirement_files": ()})
     given = _extend_section(config.python, files, ci)
-    return next(iter(_as_ci(config, given, started, TestedVersions(), ())), declared)
+    return next(iter(_as_ci(config, given, started, ())), declared)
 
 
 def propose_candidates(
-    run: Run, config: RepoConfig, project: Project, base: Checkout, known: Known, tree: Tree
+    config: RepoConfig, project: Project, known: Known, tree: Tree
 ) -> tuple[Candidate, ...]:
     """Name those that follow the first.
 
     None where the configuration says what is done.
 
     Args:
-        run: When it began counts.
         config: Of the repository.
         project: What is detected with it.
-        base: The commit.
         known: What came of the first.
-        tree: Of the commit.
+        tree: Of the base commit.
     """
     files = ProjectFiles(tree, config.folder)
     ci = ci_setup.read_ci_setup(files)
     given = _extend_section(config.python, files, ci)
-    tested = versions.find_tested_versions(files)
     has = known.built.versions if known.built else {}
     starts = _other_starts(config, project, files, tree)
     if not may_vary(config.python):
-        as_ci = _as_ci(config, given, ci, tested, has)
+        as_ci = _as_ci(config, given, ci, has)
         return (*as_ci, *_without_servers(known.first), *starts)
     given = given.model_copy(update={"install": known.lacking})
-    as_ci = _as_ci(config, given, ci, tested, {*has, *map(_read_name, known.lacking)})
-    others = _other_packages(run, given, base, known, files, tested)
+    as_ci = _as_ci(config, given, ci, {*has, *map(_read_name, known.lacking)})
+    others = _other_packages(given, known, files)
     bare = _without_servers(known.first)
     more = (*add_missing_packages(config, known.lacking), *as_ci, *bare, *starts, *others)
     return more[: _MOST + len(bare)]
@@ -180,19 +176,14 @@ def _as_ci(
     config: RepoConfig,
     given: PythonSection,
     ci: CiSetup,
-    tested: TestedVersions,
     has: Collection[str],
 ) -> tuple[Candidate, ...]:
     if not ci or config.setup or config.env or config.services:
         return ()
     lacking = [one for one in ci.install if not _names(one, has)]
-    bounds = tuple(one for one in tested.constraints if _names(one, {*map(_read_name, lacking)}))
     # A file that is called as those for tests are is declared.
     unknown = (f"-r {path}" for path in ci.requirement_files if not parts.find_role(path))
-    more = {
-        "install": (*given.install, *unknown, *lacking),
-        "constraints": (*given.constraints, *bounds),
-    }
+    more = {"install": (*given.install, *unknown, *lacking)}
     candidate = Candidate(
         python=given.model_copy(update=more),
         setup=(*ci.fetched, *ci.commands),
@@ -260,44 +251,20 @@ def _may_be_set(name: str, value: str) -> bool:
 
 
 def _other_packages(
-    run: Run,
     given: PythonSection,
-    base: Checkout,
     known: Known,
     files: ProjectFiles,
-    tested: TestedVersions,
 ) -> Iterator[Candidate]:
-    """Yield another Python, then other versions, or of what a lock fixes all extras."""
+    """Yield another Python; of what a lock fixes all extras."""
     first = known.built
-    other: dict[str, object] = {"version": known.python} if known.python else {}
-    if other:
+    if known.python:
         why = f"with Python {known.python}, which CI or a classifier names"
-        yield Candidate(python=given.model_copy(update=other), why=why)
+        yield Candidate(python=given.model_copy(update={"version": known.python}), why=why)
     if first is not None and first.is_locked:
         extras = _name_extras(files)
         if extras and given.extras is None:
             every = given.model_copy(update={"extras": extras})
             yield Candidate(python=every, why="with all extras")
-        return
-    has = first.versions if first else {}
-    install = tuple(one for one in tested.install if not _is_met(one, has))
-    bounds = tuple(
-        one
-        for one in tested.constraints
-        if not first or (_names(one, has) and not _is_met(one, has))
-    )
-    if bounds or install:
-        versions = {"install": (*given.install, *install), "constraints": bounds}
-        section = given.model_copy(update=versions)
-        yield Candidate(python=section, why="with the versions that classifiers, tox and CI name")
-    day, today = (datetime.fromtimestamp(at, UTC).date() for at in (base.committed, run.started))
-    if base.committed and day < today:
-        lacking = tuple(one for one in install if first and not _names(one, has))
-        update = {"install": (*given.install, *lacking), "exclude_newer": day.isoformat()}
-        yield Candidate(
-            python=given.model_copy(update={**other, **update}),
-            why=f"with packages of the day of the commit, {day}",
-        )
 
 
 def _name_extras(files: ProjectFiles) -> tuple[str, ...]:
@@ -313,12 +280,6 @@ def _read_name(requirement: str) -> str:
     return str(canonicalize_name(Requirement(requirement).name))
 
 
-def _is_met(text: str, packages: Mapping[str, str]) -> bool:
-    requirement = Requirement(text)
-    version = packages.get(canonicalize_name(requirement.name))
-    return version is not None and requirement.specifier.contains(version, prereleases=True)
-
-
 # --- how well a repository is set up, by base's tests -----------------------------------------
 
 
@@ -330,7 +291,22 @@ def rate_tests(tests: CheckResult) -> float:
 
 def count_tests(tests: CheckResult) -> int:
     """Count collected tests; a module that failed to collect does not count."""
-    return sum(not item.item_id.endswith(COLLECTION) for item in tests.items)
+    return sum(not one.item_id.endswith(COLLECTION) for one in tests.items) + len(tests.unrun)
+
+
+def is_given_up(tests: CheckResult) -> bool:
+    """Whether nearly all of the first tests failed, so that no other began."""
+    return bool(tests.unrun) and not tests.limit and is_hopeless(tests)
+
+
+def find_common_cause(tests: CheckResult) -> str:
+    """Say in one line by which error most tests fail; empty: there is none."""
+    red = [one.text for one in tests.items if one.outcome in ("failed", "error")]
+    said = Counter(text.strip().partition("\n")[0][:_LONGEST_CAUSE] for text in red)
+    (cause, count), *_ = said.most_common(1) or [("", 0)]
+    if not cause or count < 2 or count <= len(tests.items) / 2:
+        return ""
+    return f"{count} of {len(tests.items)} tests fail by the same error: {cause}"
 
 
 def is_poor(tests: CheckResult, limits: LimitsSection) -> bool:

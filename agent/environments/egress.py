@@ -89,6 +89,8 @@ class EgressProxy(ThreadingUnixStreamServer):
         """Attempts that were turned away, as `host:port (reason)`, each once, at most 50."""
         self.faults: tuple[str, ...] = ()
         """What this host's own proxy did not do, each once, at most 50."""
+        self.is_asked_again = threading.Event()
+        """Set once a host that was refused is asked for again: whoever does that retries."""
         self._allowed = frozenset(allowed)
         self._inside = frozenset(inside)
         self._named = dict(proxies or {})
@@ -115,6 +117,12 @@ class EgressProxy(ThreadingUnixStreamServer):
         with self._lock:
             noted = dict.fromkeys((*self.refused_attempts, attempt))
             self.refused_attempts = tuple(noted)[:_MOST_NOTES]
+
+    def _refuse(self, attempt: str) -> _RefusedError:
+        if attempt in self.refused_attempts:
+            self.is_asked_again.set()
+        self.note(attempt)
+        return _RefusedError(403)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Attend to a connection where there is a place for it."""
@@ -145,16 +153,14 @@ class EgressProxy(ThreadingUnixStreamServer):
             _RefusedError: It is not allowed, or not reached.
         """
         if wanted not in self._allowed:
-            self.note(f"{wanted} (not on the list)")
-            raise _RefusedError(403)
+            raise self._refuse(f"{wanted} (not on the list)")
         # A name that only this host's proxy can look up is its affair.
         addresses = find_addresses(wanted)
         if addresses and wanted not in self._inside:
             # Every address counts: connecting to the resolved one leaves no second look-up.
             addresses = [address for address in addresses if not is_internal(address)]
             if not addresses:
-                self.note(f"{wanted} (resolves to an internal address)")
-                raise _RefusedError(403)
+                raise self._refuse(f"{wanted} (resolves to an internal address)")
         proxy = self._proxies["https" if tls else "http"]
         if proxy and not urllib.request.proxy_bypass(str(wanted), self._named):
             try:

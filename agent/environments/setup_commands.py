@@ -30,7 +30,7 @@ from agent.environments import (
 )
 from agent.environments.build_context import BuildContext
 from agent.environments.tree_files import WorkTreeFiles
-from agent.errors import EnvironmentFailed
+from agent.errors import EnvironmentFailed, SandboxLost
 from agent.git import one_commit
 from agent.models.environment import Environment, Layer
 from agent.models.record import Record
@@ -175,6 +175,13 @@ def _name_layers(environment: Environment) -> list[str]:
     return [Path(layer.folder).name for layer in environment.layers]
 
 
+def _explain_refused(refused: tuple[str, ...]) -> str:
+    return (
+        f"\nRefused on its way: {', '.join(refused)}. An operator may allow more hosts with"
+        " MERGEWRIGHT_ALLOW_HOSTS."
+    ) * bool(refused)
+
+
 class _Run:
     """Commands that run in one sandbox."""
 
@@ -247,9 +254,15 @@ class _Run:
         order = self._make_request(part)
         if self._is_online:
             with egress.open_proxy(context.index, context.settings, HOSTS) as proxy:
-                result = context.sandbox.run(
-                    order.model_copy(update={"proxy_socket": str(proxy.socket_path)})
-                )
+                order = order.model_copy(update={"proxy_socket": str(proxy.socket_path)})
+                try:
+                    result = context.sandbox.run(order, proxy.is_asked_again)
+                except SandboxLost as problem:
+                    if not proxy.is_asked_again.is_set():
+                        raise
+                    said = f"setup: `{self._texts[0]}` was ended, since it asks again and again."
+                    refused = proxy.refused_attempts
+                    raise EnvironmentFailed(f"{said}{_explain_refused(refused)}") from problem
                 refused = proxy.refused_attempts
         else:
             result = context.sandbox.run(sandbox_services.add_services(order, self._services))
@@ -346,10 +359,7 @@ class _Run:
             ended = f"ended with exit code {code}"
         lines = sanitise.strip_terminal_codes(result.output).strip().splitlines()[-_MOST_LINES:]
         words = "\n".join(lines)[-_MOST_WORDS:]
-        hint = (
-            f"\nRefused on its way: {', '.join(refused)}. An operator may allow more hosts with"
-            " MERGEWRIGHT_ALLOW_HOSTS."
-        ) * bool(refused)
+        hint = _explain_refused(refused)
         return EnvironmentFailed(f"setup: `{command}` {ended}. It printed last:\n{words}{hint}")
 
     def _keep_environment(

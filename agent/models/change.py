@@ -67,6 +67,8 @@ class Finding(Record):
     """1-based line in the new file; None for the file as a whole."""
     message: str
     fix: str
+    is_reading: bool = False
+    """Whether it is a matter of reading, which a reviewer can settle."""
 
 
 class ClearedChange(Record):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.models.change import Finding
 from agent.models.record import Record
 
 
@@ -13,6 +14,14 @@ class Remark(Record):
     blocking: bool = False
 
 
+class Settled(Record):
+    """A finding of the gate that the reviewer has settled."""
+
+    finding: Finding
+    why: str
+    """Its words."""
+
+
 class ReviewNotes(Record):
     """A second model's view, or the word that there was none."""
 
@@ -20,6 +29,7 @@ class ReviewNotes(Record):
     sentence: str
     approves: bool = False
     remarks: tuple[Remark, ...] = ()
+    settled: tuple[Settled, ...] = ()
     model: str = ""
     unfinished: bool = False
     """Whether a review was begun and did not come to its end."""

@@ -6,7 +6,7 @@ A hit that a file had before, or that only moved from another file, is not held 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar, cast
@@ -93,6 +93,8 @@ class ChangeContext:
     tree: Tree
     """The files of the base commit."""
     ticket: Ticket | None = None
+    packages: Collection[str] = ()
+    """Names of the distributions that the environment has, normalised."""
     _computed: dict[object, object] = field(default_factory=dict, init=False)
 
     def compute_once(self, compute: Callable[[ChangeContext], Result]) -> Result:

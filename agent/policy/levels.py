@@ -6,13 +6,17 @@ it.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from agent.models.change import Change, ChangedFile, Finding, Level, Severity
+from agent.models.ticket import Ticket
 from agent.policy.rule import Rule
 from repo_config.schema import RepoConfig
 
+#: As a ticket writes the path of a file.
+_PATH = re.compile(r"[\w./-]+\.\w+")
 _ORDER: tuple[Level, ...] = ("off", "info", "review", "block")
 
 
@@ -54,6 +58,23 @@ def apply_levels(
         level = levels[finding.rule]
         if level != "off":
             yield finding.model_copy(update={"severity": Severity(level)})
+
+
+def soften_asked_findings(
+    findings: tuple[Finding, ...], rules: tuple[Rule, ...], ticket: Ticket | None
+) -> tuple[Finding, ...]:
+    """Let what rules find in files that the ticket names remark, where it may ask for that."""
+    words = _PATH.findall(f"{ticket.title}\n{ticket.body}") if ticket else ()
+    names = {word.rstrip(".").removeprefix("./") for word in words}
+    of_asked = {rule.id for rule in rules if rule.may_be_asked}
+    return tuple(
+        one.model_copy(update={"severity": Severity.INFO})
+        if one.rule in of_asked
+        and one.severity is Severity.REVIEW
+        and any(name == one.path or one.path.endswith(f"/{name}") for name in names)
+        else one
+        for one in findings
+    )
 
 
 def soften_human_findings(

@@ -15,14 +15,13 @@ from agent.policy.content import (
 from agent.policy.contract import (
     concurrency,
     factories,
-    nested_scans,
     new_dependencies,
     python_version,
     required_tests,
 )
-from agent.policy.django import loops, managers, settings_edits, signals, views
+from agent.policy.django import managers, settings_edits, signals, views
 from agent.policy.integrity import hollow_tests, suppressions
-from agent.policy.migrations import data, history, operations, unasked
+from agent.policy.migrations import history, operations
 from agent.policy.rule import Rule, RuleModule
 
 _CONTENT: tuple[RuleModule, ...] = (paths, size, secrets, hidden_text, gate_files, generated)
@@ -32,9 +31,9 @@ MODULES: tuple[RuleModule, ...] = (
     *_CONTENT,
     request_values,
     *_INTEGRITY,
-    *(python_version, concurrency, factories, required_tests, new_dependencies, nested_scans),
-    *(signals, views, managers, settings_edits, loops),
-    *(history, unasked, operations, data),
+    *(python_version, concurrency, factories, required_tests, new_dependencies),
+    *(signals, views, managers, settings_edits),
+    *(history, operations),
 )
 OF_CHANGES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)
 """Those that look at the change alone, before anything runs."""

@@ -15,7 +15,7 @@ from agent.models.change import Change, Finding
 from agent.models.checks import CheckItem
 from agent.policy import source
 from agent.policy.layout import is_test
-from agent.policy.ruff_rules import BAN, MOST_BRANCHES, TABLE, RuffRule
+from agent.policy.ruff_rules import BAN, TABLE, RuffRule
 from agent.policy.rule import split_place
 from repo_config.schema import RepoConfig
 
@@ -98,7 +98,7 @@ _DATABASES: dict[str, tuple[str, ...]] = {
     "mysql": ("django_mysql",),
 }  # fmt: skip
 #: Of these a file has either some or none: one more in a file that had one is no news.
-ONCE = (BAN, "T201", "T203")
+ONCE = (BAN,)
 
 
 #: Minor versions of Python 3 that ruff knows.
@@ -118,7 +118,6 @@ def arguments(python: str | None) -> tuple[str, ...]:
     return (
         "--isolated", "--ignore-noqa", f"--target-version=py3{target}",
         f"--select={_CODES}", f"--ignore={','.join(_LEFT_OUT)}",
-        "--config", f"lint.mccabe.max-complexity = {MOST_BRANCHES}",
     )  # fmt: skip
 
 
@@ -189,6 +188,8 @@ def select_items(
         if code == _SYNTAX and not source.is_parsable(after.get(path, b"")):
             return False  # no Python reads it, which `python-syntax` says once
         row = _find_row(code, said, config)
+        if row is None:
+            return False
         if row.exempt(path) and not (path in disguised and row.exempt is is_test):
             return False
         banned = _BANNED.match(said)
@@ -207,7 +208,8 @@ def find_problems(items: tuple[CheckItem, ...], config: RepoConfig) -> Iterator[
     """Make findings of what ruff found."""
     for item in items:
         path, line, code, said = _split_item(item)
-        row = _find_row(code, said, config)
+        if (row := _find_row(code, said, config)) is None:
+            continue
         banned = _BANNED.match(said)
         text = f"brings in {banned['name']}" if banned else f"{code}: {said.rstrip('.')}"
         yield row.make_finding(path, text, row.fix, line)
@@ -219,12 +221,15 @@ def _split_item(item: CheckItem) -> tuple[str, int | None, str, str]:
     return *split_place(item.place), code, said
 
 
-def _find_row(code: str, said: str, config: RepoConfig) -> RuffRule:
-    """Return the rule that a finding of ruff breaks; what ruff cannot read is the last one's."""
+def _find_row(code: str, said: str, config: RepoConfig) -> RuffRule | None:
+    """Return the rule that a finding of ruff breaks; what ruff cannot read is the last one's.
+
+    None: the contract asks for nothing of the kind.
+    """
     if banned := _BANNED.match(said):
         return next(row for row in TABLE if row.id == banned["rule"])
-    fitting = (row for row in TABLE if code.startswith(row.codes) and row.applies(config))
-    return next(fitting, TABLE[-1])
+    named = [row for row in TABLE if code.startswith(row.codes)]
+    return next((row for row in named if row.applies(config)), None if named else TABLE[-1])
 
 
 def _is_allowed(content: bytes, line: int | None, allowed: tuple[str, ...]) -> bool:

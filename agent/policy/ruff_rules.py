@@ -6,22 +6,16 @@ A ban of a name carries the id of its rule as its message. What is banned is sai
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.models.change import Severity
 from agent.policy.layout import is_apart, is_test
 from agent.policy.rule import Rule
-from repo_config.schema import RepoConfig
+from repo_config.schema import ConcurrencySection, RepoConfig
 
 #: ruff's code for a name that may not be used.
 BAN = "TID251"
-MOST_BRANCHES = 15
-#: Modules that talk to a terminal.
-_TERMINAL = re.compile(
-    r"(?:^|[/_])(?:cli|console|commands?|cmd|terminal|prompt|main|repl|shell|debug)\w*"
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +30,15 @@ class RuffRule(Rule):
     applies: Callable[[RepoConfig], bool] = lambda _: True
 
 
+@dataclass(frozen=True, kw_only=True)
+class StyleRule(RuffRule):
+    """A matter of style: what a repository wants of it, its own linter says. Here it remarks."""
+
+    severity: Severity = Severity.INFO
+
+
 def _applies_nowhere(_: str) -> bool:
     return False
-
-
-def _may_print(path: str) -> bool:
-    return is_apart(path) or _TERMINAL.search(path) is not None
 
 
 TABLE: tuple[RuffRule, ...] = (
@@ -127,93 +124,37 @@ TABLE: tuple[RuffRule, ...] = (
     ),
     RuffRule(
         id="blocking-call",
-        demands="Async functions neither sleep, nor ask a person or another host, by a sync call.",
+        demands="Where `concurrency` is set, async functions neither sleep, nor ask a person or "
+        "another host, by a sync call.",
         severity=Severity.BLOCK,
         bad="import time\n\nasync def poll():\n    time.sleep(5)",
         good="import asyncio\n\nasync def poll():\n    await asyncio.sleep(5)",
         codes=("ASYNC210", "ASYNC212", "ASYNC250", "ASYNC251"),
         fix="Await an async way to do it, or hand the call to asyncio.to_thread.",
         exempt=is_apart,
+        applies=lambda config: config.concurrency != ConcurrencySection(),
     ),
-    RuffRule(
-        id="blocking-io",
-        demands="Async functions wait for no file and no process by a sync call.",
-        severity=Severity.REVIEW,
-        bad="async def report():\n    return open('report.csv').read()",
-        good="import asyncio\n\nasync def report():\n"
-        "    return await asyncio.to_thread(read, 'report.csv')",
-        codes=("ASYNC220", "ASYNC221", "ASYNC222", "ASYNC230", "ASYNC240"),
-        fix="Await an async way to do it, or hand the call to asyncio.to_thread.",
-        exempt=is_apart,
-    ),
-    RuffRule(
-        id="dangling-task",
-        demands="Tasks of the event loop are kept by somebody until they end.",
-        severity=Severity.REVIEW,
-        bad="import asyncio\n\nasync def order():\n    asyncio.create_task(send())",
-        good="import asyncio\n\nasync def order():\n"
-        "    tasks.add(task := asyncio.create_task(send()))\n"
-        "    task.add_done_callback(tasks.discard)",
-        codes=("RUF006",),
-        fix="Keep the task in a set until it is done, or use a TaskGroup.",
-        exempt=is_apart,
-    ),
-    RuffRule(
+    StyleRule(
         id="swallowed-exception",
         demands="No error of any kind disappears without a trace.",
-        severity=Severity.REVIEW,
         bad="try:\n    send(order)\nexcept Exception:\n    pass",
         good="try:\n    send(order)\nexcept SMTPException:\n    log.exception('not sent')",
         codes=("S110", "S112"),
         fix="Catch what is expected, and log or count what is not.",
         exempt=is_apart,
     ),
-    RuffRule(
-        id="new-print",
-        demands="No module of the application begins to print.",
-        severity=Severity.REVIEW,
-        bad="print('order', order)",
-        good="log.info('order', order=order)",
-        codes=("T20",),
-        fix="Log it, or take it out if it was for you alone.",
-        exempt=_may_print,
-    ),
-    RuffRule(
-        id="complexity",
-        demands=f"No function takes more than {MOST_BRANCHES} ways through its code.",
-        severity=Severity.INFO,
-        bad="def price(order):\n" + "    if order: price += 1\n" * 16,
-        good="def price(order):\n    return base(order) + extras(order)",
-        codes=("C901",),
-        fix="Take parts out that can be named and tested by themselves.",
-        exempt=is_apart,
-    ),
-    RuffRule(
-        id="django-null-text",
-        demands="A field for text is not null, unless it is unique and may be left out.",
-        severity=Severity.INFO,
-        bad="from django.db import models\n\nclass Order(models.Model):\n"
-        "    note = models.CharField(max_length=80, null=True)",
-        good="from django.db import models\n\nclass Order(models.Model):\n"
-        "    note = models.CharField(max_length=80, blank=True, default='')",
-        codes=("DJ001",),
-        fix="Leave null=True out, with blank=True and an empty default; or see that it is needed.",
-        exempt=is_apart,
-    ),
-    RuffRule(
+    StyleRule(
         id="unused-import",
         demands="What a change imports is used.",
-        severity=Severity.INFO,
         bad="import json\n\nprint('a')",
         good="import json\n\nprint(json.dumps('a'))",
         codes=("F401",),
         fix="Take it out.",
         exempt=lambda path: path.endswith(("__init__.py", "conftest.py", "settings.py")),
     ),
-    RuffRule(
+    StyleRule(
         id="dead-code",
         demands="A change adds no code that is commented out, and no value that nothing uses.",
-        severity=Severity.INFO,
         bad="# total = order.price\n# order.save(total)",
         good="# The price is that of the day of the order.",
         codes=("ERA001", "F841"),

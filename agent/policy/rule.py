@@ -30,6 +30,10 @@ class Rule:
     """The same, as it should be."""
     floor: Severity | None = None
     """No repository can weigh it less, unless the operator says otherwise; None: it may be off."""
+    is_reading: bool = False
+    """Whether who reads ticket and diff can settle it; not so what guards the gate."""
+    may_be_asked: bool = False
+    """Whether a ticket that names the file asks for it."""
 
     def make_finding(self, path: str, message: str, fix: str, line: int | None = None) -> Finding:
         """Make a finding.
@@ -47,6 +51,7 @@ class Rule:
             line=line,
             message=message if message.endswith(".") else f"{message}.",
             fix=fix,
+            is_reading=self.is_reading,
         )
 
     def report_hits(

@@ -21,6 +21,7 @@ REWRITTEN = Rule(
     floor=Severity.REVIEW,
     bad="assert total(cart) == 14  # was 15, and the code was edited",
     good="assert total(cart) == 15  # and a new test for the new case",
+    is_reading=True,
 )
 REMOVED = Rule(
     id="test-removed",
@@ -29,6 +30,7 @@ REMOVED = Rule(
     floor=Severity.REVIEW,
     bad='@pytest.mark.skip("later")',
     good="def test_total(): ...  # as it was",
+    is_reading=True,
 )
 SURROUNDINGS = Rule(
     id="test-surroundings",

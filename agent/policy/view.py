@@ -126,27 +126,31 @@ class View:
             self._named[key] = frozenset[str]().union(*found)
         return self._named[key]
 
-    def find_lineage(self, node: ast.AST, scope: Scope) -> frozenset[str]:
-        """Return the names of all classes that a class inherits from, however far away.
+    def list_classes(self, node: ast.AST, scope: Scope) -> list[tuple[ast.ClassDef, Scope]]:
+        """List a class and those of the tree that it inherits from, however far away.
 
         Args:
-            node: The class, of this file or another one; anything else has none.
+            node: The class, of this file or another one; anything else is none.
             scope: What names mean where it stands.
         """
-        found: set[str] = set()
-        seen: set[ast.AST] = set()
+        found: dict[ast.ClassDef, Scope] = {}
         waiting: list[tuple[ast.AST, Scope]] = [(node, scope)]
-        while waiting and len(seen) < _MOST_ANCESTORS:
+        while waiting and len(found) < _MOST_ANCESTORS:
             at, where = waiting.pop()
-            if not isinstance(at, ast.ClassDef) or at in seen:
-                continue
-            seen.add(at)
-            for base in at.bases:
-                named = base.value if isinstance(base, ast.Subscript) else base
-                names = self.find_names(named, where)
-                found |= names
-                waiting += [(one.node, one.scope) for one in self._find_definitions(names)]
-        return frozenset(found)
+            if isinstance(at, ast.ClassDef) and at not in found:
+                found[at] = where
+                named = self._find_definitions(self._name_bases(at, where))
+                waiting += [(one.node, one.scope) for one in named]
+        return [*found.items()]
+
+    def find_lineage(self, node: ast.AST, scope: Scope) -> frozenset[str]:
+        """Return the names of all classes that a class inherits from, as `list_classes`."""
+        listed = self.list_classes(node, scope)
+        return frozenset[str]().union(*(self._name_bases(*one) for one in listed))
+
+    def _name_bases(self, node: ast.ClassDef, scope: Scope) -> frozenset[str]:
+        bases = (one.value if isinstance(one, ast.Subscript) else one for one in node.bases)
+        return frozenset[str]().union(*(self.find_names(one, scope) for one in bases))
 
     def find_definitions(self, node: ast.expr | None, scope: Scope) -> list[Definition]:
         """Return the classes and functions of the tree that an expression names."""

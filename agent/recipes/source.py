@@ -6,6 +6,7 @@ import ast
 import bisect
 import io
 import re
+import sys
 import tokenize
 from functools import cached_property
 
@@ -56,15 +57,14 @@ class SourceFile:
         """
         try:
             return foreign_python.parse_module(self.text)
-        except SyntaxError as problem:
-            said = f"{problem.msg} (line {problem.lineno or 1})"
-            raise RequestRefused(
-                f"{self.path} is not Python that can be read: {said}. Repair it, then ask again."
-            ) from problem
-        except (ValueError, RecursionError, MemoryError) as problem:
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
             said = str(problem) or "it is nested too deeply"
+            if isinstance(problem, SyntaxError):
+                said = f"{problem.msg} (line {problem.lineno or 1})"
+            host = ".".join(map(str, sys.version_info[:2]))
             raise RequestRefused(
-                f"{self.path} is not Python that can be read: {said}. Repair it, then ask again."
+                f"{self.path} is not read by Python {host}, on which this service runs, nor by a"
+                f" newer one here: {said}. Repair it, then ask again."
             ) from problem
 
     @cached_property

@@ -5,6 +5,8 @@ Kept by `agent.checks.reports`, so that a second run on the same base does not m
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agent.checks import check, measuring, reports
 from agent.environments import candidates
 from agent.git import worktree
@@ -45,6 +47,9 @@ def measure_tests(prepared: Prepared, svc: Services) -> CheckReport:
 
 def measure_others(prepared: Prepared, tests: CheckReport, svc: Services) -> CheckReport:
     """Measure what is left once the tests are known; raises what `measure_base` raises."""
+    if candidates.is_given_up(tests.tests):
+        # Nothing better was found, so all of them count.
+        tests = _run_checks(prepared, svc, tests=True, gives_up=False)
     if len(tests.results) > 1:
         return tests
     others = _run_checks(prepared, svc, tests=False)
@@ -54,10 +59,13 @@ def measure_others(prepared: Prepared, tests: CheckReport, svc: Services) -> Che
     return report
 
 
-def _run_checks(prepared: Prepared, svc: Services, *, tests: bool | None = None) -> CheckReport:
+def _run_checks(
+    prepared: Prepared, svc: Services, *, tests: bool | None = None, gives_up: bool = True
+) -> CheckReport:
     worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
     environment, folder = svc.environment(prepared), svc.base_folder(prepared.run)
     site = check.make_site(folder, environment, prepared.contract, svc.settings)
+    site = replace(site, gives_up=gives_up)
 
     def is_enough(result: CheckResult) -> bool:
         limits = site.config.limits
@@ -65,9 +73,12 @@ def _run_checks(prepared: Prepared, svc: Services, *, tests: bool | None = None)
 
     results = measuring.run_all_checks(site, svc.sandbox, svc.say, tests=tests, is_enough=is_enough)
     results = measuring.confirm_failures(results, site, svc.sandbox, svc.say)
-    return CheckReport(
+    report = CheckReport(
         side="base",
         commit=prepared.checkout.commit,
         change_digest=None,
         results=results,
     )
+    if report.result(TESTS) and (cause := candidates.find_common_cause(report.tests)):
+        svc.say(cause)
+    return report

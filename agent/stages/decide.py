@@ -6,18 +6,21 @@ the sentence for maintainers; the facts come from `checks` and `policy`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from difflib import SequenceMatcher
 
 from agent.checks import comparison, fastapi_endpoints, reruns
 from agent.editing import reviewing
 from agent.editing.rounds import RED_BASE, Round
-from agent.models.change import ClearedChange, Finding, Severity
+from agent.models.change import Change, ClearedChange, Finding, Severity
 from agent.models.checks import CheckItem, Comparison, Status
 from agent.models.environment import Contract
 from agent.models.outcome import Verdict
-from agent.models.review import Proof, ReviewNotes
+from agent.models.review import Proof, ReviewNotes, SourcePart
 from agent.models.run import Reason
+from agent.policy import source
 from agent.policy.layout import is_migration
 from agent.text.check_summary import format_count, name_check, summarize_check
 from agent.text.sanitise import list_some
@@ -110,10 +113,16 @@ def decide_verdict(
 
 def with_review(chosen: Round, notes: ReviewNotes, contract: Contract) -> Round:
     """Weigh a change that passed once more, where its review leaves something for a person."""
-    if chosen.cleared is None or not chosen.is_passed or not notes.open:
+    if chosen.cleared is None or not chosen.is_passed or not (notes.open or notes.settled):
         return chosen
-    verdict = decide_verdict(chosen.compared, chosen.cleared, contract, chosen.proof, notes)
-    return replace(chosen, verdict=verdict)
+    found = reviewing.apply_settled(chosen.cleared.findings, notes)
+    cleared = chosen.cleared.model_copy(update={"findings": found})
+    compared = tuple(
+        one.model_copy(update={"findings": reviewing.apply_settled(one.findings, notes)})
+        for one in chosen.compared
+    )
+    verdict = decide_verdict(compared, cleared, contract, chosen.proof, notes)
+    return replace(chosen, cleared=cleared, compared=compared, verdict=verdict)
 
 
 # --- facts ------------------------------------------------------------------------------------
@@ -140,10 +149,11 @@ class Facts:
     @property
     def own_findings(self) -> tuple[Finding, ...]:
         """What no rule has said yet."""
-        return (
+        found = (
             *self._flaky_tests, *self._unmeasured_files, *self._mostly_red, *self._unproved_hunks,
             *self.contract.scouted, *self._left_open, *self._not_done,
         )  # fmt: skip
+        return reviewing.apply_settled(found, self.review)
 
     @property
     def _tests(self) -> tuple[Comparison, ...]:
@@ -203,19 +213,28 @@ class Facts:
         hunks = self.proof.hunks
         is_shown = bool(hunks.noticed or hunks.checked)
         is_shown = is_shown or any(row.is_proof for row in self.proof.rows)
-        found: list[tuple[str, int | None, str]] = [
-            (one.path, one.line, f"No test notices {one.mistake or 'when this is taken back'}.")
+        goes = {one for one in hunks.unnoticed if _only_goes(one, self.cleared.change)}
+        found: list[tuple[str, int | None, str, bool]] = [
+            (
+                one.path,
+                one.line,
+                f"No test notices {one.mistake or 'when this is taken back'}.",
+                one in goes,
+            )
             for one in hunks.unnoticed
             if not (one.mistake and is_shown)
         ]
         if (untried := hunks.untried) and not is_shown:
             parts = format_count(len(untried), "part")
             message = f"Whether tests notice {parts} of the code, from here on, was not tried."
-            found.append((untried[0].path, untried[0].line, message))
+            found.append((untried[0].path, untried[0].line, message, False))
         if self.proof.missing and not (hunks.noticed or hunks.checked or found):
-            found.append(("", None, f"The change is not proved: {self.proof.missing}."))
+            found.append(("", None, f"The change is not proved: {self.proof.missing}.", False))
         fix = "Add a test that fails without it, or look at it closely."
-        return tuple(_make_remark(PROOF, message, fix, path, line) for path, line, message in found)
+        return tuple(
+            _make_remark(PROOF, message, fix, path, line, is_reading=is_reading)
+            for path, line, message, is_reading in found
+        )
 
     @property
     def _left_open(self) -> tuple[Finding, ...]:
@@ -312,11 +331,40 @@ class Facts:
 
 
 def _make_remark(
-    rule: str, message: str, fix: str, path: str = "", line: int | None = None
+    rule: str,
+    message: str,
+    fix: str,
+    path: str = "",
+    line: int | None = None,
+    *,
+    is_reading: bool = False,
 ) -> Finding:
     return Finding(
-        rule=rule, severity=Severity.REVIEW, path=path, line=line, message=message, fix=fix
+        rule=rule,
+        severity=Severity.REVIEW,
+        path=path,
+        line=line,
+        message=message,
+        fix=fix,
+        is_reading=is_reading,
     )
+
+
+def _only_goes(part: SourcePart, change: Change) -> bool:
+    """Whether a part of a change takes words away and brings none."""
+    file = next((one for one in change.files if one.path == part.path), None)
+    if part.mistake or file is None or file.before is None or file.after is None:
+        return False
+    old, new = (source.decode_text(one).splitlines() for one in (file.before, file.after))
+    for kind, at, end, first, last in SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes():
+        if kind != "equal" and first < part.line <= max(last, first + 1):
+            before, after = (
+                re.findall(r"\w+|[^\w\s]", "\n".join(lines))
+                for lines in (old[at:end], new[first:last])
+            )
+            left = iter(before)
+            return all(word in left for word in after)
+    return False
 
 
 def _name_places(findings: Iterable[Finding]) -> tuple[str, ...]:

@@ -298,20 +298,18 @@ def propose_candidates(
     svc: Services,
 ) -> tuple[Candidate, ...]:
     """Name what else is tried, from what the base commit says of its tests."""
-    run, config = base.run, base.contract.config
+    config = base.contract.config
     lacking: tuple[str, ...] = ()
-    tree = worktree.open_tree(base.checkout, svc.base_folder(run))
+    tree = worktree.open_tree(base.checkout, svc.base_folder(base.run))
     if first and report:
-        files = WorkTreeFiles(svc.base_folder(run), config.folder)
+        files = WorkTreeFiles(svc.base_folder(base.run), config.folder)
         lacking = distributions.find_missing_packages(report.tests, first, files)
         if not candidates.is_poor(report.tests, config.limits):
             return candidates.complete_packages(config, lacking, tree)
     is_close = report is not None and not candidates.is_hopeless(report.tests)
     python = "" if is_close else find_other_python(base, first, svc)
     known = Known(first=begun, built=first, lacking=lacking, python=python)
-    found = candidates.propose_candidates(
-        run, config, base.contract.project, base.checkout, known, tree
-    )
+    found = candidates.propose_candidates(config, base.contract.project, known, tree)
     if report is None or not report.tests.limit:
         return found
     # Tests that outran their minutes may lack a server, and no version is one.
@@ -363,4 +361,5 @@ def build_environment(run: Run, base: Checkout, contract: Contract, svc: Service
     # A run that goes on after a kill has its records, but no files.
     worktree.open_tree(base, tree)
     request = EnvironmentRequest.from_tree(contract, base, tree)
-    return environments.ensure_environment(request, svc.sandbox, svc.index, svc.settings, svc.say)
+    clients = svc.sandbox, svc.index, svc.settings, svc.say
+    return environments.ensure_as_of(base.committed, request, *clients)

@@ -39,7 +39,10 @@ def clear_change(
     """
     base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
     contract = prepared.contract
-    change_context = ChangeContext(change, contract.config, contract.project, base, ticket)
+    packages = prepared.environment.versions
+    change_context = ChangeContext(
+        change, contract.config, contract.project, base, ticket, packages
+    )
     try:
         cleared = judge_change(change_context, svc.settings.floors, human_changes)
     except PolicyRefused as problem:
@@ -83,7 +86,8 @@ def judge_change(
         finding for module in registry.MODULES for finding in module.check_change(change_context)
     )
     weighed = levels.apply_levels(found, registry.RULES, change_context.config, floors)
-    findings = levels.soften_human_findings(tuple(weighed), change, human_changes)
+    asked = levels.soften_asked_findings(tuple(weighed), registry.RULES, change_context.ticket)
+    findings = levels.soften_human_findings(asked, change, human_changes)
     if human_changes is not None:
         findings = (
             *_find_taken_back(change_context, human_changes, findings),

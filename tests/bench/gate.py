@@ -30,7 +30,11 @@ from tests.integration.check_samples import Stage, Workshop, lay_tree, make_stag
 BAR, BAR_AGAIN = 2.0, 1.0
 #: Tests, and how much each of them computes: a suite runs for ten seconds and more.
 SUITES = ((300, 90), (2_000, 18))
-_PROJECT: dict[str, Any] = {"test_runner": "pytest", "lint_tools": ("ruff",), "type_tools": ("mypy",)}
+_PROJECT: dict[str, Any] = {
+    "test_runner": "pytest",
+    "lint_tools": ("ruff",),
+    "type_tools": ("mypy",),
+}
 _NOTE = """\
 Two of the hunks are noticed by the new test, one by tests that were there. Bare pytest runs beside
 nothing else; ours has two sandboxes open at a time where there are two processors."""

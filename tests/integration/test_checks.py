@@ -17,6 +17,7 @@ import pytest
 
 from agent.checks import check, measuring, running
 from agent.checks.check import Part, Site
+from agent.environments import candidates
 from agent.models.change import Severity
 from agent.models.checks import CheckReport, CheckResult, Status, SuiteFacts
 from agent.stages import baseline
@@ -224,6 +225,37 @@ def test_a_suite_that_fails_fast_ends_with_its_first_failure(
         replace(site, fails_fast=True), workshop.sandbox, workshop.said.append, tests=True
     )
     assert result.status is Status.PASSED
+
+
+@pytest.mark.parametrize("runner", ["pytest", "django"])
+def test_a_set_up_is_judged_by_its_first_tests_before_the_others_run(
+    workshop: Workshop, runner: str
+) -> None:
+    tests = "import unittest\n\n\nclass Tests(unittest.TestCase):\n"
+    for number in range(120):
+        does = "pass" if number % 20 == 0 else "raise OSError('no database')"
+        tests += f"    def test_{number:03}(self):\n        {does}\n"
+    files = {"test_all.py": tests, "run.py": "import unittest\n\nunittest.main('test_all')\n"}
+    script = "run.py" if runner == "django" else None
+    site = workshop.site(files, test_runner=runner, test_script=script)
+
+    def measure(made: Site) -> CheckResult:
+        [result] = measuring.run_all_checks(
+            made, workshop.sandbox, workshop.said.append, tests=True
+        )
+        return result
+
+    result = measure(replace(site, gives_up=True))
+    assert (len(result.items), len(result.unrun), result.status) == (50, 70, Status.FAILED)
+    assert candidates.is_given_up(result)
+    said = "47 of 50 tests fail by the same error: OSError: no database"
+    assert candidates.find_common_cause(result) == said
+    whole = measure(site)
+    assert (len(whole.items), whole.unrun) == (120, ())
+    assert not candidates.is_given_up(whole)
+    green = {**files, "test_all.py": tests.replace("raise", "pass  #")}
+    site = workshop.site(green, test_runner=runner, test_script=script)
+    assert len(measure(replace(site, gives_up=True)).items) == 120
 
 
 # --- forgeries: each with a failing test beside it, none may come out as passed --------------
@@ -978,6 +1010,19 @@ def test_a_second_run_on_the_same_base_does_not_measure_again(stage: Callable[..
     )
     baseline.measure_base(made.prepared.model_copy(update={"contract": other}), made.services)
     assert made.sandbox.count == 2 * counted
+
+
+def test_a_baseline_that_gave_up_is_measured_whole_where_nothing_better_is_found(
+    stage: Callable[..., Stage],
+) -> None:
+    tests = "import pytest\n\n\n@pytest.mark.parametrize('n', range(60))\n"
+    made = stage(
+        {"test_all.py": f"{tests}def test_n(n):\n    assert n > 55\n"}, test_runner="pytest"
+    )
+    cut = baseline.measure_tests(made.prepared, made.services)
+    assert len(cut.tests.items) == 50
+    whole = baseline.measure_others(made.prepared, cut, made.services)
+    assert (len(whole.tests.items), whole.tests.unrun) == (60, ())
 
 
 def test_a_baseline_that_proves_nothing_is_not_kept(stage: Callable[..., Stage]) -> None:

@@ -22,6 +22,7 @@ CONTRACT = RepoConfig.model_validate(
     {
         "http_client": {"name": "httpx", "retries": "tenacity", "timeout": "required"},
         "background_tasks": "celery",
+        "concurrency": {"mode": "async"},
         "django": {"database": "sqlite"},
         "imports": {"forbid": ["pickle", "app.legacy"], "allow": ["app.legacy.dates"]},
     },

@@ -5,14 +5,18 @@ from __future__ import annotations
 import io
 import subprocess
 import zipfile
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 import uv
 
-from agent.environments import storage
+from agent.environments import build, storage
+from agent.environments.request import EnvironmentRequest
 from agent.errors import EnvironmentFailed
 from agent.git import worktree
+from agent.models.environment import Environment
+from agent.sandbox.bubblewrap import BubblewrapSandbox
 from tests.folders import lay_files
 from tests.integration import git_samples
 from tests.integration.environment_building import ensure, local, python
@@ -199,6 +203,33 @@ def test_a_day_and_bounds_hold_for_packages_and_not_for_what_builds_them(setting
         environment = ensure(settings, other, index=local(settings, served), said=said)
         assert environment.packages == ("built==1.0",)
     assert not [line for line in said if line.startswith("building the wheel")], "built once"
+
+
+def test_without_a_lock_packages_are_those_of_the_commits_day_and_its_next(settings, folder):
+    def ensure_as_of(committed: str, tree) -> Environment:
+        seconds = int(datetime.fromisoformat(f"{committed}T08:00:00Z").timestamp())
+        clients = BubblewrapSandbox(settings), local(settings, served), settings, said.append
+        return build.ensure_as_of(seconds, EnvironmentRequest(tree=str(tree)), *clients)
+
+    said: list[str] = []
+    with local_index.serving() as served:
+        files = [local_index.wheel("lib", version) for version in ("1.0", "2.0", "3.0")]
+        served.add(*files)
+        days = "2024-01-01", "2024-05-02", "2024-05-03"
+        served.uploaded |= {name: day for (name, _), day in zip(files, days, strict=True)}
+        lay_files(folder, {"requirements.txt": "lib\n"})
+        environment = ensure_as_of("2024-05-01", folder)
+        assert (environment.packages, environment.section.exclude_newer) == (
+            ("lib==2.0",), "2024-05-02",
+        )  # fmt: skip
+        # What did not exist then: the newest.
+        environment = ensure_as_of("2023-05-01", folder)
+        assert (environment.packages, environment.section.exclude_newer) == (("lib==3.0",), None)
+        assert "cannot be resolved" in "\n".join(said)
+        served.uploaded.clear()
+        assert ensure_as_of("2024-05-01", folder).packages == ("lib==2.0",), "stored"
+        other = lay_files(folder.with_name("undated"), {"requirements.txt": "lib<3\n"})
+        assert ensure_as_of("2024-05-01", other).packages == ("lib==2.0",), "no index says when"
 
 
 def test_what_cannot_be_built_is_left_out_also_where_another_package_needs_it(settings, folder):

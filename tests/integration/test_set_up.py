@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,18 @@ def test_a_text_has_no_network_and_packages_see_named_files_alone(yard: Yard) ->
     again = yard.set_up("cat got.txt >had.txt", command)
     assert again.layers[0] == online.layers[0]
     assert again.layers[1] != online.layers[1]
+
+
+def test_a_command_that_retries_a_refused_host_ends_at_once_and_the_host_is_named(
+    yard: Yard,
+) -> None:
+    retry = f"for n in $(seq 60); do /usr/bin/python3 -c '{ASK}'; sleep 1; done"
+    began = time.monotonic()
+    with pytest.raises(EnvironmentFailed) as caught:
+        yard.set_up(PackagesCommand(run=retry, network="packages"))
+    assert time.monotonic() - began < 20
+    assert "example.org" in caught.value.message
+    assert "MERGEWRIGHT_ALLOW_HOSTS" in caught.value.message
 
 
 def test_the_code_of_a_change_sets_up_neither_rules_nor_home_nor_packages(yard: Yard) -> None:

@@ -40,6 +40,7 @@ class Recorder:
         self.running = {}
         self.is_late = False
         self.is_red = False
+        self.first_tests = mergewright_report.FirstTests(order["first_tests"])
 
     def watch(self, result, cases):
         self.result = result
@@ -112,6 +113,8 @@ class Recorder:
                 self.is_late = self.result.shouldStop = True
         last_start = self.order["last_start"]
         if last_start is not None and _now() - mergewright_report.BEGUN > last_start:
+            self.is_late = self.result.shouldStop = True
+        if facts and self.first_tests.has_given_up(facts["outcome"] in ("failed", "error")):
             self.is_late = self.result.shouldStop = True
 
     def add(self, event, facts):

@@ -34,6 +34,8 @@ _session = None
 _attempts = {}
 # Of the tests that run first, those that are not over; nothing where workers run them.
 _awaited = set()
+_first_tests = mergewright_report.FirstTests(0)
+_raised = set()
 _SUBTESTS = ("SubTestReport", "SubtestReport")
 MUST_FAIL = "This test fails on purpose: it proves that a failure is seen."
 
@@ -42,6 +44,7 @@ def begin(order, report):
     """Take the order; called before pytest starts, in the process that reports."""
     global _order, _report
     _order, _report = order, report
+    _first_tests.count = order["first_tests"]
     if _order["last_start"] is not None:
         # The workers of pytest-xdist have the same clock.
         _order["last_start"] += mergewright_report.BEGUN
@@ -370,7 +373,13 @@ def _pass_over(item, nextitem):
 
 def pytest_runtest_makereport(item, call):
     """Note what a phase really did, before a report is made of it."""
-    _notes[item.nodeid, call.when] = _describe_call(call) if call.excinfo else _ENDED
+    note = _notes[item.nodeid, call.when] = _describe_call(call) if call.excinfo else _ENDED
+    if not _first_tests.count or _is_own(item.nodeid):
+        return
+    if note.get("did") == "raise":
+        _raised.add(item.nodeid)
+    if call.when == "teardown" and _first_tests.has_given_up(item.nodeid in _raised):
+        _order["last_start"] = 0
 
 
 class _NotesOfWorker:

@@ -5,8 +5,11 @@ In code it blocks; documents, translations, tests and bundled scripts may need s
 
 from __future__ import annotations
 
+import codecs
+import io
 import posixpath
 import re
+import tokenize
 import unicodedata
 from collections.abc import Iterator
 
@@ -49,13 +52,16 @@ _APART = frozenset(
         "vendor", "vendored", "_vendor", "node_modules", "dist", "snapshots",
     }
 )  # fmt: skip
-#: Control characters, marks of direction, tags, letters without a width or a mark. Joiners and
-#: marks that some scripts need count between letters of ASCII alone; a flag may be made of tags.
+#: Ends of lines and of pages that few show as Python takes them, control characters, marks of
+#: direction, tags, letters without a width or a mark. Joiners and marks that some scripts need
+#: count between letters of ASCII alone; a flag may be made of tags.
 _HIDDEN = re.compile(
     r"\U0001f3f4[\U000e0020-\U000e007f]{5,7}"
-    r"|([\x00-\x08\x0e-\x1f\x7f-\x9f\u115f\u1160\u180e\u2029-\u202e\u2060-\u206f\u3164\ufeff\ufff9-\ufffb"
+    r"|(\r(?!\Z)|\x0b|\x0c(?!\s*\Z)|[\x00-\x08\x0e-\x1f\x7f-\x9f\u115f\u1160\u180e\u2029-\u202e\u2060-\u206f\u3164\ufeff\ufff9-\ufffb"
     r"\uffa0\U000e0000-\U000e007f]|(?<![^\x00-\x7f])[\u061c\u200b-\u200f](?![^\x00-\x7f]))"
 )
+#: Reads the same in each encoding that leaves ASCII as it is, and has no escapes of its own.
+_PLAIN = "".join(map(chr, {*range(32, 127)} - {92})) + r"\u0041\x41+AEE-"
 #: Drawn like a letter of ASCII by most fonts: from Unicode's table of confusables, those of
 #: living scripts.
 _ALIKE = (
@@ -68,9 +74,32 @@ _MIXED = re.compile(rf"\b(?=\w*[A-Za-z])\w*?([{_ALIKE}])")
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
+    for one in change_context.python:
+        yield from _check_encoding(one.file)
     before = {line for one in change_context.change.files for line in _lines(one.before)}
     for file in change_context.change.files:
         yield from _check_file(file, before)
+
+
+def _check_encoding(file: ChangedFile) -> Iterator[Finding]:
+    """Name an encoding that editors and reviews do not show as Python reads it."""
+    encoding = _find_encoding(file.after)
+    if encoding in ("", "ascii", "utf-8", "utf-8-sig", _find_encoding(file.before)):
+        return
+    try:
+        is_plain = _PLAIN.encode().decode(encoding) == _PLAIN
+    except (LookupError, UnicodeError):
+        is_plain = False
+    rule = ODD_TEXT if is_plain else HIDDEN_TEXT
+    yield rule.make_finding(file.path, f"is in {encoding}", "Write it in UTF-8.", 1)
+
+
+def _find_encoding(content: bytes | None) -> str:
+    """Return the encoding that Python reads a file by; "" where there is none."""
+    try:
+        return codecs.lookup(tokenize.detect_encoding(io.BytesIO(content or b"").readline)[0]).name
+    except SyntaxError:
+        return ""
 
 
 def _check_file(file: ChangedFile, before: set[str]) -> Iterator[Finding]:

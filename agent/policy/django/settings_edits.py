@@ -22,6 +22,8 @@ SETTINGS = Rule(
     severity=Severity.REVIEW,
     bad='INSTALLED_APPS = [..., "debug_toolbar"]',
     good="the settings are left as they are",
+    is_reading=True,
+    may_be_asked=True,
 )
 LOOSENED = Rule(
     id="django-settings-loosened",

@@ -6,12 +6,15 @@ Whether an assertion can fail at all is seen where the tests run without the cha
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+import unittest
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from agent.models.change import Finding, Severity
 from agent.policy import source
 from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.layout import is_test
+from agent.policy.names import Scope
 from agent.policy.rule import Rule
 from agent.policy.view import FunctionNode, View
 
@@ -26,6 +29,8 @@ HOLLOW = Rule(
 RULES = (HOLLOW,)
 #: What of pytest fails a test, besides `assert`.
 _OF_PYTEST = frozenset({"raises", "warns", "fail", "deprecated_call"})
+#: What fixtures hand in, which nothing here says.
+_GIVEN = "<given>"
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
@@ -34,43 +39,73 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
 
 
 def _find_hollow(view: View) -> Iterator[Hit]:
-    functions = {visit.node.name: visit.node for visit in view.functions}
-    helpers = _list_helpers(view)
+    by_name = {visit.node.name: visit.node for visit in view.functions}
     for visit in view.functions:
         name = visit.node.name
         if visit.function is None and name.startswith("test"):
-            if not _has_assertions(visit.node, functions, helpers, set()):
+            around = next(
+                (one for one in visit.walk_up() if isinstance(one.node, ast.ClassDef)), None
+            )
+            classes = view.list_classes(around.node, around.scope) if around else []
+            if not _Reading(view, by_name, classes).has_assertions(visit.node, view.scope):
                 shown = f"{visit.qualname}.{name}".lstrip(".")
                 yield Hit(f"{shown} asserts nothing", visit.node.lineno)
 
 
-def _list_helpers(view: View) -> frozenset[str]:
-    """Return the names that a file takes from other files of tests."""
-    found = set()
-    for visit in view.list_visits(ast.ImportFrom):
-        origin = view.places.find_path(visit.node.module or "")
-        if visit.node.level or is_test(origin):
-            found |= {alias.asname or alias.name for alias in visit.node.names}
-    return frozenset(found)
+@dataclass
+class _Reading:
+    """Follows the calls of a test to helpers of the tests; of what it cannot follow, it is sure."""
+
+    view: View
+    by_name: Mapping[str, FunctionNode]
+    """The functions and methods of the file."""
+    classes: Sequence[tuple[ast.ClassDef, Scope]]
+    """That of the test, and those that it inherits from."""
+    seen: set[ast.AST] = field(default_factory=set)
+
+    def has_assertions(self, node: ast.AST, scope: Scope) -> bool:
+        if node in self.seen or not isinstance(node, FunctionNode):
+            return False
+        self.seen.add(node)
+        if any(isinstance(inner, ast.Assert | ast.Raise) for inner in ast.walk(node)):
+            return True
+        inside = Scope(parent=scope)
+        self.view.places.bind_block(node.body, inside, self.view.path)
+        for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs):
+            inside.bind(argument.arg, [f"{_GIVEN}.{argument.arg}"])
+        calls = [inner.func for inner in ast.walk(node) if isinstance(inner, ast.Call)]
+        return any(map(_is_assertion, calls)) or any(self._asserts(one, inside) for one in calls)
+
+    def _asserts(self, called: ast.expr, scope: Scope) -> bool:
+        """Whether a helper of the tests asserts, or cannot be followed."""
+        name = source.get_last_name(called)
+        if isinstance(called, ast.Attribute) and _is_self(called.value):
+            own = [(one, at) for node, at in self.classes for one in node.body if _names(one, name)]
+            known = own or name in dir(unittest.TestCase)
+            return not known or any(self.has_assertions(*one) for one in own)
+        names = self.view.find_names(called, scope)
+        if f"{_GIVEN}.{name}" in names:
+            return True
+        found = self.view.find_definitions(called, scope)
+        of_tests = [one for one in found if is_test(one.path)]
+        if any(self.has_assertions(one.node, one.scope) for one in of_tests):
+            return True
+        if not found and any(is_test(self.view.places.find_path(one)) for one in names):
+            return True
+        return name in self.by_name and self.has_assertions(self.by_name[name], self.view.scope)
 
 
-def _has_assertions(
-    node: FunctionNode,
-    functions: Mapping[str, FunctionNode],
-    helpers: frozenset[str],
-    seen: set[str],
-) -> bool:
-    seen.add(node.name)
-    if any(isinstance(inner, ast.Assert | ast.Raise) for inner in ast.walk(node)):
-        return True
-    calls = (inner for inner in ast.walk(node) if isinstance(inner, ast.Call))
-    called = {source.get_last_name(call.func) for call in calls}
-    return (
-        any(name.startswith("assert") for name in called)
-        or not called.isdisjoint(_OF_PYTEST | helpers)
-        or any(
-            _has_assertions(functions[name], functions, helpers, seen)
-            for name in called & functions.keys()
-            if name not in seen
-        )
-    )
+def _is_assertion(called: ast.expr) -> bool:
+    name = source.get_last_name(called)
+    return name.startswith("assert") or name in _OF_PYTEST
+
+
+def _is_self(node: ast.expr) -> bool:
+    """Whether an expression is the test's own object or class, or what these inherit."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id == "super"
+    return isinstance(node, ast.Name) and node.id in ("self", "cls")
+
+
+def _names(node: ast.stmt, name: str) -> bool:
+    return isinstance(node, FunctionNode) and node.name == name

@@ -10,13 +10,17 @@ import io
 import re
 import tokenize
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from functools import partial
 
 from agent.models.change import Finding, Severity
 from agent.policy import source
 from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.rule import Rule
 from agent.policy.view import View
+from repo_config.documents import table
+from repo_config.known_tools import TOOLS
+from repo_config.project_files import ProjectFiles
 
 SUPPRESSION = Rule(
     id="suppression",
@@ -28,15 +32,17 @@ SUPPRESSION = Rule(
 )
 RULES = (SUPPRESSION,)
 
-_SUPPRESSES = re.compile(
-    r"#\s*(?:(?:flake8|ruff)\s*[:=]\s*)?(?:noqa\b|nosec\b|nosemgrep\b"
-    r"|pragma:?\s*no\s*(?:cover|branch)|coverage:\s*(?:ignore|exclude)"
-    r"|(?:type|mypy|ty|pyright|basedpyright|pyre|pyre-ignore|pyre-fixme|pytype)\s*[:\[]"
-    r"|pylint:\s*(?:disable|skip-file)|(?:fmt|yapf|isort):\s*(?:off|skip|disable))[^#]*",
-    re.IGNORECASE,
+#: Words that tools read and that are no names of theirs.
+_WORDS = frozenset({"type", "pragma", "fmt", "pylint", "pyre", "pyre-ignore", "pyre-fixme"})
+_CHECKERS = _WORDS | {one.program for one in TOOLS.values()}
+#: What switches a check off without anything behind it.
+_BARE = re.compile(r"(?:noqa|nosec|nosemgrep|pragma\s*no\s*(?:cover|branch))\b", re.IGNORECASE)
+_DIRECTIVE = re.compile(
+    r"(?P<tool>[a-z][\w-]*)\s*(?::|(?=\[)|=(?=\s*noqa))\s*(?P<says>.*)", re.IGNORECASE
 )
-#: `# type: list[int]` is a type, as Python 2 had it.
-_TYPE_COMMENT = re.compile(r"#\s*type:(?!\s*ignore)", re.IGNORECASE)
+#: A word as tools have them, which nobody takes for a sentence: alone, with dashes or arguments.
+_BY_MACHINE = re.compile(r"[a-z]\w*(?:-[\w-]+|\s*$|\s*[\[=(,])", re.IGNORECASE)
+_SWITCHES_ON = re.compile(r"(?:on|enable)\b")
 #: Type checkers take them for true, whatever they are.
 _FOR_CHECKERS = frozenset({"TYPE_CHECKING", "MYPY"})
 _Test = ast.If | ast.IfExp | ast.While | ast.Assert
@@ -44,7 +50,11 @@ _BRANCH = "has a branch that type checkers read and that never runs"
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    for file, hit in change_context.find_new_hits(_find_switches, with_stubs=True):
+    files = ProjectFiles(change_context.after, change_context.config.folder)
+    find = partial(
+        _find_switches, tools={*change_context.packages, *table(files.pyproject, "tool")}
+    )
+    for file, hit in change_context.find_new_hits(find, with_stubs=True):
         yield SUPPRESSION.make_finding(
             file.path,
             hit.what if hit.what == _BRANCH else f"switches a check off: {hit.what}",
@@ -53,8 +63,8 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         )
 
 
-def _find_switches(view: View) -> Iterator[Hit]:
-    yield from _find_comments(view)
+def _find_switches(view: View, tools: Collection[str]) -> Iterator[Hit]:
+    yield from _find_comments(view, tools)
     kinds: tuple[type[_Test], ...] = (ast.If, ast.IfExp, ast.While, ast.Assert)
     for node in (visit.node for kind in kinds for visit in view.list_visits(kind)):
         parts = (one for one in ast.walk(node.test) if isinstance(one, ast.expr))
@@ -83,15 +93,27 @@ def _list_bound(node: ast.AST) -> list[str]:
     return [node.id] if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) else []
 
 
-def _find_comments(view: View) -> Iterator[Hit]:
+def _find_comments(view: View, tools: Collection[str]) -> Iterator[Hit]:
     try:
         for token in tokenize.tokenize(io.BytesIO(view.content).readline):
             if token.type == tokenize.NAME and token.string == "no_type_check":
                 yield Hit(token.string, token.start[0])
-            if token.type != tokenize.COMMENT or _TYPE_COMMENT.match(token.string):
-                continue
-            for found in _SUPPRESSES.finditer(token.string):
-                yield Hit(" ".join(found[0].lstrip("# ").split()), token.start[0])
+            if token.type == tokenize.COMMENT:
+                for part in token.string.split("#"):
+                    if _is_switch(said := " ".join(part.split()), tools):
+                        yield Hit(said, token.start[0])
     except (tokenize.TokenError, SyntaxError, ValueError, LookupError):
         # What parses and cannot be cut into tokens ends here; `unreadable-python` speaks of it.
         return
+
+
+def _is_switch(said: str, tools: Collection[str]) -> bool:
+    """Whether a comment is for a tool: a linter or type checker, or any other of the project."""
+    if _BARE.match(said):
+        return True
+    if not (found := _DIRECTIVE.match(said)) or _SWITCHES_ON.match(found["says"]):
+        return False
+    tool = found["tool"].lower().replace("_", "-")
+    if tool == "type":  # `# type: list[int]` is a type, as Python 2 had it
+        return found["says"].startswith("ignore")
+    return tool in _CHECKERS or (tool in tools and _BY_MACHINE.match(found["says"]) is not None)

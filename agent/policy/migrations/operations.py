@@ -1,4 +1,4 @@
-"""Show the reviewer what a new migration takes away, locks, or cannot take back.
+"""Show the reviewer what a new migration takes away, or does by hand.
 
 The list follows the incompatibilities that django-migration-linter documents. Tables that the same
 change makes are empty, and what only changes Django's own state does not count.
@@ -24,21 +24,14 @@ DESTRUCTIVE = Rule(
     bad='migrations.RemoveField("order", "note")',
     good='migrations.AddField("order", "remark", models.TextField(default=""))',
 )
-LOCKS = Rule(
-    id="migration-locks",
-    demands="What locks a table of PostgreSQL for as long as its rows take is looked at.",
+BY_HAND = Rule(
+    id="migration-by-hand",
+    demands="Code and SQL of a migration, and what only Django's state learns, is looked at.",
     severity=Severity.REVIEW,
-    bad='migrations.AddIndex("order", models.Index(fields=["paid"], name="paid"))',
-    good='AddIndexConcurrently("order", models.Index(fields=["paid"], name="paid"))',
+    bad="migrations.RunPython(fill, migrations.RunPython.noop)",
+    good='migrations.AddField("order", "paid", models.BooleanField(default=False))',
 )
-IRREVERSIBLE = Rule(
-    id="migration-irreversible",
-    demands="Code and SQL of a migration say how they are taken back.",
-    severity=Severity.REVIEW,
-    bad="migrations.RunPython(fill)",
-    good="migrations.RunPython(fill, migrations.RunPython.noop)",
-)
-RULES = (DESTRUCTIVE, LOCKS, IRREVERSIBLE)
+RULES = (DESTRUCTIVE, BY_HAND)
 
 _LOSES = {
     "RemoveField": "drops the column of {field} on {model} with all that is in it",
@@ -54,27 +47,6 @@ _SQL = re.compile(
     re.IGNORECASE,
 )
 _BACK = {"RunPython": "reverse_code", "RunSQL": "reverse_sql"}
-_POSTGRES = re.compile(
-    rb"django\.db\.backends\.postgresql|contrib\.gis\.db\.backends\.postgis|psqlextra\.backend"
-    rb"|django_prometheus\.db\.backends\.postgresql"
-)
-_SMALL = "See that the table is small, or that nobody needs it meanwhile."
-_MAKES_INDEX = "makes an index on {model}, during which nobody writes to the table"
-_OPERATIONS = "of django.contrib.postgres.operations"
-#: By operation: what it does, and the way out.
-_LOCKING = {
-    "AddIndex": (_MAKES_INDEX, f"Use AddIndexConcurrently {_OPERATIONS}, with atomic = False."),
-    "RemoveIndex": (
-        "drops an index on {model}, for which nobody may read or write the table",
-        f"Use RemoveIndexConcurrently {_OPERATIONS}, with atomic = False.",
-    ),
-    "AddConstraint": (
-        "adds a constraint to {model}, for which every row is checked under a lock",
-        "Use AddConstraintNotValid, then ValidateConstraint; for a unique one, have a small table.",
-    ),
-    "AlterUniqueTogether": (_MAKES_INDEX, _SMALL),
-    "AlterIndexTogether": (_MAKES_INDEX, _SMALL),
-}
 _Problem = tuple[Rule, str, str]
 
 
@@ -85,26 +57,24 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         if not layout.is_test(one.path)
     ]
     made = {(one.folder, it.text("name").lower()) for one, it in new if it.kind == "CreateModel"}
-    is_postgres = bool(new) and _uses_postgres(change_context)
     for one, operation in new:
-        found = [*_find_irreversible(operation)]
+        found = [*_find_by_hand(operation)]
         if operation.in_database and (one.folder, operation.model.lower()) not in made:
             found += _find_losses(operation, one, change_context)
-            if is_postgres:
-                found += _find_locks(operation, one, change_context)
         for rule, says, fix in found:
             yield rule.make_finding(one.path, says, fix, operation.line)
 
 
-def _find_irreversible(operation: Operation) -> Iterator[_Problem]:
-    word = _BACK.get(operation.kind)
-    if word is None or None in {one.arg for one in operation.node.keywords}:
-        return
-    back = operation.words.get(word)
-    if back is None or (isinstance(back, ast.Constant) and back.value is None):
-        says = f"has {operation.kind} without {word}, so that it cannot be taken back"
-        noop = f"Give {word}; migrations.{operation.kind}.noop where nothing has to be done."
-        yield IRREVERSIBLE, says, noop
+def _find_by_hand(operation: Operation) -> Iterator[_Problem]:
+    kind, words = operation.kind, operation.words
+    if word := _BACK.get(kind):
+        back = words.get(word)
+        is_lost = back is None or (isinstance(back, ast.Constant) and back.value is None)
+        more = f" without {word}, so that it cannot be taken back" if is_lost else ""
+        yield BY_HAND, f"has {kind}{more}", "See what it does to the rows of production."
+    elif kind == "SeparateDatabaseAndState" and not operation.list_items("database_operations"):
+        says = "alters what Django knows of the tables, and not the tables"
+        yield BY_HAND, says, "See that the tables are so already."
 
 
 def _find_losses(
@@ -132,46 +102,3 @@ def _find_destructive_sql(node: ast.expr | None) -> str:
             if found := _SQL.search(bare):
                 return " ".join(part.upper() for part in found.groups() if part)
     return ""
-
-
-def _find_locks(
-    operation: Operation, one: Touched, change_context: ChangeContext
-) -> Iterator[_Problem]:
-    kind = operation.kind
-    if kind in _LOCKING and not _is_empty(operation):
-        says, fix = _LOCKING[kind]
-        yield LOCKS, says.format(model=operation.model), fix
-    after = reading.read_column(operation.words.get("field"))
-    if after is None:
-        return
-    where = f"{operation.field} on {operation.model}"
-    before = None
-    if kind == "AlterField":
-        before = reading.read_previous_column(operation, one, change_context)
-    if before and after.kind != before.kind and not reading.is_same_in_postgres(before, after):
-        says = f"makes {where} a {after.kind}, for which the table is written anew under a lock"
-        yield LOCKS, says, _SMALL
-    elif before and after.has_index and not before.has_index:
-        yield LOCKS, f"gives {where} an index, which is built under a lock", _SMALL
-
-
-def _is_empty(operation: Operation) -> bool:
-    """Whether an operation on several columns takes the last of them away."""
-    values = (operation.words.get(name) for name in ("unique_together", "index_together"))
-    return any(
-        (isinstance(value, (ast.Set, ast.List, ast.Tuple)) and not value.elts)
-        or (isinstance(value, ast.Call) and not value.args)
-        or (isinstance(value, ast.Constant) and value.value is None)
-        for value in values
-    )
-
-
-def _uses_postgres(change_context: ChangeContext) -> bool:
-    """Whether the configuration says, or settings show, that the project uses PostgreSQL."""
-    if change_context.config.django.database != "any":
-        return change_context.config.django.database == "postgres"
-    if any(service.startswith("postgres") for service in change_context.config.services):
-        return True
-    tree = change_context.tree
-    settings = (path for path in tree.paths() if path.endswith(".py") and "settings" in path)
-    return any(_POSTGRES.search(tree.read(path)) for path in settings)

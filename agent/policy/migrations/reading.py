@@ -60,6 +60,10 @@ class Operation:
         is_text = isinstance(value, ast.Constant) and isinstance(value.value, str)
         return str(value.value) if is_text else ""  # type: ignore[union-attr]
 
+    def list_items(self, name: str) -> list[ast.expr]:
+        """Return the items of an argument that is a list; none where it is not written out."""
+        return [*_list_items(self.words.get(name))]
+
     @property
     def model(self) -> str:
         """The model that it is about, as written; "" where there is none."""
@@ -209,8 +213,7 @@ def _read_operations(node: ast.ClassDef, view: View) -> Iterator[Operation]:
             if operation.kind == "SeparateDatabaseAndState":
                 yield from of(operation.words.get("database_operations"), in_database=True)
                 yield from of(operation.words.get("state_operations"), in_database=False)
-            else:
-                yield operation
+            yield operation
 
     yield from of(_find_value(node, "operations"), in_database=True)
 
@@ -260,12 +263,6 @@ class Column:
     def is_set(self, name: str) -> bool:
         value = self.words.get(name)
         return isinstance(value, ast.Constant) and value.value is True
-
-    @property
-    def has_index(self) -> bool:
-        if self.is_set("unique") or self.is_set("db_index"):
-            return True
-        return self.kind in _KEYS | {"SlugField"} and "db_index" not in self.words
 
 
 def read_column(node: ast.expr | None) -> Column | None:
@@ -321,12 +318,6 @@ def find_narrowed(old: Column, new: Column) -> Iterator[str]:
     may_fill = "default" in new.words or "db_default" in new.words
     if old.is_set("null") and "null" not in new.words and not may_fill:
         yield "it can no longer be null, and there is no default for rows where it is"
-
-
-def is_same_in_postgres(old: Column, new: Column) -> bool:
-    """Whether two fields of different classes are one type of column there."""
-    both = {old.kind, new.kind}
-    return both <= _TEXTS | _FILES | {"TextField"} or both <= _KEYS
 
 
 def _is_wider(old: str, new: str) -> bool:

@@ -125,7 +125,7 @@ class _Settling:
             self.suggested_model = labels[near[0]]
             hint = f"; is it {self.suggested_model}?"
         broken = sorted(self._index.modules.unreadable)[:3]
-        hint += f" ({', '.join(broken)} cannot be read as Python)" if broken else ""
+        hint += f" ({', '.join(broken)} cannot be read by this Python)" if broken else ""
         self.problems.append(f"`{text}` is no model of this repository{hint}")
         return None
 

@@ -16,6 +16,7 @@ from agent.recipes.print_to_logging.message import Printed, Reader
 from agent.recipes.print_to_logging.parameters import FileWork, Level, RemainingPrint, StyleChoice
 from agent.recipes.print_to_logging.programs import Captures
 from agent.recipes.source import SourceFile
+from repo_config import foreign_python
 from repo_config.tree import Below, Tree
 
 
@@ -47,7 +48,9 @@ class Converter:
             module = self._known.read_module(path)
             if module:
                 return self._convert(module, content, is_named=is_named)
-            said = f"is not Python that can be read: {self._known.unreadable.get(path)}"
+            said = (
+                f"cannot be read by the Python of this service: {self._known.unreadable.get(path)}"
+            )
         except RequestRefused as problem:
             said = problem.message.removeprefix(f"{path} ").rstrip(".")
         except RecursionError:
@@ -226,9 +229,9 @@ class _File:
             made = source.result()
         made = code_style.drop_imports(path, self._module.node, made)
         if is_new:
-            made = self._add_logger(SourceFile(path, made), ast.parse(made))
+            made = self._add_logger(SourceFile(path, made), foreign_python.parse_module(made))
         try:
-            ast.parse(made)
+            foreign_python.parse_module(made)
         except SyntaxError as problem:
             raise EditFailed(
                 f"{path}:{problem.lineno} would not be Python any more: {problem.msg}"

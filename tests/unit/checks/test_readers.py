@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,6 +92,46 @@ def test_anything_else_is_not(
     result = judged(RUFF_CHECK, site, Secret(), report, exit_code, "bad option")
     assert result.status is status
     assert word in result.reason
+
+
+USAGE = """error: unexpected argument '--output-file' found
+
+Usage: ruff check <FILES|--fix|--no-fix|--show-source|--diff|--watch>
+
+For more information, try '--help'.
+"""
+
+
+def test_what_cannot_run_is_one_line_without_its_usage(site: Site) -> None:
+    result = judged(RUFF_CHECK, site, Secret(), None, 2, USAGE)
+    said = (
+        "ruff check could not run (exit code 2): error: unexpected argument '--output-file' found"
+    )
+    assert (result.reason, result.output) == (said, said)
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        ("0.0.215", ["--no-cache", "a.py", "--format=json"]),
+        ("0.0.290", ["check", "--no-cache", "a.py", "--format=json"]),
+        ("0.14.2", ["check", "--no-cache", "a.py", "--output-format=json"]),
+    ],
+)
+def test_ruff_is_called_as_its_version_wants(
+    tmp_path: Path, version: str, words: list[str]
+) -> None:
+    program, report = tmp_path / "ruff", tmp_path / "report"
+    program.write_text(
+        f'#!/bin/sh\nif [ "$1" = --version ]; then echo ruff {version}; exit; fi\n'
+        'printf "%s\\n" "$@"; exit 1\n'
+    )
+    program.chmod(0o755)
+    script = Path(linters.__file__).with_name("sandbox_scripts") / "mergewright_ruff.py"
+    done = subprocess.run(
+        [sys.executable, script, report, program, "check", "--no-cache", "a.py"], check=False
+    )
+    assert (done.returncode, report.read_text().split()) == (1, words)
 
 
 def test_no_code_comes_in_by_the_variables_of_the_repository(site: Site) -> None:

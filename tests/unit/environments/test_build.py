@@ -11,6 +11,7 @@ from agent.environments import build, interpreters, storage
 from agent.environments.assembly import RECORD, Stored
 from agent.environments.build import EnvironmentRequest
 from agent.environments.package_index import SimpleIndex
+from agent.environments.setup_commands import SetUp
 from agent.models.environment import Environment
 from agent.settings import Settings
 from agent.testing import FakeSandbox
@@ -55,6 +56,19 @@ def test_code_that_takes_part_in_the_build_has_an_environment_of_its_own(clients
     seen.add(key())
     (tree / "link").symlink_to("other.py")
     assert len({*seen, key()}) == 4
+
+
+def test_lines_of_the_set_up_build_no_packages_anew(clients, tree):
+    (tree / "requirements.txt").write_text("six\n")
+    keys = {
+        build.prepare_build(
+            EnvironmentRequest(tree=str(tree), setup=SetUp(commands=lines)),
+            *clients,
+            lambda _: None,
+        ).key
+        for lines in ((), ("mkdir data",), ("mkdir data", "touch data/x"))
+    }
+    assert len(keys) == 1
 
 
 def test_two_who_want_the_same_environment_build_it_once(clients, tree, monkeypatch):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from agent.models.change import Finding
 from agent.models.ticket import Ticket
 from agent.policy.change_context import ChangeContext
-from agent.policy.migrations import data, history, operations, unasked
+from agent.policy.migrations import history, operations
 from tests.unit.policy.cases import change, config, project
 from tests.unit.policy.migration_files import SHOP, migration
 
-MODULES = (history, unasked, operations, data)
+MODULES = (history, operations)
 
 
 def change_context(

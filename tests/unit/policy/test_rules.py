@@ -19,7 +19,7 @@ MODULE_OF = {rule.id: module for module in registry.MODULES for rule in module.R
 
 def _all_cases() -> dict[str, Cases]:
     found: dict[str, Cases] = {}
-    for path in sorted(Path(*snippets.__path__).glob("[!_]*.py")):
+    for path in sorted(Path(__file__).with_name("snippets").glob("[!_]*.py")):
         module = importlib.import_module(f"{snippets.__name__}.{path.stem}")
         assert not found.keys() & module.CASES.keys()
         found |= module.CASES

@@ -8,8 +8,8 @@ import pytest
 
 from agent.editing import reviewing
 from agent.editing.rounds import Round
-from agent.models.change import Severity
-from agent.models.review import Remark, ReviewNotes
+from agent.models.change import ChangedFile, Finding, Severity
+from agent.models.review import Proof, Remark, ReviewNotes, SourcePart, TakenBack
 from agent.stages import decide
 from agent.testing import FakeModel, make_reply
 from tests.unit.editing import desks
@@ -105,6 +105,73 @@ def test_a_review_without_approval_or_end_makes_a_draft(prepared, notes):
     verdict = decide.with_review(passing(prepared), notes, prepared.contract).verdict
     assert verdict.decision == "open as draft"
     assert notes.sentence in verdict.sentence
+
+
+def _open(path, rule, *, is_reading, line=None):
+    return Finding(
+        rule=rule, severity=Severity.REVIEW, path=path, line=line, message=f"{rule} says.", fix="Look.",
+        is_reading=is_reading,
+    )  # fmt: skip
+
+
+def with_open_findings(prepared, *parts):
+    """Give a passed round with a rewritten test, a gate file, and parts that no test notices."""
+    best = passing(prepared)
+    rewritten = _open("", "test-rewritten", is_reading=True)
+    guard = _open("conftest.py", "gate-files", is_reading=False)
+    cleared = best.cleared.model_copy(update={"findings": (guard,)})
+    compared = (best.compared[0].model_copy(update={"findings": (rewritten,)}), *best.compared[1:])
+    proof = Proof(hunks=TakenBack(unnoticed=parts))
+    verdict = decide.decide_verdict(compared, cleared, prepared.contract, proof)
+    return replace(best, cleared=cleared, compared=compared, proof=proof, verdict=verdict)
+
+
+def test_a_reviewer_settles_what_is_a_matter_of_reading_and_nothing_that_guards_the_gate(
+    prepared, home
+):
+    best = with_open_findings(prepared)
+    verdicts = [
+        {"number": 1, "settled": True, "why": "The ticket orders it."},
+        {"number": 2, "settled": True, "why": "Mine."},
+    ]
+    reply = make_reply(
+        ("submit_review", {"approve": True, "findings": verdicts}), model="other:two"
+    )
+    model = FakeModel(lambda request: reply, roles=ROLES)
+    run_context = desks.run_context(prepared, home, model)
+    run_context.count_reply("editor", make_reply())
+    notes = reviewing.review_change(run_context.record_round(best), run_context)
+    told = model.requests[0].messages[0].text
+    assert "1. : test-rewritten says. (test-rewritten)" in told
+    assert "-. conftest.py: gate-files says. (gate-files)" in told
+    weighed = decide.with_review(best, notes, prepared.contract)
+    assert weighed.verdict.review == ("conftest.py",)
+    (settled,) = weighed.compared[0].findings
+    assert settled.severity is Severity.INFO
+    assert settled.message == 'test-rewritten says. Settled by other:two: "The ticket orders it."'
+    against = notes.model_copy(update={"approves": False})
+    assert "test-rewritten" in decide.with_review(best, against, prepared.contract).verdict.review
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "goes"),
+    [
+        ("import os\nimport re\n\nx = re\n", "import re\n\nx = re\n", True),
+        ("from a import b, c\nx = b\n", "from a import b\nx = b\n", True),
+        ("x = y = f()\n", "x = f()\n", True),
+        ("x = 1\n", "x = 2\n", False),
+        ("x = 1\n", "x = 1\ny = 2\n", False),
+    ],
+)
+def test_a_part_that_only_goes_is_a_matter_of_reading(prepared, before, after, goes):
+    file = ChangedFile(path="a.py", before=before.encode(), after=after.encode())
+    best = passing(prepared)
+    change = best.cleared.change.model_copy(update={"files": (file,)})
+    cleared = best.cleared.model_copy(update={"change": change})
+    line = 2 if after.endswith("y = 2\n") else 1
+    proof = Proof(hunks=TakenBack(unnoticed=(SourcePart(path="a.py", line=line),)))
+    verdict = decide.decide_verdict(best.compared, cleared, prepared.contract, proof)
+    assert [one.is_reading for one in verdict.findings] == [goes]
 
 
 def test_a_review_of_too_many_remarks_is_to_be_handed_in_again(prepared, home):

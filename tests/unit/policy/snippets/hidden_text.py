@@ -18,9 +18,17 @@ CASES = {
             "turns the direction": Snippet(
                 f"x = 1\nif role != 'user{_BIDI} ':\n    pass\n", line=2
             ),
+            "a return in a line": Snippet("x = 1\n# note\rx = 2\n", line=2),
+            "a form feed before code": Snippet("x = 1\n\x0cx = 2\n", line=2),
+            "a separator": Snippet("x = 1  # note\x1cx = 2\n", line=1),
+            "a next line": Snippet("x = 1  # note\x85x = 2\n", line=1),
+            "escapes in code": Snippet("# coding: unicode_escape\n# \\u000ax = 2\n", line=1),
+            "another alphabet": Snippet("# coding: utf-7\nx = 2\n", line=1),
         },
         passes={
             "a mark at the beginning of a file": Snippet("\ufeffx = 1\n"),
+            "pages": Snippet("x = 1\n\x0c\nx = 2\n"),
+            "lines as Windows has them": Snippet("x = 1\r\nx = 2\r\n"),
         },
     ),
     "look-alikes": Cases(
@@ -34,9 +42,14 @@ CASES = {
     "odd-text": Cases(
         fails={
             "in a translation": _at("locale/ru/django.po", f'msgstr "p{_A}y"\n', 1),
+            "not UTF-8": Snippet("# coding: latin-1\nx = 2\n", line=1),
             "in a test": _at("tests/test_a.py", f"x = '{_WIDTH}'\n", 1),
         },
         passes={
+            "not UTF-8 before": Snippet(
+                "# coding: latin-1\nx = 2\n", base="# coding: latin-1\nx = 1\n"
+            ),
+            "UTF-8 in other words": Snippet("# coding: utf8\nx = 2\n"),
             "Hebrew": _at("locale/he/django.po", 'msgstr "שלום"\n'),
         },
     ),

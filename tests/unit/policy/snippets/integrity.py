@@ -16,6 +16,14 @@ _SUPPRESSION = Cases(
         "a line": _line("# type: ignore"),
         "a wider one": _line("# noqa", "x = f()  # noqa: E501\n"),
         "the whole file": Snippet("# ruff: noqa\nx = 1\n", base="x = 1\n", line=1),
+        "ranges": _line("# ruff: disable[F401]"),
+        "a file": _line("# ruff: file-ignore"),
+        "errors of a file": _line("# mypy: ignore-errors"),
+        "another after a type": _line("# type: list[int]  # noqa"),
+        "a tool that the project configures": Snippet(
+            {"app/a.py": "x = f()  # zuban: ignore[misc]\n", "pyproject.toml": "[tool.zuban]\n"},
+            line=1,
+        ),
         "a decorator": Snippet("@typing.no_type_check\ndef f(): ...\n", line=1),
         "a branch for type checkers": Snippet(
             "if TYPE_CHECKING:\n    from shop import f\nelse:\n    def f(): ...\n", line=1
@@ -33,6 +41,15 @@ _SUPPRESSION = Cases(
             "y = 1\nx = f()  # noqa: E501\n", base="x = f()  # noqa: E501\n"
         ),
         "a type": _line("# type: list[int]"),
+        "switched on again": _line("# fmt: on"),
+        "a remark": _line("# note: ignore"),
+        "code": _line("# fmt = '%s'"),
+        "a remark on a tool": Snippet(
+            {
+                "app/a.py": "x = f()  # zuban: it takes this for an error\n",
+                "pyproject.toml": "[tool.zuban]\n",
+            }
+        ),
     },
 )
 
@@ -43,10 +60,40 @@ def _new(body: str, head: str = "", **others: str) -> Snippet:
     return Snippet({_PATH: f"{head}def test_new():\n{text}", **files})
 
 
+_BASE = """from django.test import TestCase
+from rest_framework import status
+
+
+class ApiCase(TestCase):
+    def post(self, data, code=status.HTTP_201_CREATED):
+        response = self.send(data)
+        self.check(response, code)
+
+    def send(self, data):
+        return self.client.post("/", data)
+
+    def check(self, response, code):
+        self.assertEqual(response.status_code, code)
+"""
+
+
+def _method(call: str, base: str = "ApiCase") -> Snippet:
+    head = "from rest_framework import status\nfrom tests.base import ApiCase, Lost\n\n\n"
+    test = f"class CartTests({base}):\n    def test_new(self):\n        {call}\n"
+    return Snippet({_PATH: head + test, "tests/base.py": _BASE})
+
+
 _HOLLOW = Cases(
     fails={
         "only calls": _new("total([])"),
         "a helper that looks at nothing": _new("check()", head="def check():\n    total([])\n"),
+        "a method of the base that only sends": _method("self.send({})"),
+        "what every case has": _method("self.id()"),
+        "a helper of the tests that only calls": _new(
+            "check()",
+            head="from tests.helpers import check\n\n\n",
+            tests__helpers="def check():\n    f()\n",
+        ),
         "beside another one": Snippet(
             {_PATH: "def test_old():\n    assert f()\n\n\ndef test_new():\n    f()\n"},
             base={_PATH: "def test_old():\n    assert f()\n"},
@@ -58,6 +105,17 @@ _HOLLOW = Cases(
         "a method of a case": _new("self.assertEqual(total([]), 0)"),
         "an error that has to come": _new("with pytest.raises(ValueError):\n    total(None)"),
         "a helper of the file": _new("check()", head="def check():\n    assert total([]) == 0\n"),
+        "a method of the base": _method("self.post({}, status.HTTP_400_BAD_REQUEST)"),
+        "a method of the base through it": _method("super().post({})"),
+        "a method of a class that is not there": _method("self.post({})", "Lost"),
+        "a function that a fixture gives": Snippet(
+            {_PATH: "def test_new(check):\n    check(total([]))\n"}
+        ),
+        "a helper that cannot be followed": _new(
+            "check()",
+            head="from tests.helpers import check\n\n\n",
+            tests__helpers="check = make()\n",
+        ),
         "a helper of the tests": _new(
             "check()",
             head="from tests.helpers import check\n\n\n",

@@ -5,43 +5,19 @@ from __future__ import annotations
 from tests.unit.policy.cases import Cases, Snippet
 from tests.unit.policy.migration_files import FIRST, SHOP, migration
 
-_POSTGRES: dict[str, object] = {"services": ("postgres:15",)}
-_DEF = "def fill(apps, schema_editor):\n"
-_TODAY = "from shop.models import Order\n\n" + _DEF
+
+def _does(*operations: str, line: int | None = FIRST) -> Snippet:
+    made = migration(*operations, after="0002_note")
+    return Snippet({"shop/migrations/0003_new.py": made}, base=SHOP, line=line)
 
 
-def _does(
-    *operations: str,
-    line: int | None = FIRST,
-    before: str = "",
-    config: dict[str, object] | None = None,
-) -> Snippet:
-    made = migration(*operations, after="0002_note", before=before)
-    return Snippet(
-        {"shop/migrations/0003_new.py": made},
-        base=SHOP,
-        line=line,
-        config=config or {},
-    )
-
-
-def _passes(*operations: str, **rest: object) -> Snippet:
-    return _does(*operations, line=None, **rest)  # type: ignore[arg-type] # handed through
-
-
-def _postgres(*operations: str, line: int | None = FIRST) -> Snippet:
-    return _does(*operations, line=line, config=_POSTGRES)
-
-
-def _runs(before: str, line: int | None) -> Snippet:
-    return _does("migrations.RunPython(fill, migrations.RunPython.noop)", before=before, line=line)
+def _passes(*operations: str) -> Snippet:
+    return _does(*operations, line=None)
 
 
 def _alters(field: str, to: str) -> str:
     return f"migrations.AlterField('order', '{field}', models.{to})"
 
-
-_INDEX = "migrations.AddIndex('order', models.Index(fields=['size'], name='size'))"
 
 CASES = {
     "migration-destructive": Cases(
@@ -58,33 +34,22 @@ CASES = {
             ),
         },
     ),
-    "migration-locks": Cases(
+    "migration-by-hand": Cases(
         fails={
-            "an index": _postgres(_INDEX),
-            "another type": _postgres(_alters("size", "BigIntegerField()")),
-        },
-        passes={
-            "not known to be PostgreSQL": _passes(_INDEX),
-        },
-    ),
-    "migration-model-import": Cases(
-        fails={
-            "of the app": _runs(_TODAY + "    Order.objects.update(size=1)\n\n\n", 7),
-        },
-        passes={
-            "of the registry": _runs(
-                _DEF + "    Order = apps.get_model('shop', 'Order')\n    Order.objects.all()\n\n\n",
-                None,
+            "code": _does("migrations.RunPython(print, migrations.RunPython.noop)"),
+            "no way back": _does("migrations.RunPython(print, reverse_code=None)"),
+            "SQL": _does('migrations.RunSQL("select 1", "select 2")'),
+            "state alone": _does(
+                "migrations.SeparateDatabaseAndState(state_operations="
+                "[migrations.DeleteModel('Order')])"
             ),
         },
-    ),
-    "migration-irreversible": Cases(
-        fails={
-            "None": _does("migrations.RunPython(print, reverse_code=None)"),
-            "SQL": _does('migrations.RunSQL("select 1")'),
-        },
         passes={
-            "noop": _passes("migrations.RunPython(print, reverse_code=migrations.RunPython.noop)"),
+            "both": _passes(
+                "migrations.SeparateDatabaseAndState([migrations.DeleteModel('Order')], "
+                "[migrations.DeleteModel('Order')])"
+            ),
+            "a field": _passes("migrations.AddField('order', 'a', models.IntegerField(default=0))"),
         },
     ),
 }
