@@ -270,11 +270,10 @@ class _Attempts:
         """
         chosen = {hunk: part for hunk in found if (part := self._choose_tests(hunk))}
         noticed = self._try_each(chosen)
-        left = [hunk for hunk in found if noticed.get(hunk) is not True]
-        rest = [] if self.judges else [one for one in left if one.part not in self.known]
-        noticed |= {hunk: False for hunk in left if hunk not in rest and hunk.part in self.known}
-        if rest:
-            noticed |= self._try_rest(rest)
+        if not self.judges:
+            left = [hunk for hunk in found if noticed.get(hunk) is not True]
+            noticed |= {hunk: False if hunk.part in self.known else None for hunk in left}
+            noticed |= self._try_rest([hunk for hunk in left if hunk.part not in self.known])
         parts = {
             is_noticed: tuple(hunk.part for hunk in found if noticed.get(hunk) is is_noticed)
             for is_noticed in (True, False, None)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
+from typing import ClassVar
+
 import pytest
 
+from agent.checks.hunks import Hunk
+from agent.checks.test_files import Imports
 from agent.editing import proving
 from agent.models.checks import CheckItem, CheckResult, Status, SuiteFacts
+from agent.models.review import SourcePart
 
 FILE = "shop/tests/test_prices.py"
 SUITE = SuiteFacts(files=(FILE, "tests/test_other.py"))
@@ -48,3 +55,59 @@ def test_a_file_that_cannot_be_imported_without_the_change_fails_there(module):
     found = rows(on_base, head, added=("test_new",))
     assert {name: row.is_proof for name, row in found.items()} == {"test_new": True}
     assert found["test_new"].error == why
+
+
+class Attempts(proving._Attempts):
+    """Runs nothing: a test fails for each hunk that it notices."""
+
+    noticing: ClassVar[dict[int, str]] = {}
+    ran: ClassVar[list[tuple[int, ...]]] = []
+
+    def _run(self, several, part, *, fails_fast):
+        self.ran.append(tuple(hunk.line for hunk in several))
+        names = {self.noticing[hunk.line] for hunk in several if hunk.line in self.noticing}
+        ids = part.only.ids if part.only else (f"{FILE}::test_old",)
+        files = part.only.files if part.only else ()
+        seen = {one for one in names if f"{FILE}::{one}" in ids or FILE in files}
+        return result(**dict.fromkeys(seen, "failed"), test_other="passed")
+
+
+def attempt(noticing, *, ours=(), known=(), seconds=1.0):
+    """Say what becomes of four hunks; return their lines, and which ran together."""
+    kind = type("Some", (Attempts,), {"noticing": noticing, "ran": []})
+    trials = SimpleNamespace(end=time.monotonic() + 60, at_once=2, begin=Done)
+    head = result(test_old="passed").model_copy(update={"seconds": seconds})
+    parts = [Hunk("shop/a.py", line, b"", b"") for line in (1, 2, 3, 4)]
+    seen = {SourcePart(path="shop/a.py", line=line) for line in known}
+    attempts = kind(trials, None, head, frozenset(), frozenset(ours), Imports({}), seen)
+    found = attempts.try_all(parts)
+    sides = (found.noticed, found.unnoticed, found.untried)
+    return [[part.line for part in side] for side in sides], kind.ran
+
+
+class Done:
+    def __init__(self, work):
+        self.result = work
+
+
+def test_what_no_test_is_known_to_reach_is_asked_of_the_suite_in_groups():
+    lines, ran = attempt({3: "test_old"})
+    assert lines == [[3], [1, 2, 4], []]
+    assert ran == [(1, 3), (2, 4), (1,), (3,)]
+
+
+def test_what_tests_of_the_change_notice_does_not_need_the_suite():
+    lines, ran = attempt(dict.fromkeys((1, 2, 3, 4), "test_old"), ours=[FILE])
+    assert lines == [[1, 2, 3, 4], [], []]
+    assert ran == [(1,), (2,), (3,), (4,)]
+
+
+def test_what_the_suite_did_not_notice_before_is_not_asked_of_it_again():
+    lines, ran = attempt({}, known=(1, 2, 3, 4))
+    assert (lines, ran) == ([[], [1, 2, 3, 4], []], [])
+
+
+def test_without_the_time_for_the_suite_nothing_is_said():
+    lines, ran = attempt({}, ours=[FILE], seconds=100.0)
+    assert lines == [[], [], [1, 2, 3, 4]]
+    assert ran == [(1,), (2,), (3,), (4,)]
