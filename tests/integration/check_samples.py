@@ -304,7 +304,7 @@ def make_stage(
     services = Services(
         settings=Settings(home=home),
         code_host=FakeCodeHost(Ticket(ticket_id="1", title="t", body="", digest="")),
-        sandbox=sandbox,
+        sandbox=sandbox,  # type: ignore[arg-type] # nobody asks it for roots
         index=None,  # type: ignore[arg-type] # nothing here asks the index
         execution=Execution(say=workshop.said.append),
     )
