@@ -64,17 +64,19 @@ class _Reading:
     seen: set[ast.AST] = field(default_factory=set)
 
     def has_assertions(self, node: ast.AST, scope: Scope) -> bool:
-        if node in self.seen or not isinstance(node, FunctionNode):
+        if node in self.seen:
             return False
         self.seen.add(node)
-        if any(isinstance(inner, ast.Assert | ast.Raise) for inner in ast.walk(node)):
+        if any(map(_is_assertion, ast.walk(node))):
             return True
+        if not isinstance(node, FunctionNode):
+            return False
         inside = Scope(parent=scope)
         self.view.places.bind_block(node.body, inside, self.view.path)
         for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs):
             inside.bind(argument.arg, [f"{_GIVEN}.{argument.arg}"])
         calls = [inner.func for inner in ast.walk(node) if isinstance(inner, ast.Call)]
-        return any(map(_is_assertion, calls)) or any(self._asserts(one, inside) for one in calls)
+        return any(self._asserts(one, inside) for one in calls)
 
     def _asserts(self, called: ast.expr, scope: Scope) -> bool:
         """Whether a helper of the tests asserts, or cannot be followed."""
@@ -95,9 +97,11 @@ class _Reading:
         return name in self.by_name and self.has_assertions(self.by_name[name], self.view.scope)
 
 
-def _is_assertion(called: ast.expr) -> bool:
-    name = source.get_last_name(called)
-    return name.startswith("assert") or name in _OF_PYTEST
+def _is_assertion(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):
+        name = source.get_last_name(node.func)
+        return name.startswith("assert") or name in _OF_PYTEST
+    return isinstance(node, ast.Assert | ast.Raise)
 
 
 def _is_self(node: ast.expr) -> bool:

@@ -108,6 +108,11 @@ _HOLLOW = Cases(
         "a method of the base": _method("self.post({}, status.HTTP_400_BAD_REQUEST)"),
         "a method of the base through it": _method("super().post({})"),
         "a method of a class that is not there": _method("self.post({})", "Lost"),
+        "a class of the tests": _new(
+            "with Checks():\n    f()",
+            head="from tests.helpers import Checks\n\n\n",
+            tests__helpers="class Checks:\n    def __exit__(self, *_):\n        assert f()\n",
+        ),
         "a function that a fixture gives": Snippet(
             {_PATH: "def test_new(check):\n    check(total([]))\n"}
         ),
