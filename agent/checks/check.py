@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import posixpath
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,6 +42,10 @@ from repo_config.schema import RepoConfig
 
 #: Every check but the tests is ended after this long.
 SECONDS = 600.0
+#: Nothing is begun with less.
+LEAST_SECONDS = 5.0
+#: Of a CheckResult: the run's minutes ended it, and not its own.
+MINUTES_LIMIT = "minutes"
 NOT_CONFIGURED = "the repository does not have it"
 #: Of the seconds for the tests, so much is left to those under way when no further one is begun.
 _RESERVE, _MOST_RESERVE = 0.15, 60.0
@@ -75,6 +80,8 @@ class Site:
     """Whether the first test that fails ends its run."""
     gives_up: bool = False
     """Whether no further test begins where nearly all of the first ones fail."""
+    until: float = math.inf
+    """When the run's minutes end, by the monotonic clock."""
 
     @property
     def command_prefix(self) -> tuple[str, ...]:
@@ -142,7 +149,8 @@ class Site:
         return self.limit_seconds(SECONDS).limits
 
     def limit_seconds(self, seconds: float) -> Site:
-        update = {"seconds": min(seconds, self.limits.seconds)}
+        left = max(LEAST_SECONDS, self.until - time.monotonic())
+        update = {"seconds": min(seconds, self.limits.seconds, left)}
         return replace(self, limits=self.limits.model_copy(update=update))
 
 
@@ -296,7 +304,13 @@ def count_sandboxes(at_once: int) -> int:
     return min(at_once, len(os.sched_getaffinity(0)))
 
 
-def make_site(tree: Path, environment: Environment, contract: Contract, settings: Settings) -> Site:
+def make_site(
+    tree: Path,
+    environment: Environment,
+    contract: Contract,
+    settings: Settings,
+    until: float = math.inf,
+) -> Site:
     return Site(
         tree=tree,
         environment=environment,
@@ -304,6 +318,7 @@ def make_site(tree: Path, environment: Environment, contract: Contract, settings
         project=contract.project,
         limits=get_granted_limits(settings),
         at_once=settings.checks_at_once,
+        until=until,
     )
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from agent.checks import reruns
+from agent.checks.check import MINUTES_LIMIT
 from agent.checks.reruns import FAILING, PASSING
 from agent.checks.test_files import Places
 from agent.models.checks import (
@@ -30,6 +31,8 @@ BASE_RULES = ", base rules"
 _NOT_RUN = ("skipped", "xfailed")
 _RAN = (*PASSING, *FAILING)
 _COUNTED = "finding"
+#: A check may take so much longer at one time than at another.
+_SLACK_SECONDS = 60.0
 #: Outcome of an item that names a part of a tool which is no longer the tool's own.
 REPLACED = "replaced"
 
@@ -73,6 +76,10 @@ def _compare_check(name: str, before: CheckResult, after: CheckResult) -> Compar
         if after.status is Status.PASSED:
             return found.model_copy(update={"verdict": Status.PASSED})
         return _not_told_apart(found, Status.UNMEASURABLE, f"on base, twice: {before.reason}")
+    if _was_cut(before, after):
+        found = found.model_copy(update={"unfinished": True})
+        why = f"the run's minutes (limits.minutes) ended after {after.seconds:.0f} s of it"
+        return _not_told_apart(found, Status.UNMEASURABLE, why)
     if unproved := _explain_unproved(before, after):
         return _not_told_apart(found, Status.UNVERIFIED, unproved)
     if after.status is Status.UNVERIFIED:
@@ -82,6 +89,12 @@ def _compare_check(name: str, before: CheckResult, after: CheckResult) -> Compar
         found = found.model_copy(update={"gone": ()})
     verdict, reason = _verdict(found, before, after)
     return found.model_copy(update={"verdict": verdict, "reason": reason})
+
+
+def _was_cut(before: CheckResult, after: CheckResult) -> bool:
+    """Whether the run's minutes ended a check that is not known to take longer with the change."""
+    is_longer = after.seconds > 2 * before.seconds + _SLACK_SECONDS
+    return after.limit == MINUTES_LIMIT and not is_longer
 
 
 def _not_told_apart(found: Comparison, verdict: Status, reason: str) -> Comparison:

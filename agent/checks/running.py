@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from agent.checks.check import Check, Site, make_unverified
+from agent.checks.check import MINUTES_LIMIT, Check, Site, make_unverified
 from agent.checks.sealed import Secret
 from agent.environments import sandbox_services
 from agent.models.checks import CheckResult
@@ -45,7 +45,10 @@ def run_check(
             limit = f"{found.reason}; " if result.limit else ""
             words = f"{limit}{' and '.join(result.gone)} ended during the check"
             found = make_unverified(check, site, result, words)
-    return found.model_copy(update={"limit": result.limit or ""})
+    limit = result.limit or ""
+    if limit == "time" and time.monotonic() >= site.until:
+        limit = MINUTES_LIMIT
+    return found.model_copy(update={"limit": limit})
 
 
 class LiveOutput:

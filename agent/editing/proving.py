@@ -6,6 +6,7 @@ the functions that the new tests call take the place of hunks.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import Counter
@@ -62,11 +63,13 @@ def prove_change(
     prepared: Prepared,
     svc: Services,
     last: Round | None = None,
+    seconds: float = math.inf,
 ) -> Proof:
     """Run the tests of a change without it and without its hunks, where all else has passed.
 
     Args:
         last: The round before; what no test noticed of the same source need not all run again.
+        seconds: Left of the run's minutes.
     """
     if prepared.contract.config.checks.tests.runner == "off":
         return Proof(unneeded="tests are switched off in the configuration")
@@ -83,7 +86,7 @@ def prove_change(
     no_code = Proof(unneeded=_explain_no_code(compared))
     if not runs and not any(after.result(one.name) for one in measuring.TYPE_CHECKERS):
         return no_code
-    trials = Trials(change, after, prepared, svc)
+    trials = Trials(change, after, prepared, svc, seconds)
     with trials.pool:
         tests = partial(prove_tests, change, added, after, trials)
         found = trials.begin(tests if runs else lambda: no_code)
@@ -116,10 +119,13 @@ class Trials:
     after: CheckReport
     prepared: Prepared
     svc: Services
+    seconds: float = math.inf
+    """Left of the run's minutes."""
 
     @cached_property
     def end(self) -> float:
-        return time.monotonic() + _PART * 60 * self.prepared.contract.config.limits.minutes
+        most = _PART * 60 * self.prepared.contract.config.limits.minutes
+        return time.monotonic() + min(most, self.seconds)
 
     @cached_property
     def pool(self) -> ThreadPoolExecutor:

@@ -128,6 +128,11 @@ class RunContext:
         """Of the minutes, what models and their tools may still use: later stages keep theirs."""
         return max(0.0, self.step.run_seconds_left - self.reserved_seconds)
 
+    @property
+    def gate_seconds(self) -> float:
+        """Of the minutes, what judging a change may use: what is left, and always some."""
+        return max(self.step.run_seconds_left, _LEAST_GATE_SECONDS)
+
     def begin_preparation(self) -> None:
         """Have the environment built and the base measured from now on, if that is still to do.
 

@@ -275,6 +275,8 @@ class Comparison(Record):
     rewritten: tuple[BlockedTest, ...] = ()
     """Tests that pass as the change has them, and not as base has them."""
     unrun: tuple[str, ...] = ()
+    unfinished: bool = False
+    """Whether the run's minutes ended before the change was checked."""
     findings: tuple[Finding, ...] = ()
     """What a rule makes of new findings, for a check that a rule weighs: then nothing is a new
     failure, and the rule's weight decides."""

@@ -6,7 +6,9 @@ exactly these. What a check writes is deleted with its sandbox.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+import time
+from dataclasses import dataclass, replace
 
 from agent.checks import (
     changed_files,
@@ -45,6 +47,7 @@ def run_checks(
     svc: Services,
     human_changes: Change | None = None,
     last: Round | None = None,
+    seconds: float = math.inf,
 ) -> CheckReport:
     """Run all checks on the change; first of all, hold it against the rules that ruff checks.
 
@@ -56,14 +59,15 @@ def run_checks(
     Args:
         human_changes: What a branch held before; what rules find in lines of people only remarks.
         last: The round before; where source is the same, it knows how base's tests end with it.
+        seconds: Left of the run's minutes; what is not over by then is ended.
 
     Raises:
         EnvironmentFailed: What the change declares cannot be installed.
         PolicyRefused: A rule that ruff checks forbids it.
     """
-    change, trees = cleared.change, _Trees(prepared, svc)
+    change, trees = cleared.change, _Trees(prepared, svc, time.monotonic() + seconds)
     environment, added = _prepare_environment(change, trees)
-    trees = _Trees(prepared, svc, environment)
+    trees = replace(trees, environment=environment)
     site = trees.lay_out(change, svc.head_folder(prepared.run).name)
     runs = _prepare_two_runs(change, site, before, trees)
     sides = Sides(change, site, trees.make_base(), svc.sandbox, svc.say)
@@ -97,6 +101,8 @@ class _Trees:
 
     prepared: Prepared
     svc: Services
+    until: float
+    """When the run's minutes end, by the monotonic clock."""
     environment: Environment | None = None
 
     @property
@@ -115,7 +121,8 @@ class _Trees:
         return self._make_site(tree, self.environment or self.svc.environment(self.prepared))
 
     def _make_site(self, tree: WorkTree, environment: Environment) -> Site:
-        return make_site(tree.folder, environment, self.prepared.contract, self.svc.settings)
+        contract, settings = self.prepared.contract, self.svc.settings
+        return make_site(tree.folder, environment, contract, settings, self.until)
 
     def make_context(self, change: Change) -> ChangeContext:
         contract = self.prepared.contract

@@ -150,8 +150,8 @@ class Facts:
     def own_findings(self) -> tuple[Finding, ...]:
         """What no rule has said yet."""
         found = (
-            *self._flaky_tests, *self._unmeasured_files, *self._mostly_red, *self._unproved_hunks,
-            *self.contract.scouted, *self._left_open, *self._not_done,
+            *self._flaky_tests, *self._unfinished, *self._unmeasured_files, *self._mostly_red,
+            *self._unproved_hunks, *self.contract.scouted, *self._left_open, *self._not_done,
         )  # fmt: skip
         return reviewing.apply_settled(found, self.review)
 
@@ -173,9 +173,22 @@ class Facts:
         return tuple(map(reruns.make_finding, seen))
 
     @property
+    def _unfinished(self) -> tuple[Finding, ...]:
+        fix = "Run it before the change is merged, or allow more minutes."
+        return tuple(
+            _make_remark("unfinished", f"{name_check(check)} did not end: {check.reason}.", fix)
+            for check in self.compared
+            if check.unfinished
+        )
+
+    @property
     def _unmeasured_files(self) -> tuple[Finding, ...]:
         """Touched files of which nothing could tell what the contract asks."""
-        unmeasured = (one for one in self.compared if one.verdict is Status.UNMEASURABLE)
+        unmeasured = (
+            one
+            for one in self.compared
+            if one.verdict is Status.UNMEASURABLE and not one.unfinished
+        )
         names = {one.name.removesuffix(comparison.BASE_RULES) for one in unmeasured}
         paths, found = self.cleared.change.paths, []
         for path in paths if "makemigrations" in names else ():
@@ -276,7 +289,8 @@ class Facts:
     def tell_unverified(self) -> str:
         for check in self.compared:
             is_proved = check.verdict is Status.PASSED
-            if check.verdict is Status.UNMEASURABLE and not check.counts_tests:
+            is_row = check.unfinished or not check.counts_tests
+            if check.verdict is Status.UNMEASURABLE and is_row:
                 continue
             if not is_proved or Status.UNVERIFIED in (check.base, check.head):
                 return summarize_check(check).sentence or f"{name_check(check)} proves nothing."
@@ -300,7 +314,8 @@ class Facts:
             return ""
         if not self._tests:
             return f"The repository has no test suite that was found. {switch}"
-        if any(one.head_count == one.head_skipped and not one.unrun for one in self._tests):
+        whole = (one for one in self._tests if not (one.unrun or one.unfinished))
+        if any(one.head_count == one.head_skipped for one in whole):
             return f"The test suite ran no test at all. {switch}"
         return ""
 

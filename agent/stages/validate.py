@@ -49,6 +49,7 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
             svc,
             run_context.human_changes,
             last,
+            run_context.gate_seconds,
         )
     except PolicyRefused as problem:
         return Round(number, draft, refused=problem.findings)
@@ -70,6 +71,7 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
         prepared,
         svc,
         last,
+        run_context.gate_seconds,
     )
     verdict = step(
         f"decide {number}", decide.decide_verdict, compared, cleared, prepared.contract, proof

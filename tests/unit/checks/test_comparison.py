@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.checks import comparison
+from agent.checks.check import MINUTES_LIMIT
 from agent.models.checks import (
     BlockedTest,
     CheckItem,
@@ -203,3 +204,17 @@ def test_a_run_under_the_rules_of_base_is_held_against_the_same_base() -> None:
         ("mypy, base rules", Status.FAILED, ["a"]),
         ("mypy", Status.PASSED, []),
     ]
+
+
+def test_a_check_that_the_runs_minutes_ended_is_unfinished_unless_it_takes_longer_than_on_base() -> (
+    None
+):
+    cut = {"status": Status.FAILED, "reason": "ended", "limit": MINUTES_LIMIT}
+    base = suite_of("t::a", seconds=100.0)
+    found = compare(base, suite_of(seconds=90.0, **cut))
+    assert (found.unfinished, found.is_in_the_way, found.gone) == (True, False, ())
+    assert "limits.minutes" in found.reason
+    hangs = compare(base, suite_of(seconds=400.0, **cut))
+    assert (hangs.unfinished, hangs.verdict) == (False, Status.FAILED)
+    slow = compare(base, suite_of(seconds=90.0, **cut | {"limit": "time"}))
+    assert (slow.unfinished, slow.verdict) == (False, Status.FAILED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,3 +93,11 @@ def test_the_shortest_of_all_limits_holds(
     limited = site(minutes, **settings)
     assert limited.test_limits().seconds == tests
     assert limited.tool_limits().seconds == tools
+
+
+def test_nothing_takes_longer_than_the_run_has_minutes_left() -> None:
+    here = replace(site(10), until=time.monotonic() + 30)
+    assert 29 < here.test_limits().seconds <= 30
+    assert here.tool_limits().seconds <= 30
+    over = replace(here, until=time.monotonic() - 1)
+    assert over.test_limits().seconds == check.LEAST_SECONDS

@@ -204,6 +204,10 @@ DECISIONS = {
     "tests are off, another check is red": (
         [RED_TOOL], {"runner": "off"}, "withhold", "NEW_FAILURES", "",
     ),
+    "the run's minutes ended the tests": (
+        [suite(head=FAILED, verdict=Status.UNMEASURABLE, unfinished=True, head_count=0)],
+        {}, "open as draft", "READY", "first: unfinished",
+    ),
     "base breaks a tool": (
         [suite(), UNMEASURED], {}, "open", "READY", "Makemigrations cannot be measured: no module",
     ),
