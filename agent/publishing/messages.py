@@ -57,7 +57,7 @@ _HERE = {
     "commit": "commit it, then run the same command again",
     "go_on": "go on where it was: `mergewright run --resume {run}`",
     "doctor": "See `mergewright doctor` for what is missing",
-    "models": "name another one by `--model` (`mergewright models --check` tries those set)",
+    "models": "name another one by `--model` (`mergewright doctor --models` tries those set)",
 }
 #: What can be done about a reason, for an issue and for a ticket file.
 _NEXT = {
