@@ -33,7 +33,7 @@ class StreamedCalls:
         given, name = piece.index, piece.function.name if piece.function else None
         last = self._latest.get(given)
         # Without an id a piece goes on with the call before it.
-        key = (given, piece.id) if piece.id or last is None else None
+        key = (given, piece.id or "") if piece.id or last is None else None
         index = last if key is None else self._indexes.get(key)
         if index is None:
             index = len(self._indexes)

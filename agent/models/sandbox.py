@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from agent.models.change import Change, Finding
-from agent.models.environment import Layer, Prepared
+from agent.models.environment import Layer, Opened
 from agent.models.record import Record
 
 # Where things are inside every sandbox. Virtual environments hold absolute paths, so these are
@@ -250,10 +250,8 @@ class SandboxSession(Protocol):
 class Sessions(Protocol):
     """Opens sandboxes that stay open. Raises SandboxMissing when there is no way to open one."""
 
-    def open(
-        self, prepared: Prepared, change: Change, stopped: Flag | None = None
-    ) -> SandboxSession:
-        """Lay out the base commit and the change, with the repository's environment.
+    def open(self, opened: Opened, change: Change, stopped: Flag | None = None) -> SandboxSession:
+        """Lay out the base commit and the change, with the environment where one is prepared.
 
         Args:
             stopped: Once it is set, what runs in the session is ended within half a second.

@@ -510,6 +510,28 @@ def test_a_migration_may_write_its_options_as_lists(workshop: Workshop) -> None:
     assert [item.item_id.partition(" to ")[0] for item in result.items] == ["shop: Add field note"]
 
 
+def test_a_model_and_its_child_are_probed_without_a_clash(workshop: Workshop) -> None:
+    first = "shop/migrations/0001_initial.py"
+    child = """
+                migrations.CreateModel(
+                    name="Gift",
+                    fields=[("order_ptr", models.OneToOneField(
+                        auto_created=True, on_delete=models.CASCADE, parent_link=True,
+                        primary_key=True, serialize=False, to="shop.order"))],
+                    bases=("shop.order",),
+                ),
+            ]
+"""
+    files = {
+        **DJANGO,
+        first: DJANGO[first].rstrip().removesuffix("]").rstrip() + "," + child,
+        "shop/models.py": DJANGO["shop/models.py"] + "\n\nclass Gift(Order):\n    pass\n",
+    }
+    # Newer ones find the differences without making the models.
+    result = workshop.one("makemigrations", files, packages=("django<4",), **NO_TESTS)
+    assert (result.status, result.reason) == (Status.PASSED, "")
+
+
 def test_names_in_the_language_of_the_settings_need_no_migration(workshop: Workshop) -> None:
     first, models, settings = (
         "shop/migrations/0001_initial.py",
@@ -698,6 +720,16 @@ def test_the_gates_mypy_knows_the_packages_of_the_repository(workshop: Workshop)
     }
     result = workshop.one("mypy", files, packages=("iniconfig",), type_tools=("mypy",))
     assert [item.item_id.split(": ")[1] for item in result.items] == ["assignment"]
+
+
+def test_what_keeps_mypy_from_checking_anything_is_quoted(workshop: Workshop) -> None:
+    config = {"checks": {"types": {"args": ["one", "two"]}}}
+    files = {"one/sums.py": "x = 1\n", "two/sums.py": "x = 1\n"}
+    # Older ones name no line for it.
+    told: dict[str, Any] = {"config": config, "packages": ("mypy==1.4.1",)}
+    result = workshop.one("mypy", files, type_tools=("mypy",), **told)
+    assert result.status is Status.FAILED
+    assert 'Duplicate module named "sums"' in result.reason
 
 
 def test_a_module_that_mypy_cannot_read_is_named_in_words(workshop: Workshop) -> None:
