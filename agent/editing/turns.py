@@ -23,7 +23,7 @@ SCOUT = "scout"
 _MOST_REFUSAL = 300
 #: Turns whose answers stay whole; characters of older ones with which a cut begins, and that it
 #: leaves. A cut changes the prefix that providers cache, so several answers are cut at once.
-_WHOLE_TURNS, _MOST_OLD, _LEFT_OLD = 3, 8_000, 1_000
+_WHOLE_TURNS, MOST_OLD, _LEFT_OLD = 3, 6_500, 2_000
 _SHORT_RESULT = 300
 #: The answers that may be cut, each with what then stands in their place.
 _CUTTABLE = {"bash": "call again", "submit": "of an earlier change"}
@@ -128,7 +128,7 @@ def trim_messages(messages: tuple[Message, ...]) -> tuple[Message, ...]:
                 old, judged = old | judged, long
             elif result.name in _CUTTABLE:
                 old |= long
-        if sum(old.values()) > _MOST_OLD:
+        if sum(old.values()) > MOST_OLD:
             for key in sorted(old, key=lambda one: (-old[one], one)):
                 if sum(old.values()) <= _LEFT_OLD:
                     break
