@@ -44,6 +44,7 @@ _MOST_SHOWN_LINES = 12
 _MOST_REBUILDS = 5
 LOST = "This is a new sandbox. Only your change was kept from the previous one."
 _IGNORED = "ignored by the repository's rules; `include` of `submit` makes it part of the change"
+_LEFT_BEHIND = "left behind by base's tests; `include` of `submit` makes it part of the change"
 _CALLS_LOST = (
     "The sandbox was lost during these calls: what they had changed by then is gone. What was"
     " changed before them is kept."
@@ -221,8 +222,10 @@ class ToolExecutor:
                 batch.notes.append(words)
                 taken = session.take(include)
             update = {"notes": before.notes, "left_out": taken.findings}
-            change = taken.change.model_copy(update=update)
+            change = self._leave_out(taken.change, include).model_copy(update=update)
             left = [(one.path, one.message) for one in taken.findings if _is_told(one, batch)]
+            dropped = (path for path in taken.change.paths if path not in change.paths)
+            left += [(path, _LEFT_BEHIND) for path in dropped if batch.names(path)]
             left += [(path, _IGNORED) for path in taken.ignored if batch.names(path)]
             told = [f"{path}: {message}" for path, message in left]
             listed = [line for line in told if line not in self._reported][:_MOST_LISTED]
@@ -236,6 +239,14 @@ class ToolExecutor:
             self.close()
             batch.notes.append(words)
         return change
+
+    def _leave_out(self, change: Change, include: tuple[str, ...]) -> Change:
+        """Leave out new files that base's tests leave behind as well."""
+        report: CheckReport | None = getattr(self._run_context, "baseline", None)
+        suite = report.tests.suite if report else None
+        left = set(suite.left_behind if suite else ()).difference(include)
+        files = (one for one in change.files if one.before is not None or one.path not in left)
+        return change.model_copy(update={"files": tuple(files)})
 
     def _update_lock(self, session: SandboxSession, change: Change) -> str:
         """Have the lock follow the declared dependencies; describe the result, if any."""

@@ -101,6 +101,26 @@ def test_every_kind_of_outcome_is_recorded_once_with_words_and_place(workshop: W
     assert result.reason == ""
 
 
+def test_files_that_tests_leave_in_the_tree_are_named(workshop: Workshop) -> None:
+    files = {
+        "kept/given.txt": "x",
+        "test_left.py": """
+            import pathlib
+
+            def test_writes(tmp_path):
+                (tmp_path / "elsewhere").touch()
+                pathlib.Path("data/more").mkdir(parents=True)
+                pathlib.Path("data/more/hc.sqlite").touch()
+                pathlib.Path("kept/given.txt").write_text("y")
+        """,
+    }
+    suite = workshop.tests(
+        files, config={"checks": {"tests": {"args": ["-p", "no:cacheprovider"]}}}
+    ).suite
+    assert suite is not None
+    assert suite.left_behind == ("data/more/hc.sqlite",)
+
+
 @pytest.mark.deep
 @pytest.mark.parametrize("packages", [(), ("pytest==6.2.5",)], ids=["the gate's", "an old one"])
 def test_other_pytests_say_the_same(workshop: Workshop, packages: tuple[str, ...]) -> None:

@@ -242,6 +242,7 @@ class Server:
             "touched": list(attendance.watch.touched)[:MOST_TOUCHED],
             "files": list(found.files),
             "refused": found.refused,
+            "new": found.new,
         }
         channel.send(ENDED, {"facts": facts, "sizes": list(found.files.values())})
         for path, size in found.files.items():

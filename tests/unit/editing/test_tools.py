@@ -10,7 +10,7 @@ from agent.editing.turns import Turn
 from agent.errors import EnvironmentFailed
 from agent.models.change import Change
 from agent.models.chat import Reply
-from agent.models.checks import CheckResult, Status
+from agent.models.checks import CheckResult, Status, SuiteFacts
 from agent.models.sandbox import Ran
 from agent.models.ticket import Decision
 from agent.services import Services
@@ -183,6 +183,19 @@ def test_what_programs_leave_behind_is_not_offered(opened):
     made = "import pathlib; pathlib.Path('hc' + '.log').write_text('x')"
     assert opened.call(bash(f'python3 -c "{made}"')).text == ""
     assert "hc.log" in opened.call(bash("cat hc.log")).text
+
+
+def test_what_the_tests_of_base_leave_behind_is_no_part_of_the_change(opened):
+    suite = SuiteFacts(left_behind=("hc.sqlite", "new/data.json"))
+    tests = CheckResult(name="tests", status=Status.PASSED, suite=suite)
+    opened.run_context.baseline = opened.run_context.baseline.model_copy(
+        update={"results": (tests,)}
+    )
+    made = bash("touch hc.sqlite; mkdir new; echo 1 > new/data.json; echo 1 > new/own.json")
+    assert "hc.sqlite: left behind" in opened.call(made).text
+    assert [*opened.files] == ["new/own.json"]
+    opened.call(submit(include=["hc.sqlite"]))
+    assert [*opened.files] == ["hc.sqlite", "new/own.json"]
 
 
 def test_repeated_lines_are_folded_and_a_cut_says_how_to_read_the_rest(opened):
