@@ -83,7 +83,7 @@ def number_whole(messages):
 def test_answers_are_cut_once_the_old_ones_are_too_much_and_the_longest_first():
     few = conversation(turns.MOST_OLD // len(LONG) + 3)
     assert trim_messages(few) == few
-    longest = "first line\n" + "y" * 6_000
+    longest = "first line\n" + "y" * 5_000
     mixed = (*conversation(1, longest), *conversation(1, "z" * 900)[1:])
     mixed += conversation(3, "short")[1:]
     assert number_whole(mixed) == [1, 2, 3, 4, 5]
