@@ -3,7 +3,7 @@
 Laid into sessions as `sitecustomize.py`: the environment's own is imported behind it.
 """
 
-import contextlib
+import importlib.machinery
 import importlib.util
 import os
 import sys
@@ -30,6 +30,7 @@ def _lend():
 
 sys.path[:] = [place for place in sys.path if place != os.path.dirname(__file__)]
 _lend()
-sys.modules.pop("sitecustomize", None)
-with contextlib.suppress(ImportError):
-    import sitecustomize  # noqa: F401
+_own = importlib.machinery.PathFinder.find_spec("sitecustomize", sys.path)
+if _own is not None and _own.loader is not None:
+    sys.modules["sitecustomize"] = _module = importlib.util.module_from_spec(_own)
+    _own.loader.exec_module(_module)
