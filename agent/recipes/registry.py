@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from agent.recipes.add_field.recipe import AddDjangoField
+from agent.recipes.print_to_logging.recipe import PrintToLogging
 from agent.recipes.recipe import Recipe
 
-RECIPES: tuple[Recipe, ...] = (AddDjangoField(),)
+RECIPES: tuple[Recipe, ...] = (AddDjangoField(), PrintToLogging())
 
 
 def get_recipe(name: str) -> Recipe:

@@ -1,0 +1,1 @@
+"""Recipe: the prints of a library become log messages."""
