@@ -42,6 +42,8 @@ def wrong(number: int) -> int:
     return "text"
 '''
 _WRONG_FROM = _PROBE.split("\n").index("def wrong(number: int) -> int:") + 1
+#: mypy's words for "nothing found" and "something found".
+_CHECKED = frozenset({0, 1})
 _TEXT_LINE = re.compile(
     r"(?P<file>[^:\n]+):(?P<line>\d+):(?:\d+:)?(?:\d+:\d+:)? (?P<severity>error|note): "
     r"(?P<message>.*?)(?:  \[(?P<code>[\w-]+)\])?"
@@ -104,7 +106,9 @@ class MypyTypes:
         lines = (*answer.lines, *answer.errors.splitlines())
         read = [(line, read_line(line, json_lines=answer.as_json)) for line in lines]
         remarks = [replace(one, path=site.path_of(one.path)) for _, one in read if one]
-        others = "\n".join(line for line, one in read[len(answer.lines) :] if one is None).strip()
+        # Plugins print what they like, but where nothing was checked, somebody says why.
+        said = read if answer.code not in _CHECKED else read[len(answer.lines) :]
+        others = "\n".join(line for line, one in said if one is None).strip()
         answer = answer.model_copy(update={"lines": list(lines), "errors": others})
         items = linters.list_items(filter(_is_error, remarks), secret)
         status, reason = _judge_answer(answer, report.problem, remarks, items, secret)
@@ -135,7 +139,7 @@ def read_line(line: str, *, json_lines: bool) -> Remark | None:
 def _judge_answer(
     answer: Mypy, problem: str, remarks: list[Remark], items: tuple[CheckItem, ...], secret: Secret
 ) -> tuple[Status, str]:
-    if not problem and answer.code not in {0, 1}:
+    if not problem and answer.code not in _CHECKED:
         first = f"{items[0].place}: {items[0].text}" if items else answer.errors or "no word of why"
         return Status.FAILED, f"mypy could not check the code: {first}"
     if problem := problem or next(_find_problems(answer, remarks, secret), ""):

@@ -80,7 +80,7 @@ class PytestSuite:
                 "tools": [f"{SANDBOX_ENVIRONMENT}/", f"{SANDBOX_GATE}/"],
             },
         )
-        return order.model_copy(update={"watched": part.own_files})
+        return order.model_copy(update={"watched": part.own_files, "lists_new": part == Part()})
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CheckResult:
         return suite.judge_suite(self, site, secret, result, _PYTEST_CODES)
@@ -168,7 +168,8 @@ class DjangoSuite:
             files=entry,
         )
         directory = posixpath.join(SANDBOX_TREE, folder)
-        return order.model_copy(update={"directory": directory, "watched": self.part.own_files})
+        more = {"watched": self.part.own_files, "lists_new": self.part == Part()}
+        return order.model_copy(update={"directory": directory, **more})
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CheckResult:
         return suite.judge_suite(self, site, secret, result, _SCRIPT_CODES)

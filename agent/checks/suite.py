@@ -127,7 +127,7 @@ def judge_suite(
     )
     facts = {
         "touched": tuple(path.removeprefix(f"{SANDBOX_TREE}/") for path in result.touched),
-        "suite": _join_facts(report),
+        "suite": _join_facts(report, result),
         "unrun": tuple(
             names[one] for run, names in numbered if run.finish for one in run.list_pending()
         ),
@@ -258,7 +258,7 @@ def _make_item(test_id: str, event: Test | Fixture) -> CheckItem:
     return CheckItem(item_id=test_id, outcome=event.outcome, text=event.text, place=event.place)
 
 
-def _join_facts(report: sealed.Report) -> SuiteFacts | None:
+def _join_facts(report: sealed.Report, result: SandboxResult) -> SuiteFacts | None:
     every = list(report.iterate_events(Facts))
     if not every:
         return None
@@ -270,7 +270,7 @@ def _join_facts(report: sealed.Report) -> SuiteFacts | None:
         name: {key: text for one in every for key, text in getattr(one, name).items()}
         for name in ("doctests", "plugins", "settings")
     }
-    return SuiteFacts.model_validate({**lists, **tables})
+    return SuiteFacts.model_validate({**lists, **tables, "left_behind": result.new})
 
 
 def _judge_runs(

@@ -7,11 +7,13 @@ from agent.editing.loop import Conversation, SubmittedForm
 from agent.editing.rounds import Draft
 from agent.editing.run_context import RunContext, explain_stop
 from agent.editing.submissions import SubmittedAnswers
-from agent.editing.tools import Forms, Submit, ToolExecutor
+from agent.editing.tools import MOST_SUMMARY, Forms, Submit, ToolExecutor
+from agent.editing.turns import PLAN
 from agent.errors import BudgetSpent, EditFailed, TimeSpent
 from agent.models.change import Change, Finding, Plan, Severity
 from agent.models.chat import OpeningMessage
 from agent.models.review_items import ItemAnswer, ReviewItem
+from agent.text.cutting import cut_sentences
 
 _SUBMIT = "Have the change judged, with ignored files to include."
 _GIVEN_UP = "An earlier attempt was given up and is gone; take another way. At its best, it met:"
@@ -38,6 +40,8 @@ class Attempt:
         self.answers: tuple[ItemAnswer, ...] = ()
         self.why = ""
         """Why no further draft comes."""
+        self.summaries: dict[str, str] = {}
+        """What was said last of each tree, by its digest."""
         self._talk, self._run_context, self._items = talk, run_context, items
         self._begun = self._last = talk.change.digest
         self._may_stay = False
@@ -47,9 +51,12 @@ class Attempt:
         run_context = self._run_context
         name = f"edit {run_context.round_number}"
         base = run_context.step(f"{name} base", opening.describe_base, run_context)
-        self._talk.rename(name)
+        tools = self._talk.tools
+        # What was read in is closed: from here on there is an environment.
+        tools.close()
+        tools.is_planned = True
         self._talk.answer(f"agreed\n{base.text}", run_context, accepted=True)
-        self._talk.tools.are_open = True
+        self._talk.rename(name)
 
     def answer(self, words: str, draft: Draft, *, passed: bool = False) -> None:
         """Answer the last submit.
@@ -62,7 +69,7 @@ class Attempt:
         if draft.submitted and draft.submitted.digest != self._talk.change.digest:
             self._talk.change, self._last = draft.submitted, draft.submitted.digest
             words = f"The tree is again as it was at an earlier submit, which is better.\n\n{words}"
-        self._talk.answer(words, self._run_context)
+        self._talk.answer(f"{words}\n\n{_describe_time(self._run_context)}", self._run_context)
 
     def next_draft(self) -> Draft | None:
         """Have a change submitted; None: none comes that is new."""
@@ -72,7 +79,7 @@ class Attempt:
                 draft, words = self._read_submission(handed.form)
                 if not words:
                     return draft
-            elif handed.name == "plan":
+            elif handed.name == PLAN:
                 words = "A plan is agreed. Carry it out; say in the summary what differs."
             elif run_context.has_passed:
                 words = "The change has passed. Call `submit`."
@@ -81,7 +88,7 @@ class Attempt:
             talk.answer(words, run_context)
         self.why = handed.why
         is_whole = bool(self.answers) or not self._items
-        return self._make_draft("") if self._is_changed and is_whole else None
+        return self._make_draft() if self._is_changed and is_whole else None
 
     def close(self) -> None:
         self._talk.tools.close()
@@ -110,28 +117,35 @@ class Attempt:
         talk, items = self._talk, self._items
         found = (SubmittedAnswers if items else Submit).model_validate_json(form)
         talk.include += found.include
+        self.summaries[talk.change.digest] = cut_sentences(found.summary, MOST_SUMMARY)
         if isinstance(found, SubmittedAnswers) and not self.answers:
             edited = talk.change.digest != self._begun
             if problems := submissions.find_answer_problems(found, items, is_edited=edited):
                 return None, "\n".join(f"- {one}" for one in problems)
             self.answers = submissions.read_answers(found)
             done = (one.words.strip() for one in found.answers if one.became == "done")
-            return self._make_draft("\n".join(done)), ""
+            self.summaries[talk.change.digest] = cut_sentences("\n".join(done), MOST_SUMMARY)
+            return self._make_draft(), ""
         if self._is_changed:
-            return self._make_draft(found.summary), ""
+            return self._make_draft(), ""
         if self._may_stay:
             self.why = "it submits nothing new"
             return None, ""
         self._may_stay = True
         return None, _UNCHANGED
 
-    def _make_draft(self, words: str) -> Draft:
+    def _make_draft(self) -> Draft:
         change = self._talk.change
         self._last = change.digest
         if self._unfinished:
             left_out = (*change.left_out, self._unfinished)
             change = change.model_copy(update={"left_out": left_out})
-        return Draft(plan=self.plan, change=change, words=words, by=self, submitted=change)
+        return Draft(plan=self.plan, change=change, by=self, submitted=change)
+
+
+def _describe_time(run_context: RunContext) -> str:
+    minutes = int(run_context.seconds_left // 60)
+    return f"Minutes left to the run: {minutes}."
 
 
 def _make_unfinished(why: str) -> Finding:
@@ -152,20 +166,20 @@ def begin_attempt(run_context: RunContext) -> Attempt:
         RunStopped: The model refuses; see `submissions.read_refusal`.
         EditFailed: No plan came that the rules allow.
     """
-    first = run_context.step("plan opening", opening.open_ticket, run_context)
-    talk = _start_conversation("plan", "agent", first, None, _EDITING, run_context)
-    talk.tools.are_open = False
+    first = run_context.step(f"{PLAN} opening", opening.open_ticket, run_context)
+    talk = _start_conversation(PLAN, "agent", first, None, _EDITING, run_context)
+    talk.tools.is_planned = False
     words = ""
     while (handed := talk.next_form(run_context)).name:
         if handed.name == "submit":
             words = "Call `plan` first."
-        elif handed.name != "plan":
+        elif handed.name != PLAN:
             raise submissions.read_refusal(handed.name, handed.form, run_context)
         else:
             plan = submissions.read_plan(handed.form)
             words = submissions.find_plan_problems(plan, run_context)
             if not words:
-                agreed = run_context.step("plan", submissions.read_plan, handed.form)
+                agreed = run_context.step(PLAN, submissions.read_plan, handed.form)
                 return Attempt(talk, agreed, run_context)
         talk.answer(words, run_context)
     against = f" Against the last one stood:\n{words}" if words else ""

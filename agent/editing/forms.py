@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from agent.errors import EditFailed
 from agent.models.chat import ToolCall, ToolSpec
@@ -15,11 +15,15 @@ R = TypeVar("R", bound=Record)
 _MOST_PROBLEMS = 5
 _MOST_NAME = 64
 _MOST_TEXT = 300
-#: A model has no use for these; a form that breaks a bound is answered with it.
+#: A model has no use for these.
 _LEFT_OUT = frozenset({
-    "title", "description", "default", "additionalProperties", "$defs", "minLength", "maxLength",
-    "minItems", "maxItems", "pattern",
+    "title", "description", "additionalProperties", "$defs", "minLength", "minItems", "pattern",
 })  # fmt: skip
+
+
+def show_limits(default: Any = ..., /, **facts: Any) -> Any:
+    """Make a field with limits that a model is shown; whoever takes it keeps to them by a cut."""
+    return Field(default, json_schema_extra=lambda schema: schema.update(facts))
 
 
 def make_tool_spec(name: str, description: str, kind: type[Record]) -> ToolSpec:
@@ -64,6 +68,8 @@ def _trim_schema(schema: Any, definitions: dict[str, Any]) -> Any:
         name: _trim_schema(one, definitions) for name, one in schema.get("properties", {}).items()
     }
     trimmed = {
-        key: _trim_schema(one, definitions) for key, one in schema.items() if key not in _LEFT_OUT
+        key: _trim_schema(one, definitions)
+        for key, one in schema.items()
+        if key not in _LEFT_OUT and (key != "default" or one)
     }
     return {**trimmed, "properties": properties} if properties else trimmed

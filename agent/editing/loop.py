@@ -56,12 +56,16 @@ class Conversation:
     _number: int = 0
     """Of the last turn under this name."""
     _count: int = 0
+    _calls: int = 0
+    """Calls since it began, or its plan was agreed."""
     _messages: tuple[Message, ...] = ()
     _sent: int = 0
     _cut_off: int = 0
     _watch: StallWatch = field(default_factory=StallWatch)
     _open: tuple[Reply, CallResults] | None = None
     """The reply whose form is not answered yet, and the results of its calls."""
+    _following: SubmittedForm | None = None
+    """The form that was handed in behind a plan, in the same reply."""
     _why: str = ""
     """Why it is over; empty: it goes on."""
 
@@ -73,6 +77,9 @@ class Conversation:
             ModelRefused: The model will not go on.
             ModelUnavailable: Nobody answered.
         """
+        if self._following is not None:
+            form, self._following = self._following, None
+            return form
         self._messages = self._messages or (Asked(text=self.opening.text),)
         while not self._why:
             reply, done = self._take_turn(run_context)
@@ -83,15 +90,31 @@ class Conversation:
         return SubmittedForm(why=self._why)
 
     def answer(self, words: str, run_context: RunContext, *, accepted: bool = False) -> None:
-        """Answer the form that was handed in last; the answer is a step, for replays."""
+        """Answer the form that was handed in last; the answer is a step, for replays.
+
+        Calls behind a plan that is accepted are carried out then.
+        """
         if self._open is None:
             return
         (reply, done), self._open = self._open, None
-        said = run_context.step(f"{self.name} {self._number} answer", _make_message, words).text
+        name = f"{self.name} {self._number}"
+        said = run_context.step(f"{name} answer", _make_message, words).text
         results = list(done.results)
         update = {"content": said, "failed": not accepted}
         results[done.at] = results[done.at].model_copy(update=update)
-        self._add_messages(reply, done.model_copy(update={"results": tuple(results)}))
+        done = done.model_copy(update={"results": tuple(results)})
+        if accepted:
+            self._calls = 0
+        if accepted and results[done.at + 1 :]:
+            turn = self._make_turn()
+            given = reply, self.change, self.include, turn, done
+            done = run_context.step(f"{name} rest", self.tools.carry_out, *given)
+            self._take_results(reply, done, run_context)
+            if done.handed:
+                self._open = reply, done
+                self._following = SubmittedForm(done.handed, done.form)
+                return
+        self._add_messages(reply, done)
 
     def rename(self, name: str) -> None:
         """Give the turns that follow another name; the messages stay."""
@@ -99,27 +122,35 @@ class Conversation:
 
     def _take_turn(self, run_context: RunContext) -> tuple[Reply, CallResults]:
         self._number, self._count = self._number + 1, self._count + 1
-        turn = Turn(conversation=self.name, number=self._number, sent=self._sent)
+        turn = self._make_turn()
         request = ChatRequest(
             role=self.role,
             model=run_context.first_in_line(self.role),
             system=self.prompt,
             tools=self.tools.specs,
-            messages=turns.trim_messages(self._messages, self._count),
+            messages=turns.trim_messages(self._messages),
             must_call=True,
         )
         reply = turns.request_reply(run_context, turn, request)
         self._sent = len(self._messages) + 1
         given = reply, self.change, self.include, turn
         done = run_context.step(f"{self.name} {self._number} calls", self.tools.carry_out, *given)
-        self.change = run_context.latest = done.change or self.change
         self._cut_off += reply.finish == "length"
-        self._watch.add_turn(reply.calls, done.results, self.change.digest)
+        self._take_results(reply, done, run_context)
         ended = f"it had its {self.most_turns} turns" if self._count >= self.most_turns else ""
         if why := self._watch.stall or ended:
             cut = f"; {self._cut_off} of its replies were cut off at {MOST_TOKENS:,} tokens"
             self._why = why + cut * bool(self._cut_off)
         return reply, done
+
+    def _make_turn(self) -> Turn:
+        numbers = {"number": self._number, "sent": self._sent, "calls": self._calls}
+        return Turn(conversation=self.name, **numbers)
+
+    def _take_results(self, reply: Reply, done: CallResults, run_context: RunContext) -> None:
+        self.change = run_context.latest = done.change or self.change
+        self._calls += len(reply.calls)
+        self._watch.add_turn(reply.calls, done.results, self.change.digest)
 
     def _add_messages(self, reply: Reply, done: CallResults) -> None:
         names = ", ".join(f"`{spec.name}`" for spec in self.tools.specs)

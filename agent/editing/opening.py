@@ -5,16 +5,17 @@ All foreign words in it stand between marks, as data.
 
 from __future__ import annotations
 
-import posixpath
+import math
 import re
 import shlex
-from collections.abc import Sequence
-from itertools import accumulate
-from operator import itemgetter
+import textwrap
+from collections import Counter
+from collections.abc import Collection, Sequence
 
 from agent.editing.prompting import fence_text
 from agent.editing.rounds import Draft
 from agent.editing.run_context import RunContext
+from agent.editing.tools import choose_seconds
 from agent.environments import sandbox_requests
 from agent.errors import EditFailed
 from agent.git import worktree
@@ -25,20 +26,20 @@ from agent.models.checks import TESTS, CheckItem, CheckResult, Status
 from agent.models.environment import Prepared
 from agent.models.review_items import ReviewItem
 from agent.onboarding import facts
-from agent.policy.layout import is_test
 from agent.text import sanitise
-from agent.text.sanitise import list_some
+from agent.text.check_summary import describe_outcomes, format_count
+from agent.text.cutting import choose_sections
 from repo_config import dependencies
 from repo_config.project_files import ProjectFiles
 from repo_config.tree import Below
 
 #: Characters of each part.
 _MOST_TICKET, _MOST_DIFF, _MOST_ITEMS = 20_000, 30_000, 24_000
-_MOST_FAILED, _MOST_OUTLINE, _MOST_CLAIMS, _MOST_NOTES = 8_000, 3_000, 3_000, 2_000
-_MOST_NOTE_FILES, _MOST_NAMED, _MOST_VERSIONS = 2, 8, 20
-_MOST_REASON, _MOST_WHY, _MOST_OF_A_FILE = 300, 120, 300
-_WORD = re.compile(r"[a-z_][\w./-]*\w|[a-z_]")
-_DEFINED = re.compile(rb"^(?:async )?(?:class|def) (\w+)", re.MULTILINE)
+_MOST_FAILED, _MOST_OUTLINE, _MOST_NOTES = 8_000, 1_500, 5_000
+_MOST_NOTE_FILES, _MOST_FAILING, _MOST_VERSIONS = 2, 10, 20
+_MOST_REASON, _MOST_WHY = 300, 160
+_MARKED = re.compile(r"E\s+\S")
+_FRAME = re.compile(r'\s*File ".*", line \d+')
 
 
 def open_ticket(run_context: RunContext) -> OpeningMessage:
@@ -94,13 +95,13 @@ def open_review(
         checks: Summary of the checks and the proof, in words of ours.
         findings: What the gate leaves open, with foreign words in it.
     """
-    base = describe_base(run_context).text
+    base = describe_base(run_context, failing=False).text
     return _join_parts(
         _fence("The base, and its checks", base, run_context),
         _describe_ticket(run_context),
         _describe_plan(draft.plan, run_context),
         _fence("The diff", _make_diff(draft.change, run_context), run_context),
-        _fence("Its author says", draft.words[:_MOST_CLAIMS], run_context),
+        _fence("Its author says", draft.words, run_context),
         checks,
         _fence("Open findings of the gate", findings, run_context),
     )
@@ -149,7 +150,10 @@ def _open_base(run_context: RunContext) -> WorkTree:
 
 def _describe_ticket(run_context: RunContext) -> str:
     ticket = run_context.ticket
-    words = f"{ticket.title}\n\n{ticket.body}".strip()
+    body = ticket.body.strip()
+    # Written in a file, a ticket begins with its title.
+    has_title = body.partition("\n")[0].strip("# ") == ticket.title.strip()
+    words = body if has_title else f"{ticket.title}\n\n{body}".strip()
     return _fence("The ticket", words, run_context, _MOST_TICKET, "the issue")
 
 
@@ -163,70 +167,61 @@ def _describe_plan(plan: Plan, run_context: RunContext) -> str:
 
 
 def _describe_repository(run_context: RunContext) -> tuple[str, ...]:
-    """Give the outline of the base, and how people want code written."""
-    tree, ticket = _open_base(run_context), run_context.ticket
-    folder = run_context.base.contract.config.folder
-    words = f"{ticket.title}\n{ticket.body}"
-    outline = outline_files(tree, words, folder, _MOST_OUTLINE)
+    """Give the folders of the base, and how people want code written."""
+    tree = _open_base(run_context)
+    outline = outline_folders(tree, run_context.base.contract.config.folder, _MOST_OUTLINE)
     names = facts.find_notes(tree.paths())[:_MOST_NOTE_FILES]
     texts = [sanitise.clean_ticket(tree.read(name).decode("utf-8", "replace"))[0] for name in names]
-    return _fence("Outline of the repository", outline, run_context), *(
-        _fence(f"From {name}", text, run_context, _MOST_NOTES, name)
+    return _fence("Folders of the repository", outline, run_context), *(
+        _fence(f"From {name}", choose_sections(text, _MOST_NOTES), run_context)
         for name, text in zip(names, texts, strict=True)
     )
 
 
-def outline_files(tree: WorkTree, ticket: str, folder: str, limit: int) -> str:
-    """List the Python files of a folder with what they define, first those that a ticket names.
+def outline_folders(tree: WorkTree, folder: str, limit: int) -> str:
+    """List the folders below a folder with their files and lines, as deep as there is space.
 
-    What has no space within the limit (characters), or defines nothing, is counted.
+    Args:
+        limit: Characters.
     """
     start = f"{folder}/" if folder else ""
-    paths = [path for path in tree.paths() if path.startswith(start) and path.endswith(".py")]
-    asked = _find_words(ticket)
-    listed: list[tuple[tuple[int, ...], str]] = []
-    for path in paths:
-        try:
-            content = tree.read(path)
-        except EditFailed:  # no plain file
-            continue
-        if names := [name.decode("utf-8", "replace") for name in _DEFINED.findall(content)]:
-            found = " ".join(dict.fromkeys(names))[:_MOST_OF_A_FILE]
-            line = f"{path} ({content.count(bytes([10])):,} lines): {found}"
-            listed.append((_rank_file(path, names, asked), line))
-    listed.sort(key=itemgetter(0), reverse=True)
-    sizes = accumulate(len(line) + 1 for _, line in listed)
-    room = limit - len("99,999 more .py\n")
-    lines = [line for (_, line), size in zip(listed, sizes, strict=True) if size <= room]
-    more = len(paths) - len(lines)
-    return "\n".join([*lines, *([f"{more:,} more .py"] if more else [])])
+    sizes = {path: _count_lines(tree, path) for path in tree.paths() if path.startswith(start)}
+    deepest = max((path.count("/") for path in sizes), default=0)
+    for depth in range(deepest, -1, -1):
+        files: Counter[str] = Counter()
+        lines: Counter[str] = Counter()
+        for path, count in sizes.items():
+            place = "/".join(path.split("/")[:-1][:depth]) or "."
+            files[place] += 1
+            lines[place] += count
+        listed = "\n".join(
+            f"{place}: {format_count(files[place], 'file')}, {format_count(lines[place], 'line')}"
+            for place in sorted(files)
+        )
+        if len(listed) <= limit:
+            break
+    return listed[:limit]
 
 
-def _find_words(ticket: str) -> frozenset[str]:
-    return frozenset(word.strip("./-") for word in _WORD.findall(ticket.lower()))
-
-
-def _rank_file(path: str, names: list[str], asked: frozenset[str]) -> tuple[int, ...]:
-    """Rank a file by whether the ticket names it, what it defines, or its folders."""
-    stem = path.lower().removesuffix(".py")
-    named = {path.lower(), posixpath.basename(path).lower(), stem.replace("/", ".")}
-    return (
-        -("migrations" in stem.split("/")),
-        len(asked & named),
-        len(asked.intersection(map(str.lower, names))),
-        len(asked.intersection(stem.split("/"))),
-        -is_test(path),
-        len(names),
-    )
+def _count_lines(tree: WorkTree, path: str) -> int:
+    try:
+        return tree.read(path).count(b"\n")
+    except EditFailed:  # no plain file
+        return 0
 
 
 # --- the base ---------------------------------------------------------------------------------
 
 
-def describe_base(run_context: RunContext) -> OpeningMessage:
-    """Describe versions, commands, and which checks pass, fail or cannot be measured; foreign."""
+def describe_base(run_context: RunContext, *, failing: bool = True) -> OpeningMessage:
+    """Describe versions, commands, limits, and which checks pass, fail or cannot be measured.
+
+    Args:
+        failing: Whether to name what fails.
+    """
     prepared, results = run_context.prepared, run_context.baseline.results
-    failing = [_describe_failed(one) for one in results if one.status is Status.FAILED]
+    paths = _open_base(run_context).paths()
+    failed = [one for one in results if one.status is Status.FAILED]
     unknown = [
         f"{one.name} ({' '.join(one.reason.split())[:_MOST_REASON]})"
         for one in results
@@ -235,8 +230,8 @@ def describe_base(run_context: RunContext) -> OpeningMessage:
     facts = {
         "Versions": [f"python=={prepared.environment.python}", *_list_versions(run_context)],
         "Not installed": prepared.environment.left_out,
-        "Passes": [_count_passed(one) for one in results if one.status is Status.PASSED],
-        "Fails already": failing,
+        "Passes": [one.name for one in results if one.status is Status.PASSED],
+        "Fails already": [_describe_failed(one, paths) for one in failed] if failing else [],
         "Cannot be measured": unknown,
     }
     lines = [
@@ -245,10 +240,13 @@ def describe_base(run_context: RunContext) -> OpeningMessage:
         if found
     ]
     lines += [
-        f"{one.name}: {shlex.join(_make_command(one, prepared))}"
+        f"{one.name}: {shlex.join(_make_command(one, prepared))}{_describe_size(one)}"
         for one in results
         if one.command and one.status is not Status.ABSENT
     ]
+    minutes = int(run_context.seconds_left // 60)
+    seconds = choose_seconds(run_context.baseline)
+    lines.append(f"Default seconds of bash: {seconds}. Minutes left to the run: {minutes}.")
     return OpeningMessage(text="\n".join(lines))
 
 
@@ -276,18 +274,41 @@ def _make_command(result: CheckResult, prepared: Prepared) -> tuple[str, ...]:
     return words
 
 
-def _count_passed(result: CheckResult) -> str:
-    tests = result.count("passed")
-    return f"{result.name} ({tests:,} tests)" if tests else result.name
+def _describe_size(result: CheckResult) -> str:
+    """Say how large a suite of tests is; empty for other checks."""
+    counts = describe_outcomes(result)
+    return f" ({counts}; {math.ceil(result.seconds):,} s)" if counts else ""
 
 
-def _describe_failed(result: CheckResult) -> str:
-    bad = ("failed", "error", "finding")
-    found = dict.fromkeys(_describe_item(one) for one in result.items if one.outcome in bad)
-    return f"{result.name}: {list_some(found, _MOST_NAMED) or result.reason[:_MOST_REASON]}"
+def _describe_failed(result: CheckResult, paths: Collection[str]) -> str:
+    """Count what fails, and name the first of it that is the repository's own."""
+    bad = [one for one in result.items if one.outcome in ("failed", "error", "finding")]
+    if not bad:
+        return f"{result.name}: {result.reason[:_MOST_REASON]}"
+    own = dict.fromkeys(_describe_item(one) for one in bad if _is_own(one, paths))
+    named = "".join(f"\n- {one}" for one in [*own][:_MOST_FAILING])
+    return f"{result.name} ({len(bad):,}){':' * bool(named)}{named}"
+
+
+def _is_own(item: CheckItem, paths: Collection[str]) -> bool:
+    path = (item.place or item.item_id).partition(":")[0]
+    return not path.endswith(".py") or path in paths
 
 
 def _describe_item(item: CheckItem) -> str:
-    """Name a test with the last line of its error; a finding's name says it all."""
-    why = item.text.strip().rpartition("\n")[2] if item.outcome != "finding" else ""
+    """Name a test with its error; a finding's name says it all."""
+    why = find_error_line(item.text) if item.outcome != "finding" else ""
     return f"{item.item_id}: {why[:_MOST_WHY]}" if why else item.item_id
+
+
+def find_error_line(text: str) -> str:
+    """Return the line that names an error: the first at the margin behind the last frame.
+
+    Where pytest marks the lines of an error by an E, only these count.
+    """
+    lines = text.splitlines()
+    marked = [line[1:] for line in lines if _MARKED.match(line)]
+    lines = textwrap.dedent("\n".join(marked or lines)).splitlines()
+    frames = [number for number, line in enumerate(lines) if _FRAME.match(line)]
+    behind = lines[frames[-1] + 1 :] if frames else lines
+    return next((line for line in behind if line.strip() and not line[0].isspace()), "")

@@ -27,6 +27,7 @@ class Author(Protocol):
     """The conversation that drafts come from; implemented by `attempts.Attempt`."""
 
     why: str
+    summaries: dict[str, str]
 
     def answer(self, words: str, draft: Draft, *, passed: bool = False) -> None: ...
 
@@ -39,12 +40,17 @@ class Author(Protocol):
 class Draft:
     plan: Plan
     change: Change
-    words: str = ""
-    """What the model says of it: claims, no facts."""
     by: Author | None = None
     """The conversation that it comes from; None: no model has edited it."""
     submitted: Change | None = None
     """As it came from there, before anything of ours was added."""
+
+    @property
+    def words(self) -> str:
+        """What the model said of it last: claims, no facts."""
+        if self.by is None or self.submitted is None:
+            return ""
+        return self.by.summaries.get(self.submitted.digest, "")
 
 
 @dataclass(frozen=True)

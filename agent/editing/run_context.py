@@ -125,8 +125,12 @@ class RunContext:
 
     @property
     def seconds_left(self) -> float:
-        """Of the minutes, what models and their tools may still use: later stages keep theirs."""
-        return max(0.0, self.step.run_seconds_left - self.reserved_seconds)
+        """Of the minutes, what models and their tools may still use.
+
+        Judging a change keeps its part until one has passed.
+        """
+        kept = 0.0 if self.has_passed else self.reserved_seconds
+        return max(0.0, self.step.run_seconds_left - kept)
 
     @property
     def gate_seconds(self) -> float:

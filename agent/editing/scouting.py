@@ -21,6 +21,7 @@ from agent.models.checks import CheckReport
 from agent.models.environment import Opened, Prepared
 from agent.models.record import Record
 from agent.text import sanitise
+from agent.text.check_summary import describe_outcomes
 
 _MOST_TURNS = 30
 _MOST_TRIES = 6
@@ -121,7 +122,6 @@ def _search_configuration(
 def describe_tests(prepared: Prepared, report: CheckReport) -> str:
     """Count the tests, name those that are left out, and show the last errors."""
     tests = report.tests
-    counts = (f"{one} {tests.count(one)}" for one in ("passed", "failed", "error"))
     left = (one.message for one in prepared.contract.scouted)
-    head = f"collected {candidates.count_tests(tests)}: {', '.join(counts)}"
+    head = describe_outcomes(tests) or "no tests"
     return "\n".join((head, *left, obstacles.list_errors(tests)))

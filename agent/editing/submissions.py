@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections import Counter
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from itertools import chain
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from agent.editing import forms
 from agent.editing.run_context import RunContext
-from agent.editing.tools import Forms, Submit
+from agent.editing.tools import MOST_SUMMARY, Forms, Submit
 from agent.errors import ForPeople, TicketUnclear, TooLarge
 from agent.git import worktree
 from agent.models.change import ChangedFile, Finding, Plan, Severity
 from agent.models.outcome import ThreadResult
 from agent.models.record import Record
 from agent.models.review_items import ItemAnswer, ReviewItem
+from agent.models.sandbox import SANDBOX_TREE
 from agent.models.ticket import Category
 from agent.policy.content import paths
+from agent.text import sanitise
+from agent.text.cutting import cut_sentences
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
 _MOST_QUESTIONS = 8
 _LONGEST_QUESTION = 500
+_LONGEST_TITLE, _LONGEST_STEP, _MOST_STEPS, _MOST_PLANNED = 72, 500, 20, 200
 _ENDS: dict[str, ThreadResult] = {"done": "commit", "answered": "reply", "beyond": "reply"}
 
 
 class SubmittedPlan(Record):
-    title: str = Field(pattern=r"\S", max_length=72)
+    title: str = forms.show_limits(pattern=r"\S", maxLength=_LONGEST_TITLE)
     category: Category
-    steps: tuple[Annotated[str, Field(max_length=500)], ...] = Field(min_length=1, max_length=10)
-    files: tuple[str, ...] = Field(max_length=200)
+    steps: tuple[str, ...] = Field(min_length=1)
+    files: tuple[str, ...]
+    """Also folders and patterns of them."""
 
 
 class Question(Record):
@@ -56,7 +63,7 @@ class Declined(Record):
 class SubmittedAnswer(Record):
     item: int
     became: Literal["done", "answered", "beyond", "person"]
-    words: str = Field(pattern=r"\S", max_length=1_500)
+    words: str = forms.show_limits(pattern=r"\S", maxLength=MOST_SUMMARY)
 
 
 class SubmittedAnswers(Submit):
@@ -67,31 +74,52 @@ class SubmittedAnswers(Submit):
 
 
 FORMS: Forms = {
-    "plan": ("In 10 lines at most; title is imperative.", SubmittedPlan),
+    "plan": ("Title is imperative; files: also folders, globs.", SubmittedPlan),
     "ask": ("Ask people what can be answered in a line each, and end.", Questions),
     "decline": ("Leave it to people: why, what would fit, tickets to split it into.", Declined),
 }
 
 
 def read_plan(form: str) -> Plan:
+    """Read a plan; formalities in it are mended."""
     found = SubmittedPlan.model_validate_json(form)
+    title = forms.flatten_text(" ".join(found.title.split()), len(found.title))
+    named = (
+        posixpath.normpath(one.strip().removeprefix(f"{SANDBOX_TREE}/"))
+        for one in found.files
+        if one.strip()
+    )
     return Plan(
         recipe="",
-        title=forms.flatten_text(" ".join(found.title.split())),
+        title=sanitise.shorten(title, _LONGEST_TITLE),
         parameters="",
-        steps=found.steps,
+        steps=tuple(cut_sentences(one, _LONGEST_STEP) for one in found.steps[:_MOST_STEPS]),
         category=found.category,
-        files=found.files,
+        files=tuple(dict.fromkeys(named))[:_MOST_PLANNED],
     )
 
 
 def find_plan_problems(plan: Plan, run_context: RunContext) -> str:
-    """Name the files of a plan that may not be touched; empty: none."""
+    """Name the files of a plan that may not be touched; empty: none.
+
+    A folder or a pattern stands for some of the files that it covers, so it may be touched where
+    one of them may.
+    """
     base = run_context.base
+    config = base.contract.config
     tree = worktree.open_tree(base.checkout, run_context.svc.base_folder(base.run))
-    closed = find_closed(plan.files, tree, base.contract.config)
-    found = [f"{one.path} {one.message} {one.fix}" for one in closed]
-    return "\n".join((*found, "Plan without these files, or decline.")) if found else ""
+    present = sorted(tree.paths())
+    covered = [[one for one in present if _covers(path, one)] or [path] for path in plan.files]
+    found = find_closed(chain(*covered), tree, config)
+    refused = {one.path for one in found}
+    wholly = {path for several in covered if refused.issuperset(several) for path in several[:1]}
+    closed = [one for one in found if one.path in wholly or not one.path]
+    said = dict.fromkeys(f"{one.path} {one.message} {one.fix}" for one in closed)
+    return "\n".join((*said, "Plan without these files, or decline.")) if said else ""
+
+
+def _covers(planned: str, path: str) -> bool:
+    return planned == "." or path.startswith(f"{planned}/") or fnmatchcase(path, planned)
 
 
 def find_closed(touched: Iterable[str], tree: Tree, config: RepoConfig) -> tuple[Finding, ...]:
@@ -148,7 +176,7 @@ def read_answers(found: SubmittedAnswers) -> tuple[ItemAnswer, ...]:
         ItemAnswer(
             item=one.item,
             end=_ENDS.get(one.became, "human"),
-            text=one.words.strip(),
+            text=cut_sentences(one.words, MOST_SUMMARY),
             by_model=True,
             is_beyond_ticket=one.became == "beyond",
         )

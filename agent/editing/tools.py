@@ -6,6 +6,8 @@ has lost it. Whatever a model wrote, each of its calls gets an answer.
 
 from __future__ import annotations
 
+import math
+import posixpath
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -13,22 +15,28 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from agent.editing import by_recipe, forms, rebuilding
+from agent.editing import by_recipe, forms, rebuilding, turns
 from agent.editing.by_recipe import LEAST_SECONDS, limit_seconds
 from agent.editing.run_context import RunContext
 from agent.editing.turns import Turn
 from agent.errors import EditFailed, SandboxMissing
-from agent.models.change import Change
+from agent.models.change import Change, Finding, Severity
 from agent.models.chat import CallResults, Reply, ToolCall, ToolResult, ToolSpec
-from agent.models.environment import Prepared
+from agent.models.checks import CheckReport
+from agent.models.environment import Opened, Prepared
 from agent.models.record import Record
 from agent.models.sandbox import SandboxSession
 from agent.text import sanitise
+from agent.text.cutting import shorten_output
 
 MOST_CALLS = 40
+MOST_SUMMARY = 1_500
+#: The call by which the plan is due.
+_PLAN_IS_DUE = 10
 MOST_OF_A_BATCH = 48_000
 _MOST_RESULT = 24_000
-_MOST_SECONDS = 600
+#: Of a command: the most, what it has where nobody says, and that as a multiple of the tests' time.
+_MOST_SECONDS, _SECONDS, _TIMES_TESTS = 1_800, 120, 1.5
 _MOST_LISTED = 20
 _LONGEST_LINE = 160
 _MOST_SHOWN_LINES = 12
@@ -36,6 +44,7 @@ _MOST_SHOWN_LINES = 12
 _MOST_REBUILDS = 5
 LOST = "This is a new sandbox. Only your change was kept from the previous one."
 _IGNORED = "ignored by the repository's rules; `include` of `submit` makes it part of the change"
+_LEFT_BEHIND = "left behind by base's tests; `include` of `submit` makes it part of the change"
 _CALLS_LOST = (
     "The sandbox was lost during these calls: what they had changed by then is gone. What was"
     " changed before them is kept."
@@ -46,7 +55,8 @@ _NO_MORE = "No further environment is built in this run: you work in that of the
 
 class Bash(Record):
     command: str
-    seconds: int = 120
+    seconds: int = forms.show_limits(0, default=_SECONDS, maximum=_MOST_SECONDS)
+    """0: as many as there are where nobody says, which follows the tests."""
 
 
 class Edit(Record):
@@ -61,7 +71,7 @@ class Write(Record):
 
 
 class Submit(Record):
-    summary: str
+    summary: str = forms.show_limits(maxLength=MOST_SUMMARY)
     """For the reviewer: what changed, and what to look at."""
     include: tuple[str, ...] = ()
 
@@ -83,8 +93,7 @@ class ToolExecutor:
         """
         self._run_context, self._given, self._edits = run_context, given, edits
         names = _TOOLS.keys() if edits else {"bash"} if shell else set()
-        if run_context.base.contract.project.django is None:
-            # Without Django a model does as well what recipes do.
+        if not run_context.decision.recipe:
             names -= {"recipe"}
         self._tools = {name: tool for name, tool in _TOOLS.items() if name in names}
         self._session: SandboxSession | None = None
@@ -96,8 +105,8 @@ class ToolExecutor:
         self._reported: set[str] = set()
         """Files outside the change that the model was told of."""
         self._until = 0.0
-        self.are_open = True
-        """Whether more than forms may be called."""
+        self.is_planned = True
+        """Whether the plan is agreed; before that the base is read, without an environment."""
         run_context.cleanups.append(self.close)
 
     @cached_property
@@ -113,21 +122,29 @@ class ToolExecutor:
         self._session, self._digest = None, ""
 
     def carry_out(
-        self, reply: Reply, before: Change, include: tuple[str, ...], turn: Turn
+        self,
+        reply: Reply,
+        before: Change,
+        include: tuple[str, ...],
+        turn: Turn,
+        planned: CallResults | None = None,
     ) -> CallResults:
         """Carry the calls of a reply out in order, and take the change from the tree.
 
         Args:
             before: The change so far.
             include: Ignored files that belong to it.
+            planned: What the calls up to a plan were answered, which is agreed now.
 
         Raises:
             SandboxLost: The sandbox ended without a word, or the run was stopped.
             SandboxMissing: No sandbox is to be had.
         """
-        self._until = time.monotonic() + self._run_context.step.run_seconds_left
-        batch = _Batch(before, reply.calls, LOST if turn.number > 1 else "")
-        for number, call in enumerate(reply.calls, 1):
+        self._until = time.monotonic() + self._run_context.seconds_left
+        batch = _Batch(before, reply.calls, turn.calls)
+        begun = planned.at + 1 if planned else 0
+        batch.results += planned.results[:begun] if planned else ()
+        for number, call in enumerate(reply.calls[begun:], begun + 1):
             arguments = forms.flatten_text(call.arguments, _LONGEST_LINE)
             self._show(f"{forms.flatten_text(call.name)} {arguments}")
             try:
@@ -156,6 +173,8 @@ class ToolExecutor:
         Raises:
             EditFailed: It is not carried out.
         """
+        if batch.handed == turns.PLAN:
+            raise EditFailed("the plan before it is not agreed")
         if batch.handed:
             raise EditFailed(f"`{batch.handed}` has to be the last call of a reply")
         if number > MOST_CALLS:
@@ -167,8 +186,10 @@ class ToolExecutor:
         if call.name not in self._tools:
             there = ", ".join((*self._tools, *self._given))
             raise EditFailed(f"there is no such tool; there are {there}")
-        if not self.are_open:
-            raise EditFailed(f"call one of {', '.join(self._given)} first")
+        if not self.is_planned and (
+            call.name != "bash" or batch.calls_before + number >= _PLAN_IS_DUE
+        ):
+            raise EditFailed(f"a plan is due: call one of {', '.join(self._given)}")
         _, kind, work = self._tools[call.name]
         arguments = forms.read_arguments(call, kind)
         return work(self, self._open(batch), arguments)
@@ -181,9 +202,12 @@ class ToolExecutor:
             raise SandboxMissing("No sandbox is configured for models.")
         if self._session is None or self._digest != batch.before.digest:
             self.close()
-            batch.notes += [batch.if_new, self._rebuild_environment(batch.before)]
-            prepared = self._rebuilt or run_context.prepared
-            self._session = sessions.open(prepared, batch.before, run_context.svc.stopped)
+            opened: Opened = run_context.base
+            batch.notes.append(LOST if batch.calls_before else "")
+            if self.is_planned:
+                batch.notes.append(self._rebuild_environment(batch.before))
+                opened = self._rebuilt or run_context.prepared
+            self._session = sessions.open(opened, batch.before, run_context.svc.stopped)
         # The digest is known again once all calls are carried out.
         self._digest, batch.session = "", self._session
         batch.losses = self._session.losses
@@ -192,16 +216,19 @@ class ToolExecutor:
     def _take(self, batch: _Batch, session: SandboxSession, include: tuple[str, ...]) -> Change:
         """Take the change from the tree, and rebuild the environment where it declares another."""
         before = change = batch.before
-        if self._edits:
+        if self._edits and self.is_planned:
             taken = session.take(include)
             if words := self._update_lock(session, taken.change):
                 batch.notes.append(words)
                 taken = session.take(include)
             update = {"notes": before.notes, "left_out": taken.findings}
-            change = taken.change.model_copy(update=update)
-            left = [f"{one.path}: {one.message}" for one in taken.findings]
-            left += [f"{path}: {_IGNORED}" for path in taken.ignored]
-            listed = [line for line in left if line not in self._reported][:_MOST_LISTED]
+            change = self._leave_out(taken.change, include).model_copy(update=update)
+            left = [(one.path, one.message) for one in taken.findings if _is_told(one, batch)]
+            dropped = (path for path in taken.change.paths if path not in change.paths)
+            left += [(path, _LEFT_BEHIND) for path in dropped if batch.names(path)]
+            left += [(path, _IGNORED) for path in taken.ignored if batch.names(path)]
+            told = [f"{path}: {message}" for path, message in left]
+            listed = [line for line in told if line not in self._reported][:_MOST_LISTED]
             batch.notes += listed
             self._reported.update(listed)
             if session.losses != batch.losses:
@@ -212,6 +239,14 @@ class ToolExecutor:
             self.close()
             batch.notes.append(words)
         return change
+
+    def _leave_out(self, change: Change, include: tuple[str, ...]) -> Change:
+        """Leave out new files that base's tests leave behind as well."""
+        report: CheckReport | None = getattr(self._run_context, "baseline", None)
+        suite = report.tests.suite if report else None
+        left = set(suite.left_behind if suite else ()).difference(include)
+        files = (one for one in change.files if one.before is not None or one.path not in left)
+        return change.model_copy(update={"files": tuple(files)})
 
     def _update_lock(self, session: SandboxSession, change: Change) -> str:
         """Have the lock follow the declared dependencies; describe the result, if any."""
@@ -242,11 +277,12 @@ class ToolExecutor:
 
     def run_bash(self, session: SandboxSession, asked: Bash) -> str:
         """Run a command; its output, exit code and limits are the answer."""
+        wanted = asked.seconds or choose_seconds(getattr(self._run_context, "baseline", None))
         seconds = limit_seconds(
-            min(max(asked.seconds, LEAST_SECONDS), _MOST_SECONDS), self._seconds_left()
+            min(max(wanted, LEAST_SECONDS), _MOST_SECONDS), self._seconds_left()
         )
         ran = session.run(asked.command, seconds=seconds)
-        said = [sanitise.strip_terminal_codes(ran.output).rstrip()]
+        said = [shorten_output(sanitise.strip_terminal_codes(ran.output).rstrip(), _MOST_RESULT)]
         if ran.timed_out:
             said.append(f"[ended after {seconds} seconds]")
         if ran.restarted:
@@ -323,8 +359,8 @@ class _Batch:
 
     before: Change
     calls: tuple[ToolCall, ...]
-    if_new: str
-    """Note for the model where the sandbox has to be opened."""
+    calls_before: int
+    """Of earlier replies: where there are any, a sandbox that has to be opened was lost."""
     results: list[ToolResult] = field(default_factory=list)
     handed: str = ""
     at: int = 0
@@ -336,9 +372,14 @@ class _Batch:
     left: int = MOST_OF_A_BATCH
     """Characters that answers may still have."""
 
+    def names(self, path: str) -> bool:
+        """Whether a call names a file: what programs leave behind is not offered."""
+        name = posixpath.basename(path.rstrip("/"))
+        return any(name in call.arguments for call in self.calls)
+
     def add_result(self, call: ToolCall, said: str, *, failed: bool) -> None:
         most = min(_MOST_RESULT, max(self.left, 200))
-        said = sanitise.shorten_middle(said, most, where="ask for less")
+        said = shorten_output(said, most)
         self.left -= len(said)
         result = {"call_id": call.call_id, "name": forms.flatten_text(call.name), "content": said}
         self.results.append(ToolResult(**result, failed=failed))
@@ -351,8 +392,22 @@ class _Batch:
             self.handed, self.form = "", None
 
 
+def choose_seconds(baseline: CheckReport | None) -> int:
+    """Return the seconds of a command where the model does not say how many."""
+    tests = baseline.tests.seconds if baseline else 0.0
+    return max(_SECONDS, math.ceil(_TIMES_TESTS * tests))
+
+
+def _is_told(finding: Finding, batch: _Batch) -> bool:
+    return finding.severity is not Severity.INFO or batch.names(finding.path)
+
+
 _TOOLS: dict[str, _Tool] = {
-    "bash": ("Run in the root of the tree.", Bash, ToolExecutor.run_bash),
+    "bash": (
+        "Run in the root; seconds: 1.5 times the tests or more by default.",
+        Bash,
+        ToolExecutor.run_bash,
+    ),
     "edit": ("Replace old, which occurs exactly once.", Edit, ToolExecutor.edit_file),
     "write": ("Write a file.", Write, ToolExecutor.write_file),
     "recipe": (

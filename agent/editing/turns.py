@@ -16,15 +16,17 @@ from agent.models.record import Record
 from agent.text import sanitise
 from agent.text.check_summary import format_count
 
-#: The conversation that ends in a plan; what the change needs is made ready meanwhile.
 PLAN = "plan"
-#: The conversation that looks for the configuration of the base.
+"""The conversation up to a plan that is agreed: what the change needs is made ready meanwhile."""
 SCOUT = "scout"
+"""The conversation that looks for the configuration of the base."""
 _MOST_REFUSAL = 300
-#: Turns between one cut of old results and the next, and turns that a cut leaves whole. A cut
-#: changes the prefix that providers cache, so several are made at once.
-_CUT_EVERY, _WHOLE_TURNS = 6, 4
+#: Turns whose answers stay whole; characters of older ones with which a cut begins, and that it
+#: leaves. A cut changes the prefix that providers cache, so several answers are cut at once.
+_WHOLE_TURNS, MOST_OLD, _LEFT_OLD = 3, 6_500, 2_000
 _SHORT_RESULT = 300
+#: The answers that may be cut, each with what then stands in their place.
+_CUTTABLE = {"bash": "call again", "submit": "of an earlier change"}
 #: Turns in a row that may bring nothing new; a turn repeated word for word counts as several.
 _MOST_IDLE, _REPEATED = 8, 4
 _MOST_WITHOUT_CALL = 3
@@ -36,6 +38,8 @@ class Turn(Record):
     """1-based."""
     sent: int
     """Messages that an earlier turn of the conversation has sent already."""
+    calls: int = 0
+    """Calls before it, since the conversation or the work on its plan began."""
 
     @property
     def facts(self) -> dict[str, object]:
@@ -106,28 +110,51 @@ def _summarize_reply(turn: Turn, reply: Reply) -> str:
     return "; ".join((line, *reply.stands_in))
 
 
-def trim_messages(messages: tuple[Message, ...], turn: int) -> tuple[Message, ...]:
-    """Cut long results of old calls for the request of a turn (1-based), in batches.
+def trim_messages(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Cut the longest of the old answers, once these are too much, until they are few.
 
-    The result depends on the turn and the messages alone: it is the same again after a restart.
+    What is cut for some messages is cut for all that begin with them: the prefix stays the same
+    between one cut and the next, also after a restart.
     """
-    left = (turn - 1) // _CUT_EVERY * _CUT_EVERY - _WHOLE_TURNS
-    trimmed: list[Message] = []
-    for message in messages:
-        if isinstance(message, Returned) and left > 0:
-            left -= 1
-            results = tuple(map(_cut_result, message.results))
-            trimmed.append(message.model_copy(update={"results": results}))
-        else:
-            trimmed.append(message)
-    return tuple(trimmed)
+    returned = [place for place, one in enumerate(messages) if isinstance(one, Returned)]
+    old: dict[tuple[int, int], int] = {}
+    """Characters, by the place of the message and that of the result."""
+    cut: set[tuple[int, int]] = set()
+    judged: dict[tuple[int, int], int] = {}
+    for place in returned[:-_WHOLE_TURNS]:
+        for at, result in enumerate(_list_results(messages[place])):
+            long = {(place, at): len(result.content)} if len(result.content) > _SHORT_RESULT else {}
+            if result.name == "submit":
+                # What the last one was answered is still open.
+                old, judged = old | judged, long
+            elif result.name in _CUTTABLE:
+                old |= long
+        if sum(old.values()) > MOST_OLD:
+            for key in sorted(old, key=lambda one: (-old[one], one)):
+                if sum(old.values()) <= _LEFT_OLD:
+                    break
+                cut.add(key)
+                del old[key]
+    return tuple(_cut_message(one, place, cut) for place, one in enumerate(messages))
+
+
+def _list_results(message: Message) -> tuple[ToolResult, ...]:
+    return message.results if isinstance(message, Returned) else ()
+
+
+def _cut_message(message: Message, place: int, cut: set[tuple[int, int]]) -> Message:
+    if not isinstance(message, Returned):
+        return message
+    results = (
+        _cut_result(result) if (place, at) in cut else result
+        for at, result in enumerate(message.results)
+    )
+    return message.model_copy(update={"results": tuple(results)})
 
 
 def _cut_result(result: ToolResult) -> ToolResult:
-    if len(result.content) <= _SHORT_RESULT:
-        return result
     first = result.content.partition("\n")[0][:120]
-    words = f"{first}\n[{len(result.content):,} characters cut; call again if you need them]"
+    words = f"{first}\n[{len(result.content):,} characters cut; {_CUTTABLE[result.name]}]"
     return result.model_copy(update={"content": words})
 
 

@@ -168,7 +168,8 @@ def update_lock(request: EnvironmentRequest, *clients: *Clients) -> dict[str, by
     if lock is None or lock.kind != "uv":
         return {}
     with fetch.open_fetcher(prepared.build_context) as fetcher:
-        content = fetcher.lock(lock.path, lock.files, prepared.declaration.root)
+        root = prepared.declaration.root
+        content = fetcher.lock(lock.path, lock.files[lock.path], root, request.tree)
     return {} if content is None else {posixpath.join(lock.folder, "uv.lock"): content}
 
 

@@ -45,6 +45,8 @@ _NETWORK = re.compile(
     re.IGNORECASE,
 )
 
+#: How a uv.lock says that a project lies in the tree.
+_OF_TREE = frozenset({"directory", "editable", "virtual"})
 SETTINGS = "pyvenv.cfg"
 #: Supplies a wheel of a project that exists only as source, given its name and the resolver's
 #: words; each call for one name gives an older version.
@@ -164,35 +166,37 @@ class Fetcher:
             for wheel in sorted(self._wheelhouse(name).iterdir())
         )
 
-    def lock(self, path: str, files: dict[str, bytes], folder: str) -> bytes | None:
-        """Bring a uv.lock up to date with the files that it is made of; None: it is.
+    def lock(self, path: str, before: bytes, folder: str, tree: str) -> bytes | None:
+        """Bring a uv.lock up to date with the tree; None: it is.
 
         Args:
-            path: Of the lock, relative to the folder, as those of the files.
-            files: By path.
+            path: Of the lock, relative to the folder.
+            before: Its content.
             folder: Of the project in its repository.
+            tree: The whole of it: members of a workspace and projects of paths have a say.
 
         Raises:
             EnvironmentFailed: uv cannot, or packages would change the index that they come from.
         """
         directory = posixpath.join(SANDBOX_TREE, folder).rstrip("/")
-        places = {one: posixpath.normpath(posixpath.join(directory, one)) for one in files}
+        place = posixpath.normpath(posixpath.join(directory, path))
         python = self._build_context.interpreter.path
         order = SandboxRequest(
             argv=(f"{_UV}/uv", "lock", "--no-build", "--python", python),
             # Neither git nor ssh is started for an address that the project names.
             environ={"PATH": _UV},
+            tree=tree,
             directory=directory,
             limits=_LIMITS,
-            collect=(places[path],),
+            collect=(place,),
         )
-        result = self._run_online(order, {places[one]: text for one, text in files.items()})
+        result = self._run_online(order, {})
         if result.exit_code != 0:
             raise self._make_failure(result, ResolutionRequest(lines=()))
-        content = result.files.get(places[path])
-        if content is None or content == files[path]:
+        content = result.files.get(place)
+        if content is None:
             return None
-        if not _is_made_alike(files[path], content):
+        if not _is_made_alike(before, content):
             raise EnvironmentFailed(f"{path} has other indexes or options than are asked here.")
         return content
 
@@ -385,7 +389,9 @@ def _is_made_alike(before: bytes, after: bytes) -> bool:
         has = {one["name"]: one["source"] for one in new.get("package", ())}
         indexes = {source["registry"] for source in had.values() if "registry" in source}
         return old.get("options") == new.get("options") and all(
-            source == had[name] if name in had else {source.get("registry")} == indexes
+            source == had[name]
+            if name in had
+            else _OF_TREE.intersection(source) or {source.get("registry")} == indexes
             for name, source in has.items()
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

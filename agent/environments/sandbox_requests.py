@@ -26,7 +26,7 @@ from agent.models.sandbox import (
 #: The environment's Python, and the place of our scripts (`checks/…`, `recipes/…`).
 PYTHON = f"{SANDBOX_ENVIRONMENT}/bin/python"
 #: Debian packages bring servers into the third.
-_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/bin"
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/bin"
 _GIT_CONFIG = f"{SANDBOX_HOME}/.gitconfig"
 
 
@@ -58,7 +58,7 @@ def make_request(
     ordered = SandboxRequest(
         argv=argv,
         environ={
-            "PATH": f"{SANDBOX_ENVIRONMENT}/bin:{SANDBOX_GATE}/bin:{_SYSTEM_PATH}",
+            "PATH": f"{SANDBOX_ENVIRONMENT}/bin:{SANDBOX_GATE}/bin:{SYSTEM_PATH}",
             "VIRTUAL_ENV": SANDBOX_ENVIRONMENT,
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONNOUSERSITE": "1",

@@ -34,7 +34,7 @@ from agent.errors import (
     ModelUnusable,
     TimeSpent,
 )
-from agent.llm import failures, messages
+from agent.llm import failures, messages, streams
 from agent.llm.failures import Failure
 from agent.llm.routes import Chains, Prices
 from agent.models.chat import LEAST_SECONDS, Answered, ChatRequest, Reply, Role, Worst
@@ -243,6 +243,10 @@ class ProvidedModels:
         is_empty = not (response.tool_calls or (response.text or "").strip())
         if is_empty and response.finish_reason not in ("content_filter", "length"):
             raise Failure("its answer is empty", paid=True)
+        joined = messages.find_joined_name(response, asking.request)
+        if self._stream and joined:
+            words = f"its calls cannot be told apart (`{joined}`); set MERGEWRIGHT_MODEL_STREAM=off"
+            raise Failure(words, "unusable", paid=True)
         made = messages.normalise_reply(response, asking.request)
         _require_measure(sum(len(repr(part)) for part in made.parts), len(made.parts))
         return made
@@ -250,8 +254,8 @@ class ProvidedModels:
     async def _open_model(self, name: str) -> Model:
         # Its connections are kept for the next request, of whatever run.
         if name not in self._open:
-            opened = self._connections.enter_async_context(infer_model(name))
-            self._open[name] = await opened
+            model = streams.tell_calls_apart(infer_model(name))
+            self._open[name] = await self._connections.enter_async_context(model)
         return self._open[name]
 
     def _make_settings(self, request: ChatRequest) -> ModelSettings:

@@ -131,6 +131,8 @@ class SuiteFacts(Record):
     """Files of the tree that hold doctests and are nothing of the above."""
     empty: tuple[str, ...] = ()
     """Files that were imported to look for tests, and hold none."""
+    left_behind: tuple[str, ...] = ()
+    """Files of the tree that were not there before the tests ran."""
     doctests: dict[str, str] = {}
     """Digest of the text of each doctest in a module, by id."""
     plugins: dict[str, str] = {}

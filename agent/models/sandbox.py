@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from agent.models.change import Change, Finding
-from agent.models.environment import Layer, Prepared
+from agent.models.environment import Layer, Opened
 from agent.models.record import Record
 
 # Where things are inside every sandbox. Virtual environments hold absolute paths, so these are
@@ -121,6 +121,8 @@ class SandboxRequest(Record):
     collect: tuple[str, ...] = ()
     """Absolute glob patterns in the sandbox (`**` allowed); regular files that match are handed
     back. Below SANDBOX_TREE only files that are new or differ from the tree that was handed in."""
+    lists_new: bool = False
+    """Whether the result names the files that the command leaves in the tree."""
     watched: tuple[str, ...] = ()
     """Files that the command is to read and not to touch, nor what Python reads in their place."""
     company: dict[str, str] = {}
@@ -143,6 +145,8 @@ class SandboxResult(Record):
     """Matches that were not handed back, with the reason: links, devices, too large, too many."""
     touched: tuple[str, ...] = ()
     """The first of the watched files that were touched, whatever they hold now."""
+    new: tuple[str, ...] = ()
+    """Files that the command left in the tree, from its root; the first of them."""
     gone: tuple[str, ...] = ()
     """Who of the company had ended before the command. Code in the sandbox can bring that about,
     and hide it: a reason to doubt, never one to believe."""
@@ -250,10 +254,8 @@ class SandboxSession(Protocol):
 class Sessions(Protocol):
     """Opens sandboxes that stay open. Raises SandboxMissing when there is no way to open one."""
 
-    def open(
-        self, prepared: Prepared, change: Change, stopped: Flag | None = None
-    ) -> SandboxSession:
-        """Lay out the base commit and the change, with the repository's environment.
+    def open(self, opened: Opened, change: Change, stopped: Flag | None = None) -> SandboxSession:
+        """Lay out the base commit and the change, with the environment where one is prepared.
 
         Args:
             stopped: Once it is set, what runs in the session is ended within half a second.

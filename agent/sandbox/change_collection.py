@@ -249,14 +249,17 @@ def collect_change(
     Args:
         is_cut: There were more entries than are listed.
     """
-    collector = _ChangeCollector(ground)
-    changed = collector.sort_out(entries)
-    new = (path for path, *_ in changed if not (ground.base.has_path(path) or path in ground.given))
+    collector, entries = _ChangeCollector(ground), [*entries]
+    new = (path for path, *_ in entries if not (ground.base.has_path(path) or path in ground.given))
     included = {path.rstrip("/") for path in include}
     asked = [path for path in new if included.isdisjoint((path, *_parents(path)))]
     cached = {path for path in asked if not ground.folders.issuperset(_list_caches(path))}
-    ignored = worktree.find_ignored(ground.checkout, ground.base.folder, asked) - cached
-    wanted = [entry for entry in changed if entry.path not in ignored | cached]
+    links = {entry.path for entry in entries if entry.kind == Kind.LINK}
+    plain = (path for path in asked if links.isdisjoint(_parents(path)))
+    named = [path for path in plain if names.name_problem(path) is None]
+    ignored = worktree.find_ignored(ground.checkout, ground.base.folder, named) - cached
+    # What is ignored is no finding either, whatever it is.
+    wanted = collector.sort_out(one for one in entries if one.path not in ignored | cached)
     read = _limit_entries(wanted)
     collector.left_out += len(wanted) - len(read)
     for entry, content in _read_portions(read, fetch):
@@ -266,7 +269,9 @@ def collect_change(
     return Taken(
         change=Change(base_commit=ground.checkout.commit, files=files),
         findings=collector.close(is_cut=is_cut),
-        ignored=_summarize_folders(ignored, {entry.path for entry in wanted}, ground),
+        ignored=_summarize_folders(
+            ignored - ground.laid.keys(), {entry.path for entry in wanted}, ground
+        ),
     )
 
 

@@ -40,6 +40,7 @@ class _CommandEnded(BaseModel):
     gone: tuple[str, ...] = ()
     files: tuple[str, ...]
     refused: tuple[str, ...]
+    new: tuple[str, ...] = ()
 
 
 class Answer(NamedTuple):
@@ -180,6 +181,7 @@ class RunningSandbox:
             watched=order.watched,
             company=order.company,
             collect=order.collect,
+            lists_new=order.lists_new,
             returned_bytes=limits.returned_bytes,
             returned_files=limits.returned_files,
         )

@@ -9,21 +9,23 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib import resources
 from typing import Any, TypeVar
 
 from agent.checks import check
-from agent.environments import sandbox_requests, sandbox_services
+from agent.environments import sandbox_requests, sandbox_services, uv_program
 from agent.errors import EditFailed, SandboxLost
 from agent.git import names, worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change
-from agent.models.environment import Checkout, Environment, Prepared
+from agent.models.environment import Checkout, Environment, Opened, Prepared
 from agent.models.sandbox import (
     SANDBOX_GATE,
     SANDBOX_HOME,
     SANDBOX_TOOLS,
     SANDBOX_TREE,
     Flag,
+    Mount,
     Ran,
     SandboxFile,
     SandboxRequest,
@@ -234,6 +236,11 @@ def _read_entries(answer: Answer) -> tuple[list[change_collection.Entry], bool]:
 # --- opening ---------------------------------------------------------------------------------
 
 _FIRST_ON_PATH = f"{SANDBOX_HOME}/.local/bin"
+_LENT = f"{SANDBOX_HOME}/.local/lent"
+_UV = "/uv"
+_RIPGREP = f"{SANDBOX_HOME}/.config/ripgrep"
+#: Long lines fill an answer with what nobody reads; .github and its kin are part of the code.
+_RIPGREP_LINES = b"--max-columns=400\n--max-columns-preview\n--hidden\n--glob=!.git\n"
 
 
 class SessionFactory:
@@ -243,11 +250,14 @@ class SessionFactory:
         self._settings = settings
         self._sandbox = sandboxes.ChosenSandbox(settings)
 
-    def open(self, prepared: Prepared, change: Change, stopped: Flag | None = None) -> Session:
+    def open(self, opened: Opened, change: Change, stopped: Flag | None = None) -> Session:
         """Lay out base and change; see the port."""
-        folder = self._settings.home / "trees" / prepared.run.run_id
-        base = worktree.open_tree(prepared.checkout, folder / "base")
-        return self.start(self._order(prepared, base), prepared.checkout, base, change, stopped)
+        folder = self._settings.home / "trees" / opened.run.run_id
+        base = worktree.open_tree(opened.checkout, folder / "base")
+        order = (
+            self._order(opened, base) if isinstance(opened, Prepared) else self._order_bare(base)
+        )
+        return self.start(order, opened.checkout, base, change, stopped)
 
     def start(
         self,
@@ -268,11 +278,26 @@ class SessionFactory:
         }
         return Session(opened, base, checkout, change, laid=laid, stopped=stopped)
 
+    def _order_bare(self, base: WorkTree) -> SandboxRequest:
+        """Show the tree and git on it, before there is an environment."""
+        order = SandboxRequest(
+            argv=("bash", "-c"),
+            environ={"PATH": sandbox_requests.SYSTEM_PATH},
+            tree=str(base.folder),
+            limits=check.get_granted_limits(self._settings),
+        )
+        return sandbox_requests.add_git(order, base.folder)
+
     def _order(self, prepared: Prepared, base: WorkTree) -> SandboxRequest:
         """Say what the sandbox shows: the environment, and git on one commit."""
         environment, config = prepared.environment, prepared.contract.config
         programs = _stand_in(environment)
         environ = {**sandbox_services.variables(environment.services), **config.env}
+        first = environ.get("PYTHONPATH")
+        environ |= {
+            "RIPGREP_CONFIG_PATH": _RIPGREP,
+            "PYTHONPATH": f"{_LENT}:{first}" if first else _LENT,
+        }
         if config.django.settings:
             environ["DJANGO_SETTINGS_MODULE"] = config.django.settings
         order = sandbox_requests.make_request(
@@ -283,24 +308,30 @@ class SessionFactory:
             limits=check.get_granted_limits(self._settings),
             files=programs,
         )
-        if programs and "PATH" not in config.env:
+        if "PATH" not in config.env:
             path = f"{_FIRST_ON_PATH}:{order.environ['PATH']}"
             order = order.model_copy(update={"environ": {**order.environ, "PATH": path}})
         order = sandbox_requests.add_managers(order)
+        uv = Mount(source=str(uv_program.program(self._settings).parent), target=_UV)
+        order = order.model_copy(update={"mounts": (*order.mounts, uv)})
         return sandbox_services.add_services(order, environment.services)
 
 
 def _stand_in(environment: Environment) -> tuple[SandboxFile, ...]:
-    """Call the tools that the gate runs in place of those that the PATH would lead to."""
+    """Have the tools that the gate runs called, not those that the PATH would lead to."""
     programs = {tool: f"{SANDBOX_TOOLS}/{tool}/bin/{tool}" for tool, _ in environment.tools}
     if "mypy" in environment.versions:
         programs.pop("mypy", None)
     else:
         program = programs.get("mypy", f"{SANDBOX_GATE}/bin/mypy")
         programs["mypy"] = f"{program} --python-executable {sandbox_requests.PYTHON}"
-    return tuple(
-        SandboxFile(
-            path=f"{_FIRST_ON_PATH}/{tool}", content=f'#!/bin/sh\nexec {program} "$@"\n'.encode()
-        )
+    if "pip" not in environment.versions:
+        # That of the system speaks of the system's packages.
+        programs |= dict.fromkeys(("pip", "pip3"), f"{_UV}/uv --offline --no-config pip")
+    files = {
+        f"{_FIRST_ON_PATH}/{tool}": f'#!/bin/sh\nexec {program} "$@"\n'.encode()
         for tool, program in sorted(programs.items())
-    )
+    }
+    lending = resources.files("agent.sandbox").joinpath("sandbox_scripts", "lend_tools.py")
+    files |= {_RIPGREP: _RIPGREP_LINES, f"{_LENT}/sitecustomize.py": lending.read_bytes()}
+    return tuple(SandboxFile(path=path, content=content) for path, content in files.items())

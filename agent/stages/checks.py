@@ -101,7 +101,7 @@ class _Trees:
 
     prepared: Prepared
     svc: Services
-    until: float
+    until: float = math.inf
     """When the run's minutes end, by the monotonic clock."""
     environment: Environment | None = None
 

@@ -348,7 +348,7 @@ def _find_furthest(tried: list[Tried]) -> Tried | None:
 
 def _count_tests(report: CheckReport) -> str:
     tests = report.tests
-    return f"{tests.count('passed')} of {len(tests.items)}"
+    return f"{tests.count('passed')} of {candidates.count_tests(tests)}"
 
 
 def build_environment(run: Run, base: Checkout, contract: Contract, svc: Services) -> Environment:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from agent.models.checks import Comparison, Status
+from agent.models.checks import COLLECTION, CheckResult, Comparison, Status
 from agent.text.sanitise import list_some
 
 _NOT_COUNTED = {
@@ -57,6 +58,18 @@ def summarize_all(checks: Iterable[Comparison]) -> str:
     if others := [check for check in ran if check not in measured]:
         parts.append(f"not measured: {_format_list(others)}")
     return "; ".join(parts)
+
+
+def describe_outcomes(result: CheckResult) -> str:
+    """Count tests by their outcome; empty where there are none."""
+    if not any(one.outcome in ("passed", "failed", "error", "skipped") for one in result.items):
+        return ""
+    ran = [one for one in result.items if not one.item_id.endswith(COLLECTION)]
+    counts = Counter(one.outcome for one in ran)
+    parts = [f"{count:,} {outcome}" for outcome, count in counts.most_common()]
+    if lost := len(result.items) - len(ran):
+        parts.append(f"{format_count(lost, 'module')} not collected")
+    return f"{format_count(len(ran), 'test')}: {', '.join(parts)}"
 
 
 def list_added(checks: Iterable[Comparison]) -> list[str]:

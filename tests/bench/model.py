@@ -26,7 +26,7 @@ from tests.scripted import Call, Said, Seen, serving
 
 SHORT, LONG = 7, 31
 #: By turns: the characters that may be sent in all.
-_CHARACTERS = {SHORT: 40_000, LONG: 600_000}
+_CHARACTERS = {SHORT: 40_000, LONG: 500_000}
 #: Milliseconds of a turn over those of the bare loop.
 _OWN_MS = {"direct": 20.0, "durable": 35.0}
 _START_SECONDS = 1.0

@@ -184,6 +184,25 @@ def test_malformed_calls_can_be_answered_and_are_sent_back_as_providers_take_the
     assert [text for kind, text in server.requests[1].messages if kind == "result"] == told
 
 
+@pytest.mark.parametrize("pieces", ["one index", "name again", "whole again", "one id", "no index"])
+def test_calls_of_a_stream_are_told_apart_whatever_their_host_makes_of_them(opened, pieces):
+    calls = (*TWO_CALLS.calls, Call("read", {"path": "c" * 90}))
+    models, _ = opened([Said("", calls, pieces=pieces)])
+    reply = models.reply(REQUEST)
+    found = [(call.name, json.loads(call.arguments)) for call in reply.calls]
+    assert found == [(call.name, call.arguments) for call in calls]
+    assert len({call.call_id for call in reply.calls}) == len(calls)
+
+
+def test_calls_that_cannot_be_told_apart_name_the_way_out(opened):
+    joined = Said("", (Call("readread", {"path": "a.py"}),))
+    models, _ = opened([joined])
+    with pytest.raises(ModelUnusable, match="`readread`.*MERGEWRIGHT_MODEL_STREAM=off"):
+        models.reply(REQUEST)
+    whole, _ = opened([joined], MERGEWRIGHT_MODEL_STREAM="off")
+    assert whole.reply(REQUEST).calls[0].name == "readread"
+
+
 # --- faults -----------------------------------------------------------------------------------
 
 

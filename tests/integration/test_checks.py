@@ -102,6 +102,26 @@ def test_every_kind_of_outcome_is_recorded_once_with_words_and_place(workshop: W
     assert result.reason == ""
 
 
+def test_files_that_tests_leave_in_the_tree_are_named(workshop: Workshop) -> None:
+    files = {
+        "kept/given.txt": "x",
+        "test_left.py": """
+            import pathlib
+
+            def test_writes(tmp_path):
+                (tmp_path / "elsewhere").touch()
+                pathlib.Path("data/more").mkdir(parents=True)
+                pathlib.Path("data/more/hc.sqlite").touch()
+                pathlib.Path("kept/given.txt").write_text("y")
+        """,
+    }
+    suite = workshop.tests(
+        files, config={"checks": {"tests": {"args": ["-p", "no:cacheprovider"]}}}
+    ).suite
+    assert suite is not None
+    assert suite.left_behind == ("data/more/hc.sqlite",)
+
+
 @pytest.mark.deep
 @pytest.mark.parametrize("packages", [(), ("pytest==6.2.5",)], ids=["the gate's", "an old one"])
 def test_other_pytests_say_the_same(workshop: Workshop, packages: tuple[str, ...]) -> None:
@@ -542,6 +562,28 @@ def test_a_migration_may_write_its_options_as_lists(workshop: Workshop) -> None:
     assert [item.item_id.partition(" to ")[0] for item in result.items] == ["shop: Add field note"]
 
 
+def test_a_model_and_its_child_are_probed_without_a_clash(workshop: Workshop) -> None:
+    first = "shop/migrations/0001_initial.py"
+    child = """
+                migrations.CreateModel(
+                    name="Gift",
+                    fields=[("order_ptr", models.OneToOneField(
+                        auto_created=True, on_delete=models.CASCADE, parent_link=True,
+                        primary_key=True, serialize=False, to="shop.order"))],
+                    bases=("shop.order",),
+                ),
+            ]
+"""
+    files = {
+        **DJANGO,
+        first: DJANGO[first].rstrip().removesuffix("]").rstrip() + "," + child,
+        "shop/models.py": DJANGO["shop/models.py"] + "\n\nclass Gift(Order):\n    pass\n",
+    }
+    # Newer ones find the differences without making the models.
+    result = workshop.one("makemigrations", files, packages=("django<4",), **NO_TESTS)
+    assert (result.status, result.reason) == (Status.PASSED, "")
+
+
 def test_names_in_the_language_of_the_settings_need_no_migration(workshop: Workshop) -> None:
     first, models, settings = (
         "shop/migrations/0001_initial.py",
@@ -730,6 +772,16 @@ def test_the_gates_mypy_knows_the_packages_of_the_repository(workshop: Workshop)
     }
     result = workshop.one("mypy", files, packages=("iniconfig",), type_tools=("mypy",))
     assert [item.item_id.split(": ")[1] for item in result.items] == ["assignment"]
+
+
+def test_what_keeps_mypy_from_checking_anything_is_quoted(workshop: Workshop) -> None:
+    config = {"checks": {"types": {"args": ["one", "two"]}}}
+    files = {"one/sums.py": "x = 1\n", "two/sums.py": "x = 1\n"}
+    # Older ones name no line for it.
+    told: dict[str, Any] = {"config": config, "packages": ("mypy==1.4.1",)}
+    result = workshop.one("mypy", files, type_tools=("mypy",), **told)
+    assert result.status is Status.FAILED
+    assert 'Duplicate module named "sums"' in result.reason
 
 
 def test_a_module_that_mypy_cannot_read_is_named_in_words(workshop: Workshop) -> None:

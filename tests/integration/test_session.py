@@ -11,7 +11,7 @@ import pytest
 from agent.environments import storage
 from agent.errors import Cancelled, EditFailed
 from agent.models.change import Change, ChangedFile
-from agent.models.environment import SandboxService
+from agent.models.environment import Opened, SandboxService
 from agent.testing import FakeSessions
 from tests.integration.session_samples import FILES, LIMITS, Workplace, paths
 from tests.sandboxes import settings_for
@@ -244,5 +244,54 @@ def test_what_was_given_stays_where_it_cannot_be_taken(place):
         assert {finding.path for finding in taken.findings} == {"picture.bin", "tool"}
         assert taken.change.paths == ("a.log", "app/views.py", "picture.bin", "tool")
         assert {file.path: file.after for file in taken.change.files}["picture.bin"] == b"\0given"
+    finally:
+        session.close()
+
+
+# --- what a model is told works ---------------------------------------------------------------
+
+
+@pytest.fixture
+def equipped(workshop, home):
+    """A session whose environment has nothing, beside a gate with every tool."""
+    files = {
+        "test_one.py": "def test_one():\n    assert 1 == 1\n",
+        ".hidden/a.py": "x = 'find me'\n",
+    }
+    place = Workplace(settings_for("bubblewrap", home, **LIMITS), files)
+    update = {"environment": workshop.environment()}
+    session = place.sessions.open(place.prepared.model_copy(update=update), place.change())
+    yield session
+    session.close()
+
+
+def test_a_tool_that_only_the_gate_has_runs_as_a_module_of_the_environments_python(equipped):
+    ran = equipped.run("python -m pytest -q test_one.py", seconds=60)
+    assert (ran.exit_code, "1 passed" in ran.output) == (0, True), ran.output
+    assert equipped.run("python -m mypy --version", seconds=60).exit_code == 0
+    # To the code of the repository, the gate's packages are not there.
+    assert "No module named" in equipped.run("python -c 'import pytest'", seconds=60).output
+    assert equipped.run("python -c 'print(1)'", seconds=60).output == "1\n"
+
+
+def test_pip_speaks_of_the_environment(equipped):
+    listed = equipped.run("pip list 2>/dev/null; pip show pytest", seconds=60)
+    assert "Version:" not in listed.output
+    assert "pytest" not in listed.output.replace("not found for: pytest", "")
+
+
+def test_what_readers_of_a_pipe_have_comes_back_when_the_limit_ends_the_command(session):
+    ended = session.run("(echo one; echo two; sleep 60) | tail -n 5; echo over", seconds=1)
+    assert (ended.output, ended.timed_out) == ("one\ntwo\n", True)
+    assert session.run("echo again", seconds=20).output == "again\n"
+
+
+def test_before_an_environment_there_is_the_tree_with_git(place):
+    prepared = place.prepared
+    opened = Opened(run=prepared.run, checkout=prepared.checkout, contract=prepared.contract)
+    session = place.sessions.open(opened, place.change())
+    try:
+        ran = session.run("git grep -l class; ls /env 2>&1 | grep -c 'No such'", seconds=20)
+        assert ran.output == "app/models.py\n1\n"
     finally:
         session.close()

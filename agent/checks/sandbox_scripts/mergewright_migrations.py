@@ -180,11 +180,12 @@ def _probe(loader, labels, name):
             state.options = dict(state.options, **{option: together})
     probed = set()
     for label in labels:
-        for model in _plain_models(before, label):
+        for number, model in enumerate(_plain_models(before, label)):
             state = after.models[label, model]
             fields = dict(state.fields)
             altered = _altered(fields)
-            fields.update(altered, **{name: models.IntegerField(null=True)})
+            # A child has the fields of its parent, so each has a name of its own.
+            fields.update(altered, **{"%s%d" % (name, number): models.IntegerField(null=True)})
             state.fields = fields if isinstance(state.fields, dict) else list(fields.items())
             probed.add("%s.%s: a new field" % (label, model))
             probed.update("%s.%s: an altered field" % (label, model) for _ in altered)

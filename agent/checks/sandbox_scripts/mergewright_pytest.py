@@ -14,6 +14,7 @@ import contextlib
 import functools
 import hashlib
 import os
+import textwrap
 import time
 import types
 import unittest
@@ -309,8 +310,9 @@ def pytest_collectreport(report):
         return
     text = getattr(report.longrepr, "longrepr", None) or str(report.longrepr)
     lines = text.splitlines()
-    said = [line[1:].strip() for line in lines if line.startswith("E ")] or lines[-15:]
-    _report.add("uncollected", id=report.nodeid, text=mergewright_report.cut("\n".join(said)))
+    said = [line[1:] for line in lines if line.startswith("E ")] or lines[-15:]
+    text = textwrap.dedent("\n".join(said))
+    _report.add("uncollected", id=report.nodeid, text=mergewright_report.cut(text))
     _stop_if_fast()
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Entries = dict[str, os.DirEntry[str]]
 
 MOST_REFUSALS = 100
+MOST_NEW = 500
 MOST_ENTRIES = 200_000
 MOST_CHARACTERS = 8 * 1024**2
 MOST_DEPTH = 200
@@ -86,6 +87,11 @@ class Collection:
         self.refused: list[str] = []
         self.bytes = 0
         self.over = False
+        #: Paths of the tree that were not there before the command.
+        self.new: list[str] = []
+        if request.get("lists_new"):
+            laid = {file["path"] for file in order["files"]}
+            self.list_new(self.tree, laid | self.bulk)
         for pattern in request["collect"]:
             start = find_start(pattern)
             if os.path.realpath(start) == start:
@@ -97,6 +103,19 @@ class Collection:
         if len(self.refused) < MOST_REFUSALS:
             shown = path.encode("utf-8", "replace").decode("utf-8")[:300]
             self.refused.append("%s: %s" % (shown, why))
+
+    def list_new(self, folder: str, known: set[str]) -> None:
+        """Note files that neither the tree that was handed in has nor what was laid over it."""
+        with suppress(OSError):
+            for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+                path = entry.path[len(self.tree) :]
+                if entry.path in known or len(self.new) >= MOST_NEW:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.name != ".git" and path.count("/") < MOST_DEPTH:
+                        self.list_new(entry.path, known)
+                elif not any(os.path.lexists(source + path) for source in self.sources):
+                    self.new.append(path[1:].encode("utf-8", "replace").decode())
 
     def walk(self, start: str, pattern: str) -> None:
         deepest = None if pattern.endswith("/**") else pattern.count("/")

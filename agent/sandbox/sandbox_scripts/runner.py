@@ -223,6 +223,8 @@ class Server:
         argv = [*order["argv"], *request["arguments"]]
         pid, reading = commands.start_command(order, argv, self.environ)
         code, limit = attendance.attend(pid, reading, self.requests)
+        if limit == "time" and not request["once"]:
+            attendance.end_sources(pid, reading)
         company = request.get("company", {}).items()
         gone = [name for name, place in company if not commands.lives(place)]
         commands.end_everything()
@@ -240,6 +242,7 @@ class Server:
             "touched": list(attendance.watch.touched)[:MOST_TOUCHED],
             "files": list(found.files),
             "refused": found.refused,
+            "new": found.new,
         }
         channel.send(ENDED, {"facts": facts, "sizes": list(found.files.values())})
         for path, size in found.files.items():

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from agent.editing import tools
+from agent.editing import attempts, tools
 from agent.editing.tools import Submit, ToolExecutor
 from agent.editing.turns import Turn
 from agent.errors import EnvironmentFailed
 from agent.models.change import Change
 from agent.models.chat import Reply
+from agent.models.checks import CheckResult, Status, SuiteFacts
 from agent.models.sandbox import Ran
+from agent.models.ticket import Decision
 from agent.services import Services
 from agent.testing import FakeModel, FakeSession, make_reply
 from repo_config.detect import DjangoProject
@@ -122,7 +124,7 @@ def test_a_link_is_told_not_taken_and_goes_with_the_change(opened):
 def test_a_sandbox_that_was_lost_comes_back_with_the_change_alone(opened):
     opened.call(write(), bash("echo x > run.log"))
     opened.tools.close()
-    done = opened.call(bash("ls run.log shop"), turn=TURN.model_copy(update={"number": 2}))
+    done = opened.call(bash("ls run.log shop"), turn=TURN.model_copy(update={"calls": 2}))
     assert "new.py" in done.results[0].content
     assert "cannot access 'run.log'" in done.results[0].content
     assert tools.LOST in done.text
@@ -139,10 +141,70 @@ def test_a_submit_of_a_batch_that_lost_its_sandbox_is_not_accepted(opened, monke
     assert opened.call(submit()).handed == "submit"
 
 
-def test_before_a_plan_nothing_else_is_carried_out(opened):
-    opened.tools.are_open = False
-    (result,) = opened.call(write()).results
-    assert (result.failed, opened.files) == (True, {})
+def test_before_a_plan_the_base_is_read_and_nothing_kept(opened):
+    opened.tools.is_planned = False
+    done = opened.call(bash("echo x > new.py; cat shop/prices.py"), write())
+    assert done.results[0].content.startswith("def total")
+    assert (done.results[1].failed, opened.files) == (True, {})
+    assert "plan" in done.results[1].content
+    late = TURN.model_copy(update={"calls": 8})
+    done = opened.call(bash("ls"), bash("ls"), turn=late)
+    assert [one.failed for one in done.results] == [False, True], "the tenth call is the plan's"
+
+
+def test_calls_behind_a_plan_wait_until_it_is_agreed(opened):
+    opened.tools = ToolExecutor(opened.run_context, attempts._EDITING)
+    opened.tools.is_planned = False
+    given = make_reply(desks.plan(), edit(), submit())
+    done = opened.call(given)
+    assert (done.handed, [one.failed for one in done.results]) == ("plan", [False, True, True])
+    opened.tools.is_planned = True
+    done = opened.tools.carry_out(given, opened.change, (), TURN, done)
+    assert (done.handed, done.at) == ("submit", 2)
+    assert [one.name for one in done.results] == ["plan", "edit", "submit"]
+    assert done.change.paths == ("shop/prices.py",)
+
+
+def test_a_command_has_by_default_half_as_long_again_as_the_tests(opened, monkeypatch):
+    given = []
+    monkeypatch.setattr(
+        FakeSession, "run", lambda session, command, *, seconds: given.append(seconds) or
+        Ran(output="", exit_code=0),
+    )  # fmt: skip
+    opened.call(bash("true"))
+    tests = CheckResult(name="tests", status=Status.PASSED, seconds=200.0)
+    update = {"results": (tests,)}
+    opened.run_context.baseline = opened.run_context.baseline.model_copy(update=update)
+    opened.call(bash("true"), bash("true", seconds=7))
+    assert given == [120, 300, 7]
+
+
+def test_what_programs_leave_behind_is_not_offered(opened):
+    made = "import pathlib; pathlib.Path('hc' + '.log').write_text('x')"
+    assert opened.call(bash(f'python3 -c "{made}"')).text == ""
+    assert "hc.log" in opened.call(bash("cat hc.log")).text
+
+
+def test_what_the_tests_of_base_leave_behind_is_no_part_of_the_change(opened):
+    suite = SuiteFacts(left_behind=("hc.sqlite", "new/data.json"))
+    tests = CheckResult(name="tests", status=Status.PASSED, suite=suite)
+    opened.run_context.baseline = opened.run_context.baseline.model_copy(
+        update={"results": (tests,)}
+    )
+    made = bash("touch hc.sqlite; mkdir new; echo 1 > new/data.json; echo 1 > new/own.json")
+    assert "hc.sqlite: left behind" in opened.call(made).text
+    assert [*opened.files] == ["new/own.json"]
+    opened.call(submit(include=["hc.sqlite"]))
+    assert [*opened.files] == ["hc.sqlite", "new/own.json"]
+
+
+def test_repeated_lines_are_folded_and_a_cut_says_how_to_read_the_rest(opened):
+    folded = opened.content(bash("yes warning | head -n 5000; echo done"))
+    assert folded == "warning\n[the line above 4,999 more times]\ndone"
+    cut = opened.content(bash("seq 20000"))
+    assert len(cut) <= tools._MOST_RESULT
+    assert (cut.startswith("1\n2\n"), cut.endswith("\n20000")) == (True, True)
+    assert "/tmp" in cut
 
 
 def test_whoever_only_reads_changes_nothing(tmp_path, home):
@@ -159,6 +221,9 @@ def test_a_recipe_writes_what_it_makes_in_the_sandbox(tmp_path, home):
     project = prepared.contract.project.model_copy(update={"django": django})
     contract = prepared.contract.model_copy(update={"project": project})
     made = Opened(prepared.model_copy(update={"contract": contract}), home)
+    assert "recipe" not in [spec.name for spec in made.tools.specs]
+    made.run_context.decision = Decision(recipe="print-to-logging", sentence="", category="bug")
+    made.tools = ToolExecutor(made.run_context, {"submit": ("Submit.", Submit)})
     named = {"name": "print-to-logging", "parameters": {"paths": "shop/jobs.py", "level": "info"}}
     with made.run_context.attach_best_change():
         made.call(write("shop/jobs.py", "def run():\n    print('ran')\n"))

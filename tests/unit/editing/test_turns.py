@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.editing import turns
 from agent.editing.run_context import BudgetUsage, Limits, compute_limits, require_budget
 from agent.editing.turns import StallWatch, trim_messages
 from agent.errors import BudgetSpent, TimeSpent
@@ -64,26 +65,57 @@ def test_the_lower_of_operator_and_repository_counts(asked, set_by_operator, wan
 def conversation(turns, content=LONG):
     messages = [Asked(text="Go.")]
     for number in range(1, turns + 1):
-        result = ToolResult(call_id="c0", name="read", content=f"{number} {content}")
-        messages += [Answered(reply=make_reply(("read", {}))), Returned(results=(result,))]
+        result = ToolResult(call_id="c0", name="bash", content=f"{number} {content}")
+        messages += [Answered(reply=make_reply(("bash", {}))), Returned(results=(result,))]
     return tuple(messages)
 
 
-def list_whole(turn):
-    """Number the turns whose results are whole in the request of a turn."""
-    messages = trim_messages(conversation(turn - 1), turn)
-    results = [message.results[0] for message in messages if isinstance(message, Returned)]
-    return [number for number, result in enumerate(results, 1) if len(result.content) > 2_000]
+def number_whole(messages):
+    """Number the turns whose results are whole in a request with these messages."""
+    returned = [one for one in trim_messages(messages) if isinstance(one, Returned)]
+    return [
+        number
+        for number, one in enumerate(returned, 1)
+        if "characters cut" not in one.results[0].content
+    ]
 
 
-def test_old_results_are_cut_in_batches_so_that_the_prefix_stays_the_same():
-    assert [list_whole(turn) for turn in (1, 6, 7, 12, 13)] == [
-        [], [1, 2, 3, 4, 5], [3, 4, 5, 6], [3, 4, 5, 6, 7, 8, 9, 10, 11], [9, 10, 11, 12],
-    ]  # fmt: skip
-    for turn in range(8, 13):
-        before = trim_messages(conversation(turn - 2), turn - 1)
-        assert trim_messages(conversation(turn - 1), turn)[: len(before)] == before
-    assert trim_messages(conversation(12, "done"), 13) == conversation(12, "done")
+def test_answers_are_cut_once_the_old_ones_are_too_much_and_the_longest_first():
+    few = conversation(turns.MOST_OLD // len(LONG) + 3)
+    assert trim_messages(few) == few
+    longest = "first line\n" + "y" * 5_000
+    mixed = (*conversation(1, longest), *conversation(1, "z" * 900)[1:])
+    mixed += conversation(3, "short")[1:]
+    assert number_whole(mixed) == [1, 2, 3, 4, 5]
+    more = (*mixed[:-6], *conversation(1, "z" * 800)[1:], *mixed[-6:])
+    assert number_whole(more) == [2, 3, 4, 5, 6]
+
+
+def test_cuts_come_in_batches_so_that_the_prefix_stays_the_same():
+    cuts = 0
+    for count in range(1, 40):
+        before = trim_messages(conversation(count))
+        now = trim_messages(conversation(count + 1))
+        cuts += now[: len(before)] != before
+    assert 0 < cuts <= 12
+
+
+def test_what_cannot_be_called_again_is_not_offered_and_what_binds_is_never_cut():
+    def answer(name, text):
+        result = ToolResult(call_id="c0", name=name, content=text)
+        return Answered(reply=make_reply((name, {}))), Returned(results=(result,))
+
+    plan = "agreed\n" + "tests: python -m pytest\n" * 300
+    first, second = "1. " + "finding\n" * 500, "2. " + "finding\n" * 500
+    messages = (
+        Asked(text="Go."), *answer("plan", plan), *answer("submit", first),
+        *answer("submit", second), *conversation(9)[1:],
+    )  # fmt: skip
+    found = [one.results[0].content for one in trim_messages(messages) if isinstance(one, Returned)]
+    assert found[0] == plan
+    assert found[1].endswith("characters cut; of an earlier change]")
+    assert found[2] == second
+    assert found[3].endswith("characters cut; call again]")
 
 
 def add(watch, name, argument, answer="", digest="s", *, failed=False):

@@ -45,17 +45,16 @@ def idle():
     return [make_reply(submit(f"{number}")) for number in range(2)]
 
 
-def test_the_first_call_is_a_plan_and_nothing_is_done_before(prepared, home):
-    model = script(make_reply(write(), plan(title="x" * 80)), make_reply(plan(files=[".github/x.yml"])),
-                   make_reply(plan(), write()), make_reply(write()), make_reply(submit("Done.")))  # fmt: skip
+def test_a_plan_comes_first_and_what_is_called_behind_it_is_done_then(prepared, home):
+    model = script(make_reply(write("a.txt"), plan(files=[".github/x.yml"])),
+                   make_reply(plan(), write()), make_reply(submit("Done.")))  # fmt: skip
     first, run_context = planned(prepared, home, model=model)
     assert first.plan.title == "Count all"
-    too_early, too_long = model.requests[1].messages[-1].results
-    assert (too_early.failed, "72 characters" in too_long.content) == (True, True)
-    assert ".github/x.yml" in model.requests[2].messages[-1].results[0].content
+    too_early, refused = model.requests[1].messages[-1].results
+    assert (too_early.failed, ".github/x.yml" in refused.content) == (True, True)
     found = edit.next_candidate(first, [], run_context)
-    agreed, late = model.requests[3].messages[-1].results
-    assert (agreed.failed, late.failed) == (False, True)
+    agreed, behind = model.requests[2].messages[-1].results
+    assert (agreed.failed, behind.failed) == (False, False)
     assert (found.change.paths, found.words) == (("shop/new.py",), "Done.")
     assert begun(run_context) == ["plan", "edit 1"]
 
@@ -207,11 +206,13 @@ def test_the_first_reply_comes_before_environment_and_baseline(prepared, home, m
 def test_nothing_but_the_plan_is_paid_for_where_base_proves_nothing(prepared, home):
     nothing = CheckResult(name="tests", status=Status.UNVERIFIED, reason="no report came back.")
     before = desks.BEFORE.model_copy(update={"results": (nothing,)})
-    run_context = desks.run_context(prepared, home, script(make_reply(plan())))
+    run_context = desks.run_context(
+        prepared, home, script(make_reply(plan(files=[".github/x.yml"])), make_reply(plan()))
+    )
     run_context.measure = lambda *given: (prepared, before)
     with pytest.raises(RepositoryUnfit) as refused:
         workflow._by_model(run_context)
-    assert run_context.usage.tokens == 10
+    assert run_context.usage.tokens == 20
     for named in ("check tests", "no report came back", ".github/mergewright.yml"):
         assert named in refused.value.message
     on_pull = desks.run_context(prepared, home, script())

@@ -1,0 +1,92 @@
+"""Cut long texts where a reader would: at sentences, at lines, where lines repeat. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import accumulate, groupby, pairwise
+
+from agent.text import sanitise
+
+_SENTENCE_ENDS = re.compile(r"[.!?](?=\s)|(?<=\S)(?=\n\s*\n)")
+_HEADING = re.compile(r" {0,3}#{1,6}\s+\S")
+_UNDERLINE = re.compile(r"([=\-~^\"'+*#])\1{2,}\s*")
+#: Equal lines in a row, of which one is shown.
+_MOST_EQUAL = 3
+
+
+def cut_sentences(text: str, limit: int) -> str:
+    """Keep the whole sentences that fit; of a first one that is too long, whole words."""
+    text = text.strip()
+    if len(text) <= limit:
+        return text
+    head = text[: limit - 2]
+    ends = [found.end() for found in _SENTENCE_ENDS.finditer(f"{head} ")]
+    if ends and ends[-1] > limit // 2:
+        return f"{head[: ends[-1]]} …"
+    return f"{head.rpartition(' ')[0] or head} …"
+
+
+def shorten_output(text: str, limit: int) -> str:
+    """Fold lines that repeat; of more than the limit keep the first and the last lines.
+
+    The cut says how to read the others.
+    """
+    whole = text.split("\n")
+    lines: list[str] = []
+    for line, group in groupby(whole):
+        count = sum(1 for _ in group)
+        lines += [line] * (count if count <= _MOST_EQUAL else 1)
+        if count > _MOST_EQUAL:
+            lines.append(f"[the line above {count - 1:,} more times]")
+    folded = "\n".join(lines)
+    if len(folded) <= limit:
+        return folded
+    half = max(0, limit - 200) // 2
+    head, tail = _take_lines(lines, half), _take_lines(lines[::-1], half)[::-1]
+    if not head and not tail:
+        return sanitise.shorten_middle(folded, limit, where="a file in /tmp, read in parts")
+    notice = (
+        f"[{len(lines) - len(head) - len(tail):,} lines are left out: have the output written to"
+        " a file in /tmp, and read of that what you need with rg or sed]"
+    )
+    return "\n".join([*head, notice, *tail])
+
+
+def choose_sections(text: str, limit: int) -> str:
+    """Keep the sections of a document that fit, whole and in their order; name the others.
+
+    A section begins with a heading of Markdown or reStructuredText.
+    """
+    if len(text) <= limit:
+        return text
+    lines = text.split("\n")
+    starts = [0, *_find_headings(lines), len(lines)]
+    kept: list[str] = []
+    left: list[str] = []
+    size = 0
+    for start, end in pairwise(starts):
+        section = "\n".join(lines[start:end]).strip()
+        if size + len(section) <= limit:
+            size += len(section)
+            kept.append(section)
+        else:
+            title = lines[start].strip("# ") or "the beginning"
+            left.append(f"{title} (lines {start + 1} to {end})")
+    return "\n\n".join([*filter(None, kept), f"[Read as well: {'; '.join(left)}]"])
+
+
+def _find_headings(lines: list[str]) -> Iterator[int]:
+    fence = ""
+    for number, line in enumerate(lines):
+        if own := sanitise.count_ticks(line, fence):
+            fence = "" if fence else own
+        elif not fence and number and _UNDERLINE.fullmatch(line) and lines[number - 1].strip():
+            yield number - 1
+        elif not fence and number and _HEADING.match(line):
+            yield number
+
+
+def _take_lines(lines: list[str], limit: int) -> list[str]:
+    sizes = accumulate(len(line) + 1 for line in lines)
+    return [line for line, size in zip(lines, sizes, strict=True) if size <= limit]

@@ -1,0 +1,126 @@
+"""An attempt: read, plan, edit, submit; what is agreed when, and whose words are kept."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.editing import attempts
+from agent.models.chat import Answered, Returned
+from agent.testing import FakeModel, make_reply
+from repo_config.schema import RepoConfig
+from tests.unit.editing import desks
+from tests.unit.editing.desks import bash, edit, plan, submit, write
+from tests.unit.editing.test_loop import Killed, Mortal
+
+
+@pytest.fixture
+def prepared(tmp_path, home):
+    config = RepoConfig.model_validate({"scope": {"protect": ["pay/**"]}}, strict=False)
+    return desks.repository(tmp_path, home, {"pay/a.py": "", "docs/a.md": ""}, config=config)
+
+
+def begin(prepared, home, replies, records=None):
+    """Begin an attempt whose model says these, whatever it is told; list what it was told."""
+    told = []
+
+    def answer(request):
+        told[:] = [one for one in request.messages if isinstance(one, Returned)]
+        return replies[sum(isinstance(one, Answered) for one in request.messages)]
+
+    run_context = desks.run_context(prepared, home, FakeModel(answer), records=records)
+    measured = []
+
+    def measure(context, step, svc, scout):
+        if scout is None:  # what is done ahead counts for nothing here
+            measured.append(len(told))
+        return prepared, desks.BEFORE
+
+    run_context.measure = measure
+    return run_context, told, measured
+
+
+def test_the_base_is_read_and_a_faulty_plan_refused_before_anything_is_set_up(prepared, home):
+    replies = [
+        make_reply(bash("git grep -l total || ls")),
+        make_reply(plan(files=["pay/", "shop/"])),
+        make_reply(plan(files=["./shop/", "docs/*.md", "/work/pay/new.py"])),
+        make_reply(
+            plan(files=["./shop/", "docs/*.md"], title="Count all the\n prices " + "x" * 80)
+        ),
+    ]
+    run_context, told, measured = begin(prepared, home, replies)
+    attempt = attempts.begin_attempt(run_context)
+    assert measured == []
+    assert "shop" in told[0].results[0].content
+    assert "pay/a.py" in told[1].results[0].content
+    assert "pay/new.py" in told[2].results[0].content
+    assert attempt.plan.files == ("shop", "docs/*.md")
+    assert attempt.plan.title.startswith("Count all the prices")
+    assert len(attempt.plan.title) <= 72
+
+
+def test_calls_behind_the_plan_are_carried_out_once_it_is_agreed(prepared, home):
+    replies = [make_reply(bash(), plan(), edit(), bash("cat shop/prices.py"), submit("Sums all."))]
+    run_context, _, measured = begin(prepared, home, replies)
+    with run_context.attach_best_change():
+        attempt = attempts.begin_attempt(run_context)
+        run_context.prepare_environment()
+        attempt.begin_edits()
+        draft = attempt.next_draft()
+    assert measured == [0]
+    assert (draft.change.paths, draft.words) == (("shop/prices.py",), "Sums all.")
+    assert len(run_context.models.requests) == 1
+
+
+def test_the_answer_to_the_plan_stands_where_the_plan_was_called(prepared, home):
+    replies = [make_reply(plan(), edit()), make_reply(submit())]
+    run_context, told, _ = begin(prepared, home, replies)
+    with run_context.attach_best_change():
+        attempt = attempts.begin_attempt(run_context)
+        run_context.prepare_environment()
+        attempt.begin_edits()
+        assert attempt.next_draft().change.paths == ("shop/prices.py",)
+    [results] = [one.results for one in told]
+    assert results[0].content.startswith("agreed\n")
+    assert "Minutes left to the run: " in results[0].content
+    assert results[1].content == "lines 2 to 2"
+
+
+def test_the_summary_of_the_last_submit_counts_also_where_the_tree_is_the_same(prepared, home):
+    long = "This finding is right as it is. " * 60
+    replies = [make_reply(plan(), edit(), submit("First.")), make_reply(submit(long))]
+    run_context, told, _ = begin(prepared, home, replies)
+    with run_context.attach_best_change():
+        attempt = attempts.begin_attempt(run_context)
+        run_context.prepare_environment()
+        attempt.begin_edits()
+        draft = attempt.next_draft()
+        assert draft.words == "First."
+        attempt.answer("Mend what you can.", draft, passed=True)
+        assert attempt.next_draft() is None
+    assert "Minutes left to the run: " in told[-1].results[-1].content
+    assert len(draft.words) <= 1_500
+    assert draft.words.endswith("as it is. …")
+
+
+def test_kill_each_step_of_a_plan_with_calls_behind_it_and_go_on(prepared, home):
+    replies = [make_reply(bash()), make_reply(plan(), edit()), make_reply(write(), submit())]
+
+    def carry(records):
+        run_context, told, _ = begin(prepared, home, replies, records)
+        with run_context.attach_best_change():
+            attempt = attempts.begin_attempt(run_context)
+            run_context.prepare_environment()
+            attempt.begin_edits()
+            draft = attempt.next_draft()
+        called = [[result.failed for result in one.results] for one in told]
+        assert called in ([], [[False]], [[False], [False, False]])
+        return draft.change.digest, draft.words, run_context.usage.tokens
+
+    records = desks.Records()
+    wanted = carry(records)
+    for at in range(len(records.kept)):
+        killed = Mortal(at)
+        with pytest.raises(Killed):
+            carry(killed)
+        assert carry(desks.Records(killed.kept)) == wanted
