@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 import subprocess
+import tempfile
 import threading
 import time
 from contextlib import closing, suppress
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.demo.simulator.world import make_key_pair
 from agent.errors import SandboxLost, SandboxMissing, StorageFull, StoreUnavailable
 from agent.models.run import RunState, Wait
 from agent.models.sandbox import SandboxRequest
@@ -169,12 +171,14 @@ def test_PF8_a_database_of_another_version_is_refused_with_exit_code_2(home):
     assert "made by another version of Mergewright" in refused(home)
 
 
-def refused(home: Path, *words: str, **environ: str) -> str:
+def refused(home: Path) -> str:
     """Start a worker that must refuse; return what it says."""
-    given = {"MERGEWRIGHT_HOME": str(home), "MERGEWRIGHT_GITHUB_TOKEN": "ghp_x", **environ}
-    done = run_agent(
-        *(words or ("work",)), environ={"PATH": os.environ["PATH"], **given}, timeout=60
-    )
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as key:
+        key.write(make_key_pair()[0])
+        key.flush()
+        app = {"MERGEWRIGHT_GITHUB_APP_ID": "1", "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE": key.name}
+        given = {"PATH": os.environ["PATH"], "MERGEWRIGHT_HOME": str(home), **app}
+        done = run_agent("work", environ=given, timeout=60)
     assert done.returncode == 2, (done.returncode, done.stderr)
     assert "Traceback" not in done.stderr
     (line,) = [one for one in done.stderr.splitlines() if one.startswith("mergewright: ")]
