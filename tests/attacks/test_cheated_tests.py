@@ -425,16 +425,12 @@ for _name, (_files, _env) in _ODD.items():
     )
 _USUAL = {
     "PYTHONOPTIMIZE and --assert=plain: source that hides failures",
-    "a hook that runs tests itself: the code is broken",
     "a plugin in the place of an installed one",
-    "a helper of tests that the product imports where it is there",
     "source that writes over a test before it is read",
     "an assignment in a new test file",
     "source that swallows what tests raise",
     "the test is deleted",
-    "a doctest with another text",
     "a helper that only tests import",
-    "Django: an assignment in a new test file",
     "Django: source that takes an assertion away",
 }
 

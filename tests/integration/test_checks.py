@@ -189,7 +189,7 @@ def test_a_suite_that_never_ends_is_ended_and_shown_meanwhile(
     assert any(line.startswith("tests | ") for line in workshop.said)
 
 
-@pytest.mark.parametrize("runner", ["pytest", "workers", "django"])
+@pytest.mark.parametrize("runner", ["pytest", deep("workers"), "django"])
 def test_tests_without_time_stay_unrun_and_the_others_are_proved(
     workshop: Workshop, runner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
