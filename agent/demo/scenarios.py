@@ -43,7 +43,6 @@ def _packaged(name: str) -> tuple[str, str]:
 
 def _all() -> tuple[Scenario, ...]:
     title, body = _packaged("ticket.md")
-    log_title, log_body = _packaged("logging_ticket.md")
     return (
         Scenario(
             "add-field",
@@ -52,7 +51,6 @@ def _all() -> tuple[Scenario, ...]:
             body,
             Reason.READY,
         ),
-        Scenario("logging", "print calls become logging", log_title, log_body, Reason.READY),
         Scenario(
             "red",
             "the change breaks a test of the repository: no pull request, and the reason",

@@ -10,8 +10,6 @@ import fnmatch
 import math
 from typing import Literal
 
-from pydantic import Field
-
 from agent.environments import obstacles, sandbox_requests, sandbox_services
 from agent.errors import EditFailed, RepositoryUnfit, RequestRefused, TicketUnclear
 from agent.git import worktree
@@ -21,7 +19,6 @@ from agent.models.environment import Prepared
 from agent.models.record import Record
 from agent.models.sandbox import SANDBOX_OURS, SANDBOX_OUT, SANDBOX_TREE, SandboxLimits
 from agent.recipes import registry, tickets
-from agent.recipes.print_to_logging.request import WHERE
 from agent.recipes.recipe import Edits, ProducingCommand, Recipe
 from agent.services import Services
 from agent.text import sanitise
@@ -38,13 +35,10 @@ class RecipeFacts(Record):
     default_for_existing_rows: str = ""
     show_in_admin_list: bool = False
     add_a_test: bool = False
-    paths: tuple[str, ...] | str = Field((), serialization_alias=WHERE)
-    leave_alone: tuple[str, ...] | str = ()
-    level: str = ""
 
 
 class RecipeRequest(Record):
-    name: Literal["add-django-field", "print-to-logging"]
+    name: Literal["add-django-field"]
     parameters: RecipeFacts
 
 
@@ -74,7 +68,7 @@ def call_recipe(
     recipe, contract = registry.get_recipe(asked.name), prepared.contract
     tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run), svc.stopped)
     tree.replay(change)
-    facts = asked.parameters.model_dump(mode="json", exclude_unset=True, by_alias=True)
+    facts = asked.parameters.model_dump(mode="json", exclude_unset=True)
     inner, config = Within(tree, contract.config.folder), contract.config
     try:
         parameters = recipe.settle(tickets.make_ticket(facts), inner, config, contract.project)

@@ -411,7 +411,7 @@ _TOOLS: dict[str, _Tool] = {
     "edit": ("Replace old, which occurs exactly once.", Edit, ToolExecutor.edit_file),
     "write": ("Write a file.", Write, ToolExecutor.write_file),
     "recipe": (
-        "Run add-django-field (model, field as in Python) or print-to-logging (paths, level).",
+        "Run add-django-field (model, field as in Python).",
         by_recipe.RecipeRequest,
         ToolExecutor.run_recipe,
     ),

@@ -250,32 +250,3 @@ def _add_first_import(source: SourceFile, line: str) -> None:
 def is_docstring(node: ast.stmt) -> bool:
     is_constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     return is_constant and isinstance(node.value.value, str)  # type: ignore[attr-defined]
-
-
-def drop_imports(path: str, before: ast.Module, content: bytes) -> bytes:
-    """Return an edited file without the imports that were used before and are not any more."""
-    source = SourceFile(path, content)
-    gone = _list_used(before) - _list_used(source.tree)
-    for node in source.tree.body:
-        if not isinstance(node, Import):
-            continue
-        kept = [one for one in node.names if (one.asname or one.name.partition(".")[0]) not in gone]
-        start, end = source.span(node)
-        # A comment may say why it is there, and another statement stays.
-        beside = (
-            source.text[source.line_start(start) : start] + source.text[end : source.line_end(end)]
-        )
-        if len(kept) == len(node.names) or beside.strip():
-            continue
-        if kept:
-            node.names = kept
-            source.replace(start, end, ast.unparse(node))
-        else:
-            source.replace(source.line_start(start), source.next_line(end), "")
-    return source.result()
-
-
-def _list_used(module: ast.Module) -> set[str]:
-    nodes = [*ast.walk(module)]
-    texts = {str(one.value) for one in nodes if isinstance(one, ast.Constant)}
-    return texts | {one.id for one in nodes if isinstance(one, ast.Name)}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from agent.recipes.add_field.recipe import AddDjangoField
-from agent.recipes.print_to_logging.recipe import PrintToLogging
 from agent.recipes.recipe import Recipe
 
-RECIPES: tuple[Recipe, ...] = (AddDjangoField(), PrintToLogging())
+RECIPES: tuple[Recipe, ...] = (AddDjangoField(),)
 
 
 def get_recipe(name: str) -> Recipe:

@@ -112,7 +112,7 @@ def _kill(campaign: Campaign, kills: int, wanted: int, broken: str) -> None:
         broken: The fault on purpose, which the quickest ticket with a pull request shows.
     """
     undisturbed = len(campaign.tickets.all)
-    at_points = ("logging",) if broken else tuple(campaign.expected)
+    at_points = ("small",) if broken else tuple(campaign.expected)
     if isinstance(campaign, FleetCampaign):
         campaign.at_every_look(at_points[0], _LOOKS)
     else:

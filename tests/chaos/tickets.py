@@ -38,13 +38,13 @@ KINDS = {
     kind.name: kind
     for kind in (
         _of_demo("add-field"),
-        Kind("logging", github_stories.TITLE, github_stories.BODY, github_stories.FILES, False),
+        Kind("small", github_stories.TITLE, github_stories.BODY, github_stories.FILES, False),
         _of_demo("unclear"),
         _of_demo("red"),
     )
 }
 #: Most have a pull request, since there is more to lose and to do twice.
-_MIX = ("add-field", "logging", "unclear", "logging", "red", "add-field", "logging", "logging")
+_MIX = ("add-field", "small", "unclear", "small", "red", "add-field", "small", "small")
 
 
 @dataclass(frozen=True)

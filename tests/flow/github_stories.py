@@ -31,27 +31,60 @@ from tests.processes import of_home, run_agent
 
 T = TypeVar("T")
 
-TITLE = "Log instead of printing"
-BODY = "Replace `print` with `logging` in `till/count.py`, level `info`.\n"
+TITLE = "Coins need a note"
+_FIELD = "note = models.CharField(max_length=50, blank=True, default='')"
+BODY = f"Add `{_FIELD}` to `till.Coin`.\n"
+#: The same for another model.
+OTHER_BODY = BODY.replace("Coin", "Purse")
+#: Names a model that is not there, which is asked about.
+WRONG = BODY.replace("Coin", "Coyn")
+MODELS = "till/models.py"
 #: Small, so that a run of it takes a moment.
 FILES: Mapping[str, str] = {
     "pyproject.toml": (
-        '[project]\nname = "till"\nversion = "1.0"\nrequires-python = ">=3.11"\n\n'
-        '[dependency-groups]\ntest = ["pytest>=8"]\n\n'
-        '[tool.pytest.ini_options]\ntestpaths = ["tests"]\n'
+        '[project]\nname = "till"\nversion = "1.0"\nrequires-python = ">=3.11"\n'
+        'dependencies = ["django>=5.2,<5.3"]\n'
     ),
-    "till/__init__.py": '"""Counts what is in the till."""\n',
-    "till/count.py": (
-        '"""Counting."""\n\n\ndef total(coins: list[int]) -> int:\n'
-        '    """Add the coins up."""\n    found = sum(coins)\n'
-        '    print(f"counted {len(coins)} coins")\n    return found\n'
+    "manage.py": (
+        "import os\nimport sys\n\nfrom django.core.management import execute_from_command_line\n\n"
+        'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config")\n'
+        "execute_from_command_line(sys.argv)\n"
     ),
-    "tests/test_count.py": (
-        "from till.count import total\n\n\ndef test_total():\n    assert total([1, 2]) == 3\n"
+    "config.py": (
+        'SECRET_KEY = "of a sample"\nINSTALLED_APPS = ["till"]\n'
+        'DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"\n'
+        'DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}\n'
+    ),
+    "till/__init__.py": "",
+    MODELS: (
+        '"""What is in the till."""\n\nfrom django.db import models\n\n\n'
+        "class Purse(models.Model):\n    owner = models.CharField(max_length=50)\n\n\n"
+        "class Coin(models.Model):\n    value = models.IntegerField(default=1)\n\n"
+        "    def total(self, coins: list[int]) -> int:\n"
+        '        """Add the coins up."""\n        found = sum(coins)\n        return found\n'
+    ),
+    "till/migrations/__init__.py": "",
+    "till/migrations/0001_initial.py": (
+        "from django.db import migrations, models\n\n\n"
+        "class Migration(migrations.Migration):\n    initial = True\n    operations = [\n"
+        + "".join(
+            f'        migrations.CreateModel("{name}", [\n'
+            '            ("id", models.BigAutoField(auto_created=True, primary_key=True,'
+            ' serialize=False, verbose_name="ID")),\n'
+            f'            ("{field}", models.{kind}),\n        ]),\n'
+            for name, field, kind in (
+                ("Purse", "owner", "CharField(max_length=50)"),
+                ("Coin", "value", "IntegerField(default=1)"),
+            )
+        )
+        + "    ]\n"
+    ),
+    "till/tests.py": (
+        "from django.test import SimpleTestCase\n\nfrom till.models import Coin\n\n\n"
+        "class CoinTest(SimpleTestCase):\n    def test_total(self):\n"
+        "        self.assertEqual(Coin().total([1, 2]), 3)\n"
     ),
 }
-#: Names a file that is not there, which is asked about.
-WRONG = "Replace `print` with `logging` in `till/cuont.py`, level `info`.\n"
 #: Each plan waits for a word.
 ALWAYS = {**FILES, ".github/mergewright.yml": "plan: {approval: always}\n"}
 _numbers = itertools.count(1)

@@ -30,7 +30,7 @@ def campaign(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Campai
     """One that knows what comes of a small ticket without kills."""
     tickets = Tickets(ground, tmp_path_factory.mktemp("repositories"))
     made = Campaign(ground, tickets, 1, print)
-    made.undisturbed(("logging",))
+    made.undisturbed(("small",))
     return made
 
 
@@ -41,9 +41,9 @@ def assert_well(ground: Ground, campaign: Campaign) -> None:
 
 
 def test_PF1_kill_9_after_two_effects_before_their_record_does_nothing_twice(ground, campaign):
-    assert {"announce", "publish"} < {*campaign.steps["logging"]}
-    campaign.steps["logging"] = ["announce", "publish"]
-    campaign.at_every_step("logging", (When.EFFECT,))
+    assert {"announce", "publish"} < {*campaign.steps["small"]}
+    campaign.steps["small"] = ["announce", "publish"]
+    campaign.at_every_step("small", (When.EFFECT,))
     assert campaign.kills.total() == 2
     assert_well(ground, campaign)
 
@@ -75,7 +75,7 @@ def test_PF1_a_service_that_is_broken_on_purpose_is_noticed(ground, campaign):
     assert "publish" in BREAKS
     with closing(Workers(ground.environ, ground.workers.log, "publish")) as workers:
         faulty = Campaign(replace(ground, workers=workers), campaign.tickets, 1, print)
-        ticket = faulty.one("logging", Point("publish", When.EFFECT))
+        ticket = faulty.one("small", Point("publish", When.EFFECT))
     verdict = judge.Verdict()
-    judge.compare(verdict, ticket.name, campaign.expected["logging"], effects.of(ground, ticket))
+    judge.compare(verdict, ticket.name, campaign.expected["small"], effects.of(ground, ticket))
     assert verdict.double > 0, verdict.line()

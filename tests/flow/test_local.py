@@ -9,7 +9,6 @@ import pytest
 
 from agent.telemetry import signed_log, signing
 from tests.deep import deep
-from tests.flow.github_stories import FILES
 from tests.flow.stories import TICKET, Repository
 from tests.processes import of_home, run_agent
 
@@ -78,27 +77,6 @@ def test_a_dry_run_makes_no_branch_and_a_hidden_comment_no_difference(sample, ru
     assert f"git apply {ended.result['patch_path']}\n" in ended.text
     assert "IntegerField" not in ended.text
     assert sample.branches() == ["main", "work"]
-
-
-def test_what_ci_does_before_the_tests_and_where_it_has_them_is_done_alone(tmp_path, run):
-    till = Repository(tmp_path / "till")
-    for path, text in FILES.items():
-        if not path.startswith("tests/"):
-            till.write(path, text)
-    case = (
-        "class Total(unittest.TestCase):\n    def test(self):\n        assert total([1, 2]) == 3\n"
-    )
-    till.write("checks/all.py", f"import unittest\nfrom till.count import total\n\n\n{case}")
-    till.write("checks/conftest.py", "import sqlite3\n\nsqlite3.connect('data/till.db')\n")
-    command = 'python -m unittest discover -s checks -p "a*.py"'
-    steps = f"[{{run: mkdir data}}, {{run: '{command}'}}]"
-    till.write(".github/workflows/ci.yml", f"jobs: {{test: {{steps: {steps}}}}}\n")
-    till.git("init", "-q", "-b", "main")
-    till.commit("Count")
-    ended = run(till.path, "# Use `logging` instead of `print` in `till`, levels `by context`\n")
-    assert ended.exit_code == 0, ended.result["sentence"]
-    assert ended.check("tests")["base"]["count"] == 1
-    assert "mkdir data" in ended.text
 
 
 def config(sample: Repository) -> None:

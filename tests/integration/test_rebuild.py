@@ -76,4 +76,4 @@ def test_a_mirror_that_is_gone_sends_the_run_back_to_its_checkout(begun):
     assert problem.value.made_by == "checkout"
     assert checkout.prepare_checkout(prepared.run, svc).commit == prepared.checkout.commit
     tree = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
-    assert tree.read("till/count.py")
+    assert tree.read("till/models.py")

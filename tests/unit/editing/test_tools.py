@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.editing import attempts, tools
+from agent.editing import attempts, by_recipe, tools
 from agent.editing.tools import Submit, ToolExecutor
 from agent.editing.turns import Turn
 from agent.errors import EnvironmentFailed
@@ -13,6 +13,7 @@ from agent.models.chat import Reply
 from agent.models.checks import CheckResult, Status, SuiteFacts
 from agent.models.sandbox import Ran
 from agent.models.ticket import Decision
+from agent.recipes.recipe import Edits
 from agent.services import Services
 from agent.testing import FakeModel, FakeSession, make_reply
 from repo_config.detect import DjangoProject
@@ -215,24 +216,25 @@ def test_whoever_only_reads_changes_nothing(tmp_path, home):
     assert done.change is None
 
 
-def test_a_recipe_writes_what_it_makes_in_the_sandbox(tmp_path, home):
+def test_a_recipe_writes_what_it_makes_in_the_sandbox(tmp_path, home, monkeypatch):
     prepared = desks.repository(tmp_path, home)
     django = DjangoProject(settings_module="config.settings", manage="manage.py", python_path=("",))
     project = prepared.contract.project.model_copy(update={"django": django})
     contract = prepared.contract.model_copy(update={"project": project})
     made = Opened(prepared.model_copy(update={"contract": contract}), home)
     assert "recipe" not in [spec.name for spec in made.tools.specs]
-    made.run_context.decision = Decision(recipe="print-to-logging", sentence="", category="bug")
+    made.run_context.decision = Decision(recipe="add-django-field", sentence="", category="bug")
     made.tools = ToolExecutor(made.run_context, {"submit": ("Submit.", Submit)})
-    named = {"name": "print-to-logging", "parameters": {"paths": "shop/jobs.py", "level": "info"}}
+    named = {"name": "add-django-field", "parameters": {"model": "shop.Order", "field": "x"}}
     with made.run_context.attach_best_change():
-        made.call(write("shop/jobs.py", "def run():\n    print('ran')\n"))
-        (result,) = made.call(("recipe", named)).results
-        for wrong in ({**named, "name": "rename"}, {**named, "parameters": {"path": "."}}):
+        for wrong in (named, {**named, "name": "rename"}, {**named, "parameters": {"path": "."}}):
             (refused,) = made.call(("recipe", wrong)).results
             assert refused.failed
-    assert not result.failed, result.content
-    assert b"logger.info(" in made.files["shop/jobs.py"]
+        edits = Edits(files={"shop/models.py": b"x = 1\n"}, notes=("Noted.",))
+        monkeypatch.setattr(by_recipe, "call_recipe", lambda *given: edits)
+        (result,) = made.call(("recipe", named)).results
+    assert result.content == "add-django-field changed shop/models.py\nNoted."
+    assert made.files == {"shop/models.py": b"x = 1\n"}
 
 
 def test_another_declaration_brings_another_environment_and_says_so(opened, monkeypatch):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from agent.errors import RequestRefused
-from agent.recipes.print_to_logging import loggers, message
 from agent.recipes.source import SourceFile
 from tests.unit.recipes.trees import SHOP, edited, form
 
@@ -41,11 +38,3 @@ def test_hostile_files_are_refused(text: str) -> None:
 def test_what_is_large_or_deep_for_python_alone_is_edited(more: str) -> None:
     files = edited(form(), SHOP | {"shop/models.py": MODELS + more})
     assert files["shop/models.py"].decode().endswith(more)
-
-
-def test_nothing_is_looked_for_without_end() -> None:
-    began = time.process_time()
-    loggers.split_prefix([" " * 20_000 + "info" + " " * 20_000 + "x"])
-    loggers.split_prefix(["[" * 20_000 + "info"])
-    list(message._SPEC.finditer("%" + "0" * 20_000 + "%-" * 20_000))
-    assert time.process_time() - began < 5

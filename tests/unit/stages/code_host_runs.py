@@ -47,7 +47,7 @@ TESTS = Comparison(
     name="tests", base=Status.PASSED, head=Status.PASSED, verdict=Status.PASSED,
     counts_tests=True, base_count=4, head_count=6, added=("a", "b"),
 )  # fmt: skip
-PLAN = Plan(recipe="print-to-logging", title="Log instead of printing", parameters="{}", steps=())
+PLAN = Plan(recipe="add-django-field", title="Log instead of printing", parameters="{}", steps=())
 
 
 def record_pushes(monkeypatch) -> list[tuple[str, str, Change]]:

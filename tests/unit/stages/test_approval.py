@@ -11,10 +11,10 @@ from agent.stages import plan, triage
 from agent.testing import FakeCodeHost
 from repo_config import load
 from tests.unit.stages import code_host_runs
-from tests.unit.stages.test_triage import PRINT, ticket
+from tests.unit.stages.test_triage import FIELD, ticket
 
 KEY = "k3y-0f3a9c5b7d1e4826"
-RECIPE = Plan(recipe="print-to-logging", title="Log", parameters="{}", steps=("Replace.",))
+RECIPE = Plan(recipe="add-django-field", title="Log", parameters="{}", steps=("Replace.",))
 MODEL = Plan(recipe="", title="Log", parameters="{}", steps=("Think.",))
 
 
@@ -114,14 +114,14 @@ def test_whoever_calls_a_command_or_tries_it_out_is_not_asked(asked):
 
 @pytest.mark.parametrize("kind", ["answer", "change"])
 def test_words_that_say_it_all_stand_in_place_of_the_text(kind):
-    asked = ticket("Replace `print` with `logging` in `shop/veiws.py`, level `info`.")
-    told = triage.add_guidance(asked, [said(kind, PRINT)])
-    assert (told.title, told.body) == ("A wish", PRINT)
+    asked = ticket(FIELD.replace("Customer", "Custmer"))
+    told = triage.add_guidance(asked, [said(kind, FIELD)])
+    assert (told.title, told.body) == ("A wish", FIELD)
     assert told.digest != asked.digest
 
 
 def test_a_wish_does_not_put_another_ticket_in_the_place_of_one_for_a_model():
     asked = ticket("The export is slow; make it stream, and do not touch the admin.")
-    told = triage.add_guidance(asked, [said("change", f"Also: {PRINT}"), said("answer", PRINT, 2)])
+    told = triage.add_guidance(asked, [said("change", f"Also: {FIELD}"), said("answer", FIELD, 2)])
     assert told.body.startswith(asked.body)
-    assert told.body.count(PRINT) == 2
+    assert told.body.count(FIELD) == 2

@@ -9,7 +9,6 @@ import pytest
 
 from agent.editing.rounds import Draft
 from agent.models.change import Change, ChangedFile, Plan
-from agent.recipes.print_to_logging.recipe import PrintToLogging
 from agent.stages import edit, validate
 from agent.testing import FakeCodeHost, FakeModel, make_reply
 from agent.text.redaction import Redactor
@@ -27,16 +26,12 @@ def carried(tmp_path, home, files, *, config=None, on_forge=True):
         config=config, on_forge=on_forge,
     )  # fmt: skip
     svc, said = runs.services(home, FakeCodeHost(runs.TICKET))
-    ticket = runs.TICKET.model_copy(
-        update={"title": "Replace `print` with `logging` in `shop/pay.py`, `info`", "body": ""}
-    )
-    tree = edit.worktree.open_tree(base.checkout, svc.base_folder(base.run))
-    contract = base.contract
-    recipe = PrintToLogging()
-    parameters = recipe.settle(ticket, tree, contract.config, contract.project)
-    assert json.loads(parameters)
-    plan = Plan(recipe=recipe.name, title=recipe.title(parameters), parameters=parameters, steps=())
-    return edit.add_changelog_entry(plan, edit.carry_out(plan, base, svc), 1, base, svc), said
+    edit.worktree.open_tree(base.checkout, svc.base_folder(base.run))
+    plan = Plan(recipe="", title="Log payments", parameters="", steps=(), category="refactor")
+    after = CODE.replace("print", "log")
+    file = ChangedFile(path="shop/pay.py", before=CODE.encode(), after=after.encode())
+    change = Change(base_commit=base.checkout.commit, files=(file,))
+    return edit.add_changelog_entry(plan, change, 1, base, svc), said
 
 
 def config(**sections):

@@ -11,23 +11,24 @@ from agent.models.ticket import Decision
 from agent.stages import plan, triage
 from agent.testing import FakeCodeHost, FakeModel, make_reply
 from repo_config import detect
+from tests.unit.recipes.trees import SHOP, project
 from tests.unit.stages import code_host_runs
 from tests.unit.trees import DictTree
 
-HALF = "Replace `print` with `logging` in `a.py`."
+HALF = "Add `note = models.TextField()` to the orders."
 BY_MODEL = Decision(recipe="", sentence="bug", category="bug")
-DECISION = Decision(recipe="print-to-logging", sentence="recipe print-to-logging")
+DECISION = Decision(recipe="add-django-field", sentence="recipe add-django-field")
 
 
 @pytest.fixture
 def settle(tmp_path):
     def settle(body: str, *, model: bool) -> str:
-        files = {"a.py": "def f():\n    print('x')\n"}
-        made = code_host_runs.prepared(tmp_path / "app", tmp_path / "home", files)
+        made = code_host_runs.prepared(tmp_path / "app", tmp_path / "home", SHOP)
         svc, _ = code_host_runs.services(tmp_path / "home", FakeCodeHost(code_host_runs.TICKET))
         svc = replace(svc, models=FakeModel(lambda _: make_reply()) if model else None)
         ticket = code_host_runs.TICKET.model_copy(update={"body": body})
-        return plan.settle_parameters(ticket, DECISION, made.run, made.checkout, made.contract, svc)
+        contract = made.contract.model_copy(update={"project": project()})
+        return plan.settle_parameters(ticket, DECISION, made.run, made.checkout, contract, svc)
 
     return settle
 
@@ -59,12 +60,7 @@ DJANGO = {
 
 
 @pytest.mark.parametrize(
-    ("files", "words"),
-    [
-        (DJANGO, ["to `library.Book`."]),
-        ({**DJANGO, "cli.py": "print(1)\n"}, ["to `library.Book`.", "in `cli.py`, at the level"]),
-        ({"a.py": "x = 1\n"}, []),
-    ],
+    ("files", "words"), [(DJANGO, ["to `library.Book`."]), ({"a.py": "x = 1\n"}, [])]
 )
 def test_without_a_recipe_and_a_model_examples_are_of_this_repository(tmp_path, files, words):
     made = code_host_runs.prepared(tmp_path / "app", tmp_path / "home", files)
@@ -87,4 +83,4 @@ def test_half_a_ticket_is_the_models_or_comes_back_as_the_form(settle):
     assert settle(HALF, model=True) == ""
     with pytest.raises(TicketUnclear) as raised:
         settle(HALF, model=False)
-    assert "where prints become log messages: a.py" in raised.value.answer
+    assert "field: note = models.TextField(" in raised.value.answer

@@ -12,7 +12,6 @@ from agent.testing import FakeModel, make_reply
 
 MODEL = FakeModel(lambda _: make_reply())
 FIELD = "Add `nick = models.CharField(max_length=50)` to `shop.Customer`."
-PRINT = "Replace `print` with `logging` in `shop/views.py`, level `info`."
 
 
 def ticket(body: str, title: str = "A wish", removed: tuple[str, ...] = ()) -> Ticket:
@@ -48,11 +47,6 @@ def test_a_model_without_a_key_is_named_before_anything_is_made_ready() -> None:
 )
 def test_labels_say_what_kind_of_work_it_is(labels: tuple[str, ...], kind: str) -> None:
     assert triage.choose_recipe(ticket("Fix it."), MODEL, labels).category == kind
-
-
-def test_a_ticket_that_fits_several_is_for_a_model_or_a_person() -> None:
-    both = ticket(f"{FIELD}\n\n{PRINT}")
-    assert triage.choose_recipe(both, MODEL).recipe == ""
 
 
 def test_a_ticket_without_visible_text_is_asked_about() -> None:

@@ -1,1 +1,0 @@
-"""Recipe: the prints of a library become log messages."""
