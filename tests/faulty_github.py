@@ -25,10 +25,10 @@ from typing import Any, Literal
 
 import httpx
 
-from agent.demo import play
-from agent.demo.simulator.hooks import Delivery, Hooks
-from agent.demo.simulator.serving import Answer, Request
-from agent.demo.simulator.world import World
+from tests.demo import play
+from tests.simulator.hooks import Delivery, Hooks
+from tests.simulator.serving import Answer, Request
+from tests.simulator.world import World
 
 Kind = Literal["answer", "limit", "slow", "drop", "lose_answer"]
 _LIMITED = (

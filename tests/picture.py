@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 from playwright.sync_api import sync_playwright
 
 from agent import settings
-from agent.demo import play
-from agent.demo.scenarios import SCENARIOS
 from tests.browsers import launched
+from tests.demo import play
+from tests.demo.scenarios import SCENARIOS
 
 _WIDTH = 1000
 _LONGEST_SECONDS = 300.0

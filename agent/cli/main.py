@@ -17,7 +17,6 @@ import typer
 from agent.cli import (
     action,
     config,
-    demo,
     doctor,
     maintenance,
     rules,
@@ -69,8 +68,6 @@ app.command(hidden=True)(serve.work)
 app.command(hidden=True)(action.action)
 app.command()(maintenance.backup)
 app.command()(maintenance.restore)
-app.command()(demo.demo)
-app.command()(demo.simulator)
 app.command()(doctor.doctor)
 app.command()(rules.rules)
 app.command()(stats.stats)

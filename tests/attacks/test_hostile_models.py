@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.demo import play
 from agent.environments.package_index import SimpleIndex
 from agent.settings import Settings
 from agent.telemetry.ledger import verify_ledger
@@ -23,6 +22,7 @@ from tests.attacks import ground as grounds
 from tests.attacks import hidden, hostile_models, planted
 from tests.attacks.ground import Ground
 from tests.attacks.hostile_models import HONEST, SAID, Obedient
+from tests.demo import play
 from tests.flow import github_stories
 from tests.flow import model_scripts as model
 from tests.flow.github_stories import Story

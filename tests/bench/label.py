@@ -14,16 +14,16 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.demo import play
-from agent.demo.play import Play
-from agent.demo.scenarios import SCENARIOS
-from agent.demo.simulator import actions, git_store
-from agent.demo.simulator.records import Issue
 from agent.environments import storage
 from agent.environments.assembly import RECORD, Stored
 from agent.settings import Settings
 from tests.bench import bare
 from tests.bench.timing import BareFailed, Row, Say, Section, measure_time, wait_for
+from tests.demo import play
+from tests.demo.play import Play
+from tests.demo.scenarios import SCENARIOS
+from tests.simulator import actions, git_store
+from tests.simulator.records import Issue
 
 BAR = 1.10
 _SCRIPT = Path(__file__).with_name("label_by_hand.sh")

@@ -8,8 +8,9 @@ around it would not show. A package of ten modules has tests that compute for lo
 from __future__ import annotations
 
 import shutil
-from importlib import resources
 from pathlib import Path
+
+from tests.demo.play import SAMPLE
 
 _IN_A_FILE = 20
 _HEAD = '''"""Orders of customer group {number}."""
@@ -45,9 +46,8 @@ def test_receipt_{number}_survives_being_written_down():
 
 
 def make(folder: Path, count: int) -> None:
-    with resources.as_file(resources.files("agent.demo")) as files:
-        ignored = shutil.ignore_patterns("__pycache__", "test_*.py")
-        shutil.copytree(files / "sample_project", folder, ignore=ignored)
+    ignored = shutil.ignore_patterns("__pycache__", "test_*.py")
+    shutil.copytree(SAMPLE, folder, ignore=ignored)
     tests = folder / "shop" / "tests"
     for first in range(0, count, _IN_A_FILE):
         numbers = range(first, min(first + _IN_A_FILE, count))

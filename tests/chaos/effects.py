@@ -9,12 +9,12 @@ import json
 import re
 from collections import Counter
 
-from agent.demo.simulator import git_store
-from agent.demo.simulator.records import CheckRun, Comment, Issue
 from agent.telemetry import signing
 from agent.telemetry.ledger import verify_ledger
 from tests.chaos.ground import Ground
 from tests.chaos.tickets import Ticket
+from tests.simulator import git_store
+from tests.simulator.records import CheckRun, Comment, Issue
 
 Effects = dict[str, list[str]]
 

@@ -21,16 +21,16 @@ import httpx
 
 from agent import settings
 from agent.cli import serve
-from agent.demo import play
-from agent.demo.play import MAINTAINER, OWNER, REPORTER
-from agent.demo.simulator import serving
-from agent.demo.simulator.records import App
 from agent.store import engine, sql_inbox, sql_run_store
 from agent.telemetry import signing
 from tests.chaos import nursery_disk
 from tests.chaos.points import Point
+from tests.demo import play
+from tests.demo.play import MAINTAINER, OWNER, REPORTER
 from tests.faulty_github import FaultyWorld
 from tests.postgresql import Server
+from tests.simulator import serving
+from tests.simulator.records import App
 
 ROOT = Path(__file__).parents[2]
 _READY_SECONDS = 60.0

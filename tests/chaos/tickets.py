@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from agent.demo.play import LABEL, MAINTAINER, OWNER, REPORTER
-from agent.demo.scenarios import SCENARIOS
-from agent.demo.simulator import actions, git_store
-from agent.demo.simulator.records import Issue, Repository
 from tests.chaos.ground import Ground
+from tests.demo.play import LABEL, MAINTAINER, OWNER, REPORTER
+from tests.demo.scenarios import SCENARIOS
 from tests.flow import github_stories
 from tests.flow.stories import SAMPLE
+from tests.simulator import actions, git_store
+from tests.simulator.records import Issue, Repository
 
 
 @dataclass(frozen=True)

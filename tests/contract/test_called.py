@@ -16,9 +16,6 @@ from pydantic import SecretStr
 from agent.conversation import deliveries
 from agent.conversation.deliveries import Ignored
 from agent.dashboard.github_people import GithubPeople
-from agent.demo.simulator import actions, calls, serving
-from agent.demo.simulator.hooks import Delivery
-from agent.demo.simulator.world import World
 from agent.errors import AccessLost
 from agent.github import app_registration
 from agent.github.app_deliveries import AppDeliveries
@@ -33,6 +30,9 @@ from tests.contract.schemas import Operation
 from tests.integration import github_samples as samples
 from tests.integration import workflow_runs
 from tests.integration.github_samples import BRANCH, RUN_ID, Scene
+from tests.simulator import actions, calls, serving
+from tests.simulator.hooks import Delivery
+from tests.simulator.world import World
 from webhooks import events as github_events
 
 API = "/api/v3"

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from agent.demo.play import Stage
-from agent.demo.simulator.world import APP_EVENTS
 from tests import faulty_github
+from tests.demo.play import Stage
 from tests.flow import github_stories
 from tests.flow.github_stories import Story
 from tests.flow.stories import SAMPLE, Ended, Repository, carry_out
 from tests.folders import data_folder
 from tests.processes import of_home
+from tests.simulator.world import APP_EVENTS
 
 
 @pytest.fixture(scope="session")

@@ -16,18 +16,18 @@ from typing import Any, TypeVar
 
 import httpx
 
-from agent.demo.play import LABEL, MAINTAINER, OWNER, REPORTER, Stage
-from agent.demo.simulator import actions
-from agent.demo.simulator.records import CheckRun, Comment, Issue, Repository, Role, User
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import RunState
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import signed_log, signing
+from tests.demo.play import LABEL, MAINTAINER, OWNER, REPORTER, Stage
 from tests.faulty_github import Asked, Fault, Kind
 from tests.flow import stories
 from tests.folders import lay_files
 from tests.processes import of_home, run_agent
+from tests.simulator import actions
+from tests.simulator.records import CheckRun, Comment, Issue, Repository, Role, User
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.folders import lay_files
 from tests.processes import run_agent
 
-SAMPLE = Path(__file__).parents[2] / "agent" / "demo" / "sample_project"
+SAMPLE = Path(__file__).parents[1] / "demo" / "sample_project"
 TICKET = SAMPLE.parent / "ticket.md"
 #: The same files are the same commit in every test, so that it is measured once.
 LONG_AGO = {f"GIT_{who}_DATE": "2026-01-05T12:00:00Z" for who in ("AUTHOR", "COMMITTER")}

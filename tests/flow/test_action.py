@@ -15,9 +15,9 @@ from types import SimpleNamespace
 import pytest
 from ruamel.yaml import YAML
 
-from agent.demo.play import LABEL, MAINTAINER, REPORTER
-from agent.demo.simulator import actions
 from agent.telemetry import signed_log, signing
+from tests.demo.play import LABEL, MAINTAINER, REPORTER
+from tests.simulator import actions
 
 ACTION = Path(__file__).parents[2] / "deploy" / "action"
 DEFINED = YAML(typ="safe").load(ACTION / "action.yml")

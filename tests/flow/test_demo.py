@@ -11,14 +11,14 @@ from types import MappingProxyType
 import pytest
 from rich.console import Console
 
-from agent.cli import demo
-from agent.demo import play
-from agent.demo.play import OWNER, Stage
-from agent.demo.scenarios import SCENARIOS
-from agent.demo.simulator import git_store
 from agent.models.run import Reason
 from tests import faulty_github
+from tests.demo import play
+from tests.demo.__main__ import follow
+from tests.demo.play import OWNER, Stage
+from tests.demo.scenarios import SCENARIOS
 from tests.folders import data_folder
+from tests.simulator import git_store
 
 _CONFIG = ".github/mergewright.yml"
 #: What else would be checked takes most of the time, and is played in one scenario.
@@ -47,7 +47,7 @@ def test_a_scenario_ends_as_it_says(stage: Stage, tmp_path: Path, name: str) -> 
         scenario = replace(scenario, files=files)
     made = play.put_on(stage, scenario, tmp_path / "source", f"{OWNER}/of-{name}")
     made.label()
-    run = demo._follow(made, Console(quiet=True), time.monotonic())
+    run = follow(made, Console(quiet=True), time.monotonic())
     assert run is not None
     assert run.outcome is not None
     assert run.outcome.reason is scenario.ends, run

@@ -7,10 +7,9 @@ import time
 
 import pytest
 
-from agent.demo.play import MAINTAINER, REPORTER
-from agent.demo.simulator.records import Comment
 from agent.models.run import Reason
 from tests.deep import deep
+from tests.demo.play import MAINTAINER, REPORTER
 from tests.faulty_github import HookFault
 from tests.flow.github_stories import (
     ALWAYS,
@@ -25,6 +24,7 @@ from tests.flow.github_stories import (
     told_by,
 )
 from tests.integration import github_samples as samples
+from tests.simulator.records import Comment
 
 #: On the changed code alone it fails.
 RED = {

@@ -10,12 +10,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from agent.demo import play
-from agent.demo.play import MAINTAINER
 from agent.models.outcome import StoredRun
 from agent.service import backup
 from agent.store.sql_run_store import SqlRunStore
 from tests import faulty_github
+from tests.demo import play
+from tests.demo.play import MAINTAINER
 from tests.flow import github_stories
 from tests.flow.github_stories import Story, await_
 from tests.folders import data_folder

@@ -7,17 +7,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.demo.play import REPORTER, Stage
-from agent.demo.simulator.world import APP_EVENTS
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import RunState
 from tests import faulty_github
+from tests.demo.play import REPORTER, Stage
 from tests.flow import github_stories
 from tests.flow.github_stories import FILES, Story, await_
 from tests.flow.github_stories import MODELS as PATH
 from tests.flow.model_scripts import bash, calls, edit, write
 from tests.folders import data_folder
 from tests.scripted import Said, Seen, serving
+from tests.simulator.world import APP_EVENTS
 
 
 class Voice:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.demo.simulator.world import make_key_pair
 from agent.errors import SandboxLost, SandboxMissing, StorageFull, StoreUnavailable
 from agent.models.run import RunState, Wait
 from agent.models.sandbox import SandboxRequest
@@ -29,6 +28,7 @@ from tests.integration.dispatching import done, services
 from tests.integration.run_samples import run
 from tests.integration.small_disks import fill, small_disk
 from tests.processes import run_agent
+from tests.simulator.world import make_key_pair
 
 __all__ = ["services", "small_disk"]
 ROOT = Path(__file__).parents[2]

@@ -36,9 +36,9 @@ from agent.services import Execution, Services
 from agent.settings import Settings
 from agent.stages import baseline
 from agent.stages import checks as checks_stage
-from agent.testing import FakeCodeHost
 from repo_config import detect
 from repo_config.schema import RepoConfig
+from tests.fakes import FakeCodeHost
 from tests.folders import BUILT, lay_files
 from tests.integration import git_samples
 from tests.unit.trees import make_project

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from agent.demo.simulator.world import World
 from agent.models.sandbox import Sandbox
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.sandbox.session import Session
@@ -22,6 +21,7 @@ from tests.integration import git_samples, github_samples
 from tests.integration.check_samples import Files, Stage, Workshop, make_stage
 from tests.integration.environment_building import with_our_tools
 from tests.integration.session_samples import LIMITS, Workplace
+from tests.simulator.world import World
 
 
 @pytest.fixture(params=kinds.BACKENDS)

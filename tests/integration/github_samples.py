@@ -12,8 +12,6 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from agent.demo.simulator import actions, serving
-from agent.demo.simulator.records import App, Comment, Installation, Issue, Repository
 from agent.github.access import Access, connect_to_github
 from agent.github.code_host import GithubCodeHost
 from agent.github.connection import Pacing
@@ -24,6 +22,8 @@ from agent.models.run import Reason, Run, end_state
 from agent.models.ticket import IssueRef, Snapshot
 from agent.settings import Settings
 from tests.faulty_github import Asked, Fault, FaultyWorld, Kind
+from tests.simulator import actions, serving
+from tests.simulator.records import App, Comment, Installation, Issue, Repository
 
 RUN_ID = "20261120-100000-00000000000000ab"
 BRANCH = "mergewright/1-add-a-field"

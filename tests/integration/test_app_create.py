@@ -20,10 +20,10 @@ import pytest
 from agent import settings
 from agent.cli import app as app_create
 from agent.cli import app_page
-from agent.demo.simulator import serving
 from agent.errors import PermanentError
 from agent.github import app_registration
 from tests.faulty_github import Fault, FaultyWorld
+from tests.simulator import serving
 
 PUBLIC = "https://m.example.org"
 PAGE = "https://github.com/settings/apps"

@@ -23,7 +23,7 @@ from agent.service.clean_up import Cleaner
 from agent.settings import Settings
 from agent.store.engine import Engine
 from agent.store.sql_run_store import SqlRunStore
-from agent.testing import FakeCodeHost
+from tests.fakes import FakeCodeHost
 from tests.integration import github_samples as samples
 from tests.integration import run_samples
 from tests.processes import is_alive

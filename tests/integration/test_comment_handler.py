@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.conversation.events import Comment
-from agent.demo.simulator import actions
 from agent.errors import CodeHostUnavailable
 from agent.models.outcome import Outcome, PullEnd, PullRequest
 from agent.models.run import Reason, Run, RunState, Wait
@@ -21,6 +20,7 @@ from agent.store.sql_requests import MOST_ROUNDS, FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import Scene
+from tests.simulator import actions
 
 _deliveries = itertools.count(1)
 PLAN = "1a2b3c4d"

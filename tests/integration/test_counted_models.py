@@ -26,7 +26,7 @@ from agent.runs import executor
 from agent.runs.executor import RunSupport
 from agent.settings import Settings
 from agent.steps import DirectStep
-from agent.testing import FakeCodeHost, FakeModel, make_reply
+from tests.fakes import FakeCodeHost, FakeModel, make_reply
 from tests.unit.stages import code_host_runs
 
 REQUEST = ChatRequest(role="editor", system="You edit.", messages=(Asked(text="Go."),))

@@ -21,13 +21,13 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from agent.dashboard import sign_in_links
-from agent.demo.simulator import serving
-from agent.demo.simulator.world import World
 from agent.models.outcome import Outcome
 from agent.models.run import Reason
 from agent.store.sql_run_store import SqlRunStore
 from tests.browsers import launched
 from tests.processes import find_free_port, wait_until
+from tests.simulator import serving
+from tests.simulator.world import World
 from tests.unit.dashboard import made_runs
 
 pytestmark = pytest.mark.deep

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from agent.demo.simulator import actions, pull_actions
 from agent.errors import (
     AccessLost,
     CodeHostUnavailable,
@@ -20,6 +19,7 @@ from agent.models.run import Reason
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, RUN_ID, outcome, proposal
 from tests.processes import wait_until
+from tests.simulator import actions, pull_actions
 
 
 def marks(*states: str) -> Progress:

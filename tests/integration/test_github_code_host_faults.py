@@ -15,9 +15,6 @@ from github import Requester
 from structlog.testing import capture_logs
 
 from agent.cli import doctor
-from agent.demo.simulator import pull_actions
-from agent.demo.simulator.records import ReviewComment, Thread
-from agent.demo.simulator.world import APP_PERMISSIONS
 from agent.errors import (
     AccessLost,
     CodeHostLimited,
@@ -33,6 +30,9 @@ from agent.models.outcome import PullRequest
 from agent.models.run import Reason
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, Scene, outcome, proposal
+from tests.simulator import pull_actions
+from tests.simulator.records import ReviewComment, Thread
+from tests.simulator.world import APP_PERMISSIONS
 
 
 @pytest.fixture

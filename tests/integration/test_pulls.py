@@ -8,7 +8,6 @@ from typing import Any
 import httpx
 import pytest
 
-from agent.demo.simulator.records import WorkflowRun
 from agent.github.pulls import GithubPulls
 from agent.models.code_host import NewPullRequest
 from agent.models.pulls import ProjectCheck, PullSnapshot, Thread
@@ -16,6 +15,7 @@ from tests.integration import github_samples as samples
 from tests.integration import workflow_runs
 from tests.integration.github_samples import BRANCH, Scene
 from tests.integration.workflow_runs import Job
+from tests.simulator.records import WorkflowRun
 
 LINES = "".join(f"line_{number} = {number}\n" for number in range(1, 9))
 ASK = {"path": "new.py", "line": 2, "body": "Why two?"}

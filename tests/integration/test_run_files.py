@@ -23,7 +23,7 @@ from agent.store import sql_run_files
 from agent.store.sql_run_files import SqlRunFiles
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry.ledger import FILE_NAME, Ledger, verify_ledger
-from agent.testing import FakeCodeHost
+from tests.fakes import FakeCodeHost
 from tests.integration.run_samples import run
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from agent.demo.simulator import events, shapes
-from agent.demo.simulator.records import CheckRun, Repository, User, WorkflowRun
+from tests.simulator import events, shapes
+from tests.simulator.records import CheckRun, Repository, User, WorkflowRun
 
 
 class Job(NamedTuple):

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from agent.demo import play
-from agent.demo.simulator import actions
 from agent.environments.package_index import SimpleIndex
 from tests import faulty_github
+from tests.demo import play
 from tests.flow import github_stories
 from tests.folders import data_folder
 from tests.scripted import Server, serving
 from tests.scripted.server import NAMES
+from tests.simulator import actions
 from tests.thirdparty import sources
 from tests.thirdparty.model_stories import fastapi_docs, flaskr, slugify
 from tests.thirdparty.model_stories.story import Script, Story, has_parallel_calls

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.models.chat import Answered, Asked, ChatRequest, Returned, ToolResult, ToolSpec
-from agent.testing import make_reply
+from tests.fakes import make_reply
 
 READ = ToolSpec(name="read", description="Read a file.", parameters={"type": "object"})
 CALL = ("read", {"path": "a.py"})

@@ -103,8 +103,7 @@ def folders_of_home() -> set[str]:
     """Folders that the code makes in the data folder."""
     found = {"sandboxes", interpreters.FOLDER, bwrap_arguments.ROOTS}
     for path in (ROOT / "agent").rglob("*.py"):
-        if "demo" not in path.parts:
-            found |= set(re.findall(r'\bhome\)? / "([a-z-]+)"', path.read_text()))
+        found |= set(re.findall(r'\bhome\)? / "([a-z-]+)"', path.read_text()))
     return found
 
 

@@ -18,7 +18,7 @@ from agent.runs.waiting import PastWait, RunPostponed
 from agent.services import Services
 from agent.settings import Settings
 from agent.steps import DirectStep
-from agent.testing import FakeCodeHost
+from tests.fakes import FakeCodeHost
 from tests.unit.delivery_samples import run
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ def copy(tmp_path):
         shutil.copytree(
             ROOT / name,
             tmp_path / name,
-            ignore=shutil.ignore_patterns("__pycache__", "sample_project"),
+            ignore=shutil.ignore_patterns("__pycache__"),
         )
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
@@ -52,3 +53,13 @@ def test_breaking_a_contract_shows(copy):
         "The listener can insert into the inbox, no more",
     ):
         assert f"{contract} BROKEN" in done.stdout
+
+
+def test_the_simulator_shares_no_module_with_its_client():
+    ours = {"agent", "repo_config", "webhooks", "git", "github"}
+    for path in (ROOT / "tests" / "simulator").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not {name.partition(".")[0] for name in names} & ours, path
+            assert all(name.startswith("tests.simulator") for name in names if name[:5] == "tests")

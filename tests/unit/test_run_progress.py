@@ -11,9 +11,9 @@ from agent.models.environment import Contract
 from agent.models.run import Run
 from agent.runs.progress import RunProgress
 from agent.settings import Settings
-from agent.testing import FakeCodeHost, make_reply
 from agent.text.redaction import Redactor
 from repo_config.schema import RepoConfig
+from tests.fakes import FakeCodeHost, make_reply
 from tests.unit.stages import code_host_runs
 from tests.unit.trees import make_project
 

@@ -36,8 +36,8 @@ from agent.steps import Steps
 from agent.telemetry import run_log
 from agent.telemetry.ledger import Ledger
 from agent.telemetry.run_log import RunLog
-from agent.testing import FakeCodeHost, make_reply
 from agent.text.redaction import Redactor
+from tests.fakes import FakeCodeHost, make_reply
 from tests.unit.delivery_samples import run
 from tests.unit.editing import desks
 from tests.unit.stages import code_host_runs

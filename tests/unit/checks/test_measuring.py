@@ -13,7 +13,7 @@ from agent.checks.check import Site
 from agent.errors import CheckUnfinished
 from agent.models.checks import CheckResult, Status
 from agent.models.sandbox import SandboxRequest, SandboxResult
-from agent.testing import FakeSandbox
+from tests.fakes import FakeSandbox
 from tests.unit.checks.test_limits import PROJECT, site
 
 

@@ -18,8 +18,8 @@ from agent.models.ticket import Decision
 from agent.steps import Steps
 from agent.telemetry.ledger import Ledger
 from agent.telemetry.run_log import RunLog
-from agent.testing import FakeCodeHost, FakeSessions
 from agent.text.redaction import Redactor
+from tests.fakes import FakeCodeHost, FakeSessions
 from tests.unit.stages import code_host_runs
 
 FILES = {

@@ -6,8 +6,8 @@ import pytest
 
 from agent.editing import attempts
 from agent.models.chat import Answered, Returned
-from agent.testing import FakeModel, make_reply
 from repo_config.schema import RepoConfig
+from tests.fakes import FakeModel, make_reply
 from tests.unit.editing import desks
 from tests.unit.editing.desks import bash, edit, plan, submit, write
 from tests.unit.editing.test_loop import Killed, Mortal

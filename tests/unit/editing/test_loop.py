@@ -11,8 +11,8 @@ from agent.editing import tools
 from agent.editing.run_context import Limits
 from agent.errors import BudgetSpent, ModelRefused
 from agent.models.chat import Answered, Returned, Worst
-from agent.testing import FakeModel, make_reply
 from agent.text.redaction import Redactor
+from tests.fakes import FakeModel, make_reply
 from tests.unit.editing import desks
 from tests.unit.editing.desks import bash, conversation, submit, write
 

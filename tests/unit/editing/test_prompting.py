@@ -14,10 +14,10 @@ from agent.git.tree import WorkTree
 from agent.models.chat import Asked, ChatRequest
 from agent.models.checks import CheckItem, CheckReport, CheckResult, Status
 from agent.models.environment import SandboxService
-from agent.testing import FakeModel, make_reply
 from agent.text import cutting
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
+from tests.fakes import FakeModel, make_reply
 from tests.folders import lay_files
 from tests.unit.editing import desks
 from tests.unit.stages import code_host_runs

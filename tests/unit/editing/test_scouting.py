@@ -8,7 +8,7 @@ from agent.editing import scouting
 from agent.environments.obstacles import Obstacle
 from agent.models.chat import Worst
 from agent.models.checks import CheckItem, CheckReport, CheckResult, Status
-from agent.testing import FakeModel, make_reply
+from tests.fakes import FakeModel, make_reply
 from tests.unit.editing import desks
 
 FILES = {

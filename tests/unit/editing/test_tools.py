@@ -15,8 +15,8 @@ from agent.models.sandbox import Ran
 from agent.models.ticket import Decision
 from agent.recipes.recipe import Edits
 from agent.services import Services
-from agent.testing import FakeModel, FakeSession, make_reply
 from repo_config.detect import DjangoProject
+from tests.fakes import FakeModel, FakeSession, make_reply
 from tests.unit.editing import desks
 from tests.unit.editing.desks import bash, edit, submit, write
 

@@ -13,8 +13,8 @@ from agent.editing.turns import StallWatch, trim_messages
 from agent.errors import BudgetSpent, TimeSpent
 from agent.models.chat import Answered, Asked, Returned, ToolCall, ToolResult, Worst
 from agent.settings import Settings
-from agent.testing import make_reply
 from repo_config.schema import RepoConfig
+from tests.fakes import make_reply
 
 LONG = "first line\n" + "x" * 2_000
 

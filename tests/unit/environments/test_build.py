@@ -14,7 +14,7 @@ from agent.environments.package_index import SimpleIndex
 from agent.environments.setup_commands import SetUp
 from agent.models.environment import Environment
 from agent.settings import Settings
-from agent.testing import FakeSandbox
+from tests.fakes import FakeSandbox
 
 PYTHON = interpreters.Interpreter(version="3.11.2", path="/usr/bin/python3.11", why="")
 

@@ -17,8 +17,8 @@ from agent.policy import meaning
 from agent.policy.change_context import ChangeContext
 from agent.policy.contract import python_version
 from agent.settings import Settings
-from agent.testing import FakeSandbox
 from repo_config import foreign_python
+from tests.fakes import FakeSandbox
 from tests.unit.policy.cases import change, config, project
 
 SCRIPT = Path(grammar.__file__).with_name("sandbox_scripts") / "dump_tree.py"

@@ -18,7 +18,7 @@ from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed, TransientError
 from agent.models.sandbox import Root, SandboxResult
 from agent.settings import Settings
-from agent.testing import FakeSandbox
+from tests.fakes import FakeSandbox
 
 
 def found(version: str, *, system: bool = False) -> FoundPython:

@@ -13,7 +13,7 @@ from agent.environments.interpreters import Interpreter
 from agent.environments.system_packages import SystemPackages
 from agent.models.sandbox import Root, SandboxRequest, SandboxResult
 from agent.settings import Settings
-from agent.testing import FakeSandbox
+from tests.fakes import FakeSandbox
 from tests.folders import lay_files
 
 STATUS = """\

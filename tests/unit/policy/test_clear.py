@@ -9,7 +9,6 @@ import pytest
 
 import agent
 import repo_config
-from agent import testing
 from agent.errors import PolicyRefused
 from agent.models.change import Change, ChangedFile, Finding, Level, Severity
 from agent.models.checks import Comparison, Status
@@ -17,6 +16,7 @@ from agent.models.ticket import Ticket
 from agent.policy import registry, ruff_contract, ruff_rules
 from agent.policy.change_context import ChangeContext
 from agent.stages import checkout, policy
+from tests import fakes
 from tests.unit.policy import cases
 from tests.unit.stages import code_host_runs
 
@@ -85,7 +85,7 @@ def test_clear_holds_a_change_against_the_files_and_the_configuration_of_the_bas
     config = "version: 1\nscope: {protect: [net/**]}\n"
     files = {".github/mergewright.yml": config, "net.py": "import requests\n"}
     prepared = code_host_runs.prepared(tmp_path / "app", home, files, on_forge=False)
-    svc, said = code_host_runs.services(home, testing.FakeCodeHost(TICKET))
+    svc, said = code_host_runs.services(home, fakes.FakeCodeHost(TICKET))
     # The user's own files and our copy may change in the meantime: the base commit counts.
     (tmp_path / "app/.github/mergewright.yml").write_text("version: 1\n")
     contract = checkout.read_contract(prepared.run, prepared.checkout, svc)

@@ -17,8 +17,8 @@ from agent.models.ticket import IssueRef, Snapshot, Ticket
 from agent.publishing.evidence import Decided
 from agent.services import Execution, ForgetfulMemory, Services
 from agent.settings import Settings
-from agent.testing import FakeCodeHost
 from repo_config.schema import RepoConfig
+from tests.fakes import FakeCodeHost
 from tests.integration import git_samples
 from tests.unit.trees import make_project
 

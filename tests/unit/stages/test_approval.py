@@ -8,8 +8,8 @@ from agent.errors import ApprovalAwaited
 from agent.models.change import Plan
 from agent.models.ticket import Guidance
 from agent.stages import plan, triage
-from agent.testing import FakeCodeHost
 from repo_config import load
+from tests.fakes import FakeCodeHost
 from tests.unit.stages import code_host_runs
 from tests.unit.stages.test_triage import FIELD, ticket
 

@@ -24,7 +24,7 @@ from agent.models.change import Severity
 from agent.models.checks import CheckReport, CheckResult, Status
 from agent.models.environment import Environment
 from agent.stages import baseline, edit, environment
-from agent.testing import FakeModel, make_reply
+from tests.fakes import FakeModel, make_reply
 from tests.unit.editing import desks
 from tests.unit.editing.desks import plan, submit, write
 from tests.unit.stages.test_repair import begun, draft, judged, script

@@ -6,7 +6,7 @@ import pytest
 
 from agent.errors import ConfigInvalid
 from agent.stages import checkout
-from agent.testing import FakeCodeHost
+from tests.fakes import FakeCodeHost
 from tests.unit.stages import code_host_runs as runs
 
 CONFIG = "version: 1\nmodels: {editor: openai:large}\n"

@@ -10,7 +10,7 @@ from agent.models.code_host import Pulls
 from agent.models.pulls import PullSnapshot, Thread, ThreadComment
 from agent.models.run import Run
 from agent.stages import triage
-from agent.testing import FakeCodeHost
+from tests.fakes import FakeCodeHost
 from tests.unit.stages import code_host_runs
 
 MARIA, BOB, EVE = ("maria", 5), ("bob", 6), ("eve", 7)

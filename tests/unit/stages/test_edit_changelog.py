@@ -10,9 +10,9 @@ import pytest
 from agent.editing.rounds import Draft
 from agent.models.change import Change, ChangedFile, Plan
 from agent.stages import edit, validate
-from agent.testing import FakeCodeHost, FakeModel, make_reply
 from agent.text.redaction import Redactor
 from repo_config.schema import RepoConfig
+from tests.fakes import FakeCodeHost, FakeModel, make_reply
 from tests.unit.editing import desks
 from tests.unit.stages import code_host_runs as runs
 

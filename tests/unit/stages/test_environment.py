@@ -14,9 +14,9 @@ from agent.models.run import Run
 from agent.onboarding import facts
 from agent.services import Execution
 from agent.stages import environment
-from agent.testing import FakeSandbox
 from repo_config import detect
 from repo_config.schema import PythonSection, RepoConfig
+from tests.fakes import FakeSandbox
 from tests.unit.trees import DictTree
 
 CI = "jobs: {t: {env: {A: '1'}, steps: [{run: pytest}]}}"

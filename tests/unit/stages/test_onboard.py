@@ -7,8 +7,8 @@ import pytest
 from agent.errors import RepositoryUnfit
 from agent.onboarding import facts
 from agent.stages import onboard
-from agent.testing import FakeCodeHost
 from repo_config import load
+from tests.fakes import FakeCodeHost
 from tests.unit.stages import code_host_runs
 
 FILES = {

@@ -20,9 +20,9 @@ from agent.git import worktree
 from agent.models.outcome import PullRequest
 from agent.models.run import Reason, RunState
 from agent.stages import publish
-from agent.testing import FakeCodeHost
 from agent.text.redaction import REMOVED
 from repo_config.schema import RepoConfig
+from tests.fakes import FakeCodeHost
 from tests.integration import github_samples
 from tests.integration.git_samples import git
 from tests.unit.stages import code_host_runs as runs

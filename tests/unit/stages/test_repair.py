@@ -24,7 +24,7 @@ from agent.models.outcome import Verdict
 from agent.models.review import Proof, Remark, ReviewNotes
 from agent.models.run import Reason
 from agent.stages import checks, repair, validate
-from agent.testing import FakeModel, make_reply
+from tests.fakes import FakeModel, make_reply
 from tests.unit.editing import desks
 from tests.unit.editing.desks import submit, write
 

@@ -11,7 +11,7 @@ from agent.editing.rounds import Round
 from agent.models.change import ChangedFile, Finding, Severity
 from agent.models.review import Proof, Remark, ReviewNotes, SourcePart, TakenBack
 from agent.stages import decide
-from agent.testing import FakeModel, make_reply
+from tests.fakes import FakeModel, make_reply
 from tests.unit.editing import desks
 from tests.unit.stages.test_repair import draft, judged
 

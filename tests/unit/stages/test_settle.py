@@ -9,8 +9,8 @@ import pytest
 from agent.errors import ForPeople, NoRecipe, TicketUnclear
 from agent.models.ticket import Decision
 from agent.stages import plan, triage
-from agent.testing import FakeCodeHost, FakeModel, make_reply
 from repo_config import detect
+from tests.fakes import FakeCodeHost, FakeModel, make_reply
 from tests.unit.recipes.trees import SHOP, project
 from tests.unit.stages import code_host_runs
 from tests.unit.trees import DictTree

@@ -8,7 +8,7 @@ from agent.errors import NoModel, TicketUnclear
 from agent.models.run import Reason
 from agent.models.ticket import Ticket
 from agent.stages import triage
-from agent.testing import FakeModel, make_reply
+from tests.fakes import FakeModel, make_reply
 
 MODEL = FakeModel(lambda _: make_reply())
 FIELD = "Add `nick = models.CharField(max_length=50)` to `shop.Customer`."

@@ -11,7 +11,7 @@ from agent.models.model_use import SpendingLimits
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Run
 from agent.store.step_file import FILE_NAME, Begun, StepFile, find_latest
-from agent.testing import FakeModel, make_reply
+from tests.fakes import FakeModel, make_reply
 
 
 def begun(run_id: str = "r", repository: str = "/shop", ticket: str = "/t.md") -> Begun:

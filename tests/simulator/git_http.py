@@ -8,12 +8,12 @@ import subprocess
 import threading
 from collections.abc import Mapping
 
-from agent.demo.simulator import calls, git_store, pull_actions
-from agent.demo.simulator.calls import Caller, Refusal
-from agent.demo.simulator.git_store import ZERO
-from agent.demo.simulator.pull_actions import Update
-from agent.demo.simulator.records import Repository
-from agent.demo.simulator.world import World
+from tests.simulator import calls, git_store, pull_actions
+from tests.simulator.calls import Caller, Refusal
+from tests.simulator.git_store import ZERO
+from tests.simulator.pull_actions import Update
+from tests.simulator.records import Repository
+from tests.simulator.world import World
 
 _SECONDS = 300
 _FETCH, _PUSH = "git-upload-pack", "git-receive-pack"

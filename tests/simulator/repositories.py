@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agent.demo.simulator import git_store, shapes
-from agent.demo.simulator.calls import Call, NotFound, Refusal, operation
+from tests.simulator import git_store, shapes
+from tests.simulator.calls import Call, NotFound, Refusal, operation
 
 _REPOSITORY = "/repos/{owner}/{repo}"
 

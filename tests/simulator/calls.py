@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 
 import jwt
 
-from agent.demo.simulator.records import (
+from tests.simulator.records import (
     ROLES,
     App,
     Comment,
@@ -30,7 +30,7 @@ from agent.demo.simulator.records import (
     Token,
     User,
 )
-from agent.demo.simulator.world import World
+from tests.simulator.world import World
 
 REST = "/api/v3"
 LONGEST_TEXT = 65_536

@@ -6,9 +6,9 @@ import base64
 from datetime import UTC, datetime
 from typing import Any
 
-from agent.demo.simulator import git_store
-from agent.demo.simulator.git_store import TreeEntry
-from agent.demo.simulator.records import (
+from tests.simulator import git_store
+from tests.simulator.git_store import TreeEntry
+from tests.simulator.records import (
     App,
     CheckRun,
     Comment,
@@ -23,7 +23,7 @@ from agent.demo.simulator.records import (
     User,
     WorkflowRun,
 )
-from agent.demo.simulator.world import World
+from tests.simulator.world import World
 
 Shape = dict[str, Any]
 

@@ -7,11 +7,11 @@ import re
 import secrets
 from urllib.parse import urlencode
 
-from agent.demo.simulator import shapes
-from agent.demo.simulator.calls import Call, InvalidField, NotFound, Refusal, Reply, operation
-from agent.demo.simulator.hooks import Delivery
-from agent.demo.simulator.records import App, Installation
-from agent.demo.simulator.world import World
+from tests.simulator import shapes
+from tests.simulator.calls import Call, InvalidField, NotFound, Refusal, Reply, operation
+from tests.simulator.hooks import Delivery
+from tests.simulator.records import App, Installation
+from tests.simulator.world import World
 
 _INSTALLATION = "/app/installations/{installation_id}"
 _DELIVERIES = "/app/hook/deliveries"

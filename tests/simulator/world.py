@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from agent.demo.simulator import git_store
-from agent.demo.simulator.hooks import Hook
-from agent.demo.simulator.records import (
+from tests.simulator import git_store
+from tests.simulator.hooks import Hook
+from tests.simulator.records import (
     App,
     Installation,
     Label,
@@ -25,7 +25,7 @@ from agent.demo.simulator.records import (
 )
 
 if TYPE_CHECKING:
-    from agent.demo.simulator.serving import Answer, Request
+    from tests.simulator.serving import Answer, Request
 
 APP_PERMISSIONS: Permissions = {
     "metadata": "read",

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from html import escape
 from urllib.parse import urlencode, urlsplit
 
-from agent.demo.simulator import shapes
-from agent.demo.simulator.calls import Call, NotFound, Refusal, has_role, is_visible, operation
-from agent.demo.simulator.records import App, Installation, Repository, Token
-from agent.demo.simulator.world import World
+from tests.simulator import shapes
+from tests.simulator.calls import Call, NotFound, Refusal, has_role, is_visible, operation
+from tests.simulator.records import App, Installation, Repository, Token
+from tests.simulator.world import World
 
 AUTHORIZE, EXCHANGE = "/login/oauth/authorize", "/login/oauth/access_token"
 Answer = tuple[int, dict[str, str], bytes]

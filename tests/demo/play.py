@@ -18,23 +18,23 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 
 import httpx
 
 from agent.dashboard import run_record
-from agent.demo.scenarios import Scenario
-from agent.demo.simulator import actions, serving
-from agent.demo.simulator.records import App, Issue, Repository
-from agent.demo.simulator.world import World
 from agent.errors import PermanentError
 from agent.github import app_registration
 from agent.models.outcome import StoredRun
 from agent.settings import HEARTBEAT, Settings
 from agent.store.sql_run_store import SqlRunStore
+from tests.demo.scenarios import Scenario
+from tests.simulator import actions, serving
+from tests.simulator.records import App, Issue, Repository
+from tests.simulator.world import World
 
+SAMPLE = Path(__file__).with_name("sample_project")
 OWNER = "corner-shop"
 REPOSITORY = f"{OWNER}/shop"
 LABEL = "mergewright"
@@ -314,10 +314,7 @@ def sample_repository(
         source: Where its files are laid out; must not exist.
         files: What it has besides.
     """
-    with resources.as_file(resources.files("agent.demo")) as ours:
-        shutil.copytree(
-            ours / "sample_project", source, ignore=shutil.ignore_patterns("__pycache__")
-        )
+    shutil.copytree(SAMPLE, source, ignore=shutil.ignore_patterns("__pycache__"))
     for path, text in files.items():
         (source / path).parent.mkdir(parents=True, exist_ok=True)
         (source / path).write_text(text)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agent.demo.simulator import events, shapes
-from agent.demo.simulator.records import Comment, Happening, Issue, Label, Repository, User
+from tests.simulator import events, shapes
+from tests.simulator.records import Comment, Happening, Issue, Label, Repository, User
 
 
 def note(issue: Issue, event: str, actor: User, label: Label | None = None) -> None:

@@ -1,36 +1,35 @@
-"""`mergewright demo` and `mergewright simulator`: a simulated GitHub, played with or tried out."""
+"""`make demo`: the whole job is played on a simulated GitHub."""
 
 from __future__ import annotations
 
+import json
 import re
-import shlex
 import signal
-import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlsplit
+from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.markup import escape
 from rich.rule import Rule
+from rich.syntax import Syntax
 
 from agent import settings
 from agent.cli import terminal
 from agent.dashboard import sign_in_links
+from agent.models.outcome import StoredRun
 from agent.text import sanitise
-
-if TYPE_CHECKING:
-    from agent.demo.play import Play
-    from agent.demo.simulator.records import Issue
-    from agent.demo.simulator.world import World
-    from agent.models.outcome import StoredRun
+from tests.demo import play
+from tests.demo.play import Play
+from tests.demo.scenarios import SCENARIOS
+from tests.simulator import git_store
+from tests.simulator.records import Issue
 
 _LONGEST_SECONDS = 1800.0
 _LAST_LINES = 20
@@ -43,15 +42,15 @@ def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave everything running to look around, until Ctrl-C.")
     ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the end as one JSON object, and nothing else.")
+    ] = False,
 ) -> None:
     """Play the whole job: a label on an issue, and the pull request that comes of it.
 
     GitHub is simulated on this machine; the service, the sandbox, the checks and git are real. Exit
     code 0: it ended as the scenario should; 1: it did not.
     """
-    from agent.demo import play
-    from agent.demo.scenarios import SCENARIOS
-
     if scenario == "list":
         for one in SCENARIOS.values():
             print(f"{one.name:<14} {one.sentence}")
@@ -66,16 +65,29 @@ def demo(
         _make_scratch() as folder,
         play.playing(SCENARIOS[scenario], settings.load_settings(), folder) as played,
     ):
-        out, aside = Console(), Console(stderr=True)
+        out, aside = Console(quiet=as_json), Console(stderr=True)
         is_as_told = _play(played, out)
+        if as_json:
+            run, pull = played.run(), played.pull()
+            outcome = run.outcome if run else None
+            facts = {
+                "scenario": scenario,
+                "as_expected": is_as_told,
+                "outcome": outcome and outcome.state.value,
+                "reason": outcome and outcome.reason.value,
+                "sentence": outcome and outcome.sentence,
+                "pull_request": pull.title if pull else None,
+                "seconds": played.seconds(run) if run else {},
+            }
+            print(json.dumps(facts, indent=2))
         if not is_as_told:
             _explain(played, aside)
         if keep:
             _linger(played, aside)
         else:
             out.print(
-                "GitHub, service and dashboard end here. `mergewright demo --keep` leaves them up"
-                " and prints their addresses."
+                "GitHub, service and dashboard end here. `make demo ARGS=--keep` leaves them up and"
+                " prints their addresses."
             )
     raise typer.Exit(0 if is_as_told else 1)
 
@@ -97,15 +109,13 @@ def _make_scratch() -> Iterator[Path]:
 
 def _play(played: Play, out: Console) -> bool:
     """Play to the end and show what came of it; return whether it ended as it should."""
-    from rich.markdown import Markdown
-
     out.print(Rule(f"issue {played.issue_url}"))
     _print_plain(out, played.issue.title, style="bold")
     _print_plain(out, played.issue.body or "")
     out.print(Rule("run"))
     begun = time.monotonic()
     played.label()
-    run = _follow(played, out, begun)
+    run = follow(played, out, begun)
     seconds = time.monotonic() - begun
     for comment in played.issue.comments:
         edited = ", edited" if comment.updated > comment.created else ""
@@ -125,7 +135,7 @@ def _play(played: Play, out: Console) -> bool:
     return outcome is not None and outcome.reason is played.scenario.ends
 
 
-def _follow(played: Play, out: Console, begun: float) -> StoredRun | None:
+def follow(played: Play, out: Console, begun: float) -> StoredRun | None:
     """Show the steps as they end; return the run."""
     shown: set[str] = set()
     while time.monotonic() - begun < _LONGEST_SECONDS:
@@ -141,11 +151,6 @@ def _follow(played: Play, out: Console, begun: float) -> StoredRun | None:
 
 
 def _show_pull(played: Play, pull: Issue, out: Console) -> None:
-    from rich.markdown import Markdown
-    from rich.syntax import Syntax
-
-    from agent.demo.simulator import git_store
-
     address = f"{played.stage.address}/{played.repository.full_name}/pull/{pull.number}"
     out.print(Rule(f"pull request {address}"))
     _print_plain(out, pull.title, style="bold")
@@ -209,91 +214,5 @@ def _fold(text: str) -> str:
     return sanitise.strip_terminal_codes(re.sub(r"<!--.*?-->", "", shown, flags=re.DOTALL))
 
 
-# --- the simulator alone ------------------------------------------------------------------------
-
-
-def simulator(
-    port: Annotated[
-        int,
-        typer.Option("--port", help="Where to listen; 0 takes any free port.", min=0, max=65535),
-    ],
-    listener: Annotated[
-        str,
-        typer.Option(
-            "--listener",
-            help="Address of the service's listener, which deliveries go to.",
-            metavar="URL",
-        ),
-    ] = "http://127.0.0.1:8080",
-) -> None:
-    """Serve a simulated GitHub until Ctrl-C.
-
-    It has the repository of the demo, its people, and our App with a key. The first lines say what
-    to look at and which settings let `mergewright serve` work for it; after that, label an issue on
-    its page. Nothing is kept: the next start begins anew.
-    """
-    from agent.demo.simulator import serving
-    from agent.demo.simulator.world import World
-
-    terminal.print_aside("Starting the simulator…", style="dim")
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    with tempfile.TemporaryDirectory(prefix="mergewright-simulator-") as scratch:
-        world = World(Path(scratch) / "git")
-        try:
-            with serving.running(world, port) as address:
-                given = _furnish(world, listener.rstrip("/"), Path(scratch))
-                _show_simulator(address, given)
-                ended.wait()
-        except OSError as problem:
-            raise typer.BadParameter(
-                f"cannot listen on port {port}: {problem.strerror or problem}",
-                param_hint="--port",
-            ) from problem
-
-
-def _furnish(world: World, listener: str, folder: Path) -> dict[str, str]:
-    """Lay out what the demo begins with; return the settings of a service that works for it."""
-    from agent.demo import play
-    from agent.demo.scenarios import SCENARIOS
-    from agent.demo.simulator import actions
-
-    app, given = play.people_and_app(world, listener, folder)
-    repository = play.sample_repository(world, folder / "sample")
-    scenario, author = SCENARIOS["add-field"], world.user(play.REPORTER)
-    actions.open_issue(repository, author, scenario.title, scenario.body, [])
-    world.install(app, play.OWNER)
-    # Delivered to nobody so far: the service may not be there yet.
-    world.hooks.log.clear()
-    # Sandboxes reach their trees in it as another user.
-    folder.chmod(0o711)
-    return {
-        "MERGEWRIGHT_HOME": str(folder / "home"),
-        **given,
-        "MERGEWRIGHT_LISTEN_PORT": str(urlsplit(listener).port or 80),
-        "MERGEWRIGHT_PUBLIC_URL": listener,
-        "MERGEWRIGHT_DASHBOARD_URL": "http://127.0.0.1:8081",
-    }
-
-
-def _show_simulator(address: str, given: dict[str, str]) -> None:
-    from agent.demo import play
-
-    issue = f"{address}/{play.REPOSITORY}/issues/1"
-    exports = "\n".join(f"  export {name}={shlex.quote(value)}" for name, value in given.items())
-    print(
-        f"""The issue: {issue}
-
-The service, in another terminal:
-
-{exports}
-  {sys.argv[0]} serve
-
-Then open the issue, choose {play.MAINTAINER}, set the label {play.LABEL}, and reload the
-page as the work goes on. Review and merge the pull request on its page. Then,
-with the same exports: {sys.argv[0]} stats
-
-Ctrl-C ends it; nothing is kept.""",
-        flush=True,
-    )
+if __name__ == "__main__":
+    typer.run(demo)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agent.demo.simulator import actions, shapes
-from agent.demo.simulator.calls import (
+from tests.simulator import actions, shapes
+from tests.simulator.calls import (
     Call,
     InvalidField,
     NotFound,
@@ -12,7 +12,7 @@ from agent.demo.simulator.calls import (
     operation,
     require_length,
 )
-from agent.demo.simulator.records import Issue, Reaction
+from tests.simulator.records import Issue, Reaction
 
 _REPOSITORY = "/repos/{owner}/{repo}"
 _ISSUES = f"{_REPOSITORY}/issues"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 from urllib.parse import urlsplit
 
-from agent.demo.simulator import calls, events, git_store, shapes
-from agent.demo.simulator.calls import Call, NotFound, Refusal, Reply, operation, require_length
-from agent.demo.simulator.records import CheckRun, Repository, Status
+from tests.simulator import calls, events, git_store, shapes
+from tests.simulator.calls import Call, NotFound, Refusal, Reply, operation, require_length
+from tests.simulator.records import CheckRun, Repository, Status
 
 LOGS = "/_logs/"
 """Where logs of jobs are fetched, without a token."""

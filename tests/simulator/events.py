@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent.demo.simulator import shapes
-from agent.demo.simulator.records import (
+from tests.simulator import shapes
+from tests.simulator.records import (
     CheckRun,
     Issue,
     Pull,
@@ -14,7 +14,7 @@ from agent.demo.simulator.records import (
     ReviewComment,
     User,
 )
-from agent.demo.simulator.shapes import Shape
+from tests.simulator.shapes import Shape
 
 
 def deliver(

@@ -16,10 +16,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from agent.demo.simulator import calls, git_store, shapes
-from agent.demo.simulator.calls import Caller, Refusal
-from agent.demo.simulator.records import ROLES, Issue, Repository, Token
-from agent.demo.simulator.world import World
+from tests.simulator import calls, git_store, shapes
+from tests.simulator.calls import Caller, Refusal
+from tests.simulator.records import ROLES, Issue, Repository, Token
+from tests.simulator.world import World
 
 SECURITY_HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
@@ -51,7 +51,7 @@ def _render_markdown(text: str) -> Markup:
     shown = _markdown.render(_COMMENT.sub("", text))
     shown = _FOLD.sub(r"<details><summary>\1</summary>", shown)
     # The renderer escapes what people wrote.
-    return Markup(shown.replace("<p>&lt;/details&gt;</p>", "</details>"))  # noqa: S704
+    return Markup(shown.replace("<p>&lt;/details&gt;</p>", "</details>"))
 
 
 def _color_patch(patch: str) -> Markup:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agent.demo.simulator import actions, events, pull_actions, shapes
-from agent.demo.simulator.calls import (
+from tests.simulator import actions, events, pull_actions, shapes
+from tests.simulator.calls import (
     Call,
     InvalidField,
     NotFound,
@@ -11,7 +11,7 @@ from agent.demo.simulator.calls import (
     operation,
     require_length,
 )
-from agent.demo.simulator.records import ReviewComment, Thread
+from tests.simulator.records import ReviewComment, Thread
 
 _PULLS = "/repos/{owner}/{repo}/pulls"
 _PULL = f"{_PULLS}/{{pull_number}}"

@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from agent.demo.simulator import (
+from tests.simulator import (
     apps,
     calls,
     checks,
@@ -27,8 +27,8 @@ from agent.demo.simulator import (
     repositories,
     sign_in,
 )
-from agent.demo.simulator.calls import REST, Caller, Refusal
-from agent.demo.simulator.world import World
+from tests.simulator.calls import REST, Caller, Refusal
+from tests.simulator.world import World
 
 AREAS = (apps, checks, issues, pulls, repositories, sign_in)
 """Their operations are registered by loading them."""
@@ -138,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.close_connection = True
 
-    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _handle  # noqa: N815 as the base wants
+    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _handle
 
     def _read(self, headers: Mapping[str, str]) -> bytes:
         if headers.get("transfer-encoding") != "chunked":

@@ -6,10 +6,10 @@ import re
 from dataclasses import replace
 from typing import NamedTuple
 
-from agent.demo.simulator import actions, events, git_store, shapes
-from agent.demo.simulator.calls import InvalidField, Refusal
-from agent.demo.simulator.git_store import ZERO, Person
-from agent.demo.simulator.records import Pull, Repository, Review, ReviewComment, Thread, User
+from tests.simulator import actions, events, git_store, shapes
+from tests.simulator.calls import InvalidField, Refusal
+from tests.simulator.git_store import ZERO, Person
+from tests.simulator.records import Pull, Repository, Review, ReviewComment, Thread, User
 
 _HUNK = re.compile(r"@@ -\S+ \+(\d+)")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from importlib import resources
+from pathlib import Path
 from types import MappingProxyType
 
 from agent.models.run import Reason
@@ -36,7 +36,7 @@ def test_the_export_has_a_column_for_every_field():
 
 
 def _packaged(name: str) -> tuple[str, str]:
-    text = resources.files("agent.demo").joinpath(name).read_text(encoding="utf-8")
+    text = Path(__file__).with_name(name).read_text(encoding="utf-8")
     title, _, body = text.partition("\n")
     return title.removeprefix("# ").strip(), body.strip() + "\n"
 

@@ -10,11 +10,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from agent.demo.simulator import calls, pull_actions, shapes
-from agent.demo.simulator.calls import Caller, Refusal
-from agent.demo.simulator.records import Issue, Pull, Repository, Thread
-from agent.demo.simulator.shapes import Shape, build_node_id
-from agent.demo.simulator.world import World
+from tests.simulator import calls, pull_actions, shapes
+from tests.simulator.calls import Caller, Refusal
+from tests.simulator.records import Issue, Pull, Repository, Thread
+from tests.simulator.shapes import Shape, build_node_id
+from tests.simulator.world import World
 
 _THREADS_PER_PAGE = 100
 _NAME = re.compile(r"\s*(?:query|mutation)\s+(\w+)")

@@ -1,1 +1,0 @@
-"""What the demo needs: a sample project to work on, and a ticket for it."""
