@@ -95,7 +95,7 @@ $(READY): pyproject.toml requirements.lock deploy/make-venv
 
 # Configuration and rules as the code has them; a test holds the document against it.
 reference: $(READY)
-	$(BIN)/python -m agent.cli.reference > REFERENCE.md
+	$(BIN)/python -m tests.reference > REFERENCE.md
 
 # The picture of a pull request in README.md, from the demo.
 picture: $(READY) sandbox services

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli import reference
 from agent.cli.main import app
 from agent.models.run import Reason
 from agent.policy import registry
 from agent.settings import Settings
+from tests import reference
 from tests.folders import lay_files
 
 ROOT = Path(__file__).parents[3]
