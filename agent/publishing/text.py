@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cache
 from itertools import groupby
@@ -16,7 +16,6 @@ from types import SimpleNamespace
 from typing import NamedTuple
 
 import jinja2
-from jinja2.runtime import Context
 
 from agent.models.change import Finding, Severity
 from agent.models.checks import Comparison
@@ -34,11 +33,8 @@ from agent.text.redaction import REMOVED, Redactor
 _TITLE_LIMIT = 256
 #: A comment gets the stages of the run around it.
 _COMMENT_LIMIT = sanitise.TEXT_LIMIT - 5_000
-#: Of what is seen before anything is opened.
-VISIBLE_LIMIT = 6_000
 _LONGEST_SENTENCE = 1_000
 _LONGEST_QUOTE = 600
-_FOLD = "<details>"
 
 
 #: With their headings; what is folded stands last.
@@ -49,22 +45,12 @@ _PARTS = (
 )
 
 
-class _Space(NamedTuple):
-    """How much is shown of what may be long."""
-
-    rows: int
-    sentence: int
-    """Characters, as of the next ones."""
-    excerpt: int
-    log: int
-    diff: int
-
-
-_SPACES = (
-    _Space(8, 300, 1_500, 6_000, 30_000),
-    _Space(4, 200, 800, 3_000, 8_000),
-    _Space(2, 120, 300, 1_000, 2_000),
-)
+#: How much is shown of what may be long: rows, else characters.
+_ROWS = 5
+_SENTENCE = 300
+_EXCERPT = 800
+_LOG = 6_000
+_DIFF = 30_000
 #: A run may end so after the push too, or when it begins anew after one.
 _MAY_HAVE_PUSHED = frozenset(
     {
@@ -97,10 +83,8 @@ def render_pull_request(evidence: Evidence, redactor: Redactor | None = None) ->
         )
         head = "\n".join(filter(None, marks)) + "\n\n"
 
-    def whole(space: _Space) -> str:
-        return head + _tidy("\n\n".join(_render_parts(evidence, space))).strip() + "\n"
-
-    return _fit(whole, evidence.log_path, run, redactor, most_seen=len(head) + VISIBLE_LIMIT)
+    body = _tidy("\n\n".join(_render_parts(evidence))).strip()
+    return _finish(f"{head}{body}\n", _log_place(evidence.log_path, run), redactor)
 
 
 def render_withheld(evidence: Evidence, redactor: Redactor | None = None) -> str:
@@ -113,11 +97,9 @@ def render_withheld(evidence: Evidence, redactor: Redactor | None = None) -> str
         else messages.get_next_step_here(reason, run.run_id, config_name=run.config_name)
     )
 
-    def whole(space: _Space) -> str:
-        found = _get_environment().get_template("withheld.md.j2")
-        return _tidy(found.render(_list_facts(evidence, space), next_step=way))
-
-    return _fit(whole, evidence.log_path, run, redactor, limit=_COMMENT_LIMIT)
+    found = _get_environment().get_template("withheld.md.j2")
+    text = _tidy(found.render(_list_facts(evidence), next_step=way))
+    return _finish(text, _log_place(evidence.log_path, run), redactor, limit=_COMMENT_LIMIT)
 
 
 def render_stopped(
@@ -145,23 +127,19 @@ def render_stopped(
         )
     )
 
-    def whole(space: _Space) -> str:
-        found = _get_environment().get_template("stopped.md.j2")
-        return _tidy(
-            found.render(
-                outcome=outcome,
-                ticket=ticket,
-                on_forge=on_forge,
-                headline=messages.get_headline(outcome),
-                told=messages.render_outcome_text(outcome),
-                next_step=next_step,
-                certain=_has_pushed_nothing(outcome),
-                log_place=_log_place(log_path, run),
-                space=space,
-            )
-        )
-
-    return _fit(whole, log_path, run, redactor, limit=_COMMENT_LIMIT)
+    place = _log_place(log_path, run)
+    found = _get_environment().get_template("stopped.md.j2")
+    text = found.render(
+        outcome=outcome,
+        ticket=ticket,
+        on_forge=on_forge,
+        headline=messages.get_headline(outcome),
+        told=messages.render_outcome_text(outcome),
+        next_step=next_step,
+        certain=_has_pushed_nothing(outcome),
+        log_place=place,
+    )
+    return _finish(_tidy(text), place, redactor, limit=_COMMENT_LIMIT)
 
 
 def _has_pushed_nothing(outcome: Outcome) -> bool:
@@ -176,13 +154,11 @@ def render_checks_summary(
 ) -> str:
     comparisons, verdict = (redactor or Redactor()).redact_record((comparisons, verdict))
 
-    def whole(space: _Space) -> str:
-        found = _get_environment().get_template("check_summary.md.j2")
-        evidence = SimpleNamespace(compared=comparisons, verdict=verdict)
-        facts = {"evidence": evidence, "rows": list(_make_rows(comparisons)), "space": space}
-        return _tidy(found.render(facts, tests_are_off=False))
-
-    return _fit(whole, "see the pull request", None, redactor)
+    found = _get_environment().get_template("check_summary.md.j2")
+    evidence = SimpleNamespace(compared=comparisons, verdict=verdict)
+    facts = {"evidence": evidence, "rows": list(_make_rows(comparisons))}
+    text = _tidy(found.render(facts, tests_are_off=False))
+    return _finish(text, "Log: see the pull request", redactor)
 
 
 def render_checks_title(
@@ -200,23 +176,22 @@ def render_title(words: str, redactor: Redactor | None = None) -> str:
 # --- parts ----------------------------------------------------------------------------------------
 
 
-def _render_parts(evidence: Evidence, space: _Space) -> Iterator[str]:
+def _render_parts(evidence: Evidence) -> Iterator[str]:
     """Render the parts in the order of a reader's questions; what is empty is left out."""
     source = _get_environment().get_template("parts.md.j2")
-    macros = source.make_module(_list_facts(evidence, space))
+    macros = source.make_module(_list_facts(evidence))
     for name in _PARTS:
         heading, _, macro = name.rpartition(": ")
         if text := getattr(macros, macro)().strip():
             yield f"## {heading}\n\n{text}" if heading else text
 
 
-def _list_facts(evidence: Evidence, space: _Space) -> dict[str, object]:
+def _list_facts(evidence: Evidence) -> dict[str, object]:
     prepared, where = evidence.prepared, evidence.log_path
     config, contract = prepared.contract.config, prepared.contract
     commands = [shlex.join(result.command) for result in evidence.after.results if result.command]
     return {
         "evidence": evidence,
-        "space": space,
         "issue": prepared.run.snapshot,
         "deeds": evidence.done,
         "title": check_summary.summarize_all(evidence.compared),
@@ -232,11 +207,9 @@ def _list_facts(evidence: Evidence, space: _Space) -> dict[str, object]:
         "source": contract.source,
         "project": contract.project,
         "environment": prepared.environment,
-        "diff_text": sanitise.shorten_middle(
-            evidence.diff, space.diff, where="the branch or the log"
-        ),
+        "diff_text": sanitise.shorten_middle(evidence.diff, _DIFF, where="the branch or the log"),
         "log_text": sanitise.shorten_middle(
-            run_log.describe_result(evidence.after), space.log, where=where
+            run_log.describe_result(evidence.after), _LOG, where=where
         ),
         "log_place": _log_place(where, prepared.run),
         "checkout": _list_checkout(evidence),
@@ -328,25 +301,15 @@ def _remove_secrets(evidence: Evidence, redactor: Redactor | None) -> Evidence:
     return evidence.model_copy(update=(redactor or Redactor()).redact_record(shown))
 
 
-def _fit(
-    whole: Callable[[_Space], str],
-    log_path: str,
-    run: Run | None,
-    redactor: Redactor | None,
-    *,
-    limit: int = sanitise.TEXT_LIMIT,
-    most_seen: int = VISIBLE_LIMIT,
+def _finish(
+    text: str, place: str, redactor: Redactor | None, *, limit: int = sanitise.TEXT_LIMIT
 ) -> str:
-    """Render with as much as there is space for, without secrets."""
-    redactor = redactor or Redactor()
-    for space in _SPACES:
-        text = redactor(whole(space))
-        if count := len(_REMOVED.findall(text)):
-            values = "value that looks" if count == 1 else "values that look"
-            text = f"{text.rstrip()}\n\n_{count} {values} like a secret: removed from this text._\n"
-        if len(text) <= limit and len(text.partition(_FOLD)[0]) <= most_seen:
-            return text
-    return sanitise.cut_markdown(text, limit, where=_log_place(log_path, run))
+    """Return a text without secrets, cut where it is too long for GitHub."""
+    text = (redactor or Redactor())(text)
+    if count := len(_REMOVED.findall(text)):
+        values = "value that looks" if count == 1 else "values that look"
+        text = f"{text.rstrip()}\n\n_{count} {values} like a secret: removed from this text._\n"
+    return text if len(text) <= limit else sanitise.cut_markdown(text, limit, where=place)
 
 
 def _tidy(text: str) -> str:
@@ -372,16 +335,17 @@ def _get_environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )
+    environment.globals["most_rows"] = _ROWS
     environment.filters.update(
         words=sanitise.format_words,
         spoken=sanitise.format_sentence,
         code=sanitise.format_code,
         fenced=sanitise.format_fenced,
         cell=sanitise.format_cell,
-        short=_shorten,
+        short=lambda text: sanitise.shorten(text, _SENTENCE),
         long=lambda text: sanitise.shorten(text, _LONGEST_SENTENCE),
         quote=lambda text: sanitise.shorten(text, _LONGEST_QUOTE),
-        excerpt=_cut_excerpt,
+        excerpt=lambda text: sanitise.shorten_middle(text, _EXCERPT, where="the log"),
         minute=_format_minute,
         list_codes=_list_codes,
         in_all=ModelTotal.from_uses,
@@ -389,21 +353,9 @@ def _get_environment() -> jinja2.Environment:
     return environment
 
 
-@jinja2.pass_context
-def _shorten(context: Context, text: str) -> str:
-    return sanitise.shorten(text, context["space"].sentence)
-
-
-@jinja2.pass_context
-def _cut_excerpt(context: Context, text: str) -> str:
-    return sanitise.shorten_middle(text, context["space"].excerpt, where="the log")
-
-
-@jinja2.pass_context
-def _list_codes(context: Context, things: Iterable[str]) -> str:
-    space: _Space = context["space"]
-    shown = (sanitise.format_code(sanitise.shorten(one, space.sentence)) for one in things)
-    return sanitise.list_some(shown, space.rows)
+def _list_codes(things: Iterable[str]) -> str:
+    shown = (sanitise.format_code(sanitise.shorten(one, _SENTENCE)) for one in things)
+    return sanitise.list_some(shown, _ROWS)
 
 
 def _format_minute(moment: str) -> str:
