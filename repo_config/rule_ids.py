@@ -10,21 +10,21 @@ paths file-mode size secrets sample-secrets hidden-text look-alikes odd-text gat
 generated-file request-value
 test-asserts-nothing suppression
 python-syntax python-syntax-of-data unreadable-python hidden-from-rules
-concurrency sync-handler test-factories test-required
+concurrency sync-handler test-required
 new-dependency forbidden-dependency dependency-source
 django-signals django-views django-manager
 django-settings django-settings-loosened
 migration-merged migration-squash
 migration-destructive migration-by-hand
 newer-syntax http-client http-retries http-timeout http-timeout-unset background-tasks
-django-database forbidden-import
+forbidden-import
 blocking-call swallowed-exception unused-import dead-code possible-secret test-tool-in-source
 checker-in-code
 security-lint
 missing-name unknown-module other-settings
 unformatted test-rewritten test-removed test-surroundings test-not-run test-not-collected
 test-module-in-use
-fastapi-auth lock-behind forbidden-licence unknown-licence package-licence
+fastapi-auth lock-behind
 """
 RULE_IDS = tuple(_IN_ORDER.split())
 """In the order in which findings are listed."""

@@ -19,7 +19,6 @@ from repo_config.values import (
     Date,
     Glob,
     Label,
-    LicenceName,
     ModelKey,
     ModelName,
     ModuleName,
@@ -99,9 +98,6 @@ class DjangoSection(Section):
     managers: dict[ModelKey, AttributeName] = {}
     """Manager through which a model is queried, as in `Order: active` or, where several models have
     the name, `shop.models.Order: active`."""
-    database: Literal["postgres", "mysql", "sqlite", "oracle", "any"] = "any"
-    """The database in production; what only another one has is refused. mysql includes MariaDB.
-    any: `services` and the settings tell whether migrations lock tables of PostgreSQL."""
 
 
 class FastapiAuth(Section):
@@ -131,8 +127,6 @@ class ImportsSection(Section):
 
     forbid: tuple[ModuleName, ...] = ()
     """Modules, or names in them, that changed code may not import, with all below them."""
-    allow: tuple[ModuleName, ...] = ()
-    """Exceptions from these; of two entries that match, the longer one decides."""
 
 
 HttpClient = Literal["httpx", "requests", "aiohttp", "urllib3", "any"]
@@ -212,11 +206,6 @@ class OwnTestsSection(Section):
     require: bool = False
     """true: a change of behaviour must bring a new or edited test; scripts, migrations, comments
     and types need none."""
-    mock: Literal["auto", "external_only", "any"] = "auto"
-    """external_only: tests patch only what is outside of the repository; auto: new patches of its
-    own code are shown to the reviewer."""
-    factories: Literal["factory_boy", "model_bakery", "mixer", "polyfactory", "any"] = "any"
-    """What tests create rows with; a new test that creates one itself goes to the reviewer."""
     proof: Literal["require", "review", "off"] = "review"
     """Each hunk of source is taken back alone, and a test must fail. require: what no test notices
     withholds the change; review: it goes to the reviewer; off: nothing is taken back."""
@@ -236,17 +225,6 @@ class ChecksSection(Section):
     whole project, with their arguments."""
 
 
-class LicencesSection(Section):
-    """Which licences new packages may have."""
-
-    allow: tuple[LicenceName, ...] = ()
-    """The only licences of new packages, by their names in SPDX; `*` stands for any letters, as in
-    BSD-*. Where one of several may be chosen, one is enough."""
-    forbid: tuple[LicenceName, ...] = ()
-    """Licences that no new package may have, such as AGPL-*. Where neither list is set, licences
-    are only named; where one is, an unknown licence goes to the reviewer."""
-
-
 class ScopeSection(Section):
     """What a change may touch."""
 
@@ -262,8 +240,6 @@ class ScopeSection(Section):
     """Lines added and removed together."""
     new_dependencies: Literal["ask", "allow", "forbid"] = "ask"
     """Whether a change may declare new packages: `ask` leaves each to the reviewer."""
-    licences: LicencesSection = LicencesSection()
-    """Which licences new packages may have."""
 
 
 Weight = Literal["block", "review", "info", "off"]
@@ -371,8 +347,6 @@ class RepoConfig(Section):
     Starlette."""
     concurrency: ConcurrencySection = ConcurrencySection()
     """Whether code is written sync or async."""
-    logging: Literal["structlog", "logging", "any"] = "any"
-    """What new loggers are made with; any: what the package uses."""
     imports: ImportsSection = ImportsSection()
     """What changed code may import."""
     django: DjangoSection = DjangoSection()

@@ -16,7 +16,6 @@ from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from repo_config import licences
 from repo_config.rule_ids import RULE_IDS
 
 #: Type of the pydantic error that carries `message` and `fix` in its context.
@@ -92,14 +91,6 @@ def _check_rule_id(text: str) -> str:
     return text
 
 
-def _check_licence(text: str) -> str:
-    if found := licences.read_entry(text):
-        return found
-    near = difflib.get_close_matches(text, licences.IDENTIFIERS, 2, 0.7)
-    fix = f"write {' or '.join(near)}" if near else "write one such as MIT, or GPL-* for several"
-    raise _make_error("not a licence of SPDX's list", fix)
-
-
 def _check_path(text: str) -> str:
     """Refuse what leads out of the repository or means different things to different tools."""
     if not text.strip() or not text.isprintable() or re.match(r"[-/~]|[A-Za-z]:|.*\\", text):
@@ -130,7 +121,6 @@ RequirementLine = Annotated[str, AfterValidator(_check_requirement)]
 Constraint = Annotated[str, AfterValidator(_check_constraint)]
 Date = Annotated[str, AfterValidator(_check_date)]
 RelativePath = Annotated[str, AfterValidator(_check_path)]
-LicenceName = Annotated[str, AfterValidator(_check_licence)]
 Glob = Annotated[str, AfterValidator(_check_glob)]
 ModuleName = Annotated[str, _match(_DOTTED, "write a dotted name, as in config.settings.test")]
 VariableName = Annotated[

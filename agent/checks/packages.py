@@ -19,15 +19,12 @@ def check_packages(base: Environment, head: Environment) -> CheckResult:
     old, new = base.versions, head.versions
     other = {name for name, version in new.items() if old.get(name) != version}
     after = distributions.read_distributions(head.path, other)
-    before = distributions.read_distributions(base.path, other & old.keys())
     found = tuple(
         Package(
             name=name,
             version=new[name],
             is_new=name not in old,
             before=old.get(name, ""),
-            licensing=after[name].licensing if name in after else None,
-            earlier=before[name].licensing if name in before else None,
         )
         for name in sorted(other)
         if name not in after or not after[name].is_local

@@ -48,7 +48,7 @@ def weigh_comparisons(
             access = fastapi_auth.find_problems(config.fastapi, before.endpoints, after.endpoints)
             more += level(access, (fastapi_auth.FASTAPI_AUTH,))
         if after and after.added_packages is not None:
-            of_packages = added_packages.find_package_problems(after.added_packages, config)
+            of_packages = added_packages.find_package_problems(after.added_packages)
             more += level(of_packages, added_packages.OF_PACKAGES)
         weighed.append(found.model_copy(update={"findings": (*found.findings, *more)}))
     return tuple(weighed)

@@ -43,8 +43,6 @@ def _describe_stack(contract: Contract) -> Iterator[str]:
         yield f"HTTP client {config.http.name}"
     if config.background_tasks != "any":
         yield f"background tasks: {config.background_tasks}"
-    if config.logging != "any":
-        yield f"logging by {config.logging}"
     if project.test_runner:
         yield f"tests run by {project.test_script or project.test_runner}"
     if tools := (*project.type_tools, *project.lint_tools):
@@ -73,8 +71,6 @@ def _list_constraints(config: RepoConfig) -> Iterator[str]:
         yield f"{config.django.views}-based views"
     if config.django.signals == "forbid":
         yield "no new signals"
-    if config.tests.mock == "external_only":
-        yield "tests patch nothing of the project's own"
 
 
 def fence_text(title: str, text: str, run_id: str) -> str:

@@ -1,4 +1,4 @@
-"""Read what installed distributions say of themselves: version, licence, extras.
+"""Read what installed distributions say of themselves: version, extras.
 
 From the files of an environment in the store, as data: they were written by whoever made the
 packages, so nothing in them is believed to have the right form.
@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from agent.environments.tree_files import WorkTreeFiles
-from agent.models.checks import CheckResult, Licensing
+from agent.models.checks import CheckResult
 from agent.models.environment import Environment
 from agent.models.record import Record
 from repo_config import dependencies
@@ -39,7 +39,6 @@ class Distribution(Record):
     name: str
     """Normalised."""
     version: str
-    licensing: Licensing = Licensing()
     is_local: bool = False
     """Whether it was built from the repository itself."""
 
@@ -150,15 +149,9 @@ def list_installed(environment: str) -> Iterator[tuple[str, metadata.Distributio
 
 
 def _read_metadata(name: str, one: metadata.Distribution) -> Distribution:
-    classifiers = (one.metadata.get_all("Classifier") or [])[:_MOST_ENTRIES]
     return Distribution(
         name=name,
         version=_field(one, "Version"),
-        licensing=Licensing(
-            expression=_field(one, "License-Expression"),
-            field=_field(one, "License"),
-            classifiers=tuple(text for text in classifiers if text.startswith("License ::")),
-        ),
         is_local="file://" in (one.read_text("direct_url.json") or ""),
     )
 

@@ -141,15 +141,6 @@ class SuiteFacts(Record):
     """Those of Django's that decide how tests run."""
 
 
-class Licensing(Record):
-    """What a distribution says of its licence, as it stands in its metadata."""
-
-    expression: str = ""
-    field: str = ""
-    """`License`; it may be a whole text."""
-    classifiers: tuple[str, ...] = ()
-
-
 class Package(Record):
     """A package that comes with a change, or comes in another version."""
 
@@ -158,9 +149,6 @@ class Package(Record):
     is_new: bool = True
     before: str = ""
     """The version that base has."""
-    licensing: Licensing | None = None
-    """None: its metadata cannot be read."""
-    earlier: Licensing | None = None
 
 
 class AddedPackages(Record):

@@ -53,14 +53,10 @@ _LIBRARIES = (
     ("http_client", "httpx", "httpx"),
     ("http_client", "requests", "requests"),
     ("http_client", "aiohttp", "aiohttp"),
-    ("logging", "structlog", "structlog"),
     ("background_tasks", "celery", "celery"),
     ("background_tasks", "dramatiq", "dramatiq"),
     ("background_tasks", "rq", "rq"),
     ("background_tasks", "rq", "django-rq"),
-    ("tests.factories", "factory_boy", "factory-boy"),
-    ("tests.factories", "model_bakery", "model-bakery"),
-    ("tests.factories", "polyfactory", "polyfactory"),
 )
 #: Where people tell contributors how code is written, and who may contribute.
 _NOTES = re.compile(

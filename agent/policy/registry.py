@@ -14,7 +14,6 @@ from agent.policy.content import (
 )
 from agent.policy.contract import (
     concurrency,
-    factories,
     new_dependencies,
     python_version,
     required_tests,
@@ -31,7 +30,7 @@ MODULES: tuple[RuleModule, ...] = (
     *_CONTENT,
     request_values,
     *_INTEGRITY,
-    *(python_version, concurrency, factories, required_tests, new_dependencies),
+    *(python_version, concurrency, required_tests, new_dependencies),
     *(signals, views, managers, settings_edits),
     *(history, operations),
 )

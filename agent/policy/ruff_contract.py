@@ -87,16 +87,6 @@ _TASK_SYSTEMS: dict[str, tuple[str, ...]] = {
         "django_apscheduler", "flask_apscheduler",
     ),
 }  # fmt: skip
-#: What of Django works with one database alone, by the name that `django.database` gives it.
-_DATABASES: dict[str, tuple[str, ...]] = {
-    "postgres": (
-        "django.contrib.postgres.aggregates", "django.contrib.postgres.constraints",
-        "django.contrib.postgres.fields", "django.contrib.postgres.functions",
-        "django.contrib.postgres.indexes", "django.contrib.postgres.lookups",
-        "django.contrib.postgres.search", "psqlextra",
-    ),
-    "mysql": ("django_mysql",),
-}  # fmt: skip
 #: Of these a file has either some or none: one more in a file that had one is no news.
 ONCE = (BAN,)
 
@@ -142,7 +132,6 @@ def _list_bans(config: RepoConfig, ours: Collection[str]) -> dict[str, str]:
         (config.http.name, _CLIENTS, "http-client"),
         (config.http.retries, _RETRIES, "http-retries"),
         (config.background_tasks, _TASK_SYSTEMS, "background-tasks"),
-        (config.django.database, _DATABASES, "django-database"),
     ):
         if allowed != "any":
             others = (names for name, names in known.items() if name != allowed)
@@ -184,7 +173,7 @@ def select_items(
     after = {file.path: file.after or b"" for file in change.files}
 
     def counts(item: CheckItem) -> bool:
-        path, line, code, said = _split_item(item)
+        path, _, code, said = _split_item(item)
         if code == _SYNTAX and not source.is_parsable(after.get(path, b"")):
             return False  # no Python reads it, which `python-syntax` says once
         row = _find_row(code, said, config)
@@ -195,11 +184,9 @@ def select_items(
         banned = _BANNED.match(said)
         if banned is None or row.id != "forbidden-import":
             return True
+        # The modules of a package may have each other.
         own = f"{banned['name'].replace('.', '/')}/"
-        if path.startswith((own, f"src/{own}")):
-            return False  # the modules of a package may have each other
-        allowed = config.imports.allow
-        return not allowed or not _is_allowed(after.get(path, b""), line, allowed)
+        return not path.startswith((own, f"src/{own}"))
 
     return tuple(item for item in items if counts(item))
 
@@ -230,19 +217,3 @@ def _find_row(code: str, said: str, config: RepoConfig) -> RuffRule | None:
         return next(row for row in TABLE if row.id == banned["rule"])
     named = [row for row in TABLE if code.startswith(row.codes)]
     return next((row for row in named if row.applies(config)), None if named else TABLE[-1])
-
-
-def _is_allowed(content: bytes, line: int | None, allowed: tuple[str, ...]) -> bool:
-    """Whether all that the import on a line brings in is allowed by a longer name."""
-    try:
-        nodes = ast.walk(source.parse_module(content))
-    except source.UnreadableError:
-        return False
-    for node in nodes:
-        if isinstance(node, (ast.Import, ast.ImportFrom)) and node.lineno <= (line or 0) <= (
-            node.end_lineno or 0
-        ):
-            start = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
-            names = (f"{start}{alias.name}." for alias in node.names)
-            return all(name.startswith(tuple(f"{one}." for one in allowed)) for name in names)
-    return False

@@ -104,15 +104,6 @@ TABLE: tuple[RuffRule, ...] = (
         exempt=_applies_nowhere,
     ),
     RuffRule(
-        id="django-database",
-        demands="A change uses nothing that the database of `django.database` does not have.",
-        severity=Severity.BLOCK,
-        bad="from django.contrib.postgres.fields import ArrayField  # django.database is sqlite",
-        good="from django.db.models import JSONField",
-        codes=(BAN,),
-        fix="Write it by what the database has, or change django.database first.",
-    ),
-    RuffRule(
         id="forbidden-import",
         demands="No file brings in what `imports.forbid` names.",
         severity=Severity.BLOCK,

@@ -11,7 +11,7 @@ import pytest
 import uv
 
 from agent.git import worktree
-from agent.models.change import Change, ChangedFile, ClearedChange, Severity
+from agent.models.change import Change, ChangedFile, ClearedChange
 from agent.models.checks import CheckReport, Status
 from agent.models.environment import Prepared
 from agent.services import Services
@@ -77,10 +77,7 @@ def test_a_package_that_the_change_declares_is_installed_for_its_checks(begun):
     assert (found["names"].verdict, found["names"].findings) == (Status.PASSED, ())
     brought = found["packages"]
     assert (brought.verdict, brought.counts) == (Status.PASSED, "1 new")
-    assert [(one.rule, one.severity, one.path, one.line) for one in brought.findings] == [
-        ("package-licence", Severity.INFO, "", None),
-    ]
-    assert all(fact in brought.findings[0].message for fact in ("six 1.17.0", "MIT"))
+    assert brought.findings == ()
     assert (
         decide.decide_verdict(tuple(found.values()), cleared, prepared.contract).decision == "open"
     )

@@ -33,7 +33,7 @@ FORMS = {
 
 @pytest.mark.parametrize("part", FORMS)
 def test_the_fixed_part_is_below_5500_characters(part, tmp_path, home):
-    config = {"http_client": "httpx", "logging": "structlog", "concurrency": {"mode": "sync"}}
+    config = {"http_client": "httpx", "background_tasks": "celery", "concurrency": {"mode": "sync"}}
     prepared = desks.repository(
         tmp_path, home, config=RepoConfig.model_validate(config, strict=False)
     )
@@ -198,7 +198,6 @@ def test_the_contract_stands_first(tmp_path, home):
     config = {
         "http_client": {"name": "httpx", "timeout": "required"},
         "background_tasks": "celery",
-        "logging": "structlog",
         "concurrency": {"mode": "async"},
         "imports": {"forbid": ["pickle"]},
         "scope": {"human_only": ["pay/**"], "max_files": 7},
@@ -209,7 +208,7 @@ def test_the_contract_stands_first(tmp_path, home):
     )
     prompt = prompting.make_prompt("agent", prepared.contract)
     stack, purpose, expected, constraints = prompt.split("\n")[1:5]
-    for fact in ("code written for 3.11 and later", "httpx", "celery", "structlog", "pytest"):
+    for fact in ("code written for 3.11 and later", "httpx", "celery", "pytest"):
         assert fact in stack
     assert purpose.startswith("Purpose: ")
     assert expected.startswith("Expected: ")

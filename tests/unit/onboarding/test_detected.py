@@ -73,17 +73,17 @@ def test_what_only_a_person_can_decide_stands_in_comments(tree):
     made = tree(
         {
             "pyproject.toml": "[project]\nrequires-python = '>=3.10'\n",
-            "requirements-dev.txt": "factory-boy\n",
+            "requirements-dev.txt": "celery\n",
         }
     )
     text = written.propose(made).text
     assert facts(made) == {}
-    assert left(made)["tests.factories"] == "factory_boy"
-    for line in ('python: {version: "3.10"}', "tests: {factories: factory_boy}"):
+    assert left(made)["background_tasks"] == "celery"
+    for line in ('python: {version: "3.10"}', "background_tasks: celery"):
         assert f"# {line}\n" in text
         text = text.replace(f"# {line}", line)
     config = load.from_text(text, "x.yml", made)
-    assert (config.python.version, config.tests.factories) == ("3.10", "factory_boy")
+    assert (config.python.version, config.background_tasks) == ("3.10", "celery")
 
 
 @pytest.mark.parametrize(
@@ -143,9 +143,9 @@ def test_notes_for_contributors_have_a_person_say_whether_machines_may_contribut
 
 
 def test_the_only_library_of_its_kind_that_is_declared_is_known(tree):
-    files = {"pyproject.toml": "[project]\ndependencies = ['httpx>=0.27', 'structlog']\n"}
+    files = {"pyproject.toml": "[project]\ndependencies = ['httpx>=0.27', 'celery']\n"}
     made = tree(files)
-    assert facts(made) == {"http_client": "httpx", "logging": "structlog"}
+    assert facts(made) == {"http_client": "httpx", "background_tasks": "celery"}
     assert "httpx" in why(made, "http_client")
     both = {"pyproject.toml": "[project]\ndependencies = ['httpx', 'requests']\n"}
     assert facts(tree(both)) == {}
