@@ -206,7 +206,7 @@ class Settings(Record):
     """Dollars that one run may spend; bounds a repository's `limits.usd`. Each request needs space
     for two tries with 8,192 tokens of reply: at $15 for a million tokens that is $0.25."""
     model_tokens: int | None = Field(default=None, ge=1)
-    """Tokens that one run may use; bounds `limits.tokens`. Needed where a model has no price."""
+    """Tokens that one run may use. Needed where a model has no price."""
     model_usd_per_day: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Dollars that the issues of one repository may cost within 24 hours; None: what the runs of a
     day may spend."""

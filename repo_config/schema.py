@@ -196,8 +196,6 @@ class TestsSection(Section):
     minutes: int = Field(default=10, ge=1)
     """Time for the suite. Tests that have not begun shortly before are left out, and named; a suite
     that still runs then counts as failed."""
-    reruns: int = Field(default=5, ge=0, le=20)
-    """Maximum number of reruns, on both sides, of a test that fails with the change alone."""
 
 
 class OwnTestsSection(Section):
@@ -261,18 +259,8 @@ class LimitsSection(Section):
     own, such as checks.tests.minutes."""
     usd: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Dollars that a run may spend on models; default and maximum: the operator's."""
-    tokens: Annotated[int, Field(ge=1)] | None = None
-    """Tokens that a run may use; default and maximum: the operator's."""
     repair_rounds: int = Field(default=4, ge=0, le=20)
     """Maximum number of repairs by a model after rules or checks have refused its change."""
-    candidates: int = Field(default=2, ge=1, le=5)
-    """Maximum number of attempts from the base; the next begins where one does not pass."""
-    review_rounds: int = Field(default=5, ge=0, le=20)
-    """Maximum number of answers to reviews of a pull request; comments within a minute are answered
-    together."""
-    ci_rounds: int = Field(default=2, ge=0, le=20)
-    """Maximum number of unasked repairs of the project's red checks on our pull request;
-    `/mergewright fix-ci` asks for more."""
     runs_per_day: Annotated[int, Field(ge=1)] | None = None
     """On GitHub: runs within 24 hours; further ones wait, and say so. Default and maximum: the
     operator's."""

@@ -25,6 +25,7 @@ FAILING = ("failed", "error")
 _KIND = re.compile(r"[A-Za-z_][\w.]*(?=:|$)")
 #: Where more fail, it is the change.
 MOST_TESTS = 10
+_MOST_ROUNDS = 5
 #: After so many rounds a test that has not surprised anybody is not run again.
 _ENOUGH = 3
 #: A sandbox with less time than this before it is not opened any more.
@@ -106,12 +107,11 @@ class SuiteRerunner:
         return self.run_part(site, Part(only), shown_as)
 
     def repeat(
-        self, failures: tuple[CheckItem, ...], rounds: int, new: Container[str] = ()
+        self, failures: tuple[CheckItem, ...], new: Container[str] = ()
     ) -> tuple[RepeatedTest, ...]:
         """Run failed tests again until their runs say enough, for as long as the suite may take.
 
         Args:
-            rounds: The maximum.
             new: The tests that base does not have; they run with the change alone.
         """
         verb = "fails" if len(failures) == 1 else "fail"
@@ -123,7 +123,7 @@ class SuiteRerunner:
             for one in failures
         }
         end = time.monotonic() + self.head.test_limits().seconds
-        for number in range(rounds):
+        for number in range(_MOST_ROUNDS):
             left = [one.item_id for one in failures if _is_open(one, found[one.item_id], number)]
             if not left or end - time.monotonic() < _LEAST_SECONDS:
                 break

@@ -93,21 +93,20 @@ class TwoRuns:
         return tuple(found)
 
     def finish(
-        self, ran: Mapping[str, CheckResult], rounds: int, known: CheckResult | None = None
+        self, ran: Mapping[str, CheckResult], known: CheckResult | None = None
     ) -> tuple[CheckResult, CheckResult | None]:
         """Run again what failed, and as the change has it what is left; join all results.
 
         Args:
             ran: How the first runs ended, by name.
-            rounds: How often a test may be run again.
             known: As in `list_first`.
 
         Returns:
             One result, and what of it holds for each change with the same source, if it is whole.
         """
         # Where no source is changed, base has shown it.
-        held = known or self._settle(ran.get(TESTS, self.base), ran.get(COPIES), rounds)
-        result = self._judge_own(held, ran.get(OWN), rounds)
+        held = known or self._settle(ran.get(TESTS, self.base), ran.get(COPIES))
+        result = self._judge_own(held, ran.get(OWN))
         if known is None and self._has_ended_early(held):
             share = f"{len(held.items):,} of {len(held.items) + len(held.unrun):,} tests"
             if not is_proved(result) or self._list_worse(result):
@@ -116,11 +115,11 @@ class TwoRuns:
                 return (result.model_copy(update=red) if is_proved(result) else result), None
             self.sites.say(f"tests: {share} ran without a certain failure; now the others run")
             held = self._add(held, held.unrun)
-            held = self._settle(held, ran.get(COPIES), rounds)
-            result = self._judge_own(held, ran.get(OWN), rounds)
+            held = self._settle(held, ran.get(COPIES))
+            result = self._judge_own(held, ran.get(OWN))
         return result, held.model_copy(update={"output": ""}) if is_proved(held) else None
 
-    def _settle(self, held: CheckResult, copied: CheckResult | None, rounds: int) -> CheckResult:
+    def _settle(self, held: CheckResult, copied: CheckResult | None) -> CheckResult:
         """Judge the tests as base has them; what does not pass is among the blocked ones."""
         if held.status is Status.UNVERIFIED or held.exit_code is None:
             return held
@@ -128,7 +127,7 @@ class TwoRuns:
             named = ", ".join(sorted(touched))
             return _refuse(held, f"while the tests ran, {named} was written to or hidden")
         left = not_passed(self.base, held)
-        held = self._repeat_held(held, list_failing(left), rounds)
+        held = self._repeat_held(held, list_failing(left))
         by_chance = {one.item_id for one in held.repeated if _passes_at_times(one)}
         left = tuple(item for item in left if item.item_id not in by_chance)
         problem, doubt = self._judge_copies(copied, held) if copied else ("", "")
@@ -251,9 +250,7 @@ class TwoRuns:
         if self.imports is None or (self.base.seconds < SLOW_SECONDS and not self.base.unrun):
             return Part(base=self.facts)
         reached = self.imports.list_reached_files(self.product.paths) & {*self.facts.files}
-        has_reruns = bool(self.sites.head.config.checks.tests.reruns)
-        known_red = tuple(self._known_red) if has_reruns else None
-        return Part(base=self.facts, first=tuple(sorted(reached)), known_red=known_red)
+        return Part(base=self.facts, first=tuple(sorted(reached)), known_red=tuple(self._known_red))
 
     @cached_property
     def _shared_part(self) -> Part:
@@ -287,9 +284,7 @@ class TwoRuns:
         }
         return held.model_copy(update=facts)
 
-    def _repeat_held(
-        self, held: CheckResult, failing: tuple[CheckItem, ...], rounds: int
-    ) -> CheckResult:
+    def _repeat_held(self, held: CheckResult, failing: tuple[CheckItem, ...]) -> CheckResult:
         """Run again what base has passed, and on base what fails and had no time there."""
         late = {*self.base.unrun}
         ids = tuple(one.item_id for one in list_failing(held.items) if one.item_id in late)
@@ -298,8 +293,8 @@ class TwoRuns:
             self.sites.say(f"tests: {len(ids):,} that fail had no time on base, and run there")
             found |= self._ask_base(Part(Selection(ids=ids)), dict.fromkeys(ids))
         failing = tuple(one for one in failing if one.item_id not in found)
-        if rounds and not held.reason and 0 < len(failing) <= MOST_TESTS:
-            again = replace(self.sites, head=self._site).repeat(failing, rounds)
+        if not held.reason and 0 < len(failing) <= MOST_TESTS:
+            again = replace(self.sites, head=self._site).repeat(failing)
             found |= {one.item_id: one for one in again}
         # That they run in another order than on base may be why they fail.
         odd = {
@@ -392,7 +387,7 @@ class TwoRuns:
             other_rules=bool(self.rules - conftests),
         )
 
-    def _judge_own(self, held: CheckResult, own: CheckResult | None, rounds: int) -> CheckResult:
+    def _judge_own(self, held: CheckResult, own: CheckResult | None) -> CheckResult:
         """Run what is left, and join both results."""
         if held.status is Status.UNVERIFIED or held.exit_code is None:
             return held
@@ -422,17 +417,17 @@ class TwoRuns:
         sides = {file.path: (file.before, file.after) for file in self.change.files}
         result = merge_results(held, own, wanted, left, sides, self.places)
         uncollected = find_uncollected(self.change, own)
-        return self._repeat_own(result.model_copy(update={"uncollected": uncollected}), rounds)
+        return self._repeat_own(result.model_copy(update={"uncollected": uncollected}))
 
-    def _repeat_own(self, result: CheckResult, rounds: int) -> CheckResult:
+    def _repeat_own(self, result: CheckResult) -> CheckResult:
         """Run again what fails as the change has it alone: new and edited tests."""
         known = {one.item_id for one in result.repeated}
         known |= {one.item_id for one in result.blocked_tests}
         failing = tuple(one for one in self._list_worse(result) if one.item_id not in known)
-        if not rounds or not is_proved(result) or not 0 < len(failing) <= MOST_TESTS:
+        if not is_proved(result) or not 0 < len(failing) <= MOST_TESTS:
             return result
         on_base = {*self.base.unrun, *(item.item_id for item in self.base.items)}
-        repeated = self.sites.repeat(failing, rounds, {one.item_id for one in failing} - on_base)
+        repeated = self.sites.repeat(failing, {one.item_id for one in failing} - on_base)
         return result.model_copy(update={"repeated": (*result.repeated, *repeated)})
 
     @cached_property

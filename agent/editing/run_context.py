@@ -55,10 +55,9 @@ class BudgetUsage(Record):
 
 
 class AttemptLimits(Record):
-    """Attempts, and roles that a model is set for: read once, since steps keep their order."""
+    """Repairs, and roles that a model is set for: read once, since steps keep their order."""
 
     repair_rounds: int = 4
-    candidates: int = 2
     roles: tuple[Role, ...] = ()
 
 
@@ -329,19 +328,16 @@ def compute_limits(
         share: The part of it that may be spent.
     """
     asked, factor = config.limits, budget_multiplier * share
-    tokens = [most for most in (asked.tokens, settings.model_tokens) if most is not None]
+    tokens = settings.model_tokens
     return Limits(
         usd=min(asked.usd or settings.model_usd, settings.model_usd) * factor,
-        tokens=int(min(tokens) * factor) if tokens else None,
+        tokens=int(tokens * factor) if tokens else None,
     )
 
 
 def read_terms(config: RepoConfig, models: ChatModel | None) -> AttemptLimits:
     roles = (role for role in get_args(Role) if models and models.list_chain(role))
-    limits = config.limits
-    return AttemptLimits(
-        repair_rounds=limits.repair_rounds, candidates=limits.candidates, roles=tuple(roles)
-    )
+    return AttemptLimits(repair_rounds=config.limits.repair_rounds, roles=tuple(roles))
 
 
 def require_budget(
@@ -361,13 +357,13 @@ def require_budget(
     if caps.usd is not None and worst.usd is None and caps.tokens is None:
         raise BudgetSpent(
             f"No price is known of a model that would be asked for {purpose}, and no cap of tokens"
-            " is set. Set its price (MERGEWRIGHT_MODEL_PRICES) or limits.tokens."
+            " is set. Set its price (MERGEWRIGHT_MODEL_PRICES) or a cap (MERGEWRIGHT_MODEL_TOKENS)."
         )
     if caps.tokens is not None and (needed := spent.tokens + worst.tokens) > caps.tokens:
         raise BudgetSpent(
             f"{purpose.capitalize()} could take {worst.tokens:,} tokens, and"
             f" {max(0, caps.tokens - spent.tokens):,} of {caps.tokens:,} are left to the run"
-            f" (limits.tokens, MERGEWRIGHT_MODEL_TOKENS). It needs {needed:,} in all."
+            f" (MERGEWRIGHT_MODEL_TOKENS). It needs {needed:,} in all."
         )
     if caps.usd is None or worst.usd is None:
         return

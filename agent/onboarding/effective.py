@@ -38,7 +38,6 @@ DETECTED = {
 _BOUNDED = {
     "limits.minutes": "max_minutes",
     "limits.usd": "model_usd",
-    "limits.tokens": "model_tokens",
     "checks.tests.minutes": "max_minutes",
     "limits.runs_per_day": "runs_per_day",
 }

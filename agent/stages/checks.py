@@ -241,7 +241,7 @@ def _measure_change(
     Returns:
         All results, and that of the tests as base has them, as far as it can stand for later ones.
     """
-    site, svc, rounds = sides.head, trees.svc, sides.head.config.checks.tests.reruns
+    site, svc = sides.head, trees.svc
     files = trees.make_context(sides.change).python
     lines = {file.path: file.new_lines for file in files if file.new_lines}
     also = changed_files.list_checks(sides, lines)
@@ -261,7 +261,7 @@ def _measure_change(
         known=tuple(one for one in earlier.results if one.name in _OF_SOURCE) if earlier else (),
     )
     ran = {one.name: one for one in results}
-    tests, held = runs.finish(ran, rounds, held)
+    tests, held = runs.finish(ran, held)
     tests = tests.model_copy(update={"disguised": tuple(sorted(runs.disguised_files))})
     others = (one for one in results if one.name not in (TESTS, OWN, COPIES))
     return (*others, tests), held

@@ -27,6 +27,8 @@ from agent.text import sanitise
 
 #: What a change is to the users of a project; all others are nothing that they see.
 _KINDS: dict[Category, changelog.Kind] = {"bug": "bug", "feature": "feature"}
+#: Attempts from the base; the next begins where one does not pass.
+MOST_ATTEMPTS = 2
 #: Characters of a diff in the ledger.
 _MOST_DIFF = 256_000
 
@@ -69,9 +71,7 @@ def next_candidate(first: Attempt, tried: Sequence[Round], run_context: RunConte
     if run_context.has_passed:
         return None
     attempt: Author = (tried[-1].draft.by if tried else None) or first
-    while (
-        number := len(tried) + run_context.idle_attempts
-    ) < run_context.attempt_limits.candidates:
+    while (number := len(tried) + run_context.idle_attempts) < MOST_ATTEMPTS:
         try:
             if number == 0:
                 first.begin_edits()
@@ -87,7 +87,7 @@ def next_candidate(first: Attempt, tried: Sequence[Round], run_context: RunConte
             if not tried:
                 raise
             run_context.record_loss(
-                f"{explain_stop(problem)} before attempt {number + 1} (limits.candidates) was made."
+                f"{explain_stop(problem)} before attempt {number + 1} was made."
             )
             return None
         run_context.idle_attempts += 1

@@ -17,6 +17,8 @@ from agent.models.environment import Opened
 from agent.models.review_items import FollowUpTask, ItemAnswer, ReviewItem
 from agent.publishing.evidence import Decided
 
+#: Answers to reviews of a pull request, and unasked repairs of its red checks.
+_REVIEW_ROUNDS, _CI_ROUNDS = 5, 2
 _NO_MODEL = "Mergewright can't make this change: no model is configured."
 
 
@@ -29,18 +31,14 @@ def see_to(asked: FollowUpTask, run_context: RunContext) -> tuple[Draft, tuple[I
 
 def by_rules(asked: FollowUpTask, base: Opened) -> tuple[ItemAnswer, ...]:
     """Answer what is for a person in any case, without an edit."""
-    limits, about = base.contract.config.limits, base.run.about
+    about, earlier = base.run.about, asked.context.earlier_rounds
     words = ""
-    if about.kind == "review" and asked.context.earlier_rounds >= limits.review_rounds:
+    if about.kind == "review" and earlier >= _REVIEW_ROUNDS:
+        words = f"{ROUNDS_OVER} {_REVIEW_ROUNDS} rounds of answers. A person goes on."
+    if about.kind == "ci" and not about.by and earlier >= _CI_ROUNDS:
         words = (
-            f"{ROUNDS_OVER} {limits.review_rounds} rounds of answers"
-            " (limits.review_rounds). A person goes on, or allows more in"
-            " .github/mergewright.yml."
-        )
-    if about.kind == "ci" and not about.by and asked.context.earlier_rounds >= limits.ci_rounds:
-        words = (
-            f"It was tried {limits.ci_rounds} times to mend the checks (limits.ci_rounds); a"
-            " person goes on, or writes `/mergewright fix-ci`."
+            f"It was tried {_CI_ROUNDS} times to mend the checks; a person goes on, or writes"
+            " `/mergewright fix-ci`."
         )
     told = [(one, words or one.settled) for one in asked.items]
     return tuple(_for_people(one, why) for one, why in told if why)

@@ -126,10 +126,9 @@ def test_a_change_cannot_forge_that_a_test_passes_when_it_is_run_alone(
             if open("/tmp/turn").read() == "L":
                 {lie}
     """
-    once = {"checks": {"tests": {"reruns": 1}}}
-    made = stage({**PYTEST, "conftest.py": "VALUE = 1\n"}, config=once, test_runner="pytest")
+    made = stage({**PYTEST, "conftest.py": "VALUE = 1\n"}, test_runner="pytest")
     edits = {"conftest_DOT_py": lying, "shop_DOT_py": "A = 2\n"}
-    judged = Judged(made, base="PPF", head="FLLLLLLLL", **edits)
+    judged = Judged(made, base="PPPPPPPP", head="FLLLLLLLL", **edits)
     assert set(judged.runs()[1]) == {"f"}
     assert judged.verdict.reason is Reason.NEW_FAILURES
     assert [item.item_id for item in judged.tests.new_failures] == [TEST_ID]

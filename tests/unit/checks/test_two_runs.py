@@ -21,6 +21,7 @@ from agent.models.checks import (
     CheckReport,
     CheckResult,
     Comparison,
+    RepeatedTest,
     Status,
     SuiteFacts,
 )
@@ -61,6 +62,9 @@ class Sides(SuiteRerunner):
     def run_part(self, site: Site, part: Part, shown_as: str = "") -> CheckResult:
         return type(self).answer(part.only.ids) if part.only else ran()
 
+    def repeat(self, failures: object, new: object = ()) -> tuple[RepeatedTest, ...]:
+        return ()
+
 
 def fail(ids: tuple[str, ...]) -> CheckResult:
     return ran(*ids, outcome="failed")
@@ -92,7 +96,7 @@ def finished(
     ended = {"tests": held}
     if COPIES in first:
         ended[COPIES] = copied(first[COPIES].only.ids)
-    return runs.finish(ended, 0)[0]
+    return runs.finish(ended)[0]
 
 
 def test_tests_for_which_there_was_no_time_are_named(tmp_path: Path) -> None:
@@ -109,7 +113,7 @@ def test_tests_for_which_there_was_no_time_are_named(tmp_path: Path) -> None:
 def test_what_is_shown_of_two_runs_is_both_of_them(tmp_path: Path) -> None:
     runs = prepare(fail, tmp_path, {"test_new.py": "def test_n(): pass\n"})
     ended = {"tests": ran(*IDS, output="3 passed"), OWN: ran(output="1 passed")}
-    found, _ = runs.finish(ended, 0)
+    found, _ = runs.finish(ended)
     assert found.output == (
         "Tests of base:\n3 passed\n\nNew and changed tests, as the change has them:\n1 passed"
     )
@@ -196,7 +200,7 @@ def test_a_suite_that_ended_early_is_red_or_goes_on(tmp_path: Path) -> None:
     asked.clear()
     files = {"test_shop.py": FILES["test_shop.py"] + b"# x\n", "shop.py": "a = 1\n"}
     runs = prepare(lambda ids: asked.append(ids) or ran(*ids), tmp_path, files, slow)
-    found, _ = runs.finish({"tests": held, OWN: ran(*IDS[:2]), COPIES: fail(IDS[:2])}, 0)
+    found, _ = runs.finish({"tests": held, OWN: ran(*IDS[:2]), COPIES: fail(IDS[:2])})
     assert (found.reason, len(found.items)) == ("", 3)
     assert asked == [IDS[2:]]
 

@@ -51,7 +51,7 @@ def test_what_could_go_over_is_not_asked(limits, spent, worst, words):
     ("asked", "set_by_operator", "wanted"),
     [
         ({}, {}, (5.0, None)),
-        ({"usd": 20.0, "tokens": 900}, {"model_usd": 1.5, "model_tokens": 400}, (1.5, 400)),
+        ({"usd": 20.0}, {"model_usd": 1.5, "model_tokens": 400}, (1.5, 400)),
     ],
 )
 def test_the_lower_of_operator_and_repository_counts(asked, set_by_operator, wanted):

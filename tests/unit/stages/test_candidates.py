@@ -9,7 +9,7 @@ import pytest
 from agent import workflow
 from agent.editing import attempts, reviewing
 from agent.editing import run_context as running
-from agent.editing.run_context import AttemptLimits, Limits
+from agent.editing.run_context import Limits
 from agent.errors import (
     BudgetSpent,
     EditFailed,
@@ -127,7 +127,7 @@ def test_at_the_cap_the_best_of_what_was_made_counts(prepared, home, monkeypatch
     monkeypatch.setattr(running, "compute_limits", lambda *given: Limits(tokens=5))
     failed = run_context.record_round(judged(1, draft(prepared), "t.py::test_x"))
     assert edit.next_candidate(first, [failed], run_context) is None
-    assert any("limits.candidates" in one for one in run_context.summarize_model_work("").undone)
+    assert any("was made" in one for one in run_context.summarize_model_work("").undone)
     with pytest.raises(BudgetSpent):
         edit.next_candidate(other, [], beside)
 
@@ -226,7 +226,7 @@ def test_each_attempt_leaves_its_sandbox_before_the_next_begins(prepared, home, 
         make_reply(write("shop/one.py")), make_reply(submit("1")), make_reply(write("shop/two.py")),
         make_reply(submit("2")), make_reply(write("shop/three.py")), make_reply(submit("3")),
     ]  # fmt: skip
-    monkeypatch.setattr(running, "read_terms", three_candidates)
+    monkeypatch.setattr(edit, "MOST_ATTEMPTS", 3)
     first, run_context = planned(prepared, home, *replies)
     tried = []
     for number in range(1, 4):
@@ -235,10 +235,6 @@ def test_each_attempt_leaves_its_sandbox_before_the_next_begins(prepared, home, 
         tried.append(run_context.record_round(replace(one, draft=found)))
     open_now = [one for one in run_context.svc.sessions.opened if one._tree.exists()]
     assert len(open_now) == 1
-
-
-def three_candidates(config, models) -> AttemptLimits:
-    return AttemptLimits(candidates=3, roles=("editor",))
 
 
 def test_a_sandbox_that_cannot_be_closed_leaves_none_open_and_hides_nothing(prepared, home):
