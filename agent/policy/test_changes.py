@@ -79,7 +79,8 @@ def find_problems(found: Comparison, base: CheckResult, head: CheckResult) -> It
     alike: dict[tuple[str, str], list[str]] = {}
     for one in found.rewritten:
         said = one.text.strip().partition("\n")[0] or one.outcome
-        alike.setdefault(("" if one.cause else one.item_id, said), []).append(one.item_id)
+        test = "" if one.cause else one.item_id.partition("[")[0]
+        alike.setdefault((test, said), []).append(one.item_id)
     for (_, said), ids in list(alike.items())[:_MOST]:
         many = f"{len(ids):,} tests pass" if len(ids) > 1 else f"{ids[0]} passes"
         named = f" ({list_some(ids)})" if len(ids) > 1 else ""

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import jinja2
 
 from agent.models.change import Finding, Severity
-from agent.models.checks import Comparison
+from agent.models.checks import BlockedTest, Comparison
 from agent.models.model_use import ModelTotal
 from agent.models.outcome import Outcome, Verdict
 from agent.models.run import Reason, Run
@@ -200,9 +200,7 @@ def _list_facts(evidence: Evidence) -> dict[str, object]:
         "other_tests": risks.group_other_tests(evidence),
         "untried_files": risks.list_untried_files(evidence),
         "unmeasured": list(risks.list_unmeasured(evidence)),
-        "both_versions": [
-            one for check in evidence.compared for one in check.rewritten if not one.cause
-        ],
+        "both_versions": _list_rewritten(evidence.compared),
         "tests_are_off": config.checks.tests.runner == "off",
         "source": contract.source,
         "project": contract.project,
@@ -219,6 +217,14 @@ def _list_facts(evidence: Evidence) -> dict[str, object]:
         ],
         "commands": commands,
     }
+
+
+def _list_rewritten(comparisons: tuple[Comparison, ...]) -> list[BlockedTest]:
+    """List tests that pass only as changed; of several parameters, which share code, the first."""
+    found: dict[str, BlockedTest] = {}
+    for test in (test for check in comparisons for test in check.rewritten if not test.cause):
+        found.setdefault(test.item_id.partition("[")[0], test)
+    return [*found.values()]
 
 
 def _list_checkout(evidence: Evidence) -> list[str]:

@@ -12,6 +12,7 @@ from agent.models.outcome import Outcome, Verdict
 from agent.models.review import Proof, ProofRow, Remark, ReviewNotes
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Ticket
+from agent.policy import test_changes
 from agent.publishing import pull_request_content, risks, text
 from agent.text import sanitise
 from tests.unit.publishing.samples import (
@@ -88,6 +89,19 @@ def test_files_that_ask_for_care_are_named_and_others_are_not():
 def test_a_check_of_the_change_alone_leaves_nothing_unmeasured():
     alone = Comparison(name="names", base=Status.ABSENT, head=Status.PASSED, verdict=Status.PASSED)
     assert list(risks.list_unmeasured(evidence(compared=(alone,)))) == []
+
+
+def test_a_rewritten_test_stands_once_for_all_its_parameters():
+    held = tuple(
+        BlockedTest(item_id=f"t.py::test_x[{one}]", outcome="failed", text="no", before="b")
+        for one in "abc"
+    )
+    compared = red().model_copy(update={"rewritten": held})
+    ran = CheckResult(name="tests", status=Status.PASSED)
+    (finding,) = test_changes.find_problems(compared, ran, ran)
+    assert finding.message.startswith("3 tests pass only as the change has it (t.py::test_x[a]")
+    shown = text.render_pull_request(evidence_of_issue(compared=(compared,)))
+    assert shown.count("both versions</summary>") == 1
 
 
 def test_UI4_whatever_is_too_long_is_cut_said_and_closed():
