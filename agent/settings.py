@@ -88,8 +88,6 @@ class Settings(Record):
     build 3.11` makes them."""
     docker_base: str | None = None
     """Image that `mergewright images build` builds on; None: python:VERSION-slim."""
-    sandbox_cpus: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """Processors of one docker sandbox; None: all."""
     sandbox_root: Path | None = None
     """Root file system of bubblewrap sandboxes, made by `sandbox_images/make_root.sh`; None: the
     host's /usr."""
@@ -101,8 +99,6 @@ class Settings(Record):
     """Processes and threads of one sandbox."""
     sandbox_disk_mb: int = Field(default=2048, ge=1)
     """Disk space that one sandbox can write."""
-    sandbox_seconds: int | None = Field(default=None, ge=1)
-    """Time of one check; None: max_minutes alone bounds it."""
     index_url: str | None = None
     """Package index; None: what pip and uv are configured with."""
     allow_hosts: tuple[str, ...] = ()
@@ -121,21 +117,11 @@ class Settings(Record):
     sandboxes."""
     max_runs_in_all: int | None = Field(default=None, ge=1)
     """Runs of all workers at a time; None: what each worker may carry."""
-    max_runs_per_owner: int | None = Field(default=None, ge=1)
-    """Runs of one organisation or user at a time, of all workers; None: max_runs_in_all."""
-    max_runs_per_repository: int = Field(default=1, ge=1)
-    """Runs of one repository at a time, of all workers."""
-    priority_label: str = Field(default="priority", min_length=1, max_length=50)
-    """Issues with this label come before the others."""
     runs_per_day: int = Field(default=100, ge=1)
     """Runs of one repository within 24 hours; further ones wait, and say so."""
     quiet_seconds: float = Field(default=60.0, ge=0, le=3600)
     """Comments in a pull request within so many seconds are answered together; on an issue, within
     five at most."""
-    max_files_in_tree: int = Field(default=100_000, ge=1)
-    """Files of one commit."""
-    max_tree_mb: int = Field(default=2048, ge=1)
-    """Size of the files of one commit."""
     max_repository_mb: int = Field(default=4096, ge=1)
     """Size of one repository with its history, as git packs it."""
     github_url: str = "https://api.github.com"
@@ -185,8 +171,6 @@ class Settings(Record):
     """Client secret of the GitHub App. The dashboard alone is given it."""
     github_client_secret_file: Path | None = None
     """File with that secret, in place of its value."""
-    bot_ids: tuple[int, ...] = ()
-    """Numeric ids of further accounts that never start a run: other bots with a user account."""
 
     model: tuple[_Model, ...] = ()
     """Models for what no recipe fits, as `openai:NAME`; the next is asked where one does not

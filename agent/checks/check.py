@@ -325,7 +325,7 @@ def make_site(
 def get_granted_limits(settings: Settings) -> SandboxLimits:
     """Return what the operator lets a check use."""
     return SandboxLimits(
-        seconds=min(settings.max_minutes * 60.0, settings.sandbox_seconds or math.inf),
+        seconds=settings.max_minutes * 60.0,
         memory_bytes=settings.sandbox_memory_mb * 1024**2,
         processes=settings.sandbox_processes,
         disk_bytes=settings.sandbox_disk_mb * 1024**2,

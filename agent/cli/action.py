@@ -72,8 +72,7 @@ def _carry(payload: dict[str, Any], loaded: Settings) -> Outcome | str:
         return "only a label that is set on an issue starts a run"
     way = wiring.way_to_github(loaded)
     intake_api = wiring.make_intake_api(loaded, way)
-    bots, now = frozenset(loaded.bot_ids), read_clock()
-    decided = intake.accept_request(parsed.about, intake_api, None, now=now, bot_ids=bots)
+    decided = intake.accept_request(parsed.about, intake_api, None, now=read_clock())
     if not isinstance(decided, intake.Accepted):
         return decided.reason
     return run.carry_issue_run(decided.run, Console(stderr=True), loaded, way)[0]

@@ -42,8 +42,7 @@ class RepositoryLimits(NamedTuple):
 
     @classmethod
     def from_settings(cls, settings: Settings) -> RepositoryLimits:
-        tree, repository = settings.max_tree_mb, settings.max_repository_mb
-        return cls(settings.max_files_in_tree, tree * 1024**2, repository * 1024**2)
+        return cls(fetched=settings.max_repository_mb * 1024**2)
 
 
 USUAL = RepositoryLimits()
@@ -184,14 +183,10 @@ def _list_files(
         size = int(length) if kind == b"blob" else 0
         folders, files, total = folders + (kind == _FOLDER), files + (kind != _FOLDER), total + size
         if max(files, folders) > limits.files:
-            raise RepositoryUnfit(
-                f"The commit has more than {limits.files:,} files or folders. "
-                "The operator may raise MERGEWRIGHT_MAX_FILES_IN_TREE"
-            )
+            raise RepositoryUnfit(f"The commit has more than {limits.files:,} files or folders")
         if total > limits.bytes:
             raise RepositoryUnfit(
-                f"The files of the commit are larger than {limits.bytes // 1024**2:,} MB. "
-                "The operator may raise MERGEWRIGHT_MAX_TREE_MB"
+                f"The files of the commit are larger than {limits.bytes // 1024**2:,} MB"
             )
         if kind != _FOLDER:
             yield mode, object_id.decode(), size, os.fsdecode(path)

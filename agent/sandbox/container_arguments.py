@@ -54,8 +54,6 @@ def host_config(
         "userns_mode": "host",
         "mounts": mounts,
     }
-    if settings.sandbox_cpus is not None:
-        config["nano_cpus"] = int(settings.sandbox_cpus * 1e9)
     return config
 
 

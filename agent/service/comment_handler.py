@@ -52,20 +52,17 @@ class CommentHandler:
         self,
         intake_api: GithubIntakeApi,
         store: SqlRunStore,
-        bot_ids: frozenset[int] = frozenset(),
         *,
         quiet: float = 60.0,
     ) -> None:
         """Take whom it asks and what it tells.
 
         Args:
-            bot_ids: Numeric ids of accounts that are not heard, besides those of bots.
             quiet: Seconds in which nobody may say more before a pull request is gone on with.
         """
         self._quiet, self._pause = quiet, min(quiet, QUIET_SECONDS)
         self._intake_api = intake_api
         self._store = store
-        self._bot_ids = bot_ids
         self._refused_until: dict[tuple[int, int], float] = {}
         self._answered: dict[tuple[int, int], list[float]] = {}
 
@@ -76,7 +73,7 @@ class CommentHandler:
             delivery_id: Of the delivery that brought it.
         """
         own_logins = self._intake_api.own_logins()
-        if comment.author.lower() in own_logins or comment.author_id in self._bot_ids:
+        if comment.author.lower() in own_logins:
             return Ignored(reason=f"said by {comment.author}, a bot", routine=True)
         run = self._find_run(comment)
         command = commands.parse_comment(comment.body)
@@ -347,7 +344,6 @@ class CommentHandler:
             self._intake_api,
             self._store,
             now=now,
-            bot_ids=self._bot_ids,
             delivery_id=delivery_id,
         )
         if isinstance(decided, Ignored):

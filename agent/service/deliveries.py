@@ -62,7 +62,6 @@ class Intake:
         inbox: Inbox,
         store: SqlRunStore,
         intake_api: GithubIntakeApi,
-        bot_ids: frozenset[int] = frozenset(),
         accepted: Callable[[], None] = lambda: None,
         alive: Callable[[], None] = lambda: None,
         *,
@@ -80,11 +79,10 @@ class Intake:
         self._alive = alive
         self._stop = stop or threading.Event()
         self._bounds = bounds or Bounds()
-        self._bot_ids = bot_ids
         self._inbox = inbox
         self._store = store
         self._intake_api = intake_api
-        self._comment_handler = CommentHandler(intake_api, store, bot_ids, quiet=self._bounds.quiet)
+        self._comment_handler = CommentHandler(intake_api, store, quiet=self._bounds.quiet)
         self._accepted = accepted
         self._put_off: dict[str, float] = {}
         """Until when deliveries are left alone."""
@@ -178,7 +176,6 @@ class Intake:
             self._intake_api,
             self._store,
             now=read_clock(),
-            bot_ids=self._bot_ids,
             delivery_id=delivery.delivery_id,
         )
 

@@ -73,14 +73,12 @@ def accept_request(
     store: SqlRunStore | None,
     *,
     now: float,
-    bot_ids: frozenset[int] = frozenset(),
     delivery_id: str | None = None,
 ) -> Decision:
     """Make a run of a labelled issue if the person may start one; may be called twice.
 
     Args:
         store: None: none is kept, as in a job; what earlier runs have left is found on GitHub.
-        bot_ids: Numeric ids of accounts that never start a run, besides those of bots.
         delivery_id: Of the delivery that brought the request; it has at most one run.
     """
     asked = request.snapshot.issue
@@ -89,7 +87,7 @@ def accept_request(
         store.note_labels(request.snapshot)
     if settled := _by_runs(request, last):
         return settled
-    if refusal := _explain_refusal(request, intake_api, bot_ids):
+    if refusal := _explain_refusal(request, intake_api):
         return Ignored(reason=refusal)
     issue = request.snapshot.issue
     run_id = make_run_id(int(now))
@@ -234,14 +232,11 @@ def _explain_withdrawal(snapshot: Snapshot, intake_api: GithubIntakeApi) -> str 
     return None
 
 
-def _explain_refusal(
-    request: Request, intake_api: GithubIntakeApi, bot_ids: frozenset[int]
-) -> str | None:
+def _explain_refusal(request: Request, intake_api: GithubIntakeApi) -> str | None:
     """Say why the request starts nothing; what costs no question is looked at first."""
     snapshot = request.snapshot
     issue, actor = snapshot.issue, snapshot.actor
-    is_bot = request.actor_is_bot or snapshot.actor_id in bot_ids
-    if is_bot or actor.lower() in intake_api.own_logins():
+    if request.actor_is_bot or actor.lower() in intake_api.own_logins():
         return f"labelled by {actor}, a bot"
     wanted = intake_api.read_start_label(issue)
     if request.label.lower() != wanted.lower() and not request.resumes:

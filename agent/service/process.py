@@ -102,11 +102,7 @@ class _Worker:
             settings.max_runs,
             settings.runs_per_day,
             settings.quiet_seconds,
-            Shares(
-                settings.max_runs_in_all,
-                settings.max_runs_per_owner,
-                settings.max_runs_per_repository,
-            ),
+            Shares(settings.max_runs_in_all),
         )
         self._wake_ups = {"intake": threading.Event(), "dispatch": threading.Event()}
         carrier = Carrier(self._store, self._carry)
@@ -183,7 +179,6 @@ class _Worker:
             self.inbox,
             self._store,
             wiring.make_intake_api(settings, self.way),
-            frozenset(settings.bot_ids),
             wake_ups["dispatch"].set,
             heartbeat.beat,
             bounds=self._bounds,

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, and_, false, func, not_, or_, text, tuple_
+from sqlalchemy import ColumnElement, and_, false, func, or_, text, tuple_
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -69,7 +69,6 @@ class Shares(NamedTuple):
     """Maximum numbers of runs under way at a time, on all workers together; None: no bound."""
 
     in_all: int | None = None
-    per_owner: int | None = None
     per_repository: int = 1
 
 
@@ -104,12 +103,12 @@ class RunQueue:
                 return None
         with self._database.write() as session:
             name = f"{WORKER}{worker}"
-            columns = select(RunRow.worker, RunRow.repository_id, RunRow.repository)
+            columns = select(RunRow.worker, RunRow.repository_id)
             busy = session.exec(columns.where(*_UNDER_WAY)).all()
             own = sum(one[0] == name for one in busy)
             full = own >= most or (shares.in_all is not None and len(busy) >= shares.in_all)
             spent = () if per_day is None else _find_spent_quotas(session, now, per_day)
-            room = false() if full else _has_room([one[1:] for one in busy], shares)
+            room = false() if full else _has_room([repository for _, repository in busy], shares)
             waiting = _select_waiting(now, room, spent)
             for row, stored in iterate_sound(session.exec(waiting.limit(_AT_A_LOOK)), now):
                 row.worker, row.started_at = name, row.started_at or now
@@ -214,21 +213,15 @@ def _get_allowed_runs(session: Session, repository_id: int, per_day: int) -> int
     return min(per_day, own or per_day)
 
 
-def _has_room(busy: Sequence[tuple[int, str]], shares: Shares) -> ColumnElement[bool]:
-    """Leave out the repositories and owners that have as many runs under way as they may.
+def _has_room(busy: Sequence[int], shares: Shares) -> ColumnElement[bool]:
+    """Leave out the repositories that have as many runs under way as they may.
 
     Args:
-        busy: Id and name of the repository of each run under way.
+        busy: Of each run under way, the id of its repository.
     """
-    repositories = Counter(number for number, _ in busy)
+    repositories = Counter(busy)
     full = [number for number, count in repositories.items() if count >= shares.per_repository]
-    room: ColumnElement[bool] = col(RunRow.repository_id).not_in(full)
-    if shares.per_owner is not None:
-        owners = Counter(name.partition("/")[0] for _, name in busy)
-        for owner, count in owners.items():
-            if count >= shares.per_owner:
-                room &= not_(col(RunRow.repository).startswith(f"{owner}/", autoescape=True))
-    return room
+    return col(RunRow.repository_id).not_in(full)
 
 
 def _select_waiting(

@@ -40,6 +40,8 @@ _log = structlog.get_logger()
 
 FILE_NAME = "mergewright.sqlite"
 _BUSY_SECONDS = 10.0
+#: Label of issues that come before others.
+_PRIORITY_LABEL = "priority"
 #: A command of another machine that was begun before that was killed there.
 _LONGEST_COMMAND = 86_400.0
 _COMMANDS = select(RunRow).where(col(RunRow.active), col(RunRow.worker).startswith(COMMAND))
@@ -53,23 +55,19 @@ _ERRORS = Errors(
 def open_store(loaded: Settings) -> SqlRunStore:
     """Open the runs where the settings say; raises what `SqlRunStore` does."""
     url = settings.find_database(loaded)
-    return SqlRunStore(loaded.home, url, priority_label=loaded.priority_label)
+    return SqlRunStore(loaded.home, url)
 
 
 class SqlRunStore(RunQueue, RunRequests, RunReader):
     """Runs in `mergewright.sqlite`; safe to use from several threads and processes."""
 
-    def __init__(
-        self, home: Path, url: str | None = None, *, priority_label: str = "priority"
-    ) -> None:
+    def __init__(self, home: Path, url: str | None = None) -> None:
         """Open the store; SettingsInvalid, StoreUnusable or StoreUnavailable where that fails.
 
         Args:
             url: Of PostgreSQL; None: a file in the data folder.
-            priority_label: Label of issues that come before others.
         """
         self.path = home / FILE_NAME
-        self._priority_label = priority_label.lower()
         self._database = Database(self.path, TABLES, _ERRORS, url=url, busy_seconds=_BUSY_SECONDS)
         self.spendings = SqlSpendings(self._database)
         self.pauses = SqlPauses(self._database)
@@ -121,7 +119,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
 
     def _has_priority(self, snapshot: Snapshot | None) -> bool:
         labels = snapshot.labels if snapshot else ()
-        return self._priority_label in {label.lower() for label in labels}
+        return _PRIORITY_LABEL in {label.lower() for label in labels}
 
     def hold_run(self, run_id: str, until: float) -> bool:
         """Let a run that has not begun wait until a time; return whether it has not."""

@@ -230,10 +230,7 @@ def test_a_branch_that_changes_very_much_is_left_to_people(pull, monkeypatch):
     monkeypatch.setattr(pull_branch, "MOST_BYTES", 1024**2)
     pull.ours({"large.txt": b"x" * (1024**2 + 1)})
     assert "larger than 1 MB" in pull.branch_state().unfit_reason
-    assert (
-        "MERGEWRIGHT_MAX_FILES_IN_TREE"
-        in pull.branch_state(limits=RepositoryLimits(5)).unfit_reason
-    )
+    assert "more than 5 files" in pull.branch_state(limits=RepositoryLimits(5)).unfit_reason
 
 
 def test_GR2_no_driver_filter_or_hook_of_the_repository_runs(pull, tmp_path, monkeypatch, canary):

@@ -19,7 +19,6 @@ def test_all_that_is_wrong_is_said_at_once_each_on_its_line():
                 "MERGEWRIGHT_HOEM": "/x",
                 "MERGEWRIGHT_SANDBOX_MEMORY_MB": "plenty",
                 "MERGEWRIGHT_MAX_REPOSITORY_MB": "0",
-                "MERGEWRIGHT_BOT_IDS": "7, x, 9, y",
                 "MERGEWRIGHT_GITHUB_URL": "ftp://forge.example",
                 "MERGEWRIGHT_GITHUB_TOKEN": "canary-canary",
                 "MERGEWRIGHT_GITHUB_TOKEN_FILE": "/x",
@@ -32,8 +31,6 @@ def test_all_that_is_wrong_is_said_at_once_each_on_its_line():
         "MERGEWRIGHT_SANDBOX_MEMORY_MB",
         "MERGEWRIGHT_MAX_REPOSITORY_MB",
         "MERGEWRIGHT_GITHUB_URL",
-        "MERGEWRIGHT_BOT_IDS",
-        "MERGEWRIGHT_BOT_IDS",
         "MERGEWRIGHT_HOEM",
     ]
     assert "Did you mean MERGEWRIGHT_HOME?" in lines[-1]

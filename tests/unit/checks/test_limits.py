@@ -84,7 +84,6 @@ def test_django_is_asked_with_the_settings_that_the_tests_have(given: str) -> No
     [
         (1, {}, 60, 600),
         (90, {"max_minutes": 120}, 5400, 600),
-        (10, {"sandbox_seconds": 20}, 20, 20),
     ],
 )
 def test_the_shortest_of_all_limits_holds(
