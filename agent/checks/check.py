@@ -76,8 +76,8 @@ class Site:
     """What the operator grants."""
     at_once: int = 1
     """Checks that may be under way at a time."""
-    fails_fast: bool = False
-    """Whether the first test that fails ends its run."""
+    may_fail: frozenset[str] | None = None
+    """The first test that fails ends its run, but for these; None: none does."""
     gives_up: bool = False
     """Whether no further test begins where nearly all of the first ones fail."""
     until: float = math.inf
@@ -195,7 +195,7 @@ class Part:
             "first": _whole_paths(self.first),
             "known_red": self.known_red,
             "last_start": None if self.only else seconds - reserve,
-            "fails_fast": site.fails_fast,
+            "may_fail": None if site.may_fail is None else sorted(site.may_fail),
             "first_tests": FIRST_TESTS if site.gives_up else 0,
         }
 

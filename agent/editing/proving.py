@@ -354,8 +354,7 @@ class _Attempts:
     def _run(self, several: list[Hunk], part: Part, *, fails_fast: bool) -> CheckResult:
         name = several[0].part.name if len(several) == 1 else f"{len(several)} parts"
         site = self._lay_out(several)
-        # Where tests fail anyway, the first failure says nothing.
-        site = replace(site, fails_fast=fails_fast and not self._red)
+        site = replace(site, may_fail=frozenset(self._red) if fails_fast else None)
         said = f"tests {'with' if several[0].mistake else 'without'} {name}"
         site = site.limit_seconds(max(1.0, self.trials.end - time.monotonic()))
         return _run_tests(site, part, said, self.trials.svc) or self.head

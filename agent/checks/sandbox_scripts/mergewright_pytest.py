@@ -313,15 +313,15 @@ def pytest_collectreport(report):
     said = [line[1:] for line in lines if line.startswith("E ")] or lines[-15:]
     text = textwrap.dedent("\n".join(said))
     _report.add("uncollected", id=report.nodeid, text=mergewright_report.cut(text))
-    _stop_if_fast()
+    _stop_at_failure(report.nodeid + " (collection)")
 
 
-def _stop_if_fast():
-    """End the run after a failure, where the first one says enough; ours are not asked then.
+def _stop_at_failure(item_id):
+    """End the run after a failure that says enough, where one does; ours are not asked then.
 
     Not by pytest's own option: it would end the run at the first of our tests that must fail.
     """
-    if not _order["fails_fast"]:
+    if _order["may_fail"] is None or item_id in _order["may_fail"]:
         return
     _session.shouldfail = "a test failed"
     if controller := _session.config.pluginmanager.getplugin("dsession"):
@@ -473,7 +473,7 @@ def pytest_runtest_logreport(report):
     _report.add("test", id=report.nodeid, outcome=attempt.outcome, **more)
     is_red = attempt.outcome in ("failed", "error") and not _is_own(report.nodeid)
     if is_red:
-        _stop_if_fast()
+        _stop_at_failure(report.nodeid)
     if report.nodeid in _awaited:
         _awaited.remove(report.nodeid)
         if is_red and report.nodeid not in _order["known_red"]:
