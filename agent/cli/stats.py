@@ -84,10 +84,8 @@ def _write_page(path: Path, begun: float) -> None:
     """
     # It loads what draws the plots.
     from agent.dashboard import plots
-    from agent.dashboard.index import RunIndex, summarize_runs
 
-    with runs.open_store(settings.load_settings()) as store:
-        chosen = summarize_runs(RunIndex(store).entries(), begun) if store else []
+    chosen = _summarize_runs(begun)
     try:
         path.write_text(plots.write_html(chosen, begun, read_clock()), encoding="utf-8")
     except OSError as problem:
@@ -109,14 +107,10 @@ def _find_start(since: str | None) -> float:
 
 
 def _summarize_runs(begun: float) -> list[RunSummary]:
+    from agent.dashboard.index import RunIndex, summarize_runs
+
     with runs.open_store(settings.load_settings()) as store:
-        if store is None:
-            return []
-        return [
-            statistics.summarize_run(one)
-            for one in store.iterate_begun_since(begun)
-            if not one.run.dry_run
-        ]
+        return summarize_runs(RunIndex(store).entries(), begun) if store else []
 
 
 # --- for people -------------------------------------------------------------------------------
@@ -169,11 +163,9 @@ def _list_cells(one: Statistics) -> dict[str, str]:
         "first round passed": _format_figure(one.first_round, _format_share),
         "label to pull request": _format_figure(one.seconds_to_pull, terminal.format_span),
         "label to merge": _format_figure(one.seconds_to_merge, terminal.format_span),
-        "lines people changed": _format_figure(one.edit_distance),
-        "merged as it was": _format_figure(one.as_it_was, _format_share),
         "rounds of review": _format_figure(one.review_rounds),
-        "dollars per merged line": _format_figure(one.usd, "{:,.4f}".format),
-        "tokens per merged line": _format_figure(one.tokens, "{:,.0f}".format),
+        "dollars per merge": _format_figure(one.usd, "{:,.2f}".format),
+        "tokens per merge": _format_figure(one.tokens, "{:,.0f}".format),
     }
 
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from agent.models.clock import read_clock
+from agent.models.model_use import ModelTotal
 from agent.models.outcome import StoredRun
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import statistics
@@ -128,10 +130,19 @@ def summarize_runs(
         since: Seconds since the epoch.
         repository: `owner/name`; empty: all.
     """
+    several = tuple(entries)
+    following: dict[str, list[RunEntry]] = defaultdict(list)
+    for entry in several:
+        following[entry.follows].append(entry)
     return [
-        entry
-        for entry in entries
+        _join(entry, following[entry.run_id])
+        for entry in several
         if entry.queued_at >= since
         and repository in ("", entry.repository)
         and not (entry.follows or entry.is_dry_run)
     ]
+
+
+def _join(first: RunEntry, following: list[RunEntry]) -> RunEntry:
+    used = [one.used for one in (first, *following) if one.used]
+    return replace(first, used=ModelTotal.from_uses(used) if used else None, rounds=len(following))

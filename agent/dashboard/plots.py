@@ -32,7 +32,6 @@ sys.meta_path[:] = [one for one in sys.meta_path if not isinstance(one, pygal.Pl
 
 _DAY = 86_400.0
 _MOST_WEEKS, _MOST_ROWS = 53, 15
-_DISTANCES = ((0, "none"), (5, "1 to 5"), (20, "6 to 20"), (100, "21 to 100"), (None, "over 100"))
 _ROUNDS = ("0", "1", "2", "3", "4", "5 or more")
 _WIDTH = 640
 _COLORS = ("#1a7f37", "#0969da", "#8250df", "#9a6700", "#bf3989")
@@ -130,15 +129,10 @@ _TEXTS = {
         "What rules and checks said of the first change of each run.", "runs"),
     "repair-rounds": ("Repair rounds",
         "Rounds of review and repair until people ended the pull request.", "pull requests"),
-    "edit-distance": ("Lines changed by people",
-        "Lines that people added and removed after our last commit, until the merge.",
-        "pull requests"),
-    "dollars-per-line": ("Dollars per merged line",
-        "All dollars for models by all merged lines, by the week of the label.",
-        "dollars per line"),
-    "tokens-per-line": ("Tokens per merged line",
-        "All tokens of models by all merged lines, by the week of the label.",
-        "tokens per line"),
+    "dollars": ("Dollars per merged pull request",
+        "Mean of the dollars for models, by the week of the label.", "dollars"),
+    "tokens": ("Tokens per merged pull request",
+        "Mean of the tokens of models, by the week of the label.", "tokens"),
     "failures": ("Runs without a pull request, by reason",
         "Why runs ended without a pull request.", "runs"),
     "contributions": ("Contributions by week",
@@ -149,11 +143,10 @@ _TEXTS = {
 
 def make_plots(runs: Sequence[RunSummary], now: float) -> tuple[Plot, ...]:
     weeks = _list_weeks(runs, now)
-    figures = [run.figures for run in runs if run.figures]
     judged = (run.first_round for run in runs if run.first_round)
     verdicts = Counter("passed" if one.passed else _word(one.reason) for one in judged)
-    rounds = Counter(_ROUNDS[min(one.rounds, len(_ROUNDS) - 1)] for one in figures)
-    distances = Counter(_name_distance(one.edits.distance) for one in figures if one.edits)
+    ended = (run for run in runs if run.state in (RunState.MERGED, RunState.CLOSED))
+    rounds = Counter(_ROUNDS[min(run.rounds, len(_ROUNDS) - 1)] for run in ended)
     failed = Counter(
         _word(run.reason) for run in runs if run.reason and run.state not in statistics.OPENED
     )
@@ -162,9 +155,8 @@ def make_plots(runs: Sequence[RunSummary], now: float) -> tuple[Plot, ...]:
         _plot_time_to_pull(runs, weeks),
         _plot_counts("first-round", verdicts),
         _plot_counts("repair-rounds", rounds, _ROUNDS),
-        _plot_counts("edit-distance", distances, tuple(name for _, name in _DISTANCES)),
-        _plot_price("dollars", runs, weeks, statistics.get_usd),
-        _plot_price("tokens", runs, weeks, statistics.get_tokens),
+        _plot_mean("dollars", runs, weeks, statistics.get_usd),
+        _plot_mean("tokens", runs, weeks, statistics.get_tokens),
         _plot_counts("failures", failed),
         _plot_contributions(runs, weeks),
     )
@@ -206,18 +198,18 @@ def _plot_time_to_pull(runs: Sequence[RunSummary], weeks: tuple[str, ...]) -> Pl
     return Plot("time-to-pull-request", "lines", weeks, series)
 
 
-def _plot_price(
+def _plot_mean(
     unit: str,
     runs: Sequence[RunSummary],
     weeks: tuple[str, ...],
     get_used: Callable[[RunSummary], float | None],
 ) -> Plot:
-    used: dict[str, list[tuple[float | None, int | None]]] = defaultdict(list)
+    used: dict[str, list[float | None]] = defaultdict(list)
     for run in runs:
-        used[_name_week(run.queued_at)].append((get_used(run), statistics.get_lines(run)))
-    prices = (statistics.compute_price(used[week]).value for week in weeks)
-    series = {unit: tuple(None if one is None else round(one, 4) for one in prices)}
-    return Plot(f"{unit}-per-line", "lines", weeks, series)
+        if run.state is RunState.MERGED:
+            used[_name_week(run.queued_at)].append(get_used(run))
+    means = tuple(statistics.compute_mean(used[week]).value for week in weeks)
+    return Plot(unit, "lines", weeks, {unit: means})
 
 
 def _plot_contributions(runs: Sequence[RunSummary], weeks: tuple[str, ...]) -> Plot:
@@ -231,10 +223,6 @@ def _plot_contributions(runs: Sequence[RunSummary], weeks: tuple[str, ...]) -> P
         rows |= {name: counts[name] for name in largest}
     series = {name: tuple(row[week] for week in weeks) for name, row in rows.items()}
     return Plot("contributions", "weeks", weeks, series)
-
-
-def _name_distance(distance: int) -> str:
-    return next(name for most, name in _DISTANCES if most is None or distance <= most)
 
 
 def find_percentile(values: Sequence[float], share: float) -> float:

@@ -94,11 +94,6 @@ def find_fork(place: Place, one: str, other: str) -> str | None:
     return process.run_git(place, "merge-base", one, other, ok=(0, 1)).decode().strip() or None
 
 
-def is_ancestor(place: Place, commit: str, ancestor: str) -> bool:
-    args = ("rev-list", "--max-count=1", ancestor, f"^{commit}", "--")
-    return not process.run_git(place, *args).strip()
-
-
 def merge_trees(place: Place, one: str, other: str) -> tuple[str, tuple[str, ...]]:
     """Merge two commits without a work tree; return the tree, and the paths of conflicts."""
     process.require_version(_MERGES_SINCE, "to bring a pull request up to date with its base")

@@ -156,23 +156,6 @@ def fetch_branch(hold: Hold, url: str, token: str, branch: str, *, max_bytes: in
         mirror.fetch_references(reaching(hold.place), address, wanted, max_bytes=max_bytes)
 
 
-def bring_pull(
-    hold: Hold, url: str, token: str, number: int, commits: Sequence[str], *, max_bytes: int
-) -> str:
-    """Fetch the end of a pull request's branch, and commits by their id; return that end.
-
-    The mirror keeps them till the next look. The code host keeps the end of a branch that is gone.
-    """
-    wanted = [f"+refs/pull/{number}/head:{LOOKED_AT}-head"]
-    wanted += [f"+{commit}:{LOOKED_AT}-{place}" for place, commit in enumerate(commits)]
-    try:
-        with _read_remote(hold, url, token) as (address, reaching):
-            mirror.fetch_references(reaching(hold.place), address, *wanted, max_bytes=max_bytes)
-    except BranchMissing as problem:
-        raise RepositoryUnfit(f"The code host has no pull request #{number}") from problem
-    return objects.require_object(hold.place, f"{LOOKED_AT}-head")
-
-
 def fetch_commits(
     hold: Hold, url: str, token: str, commits: Sequence[str], *, max_bytes: int
 ) -> None:

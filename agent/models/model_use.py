@@ -29,7 +29,7 @@ class ModelTotal(Record):
     """None: no price is known of some of it."""
 
     @classmethod
-    def from_uses(cls, uses: Iterable[ModelUse]) -> Self:
+    def from_uses(cls, uses: Iterable[ModelUse | ModelTotal]) -> Self:
         several = tuple(uses)
         prices = [use.usd for use in several]
         known = [price for price in prices if price is not None]

@@ -134,34 +134,6 @@ class Outcome(Record):
         return self.state is RunState.OPEN
 
 
-class HumanEdits(Record):
-    """What people made of our change before they merged it, in lines as git counts them.
-
-    A changed line is one removed and one added.
-    """
-
-    head: str
-    merged_lines: int
-    """Lines that the pull request has added and removed in its base branch, whoever wrote them."""
-    distance: int
-    """Lines added and removed by commits on the branch that are not ours, merges aside."""
-
-    @property
-    def as_it_was(self) -> bool:
-        """Whether no line of our last commit was edited."""
-        return self.distance == 0
-
-
-class PullFigures(Record):
-    """What became of a pull request in all of its runs, once that is put together."""
-
-    used: ModelTotal
-    rounds: int
-    """Runs that have gone on with it, whatever came of them."""
-    edits: HumanEdits | None
-    """None: it was not merged, or that is not known."""
-
-
 class PullEnd(Record):
     """That people have merged or closed a pull request of ours, as the code host tells of it."""
 
@@ -169,12 +141,6 @@ class PullEnd(Record):
     """Its number."""
     state: Literal["merged", "closed"]
     at: str | None
-    base: str = ""
-    """Commit of the base branch before, as far as that is told."""
-    attempts: int = 0
-    """So often its figures could not be put together."""
-    figures: PullFigures | None = None
-    """None: they are not put together yet."""
 
 
 class StoredRun(Record):

@@ -34,7 +34,7 @@ from agent.runs import executor
 from agent.runs.executor import RunSupport
 from agent.runs.progress import StateFile
 from agent.runs.waiting import PastWait
-from agent.service import clean_up, loops, pull_outcomes, reconcile
+from agent.service import clean_up, loops, reconcile
 from agent.service.deliveries import Intake
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
 from agent.service.loops import FileWatch, Heartbeat, take_turns
@@ -213,9 +213,6 @@ class _Worker:
     def _make_other_loops(self) -> list[threading.Thread]:
         settings, store = self._settings, self._store
         cleaner = clean_up.Cleaner(settings, store, self._engine, self._reach_code_host)
-        ended = pull_outcomes.PullOutcomeRecorder(
-            settings, store, self._reach_code_host, self._stop
-        )
 
         def tell_metrics() -> float:
             _note_queue(store)
@@ -229,7 +226,6 @@ class _Worker:
         threads = [
             self._repeat("metrics", tell_metrics, metrics.SECONDS),
             self._repeat("clean-up", clean),
-            self._repeat("ends", self._while_leading(ended.turn)),
         ]
         if not self.inbox.is_shared:
             # The waits of a fleet are no matter of one machine's clock.

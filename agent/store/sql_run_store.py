@@ -176,25 +176,14 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
         with self._database.write() as session:
             row = session.get_one(RunRow, run_id)
             if end is None:
-                row.pull_end = row.pull_end_due = None
+                row.pull_end = None
             elif not _is_known(end, row):
-                row.pull_end, row.pull_end_due = end.model_dump_json(), now
+                row.pull_end = end.model_dump_json()
             is_news = not row.active and row.state != state.value
             if is_news:
                 row.state = state.value
                 row.follow_up_requests = None if end else row.follow_up_requests
             return is_news
-
-    def update_pull_end(self, run_id: str, end: PullEnd, due: float | None) -> None:
-        """Keep what is known of an end by now, unless it has become another one meanwhile.
-
-        Args:
-            due: When its figures are to be put together; None: they are.
-        """
-        with self._database.write() as session:
-            row = session.get_one(RunRow, run_id)
-            if _is_known(end, row):
-                row.pull_end, row.pull_end_due = end.model_dump_json(), due
 
     def take_lease(self, seconds: float, key: str) -> Lease:
         """Become a worker: on PostgreSQL one of several, else the only one of the data folder.

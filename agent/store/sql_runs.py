@@ -58,21 +58,6 @@ class RunReader:
         with self._database.read() as session:
             return tuple(make_stored_run(row) for row in session.exec(wanted))
 
-    def iterate_begun_since(self, at: float) -> Iterator[StoredRun]:
-        """Go through the runs that were queued since then, without those that go on with one.
-
-        A row that makes no sense is left out.
-        """
-        wanted = (
-            select(RunRow)
-            .where(col(RunRow.queued_at) >= at, col(RunRow.follows_run).is_(None))
-            .order_by(col(RunRow.queued_at), col(RunRow.run_id))
-        )
-        with self._database.read() as session:
-            for row in session.exec(wanted.execution_options(yield_per=_AT_A_LOOK)):
-                with suppress(ValidationError):
-                    yield make_stored_run(row)
-
     def load(self, run_ids: Sequence[str]) -> Iterator[StoredRun]:
         """Yield the runs with these ids; skip unreadable rows."""
         for start in range(0, len(run_ids), _AT_ONCE):
@@ -89,7 +74,7 @@ class RunReader:
         """
         columns: tuple[Any, ...] = (
             *(RunRow.state, RunRow.active, RunRow.queued_at, RunRow.started_at, RunRow.ended_at),
-            *(RunRow.segment, RunRow.stop_request, RunRow.plan_asked, RunRow.pull_end_due),
+            *(RunRow.segment, RunRow.stop_request, RunRow.plan_asked),
         )
         wanted = select(RunRow.run_id).add_columns(*columns)
         if since is not None:
@@ -117,17 +102,6 @@ class RunReader:
     def find_run_of_head(self, repository_id: int, commit: str) -> StoredRun | None:
         """Return the newest run whose branch ended in a commit when it was over."""
         return self._first(col(RunRow.repository_id) == repository_id, col(RunRow.head) == commit)
-
-    def find_ended_pull(self, now: float) -> StoredRun | None:
-        """Return the run whose pull request has ended and whose figures are due first.
-
-        None: there is none, or runs are still at work on them.
-        """
-        at_work = select(RunRow.follows_run).where(
-            col(RunRow.active), col(RunRow.follows_run).is_not(None)
-        )
-        due = col(RunRow.pull_end_due) <= now, col(RunRow.run_id).not_in(at_work)
-        return self._first(*due, order=(col(RunRow.pull_end_due), col(RunRow.run_id)))
 
     def find_earlier_pull(self, run: Run) -> int | None:
         """Return the pull request that an earlier run of the issue opened, the newest.

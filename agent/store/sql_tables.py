@@ -52,7 +52,6 @@ class RunRow(SQLModel, table=True):
     follow_up_requests: str | None = None
     head: str | None = None
     pull_end: str | None = None
-    pull_end_due: float | None = None
     run: str
     outcome: str | None = None
 
@@ -71,7 +70,6 @@ class RunRow(SQLModel, table=True):
         Index("runs_of_pull", "repository_id", "pull"),
         Index("runs_of_head", "repository_id", "head"),
         Index("runs_that_follow", "follows_run"),
-        Index("runs_of_ended_pulls", "pull_end_due"),
     )
 
 

@@ -10,11 +10,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from statistics import median
+from statistics import mean, median
 from typing import Literal
 
-from agent.models.model_use import ModelUse
-from agent.models.outcome import FirstRound, PullFigures, StoredRun
+from agent.models.model_use import ModelTotal, ModelUse
+from agent.models.outcome import FirstRound, StoredRun
 from agent.models.record import Record
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Category
@@ -51,8 +51,10 @@ class RunSummary:
     """From the label to the end of the run; None: it has opened no pull request, or not known."""
     seconds_to_end: float | None = None
     """From the label to the end of its pull request; None: it has not ended, or not known."""
-    figures: PullFigures | None = None
-    """None: its pull request has not ended, or they are not put together yet."""
+    used: ModelTotal | None = None
+    """None: it is not over."""
+    rounds: int = 0
+    """Runs that have gone on with its pull request, whatever came of them."""
 
 
 def summarize_run(stored: StoredRun) -> RunSummary:
@@ -71,7 +73,7 @@ def summarize_run(stored: StoredRun) -> RunSummary:
         first_round=outcome.first_round if outcome else None,
         seconds_to_pull=subtract_times(label, stored.ended_at) if opened else None,
         seconds_to_end=subtract_times(label, read_moment(end.at)) if end else None,
-        figures=end.figures if end else None,
+        used=outcome.total_usage if outcome else None,
     )
 
 
@@ -129,18 +131,12 @@ class Statistics(Record):
     """Median, from the label to the pull request."""
     seconds_to_merge: Figure
     """Median, from the label to the merge."""
-    edit_distance: Figure
-    """Median of lines that people added and removed after our last commit, before the merge."""
-    as_it_was: Figure
-    """Share of merged pull requests that people have not changed by a byte."""
     review_rounds: Figure
     """Median of the runs that have gone on with a pull request that has ended."""
     usd: Figure
-    """Dollars for models by merged lines, added and removed: all of one by all of the other."""
+    """Mean of the dollars for models of a merged pull request, with what has gone on with it."""
     tokens: Figure
-    """Tokens in and out by merged lines."""
-    merged_lines: int
-    """Lines that `usd` is of."""
+    """Mean of its tokens, in and out."""
 
 
 def compute_statistics(group: str, runs: Sequence[RunSummary]) -> Statistics:
@@ -148,8 +144,6 @@ def compute_statistics(group: str, runs: Sequence[RunSummary]) -> Statistics:
     merged = [one for one in runs if one.state is RunState.MERGED]
     ended = [one for one in runs if one.state in (RunState.MERGED, RunState.CLOSED)]
     first = [one.first_round for one in runs if one.first_round or one.state in OPENED]
-    edits = [one.figures.edits if one.figures else None for one in merged]
-    used = [(get_usd(one), get_lines(one)) for one in merged]
     return Statistics(
         group=group,
         runs=len(runs),
@@ -162,12 +156,9 @@ def compute_statistics(group: str, runs: Sequence[RunSummary]) -> Statistics:
         first_round=compute_share(one.passed if one else None for one in first),
         seconds_to_pull=compute_median(one.seconds_to_pull for one in opened),
         seconds_to_merge=compute_median(one.seconds_to_end for one in merged),
-        edit_distance=compute_median(one.distance if one else None for one in edits),
-        as_it_was=compute_share(one.as_it_was if one else None for one in edits),
-        review_rounds=compute_median(one.figures.rounds if one.figures else None for one in ended),
-        usd=compute_price(used),
-        tokens=compute_price((get_tokens(one), get_lines(one)) for one in merged),
-        merged_lines=sum(lines for usd, lines in used if usd is not None and lines is not None),
+        review_rounds=compute_median(one.rounds for one in ended),
+        usd=compute_mean(map(get_usd, merged)),
+        tokens=compute_mean(map(get_tokens, merged)),
     )
 
 
@@ -185,16 +176,11 @@ def compute_median(values: Iterable[float | None]) -> Figure:
 
 
 def compute_share(values: Iterable[bool | None]) -> Figure:
-    return _compute_figure(values, lambda known: sum(known) / len(known))
+    return _compute_figure(values, mean)
 
 
-def compute_price(pairs: Iterable[tuple[float | None, int | None]]) -> Figure:
-    """Divide what was used by the lines of the same pull requests."""
-    several = list(pairs)
-    known = [(used, lines) for used, lines in several if used is not None and lines is not None]
-    used, lines = sum(one for one, _ in known), sum(one for _, one in known)
-    price = round(used / lines, 6) if lines else None
-    return Figure(value=price, known=len(known), unknown=len(several) - len(known))
+def compute_mean(values: Iterable[float | None]) -> Figure:
+    return _compute_figure(values, mean)
 
 
 def _compute_figure(
@@ -211,16 +197,11 @@ def _count_names(names: Iterable[str]) -> dict[str, int]:
 
 
 def get_usd(one: RunSummary) -> float | None:
-    return one.figures.used.usd if one.figures else None
+    return one.used.usd if one.used else None
 
 
 def get_tokens(one: RunSummary) -> float | None:
-    used = one.figures.used if one.figures else None
-    return used.input_tokens + used.output_tokens if used else None
-
-
-def get_lines(one: RunSummary) -> int | None:
-    return one.figures.edits.merged_lines if one.figures and one.figures.edits else None
+    return one.used.input_tokens + one.used.output_tokens if one.used else None
 
 
 def _name_models(one: RunSummary) -> str:

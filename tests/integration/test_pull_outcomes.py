@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
-import threading
 import time
 from contextlib import closing
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from structlog.testing import capture_logs
 
 from agent.conversation.events import Event
 from agent.models.code_host import NewPullRequest
@@ -19,12 +15,8 @@ from agent.models.outcome import FirstRound, Outcome
 from agent.models.run import Reason, RunState
 from agent.service import pull_outcomes
 from agent.service.intake import Handled, Ignored
-from agent.service.pull_outcomes import PullOutcomeRecorder
-from agent.store.sql_requests import FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
-from agent.telemetry import statistics
 from tests.integration import github_samples as samples
-from tests.integration.git_samples import git
 from tests.integration.github_samples import BRANCH, Scene
 
 PASSED = FirstRound(passed=True, reason=Reason.READY)
@@ -51,8 +43,6 @@ class Opened:
         self.pull = scene.code_host.publish_pull_request(scene.run, proposal)
         self.run = store.add_run(scene.run, time.time())
         store.claim_run(time.time(), most=9)
-        self.stop = threading.Event()
-        self.ends = PullOutcomeRecorder(scene.settings, store, lambda: scene.code_host, self.stop)
         self.finish(self.run.run_id, commit=self.commit, change_digest="d", models=USES)
 
     def finish(self, run_id, **more):
@@ -61,20 +51,6 @@ class Opened:
             pull_request=self.pull, category="feature", recipe="", first_round=PASSED, **more,
         )  # fmt: skip
         self.store.finish_run(run_id, outcome, time.time())
-
-    def push(self, files):
-        """Commit to the branch of the pull request, as a person does."""
-        parts = urlsplit(self.scene.world.base_url)
-        url = f"{parts.scheme}://ann:{self.token}@{parts.netloc}/{self.scene.name}.git"
-        tree = self.folder / "clone"
-        if not tree.exists():
-            git(self.folder, "clone", "-q", "-b", BRANCH, url, str(tree))
-        for path, content in files.items():
-            (tree / path).write_text(content)
-        git(tree, "add", "-A")
-        git(tree, "commit", "-q", "-m", "As I like it")
-        git(tree, "push", "-q", "origin", BRANCH)
-        return git(tree, "rev-parse", "HEAD")
 
     def people(self, how):
         """Merge or close it, and let the handler see it."""
@@ -111,75 +87,11 @@ class Opened:
         found = self.store.follow_ups(self.run.run_id)
         return [(one.run.follow_up.kind, one.state) for one in found]
 
-    def known(self):
-        """How it ended as it was told, and its figures."""
-        end = self.store.get_run(self.run.run_id).pull_end
-        return end, end.figures
-
 
 @pytest.fixture
 def opened(world, tmp_path):
     with closing(SqlRunStore(tmp_path)) as store:
         yield Opened(samples.scene(world, tmp_path), store, tmp_path)
-
-
-def test_what_was_merged_as_it_was_is_on_record(opened):
-    assert opened.ends.turn() > 0, "nothing has ended"
-    opened.people("squash")
-    told, figures = opened.known()
-    assert (told.state, figures) == ("merged", None)
-    assert opened.ends.turn() == 0
-    told, figures = opened.known()
-    assert told.pull == opened.pull.number
-    assert (figures.edits.distance, figures.edits.as_it_was) == (0, True)
-    assert figures.edits.merged_lines == 2
-    assert (figures.used.calls, figures.used.input_tokens, figures.used.usd) == (4, 200, 0.75)
-    assert figures.rounds == 0
-    summary = statistics.summarize_run(opened.store.get_run(opened.run.run_id))
-    assert (summary.state, summary.first_round) == (RunState.MERGED, PASSED)
-    assert (summary.category, summary.recipe, summary.models) == ("feature", "", ("fake:editor",))
-    assert 0 <= summary.seconds_to_pull <= summary.seconds_to_end + 5 < 600
-    assert opened.ends.turn() > 0, "once"
-
-
-def test_what_people_changed_on_top_is_counted_with_all_that_models_have_used(opened):
-    store = opened.store
-    assert (
-        store.queue_follow_up(opened.run.run_id, FollowUpRequest(kind="ci"), time.time())
-        == "queued"
-    )
-    follow_up = store.claim_run(time.time() + 1, most=9)
-    second = opened.push({"new.py": "x = 1\ny = 2\nz = 3\n"})
-    opened.finish(follow_up.run.run_id, commit=second, change_digest="d", models=USES[1:])
-    theirs = opened.push({"new.py": "x = 1\ny = 22\nz = 3\n"})
-    store.queue_follow_up(opened.run.run_id, FollowUpRequest(kind="review"), time.time())
-    answers = store.claim_run(time.time() + 1, most=9)
-    opened.finish(answers.run.run_id, commit=theirs)
-    opened.people("squash")
-    assert opened.ends.turn() == 0
-    _, figures = opened.known()
-    assert (figures.edits.distance, figures.edits.merged_lines) == (2, 3)
-    assert (figures.rounds, figures.used.calls, figures.used.usd) == (2, 6, 1.25)
-
-
-def test_what_git_cannot_tell_is_asked_again_and_in_the_end_said_to_be_unknown(opened):
-    opened.people("merge")
-    opened.scene.fault("answer", "*", f"/{opened.scene.name}.git/*", status=500, count=10_000)
-    for number in range(1, pull_outcomes._MOST_TRIES):
-        assert opened.ends.turn() == 0
-        told, figures = opened.known()
-        assert (told.attempts, figures) == (number, None)
-        assert opened.ends.turn() > 0, "not at once"
-        with closing(sqlite3.connect(opened.store.path)) as later, later:
-            later.execute("UPDATE runs SET pull_end_due = 1")
-    with capture_logs() as logged:
-        assert opened.ends.turn() == 0
-    _, figures = opened.known()
-    assert figures.edits is None
-    (problem,) = [one["problem"] for one in logged if "problem" in one]
-    assert "git cannot reach the code host" in problem
-    assert opened.scene.world.token_for("ann") not in problem
-    assert opened.ends.turn() > 0
 
 
 def test_a_closed_pull_request_ends_its_run_and_an_opened_one_is_open_again(opened):

@@ -14,10 +14,8 @@ from agent.cli import main
 from agent.models.model_use import ModelUse
 from agent.models.outcome import (
     FirstRound,
-    HumanEdits,
     Outcome,
     PullEnd,
-    PullFigures,
     PullRequest,
 )
 from agent.models.run import Reason, RunState
@@ -63,26 +61,19 @@ def add(store, number, ago=0.0, **more):
     return run.run_id
 
 
-def ends(store, run_id, *, edits=None, known=True):
+def ends(store, run_id):
     """Let people merge its pull request."""
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(NOW + 7_200))
-    end = PullEnd(pull=1, state="merged", at=at)
-    store.note_pull(run_id, end, NOW)
-    if known:
-        used = store.get_run(run_id).outcome.total_usage
-        figures = PullFigures(used=used, rounds=0, edits=edits)
-        store.update_pull_end(run_id, end.model_copy(update={"figures": figures}), None)
+    store.note_pull(run_id, PullEnd(pull=1, state="merged", at=at), NOW)
 
 
 @pytest.fixture
 def kept(home):
     with closing(SqlRunStore(home)) as store:
-        changed = HumanEdits(head="h", merged_lines=40, distance=6)
-        same = HumanEdits(head="h", merged_lines=10, distance=0)
-        ends(store, add(store, 1), edits=changed)
-        ends(store, add(store, 2, category="docs", recipe="add-model-field", models=()), edits=same)
+        ends(store, add(store, 1))
+        ends(store, add(store, 2, category="docs", recipe="add-model-field", models=()))
         ends(store, add(store, 3))
-        ends(store, add(store, 4), known=False)
+        ends(store, add(store, 4))
         add(store, 5)
         declined = {"state": RunState.DECLINED, "reason": Reason.UNCLEAR, "pull_request": None}
         add(store, 6, category=None, recipe=None, models=(), first_round=None, **declined)
@@ -105,11 +96,9 @@ def test_figures_are_read_from_what_the_service_keeps(kept):
     assert (every.seconds_to_pull.value, every.seconds_to_pull.known) == (120, 6)
     assert (every.seconds_to_merge.value, every.seconds_to_merge.known) == (7200, 4)
     assert (every.first_round.value, every.first_round.known) == (1.0, 6)
-    assert (every.review_rounds.value, every.review_rounds.unknown) == (0, 1)
-    assert (every.edit_distance.value, every.edit_distance.unknown) == (3, 2)
-    assert (every.as_it_was.value, every.as_it_was.unknown) == (0.5, 2)
-    assert (every.usd.value, every.merged_lines) == (0.004, 50)
-    assert every.tokens.value == 20
+    assert (every.review_rounds.value, every.review_rounds.known) == (0, 4)
+    assert (every.usd.value, every.usd.known) == (0.15, 4)
+    assert every.tokens.value == 750
 
 
 def test_a_group_has_a_column_and_no_line_is_too_long(kept):

@@ -9,13 +9,11 @@ from pathlib import Path
 
 from agent.models.change import Finding, Plan, Severity
 from agent.models.checks import CheckItem, Comparison, Status
-from agent.models.model_use import ModelTotal, ModelUse
+from agent.models.model_use import ModelUse
 from agent.models.outcome import (
     FirstRound,
-    HumanEdits,
     Outcome,
     PullEnd,
-    PullFigures,
     PullRequest,
 )
 from agent.models.review import Proof, ProofRow, SourcePart, TakenBack
@@ -123,7 +121,7 @@ def fill(store: SqlRunStore, count: int, *, days: float = 200, seed: int = 1) ->
             state, end = luck.choice(ACTIVE) if is_active else outcome.state, None
             if outcome and reason is Reason.READY and at < now - 2 * DAY:
                 state = RunState.MERGED if luck.random() < 0.8 else RunState.CLOSED
-                end = _make_end(outcome, state, luck)
+                end = _make_end(outcome, state)
             issue = run.snapshot.issue
             begun = None if state is RunState.RECEIVED else at
             session.add(
@@ -142,17 +140,9 @@ def fill(store: SqlRunStore, count: int, *, days: float = 200, seed: int = 1) ->
             )  # fmt: skip
 
 
-def _make_end(outcome: Outcome, state: RunState, luck: random.Random) -> PullEnd:
-    distance = luck.choice((0, 0, 0, 2, 4, 9, 30, 120))
-    edits = HumanEdits(head="a" * 40, merged_lines=luck.randint(5, 300), distance=distance)
-    figures = PullFigures(
-        used=ModelTotal.from_uses(outcome.models), rounds=luck.choice((0, 0, 0, 1, 1, 2, 3)),
-        edits=edits if state is RunState.MERGED else None,
-    )  # fmt: skip
-    return PullEnd(
-        pull=outcome.pull_request.number, state=state.value, at="2026-11-01T10:00:00Z",
-        base="b" * 40, figures=figures,
-    )  # fmt: skip
+def _make_end(outcome: Outcome, state: RunState) -> PullEnd:
+    number = outcome.pull_request.number
+    return PullEnd(pull=number, state=state.value, at="2026-11-01T10:00:00Z")
 
 
 DIFF = """\

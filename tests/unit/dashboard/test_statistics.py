@@ -7,6 +7,7 @@ import io
 import re
 import time
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -19,10 +20,23 @@ from tests.unit.dashboard import made_runs
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def entries(tmp_path_factory):
     with closing(SqlRunStore(tmp_path_factory.mktemp("statistics"))) as store:
         made_runs.fill(store, 150, days=60)
-        return summarize_runs(RunIndex(store).entries())
+        return RunIndex(store).entries()
+
+
+@pytest.fixture(scope="module")
+def runs(entries):
+    return summarize_runs(entries)
+
+
+def test_what_has_gone_on_with_a_pull_request_counts_with_it(entries):
+    first = next(one for one in entries if one.used and one.used.calls and not one.is_dry_run)
+    following = [replace(first, run_id=name, follows=first.run_id) for name in ("f1", "f2")]
+    [joined] = summarize_runs([first, *following])
+    assert (joined.run_id, joined.rounds) == (first.run_id, 2)
+    assert joined.used.calls == 3 * first.used.calls
 
 
 def test_a_plot_is_the_same_as_picture_csv_and_json(runs):
