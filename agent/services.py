@@ -15,6 +15,7 @@ from agent import settings as given
 from agent.environments import build as environments
 from agent.environments import distributions, storage
 from agent.environments.assembly import PROJECT
+from agent.environments.fetch import Unresolvable
 from agent.environments.request import EnvironmentRequest
 from agent.errors import RequestRefused, SettingsInvalid
 from agent.git import worktree
@@ -168,16 +169,22 @@ class Services:
         lock that does not meet `declared`, the requirements that are not base's, is not installed
         as it is. EnvironmentFailed has the resolver's or builder's own words.
         """
-        # A change may declare what has appeared since the base commit.
+        section = prepared.environment.section
         last_day = prepared.contract.config.python.exclude_newer
-        section = prepared.environment.section.model_copy(update={"exclude_newer": last_day})
-        given = {"known": prepared.environment.packages, "python": section}
+        newer = section.model_copy(update={"exclude_newer": last_day})
 
         def ensure(**more: object) -> Environment:
-            request = self._request_of_change(prepared).model_copy(update={**given, **more})
-            return environments.ensure_environment(
-                request, self.sandbox, self.index, self.settings, self.say
-            )
+            given = {"known": prepared.environment.packages, **more}
+            request = self._request_of_change(prepared).model_copy(update=given)
+            clients = self.sandbox, self.index, self.settings, self.say
+            try:
+                return environments.ensure_environment(request, *clients)
+            except Unresolvable:
+                if newer == section:
+                    raise
+            # A change may declare what has appeared since the base commit.
+            request = request.model_copy(update={"python": newer})
+            return environments.ensure_environment(request, *clients)
 
         built = ensure()
         if not (unmet := distributions.find_unmet(declared, built)):

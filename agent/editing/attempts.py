@@ -79,8 +79,6 @@ class Attempt:
                 draft, words = self._read_submission(handed.form)
                 if not words:
                     return draft
-            elif handed.name == PLAN:
-                words = "A plan is agreed. Carry it out; say in the summary what differs."
             elif run_context.has_passed:
                 words = "The change has passed. Call `submit`."
             else:

@@ -93,8 +93,9 @@ def prove_change(
         if plan.recipe:
             return found.result()
         asks_for_tests = plan.category == "tests"
-        taken_back = take_back(trials, added if asks_for_tests else None, last)
         proof = found.result()
+        shown = tuple(row.name for row in proof.rows if row.is_proof)
+        taken_back = take_back(trials, shown, added if asks_for_tests else None, last)
     unneeded = "" if any(one.mistake for one in taken_back.tried) else proof.unneeded
     update = {"hunks": taken_back, "unneeded": unneeded, "is_required": wanted == "require"}
     return proof.model_copy(update=update)
@@ -181,11 +182,15 @@ def prove_tests(
 
 
 def take_back(
-    trials: Trials, mistaken: Collection[str] | None = None, last: Round | None = None
+    trials: Trials,
+    shown: tuple[str, ...],
+    mistaken: Collection[str] | None = None,
+    last: Round | None = None,
 ) -> TakenBack:
     """Take hunks of source back, one at a time, as long as there is time.
 
     Args:
+        shown: Ids of tests that fail without the whole change.
         mistaken: Ids of the new tests that have to notice mistakes, where there are no hunks; None:
             no mistakes are made.
         last: The round before.
@@ -215,7 +220,7 @@ def take_back(
             return TakenBack(untried=tuple(hunk.part for hunk in found))
         prepared = rebuilt
     known = _list_unnoticed(change, ours, last)
-    attempts = _Attempts(trials, prepared, head, judges, ours, imports, known)
+    attempts = _Attempts(trials, prepared, head, judges, shown, ours, imports, known)
     checked = attempts.try_types([hunk for hunk in found if hunk.is_of_types])
     code = attempts.try_all([hunk for hunk in found if not hunk.is_of_types])
     return code.model_copy(update=checked)
@@ -249,6 +254,8 @@ class _Attempts:
     head: CheckResult
     judges: frozenset[str]
     """The tests that have to notice mistakes; none: any may notice a hunk."""
+    shown: tuple[str, ...]
+    """The tests that fail without the whole change, which most likely notice a part of it."""
     ours: frozenset[str]
     imports: Imports
     known: Collection[SourcePart]
@@ -274,8 +281,12 @@ class _Attempts:
 
         What the suite does not notice of several, it hardly notices of one.
         """
-        chosen = {hunk: part for hunk in found if (part := self._choose_tests(hunk))}
-        noticed = self._try_each(chosen)
+        noticed: dict[Hunk, bool | None] = {}
+        if self.shown and not self.judges:
+            noticed = self._try_each(dict.fromkeys(found, Part(Selection(ids=self.shown))))
+        left = [hunk for hunk in found if noticed.get(hunk) is not True]
+        chosen = {hunk: part for hunk in left if (part := self._choose_tests(hunk))}
+        noticed |= self._try_each(chosen)
         if not self.judges:
             left = [hunk for hunk in found if noticed.get(hunk) is not True]
             noticed |= {hunk: False if hunk.part in self.known else None for hunk in left}

@@ -179,6 +179,8 @@ class ToolExecutor:
             raise EditFailed(f"`{batch.handed}` has to be the last call of a reply")
         if number > MOST_CALLS:
             raise EditFailed(f"a reply may have {MOST_CALLS} calls")
+        if call.name == turns.PLAN and self.is_planned:
+            return "A plan is agreed. Carry it out; say in the summary what differs."
         if call.name in self._given:
             batch.form = forms.read_arguments(call, self._given[call.name][1])
             batch.handed, batch.at = call.name, number - 1

@@ -69,6 +69,8 @@ class Finding(Record):
     fix: str
     is_reading: bool = False
     """Whether it is a matter of reading, which a reviewer can settle."""
+    subject: str = ""
+    """What a ticket may name in place of the path: a package, normalised."""
 
 
 class ClearedChange(Record):

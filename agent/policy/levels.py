@@ -10,6 +10,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
+from packaging.utils import canonicalize_name
+
 from agent.models.change import Change, ChangedFile, Finding, Level, Severity
 from agent.models.ticket import Ticket
 from agent.policy.rule import Rule
@@ -17,6 +19,8 @@ from repo_config.schema import RepoConfig
 
 #: As a ticket writes the path of a file.
 _PATH = re.compile(r"[\w./-]+\.\w+")
+_CODE = re.compile(r"`([^`]{1,500})`")
+_WORD = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?")
 _ORDER: tuple[Level, ...] = ("off", "info", "review", "block")
 
 
@@ -63,15 +67,22 @@ def apply_levels(
 def soften_asked_findings(
     findings: tuple[Finding, ...], rules: tuple[Rule, ...], ticket: Ticket | None
 ) -> tuple[Finding, ...]:
-    """Let what rules find in files that the ticket names remark, where it may ask for that."""
-    words = _PATH.findall(f"{ticket.title}\n{ticket.body}") if ticket else ()
-    names = {word.rstrip(".").removeprefix("./") for word in words}
+    """Let what rules find remark, where a ticket may ask for it, and names the file or subject."""
+    text = f"{ticket.title}\n{ticket.body}" if ticket else ""
+    names = {word.rstrip(".").removeprefix("./") for word in _PATH.findall(text)}
+    # A subject may be a common word, so it counts in code marks alone.
+    words = (word for marked in _CODE.findall(text) for word in _WORD.findall(marked))
+    code = {canonicalize_name(word) for word in words}
     of_asked = {rule.id for rule in rules if rule.may_be_asked}
     return tuple(
         one.model_copy(update={"severity": Severity.INFO})
         if one.rule in of_asked
         and one.severity is Severity.REVIEW
-        and any(name == one.path or one.path.endswith(f"/{name}") for name in names)
+        and (
+            any(name == one.path or one.path.endswith(f"/{name}") for name in names)
+            if not one.subject
+            else one.subject in code
+        )
         else one
         for one in findings
     )

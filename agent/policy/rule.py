@@ -33,7 +33,7 @@ class Rule:
     is_reading: bool = False
     """Whether who reads ticket and diff can settle it; not so what guards the gate."""
     may_be_asked: bool = False
-    """Whether a ticket that names the file asks for it."""
+    """Whether a ticket that names the file, or the finding's subject, asks for it."""
 
     def make_finding(self, path: str, message: str, fix: str, line: int | None = None) -> Finding:
         """Make a finding.

@@ -34,7 +34,7 @@ _TITLE_LIMIT = 256
 #: A comment gets the stages of the run around it.
 _COMMENT_LIMIT = sanitise.TEXT_LIMIT - 5_000
 _LONGEST_SENTENCE = 1_000
-_LONGEST_QUOTE = 600
+_LONGEST_QUOTE = 1_500
 
 
 #: With their headings; what is folded stands last.

@@ -97,6 +97,18 @@ def test_versions_of_base_stay_where_the_change_allows_it(begun):
     assert "six" in built
 
 
+def test_a_package_of_the_change_is_of_the_day_of_base_where_there_is_one(begun):
+    prepared, _, svc = begun
+    section = prepared.environment.section.model_copy(update={"exclude_newer": "2024-06-01"})
+    environment = prepared.environment.model_copy(update={"section": section, "packages": ()})
+    prepared = prepared.model_copy(update={"environment": environment})
+    folder = svc.head_folder(prepared.run)
+    for declared, version in (("six", "1.16.0"), ("six>=1.17", "1.17.0")):
+        cleared = changed(prepared, requirements_DOT_txt=f"{declared}\n")
+        worktree.lay_out(prepared.checkout, folder).replay(cleared.change)
+        assert f"six=={version}" in svc.environment_of_change(prepared, ()).packages
+
+
 @pytest.mark.deep
 @pytest.mark.parametrize("kind", ["poetry", "pdm", "pipenv", "uv", "pip-tools"])
 def test_a_lock_behind_a_raised_bound_is_named_and_not_installed(begun, tmp_path, kind):

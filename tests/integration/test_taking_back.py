@@ -23,7 +23,7 @@ def take_back(made: Stage, mistaken: tuple[str, ...] = (), **edits: str) -> Take
     head = checks.run_checks(cleared, base, made.prepared, made.services)
     trials = proving.Trials(cleared.change, head, made.prepared, made.services)
     with trials.pool:
-        return proving.take_back(trials, mistaken)
+        return proving.take_back(trials, (), mistaken)
 
 
 def test_a_hunk_that_no_test_notices_is_named(stage: Callable[..., Stage]) -> None:

@@ -20,6 +20,7 @@ NEW_DEPENDENCY = Rule(
     severity=Severity.REVIEW,
     bad='dependencies = ["httpx", "tablib"]  # and tablib is new',
     good='dependencies = ["httpx"]  # and the code does it with csv',
+    may_be_asked=True,
 )
 FORBIDDEN_DEPENDENCY = Rule(
     id="forbidden-dependency",
@@ -73,4 +74,5 @@ def _check_new(
     elif demand == "ask":
         message = f"declares {one.name}, which the project did not need before"
         fix = "Look at who makes it, its licence, and whether the project wants it."
-        yield NEW_DEPENDENCY.make_finding(path, message, fix, line)
+        finding = NEW_DEPENDENCY.make_finding(path, message, fix, line)
+        yield finding.model_copy(update={"subject": one.name})

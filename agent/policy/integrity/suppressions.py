@@ -16,6 +16,7 @@ from functools import partial
 from agent.models.change import Finding, Severity
 from agent.policy import source
 from agent.policy.change_context import ChangeContext, Hit
+from agent.policy.layout import is_test
 from agent.policy.rule import Rule
 from agent.policy.view import View
 from repo_config.documents import table
@@ -42,6 +43,8 @@ _DIRECTIVE = re.compile(
 )
 #: A word as tools have them, which nobody takes for a sentence: alone, with dashes or arguments.
 _BY_MACHINE = re.compile(r"[a-z]\w*(?:-[\w-]+|\s*$|\s*[\[=(,])", re.IGNORECASE)
+#: A line's exception from one rule, by its code.
+_ONE_CODE = re.compile(r"noqa:\s?[A-Z]+[0-9]+|type:\s?ignore\[[\w-]+\]|nosec\s[A-Z][0-9]+")
 _SWITCHES_ON = re.compile(r"(?:on|enable)\b")
 #: Type checkers take them for true, whatever they are.
 _FOR_CHECKERS = frozenset({"TYPE_CHECKING", "MYPY"})
@@ -55,12 +58,15 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         _find_switches, tools={*change_context.packages, *table(files.pyproject, "tool")}
     )
     for file, hit in change_context.find_new_hits(find, with_stubs=True):
-        yield SUPPRESSION.make_finding(
+        finding = SUPPRESSION.make_finding(
             file.path,
             hit.what if hit.what == _BRANCH else f"switches a check off: {hit.what}",
             "See that there is no other way, and that it is as narrow as can be.",
             hit.line,
         )
+        # Of a line of a test, by a code: whoever reads it sees all that it hides.
+        is_narrow = is_test(file.path) and _ONE_CODE.fullmatch(hit.what) is not None
+        yield finding.model_copy(update={"is_reading": is_narrow})
 
 
 def _find_switches(view: View, tools: Collection[str]) -> Iterator[Hit]:

@@ -72,14 +72,14 @@ class Attempts(proving._Attempts):
         return result(**dict.fromkeys(seen, "failed"), test_other="passed")
 
 
-def attempt(noticing, *, ours=(), known=(), seconds=1.0):
+def attempt(noticing, *, ours=(), known=(), shown=(), seconds=1.0):
     """Say what becomes of four hunks; return their lines, and which ran together."""
     kind = type("Some", (Attempts,), {"noticing": noticing, "ran": []})
     trials = SimpleNamespace(end=time.monotonic() + 60, at_once=2, begin=Done)
     head = result(test_old="passed").model_copy(update={"seconds": seconds})
     parts = [Hunk("shop/a.py", line, b"", b"") for line in (1, 2, 3, 4)]
     seen = {SourcePart(path="shop/a.py", line=line) for line in known}
-    attempts = kind(trials, None, head, frozenset(), frozenset(ours), Imports({}), seen)
+    attempts = kind(trials, None, head, frozenset(), shown, frozenset(ours), Imports({}), seen)
     found = attempts.try_all(parts)
     sides = (found.noticed, found.unnoticed, found.untried)
     return [[part.line for part in side] for side in sides], kind.ran
@@ -97,6 +97,12 @@ def test_what_no_test_is_known_to_reach_is_asked_of_the_suite_in_groups():
     lines, ran = attempt({3: "test_old"})
     assert lines == [[3], [1, 2, 4], []]
     assert ran == [(1, 3), (2, 4), (1,), (3,)]
+
+
+def test_tests_that_fail_without_the_change_are_asked_first_and_alone():
+    lines, ran = attempt({1: "test_old", 2: "test_old"}, shown=(f"{FILE}::test_old",))
+    assert lines == [[1, 2], [3, 4], []]
+    assert ran == [(1,), (2,), (3,), (4,), (3,), (4,)]
 
 
 def test_what_tests_of_the_change_notice_does_not_need_the_suite():

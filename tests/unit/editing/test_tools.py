@@ -166,6 +166,14 @@ def test_calls_behind_a_plan_wait_until_it_is_agreed(opened):
     assert done.change.paths == ("shop/prices.py",)
 
 
+def test_a_plan_that_is_sent_again_holds_up_no_call_behind_it(opened):
+    opened.tools = ToolExecutor(opened.run_context, attempts._EDITING)
+    opened.tools.is_planned = True
+    done = opened.call(make_reply(desks.plan(), edit(), submit()))
+    assert (done.handed, [one.failed for one in done.results]) == ("submit", [False] * 3)
+    assert done.results[0].content.startswith("A plan is agreed.")
+
+
 def test_a_command_has_by_default_half_as_long_again_as_the_tests(opened, monkeypatch):
     given = []
     monkeypatch.setattr(

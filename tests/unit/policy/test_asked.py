@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.models.change import Severity
+from agent.policy.integrity import suppressions
 from agent.stages import policy
 from tests.unit.policy.cases import Snippet
 
@@ -26,3 +27,30 @@ def test_a_file_that_the_ticket_names_is_no_reason_for_a_draft(ticket, severity)
     weights = {one.rule: one.severity for one in found}
     assert weights["gate-files"] is severity
     assert weights["suppression"] is Severity.REVIEW, "guards the gate whatever is named"
+
+
+@pytest.mark.parametrize(
+    ("ticket", "severity"),
+    [("Export with `Tab_Lib`.", Severity.INFO), ("A tab-lib of exports.", Severity.REVIEW)],
+)
+def test_a_package_that_the_ticket_names_as_code_is_no_reason_for_a_draft(ticket, severity):
+    files = {"requirements.txt": "httpx\ntab-lib\n"}
+    snippet = Snippet(files, base={"requirements.txt": "httpx\n"}, ticket=ticket)
+    found = policy.judge_change(snippet.change_context(), {}).findings
+    assert {one.severity for one in found if one.rule == "new-dependency"} == {severity}
+
+
+@pytest.mark.parametrize(
+    ("path", "comment", "is_reading"),
+    [
+        ("tests/test_a.py", "noqa: S301", True),
+        ("tests/test_a.py", "type: ignore[arg-type]", True),
+        ("tests/test_a.py", "noqa", False),
+        ("tests/test_a.py", "ruff: noqa: S301", False),
+        ("app/a.py", "noqa: S301", False),
+    ],
+)
+def test_one_code_on_a_line_of_a_test_is_for_who_reads_it(path, comment, is_reading):
+    snippet = Snippet({path: f"x = load()  # {comment}\n"})
+    [found] = suppressions.check_change(snippet.change_context())
+    assert (found.severity, found.is_reading) == (Severity.REVIEW, is_reading)
