@@ -53,7 +53,9 @@ def _find_objection(last: Round, run_context: RunContext) -> str:
     told = any(
         one.is_passed and one.remarks for one in run_context.rounds if one.number < last.number
     )
-    if told or last.draft.by is None:
+    has_reader = "reviewer" in run_context.attempt_limits.roles
+    is_for_reader = has_reader and all(finding.is_reading for finding in last.remarks)
+    if told or is_for_reader or last.draft.by is None:
         return ""
     return rounds.format_draft_reasons(last.remarks)
 

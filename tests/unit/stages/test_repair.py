@@ -70,9 +70,9 @@ def judged(number, one, *ids, reason=Reason.NEW_FAILURES, missing=""):
     return Round(number, one, (), cleared, after, (check,), Proof(missing=missing), verdict)
 
 
-def script(*replies):
+def script(*replies, roles=("editor",)):
     left = iter(replies)
-    return FakeModel(lambda request: next(left))
+    return FakeModel(lambda request: next(left), roles=roles)
 
 
 def begun(run_context):
@@ -81,9 +81,11 @@ def begun(run_context):
     return list(dict.fromkeys(name.rsplit(" ", 2)[0] for name in asked))
 
 
-def submitted(prepared, home, *replies):
+def submitted(prepared, home, *replies, roles=("editor",)):
     """Have a change submitted in a conversation that goes on with these replies."""
-    model = script(make_reply(write("shop/new.py")), make_reply(submit("First.")), *replies)
+    model = script(
+        make_reply(write("shop/new.py")), make_reply(submit("First.")), *replies, roles=roles
+    )
     run_context = desks.run_context(prepared, home, model)
     begin = Draft(plan=PLAN, change=Change(base_commit=prepared.checkout.commit, files=()))
     found = attempts.continue_draft(begin, (), "", run_context).next_draft()
@@ -149,6 +151,21 @@ def test_what_makes_a_draft_is_told_once(prepared, home):
     )
     told = model.requests[2].messages[-1].results[0].content
     assert ("a.py:3 Here." in told, "There." in told) == (True, False)
+
+
+@pytest.mark.parametrize(("is_reading", "asked"), [(True, 2), (False, 3)])
+def test_what_a_reviewer_can_settle_goes_to_the_reviewer(prepared, home, is_reading, asked):
+    replies = make_reply(submit("As ordered."))
+    one, run_context, model = submitted(prepared, home, replies, roles=("editor", "reviewer"))
+    found = Finding(
+        rule="test-rewritten", severity=Severity.REVIEW, path="", line=None, message="Here.",
+        fix="x", is_reading=is_reading,
+    )  # fmt: skip
+    passed = judged(1, one)
+    cleared = passed.cleared.model_copy(update={"findings": (found,)})
+    passed = run_context.record_round(replace(passed, cleared=cleared))
+    assert repair.next_draft([passed], run_context) is None
+    assert len(model.requests) == asked
 
 
 def test_what_is_answered_is_laid_out_again_where_it_is_not_the_last(prepared, home):
