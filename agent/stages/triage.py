@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import get_args
 
 from agent.conversation.commands import is_command
 from agent.errors import AccessLost, NoModel, TicketUnclear
@@ -12,12 +14,17 @@ from agent.models.chat import ChatModel
 from agent.models.code_host import Pulls
 from agent.models.pulls import PullSnapshot, ThreadComment
 from agent.models.run import Run
-from agent.models.ticket import Decision, Guidance, Ticket
+from agent.models.ticket import Category, Decision, Guidance, Ticket
 from agent.recipes import registry
 from agent.services import Services
 from agent.text import sanitise
-from agent.triage import labels as issue_labels
 
+#: Kinds of work by what labels say: our own names, and those that GitHub and Dependabot give.
+_CATEGORIES: dict[str, Category] = {name: name for name in get_args(Category)} | {
+    "documentation": "docs",
+    "enhancement": "feature",
+    "dependencies": "dependency",
+}
 _MOST_REMARKS, _MOST_REMARK = 10, 2_000
 _MOST_ASKED = 20
 """Of so many people is asked whether they may write."""
@@ -87,7 +94,7 @@ def choose_recipe(
         hidden = f" ({', '.join(ticket.removed)} removed)" if ticket.removed else ""
         raise TicketUnclear((f"The ticket has no visible text{hidden}. What is to be done?",))
     fitting = _find_fitting_recipes(ticket)
-    kind = issue_labels.read_category(labels)
+    kind = _read_category(labels)
     if len(fitting) == 1:
         return Decision(recipe=fitting[0], sentence=f"recipe {fitting[0]}", category=kind)
     if models is None or not (editors := models.list_chain("editor")):
@@ -97,6 +104,13 @@ def choose_recipe(
         raise NoModel(f"No recipe fits this ticket, and no model can be asked ({missing}).")
     sentence = f"{kind}, for {editors[0]}"
     return Decision(recipe="", sentence=sentence, category=kind)
+
+
+def _read_category(labels: Iterable[str]) -> Category:
+    for label in labels:
+        if found := _CATEGORIES.get(re.split(r"[\s:/=]+", label.lower())[-1]):
+            return found
+    return "feature"
 
 
 def add_earlier_attempt(ticket: Ticket, run: Run, svc: Services) -> Ticket:

@@ -1,1 +1,0 @@
-"""What the labels of tickets say."""
