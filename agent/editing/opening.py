@@ -231,7 +231,6 @@ def describe_base(run_context: RunContext, *, failing: bool = True) -> OpeningMe
         "Versions": [f"python=={prepared.environment.python}", *_list_versions(run_context)],
         "Not installed": prepared.environment.left_out,
         "Passes": [one.name for one in results if one.status is Status.PASSED],
-        "Fails already": [_describe_failed(one, paths) for one in failed] if failing else [],
         "Cannot be measured": unknown,
     }
     lines = [
@@ -239,6 +238,7 @@ def describe_base(run_context: RunContext, *, failing: bool = True) -> OpeningMe
         for name, found in facts.items()
         if found
     ]
+    lines += [f"Fails already: {_describe_failed(one, paths)}" for one in failed if failing]
     lines += [
         f"{one.name}: {shlex.join(_make_command(one, prepared))}{_describe_size(one)}"
         for one in results
@@ -286,6 +286,9 @@ def _describe_failed(result: CheckResult, paths: Collection[str]) -> str:
     if not bad:
         return f"{result.name}: {result.reason[:_MOST_REASON]}"
     own = dict.fromkeys(_describe_item(one) for one in bad if _is_own(one, paths))
+    # Some of many findings say nothing; tests that fail may be the ticket's.
+    if len(own) > _MOST_FAILING and result.name != TESTS:
+        own = {}
     named = "".join(f"\n- {one}" for one in [*own][:_MOST_FAILING])
     return f"{result.name} ({len(bad):,}){':' * bool(named)}{named}"
 

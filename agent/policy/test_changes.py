@@ -65,7 +65,7 @@ IN_USE = Rule(
 )
 OF_TESTS = (REWRITTEN, REMOVED, SURROUNDINGS, NOT_RUN, NOT_COLLECTED, IN_USE)
 _MOST = 20
-_READ = "Read both versions: one of them is wrong about what the code is to do."
+_READ = "Read both versions: see that the ticket asks for what the new one says."
 _MISSED = "Look whether what it held is still wanted."
 _COLLECTED = (
     "Check what the runner collects (testpaths, python_files, python_classes, checks.tests.args). "

@@ -165,7 +165,7 @@ def test_what_fails_already_is_counted_and_named_where_it_is_the_repositorys(tmp
     )  # fmt: skip
     run_context.baseline = CheckReport(side="base", commit="c", change_digest=None, results=results)
     told = opening.describe_base(run_context).text
-    assert "mypy (1); tests (12):\n" in told
+    assert "Fails already: mypy (1)\nFails already: tests (12):\n" in told
     assert told.count("- tests/test_a.py::test_") == 10
     assert "- tests/test_a.py::test_0: AssertionError: assert 1 == 2\n" in told
     assert "tests: python -m pytest (13 tests: 12 failed, 1 passed; 181 s)" in told
