@@ -18,6 +18,9 @@ from tests.deep import deep
 from tests.folders import data_folder
 from tests.postgresql import Server
 
+#: A project with tests of its own.
+collect_ignore = ["demo/sample_project"]
+
 # A test run in the background of a shell ignores Ctrl-C, and so would every program that the
 # tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
