@@ -198,16 +198,19 @@ def find_test_files(
     """
     every = frozenset(paths)
     reported = every & frozenset(facts.files)
-    helpers: frozenset[str] = frozenset()
+    # Folders are called so in products as well: there has to be a test.
+    homes = frozenset(find_folder(path) for path in reported) - {""}
     modules = {path for path in every - reported if path.endswith(".py")}
+    # What nobody imports there is for another tool of the tests, as cases for type checkers are.
+    helpers = frozenset(
+        path for path in modules if find_folder(path) in homes and not imports.importers_of(path)
+    )
     while more := {
         path
         for path in modules - helpers
         if (by := imports.importers_of(path)) and by <= reported | helpers
     }:
         helpers |= more
-    # Folders are called so in products as well: there has to be a test.
-    homes = frozenset(find_folder(path) for path in reported) - {""}
     of_tests = reported | helpers
     shared = _find_beside_tests(reported, of_tests, every) | {
         path for path in helpers if find_folder(path) in homes or _has_assertions(sources[path])

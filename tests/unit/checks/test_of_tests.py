@@ -19,6 +19,7 @@ FILES = {
     "tests/test_views.py": "from shop import checks, views, seeds\nfrom tests import helpers",
     "tests/helpers.py": "from tests import more",
     "tests/more.py": "",
+    "tests/types/cases.py": "from shop import views",
     "tests/data/a.json": "",
     "data/a.json": "",
     "sums.py": "",
@@ -32,6 +33,7 @@ def test_helpers_are_of_tests_and_what_may_be_product_is_shared() -> None:
     found = find_test_files(TOLD, sources, Imports(read_imports(sources)), FILES)
     assert found.sure == {
         *TOLD.files, "tests/__init__.py", "tests/helpers.py", "tests/more.py", "tests/data/a.json",
+        "tests/types/cases.py",
     }  # fmt: skip
     assert found.shared == {"shop/checks.py"}
 
