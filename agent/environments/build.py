@@ -134,7 +134,12 @@ def ensure_as_of(committed: int, request: EnvironmentRequest, *clients: *Clients
         try:
             if declared.lock is None:
                 say(f"packages as of {last}, a day after the commit")
-                return ensure_environment(request.model_copy(update={"python": dated}), *clients)
+                then = ensure_environment(request.model_copy(update={"python": dated}), *clients)
+                if not then.left_out:
+                    return then
+                # A commit may have been moved behind what it declares.
+                now = ensure_environment(request, *clients)
+                return now if len(now.left_out) < len(then.left_out) else then
         except Unresolvable as problem:
             say(f"as of {last} they cannot be resolved: {uv_program.find_cause(problem.message)}")
     return ensure_environment(request, *clients)

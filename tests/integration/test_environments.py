@@ -226,6 +226,13 @@ def test_without_a_lock_packages_are_those_of_the_commits_day_and_its_next(setti
         environment = ensure_as_of("2023-05-01", folder)
         assert (environment.packages, environment.section.exclude_newer) == (("lib==3.0",), None)
         assert "cannot be resolved" in "\n".join(said)
+        # A commit that was moved behind what it declares.
+        late, content = local_index.wheel("late", "1.0")
+        served.add((late, content))
+        served.uploaded[late] = "2025-01-01"
+        texts = {"requirements.txt": "lib\n", "requirements-test.txt": "late==1.0\n"}
+        moved = lay_files(folder.with_name("moved"), texts)
+        assert ensure_as_of("2024-05-01", moved).packages == ("late==1.0", "lib==3.0")
         served.uploaded.clear()
         assert ensure_as_of("2024-05-01", folder).packages == ("lib==2.0",), "stored"
         other = lay_files(folder.with_name("undated"), {"requirements.txt": "lib<3\n"})
