@@ -28,7 +28,7 @@ def cut_sentences(text: str, limit: int) -> str:
 
 
 def shorten_output(text: str, limit: int) -> str:
-    """Fold lines that repeat; of more than the limit keep the first and the last lines.
+    """Fold lines that repeat; of clearly more than the limit keep the first and the last lines.
 
     The cut says how to read the others.
     """
@@ -40,7 +40,8 @@ def shorten_output(text: str, limit: int) -> str:
         if count > _MOST_EQUAL:
             lines.append(f"[the line above {count - 1:,} more times]")
     folded = "\n".join(lines)
-    if len(folded) <= limit:
+    # To ask again for a few lines costs more than they do.
+    if len(folded) <= limit * 1.1:
         return folded
     half = max(0, limit - 200) // 2
     head, tail = _take_lines(lines, half), _take_lines(lines[::-1], half)[::-1]
@@ -48,7 +49,7 @@ def shorten_output(text: str, limit: int) -> str:
         return sanitise.shorten_middle(folded, limit, where="a file in /tmp, read in parts")
     notice = (
         f"[{len(lines) - len(head) - len(tail):,} lines are left out: have the output written to"
-        " a file in /tmp, and read of that what you need with rg or sed]"
+        " a file in /tmp, and read of that what you need with sed]"
     )
     return "\n".join([*head, notice, *tail])
 
