@@ -31,6 +31,31 @@ def _without_others(plugins):
         yield from ("-p", "no:" + name)
 
 
+def _without_shadowed(gate):
+    """Keep plugins out that only the gate's version of an installed package has.
+
+    Its modules are those of the installed one, which comes first.
+    """
+    if not gate:
+        return
+    known, plugins = set(), set()
+    for one in importlib.metadata.distributions(path=[p for p in sys.path if p != gate]):
+        known.add(_get_name(one))
+        plugins.update(_list_plugins_of(one))
+    for one in importlib.metadata.distributions(path=[gate]):
+        if _get_name(one) in known:
+            for name in sorted(set(_list_plugins_of(one)) - plugins):
+                yield from ("-p", "no:" + name)
+
+
+def _get_name(distribution):
+    return (distribution.metadata["Name"] or "").lower().replace("_", "-").replace(".", "-")
+
+
+def _list_plugins_of(distribution):
+    return [one.name for one in distribution.entry_points if one.group == "pytest11"]
+
+
 def _locate_plugins():
     """Say where each of these plugins comes from, as `sys.path` is now."""
     places = {}
@@ -67,6 +92,7 @@ def main():
             return 70
     sys.argv[0] = os.path.join(os.path.dirname(pytest.__file__), "__main__.py")
     options = [*order["options"], *_without_others(order["plugins"])]
+    options += _without_shadowed(order["gate"])
     code = int(pytest.main([*sys.argv[1:], "-p", "mergewright_pytest", *options]))
     report.add("exit", code=code)
     return code
