@@ -255,7 +255,7 @@ class Dispatcher:
                 waiting.postpone_run(steps.make_agent_error(unheard), DELIVER, past)
             self._store.finish_run(run.run_id, outcome, read_clock())
             metrics.run_ended(outcome.state, outcome.reason)
-            del self._untold[name]
+            # It stays noted as told: a turn may have read the run before it was over.
         except RunPostponed as postponed:
             self._untold[name] = times + 1, postponed.wait.until
         except Exception as problem:  # noqa: BLE001  the run is still there

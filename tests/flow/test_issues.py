@@ -184,6 +184,7 @@ def test_TC2_TC4_TC5_TC8_nothing_that_strangers_write_on_an_issue_changes_what_i
         assert plain.count("<details>") == plain.count("</details>")
 
 
+@pytest.mark.deep
 def test_what_no_recipe_fits_goes_to_a_person_and_is_tried_again_with_other_words(story):
     told = story(title="The front page is slow", body="Make it faster.\n")
     told.label()
@@ -222,6 +223,7 @@ def test_GH8_an_unclear_issue_is_answered_by_who_may_write_and_then_done(story, 
     assert len(told.comments()) == 1
 
 
+@pytest.mark.deep
 def test_TC4_a_plan_is_changed_and_approved_once_before_anything_is_edited(story, stage):
     told = story(files=ALWAYS)
     told.label()

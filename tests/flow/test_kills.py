@@ -48,6 +48,7 @@ def test_PF1_kill_9_after_two_effects_before_their_record_does_nothing_twice(gro
     assert_well(ground, campaign)
 
 
+@pytest.mark.deep
 def test_PF1_kill_9_at_every_write_around_a_call_for_a_person_calls_once(ground, campaign):
     campaign.undisturbed(("unclear",))
     (comment,) = campaign.expected["unclear"]["comment"]

@@ -117,6 +117,7 @@ def test_MO7_a_model_that_claims_success_changes_no_fact(carried):
     assert "green" not in ended.text
 
 
+@pytest.mark.deep
 def test_a_scout_finds_what_the_tests_need_and_a_draft_names_it(shop, carried):
     shop.write("tests/conftest.py", "import sqlite3\n\nsqlite3.connect('data/prices.db')\n")
     shop.commit("Keep prices")

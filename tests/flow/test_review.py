@@ -188,6 +188,7 @@ def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, vo
     assert follow.outcome.code_host_calls <= 40
 
 
+@pytest.mark.deep
 def test_red_checks_of_the_project_are_mended_from_their_log_until_people_close_it(opened, voice):
     before = head(opened)
 
