@@ -15,7 +15,6 @@ from agent import settings as given
 from agent.environments import build as environments
 from agent.environments import distributions, storage
 from agent.environments.assembly import PROJECT
-from agent.environments.fetch import Unresolvable
 from agent.environments.request import EnvironmentRequest
 from agent.errors import RequestRefused, SettingsInvalid
 from agent.git import worktree
@@ -170,21 +169,16 @@ class Services:
         as it is. EnvironmentFailed has the resolver's or builder's own words.
         """
         section = prepared.environment.section
+        # A change may declare what has appeared since the base commit.
         last_day = prepared.contract.config.python.exclude_newer
         newer = section.model_copy(update={"exclude_newer": last_day})
+        given = {"known": prepared.environment.packages, "python": newer}
 
         def ensure(**more: object) -> Environment:
-            given = {"known": prepared.environment.packages, **more}
-            request = self._request_of_change(prepared).model_copy(update=given)
-            clients = self.sandbox, self.index, self.settings, self.say
-            try:
-                return environments.ensure_environment(request, *clients)
-            except Unresolvable:
-                if newer == section:
-                    raise
-            # A change may declare what has appeared since the base commit.
-            request = request.model_copy(update={"python": newer})
-            return environments.ensure_environment(request, *clients)
+            request = self._request_of_change(prepared).model_copy(update={**given, **more})
+            return environments.ensure_of_day(
+                section.exclude_newer, request, self.sandbox, self.index, self.settings, self.say
+            )
 
         built = ensure()
         if not (unmet := distributions.find_unmet(declared, built)):

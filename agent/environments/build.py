@@ -130,19 +130,35 @@ def ensure_as_of(committed: int, request: EnvironmentRequest, *clients: *Clients
         declared = declare.read_declaration(
             WorkTreeFiles(Path(request.tree), request.root), section
         )
-        dated = section.model_copy(update={"exclude_newer": last.isoformat()})
-        try:
-            if declared.lock is None:
-                say(f"packages as of {last}, a day after the commit")
-                then = ensure_environment(request.model_copy(update={"python": dated}), *clients)
-                if not then.left_out:
-                    return then
-                # A commit may have been moved behind what it declares.
-                now = ensure_environment(request, *clients)
-                return now if len(now.left_out) < len(then.left_out) else then
-        except Unresolvable as problem:
-            say(f"as of {last} they cannot be resolved: {uv_program.find_cause(problem.message)}")
+        if declared.lock is None:
+            say(f"packages as of {last}, a day after the commit")
+            return ensure_of_day(last.isoformat(), request, *clients)
     return ensure_environment(request, *clients)
+
+
+def ensure_of_day(day: str | None, request: EnvironmentRequest, *clients: *Clients) -> Environment:
+    """Give an environment by what indexes had on a day, or as requested where that lacks more.
+
+    Args:
+        day: As in `python.exclude_newer`; None: as requested.
+
+    Raises:
+        EnvironmentFailed, IndexUnavailable, StorageFull, SandboxMissing: As `ensure_environment`.
+    """
+    section, say = request.python, clients[-1]
+    if day in (None, section.exclude_newer):
+        return ensure_environment(request, *clients)
+    dated = section.model_copy(update={"exclude_newer": day})
+    try:
+        then = ensure_environment(request.model_copy(update={"python": dated}), *clients)
+    except Unresolvable as problem:
+        say(f"as of {day} they cannot be resolved: {uv_program.find_cause(problem.message)}")
+        return ensure_environment(request, *clients)
+    if not then.left_out:
+        return then
+    # What is declared may be newer than that day.
+    now = ensure_environment(request, *clients)
+    return now if len(now.left_out) < len(then.left_out) else then
 
 
 def set_up(request: EnvironmentRequest, *clients: *Clients) -> Environment:

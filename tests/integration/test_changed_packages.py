@@ -103,8 +103,12 @@ def test_a_package_of_the_change_is_of_the_day_of_base_where_there_is_one(begun)
     environment = prepared.environment.model_copy(update={"section": section, "packages": ()})
     prepared = prepared.model_copy(update={"environment": environment})
     folder = svc.head_folder(prepared.run)
-    for declared, version in (("six", "1.16.0"), ("six>=1.17", "1.17.0")):
-        cleared = changed(prepared, requirements_DOT_txt=f"{declared}\n")
+    for file, declared, version in (
+        ("requirements_DOT_txt", "six", "1.16.0"),
+        ("requirements_DOT_txt", "six>=1.17", "1.17.0"),
+        ("requirements-test_DOT_txt", "six>=1.17", "1.17.0"),
+    ):
+        cleared = changed(prepared, **{file: f"{declared}\n"})
         worktree.lay_out(prepared.checkout, folder).replay(cleared.change)
         assert f"six=={version}" in svc.environment_of_change(prepared, ()).packages
 
