@@ -44,7 +44,7 @@ def stats(
     ] = None,
     as_json: terminal.Json = False,
 ) -> None:
-    """Show how runs ended, how long it took, what people changed before they merged, what it cost.
+    """Show how runs ended, how long it took, and what it cost.
 
     What is not known is left out, and counted as such. Dry runs and runs of ticket files are not
     in it. It asks nobody but the files of this machine.

@@ -88,7 +88,6 @@ class GithubIntakeApi:
             return LivePull(
                 state="merged" if raw["merged"] else raw["state"],
                 ended_at=None if ended is None else str(ended),
-                base=str(raw["base"]["sha"]),
             )
 
         with ignore_statuses(*repositories.GONE):

@@ -42,8 +42,6 @@ class LivePull(Record):
     state: Literal["open", "closed", "merged"]
     ended_at: str | None = None
     """ISO 8601, UTC: when it was merged or closed."""
-    base: str = ""
-    """Commit of the base branch, as it was last compared with."""
 
 
 Reaction = Literal["eyes", "+1", "confused"]

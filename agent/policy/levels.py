@@ -74,17 +74,18 @@ def soften_asked_findings(
     words = (word for marked in _CODE.findall(text) for word in _WORD.findall(marked))
     code = {canonicalize_name(word) for word in words}
     of_asked = {rule.id for rule in rules if rule.may_be_asked}
+
+    def is_asked(finding: Finding) -> bool:
+        if finding.rule not in of_asked or finding.severity is not Severity.REVIEW:
+            return False
+        if finding.subject:
+            return finding.subject in code
+        path = finding.path
+        return any(name == path or path.endswith(f"/{name}") for name in names)
+
     return tuple(
-        one.model_copy(update={"severity": Severity.INFO})
-        if one.rule in of_asked
-        and one.severity is Severity.REVIEW
-        and (
-            any(name == one.path or one.path.endswith(f"/{name}") for name in names)
-            if not one.subject
-            else one.subject in code
-        )
-        else one
-        for one in findings
+        finding.model_copy(update={"severity": Severity.INFO}) if is_asked(finding) else finding
+        for finding in findings
     )
 
 

@@ -315,7 +315,7 @@ def _finish(
     if count := len(_REMOVED.findall(text)):
         values = "value that looks" if count == 1 else "values that look"
         text = f"{text.rstrip()}\n\n_{count} {values} like a secret: removed from this text._\n"
-    return text if len(text) <= limit else sanitise.cut_markdown(text, limit, where=place)
+    return sanitise.cut_markdown(text, limit, where=place)
 
 
 def _tidy(text: str) -> str:

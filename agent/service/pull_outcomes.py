@@ -40,7 +40,7 @@ def handle_event(
     first = found.run.first
     if pull.state != "open":
         _stop_follow_up(found, pull.state, store)
-    if not store.note_pull(first, _make_end(event.number, pull), now):
+    if not store.note_pull(first, _make_end(event.number, pull)):
         return Ignored(reason=f"the pull request is {pull.state}, as is known", routine=True)
     return Handled(reason=f"the pull request of run {first} is {pull.state}")
 

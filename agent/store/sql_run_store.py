@@ -167,7 +167,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
                 return
             _end_run(session, row, outcome, now)
 
-    def note_pull(self, run_id: str, end: PullEnd | None, now: float) -> bool:
+    def note_pull(self, run_id: str, end: PullEnd | None) -> bool:
         """Note that the pull request of the run that opened it has ended, or is open again.
 
         Returns whether that is news. What follows it up is brought to its end by itself.
@@ -175,10 +175,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
         state = RunState(end.state) if end else RunState.OPEN
         with self._database.write() as session:
             row = session.get_one(RunRow, run_id)
-            if end is None:
-                row.pull_end = None
-            elif not _is_known(end, row):
-                row.pull_end = end.model_dump_json()
+            row.pull_end = end.model_dump_json() if end else None
             is_news = not row.active and row.state != state.value
             if is_news:
                 row.state = state.value
@@ -210,12 +207,6 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
     def _update(self, run_id: str, **values: object) -> None:
         with self._database.write() as session:
             session.execute(update(RunRow).where(col(RunRow.run_id) == run_id).values(**values))
-
-
-def _is_known(end: PullEnd, row: RunRow) -> bool:
-    """Whether it is this end of its pull request that a run has."""
-    known = PullEnd.model_validate_json(row.pull_end) if row.pull_end else None
-    return known is not None and (known.state, known.at) == (end.state, end.at)
 
 
 def _of_delivery(session: Session, delivery_id: str) -> RunRow | None:

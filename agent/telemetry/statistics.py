@@ -152,8 +152,8 @@ def compute_statistics(group: str, runs: Sequence[RunSummary]) -> Statistics:
             one.reason.value for one in runs if one.state not in OPENED and one.reason
         ),
         pull_requests=len(opened),
-        merged=compute_share(one.state is RunState.MERGED for one in ended),
-        first_round=compute_share(one.passed if one else None for one in first),
+        merged=compute_mean(one.state is RunState.MERGED for one in ended),
+        first_round=compute_mean(one.passed if one else None for one in first),
         seconds_to_pull=compute_median(one.seconds_to_pull for one in opened),
         seconds_to_merge=compute_median(one.seconds_to_end for one in merged),
         review_rounds=compute_median(one.rounds for one in ended),
@@ -175,11 +175,8 @@ def compute_median(values: Iterable[float | None]) -> Figure:
     return _compute_figure(values, median)
 
 
-def compute_share(values: Iterable[bool | None]) -> Figure:
-    return _compute_figure(values, mean)
-
-
 def compute_mean(values: Iterable[float | None]) -> Figure:
+    """Compute a mean; of truth values it is their share."""
     return _compute_figure(values, mean)
 
 

@@ -440,7 +440,7 @@ def test_a_refusal_is_told_though_the_code_host_was_away_at_first(talk, opened, 
     def be_away(*_, **__):
         raise CodeHostUnavailable("away")
 
-    talk.store.note_pull(opened.run_id, PullEnd(pull=1, state="closed", at=None), time.time())
+    talk.store.note_pull(opened.run_id, PullEnd(pull=1, state="closed", at=None))
     said = talk.write("/mergewright rebase")
     with monkeypatch.context() as away:
         away.setattr(talk.scene.intake_api, "explain_refusal", be_away)

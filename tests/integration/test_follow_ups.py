@@ -117,7 +117,7 @@ def test_nothing_follows_a_pull_request_that_is_over(store):
     store.queue_follow_up(first.run_id, CI, NOW + 1)
     at_work = store.claim_run(NOW + 1, most=9).run
     store.queue_follow_up(first.run_id, REVIEW, NOW + 2)
-    assert store.note_pull(first.run_id, PullEnd(pull=7, state="merged", at=None), NOW + 2)
+    assert store.note_pull(first.run_id, PullEnd(pull=7, state="merged", at=None))
     store.finish_run(at_work.run_id, _ended(at_work.run_id, Reason.SUPERSEDED), NOW + 3)
     assert store.claim_run(NOW + 9_999, most=9) is None
     assert store.queue_follow_up(first.run_id, REVIEW, NOW + 4) == "over"

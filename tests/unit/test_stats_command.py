@@ -64,7 +64,7 @@ def add(store, number, ago=0.0, **more):
 def ends(store, run_id):
     """Let people merge its pull request."""
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(NOW + 7_200))
-    store.note_pull(run_id, PullEnd(pull=1, state="merged", at=at), NOW)
+    store.note_pull(run_id, PullEnd(pull=1, state="merged", at=at))
 
 
 @pytest.fixture
