@@ -103,6 +103,8 @@ class Settings(Record):
     """Package index; None: what pip and uv are configured with."""
     allow_hosts: tuple[str, ...] = ()
     """Further hosts that the fetch phase may reach."""
+    git_hosts: tuple[str, ...] = ()
+    """Hosts from which set-up may fetch by git, such as github.com; default: none."""
     system_packages: tuple[str, ...] = ("*",)
     """Debian packages that a repository may have in its sandboxes, as patterns such as lib*-dev;
     empty: none. They are unpacked for these sandboxes alone, and none of their scripts is run.

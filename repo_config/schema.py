@@ -71,17 +71,6 @@ class PythonSection(Section):
     left out and named."""
 
 
-class PackagesCommand(Section):
-    """A set-up command that fetches packages."""
-
-    run: Command
-    """The command, for bash."""
-    network: Literal["packages"]
-    """Only indexes of packages are reached: PyPI or the operator's, npm, Debian."""
-    files: tuple[RelativePath, ...] = ()
-    """The only files of the repository that the command sees, such as package-lock.json."""
-
-
 class DjangoSection(Section):
     """Where Django is started, and how its parts are used."""
 
@@ -313,12 +302,10 @@ class RepoConfig(Section):
     env: dict[VariableName, VariableValue] = {}
     """Environment variables for tests, type check, Django's checks and makemigrations; builds and
     linters do not get them. No secrets: they are shown in the log."""
-    setup: tuple[Command | PackagesCommand, ...] = ()
+    setup: tuple[Command, ...] = ()
     """Commands that run once after the environment is built, as in `mkdir -p data`; their results
-    lie under every check, with what they write to PostgreSQL. A text runs without network. A
-    mapping `{run: npm ci, network: packages, files: [package.json, package-lock.json]}` reaches the
-    indexes of packages (PyPI, npm, Debian) and sees those files alone; such commands come first.
-    Committed files stay as they are."""
+    lie under every check, with what they write to PostgreSQL. They reach package indexes (PyPI,
+    npm, Debian) and no other host. Committed files stay as they are."""
     services: Services = ()
     """Servers that the project needs: postgres, redis, or with a version as in postgres:15. Every
     sandbox starts them empty, PostgreSQL as `setup` left it, at their usual ports of 127.0.0.1,

@@ -28,7 +28,6 @@ from repo_config.schema import (
     ChecksSection,
     DjangoSection,
     LimitsSection,
-    PackagesCommand,
     PythonSection,
     RepoConfig,
 )
@@ -51,7 +50,7 @@ class Candidate(Record):
 
     why: str
     python: PythonSection | None = None
-    setup: tuple[str | PackagesCommand, ...] | None = None
+    setup: tuple[str, ...] | None = None
     env: dict[str, str] | None = None
     services: tuple[str, ...] | None = None
     checks: ChecksSection | None = None
@@ -186,7 +185,7 @@ def _as_ci(
     more = {"install": (*given.install, *unknown, *lacking)}
     candidate = Candidate(
         python=given.model_copy(update=more),
-        setup=(*ci.fetched, *ci.commands),
+        setup=ci.commands,
         env={name: value for name, value in ci.env.items() if _may_be_set(name, value)},
         services=ci.services,
         checks=_narrow_checks(config.checks, ci.test_args),

@@ -1,4 +1,4 @@
-"""Phase A: let uv resolve and install, wheels only, in a sandbox whose only way out is our proxy.
+"""Phase A: let uv resolve and install, wheels only, in a sandbox whose only way out is our gateway.
 
 Runs no code of the repository and none of a package: `--no-build` throughout, and one single
 installation fills an empty virtual environment. So not even a `.pth` file of a package is executed
@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from agent.environments import egress, storage, upstreams, uv_program
+from agent.environments import gateway, storage, uv_program
 from agent.environments.build_context import BuildContext
 from agent.environments.requirement_files import Line
 from agent.errors import EnvironmentFailed, IndexUnavailable, StorageFull
@@ -96,12 +96,12 @@ class Fetcher:
         self.unbuilt: dict[str, str] = {}
         """Those of them that cannot be built or had, each with the reason."""
         self._network = ExitStack()
-        self._proxy: egress.EgressProxy | None = None
+        self._gateway: gateway.Gateway | None = None
 
     def close(self) -> None:
         """Shut the way out, and say what else was tried on it."""
         self._network.close()
-        for attempt in self._proxy.refused_attempts if self._proxy else ():
+        for attempt in self._gateway.refused_attempts if self._gateway else ():
             self._build_context.say(f"refused on the way to the package index: {attempt}")
 
     def install(
@@ -261,7 +261,7 @@ class Fetcher:
         """Run a command with uv, its cache and the way to the indexes."""
         context = self._build_context
         settings = context.settings
-        *others, default = upstreams.list_sandbox_addresses(context.index)
+        *others, default = (access.url for access in context.index.list_accesses())
         environ = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "UV_NO_CONFIG": "1",
@@ -273,12 +273,9 @@ class Fetcher:
             "UV_INDEX": " ".join(others),
             "UV_HTTP_TIMEOUT": "60",
         }
-        if bundle := context.index.list_accesses()[-1].ca_bundle:
-            certificates = f"{_TMP}/certificates.pem"
-            files = {**files, certificates: Path(bundle).read_bytes()}
-            environ["SSL_CERT_FILE"] = certificates
-        if self._proxy is None:
-            self._proxy = self._network.enter_context(egress.open_proxy(context.index, settings))
+        if self._gateway is None:
+            opening = gateway.open_gateway(context.index, settings)
+            self._gateway = self._network.enter_context(opening)
         shared = str(storage.locate_shared_folder(settings))
         update = {
             "environ": {**environ, **order.environ},
@@ -289,7 +286,7 @@ class Fetcher:
                 Mount(source=shared, target=_STORE, writable=True, retained_folder=storage.CACHE),
             ),
             "files": tuple(SandboxFile(path=path, content=text) for path, text in files.items()),
-            "proxy_socket": str(self._proxy.socket_path),
+            "outlet": self._gateway.outlet,
         }
         with storage.lock_name(settings, storage.FETCH), storage.no_space("packages"):
             return context.sandbox.run(order.model_copy(update=update))
@@ -297,12 +294,10 @@ class Fetcher:
     # --- when it fails -----------------------------------------------------------------------
 
     def _shorten(self, output: str) -> str:
-        for gateway in upstreams.list_gateways(self._build_context.index):
-            output = gateway.restore_addresses(output)
         return uv_program.extract_essential_output(output)
 
     def _make_failure(self, result: SandboxResult, wanted: ResolutionRequest) -> Exception:
-        words, index, proxy = self._shorten(result.output), self._build_context.index, self._proxy
+        words, index = self._shorten(result.output), self._build_context.index
         if "No space left on device" in result.output:
             return StorageFull(
                 "The disk that holds Mergewright's data is full: the packages do not fit. "
@@ -314,13 +309,14 @@ class Fetcher:
                 f"after {result.seconds:.0f} s. {words}"
             )
         if _NETWORK.search(result.output):
-            if proxy and (refused := proxy.refused_attempts):
+            opened = self._gateway
+            if opened and (refused := opened.refused_attempts):
                 return EnvironmentFailed(
                     f"The packages are kept where nothing may be fetched from:"
                     f" {', '.join(refused)}. An operator may allow it with"
                     f" MERGEWRIGHT_ALLOW_HOSTS.\n{words}"
                 )
-            faults = "".join(f"\nThe proxy {one}." for one in (proxy.faults if proxy else ()))
+            faults = "".join(f"\nThe proxy {one}." for one in (opened.faults if opened else ()))
             return IndexUnavailable(
                 f"The package index at {index.url} did not answer:\n{words}{faults}"
             )

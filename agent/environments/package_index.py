@@ -18,8 +18,8 @@ from packaging.utils import InvalidSdistFilename, canonicalize_name, parse_sdist
 from packaging.version import InvalidVersion, Version
 
 from agent.environments import index_settings
+from agent.environments.hosts import parse_target
 from agent.environments.index_settings import HostIndexes, hide_login
-from agent.environments.upstreams import parse_target
 from agent.errors import EnvironmentFailed, IndexUnavailable
 from agent.models.package_index import IndexAccess, IndexRequest, SourceArchive
 from agent.settings import Settings

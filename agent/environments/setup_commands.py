@@ -1,10 +1,10 @@
 """Run the set-up commands of a repository once, and keep what they add as layers of files.
 
-A command that reaches indexes of packages sees the files that it names and nothing else of the
-repository; the others run afterwards in one sandbox, with the whole tree and without network. What
-they write leaves the sandbox as files of strangers: only what the repository does not have itself
-is kept, and nobody follows a link in it. A layer that the code of a change has made says nothing of
-how that change is checked: rules, $HOME and packages are those of the base.
+They run in one sandbox, with the whole tree, whose only way out is a gateway to package indexes.
+What they write leaves it as files of strangers: only what the repository does not have itself is
+kept, and nobody follows a link in it. The same layer serves for as long as all that the commands
+have read of the tree is the same. One that the code of a change has made says nothing of how that
+change is checked: rules, $HOME and packages are those of the base.
 """
 
 from __future__ import annotations
@@ -12,26 +12,27 @@ from __future__ import annotations
 import hashlib
 import json
 import posixpath
+import secrets
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.environments import (
-    egress,
     fetch,
+    gateway,
     layer_files,
     sandbox_requests,
     sandbox_services,
     storage,
-    upstreams,
 )
 from agent.environments.build_context import BuildContext
 from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed, SandboxLost
-from agent.git import one_commit
 from agent.models.environment import Environment, Layer
 from agent.models.record import Record
 from agent.models.sandbox import (
@@ -49,7 +50,6 @@ from agent.models.sandbox import (
 from agent.text import sanitise
 from repo_config import rule_files
 from repo_config.detect import Project
-from repo_config.schema import PackagesCommand
 
 #: Indexes of packages beside that of Python.
 HOSTS = ("registry.npmjs.org", "http://deb.debian.org", "https://deb.debian.org")
@@ -65,15 +65,11 @@ _MOST_NAMED = 20
 _MOST_REPORT = 1024**2
 #: What would fill the home with what is only there to make a second run quicker.
 _NO_CACHES = {"npm_config_cache": "/tmp/npm", "PIP_NO_CACHE_DIR": "1", "UV_NO_CACHE": "1"}  # noqa: S108
-#: What asks for packages where there is no network ends at once.
-_OFFLINE = {"PIP_NO_INDEX": "1", "UV_OFFLINE": "1", "npm_config_offline": "true"}
 _FEW_RETRIES = {"npm_config_fetch_retries": "1", "npm_config_fetch_retry_mintimeout": "1000"}
-
-Commands = tuple[str | PackagesCommand, ...]
 
 
 class SetUp(Record):
-    commands: Commands = ()
+    commands: tuple[str, ...] = ()
     environ: dict[str, str] = {}
     """The configuration's variables."""
     project: Project | None = None
@@ -90,6 +86,11 @@ class SetUp(Record):
 
 
 class _Stored(Record):
+    inputs: dict[str, str] | None = None
+    """Digests of what the commands have read of the tree; None: of what the code of a change has
+    made, and where that is not known."""
+    tree: str = ""
+    """Digest of the whole tree."""
     altered: tuple[str, ...] = ()
     bulk: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
@@ -103,6 +104,7 @@ class _Report(BaseModel):
     at: int = 0
     code: int | None = None
     gone: list[str] = []
+    inputs: list[str] | None = None
 
     @classmethod
     def read(cls, result: SandboxResult) -> _Report:
@@ -115,19 +117,14 @@ class _Report(BaseModel):
 def provide_layers(
     asked: SetUp, files: WorkTreeFiles, environment: Environment, build_context: BuildContext
 ) -> Environment:
-    """Give the environment with the layers of all set-up commands.
+    """Give the environment with what all set-up commands add.
 
     Raises:
         EnvironmentFailed: A command fails or reaches a limit.
     """
-    groups: list[Commands] = [
-        (command,) for command in asked.commands if isinstance(command, PackagesCommand)
-    ]
-    if offline := tuple(command for command in asked.commands if isinstance(command, str)):
-        groups.append(offline)
-    current = environment
-    for commands in groups:
-        current = _add_layer(_Run(asked, files, commands, current, build_context))
+    if not asked.commands:
+        return environment
+    current = _add_layer(_Run(asked, files, environment, build_context))
     # A change has no say in the packages that it is checked with.
     return current if asked.base is None else current.model_copy(update={"path": environment.path})
 
@@ -135,19 +132,24 @@ def provide_layers(
 def _add_layer(run: _Run) -> Environment:
     """Lay one more layer over those that the environment has."""
     settings, base, environment = run.build_context.settings, run.asked.base, run.environment
-    key = run.make_key(of_change=False)
-    if base is not None and key not in _name_layers(base):
-        key = run.make_key(of_change=True)
-    place = storage.locate_environment(settings, key)
-    storage.hold_environment(settings, key)
-    with storage.lock_name(settings, f"build-{key}"):
-        if not (place / _RECORD).is_file():
+    stem = run.make_stem()
+    # Of others' layers a change has that of its base alone.
+    known = None if base is None else {Path(layer.folder).name for layer in base.layers}
+    place = run.find_layer(stem, known)
+    if base is not None and place is None:
+        stem = run.make_stem(base)
+    with storage.lock_name(settings, f"build-{stem}"):
+        place = place or run.find_layer(stem)
+        if place is None:
+            key = f"{stem}-{secrets.token_hex(4)}"
+            place = storage.locate_environment(settings, key)
+            storage.hold_environment(settings, key)
             with storage.reserve_build_folder(settings, place) as part:
                 layer = run.make(part)
                 if base is not None:
                     layer_files.take_from_base(part, layer.bulk, base.layers, run.asked.is_rule)
                 storage.write_whole(part / _RECORD, layer.model_dump_json().encode())
-    storage.mark_used(settings, key)
+    storage.mark_used(settings, place.name)
     layer = _Stored.model_validate_json((place / _RECORD).read_bytes())
     if layer.altered:
         named = ", ".join(layer.altered[:_MOST_NAMED])
@@ -171,10 +173,6 @@ def _add_layer(run: _Run) -> Environment:
     return environment.model_copy(update=update)
 
 
-def _name_layers(environment: Environment) -> list[str]:
-    return [Path(layer.folder).name for layer in environment.layers]
-
-
 def _explain_refused(refused: tuple[str, ...]) -> str:
     return (
         f"\nRefused on its way: {', '.join(refused)}. An operator may allow more hosts with"
@@ -189,7 +187,6 @@ class _Run:
         self,
         asked: SetUp,
         files: WorkTreeFiles,
-        commands: Commands,
         environment: Environment,
         build_context: BuildContext,
     ) -> None:
@@ -197,10 +194,6 @@ class _Run:
         self.environment = environment
         self.build_context = build_context
         self._files = files
-        self._texts = [one if isinstance(one, str) else one.run for one in commands]
-        first = commands[0]
-        self._is_online = isinstance(first, PackagesCommand)
-        self._seen = self._read_named(first.files) if isinstance(first, PackagesCommand) else {}
         base = asked.base
         #: Commands of a change may write to the environment if those of base did.
         self._may_write = base is None or Path(base.path).name == layer_files.ENVIRONMENT
@@ -210,31 +203,47 @@ class _Run:
             **sandbox_services.variables(environment.services), **asked.environ,
         }  # fmt: skip
 
-    def _read_named(self, paths: Iterable[str]) -> dict[str, bytes]:
-        found = {}
-        for path in paths:
-            content = self._files.read(path)
-            if content is None:
-                raise EnvironmentFailed(f"setup: {path} is named, but it is no file of the tree.")
-            found[posixpath.normpath(posixpath.join(self._files.base, path))] = content
-        return found
+    def make_stem(self, base: Environment | None = None) -> str:
+        """Sum up all that has a say in a layer but the tree.
 
-    def make_key(self, *, of_change: bool) -> str:
-        """Sum up all that has a say in the layer."""
-        base, environment, context = self.asked.base, self.environment, self.build_context
-        total = hashlib.sha256()
+        Args:
+            base: Where the code of a change makes it.
+        """
+        context = self.build_context
         parts = (
-            storage.FORMAT, self._texts, environment.key, _name_layers(environment),
-            self._files.base, context.mark, context.index.mark if self._is_online else "",
-            # Who runs a change's code has no say in what others are given.
-            _name_layers(base) if base and of_change else None,
-            sorted(self._variables.items()),
-            {path: hashlib.sha256(text).hexdigest() for path, text in self._seen.items()},
+            storage.FORMAT, self.asked.commands, self.environment.key, self._files.base,
+            context.mark, context.index.mark, sorted(self._variables.items()),
+            base and [layer.folder for layer in base.layers],
         )  # fmt: skip
-        total.update(json.dumps(parts, sort_keys=True).encode())
-        if not self._is_online:
-            total.update(self._files.digest())
-        return f"setup-{total.hexdigest()[:32]}"
+        return f"setup-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}"
+
+    def find_layer(self, stem: str, known: Collection[str] | None = None) -> Path | None:
+        """Find a layer that was made of what the commands would read now.
+
+        Args:
+            known: Only these count; None: all.
+        """
+        settings = self.build_context.settings
+        for place in storage.locate_environment(settings, "").glob(f"{stem}-*"):
+            if known is not None and place.name not in known:
+                continue
+            storage.hold_environment(settings, place.name)
+            with suppress(OSError, ValidationError):
+                stored = _Stored.model_validate_json((place / _RECORD).read_bytes())
+                if stored.tree == self._tree_digest or (
+                    stored.inputs is not None and stored.inputs == self._digest(stored.inputs)
+                ):
+                    return place
+            storage.release_environment(settings, place.name)
+        return None
+
+    @cached_property
+    def _tree_digest(self) -> str:
+        return self._files.digest().hex()
+
+    def _digest(self, paths: Iterable[str]) -> dict[str, str]:
+        """Sum up what stands at places of the tree; of a folder, what it lists."""
+        return {path: self._files.digest_entry(path) for path in paths}
 
     def make(self, part: Path) -> _Stored:
         """Run the commands and keep what they add below a folder.
@@ -243,33 +252,30 @@ class _Run:
             EnvironmentFailed: One fails, or reaches a limit.
         """
         began, context = time.monotonic(), self.build_context
-        context.say(f"set-up: {'; '.join(self._texts)}")
+        context.say(f"set-up: {'; '.join(self.asked.commands)}")
         for name in ("tree", "home", "services"):
             (part / name).mkdir()
         before, venv = Path(self.environment.path), part / layer_files.ENVIRONMENT
         if self._may_write:
             shutil.copytree(before, venv, symlinks=True)
         known = layer_files.mark_entries(venv)
-        refused: tuple[str, ...] = ()
-        order = self._make_request(part)
-        if self._is_online:
-            with egress.open_proxy(context.index, context.settings, HOSTS) as proxy:
-                order = order.model_copy(update={"proxy_socket": str(proxy.socket_path)})
-                try:
-                    result = context.sandbox.run(order, proxy.is_asked_again)
-                except SandboxLost as problem:
-                    if not proxy.is_asked_again.is_set():
-                        raise
-                    said = f"setup: `{self._texts[0]}` was ended, since it asks again and again."
-                    refused = proxy.refused_attempts
-                    raise EnvironmentFailed(f"{said}{_explain_refused(refused)}") from problem
-                refused = proxy.refused_attempts
-        else:
-            result = context.sandbox.run(sandbox_services.add_services(order, self._services))
-        left_out = [f"{'; '.join(self._texts)}: denied access to {one}" for one in refused]
-        for line in left_out:
-            context.say(f"set-up: {line}")
+        order = sandbox_services.add_services(self._make_request(part), self._services)
+        with gateway.open_gateway(context.index, context.settings, HOSTS) as opened:
+            order = order.model_copy(update={"outlet": opened.outlet})
+            try:
+                result = context.sandbox.run(order, opened.is_asked_again)
+            except SandboxLost as problem:
+                if not opened.is_asked_again.is_set():
+                    raise
+                said = "setup: it was ended, since it asks again and again."
+                raise EnvironmentFailed(
+                    f"{said}{_explain_refused(opened.refused_attempts)}"
+                ) from problem
         report = _Report.read(result)
+        refused = opened.refused_attempts
+        left_out = [f"setup: denied access to {attempt}" for attempt in refused]
+        for line in left_out:
+            context.say(line)
         if result.exit_code != 0:
             raise self._make_failure(result, report, refused)
         layer_files.remove_special(part / "services", {})
@@ -279,12 +285,21 @@ class _Run:
             self._keep_environment(venv, before, known)
         context.say(f"set-up done in {time.monotonic() - began:.1f} s")
         bulk = layer_files.separate_large_folders(part, self._files.root)
-        return _Stored(altered=tuple(altered), bulk=tuple(bulk), left_out=tuple(left_out))
+        # The code of a change could have a say in what it is said to have read.
+        is_told = report.inputs is not None and self.asked.base is None
+        inputs = self._digest(report.inputs or ()) if is_told else None
+        return _Stored(
+            inputs=inputs,
+            tree=self._tree_digest,
+            altered=tuple(altered),
+            bulk=tuple(bulk),
+            left_out=tuple(left_out),
+        )
 
     def _make_request(self, part: Path) -> SandboxRequest:
-        cluster = None if self._is_online else sandbox_services.locate_cluster(self._services)
+        cluster = sandbox_services.locate_cluster(self._services)
         job = {
-            "commands": self._texts,
+            "commands": self.asked.commands,
             "cluster": cluster and {**cluster, "to": f"{_MADE}/{_CLUSTER}"},
             "directory": posixpath.join(SANDBOX_TREE, self._files.base).rstrip("/"),
             "report": _REPORT,
@@ -308,7 +323,7 @@ class _Run:
                 self.environment.interpreter, "-I", "-S",
                 f"{SANDBOX_OURS}/environments/set_up.py", _JOB,
             ),
-            environ={**_NO_CACHES, **({} if self._is_online else _OFFLINE), **self._variables},
+            environ={**_NO_CACHES, **_FEW_RETRIES, **self._name_indexes(), **self._variables},
             limits=limits,
             files=(file,),
             collect=(_REPORT,),
@@ -321,37 +336,21 @@ class _Run:
             Mount(source=str(part / name), target=target, writable=True)
             for target, name in lent.items()
         ]
-        order = sandbox_requests.add_managers(order.model_copy(update={"mounts": tuple(mounts)}))
-        if not self._is_online:
-            return order
-        # It sees the files that are named in place of the tree, and the indexes.
-        *others, default = upstreams.list_sandbox_addresses(self.build_context.index)
-        named = (
-            SandboxFile(path=f"{SANDBOX_TREE}/{path}", content=text)
-            for path, text in self._seen.items()
-        )
-        return order.model_copy(
-            update={
-                "tree": None,
-                "layers": (),
-                "files": (file, *named),
-                "mounts": tuple(one for one in mounts if one.target != one_commit.SHOWN),
-                "environ": {
-                    **order.environ,
-                    **_FEW_RETRIES,
-                    "PIP_INDEX_URL": default,
-                    "PIP_EXTRA_INDEX_URL": " ".join(others),
-                    "UV_DEFAULT_INDEX": default,
-                    "UV_INDEX": " ".join(others),
-                },
-            }
-        )
+        return sandbox_requests.add_managers(order.model_copy(update={"mounts": tuple(mounts)}))
+
+    def _name_indexes(self) -> dict[str, str]:
+        *others, default = (access.url for access in self.build_context.index.list_accesses())
+        more = " ".join(others)
+        return {
+            "PIP_INDEX_URL": default, "PIP_EXTRA_INDEX_URL": more,
+            "UV_DEFAULT_INDEX": default, "UV_INDEX": more,
+        }  # fmt: skip
 
     def _make_failure(
         self, result: SandboxResult, report: _Report, refused: tuple[str, ...]
     ) -> EnvironmentFailed:
-        at = report.at if 0 <= report.at < len(self._texts) else 0
-        command = self._texts[at]
+        commands = self.asked.commands
+        command = commands[report.at if 0 <= report.at < len(commands) else 0]
         if result.limit is not None:
             ended = f"reached the limit on {result.limit} after {result.seconds:.0f} s"
         else:

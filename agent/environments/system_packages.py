@@ -19,7 +19,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from agent import settings as operator
-from agent.environments import egress, layer_files, storage, upstreams
+from agent.environments import gateway, hosts, layer_files, storage
 from agent.environments.build_context import BuildContext
 from agent.models.record import Record
 from agent.models.sandbox import (
@@ -215,13 +215,13 @@ def _make_layer(wanted: _Wanted, build_context: BuildContext) -> None:
 def _fetch_packages(wanted: _Wanted, target: Path, build_context: BuildContext) -> _Report:
     """Have apt fetch the packages, and unpack them below a folder."""
     files = [SandboxFile(path=f"{_PLACE}/status", content=wanted.status)]
-    hosts: set[upstreams.Target] = set()
+    allowed: set[hosts.Target] = set()
     for name, content in _read_sources(wanted.top):
-        hosts |= {*map(upstreams.parse_target, _HOST.findall(content.decode("utf-8", "replace")))}
+        allowed |= {*map(hosts.parse_target, _HOST.findall(content.decode("utf-8", "replace")))}
         files.append(SandboxFile(path=f"{_PLACE}/etc/{name.decode()}", content=content))
     job = {"place": _PLACE, "names": wanted.names, "target": _MADE, "report": _REPORT}
     files.append(SandboxFile(path=_JOB, content=json.dumps(job).encode()))
-    with egress.open_proxy_to(hosts, inside=hosts) as proxy:
+    with gateway.open_gateway_to(allowed, build_context.settings, inside=allowed) as opened:
         order = SandboxRequest(
             argv=(build_context.interpreter.path, "-I", "-S", _SCRIPT, _JOB),
             mounts=(
@@ -232,11 +232,11 @@ def _fetch_packages(wanted: _Wanted, target: Path, build_context: BuildContext) 
             files=tuple(files),
             directory=SANDBOX_OUT,
             collect=(_REPORT,),
-            proxy_socket=str(proxy.socket_path),
+            outlet=opened.outlet,
             limits=SandboxLimits(seconds=_SECONDS, disk_bytes=_MOST_BYTES),
         )
         result = build_context.sandbox.run(order)
-    for attempt in proxy.refused_attempts:
+    for attempt in opened.refused_attempts:
         build_context.say(f"apt was denied access to {attempt}")
     if result.limit is not None:
         raise _NotMadeError(f"the download exceeded the {result.limit} limit")

@@ -125,6 +125,18 @@ class WorkTreeFiles:
             raise EnvironmentFailed(f"The tree cannot be read: {problem}.") from problem
         return total.digest()
 
+    def digest_entry(self, path: str) -> str:
+        """Sum up what stands at a path from the root; of a folder, which names it has."""
+        place = self.root / path
+        try:
+            is_folder = place.is_dir() and not place.is_symlink()
+            names = (
+                sorted(os.fsencode(below.name) for below in place.iterdir()) if is_folder else ()
+            )
+            return hashlib.sha256(_digest_entry(place) + b"\0".join(names)).hexdigest()
+        except OSError:
+            return ""
+
     def _resolve_inside(self, path: str) -> Path | None:
         """The place of a path, links followed; None where that is outside the tree."""
         place = Path(os.path.realpath(self.root / self.base / path))

@@ -51,6 +51,15 @@ class Mount(Record):
     their own: no other sandbox's user can change what is in it, and it need not change hands."""
 
 
+class Outlet(Record):
+    """The way to package indexes; the sandbox then gets HTTP(S)_PROXY."""
+
+    socket: str
+    """Of a gateway."""
+    certificates: str
+    """File with the authority that the gateway speaks by."""
+
+
 class RootPython(Record):
     version: str
     prefix: str
@@ -116,8 +125,8 @@ class SandboxRequest(Record):
     directory: str = SANDBOX_TREE
     hosts: tuple[str, ...] = ()
     """Further names by which the sandbox knows itself."""
-    proxy_socket: str | None = None
-    """Unix socket of our egress proxy; the sandbox then gets HTTP(S)_PROXY. None: no network."""
+    outlet: Outlet | None = None
+    """None: no network."""
     collect: tuple[str, ...] = ()
     """Absolute glob patterns in the sandbox (`**` allowed); regular files that match are handed
     back. Below SANDBOX_TREE only files that are new or differ from the tree that was handed in."""

@@ -22,7 +22,6 @@ from agent.onboarding.written import render
 from agent.text import sanitise
 from agent.text.secret_names import says_secret
 from repo_config import detect, load, rule_files, test_files
-from repo_config.schema import PackagesCommand
 from repo_config.tree import Tree
 
 SET_UP = "set-up"
@@ -39,11 +38,6 @@ _STEERING = re.compile(r"(?:PYTEST|LD|COVERAGE|GIT)_.*|PYTHON(?!PATH$|UTF8$).*|P
 _HOST = re.compile(r"://(?:[^/\s'\"@]*@)?([^/\s'\":]*)")
 _HERE = {"", "localhost", "127.0.0.1"}
 _PYTHON = (".py", ".pyc", ".pth", ".so")
-#: What installs the packages that a manifest lists, and the manifests.
-_INSTALLS = re.compile(r"(?:npm|pnpm|yarn) (?:ci|install)(?: --[a-z-]+)*")
-_MANIFESTS = frozenset({
-    "package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml",
-})  # fmt: skip
 
 
 def read_lines(text: str, base: Opened, folder: Path) -> Contract:
@@ -100,10 +94,6 @@ def _find_refusals(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
             yield f"{name} is secret (its value has to be `test`), or steers how programs start"
     if values.get("checks.tests.runner") == "off":
         yield "checks.tests.runner: off runs no test"
-    for command in (one for one in values.get("setup", ()) if isinstance(one, dict)):
-        names = {posixpath.basename(path) for path in command.get("files", ())}
-        if not (_INSTALLS.fullmatch(command["run"]) and names and names <= _MANIFESTS):
-            yield f"`{command['run']}`: with network, only the files of npm or yarn are installed"
     for word in values.get("checks.tests.args", ()):
         if word.startswith(("-", "@")) or not _is_path(word, values.get("root", "."), tree):
             yield f"checks.tests.args: {word} is no path here"
@@ -167,14 +157,14 @@ def _find_planted(prepared: Prepared) -> Iterator[str]:
     Whatever Python it makes can be put on the path, and packages can bring plugins of pytest.
     """
     contract, environment = prepared.contract, prepared.environment
-    # First come the layers of packages, one each, which the repository's own manifests list.
-    packages = sum(isinstance(one, PackagesCommand) for one in contract.config.setup)
-    for layer in environment.layers[packages:]:
+    for layer in environment.layers:
         if environment.path.startswith(f"{layer.folder}/"):
             yield SANDBOX_ENVIRONMENT
         tops = {f"bulk/{number}": below for number, below in enumerate(layer.bulk)}
         for top, below in {"tree": "", "home": "~", **tops}.items():
-            for folder, _, names in os.walk(Path(layer.folder, top)):
+            for folder, folders, names in os.walk(Path(layer.folder, top)):
+                # The repository's own manifest lists what is in it, and no Python is found there.
+                folders[:] = [name for name in folders if name != "node_modules"]
                 inner = Path(below, Path(folder).relative_to(Path(layer.folder, top)))
                 for path in (str(inner / name) for name in names):
                     is_rule = path.endswith(_PYTHON) or rule_files.explain_file(

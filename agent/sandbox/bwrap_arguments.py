@@ -77,8 +77,6 @@ def build_arguments(
     args += ["--remount-ro", "/dev"]
     for source, target, writable in layout.list_binds(order):
         args += ["--bind" if writable else "--ro-bind", source, target]
-    if order.proxy_socket is not None and (bundle := layout.read_certificates()) is not None:
-        args += ["--perms", "0444", "--file", str(lend(bundle)), layout.CERTIFICATES]
     for name, content in layout.read_runner().items():
         args += ["--perms", "0444", "--file", str(lend(content)), f"{layout.SANDBOX}/{name}"]
     return [*args, *more, "--remount-ro", "/", "--chdir", "/"]

@@ -1,6 +1,6 @@
 """What a container shows and lacks, as the engine takes it. Starts nothing.
 
-A container can only be given what has a path, so the runner, certificates and `/etc` are laid out
+A container can only be given what has a path, so the runner, and `/etc` are laid out
 in files. These are the same for all sandboxes, hold no secret, and are made once.
 """
 
@@ -98,9 +98,7 @@ def lay_out(home: Path, uid: int, hosts: Sequence[str] = ()) -> dict[str, str]:
     """Have the files in place; return which place of the sandbox shows which path."""
     ours = dict(layout.read_runner())
     # Places that something else may be laid over: a read-only folder takes no new ones.
-    ours[Path(layout.PROXY).name] = b""
-    if (bundle := layout.read_certificates()) is not None:
-        ours[Path(layout.CERTIFICATES).name] = bundle
+    ours |= {Path(place).name: b"" for place in (layout.PROXY, layout.CERTIFICATES)}
     etc = {name: text.encode() for name, text in layout.make_etc(uid, hosts).items()}
     shown = _folder(home, "etc", etc)
     return {layout.SANDBOX: str(_folder(home, "runner", ours))} | {

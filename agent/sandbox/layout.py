@@ -6,13 +6,10 @@ The same for every kind of sandbox, so that what runs in one cannot tell by a pa
 from __future__ import annotations
 
 import json
-import os
-import ssl
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from agent.environments import storage
@@ -82,15 +79,6 @@ def read_runner() -> Mapping[str, bytes]:
     return files
 
 
-def read_certificates() -> bytes | None:
-    found = ssl.get_default_verify_paths()
-    usual = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
-    for path in (os.environ.get("SSL_CERT_FILE"), found.cafile, *usual, "/etc/ssl/cert.pem"):
-        if path and Path(path).is_file():
-            return Path(path).read_bytes()
-    return None
-
-
 def count_entries(most_bytes: int) -> int:
     """Say how many files and folders go with a size: one for each 4 KiB."""
     return max(1024, most_bytes // 4096)
@@ -104,15 +92,16 @@ def list_binds(order: SandboxRequest) -> Iterator[tuple[str, str, bool]]:
         yield layer.folder, f"{LAYERS}/{number}", False
     for mount in order.mounts:
         yield mount.source, mount.target, mount.writable
-    if order.proxy_socket is not None:
-        yield order.proxy_socket, PROXY, False
+    if order.outlet is not None:
+        yield order.outlet.socket, PROXY, False
+        yield order.outlet.certificates, CERTIFICATES, False
 
 
 # --- the order -------------------------------------------------------------------------------
 
 
 def count_own_tasks(order: SandboxRequest) -> int:
-    return 1 if order.proxy_socket is None else 2
+    return 1 if order.outlet is None else 2
 
 
 def encode_order(order: SandboxRequest, *, bounded: bool, more: dict[str, Any]) -> bytes:
@@ -157,7 +146,7 @@ def encode_order(order: SandboxRequest, *, bounded: bool, more: dict[str, Any]) 
         "sampled_tasks": limits.processes,
         "places": WRITABLE,
         "inodes": count_entries(limits.disk_bytes),
-        "proxy": PROXY if order.proxy_socket is not None else None,
+        "proxy": PROXY if order.outlet is not None else None,
         "counters": (),
         "filter": None,
         **more,
@@ -172,10 +161,11 @@ def encode_message(message: dict[str, Any]) -> bytes:
 
 def _environ(order: SandboxRequest) -> dict[str, str]:
     environ = {"PATH": PATH, "HOME": SANDBOX_HOME, "LANG": "C.UTF-8", "TMPDIR": TEMPORARY}
-    if order.proxy_socket is not None and read_certificates() is not None:
+    if order.outlet is not None:
+        # Each client has a variable of its own for whom it trusts.
         names = (
-            "SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
-            "NODE_EXTRA_CA_CERTS",
+            "SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO",
+            "NODE_EXTRA_CA_CERTS", "npm_config_cafile",
         )  # fmt: skip
         environ |= dict.fromkeys(names, CERTIFICATES)
     return environ

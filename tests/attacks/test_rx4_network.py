@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 
-from agent.environments.egress import EgressProxy
-from agent.environments.upstreams import Target
+from agent.environments.gateway import Gateway
+from agent.environments.hosts import Target
 from agent.models.sandbox import Mount, SandboxFile, SandboxLimits, SandboxRequest
 from tests.attacks import ground as grounds
 from tests.attacks import planted
@@ -67,7 +67,7 @@ def test_RX4_nothing_gets_out_of_a_sandbox(ground, witness):
     assert list(tree.iterdir()) == [tree / "module.py"]
 
 
-#: Says each request to the proxy and prints the first line of what comes back.
+#: Says each request to the gateway and prints the first line of what comes back.
 ASKING = """
 import json, os, socket
 said = {}
@@ -89,7 +89,7 @@ print(json.dumps(said))
 
 
 def test_RX4_the_way_to_the_index_leads_nowhere_else(ground, sandbox, home):
-    """By a proxy that knows one host on this machine, as an index may be one."""
+    """By a gateway that knows one host on this machine, as an index may be one."""
     http, tcp = ground.canary.ports["http"], ground.canary.ports["tcp"]
     there, secret = f"127.0.0.1:{http}", "cnry-pushed"
     body = f"Content-Length: {len(secret)}\r\n\r\n{secret}"
@@ -113,16 +113,15 @@ def test_RX4_the_way_to_the_index_leads_nowhere_else(ground, sandbox, home):
     }
     order = SandboxRequest(
         argv=(*PYTHON, ASKING),
-        proxy_socket=str(home / "out.sock"),
         files=(SandboxFile(path="/tmp/requests.json", content=json.dumps(requests).encode()),),
         limits=LIMITS,
     )
     index = Target("127.0.0.1", http)
-    proxy = EgressProxy(home / "out.sock", [index], inside=[index])
+    gateway = Gateway(home, [index], inside=[index])
     try:
-        result = sandbox.run(order)
+        result = sandbox.run(order.model_copy(update={"outlet": gateway.outlet}))
     finally:
-        proxy.close()
+        gateway.close()
     answers = json.loads(result.output)
     for name in ("the index", "a push behind it"):
         assert answers.pop(name) == "HTTP/1.1 200 OK"
@@ -134,4 +133,6 @@ def test_RX4_the_way_to_the_index_leads_nowhere_else(ground, sandbox, home):
     assert secret.encode() not in ground.canary.words()
     # Each attempt is known afterwards, and by which name.
     for words in (f"127.0.0.1:{tcp} (", f"localhost:{tcp} (", "169.254.169.254:80 (", "'POST'"):
-        assert any(words in attempt for attempt in proxy.refused_attempts), proxy.refused_attempts
+        assert any(words in attempt for attempt in gateway.refused_attempts), (
+            gateway.refused_attempts
+        )

@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 import base64
-import datetime as dt
-import ipaddress
-import ssl
-from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from agent.environments import build
 from agent.environments.package_index import SimpleIndex
@@ -24,6 +17,7 @@ from tests.folders import lay_files
 from tests.integration.environment_building import ensure
 from tests.integration.recording_proxy import recording
 from tests.unit.environments import local_index
+from tests.unit.environments.certificates import make_server
 
 pytestmark = pytest.mark.index
 
@@ -40,49 +34,6 @@ class Recorder(BubblewrapSandbox):
     def run(self, order: SandboxRequest, *more, **named) -> SandboxResult:
         self.orders.append(order)
         return super().run(order, *more, **named)
-
-
-def certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """A server's certificate for 127.0.0.1, by an authority that only its own file makes trusted."""
-    authority, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    public, chain, private = (folder / name for name in ("ca.pem", "index.pem", "key.pem"))
-    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    ca = x509.BasicConstraints(ca=True, path_length=None)
-    public.write_bytes(_signed("authority", authority, authority, ca))
-    chain.write_bytes(_signed("index", key, authority, here))
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(chain, private)
-    return context, public
-
-
-def _signed(
-    name: str,
-    key: ec.EllipticCurvePrivateKey,
-    by: ec.EllipticCurvePrivateKey,
-    extension: x509.ExtensionType,
-) -> bytes:
-    subject, issuer = (
-        x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, one)])
-        for one in (name, "authority")
-    )
-    today = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject).issuer_name(issuer).public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(today - dt.timedelta(days=1))
-        .not_valid_after(today + dt.timedelta(days=1))
-        .add_extension(extension, critical=False)
-        .sign(by, hashes.SHA256())
-    )  # fmt: skip
-    return made.public_bytes(serialization.Encoding.PEM)
 
 
 def fill(served: local_index.LocalIndex) -> None:
@@ -116,7 +67,7 @@ def test_a_private_index_is_asked_and_no_sandbox_sees_a_password(
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    context, public = certificate(tmp_path) if tls else (None, None)
+    context, public = make_server(tmp_path / "index") if tls else (None, None)
     with (
         local_index.serving(form, tls=context) as served,
         recording(f"clerk:{SECRET}") as proxy,

@@ -19,7 +19,6 @@ from agent.errors import EnvironmentFailed
 from agent.models.environment import Environment
 from agent.models.sandbox import Sandbox, SandboxLimits, SandboxResult
 from agent.settings import Settings
-from repo_config.schema import PackagesCommand
 from tests.folders import lay_files
 from tests.integration.session_samples import Workplace, paths
 from tests.unit.environments import local_index
@@ -143,14 +142,12 @@ def test_what_commands_of_base_write_to_the_database_is_there_for_every_check(ya
     assert yard.run(changed, look).output == "7\n"
 
 
-def test_a_second_time_nothing_runs_until_something_differs(yard: Yard) -> None:
+def test_a_second_time_nothing_runs(yard: Yard) -> None:
     command = "cat /proc/sys/kernel/random/uuid >id"
     first = yard.set_up(command)
     yard.said.clear()
     assert yard.set_up(command) == first
     assert yard.said == []
-    lay_files(yard.tree, {"package.json": "{ }\n"})
-    assert yard.set_up(command).layers != first.layers
 
 
 def test_a_command_that_fails_is_named_with_its_line_and_last_words(yard: Yard) -> None:
@@ -167,22 +164,24 @@ def test_a_command_that_fails_is_named_with_its_line_and_last_words(yard: Yard) 
         yard.set_up("head -c 64M /dev/zero >zeros; sleep 5")
 
 
-def test_a_text_has_no_network_and_packages_see_named_files_alone(yard: Yard) -> None:
-    ask = f"/usr/bin/python3 -c '{ASK}' >~/asked"
-    offline = yard.run(yard.set_up(ask), "cat ~/asked").output
-    assert offline.split() == ["unreachable", "unreachable"]
-    look = f"find . -type f >~/files; {ask}; echo got >got.txt"
-    command = PackagesCommand(run=look, network="packages", files=("package.json",))
-    online = yard.set_up("cat got.txt >had.txt", command)
-    shown = yard.run(online, "cat ~/files ~/asked got.txt had.txt").output
-    assert shown.split() == ["./package.json", "200", "403", "got", "got"]
-    assert [line for line in online.left_out if "example.org" in line]
+def test_commands_reach_package_indexes_and_no_other_host(yard: Yard) -> None:
+    made = yard.set_up(f"/usr/bin/python3 -c '{ASK}' >~/asked; ls >~/files")
+    assert yard.run(made, "cat ~/asked").output.split() == ["200", "403"]
+    assert "secret.txt" in yard.run(made, "cat ~/files").output
+    assert [line for line in made.left_out if "example.org" in line]
     assert any("example.org" in line for line in yard.said)
-    # What it does not see has no say in what it makes.
-    lay_files(yard.tree, {"secret.txt": "other\n"})
-    again = yard.set_up("cat got.txt >had.txt", command)
-    assert again.layers[0] == online.layers[0]
-    assert again.layers[1] != online.layers[1]
+
+
+def test_what_commands_do_not_read_has_no_say_in_what_they_make(yard: Yard) -> None:
+    made = yard.set_up("cat package.json >made.txt; ls app >listed.txt; touch run-$RANDOM")
+    lay_files(yard.tree, {"app/views.py": "x = 5\n", "secret.txt": "other\n"})
+    assert yard.set_up("cat package.json >made.txt; ls app >listed.txt; touch run-$RANDOM") == made
+    assert yard.said[-1].startswith("set-up done")
+    for changed in ({"package.json": "{ }\n"}, {"app/more.py": ""}):
+        lay_files(yard.tree, changed)
+        again = yard.set_up("cat package.json >made.txt; ls app >listed.txt; touch run-$RANDOM")
+        assert again.layers != made.layers
+        made = again
 
 
 def test_a_command_that_retries_a_refused_host_ends_at_once_and_the_host_is_named(
@@ -191,7 +190,7 @@ def test_a_command_that_retries_a_refused_host_ends_at_once_and_the_host_is_name
     retry = f"for n in $(seq 60); do /usr/bin/python3 -c '{ASK}'; sleep 1; done"
     began = time.monotonic()
     with pytest.raises(EnvironmentFailed) as caught:
-        yard.set_up(PackagesCommand(run=retry, network="packages"))
+        yard.set_up(retry)
     assert time.monotonic() - began < 20
     assert "example.org" in caught.value.message
     assert "MERGEWRIGHT_ALLOW_HOSTS" in caught.value.message

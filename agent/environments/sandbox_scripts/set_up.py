@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     Marks = dict[str, tuple[int, ...]]
 
 MOST_GONE = 1000
+#: With more, all of the tree counts.
+MOST_READ = 5000
 STOP_SECONDS = 60
 
 
@@ -48,6 +50,39 @@ def list_entries(top: str) -> Marks:
                     size, times = state.st_size, (state.st_mtime_ns, state.st_ctime_ns)
                     found[path] = (state.st_mode, state.st_ino, size, *times)
     return found
+
+
+def mark_unread(paths: list[str]) -> None:
+    """Have the kernel note when one of these files and folders is read next."""
+    for path in paths:
+        with suppress(OSError):
+            os.utime(path, ns=(0, os.lstat(path).st_mtime_ns), follow_symlinks=False)
+
+
+def is_noted(folder: str) -> bool:
+    """Whether the kernel notes here what is read."""
+    path = os.path.join(folder, ".mergewright-probe")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("x")
+    mark_unread([path])
+    with open(path, encoding="utf-8") as file:
+        file.read()
+    noted = os.lstat(path).st_atime_ns != 0
+    os.unlink(path)
+    return noted
+
+
+def list_read(top: str, paths: list[str]) -> list[str] | None:
+    """List which files and folders were read; None: too many, or it is not known.
+
+    A folder is looked at before what is in it, which is to read it.
+    """
+    read = []
+    for path in sorted(paths):
+        with suppress(OSError):
+            if os.lstat(top + path).st_atime_ns:
+                read.append(path[1:])
+    return read if len(read) <= MOST_READ else None
 
 
 def copy(source: str, target: str) -> None:
@@ -95,7 +130,12 @@ def main() -> int:
         order: dict[str, Any] = json.load(file)
     cluster = order["cluster"]
     written = read_transaction(cluster) if cluster else ""
+    top = order["places"]["tree"]["from"]
+    noted = is_noted(top)
+    mark_unread([top + path for path in list_entries(top)])
     before = {name: list_entries(place["from"]) for name, place in order["places"].items()}
+    folders = [path for path, mark in before["tree"].items() if stat.S_ISDIR(mark[0])]
+    mark_unread([top + path for path in ("", *folders)])
     os.makedirs(order["directory"], exist_ok=True)
     os.chdir(order["directory"])
     for number, command in enumerate(order["commands"]):
@@ -107,6 +147,7 @@ def main() -> int:
             return 1
     if cluster:
         keep_cluster(cluster, written)
+    read = list_read(top, ["", *before["tree"]]) if noted else None
     gone = []
     for name, place in order["places"].items():
         now = list_entries(place["from"])
@@ -115,7 +156,7 @@ def main() -> int:
                 with suppress(FileNotFoundError):
                     copy(place["from"] + path, place["to"] + path)
         gone += [path[1:] for path in before[name] if name == "tree" and path not in now]
-    leave(order, {"gone": gone[:MOST_GONE]})
+    leave(order, {"gone": gone[:MOST_GONE], "inputs": read})
     return 0
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from agent.environments.upstreams import HostProxy
+from agent.environments.hosts import HostProxy
 from agent.errors import SettingsInvalid
 
 
 def test_credentials_are_decoded_and_not_shown():
     found = HostProxy.read("https", {"https": "http://me%40x:p%3Aw@p.example:1"})
     assert found is not None
-    assert found.headers == {"Proxy-Authorization": "Basic bWVAeDpwOnc="}
+    assert (found.url, found.login) == ("http://p.example:1", ("me@x", "p:w"))
     assert "p:w" not in f"{found!r} {found.address}"
 
 

@@ -8,7 +8,6 @@ from agent.errors import RequestRefused
 from agent.models.checks import CheckItem, CheckResult, Status, SuiteFacts
 from agent.models.environment import Layer
 from agent.onboarding import proposed_lines
-from repo_config.schema import PackagesCommand
 from tests.unit.editing import desks
 
 FILES = {"package.json": "{}", ".npmrc": "", "app/tests/test_a.py": "", "app/tests/test_b.py": ""}
@@ -48,10 +47,6 @@ def make_tests(suite=None, *, passed: int) -> CheckResult:
         ("env: {MERGEWRIGHT_MODEL: x}", "MERGEWRIGHT_MODEL"),
         ("env: {PYTEST_ADDOPTS: -x}", "PYTEST_ADDOPTS"),
         ("env: {LD_PRELOAD: x.so}", "LD_PRELOAD"),
-        ("setup: [{run: npm ci, network: packages, files: [gone.json]}]", "network"),
-        ("setup: [{run: npm ci, network: packages, files: [.npmrc]}]", "network"),
-        ("setup: [{run: npm ci; env, network: packages, files: [package.json]}]", "network"),
-        ("setup: [{run: npm ci --registry=x, network: packages, files: [package.json]}]", "network"),
         (f"setup: [{'x' * 301}]", "300 characters"),
         ("!!python/object/apply:os.system ['true']", "proposed.yml:1"),
     ],
@@ -65,7 +60,7 @@ def test_what_goes_beyond_a_set_up_is_refused_before_anything_is_built(prepared,
     "text",
     [
         "env: {SECRET_KEY: test, DATABASE_URL: 'postgres://u:p@localhost:5432/db', PYTHONPATH: app}",
-        "setup: [{run: npm ci --ignore-scripts, network: packages, files: [package.json]}]",
+        "setup: [npm ci --ignore-scripts]",
         f"setup: [{', '.join(f'make {letter * 90}' for letter in 'abcd')}]",
         f"env: {{{', '.join(f'{letter}: {letter * 90}' for letter in 'abcd')}}}",
         "version: 1\nroot: app\nchecks: {tests: {args: [tests.test_a, ./tests/test_b.py]}}",
@@ -101,7 +96,6 @@ def test_fewer_tests_and_what_decides_about_them_are_refused(prepared, home, tmp
         made = prepared.model_copy(update=update)
         given = made, make_tests(facts, passed=3), 3, folder_of_base
         if refused:
-            planted = layers[0]
             with pytest.raises(RequestRefused, match=place.name):
                 proposed_lines.name_left_out(prepared, *given)
             assert proposed_lines.name_left_out(made, *given), (
@@ -117,15 +111,6 @@ def test_fewer_tests_and_what_decides_about_them_are_refused(prepared, home, tmp
         proposed_lines.name_left_out(
             prepared, made.model_copy(update={"environment": lent}), *given[1:]
         )
-    npm = PackagesCommand(run="npm ci", network="packages", files=("package.json",))
-    config = contract.config.model_copy(update={"setup": (npm, "true")})
-    listed = made.model_copy(
-        update={
-            "contract": contract.model_copy(update={"config": config}),
-            "environment": made.environment.model_copy(update={"layers": (planted, *layers)}),
-        }
-    )
-    assert proposed_lines.name_left_out(prepared, listed, *given[1:]), "manifests list it"
     fewer = prepared.model_copy(update={"contract": contract})
     with pytest.raises(RequestRefused, match="3 tests"):
         proposed_lines.name_left_out(prepared, fewer, make_tests(passed=3), 4, folder_of_base)

