@@ -195,7 +195,7 @@ class Services:
         return environments.set_up(request, self.sandbox, self.index, self.settings, self.say)
 
     def updated_lock(self, prepared: Prepared) -> dict[str, bytes]:
-        """Have uv bring the uv.lock of the change up to date (EnvironmentFailed); by its path."""
+        """Have its tool bring a change's lock up to date (EnvironmentFailed); by its path."""
         request = self._request(prepared, self.head_folder(prepared.run))
         return environments.update_lock(request, self.sandbox, self.index, self.settings, self.say)
 

@@ -13,7 +13,7 @@ from agent.policy.change_context import ChangeContext
 from agent.policy.contract import requirements
 from agent.services import Services
 from agent.text import sanitise
-from repo_config import dependencies
+from repo_config import dependencies, lock_files
 
 _MOST_PROBLEM = 3_000
 _MOST_NAMED = 40
@@ -31,14 +31,15 @@ def make_declaration_mark(change: Change, prepared: Prepared, svc: Services) -> 
 
 
 def update_lock(change: Change, prepared: Prepared, svc: Services) -> tuple[dict[str, bytes], str]:
-    """Have uv update the lock to what a change declares.
+    """Have its tool update the lock to what a change declares.
 
     Returns:
         New contents by path, and words for the model.
     """
     change_context = _make_context(change, prepared, svc)
     _, after = requirements.read_sides(change_context)
-    if not after.has_file("uv.lock") or not requirements.has_changed(change_context):
+    has_lock = any(map(after.has_file, lock_files.PYTHON.values()))
+    if not has_lock or not requirements.has_changed(change_context):
         return {}, ""
     folder = svc.head_folder(prepared.run)
     worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)

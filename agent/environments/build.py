@@ -27,9 +27,9 @@ from pathlib import Path
 
 from agent.environments import (
     declare,
-    fetch,
     interpreters,
     lock_export,
+    lock_update,
     parts,
     sandbox_services,
     setup_commands,
@@ -176,22 +176,22 @@ def set_up(request: EnvironmentRequest, *clients: *Clients) -> Environment:
 
 
 def update_lock(request: EnvironmentRequest, *clients: *Clients) -> dict[str, bytes]:
-    """Have uv bring the uv.lock of a work tree up to date; empty: there is none, or it is.
+    """Have its tool bring the lock of a work tree up to date; empty: there is none, or it is.
 
     Returns:
         The lock, by its path from the root of the repository.
 
     Raises:
-        EnvironmentFailed: It cannot; with uv's own words.
+        EnvironmentFailed: It cannot; with the tool's own words.
     """
     prepared = prepare_build(request, *clients)
     lock = prepared.declaration.lock
-    if lock is None or lock.kind != "uv":
+    if lock is None:
         return {}
-    with fetch.open_fetcher(prepared.build_context) as fetcher:
-        root = prepared.declaration.root
-        content = fetcher.lock(lock.path, lock.files[lock.path], root, request.tree)
-    return {} if content is None else {posixpath.join(lock.folder, "uv.lock"): content}
+    root, context = prepared.declaration.root, prepared.build_context
+    content = lock_update.update_lock(lock, root, request.tree, context)
+    place = posixpath.normpath(posixpath.join(root, lock.path))
+    return {} if content is None else {place: content}
 
 
 def reuse_environment(

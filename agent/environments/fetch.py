@@ -9,11 +9,9 @@ supplies a wheel (`wheels`); then the resolution is repeated.
 from __future__ import annotations
 
 import hashlib
-import posixpath
 import re
 import shlex
 import shutil
-import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -24,7 +22,6 @@ from agent.environments.requirement_files import Line
 from agent.errors import EnvironmentFailed, IndexUnavailable, StorageFull
 from agent.models.record import Record
 from agent.models.sandbox import (
-    SANDBOX_TREE,
     Mount,
     SandboxFile,
     SandboxLimits,
@@ -45,8 +42,6 @@ _NETWORK = re.compile(
     re.IGNORECASE,
 )
 
-#: How a uv.lock says that a project lies in the tree.
-_OF_TREE = frozenset({"directory", "editable", "virtual"})
 SETTINGS = "pyvenv.cfg"
 #: Supplies a wheel of a project that exists only as source, given its name and the resolver's
 #: words; each call for one name gives an older version.
@@ -165,40 +160,6 @@ class Fetcher:
             hashlib.sha256(wheel.read_bytes()).hexdigest()
             for wheel in sorted(self._wheelhouse(name).iterdir())
         )
-
-    def lock(self, path: str, before: bytes, folder: str, tree: str) -> bytes | None:
-        """Bring a uv.lock up to date with the tree; None: it is.
-
-        Args:
-            path: Of the lock, relative to the folder.
-            before: Its content.
-            folder: Of the project in its repository.
-            tree: The whole of it: members of a workspace and projects of paths have a say.
-
-        Raises:
-            EnvironmentFailed: uv cannot, or packages would change the index that they come from.
-        """
-        directory = posixpath.join(SANDBOX_TREE, folder).rstrip("/")
-        place = posixpath.normpath(posixpath.join(directory, path))
-        python = self._build_context.interpreter.path
-        order = SandboxRequest(
-            argv=(f"{_UV}/uv", "lock", "--no-build", "--python", python),
-            # Neither git nor ssh is started for an address that the project names.
-            environ={"PATH": _UV},
-            tree=tree,
-            directory=directory,
-            limits=_LIMITS,
-            collect=(place,),
-        )
-        result = self._run_online(order, {})
-        if result.exit_code != 0:
-            raise self._make_failure(result, ResolutionRequest(lines=()))
-        content = result.files.get(place)
-        if content is None:
-            return None
-        if not _is_made_alike(before, content):
-            raise EnvironmentFailed(f"{path} has other indexes or options than are asked here.")
-        return content
 
     # --- one attempt -------------------------------------------------------------------------
 
@@ -375,20 +336,3 @@ def _name_origins(words: str, lines: Iterable[Line]) -> str:
         if re.search(rf"(?<![\w-]){re.escape(line.name)}(?![\w-])", said)
     ]
     return "\nThey are written here:\n" + "\n".join(named[:10]) if named else ""
-
-
-def _is_made_alike(before: bytes, after: bytes) -> bool:
-    """Whether two uv.locks have the same options, and their packages come from the same indexes."""
-    try:
-        old, new = (tomllib.loads(text.decode()) for text in (before, after))
-        had = {one["name"]: one["source"] for one in old.get("package", ())}
-        has = {one["name"]: one["source"] for one in new.get("package", ())}
-        indexes = {source["registry"] for source in had.values() if "registry" in source}
-        return old.get("options") == new.get("options") and all(
-            source == had[name]
-            if name in had
-            else _OF_TREE.intersection(source) or {source.get("registry")} == indexes
-            for name, source in has.items()
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return False  # uv makes a lock anew that it cannot read

@@ -10,6 +10,7 @@ from agent.environments import generated, storage
 from agent.environments.tree_files import WorkTreeFiles
 from agent.git import one_commit
 from agent.models.environment import Environment
+from agent.models.package_index import PackageIndex
 from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
     SANDBOX_GATE,
@@ -85,6 +86,16 @@ def add_managers(order: SandboxRequest) -> SandboxRequest:
     """
     path = f"{order.environ['PATH']}:{SANDBOX_OURS}/{storage.PROGRAMS}"
     return order.model_copy(update={"environ": {**order.environ, "PATH": path}})
+
+
+def name_indexes(index: PackageIndex) -> dict[str, str]:
+    """The variables by which pip and uv know which indexes are asked."""
+    *others, default = (access.url for access in index.list_accesses())
+    more = " ".join(others)
+    return {
+        "PIP_INDEX_URL": default, "PIP_EXTRA_INDEX_URL": more,
+        "UV_DEFAULT_INDEX": default, "UV_INDEX": more,
+    }  # fmt: skip
 
 
 def add_git(order: SandboxRequest, tree: Path, tag: str | None = None) -> SandboxRequest:

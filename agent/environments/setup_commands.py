@@ -197,6 +197,7 @@ class _Run:
         base = asked.base
         #: Commands of a change may write to the environment if those of base did.
         self._may_write = base is None or Path(base.path).name == layer_files.ENVIRONMENT
+        self._indexes = sandbox_requests.name_indexes(build_context.index)
         #: As they are before any command.
         self._services = [one.model_copy(update={"filled": ""}) for one in environment.services]
         self._variables = {
@@ -323,7 +324,7 @@ class _Run:
                 self.environment.interpreter, "-I", "-S",
                 f"{SANDBOX_OURS}/environments/set_up.py", _JOB,
             ),
-            environ={**_NO_CACHES, **_FEW_RETRIES, **self._name_indexes(), **self._variables},
+            environ={**_NO_CACHES, **_FEW_RETRIES, **self._indexes, **self._variables},
             limits=limits,
             files=(file,),
             collect=(_REPORT,),
@@ -337,14 +338,6 @@ class _Run:
             for target, name in lent.items()
         ]
         return sandbox_requests.add_managers(order.model_copy(update={"mounts": tuple(mounts)}))
-
-    def _name_indexes(self) -> dict[str, str]:
-        *others, default = (access.url for access in self.build_context.index.list_accesses())
-        more = " ".join(others)
-        return {
-            "PIP_INDEX_URL": default, "PIP_EXTRA_INDEX_URL": more,
-            "UV_DEFAULT_INDEX": default, "UV_INDEX": more,
-        }  # fmt: skip
 
     def _make_failure(
         self, result: SandboxResult, report: _Report, refused: tuple[str, ...]

@@ -122,6 +122,44 @@ def test_a_uv_lock_is_brought_up_to_date_with_what_it_holds_kept(settings, folde
             update()
 
 
+#: What a project file says, and what comes with a change.
+_DECLARES = {
+    "poetry": ('[tool.poetry.dependencies]\npython = ">=3.9"\n', 'attrs = "*"\n'),
+    "pdm": ("dependencies = [", '"attrs", '),
+    "pipenv": ("[packages]\n", 'attrs = "*"\n'),
+}
+
+
+@pytest.mark.index
+@pytest.mark.deep
+@pytest.mark.parametrize("kind", LOCKS)
+def test_other_locks_are_brought_up_to_date_by_their_own_tools(settings, folder, kind):
+    lock = lay_sample(folder, kind)
+    project = folder / ("Pipfile" if kind == "pipenv" else "pyproject.toml")
+    before, new = _DECLARES[kind]
+    text = project.read_text()
+    assert before in text
+    text = text.replace(before, before + new)
+    if kind == "poetry":
+        # What it asks of pypi.org itself is more than a simple index has.
+        url = SimpleIndex(settings).url.rstrip("/")
+        text += f'[[tool.poetry.source]]\nname = "main"\nurl = "{url}"\npriority = "primary"\n'
+        source = f'\\1[package.source]\ntype = "legacy"\nurl = "{url}"\nreference = "main"\n'
+        lock.write_text(
+            re.sub(
+                r"(^files = \[\n.*?^\]\n)", source, lock.read_text(), flags=re.MULTILINE | re.DOTALL
+            )
+        )
+    project.write_text(text)
+    request = EnvironmentRequest(tree=str(folder), nearest_tag=None)
+    given = BubblewrapSandbox(settings), SimpleIndex(settings), settings, [].append
+    (content,) = build.update_lock(request, *given).values()
+    assert b"attrs" in content
+    assert b"six" in content
+    lock.write_bytes(content)
+    assert any(one.startswith("attrs==") for one in ensure(settings, folder).packages)
+
+
 #: What code sees that an exporter is led to run, by whichever trick.
 _LOOK = """
 import json, os, pathlib, socket

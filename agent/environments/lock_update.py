@@ -1,0 +1,113 @@
+"""Have the tool that wrote a lock bring it up to date with what a tree declares.
+
+It runs in a sandbox with the whole tree and the gateway to package indexes: workspaces, plugins and
+sources to build have a say. Of what it writes the lock alone comes back.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import tomllib
+from typing import Any
+
+from agent.environments import gateway, sandbox_requests, uv_program
+from agent.environments.build_context import BuildContext
+from agent.environments.locks import Lock
+from agent.errors import EnvironmentFailed
+from agent.models.sandbox import SANDBOX_TREE, Mount, SandboxLimits, SandboxRequest
+from agent.text import sanitise
+from repo_config.documents import table
+
+_UV = "/uv"
+_COMMANDS = {
+    "uv": ("lock",),
+    "poetry": ("tool", "run", "--from", "poetry<3", "poetry", "lock", "--no-interaction"),
+    # PDM breaks with newer versions of what it needs, so it names its own.
+    "pdm": ("tool", "run", "--from", "pdm[locked]<3", "pdm", "lock", "--update-reuse"),
+    "pipenv": ("tool", "run", "pipenv", "lock"),
+}
+_LIMITS = SandboxLimits(seconds=600, processes=256, disk_bytes=4 * 1024**3)
+_MOST_WORDS = 2000
+#: How a uv.lock says that a project lies in the tree.
+_OF_TREE = frozenset({"directory", "editable", "virtual"})
+
+
+def update_lock(lock: Lock, root: str, tree: str, build_context: BuildContext) -> bytes | None:
+    """Bring a lock up to date; None: it is, or no tool is known that would.
+
+    Args:
+        root: Folder of the project in its repository.
+        tree: The repository.
+
+    Raises:
+        EnvironmentFailed: The tool cannot, or packages would change the index that they come from.
+    """
+    if lock.kind not in _COMMANDS:
+        return None
+    build_context.say(f"{lock.kind} brings {lock.path} up to date")
+    directory = posixpath.join(SANDBOX_TREE, root).rstrip("/")
+    place = posixpath.normpath(posixpath.join(directory, lock.path))
+    python = build_context.interpreter
+    order = SandboxRequest(
+        argv=(f"{_UV}/uv", *_COMMANDS[lock.kind]),
+        environ={
+            # Neither git nor ssh is started for an address that the project names.
+            "PATH": f"{_UV}:{posixpath.dirname(python.path)}:/nowhere",
+            **sandbox_requests.name_indexes(build_context.index),
+            "UV_PYTHON": python.path,
+            "UV_PYTHON_DOWNLOADS": "never",
+            "UV_NO_PROGRESS": "1",
+            "NO_COLOR": "1",
+            "PDM_PYTHON": python.path,
+            "PDM_CHECK_UPDATE": "0",
+            "PIPENV_PYTHON": python.path,
+            "PIPENV_PYPI_MIRROR": build_context.index.url,
+        },
+        mounts=(
+            *python.sandbox_mounts(),
+            Mount(source=str(uv_program.program(build_context.settings).parent), target=_UV),
+        ),
+        tree=tree,
+        directory=directory,
+        limits=_LIMITS,
+        collect=(place,),
+    )
+    with gateway.open_gateway(build_context.index, build_context.settings) as opened:
+        result = build_context.sandbox.run(order.model_copy(update={"outlet": opened.outlet}))
+    if result.exit_code != 0:
+        ended = f"reached the limit on {result.limit}" if result.limit else "failed"
+        words = sanitise.strip_terminal_codes(result.output).strip()[-_MOST_WORDS:]
+        refused = "".join(f"\nRefused: {attempt}" for attempt in opened.refused_attempts)
+        raise EnvironmentFailed(f"`{lock.kind} lock` {ended}:\n{words}{refused}")
+    content = result.files.get(place)
+    if content is not None and not _is_made_alike(lock, content, build_context.index.url):
+        raise EnvironmentFailed(f"{lock.path} has other indexes or options than are asked here.")
+    return content
+
+
+def _is_made_alike(lock: Lock, content: bytes, index: str) -> bool:
+    """Whether a lock still takes what it had from where it was, and the rest from there too."""
+    try:
+        (options, had), (new_options, has) = map(_read_sources, (lock.files[lock.path], content))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False  # tools make a lock anew that they cannot read
+    known = [*had.values(), {"registry": index}, {"registry": index.rstrip("/")}, None]
+    return options == new_options and all(
+        source == had[name]
+        if name in had
+        else source in known or bool(_OF_TREE & {*(source or ())})
+        for name, source in has.items()
+    )
+
+
+def _read_sources(content: bytes) -> tuple[Any, dict[str, Any]]:
+    """Read the options of a lock, and where it says that each package comes from."""
+    if content.lstrip().startswith(b"{"):
+        pins: dict[str, Any] = json.loads(content)
+        sections = [table(pins, name) for name in pins if name != "_meta"]
+        rows = {name: row.get("index") for section in sections for name, row in section.items()}
+        return table(pins, "_meta").get("sources"), rows
+    document = tomllib.loads(content.decode())
+    packages = document.get("package", ())
+    return document.get("options"), {row["name"]: row.get("source") for row in packages}
