@@ -61,23 +61,32 @@ def _describe_squash(one: Touched, change_context: ChangeContext) -> str:
         replaced = {name for _, other in others if other for name in other.replaces}
         return "is deleted; another one replaces it" if one.name in replaced else ""
     if before.replaces and after and not after.replaces:
-        if _dump_code(before) == _dump_code(after):
+        if _dump(before, "replaces") == _dump(after, "replaces"):
             return "no longer says which migrations it replaces"
     return ""
 
 
 def _is_other(before: Migration, after: Migration | None) -> bool:
-    if after is None or _dump_code(before) != _dump_code(after):
-        return True
-    names = ("replaces", "dependencies")
-    return any(before.list_texts(name) != after.list_texts(name) for name in names)
+    return after is None or _dump(before) != _dump(after)
 
 
-def _dump_code(migration: Migration) -> list[str]:
-    """Write what is done, and the code that it calls, without types and docstrings."""
-    kept: list[ast.AST] = [operation.node for operation in migration.operations]
+def _dump(migration: Migration, without: str = "") -> list[str]:
+    """Write all that a migration is, without types, docstrings and imports.
+
+    Args:
+        without: Attribute of its class that does not count.
+    """
+    kept: list[ast.AST] = []
     for statement in meaning.strip(migration.view.content).body:
-        if isinstance(statement, (ast.FunctionDef, ast.ClassDef, ast.Assign)):
-            if getattr(statement, "name", "") != migration.node.name:
-                kept.append(statement)
-    return [ast.dump(one) for one in kept]
+        is_class = isinstance(statement, ast.ClassDef) and statement.name == migration.node.name
+        kept += statement.body if is_class and isinstance(statement, ast.ClassDef) else [statement]
+    pairs = (
+        [one.target, one.value] if isinstance(one, ast.AnnAssign) and one.value
+        else [*one.targets, one.value] if isinstance(one, ast.Assign)
+        else [one]
+        for one in kept
+        if not isinstance(one, ast.Import | ast.ImportFrom)
+    )  # fmt: skip
+    dumped = ([ast.dump(part) for part in parts] for parts in pairs)
+    named = f"id='{without}'"
+    return [part for parts in dumped if not (without and named in parts[0]) for part in parts]

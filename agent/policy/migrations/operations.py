@@ -1,7 +1,8 @@
 """Show the reviewer what a new migration takes away, or does by hand.
 
-The list follows the incompatibilities that django-migration-linter documents. Tables that the same
-change makes are empty, and what only changes Django's own state does not count.
+What takes away follows the incompatibilities that django-migration-linter documents. Tables that
+the same change makes are empty, and what only changes Django's own state does not count. By hand is
+all that is not known to be no more than an operation on tables.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from agent.models.change import Finding, Severity
 from agent.policy import layout
 from agent.policy.change_context import ChangeContext
 from agent.policy.migrations import reading
-from agent.policy.migrations.reading import Operation, Touched
+from agent.policy.migrations.reading import Migration, Operation, Touched, is_docstring
 from agent.policy.rule import Rule
 
 DESTRUCTIVE = Rule(
@@ -26,7 +27,7 @@ DESTRUCTIVE = Rule(
 )
 BY_HAND = Rule(
     id="migration-by-hand",
-    demands="Code and SQL of a migration, and what only Django's state learns, is looked at.",
+    demands="Whatever a migration is beside operations of Django on tables is looked at.",
     severity=Severity.REVIEW,
     bad="migrations.RunPython(fill, migrations.RunPython.noop)",
     good='migrations.AddField("order", "paid", models.BooleanField(default=False))',
@@ -46,35 +47,85 @@ _SQL = re.compile(
     r"|(DELETE\s+FROM)\s+[\w.\"`]+\s*(?:;|$))",
     re.IGNORECASE,
 )
+#: Django's operations on tables and what it knows of them.
+_ON_TABLES = frozenset(
+    {
+        "AddConstraint", "AddConstraintNotValid", "AddField", "AddIndex", "AddIndexConcurrently",
+        "AlterConstraint", "AlterField", "AlterIndexTogether", "AlterModelManagers",
+        "AlterModelOptions", "AlterModelTable", "AlterModelTableComment",
+        "AlterOrderWithRespectTo", "AlterUniqueTogether", "CreateModel", "DeleteModel",
+        "RemoveConstraint", "RemoveField", "RemoveIndex", "RemoveIndexConcurrently",
+        "RenameField", "RenameIndex", "RenameModel", "ValidateConstraint",
+    }
+)  # fmt: skip
+_ATTRIBUTES = frozenset({"initial", "dependencies", "operations", "replaces"})
+_IMPORTS = (ast.Import, ast.ImportFrom)
+_SEE_ROWS = "See what it does to the rows of production."
+_MOST_SHOWN = 3
 _BACK = {"RunPython": "reverse_code", "RunSQL": "reverse_sql"}
 _Problem = tuple[Rule, str, str]
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    new = [
-        (one, operation)
-        for one, operation in reading.find_new_operations(change_context)
-        if not layout.is_test(one.path)
+    touched = [
+        one
+        for one in reading.find_touched(change_context)
+        if one.is_new and one.after and not layout.is_test(one.path)
     ]
+    new = [(one, operation) for one in touched if one.after for operation in one.after.operations]
     made = {(one.folder, it.text("name").lower()) for one, it in new if it.kind == "CreateModel"}
     for one, operation in new:
-        found = [*_find_by_hand(operation)]
         if operation.in_database and (one.folder, operation.model.lower()) not in made:
-            found += _find_losses(operation, one, change_context)
-        for rule, says, fix in found:
-            yield rule.make_finding(one.path, says, fix, operation.line)
+            for rule, says, fix in _find_losses(operation, one, change_context):
+                yield rule.make_finding(one.path, says, fix, operation.line)
+    for one in touched:
+        if one.after:
+            for line, says in _find_by_hand(one.after):
+                yield BY_HAND.make_finding(one.path, says, _SEE_ROWS, line)
+    for path in reading.find_unread(change_context):
+        if not layout.is_test(path):
+            says = "lies among migrations, and cannot be read as one"
+            yield BY_HAND.make_finding(path, says, _SEE_ROWS, 1)
 
 
-def _find_by_hand(operation: Operation) -> Iterator[_Problem]:
+def _find_by_hand(migration: Migration) -> list[tuple[int, str]]:
+    """Find what is not an operation of Django on tables, written out in a list."""
+    found = [(one.line, _describe(one)) for one in migration.operations if one.in_database]
+    found = [(line, says) for line, says in found if says]
+    listed = reading.find_operations(migration.node)
+    known = {one.node for one in migration.operations}
+    if listed is None or any(item not in known for item in listed):
+        line = migration.node.lineno
+        found.append((line, "does not write out its operations, one after the other"))
+    beside = [one for one in migration.view.module.body if one is not migration.node]
+    beside += [one for one in migration.node.body if not _is_attribute(one)]
+    beside = [one for one in beside if not (isinstance(one, _IMPORTS) or is_docstring(one))]
+    if not found:
+        # What a named operation calls is looked at with it.
+        found += [(one.lineno, "has code of its own") for one in beside]
+    return found[:_MOST_SHOWN]
+
+
+def _describe(operation: Operation) -> str:
     kind, words = operation.kind, operation.words
+    if kind in _ON_TABLES:
+        return ""
     if word := _BACK.get(kind):
         back = words.get(word)
         is_lost = back is None or (isinstance(back, ast.Constant) and back.value is None)
         more = f" without {word}, so that it cannot be taken back" if is_lost else ""
-        yield BY_HAND, f"has {kind}{more}", "See what it does to the rows of production."
-    elif kind == "SeparateDatabaseAndState" and not operation.list_items("database_operations"):
-        says = "alters what Django knows of the tables, and not the tables"
-        yield BY_HAND, says, "See that the tables are so already."
+        return f"has {kind}{more}"
+    if kind == "SeparateDatabaseAndState":
+        return "tells Django of the tables something else than it does to them"
+    return f"has {kind or 'an operation that is not of Django'}"
+
+
+def _is_attribute(node: ast.stmt) -> bool:
+    """Whether a statement sets one of the lists that Django itself writes into migrations."""
+    targets: list[ast.expr] = [node.target] if isinstance(node, ast.AnnAssign) else []
+    targets = node.targets if isinstance(node, ast.Assign) else targets
+    names = [target.id for target in targets if isinstance(target, ast.Name)]
+    return len(names) == len(targets) == 1 and names[0] in _ATTRIBUTES
 
 
 def _find_losses(

@@ -16,7 +16,7 @@ from agent.policy import source
 from agent.policy.change_context import ChangeContext, PythonFile
 from agent.policy.view import View, Visit
 
-_CLASS = re.compile(rb"^class Migration\b", re.MULTILINE)
+_CLASS = re.compile(rb"^\s*class Migration\b", re.MULTILINE)
 _CLASSES = frozenset({"django.db.migrations.Migration", "django.db.migrations.migration.Migration"})
 _HOMES = ("django.db.migrations.", "django.contrib.postgres.operations.")
 #: What the positional arguments are called.
@@ -43,7 +43,7 @@ _SIGNATURES = {
 @dataclass(frozen=True, eq=False)
 class Operation:
     kind: str
-    """As in `AddField`; "" for what no rule asks about."""
+    """As in `AddField`; "" for one that is not Django's own."""
     words: dict[str, ast.expr]
     """Its arguments by name."""
     node: ast.Call
@@ -125,15 +125,6 @@ def find_touched(change_context: ChangeContext) -> list[Touched]:
     return change_context.compute_once(_find_touched)
 
 
-def find_new_operations(change_context: ChangeContext) -> list[tuple[Touched, Operation]]:
-    return [
-        (one, operation)
-        for one in find_touched(change_context)
-        if one.is_new and one.after
-        for operation in one.after.operations
-    ]
-
-
 def _find_touched(change_context: ChangeContext) -> list[Touched]:
     found = []
     for file in change_context.python:
@@ -146,6 +137,22 @@ def _find_touched(change_context: ChangeContext) -> list[Touched]:
             if before or after:
                 found.append(Touched(file, before, after))
     return found
+
+
+def find_unread(change_context: ChangeContext) -> list[str]:
+    """List new files beside migrations that Django would load, and that are not read as one."""
+    known = {one.path for one in find_touched(change_context)}
+    places = change_context.places
+    return [
+        file.path
+        for file in change_context.python
+        if file.after and _is_loaded(file.path) and file.path not in known
+        if any(
+            _CLASS.search(places.read_text(path))
+            for path in places.paths
+            if posixpath.dirname(path) == posixpath.dirname(file.path) and path != file.path
+        )
+    ]
 
 
 def _is_loaded(path: str) -> bool:
@@ -202,6 +209,21 @@ def _list_items(node: ast.expr | None) -> Iterator[ast.expr]:
         yield from _list_items(node.right)
 
 
+def find_operations(node: ast.ClassDef) -> list[ast.expr] | None:
+    """Return the items of `operations`; None where they are not written out in one place."""
+    value = _find_value(node, "operations")
+    named = [
+        one
+        for one in ast.walk(node)
+        if isinstance(one, ast.Name) and one.id == "operations" and isinstance(one.ctx, ast.Store)
+    ]
+    return value.elts if isinstance(value, ast.List) and len(named) == 1 else None
+
+
+def is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
 def _read_operations(node: ast.ClassDef, view: View) -> Iterator[Operation]:
     visits = {visit.node: visit for visit in view.list_visits(ast.Call)}
 
@@ -221,7 +243,7 @@ def _read_operations(node: ast.ClassDef, view: View) -> Iterator[Operation]:
 def _read_operation(visit: Visit[ast.Call], view: View, *, in_database: bool) -> Operation:
     names = view.find_names(visit.node.func, visit.scope)
     known = {name.rpartition(".")[2] for name in names if name.startswith(_HOMES)}
-    kind = min(known & _SIGNATURES.keys(), default="")
+    kind = min(known, default="")
     words = dict(zip(_SIGNATURES.get(kind, ()), visit.node.args, strict=False))
     words |= {word.arg: word.value for word in visit.node.keywords if word.arg}
     return Operation(kind, words, visit.node, in_database)

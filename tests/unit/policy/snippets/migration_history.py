@@ -31,6 +31,15 @@ CASES = {
     "migration-merged": Cases(
         fails={
             "no migration any more": _edited("x = 1\n", line=1),
+            "a way to be applied": _edited(
+                migration(NOTE, after="0001_initial") + "    def apply(self, *given): ...\n", line=9
+            ),
+            "an attribute": _edited(
+                migration(NOTE, after="0001_initial") + "    atomic = False\n", line=9
+            ),
+            "what follows it": _edited(
+                migration(NOTE, after="0001_initial") + "Migration.operations.clear()\n", line=9
+            ),
             "its code": _new("0003_fill", _filled("def f(a): ...\n\n"), _FILLED, line=4),
         },
         passes={

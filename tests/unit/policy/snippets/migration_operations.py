@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from tests.unit.policy.cases import Cases, Snippet
-from tests.unit.policy.migration_files import FIRST, SHOP, migration
+from tests.unit.policy.migration_files import FIRST, HEAD, SHOP, migration
+
+CLASS = """class Migration(migrations.Migration):
+    dependencies = [("shop", "0002_note")]
+    operations = {}
+"""
 
 
 def _does(*operations: str, line: int | None = FIRST) -> Snippet:
     made = migration(*operations, after="0002_note")
     return Snippet({"shop/migrations/0003_new.py": made}, base=SHOP, line=line)
+
+
+def _is(text: str, line: int | None = None) -> Snippet:
+    return Snippet({"shop/migrations/0003_new.py": HEAD + text}, base=SHOP, line=line)
 
 
 def _passes(*operations: str) -> Snippet:
@@ -43,12 +52,30 @@ CASES = {
                 "migrations.SeparateDatabaseAndState(state_operations="
                 "[migrations.DeleteModel('Order')])"
             ),
+            "state and another thing": _does(
+                "migrations.SeparateDatabaseAndState([migrations.AlterModelOptions('Order', {})],"
+                " [migrations.DeleteModel('Order')])"
+            ),
+            "an operation of the project": _is(
+                "class Fill(migrations.RunPython): ...\n\n\n" + CLASS.format("[Fill(f, f)]"), 9
+            ),
+            "operations from elsewhere": _is(
+                "from shop.steps import STEPS\n" + CLASS.format("STEPS"), 5
+            ),
+            "some of them from elsewhere": _is(CLASS.format("[*STEPS]"), 4),
+            "a second list": _is(CLASS.format("[]") + "    operations = STEPS\n", 4),
+            "a list that grows": _is(CLASS.format("[]") + "    operations += STEPS\n", 4),
+            "behind the class": _is(
+                CLASS.format("[]") + "\n\nMigration.operations.append(STEP)\n", 9
+            ),
+            "its own way to be applied": _is(
+                CLASS.format("[]") + "\n    def apply(self, *given): ...\n", 8
+            ),
+            "another name for it": _is("Migration = Base\n", 1),
+            "in a condition": _is("if True:\n    class Migration(migrations.Migration): ...\n", 1),
+            "atomic": _is(CLASS.format("[]") + "    atomic = False\n", 7),
         },
         passes={
-            "both": _passes(
-                "migrations.SeparateDatabaseAndState([migrations.DeleteModel('Order')], "
-                "[migrations.DeleteModel('Order')])"
-            ),
             "a field": _passes("migrations.AddField('order', 'a', models.IntegerField(default=0))"),
         },
     ),
