@@ -6,6 +6,7 @@ the sentence for maintainers; the facts come from `checks` and `policy`.
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,8 @@ from agent.text.sanitise import list_some
 
 PROOF = "proof"
 """Stands for a rule in the finding that a change is not proved."""
+#: Words of Python that do something where they stand.
+_DECIDING = frozenset({*keyword.kwlist, "@", "("} - {"import", "from", "as", "pass"})
 
 
 @dataclass(frozen=True)
@@ -366,7 +369,10 @@ def _make_remark(
 
 
 def _only_goes(part: SourcePart, change: Change) -> bool:
-    """Whether a part of a change takes words away and brings none."""
+    """Whether a part of a change takes words away and brings none, and none that decides.
+
+    What calls, raises, returns or branches may be missed by no test and yet be what it is for.
+    """
     file = next((one for one in change.files if one.path == part.path), None)
     if part.mistake or file is None or file.before is None or file.after is None:
         return False
@@ -377,8 +383,13 @@ def _only_goes(part: SourcePart, change: Change) -> bool:
                 re.findall(r"\w+|[^\w\s]", "\n".join(lines))
                 for lines in (old[at:end], new[first:last])
             )
-            left = iter(before)
-            return all(word in left for word in after)
+            gone = [
+                word
+                for edit, *span in SequenceMatcher(a=before, b=after, autojunk=False).get_opcodes()
+                for word in before[span[0] : span[1]]
+                if edit != "equal"
+            ]
+            return len(gone) == len(before) - len(after) and _DECIDING.isdisjoint(gone)
     return False
 
 

@@ -1,21 +1,28 @@
 """Hold back text that reads otherwise than it works (CVE-2021-42574, CVE-2021-42694).
 
-In code it blocks; documents, translations, tests and bundled scripts may need such letters.
+What a letter is, Unicode says: its category, its direction, its name, and which others it is drawn
+like (UTS 39). In code it blocks; documents, translations, tests and bundled scripts may need such
+letters.
 """
 
 from __future__ import annotations
 
+import builtins
 import codecs
 import io
+import keyword
 import posixpath
 import re
 import tokenize
 import unicodedata
 from collections.abc import Iterator
+from functools import cache
+
+from confusable_homoglyphs import confusables
 
 from agent.models.change import ChangedFile, Finding, Severity
-from agent.policy import layout
-from agent.policy.change_context import ChangeContext
+from agent.policy import layout, source
+from agent.policy.change_context import ChangeContext, PythonFile
 from agent.policy.rule import Rule
 
 HIDDEN_TEXT = Rule(
@@ -28,7 +35,7 @@ HIDDEN_TEXT = Rule(
 )
 LOOK_ALIKES = Rule(
     id="look-alikes",
-    demands="No word of the code mixes letters of scripts that look the same.",
+    demands="No word of the code reads like another one in letters of another script.",
     severity=Severity.BLOCK,
     bad="def is_<U+0430>dmin(user): ...  # the a is Cyrillic",
     good="def is_admin(user): ...",
@@ -45,6 +52,9 @@ RULES = (HIDDEN_TEXT, LOOK_ALIKES, ODD_TEXT)
 _FIX = "Write it with plain letters, or as an escape such as \\u200b where it is data."
 #: Nobody writes a longer line; bundlers do.
 _LONGEST_WRITTEN = 2000
+#: Code behind more blanks on its line is not seen.
+_MOST_BLANKS = 60
+_LEAST_LETTERS = 3
 _PROSE = (".md", ".rst", ".txt", ".po", ".ftl", ".xlf", ".csv", ".tsv", ".svg", ".map", ".min.js")
 _APART = frozenset(
     {
@@ -52,46 +62,42 @@ _APART = frozenset(
         "vendor", "vendored", "_vendor", "node_modules", "dist", "snapshots",
     }
 )  # fmt: skip
-#: Ends of lines and of pages that few show as Python takes them, control characters, marks of
-#: direction, tags, letters without a width or a mark. Joiners and marks that some scripts need
-#: count between letters of ASCII alone; a flag may be made of tags.
-_HIDDEN = re.compile(
-    r"\U0001f3f4[\U000e0020-\U000e007f]{5,7}"
-    r"|(\r(?!\Z)|\x0b|\x0c(?!\s*\Z)|[\x00-\x08\x0e-\x1f\x7f-\x9f\u115f\u1160\u180e\u2029-\u202e\u2060-\u206f\u3164\ufeff\ufff9-\ufffb"
-    r"\uffa0\U000e0000-\U000e007f]|(?<![^\x00-\x7f])[\u061c\u200b-\u200f](?![^\x00-\x7f]))"
-)
+#: As Unicode names what is not drawn and is no control or format character.
+_UNDRAWN = re.compile(r"\b(?:FILLER|VARIATION SELECTOR|GRAPHEME JOINER|INHERENT|BLANK)\b")
+#: Pages end so, and a flag may be made of tags, a number of a selector.
+_MEANT = re.compile(r"\x0c(?=\s*\Z)|\r\Z|\U0001f3f4[\U000e0020-\U000e007f]{5,7}|\ufe0f(?=\u20e3)")
+_ESCAPE = re.compile(r"[\\%][A-Za-z]")
 #: Reads the same in each encoding that leaves ASCII as it is, and has no escapes of its own.
 _PLAIN = "".join(map(chr, {*range(32, 127)} - {92})) + r"\u0041\x41+AEE-"
-#: Drawn like a letter of ASCII by most fonts: from Unicode's table of confusables, those of
-#: living scripts.
-_ALIKE = (
-    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u0501\u051b\u051d\u04bb\u0475"
-    "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0425\u0405\u0406\u0408\u0423"
-    "\u03bf\u03bd\u03b9\u03c1\u03c5\u03ba\u03c7\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c"
-    "\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u0585\u057d\u0578\u0570\u0581\u0584\u0575\u0251\u0261"
-)
-_MIXED = re.compile(rf"\b(?=\w*[A-Za-z])\w*?([{_ALIKE}])")
+_KNOWN = frozenset({*dir(builtins), *keyword.kwlist, *keyword.softkwlist})
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    for one in change_context.python:
-        yield from _check_encoding(one.file)
-    before = {line for one in change_context.change.files for line in _lines(one.before)}
+    before = {line for file in change_context.change.files for line in _lines(file.before)}
+    said: set[tuple[str, int | None]] = set()
     for file in change_context.change.files:
-        yield from _check_file(file, before)
+        for finding in _check_file(file, before):
+            said.add((finding.path, finding.line))
+            yield finding
+    for python in change_context.python:
+        yield from _check_encoding(python.file)
+        for finding in _check_tokens(python) if python.after else ():
+            if (finding.path, finding.line) not in said:
+                yield finding
 
 
 def _check_encoding(file: ChangedFile) -> Iterator[Finding]:
     """Name an encoding that editors and reviews do not show as Python reads it."""
     encoding = _find_encoding(file.after)
-    if encoding in ("", "ascii", "utf-8", "utf-8-sig", _find_encoding(file.before)):
+    if encoding in ("", "ascii", "utf-8", "utf-8-sig"):
         return
     try:
         is_plain = _PLAIN.encode().decode(encoding) == _PLAIN
     except (LookupError, UnicodeError):
         is_plain = False
     rule = ODD_TEXT if is_plain else HIDDEN_TEXT
-    yield rule.make_finding(file.path, f"is in {encoding}", "Write it in UTF-8.", 1)
+    says = f"is in {encoding}, in which not all that reads it reads it as Python does"
+    yield rule.make_finding(file.path, says, "Write it in UTF-8.", 1)
 
 
 def _find_encoding(content: bytes | None) -> str:
@@ -106,24 +112,108 @@ def _check_file(file: ChangedFile, before: set[str]) -> Iterator[Finding]:
     for number, line in enumerate(_lines(file.after), 1):
         if line in before or (line.isascii() and line.isprintable()):
             continue
-        if seen := next((found[1] for found in _HIDDEN.finditer(line) if found[1]), None):
+        if seen := _find_hidden(line):
             rule, says = HIDDEN_TEXT, f"has {_name_letter(seen)}, which cannot be seen"
-        elif found := _MIXED.search(line):
-            rule, says = LOOK_ALIKES, f"has {_name_letter(found[1])} in a word of other letters"
+        elif found := _find_mixed(line):
+            rule, says = LOOK_ALIKES, f"has {_name_letter(found)} in a word of other letters"
         else:
             continue
         is_odd = len(line) > _LONGEST_WRITTEN or _is_apart(file.path)
         yield (ODD_TEXT if is_odd else rule).make_finding(file.path, says, _FIX, number)
 
 
+def _check_tokens(file: PythonFile) -> Iterator[Finding]:
+    """Check the names of a module against each other, and code for standing out of sight."""
+    try:
+        tokens = [*tokenize.tokenize(io.BytesIO(file.file.after or b"").readline)]
+    except (tokenize.TokenError, SyntaxError, ValueError, LookupError):
+        return  # `unreadable-python` speaks of it
+    names = {token.string for token in tokens if token.type == tokenize.NAME}
+    place = (0, 0)
+    for token in tokens:
+        line, blanks = token.start[0], token.start[1] - place[1]
+        is_far = place[0] == line and blanks > _MOST_BLANKS and token.string.strip()
+        place = token.end
+        if not file.is_new(line):
+            continue
+        if is_far and token.type not in (tokenize.COMMENT, tokenize.NEWLINE, tokenize.NL):
+            yield ODD_TEXT.make_finding(
+                file.path, f"has code behind {blanks} blanks", "Put it on a line of its own.", line
+            )
+        name = token.string
+        if token.type != tokenize.NAME or name.isascii():
+            continue
+        if any(map(_is_hidden, name)):
+            says = "has a name with a letter that cannot be seen"
+            yield HIDDEN_TEXT.make_finding(file.path, says, _FIX, line)
+        elif (shape := _draw(name)) != name and shape in (names | _KNOWN):
+            rule = LOOK_ALIKES if len(name) >= _LEAST_LETTERS else ODD_TEXT
+            says = f"has a name that reads like `{shape}` and is another one"
+            yield rule.make_finding(file.path, says, _FIX, line)
+
+
+def _find_hidden(line: str) -> str:
+    """Return the first letter that is not drawn where text needs it to be; "" if there is none.
+
+    Joiners, marks and selectors count between letters of ASCII alone: other scripts need them.
+    """
+    line = _MEANT.sub("", line)
+    for at, letter in enumerate(line):
+        around = line[max(0, at - 1) : at] + line[at + 1 : at + 2]
+        if _is_hidden(letter) and (_is_control(letter) or around.isascii()):
+            return letter
+    return ""
+
+
+@cache
+def _is_hidden(letter: str) -> bool:
+    if letter == "\t" or (letter.isascii() and letter.isprintable()):
+        return False
+    is_format = unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp")
+    return is_format or _UNDRAWN.search(unicodedata.name(letter, "")) is not None
+
+
+def _is_control(letter: str) -> bool:
+    """Whether a letter ends lines, or turns the direction of all that follows."""
+    category = unicodedata.category(letter)
+    # Embeddings, overrides and isolates have classes of their own, as `RLO`.
+    turns = category == "Cf" and len(unicodedata.bidirectional(letter)) > len("BN")
+    return category in ("Cc", "Zl", "Zp") or turns
+
+
+def _find_mixed(line: str) -> str:
+    """Return the first letter that stands in for one of ASCII in a word of its; else ""."""
+    for word in re.findall(r"[^\W\d_]+", _ESCAPE.sub(" ", line)):
+        others: list[str] = [letter for letter in word if not letter.isascii()]
+        is_mixed = len(word) >= _LEAST_LETTERS and 0 < len(others) < len(word)
+        if is_mixed and _draw(word).isascii():
+            return others[0]
+    return ""
+
+
+def _draw(word: str) -> str:
+    """Return a word as it looks, in letters of ASCII as far as there are such."""
+    return "".join(map(_draw_letter, word))
+
+
+@cache
+def _draw_letter(letter: str) -> str:
+    if letter.isascii():
+        return letter
+    alike = (one["c"] for one in confusables.confusables_data.get(letter, ()))
+    plain = (one for one in alike if one.isascii() and one.isalpha())
+    look: str = next(plain, unicodedata.normalize("NFKC", letter))
+    return look
+
+
 def _lines(content: bytes | None) -> list[str]:
-    """Return the lines of a text; none of what is no text in UTF-8."""
+    """Return the lines of a text as it is decoded; none of what is none."""
     if content is None or b"\0" in content:
         return []
     try:
         return content.decode("utf-8-sig").split("\n")
     except UnicodeDecodeError:
-        return []
+        return source.decode_text(content).split("\n")
 
 
 def _is_apart(path: str) -> bool:

@@ -160,6 +160,10 @@ def test_a_reviewer_settles_what_is_a_matter_of_reading_and_nothing_that_guards_
         ("from a import b, c\nx = b\n", "from a import b\nx = b\n", True),
         ("x = y = f()\n", "x = f()\n", True),
         ("x = 1\n", "x = 2\n", False),
+        ("if a and b: x()\n", "if a: x()\n", False),
+        ("if not staff:\n    raise E\nx = 1\n", "x = 1\n", False),
+        ("check(x)\ny = 1\n", "y = 1\n", False),
+        ("@login\ndef f(): ...\n", "def f(): ...\n", False),
         ("x = 1\n", "x = 1\ny = 2\n", False),
     ],
 )
