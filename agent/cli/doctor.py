@@ -67,7 +67,7 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
         ("git", not git and "not found; on Debian: apt-get install git", git),
         ("data folder", folder, space),
         ("signing key", *examine_signing(given)),
-        ("models", " ".join(models["problems"]), "each that is set can be asked"),
+        ("models", " ".join(models["problems"]), _describe_models(models)),
         ("GitHub", github, us),
     )
     versions = {"python": platform.python_version(), "kernel": platform.release(), "git": git}
@@ -213,6 +213,11 @@ def examine_models(loaded: Settings, *, ask: bool = False) -> dict[str, Any]:
         ],
         "problems": problems,
     }
+
+
+def _describe_models(models: dict[str, Any]) -> str:
+    is_set = any(row["models"] for row in models["roles"])
+    return "each that is set can be asked" if is_set else "none is set, so recipes alone"
 
 
 def _render_model(model: dict[str, Any]) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 
 from agent.cli import terminal
+from agent.models.change import Severity
 from agent.models.checks import Comparison, Status
 from agent.models.outcome import Outcome
 from agent.models.run import Reason
@@ -41,11 +43,20 @@ def list_next_steps(outcome: Outcome, repo: Path | None) -> tuple[str, ...]:
     if outcome.is_done and outcome.branch:
         here = Path.cwd().is_relative_to(repo)
         git = "git" if here else f"git -C {shlex.quote(str(repo))}"
-        return messages.list_branch_commands(outcome.branch, git)
+        return messages.list_branch_commands(outcome.branch, git, _find_remote(repo))
     words = messages.get_next_step_here(
         outcome.reason, outcome.run_id, config_name=outcome.config_name
     )
     return (words,) if words else ()
+
+
+def _find_remote(repo: Path) -> str:
+    """Return the first remote of a repository, `origin` before others; empty: it has none."""
+    told = subprocess.run(
+        ["git", "-C", str(repo), "remote"], capture_output=True, text=True, check=False
+    )
+    names = told.stdout.split()
+    return "origin" if "origin" in names else next(iter(names), "")
 
 
 def make_report(
@@ -121,7 +132,9 @@ def show(outcome: Outcome, seconds: dict[str, float], repo: Path | None = None) 
         print(terminal.make_line(f"  {found.severity.value} {found.rule} {place}: {found.message}"))
     unfinished = "not finished" if outcome.branch else "not done"
     mark = unfinished if choose_exit_code(outcome) else "done"
-    print(f"\n{mark} ({outcome.reason.value}) in {sum(seconds.values()):.1f} s")
+    is_draft = any(found.severity is Severity.REVIEW for found in outcome.findings)
+    how = "draft" if outcome.reason is Reason.READY and is_draft else outcome.reason.value
+    print(f"\n{mark} ({how}) in {sum(seconds.values()):.1f} s")
     print(sanitise.strip_terminal_codes(outcome.sentence))
     for title, words in _list_places(outcome):
         if words:

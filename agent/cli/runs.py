@@ -66,6 +66,12 @@ def _find_run(loaded: Settings, run_id: str) -> Iterator[tuple[SqlRunStore, Stor
     """Open the runs for the one whose id begins so; anything else is a wrong argument."""
     with open_store(loaded) as store:
         several = store.find_by_prefix(run_id, _CANDIDATES + 1) if store else ()
+        local = [run.run.run_id for run in step_file.list_runs(loaded.home)]
+        if not several and (own := [name for name in local if name.startswith(run_id)]):
+            raise RequestRefused(
+                f"Run {own[0]} is of a ticket file, and is not in the hands of the service: Ctrl-C"
+                f" stops it, and `mergewright run --resume {own[0]}` goes on with it."
+            )
         require_one(run_id, [one.run.run_id for one in several], "`mergewright runs list`")
         assert store is not None  # noqa: S101  it has the run
         yield store, several[0]

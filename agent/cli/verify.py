@@ -34,8 +34,11 @@ def verify(
     """
     if (place := Path(log)).exists():
         if key is None:
-            words = "Name the public key with --key: its digits are in the pull request."
-            raise LedgerUnusable(words)
+            ours = settings.load_settings().home / signing.PUBLIC_FILE
+            raise LedgerUnusable(
+                "Name the public key with --key: its digits are in the pull request; that of this"
+                f" installation is {ours}."
+            )
         found = signed_log.verify_log(place, signing.read_public_key(key))
     else:
         loaded = settings.load_settings()

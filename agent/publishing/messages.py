@@ -174,13 +174,18 @@ def get_next_step_here(reason: Reason, run_id: str, *, config_name: str | None =
     return words.format(**known, file=file, run=run_id)
 
 
-def list_branch_commands(branch: str, git: str = "git") -> tuple[str, ...]:
-    """What can be done with a branch that a run has made here: commands, each with its purpose."""
+def list_branch_commands(branch: str, git: str = "git", remote: str = "origin") -> tuple[str, ...]:
+    """What can be done with a branch that a run has made here: commands, each with its purpose.
+
+    Args:
+        remote: Where it can be published; empty: nowhere.
+    """
     name = shlex.quote(branch)
+    push = f"{git} push {remote} {name}  # or publish it, for a pull request with this text"
     return (
         f"{git} show {name}  # see the change, in one commit",
         f"{git} merge {name}  # take it into the branch that is checked out",
-        f"{git} push origin {name}  # or publish it, for a pull request with this text",
+        *([push] if remote else ()),
     )
 
 

@@ -36,7 +36,7 @@ _SETTLED = frozenset(
     {
         Reason.DRY_RUN, Reason.UNCLEAR, Reason.NO_RECIPE, Reason.REFUSED, Reason.TOO_LARGE,
         Reason.FOR_PEOPLE, Reason.UNFIT, Reason.CONFIG_INVALID, Reason.UNASKED_OPERATIONS,
-        Reason.POLICY, Reason.NO_TESTS,
+        Reason.POLICY, Reason.NO_TESTS, Reason.ENVIRONMENT, Reason.CHECK_UNFINISHED,
         # What a model has said is on record as well, so it would give up at the same place.
         Reason.EDIT_FAILED,
     }
