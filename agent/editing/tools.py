@@ -197,11 +197,9 @@ class ToolExecutor:
         return work(self, self._open(batch), arguments)
 
     def _open(self, batch: _Batch) -> SandboxSession:
-        run_context, sessions = self._run_context, self._run_context.svc.sessions
+        run_context = self._run_context
         if batch.session is not None:
             return batch.session
-        if sessions is None:
-            raise SandboxMissing("No sandbox is configured for models.")
         if self._session is None or self._digest != batch.before.digest:
             self.close()
             opened: Opened = run_context.base
@@ -209,11 +207,17 @@ class ToolExecutor:
             if self.is_planned:
                 batch.notes.append(self._rebuild_environment(batch.before))
                 opened = self._rebuilt or run_context.prepared
-            self._session = sessions.open(opened, batch.before, run_context.svc.stopped)
+            self._session = self._open_session(opened, batch.before)
         # The digest is known again once all calls are carried out.
         self._digest, batch.session = "", self._session
         batch.losses = self._session.losses
         return self._session
+
+    def _open_session(self, opened: Opened, change: Change) -> SandboxSession:
+        svc = self._run_context.svc
+        if svc.sessions is None:
+            raise SandboxMissing("No sandbox is configured for models.")
+        return svc.sessions.open(opened, change, svc.stopped)
 
     def _take(self, batch: _Batch, session: SandboxSession, include: tuple[str, ...]) -> Change:
         """Take the change from the tree, and rebuild the environment where it declares another."""

@@ -27,6 +27,7 @@ from pathlib import Path
 
 from agent.environments import (
     declare,
+    distributions,
     interpreters,
     lock_export,
     lock_update,
@@ -36,6 +37,7 @@ from agent.environments import (
     sources,
     storage,
     system_packages,
+    templates,
     toolsets,
     uv_program,
 )
@@ -124,6 +126,8 @@ def ensure_as_of(committed: int, request: EnvironmentRequest, *clients: *Clients
         EnvironmentFailed, IndexUnavailable, StorageFull, SandboxMissing: As `ensure_environment`.
     """
     section, say = request.python, clients[-1]
+    if clients[2].setup == "lines":
+        return ensure_by_lines(committed, request, *clients)
     last = datetime.fromtimestamp(committed, UTC).date() + timedelta(days=1)
     today = datetime.fromtimestamp(read_clock(), UTC).date()
     if committed and last < today and section.exclude_newer is None:
@@ -134,6 +138,64 @@ def ensure_as_of(committed: int, request: EnvironmentRequest, *clients: *Clients
             say(f"packages as of {last}, a day after the commit")
             return ensure_of_day(last.isoformat(), request, *clients)
     return ensure_environment(request, *clients)
+
+
+def ensure_by_lines(committed: int, request: EnvironmentRequest, *clients: *Clients) -> Environment:
+    """Give the environment that the set-up lines of a work tree make of an empty one.
+
+    Args:
+        committed: As for `ensure_as_of`.
+
+    Raises:
+        EnvironmentFailed: A line fails or reaches a limit, or there is no line.
+        IndexUnavailable, StorageFull, SandboxMissing: As `ensure_environment`.
+    """
+    sandbox, index, settings, say = clients
+    storage.hold_environment(settings, storage.PARTS)
+    files, section = WorkTreeFiles(Path(request.tree), request.root), request.python
+    hints = declare.read_declaration(files, section).python
+    interpreter = interpreters.choose_interpreter(section.version, hints, sandbox, settings)
+    rooted = RootedSandbox(sandbox, interpreter.root)
+    build_context = BuildContext(rooted, index, settings, interpreter, say)
+    system = system_packages.provide_layer(section.system_packages, build_context)
+    build_context = replace(build_context, system=system.folder)
+    lines = request.setup.commands
+    if not lines:
+        last = datetime.fromtimestamp(committed, UTC).date() + timedelta(days=1)
+        today = datetime.fromtimestamp(read_clock(), UTC).date()
+        day = last.isoformat() if committed and last < today else None
+        lines = templates.write_lines(files.detection_files, section.exclude_newer or day)
+    bare = toolsets.provide_pinned(("pip",), build_context)
+    services = sandbox_services.provide_services(request.services, request.env, build_context)
+    environment = Environment(
+        key=hashlib.sha256(f"{bare.parent.name}{system.folder}".encode()).hexdigest()[:32],
+        path=str(bare),
+        gate_path=str(toolsets.provide_tools(toolsets.GATE, build_context)),
+        scripts_path=str(storage.scripts(settings)),
+        python=interpreter.version,
+        interpreter_mounts=interpreter.mounts,
+        interpreter=interpreter.path,
+        root=interpreter.root,
+        sources=lines,
+        packages=(),
+        section=section,
+        left_out=system.left_out,
+        services=services,
+        system=system.folder,
+    )
+    setup = request.setup.model_copy(update={"commands": lines, "may_install": True})
+    made = setup_commands.provide_layers(setup, files, environment, build_context)
+    installed = distributions.list_installed(made.path)
+    update: dict[str, object] = {
+        "packages": tuple(sorted(f"{name}=={one.version}" for name, one in installed)),
+    }
+    made = made.model_copy(update=update)
+    more: dict[str, object] = {
+        "tools": toolsets.provide_pinned_tools(request.tools, made, build_context)
+    }
+    if request.pyright:
+        more["type_checker_path"] = str(toolsets.provide_tools(toolsets.TYPES, build_context))
+    return made.model_copy(update=more)
 
 
 def ensure_of_day(day: str | None, request: EnvironmentRequest, *clients: *Clients) -> Environment:

@@ -102,7 +102,7 @@ class Gateway(ThreadingUnixStreamServer):
         git_hosts: Iterable[Target] = (),
         downloads: Downloads | None = None,
         proxies: Mapping[str, str] | None = None,
-        most_connections: int = 64,
+        most_connections: int = 256,
     ) -> None:
         """Open it.
 

@@ -28,6 +28,7 @@ from agent.models.sandbox import (
 PYTHON = f"{SANDBOX_ENVIRONMENT}/bin/python"
 #: Debian packages bring servers into the third.
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/bin"
+_UV = "/uv"
 _GIT_CONFIG = f"{SANDBOX_HOME}/.gitconfig"
 
 
@@ -86,6 +87,23 @@ def add_managers(order: SandboxRequest) -> SandboxRequest:
     """
     path = f"{order.environ['PATH']}:{SANDBOX_OURS}/{storage.PROGRAMS}"
     return order.model_copy(update={"environ": {**order.environ, "PATH": path}})
+
+
+def add_uv(order: SandboxRequest, folder: Path, interpreter: str) -> SandboxRequest:
+    """Let lines install into the environment that is active, by uv itself."""
+    path = f"{SANDBOX_ENVIRONMENT}/bin:{_UV}:{order.environ['PATH']}"
+    more = {
+        "PATH": f"{path}:{posixpath.dirname(interpreter)}",
+        "UV_PROJECT_ENVIRONMENT": SANDBOX_ENVIRONMENT,
+        "UV_PYTHON_DOWNLOADS": "never",
+        "UV_LINK_MODE": "copy",
+        "UV_NO_PROGRESS": "1",
+        "UV_NO_SYNC": "1",
+        "NO_COLOR": "1",
+    }
+    mount = Mount(source=str(folder), target=_UV)
+    environ, mounts = {**order.environ, **more}, (*order.mounts, mount)
+    return order.model_copy(update={"environ": environ, "mounts": mounts})
 
 
 def name_indexes(index: PackageIndex) -> dict[str, str]:

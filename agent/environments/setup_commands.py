@@ -29,6 +29,7 @@ from agent.environments import (
     sandbox_requests,
     sandbox_services,
     storage,
+    uv_program,
 )
 from agent.environments.build_context import BuildContext
 from agent.environments.tree_files import WorkTreeFiles
@@ -76,6 +77,8 @@ class SetUp(Record):
     """Says which files decide about checks."""
     base: Environment | None = None
     """The environment of base with its layers, where the tree holds a change."""
+    may_install: bool = False
+    """Whether the commands make the environment, and tools that lock are what they are."""
 
     def is_rule(self, path: str) -> bool:
         """Whether a file decides about checks, so that no change's set-up makes it."""
@@ -126,7 +129,9 @@ def provide_layers(
         return environment
     current = _add_layer(_Run(asked, files, environment, build_context))
     # A change has no say in the packages that it is checked with.
-    return current if asked.base is None else current.model_copy(update={"path": environment.path})
+    if asked.base is None or asked.may_install:
+        return current
+    return current.model_copy(update={"path": environment.path})
 
 
 def _add_layer(run: _Run) -> Environment:
@@ -337,7 +342,11 @@ class _Run:
             Mount(source=str(part / name), target=target, writable=True)
             for target, name in lent.items()
         ]
-        return sandbox_requests.add_managers(order.model_copy(update={"mounts": tuple(mounts)}))
+        order = order.model_copy(update={"mounts": tuple(mounts)})
+        if self.asked.may_install:
+            uv = uv_program.program(settings).parent
+            return sandbox_requests.add_uv(order, uv, self.environment.interpreter)
+        return sandbox_requests.add_managers(order)
 
     def _make_failure(
         self, result: SandboxResult, report: _Report, refused: tuple[str, ...]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from agent.models.change import Change, Finding
-from agent.models.environment import Layer, Opened
+from agent.models.environment import Layer, Opened, Prepared
 from agent.models.record import Record
 
 # Where things are inside every sandbox. Virtual environments hold absolute paths, so these are
@@ -268,6 +268,22 @@ class Sessions(Protocol):
 
         Args:
             stopped: Once it is set, what runs in the session is ended within half a second.
+        """
+        ...
+
+    def open_set_up(
+        self,
+        prepared: Prepared,
+        outlet: Outlet,
+        environ: dict[str, str],
+        stopped: Flag | None = None,
+    ) -> SandboxSession:
+        """Lay out the base commit, with an empty environment and a way to package indexes.
+
+        Args:
+            prepared: Says which interpreter and servers there are.
+            environ: Names the indexes.
+            stopped: As for `open`.
         """
         ...
 

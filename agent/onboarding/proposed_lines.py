@@ -122,7 +122,12 @@ def _is_path(word: str, folder: str, tree: Tree) -> bool:
 
 
 def name_left_out(
-    base: Opened, prepared: Prepared, tests: CheckResult, most: int, folder: Path
+    base: Opened,
+    prepared: Prepared,
+    tests: CheckResult,
+    most: int,
+    folder: Path,
+    may_install: bool = False,  # noqa: FBT001, FBT002 - steps have no names
 ) -> Contract:
     """Name the tests that a proposal leaves out.
 
@@ -130,13 +135,14 @@ def name_left_out(
         tests: As they ended with it.
         most: Tests that an earlier candidate has collected.
         folder: Work tree of the base commit.
+        may_install: Whether set-up makes the environment.
 
     Raises:
         RequestRefused: It collects less, or decides about its own verdict.
     """
     contract = prepared.contract
     is_own = contract.config.setup == base.contract.config.setup
-    if not is_own and (planted := sorted(_find_planted(prepared))):
+    if not is_own and (planted := sorted(_find_planted(prepared, may_install=may_install))):
         named = sanitise.list_some(planted, _MOST_LISTED)
         raise RequestRefused(
             "set-up may write no Python but Django's settings, and not into the environment:"
@@ -151,14 +157,14 @@ def name_left_out(
     return contract.model_copy(update={"scouted": (*contract.scouted, *more)})
 
 
-def _find_planted(prepared: Prepared) -> Iterator[str]:
+def _find_planted(prepared: Prepared, *, may_install: bool) -> Iterator[str]:
     """Yield what set-up has made that could stand in for tests, or decide about them.
 
     Whatever Python it makes can be put on the path, and packages can bring plugins of pytest.
     """
     contract, environment = prepared.contract, prepared.environment
     for layer in environment.layers:
-        if environment.path.startswith(f"{layer.folder}/"):
+        if not may_install and environment.path.startswith(f"{layer.folder}/"):
             yield SANDBOX_ENVIRONMENT
         tops = {f"bulk/{number}": below for number, below in enumerate(layer.bulk)}
         for top, below in {"tree": "", "home": "~", **tops}.items():
@@ -167,9 +173,8 @@ def _find_planted(prepared: Prepared) -> Iterator[str]:
                 folders[:] = [name for name in folders if name != "node_modules"]
                 inner = Path(below, Path(folder).relative_to(Path(layer.folder, top)))
                 for path in (str(inner / name) for name in names):
-                    is_rule = path.endswith(_PYTHON) or rule_files.explain_file(
-                        path, contract.project
-                    )
+                    is_code = not may_install and path.endswith(_PYTHON)
+                    is_rule = is_code or rule_files.explain_file(path, contract.project)
                     if is_rule and not rule_files.is_setting(path, contract.project):
                         yield path
 

@@ -6,6 +6,8 @@ Whatever happens in it, the host has the change as it was last taken, and nothin
 from __future__ import annotations
 
 import json
+import posixpath
+import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -26,6 +28,7 @@ from agent.models.sandbox import (
     SANDBOX_TREE,
     Flag,
     Mount,
+    Outlet,
     Ran,
     SandboxFile,
     SandboxRequest,
@@ -238,6 +241,7 @@ def _read_entries(answer: Answer) -> tuple[list[change_collection.Entry], bool]:
 _FIRST_ON_PATH = f"{SANDBOX_HOME}/.local/bin"
 _LENT = f"{SANDBOX_HOME}/.local/lent"
 _UV = "/uv"
+_OWN = f"{SANDBOX_HOME}/venv"
 _RIPGREP = f"{SANDBOX_HOME}/.config/ripgrep"
 #: Long lines fill an answer with what nobody reads; .github and its kin are part of the code.
 _RIPGREP_LINES = b"--max-columns=400\n--max-columns-preview\n--hidden\n--glob=!.git\n"
@@ -258,6 +262,29 @@ class SessionFactory:
             self._order(opened, base) if isinstance(opened, Prepared) else self._order_bare(base)
         )
         return self.start(order, opened.checkout, base, change, stopped)
+
+    def open_set_up(
+        self,
+        prepared: Prepared,
+        outlet: Outlet,
+        environ: dict[str, str],
+        stopped: Flag | None = None,
+    ) -> Session:
+        """Lay out the base with an environment that can be installed into; see the port."""
+        folder = self._settings.home / "trees" / prepared.run.run_id
+        base = worktree.open_tree(prepared.checkout, folder / "base")
+        empty = Change(base_commit=prepared.checkout.commit, files=())
+        order = self._order(prepared, base)
+        given = {**order.environ, **environ, "VIRTUAL_ENV": _OWN, "UV_PROJECT_ENVIRONMENT": _OWN}
+        python = prepared.environment.interpreter
+        given["PATH"] = (
+            f"{_OWN}/bin:{_UV}:{sandbox_requests.SYSTEM_PATH}:{posixpath.dirname(python)}"
+        )
+        given.pop("PYTHONPATH", None)
+        order = order.model_copy(update={"environ": given, "outlet": outlet})
+        session = self.start(order, prepared.checkout, base, empty, stopped)
+        session.run(f"uv venv --quiet --seed --python {shlex.quote(python)} {_OWN}", seconds=120)
+        return session
 
     def start(
         self,

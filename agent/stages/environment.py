@@ -28,7 +28,7 @@ from agent.models.environment import Checkout, Contract, Environment, Opened, Pr
 from agent.models.run import Run, StepRunner
 from agent.onboarding import facts, proposed_lines, written
 from agent.services import Services
-from repo_config.schema import PythonSection, RepoConfig
+from repo_config.schema import LimitsSection, PythonSection, RepoConfig
 
 
 class Measures(NamedTuple):
@@ -71,13 +71,15 @@ def prepare_environment(
     except EnvironmentFailed as refusal:
         problem = refusal
     first = tried[0] if tried else None
-    if may_improve := first is None or candidates.may_improve(first[2].tests, limits):
+    by_lines = svc.settings.setup == "lines"
+    may_improve = first is None or candidates.may_improve(first[2].tests, limits)
+    if may_improve and not by_lines:
         built, report = (first[1].environment, first[2]) if first else (None, None)
         proposed = step("candidates", propose_candidates, base, begun, built, report, svc)
         attempts.make_until_good(proposed)
     if not any(_rank(one)[0] for one in tried):
         tried.append(attempts.search(problem, scout))
-    elif scout is not None and candidates.says_little(max(tried, key=_rank)[2].tests):
+    elif scout is not None and _asks_scout(max(tried, key=_rank)[2], limits, by_lines=by_lines):
         # What few tests run are better than none.
         with suppress(EnvironmentFailed, RepositoryUnfit):
             tried.append(attempts.search(problem, scout))
@@ -96,6 +98,12 @@ def prepare_environment(
         why += f" To keep it, configure `{lines}`."
     built = prepared.environment.model_copy(update={"why": why})
     return prepared.model_copy(update={"environment": built}), before
+
+
+def _asks_scout(report: CheckReport, limits: LimitsSection, *, by_lines: bool) -> bool:
+    if by_lines:
+        return candidates.may_improve(report.tests, limits)
+    return candidates.says_little(report.tests)
 
 
 @dataclass
@@ -151,6 +159,7 @@ class _Attempts:
                 report.tests,
                 self.most,
                 folder,
+                svc.settings.setup == "lines",
             )
         except (RequestRefused, EnvironmentFailed, CheckUnfinished) as problem:
             return problem.message

@@ -1,0 +1,102 @@
+"""Set-up lines for a repository that says none: what its lock or its declarations are for.
+
+A person could type them. The environment is active while they run, and empty at first; what they
+install is what the tools themselves read out of the repository's files. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+
+from repo_config.documents import table
+from repo_config.project_files import ProjectFiles
+
+_EXPORTED = "/tmp/requirements.txt"  # noqa: S108 - a sandbox's own
+#: Extras, groups and files that are for whoever works on the project.
+_USUAL = re.compile(r"(?:^|[-_./])(?:tests?|testing|dev|develop|development|ci)(?:$|[-_./])")
+_REQUIREMENTS = re.compile(
+    r"(?:[\w.-]*require[\w.-]*/[\w./-]+|[\w.-]*require[\w.-]*)\.(?:txt|pip)", re.IGNORECASE
+)
+_PLAIN = frozenset({"requirements.txt", "requirements/base.txt"})
+#: Without a lock the tool for other files would be asked for its newest.
+_EXPORTS = {
+    "poetry.lock": "uv tool run --from 'poetry<3' --with poetry-plugin-export poetry export"
+    " --all-extras --without-hashes{groups} -o {place}",
+    "pdm.lock": "uv tool run --from 'pdm[locked]<3' pdm export -G :all --no-hashes -o {place}",
+    "Pipfile.lock": "uv tool run pipenv requirements --dev > {place}",
+}
+
+
+def write_lines(files: ProjectFiles, day: str | None = None) -> tuple[str, ...]:
+    """Write the lines; none where nothing is declared.
+
+    Args:
+        files: Of the project.
+        day: The last one whose releases are taken where there is no lock.
+    """
+    if files.has_file("uv.lock"):
+        parts = _choose(table(files.pyproject, "project", "optional-dependencies"), "--extra")
+        parts += _choose(table(files.pyproject, "dependency-groups"), "--group")
+        return (" ".join(("uv sync --frozen --inexact", *parts)),)
+    for lock, command in _EXPORTS.items():
+        if files.has_file(lock):
+            return tuple(_write_export(files, command))
+    words = [*_list_declared(files)]
+    if not words:
+        return ()
+    dated = f"--exclude-newer {day} " if day else ""
+    return (f"uv pip install {dated}{' '.join(words)}",)
+
+
+def _write_export(files: ProjectFiles, command: str) -> Iterator[str]:
+    groups = ",".join(table(files.pyproject, "tool", "poetry", "group"))
+    if table(files.pyproject, "tool", "poetry").get("dev-dependencies"):
+        groups = ",".join(filter(None, ("dev", groups)))
+    chosen = f" --with {shlex.quote(groups)}" if groups else ""
+    yield command.format(groups=chosen, place=_EXPORTED)
+    yield f"uv pip install -r {_EXPORTED}"
+    if _is_installed(files):
+        yield "uv pip install --no-deps -e ."
+
+
+def _list_declared(files: ProjectFiles) -> Iterator[str]:
+    """Yield what is installed together, as words for `uv pip install`."""
+    if _is_installed(files):
+        extras = [name for name in _list_extras(files) if _USUAL.search(name)]
+        named = f"[{','.join(extras)}]" if extras else ""
+        yield f"-e {shlex.quote('.' + named)}"
+    yield from _choose(table(files.pyproject, "dependency-groups"), "--group")
+    found = [path for path in files.paths if _REQUIREMENTS.fullmatch(path)]
+    chosen = [path for path in found if path in _PLAIN or _USUAL.search(path)]
+    stems = {path.rpartition(".")[0] for path in chosen}
+    for path in chosen:
+        # Beside `tests.txt`, `tests-min.txt` asks for other versions of the same.
+        if not any(
+            path.startswith((f"{stem}-", f"{stem}_", f"{stem}."))
+            for stem in stems - {path.rpartition(".")[0]}
+        ):
+            yield f"-r {shlex.quote(path)}"
+
+
+def _is_installed(files: ProjectFiles) -> bool:
+    """Whether the repository is a project that can be installed."""
+    project = files.pyproject
+    if table(project, "tool", "poetry").get("package-mode") is False:
+        return False
+    if table(project, "tool", "uv").get("package") is False:
+        return False
+    is_built = "build-system" in project or "name" in table(project, "project")
+    return is_built or any(map(files.has_file, ("setup.py", "setup.cfg")))
+
+
+def _list_extras(files: ProjectFiles) -> Sequence[str]:
+    named = table(files.pyproject, "project", "optional-dependencies")
+    named = named or table(files.pyproject, "tool", "poetry", "extras")
+    named = named or files.ini("setup.cfg").get("options.extras_require", {})
+    return tuple(named) or tuple(files.setup_call.get("extras_require", ()))
+
+
+def _choose(named: dict[str, object], option: str) -> list[str]:
+    return [f"{option} {shlex.quote(name)}" for name in named if _USUAL.search(name)]
