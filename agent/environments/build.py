@@ -72,6 +72,8 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
         SandboxMissing: There is no sandbox to build it in.
     """
     _, _, settings, say = clients
+    if settings.setup == "lines":
+        return ensure_by_lines(request, *clients)
     storage.hold_environment(settings, storage.PARTS)
     prepared = prepare_build(request, *clients)
     system = system_packages.provide_layer(request.python.system_packages, prepared.build_context)
@@ -127,7 +129,7 @@ def ensure_as_of(committed: int, request: EnvironmentRequest, *clients: *Clients
     """
     section, say = request.python, clients[-1]
     if clients[2].setup == "lines":
-        return ensure_by_lines(committed, request, *clients)
+        return ensure_environment(request, *clients)
     last = datetime.fromtimestamp(committed, UTC).date() + timedelta(days=1)
     today = datetime.fromtimestamp(read_clock(), UTC).date()
     if committed and last < today and section.exclude_newer is None:
@@ -140,11 +142,8 @@ def ensure_as_of(committed: int, request: EnvironmentRequest, *clients: *Clients
     return ensure_environment(request, *clients)
 
 
-def ensure_by_lines(committed: int, request: EnvironmentRequest, *clients: *Clients) -> Environment:
+def ensure_by_lines(request: EnvironmentRequest, *clients: *Clients) -> Environment:
     """Give the environment that the set-up lines of a work tree make of an empty one.
-
-    Args:
-        committed: As for `ensure_as_of`.
 
     Raises:
         EnvironmentFailed: A line fails or reaches a limit, or there is no line.
@@ -161,9 +160,9 @@ def ensure_by_lines(committed: int, request: EnvironmentRequest, *clients: *Clie
     build_context = replace(build_context, system=system.folder)
     lines = request.setup.commands
     if not lines:
-        last = datetime.fromtimestamp(committed, UTC).date() + timedelta(days=1)
+        last = datetime.fromtimestamp(request.committed, UTC).date() + timedelta(days=1)
         today = datetime.fromtimestamp(read_clock(), UTC).date()
-        day = last.isoformat() if committed and last < today else None
+        day = last.isoformat() if request.committed and last < today else None
         lines = templates.write_lines(files.detection_files, section.exclude_newer or day)
     bare = toolsets.provide_pinned(("pip",), build_context)
     services = sandbox_services.provide_services(request.services, request.env, build_context)
@@ -186,10 +185,9 @@ def ensure_by_lines(committed: int, request: EnvironmentRequest, *clients: *Clie
     setup = request.setup.model_copy(update={"commands": lines, "may_install": True})
     made = setup_commands.provide_layers(setup, files, environment, build_context)
     installed = distributions.list_installed(made.path)
-    update: dict[str, object] = {
-        "packages": tuple(sorted(f"{name}=={one.version}" for name, one in installed)),
-    }
-    made = made.model_copy(update=update)
+    packages = tuple(sorted(f"{name}=={one.version}" for name, one in installed))
+    key = Path(made.layers[-1].folder).name if made.layers else made.key
+    made = made.model_copy(update={"packages": packages, "key": key})
     more: dict[str, object] = {
         "tools": toolsets.provide_pinned_tools(request.tools, made, build_context)
     }

@@ -15,6 +15,8 @@ class EnvironmentRequest(Record):
 
     tree: str
     """Work tree of the base commit, on the host."""
+    committed: int = 0
+    """When the base commit was made, in seconds since the epoch; 0: not known."""
     root: str = ""
     """Folder of the project in it."""
     root_package: str = ""
@@ -48,6 +50,7 @@ class EnvironmentRequest(Record):
         is_package = name.isidentifier() and (tree / "__init__.py").is_file()
         return cls(
             tree=str(tree),
+            committed=checkout.committed,
             root_package=name if is_package else "",
             nearest_tag=checkout.nearest_tag,
             root=config.folder,

@@ -29,6 +29,7 @@ from agent.environments import (
     sandbox_requests,
     sandbox_services,
     storage,
+    toolsets,
     uv_program,
 )
 from agent.environments.build_context import BuildContext
@@ -378,4 +379,7 @@ class _Run:
             )
         if (made := before.parent / "generated").is_dir():
             shutil.copytree(made, venv.parent / "generated")
-        self.build_context.say("set-up alters the environment")
+        if self.asked.may_install:
+            toolsets.compile_all(self.build_context, venv)
+        else:
+            self.build_context.say("set-up alters the environment")

@@ -65,13 +65,18 @@ def prepare_environment(
     limits = contract.config.limits
     attempts = _Attempts(base, step, svc, measures)
     tried, problem = attempts.tried, None
-    begun = step("first candidate", propose_first, base, svc)
+    by_lines = svc.settings.setup == "lines"
+    begun = Candidate(why="by a template")
+    if by_lines:
+        attempts.use_known()
+    else:
+        begun = step("first candidate", propose_first, base, svc)
     try:
-        attempts.make(begun, "")
+        if not tried:
+            attempts.make(begun, "")
     except EnvironmentFailed as refusal:
         problem = refusal
     first = tried[0] if tried else None
-    by_lines = svc.settings.setup == "lines"
     may_improve = first is None or candidates.may_improve(first[2].tests, limits)
     if may_improve and not by_lines:
         built, report = (first[1].environment, first[2]) if first else (None, None)
@@ -169,6 +174,14 @@ class _Attempts:
             return scouting.describe_tests(prepared, report)
         return prepared, report
 
+    def use_known(self) -> None:
+        """Take what an earlier run has found, where most tests still pass with it."""
+        known = self.step("known set-up", read_known, self.base.run, self.svc)
+        result = self.try_lines(known, "known") if known else ""
+        limits = self.base.contract.config.limits
+        if not isinstance(result, str) and not candidates.is_poor(result[1].tests, limits):
+            self.tried.append((_FOUND, *result))
+
     def _keep_debian_packages(self, asked: Contract) -> Contract:
         """Keep what CI installs with apt, unless the lines say otherwise."""
         section = asked.config.python
@@ -190,7 +203,9 @@ class _Attempts:
         last = _find_furthest(self.tried)
         said = problem.message if problem else _explain_lack(base, last, svc)
         obstacle = step("obstacle", find_obstacle, base, last and last[2], said, svc)
-        known = step("known set-up", read_known, base.run, svc)
+        known = (
+            "" if svc.settings.setup == "lines" else step("known set-up", read_known, base.run, svc)
+        )
         result = self.try_lines(known, "known") if known else ""
         if known and isinstance(result, str):
             svc.say(f"{_FOUND} earlier: {result}")

@@ -137,3 +137,27 @@ def test_a_scout_finds_what_the_tests_need_and_a_draft_names_it(shop, carried):
         "shop/prices.py",
         "tests/test_total.py",
     ]
+
+
+@pytest.mark.index
+@pytest.mark.deep
+def test_a_scout_installs_what_no_template_knows_and_its_lines_are_used_again(shop, carried):
+    shop.write("tests/conftest.py", "import attrs\n")
+    shop.commit("Use what nothing declares")
+    line = "uv pip install --exclude-newer 2025-01-01 attrs"
+    scout = [
+        calls(
+            bash(f"{line} && python -c 'import attrs' && curl -sm9 https://example.org; echo $?")
+        ),
+        calls(("try_setup", {"yaml": f"setup: ['{line}']"})),
+    ]
+    script = Scripts(scout=[scout])
+    ended, requests = carried(script, MERGEWRIGHT_SETUP="lines")
+    assert ended.result["reason"] == "ready", ended.result["sentence"]
+    assert f'setup: ["{line}"]' in ended.text
+    shell = next(seen for seen in requests if seen.turn == 2 and "a set-up is" in seen.system)
+    assert "attrs==24.3.0" in shell.last
+    assert shell.last.rstrip().endswith("56"), "no other host is reached"
+    again, requests = carried(Scripts(), MERGEWRIGHT_SETUP="lines")
+    assert again.result["reason"] == "ready", again.result["sentence"]
+    assert not any("a set-up is" in seen.system for seen in requests)

@@ -164,7 +164,7 @@ def lay_file(path: str, content: bytes) -> None:
         file.write(content)
 
 
-def lay_out(order: Order) -> dict[str, str]:
+def lay_out(order: Order) -> None:
     if order["filter"] is not None:
         install_filter(bytes.fromhex(order["filter"]))
     for place in order["places"]:
@@ -187,6 +187,13 @@ def lay_out(order: Order) -> dict[str, str]:
                 raise
             text = "%s could not be written: %s" % (file["path"], problem.strerror)
             raise SetupError(text) from problem
+
+
+def open_outlet(order: Order) -> dict[str, str]:
+    """Return the variables of a command, with a new way out where there is one.
+
+    What carries it is ended with all else that runs beside the command.
+    """
     environ = dict(order["environ"])
     if order["proxy"] is not None:
         import relay
@@ -204,10 +211,9 @@ def lay_out(order: Order) -> dict[str, str]:
 class Server:
     """Answers requests that concern one tree."""
 
-    def __init__(self, channel: Channel, order: Order, environ: dict[str, str], requests: int):
+    def __init__(self, channel: Channel, order: Order, requests: int):
         self.channel = channel
         self.order = order
-        self.environ = environ
         self.requests = requests
 
     def run(self, request: dict[str, Any], content: bytes) -> None:
@@ -222,7 +228,7 @@ class Server:
 
         attendance = commands.Attendance(order, request, print_piece)
         argv = [*order["argv"], *request["arguments"]]
-        pid, reading = commands.start_command(order, argv, self.environ)
+        pid, reading = commands.start_command(order, argv, open_outlet(order))
         code, limit = attendance.attend(pid, reading, self.requests)
         if limit == "time" and not request["once"]:
             attendance.end_sources(pid, reading)
@@ -310,13 +316,13 @@ class Server:
 def main() -> None:
     channel, order, requests = begin()
     try:
-        environ = lay_out(order)
+        lay_out(order)
     except (OSError, SetupError) as problem:
         full = "disk" if getattr(problem, "errno", None) == errno.ENOSPC else None
         full = commands.find_counted_limit(order) or commands.find_full_disk(order) or full
         channel.send(FAILED, {"limit": full, "message": str(problem)})
         return
-    server = Server(channel, order, environ, requests)
+    server = Server(channel, order, requests)
     serve = {name: getattr(server, name) for name in ("run", "look", "read", "write", "delete")}
     channel.send(STARTED, {})
     while True:

@@ -92,7 +92,7 @@ def prepare(tmp_path, monkeypatch):
         opened = Opened(run=run, checkout=base, contract=contract)
         svc = SimpleNamespace(
             say=lambda line: None, store_report=lambda run, report: None,
-            base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path), sandbox=FakeSandbox(str), execution=Execution(say=print),
+            base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path, setup="detect"), sandbox=FakeSandbox(str), execution=Execution(say=print),
         )  # fmt: skip
         prepared, before = environment.prepare_environment(opened, step, svc, measures, scout)
         values = {one.key: one.value for one in facts.load_facts(tmp_path, "x")}

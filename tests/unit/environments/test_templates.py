@@ -1,0 +1,65 @@
+"""Which set-up lines a repository gets that says none."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.environments.templates import write_lines
+from repo_config.project_files import ProjectFiles
+from tests.unit.trees import DictTree
+
+PROJECT = '[project]\nname = "x"\n'
+EXTRAS = "[project.optional-dependencies]\ntests = []\ndocs = []\n"
+GROUPS = "[dependency-groups]\ndev = []\nlint = []\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "lines"),
+    [
+        ({}, ()),
+        ({"app.py": ""}, ()),
+        (
+            {"uv.lock": "", "pyproject.toml": PROJECT + EXTRAS + GROUPS},
+            ("uv sync --frozen --inexact --extra tests --group dev",),
+        ),
+        (
+            {"pyproject.toml": PROJECT + EXTRAS + GROUPS, "requirements-dev.txt": ""},
+            (("uv pip install --exclude-newer 2024-05-02 -e '.[tests]' --group dev"
+             " -r requirements-dev.txt"),),
+        ),
+        (
+            {"setup.py": "", "setup.cfg": "[options.extras_require]\ntest = pytest\n"},
+            ("uv pip install --exclude-newer 2024-05-02 -e '.[test]'",),
+        ),
+        (
+            # Of the same purpose the plain one; what documents and linters want stays out.
+            {
+                "requirements.txt": "",
+                "requirements/tests.txt": "",
+                "requirements/tests-min.txt": "",
+                "requirements/docs.txt": "",
+                "tests/data/notes.txt": "",
+            },
+            (("uv pip install --exclude-newer 2024-05-02 -r requirements.txt"
+             " -r requirements/tests.txt"),),
+        ),
+        (
+            {"Pipfile.lock": "{}"},
+            ("uv tool run pipenv requirements --dev > /tmp/requirements.txt",
+             "uv pip install -r /tmp/requirements.txt"),
+        ),
+        (
+            {
+                "poetry.lock": "",
+                "pyproject.toml": "[tool.poetry]\npackage-mode = false\n"
+                "[tool.poetry.group.dev.dependencies]\n[tool.poetry.group.docs.dependencies]\n",
+            },
+            (("uv tool run --from 'poetry<3' --with poetry-plugin-export poetry export"
+             " --all-extras --without-hashes --with dev,docs -o /tmp/requirements.txt"),
+             "uv pip install -r /tmp/requirements.txt"),
+        ),
+    ],
+)  # fmt: skip
+def test_lines_are_those_of_the_lock_or_of_what_is_declared(files, lines):
+    tree = DictTree({path: text.encode() for path, text in files.items()})
+    assert write_lines(ProjectFiles(tree), "2024-05-02") == lines
