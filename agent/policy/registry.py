@@ -8,7 +8,6 @@ from agent.policy.content import (
     generated,
     hidden_text,
     paths,
-    request_values,
     secrets,
     size,
 )
@@ -28,7 +27,6 @@ _INTEGRITY: tuple[RuleModule, ...] = (hollow_tests, suppressions)
 
 MODULES: tuple[RuleModule, ...] = (
     *_CONTENT,
-    request_values,
     *_INTEGRITY,
     *(python_version, concurrency, required_tests, new_dependencies),
     *(signals, views, managers, settings_edits),
