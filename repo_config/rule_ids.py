@@ -21,7 +21,7 @@ forbidden-import
 blocking-call swallowed-exception unused-import dead-code possible-secret test-tool-in-source
 checker-in-code
 security-lint
-missing-name unknown-module other-settings
+other-settings
 unformatted test-rewritten test-removed test-surroundings test-not-run test-not-collected
 test-module-in-use
 fastapi-auth lock-behind

@@ -73,10 +73,6 @@ class LintCheck:
     """Script of ours that runs the command and writes the report."""
     ours: bool = False
     """Whether the gate's own is run, whatever the repository has."""
-    program: str = ""
-    """Path of the program in the sandbox, where it is none of those that `command_words` name."""
-    rule: str = ""
-    """Id of the rule that weighs what it finds; it is not run where that is off."""
     named: tuple[str, ...] = ()
     """By these it leaves out what settings say also of files that are named; `{pattern}` becomes
     an expression for these files."""
@@ -88,8 +84,6 @@ class LintCheck:
     """The files that it looks at, relative to the project's folder; empty: those of its command."""
 
     def explain_absence(self, site: Site) -> str:
-        if self.rule and site.config.rules.get(self.rule) == "off":
-            return f"the rule {self.rule} is off"
         has = self.configured(site) if self.configured else self.name in site.project.lint_tools
         if has:
             return ""
@@ -117,7 +111,7 @@ class LintCheck:
         own = f"{SANDBOX_GATE}/bin/{tool}" if self.ours else site.program(tool)
         options = self._read_options(site)
         argv = (
-            self.program or own,
+            own,
             *subcommand,
             *options.args,
             *(part.format(report=secret.report) for part in self.machine_arguments),

@@ -37,9 +37,9 @@ def weigh_comparisons(
         if one.name.removesuffix(comparison.BASE_RULES) == ruff_contract.CHECK:
             told = ruff_contract.find_problems(one.new_failures, config)
             found = _replace_failures(one, level(told, ruff_rules.RULES))
-        elif one.new_failures and (rules := _choose_rules(one, clean)):
-            told = tool_rules.find_problems(rules, one.new_failures)
-            found = _replace_failures(one, level(told, rules))
+        elif one.new_failures and (rule := _choose_rule(one, clean)):
+            told = tool_rules.find_problems(rule, one.new_failures)
+            found = _replace_failures(one, level(told, (rule,)))
         more: tuple[Finding, ...] = ()
         if before and after and one.counts_tests:
             changed = test_changes.find_problems(one, before, after)
@@ -54,17 +54,17 @@ def weigh_comparisons(
     return tuple(weighed)
 
 
-def _choose_rules(found: Comparison, clean: set[str]) -> tuple[Rule, ...] | None:
-    """Choose the rules that weigh a tool's findings; None: each is a failure.
+def _choose_rule(found: Comparison, clean: set[str]) -> Rule | None:
+    """Choose the rule that weighs a tool's findings; None: each is a failure.
 
     Args:
         clean: The checks that find nothing new.
     """
     name = found.name.removesuffix(comparison.BASE_RULES)
     if name in linters.FORMATTERS and found.base_failures:
-        return (tool_rules.UNFORMATTED,)  # what base does not pass, nobody enforces
+        return tool_rules.UNFORMATTED  # what base does not pass, nobody enforces
     is_of_base = name != found.name and name in clean and not found.counts_tests
-    return tool_rules.BY_CHECK.get(name) or ((tool_rules.OTHER_SETTINGS,) if is_of_base else None)
+    return tool_rules.OTHER_SETTINGS if is_of_base else None
 
 
 def _replace_failures(found: Comparison, findings: tuple[Finding, ...]) -> Comparison:

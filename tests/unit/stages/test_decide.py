@@ -181,7 +181,7 @@ DECISIONS = {
         [suite(), UNPROVED], {}, "withhold", "UNVERIFIED", "the report is odd",
     ),
     "a rule blocks a finding of a tool": (
-        [suite(), tool("names", findings=(finding(Severity.BLOCK, path="a.py", line=3),))],
+        [suite(), tool("packages", findings=(finding(Severity.BLOCK, path="a.py", line=3),))],
         {}, "withhold", "POLICY", "a.py:3",
     ),
     "no test shows the change": (
