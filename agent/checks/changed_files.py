@@ -97,8 +97,6 @@ class ContractLint:
             command_words=("ruff", "check"),
             arguments=self.arguments,
             machine_arguments=machine,
-            # A syntax error alone is found without any selection.
-            probe="import pickle\n\npickle.loads(input().encode())\n",
             read=read_remarks,
             configured=lambda _: True,
             ours=True,

@@ -110,9 +110,10 @@ class MypyTypes:
         said = read if answer.code not in _CHECKED else read[len(answer.lines) :]
         others = "\n".join(line for line, one in said if one is None).strip()
         answer = answer.model_copy(update={"lines": list(lines), "errors": others})
-        items = linters.list_items(filter(_is_error, remarks), secret)
+        of_project = [one for one in remarks if not linters.is_probe(one, secret)]
+        items = linters.list_items(filter(_is_error, of_project))
         status, reason = _judge_answer(answer, report.problem, remarks, items, secret)
-        output = f"{linters.render_remarks(remarks, secret)}\n{others}".strip() or "no issues found"
+        output = f"{linters.render_remarks(of_project)}\n{others}".strip() or "no issues found"
         found = check.make_result(
             self, site, result, status, reason,
             limit=limit, items=items, output=suite.shorten_output(output),

@@ -140,14 +140,15 @@ class PyrightTypes:
             replace(one, path=site.path_of(one.path)) for one in (report.remarks if report else ())
         ]
         failing = _find_failing(self.name, options, settings)
-        items = linters.list_items((one for one in remarks if one.severity in failing), secret)
+        of_project = [one for one in remarks if not linters.is_probe(one, secret)]
+        items = linters.list_items(one for one in of_project if one.severity in failing)
         status = Status.FAILED if items else Status.PASSED
         if problem := _find_problem(self.name, result, report, remarks, secret):
             status = Status.UNVERIFIED
         limit = check.explain_limit(result, site.tool_limits(), "the type check was")
         instead = " in place of pyright" if self.name == "pyright" else ""
         first = f"basedpyright {report.version}{instead}" if report else ""
-        said = (first, linters.render_remarks(remarks, secret), result.output.strip())
+        said = (first, linters.render_remarks(of_project), result.output.strip())
         return check.make_result(
             self,
             site,

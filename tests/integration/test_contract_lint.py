@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from agent.checks import changed_files, linters
-from agent.checks.sealed import Secret
 from agent.errors import PolicyRefused
 from agent.models.change import Change, ChangedFile, Severity
 from agent.models.checks import Status
@@ -59,7 +58,7 @@ def found(folder: Path, files: dict[str, str], config: RepoConfig) -> set[tuple[
             for path, content in files.items()
         ),
     )
-    items = ruff_contract.select_items(linters.list_items(made, Secret()), change, config, ())
+    items = ruff_contract.select_items(linters.list_items(made), change, config, ())
     return {(one.path, one.rule) for one in ruff_contract.find_problems(items, config)}
 
 
