@@ -16,7 +16,7 @@ django-signals django-views django-manager
 django-settings django-settings-loosened
 migration-merged migration-squash
 migration-destructive migration-by-hand
-newer-syntax http-client http-retries http-timeout http-timeout-unset background-tasks
+newer-syntax http-client http-timeout background-tasks
 forbidden-import
 blocking-call swallowed-exception unused-import dead-code possible-secret test-tool-in-source
 checker-in-code

@@ -129,20 +129,6 @@ class ImportsSection(Section):
     """Modules, or names in them, that changed code may not import, with all below them."""
 
 
-HttpClient = Literal["httpx", "requests", "aiohttp", "urllib3", "any"]
-
-
-class HttpClientSection(Section):
-    """The HTTP client, and how it is used."""
-
-    name: HttpClient = "any"
-    """The only HTTP client that changed code may import."""
-    timeout: Literal["required", "any"] = "any"
-    """required: each request has a timeout."""
-    retries: Literal["tenacity", "stamina", "backoff", "any"] = "any"
-    """The only library that changed code may repeat requests with."""
-
-
 Mode = Literal["sync", "async", "any"]
 
 
@@ -326,10 +312,8 @@ class RepoConfig(Section):
     them where `env` does not. Users, databases and ports that `env` names by these are there."""
     framework: Literal["auto", "django", "fastapi", "flask", "none"] = "auto"
     """What the repository is built on; auto: from its dependencies and manage.py."""
-    http_client: HttpClient | HttpClientSection = "any"
-    """The only HTTP client that changed code may import; or a mapping of `name`, `timeout`
-    (required: each request has one) and `retries` (the only library to repeat requests with:
-    tenacity, stamina or backoff)."""
+    http_client: Literal["httpx", "requests", "aiohttp", "urllib3", "any"] = "any"
+    """The only HTTP client that changed code may import."""
     background_tasks: Literal["celery", "background-tasks", "rq", "dramatiq", "none", "any"] = "any"
     """The only system for background tasks in changed code; background-tasks: those of FastAPI and
     Starlette."""
@@ -358,12 +342,6 @@ class RepoConfig(Section):
     """Which models work here."""
     pull_request: PullRequestSection = PullRequestSection()
     """How the result is handed over."""
-
-    @property
-    def http(self) -> HttpClientSection:
-        """What `http_client` says, in its long form."""
-        given = self.http_client
-        return given if isinstance(given, HttpClientSection) else HttpClientSection(name=given)
 
     @property
     def folder(self) -> str:
