@@ -10,7 +10,7 @@ paths file-mode size secrets sample-secrets hidden-text look-alikes odd-text gat
 generated-file
 test-asserts-nothing suppression
 python-syntax python-syntax-of-data unreadable-python hidden-from-rules
-concurrency sync-handler test-required
+concurrency sync-handler
 new-dependency forbidden-dependency dependency-source
 django-signals django-views django-manager
 django-settings django-settings-loosened

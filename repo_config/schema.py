@@ -184,17 +184,6 @@ class TestsSection(Section):
     that still runs then counts as failed."""
 
 
-class OwnTestsSection(Section):
-    """What the repository demands of its tests."""
-
-    require: bool = False
-    """true: a change of behaviour must bring a new or edited test; scripts, migrations, comments
-    and types need none."""
-    proof: Literal["require", "review", "off"] = "review"
-    """Each hunk of source is taken back alone, and a test must fail. require: what no test notices
-    withholds the change; review: it goes to the reviewer; off: nothing is taken back."""
-
-
 class ChecksSection(Section):
     """Which checks run, before and after the change."""
 
@@ -327,8 +316,6 @@ class RepoConfig(Section):
     """Where the application is, and who may call its endpoints."""
     checks: ChecksSection = ChecksSection()
     """Which checks run, before and after the change."""
-    tests: OwnTestsSection = OwnTestsSection()
-    """What the repository demands of its tests."""
     scope: ScopeSection = ScopeSection()
     """What a change may touch."""
     rules: dict[RuleId, Weight] = {}

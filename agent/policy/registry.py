@@ -15,7 +15,6 @@ from agent.policy.contract import (
     concurrency,
     new_dependencies,
     python_version,
-    required_tests,
 )
 from agent.policy.django import managers, settings_edits, signals, views
 from agent.policy.integrity import hollow_tests, suppressions
@@ -28,7 +27,7 @@ _INTEGRITY: tuple[RuleModule, ...] = (hollow_tests, suppressions)
 MODULES: tuple[RuleModule, ...] = (
     *_CONTENT,
     *_INTEGRITY,
-    *(python_version, concurrency, required_tests, new_dependencies),
+    *(python_version, concurrency, new_dependencies),
     *(signals, views, managers, settings_edits),
     *(history, operations),
 )

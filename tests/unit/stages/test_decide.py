@@ -221,10 +221,6 @@ DECISIONS = {
     "no test notices a part of the source": (
         [suite()], {"proof": UNNOTICED}, "open as draft", "READY", "a.py:3, b.py:9",
     ),
-    "no test notices a part, and proof is required": (
-        [suite()], {"proof": UNNOTICED.model_copy(update={"is_required": True})},
-        "withhold", "UNVERIFIED", "a.py:3",
-    ),
     "there was no time for a part, another is noticed": (
         [suite()], {"proof": Proof(hunks=TakenBack(noticed=(A,), untried=(B,)))},
         "open", "READY", "",
