@@ -115,8 +115,6 @@ class Settings(Record):
     max_runs: int = Field(default=2, ge=1, le=64)
     """Runs of one worker at a time; each takes as much memory and disk as `checks_at_once`
     sandboxes."""
-    max_runs_in_all: int | None = Field(default=None, ge=1)
-    """Runs of all workers at a time; None: what each worker may carry."""
     runs_per_day: int = Field(default=100, ge=1)
     """Runs of one repository within 24 hours; further ones wait, and say so."""
     quiet_seconds: float = Field(default=60.0, ge=0, le=3600)
