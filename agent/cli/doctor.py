@@ -146,7 +146,7 @@ def examine_github(given: Settings) -> tuple[str, str]:
     Returns:
         What is wrong, and what is right; without any credentials nothing is needed.
     """
-    keys = (given.github_private_key_file, given.github_token_file, given.github_token)
+    keys = (given.github_private_key, given.github_token)
     if given.github_app_id is None and not any(keys):
         return "", "no App or token is set: tickets from files alone"
     # Only who works on GitHub needs its client.
