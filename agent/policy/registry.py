@@ -5,7 +5,6 @@ from __future__ import annotations
 from agent.policy import tool_rules
 from agent.policy.content import (
     gate_files,
-    generated,
     hidden_text,
     paths,
     secrets,
@@ -21,7 +20,7 @@ from agent.policy.integrity import hollow_tests, suppressions
 from agent.policy.migrations import history, operations
 from agent.policy.rule import Rule, RuleModule
 
-_CONTENT: tuple[RuleModule, ...] = (paths, size, secrets, hidden_text, gate_files, generated)
+_CONTENT: tuple[RuleModule, ...] = (paths, size, secrets, hidden_text, gate_files)
 _INTEGRITY: tuple[RuleModule, ...] = (hollow_tests, suppressions)
 
 MODULES: tuple[RuleModule, ...] = (

@@ -40,7 +40,6 @@ LEFT_OUT: Mapping[str, str] = {
     "unreadable-python": "is about what was broken before",
     "suppression": "asks for what a change adds to pass a check; a tree has what was weighed",
     "forbidden-dependency": "asks for what a change adds; every dependency would be a new one",
-    "generated-file": "every generated file would be new without its source",
 }
 
 
