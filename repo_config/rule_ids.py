@@ -12,7 +12,6 @@ python-syntax python-syntax-of-data unreadable-python hidden-from-rules
 concurrency sync-handler
 new-dependency forbidden-dependency dependency-source
 django-signals django-views django-manager
-django-settings django-settings-loosened
 migration-merged migration-squash
 migration-destructive migration-by-hand
 newer-syntax http-client http-timeout background-tasks

@@ -15,7 +15,7 @@ from agent.policy.contract import (
     new_dependencies,
     python_version,
 )
-from agent.policy.django import managers, settings_edits, signals, views
+from agent.policy.django import managers, signals, views
 from agent.policy.integrity import hollow_tests, suppressions
 from agent.policy.migrations import history, operations
 from agent.policy.rule import Rule, RuleModule
@@ -27,7 +27,7 @@ MODULES: tuple[RuleModule, ...] = (
     *_CONTENT,
     *_INTEGRITY,
     *(python_version, concurrency, new_dependencies),
-    *(signals, views, managers, settings_edits),
+    *(signals, views, managers),
     *(history, operations),
 )
 OF_CHANGES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)
