@@ -16,11 +16,11 @@ migration-merged migration-squash
 migration-destructive migration-by-hand
 newer-syntax http-client http-timeout background-tasks
 forbidden-import
-blocking-call swallowed-exception unused-import dead-code possible-secret test-tool-in-source
+blocking-call possible-secret test-tool-in-source
 checker-in-code
 security-lint
 other-settings
-unformatted test-rewritten test-removed test-surroundings test-not-run test-not-collected
+test-rewritten test-removed test-surroundings test-not-run test-not-collected
 test-module-in-use
 fastapi-auth lock-behind
 """

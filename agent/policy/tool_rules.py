@@ -23,36 +23,24 @@ OTHER_SETTINGS = Rule(
     good="line-length is raised from 88 to 120, and no line is longer",
 )
 
-UNFORMATTED = Rule(
-    id="unformatted",
-    demands="Report unformatted code even if base is not formatted.",
-    severity=Severity.INFO,
-    bad="a new file that isort would sort, where isort would sort 70 files of base as well",
-    good="a new file that isort leaves as it is",
-)
-
 RULES: tuple[Rule, ...] = (
     *ruff_rules.RULES,
     OTHER_SETTINGS,
-    UNFORMATTED,
     *test_changes.OF_TESTS,
     fastapi_auth.FASTAPI_AUTH,
     *added_packages.OF_PACKAGES,
 )
 
 
-def find_problems(rule: Rule, items: tuple[CheckItem, ...]) -> Iterator[Finding]:
-    """Make findings of what a tool reports.
+def find_problems(items: tuple[CheckItem, ...]) -> Iterator[Finding]:
+    """Make findings of what a tool reports by the settings of base alone.
 
     Args:
-        rule: UNFORMATTED, or OTHER_SETTINGS.
         items: New with the change; the place of each is `path:line`, where there is one.
     """
     for item in items:
         path, line = split_place(item.place)
         said = (item.item_id.partition(": ")[2] or item.text).rstrip(".")
-        fix = "Write it so that the tool does not object."
-        if rule is OTHER_SETTINGS:
-            said = f"is objected to by the settings of base: {said}"
-            fix = "See that the change may be judged by its own settings."
-        yield rule.make_finding(path, said, fix, line)
+        message = f"is objected to by the settings of base: {said}"
+        fix = "See that the change may be judged by its own settings."
+        yield OTHER_SETTINGS.make_finding(path, message, fix, line)
