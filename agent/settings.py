@@ -168,8 +168,6 @@ class Settings(Record):
     """For plans and edits; None: `model`."""
     model_reviewer: tuple[_Model, ...] = ()
     """For the review of finished changes; None: `model`."""
-    model_allow: tuple[_Model, ...] = ()
-    """Further models that a repository may name in its `models`."""
     model_prices: tuple[_Prices, ...] = ()
     """Dollars for a million tokens of input and of output of models without a known price, as
     `openai-chat:local=0.5/1.5`."""
@@ -207,12 +205,6 @@ class Settings(Record):
                 levels = ", ".join(get_args(Level))
                 raise ValueError(f"entry {place + 1}: after {rule}= give one of {levels}")
         return value
-
-    @property
-    def models_allowed(self) -> frozenset[str]:
-        """Models that a repository may name."""
-        named = (self.model, self.model_editor, self.model_reviewer, self.model_allow)
-        return frozenset(name for several in named for name in several)
 
     @property
     def floors(self) -> dict[str, Level]:

@@ -20,7 +20,6 @@ from repo_config.values import (
     Glob,
     Label,
     ModelKey,
-    ModelName,
     ModuleName,
     Plain,
     ProjectName,
@@ -118,8 +117,6 @@ class FastapiSection(Section):
     auth: tuple[FastapiAuth, ...] = ()
     """Entries of `paths`, patterns of URL paths (`*` is one part, `**` any number), and
     `dependency`, the dotted name of what their endpoints must depend on. The first match counts."""
-    public: tuple[UrlPattern, ...] = ()
-    """Patterns of URL paths that need no such dependency."""
 
 
 class ImportsSection(Section):
@@ -241,18 +238,6 @@ class LimitsSection(Section):
     operator's."""
 
 
-class ModelsSection(Section):
-    """Which models work here, of those that the operator allows, as `anthropic:NAME`.
-
-    Where one does not answer, the operator's for that role is asked.
-    """
-
-    editor: ModelName | None = None
-    """Plans and edits; default: the operator's."""
-    reviewer: ModelName | None = None
-    """Reviews finished changes; default: the operator's."""
-
-
 class PullRequestSection(Section):
     """How the result is handed over."""
 
@@ -325,8 +310,6 @@ class RepoConfig(Section):
     """Whether people are asked before anything is edited."""
     limits: LimitsSection = LimitsSection()
     """What a run may use."""
-    models: ModelsSection = ModelsSection()
-    """Which models work here."""
     pull_request: PullRequestSection = PullRequestSection()
     """How the result is handed over."""
 
