@@ -7,7 +7,6 @@ a random name is taken as theirs. What they leave out, and by whose settings, is
 from __future__ import annotations
 
 import json
-import posixpath
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -152,11 +151,6 @@ class LintCheck:
             return status, f"{self.name} could not run (exit code {result.exit_code}): {words}"
         problem = "" if remarks is not None else f"{self.name} wrote no readable report: {words}"
         return Status.UNVERIFIED, problem
-
-
-def is_probe(remark: Remark, secret: Secret) -> bool:
-    """Whether it is on the file that a type checker must object to."""
-    return posixpath.basename(remark.path) == f"{secret.module}.py"
 
 
 def list_items(remarks: Iterable[Remark]) -> tuple[CheckItem, ...]:
