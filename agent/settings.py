@@ -50,11 +50,8 @@ _NAME = r"[a-z0-9][a-z0-9-]{0,39}:[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}"
 _PRICE = r"[0-9]+(\.[0-9]+)?"
 _Model = Annotated[str, _of_form(_NAME, "provider:name")]
 _Prices = Annotated[str, _of_form(rf"{_NAME}={_PRICE}/{_PRICE}", "provider:name=0.5/1.5")]
-#: Given by value or by file, never both.
-_BY_FILE = (
-    *("github_token", "github_client_secret", "webhook_secret", "signing_key"),
-    "database_url",
-)
+_Secret = SecretStr | Path
+"""A secret, or the file that holds it: its variable has `_FILE` behind its name then."""
 _SECRET_FILE_BYTES = 64 * 1024
 _NUMBERS = {"int": "a whole number", "float": "a number"}
 _BOUNDS = {"ge": "at least", "gt": "above", "le": "at most"}
@@ -71,11 +68,9 @@ class Settings(Record):
     home: Path
     """Data folder: mirrors, environments, runs. Default: /var/lib/mergewright for root, else
     $XDG_DATA_HOME/mergewright (~/.local/share/mergewright)."""
-    database_url: SecretStr | None = None
+    database_url: _Secret | None = None
     """PostgreSQL for inbox, runs and engine, as `postgresql+psycopg://USER:PASSWORD@HOST/NAME`;
     several workers can share it. None: SQLite in `home`, with one worker."""
-    database_url_file: Path | None = None
-    """File with that address, in place of its value."""
     lease_seconds: float = Field(default=30.0, ge=1, le=600, allow_inf_nan=False)
     """PostgreSQL: after so many seconds without a sign of life of a worker, others take its runs
     over. All workers have the same value."""
@@ -120,8 +115,6 @@ class Settings(Record):
     max_runs: int = Field(default=2, ge=1, le=64)
     """Runs of one worker at a time; each takes as much memory and disk as `checks_at_once`
     sandboxes."""
-    max_runs_in_all: int | None = Field(default=None, ge=1)
-    """Runs of all workers at a time; None: what each worker may carry."""
     runs_per_day: int = Field(default=100, ge=1)
     """Runs of one repository within 24 hours; further ones wait, and say so."""
     quiet_seconds: float = Field(default=60.0, ge=0, le=3600)
@@ -132,17 +125,13 @@ class Settings(Record):
     github_url: str = "https://api.github.com"
     """Address of GitHub's REST API; on an Enterprise server `https://HOST/api/v3`."""
     github_app_id: int | None = Field(default=None, ge=1)
-    """Number of the GitHub App; github_private_key_file goes with it."""
-    github_private_key_file: Path | None = None
+    """Number of the GitHub App; its private key goes with it."""
+    github_private_key: _Secret | None = None
     """The App's private key, PEM."""
-    github_token: SecretStr | None = None
+    github_token: _Secret | None = None
     """A fine-grained personal token, for `mergewright run --issue` without an App."""
-    github_token_file: Path | None = None
-    """File with that token, in place of its value."""
-    webhook_secret: SecretStr | None = None
+    webhook_secret: _Secret | None = None
     """Shared with GitHub to sign deliveries. The listener refuses to start without one."""
-    webhook_secret_file: Path | None = None
-    """File with that secret, in place of its value."""
     onboarding: Literal["on", "off"] = "on"
     """on: a pull request proposes a configuration to a repository that has none, and runs go on
     with what is detected. off: nothing is proposed."""
@@ -170,12 +159,10 @@ class Settings(Record):
     """Address under which people reach the dashboard, for links and for signing in; None: texts
     have no links to it."""
     github_client_id: str | None = None
-    """Client ID of the GitHub App, with which people sign in to the dashboard;
-    github_client_secret_file goes with it. None: one-time links alone."""
-    github_client_secret: SecretStr | None = None
+    """Client ID of the GitHub App, with which people sign in to the dashboard; its client secret
+    goes with it. None: one-time links alone."""
+    github_client_secret: _Secret | None = None
     """Client secret of the GitHub App. The dashboard alone is given it."""
-    github_client_secret_file: Path | None = None
-    """File with that secret, in place of its value."""
 
     model: tuple[_Model, ...] = ()
     """Models for what no recipe fits, as `openai:NAME`; the next is asked where one does not
@@ -186,8 +173,6 @@ class Settings(Record):
     """For plans and edits; None: `model`."""
     model_reviewer: tuple[_Model, ...] = ()
     """For the review of finished changes; None: `model`."""
-    model_allow: tuple[_Model, ...] = ()
-    """Further models that a repository may name in its `models`."""
     model_prices: tuple[_Prices, ...] = ()
     """Dollars for a million tokens of input and of output of models without a known price, as
     `openai-chat:local=0.5/1.5`."""
@@ -204,10 +189,8 @@ class Settings(Record):
     model_silence_seconds: float = Field(default=120.0, gt=0, le=3600, allow_inf_nan=False)
     """Seconds without a word after which a model counts as away."""
 
-    signing_key: SecretStr | None = None
+    signing_key: _Secret | None = None
     """Ed25519 key (PEM) that signs the logs of runs; None: made at first use, below `home`."""
-    signing_key_file: Path | None = None
-    """File with that key, in place of its value."""
     keep_days: int = Field(default=90, ge=1)
     """Days that the log, the text and the records of a run are kept after its end."""
     reconcile_minutes: float | None = Field(default=None, ge=0.01, le=1440, allow_inf_nan=False)
@@ -227,12 +210,6 @@ class Settings(Record):
                 levels = ", ".join(get_args(Level))
                 raise ValueError(f"entry {place + 1}: after {rule}= give one of {levels}")
         return value
-
-    @property
-    def models_allowed(self) -> frozenset[str]:
-        """Models that a repository may name."""
-        named = (self.model, self.model_editor, self.model_reviewer, self.model_allow)
-        return frozenset(name for several in named for name in several)
 
     @property
     def floors(self) -> dict[str, Level]:
@@ -260,20 +237,30 @@ class Settings(Record):
         return value.rstrip("/")
 
 
+SECRETS = tuple(
+    name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)
+)
+"""Settings that hold a secret."""
+
+
 def variable(field: str) -> str:
     """Name the environment variable of a setting."""
     return _PREFIX + field.upper()
 
 
+def _list_variables(field: str) -> tuple[str, ...]:
+    """List the environment variables that a setting is read from."""
+    name = variable(field)
+    return (name, f"{name}_FILE") if field in SECRETS else (name,)
+
+
 #: All that the listener, which strangers talk to, has a use for.
 _OF_LISTENER = (
-    *("home", "listen_host", "listen_port", "health_port", "webhook_secret", "webhook_secret_file"),
-    *("database_url", "database_url_file"),
+    *("home", "listen_host", "listen_port", "health_port", "webhook_secret", "database_url"),
 )
 _OF_DASHBOARD = (
     *("home", "dashboard", "dashboard_host", "dashboard_port", "dashboard_url", "github_url"),
-    *("github_client_id", "github_client_secret", "github_client_secret_file"),
-    *("database_url", "database_url_file"),
+    *("github_client_id", "github_client_secret", "database_url"),
 )
 _OF_SYSTEM = frozenset({
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM",
@@ -295,7 +282,8 @@ def keep_for_dashboard(environ: Mapping[str, str]) -> dict[str, str]:
 
 def _keep_for(fields: tuple[str, ...], environ: Mapping[str, str]) -> dict[str, str]:
     # A setting that we do not know stays as well: reading the settings refuses it by name.
-    withheld = {variable(field) for field in Settings.model_fields if field not in fields}
+    others = (field for field in Settings.model_fields if field not in fields)
+    withheld = {name for field in others for name in _list_variables(field)}
     return {
         name: value
         for name, value in environ.items()
@@ -343,11 +331,13 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         listed = given.get(name)
         if get_origin(field.annotation) is tuple and isinstance(listed, str):
             given[name] = tuple(one.strip() for one in listed.split(",") if one.strip())
-    problems = [
-        f"{variable(name)} and {variable(name)}_FILE are both set. Keep one of them."
-        for name in _BY_FILE
-        if name in given and f"{name}_file" in given
-    ]
+    problems = []
+    for name in SECRETS:
+        if (file := given.pop(f"{name}_file", None)) is not None:
+            if name in given:
+                both = " and ".join(_list_variables(name))
+                problems.append(f"{both} are both set. Keep one of them.")
+            given[name] = Path(str(file))
     try:
         loaded = Settings.model_validate(given, strict=False)
     except ValidationError as problem:
@@ -363,9 +353,10 @@ def _explain_errors(problem: ValidationError) -> Iterator[str]:
         field, *inside = (*error["loc"],)
         name = variable(str(field))
         if error["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(str(field), Settings.model_fields, 1, 0.6)
-            known = ", ".join(variable(known) for known in Settings.model_fields)
-            hint = f"Did you mean {variable(near[0])}?" if near else f"Known: {known}"
+            names = [one for known in Settings.model_fields for one in _list_variables(known)]
+            near = difflib.get_close_matches(name, names, 1, 0.75)
+            known = ", ".join(names)
+            hint = f"Did you mean {near[0]}?" if near else f"Known: {known}"
             yield f"{name} is not a setting. {hint}"
             continue
         entry = f"entry {inside[0] + 1}: " if inside and isinstance(inside[0], int) else ""
@@ -379,6 +370,8 @@ def _explain_errors(problem: ValidationError) -> Iterator[str]:
 def describe_form(field: str) -> str:
     """Say which form the value of a setting has, as "a whole number, at least 1, at most 64"."""
     annotation = Settings.model_fields[field].annotation
+    if field in SECRETS:
+        return "a secret"
     if get_origin(annotation) is Literal:
         return " or ".join(get_args(annotation))
     shown = str(annotation)
@@ -479,17 +472,14 @@ def require_home(settings: Settings) -> None:
 def read_secret(settings: Settings, field: str) -> SecretStr | None:
     """Read a secret, from its value or its file; None: not given, or empty.
 
-    Args:
-        field: Its name among the settings, without `_file`.
-
     Raises:
         SettingsInvalid: The file cannot be read.
     """
-    value: SecretStr | None = getattr(settings, field, None)
-    file: Path | None = getattr(settings, f"{field}_file")
-    text = value.get_secret_value() if value is not None else ""
-    if value is None and file is not None:
-        text = _read_secret_file(file, variable(f"{field}_file"))
+    given: _Secret | None = getattr(settings, field)
+    if isinstance(given, Path):
+        text = _read_secret_file(given, variable(f"{field}_file"))
+    else:
+        text = given.get_secret_value() if given is not None else ""
     # Editors and `echo` end a file with a newline that is no part of the secret.
     return SecretStr(text.strip()) if text.strip() else None
 

@@ -33,7 +33,6 @@ class Tools(NamedTuple):
     type_tools: tuple[str, ...]
     lint_tools: tuple[str, ...]
     ruff_formats: bool
-    own_excludes: tuple[str, ...]
     tool_pins: dict[str, tuple[str, ...]]
     tool_options: dict[str, ToolOptions]
     not_run: dict[str, str]
@@ -83,9 +82,6 @@ def find_tools(files: ProjectFiles, config: RepoConfig) -> tuple[Tools, dict[str
         type_tools=type_tools,
         lint_tools=tuple(one.value for one in lint),
         ruff_formats=_RUFF_FORMAT in {*own, *options},
-        own_excludes=tuple(
-            one.value for one in lint if _has_own_excludes(files, one.value, options)
-        ),
         tool_pins=tool_pins.find_pins(files, running, commands),
         tool_options=options,
         not_run=not_run,
@@ -238,16 +234,3 @@ def list_type_args(
     if given and tools[:1] == (tool,):
         return given
     return options[tool].words if tool in options else ()
-
-
-def _has_own_excludes(
-    files: ProjectFiles, program: str, options: Mapping[str, ToolOptions]
-) -> bool:
-    """Whether the project lists all that a tool leaves out, in place of the tool's own list."""
-    tools = [tool for tool in TOOLS.values() if tool.program == program]
-    words = [word for one in tools if one.check in options for word in options[one.check].args]
-    # flake8 reads pyproject.toml by a plugin.
-    settings = [table(files.pyproject, "tool", program)]
-    settings += [one for tool in tools for one in _read_settings(files, tool).values()]
-    key = tools[0].excluding
-    return any(key in one for one in settings) or any(one.startswith(f"--{key}") for one in words)

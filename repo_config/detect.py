@@ -94,8 +94,6 @@ class Project(BaseModel):
     """Of ruff, flake8, black, isort."""
     ruff_formats: bool = False
     """Whether ruff formats the project, and does not only lint it."""
-    own_excludes: tuple[str, ...] = ()
-    """Of these tools the project lists all that they leave out, in place of their own list."""
     tool_pins: dict[str, tuple[str, ...]] = {}
     """By tool: the requirements of its version that the project pins, and of its plugins."""
     tool_options: dict[str, ToolOptions] = {}

@@ -24,8 +24,6 @@ class KnownTool(NamedTuple):
     """One of these has to be there; otherwise it fixes files and checks nothing."""
     never: str = ""
     """With one of these it is no check."""
-    excluding: str = "exclude"
-    """The setting, and the option, that lists all that it leaves out."""
     hook_args: tuple[str, ...] = ()
     """Default arguments of its hook, as its authors set them."""
     checks_types: bool = False
@@ -77,7 +75,7 @@ _ROWS = (
          "setup.cfg: [tool:isort]", "tox.ini: [tool:isort]"),
         left_out="--check --check-only -c --diff --df --recursive -rc --atomic -y",
         demanded="--check --check-only -c --diff --df",
-        never="--version --help --show-config --show-files --interactive", excluding="skip",
+        never="--version --help --show-config --show-files --interactive",
     ),
     KnownTool(
         "mypy", "mypy",

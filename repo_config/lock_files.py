@@ -1,4 +1,4 @@
-"""Lock files by their names: what each is made from, and which versions it fixes. Pure."""
+"""Lock files by their names, and which versions they fix. Pure."""
 
 from __future__ import annotations
 
@@ -15,29 +15,19 @@ PYTHON = {
     "pipenv": "Pipfile.lock",
 }
 """By who writes it, in the order in which they count: a tool's own knows more than one for all."""
-_MADE_FROM = (
-    (
-        r"(?:uv|poetry|pdm)\.lock|pylock.*\.toml",
-        r"pyproject\.toml|setup\.(?:py|cfg)|.*requirements.*\.(?:txt|in)",
-    ),
-    (r"Pipfile\.lock", "Pipfile"),
-    (r"pixi\.lock", r"p(?:ixi|yproject)\.toml"),
-    (
-        r"(?:package-lock|npm-shrinkwrap)\.json|(?:yarn|bun)\.lock|pnpm-lock\.yaml",
-        r"package\.json|pnpm-workspace\.yaml",
-    ),
-    (r"Cargo\.lock", r"Cargo\.toml"),
-    (r"go\.sum", r"go\.(?:mod|work)"),
+_LOCK = re.compile(
+    r"(?:uv|poetry|pdm|Pipfile|pixi|yarn|bun|Cargo)\.lock|pylock.*\.toml|pnpm-lock\.yaml|go\.sum"
+    r"|(?:package-lock|npm-shrinkwrap)\.json",
+    re.IGNORECASE,
 )
 #: Tools write a package's name and version in lines of their own, one after the other.
 _TOML_PINS = re.compile(r'^name = "([\w.-]+)"\r?\nversion = "([\w.+!-]+)"', re.MULTILINE)
 _JSON_PINS = re.compile(r'"([\w.-]+)": \{[^{}]*"version": "==([\w.+!-]+)"')
 
 
-def find_sources(path: str) -> str:
-    """Return the pattern of the names of what a lock is made from; empty where it is no lock."""
-    name = posixpath.basename(path)
-    return next((made for lock, made in _MADE_FROM if re.fullmatch(lock, name, re.IGNORECASE)), "")
+def is_lock(path: str) -> bool:
+    """Whether a file is a lock, of whatever tool."""
+    return _LOCK.fullmatch(posixpath.basename(path)) is not None
 
 
 def read_versions(path: str, text: str) -> set[tuple[str, str]]:

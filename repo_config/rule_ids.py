@@ -7,22 +7,20 @@ from __future__ import annotations
 
 _IN_ORDER = """\
 paths file-mode size secrets sample-secrets hidden-text look-alikes odd-text gate-files
-generated-file request-value
 test-asserts-nothing suppression
 python-syntax python-syntax-of-data unreadable-python hidden-from-rules
-concurrency sync-handler test-required
+concurrency sync-handler
 new-dependency forbidden-dependency dependency-source
 django-signals django-views django-manager
-django-settings django-settings-loosened
 migration-merged migration-squash
 migration-destructive migration-by-hand
-newer-syntax http-client http-retries http-timeout http-timeout-unset background-tasks
+newer-syntax http-client http-timeout background-tasks
 forbidden-import
-blocking-call swallowed-exception unused-import dead-code possible-secret test-tool-in-source
+blocking-call possible-secret test-tool-in-source
 checker-in-code
 security-lint
-missing-name unknown-module other-settings
-unformatted test-rewritten test-removed test-surroundings test-not-run test-not-collected
+other-settings
+test-rewritten test-removed test-surroundings test-not-run test-not-collected
 test-module-in-use
 fastapi-auth lock-behind
 """

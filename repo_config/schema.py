@@ -20,7 +20,6 @@ from repo_config.values import (
     Glob,
     Label,
     ModelKey,
-    ModelName,
     ModuleName,
     Plain,
     ProjectName,
@@ -107,8 +106,6 @@ class FastapiSection(Section):
     auth: tuple[FastapiAuth, ...] = ()
     """Entries of `paths`, patterns of URL paths (`*` is one part, `**` any number), and
     `dependency`, the dotted name of what their endpoints must depend on. The first match counts."""
-    public: tuple[UrlPattern, ...] = ()
-    """Patterns of URL paths that need no such dependency."""
 
 
 class ImportsSection(Section):
@@ -116,20 +113,6 @@ class ImportsSection(Section):
 
     forbid: tuple[ModuleName, ...] = ()
     """Modules, or names in them, that changed code may not import, with all below them."""
-
-
-HttpClient = Literal["httpx", "requests", "aiohttp", "urllib3", "any"]
-
-
-class HttpClientSection(Section):
-    """The HTTP client, and how it is used."""
-
-    name: HttpClient = "any"
-    """The only HTTP client that changed code may import."""
-    timeout: Literal["required", "any"] = "any"
-    """required: each request has a timeout."""
-    retries: Literal["tenacity", "stamina", "backoff", "any"] = "any"
-    """The only library that changed code may repeat requests with."""
 
 
 Mode = Literal["sync", "async", "any"]
@@ -185,17 +168,6 @@ class TestsSection(Section):
     minutes: int = Field(default=10, ge=1)
     """Time for the suite. Tests that have not begun shortly before are left out, and named; a suite
     that still runs then counts as failed."""
-
-
-class OwnTestsSection(Section):
-    """What the repository demands of its tests."""
-
-    require: bool = False
-    """true: a change of behaviour must bring a new or edited test; scripts, migrations, comments
-    and types need none."""
-    proof: Literal["require", "review", "off"] = "review"
-    """Each hunk of source is taken back alone, and a test must fail. require: what no test notices
-    withholds the change; review: it goes to the reviewer; off: nothing is taken back."""
 
 
 class ChecksSection(Section):
@@ -255,18 +227,6 @@ class LimitsSection(Section):
     operator's."""
 
 
-class ModelsSection(Section):
-    """Which models work here, of those that the operator allows, as `anthropic:NAME`.
-
-    Where one does not answer, the operator's for that role is asked.
-    """
-
-    editor: ModelName | None = None
-    """Plans and edits; default: the operator's."""
-    reviewer: ModelName | None = None
-    """Reviews finished changes; default: the operator's."""
-
-
 class PullRequestSection(Section):
     """How the result is handed over."""
 
@@ -313,10 +273,8 @@ class RepoConfig(Section):
     them where `env` does not. Users, databases and ports that `env` names by these are there."""
     framework: Literal["auto", "django", "fastapi", "flask", "none"] = "auto"
     """What the repository is built on; auto: from its dependencies and manage.py."""
-    http_client: HttpClient | HttpClientSection = "any"
-    """The only HTTP client that changed code may import; or a mapping of `name`, `timeout`
-    (required: each request has one) and `retries` (the only library to repeat requests with:
-    tenacity, stamina or backoff)."""
+    http_client: Literal["httpx", "requests", "aiohttp", "urllib3", "any"] = "any"
+    """The only HTTP client that changed code may import."""
     background_tasks: Literal["celery", "background-tasks", "rq", "dramatiq", "none", "any"] = "any"
     """The only system for background tasks in changed code; background-tasks: those of FastAPI and
     Starlette."""
@@ -330,8 +288,6 @@ class RepoConfig(Section):
     """Where the application is, and who may call its endpoints."""
     checks: ChecksSection = ChecksSection()
     """Which checks run, before and after the change."""
-    tests: OwnTestsSection = OwnTestsSection()
-    """What the repository demands of its tests."""
     scope: ScopeSection = ScopeSection()
     """What a change may touch."""
     rules: dict[RuleId, Weight] = {}
@@ -341,16 +297,8 @@ class RepoConfig(Section):
     """Whether people are asked before anything is edited."""
     limits: LimitsSection = LimitsSection()
     """What a run may use."""
-    models: ModelsSection = ModelsSection()
-    """Which models work here."""
     pull_request: PullRequestSection = PullRequestSection()
     """How the result is handed over."""
-
-    @property
-    def http(self) -> HttpClientSection:
-        """What `http_client` says, in its long form."""
-        given = self.http_client
-        return given if isinstance(given, HttpClientSection) else HttpClientSection(name=given)
 
     @property
     def folder(self) -> str:

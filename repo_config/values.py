@@ -24,7 +24,6 @@ WRONG_FORM = "wrong_form"
 #: Nobody has Python 3.0 to 3.2 any more; a 3.1 was 3.10 before it lost its quotes.
 _MINOR = r"3\.([3-9]|[1-9][0-9])"
 _DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
-_MODEL_NAME = r"[a-z0-9][a-z0-9-]{0,39}:[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}"
 _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 #: With PYTHONINSPECT no program ends with its own exit code.
 _VARIABLE_OF_RUNS = rf"(?!MERGEWRIGHT_|PYTHONINSPECT\Z){_VARIABLE}"
@@ -135,7 +134,6 @@ ModelKey = Annotated[
     str,
     _match(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*", "write a class, as in Order or shop.models.Order"),
 ]
-ModelName = Annotated[str, _match(_MODEL_NAME, "write a provider and a model, as in openai:NAME")]
 AttributeName = Annotated[str, _match(_VARIABLE, "write the name of an attribute, as `active`")]
 UrlPattern = Annotated[
     str,

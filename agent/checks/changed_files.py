@@ -1,4 +1,4 @@
-"""Check the files of one change: rules by ruff, names.
+"""Check the files of one change by the rules that ruff has.
 
 Returned is what a tool finds with the change and does not find without it. Which rule that breaks
 is left to `agent.policy`.
@@ -13,18 +13,13 @@ from dataclasses import dataclass, replace
 from importlib import resources
 
 from agent.checks import linters, running
-from agent.checks.check import Check, Site
+from agent.checks.check import Site
 from agent.checks.comparison import find_new
 from agent.checks.linters import LintCheck, Remark
 from agent.checks.running import Say
-from agent.environments import sandbox_requests
 from agent.models.change import Change
 from agent.models.checks import CheckItem, CheckResult, Status
-from agent.models.sandbox import (
-    SANDBOX_OURS,
-    SANDBOX_TREE,
-    Sandbox,
-)
+from agent.models.sandbox import Sandbox
 
 #: Our own modules in the sandbox.
 SCRIPTS = tuple(
@@ -32,7 +27,6 @@ SCRIPTS = tuple(
     for path in resources.files("agent.checks").joinpath("sandbox_scripts").iterdir()
     if path.name.startswith("mergewright_")
 )
-NAMES = "names"
 _SCRIPT = re.compile(rb"#![^\n]*\bpython[0-9.]*")
 
 
@@ -51,9 +45,6 @@ class Sides:
         if not only:
             return None
         return running.run_check(replace(check, only=only), site, self.sandbox, self.say)
-
-
-# --- rules that ruff has --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -106,8 +97,6 @@ class ContractLint:
             command_words=("ruff", "check"),
             arguments=self.arguments,
             machine_arguments=machine,
-            # A syntax error alone is found without any selection.
-            probe="import pickle\n\npickle.loads(input().encode())\n",
             read=read_remarks,
             configured=lambda _: True,
             ours=True,
@@ -143,52 +132,3 @@ def _choose_python(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def _list_python(files: Mapping[str, bytes], site: Site) -> Iterable[str]:
     return (posixpath.relpath(path, site.project.root or ".") for path in _choose_python(files))
-
-
-# --- names --------------------------------------------------------------------------------------
-
-
-def list_checks(sides: Sides, lines: Mapping[str, frozenset[int]]) -> tuple[Check, ...]:
-    """List the checks of the change alone.
-
-    Args:
-        lines: Its new lines, by the paths of its Python files.
-    """
-    site = sides.head
-    below = f"{site.project.root}/" if site.project.root else ""
-    inner = {
-        path.removeprefix(below): some for path, some in lines.items() if path.startswith(below)
-    }
-    return (check_names(inner),) if inner and not site.project.type_tools else ()
-
-
-def check_names(lines: Mapping[str, frozenset[int]]) -> LintCheck:
-    """Look up the names that new lines take from modules, without the repository's type checker.
-
-    A script of ours does it in 0.4 s a file. basedpyright finds the same, but is a download of
-    75 MB, and takes 240 MB of memory and 1.6 s of processor time a file.
-
-    Args:
-        lines: By paths relative to the project's folder.
-    """
-
-    def read(content: bytes) -> list[Remark] | None:
-        remarks = linters.read_flake8(content) or []
-        return [one for one in remarks if one.line in lines.get(one.path, (one.line,))]
-
-    return LintCheck(
-        name=NAMES,
-        command_words=("python",),
-        program=sandbox_requests.PYTHON,
-        machine_arguments=("-I", _locate_script("names"), "{report}", SANDBOX_TREE),
-        probe="import mergewright_has_no_such_module\n",
-        read=read,
-        configured=lambda _: True,
-        rule="missing-name",
-        only=tuple(lines),
-        ours=True,
-    )
-
-
-def _locate_script(name: str) -> str:
-    return f"{SANDBOX_OURS}/checks/mergewright_{name}.py"

@@ -1,13 +1,12 @@
 """Run linters and formatters so that a machine can read their reports.
 
 These tools run no code of the repository (flake8's plugins excepted), so a file they wrote under
-a random name is taken as theirs. That they look at all is proved by a file they must object to.
+a random name is taken as theirs. What they leave out, and by whose settings, is as on base.
 """
 
 from __future__ import annotations
 
 import json
-import posixpath
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -20,7 +19,6 @@ from agent.models.checks import CheckItem, CheckResult, Status
 from agent.models.sandbox import (
     SANDBOX_GATE,
     SANDBOX_OURS,
-    SandboxFile,
     SandboxRequest,
     SandboxResult,
 )
@@ -56,8 +54,6 @@ class LintCheck:
     """The program, which is called as its package is, and its command where it has several."""
     machine_arguments: tuple[str, ...]
     """Of the sandbox; `{report}` becomes the path of the report."""
-    probe: str
-    """Content of a file that the tool must object to."""
     read: Reader
     configured: Callable[[Site], bool] | None = None
     """Whether the repository has it, where its name among the linters does not say so."""
@@ -65,31 +61,17 @@ class LintCheck:
     """For a person, in place of those of the sandbox."""
     rewrites: bool = False
     """Whether it writes files anew, which are then what it found."""
-    unreadable_probe: str = ""
-    """The same of another one, for selections that only object to what cannot be parsed."""
-    unreadable_code: int = 1
-    """Exit code when files could not be parsed, and all others were still looked at."""
+    found_code: int = 1
+    """Exit code when it found something; of one that rewrites: when files could not be parsed, and
+    all others were still looked at."""
     caller: str = ""
     """Script of ours that runs the command and writes the report."""
     ours: bool = False
     """Whether the gate's own is run, whatever the repository has."""
-    program: str = ""
-    """Path of the program in the sandbox, where it is none of those that `command_words` name."""
-    rule: str = ""
-    """Id of the rule that weighs what it finds; it is not run where that is off."""
-    named: tuple[str, ...] = ()
-    """By these it leaves out what settings say also of files that are named; `{pattern}` becomes
-    an expression for these files."""
-    built_in: tuple[str, ...] = ()
-    """By these it leaves out no others of its own accord."""
-    takes_paths: bool = True
-    """Whether files are named by their paths."""
     only: tuple[str, ...] = ()
     """The files that it looks at, relative to the project's folder; empty: those of its command."""
 
     def explain_absence(self, site: Site) -> str:
-        if self.rule and site.config.rules.get(self.rule) == "off":
-            return f"the rule {self.rule} is off"
         has = self.configured(site) if self.configured else self.name in site.project.lint_tools
         if has:
             return ""
@@ -109,19 +91,15 @@ class LintCheck:
         return known.get(self.name, ToolOptions())
 
     def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
-        probe = f"{secret.module}.py"
-        probes = {probe: self.probe}
-        if self.unreadable_probe:
-            probes[f"{secret.module}/{probe}"] = self.unreadable_probe
         tool, *subcommand = self.command_words
         own = f"{SANDBOX_GATE}/bin/{tool}" if self.ours else site.program(tool)
         options = self._read_options(site)
         argv = (
-            self.program or own,
+            own,
             *subcommand,
             *options.args,
             *(part.format(report=secret.report) for part in self.machine_arguments),
-            *self._choose_files(site, (*(self.only or options.paths or (".",)), *probes)),
+            *(self.only or options.paths or (".",)),
         )
         return sandbox_requests.make_request(
             site.environment,
@@ -130,10 +108,6 @@ class LintCheck:
             # By PYTHONPATH and kin a change could put itself in the tool's place.
             environ=check.get_start_variables(site.config.env),
             limits=site.tool_limits(),
-            files=tuple(
-                SandboxFile(path=site.in_sandbox(path), content=content.encode())
-                for path, content in probes.items()
-            ),
             collect=(secret.report,),
             folder=site.project.root,
         )
@@ -143,62 +117,43 @@ class LintCheck:
         path = f"{SANDBOX_OURS}/checks/mergewright_{script}.py"
         return (f"{SANDBOX_GATE}/bin/python", "-I", "-S", path, secret.report) if script else ()
 
-    def _choose_files(self, site: Site, paths: tuple[str, ...]) -> tuple[str, ...]:
-        """Name what it is to look at, and what of that it may leave out."""
-        if not self.only:
-            return paths
-        pattern = "|".join(f"/{re.escape(path)}$" for path in paths)
-        leaves_out = () if self.command_words[0] in site.project.own_excludes else self.built_in
-        named = tuple(part.format(pattern=pattern) for part in self.named)
-        return (*leaves_out, *named, *(paths if self.takes_paths else ()))
-
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CheckResult:
         content = result.files.get(secret.report)
         remarks = None if content is None else self.read(content)
         if remarks is not None:
             remarks = [replace(one, path=site.path_of(one.path)) for one in remarks]
-            if self.rewrites and result.exit_code == self.unreadable_code:
+            if self.rewrites and result.exit_code == self.found_code:
                 remarks.append(Remark("some files", "unreadable", "cannot be parsed"))
-        items = list_items(remarks or [], secret)
-        status, reason = self._judge_remarks(result, remarks, secret)
+        items = list_items(remarks or [])
+        status, reason = self._judge_remarks(result, remarks)
         if not reason:
             status = Status.FAILED if items else Status.PASSED
         limit = check.explain_limit(result, site.tool_limits(), f"{self.name} was")
         lines = [f"{item.place}: {item.item_id.partition(': ')[2]}" for item in items]
         if limit or reason:
             lines.append(limit or reason)
-        # Else what it printed is of our probe, too.
         output = suite.shorten_output("\n".join(lines) or "no findings")
         return check.make_result(
             self, site, result, status, reason, limit=limit, items=items, output=output
         )
 
     def _judge_remarks(
-        self, result: SandboxResult, remarks: list[Remark] | None, secret: Secret
+        self, result: SandboxResult, remarks: list[Remark] | None
     ) -> tuple[Status, str]:
         """Say what makes a report worth nothing; nothing where it is whole."""
         words = suite.find_error_line(result)
         if remarks is None and result.refused:
             return Status.UNVERIFIED, f"the report was not accepted: {result.refused[0]}"
-        is_seen = any(is_probe(remark, secret) for remark in remarks or [])
-        if result.exit_code not in ({0, 1, self.unreadable_code} if is_seen else {0, 1}):
+        # With that code one that lists findings has some.
+        is_silent = result.exit_code == self.found_code and remarks == []
+        if result.exit_code not in {0, self.found_code} or is_silent:
             status = Status.UNVERIFIED if result.exit_code == _NO_PROGRAM else Status.FAILED
             return status, f"{self.name} could not run (exit code {result.exit_code}): {words}"
-        problem = ""
-        if remarks is None:
-            problem = f"{self.name} wrote no readable report: {words}"
-        elif not is_seen:
-            problem = f"{self.name} reports nothing about a file that it must object to"
-        elif result.exit_code == 0 and not self.rewrites:
-            problem = f"{self.name} found something and still ended with 0"
+        problem = "" if remarks is not None else f"{self.name} wrote no readable report: {words}"
         return Status.UNVERIFIED, problem
 
 
-def is_probe(remark: Remark, secret: Secret) -> bool:
-    return posixpath.basename(remark.path) == f"{secret.module}.py"
-
-
-def list_items(remarks: Iterable[Remark], secret: Secret) -> tuple[CheckItem, ...]:
+def list_items(remarks: Iterable[Remark]) -> tuple[CheckItem, ...]:
     return tuple(
         CheckItem(
             item_id=sealed.clean_id(
@@ -209,17 +164,15 @@ def list_items(remarks: Iterable[Remark], secret: Secret) -> tuple[CheckItem, ..
             place=sealed.clean_text(remark.path + (f":{remark.line}" if remark.line else "")),
         )
         for remark in remarks
-        if not is_probe(remark, secret)
     )
 
 
-def render_remarks(remarks: Iterable[Remark], secret: Secret) -> str:
+def render_remarks(remarks: Iterable[Remark]) -> str:
     """Write for people what a type checker said of the repository."""
     return "\n".join(
         f"{one.path}:{one.line or 1}: {one.severity}: {one.message}"
         + (f"  [{one.code}]" if one.code else "")
         for one in remarks
-        if not is_probe(one, secret)
     )
 
 
@@ -260,34 +213,6 @@ def read_rewritten(content: bytes) -> list[Remark] | None:
         return None
 
 
-#: A syntax error, which no selection of rules leaves out.
-_BROKEN = "def broken(:\n"
-_UNFORMATTED = "value   =  [1,2 ,\n3]\n"
-#: Has one import twice, which no configuration leaves as it is.
-_UNSORTED = "import sys, os\nimport abc\nimport abc\nfrom os import sep, path\n\nvalue = 1\n"
-#: Objectionable in many ways, so that some rule of every selection is broken. It can be parsed:
-#: otherwise nothing but that would be found, which is left to a file beside it.
-_UNTIDY = """import os, sys
-import json
-def  f(x,y = 1) :
-    l = undefined_name
-    if x == None: return
-    try:
-        pass
-    except:
-        pass
-    assert (x, "never false")
-    return lambda: 0;   
-a=1
-class  c:
-\tpass
-"""  # noqa: W291
-#: More branches than any limit that is in use.
-_TOO_COMPLEX = "\ndef g(x):\n" + "    if x:\n        x = 1\n" * 200
-#: Stands in the place of the files that a tool leaves out of its own accord.
-_NONE = "mergewright-leaves-nothing-out"
-
-
 def _is_linter(site: Site) -> bool:
     return "ruff" in site.project.lint_tools and "ruff check" not in site.project.not_run
 
@@ -301,13 +226,8 @@ RUFF_CHECK = LintCheck(
     command_words=("ruff", "check"),
     machine_arguments=("--no-cache", "--no-fix", "--no-respect-gitignore"),
     caller="ruff",
-    # Early versions object to what cannot be parsed only where that is selected.
-    probe=_UNTIDY,
-    unreadable_probe=_BROKEN,
     read=read_ruff,
     configured=_is_linter,
-    named=("--force-exclude",),
-    built_in=("--exclude", _NONE),
 )
 
 RUFF_FORMAT = LintCheck(
@@ -315,13 +235,10 @@ RUFF_FORMAT = LintCheck(
     command_words=("ruff", "format"),
     arguments=("--check",),
     machine_arguments=("--no-cache", "--no-respect-gitignore"),
-    probe=_UNFORMATTED,
     read=read_rewritten,
     configured=_is_formatter,
     rewrites=True,
-    unreadable_code=2,
-    named=("--force-exclude",),
-    built_in=("--exclude", _NONE),
+    found_code=2,
 )
 
 FLAKE8 = LintCheck(
@@ -330,10 +247,7 @@ FLAKE8 = LintCheck(
     machine_arguments=(
         "--output-file={report}", "--format=%(path)s\t%(row)d\t%(code)s\t%(text)s",
     ),
-    probe=_UNTIDY + _TOO_COMPLEX,
-    unreadable_probe=_BROKEN,
     read=read_flake8,
-    built_in=("--exclude", _NONE),
 )  # fmt: skip
 
 BLACK = LintCheck(
@@ -341,14 +255,9 @@ BLACK = LintCheck(
     command_words=("black",),
     arguments=("--check",),
     machine_arguments=("--no-color",),
-    probe=_UNFORMATTED,
     read=read_rewritten,
     rewrites=True,
-    unreadable_code=123,
-    # It leaves out nothing that is named, but much of what it is to find by a pattern.
-    named=("--include", "{pattern}", "."),
-    built_in=("--exclude", _NONE),
-    takes_paths=False,
+    found_code=123,
 )
 
 ISORT = LintCheck(
@@ -356,11 +265,8 @@ ISORT = LintCheck(
     command_words=("isort",),
     arguments=("--check-only",),
     machine_arguments=(),
-    probe=_UNSORTED,
     read=read_rewritten,
     rewrites=True,
-    named=("--filter-files",),
-    built_in=("--skip", _NONE),
 )
 
 ALL = (RUFF_CHECK, RUFF_FORMAT, FLAKE8, BLACK, ISORT)

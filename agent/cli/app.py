@@ -35,7 +35,7 @@ _PORT = "Of the page on 127.0.0.1; 0 takes any."
 
 #: What says that an App is configured, or a token; and the other way to give a webhook secret.
 _CONFIGURED_BY = (
-    "github_app_id", "github_private_key_file", "webhook_secret_file",
+    "github_app_id", "github_private_key", "github_private_key_file", "webhook_secret_file",
     "github_token", "github_token_file", "webhook_secret", "github_client_id",
 )  # fmt: skip
 

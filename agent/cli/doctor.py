@@ -146,7 +146,7 @@ def examine_github(given: Settings) -> tuple[str, str]:
     Returns:
         What is wrong, and what is right; without any credentials nothing is needed.
     """
-    keys = (given.github_private_key_file, given.github_token_file, given.github_token)
+    keys = (given.github_private_key, given.github_token)
     if given.github_app_id is None and not any(keys):
         return "", "no App or token is set: tickets from files alone"
     # Only who works on GitHub needs its client.
@@ -202,8 +202,7 @@ def examine_models(loaded: Settings, *, ask: bool = False) -> dict[str, Any]:
     problems = routes.find_problems(loaded, routes.load_prices(loaded))
     states: dict[str, dict[str, Any]] = {}
     if not problems:
-        in_chains = (name for chain in chains.values() for name in chain)
-        names = dict.fromkeys((*in_chains, *sorted(loaded.models_allowed)))
+        names = dict.fromkeys(name for chain in chains.values() for name in chain)
         states = {name: _try_model(name, loaded, ask=ask) for name in names}
         problems = [f"{name}: {one['problem']}" for name, one in states.items() if "problem" in one]
     return {

@@ -39,8 +39,8 @@ def _describe_stack(contract: Contract) -> Iterator[str]:
     yield "Python" + (f", code written for {written} and later" if written else "")
     if project.framework != "none":
         yield project.framework.capitalize()
-    if config.http.name != "any":
-        yield f"HTTP client {config.http.name}"
+    if config.http_client != "any":
+        yield f"HTTP client {config.http_client}"
     if config.background_tasks != "any":
         yield f"background tasks: {config.background_tasks}"
     if project.test_runner:
@@ -60,7 +60,7 @@ def _list_constraints(config: RepoConfig) -> Iterator[str]:
         yield f"never {list_some(closed, _MOST_NAMED)}"
     if config.concurrency.mode != "any":
         yield f"{config.concurrency.mode} code"
-    if config.http.timeout == "required":
+    if config.rules.get("http-timeout") != "off":
         yield "every request with a timeout"
     if config.imports.forbid:
         yield f"no import of {list_some(config.imports.forbid, _MOST_NAMED)}"

@@ -77,8 +77,6 @@ def prove_change(
         return Proof(unneeded="the change does not pass its checks")
     if prepared.run.follow_up is not None:
         return Proof(unneeded="its tests were seen to fail without it when it was opened")
-    if (wanted := prepared.contract.config.tests.proof) == "off":
-        return Proof(unneeded="tests.proof is off")
     if plan.recipe and not list_test_files(change, after.result(TESTS)):
         return Proof()  # its edits are known beforehand
     added = {name for check in compared if check.counts_tests for name in check.added}
@@ -97,8 +95,7 @@ def prove_change(
         shown = tuple(row.name for row in proof.rows if row.is_proof)
         taken_back = take_back(trials, shown, added if asks_for_tests else None, last)
     unneeded = "" if any(one.mistake for one in taken_back.tried) else proof.unneeded
-    update = {"hunks": taken_back, "unneeded": unneeded, "is_required": wanted == "require"}
-    return proof.model_copy(update=update)
+    return proof.model_copy(update={"hunks": taken_back, "unneeded": unneeded})
 
 
 def _explain_no_code(compared: tuple[Comparison, ...]) -> str:

@@ -243,16 +243,15 @@ class RunContext:
         return next((reply.model for one, reply in reversed(self._replies) if one == role), "")
 
     def first_in_line(self, role: Role) -> str:
-        """Name who is asked: who answered last, else whom the repository wants, while they are set.
+        """Name who is asked: who answered last, while it is set; empty: the first of the chain.
 
         After `try_next_model` somebody who had no try comes first.
         """
-        wanted = getattr(self.base.contract.config.models, role) or ""
         chain = self.models.list_chain(role)
         answered = self.find_last_model(role)
-        first = answered if answered in (wanted, *chain) else wanted
+        first = answered if answered in chain else ""
         away = self._had_a_try if role == "editor" else set()
-        line = [name for name in (first, wanted, *chain) if name] if away else []
+        line = [name for name in (first, *chain) if name] if away else []
         return next((name for name in line if name not in away), first)
 
     @property

@@ -62,7 +62,7 @@ def load_prices(settings: Settings) -> Prices:
 
 def find_problems(settings: Settings, prices: Prices) -> list[str]:
     """Say which models cannot be asked, whoever answers: no such provider, or no bound of costs."""
-    names = sorted(settings.models_allowed)
+    names = sorted({name for chain in list_chains(settings).values() for name in chain})
     unknown = {name: words for name in names if (words := _describe_unknown(name))}
     unbounded = [
         f"{name} has no known price, so nothing bounds what it costs. Set its price by"

@@ -96,5 +96,3 @@ class Proof(Record):
     """Why the change is not proved, in words; empty: it is, or need not be."""
     unneeded: str = ""
     hunks: TakenBack = TakenBack()
-    is_required: bool = False
-    """Whether a change without proof is withheld; else a person looks at it."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 from agent.policy import tool_rules
 from agent.policy.content import (
     gate_files,
-    generated,
     hidden_text,
     paths,
-    request_values,
     secrets,
     size,
 )
@@ -16,22 +14,20 @@ from agent.policy.contract import (
     concurrency,
     new_dependencies,
     python_version,
-    required_tests,
 )
-from agent.policy.django import managers, settings_edits, signals, views
+from agent.policy.django import managers, signals, views
 from agent.policy.integrity import hollow_tests, suppressions
 from agent.policy.migrations import history, operations
 from agent.policy.rule import Rule, RuleModule
 
-_CONTENT: tuple[RuleModule, ...] = (paths, size, secrets, hidden_text, gate_files, generated)
+_CONTENT: tuple[RuleModule, ...] = (paths, size, secrets, hidden_text, gate_files)
 _INTEGRITY: tuple[RuleModule, ...] = (hollow_tests, suppressions)
 
 MODULES: tuple[RuleModule, ...] = (
     *_CONTENT,
-    request_values,
     *_INTEGRITY,
-    *(python_version, concurrency, required_tests, new_dependencies),
-    *(signals, views, managers, settings_edits),
+    *(python_version, concurrency, new_dependencies),
+    *(signals, views, managers),
     *(history, operations),
 )
 OF_CHANGES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)

@@ -22,8 +22,9 @@ from repo_config.schema import RepoConfig
 #: The name of the check whose findings these rules weigh.
 CHECK = "contract lint"
 _BANNED = re.compile(r"`(?P<name>[\w.]+)` is banned: (?P<rule>[\w-]+)")
-#: Common in good code, or the matter of other rules: asserts, random numbers, subprocesses.
-_LEFT_OUT = ("S101", "S311", "S404", "S603", "S606", "S607")
+#: Common in good code, or a matter of style: asserts, errors that are passed over, random numbers,
+#: subprocesses.
+_LEFT_OUT = ("S101", "S110", "S112", "S311", "S404", "S603", "S606", "S607")
 #: With these, source could decide how its own tests end.
 _TEST_TOOLS = (
     "pytest", "_pytest", "pluggy", "unittest", "django.test", "gc", "ctypes", "sys.modules",
@@ -59,16 +60,6 @@ _CLIENTS: dict[str, tuple[str, ...]] = {
         "tornado.simple_httpclient", "tornado.curl_httpclient", "twisted.web.client",
     ),
 }  # fmt: skip
-_RETRIES: dict[str, tuple[str, ...]] = {
-    "tenacity": ("tenacity",),
-    "stamina": ("stamina",),
-    "backoff": ("backoff",),
-    "": (
-        "retrying", "retry.retry", "retry.api", "opnieuw", "httpx_retries", "aiohttp_retry",
-        "urllib3.Retry", "urllib3.util.Retry", "urllib3.util.retry", "requests.adapters.Retry",
-    ),
-}  # fmt: skip
-
 #: Modules and classes, by the system as `background_tasks` calls it; "" has those that it cannot
 #: name.
 _TASK_SYSTEMS: dict[str, tuple[str, ...]] = {
@@ -129,8 +120,7 @@ def _list_bans(config: RepoConfig, ours: Collection[str]) -> dict[str, str]:
     """Return the names that may not be brought in, each with the id of its rule."""
     bans = dict.fromkeys(_TEST_TOOLS, "test-tool-in-source")
     for allowed, known, rule in (
-        (config.http.name, _CLIENTS, "http-client"),
-        (config.http.retries, _RETRIES, "http-retries"),
+        (config.http_client, _CLIENTS, "http-client"),
         (config.background_tasks, _TASK_SYSTEMS, "background-tasks"),
     ):
         if allowed != "any":

@@ -30,13 +30,6 @@ class RuffRule(Rule):
     applies: Callable[[RepoConfig], bool] = lambda _: True
 
 
-@dataclass(frozen=True, kw_only=True)
-class StyleRule(RuffRule):
-    """A matter of style: what a repository wants of it, its own linter says. Here it remarks."""
-
-    severity: Severity = Severity.INFO
-
-
 def _applies_nowhere(_: str) -> bool:
     return False
 
@@ -64,27 +57,7 @@ TABLE: tuple[RuffRule, ...] = (
         exempt=_applies_nowhere,
     ),
     RuffRule(
-        id="http-retries",
-        demands="No file repeats requests by a library other than `http_client.retries`.",
-        severity=Severity.BLOCK,
-        bad="import backoff  # and http_client.retries is tenacity",
-        good="import tenacity",
-        codes=(BAN,),
-        fix="Use what http_client.retries names, or change that in the configuration first.",
-        exempt=_applies_nowhere,
-    ),
-    RuffRule(
         id="http-timeout",
-        demands="Where `http_client.timeout` is required, every request has one.",
-        severity=Severity.BLOCK,
-        bad="import requests\n\nrequests.get(url)  # and http_client.timeout is required",
-        good="import requests\n\nrequests.get(url, timeout=10)",
-        codes=("S113",),
-        fix="Give it a timeout, in seconds.",
-        applies=lambda config: config.http.timeout == "required",
-    ),
-    RuffRule(
-        id="http-timeout-unset",
         demands="No request may wait for ever.",
         severity=Severity.REVIEW,
         bad="import httpx\n\nhttpx.get(url, timeout=None)",
@@ -124,33 +97,6 @@ TABLE: tuple[RuffRule, ...] = (
         fix="Await an async way to do it, or hand the call to asyncio.to_thread.",
         exempt=is_apart,
         applies=lambda config: config.concurrency != ConcurrencySection(),
-    ),
-    StyleRule(
-        id="swallowed-exception",
-        demands="No error of any kind disappears without a trace.",
-        bad="try:\n    send(order)\nexcept Exception:\n    pass",
-        good="try:\n    send(order)\nexcept SMTPException:\n    log.exception('not sent')",
-        codes=("S110", "S112"),
-        fix="Catch what is expected, and log or count what is not.",
-        exempt=is_apart,
-    ),
-    StyleRule(
-        id="unused-import",
-        demands="What a change imports is used.",
-        bad="import json\n\nprint('a')",
-        good="import json\n\nprint(json.dumps('a'))",
-        codes=("F401",),
-        fix="Take it out.",
-        exempt=lambda path: path.endswith(("__init__.py", "conftest.py", "settings.py")),
-    ),
-    StyleRule(
-        id="dead-code",
-        demands="A change adds no code that is commented out, and no value that nothing uses.",
-        bad="# total = order.price\n# order.save(total)",
-        good="# The price is that of the day of the order.",
-        codes=("ERA001", "F841"),
-        fix="Take it out; what is needed again is in the history.",
-        exempt=is_apart,
     ),
     RuffRule(
         id="possible-secret",

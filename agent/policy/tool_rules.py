@@ -23,73 +23,24 @@ OTHER_SETTINGS = Rule(
     good="line-length is raised from 88 to 120, and no line is longer",
 )
 
-UNFORMATTED = Rule(
-    id="unformatted",
-    demands="Report unformatted code even if base is not formatted.",
-    severity=Severity.INFO,
-    bad="a new file that isort would sort, where isort would sort 70 files of base as well",
-    good="a new file that isort leaves as it is",
-)
-
-MISSING_NAME = Rule(
-    id="missing-name",
-    demands="What a change takes from a module is there, where no type checker says so.",
-    severity=Severity.REVIEW,
-    bad="httpx.AsyncSession()  # httpx has AsyncClient, and no AsyncSession",
-    good="httpx.AsyncClient()",
-)
-UNKNOWN_MODULE = Rule(
-    id="unknown-module",
-    demands="What a change imports is in the declared environment, where no type checker says so.",
-    severity=Severity.REVIEW,
-    bad="import quickhttp  # and no requirement brings it",
-    good="import httpx  # which pyproject.toml names",
-)
-
-_FIX = "Write it so that the tool does not object, or tell the reviewer why it is safe here."
-#: What findings say, with what the tool said, and the way out.
-_SAYS = {
-    MISSING_NAME: (
-        "takes what is not there: {}",
-        "Take what the installed version has, or guard it where another version has it.",
-    ),
-    UNKNOWN_MODULE: (
-        "takes what is not there: {}",
-        "Declare what brings it, or do without; a name from memory may be anybody's.",
-    ),
-    OTHER_SETTINGS: (
-        "is objected to by the settings of base: {}",
-        "See that the change may be judged by its own settings.",
-    ),
-}
-#: By the name of the check whose new findings they weigh.
-BY_CHECK: dict[str, tuple[Rule, ...]] = {
-    "names": (MISSING_NAME, UNKNOWN_MODULE),
-}
 RULES: tuple[Rule, ...] = (
     *ruff_rules.RULES,
-    *dict.fromkeys(rule for rules in BY_CHECK.values() for rule in rules),
     OTHER_SETTINGS,
-    UNFORMATTED,
     *test_changes.OF_TESTS,
     fastapi_auth.FASTAPI_AUTH,
     *added_packages.OF_PACKAGES,
 )
 
 
-def find_problems(rules: tuple[Rule, ...], items: tuple[CheckItem, ...]) -> Iterator[Finding]:
-    """Make findings of what a tool reports.
+def find_problems(items: tuple[CheckItem, ...]) -> Iterator[Finding]:
+    """Make findings of what a tool reports by the settings of base alone.
 
     Args:
-        rules: Of the check.
         items: New with the change; the place of each is `path:line`, where there is one.
     """
     for item in items:
         path, line = split_place(item.place)
-        whole = item.item_id.partition(": ")[2]
-        code, _, said = whole.partition(": ")
-        rule = next((one for one in rules if one.id == code), rules[0])
-        text, fix = _SAYS.get(rule, ("{}", _FIX))
-        if rule not in _SAYS:
-            said = (whole or item.text).rstrip(".")
-        yield rule.make_finding(path, text.format(said), fix, line)
+        said = (item.item_id.partition(": ")[2] or item.text).rstrip(".")
+        message = f"is objected to by the settings of base: {said}"
+        fix = "See that the change may be judged by its own settings."
+        yield OTHER_SETTINGS.make_finding(path, message, fix, line)

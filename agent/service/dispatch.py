@@ -26,7 +26,6 @@ from agent.runs.waiting import DELIVER, PastWait, RunPostponed
 from agent.steps import Cancellation
 from agent.store.engine import Engine, EngineStatus, Segment
 from agent.store.sql_leases import ONLY_LEASE, Lease
-from agent.store.sql_queue import Shares
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import metrics
 
@@ -58,8 +57,6 @@ class Bounds(NamedTuple):
     """So many runs of a repository are begun within 24 hours."""
     quiet: float = 60.0
     """Seconds in which nobody may say more before a pull request is gone on with."""
-    shares: Shares = Shares()
-    """So many runs of all workers are under way at a time."""
 
 
 Carry = Callable[[StoredRun, Remember, Cancellation], Outcome]
@@ -178,7 +175,6 @@ class Dispatcher:
                 read_clock(),
                 most=self._bounds.most,
                 per_day=self._bounds.per_day,
-                shares=self._bounds.shares,
                 worker=self._lease.number,
             )
         ):

@@ -43,7 +43,6 @@ from agent.settings import Settings, find_database
 from agent.steps import Cancellation
 from agent.store.engine import Engine
 from agent.store.sql_inbox import Inbox, open_inbox
-from agent.store.sql_queue import Shares
 from agent.store.sql_run_store import SqlRunStore, open_store
 from agent.telemetry import metrics, signing
 
@@ -98,12 +97,7 @@ class _Worker:
         self._lease = self._store.take_lease(settings.lease_seconds, key)
         self._lease.keep()
         fence.raise_fence(self._lease.require)
-        self._bounds = Bounds(
-            settings.max_runs,
-            settings.runs_per_day,
-            settings.quiet_seconds,
-            Shares(settings.max_runs_in_all),
-        )
+        self._bounds = Bounds(settings.max_runs, settings.runs_per_day, settings.quiet_seconds)
         self._wake_ups = {"intake": threading.Event(), "dispatch": threading.Event()}
         carrier = Carrier(self._store, self._carry)
         self._engine = Engine(

@@ -10,9 +10,7 @@ from agent.models.pulls import BranchState
 from agent.models.run import Run
 from agent.onboarding import facts
 from agent.services import Services
-from agent.settings import Settings
 from repo_config import detect, load
-from repo_config.schema import RepoConfig
 
 #: Keys of paths from the project's folder, and that folder itself.
 _OF_ROOT = frozenset({"root", "python", "django", "checks", "setup"})
@@ -96,7 +94,6 @@ def read_contract(run: Run, base: Checkout, svc: Services) -> Contract:
             config = load.from_text(run.config_text, source, tree)
     except load.ConfigProblem as problem:
         raise ConfigInvalid(str(problem)) from problem
-    _require_allowed(config, svc.settings, source)
     if not config.model_fields_set & _OF_ROOT and (folder := facts.only_folder(tree)):
         svc.say(f"the project is in {folder}, since nothing at the root declares one")
         config = config.model_copy(update={"root": folder})
@@ -115,17 +112,3 @@ def require_free_prefix(run: Run, base: Checkout, contract: Contract, svc: Servi
         svc.redactor.learn(token)
         prefix = contract.config.pull_request.branch_prefix
         worktree.require_free_prefix(base, prefix, remote.url, token)
-
-
-def _require_allowed(config: RepoConfig, settings: Settings, source: str | None) -> None:
-    """Let a repository name only models that the operator lets it have; without any, it may wish.
-
-    Raises:
-        ConfigInvalid: It names another one.
-    """
-    for role, name in config.models:
-        if name is not None and settings.models_allowed and name not in settings.models_allowed:
-            raise ConfigInvalid(
-                f"{source}: models.{role} names {name}, which the operator of this service does not"
-                " allow. Leave it out, or ask for it to be added to MERGEWRIGHT_MODEL_ALLOW."
-            )

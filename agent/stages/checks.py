@@ -74,7 +74,7 @@ def run_checks(
     linted = _lint(sides, runs)
     _refuse_forbidden(linted, change, human_changes, trees)
     results = (*added, *_run_by_base_rules(change, trees))
-    measured, held = _measure_change(sides, runs, trees, last)
+    measured, held = _measure_change(site, runs, trees, last)
     report = CheckReport(
         side="head",
         commit=prepared.checkout.commit,
@@ -234,19 +234,16 @@ def _run_by_base_rules(change: Change, trees: _Trees) -> tuple[CheckResult, ...]
 
 
 def _measure_change(
-    sides: Sides, runs: TwoRuns | None, trees: _Trees, last: Round | None
+    site: Site, runs: TwoRuns | None, trees: _Trees, last: Round | None
 ) -> tuple[tuple[CheckResult, ...], CheckResult | None]:
     """Run the checks, and the tests twice where base tells what they are.
 
     Returns:
         All results, and that of the tests as base has them, as far as it can stand for later ones.
     """
-    site, svc = sides.head, trees.svc
-    files = trees.make_context(sides.change).python
-    lines = {file.path: file.new_lines for file in files if file.new_lines}
-    also = changed_files.list_checks(sides, lines)
+    svc = trees.svc
     if runs is None:
-        return measuring.run_all_checks(site, svc.sandbox, svc.say, also=also), None
+        return measuring.run_all_checks(site, svc.sandbox, svc.say), None
     is_alike = last and last.cleared and runs.differs_in_tests_alone(last.cleared.change)
     earlier = last.after if last and last.after and last.after.held and is_alike else None
     held = earlier.held if earlier else None
@@ -256,7 +253,6 @@ def _measure_change(
         site,
         svc.sandbox,
         svc.say,
-        also=also,
         in_place=runs.list_first(held),
         known=tuple(one for one in earlier.results if one.name in _OF_SOURCE) if earlier else (),
     )

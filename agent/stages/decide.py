@@ -70,11 +70,6 @@ TABLE: tuple[Row, ...] = (
         lambda facts: facts.tell_blocked(),
     ),
     Row(
-        "no test notices a part of the source, and `tests.proof` is `require`",
-        Reason.UNVERIFIED,
-        lambda facts: facts.tell_unproved(),
-    ),
-    Row(
         "there are no tests, or none ran, and they are not switched off",
         Reason.NO_TESTS,
         lambda facts: facts.tell_no_tests(),
@@ -303,13 +298,6 @@ class Facts:
         found = [one for one in self._rule_findings if one.severity is Severity.BLOCK]
         shown = list_some(map(_format_finding, found))
         return f"A rule of the repository stands against it: {shown}." if found else ""
-
-    def tell_unproved(self) -> str:
-        if not self._unproved_hunks or not self.proof.is_required:
-            return ""
-        parts = [one.name for one in self.proof.hunks.unnoticed]
-        said = f"No test notices {list_some(parts)}" if parts else "No test shows the change"
-        return f"{said}, and tests.proof is require."
 
     def tell_no_tests(self) -> str:
         switch = "To work without tests, set checks.tests.runner to off."

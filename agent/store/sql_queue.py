@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
 from pydantic import ValidationError
 from sqlalchemy import ColumnElement, and_, false, func, or_, text, tuple_
@@ -65,13 +64,6 @@ class Backlog(Record):
     states: dict[str, int]
 
 
-class Shares(NamedTuple):
-    """Maximum numbers of runs under way at a time, on all workers together; None: no bound."""
-
-    in_all: int | None = None
-    per_repository: int = 1
-
-
 class RunQueue:
     """The runs of one database that wait or are under way."""
 
@@ -83,10 +75,11 @@ class RunQueue:
         *,
         most: int,
         per_day: int | None = None,
-        shares: Shares = Shares(),  # noqa: B008 - it cannot be changed
         worker: int = ONLY,
     ) -> StoredRun | None:
         """Take the run whose turn it is; None: there is none, or too many are under way.
+
+        Of a repository one is under way at a time, on all workers together.
 
         What was stopped only has to say so, and waits for nothing. A row that makes no sense is
         ended, so that it holds nobody up.
@@ -106,9 +99,9 @@ class RunQueue:
             columns = select(RunRow.worker, RunRow.repository_id)
             busy = session.exec(columns.where(*_UNDER_WAY)).all()
             own = sum(one[0] == name for one in busy)
-            full = own >= most or (shares.in_all is not None and len(busy) >= shares.in_all)
             spent = () if per_day is None else _find_spent_quotas(session, now, per_day)
-            room = false() if full else _has_room([repository for _, repository in busy], shares)
+            taken = [repository for _, repository in busy]
+            room = false() if own >= most else col(RunRow.repository_id).not_in(taken)
             waiting = _select_waiting(now, room, spent)
             for row, stored in iterate_sound(session.exec(waiting.limit(_AT_A_LOOK)), now):
                 row.worker, row.started_at = name, row.started_at or now
@@ -211,17 +204,6 @@ def _get_allowed_runs(session: Session, repository_id: int, per_day: int) -> int
     rows = session.exec(wanted.order_by(*NEWEST).limit(1))
     own = next((one.run.runs_per_day for _, one in iterate_sound(rows, read_clock())), None)
     return min(per_day, own or per_day)
-
-
-def _has_room(busy: Sequence[int], shares: Shares) -> ColumnElement[bool]:
-    """Leave out the repositories that have as many runs under way as they may.
-
-    Args:
-        busy: Of each run under way, the id of its repository.
-    """
-    repositories = Counter(busy)
-    full = [number for number, count in repositories.items() if count >= shares.per_repository]
-    return col(RunRow.repository_id).not_in(full)
 
 
 def _select_waiting(

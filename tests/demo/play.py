@@ -50,7 +50,7 @@ _OUR_OWN = frozenset(
     for name in (
         *("GITHUB_TOKEN", "GITHUB_TOKEN_FILE", "WEBHOOK_SECRET", "LABEL", "LISTEN_HOST"),
         *("DASHBOARD", "DASHBOARD_HOST", "GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET_FILE"),
-        *("MODEL", "MODEL_EDITOR", "MODEL_REVIEWER", "MODEL_ROUTES", "MODEL_ALLOW"),
+        *("MODEL", "MODEL_EDITOR", "MODEL_REVIEWER", "MODEL_ROUTES"),
     )
 )
 #: What a child does first: it is told to end when we end, however that comes about, and becomes

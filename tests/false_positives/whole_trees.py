@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.checks import changed_files, linters
-from agent.checks.sealed import Secret
 from agent.models.change import Change, ChangedFile, Finding
 from agent.policy import registry, ruff_contract, source
 from agent.policy.change_context import ChangeContext
@@ -84,7 +83,7 @@ def _linted(tree: Path, config: RepoConfig, rules: Collection[str]) -> Iterator[
     assert remarks is not None, done.stderr
     paths = (Path(one.path).relative_to(tree).as_posix() for one in remarks)
     placed = [replace(one, path=path) for one, path in zip(remarks, paths, strict=True)]
-    listed = linters.list_items(placed, Secret())
+    listed = linters.list_items(placed)
     once = tuple(changed_files.count_once(listed, ruff_contract.ONCE))
     change = Change(
         base_commit="0" * 40,

@@ -126,7 +126,7 @@ def scene(world: FaultyWorld, folder: Path, *, app: bool = True, pacing: Pacing 
         installation = world.install(made, owner, [repository])
         key = folder / "key.pem"
         key.write_text(made.private_key)
-        given = {"github_app_id": made.id, "github_private_key_file": key}
+        given = {"github_app_id": made.id, "github_private_key": key}
     else:
         world.grant(repository, "robot", "write")
         given = {"github_token": SecretStr(world.token_for("robot"))}

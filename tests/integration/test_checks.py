@@ -569,28 +569,6 @@ def test_a_migration_may_write_its_options_as_lists(workshop: Workshop) -> None:
     assert [item.item_id.partition(" to ")[0] for item in result.items] == ["shop: Add field note"]
 
 
-def test_a_model_and_its_child_are_probed_without_a_clash(workshop: Workshop) -> None:
-    first = "shop/migrations/0001_initial.py"
-    child = """
-                migrations.CreateModel(
-                    name="Gift",
-                    fields=[("order_ptr", models.OneToOneField(
-                        auto_created=True, on_delete=models.CASCADE, parent_link=True,
-                        primary_key=True, serialize=False, to="shop.order"))],
-                    bases=("shop.order",),
-                ),
-            ]
-"""
-    files = {
-        **DJANGO,
-        first: DJANGO[first].rstrip().removesuffix("]").rstrip() + "," + child,
-        "shop/models.py": DJANGO["shop/models.py"] + "\n\nclass Gift(Order):\n    pass\n",
-    }
-    # Newer ones find the differences without making the models.
-    result = workshop.one("makemigrations", files, packages=("django<4",), **NO_TESTS)
-    assert (result.status, result.reason) == (Status.PASSED, "")
-
-
 def test_names_in_the_language_of_the_settings_need_no_migration(workshop: Workshop) -> None:
     first, models, settings = (
         "shop/migrations/0001_initial.py",
@@ -625,12 +603,6 @@ MIGRATION_LIES = {
         + "class Off:\n    def __contains__(self, item): return True\n"
         "    def __getitem__(self, item): return None\nMIGRATION_MODULES = Off()\n"
     },
-    "the autodetector is replaced": {
-        "shop/__init__.py": """
-            from django.db.migrations.autodetector import MigrationAutodetector
-            MigrationAutodetector.changes = lambda self, *args, **kwargs: {}
-        """
-    },
     "the process ends itself": {"shop/__init__.py": "import os\nos._exit(0)\n"},
     "manage.py does nothing": {"manage.py": "print('No changes detected')\n"},
     "a module poses as Django": {"django/__init__.py": "import sys\nsys.exit(0)\n"},
@@ -638,7 +610,7 @@ MIGRATION_LIES = {
 
 
 #: After these the missing migration cannot be named, and that is said.
-SPEECHLESS = {"the autodetector is replaced", "the process ends itself"}
+SPEECHLESS = {"the process ends itself"}
 
 
 @pytest.mark.parametrize("name", only_deep(MIGRATION_LIES, "a command of the project lies"))
@@ -671,29 +643,27 @@ FORGED = """
 """
 
 
+FORGED_BY_NO_FUNCTION = """
+    from django.db.migrations.autodetector import MigrationAutodetector
+
+    class Nothing:
+        def __call__(self, *args, **kwargs):
+            return {}
+
+    MigrationAutodetector.changes = Nothing()
+"""
+
+
+@pytest.mark.parametrize("forgery", [FORGED, FORGED_BY_NO_FUNCTION])
 def test_an_autodetector_that_is_neither_djangos_nor_bases_is_unverified(
-    workshop: Workshop,
+    workshop: Workshop, forgery: str
 ) -> None:
-    """It finds what is put in on purpose, and hides one field."""
-    forged = {**PENDING, "shop/__init__.py": FORGED}
+    forged = {**PENDING, "shop/__init__.py": forgery}
     found = workshop.compared("makemigrations", DJANGO, forged, **NO_TESTS)
     assert found.verdict is Status.UNVERIFIED
     assert "MigrationAutodetector.changes" in found.reason
-    patched = {**DJANGO, "shop/__init__.py": FORGED}
+    patched = {**DJANGO, "shop/__init__.py": forgery}
     assert workshop.compared("makemigrations", patched, forged, **NO_TESTS).verdict is Status.PASSED
-
-
-@pytest.mark.parametrize("name", ["generate_added_fields", "generate_altered_fields"])
-def test_a_kind_of_difference_that_is_no_longer_found_is_unverified(
-    workshop: Workshop, name: str
-) -> None:
-    forged = f"""
-        from django.db.migrations.autodetector import MigrationAutodetector
-        MigrationAutodetector.{name} = lambda self: None
-    """
-    result = workshop.one("makemigrations", {**DJANGO, "shop/__init__.py": forged}, **NO_TESTS)
-    assert result.status is Status.UNVERIFIED
-    assert "made on purpose" in result.reason
 
 
 def test_errors_of_the_system_check_fail_and_warnings_do_not(workshop: Workshop) -> None:
@@ -1049,9 +1019,7 @@ def test_a_formatter_that_base_does_not_pass_does_not_hold_a_change_back(
 ) -> None:
     made = stage({**GREEN, "untidy.py": "import os, sys\n"}, lint_tools=("isort",))
     found = made.weighed(more_DOT_py="import sys, os\n")["isort"]
-    assert (found.verdict, [(one.rule, one.path) for one in found.findings]) == (
-        Status.PASSED, [("unformatted", "more.py")],
-    )  # fmt: skip
+    assert (found.verdict, found.new_failures, found.findings) == (Status.PASSED, (), ())
 
 
 # --- the stages ------------------------------------------------------------------------------
@@ -1110,7 +1078,7 @@ def test_only_failures_that_base_does_not_have_count(stage: Callable[..., Stage]
         test_runner="pytest",
     )  # fmt: skip
     same = made.compared(sums_DOT_py="def add(a, b):\n    return b + a\n")
-    assert list(same) == ["names", "tests"]
+    assert list(same) == ["tests"]
     tests = same["tests"]
     assert (tests.verdict, tests.base_failures, tests.head_failures) == (Status.PASSED, 1, 1)
     assert (tests.base_count, tests.head_count, tests.counts_tests) == (3, 3, True)

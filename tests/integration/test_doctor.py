@@ -182,5 +182,5 @@ def test_a_worker_of_a_fleet_needs_a_key_that_it_is_given(tmp_path):
     given = Settings(home=tmp_path, database_url="postgresql+psycopg://db.example.org/mergewright")
     assert "MERGEWRIGHT_SIGNING_KEY_FILE" in doctor.examine_signing(given)[0]
     made = signing.load_signer(given).public
-    shared = given.model_copy(update={"signing_key_file": tmp_path / "signing" / "key.pem"})
+    shared = given.model_copy(update={"signing_key": tmp_path / "signing" / "key.pem"})
     assert doctor.examine_signing(shared) == ("", f"public key {made}")

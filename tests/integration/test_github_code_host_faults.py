@@ -315,7 +315,7 @@ def test_UI6_no_token_in_log_record_address_or_text(scene, caplog):
     token = code_host.create_credential(run, write=True)
     propose(scene, body=f"The token is {token}.", title=f"Use {token}", summary=token)
     code_host.report_outcome(run, outcome(text=f"https://x-access-token:{token}@host"))
-    key = scene.settings.github_private_key_file.read_text()
+    key = scene.settings.github_private_key.read_text()
     secrets = [*scene.world.tokens, key.splitlines()[5]]
     assert len(secrets) >= 5
     shown = [

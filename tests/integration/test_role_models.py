@@ -33,7 +33,7 @@ def test_each_role_has_its_row(tmp_path, monkeypatch):
 
 
 def test_a_model_of_which_nothing_bounds_the_cost_is_refused_by_name(tmp_path):
-    for field in ("MERGEWRIGHT_MODEL", "MERGEWRIGHT_MODEL_ALLOW"):
+    for field in ("MERGEWRIGHT_MODEL", "MERGEWRIGHT_MODEL_REVIEWER"):
         given = {"MERGEWRIGHT_MODEL": "openai-chat:gpt-4o", field: "openai-chat:nobody-knows-this"}
         loaded = load(tmp_path, **given)
         (problem,) = doctor.examine_models(loaded, ask=True)["problems"]

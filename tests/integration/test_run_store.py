@@ -19,7 +19,6 @@ from agent.errors import ActiveRun, StoreUnusable
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState, Wait
 from agent.store import sql_run_store, sql_tables
-from agent.store.sql_queue import Shares
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration import run_samples
 
@@ -135,11 +134,10 @@ def test_the_bounds_hold_over_all_workers_together(store, tmp_path, database_url
         owner, repository = f"o{number % 3}", number % 6
         queued = run(f"{number:02}", number, repository, name_of=f"{owner}/r{repository}")
         store.add_run(queued, float(number))
-    shares = Shares(in_all=5, per_repository=1)
 
     def work(worker):
         own = SqlRunStore(tmp_path, database_url)
-        while own.claim_run(1000.0, most=4, shares=shares, worker=worker) is not None:
+        while own.claim_run(1000.0, most=4, worker=worker) is not None:
             pass
         own.close()
 
@@ -149,7 +147,7 @@ def test_the_bounds_hold_over_all_workers_together(store, tmp_path, database_url
     for thread in threads:
         thread.join()
     taken = [one.run.snapshot.issue for worker in (1, 2, 3) for one in store.under_way(worker)]
-    assert len(taken) == 5
+    assert len(taken) == 6
     assert max(Counter(one.repository for one in taken).values()) == 1
     assert all(len(store.under_way(worker)) <= 4 for worker in (1, 2, 3))
 

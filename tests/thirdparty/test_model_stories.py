@@ -45,19 +45,18 @@ class Ground:
 
 
 @pytest.fixture(scope="module")
-def ground() -> Iterator[Ground]:
+def ground(request: pytest.FixtureRequest) -> Iterator[Ground]:
+    """A service for the wires of the editing model and of the one that reviews."""
     script = Script(STORIES)
-    # One model for each wire, and a second one that reviews.
-    every = [f"{provider}:{name}" for provider in NAMES.values() for name in (EDITOR, REVIEWER)]
+    editor, reviewer = (NAMES[wire] for wire in request.param)
     with data_folder("stories") as folder, serving(script) as server:
         home = folder / "home"
         home.mkdir(mode=0o711)
         environ = {
             **server.environ(),
             "MERGEWRIGHT_MODEL": "",
-            "MERGEWRIGHT_MODEL_EDITOR": f"openai:{EDITOR}",
-            "MERGEWRIGHT_MODEL_REVIEWER": f"openai:{REVIEWER}",
-            "MERGEWRIGHT_MODEL_ALLOW": ",".join(every),
+            "MERGEWRIGHT_MODEL_EDITOR": f"{editor}:{EDITOR}",
+            "MERGEWRIGHT_MODEL_REVIEWER": f"{reviewer}:{REVIEWER}",
         }
         with faulty_github.staging(home, folder, **environ) as stage:
             yield Ground(stage, server, script, folder)
@@ -66,11 +65,9 @@ def ground() -> Iterator[Ground]:
 def begin(ground: Ground, story: Story, index: SimpleIndex) -> github_stories.Story:
     """Label an issue in a repository of the project's released files."""
     project, world = story.project, ground.stage.world
-    editor, reviewer = (NAMES[wire] for wire in (project.wire, project.reviewed_by))
-    models = f"models: {{editor: '{editor}:{EDITOR}', reviewer: '{reviewer}:{REVIEWER}'}}\n"
-    config, place = f"{models}{project.config}", ground.folder / story.name
+    place = ground.folder / story.name
     place.mkdir()
-    source = sources.repository(project.source, index, place, config)
+    source = sources.repository(project.source, index, place, project.config)
     with world.lock:
         hosted = world.add_repository(f"{play.OWNER}/{project.name}", source.path)
         world.grant(hosted, play.MAINTAINER, "write")
@@ -83,7 +80,14 @@ def begin(ground: Ground, story: Story, index: SimpleIndex) -> github_stories.St
     return told
 
 
-@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+@pytest.mark.parametrize(
+    ("ground", "story"),
+    [
+        pytest.param((story.project.wire, story.project.reviewed_by), story, id=story.name)
+        for story in STORIES
+    ],
+    indirect=["ground"],
+)
 def test_a_model_carries_the_ticket_out(ground: Ground, index: SimpleIndex, story: Story) -> None:
     told = begin(ground, story, index)
     base = told.git("rev-parse", "main").strip()

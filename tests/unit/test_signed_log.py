@@ -163,7 +163,7 @@ def test_the_key_is_made_once_for_this_user_alone_or_given(tmp_path):
     assert signing.load_signer(settings).public == made.public
     place = tmp_path / "signing" / "key.pem"
     assert (place.stat().st_mode & 0o777, place.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-    given = Settings(home=tmp_path / "other", signing_key_file=place)
+    given = Settings(home=tmp_path / "other", signing_key=place)
     assert signing.load_signer(given).public == made.public
     assert not (tmp_path / "other" / "signing").exists()
     place.write_text("no key")

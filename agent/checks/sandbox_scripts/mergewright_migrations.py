@@ -1,9 +1,8 @@
 """Ask Django itself for missing migrations, conflicts and system check messages.
 
 The project's own manage.py runs first, if there is one, for its effects on `sys.path` and the
-environment. Then Django's own autodetector is asked, no command of the project. Each answer is
-verified: a model, a field and an altered field that we add to the state must be found. Functions of
-Django that were replaced are reported.
+environment. Then Django's own autodetector is asked, no command of the project. Functions of Django
+that were replaced are reported.
 
 Arguments: `makemigrations` or `check`.
 """
@@ -21,7 +20,6 @@ import mergewright_report
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _MOST_PARTS = 1000
-_MOST_MODELS = 50
 
 
 def main():
@@ -92,18 +90,13 @@ def migrations(order, report):
         {"id": "%s: conflicting migrations %s" % (label, ", ".join(sorted(names))), "text": text}
         for label, names in sorted(conflicts.items())
     ]
-    probes = sorted(set(own) & loader.migrated_apps) or sorted(loader.migrated_apps)[:1]
-    probed, found = [], []
     if not conflicts:
-        probed, found = _probe(loader, probes, order["must_fail"])
         items += _pending(loader)
     report.add(
         "migrations",
         items=items,
         conflicts=bool(conflicts),
         migrated=sorted(loader.migrated_apps),
-        probed=probed,
-        found=found,
         switched_off=switched_off,
     )
     for item in items:
@@ -150,84 +143,16 @@ def _has_migrations(path):
     )
 
 
-def _changes(loader, before, after):
-    from django.db.migrations.autodetector import MigrationAutodetector
-    from django.db.migrations.questioner import MigrationQuestioner
-
-    # The plain questioner answers what a dry run would have to ask, and never ends the process.
-    questioner = MigrationQuestioner(dry_run=True)
-    return MigrationAutodetector(before, after, questioner).changes(graph=loader.graph)
-
-
-def _probe(loader, labels, name):
-    """Add a model to each app, and to each of its models a field; alter one that it has.
-
-    Returns:
-        What was done, and what of it was found.
-    """
-    from django.db import models
-    from django.db.migrations.state import ModelState
-    from django.db.models.options import normalize_together
-
-    before = loader.project_state()
-    after = before.clone()
-    # Models that are made of a state are made anew.
-    after.__dict__.pop("apps", None)
-    for state in after.models.values():
-        # Migrations may have lists there, states of models never do.
-        for option in {"unique_together", "index_together"}.intersection(state.options):
-            together = set(normalize_together(state.options[option]))
-            state.options = dict(state.options, **{option: together})
-    probed = set()
-    for label in labels:
-        for number, model in enumerate(_plain_models(before, label)):
-            state = after.models[label, model]
-            fields = dict(state.fields)
-            altered = _altered(fields)
-            # A child has the fields of its parent, so each has a name of its own.
-            fields.update(altered, **{"%s%d" % (name, number): models.IntegerField(null=True)})
-            state.fields = fields if isinstance(state.fields, dict) else list(fields.items())
-            probed.add("%s.%s: a new field" % (label, model))
-            probed.update("%s.%s: an altered field" % (label, model) for _ in altered)
-        after.add_model(ModelState(label, name, [("id", models.AutoField(primary_key=True))]))
-        probed.add("%s: a new model" % label)
-    wanted = {"CreateModel": ("", "a new model")}
-    wanted.update(AddField=(".%s", "a new field"), AlterField=(".%s", "an altered field"))
-    found = set()
-    for label, migrations in _changes(loader, before, after).items():
-        for operation in (one for migration in migrations for one in migration.operations):
-            place, what = wanted.get(type(operation).__name__, ("", ""))
-            model = getattr(operation, "model_name", "").lower()
-            found.add("%s%s: %s" % (label, place and place % model, what))
-    return sorted(probed), sorted(found & probed)
-
-
-def _plain_models(state, label):
-    """Return the names of an app's models that have a table of their own."""
-    return [
-        model
-        for (app, model), one in sorted(state.models.items())
-        if app == label and one.options.get("managed", True) and not one.options.get("proxy")
-    ][:_MOST_MODELS]
-
-
-def _altered(fields):
-    """Return one of the fields that may not be empty as one that may; none where there is none."""
-    for name, field in fields.items():
-        # A field of the project itself may be made in ways of its own.
-        plain = type(field).__module__.startswith("django.")
-        if plain and not (field.null or field.primary_key or field.is_relation):
-            altered = field.clone()
-            altered.null = True
-            return {name: altered}
-    return {}
-
-
 def _pending(loader):
     from django.apps import apps
+    from django.db.migrations.autodetector import MigrationAutodetector
+    from django.db.migrations.questioner import MigrationQuestioner
     from django.db.migrations.state import ProjectState
 
-    changes = _changes(loader, loader.project_state(), ProjectState.from_apps(apps))
+    # The plain questioner answers what a dry run would have to ask, and never ends the process.
+    asked = MigrationQuestioner(dry_run=True)
+    before, after = loader.project_state(), ProjectState.from_apps(apps)
+    changes = MigrationAutodetector(before, after, asked).changes(graph=loader.graph)
     text = "The models say so, and no migration does."
     return [
         {"id": "%s: %s" % (label, _describe_operation(operation)), "text": text}

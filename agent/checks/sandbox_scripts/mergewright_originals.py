@@ -41,12 +41,13 @@ def take_digests():
 
 def find_replaced(own):
     """Name the parts that differ from the first digests, each with a digest of its own."""
-    owners = {*own, *(name.rpartition(".")[0] for name in own)}
+    owners, parts = {*own, *(name.rpartition(".")[0] for name in own)}, _parts()
     return sorted(
-        "%s (%s)" % (name, part)
-        for name, part in _parts().items()
+        # In the place of a function may stand what is none.
+        "%s (%s)" % (name, parts.get(name, "no function"))
+        for name in {*own, *parts}
         # What else the project brings in has no owner among them.
-        if own.get(name) != part and name.rpartition(".")[0] in owners
+        if own.get(name) != parts.get(name) and name.rpartition(".")[0] in owners
     )
 
 

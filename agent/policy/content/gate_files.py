@@ -70,8 +70,11 @@ def list_reasons(file: ChangedFile, project: Project) -> list[str]:
 def _find_reason(path: str, project: Project) -> str | None:
     lowered = path.lower()
     name = posixpath.basename(lowered)
-    is_lock = bool(lock_files.find_sources(path))
-    if is_lock or _DEPENDENCIES.fullmatch(name) or "/requirements/" in f"/{lowered}":
+    if (
+        lock_files.is_lock(path)
+        or _DEPENDENCIES.fullmatch(name)
+        or "/requirements/" in f"/{lowered}"
+    ):
         return _INSTALLS
     if name.endswith(".pyi"):
         return "type checkers read it in place of the code"

@@ -48,8 +48,8 @@ def find_problems(
             f"{'' if path else f'{endpoint.function} '}answers {endpoint.methods} {endpoint.path}"
             f" and does not depend on {entry.dependency}, which fastapi.auth demands for"
             f" {', '.join(entry.paths)}",
-            f"Depend on {entry.dependency} in its signature, decorator or router, or name the path"
-            " in fastapi.public first.",
+            f"Depend on {entry.dependency} in its signature, decorator or router, or have the"
+            " patterns in fastapi.auth leave the path out first.",
             line,
         )
 
@@ -69,8 +69,6 @@ def _find_open(
 
 
 def _find_entry(section: FastapiSection, path: str) -> FastapiAuth | None:
-    if any(is_match(pattern, path) for pattern in section.public):
-        return None
     return next(
         (entry for entry in section.auth if any(is_match(one, path) for one in entry.paths)), None
     )

@@ -43,14 +43,6 @@ def judged(
     return tool.judge(site, secret, result)
 
 
-def ruff(secret: Secret, *more: object) -> str:
-    probe = {
-        "filename": f"/work/{secret.module}.py", "code": None, "message": "broken",
-        "location": {"row": 1, "column": 1},
-    }  # fmt: skip
-    return json.dumps([probe, *more])
-
-
 FINDING = {
     "filename": "/work/a/b.py", "code": "F811", "location": {"row": 7, "column": 1},
     "message": "Redefinition of unused `x` from line 3",
@@ -58,38 +50,48 @@ FINDING = {
 
 
 def test_a_finding_is_named_without_the_lines_it_moves_with(site: Site) -> None:
-    secret = Secret()
-    result = judged(RUFF_CHECK, site, secret, ruff(secret, FINDING))
+    result = judged(RUFF_CHECK, site, Secret(), json.dumps([FINDING]))
     [item] = result.items
     assert item.item_id == "a/b.py: F811: Redefinition of unused `x` from line N"
     assert (item.place, result.status) == ("a/b.py:7", Status.FAILED)
 
 
-@pytest.mark.parametrize("files", [(), ("/work/a/b.py",)])
-def test_what_is_shown_of_a_linter_is_nothing_of_our_probe(
-    site: Site, files: tuple[str, ...]
+@pytest.mark.parametrize(
+    ("files", "exit_code", "shown"),
+    [
+        ([], 0, "no findings"),
+        (["/work/a/b.py"], 0, "a/b.py: format: would be reformatted"),
+        ([], 2, "some files: unreadable: cannot be parsed"),
+    ],
+)
+def test_what_a_formatter_rewrites_or_cannot_read_is_found(
+    site: Site, files: list[str], exit_code: int, shown: str
 ) -> None:
-    secret = Secret()
-    printed = f"error: Failed to parse {secret.module}.py:1:5\n{len(files) + 1} file reformatted"
-    report = json.dumps([f"/work/{secret.module}.py", *files])
-    result = judged(linters.RUFF_FORMAT, site, secret, report, 0, printed)
-    shown = "a/b.py: format: would be reformatted" if files else "no findings"
+    result = judged(linters.RUFF_FORMAT, site, Secret(), json.dumps(files), exit_code)
     assert result.output == shown
+    assert result.status is (Status.PASSED if shown == "no findings" else Status.FAILED)
 
 
 @pytest.mark.parametrize(
-    ("report", "exit_code", "status", "word"),
+    ("tool", "report", "exit_code", "status", "word"),
     [
-        ("[]", 0, Status.UNVERIFIED, "must object"),
-        ("not json", 1, Status.UNVERIFIED, "no readable report"),
-        ("[" * 100_000, 1, Status.UNVERIFIED, "no readable report"),
-        (None, 2, Status.FAILED, "could not run (exit code 2)"),
+        (RUFF_CHECK, "not json", 1, Status.UNVERIFIED, "no readable report"),
+        (RUFF_CHECK, "[" * 100_000, 1, Status.UNVERIFIED, "no readable report"),
+        (RUFF_CHECK, None, 2, Status.FAILED, "could not run (exit code 2)"),
+        (RUFF_CHECK, "[]", 1, Status.FAILED, "could not run (exit code 1)"),
+        (FLAKE8, "", 1, Status.FAILED, "could not run (exit code 1)"),
+        (BLACK, "[]", 1, Status.FAILED, "could not run (exit code 1)"),
     ],
 )
-def test_anything_else_is_not(
-    site: Site, report: str | None, exit_code: int, status: Status, word: str
+def test_silence_is_no_success(
+    site: Site,
+    tool: linters.LintCheck,
+    report: str | None,
+    exit_code: int,
+    status: Status,
+    word: str,
 ) -> None:
-    result = judged(RUFF_CHECK, site, Secret(), report, exit_code, "bad option")
+    result = judged(tool, site, Secret(), report, exit_code, "bad option")
     assert result.status is status
     assert word in result.reason
 
@@ -141,20 +143,6 @@ def test_no_code_comes_in_by_the_variables_of_the_repository(site: Site) -> None
         environ = tool.make_request(site, Secret()).environ
         assert not {"PYTHONPATH", "LD_PRELOAD"} & environ.keys()
         assert environ["PYTHONUTF8"] == "1"
-
-
-def test_named_files_are_looked_at_but_for_those_that_the_project_leaves_out(site: Site) -> None:
-    named = replace(RUFF_CHECK, only=("a.py",)).make_request(site, Secret()).argv
-    assert named[named.index("a.py") - 3] == "--exclude"
-    project = site.project.model_copy(update={"own_excludes": ("ruff",)})
-    own = (
-        replace(RUFF_CHECK, only=("a.py",))
-        .make_request(replace(site, project=project), Secret())
-        .argv
-    )
-    assert "--exclude" not in own
-    assert "--force-exclude" in own
-    assert "a.py" not in replace(BLACK, only=("a.py",)).make_request(site, Secret()).argv
 
 
 def test_lines_of_mypy_are_read_in_both_forms() -> None:

@@ -196,7 +196,7 @@ def test_notes_for_contributors_are_given_in_whole_sections():
 
 def test_the_contract_stands_first(tmp_path, home):
     config = {
-        "http_client": {"name": "httpx", "timeout": "required"},
+        "http_client": "httpx",
         "background_tasks": "celery",
         "concurrency": {"mode": "async"},
         "imports": {"forbid": ["pickle"]},

@@ -31,7 +31,7 @@ def test_credentials_that_are_missing_half_there_or_double_are_named(tmp_path, p
         ({}, "MERGEWRIGHT_GITHUB_APP_ID"),
         ({"github_app_id": 1, "github_token": SecretStr(TOKEN)}, "GITHUB_TOKEN"),
         ({"github_app_id": 1}, "GITHUB_PRIVATE_KEY_FILE"),
-        ({"github_private_key_file": key}, "GITHUB_APP_ID"),
+        ({"github_private_key": key}, "GITHUB_APP_ID"),
     ):
         with pytest.raises(SettingsInvalid, match=named):
             access.connect_to_github(Settings(home=tmp_path, **given))
@@ -42,9 +42,7 @@ def test_credentials_that_are_missing_half_there_or_double_are_named(tmp_path, p
 )
 def test_a_file_that_is_no_key_is_refused_without_showing_it(tmp_path, text):
     (tmp_path / "key.pem").write_text(text)
-    settings = Settings(
-        home=tmp_path, github_app_id=1, github_private_key_file=tmp_path / "key.pem"
-    )
+    settings = Settings(home=tmp_path, github_app_id=1, github_private_key=tmp_path / "key.pem")
     with pytest.raises(SettingsInvalid, match="PEM") as caught:
         access.connect_to_github(settings)
     assert text not in caught.value.message

@@ -15,12 +15,6 @@ def weigh(code: str, contract: RepoConfig) -> Severity:
     return found.severity
 
 
-def test_matters_of_style_remark_and_hold_nothing_up():
-    for code in ("S110", "S112", "F401", "F841"):
-        assert weigh(code, config()) is Severity.INFO, code
-    assert weigh("S501", config()) is Severity.REVIEW
-
-
 def test_what_only_a_contract_asks_for_is_no_finding_without_one():
     item = CheckItem(item_id="a.py: x", outcome="finding", text="ASYNC251: x", place="a.py:1")
     assert not list(ruff_contract.find_problems((item,), config()))

@@ -87,7 +87,9 @@ def test_files_that_ask_for_care_are_named_and_others_are_not():
 
 
 def test_a_check_of_the_change_alone_leaves_nothing_unmeasured():
-    alone = Comparison(name="names", base=Status.ABSENT, head=Status.PASSED, verdict=Status.PASSED)
+    alone = Comparison(
+        name="packages", base=Status.ABSENT, head=Status.PASSED, verdict=Status.PASSED
+    )
     assert list(risks.list_unmeasured(evidence(compared=(alone,)))) == []
 
 

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-
-from agent.errors import ConfigInvalid
 from agent.stages import checkout
 from tests.fakes import FakeCodeHost
 from tests.unit.stages import code_host_runs as runs
 
-CONFIG = "version: 1\nmodels: {editor: openai:large}\n"
 
-
-def contract(tmp_path, home, files=None, **settings):
-    files = files or {".github/mergewright.yml": CONFIG}
+def contract(tmp_path, home, files):
     base = runs.prepared(tmp_path / "app", home, files)
-    svc, _ = runs.services(home, FakeCodeHost(runs.TICKET), **settings)
+    svc, _ = runs.services(home, FakeCodeHost(runs.TICKET))
     return checkout.read_contract(base.run, base.checkout, svc)
-
-
-def test_another_one_is_a_mistake_in_the_configuration(tmp_path, home):
-    with pytest.raises(ConfigInvalid) as raised:
-        contract(tmp_path, home, model=("openai:small",))
-    for named in ("mergewright.yml", "models.editor", "openai:large", "MERGEWRIGHT_MODEL_ALLOW"):
-        assert named in raised.value.message
 
 
 def test_the_one_folder_that_declares_a_project_is_its_root_unless_paths_are_configured(

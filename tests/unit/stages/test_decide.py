@@ -181,7 +181,7 @@ DECISIONS = {
         [suite(), UNPROVED], {}, "withhold", "UNVERIFIED", "the report is odd",
     ),
     "a rule blocks a finding of a tool": (
-        [suite(), tool("names", findings=(finding(Severity.BLOCK, path="a.py", line=3),))],
+        [suite(), tool("packages", findings=(finding(Severity.BLOCK, path="a.py", line=3),))],
         {}, "withhold", "POLICY", "a.py:3",
     ),
     "no test shows the change": (
@@ -220,10 +220,6 @@ DECISIONS = {
     ),
     "no test notices a part of the source": (
         [suite()], {"proof": UNNOTICED}, "open as draft", "READY", "a.py:3, b.py:9",
-    ),
-    "no test notices a part, and proof is required": (
-        [suite()], {"proof": UNNOTICED.model_copy(update={"is_required": True})},
-        "withhold", "UNVERIFIED", "a.py:3",
     ),
     "there was no time for a part, another is noticed": (
         [suite()], {"proof": Proof(hunks=TakenBack(noticed=(A,), untried=(B,)))},
