@@ -66,21 +66,15 @@ def read_document(ticket: Ticket, keys: Collection[str]) -> Document:
                 _note_answer(answers, key, pair["value"])
         body = body[found.end() :]
     parser = MarkdownIt("commonmark", {"maxNesting": _DEEPEST}).disable("inline")
-    asked, in_list = "", 0
-    previous = ""
+    asked = previous = ""
     for token in parser.parse(body):
-        if token.type in ("bullet_list_open", "ordered_list_open"):
-            in_list += 1
-        elif token.type in ("bullet_list_close", "ordered_list_close"):
-            in_list -= 1
-            asked = asked if in_list else ""
-        elif token.type == "inline" and previous == "heading_open":
+        if token.type == "inline" and previous == "heading_open":
             key = normalise_key(token.content)
             asked = key if key in keys else ""
         elif token.type in ("inline", "fence", "code_block"):
-            if asked and (in_list or asked not in answers):
-                _note_answer(answers, asked, token.content, more=bool(in_list))
-                asked = asked if in_list else ""
+            if asked and asked not in answers:
+                _note_answer(answers, asked, token.content)
+                asked = ""
             elif token.type == "inline" and not _is_unanswered(token.content):
                 sentences += filter(None, map(str.strip, _SENTENCE_END.split(token.content)))
             elif token.type != "inline":
@@ -90,15 +84,9 @@ def read_document(ticket: Ticket, keys: Collection[str]) -> Document:
     return Document(answers, tuple(marks), tuple(blocks), tuple(sentences))
 
 
-def _note_answer(answers: dict[str, str], key: str, value: str, *, more: bool = False) -> None:
-    """Note an answer; items of a list are one answer of several lines."""
-    value = value.strip()
-    if _is_unanswered(value):
-        return
-    if key not in answers:
-        answers[key] = value
-    elif more:
-        answers[key] += f"\n{value}"
+def _note_answer(answers: dict[str, str], key: str, value: str) -> None:
+    if not _is_unanswered(value):
+        answers.setdefault(key, value.strip())
 
 
 def _is_unanswered(text: str) -> bool:
@@ -115,8 +103,7 @@ def make_ticket(facts: Mapping[str, object]) -> Ticket:
     """Write named values, texts among them, as the front matter of a ticket."""
     lines = []
     for key, value in facts.items():
-        shown = ", ".join(map(str, value)) if isinstance(value, list) else value
-        shown = ("no", "yes")[value] if isinstance(value, bool) else shown
+        shown = ("no", "yes")[value] if isinstance(value, bool) else value
         lines.append(f"{key}: {' '.join(str(shown).split())}")
     return Ticket(ticket_id="", title="", body="\n".join(["---", *lines, "---"]), digest="")
 

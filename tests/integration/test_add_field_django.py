@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import uv
 
-from agent.errors import RepositoryUnfit
+from agent.errors import EditFailed, RepositoryUnfit, TicketUnclear
 from agent.models.ticket import Ticket
-from agent.recipes.add_field.recipe import AddDjangoField
+from agent.recipes.add_field import edits, migration, recipe
+from agent.recipes.add_field.parameters import Parameters
 from repo_config.detect import DjangoProject, Project
-from repo_config.schema import RepoConfig
 from repo_config.tool_options import ToolOptions
 from tests.deep import deep
 from tests.folders import lay_files
@@ -26,7 +26,6 @@ pytestmark = pytest.mark.index
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "agent" / "recipes" / "sandbox_scripts" / "make_migration.py"
-RECIPE = AddDjangoField()
 
 SETTINGS = """
 SECRET_KEY = "x"
@@ -98,18 +97,18 @@ class Repository:
             test_script="manage.py", lint_tools=tuple(self.told), tool_options=self.told,
         )  # fmt: skip
 
-    def settle_and_apply(self, body: str) -> str:
+    def settle_and_apply(self, body: str) -> Parameters:
         ticket = Ticket(ticket_id="1", title="A field", body=body, digest="")
-        parameters = RECIPE.settle(ticket, self, RepoConfig(), self.project())
-        for path, content in RECIPE.apply(self, parameters).files.items():
+        settled = recipe.settle(ticket, self, self.project())
+        parameters = Parameters.model_validate_json(settled)
+        for path, content in edits.make_edits(self, parameters).files.items():
             (self.root / path).write_bytes(content)
         return parameters
 
     def produce(
-        self, parameters: str, settings: str = "config.settings"
+        self, parameters: Parameters, settings: str = "config.settings"
     ) -> tuple[bytes, dict[str, bytes], int]:
-        command = RECIPE.produce(parameters, self.project(settings))
-        assert command is not None
+        command = migration.make_command(parameters, self.project(settings))
         before = {path: self.read(path) for path in self.paths()}
         out = self.root.parent / "out"
         out.mkdir(exist_ok=True)
@@ -122,7 +121,7 @@ class Repository:
             check=False,
             env={**self._environ(), **command.environ, "MERGEWRIGHT_OUT": str(out)},
         )
-        report = (out / command.report).read_bytes()
+        report = (out / migration.REPORT).read_bytes()
         folders = {glob.rpartition("/")[0] for glob in command.globs}
         new = {
             path: self.read(path)
@@ -136,7 +135,7 @@ class Repository:
         parameters = self.settle_and_apply(body)
         report, new, code = self.produce(parameters)
         assert code == 0, report
-        return RECIPE.accept_produced(parameters, report, new)
+        return migration.accept_migration(parameters, report, new)
 
     def fill(self, statement: str) -> None:
         with sqlite3.connect(self.root / "db.sqlite3") as database:
@@ -223,7 +222,7 @@ def test_what_base_has_no_migration_for_is_left(repository: Repository) -> None:
         form("shop.Customer", "nickname", "CharField", "max_length=50, null=True")
     )
     report, new, _ = repository.produce(parameters)
-    RECIPE.accept_produced(parameters, report, new)
+    migration.accept_migration(parameters, report, new)
     assert [content.count(b"migrations.A") for content in new.values()] == [1]
 
 
@@ -251,6 +250,52 @@ def test_what_the_projects_own_command_keeps_comes_with_the_migration(
     )
     assert "The project's `makemigrations` wrote `shop/migrations/latest.txt`." in notes
     assert (repository.root / "shop/migrations/latest.txt").read_text() == "shop"
+
+
+@pytest.mark.parametrize(
+    ("field", "existing", "about"),
+    [
+        ("CharField(null=True, choices=[1])", "", "'choices' must be"),
+        ("ForeignKey(Place, null=True)", "", "'on_delete'"),
+        deep("PhoneField(null=True)", "", "no attribute 'PhoneField'"),
+        ("CharField(max_length=5, unique=True)", "'x'", "unique field needs null=True"),
+        deep("IntegerField(primary_key=True, default=1)", "", "primary key already"),
+        ("IntegerField(blank=True)", "", "xisting rows of customer need a value"),
+        ("CharField(max_length=5, default='a')", "'x'", "xisting rows get 'a' anyway"),
+        ("CharField(max_length=5)", "'too long'", "'too long' is no value of added"),
+        deep("DateTimeField(default=timezone.now())", "", "Fixed default value"),
+    ],
+)
+def test_what_django_does_not_take_comes_back_with_the_form(
+    repository: Repository, field: str, existing: str, about: str
+) -> None:
+    name, _, options = field.partition("(")
+    text = (repository.root / "shop/models.py").read_text()
+    place = text[text.index("class Place") :]
+    repository.write(
+        {"shop/models.py": text.replace(place, "").replace("class Cu", f"{place}\n\nclass Cu")}
+    )
+    with pytest.raises(TicketUnclear) as raised:
+        repository.add(form("shop.Customer", "added", name, options[:-1], existing))
+    assert about in raised.value.questions[0]
+    assert f"  field: added = models.{field}" in raised.value.answer
+
+
+def test_tables_are_found_by_django(repository: Repository) -> None:
+    text = (repository.root / "shop/models.py").read_text()
+    base = "class Base(models.Model):\n    class Meta:\n        abstract = True\n\n\nclass Cu"
+    text = text.replace("class Cu", base).replace("Customer(models.Model)", "Customer(Base)")
+    repository.write({"shop/models.py": f"{text}\n\nclass Gold(Customer):\n    pass\n"})
+    ticket = form("{}", "nickname", "CharField", "max_length=50, null=True")
+    with pytest.raises(EditFailed, match="`python manage.py makemigrations shop`"):
+        repository.add(ticket.replace("{}", "shop.Gold").replace("nickname", "rank"))
+    repository.write(
+        {
+            "shop/models.py": f"{text}\n\nclass Vip(Customer):\n    class Meta:\n        proxy = True\n"
+        }
+    )
+    notes = repository.add(ticket.replace("{}", "shop.Base"))
+    assert "shop.Base is abstract: its concrete children get the column (shop.Customer)." in notes
 
 
 def test_a_project_that_cannot_be_started_is_unfit_and_not_a_failed_edit(
@@ -282,6 +327,6 @@ def test_migrations_that_the_settings_switch_off_are_switched_on(repository: Rep
         form("shop.Customer", "nickname", "CharField", "max_length=50, null=True")
     )
     report, new, _ = repository.produce(parameters, "config.off")
-    off, made = RECIPE.accept_produced(parameters, report, new)
+    off, made = migration.accept_migration(parameters, report, new)
     assert "shop off" in off
     assert "shop/migrations/0002_customer_nickname.py" in made

@@ -8,7 +8,8 @@ import pytest
 
 from agent.errors import EditFailed
 from agent.models.run import Reason
-from tests.unit.recipes.trees import RECIPE, form, project, settle
+from agent.recipes.add_field import migration as migrations
+from tests.unit.recipes.trees import form, project, settle
 
 FILE = "shop/migrations/0002_customer_nickname.py"
 FIELD = "models.CharField(blank=True, max_length=50)"
@@ -26,7 +27,7 @@ def migration(*operations: str, more: str = "", top: str = "") -> bytes:
 
 
 def accept(files: dict[str, bytes], report: bytes = OK, **facts: str) -> tuple[str, ...]:
-    return RECIPE.accept_produced(settle(form(**facts)).model_dump_json(), report, files)
+    return migrations.accept_migration(settle(form(**facts)), report, files)
 
 
 def refused(files: dict[str, bytes], report: bytes = OK, **facts: str) -> EditFailed:
@@ -59,7 +60,7 @@ def test_a_history_table_that_follows_is_said() -> None:
 def test_operations_nobody_asked_for_withhold_the_change(operation: str, shown: str) -> None:
     failure = refused({FILE: migration(ADD.format(FIELD), operation)})
     assert failure.reason is Reason.UNASKED_OPERATIONS
-    assert f"- shop: {shown} ({FILE})\n" in failure.message
+    assert f"- {shown} ({FILE})\n" in failure.message
     assert "`python manage.py makemigrations shop`" in failure.message
 
 
@@ -92,11 +93,10 @@ def test_the_command_names_the_folders_the_settings_and_the_value() -> None:
     linted = project(lint=("ruff", "flake8"))
     asked = form(options="max_length=50", default_for_existing_rows="'n/a'")
     settled = settle(asked, detected=linted)
-    command = RECIPE.produce(settled.model_dump_json(), linted)
-    assert command is not None
+    command = migrations.make_command(settled, linted)
     assert settled.existing is not None
-    assert (command.script, command.globs) == ("make_migration.py", ("shop/migrations/*",))
+    assert command.globs == ("shop/migrations/*",)
     assert command.environ == {"DJANGO_SETTINGS_MODULE": "config.settings"}
     told = json.loads(command.args[0])
-    assert (told["formatters"], told["models"]) == ([["ruff check", []]], [["shop", "Customer"]])
-    assert told["existing"] == json.loads(settled.existing.model_dump_json())
+    assert (told["formatters"], told["label"]) == ([["ruff check", []]], "shop.Customer")
+    assert told["existing"] == {"code": "'n/a'", "imports": []}

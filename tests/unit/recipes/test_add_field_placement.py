@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from agent.errors import RequestRefused
 from tests.unit.recipes.trees import SHOP, edited, form, models_file
 
 NEW = "    nickname = models.CharField(max_length=50, blank=True)\n"
@@ -65,71 +66,120 @@ def test_line_ends_are_those_of_the_file() -> None:
     assert inserted(text, after) == NEW.replace("\n", "\r\n")
 
 
-def test_the_target_of_a_relation_is_written_as_it_is_stated() -> None:
-    wanted = "nickname = models.ForeignKey({}, on_delete=models.PROTECT, null=True)\n"
-    wide = SHOP | {"setup.cfg": "[flake8]\nmax-line-length = 100\n"}
+def test_the_definition_is_written_as_it_is_stated() -> None:
     for stated, written in (
         ("Shop", "Shop"),
-        ("'Shop'", '"Shop"'),
-        ("'shop.Shop'", '"Shop"'),
-        ("'people.Reader'", '"people.Reader"'),
-        ("settings.AUTH_USER_MODEL", "settings.AUTH_USER_MODEL"),
+        ("'shop.Shop'", '"shop.Shop"'),
+        ("to='people.Reader'", 'to="people.Reader"'),
+        ("Customer", '"self"'),
     ):
-        options = f"to={stated}, on_delete=models.PROTECT, null=True"
-        text = model(wide, field_type="ForeignKey", options=options)
-        assert wanted.format(written) in text
-    assert text.startswith("from django.conf import settings\nfrom django.db import models\n")
+        text = model(SHOP, field_type="ForeignKey", options=f"{stated}, blank=True")
+        assert f"nickname = models.ForeignKey({written}, blank=True)\n" in text
     later = models_file(
         "class Customer(models.Model):\n    b = models.TextField()\n\n\n"
         "class Shop(models.Model):\n    a = models.TextField()\n"
     )
-    options = "to=Shop, on_delete=models.PROTECT, null=True"
-    assert wanted.format('"Shop"') in model(later, field_type="ForeignKey", options=options)
+    text = model(later, field_type="ForeignKey", options="Shop, models.CASCADE, null=True")
+    assert 'models.ForeignKey("shop.Shop", models.CASCADE, null=True)' in text
 
 
-def test_a_missing_type_joins_the_import_in_order() -> None:
-    files = models_file(
-        "class Customer(Model):\n    a = TextField()\n",
-        "from django.db.models import Model, TextField\n",
+def test_names_are_those_of_the_file() -> None:
+    text = model(
+        models_file(
+            "class Customer(m.Model):\n    class Kind(m.TextChoices):\n        A = 'a'\n\n"
+            "    a = m.TextField()\n",
+            "from django.db import models as m\n\n\ndef make_code():\n    return 'a'\n\n\n",
+        ),
+        options="choices=Kind.choices, default=make_code",
     )
-    assert model(files) == (
-        "from django.db.models import CharField, Model, TextField\n"
-        "class Customer(Model):\n    a = TextField()\n"
-        "    nickname = CharField(max_length=50, blank=True)\n"
-    )
+    assert "m.CharField(choices=Kind.choices, default=make_code)" in text
 
 
 @pytest.mark.parametrize(
-    ("head", "after"),
+    ("head", "options", "after"),
     [
         (
             "from django.db import models\nfrom django.utils.text import slugify\n",
+            "default=timezone.now",
             (
                 "from django.db import models\nfrom django.utils import timezone\n"
                 "from django.utils.text import slugify\n"
             ),
         ),
-        ("from django.db import models\nfrom django.utils import timezone as tz\n", None),
+        (
+            "from django.db import models\n\nfrom .text import slugify\n",
+            "default=timezone.now",
+            (
+                "from django.db import models\nfrom django.utils import timezone\n\n"
+                "from .text import slugify\n"
+            ),
+        ),
+        (
+            "# why\nfrom django.db import models\n",
+            "default=uuid.uuid4",
+            "import uuid\n\n# why\nfrom django.db import models\n",
+        ),
+        (
+            "import os\n\nfrom django.db import models\n",
+            "to=settings.AUTH_USER_MODEL, null=True",
+            "import os\n\nfrom django.conf import settings\nfrom django.db import models\n",
+        ),
+        (
+            "import os\n\nfrom django.db import models\n",
+            "default=Decimal('1')",
+            "import os\nfrom decimal import Decimal\n\nfrom django.db import models\n",
+        ),
+        (
+            "from django.db import models\nfrom django.utils import timezone as tz\n",
+            "default=timezone.now",
+            "from django.db import models\nfrom django.utils import timezone as tz\n",
+        ),
     ],
 )
-def test_imports_of_a_default_go_where_isort_puts_them(head: str, after: str | None) -> None:
-    files = models_file("\nclass Customer(models.Model):\n    a = models.TextField()\n", head)
-    text = model(files, field_type="DateTimeField", options="default=timezone.now")
-    name = "tz" if after is None else "timezone"
-    assert text == (
-        (after or head) + "\nclass Customer(models.Model):\n    a = models.TextField()\n"
-        f"    nickname = models.DateTimeField(default={name}.now)\n"
+def test_imports_go_where_isort_puts_them(head: str, options: str, after: str) -> None:
+    body = "\n\nclass Customer(models.Model):\n    a = models.TextField()\n"
+    text = model(models_file(body, head), field_type="AField", options=options)
+    assert text.partition("\n\n\n")[0] == after.rstrip("\n")
+    name = "tz" if " as tz" in head else "timezone"
+    assert options.replace("timezone", name).replace("'", '"') in text
+
+
+def test_a_base_class_gets_its_first_field_and_loses_its_pass() -> None:
+    head = "class Base(models.Model):\n    a = models.TextField()\n\n\nclass Customer(Base):\n"
+    for before, after in (
+        ("    pass\n", NEW),
+        ('    """Buys."""\n', f'    """Buys."""\n\n{NEW}'),
+        ('    """Buys."""\n\n    class Meta:\n        pass\n',
+         f'    """Buys."""\n\n{NEW}\n    class Meta:\n        pass\n'),
+        ("    # why\n    def f(self): ...\n", f"{NEW}\n    # why\n    def f(self): ...\n"),
+    ):  # fmt: skip
+        text = model(models_file(head + before))
+        assert text == models_file(head + after)["shop/models.py"]
+
+
+def test_a_file_that_cannot_hold_the_text_is_refused() -> None:
+    for head, code in (("# coding: latin-1\n", "latin-1"), ("# coding: cp1252\n", "cp1252")):
+        text = head + SHOP["shop/models.py"] + "# \xe4\n"
+        files = SHOP | {"shop/models.py": text.encode(code)}
+        assert inserted(text, edited(form(), files)["shop/models.py"].decode(code)) == NEW
+        with pytest.raises(RequestRefused, match=r"shop/models\.py cannot hold"):
+            edited(form(options="max_length=5, default='\u0416'"), files)
+
+
+def test_long_lines_are_broken_so_that_formatters_leave_them() -> None:
+    choices = ", ".join(f"('{letter}', 'What {letter} stands for')" for letter in "ab")
+    options = (
+        f"max_length=50, blank=True, help_text='It is \"so\"', choices=[{choices}, ('c', 'C')]"
     )
-
-
-def test_long_lines_are_wrapped_at_the_configured_width() -> None:
-    options = 'max_length=50, blank=True, help_text="What to call them", verbose_name="nick"'
-    narrow = SHOP | {"pyproject.toml": "[tool.black]\nline-length = 60\n"}
     assert (
         "    nickname = models.CharField(\n"
         "        max_length=50,\n"
         "        blank=True,\n"
-        '        help_text="What to call them",\n'
-        '        verbose_name="nick",\n'
+        "        help_text='It is \"so\"',\n"
+        "        choices=[\n"
+        '            ("a", "What a stands for"),\n'
+        '            ("b", "What b stands for"),\n'
+        '            ("c", "C"),\n'
+        "        ],\n"
         "    )\n"
-    ) in model(narrow, options=options)
+    ) in model(SHOP, options=options)

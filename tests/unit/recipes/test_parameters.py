@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from agent.recipes import tickets
+from agent.recipes.add_field import recipe
 from agent.recipes.add_field.parameters import Parameters
-from repo_config.schema import RepoConfig
 from tests.unit.recipes import trees
 from tests.unit.trees import DictTree
 
@@ -14,6 +14,6 @@ NICKNAME = "nickname = models.CharField(\n    max_length=50, blank=True\n)"
 def test_named_values_settle_a_field_as_a_form_does() -> None:
     given = {"model": "shop.Customer", "field": NICKNAME, "default_for_existing_rows": '""'}
     ticket = tickets.make_ticket({**given, "show_in_admin_list": False})
-    settled = trees.RECIPE.settle(ticket, DictTree(trees.SHOP), RepoConfig(), trees.project())
+    settled = recipe.settle(ticket, DictTree(trees.SHOP), trees.project())
     told = trees.settle(trees.form(default_for_existing_rows='""'))
     assert Parameters.model_validate_json(settled) == told

@@ -6,14 +6,10 @@ from collections.abc import Mapping
 
 from agent.errors import TicketUnclear
 from agent.models.ticket import Ticket
+from agent.recipes.add_field import edits, recipe
 from agent.recipes.add_field.parameters import Parameters
-from agent.recipes.add_field.recipe import AddDjangoField
 from repo_config.detect import DjangoProject, Project
-from repo_config.schema import RepoConfig
 from tests.unit.trees import DictTree, make_project
-
-RECIPE = AddDjangoField()
-
 
 SHOP = {
     "config/__init__.py": "",
@@ -91,9 +87,7 @@ def settle(
     title: str = "A field",
     detected: Project | None = None,
 ) -> Parameters:
-    settled = RECIPE.settle(
-        ticket(body, title), DictTree(files), RepoConfig(), detected or project()
-    )
+    settled = recipe.settle(ticket(body, title), DictTree(files), detected or project())
     return Parameters.model_validate_json(settled)
 
 
@@ -103,9 +97,7 @@ def edited(
     title: str = "A field",
     detected: Project | None = None,
 ) -> dict[str, bytes]:
-    tree = DictTree(files)
-    settled = RECIPE.settle(ticket(body, title), tree, RepoConfig(), detected or project())
-    return RECIPE.apply(tree, settled).files
+    return edits.make_edits(DictTree(files), settle(body, files, title, detected)).files
 
 
 def questions(
