@@ -48,10 +48,10 @@ def settle_facts(asked: FieldRequest, tree: Tree, project: Project) -> Parameter
 
     model = settle(lambda: _find_model(asked, index))
     settle(lambda: _check_name(name, model, index))
-    written = existing = listing = test = None
+    written = settle(lambda: _write_definition(asked, model, index))
+    existing = listing = test = None
     if model:
         _require_table(model)
-        written = settle(lambda: _write_definition(asked, model, index))
         existing = settle(lambda: _write_existing(asked, model))
     if model and not problems and ADMIN in asked.wishes:
         listing = settle(lambda: admin_list.find_admin(model, name, index))
@@ -103,13 +103,17 @@ def _find_model(asked: FieldRequest, index: ModelsIndex) -> Model:
     raise UnfitError(problem)
 
 
-def _write_definition(asked: FieldRequest, model: Model, index: ModelsIndex) -> Expression:
+def _write_definition(
+    asked: FieldRequest, model: Model | None, index: ModelsIndex
+) -> Expression | None:
     call = asked.definition
     if call is None:
         raise UnfitError("the field's type is missing")
     if not isinstance(call, ast.Call):
         code = definition.format_code(call)
         raise UnfitError(f"the options of {code} are missing, as in `{code}(max_length=50)`")
+    if model is None:
+        return None
     written = definition.write_definition(call, model, index)
     if not asked.existing and definition.asks_existing(call, model):
         raise UnfitError("existing rows need a value: a default, null=True, or one for them")
