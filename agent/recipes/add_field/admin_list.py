@@ -47,7 +47,7 @@ def _find_admins(model: Model, index: ModelsIndex) -> Iterator[tuple[Place, ast.
         if scope is None:
             continue
         calls = [(call, node) for node in scope.defined.values() for call in node.decorator_list]
-        for line in index.modules.parse(text).body:
+        for line in ast.walk(index.modules.parse(text)):
             match line:
                 case ast.Expr(value=ast.Call(args=[_, ast.Name(id=name)])) if name in scope.defined:
                     calls.append((line.value, scope.defined[name]))

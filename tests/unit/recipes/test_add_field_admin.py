@@ -11,7 +11,8 @@ REGISTERED = ADMIN + "@admin.register(Customer)\nclass CustomerAdmin(admin.Model
 CALLED = (
     ADMIN + "class CustomerAdmin(admin.ModelAdmin):\n    list_display = {}\n\n\n"
     "class ShopAdmin(admin.ModelAdmin):\n    list_display = ()\n\n\n"
-    "admin.site.register(Customer, CustomerAdmin)\nadmin.site.register(Shop, ShopAdmin)\n"
+    "if True:\n    admin.site.register(Customer, CustomerAdmin)\n"
+    "admin.site.register(Shop, ShopAdmin)\n"
 )
 
 
