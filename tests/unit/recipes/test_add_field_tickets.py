@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from agent.errors import TicketUnclear
+from agent.recipes import tickets
 from agent.recipes.add_field import recipe, request
+from agent.recipes.add_field.parameters import Parameters
 from agent.stages import triage
-from tests.unit.recipes.trees import SHOP, form, settle, ticket
+from tests.unit.recipes.trees import SHOP, form, project, settle, ticket
+from tests.unit.trees import DictTree
 
 FILES = SHOP | {
     "shop/models.py": SHOP["shop/models.py"]
@@ -30,39 +33,17 @@ def told(body: str, title: str = "A field") -> str:
     return said + ("; test" if settled.test else "")
 
 
-def unclear(body: str, title: str = "A field") -> TicketUnclear:
-    with pytest.raises(TicketUnclear) as raised:
-        settle(body, FILES, title)
-    return raised.value
-
-
+FIELD = "nick = models.CharField(max_length=50, blank=True)"
+BLOCK = f"On `shop.Customer`:\n\n```python\n{FIELD}\n```\n"
 SHAPES = {
-    "front matter": (
-        "---\nmodel: shop.Customer\nfield: nick = models.CharField(max_length=50, blank=True)\n---\n",
-        NICK,
-    ),
-    "a form": (
-        form(field_name="nick", show_in_admin_list="Yes"),
-        f"{NICK}; admin",
-    ),
-    "code marks": (
-        "Add `nick` to `shop.Customer`: `CharField(max_length=50, blank=True)`.",
-        NICK,
-    ),
+    "front matter": (f"---\nmodel: shop.Customer\nfield: {FIELD}\n---\n", NICK),
+    "a form": (form(field_name="nick", show_in_admin_list="Yes"), f"{NICK}; admin"),
+    "code marks": ("Add `nick` to `shop.Customer`: `CharField(max_length=50, blank=True)`.", NICK),
     "a path": ("Add `shop.Customer.nick`, a `CharField(max_length=50, blank=True)`.", NICK),
-    "a block": (
-        "On `shop.Customer`:\n\n```python\nnick = models.CharField(max_length=50, blank=True)\n```\n",
-        NICK,
-    ),
+    "a block": (BLOCK, NICK),
+    "a block beside other code": (f"{BLOCK}\n```python\nevil()\n```\n", NICK),
     "a class in a block": (
-        ("```python\nclass Customer(models.Model):\n    ...\n"
-        "    nick = models.CharField(max_length=50, blank=True)\n```\n"),
-        NICK,
-    ),
-    "a block beside other code": (
-        ("On `shop.Customer`:\n\n```python\nnick = models.CharField(max_length=50, blank=True)\n```\n"
-         "\n```python\nevil()\n```\n"),
-        NICK,
+        f"```python\nclass Customer(models.Model):\n    ...\n    {FIELD}\n```\n", NICK,
     ),
     "a relation": (
         "Add `buyer = models.ForeignKey(Customer, models.SET_NULL, null=True)` to `Order`.",
@@ -123,9 +104,10 @@ def test_sentences_alone_are_for_a_model_or_a_person(body: str) -> None:
 def test_what_is_missing_comes_back_as_the_form_filled_in_so_far(
     body: str, problem: str, lines: set[str]
 ) -> None:
-    asked = unclear(body)
-    assert problem in " ".join(asked.questions)
-    first, *given = asked.answer.split("\n  ")
+    with pytest.raises(TicketUnclear) as raised:
+        settle(body, FILES)
+    assert problem in " ".join(raised.value.questions)
+    first, *given = raised.value.answer.split("\n  ")
     assert first == "This form, filled in, answers it:"
     assert (given[0], given[-1]) == ("---", "---")
     assert lines <= set(given)
@@ -167,3 +149,12 @@ def test_a_value_that_cannot_be_written_down_is_a_problem(options: str) -> None:
     request.read_request(ticket(body)).fill_form()
     with pytest.raises(TicketUnclear):
         settle(body)
+
+
+def test_named_values_settle_a_field_as_a_form_does() -> None:
+    field = "nickname = models.CharField(\n    max_length=50, blank=True\n)"
+    given = {"model": "shop.Customer", "field": field, "default_for_existing_rows": '""'}
+    named = tickets.make_ticket({**given, "show_in_admin_list": False})
+    settled = recipe.settle(named, DictTree(SHOP), project())
+    told_by_form = settle(form(default_for_existing_rows='""'))
+    assert Parameters.model_validate_json(settled) == told_by_form
