@@ -33,6 +33,7 @@ def test_apps_by_folder_config_and_meta() -> None:
             "    name = 'billing'\n    label = 'money'\n",
             "billing/models.py": model.format("B")
             + "\n    class Meta:\n        app_label = 'project_shop'\n",
+            "__init__.py": "",
             "billing/more/__init__.py": "",
             "billing/more/rows.py": model.format("C"),
             "project/apps/shop/apps.py": "from django.apps import AppConfig\n\n\n"
