@@ -32,7 +32,8 @@ class Model:
     path: str
     module: str
     """Dotted name of its file."""
-    node: ast.ClassDef
+    name: str
+    line: int
     scope: Scope
     """What its file binds."""
     names: dict[str, list[str]]
@@ -44,14 +45,6 @@ class Model:
     """Relative to the root; "" for the root itself."""
     parents: tuple[Model, ...]
     """Models of the tree it inherits from."""
-
-    @property
-    def name(self) -> str:
-        return self.node.name
-
-    @property
-    def line(self) -> int:
-        return self.node.lineno
 
     @property
     def label(self) -> str:
@@ -126,10 +119,11 @@ class ModelsIndex:
     def find_model(self, path: str, dotted: str) -> Model | None:
         """Find the model that a name stands for in a file."""
         scope = self.modules.get_scope(path)
-        names = self._list_names(scope, dotted) if scope else []
-        definitions = filter(None, map(self.modules.find_definition, names))
-        classes = (one for one in definitions if isinstance(one.node, ast.ClassDef))
-        return next((self._make_model(one.path, one.node) for one in classes), None)  # type: ignore[arg-type]
+        for name in self._list_names(scope, dotted) if scope else ():
+            found = self.modules.find_definition(name)
+            if found and isinstance(found.node, ast.ClassDef):
+                return self._make_model(found.path, found.node)
+        return None
 
     def _list_names(self, scope: Scope, dotted: str) -> list[str]:
         first, dot, rest = dotted.partition(".")
@@ -169,7 +163,8 @@ class ModelsIndex:
         label, folder = self._find_app(posixpath.dirname(path))
         label = str(meta.get("app_label") or label)
         module = self.modules.name_module(path)
-        return Model(path, module, node, scope, body.names, meta, label, folder, tuple(parents))
+        place = path, module, node.name, node.lineno
+        return Model(*place, scope, body.names, meta, label, folder, tuple(parents))
 
     # --- which app --------------------------------------------------------------------------
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pytest
+
 from agent.errors import TicketUnclear
 from agent.models.ticket import Ticket
 from agent.recipes.add_field import edits, recipe
@@ -92,26 +94,17 @@ def settle(
 
 
 def edited(
-    body: str,
-    files: Mapping[str, str | bytes] = SHOP,
-    title: str = "A field",
-    detected: Project | None = None,
+    body: str, files: Mapping[str, str | bytes] = SHOP, detected: Project | None = None
 ) -> dict[str, bytes]:
-    return edits.make_edits(DictTree(files), settle(body, files, title, detected)).files
+    settled = settle(body, files, detected=detected)
+    return edits.make_edits(DictTree(files), settled).files
 
 
-def questions(
-    body: str,
-    files: Mapping[str, str | bytes] = SHOP,
-    title: str = "A field",
-    detected: Project | None = None,
-) -> tuple[str, ...]:
+def questions(body: str, files: Mapping[str, str | bytes] = SHOP) -> tuple[str, ...]:
     """What is asked; fails when nothing is."""
-    try:
-        settle(body, files, title, detected)
-    except TicketUnclear as unclear:
-        return unclear.questions
-    raise AssertionError("nothing was asked")
+    with pytest.raises(TicketUnclear) as raised:
+        settle(body, files)
+    return raised.value.questions
 
 
 def models_file(body: str, head: str = "from django.db import models\n\n\n") -> dict[str, str]:
