@@ -92,8 +92,8 @@ def _is_field(node: ast.stmt) -> bool:
 
 def _put_first(source: SourceFile, body: list[ast.stmt], lines: list[str]) -> None:
     rest = body[writing.is_docstring(body[0]) :]
-    if len(rest) == 1 and ast.unparse(rest[0]) in ("pass", "..."):
-        start, end = source.span(rest[0])
+    start, end = source.span(body[-1])
+    if len(rest) == 1 and source.text[start:end] in ("pass", "..."):
         source.replace(source.line_start(start), source.line_end(end), "\n".join(lines))
         return
     after = source.next_line(source.span(body[0])[1])
