@@ -71,7 +71,7 @@ class SourceFile:
     @cached_property
     def quote(self) -> str:
         """The quote character with which most of its texts begin."""
-        texts = [one for one in ast.walk(self.tree) if isinstance(one, ast.Constant)]
+        texts = [node for node in ast.walk(self.tree) if isinstance(node, ast.Constant)]
         quotes = [self.text[start : start + 1] for start, _ in map(self.span, texts)]
         return "'" if quotes.count("'") > quotes.count('"') else '"'
 
@@ -129,8 +129,7 @@ class SourceFile:
             RequestRefused: The encoding lacks a character of what was put in.
         """
         text = self.text
-        ordered = sorted(enumerate(self._edits), key=lambda one: (one[1][0], one[0]), reverse=True)
-        for _, (start, end, new) in ordered:
+        for start, end, new in sorted(self._edits, key=lambda edit: edit[0])[::-1]:
             text = text[:start] + new.replace("\n", self.newline) + text[end:]
         try:
             return text.encode(self.encoding)

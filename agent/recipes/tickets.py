@@ -43,12 +43,12 @@ class Document:
 
     def list_rest(self, *used: str) -> tuple[str, ...]:
         """List what the ticket says besides; a sentence that holds a used mark is the request."""
-        marked = {f"`{one}`" for one in used}
-        rest = [one for one in self.sentences if not any(mark in one for mark in marked)]
-        seen = [_MARKUP.sub(r"\1", one[:_MOST_READ]) for one in rest]
-        seen = [one for one in seen if re.search(r"\w", one)]
-        seen += [f"`{one}`" for one in self.blocks if one not in used]
-        shown = [shorten_line(one, _LONGEST_SENTENCE) for one in seen[:_MOST_SENTENCES]]
+        marked = {f"`{mark}`" for mark in used}
+        rest = [text for text in self.sentences if not any(mark in text for mark in marked)]
+        seen = [_MARKUP.sub(r"\1", sentence[:_MOST_READ]) for sentence in rest]
+        seen = [sentence for sentence in seen if re.search(r"\w", sentence)]
+        seen += [f"`{block}`" for block in self.blocks if block not in used]
+        shown = [shorten_line(sentence, _LONGEST_SENTENCE) for sentence in seen[:_MOST_SENTENCES]]
         more = len(seen) - len(shown)
         return (*shown, *([f"{more} more sentences"] if more else []))
 

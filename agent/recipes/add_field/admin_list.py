@@ -24,7 +24,7 @@ def find_admin(model: Model, field: str, index: ModelsIndex) -> Place:
     value = find_list(node)
     if value is None:
         raise UnfitError(f"{place.format()} has no {LISTED_IN} that is written out to extend")
-    if any(isinstance(one, ast.Constant) and one.value == field for one in value.elts):
+    if any(isinstance(item, ast.Constant) and item.value == field for item in value.elts):
         raise UnfitError(f"{place.format()} lists {field} already")
     return place
 
@@ -52,15 +52,15 @@ def _find_admins(model: Model, index: ModelsIndex) -> Iterator[tuple[Place, ast.
                 case ast.Expr(value=ast.Call(args=[_, ast.Name(id=name)])) if name in scope.defined:
                     calls.append((line.value, scope.defined[name]))
         for call, node in calls:
-            if isinstance(node, ast.ClassDef) and _registers(call, model, path, index):
+            if isinstance(node, ast.ClassDef) and _is_registration(call, model, path, index):
                 yield Place(path=path, class_name=node.name, line=node.lineno), node
 
 
-def _registers(node: ast.expr, model: Model, path: str, index: ModelsIndex) -> bool:
+def _is_registration(node: ast.expr, model: Model, path: str, index: ModelsIndex) -> bool:
     """Whether a call registers an admin class for the model."""
     called = read_dotted_name(node.func) if isinstance(node, ast.Call) else None
     if not isinstance(node, ast.Call) or not called or called.rpartition(".")[2] != "register":
         return False
-    given = [one for arg in node.args for one in getattr(arg, "elts", [arg])]
+    given = [item for argument in node.args for item in getattr(argument, "elts", [argument])]
     names = filter(None, map(read_dotted_name, given))
     return any(index.find_model(path, name) is model for name in names)

@@ -84,7 +84,7 @@ def write_definition(call: ast.Call, model: Model, index: ModelsIndex) -> Expres
     for target in (*stated, *call.args[:1]):
         if isinstance(target, ast.Name) and not _is_bound_above(target.id, model):
             # A text is looked up when all models are there.
-            labels = {one.label for one in index.models if one.name == target.id}
+            labels = {other.label for other in index.models if other.name == target.id}
             known = "self" if target.id == model.name else labels.pop() if len(labels) == 1 else ""
             target.id = repr(known) if known else target.id
     return write_value(ast.parse(ast.unparse(call), mode="eval").body, model)
@@ -100,7 +100,7 @@ def asks_existing(call: ast.Call, model: Model) -> bool:
     first, _, _ = (read_dotted_name(call.func) or "").partition(".")
     origins = model.scope.look_up(first) or ["django."]
     return (
-        any(one.startswith("django.") for one in origins)
+        any(origin.startswith("django.") for origin in origins)
         and "ManyToMany" not in ast.dump(call.func)
         and not any(
             word.arg in _GIVING and getattr(word.value, "value", True) is not False
@@ -122,7 +122,7 @@ def _walk_names(node: ast.expr) -> Iterator[ast.Name]:
         case ast.Name():
             yield node
         case ast.Attribute() if read_dotted_name(node):
-            yield from (one for one in ast.walk(node) if isinstance(one, ast.Name))
+            yield from (part for part in ast.walk(node) if isinstance(part, ast.Name))
         case ast.Call(func=func, args=args, keywords=words) if read_dotted_name(func):
             names = [word.arg for word in words]
             if len({*names} - {None}) < len(names):
@@ -134,8 +134,8 @@ def _walk_names(node: ast.expr) -> Iterator[ast.Name]:
             inner = [*filter(None, keys), *values]
         case _:
             raise UnfitError(f"`{format_code(node, 80)}` is no literal, name or call of one")
-    for one in inner:
-        yield from _walk_names(one)
+    for part in inner:
+        yield from _walk_names(part)
 
 
 def format_code(node: ast.expr, most: int = 2_000) -> str:

@@ -74,11 +74,11 @@ def _add_field(source: SourceFile, parameters: Parameters) -> None:
     indent = source.indent_at(source.span(node.body[0])[0])
     laid_out = writing.lay_out(call, indent, f"{parameters.name} = ")
     lines = writing.adopt_quotes("\n".join(laid_out), source).split("\n")
-    fields = [one for one in node.body if _is_field(one)]
+    fields = [line for line in node.body if _is_field(line)]
     if not fields:
         _put_first(source, node.body, lines)
         return
-    ends = [source.next_line(source.span(one)[1]) for one in fields]
+    ends = [source.next_line(source.span(line)[1]) for line in fields]
     gaps = [not source.line_at(end).strip() for end in ends[:-1]]
     is_spaced = sum(gaps) * 2 > len(gaps)
     source.insert_lines(ends[-1], ["", *lines] if is_spaced else lines)

@@ -85,7 +85,7 @@ def accept_migration(
         tables = _read_texts(said.get("tables"))
         shown = f"its concrete children get the column ({', '.join(tables)})"
         notes.append(f"{label} is abstract: {shown if tables else 'no table gets the column'}.")
-    known = {one.rpartition(".")[2].lower(): one for one in tables}
+    known = {table.rpartition(".")[2].lower(): table for table in tables}
     missing, unasked = dict(known), []
     for path, operation in _list_operations(parameters, files):
         served = known.get(operation.model.removeprefix("historical"))
@@ -138,13 +138,13 @@ def _list_operations(
             body = foreign_python.parse_module(content).body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
             raise EditFailed(f"{path} was produced, but cannot be read: {problem}") from problem
-        only = [one for one in body if not _is_head(one)]
+        only = [statement for statement in body if not _is_head(statement)]
         if len(only) != 1 or not isinstance(only[0], ast.ClassDef) or only[0].name != "Migration":
             raise EditFailed(f"{path} is more than one migration. Make it by hand.")
         for line in only[0].body:
             if isinstance(line, ast.Assign) and read_dotted_name(line.targets[0]) == "operations":
                 listed = line.value.elts if isinstance(line.value, ast.List) else [line.value]
-                yield from ((path, _read_operation(one)) for one in listed)
+                yield from ((path, _read_operation(operation)) for operation in listed)
 
 
 def _is_head(node: ast.stmt) -> bool:
@@ -184,4 +184,4 @@ def _read_report(report: bytes, form: str) -> dict[str, object]:
 
 
 def _read_texts(value: object) -> list[str]:
-    return [str(one) for one in value] if isinstance(value, list) else []
+    return [str(text) for text in value] if isinstance(value, list) else []

@@ -7,6 +7,7 @@ What is only clear when Django runs is left to the sandbox.
 from __future__ import annotations
 
 import ast
+import itertools
 import posixpath
 import re
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ class Model:
         return bare == self.name and before in known
 
     def list_ancestors(self) -> tuple[Model, ...]:
-        above = (one for parent in self.parents for one in (parent, *parent.list_ancestors()))
+        above = (model for parent in self.parents for model in (parent, *parent.list_ancestors()))
         return tuple(dict.fromkeys(above))
 
 
@@ -83,9 +84,9 @@ class ModelsIndex:
 
     def __init__(self, tree: Tree, python_path: tuple[str, ...] = ()) -> None:
         self.paths = tuple(path for path in tree.paths() if path.endswith(".py"))
-        packages = {posixpath.dirname(one) for one in self.paths if one.endswith("__init__.py")}
+        packages = {posixpath.dirname(path) for path in self.paths if path.endswith("__init__.py")}
         around = {posixpath.dirname(folder) for folder in packages} - packages
-        self.modules = Modules(tree, {*(one.strip("/") for one in python_path), *around})
+        self.modules = Modules(tree, {*(root.strip("/") for root in python_path), *around})
         self.modules.most_modules, self.modules.most_bytes = 20_000, 200_000_000
         self._path_set = frozenset(self.paths)
         self.unreadable: list[str] = []
@@ -100,7 +101,7 @@ class ModelsIndex:
             if scope is None:
                 self.unreadable.append(path)
                 continue
-            classes = [one for one in scope.defined.values() if isinstance(one, ast.ClassDef)]
+            classes = [node for node in scope.defined.values() if isinstance(node, ast.ClassDef)]
             found += filter(None, (self._make_model(path, node) for node in classes))
         return tuple(sorted(found, key=lambda model: (model.path, model.line)))
 
@@ -114,7 +115,7 @@ class ModelsIndex:
         )
 
     def find_children(self, model: Model) -> list[Model]:
-        return [one for one in self.models if model in one.list_ancestors()]
+        return [child for child in self.models if model in child.list_ancestors()]
 
     def find_model(self, path: str, dotted: str) -> Model | None:
         """Find the model that a name stands for in a file."""
@@ -127,7 +128,7 @@ class ModelsIndex:
 
     def _list_names(self, scope: Scope, dotted: str) -> list[str]:
         first, dot, rest = dotted.partition(".")
-        meant = [f"{one}{dot}{rest}" for one in scope.look_up(first)]
+        meant = [f"{name}{dot}{rest}" for name in scope.look_up(first)]
         return sorted(frozenset[str]().union(*map(self.modules.list_names, meant)))
 
     # --- what is a model --------------------------------------------------------------------
@@ -147,18 +148,18 @@ class ModelsIndex:
         outside: list[str] = []
         # `with_metaclass(Meta, Base)` has Base as its base, too.
         called = [base.args if isinstance(base, ast.Call) else [base] for base in node.bases]
-        for base in (one for bases in called for one in bases):
+        for base in itertools.chain.from_iterable(called):
             dotted = read_dotted_name(base.value if isinstance(base, ast.Subscript) else base)
             if dotted and (parent := self.find_model(path, dotted)):
                 parents.append(parent)
             elif dotted:
                 names = self._list_names(scope, dotted)
                 outside += [name for name in names if not self.modules.find_path(name)]
-        made = [one for meant in body.names.values() for one in meant if _FIELD_MADE.match(one)]
-        foreign = [one for one in outside if not one.startswith(("django.db.", "builtins."))]
+        made = [name for meant in body.names.values() for name in meant if _FIELD_MADE.match(name)]
+        foreign = [name for name in outside if not name.startswith(("django.db.", "builtins."))]
         if not (parents or any(map(_MODEL_BASE.match, outside)) or (foreign and made)):
             return None
-        inner = [one.body for one in node.body if getattr(one, "name", "") == "Meta"]  # type: ignore[attr-defined]
+        inner = [line.body for line in node.body if getattr(line, "name", "") == "Meta"]  # type: ignore[attr-defined]
         meta = _read_literals(inner[-1]) if inner else {}
         label, folder = self._find_app(posixpath.dirname(path))
         label = str(meta.get("app_label") or label)

@@ -37,7 +37,7 @@ def plan_test(model: Model, field: str, index: ModelsIndex, project: Project) ->
     if not nearby:
         raise UnfitError("the repository has no test that a new one could stand beside")
     folders = Counter(map(os.path.dirname, nearby))
-    folder = min(folders, key=lambda one: (-folders[one], len(one), one))
+    folder = min(folders, key=lambda path: (-folders[path], len(path), path))
     # Test files of one name get in each other's way where their folders are no packages.
     taken = {os.path.basename(path).lower() for path in index.paths}
     stem = f"test_{_to_snake_case(model.name)}_{field}"
@@ -70,7 +70,7 @@ def render_test(parameters: Parameters, test: NewTest, like: SourceFile) -> byte
     indent = "    " * test.is_method
     lines.append(f"{indent}def {function}({'self' * test.is_method}){arrow}:")
     checks = [f"field = {model}._meta.get_field({name!r})", "", *_list_checks(code, test)]
-    shown = [writing.adopt_quotes(f"{indent}    {one}".rstrip(), like) for one in checks]
+    shown = [writing.adopt_quotes(f"{indent}    {check}".rstrip(), like) for check in checks]
     lines += [line for line in shown if len(line) <= writing.WIDTH]
     return "".join(f"{line}{like.newline}" for line in lines).encode()
 

@@ -22,10 +22,11 @@ _LONGEST_TITLE = 60
 
 def make_example(tree: Tree, project: Project) -> str:
     """Write a sentence that it carries out in this repository; empty: there is none."""
-    models = ModelsIndex(tree, project.django.python_path).models if project.django else ()
-    own = [one for one in models if not (one.test_only or one.abstract or one.meta.get("proxy"))]
     definition = "nickname = models.CharField(max_length=50, blank=True)"
-    return f"Add `{definition}` to `{own[0].label}`." if own else ""
+    for model in ModelsIndex(tree, project.django.python_path).models if project.django else ():
+        if not (model.test_only or model.abstract or model.meta.get("proxy")):
+            return f"Add `{definition}` to `{model.label}`."
+    return ""
 
 
 def fits_ticket(ticket: Ticket) -> bool:
@@ -54,7 +55,7 @@ def draft_plan(parameters: str) -> Plan:
         words.append(f"Add {settled.name} to {LISTED_IN} of {settled.listing.format()}.")
     if settled.test:
         words.append(f"Write a test in {settled.test.path}.")
-    words += [f"Let Django make the migration in {one}." for one in settled.migrations]
+    words += [f"Let Django make the migration in {folder}." for folder in settled.migrations]
     if settled.existing:
         words.append(f"Existing rows get {settled.existing.code}.")
     title = f"Add {settled.name} to {settled.model}"
@@ -69,4 +70,4 @@ def draft_plan(parameters: str) -> Plan:
 
 def list_touched(parameters: str) -> tuple[str, ...]:
     settled = Parameters.model_validate_json(parameters)
-    return tuple(one.path for one in (settled.place, settled.listing) if one)
+    return tuple(place.path for place in (settled.place, settled.listing) if place)

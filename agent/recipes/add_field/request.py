@@ -150,10 +150,10 @@ def _take_marks(request: FieldRequest, document: tickets.Document) -> Iterator[s
         elif _NAME.fullmatch(code):
             names[code] = code
     if not request.definition and defining:
-        every = [one for found in defining.values() for one in found]
+        every = [definition for found in defining.values() for definition in found]
         # `CharField` in a title says less of the same than `CharField(max_length=50)`.
-        chosen = [one for one in every if isinstance(one.code, ast.Call)] or every
-        if len({(one.name, ast.dump(one.code)) for one in chosen}) > 1:
+        chosen = [found for found in every if isinstance(found.code, ast.Call)] or every
+        if len({(definition.name, ast.dump(definition.code)) for definition in chosen}) > 1:
             request.problems.append("the ticket defines several fields; one ticket adds one")
         _take_found(request, chosen[0])
         yield from defining
@@ -164,7 +164,7 @@ def _take_marks(request: FieldRequest, document: tickets.Document) -> Iterator[s
         yield from names
     if not request.model and models:
         request.model = longest = max(models.values(), key=len)
-        if not all(f".{longest}".endswith(f".{one}") for one in models.values()):
+        if not all(f".{longest}".endswith(f".{model}") for model in models.values()):
             request.problems.append("the code marks leave open which is the model")
         yield from models
 

@@ -67,7 +67,7 @@ def settle_facts(asked: FieldRequest, tree: Tree, project: Project) -> Parameter
         name=name,
         definition=written,
         existing=existing,
-        migrations=tuple(sorted({one.migrations for one in tables})),
+        migrations=tuple(sorted({table.migrations for table in tables})),
         listing=listing,
         test=test,
         form=asked.fill_form(),
@@ -77,22 +77,22 @@ def settle_facts(asked: FieldRequest, tree: Tree, project: Project) -> Parameter
 
 def explain_unclear(problems: list[str], form: str) -> TicketUnclear:
     return TicketUnclear(
-        tuple(f"{one[:1].upper()}{one[1:].rstrip('.')}." for one in problems), form
+        tuple(f"{words[:1].upper()}{words[1:].rstrip('.')}." for words in problems), form
     )
 
 
 def _find_model(asked: FieldRequest, index: ModelsIndex) -> Model:
     if not asked.model:
         raise UnfitError("the model is missing")
-    known = [one for one in index.models if one.is_called(asked.model)]
-    known = [one for one in known if not one.test_only] or known
+    known = [model for model in index.models if model.is_called(asked.model)]
+    known = [model for model in known if not model.test_only] or known
     if len(known) == 1:
         return known[0]
     if known:
-        places = ", ".join(sorted(one.description for one in known))
+        places = ", ".join(sorted(model.description for model in known))
         raise UnfitError(f"`{asked.model}` may be {places}")
     problem = f"`{asked.model}` is no model of this repository"
-    labels = {one.name: one.label for one in index.models if not one.test_only}
+    labels = {model.name: model.label for model in index.models if not model.test_only}
     near = difflib.get_close_matches(asked.model.rpartition(".")[2], labels, n=1, cutoff=0.5)
     if near:
         # Whoever agrees has only to copy the form.
@@ -129,7 +129,7 @@ def _write_existing(asked: FieldRequest, model: Model) -> Expression | None:
 
 def _require_table(model: Model) -> None:
     if model.meta.get("proxy") is True:
-        parents = " or ".join(one.label for one in model.parents) or "its parent"
+        parents = " or ".join(parent.label for parent in model.parents) or "its parent"
         raise RequestRefused(
             f"{model.description} is a proxy model: it has no table of its own. "
             f"Ask for the field on {parents}."
@@ -152,6 +152,6 @@ def _check_name(name: str, model: Model | None, index: ModelsIndex) -> None:
         raise UnfitError(f"`{name}` is no name that Python code could use")
     if name.endswith("_") or "__" in name or name in ("pk", "id"):
         raise UnfitError(f"`{name}` is a name that Django does not allow")
-    for one in (model, *model.list_ancestors(), *index.find_children(model)) if model else ():
-        if name in one.names:
-            raise UnfitError(f"`{name}` is taken by {one.name} ({one.path}:{one.line})")
+    for owner in (model, *model.list_ancestors(), *index.find_children(model)) if model else ():
+        if name in owner.names:
+            raise UnfitError(f"`{name}` is taken by {owner.name} ({owner.path}:{owner.line})")

@@ -31,10 +31,10 @@ def _open_bracket(node: ast.expr) -> tuple[str, list[tuple[str, ast.expr]], str]
     match node:
         case ast.Call(func=func, args=args, keywords=words):
             named = [(f"{word.arg}=" if word.arg else "**", word.value) for word in words]
-            return f"{ast.unparse(func)}(", [*(("", one) for one in args), *named], ")"
+            return f"{ast.unparse(func)}(", [*(("", argument) for argument in args), *named], ")"
         case ast.List(elts=elements) | ast.Tuple(elts=[_, _, *_] as elements):
             opening, closing = "[]" if isinstance(node, ast.List) else "()"
-            return opening, [("", one) for one in elements], closing
+            return opening, [("", element) for element in elements], closing
     return "", [], ""
 
 
@@ -74,13 +74,13 @@ def append_item(source: SourceFile, value: ast.List | ast.Tuple, item: ast.expr)
 
 def add_import(source: SourceFile, line: str) -> None:
     """Add an import where isort would put it."""
-    body = [one for one in source.tree.body if not is_docstring(one)]
-    body = [one for one in body if getattr(one, "module", "") != "__future__"]
+    body = [node for node in source.tree.body if not is_docstring(node)]
+    body = [node for node in body if getattr(node, "module", "") != "__future__"]
     own = source.path.removeprefix("src/").partition("/")[0]
-    keys = {one: _make_key(one, own) for one in body if isinstance(one, _Import)}
-    (key,) = (_make_key(one, own) for one in ast.parse(line).body)
-    same = [one for one in keys if keys[one][0] == key[0]]
-    lower = [one for one in same or keys if keys[one] < key]
+    keys = {node: _make_key(node, own) for node in body if isinstance(node, _Import)}
+    (key,) = (_make_key(node, own) for node in ast.parse(line).body)
+    same = [node for node in keys if keys[node][0] == key[0]]
+    lower = [node for node in same or keys if keys[node] < key]
     if lower:
         end = source.next_line(source.span(lower[-1])[1])
         source.insert_lines(end, [line] if same else ["", line])

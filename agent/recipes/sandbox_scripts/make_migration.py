@@ -96,7 +96,7 @@ def start_django(request):
         said = "%s: %s" % (type(problem).__name__, problem)
         codes = [frame.f_code for frame, _ in traceback.walk_tb(problem.__traceback__)]
         # The body of the model's class, which stands as it was but for the field.
-        if any(is_of_model(one.co_name, one.co_filename, request) for one in codes):
+        if any(is_of_model(code.co_name, code.co_filename, request) for code in codes):
             raise Problem("Django does not take the field: %s" % said, "unfit") from problem
         raise Problem(
             "Django cannot be started with %s: %s" % (name_settings(), said), "unstarted"
@@ -120,17 +120,17 @@ def make(request, report, root):
     from django.db.migrations.writer import MigrationWriter
 
     tables = find_tables(request)
-    report["switched_off"] = switch_migrations_on({one._meta.app_label for one in tables})
+    report["switched_off"] = switch_migrations_on({model._meta.app_label for model in tables})
     loader = MigrationLoader(None, ignore_no_migrations=True)
     before = loader.project_state()
-    tables = [one for one in tables if has_migrations(one, before, request)]
-    report["tables"] = sorted(one._meta.label for one in tables)
+    tables = [model for model in tables if has_migrations(model, before, request)]
+    report["tables"] = sorted(model._meta.label for model in tables)
     for model in tables:
         check_field(model, request)
     set_clock()
     changes = find_migrations(request, tables, loader, before)
-    writers = [MigrationWriter(one) for made in changes.values() for one in made]
-    paths = [os.path.relpath(os.path.realpath(one.path), root) for one in writers]
+    writers = [MigrationWriter(migration) for made in changes.values() for migration in made]
+    paths = [os.path.relpath(os.path.realpath(writer.path), root) for writer in writers]
     for path in paths:
         if os.path.dirname(path) not in request["folders"]:
             raise Problem(
@@ -165,10 +165,10 @@ def find_tables(request):
     found = []
     for model in apps.get_models():
         own = (*model._meta.local_fields, *model._meta.local_many_to_many)
-        is_there = model._meta.managed and request["field"] in [one.name for one in own]
-        above = [(one.__name__, sys.modules.get(one.__module__)) for one in model.__mro__]
+        is_there = model._meta.managed and request["field"] in [field.name for field in own]
+        above = [(node.__name__, sys.modules.get(node.__module__)) for node in model.__mro__]
         files = [(name, getattr(module, "__file__", "")) for name, module in above]
-        if is_there and any(is_of_model(*one, request) for one in files):
+        if is_there and any(is_of_model(*file, request) for file in files):
             found.append(model)
     if not found and not request["abstract"]:
         raise Problem(
@@ -198,10 +198,10 @@ def switch_migrations_on(labels):
     from django.conf import settings
 
     given = settings.MIGRATION_MODULES
-    known = [one.label for one in apps.get_app_configs() if one.label in given]
+    known = [config.label for config in apps.get_app_configs() if config.label in given]
     off = [label for label in known if label in labels and given[label] is None]
     if off:
-        settings.MIGRATION_MODULES = {one: given[one] for one in known if one not in off}
+        settings.MIGRATION_MODULES = {label: given[label] for label in known if label not in off}
     return off
 
 
@@ -211,10 +211,11 @@ def check_field(model, request):
 
     field, existing = model._meta.get_field(request["field"]), request["existing"]
     about = "'%s'" % field.name
-    found = [one for one in model.check() if one.obj == field or about in one.msg]
-    refused = [one.msg for one in found if one.level >= checks.WARNING and not one.is_silenced()]
-    if refused:
-        raise Problem("Django does not allow %s: %s" % (field.name, " ".join(refused)), "unfit")
+    found = [said for said in model.check() if said.obj == field or about in said.msg]
+    found = [said for said in found if said.level >= checks.WARNING and not said.is_silenced()]
+    if found:
+        refused = " ".join(said.msg for said in found)
+        raise Problem("Django does not allow %s: %s" % (field.name, refused), "unfit")
     if field.primary_key:
         raise Problem("%s has a primary key already" % model._meta.label, "unfit")
     if field.unique and (existing or field.has_default() or not field.null):
