@@ -20,6 +20,7 @@ from agent.recipes.add_field.request import ADMIN, TEST, FieldRequest
 from repo_config.detect import Project, Tree
 
 _Found = TypeVar("_Found")
+_TOO_DEEP = "the code is nested too deeply"
 
 
 def settle_facts(asked: FieldRequest, tree: Tree, project: Project) -> Parameters:
@@ -42,8 +43,8 @@ def settle_facts(asked: FieldRequest, tree: Tree, project: Project) -> Parameter
     def settle(find: Callable[[], _Found]) -> _Found | None:
         try:
             return find()
-        except UnfitError as problem:
-            problems.append(str(problem))
+        except (UnfitError, RecursionError) as problem:
+            problems.append(str(problem) if isinstance(problem, UnfitError) else _TOO_DEEP)
             return None
 
     model = settle(lambda: _find_model(asked, index))
