@@ -20,6 +20,7 @@ from agent.models.outcome import Outcome
 from agent.models.run import Run, StepRunner
 from agent.publishing import pull_request_content
 from agent.publishing.evidence import Decided
+from agent.recipes.add_field import recipe
 from agent.services import Services
 from agent.stages import (
     answer,
@@ -142,7 +143,7 @@ def _prepare_base(run_context: RunContext) -> None:
 def _by_recipe(run_context: RunContext) -> Round:
     """Plan, edit, judge: a recipe makes the same change each time, so it has one try."""
     step, svc = run_context.step, run_context.svc
-    agreed = step("plan", plan.draft_plan, run_context.decision, run_context.facts)
+    agreed = step("plan", recipe.draft_plan, run_context.facts)
     step("approval", plan.require_plan_approval, agreed, run_context.base, svc)
     _prepare_base(run_context)
     change = step("edit", edit.carry_out, agreed, run_context.prepared, svc)

@@ -1,6 +1,6 @@
-"""Carry out a recipe, for a plan or for a model that calls it by its name.
+"""Carry out the recipe, for a plan or for a model that calls it by its name.
 
-A recipe's producing command runs in a sandbox on the edited tree. It may only hand back files that
+Its producing command runs in a sandbox on the edited tree. It may only hand back files that
 match its own patterns, and no Python file that was there.
 """
 
@@ -18,8 +18,9 @@ from agent.models.change import Change
 from agent.models.environment import Prepared
 from agent.models.record import Record
 from agent.models.sandbox import SANDBOX_OURS, SANDBOX_OUT, SANDBOX_TREE, SandboxLimits
-from agent.recipes import registry, tickets
-from agent.recipes.recipe import Edits, ProducingCommand, Recipe
+from agent.recipes import tickets
+from agent.recipes.add_field import edits, migration, recipe
+from agent.recipes.add_field.parameters import Edits, Parameters, ProducingCommand
 from agent.services import Services
 from agent.text import sanitise
 from repo_config.tree import Within
@@ -58,27 +59,27 @@ def limit_seconds(most: float, left: float) -> int:
 def call_recipe(
     asked: RecipeRequest, change: Change, prepared: Prepared, svc: Services, seconds: float
 ) -> Edits:
-    """Have a recipe work on top of a change; its parameters are held to what a ticket is held to.
+    """Have the recipe work on top of a change; its parameters are held to what a ticket is held to.
 
     Raises:
         EditFailed: Facts are missing, nothing would change, or what was produced is not what was
             asked for.
         SandboxLost: The sandbox ended without a word.
     """
-    recipe, contract = registry.get_recipe(asked.name), prepared.contract
+    contract = prepared.contract
     tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run), svc.stopped)
     tree.replay(change)
     facts = asked.parameters.model_dump(mode="json", exclude_unset=True)
-    inner, config = Within(tree, contract.config.folder), contract.config
+    inner = Within(tree, contract.config.folder)
     try:
-        parameters = recipe.settle(tickets.make_ticket(facts), inner, config, contract.project)
+        parameters = recipe.settle(tickets.make_ticket(facts), inner, contract.project)
     except TicketUnclear as problem:
         raise EditFailed(" ".join(problem.questions)) from problem
     except (RequestRefused, ValueError) as problem:
         raise EditFailed(str(problem)) from problem
     try:
-        made = carry_out(recipe, parameters, tree, prepared, svc, seconds)
-    except RepositoryUnfit as problem:
+        made = carry_out(parameters, tree, prepared, svc, seconds)
+    except (RepositoryUnfit, TicketUnclear) as problem:
         raise EditFailed(problem.message) from problem
     if not made.files:
         raise EditFailed("the code already is as asked, so nothing was changed")
@@ -86,44 +87,44 @@ def call_recipe(
 
 
 def carry_out(
-    recipe: Recipe,
     parameters: str,
     tree: WorkTree,
     prepared: Prepared,
     svc: Services,
     seconds: float = math.inf,
 ) -> Edits:
-    """Let a recipe edit a tree, and produce in a sandbox what only the framework can write.
+    """Let the recipe edit a tree, and produce in a sandbox what only the framework can write.
 
     Args:
         seconds: Left of the run's minutes.
 
     Raises:
         EditFailed: What was produced is not what was asked for, or no minutes are left.
+        TicketUnclear: The framework does not take what the ticket asks for.
         RepositoryUnfit: The framework cannot be started; with the way out.
         SandboxLost: The sandbox ended without a word.
     """
     contract = prepared.contract
-    edits = recipe.apply(Within(tree, contract.config.folder), parameters)
-    files, notes = dict(edits.files), edits.notes
-    for path, content in edits.files.items():
+    settled = Parameters.model_validate_json(parameters)
+    made = edits.make_edits(Within(tree, contract.config.folder), settled)
+    files = dict(made.files)
+    for path, content in made.files.items():
         if tree.has_path(path) and tree.read(path) == content:
             del files[path]
             continue
         tree.write(path, content)
         svc.say(f"edited {path}")
-    if command := recipe.produce(parameters, contract.project):
-        report, produced, printed = _run_producing_command(command, tree, prepared, svc, seconds)
-        try:
-            notes += recipe.accept_produced(parameters, report, produced)
-        except RepositoryUnfit as problem:
-            way = obstacles.name_way(printed, tree, contract.config.folder)
-            raise RepositoryUnfit(f"{problem.message}\n\n{way}") from problem
-        for path, content in sorted(produced.items()):
-            tree.write(path, content)
-            svc.say(f"produced {path}")
-        files |= produced
-    return edits.model_copy(update={"files": files, "notes": notes})
+    command = migration.make_command(settled, contract.project)
+    report, produced, printed = _run_producing_command(command, tree, prepared, svc, seconds)
+    try:
+        notes = made.notes + migration.accept_migration(settled, report, produced)
+    except RepositoryUnfit as problem:
+        way = obstacles.name_way(printed, tree, contract.config.folder)
+        raise RepositoryUnfit(f"{problem.message}\n\n{way}") from problem
+    for path, content in sorted(produced.items()):
+        tree.write(path, content)
+        svc.say(f"produced {path}")
+    return made.model_copy(update={"files": files | produced, "notes": notes})
 
 
 def _run_producing_command(
@@ -134,7 +135,7 @@ def _run_producing_command(
     Foreign code may have had a hand in all of it.
     """
     seconds = limit_seconds(_LIMITS.seconds, left)
-    report_path = f"{SANDBOX_OUT}/{command.report}"
+    report_path = f"{SANDBOX_OUT}/{migration.REPORT}"
     environment = svc.environment(prepared)
     environ = {
         **sandbox_services.variables(environment.services),
@@ -147,7 +148,7 @@ def _run_producing_command(
     order = sandbox_requests.make_request(
         environment,
         tree.folder,
-        (sandbox_requests.PYTHON, f"{SANDBOX_OURS}/recipes/{command.script}", *command.args),
+        (sandbox_requests.PYTHON, f"{SANDBOX_OURS}/recipes/{migration.SCRIPT}", *command.args),
         environ=environ,
         limits=_LIMITS.model_copy(update={"seconds": seconds}),
         collect=(report_path, *(f"{SANDBOX_TREE}/{pattern}" for pattern in command.globs)),
@@ -157,7 +158,7 @@ def _run_producing_command(
     if result.limit or result.exit_code != 0 or report_path not in result.files:
         ending = f"the {result.limit} limit" if result.limit else f"exit code {result.exit_code}"
         printed = sanitise.strip_terminal_codes(result.output).strip()[-4000:]
-        raise EditFailed(f"{command.script} ended with {ending}; it printed:\n{printed}")
+        raise EditFailed(f"{migration.SCRIPT} ended with {ending}; it printed:\n{printed}")
     produced = {
         path.removeprefix(f"{SANDBOX_TREE}/"): content
         for path, content in result.files.items()
@@ -166,5 +167,5 @@ def _run_producing_command(
     for path in produced:
         is_kept = tree.has_path(path) and path.endswith(".py")
         if is_kept or not any(fnmatch.fnmatch(path, glob) for glob in command.globs):
-            raise EditFailed(f"{command.script} changed {path}, which it may not touch.")
+            raise EditFailed(f"{migration.SCRIPT} changed {path}, which it may not touch.")
     return result.files[report_path], produced, result.output

@@ -76,7 +76,8 @@ class Modules:
 
     def find_path(self, dotted: str) -> str:
         """Return the path of the module that a dotted name begins with; "" outside of the tree."""
-        return self._paths.get(self._find_module(dotted), "")
+        module = self._find_module(dotted)
+        return self._paths[module] if module else ""
 
     def _find_module(self, dotted: str) -> str:
         """Return the longest name of a module that a dotted name begins with."""

@@ -6,7 +6,6 @@ import ast
 import bisect
 import io
 import re
-import sys
 import tokenize
 from functools import cached_property
 
@@ -20,30 +19,25 @@ Node = ast.expr | ast.stmt | ast.alias
 class SourceFile:
     """Text of a file with its encoding, byte order mark and line ends, and its syntax tree."""
 
-    def __init__(self, path: str, content: bytes, quote: str = "") -> None:
+    def __init__(self, path: str, content: bytes) -> None:
         """Decode a file.
-
-        Args:
-            quote: The quote character to write; "": the one that most strings have.
 
         Raises:
             RequestRefused: It cannot be decoded and encoded again.
         """
         self.path = path
-        self._quote = quote
+        said = ""
         try:
             encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
             self.text = content.decode(encoding)
-            same = self.text.encode(encoding) == content
+            if self.text.encode(encoding) != content:
+                said = f"it would not come out of {encoding} as it went in"
         except (SyntaxError, UnicodeError, LookupError) as problem:
+            said = str(problem)
+        if said:
             raise RequestRefused(
-                f"{path} cannot be read as text ({problem}). Convert it to UTF-8, or state its "
+                f"{path} cannot be read as text ({said}). Convert it to UTF-8, or state its "
                 "encoding in the first line, then ask again."
-            ) from problem
-        if not same:
-            raise RequestRefused(
-                f"{path} would not come out of its encoding ({encoding}) as it went in. "
-                "Convert it to UTF-8, then ask again."
             )
         self.encoding = encoding
         self._edits: list[tuple[int, int, str]] = []
@@ -61,11 +55,8 @@ class SourceFile:
             said = str(problem) or "it is nested too deeply"
             if isinstance(problem, SyntaxError):
                 said = f"{problem.msg} (line {problem.lineno or 1})"
-            host = ".".join(map(str, sys.version_info[:2]))
-            raise RequestRefused(
-                f"{self.path} is not read by Python {host}, on which this service runs, nor by a"
-                f" newer one here: {said}. Repair it, then ask again."
-            ) from problem
+            words = f"{self.path} cannot be read as Python: {said}. Repair it, then ask again."
+            raise RequestRefused(words) from problem
 
     @cached_property
     def _line_starts(self) -> list[int]:
@@ -79,16 +70,9 @@ class SourceFile:
 
     @cached_property
     def quote(self) -> str:
-        if self._quote:
-            return self._quote
-        quotes = []
-        try:
-            for token in tokenize.generate_tokens(io.StringIO(self.text).readline):
-                body = token.string.lstrip("rRbBuUfF")
-                if token.type == tokenize.STRING and not body.startswith(("'''", '"""')):
-                    quotes.append(body[0])
-        except (tokenize.TokenError, SyntaxError):
-            pass
+        """The quote character with which most of its texts begin."""
+        texts = [node for node in ast.walk(self.tree) if isinstance(node, ast.Constant)]
+        quotes = [self.text[start : start + 1] for start, _ in map(self.span, texts)]
         return "'" if quotes.count("'") > quotes.count('"') else '"'
 
     def span(self, node: Node) -> tuple[int, int]:
@@ -118,17 +102,10 @@ class SourceFile:
         found = re.match(r"[ \t]*", self.line_at(offset))
         return found[0] if found else ""
 
-    def start_above(self, offset: int, *, blank_too: bool = False) -> int:
-        """Return where the comments above the line of an offset begin.
-
-        Args:
-            blank_too: Blank lines among and above them count as well.
-        """
+    def start_above(self, offset: int) -> int:
+        """Return where the comments above the line of an offset begin."""
         start = self.line_start(offset)
-        while start:
-            above = self.line_at(start - 1).strip()
-            if not (above.startswith("#") or (blank_too and not above)):
-                break
+        while start and self.line_at(start - 1).strip().startswith("#"):
             start = self.line_start(start - 1)
         return start
 
@@ -145,18 +122,19 @@ class SourceFile:
         else:
             self.insert(offset, "\n".join(lines) + "\n")
 
-    def can_hold(self, text: str) -> bool:
-        """Whether the file's encoding has all characters of a text."""
-        try:
-            text.encode(self.encoding.removesuffix("-sig"))
-        except UnicodeError:
-            return False
-        return True
-
     def result(self) -> bytes:
-        """Return the file with all edits made, in its own encoding and with its own line ends."""
+        """Return the file with all edits made, in its own encoding and with its own line ends.
+
+        Raises:
+            RequestRefused: The encoding lacks a character of what was put in.
+        """
         text = self.text
-        ordered = sorted(enumerate(self._edits), key=lambda one: (one[1][0], one[0]), reverse=True)
-        for _, (start, end, new) in ordered:
+        for start, end, new in sorted(self._edits, key=lambda edit: edit[0])[::-1]:
             text = text[:start] + new.replace("\n", self.newline) + text[end:]
-        return text.encode(self.encoding)
+        try:
+            return text.encode(self.encoding)
+        except UnicodeError as problem:
+            raise RequestRefused(
+                f"{self.path} cannot hold the new text in its encoding ({self.encoding}). "
+                "Convert it to UTF-8, then ask again."
+            ) from problem

@@ -43,12 +43,12 @@ class Document:
 
     def list_rest(self, *used: str) -> tuple[str, ...]:
         """List what the ticket says besides; a sentence that holds a used mark is the request."""
-        marked = {f"`{one}`" for one in used}
-        rest = [one for one in self.sentences if not any(mark in one for mark in marked)]
-        seen = [_MARKUP.sub(r"\1", one[:_MOST_READ]) for one in rest]
-        seen = [one for one in seen if re.search(r"\w", one)]
-        seen += [f"`{one}`" for one in self.blocks if one not in used]
-        shown = [shorten_line(one, _LONGEST_SENTENCE) for one in seen[:_MOST_SENTENCES]]
+        marked = {f"`{mark}`" for mark in used}
+        rest = [text for text in self.sentences if not any(mark in text for mark in marked)]
+        seen = [_MARKUP.sub(r"\1", sentence[:_MOST_READ]) for sentence in rest]
+        seen = [sentence for sentence in seen if re.search(r"\w", sentence)]
+        seen += [f"`{block}`" for block in self.blocks if block not in used]
+        shown = [shorten_line(sentence, _LONGEST_SENTENCE) for sentence in seen[:_MOST_SENTENCES]]
         more = len(seen) - len(shown)
         return (*shown, *([f"{more} more sentences"] if more else []))
 
@@ -66,21 +66,15 @@ def read_document(ticket: Ticket, keys: Collection[str]) -> Document:
                 _note_answer(answers, key, pair["value"])
         body = body[found.end() :]
     parser = MarkdownIt("commonmark", {"maxNesting": _DEEPEST}).disable("inline")
-    asked, in_list = "", 0
-    previous = ""
+    asked = previous = ""
     for token in parser.parse(body):
-        if token.type in ("bullet_list_open", "ordered_list_open"):
-            in_list += 1
-        elif token.type in ("bullet_list_close", "ordered_list_close"):
-            in_list -= 1
-            asked = asked if in_list else ""
-        elif token.type == "inline" and previous == "heading_open":
+        if token.type == "inline" and previous == "heading_open":
             key = normalise_key(token.content)
             asked = key if key in keys else ""
         elif token.type in ("inline", "fence", "code_block"):
-            if asked and (in_list or asked not in answers):
-                _note_answer(answers, asked, token.content, more=bool(in_list))
-                asked = asked if in_list else ""
+            if asked and asked not in answers:
+                _note_answer(answers, asked, token.content)
+                asked = ""
             elif token.type == "inline" and not _is_unanswered(token.content):
                 sentences += filter(None, map(str.strip, _SENTENCE_END.split(token.content)))
             elif token.type != "inline":
@@ -90,15 +84,9 @@ def read_document(ticket: Ticket, keys: Collection[str]) -> Document:
     return Document(answers, tuple(marks), tuple(blocks), tuple(sentences))
 
 
-def _note_answer(answers: dict[str, str], key: str, value: str, *, more: bool = False) -> None:
-    """Note an answer; items of a list are one answer of several lines."""
-    value = value.strip()
-    if _is_unanswered(value):
-        return
-    if key not in answers:
-        answers[key] = value
-    elif more:
-        answers[key] += f"\n{value}"
+def _note_answer(answers: dict[str, str], key: str, value: str) -> None:
+    if not _is_unanswered(value):
+        answers.setdefault(key, value.strip())
 
 
 def _is_unanswered(text: str) -> bool:
@@ -115,8 +103,7 @@ def make_ticket(facts: Mapping[str, object]) -> Ticket:
     """Write named values, texts among them, as the front matter of a ticket."""
     lines = []
     for key, value in facts.items():
-        shown = ", ".join(map(str, value)) if isinstance(value, list) else value
-        shown = ("no", "yes")[value] if isinstance(value, bool) else shown
+        shown = ("no", "yes")[value] if isinstance(value, bool) else value
         lines.append(f"{key}: {' '.join(str(shown).split())}")
     return Ticket(ticket_id="", title="", body="\n".join(["---", *lines, "---"]), digest="")
 

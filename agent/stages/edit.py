@@ -21,7 +21,6 @@ from agent.models.ticket import Category
 from agent.policy.change_context import ChangeContext
 from agent.policy.content import paths, size
 from agent.publishing import changelog
-from agent.recipes import registry
 from agent.services import Services
 from agent.text import sanitise
 
@@ -38,10 +37,10 @@ def carry_out(plan: Plan, prepared: Prepared, svc: Services) -> Change:
 
     Raises:
         EditFailed: What was produced is not what was asked for, or nothing was changed.
+        TicketUnclear: Django does not take the field.
     """
     tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run), svc.stopped)
-    recipe = registry.get_recipe(plan.recipe)
-    made = by_recipe.carry_out(recipe, plan.parameters, tree, prepared, svc)
+    made = by_recipe.carry_out(plan.parameters, tree, prepared, svc)
     if not tree.changes():
         raise EditFailed("The recipe changed nothing: the code already is as the ticket asks.")
     return Change(

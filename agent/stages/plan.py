@@ -21,7 +21,7 @@ from agent.models.change import Plan
 from agent.models.environment import Checkout, Contract, Opened
 from agent.models.run import Run
 from agent.models.ticket import Decision, Guidance, Ticket, find_approval
-from agent.recipes import registry
+from agent.recipes.add_field import recipe
 from agent.services import Services
 from repo_config.tree import Tree, Within
 
@@ -57,13 +57,12 @@ def settle_parameters(
     mine = Within(tree, contract.config.folder)
     if not decision.recipe:
         raise _explain_no_recipe(mine, contract)
-    recipe = registry.get_recipe(decision.recipe)
     try:
-        parameters = recipe.settle(ticket, mine, contract.config, contract.project)
+        parameters = recipe.settle(ticket, mine, contract.project)
     except (TicketUnclear, RequestRefused) as problem:
         if not has_model:
             raise
-        svc.say(f"recipe {recipe.name} leaves it to the model: {problem.message}")
+        svc.say(f"recipe {recipe.NAME} leaves it to the model: {problem.message}")
         _require_tests(contract)
         return ""
     if found := submissions.find_closed(recipe.list_touched(parameters), tree, contract.config):
@@ -72,13 +71,12 @@ def settle_parameters(
 
 
 def _explain_no_recipe(tree: Tree, contract: Contract) -> NoRecipe:
-    examples = ((one.make_example(tree, contract.project), one.form) for one in registry.RECIPES)
-    shown = [f"- {example}\n{form}" for example, form in examples if example]
-    listed = "\n".join(["These tickets work without one, as code or as a form:", *shown])
+    example = recipe.make_example(tree, contract.project)
+    listed = f" These tickets work without one, as code or as a form:\n- {example}\n{recipe.FORM}"
     return NoRecipe(
         "No recipe fits this ticket, and no model is configured (MERGEWRIGHT_MODEL or"
         " MERGEWRIGHT_MODEL_EDITOR), so it is for a person."
-        f"{f' {listed}' if shown else ''}"
+        f"{listed if example else ''}"
     )
 
 
@@ -90,18 +88,6 @@ def _require_tests(contract: Contract) -> None:
             " model's change is right. Set checks.tests.runner in .github/mergewright.yml to the"
             " runner that new tests are written for, or to off to work without."
         )
-
-
-def draft_plan(decision: Decision, parameters: str) -> Plan:
-    """Say in words what the recipe will do, and where."""
-    recipe = registry.get_recipe(decision.recipe)
-    return Plan(
-        recipe=recipe.name,
-        title=recipe.title(parameters),
-        parameters=parameters,
-        steps=recipe.steps(parameters),
-        category=recipe.category,
-    )
 
 
 def agree_plan(run_context: RunContext) -> Attempt:

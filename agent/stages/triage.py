@@ -15,7 +15,7 @@ from agent.models.code_host import Pulls
 from agent.models.pulls import PullSnapshot, ThreadComment
 from agent.models.run import Run
 from agent.models.ticket import Category, Decision, Guidance, Ticket
-from agent.recipes import registry
+from agent.recipes.add_field import recipe
 from agent.services import Services
 from agent.text import sanitise
 
@@ -54,7 +54,7 @@ def add_guidance(ticket: Ticket, said: Sequence[Guidance]) -> Ticket:
     body, removed = ticket.body, ticket.removed
     heard: tuple[str, ...] = ()
     digest = hashlib.sha256(ticket.digest.encode())
-    by_recipe = _find_fitting_recipes(ticket)
+    by_recipe = recipe.fits_ticket(ticket)
     for one in told:
         digest.update(f"\0{one.comment}\0{one.words}".encode())
         words, without = sanitise.clean_ticket(one.words)
@@ -63,16 +63,12 @@ def add_guidance(ticket: Ticket, said: Sequence[Guidance]) -> Ticket:
         heard += (f"{what} of {one.by}, {one.at}",)
         removed += tuple(f"{what} ({one.kind} by {one.by})" for what in without)
         alone = ticket.model_copy(update={"title": "", "body": words})
-        if by_recipe and by_recipe == _find_fitting_recipes(alone):
+        if by_recipe and recipe.fits_ticket(alone):
             body = words
             continue
         body = f"{body}\n\n{what.capitalize()}, by {one.by} ({one.at}):\n\n{words}".strip()
     update = {"body": body, "removed": removed, "comments": heard, "digest": digest.hexdigest()}
     return ticket.model_copy(update=update)
-
-
-def _find_fitting_recipes(ticket: Ticket) -> tuple[str, ...]:
-    return tuple(recipe.name for recipe in registry.RECIPES if recipe.match(ticket))
 
 
 def decide_ticket(ticket: Ticket, run: Run, svc: Services) -> Decision:
@@ -93,10 +89,9 @@ def choose_recipe(
     if not ticket.title.strip() and not ticket.body.strip():
         hidden = f" ({', '.join(ticket.removed)} removed)" if ticket.removed else ""
         raise TicketUnclear((f"The ticket has no visible text{hidden}. What is to be done?",))
-    fitting = _find_fitting_recipes(ticket)
     kind = _read_category(labels)
-    if len(fitting) == 1:
-        return Decision(recipe=fitting[0], sentence=f"recipe {fitting[0]}", category=kind)
+    if recipe.fits_ticket(ticket):
+        return Decision(recipe=recipe.NAME, sentence=f"recipe {recipe.NAME}", category=kind)
     if models is None or not (editors := models.list_chain("editor")):
         # What can be written instead is said once the repository is known.
         return Decision(recipe="", sentence="no recipe fits, and there is no model", category=kind)

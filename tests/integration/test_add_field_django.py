@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import uv
 
-from agent.errors import RepositoryUnfit
+from agent.errors import EditFailed, RepositoryUnfit, TicketUnclear
 from agent.models.ticket import Ticket
-from agent.recipes.add_field.recipe import AddDjangoField
+from agent.recipes.add_field import edits, migration, recipe
+from agent.recipes.add_field.parameters import Parameters
 from repo_config.detect import DjangoProject, Project
-from repo_config.schema import RepoConfig
 from repo_config.tool_options import ToolOptions
 from tests.deep import deep
 from tests.folders import lay_files
@@ -26,7 +26,6 @@ pytestmark = pytest.mark.index
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "agent" / "recipes" / "sandbox_scripts" / "make_migration.py"
-RECIPE = AddDjangoField()
 
 SETTINGS = """
 SECRET_KEY = "x"
@@ -67,29 +66,19 @@ class Repository:
         lay_files(self.root, files)
 
     def paths(self) -> tuple[str, ...]:
-        kinds = (".py", ".toml", ".txt")
-        found = (p for p in self.root.rglob("*") if p.is_file() and p.suffix in kinds)
+        found = (p for p in self.root.rglob("*") if p.suffix in (".py", ".toml", ".txt"))
         return tuple(sorted(p.relative_to(self.root).as_posix() for p in found))
 
     def read(self, path: str) -> bytes:
         return (self.root / path).read_bytes()
 
-    def manage(self, *args: str) -> str:
-        done = subprocess.run(
-            [self.python, "manage.py", *args],
-            cwd=self.root,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            env=self._environ(),
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def _environ(self) -> dict[str, str]:
+    def run(self, *words: str | Path, **environ: str) -> None:
         path = os.pathsep.join([str(self.python.parent), "/usr/bin", "/bin"])
-        return {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+        environ = {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1", **environ}
+        subprocess.run([self.python, *words], cwd=self.root, timeout=120, env=environ, check=True)
+
+    def manage(self, *words: str) -> None:
+        self.run("manage.py", *words)
 
     def project(self, settings: str = "config.settings") -> Project:
         django = DjangoProject(settings_module=settings, manage="manage.py", python_path=("",))
@@ -98,53 +87,25 @@ class Repository:
             test_script="manage.py", lint_tools=tuple(self.told), tool_options=self.told,
         )  # fmt: skip
 
-    def settle_and_apply(self, body: str) -> str:
+    def add(self, body: str, settings: str = "config.settings") -> tuple[str, ...]:
+        """Carry a ticket out, up to an accepted migration."""
         ticket = Ticket(ticket_id="1", title="A field", body=body, digest="")
-        parameters = RECIPE.settle(ticket, self, RepoConfig(), self.project())
-        for path, content in RECIPE.apply(self, parameters).files.items():
+        settled = recipe.settle(ticket, self, self.project())
+        parameters = Parameters.model_validate_json(settled)
+        for path, content in edits.make_edits(self, parameters).files.items():
             (self.root / path).write_bytes(content)
-        return parameters
-
-    def produce(
-        self, parameters: str, settings: str = "config.settings"
-    ) -> tuple[bytes, dict[str, bytes], int]:
-        command = RECIPE.produce(parameters, self.project(settings))
-        assert command is not None
+        command = migration.make_command(parameters, self.project(settings))
         before = {path: self.read(path) for path in self.paths()}
         out = self.root.parent / "out"
         out.mkdir(exist_ok=True)
-        done = subprocess.run(
-            [self.python, SCRIPT, *command.args],
-            cwd=self.root,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            env={**self._environ(), **command.environ, "MERGEWRIGHT_OUT": str(out)},
-        )
-        report = (out / command.report).read_bytes()
-        folders = {glob.rpartition("/")[0] for glob in command.globs}
-        new = {
-            path: self.read(path)
-            for path in self.paths()
-            if before.get(path) != self.read(path) and path.rpartition("/")[0] in folders
-        }
-        return report, new, done.returncode
+        self.run(SCRIPT, *command.args, **command.environ, MERGEWRIGHT_OUT=str(out))
+        new = {path: self.read(path) for path in self.paths()}
+        new = {path: content for path, content in new.items() if before.get(path) != content}
+        return migration.accept_migration(parameters, (out / migration.REPORT).read_bytes(), new)
 
-    def add(self, body: str) -> tuple[str, ...]:
-        """Carry a ticket out, up to an accepted migration."""
-        parameters = self.settle_and_apply(body)
-        report, new, code = self.produce(parameters)
-        assert code == 0, report
-        return RECIPE.accept_produced(parameters, report, new)
-
-    def fill(self, statement: str) -> None:
+    def ask(self, statement: str) -> list[tuple[object, ...]]:
         with sqlite3.connect(self.root / "db.sqlite3") as database:
-            database.execute(statement)
-
-    def rows(self, query: str) -> list[tuple[object, ...]]:
-        with sqlite3.connect(self.root / "db.sqlite3") as database:
-            return list(database.execute(query))
+            return list(database.execute(statement))
 
 
 @pytest.fixture(scope="session")
@@ -178,7 +139,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory, python: Path) -> Reposito
     )
     repository.manage("makemigrations", "shop")
     repository.manage("migrate")
-    repository.fill("INSERT INTO shop_customer (name) VALUES ('Ada')")
+    repository.ask("INSERT INTO shop_customer (name) VALUES ('Ada')")
     return repository
 
 
@@ -189,42 +150,38 @@ def repository(migrated: Repository, tmp_path: Path) -> Repository:
     return Repository(root, migrated.python)
 
 
-def form(model: str, name: str, type_name: str, options: str, existing: str = "") -> str:
+def form(model: str, field: str, existing: str = "") -> str:
     stated = f"### Default for existing rows\n\n{existing}\n" if existing else ""
-    return (
-        f"### Model\n\n{model}\n\n### Field\n\n{name} = models.{type_name}({options})\n\n{stated}"
-    )
+    return f"### Model\n\n{model}\n\n### Field\n\n{field}\n\n{stated}"
+
+
+NICKNAME = form("shop.Customer", "nickname = models.CharField(max_length=50, null=True)")
+MADE = "shop/migrations/0002_customer_nickname.py"
 
 
 @pytest.mark.deep
 @pytest.mark.parametrize(
     ("options", "existing", "held"),
     [
-        deep("max_length=50, null=True", "", None),
+        ("max_length=50, null=True", "", None),
         ("max_length=50", repr('it\'s "new"'), 'it\'s "new"'),
     ],
 )
 def test_rows_survive_with_the_stated_value(
     repository: Repository, options: str, existing: str, held: str | None
 ) -> None:
-    repository.add(form("shop.Customer", "nickname", "CharField", options, existing))
+    repository.add(form("shop.Customer", f"nickname = models.CharField({options})", existing))
     repository.manage("makemigrations", "--check", "--dry-run")
     repository.manage("migrate")
-    assert repository.rows("SELECT name, nickname FROM shop_customer") == [("Ada", held)]
+    assert repository.ask("SELECT name, nickname FROM shop_customer") == [("Ada", held)]
 
 
 def test_what_base_has_no_migration_for_is_left(repository: Repository) -> None:
-    text = (repository.root / "shop/models.py").read_text()
-    text = text.replace(
-        "address = models.CharField(max_length=100)", "address = models.CharField(max_length=120)"
-    )
-    repository.write({"shop/models.py": text})
-    parameters = repository.settle_and_apply(
-        form("shop.Customer", "nickname", "CharField", "max_length=50, null=True")
-    )
-    report, new, _ = repository.produce(parameters)
-    RECIPE.accept_produced(parameters, report, new)
-    assert [content.count(b"migrations.A") for content in new.values()] == [1]
+    text = repository.read("shop/models.py").decode()
+    place = text.index("class Place")
+    repository.write({"shop/models.py": text[:place] + text[place:].replace("100", "120")})
+    repository.add(NICKNAME)
+    assert repository.read(MADE).count(b"migrations.A") == 1
 
 
 KEEPER = """
@@ -246,11 +203,48 @@ def test_what_the_projects_own_command_keeps_comes_with_the_migration(
         "shop/management/__init__.py": "", "shop/management/commands/__init__.py": "",
         "shop/management/commands/makemigrations.py": KEEPER, "shop/migrations/latest.txt": "",
     })  # fmt: skip
-    notes = repository.add(
-        form("shop.Customer", "nickname", "CharField", "max_length=50, null=True")
-    )
+    notes = repository.add(NICKNAME)
     assert "The project's `makemigrations` wrote `shop/migrations/latest.txt`." in notes
     assert (repository.root / "shop/migrations/latest.txt").read_text() == "shop"
+
+
+@pytest.mark.parametrize(
+    ("field", "existing", "about"),
+    [
+        ("CharField(null=True, choices=[1])", "", "'choices' must be"),
+        ("ForeignKey(Place, null=True)", "", "'on_delete'"),
+        deep("PhoneField(null=True)", "", "no attribute 'PhoneField'"),
+        ("CharField(max_length=5, unique=True)", "'x'", "unique field needs null=True"),
+        deep("IntegerField(primary_key=True, default=1)", "", "primary key already"),
+        ("IntegerField(blank=True)", "", "xisting rows of customer need a value"),
+        ("CharField(max_length=5, default='a')", "'x'", "xisting rows get 'a' anyway"),
+        ("CharField(max_length=5)", "'too long'", "'too long' is no value of added"),
+        deep("DateTimeField(default=timezone.now())", "", "Fixed default value"),
+    ],
+)
+def test_what_django_does_not_take_comes_back_with_the_form(
+    repository: Repository, field: str, existing: str, about: str
+) -> None:
+    head, customer = SHOP_MODELS.split("class Customer")
+    customer, place = customer.split("class Place")
+    text = f"{head}class Place{place}\n\nclass Customer{customer}"
+    repository.write({"shop/models.py": text})
+    with pytest.raises(TicketUnclear) as raised:
+        repository.add(form("shop.Customer", f"added = models.{field}", existing))
+    assert about in raised.value.questions[0]
+    assert f"  field: added = models.{field}" in raised.value.answer
+
+
+def test_tables_are_found_by_django(repository: Repository) -> None:
+    base = "class Base(models.Model):\n    class Meta:\n        abstract = True\n\n\nclass Cu"
+    text = SHOP_MODELS.replace("class Cu", base).replace("Customer(models.Model)", "Customer(Base)")
+    repository.write({"shop/models.py": f"{text}\n\nclass Gold(Customer):\n    pass\n"})
+    with pytest.raises(EditFailed, match="`python manage.py makemigrations shop`"):
+        repository.add(NICKNAME.replace("Customer", "Gold").replace("nickname", "rank"))
+    proxy = "\n\nclass Vip(Customer):\n    class Meta:\n        proxy = True\n"
+    repository.write({"shop/models.py": text + proxy})
+    notes = repository.add(NICKNAME.replace("Customer", "Base"))
+    assert "shop.Base is abstract: its concrete children get the column (shop.Customer)." in notes
 
 
 def test_a_project_that_cannot_be_started_is_unfit_and_not_a_failed_edit(
@@ -258,16 +252,14 @@ def test_a_project_that_cannot_be_started_is_unfit_and_not_a_failed_edit(
 ) -> None:
     repository.write({"config/settings.py": f"import os\nos.environ['SECRET_KEY']\n{SETTINGS}"})
     with pytest.raises(RepositoryUnfit, match="KeyError: 'SECRET_KEY'"):
-        repository.add(form("shop.Customer", "nickname", "CharField", "max_length=50, null=True"))
+        repository.add(NICKNAME)
 
 
 def test_the_migration_passes_the_formatter_of_the_repository(repository: Repository) -> None:
     # Django itself knows no options of black, and formats with one that is installed.
     repository.told = {"black": ToolOptions(args=("-l", "50"))}
-    repository.add(form("shop.Customer", "nickname", "CharField", "max_length=50, null=True"))
-    made = "shop/migrations/0002_customer_nickname.py"
-    black = [repository.python.parent / "black", "--check", "-l", "50", made]
-    subprocess.run(black, cwd=repository.root, check=True, timeout=60)
+    repository.add(NICKNAME)
+    repository.run("-m", "black", "--check", "-l", "50", MADE)
 
 
 @pytest.mark.deep
@@ -278,10 +270,15 @@ def test_migrations_that_the_settings_switch_off_are_switched_on(repository: Rep
         "MIGRATION_MODULES = Off()\n"
     )
     repository.write({"config/off.py": off})
-    parameters = repository.settle_and_apply(
-        form("shop.Customer", "nickname", "CharField", "max_length=50, null=True")
-    )
-    report, new, _ = repository.produce(parameters, "config.off")
-    off, made = RECIPE.accept_produced(parameters, report, new)
+    off, made = repository.add(NICKNAME, "config.off")
     assert "shop off" in off
-    assert "shop/migrations/0002_customer_nickname.py" in made
+    assert MADE in made
+
+
+def test_migrations_in_another_place_are_refused_with_the_way_out(repository: Repository) -> None:
+    other = "from .settings import *\nMIGRATION_MODULES = {'shop': 'shop.other'}\n"
+    repository.write({"config/other.py": other, "shop/other/__init__.py": ""})
+    made = repository.read("shop/migrations/0001_initial.py").decode()
+    repository.write({"shop/other/0001_initial.py": made})
+    with pytest.raises(EditFailed, match="Name settings without MIGRATION_MODULES"):
+        repository.add(NICKNAME, "config.other")

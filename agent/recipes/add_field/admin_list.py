@@ -1,126 +1,66 @@
-"""Find the admin class of a model, and say how the new field gets into its list.
-
-Static; the edit itself is made by `edits`.
-"""
+"""Find the one admin class of a model, whose list the new field joins; static."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from agent.recipes import modules
-from agent.recipes.add_field.models_index import Model, ModelsIndex
-from agent.recipes.add_field.parameters import LISTED_IN, Listing, Place
-from agent.recipes.modules import FoundClass, Module
-
-
-class UnsettledError(ValueError):
-    """The code does not say where the field is listed; the message says why."""
+from agent.recipes.add_field.definition import UnfitError
+from agent.recipes.add_field.models_index import Model, ModelsIndex, read_dotted_name
+from agent.recipes.add_field.parameters import LISTED_IN, Place
 
 
-def find_admin_list(
-    models: tuple[Model, ...], wanted: str | None, field: str, index: ModelsIndex
-) -> Listing:
-    """Settle where the admin of a model lists fields.
-
-    Args:
-        models: The model, or for an abstract one its children.
-        wanted: Name of the class, where the ticket names one.
+def find_admin(model: Model, field: str, index: ModelsIndex) -> Place:
+    """Find the admin class with a list for the field.
 
     Raises:
-        UnsettledError: None, several, or one that cannot be edited safely.
+        UnfitError: There is none in the app, or several, or one whose list is no literal.
     """
-    found = _drop_duplicates(_find_admins(models, index))
-    shown = " or ".join(model.label for model in models) or "the model"
-    if wanted:
-        named = [one for one in found if one.node.name == wanted.rpartition(".")[2]]
-        known = f"; known are {_format_places(found)}" if found else ""
-        if not named:
-            raise UnsettledError(f"{shown} has no ModelAdmin `{wanted}`{known}")
-        found = named
-    real = [one for one in found if "test" not in one.module.path.lower()] or found
-    if not real:
-        raise UnsettledError(f"{shown} has no ModelAdmin class")
-    if len(real) > 1:
-        raise UnsettledError(f"{shown} has several ModelAdmin classes: {_format_places(real)}")
-    return _extend_list(real[0], field)
+    found = dict(_find_admins(model, index))
+    if len(found) != 1:
+        places = ", ".join(place.format() for place in found) or "none in its app"
+        raise UnfitError(f"{model.label} needs one ModelAdmin class, and has {places}")
+    ((place, node),) = found.items()
+    value = find_list(node)
+    if value is None:
+        raise UnfitError(f"{place.format()} has no {LISTED_IN} that is written out to extend")
+    if any(isinstance(item, ast.Constant) and item.value == field for item in value.elts):
+        raise UnfitError(f"{place.format()} lists {field} already")
+    return place
 
 
-def _format_places(found: Iterable[FoundClass]) -> str:
-    return ", ".join(_make_place(one).format() for one in found)
+def find_list(node: ast.ClassDef) -> ast.List | ast.Tuple | None:
+    for line in node.body:
+        match line:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.List() | ast.Tuple() as value):
+                if name == LISTED_IN:
+                    return value
+    return None
 
 
-def _make_place(found: FoundClass) -> Place:
-    return Place(path=found.module.path, class_name=found.node.name, line=found.node.lineno)
-
-
-def _drop_duplicates(found: Iterable[FoundClass]) -> list[FoundClass]:
-    seen = {(one.module.path, one.node.lineno): one for one in found}
-    return [seen[key] for key in sorted(seen)]
-
-
-def _find_files_of(
-    index: ModelsIndex, models: tuple[Model, ...], *words: bytes
-) -> Iterator[Module]:
-    names = [model.name.encode() for model in models]
-    for path in index.modules.files:
-        if "/migrations/" in f"/{path}":
+def _find_admins(model: Model, index: ModelsIndex) -> Iterator[tuple[Place, ast.ClassDef]]:
+    """Find classes that are registered by a decorator, or by a call in their file."""
+    folder = f"{model.app_folder}/".lstrip("/")
+    for path in index.paths:
+        text = index.modules.read_text(path) if path.startswith(folder) else b""
+        scope = index.modules.get_scope(path) if b"register" in text else None
+        if scope is None:
             continue
-        content = index.modules.read_text(path)
-        if all(word in content for word in words) and any(name in content for name in names):
-            if module := index.modules.read_module(path):
-                yield module
+        calls = [(call, node) for node in scope.defined.values() for call in node.decorator_list]
+        for line in ast.walk(index.modules.parse(text)):
+            match line:
+                case ast.Expr(value=ast.Call(args=[_, ast.Name(id=name)])) if name in scope.defined:
+                    calls.append((line.value, scope.defined[name]))
+        for call, node in calls:
+            if isinstance(node, ast.ClassDef) and _is_registration(call, model, path, index):
+                yield Place(path=path, class_name=node.name, line=node.lineno), node
 
 
-def _find_admins(models: tuple[Model, ...], index: ModelsIndex) -> Iterator[FoundClass]:
-    for module in _find_files_of(index, models, b"register"):
-        for statement in modules.iterate_statements(module.node.body):
-            if isinstance(statement, ast.ClassDef):
-                for decorator in statement.decorator_list:
-                    if _get_registered_admin(decorator, module, models, index) is not None:
-                        yield FoundClass(module, statement)
-            elif isinstance(statement, ast.Expr):
-                given = _get_registered_admin(statement.value, module, models, index)
-                dotted = modules.read_dotted_name(given) if given is not None else None
-                target = index.modules.resolve(module, dotted) if dotted else None
-                if isinstance(target, FoundClass):
-                    yield target
-
-
-def _get_registered_admin(
-    node: ast.expr, module: Module, models: tuple[Model, ...], index: ModelsIndex
-) -> ast.expr | None:
-    """The admin class a call registers one of the models with; the call itself without one."""
-    if not isinstance(node, ast.Call):
-        return None
-    called = modules.read_dotted_name(node.func) or ""
-    if called.rpartition(".")[2] != "register" or not node.args:
-        return None
-    first = node.args[0]
-    named = list(first.elts) if isinstance(first, ast.List | ast.Tuple) else list(node.args)
-    dotted = [name for argument in named if (name := modules.read_dotted_name(argument))]
-    if not any(index.find_model(module, name) in models for name in dotted):
-        return None
-    for word in node.keywords:
-        if word.arg == "admin_class":
-            return word.value
-    if len(node.args) > 1 and modules.read_dotted_name(node.args[1]):
-        return node.args[1]
-    return node
-
-
-def _extend_list(found: FoundClass, field: str) -> Listing:
-    place = _make_place(found)
-    methods = {one.name for one in found.node.body if isinstance(one, ast.FunctionDef)}
-    if "get_list_display" in methods:
-        raise UnsettledError(f"{place.format()} works its list out in get_list_display()")
-    values = modules.find_values(found.node, LISTED_IN)
-    value = values[0] if len(values) == 1 else None
-    if not values:
-        raise UnsettledError(f"{place.format()} has no {LISTED_IN} of its own to extend")
-    if not isinstance(value, ast.List | ast.Tuple):
-        raise UnsettledError(
-            f"{place.format()} works its {LISTED_IN} out; only a literal can be extended safely"
-        )
-    is_there = any(isinstance(one, ast.Constant) and one.value == field for one in value.elts)
-    return Listing(place=place, has_field=is_there)
+def _is_registration(node: ast.expr, model: Model, path: str, index: ModelsIndex) -> bool:
+    """Whether a call registers an admin class for the model."""
+    called = read_dotted_name(node.func) if isinstance(node, ast.Call) else None
+    if not isinstance(node, ast.Call) or not called or called.rpartition(".")[2] != "register":
+        return False
+    given = [item for argument in node.args for item in getattr(argument, "elts", [argument])]
+    names = filter(None, map(read_dotted_name, given))
+    return any(index.find_model(path, name) is model for name in names)

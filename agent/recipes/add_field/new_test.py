@@ -1,172 +1,90 @@
-"""A test of the new field, in the repository's own style; it fails without the change."""
+"""A test of the new field, beside those of its app; it fails without the change."""
 
 from __future__ import annotations
 
+import ast
 import itertools
 import os
 import re
 from collections import Counter
+from collections.abc import Iterator
 
-from agent.recipes import code_style
-from agent.recipes.add_field.file_names import FileNames
+from agent.recipes.add_field import writing
+from agent.recipes.add_field.definition import UnfitError
 from agent.recipes.add_field.models_index import Model, ModelsIndex
-from agent.recipes.add_field.parameters import Field, NewTest, Parameters
-from agent.recipes.modules import FoundClass
+from agent.recipes.add_field.parameters import NewTest, Parameters
 from agent.recipes.source import SourceFile
 from repo_config.detect import Project
 
 _TEST_FILE = re.compile(r"(?:^|/)(?:test_\w+|\w+_tests?|tests)\.py$")
-_PLAIN = re.compile(rb"^\s*(?:async )?def test_\w+\([^)]*\):", re.MULTILINE)
-_ANNOTATED = re.compile(rb"^\s*(?:async )?def test_\w+\([^)]*\) -> None:", re.MULTILINE)
-#: Options that Django keeps on the field as they were stated, and where.
-_ATTRIBUTES = {
-    name: name
-    for name in (
-        *("max_length", "max_digits", "decimal_places", "null", "blank", "unique", "db_index"),
-        *("default", "editable", "auto_now", "auto_now_add", "verbose_name", "help_text"),
-        *("db_column", "upload_to"),
-    )
-} | {"related_name": "remote_field.related_name"}
+#: Options that Django keeps on the field as they were stated.
+_ATTRIBUTES = (
+    *("max_length", "max_digits", "decimal_places", "null", "blank", "unique", "db_index"),
+    *("default", "editable", "auto_now", "auto_now_add", "verbose_name", "help_text"),
+)
 
 
-# --- where it goes ----------------------------------------------------------------------------
+def plan_test(model: Model, field: str, index: ModelsIndex, project: Project) -> NewTest:
+    """Settle where the test goes.
 
-
-def plan_test(model: Model, field: Field, index: ModelsIndex, project: Project) -> NewTest | None:
-    """Settle where the test goes, and in which style; None where the repository has no tests."""
-    nearby = _find_nearby_tests(model, index)
+    Raises:
+        UnfitError: The repository has no tests.
+    """
+    files = [path for path in index.paths if _TEST_FILE.search(path)]
+    own = [path for path in files if path.startswith(f"{model.app_folder}/")]
+    mirrored = [path for path in files if re.search(rf"(?:^|/)tests?/{model.app_label}/", path)]
+    nearby = own or mirrored or files
     if not nearby:
-        return None
-    sources = [index.modules.read_text(path) for path in nearby]
-    annotated = sum(len(_ANNOTATED.findall(content)) for content in sources)
-    plain = sum(len(_PLAIN.findall(content)) for content in sources)
-    return NewTest(
-        path=_choose_path(model, field, nearby, index),
-        is_method=project.test_runner == "django",
-        model=model.name,
-        model_module=_find_module(model, index),
-        annotated=annotated > plain,
-    )
-
-
-def _find_nearby_tests(model: Model, index: ModelsIndex) -> list[str]:
-    """Find the tests of the model's app, else those that import it, else any."""
-    files = [p for p in index.modules.files if _TEST_FILE.search(p) and "/migrations/" not in p]
-    folder, label = model.app.folder, model.app.label
-    if folder and (own := [path for path in files if path.startswith(f"{folder}/")]):
-        return own
-    if mirrored := [path for path in files if re.search(rf"(?:^|/)tests?/{label}/", path)]:
-        return mirrored
-    pattern = re.compile(
-        rf"^\s*(?:from|import) {re.escape(model.app.dotted)}\b".encode(), re.MULTILINE
-    )
-    return [path for path in files if pattern.search(index.modules.read_text(path))] or files
-
-
-def _choose_path(model: Model, field: Field, nearby: list[str], index: ModelsIndex) -> str:
-    """Choose a new file in the folder where most of the tests nearby are."""
-    folders = Counter(os.path.dirname(path) for path in nearby)
-    most = max(folders.values())
-    folder = min((one for one, n in folders.items() if n == most), key=lambda f: (len(f), f))
-    ends = sum(path.endswith("_test.py") for path in nearby)
-    shape = "{}_test.py" if ends * 2 > len(nearby) else "test_{}.py"
+        raise UnfitError("the repository has no test that a new one could stand beside")
+    folders = Counter(map(os.path.dirname, nearby))
+    folder = min(folders, key=lambda path: (-folders[path], len(path), path))
     # Test files of one name get in each other's way where their folders are no packages.
-    taken = {os.path.basename(path).lower() for path in index.modules.files}
-    stem = f"{_to_snake_case(model.name)}_{field.name}"
-    numbered = (f"{stem}_field_{number}" for number in itertools.count(2))
-    names = map(shape.format, itertools.chain((stem, f"{stem}_field"), numbered))
-    file = next(one for one in names if one.lower() not in taken)
-    return f"{folder}/{file}".lstrip("/")
-
-
-def _find_module(model: Model, index: ModelsIndex) -> str:
-    package = f"{model.app.dotted}.models" if model.app.dotted else "models"
-    if exported := index.modules.find_module(package, model.path):
-        target = index.modules.resolve(exported, model.name)
-        if isinstance(target, FoundClass) and target.node is model.node:
-            return package
-    return model.module.dotted
+    taken = {os.path.basename(path).lower() for path in index.paths}
+    stem = f"test_{_to_snake_case(model.name)}_{field}"
+    numbered = (f"{stem}{number or ''}.py" for number in itertools.count())
+    file = next(name for name in numbered if name.lower() not in taken)
+    annotated = sum(b") -> None:" in index.modules.read_text(path) for path in nearby)
+    return NewTest(
+        path=f"{folder}/{file}".lstrip("/"),
+        is_method=project.test_runner == "django",
+        module=model.module,
+        annotated=annotated * 2 > len(nearby),
+    )
 
 
 def _to_snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
-# --- what it says -----------------------------------------------------------------------------
-
-
 def render_test(parameters: Parameters, test: NewTest, like: SourceFile) -> bytes:
     """Write the file of the test; quotes and line ends are those of another file."""
-    names = FileNames(SourceFile(test.path, b"", like.quote))
-    writer = _Writer(parameters, test, names)
-    body = writer.write_test(_write_checks(parameters.field, test, writer))
-    outside = sorted(
-        f"from {module} import {name}" if name else f"import {module}"
-        for module, name in names.needed
-    )
-    own = f"from {test.model_module} import {test.model}"
-    code = "\n".join([*outside, "", own, "", "", *body]) + "\n"
-    return code.replace("\n", like.newline).encode()
-
-
-def _write_checks(field: Field, test: NewTest, writer: _Writer) -> list[str]:
-    text = code_style.quote_text(field.name, writer.names.source)
-    checks = [*writer.call(f"field = {test.model}._meta.get_field", [text]), ""]
-    if field.own_type:
-        models = writer.names.refer("django.db", "models")
-        head = "self.assertIsInstance" if test.is_method else "assert isinstance"
-        checks += writer.call(head, ["field", f"{models}.{field.type_name}"])
-    else:
-        checks += writer.equal("type(field).__name__", repr(field.type_name))
-    if field.target:
-        checks += writer.equal("field.remote_field.model._meta.label", repr(field.target))
-    for option in field.options:
-        value = option.value
-        if option.name in _ATTRIBUTES and value.kind == "literal" and "%(" not in value.text:
-            checks += writer.equal(f"field.{_ATTRIBUTES[option.name]}", value.text)
-        elif option.name == "default" and value.kind == "symbol" and not value.module:
-            checks += writer.equal("field.default", value.name)
-        elif option.name == "on_delete":
-            models = writer.names.refer("django.db", "models")
-            checks += writer.equal("field.remote_field.on_delete", f"{models}.{value.name}")
-    if field.option("null") is None and field.type_name != "ManyToManyField":
-        checks += writer.equal("field.null", "False")
-    return checks
-
-
-class _Writer:
-    def __init__(self, parameters: Parameters, test: NewTest, names: FileNames) -> None:
-        self.names = names
-        self._parameters = parameters
-        self._test = test
-        self._indent = "        " if test.is_method else "    "
-        self._space = parameters.width - len(self._indent)
-
-    def call(self, head: str, arguments: list[str]) -> list[str]:
-        """Write a call, broken where the width asks for it; lines are indented later."""
-        return code_style.wrap_call(head, arguments, "", self._space)
-
-    def equal(self, what: str, literal: str) -> list[str]:
-        wanted = code_style.adopt_quotes(literal, self.names.source)
-        is_single = literal in ("None", "True", "False") or what.endswith(".on_delete")
-        if self._test.is_method:
-            return self.call(f"self.assert{'Is' if is_single else 'Equal'}", [what, wanted])
-        line = f"assert {what} {'is' if is_single else '=='} {wanted}"
-        fits = len(line) <= self._space
-        return [line] if fits else [f"assert {what} == (", f"    {wanted}", ")"]
-
-    def write_test(self, checks: list[str]) -> list[str]:
-        test, field = self._test, self._parameters.field
-        name = f"test_{_to_snake_case(test.model)}_has_{field.name}"
-        arrow = " -> None" if test.annotated else ""
-        indented = [f"{self._indent}{check}" if check else "" for check in checks]
-        if not test.is_method:
-            return [f"def {name}(){arrow}:", *indented]
+    model, name, code = parameters.model, parameters.name, parameters.definition.code
+    arrow = " -> None" if test.annotated else ""
+    function = f"test_{_to_snake_case(model)}_has_{name}"
+    lines = [f"from {test.module} import {model}", "", ""]
+    if test.is_method:
         # It asks the model alone, so it needs none of the databases.
-        base = self.names.refer("django.test", "SimpleTestCase")
-        title = "".join(part.capitalize() for part in field.name.split("_"))
-        head = [f"class {test.model}{title}Tests({base}):"]
-        whole = f"    def {name}(self){arrow}:"
-        broken = [f"    def {name}(", "        self,", f"    ){arrow}:"]
-        head += [whole] if len(whole) <= self._parameters.width else broken
-        return [*head, *indented]
+        title = "".join(part.capitalize() for part in name.split("_"))
+        lines = ["from django.test import SimpleTestCase", "", *lines]
+        lines.append(f"class {model}{title}Tests(SimpleTestCase):")
+    indent = "    " * test.is_method
+    lines.append(f"{indent}def {function}({'self' * test.is_method}){arrow}:")
+    checks = [f"field = {model}._meta.get_field({name!r})", "", *_list_checks(code, test)]
+    shown = [writing.adopt_quotes(f"{indent}    {check}".rstrip(), like) for check in checks]
+    lines += [line for line in shown if len(line) <= writing.WIDTH]
+    return "".join(f"{line}{like.newline}" for line in lines).encode()
+
+
+def _list_checks(definition: str, test: NewTest) -> Iterator[str]:
+    call = ast.parse(definition, mode="eval").body
+    kind = definition.partition("(")[0].rpartition(".")[2]
+    wanted: dict[str, object] = {"type(field).__name__": kind}
+    for word in call.keywords if isinstance(call, ast.Call) else []:
+        if word.arg in _ATTRIBUTES and isinstance(word.value, ast.Constant):
+            wanted[f"field.{word.arg}"] = word.value.value
+    for what, value in wanted.items():
+        is_single = isinstance(value, bool | None)
+        if test.is_method:
+            yield f"self.assert{'Is' if is_single else 'Equal'}({what}, {value!r})"
+        else:
+            yield f"assert {what} {'is' if is_single else '=='} {value!r}"

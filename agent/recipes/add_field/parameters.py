@@ -1,56 +1,28 @@
-"""What is to be done, settled: the recipe's parameters, which travel as JSON."""
+"""What is to be done, settled: the recipe's parameters, which travel as JSON, and what it makes."""
 
 from __future__ import annotations
 
-from typing import Literal
-
 from agent.models.record import Record
 
-
-class Value(Record):
-    """The value of an option or a default, as data: it is written into code, never evaluated."""
-
-    kind: Literal["literal", "symbol", "call", "local"]
-    """literal: a Python literal; symbol: a name of a module; call: a symbol called with literal
-    arguments; local: a name that the file of the model already has."""
-    text: str = ""
-    """The literal, the arguments, or the local name, as Python source."""
-    module: str = ""
-    """Where the symbol lives, as in `django.utils.timezone`; "" for builtins."""
-    name: str = ""
-    """The symbol, dotted within its module, as in `date.today`."""
-
-    def format(self) -> str:
-        """The value as a person would write it."""
-        if self.kind in ("literal", "local"):
-            return self.text
-        parent = self.module.rpartition(".")[2]
-        dotted = f"{parent}.{self.name}" if parent else self.name
-        return f"{dotted}({self.text})" if self.kind == "call" else dotted
+LISTED_IN = "list_display"
+"""The attribute of an admin class that lists fields."""
 
 
-class Option(Record):
-    name: str
-    value: Value
+class Edits(Record):
+    files: dict[str, bytes]
+    """By path; new or replaced."""
+    notes: tuple[str, ...]
+    not_done: tuple[str, ...] = ()
+    """Sentences of the ticket that these edits do not carry out."""
 
 
-class Field(Record):
-    name: str
-    type_name: str
-    """As in `CharField`."""
-    own_type: bool
-    """Whether Django has this type; else the model's file has it in scope under its name."""
-    options: tuple[Option, ...]
-    """In the order in which they are written; `to` and `on_delete` first."""
-    target: str = ""
-    """Label of the model a relation points to, where it is known: `shop.Shop`."""
+class ProducingCommand(Record):
+    """How `make_migration.py` is run in the sandbox, on the edited tree, by its interpreter."""
 
-    def option(self, name: str) -> Value | None:
-        return next((option.value for option in self.options if option.name == name), None)
-
-    def is_on(self, name: str) -> bool:
-        value = self.option(name)
-        return value is not None and value.text == "True"
+    args: tuple[str, ...]
+    environ: dict[str, str]
+    globs: tuple[str, ...]
+    """Relative to the tree: only regular files matching these become part of the Change."""
 
 
 class Place(Record):
@@ -63,58 +35,47 @@ class Place(Record):
         return f"{self.class_name} ({self.path}:{self.line})"
 
 
-LISTED_IN = "list_display"
-"""The attribute of an admin class that lists fields."""
+class Expression(Record):
+    """Python source of literals, names and calls of names alone, written for the model's file."""
 
-
-class Listing(Record):
-    """The list of an admin class that the new field joins."""
-
-    place: Place
-    has_field: bool
-    """Whether it is there already."""
-
-
-class Carrier(Record):
-    app_label: str
-    model: str
-    migrations: str
-    """Folder of the app's migrations."""
+    code: str
+    imports: tuple[str, ...] = ()
+    """Statements that the file lacks for it."""
 
 
 class NewTest(Record):
-    """Where and how the test is written."""
-
     path: str
     is_method: bool
     """Whether it is a method of a TestCase, for Django's own runner; else a function."""
-    model: str
-    """The model that is tested: for an abstract one a child."""
-    model_module: str
+    module: str
     """What the model is imported from."""
-    annotated: bool = False
+    annotated: bool
     """Whether tests here say `-> None`."""
 
 
 class Parameters(Record):
-    """Everything `apply`, `produce` and `accept_produced` need."""
-
     app_label: str
-    model: str
     place: Place
     abstract: bool
-    field: Field
-    existing: Value | None
+    name: str
+    definition: Expression
+    """The field, as in `models.CharField(max_length=50)`."""
+    existing: Expression | None
     """Value for rows that are already there, used once and not kept as the field's default."""
-    carriers: tuple[Carrier, ...]
-    listing: Listing | None
+    migrations: tuple[str, ...]
+    """Folders in which a migration may be made."""
+    listing: Place | None
+    """The admin class whose list the new field joins."""
     test: NewTest | None
-    width: int
-    """Longest line the repository's style allows."""
-    formatters: dict[str, tuple[str, ...]] = {}
-    """Tools that shape new files (`ruff check`, `ruff format`, `isort`, `black`) with the options
-    that the repository runs them with."""
-    remarks: tuple[str, ...] = ()
-    """What a reader should know, for the pull-request text."""
+    form: str
+    """The form, filled in: for what Django finds wrong."""
     not_done: tuple[str, ...] = ()
     """Sentences of the ticket that this change does not carry out."""
+
+    @property
+    def model(self) -> str:
+        return self.place.class_name
+
+    @property
+    def assignment(self) -> str:
+        return f"{self.name} = {self.definition.code}"

@@ -9,11 +9,8 @@ The report goes to /out/report.json (MERGEWRIGHT_OUT in place of /out). What sta
 its `problem`; the exit code says only whether there is a report.
 """
 
-import ast
 import contextlib
 import datetime as dt
-import importlib
-import importlib.util
 import json
 import os
 import re
@@ -27,19 +24,20 @@ import traceback
 class Problem(Exception):
     """What stands in the way, in words for people."""
 
-
-class Unstarted(Problem):
-    """Django cannot be started with what the repository says of it."""
+    def __init__(self, words, kind="failed"):
+        """Of the kind "unfit" is what the ticket states, of "unstarted" the project."""
+        super().__init__(words)
+        self.kind = kind
 
 
 def main(argv):
     """Make the migrations; always leave a report."""
     request = json.loads(argv[1])
-    report = {"problem": None, "unstarted": False, "switched_off": []}
+    report = {"problem": None, "kind": "failed", "switched_off": [], "tables": []}
     try:
         make_project_migrations(request, report)
     except Problem as problem:
-        report.update(problem=str(problem), unstarted=isinstance(problem, Unstarted))
+        report.update(problem=str(problem), kind=problem.kind)
     except SystemExit as stopped:
         report["problem"] = "the project's code ended the process (exit code %r)" % stopped.code
     except BaseException as problem:  # settings and models are foreign code
@@ -54,7 +52,8 @@ def main(argv):
 
 def make_project_migrations(request, report):
     """Start Django by the project's own manage.py where there is one, then make the migrations."""
-    root = os.getcwd()
+    root = os.path.realpath(os.getcwd())
+    request["path"] = os.path.realpath(os.path.join(root, request["path"]))
     sys.path[:] = [entry for entry in sys.path if entry not in ("", os.path.dirname(__file__))]
     folders = [os.path.join(root, name).rstrip("/") for name in ("", *request["python_path"])]
     sys.path[:0] = [folder for folder in dict.fromkeys(folders) if folder not in sys.path]
@@ -73,7 +72,7 @@ def make_project_migrations(request, report):
             done.append(True)
             if settings:
                 os.environ["DJANGO_SETTINGS_MODULE"] = settings
-            start_django(settings_named())
+            start_django(request)
             make(request, report, root)
 
     if request["manage"]:
@@ -86,13 +85,7 @@ def make_project_migrations(request, report):
     work()
 
 
-def settings_named():
-    """The settings in use, for people."""
-    module = os.environ.get("DJANGO_SETTINGS_MODULE")
-    return "the settings module %s" % module if module else "the settings of manage.py"
-
-
-def start_django(settings):
+def start_django(request):
     """Set Django up with the settings in use."""
     try:
         import django
@@ -100,28 +93,54 @@ def start_django(settings):
         django.setup()
     except Exception as problem:
         traceback.print_exc()
-        raise Unstarted(
-            "Django cannot be started with %s: %s: %s" % (settings, type(problem).__name__, problem)
+        said = "%s: %s" % (type(problem).__name__, problem)
+        codes = [frame.f_code for frame, _ in traceback.walk_tb(problem.__traceback__)]
+        # The body of the model's class, which stands as it was but for the field.
+        if any(is_of_model(code.co_name, code.co_filename, request) for code in codes):
+            raise Problem("Django does not take the field: %s" % said, "unfit") from problem
+        raise Problem(
+            "Django cannot be started with %s: %s" % (name_settings(), said), "unstarted"
         ) from problem
+
+
+def name_settings():
+    """The settings in use, for people."""
+    module = os.environ.get("DJANGO_SETTINGS_MODULE")
+    return "the settings module %s" % module if module else "the settings of manage.py"
+
+
+def is_of_model(name, file, request):
+    """Whether a class, by its name and its file, is the one that the ticket names."""
+    return name == request["model"] and os.path.realpath(file or "") == request["path"]
 
 
 def make(request, report, root):
     """Find the tables that get the column, and write what Django's detector makes of it."""
+    from django.db.migrations.loader import MigrationLoader
     from django.db.migrations.writer import MigrationWriter
 
-    carriers = find_carriers(request)
-    labels = sorted({model._meta.app_label for model in carriers})
-    report["switched_off"] = switch_migrations_on(labels)
-    for label in labels:
-        check_migrations_module(label, root)
-    for model in carriers:
+    tables = find_tables(request)
+    report["switched_off"] = switch_migrations_on({model._meta.app_label for model in tables})
+    loader = MigrationLoader(None, ignore_no_migrations=True)
+    before = loader.project_state()
+    tables = [model for model in tables if has_migrations(model, before, request)]
+    report["tables"] = sorted(model._meta.label for model in tables)
+    for model in tables:
         check_field(model, request)
     set_clock()
-    changes = find_migrations(request, carriers)
-    writers = [MigrationWriter(one) for made in changes.values() for one in made]
-    write_files(changes)
-    paths = [os.path.relpath(os.path.realpath(one.path), os.path.realpath(root)) for one in writers]
-    format_files(request["formatters"], paths, root)
+    changes = find_migrations(request, tables, loader, before)
+    writers = [MigrationWriter(migration) for made in changes.values() for migration in made]
+    paths = [os.path.relpath(os.path.realpath(writer.path), root) for writer in writers]
+    for path in paths:
+        if os.path.dirname(path) not in request["folders"]:
+            raise Problem(
+                "with %s it would be %s, not in %s. Name settings without MIGRATION_MODULES in "
+                ".github/mergewright.yml: `django: {settings: ...}`"
+                % (name_settings(), path, " or ".join(request["folders"]))
+            )
+    if writers:
+        write_files(changes)
+        format_files(request["formatters"], paths, root)
 
 
 def write_files(changes):
@@ -139,26 +158,38 @@ def write_files(changes):
 # --- what gets the column --------------------------------------------------------------------
 
 
-def find_carriers(request):
-    """The models whose tables get the column, as Django sees them."""
+def find_tables(request):
+    """The models whose tables get the column, as Django sees them: an abstract one's children."""
     from django.apps import apps
 
     found = []
-    for label, name in request["models"]:
-        try:
-            model = apps.get_model(label, name)
-        except LookupError as problem:
-            raise Problem(
-                "%s.%s is not among the installed models (%s). Is its app in INSTALLED_APPS of %s? "
-                "Name other settings in .github/mergewright.yml: `django: {settings: ...}`"
-                % (label, name, problem, settings_named())
-            ) from problem
-        if model._meta.swapped:
-            raise Problem("%s is swapped for %s" % (model._meta.label, model._meta.swapped))
-        if not model._meta.managed or model._meta.proxy:
-            raise Problem("%s has no table that migrations change" % model._meta.label)
-        found.append(model)
+    for model in apps.get_models():
+        own = (*model._meta.local_fields, *model._meta.local_many_to_many)
+        is_there = model._meta.managed and request["field"] in [field.name for field in own]
+        above = [(node.__name__, sys.modules.get(node.__module__)) for node in model.__mro__]
+        files = [(name, getattr(module, "__file__", "")) for name, module in above]
+        if is_there and any(is_of_model(*file, request) for file in files):
+            found.append(model)
+    if not found and not request["abstract"]:
+        raise Problem(
+            "%s is not among the installed models with a table of their own. Is its app in "
+            "INSTALLED_APPS of %s? Name other settings in .github/mergewright.yml: "
+            "`django: {settings: ...}`" % (request["label"], name_settings())
+        )
     return found
+
+
+def has_migrations(model, before, request):
+    """Whether a migration of base makes the table; a child's app may do without any."""
+    meta = model._meta
+    if (meta.app_label, meta.model_name) in before.models:
+        return True
+    if request["abstract"] and meta.app_label not in {label for label, _ in before.models}:
+        return False
+    raise Problem(
+        "no migration of base makes the table of %s. Run `python manage.py makemigrations %s` on "
+        "the base branch and commit the result" % (meta.label, meta.app_label)
+    )
 
 
 def switch_migrations_on(labels):
@@ -167,42 +198,11 @@ def switch_migrations_on(labels):
     from django.conf import settings
 
     given = settings.MIGRATION_MODULES
-    stated = {}
-    for config in apps.get_app_configs():
-        if config.label in given:
-            stated[config.label] = given[config.label]
-    off = [label for label in labels if label in stated and not is_there(stated[label])]
+    known = [config.label for config in apps.get_app_configs() if config.label in given]
+    off = [label for label in known if label in labels and given[label] is None]
     if off:
-        settings.MIGRATION_MODULES = {k: v for k, v in stated.items() if k not in off}
+        settings.MIGRATION_MODULES = {label: given[label] for label in known if label not in off}
     return off
-
-
-def is_there(module):
-    """Whether a module named in MIGRATION_MODULES exists."""
-    try:
-        return module is not None and importlib.util.find_spec(module) is not None
-    except (ImportError, ValueError):
-        return False
-
-
-def check_migrations_module(label, root):
-    """The app's migrations must be where the app is, inside the tree."""
-    from django.apps import apps
-    from django.db.migrations.loader import MigrationLoader
-
-    name, explicit = MigrationLoader.migrations_module(label)
-    if explicit and name != "%s.migrations" % apps.get_app_config(label).name:
-        raise Problem(
-            "MIGRATION_MODULES in %s sends migrations of %s to %s. Name settings "
-            "without it in .github/mergewright.yml: `django: {settings: ...}`"
-            % (settings_named(), label, name)
-        )
-    folder = os.path.realpath(os.path.dirname(importlib.import_module(name).__file__ or ""))
-    if not folder.startswith(os.path.realpath(root) + os.sep):
-        raise Problem(
-            "the app %s is loaded from %s, outside the repository; its migrations are not made "
-            "here" % (label, folder)
-        )
 
 
 def check_field(model, request):
@@ -210,12 +210,18 @@ def check_field(model, request):
     from django.core import checks, exceptions
 
     field, existing = model._meta.get_field(request["field"]), request["existing"]
-    found = field.check(from_model=model)
-    refused = [one.msg for one in found if one.level >= checks.ERROR]
-    if refused:
-        raise Problem("Django does not allow %s: %s" % (field.name, " ".join(refused)))
+    about = "'%s'" % field.name
+    found = [said for said in model.check() if said.obj == field or about in said.msg]
+    found = [said for said in found if said.level >= checks.WARNING and not said.is_silenced()]
+    if found:
+        refused = " ".join(said.msg for said in found)
+        raise Problem("Django does not allow %s: %s" % (field.name, refused), "unfit")
+    if field.primary_key:
+        raise Problem("%s has a primary key already" % model._meta.label, "unfit")
+    if field.unique and (existing or field.has_default() or not field.null):
+        raise Problem("a unique field needs null=True, and one value is not for all rows", "unfit")
     given = [field.default] if field.has_default() else []
-    given += [stated_value(existing)] if existing else []
+    given += [stated_value(request, model)] if existing else []
     for value in given:
         if value is None or callable(value):
             continue
@@ -223,25 +229,22 @@ def check_field(model, request):
             field.run_validators(field.to_python(value))
         except exceptions.ValidationError as problem:
             raise Problem(
-                "%r is no value of %s: %s" % (value, field.name, " ".join(problem.messages))
+                "%r is no value of %s: %s" % (value, field.name, " ".join(problem.messages)),
+                "unfit",
             ) from problem
 
 
 # --- the migrations ------------------------------------------------------------------------------
 
 
-def stated_value(given):
-    """The value for existing rows, built from its description: a literal, a symbol or a call."""
-    if given["kind"] == "literal":
-        return ast.literal_eval(given["text"])
-    value = importlib.import_module(given["module"] or "builtins")
-    for part in given["name"].split("."):
-        value = getattr(value, part)
-    if given["kind"] == "symbol":
-        return value
-    call = ast.parse("f(%s)" % given["text"], mode="eval").body
-    args = [ast.literal_eval(arg) for arg in call.args]
-    return value(*args, **{w.arg: ast.literal_eval(w.value) for w in call.keywords})
+def stated_value(request, model):
+    """The value for existing rows: literals, names of the model's file and calls of them."""
+    given, names = request["existing"], dict(vars(sys.modules[model.__module__]))
+    try:
+        exec("\n".join(given["imports"]), names)  # noqa: S102 - as it is in the model's file
+        return eval(given["code"], names)  # noqa: S307
+    except Exception as problem:
+        raise Problem("%s cannot be made: %r" % (given["code"], problem), "unfit") from problem
 
 
 def set_clock():
@@ -257,54 +260,47 @@ def set_clock():
         migration.get_migration_name_timestamp = lambda: began.strftime("%Y%m%d_%H%M")
 
 
-def find_migrations(request, carriers):
+def find_migrations(request, tables, loader, before):
     """What Django's detector makes of the field alone, whatever else base has no migration for."""
     from django.apps import apps
     from django.core.exceptions import FieldDoesNotExist
     from django.db.migrations import AddField
     from django.db.migrations.autodetector import MigrationAutodetector
-    from django.db.migrations.loader import MigrationLoader
+    from django.db.migrations.questioner import MigrationQuestioner
 
-    loader = MigrationLoader(None, ignore_no_migrations=True)
-    before = loader.project_state()
-    after = before.clone()
-    for model in carriers:
+    after, asked = before.clone(), []
+    for model in tables:
         label, name = model._meta.app_label, model._meta.model_name
         if leaves := loader.detect_conflicts().get(label):
             raise Problem("%s has several last migrations: %s" % (label, ", ".join(sorted(leaves))))
-        if (label, name) not in before.models:
-            raise Problem("no migration of base makes the table of %s" % model._meta.label)
         # The table of its history has the same columns, but for those that it leaves out.
         for each in (name, "historical" + name):
             with contextlib.suppress(LookupError, FieldDoesNotExist):
                 field = apps.get_model(label, each)._meta.get_field(request["field"])
                 AddField(each, field.name, field.clone()).state_forwards(label, after)
-    detector = MigrationAutodetector(before, after, make_questioner(request))
-    return detector.changes(graph=loader.graph)
-
-
-def make_questioner(request):
-    """One that knows the value for existing rows."""
-    from django.db.migrations.questioner import MigrationQuestioner
 
     class Questioner(MigrationQuestioner):
         def ask_not_null_addition(self, field_name, model_name):
             if request["existing"] is None:
                 raise Problem(
-                    "Django asks which value existing rows of %s get for the new %s, and the "
-                    "ticket does not say" % (model_name, field_name)
+                    "existing rows of %s need a value for the new %s: a default, null=True, or "
+                    "one for them" % (model_name, field_name),
+                    "unfit",
                 )
-            return stated_value(request["existing"])
+            asked.append(model_name)
+            return stated_value(request, tables[0])
 
         ask_auto_now_add_addition = ask_not_null_addition
 
-        def ask_unique_callable_default_addition(self, field_name, model_name):
+    changes = MigrationAutodetector(before, after, Questioner()).changes(graph=loader.graph)
+    for model in tables if request["existing"] and not asked else ():
+        given = model._meta.get_field(request["field"]).get_default()
+        if stated_value(request, model) != given:
             raise Problem(
-                "%s of %s is unique, and its default would be the same for all existing rows"
-                % (field_name, model_name)
+                "existing rows get %r anyway; leave the default for existing rows out" % (given,),
+                "unfit",
             )
-
-    return Questioner()
+    return changes
 
 
 # --- files -----------------------------------------------------------------------------------
@@ -318,8 +314,6 @@ def format_files(formatters, paths, root):
     Args:
         formatters: Each tool with the options that the checks run it with, in their order.
     """
-    if not paths:
-        return
     # black applies exclusions only to what it finds by itself.
     only = "|".join("/%s$" % re.escape(path) for path in paths)
     commands = {

@@ -13,7 +13,7 @@ from agent.models.chat import Reply
 from agent.models.checks import CheckResult, Status, SuiteFacts
 from agent.models.sandbox import Ran
 from agent.models.ticket import Decision
-from agent.recipes.recipe import Edits
+from agent.recipes.add_field.parameters import Edits
 from agent.services import Services
 from repo_config.detect import DjangoProject
 from tests.fakes import FakeModel, FakeSession, make_reply

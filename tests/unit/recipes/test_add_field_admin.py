@@ -1,4 +1,4 @@
-"""The admin list: the right one is found, and only it changes."""
+"""The admin list: the one class that has it is found, and only it changes."""
 
 from __future__ import annotations
 
@@ -8,31 +8,37 @@ from tests.unit.recipes.trees import SHOP, edited, form, questions
 
 ADMIN = "from django.contrib import admin\n\nfrom .models import Customer, Shop\n\n\n"
 REGISTERED = ADMIN + "@admin.register(Customer)\nclass CustomerAdmin(admin.ModelAdmin):\n"
+CALLED = (
+    ADMIN + "class CustomerAdmin(admin.ModelAdmin):\n    list_display = {}\n\n\n"
+    "class ShopAdmin(admin.ModelAdmin):\n    list_display = ()\n\n\n"
+    "if True:\n    admin.site.register(Customer, CustomerAdmin)\n"
+    "admin.site.register(Shop, ShopAdmin)\n"
+)
 
 
 def listed(before: str) -> str:
     """The file after the edit."""
     path = "shop/admin.py"
-    after = edited(form(show_in_admin_list="Yes"), SHOP | {path: before})
-    return after.get(path, before.encode()).decode()
+    return edited(form(show_in_admin_list="Yes"), SHOP | {path: before})[path].decode()
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
         ('("name", "email")', '("name", "email", "nickname")'),
+        ('("name",)', '("name", "nickname")'),
+        ("[]", '["nickname"]'),
         (
             '[\n        "name",  # who\n        "email"  # where\n    ]',
-            '[\n        "name",  # who\n        "email",  # where\n        "nickname"\n    ]',
+            '[\n        "name",  # who\n        "email",  # where\n        "nickname",\n    ]',
         ),
         (
-            '("a_rather_long_name", "another_rather_long_name", "and_yet_one_more_of_them")',
+            '("a_rather_long_name", "another_rather_long_name", "yet_one_more")',
             (
                 '(\n        "a_rather_long_name",\n        "another_rather_long_name",\n'
-                '        "and_yet_one_more_of_them",\n        "nickname",\n    )'
+                '        "yet_one_more",\n        "nickname",\n    )'
             ),
         ),
-        ('("name", "nickname")', '("name", "nickname")'),
     ],
 )
 def test_the_list_keeps_its_shape(before: str, after: str) -> None:
@@ -40,15 +46,21 @@ def test_the_list_keeps_its_shape(before: str, after: str) -> None:
     assert listed(f"{head}{before}\n") == f"{head}{after}\n"
 
 
+def test_a_class_that_a_call_registers_is_found() -> None:
+    assert listed(CALLED.format('("name",)')) == CALLED.format('("name", "nickname")')
+
+
 @pytest.mark.parametrize(
     ("text", "about"),
     [
-        (REGISTERED + "    list_display = columns()\n", "works its list_display out"),
+        (REGISTERED + "    list_display = columns()\n", "no list_display that is written out"),
+        (REGISTERED + "    pass\n", "no list_display that is written out"),
+        (REGISTERED + '    list_display = ("nickname",)\n', "lists nickname already"),
+        (ADMIN, "needs one ModelAdmin class, and has none in its app"),
         (
-            REGISTERED + "    def get_list_display(self, request):\n        return ()\n",
-            "get_list_display()",
+            f"{REGISTERED}    pass\n\n\n@site.register(Customer)\nclass Other(CustomerAdmin): ...\n",
+            "has CustomerAdmin (shop/admin.py:7), Other (shop/admin.py:12)",
         ),
-        (REGISTERED + "    pass\n", "has no list_display of its own"),
     ],
 )
 def test_what_the_admin_leaves_open_is_asked(text: str, about: str) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from agent.errors import EditFailed
 from agent.models.run import Reason
-from tests.unit.recipes.trees import RECIPE, form, project, settle
+from agent.recipes.add_field import migration as migrations
+from tests.unit.recipes.trees import form, project, settle
 
 FILE = "shop/migrations/0002_customer_nickname.py"
 FIELD = "models.CharField(blank=True, max_length=50)"
@@ -16,22 +17,22 @@ ADD = "migrations.AddField(model_name='customer', name='nickname', field={}),"
 OK = json.dumps({"problem": None}).encode()
 
 
-def migration(*operations: str, more: str = "", top: str = "") -> bytes:
+def migration(*operations: str) -> bytes:
     listed = "\n        ".join(operations)
     return (
-        f"from django.db import migrations, models\n{top}\n\nclass Migration(migrations.Migration):\n"
+        "from django.db import migrations, models\n\n\nclass Migration(migrations.Migration):\n"
         "    dependencies = [('shop', '0001_initial')]\n"
-        f"{more}    operations = [\n        {listed}\n    ]\n"
+        f"    operations = [\n        {listed}\n    ]\n"
     ).encode()
 
 
-def accept(files: dict[str, bytes], report: bytes = OK, **facts: str) -> tuple[str, ...]:
-    return RECIPE.accept_produced(settle(form(**facts)).model_dump_json(), report, files)
+def accept(files: dict[str, bytes], report: bytes = OK) -> tuple[str, ...]:
+    return migrations.accept_migration(settle(form()), report, files)
 
 
-def refused(files: dict[str, bytes], report: bytes = OK, **facts: str) -> EditFailed:
+def refuse(files: dict[str, bytes], report: bytes = OK) -> EditFailed:
     with pytest.raises(EditFailed) as raised:
-        accept(files, report, **facts)
+        accept(files, report)
     return raised.value
 
 
@@ -40,6 +41,7 @@ def test_a_history_table_that_follows_is_said() -> None:
     (note, made) = accept({FILE: migration(ADD.format(FIELD), history)})
     assert "AddField nickname on historicalcustomer" in note
     assert made == f"Django made `{FILE}`."
+    assert "no migration that adds nickname to shop.Customer" in refuse({}).message
 
 
 @pytest.mark.parametrize(
@@ -57,46 +59,41 @@ def test_a_history_table_that_follows_is_said() -> None:
     ],
 )
 def test_operations_nobody_asked_for_withhold_the_change(operation: str, shown: str) -> None:
-    failure = refused({FILE: migration(ADD.format(FIELD), operation)})
+    failure = refuse({FILE: migration(ADD.format(FIELD), operation)})
     assert failure.reason is Reason.UNASKED_OPERATIONS
-    assert f"- shop: {shown} ({FILE})\n" in failure.message
+    assert f"- {shown} ({FILE})\n" in failure.message
     assert "`python manage.py makemigrations shop`" in failure.message
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("path", "content"),
     [
-        migration(ADD.format(FIELD)) + b"\n\ndef forwards(apps, editor):\n    pass\n",
-        migration(ADD.format(FIELD)) + b"\n\nevil()\n",
-        b"class Migration(",
+        (FILE, migration(ADD.format(FIELD)) + b"\n\ndef forwards(apps, editor):\n    pass\n"),
+        (FILE, migration(ADD.format(FIELD)) + b"\n\nevil()\n"),
+        (FILE, b"class Migration("),
+        ("shop/evil.py", migration(ADD.format(FIELD))),
+        ("crm/migrations/0002_x.py", migration(ADD.format(FIELD))),
     ],
 )
-def test_a_file_that_is_more_than_a_migration_is_refused(content: bytes) -> None:
-    assert refused({FILE: content}).message.startswith(f"{FILE} ")
-
-
-@pytest.mark.parametrize("path", ["shop/evil.py", "crm/migrations/0002_x.py"])
-def test_a_file_in_another_place_is_refused(path: str) -> None:
-    failure = refused({path: migration(ADD.format(FIELD))})
-    assert failure.message.startswith(f"{path} ")
+def test_a_file_that_is_more_than_a_migration_or_elsewhere_is_refused(
+    path: str, content: bytes
+) -> None:
+    assert refuse({path: content}).message.startswith(f"{path} ")
 
 
 def test_what_the_report_says_reaches_the_reader() -> None:
     report = json.dumps({"problem": "the app is away"}).encode()
-    assert "the app is away" in refused({}, report).message
-    assert "cannot be read" in refused({}, b"[" * 100_000).message
-    assert "cannot be read" in refused({}, b"[]").message
+    assert "the app is away" in refuse({}, report).message
+    assert "cannot be read" in refuse({}, b"[" * 100_000).message
+    assert "cannot be read" in refuse({}, b"[]").message
 
 
 def test_the_command_names_the_folders_the_settings_and_the_value() -> None:
     linted = project(lint=("ruff", "flake8"))
     asked = form(options="max_length=50", default_for_existing_rows="'n/a'")
-    settled = settle(asked, detected=linted)
-    command = RECIPE.produce(settled.model_dump_json(), linted)
-    assert command is not None
-    assert settled.existing is not None
-    assert (command.script, command.globs) == ("make_migration.py", ("shop/migrations/*",))
+    command = migrations.make_command(settle(asked, detected=linted), linted)
+    assert command.globs == ("shop/migrations/*",)
     assert command.environ == {"DJANGO_SETTINGS_MODULE": "config.settings"}
     told = json.loads(command.args[0])
-    assert (told["formatters"], told["models"]) == ([["ruff check", []]], [["shop", "Customer"]])
-    assert told["existing"] == json.loads(settled.existing.model_dump_json())
+    assert (told["formatters"], told["label"]) == ([["ruff check", []]], "shop.Customer")
+    assert told["existing"] == {"code": "'n/a'", "imports": []}

@@ -33,6 +33,7 @@ def test_apps_by_folder_config_and_meta() -> None:
             "    name = 'billing'\n    label = 'money'\n",
             "billing/models.py": model.format("B")
             + "\n    class Meta:\n        app_label = 'project_shop'\n",
+            "__init__.py": "",
             "billing/more/__init__.py": "",
             "billing/more/rows.py": model.format("C"),
             "project/apps/shop/apps.py": "from django.apps import AppConfig\n\n\n"
@@ -53,9 +54,21 @@ def test_packages_of_models_and_sub_folders() -> None:
     files["src/shop/tests/test_x.py"] = "def test_x():\n    pass\n"
     settled = settle(body, files, detected=project(python_path=("", "src")))
     assert settled.place.path == "src/shop/models/people.py"
-    assert settled.carriers[0].migrations == "src/shop/migrations"
+    assert settled.migrations == ("src/shop/migrations",)
     assert settled.test is not None
-    assert settled.test.model_module == "shop.models"
+    assert settled.test.module == "shop.models.people"
+
+
+def test_models_of_packages_are_known_by_their_names_or_their_fields() -> None:
+    head = "from django import forms\nfrom django.db import models\nfrom mptt.models import MPTTModel\n"
+    files = app(
+        "shop",
+        f"{head}from tree import Node\n\n\nclass A(MPTTModel):\n    pass\n\n\n"
+        f"class B(Node):\n{BODY}\n\nclass C(Node):\n    pass\n\n\n"
+        "class D(models.TextChoices):\n    X = 'x'\n\n\nclass E(models.Manager):\n    pass\n\n\n"
+        "class F(forms.Form):\n    x = forms.CharField()\n",
+    )
+    assert labels(files) == ["shop.A", "shop.B"]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +88,7 @@ def test_bases_are_followed_through_imports(head: str, base: str) -> None:
     assert "shop.Customer" in labels(files)
 
 
-def test_an_abstract_model_of_two_apps_has_its_children_as_carriers() -> None:
+def test_a_field_of_an_abstract_model_may_be_migrated_where_its_children_are() -> None:
     files = models_file(
         "class Base(models.Model):\n    class Meta:\n        abstract = True\n\n\n"
         "class Middle(Base):\n    class Meta:\n        abstract = True\n\n\n"
@@ -83,10 +96,6 @@ def test_an_abstract_model_of_two_apps_has_its_children_as_carriers() -> None:
     ) | app("crm", "from shop.models import Base\n\n\nclass Lead(Base):\n    pass\n")
     settled = settle(form(model="shop.Base"), files)
     assert settled.abstract
-    assert [(one.app_label, one.model) for one in settled.carriers] == [
-        ("crm", "Lead"),
-        ("shop", "Customer"),
-    ]
-    assert "crm.Lead, shop.Customer" in settled.remarks[-1]
+    assert settled.migrations == ("crm/migrations", "shop/migrations")
     after = edited(form(model="shop.Base"), files)["shop/models.py"].decode()
     assert "class Base(models.Model):\n    nickname = models.CharField" in after

@@ -2,134 +2,138 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
+from agent.errors import RequestRefused
 from tests.unit.recipes.trees import SHOP, edited, form, models_file
 
 NEW = "    nickname = models.CharField(max_length=50, blank=True)\n"
+BASE = "class Base(models.Model):\n    a = models.TextField()\n\n\nclass Customer(Base):\n"
+OWN = "class Customer(models.Model):\n    a = models.TextField()\n"
+CLASS = "\n\nclass Customer(models.Model):\n    a = models.TextField()\n"
 
 
 def model(files: dict[str, str] | dict[str, bytes], **facts: str) -> str:
     return edited(form(**facts), files)["shop/models.py"].decode()  # type: ignore[arg-type]
 
 
-def inserted(before: str, after: str) -> str:
-    """The one region that was added; fails when anything else differs."""
-    start = next(
-        (n for n, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), len(before)
-    )
-    added = len(after) - len(before)
-    assert added > 0
-    while start and before[start - 1] not in "\r\n" and after[:start] == before[:start]:
-        start -= 1
-    for begin in range(start, -1, -1):
-        if after[:begin] + after[begin + added :] == before:
-            return after[begin : begin + added]
-    raise AssertionError(after)
-
-
 @pytest.mark.parametrize(
-    "body",
+    "after",
     [
-        pytest.param(
-            "class Customer(models.Model):\n    a = models.TextField()\n@N",
-            id="after the last field",
-        ),
-        pytest.param(
-            "class Customer(models.Model):\n    a = models.TextField()\n@N\n"
-            "    class Meta:\n        pass\n",
-            id="before Meta",
-        ),
-        pytest.param(
-            "class Customer(models.Model):\n\ta = models.TextField()\n@T\n"
-            "\tdef b(self):\n\t\tpass\n",
-            id="tabs",
-        ),
+        pytest.param(f"{OWN}@{NEW}@", id="after the last field"),
+        pytest.param(f"{OWN}@{NEW}@\n    class Meta:\n        pass\n", id="before Meta"),
+        pytest.param(f"{BASE}@{NEW}@", id="for pass"),
+        pytest.param(f'{BASE}    """Buys."""\n@\n{NEW}@', id="after a docstring"),
+        pytest.param(f'{BASE}    """Buys."""\n\n@{NEW}\n@    b = 1\n', id="before the rest"),
+        pytest.param(f"{BASE}@{NEW}\n@    # why\n    def f(self): ...\n", id="before a comment"),
     ],
 )
-def test_the_field_goes_where_a_person_would_put_it(body: str) -> None:
-    """`@N` marks the place; a blank line before or after it is part of what is added."""
-    tabbed = "\t" + NEW.lstrip()
-    after = body.replace("@N", NEW).replace("@T", tabbed)
-    before = re.sub(r'("""|\))\n\n@N', r"\1\n", body)
-    before = re.sub(r"@N\n(?=    # why)", "", before).replace("@N", "").replace("@T", "")
-    head = "from django.db import models\n\n\n"
-    assert model(models_file(before)) == head + after
+def test_the_field_goes_where_a_person_would_put_it(after: str) -> None:
+    """What stands between `@` is added."""
+    kept, _, rest = after.split("@")
+    before = kept + (rest or "    pass\n" * (kept == BASE))
+    assert model(models_file(before)) == models_file(after.replace("@", ""))["shop/models.py"]
 
 
-def test_line_ends_are_those_of_the_file() -> None:
-    text = SHOP["shop/models.py"].replace("\n", "\r\n")
-    after = edited(form(), SHOP | {"shop/models.py": text.encode()})["shop/models.py"].decode()
-    assert inserted(text, after) == NEW.replace("\n", "\r\n")
-
-
-def test_the_target_of_a_relation_is_written_as_it_is_stated() -> None:
-    wanted = "nickname = models.ForeignKey({}, on_delete=models.PROTECT, null=True)\n"
-    wide = SHOP | {"setup.cfg": "[flake8]\nmax-line-length = 100\n"}
-    for stated, written in (
-        ("Shop", "Shop"),
-        ("'Shop'", '"Shop"'),
-        ("'shop.Shop'", '"Shop"'),
-        ("'people.Reader'", '"people.Reader"'),
-        ("settings.AUTH_USER_MODEL", "settings.AUTH_USER_MODEL"),
-    ):
-        options = f"to={stated}, on_delete=models.PROTECT, null=True"
-        text = model(wide, field_type="ForeignKey", options=options)
-        assert wanted.format(written) in text
-    assert text.startswith("from django.conf import settings\nfrom django.db import models\n")
-    later = models_file(
-        "class Customer(models.Model):\n    b = models.TextField()\n\n\n"
-        "class Shop(models.Model):\n    a = models.TextField()\n"
-    )
-    options = "to=Shop, on_delete=models.PROTECT, null=True"
-    assert wanted.format('"Shop"') in model(later, field_type="ForeignKey", options=options)
-
-
-def test_a_missing_type_joins_the_import_in_order() -> None:
-    files = models_file(
-        "class Customer(Model):\n    a = TextField()\n",
-        "from django.db.models import Model, TextField\n",
-    )
-    assert model(files) == (
-        "from django.db.models import CharField, Model, TextField\n"
-        "class Customer(Model):\n    a = TextField()\n"
-        "    nickname = CharField(max_length=50, blank=True)\n"
-    )
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-8-sig"])
+def test_line_ends_and_encoding_are_those_of_the_file(encoding: str) -> None:
+    text = f"# coding: {encoding.removesuffix('-sig')}\n{SHOP['shop/models.py']}# \xe4\n"
+    text = text.replace("\n", "\r\n")
+    after = edited(form(), SHOP | {"shop/models.py": text.encode(encoding)})["shop/models.py"]
+    assert after.decode(encoding).replace(NEW.replace("\n", "\r\n"), "") == text
+    if encoding != "utf-8-sig":
+        with pytest.raises(RequestRefused, match=r"shop/models\.py cannot hold"):
+            options = "max_length=5, default='\u0416'"
+            edited(form(options=options), SHOP | {"shop/models.py": text.encode(encoding)})
 
 
 @pytest.mark.parametrize(
-    ("head", "after"),
+    ("stated", "written"),
+    [
+        ("Shop", "Shop"),
+        ("'shop.Shop'", '"shop.Shop"'),
+        ("to='people.Reader'", 'to="people.Reader"'),
+        ("Customer", '"self"'),
+        ("to=Later", 'to="shop.Later"'),
+    ],
+)
+def test_a_target_is_written_as_it_is_stated_or_looked_up_later(stated: str, written: str) -> None:
+    text = SHOP["shop/models.py"] + "\n\nclass Later(models.Model):\n    a = models.TextField()\n"
+    files = SHOP | {"shop/models.py": text}
+    options = f"{stated}, blank=True" if "=" not in stated else f"blank=True, {stated}"
+    wanted = f"{written}, blank=True" if "=" not in stated else f"blank=True, {written}"
+    assert f"models.ForeignKey({wanted})" in model(files, field_type="ForeignKey", options=options)
+
+
+def test_names_are_those_of_the_file() -> None:
+    text = model(
+        models_file(
+            "class Customer(m.Model):\n    class Kind(m.TextChoices):\n        A = 'a'\n\n"
+            "    a = m.TextField()\n",
+            "from django.db import models as m\n\n\ndef make_code():\n    return 'a'\n\n\n",
+        ),
+        options="choices=Kind.choices, default=make_code",
+    )
+    assert "m.CharField(choices=Kind.choices, default=make_code)" in text
+
+
+@pytest.mark.parametrize(
+    ("before", "options", "after"),
     [
         (
             "from django.db import models\nfrom django.utils.text import slugify\n",
+            "default=timezone.now",
             (
                 "from django.db import models\nfrom django.utils import timezone\n"
                 "from django.utils.text import slugify\n"
             ),
         ),
-        ("from django.db import models\nfrom django.utils import timezone as tz\n", None),
+        (
+            "# why\nfrom django.db import models\n",
+            "default=uuid.uuid4",
+            "import uuid\n\n# why\nfrom django.db import models\n",
+        ),
+        (
+            "import os\n\nfrom django.db import models\n\nfrom .text import slugify\n",
+            "to=settings.AUTH_USER_MODEL, null=True",
+            (
+                "import os\n\nfrom django.conf import settings\nfrom django.db import models\n\n"
+                "from .text import slugify\n"
+            ),
+        ),
+        (
+            "import os\n\nfrom django.db import models\n",
+            "default=Decimal('1')",
+            "import os\nfrom decimal import Decimal\n\nfrom django.db import models\n",
+        ),
+        (
+            "from django.db import models\nfrom django.utils import timezone as tz\n",
+            "default=timezone.now",
+            "from django.db import models\nfrom django.utils import timezone as tz\n",
+        ),
     ],
 )
-def test_imports_of_a_default_go_where_isort_puts_them(head: str, after: str | None) -> None:
-    files = models_file("\nclass Customer(models.Model):\n    a = models.TextField()\n", head)
-    text = model(files, field_type="DateTimeField", options="default=timezone.now")
-    name = "tz" if after is None else "timezone"
-    assert text == (
-        (after or head) + "\nclass Customer(models.Model):\n    a = models.TextField()\n"
-        f"    nickname = models.DateTimeField(default={name}.now)\n"
+def test_imports_go_where_isort_puts_them(before: str, options: str, after: str) -> None:
+    text = model(models_file(CLASS, before), field_type="AField", options=options)
+    assert text.partition("\n\n\n")[0] == after.rstrip("\n")
+    name = "tz" if " as tz" in before else "timezone"
+    assert options.replace("timezone", name).replace("'", '"') in text
+
+
+def test_long_lines_are_broken_so_that_formatters_leave_them() -> None:
+    choices = ", ".join(f"('{letter}', 'What {letter} stands for')" for letter in "ab")
+    options = (
+        f"max_length=50, blank=True, help_text='It is \"so\"', choices=[{choices}, ('c', 'C')]"
     )
-
-
-def test_long_lines_are_wrapped_at_the_configured_width() -> None:
-    options = 'max_length=50, blank=True, help_text="What to call them", verbose_name="nick"'
-    narrow = SHOP | {"pyproject.toml": "[tool.black]\nline-length = 60\n"}
     assert (
         "    nickname = models.CharField(\n"
         "        max_length=50,\n"
         "        blank=True,\n"
-        '        help_text="What to call them",\n'
-        '        verbose_name="nick",\n'
+        "        help_text='It is \"so\"',\n"
+        "        choices=[\n"
+        '            ("a", "What a stands for"),\n'
+        '            ("b", "What b stands for"),\n'
+        '            ("c", "C"),\n'
+        "        ],\n"
         "    )\n"
-    ) in model(narrow, options=options)
+    ) in model(SHOP, options=options)

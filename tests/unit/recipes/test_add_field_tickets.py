@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from agent.errors import TicketUnclear
-from agent.recipes.add_field import request
+from agent.recipes import tickets
+from agent.recipes.add_field import recipe, request
+from agent.recipes.add_field.parameters import Parameters
 from agent.stages import triage
-from tests.unit.recipes.trees import RECIPE, SHOP, form, settle, ticket
+from tests.unit.recipes.trees import SHOP, form, project, settle, ticket
+from tests.unit.trees import DictTree
 
 FILES = SHOP | {
     "shop/models.py": SHOP["shop/models.py"]
@@ -17,57 +20,38 @@ FILES = SHOP | {
     '    list_display = ("name", "email")\n',
     "shop/test_models.py": "def test_name():\n    pass\n",
 }
-NICK = "shop.Customer.nick CharField max_length=50, blank=True"
+NICK = "shop.Customer: nick = models.CharField(max_length=50, blank=True)"
 
 
 def told(body: str, title: str = "A field") -> str:
     """What is settled, in one line, for a ticket that the recipe is chosen for."""
-    assert triage.choose_recipe(ticket(body, title)).recipe == RECIPE.name
+    assert triage.choose_recipe(ticket(body, title)).recipe == recipe.NAME
     settled = settle(body, FILES, title)
-    options = ", ".join(f"{one.name}={one.value.format()}" for one in settled.field.options)
-    said = f"{settled.app_label}.{settled.model}.{settled.field.name} {settled.field.type_name}"
-    said += f" {options}" if options else ""
-    said += f"; existing {settled.existing.format()}" if settled.existing else ""
+    said = f"{settled.app_label}.{settled.model}: {settled.assignment}"
+    said += f"; existing {settled.existing.code}" if settled.existing else ""
     said += "; admin" if settled.listing else ""
     return said + ("; test" if settled.test else "")
 
 
-def unclear(body: str, title: str = "A field") -> TicketUnclear:
-    with pytest.raises(TicketUnclear) as raised:
-        settle(body, FILES, title)
-    return raised.value
-
-
+FIELD = "nick = models.CharField(max_length=50, blank=True)"
+BLOCK = f"On `shop.Customer`:\n\n```python\n{FIELD}\n```\n"
 SHAPES = {
-    "front matter": (
-        "---\nmodel: shop.Customer\nfield: nick = models.CharField(max_length=50, blank=True)\n---\n",
-        NICK,
-    ),
-    "a form": (
-        form(field_name="nick", show_in_admin_list="Yes"),
-        f"{NICK}; admin",
-    ),
-    "code marks": (
-        "Add `nick` to `shop.Customer`: `CharField(max_length=50, blank=True)`.",
-        NICK,
-    ),
+    "front matter": (f"---\nmodel: shop.Customer\nfield: {FIELD}\n---\n", NICK),
+    "a form": (form(field_name="nick", show_in_admin_list="Yes"), f"{NICK}; admin"),
+    "code marks": ("Add `nick` to `shop.Customer`: `CharField(max_length=50, blank=True)`.", NICK),
     "a path": ("Add `shop.Customer.nick`, a `CharField(max_length=50, blank=True)`.", NICK),
-    "a block": (
-        "On `shop.Customer`:\n\n```python\nnick = models.CharField(max_length=50, blank=True)\n```\n",
-        NICK,
-    ),
+    "a block": (BLOCK, NICK),
+    "a block beside other code": (f"{BLOCK}\n```python\nevil()\n```\n", NICK),
     "a class in a block": (
-        ("```python\nclass Customer(models.Model):\n    ...\n"
-        "    nick = models.CharField(max_length=50, blank=True)\n```\n"),
-        NICK,
+        f"```python\nclass Customer(models.Model):\n    ...\n    {FIELD}\n```\n", NICK,
     ),
     "a relation": (
         "Add `buyer = models.ForeignKey(Customer, models.SET_NULL, null=True)` to `Order`.",
-        "shop.Order.buyer ForeignKey to=Customer, on_delete=models.SET_NULL, null=True",
+        "shop.Order: buyer = models.ForeignKey(Customer, models.SET_NULL, null=True)",
     ),
     "a value for existing rows": (
         form(field_name="nick", options="max_length=50", default_for_existing_rows="'n/a'"),
-        "shop.Customer.nick CharField max_length=50; existing 'n/a'",
+        "shop.Customer: nick = models.CharField(max_length=50); existing 'n/a'",
     ),
 }  # fmt: skip
 
@@ -89,7 +73,7 @@ def test_what_structure_states_is_settled(name: str) -> None:
     ],
 )
 def test_sentences_alone_are_for_a_model_or_a_person(body: str) -> None:
-    assert not RECIPE.match(ticket(body))
+    assert not recipe.fits_ticket(ticket(body))
     assert triage.choose_recipe(ticket(body, "Add a field")).recipe == ""
 
 
@@ -98,7 +82,7 @@ def test_sentences_alone_are_for_a_model_or_a_person(body: str) -> None:
     [
         (
             "Add a `CharField` called `nick` to `shop.Customer`",
-            "max_length",
+            "options of CharField are missing",
             {"model: shop.Customer", "field: nick = models.CharField(…)"},
         ),
         (
@@ -120,9 +104,10 @@ def test_sentences_alone_are_for_a_model_or_a_person(body: str) -> None:
 def test_what_is_missing_comes_back_as_the_form_filled_in_so_far(
     body: str, problem: str, lines: set[str]
 ) -> None:
-    asked = unclear(body)
-    assert problem in " ".join(asked.questions)
-    first, *given = asked.answer.split("\n  ")
+    with pytest.raises(TicketUnclear) as raised:
+        settle(body, FILES)
+    assert problem in " ".join(raised.value.questions)
+    first, *given = raised.value.answer.split("\n  ")
     assert first == "This form, filled in, answers it:"
     assert (given[0], given[-1]) == ("---", "---")
     assert lines <= set(given)
@@ -137,6 +122,7 @@ def test_sentences_beside_the_facts_are_named_as_not_done() -> None:
         "They ask for it.",
     )
     assert settle(form(), FILES).not_done == ()
+    assert settle(SHAPES["a block beside other code"][0], FILES).not_done == ("`evil()`",)
 
 
 def test_text_is_data_and_never_code() -> None:
@@ -156,10 +142,26 @@ def test_text_is_data_and_never_code() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    ["[1e999]", "9" * 10_000, "(" * 3_000, "[" * 10_000 + "]" * 10_000, "-" * 5_000 + "1"],
+    [
+        "9" * 10_000,
+        "1" + "+1" * 900,
+        "[" * 180 + "]" * 180,
+        "(" * 3_000,
+        "[" * 10_000 + "]" * 10_000,
+        "-" * 5_000 + "1",
+    ],
 )
 def test_a_value_that_cannot_be_written_down_is_a_problem(options: str) -> None:
     body = form(options=f"max_length=5, default={options}")
-    request.read_request(ticket(body)).fill_form(asks_existing=True)
+    request.read_request(ticket(body)).fill_form()
     with pytest.raises(TicketUnclear):
         settle(body)
+
+
+def test_named_values_settle_a_field_as_a_form_does() -> None:
+    field = "nickname = models.CharField(\n    max_length=50, blank=True\n)"
+    given = {"model": "shop.Customer", "field": field, "default_for_existing_rows": '""'}
+    named = tickets.make_ticket({**given, "show_in_admin_list": False})
+    settled = recipe.settle(named, DictTree(SHOP), project())
+    told_by_form = settle(form(default_for_existing_rows='""'))
+    assert Parameters.model_validate_json(settled) == told_by_form

@@ -30,9 +30,9 @@ def test_facts_are_read_from_every_form(body: str) -> None:
     assert document.sentences == ()
 
 
-def test_a_list_is_one_answer_and_what_follows_an_answer_is_none() -> None:
-    document = read("### Where\n\n- `a.py`\n- b\n\nWe need this soon. Thanks!\n")
-    assert document.answers == {"where": "`a.py`\nb"}
+def test_what_follows_an_answer_is_none() -> None:
+    document = read("### Where\n\na.py\n\nWe need this soon. Thanks!\n")
+    assert document.answers == {"where": "a.py"}
     assert document.sentences == ("We need this soon.", "Thanks!")
 
 

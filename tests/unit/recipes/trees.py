@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pytest
+
 from agent.errors import TicketUnclear
 from agent.models.ticket import Ticket
+from agent.recipes.add_field import edits, recipe
 from agent.recipes.add_field.parameters import Parameters
-from agent.recipes.add_field.recipe import AddDjangoField
 from repo_config.detect import DjangoProject, Project
-from repo_config.schema import RepoConfig
 from tests.unit.trees import DictTree, make_project
-
-RECIPE = AddDjangoField()
-
 
 SHOP = {
     "config/__init__.py": "",
@@ -91,35 +89,22 @@ def settle(
     title: str = "A field",
     detected: Project | None = None,
 ) -> Parameters:
-    settled = RECIPE.settle(
-        ticket(body, title), DictTree(files), RepoConfig(), detected or project()
-    )
+    settled = recipe.settle(ticket(body, title), DictTree(files), detected or project())
     return Parameters.model_validate_json(settled)
 
 
 def edited(
-    body: str,
-    files: Mapping[str, str | bytes] = SHOP,
-    title: str = "A field",
-    detected: Project | None = None,
+    body: str, files: Mapping[str, str | bytes] = SHOP, detected: Project | None = None
 ) -> dict[str, bytes]:
-    tree = DictTree(files)
-    settled = RECIPE.settle(ticket(body, title), tree, RepoConfig(), detected or project())
-    return RECIPE.apply(tree, settled).files
+    settled = settle(body, files, detected=detected)
+    return edits.make_edits(DictTree(files), settled).files
 
 
-def questions(
-    body: str,
-    files: Mapping[str, str | bytes] = SHOP,
-    title: str = "A field",
-    detected: Project | None = None,
-) -> tuple[str, ...]:
+def questions(body: str, files: Mapping[str, str | bytes] = SHOP) -> tuple[str, ...]:
     """What is asked; fails when nothing is."""
-    try:
-        settle(body, files, title, detected)
-    except TicketUnclear as unclear:
-        return unclear.questions
-    raise AssertionError("nothing was asked")
+    with pytest.raises(TicketUnclear) as raised:
+        settle(body, files)
+    return raised.value.questions
 
 
 def models_file(body: str, head: str = "from django.db import models\n\n\n") -> dict[str, str]:
