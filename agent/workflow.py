@@ -13,7 +13,7 @@ from functools import partial
 from agent.editing import reviewing, scouting
 from agent.editing.rounds import Draft, Round, choose_best
 from agent.editing.run_context import RunContext
-from agent.errors import EnvironmentFailed, RepositoryUnfit
+from agent.errors import EnvironmentFailed, RepositoryUnfit, TicketUnclear
 from agent.models.checks import CheckReport
 from agent.models.environment import Opened, Prepared
 from agent.models.outcome import Outcome
@@ -58,9 +58,8 @@ def resolve_ticket(run: Run, step: StepRunner, svc: Services) -> Outcome:
     opened = Opened(run=run, checkout=base, contract=contract)
     run_context = RunContext(ticket, decision, facts, opened, step, svc, measure=_measure_base)
     with run_context.attach_best_change():
-        decided = _review_change(
-            _by_recipe(run_context) if facts else _by_model(run_context), run_context
-        )
+        tried = _by_recipe(run_context) if facts else None
+        decided = _review_change(tried or _by_model(run_context), run_context)
     return step("publish", publish.open_pull_request, run_context.prepared, decided, svc)
 
 
@@ -140,22 +139,35 @@ def _prepare_base(run_context: RunContext) -> None:
     run_context.step("propose configuration", *propose)
 
 
-def _by_recipe(run_context: RunContext) -> Round:
-    """Plan, edit, judge: a recipe makes the same change each time, so it has one try."""
+def _by_recipe(run_context: RunContext) -> Round | None:
+    """Plan, edit, judge: a recipe makes the same change each time, so it has one try.
+
+    None where Django does not take what the ticket states, and a model can.
+
+    Raises:
+        TicketUnclear: There is no model that can.
+    """
     step, svc = run_context.step, run_context.svc
     agreed = step("plan", recipe.draft_plan, run_context.facts)
     step("approval", plan.require_plan_approval, agreed, run_context.base, svc)
     _prepare_base(run_context)
-    change = step("edit", edit.carry_out, agreed, run_context.prepared, svc)
+    try:
+        change = step("edit", edit.carry_out, agreed, run_context.prepared, svc)
+    except TicketUnclear as problem:
+        if not plan.has_model(svc):
+            raise
+        svc.say(f"the recipe leaves it to the model: {problem.message}")
+        return None
     return validate.judge_change(Draft(plan=agreed, change=change), run_context)
 
 
 def _by_model(run_context: RunContext) -> Round:
     """One conversation from the plan to a change that passes; another attempt where none does."""
     attempt = plan.agree_plan(run_context)
-    run_context.step(
-        "approval", plan.require_plan_approval, attempt.plan, run_context.base, run_context.svc
-    )
+    step, svc = run_context.step, run_context.svc
+    # What a recipe planned before may have been approved: this is another plan.
+    named = "approval of the model's plan" if run_context.facts else "approval"
+    step(named, plan.require_plan_approval, attempt.plan, run_context.base, svc)
     _prepare_base(run_context)
     candidates: list[Round] = []
     while (draft := edit.next_candidate(attempt, candidates, run_context)) is not None:

@@ -14,6 +14,8 @@ from markdown_it import MarkdownIt
 
 from agent.models.ticket import Ticket
 
+#: Keys of a ticket file that are no questions.
+_ASIDE = frozenset({"title", "labels", "assignees", "name", "about"})
 #: What an issue form leaves behind where nothing was filled in.
 _UNANSWERED = frozenset({"", "…", "_no response_", "no response"})
 _FRONT_MATTER = re.compile(r"\s*---[ \t]*\n(?P<lines>.*?)\n---[ \t]*(?:\n|\Z)", re.DOTALL)
@@ -64,19 +66,24 @@ def read_document(ticket: Ticket, keys: Collection[str]) -> Document:
             pair = _PAIR.fullmatch(line.strip())
             if pair and (key := normalise_key(pair["key"])) in keys:
                 _note_answer(answers, key, pair["value"])
+            elif pair and key not in _ASIDE:
+                sentences.append(line.strip())
         body = body[found.end() :]
     parser = MarkdownIt("commonmark", {"maxNesting": _DEEPEST}).disable("inline")
-    asked = previous = ""
+    asked = previous = heading = ""
     for token in parser.parse(body):
         if token.type == "inline" and previous == "heading_open":
             key = normalise_key(token.content)
-            asked = key if key in keys else ""
+            asked, heading = (key, "") if key in keys else ("", token.content)
         elif token.type in ("inline", "fence", "code_block"):
             if asked and asked not in answers:
                 _note_answer(answers, asked, token.content)
                 asked = ""
             elif token.type == "inline" and not _is_unanswered(token.content):
-                sentences += filter(None, map(str.strip, _SENTENCE_END.split(token.content)))
+                # An answer to another question says little without it.
+                text = f"{heading}: {token.content}" if heading else token.content
+                heading = ""
+                sentences += filter(None, map(str.strip, _SENTENCE_END.split(text)))
             elif token.type != "inline":
                 blocks.append(token.content.strip("\n"))
         previous = token.type

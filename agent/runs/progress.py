@@ -124,7 +124,7 @@ class RunProgress:
 
     def started(self, step: str) -> None:
         """Mark the step's stage as running, and all before it as done."""
-        if step in _WAITING_STEPS:
+        if step.startswith(_WAITING_STEPS):
             return
         found = _locate_step(step)[0]
         stage = self._at if found is None else found

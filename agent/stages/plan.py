@@ -49,18 +49,20 @@ def settle_parameters(
     """
     if contract.config.contributions == "refuse" and run.snapshot is not None:
         raise ForPeople(submissions.explain_refused("`contributions: refuse`"))
-    has_model = svc.models is not None and bool(svc.models.list_chain("editor"))
-    if not decision.recipe and has_model:
+    can_ask = has_model(svc)
+    if not decision.recipe and can_ask:
         _require_tests(contract)
         return ""
     tree = worktree.open_tree(base, svc.base_folder(run))
     mine = Within(tree, contract.config.folder)
     if not decision.recipe:
         raise _explain_no_recipe(mine, contract)
+    if not can_ask and contract.project.django and contract.project.django.missing:
+        raise RepositoryUnfit(contract.project.django.missing)
     try:
         parameters = recipe.settle(ticket, mine, contract.project)
     except (TicketUnclear, RequestRefused) as problem:
-        if not has_model:
+        if not can_ask:
             raise
         svc.say(f"recipe {recipe.NAME} leaves it to the model: {problem.message}")
         _require_tests(contract)
@@ -68,6 +70,10 @@ def settle_parameters(
     if found := submissions.find_closed(recipe.list_touched(parameters), tree, contract.config):
         raise PolicyRefused(found)
     return parameters
+
+
+def has_model(svc: Services) -> bool:
+    return svc.models is not None and bool(svc.models.list_chain("editor"))
 
 
 def _explain_no_recipe(tree: Tree, contract: Contract) -> NoRecipe:

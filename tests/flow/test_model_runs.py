@@ -139,6 +139,17 @@ def test_a_scout_finds_what_the_tests_need_and_a_draft_names_it(shop, carried):
     ]
 
 
+@pytest.mark.deep
+def test_what_django_does_not_take_of_a_recipes_ticket_is_for_the_model(sample, run):
+    ticket = "Add `friend = models.ForeignKey('shop.Customer')` to `shop.Customer`.\n"
+    planned = model.plan(files=["shop/models.py"])
+    gone = ("decline", {"why": "What becomes of it?", "fits": "One that says."})
+    with serving(Scripts(agent=[[calls(planned), calls(gone)]])) as server:
+        ended = run(sample.path, ticket, environ=server.environ())
+    assert ended.result["reason"] == "for_people", ended.result["sentence"]
+    assert "What becomes of it?" in ended.result["sentence"]
+
+
 @pytest.mark.index
 @pytest.mark.deep
 def test_a_scout_installs_what_no_template_knows_and_its_lines_are_used_again(shop, carried):

@@ -19,7 +19,10 @@ def find_admin(model: Model, field: str, index: ModelsIndex) -> Place:
     found = dict(_find_admins(model, index))
     if len(found) != 1:
         places = ", ".join(place.format() for place in found) or "none in its app"
-        raise UnfitError(f"{model.label} needs one ModelAdmin class, and has {places}")
+        raise UnfitError(
+            f"to be shown in an admin list, {model.label} needs one ModelAdmin class, and has"
+            f" {places}: leave `show in admin list` out, or give it one"
+        )
     ((place, node),) = found.items()
     value = find_list(node)
     if value is None:

@@ -32,7 +32,8 @@ def make_example(tree: Tree, project: Project) -> str:
 def fits_ticket(ticket: Ticket) -> bool:
     """Whether the structure of the ticket's text asks for a field."""
     asked = request.read_request(ticket)
-    return asked.definition is not None and bool(asked.model or asked.name)
+    is_stated = asked.definition is not None and bool(asked.model or asked.name)
+    return asked.is_form or is_stated
 
 
 def settle(ticket: Ticket, tree: Tree, project: Project) -> str:

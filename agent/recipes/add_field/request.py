@@ -43,6 +43,8 @@ class FieldRequest:
     """What is missing or unclear, in words."""
     not_done: tuple[str, ...] = ()
     """Sentences of the ticket that state none of these facts."""
+    is_form: bool = False
+    """Whether model and field are answers of a form, readable or not."""
 
     def fill_form(self) -> str:
         code = format_code(self.definition) if self.definition else "models.…"
@@ -55,6 +57,7 @@ class FieldRequest:
 
 def read_request(ticket: Ticket) -> FieldRequest:
     document, request = tickets.read_document(ticket, _QUESTIONS), FieldRequest()
+    request.is_form = {"model", "field"} <= document.answers.keys()
     _take_answers(request, document.answers)
     request.not_done = document.list_rest(*_take_marks(request, document))
     return request

@@ -77,9 +77,14 @@ def settle_facts(asked: FieldRequest, tree: Tree, project: Project) -> Parameter
 
 
 def explain_unclear(problems: list[str], form: str) -> TicketUnclear:
-    return TicketUnclear(
-        tuple(f"{words[:1].upper()}{words[1:].rstrip('.')}." for words in problems), form
-    )
+    return TicketUnclear(tuple(map(_write_sentence, problems)), form)
+
+
+def _write_sentence(words: str) -> str:
+    first, end = words.partition(" ")[0], "" if words.endswith("?") else "."
+    # Names stay as they are.
+    words = f"{words[:1].upper()}{words[1:]}" if first.isalpha() else words
+    return f"{words.rstrip('.')}{end}"
 
 
 def _find_model(asked: FieldRequest, index: ModelsIndex) -> Model:

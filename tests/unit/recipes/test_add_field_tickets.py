@@ -113,13 +113,20 @@ def test_what_is_missing_comes_back_as_the_form_filled_in_so_far(
     assert lines <= set(given)
 
 
+def test_answers_to_questions_that_nobody_asks_are_named_with_them() -> None:
+    stated = "---\ntitle: A nickname\nmodel: shop.Customer\nfield: n = models.CharField(max_length=9, null=True)"
+    body = f"{stated}\nshow in admin lst: yes\n---\n"
+    assert settle(body, FILES).not_done == ("show in admin lst: yes",)
+    assert settle(f"{form()}\n\n### Show in list\n\nYes", FILES).not_done == ("Show in list: Yes",)
+
+
 def test_sentences_beside_the_facts_are_named_as_not_done() -> None:
     body = SHAPES["code marks"][0] + " Encrypt it. Mail everybody!\n\nThanks in advance"
     assert settle(body, FILES, "Delete all orders").not_done == (
         "Encrypt it.", "Mail everybody!", "Thanks in advance",
     )  # fmt: skip
     assert settle(form() + "\n\n### Why\n\nThey ask for it.", FILES).not_done == (
-        "They ask for it.",
+        "Why: They ask for it.",
     )
     assert settle(form(), FILES).not_done == ()
     assert settle(SHAPES["a block beside other code"][0], FILES).not_done == ("`evil()`",)
