@@ -19,8 +19,8 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from functools import lru_cache
-from typing import Any, Protocol, TypeVar, get_type_hints
+from functools import lru_cache, partial
+from typing import Any, ParamSpec, Protocol, TypeVar, get_type_hints
 
 import structlog
 from pydantic import TypeAdapter
@@ -52,6 +52,7 @@ from agent.telemetry.run_log import RunLog
 from agent.text.redaction import Redactor
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 _log = structlog.get_logger()
 
@@ -171,7 +172,7 @@ class Steps:
         self.cost_usd = 0.0
         """What models have cost, as far as their prices are known."""
 
-    def __call__(self, name: str, work: Callable[..., T], /, *args: object) -> T:
+    def __call__(self, name: str, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Do the work, or return what it returned before; a name may occur only once in a run.
 
         Raises:
@@ -188,7 +189,7 @@ class Steps:
         made: list[StepRecord] = []
 
         def attempt() -> str:
-            made.append(self._attempt(name, work, args, fresh))
+            made.append(self._attempt(name, work, partial(work, *args, **kwargs), fresh))
             return made[0].model_dump_json()
 
         kept = self._remember(name, attempt)
@@ -214,7 +215,7 @@ class Steps:
         return result
 
     def _attempt(
-        self, name: str, work: Callable[..., T], args: tuple[object, ...], fresh: list[T]
+        self, name: str, work: Callable[..., T], called: Callable[[], T], fresh: list[T]
     ) -> StepRecord:
         """Do the work once and make the record of it; an error is a result as well."""
         begun = time.monotonic()
@@ -226,7 +227,7 @@ class Steps:
             self._watcher.started(name)
             self._may_begin(name)
             with _defer_signals() if name in _FINISHED else nullcontext():
-                result = work(*args)
+                result = called()
             # What a step returns must survive the process.
             value = result_adapter(work).dump_json(result).decode()
             seconds = round(time.monotonic() - begun, 3)

@@ -130,13 +130,15 @@ def _measure_base(
 
 def _prepare_base(run_context: RunContext) -> None:
     """Have the base ready for a change; propose what that takes."""
-    propose = onboard.propose_configuration, run_context.base, run_context.svc
+    if run_context.measure is None:
+        return
+    step, base, svc = run_context.step, run_context.base, run_context.svc
     try:
         run_context.prepare_environment()
     except (EnvironmentFailed, RepositoryUnfit):
-        run_context.step("propose configuration", *propose)
+        step("propose configuration", onboard.propose_configuration, base, svc)
         raise
-    run_context.step("propose configuration", *propose)
+    step("propose configuration", onboard.propose_configuration, base, svc)
 
 
 def _by_recipe(run_context: RunContext) -> Round | None:

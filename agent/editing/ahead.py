@@ -13,12 +13,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Never, TypeVar, cast
+from typing import Never, ParamSpec, TypeVar, cast
 
 from agent.models.run import StepRunner
 from agent.telemetry.run_log import carried_along
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class ModelNeeded(Exception):
@@ -48,14 +49,14 @@ class Ahead:
         self._thread = threading.Thread(target=run, args=(work,), name="ahead", daemon=True)
         self._thread.start()
 
-    def __call__(self, name: str, work: Callable[..., T], /, *args: object) -> T:
+    def __call__(self, name: str, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Do the work of a step, in the thread."""
         if self.stopped.is_set():
             raise ModelNeeded
         begun = time.monotonic()
         value, problem = None, None
         try:
-            value = work(*args)
+            value = work(*args, **kwargs)
         except Exception as raised:  # noqa: BLE001  the run's own step raises it
             problem = raised
         with self._changed:
@@ -106,17 +107,17 @@ class _Attached:
     step: StepRunner
     say: Callable[[str], None]
 
-    def __call__(self, name: str, work: Callable[..., T], /, *args: object) -> T:
+    def __call__(self, name: str, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         @wraps(work)
-        def take(*given: Any) -> T:
+        def take(*args: P.args, **kwargs: P.kwargs) -> T:
             if (result := self.ahead.wait(name)) is None:
-                return work(*given)
+                return work(*args, **kwargs)
             self.say(f"{name}: {result.seconds:.1f} s, beside the model")
             if result.problem is not None:
                 raise result.problem
             return cast(T, result.value)
 
-        return self.step(name, take, *args)
+        return self.step(name, take, *args, **kwargs)
 
     @property
     def run_seconds_left(self) -> float:

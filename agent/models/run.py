@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, ParamSpec, Protocol, TypeVar
 
 from agent.models.record import Record
 from agent.models.ticket import Snapshot
@@ -248,12 +248,15 @@ class Wait(Record):
 
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class StepRunner(Protocol):
     """Do a piece of work once and remember its result under a stable, unique name."""
 
-    def __call__(self, name: str, work: Callable[..., T], /, *args: object) -> T: ...
+    def __call__(
+        self, name: str, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T: ...
 
     @property
     def run_seconds_left(self) -> float:

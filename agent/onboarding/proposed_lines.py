@@ -127,7 +127,8 @@ def name_left_out(
     tests: CheckResult,
     most: int,
     folder: Path,
-    may_install: bool = False,  # noqa: FBT001, FBT002 - steps have no names
+    *,
+    may_install: bool = False,
 ) -> Contract:
     """Name the tests that a proposal leaves out.
 

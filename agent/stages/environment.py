@@ -164,7 +164,7 @@ class _Attempts:
                 report.tests,
                 self.most,
                 folder,
-                svc.settings.setup == "lines",
+                may_install=svc.settings.setup == "lines",
             )
         except (RequestRefused, EnvironmentFailed, CheckUnfinished) as problem:
             return problem.message

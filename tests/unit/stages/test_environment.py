@@ -72,9 +72,9 @@ def prepare(tmp_path, monkeypatch):
 
         measures = environment.Measures(measure, measure, lambda prepared, tests, svc: tests)
 
-        def step(name, work, *args):
+        def step(name, work, *args, **named):
             names.append(name)
-            return work(*args)
+            return work(*args, **named)
 
         monkeypatch.setattr(environment, "build_environment", build)
         monkeypatch.setattr(environment, "find_other_python", lambda *_: other)
