@@ -14,12 +14,13 @@ import typer
 
 from agent import settings, wiring
 from agent.cli import terminal
+from agent.environments import gateway, package_index
 from agent.errors import AgentError, SandboxLost, SandboxMissing, SettingsInvalid
 from agent.git import worktree
 from agent.llm import routes
 from agent.models.change import Change
 from agent.models.chat import Asked, ChatRequest
-from agent.models.sandbox import SANDBOX_TREE, SandboxRequest
+from agent.models.sandbox import SANDBOX_OUT, SANDBOX_TREE, SandboxLimits, SandboxRequest
 from agent.sandbox import limit_probes, sandboxes, slots
 from agent.sandbox.session import SessionFactory
 from agent.settings import Settings
@@ -27,6 +28,17 @@ from agent.telemetry import signing
 
 #: Enough for a model that thinks before it says one word.
 _CHECK_TOKENS = 1_024
+#: Prints the status of a GET, of a POST, and for a host that is on no list.
+_ASK = """
+import sys, urllib.error, urllib.request
+for url, data in ((sys.argv[1], None), (sys.argv[1], b"x"), ("http://example.invalid/", None)):
+    try:
+        print(urllib.request.urlopen(url, data, timeout=20).status)
+    except urllib.error.HTTPError as answer:
+        print(answer.code)
+    except OSError as problem:
+        print(problem)
+"""
 
 
 def doctor(
@@ -66,6 +78,11 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
         ("sandboxes", unfit, "every required limit holds"),
         ("git", not git and "not found; on Debian: apt-get install git", git),
         ("data folder", folder, space),
+        (
+            "package indexes",
+            unfit or _try_gateway(given),
+            "read by the gateway, and not written to",
+        ),
         ("signing key", *examine_signing(given)),
         ("models", " ".join(models["problems"]), _describe_models(models)),
         ("GitHub", github, us),
@@ -92,6 +109,25 @@ def _measure(kind: sandboxes.Kind, given: Settings) -> dict[str, Any]:
         return {"missing": problem.message, "broken": [], "limits": []}
     broken = [line["limit"] for line in limits if line["required"] and not line["enforced"]]
     return {"missing": None, "broken": broken, "limits": limits}
+
+
+def _try_gateway(given: Settings) -> str:
+    """Read from the default index as set-up does, and try more than that; return what is wrong."""
+    index = package_index.SimpleIndex(given)
+    try:
+        with gateway.open_gateway(index, given) as opened:
+            order = SandboxRequest(
+                argv=("python3", "-I", "-c", _ASK, f"{index.url}pip/"),
+                directory=SANDBOX_OUT,
+                outlet=opened.outlet,
+                limits=SandboxLimits(seconds=60),
+            )
+            said = sandboxes.make_sandbox(sandboxes.choose_kind(given), given).run(order).output
+    except AgentError as problem:
+        return problem.message
+    if said.split() == ["200", "405", "403"]:
+        return ""
+    return f"{index.url} answers {said.strip()!r} to a GET, a POST, and for another host"
 
 
 def _try_session(given: Settings) -> str:
