@@ -80,8 +80,8 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
         ("data folder", folder, space),
         (
             "package indexes",
-            unfit or _try_gateway(given),
-            "read by the gateway, and not written to",
+            "" if unfit else _try_gateway(given),
+            "not tried" if unfit else "read by the gateway, and not written to",
         ),
         ("signing key", *examine_signing(given)),
         ("models", " ".join(models["problems"]), _describe_models(models)),
