@@ -25,7 +25,6 @@ from agent.errors import (
     Cancelled,
     PermanentError,
     ProgramMissing,
-    RepositoryUnfit,
     StorageFull,
 )
 from agent.models.sandbox import Flag
@@ -313,15 +312,3 @@ def explain_full_disk(folder: Path, advice: str) -> Iterator[None]:
 
 def is_disk_full(problem: GitFailed) -> bool:
     return _NO_SPACE.search(problem.message) is not None
-
-
-@contextmanager
-def blame_user_repository(root: Path) -> Iterator[None]:
-    """Take a failure of git for one of the user's repository, with git's own words."""
-    try:
-        yield
-    except GitFailed as problem:
-        raise RepositoryUnfit(
-            f"git cannot read {root}: {problem.message}. "
-            f"See what `git -C {root} fsck` and `git -C {root} status` say"
-        ) from problem

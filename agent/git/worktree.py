@@ -57,8 +57,7 @@ def prepare_checkout(
     user = source.find_source(repository)
     copy = mirror.locate_mirror(user.root, mirrors.absolute())
     with (
-        process.blame_user_repository(user.root),
-        source.explain_missing_objects(user),
+        source.explain_git(user),
         process.explain_full_disk(mirrors, mirror.ADVICE),
         mirror.hold_mirror(copy) as hold,
         source.open_view(user, hold) as view,
@@ -292,7 +291,7 @@ def deliver_branch(checkout: Checkout, commit: str, branch: str) -> str:
     branches.require_name(branch)
     user, folder = source.find_source(checkout.repository), Path(checkout.mirror)
     with (
-        process.blame_user_repository(user.root),
+        source.explain_git(user),
         process.explain_full_disk(folder.parent, mirror.ADVICE),
         mirror.hold_mirror(folder) as hold,
         source.open_view(user, hold, write=True) as view,
