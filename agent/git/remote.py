@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -103,18 +103,13 @@ def _read_remote(hold: Hold, url: str, token: str, branch: str = "") -> Iterator
             ) from problem
 
 
-@contextmanager
-def hold_mirror(url: str, mirrors: Path, stopped: Flag | None = None) -> Iterator[Hold]:
+def hold_mirror(
+    url: str, mirrors: Path, stopped: Flag | None = None
+) -> AbstractContextManager[Hold]:
     """Hold the mirror of a repository behind an address, be it an empty one."""
     parts = urlsplit(url)
     root = Path(f"/{parts.netloc}{parts.path.removesuffix('.git')}")
-    copy = mirror.locate_mirror(root, mirrors.absolute())
-    with (
-        mirror.drop_broken_mirror(copy),
-        process.explain_full_disk(mirrors, mirror.ADVICE),
-        mirror.hold_mirror(copy, stopped) as hold,
-    ):
-        yield hold
+    return mirror.hold_sound_mirror(mirror.locate_mirror(root, mirrors.absolute()), stopped)
 
 
 # --- reading -----------------------------------------------------------------------------------
