@@ -109,7 +109,9 @@ def restore_commits(
     branches.require_name(branch)
     with remote.hold_mirror(url, mirrors) as hold:
         remote.fetch_base(hold, url, token, branch, max_bytes=limits.fetched)
-        remote.fetch_commits(hold, url, token, commits, max_bytes=limits.fetched)
+        wanted = [f"+{commit}:{mirror.BASES}{commit}" for commit in commits]
+        if wanted:
+            remote.fetch_more(hold, url, token, *wanted, max_bytes=limits.fetched)
 
 
 def has_commit(mirrored: str, commit: str) -> bool:
@@ -200,7 +202,9 @@ def list_links(checkout: Checkout) -> frozenset[str]:
 def _list_commit_files(mirror_path: str, commit: str) -> tuple[tuple[str, ...], frozenset[str]]:
     regular: list[str] = []
     others: list[str] = []
-    for path, mode, _ in objects.list_files(Place(Path(mirror_path)), commit):
+    args = ("ls-tree", "-r", "-z", commit)
+    for record in process.read_records(Place(Path(mirror_path)), *args):
+        mode, path = record[:6].decode(), os.fsdecode(record.partition(b"\t")[2])
         # What has an odd name is there for the tests, as links are, and stays as it is.
         is_ours = mode in objects.REGULAR and names.name_problem(path) is None
         (regular if is_ours else others).append(path)
