@@ -191,8 +191,8 @@ def renew_mirror(
     if mirror.exists():
         try:
             fetched(hold.place)
-        except GitFailed as problem:
-            if process.is_disk_full(problem) or _is_sound(hold.place):
+        except GitFailed:
+            if _is_sound(hold.place):
                 raise
             folders.delete_folder(mirror)
         if _is_larger(mirror, max_bytes):

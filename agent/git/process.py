@@ -304,11 +304,8 @@ def explain_full_disk(folder: Path, advice: str) -> Iterator[None]:
         else:
             # Git does not always give the reason, as for a file of a work tree.
             there = next(one for one in (folder, *folder.parents) if one.exists())
-            full = is_disk_full(problem) or shutil.disk_usage(there).free < _LITTLE_SPACE
+            full = shutil.disk_usage(there).free < _LITTLE_SPACE
+            full = full or _NO_SPACE.search(problem.message) is not None
         if not full:
             raise
         raise StorageFull(f"The disk that holds {folder} is full. {advice}") from problem
-
-
-def is_disk_full(problem: GitFailed) -> bool:
-    return _NO_SPACE.search(problem.message) is not None

@@ -276,10 +276,8 @@ def make_commit(
 
 def read_commit(checkout: Checkout, commit: str) -> str | None:
     """Read a commit as git has the object; None: our mirror has none, or it is no text."""
-    if not has_commit(checkout.mirror, commit):
-        return None
-    with mirror.hold_mirror_of(checkout) as hold, suppress(UnicodeDecodeError):
-        return next(objects.read_contents(hold.place, [commit])).decode()
+    with suppress(GitFailed, UnicodeDecodeError):
+        return process.run_git(Place(Path(checkout.mirror)), "cat-file", "commit", commit).decode()
     return None
 
 
