@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,8 +39,7 @@ class Identity(NamedTuple):
     """Seconds since the epoch."""
 
 
-@contextmanager
-def open_index(hold: Hold, *, keep: bool) -> Iterator[Place]:
+def use_index(hold: Hold, *, keep: bool) -> Place:
     """Work on an index in the scratch folder; new objects go there too unless they are kept."""
     place = hold.place.with_environ(GIT_INDEX_FILE=hold.scratch / "index")
     if not keep:
@@ -51,7 +49,7 @@ def open_index(hold: Hold, *, keep: bool) -> Iterator[Place]:
             GIT_OBJECT_DIRECTORY=objects,
             GIT_ALTERNATE_OBJECT_DIRECTORIES=hold.place.git_dir / "objects",
         )
-    yield place
+    return place
 
 
 # --- reading -----------------------------------------------------------------------------------

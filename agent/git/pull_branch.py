@@ -73,22 +73,22 @@ def _read_state(
     hold: Hold, url: str, start: Start, head: str, ours: tuple[str, str], limits: RepositoryLimits
 ) -> BranchState:
     tip = start.commit
-    with objects.open_index(hold, keep=False) as place:
-        fork = objects.find_fork(place, tip, head)
-        joined = _join_base(place, fork, tip, head)
-        base.require_fit(place, joined.against, limits)
-        commits = list(_list_commits(place, tip, head, ours))
-        foreign = tuple(commit for commit, own in commits[-MOST_COMMITS:] if not own)
-        change, unfit = Change(base_commit=joined.against, files=()), ""
-        try:
-            if fork is None:
-                raise _make_unfit("has no commit in common with its base branch")
-            if len(commits) > MOST_COMMITS:
-                raise _make_unfit(f"has over {MOST_COMMITS:,} commits that its base branch has not")
-            base.require_fit(place, joined.tree, limits)
-            change = _difference(place, joined.against, joined.tree)
-        except RepositoryUnfit as problem:
-            unfit = problem.message
+    place = objects.use_index(hold, keep=False)
+    fork = objects.find_fork(place, tip, head)
+    joined = _join_base(place, fork, tip, head)
+    base.require_fit(place, joined.against, limits)
+    commits = list(_list_commits(place, tip, head, ours))
+    foreign = tuple(commit for commit, own in commits[-MOST_COMMITS:] if not own)
+    change, unfit = Change(base_commit=joined.against, files=()), ""
+    try:
+        if fork is None:
+            raise _make_unfit("has no commit in common with its base branch")
+        if len(commits) > MOST_COMMITS:
+            raise _make_unfit(f"has over {MOST_COMMITS:,} commits that its base branch has not")
+        base.require_fit(place, joined.tree, limits)
+        change = _difference(place, joined.against, joined.tree)
+    except RepositoryUnfit as problem:
+        unfit = problem.message
     return BranchState(
         checkout=base.describe_commit(hold.place, url, Start(joined.against, start.branch)),
         change=change,
@@ -199,9 +199,9 @@ def make_follow_up_commit(
     by = objects.Identity(author, email, date)
     with mirror.hold_mirror_of(branch_state.checkout) as hold:
         _require_there(hold.place, branch_state)
-        with objects.open_index(hold, keep=True) as place:
-            was = objects.write_tree(place, hold.scratch, against, branch_state.change)
-            wanted = objects.write_tree(place, hold.scratch, against, change)
+        place = objects.use_index(hold, keep=True)
+        was = objects.write_tree(place, hold.scratch, against, branch_state.change)
+        wanted = objects.write_tree(place, hold.scratch, against, change)
         if was != branch_state.tree:
             raise EditFailed(f"The branch is not at {branch_state.tree[:12]} as its change has it")
         if was == wanted == objects.find_tree(place, branch_state.tip):

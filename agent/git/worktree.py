@@ -229,7 +229,8 @@ def make_diff(checkout: Checkout, change: Change) -> str:
 
     A file that is not UTF-8 on either side is shown as binary.
     """
-    with mirror.hold_mirror_of(checkout) as hold, objects.open_index(hold, keep=False) as place:
+    with mirror.hold_mirror_of(checkout) as hold:
+        place = objects.use_index(hold, keep=False)
         tree = objects.write_tree(place, hold.scratch, checkout.commit, change)
         texts = [file.path for file in change.files if _is_text(file.before, file.after)]
         others = [file.path for file in change.files if file.path not in texts]
@@ -266,8 +267,8 @@ def make_commit(
     The date, in seconds since the epoch, is that of author and committer.
     """
     with mirror.hold_mirror_of(checkout) as hold:
-        with objects.open_index(hold, keep=True) as place:
-            tree = objects.write_tree(place, hold.scratch, checkout.commit, change)
+        place = objects.use_index(hold, keep=True)
+        tree = objects.write_tree(place, hold.scratch, checkout.commit, change)
         by = objects.Identity(author, email, date)
         made = objects.write_commit(hold.place, tree, (checkout.commit,), message, by)
         mirror.pin_commit(hold, made, "commits")
