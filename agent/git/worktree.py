@@ -123,25 +123,24 @@ def has_commit(mirrored: str, commit: str) -> bool:
 
 
 def lay_out(checkout: Checkout, folder: Path, stopped: Flag | None = None) -> WorkTree:
-    """Make the folder the clean work tree of the commit; it appears only when it is complete.
+    """Make the folder the clean work tree of the commit; what `open_tree` asks for comes last.
 
     Args:
         stopped: Once it is set, git is ended, and the folder is gone.
     """
     folder = folder.absolute()
-    fresh, index = _add_suffix(folder, ".new"), _add_suffix(folder, ".index")
+    index = _add_suffix(folder, ".index")
     remove_work_tree(folder)
     mirrored = Place(Path(checkout.mirror), stopped=stopped)
-    place = mirrored.with_environ(GIT_WORK_TREE=fresh, GIT_INDEX_FILE=index)
+    place = mirrored.with_environ(GIT_WORK_TREE=folder, GIT_INDEX_FILE=index)
     with mirror.drop_broken_mirror(Path(checkout.mirror)), futures.ThreadPoolExecutor(1) as beside:
         paths = beside.submit(_list_commit_files, checkout.mirror, checkout.commit)
         try:
             # Whether the disk is full is asked before the tree is taken away again.
             with process.explain_full_disk(folder.parent, mirror.ADVICE):
-                fresh.mkdir(mode=0o755, parents=True)
+                folder.mkdir(mode=0o755, parents=True)
                 process.run_git(place, "read-tree", "-m", "-u", checkout.commit)
                 _add_suffix(folder, ".commit").write_text(checkout.commit)
-                fresh.rename(folder)
         except BaseException:
             remove_work_tree(folder)
             raise
@@ -213,7 +212,8 @@ def _list_commit_files(mirror_path: str, commit: str) -> tuple[tuple[str, ...], 
 
 def remove_work_tree(folder: Path) -> None:
     """Delete a work tree and what was kept beside it; links in it are not followed."""
-    for name in ("", ".new", ".index", ".index.lock", ".commit"):
+    # What says that it is complete goes first.
+    for name in (".commit", "", ".index", ".index.lock"):
         folders.delete_folder(_add_suffix(folder, name))
 
 
