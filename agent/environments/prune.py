@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agent.environments import storage
 from agent.environments.assembly import RECORD, Stored
-from agent.git import mirror as mirror_store
+from agent.git import mirror
 from agent.models.clock import read_clock
 from agent.models.record import Record
 from agent.settings import Settings
@@ -120,17 +120,8 @@ def _remove(place: Path) -> int:
 
 def release_commits(settings: Settings, days: float = COMMIT_DAYS) -> int:
     """Unpin commits of ours that are older and that no kept run knows of; return how many."""
-    known: set[str] = set()
-    gone = 0
-    for mirror in mirror_store.list_mirrors(settings.home / "mirrors"):
-        if not (mirror / mirror_store.PINS).is_dir() and not (mirror / "packed-refs").exists():
-            continue
-        known = known or _list_commits_of_runs(settings)
-        with mirror_store.hold_if_unused(mirror) as held:
-            if held is not None:
-                before = read_clock() - days * _DAY
-                gone += len(mirror_store.unpin_commits(held, before, known.__contains__))
-    return gone
+    before = read_clock() - days * _DAY
+    return mirror.unpin_commits(settings.home / "mirrors", before, _list_commits_of_runs(settings))
 
 
 def _list_commits_of_runs(settings: Settings) -> set[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from agent.errors import RepositoryUnfit
@@ -52,36 +52,25 @@ USUAL = RepositoryLimits()
 
 
 def find_commit(view: Place, source: Source, base: str | None) -> Start:
-    if base is not None:
-        _require_plain(base)
+    wanted = "HEAD" if base is None else base
+    _require_plain(wanted)
     refs = list_refs(view, "refs/heads", "refs/tags", "refs/remotes")
-    if base is None or base == "HEAD":
-        return _find_head(view, source, refs)
-    for ref in (base, f"refs/heads/{base}", f"refs/tags/{base}", f"refs/remotes/{base}"):
-        if ref in refs:
-            if commit := peel_object(view, refs[ref]):
-                return Start(commit, _name_branch(ref))
-            raise RepositoryUnfit(f"`{base}` is not a commit. Name a branch, a tag or a commit")
-    if _OBJECT_ID.fullmatch(base) and (commit := peel_object(view, base)):
-        return Start(commit, None)
-    known = [_shorten_ref(ref) for ref in refs]
-    near = difflib.get_close_matches(base, known, 3, 0.5) or known[:3]
-    hint = f"Nearest: {', '.join(near)}" if near else "It has no commits yet"
-    raise RepositoryUnfit(f"There is no branch, tag or commit `{base}` in {source.root}. {hint}")
-
-
-def _find_head(view: Place, source: Source, refs: Mapping[str, str]) -> Start:
-    head = os.fsdecode(process.run_git(view, "symbolic-ref", "--quiet", "HEAD", ok=(0, 1)).strip())
-    tip = refs.get(head) if head.startswith("refs/heads/") else None
-    if commit := tip or peel_object(view, "HEAD"):
-        return Start(commit, _name_branch(head))
+    candidates = [wanted, f"refs/heads/{wanted}", f"refs/tags/{wanted}", f"refs/remotes/{wanted}"]
+    if wanted == "HEAD":
+        head = process.run_git(view, "symbolic-ref", "--quiet", "HEAD", ok=(0, 1))
+        candidates = [os.fsdecode(head.strip())]
+    name = next((name for name in candidates if name in refs), wanted)
+    if name in refs or name == "HEAD" or _OBJECT_ID.fullmatch(name):
+        if commit := peel_object(view, refs.get(name, name)):
+            return Start(commit, _name_branch(name))
     if not refs:
         raise RepositoryUnfit(
             f"{source.root} has no commits yet. Make the first one: git add -A && git commit"
         )
+    known = [_shorten_ref(ref) for ref in refs]
+    near = difflib.get_close_matches(wanted, known, 3, 0.5) or known[:3]
     raise RepositoryUnfit(
-        f"{source.root} has `{_shorten_ref(head)}` checked out, which has no commit yet. "
-        f"Name the base to start from, for example: {', '.join(map(_shorten_ref, list(refs)[:3]))}"
+        f"`{wanted}` names no commit of {source.root}. Nearest: {', '.join(near)}"
     )
 
 

@@ -11,7 +11,7 @@ from agent.errors import RepositoryUnfit
 from agent.git import base, mirror, process, remote
 from agent.git.mirror import Hold
 from agent.git.process import GitFailed, Place
-from agent.git.source import Source, head_branches
+from agent.git.source import Source
 
 MOST_NAMES = 99
 """So many branches of like names there may be."""
@@ -109,23 +109,15 @@ def send_objects(here: Place, view: Place, start: str, commit: str) -> None:
 
 def create_branch(view: Place, user: Source, commit: str, branch: str) -> str:
     """Make the branch, or one with the next free name, where the user has it; return its name."""
+    refs = base.list_refs(view, "refs/heads")
     for name in list_candidate_names(branch):
-        refs = base.list_refs(view, "refs/heads")
         ref = f"refs/heads/{name}"
         if refs.get(ref) == commit:
             return name
-        folded = {other.lower() for other in refs}
-        taken = ref.lower() in folded or any(o.startswith(f"{ref.lower()}/") for o in folded)
-        if taken or name in head_branches(user):
-            continue
-        try:
+        if not any(f"{other}/".lower().startswith(f"{ref}/".lower()) for other in refs):
             # The zeros say that it must not be there yet.
             process.run_git(view, "update-ref", ref, commit, "0" * len(commit))
-        except GitFailed:
-            if ref not in base.list_refs(view, "refs/heads"):
-                raise
-            continue  # somebody made it in this moment
-        return name
+            return name
     raise RepositoryUnfit(
         f"{user.root} has {MOST_NAMES} branches named like {branch}. Delete those not needed: "
         f"git branch -D {branch}"

@@ -1,6 +1,7 @@
-"""Our own bare copy of a repository, brought up to date by fetching: its lock, repair and clean-up.
+"""Our own bare copy of a repository, brought up to date by fetching, and its lock.
 
-A new mirror appears under its name only when it is complete; a damaged one is made anew.
+A new mirror appears under its name only when it is complete; a damaged one is deleted and made
+anew.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from agent.models.environment import Checkout
 from agent.models.sandbox import Flag
 
 FETCH_SECONDS = 3600.0
-_LOOK_SECONDS = 0.25
+_LOOK_SECONDS = 0.1
 #: Where `worktree.make_commit` pins what it makes.
 PINS = "refs/mergewright/commits/"
 #: Where the bases of runs are pinned.
@@ -31,9 +32,8 @@ BASES = "refs/mergewright/bases/"
 _OF_MIRROR = re.compile(r"[a-z0-9-]+-[0-9a-f]{12}")
 _FSCK = re.compile(r"error: object (?P<object>[0-9a-f]+): (?P<words>.+)")
 
-# When git itself would tidy up: so many packs, or so many loose objects in one folder of 256.
-_MAX_PACKS = 50
-_MAX_LOOSE = 27
+# Git tidies up, as it does by itself in people's repositories.
+_TIDY = ("-c", "gc.auto=6700", "-c", "gc.autoDetach=false", "gc", "--auto", "--quiet")
 
 # What a git that was cut off leaves in a git directory: locks, and objects that are not whole.
 _LEFT = (
@@ -64,6 +64,8 @@ class Hold:
     place: Place
     scratch: Path
     """Empty, and gone afterwards."""
+    removed: int
+    """How much of somebody who was cut off was there."""
 
 
 def locate_mirror(root: Path, mirrors: Path) -> Path:
@@ -76,57 +78,61 @@ def locate_mirror(root: Path, mirrors: Path) -> Path:
 
 
 @contextmanager
-def _lock_mirror(mirror: Path, *, wait: bool = True, stopped: Flag | None = None) -> Iterator[int]:
-    """Lock a mirror; BlockingIOError where somebody has it who is not waited for.
+def hold_mirror(mirror: Path, stopped: Flag | None = None, *, wait: bool = True) -> Iterator[Hold]:
+    """Wait until no other run uses the mirror, and keep it for this one.
 
-    The lock's file is never removed: who waits for it holds it.
+    What a git that was cut off leaves in it is removed, before and afterwards. The lock's file
+    stays: who waits for it holds it.
+
+    Args:
+        stopped: Once it is set, neither the wait goes on nor a git in the mirror.
+        wait: Else BlockingIOError where somebody uses it.
     """
+    mirror.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    scratch = mirror.with_suffix(".scratch")
     lock = os.open(mirror.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        is_patient = wait and stopped is None
         while True:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | (0 if is_patient else fcntl.LOCK_NB))
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if stopped is None:
+                if not wait:
                     raise
-            if stopped.is_set():
+            if stopped is not None and stopped.is_set():
                 raise Cancelled("The run was stopped while it waited for another one's git.")
             time.sleep(_LOOK_SECONDS)
-        yield lock
+        removed = _remove_leftovers(mirror, scratch)
+        scratch.mkdir(mode=0o700)
+        try:
+            yield Hold(Place(mirror, (lock,), stopped=stopped), scratch, removed)
+        finally:
+            _remove_leftovers(mirror, scratch)
     finally:
         os.close(lock)
 
 
-@contextmanager
-def hold_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[Hold]:
-    """Wait until no other run uses the mirror, and keep it for this one.
-
-    Args:
-        stopped: Once it is set, neither the wait goes on nor a git in the mirror.
-    """
-    mirror.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    scratch = mirror.with_suffix(".scratch")
-    with _lock_mirror(mirror, stopped=stopped) as lock:
-        folders.delete_folder(scratch)
-        scratch.mkdir(mode=0o700)
-        try:
-            yield Hold(Place(mirror, (lock,), stopped=stopped), scratch)
-        finally:
-            folders.delete_folder(scratch)
+def _remove_leftovers(mirror: Path, scratch: Path) -> int:
+    left = [place for pattern in _LEFT for place in mirror.glob(pattern)]
+    left += [scratch] if scratch.exists() else []
+    for place in left:
+        folders.delete_folder(place)
+    return len(left)
 
 
 @contextmanager
-def hold_mirror_of(checkout: Checkout) -> Iterator[Hold]:
-    """Hold the mirror of a checkout, and say what a failure of git in it means."""
-    place = Path(checkout.mirror)
+def hold_sound_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[Hold]:
+    """Hold a mirror, and say what a failure of git in it means."""
     with (
-        drop_broken_mirror(place),
-        process.explain_full_disk(place.parent, ADVICE),
-        hold_mirror(place) as hold,
+        drop_broken_mirror(mirror),
+        process.explain_full_disk(mirror.parent, ADVICE),
+        hold_mirror(mirror, stopped) as hold,
     ):
         yield hold
+
+
+def hold_mirror_of(checkout: Checkout) -> AbstractContextManager[Hold]:
+    return hold_sound_mirror(Path(checkout.mirror))
 
 
 @contextmanager
@@ -135,7 +141,7 @@ def drop_broken_mirror(place: Path) -> Iterator[None]:
     try:
         yield
     except GitFailed as problem:
-        if place.exists() and is_sound(Place(place)):
+        if place.exists() and _is_sound(Place(place)):
             raise PermanentError(f"git failed in {place}: {problem.message}") from problem
         with hold_mirror(place):
             folders.delete_folder(place)
@@ -146,7 +152,7 @@ def drop_broken_mirror(place: Path) -> Iterator[None]:
         ) from problem
 
 
-def is_sound(place: Place) -> bool:
+def _is_sound(place: Place) -> bool:
     try:
         process.run_git(place, "fsck", "--connectivity-only", "--no-dangling")
     except GitFailed:
@@ -175,45 +181,33 @@ def update_from_view(hold: Hold, view: Place, commit: str, *, alone: bool = Fals
 def renew_mirror(
     hold: Hold, fetched: Callable[[Place], None], *, max_bytes: int | None = None
 ) -> None:
-    """Fetch into the mirror, or make it anew; nothing half done stays whatever happens.
+    """Fetch into the mirror, or make it anew.
 
     `fetched` fetches into the mirror it is given; it is called again with a new one where the old
     one turns out to be damaged, or beyond `max_bytes`. RepositoryUnfit: it is too large, or git
     refuses an object of it.
     """
-    mirror, fresh = hold.place.git_dir, hold.place.git_dir.with_suffix(".new")
-    folders.delete_folder(fresh)
+    mirror, fresh = hold.place.git_dir, hold.scratch / "fresh.git"
     if mirror.exists():
-        remove_leftovers(mirror)
         try:
-            _set_attributes(hold.place)  # those of an earlier version may be fewer
             fetched(hold.place)
-        except (Cancelled, GitFailed) as problem:
-            remove_leftovers(mirror)
-            if (
-                isinstance(problem, Cancelled)
-                or process.is_disk_full(problem)
-                or is_sound(hold.place)
-            ):
+        except GitFailed:
+            if _is_sound(hold.place):
                 raise
             folders.delete_folder(mirror)
         if _is_larger(mirror, max_bytes):
             folders.delete_folder(mirror)
     if not mirror.exists():
-        try:
-            begun = replace(hold.place, git_dir=fresh)
-            process.run_git(begun, "init", "--quiet", "--bare", "--template=")
-            _set_attributes(begun)
-            fetched(begun)
-            if _is_larger(fresh, max_bytes):
-                raise _make_too_large(max_bytes or 0)
-            fresh.rename(mirror)
-        finally:
-            folders.delete_folder(fresh)
-    packs = sum(1 for _ in mirror.glob("objects/pack/*.pack"))
-    if packs > _MAX_PACKS or sum(1 for _ in mirror.glob("objects/17/*")) > _MAX_LOOSE:
-        with suppress(GitFailed):  # what is not tidied now is tidied by a later run
-            process.run_git(hold.place, "gc", "--quiet", seconds=FETCH_SECONDS)
+        begun = replace(hold.place, git_dir=fresh)
+        process.run_git(begun, "init", "--quiet", "--bare", "--template=")
+        (fresh / "info").mkdir()
+        (fresh / "info" / "attributes").write_text(_ATTRIBUTES)
+        fetched(begun)
+        if _is_larger(fresh, max_bytes):
+            raise _make_too_large(max_bytes or 0)
+        fresh.rename(mirror)
+    with suppress(GitFailed):  # what is not tidied now is tidied by a later run
+        process.run_git(hold.place, *_TIDY, seconds=FETCH_SECONDS)
 
 
 def make_mirror(hold: Hold) -> None:
@@ -235,8 +229,7 @@ def fetch_references(
 ) -> None:
     """Fetch the wanted references (`+from:to`) and nothing beside them.
 
-    RepositoryUnfit: more than `max_bytes` would be sent, and nothing of that stays; or git refuses
-    an object.
+    RepositoryUnfit: more than `max_bytes` would be sent, or git refuses an object.
     """
     # A single file of a bounded size, however few objects there are.
     packed = () if max_bytes is None else ("-c", "fetch.unpackLimit=1")
@@ -244,7 +237,6 @@ def fetch_references(
     try:
         process.run_git(place, *args, seconds=FETCH_SECONDS, file_bytes=max_bytes)
     except process.FileTooLarge as problem:
-        remove_leftovers(place.git_dir)
         raise _make_too_large(max_bytes or 0) from problem
     except GitFailed as problem:
         if found := _FSCK.search(problem.message):
@@ -254,12 +246,6 @@ def fetch_references(
                 "It has to be removed from the history, for example with git filter-repo"
             ) from problem
         raise
-
-
-def _set_attributes(place: Place) -> None:
-    info = place.git_dir / "info"
-    info.mkdir(exist_ok=True)
-    (info / "attributes").write_text(_ATTRIBUTES)
 
 
 def _is_larger(mirror: Path, max_bytes: int | None) -> bool:
@@ -276,58 +262,28 @@ def _make_too_large(max_bytes: int) -> RepositoryUnfit:
 # --- clean-up --------------------------------------------------------------------------------
 
 
-def remove_leftovers(mirror: Path) -> int:
-    """Remove what an interrupted git left in a mirror that is held; return how many files."""
-    left = [place for pattern in _LEFT for place in mirror.glob(pattern)]
-    for place in left:
-        folders.delete_folder(place)
-    return len(left)
-
-
-def list_mirrors(mirrors: Path) -> tuple[Path, ...]:
-    return tuple(sorted(place for place in mirrors.glob("*.git") if place.is_dir()))
-
-
-@contextmanager
-def hold_if_unused(place: Path) -> Iterator[Place | None]:
-    """Hold a mirror that nobody works with, for the block; None where somebody does."""
-    with ExitStack() as stack:
-        try:
-            lock = stack.enter_context(_lock_mirror(place, wait=False))
-        except BlockingIOError:
-            yield None
-        else:
-            yield Place(place, (lock,))
-
-
 def clean_mirrors(mirrors: Path) -> int:
     """Remove what killed processes left in mirrors that nobody uses; return how much."""
     gone = 0
     for lock in mirrors.glob("*.lock"):
-        place = lock.with_suffix(".git")
-        if not _OF_MIRROR.fullmatch(lock.stem):
-            continue
-        with hold_if_unused(place) as held:
-            if held is None:
-                continue
-            for half in (place.with_suffix(".new"), place.with_suffix(".scratch")):
-                gone += half.exists()
-                folders.delete_folder(half)
-            if place.is_dir():
-                gone += remove_leftovers(place)
+        if _OF_MIRROR.fullmatch(lock.stem):
+            mirror = lock.with_suffix(".git")
+            with suppress(BlockingIOError), hold_mirror(mirror, wait=False) as hold:
+                gone += hold.removed
     return gone
 
 
-def unpin_commits(place: Place, before: float, is_kept: Callable[[str], bool]) -> tuple[str, ...]:
-    """Unpin commits of a held mirror that are older than a time and that nobody has a use for."""
+def unpin_commits(mirrors: Path, before: float, known: Collection[str]) -> int:
+    """Unpin commits that are older than a time and not known, in mirrors that nobody uses."""
     fields = "%(refname) %(objectname) %(committerdate:unix)"
-    gone: list[str] = []
-    # A mirror that is damaged is made anew when it is next fetched into.
-    with suppress(GitFailed):
-        said = process.run_git(place, "for-each-ref", f"--format={fields}", PINS).decode()
-        for line in said.splitlines():
-            name, commit, made = line.split(" ")
-            if float(made) < before and not is_kept(commit):
-                process.run_git(place, "update-ref", "-d", name, commit)
-                gone.append(commit)
-    return tuple(gone)
+    gone = 0
+    for mirror in mirrors.glob("*.git"):
+        # A mirror that is damaged is made anew when it is next fetched into.
+        with suppress(BlockingIOError, GitFailed), hold_mirror(mirror, wait=False) as hold:
+            listed = process.run_git(hold.place, "for-each-ref", f"--format={fields}", PINS)
+            for line in listed.decode().splitlines():
+                name, commit, made = line.split(" ")
+                if float(made) < before and commit not in known:
+                    process.run_git(hold.place, "update-ref", "-d", name, commit)
+                    gone += 1
+    return gone

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,8 +39,7 @@ class Identity(NamedTuple):
     """Seconds since the epoch."""
 
 
-@contextmanager
-def open_index(hold: Hold, *, keep: bool) -> Iterator[Place]:
+def use_index(hold: Hold, *, keep: bool) -> Place:
     """Work on an index in the scratch folder; new objects go there too unless they are kept."""
     place = hold.place.with_environ(GIT_INDEX_FILE=hold.scratch / "index")
     if not keep:
@@ -51,31 +49,22 @@ def open_index(hold: Hold, *, keep: bool) -> Iterator[Place]:
             GIT_OBJECT_DIRECTORY=objects,
             GIT_ALTERNATE_OBJECT_DIRECTORIES=hold.place.git_dir / "objects",
         )
-    yield place
+    return place
 
 
 # --- reading -----------------------------------------------------------------------------------
 
 
-def list_files(place: Place, commit: str) -> Iterator[tuple[str, str, str]]:
-    """Yield path, mode and object id of every file of a commit."""
-    for record in process.read_records(place, "ls-tree", "-r", "-z", commit):
-        about, _, path = record.partition(b"\t")
-        mode, _, object_id = about.decode().split()
-        yield os.fsdecode(path), mode, object_id
-
-
 def compare_trees(place: Place, before: str, after: str) -> dict[str, tuple[Entry, Entry]]:
     """Give what two commits or trees have of each file in which they differ, by path in order."""
-    one, other = (
-        {path: (mode, object_id) for path, mode, object_id in list_files(place, commit)}
-        for commit in (before, after)
-    )
-    return {
-        path: (one.get(path), other.get(path))
-        for path in sorted({**one, **other})
-        if one.get(path) != other.get(path)
-    }
+    listed = process.run_git(place, "diff-tree", "-r", "-z", "--no-renames", before, after)
+    fields = iter(os.fsdecode(listed).split("\0")[:-1])
+    found: dict[str, tuple[Entry, Entry]] = {}
+    for about, path in zip(fields, fields, strict=True):
+        was_mode, mode, was_id, object_id, _ = about.removeprefix(":").split()
+        was, now = (was_mode, was_id), (mode, object_id)
+        found[path] = (was if int(was_mode) else None, now if int(mode) else None)
+    return dict(sorted(found.items()))
 
 
 def read_contents(place: Place, ids: Iterable[str]) -> Iterator[bytes]:
@@ -121,31 +110,21 @@ def require_object(place: Place, name: str) -> str:
 def write_tree(place: Place, scratch: Path, commit: str, change: Change) -> str:
     if change.base_commit != commit:
         raise EditFailed(f"The change was made for commit {change.base_commit}, not for {commit}")
-    written = []
-    for number, file in enumerate(change.files):
-        if file.after is not None:
-            written.append(scratch / f"content-{number}")
-            written[-1].write_bytes(file.after)
-    listed = "".join(f"{content}\n" for content in written).encode()
+    present = [file for file in change.files if file.after is not None]
+    for number, file in enumerate(present):
+        (scratch / f"content-{number}").write_bytes(file.after or b"")
+    listed = "".join(f"{scratch}/content-{number}\n" for number in range(len(present))).encode()
     args = ("hash-object", "-w", "--no-filters", "--stdin-paths")
-    ids = iter(process.run_git(place, *args, stdin=listed).decode().split())
-    entries = {
-        file.path: None
-        if file.after is None
-        else ("100755" if file.executable else "100644", next(ids))
-        for file in change.files
-    }
-    return write_tree_with(place, commit, entries)
-
-
-def write_tree_with(place: Place, commit: str, entries: Mapping[str, Entry]) -> str:
-    """Write the tree of a commit with other files, by path."""
-    gone = [f"0 {'0' * len(commit)}\t{path}\0" for path, entry in entries.items() if not entry]
-    present = [f"{entry[0]} {entry[1]}\t{path}\0" for path, entry in entries.items() if entry]
-    process.run_git(place, "read-tree", commit)
+    ids = process.run_git(place, *args, stdin=listed).decode().split()
     # What goes comes first: a file may stand where a folder is needed.
-    lines = os.fsencode("".join(gone + present))
-    process.run_git(place, "update-index", "--replace", "-z", "--index-info", stdin=lines)
+    lines = [f"0 {'0' * len(commit)}\t{file.path}\0" for file in change.files if file.after is None]
+    lines += [
+        f"{'100755' if file.executable else '100644'} {object_id}\t{file.path}\0"
+        for file, object_id in zip(present, ids, strict=True)
+    ]
+    process.run_git(place, "read-tree", commit)
+    args = ("update-index", "--replace", "-z", "--index-info")
+    process.run_git(place, *args, stdin=os.fsencode("".join(lines)))
     return process.run_git(place, "write-tree").decode().strip()
 
 

@@ -34,13 +34,13 @@ def make_repository(hold: Hold, commit: str, folder: Path) -> None:
     """Pack the tree of a commit below a commit without parents, with an index of it."""
     dated = process.run_git(hold.place, "show", "--no-patch", "--format=%ct", commit)
     by = objects.Identity("base", "base@localhost", int(dated))
-    with objects.open_index(hold, keep=False) as place:
-        single = objects.write_commit(place, objects.find_tree(place, commit), (), "Base", by)
-        packs = folder / "objects" / "pack"
-        packs.mkdir(parents=True)
-        args = ("pack-objects", "--revs", "--quiet", str(packs / "pack"))
-        process.run_git(place, *args, stdin=f"{single}\n".encode())
-        process.run_git(place.with_environ(GIT_INDEX_FILE=folder / "index"), "read-tree", single)
+    place = objects.use_index(hold, keep=False)
+    single = objects.write_commit(place, objects.find_tree(place, commit), (), "Base", by)
+    packs = folder / "objects" / "pack"
+    packs.mkdir(parents=True)
+    args = ("pack-objects", "--revs", "--quiet", str(packs / "pack"))
+    process.run_git(place, *args, stdin=f"{single}\n".encode())
+    process.run_git(place.with_environ(GIT_INDEX_FILE=folder / "index"), "read-tree", single)
     (folder / "commit").write_text(single)
     (folder / "base").write_text(commit)
 

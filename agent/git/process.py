@@ -25,7 +25,6 @@ from agent.errors import (
     Cancelled,
     PermanentError,
     ProgramMissing,
-    RepositoryUnfit,
     StorageFull,
 )
 from agent.models.sandbox import Flag
@@ -305,23 +304,8 @@ def explain_full_disk(folder: Path, advice: str) -> Iterator[None]:
         else:
             # Git does not always give the reason, as for a file of a work tree.
             there = next(one for one in (folder, *folder.parents) if one.exists())
-            full = is_disk_full(problem) or shutil.disk_usage(there).free < _LITTLE_SPACE
+            full = shutil.disk_usage(there).free < _LITTLE_SPACE
+            full = full or _NO_SPACE.search(problem.message) is not None
         if not full:
             raise
         raise StorageFull(f"The disk that holds {folder} is full. {advice}") from problem
-
-
-def is_disk_full(problem: GitFailed) -> bool:
-    return _NO_SPACE.search(problem.message) is not None
-
-
-@contextmanager
-def blame_user_repository(root: Path) -> Iterator[None]:
-    """Take a failure of git for one of the user's repository, with git's own words."""
-    try:
-        yield
-    except GitFailed as problem:
-        raise RepositoryUnfit(
-            f"git cannot read {root}: {problem.message}. "
-            f"See what `git -C {root} fsck` and `git -C {root} status` say"
-        ) from problem

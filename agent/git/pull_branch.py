@@ -24,6 +24,8 @@ MOST_FILES = 1_000
 """So many files a branch may change that is carried on."""
 MOST_BYTES = 32 * 1024**2
 """Of the changed files before and after, together."""
+_LOOKED_AT = "refs/mergewright/looked-at"
+"""Where the branch is in the mirror, till the next look."""
 _FORGE = ("GitHub", "noreply@github.com")
 """The committer of what the code host commits and signs for an author."""
 
@@ -53,13 +55,14 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
     with remote.hold_mirror(url, mirrors, stopped) as hold:
         start = remote.fetch_base(hold, url, token, base_branch, max_bytes=limits.fetched)
         try:
-            remote.fetch_branch(hold, url, token, branch, max_bytes=limits.fetched)
+            wanted = f"+refs/heads/{branch}:{_LOOKED_AT}"
+            remote.fetch_more(hold, url, token, wanted, branch=branch, max_bytes=limits.fetched)
         except remote.BranchMissing as problem:
             raise RepositoryUnfit(
                 f"The pull request's branch {branch} is not there any more. Restore it, on its"
                 " page, to have it carried on"
             ) from problem
-        head = objects.require_object(hold.place, remote.LOOKED_AT)
+        head = objects.require_object(hold.place, _LOOKED_AT)
         for commit in (start, head):
             mirror.pin_commit(hold, commit)
         ours = (author, email)
@@ -70,18 +73,22 @@ def _read_state(
     hold: Hold, url: str, start: Start, head: str, ours: tuple[str, str], limits: RepositoryLimits
 ) -> BranchState:
     tip = start.commit
-    with objects.open_index(hold, keep=False) as place:
-        fork = objects.find_fork(place, tip, head)
-        joined = _join_base(place, fork, tip, head)
-        base.require_fit(place, joined.against, limits)
-        foreign = tuple(commit for commit, own in _commits(place, tip, head, ours) if not own)
-        change, unfit = Change(base_commit=joined.against, files=()), ""
-        try:
-            _require_bounded(place, fork, tip, head)
-            base.require_fit(place, joined.tree, limits)
-            change = _difference(place, joined.against, joined.tree)
-        except RepositoryUnfit as problem:
-            unfit = problem.message
+    place = objects.use_index(hold, keep=False)
+    fork = objects.find_fork(place, tip, head)
+    joined = _join_base(place, fork, tip, head)
+    base.require_fit(place, joined.against, limits)
+    commits = list(_list_commits(place, tip, head, ours))
+    foreign = tuple(commit for commit, own in commits[-MOST_COMMITS:] if not own)
+    change, unfit = Change(base_commit=joined.against, files=()), ""
+    try:
+        if fork is None:
+            raise _make_unfit("has no commit in common with its base branch")
+        if len(commits) > MOST_COMMITS:
+            raise _make_unfit(f"has over {MOST_COMMITS:,} commits that its base branch has not")
+        base.require_fit(place, joined.tree, limits)
+        change = _difference(place, joined.against, joined.tree)
+    except RepositoryUnfit as problem:
+        unfit = problem.message
     return BranchState(
         checkout=base.describe_commit(hold.place, url, Start(joined.against, start.branch)),
         change=change,
@@ -113,7 +120,7 @@ def _join_base(place: Place, fork: str | None, tip: str, head: str) -> _JoinedBr
     return _JoinedBranch(fork, alone, conflicts) if conflicts else _JoinedBranch(tip, tree)
 
 
-def _commits(
+def _list_commits(
     place: Place, tip: str, head: str, ours: tuple[str, str]
 ) -> Iterator[tuple[str, bool]]:
     """Yield the newest commits of a branch that its base has not, oldest first, and if it is ours.
@@ -122,7 +129,7 @@ def _commits(
     forge commits for a person has them as its author.
     """
     fields = "%H%x00%an%x00%ae%x00%cn%x00%ce"
-    args = ("log", "-z", "--topo-order", "--reverse", f"--max-count={MOST_COMMITS}")
+    args = ("log", "-z", "--topo-order", "--reverse", f"--max-count={MOST_COMMITS + 1}")
     listed = process.read_records(
         place, *args, "--no-show-signature", f"--format={fields}", f"{tip}..{head}", "--"
     )
@@ -130,15 +137,6 @@ def _commits(
     for commit, *who in zip(*[words] * 5, strict=True):
         author, committer = (who[0], who[1]), (who[2], who[3])
         yield commit, author == ours and committer in (ours, _FORGE)
-
-
-def _require_bounded(place: Place, fork: str | None, tip: str, head: str) -> None:
-    """Refuse a branch that nobody would take for work on one issue."""
-    if fork is None:
-        raise _make_unfit("has no commit in common with its base branch")
-    args = ("rev-list", "--count", f"--max-count={MOST_COMMITS + 1}", f"{tip}..{head}", "--")
-    if int(process.run_git(place, *args)) > MOST_COMMITS:
-        raise _make_unfit(f"has more than {MOST_COMMITS:,} commits that its base branch has not")
 
 
 def _make_unfit(why: str) -> RepositoryUnfit:
@@ -201,9 +199,9 @@ def make_follow_up_commit(
     by = objects.Identity(author, email, date)
     with mirror.hold_mirror_of(branch_state.checkout) as hold:
         _require_there(hold.place, branch_state)
-        with objects.open_index(hold, keep=True) as place:
-            was = objects.write_tree(place, hold.scratch, against, branch_state.change)
-            wanted = objects.write_tree(place, hold.scratch, against, change)
+        place = objects.use_index(hold, keep=True)
+        was = objects.write_tree(place, hold.scratch, against, branch_state.change)
+        wanted = objects.write_tree(place, hold.scratch, against, change)
         if was != branch_state.tree:
             raise EditFailed(f"The branch is not at {branch_state.tree[:12]} as its change has it")
         if was == wanted == objects.find_tree(place, branch_state.tip):

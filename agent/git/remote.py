@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -38,8 +38,6 @@ _REFUSED = re.compile(
 _MISSING = re.compile(r"(?i)couldn't find remote ref")
 _IN_THE_WAY = re.compile(r"'refs/heads/([^']+)' exists; cannot create")
 _MOVED = re.compile(r"(?i)stale info|cannot lock ref|reference already exists")
-#: Where a branch is that was brought to be looked at.
-LOOKED_AT = "refs/mergewright/looked-at"
 
 #: The address for git, and what makes a place able to reach it with the token.
 Reach = tuple[str, Callable[[Place], Place]]
@@ -103,18 +101,13 @@ def _read_remote(hold: Hold, url: str, token: str, branch: str = "") -> Iterator
             ) from problem
 
 
-@contextmanager
-def hold_mirror(url: str, mirrors: Path, stopped: Flag | None = None) -> Iterator[Hold]:
+def hold_mirror(
+    url: str, mirrors: Path, stopped: Flag | None = None
+) -> AbstractContextManager[Hold]:
     """Hold the mirror of a repository behind an address, be it an empty one."""
     parts = urlsplit(url)
     root = Path(f"/{parts.netloc}{parts.path.removesuffix('.git')}")
-    copy = mirror.locate_mirror(root, mirrors.absolute())
-    with (
-        mirror.drop_broken_mirror(copy),
-        process.explain_full_disk(mirrors, mirror.ADVICE),
-        mirror.hold_mirror(copy, stopped) as hold,
-    ):
-        yield hold
+    return mirror.hold_sound_mirror(mirror.locate_mirror(root, mirrors.absolute()), stopped)
 
 
 # --- reading -----------------------------------------------------------------------------------
@@ -149,21 +142,12 @@ def find_head(hold: Hold, url: str, token: str, branch: str) -> str | None:
     return list_heads(hold, url, token, branch).get(branch)
 
 
-def fetch_branch(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int) -> None:
-    """Fetch the commits of a branch to look at them; the mirror keeps them till the next look."""
-    wanted = f"+refs/heads/{branch}:{LOOKED_AT}"
-    with _read_remote(hold, url, token, branch) as (address, reaching):
-        mirror.fetch_references(reaching(hold.place), address, wanted, max_bytes=max_bytes)
-
-
-def fetch_commits(
-    hold: Hold, url: str, token: str, commits: Sequence[str], *, max_bytes: int
+def fetch_more(
+    hold: Hold, url: str, token: str, *wanted: str, branch: str = "", max_bytes: int
 ) -> None:
-    """Fetch commits by their ids, and pin them."""
-    wanted = [f"+{commit}:{mirror.BASES}{commit}" for commit in commits]
-    if wanted:
-        with _read_remote(hold, url, token) as (address, reaching):
-            mirror.fetch_references(reaching(hold.place), address, *wanted, max_bytes=max_bytes)
+    """Fetch references (`+from:to`) into a mirror whose base was fetched."""
+    with _read_remote(hold, url, token, branch) as (address, reaching):
+        mirror.fetch_references(reaching(hold.place), address, *wanted, max_bytes=max_bytes)
 
 
 # --- pushing -----------------------------------------------------------------------------------

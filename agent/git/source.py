@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -22,21 +22,13 @@ from agent.git.mirror import Hold
 from agent.git.process import Place
 
 _MAX_TEXT_BYTES = 1024**2
-_MAX_REF_FILES = 200_000
 
-# Extensions that leave objects and refs where every git looks for them, or say the usual.
-_HARMLESS = frozenset(
-    {"noop", "partialclone", "preciousobjects", "worktreeconfig", "relativeworktrees"}
+# How the user's files compare with the index; and how objects and refs are stored, so that git
+# refuses what it does not know. Other keys never reach git.
+_KEPT = (
+    r"^(core\.(filemode|symlinks|ignorecase|autocrlf|eol|precomposeunicode|sharedrepository)"
+    r"|extensions\.[a-z]+)$"
 )
-_USUAL = {"objectformat": "sha1", "refstorage": "files"}
-# How the user's files compare with the index; other keys never reach git.
-_KEPT = frozenset(
-    {
-        "core.filemode", "core.symlinks", "core.ignorecase", "core.autocrlf", "core.eol",
-        "core.precomposeunicode", "core.sharedrepository",
-    }
-)  # fmt: skip
-_PLAIN_VALUE = re.compile(r"[A-Za-z0-9]+")
 
 
 class Source(NamedTuple):
@@ -54,9 +46,9 @@ class Source(NamedTuple):
 def find_source(repository: str) -> Source:
     """Find the parts of the repository at this folder; refuse one made of foreign places."""
     if not repository or "\0" in repository or not Path(repository).is_dir():
+        shown = repository.encode("unicode_escape", "replace").decode()[:200]
         raise RepositoryUnfit(
-            f"{_format_path(repository)} is not a folder on this machine. Name the folder"
-            " of a git clone"
+            f"{shown} is not a folder on this machine. Name the folder of a git clone"
         )
     root = Path(os.path.realpath(repository))
     entry = root / ".git"
@@ -113,30 +105,24 @@ def _require_own_parts(git_dir: Path, common_dir: Path) -> None:
     for file in files:
         if os.path.lexists(file) and not stat.S_ISREG(file.lstat().st_mode):
             raise _make_foreign_error(file, "is not a regular file")
-    for _ in _list_files(common_dir / "objects"):
-        pass
+    for folder in ("objects", "refs"):
+        _require_regular_files(common_dir / folder)
     alternates = common_dir / "objects" / "info" / "alternates"
     if _read_text(alternates).strip():
         raise RepositoryUnfit(
             f"{alternates} takes objects from another place. Make the repository whole: "
             f"git -C {common_dir} repack -a -d && rm {alternates}"
         )
-    for count, _ in enumerate(_list_files(common_dir / "refs")):
-        if count >= _MAX_REF_FILES:
-            raise RepositoryUnfit(f"{common_dir} has too many refs. Run: git pack-refs --all")
 
 
-def _list_files(folder: Path) -> Iterator[str]:
-    """Name everything below a folder that is not a folder; all of it must be regular files."""
+def _require_regular_files(folder: Path) -> None:
     pending = [str(folder)]
     while pending:
         with os.scandir(pending.pop()) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(entry.path)
-                elif entry.is_file(follow_symlinks=False):
-                    yield entry.name
-                else:
+                elif not entry.is_file(follow_symlinks=False):
                     raise _make_foreign_error(Path(entry.path), "is not a regular file")
 
 
@@ -146,17 +132,19 @@ def is_partial(source: Source) -> bool:
 
 
 @contextmanager
-def explain_missing_objects(source: Source) -> Iterator[None]:
-    """Say of what git cannot do in a partial clone how it is made whole."""
+def explain_git(source: Source) -> Iterator[None]:
+    """Take a failure of git for one of the user's repository, with git's own words."""
     try:
         yield
     except process.GitFailed as problem:
-        if not is_partial(source):
-            raise
-        raise RepositoryUnfit(
-            f"{source.root} is a partial clone that lacks objects of the base commit"
-            f" ({problem.message}). Make it whole: git fetch --refetch --no-filter"
-        ) from problem
+        root = source.root
+        said = f"git cannot read {root}: {problem.message}. See what `git -C {root} fsck` says"
+        if is_partial(source):
+            said = (
+                f"{root} is a partial clone that lacks objects of the base commit"
+                f" ({problem.message}). Make it whole: git fetch --refetch --no-filter"
+            )
+        raise RepositoryUnfit(said) from problem
 
 
 def _make_foreign_error(path: Path, problem: str) -> RepositoryUnfit:
@@ -167,16 +155,12 @@ def _make_foreign_error(path: Path, problem: str) -> RepositoryUnfit:
 
 
 def _read_text(path: Path) -> str:
-    return _read_bytes(path).decode(errors="surrogateescape")
-
-
-def _read_bytes(path: Path) -> bytes:
     """Read a small regular file; opened so that neither a link nor a FIFO does harm."""
     try:
         descriptor = os.open(path, by_descriptor.READ)
     except OSError as problem:
         if problem.errno in {errno.ENOENT, errno.ENOTDIR}:
-            return b""
+            return ""
         if problem.errno in {errno.ELOOP, errno.ENXIO}:
             raise _make_foreign_error(path, "is not a regular file") from problem
         raise RepositoryUnfit(f"{path} cannot be read: {problem.strerror}") from problem
@@ -186,15 +170,7 @@ def _read_bytes(path: Path) -> bytes:
         content = file.read(_MAX_TEXT_BYTES + 1)
     if len(content) > _MAX_TEXT_BYTES:
         raise RepositoryUnfit(f"{path} is larger than {_MAX_TEXT_BYTES} bytes")
-    return content
-
-
-def head_branches(source: Source) -> frozenset[str]:
-    """List branches that a work tree of the repository stands on, also those without a commit."""
-    places = [source.common_dir, *(source.common_dir / "worktrees").glob("*")]
-    heads = [_read_text(place / "HEAD").strip() for place in places]
-    prefix = "ref: refs/heads/"
-    return frozenset(head.removeprefix(prefix) for head in heads if head.startswith(prefix))
+    return os.fsdecode(content)
 
 
 # --- the view -----------------------------------------------------------------------------------
@@ -212,7 +188,7 @@ def open_view(source: Source, hold: Hold, *, write: bool = False) -> Iterator[Pl
     try:
         folder.chmod(0o755)
         (folder / "config").write_text(_make_config(source))
-        (folder / "HEAD").write_bytes(_read_bytes(source.git_dir / "HEAD"))
+        (folder / "HEAD").write_bytes(os.fsencode(_read_text(source.git_dir / "HEAD")))
         for name in ("config", "HEAD"):
             (folder / name).chmod(0o644)
         for name in ("objects", "refs", "packed-refs", "shallow"):
@@ -223,38 +199,28 @@ def open_view(source: Source, hold: Hold, *, write: bool = False) -> Iterator[Pl
         folders.delete_folder(folder)
 
 
-def _read_config(source: Source) -> Mapping[str, str]:
-    """Read the repository's own configuration as data: no includes, and nothing takes effect."""
-    text = _read_bytes(source.common_dir / "config")
-    args = ("config", "--file", "-", "--no-includes", "--list", "-z")
-    listed = process.run_git(Place(Path("/nonexistent")), *args, stdin=text, seconds=60)
-    pairs = (item.partition("\n") for item in listed.decode(errors="replace").split("\0") if item)
-    return {key: value if newline else "true" for key, newline, value in pairs}
-
-
 def _make_config(source: Source) -> str:
-    config = _read_config(source)
-    for key, value in config.items():
-        name = key.removeprefix("extensions.")
-        if name == key or name in _HARMLESS or _USUAL.get(name) == value:
-            continue
-        raise RepositoryUnfit(
-            f"{source.root} is stored with git's extension {_format_path(name)} ="
-            f" {_format_path(value)}, which is not supported. Make a plain clone and name that"
-        )
-    kept = (
-        f"\t{key.removeprefix('core.')} = {value}"
-        for key, value in config.items()
-        if key in _KEPT and _PLAIN_VALUE.fullmatch(value)
-    )
-    core = (
-        "[core]",
-        "\trepositoryformatversion = 0",
-        "\tbare = false",
-        "\tlogAllRefUpdates = false",
-    )
-    # The view is read by the mirror's fetch, which names the base commit by its id.
-    return "\n".join((*core, *kept, "[uploadpack]", "\tallowAnySHA1InWant = true", ""))
+    """Take over a few keys, read as data: no includes, and nothing takes effect."""
+    text = os.fsencode(_read_text(source.common_dir / "config"))
+    args = ("config", "--file", "-", "--no-includes", "--null", "--get-regexp", _KEPT)
+    listed = process.run_git(Place(Path("/nonexistent")), *args, stdin=text, ok=(0, 1), seconds=60)
+    lines = [
+        "[core]\nrepositoryformatversion = 1\nbare = false\nlogAllRefUpdates = false",
+        # The view is read by the mirror's fetch, which names the base commit by its id.
+        "[uploadpack]\nallowAnySHA1InWant = true",
+    ]
+    for item in filter(None, listed.decode(errors="replace").split("\0")):
+        key, _, value = item.partition("\n")
+        value = re.sub("[^A-Za-z0-9]", "-", value or "true")
+        section, name = key.split(".")
+        if name in ("objectformat", "refstorage") and value not in ("sha1", "files"):
+            raise RepositoryUnfit(
+                f"{source.root} is stored with {name} = {value}, which is not supported. Make a"
+                " plain clone and name that"
+            )
+        if name != "partialclone":  # git would fetch what is missing
+            lines.append(f"[{section}]\n{name} = {value}")
+    return "\n".join((*lines, ""))
 
 
 def count_uncommitted(source: Source, view: Place, seconds: float = 30.0) -> int:
@@ -265,15 +231,11 @@ def count_uncommitted(source: Source, view: Place, seconds: float = 30.0) -> int
     if source.work_tree is None:
         return 0
     (view.git_dir / "info").mkdir()
-    excluded = _read_bytes(source.common_dir / "info" / "exclude")
-    (view.git_dir / "info" / "exclude").write_bytes(excluded)
+    excluded = _read_text(source.common_dir / "info" / "exclude")
+    (view.git_dir / "info" / "exclude").write_bytes(os.fsencode(excluded))
     place = view.with_environ(
         GIT_WORK_TREE=source.work_tree, GIT_INDEX_FILE=source.git_dir / "index"
     )
     args: tuple[str, ...] = ("status", "--porcelain=v1", "-z", "--no-renames")
     args += ("--ignore-submodules=all", "--untracked-files=normal")
     return sum(1 for _ in process.read_records(place, *args, seconds=seconds))
-
-
-def _format_path(text: str) -> str:
-    return text.encode("unicode_escape", "replace").decode()[:200]

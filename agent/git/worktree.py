@@ -57,8 +57,7 @@ def prepare_checkout(
     user = source.find_source(repository)
     copy = mirror.locate_mirror(user.root, mirrors.absolute())
     with (
-        process.blame_user_repository(user.root),
-        source.explain_missing_objects(user),
+        source.explain_git(user),
         process.explain_full_disk(mirrors, mirror.ADVICE),
         mirror.hold_mirror(copy) as hold,
         source.open_view(user, hold) as view,
@@ -110,7 +109,9 @@ def restore_commits(
     branches.require_name(branch)
     with remote.hold_mirror(url, mirrors) as hold:
         remote.fetch_base(hold, url, token, branch, max_bytes=limits.fetched)
-        remote.fetch_commits(hold, url, token, commits, max_bytes=limits.fetched)
+        wanted = [f"+{commit}:{mirror.BASES}{commit}" for commit in commits]
+        if wanted:
+            remote.fetch_more(hold, url, token, *wanted, max_bytes=limits.fetched)
 
 
 def has_commit(mirrored: str, commit: str) -> bool:
@@ -122,25 +123,24 @@ def has_commit(mirrored: str, commit: str) -> bool:
 
 
 def lay_out(checkout: Checkout, folder: Path, stopped: Flag | None = None) -> WorkTree:
-    """Make the folder the clean work tree of the commit; it appears only when it is complete.
+    """Make the folder the clean work tree of the commit; what `open_tree` asks for comes last.
 
     Args:
         stopped: Once it is set, git is ended, and the folder is gone.
     """
     folder = folder.absolute()
-    fresh, index = _add_suffix(folder, ".new"), _add_suffix(folder, ".index")
+    index = _add_suffix(folder, ".index")
     remove_work_tree(folder)
     mirrored = Place(Path(checkout.mirror), stopped=stopped)
-    place = mirrored.with_environ(GIT_WORK_TREE=fresh, GIT_INDEX_FILE=index)
+    place = mirrored.with_environ(GIT_WORK_TREE=folder, GIT_INDEX_FILE=index)
     with mirror.drop_broken_mirror(Path(checkout.mirror)), futures.ThreadPoolExecutor(1) as beside:
         paths = beside.submit(_list_commit_files, checkout.mirror, checkout.commit)
         try:
             # Whether the disk is full is asked before the tree is taken away again.
             with process.explain_full_disk(folder.parent, mirror.ADVICE):
-                fresh.mkdir(mode=0o755, parents=True)
+                folder.mkdir(mode=0o755, parents=True)
                 process.run_git(place, "read-tree", "-m", "-u", checkout.commit)
                 _add_suffix(folder, ".commit").write_text(checkout.commit)
-                fresh.rename(folder)
         except BaseException:
             remove_work_tree(folder)
             raise
@@ -201,7 +201,9 @@ def list_links(checkout: Checkout) -> frozenset[str]:
 def _list_commit_files(mirror_path: str, commit: str) -> tuple[tuple[str, ...], frozenset[str]]:
     regular: list[str] = []
     others: list[str] = []
-    for path, mode, _ in objects.list_files(Place(Path(mirror_path)), commit):
+    args = ("ls-tree", "-r", "-z", commit)
+    for record in process.read_records(Place(Path(mirror_path)), *args):
+        mode, path = record[:6].decode(), os.fsdecode(record.partition(b"\t")[2])
         # What has an odd name is there for the tests, as links are, and stays as it is.
         is_ours = mode in objects.REGULAR and names.name_problem(path) is None
         (regular if is_ours else others).append(path)
@@ -210,7 +212,8 @@ def _list_commit_files(mirror_path: str, commit: str) -> tuple[tuple[str, ...], 
 
 def remove_work_tree(folder: Path) -> None:
     """Delete a work tree and what was kept beside it; links in it are not followed."""
-    for name in ("", ".new", ".index", ".index.lock", ".commit"):
+    # What says that it is complete goes first.
+    for name in (".commit", "", ".index", ".index.lock"):
         folders.delete_folder(_add_suffix(folder, name))
 
 
@@ -226,7 +229,8 @@ def make_diff(checkout: Checkout, change: Change) -> str:
 
     A file that is not UTF-8 on either side is shown as binary.
     """
-    with mirror.hold_mirror_of(checkout) as hold, objects.open_index(hold, keep=False) as place:
+    with mirror.hold_mirror_of(checkout) as hold:
+        place = objects.use_index(hold, keep=False)
         tree = objects.write_tree(place, hold.scratch, checkout.commit, change)
         texts = [file.path for file in change.files if _is_text(file.before, file.after)]
         others = [file.path for file in change.files if file.path not in texts]
@@ -263,8 +267,8 @@ def make_commit(
     The date, in seconds since the epoch, is that of author and committer.
     """
     with mirror.hold_mirror_of(checkout) as hold:
-        with objects.open_index(hold, keep=True) as place:
-            tree = objects.write_tree(place, hold.scratch, checkout.commit, change)
+        place = objects.use_index(hold, keep=True)
+        tree = objects.write_tree(place, hold.scratch, checkout.commit, change)
         by = objects.Identity(author, email, date)
         made = objects.write_commit(hold.place, tree, (checkout.commit,), message, by)
         mirror.pin_commit(hold, made, "commits")
@@ -273,10 +277,8 @@ def make_commit(
 
 def read_commit(checkout: Checkout, commit: str) -> str | None:
     """Read a commit as git has the object; None: our mirror has none, or it is no text."""
-    if not has_commit(checkout.mirror, commit):
-        return None
-    with mirror.hold_mirror_of(checkout) as hold, suppress(UnicodeDecodeError):
-        return next(objects.read_contents(hold.place, [commit])).decode()
+    with suppress(GitFailed, UnicodeDecodeError):
+        return process.run_git(Place(Path(checkout.mirror)), "cat-file", "commit", commit).decode()
     return None
 
 
@@ -292,7 +294,7 @@ def deliver_branch(checkout: Checkout, commit: str, branch: str) -> str:
     branches.require_name(branch)
     user, folder = source.find_source(checkout.repository), Path(checkout.mirror)
     with (
-        process.blame_user_repository(user.root),
+        source.explain_git(user),
         process.explain_full_disk(folder.parent, mirror.ADVICE),
         mirror.hold_mirror(folder) as hold,
         source.open_view(user, hold, write=True) as view,

@@ -140,7 +140,7 @@ def find_left(ground: Ground) -> list[str]:
 
 def _left_below(home: Path) -> list[str]:
     found = [f"a work tree: {one}" for one in home.glob("trees/*") if one.is_dir()]
-    for pattern in ("mirrors/*.scratch", "mirrors/*.new", "mirrors/*.git/**/*.lock"):
+    for pattern in ("mirrors/*.scratch", "mirrors/*.git/**/*.lock"):
         found += [f"of a clone: {one}" for one in home.glob(pattern)]
     for one in home.glob("sandboxes/slot-*"):
         with slots.hold_if_free(home, int(one.name.removeprefix("slot-"))) as free:

@@ -21,11 +21,13 @@ IDENTITY = {
 }
 
 
-def git(folder: Path, *args: str, stdin: bytes | None = None, check: bool = True) -> str:
+def git(
+    folder: Path, *args: str, stdin: bytes | None = None, check: bool = True, **environ: str
+) -> str:
     done = subprocess.run(
         ["git", *args],
         cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **IDENTITY},
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **IDENTITY, **environ},
         input=stdin,
         capture_output=True,
         check=False,

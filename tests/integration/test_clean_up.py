@@ -153,19 +153,18 @@ def test_PF2_locks_and_half_clones_in_our_mirrors_go_and_those_in_use_stay(place
                      "gc.pid", "objects/pack/tmp_pack_a", "objects/ab/tmp_obj_a",
                      "objects/tmp_objdir-incoming-a/x"):  # fmt: skip
             file(mirror / name)
-        file(mirror.with_suffix(".new") / "HEAD")
         file(mirror.with_suffix(".scratch") / "index")
-    half = file(mirrors / "half-0123456789ab.new" / "HEAD").parent
+    half = file(mirrors / "half-0123456789ab.scratch" / "fresh.git" / "HEAD").parent.parent
     half.with_suffix(".lock").touch()
     with used.with_suffix(".lock").open() as holder:
         fcntl.flock(holder, fcntl.LOCK_EX)
-        assert place.cleaner().turn()["mirrors"] == 8 + 2 + 1
+        assert place.cleaner().turn()["mirrors"] == 8 + 1 + 1
     left = [*ours.rglob("*.lock"), *ours.rglob("tmp_*"), ours / "gc.pid", half]
-    assert there(*left, ours.with_suffix(".new"), ours.with_suffix(".scratch")) == []
+    assert there(*left, ours.with_suffix(".scratch")) == []
     subprocess.run(["git", "--git-dir", str(ours), "fsck"], check=True, capture_output=True)
     for mirror in (used, theirs):
         assert len(list(mirror.rglob("*.lock"))) == 4
-        assert there(mirror.with_suffix(".new"), mirror.with_suffix(".scratch"))
+        assert there(mirror.with_suffix(".scratch"))
 
 
 def test_PF2_half_environments_of_dead_builders_go(place):

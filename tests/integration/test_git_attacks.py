@@ -9,7 +9,6 @@ import hashlib
 import os
 import socket
 import stat
-import subprocess
 import time
 from pathlib import Path
 
@@ -88,30 +87,24 @@ def poison(repository: Path, canary: Path) -> None:
         for hook in HOOKS.split():
             (folder / hook).unlink(missing_ok=True)
             (folder / hook).symlink_to(canary)
-    keys = {
+    runs = (
+        "core.fsmonitor", "core.sshCommand", "core.pager", "core.alternateRefsCommand",
+        "credential.helper", "diff.external", "diff.evil.command", "diff.evil.textconv",
+        "filter.evil.clean", "filter.evil.smudge", "merge.evil.driver", "gpg.program",
+        "uploadpack.packObjectsHook", "submodule.inner.update", "remote.origin.uploadpack",
+        "alias.fetch",
+    )  # fmt: skip
+    bang = {"credential.helper", "submodule.inner.update", "alias.fetch"}
+    keys = {key: f"{'!' if key in bang else ''}{canary} {key.rpartition('.')[2]}" for key in runs}
+    keys |= {
         "core.hooksPath": str(git_dir / "other-hooks"),
-        "core.fsmonitor": f"{canary} fsmonitor",
-        "core.sshCommand": f"{canary} ssh",
-        "core.pager": f"{canary} pager",
         "core.attributesFile": str(git_dir / "attributes"),
-        "credential.helper": f"!{canary} credential",
-        "diff.external": f"{canary} external",
-        "diff.evil.command": f"{canary} diff",
-        "diff.evil.textconv": f"{canary} textconv",
-        "filter.evil.clean": f"{canary} clean",
-        "filter.evil.smudge": f"{canary} smudge",
-        "merge.evil.driver": f"{canary} merge",
-        "gpg.program": f"{canary} gpg",
         "commit.gpgSign": "true",
         "gc.auto": "1",
-        "uploadpack.packObjectsHook": f"{canary} pack",
-        "submodule.inner.update": f"!{canary} update",
         "protocol.allow": "always",
         "protocol.ext.allow": "always",
         "remote.origin.url": f"ext::{canary} remote",
-        "remote.origin.uploadpack": f"{canary} uploadpack",
         "remote.origin.vcs": "evil",
-        "alias.fetch": f"!{canary} alias",
         "include.path": str(git_dir / "included"),
         "core.worktree": "/nonexistent-worktree",
     }
@@ -159,8 +152,7 @@ def test_GR2_nothing_of_the_environment_reaches_git(
     (home / "reference-transaction").symlink_to(canary)
     other = samples.make(tmp_path / "other", {"other": ""})
     for name, value in {
-        "HOME": home,
-        "XDG_CONFIG_HOME": home,
+        **dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "GIT_TEMPLATE_DIR"), home),
         "GIT_CONFIG_GLOBAL": home / ".gitconfig",
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": "core.fsmonitor",
@@ -172,7 +164,6 @@ def test_GR2_nothing_of_the_environment_reaches_git(
         "GIT_WORK_TREE": other,
         "GIT_INDEX_FILE": other / "index",
         "GIT_ALTERNATE_OBJECT_DIRECTORIES": other / ".git" / "objects",
-        "GIT_TEMPLATE_DIR": home,
         "GIT_ALLOW_PROTOCOL": "ext:file",
     }.items():
         monkeypatch.setenv(name, str(value))
@@ -279,20 +270,6 @@ def test_GR4_a_clone_of_another_user_is_used_and_stays_theirs(home, canary):
     assert not list(Path("/tmp").glob("mergewright-view-*"))
 
 
-def test_GR4_only_the_new_objects_travel(repository, mirrors, private, tmp_path):
-    def objects() -> set[str]:
-        return {
-            str(path) for path in (repository / ".git" / "objects").rglob("*") if path.is_file()
-        }
-
-    before = objects()
-    every_step(repository, mirrors, tmp_path / "tree")
-    new = objects() - before
-    assert len(new) == 3, "a commit, a tree and a blob"
-    assert not (repository / ".git" / "FETCH_HEAD").exists()
-    assert private.exists()
-
-
 @pytest.mark.parametrize(
     ("modules", "rule"),
     [
@@ -388,13 +365,8 @@ def test_GR6_attributes_change_no_byte(repository, mirrors, tmp_path, canary):
         checkout, worktree.make_commit(checkout, change, "Edit", date=DATE), "mergewright/x"
     )
     for path, content in contents.items():
-        shown = subprocess.run(
-            ["git", "cat-file", "blob", f"{branch}:{path}"],
-            cwd=repository,
-            capture_output=True,
-            check=True,
-        )
-        assert shown.stdout == content + b"more\n"
+        blob = samples.blob(repository, content + b"more\n")
+        assert git(repository, "rev-parse", f"{branch}:{path}") == blob
     assert hits(canary) == []
 
 
@@ -425,6 +397,8 @@ def test_GR7_odd_files_in_the_work_tree_do_not_hang(repository, mirrors, tmp_pat
     (repository / "a.py").unlink()
     os.mkfifo(repository / "a.py")
     os.mkfifo(repository / "untracked")
+    os.mkfifo(tmp_path / "included")  # on which a git that reads their configuration waits for ever
+    git(repository, "config", "include.path", str(tmp_path / "included"))
     checkout = worktree.prepare_checkout(str(repository), None, mirrors)
     assert checkout.uncommitted >= 1
     assert worktree.lay_out(checkout, tmp_path / "tree").read("a.py") == b"x = 1\n"
@@ -460,12 +434,8 @@ def test_GR8_ten_billion_paths_are_refused_at_once(repository, mirrors, *, has_f
 def test_GR8_a_huge_file_is_refused_before_it_is_copied(repository, mirrors):
     lay_files(repository, {"huge": b"\0" * 3_000_000, "large": b"\1" * 3_000_000})
     samples.commit_all(repository, "Huge")
-    refused_soon(
-        repository,
-        mirrors,
-        "larger than 5 MB",
-        limits=RepositoryLimits(bytes=5 * 1024**2),
-    )
+    limits = RepositoryLimits(bytes=5 * 1024**2)
+    refused_soon(repository, mirrors, "larger than 5 MB", limits=limits)
     assert worktree.prepare_checkout(str(repository), None, mirrors).base_branch == "main"
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from agent.errors import BranchMoved, RepositoryUnfit
 from agent.git import pull_branch, remote, worktree
 from agent.git.base import RepositoryLimits
 from agent.models.change import Change, ChangedFile
-from agent.models.pulls import BranchState
 from tests.folders import lay_files
 from tests.integration import git_samples
 from tests.integration import github_samples as samples
@@ -34,7 +32,6 @@ class Pull:
     home: Path
     url: str
     us: tuple[str, str]
-    more: dict[str, object] = field(default_factory=dict)
 
     def git(self, *args, author=ANN, committer=None, stdin=None):
         who = {"AUTHOR": author, "COMMITTER": committer or author}
@@ -43,16 +40,7 @@ class Pull:
             for role, (name, email) in who.items()
             for key, value in (("NAME", name), ("EMAIL", email), ("DATE", "@1750000000 +0000"))
         }
-        done = subprocess.run(
-            ["git", *args], cwd=self.clone, capture_output=True, check=False, timeout=120,
-            input=stdin,
-            env={
-                "PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1",
-                "GIT_EDITOR": "true", "GIT_MERGE_AUTOEDIT": "no", **environ,
-            },
-        )  # fmt: skip
-        assert done.returncode == 0, (args, done.stdout, done.stderr)
-        return done.stdout.decode().strip()
+        return git_samples.git(self.clone, *args, stdin=stdin, GIT_EDITOR="true", **environ)
 
     def on(self, branch, files, subject="Edit", *, author=ANN, committer=None):
         """Commit files to a branch and push it; None deletes a file."""
@@ -67,13 +55,10 @@ class Pull:
         return self.publish(branch)
 
     def publish(self, branch):
-        self.put("HEAD", branch)
-        return self.git("rev-parse", "HEAD")
-
-    def put(self, commit, branch):
         origin = ("--git-dir", str(self.github.repository.git_dir))
-        wanted = f"+{commit}:refs/heads/{branch}"
+        wanted = f"+HEAD:refs/heads/{branch}"
         self.git(*origin, "fetch", "--quiet", "--no-auto-maintenance", str(self.clone), wanted)
+        return self.git("rev-parse", "HEAD")
 
     def on_base(self, files, subject="Base"):
         return self.on("main", files, subject)
@@ -91,16 +76,16 @@ class Pull:
             author=self.us[0], email=self.us[1], **more,
         )  # fmt: skip
 
-    def follow(self, state, change, message="Answer the review", **more):
-        who = {"author": self.us[0], "email": self.us[1], "date": DATE}
+    def follow(self, state, change):
         return pull_branch.make_follow_up_commit(
-            state, change, message, merge_message="Merge main", **{**who, **more}
-        )
+            state, change, "Answer the review", merge_message="Merge main",
+            author=self.us[0], email=self.us[1], date=DATE,
+        )  # fmt: skip
 
-    def push(self, state, commit, **more):
+    def push(self, state, commit):
         token = self.github.code_host.create_credential(self.github.run, write=True)
         pull_branch.push_follow(
-            state, commit, BRANCH, self.url, token, look_again="read pull request", **more
+            state, commit, BRANCH, self.url, token, look_again="read pull request"
         )
 
     def tip(self, branch=BRANCH):
@@ -124,14 +109,6 @@ def pull(world, tmp_path):
     return made
 
 
-def change_of(state: BranchState, folder: Path, edit=lambda tree: None) -> Change:
-    """The whole Change as a run makes it: what is there, and edits on top in a work tree."""
-    tree = worktree.lay_out(state.checkout, folder)
-    tree.replay(state.change)
-    edit(tree)
-    return Change(base_commit=state.checkout.commit, files=tree.changes())
-
-
 def contents(change):
     return {file.path: file.after for file in change.files}
 
@@ -152,12 +129,8 @@ def test_a_branch_of_our_own_beside_a_base_that_stands_still(pull):
         (), False, (), "",
     )  # fmt: skip
     (file,) = state.change.files
-    assert (file.path, file.before, file.after) == (
-        "shop.py",
-        b"print('hello')\n",
-        b"print('hi')\n",
-    )
-    assert (file.executable, file.was_executable) == (False, False)
+    assert (file.before, file.after) == (b"print('hello')\n", b"print('hi')\n")
+    assert (file.path, file.executable, file.was_executable) == ("shop.py", False, False)
     assert state.tree == pull.git("rev-parse", f"{head}^{{tree}}")
     assert pull.branch_state() == state, "it may run twice"
 
@@ -202,19 +175,14 @@ def test_a_branch_that_is_gone_is_said_to_be(pull):
     assert BRANCH not in pull.show("for-each-ref", "refs/heads")
 
 
-def with_entry(pull, branch, mode, object_id, path, *, author=ANN):
-    pull.git("checkout", "--quiet", "--force", branch)
-    pull.git("update-index", "--add", "--cacheinfo", f"{mode},{object_id},{path}")
-    pull.git("commit", "--quiet", "-m", "Entry", author=author)
-    return pull.publish(branch)
-
-
 @pytest.mark.parametrize(
     ("mode", "target", "path"), [("120000", b"shop.py", "link.py"), ("160000", None, "inner")]
 )
 def test_links_and_submodules_in_a_branch_are_left_to_people(pull, mode, target, path):
     object_id = pull.git("hash-object", "-w", "--stdin", stdin=target) if target else "1" * 40
-    head = with_entry(pull, BRANCH, mode, object_id, path)
+    pull.git("update-index", "--add", "--cacheinfo", f"{mode},{object_id},{path}")
+    pull.git("commit", "--quiet", "-m", "Entry")
+    head = pull.publish(BRANCH)
     state = pull.branch_state()
     assert f"`{path}`" in state.unfit_reason
     assert (state.change.files, state.foreign_commits) == ((), (head,))
@@ -236,13 +204,7 @@ def test_a_branch_that_changes_very_much_is_left_to_people(pull, monkeypatch):
 def test_GR2_no_driver_filter_or_hook_of_the_repository_runs(pull, tmp_path, monkeypatch, canary):
     hooks = tmp_path / "hooks"
     hooks.mkdir()
-    for name in [
-        "reference-transaction",
-        "pre-merge-commit",
-        "post-merge",
-        "pre-push",
-        "commit-msg",
-    ]:
+    for name in ("reference-transaction", "pre-merge-commit", "post-merge", "pre-push"):
         (hooks / name).symlink_to(canary)
     settings = (
         f'[merge "evil"]\n\tdriver = {canary} driver %A\n[merge]\n\tdefault = evil\n'
@@ -291,12 +253,12 @@ def test_GR2_no_driver_filter_or_hook_of_the_repository_runs(pull, tmp_path, mon
 def test_an_answer_is_one_commit_on_the_branch(pull, tmp_path):
     person = pull.theirs({"notes.txt": "n\n"})
     state = pull.branch_state()
-
-    def edit(tree):
-        tree.write("shop.py", b"print('hi!')\n")
-        tree.delete("notes.txt")
-
-    change = change_of(state, tmp_path / "tree", edit)
+    # The whole Change as a run makes it: what is there, and edits on top in a work tree.
+    tree = worktree.lay_out(state.checkout, tmp_path / "tree")
+    tree.replay(state.change)
+    tree.write("shop.py", b"print('hi!')\n")
+    tree.delete("notes.txt")
+    change = Change(base_commit=state.checkout.commit, files=tree.changes())
     made = pull.follow(state, change)
     assert made == pull.follow(state, change), "equal arguments, equal commits"
     pull.push(state, made)

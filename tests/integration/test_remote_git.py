@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import threading
 import time
+from concurrent import futures
 from pathlib import Path
 
 import pytest
@@ -29,38 +29,34 @@ def github(world, tmp_path):
     return there
 
 
-def prepared(github, home, branch="main"):
+def prepared(github, home, branch="main", max_bytes=64 * MIB):
     remote = github.code_host.find_remote(github.run)
     token = github.code_host.create_credential(github.run, write=False)
-    return remote, worktree.prepare_remote(remote.url, token, branch, home / "mirrors")
+    limits = RepositoryLimits(fetched=max_bytes)
+    return remote, worktree.prepare_remote(
+        remote.url, token, branch, home / "mirrors", limits=limits
+    )
 
 
 def changed(checkout, content=b"print('hi')\n"):
     file = ChangedFile(path="shop.py", before=b"print('hello')\n", after=content)
-    return worktree.make_commit(
-        checkout, Change(base_commit=checkout.commit, files=(file,)), "Say hi", date=1_700_000_000
-    )
+    change = Change(base_commit=checkout.commit, files=(file,))
+    return worktree.make_commit(checkout, change, "Say hi", date=1_700_000_000)
 
 
 def branches(github):
-    listed = subprocess.run(
-        ["git", "--git-dir", str(github.repository.git_dir), "for-each-ref", "--format",
-         "%(refname:short) %(objectname)", "refs/heads"],
-        capture_output=True, text=True, check=True, timeout=30,
-    )  # fmt: skip
-    return dict(line.split() for line in listed.stdout.splitlines())
+    form = "--format=%(refname:short) %(objectname)"
+    listed = samples.git(github.repository, "for-each-ref", form, "refs/heads")
+    return dict(line.split() for line in listed.splitlines())
 
 
 def test_the_base_is_fetched_and_a_new_commit_is_fetched_next_time(github, home):
-    _, first = prepared(github, home)
+    remote, first = prepared(github, home)
     assert first.commit == branches(github)["main"]
     assert first.base_branch == "main"
     tree = worktree.lay_out(first, home / "tree")
     assert tree.read("shop.py") == b"print('hello')\n"
-    remote, token = (
-        github.code_host.find_remote(github.run),
-        github.code_host.create_credential(github.run, write=True),
-    )
+    token = github.code_host.create_credential(github.run, write=True)
     worktree.push_commit(first, changed(first), "mergewright/x", remote.url, token)
     _, again = prepared(github, home, "mergewright/x")
     assert again.commit == branches(github)["mergewright/x"] != first.commit
@@ -78,20 +74,12 @@ def grown(github, scratch, sizes):
     return commit
 
 
-def prepared_within(github, home, max_bytes):
-    remote = github.code_host.find_remote(github.run)
-    token = github.code_host.create_credential(github.run, write=False)
-    return worktree.prepare_remote(
-        remote.url, token, "main", home / "mirrors", limits=RepositoryLimits(fetched=max_bytes)
-    )
-
-
 def test_GR8_a_repository_that_is_too_large_is_refused_and_nothing_of_it_stays(github, home):
     grown(github, home / "scratch", [6 * MIB])
     with pytest.raises(RepositoryUnfit, match=r"larger than 2 MB.*MERGEWRIGHT_MAX_REPOSITORY_MB"):
-        prepared_within(github, home, 2 * MIB)
+        prepared(github, home, max_bytes=2 * MIB)
     assert [path.suffix for path in (home / "mirrors").iterdir()] == [".lock"]
-    assert prepared_within(github, home, 64 * MIB).base_branch == "main"
+    assert prepared(github, home)[1].base_branch == "main"
 
 
 def test_GH4_a_wrong_token_is_access_lost_and_not_shown(github, home):
@@ -111,11 +99,7 @@ def test_a_token_is_sent_to_https_or_this_machine_only(home, url):
 def test_GH5_a_strangers_branch_is_left_alone(github, home):
     remote, base = prepared(github, home)
     token = github.code_host.create_credential(github.run, write=True)
-    file = ChangedFile(path="shop.py", before=b"print('hello')\n", after=b"strange\n")
-    strange = worktree.make_commit(
-        base, Change(base_commit=base.commit, files=(file,)), "Another thing", date=1
-    )
-    ours = changed(base)
+    strange, ours = changed(base, b"strange\n"), changed(base)
     worktree.push_commit(base, strange, "mergewright/x", remote.url, token)
     assert worktree.push_commit(base, ours, "mergewright/x", remote.url, token) == "mergewright/x-2"
     assert branches(github)["mergewright/x"] == strange
@@ -190,33 +174,6 @@ def test_UI6_the_token_is_in_no_argument_no_environment_and_no_file(github, home
     assert [path for path in files if token.encode() in path.read_bytes()] == []
 
 
-class Stopped:
-    def __init__(self, github, home, url=None):
-        self.flag = threading.Event()
-        self.problems = []
-        self._url = url or github.code_host.find_remote(github.run).url
-        self._token = github.code_host.create_credential(github.run, write=False)
-        self._mirrors = home / "mirrors"
-        self._thread = threading.Thread(target=self._fetch)
-        self._thread.start()
-
-    def _fetch(self):
-        try:
-            worktree.prepare_remote(
-                self._url, self._token, "main", self._mirrors, stopped=self.flag
-            )
-        except Exception as problem:
-            self.problems.append(problem)
-
-    def stop(self):
-        assert self._thread.is_alive()
-        self.flag.set()
-        self._thread.join(20)
-        assert not self._thread.is_alive()
-        (problem,) = self.problems
-        return problem
-
-
 SLOW = 45
 
 
@@ -224,15 +181,20 @@ def test_a_fetch_that_is_stopped_ends_its_git_and_leaves_the_mirror_usable(githu
     prepared(github, home)
     wanted = grown(github, home / "scratch", [64 * 1024])
     fault = github.fault("slow", "POST", "/*/git-upload-pack", seconds=SLOW, count=1)
-    slow = Stopped(github, home)
-    wait_until(lambda: fault.hits and find_processes(home / "mirrors"))
-    problem = slow.stop()
+    remote, stopped = github.code_host.find_remote(github.run), threading.Event()
+    token = github.code_host.create_credential(github.run, write=False)
+    mirrors = home / "mirrors"
+    with futures.ThreadPoolExecutor(1) as pool:
+        fetching = pool.submit(
+            worktree.prepare_remote, remote.url, token, "main", mirrors, stopped=stopped
+        )
+        wait_until(lambda: fault.hits and find_processes(mirrors))
+        stopped.set()
+        problem = fetching.exception(20)
     assert isinstance(problem, Cancelled), problem
     assert "git fetch was broken off" in problem.message
-    assert find_processes(home / "mirrors") == []
-    left = [
-        one for one in (home / "mirrors").rglob("*") if ".lock" in one.name or "tmp" in one.name
-    ]
-    assert [one.parent for one in left] == [home / "mirrors"], "the mirror's own lock alone"
+    assert find_processes(mirrors) == []
+    left = [path for path in mirrors.rglob("*") if ".lock" in path.name or "tmp" in path.name]
+    assert [path.parent for path in left] == [mirrors], "the mirror's own lock alone"
     _, again = prepared(github, home)
     assert again.commit == wanted

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from concurrent import futures
 from pathlib import Path
 
@@ -21,20 +20,10 @@ __all__ = ["small_disk"]
 DATE = 1_700_000_000
 
 
-def test_the_base_is_what_is_checked_out(repository, mirrors):
-    git(repository, "tag", "v1.0")
-    second = samples.commit_all(repository, "Second: with words")
-    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
-    assert checkout.commit == second
-    assert checkout.base_branch == "main"
-    assert checkout.nearest_tag == "v1.0"
-    assert checkout.subjects == ("Second: with words", "First")
-    assert checkout.repository == str(repository)
-    assert Path(checkout.mirror).parent == mirrors
-
-
 def test_what_has_an_odd_name_is_laid_out_beside_the_files_that_are_edited(repository, mirrors):
-    odd = [os.fsdecode(name) for name in (b"caf\xe9.txt", b"new\nline", b"-rf", b"sur\xed\xa0\x80")]
+    odd = [
+        os.fsdecode(name) for name in (b"caf\xe9.txt", b"new\nline", b"-rf", b"a\\b", b"e\x1b[2J")
+    ]
     for name in odd:
         (repository / "data").mkdir(exist_ok=True)
         (repository / "data" / name).write_bytes(b"x")
@@ -67,24 +56,27 @@ def test_a_partial_clone_is_refused_only_where_the_base_lacks_objects(
         worktree.prepare_checkout(str(clone), first, mirrors)
 
 
-def test_a_branch_a_tag_and_a_commit_can_be_the_base(repository, mirrors):
+def test_what_is_checked_out_a_branch_a_tag_and_a_commit_can_be_the_base(repository, mirrors):
     first = git(repository, "rev-parse", "HEAD")
     git(repository, "tag", "-a", "v1", "-m", "annotated")
     git(repository, "branch", "feature/x")
     git(repository, "update-ref", "refs/remotes/origin/stable/2", first)
-    samples.commit_all(repository, "Second")
-
-    def found(base: str) -> tuple[str, str | None]:
-        checkout = worktree.prepare_checkout(str(repository), base, mirrors)
-        return checkout.commit, checkout.base_branch
-
-    assert found("feature/x") == (first, "feature/x")
-    assert found("refs/heads/feature/x") == (first, "feature/x")
-    assert found("v1") == (first, None)
-    assert found(first) == (first, None)
-    assert found(first[:10]) == (first, None)
-    assert found("origin/stable/2") == (first, "stable/2")
-    assert found("HEAD")[1] == "main"
+    second = samples.commit_all(repository, "Second: with words")
+    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
+    assert (checkout.commit, checkout.base_branch) == (second, "main")
+    assert (checkout.nearest_tag, checkout.subjects) == ("v1", ("Second: with words", "First"))
+    assert (checkout.repository, Path(checkout.mirror).parent) == (str(repository), mirrors)
+    for base, branch in {
+        "feature/x": "feature/x",
+        "refs/heads/feature/x": "feature/x",
+        "v1": None,
+        first: None,
+        first[:10]: None,
+        "origin/stable/2": "stable/2",
+    }.items():
+        found = worktree.prepare_checkout(str(repository), base, mirrors)
+        assert (found.commit, found.base_branch) == (first, branch), base
+    assert worktree.prepare_checkout(str(repository), "HEAD", mirrors) == checkout
 
 
 def test_a_linked_work_tree_and_a_bare_repository_serve_as_well(repository, mirrors, tmp_path):
@@ -175,6 +167,28 @@ def test_a_damaged_mirror_is_made_anew(repository, mirrors, tmp_path):
     assert worktree.lay_out(checkout, tmp_path / "tree").read("a.py") == b"x = 1\n"
 
 
+def test_a_work_tree_that_was_cut_off_while_it_was_made_or_deleted_is_made_anew(
+    repository, mirrors, monkeypatch
+):
+    class Killed(BaseException):
+        pass
+
+    def be_killed(folder):
+        if folder.name == "base":
+            (folder / "a.py").unlink(missing_ok=True)
+            raise Killed
+        real(folder)
+
+    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
+    folder = mirrors / "trees" / "base"
+    worktree.open_tree(checkout, folder)
+    real = worktree.folders.delete_folder
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(worktree.folders, "delete_folder", be_killed)
+        worktree.remove_work_tree(folder)
+    assert worktree.open_tree(checkout, folder).read("a.py") == b"x = 1\n"
+
+
 def test_a_work_tree_holds_the_files_and_no_git(repository, mirrors, tmp_path):
     (repository / "run.sh").write_text("#!/bin/sh\n")
     (repository / "run.sh").chmod(0o755)
@@ -182,10 +196,8 @@ def test_a_work_tree_holds_the_files_and_no_git(repository, mirrors, tmp_path):
     samples.commit_all(repository, "More")
     os.umask(0o077)
     try:
-        tree = worktree.lay_out(
-            worktree.prepare_checkout(str(repository), None, mirrors),
-            tmp_path / "trees" / "1" / "base",
-        )
+        checkout = worktree.prepare_checkout(str(repository), None, mirrors)
+        tree = worktree.lay_out(checkout, tmp_path / "trees" / "1" / "base")
     finally:
         os.umask(0o022)
     assert tree.paths() == ("a.py", "pkg/b.py", "run.sh")
@@ -230,22 +242,17 @@ def test_a_commit_leaves_every_other_file_as_it_is(repository, mirrors, tmp_path
     tree = worktree.lay_out(checkout, tmp_path / "tree")
     tree.write("run.sh", b"#!/bin/bash\n")
     tree.write("new.txt", b"one\r\ntwo\n")
-    commit = worktree.make_commit(
-        checkout, samples.change(checkout, *tree.changes()), "X", date=DATE
-    )
+    change = samples.change(checkout, *tree.changes())
+    commit = worktree.make_commit(checkout, change, "X", date=DATE)
     worktree.deliver_branch(checkout, commit, "mergewright/x")
     changed = git(repository, "diff-tree", "-r", "--raw", "HEAD", "mergewright/x").splitlines()
     assert [line.split()[:2] + line.split()[-2:] for line in changed] == [
         [":000000", "100644", "A", "new.txt"],
         [":100755", "100755", "M", "run.sh"],
     ]
-    written = subprocess.run(
-        ["git", "cat-file", "blob", f"{commit}:new.txt"],
-        cwd=repository,
-        capture_output=True,
-        check=True,
+    assert git(repository, "rev-parse", f"{commit}:new.txt") == samples.blob(
+        repository, b"one\r\ntwo\n"
     )
-    assert written.stdout == b"one\r\ntwo\n"
 
 
 def test_the_branch_arrives_and_nothing_else_is_touched(repository, mirrors):
@@ -259,6 +266,7 @@ def test_the_branch_arrives_and_nothing_else_is_touched(repository, mirrors):
     ref = ".git/refs/heads/mergewright/1-edit"
     assert ref in new
     assert all(path == ref or path.startswith(".git/objects/") for path in new)
+    assert len(new) == 4, "the branch, a commit, a tree and a blob"
     assert {path: after[path] for path in before} == before
     assert git(repository, "rev-parse", "mergewright/1-edit") == commit
     assert git(repository, "symbolic-ref", "HEAD") == "refs/heads/main"
