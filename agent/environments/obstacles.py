@@ -77,9 +77,9 @@ def find_obstacle(tests: CheckResult | None, problem: str, tree: Tree, folder: s
     error = error or tests.reason or "nothing was printed"
     where = f" ({place})" if place else ""
     cause = f"Tests cannot start on the base commit: {quote_as_code(error)}{where}."
-    if ran := sum(not item.item_id.endswith(COLLECTION) for item in tests.items):
-        red = tests.count("failed", "error")
-        said = f"{red:,} of {ran:,} tests fail on the base commit"
+    if ran := [item for item in tests.items if not item.item_id.endswith(COLLECTION)]:
+        red = sum(item.outcome in ("failed", "error") for item in ran)
+        said = f"{red:,} of {len(ran):,} tests fail on the base commit"
         cause = f"{said}; the last error: {quote_as_code(error)}{where}."
     if tests.limit:
         cause = f"Tests did not end on the base commit: {tests.reason.rstrip('.')}."
