@@ -24,7 +24,7 @@ from agent.stages import checkout, environment
 from agent.steps import DirectStep, Steps
 from agent.store.engine import Engine, EngineStatus, Segment
 from agent.telemetry.ledger import Ledger
-from agent.telemetry.run_log import RunLog
+from agent.telemetry.run_log import RunLog, configure_logging
 from tests.bench import model
 from tests.bench.timing import BareFailed, wait_for
 from tests.integration import git_samples
@@ -116,6 +116,8 @@ def _find_end(engine: Engine, segment: Segment) -> bool | None:
 
 
 def main() -> None:
+    # What it prints is read as JSON.
+    configure_logging(verbose=False)
     folder, name, rounds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     side = _Side(folder)
     if name == "durable":
