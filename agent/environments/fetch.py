@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from agent.environments import gateway, storage, uv_program
+from agent.environments import gateway, sandbox_requests, storage, uv_program
 from agent.environments.build_context import BuildContext
 from agent.environments.requirement_files import Line
 from agent.errors import EnvironmentFailed, IndexUnavailable, StorageFull
@@ -31,7 +31,6 @@ from agent.models.sandbox import (
 
 #: Where the shared folder is in the sandbox.
 _STORE = "/store"
-_UV = "/uv"
 _WHEELS = "wheels"
 _TMP = "/tmp"  # noqa: S108 - a sandbox's own
 _MOST_ROUNDS = 60
@@ -137,7 +136,9 @@ class Fetcher:
                     f"{project} exists only as source; its wheel is built without network"
                 )
                 try:
-                    self.take_in(name, supply(project, self._shorten(result.output)))
+                    self.take_in(
+                        name, supply(project, uv_program.extract_essential_output(result.output))
+                    )
                 except EnvironmentFailed as problem:
                     if not wanted.is_tolerant or project in self.left_out:
                         raise
@@ -174,7 +175,7 @@ class Fetcher:
         venv = f"{_STORE}/{self.workplace.name}/{name}"
         house = f"{_STORE}/{self._wheelhouse(name).relative_to(self.workplace.parent)}"
         make = [
-            f"{_UV}/uv", "venv", "--quiet", "--clear", "--relocatable", "--no-project",
+            uv_program.PATH, "venv", "--quiet", "--clear", "--relocatable", "--no-project",
             "--python", self._build_context.interpreter.path, venv,
         ]  # fmt: skip
         keep = ["cp", f"{venv}/{SETTINGS}", str(_original_settings(Path(venv)))]
@@ -187,8 +188,8 @@ class Fetcher:
             options += ["--exclude-newer", f"{wanted.exclude_newer}T23:59:59Z"]
         # A resolution prefers the versions that its own output has from an earlier one.
         known, requirements = f"{_TMP}/known.txt", f"{_TMP}/requirements.txt"
-        resolve = [f"{_UV}/uv", "pip", "compile", *options, requirements, "-o", known]
-        install = [f"{_UV}/uv", "pip", "install", *options, "-r", requirements]
+        resolve = [uv_program.PATH, "pip", "compile", *options, requirements, "-o", known]
+        install = [uv_program.PATH, "pip", "install", *options, "-r", requirements]
         commands = [make, keep, install]
         if wanted.exact:
             install.append("--no-deps")
@@ -222,7 +223,6 @@ class Fetcher:
         """Run a command with uv, its cache and the way to the indexes."""
         context = self._build_context
         settings = context.settings
-        *others, default = (access.url for access in context.index.list_accesses())
         environ = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "UV_NO_CONFIG": "1",
@@ -230,8 +230,7 @@ class Fetcher:
             "UV_NO_PROGRESS": "1",
             "NO_COLOR": "1",
             "UV_CACHE_DIR": f"{_STORE}/{storage.CACHE}",
-            "UV_DEFAULT_INDEX": default,
-            "UV_INDEX": " ".join(others),
+            **sandbox_requests.name_indexes(context.index),
             "UV_HTTP_TIMEOUT": "60",
         }
         if self._gateway is None:
@@ -242,7 +241,7 @@ class Fetcher:
             "environ": {**environ, **order.environ},
             "mounts": (
                 *context.interpreter.sandbox_mounts(),
-                Mount(source=str(uv_program.program(settings).parent), target=_UV),
+                uv_program.mount(settings),
                 # uv's cache, which no code of a package ever runs beside.
                 Mount(source=shared, target=_STORE, writable=True, retained_folder=storage.CACHE),
             ),
@@ -254,11 +253,8 @@ class Fetcher:
 
     # --- when it fails -----------------------------------------------------------------------
 
-    def _shorten(self, output: str) -> str:
-        return uv_program.extract_essential_output(output)
-
     def _make_failure(self, result: SandboxResult, wanted: ResolutionRequest) -> Exception:
-        words, index = self._shorten(result.output), self._build_context.index
+        words, index = uv_program.extract_essential_output(result.output), self._build_context.index
         if "No space left on device" in result.output:
             return StorageFull(
                 "The disk that holds Mergewright's data is full: the packages do not fit. "

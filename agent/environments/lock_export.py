@@ -45,7 +45,6 @@ _TOOLS = {
     "pdm": ("pdm[locked]<3",),
     "pipenv": ("pipenv",),
 }
-_UV = "/uv"
 _PYTHON = f"{SANDBOX_ENVIRONMENT}/bin/python"
 _PINS = f"{SANDBOX_OUT}/pins.txt"
 _ENVIRON = {
@@ -168,7 +167,7 @@ def _run_in_sandbox(
         mounts=(
             *mounts,
             *interpreter.sandbox_mounts(),
-            Mount(source=str(uv_program.program(settings).parent), target=_UV),
+            uv_program.mount(settings),
             Mount(source=str(storage.scripts(settings)), target=SANDBOX_OURS),
         ),
         files=tuple(
@@ -188,7 +187,7 @@ def _command(lock: Lock, python: str) -> tuple[str, ...]:
 
     if lock.kind == "uv":
         return (
-            f"{_UV}/uv", "export", "--frozen", "--quiet", "--no-header", "--no-annotate",
+            uv_program.PATH, "export", "--frozen", "--quiet", "--no-header", "--no-annotate",
             "--no-default-groups", "--python", python,
             *repeat("--extra", *lock.extras), *repeat("--group", *lock.groups),
         )  # fmt: skip

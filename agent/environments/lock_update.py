@@ -15,11 +15,10 @@ from agent.environments import gateway, sandbox_requests, uv_program
 from agent.environments.build_context import BuildContext
 from agent.environments.locks import Lock
 from agent.errors import EnvironmentFailed
-from agent.models.sandbox import SANDBOX_TREE, Mount, SandboxLimits, SandboxRequest
+from agent.models.sandbox import SANDBOX_TREE, SandboxLimits, SandboxRequest
 from agent.text import sanitise
 from repo_config.documents import table
 
-_UV = "/uv"
 _COMMANDS = {
     "uv": ("lock",),
     "poetry": ("tool", "run", "--from", "poetry<3", "poetry", "lock", "--no-interaction"),
@@ -50,10 +49,10 @@ def update_lock(lock: Lock, root: str, tree: str, build_context: BuildContext) -
     place = posixpath.normpath(posixpath.join(directory, lock.path))
     python = build_context.interpreter
     order = SandboxRequest(
-        argv=(f"{_UV}/uv", *_COMMANDS[lock.kind]),
+        argv=(uv_program.PATH, *_COMMANDS[lock.kind]),
         environ={
             # Neither git nor ssh is started for an address that the project names.
-            "PATH": f"{_UV}:{posixpath.dirname(python.path)}:/nowhere",
+            "PATH": f"{uv_program.FOLDER}:{posixpath.dirname(python.path)}:/nowhere",
             **sandbox_requests.name_indexes(build_context.index),
             "UV_PYTHON": python.path,
             "UV_PYTHON_DOWNLOADS": "never",
@@ -66,7 +65,7 @@ def update_lock(lock: Lock, root: str, tree: str, build_context: BuildContext) -
         },
         mounts=(
             *python.sandbox_mounts(),
-            Mount(source=str(uv_program.program(build_context.settings).parent), target=_UV),
+            uv_program.mount(build_context.settings),
         ),
         tree=tree,
         directory=directory,

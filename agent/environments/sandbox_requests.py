@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Mapping
 from pathlib import Path
 
-from agent.environments import generated, storage
+from agent.environments import generated, storage, uv_program
 from agent.environments.tree_files import WorkTreeFiles
 from agent.git import one_commit
 from agent.models.environment import Environment
@@ -23,12 +23,12 @@ from agent.models.sandbox import (
     SandboxLimits,
     SandboxRequest,
 )
+from agent.settings import Settings
 
 #: The environment's Python, and the place of our scripts (`checks/…`, `recipes/…`).
 PYTHON = f"{SANDBOX_ENVIRONMENT}/bin/python"
 #: Debian packages bring servers into the third.
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/bin"
-_UV = "/uv"
 _GIT_CONFIG = f"{SANDBOX_HOME}/.gitconfig"
 
 
@@ -89,9 +89,9 @@ def add_managers(order: SandboxRequest) -> SandboxRequest:
     return order.model_copy(update={"environ": {**order.environ, "PATH": path}})
 
 
-def add_uv(order: SandboxRequest, folder: Path, interpreter: str) -> SandboxRequest:
+def add_uv(order: SandboxRequest, interpreter: str, settings: Settings) -> SandboxRequest:
     """Let lines install into the environment that is active, by uv itself."""
-    path = f"{SANDBOX_ENVIRONMENT}/bin:{_UV}:{order.environ['PATH']}"
+    path = f"{SANDBOX_ENVIRONMENT}/bin:{uv_program.FOLDER}:{order.environ['PATH']}"
     more = {
         "PATH": f"{path}:{posixpath.dirname(interpreter)}",
         "UV_PROJECT_ENVIRONMENT": SANDBOX_ENVIRONMENT,
@@ -101,8 +101,7 @@ def add_uv(order: SandboxRequest, folder: Path, interpreter: str) -> SandboxRequ
         "UV_NO_SYNC": "1",
         "NO_COLOR": "1",
     }
-    mount = Mount(source=str(folder), target=_UV)
-    environ, mounts = {**order.environ, **more}, (*order.mounts, mount)
+    environ, mounts = {**order.environ, **more}, (*order.mounts, uv_program.mount(settings))
     return order.model_copy(update={"environ": environ, "mounts": mounts})
 
 

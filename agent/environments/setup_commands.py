@@ -30,7 +30,6 @@ from agent.environments import (
     sandbox_services,
     storage,
     toolsets,
-    uv_program,
 )
 from agent.environments.build_context import BuildContext
 from agent.environments.tree_files import WorkTreeFiles
@@ -345,8 +344,7 @@ class _Run:
         ]
         order = order.model_copy(update={"mounts": tuple(mounts)})
         if self.asked.may_install:
-            uv = uv_program.program(settings).parent
-            return sandbox_requests.add_uv(order, uv, self.environment.interpreter)
+            return sandbox_requests.add_uv(order, self.environment.interpreter, settings)
         return sandbox_requests.add_managers(order)
 
     def _make_failure(

@@ -19,9 +19,13 @@ from packaging.utils import canonicalize_name
 
 from agent.environments import storage
 from agent.errors import TransientError
+from agent.models.sandbox import Mount
 from agent.settings import Settings
 from agent.text import sanitise
 
+FOLDER = "/uv"
+"""Where it is in sandboxes."""
+PATH = f"{FOLDER}/uv"
 _SECONDS = 30
 _MOST_LINES = 30
 _SHOWN_LINES = 5
@@ -49,6 +53,11 @@ def program(settings: Settings) -> Path:
         part.chmod(0o755)
         part.replace(place)
     return place
+
+
+def mount(settings: Settings) -> Mount:
+    """Show it to a sandbox."""
+    return Mount(source=str(program(settings).parent), target=FOLDER)
 
 
 def list_pythons(settings: Settings, search_path: str) -> list[dict[str, Any]]:

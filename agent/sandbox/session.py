@@ -27,7 +27,6 @@ from agent.models.sandbox import (
     SANDBOX_TOOLS,
     SANDBOX_TREE,
     Flag,
-    Mount,
     Outlet,
     Ran,
     SandboxFile,
@@ -240,7 +239,6 @@ def _read_entries(answer: Answer) -> tuple[list[change_collection.Entry], bool]:
 
 _FIRST_ON_PATH = f"{SANDBOX_HOME}/.local/bin"
 _LENT = f"{SANDBOX_HOME}/.local/lent"
-_UV = "/uv"
 _OWN = f"{SANDBOX_HOME}/venv"
 _RIPGREP = f"{SANDBOX_HOME}/.config/ripgrep"
 #: Long lines fill an answer with what nobody reads; .github and its kin are part of the code.
@@ -278,7 +276,7 @@ class SessionFactory:
         given = {**order.environ, **environ, "VIRTUAL_ENV": _OWN, "UV_PROJECT_ENVIRONMENT": _OWN}
         python = prepared.environment.interpreter
         given["PATH"] = (
-            f"{_OWN}/bin:{_UV}:{sandbox_requests.SYSTEM_PATH}:{posixpath.dirname(python)}"
+            f"{_OWN}/bin:{uv_program.FOLDER}:{sandbox_requests.SYSTEM_PATH}:{posixpath.dirname(python)}"
         )
         given.pop("PYTHONPATH", None)
         order = order.model_copy(update={"environ": given, "outlet": outlet})
@@ -339,7 +337,7 @@ class SessionFactory:
             path = f"{_FIRST_ON_PATH}:{order.environ['PATH']}"
             order = order.model_copy(update={"environ": {**order.environ, "PATH": path}})
         order = sandbox_requests.add_managers(order)
-        uv = Mount(source=str(uv_program.program(self._settings).parent), target=_UV)
+        uv = uv_program.mount(self._settings)
         order = order.model_copy(update={"mounts": (*order.mounts, uv)})
         return sandbox_services.add_services(order, environment.services)
 
@@ -354,7 +352,7 @@ def _stand_in(environment: Environment) -> tuple[SandboxFile, ...]:
         programs["mypy"] = f"{program} --python-executable {sandbox_requests.PYTHON}"
     if "pip" not in environment.versions:
         # That of the system speaks of the system's packages.
-        programs |= dict.fromkeys(("pip", "pip3"), f"{_UV}/uv --offline --no-config pip")
+        programs |= dict.fromkeys(("pip", "pip3"), f"{uv_program.PATH} --offline --no-config pip")
     files = {
         f"{_FIRST_ON_PATH}/{tool}": f'#!/bin/sh\nexec {program} "$@"\n'.encode()
         for tool, program in sorted(programs.items())
