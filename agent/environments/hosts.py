@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -63,7 +63,7 @@ class PublicNetwork(httpcore.SyncBackend):
     What is connected to is the address that was looked at: there is no second look-up.
     """
 
-    def __init__(self, inside: frozenset[Target]) -> None:
+    def __init__(self, inside: Container[Target]) -> None:
         self._inside = inside
 
     def connect_tcp(

@@ -184,6 +184,12 @@ def test_what_commands_do_not_read_has_no_say_in_what_they_make(yard: Yard) -> N
         made = again
 
 
+def test_what_needs_no_package_needs_no_index(yard: Yard) -> None:
+    yard.settings = yard.settings.model_copy(update={"index_url": "http://127.0.0.1:9/simple/"})
+    yard.index = SimpleIndex(yard.settings, {})
+    assert yard.run(yard.set_up("echo made >made.txt"), "cat made.txt").output == "made\n"
+
+
 def test_a_command_that_retries_a_refused_host_ends_at_once_and_the_host_is_named(
     yard: Yard,
 ) -> None:
