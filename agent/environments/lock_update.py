@@ -6,18 +6,14 @@ sources to build have a say. Of what it writes the lock alone comes back.
 
 from __future__ import annotations
 
-import json
 import posixpath
-import tomllib
-from typing import Any
 
-from agent.environments import gateway, sandbox_requests, uv_program
+from agent.environments import gateway, locks, sandbox_requests, uv_program
 from agent.environments.build_context import BuildContext
 from agent.environments.locks import Lock
 from agent.errors import EnvironmentFailed
 from agent.models.sandbox import SANDBOX_TREE, SandboxLimits, SandboxRequest
 from agent.text import sanitise
-from repo_config.documents import table
 
 _COMMANDS = {
     "uv": ("lock",),
@@ -28,8 +24,6 @@ _COMMANDS = {
 }
 _LIMITS = SandboxLimits(seconds=600, processes=256, disk_bytes=4 * 1024**3)
 _MOST_WORDS = 2000
-#: How a uv.lock says that a project lies in the tree.
-_OF_TREE = frozenset({"directory", "editable", "virtual"})
 
 
 def update_lock(lock: Lock, root: str, tree: str, build_context: BuildContext) -> bytes | None:
@@ -88,25 +82,15 @@ def update_lock(lock: Lock, root: str, tree: str, build_context: BuildContext) -
 def _is_made_alike(lock: Lock, content: bytes, index: str) -> bool:
     """Whether a lock still takes what it had from where it was, and the rest from there too."""
     try:
-        (options, had), (new_options, has) = map(_read_sources, (lock.files[lock.path], content))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        before, after = (
+            locks.read_sources(lock.path, text) for text in (lock.files[lock.path], content)
+        )
+    except EnvironmentFailed:
         return False  # tools make a lock anew that they cannot read
-    known = [*had.values(), {"registry": index}, {"registry": index.rstrip("/")}, None]
-    return options == new_options and all(
-        source == had[name]
-        if name in had
-        else source in known or bool(_OF_TREE & {*(source or ())})
-        for name, source in has.items()
+    known = [*before.packages.values(), {"registry": index}, {"registry": index.rstrip("/")}, {}]
+    return before.options == after.options and all(
+        source == before.packages[name]
+        if name in before.packages
+        else source in known or locks.is_of_tree(source)
+        for name, source in after.packages.items()
     )
-
-
-def _read_sources(content: bytes) -> tuple[Any, dict[str, Any]]:
-    """Read the options of a lock, and where it says that each package comes from."""
-    if content.lstrip().startswith(b"{"):
-        pins: dict[str, Any] = json.loads(content)
-        sections = [table(pins, name) for name in pins if name != "_meta"]
-        rows = {name: row.get("index") for section in sections for name, row in section.items()}
-        return table(pins, "_meta").get("sources"), rows
-    document = tomllib.loads(content.decode())
-    packages = document.get("package", ())
-    return document.get("options"), {row["name"]: row.get("source") for row in packages}

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import posixpath
+import tomllib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from packaging.utils import canonicalize_name
 
@@ -141,6 +142,39 @@ def read_versions(
     return known, tuple(bound)
 
 
+class Sources(NamedTuple):
+    options: object
+    """What else decides where packages are taken from."""
+    packages: dict[str, _Table]
+    """By name what a package says of where it comes from; empty: from the usual index."""
+
+
+def read_sources(path: str, content: bytes) -> Sources:
+    """Read where a lock says that its packages come from.
+
+    Raises:
+        EnvironmentFailed: It cannot be read.
+    """
+    with _reading(path):
+        text = content.decode()
+        is_json = posixpath.basename(path) == PYTHON["pipenv"]
+        document: _Table = json.loads(text) if is_json else tomllib.loads(text)
+        options = table(document, _META).get("sources") if is_json else document.get("options")
+        return Sources(
+            options, {str(row["name"]): _read_source(row) for row in _list_packages(path, document)}
+        )
+
+
+def _read_source(row: _Table) -> _Table:
+    named = {key: row[key] for key in ("index", *sorted(_ELSEWHERE)) if key in row}
+    return table(row, "source") or named
+
+
+def is_of_tree(source: _Table) -> bool:
+    """Whether that is the tree itself."""
+    return bool(_list_origins({"source": source}) & (_IN_TREE | {"virtual"}))
+
+
 # --- the kinds ---------------------------------------------------------------------------------
 
 
@@ -253,13 +287,17 @@ def _find_workspace(files: WorkTreeFiles, pyproject: dict[str, Any]) -> str | No
 
 def _list_rows(files: WorkTreeFiles, path: str, left: Collection[str] = ()) -> list[_Table]:
     """The packages of a lock; of a Pipfile.lock without those of some groups."""
-    if path == PYTHON["pipenv"]:
-        document = _read_json(files, path)
+    is_json = path == PYTHON["pipenv"]
+    return _list_packages(path, _read_json(files, path) if is_json else files.toml(path), left)
+
+
+def _list_packages(path: str, document: _Table, left: Collection[str] = ()) -> list[_Table]:
+    if posixpath.basename(path) == PYTHON["pipenv"]:
         names = (one for one in document if one != _META and canonicalize_name(one) not in left)
         sections = [table(document, name) for name in names]
         return [{**entry, "name": name} for one in sections for name, entry in one.items()]
-    rows = files.toml(path).get("packages" if path == PYTHON["pylock"] else "package", [])
-    return [{**row} for row in rows]
+    is_pylock = posixpath.basename(path) == PYTHON["pylock"]
+    return [{**row} for row in document.get("packages" if is_pylock else "package", [])]
 
 
 def _read_json(files: WorkTreeFiles, path: str) -> _Table:

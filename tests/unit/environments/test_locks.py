@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.environments import declare
+from agent.environments import declare, locks
 from agent.environments.declare import Declaration
 from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
@@ -106,3 +106,25 @@ def test_a_lock_of_another_form_is_named(tmp_path, lock, text):
     (tmp_path / lock).write_text(text)
     with pytest.raises(EnvironmentFailed, match=rf"{lock}, or the file that it was made from"):
         declared(tmp_path, refused="no")
+
+
+_PDM = '[[package]]\nname = "six"\nversion = "1"\n'
+_POETRY = '[[package]]\nname = "six"\nversion = "1"\n[package.source]\ntype = "{}"\nurl = "x"\n'
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "source", "of_tree"),
+    [
+        ("pdm.lock", _PDM, {}, False),
+        ("pdm.lock", _PDM + 'git = "https://x"\n', {"git": "https://x"}, False),
+        ("pdm.lock", _PDM + 'path = "./six"\n', {"path": "./six"}, True),
+        ("poetry.lock", _POETRY.format("directory"), {"type": "directory", "url": "x"}, True),
+        ("poetry.lock", _POETRY.format("legacy"), {"type": "legacy", "url": "x"}, False),
+        ("a/Pipfile.lock", '{"default": {"six": {"index": "own"}}}', {"index": "own"}, False),
+        ("a/Pipfile.lock", '{"default": {"six": {"git": "x"}}}', {"git": "x"}, False),
+    ],
+)
+def test_where_each_package_of_a_lock_comes_from_is_told(path, content, source, of_tree):
+    found = locks.read_sources(path, content.encode())
+    assert found.packages == {"six": source}
+    assert locks.is_of_tree(source) is of_tree
