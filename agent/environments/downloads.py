@@ -81,8 +81,9 @@ class Downloads:
         try:
             with part.open("wb") as file:
                 yield file
-            storage.write_whole(place.with_suffix(".json"), json.dumps(kept).encode())
+            # With an older validator it is fetched again; with a newer one it would stay for good.
             part.replace(place)
+            storage.write_whole(place.with_suffix(".json"), json.dumps(kept).encode())
         finally:
             part.unlink(missing_ok=True)
 

@@ -21,7 +21,7 @@ _DAY = 86_400
 #: What `everything` removes besides the environments; all of it is made again when needed.
 _PARTS = (
     "gates", "builders", "exports", "wheels", "interpreters", "interpreters.json", "services",
-    "scripts", "tools", "fetch/cache",
+    "scripts", "tools", "fetch/cache", "downloads",
 )  # fmt: skip
 #: A commit of ours that no kept run knows of stays pinned for so long.
 COMMIT_DAYS = 14.0
