@@ -107,22 +107,16 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
         "refused_lock": prepared.refused_lock,
         "refusal": prepared.declaration.refused,
         "left_out": (*environment.left_out, *system.left_out),
-        "tools": toolsets.provide_pinned_tools(request.tools, environment, build_context),
     }
-    if request.pyright:
-        more["type_checker_path"] = str(toolsets.provide_tools(toolsets.TYPES, build_context))
-    environment = environment.model_copy(update=more)
+    environment = _add_tools(environment.model_copy(update=more), request, build_context)
     files = WorkTreeFiles(Path(request.tree), request.root)
     return setup_commands.provide_layers(request.setup, files, environment, build_context)
 
 
-def ensure_as_of(committed: int, request: EnvironmentRequest, *clients: *Clients) -> Environment:
+def ensure_as_of(request: EnvironmentRequest, *clients: *Clients) -> Environment:
     """Give the environment of a commit; without a lock, by what indexes had when it was made.
 
     A day of grace is left; where the packages of then do not go together, those of today are taken.
-
-    Args:
-        committed: Seconds since the epoch; 0: not known.
 
     Raises:
         EnvironmentFailed, IndexUnavailable, StorageFull, SandboxMissing: As `ensure_environment`.
@@ -130,15 +124,14 @@ def ensure_as_of(committed: int, request: EnvironmentRequest, *clients: *Clients
     section, say = request.python, clients[-1]
     if clients[2].setup == "lines":
         return ensure_environment(request, *clients)
-    last = datetime.fromtimestamp(committed, UTC).date() + timedelta(days=1)
-    today = datetime.fromtimestamp(read_clock(), UTC).date()
-    if committed and last < today and section.exclude_newer is None:
+    day = _find_day(request)
+    if day and section.exclude_newer is None:
         declared = declare.read_declaration(
             WorkTreeFiles(Path(request.tree), request.root), section
         )
         if declared.lock is None:
-            say(f"packages as of {last}, a day after the commit")
-            return ensure_of_day(last.isoformat(), request, *clients)
+            say(f"packages as of {day}, a day after the commit")
+            return ensure_of_day(day, request, *clients)
     return ensure_environment(request, *clients)
 
 
@@ -146,7 +139,7 @@ def ensure_by_lines(request: EnvironmentRequest, *clients: *Clients) -> Environm
     """Give the environment that the set-up lines of a work tree make of an empty one.
 
     Raises:
-        EnvironmentFailed: A line fails or reaches a limit, or there is no line.
+        EnvironmentFailed: A line fails or reaches a limit.
         IndexUnavailable, StorageFull, SandboxMissing: As `ensure_environment`.
     """
     sandbox, index, settings, say = clients
@@ -160,10 +153,8 @@ def ensure_by_lines(request: EnvironmentRequest, *clients: *Clients) -> Environm
     build_context = replace(build_context, system=system.folder)
     lines = request.setup.commands
     if not lines:
-        last = datetime.fromtimestamp(request.committed, UTC).date() + timedelta(days=1)
-        today = datetime.fromtimestamp(read_clock(), UTC).date()
-        day = last.isoformat() if request.committed and last < today else None
-        lines = templates.write_lines(files.detection_files, section.exclude_newer or day)
+        day = section.exclude_newer or _find_day(request)
+        lines = templates.write_lines(files.detection_files, day)
     bare = toolsets.provide_pinned(("pip",), build_context)
     services = sandbox_services.provide_services(request.services, request.env, build_context)
     environment = Environment(
@@ -188,12 +179,26 @@ def ensure_by_lines(request: EnvironmentRequest, *clients: *Clients) -> Environm
     packages = tuple(sorted(f"{name}=={one.version}" for name, one in installed))
     key = Path(made.layers[-1].folder).name if made.layers else made.key
     made = made.model_copy(update={"packages": packages, "key": key})
+    return _add_tools(made, request, build_context)
+
+
+def _add_tools(
+    environment: Environment, request: EnvironmentRequest, build_context: BuildContext
+) -> Environment:
+    """Add the tools that have environments of their own."""
     more: dict[str, object] = {
-        "tools": toolsets.provide_pinned_tools(request.tools, made, build_context)
+        "tools": toolsets.provide_pinned_tools(request.tools, environment, build_context)
     }
     if request.pyright:
         more["type_checker_path"] = str(toolsets.provide_tools(toolsets.TYPES, build_context))
-    return made.model_copy(update=more)
+    return environment.model_copy(update=more)
+
+
+def _find_day(request: EnvironmentRequest) -> str | None:
+    """Return the day after the commit; None where it is not over, or the commit's not known."""
+    last = datetime.fromtimestamp(request.committed, UTC).date() + timedelta(days=1)
+    today = datetime.fromtimestamp(read_clock(), UTC).date()
+    return last.isoformat() if request.committed and last < today else None
 
 
 def ensure_of_day(day: str | None, request: EnvironmentRequest, *clients: *Clients) -> Environment:
@@ -227,6 +232,8 @@ def set_up(request: EnvironmentRequest, *clients: *Clients) -> Environment:
     Raises:
         EnvironmentFailed: A command fails or reaches a limit.
     """
+    if clients[2].setup == "lines":
+        return ensure_by_lines(request, *clients)
     base = request.setup.base
     assert base is not None  # noqa: S101 - for mypy; who asks has it
     build_context = prepare_build(request, *clients).build_context

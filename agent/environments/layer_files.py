@@ -118,12 +118,17 @@ def _is_same(place: Path, other: Path) -> bool:
     return place.is_file() and other.is_file() and filecmp.cmp(place, other, shallow=False)
 
 
+def remove_packages(part: Path) -> None:
+    """Remove the environment that commands have made."""
+    for name in (ENVIRONMENT, "generated"):
+        storage.remove_folder(part / name)
+
+
 def take_from_base(
     part: Path, bulk: Sequence[str], layers: Sequence[Layer], is_rule: Callable[[str], bool]
 ) -> None:
-    """Have rules and $HOME as the set-up of base has made them, and no packages."""
-    for name in ("home", ENVIRONMENT, "generated"):
-        storage.remove_folder(part / name)
+    """Have rules and $HOME as the set-up of base has made them."""
+    storage.remove_folder(part / "home")
     (part / "home").mkdir()
     tops = {"": part / "tree"}
     tops |= {path: part / "bulk" / str(number) for number, path in enumerate(bulk)}

@@ -93,7 +93,7 @@ class _Stored(Record):
     """Digests of what the commands have read of the tree; None: of what the code of a change has
     made, and where that is not known."""
     tree: str = ""
-    """Digest of the whole tree."""
+    """Digest of the whole tree, which counts where the inputs are not known."""
     altered: tuple[str, ...] = ()
     bulk: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
@@ -137,11 +137,10 @@ def provide_layers(
 def _add_layer(run: _Run) -> Environment:
     """Lay one more layer over those that the environment has."""
     settings, base, environment = run.build_context.settings, run.asked.base, run.environment
-    stem = run.make_stem()
-    # Of others' layers a change has that of its base alone.
-    known = None if base is None else {Path(layer.folder).name for layer in base.layers}
-    place = run.find_layer(stem, known)
-    if base is not None and place is None:
+    stem, place = run.make_stem(), None
+    if base is not None:
+        # Of others' layers a change has that of its base alone.
+        place = run.find_layer(stem, {Path(layer.folder).name for layer in base.layers})
         stem = run.make_stem(base)
     with storage.lock_name(settings, f"build-{stem}"):
         place = place or run.find_layer(stem)
@@ -152,6 +151,8 @@ def _add_layer(run: _Run) -> Environment:
             with storage.reserve_build_folder(settings, place) as part:
                 layer = run.make(part)
                 if base is not None:
+                    if not run.asked.may_install:
+                        layer_files.remove_packages(part)
                     layer_files.take_from_base(part, layer.bulk, base.layers, run.asked.is_rule)
                 storage.write_whole(part / _RECORD, layer.model_dump_json().encode())
     storage.mark_used(settings, place.name)
@@ -201,7 +202,9 @@ class _Run:
         self._files = files
         base = asked.base
         #: Commands of a change may write to the environment if those of base did.
-        self._may_write = base is None or Path(base.path).name == layer_files.ENVIRONMENT
+        self._may_write = (
+            base is None or asked.may_install or Path(base.path).name == layer_files.ENVIRONMENT
+        )
         self._indexes = sandbox_requests.name_indexes(build_context.index)
         #: As they are before any command.
         self._services = [one.model_copy(update={"filled": ""}) for one in environment.services]
@@ -236,9 +239,11 @@ class _Run:
             storage.hold_environment(settings, place.name)
             with suppress(OSError, ValidationError):
                 stored = _Stored.model_validate_json((place / _RECORD).read_bytes())
-                if stored.tree == self._tree_digest or (
-                    stored.inputs is not None and stored.inputs == self._digest(stored.inputs)
-                ):
+                if stored.inputs is None:
+                    is_same = stored.tree == self._tree_digest
+                else:
+                    is_same = stored.inputs == self._digest(stored.inputs)
+                if is_same:
                     return place
             storage.release_environment(settings, place.name)
         return None
@@ -296,7 +301,7 @@ class _Run:
         inputs = self._digest(report.inputs or ()) if is_told else None
         return _Stored(
             inputs=inputs,
-            tree=self._tree_digest,
+            tree=self._tree_digest if inputs is None else "",
             altered=tuple(altered),
             bulk=tuple(bulk),
             left_out=tuple(left_out),

@@ -20,7 +20,7 @@ _REQUIREMENTS = re.compile(
     r"(?:[\w.-]*require[\w.-]*/[\w./-]+|[\w.-]*require[\w.-]*)\.(?:txt|pip)", re.IGNORECASE
 )
 _PLAIN = frozenset({"requirements.txt", "requirements/base.txt"})
-#: Without a lock the tool for other files would be asked for its newest.
+#: How the tool of each lock writes out what it fixes, for uv to install.
 _EXPORTS = {
     "poetry.lock": "uv tool run --from 'poetry<3' --with poetry-plugin-export poetry export"
     " --all-extras --without-hashes{groups} -o {place}",

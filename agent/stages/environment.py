@@ -386,4 +386,4 @@ def build_environment(run: Run, base: Checkout, contract: Contract, svc: Service
     worktree.open_tree(base, tree)
     request = EnvironmentRequest.from_tree(contract, base, tree)
     clients = svc.sandbox, svc.index, svc.settings, svc.say
-    return environments.ensure_as_of(base.committed, request, *clients)
+    return environments.ensure_as_of(request, *clients)

@@ -13,6 +13,7 @@ import uv
 
 from agent.environments import build, storage
 from agent.environments.request import EnvironmentRequest
+from agent.environments.setup_commands import SetUp
 from agent.errors import EnvironmentFailed
 from agent.git import worktree
 from agent.models.environment import Environment
@@ -209,7 +210,7 @@ def test_without_a_lock_packages_are_those_of_the_commits_day_and_its_next(setti
     def ensure_as_of(committed: str, tree) -> Environment:
         seconds = int(datetime.fromisoformat(f"{committed}T08:00:00Z").timestamp())
         clients = BubblewrapSandbox(settings), local(settings, served), settings, said.append
-        return build.ensure_as_of(seconds, EnvironmentRequest(tree=str(tree)), *clients)
+        return build.ensure_as_of(EnvironmentRequest(tree=str(tree), committed=seconds), *clients)
 
     said: list[str] = []
     with local_index.serving() as served:
@@ -237,6 +238,27 @@ def test_without_a_lock_packages_are_those_of_the_commits_day_and_its_next(setti
         assert ensure_as_of("2024-05-01", folder).packages == ("lib==2.0",), "stored"
         other = lay_files(folder.with_name("undated"), {"requirements.txt": "lib<3\n"})
         assert ensure_as_of("2024-05-01", other).packages == ("lib==2.0",), "no index says when"
+
+
+def test_lines_of_base_serve_a_change_until_it_touches_what_they_have_read(settings, folder):
+    given = settings.model_copy(update={"setup": "lines"})
+    with local_index.serving() as served:
+        wheels = [local_index.wheel("lib", "1.0"), local_index.wheel("lib", "2.0")]
+        served.add(local_index.wheel("pip", "1.0"), *wheels)
+        clients = BubblewrapSandbox(given), local(given, served), given, [].append
+        lay_files(folder, {"requirements.txt": "lib<2\n", "README": "one\n"})
+        base = build.ensure_environment(EnvironmentRequest(tree=str(folder)), *clients)
+        assert base.packages == ("lib==1.0", "pip==1.0")
+        lay_files(folder, {"README": "two\n"})
+        change = EnvironmentRequest(tree=str(folder), setup=SetUp(base=base))
+        assert build.set_up(change, *clients) == base
+        lay_files(folder, {"requirements.txt": "lib\n"})
+        made = build.set_up(change, *clients)
+        assert made.packages == ("lib==2.0", "pip==1.0")
+        # What a change has made nobody else gets.
+        again = build.ensure_environment(EnvironmentRequest(tree=str(folder)), *clients)
+        assert again.packages == made.packages
+        assert again.key != made.key
 
 
 def test_what_cannot_be_built_is_left_out_also_where_another_package_needs_it(settings, folder):
