@@ -38,7 +38,7 @@ class Listener:
     """A running listener and the way to it."""
 
     def __init__(
-        self, process: subprocess.Popen[str], port: int, health_port: int, home: Path
+        self, process: subprocess.Popen[bytes], port: int, health_port: int, home: Path
     ) -> None:
         self.process = process
         self.port = port
@@ -69,33 +69,43 @@ class Listener:
 
     def stop(self, number: int = signal.SIGTERM) -> str:
         self.process.send_signal(number)
-        return self.process.communicate(timeout=30)[1]
+        return self.wait()
+
+    def wait(self) -> str:
+        self.process.wait(30)
+        return find_log(self.home).read_text()
+
+
+def find_log(home: Path) -> Path:
+    return home.with_name(f"{home.name}.log")
 
 
 def start(home: Path, *, _before: tuple[str, ...] = (), **environ: str) -> Listener:
     port, health_port = find_free_port(), find_free_port()
-    process = subprocess.Popen(
-        [*_before, sys.executable, "-m", "webhooks"],
-        cwd=ROOT,
-        env={
-            "PATH": os.environ["PATH"],
-            "MERGEWRIGHT_HOME": str(home),
-            "MERGEWRIGHT_LISTEN_PORT": str(port),
-            "MERGEWRIGHT_HEALTH_PORT": str(health_port),
-            "MERGEWRIGHT_WEBHOOK_SECRET": SECRET,
-            **environ,
-        },
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    # A pipe that nobody reads is full after 500 refusals, and holds the listener up.
+    with find_log(home).open("wb") as log:
+        process = subprocess.Popen(
+            [*_before, sys.executable, "-m", "webhooks"],
+            cwd=ROOT,
+            env={
+                "PATH": os.environ["PATH"],
+                "MERGEWRIGHT_HOME": str(home),
+                "MERGEWRIGHT_LISTEN_PORT": str(port),
+                "MERGEWRIGHT_HEALTH_PORT": str(health_port),
+                "MERGEWRIGHT_WEBHOOK_SECRET": SECRET,
+                **environ,
+            },
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+        )
+    listener = Listener(process, port, health_port, home)
     until = time.monotonic() + 60
     while time.monotonic() < until:
         if process.poll() is not None:
-            raise AssertionError(process.communicate()[1])
+            raise AssertionError(listener.wait())
         with suppress(OSError):
             socket.create_connection(("127.0.0.1", port), 1).close()
-            return Listener(process, port, health_port, home)
+            return listener
         time.sleep(0.05)
     process.kill()
     raise AssertionError("the listener did not begin to listen")
@@ -109,8 +119,7 @@ def running(home: Path, **options: Any) -> Iterator[Listener]:
     finally:
         if listener.process.poll() is None:
             listener.process.kill()
-        if listener.process.stderr is not None and not listener.process.stderr.closed:
-            listener.process.communicate(timeout=30)
+        listener.process.wait(30)
 
 
 #: What an operator's shell may have, and a listener must not.
@@ -339,7 +348,7 @@ def test_it_ends_gracefully_and_answers_what_is_under_way(tmp_path):
             time.sleep(0.5)
             connection.sendall(body[-1:])
             assert "202" in first_line(connection)
-        told = one.process.communicate(timeout=30)[1]
+        told = one.wait()
         assert one.process.returncode == 0
     assert json.loads(told.splitlines()[-1])["event"] == "stopped"
     inbox = Inbox(tmp_path)
@@ -504,7 +513,7 @@ def on_a_small_disk(home: Path, size: int) -> Iterator[Listener]:
     finally:
         inside = children(listener.process.pid)
         listener.process.kill()
-        listener.process.communicate(timeout=30)
+        listener.process.wait(30)
         for pid in inside:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
