@@ -177,11 +177,11 @@ def rank_interpreters(
 
 
 def _best_first(found: Iterable[FoundPython]) -> list[FoundPython]:
-    """What is no preview goes first, then what sandboxes have anyway, then what is newest."""
+    """What is no preview goes first, then the newest minor, then what sandboxes have anyway."""
 
-    def rank(one: FoundPython) -> tuple[bool, bool, bool, Version]:
+    def rank(one: FoundPython) -> tuple[bool, int, bool, bool, Version]:
         version = Version(one.version)
-        return not version.is_prerelease, one.system, not one.root, version
+        return not version.is_prerelease, version.minor, one.system, not one.root, version
 
     return sorted(found, key=rank, reverse=True)
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from repo_config.documents import table
 from repo_config.project_files import ProjectFiles
 
 _EXPORTED = "/tmp/requirements.txt"  # noqa: S108 - a sandbox's own
-#: Extras, groups and files that are for whoever works on the project.
+#: Extras, groups and files that are for the tests, and for whoever works on the project.
+_TESTS = re.compile(r"(?:^|[-_./])(?:tests?|testing)(?:$|[-_./])")
 _USUAL = re.compile(r"(?:^|[-_./])(?:tests?|testing|dev|develop|development|ci)(?:$|[-_./])")
 _REQUIREMENTS = re.compile(
     r"(?:[\w.-]*require[\w.-]*/[\w./-]+|[\w.-]*require[\w.-]*)\.(?:txt|pip)", re.IGNORECASE
@@ -37,8 +38,8 @@ def write_lines(files: ProjectFiles, day: str | None = None) -> tuple[str, ...]:
         day: The last one whose releases are taken where there is no lock.
     """
     if files.has_file("uv.lock"):
-        parts = _choose(table(files.pyproject, "project", "optional-dependencies"), "--extra")
-        parts += _choose(table(files.pyproject, "dependency-groups"), "--group")
+        parts = _write(table(files.pyproject, "project", "optional-dependencies"), "--extra")
+        parts += _write(table(files.pyproject, "dependency-groups"), "--group")
         return (" ".join(("uv sync --frozen --inexact", *parts)),)
     for lock, command in _EXPORTS.items():
         if files.has_file(lock):
@@ -64,10 +65,10 @@ def _write_export(files: ProjectFiles, command: str) -> Iterator[str]:
 def _list_declared(files: ProjectFiles) -> Iterator[str]:
     """Yield what is installed together, as words for `uv pip install`."""
     if _is_installed(files):
-        extras = [name for name in _list_extras(files) if _USUAL.search(name)]
+        extras = _choose(_list_extras(files))
         named = f"[{','.join(extras)}]" if extras else ""
         yield f"-e {shlex.quote('.' + named)}"
-    yield from _choose(table(files.pyproject, "dependency-groups"), "--group")
+    yield from _write(table(files.pyproject, "dependency-groups"), "--group")
     found = [path for path in files.paths if _REQUIREMENTS.fullmatch(path)]
     chosen = [path for path in found if path in _PLAIN or _USUAL.search(path)]
     stems = {path.rpartition(".")[0] for path in chosen}
@@ -98,5 +99,11 @@ def _list_extras(files: ProjectFiles) -> Sequence[str]:
     return tuple(named) or tuple(files.setup_call.get("extras_require", ()))
 
 
-def _choose(named: dict[str, object], option: str) -> list[str]:
-    return [f"{option} {shlex.quote(name)}" for name in named if _USUAL.search(name)]
+def _choose(named: Iterable[str]) -> list[str]:
+    """Choose those for the tests, or where none is called so, for development."""
+    usual = [name for name in named if _USUAL.search(name)]
+    return [name for name in usual if _TESTS.search(name)] or usual
+
+
+def _write(named: Iterable[str], option: str) -> list[str]:
+    return [f"{option} {shlex.quote(name)}" for name in _choose(named)]
