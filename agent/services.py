@@ -13,8 +13,7 @@ from urllib.parse import unquote
 
 from agent import settings as given
 from agent.environments import build as environments
-from agent.environments import distributions, storage
-from agent.environments.assembly import PROJECT
+from agent.environments import storage
 from agent.environments.request import EnvironmentRequest
 from agent.errors import RequestRefused, SettingsInvalid
 from agent.git import worktree
@@ -162,37 +161,22 @@ class Services:
         )
 
     def environment_of_change(self, prepared: Prepared, declared: tuple[str, ...]) -> Environment:
-        """Give the environment that the files of the change declare, laid out as head.
+        """Give the environment that the lines of base make of the change, laid out as head.
 
-        What base has stays as it is where the change allows it, the test tools among the rest. A
-        lock that does not meet `declared`, the requirements that are not base's, is not installed
-        as it is. EnvironmentFailed has the resolver's or builder's own words.
+        Args:
+            declared: The requirements that are not base's, which a lock has to have.
         """
-        section = prepared.environment.section
-        # A change may declare what has appeared since the base commit.
-        last_day = prepared.contract.config.python.exclude_newer
-        newer = section.model_copy(update={"exclude_newer": last_day})
-        given = {"known": prepared.environment.packages, "python": newer}
-
-        def ensure(**more: object) -> Environment:
-            request = self._request_of_change(prepared).model_copy(update={**given, **more})
-            return environments.ensure_of_day(
-                section.exclude_newer, request, self.sandbox, self.index, self.settings, self.say
-            )
-
-        built = ensure()
-        if not (unmet := distributions.find_unmet(declared, built)):
-            return built
-        # What no environment has is of an extra or a group that is not installed.
-        without = ensure(behind=", ".join(unmet))
-        lacking = set(unmet) - {*distributions.find_unmet(declared, without)}
-        refusal = ", ".join(one for one in unmet if one in lacking)
-        return without.model_copy(update={"refusal": refusal}) if lacking else built
+        request = self._request_of_change(prepared)
+        return environments.ensure_of_change(
+            request, declared, self.sandbox, self.index, self.settings, self.say
+        )
 
     def environment_set_up(self, prepared: Prepared) -> Environment:
         """Give the environment with what set-up makes of the change (EnvironmentFailed)."""
         request = self._request_of_change(prepared)
-        return environments.set_up(request, self.sandbox, self.index, self.settings, self.say)
+        return environments.ensure_environment(
+            request, self.sandbox, self.index, self.settings, self.say
+        )
 
     def updated_lock(self, prepared: Prepared) -> dict[str, bytes]:
         """Have its tool bring a change's lock up to date (EnvironmentFailed); by its path."""
@@ -203,12 +187,10 @@ class Services:
         request = self._request(prepared, self.head_folder(prepared.run))
         base = self.environment(prepared)
         setup = request.setup.model_copy(update={"base": base})
-        needs = not any(one.startswith(f"{PROJECT}: ") for one in base.left_out)
-        return request.model_copy(update={"setup": setup, "needs_project": needs})
+        return request.model_copy(update={"setup": setup})
 
     def _request(self, prepared: Prepared, tree: Path) -> EnvironmentRequest:
-        request = EnvironmentRequest.from_tree(prepared.contract, prepared.checkout, tree)
-        return request.model_copy(update={"python": prepared.environment.section})
+        return EnvironmentRequest.from_tree(prepared.contract, prepared.checkout, tree)
 
     def run_folder(self, run: Run) -> Path:
         """Folder that keeps the run's text, log and ledger."""

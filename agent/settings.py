@@ -97,10 +97,7 @@ class Settings(Record):
     index_url: str | None = None
     """Package index; None: what pip and uv are configured with."""
     allow_hosts: tuple[str, ...] = ()
-    """Further hosts that the fetch phase may reach."""
-    setup: Literal["detect", "lines"] = "detect"
-    """How a repository is set up that does not say it: detect, by what CI and declarations say;
-    lines, by the lines of a template, else by those that a model finds."""
+    """Further hosts that set-up may reach."""
     git_hosts: tuple[str, ...] = ()
     """Hosts from which set-up may fetch by git, such as github.com; default: none."""
     system_packages: tuple[str, ...] = ("*",)

@@ -1,8 +1,7 @@
 """Find the type checkers, linters and formatters of a project, with their options and origins.
 
-A tool counts where the project configures it, or where a hook of pre-commit, tox or CI runs it on
-the whole project. One that is only named, in a way that no check can follow, is named with the
-reason.
+A tool counts where the project configures it, or where a hook of pre-commit runs it on the whole
+project. One that is only named, in a way that no check can follow, is named with the reason.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from repo_config import pyright_settings, tool_options, tool_pins
-from repo_config.commands import read_commands, unwrap_command
 from repo_config.documents import as_map, table
 from repo_config.known_tools import HOOKS, LINTERS, TOOLS, KnownTool
 from repo_config.located import escape_text
@@ -24,7 +22,6 @@ _RUFF, _RUFF_FORMAT = "ruff check", "ruff format"
 _PYRIGHTS: tuple[pyright_settings.Tool, ...] = ("basedpyright", "pyright")
 #: Settings of ruff by which it checks rules.
 _RULE_KEYS = frozenset({"lint", "select", "ignore", "extend-select", "per-file-ignores"})
-_MOST = 200
 
 
 class Tools(NamedTuple):
@@ -41,21 +38,18 @@ class Tools(NamedTuple):
 
 
 class _ToolUses(NamedTuple):
-    """How hooks, tox and CI run tools: of each check the first use that can be followed."""
+    """How hooks run tools: of each check the first use that can be followed."""
 
     options: dict[str, ToolOptions] = {}
     origins: dict[str, str] = {}
     """Of the options."""
-    outside_hooks: dict[str, ToolOptions] = {}
-    """The options without those of hooks."""
     refused: dict[str, str] = {}
     """Why a check that is named cannot be followed, where no other use of it can."""
 
 
 def find_tools(files: ProjectFiles, config: RepoConfig) -> tuple[Tools, dict[str, str]]:
     """Find the tools that are run, and where each kind of them is from."""
-    commands = find_commands(files)
-    uses = _read_uses(commands, files)
+    uses = _read_uses(_read_hooks(files), files)
     own = _find_own_settings(files, {*uses.options, *uses.refused})
     found = _find_origins(uses, own)
     # Of the two pyrights one is enough.
@@ -64,10 +58,7 @@ def find_tools(files: ProjectFiles, config: RepoConfig) -> tuple[Tools, dict[str
     types = _choose_tools(config.checks.types.tool, "checks.types.tool", typed, found)
     running = {one.value for one in (*types, *lint)}
     options = {
-        # Beside settings of its own, a hook says less of a tool than tox and CI.
-        check: uses.outside_hooks.get(check, told) if check in own else told
-        for check, told in uses.options.items()
-        if TOOLS[check].program in running
+        check: told for check, told in uses.options.items() if TOOLS[check].program in running
     }
     not_run = {check: why for check, why in uses.refused.items() if check not in {*running, *own}}
     if "ruff" in running and config.checks.lint != "auto":
@@ -82,7 +73,7 @@ def find_tools(files: ProjectFiles, config: RepoConfig) -> tuple[Tools, dict[str
         type_tools=type_tools,
         lint_tools=tuple(one.value for one in lint),
         ruff_formats=_RUFF_FORMAT in {*own, *options},
-        tool_pins=tool_pins.find_pins(files, running, commands),
+        tool_pins=tool_pins.find_pins(files, running),
         tool_options=options,
         not_run=not_run,
         type_settings=pyright.files if pyright else (),
@@ -99,19 +90,9 @@ def find_tools(files: ProjectFiles, config: RepoConfig) -> tuple[Tools, dict[str
     return tools, origins
 
 
-def find_commands(files: ProjectFiles) -> tuple[ToolCommand, ...]:
-    """List where tools are run: by hooks first, then tox and CI, then what these call."""
-    commands = list(_read_hooks(files))
-    for command in read_commands(files):
-        check, rest = find_tool(command.words)
-        if check:
-            commands.append(ToolCommand(check, rest, command.origin, why=command.why))
-    return tuple(commands[:_MOST])
-
-
 def _read_hooks(files: ProjectFiles) -> Iterator[ToolCommand]:
     for hook in tool_pins.read_hooks(files):
-        check, words = find_tool(unwrap_command(split_words(hook.entry)))
+        check, words = find_tool(split_words(hook.entry))
         known = HOOKS.get(hook.name)
         if known and not hook.entry:
             check = known.check
@@ -120,11 +101,11 @@ def _read_hooks(files: ProjectFiles) -> Iterator[ToolCommand]:
             args = defaults if hook.arguments is None else hook.arguments
             why = "it looks at some files only" if hook.limited else ""
             origin = f"{tool_pins.HOOKS_FILE}: {hook.name}"
-            yield ToolCommand(check, (*words, *args), origin, is_hook=True, why=why)
+            yield ToolCommand(check, (*words, *args), origin, why=why)
 
 
 def _read_uses(commands: Iterable[ToolCommand], files: ProjectFiles) -> _ToolUses:
-    uses = _ToolUses({}, {}, {}, {})
+    uses = _ToolUses({}, {}, {})
 
     def exists(name: str) -> bool:
         path = posixpath.normpath(name)
@@ -134,8 +115,6 @@ def _read_uses(commands: Iterable[ToolCommand], files: ProjectFiles) -> _ToolUse
         check, origin = command.check, escape_text(command.origin)
         found = tool_options.parse_options(command, exists)
         if isinstance(found, ToolOptions):
-            if not command.is_hook:
-                uses.outside_hooks.setdefault(check, found)
             if check not in uses.options:
                 uses.options[check], uses.origins[check] = found, origin
             uses.refused.pop(check, None)
@@ -148,7 +127,7 @@ def _find_own_settings(files: ProjectFiles, named: set[str]) -> dict[str, str]:
     """Return by check where files of its tool configure it.
 
     Args:
-        named: The checks that hooks, tox and CI name.
+        named: The checks that hooks name.
     """
     settings = {check: _read_settings(files, tool) for check, tool in TOOLS.items()}
     found = {check: next(iter(places), None) for check, places in settings.items()}

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from repo_config import tox, versions
+from repo_config import versions
 from repo_config.documents import table, texts
 from repo_config.project_files import ProjectFiles
 
@@ -96,12 +96,6 @@ def list_requirements(files: ProjectFiles) -> Iterator[tuple[list[str], str, boo
             path,
             not _ASIDE & set(re.split(r"[^a-z]+", path.lower())),
         )
-    for env in tox.read_all(files):
-        yield (
-            [tox.split_factors(line)[1] for line in env.lines("deps")],
-            f"{env.path}: [{env.name}] deps",
-            False,
-        )
 
 
 def _list_pyproject(files: ProjectFiles) -> Iterator[tuple[list[str], str, bool]]:
@@ -143,18 +137,6 @@ def list_tool_groups(
         yield name, texts(lines), f"{start}.pdm.dev-dependencies.{name}"
     if listed := texts(table(tool, "uv").get("dev-dependencies")):
         yield "dev", listed, f"{start}.uv.dev-dependencies"
-
-
-def read_extras(pyproject: dict[str, Any]) -> dict[str, list[str]]:
-    """The requirements of each extra of a project, of the standard's table or of Poetry's."""
-    if extras := table(pyproject, "project", "optional-dependencies"):
-        return {name: texts(listed) for name, listed in extras.items()}
-    poetry = table(pyproject, "tool", "poetry")
-    packages = table(poetry, "dependencies")
-    return {
-        extra: _write_all({name: packages.get(name, "*") for name in texts(names)})
-        for extra, names in table(poetry, "extras").items()
-    }
 
 
 def list_own_names(files: ProjectFiles) -> tuple[str, ...]:

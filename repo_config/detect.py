@@ -81,8 +81,6 @@ class Project(BaseModel):
     """For Django's runner: the script that starts it. None where none was found."""
     test_args: tuple[str, ...] = ()
     """For the runner, where it would not find the tests by itself, relative to the root."""
-    tests_in_parallel: bool = False
-    """Whether tox or CI has pytest-xdist share the tests among processes."""
     type_tools: tuple[str, ...] = ()
     """Of mypy, pyright, basedpyright."""
     fastapi_app: str | None = None
@@ -97,10 +95,9 @@ class Project(BaseModel):
     tool_pins: dict[str, tuple[str, ...]] = {}
     """By tool: the requirements of its version that the project pins, and of its plugins."""
     tool_options: dict[str, ToolOptions] = {}
-    """By check: what hooks of pre-commit, tox or CI tell a tool where nothing else configures it;
-    beside its configuration the options of a hook, and all for isort and pyright."""
+    """By check: what hooks of pre-commit tell a tool."""
     not_run: dict[str, str] = {}
-    """Checks that hooks, tox or CI name and that are not run, each with the reason."""
+    """Checks that hooks name and that are not run, each with the reason."""
     plugins: tuple[str, ...] = ()
     """Files of the repository that mypy or pytest load as plugins."""
     type_settings: tuple[str, ...] = ()
@@ -201,7 +198,6 @@ def _detect(files: ProjectFiles, config: RepoConfig) -> Project:
         test_runner=start.runner,
         test_script=start.script if start.runner == "django" else None,
         test_args=start.args,
-        tests_in_parallel=start.runner == "pytest" and suites.run_in_parallel(files),
         fastapi_app=app,
         fastapi_path=frameworks.find_app_folder(files, app) if app else "",
         **tools._asdict(),
@@ -215,13 +211,6 @@ def _detect_django(
     files: ProjectFiles, config: RepoConfig, origins: dict[str, str]
 ) -> DjangoProject:
     scripts = django_projects.find_manage_scripts(files)
-    # Whether a command runs tests with each.
-    ran: dict[str, bool] = {}
-    if len(scripts) > 1 and not config.django.manage:
-        ran = suites.find_manage_scripts(files)
-        scripts.sort(
-            key=lambda path: (not ran.get(path), django_projects.is_aside(path), path not in ran)
-        )
     variable = config.env.get(django_projects.VARIABLE)
     given: Detected | None = None
     if config.django.settings:
@@ -232,7 +221,6 @@ def _detect_django(
     if (
         manage
         and not config.django.manage
-        and not ran.get(manage)
         and (django_projects.is_aside(manage) or django_projects.is_tested_without_script(files))
         # An example's manage.py says nothing about a project that is started otherwise.
         and (given or django_projects.find_settings(files, None))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from repo_config import suites, tox
+from repo_config import suites
 from repo_config.documents import table, texts
 from repo_config.located import escape_text
 from repo_config.project_files import Detected, ProjectFiles, PytestSettings
@@ -74,7 +74,6 @@ def find_settings(files: ProjectFiles, manage: str | None) -> Detected | None:
 
 def _list_settings(files: ProjectFiles, manage: str | None) -> Iterator[Detected | None]:
     yield _find_in_pytest(files.pytest)
-    yield _find_in_tox(files)
     yield _find_in_commands(files, _MANAGE_TEST) if manage else None
     yield _find_in_script(files, manage)
     yield _find_in_script(files, suites.find_test_script(files))
@@ -127,15 +126,6 @@ def _find_in_pytest(pytest: PytestSettings) -> Detected | None:
         name, _, given = line.partition("=")
         if name.strip().rpartition(":")[2] == VARIABLE and _MODULE.match(given.strip()):
             return Detected(given.strip(), f"{pytest.origin}: env")
-    return None
-
-
-def _find_in_tox(files: ProjectFiles) -> Detected | None:
-    found = tox.read_tox(files)
-    for line in found.lines("setenv", "set_env") if found else ():
-        name, module = (part.strip() for part in f"{line}=".split("=")[:2])
-        if found and name == VARIABLE and has_module(files, module):
-            return Detected(module, f"{found.origin}: {VARIABLE}")
     return None
 
 

@@ -20,8 +20,6 @@ class KnownTool(NamedTuple):
     left_out: str = ""
     """Options for output and fixes, which a check sets itself."""
     left_out_with_value: str = ""
-    demanded: str = ""
-    """One of these has to be there; otherwise it fixes files and checks nothing."""
     never: str = ""
     """With one of these it is no check."""
     hook_args: tuple[str, ...] = ()
@@ -37,7 +35,6 @@ class KnownTool(NamedTuple):
         return self.check.partition(" ")[0]
 
 
-_FORMATTED = "--check --diff"
 _RUFF = ("ruff.toml", ".ruff.toml", "pyproject.toml: tool.ruff")
 _PYRIGHT = KnownTool(
     "pyright", "pyright", ("pyrightconfig.json", "pyproject.toml: tool.pyright"),
@@ -58,7 +55,7 @@ _ROWS = (
     ),
     KnownTool(
         "ruff format", "ruff-format", _RUFF,
-        left_out="--check --diff -s --silent -n --no-cache", demanded=_FORMATTED, never="--help",
+        left_out="--check --diff -s --silent -n --no-cache", never="--help",
     ),
     KnownTool(
         "flake8", "flake8", (".flake8", "setup.cfg: [flake8]", "tox.ini: [flake8]"),
@@ -67,14 +64,13 @@ _ROWS = (
     ),
     KnownTool(
         "black", "black black-jupyter", ("pyproject.toml: tool.black",),
-        left_out=_FORMATTED, demanded=_FORMATTED, never="--version --help -h -c --code",
+        left_out="--check --diff", never="--version --help -h -c --code",
     ),
     KnownTool(
         "isort", "isort",
         (".isort.cfg", "pyproject.toml: tool.isort", "setup.cfg: [isort]", "tox.ini: [isort]",
          "setup.cfg: [tool:isort]", "tox.ini: [tool:isort]"),
         left_out="--check --check-only -c --diff --df --recursive -rc --atomic -y",
-        demanded="--check --check-only -c --diff --df",
         never="--version --help --show-config --show-files --interactive",
     ),
     KnownTool(

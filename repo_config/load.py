@@ -181,13 +181,8 @@ def _iterate_values(value: object, path: Path = ()) -> Iterator[tuple[Path, obje
 def _read_named_file(path: Path, value: object) -> str:
     """Return the file that a value names; "" where it names none."""
     match path, value:
-        case (
-            ("django", "manage") | ("checks", "tests", "script") | ("setup", int(), "files", int()),
-            str(),
-        ):
+        case ("django", "manage") | ("checks", "tests", "script"), str():
             return value
-        case (("python", "install", int()), str()):
-            return (values.named_file(value) or ("", ""))[1]
     return ""
 
 

@@ -15,17 +15,13 @@ from repo_config.values import (
     AttributeName,
     BranchPrefix,
     Command,
-    Constraint,
-    Date,
     Glob,
     Label,
     ModelKey,
     ModuleName,
     Plain,
-    ProjectName,
     PythonMinor,
     RelativePath,
-    RequirementLine,
     Reviewer,
     RuleId,
     Services,
@@ -45,28 +41,13 @@ class Section(BaseModel):
 
 
 class PythonSection(Section):
-    """Which Python, and what is installed beside the repository's own dependencies."""
+    """Which Python, and which Debian packages."""
 
     version: PythonMinor | None = None
-    """Minor version as in "3.11"; default: from requires-python, .python-version, classifiers."""
-    install: tuple[RequirementLine, ...] = ()
-    """More to install for the checks: requirements, `-r path` of a requirements file in the
-    repository, or `-c path` of a constraints file."""
-    constraints: tuple[Constraint, ...] = ()
-    """Versions that all that is installed must keep to, such as "Django==4.2.*"."""
-    exclude_newer: Date | None = None
-    """Newest day of releases that are installed, as in "2024-05-31"; lock files and build tools are
-    not changed by it."""
-    extras: tuple[ProjectName, ...] | None = None
-    """Extras of the project; default: those named like test, tests, testing, dev, and those that
-    tox installs. Of the others a package is added where its import fails on base."""
-    groups: tuple[ProjectName, ...] | None = None
-    """Dependency groups; default: those named like test, tests, testing, dev, and those that tox
-    installs or uv's default-groups name; of a lock without any, the default ones of its tool, but
-    for documentation and linters."""
+    """Minor version as in "3.11"; default: that of .python-version, else the newest that is there,
+    that requires-python and classifiers name, and that there was when the commit was made."""
     system_packages: tuple[SystemPackage, ...] = ()
-    """Debian packages that builds and checks need, such as libpq-dev; default: where base's tests
-    hardly pass, those that CI, a Dockerfile or the README install by apt. One that cannot be had is
+    """Debian packages that `setup` and checks need, such as libpq-dev. One that cannot be had is
     left out and named."""
 
 
@@ -74,8 +55,7 @@ class DjangoSection(Section):
     """Where Django is started, and how its parts are used."""
 
     manage: RelativePath | None = None
-    """Path of manage.py; default: the one that CI, tox or make runs the tests with, else the one
-    nearest to the root."""
+    """Path of manage.py; default: the one nearest to the root."""
     settings: ModuleName | None = None
     """Settings module for checks; default: DJANGO_SETTINGS_MODULE of `env`, of the pytest
     configuration, then of manage.py."""
@@ -143,12 +123,12 @@ class TypeCheckSection(Section):
         Literal["auto", "mypy", "pyright", "basedpyright", "off"]
         | tuple[Literal["mypy", "pyright", "basedpyright"], ...]
     ) = "auto"
-    """One or several; auto: those that the repository configures, or that hooks of pre-commit, tox
-    or CI run on the whole project. basedpyright runs in place of pyright, which needs a network, in
-    the mode `standard` where none is set."""
+    """One or several; auto: those that the repository configures, or that hooks of pre-commit run
+    on the whole project. basedpyright runs in place of pyright, which needs a network, in the mode
+    `standard` where none is set."""
     args: tuple[Plain, ...] = ()
-    """Arguments, such as --strict or the paths to check, in place of those of hooks, tox or CI; of
-    several tools, for the first."""
+    """Arguments, such as --strict or the paths to check, in place of those of hooks; of several
+    tools, for the first."""
 
 
 class TestsSection(Section):
@@ -158,8 +138,7 @@ class TestsSection(Section):
     __test__: ClassVar[bool] = False
 
     runner: Literal["auto", "pytest", "django", "off"] = "auto"
-    """auto: pytest where it is configured or declared, else Django's runner; tests that neither
-    would find are run as a command of CI, tox, make or the README runs them."""
+    """auto: pytest where it is configured or declared, else Django's runner."""
     script: RelativePath | None = None
     """For the runner django: the script that starts it, or unittest without Django (manage.py,
     runtests.py, tests/runtests.py); with manage.py the argument `test` is added."""
@@ -180,8 +159,8 @@ class ChecksSection(Section):
     tests: TestsSection = TestsSection()
     """Test suite."""
     lint: Literal["auto", "off"] | tuple[Literal["ruff", "flake8", "black", "isort"], ...] = "auto"
-    """auto: those that the repository configures, or that hooks of pre-commit, tox or CI run on the
-    whole project, with their arguments."""
+    """auto: those that the repository configures, or that hooks of pre-commit run on the whole
+    project, with their arguments."""
 
 
 class ScopeSection(Section):
@@ -258,14 +237,16 @@ class RepoConfig(Section):
     """auto: a model leaves the ticket to people where the contributing notes refuse changes by
     machines; allow: it does not; refuse: no run of an issue begins."""
     python: PythonSection = PythonSection()
-    """Which Python, and what is installed beside the repository's own dependencies."""
+    """Which Python, and which Debian packages."""
     env: dict[VariableName, VariableValue] = {}
-    """Environment variables for tests, type check, Django's checks and makemigrations; builds and
+    """Environment variables for set-up, tests, type check, Django's checks and makemigrations;
     linters do not get them. No secrets: they are shown in the log."""
     setup: tuple[Command, ...] = ()
-    """Commands that run once after the environment is built, as in `mkdir -p data`; their results
-    lie under every check, with what they write to PostgreSQL. They reach package indexes (PyPI,
-    npm, Debian) and no other host. Committed files stay as they are."""
+    """Lines that make the environment, as in `uv sync --frozen --all-groups`, run once by bash with
+    an empty virtual environment active; default: a template for the lock or the declarations that
+    are there, or what a model has found. What they leave lies under every check, with what they
+    write to PostgreSQL. They reach package indexes (PyPI, npm, Debian) and no other host. Committed
+    files stay as they are."""
     services: Services = ()
     """Servers that the project needs: postgres, redis, or with a version as in postgres:15. Every
     sandbox starts them empty, PostgreSQL as `setup` left it, at their usual ports of 127.0.0.1,

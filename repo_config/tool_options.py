@@ -33,8 +33,6 @@ class ToolCommand(NamedTuple):
     words: tuple[str, ...]
     """Behind the name of the tool."""
     origin: str
-    is_hook: bool = False
-    """Then a formatter that would change a file counts as one that objects to it."""
     why: str = ""
     """Why it is no check of the project; empty where it is one."""
 
@@ -82,8 +80,6 @@ def parse_options(command: ToolCommand, exists: Callable[[str], bool]) -> ToolOp
         return _refuse_open(odd)
     if off := next((word for word in words if word in known.never.split()), None):
         return f"{off} makes it no check"
-    if known.demanded and not command.is_hook and not {*known.demanded.split()} & {*words}:
-        return "it fixes files, and objects to nothing"
     args: list[str] = []
     paths: list[str] = []
     for is_path, several in _sort_words(words, known, exists):

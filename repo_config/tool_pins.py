@@ -2,7 +2,6 @@
 
 The revision of a hook of pre-commit comes first, since the hook runs in an environment of its own;
 then a lock, and a requirement that allows one version alone.
-Plugins and stubs often stand beside the tool in a job of CI or an environment of tox alone.
 """
 
 from __future__ import annotations
@@ -12,15 +11,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from repo_config import ci_packages, dependencies, lock_files, tox, workflows
-from repo_config.commands import follow_scripts, list_scripts
+from repo_config import dependencies, lock_files
 from repo_config.documents import as_list, as_map, texts
-from repo_config.known_tools import HOOKS, PINNED, TOOLS
+from repo_config.known_tools import HOOKS, PINNED
 from repo_config.project_files import ProjectFiles
-from repo_config.tool_options import ToolCommand
 
 HOOKS_FILE = ".pre-commit-config.yaml"
 #: A tag, beside the commit that it stood for when somebody froze it.
@@ -74,24 +70,16 @@ def _limits(key: str, value: Any) -> bool:
     return True
 
 
-def find_pins(
-    files: ProjectFiles, tools: Iterable[str], commands: Iterable[ToolCommand]
-) -> dict[str, tuple[str, ...]]:
+def find_pins(files: ProjectFiles, tools: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Return by tool the requirements of its version and its plugins.
 
     Args:
         tools: Those that run.
-        commands: Where tools are run.
     """
-    beside = _find_beside(commands, files)
     found = {}
     for tool in sorted(PINNED & set(tools)):
         readers = (_pin_by_hooks, _pin_by_locks, _pin_by_requirements)
-        pins = next((pins for read in readers if (pins := read(files, tool))), ())
-        # Where nothing pins it with plugins of its own; its name alone stands for any version.
-        if tool in beside and len(pins) < 2:
-            pins = (*(pins or (tool,)), *beside[tool])
-        if pins:
+        if pins := next((pins for read in readers if (pins := read(files, tool))), ()):
             found[tool] = pins
     return found
 
@@ -138,25 +126,3 @@ def _parse_all(lines: Iterable[str]) -> Iterator[Requirement]:
             continue
         if requirement.url is None:
             yield requirement
-
-
-def _find_beside(
-    commands: Iterable[ToolCommand], files: ProjectFiles
-) -> dict[str, tuple[str, ...]]:
-    """Return what is installed beside each tool, by the first place that has some."""
-    places: list[tuple[str, list[str]]] = []
-    for job in workflows.read_jobs(files):
-        called = list(follow_scripts(list_scripts(job, ""), files.whole))
-        places.append((job.origin, list(ci_packages.read_installed(called, files.whole))))
-    # What the environment of the tests has is installed anyway.
-    for env in (one for one in tox.read_all(files) if not one.is_base):
-        places.append((env.origin, [tox.split_factors(line)[1] for line in env.lines("deps")]))
-    found: dict[str, tuple[str, ...]] = {}
-    running = [(one.origin, TOOLS[one.check]) for one in commands]
-    for origin, lines in places:
-        ran = {tool for place, tool in running if f"{place},".startswith(f"{origin},")}
-        plugins = [one for one in _parse_all(lines) if canonicalize_name(one.name) not in PINNED]
-        for tool in ran if plugins else ():
-            if tool.has_plugins:
-                found.setdefault(tool.program, tuple(dict.fromkeys(map(str, plugins))))
-    return found

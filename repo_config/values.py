@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from contextlib import suppress
-from datetime import date
 from pathlib import PurePosixPath
 from typing import Annotated
 
-from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
@@ -49,39 +46,6 @@ def _match(pattern: str, fix: str, *, is_shown: bool = True) -> AfterValidator:
     return AfterValidator(check)
 
 
-def named_file(text: str) -> tuple[str, str] | None:
-    """Return option and path of `-r path` or `-c path`; None for anything else."""
-    found = re.fullmatch(r"(?:(-[rc])|-(-[rc])(?:equirement|onstraint)(?=[ =]|\Z))[= ]*(.*)", text)
-    return (found[1] or found[2], found[3].strip()) if found else None
-
-
-def _check_requirement(text: str) -> str:
-    if named := named_file(text):
-        return f"{named[0]} {_check_path(named[1])}"
-    fix = "write a requirement such as pytest-xdist>=3, or -r and the path of a file"
-    try:
-        Requirement(text)
-    except InvalidRequirement as problem:
-        reason = str(problem).splitlines()[0].strip()
-        raise _make_error(f"not a requirement: {reason}", fix) from problem
-    return text
-
-
-def _check_constraint(text: str) -> str:
-    requirement = None if named_file(text) else Requirement(_check_requirement(text))
-    if not requirement or requirement.url or requirement.extras:
-        fix = "write a package and its versions, such as Django==4.2.*"
-        raise _make_error("not a constraint", fix)
-    return text
-
-
-def _check_date(text: str) -> str:
-    with suppress(ValueError):
-        if date.fromisoformat(text).isoformat() == text:
-            return text
-    raise _make_error("not a day", 'write year, month and day in quotes, such as "2024-05-31"')
-
-
 def _check_rule_id(text: str) -> str:
     if text not in RULE_IDS:
         near = difflib.get_close_matches(text, RULE_IDS, 2, 0.6)
@@ -116,17 +80,12 @@ def _check_services(entries: tuple[str, ...]) -> tuple[str, ...]:
 
 
 PythonMinor = Annotated[str, _match(_MINOR, 'write a minor version of Python as in "3.11"')]
-RequirementLine = Annotated[str, AfterValidator(_check_requirement)]
-Constraint = Annotated[str, AfterValidator(_check_constraint)]
-Date = Annotated[str, AfterValidator(_check_date)]
 RelativePath = Annotated[str, AfterValidator(_check_path)]
 Glob = Annotated[str, AfterValidator(_check_glob)]
 ModuleName = Annotated[str, _match(_DOTTED, "write a dotted name, as in config.settings.test")]
 VariableName = Annotated[
     str, _match(_VARIABLE_OF_RUNS, "write another name of letters, digits and underscores")
 ]
-_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
-ProjectName = Annotated[str, _match(_NAME, "write letters, digits, dots, dashes and underscores")]
 ApplicationName = Annotated[
     str, _match(f"{_DOTTED}:{_DOTTED}", 'write a module and a name in it, as in "app.main:app"')
 ]

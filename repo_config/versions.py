@@ -6,13 +6,10 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 from poetry.core.constraints import version as poetry_versions
 
-from repo_config import tox
 from repo_config.documents import table, texts
 from repo_config.project_files import Detected, ProjectFiles
 
@@ -146,19 +143,3 @@ def list_classifiers(files: ProjectFiles) -> Iterator[tuple[list[str], str]]:
     for key in ("classifiers", "classifier"):
         yield metadata.get(key, "").splitlines(), f"setup.cfg: {key}"
     yield files.setup_call.get("classifiers", []), "setup.py: classifiers"
-
-
-# --- packages -----------------------------------------------------------------------------------
-
-
-def read_factors(files: ProjectFiles) -> Iterator[tuple[str, str]]:
-    """Yield what tox installs in some of its runs only, each with its bounds."""
-    found = tox.read_tox(files)
-    for line in found.lines("deps") if found else ():
-        factors, plain = tox.split_factors(line)
-        try:
-            requirement = Requirement(plain)
-        except InvalidRequirement:
-            continue
-        if factors:
-            yield canonicalize_name(requirement.name), str(requirement.specifier)

@@ -226,6 +226,11 @@ class FakeSessions:
         self.opened.append(session)
         return session
 
+    def open_set_up(
+        self, prepared: Prepared, outlet: object, environ: object, stopped: Flag | None = None
+    ) -> FakeSession:
+        return self.open(prepared, Change(base_commit="c", files=()), stopped)
+
 
 class FakeSession:
     """Runs commands as plain processes in a temporary folder, which stands for the sandbox."""

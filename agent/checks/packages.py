@@ -30,10 +30,9 @@ def check_packages(base: Environment, head: Environment) -> CheckResult:
         if name not in after or not after[name].is_local
     )
     added = AddedPackages(
-        packages=found,
-        refused_lock="" if base.refused_lock else head.refused_lock,
-        refusal="" if base.refused_lock else head.refusal,
-    )
+        packages=found, lock=head.lock, unlocked=head.unlocked,
+        altered=distributions.find_altered(base.path, head.path),
+    )  # fmt: skip
     new_count = sum(one.is_new for one in found)
     other_count = len(found) - new_count
     counts = [f"{new_count} new"] if new_count else []

@@ -58,13 +58,11 @@ class PytestSuite:
         named = tuple(f"{name}={value}" for name, value in _list_variables(site, "").items())
         folder = ("-C", root) if root else ()
         start = ("env", *folder, *named) if folder or named else ()
-        words = "python", "-m", "pytest", *_list_parallel_options(site), *site.test_args
+        words = "python", "-m", "pytest", *site.test_args
         return (*start, *words)
 
     def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
         part, options = self.part, _PAST_FAILURES
-        # A part is done before so many processes have begun.
-        options += () if part.only else _list_parallel_options(site)
         # What the configuration says wins.
         env = {**_list_variables(site, SANDBOX_TREE), **site.config.env}
         order = check.request_script(
@@ -84,12 +82,6 @@ class PytestSuite:
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CheckResult:
         return suite.judge_suite(self, site, secret, result, _PYTEST_CODES)
-
-
-def _list_parallel_options(site: Site) -> tuple[str, ...]:
-    """Return `-n auto` if the project runs tests in parallel and has pytest-xdist."""
-    is_own = site.config.checks.tests.args or not site.project.tests_in_parallel
-    return () if is_own or not site.has_package("pytest-xdist") else ("-n", "auto")
 
 
 def _list_variables(site: Site, tree: str) -> dict[str, str]:

@@ -30,12 +30,7 @@ def check(repo: repository.Folder = None, as_json: terminal.Json = False) -> Non
 
     Exit code 0: valid; 2: not valid, with every mistake, its place and the way out.
     """
-    place, tree, read = repository.open_repository(repo, as_json=as_json)
-    try:
-        refused = repository.list_refusals(place, read)
-    except load.ConfigProblem as problem:
-        repository.print_problems(problem, as_json=as_json)
-        raise typer.Exit(repository.INVALID) from problem
+    _, tree, read = repository.open_repository(repo, as_json=as_json)
     # It brings all that rules stand on; other commands start without.
     from agent.policy import registry
 
@@ -43,7 +38,6 @@ def check(repo: repository.Folder = None, as_json: terminal.Json = False) -> Non
     project = detect.detect_project(tree, config)
     warnings = [
         *levels.find_overruled_weights(registry.RULES, config, {}),
-        *refused,
         *(f"not run: {check}: {why}" for check, why in project.not_run.items()),
         *(f"not read: {path}: {why}" for path, why in project.unreadable.items()),
     ]

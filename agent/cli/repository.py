@@ -127,28 +127,6 @@ def open_repository(folder: Path | None, *, as_json: bool) -> tuple[Path, Tree, 
         raise typer.Exit(INVALID) from problem
 
 
-def list_refusals(place: Path, read: Read) -> tuple[str, ...]:
-    """Say why every run would be refused for what the repository itself declares.
-
-    Raises:
-        ConfigProblem: Its configuration asks for what it does not declare.
-    """
-    from agent.environments import declare
-    from agent.environments.tree_files import WorkTreeFiles
-
-    files = WorkTreeFiles(place, read.config.folder)
-    refusals = tuple(declare.find_refusals(files, read.config.python))
-    problems = []
-    for path, why in refusals:
-        if read.source is not None and path:
-            at = read.document.locate(path).shown_at
-            message, _, fix = why.partition(". ")
-            problems.append(make_problem(read.source.name, at, path, message, fix))
-    if problems:
-        raise load.ConfigProblem(tuple(sorted(problems, key=lambda one: (one.line, one.column))))
-    return tuple(f"runs will be refused: {why}" for _, why in refusals)
-
-
 def _refuse_links(folder: Path) -> None:
     """A link would be passed over by every run; here the owner can still do something about it."""
     problems = [

@@ -35,7 +35,7 @@ _STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
                          "earlier")),
     ("Check out the repository", ("checkout", "read config", "branches", "terms")),
     ("Plan", ("clarify", "plan", "approval")),
-    ("Build the environment", ("environment", "known", "candidates", "choose", "obstacle")),
+    ("Build the environment", ("environment", "known", "choose", "obstacle")),
     ("Check the base commit", ("baseline", "scout", "propose")),
     ("Change the code", ("edit", "answer", "changelog", "policy", "settle")),
     ("Check the change", ("checks", "compare")),

@@ -119,7 +119,9 @@ def carry_out(
     try:
         notes = made.notes + migration.accept_migration(settled, report, produced)
     except RepositoryUnfit as problem:
-        way = obstacles.name_way(printed, tree, contract.config.folder)
+        way = obstacles.name_way(
+            printed, tree, contract.config.folder, prepared.environment.sources
+        )
         raise RepositoryUnfit(f"{problem.message}\n\n{way}") from problem
     for path, content in sorted(produced.items()):
         tree.write(path, content)

@@ -70,8 +70,8 @@ def rebuild_environment(change: Change, prepared: Prepared, svc: Services) -> tu
     said = [f"New in the environment: {', '.join(sorted(has - had)[:_MOST_NAMED]) or 'nothing'}."]
     if unmet := distributions.find_unmet(asked, built):
         said.append(f"Declared and not installed: {', '.join(unmet[:_MOST_NAMED])}.")
-    if built.refused_lock and not prepared.environment.refused_lock:
-        said.append(f"{built.refused_lock} does not fit what you declare: {built.refusal}.")
+    if built.lock:
+        said.append(f"{built.lock} lacks what you declare: {', '.join(built.unlocked)}.")
     return prepared.model_copy(update={"environment": built}), " ".join(said)
 
 

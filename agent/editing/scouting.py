@@ -1,7 +1,7 @@
-"""The scout: where no test of base runs, a model looks for the configuration with which they do.
+"""The scout: where tests of base do not run, a model looks for the set-up with which they do.
 
 Nothing is kept of its sandbox. What it proposes is bounded by `onboarding.proposed_lines`, and
-measured as any other candidate.
+measured as any other set-up.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 
 from agent.editing import forms, prompting, turns
 from agent.editing.loop import Conversation
+from agent.editing.opening import find_error_line
 from agent.editing.run_context import RunContext, explain_stop
 from agent.editing.tools import ToolExecutor
 from agent.environments import (
-    candidates,
     gateway,
     interpreters,
     obstacles,
@@ -23,11 +23,11 @@ from agent.environments import (
     setup_commands,
 )
 from agent.environments.obstacles import Obstacle
-from agent.errors import ASKING_ENDS, BudgetSpent, SandboxMissing, TimeSpent
+from agent.errors import ASKING_ENDS, BudgetSpent, RequestRefused, SandboxMissing, TimeSpent
 from agent.models.change import Change
 from agent.models.chat import OpeningMessage
 from agent.models.checks import CheckReport
-from agent.models.environment import Opened, Prepared
+from agent.models.environment import LEFT_OUT, Opened, Prepared
 from agent.models.record import Record
 from agent.models.sandbox import SandboxSession
 from agent.services import Services
@@ -41,10 +41,7 @@ _SHARE = 0.25
 _WITHIN = "A model may use a quarter of the run's budget and minutes on this."
 _MOST_ANSWER = 4_000
 _MOST_WORDS = 300
-
-
-class TryConfiguration(Record):
-    yaml: str
+_MOST_RED = 30
 
 
 class TrySetup(Record):
@@ -57,10 +54,6 @@ class GiveUp(Record):
 
 
 _FORMS: Mapping[str, tuple[str, type[Record]]] = {
-    "try_configuration": ("Set base up with these lines, run its tests.", TryConfiguration),
-    "decline": ("Say why no configuration helps.", GiveUp),
-}
-_LINE_FORMS: Mapping[str, tuple[str, type[Record]]] = {
     "try_setup": (
         "Run these lines from nothing, then base's tests; the answer counts them.",
         TrySetup,
@@ -73,7 +66,7 @@ class SetUpTools(ToolExecutor):
     """A shell in a set-up sandbox, from which package indexes are reached."""
 
     def __init__(self, run_context: RunContext) -> None:
-        super().__init__(run_context, _LINE_FORMS, edits=False)
+        super().__init__(run_context, _FORMS, edits=False)
         self._network = ExitStack()
 
     def close(self) -> None:
@@ -94,7 +87,7 @@ class SetUpTools(ToolExecutor):
 Scouted = tuple[Prepared, CheckReport] | str
 """With what tests run, or why nothing was found."""
 TryLines = Callable[[str, str], Scouted]
-"""Measures base with lines, by steps that have the second in their names."""
+"""Measures base with lines, by steps that have the second in their names (RequestRefused)."""
 
 
 def scout_configuration(
@@ -113,16 +106,13 @@ def scout_configuration(
         return ""
     run_context.prepared, run_context.budget_share = prepare(), _SHARE
     run_context.reserved_seconds = run_context.step.run_seconds_left * (1 - _SHARE)
-    by_lines = run_context.svc.settings.setup == "lines"
     talk = Conversation(
         name=turns.SCOUT,
         role="editor",
-        prompt=prompting.make_prompt("setup" if by_lines else "scout", run_context.base.contract),
-        tools=SetUpTools(run_context)
-        if by_lines
-        else ToolExecutor(run_context, _FORMS, edits=False),
+        prompt=prompting.make_prompt("setup", run_context.base.contract),
+        tools=SetUpTools(run_context),
         opening=run_context.step(
-            "scout opening", _make_opening, obstacle, run_context.base, run_context.svc
+            "scout opening", _make_opening, obstacle, run_context.prepared, run_context.svc
         ),
         change=Change(base_commit=run_context.base.checkout.commit, files=()),
         most_turns=_MOST_TURNS,
@@ -134,14 +124,16 @@ def scout_configuration(
         talk.tools.close()
 
 
-def _make_opening(obstacle: Obstacle, base: Opened, svc: Services) -> OpeningMessage:
+def _make_opening(obstacle: Obstacle, base: Prepared, svc: Services) -> OpeningMessage:
     words = f"{obstacle.words}\n\n{obstacle.evidence}"
-    told = prompting.fence_text("Why no test runs", words, base.run.run_id)
-    if svc.settings.setup == "lines":
-        found = interpreters.find_pythons(svc.settings, svc.sandbox.roots())
-        versions = dict.fromkeys(".".join(each.version.split(".")[:2]) for each in found)
-        day = datetime.fromtimestamp(base.checkout.committed, UTC).date()
-        told += f"\n\nThe base commit is of {day}. Python here: {', '.join(versions)}."
+    told = prompting.fence_text("Base's tests so far", words, base.run.run_id)
+    found = interpreters.find_pythons(svc.settings, svc.sandbox.roots())
+    versions = dict.fromkeys(".".join(each.version.split(".")[:2]) for each in found)
+    day = datetime.fromtimestamp(base.checkout.committed, UTC).date()
+    told += f"\n\nThe base commit is of {day}. Python here: {', '.join(versions)}."
+    told += f" Your shell has {base.environment.python}."
+    if base.environment.sources:
+        told += "\n\nSet up so far by:\n" + "\n".join(base.environment.sources)
     return OpeningMessage(text=told)
 
 
@@ -149,35 +141,46 @@ def _search_configuration(
     talk: Conversation, run_context: RunContext, try_lines: TryLines
 ) -> Scouted:
     best: list[tuple[Prepared, CheckReport]] = []
-    end = "No try ran a test."
-    for number in range(1, _MOST_TRIES + 1):
+    end, tries = "No try ran a test.", 0
+    for number in range(1, _MOST_TURNS):
+        if tries == _MOST_TRIES:
+            break
         try:
             handed = talk.next_form(run_context)
         except ASKING_ENDS as problem:
             spent = isinstance(problem, BudgetSpent | TimeSpent)
             end = f"{_WITHIN} {problem.message}" if spent else explain_stop(problem)
             break
-        if handed.name not in ("try_configuration", "try_setup"):
+        if handed.name != "try_setup":
             said = GiveUp.model_validate_json(handed.form).why if handed.name else handed.why
             said_short = forms.flatten_text(said, _MOST_WORDS)
             end = f"A model found no lines with which they run: {said_short}"
             break
-        lines = TryConfiguration.model_validate_json(handed.form).yaml
-        result = words = try_lines(lines, f"try {number}")
+        lines = TrySetup.model_validate_json(handed.form).yaml
+        try:
+            result = words = try_lines(lines, f"try {number}")
+        except RequestRefused as refusal:
+            # Nothing was run, so it is no try.
+            talk.answer(refusal.message, run_context)
+            continue
+        tries += 1
         if not isinstance(result, str):
             best.append(result)
             words = describe_tests(*result)
-            if not candidates.is_poor(result[1].tests, result[0].contract.config.limits):
+            if not obstacles.is_poor(result[1].tests, result[0].contract.config.limits):
                 break
         talk.answer(
             sanitise.shorten_middle(str(words), _MOST_ANSWER, where="not kept"), run_context
         )
-    return max(best, key=lambda one: candidates.rate_tests(one[1].tests), default=end)
+    return max(best, key=lambda one: obstacles.rate_tests(one[1].tests), default=end)
 
 
 def describe_tests(prepared: Prepared, report: CheckReport) -> str:
-    """Count the tests, name those that are left out, and show the last errors."""
+    """Count the tests, name files that are left out and tests that are red, each with its error."""
     tests = report.tests
-    left = (one.message for one in prepared.contract.scouted)
+    left = (one.message for one in prepared.contract.scouted if one.rule == LEFT_OUT)
+    red = [one for one in tests.items if one.outcome in ("failed", "error")]
+    named = (f"- {one.item_id}: {find_error_line(one.text)}" for one in red[:_MOST_RED])
     head = describe_outcomes(tests) or "no tests"
-    return "\n".join((head, *left, obstacles.list_errors(tests)))
+    told = (head, tests.reason, *left, *named, "" if red else obstacles.list_errors(tests))
+    return "\n".join(filter(None, told))

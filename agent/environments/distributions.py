@@ -6,33 +6,20 @@ packages, so nothing in them is believed to have the right form.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import suppress
+import filecmp
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from agent.environments.tree_files import WorkTreeFiles
-from agent.models.checks import CheckResult
 from agent.models.environment import Environment
 from agent.models.record import Record
-from repo_config import dependencies
 
-_MOST_ENTRIES = 2_000
-_MISSING = re.compile(r"ModuleNotFoundError: No module named '(\w+)'")
-_WORD = re.compile(r"[A-Za-z0-9](?:[\w-]*[A-Za-z0-9])?")
-#: How packages are called after their module.
-_FORMS = ("{}", "py{}", "python-{}")
-#: Modules that were dropped while packages still import them, and what brings each without a
-#: warning, which many a test counts as an error.
-_DROPPED = {"pkg_resources": "setuptools<67.5", "distutils": "setuptools"}
-_RED = ("error", "failed")
-_MOST_TEXTS = 200
-_MOST_MISSING = 10
-_MOST_EXTRAS = 100
+_MOST_BYTES = 16 * 1024**2
+#: Files in which tools note how they have installed a package.
+_OF_INSTALLERS = frozenset({"RECORD", "REQUESTED", "INSTALLER", "WHEEL", "uv_cache.json"})
 
 
 class Distribution(Record):
@@ -43,20 +30,15 @@ class Distribution(Record):
     """Whether it was built from the repository itself."""
 
 
-class Offer(Record):
-    """What one installed package needs for an extra of it."""
+def find_unmet(
+    declared: Iterable[str], environment: Environment, has: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """Say which requirements an environment does not meet, each with the version that it has.
 
-    by: str
-    """The package's name, normalised."""
-    name: str
-    """Of what it needs, normalised."""
-    requirement: str
-    """The same with its bounds, without the condition."""
-
-
-def find_unmet(declared: Iterable[str], environment: Environment) -> tuple[str, ...]:
-    """Say which requirements an environment does not meet, each with the version that it has."""
-    has, facts = environment.versions, environment.marker_facts
+    Args:
+        has: Versions by their normalised names, in place of those of the environment.
+    """
+    has, facts = environment.versions if has is None else has, environment.marker_facts
     unmet = []
     for text in declared:
         one = Requirement(text)
@@ -81,71 +63,51 @@ def read_distributions(environment: str, wanted: Collection[str]) -> dict[str, D
     }
 
 
-def find_offers(environment: Environment, wanted: Collection[str]) -> Iterator[Offer]:
-    """Yield what extras of installed packages need, of the wanted names alone."""
-    for by, installed in sorted(list_installed(environment.path), key=lambda pair: pair[0]):
-        named = installed.metadata.get_all("Provides-Extra") or []
-        extras = [{**environment.marker_facts, "extra": str(one)} for one in named[:_MOST_EXTRAS]]
-        for line in (installed.requires or [])[:_MOST_ENTRIES]:
-            with suppress(ValueError):  # no requirement, or a marker that compares nothing
-                one = Requirement(line)
-                name, marker, one.marker = str(canonicalize_name(one.name)), one.marker, None
-                is_wanted = name in wanted and not one.url and "extra" in str(marker)
-                if marker and is_wanted and any(map(marker.evaluate, extras)):
-                    yield Offer(by=by, name=name, requirement=str(one))
+def find_altered(base: str, head: str) -> tuple[str, ...]:
+    """Find installed files of a change that no package of an index accounts for.
 
-
-def find_missing_packages(
-    tests: CheckResult, environment: Environment, files: WorkTreeFiles
-) -> tuple[str, ...]:
-    """Find what tests of base lack and the project or an installed package names in an extra.
-
-    Returns:
-        Requirements, with the bounds of the package that names them.
+    What the change itself builds may write what it likes while it is set up: a file of a package
+    that base has in the same version, or one that belongs to no package.
     """
-    red = dict.fromkeys(item.text for item in tests.items if item.outcome in _RED)
-    modules, words = set[str](), set[str]()
-    for text in [*red][:_MOST_TEXTS] or [tests.output]:
-        modules.update(_MISSING.findall(text))
-        words.update(str(canonicalize_name(word)) for word in _WORD.findall(text))
-    asked = {str(canonicalize_name(form.format(name))) for name in modules for form in _FORMS}
-    own = list(_list_own_extras(files, environment))
-    # An extra that is called as the module brings it under whatever name.
-    asked |= {offer.name for extra, offer in own if extra in asked}
-    found = {name: _DROPPED[name] for name in modules & _DROPPED.keys()}
-    wanted = (asked | words) - environment.versions.keys()
-    of_project = (offer for _, offer in own if offer.name in wanted)
-    for offer in (*of_project, *find_offers(environment, wanted)):
-        # A plain word may mean anything where nobody is named who needs a package called so.
-        is_meant = offer.name in asked or offer.by in words or "-" in offer.name
-        if is_meant and (offer.name not in found or offer.by in words):
-            found[offer.name] = offer.requirement
-    return tuple(found[name] for name in sorted(found))[:_MOST_MISSING]
+    old, new = _list_owners(base), _list_owners(head)
+    before, after = (next(Path(one).glob("lib/python3*/site-packages")) for one in (base, head))
+    found = []
+    for place in sorted(after.rglob("*")):
+        path = str(place.relative_to(after))
+        if not place.is_file() or place.suffix == ".pyc" or place.name in _OF_INSTALLERS:
+            continue
+        had, has = old.get(path), new.get(path)
+        is_same = (before / path).is_file() and filecmp.cmp(place, before / path, shallow=False)
+        is_newer = has is not None and not has.is_local and has != had
+        is_own = has is not None and has.is_local and (had is None or had.is_local)
+        if not (is_same or is_newer or is_own):
+            found.append(path)
+    return tuple(found)
 
 
-def _list_own_extras(files: WorkTreeFiles, environment: Environment) -> Iterator[tuple[str, Offer]]:
-    """Yield what the project's own table of extras names: each extra, and a requirement of it."""
-    own = {*dependencies.list_own_names(files.detection_files)}
-    for extra, texts in dependencies.read_extras(files.toml("pyproject.toml")).items():
-        for text in texts:
-            with suppress(ValueError):
-                one = Requirement(text)
-                name, marker, one.marker = str(canonicalize_name(one.name)), one.marker, None
-                applies = marker is None or marker.evaluate(
-                    {**environment.marker_facts, "extra": ""}
-                )
-                # Under the project's own name, an index has its release and not the tree.
-                if applies and not one.url and name not in own:
-                    offer = Offer(by=min(own, default=""), name=name, requirement=str(one))
-                    yield str(canonicalize_name(extra)), offer
+def _list_owners(environment: str) -> dict[str, Distribution]:
+    """List the files of an environment's packages, by their paths in its site-packages."""
+    return {
+        str(file): owner
+        for name, one in list_installed(environment)
+        for owner in (_read_metadata(name, one),)
+        for file in one.files or ()
+    }
 
 
 def list_installed(environment: str) -> Iterator[tuple[str, metadata.Distribution]]:
     """Yield the packages of a virtual environment on the host, each with its normalised name."""
-    places = map(str, Path(environment).glob("lib/python3*/site-packages"))
-    for one in metadata.distributions(path=list(places)):
-        if name := _field(one, "Name"):
-            yield str(canonicalize_name(name)), one
+    for place in sorted(Path(environment).glob("lib/python3*/site-packages/*.*-info")):
+        if place.is_dir() and _is_bounded(place):
+            one = metadata.Distribution.at(place)
+            if name := _field(one, "Name"):
+                yield str(canonicalize_name(name)), one
+
+
+def _is_bounded(place: Path) -> bool:
+    """Whether what a package says of itself is of a size that packages have."""
+    read = (place / name for name in ("METADATA", "PKG-INFO", "RECORD", "direct_url.json"))
+    return all(one.stat().st_size <= _MOST_BYTES for one in read if one.is_file())
 
 
 def _read_metadata(name: str, one: metadata.Distribution) -> Distribution:

@@ -10,6 +10,7 @@ operator names, git may fetch. Everything else is answered with 403 or 405 and n
 from __future__ import annotations
 
 import base64
+import posixpath
 import re
 import shutil
 import ssl
@@ -23,7 +24,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingUnixStreamServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import httpcore
 import structlog
@@ -219,15 +220,21 @@ class Gateway(ThreadingUnixStreamServer):
         return _RefusedError(403, attempt)
 
     def find_login(self, wanted: Target, path: str) -> str:
-        """What an index wants to hear; empty: nothing. Of several on a host the nearest counts."""
+        """What an index wants to hear; empty: nothing. Of several on a host the nearest counts.
+
+        It is asked for its pages and, beside them, its files; what else the operator may read on
+        that host is no affair of a set-up.
+        """
         logins = {
-            urlsplit(access.url).path: access.login
+            posixpath.join(
+                posixpath.dirname(urlsplit(access.url).path.rstrip("/")), ""
+            ): access.login
             for access in self._accesses
             if access.login and parse_target(access.url) == wanted
         }
-        near = [place for place in logins if path.startswith(place)]
-        chosen = max(near or logins, key=len, default=None)
-        return logins[chosen] or "" if chosen is not None else ""
+        asked = posixpath.normpath(unquote(path))
+        near = [place for place in logins if asked.startswith(place)]
+        return logins[max(near, key=len)] or "" if near else ""
 
     def open_pool(self, wanted: Target, scheme: str) -> tuple[httpcore.ConnectionPool, str]:
         """Give the connections for a host, and what names the proxy between if there is one."""
@@ -480,18 +487,20 @@ def open_gateway(
     index: PackageIndex, settings: Settings, more: Iterable[str] = ()
 ) -> Iterator[Gateway]:
     """Open the way to the indexes, `more` hosts and nothing else, for the length of the block."""
-    accesses = index.list_accesses()
+    accesses = (*index.bound, *index.list_accesses())
     indexes = [parse_target(access.url) for access in accesses]
     named = [parse_target(host) for host in settings.allow_hosts]
-    internal = [host for host in indexes if is_inside(host)]
+    others = [*map(parse_target, more)]
+    # No repository has a say in these names: within a private network they are a mirror.
+    internal = [host for host in (*indexes, *others) if is_inside(host)]
 
     def find_files() -> tuple[list[Target], bool]:
         # The default index, last in its list, has its files within a private network if it is
         # there itself; one outside never has.
-        return [*map(parse_target, index.list_addresses())], indexes[-1] in internal
+        return [*map(parse_target, index.file_addresses)], indexes[-1] in internal
 
     with open_gateway_to(
-        [*indexes, *named, *map(parse_target, more)],
+        [*indexes, *named, *others],
         settings,
         inside=[*named, *internal],
         find_files=find_files,

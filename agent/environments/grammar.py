@@ -16,7 +16,7 @@ from typing import Any
 from packaging.version import Version
 
 from agent.environments import interpreters
-from agent.environments.declare import PythonHints
+from agent.environments.interpreters import PythonHints
 from agent.errors import EnvironmentFailed
 from agent.models.sandbox import SANDBOX_OUT, Sandbox, SandboxFile, SandboxLimits, SandboxRequest
 from agent.settings import Settings

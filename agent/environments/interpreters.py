@@ -1,7 +1,7 @@
 """Choose the Python that a repository asks for, among those that sandboxes can be given.
 
-What it asks for is read by `declare`; what this machine has is listed by uv. Each is tried in a
-sandbox, because that is where it has to work.
+What this machine has is listed by uv. Each is tried in a sandbox, because that is where it has to
+work.
 """
 
 from __future__ import annotations
@@ -12,28 +12,51 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
-from agent.environments import declare, storage, uv_program
-from agent.environments.declare import PythonHints
+from agent.environments import storage, uv_program
 from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.record import Record
 from agent.models.sandbox import Mount, Root, Sandbox, SandboxLimits, SandboxRequest
 from agent.settings import Settings
-from repo_config.schema import PythonSection
+from repo_config import versions
 
 FOLDER = "pythons"
 """Folder in the data folder for interpreters that somebody puts there for us."""
 #: Our own scripts and pinned tools run on nothing older.
 OLDEST = Version("3.9")
+#: Releases come on its first days, or late in the month before.
+_RELEASE_MONTH = 10
 _MINORS = tuple(f"3.{minor}" for minor in range(14, OLDEST.minor - 1, -1))
 _WHOLE_MINOR = re.compile(r"(?<![=<>~!])==\s*\d+\.\d+(?=\s*(?:,|\Z))")
 #: Modules of the standard library that checks and builds rely on, and that a build may lack.
 _NEEDED = "import ssl, sqlite3, ctypes, lzma, bz2, zlib, hashlib, venv, unittest"
+
+
+class PythonHints(Record):
+    """What a repository says about its Python."""
+
+    version_file: str | None = None
+    """Content of .python-version."""
+    requires: str | None = None
+    requires_origin: str = ""
+    classifiers: tuple[str, ...] = ()
+    """Minor versions named by classifiers."""
+    committed: int = 0
+    """When, in seconds since the epoch; 0: not known."""
+
+    @property
+    def newest(self) -> Version | None:
+        """The newest minor version there was at the time: one comes each October (PEP 602)."""
+        if not self.committed:
+            return None
+        day = datetime.fromtimestamp(self.committed, UTC)
+        return Version(f"3.{day.year - 2011 - (day.month < _RELEASE_MONTH)}")
 
 
 class FoundPython(Record):
@@ -66,46 +89,22 @@ class Interpreter(Record):
         return tuple(Mount(source=host, target=sandbox) for host, sandbox in self.mounts)
 
 
-def find_other_python(files: WorkTreeFiles, used: str, sandbox: Sandbox, settings: Settings) -> str:
-    """Find another Python than `used` that CI, or else a classifier, names; empty: there is none.
+def read_hints(files: WorkTreeFiles, committed: int = 0) -> PythonHints:
+    """Read what the files of a project say of its Python.
 
-    Where none is used yet (empty), it is another than would be chosen.
+    Args:
+        committed: When they were committed, in seconds since the epoch; 0: not known.
     """
-    try:
-        hints = declare.read_declaration(files, PythonSection()).python
-        used = used or choose_interpreter(None, hints, sandbox, settings).version
-        return choose_other(hints, used, find_pythons(settings, sandbox.roots()))
-    except EnvironmentFailed:
-        return ""
-
-
-def explain_untested(files: WorkTreeFiles, used: str, sandbox: Sandbox, settings: Settings) -> str:
-    """Say which Pythons CI tests where none of them is here; empty: one is, or CI names none."""
-    try:
-        hints = declare.read_declaration(files, PythonSection()).python
-    except EnvironmentFailed:
-        return ""
-    roots = sandbox.roots()
-    minors = {_minor(one.version) for one in find_pythons(settings, roots)}
-    if not hints.ci or minors & {*hints.ci}:
-        return ""
-    newest = max(hints.ci, key=Version)
-    return (
-        f"CI tests with Python {', '.join(hints.ci)}, these tests ran with {used}. "
-        f"To provide Python {newest}: {_explain_way(newest, settings, roots)}."
+    known = files.detection_files
+    requires, origin = next(versions.list_python_ranges(known), (None, ""))
+    lines = (line.strip() for line in known.text(".python-version").splitlines())
+    return PythonHints(
+        version_file=next((line for line in lines if line and line[0] != "#"), None),
+        requires=versions.standardize_range(requires) if requires else None,
+        requires_origin=origin,
+        classifiers=tuple(versions.read_python_classifiers(known)),
+        committed=committed,
     )
-
-
-def choose_other(hints: PythonHints, used: str, found: Sequence[FoundPython]) -> str:
-    """Choose another minor version than the one that is used. Pure.
-
-    The oldest, with packages of its time, since packages stop to support it first.
-    """
-    there = {_minor(one.version) for one, _ in rank_interpreters(None, hints, found)}
-    for named in (hints.ci, hints.classifiers):
-        if others := (there - {_minor(used)}) & {*named}:
-            return min(others, key=Version)
-    return ""
 
 
 def choose_interpreter(
@@ -154,25 +153,18 @@ def rank_interpreters(
     because = f"{hints.requires_origin}: {hints.requires}" if hints.requires else "nothing is asked"
     match = re.match(r"(?:cpython[-@]?)?(\d+\.\d+)(?:\.|$)", hints.version_file or "")
     named = [one for one in usable if match and _minor(one.version) == match[1]]
-    by_file = f".python-version asks for {hints.version_file}"
-    # What is developed for a Python that is not here needs the packages of its time.
-    far = {_minor(one.version): _measure_distance(one.version, hints.ci) for one in fitting}
-    near = [one for one in fitting if hints.ci and far[_minor(one.version)] == min(far.values())]
+    # Of several years later, packages of the time have no wheels for it.
+    newest = hints.newest or Version("4")
+    of_time = [one for one in fitting if Version(_minor(one.version)) <= newest]
     order: dict[tuple[str, str], tuple[FoundPython, str]] = {}
     for some, reason in (
-        ([one for one in named if not hints.ci or _minor(one.version) in hints.ci], by_file),
-        ([one for one in fitting if _minor(one.version) in hints.ci], f"{because}; and CI tests"),
-        (named, by_file),
-        (
-            [one for one in fitting if _minor(one.version) in hints.classifiers],
-            f"{because}; and a classifier names",
-        ),
-        (near, f"{because}; and nearest to what CI tests is"),
+        (named, f".python-version asks for {hints.version_file}"),
+        ([one for one in fitting if _minor(one.version) in hints.classifiers], because),
+        (of_time, because),
         (fitting, because),
     ):
         for one in _best_first(some):
-            text = f"{reason} {_minor(one.version)}" if "; and" in reason else reason
-            order.setdefault((one.root, one.path), (one, text))
+            order.setdefault((one.root, one.path), (one, reason))
     return list(order.values())
 
 
@@ -184,12 +176,6 @@ def _best_first(found: Iterable[FoundPython]) -> list[FoundPython]:
         return not version.is_prerelease, version.minor, one.system, not one.root, version
 
     return sorted(found, key=rank, reverse=True)
-
-
-def _measure_distance(version: str, minors: Iterable[str]) -> int:
-    """Count the minor versions between one and the nearest of others."""
-    own = Version(version).minor
-    return min((abs(own - Version(one).minor) for one in minors), default=0)
 
 
 def _minor(text: str) -> str:

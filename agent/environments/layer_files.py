@@ -118,12 +118,6 @@ def _is_same(place: Path, other: Path) -> bool:
     return place.is_file() and other.is_file() and filecmp.cmp(place, other, shallow=False)
 
 
-def remove_packages(part: Path) -> None:
-    """Remove the environment that commands have made."""
-    for name in (ENVIRONMENT, "generated"):
-        storage.remove_folder(part / name)
-
-
 def take_from_base(
     part: Path, bulk: Sequence[str], layers: Sequence[Layer], is_rule: Callable[[str], bool]
 ) -> None:

@@ -1,38 +1,38 @@
-"""Say why no test of base runs: the last error, its place, what CI does first, and the way out.
+"""Say how well base's tests run, and where none does: the last error, its place, the way out.
 
 Pure. The error is found by the form in which Python and pytest print one, not by its words.
 """
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
-from collections.abc import Collection, Iterator
-from itertools import islice
-
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 
 from agent.models.checks import COLLECTION, CheckResult, Status
 from agent.models.record import Record
 from agent.models.sandbox import SANDBOX_TREE
 from agent.text import sanitise
-from agent.text.secret_names import PLACEHOLDER, is_given
-from repo_config import ci_setup, dependencies, test_files
-from repo_config.ci_setup import CiSetup
-from repo_config.project_files import ProjectFiles
+from agent.text.secret_names import PLACEHOLDER
+from repo_config import test_files
+from repo_config.schema import LimitsSection
 from repo_config.tree import Tree
 
 _FRAME = re.compile(r'(?:\s*File ")?(?P<path>[^\s":]+\.py)(?:", line |:)(?P<line>\d+)')
+_PLAIN = re.compile(r"[A-Za-z][\w ./=+-]*")
 _SHOWN = re.compile(r"E\s+(\S.*)")
 _MOST_ITEMS = 5
 _MOST_EVIDENCE = 3_000
-_MOST_CI, _MOST_OF_LINE = 5, 100
-#: How packages are called after their module.
-_FORMS = ("{}", "django-{}", "python-{}", "py{}")
+#: Of the tests on base.
+_MOST_RED, _HARDLY = 0.05, 0.1
+#: Of the run's minutes, for one run of the tests.
+_MOST_TIME = 0.25
+_LONGEST_CAUSE = 200
 LONGEST = 300
 """Characters of foreign words that are quoted at once."""
-_ANY_LINES = ("setup: [COMMAND]", f"env: {{NAME: {PLACEHOLDER}}}")
+_COMMAND = "COMMAND"
 
 
 class Obstacle(Record):
@@ -59,19 +59,19 @@ def has_ended(tests: CheckResult) -> bool:
     return not tests.limit and any(item.outcome != "error" for item in tests.items)
 
 
-def find_obstacle(tests: CheckResult | None, problem: str, tree: Tree, folder: str) -> Obstacle:
+def find_obstacle(
+    tests: CheckResult | None, problem: str, tree: Tree, folder: str, lines: Sequence[str] = ()
+) -> Obstacle:
     """Name the obstacle.
 
     Args:
         tests: As they ended on base; None: no environment could be built.
         problem: Why none could be built, or what it is without.
         folder: Of the project.
+        lines: By which it was set up.
     """
-    ci = ci_setup.read_ci_setup(ProjectFiles(tree, folder))
-    told = "; ".join(quote_as_code(line, _MOST_OF_LINE) for line in [*ci.describe()][:_MOST_CI])
-    does = f"Before the tests comes ({ci.origin}): {told}." if told else ""
     if tests is None:
-        return Obstacle(words="\n\n".join(filter(None, (problem, does))))
+        return Obstacle(words=f"{problem}\n\n{_name_lines('', tree, folder, lines)}")
     paths = tree.paths()
     error, place = _find_error(_join_texts(tests), paths)
     error = error or tests.reason or "nothing was printed"
@@ -83,23 +83,29 @@ def find_obstacle(tests: CheckResult | None, problem: str, tree: Tree, folder: s
         cause = f"{said}; the last error: {quote_as_code(error)}{where}."
     if tests.limit:
         cause = f"Tests did not end on the base commit: {tests.reason.rstrip('.')}."
-    way = _name_lines(error, tree, folder, ci)
-    words = "\n\n".join(filter(None, (cause, problem, does, way)))
+    way = _name_lines(error, tree, folder, lines)
+    words = "\n\n".join(filter(None, (cause, problem, way)))
     return Obstacle(words=words, evidence=list_errors(tests))
 
 
-def name_way(printed: str, tree: Tree, folder: str) -> str:
+def name_way(printed: str, tree: Tree, folder: str, lines: Sequence[str]) -> str:
     """Name lines of configuration for the last error in what a program has printed."""
-    ci = ci_setup.read_ci_setup(ProjectFiles(tree, folder))
     error, _ = _find_error(sanitise.strip_terminal_codes(printed).strip(), tree.paths())
-    return _name_lines(error, tree, folder, ci)
+    return _name_lines(error, tree, folder, lines)
 
 
-def _name_lines(error: str, tree: Tree, folder: str, ci: CiSetup) -> str:
-    lines = tuple(_propose_lines(error, tree, folder, ci))
-    start = "Add" if lines else "If a command or a variable is needed first, add"
-    told = ", ".join(map(quote_as_code, lines or _ANY_LINES))
-    return f"{start} to `.github/mergewright.yml`: {told}."
+def _name_lines(error: str, tree: Tree, folder: str, lines: Sequence[str]) -> str:
+    found = tuple(_propose_lines(error, tree, folder, lines))
+    start = "Write" if found else "If a command or a variable is needed first, write"
+    usual = (_write_setup(lines, _COMMAND), f"env: {{NAME: {PLACEHOLDER}}}")
+    told = ", ".join(map(quote_as_code, found or usual))
+    return f"{start} into `.github/mergewright.yml`: {told}."
+
+
+def _write_setup(lines: Sequence[str], more: str) -> str:
+    """Write the set-up with one more line; what YAML would read otherwise is in quotes."""
+    every = (one if _PLAIN.fullmatch(one) else json.dumps(one) for one in (*lines, more))
+    return f"setup: [{', '.join(every)}]"
 
 
 def quote_as_code(text: str, longest: int = LONGEST) -> str:
@@ -138,7 +144,7 @@ def _find_error(text: str, paths: Collection[str]) -> tuple[str, str]:
     return error, place
 
 
-def _propose_lines(error: str, tree: Tree, folder: str, ci: CiSetup) -> Iterator[str]:
+def _propose_lines(error: str, tree: Tree, folder: str, lines: Sequence[str]) -> Iterator[str]:
     """Yield the line that follows from an error of Python's own, where one surely does."""
     kind, _, words = error.partition(": ")
     name = ["", *re.findall(r"'([^']+)'", words)][-1]
@@ -147,23 +153,14 @@ def _propose_lines(error: str, tree: Tree, folder: str, ci: CiSetup) -> Iterator
         holders = {*_find_holders(name, tree.paths())}
         if len(holders) == 1 and (place := holders.pop()) not in ("", folder):
             yield f"env: {{PYTHONPATH: {posixpath.relpath(place, folder or '.')}}}"
-        elif not holders:
-            packages, forms = (
-                _list_packages(tree, folder, ci),
-                (form.format(name) for form in _FORMS),
-            )
-            named = (one for one in forms if canonicalize_name(one) in packages)
-            yield from (f"python: {{install: [{one}]}}" for one in islice(named, 1))
     elif kind == "KeyError" and re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
-        value = ci.env.get(name, PLACEHOLDER)
-        # What is taken out of the text could not be copied.
-        yield f"env: {{{name}: {PLACEHOLDER if is_given(name, value) else value}}}"
+        yield f"env: {{{name}: {PLACEHOLDER}}}"
     elif kind == "FileNotFoundError":
         path = posixpath.relpath(posixpath.join(SANDBOX_TREE, folder, name), SANDBOX_TREE)
         place = posixpath.dirname(path)
         there = any(one.startswith(f"{place}/") for one in tree.paths())
         if place and not there and not place.startswith(".."):
-            yield f"setup: [mkdir -p {posixpath.relpath(place, folder or '.')}]"
+            yield _write_setup(lines, f"mkdir -p {posixpath.relpath(place, folder or '.')}")
 
 
 def _find_holders(name: str, paths: Collection[str]) -> Iterator[str]:
@@ -176,10 +173,71 @@ def _find_holders(name: str, paths: Collection[str]) -> Iterator[str]:
                 yield holder
 
 
-def _list_packages(tree: Tree, folder: str, ci: CiSetup) -> set[str]:
-    """List the packages that the project or its CI says it needs, by their normalised names."""
-    files = ProjectFiles(tree, folder)
-    asked = (Requirement(line).name for line in ci.install)
-    return {one.name for one in dependencies.list_declared(files)} | {
-        *map(canonicalize_name, asked)
-    }
+# --- how well a repository is set up, by base's tests -----------------------------------------
+
+
+def rate_tests(tests: CheckResult) -> float:
+    """Weigh the number of tests that pass by their share; files not collected count as red."""
+    passed, red = tests.count("passed"), tests.count("failed", "error")
+    return passed * passed / (passed + red) if passed else 0.0
+
+
+def count_tests(tests: CheckResult) -> int:
+    """Count collected tests; a module that failed to collect does not count."""
+    return sum(not one.item_id.endswith(COLLECTION) for one in tests.items) + len(tests.unrun)
+
+
+def is_given_up(tests: CheckResult) -> bool:
+    """Whether nearly all of the first tests failed, so that no other began."""
+    return bool(tests.unrun) and not tests.limit and is_hopeless(tests)
+
+
+def find_common_cause(tests: CheckResult) -> str:
+    """Say in one line by which error most tests fail; empty: there is none."""
+    red = [one.text for one in tests.items if one.outcome in ("failed", "error")]
+    said = Counter(text.strip().partition("\n")[0][:_LONGEST_CAUSE] for text in red)
+    (cause, count), *_ = said.most_common(1) or [("", 0)]
+    if not cause or count < 2 or count <= len(tests.items) / 2:
+        return ""
+    return f"{count} of {len(tests.items)} tests fail by the same error: {cause}"
+
+
+def is_poor(tests: CheckResult, limits: LimitsSection) -> bool:
+    """Whether other versions may have more of base's tests pass, in reasonable time."""
+    if tests.status is Status.ABSENT:
+        return False
+    if tests.limit or tests.status is Status.UNVERIFIED or lacks_modules(tests):
+        return True
+    passed, red = tests.count("passed"), tests.count("failed", "error")
+    if passed > red and _is_slow(tests, limits):
+        return False
+    # Of few tests, a single red one is rarely a matter of versions.
+    return not passed or red > max(1, _MOST_RED * len(tests.items))
+
+
+def may_improve(tests: CheckResult, limits: LimitsSection) -> bool:
+    """Whether there is something to try: also where a single module cannot be imported."""
+    has_lost = _count_modules(tests)[0] > 0
+    return is_poor(tests, limits) or (has_lost and not _is_slow(tests, limits))
+
+
+def is_hopeless(tests: CheckResult) -> bool:
+    """Whether hardly any test passes, so that versions alone may not be the cause."""
+    return tests.count("passed") <= _HARDLY * tests.count("passed", "failed", "error")
+
+
+def lacks_modules(tests: CheckResult) -> bool:
+    """Whether most modules of tests could not be imported."""
+    lost, read = _count_modules(tests)
+    return lost > read
+
+
+def _count_modules(tests: CheckResult) -> tuple[int, int]:
+    """Count the modules of tests that could not be imported, and those that were."""
+    names = [item.item_id for item in tests.items]
+    lost = {name for name in names if name.endswith(COLLECTION)}
+    return len(lost), len({name.partition("::")[0] for name in names} - lost)
+
+
+def _is_slow(tests: CheckResult, limits: LimitsSection) -> bool:
+    return tests.seconds > limits.minutes * 60 * _MOST_TIME

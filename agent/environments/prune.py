@@ -11,7 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from agent.environments import storage
-from agent.environments.assembly import RECORD, Stored
 from agent.git import mirror
 from agent.models.clock import read_clock
 from agent.models.record import Record
@@ -20,7 +19,7 @@ from agent.settings import Settings
 _DAY = 86_400
 #: What `everything` removes besides the environments; all of it is made again when needed.
 _PARTS = (
-    "gates", "builders", "exports", "wheels", "interpreters", "interpreters.json", "services",
+    "gates", "interpreters", "interpreters.json", "services",
     "scripts", "tools", "fetch/cache", "downloads",
 )  # fmt: skip
 #: A commit of ours that no kept run knows of stays pinned for so long.
@@ -66,9 +65,8 @@ def prune_environments(
         size = storage.size(place)
         is_old = oldest is not None and place.stat().st_mtime <= oldest
         is_too_much = keep_bytes is not None and taken + size > keep_bytes
-        # What cannot be read is of another version of ours: nothing will ever ask for it.
-        is_unread = not (place.name.startswith(storage.LAYERS) or _is_readable(place / RECORD))
-        if is_old or is_too_much or is_unread:
+        # What is no layer is of another version of ours: nothing will ever ask for it.
+        if is_old or is_too_much or not place.name.startswith(storage.LAYERS):
             with storage.hold_if_unused(settings, place.name) as is_free:
                 if is_free:
                     storage.remove_folder(place)
@@ -93,13 +91,6 @@ def prune_environments(
         freed=amounts,
         commits=release_commits(settings, days),
     )
-
-
-def _is_readable(record: Path) -> bool:
-    try:
-        return bool(Stored.model_validate_json(record.read_bytes()))
-    except (OSError, ValueError):
-        return False
 
 
 def _is_older(place: Path, moment: float) -> bool:

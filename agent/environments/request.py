@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from agent.environments.setup_commands import SetUp
 from agent.models.environment import Checkout, Contract
@@ -19,10 +19,6 @@ class EnvironmentRequest(Record):
     """When the base commit was made, in seconds since the epoch; 0: not known."""
     root: str = ""
     """Folder of the project in it."""
-    root_package: str = ""
-    """Name of the repository, by which the tree is imported where its root is a package."""
-    nearest_tag: str | None = None
-    """For builds that read their version from version control, which no sandbox has."""
     python: PythonSection = PythonSection()
     """The section of the repository's configuration."""
     services: tuple[str, ...] = ()
@@ -35,29 +31,24 @@ class EnvironmentRequest(Record):
     """By tool: the requirements of its version that the repository pins, and of its plugins."""
     setup: SetUp = SetUp()
     """What is run once the environment is there."""
-    known: tuple[str, ...] = ()
-    """As `name==version`: versions that are kept where the declaration lets them be."""
-    needs_project: bool = False
-    """Whether the project itself has to be built, since that of base was."""
-    behind: str = ""
-    """What the locks of a change lack, so that they are not installed as they are."""
 
     @classmethod
     def from_tree(cls, contract: Contract, checkout: Checkout, tree: Path) -> EnvironmentRequest:
         """Compose the request for a commit, or for a change of it that is laid out in a folder."""
         config, project = contract.config, contract.project
-        name = PurePosixPath(checkout.repository).name.removesuffix(".git")
-        is_package = name.isidentifier() and (tree / "__init__.py").is_file()
         return cls(
             tree=str(tree),
             committed=checkout.committed,
-            root_package=name if is_package else "",
-            nearest_tag=checkout.nearest_tag,
             root=config.folder,
             python=config.python,
             services=config.services,
             env=config.env,
-            setup=SetUp(commands=config.setup, environ=_variables(config), project=project),
+            setup=SetUp(
+                commands=config.setup,
+                environ=_variables(config),
+                project=project,
+                tag=checkout.nearest_tag,
+            ),
             pyright=project.uses_pyright,
             tools=project.tool_pins,
         )

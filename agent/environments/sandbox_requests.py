@@ -6,8 +6,7 @@ import posixpath
 from collections.abc import Mapping
 from pathlib import Path
 
-from agent.environments import generated, storage, uv_program
-from agent.environments.tree_files import WorkTreeFiles
+from agent.environments import uv_program
 from agent.git import one_commit
 from agent.models.environment import Environment
 from agent.models.package_index import PackageIndex
@@ -72,7 +71,7 @@ def make_request(
         layers=environment.layers,
         system=environment.system,
         mounts=tuple(mounts),
-        files=(*_list_generated_files(environment, tree), *files),
+        files=files,
         directory=posixpath.join(SANDBOX_TREE, folder).rstrip("/"),
         collect=collect,
         limits=limits,
@@ -80,20 +79,14 @@ def make_request(
     return add_git(ordered, tree)
 
 
-def add_managers(order: SandboxRequest) -> SandboxRequest:
-    """Let lines that call a project manager run, behind all that is installed on PATH.
+def add_uv(order: SandboxRequest, interpreter: str, settings: Settings) -> SandboxRequest:
+    """Let lines call uv, which works on the environment that is active, and the interpreter.
 
     Not for tests: these may be written for a machine with or without one.
     """
-    path = f"{order.environ['PATH']}:{SANDBOX_OURS}/{storage.PROGRAMS}"
-    return order.model_copy(update={"environ": {**order.environ, "PATH": path}})
-
-
-def add_uv(order: SandboxRequest, interpreter: str, settings: Settings) -> SandboxRequest:
-    """Let lines install into the environment that is active, by uv itself."""
-    path = f"{SANDBOX_ENVIRONMENT}/bin:{uv_program.FOLDER}:{order.environ['PATH']}"
+    path = f"{order.environ['PATH']}:{uv_program.FOLDER}:{posixpath.dirname(interpreter)}"
     more = {
-        "PATH": f"{path}:{posixpath.dirname(interpreter)}",
+        "PATH": path,
         "UV_PROJECT_ENVIRONMENT": SANDBOX_ENVIRONMENT,
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_LINK_MODE": "copy",
@@ -115,18 +108,14 @@ def name_indexes(index: PackageIndex) -> dict[str, str]:
     }  # fmt: skip
 
 
-def add_git(order: SandboxRequest, tree: Path, tag: str | None = None) -> SandboxRequest:
-    """Add the throw-away repository of one commit that lies beside the tree, if there is one.
-
-    Args:
-        tag: What the commit is tagged with there.
-    """
+def add_git(order: SandboxRequest, tree: Path) -> SandboxRequest:
+    """Add the throw-away repository of one commit that lies beside the tree, if there is one."""
     history = tree.with_name(one_commit.NAME)
     if not history.is_dir():
         return order
     own = (
         SandboxFile(path=f"{SANDBOX_TREE}/.git/{name}", content=content)
-        for name, content in one_commit.read_files(history, tag).items()
+        for name, content in one_commit.read_files(history).items()
     )
     told = SandboxFile(path=_GIT_CONFIG, content=one_commit.CONFIG)
     shown = Mount(source=str(history), target=one_commit.SHOWN)
@@ -135,19 +124,11 @@ def add_git(order: SandboxRequest, tree: Path, tag: str | None = None) -> Sandbo
     )
 
 
-def _list_generated_files(environment: Environment, tree: Path) -> tuple[SandboxFile, ...]:
-    """Files that the build of the repository has made in its tree, such as a version module.
-
-    An editable install needs them there. What the tree has of its own is never replaced, nor
-    hidden by a file that is imported instead: this tree may have more than the one that was built.
-    """
-    place = Path(environment.path).parent / "generated"
-    if not place.is_dir():
-        return ()
-    files = WorkTreeFiles(tree)
-    return tuple(
-        SandboxFile(path=f"{SANDBOX_TREE}/{path}", content=file.read_bytes())
-        for file in sorted(place.rglob("*"))
-        if file.is_file()
-        and generated.find_problem(path := file.relative_to(place).as_posix(), files) is None
-    )
+def add_tag(order: SandboxRequest, tree: Path, tag: str | None) -> SandboxRequest:
+    """Tag that commit, for builds that read their version from git."""
+    history = tree.with_name(one_commit.NAME)
+    if tag is None or not history.is_dir():
+        return order
+    path = f"{SANDBOX_TREE}/.git/refs/tags/{tag}"
+    named = SandboxFile(path=path, content=one_commit.read_files(history)["refs/heads/main"])
+    return order.model_copy(update={"files": (*order.files, named)})

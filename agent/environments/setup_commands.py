@@ -23,7 +23,6 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.environments import (
-    fetch,
     gateway,
     layer_files,
     sandbox_requests,
@@ -77,8 +76,8 @@ class SetUp(Record):
     """Says which files decide about checks."""
     base: Environment | None = None
     """The environment of base with its layers, where the tree holds a change."""
-    may_install: bool = False
-    """Whether the commands make the environment, and tools that lock are what they are."""
+    tag: str | None = None
+    """Newest of the base commit, for builds that read their version from it."""
 
     def is_rule(self, path: str) -> bool:
         """Whether a file decides about checks, so that no change's set-up makes it."""
@@ -127,11 +126,7 @@ def provide_layers(
     """
     if not asked.commands:
         return environment
-    current = _add_layer(_Run(asked, files, environment, build_context))
-    # A change has no say in the packages that it is checked with.
-    if asked.base is None or asked.may_install:
-        return current
-    return current.model_copy(update={"path": environment.path})
+    return _add_layer(_Run(asked, files, environment, build_context))
 
 
 def _add_layer(run: _Run) -> Environment:
@@ -151,8 +146,6 @@ def _add_layer(run: _Run) -> Environment:
             with storage.reserve_build_folder(settings, place) as part:
                 layer = run.make(part)
                 if base is not None:
-                    if not run.asked.may_install:
-                        layer_files.remove_packages(part)
                     layer_files.take_from_base(part, layer.bulk, base.layers, run.asked.is_rule)
                 storage.write_whole(part / _RECORD, layer.model_dump_json().encode())
     storage.mark_used(settings, place.name)
@@ -200,11 +193,6 @@ class _Run:
         self.environment = environment
         self.build_context = build_context
         self._files = files
-        base = asked.base
-        #: Commands of a change may write to the environment if those of base did.
-        self._may_write = (
-            base is None or asked.may_install or Path(base.path).name == layer_files.ENVIRONMENT
-        )
         self._indexes = sandbox_requests.name_indexes(build_context.index)
         #: As they are before any command.
         self._services = [one.model_copy(update={"filled": ""}) for one in environment.services]
@@ -220,7 +208,8 @@ class _Run:
         """
         context = self.build_context
         parts = (
-            storage.FORMAT, self.asked.commands, self.environment.key, self._files.base,
+            storage.FORMAT, self.asked.commands, self.asked.tag, self.environment.key,
+            self._files.base,
             context.mark, context.index.mark, sorted(self._variables.items()),
             base and [layer.folder for layer in base.layers],
         )  # fmt: skip
@@ -267,8 +256,7 @@ class _Run:
         for name in ("tree", "home", "services"):
             (part / name).mkdir()
         before, venv = Path(self.environment.path), part / layer_files.ENVIRONMENT
-        if self._may_write:
-            shutil.copytree(before, venv, symlinks=True)
+        shutil.copytree(before, venv, symlinks=True)
         known = layer_files.mark_entries(venv)
         order = sandbox_services.add_services(self._make_request(part), self._services)
         with gateway.open_gateway(context.index, context.settings, HOSTS) as opened:
@@ -292,8 +280,7 @@ class _Run:
         layer_files.remove_special(part / "services", {})
         altered = layer_files.remove_known(part / "tree", self._files.root, report.gone)
         layer_files.remove_special(part / "home")
-        if known:
-            self._keep_environment(venv, before, known)
+        self._keep_environment(venv, before, known)
         context.say(f"set-up done in {time.monotonic() - began:.1f} s")
         bulk = layer_files.separate_large_folders(part, self._files.root)
         # The code of a change could have a say in what it is said to have read.
@@ -340,17 +327,15 @@ class _Run:
             collect=(_REPORT,),
         )  # fmt: skip
         lent = {f"{_MADE}/{name}": name for name in ("tree", "home", "services")}
-        if self._may_write:
-            lent[SANDBOX_ENVIRONMENT] = layer_files.ENVIRONMENT
+        lent[SANDBOX_ENVIRONMENT] = layer_files.ENVIRONMENT
         mounts = [mount for mount in order.mounts if mount.target not in lent]
         mounts += [
             Mount(source=str(part / name), target=target, writable=True)
             for target, name in lent.items()
         ]
         order = order.model_copy(update={"mounts": tuple(mounts)})
-        if self.asked.may_install:
-            return sandbox_requests.add_uv(order, self.environment.interpreter, settings)
-        return sandbox_requests.add_managers(order)
+        order = sandbox_requests.add_tag(order, self._files.root, self.asked.tag)
+        return sandbox_requests.add_uv(order, self.environment.interpreter, settings)
 
     def _make_failure(
         self, result: SandboxResult, report: _Report, refused: tuple[str, ...]
@@ -375,14 +360,9 @@ class _Run:
         if layer_files.mark_entries(venv) == known:
             storage.remove_folder(venv)
             return
-        if replaced := fetch.find_replaced(venv, before / fetch.SETTINGS):
+        if replaced := toolsets.find_replaced(venv, before / toolsets.SETTINGS):
             raise EnvironmentFailed(
                 f"setup: a command writes {replaced[0]} into the environment, by which its"
                 " interpreter would start another way."
             )
-        if (made := before.parent / "generated").is_dir():
-            shutil.copytree(made, venv.parent / "generated")
-        if self.asked.may_install:
-            toolsets.compile_all(self.build_context, venv)
-        else:
-            self.build_context.say("set-up alters the environment")
+        toolsets.compile_all(self.build_context, venv)

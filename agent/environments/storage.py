@@ -32,7 +32,7 @@ from agent.models.clock import read_clock
 from agent.settings import Settings
 
 #: Changes when what is stored means something else than before.
-FORMAT = 3
+FORMAT = 4
 #: Name of the lock on what environments are made of: tools, interpreters, scripts, caches.
 PARTS = "parts"
 #: Name of the lock on the shared folder: while a sandbox is open, it belongs to that sandbox's
@@ -46,12 +46,6 @@ _BUILDING = "building"
 _MOST_CACHED_FILES = 40_000
 _CLOCK_SECONDS = 5.0
 _SCRIPT_PACKAGES = ("checks", "recipes", "environments")
-#: Programs in whose place a script of ours is on PATH, behind what is installed.
-_MANAGERS = ("uv", "poetry", "pdm", "pipenv", "hatch", "rye")
-_MANAGER = "environments/project_manager.py"
-_START = b"#!/usr/bin/env -S python -I -S\n"
-PROGRAMS = "bin"
-"""Folder of programs among the scripts."""
 
 MARK = f"{sys.implementation.cache_tag} {MAGIC_NUMBER.hex()}".encode()
 """Differs where the bytecode of an equal source may differ."""
@@ -281,15 +275,12 @@ def scripts(settings: Settings) -> Path:
     with lock_name(settings, "scripts"):
         if not place.is_dir():
             compiled = dict(starmap(compile_module, content.items()))
-            programs = dict.fromkeys(
-                (f"{PROGRAMS}/{name}" for name in _MANAGERS), _START + content[_MANAGER]
-            )
             with reserve_build_folder(settings, place) as part:
-                for name, written in (content | compiled | programs).items():
+                for name, written in (content | compiled).items():
                     file = part / name
                     file.parent.mkdir(parents=True, exist_ok=True)
                     file.write_bytes(written)
-                    file.chmod(0o755 if name in programs else 0o644)
+                    file.chmod(0o644)
     return place
 
 

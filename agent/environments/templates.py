@@ -23,27 +23,27 @@ _REQUIREMENTS = re.compile(
 _PLAIN = frozenset({"requirements.txt", "requirements/base.txt"})
 #: How the tool of each lock writes out what it fixes, for uv to install.
 _EXPORTS = {
-    "poetry.lock": "uv tool run --from 'poetry<3' --with poetry-plugin-export poetry export"
+    "poetry": "uv tool run --from 'poetry<3' --with poetry-plugin-export poetry export"
     " --all-extras --without-hashes{groups} -o {place}",
-    "pdm.lock": "uv tool run --from 'pdm[locked]<3' pdm export -G :all --no-hashes -o {place}",
-    "Pipfile.lock": "uv tool run pipenv requirements --dev > {place}",
+    "pdm": "uv tool run --from 'pdm[locked]<3' pdm export -G :all --no-hashes -o {place}",
+    "pipenv": "uv tool run pipenv requirements --dev > {place}",
 }
 
 
-def write_lines(files: ProjectFiles, day: str | None = None) -> tuple[str, ...]:
+def write_lines(files: ProjectFiles, lock: str = "", day: str | None = None) -> tuple[str, ...]:
     """Write the lines; none where nothing is declared.
 
     Args:
         files: Of the project.
+        lock: The tool that has locked it; empty: none.
         day: The last one whose releases are taken where there is no lock.
     """
-    if files.has_file("uv.lock"):
+    if lock == "uv":
         parts = _write(table(files.pyproject, "project", "optional-dependencies"), "--extra")
         parts += _write(table(files.pyproject, "dependency-groups"), "--group")
         return (" ".join(("uv sync --frozen --inexact", *parts)),)
-    for lock, command in _EXPORTS.items():
-        if files.has_file(lock):
-            return tuple(_write_export(files, command))
+    if lock:
+        return tuple(_write_export(files, _EXPORTS[lock]))
     words = [*_list_declared(files)]
     if not words:
         return ()
@@ -68,6 +68,10 @@ def _list_declared(files: ProjectFiles) -> Iterator[str]:
         extras = _choose(_list_extras(files))
         named = f"[{','.join(extras)}]" if extras else ""
         yield f"-e {shlex.quote('.' + named)}"
+    elif table(files.pyproject, "project"):
+        # An application: without a build system it is no package, as with uv.
+        yield "-r pyproject.toml"
+        yield from _write(_list_extras(files), "--extra")
     yield from _write(table(files.pyproject, "dependency-groups"), "--group")
     found = [path for path in files.paths if _REQUIREMENTS.fullmatch(path)]
     chosen = [path for path in found if path in _PLAIN or _USUAL.search(path)]
@@ -88,8 +92,7 @@ def _is_installed(files: ProjectFiles) -> bool:
         return False
     if table(project, "tool", "uv").get("package") is False:
         return False
-    is_built = "build-system" in project or "name" in table(project, "project")
-    return is_built or any(map(files.has_file, ("setup.py", "setup.cfg")))
+    return "build-system" in project or any(map(files.has_file, ("setup.py", "setup.cfg")))
 
 
 def _list_extras(files: ProjectFiles) -> Sequence[str]:

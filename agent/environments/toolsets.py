@@ -1,34 +1,49 @@
-"""Environments of tools: the gate, the type checker, what repositories pin, build backends.
+"""Environments of tools: the gate, the type checker, what repositories pin.
 
-Made of wheels by phase A, once for a Python, shared by all builds and never writable again.
+Made of wheels by uv, in a sandbox whose only way out is our gateway, once for a Python, shared by
+all repositories and never writable again. No code of a package runs there: nothing is built, and
+one single installation fills an empty virtual environment.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import re
+import shlex
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from agent.environments import distributions, fetch, requirement_files, storage
+from agent.environments import distributions, gateway, sandbox_requests, storage, uv_program
 from agent.environments.build_context import BuildContext
-from agent.environments.fetch import Fetcher, ResolutionRequest, Supply
-from agent.environments.requirement_files import Line
-from agent.environments.tree_files import WorkTreeFiles
-from agent.errors import EnvironmentFailed
-from agent.models.clock import read_clock
+from agent.errors import EnvironmentFailed, IndexUnavailable, StorageFull
 from agent.models.environment import Environment
-from agent.models.sandbox import SANDBOX_ENVIRONMENT, Mount, SandboxLimits, SandboxRequest
+from agent.models.sandbox import (
+    SANDBOX_ENVIRONMENT,
+    Mount,
+    SandboxFile,
+    SandboxLimits,
+    SandboxRequest,
+    SandboxResult,
+)
 
-#: Backends are named without versions; this long one resolution of such a name is used.
-_BUILDER_SECONDS = 7 * 86_400
 GATE = "gate.txt"
 """Pins of our own tools."""
 TYPES = "types.txt"
 """Pins of basedpyright and its Node.js: far larger than the gate, and few repositories need it."""
+SETTINGS = "pyvenv.cfg"
 _TITLES = {GATE: "our own tools for this Python", TYPES: "basedpyright, and the Node.js it runs on"}
+#: Where the shared folder is in the sandbox.
+_STORE = "/store"
+_REQUIREMENTS = "/tmp/requirements.txt"  # noqa: S108 - a sandbox's own
+_LIMITS = SandboxLimits(seconds=900, processes=256, disk_bytes=24 * 1024**3)
+_NETWORK = re.compile(
+    r"error sending request|Failed to fetch|Request failed after|tunnel error|dns error"
+    r"|Connection re(?:fused|set)|operation timed out|client error \(Connect\)",
+    re.IGNORECASE,
+)
 
 
 def locate_tools(pins: str, build_context: BuildContext) -> Path:
@@ -37,28 +52,30 @@ def locate_tools(pins: str, build_context: BuildContext) -> Path:
     return storage.folder(build_context.settings) / "gates" / key
 
 
-def provide_tools(pins: str, build_context: BuildContext, fetcher: Fetcher | None = None) -> Path:
+def provide_tools(pins: str, build_context: BuildContext) -> Path:
     """Give the tools of one of our files of pins, by versions and hashes.
 
     Raises:
         EnvironmentFailed: They do not exist for this Python and platform.
+        IndexUnavailable: The index did not answer.
+        StorageFull: The disk is full.
     """
-    place, title = locate_tools(pins, build_context), _TITLES[pins]
-    return _provide(place, title, _read_pins(pins), build_context, fetcher, exact=True)
+    lines = _read_pins(pins).splitlines()
+    return _provide(
+        locate_tools(pins, build_context), _TITLES[pins], lines, build_context, exact=True
+    )
 
 
-def provide_pinned(
-    lines: tuple[str, ...], build_context: BuildContext, fetcher: Fetcher | None = None
-) -> Path:
+def provide_pinned(lines: tuple[str, ...], build_context: BuildContext) -> Path:
     """Give a tool in the version that a repository pins, with its plugins.
 
     Raises:
-        EnvironmentFailed: There are no wheels of it for this Python and platform.
+        EnvironmentFailed, IndexUnavailable, StorageFull: As `provide_tools`.
     """
     told = "\0".join((build_context.mark, build_context.index.mark, *lines))
     key = hashlib.sha256(told.encode()).hexdigest()[:32]
     place = storage.folder(build_context.settings) / "gates" / key
-    return _provide(place, " ".join(lines), "\n".join(lines), build_context, fetcher, exact=False)
+    return _provide(place, " ".join(lines), lines, build_context, exact=False)
 
 
 def provide_pinned_tools(
@@ -114,63 +131,121 @@ def _find_version(tool: str, build_context: BuildContext) -> str:
 
 
 def _provide(
-    place: Path,
-    title: str,
-    text: str,
-    build_context: BuildContext,
-    fetcher: Fetcher | None,
-    *,
-    exact: bool,
+    place: Path, title: str, lines: Sequence[str], build_context: BuildContext, *, exact: bool
 ) -> Path:
-    if place.is_dir():
-        return place / "venv"
-    if fetcher is None:
-        with fetch.open_fetcher(build_context) as own:
-            return _provide(place, title, text, build_context, own, exact=exact)
-    with storage.lock_name(build_context.settings, f"gate-{place.name}"):
+    settings = build_context.settings
+    with storage.lock_name(settings, f"gate-{place.name}"):
         if not place.is_dir():
             build_context.say(f"fetching {title}")
-            lines = requirement_files.parse_text(
-                WorkTreeFiles(Path("/nonexistent")), text, title
-            ).lines
-            wanted = ResolutionRequest(lines=lines, exact=exact)
-            _store(build_context, place, fetcher.install(f"tools-{place.name}", wanted, _no_supply))
+            with storage.workplace(settings) as workplace:
+                _install(workplace, lines, build_context, exact=exact)
+                compile_all(build_context, workplace / "venv")
+                with storage.reserve_build_folder(settings, place) as part:
+                    (workplace / "venv").rename(part / "venv")
+            storage.trim_cache(settings)
     return place / "venv"
 
 
-def provide_builder(
-    build_context: BuildContext, fetcher: Fetcher, lines: tuple[Line, ...], supply: Supply
-) -> Path:
-    """Give an environment in which a backend runs.
+def _install(
+    workplace: Path, lines: Sequence[str], build_context: BuildContext, *, exact: bool
+) -> None:
+    settings, index = build_context.settings, build_context.index
+    venv = f"{_STORE}/{workplace.name}/venv"
+    kept = f"{_STORE}/{workplace.name}/{SETTINGS}"
+    commands = (
+        (uv_program.PATH, "venv", "--quiet", "--relocatable", "--no-project",
+         "--python", build_context.interpreter.path, venv),
+        ("cp", f"{venv}/{SETTINGS}", kept),
+        (uv_program.PATH, "pip", "install", "--quiet", "--no-build", *(["--no-deps"] * exact),
+         "--python", f"{venv}/bin/python", "-r", _REQUIREMENTS),
+    )  # fmt: skip
+    environ = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "UV_NO_CONFIG": "1",
+        "UV_PYTHON_DOWNLOADS": "never",
+        "UV_NO_PROGRESS": "1",
+        "NO_COLOR": "1",
+        "UV_CACHE_DIR": f"{_STORE}/{storage.CACHE}",
+        "UV_LINK_MODE": "hardlink",
+        "UV_HTTP_TIMEOUT": "60",
+        **sandbox_requests.name_indexes(index),
+    }
+    if exact:
+        # The hashes say what it has to be, so that it may come from whoever has it.
+        environ["UV_INDEX_STRATEGY"] = "unsafe-best-match"
+    shared = str(storage.locate_shared_folder(settings))
+    with gateway.open_gateway(index, settings) as opened:
+        order = SandboxRequest(
+            argv=("sh", "-ec", "\n".join(map(shlex.join, commands))),
+            environ=environ,
+            mounts=(
+                *build_context.interpreter.sandbox_mounts(),
+                uv_program.mount(settings),
+                # uv's cache, which no code of a package ever runs beside.
+                Mount(source=shared, target=_STORE, writable=True, retained_folder=storage.CACHE),
+            ),
+            files=(SandboxFile(path=_REQUIREMENTS, content="\n".join(lines).encode()),),
+            limits=_LIMITS,
+            outlet=opened.outlet,
+        )
+        with storage.lock_name(settings, storage.FETCH), storage.no_space("packages"):
+            result = build_context.sandbox.run(order)
+        if result.exit_code != 0:
+            raise _make_failure(result, opened, build_context)
+    if replaced := find_replaced(workplace / "venv", workplace / SETTINGS):
+        raise EnvironmentFailed(
+            f"A package puts {', '.join(replaced)} into the environment, by which its interpreter"
+            " would start another way, so nothing is installed."
+        )
 
-    It is shared with other repositories, so only the index and the requirements have a say in it.
+
+def _make_failure(
+    result: SandboxResult, opened: gateway.Gateway, build_context: BuildContext
+) -> Exception:
+    words = uv_program.extract_essential_output(result.output)
+    if "No space left on device" in result.output:
+        return StorageFull(
+            "The disk that holds Mergewright's data is full: the packages do not fit. "
+            "Free some with `mergewright env prune --older-than 7`."
+        )
+    if result.limit is not None:
+        return EnvironmentFailed(
+            f"Fetching the packages reached the limit on {result.limit} "
+            f"after {result.seconds:.0f} s. {words}"
+        )
+    if refused := opened.refused_attempts:
+        return EnvironmentFailed(
+            f"The packages are kept where nothing may be fetched from: {', '.join(refused)}."
+            f" An operator may allow it with MERGEWRIGHT_ALLOW_HOSTS.\n{words}"
+        )
+    if _NETWORK.search(result.output):
+        faults = "".join(f"\nThe proxy {one}." for one in opened.faults)
+        url = build_context.index.url
+        return IndexUnavailable(f"The package index at {url} did not answer:\n{words}{faults}")
+    python = build_context.interpreter.version
+    return EnvironmentFailed(f"{words}\nThis is uv's answer for Python {python}.")
+
+
+def find_replaced(venv: Path, original: Path) -> list[str]:
+    """Name what decides how the interpreter of an environment starts and is not as it was made.
+
+    Python looks beside its program for files that name another standard library, and reads them
+    before any option counts: with one of these, code of a package would run before our scripts have
+    read and deleted what they are told. Modules that are imported later, `.pth` files and the like,
+    are left to `-S` (`checks/check.py`).
+
+    Args:
+        venv: The environment.
+        original: The settings that it was made with.
     """
-    week = int(read_clock() // _BUILDER_SECONDS)
-    asked = "\0".join(sorted({line.text for line in lines}))
-    key = hashlib.sha256(
-        f"{build_context.mark}{week}\0{build_context.index.mark}\0{asked}".encode()
-    ).hexdigest()
-    place = storage.folder(build_context.settings) / "builders" / f"{week}-{key[:32]}"
-    name = f"tools-{place.name}"
-    if place.is_dir():
-        return place / "venv"
-    venv = fetcher.install(name, ResolutionRequest(lines=lines), supply)
-    # Wheels from the index are the same for everybody; those that were built here need not be.
-    if supplied := fetcher.list_wheel_digests(name):
-        key = hashlib.sha256("\0".join([key, *supplied]).encode()).hexdigest()
-        place = place.with_name(f"{week}-{key[:32]}")
-    with storage.lock_name(build_context.settings, f"builder-{place.name}"):
-        if not place.is_dir():
-            _store(build_context, place, venv)
-    return place / "venv"
-
-
-def remove_old_builders(build_context: BuildContext) -> None:
-    """Remove builders of earlier weeks; a build that began in the last one may still run."""
-    week = int(read_clock() // _BUILDER_SECONDS)
-    for place in (storage.folder(build_context.settings) / "builders").glob("*-*"):
-        if int(place.name.partition("-")[0]) < week - 1:
-            storage.remove_folder(place)
+    settings = venv / SETTINGS
+    is_same = not settings.is_symlink() and settings.read_bytes() == original.read_bytes()
+    beside = (
+        f"bin/{place.name}"
+        for place in (venv / "bin").iterdir()
+        if place.name in (SETTINGS, "pybuilddir.txt") or place.name.endswith("._pth")
+    )
+    return sorted([*([] if is_same else [SETTINGS]), *beside])
 
 
 def compile_all(build_context: BuildContext, venv: Path) -> None:
@@ -198,17 +273,5 @@ def compile_all(build_context: BuildContext, venv: Path) -> None:
         build_context.say(f"compiling bytecode reached the limit on {result.limit}")
 
 
-def _store(build_context: BuildContext, place: Path, venv: Path) -> None:
-    with storage.reserve_build_folder(build_context.settings, place) as part:
-        venv.rename(part / "venv")
-        compile_all(build_context, part / "venv")
-
-
 def _read_pins(pins: str) -> str:
     return (resources.files("agent.environments") / pins).read_text(encoding="utf-8")
-
-
-def _no_supply(project: str, words: str) -> Path:
-    raise EnvironmentFailed(
-        f"There is no wheel of {project} for this Python and platform:\n{words}"
-    )

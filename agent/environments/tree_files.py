@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import posixpath
 import stat
 from functools import cached_property
 from hashlib import file_digest
 from pathlib import Path
-from typing import Any
 
 from agent.errors import EnvironmentFailed
-from repo_config import documents
 from repo_config.project_files import ProjectFiles
 
 #: No declaration is larger; a bigger file is not one.
@@ -36,13 +33,6 @@ class WorkTreeFiles:
     def detection_files(self) -> ProjectFiles:
         """The regular files below the base, as detection reads them."""
         return ProjectFiles(_Listed(self))
-
-    def from_root(self, path: str) -> str | None:
-        """A path as it is from the root, "" for the root itself; None where it leads outside."""
-        clean = posixpath.normpath(posixpath.join(self.base, path))
-        if clean == ".." or clean.startswith(("/", "../")):
-            return None
-        return "" if clean == "." else clean
 
     def read(self, path: str) -> bytes | None:
         """Content of a regular file of the tree; None where there is none.
@@ -68,44 +58,6 @@ class WorkTreeFiles:
             return place.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
-
-    def text(self, path: str) -> str | None:
-        """Content of a file as text.
-
-        Raises:
-            EnvironmentFailed: It is not UTF-8; the message names the place.
-        """
-        content = self.read(path)
-        if content is None:
-            return None
-        try:
-            return content.decode("utf-8-sig")
-        except UnicodeDecodeError as problem:
-            line = content[: problem.start].count(b"\n") + 1
-            raise EnvironmentFailed(
-                f"{path}:{line} is not UTF-8. Save the file as UTF-8."
-            ) from problem
-
-    def toml(self, path: str) -> dict[str, Any]:
-        """A TOML file; empty where there is none.
-
-        Raises:
-            EnvironmentFailed: It is not valid TOML; the message names the place.
-        """
-        text = self.text(path)
-        try:
-            return documents.parse_toml(text, _LARGEST) if text is not None else {}
-        except documents.DocumentError as problem:
-            place = f"{path}:{problem.line}:{problem.column}"
-            raise EnvironmentFailed(f"{place} is not valid TOML: {problem.message}") from problem
-
-    def names(self, folder: str) -> tuple[str, ...]:
-        """Sorted names in a folder of the tree; empty where there is none."""
-        place = self._resolve_inside(folder)
-        try:
-            return tuple(sorted(one.name for one in place.iterdir())) if place else ()
-        except (FileNotFoundError, NotADirectoryError):
-            return ()
 
     def digest(self) -> bytes:
         """Sum up all of the tree that a build can see: a setup.py may import whatever is in it.
@@ -141,13 +93,6 @@ class WorkTreeFiles:
         """The place of a path, links followed; None where that is outside the tree."""
         place = Path(os.path.realpath(self.root / self.base / path))
         return place if place.is_relative_to(self.root) else None
-
-    def is_project(self, folder: str) -> bool:
-        """Whether a folder of the tree holds something that can be built."""
-        return any(
-            self.read(str(Path(folder, name))) is not None
-            for name in ("pyproject.toml", "setup.py")
-        )
 
 
 def _raise(problem: OSError) -> None:

@@ -1,6 +1,6 @@
 """The `uv` program: where it is, its copy for sandboxes, and what it says.
 
-Owns nothing of what is installed; `fetch` gives it its orders.
+Owns nothing of what is installed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import uv as uv_package
-from packaging.utils import canonicalize_name
 
 from agent.environments import storage
 from agent.errors import TransientError
@@ -28,15 +27,7 @@ FOLDER = "/uv"
 PATH = f"{FOLDER}/uv"
 _SECONDS = 30
 _MOST_LINES = 30
-_SHOWN_LINES = 5
-_MOST_CAUSE = 300
 _MOST_CHARACTERS = 3000
-_NEEDS_WHEEL = re.compile(r"Wheels are required for `([A-Za-z0-9][\w.-]*)`")
-_NO_WHEELS = re.compile(
-    r"(?:versions of )?([A-Za-z0-9][\w.-]*?)(?:==\S+)? (?:has|have) no (?:usable )?wheels"
-)
-
-_ABSENT = re.compile(r"([A-Za-z0-9][\w.-]*) was not found in the package registry")
 
 
 def version() -> str:
@@ -83,34 +74,6 @@ def list_pythons(settings: Settings, search_path: str) -> list[dict[str, Any]]:
     except (OSError, subprocess.SubprocessError, ValueError):
         return []
     return [row for row in listed if row["path"]]
-
-
-def needing_wheels(output: str) -> tuple[str, ...]:
-    """Names of projects that uv refused because they exist only as source."""
-    text = sanitise.strip_terminal_codes(output)
-    named = _NEEDS_WHEEL.findall(text) or _NO_WHEELS.findall(text)
-    return tuple(dict.fromkeys(str(canonicalize_name(name)) for name in named))
-
-
-def find_absent(output: str) -> tuple[str, ...]:
-    """Names of projects that uv found on no index."""
-    named = _ABSENT.findall(sanitise.strip_terminal_codes(output))
-    return tuple(dict.fromkeys(str(canonicalize_name(name)) for name in named))
-
-
-def shorten_output(words: str) -> str:
-    """Cut what the resolver has to say to what fits into a message; the log has the rest."""
-    lines = words.splitlines()
-    if len(lines) <= _SHOWN_LINES:
-        return words
-    more = len(lines) - _SHOWN_LINES + 1
-    return "\n".join([*lines[: _SHOWN_LINES - 1], f"… {more} more lines in the log"])
-
-
-def find_cause(words: str) -> str:
-    """Give the sentence in which the resolver says why; of other words, the first line."""
-    cause = re.search(r"^\s*(?:cause:|╰─▶)\s*(.+?\.)$", words, re.DOTALL | re.MULTILINE)
-    return " ".join(cause[1].split())[:_MOST_CAUSE] if cause else words.partition("\n")[0]
 
 
 def extract_essential_output(output: str) -> str:

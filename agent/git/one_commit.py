@@ -50,11 +50,10 @@ def is_of(folder: Path, commit: str) -> bool:
     return base.is_file() and base.read_text() == commit
 
 
-def read_files(folder: Path, tag: str | None = None) -> dict[str, bytes]:
+def read_files(folder: Path) -> dict[str, bytes]:
     """Return what a sandbox has in its own `.git`, by path in there."""
     commit = (folder / "commit").read_bytes() + b"\n"
     return {
-        **({f"refs/tags/{tag}": commit} if tag else {}),
         "HEAD": b"ref: refs/heads/main\n",
         "config": b"[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n",
         "index": (folder / "index").read_bytes(),

@@ -153,10 +153,12 @@ class Package(Record):
 
 class AddedPackages(Record):
     packages: tuple[Package, ...]
-    refused_lock: str = ""
-    """Path of the lock that does not fit the change, and does base; empty: none."""
-    refusal: str = ""
-    """What it lacks, or why its tool does not export it."""
+    lock: str = ""
+    """Path of the lock that does not have all that the change declares; empty: none."""
+    unlocked: tuple[str, ...] = ()
+    """What it lacks."""
+    altered: tuple[str, ...] = ()
+    """Installed files that are not as the packages of base or of an index have them."""
 
 
 class CheckResult(Record):

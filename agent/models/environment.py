@@ -6,7 +6,7 @@ from agent.models.change import Finding
 from agent.models.record import Record
 from agent.models.run import Run
 from repo_config.detect import Project
-from repo_config.schema import PythonSection, RepoConfig
+from repo_config.schema import RepoConfig
 
 
 class Checkout(Record):
@@ -29,6 +29,10 @@ class Checkout(Record):
     """When the commit was made, in seconds since 1970."""
     uncommitted: int = 0
     """Files with uncommitted changes in the user's work tree; never part of a run."""
+
+
+LEFT_OUT = "set-up leaves out"
+"""Stands for a rule in the finding that names tests which do not run."""
 
 
 class Contract(Record):
@@ -102,17 +106,13 @@ class Environment(Record):
     root: str = ""
     """Name of the root file system of sandboxes that it needs; empty: the usual one."""
     sources: tuple[str, ...]
-    """The files and config keys the environment was taken from."""
+    """The set-up lines that made it."""
     packages: tuple[str, ...]
     """`name==version`, sorted."""
-    section: PythonSection = PythonSection()
-    """What it was made by; where the repository says nothing, other than its configuration."""
-    is_locked: bool = False
-    """A lock file says every version."""
-    refused_lock: str = ""
-    """Path of the lock that is not installed as it is; empty: none."""
-    refusal: str = ""
-    """What it lacks, or why its tool does not export it."""
+    lock: str = ""
+    """Of a change: path of the lock that does not have what the change declares; empty: none."""
+    unlocked: tuple[str, ...] = ()
+    """What it lacks."""
     why: str = ""
     left_out: tuple[str, ...] = ()
     """What was asked for and could not be had, each with the reason."""

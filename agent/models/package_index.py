@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Protocol
 
 from pydantic import Field
 
 from agent.models.record import Record
-
-
-class SourceArchive(Record):
-    name: str
-    version: str
-    filename: str
-    url: str
-    sha256: str
-    requires_python: str | None = None
-    uploaded: str = ""
-    """Day on which the index got it, as in `2024-05-31`; empty where the index does not say."""
-    has_wheel: bool = False
-    is_yanked: bool = False
 
 
 class IndexAccess(Record):
@@ -35,16 +21,8 @@ class IndexAccess(Record):
     origin: str = ""
 
 
-class IndexRequest(Record):
-    url: str
-    origin: str
-    """File and line, or key."""
-    only_for: str = ""
-    """A project that is to come from there alone and is bound by no hash."""
-
-
 class PackageIndex(Protocol):
-    """The package indexes, as far as the fetch phase needs them from outside a sandbox."""
+    """The package indexes, as far as set-up needs them from outside a sandbox."""
 
     @property
     def mark(self) -> str:
@@ -55,34 +33,19 @@ class PackageIndex(Protocol):
     def url(self) -> str: ...
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """Which of a repository's wishes are not followed."""
-        ...
-
-    def with_requested(self, wishes: tuple[IndexRequest, ...]) -> PackageIndex:
-        """These, and of the ones that a repository names those that the operator allows.
-
-        Raises:
-            EnvironmentFailed: A project is to come only from one that is not allowed.
-        """
+    def bound(self) -> tuple[IndexAccess, ...]:
+        """Those that are asked only where a repository names them."""
         ...
 
     def list_accesses(self) -> tuple[IndexAccess, ...]:
-        """All indexes, the one that is asked first in front, the default one last."""
+        """All that are asked for any name, the first in front, the default one last."""
         ...
 
-    def list_addresses(self) -> tuple[str, ...]:
-        """What the fetch phase may reach: the indexes and wherever their files are."""
-        ...
-
-    def source_archives(self, name: str) -> tuple[SourceArchive, ...]:
-        """Source distributions of a project, newest version first.
+    @property
+    def file_addresses(self) -> tuple[str, ...]:
+        """Addresses of files that the default index has.
 
         Raises:
-            IndexUnavailable: The index did not answer, after bounded retries.
+            IndexUnavailable: It did not answer, after bounded retries.
         """
-        ...
-
-    def download_archive(self, archive: SourceArchive, folder: Path) -> Path:
-        """Fetch one archive into the folder and hold it against its sha256."""
         ...

@@ -1,7 +1,7 @@
 """What a repository shows that its configuration could say, each value with the reason.
 
 Owns the record of a fact and what the files of a project declare: Python, framework, checks,
-services, libraries. Code is not read for its style. How a fact is written down is left to
+libraries. Code is not read for its style. How a fact is written down is left to
 `written`. What is not known is no fact, and what only a person can decide is a proposal.
 """
 
@@ -23,7 +23,6 @@ from agent.environments import storage
 from agent.models.record import Record
 from agent.onboarding import effective
 from repo_config import (
-    ci_setup,
     dependencies,
     detect,
     frameworks,
@@ -31,7 +30,6 @@ from repo_config import (
     suites,
     test_files,
     versions,
-    workflows,
 )
 from repo_config.dependencies import Dependency
 from repo_config.detect import Project
@@ -39,7 +37,6 @@ from repo_config.documents import table
 from repo_config.project_files import ProjectFiles
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
-from repo_config.workflows import Job
 
 _SHOWN = 3
 #: What a folder of a project has at its top.
@@ -101,10 +98,6 @@ class Evidence:
     def declared(self) -> tuple[Dependency, ...]:
         return dependencies.list_declared(self.files)
 
-    @cached_property
-    def jobs(self) -> list[Job]:
-        return [job for job in workflows.read_jobs(self.files) if job.mentions(self.folder)]
-
 
 def list_places(found: Sequence[str]) -> str:
     shown = ", ".join(found[:_SHOWN])
@@ -114,7 +107,6 @@ def list_places(found: Sequence[str]) -> str:
 def find_facts(evidence: Evidence) -> Iterator[Fact]:
     yield from _find_root(evidence)
     yield from _find_python(evidence)
-    yield from _find_services(evidence)
     yield from _find_detected(evidence)
     yield from _find_libraries(evidence)
     if notes := next(iter(find_notes(evidence.files.whole.paths)), ""):
@@ -175,28 +167,12 @@ def _find_python(evidence: Evidence) -> Iterator[Fact]:
         return
     pinned = files.has_file(".python-version") or files.has_file("runtime.txt")
     named = versions.read_version_file(files) if pinned else None
-    tested = {minor: job.origin for job in reversed(evidence.jobs) for minor in job.pythons}
     value, why = lowest.value, lowest.origin
     if named and Version(named.value) > Version(lowest.value):
         value, why = named.value, f"{why}, and {named.origin} names {named.value}"
-    elif value in tested:
-        why = f"{why}; {tested[value]}"
-    elif tested:
-        why = f"{why}; CI tests {', '.join(sorted(tested, key=Version))}"
-    is_exact = value in tested or named is not None or versions.has_one_python(files)
+    is_exact = named is not None or versions.has_one_python(files)
     sure = is_exact and value == lowest.value and Version(value) >= _OLDEST
     yield Fact(key="python.version", value=value, why=why, sure=sure)
-
-
-def _find_services(evidence: Evidence) -> Iterator[Fact]:
-    found: dict[str, list[str]] = {}
-    for job in evidence.jobs:
-        for _, image, _ in job.services:
-            if name := ci_setup.SERVICES.get(image.partition(":")[0], ""):
-                found.setdefault(name, []).append(f"{job.origin} has {image}")
-    if found:
-        why = list_places(list(dict.fromkeys(one for several in found.values() for one in several)))
-        yield Fact(key="services", value=list(found), why=why)
 
 
 def _find_detected(evidence: Evidence) -> Iterator[Fact]:

@@ -10,13 +10,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from agent.environments import candidates, obstacles
+from agent.environments import obstacles
 from agent.errors import RequestRefused
 from agent.git import worktree
 from agent.models.change import Finding, Severity
 from agent.models.checks import CheckResult
-from agent.models.environment import Contract, Opened, Prepared
-from agent.models.sandbox import SANDBOX_ENVIRONMENT
+from agent.models.environment import LEFT_OUT, Contract, Opened, Prepared
 from agent.onboarding import facts
 from agent.onboarding.written import render
 from agent.text import sanitise
@@ -34,10 +33,18 @@ _KEYS = (
     "django.settings.", "checks.tests.runner.", "checks.tests.script.", "checks.tests.args.",
 )  # fmt: skip
 #: By these, programs start another way or tests are judged another way.
-_STEERING = re.compile(r"(?:PYTEST|LD|COVERAGE|GIT)_.*|PYTHON(?!PATH$|UTF8$).*|PATH|HOME|BASH_ENV")
+_STEERING = re.compile(
+    r"(?:PYTEST|LD|COVERAGE|GIT)_.*|PYTHON(?!PATH$|UTF8$|DEVMODE$|WARNINGS$).*|PATH|HOME|BASH_ENV"
+)
+_MARKED = "-m"
+_OPTIONS = ("-n", "auto", _MARKED)
+_LEAVES_OUT = ("--ignore", "--deselect")
+_TAKEN = (
+    "taken are paths that are there, `-n auto`, `-m EXPRESSION`, `--ignore=PATH` and"
+    " `--deselect=PATH::NAME`"
+)
 _HOST = re.compile(r"://(?:[^/\s'\"@]*@)?([^/\s'\":]*)")
 _HERE = {"", "localhost", "127.0.0.1"}
-_PYTHON = (".py", ".pyc", ".pth", ".so")
 
 
 def read_lines(text: str, base: Opened, folder: Path) -> Contract:
@@ -52,8 +59,8 @@ def read_lines(text: str, base: Opened, folder: Path) -> Contract:
     tree, given = worktree.open_tree(base.checkout, folder), base.contract
     try:
         asked = load.from_text(text, _NAME).model_dump(mode="json", exclude_unset=True)
-        if refusal := next(_find_refusals(asked, tree), ""):
-            raise RequestRefused(refusal)
+        if refusals := "\n".join(_find_refusals(asked, tree)):
+            raise RequestRefused(refusals)
         own = given.config.model_dump(mode="json", exclude_defaults=True)
         config = load.from_text(json.dumps(_lay_over(own, asked)), _NAME, tree)
     except load.ConfigProblem as problem:
@@ -62,7 +69,7 @@ def read_lines(text: str, base: Opened, folder: Path) -> Contract:
     findings = [
         Finding(
             rule=SET_UP,
-            severity=Severity.REVIEW,
+            severity=Severity.INFO,
             path=given.source or load.OWN_FILES[0],
             line=None,
             message=f"The tests run with a line that a model found: {line}.",
@@ -86,17 +93,23 @@ def _find_refusals(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
     if others := [key for key in values if not f"{key}.".startswith(_KEYS)]:
         yield f"{', '.join(others)}: a scout may set nothing but {', '.join(_KEYS)}"
     hosts = {*_HOST.findall(json.dumps(asked).replace("\\", " "))} - _HERE
-    urls = [line for line in values.get("python.install", ()) if "@" in line]
-    for address in (*sorted(hosts), *urls):
+    for address in sorted(hosts):
         yield f"no addresses are taken but those of this machine: {address}"
     for name, value in values.get("env", {}).items():
-        if _STEERING.fullmatch(name) or (says_secret(name) and value != "test"):
-            yield f"{name} is secret (its value has to be `test`), or steers how programs start"
+        if _STEERING.fullmatch(name):
+            yield f"env.{name} steers how programs start"
+        elif says_secret(name) and value not in ("", "test"):
+            yield f"env.{name} is called like a secret: write `test`"
     if values.get("checks.tests.runner") == "off":
         yield "checks.tests.runner: off runs no test"
+    root, before = values.get("root", "."), ""
     for word in values.get("checks.tests.args", ()):
-        if word.startswith(("-", "@")) or not _is_path(word, values.get("root", "."), tree):
-            yield f"checks.tests.args: {word} is no path here"
+        option, _, value = word.partition("=")
+        place = value.partition("::")[0] if option in _LEAVES_OUT else word
+        is_path = not place.startswith(("-", "@")) and _is_path(place, root, tree)
+        if not (is_path or word in _OPTIONS or before == _MARKED):
+            yield f"checks.tests.args: {word}: {_TAKEN}"
+        before = word
     for line in _list_lines(asked):
         # A person sees all of it in the draft.
         if len(line) > obstacles.LONGEST:
@@ -127,48 +140,40 @@ def name_left_out(
     tests: CheckResult,
     most: int,
     folder: Path,
-    *,
-    may_install: bool = False,
 ) -> Contract:
     """Name the tests that a proposal leaves out.
 
     Args:
         tests: As they ended with it.
-        most: Tests that an earlier candidate has collected.
+        most: Tests that an earlier set-up has collected.
         folder: Work tree of the base commit.
-        may_install: Whether set-up makes the environment.
 
     Raises:
         RequestRefused: It collects less, or decides about its own verdict.
     """
     contract = prepared.contract
     is_own = contract.config.setup == base.contract.config.setup
-    if not is_own and (planted := sorted(_find_planted(prepared, may_install=may_install))):
+    if not is_own and (planted := sorted(_find_planted(prepared))):
         named = sanitise.list_some(planted, _MOST_LISTED)
         raise RequestRefused(
-            "set-up may write no Python but Django's settings, and not into the environment:"
-            f" {named}"
+            f"set-up may write no tests, and nothing that decides about checks: {named}"
         )
-    count = candidates.count_tests(tests)
+    count = obstacles.count_tests(tests)
     # Of tests that were ended nobody knows how many there are.
     if count < most and not tests.limit:
         raise RequestRefused(f"it collects {count} tests, where {most} were collected before")
     tree = worktree.open_tree(prepared.checkout, folder)
     left = _find_left_out(tests, tree)
     message = f"Test files that do not run: {sanitise.list_some(left, _MOST_LISTED)}."
-    more = [one.model_copy(update={"message": message}) for one in contract.scouted[:1] if left]
+    update = {"rule": LEFT_OUT, "message": message}
+    more = [one.model_copy(update=update) for one in contract.scouted[:1] if left]
     return contract.model_copy(update={"scouted": (*contract.scouted, *more)})
 
 
-def _find_planted(prepared: Prepared, *, may_install: bool) -> Iterator[str]:
-    """Yield what set-up has made that could stand in for tests, or decide about them.
-
-    Whatever Python it makes can be put on the path, and packages can bring plugins of pytest.
-    """
+def _find_planted(prepared: Prepared) -> Iterator[str]:
+    """Yield what set-up has made in the tree that is a test, or decides about checks."""
     contract, environment = prepared.contract, prepared.environment
     for layer in environment.layers:
-        if not may_install and environment.path.startswith(f"{layer.folder}/"):
-            yield SANDBOX_ENVIRONMENT
         tops = {f"bulk/{number}": below for number, below in enumerate(layer.bulk)}
         for top, below in {"tree": "", "home": "~", **tops}.items():
             for folder, folders, names in os.walk(Path(layer.folder, top)):
@@ -176,9 +181,10 @@ def _find_planted(prepared: Prepared, *, may_install: bool) -> Iterator[str]:
                 folders[:] = [name for name in folders if name != "node_modules"]
                 inner = Path(below, Path(folder).relative_to(Path(layer.folder, top)))
                 for path in (str(inner / name) for name in names):
-                    is_code = not may_install and path.endswith(_PYTHON)
-                    is_rule = is_code or rule_files.explain_file(path, contract.project)
-                    if is_rule and not rule_files.is_setting(path, contract.project):
+                    is_rule = rule_files.explain_file(path, contract.project)
+                    if (is_rule or test_files.is_test(path)) and not rule_files.is_setting(
+                        path, contract.project
+                    ):
                         yield path
 
 

@@ -336,9 +336,7 @@ class SessionFactory:
         if "PATH" not in config.env:
             path = f"{_FIRST_ON_PATH}:{order.environ['PATH']}"
             order = order.model_copy(update={"environ": {**order.environ, "PATH": path}})
-        order = sandbox_requests.add_managers(order)
-        uv = uv_program.mount(self._settings)
-        order = order.model_copy(update={"mounts": (*order.mounts, uv)})
+        order = sandbox_requests.add_uv(order, environment.interpreter, self._settings)
         return sandbox_services.add_services(order, environment.services)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.checks import check, measuring, reports
-from agent.environments import candidates
+from agent.environments import obstacles
 from agent.git import worktree
 from agent.models.checks import TESTS, CheckReport, CheckResult
 from agent.models.environment import Prepared
@@ -47,7 +47,7 @@ def measure_tests(prepared: Prepared, svc: Services) -> CheckReport:
 
 def measure_others(prepared: Prepared, tests: CheckReport, svc: Services) -> CheckReport:
     """Measure what is left once the tests are known; raises what `measure_base` raises."""
-    if candidates.is_given_up(tests.tests):
+    if obstacles.is_given_up(tests.tests):
         # Nothing better was found, so all of them count.
         tests = _run_checks(prepared, svc, tests=True, gives_up=False)
     if len(tests.results) > 1:
@@ -69,7 +69,7 @@ def _run_checks(
 
     def is_enough(result: CheckResult) -> bool:
         limits = site.config.limits
-        return tests is None and result.name == TESTS and candidates.may_improve(result, limits)
+        return tests is None and result.name == TESTS and obstacles.may_improve(result, limits)
 
     results = measuring.run_all_checks(site, svc.sandbox, svc.say, tests=tests, is_enough=is_enough)
     results = measuring.confirm_failures(results, site, svc.sandbox, svc.say)
@@ -79,6 +79,6 @@ def _run_checks(
         change_digest=None,
         results=results,
     )
-    if report.result(TESTS) and (cause := candidates.find_common_cause(report.tests)):
+    if report.result(TESTS) and (cause := obstacles.find_common_cause(report.tests)):
         svc.say(cause)
     return report

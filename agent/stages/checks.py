@@ -139,7 +139,10 @@ def _prepare_environment(
     prepared, svc = trees.prepared, trees.svc
     change_context = trees.make_context(change)
     if not requirements.has_changed(change_context):
-        return _set_up(change, trees), ()
+        made = _set_up(change, trees)
+        looked = packages.check_packages(svc.environment(prepared), made) if made else None
+        is_altered = bool(looked and looked.added_packages and looked.added_packages.altered)
+        return made, (looked,) if looked and is_altered else ()
     svc.say("the change declares other packages, so it is checked with those")
     trees.lay_out(change, svc.head_folder(prepared.run).name)
     wanted = requirements.list_new_requirements(change_context)

@@ -139,7 +139,7 @@ def describe_result(result: object) -> str:
         case Decision():
             return result.sentence
         case Environment():
-            sources = ", ".join(result.sources) or "nothing declared"
+            sources = "; ".join(result.sources) or "nothing declared"
             packages = "\n".join(f"  {package}" for package in result.packages)
             beside = "".join(f", beside {one.title}" for one in result.services)
             return f"Python {result.python}, from {sources}, key {result.key}{beside}\n{packages}"

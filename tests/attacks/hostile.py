@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.attacks.ground import Ground
 
-PACKAGES = ("evil", "legacy", "posing")
+PACKAGES = ("evil", "posing")
 POSED_VERSION = "0.5.3"
 ENVIRON = {"PYTHONPATH": "/work/early"}
 #: A backend that makes wheels of given files, with a payload in each of its hooks.
@@ -64,15 +64,17 @@ def backend(
     *,
     version: str = "1.0",
     metadata: str = "",
+    attacks: bool = True,
 ) -> str:
-    """Compose a backend that attacks when it is imported and in its hooks."""
+    """Compose a backend that attacks when it is imported and in its hooks, or makes a wheel alone."""
     return _BACKEND.format(
         name=name,
         version=version,
         files={f"{name}_packed.py": "value = 1\n", **(files or {})},
         metadata=metadata,
         payloads={
-            hook: ground.payload(f"{name} {hook}") for hook in ("backend", "get_requires", "build")
+            hook: ground.payload(f"{name} {hook}") if attacks else ""
+            for hook in ("backend", "get_requires", "build")
         },
     )
 
@@ -95,16 +97,17 @@ def repository(ground: Ground, packages: Iterable[str]) -> dict[str, str]:
         "requirements.txt": f"{own}django>=5.2,<5.3\n",
         "evil/pyproject.toml": PYPROJECT.format(requires=[])
         + '[project]\nname = "evil"\nversion = "1.0"\n',
-        "evil/backend.py": backend(ground, "evil", startup_files(ground)),
+        "evil/backend.py": backend(ground, "evil", startup_files(ground), attacks=False),
         # It calls itself what others install from the index.
         "posing/pyproject.toml": PYPROJECT.format(requires=[]),
         "posing/backend.py": backend(
-            ground, "sqlparse", {"sqlparse.py": "posing = True\n"}, version=POSED_VERSION
+            ground,
+            "sqlparse",
+            {"sqlparse.py": "posing = True\n"},
+            version=POSED_VERSION,
+            attacks=False,
         ),
         "posing/setup.py": "",
-        "legacy/setup.py": ground.payload("setup.py") + "\nfrom setuptools import setup\n"
-        "setup(name='legacy', version='1.0', py_modules=['old_ways'])\n",
-        "legacy/old_ways.py": "value = 1\n",
         # Before those that an interpreter may have of its own; see ENVIRON.
         "early/sitecustomize.py": ground.payload("sitecustomize"),
         "pytest.ini": "[pytest]\naddopts = -p plugin_by_option\n",

@@ -19,6 +19,7 @@ from agent.checks.check import Site
 from agent.environments import build, storage
 from agent.environments.build import EnvironmentRequest
 from agent.environments.package_index import SimpleIndex
+from agent.environments.setup_commands import SetUp
 from agent.errors import EnvironmentFailed
 from agent.models.checks import TESTS, CheckResult, Status
 from agent.models.environment import Environment
@@ -63,12 +64,7 @@ HARMLESS = {
     "    assert not hasattr(sqlparse, 'posing')\n"
     "    assert not [name for name in os.listdir('/tmp') if name.startswith('attacked')]\n",
 }
-NEVER_IN_A_SANDBOX = ("MERGEWRIGHT", "PIP_", "UV_CACHE", "UV_DEFAULT", "UV_INDEX")
-#: Where foreign code has a say while packages are installed, and while checks run.
-INSTALLED = {
-    "evil backend", "evil build", "evil get_requires", "setup.py", "sqlparse backend",
-    "sqlparse build",
-}  # fmt: skip
+#: Where foreign code has a say while checks run.
 IMPORTED = {
     "conftest", "entry point", "manage.py", "migrations", "models.py", "mypy plugin",
     "plugin by option", "pth", "settings.py", "sitecustomize", "test module",
@@ -206,20 +202,6 @@ def lasting(settings: Settings) -> Mapping[str, str]:
 # --- the big trap ----------------------------------------------------------------------------
 
 
-@pytest.mark.deep
-def test_RX1_install_hooks_achieve_nothing(between: Scene) -> None:
-    assert between.witness.labels() >= INSTALLED
-    achieved = {one for one in between.witness.achieved() if one.startswith(tuple(INSTALLED))}
-    assert achieved == set()
-    for found in between.witness.evidence:
-        assert found["user"] != 0
-        assert not {
-            name
-            for name in found["environ"]
-            if name.lower().endswith("_proxy") or name.startswith(NEVER_IN_A_SANDBOX)
-        }
-
-
 def test_RX2_import_time_code_achieves_nothing(scene: Scene) -> None:
     assert scene.witness.labels() >= IMPORTED
     assert scene.witness.achieved() == set()
@@ -282,26 +264,32 @@ def local(settings: Settings, served: local_index.LocalIndex, secret: str = "") 
     return SimpleIndex(settings.model_copy(update={"index_url": url}), {})
 
 
-def test_RX1_a_source_archive_of_the_index_achieves_nothing(
-    ground: Ground, witness: Witness, tools: Settings
+@pytest.mark.parametrize("door", ["a source archive", deep("a backend in the tree")])
+def test_RX1_code_that_runs_while_packages_are_installed_achieves_nothing(
+    ground: Ground, witness: Witness, tools: Settings, door: str
 ) -> None:
-    """It is built while the index is reached with a password."""
+    """It is built while the index is reached with a password, and is ended for where it goes."""
     password = ground.operator.secret("the index's password")
     before = planted.state(*ground.watched())
     archive = local_index.sdist("trapped", "1.0", build=attacking(ground))
+    files = {"requirements.txt": "trapped\n"}
+    if door != "a source archive":
+        files = {"pyproject.toml": PLAIN, "backend.py": hostile.backend(ground, "mine")}
     said: list[str] = []
     with local_index.serving() as served:
-        served.add(archive)
-        tree = hostile.lay(ground.folder / "tree", {"requirements.txt": "trapped\n"})
-        environment = build.ensure_environment(
-            EnvironmentRequest(tree=str(tree)), witness, local(tools, served, password), tools,
-            said.append,
-        )  # fmt: skip
-    assert environment.packages == ("trapped==1.0",)
-    assert witness.labels() == {"source archive"}
-    assert witness.achieved() == set()
+        served.add(archive, local_index.wheel("pip", "1.0"))
+        tree = hostile.lay(ground.folder / "tree", files)
+        request = EnvironmentRequest(tree=str(tree))
+        index, told = local(tools, served, password), ""
+        # Where it asks again and again, it is ended.
+        try:
+            made = build.ensure_environment(request, witness, index, tools, said.append)
+            told = made.model_dump_json()
+        except EnvironmentFailed as problem:
+            told = problem.message
+    assert "denied access to 127.0.0.1" in told or "Refused on its way: 127.0.0.1" in told
     assert ground.canary.silent()
-    assert ground.leaks(environment.model_dump_json(), *said, *witness.printed) == set()
+    assert ground.leaks(told, *said, *witness.printed) == set()
     # Not even in a sandbox that no foreign code is in.
     assert ground.leaks(*witness.ordered()) == set()
     assert planted.state(*ground.watched()) == before
@@ -314,145 +302,62 @@ def attacking(ground: Ground) -> str:
 
 ADDRESS = "http://127.0.0.1:{http}/packages/evil-1.0-py3-none-any.whl"
 PLAIN = hostile.PYPROJECT.format(requires=[])
-DIRECT, OUTSIDE = "is a direct address", "is outside the repository"
-#: Ways to have something fetched from an address of one's own choice, and the words of the answer.
-ADDRESSES: dict[str, tuple[str, dict[str, str]]] = {
-    "a direct address": (DIRECT, {"requirements.txt": f"evil @ {ADDRESS}\n"}),
-    "version control": (
-        DIRECT, {"requirements.txt": "git+http://127.0.0.1:{http}/evil.git#egg=evil\n"},
-    ),
-    "metadata": (
-        "a direct address",
-        {"pyproject.toml": PLAIN, "metadata": f"Requires-Dist: evil @ {ADDRESS}"},
-    ),
-    "an asked second line": (
-        "six was not found",
-        {
-            "pyproject.toml": PLAIN,
-            "asked": "six\\n--extra-index-url http://127.0.0.1:{http}/simple/",
-        },
-    ),
-    "a file beside the tree": (OUTSIDE, {"requirements.txt": "-r ../operator/.netrc\n"}),
-    "a variable": (
-        "takes a value from the environment",
-        {"requirements.txt": "evil-${MERGEWRIGHT_CANARY}\n"},
-    ),
-}  # fmt: skip
-ANY = ("a direct address", "metadata", "an asked second line", "a file beside the tree")
+#: Ways to have something fetched from an address of one's own choice.
+ADDRESSES: dict[str, dict[str, str]] = {
+    "a direct address": {"requirements.txt": f"evil @ {ADDRESS}\n"},
+    "version control": {"requirements.txt": "git+http://127.0.0.1:{http}/evil.git#egg=evil\n"},
+    "metadata": {"pyproject.toml": PLAIN, "metadata": f"Requires-Dist: evil @ {ADDRESS}"},
+    "an index": {"requirements.txt": "--index-url http://127.0.0.1:{http}/simple/\nevil\n"},
+    "a file beside the tree": {"requirements.txt": "-r ../operator/.netrc\n"},
+    "a variable": {"requirements.txt": "evil-${MERGEWRIGHT_CANARY}\n"},
+}
+ANY = ("a direct address", "metadata", "an index")
 
 
 @pytest.mark.parametrize("name", [*ANY, *(deep(name) for name in ADDRESSES if name not in ANY)])
 def test_RX1_nothing_is_fetched_from_an_address_of_the_repositorys_choice(
     ground: Ground, witness: Witness, tools: Settings, name: str
 ) -> None:
-    words, written = ADDRESSES[name]
     files = {
         path: text.replace("{http}", str(ground.canary.ports["http"]))
-        for path, text in written.items()
+        for path, text in ADDRESSES[name].items()
     }
-    if "pyproject.toml" in files and "backend.py" not in files:
-        told = files.pop("metadata", "").replace("\\n", "\n")
-        files["backend.py"] = hostile.backend(ground, "mine", metadata=told).replace(
-            "    return []", f"    return ['{files.pop('asked', 'nothing')}']"
-        ).replace("return ['nothing']", "return []")  # fmt: skip
+    if "pyproject.toml" in files:
+        told = files.pop("metadata")
+        files["backend.py"] = hostile.backend(ground, "mine", metadata=told, attacks=False)
+    said: list[str] = []
     with local_index.serving() as served:
+        served.add(local_index.wheel("pip", "1.0"))
         index = local(tools, served)
-        tree = hostile.lay(ground.folder / "tree", files)
-        said: list[str] = []
-        request = EnvironmentRequest(tree=str(tree))
-        try:
-            built = build.ensure_environment(request, witness, index, tools, said.append)
-            told, packages = "; ".join(built.left_out), built.packages
-        except EnvironmentFailed as problem:
-            told, packages = problem.message, ()
+        request = EnvironmentRequest(tree=str(hostile.lay(ground.folder / "tree", files)))
+        with pytest.raises(EnvironmentFailed) as caught:
+            build.ensure_environment(request, witness, index, tools, said.append)
     assert ground.canary.silent()
-    assert witness.achieved() == set()
-    assert words in told
-    assert not any(one.startswith("evil") for one in packages)
-    assert ground.leaks(*said, told) == set()
+    assert ground.leaks(*said, caught.value.message) == set()
 
 
-# --- what comes out of a build, and out of a check -------------------------------------------
+# --- what comes out of a set-up ----------------------------------------------------------------
 
-#: Puts another file in place of the report of a build that ends well: the report's writer waits
-#: for a reader of a pipe, and by then the name is another file's.
-_EXCHANGED = """os.mkfifo("/out/report.json")
-    os.link("/out/report.json", "/out/pipe")
-    with zipfile.ZipFile(folder + "/" + file, "w") as packed:
-        packed.writestr("mine-1.0.dist-info/METADATA", "Name: mine\\nVersion: 1.0\\n")
-    if os.fork() == 0:
-        os.setsid()
-        time.sleep(0.7)
-        os.unlink("/out/report.json")
-        {made}
-        os.open("/out/pipe", os.O_RDONLY)
-        time.sleep(60)
-        os._exit(0)
+_LEAVES = """\
+info=$(echo $VIRTUAL_ENV/lib/python3*/site-packages)/big-1.0.dist-info; mkdir $info
+printf 'Metadata-Version: 2.1\\nName: big\\nVersion: 1.0\\nX: ' >$info/METADATA
+head -c 300M /dev/zero | tr '\\0' x >>$info/METADATA
+linked=${info/big/linked}; mkdir $linked; ln -s /etc/passwd $linked/METADATA
+mkfifo ${info/big/pipe}
 """
-_WRITTEN = "open('/out/report.json', 'w').write({content})"
-_PACKED = """
-import os, time, zipfile
-def build_wheel(folder, config_settings=None, metadata_directory=None):
-    file = "mine-1.0-py3-none-any.whl"
-    {made}
-    return file
-build_editable = build_wheel
-"""
-_ENTRIES = """
-    with zipfile.ZipFile(folder + "/" + file, "w", zipfile.ZIP_DEFLATED) as packed:
-        with packed.open("mine-1.0.dist-info/METADATA", "w", force_zip64=True) as entry:
-            entry.write(b"Metadata-Version: 2.1\\nName: mine\\nVersion: 1.0\\n")
-            for _ in range({megabytes}):
-                entry.write(b"X: " + b"x" * (1 << 20) + b"\\n")
-"""
-_ENTITIES = (
-    '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">'
-    + "".join(
-        f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcdefghi", "bcdefghij", strict=True)
-    )
-    + ']><testsuite tests="1"><testcase name="&j;"/></testsuite>'
-)
-#: What a build hands back, and the words that it is refused with.
-RETURNED: dict[str, tuple[str, str]] = {
-    "a report of entities": ("no readable report", _WRITTEN.format(content=repr(_ENTITIES))),
-    "a report that needs an object": (
-        "no readable report", _WRITTEN.format(content="""'{"needs": {"a": ["b"]}}'"""),
-    ),
-    "a report of a gigabyte": (
-        "limit on returned", "open('/out/report.json', 'w').truncate(1 << 30)",
-    ),
-    "a report that is a link": ("left no report: /out/report.json: symbolic link", "os.symlink('/etc/passwd', '/out/report.json')"),
-    "a wheel that is a pipe": (
-        "the backend has made no wheel", "os.mkfifo(folder + '/' + file)",
-    ),
-    "a wheel of much metadata": (
-        "left no readable report: it is too large", _ENTRIES.format(megabytes=32),
-    ),
-}  # fmt: skip
 
 
-AT_LEAST = ("a report of entities", "a report that is a link", "a wheel that is a pipe",
-            "a wheel of much metadata")  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "name", [*AT_LEAST, *(deep(name) for name in RETURNED if name not in AT_LEAST)]
-)
-def test_RX7_what_a_build_hands_back_is_read_within_bounds(
-    home: Path, witness: Witness, tools: Settings, name: str
+def test_RX7_what_a_set_up_leaves_is_read_within_bounds(
+    home: Path, witness: Witness, tools: Settings
 ) -> None:
-    words, made = RETURNED[name]
-    if name.startswith("a report"):
-        made = _EXCHANGED.format(made=made)
-    code = _PACKED.format(made=made)
-    tree = hostile.lay(home / "tree", {"pyproject.toml": PLAIN, "backend.py": code})
-    with (
-        local_index.serving() as served,
-        measured_memory() as grown,
-        pytest.raises(EnvironmentFailed, match=words),
-    ):
-        request = EnvironmentRequest(tree=str(tree), needs_project=True)
-        build.ensure_environment(request, witness, local(tools, served), tools, lambda _: None)
+    with local_index.serving() as served, measured_memory() as grown:
+        served.add(local_index.wheel("pip", "1.0"))
+        request = EnvironmentRequest(
+            tree=str(hostile.lay(home / "tree", {"a.py": ""})), setup=SetUp(commands=(_LEAVES,))
+        )
+        index = local(tools, served)
+        made = build.ensure_environment(request, witness, index, tools, lambda _: None)
+    assert made.packages == ("pip==1.0",)
     assert grown[0] < 192 * 1024**2
 
 
@@ -461,10 +366,10 @@ def test_RX7_what_a_build_hands_back_is_read_within_bounds(
 #: Files of a package by which the environment's interpreter would start otherwise, and the answer.
 STARTS = {
     "pyvenv.cfg": (
-        {"evil-1.0.data/data/pyvenv.cfg": "home = /work/posing/bin\n"}, "puts pyvenv.cfg into",
+        {"evil-1.0.data/data/pyvenv.cfg": "home = /work/posing/bin\n"}, "writes pyvenv.cfg into",
     ),
     "bin/python._pth": (
-        {"evil-1.0.data/scripts/python._pth": "/work/posing\n"}, "puts bin/python._pth into",
+        {"evil-1.0.data/scripts/python._pth": "/work/posing\n"}, "writes bin/python._pth into",
     ),
     "the interpreter": (
         {"evil-1.0.data/scripts/python": "#!/bin/sh\nexit 0\n"}, "must not use the reserved name",
@@ -477,9 +382,13 @@ def test_RX5_no_package_has_its_code_run_before_ours(
     ground: Ground, witness: Witness, tools: Settings, name: str
 ) -> None:
     files, words = STARTS[name]
-    written = {"pyproject.toml": PLAIN, "backend.py": hostile.backend(ground, "evil", files)}
+    written = {
+        "pyproject.toml": PLAIN,
+        "backend.py": hostile.backend(ground, "evil", files, attacks=False),
+    }
     tree = hostile.lay(ground.folder / "tree", written)
     with local_index.serving() as served, pytest.raises(EnvironmentFailed, match=words):
+        served.add(local_index.wheel("pip", "1.0"))
         build.ensure_environment(
             EnvironmentRequest(tree=str(tree)), witness, local(tools, served), tools, lambda _: None
         )

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import uv
 
+from agent.environments import distributions
 from agent.environments.package_index import SimpleIndex
-from agent.models.environment import Environment
 from agent.settings import Settings
 from tests.bench.timing import BareFailed
 
@@ -43,15 +43,17 @@ def make_environ(scratch: Path, settings: Settings) -> dict[str, str]:
     return given
 
 
-def make_venv(environment: Environment, scratch: Path, settings: Settings) -> Path:
+def make_venv(ours: Path, scratch: Path, settings: Settings) -> Path:
     """Make a plain virtual environment with the packages of ours, compiled as ours are; once."""
-    venv, shell = scratch / f"bare-{environment.key}", make_environ(scratch, settings)
+    venv, shell = scratch / f"bare-{ours.parent.name}", make_environ(scratch, settings)
     if venv.is_dir():
         return venv
+    names = {name for name, _ in distributions.list_installed(str(ours))}
+    found = distributions.read_distributions(str(ours), names).values()
     listed = scratch / "requirements.txt"
-    listed.write_text("".join(f"{package}\n" for package in environment.packages))
-    tool = uv.find_uv_bin()
-    run([tool, "venv", "--quiet", "--python", environment.interpreter, str(venv)], scratch, shell)
+    listed.write_text("".join(f"{one.name}=={one.version}\n" for one in found if not one.is_local))
+    tool, python = uv.find_uv_bin(), os.path.realpath(ours / "bin" / "python")
+    run([tool, "venv", "--quiet", "--python", python, str(venv)], scratch, shell)
     install = [tool, "pip", "install", "--quiet", "--compile-bytecode", "-r", str(listed)]
     run(install, scratch, shell | {"VIRTUAL_ENV": str(venv)})
     return venv

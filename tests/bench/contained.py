@@ -85,7 +85,7 @@ def _prepare_bare(site: Site, scratch: Path, settings: Settings) -> Callable[[],
         # That of a container's own root; bare is a Python of this machine, of the same version.
         own = shutil.which(f"python{'.'.join(environment.python.split('.')[:2])}")
         environment = environment.model_copy(update={"interpreter": own or sys.executable})
-    venv = bare.make_venv(environment, scratch, settings)
+    venv = bare.make_venv(Path(environment.path), scratch, settings)
     shell = bare.make_environ(scratch, settings)
     # Neither side writes bytecode, and both begin without that of the project.
     more = {"PYTHONDONTWRITEBYTECODE": "1", "VIRTUAL_ENV": str(venv)}

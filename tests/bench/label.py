@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.environments import storage
-from agent.environments.assembly import RECORD, Stored
 from agent.settings import Settings
 from tests.bench import bare
 from tests.bench.timing import BareFailed, Row, Say, Section, measure_time, wait_for
@@ -127,11 +126,10 @@ def _set_up(first: Play, scratch: Path, say: Say) -> _Stand:
     say("label: first run, which makes the environment")
     _, expected = carry_issue(first)
     settings = Settings(home=first.stage.home)
-    stored = storage.locate_environment(settings, "").glob(f"*/{RECORD}")
+    stored = storage.locate_environment(settings, "").glob("setup-*/environment")
     place = max(stored, key=lambda one: one.stat().st_mtime)
-    environment = Stored.model_validate_json(place.read_bytes()).environment
     say("label: the same packages in a plain virtual environment, and a clone")
-    venv = bare.make_venv(environment, scratch, settings)
+    venv = bare.make_venv(place, scratch, settings)
     stand = _Stand(first, scratch, venv, expected, bare.make_environ(scratch, settings))
     edits = ("diff", "--binary", "main", expected, "--", ".", ":(exclude)*/migrations/*")
     stand.patch.write_bytes(git_store.run(first.repository.git_dir, *edits))

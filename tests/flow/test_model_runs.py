@@ -118,17 +118,16 @@ def test_MO7_a_model_that_claims_success_changes_no_fact(carried):
 
 
 @pytest.mark.deep
-def test_a_scout_finds_what_the_tests_need_and_a_draft_names_it(shop, carried):
+def test_a_scout_finds_what_the_tests_need_and_it_is_named(shop, carried):
     shop.write("tests/conftest.py", "import sqlite3\n\nsqlite3.connect('data/prices.db')\n")
     shop.commit("Keep prices")
     lines = "setup: ['mkdir -p data']"
     scout = [
-        calls(bash("ls; cat tests/conftest.py"), ("try_configuration", {"yaml": "env: {A: b}"})),
-        calls(("try_configuration", {"yaml": lines})),
+        calls(bash("ls; cat tests/conftest.py"), ("try_setup", {"yaml": "env: {A: b}"})),
+        calls(("try_setup", {"yaml": lines})),
     ]
     ended, requests = carried(Scripts(scout=[scout]))
     assert ended.result["reason"] == "ready", ended.result["sentence"]
-    assert "- `review` " in ended.text
     assert 'setup: ["mkdir -p data"]' in ended.text
     told = next(seen for seen in requests if "before any ticket" in seen.system)
     assert "unable to open database file" in told.text
@@ -163,12 +162,12 @@ def test_a_scout_installs_what_no_template_knows_and_its_lines_are_used_again(sh
         calls(("try_setup", {"yaml": f"setup: ['{line}']"})),
     ]
     script = Scripts(scout=[scout])
-    ended, requests = carried(script, MERGEWRIGHT_SETUP="lines")
+    ended, requests = carried(script)
     assert ended.result["reason"] == "ready", ended.result["sentence"]
     assert f'setup: ["{line}"]' in ended.text
     shell = next(seen for seen in requests if seen.turn == 2 and "a set-up is" in seen.system)
     assert "attrs==24.3.0" in shell.last
     assert shell.last.rstrip().endswith("56"), "no other host is reached"
-    again, requests = carried(Scripts(), MERGEWRIGHT_SETUP="lines")
+    again, requests = carried(Scripts())
     assert again.result["reason"] == "ready", again.result["sentence"]
     assert not any("a set-up is" in seen.system for seen in requests)

@@ -19,7 +19,7 @@ MANY = settings(
 )
 YAML = """\
 version: 1
-python: {version: "3.11", groups: [test]}
+python: {version: "3.11"}
 checks:
   tests: {runner: pytest, minutes: 10}
 scope: {protect: [".github/**"], max_files: 20}

@@ -12,6 +12,7 @@ from agent import wiring
 from agent.environments import build, sandbox_requests
 from agent.environments.package_index import SimpleIndex
 from agent.environments.request import EnvironmentRequest
+from agent.environments.setup_commands import SetUp
 from agent.models.environment import Environment, Prepared
 from agent.models.run import Run
 from agent.models.sandbox import SandboxLimits
@@ -32,16 +33,18 @@ def ensure(
     index=None,
     said=None,
     env=None,
-    needs_project=False,
+    setup=(),
+    base=None,
+    committed=0,
     **section,
 ) -> Environment:
     return build.ensure_environment(
         EnvironmentRequest(
             tree=str(folder),
-            nearest_tag=tag,
+            committed=committed,
             python=PythonSection(**section),
             env=env or {},
-            needs_project=needs_project,
+            setup=SetUp(commands=setup, tag=tag, base=base),
         ),
         BubblewrapSandbox(settings),
         index or SimpleIndex(settings),
@@ -58,7 +61,7 @@ def with_our_tools() -> Iterator[Settings]:
         ensure(Settings(home=built), Path(empty))
     with data_folder("environments") as home:
         (home / "environments").mkdir(mode=0o755)
-        for part in ("gates", "tools"):
+        for part in ("gates", "tools", "interpreters"):
             (home / "environments" / part).symlink_to(Path(os.environ[BUILT]) / part)
         yield Settings(home=home)
 

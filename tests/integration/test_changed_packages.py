@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import uv
 
 from agent.git import worktree
 from agent.models.change import Change, ChangedFile, ClearedChange
@@ -24,14 +20,6 @@ FILES = {
     "requirements.txt": "pytest\n",
     "shop.py": "def total(prices):\n    return sum(prices)\n",
     "test_shop.py": "from shop import total\n\n\ndef test_total():\n    assert total([1]) == 1\n",
-}
-SAMPLES = Path(__file__).parents[1] / "samples" / "locks"
-PROJECTS = {
-    "uv": (
-        "pyproject.toml",
-        '[project]\nname = "shop"\nversion = "1"\ndependencies = ["pytest<9", "six==1.16.0"]\n',
-    ),
-    "pip-tools": ("requirements.in", "pytest\nsix==1.16.0\n"),
 }
 CALLS = (
     FILES["shop.py"] + "\n\ndef text(value):\n    import six\n    return six.ensure_str(value)\n"
@@ -82,57 +70,29 @@ def test_a_package_that_the_change_declares_is_installed_for_its_checks(begun):
     )
 
 
-def test_versions_of_base_stay_where_the_change_allows_it(begun):
+def test_a_lock_that_lacks_what_the_change_declares_is_named(begun):
     prepared, _, svc = begun
-    packages = ("packaging==23.2", "pytest==8.0.0")
-    environment = prepared.environment.model_copy(update={"packages": packages})
-    prepared = prepared.model_copy(update={"environment": environment})
-    cleared = changed(prepared, requirements_DOT_txt="packaging>=24\npytest\nsix\n")
-    folder = svc.head_folder(prepared.run)
-    worktree.lay_out(prepared.checkout, folder).replay(cleared.change)
-    built = dict(one.split("==") for one in svc.environment_of_change(prepared, ()).packages)
-    assert built["pytest"] == "8.0.0"
-    assert int(built["packaging"].partition(".")[0]) >= 24
-    assert "six" in built
-
-
-def test_a_package_of_the_change_is_of_the_day_of_base_where_there_is_one(begun):
-    prepared, _, svc = begun
-    section = prepared.environment.section.model_copy(update={"exclude_newer": "2024-06-01"})
-    environment = prepared.environment.model_copy(update={"section": section, "packages": ()})
-    prepared = prepared.model_copy(update={"environment": environment})
-    folder = svc.head_folder(prepared.run)
-    for file, declared, version in (
-        ("requirements_DOT_txt", "six", "1.16.0"),
-        ("requirements_DOT_txt", "six>=1.17", "1.17.0"),
-        ("requirements-test_DOT_txt", "six>=1.17", "1.17.0"),
-    ):
-        cleared = changed(prepared, **{file: f"{declared}\n"})
-        worktree.lay_out(prepared.checkout, folder).replay(cleared.change)
-        assert f"six=={version}" in svc.environment_of_change(prepared, ()).packages
-
-
-@pytest.mark.deep
-@pytest.mark.parametrize("kind", ["poetry", "pdm", "pipenv", "uv", "pip-tools"])
-def test_a_lock_behind_a_raised_bound_is_named_and_not_installed(begun, tmp_path, kind):
-    prepared, _, svc = begun
-    if kind in ("uv", "pip-tools"):
-        name, text = PROJECTS[kind]
-        files = {name: text, "requirements.txt": "pytest\nsix==1.16.0\n"}
-    else:
-        files = {one.name: one.read_text() for one in (SAMPLES / kind).iterdir()}
-        name = "Pipfile" if kind == "pipenv" else "pyproject.toml"
-    if kind == "uv":
-        (tmp_path / name).write_text(files[name])
-        subprocess.run([uv.find_uv_bin(), "lock", "--quiet"], cwd=tmp_path, check=True)
-        files["uv.lock"] = (tmp_path / "uv.lock").read_text()
-    files[name] = re.sub(r'six( = ")?=*1\.16\.0', r"six\1>=1.17", files[name])
-    cleared = changed(
-        prepared, **{path.replace(".", "_DOT_"): text for path, text in files.items()}
-    )
+    lock = '[[package]]\nname = "six"\nversion = "1.16.0"\n'
+    cleared = changed(prepared, poetry_DOT_lock=lock, requirements_DOT_txt="pytest\nsix>=1.17\n")
     worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run)).replay(cleared.change)
     built = svc.environment_of_change(prepared, ("six>=1.17",))
-    has = dict(one.split("==") for one in built.packages)
-    assert has["six"] == "1.17.0"
-    assert built.refused_lock in (f"{kind}.lock", "Pipfile.lock", "requirements.txt")
-    assert kind == "poetry" or built.refusal == "six>=1.17 (has 1.16.0)"
+    assert dict(one.split("==") for one in built.packages)["six"] == "1.17.0", "by base's lines"
+    assert (built.lock, built.unlocked) == ("poetry.lock", ("six>=1.17 (has 1.16.0)",))
+    assert svc.environment_of_change(prepared, ("six>=1.16",)).lock == ""
+
+
+def test_what_the_build_of_a_change_writes_into_the_environment_is_named(begun):
+    prepared, before, svc = begun
+    planting = (
+        "import setuptools, sysconfig\n"
+        "site = '/env/lib/python' + sysconfig.get_python_version() + '/site-packages/'\n"
+        "open(site + 'sitecustomize.py', 'w').write('planted = True')\n"
+        "open(site + 'pip/__init__.py', 'a').write('planted = True')\n"
+        "setuptools.setup(name='shop', version='1', py_modules=['shop'])\n"
+    )
+    cleared = changed(prepared, setup_DOT_py=planting, requirements_DOT_txt="pytest\nsix\n-e .\n")
+    report = checks.run_checks(cleared, before, prepared, svc)
+    compared = checks.compare_sides(before, report, prepared, svc)
+    (finding,) = next(one for one in compared if one.name == "packages").findings
+    assert (finding.rule, finding.severity.value) == ("environment-altered", "review")
+    assert "pip/__init__.py, sitecustomize.py" in finding.message

@@ -17,7 +17,7 @@ import pytest
 
 from agent.checks import check, measuring, running
 from agent.checks.check import Part, Site
-from agent.environments import candidates
+from agent.environments import obstacles
 from agent.models.change import Severity
 from agent.models.checks import CheckReport, CheckResult, Status, SuiteFacts
 from agent.stages import baseline
@@ -274,12 +274,12 @@ def test_a_set_up_is_judged_by_its_first_tests_before_the_others_run(
 
     result = measure(replace(site, gives_up=True))
     assert (len(result.items), len(result.unrun), result.status) == (50, 70, Status.FAILED)
-    assert candidates.is_given_up(result)
+    assert obstacles.is_given_up(result)
     said = "47 of 50 tests fail by the same error: OSError: no database"
-    assert candidates.find_common_cause(result) == said
+    assert obstacles.find_common_cause(result) == said
     whole = measure(site)
     assert (len(whole.items), whole.unrun) == (120, ())
-    assert not candidates.is_given_up(whole)
+    assert not obstacles.is_given_up(whole)
     green = {**files, "test_all.py": tests.replace("raise", "pass  #")}
     site = workshop.site(green, test_runner=runner, test_script=script)
     assert len(measure(replace(site, gives_up=True)).items) == 120

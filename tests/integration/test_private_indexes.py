@@ -39,7 +39,9 @@ class Recorder(BubblewrapSandbox):
 def fill(served: local_index.LocalIndex) -> None:
     served.login = f"me:{PASSWORD}"
     served.add(
-        local_index.wheel("direct", "1.0", ("onlysource",)), local_index.sdist("onlysource", "1.0")
+        local_index.wheel("direct", "1.0", ("onlysource",)),
+        local_index.sdist("onlysource", "1.0"),
+        local_index.wheel("pip", "1.0"),
     )
 
 
@@ -85,7 +87,7 @@ def test_a_private_index_is_asked_and_no_sandbox_sees_a_password(
         sandbox, said = Recorder(settings), []
         index, request = SimpleIndex(settings, environ), EnvironmentRequest(tree=str(folder))
         made = build.ensure_environment(request, sandbox, index, settings, said.append)
-        assert made.packages == ("direct==1.0", "onlysource==1.0")
+        assert made.packages == ("direct==1.0", "onlysource==1.0", "pip==1.0")
         assert None not in served.credentials
         host = served.url.split("/")[2]
         asked = {("CONNECT", host)} if tls else {("GET", f"{served.url}direct/")}
@@ -99,8 +101,12 @@ def test_a_private_index_is_asked_and_no_sandbox_sees_a_password(
 @pytest.mark.deep
 def test_a_further_index_of_the_host_is_asked_first(settings, folder):
     with local_index.serving() as default, local_index.serving() as private:
-        default.add(local_index.wheel("direct", "2.0"), local_index.wheel("other", "1.0"))
-        private.add(local_index.wheel("direct", "1.0"))
+        default.add(
+            local_index.wheel("direct", "2.0"),
+            local_index.wheel("other", "1.0"),
+            local_index.wheel("pip", "1.0"),
+        )
+        private.add(local_index.wheel("direct", "1.0"), local_index.wheel("pip", "1.0"))
         private.login = f"me:{PASSWORD}"
         environ = {
             "PIP_INDEX_URL": default.url,
@@ -109,6 +115,6 @@ def test_a_further_index_of_the_host_is_asked_first(settings, folder):
         lay_files(folder, {"requirements.txt": "direct\nother\n"})
         made = ensure(settings, folder, index=SimpleIndex(settings, environ))
         # The higher version of the default one might be somebody else's under the same name.
-        assert made.packages == ("direct==1.0", "other==1.0")
+        assert made.packages == ("direct==1.0", "other==1.0", "pip==1.0")
         assert None not in private.credentials
         assert set(default.credentials) == {None}

@@ -110,23 +110,6 @@ def test_what_commands_add_lies_under_every_check_and_what_they_alter_does_not(y
     assert not Path(yard.environment.path, "lib.txt").exists()
 
 
-def test_run_of_a_project_manager_runs_in_the_environment(yard: Yard) -> None:
-    lay_files(
-        yard.tree,
-        {"tell.py": "import sys; print(sys.argv[1:])\n", "Makefile": "it:\n\tpdm run ls\n"},
-    )
-    made = yard.set_up(
-        "uv run --group dev tell.py a >~/seen; uv --quiet run -m tell b >>~/seen",
-        "poetry run bash -c 'echo $GREETING' >>~/seen; make -s it >>~/seen",
-        "uv sync 2>>~/seen || true; pipenv run gone 2>>~/seen || true",
-    )
-    assert yard.run(made, "cat ~/seen; uv run ls 2>/dev/null || echo none").output.splitlines() == [
-        "['a']", "['b']", "hello", "Makefile", "app", "package.json", "secret.txt", "tell.py",
-        "uv sync: not available here. What the project declares is installed already.",
-        "pipenv run: gone: No such file or directory", "none",
-    ]  # fmt: skip
-
-
 def test_what_commands_of_base_write_to_the_database_is_there_for_every_check(yard: Yard) -> None:
     services = sandbox_services.provide_services(["postgres"], {}, yard.context())
     yard.environment = yard.environment.model_copy(update={"services": services})
@@ -202,7 +185,7 @@ def test_a_command_that_retries_a_refused_host_ends_at_once_and_the_host_is_name
     assert "MERGEWRIGHT_ALLOW_HOSTS" in caught.value.message
 
 
-def test_the_code_of_a_change_sets_up_neither_rules_nor_home_nor_packages(yard: Yard) -> None:
+def test_the_code_of_a_change_sets_up_neither_rules_nor_home(yard: Yard) -> None:
     command = (
         "cat package.json >made.json; wc -c <package.json >setup.cfg; cp setup.cfg ~/x;"
         " cp setup.cfg /env/x; touch run-$(wc -c <package.json);"
@@ -212,7 +195,7 @@ def test_the_code_of_a_change_sets_up_neither_rules_nor_home_nor_packages(yard: 
     lay_files(yard.tree, {"package.json": "{'of': 'change'}\n"})
     changed = yard.set_up(command, base=base)
     shown = yard.run(changed, "cat made.json setup.cfg ~/x /env/x; ls -d run-*; ls large | wc -l")
-    assert shown.output.splitlines() == ["{'of': 'change'}", "3", "3", "3", "run-17", "2100"]
+    assert shown.output.splitlines() == ["{'of': 'change'}", "3", "3", "17", "run-17", "2100"]
     lay_files(yard.tree, {"package.json": "{}\n"})
     assert yard.set_up(command, base=base) == base
 

@@ -38,38 +38,3 @@ def test_a_formatter_runs_in_the_version_of_its_hook_where_that_exists(
         site = check_samples.declared_site(files, {}, settings, sandbox, said.append)
         assert [line for line in said if word in line]
         assert check_samples.measured(site, sandbox)["black"].status is status
-
-
-TYPED = """
-from __future__ import annotations
-
-import six
-
-
-def f(text: str) -> str:
-    return six.ensure_str(text)
-"""
-CI = """
-    jobs:
-      lint:
-        steps:
-        - run: pip install mypy types-six flake8 flake8-comprehensions
-        - run: mypy app.py
-        - run: flake8 --max-line-length 99 app.py more.py
-"""
-
-
-@pytest.mark.parametrize("required", ["six\n", "six\nmypy\n"])
-def test_stubs_and_plugins_that_ci_installs_beside_a_tool_are_there(required: str) -> None:
-    files = {
-        "app.py": TYPED,
-        "more.py": "print(list([x for x in [1]]))\n",
-        "requirements.txt": required,
-        ".github/workflows/ci.yml": CI,
-    }
-    with with_our_tools() as settings:
-        sandbox = BubblewrapSandbox(settings)
-        site = check_samples.declared_site(files, {}, settings, sandbox, lambda _: None)
-        found = check_samples.measured(site, sandbox)
-    assert found["mypy"].status is Status.PASSED, found["mypy"].output
-    assert "C4" in found["flake8"].output

@@ -10,7 +10,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,7 +78,6 @@ def test_tests_end_in_the_sandbox_as_they_do_by_hand(
     # A red suite needs no reason; one that a limit ended has one.
     assert result.items
     assert (result.reason, result.status is Status.UNVERIFIED) == ("", False)
-    assert set(project.declared) <= list_sources(made, site.tree)
 
     copy = folder / "bare" / "tree"
     copy.parent.mkdir()
@@ -101,23 +99,6 @@ def find_differences(bare: Outcomes, sandbox: Outcomes) -> dict[str, tuple[str, 
         for test in bare.keys() | sandbox.keys()
     }
     return {test: ends for test, ends in both.items() if len(set(ends)) == 2}
-
-
-def list_sources(made: Environment, tree: Path) -> set[str]:
-    """List the declarations that the environment was made of."""
-    taken = set(made.sources)
-    # PDM exports no lock of before its `inherit_metadata`; the versions in it are kept.
-    if made.refused_lock:
-        rows = tomllib.loads((tree / made.refused_lock).read_text()).get("package", [])
-        pins: dict[str, str] = {
-            canonicalize_name(row["name"]): row["version"] for row in rows if "version" in row
-        }
-        named = dict(one.split("==") for one in made.packages if one.partition("==")[0] in pins)
-        if named and all(
-            pins[canonicalize_name(name)] == version for name, version in named.items()
-        ):
-            taken.add(made.refused_lock)
-    return taken
 
 
 def assert_same_version(made: Environment, bare: Bare) -> None:

@@ -57,8 +57,8 @@ PROJECTS = (
             "easy-thumbnails", "2.10.1",
             "a50aa5f99387546c35ab5ba1ea9b3cbbc5658e65601cd34949f62137c32c222e",
         ),
-        # extras: two test modules import what "svg" brings. install: declared nowhere.
-        config="python: {extras: [svg], install: [pytest, pytest-django, testfixtures]}\n",
+        # Two test modules import what "svg" brings; the others are declared nowhere.
+        config='setup: ["uv pip install -e .[svg] pytest pytest-django testfixtures"]\n',
         model="easy_thumbnails.Source",
         models_file="easy_thumbnails/models.py",
         field="handling_tries = models.PositiveSmallIntegerField(default=3)",
@@ -69,10 +69,10 @@ PROJECTS = (
             "django-constance", "4.4.0",
             "fc0b012b493590946142172ca38e0b43149c422f8dc8976045a01313e6f4f487",
         ),
-        # install: tox names these for its runs with pytest alone, and Django for none.
-        # settings: stand in tox's variables, which pytest does not see.
+        # tox names these for its runs with pytest alone, and Django for none. settings: stand in
+        # tox's variables, which pytest does not see.
         config=(
-            "python: {install: [django, pytest, pytest-cov, pytest-django, redis]}\n"
+            "setup: [uv pip install -e . django pytest pytest-cov pytest-django redis]\n"
             "django: {settings: tests.settings}\n"
         ),
         model="constance.Constance",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from agent.models.change import Finding, Severity
 from agent.models.checks import AddedPackages
 from agent.policy.rule import Rule
+from agent.text.sanitise import list_some
 
 LOCK_BEHIND = Rule(
     id="lock-behind",
@@ -15,13 +16,24 @@ LOCK_BEHIND = Rule(
     bad='dependencies = ["httpx", "tablib>=3.6"]  # and uv.lock has tablib 3.0, or none',
     good='dependencies = ["httpx", "tablib>=3.6"]  # and uv.lock comes with the change',
 )
-OF_PACKAGES = (LOCK_BEHIND,)
+ALTERED = Rule(
+    id="environment-altered",
+    demands="What a change installs comes from packages, as these have it.",
+    severity=Severity.REVIEW,
+    bad="# setup.py, while it is built\nPath(pytest.__file__).write_text(...)",
+    good='dependencies = ["pytest>=9"]',
+)
+OF_PACKAGES = (LOCK_BEHIND, ALTERED)
+_MOST_LISTED = 5
 
 
 def find_package_problems(added: AddedPackages) -> Iterator[Finding]:
-    if path := added.refused_lock:
-        why = added.refusal.splitlines()[-1:]
-        message = f"does not fit what the change declares: {''.join(why)}"
+    if added.lock:
+        message = f"lacks what the change declares: {', '.join(added.unlocked)}"
         yield LOCK_BEHIND.make_finding(
-            path, message, "Bring it up to date with its own tool before the merge."
+            added.lock, message, "Bring it up to date with its own tool before the merge."
         )
+    if added.altered:
+        named = list_some(added.altered, _MOST_LISTED)
+        message = f"set-up of the change writes into the environment: {named}"
+        yield ALTERED.make_finding("", message, "See what its build does, and why.")

@@ -11,11 +11,11 @@ PROJECT = Project(
         "fastapi", "0.165.0", "dd94d4128319c1e1d50535ab023ab698f850a4d2822f0e181747b46f4ff3c0ab"
     ),
     wire="responses",
-    # groups, install: the group tests brings what all documents need. types: of the library, not
-    # of these applications. args: their tests are 30 of 3,000.
+    # The group tests brings what all documents need. types: of the library, not of these
+    # applications. args: their tests are 30 of 3,000.
     config=(
-        "python: {extras: [], groups: [], install: ['pytest<9.2', pytest-timeout, httpx, httpx2,"
-        " inline-snapshot, dirty-equals, python-multipart]}\n"
+        'setup: [\'uv pip install -e . "pytest<9.2" pytest-timeout httpx httpx2 inline-snapshot'
+        " dirty-equals python-multipart']\n"
         "fastapi: {app: 'docs_src.bigger_applications.app.main:app'}\n"
         "checks: {types: {tool: 'off'}, tests: {args: [\n"
         "  tests/test_tutorial/test_bigger_applications, tests/test_tutorial/test_middleware,\n"

@@ -42,7 +42,6 @@ def site(minutes: int, **settings: int) -> Site:
     ("update", "args", "told"),
     [
         ({}, (), ()),
-        ({"tests_in_parallel": True}, (), ("-n", "auto")),
         ({"test_args": ("--doctest-modules",)}, (), ("--doctest-modules",)),
         ({"test_args": ("--doctest-modules",)}, ("-x",), ("-x",)),
     ],

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.editing import attempts, opening, prompting, reviewing, scouting
+from agent.editing import attempts, opening, prompting, reviewing
 from agent.editing.prompting import fence_text
 from agent.editing.submissions import SubmittedAnswers
 from agent.editing.tools import ToolExecutor
@@ -27,7 +27,6 @@ FORMS = {
     "agent": attempts._EDITING,
     "answer": {"submit": ("Submit.", SubmittedAnswers)},
     "review": reviewing.FORMS,
-    "scout": scouting._FORMS,
 }
 
 

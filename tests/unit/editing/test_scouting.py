@@ -6,9 +6,11 @@ import pytest
 
 from agent.editing import scouting
 from agent.environments.obstacles import Obstacle
+from agent.environments.package_index import SimpleIndex
 from agent.models.chat import Worst
 from agent.models.checks import CheckItem, CheckReport, CheckResult, Status
-from tests.fakes import FakeModel, make_reply
+from agent.settings import Settings
+from tests.fakes import FakeModel, FakeSandbox, make_reply
 from tests.unit.editing import desks
 
 FILES = {
@@ -33,7 +35,7 @@ def report(suite=None, **outcomes: int) -> CheckReport:
 
 
 def try_(text=SET_UP):
-    return ("try_configuration", {"yaml": text})
+    return ("try_setup", {"yaml": text})
 
 
 @pytest.fixture
@@ -41,13 +43,19 @@ def prepared(tmp_path, home):
     return desks.repository(tmp_path, home, FILES)
 
 
+def begin(prepared, home, model, **more):
+    settings = Settings(home=home)
+    more = {"settings": settings, "index": SimpleIndex(settings, {}), **more}
+    return desks.run_context(prepared, home, model, sandbox=FakeSandbox(str), **more)
+
+
 @pytest.fixture
 def scout(prepared, home):
     """Let a model propose; each proposal ends as one of the reports, or for a reason."""
 
-    def begin(turns, ends, **facts):
+    def search(turns, ends, **facts):
         model = FakeModel(lambda request: turns.pop(0), **facts)
-        run_context = desks.run_context(prepared, home, model)
+        run_context = begin(prepared, home, model)
         tried = []
 
         def try_lines(text, name):
@@ -63,7 +71,7 @@ def scout(prepared, home):
                 for one in request.messages[-1].results)  # fmt: skip
         return found, [*sent], tried, run_context
 
-    return begin
+    return search
 
 
 def test_what_most_tests_pass_with_ends_the_search(scout):
@@ -114,7 +122,7 @@ def test_a_run_that_goes_on_after_a_kill_asks_nothing_twice(prepared, home):
     records = desks.Records()
     for turns in ([make_reply(desks.bash()), make_reply(try_())], []):
         model = FakeModel(lambda request, turns=turns: turns.pop(0))
-        run_context = desks.run_context(prepared, home, model, records=records)
+        run_context = begin(prepared, home, model, records=records)
         end = (prepared, report(passed=3))
         found = scouting.scout_configuration(
             run_context, lambda: prepared, Obstacle(words="x"), lambda text, name, end=end: end

@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.environments import index_settings
-from agent.environments.package_index import SimpleIndex
-from agent.errors import EnvironmentFailed, SettingsInvalid
-from agent.models.package_index import IndexRequest
+from agent.errors import SettingsInvalid
 from agent.settings import Settings
 from tests.folders import lay_files
 
@@ -82,34 +80,3 @@ def test_what_cannot_be_used_is_said_without_its_content(read, files, environ, s
         read(files, **environ)
     assert said in str(caught.value)
     assert "hunter2" not in str(caught.value)
-
-
-def including(settings, *wishes: str, only_for: str = "", **environ: str) -> SimpleIndex:
-    asked = tuple(IndexRequest(url=url, origin="r.txt:1", only_for=only_for) for url in wishes)
-    return SimpleIndex(settings, {"HOME": "/nonexistent", **environ}).with_requested(asked)
-
-
-def test_an_index_is_asked_where_the_operator_allows_its_host_and_without_credentials(settings):
-    wish = "https://u:hunter2@c.example.org/simple"
-    index = including(settings, wish)
-    assert [access.url for access in index.list_accesses()] == ["https://pypi.org/simple/"]
-    assert index.notes[0].startswith("r.txt:1: the index https://c.example.org/simple is not asked")
-    assert "MERGEWRIGHT_ALLOW_HOSTS=c.example.org" in index.notes[0]
-    assert "hunter2" not in "".join(index.notes)
-    with pytest.raises(EnvironmentFailed, match="mine is to come from an index of its own"):
-        including(settings, wish, only_for="mine")
-    allowing = settings.model_copy(update={"allow_hosts": ("c.example.org",)})
-    index = including(allowing, wish)
-    assert [(one.url, one.login) for one in index.list_accesses()[:1]] == [(C, None)]
-    assert (index.notes, index.mark == including(allowing).mark) == ((), False)
-
-
-def test_credentials_are_for_the_operators_index_alone_and_not_for_its_host(settings, tmp_path):
-    # Otherwise a repository could read whatever else the operator may read there.
-    (tmp_path / "n").write_text("machine a.example.org login me password hunter2\n")
-    environ = {"PIP_INDEX_URL": A, "NETRC": str(tmp_path / "n")}
-    other = "https://a.example.org/secret/simple"
-    assert "is not asked" in including(settings, other, **environ).notes[0]
-    allowing = settings.model_copy(update={"allow_hosts": ("a.example.org",)})
-    named, default = including(allowing, other, **environ).list_accesses()
-    assert (named.login, default.login) == (None, "me:hunter2")

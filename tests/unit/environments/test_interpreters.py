@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent.environments import interpreters
-from agent.environments.declare import PythonHints
-from agent.environments.interpreters import FoundPython
+from agent.environments.interpreters import FoundPython, PythonHints
 from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed, TransientError
 from agent.models.sandbox import Root, SandboxResult
@@ -28,6 +27,7 @@ def found(version: str, *, system: bool = False) -> FoundPython:
     return FoundPython(version=version, prefix=prefix, path=path, system=system)
 
 
+SPRING_2022, AUTUMN_2023 = 1_650_000_000, 1_700_000_000
 HERE = (found("3.8.18"), found("3.11.2", system=True), found("3.12.1"), found("3.13.0"))
 
 
@@ -35,10 +35,10 @@ def best(asked: str | None = None, **hints: object) -> str:
     return interpreters.rank_interpreters(asked, PythonHints(**hints), HERE)[0][0].version
 
 
-def test_the_configuration_decides_or_the_systems_own_or_the_highest_that_is_allowed():
+def test_the_configuration_decides_or_the_newest_that_is_allowed():
     assert best("3.12", requires=">=3.9,<3.11") == "3.12.1"
-    assert best() == "3.11.2"
-    assert best(requires=">=3.12", requires_origin="x") == "3.13.0"
+    assert best() == "3.13.0"
+    assert best(requires="<3.12", requires_origin="x") == "3.11.2"
 
 
 @pytest.mark.parametrize("requires", ["==3.12", "== 3.12 , <4"])
@@ -51,31 +51,22 @@ def test_a_release_that_is_asked_for_is_that_one():
     assert not interpreters.rank_interpreters(None, hints, HERE)
 
 
-def test_ci_counts_before_the_version_file_and_that_before_classifiers():
-    hints = {"ci": ("3.12", "3.11"), "version_file": "3.12", "classifiers": ("3.13",)}
-    assert best(**hints) == "3.12.1", "which CI tests as well"
-    assert best(**hints | {"version_file": "3.13"}) == "3.11.2"
-    assert best(**hints | {"ci": ()}) == "3.12.1"
+def test_the_version_file_counts_before_classifiers_and_these_before_the_commits_day():
+    hints = {"version_file": "3.12", "classifiers": ("3.11",), "committed": SPRING_2022}
+    assert best(**hints) == "3.12.1"
+    assert best(**hints | {"version_file": None}) == "3.11.2"
+    assert best(committed=AUTUMN_2023) == "3.12.1"
+    assert best(committed=SPRING_2022) == "3.13.0", "none of that time is here"
 
 
-def test_where_none_is_here_that_ci_tests_with_the_nearest_is_taken():
-    assert best(ci=("3.14",)) == "3.13.0"
-    assert best(ci=("3.10",)) == "3.11.2"
-    assert best(ci=("3.14",), requires="<3.13") == "3.12.1"
-    assert best(ci=("3.14",), classifiers=("3.12",)) == "3.12.1"
-
-
-@pytest.mark.parametrize(
-    ("hints", "used", "other"),
-    [
-        ({"ci": ("3.13", "3.12", "3.11", "3.8")}, "3.13.0", "3.11"),
-        ({"ci": ("3.13",), "classifiers": ("3.12", "3.9")}, "3.13.0", "3.12"),
-        ({"ci": ("3.12", "3.11"), "requires": ">=3.12"}, "3.12.1", ""),
-        ({}, "3.11.2", ""),
-    ],
-)
-def test_another_python_is_the_oldest_that_ci_or_a_classifier_names(hints, used, other):
-    assert interpreters.choose_other(PythonHints(**hints), used, HERE) == other
+def test_what_a_project_says_of_its_python_is_read(tmp_path):
+    (tmp_path / ".python-version").write_text("# ours\n3.12\n")
+    (tmp_path / "pyproject.toml").write_text(
+        "[project]\nrequires-python = '>=3.9'\n"
+        "classifiers = ['Programming Language :: Python :: 3.11']\n"
+    )
+    hints = interpreters.read_hints(WorkTreeFiles(tmp_path))
+    assert (hints.version_file, hints.requires, hints.classifiers) == ("3.12", ">=3.9", ("3.11",))
 
 
 @pytest.fixture
@@ -179,20 +170,3 @@ def test_a_root_tells_the_patch_release_by_its_headers_else_none_is_refused(tmp_
     assert fitting(">=3.11.1,<3.12") == ["3.11.2"]
     assert fitting(">=3.11.3,<3.12") == []
     assert fitting(">=3.12.1") == ["3.12"]
-
-
-def test_where_ci_tests_with_pythons_that_are_not_here_that_is_said(alone, tmp_path, monkeypatch):
-    monkeypatch.setattr(interpreters, "find_pythons", lambda *_: HERE)
-    workflow = "jobs: {{t: {{strategy: {{matrix: {{python: ['{}']}}}}, steps: [{{run: pytest}}]}}}}"
-    place = tmp_path / ".github/workflows/ci.yml"
-    place.parent.mkdir(parents=True)
-
-    def explain(minor: str) -> str:
-        place.write_text(workflow.format(minor))
-        files = WorkTreeFiles(tmp_path)
-        return interpreters.explain_untested(
-            files, "3.13.0", FakeSandbox(lambda order: order), alone
-        )
-
-    assert "uv python install 3.14" in explain("3.14")
-    assert explain("3.13") == ""

@@ -9,20 +9,15 @@ from agent.models.checks import CheckItem, CheckResult, Status, SuiteFacts
 from agent.models.sandbox import SANDBOX_TREE
 from agent.text.redaction import Redactor
 
-CI = """\
-on: pull_request
-jobs: {test: {steps: [{run: pip install -r requirements.txt}, {run: mkdir data}, {run: python -m pytest}], env: {A_KEY: "1"}}}
-"""
 FILES = {
-    ".github/workflows/ci.yml": CI,
     "config/settings.py": "",
     "src/shop/__init__.py": "",
-    "requirements.txt": "Lib_b\nother\ndjango-fields\n",
     "scripts/build.py": "",
     "tests/data/a.json": "",
     "tests/fakes.py": "",
     "tests/test_a.py": "",
 }
+ANY_LINES = ("setup: [COMMAND]", "env: {NAME: VALUE}")
 TRACEBACK = """\
 Traceback (most recent call last):
   File "/env/lib/python3.11/site-packages/django/conf/__init__.py", line 3, in x
@@ -68,13 +63,11 @@ def result(output="", *items, **facts):
     ("text", "error", "place", "lines"),
     [
         (TRACEBACK, "sqlite3.OperationalError: unable to open", "config/settings.py:165", None),
-        (TRACEBACK, "KeyError: 'A_KEY'", "config/settings.py:165", ("env: {A_KEY: 1}",)),
+        (TRACEBACK, "KeyError: 'A_KEY'", "config/settings.py:165", ("env: {A_KEY: VALUE}",)),
         (TRACEBACK, "FileNotFoundError: [Errno 2] No: '/work/data/x.log'",
          "config/settings.py:165", ("setup: [mkdir -p data]",)),
         (PYTEST, "ModuleNotFoundError: No module named 'lib_b'", "tests/test_a.py:1",
-         ("python: {install: [lib_b]}",)),
-        (PYTEST, "ModuleNotFoundError: No module named 'fields'", "tests/test_a.py:1",
-         ("python: {install: [django-fields]}",)),
+         None),
         (PYTEST, "ModuleNotFoundError: No module named 'build'", "tests/test_a.py:1",
          ("env: {PYTHONPATH: scripts}",)),
         (PYTEST, "ModuleNotFoundError: No module named 'shop'", "tests/test_a.py:1",
@@ -88,8 +81,7 @@ def test_the_error_its_place_and_the_way_out_are_named(text, error, place, lines
         found = obstacles.find_obstacle(one, "", Trees(), "")
         # In a sentence, backticks alone end what is quoted.
         assert f"`{error.replace('/work/', '')}` ({place})" in found.words
-        assert "mkdir data" in found.words
-        assert all(f"`{line}`" in found.words for line in lines or obstacles._ANY_LINES)
+        assert all(f"`{line}`" in found.words for line in lines or ANY_LINES)
         assert error in found.evidence
 
 
@@ -104,7 +96,6 @@ def test_the_place_of_a_value_is_printed_so_that_it_can_be_copied(name):
     "error",
     [
         "ModuleNotFoundError: No module named 'other.a'",
-        "ModuleNotFoundError: No module named 'unknown'",
         "ModuleNotFoundError: No module named 'fakes'",
         "ModuleNotFoundError: No module named 'config'",
         "FileNotFoundError: [Errno 2] No: 'tests/data/b.json'",
@@ -114,13 +105,14 @@ def test_the_place_of_a_value_is_printed_so_that_it_can_be_copied(name):
 def test_no_line_is_named_that_would_not_help(error):
     printed = PYTEST.format(error=error, root=SANDBOX_TREE)
     words = obstacles.find_obstacle(result(printed), "", Trees(), "").words
-    assert all(f"`{line}`" in words for line in obstacles._ANY_LINES)
+    assert all(f"`{line}`" in words for line in ANY_LINES)
 
 
-def test_without_an_environment_the_resolvers_words_are_the_cause():
-    found = obstacles.find_obstacle(None, "No wheel of pycurl.", Trees(), "")
+def test_without_an_environment_its_words_are_the_cause_and_the_lines_go_on():
+    lines = ("uv pip install -e .", "echo {}")
+    found = obstacles.find_obstacle(None, "No wheel of pycurl.", Trees(), "", lines)
     assert found.words.startswith("No wheel of pycurl.")
-    assert "mkdir data" in found.words
+    assert '`setup: [uv pip install -e ., "echo {}", COMMAND]`' in found.words
 
 
 @pytest.mark.parametrize("outcome", ["failed", "error"])

@@ -9,29 +9,38 @@ from repo_config.project_files import ProjectFiles
 from tests.unit.trees import DictTree
 
 PROJECT = '[project]\nname = "x"\n'
+BUILT = "[build-system]\n"
 EXTRAS = "[project.optional-dependencies]\ntests = []\ndocs = []\n"
 GROUPS = "[dependency-groups]\ndev = []\nlint = []\n"
 
 
 @pytest.mark.parametrize(
-    ("files", "lines"),
+    ("lock", "files", "lines"),
     [
-        ({}, ()),
-        ({"app.py": ""}, ()),
+        ("", {"app.py": ""}, ()),
         (
-            {"uv.lock": "", "pyproject.toml": PROJECT + EXTRAS + GROUPS},
+            "uv",
+            {"pyproject.toml": PROJECT + EXTRAS + GROUPS},
             ("uv sync --frozen --inexact --extra tests --group dev",),
         ),
         (
-            {"pyproject.toml": PROJECT + EXTRAS + GROUPS, "requirements-dev.txt": ""},
+            "",
+            {"pyproject.toml": BUILT + PROJECT + EXTRAS + GROUPS, "requirements-dev.txt": ""},
             (("uv pip install --exclude-newer 2024-05-02 -e '.[tests]' --group dev"
              " -r requirements-dev.txt"),),
         ),
         (
+            "",
+            {"pyproject.toml": PROJECT + EXTRAS + GROUPS},
+            ("uv pip install --exclude-newer 2024-05-02 -r pyproject.toml --extra tests --group dev",),
+        ),
+        (
+            "",
             {"setup.py": "", "setup.cfg": "[options.extras_require]\ntest = pytest\n"},
             ("uv pip install --exclude-newer 2024-05-02 -e '.[test]'",),
         ),
         (
+            "",
             # Of the same purpose the plain one; what documents and linters want stays out.
             {
                 "requirements.txt": "",
@@ -44,13 +53,14 @@ GROUPS = "[dependency-groups]\ndev = []\nlint = []\n"
              " -r requirements/tests.txt"),),
         ),
         (
-            {"Pipfile.lock": "{}"},
+            "pipenv",
+            {},
             ("uv tool run pipenv requirements --dev > /tmp/requirements.txt",
              "uv pip install -r /tmp/requirements.txt"),
         ),
         (
+            "poetry",
             {
-                "poetry.lock": "",
                 "pyproject.toml": "[tool.poetry]\npackage-mode = false\n"
                 "[tool.poetry.group.dev.dependencies]\n[tool.poetry.group.docs.dependencies]\n",
             },
@@ -60,6 +70,6 @@ GROUPS = "[dependency-groups]\ndev = []\nlint = []\n"
         ),
     ],
 )  # fmt: skip
-def test_lines_are_those_of_the_lock_or_of_what_is_declared(files, lines):
+def test_lines_are_those_of_the_lock_or_of_what_is_declared(lock, files, lines):
     tree = DictTree({path: text.encode() for path, text in files.items()})
-    assert write_lines(ProjectFiles(tree), "2024-05-02") == lines
+    assert write_lines(ProjectFiles(tree), lock, "2024-05-02") == lines

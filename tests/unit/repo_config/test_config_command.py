@@ -69,20 +69,3 @@ optional-dependencies = {tests = ["pytest"]}
 [dependency-groups]
 docs = ["sphinx"]
 """
-
-
-def test_groups_and_extras_that_the_project_does_not_have_are_mistakes(repo):
-    write(repo, "pyproject.toml", DECLARED)
-    text = "python:\n  groups: [docs, test]\n  extras: [tests, 'dev']\n"
-    write(repo, ".github/mergewright.yml", text)
-    result = run("check", "--repo", repo)
-    assert result.exit_code == 2
-    report = json.loads(run("check", "--repo", repo, "--json").output)
-    assert [(one["key"], one["line"], one["column"]) for one in report["problems"]] == [
-        ("python.groups[1]", 2, 18),
-        ("python.extras[1]", 3, 19),
-    ]
-    for line, has in zip(result.output.splitlines(), ("docs", "tests"), strict=True):
-        assert f"It has: {has}." in line
-    write(repo, ".github/mergewright.yml", "python: {groups: [docs], extras: [tests]}\n")
-    assert run("check", "--repo", repo).exit_code == 0

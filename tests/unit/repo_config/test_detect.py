@@ -80,39 +80,13 @@ def test_a_django_site_with_manage_py(tree):
 
 
 CI = ".github/workflows/ci.yml"
-RUN = "jobs: {{t: {{steps: [{{run: '{}'}}]}}}}\n"
 CASES = "import unittest\nclass Tests(unittest.TestCase): ...\n"
 
 
-@pytest.mark.parametrize(
-    ("path", "command", "files", "args"),
-    [
-        (CI, 'python -m unittest discover -s checks -p "*.py"', ["checks/all.py"], ("-o", "python_files=*.py", "checks")),
-        (CI, "uv run python -m pkg.tests", ["pkg/tests/__main__.py", "pkg/tests/all.py"], ("-o", "python_files=*.py", "pkg/tests")),
-        (CI, "pytest --cov pkg --doctest-modules pkg", ["pkg/__init__.py"], ("--doctest-modules", "pkg")),
-        ("README.md", "Tests:\n\n    $ python -m unittest\n", ["tests.py"], ("-o", "python_files=test*.py")),
-        ("README.md", "It's tested.\n", ["pkg/tests.py"], ("-o", "python_files=test*.py *_tests.py")),
-    ],
-)  # fmt: skip
-def test_tests_that_pytest_would_not_collect_are_those_that_a_command_names(
-    tree, path, command, files, args
-):
-    text = RUN.format(command) if path == CI else command
-    project = detected(tree({path: text, **dict.fromkeys(files, CASES)}))
-    assert (project.test_runner, project.test_args) == ("pytest", args)
-
-
-@pytest.mark.parametrize("name", ["runtests.py", "tests/run.py"])
-def test_a_script_that_runs_the_tests_is_started_without_django_as_well(tree, name):
-    script = "import unittest\nunittest.main('checks.all')\n"
-    project = detected(
-        tree({name: script, "checks/all.py": CASES, CI: RUN.format(f"python {name}")})
-    )
-    assert (project.test_runner, project.test_script) == ("django", name)
-    assert project.origins["test_runner"] == f"{CI} job t"
-    # One that starts pytest is no runner of unittest.
-    files = {name: "import pytest\npytest.main()\n", CI: RUN.format(f"python {name}")}
-    assert detected(tree(files)).test_runner is None
+def test_tests_that_pytest_would_not_collect_are_named_to_it(tree):
+    project = detected(tree({"pkg/tests.py": CASES}))
+    told = ("-o", "python_files=test*.py *_tests.py")
+    assert (project.test_runner, project.test_args) == ("pytest", told)
 
 
 # --- runner ------------------------------------------------------------------------------------
@@ -133,15 +107,6 @@ def test_pytest_runs_the_tests_of_a_package_that_is_no_project_of_django(tree):
     assert detected(tree(files), "framework: django").test_runner == "pytest"
     script = "from django.conf import settings\nsettings.configure(INSTALLED_APPS=[])\n"
     assert detected(tree(files | {"runtests.py": script})).test_runner == "django"
-
-
-def test_tests_that_a_command_runs_by_unittest_set_django_up_themselves(tree):
-    files = {"tests/test_x.py": TESTS, "tests/settings.py": "INSTALLED_APPS = []\n"}
-    files["setup.cfg"] = "[metadata]\nname = x\nclassifiers = Framework :: Django\n"
-    assert detected(tree(files)).test_runner == "django"
-    files["tox.ini"] = "[testenv]\ncommands = python -b -X dev -Werror -W default -m unittest\n"
-    project = detected(tree(files))
-    assert (project.test_runner, project.test_args) == ("pytest", ("-p", "no:django"))
 
 
 # --- Django ------------------------------------------------------------------------------------
@@ -178,24 +143,6 @@ def test_the_manage_py_nearest_to_the_root_counts_and_templates_do_not(tree):
     assert project.django is not None
     assert project.django.manage == "web/manage.py"
     assert project.django.settings_module == "web.settings"
-
-
-@pytest.mark.parametrize(
-    ("path", "text"),
-    [
-        (
-            CI,
-            "jobs: {t: {steps: [{run: python manage.py test, working-directory: b}]}}\n",
-        ),
-        ("tox.ini", "[testenv]\nchangedir = b\ncommands = coverage run -p manage.py test\n"),
-    ],
-)
-def test_of_several_manage_py_the_one_that_runs_the_tests_comes_first(tree, path, text):
-    files = {
-        f"{name}/manage.py": MANAGE.format(f"{name}.settings") for name in ("a", "b", "example")
-    }
-    project = detected(tree({**files, path: text}))
-    assert (project.django.manage, project.django.settings_module) == ("b/manage.py", "b.settings")
 
 
 # --- the configuration wins --------------------------------------------------------------------

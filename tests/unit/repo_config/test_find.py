@@ -24,8 +24,6 @@ def test_two_places_are_refused_and_both_are_named(tree):
 
 def test_files_that_are_named_must_be_there(tree):
     text = """\
-python:
-  install: ["-r requirements/tests.txt", "pytest", "-r reqs/dev.txt"]
 django:
   manage: mange.py
 checks:
@@ -35,15 +33,13 @@ checks:
         {
             ".github/mergewright.yml": text,
             "manage.py": "",
-            "reqs/dev.txt": "",
             "backend/runtests.py": "",
         }
     )
     found = [[*line.split(": ")[:2], line.split(" ")[-1]] for line in refusal(files).splitlines()]
     assert found == [
-        [".github/mergewright.yml:2:13", "python.install[0]", "committed"],
-        [".github/mergewright.yml:4:11", "django.manage", "manage.py?"],
-        [".github/mergewright.yml:6:19", "checks.tests.script", "backend/runtests.py?"],
+        [".github/mergewright.yml:2:11", "django.manage", "manage.py?"],
+        [".github/mergewright.yml:4:19", "checks.tests.script", "backend/runtests.py?"],
     ]
 
 

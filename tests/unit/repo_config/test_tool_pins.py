@@ -43,7 +43,7 @@ repos:
         ),
         (
             {"poetry.lock": '[[package]]\nname = "black"\nversion = "22.1.0"\n',
-             "tox.ini": "[testenv:lint]\ndeps =\n    isort==5.10.1\n    flake8>=3\n"},
+             "requirements-dev.txt": "isort==5.10.1\nflake8>=3\n"},
             {"black": ("black==22.1.0",), "isort": ("isort==5.10.1",)},
         ),
     ],
@@ -52,36 +52,20 @@ def test_the_first_place_that_pins_a_version_counts(
     files: dict[str, str], pins: dict[str, tuple[str, ...]]
 ) -> None:
     known = ProjectFiles(DictTree(files))
-    assert tool_pins.find_pins(known, ("black", "flake8", "isort", "mypy", "ruff"), ()) == pins
+    assert tool_pins.find_pins(known, ("black", "flake8", "isort", "mypy", "ruff")) == pins
 
 
-CI = """
-jobs:
-  tests: {steps: [{run: pip install pytest-cov}, {run: python -m pytest}]}
-  other:
-    steps:
-    - run: pip install mypy types-requests "django-stubs>=5" -r requirements.txt
-    - run: |
-        python -m mypy src
-  style: {steps: [{run: pip install flake8 black}, {run: make lint}]}
+def test_a_hook_says_how_its_tool_is_run_and_what_cannot_be_followed_is_named() -> None:
+    hooks = """
+repos:
+- repo: https://example.org/x
+  hooks:
+  - {id: black, args: [--line-length=100, --quiet]}
+  - {id: mypy, files: ^src/}
+  - {id: flake8, args: [--config, "$CONFIG"]}
 """
-TOX = "[testenv]\ndeps = six\n[testenv:lint]\ndeps =\n  flake8\n  flake8-bugbear\n  -rx.txt\ncommands = flake8 src\n"
-
-
-def test_what_a_job_installs_beside_a_tool_that_it_runs_comes_with_it() -> None:
-    tree = DictTree(
-        {
-            ".github/workflows/a.yml": CI,
-            "tox.ini": TOX,
-            "Makefile": "lint:\n\tflake8 src\n\tblack .\n",
-            "src/a.py": "",
-        }
-    )
-    pins = detect.detect_project(tree, RepoConfig()).tool_pins
-    assert pins == {
-        "mypy": ("mypy", "types-requests", "django-stubs>=5"),
-        "flake8": ("flake8", "flake8-bugbear"),
-    }
-    hooks = {".pre-commit-config.yaml": HOOKS, "tox.ini": TOX, "src/a.py": ""}
-    pins = detect.detect_project(DictTree(hooks), RepoConfig()).tool_pins
-    assert pins["flake8"] == ("flake8==6.1.0", "flake8-bugbear==23.1.1")
+    found = detect.detect_project(DictTree({".pre-commit-config.yaml": hooks}), RepoConfig())
+    assert found.lint_tools == ("black",)
+    assert found.tool_options["black"].args == ("--line-length=100", "--quiet")
+    assert "some files only" in found.not_run["mypy"]
+    assert "only a shell" in found.not_run["flake8"]

@@ -1,0 +1,124 @@
+"""Locks, brought up to date by the tools that write them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import uv
+
+from agent.environments import build
+from agent.environments.package_index import SimpleIndex
+from agent.environments.request import EnvironmentRequest
+from agent.errors import EnvironmentFailed
+from agent.sandbox.bubblewrap import BubblewrapSandbox
+from tests.folders import lay_files
+from tests.integration.environment_building import ensure, local
+from tests.unit.environments import local_index
+
+SAMPLES = Path(__file__).parents[1] / "samples" / "locks"
+LOCKS = {"poetry": "poetry.lock", "pdm": "pdm.lock", "pipenv": "Pipfile.lock"}
+
+
+def lay_sample(folder: Path, kind: str) -> Path:
+    shutil.copytree(SAMPLES / kind, folder, dirs_exist_ok=True)
+    return folder / LOCKS[kind]
+
+
+UV = '[project]\nname = "shop"\nversion = "1"\nrequires-python = ">=3.9"\ndependencies = [{}]\n'
+
+
+@pytest.fixture
+def served():
+    with local_index.serving() as index:
+        index.add(
+            local_index.wheel("direct", "1.0", ("transitive",)),
+            local_index.wheel("transitive", "1.0"),
+            local_index.wheel("transitive", "2.0"),
+            local_index.wheel("checker", "1.0"),
+        )
+        yield index
+
+
+@pytest.mark.index
+@pytest.mark.deep
+def test_a_uv_lock_is_brought_up_to_date_with_what_it_holds_kept(settings, folder, served):
+    lay_files(folder, {"pyproject.toml": UV.format('"transitive==1.0"')})
+    locking = [uv.find_uv_bin(), "lock", "--quiet", "--default-index", served.url]
+    subprocess.run(locking, cwd=folder, check=True)
+
+    def update():
+        request = EnvironmentRequest(tree=str(folder))
+        given = BubblewrapSandbox(settings), local(settings, served), settings, [].append
+        return build.update_lock(request, *given)
+
+    assert update() == {}
+    lay_files(folder, {"pyproject.toml": UV.format('"transitive", "checker"')})
+    (lock,) = update().values()
+    assert b'name = "checker"' in lock
+    assert lock.count(b'version = "1.0"') == 2, "what was locked stays"
+    lay_files(folder, {"pyproject.toml": UV.format('"transitive", "direct"')})
+    elsewhere = re.sub(rb"http://[^/]+", b"https://pypi.org", lock)
+    for refused in (elsewhere, b"version = 1\n[[package]]\n"):
+        (folder / "uv.lock").write_bytes(refused)
+        with pytest.raises(EnvironmentFailed):
+            update()
+
+
+#: What a project file says, and what comes with a change.
+_DECLARES = {
+    "poetry": ('[tool.poetry.dependencies]\npython = ">=3.9"\n', 'attrs = "*"\n'),
+    "pdm": ("dependencies = [", '"attrs", '),
+    "pipenv": ("[packages]\n", 'attrs = "*"\n'),
+}
+
+
+@pytest.mark.index
+@pytest.mark.deep
+@pytest.mark.parametrize("kind", LOCKS)
+def test_other_locks_are_brought_up_to_date_by_their_own_tools(settings, folder, kind):
+    lock = lay_sample(folder, kind)
+    project = folder / ("Pipfile" if kind == "pipenv" else "pyproject.toml")
+    before, new = _DECLARES[kind]
+    text = project.read_text()
+    assert before in text
+    text = text.replace(before, before + new)
+    if kind == "poetry":
+        # What it asks of pypi.org itself is more than a simple index has.
+        url = SimpleIndex(settings).url.rstrip("/")
+        text += f'[[tool.poetry.source]]\nname = "main"\nurl = "{url}"\npriority = "primary"\n'
+        source = f'\\1[package.source]\ntype = "legacy"\nurl = "{url}"\nreference = "main"\n'
+        lock.write_text(
+            re.sub(
+                r"(^files = \[\n.*?^\]\n)", source, lock.read_text(), flags=re.MULTILINE | re.DOTALL
+            )
+        )
+    project.write_text(text)
+    request = EnvironmentRequest(tree=str(folder))
+    given = BubblewrapSandbox(settings), SimpleIndex(settings), settings, [].append
+    (content,) = build.update_lock(request, *given).values()
+    assert b"attrs" in content
+    assert b"six" in content
+    lock.write_bytes(content)
+    assert any(one.startswith("attrs==") for one in ensure(settings, folder).packages)
+
+
+@pytest.mark.index
+@pytest.mark.deep
+def test_a_lock_of_a_workspace_knows_members_that_come_with_the_change(settings, folder, served):
+    root = '[project]\nname = "shop"\nversion = "1.0"\nrequires-python = ">=3.9"\n'
+    root += 'dependencies = ["till"]\n\n[tool.uv.workspace]\nmembers = ["parts/*"]\n\n'
+    root += "[tool.uv.sources]\ntill = { workspace = true }\n"
+    member = '[project]\nname = "{}"\nversion = "1.0"\nrequires-python = ">=3.9"\n'
+    files = {"pyproject.toml": root, "parts/till/pyproject.toml": member.format("till")}
+    lay_files(folder, files)
+    locking = [uv.find_uv_bin(), "lock", "--quiet", "--default-index", served.url]
+    subprocess.run(locking, cwd=folder, check=True)
+    lay_files(folder, {"parts/bank/pyproject.toml": member.format("bank")})
+    request = EnvironmentRequest(tree=str(folder))
+    given = BubblewrapSandbox(settings), local(settings, served), settings, [].append
+    (lock,) = build.update_lock(request, *given).values()
+    assert b'name = "bank"' in lock
