@@ -49,7 +49,8 @@ def serve(listener: socket.socket, proxy: str) -> NoReturn:
                     continue
                 watch.register(near, selectors.EVENT_READ, far)
                 watch.register(far, selectors.EVENT_READ, near)
-            elif key.fd in watch.get_map():  # else its other side was given up in this round
+            # Else its other side was given up in this round, and a new one may have its number.
+            elif watch.get_map().get(key.fd) is key:
                 carry(key.fileobj, key.data, watch)
 
 
