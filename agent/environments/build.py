@@ -66,8 +66,9 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
     build_context = replace(build_context, system=system.folder)
     base, interpreter = request.setup.base, build_context.interpreter
     lines = base.sources if base else request.setup.commands
-    lock, _ = lock_update.find_lock(files)
-    lines = lines or templates.write_lines(files.detection_files, lock, _find_day(request))
+    if not lines:
+        lock, _ = lock_update.find_lock(files)
+        lines = templates.write_lines(files.detection_files, lock, _find_day(request))
     bare = toolsets.provide_pinned(("pip",), build_context)
     services = sandbox_services.provide_services(request.services, request.env, build_context)
     environment = Environment(
@@ -167,7 +168,8 @@ def reuse_environment(
         CacheGone: With what is installed here today it would be another one.
     """
     made = ensure_environment(request, *clients)
-    before, after = (one.key.rpartition("-")[0] for one in (environment, made))
+    # What a layer was made of, without the number of the layer itself.
+    before, after = (one.key.rsplit("-", 1)[0] for one in (environment, made))
     if (before, environment.packages) != (after, made.packages):
         raise CacheGone(
             "The environment that the run began with cannot be had any more, since Mergewright or"

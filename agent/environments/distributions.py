@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 from agent.models.environment import Environment
 from agent.models.record import Record
 
+BYTECODE = "__pycache__"
 _MOST_BYTES = 16 * 1024**2
 #: Files in which tools note how they have installed a package.
 _OF_INSTALLERS = frozenset({"RECORD", "REQUESTED", "INSTALLER", "WHEEL", "uv_cache.json"})
@@ -70,14 +71,16 @@ def find_altered(base: str, head: str) -> tuple[str, ...]:
     that base has in the same version, or one that belongs to no package.
     """
     old, new = _list_owners(base), _list_owners(head)
-    before, after = (next(Path(one).glob("lib/python3*/site-packages")) for one in (base, head))
     found = []
-    for place in sorted(after.rglob("*")):
-        path = str(place.relative_to(after))
-        if not place.is_file() or place.suffix == ".pyc" or place.name in _OF_INSTALLERS:
+    for place in sorted(Path(head).glob("lib/python3*/site-packages/**/*")):
+        in_base = Path(base, place.relative_to(head))
+        # Bytecode is made anew once the lines have ended.
+        is_compiled = place.parent.name == BYTECODE
+        if not place.is_file() or is_compiled or place.name in _OF_INSTALLERS:
             continue
+        path = str(Path(*place.relative_to(head).parts[3:]))
         had, has = old.get(path), new.get(path)
-        is_same = (before / path).is_file() and filecmp.cmp(place, before / path, shallow=False)
+        is_same = in_base.is_file() and filecmp.cmp(place, in_base, shallow=False)
         is_newer = has is not None and not has.is_local and has != had
         is_own = has is not None and has.is_local and (had is None or had.is_local)
         if not (is_same or is_newer or is_own):

@@ -28,7 +28,7 @@ _MOST_EVIDENCE = 3_000
 #: Of the tests on base.
 _MOST_RED, _HARDLY = 0.05, 0.1
 #: Of the run's minutes, for one run of the tests.
-_MOST_TIME = 0.25
+_MOST_TIME = 1 / 6
 _LONGEST_CAUSE = 200
 LONGEST = 300
 """Characters of foreign words that are quoted at once."""

@@ -130,5 +130,5 @@ def add_tag(order: SandboxRequest, tree: Path, tag: str | None) -> SandboxReques
     if tag is None or not history.is_dir():
         return order
     path = f"{SANDBOX_TREE}/.git/refs/tags/{tag}"
-    named = SandboxFile(path=path, content=one_commit.read_files(history)["refs/heads/main"])
+    named = SandboxFile(path=path, content=one_commit.read_commit(history))
     return order.model_copy(update={"files": (*order.files, named)})

@@ -23,6 +23,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.environments import (
+    distributions,
     gateway,
     layer_files,
     sandbox_requests,
@@ -365,4 +366,8 @@ class _Run:
                 f"setup: a command writes {replaced[0]} into the environment, by which its"
                 " interpreter would start another way."
             )
+        if self.asked.base is not None:
+            # Python takes what has time and size of its source; code of a change could write that.
+            for place in [*(venv / "lib").glob(f"**/{distributions.BYTECODE}")]:
+                storage.remove_folder(place)
         toolsets.compile_all(self.build_context, venv)

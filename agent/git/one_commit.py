@@ -50,9 +50,14 @@ def is_of(folder: Path, commit: str) -> bool:
     return base.is_file() and base.read_text() == commit
 
 
+def read_commit(folder: Path) -> bytes:
+    """Return the commit as a reference to it holds it."""
+    return (folder / "commit").read_bytes() + b"\n"
+
+
 def read_files(folder: Path) -> dict[str, bytes]:
     """Return what a sandbox has in its own `.git`, by path in there."""
-    commit = (folder / "commit").read_bytes() + b"\n"
+    commit = read_commit(folder)
     return {
         "HEAD": b"ref: refs/heads/main\n",
         "config": b"[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n",

@@ -107,7 +107,7 @@ def _find_refusals(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
         option, _, value = word.partition("=")
         place = value.partition("::")[0] if option in _LEAVES_OUT else word
         is_path = not place.startswith(("-", "@")) and _is_path(place, root, tree)
-        if not (is_path or word in _OPTIONS or before == _MARKED):
+        if not (is_path or word in _OPTIONS or (before == _MARKED and word[:1] != "-")):
             yield f"checks.tests.args: {word}: {_TAKEN}"
         before = word
     for line in _list_lines(asked):

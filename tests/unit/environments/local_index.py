@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import io
 import json
 import ssl
@@ -92,9 +91,6 @@ class LocalIndex:
     def __init__(self, *, form: str) -> None:
         self.form = form
         self.files: dict[str, bytes] = {}
-        self.wrong_digest: set[str] = set()
-        self.yanked: set[str] = set()
-        self.requires_python: dict[str, str] = {}
         self.uploaded: dict[str, str] = {}
         """By file: the day on which it appeared; pages in JSON tell it."""
         self.failures = 0
@@ -119,22 +115,16 @@ class LocalIndex:
         above = self.url.replace("/simple/", "") if self.absolute else "../.."
         entries = []
         for name in names:
-            digest = "0" * 64 if name in self.wrong_digest else _digest(self.files[name])
+            digest = _digest(self.files[name])
             entry = {"filename": name, "url": f"{above}/files/{name}", "hashes": {"sha256": digest}}
-            more = {
-                "yanked": name in self.yanked,
-                "requires-python": self.requires_python.get(name),
-            }
             if name in self.uploaded:
-                more["upload-time"] = f"{self.uploaded[name]}T12:00:00Z"
-            entries.append(entry | {key: value for key, value in more.items() if value})
+                entry["upload-time"] = f"{self.uploaded[name]}T12:00:00Z"
+            entries.append(entry)
         if self.form == "json":
             body = {"meta": {"api-version": "1.0"}, "name": project, "files": entries}
             return "application/vnd.pypi.simple.v1+json", json.dumps(body).encode()
         links = "".join(
-            f'<a href="{one["url"]}#sha256={one["hashes"]["sha256"]}"'
-            f' data-requires-python="{html.escape(one.get("requires-python", ""))}"'
-            f"{' data-yanked' * ('yanked' in one)}>{one['filename']}</a>"
+            f'<a href="{one["url"]}#sha256={one["hashes"]["sha256"]}">{one["filename"]}</a>'
             for one in entries
         )
         return "text/html", f"<!DOCTYPE html><html><body>{links}</body></html>".encode()

@@ -87,7 +87,7 @@ def prepare(tmp_path, monkeypatch):
 RED = (0, 9, 0.0, "error")
 
 
-@pytest.mark.parametrize("counts", [(96, 4), (5, 1), (9, 3, 1800.0)])
+@pytest.mark.parametrize("counts", [(96, 4), (5, 1), (9, 3, 1500.0)])
 def test_a_set_up_that_works_pays_for_nothing_more(prepare, counts):
     run_context = prepare(counts, scout=lambda *_: pytest.fail("asked"))
     assert run_context.names[:3] == ["known set-up", "environment", "baseline"]
