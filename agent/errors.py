@@ -59,6 +59,13 @@ class AgentError(Exception):
         return str(self.args[0])
 
 
+class BrokenOff(BaseException):
+    """The process is about to end: the run stops where it is, and goes on with another process.
+
+    No stage may catch it, and what is under way leaves no record.
+    """
+
+
 class RunStopped(AgentError):
     """The run ends here, for a reason people can act on."""
 
@@ -190,10 +197,6 @@ class AccessLost(RunStopped, reason=Reason.ACCESS_LOST):
 
 class Cancelled(RunStopped, reason=Reason.CANCELLED):
     """Somebody stopped the run; the message says who or what."""
-
-
-class Interrupted(RunStopped, reason=Reason.INTERRUPTED):
-    """Whoever called the command has interrupted it."""
 
 
 class VersionUnknown(RunStopped, reason=Reason.VERSION_UNKNOWN):

@@ -13,12 +13,11 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import signal
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from typing import Any, ParamSpec, Protocol, TypeVar, get_type_hints
 
@@ -28,6 +27,7 @@ from pydantic import TypeAdapter
 from agent import errors
 from agent.errors import (
     AgentError,
+    BrokenOff,
     Cancelled,
     ModelUnavailable,
     PolicyRefused,
@@ -83,6 +83,7 @@ class Cancellation:
 
     def __init__(self) -> None:
         self._problem: RunStopped = Cancelled()
+        self.is_broken_off = False
         self._set = threading.Event()
 
     def set(self, words: str, reason: Reason = Reason.CANCELLED) -> None:
@@ -90,6 +91,11 @@ class Cancellation:
         if not self._set.is_set():
             moot = reason is Reason.SUPERSEDED
             self._problem = Superseded(words) if moot else Cancelled(words)
+        self._set.set()
+
+    def break_off(self) -> None:
+        """End what it is doing without a record of it: the run goes on with another process."""
+        self.is_broken_off = True
         self._set.set()
 
     def is_set(self) -> bool:
@@ -143,8 +149,6 @@ class Steps:
         self._budget_multiplier = budget_multiplier
         self._minutes = max_minutes
         self._remember = remember or DirectStep()
-        self.kept = remember is not None
-        """Whether a further process can go on with the run."""
         self._cancellation = cancellation or Cancellation()
         self.learned: Callable[[str, object], None] = lambda step, result: None
         """Told each step that has a result, with that, also where it was on record."""
@@ -226,8 +230,7 @@ class Steps:
             self._log.line(f"[{name}]")
             self._watcher.started(name)
             self._may_begin(name)
-            with _defer_signals() if name in _FINISHED else nullcontext():
-                result = called()
+            result = called()
             # What a step returns must survive the process.
             value = result_adapter(work).dump_json(result).decode()
             seconds = round(time.monotonic() - begun, 3)
@@ -255,6 +258,8 @@ class Steps:
         """Give an error its sentence; what breaks off because the run was stopped is no trouble."""
         broken_off = name not in _FINISHED or isinstance(problem, Cancelled)
         if self._cancellation.is_set() and broken_off:
+            if self._cancellation.is_broken_off:
+                raise BrokenOff from problem
             stopped = self._cancellation.problem
             if isinstance(problem, AgentError):
                 stopped.branch, stopped.commit = problem.branch, problem.commit
@@ -277,7 +282,7 @@ class Steps:
         # What an earlier attempt has begun to hand over may be seen already; the step looks itself.
         begun = name in _FINISHED and self._ledger.has_begun(name)
         if self._cancellation.is_set() and not begun:
-            raise self._cancellation.problem
+            raise BrokenOff if self._cancellation.is_broken_off else self._cancellation.problem
 
     @property
     def run_seconds_left(self) -> float:
@@ -377,18 +382,3 @@ def result_adapter(work: Callable[..., T]) -> TypeAdapter[T]:
 def _adapter_of(work: Callable[..., T]) -> TypeAdapter[T]:
     hints: dict[str, Any] = get_type_hints(work)
     return TypeAdapter(hints["return"])
-
-
-@contextmanager
-def _defer_signals() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM come too late: what is being handed over is handed over whole."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    signs = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(sign, signal.SIG_IGN) for sign in signs]
-    try:
-        yield
-    finally:
-        for sign, handler in zip(signs, before, strict=True):
-            signal.signal(sign, handler)

@@ -16,10 +16,9 @@ from jinja2 import Template
 
 from agent import settings
 from agent.conversation import commands
-from agent.models.run import Reason, end_state
+from agent.models.run import Reason, end_state, goes_on
 from agent.settings import Settings
 from agent.stages.decide import TABLE
-from agent.store import step_file
 from agent.telemetry.statistics import Figure, Statistics
 from repo_config import reference
 
@@ -72,7 +71,7 @@ def _list_commands() -> Iterator[str]:
 def _list_ends() -> Iterator[str]:
     texts = read_docstrings(Reason)
     for reason in Reason:
-        on = "yes" if step_file.goes_on(reason) else "no"
+        on = "yes" if goes_on(reason) else "no"
         on = "of issues alone" if reason in _OF_ISSUES else on
         state = end_state(reason).value
         yield f"| `{reason.value}` | `{state}` | {on} | {texts[reason.name]} |"

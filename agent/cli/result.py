@@ -27,7 +27,7 @@ def choose_exit_code(outcome: Outcome) -> int:
     """
     if outcome.reason is Reason.INTERRUPTED:
         return 130
-    if outcome.reason in (Reason.CONFIG_INVALID, Reason.NO_SANDBOX):
+    if outcome.reason in (Reason.CONFIG_INVALID, Reason.SETTINGS_INVALID, Reason.NO_SANDBOX):
         return 2
     return 0 if outcome.is_done or outcome.reason is Reason.DRY_RUN else 1
 

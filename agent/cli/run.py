@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 import signal
@@ -20,14 +19,15 @@ from agent.cli.terminal import Progress
 from agent.errors import RequestRefused, SettingsInvalid
 from agent.models.clock import read_clock
 from agent.models.intake import LiveIssue
-from agent.models.outcome import Outcome
+from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Run, make_run_id
 from agent.models.ticket import Snapshot
 
 if TYPE_CHECKING:
     from agent.github.access import Access
     from agent.github.intake_api import GithubIntakeApi
-    from agent.store.step_file import StepFile
+    from agent.services import Compose
+    from agent.store.sql_run_store import SqlRunStore
 
 _MODEL = "MERGEWRIGHT_MODEL"
 #: Settings that a model named on the command line takes the place of.
@@ -117,10 +117,9 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
                 "a run goes on as it began; leave --issue, --config, --base and --dry-run out",
                 param_hint="--resume",
             )
-        begun, outcome, seconds = carry_on(
-            _find_unfinished(run_id, repo, ticket), console, model=model
-        )
-        folder = Path(begun.repository)
+        begun = _find_unfinished(run_id, repo, ticket)
+        outcome, seconds = carry_on(begun, console, model=model)
+        folder = None if begun.snapshot else Path(begun.repository)
     elif run_id is not None:
         raise typer.BadParameter("a run is named with --resume", param_hint="RUN")
     elif issue is not None and ticket is None:
@@ -146,27 +145,26 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
     raise typer.Exit(result.choose_exit_code(outcome))
 
 
-def _find_unfinished(run_id: str | None, repo: str, ticket: Path | None) -> str:
+def _find_unfinished(run_id: str | None, repo: str, ticket: Path | None) -> Run:
     """Find the run that is to go on; anything but one is a wrong argument."""
-    from agent.store import step_file
+    from agent.runs import commands
 
-    folder = settings.load_settings().home / "runs"
-    if run_id is not None:
-        begin_so = sorted(folder.glob(f"{glob.escape(run_id)}*/{step_file.FILE_NAME}"))
-        names = [one.parent.name for one in begin_so]
-        if not names:
-            raise typer.BadParameter(
-                f"no run that begins with {run_id!r} can go on. It is done, would end so again, or"
-                " is of an issue (`mergewright runs retry`). Begin anew with --ticket FILE",
-                param_hint="RUN",
-            )
-        runs.require_one(run_id, names, f"`ls {folder}`")
-        return names[0]
-    place = find_folder(repo)
-    of_ticket = str(ticket.resolve()) if ticket else None
-    latest = step_file.find_latest(folder, str(place.resolve()), of_ticket)
+    with runs.open_store(settings.load_settings()) as store:
+        if run_id is not None:
+            begin_so = store.find_by_prefix(run_id, runs.CANDIDATES + 1) if store else ()
+            runs.require_one(run_id, [one.run.run_id for one in begin_so])
+            if not commands.may_resume(begin_so[0]):
+                raise typer.BadParameter(
+                    f"run {begin_so[0].run.run_id} is done, or would end so again. Begin anew with"
+                    " --ticket FILE",
+                    param_hint="RUN",
+                )
+            return begin_so[0].run
+        place = find_folder(repo)
+        of_ticket = str(ticket.resolve()) if ticket else None
+        latest = commands.find_latest(store, str(place.resolve()), of_ticket) if store else None
     if latest is not None:
-        return latest.parent.name
+        return latest.run
     what = f"{ticket} in {place}" if ticket else str(place)
     problem = f"no run of {what} is left to go on with; begin one with --ticket FILE"
     raise typer.BadParameter(problem, param_hint="--resume")
@@ -219,40 +217,41 @@ def carry(
     # One that cannot be asked is refused before the run has a name.
     if models := wiring.make_models(loaded):
         models.close()
-    with commands.begin_run(request, loaded.home, model) as steps:
+    request = request.model_copy(update={"models": model})
+    with commands.begin_run(request, loaded) as kept:
         console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
-        return _carry_on(steps, loaded, console)
+        return _carry(*kept, loaded, wiring.on_this_machine(loaded), console)
 
 
 def carry_on(
-    run_id: str, console: Console, *, model: str | None = None
-) -> tuple[Run, Outcome, dict[str, float]]:
-    """Carry a run on that is not done; what has a record is neither done nor asked for again."""
-    from agent.runs import commands
-
-    with commands.go_on(settings.load_settings().home, run_id) as steps:
-        loaded = load_settings_with(model or steps.begun.model)
-        done = len(steps.steps)
-        console.print(
-            f"going on with {run_id}, of which {done} steps are on record", soft_wrap=True
-        )
-        return steps.begun.run, *_carry_on(steps, loaded, console)
-
-
-def _carry_on(
-    steps: StepFile, loaded: settings.Settings, console: Console
+    run: Run, console: Console, *, model: str | None = None
 ) -> tuple[Outcome, dict[str, float]]:
+    """Carry a run on that is not done; what has a record is neither done nor asked for again."""
     from agent import wiring
     from agent.runs import commands
 
+    loaded = load_settings_with(model or run.models)
+    if run.snapshot is not None:
+        compose = wiring.on_github(loaded, wiring.way_to_github(loaded))
+    else:
+        compose = wiring.on_this_machine(loaded)
+    with commands.resume_run(run.run_id, loaded) as kept:
+        console.print(f"going on with {run.run_id}", highlight=False, soft_wrap=True)
+        return _carry(*kept, loaded, compose, console)
+
+
+def _carry(
+    store: SqlRunStore,
+    stored: StoredRun,
+    loaded: settings.Settings,
+    compose: Compose,
+    console: Console,
+) -> tuple[Outcome, dict[str, float]]:
+    from agent.runs import commands
+
     with Progress(console) as progress:
-        return commands.carry_here(
-            steps,
-            loaded,
-            wiring.on_this_machine(loaded),
-            progress,
-            say=progress.said,
-            hear=progress.heard,
+        return commands.carry(
+            *(store, stored, loaded, compose, progress), say=progress.said, hear=progress.heard
         )
 
 
@@ -280,7 +279,7 @@ def carry_issue(
 ) -> tuple[Outcome, dict[str, float]]:
     """Carry an issue on GitHub to its end; to call this is to approve its text as it stands.
 
-    Nobody takes such a run up again, so it also ends where GitHub makes it wait for long.
+    It also ends where GitHub makes it wait for long.
     """
     from agent import wiring
 
@@ -295,12 +294,10 @@ def carry_issue_run(
     from agent import wiring
     from agent.runs import commands
 
-    console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
-    make = wiring.on_github(loaded, way)
-    with Progress(console) as progress:
-        return commands.carry_issue(
-            request, loaded, make, progress, say=progress.said, hear=progress.heard
-        )
+    compose = wiring.on_github(loaded, way)
+    with commands.begin_run(request, loaded) as kept:
+        console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
+        return _carry(*kept, loaded, compose, console)
 
 
 def _look_up(intake_api: GithubIntakeApi, name: str, number: int) -> LiveIssue:

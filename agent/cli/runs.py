@@ -22,7 +22,6 @@ from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.models.run import Reason
 from agent.settings import Settings
-from agent.store import step_file
 from agent.telemetry import signed_log
 from agent.telemetry.ledger import FILE_NAME as LEDGER
 from agent.text import sanitise
@@ -41,7 +40,7 @@ RunId = Annotated[
 ]
 
 _COLUMNS = ("run", "issue", "state", "reason", "age", "title")
-_CANDIDATES = 10
+CANDIDATES = 10
 _MOST_WORDS = 500
 #: Whose end no further try could change.
 _SETTLED = frozenset({Reason.READY, Reason.DRY_RUN})
@@ -65,35 +64,29 @@ def open_store(loaded: Settings) -> Iterator[SqlRunStore | None]:
 def _find_run(loaded: Settings, run_id: str) -> Iterator[tuple[SqlRunStore, StoredRun]]:
     """Open the runs for the one whose id begins so; anything else is a wrong argument."""
     with open_store(loaded) as store:
-        several = store.find_by_prefix(run_id, _CANDIDATES + 1) if store else ()
-        local = [run.run.run_id for run in step_file.list_runs(loaded.home)]
-        if not several and (own := [name for name in local if name.startswith(run_id)]):
-            raise RequestRefused(
-                f"Run {own[0]} is of a ticket file, and is not in the hands of the service: Ctrl-C"
-                f" stops it, and `mergewright run --resume {own[0]}` goes on with it."
-            )
-        require_one(run_id, [one.run.run_id for one in several], "`mergewright runs list`")
+        several = store.find_by_prefix(run_id, CANDIDATES + 1) if store else ()
+        require_one(run_id, [one.run.run_id for one in several])
         assert store is not None  # noqa: S101  it has the run
         yield store, several[0]
 
 
 def _find_shown(loaded: Settings, run_id: str) -> StoredRun:
     with open_store(loaded) as store:
-        found = list(store.find_by_prefix(run_id, _CANDIDATES + 1) if store else ())
-    local = step_file.list_runs(loaded.home)
-    found += [one for one in local if one.run.run_id.startswith(run_id)]
-    require_one(run_id, [one.run.run_id for one in found], "`mergewright runs list`")
+        found = store.find_by_prefix(run_id, CANDIDATES + 1) if store else ()
+    require_one(run_id, [one.run.run_id for one in found])
     return found[0]
 
 
-def require_one(prefix: str, run_ids: Sequence[str], listing: str) -> None:
+def require_one(
+    prefix: str, run_ids: Sequence[str], listing: str = "`mergewright runs list`"
+) -> None:
     """Refuse a prefix that not exactly one run has; `listing` is what shows all of them."""
     if len(run_ids) == 1:
         return
     problem = f"no run there begins with {prefix!r}; {listing} shows them"
     if run_ids:
-        more = " and more" if len(run_ids) > _CANDIDATES else ""
-        named = ", ".join(run_ids[:_CANDIDATES])
+        more = " and more" if len(run_ids) > CANDIDATES else ""
+        named = ", ".join(run_ids[:CANDIDATES])
         problem = f"more than one run begins with {prefix!r}; name one of {named}{more}"
     raise typer.BadParameter(problem, param_hint="RUN")
 
@@ -143,9 +136,6 @@ def list_runs(
     loaded = settings.load_settings()
     with open_store(loaded) as store:
         stored = store.list_latest(limit, repository) if store else ()
-    if repository is None:
-        local = step_file.list_runs(loaded.home)
-        stored = tuple(sorted((*stored, *local), key=lambda one: -one.queued_at)[:limit])
     if as_json:
         terminal.print_json([_list_facts(one) for one in stored])
     elif stored:
@@ -285,6 +275,9 @@ def retry(
     with _find_run(loaded, run_id) as (store, one):
         if one.active:
             raise _refuse(one, "is not over; stop it first with `mergewright runs cancel`")
+        if one.run.snapshot is None:
+            command = f"`mergewright run --resume {one.run.run_id}`"
+            raise _refuse(one, f"is of a ticket file, which no service knows: {command} goes on")
         if one.outcome is not None and one.outcome.reason in _SETTLED:
             raise _refuse(one, f"has nothing to try again: {one.outcome.sentence}")
         begin_with = "" if from_start or not one.outcome else one.outcome.stopped_at or ""

@@ -19,7 +19,6 @@ from agent.errors import (
     RUN_ENDS,
     AgentError,
     BudgetSpent,
-    Interrupted,
     ModelRefused,
     ModelUnusable,
     RepositoryUnfit,
@@ -186,16 +185,12 @@ class RunContext:
 
     @contextmanager
     def attach_best_change(self) -> Iterator[None]:
-        """Attach the best change so far to an error, or an interrupt, that ends the run."""
+        """Attach the best change so far to an error that ends the run."""
         try:
             yield
         except AgentError as problem:
             self._attach(problem)
             raise
-        except KeyboardInterrupt as stop:
-            interrupted = Interrupted()
-            self._attach(interrupted)
-            raise interrupted from stop
         finally:
             # One that fails leaves none of the others open, and hides nothing.
             with suppress(AgentError, OSError), ExitStack() as stack:

@@ -21,18 +21,17 @@ from agent.models.sandbox import Flag
 _log = structlog.get_logger()
 
 
-def require_left(spent: float, usd: float, of_run: float, *, bound_by: str, then: str) -> None:
+def require_left(spent: float, usd: float, of_run: float) -> None:
     """Refuse a request that could go beyond what its run may cost.
 
     Args:
         spent: Dollars that the run may have cost so far.
-        bound_by: Keys and settings that bound it.
-        then: A sentence on how the run goes on.
     """
     if spent + usd > of_run:
         raise BudgetSpent(
             f"The run may have cost ${spent:.4f}, with requests that got no reply. The next one"
-            f" could cost ${usd:.4f}. It may cost {format_usd(of_run)} ({bound_by}). {then}"
+            f" could cost ${usd:.4f}. It may cost {format_usd(of_run)} (limits.usd,"
+            " MERGEWRIGHT_MODEL_USD). What was done so far is kept."
         )
 
 

@@ -83,8 +83,6 @@ class SpendingLimits(NamedTuple):
     of_run: float
     of_day: float | None
     """Of all runs of the repository within 24 hours; None: any number."""
-    kept: bool = True
-    """Whether the run's steps are on record, so that it can go on; chooses the words."""
 
 
 class Spendings(Protocol):

@@ -106,6 +106,8 @@ class Reason(StrEnum):
     """The repository has no tests that could prove the change."""
     NO_SANDBOX = "no_sandbox"
     """No sandbox can be opened on the machine."""
+    SETTINGS_INVALID = "settings_invalid"
+    """A setting of the operator's has a mistake."""
     STORAGE_FULL = "storage_full"
     """The disk of the service is full."""
     TIME_SPENT = "time_spent"
@@ -164,6 +166,24 @@ _END_STATES = {
 }
 
 
+#: Only another ticket or repository could end otherwise, and a run that goes on has both on record.
+_SETTLED = frozenset(
+    {
+        Reason.READY, Reason.DRY_RUN, Reason.UNCLEAR, Reason.NO_RECIPE, Reason.REFUSED,
+        Reason.TOO_LARGE, Reason.FOR_PEOPLE, Reason.UNFIT, Reason.CONFIG_INVALID,
+        Reason.UNASKED_OPERATIONS, Reason.POLICY, Reason.NO_TESTS, Reason.ENVIRONMENT,
+        Reason.CHECK_UNFINISHED, Reason.VERSION_UNKNOWN,
+        # What a model has said is on record as well, so it would give up at the same place.
+        Reason.EDIT_FAILED,
+    }
+)  # fmt: skip
+
+
+def goes_on(reason: Reason) -> bool:
+    """Whether a run that a command carried can go on after it has ended so."""
+    return reason not in _SETTLED
+
+
 def end_state(reason: Reason) -> RunState:
     return _END_STATES.get(reason, RunState.FAILED)
 
@@ -211,6 +231,8 @@ class Run(Record):
     label was set; None: as many as the operator allows."""
     follow_up: FollowUp | None = None
     """None: it begins with the ticket."""
+    models: str | None = None
+    """Models that the command named for it, as `openai:NAME`; None: those of the settings."""
     started: int
     """Seconds since the epoch; also the date of the commit, so that a repeated publish makes
     the same one."""

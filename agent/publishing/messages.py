@@ -37,6 +37,7 @@ _HEADLINES = {
     Reason.CANCELLED: "The run was stopped.",
     Reason.ACCESS_LOST: "GitHub does not allow what this run needs.",
     Reason.INTERRUPTED: "The run was interrupted.",
+    Reason.SETTINGS_INVALID: "A setting of the service has a mistake.",
     Reason.NO_SANDBOX: "The service cannot run checks at the moment.",
     Reason.STORAGE_FULL: "The disk of the service is full.",
     Reason.UNAVAILABLE: "Something that the run needs did not answer.",
@@ -98,6 +99,7 @@ _NEXT = {
         " Else {models}, then {go_on}."
     ),
     Reason.MODEL_UNUSABLE: "Set what is named, or {models}, then {go_on}.",
+    Reason.SETTINGS_INVALID: "Once that is corrected, {go_on}.",
     Reason.NO_SANDBOX: "{doctor}, then {go_on}.",
     Reason.STORAGE_FULL: (
         "Free space on the service's machine (`mergewright env prune --all`), then {go_on}."

@@ -1,125 +1,177 @@
-"""Runs that a command carries: of an issue, beside the service, or of a ticket file.
+"""Runs that a command carries, beside the service: of a ticket file, or of an issue.
 
-A run of a ticket file resumes at the first step that has no record: after an interruption, or after
-somebody fixed what ended it.
+They are in the store with all others, in the hands of the command, so that no worker takes them.
+The records of its steps are in an engine file in the folder of each run: several commands and a
+service work on one data folder. The file is not redacted, since a run has to go on with the exact
+words; it is deleted once nothing is left to go on with.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from importlib import metadata
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from agent.errors import AgentError
+from agent.errors import AgentError, BrokenOff
+from agent.git.folders import delete_folder
 from agent.models.clock import read_clock
-from agent.models.outcome import Outcome
-from agent.models.run import Reason, Run, RunState
+from agent.models.outcome import Outcome, StoredRun
+from agent.models.run import Reason, Remember, Run, goes_on
 from agent.runs import executor, folders
 from agent.runs.executor import RunSupport, Say
 from agent.runs.progress import StateFile
 from agent.services import Compose
 from agent.settings import Settings
 from agent.steps import Cancellation, Watcher
-from agent.store import step_file
-from agent.store.step_file import Begun, StepFile
-
-if TYPE_CHECKING:
-    from agent.store.sql_run_store import SqlRunStore
+from agent.store.engine import FILE_NAME, Engine, Segment
+from agent.store.sql_run_store import SqlRunStore, open_store
+from agent.store.sql_tables import name_command
 
 #: So often a command asks whether its run is to be stopped.
 _LOOK_SECONDS = 0.5
+#: Of the newest runs of a repository, those among which one is found that can go on.
+_MOST_RUNS = 500
 
 
-def begin_run(run: Run, home: Path, model: str | None = None) -> StepFile:
-    """Put a run of a ticket file on record before its first step.
+@dataclass
+class Ended:
+    """How a command was done with a run; exactly one of `outcome` and `problem` is there."""
 
-    Args:
-        model: That the command named for it.
+    outcome: Outcome | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Of each step, by name."""
+    problem: Exception | None = None
+    has_begun: bool = False
+    """Whether it came to a step."""
+
+
+@contextmanager
+def begin_run(run: Run, settings: Settings) -> Iterator[tuple[SqlRunStore, StoredRun]]:
+    """Put a run on record before its first step, in the hands of this process.
 
     Raises:
-        SettingsInvalid: Its folder cannot be written.
+        ActiveRun: Its issue has a run that is not over.
+        SettingsInvalid: The data folder cannot be written.
+    """
+    with closing(open_store(settings)) as store:
+        added = store.add_run(run, read_clock(), worker=name_command(os.getpid()))
+        yield store, store.get_run(added.run_id)
+
+
+@contextmanager
+def resume_run(run_id: str, settings: Settings) -> Iterator[tuple[SqlRunStore, StoredRun]]:
+    """Take up a run of a command that is not done.
+
+    Raises:
+        ActiveRun: Another process carries it.
+    """
+    with closing(open_store(settings)) as store:
+        yield store, store.resume_run(run_id, read_clock(), name_command(os.getpid()))
+
+
+def find_latest(store: SqlRunStore, repository: str, ticket: str | None = None) -> StoredRun | None:
+    """Find the newest run of a ticket file in this repository that can go on."""
+    for stored in store.list_latest(_MOST_RUNS, repository):
+        is_wanted = stored.run.snapshot is None and ticket in (None, stored.run.ticket)
+        if is_wanted and may_resume(stored):
+            return stored
+    return None
+
+
+def may_resume(stored: StoredRun) -> bool:
+    """Whether `mergewright run --resume` can go on with a run."""
+    return stored.outcome is None or goes_on(stored.outcome.reason)
+
+
+def carry(
+    store: SqlRunStore,
+    stored: StoredRun,
+    settings: Settings,
+    compose: Compose,
+    watcher: Watcher,
+    *,
+    say: Say,
+    hear: Say,
+) -> tuple[Outcome, dict[str, float]]:
+    """Carry a run to its end; return its outcome and the seconds by step.
+
+    Ctrl-C breaks off what is under way; the run can be taken up again where it was.
+
+    Raises:
+        SettingsInvalid: The operator's settings are wrong.
         StorageFull: The disk is full.
     """
-    begun = Begun(run=run, model=model, version=metadata.version("mergewright"))
-    return StepFile(folders.make_run_folder(home, run) / step_file.FILE_NAME, begun)
+    run, ended, over = stored.run, Ended(), threading.Event()
+    folder = folders.make_run_folder(settings.home, run)
+    notes = StateFile(run.run_id, stored.state, store.set_state)
 
+    def carry_segment(run_id: str, remember: Remember) -> str:
+        def begin_step(name: str, attempt: Callable[[], str]) -> str:
+            ended.has_begun = True
+            return remember(name, attempt)
 
-def go_on(home: Path, run_id: str) -> StepFile:
-    """Take a run of a ticket file up that is not done.
-
-    Raises:
-        TransientError: Another process carries it.
-        SettingsInvalid: It has no records here.
-        VersionUnknown: Another version has begun it.
-    """
-    kept = StepFile(home / "runs" / run_id / step_file.FILE_NAME)
-    kept.require_version(metadata.version("mergewright"))
-    return kept
-
-
-def carry_here(
-    kept: StepFile, settings: Settings, compose: Compose, watcher: Watcher, *, say: Say, hear: Say
-) -> tuple[Outcome, dict[str, float]]:
-    """Carry a run of a ticket file to its end; return its outcome and the seconds by step.
-
-    Raises:
-        SettingsInvalid: The operator's settings are wrong; once they are right, the run goes on.
-    """
-    keeping = RunSupport(
-        remember=kept,
-        budget_multiplier=kept.budget_multiplier,
-        spendings=kept,
-    )
-    begun = read_clock()
-    step_file.note_run(settings.home, kept.begun.run, begun)
-    try:
-        outcome, seconds = executor.carry_run(
-            kept.begun.run, settings, compose, keeping, watcher, say=say, hear=hear
+        support = RunSupport(
+            remember=begin_step,
+            cancellation=cancellation,
+            budget_multiplier=stored.budget_multiplier,
+            spendings=store.spendings,
+            memory=store,
         )
-    except BaseException as problem:
-        kept.break_off(problem)
-        raise
-    kept.end(outcome)
-    step_file.note_run(settings.home, kept.begun.run, begun, outcome)
-    return outcome, seconds
-
-
-def carry_issue(
-    run: Run, settings: Settings, compose: Compose, watcher: Watcher, *, say: Say, hear: Say
-) -> tuple[Outcome, dict[str, float]]:
-    """Carry a run of an issue that no worker will take; the issue has no other meanwhile.
-
-    Raises:
-        ActiveRun: The issue has a run that is not over.
-        SettingsInvalid: The operator's settings are wrong.
-    """
-    # A run of a ticket file needs no database.
-    from agent.store.sql_run_store import open_store
-    from agent.store.sql_tables import name_command
-
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o711)
-    with closing(open_store(settings)) as store:
-        run = store.add_run(run, read_clock(), worker=name_command(os.getpid()))
-        sentence = "The command ended before the run did."
-        outcome = Outcome.for_stopped_run(run.run_id, Reason.INTERRUPTED, sentence)
         try:
-            notes = StateFile(run.run_id, RunState.TRIAGING, store.set_state)
-            with _watch_for_stop(store, run.run_id) as cancellation:
-                keeping = RunSupport(
-                    cancellation=cancellation, spendings=store.spendings, memory=store
-                )
-                outcome, seconds = executor.carry_run(
-                    run, settings, compose, keeping, notes, watcher, say=say, hear=hear
-                )
-            # None of its steps is on record, so whoever lets it go on begins it anew.
-            outcome = outcome.model_copy(update={"stopped_at": None})
+            ended.outcome, ended.seconds = executor.carry_run(
+                run, settings, compose, support, notes, watcher, say=say, hear=hear
+            )
+        except Exception as problem:
+            ended.problem = problem
+            raise BrokenOff from problem
         finally:
-            store.finish_run(run.run_id, outcome, read_clock())
-    return outcome, seconds
+            over.set()
+        # Whoever waits below has the outcome; the engine need not keep it.
+        return ""
+
+    engine = Engine(folder, carry_segment)
+    segment = Segment(run_id=run.run_id, number=stored.segment)
+    with _watch_for_stop(store, run.run_id) as cancellation:
+        try:
+            engine.launch()
+            engine.begin(segment, stored.begin_with)
+            _wait(over, cancellation)
+        finally:
+            engine.close()
+            _note_end(store, run, ended, folder)
+    if ended.problem is not None:
+        raise ended.problem
+    return ended.outcome or _interrupted(run), ended.seconds
+
+
+def _wait(over: threading.Event, cancellation: Cancellation) -> None:
+    """Wait for the end of a run; a first Ctrl-C breaks off what it does."""
+    try:
+        over.wait()
+    except KeyboardInterrupt:
+        cancellation.break_off()
+        over.wait()
+
+
+def _interrupted(run: Run) -> Outcome:
+    sentence = "Interrupted; nothing was changed, and what was done is kept."
+    return Outcome.for_stopped_run(run.run_id, Reason.INTERRUPTED, sentence)
+
+
+def _note_end(store: SqlRunStore, run: Run, ended: Ended, folder: Path) -> None:
+    """Note how a run ended; one that never came to a step leaves nothing."""
+    if ended.outcome is None and not ended.has_begun:
+        store.forget_run(run.run_id)
+        delete_folder(folder)
+        return
+    outcome = ended.outcome or _interrupted(run)
+    store.finish_run(run.run_id, outcome, read_clock())
+    if not goes_on(outcome.reason):
+        for place in folder.glob(f"{FILE_NAME}*"):
+            place.unlink(missing_ok=True)
 
 
 @contextmanager

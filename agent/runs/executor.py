@@ -18,11 +18,9 @@ from agent import steps, workflow
 from agent.errors import (
     AgentError,
     Duplicate,
-    Interrupted,
     ModelUnavailable,
     ModelUnusable,
     PolicyRefused,
-    SettingsInvalid,
     StorageFull,
     Superseded,
     VersionUnknown,
@@ -51,7 +49,6 @@ from agent.telemetry.run_log import RunLog
 from agent.text.whole_lines import WholeLines
 
 if TYPE_CHECKING:
-    # A run of a ticket file needs no database.
     from agent.store.sql_run_files import SqlRunFiles
 
 _log = structlog.get_logger()
@@ -114,7 +111,7 @@ def carry_run(
 
     Raises:
         RunPostponed: Something holds the run up; it goes on later.
-        SettingsInvalid: The operator's settings are wrong, and nobody takes the run up again.
+        SettingsInvalid: The operator's settings are wrong before there is a step.
         AgentError: A durable run did not come to its first step, or its end is not stored.
     """
     folder = folders.make_run_folder(settings.home, run)
@@ -213,7 +210,6 @@ def _make_limits(run: Run, settings: Settings, keeping: RunSupport) -> SpendingL
         repository_id=run.snapshot.issue.repository_id if run.snapshot else 0,
         of_run=settings.model_usd * keeping.budget_multiplier,
         of_day=settings.model_usd_per_day if run.snapshot else None,
-        kept=keeping.remember is not None,
     )
 
 
@@ -274,13 +270,6 @@ def carry_out(
                 # It was the checks that told against it, so they are what may end otherwise.
                 at = [name for name in step.seconds if name.startswith("checks ")][-1:]
                 outcome = outcome.model_copy(update={"stopped_at": at[0] if at else None})
-        except (KeyboardInterrupt, Interrupted) as stop:
-            kept = ", and what was done is kept." if step.kept else ". Run again to start anew."
-            sentence = f"Interrupted; nothing was changed{kept}"
-            outcome = Outcome.for_stopped_run(run.run_id, Reason.INTERRUPTED, sentence)
-            if isinstance(stop, Interrupted):
-                patch = _store_patch(stop.change, run, step, svc)
-                outcome = outcome.model_copy(update={"patch_path": patch})
         except Exception as error:  # noqa: BLE001  a run never ends without a word
             outcome = _end_with(error, run, step, svc, waited)
         if not outcome.is_done:
@@ -318,10 +307,6 @@ def _end_with(
 ) -> Outcome:
     """Make an error the end of a run, unless the run waits or its caller has to know."""
     problem = steps.make_agent_error(error)
-    # By the time a model is asked, people were told that the run is at work.
-    told = isinstance(problem, ModelUnusable)
-    if waited is None and isinstance(problem, SettingsInvalid) and not told:
-        raise error
     if waited is not None and not step.at:
         # Before the first step is repeated, no other may be recorded.
         raise problem from error

@@ -15,6 +15,7 @@ from agent.errors import (
     PermanentError,
     RunStopped,
     SandboxMissing,
+    SettingsInvalid,
     StorageFull,
     StoreUnavailable,
     StoreUnusable,
@@ -29,6 +30,7 @@ _REASONS: dict[type[AgentError], Reason] = {
     SandboxMissing: Reason.NO_SANDBOX,
     StorageFull: Reason.STORAGE_FULL,
     ModelUnusable: Reason.MODEL_UNUSABLE,
+    SettingsInvalid: Reason.SETTINGS_INVALID,
     Unforeseen: Reason.INTERNAL,
     ApprovalAwaited: Reason.UNANSWERED,
 }

@@ -26,7 +26,7 @@ import structlog
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, error
 from dbos._utils import INTERNAL_QUEUE_NAME
 
-from agent.errors import StoreUnavailable, StoreUnusable, VersionUnknown
+from agent.errors import BrokenOff, StoreUnavailable, StoreUnusable, VersionUnknown
 from agent.models.record import Record
 from agent.models.run import Remember
 from agent.store import database
@@ -50,10 +50,6 @@ _log = structlog.get_logger()
 _ERRORS = database.Errors(
     StoreUnavailable, StoreUnusable, "; runs under way then begin anew, and find what they wrote."
 )
-
-
-class EngineDrained(BaseException):
-    """The process is about to end: the run stops before its next step, and goes on with another."""
 
 
 class Segment(Record):
@@ -106,7 +102,7 @@ class Engine:
         @DBOS.workflow(name=_WORKFLOW)
         def carried(run_id: str) -> str:
             if self._draining.is_set():
-                raise EngineDrained
+                raise BrokenOff
             with self._count_alive():
                 try:
                     return carry(run_id, _Kept(self._name, self._draining))
@@ -277,7 +273,7 @@ class _Kept:
 
     def __call__(self, name: str, attempt: Callable[[], str]) -> str:
         if self._draining.is_set():
-            raise EngineDrained
+            raise BrokenOff
         with database.translate_errors(self._database_name, _ERRORS):
             try:
                 return DBOS.run_step({"name": name}, attempt)

@@ -93,7 +93,7 @@ class RunRequests:
                 require_no_other(session, row)
                 if is_full or row.retries >= MOST_ANSWERED:
                     return "full"
-                _requeue_run(row, "", now)
+                requeue_run(row, "", now)
             elif not _is_awaited(session, row, said):
                 return "late"
             elif said.kind != "approval" and is_full:
@@ -153,9 +153,7 @@ class RunRequests:
                     return
                 _store_guidance(session, run_id, said)
             require_no_other(session, row)
-            if row.outcome and Outcome.model_validate_json(row.outcome).reason in CAPS_REACHED:
-                row.budget_multiplier += 1
-            _requeue_run(row, begin_with, now)
+            requeue_run(row, begin_with, now)
 
     def queue_follow_up(
         self, run_id: str, wish: FollowUpRequest, now: float, *, said: Guidance | None = None
@@ -258,8 +256,10 @@ def _find_active_row(session: Session, of_issue: RunRow) -> RunRow | None:
     return session.exec(select(RunRow).where(where, col(RunRow.active))).first()
 
 
-def _requeue_run(row: RunRow, begin_with: str, now: float) -> None:
-    """Let a run that is over wait for its turn again."""
+def requeue_run(row: RunRow, begin_with: str, now: float) -> None:
+    """Let a run that is over wait for its turn again; at a cap it may use as much once more."""
+    if row.outcome and Outcome.model_validate_json(row.outcome).reason in CAPS_REACHED:
+        row.budget_multiplier += 1
     row.active, row.state, row.worker = True, RunState.RECEIVED.value, None
     row.not_before = row.queued_at = now
     row.segment, row.begin_with = row.segment + 1, begin_with

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import structlog
 from sqlalchemy import func
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, delete, select, update
 
 from agent import settings
 from agent.errors import StoreUnavailable, StoreUnusable
-from agent.models.outcome import Outcome, PullEnd
+from agent.models.outcome import Outcome, PullEnd, StoredRun
 from agent.models.run import Reason, Run, RunState, Wait
 from agent.models.ticket import Snapshot
 from agent.settings import Settings
@@ -34,6 +34,7 @@ from agent.store.sql_tables import (
     is_dead_command,
     is_of_issue,
     make_row,
+    make_stored_run,
 )
 
 _log = structlog.get_logger()
@@ -77,7 +78,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
     def add_run(
         self, run: Run, now: float, *, worker: str | None = None, delivery_id: str | None = None
     ) -> Run:
-        """Queue a run of an issue as its next attempt, or note one that a worker already has.
+        """Queue a run as the next attempt at its issue, or note one that a command carries.
 
         Returns the run that is kept: this one with its number, or the earlier one of the delivery;
         ActiveRun where the issue has one that is not over.
@@ -98,6 +99,29 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
             row.attempt, row.run = run.attempt, run.model_dump_json()
             session.add(row)
         return run
+
+    def resume_run(self, run_id: str, now: float, worker: str) -> StoredRun:
+        """Let a command go on with a run that one has carried before.
+
+        One that was interrupted goes on with the records as they are, any other one with the step
+        at which it stopped. ActiveRun where it is under way, or another run of its issue is.
+        """
+        with self._database.write() as session:
+            _end_dead_commands(session, now)
+            row = session.get_one(RunRow, run_id)
+            sql_requests.require_no_other(session, row)
+            outcome = Outcome.model_validate_json(row.outcome or "null")
+            segment = row.segment
+            sql_requests.requeue_run(row, outcome.stopped_at or "", now)
+            if outcome.reason is Reason.INTERRUPTED:
+                row.segment = segment
+            row.worker, row.state, row.started_at = worker, RunState.TRIAGING.value, now
+            return make_stored_run(row)
+
+    def forget_run(self, run_id: str) -> None:
+        """Delete a run that has left nothing."""
+        with self._database.write() as session:
+            session.execute(delete(RunRow).where(col(RunRow.run_id) == run_id))
 
     def end_dead_commands(self, now: float) -> None:
         """End the runs of commands that were killed, so that they do not hold their issues up."""

@@ -40,10 +40,6 @@ class SqlSpendings:
                 session.exec(of_run).one() or 0.0,
                 usd,
                 limits.of_run,
-                bound_by="limits.usd, MERGEWRIGHT_MODEL_USD",
-                then="What was done so far is kept: `mergewright runs retry` lets the run go on."
-                if limits.kept
-                else "No steps of it are on record: `mergewright runs retry` begins it anew.",
             )
             if most is not None:
                 _require_left_today(session, usd, limits.repository_id, most, now)

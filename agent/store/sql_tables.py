@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -177,16 +178,16 @@ def iterate_sound(rows: Iterable[RunRow], now: float) -> Iterator[tuple[RunRow, 
 
 
 def make_row(run: Run, now: float) -> RunRow:
-    """Make the row of a run of an issue that waits for its turn from now on."""
+    """Make the row of a run that waits for its turn from now on."""
     snapshot, about = run.snapshot, run.follow_up
-    if snapshot is None:
-        raise ValueError("only runs of an issue are stored here")
+    issue = snapshot.issue if snapshot else None
     return RunRow(
         run_id=run.run_id,
-        repository=snapshot.issue.repository,
-        repository_id=snapshot.issue.repository_id,
-        number=snapshot.issue.number,
-        title=snapshot.title,
+        repository=issue.repository if issue else run.repository,
+        # A ticket file may have several runs at a time; each has a number of its own.
+        repository_id=issue.repository_id if issue else 0,
+        number=issue.number if issue else zlib.crc32(run.run_id.encode()) >> 1,
+        title=snapshot.title if snapshot else Path(run.ticket).name,
         attempt=run.attempt,
         state=RunState.RECEIVED.value,
         active=True,

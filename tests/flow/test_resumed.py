@@ -59,14 +59,14 @@ class Command:
 
 
 class Held:
-    """Turns of a conversation, the last of which says nothing until it is let go, the first time."""
+    """Turns of a conversation, the last of which says nothing while it is held."""
 
     def __init__(self, *turns: Said) -> None:
         self._turns = turns
-        self.asked, self.go = threading.Event(), threading.Event()
+        self.is_held, self.asked, self.go = True, threading.Event(), threading.Event()
 
     def __call__(self, seen) -> Said:
-        if seen.turn == len(self._turns) and not self.asked.is_set():
+        if seen.turn == len(self._turns) and self.is_held:
             self.asked.set()
             assert self.go.wait(_SECONDS)
         return self._turns[seen.turn - 1]
@@ -77,6 +77,7 @@ class Held:
         process.send_signal(sign)
         out, err = process.communicate(timeout=_SECONDS)
         self.go.set()
+        self.asked.clear()
         return process.returncode, out, err
 
 
@@ -109,7 +110,11 @@ def test_a_run_is_shown_stopped_and_gone_on_with(store, shop, ticket):
         assert "\x1b" not in out + err
         assert "tests/test_total.py" in err
         run_id = out.partition("mergewright run --resume ")[2].partition("`")[0]
-        assert (store / "runs" / run_id / "steps.jsonl").stat().st_mode & 0o077 == 0
+        records = store / "runs" / run_id / "engine.sqlite"
+        assert records.stat().st_mode & 0o077 == 0
+        agent.go.clear()
+        agent.stop(command.begin("--resume", run_id), signal.SIGKILL)
+        agent.is_held = False
         assert shop.branches() == ["main"]
 
         # Which one is meant is known here.
@@ -117,12 +122,12 @@ def test_a_run_is_shown_stopped_and_gone_on_with(store, shop, ticket):
         ended = json.loads(out)
         assert (code, ended["reason"], ended["run_id"]) == (0, "ready", run_id)
         # What broke off was asked for again, and nothing else.
-        assert sorted(replies(server.requests).values()) == [1, 1, 1, 1, 2]
+        assert sorted(replies(server.requests).values()) == [1, 1, 1, 1, 3]
         assert {seen.model for seen in server.requests} == {"scripted"}
         assert shop.git("diff", "--name-status", f"main..{ended['branch']}").splitlines() == [
             "M\tshop/prices.py",
             "A\ttests/test_total.py",
         ]
-        # Two processes wrote its ledger, and it is one run all the same.
+        # Three processes wrote its ledger, and it is one run all the same.
         assert "All is as it was signed" in command.another("verify", run_id)
-        assert not (store / "runs" / run_id / "steps.jsonl").exists()
+        assert not records.exists()

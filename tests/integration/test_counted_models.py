@@ -143,7 +143,7 @@ def test_what_got_no_reply_counts_for_the_run_however_often_it_goes_on(store):
     with pytest.raises(BudgetSpent) as told:
         counted(asked, store, 7, run=1.0).reply(REQUEST)
     assert asked.requests == []
-    facts = ("$0.8000", "$0.4000", "$1.00", "MERGEWRIGHT_MODEL_USD", "mergewright runs retry")
+    facts = ("$0.8000", "$0.4000", "$1.00", "MERGEWRIGHT_MODEL_USD", "is kept")
     assert all(fact in told.value.message for fact in facts)
     counted(asked, store, 7, run=1.0, run_id="r2").reply(REQUEST)
     counted(asked, store, 7, run=2.0).reply(REQUEST)

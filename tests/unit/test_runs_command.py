@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from typer.testing import CliRunner
 
 from agent.cli import runs
+from agent.errors import RequestRefused
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Reason, Run, RunState
-from agent.store import step_file
 from agent.store.sql_run_store import SqlRunStore
+from agent.store.sql_tables import name_command
 from tests.unit.stages import code_host_runs
 
 TITLE = "Customers that buy often need a nickname they can be greeted by, long as that may be"
@@ -66,10 +68,13 @@ def test_runs_are_listed_newest_first_each_on_its_line(kept):
 
 def test_runs_of_ticket_files_are_among_them(kept):
     run = Run(run_id="20261122-080000-ab", repository="/srv/shop", ticket="/t/note.md", started=900)
-    (kept / "runs" / run.run_id).mkdir(parents=True)
-    step_file.note_run(kept, run, 900.0)
-    assert called("list").stdout.splitlines()[1].split()[:3] == [run.run_id, "note.md", "received"]
-    ended = Outcome.for_stopped_run(run.run_id, Reason.NO_RECIPE, "No recipe fits.")
-    step_file.note_run(kept, run, 900.0, ended)
-    assert (kept / "runs" / run.run_id / "run.json").stat().st_mode & 0o077 == 0
-    assert json.loads(called("show", "20261122", "--json").stdout)["reason"] == "no_recipe"
+    store = SqlRunStore(kept)
+    store.add_run(run, 900.0, worker=name_command(os.getpid()))
+    assert called("list").stdout.splitlines()[1].split()[:3] == [run.run_id, "note.md", "triaging"]
+    ended = Outcome.for_stopped_run(run.run_id, Reason.UNAVAILABLE, "No index answers.")
+    store.finish_run(run.run_id, ended, 950.0)
+    assert json.loads(called("show", "20261122", "--json").stdout)["reason"] == "unavailable"
+    # The service would not know what to do with it.
+    refused = called("retry", "20261122")
+    assert isinstance(refused.exception, RequestRefused)
+    assert f"run --resume {run.run_id}" in refused.exception.message

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 
 import pytest
 
@@ -14,6 +12,7 @@ from agent.errors import (
     AgentError,
     ApprovalAwaited,
     BranchMoved,
+    BrokenOff,
     CacheGone,
     Cancelled,
     CodeHostLimited,
@@ -94,10 +93,6 @@ def fail() -> None:
     raise ValueError("no")
 
 
-def interrupted() -> None:
-    os.kill(os.getpid(), signal.SIGINT)
-
-
 def told() -> str:
     return "told"
 
@@ -165,15 +160,24 @@ def test_the_operators_bound_holds_over_the_repositorys(step):
     assert step.run_seconds_left == pytest.approx(60 * 60.0, abs=1)
 
 
-def test_an_interrupt_while_publishing_comes_too_late(step):
+def test_what_is_broken_off_leaves_no_record_and_what_is_handed_over_comes_to_its_end(tmp_path):
     def work() -> str:
-        interrupted()
+        cancellation.break_off()
         return "delivered"
 
+    def break_off() -> None:
+        cancellation.break_off()
+        raise OSError("cut")
+
+    kept, cancellation = Kept(), Cancellation()
+    with pytest.raises(BrokenOff):
+        steps(tmp_path, remember=kept, cancellation=cancellation)("edit", break_off)
+    cancellation = Cancellation()
+    step = steps(tmp_path, remember=kept, cancellation=cancellation)
     assert step("publish", work) == "delivered"
-    with pytest.raises(KeyboardInterrupt):
-        step("after", interrupted)
-    assert "after" in step.seconds
+    with pytest.raises(BrokenOff):
+        step("after", nothing)
+    assert list(kept.records) == ["publish"]
 
 
 # --- remembered -------------------------------------------------------------------------------
