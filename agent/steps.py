@@ -46,6 +46,7 @@ from agent.models.outcome import FirstRound, Outcome, Verdict
 from agent.models.pulls import BranchState
 from agent.models.record import Record
 from agent.models.run import Reason, Remember
+from agent.models.step import AnyStep, Step
 from agent.models.ticket import Category, Decision, Ticket
 from agent.telemetry.ledger import Ledger
 from agent.telemetry.run_log import RunLog
@@ -56,10 +57,6 @@ P = ParamSpec("P")
 
 _log = structlog.get_logger()
 
-#: Steps whose effect others can see: once begun they are brought to their end.
-_FINISHED = frozenset({"publish", "deliver"})
-#: What the steps are called that hold a change against the rules; a number follows.
-_POLICY = "policy "
 #: Larger results stand in the ledger by their digest alone.
 _LEDGER_BYTES = 64 * 1024
 #: Results that have events of their own in the ledger, which are redacted.
@@ -114,9 +111,9 @@ class DirectStep:
 
 
 class Watcher(Protocol):
-    def started(self, step: str) -> None: ...
+    def started(self, step: AnyStep) -> None: ...
 
-    def ended(self, step: str, seconds: float, *, ok: bool) -> None: ...
+    def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None: ...
 
 
 class Steps:
@@ -150,14 +147,14 @@ class Steps:
         self._minutes = max_minutes
         self._remember = remember or DirectStep()
         self._cancellation = cancellation or Cancellation()
-        self.learned: Callable[[str, object], None] = lambda step, result: None
+        self.learned: Callable[[AnyStep, object], None] = lambda step, result: None
         """Told each step that has a result, with that, also where it was on record."""
-        self.seconds: dict[str, float] = {}
+        self.seconds: dict[AnyStep, float] = {}
         """Duration of each step so far, by name, in order; of its last attempt."""
         self._set_up: set[str] = set()
         """Names of the steps that are counted to the minutes of set-up."""
         self._is_apart = False
-        self.at = ""
+        self.at: AnyStep | None = None
         """The step that was asked for last."""
         self.ticket: Ticket | None = None
         """The ticket once it was read, for texts about a run that stopped."""
@@ -176,7 +173,9 @@ class Steps:
         self.cost_usd = 0.0
         """What models have cost, as far as their prices are known."""
 
-    def __call__(self, name: str, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    def __call__(
+        self, name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         """Do the work, or return what it returned before; a name may occur only once in a run.
 
         Raises:
@@ -211,7 +210,7 @@ class Steps:
             )
         except ValueError as unknown:
             raise VersionUnknown(
-                f"The step {name!r} was recorded by another version of Mergewright, which this one"
+                f"The step '{name}' was recorded by another version of Mergewright, which this one"
                 " cannot follow. Take the label off the issue and set it again to start anew."
             ) from unknown
         self._learn(result)
@@ -219,14 +218,14 @@ class Steps:
         return result
 
     def _attempt(
-        self, name: str, work: Callable[..., T], called: Callable[[], T], fresh: list[T]
+        self, name: AnyStep, work: Callable[..., T], called: Callable[[], T], fresh: list[T]
     ) -> StepRecord:
         """Do the work once and make the record of it; an error is a result as well."""
         begun = time.monotonic()
         value, failure, result = None, None, None
         try:
             # What others can see is on disk as begun before it begins; the rest runs again.
-            self._ledger.started(name, read_clock(), wait=name in _FINISHED)
+            self._ledger.started(name, read_clock(), wait=name.step.is_lasting)
             self._log.line(f"[{name}]")
             self._watcher.started(name)
             self._may_begin(name)
@@ -254,9 +253,9 @@ class Steps:
                     self._ledger.append(name, 3, "failed", seconds=seconds, **facts)
         return StepRecord(seconds=seconds, value=value, failure=failure)
 
-    def _explain_error(self, name: str, problem: Exception) -> AgentError:
+    def _explain_error(self, name: AnyStep, problem: Exception) -> AgentError:
         """Give an error its sentence; what breaks off because the run was stopped is no trouble."""
-        broken_off = name not in _FINISHED or isinstance(problem, Cancelled)
+        broken_off = not name.step.is_lasting or isinstance(problem, Cancelled)
         if self._cancellation.is_set() and broken_off:
             if self._cancellation.is_broken_off:
                 raise BrokenOff from problem
@@ -270,17 +269,17 @@ class Steps:
         self._log.line(" ".join(filter(None, (told.message, told.details))))
         return told
 
-    def _may_begin(self, name: str) -> None:
+    def _may_begin(self, name: AnyStep) -> None:
         """Refuse a step that is not to be begun; it is told to people all the same."""
         if (lost := self._ledger.count_lost(name)) >= _MOST_LOST:
             raise Unforeseen(
-                f"The worker was lost {lost} times while it was at {name!r}, so that is not begun"
+                f"The worker was lost {lost} times while it was at '{name}', so that is not begun"
                 " again. The operator finds the reason in the service's log."
             )
-        if name == "deliver":
+        if name.step is Step.DELIVER:
             return
         # What an earlier attempt has begun to hand over may be seen already; the step looks itself.
-        begun = name in _FINISHED and self._ledger.has_begun(name)
+        begun = name.step.is_lasting and self._ledger.has_begun(name)
         if self._cancellation.is_set() and not begun:
             raise BrokenOff if self._cancellation.is_broken_off else self._cancellation.problem
 
@@ -332,9 +331,9 @@ class Steps:
                 self.findings += result.findings
                 self._first(result.reason, passed=result.publish)
 
-    def _note_refusal(self, name: str, problem: AgentError) -> None:
+    def _note_refusal(self, name: AnyStep, problem: AgentError) -> None:
         """Learn that rules refused a change; what they refuse elsewhere was let pass by them."""
-        if isinstance(problem, PolicyRefused) and name.startswith(_POLICY):
+        if isinstance(problem, PolicyRefused) and name.step is Step.POLICY:
             self._first(problem.reason, passed=False)
 
     def _first(self, reason: Reason, *, passed: bool) -> None:

@@ -1,7 +1,7 @@
 """The flows: a ticket to a proposed branch, and a review of it to an answer; nothing but the order.
 
 No I/O here, no clock, no chance: everything happens in a step, whose name is stable and unique
-and whose result is a small record. So a durable engine can stand under `step` and repeat the
+and whose result is a small record. So a durable engine can stand under `once` and repeat the
 function from the top; a finished step is then remembered, not done again. What models do are
 steps as well, one for each reply and one for its calls: `agent.editing.loop`.
 """
@@ -17,7 +17,8 @@ from agent.errors import EnvironmentFailed, RepositoryUnfit, TicketUnclear
 from agent.models.checks import CheckReport
 from agent.models.environment import Opened, Prepared
 from agent.models.outcome import Outcome
-from agent.models.run import Run, StepRunner
+from agent.models.run import Run
+from agent.models.step import Step, StepRunner
 from agent.publishing import pull_request_content
 from agent.publishing.evidence import Decided
 from agent.recipes.add_field import recipe
@@ -40,30 +41,30 @@ from agent.stages import (
 )
 
 
-def resolve_ticket(run: Run, step: StepRunner, svc: Services) -> Outcome:
+def resolve_ticket(run: Run, once: StepRunner, svc: Services) -> Outcome:
     """Carry one ticket to a branch that passed the checks, with the text and log that prove it.
 
     Raises:
         RunStopped: The run ends without a branch; the error says why.
     """
-    ticket = step("read ticket", triage.read_ticket, run, svc)
-    step("announce", svc.code_host.announce_start, run)
-    decision = step("triage", triage.decide_ticket, ticket, run, svc)
+    ticket = once(Step.READ_TICKET, triage.read_ticket, run, svc)
+    once(Step.ANNOUNCE, svc.code_host.announce_start, run)
+    decision = once(Step.TRIAGE, triage.decide_ticket, ticket, run, svc)
     if not decision.recipe:
-        ticket = step("earlier", triage.add_earlier_attempt, ticket, run, svc)
-    base = step("checkout", checkout.prepare_checkout, run, svc)
-    contract = step("read config", checkout.read_contract, run, base, svc)
-    step("branches", checkout.require_free_prefix, run, base, contract, svc)
-    facts = step("clarify", plan.settle_parameters, ticket, decision, run, base, contract, svc)
+        ticket = once(Step.EARLIER, triage.add_earlier_attempt, ticket, run, svc)
+    base = once(Step.CHECKOUT, checkout.prepare_checkout, run, svc)
+    contract = once(Step.READ_CONFIG, checkout.read_contract, run, base, svc)
+    once(Step.BRANCHES, checkout.require_free_prefix, run, base, contract, svc)
+    facts = once(Step.CLARIFY, plan.settle_parameters, ticket, decision, run, base, contract, svc)
     opened = Opened(run=run, checkout=base, contract=contract)
-    run_context = RunContext(ticket, decision, facts, opened, step, svc, measure=_measure_base)
+    run_context = RunContext(ticket, decision, facts, opened, once, svc, measure=_measure_base)
     with run_context.attach_best_change():
         tried = _by_recipe(run_context) if facts else None
         decided = _review_change(tried or _by_model(run_context), run_context)
-    return step("publish", publish.open_pull_request, run_context.prepared, decided, svc)
+    return once(Step.PUBLISH, publish.open_pull_request, run_context.prepared, decided, svc)
 
 
-def answer_review(run: Run, step: StepRunner, svc: Services) -> Outcome:
+def answer_review(run: Run, once: StepRunner, svc: Services) -> Outcome:
     """Go on with a pull request of ours: what people ask, red checks, a base that has moved.
 
     The whole branch is compared with its base, as the first change was. A change that passes is
@@ -72,17 +73,17 @@ def answer_review(run: Run, step: StepRunner, svc: Services) -> Outcome:
     Raises:
         RunStopped: The follow-up ends without a result; the pull request stays as it is.
     """
-    context = step("read pull", follow_up.read_context, run, svc)
+    context = once(Step.READ_PULL, follow_up.read_context, run, svc)
     if not follow_up.has_work(context, run):
-        return step("publish", answer.end_without_work, context, run, svc)
-    step("announce", svc.code_host.announce_start, run)
-    ticket = step("read ticket", triage.read_ticket, run, svc)
-    ticket = step("earlier", triage.add_earlier_attempt, ticket, run, svc)
-    branch_state = step("checkout", follow_up.read_branch_state, context, run, svc)
+        return once(Step.PUBLISH, answer.end_without_work, context, run, svc)
+    once(Step.ANNOUNCE, svc.code_host.announce_start, run)
+    ticket = once(Step.READ_TICKET, triage.read_ticket, run, svc)
+    ticket = once(Step.EARLIER, triage.add_earlier_attempt, ticket, run, svc)
+    branch_state = once(Step.CHECKOUT, follow_up.read_branch_state, context, run, svc)
     if not follow_up.has_work(context, run, branch_state):
-        return step("publish", answer.end_without_work, context, run, svc)
-    asked = step("read threads", follow_up.make_task, context, branch_state, run, svc)
-    contract = step("read config", checkout.read_contract, run, branch_state.checkout, svc)
+        return once(Step.PUBLISH, answer.end_without_work, context, run, svc)
+    asked = once(Step.READ_THREADS, follow_up.make_task, context, branch_state, run, svc)
+    contract = once(Step.READ_CONFIG, checkout.read_contract, run, branch_state.checkout, svc)
     opened = Opened(run=run, checkout=branch_state.checkout, contract=contract)
     human_changes = branch_state.change if branch_state.foreign_commits else None
     run_context = RunContext(
@@ -90,7 +91,7 @@ def answer_review(run: Run, step: StepRunner, svc: Services) -> Outcome:
         follow_up.make_decision(context),
         "",
         opened,
-        step,
+        once,
         svc,
         human_changes,
         _measure_base,
@@ -105,8 +106,8 @@ def answer_review(run: Run, step: StepRunner, svc: Services) -> Outcome:
         decided = _review_change(tried, run_context) if tried and tried.is_passed else None
     failed = None if decided else tried
     answers = respond.make_withheld_answers(answers, decided, failed)
-    return step(
-        "publish",
+    return once(
+        Step.PUBLISH,
         answer.publish_answers,
         asked,
         answers,
@@ -118,27 +119,27 @@ def answer_review(run: Run, step: StepRunner, svc: Services) -> Outcome:
 
 
 def _measure_base(
-    run_context: RunContext, step: StepRunner, svc: Services, scout: environment.Scout | None
+    run_context: RunContext, once: StepRunner, svc: Services, scout: environment.Scout | None
 ) -> tuple[Prepared, CheckReport]:
     """Build the environment, and run the checks without the change."""
     measures = environment.Measures(
         baseline.measure_base, baseline.measure_tests, baseline.measure_others
     )
     scout = scout or partial(scouting.scout_configuration, run_context)
-    return environment.prepare_environment(run_context.base, step, svc, measures, scout)
+    return environment.prepare_environment(run_context.base, once, svc, measures, scout)
 
 
 def _prepare_base(run_context: RunContext) -> None:
     """Have the base ready for a change; propose what that takes."""
     if run_context.measure is None:
         return
-    step, base, svc = run_context.step, run_context.base, run_context.svc
+    once, base, svc = run_context.once, run_context.base, run_context.svc
     try:
         run_context.prepare_environment()
     except (EnvironmentFailed, RepositoryUnfit):
-        step("propose configuration", onboard.propose_configuration, base, svc)
+        once(Step.PROPOSE, onboard.propose_configuration, base, svc)
         raise
-    step("propose configuration", onboard.propose_configuration, base, svc)
+    once(Step.PROPOSE, onboard.propose_configuration, base, svc)
 
 
 def _by_recipe(run_context: RunContext) -> Round | None:
@@ -149,12 +150,12 @@ def _by_recipe(run_context: RunContext) -> Round | None:
     Raises:
         TicketUnclear: There is no model that can.
     """
-    step, svc = run_context.step, run_context.svc
-    agreed = step("plan", recipe.draft_plan, run_context.facts)
-    step("approval", plan.require_plan_approval, agreed, run_context.base, svc)
+    once, svc = run_context.once, run_context.svc
+    agreed = once(Step.PLAN, recipe.draft_plan, run_context.facts)
+    once(Step.APPROVAL, plan.require_plan_approval, agreed, run_context.base, svc)
     _prepare_base(run_context)
     try:
-        change = step("edit", edit.carry_out, agreed, run_context.prepared, svc)
+        change = once(Step.EDIT, edit.carry_out, agreed, run_context.prepared, svc)
     except TicketUnclear as problem:
         if not plan.has_model(svc):
             raise
@@ -166,10 +167,10 @@ def _by_recipe(run_context: RunContext) -> Round | None:
 def _by_model(run_context: RunContext) -> Round:
     """One conversation from the plan to a change that passes; another attempt where none does."""
     attempt = plan.agree_plan(run_context)
-    step, svc = run_context.step, run_context.svc
+    once, svc = run_context.once, run_context.svc
     # What a recipe planned before may have been approved: this is another plan.
-    named = "approval of the model's plan" if run_context.facts else "approval"
-    step(named, plan.require_plan_approval, attempt.plan, run_context.base, svc)
+    asked = Step.APPROVAL.named("of the model's plan") if run_context.facts else Step.APPROVAL
+    once(asked, plan.require_plan_approval, attempt.plan, run_context.base, svc)
     _prepare_base(run_context)
     candidates: list[Round] = []
     while (draft := edit.next_candidate(attempt, candidates, run_context)) is not None:

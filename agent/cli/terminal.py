@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from agent.models.step import AnyStep
 from agent.text import sanitise
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -104,7 +105,7 @@ class Progress:
         if self._alive:
             self._alive.stop()
 
-    def started(self, step: str) -> None:
+    def started(self, step: AnyStep) -> None:
         """Show that a step begins."""
         self._step, self._line = step, ""
         self._under_way.add(step)
@@ -128,7 +129,7 @@ class Progress:
         shown = escape(sanitise.strip_terminal_codes(line))
         self._console.print(f"      | {shown}", style=style, highlight=False, soft_wrap=True)
 
-    def ended(self, step: str, seconds: float, *, ok: bool) -> None:
+    def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None:
         """Show how a step ended; one that did not begin here is taken from the record."""
         kept = "" if step in self._under_way else "  on record, not done again"
         self._under_way.discard(step)

@@ -23,41 +23,25 @@ from agent.models.checks import CheckReport, Comparison
 from agent.models.environment import Contract, Environment
 from agent.models.outcome import Verdict
 from agent.models.review import Proof, ReviewNotes
+from agent.models.step import Stage, Step, read_step_name
 from agent.text import sanitise
 
 _RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6,32}")
 _TEXT_BYTES = 256 * 1024
 #: Longer lines hold what pages do not show.
 _LONGEST_LINE = 8 * 1024 * 1024
-#: Stages of a run in order, each with the steps that belong to it by name or first word.
-_STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Read the ticket", ("read ticket", "read pull", "read threads", "announce", "triage",
-                         "earlier")),
-    ("Check out the repository", ("checkout", "read config", "branches", "terms")),
-    ("Plan", ("clarify", "plan", "approval")),
-    ("Build the environment", ("environment", "known", "choose", "obstacle")),
-    ("Check the base commit", ("baseline", "scout", "propose")),
-    ("Change the code", ("edit", "answer", "changelog", "policy", "settle")),
-    ("Check the change", ("checks", "compare")),
-    ("Prove the change", ("proof",)),
-    ("Review and decide", ("review", "decide")),
-    ("Publish", ("publish", "deliver")),
-)  # fmt: skip
-_STAGE_OF = {step: stage for stage, steps in _STAGES for step in steps}
-#: By name or first word of a step: where its result is kept, and as what.
-_SHOWN: dict[str, tuple[str, TypeAdapter[Any]]] = {
-    "read config": ("contract", TypeAdapter(Contract)),
-    "plan": ("plan", TypeAdapter(Plan)),
-    "environment": ("environment", TypeAdapter(Environment)),
-    "policy": ("policy_findings", TypeAdapter(tuple[Finding, ...])),
-    "compare": ("comparisons", TypeAdapter(tuple[Comparison, ...])),
-    "proof": ("proof", TypeAdapter(Proof)),
-    "review": ("review", TypeAdapter(ReviewNotes)),
-    "decide": ("verdict", TypeAdapter(Verdict)),
+#: Where the result of a step is kept, and as what.
+_SHOWN: dict[Step, tuple[str, TypeAdapter[Any]]] = {
+    Step.READ_CONFIG: ("contract", TypeAdapter(Contract)),
+    Step.PLAN: ("plan", TypeAdapter(Plan)),
+    Step.ENVIRONMENT: ("environment", TypeAdapter(Environment)),
+    Step.POLICY: ("policy_findings", TypeAdapter(tuple[Finding, ...])),
+    Step.COMPARE: ("comparisons", TypeAdapter(tuple[Comparison, ...])),
+    Step.PROOF: ("proof", TypeAdapter(Proof)),
+    Step.REVIEW: ("review", TypeAdapter(ReviewNotes)),
+    Step.DECIDE: ("verdict", TypeAdapter(Verdict)),
 }
 _OTHERS = "Other steps"
-_ROUND = re.compile(r"\w+ (\d+)\b")
-_REPLY = re.compile(r" \d+ reply\Z")
 StepState = Literal["waiting", "running", "done", "failed", "broken off"]
 
 
@@ -70,7 +54,7 @@ class StepRecord:
 
 
 @dataclass
-class Stage:
+class StageRecord:
     """Steps that people know by one name."""
 
     title: str
@@ -94,9 +78,9 @@ class Stage:
     @property
     def detail(self) -> str:
         """Describe the number of rounds and model replies."""
-        found = (_ROUND.match(step.name) for step in self.steps)
-        rounds = max((int(one[1]) for one in found if one), default=1)
-        replies = sum(bool(_REPLY.search(step.name)) for step in self.steps)
+        names = [name for step in self.steps if (name := read_step_name(step.name))]
+        rounds = max((name.round for name in names), default=1)
+        replies = sum(name.turn is not None and name.endswith("reply") for name in names)
         parts = [f"{rounds} rounds"] if rounds > 1 else []
         parts += [f"{replies} {'reply' if replies == 1 else 'replies'}"] if replies else []
         return ", ".join(parts)
@@ -117,18 +101,18 @@ class RunRecord:
     environment: Environment | None = None
     policy_findings: tuple[Finding, ...] = ()
 
-    def list_stages(self, *, is_active: bool) -> list[Stage]:
+    def list_stages(self, *, is_active: bool) -> list[StageRecord]:
         """Fold the steps into stages; those of a run under way that are still to come are there."""
-        stages = {title: Stage(title) for title, _ in _STAGES}
+        stages = {title.value: StageRecord(title) for title in Stage}
         for step in self.steps.values():
             state = step.state
             if state == "running" and not is_active:
                 state = "broken off"
             elif state == "failed" and is_active and step.name == list(self.steps)[-1]:
                 state = "waiting"  # for a word of people, or to be tried again
-            first = step.name.partition(" ")[0]
-            title = _STAGE_OF.get(step.name) or _STAGE_OF.get(first, _OTHERS)
-            stages.setdefault(title, Stage(title)).steps.append(replace(step, state=state))
+            name = read_step_name(step.name)
+            title = (name.step.stage or Stage.PUBLISH).value if name else _OTHERS
+            stages.setdefault(title, StageRecord(title)).steps.append(replace(step, state=state))
         return [stage for stage in stages.values() if stage.steps or is_active]
 
 
@@ -249,9 +233,11 @@ def _take(event: dict[str, Any], record: RunRecord) -> None:
 
 def _learn(name: str, result: Any, record: RunRecord) -> None:
     """Keep what a step returned, where a page shows it; of another version it is left out."""
-    if name.startswith("policy ") or name == "policy":
+    if (known := read_step_name(name)) is None:
+        return
+    if known.step is Step.POLICY:
         result = result.get("findings", ()) if isinstance(result, dict) else ()
-    if shown := _SHOWN.get(name) or _SHOWN.get(name.partition(" ")[0]):
+    if shown := _SHOWN.get(known.step):
         attribute, adapter = shown
         with suppress(ValidationError):
             setattr(record, attribute, adapter.validate_python(result, strict=False))

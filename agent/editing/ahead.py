@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Never, ParamSpec, TypeVar, cast
 
-from agent.models.run import StepRunner
+from agent.models.step import AnyStep, StepRunner
 from agent.telemetry.run_log import carried_along
 
 T = TypeVar("T")
@@ -49,7 +49,9 @@ class Ahead:
         self._thread = threading.Thread(target=run, args=(work,), name="ahead", daemon=True)
         self._thread.start()
 
-    def __call__(self, name: str, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    def __call__(
+        self, name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         """Do the work of a step, in the thread."""
         if self.stopped.is_set():
             raise ModelNeeded
@@ -66,13 +68,13 @@ class Ahead:
             raise problem
         return cast(T, value)
 
-    def attach(self, step: StepRunner, say: Callable[[str], None]) -> StepRunner:
+    def attach(self, once: StepRunner, say: Callable[[str], None]) -> StepRunner:
         """Return the run's own steps, each of which waits for what comes of it here.
 
         Args:
             say: Told how long a step took here.
         """
-        return _Attached(self, step, say)
+        return _Attached(self, once, say)
 
     def wait(self, name: str) -> _Result | None:
         """Wait for what comes of a step; None: the thread does not come to it."""
@@ -104,10 +106,12 @@ class _Attached:
     """The run's own steps, with what is done ahead of them; implements `StepRunner`."""
 
     ahead: Ahead
-    step: StepRunner
+    once: StepRunner
     say: Callable[[str], None]
 
-    def __call__(self, name: str, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    def __call__(
+        self, name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         @wraps(work)
         def take(*args: P.args, **kwargs: P.kwargs) -> T:
             if (result := self.ahead.wait(name)) is None:
@@ -117,14 +121,14 @@ class _Attached:
                 raise result.problem
             return cast(T, result.value)
 
-        return self.step(name, take, *args, **kwargs)
+        return self.once(name, take, *args, **kwargs)
 
     @property
     def run_seconds_left(self) -> float:
-        return self.step.run_seconds_left
+        return self.once.run_seconds_left
 
     def count_apart(self) -> AbstractContextManager[None]:
-        return self.step.count_apart()
+        return self.once.count_apart()
 
 
 def need_model(*_: object) -> Never:

@@ -8,11 +8,11 @@ from agent.editing.rounds import Draft
 from agent.editing.run_context import RunContext, explain_stop
 from agent.editing.submissions import SubmittedAnswers
 from agent.editing.tools import MOST_SUMMARY, Forms, Submit, ToolExecutor
-from agent.editing.turns import PLAN
 from agent.errors import BudgetSpent, EditFailed, TimeSpent
 from agent.models.change import Change, Finding, Plan, Severity
 from agent.models.chat import OpeningMessage
 from agent.models.review_items import ItemAnswer, ReviewItem
+from agent.models.step import Step, StepName
 from agent.text.cutting import cut_sentences
 
 _SUBMIT = "Have the change judged, with ignored files to include."
@@ -49,8 +49,8 @@ class Attempt:
 
     def begin_edits(self) -> None:
         run_context = self._run_context
-        name = f"edit {run_context.round_number}"
-        base = run_context.step(f"{name} base", opening.describe_base, run_context)
+        name = Step.EDIT.named(run_context.round_number)
+        base = run_context.once(name.named("base"), opening.describe_base, run_context)
         tools = self._talk.tools
         # What was read in is closed: from here on there is an environment.
         tools.close()
@@ -164,20 +164,20 @@ def begin_attempt(run_context: RunContext) -> Attempt:
         RunStopped: The model refuses; see `submissions.read_refusal`.
         EditFailed: No plan came that the rules allow.
     """
-    first = run_context.step(f"{PLAN} opening", opening.open_ticket, run_context)
-    talk = _start_conversation(PLAN, "agent", first, None, _EDITING, run_context)
+    first = run_context.once(Step.PLAN.named("opening"), opening.open_ticket, run_context)
+    talk = _start_conversation(StepName(Step.PLAN), "agent", first, None, _EDITING, run_context)
     talk.tools.is_planned = False
     words = ""
     while (handed := talk.next_form(run_context)).name:
         if handed.name == "submit":
             words = "Call `plan` first."
-        elif handed.name != PLAN:
+        elif handed.name != Step.PLAN:
             raise submissions.read_refusal(handed.name, handed.form, run_context)
         else:
             plan = submissions.read_plan(handed.form)
             words = submissions.find_plan_problems(plan, run_context)
             if not words:
-                agreed = run_context.step(PLAN, submissions.read_plan, handed.form)
+                agreed = run_context.once(Step.PLAN, submissions.read_plan, handed.form)
                 return Attempt(talk, agreed, run_context)
         talk.answer(words, run_context)
     against = f" Against the last one stood:\n{words}" if words else ""
@@ -210,9 +210,9 @@ def _continue_plan(
     run_context: RunContext,
 ) -> Attempt:
     """Begin with a plan that is agreed, from a change or from the base."""
-    name = f"{'answer' if items else 'edit'} {run_context.round_number}"
+    name = (Step.ANSWER if items else Step.EDIT).named(run_context.round_number)
     given = plan, change, items, failed, run_context
-    first = run_context.step(f"{name} opening", opening.open_change, *given)
+    first = run_context.once(name.named("opening"), opening.open_change, *given)
     submit: Forms = {"submit": (_SUBMIT, SubmittedAnswers if items else Submit)}
     prompt, forms = "answer" if items else "agent", submit if change else _EDITING
     talk = _start_conversation(name, prompt, first, change, forms, run_context)
@@ -220,7 +220,7 @@ def _continue_plan(
 
 
 def _start_conversation(
-    name: str,
+    name: StepName,
     prompt: str,
     first: OpeningMessage,
     change: Change | None,

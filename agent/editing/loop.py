@@ -25,6 +25,7 @@ from agent.models.chat import (
     Returned,
     Role,
 )
+from agent.models.step import StepName
 
 MOST_TURNS = 100
 _CUT = f"Your reply was cut off: it may have {MOST_TOKENS:,} tokens. Write less at a time."
@@ -42,7 +43,7 @@ class SubmittedForm:
 
 @dataclass
 class Conversation:
-    name: str
+    name: StepName
     """Unique in the run, with the numbers of its turns."""
     role: Role
     prompt: str
@@ -97,8 +98,8 @@ class Conversation:
         if self._open is None:
             return
         (reply, done), self._open = self._open, None
-        name = f"{self.name} {self._number}"
-        said = run_context.step(f"{name} answer", _make_message, words).text
+        name = self.name.named(self._number)
+        said = run_context.once(name.named("answer"), _make_message, words).text
         results = list(done.results)
         update = {"content": said, "failed": not accepted}
         results[done.at] = results[done.at].model_copy(update=update)
@@ -108,7 +109,7 @@ class Conversation:
         if accepted and results[done.at + 1 :]:
             turn = self._make_turn()
             given = reply, self.change, self.include, turn, done
-            done = run_context.step(f"{name} rest", self.tools.carry_out, *given)
+            done = run_context.once(name.named("rest"), self.tools.carry_out, *given)
             self._take_results(reply, done, run_context)
             if done.handed:
                 self._open = reply, done
@@ -116,7 +117,7 @@ class Conversation:
                 return
         self._add_messages(reply, done)
 
-    def rename(self, name: str) -> None:
+    def rename(self, name: StepName) -> None:
         """Give the turns that follow another name; the messages stay."""
         self.name, self._number = name, 0
 
@@ -134,7 +135,9 @@ class Conversation:
         reply = turns.request_reply(run_context, turn, request)
         self._sent = len(self._messages) + 1
         given = reply, self.change, self.include, turn
-        done = run_context.step(f"{self.name} {self._number} calls", self.tools.carry_out, *given)
+        done = run_context.once(
+            self.name.named(f"{self._number} calls"), self.tools.carry_out, *given
+        )
         self._cut_off += reply.finish == "length"
         self._take_results(reply, done, run_context)
         ended = f"it had its {self.most_turns} turns" if self._count >= self.most_turns else ""

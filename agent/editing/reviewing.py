@@ -16,6 +16,7 @@ from agent.models.change import Change, Finding, Severity
 from agent.models.chat import OpeningMessage
 from agent.models.record import Record
 from agent.models.review import Remark, ReviewNotes, Settled
+from agent.models.step import Step, StepName
 from agent.text.check_summary import format_count, summarize_check
 
 _MOST_TURNS = 15
@@ -75,9 +76,9 @@ def choose_attempt(attempts: Sequence[Round], run_context: RunContext) -> Round:
         return first
     listed = sorted(equals.values(), key=lambda one: one.number)
     given = [(one.draft, one.objection) for one in listed], run_context
-    message = run_context.step("choice opening", opening.open_choice, *given)
+    message = run_context.once(Step.CHOICE.named("opening"), opening.open_choice, *given)
     try:
-        handed = _converse("choice", "choose", _CHOICE, message, first, run_context, 1)
+        handed = _converse(StepName(Step.CHOICE), "choose", _CHOICE, message, first, run_context, 1)
     except ROUND_ENDS as problem:
         if isinstance(problem, RUN_ENDS):
             raise
@@ -170,14 +171,14 @@ def _make_finding(message: str, path: str = "", line: int | None = None) -> Find
 
 
 def _request_review(best: Round, run_context: RunContext) -> SubmittedForm:
-    name = f"review {best.number}"
+    name = Step.REVIEW.named(best.number)
     given = best.draft, summarize_checks(best), _describe_findings(best.remarks), run_context
-    message = run_context.step(f"{name} opening", opening.open_review, *given)
+    message = run_context.once(name.named("opening"), opening.open_review, *given)
     return _converse(name, "review", FORMS, message, best, run_context, _MOST_TURNS)
 
 
 def _converse(
-    name: str,
+    name: StepName,
     prompt: str,
     forms: Forms,
     message: OpeningMessage,

@@ -30,8 +30,8 @@ from agent.models.checks import CheckReport, Status
 from agent.models.environment import Opened, Prepared
 from agent.models.model_use import ModelUse, ModelWork, format_usd
 from agent.models.record import Record
-from agent.models.run import StepRunner
 from agent.models.sandbox import Stoppable
+from agent.models.step import Step, StepRunner
 from agent.models.ticket import Decision, Ticket
 from agent.services import Services
 from agent.settings import Settings
@@ -67,7 +67,7 @@ class RunContext:
     facts: str
     """A recipe's parameters."""
     base: Opened
-    step: StepRunner
+    once: StepRunner
     svc: Services
     human_changes: Change | None = None
     """What people have committed to the branch besides our work; None: nothing."""
@@ -119,7 +119,7 @@ class RunContext:
     @cached_property
     def attempt_limits(self) -> AttemptLimits:
         config = self.base.contract.config
-        return self.step("terms", read_terms, config, self.svc.models)
+        return self.once(Step.TERMS, read_terms, config, self.svc.models)
 
     @property
     def seconds_left(self) -> float:
@@ -128,12 +128,12 @@ class RunContext:
         Judging a change keeps its part until one has passed.
         """
         kept = 0.0 if self.has_passed else self.reserved_seconds
-        return max(0.0, self.step.run_seconds_left - kept)
+        return max(0.0, self.once.run_seconds_left - kept)
 
     @property
     def gate_seconds(self) -> float:
         """Of the minutes, what judging a change may use: what is left, and always some."""
-        return max(self.step.run_seconds_left, _LEAST_GATE_SECONDS)
+        return max(self.once.run_seconds_left, _LEAST_GATE_SECONDS)
 
     def begin_preparation(self) -> None:
         """Have the environment built and the base measured from now on, if that is still to do.
@@ -155,10 +155,10 @@ class RunContext:
         measure, self.measure = self.measure, None
         if measure is None:
             return
-        step = self._ahead.attach(self.step, self.svc.say) if self._ahead else self.step
-        with self.step.count_apart():
+        step = self._ahead.attach(self.once, self.svc.say) if self._ahead else self.once
+        with self.once.count_apart():
             self.prepared, self.baseline = measure(self, step, self.svc, None)
-        self.reserved_seconds = plan_gate_seconds(self.baseline, self.step.run_seconds_left)
+        self.reserved_seconds = plan_gate_seconds(self.baseline, self.once.run_seconds_left)
 
     def require_proofs(self) -> None:
         """Refuse to pay for a change that no check could judge.

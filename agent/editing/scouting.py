@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
-from agent.editing import forms, prompting, turns
+from agent.editing import forms, prompting
 from agent.editing.loop import Conversation
 from agent.editing.opening import find_error_line
 from agent.editing.run_context import RunContext, explain_stop
@@ -30,6 +30,7 @@ from agent.models.checks import CheckReport
 from agent.models.environment import LEFT_OUT, Opened, Prepared
 from agent.models.record import Record
 from agent.models.sandbox import SandboxSession
+from agent.models.step import Step, StepName
 from agent.services import Services
 from agent.text import sanitise
 from agent.text.check_summary import describe_outcomes
@@ -105,14 +106,18 @@ def scout_configuration(
     if "editor" not in run_context.attempt_limits.roles:
         return ""
     run_context.prepared, run_context.budget_share = prepare(), _SHARE
-    run_context.reserved_seconds = run_context.step.run_seconds_left * (1 - _SHARE)
+    run_context.reserved_seconds = run_context.once.run_seconds_left * (1 - _SHARE)
     talk = Conversation(
-        name=turns.SCOUT,
+        name=StepName(Step.SCOUT),
         role="editor",
         prompt=prompting.make_prompt("setup", run_context.base.contract),
         tools=SetUpTools(run_context),
-        opening=run_context.step(
-            "scout opening", _make_opening, obstacle, run_context.prepared, run_context.svc
+        opening=run_context.once(
+            Step.SCOUT.named("opening"),
+            _make_opening,
+            obstacle,
+            run_context.prepared,
+            run_context.svc,
         ),
         change=Change(base_commit=run_context.base.checkout.commit, files=()),
         most_turns=_MOST_TURNS,

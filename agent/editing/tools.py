@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from agent.editing import by_recipe, forms, rebuilding, turns
+from agent.editing import by_recipe, forms, rebuilding
 from agent.editing.by_recipe import LEAST_SECONDS, limit_seconds
 from agent.editing.run_context import RunContext
 from agent.editing.turns import Turn
@@ -26,6 +26,7 @@ from agent.models.checks import CheckReport
 from agent.models.environment import Opened, Prepared
 from agent.models.record import Record
 from agent.models.sandbox import SandboxSession
+from agent.models.step import Step
 from agent.text import sanitise
 from agent.text.cutting import shorten_output
 
@@ -173,13 +174,13 @@ class ToolExecutor:
         Raises:
             EditFailed: It is not carried out.
         """
-        if batch.handed == turns.PLAN:
+        if batch.handed == Step.PLAN:
             raise EditFailed("the plan before it is not agreed")
         if batch.handed:
             raise EditFailed(f"`{batch.handed}` has to be the last call of a reply")
         if number > MOST_CALLS:
             raise EditFailed(f"a reply may have {MOST_CALLS} calls")
-        if call.name == turns.PLAN and self.is_planned:
+        if call.name == Step.PLAN and self.is_planned:
             return "A plan is agreed. Carry it out; say in the summary what differs."
         if call.name in self._given:
             batch.form = forms.read_arguments(call, self._given[call.name][1])

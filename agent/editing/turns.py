@@ -12,14 +12,10 @@ from agent.editing import run_context as running
 from agent.editing.run_context import RunContext
 from agent.errors import ModelRefused
 from agent.models.chat import ChatRequest, Message, Reply, Returned, ToolCall, ToolResult
-from agent.models.record import Record
+from agent.models.step import Step, StepName
 from agent.text import sanitise
 from agent.text.check_summary import format_count
 
-PLAN = "plan"
-"""The conversation up to a plan that is agreed: what the change needs is made ready meanwhile."""
-SCOUT = "scout"
-"""The conversation that looks for the configuration of the base."""
 _MOST_REFUSAL = 300
 #: Turns whose answers stay whole; characters of older ones with which a cut begins, and that it
 #: leaves. A cut changes the prefix that providers cache, so several answers are cut at once.
@@ -32,8 +28,9 @@ _MOST_IDLE, _REPEATED = 8, 4
 _MOST_WITHOUT_CALL = 3
 
 
-class Turn(Record):
-    conversation: str
+@dataclass(frozen=True)
+class Turn:
+    conversation: StepName
     number: int
     """1-based."""
     sent: int
@@ -54,10 +51,10 @@ def request_reply(run_context: RunContext, turn: Turn, request: ChatRequest) -> 
         BudgetSpent: The request could cost more than is left.
         RepositoryUnfit: Nothing that a model makes could be shown to be right.
     """
-    if turn.conversation not in (PLAN, SCOUT):
+    if turn.conversation.step not in (Step.PLAN, Step.SCOUT):
         run_context.require_proofs()
-    name = f"{turn.conversation} {turn.number} reply"
-    reply = run_context.step(name, _ask_model, request, turn, run_context)
+    name = turn.conversation.named(f"{turn.number} reply")
+    reply = run_context.once(name, _ask_model, request, turn, run_context)
     # A refusal has been paid for as well.
     run_context.count_reply(request.role, reply)
     if reply.finish == "refused":
@@ -73,7 +70,7 @@ def _ask_model(request: ChatRequest, turn: Turn, run_context: RunContext) -> Rep
     worst = models.estimate_worst(request)
     running.require_budget(run_context.usage, worst, run_context.limits, seconds, purpose=purpose)
     _record_request(request, turn, run_context)
-    if turn.conversation == PLAN:
+    if turn.conversation.step is Step.PLAN:
         run_context.begin_preparation()
     reply = models.reply(request, svc.stopped, svc.hear, seconds)
     redacted = svc.redactor.redact_record(reply)

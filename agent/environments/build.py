@@ -39,6 +39,7 @@ from agent.models.clock import read_clock
 from agent.models.environment import Environment
 from agent.models.package_index import PackageIndex
 from agent.models.sandbox import Sandbox
+from agent.models.step import Step
 from agent.settings import Settings
 from repo_config import lock_files
 
@@ -174,6 +175,6 @@ def reuse_environment(
         raise CacheGone(
             "The environment that the run began with cannot be had any more, since Mergewright or"
             " the interpreter has changed meanwhile.",
-            "environment",
+            Step.ENVIRONMENT,
         )
     return made

@@ -21,6 +21,7 @@ from agent.git import folders, process
 from agent.git.process import GitFailed, Place
 from agent.models.environment import Checkout
 from agent.models.sandbox import Flag
+from agent.models.step import Step
 
 FETCH_SECONDS = 3600.0
 _LOOK_SECONDS = 0.1
@@ -148,7 +149,7 @@ def drop_broken_mirror(place: Path) -> Iterator[None]:
         raise CacheGone(
             f"The mirror {place} was damaged or gone ({problem.message}); run again, and it is "
             "made anew",
-            "checkout",
+            Step.CHECKOUT,
         ) from problem
 
 

@@ -17,6 +17,7 @@ from agent.git.process import Place
 from agent.models.change import Change, ChangedFile
 from agent.models.pulls import BranchState
 from agent.models.sandbox import Flag
+from agent.models.step import Step
 
 MOST_COMMITS = 1_000
 """So many commits of a branch are looked at; one with more is not carried on."""
@@ -244,4 +245,6 @@ def _require_there(place: Place, branch_state: BranchState, *more: str) -> None:
     """Have the checkout done again where the mirror was made anew since, without the commits."""
     for commit in (branch_state.tip, branch_state.head, *more):
         if base.peel_object(place, commit) != commit:
-            raise CacheGone(f"{place.git_dir} does not hold commit {commit} any more", "checkout")
+            raise CacheGone(
+                f"{place.git_dir} does not hold commit {commit} any more", Step.CHECKOUT
+            )

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Literal, ParamSpec, Protocol, TypeVar
+from typing import Literal, Protocol
 
 from agent.models.record import Record
 from agent.models.ticket import Snapshot
@@ -267,30 +266,6 @@ class Wait(Record):
     """Number of the plan whose approval is waited for."""
     is_pause: bool = False
     """Whether people have paused it, which counts as no wait of its own."""
-
-
-T = TypeVar("T")
-P = ParamSpec("P")
-
-
-class StepRunner(Protocol):
-    """Do a piece of work once and remember its result under a stable, unique name."""
-
-    def __call__(
-        self, name: str, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> T: ...
-
-    @property
-    def run_seconds_left(self) -> float:
-        """What the steps so far have left of the run's minutes; never below zero.
-
-        While steps are counted apart, what these have left of theirs.
-        """
-        ...
-
-    def count_apart(self) -> AbstractContextManager[None]:
-        """Count the steps within to the minutes of set-up: as many again as the run has."""
-        ...
 
 
 class Remember(Protocol):

@@ -22,6 +22,7 @@ from agent.models.checks import BlockedTest, Comparison
 from agent.models.model_use import ModelTotal
 from agent.models.outcome import Outcome, Verdict
 from agent.models.run import Reason, Run
+from agent.models.step import Step
 from agent.models.ticket import Ticket
 from agent.publishing import messages, other_pulls, risks
 from agent.publishing.evidence import Evidence
@@ -146,7 +147,7 @@ def _has_pushed_nothing(outcome: Outcome) -> bool:
     if outcome.reason not in _MAY_HAVE_PUSHED:
         return True
     stopped_by_people = outcome.reason in (Reason.SUPERSEDED, Reason.CANCELLED)
-    return stopped_by_people and outcome.stopped_at not in (None, "publish", "deliver")
+    return stopped_by_people and outcome.stopped_at not in (None, Step.PUBLISH, Step.DELIVER)
 
 
 def render_checks_summary(

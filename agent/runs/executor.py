@@ -33,11 +33,12 @@ from agent.models.clock import read_clock
 from agent.models.model_use import SpendingLimits, Spendings
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Remember, Run
+from agent.models.step import AnyStep, Step
 from agent.publishing import text
 from agent.publishing.pull_request_content import PATCH
 from agent.runs import folders, waiting
 from agent.runs.progress import RunProgress
-from agent.runs.waiting import DELIVER, PastWait, RunPostponed
+from agent.runs.waiting import PastWait, RunPostponed
 from agent.services import Compose, Execution, ForgetfulMemory, Memory, Services, make_redactor
 from agent.settings import Settings
 from agent.stages import answer, checkout
@@ -82,12 +83,12 @@ class Watchers:
     def __init__(self, watchers: Sequence[Watcher]) -> None:
         self._watchers = watchers
 
-    def started(self, step: str) -> None:
+    def started(self, step: AnyStep) -> None:
         """A step begins."""
         for watcher in self._watchers:
             watcher.started(step)
 
-    def ended(self, step: str, seconds: float, *, ok: bool) -> None:
+    def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None:
         """A step is over."""
         for watcher in self._watchers:
             watcher.ended(step, seconds, ok=ok)
@@ -177,7 +178,7 @@ def carry_run(
         cancellation=keeping.cancellation,
     )
 
-    def learn(name: str, result: object) -> None:
+    def learn(name: AnyStep, result: object) -> None:
         run_progress.note_result(name, result)
         checkout.restore_checkout(run, result, svc)
 
@@ -200,7 +201,7 @@ def carry_run(
         if copy is not None:
             with suppress(AgentError):  # its next segment begins with what is stored
                 copy.store()
-    return outcome, step.seconds
+    return outcome, {str(name): seconds for name, seconds in step.seconds.items()}
 
 
 def _make_limits(run: Run, settings: Settings, keeping: RunSupport) -> SpendingLimits:
@@ -268,7 +269,7 @@ def carry_out(
                 outcome = carried_out(run, step, svc)
             if not outcome.is_done:
                 # It was the checks that told against it, so they are what may end otherwise.
-                at = [name for name in step.seconds if name.startswith("checks ")][-1:]
+                at = [name for name in step.seconds if name.step is Step.CHECKS][-1:]
                 outcome = outcome.model_copy(update={"stopped_at": at[0] if at else None})
         except Exception as error:  # noqa: BLE001  a run never ends without a word
             outcome = _end_with(error, run, step, svc, waited)
@@ -311,7 +312,7 @@ def _end_with(
         # Before the first step is repeated, no other may be recorded.
         raise problem from error
     # That it is not waited for any longer was decided before the end was to be told.
-    if waited is None or waited.step != DELIVER:
+    if waited is None or waited.step != Step.DELIVER:
         waiting.postpone_run(problem, step.at, waited)
     sentence = waiting.write_sentence(problem, waited)
     if run.snapshot is None and problem.details:
@@ -359,8 +360,8 @@ def _deliver_outcome(
             # Where the records are not ours to follow, none can be added to them.
             return svc.code_host.report_outcome(run, outcome)
         if stopped and run.follow_up:
-            return step(DELIVER, _tell_on_pull, run, outcome, svc)
-        return step(DELIVER, _report_outcome, run, outcome, svc)
+            return step(Step.DELIVER, _tell_on_pull, run, outcome, svc)
+        return step(Step.DELIVER, _report_outcome, run, outcome, svc)
     except AgentError as problem:
         waiting.postpone_run(problem, step.at, waited)
         # A full disk or a silent code host may have been the reason; the words reach the caller.

@@ -6,7 +6,6 @@ them to the code host when one of them changes; the other notes the state.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -20,53 +19,22 @@ from agent.models.clock import read_clock
 from agent.models.code_host import CodeHost, Progress, StageMark
 from agent.models.environment import Contract
 from agent.models.run import MOVES, Run, RunState
+from agent.models.step import AnyStep, Stage, Step, StepName
 from agent.settings import Settings
 from agent.text.redaction import Redactor
 
 _log = structlog.get_logger()
 
-_STAGES = (
-    "Read the issue and the repository",
-    "Build the environment",
-    "Run the checks without the change",
-    "Make the change",
-    "Run the checks with the change",
-    "Publish",
-)
-_STAGES_OF_FOLLOW_UP = ("Read the pull request", *_STAGES[1:-1], "Publish and answer")
-#: Which stage and which state of a run a step belongs to, by its name or kind; a step without a
-#: stage is too short to tell.
-_PLACES: dict[str, tuple[int | None, RunState | None]] = {
-    "read ticket": (None, RunState.TRIAGING),
-    "read config": (None, RunState.PREPARING),
-    "announce": (None, RunState.TRIAGING),
-    "triage": (None, RunState.TRIAGING),
-    "earlier": (None, RunState.TRIAGING),
-    "checkout": (0, RunState.PREPARING),
-    "clarify": (0, RunState.PREPARING),
-    "environment": (1, RunState.PREPARING),
-    "baseline": (2, RunState.PREPARING),
-    "scout": (2, RunState.PREPARING),
-    "plan": (0, RunState.PLANNING),
-    "answer": (3, RunState.EDITING),
-    "edit": (3, RunState.EDITING),
-    "policy": (3, RunState.EDITING),
-    "checks": (4, RunState.CHECKING),
-    "review": (None, RunState.REVIEWING),
-    "compare": (None, RunState.REVIEWING),
-    "decide": (None, RunState.REVIEWING),
-    "publish": (5, RunState.PUBLISHING),
-}
-#: While a run waits in one of these, its own words stand in the status comment.
-_WAITING_STEPS = ("approval",)
-#: A turn of a model by the name of its step, and what it is about in words.
-_TURN = re.compile(r"(?P<part>[a-z]+)(?: (?P<round>\d+))? (?P<turn>\d+) (?:reply|calls)")
+_STAGES = tuple(Stage)
+#: Stages of a follow-up that have other words.
+_OF_FOLLOW_UP = {Stage.READ: "Read the pull request", Stage.PUBLISH: "Publish and answer"}
+#: What a turn of a model is about, in words, by its conversation.
 _TURN_OF = {
-    "plan": "a model plans",
-    "scout": "a model looks for a way to run the tests",
-    "edit": "a model edits",
-    "answer": "a model sees to what was asked",
-    "review": "a second model reviews",
+    Step.PLAN: "a model plans",
+    Step.SCOUT: "a model looks for a way to run the tests",
+    Step.EDIT: "a model edits",
+    Step.ANSWER: "a model sees to what was asked",
+    Step.REVIEW: "a second model reviews",
 }
 #: Below this there is no time to tell.
 _SHORTEST_SECONDS = 0.1
@@ -74,18 +42,20 @@ _SHORTEST_SECONDS = 0.1
 _SHORTEST_WAIT_SECONDS = 60.0
 
 
-def _locate_step(step: str) -> tuple[int | None, RunState | None]:
-    # What is done again carries a number behind the first word of its name.
-    return _PLACES.get(step) or _PLACES.get(step.split(maxsplit=1)[0], (None, None))
-
-
-def _describe_step(step: str) -> str:
+def _describe_step(step: AnyStep) -> str:
     """Say what a step is about, where it is finer than its stage."""
-    if (turn := _TURN.fullmatch(step)) and (what := _TURN_OF.get(turn["part"])):
-        again = f", round {turn['round']}" if turn["round"] not in (None, "1") else ""
-        return f"{what}{again}, turn {turn['turn']}"
-    kind, _, number = step.partition(" ")
-    return f"round {number}" if kind == "checks" and number not in ("", "1") else ""
+    if not isinstance(step, StepName):
+        return ""
+    again = f"round {step.round}" if step.round > 1 else ""
+    if step.turn is None:
+        return again if step.step is Step.CHECKS else ""
+    parts = (_TURN_OF.get(step.step), again, f"turn {step.turn}")
+    return ", ".join(filter(None, parts))
+
+
+def _find_place(step: AnyStep) -> int | None:
+    stage = step.step.stage
+    return _STAGES.index(stage) if stage else None
 
 
 class RunProgress:
@@ -113,7 +83,8 @@ class RunProgress:
         self._settings = settings
         self._redactor = redactor
         self._budget_multiplier = budget_multiplier
-        self._names = _STAGES_OF_FOLLOW_UP if run.follow_up else _STAGES
+        words = _OF_FOLLOW_UP if run.follow_up else {}
+        self._names = [words.get(stage, stage.value) for stage in _STAGES]
         self._known = Progress(again=again)
         self._seconds = [0.0] * len(_STAGES)
         self._begun: float | None = None
@@ -122,11 +93,11 @@ class RunProgress:
         self._met: set[int] = set()
         """Stages of which a step was begun or is on record."""
 
-    def started(self, step: str) -> None:
+    def started(self, step: AnyStep) -> None:
         """Mark the step's stage as running, and all before it as done."""
-        if step.startswith(_WAITING_STEPS):
-            return
-        found = _locate_step(step)[0]
+        if step.step is Step.APPROVAL:
+            return  # while it is waited for, its own words stand in the status comment
+        found = _find_place(step)
         stage = self._at if found is None else found
         # After a kill the code host knows no stage yet, even if the next step begins none.
         if stage > self._at or (stage >= 0 and self._begun is None):
@@ -136,7 +107,7 @@ class RunProgress:
         self._known = self._known.model_copy(update=now)
         self._code_host.update_status(self._run, self.progress())
 
-    def note_result(self, step: str, result: object) -> None:
+    def note_result(self, step: AnyStep, result: object) -> None:
         """Take note of what people are told of a step's result, also of one that is on record."""
         known = self._known
         facts: dict[str, object] = {}
@@ -152,11 +123,11 @@ class RunProgress:
                 facts = {"replies": known.replies + 1, "usd": whole}
         self._known = known.model_copy(update=self._redactor.redact_record(facts))
 
-    def ended(self, step: str, seconds: float, *, ok: bool) -> None:
+    def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None:
         """Count the step's time; a failed one is told by the text that ends the run."""
         used = {"seconds": self._known.seconds + seconds, "at": None}
         self._known = self._known.model_copy(update=used)
-        stage = _locate_step(step)[0]
+        stage = _find_place(step)
         if stage is not None:
             self._seconds[stage] += seconds
             self._met.add(stage)
@@ -215,9 +186,9 @@ class StateFile:
         # A follow-up is in one state from its beginning to its end.
         self._follows = state is RunState.FOLLOWING_UP
 
-    def started(self, step: str) -> None:
+    def started(self, step: AnyStep) -> None:
         """Note the state that the step belongs to; that it cannot be noted ends no run."""
-        state = _locate_step(step)[1]
+        state = step.step.state
         if state is None or state is self._state or self._follows:
             return
         # A run whose records are gone begins anew.
@@ -230,7 +201,7 @@ class StateFile:
         except AgentError as problem:
             _log.warning("state not noted", run=self._run_id, problem=problem.message)
 
-    def ended(self, step: str, seconds: float, *, ok: bool) -> None:
+    def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None:
         """Stay where it is until the next step begins; one that is not done again counts too."""
         if not self._follows:
-            self._state = _locate_step(step)[1] or self._state
+            self._state = step.step.state or self._state

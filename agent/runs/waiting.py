@@ -24,6 +24,7 @@ from agent.errors import (
 )
 from agent.models.clock import read_clock
 from agent.models.run import Reason, Wait
+from agent.models.step import AnyStep, Step
 
 #: What an operator has to act on, and how a run that does not wait for that ends.
 _REASONS: dict[type[AgentError], Reason] = {
@@ -38,8 +39,6 @@ _REASONS: dict[type[AgentError], Reason] = {
 MOST_WAITS = 32
 #: And an end is told for about an hour.
 _MOST_TELLINGS = 11
-DELIVER = "deliver"
-"""The step that tells people of an end; it has a wait of its own."""
 _SHORTEST_WAIT, _LONGEST_WAIT = 5.0, 900.0
 #: The word on a plan wakes the run; without one it looks once a day, for two weeks.
 _APPROVAL_SECONDS = 86_400.0
@@ -61,7 +60,7 @@ class RunPostponed(Exception):
         self.wait = wait
 
 
-def postpone_run(problem: AgentError, step_at: str, waited: PastWait | None) -> None:
+def postpone_run(problem: AgentError, step_at: AnyStep | None, waited: PastWait | None) -> None:
     """Wait for whoever holds the run up, where that is not the run itself.
 
     A code host that says when is believed; a model is as well, but not for ever. Who is silent is
@@ -81,7 +80,7 @@ def postpone_run(problem: AgentError, step_at: str, waited: PastWait | None) -> 
         if times >= _MOST_APPROVAL_WAITS:
             return
         until = read_clock() + _APPROVAL_SECONDS
-    elif times < (_MOST_TELLINGS if step_at == DELIVER else MOST_WAITS):
+    elif times < (_MOST_TELLINGS if step_at == Step.DELIVER else MOST_WAITS):
         until = read_clock() + min(_SHORTEST_WAIT * 2.0**times, _LONGEST_WAIT)
     else:
         return

@@ -21,8 +21,9 @@ from agent.models.clock import read_clock
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.record import Record
 from agent.models.run import Reason, Remember, Run, Wait
+from agent.models.step import Step
 from agent.runs import waiting
-from agent.runs.waiting import DELIVER, PastWait, RunPostponed
+from agent.runs.waiting import PastWait, RunPostponed
 from agent.steps import Cancellation
 from agent.store.engine import Engine, EngineStatus, Segment
 from agent.store.sql_leases import ONLY_LEASE, Lease
@@ -247,8 +248,8 @@ class Dispatcher:
                 self._deliver(run, outcome)
             except Exception as unheard:  # noqa: BLE001  what stays unheard ends the run as well
                 _log.error("end not told", run=run.run_id, problem=repr(unheard))
-                past = PastWait(DELIVER, times)
-                waiting.postpone_run(steps.make_agent_error(unheard), DELIVER, past)
+                past = PastWait(Step.DELIVER, times)
+                waiting.postpone_run(steps.make_agent_error(unheard), Step.DELIVER, past)
             self._store.finish_run(run.run_id, outcome, read_clock())
             metrics.run_ended(outcome.state, outcome.reason)
             # It stays noted as told: a turn may have read the run before it was over.

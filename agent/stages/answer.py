@@ -16,6 +16,7 @@ from agent.models.outcome import Outcome, PullRequest, ThreadOutcome
 from agent.models.pulls import PullSnapshot, Thread
 from agent.models.review_items import FollowUpContext, FollowUpTask, ItemAnswer, ReviewItem
 from agent.models.run import Reason, Run, RunState, end_state
+from agent.models.step import Step
 from agent.publishing import other_pulls, pull_request_content, threads
 from agent.publishing.evidence import Decided
 from agent.publishing.pull_request_content import Placed
@@ -23,7 +24,7 @@ from agent.services import Services, pulls_of
 from agent.text import sanitise
 
 #: The step that is done again where somebody has pushed: what is asked may be another by then.
-_LOOK_AGAIN = "read pull"
+_LOOK_AGAIN = Step.READ_PULL
 #: How the id of what is no thread but a check begins.
 _CHECK = "check:"
 #: How a sentence begins that tells of a pull request that is over.

@@ -24,7 +24,8 @@ from agent.errors import CheckUnfinished, EnvironmentFailed, RepositoryUnfit, Re
 from agent.git import worktree
 from agent.models.checks import CheckReport
 from agent.models.environment import Checkout, Contract, Environment, Opened, Prepared
-from agent.models.run import Run, StepRunner
+from agent.models.run import Run
+from agent.models.step import Step, StepRunner
 from agent.onboarding import facts, proposed_lines, written
 from agent.services import Services
 from repo_config.schema import RepoConfig
@@ -54,7 +55,7 @@ _MOST_LINES = 200
 
 
 def prepare_environment(
-    base: Opened, step: StepRunner, svc: Services, measures: Measures, scout: Scout | None = None
+    base: Opened, once: StepRunner, svc: Services, measures: Measures, scout: Scout | None = None
 ) -> tuple[Prepared, CheckReport]:
     """Build the environment, and run the checks without the change.
 
@@ -67,7 +68,7 @@ def prepare_environment(
         CheckUnfinished: A limit ended a check twice.
     """
     limits = base.contract.config.limits
-    attempts = _Attempts(base, step, svc, measures)
+    attempts = _Attempts(base, once, svc, measures)
     tried, problem = attempts.tried, None
     if not attempts.use_known():
         try:
@@ -83,12 +84,12 @@ def prepare_environment(
     taken = max(tried, key=_rank)
     before = taken.report
     if len(before.results) == 1:
-        before = step("other checks", measures.others, taken.prepared, before, svc)
+        before = once(Step.OTHER_CHECKS, measures.others, taken.prepared, before, svc)
     if taken.why != _FOUND:
         return taken.prepared, before
     why = f"Set up {_FOUND}. Tests of base that pass: {_compare_tried(tried)}."
     more = _find_difference(base.contract.config, taken.prepared.contract.config)
-    step("choose environment", choose_environment, base.run, why, more, svc)
+    once(Step.CHOOSE, choose_environment, base.run, why, more, svc)
     lines = json.dumps(more)
     if len(lines) > _MOST_LINES:
         why += " To keep it, commit what `mergewright config detect` proposes."
@@ -103,7 +104,7 @@ class _Attempts:
     """Builds and measures the base with several set-ups."""
 
     base: Opened
-    step: StepRunner
+    once: StepRunner
     svc: Services
     measures: Measures
     tried: list[Tried] = field(default_factory=list)
@@ -124,7 +125,7 @@ class _Attempts:
 
     def use_known(self) -> bool:
         """Take what an earlier run has found, where most tests still pass with it."""
-        known = self.step("known set-up", read_known, self.base.run, self.svc)
+        known = self.once(Step.KNOWN, read_known, self.base.run, self.svc)
         try:
             result = self.try_lines(known, "known") if known else ""
         except RequestRefused:
@@ -141,13 +142,15 @@ class _Attempts:
         Raises:
             RequestRefused: They say more than a scout may set.
         """
-        step, svc = self.step, self.svc
+        once, svc = self.once, self.svc
         folder = svc.base_folder(self.base.run)
-        asked = step(f"read {name}", proposed_lines.read_lines, text, self.base, folder)
+        asked = once(
+            Step.READ_LINES.named(name), proposed_lines.read_lines, text, self.base, folder
+        )
         try:
-            prepared, report = self._measure(asked, f" {name}")
-            contract = step(
-                f"look at {name}",
+            prepared, report = self._measure(asked, name)
+            contract = once(
+                Step.LEFT_OUT.named(name),
                 proposed_lines.name_left_out,
                 self.base,
                 prepared,
@@ -169,13 +172,13 @@ class _Attempts:
         Raises:
             RunStopped: Nothing is found; the cause is said, with the way out.
         """
-        base, step, svc = self.base, self.step, self.svc
+        base, once, svc = self.base, self.once, self.svc
         last = self.tried[-1] if self.tried else None
         said = problem.message if problem else _explain_lack(last)
-        obstacle = step("obstacle", find_obstacle, base, last, said, svc)
+        obstacle = once(Step.OBSTACLE, find_obstacle, base, last, said, svc)
         result: Scouted = ""
         if scout is not None:
-            bare = partial(step, "environment bare", build_bare, base, svc)
+            bare = partial(once, Step.ENVIRONMENT.named("bare"), build_bare, base, svc)
             with suppress(EnvironmentFailed):
                 result = scout((lambda: last.prepared) if last else bare, obstacle, self.try_lines)
         if not isinstance(result, str):
@@ -186,13 +189,13 @@ class _Attempts:
         raise EnvironmentFailed(words) if problem else RepositoryUnfit(words)
 
     def _measure(self, asked: Contract, name: str) -> tuple[Prepared, CheckReport]:
-        base, step, svc = self.base, self.step, self.svc
+        base, once, svc = self.base, self.once, self.svc
         run, commit = base.run, base.checkout
-        built = step(f"environment{name}", build_environment, run, commit, asked, svc)
+        built = once(Step.ENVIRONMENT.named(name), build_environment, run, commit, asked, svc)
         prepared = Prepared(run=run, checkout=commit, contract=asked, environment=built)
         # Of what is only tried, the tests decide.
         measure = self.measures.tests if name else self.measures.all
-        return prepared, step(f"baseline{name}", measure, prepared, svc)
+        return prepared, once(Step.BASELINE.named(name), measure, prepared, svc)
 
 
 def _compare_tried(tried: list[Tried]) -> str:

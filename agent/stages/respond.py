@@ -15,6 +15,7 @@ from agent.editing.run_context import RunContext
 from agent.models.change import Plan
 from agent.models.environment import Opened
 from agent.models.review_items import FollowUpTask, ItemAnswer, ReviewItem
+from agent.models.step import Step
 from agent.publishing.evidence import Decided
 
 #: Answers to reviews of a pull request, and unasked repairs of its red checks.
@@ -24,7 +25,7 @@ _NO_MODEL = "Mergewright can't make this change: no model is configured."
 
 def see_to(asked: FollowUpTask, run_context: RunContext) -> tuple[Draft, tuple[ItemAnswer, ...]]:
     draft = Draft(plan=asked.context.plan, change=asked.branch_state.change)
-    answers = run_context.step("settle", by_rules, asked, run_context.base)
+    answers = run_context.once(Step.SETTLE, by_rules, asked, run_context.base)
     draft, more = by_model(asked, answers, draft, run_context)
     return draft, answers + more
 

@@ -8,6 +8,7 @@ from agent.editing import proving, rounds
 from agent.editing.rounds import Draft, Round
 from agent.editing.run_context import RunContext, explain_stop
 from agent.errors import ROUND_ENDS, EditFailed, EnvironmentFailed, PolicyRefused
+from agent.models.step import Step
 from agent.stages import checks, decide, edit, policy
 
 
@@ -27,8 +28,8 @@ def judge_change(draft: Draft, run_context: RunContext) -> Round:
 
 def _run_gates(draft: Draft, run_context: RunContext) -> Round:
     """Check a change against the rules, then run the project's checks."""
-    step, svc, prepared, number = (
-        run_context.step,
+    once, svc, prepared, number = (
+        run_context.once,
         run_context.svc,
         run_context.prepared,
         run_context.round_number,
@@ -36,12 +37,12 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
     last = next((one for one in reversed(run_context.rounds) if one.after), None)
     try:
         made = draft.plan, draft.change, number, prepared, svc
-        change = step(f"changelog {number}", edit.add_changelog_entry, *made)
+        change = once(Step.CHANGELOG.named(number), edit.add_changelog_entry, *made)
         draft = replace(draft, change=change)
         held = change, run_context.ticket, prepared, svc, run_context.human_changes
-        cleared = step(f"policy {number}", policy.clear_change, *held)
-        after = step(
-            f"checks {number}",
+        cleared = once(Step.POLICY.named(number), policy.clear_change, *held)
+        after = once(
+            Step.CHECKS.named(number),
             checks.run_checks,
             cleared,
             run_context.baseline,
@@ -57,12 +58,12 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
         if draft.plan.recipe:  # nobody would mend it
             raise
         return Round(number, draft, refused=(rounds.find_obstacle(problem),))
-    compared = step(
-        f"compare {number}", checks.compare_sides, run_context.baseline, after, prepared, svc
+    compared = once(
+        Step.COMPARE.named(number), checks.compare_sides, run_context.baseline, after, prepared, svc
     )
     compared = policy.tolerate_standing(compared, change, run_context.human_changes)
-    proof = step(
-        f"proof {number}",
+    proof = once(
+        Step.PROOF.named(number),
         proving.prove_change,
         draft.plan,
         change,
@@ -73,7 +74,12 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
         last,
         run_context.gate_seconds,
     )
-    verdict = step(
-        f"decide {number}", decide.decide_verdict, compared, cleared, prepared.contract, proof
+    verdict = once(
+        Step.DECIDE.named(number),
+        decide.decide_verdict,
+        compared,
+        cleared,
+        prepared.contract,
+        proof,
     )
     return Round(number, draft, (), cleared, after, compared, proof, verdict)

@@ -276,10 +276,10 @@ class _Kept:
             raise BrokenOff
         with database.translate_errors(self._database_name, _ERRORS):
             try:
-                return DBOS.run_step({"name": name}, attempt)
+                return DBOS.run_step({"name": str(name)}, attempt)
             except error.DBOSUnexpectedStepError as problem:
                 raise VersionUnknown(
-                    f"Another version of Mergewright recorded another step where {name!r} comes"
+                    f"Another version of Mergewright recorded another step where '{name}' comes"
                     " now. Take the label off the issue and set it again to start anew."
                 ) from problem
 

@@ -21,6 +21,7 @@ from sqlalchemy import ColumnElement, delete, func
 from sqlmodel import Session, col, select
 
 from agent.errors import AgentError, StoreUnavailable
+from agent.models.step import AnyStep
 from agent.store.database import Database
 from agent.store.sql_tables import RunFileRow, RunRow
 from agent.telemetry.ledger import FILE_NAME as LEDGER
@@ -104,10 +105,10 @@ class FolderCopy:
         """Store at once the lines that are not stored yet. Raises StoreUnavailable."""
         _persist(partial(self._store_growth, self._folder / LEDGER))
 
-    def started(self, step: str) -> None:
+    def started(self, step: AnyStep) -> None:
         """What it writes is stored at its end."""
 
-    def ended(self, step: str, seconds: float, *, ok: bool) -> None:
+    def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None:
         """Store what the step has written, or with the next one what cannot be stored now."""
         try:
             self.store()

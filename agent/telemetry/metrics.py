@@ -8,7 +8,6 @@ repeats what people wrote.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from prometheus_client import (
 from agent.errors import SettingsInvalid
 from agent.models.clock import read_clock
 from agent.models.run import ENDS, Reason, RunState, end_state
+from agent.models.step import AnyStep
 
 FILE_NAME = "worker.metrics"
 SECONDS = 5.0
@@ -39,7 +39,6 @@ _NAMESPACE = "mergewright"
 #: A step may be a look at an issue, or the tests of a large repository.
 _STEP_BUCKETS = (0.05, 0.25, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 #: What is done again carries a number in its name.
-_NUMBERED = re.compile(r" \d+\b")
 _RESOURCES = ("core", "graphql", "search")
 
 _log = structlog.get_logger()
@@ -93,15 +92,15 @@ class StepTimes:
     def __init__(self) -> None:
         self._under_way: set[str] = set()
 
-    def started(self, step: str) -> None:
+    def started(self, step: AnyStep) -> None:
         """Remember that it is done here: what another process did is only told as ended."""
         self._under_way.add(step)
 
-    def ended(self, step: str, seconds: float, *, ok: bool) -> None:
+    def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None:
         if step in self._under_way:
             self._under_way.discard(step)
             result = "done" if ok else "failed"
-            _STEPS.labels(_NUMBERED.sub("", step), result).observe(seconds)
+            _STEPS.labels(step.step, result).observe(seconds)
 
 
 def run_ended(state: RunState, reason: Reason) -> None:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from agent.cli import runs
 from agent.errors import StoreUnavailable, Superseded
+from agent.models.step import Step
 from agent.runs import executor
 from agent.runs.executor import RunSupport
 from agent.runs.waiting import PastWait
@@ -105,7 +106,7 @@ def test_a_step_ends_only_when_its_files_are_stored(fleet, tmp_path, monkeypatch
     copy = fleet.files.open(fleet.run_id, tmp_path)
     (tmp_path / "change.patch").write_bytes(b"diff")
     fleet.fault = "down"
-    copy.ended("edit", 1.0, ok=True)
+    copy.ended(Step.EDIT, 1.0, ok=True)
     assert fleet.files.read(fleet.run_id, "change.patch") == b"diff"
 
 

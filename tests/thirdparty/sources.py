@@ -6,10 +6,13 @@ makes only plain files below the given folder.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from pypi_simple import PyPISimple
 
 from agent.models.package_index import PackageIndex
 from tests.flow.stories import Repository
@@ -60,13 +63,19 @@ def repository(
 
 def fetched(source: Source, index: PackageIndex, folder: Path) -> Path:
     """Fetch the archive and unpack it below the folder; returns where."""
-    archives = [one for one in index.source_archives(source.name) if one.version == source.version]
-    assert archives, f"the index has no source archive of {source.name} {source.version}"
-    assert archives[0].sha256 == source.sha256, f"{archives[0].filename} is not what was pinned"
-    downloads = folder / "downloads"
-    downloads.mkdir(exist_ok=True)
+    with PyPISimple(index.url) as client:
+        archives = [
+            package
+            for package in client.get_project_page(source.name).packages
+            if (package.version, package.package_type) == (source.version, "sdist")
+        ]
+        assert archives, f"the index has no source archive of {source.name} {source.version}"
+        archive = folder / "downloads" / archives[0].filename
+        client.download_package(archives[0], archive, verify=False)
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    assert digest == source.sha256, f"{archive.name} is not what was pinned"
     tree = folder / source.name
-    _unpack(index.download_archive(archives[0], downloads), tree)
+    _unpack(archive, tree)
     return tree
 
 

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from agent.errors import CodeHostLimited, ModelUnavailable
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState, Wait
+from agent.models.step import Step, read_step_name
 from agent.runs import executor
 from agent.runs.executor import RunSupport
 from agent.runs.progress import StateFile
@@ -54,8 +55,8 @@ def test_the_state_of_a_run_follows_its_steps_into_the_store(store):
             "plan", "environment", "baseline", "edit", "policy 1", "checks 1",
             "policy 2", "checks 2", "review", "compare", "decide", "publish",
         ):  # fmt: skip
-            notes.started(step)
-            notes.ended(step, 0.1, ok=True)
+            notes.started(read_step_name(step))
+            notes.ended(read_step_name(step), 0.1, ok=True)
             seen.append(store.find_run("2026-1").state.value)
     assert said == [], "no move is illegal"
     assert [state for state, _ in itertools.groupby(seen)] == [
@@ -68,7 +69,7 @@ def test_foreign_lines_reach_log_and_terminal_without_secrets(home, monkeypatch)
     secret, shown = SECRET, []
 
     def carry(run, step, svc, ledger, log, *, waited):
-        step._watcher.started("baseline")
+        step._watcher.started(Step.BASELINE)
         svc.say(f"tests | {secret}")
         return done(run)
 
@@ -110,7 +111,7 @@ def test_a_model_that_is_waited_for_is_told_on_the_issue(home, monkeypatch, prob
     code_host = FakeCodeHost(None)
 
     def carry(run, step, svc, ledger, log, *, waited):
-        step._watcher.started("edit 1 1 reply")
+        step._watcher.started(Step.EDIT.named("1 1 reply"))
         wait = Wait(reason=problem.message, until=time.time() + 900, begin_with="edit 1 1 reply")
         raise RunPostponed(wait) from problem
 

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from agent.errors import CodeHostUnavailable, SettingsInvalid
 from agent.models.run import Reason, RunState
+from agent.models.step import Step
 from agent.telemetry import metrics
 
 
@@ -83,7 +84,7 @@ def test_a_step_counts_by_its_kind_where_it_was_done(written):
     done, failed = at("done"), at("failed")
     watcher = metrics.StepTimes()
     for number, ok in ((1, True), (2, False), (14, True)):
-        watcher.started(f"checks {number}")
-        watcher.ended(f"checks {number}", 2.0, ok=ok)
-    watcher.ended("checks 15", 100.0, ok=True)  # of an earlier process
+        watcher.started(Step.CHECKS.named(number))
+        watcher.ended(Step.CHECKS.named(number), 2.0, ok=ok)
+    watcher.ended(Step.CHECKS.named("15"), 100.0, ok=True)  # of an earlier process
     assert (at("done"), at("failed")) == (done + 2, failed + 1)

@@ -12,15 +12,16 @@ import pytest
 SHOW = r"""
 import time
 from rich.console import Console
+from agent.models.step import Step
 from agent.cli.terminal import Progress
 
 with Progress(Console(stderr=True)) as progress:
-    progress.ended("baseline", 2.0, ok=True)
-    progress.started("environment")
+    progress.ended(Step.BASELINE, 2.0, ok=True)
+    progress.started(Step.ENVIRONMENT)
     progress.heard("read path: [red].py \x07")
     progress.said("fetching")
     time.sleep(0.3)
-    progress.ended("environment", 0.3, ok=True)
+    progress.ended(Step.ENVIRONMENT, 0.3, ok=True)
 """
 CURSOR = "\x1b[?25l"
 

@@ -30,6 +30,7 @@ from agent.models.environment import Contract
 from agent.models.outcome import FirstRound, Outcome, Verdict
 from agent.models.record import Record
 from agent.models.run import Reason, Run
+from agent.models.step import Step
 from agent.models.ticket import Decision
 from agent.steps import Cancellation, Steps
 from agent.telemetry.ledger import END_MISSING, Ledger, verify_ledger
@@ -99,7 +100,7 @@ def told() -> str:
 
 def test_a_step_that_fails_is_recorded_as_failed_and_told_in_our_words(step, tmp_path):
     with pytest.raises(Unforeseen, match="itself failed: ValueError: no"):
-        step("add", fail)
+        step(Step.EDIT.named("add"), fail)
     assert '"event": "failed"' in (tmp_path / "ledger.jsonl").read_text()
     assert "Traceback" in (tmp_path / "run.log").read_text()
 
@@ -113,17 +114,17 @@ def read_large() -> Contract:
 
 
 def test_a_step_is_begun_however_few_minutes_are_left(step):
-    step("read config", read_config)
+    step(Step.READ_CONFIG, read_config)
     step.seconds["edit"] = 121.0
     assert step.run_seconds_left == 0
-    assert step("compare 1", told) == "told"
+    assert step(Step.COMPARE.named("1"), told) == "told"
 
 
 def test_set_up_has_minutes_of_its_own(step):
-    step("read config", read_config)
+    step(Step.READ_CONFIG, read_config)
     step.seconds["edit"] = 20.0
     with step.count_apart():
-        step("baseline", nothing)
+        step(Step.BASELINE, nothing)
         step.seconds["baseline"] = 90.0
         assert step.run_seconds_left == pytest.approx(30.0, abs=1)
     assert step.run_seconds_left == pytest.approx(100.0, abs=1)
@@ -131,7 +132,7 @@ def test_set_up_has_minutes_of_its_own(step):
 
 def test_whoever_lets_a_run_go_on_grants_its_minutes_again(tmp_path):
     step = steps(tmp_path, budget_multiplier=2)
-    step("read config", read_config)
+    step(Step.READ_CONFIG, read_config)
     step.seconds["edit"] = 121.0
     assert step.run_seconds_left == pytest.approx(119.0, abs=1)
 
@@ -146,7 +147,7 @@ def test_attempts_in_which_no_model_answered_count_in_the_minutes(tmp_path):
     first = steps(tmp_path)
     for work, error in ((away, ModelUnavailable), (silent, CodeHostLimited)):
         with pytest.raises(error):
-            first(work.__name__, work)
+            first(Step.EDIT.named(work.__name__), work)
     path = tmp_path / "ledger.jsonl"
     events = [json.loads(line) for line in path.read_text().splitlines()]
     lines = [{**one, "seconds": 20.0} if one["event"] == "failed" else one for one in events]
@@ -156,7 +157,7 @@ def test_attempts_in_which_no_model_answered_count_in_the_minutes(tmp_path):
 
 
 def test_the_operators_bound_holds_over_the_repositorys(step):
-    step("read config", read_large)
+    step(Step.READ_CONFIG, read_large)
     assert step.run_seconds_left == pytest.approx(60 * 60.0, abs=1)
 
 
@@ -171,12 +172,12 @@ def test_what_is_broken_off_leaves_no_record_and_what_is_handed_over_comes_to_it
 
     kept, cancellation = Kept(), Cancellation()
     with pytest.raises(BrokenOff):
-        steps(tmp_path, remember=kept, cancellation=cancellation)("edit", break_off)
+        steps(tmp_path, remember=kept, cancellation=cancellation)(Step.EDIT, break_off)
     cancellation = Cancellation()
     step = steps(tmp_path, remember=kept, cancellation=cancellation)
-    assert step("publish", work) == "delivered"
+    assert step(Step.PUBLISH, work) == "delivered"
     with pytest.raises(BrokenOff):
-        step("after", nothing)
+        step(Step.EDIT.named("after"), nothing)
     assert list(kept.records) == ["publish"]
 
 
@@ -195,18 +196,18 @@ def test_what_has_a_record_is_never_done_again(tmp_path):
         asked.append("once")
         return (Found(path="a.py", content=b"\xff\0"),)
 
-    kept.dies_before = "second"
+    kept.dies_before = "edit second"
     first = steps(tmp_path, remember=kept)
-    found = first("find", find)
+    found = first(Step.EDIT.named("find"), find)
     with pytest.raises(SystemExit):
-        first("second", nothing)
+        first(Step.EDIT.named("second"), nothing)
     kept.dies_before = None
     watcher = Silent()
     again = steps(tmp_path, remember=kept, watcher=watcher)
-    assert again("find", find) == found == (Found(path="a.py", content=b"\xff\0"),)
-    again("second", nothing)
+    assert again(Step.EDIT.named("find"), find) == found == (Found(path="a.py", content=b"\xff\0"),)
+    again(Step.EDIT.named("second"), nothing)
     assert asked == ["once"]
-    assert watcher.seen[0] == ("ended", "find", True), "whoever watches learns of it"
+    assert watcher.seen[0] == ("ended", "edit find", True), "whoever watches learns of it"
     assert again.seconds["find"] == first.seconds["find"]
     assert list(verify_ledger((tmp_path / "ledger.jsonl").read_bytes(), "r")) == [END_MISSING]
 
@@ -237,7 +238,7 @@ def test_an_error_has_a_record_too_and_comes_back_whole(tmp_path, problem):
 
     for _ in range(2):
         with pytest.raises(type(problem)) as raised:
-            steps(tmp_path, remember=kept)("work", work)
+            steps(tmp_path, remember=kept)(Step.EDIT.named("work"), work)
         assert raised.value.message == problem.message
         assert raised.value.__reduce__()[1] == problem.__reduce__()[1]
         assert raised.value.branch == "mergewright/1"
@@ -260,9 +261,9 @@ def test_every_error_of_ours_can_be_kept():
 
 def test_a_record_of_another_version_ends_the_run_with_the_way_out(tmp_path):
     kept = Kept()
-    steps(tmp_path, remember=kept)("work", told)
-    with pytest.raises(VersionUnknown, match="'work'"):
-        steps(tmp_path, remember=kept)("work", nothing)
+    steps(tmp_path, remember=kept)(Step.EDIT.named("work"), told)
+    with pytest.raises(VersionUnknown, match="'edit work'"):
+        steps(tmp_path, remember=kept)(Step.EDIT.named("work"), nothing)
 
 
 def test_a_disk_that_is_full_after_the_branch_was_made_hides_it_from_nobody(step, monkeypatch):
@@ -275,7 +276,7 @@ def test_a_disk_that_is_full_after_the_branch_was_made_hides_it_from_nobody(step
 
     monkeypatch.setattr(RunLog, "result", fill)
     with pytest.raises(StorageFull) as raised:
-        step("publish", make)
+        step(Step.PUBLISH, make)
     assert (raised.value.branch, raised.value.commit) == ("mergewright/1-x", "abc")
 
 
@@ -288,7 +289,7 @@ def test_a_step_that_takes_its_worker_down_again_and_again_is_not_begun_again(tm
 
     for _ in range(20):
         with pytest.raises(SystemExit):
-            steps(tmp_path, remember=kept, watcher=Dies())("checks 1", told)
+            steps(tmp_path, remember=kept, watcher=Dies())(Step.CHECKS.named("1"), told)
     (tmp_path / "ledger.jsonl").write_text(
         "".join(
             line
@@ -297,7 +298,7 @@ def test_a_step_that_takes_its_worker_down_again_and_again_is_not_begun_again(tm
         )
     )
     with pytest.raises(Unforeseen):
-        steps(tmp_path, remember=kept)("checks 1", told)
+        steps(tmp_path, remember=kept)(Step.CHECKS.named("1"), told)
 
 
 # --- stopped ----------------------------------------------------------------------------------
@@ -309,8 +310,8 @@ def test_a_run_that_is_stopped_begins_no_step_but_tells_its_end(tmp_path):
     cancellation.set("maria took the label off.")
     cancellation.set("The issue was closed.")
     with pytest.raises(Cancelled, match="maria took the label off"):
-        step("edit", told)
-    assert step("deliver", told) == "told"
+        step(Step.EDIT, told)
+    assert step(Step.DELIVER, told) == "told"
 
 
 def test_what_breaks_off_because_the_run_is_stopped_is_no_trouble_of_its_own(tmp_path):
@@ -321,15 +322,15 @@ def test_what_breaks_off_because_the_run_is_stopped_is_no_trouble_of_its_own(tmp
         raise errors.SandboxLost("cancelled")
 
     with pytest.raises(Cancelled, match="maria took the label off"):
-        steps(tmp_path, cancellation=cancellation)("checks 1", work)
+        steps(tmp_path, cancellation=cancellation)(Step.CHECKS.named("1"), work)
 
 
 def test_what_was_begun_to_be_handed_over_is_begun_again_though_the_run_is_stopped(tmp_path):
     cancellation = Cancellation()
     cancellation.set("maria took the label off.")
     with pytest.raises(Cancelled, match="maria took"):
-        steps(tmp_path, cancellation=cancellation)("publish", told)
-    assert steps(tmp_path, cancellation=cancellation)("publish", told) == "told"
+        steps(tmp_path, cancellation=cancellation)(Step.PUBLISH, told)
+    assert steps(tmp_path, cancellation=cancellation)(Step.PUBLISH, told) == "told"
 
 
 def test_secrets_in_a_result_stay_out_of_the_ledger(tmp_path):
@@ -341,7 +342,7 @@ def test_secrets_in_a_result_stay_out_of_the_ledger(tmp_path):
     def names() -> dict[str, list[str]]:
         return {f"a/{secret}.py": ["fine", secret.encode().hex()]}
 
-    assert step("names", names) == names()
+    assert step(Step.EDIT.named("names"), names) == names()
     (event,) = [json.loads(line) for line in (tmp_path / "ledger.jsonl").read_text().splitlines()][
         1:
     ]
@@ -377,11 +378,11 @@ def test_what_became_of_the_first_change_stays_known(step):
         return Decision(recipe="", sentence="s", category="bug")
 
     assert (step.decision, step.first_round) == (None, None)
-    step("triage", chosen)
-    step("compare 1", compared("a", "b"))
-    step("decide 1", decided(Reason.NEW_FAILURES))
-    step("compare 2", compared())
-    step("decide 2", decided(Reason.READY))
+    step(Step.TRIAGE, chosen)
+    step(Step.COMPARE.named("1"), compared("a", "b"))
+    step(Step.DECIDE.named("1"), decided(Reason.NEW_FAILURES))
+    step(Step.COMPARE.named("2"), compared())
+    step(Step.DECIDE.named("2"), decided(Reason.READY))
     assert step.decision.category == "bug"
     assert step.first_round == FirstRound(passed=False, reason=Reason.NEW_FAILURES)
 
@@ -393,7 +394,7 @@ def test_the_category_is_that_of_the_plan_and_before_that_of_the_labels(step):
     def planned() -> Plan:
         return Plan(recipe="", title="t", parameters="", steps=(), category="bug")
 
-    step("triage", chosen)
+    step(Step.TRIAGE, chosen)
     assert step.category == "tests"
-    step("plan", planned)
+    step(Step.PLAN, planned)
     assert step.category == "bug"

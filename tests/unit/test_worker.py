@@ -27,6 +27,7 @@ from agent.models.checks import Comparison
 from agent.models.environment import Checkout
 from agent.models.outcome import Outcome, Verdict
 from agent.models.run import Reason, RunState, end_state
+from agent.models.step import Step
 from agent.models.ticket import Decision
 from agent.runs import executor, folders
 from agent.runs.waiting import MOST_WAITS, PastWait, RunPostponed
@@ -165,12 +166,12 @@ def carried(home, monkeypatch, problem, *, after_policy=None):
         raise problem
 
     def resolve(run, step, svc):
-        step("policy 1", clear)
+        step(Step.POLICY.named("1"), clear)
         if after_policy is not None:
-            step("policy 2", refuse)
-        step("compare", compare)
-        step("decide", decide)
-        step("publish", publish)
+            step(Step.POLICY.named("2"), refuse)
+        step(Step.COMPARE, compare)
+        step(Step.DECIDE, decide)
+        step(Step.PUBLISH, publish)
 
     monkeypatch.setattr(workflow, "resolve_ticket", resolve)
     outcome, _ = carry(home, problem, None)
@@ -204,9 +205,9 @@ def test_TC6_what_steps_have_found_is_cleaned_before_it_is_kept_or_printed(
         return Outcome(run_id="2026-1", state=end_state(reason), reason=reason, sentence="ok")
 
     def resolve(run, step, svc):
-        step("triage", triage)
-        step("decide 2", decide)
-        return step("publish", publish)
+        step(Step.TRIAGE, triage)
+        step(Step.DECIDE.named("2"), decide)
+        return step(Step.PUBLISH, publish)
 
     monkeypatch.setattr(workflow, "resolve_ticket", resolve)
     outcome, _ = carry(home, None, None, hide=[key])
@@ -243,11 +244,11 @@ def test_what_a_model_had_done_is_kept_as_a_patch_with_what_it_cost(home, tmp_pa
         raise BudgetSpent("No more.")
 
     def resolve(run, step, svc):
-        step("checkout", checkout)
-        step("edit 1 1 reply", answer)
-        step("edit 1 2 reply", answer)
+        step(Step.CHECKOUT, checkout)
+        step(Step.EDIT.named("1 1 reply"), answer)
+        step(Step.EDIT.named("1 2 reply"), answer)
         try:
-            step("edit 1 3 reply", stop)
+            step(Step.EDIT.named("1 3 reply"), stop)
         except BudgetSpent as problem:
             problem.change = spent.change
             raise

@@ -14,6 +14,7 @@ import pytest
 from agent.dashboard import pages, run_record
 from agent.models.model_use import SpendingLimits
 from agent.models.run import Reason
+from agent.models.step import Stage
 from agent.settings import Settings
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import signing
@@ -76,7 +77,7 @@ def test_a_run_shows_what_is_known_of_it(store, operator, tmp_path):
     run, _ = add_whole_run(store, tmp_path)
     page = operator.get(f"/runs/{run.run_id}").text
     for words in (
-        "Add a field", "All checks passed.", "Check the base commit", "33 s", "migration-safety",
+        "Add a field", "All checks passed.", "Run the checks without the change", "33 s", "migration-safety",
         "test_customer_has_a_nickname", "openai:gpt-large", "django==5.2.19", "213 passed",
         "tests/test_orders.py::test_export", "Write a test that fails",
         'href="https://github.example/corner-shop/shop/pull/5001"',
@@ -99,7 +100,7 @@ def test_a_step_that_waits_for_people_has_not_failed():
         for name, state in (("plan", "done"), ("approval", "failed"))
     })  # fmt: skip
     states = {stage.title: stage.state for stage in record.list_stages(is_active=True)}
-    assert states["Plan"] == "waiting"
+    assert states[Stage.READ] == "waiting"
     assert [stage.state for stage in record.list_stages(is_active=False)] == ["failed"]
 
 

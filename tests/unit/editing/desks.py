@@ -14,6 +14,7 @@ from agent.models.change import Change
 from agent.models.chat import ChatModel, OpeningMessage
 from agent.models.checks import CheckReport
 from agent.models.environment import Prepared
+from agent.models.step import Step
 from agent.models.ticket import Decision
 from agent.steps import Steps
 from agent.telemetry.ledger import Ledger
@@ -104,7 +105,7 @@ def run_context(
 def conversation(made: RunContext, **facts: object) -> Conversation:
     """Begin a conversation that ends with the form `submit`."""
     return Conversation(
-        name="edit 1",
+        name=Step.EDIT.named(1),
         role="editor",
         prompt=prompting.make_prompt("agent", made.base.contract),
         tools=ToolExecutor(made, {"submit": ("Submit.", Submit)}),

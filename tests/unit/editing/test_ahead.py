@@ -8,6 +8,7 @@ import pytest
 
 from agent.editing.ahead import Ahead, need_model
 from agent.errors import EnvironmentFailed
+from agent.models.step import Step
 
 
 class OwnSteps:
@@ -34,9 +35,9 @@ def test_a_step_takes_what_was_done_ahead_and_does_what_was_not():
     done, said, own = [], [], OwnSteps()
 
     def work(step, scout):
-        step("environment", note, done, "built")
+        step(Step.ENVIRONMENT, note, done, "built")
         scout()
-        return step("baseline", note, done, "measured")
+        return step(Step.BASELINE, note, done, "measured")
 
     ahead = Ahead(lambda step: work(step, need_model))
     assert work(ahead.attach(own, said.append), lambda: None) == "measured"
@@ -46,9 +47,9 @@ def test_a_step_takes_what_was_done_ahead_and_does_what_was_not():
 
 
 def test_an_error_ahead_is_the_steps_own():
-    ahead = Ahead(lambda step: step("environment", fail))
+    ahead = Ahead(lambda step: step(Step.ENVIRONMENT, fail))
     with pytest.raises(EnvironmentFailed, match="no such package"):
-        ahead.attach(OwnSteps(), print)("environment", fail)
+        ahead.attach(OwnSteps(), print)(Step.ENVIRONMENT, fail)
 
 
 def test_what_is_ended_begins_nothing_more():
@@ -59,8 +60,8 @@ def test_what_is_ended_begins_nothing_more():
         assert may_end.wait(10)
 
     def work(step):
-        step("environment", build)
-        step("baseline", note, done, "measured")
+        step(Step.ENVIRONMENT, build)
+        step(Step.BASELINE, note, done, "measured")
 
     ahead = Ahead(work)
     assert begun.wait(10)

@@ -89,7 +89,7 @@ def test_what_could_cost_more_than_is_left_is_not_asked(prepared, home, monkeypa
     with pytest.raises(BudgetSpent) as raised, run_context.attach_best_change():
         conversation(run_context).next_form(run_context)
     assert len(model.requests) == 2
-    assert run_context.step.at == "edit 1 3 reply"
+    assert run_context.once.at == "edit 1 3 reply"
     assert "15 of 35 are left" in raised.value.message
     assert raised.value.change.paths == ("a1.py", "a3.py")
 
@@ -102,7 +102,7 @@ def test_a_reply_that_is_not_taken_counts_in_what_the_run_has_spent(prepared, ho
         run_context = desks.run_context(prepared, home, script(*answers), records=records)
         with pytest.raises(ModelRefused):
             conversation(run_context).next_form(run_context)
-        assert (run_context.usage.tokens, run_context.usage.usd, run_context.step.cost_usd) == (
+        assert (run_context.usage.tokens, run_context.usage.usd, run_context.once.cost_usd) == (
             10,
             0.01,
             0.01,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agent.editing import attempts, by_recipe, tools
@@ -125,7 +127,7 @@ def test_a_link_is_told_not_taken_and_goes_with_the_change(opened):
 def test_a_sandbox_that_was_lost_comes_back_with_the_change_alone(opened):
     opened.call(write(), bash("echo x > run.log"))
     opened.tools.close()
-    done = opened.call(bash("ls run.log shop"), turn=TURN.model_copy(update={"calls": 2}))
+    done = opened.call(bash("ls run.log shop"), turn=replace(TURN, calls=2))
     assert "new.py" in done.results[0].content
     assert "cannot access 'run.log'" in done.results[0].content
     assert tools.LOST in done.text
@@ -148,7 +150,7 @@ def test_before_a_plan_the_base_is_read_and_nothing_kept(opened):
     assert done.results[0].content.startswith("def total")
     assert (done.results[1].failed, opened.files) == (True, {})
     assert "plan" in done.results[1].content
-    late = TURN.model_copy(update={"calls": 8})
+    late = replace(TURN, calls=8)
     done = opened.call(bash("ls"), bash("ls"), turn=late)
     assert [one.failed for one in done.results] == [False, True], "the tenth call is the plan's"
 

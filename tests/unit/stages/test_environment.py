@@ -114,7 +114,7 @@ def test_what_a_model_finds_is_taken_and_tried_first_the_next_time(prepare):
     assert "`env: {A: b}`" in run_context.prepared.contract.scouted[0].message
     assert run_context.kept == {"env": {"A": "b"}}
     assert run_context.names[-6:] == [
-        "read try 2", "environment try 2", "baseline try 2", "look at try 2", "other checks",
+        "read lines try 2", "environment try 2", "baseline try 2", "left out try 2", "other checks",
         "choose environment",
     ]  # fmt: skip
     again = prepare((9, 0), scout=lambda *_: pytest.fail("asked"))

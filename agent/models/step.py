@@ -1,0 +1,164 @@
+"""The steps of a run: what each is called on record, and what others ask of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from enum import StrEnum
+from typing import ParamSpec, Protocol, Self, TypeVar
+
+from agent.models.run import RunState
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+#: In the name of a turn: its round, where its conversation has one, and its number.
+_TURN = re.compile(r"(?:(?P<round>\d+) )?(?P<turn>\d+) (?:reply|calls)")
+_ROUND = re.compile(r"\d+\b")
+
+
+class Stage(StrEnum):
+    """What people follow a run by, in order."""
+
+    READ = "Read the issue and the repository"
+    ENVIRONMENT = "Build the environment"
+    BASE = "Run the checks without the change"
+    CHANGE = "Make the change"
+    CHECKS = "Run the checks with the change"
+    PUBLISH = "Publish"
+
+
+class Step(StrEnum):
+    """A kind of step. Of a kind that is done several times, each has a name: `Step.CHECKS.named`.
+
+    Attributes:
+        stage: That people see while it is done; None: it belongs to none.
+        state: The run's while it is done; None: it stays as it is.
+        is_lasting: Whether others can see its effect: once begun it is brought to its end.
+    """
+
+    stage: Stage | None
+    state: RunState | None
+    is_lasting: bool
+
+    READ_TICKET = "read ticket", Stage.READ, RunState.TRIAGING
+    READ_PULL = "read pull", Stage.READ
+    ANNOUNCE = "announce", Stage.READ, RunState.TRIAGING
+    TRIAGE = "triage", Stage.READ, RunState.TRIAGING
+    EARLIER = "earlier", Stage.READ, RunState.TRIAGING
+    CHECKOUT = "checkout", Stage.READ, RunState.PREPARING
+    READ_THREADS = "read threads", Stage.READ
+    READ_CONFIG = "read config", Stage.READ, RunState.PREPARING
+    BRANCHES = "branches", Stage.READ
+    TERMS = "terms", Stage.READ
+    CLARIFY = "clarify", Stage.READ, RunState.PREPARING
+    PLAN = "plan", Stage.READ, RunState.PLANNING
+    APPROVAL = "approval", Stage.READ
+    KNOWN = "known set-up", Stage.ENVIRONMENT
+    READ_LINES = "read lines", Stage.ENVIRONMENT
+    ENVIRONMENT = "environment", Stage.ENVIRONMENT, RunState.PREPARING
+    OBSTACLE = "obstacle", Stage.ENVIRONMENT
+    BASELINE = "baseline", Stage.BASE, RunState.PREPARING
+    LEFT_OUT = "left out", Stage.BASE
+    OTHER_CHECKS = "other checks", Stage.BASE
+    SCOUT = "scout", Stage.BASE, RunState.PREPARING
+    CHOOSE = "choose environment", Stage.BASE
+    PROPOSE = "propose configuration", Stage.BASE
+    EDIT = "edit", Stage.CHANGE, RunState.EDITING
+    ANSWER = "answer", Stage.CHANGE, RunState.EDITING
+    SETTLE = "settle", Stage.CHANGE
+    CHANGELOG = "changelog", Stage.CHANGE
+    POLICY = "policy", Stage.CHANGE, RunState.EDITING
+    CHECKS = "checks", Stage.CHECKS, RunState.CHECKING
+    COMPARE = "compare", Stage.CHECKS, RunState.REVIEWING
+    PROOF = "proof", Stage.CHECKS
+    REVIEW = "review", Stage.CHECKS, RunState.REVIEWING
+    CHOICE = "choice", Stage.CHECKS
+    DECIDE = "decide", Stage.CHECKS, RunState.REVIEWING
+    PUBLISH = "publish", Stage.PUBLISH, RunState.PUBLISHING, True
+    DELIVER = "deliver", None, None, True
+
+    def __new__(
+        cls,
+        name: str,
+        stage: Stage | None = None,
+        state: RunState | None = None,
+        is_lasting: bool = False,  # noqa: FBT001, FBT002  a column of the table above
+    ) -> Self:
+        """Make a member of one line of the table."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.stage, member.state, member.is_lasting = stage, state, is_lasting
+        return member
+
+    @property
+    def step(self) -> Step:
+        """Itself: a kind that is done once needs no other name."""
+        return self
+
+    def named(self, detail: object) -> StepName:
+        return StepName(self, str(detail))
+
+
+class StepName(str):
+    """A step by its kind and what tells it from others of the kind, as in `checks 2`."""
+
+    __slots__ = ("detail", "step")
+    step: Step
+    detail: str
+
+    def __new__(cls, step: Step, detail: str = "") -> Self:
+        """Join both to what is on record."""
+        name = super().__new__(cls, f"{step.value} {detail}".strip())
+        name.step, name.detail = step, detail
+        return name
+
+    def named(self, detail: object) -> StepName:
+        """Name a part of it."""
+        return StepName(self.step, f"{self.detail} {detail}".strip())
+
+    @property
+    def turn(self) -> int | None:
+        """Number of a model's turn; None: it is none."""
+        found = _TURN.fullmatch(self.detail)
+        return int(found["turn"]) if found else None
+
+    @property
+    def round(self) -> int:
+        """Number of the round that it belongs to; 1 as well where there are none."""
+        if found := _TURN.fullmatch(self.detail):
+            return int(found["round"] or 1)
+        plain = _ROUND.match(self.detail)
+        return int(plain[0]) if plain else 1
+
+
+AnyStep = Step | StepName
+
+
+class StepRunner(Protocol):
+    """Do a piece of work once and remember its result under a stable, unique name."""
+
+    def __call__(
+        self, name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T: ...
+
+    @property
+    def run_seconds_left(self) -> float:
+        """What the steps so far have left of the run's minutes; never below zero.
+
+        While steps are counted apart, what these have left of theirs.
+        """
+        ...
+
+    def count_apart(self) -> AbstractContextManager[None]:
+        """Count the steps within to the minutes of set-up: as many again as the run has."""
+        ...
+
+
+def read_step_name(text: str) -> StepName | None:
+    """Read the name of a step from a record; None: another version has recorded it."""
+    for step in sorted(Step, key=len, reverse=True):
+        if text == step or text.startswith(f"{step} "):
+            return StepName(step, text[len(step) + 1 :])
+    return None
