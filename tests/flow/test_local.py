@@ -83,10 +83,6 @@ def config(sample: Repository) -> None:
     sample.write(".github/mergewright.yml", "version: 1\nscope:\n  max_files: many\n")
 
 
-def people_only(sample: Repository) -> None:
-    sample.write(".github/mergewright.yml", 'scope: {human_only: ["shop/models.py"]}\n')
-
-
 def no_such_packages(sample: Repository) -> None:
     path = sample.path / "pyproject.toml"
     path.write_text(path.read_text().replace("django>=5.2,<5.3", "django>=5.2,<5.3,!=5.2.*"))
@@ -95,8 +91,6 @@ def no_such_packages(sample: Repository) -> None:
 #: What is done to the repository, the ticket, and reason and facts of the answer.
 REFUSED = [
     (config, MARKS, "config_invalid", [".github/mergewright.yml:3:14", "scope.max_files"]),
-    (people_only, MARKS, "policy", ["shop/models.py", "human_only"]),
-    (None, "Add a `CharField` `nick` to `Custmer`.", "unclear", ["max_length", "Customer"]),
     deep(no_such_packages, MARKS, "environment_failed", ["django"]),
 ]
 
@@ -105,9 +99,8 @@ REFUSED = [
 def test_what_cannot_be_done_ends_with_its_reason_and_place_and_no_branch(
     sample, run, happens, ticket, reason, told
 ):
-    if happens:
-        happens(sample)
-        sample.commit()
+    happens(sample)
+    sample.commit()
     ended = run(sample.path, ticket)
     assert ended.exit_code == (2 if reason == "config_invalid" else 1), ended.result
     assert ended.result["reason"] == reason, ended.result["sentence"]
@@ -117,14 +110,11 @@ def test_what_cannot_be_done_ends_with_its_reason_and_place_and_no_branch(
     assert sample.branches() == ["main"]
 
 
-@pytest.mark.parametrize(("missing", "package"), [("bwrap", "bubblewrap"), ("git", "git")])
-def test_a_missing_program_is_named_with_the_command_that_installs_it(
-    sample, store, tmp_path, missing, package
-):
+def test_a_missing_program_is_named_with_the_command_that_installs_it(sample, store, tmp_path):
     tools = tmp_path / "bin"
     tools.mkdir()
     for program in Path("/usr/bin").iterdir():
-        if program.name != missing:
+        if program.name != "bwrap":
             (tools / program.name).symlink_to(program)
     done = run_agent(
         *("run", "--repo", str(sample.path), "--ticket", str(TICKET)),
@@ -132,5 +122,5 @@ def test_a_missing_program_is_named_with_the_command_that_installs_it(
     )
     assert done.returncode == 2
     assert "no_sandbox" in done.stdout
-    assert f"apt-get install {package}" in done.stdout
+    assert "apt-get install bubblewrap" in done.stdout
     assert sample.branches() == ["main"]
