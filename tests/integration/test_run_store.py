@@ -188,10 +188,13 @@ def test_the_revision_makes_the_tables_of_the_models(tmp_path):
     assert found == []
 
 
-def test_a_run_on_this_machine_loads_no_database():
+def test_a_run_on_this_machine_without_a_model_loads_neither_database_nor_providers():
     program = (
         "import sys, agent.cli.main, agent.runs.commands\n"
-        "print({'dbos', 'docker', 'fastapi', 'github', 'httpx', 'sqlalchemy'} & sys.modules.keys())"
+        "from agent import settings, wiring\n"
+        "assert wiring.make_models(settings.load_settings({'MERGEWRIGHT_HOME': '/tmp/x'})) is None\n"
+        "print({'dbos', 'docker', 'fastapi', 'github', 'httpx', 'sqlalchemy',\n"
+        "       'anthropic', 'genai_prices', 'openai', 'pydantic_ai'} & sys.modules.keys())"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
