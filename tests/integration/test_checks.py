@@ -24,7 +24,17 @@ from agent.stages import baseline
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
 from tests.deep import deep
-from tests.integration.check_samples import GREEN, RED, TOOLS, Files, Stage, Workshop, outcomes
+from tests.integration.check_samples import (
+    GREEN,
+    RED,
+    SITE,
+    TOOLS,
+    Files,
+    Stage,
+    Workshop,
+    make_flat,
+    outcomes,
+)
 from tests.integration.forgeries import DELETED, FORGERIES
 
 
@@ -334,40 +344,13 @@ def test_tests_that_no_longer_run_are_missed(workshop: Workshop, name: str) -> N
 # --- Django's runner and other scripts -------------------------------------------------------
 
 
-def flat(files: Files) -> dict[str, str]:
-    """Contents without the indentation that they have here."""
-    return {path: textwrap.dedent(text).lstrip("\n") for path, text in files.items()}
-
-
-DJANGO = flat({
-    "manage.py": """
-        import os, sys
-
-        def main():
-            os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proj.settings")
-            from django.core.management import execute_from_command_line
-            execute_from_command_line(sys.argv)
-
-        if __name__ == "__main__":
-            main()
-    """,
-    "proj/__init__.py": "",
-    "proj/urls.py": "urlpatterns = []\n",
-    "proj/settings.py": """
-        SECRET_KEY = "x"
-        INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "shop"]
-        DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
-        DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-        ROOT_URLCONF = "proj.urls"
-    """,
-    "shop/__init__.py": "",
+DJANGO = SITE | make_flat({
     "shop/models.py": """
         from django.db import models
 
         class Order(models.Model):
             name = models.CharField(max_length=10)
     """,
-    "shop/migrations/__init__.py": "",
     "shop/migrations/0001_initial.py": """
         from django.db import migrations, models
 

@@ -299,25 +299,6 @@ def test_what_it_must_not_hold_is_nowhere_in_the_process(listener):
     assert b"canary" not in environ
 
 
-def test_the_listener_loads_nothing_that_works_on_repositories():
-    program = "import sys, webhooks.__main__; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    loaded = set(done.stdout.split())
-    assert "webhooks.app" in loaded
-    assert not loaded & {"agent.git", "agent.checks", "agent.stages", "agent.recipes"}
-    foreign = {name.split(".")[0] for name in loaded}
-    assert not foreign & {"git", "github", "docker", "typer", "httpx", "requests", "dbos"}
-    assert "fastapi" in foreign
-
-
 def test_it_ends_gracefully_and_answers_what_is_under_way(tmp_path):
     body = raw(labeled())
     with running(tmp_path) as one:
