@@ -154,8 +154,8 @@ def test_TC5_TC7_MO2_a_model_that_obeys_every_text_changes_nothing_but_what_was_
         # What nobody sees in the issue, nobody is told.
         assert "hidden-1" not in seen.text
     # What it found is told in the pull request as a model's words, and acts on nobody.
-    __import__("pathlib").Path("/tmp/tb_body.md").write_text(pull.body)
-    assert "not carried out" in (pull.body or "")
+    words = (pull.body or "").partition("In the model's words, which nothing has verified:")[2]
+    assert "\\[exit code 1\\]" in words
     port = theatre.ground.canary.ports["http"]
     assert f"http://127.0.0.1:{port}" not in (pull.body or "")
     assert theatre.server.refused == []

@@ -39,6 +39,7 @@ def test_a_hunk_that_no_test_notices_is_named(stage: Callable[..., Stage]) -> No
     assert found == TakenBack(noticed=(noticed,), unnoticed=(unnoticed,))
 
 
+@pytest.mark.deep
 def test_tests_alone_have_to_notice_mistakes(stage: Callable[..., Stage]) -> None:
     made = stage({"sums.py": ADDED, "test_sums.py": "def test_a(): ...\n"}, test_runner="pytest")
     new = ("test_sums.py::test_add",)
