@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from agent.errors import EditFailed
-from agent.sandbox import change_collection, overlays, sandboxes
+from agent.sandbox import change_collection, overlays
 from agent.sandbox.session import Session
 from tests.deep import deep
-from tests.integration.session_samples import LIMITS, Workplace, paths, start_elsewhere
-from tests.sandboxes import alive, left_of, settings_for, wait_for, wait_until_gone
+from tests.integration.session_samples import LIMITS, Workplace, paths
+from tests.sandboxes import alive, left_of, settings_for, wait_for
 
 
 def works(session: Session) -> bool:
@@ -270,21 +270,3 @@ def test_closing_leaves_nothing(backend, home):
     assert left_of(backend, home) == set()
     assert sorted(os.listdir("/proc/self/fd")) == descriptors
     assert threading.active_count() == threads
-
-
-def test_a_killed_worker_leaves_nothing_behind(backend, home):
-    marker = secrets.token_hex(8)
-    process = start_elsewhere(backend, home, marker)
-    try:
-        wait_for(marker, 2)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        wait_until_gone(marker)
-
-        sandboxes.remove_strays(settings_for(backend, home))
-        assert left_of(backend, home) == set()
-    finally:
-        process.kill()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
