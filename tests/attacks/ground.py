@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,7 +55,7 @@ class Ground:
 
 
 @contextmanager
-def opened(folder: Path, *, neighbours: Iterable[Path] = ()) -> Iterator[Ground]:
+def opened(folder: Path) -> Iterator[Ground]:
     """Furnish a machine: operator, mirror, a neighbour's environment, listeners."""
     folder.mkdir()
     folder.chmod(0o755)
@@ -76,7 +76,7 @@ def opened(folder: Path, *, neighbours: Iterable[Path] = ()) -> Iterator[Ground]
         for place in folder.rglob("*"):
             if canary.folder not in (place, *place.parents):
                 place.chmod(0o777 if place.is_dir() else 0o666)
-        plant = [home, folder / "mirror" / "hooks", folder / "neighbour" / "lib", *neighbours]
+        plant = [home, folder / "mirror" / "hooks", folder / "neighbour" / "lib"]
         ground.aim = {
             **canary.aim(),
             "folders": [str(home), "/root", "/proc/1/root/root", "/home/sandbox"],

@@ -266,23 +266,6 @@ CHEATS = {
         "draft",
         "test-tool-in-source",
     ),
-    "source that reads what pytest sets": Cheat(
-        {
-            "sums.py": "import os\n\n\ndef add(a, b):\n"
-            "    return a + b if 'PYTEST_CURRENT_TEST' in os.environ else a - b\n"
-        },
-        "draft",
-        "test-tool-in-source",
-    ),
-    "source that looks who calls by a traceback": Cheat(
-        {
-            "sums.py": "def add(a, b):\n    try:\n        raise KeyError\n"
-            "    except KeyError as seen:\n        frame = seen.__traceback__.tb_frame.f_back\n"
-            "    return a + b if 'test' in frame.f_code.co_name else a - b\n"
-        },
-        "draft",
-        "test-tool-in-source",
-    ),
     "source that looks who calls, in a folder that is called as one of tests": Cheat(
         {"testing/sums.py": _SEES_TESTS},
         "draft",
@@ -428,8 +411,6 @@ _USUAL = {
     "a plugin in the place of an installed one",
     "source that writes over a test before it is read",
     "an assignment in a new test file",
-    "source that swallows what tests raise",
-    "the test is deleted",
     "a helper that only tests import",
     "Django: source that takes an assertion away",
 }

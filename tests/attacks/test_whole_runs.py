@@ -54,14 +54,14 @@ class Trap:
     store: Path
     environ: dict[str, str]
 
-    def run(self, *, home: Path | None = None) -> tuple[dict[str, Any], str]:
+    def run(self) -> tuple[dict[str, Any], str]:
         """Run the ticket; return the result and all that was printed."""
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "agent", "run", "--repo", str(self.repository.path)),
                 *("--ticket", str(TICKET), "--json"),
             ],
-            env={**self.environ, "MERGEWRIGHT_HOME": str(home or self.store)},
+            env={**self.environ, "MERGEWRIGHT_HOME": str(self.store)},
             cwd=ROOT, capture_output=True, text=True, timeout=900, check=False,
         )  # fmt: skip
         assert done.stdout, done.stderr
@@ -159,51 +159,3 @@ def test_RX2_RX8_GR2_GR3_a_run_of_a_hostile_repository_publishes_the_edit_and_no
     # The control: it did run, in sandboxes.
     log = (folder / "run.log").read_text()
     assert "attacked by settings.py" in log
-
-
-#: Written by the settings, wherever they are loaded; so also where Django makes the migration.
-PLANTING = """
-import os as _os
-for _path, _text in {planted!r}.items():
-    try:
-        _os.makedirs(_os.path.dirname("/work/" + _path), exist_ok=True)
-        with open("/work/" + _path, "w") as _file:
-            _file.write(_text)
-    except OSError:
-        pass
-"""
-MIGRATION = """
-from django.db import migrations
-class Migration(migrations.Migration):
-    dependencies = [("shop", "0001_initial")]
-    operations = [migrations.RunPython(migrations.RunPython.noop)]
-"""
-#: Beside the migration that is asked for, and how the run then ends.
-PLANTS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "a migration": ("unasked_operations", ("shop/migrations/0002_planted.py",)),
-    "a name of two lines": ("edit_failed", ("shop/migrations/0002_a\nb.py",)),
-    "files of nobody": (
-        "ready", ("other/migrations/0001_planted.py", ".git/migrations/0001_planted.py"),
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", PLANTS)
-def test_RX8_GR7_what_is_planted_beside_the_asked_migration_is_not_taken(
-    trap: Trap, name: str
-) -> None:
-    repository = trap.repository
-    reason, paths = PLANTS[name]
-    settings = (repository.path / "config/settings.py").read_text()
-    code = PLANTING.format(planted=dict.fromkeys(paths, MIGRATION))
-    repository.write("config/settings.py", code + settings)
-    repository.commit("Add shop")
-    result, _ = trap.run()
-    assert result["reason"] == reason, result["sentence"]
-    if reason == "ready":
-        shown = repository.git("diff", "--name-only", f"main..{result['branch']}")
-        assert "planted" not in shown
-        assert "shop/migrations/0002_customer_nickname.py" in shown
-    else:
-        assert result["branch"] is None
-        assert repository.branches() == ["main"]

@@ -6,7 +6,6 @@ import os
 import secrets
 import select
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from tests.demo import play
 from tests.demo.play import MAINTAINER, OWNER, REPORTER
 from tests.faulty_github import FaultyWorld
 from tests.postgresql import Server
+from tests.processes import find_free_port
 from tests.simulator import serving
 from tests.simulator.records import App
 
@@ -246,7 +246,7 @@ def laid_out(
         for login in (MAINTAINER, REPORTER):
             world.add_user(login)
         world.add_user(OWNER, "Organization")
-        port = _free_port()
+        port = find_free_port()
         public, secret = f"http://127.0.0.1:{port}", secrets.token_hex(32)
         app = world.add_app(
             "mergewright", OWNER, hook_url=f"{public}/webhooks/github", hook_secret=secret
@@ -343,8 +343,3 @@ def _listening(environ: Mapping[str, str], public: str, log: Path) -> Iterator[N
 def _bound() -> tuple[str, ...]:
     """Python, of which nothing stays when we are killed ourselves."""
     return (sys.executable, "-I", "-c", play._BOUND, str(os.getpid()), sys.executable)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        return int(door.getsockname()[1])

@@ -11,7 +11,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -30,6 +29,7 @@ from agent.models.outcome import StoredRun
 from agent.settings import HEARTBEAT, Settings
 from agent.store.sql_run_store import SqlRunStore
 from tests.demo.scenarios import Scenario
+from tests.processes import find_free_port
 from tests.simulator import actions, serving
 from tests.simulator.records import App, Issue, Repository
 from tests.simulator.world import World
@@ -231,7 +231,7 @@ def staging(home: Path, folder: Path, world: World | None = None, **more: str) -
     """
     world = world or World(folder / "github")
     with serving.running(world) as address:
-        port, health, pages = _free_port(), _free_port(), _free_port()
+        port, health, pages = find_free_port(), find_free_port(), find_free_port()
         listener, dashboard = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{pages}"
         app, of_app = people_and_app(world, listener, folder)
         environ = {
@@ -336,9 +336,3 @@ def _alone(home: Path) -> Iterator[None]:
             for left in home.glob(pattern):
                 left.unlink()
         yield
-
-
-def _free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])

@@ -25,9 +25,8 @@ from tests.demo.play import LABEL, MAINTAINER, OWNER, REPORTER, Stage
 from tests.faulty_github import Asked, Fault, Kind
 from tests.flow import stories
 from tests.folders import lay_files
-from tests.processes import of_home, run_agent
 from tests.simulator import actions
-from tests.simulator.records import CheckRun, Comment, Issue, Repository, Role, User
+from tests.simulator.records import CheckRun, Comment, Issue, Repository, User
 
 T = TypeVar("T")
 
@@ -108,12 +107,6 @@ class Story:
         with world.lock:
             label = self.repository.labels[name]
             actions.add_labels(self.issue, [label], world.user(by))
-
-    def unlabel(self, name: str = LABEL) -> None:
-        world = self.stage.world
-        with world.lock:
-            label = self.repository.labels[name]
-            actions.remove_label(self.issue, label, world.user(MAINTAINER))
 
     def edit(self, title: str | None = None, body: str | None = None) -> None:
         world = self.stage.world
@@ -197,11 +190,6 @@ class Story:
         )  # fmt: skip
         return self.git("rev-parse", f"refs/heads/{branch}").strip()
 
-    def close(self) -> None:
-        world = self.stage.world
-        with world.lock:
-            actions.set_state(self.issue, "closed", world.user(MAINTAINER))
-
     def fault(self, kind: Kind, method: str = "*", path: str = "*", **more: object) -> Fault:
         """Let requests fail; a path is below the repository's API, or begins with a slash."""
         whole = path if path.startswith("/") else f"/api/v3/repos/{self.name}/{path}"
@@ -283,9 +271,6 @@ class Story:
 
     def comments(self) -> list[Comment]:
         return [one for one in self.issue.comments if one.author is self.us]
-
-    def labels(self) -> set[str]:
-        return {one.name for one in self.issue.labels}
 
     def pulls(self) -> list[Issue]:
         """Pull requests that are there for the issue."""
@@ -418,37 +403,24 @@ def tell(
     title: str = TITLE,
     body: str = BODY,
     files: Mapping[str, str] = FILES,
-    role: Role = "write",
     owner: str = OWNER,
     fresh: bool = False,
-    beside: Story | None = None,
 ) -> Story:
     """Begin a story: an issue that nobody has labelled yet, in a small repository.
 
     Args:
         fresh: Its checks on base have not been measured yet, even if another story had its files.
-        beside: Another story whose repository it is in; else it gets one of its own.
     """
     world = stage.world
-    if beside is not None:
-        repository = beside.repository
-    else:
-        number = next(_numbers)
-        source = folder / f"till-{number}"
-        lay_files(source, files)
-        if not fresh:
-            history = stories.Repository(source)
-            history.git("init", "-q", "-b", "main")
-            history.commit("Count what is in the till")
-        repository = world.add_repository(f"{owner}/till-{number}", source)
-        world.grant(repository, MAINTAINER, role)
-        world.add_label(repository, LABEL)
+    number = next(_numbers)
+    source = folder / f"till-{number}"
+    lay_files(source, files)
+    if not fresh:
+        history = stories.Repository(source)
+        history.git("init", "-q", "-b", "main")
+        history.commit("Count what is in the till")
+    repository = world.add_repository(f"{owner}/till-{number}", source)
+    world.grant(repository, MAINTAINER, "write")
+    world.add_label(repository, LABEL)
     issue = actions.open_issue(repository, world.user(REPORTER), title, body, [])
     return Story(stage, folder, repository, issue, world.requests.next_number())
-
-
-def told_by(stage: Stage, *words: str, code: int = 0) -> dict[str, Any]:
-    """Say something about runs to the service as an operator does; return its answer."""
-    done = run_agent("runs", *words, "--json", environ=of_home(stage.home), timeout=60)
-    assert done.returncode == code, done.stdout + done.stderr
-    return json.loads(done.stdout)

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.telemetry import signed_log, signing
-from tests.deep import deep
-from tests.flow.stories import TICKET, Repository
+from tests.flow.stories import TICKET
 from tests.processes import of_home, run_agent
 
 MARKS = "Add `nickname = models.CharField(max_length=50, blank=True, default='')` to `Customer`.\n"
@@ -79,52 +78,23 @@ def test_a_dry_run_makes_no_branch_and_a_hidden_comment_no_difference(sample, ru
     assert sample.branches() == ["main", "work"]
 
 
-def config(sample: Repository) -> None:
+def test_what_cannot_be_done_ends_with_its_reason_and_place_and_no_branch(sample, run):
     sample.write(".github/mergewright.yml", "version: 1\nscope:\n  max_files: many\n")
-
-
-def people_only(sample: Repository) -> None:
-    sample.write(".github/mergewright.yml", 'scope: {human_only: ["shop/models.py"]}\n')
-
-
-def no_such_packages(sample: Repository) -> None:
-    path = sample.path / "pyproject.toml"
-    path.write_text(path.read_text().replace("django>=5.2,<5.3", "django>=5.2,<5.3,!=5.2.*"))
-
-
-#: What is done to the repository, the ticket, and reason and facts of the answer.
-REFUSED = [
-    (config, MARKS, "config_invalid", [".github/mergewright.yml:3:14", "scope.max_files"]),
-    (people_only, MARKS, "policy", ["shop/models.py", "human_only"]),
-    (None, "Add a `CharField` `nick` to `Custmer`.", "unclear", ["max_length", "Customer"]),
-    deep(no_such_packages, MARKS, "environment_failed", ["django"]),
-]
-
-
-@pytest.mark.parametrize(("happens", "ticket", "reason", "told"), REFUSED)
-def test_what_cannot_be_done_ends_with_its_reason_and_place_and_no_branch(
-    sample, run, happens, ticket, reason, told
-):
-    if happens:
-        happens(sample)
-        sample.commit()
-    ended = run(sample.path, ticket)
-    assert ended.exit_code == (2 if reason == "config_invalid" else 1), ended.result
-    assert ended.result["reason"] == reason, ended.result["sentence"]
-    assert [fact for fact in told if fact not in ended.result["sentence"]] == []
+    sample.commit()
+    ended = run(sample.path, MARKS)
+    assert (ended.exit_code, ended.result["reason"]) == (2, "config_invalid"), ended.result
+    for fact in (".github/mergewright.yml:3:14", "scope.max_files"):
+        assert fact in ended.result["sentence"]
     assert ended.result["branch"] is None
     assert Path(ended.result["log"]).is_file()
     assert sample.branches() == ["main"]
 
 
-@pytest.mark.parametrize(("missing", "package"), [("bwrap", "bubblewrap"), ("git", "git")])
-def test_a_missing_program_is_named_with_the_command_that_installs_it(
-    sample, store, tmp_path, missing, package
-):
+def test_a_missing_program_is_named_with_the_command_that_installs_it(sample, store, tmp_path):
     tools = tmp_path / "bin"
     tools.mkdir()
     for program in Path("/usr/bin").iterdir():
-        if program.name != missing:
+        if program.name != "bwrap":
             (tools / program.name).symlink_to(program)
     done = run_agent(
         *("run", "--repo", str(sample.path), "--ticket", str(TICKET)),
@@ -132,5 +102,5 @@ def test_a_missing_program_is_named_with_the_command_that_installs_it(
     )
     assert done.returncode == 2
     assert "no_sandbox" in done.stdout
-    assert f"apt-get install {package}" in done.stdout
+    assert "apt-get install bubblewrap" in done.stdout
     assert sample.branches() == ["main"]

@@ -118,27 +118,6 @@ def test_MO7_a_model_that_claims_success_changes_no_fact(carried):
 
 
 @pytest.mark.deep
-def test_a_scout_finds_what_the_tests_need_and_it_is_named(shop, carried):
-    shop.write("tests/conftest.py", "import sqlite3\n\nsqlite3.connect('data/prices.db')\n")
-    shop.commit("Keep prices")
-    lines = "setup: ['mkdir -p data']"
-    scout = [
-        calls(bash("ls; cat tests/conftest.py"), ("try_setup", {"yaml": "env: {A: b}"})),
-        calls(("try_setup", {"yaml": lines})),
-    ]
-    ended, requests = carried(Scripts(scout=[scout]))
-    assert ended.result["reason"] == "ready", ended.result["sentence"]
-    assert 'setup: ["mkdir -p data"]' in ended.text
-    told = next(seen for seen in requests if "before any ticket" in seen.system)
-    assert "unable to open database file" in told.text
-    assert "tests/conftest.py:3" in told.text
-    assert shop.git("diff", "--name-only", f"main..{ended.result['branch']}").splitlines() == [
-        "shop/prices.py",
-        "tests/test_total.py",
-    ]
-
-
-@pytest.mark.deep
 def test_what_django_does_not_take_of_a_recipes_ticket_is_for_the_model(sample, run):
     ticket = "Add `friend = models.ForeignKey('shop.Customer')` to `shop.Customer`.\n"
     planned = model.plan(files=["shop/models.py"])

@@ -21,7 +21,6 @@ from agent.runs.waiting import RunPostponed
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.service import loops
 from agent.settings import Settings
-from agent.store import sql_run_store
 from agent.store.engine import FILE_NAME as ENGINE
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration.dispatching import done, services
@@ -162,13 +161,6 @@ def test_PF8_that_the_clock_was_set_is_noticed_and_told_until_it_is_heard(monkey
     stop.set()
     watching.join(5)
     assert moved == [-86_400.0, -86_400.0]
-
-
-def test_PF8_a_database_of_another_version_is_refused_with_exit_code_2(home):
-    SqlRunStore(home).close()
-    with closing(sqlite3.connect(home / sql_run_store.FILE_NAME)) as connection, connection:
-        connection.execute("UPDATE runs_version SET version_num = 'r9999'")
-    assert "made by another version of Mergewright" in refused(home)
 
 
 def refused(home: Path) -> str:

@@ -44,6 +44,12 @@ from tests.integration import git_samples
 from tests.unit.trees import make_project
 
 Files = Mapping[str, str]
+
+
+def make_flat(files: Files) -> dict[str, str]:
+    return {path: textwrap.dedent(text).lstrip("\n") for path, text in files.items()}
+
+
 TOOLS = (
     "pytest",
     "pytest-xdist",
@@ -59,6 +65,32 @@ GREEN = {"test_sums.py": "def test_sum():\n    assert 1 + 1 == 2\n"}
 RED = {
     "test_sums.py": "def test_sum():\n    assert 1 + 1 == 2\n\n\ndef test_wrong():\n    assert 1 == 2\n"
 }
+
+#: A project with Django whose application has no models yet.
+SITE = make_flat({
+    "manage.py": """
+        import os, sys
+
+        def main():
+            os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proj.settings")
+            from django.core.management import execute_from_command_line
+            execute_from_command_line(sys.argv)
+
+        if __name__ == "__main__":
+            main()
+    """,
+    "proj/__init__.py": "",
+    "proj/urls.py": "urlpatterns = []\n",
+    "proj/settings.py": """
+        SECRET_KEY = "x"
+        INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "shop"]
+        DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+        DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+        ROOT_URLCONF = "proj.urls"
+    """,
+    "shop/__init__.py": "",
+    "shop/migrations/__init__.py": "",
+})  # fmt: skip
 
 
 # --- a workshop: environments that are made once, and what runs in them ----------------------
@@ -316,7 +348,3 @@ def lay_tree(home: Path, files: Files) -> Path:
     folder = Path(tempfile.mkdtemp(dir=home))
     folder.chmod(0o755)
     return lay_files(folder, make_flat(files))
-
-
-def make_flat(files: Files) -> dict[str, str]:
-    return {path: textwrap.dedent(text).lstrip("\n") for path, text in files.items()}

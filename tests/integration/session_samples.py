@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -118,24 +116,3 @@ def paths(change: Change) -> dict[str, str]:
         else "changed"
         for file in change.files
     }
-
-
-#: A process that opens a session, starts a command and says so, to be killed.
-OPENING = """
-import sys
-from pathlib import Path
-from tests.integration.session_samples import LIMITS, Workplace
-from tests.sandboxes import settings_for
-place = Workplace(settings_for(sys.argv[1], Path(sys.argv[2]), **LIMITS))
-session = place.open()
-print("open", flush=True)
-session.run("sleep 300; : " + sys.argv[3], seconds=300)
-"""
-
-
-def start_elsewhere(backend: str, home: Path, marker: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-c", OPENING, backend, str(home), marker],
-        stdout=subprocess.PIPE,
-        cwd=Path(__file__).parents[2],
-    )

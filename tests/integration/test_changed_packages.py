@@ -8,10 +8,10 @@ import pytest
 
 from agent.git import worktree
 from agent.models.change import Change, ChangedFile, ClearedChange
-from agent.models.checks import CheckReport, Status
+from agent.models.checks import CheckReport
 from agent.models.environment import Prepared
 from agent.services import Services
-from agent.stages import baseline, checks, decide
+from agent.stages import baseline, checks
 from tests.integration.environment_building import begin_run, with_our_tools
 
 pytestmark = pytest.mark.index
@@ -21,13 +21,6 @@ FILES = {
     "shop.py": "def total(prices):\n    return sum(prices)\n",
     "test_shop.py": "from shop import total\n\n\ndef test_total():\n    assert total([1]) == 1\n",
 }
-CALLS = (
-    FILES["shop.py"] + "\n\ndef text(value):\n    import six\n    return six.ensure_str(value)\n"
-)
-TESTS = (
-    FILES["test_shop.py"]
-    + "\n\ndef test_text():\n    from shop import text\n    assert text(b'a') == 'a'\n"
-)
 
 
 @pytest.fixture(scope="module")
@@ -49,24 +42,6 @@ def changed(prepared: Prepared, **after: str) -> ClearedChange:
     )
     return ClearedChange(
         change=Change(base_commit=prepared.checkout.commit, files=files), findings=()
-    )
-
-
-@pytest.mark.deep
-def test_a_package_that_the_change_declares_is_installed_for_its_checks(begun):
-    prepared, before, svc = begun
-    cleared = changed(
-        prepared, requirements_DOT_txt="pytest\nsix==1.17.0\n", shop_DOT_py=CALLS,
-        test_shop_DOT_py=TESTS,
-    )  # fmt: skip
-    report = checks.run_checks(cleared, before, prepared, svc)
-    found = {one.name: one for one in checks.compare_sides(before, report, prepared, svc)}
-    assert (found["tests"].verdict, found["tests"].head_count) == (Status.PASSED, 2)
-    brought = found["packages"]
-    assert (brought.verdict, brought.counts) == (Status.PASSED, "1 new")
-    assert brought.findings == ()
-    assert (
-        decide.decide_verdict(tuple(found.values()), cleared, prepared.contract).decision == "open"
     )
 
 

@@ -24,7 +24,17 @@ from agent.stages import baseline
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
 from tests.deep import deep
-from tests.integration.check_samples import GREEN, RED, TOOLS, Files, Stage, Workshop, outcomes
+from tests.integration.check_samples import (
+    GREEN,
+    RED,
+    SITE,
+    TOOLS,
+    Files,
+    Stage,
+    Workshop,
+    make_flat,
+    outcomes,
+)
 from tests.integration.forgeries import DELETED, FORGERIES
 
 
@@ -162,15 +172,20 @@ def test_workers_of_xdist_are_watched_as_well(workshop: Workshop) -> None:
 
 
 def test_tests_of_base_run_from_its_files_and_with_its_plugins_alone(workshop: Workshop) -> None:
-    files = {**GREEN, "test_more.py": "raise SystemExit\n"}
-    told = workshop.tests(GREEN).suite
+    # It has no test, but one relies on its having been imported.
+    given = {
+        "test_a.py": "import os\n\nos.one = 1\n",
+        "test_sums.py": "import os\n\n\ndef test_sum():\n    assert os.one + 1 == 2\n",
+    }
+    files = {**given, "test_more.py": "raise SystemExit\n"}
+    told = workshop.tests(given).suite
     assert told is not None
-    assert told.files == ("test_sums.py",)
+    assert (told.files, told.empty) == (("test_sums.py",), ("test_a.py",))
     assert "xdist" in told.plugins
     site = workshop.site(files, test_runner="pytest")
     suite = measuring.suite_of(site)
     assert suite is not None
-    tests = suite.select(Part(base=SuiteFacts(files=told.files)))
+    tests = suite.select(Part(base=SuiteFacts(files=told.files, empty=told.empty)))
     result = running.run_check(tests, site, workshop.sandbox, lambda line: None)
     assert outcomes(result) == {"test_sums.py::test_sum": "passed"}
     assert result.suite is not None
@@ -193,7 +208,7 @@ def test_a_suite_that_never_ends_is_ended_and_shown_meanwhile(
     assert any(line.startswith("tests | ") for line in workshop.said)
 
 
-@pytest.mark.parametrize("runner", ["pytest", deep("workers"), "django"])
+@pytest.mark.parametrize("runner", ["pytest", deep("workers"), deep("django")])
 def test_tests_without_time_stay_unrun_and_the_others_are_proved(
     workshop: Workshop, runner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -329,40 +344,13 @@ def test_tests_that_no_longer_run_are_missed(workshop: Workshop, name: str) -> N
 # --- Django's runner and other scripts -------------------------------------------------------
 
 
-def flat(files: Files) -> dict[str, str]:
-    """Contents without the indentation that they have here."""
-    return {path: textwrap.dedent(text).lstrip("\n") for path, text in files.items()}
-
-
-DJANGO = flat({
-    "manage.py": """
-        import os, sys
-
-        def main():
-            os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proj.settings")
-            from django.core.management import execute_from_command_line
-            execute_from_command_line(sys.argv)
-
-        if __name__ == "__main__":
-            main()
-    """,
-    "proj/__init__.py": "",
-    "proj/urls.py": "urlpatterns = []\n",
-    "proj/settings.py": """
-        SECRET_KEY = "x"
-        INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "shop"]
-        DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
-        DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-        ROOT_URLCONF = "proj.urls"
-    """,
-    "shop/__init__.py": "",
+DJANGO = SITE | make_flat({
     "shop/models.py": """
         from django.db import models
 
         class Order(models.Model):
             name = models.CharField(max_length=10)
     """,
-    "shop/migrations/__init__.py": "",
     "shop/migrations/0001_initial.py": """
         from django.db import migrations, models
 
@@ -459,7 +447,7 @@ def test_djangos_runner_is_recorded_test_by_test(workshop: Workshop, args: list[
     assert result.command == ("python", "manage.py", "test", *args)
 
 
-@pytest.mark.parametrize("label", ["src", "src/shop", "shop"])
+@pytest.mark.parametrize("label", ["src", "shop"])
 def test_what_the_runner_is_given_is_named_from_the_root_or_from_its_script(
     workshop: Workshop, label: str
 ) -> None:
@@ -654,7 +642,7 @@ FORGED_BY_NO_FUNCTION = """
 """
 
 
-@pytest.mark.parametrize("forgery", [FORGED, FORGED_BY_NO_FUNCTION])
+@pytest.mark.parametrize("forgery", [FORGED, deep(FORGED_BY_NO_FUNCTION)])
 def test_an_autodetector_that_is_neither_djangos_nor_bases_is_unverified(
     workshop: Workshop, forgery: str
 ) -> None:
@@ -1059,6 +1047,7 @@ def test_a_baseline_that_proves_nothing_is_not_kept(stage: Callable[..., Stage])
     assert not list((made.services.settings.home / "baselines").glob("*"))
 
 
+@pytest.mark.deep
 def test_a_tool_that_base_breaks_keeps_no_change_back(stage: Callable[..., Stage]) -> None:
     files = {**GREEN, "setup.cfg": "[flake8]\nmax-line-length = many\n"}
     made = stage(files, test_runner="pytest", lint_tools=("flake8",))
@@ -1067,39 +1056,6 @@ def test_a_tool_that_base_breaks_keeps_no_change_back(stage: Callable[..., Stage
     assert "max-line-length" in found.reason or "many" in found.reason
     mended = made.compared(setup_DOT_cfg="[flake8]\nmax-line-length = 99\n")["flake8"]
     assert (mended.base, mended.verdict) == (Status.UNMEASURABLE, Status.PASSED)
-
-
-def test_only_failures_that_base_does_not_have_count(stage: Callable[..., Stage]) -> None:
-    made = stage(
-        {**RED, "sums.py": "def add(a, b):\n    return a + b\n",
-         # It has no test, but one relies on its having been imported.
-         "test_a.py": "import sums\n\nsums.one = 1\n",
-         "test_add.py": "import sums\n\n\ndef test_add():\n    assert sums.add(sums.one, 1) == 2\n"},
-        test_runner="pytest",
-    )  # fmt: skip
-    same = made.compared(sums_DOT_py="def add(a, b):\n    return b + a\n")
-    assert list(same) == ["tests"]
-    tests = same["tests"]
-    assert (tests.verdict, tests.base_failures, tests.head_failures) == (Status.PASSED, 1, 1)
-    assert (tests.base_count, tests.head_count, tests.counts_tests) == (3, 3, True)
-    worse = made.compared(sums_DOT_py="def add(a, b):\n    return a - b\n")["tests"]
-    assert worse.verdict is Status.FAILED
-    assert [item.item_id for item in worse.new_failures] == ["test_add.py::test_add"]
-
-
-def test_a_new_test_that_pytest_is_not_told_of_is_named(stage: Callable[..., Stage]) -> None:
-    made = stage(
-        {
-            "pytest.ini": "[pytest]\ntestpaths = tests\n",
-            "tests/test_sums.py": GREEN["test_sums.py"],
-        },
-        test_runner="pytest",
-    )
-    new = "def test_new():\n    pass\n"
-    edits = {"tests__test_in_DOT_py": new, "other__test_out_DOT_py": new}
-    [found] = made.weighed(**edits)["tests"].findings
-    assert (found.rule, found.path) == ("test-not-collected", "other/test_out.py")
-    assert "test_new" in found.message
 
 
 # --- endpoints -------------------------------------------------------------------------------

@@ -167,17 +167,6 @@ def test_PF2_locks_and_half_clones_in_our_mirrors_go_and_those_in_use_stay(place
         assert there(mirror.with_suffix(".scratch"))
 
 
-def test_PF2_half_environments_of_dead_builders_go(place):
-    parts = place.home / "environments" / "building"
-    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"],
-                          capture_output=True, text=True, check=True).stdout.strip()  # fmt: skip
-    gone = file(parts / f"{dead}-abcdef" / "a").parent
-    mine = file(parts / f"{os.getpid()}-fedcba" / "a").parent
-    fetched = file(place.home / "environments" / "fetch" / f"{dead}-abc" / "a").parent
-    assert place.cleaner().turn()["environments"] == 2
-    assert there(gone, mine, fetched) == [mine]
-
-
 # --- sandboxes -----------------------------------------------------------------------------------
 
 

@@ -40,20 +40,3 @@ def test_compiled_code_in_the_tree_does_not_stand_for_its_source(
     [tests] = measuring.run_all_checks(site, workshop.sandbox, workshop.said.append, tests=True)
     assert tests.status is Status.FAILED
     assert [item.outcome for item in tests.items] == ["failed"]
-
-
-@pytest.mark.deep
-def test_a_run_leaves_no_compiled_code_and_reads_none_of_the_user(workshop: Workshop) -> None:
-    looks = """
-        import os, site, sys, sums
-
-        def test_add():
-            assert sys.dont_write_bytecode
-            assert not os.path.exists("__pycache__/sums.cpython-311.pyc")
-
-        def test_user():
-            assert not site.ENABLE_USER_SITE
-            assert site.getusersitepackages() not in sys.path
-    """
-    result = workshop.tests({"sums.py": RIGHT, "test_add.py": looks, "pytest.ini": "[pytest]\n"})
-    assert (result.status, result.reason) == (Status.PASSED, ""), result.output

@@ -209,35 +209,3 @@ def test_a_person_stops_a_run_and_lets_it_go_on_by_the_keyboard(there, browser):
         page.get_by_role("button", name="Retry").click()
         page.wait_for_url("**notice=retry")
         assert there.store.get_run(run.run_id).active
-
-
-def test_a_person_pauses_a_repository_by_the_keyboard(there, browser):
-    path = "/repositories/corner-shop/shop"
-    with page_of(browser) as page:
-        sign_in(page, there, "maria", path)
-        page.get_by_label("Reason").fill(EVIL)
-        page.keyboard.press("Enter")
-        page.get_by_text("corner-shop/shop is paused by maria").wait_for()
-        for width, height in SIZES:
-            page.set_viewport_size({"width": width, "height": height})
-            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-            if folder := os.environ.get("PICTURES"):
-                page.screenshot(path=Path(folder) / f"paused-{width}.png", full_page=True)
-        assert [one.by for one in there.store.pauses.list()] == ["maria"]
-        page.get_by_role("button", name="Resume").press("Enter")
-        page.get_by_role("button", name="Pause repository").wait_for()
-        assert there.store.pauses.list() == []
-
-
-def test_foreign_words_do_nothing(there, browser, monkeypatch):
-    monkeypatch.setattr(made_runs, "DIFF", made_runs.DIFF.replace("shop/models.py", EVIL))
-    run, folder = add_run(there, 960, outcome=True, title=EVIL)
-    (folder / "run.log").write_text(EVIL)
-    (folder / "pull_request.md").write_text(f"{EVIL}\n\n[x](javascript:alert(1))")
-    with page_of(browser) as page:
-        sign_in_operator(page, there)
-        for below in ("", "/changes", "/conversation", "/log"):
-            page.goto(f"{there.url}/runs/{run.run_id}{below}")
-            page.wait_for_timeout(200)
-        page.goto(f"{there.url}/?text={EVIL}")
-        assert EVIL in page.inner_text("td.title >> nth=0")

@@ -97,6 +97,7 @@ def test_what_fails_on_base_at_times_is_flaky_and_does_not_withhold(
     assert TEST_ID in found.message
 
 
+@pytest.mark.deep
 def test_a_new_test_that_fails_at_times_is_told_so(stage: Callable[..., Stage]) -> None:
     made = stage({**GREEN, "shop.py": "A = 1\n"}, test_runner="pytest")
     judged = Judged(made, base="", head="FPPPPP", test_luck_DOT_py=textwrap.dedent(AT_TIMES))

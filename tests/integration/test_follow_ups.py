@@ -5,7 +5,6 @@ from __future__ import annotations
 from agent.models.outcome import Outcome, PullEnd, PullRequest
 from agent.models.run import Reason, RunState
 from agent.store.sql_requests import MOST_ROUNDS, FollowUpRequest
-from agent.store.sql_run_store import SqlRunStore
 from tests.integration import run_samples
 
 REVIEW, CI = FollowUpRequest(kind="review", quiet=60.0), FollowUpRequest(kind="ci")
@@ -141,16 +140,3 @@ def test_an_issue_that_is_labelled_anew_has_its_own_attempts_counted(store):
     store.claim_run(NOW + 5, most=9)
     store.finish_run(second.run_id, _ended(second.run_id, Reason.NO_RECIPE), NOW + 6)
     assert store.claim_run(NOW + 99, most=9).run.follow_up.of == first.run_id
-
-
-def test_what_is_wished_for_outlasts_the_process(tmp_path):
-    store = SqlRunStore(tmp_path)
-    first = _opened(store)
-    store.queue_follow_up(first.run_id, CI, NOW + 1)
-    run = store.claim_run(NOW + 1, most=9).run
-    store.queue_follow_up(first.run_id, REVIEW, NOW + 2)
-    store.close()
-    store = SqlRunStore(tmp_path)
-    store.finish_run(run.run_id, _ended(run.run_id), NOW + 3)
-    assert store.claim_run(NOW + 3 + 61, most=9).run.follow_up.kind == "review"
-    store.close()

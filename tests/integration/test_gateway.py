@@ -238,19 +238,6 @@ def test_git_fetches_from_a_host_that_the_operator_names_and_pushes_nothing(tmp_
 
 
 @pytest.mark.parametrize(
-    ("host", "port"),
-    [("index.example.org", 80), ("evil.index.example.org", 443)],
-)
-def test_another_host_or_port_is_refused_and_noted(tmp_path, host, port):
-    with opened(tmp_path, Target("index.example.org")) as made:
-        assert connect(made, host, port).startswith(b"HTTP/1.1 403")
-        assert made.refused_attempts == (f"{host}:{port} (not on the list)",)
-        assert not made.is_asked_again.is_set()
-        connect(made, host, port)
-        assert made.is_asked_again.is_set()
-
-
-@pytest.mark.parametrize(
     "address",
     ["0.0.0.0", "::ffff:127.0.0.1", "100.64.0.1", "fd00::1"],
 )

@@ -108,6 +108,10 @@ WRITES = {
         "POST", "issues/2/labels", lambda scene: propose(scene, labels=("bug",)),
         lambda scene: [one.name for one in scene.repository.pulls()[0].labels], ["bug"],
     ),
+    "token made": Write(
+        "POST", "/api/v3/app/installations/*/access_tokens", _begin,
+        lambda scene: len(scene.own_comments()), 1,
+    ),
     "check reported": Write(
         "POST", "check-runs", propose, lambda scene: len(scene.repository.check_runs), 1,
     ),

@@ -19,7 +19,7 @@ from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 from tests.folders import data_folder
 from tests.integration import check_samples
-from tests.integration.check_samples import Files
+from tests.integration.check_samples import SITE, Files
 
 pytestmark = [pytest.mark.index, pytest.mark.deep]
 
@@ -58,21 +58,7 @@ def project(minor: str, tests: str) -> dict[str, str]:
         "pytest.ini": "[pytest]\n",
         "mypy.ini": "[mypy]\nfiles = typed.py\n",
         "typed.py": "def right() -> int:\n    return 1\n\n\ndef wrong() -> int:\n    return 'x'\n",
-        "manage.py": """
-            import os, sys
-
-            if __name__ == "__main__":
-                os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")
-                from django.core.management import execute_from_command_line
-                execute_from_command_line(sys.argv)
-        """,
-        "settings.py": """
-            SECRET_KEY = "x"
-            INSTALLED_APPS = ["shop"]
-            DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
-            DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-        """,
-        "shop/__init__.py": "",
+        **SITE,
         "shop/models.py": """
             from django.db import models
 
@@ -80,7 +66,6 @@ def project(minor: str, tests: str) -> dict[str, str]:
             class Order(models.Model):
                 name = models.CharField(max_length=10)
         """,
-        "shop/migrations/__init__.py": "",
         "shop/migrations/0001_initial.py": """
             from django.db import migrations
 

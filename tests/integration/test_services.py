@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests import sandboxes as kinds
 from tests.deep import deep
 from tests.folders import data_folder
 from tests.integration import check_samples
-from tests.integration.check_samples import Files
+from tests.integration.check_samples import SITE, Files
 
 pytestmark = pytest.mark.index
 
@@ -69,27 +70,13 @@ REQUIREMENTS = {
 }
 SHOP = {
     **REQUIREMENTS,
-    "manage.py": """
-        import os, sys
-
-        if __name__ == "__main__":
-            os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proj.settings")
-            from django.core.management import execute_from_command_line
-            execute_from_command_line(sys.argv)
-    """,
-    "proj/__init__.py": "",
-    "proj/settings.py": """
-        SECRET_KEY = "x"
-        INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "shop"]
-        DATABASES = {
-            "default": {
-                "ENGINE": "django.db.backends.postgresql",
-                "NAME": "postgres", "USER": "postgres", "HOST": "localhost",
-            }
-        }
-        DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-    """,
-    "shop/__init__.py": "",
+    **SITE,
+    "proj/settings.py": re.sub(
+        r"(?m)^DATABASES.*",
+        "DATABASES = {'default': {'ENGINE': 'django.db.backends.postgresql', 'NAME': 'postgres',"
+        " 'USER': 'postgres', 'HOST': 'localhost'}}",
+        SITE["proj/settings.py"],
+    ),
     "shop/models.py": """
         from django.contrib.postgres.fields import ArrayField
         from django.db import models
@@ -98,7 +85,6 @@ SHOP = {
         class Order(models.Model):
             tags = ArrayField(models.CharField(max_length=10))
     """,
-    "shop/migrations/__init__.py": "",
     "shop/migrations/0001_initial.py": """
         import django.contrib.postgres.fields
         from django.db import migrations, models

@@ -16,6 +16,7 @@ from agent.git.tree import WorkTree
 from agent.models.change import Change
 from agent.models.sandbox import Taken
 from agent.sandbox import change_collection
+from tests.deep import deep
 from tests.folders import lay_files
 from tests.integration import git_samples
 from tests.sandboxes import INSIDE
@@ -97,13 +98,15 @@ def see(tree: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("most_bytes", [change_collection.MOST_BYTES, 1000])
-def test_a_change_that_is_taken_can_always_be_laid(tmp_path, monkeypatch, most_bytes):
+@pytest.mark.parametrize(
+    ("most_bytes", "seeds"), [(change_collection.MOST_BYTES, 20), deep(1000, 60)]
+)
+def test_a_change_that_is_taken_can_always_be_laid(tmp_path, monkeypatch, most_bytes, seeds):
     monkeypatch.syspath_prepend(INSIDE)
     monkeypatch.setattr(change_collection, "MOST_BYTES", most_bytes)
     place = Place(tmp_path)
     empty = Change(base_commit=place.checkout.commit, files=())
-    for seed in range(60):
+    for seed in range(seeds):
         chance = random.Random(seed)
         tree, change = place.copy("tree").folder, empty
         (tree / "laid").write_text("laid\n")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from agent.editing import proving
 from agent.editing.rounds import Draft, Round
 from agent.models.change import Plan
@@ -37,6 +39,7 @@ def test_a_hunk_that_no_test_notices_is_named(stage: Callable[..., Stage]) -> No
     assert found == TakenBack(noticed=(noticed,), unnoticed=(unnoticed,))
 
 
+@pytest.mark.deep
 def test_tests_alone_have_to_notice_mistakes(stage: Callable[..., Stage]) -> None:
     made = stage({"sums.py": ADDED, "test_sums.py": "def test_a(): ...\n"}, test_runner="pytest")
     new = ("test_sums.py::test_add",)
@@ -57,23 +60,7 @@ def test_old_tests_notice_nothing_for_new_ones(stage: Callable[..., Stage]) -> N
     assert found.unnoticed
 
 
-def test_parts_that_only_the_whole_suite_notices_are_taken_back_in_groups(
-    stage: Callable[..., Stage],
-) -> None:
-    """Nobody imports it by its name, so no test is known to reach it."""
-    test = "import importlib\n\nsums = importlib.import_module('su' + 'ms')\n"
-    test += "\n\ndef test_old():\n    assert sums.add(1, 2) == 3\n"
-    made = stage({"sums.py": f"A = 1\n\n\n{ADDED}", "test_old.py": test}, test_runner="pytest")
-    found = take_back(
-        made,
-        sums_DOT_py=f"A = 1\nPLUS = sum\n\n\n{ADDED}".replace(
-            "return a + b", "return PLUS((a, b))"
-        ).replace("return a\n", "return a - b\n"),
-    )
-    assert [one.line for one in found.noticed] == [2]
-    assert [one.line for one in found.unnoticed] == [6, 10]
-
-
+@pytest.mark.deep
 def test_a_round_that_changes_tests_alone_runs_these(stage: Callable[..., Stage]) -> None:
     made = stage({"sums.py": SUMS, "test_sums.py": TEST}, test_runner="pytest")
     prepared, services = made.prepared, made.services
@@ -103,6 +90,7 @@ def test_a_round_that_changes_tests_alone_runs_these(stage: Callable[..., Stage]
     assert counts[1] < counts[0]
 
 
+@pytest.mark.deep
 def test_an_alias_of_types_is_for_the_type_checker(stage: Callable[..., Stage]) -> None:
     plain = "LIMIT = 1\n\n\ndef add(a: int) -> int:\n    return a + LIMIT\n"
     test = "from sums import add\n\n\ndef test_add() -> None:\n    assert add(1) == 2\n"

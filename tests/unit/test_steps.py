@@ -208,7 +208,7 @@ def test_what_has_a_record_is_never_done_again(tmp_path):
     again(Step.EDIT.named("second"), nothing)
     assert asked == ["once"]
     assert watcher.seen[0] == ("ended", "edit find", True), "whoever watches learns of it"
-    assert again.seconds["find"] == first.seconds["find"]
+    assert again.seconds["edit find"] == first.seconds["edit find"]
     assert list(verify_ledger((tmp_path / "ledger.jsonl").read_bytes(), "r")) == [END_MISSING]
 
 
