@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.editing import scouting
+from agent.environments import uv_program
 from agent.environments.obstacles import Obstacle
 from agent.environments.package_index import SimpleIndex
 from agent.models.chat import Worst
@@ -39,7 +40,8 @@ def try_(text=SET_UP):
 
 
 @pytest.fixture
-def prepared(tmp_path, home):
+def prepared(tmp_path, home, monkeypatch):
+    monkeypatch.setattr(uv_program, "list_pythons", lambda *_: [])
     return desks.repository(tmp_path, home, FILES)
 
 
