@@ -19,8 +19,6 @@ from tests.thirdparty.sources import Source
 
 pytestmark = pytest.mark.thirdparty
 
-ROOT = Path(__file__).parents[2]
-
 
 @dataclass(frozen=True)
 class Known:

@@ -40,10 +40,10 @@ def test_checks_that_wait_for_a_follow_up_hold_no_label_up(inbox, store, monkeyp
     of_event = {"event": "status", "action": None, "content_key": "", "received_at": now}
     body = red.model_dump_json().encode()
     inbox.append(
-        [Delivery(delivery_id=f"c{n}", body=body, **of_event) for n in range(1_200)] + [delivery(2)]
+        [Delivery(delivery_id=f"c{n}", body=body, **of_event) for n in range(250)] + [delivery(2)]
     )
     intake = deliveries.Intake(inbox, store, Gate({}))
-    for _ in range(15):
+    for _ in range(5):
         intake.turn()
         now += 1.0
     assert inbox.find("d2").outcome == "ignored"

@@ -23,7 +23,6 @@ from tests.unit import delivery_samples
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 START = 1_790_000_000.0
-NOW = "2026-11-20T10:00:00Z"
 
 
 class CodeHost:

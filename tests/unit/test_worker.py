@@ -147,14 +147,11 @@ FINDING = Finding(
 IN_THE_WAY = FINDING.model_copy(update={"severity": Severity.BLOCK, "message": "In the way."})
 
 
-def carried(home, monkeypatch, problem, *, after_policy=None):
+def carried(home, monkeypatch, problem):
     """Carry a run whose steps are done up to the one that publishes, which fails."""
 
     def clear() -> ClearedChange:
         return ClearedChange(change=Change(base_commit="a" * 40, files=()), findings=(FINDING,))
-
-    def refuse() -> None:
-        raise after_policy
 
     def compare() -> tuple[Comparison, ...]:
         return (CHECK,)
@@ -167,8 +164,6 @@ def carried(home, monkeypatch, problem, *, after_policy=None):
 
     def resolve(run, step, svc):
         step(Step.POLICY.named("1"), clear)
-        if after_policy is not None:
-            step(Step.POLICY.named("2"), refuse)
         step(Step.COMPARE, compare)
         step(Step.DECIDE, decide)
         step(Step.PUBLISH, publish)

@@ -55,11 +55,6 @@ def test_what_base_fails_as_well_is_not_new() -> None:
     assert (found.verdict, found.base_failures, found.head_failures) == (Status.PASSED, 2, 2)
 
 
-def test_a_failure_that_only_head_has_is_new_also_in_a_new_test() -> None:
-    found = compare(suite_of("a"), suite_of("a=failed", "b=error"))
-    assert (found.verdict, new(found)) == (Status.FAILED, ["a", "b"])
-
-
 def test_a_test_that_is_gone_or_no_longer_runs_is_named() -> None:
     before = suite_of("a", "b=failed", "c=skipped", "d", "e")
     found = compare(before, suite_of("a=skipped", "b=xfailed", "c=skipped", "e"))

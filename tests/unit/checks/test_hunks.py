@@ -26,9 +26,6 @@ def test_each_part_is_taken_back_alone():
     assert (first.part.name, second.part.name) == ("a.py:2", "a.py:6")
     assert first.without == BASE.replace(b"square", b"Square")
     assert second.without == BASE.replace(b"return side", b"return side * side")
-    file = ChangedFile(path="a.py", before=BASE, after=after)
-    change = Change(base_commit="0" * 40, files=(file,))
-    assert hunks.take_back_together(change, [first]).files[0].after == first.without
 
 
 def test_words_are_no_part_and_types_are_for_the_type_checker():

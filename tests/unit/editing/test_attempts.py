@@ -59,19 +59,6 @@ def test_the_base_is_read_and_a_faulty_plan_refused_before_anything_is_set_up(pr
     assert len(attempt.plan.title) <= 72
 
 
-def test_calls_behind_the_plan_are_carried_out_once_it_is_agreed(prepared, home):
-    replies = [make_reply(bash(), plan(), edit(), bash("cat shop/prices.py"), submit("Sums all."))]
-    run_context, _, measured = begin(prepared, home, replies)
-    with run_context.attach_best_change():
-        attempt = attempts.begin_attempt(run_context)
-        run_context.prepare_environment()
-        attempt.begin_edits()
-        draft = attempt.next_draft()
-    assert measured == [0]
-    assert (draft.change.paths, draft.words) == (("shop/prices.py",), "Sums all.")
-    assert len(run_context.models.requests) == 1
-
-
 def test_the_answer_to_the_plan_stands_where_the_plan_was_called(prepared, home):
     replies = [make_reply(plan(), edit()), make_reply(submit())]
     run_context, told, _ = begin(prepared, home, replies)

@@ -8,6 +8,7 @@ from agent.environments import obstacles
 from agent.models.checks import CheckItem, CheckResult, Status, SuiteFacts
 from agent.models.sandbox import SANDBOX_TREE
 from agent.text.redaction import Redactor
+from tests.unit.trees import DictTree
 
 FILES = {
     "config/settings.py": "",
@@ -47,12 +48,7 @@ ERROR tests/test_a.py - some words
 """
 
 
-class Trees:
-    def paths(self):
-        return tuple(sorted(FILES))
-
-    def read(self, path):
-        return FILES[path].encode()
+TREE = DictTree(FILES)
 
 
 def result(output="", *items, **facts):
@@ -78,7 +74,7 @@ def test_the_error_its_place_and_the_way_out_are_named(text, error, place, lines
     printed = text.format(error=error, root=SANDBOX_TREE)
     item = CheckItem(item_id="tests/test_a.py (collection)", outcome="error", text=printed)
     for one in (result(printed), result("", item)):
-        found = obstacles.find_obstacle(one, "", Trees(), "")
+        found = obstacles.find_obstacle(one, "", TREE, "")
         # In a sentence, backticks alone end what is quoted.
         assert f"`{error.replace('/work/', '')}` ({place})" in found.words
         assert all(f"`{line}`" in found.words for line in lines or ANY_LINES)
@@ -88,7 +84,7 @@ def test_the_error_its_place_and_the_way_out_are_named(text, error, place, lines
 @pytest.mark.parametrize("name", ["SECRET_KEY", "EMAIL_HOST_PASSWORD", "API_TOKEN", "SITE_NAME"])
 def test_the_place_of_a_value_is_printed_so_that_it_can_be_copied(name):
     printed = TRACEBACK.format(error=f"KeyError: '{name}'", root=SANDBOX_TREE)
-    words = obstacles.find_obstacle(result(printed), "", Trees(), "").words
+    words = obstacles.find_obstacle(result(printed), "", TREE, "").words
     assert f"`env: {{{name}: VALUE}}`" in Redactor()(words)
 
 
@@ -104,13 +100,13 @@ def test_the_place_of_a_value_is_printed_so_that_it_can_be_copied(name):
 )
 def test_no_line_is_named_that_would_not_help(error):
     printed = PYTEST.format(error=error, root=SANDBOX_TREE)
-    words = obstacles.find_obstacle(result(printed), "", Trees(), "").words
+    words = obstacles.find_obstacle(result(printed), "", TREE, "").words
     assert all(f"`{line}`" in words for line in ANY_LINES)
 
 
 def test_without_an_environment_its_words_are_the_cause_and_the_lines_go_on():
     lines = ("uv pip install -e .", "echo {}")
-    found = obstacles.find_obstacle(None, "No wheel of pycurl.", Trees(), "", lines)
+    found = obstacles.find_obstacle(None, "No wheel of pycurl.", TREE, "", lines)
     assert found.words.startswith("No wheel of pycurl.")
     assert '`setup: [uv pip install -e ., "echo {}", COMMAND]`' in found.words
 
@@ -119,10 +115,10 @@ def test_without_an_environment_its_words_are_the_cause_and_the_lines_go_on():
 def test_tests_that_ran_and_failed_did_start(outcome):
     text = "urllib.error.URLError: <urlopen error [Errno -3] Try again>"
     items = [CheckItem(item_id=f"a::{n}", outcome=outcome, text=text) for n in range(11)]
-    words = obstacles.find_obstacle(result("", *items), "", Trees(), "").words
+    words = obstacles.find_obstacle(result("", *items), "", TREE, "").words
     assert words.startswith("11 of 11 tests fail on the base commit; the last error: ")
     lost = CheckItem(item_id="a.py (collection)", outcome="error", text=text)
-    words = obstacles.find_obstacle(result("", lost), "", Trees(), "").words
+    words = obstacles.find_obstacle(result("", lost), "", TREE, "").words
     assert words.startswith("Tests cannot start on the base commit: ")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from agent.onboarding import written
 from agent.onboarding.effective import Read
 from agent.onboarding.facts import Fact
@@ -12,21 +10,6 @@ from repo_config import load
 MANAGE = (
     "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site.settings')\nimport django\n"
 )
-WORKFLOW = """\
-on: push
-jobs:
-  test:
-    strategy: {{matrix: {{python: {pythons}}}}}
-    services:
-      postgres: {{image: "postgres:16"}}
-      cache: {{image: "redis:7-alpine"}}
-      mail: {{image: "mailhog"}}
-    steps:
-      - run: pytest
-  lint:
-    steps:
-      - run: ruff check
-"""
 
 
 def facts(made) -> dict[str, object]:
@@ -84,19 +67,6 @@ def test_what_only_a_person_can_decide_stands_in_comments(tree):
         text = text.replace(f"# {line}", line)
     config = load.from_text(text, "x.yml", made)
     assert (config.python.version, config.background_tasks) == ("3.10", "celery")
-
-
-@pytest.mark.parametrize(
-    ("files", "known", "open_"),
-    [
-        ({"pyproject.toml": "[project]\nrequires-python = '==3.11.*'\n"}, "3.11", None),
-        ({"pyproject.toml": "[project]\nrequires-python = '>=3.10'\n"}, None, "3.10"),
-    ],
-)
-def test_python_is_known_where_all_that_names_it_agrees(tree, files, known, open_):
-    made = tree(files)
-    assert facts(made).get("python.version") == known
-    assert left(made).get("python.version") == open_
 
 
 def test_the_one_folder_that_holds_the_project_is_its_root(tree):

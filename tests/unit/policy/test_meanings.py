@@ -52,8 +52,3 @@ def meant(text: str) -> set[str]:
 )
 def test_a_name_is_followed_to_what_it_is_taken_from(text, names):
     assert meant(text) == names
-
-
-def test_a_file_that_is_nested_too_deeply_is_not_read_in_part():
-    made, tree = change({"app/a.py": f"x = {' + '.join('1' * 300)}\n"})
-    assert ChangeContext(made, config(), project("3.11"), tree).python[0].after is None

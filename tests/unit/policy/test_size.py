@@ -26,12 +26,6 @@ def lines(count: int, text: str = "line") -> str:
     return "".join(f"{text} {number}\n" for number in range(count))
 
 
-def test_the_number_of_lines_is_held_over_all_files():
-    assert findings({"a": lines(3), "b": lines(3)}, max_lines=6) == []
-    (finding,) = cases.blocking(findings({"a": lines(3), "b": lines(4)}, max_lines=6))
-    assert "7 lines" in finding.message
-
-
 def test_lines_in_random_order_do_not_hang():
     order = list(range(20_000))
     random.Random(1).shuffle(order)

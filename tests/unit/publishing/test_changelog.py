@@ -5,31 +5,18 @@ from __future__ import annotations
 import pytest
 
 from agent.publishing import changelog
-
-
-class Files:
-    def __init__(self, **files):
-        self._files = {name: text.encode() for name, text in files.items()}
-
-    def paths(self):
-        return tuple(sorted(self._files))
-
-    def read(self, path):
-        return self._files[path]
-
-
-def entry(files, kind="feature"):
-    tree = Files()
-    tree._files = {path: text.encode() for path, text in files.items()}
-    return changelog.write_entry(tree, "Add nickname to Customer", "42", kind=kind)
-
-
-def told(files, kind="feature"):
-    made = entry(files, kind)
-    return made and (made.path, made.content.decode())
-
+from tests.unit.trees import DictTree
 
 LINE = "Add nickname to Customer"
+
+
+def entry(files):
+    return changelog.write_entry(DictTree(files), LINE, "42", kind="feature")
+
+
+def told(files):
+    made = entry(files)
+    return made and (made.path, made.content.decode())
 
 
 @pytest.mark.parametrize(

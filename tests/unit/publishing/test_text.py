@@ -110,15 +110,15 @@ def test_UI4_whatever_is_too_long_is_cut_said_and_closed():
     finding = Finding(
         rule="r", severity=Severity.REVIEW, path="p" * 200, line=1, message="m" * 900, fix=""
     )
-    item = red().new_failures[0].model_copy(update={"item_id": "t" * 400, "text": "x\n" * 10_000})
+    item = red().new_failures[0].model_copy(update={"item_id": "t" * 400, "text": "x\n" * 1_000})
     long = red(30).model_copy(
         update={"new_failures": (item,) * 30, "reason": "r " * 900, "gone": ("g" * 300,) * 90}
     )
     row = ProofRow(name="n" * 200, without="failed", error="e" * 300, with_change="passed")
     made = evidence_of_issue(
-        diff="+x\n" * 100_000,
+        diff="+x\n" * 30_000,
         compared=tuple(long.model_copy(update={"name": f"c{n}"}) for n in range(12)),
-        done=("n" * 300,) * 300,
+        done=("n" * 300,) * 250,
         cleared=cleared(*(finding.model_copy(update={"line": at}) for at in range(200))),
         work=ModelWork(uses=(USE,), claims="w " * 9_000),
         proof=Proof(rows=(row,) * 30),

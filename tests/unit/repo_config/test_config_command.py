@@ -59,13 +59,3 @@ def test_a_configuration_that_is_a_link_is_refused_not_passed_over(repo):
     result = run("check", "--repo", repo)
     assert result.exit_code == 2
     assert result.output.startswith(".github/mergewright.yml:1:1: the file is a link")
-
-
-DECLARED = """\
-[project]
-name = "site"
-version = "1"
-optional-dependencies = {tests = ["pytest"]}
-[dependency-groups]
-docs = ["sphinx"]
-"""

@@ -22,13 +22,13 @@ EVIL = "```suggestion\nimport evil\n```"
 class Pulls:
     """A pull request with these threads; counts who is looked up."""
 
-    def __init__(self, *threads: Thread) -> None:
-        self.threads = threads
+    def __init__(self, *threads: Thread, state: str = "open") -> None:
+        self.threads, self.state = threads, state
         self.asked: list[str] = []
 
     def read_pull(self, run, number):
         return PullSnapshot(
-            number=number, url="u", state="open", draft=False, title="t", body="b", branch="b",
+            number=number, url="u", state=self.state, draft=False, title="t", body="b", branch="b",
             head="a" * 40, base_branch="main", threads=self.threads,
         )  # fmt: skip
 

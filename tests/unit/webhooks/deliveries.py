@@ -76,12 +76,9 @@ def _comment(**comment: Any) -> dict[str, Any]:
     }
 
 
-def commented(*, on_pull: bool = False, **comment: Any) -> dict[str, Any]:
-    """Give the payload of a comment on an issue or a pull request, a new comment each time."""
-    issue: dict[str, Any] = {"id": 901, "number": 9}
-    if on_pull:
-        issue["pull_request"] = {"url": "https://github.example/api/pulls/9"}
-    return delivered(issue=issue, comment=_comment(**comment))
+def commented(**comment: Any) -> dict[str, Any]:
+    """Give the payload of a comment on an issue, a new comment each time."""
+    return delivered(issue={"id": 901, "number": 9}, comment=_comment(**comment))
 
 
 def remarked(**comment: Any) -> dict[str, Any]:

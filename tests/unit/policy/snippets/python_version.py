@@ -26,11 +26,6 @@ CASES = {
             "a module of the library": _on("3.9", "x = 1\nimport tomllib\n", 2),
         },
         passes={
-            "behind a way out": _on(
-                "3.9",
-                "import sys\ndef f():\n    if sys.version_info < (3, 11):\n        sys.exit(1)\n"
-                "    import tomllib\n",
-            ),
             "for types only": _on(
                 "3.9",
                 "from __future__ import annotations\nfrom typing import TYPE_CHECKING\n"

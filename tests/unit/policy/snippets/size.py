@@ -17,6 +17,7 @@ CASES = {
     "size": Cases(
         fails={
             "too many files": _limited(dict(_FILES)),
+            "too many lines over all of them": _limited({"a": "line\n" * 2, "b": "line\n" * 3}),
             "text with a NUL at its end": Snippet({"a.txt": b"text\n" * 1000 + b"\0"}),
             "a huge file": Snippet({"data.csv": _DATA}),
         },
