@@ -25,6 +25,7 @@ from agent.models.environment import Environment, Prepared
 from agent.models.outcome import StoredRun
 from agent.models.package_index import PackageIndex
 from agent.models.run import Run
+from agent.models.run_facts import RunFacts
 from agent.models.sandbox import Flag, Sandbox, Sessions
 from agent.models.ticket import Guidance
 from agent.settings import Settings
@@ -93,6 +94,8 @@ class Execution:
     """Counts what models cost against what the run may spend."""
     budget_multiplier: int = 1
     """Times that the run was allowed its money and minutes."""
+    facts: RunFacts = field(default_factory=RunFacts)
+    """What the run has found out so far."""
     memory: Memory = field(default_factory=ForgetfulMemory)
     """Knows other runs, and what people have said."""
 
@@ -116,6 +119,10 @@ class Services:
     @property
     def say(self) -> Callable[[str], None]:
         return self.execution.say
+
+    @property
+    def facts(self) -> RunFacts:
+        return self.execution.facts
 
     @property
     def hear(self) -> Callable[[str], None] | None:

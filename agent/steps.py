@@ -30,24 +30,19 @@ from agent.errors import (
     BrokenOff,
     Cancelled,
     ModelUnavailable,
-    PolicyRefused,
     RunStopped,
     StorageFull,
     Superseded,
     Unforeseen,
     VersionUnknown,
 )
-from agent.models.change import ClearedChange, Finding, Plan
 from agent.models.chat import CallResults, OpeningMessage, Reply
-from agent.models.checks import Comparison
 from agent.models.clock import read_clock
-from agent.models.environment import Checkout, Contract
-from agent.models.outcome import FirstRound, Outcome, Verdict
-from agent.models.pulls import BranchState
+from agent.models.outcome import Outcome
 from agent.models.record import Record
 from agent.models.run import Reason, Remember
+from agent.models.run_facts import RunFacts
 from agent.models.step import AnyStep, Step
-from agent.models.ticket import Category, Decision, Ticket
 from agent.telemetry.ledger import Ledger
 from agent.telemetry.run_log import RunLog
 from agent.text.redaction import Redactor
@@ -124,6 +119,7 @@ class Steps:
         ledger: Ledger,
         log: RunLog,
         watcher: Watcher,
+        facts: RunFacts,
         *,
         max_minutes: int,
         budget_multiplier: int = 1,
@@ -133,6 +129,7 @@ class Steps:
         """Take what a run's steps need.
 
         Args:
+            facts: Have the run's contract, once it is known.
             max_minutes: The most that the operator allows.
             budget_multiplier: How often the run was started or resumed; each time it gets its
                 minutes again.
@@ -142,13 +139,11 @@ class Steps:
         self._ledger = ledger
         self._log = log
         self._watcher = watcher
+        self._facts = facts
         self._most_minutes = max_minutes
         self._budget_multiplier = budget_multiplier
-        self._minutes = max_minutes
         self._remember = remember or DirectStep()
         self._cancellation = cancellation or Cancellation()
-        self.learned: Callable[[AnyStep, object], None] = lambda step, result: None
-        """Told each step that has a result, with that, also where it was on record."""
         self.seconds: dict[AnyStep, float] = {}
         """Duration of each step so far, by name, in order; of its last attempt."""
         self._set_up: set[str] = set()
@@ -156,22 +151,6 @@ class Steps:
         self._is_apart = False
         self.at: AnyStep | None = None
         """The step that was asked for last."""
-        self.ticket: Ticket | None = None
-        """The ticket once it was read, for texts about a run that stopped."""
-        self.compared: tuple[Comparison, ...] = ()
-        """The checks once they were compared: they are proved, however the run ends."""
-        self.findings: tuple[Finding, ...] = ()
-        """What policy has found in the change, and the verdict after it."""
-        self.checkout: Checkout | None = None
-        """The base commit once it is fixed."""
-        self.decision: Decision | None = None
-        """What triage has decided."""
-        self.category: Category | None = None
-        """Of the plan; before there is one, by the labels."""
-        self.first_round: FirstRound | None = None
-        """What became of the first change, once it was judged."""
-        self.cost_usd = 0.0
-        """What models have cost, as far as their prices are known."""
 
     def __call__(
         self, name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
@@ -202,9 +181,7 @@ class Steps:
             if not made:
                 self._watcher.ended(name, record.seconds, ok=record.failure is None)
             if record.failure is not None:
-                problem = errors.restore_error(record.failure)
-                self._note_refusal(name, problem)
-                raise problem
+                raise errors.restore_error(record.failure)
             result = (
                 fresh[0] if fresh else result_adapter(work).validate_json(record.value or "null")
             )
@@ -213,8 +190,6 @@ class Steps:
                 f"The step '{name}' was recorded by another version of Mergewright, which this one"
                 " cannot follow. Take the label off the issue and set it again to start anew."
             ) from unknown
-        self._learn(result)
-        self.learned(name, result)
         return result
 
     def _attempt(
@@ -285,7 +260,9 @@ class Steps:
 
     @property
     def run_seconds_left(self) -> float:
-        granted = self._minutes * self._budget_multiplier * 60
+        contract, most = self._facts.contract, self._most_minutes
+        minutes = min(contract.config.limits.minutes, most) if contract else most
+        granted = minutes * self._budget_multiplier * 60
         return max(0.0, granted - self._used_seconds)
 
     @contextmanager
@@ -306,39 +283,6 @@ class Steps:
         )
         in_vain = 0.0 if self._is_apart else self._ledger.seconds_of(ModelUnavailable.__name__)
         return sum(counted) + in_vain
-
-    def _learn(self, result: object) -> None:
-        match result:
-            case Ticket():
-                self.ticket = result
-            case Contract():
-                self._minutes = min(result.config.limits.minutes, self._most_minutes)
-            case Decision():
-                self.decision, self.category = result, result.category
-            case Plan():
-                self.category = result.category
-            case Checkout():
-                self.checkout = result
-            case BranchState():
-                self.checkout = result.checkout
-            case Reply():
-                self.cost_usd += result.cost_usd or 0.0
-            case ClearedChange():
-                self.findings = result.findings
-            case (Comparison(), *_):
-                self.compared = tuple(one for one in result if isinstance(one, Comparison))
-            case Verdict():
-                self.findings += result.findings
-                self._first(result.reason, passed=result.publish)
-
-    def _note_refusal(self, name: AnyStep, problem: AgentError) -> None:
-        """Learn that rules refused a change; what they refuse elsewhere was let pass by them."""
-        if isinstance(problem, PolicyRefused) and name.step is Step.POLICY:
-            self._first(problem.reason, passed=False)
-
-    def _first(self, reason: Reason, *, passed: bool) -> None:
-        if self.first_round is None:
-            self.first_round = FirstRound(passed=passed, reason=reason)
 
 
 def make_agent_error(problem: Exception) -> AgentError:

@@ -17,8 +17,8 @@ from agent.models.chat import ChatModel
 from agent.models.code_host import CodeHost, Pulls
 from agent.models.sandbox import Sandbox, Sessions, Stoppable
 from agent.runs.local_code_host import LocalCodeHost
+from agent.runs.sessions import SessionFactory
 from agent.sandbox.sandboxes import ChosenSandbox
-from agent.sandbox.session import SessionFactory
 from agent.services import Compose, Execution, Services, make_redactor
 from agent.settings import Settings
 from agent.telemetry import signing

@@ -19,7 +19,6 @@ from agent.models.environment import Opened, Prepared
 from agent.models.outcome import Outcome
 from agent.models.run import Run
 from agent.models.step import Step, StepRunner
-from agent.publishing import pull_request_content
 from agent.publishing.evidence import Decided
 from agent.recipes.add_field import recipe
 from agent.services import Services
@@ -47,19 +46,23 @@ def resolve_ticket(run: Run, once: StepRunner, svc: Services) -> Outcome:
     Raises:
         RunStopped: The run ends without a branch; the error says why.
     """
-    ticket = once(Step.READ_TICKET, triage.read_ticket, run, svc)
+    facts = svc.facts
+    facts.ticket = ticket = once(Step.READ_TICKET, triage.read_ticket, run, svc)
     once(Step.ANNOUNCE, svc.code_host.announce_start, run)
-    decision = once(Step.TRIAGE, triage.decide_ticket, ticket, run, svc)
+    facts.decision = decision = once(Step.TRIAGE, triage.decide_ticket, ticket, run, svc)
     if not decision.recipe:
-        ticket = once(Step.EARLIER, triage.add_earlier_attempt, ticket, run, svc)
-    base = once(Step.CHECKOUT, checkout.prepare_checkout, run, svc)
-    contract = once(Step.READ_CONFIG, checkout.read_contract, run, base, svc)
+        facts.ticket = ticket = once(Step.EARLIER, triage.add_earlier_attempt, ticket, run, svc)
+    facts.checkout = base = once(Step.CHECKOUT, checkout.prepare_checkout, run, svc)
+    checkout.restore_checkout(run, base, svc)
+    facts.contract = contract = once(Step.READ_CONFIG, checkout.read_contract, run, base, svc)
     once(Step.BRANCHES, checkout.require_free_prefix, run, base, contract, svc)
-    facts = once(Step.CLARIFY, plan.settle_parameters, ticket, decision, run, base, contract, svc)
+    parameters = once(
+        Step.CLARIFY, plan.settle_parameters, ticket, decision, run, base, contract, svc
+    )
     opened = Opened(run=run, checkout=base, contract=contract)
-    run_context = RunContext(ticket, decision, facts, opened, once, svc, measure=_measure_base)
+    run_context = RunContext(ticket, decision, parameters, opened, once, svc, measure=_measure_base)
     with run_context.attach_best_change():
-        tried = _by_recipe(run_context) if facts else None
+        tried = _by_recipe(run_context) if parameters else None
         decided = _review_change(tried or _by_model(run_context), run_context)
     return once(Step.PUBLISH, publish.open_pull_request, run_context.prepared, decided, svc)
 
@@ -77,13 +80,18 @@ def answer_review(run: Run, once: StepRunner, svc: Services) -> Outcome:
     if not follow_up.has_work(context, run):
         return once(Step.PUBLISH, answer.end_without_work, context, run, svc)
     once(Step.ANNOUNCE, svc.code_host.announce_start, run)
-    ticket = once(Step.READ_TICKET, triage.read_ticket, run, svc)
-    ticket = once(Step.EARLIER, triage.add_earlier_attempt, ticket, run, svc)
+    facts = svc.facts
+    facts.ticket = ticket = once(Step.READ_TICKET, triage.read_ticket, run, svc)
+    facts.ticket = ticket = once(Step.EARLIER, triage.add_earlier_attempt, ticket, run, svc)
     branch_state = once(Step.CHECKOUT, follow_up.read_branch_state, context, run, svc)
+    facts.checkout = branch_state.checkout
+    checkout.restore_checkout(run, branch_state, svc)
     if not follow_up.has_work(context, run, branch_state):
         return once(Step.PUBLISH, answer.end_without_work, context, run, svc)
     asked = once(Step.READ_THREADS, follow_up.make_task, context, branch_state, run, svc)
-    contract = once(Step.READ_CONFIG, checkout.read_contract, run, branch_state.checkout, svc)
+    facts.contract = contract = once(
+        Step.READ_CONFIG, checkout.read_contract, run, branch_state.checkout, svc
+    )
     opened = Opened(run=run, checkout=branch_state.checkout, contract=contract)
     human_changes = branch_state.change if branch_state.foreign_commits else None
     run_context = RunContext(
@@ -151,7 +159,7 @@ def _by_recipe(run_context: RunContext) -> Round | None:
         TicketUnclear: There is no model that can.
     """
     once, svc = run_context.once, run_context.svc
-    agreed = once(Step.PLAN, recipe.draft_plan, run_context.facts)
+    svc.facts.plan = agreed = once(Step.PLAN, recipe.draft_plan, run_context.parameters)
     once(Step.APPROVAL, plan.require_plan_approval, agreed, run_context.base, svc)
     _prepare_base(run_context)
     try:
@@ -168,8 +176,9 @@ def _by_model(run_context: RunContext) -> Round:
     """One conversation from the plan to a change that passes; another attempt where none does."""
     attempt = plan.agree_plan(run_context)
     once, svc = run_context.once, run_context.svc
+    svc.facts.plan = attempt.plan
     # What a recipe planned before may have been approved: this is another plan.
-    asked = Step.APPROVAL.named("of the model's plan") if run_context.facts else Step.APPROVAL
+    asked = Step.APPROVAL.named("of the model's plan") if run_context.parameters else Step.APPROVAL
     once(asked, plan.require_plan_approval, attempt.plan, run_context.base, svc)
     _prepare_base(run_context)
     candidates: list[Round] = []
@@ -193,6 +202,6 @@ def _review_change(chosen: Round, run_context: RunContext) -> Decided:
         chosen, notes = reviewing.settle_review(
             chosen, _until_green(draft, run_context), notes, run_context
         )
-    return pull_request_content.gather_results(
+    return validate.gather_results(
         decide.with_review(chosen, notes, run_context.prepared.contract), notes, run_context
     )

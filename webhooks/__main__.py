@@ -14,9 +14,8 @@ import structlog
 
 from agent import settings
 from agent.errors import AgentError, SettingsInvalid
-from agent.service import web_server
 from agent.store.sql_inbox import open_inbox
-from agent.telemetry import run_log
+from agent.telemetry import run_log, web_server
 from webhooks.app import make_listener
 
 _SWITCH_SECONDS = 0.002

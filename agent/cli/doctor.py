@@ -21,8 +21,8 @@ from agent.llm import routes
 from agent.models.change import Change
 from agent.models.chat import Asked, ChatRequest
 from agent.models.sandbox import SANDBOX_OUT, SANDBOX_TREE, SandboxLimits, SandboxRequest
+from agent.runs.sessions import SessionFactory
 from agent.sandbox import limit_probes, sandboxes, slots
-from agent.sandbox.session import SessionFactory
 from agent.settings import Settings
 from agent.telemetry import signing
 

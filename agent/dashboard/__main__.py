@@ -18,9 +18,8 @@ from fastapi import FastAPI
 from agent import settings
 from agent.dashboard.app import create_app
 from agent.errors import AgentError, SettingsInvalid
-from agent.service import web_server
 from agent.store.sql_run_store import open_store
-from agent.telemetry import run_log
+from agent.telemetry import run_log, web_server
 
 _STOP_SECONDS = 3
 

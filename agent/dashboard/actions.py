@@ -10,8 +10,8 @@ from agent.errors import ActiveRun
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.models.run import Reason, RunState
-from agent.service import run_commands
-from agent.service.run_commands import CannotNow, Speaker
+from agent.runs import control
+from agent.runs.control import CannotNow, Speaker
 from agent.store.sql_run_store import SqlRunStore
 
 #: Whose end no further try could change.
@@ -26,8 +26,8 @@ def list_actions(run: StoredRun, visitor: Visitor) -> tuple[str, ...]:
     if not run.active:
         reason = run.outcome.reason if run.outcome else None
         if not visitor.is_operator:
-            is_stopped = reason is Reason.CANCELLED and run_commands.is_public(run.run)
-            return ("retry",) if is_stopped or run_commands.may_retry(run) else ()
+            is_stopped = reason is Reason.CANCELLED and control.is_public(run.run)
+            return ("retry",) if is_stopped or control.may_retry(run) else ()
         settled = reason in _SETTLED
         ended_by_people = run.state in (RunState.MERGED, RunState.CLOSED)
         return () if settled or ended_by_people else ("retry",)
@@ -54,15 +54,15 @@ def act(action: str, run: StoredRun, store: SqlRunStore, visitor: Visitor, plan:
     try:
         match action:
             case "stop":
-                run_commands.stop_run(speaker, run, store)
+                control.stop_run(speaker, run, store)
             case "approve":
-                run_commands.approve_plan(speaker, run, plan, store, now)
-            case "retry" if visitor.is_operator or not run_commands.may_retry(run):
+                control.approve_plan(speaker, run, plan, store, now)
+            case "retry" if visitor.is_operator or not control.may_retry(run):
                 begin_with = run.outcome.stopped_at if run.outcome else None
                 note = speaker.make_guidance("command", action)
                 store.retry_run(run.run.run_id, begin_with or "", now, said=note)
             case "retry":
-                run_commands.retry_run(speaker, run, store, now)
+                control.retry_run(speaker, run, store, now)
     except CannotNow as problem:
         raise ActionRefused(str(problem)) from problem
     except ActiveRun as other:

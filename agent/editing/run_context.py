@@ -64,7 +64,7 @@ class AttemptLimits(Record):
 class RunContext:
     ticket: Ticket
     decision: Decision
-    facts: str
+    parameters: str
     """A recipe's parameters."""
     base: Opened
     once: StepRunner
@@ -224,6 +224,7 @@ class RunContext:
 
     def count_reply(self, role: Role, reply: Reply) -> None:
         self._replies.append((role, reply))
+        self.svc.facts.note_reply(reply)
 
     @property
     def usage(self) -> BudgetUsage:

@@ -10,9 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
-import marshal
 import os
-import posixpath
 import secrets
 import shutil
 import stat
@@ -22,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import resources
-from importlib.util import MAGIC_NUMBER, source_hash
+from importlib.util import MAGIC_NUMBER
 from itertools import starmap
 from pathlib import Path
 
@@ -30,6 +28,7 @@ from agent import settings as operator
 from agent.errors import StorageFull
 from agent.models.clock import read_clock
 from agent.settings import Settings
+from agent.text.bytecode import compile_module
 
 #: Changes when what is stored means something else than before.
 FORMAT = 4
@@ -49,8 +48,6 @@ _SCRIPT_PACKAGES = ("checks", "recipes", "environments")
 
 MARK = f"{sys.implementation.cache_tag} {MAGIC_NUMBER.hex()}".encode()
 """Differs where the bytecode of an equal source may differ."""
-#: By the hash of the source, which the reader need not compare: both are in a read-only place.
-_UNCHECKED = 1
 
 #: Locks that this process keeps on what it uses, so that nobody prunes it: open descriptors.
 _held: dict[tuple[Path, str], int] = {}
@@ -282,25 +279,6 @@ def scripts(settings: Settings) -> Path:
                     file.write_bytes(written)
                     file.chmod(0o644)
     return place
-
-
-def compile_module(path: str, source: bytes) -> tuple[str, bytes]:
-    """Compile a module ahead, since no sandbox may keep what it compiled itself.
-
-    A Python of another version than ours looks elsewhere, and compiles the source as ever.
-
-    Args:
-        path: Of the source, as the sandbox will see it or relative to a folder there.
-        source: Its content.
-
-    Returns:
-        The path where Python looks for the bytecode, and the bytecode.
-    """
-    folder, name = posixpath.split(path)
-    code = compile(source, path, "exec", dont_inherit=True)
-    head = MAGIC_NUMBER + _UNCHECKED.to_bytes(4, "little") + source_hash(source)
-    compiled = f"{name.removesuffix('.py')}.{sys.implementation.cache_tag}.pyc"
-    return posixpath.join(folder, "__pycache__", compiled), head + marshal.dumps(code)
 
 
 @cache

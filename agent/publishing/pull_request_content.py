@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.editing.rounds import Round
-from agent.editing.run_context import RunContext
 from agent.errors import PolicyRefused
 from agent.git import worktree
 from agent.models.change import Change, Finding, Severity
@@ -18,7 +16,6 @@ from agent.models.checks import CheckReport, Status
 from agent.models.code_host import NewPullRequest, Remote
 from agent.models.environment import Prepared
 from agent.models.record import Record
-from agent.models.review import ReviewNotes
 from agent.policy.content import gate_files
 from agent.policy.layout import is_migration, is_test
 from agent.publishing import commits, text
@@ -33,31 +30,6 @@ from repo_config import rule_files
 _KINDS = ("Code", "Tests", "Migrations", "Other files")
 PATCH = "change.patch"
 """In a run's folder: what was put on a branch, or would have been."""
-
-
-def gather_results(chosen: Round, notes: ReviewNotes, job: RunContext) -> Decided:
-    """Put together what a run found out about a model's change.
-
-    Raises:
-        PolicyRefused: The rules did not let it pass.
-    """
-    if chosen.cleared is None or chosen.after is None or chosen.verdict is None:
-        raise PolicyRefused(chosen.refused)
-    verdict, work = chosen.verdict, job.summarize_model_work(chosen.draft.words)
-    if work.undone and (notes.open or not verdict.publish):
-        sentence = " ".join((verdict.sentence, *work.undone))
-        verdict = verdict.model_copy(update={"sentence": sentence})
-    return Decided(
-        ticket=job.ticket,
-        plan=chosen.draft.plan,
-        cleared=chosen.cleared,
-        after=chosen.after,
-        compared=chosen.compared,
-        notes=notes,
-        verdict=verdict,
-        proof=chosen.proof,
-        work=work,
-    )
 
 
 class BranchDraft(Record):

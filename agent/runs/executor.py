@@ -33,6 +33,7 @@ from agent.models.clock import read_clock
 from agent.models.model_use import SpendingLimits, Spendings
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Remember, Run
+from agent.models.run_facts import RunFacts
 from agent.models.step import AnyStep, Step
 from agent.publishing import text
 from agent.publishing.pull_request_content import PATCH
@@ -41,7 +42,7 @@ from agent.runs.progress import RunProgress
 from agent.runs.waiting import PastWait, RunPostponed
 from agent.services import Compose, Execution, ForgetfulMemory, Memory, Services, make_redactor
 from agent.settings import Settings
-from agent.stages import answer, checkout
+from agent.stages import answer
 from agent.steps import Cancellation, Steps, Watcher
 from agent.telemetry import run_log, signing
 from agent.telemetry.ledger import FILE_NAME as LEDGER
@@ -146,6 +147,7 @@ def carry_run(
             return models
         return CountedModels(models, keeping.spendings, _make_limits(run, settings, keeping))
 
+    facts = RunFacts()
     execution = Execution(
         say=tell,
         redactor=redactor,
@@ -158,6 +160,7 @@ def carry_run(
         counted=count,
         budget_multiplier=keeping.budget_multiplier,
         memory=keeping.memory,
+        facts=facts,
     )
     svc = compose(execution)
     run_progress = RunProgress(
@@ -165,6 +168,7 @@ def carry_run(
         svc.code_host,
         settings,
         redactor,
+        facts,
         budget_multiplier=keeping.budget_multiplier,
         again=keeping.retries,
     )
@@ -172,17 +176,12 @@ def carry_run(
         ledger,
         log,
         Watchers([run_progress, *further, *([copy] if copy else [])]),
+        facts,
         max_minutes=settings.max_minutes,
         budget_multiplier=keeping.budget_multiplier,
         remember=keeping.remember,
         cancellation=keeping.cancellation,
     )
-
-    def learn(name: AnyStep, result: object) -> None:
-        run_progress.note_result(name, result)
-        checkout.restore_checkout(run, result, svc)
-
-    step.learned = learn
     if keeping.retries:
         _show_again(run, svc, keeping.cancellation)
     try:
@@ -261,6 +260,7 @@ def carry_out(
         RunPostponed: Something holds the run up that is not its own: a code host that asks us to
             wait or is silent, a full disk, a machine without sandboxes, a setting.
     """
+    facts = svc.facts
     with structlog.contextvars.bound_contextvars(run=run.run_id):
         _record_beginning(run, svc, ledger)
         try:
@@ -275,14 +275,14 @@ def carry_out(
             outcome = _end_with(error, run, step, svc, waited)
         if not outcome.is_done:
             # Those of a change that was published came with it.
-            outcome = outcome.model_copy(update={"findings": outcome.findings or step.findings})
+            outcome = outcome.model_copy(update={"findings": outcome.findings or facts.findings})
         outcome = outcome.model_copy(
             update={
-                "checks": outcome.checks or step.compared,
-                "category": step.category,
-                "recipe": step.decision.recipe if step.decision else None,
-                "first_round": step.first_round,
-                "cost_usd": round(step.cost_usd, 6),
+                "checks": outcome.checks or facts.compared,
+                "category": facts.category,
+                "recipe": facts.decision.recipe if facts.decision else None,
+                "first_round": facts.first_round,
+                "cost_usd": round(facts.cost_usd, 6),
                 "config_name": run.config_name,
             }
         )
@@ -335,10 +335,11 @@ def _end_with(
 
 def _store_patch(change: Change | None, run: Run, step: Steps, svc: Services) -> str | None:
     """Leave what a model has done until then as a patch in the run's folder; return its path."""
-    if change is None or not change.files or step.checkout is None:
+    base = svc.facts.checkout
+    if change is None or not change.files or base is None:
         return None
     try:
-        return str(svc.store_file(run, PATCH, worktree.make_diff(step.checkout, change)))
+        return str(svc.store_file(run, PATCH, worktree.make_diff(base, change)))
     except AgentError as problem:
         _log.warning("what was done is not kept", error=problem.message)
         return None
@@ -351,7 +352,9 @@ def _deliver_outcome(
     stopped = outcome.pull_request_text is None
     if stopped:
         log_place, redactor = svc.log_place(run), svc.redactor
-        words = text.render_stopped(outcome, step.ticket, log_place, run=run, redactor=redactor)
+        words = text.render_stopped(
+            outcome, svc.facts.ticket, log_place, run=run, redactor=redactor
+        )
         log = str(svc.run_folder(run) / "run.log")
         outcome = outcome.model_copy(update={"pull_request_text": words, "log": log})
     outcome = _write_text(run, outcome, svc)

@@ -13,12 +13,10 @@ import structlog
 
 from agent.editing import run_context
 from agent.errors import AgentError
-from agent.models.change import Plan
-from agent.models.chat import Reply
 from agent.models.clock import read_clock
 from agent.models.code_host import CodeHost, Progress, StageMark
-from agent.models.environment import Contract
 from agent.models.run import MOVES, Run, RunState
+from agent.models.run_facts import RunFacts
 from agent.models.step import AnyStep, Stage, Step, StepName
 from agent.settings import Settings
 from agent.text.redaction import Redactor
@@ -67,6 +65,7 @@ class RunProgress:
         code_host: CodeHost,
         settings: Settings,
         redactor: Redactor,
+        facts: RunFacts,
         *,
         budget_multiplier: int = 1,
         again: int = 0,
@@ -74,14 +73,14 @@ class RunProgress:
         """Take the run and what bounds it.
 
         Args:
-            redactor: Cleans what others have said, once: the plan, and the reasons to wait.
+            redactor: Cleans what others have said: the plan, and the reasons to wait.
             budget_multiplier: Times that it was allowed its money and minutes.
             again: Times that it was over before, and somebody let it go on.
         """
         self._run = run
         self._code_host = code_host
         self._settings = settings
-        self._redactor = redactor
+        self._redactor, self._facts = redactor, facts
         self._budget_multiplier = budget_multiplier
         words = _OF_FOLLOW_UP if run.follow_up else {}
         self._names = [words.get(stage, stage.value) for stage in _STAGES]
@@ -106,22 +105,6 @@ class RunProgress:
         now = {"now": _describe_step(step), "at": read_clock()}
         self._known = self._known.model_copy(update=now)
         self._code_host.update_status(self._run, self.progress())
-
-    def note_result(self, step: AnyStep, result: object) -> None:
-        """Take note of what people are told of a step's result, also of one that is on record."""
-        known = self._known
-        facts: dict[str, object] = {}
-        match result:
-            case Contract(config=config):
-                most = min(config.limits.minutes, self._settings.max_minutes)
-                caps = run_context.compute_limits(config, self._settings, self._budget_multiplier)
-                facts = {"most_minutes": most * self._budget_multiplier, "most_usd": caps.usd}
-            case Plan():
-                facts = {"plan": result}
-            case Reply(cost_usd=cost):
-                whole = None if known.usd is None or cost is None else known.usd + cost
-                facts = {"replies": known.replies + 1, "usd": whole}
-        self._known = known.model_copy(update=self._redactor.redact_record(facts))
 
     def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None:
         """Count the step's time; a failed one is told by the text that ends the run."""
@@ -156,7 +139,21 @@ class RunProgress:
             # A round that edits nothing checks nothing either.
             passed = set(range(self._at)) - self._met
             marks = tuple(mark for number, mark in enumerate(marks) if number not in passed)
-        return self._known.model_copy(update={"stages": marks})
+        return self._known.model_copy(update={"stages": marks, **self._tell_facts()})
+
+    def _tell_facts(self) -> dict[str, object]:
+        facts, times = self._facts, self._budget_multiplier
+        told: dict[str, object] = {
+            "plan": self._redactor.redact_record(facts.plan),
+            "replies": facts.replies,
+            "usd": None if facts.has_unpriced else facts.cost_usd,
+        }
+        if facts.contract is not None:
+            config = facts.contract.config
+            most = min(config.limits.minutes, self._settings.max_minutes)
+            told["most_minutes"] = most * times
+            told["most_usd"] = run_context.compute_limits(config, self._settings, times).usd
+        return told
 
     def marks(self) -> tuple[StageMark, ...]:
         return tuple(map(self._mark, range(len(self._names))))

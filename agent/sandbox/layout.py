@@ -12,8 +12,8 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from agent.environments import storage
 from agent.models.sandbox import SANDBOX_HOME, SANDBOX_OUT, SANDBOX_TREE, SandboxRequest
+from agent.text.bytecode import compile_module
 
 SOURCE = "/src"
 """The work tree as it was handed in, read-only."""
@@ -74,7 +74,7 @@ def read_runner() -> Mapping[str, bytes]:
     sources = {name: inside.joinpath(name).read_bytes() for name in _MODULES}
     shared = resources.files("agent.git").joinpath(_SHARED)
     for name, source in {**sources, _SHARED: shared.read_bytes()}.items():
-        compiled, content = storage.compile_module(name, source)
+        compiled, content = compile_module(name, source)
         files |= {name: source, compiled: content}
     return files
 

@@ -1,6 +1,6 @@
 """Handle comments about runs: answers, approvals, commands. No comment waits behind a run.
 
-Owns who is heard; the words are found by `conversation.commands`, and `run_commands` carries them
+Owns who is heard; the words are found by `conversation.commands`, and `control` carries them
 out. Only people with write permission are heard: what others write has no effect and gets no
 answer, so that nobody can make us write. Everything may be done twice: a comment counts once.
 """
@@ -16,9 +16,10 @@ from agent.models.intake import Reaction
 from agent.models.outcome import StoredRun
 from agent.models.run import Kind, Reason, RunState
 from agent.models.ticket import Snapshot
-from agent.service import intake, run_commands
+from agent.runs import control
+from agent.runs.control import CannotNow, Speaker
+from agent.service import intake
 from agent.service.intake import Accepted, Decision, Handled, Ignored, PutOff
-from agent.service.run_commands import CannotNow, Speaker
 from agent.store.sql_requests import QUIET_SECONDS, FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
 from agent.text import sanitise
@@ -89,7 +90,7 @@ class CommentHandler:
             return self._follow_up(comment, run, request, now)
         if run is not None and _is_older(comment, run, command):
             return Ignored(reason=f"written before run {run.run.run_id}, which it is not about")
-        if command is None and run is not None and run_commands.is_awaiting_approval(run):
+        if command is None and run is not None and control.is_awaiting_approval(run):
             return self._name_approval(comment, run)
         if (taken_back := self._find_taken_back(comment)) is not None:
             return taken_back
@@ -130,7 +131,7 @@ class CommentHandler:
                 return PutOff(reason="a run of the repository may just have opened it")
             if request is not None:
                 return Ignored(reason="no pull request of ours", routine=True)
-        if command is None and run is not None and run_commands.is_awaiting_approval(run):
+        if command is None and run is not None and control.is_awaiting_approval(run):
             # Said once for each plan; a program that answers us is not answered again.
             if self._store.was_heard(run.run.run_id, f"plan:{run.plan_asked}"):
                 return Ignored(reason=f"no command, and the plan {run.plan_asked} waits for one")
@@ -138,11 +139,11 @@ class CommentHandler:
 
     def _is_answer(self, comment: Comment, run: StoredRun | None) -> bool:
         """Whether a comment without a command is about the questions or the plan of a run."""
-        if comment.on_pull or run is None or not run_commands.is_public(run.run):
+        if comment.on_pull or run is None or not control.is_public(run.run):
             return False
         if commands.is_for_others(comment.body, self._intake_api.own_logins()):
             return False
-        if run_commands.is_awaiting_approval(run):
+        if control.is_awaiting_approval(run):
             return True
         if run.active:
             # Another one may have let it go on a moment ago; the store knows.
@@ -225,7 +226,7 @@ class CommentHandler:
         if hearing == "full":
             # Once: whoever answers that is not answered again.
             self._intake_api.explain_refusal(
-                comment.subject, run_commands.ANSWERS_EXHAUSTED, key=f"full-{run_id}"
+                comment.subject, control.ANSWERS_EXHAUSTED, key=f"full-{run_id}"
             )
         if hearing in ("late", "full"):
             return Ignored(reason=f"run {run_id} does not wait for an answer ({hearing})")
@@ -239,10 +240,10 @@ class CommentHandler:
         following = self._store.queue_follow_up(run.run.first, request, now, said=note)
         if following == "full":
             # Once: whoever answers that is not answered again.
-            words = run_commands.ROUND_REFUSALS[following]
+            words = control.ROUND_REFUSALS[following]
             self._intake_api.explain_refusal(comment.subject, words, key="rounds-full")
         if following in ("over", "full"):
-            return Ignored(reason=run_commands.ROUND_REFUSALS[following])
+            return Ignored(reason=control.ROUND_REFUSALS[following])
         self._react(comment, _READ)
         return Handled(reason=f"about pull request #{comment.subject.number} ({following})")
 
@@ -261,22 +262,19 @@ class CommentHandler:
                 words = f"Commands for people with write permission:\n\n{_LIST}"
                 self._answer(comment, words)
             case Command(name="explain"):
-                self._answer(comment, run_commands.explain_state(run))
+                self._answer(comment, control.explain_state(run))
             case Command(name="stop"):
-                run_commands.stop_run(speaker, run, store)
+                control.stop_run(speaker, run, store)
             case Command(name="approve", words=words):
-                run_commands.approve_plan(speaker, run, words, store, now)
-            case Command(name="plan", words=words) if words or run_commands.is_awaiting_approval(
-                run
-            ):
-                run_commands.change_plan(speaker, run, words, store, now, self._pause)
+                control.approve_plan(speaker, run, words, store, now)
+            case Command(name="plan", words=words) if words or control.is_awaiting_approval(run):
+                control.change_plan(speaker, run, words, store, now, self._pause)
             case Command(name="fix-ci" | "rebase" as name):
-                run_commands.follow_up(speaker, run, _KINDS[name], store, now)
+                control.follow_up(speaker, run, _KINDS[name], store, now)
             case Command(name="retry") if run and (
-                run_commands.may_go_on(run)
-                or (comment.on_pull and run_commands.find_ended_kind(run))
+                control.may_go_on(run) or (comment.on_pull and control.find_ended_kind(run))
             ):
-                run_commands.retry_run(speaker, run, store, now)
+                control.retry_run(speaker, run, store, now)
             case Command(name="plan" | "retry" as name):
                 first = name == "plan" or (run is not None and run.run.plan_first)
                 return self._begin_run(comment, run, delivery_id, now, plan_first=first)

@@ -44,19 +44,16 @@ def prepare_checkout(run: Run, svc: Services) -> Checkout:
     return base
 
 
-def restore_checkout(run: Run, found: object, svc: Services) -> None:
+def restore_checkout(run: Run, found: Checkout | BranchState, svc: Services) -> None:
     """Fetch what the run's checkout has fetched on another machine, if this one lacks it.
 
     Raises:
         StoreUnavailable: It cannot be had just now; no record of the run is given up for that.
     """
-    match found:
-        case Checkout():
-            base, commits = found, {found.commit}
-        case BranchState():
-            base, commits = found.checkout, {found.checkout.commit, found.head, found.tip}
-        case _:
-            return
+    if isinstance(found, Checkout):
+        base, commits = found, {found.commit}
+    else:
+        base, commits = found.checkout, {found.checkout.commit, found.head, found.tip}
     missing = [one for one in sorted(commits) if not worktree.has_commit(base.mirror, one)]
     remote = svc.code_host.find_remote(run) if missing else None
     if remote is None:

@@ -8,7 +8,9 @@ from agent.editing import proving, rounds
 from agent.editing.rounds import Draft, Round
 from agent.editing.run_context import RunContext, explain_stop
 from agent.errors import ROUND_ENDS, EditFailed, EnvironmentFailed, PolicyRefused
+from agent.models.review import ReviewNotes
 from agent.models.step import Step
+from agent.publishing.evidence import Decided
 from agent.stages import checks, decide, edit, policy
 
 
@@ -41,6 +43,7 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
         draft = replace(draft, change=change)
         held = change, run_context.ticket, prepared, svc, run_context.human_changes
         cleared = once(Step.POLICY.named(number), policy.clear_change, *held)
+        svc.facts.note_cleared(cleared)
         after = once(
             Step.CHECKS.named(number),
             checks.run_checks,
@@ -53,6 +56,7 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
             run_context.gate_seconds,
         )
     except PolicyRefused as problem:
+        svc.facts.note_refusal(problem.reason)
         return Round(number, draft, refused=problem.findings)
     except (EditFailed, EnvironmentFailed) as problem:
         if draft.plan.recipe:  # nobody would mend it
@@ -61,6 +65,7 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
     compared = once(
         Step.COMPARE.named(number), checks.compare_sides, run_context.baseline, after, prepared, svc
     )
+    svc.facts.compared = compared
     compared = policy.tolerate_standing(compared, change, run_context.human_changes)
     proof = once(
         Step.PROOF.named(number),
@@ -82,4 +87,30 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
         prepared.contract,
         proof,
     )
+    svc.facts.note_verdict(verdict)
     return Round(number, draft, (), cleared, after, compared, proof, verdict)
+
+
+def gather_results(chosen: Round, notes: ReviewNotes, run_context: RunContext) -> Decided:
+    """Put together what a run found out about a model's change.
+
+    Raises:
+        PolicyRefused: The rules did not let it pass.
+    """
+    if chosen.cleared is None or chosen.after is None or chosen.verdict is None:
+        raise PolicyRefused(chosen.refused)
+    verdict, work = chosen.verdict, run_context.summarize_model_work(chosen.draft.words)
+    if work.undone and (notes.open or not verdict.publish):
+        sentence = " ".join((verdict.sentence, *work.undone))
+        verdict = verdict.model_copy(update={"sentence": sentence})
+    return Decided(
+        ticket=run_context.ticket,
+        plan=chosen.draft.plan,
+        cleared=chosen.cleared,
+        after=chosen.after,
+        compared=chosen.compared,
+        notes=notes,
+        verdict=verdict,
+        proof=chosen.proof,
+        work=work,
+    )

@@ -11,7 +11,8 @@ from agent.models.change import Change, ChangedFile
 from agent.models.environment import Contract, Environment, Prepared
 from agent.models.run import Run
 from agent.models.sandbox import Flag
-from agent.sandbox.session import Session, SessionFactory
+from agent.runs.sessions import SessionFactory
+from agent.sandbox.session import Session
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
 from tests.folders import lay_files

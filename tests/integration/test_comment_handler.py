@@ -13,7 +13,7 @@ from agent.errors import CodeHostUnavailable
 from agent.models.outcome import Outcome, PullEnd, PullRequest
 from agent.models.run import Reason, Run, RunState, Wait
 from agent.models.ticket import Guidance
-from agent.service import run_commands
+from agent.runs import control
 from agent.service.comment_handler import CommentHandler
 from agent.service.intake import Accepted, Decision, Handled, Ignored, PutOff
 from agent.store.sql_requests import MOST_ROUNDS, FollowUpRequest
@@ -447,7 +447,7 @@ def test_a_refusal_is_told_though_the_code_host_was_away_at_first(talk, opened, 
         with pytest.raises(CodeHostUnavailable):
             talk.hear(said)
     talk.hear(said)
-    assert run_commands.ROUND_REFUSALS["over"] in talk.answered()
+    assert control.ROUND_REFUSALS["over"] in talk.answered()
 
 
 def test_that_the_rounds_of_a_pull_request_are_over_is_said(talk, opened, monkeypatch):

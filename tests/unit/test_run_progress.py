@@ -9,6 +9,7 @@ from agent.models.change import Plan
 from agent.models.code_host import Progress
 from agent.models.environment import Contract
 from agent.models.run import Run
+from agent.models.run_facts import RunFacts
 from agent.models.step import Step, read_step_name
 from agent.runs.progress import RunProgress
 from agent.settings import Settings
@@ -24,7 +25,7 @@ SETTINGS = Settings(home=Path("nowhere"), model_usd=5.0, max_minutes=40)
 
 def test_a_wait_that_takes_a_while_is_told_beside_the_stage_that_is_under_way():
     code_host = FakeCodeHost(code_host_runs.TICKET)
-    run_progress = RunProgress(RUN, code_host, SETTINGS, Redactor())
+    run_progress = RunProgress(RUN, code_host, SETTINGS, Redactor(), RunFacts())
     run_progress.show_wait(time.time() + 600, "Nobody answered.")
     assert code_host.marks == [], "nothing is under way"
     run_progress.started(Step.EDIT.named("1 1 reply"))
@@ -44,37 +45,35 @@ def told(run_progress: RunProgress, code_host: FakeCodeHost, step: str) -> Progr
 
 def test_people_are_told_the_plan_the_minutes_and_what_models_cost():
     code_host = FakeCodeHost(code_host_runs.TICKET)
-    run_progress = RunProgress(RUN, code_host, SETTINGS, Redactor(), budget_multiplier=2, again=1)
+    facts = RunFacts()
+    run_progress = RunProgress(
+        *(RUN, code_host, SETTINGS, Redactor(), facts), budget_multiplier=2, again=1
+    )
     assert told(run_progress, code_host, "read config").most_minutes is None
     limits = RepoConfig.model_validate({"limits": {"usd": 3, "minutes": 30}})
-    run_progress.note_result(
-        Step.READ_CONFIG, Contract(config=limits, project=make_project(), source=None)
-    )
+    facts.contract = Contract(config=limits, project=make_project(), source=None)
     run_progress.ended(Step.READ_CONFIG, 2.5, ok=True)
-    run_progress.note_result(Step.PLAN.named("1 reply"), make_reply())
+    facts.note_reply(make_reply())
     assert told(run_progress, code_host, "plan 1 calls").plan is None
-    run_progress.note_result(
-        Step.PLAN, Plan(recipe="", title="Add it", parameters="", steps=("First.",))
-    )
+    facts.plan = Plan(recipe="", title="Add it", parameters="", steps=("First.",))
     known = told(run_progress, code_host, "edit 1 1 reply")
     assert known.plan is not None
     assert (known.plan.title, known.plan.recipe) == ("Add it", "")
     assert (known.seconds, known.most_minutes, known.again) == (2.5, 60, 1)
     assert (known.replies, known.usd, known.most_usd) == (1, 0.01, 6.0)
-    run_progress.note_result(
-        Step.EDIT.named("1 1 reply"), make_reply().model_copy(update={"cost_usd": None})
-    )
-    run_progress.note_result(Step.EDIT.named("1 2 reply"), make_reply())
+    facts.note_reply(make_reply().model_copy(update={"cost_usd": None}))
+    facts.note_reply(make_reply())
     known = told(run_progress, code_host, "edit 1 2 calls")
     assert (known.replies, known.usd) == (3, None)
 
 
 def test_TC6_a_secret_in_a_models_plan_or_in_a_reason_to_wait_is_told_nobody():
     code_host = FakeCodeHost(code_host_runs.TICKET)
-    run_progress = RunProgress(RUN, code_host, SETTINGS, Redactor(["k3y-0f3a9c5b7d1e4826"]))
+    facts, redactor = RunFacts(), Redactor(["k3y-0f3a9c5b7d1e4826"])
+    run_progress = RunProgress(RUN, code_host, SETTINGS, redactor, facts)
     made = Plan(recipe="", title="Use k3y-0f3a9c5b7d1e4826", parameters="",
                 steps=("Say k3y 0f3a 9c5b 7d1e 4826.",))  # fmt: skip
-    run_progress.note_result(Step.PLAN, made)
+    facts.plan = made
     plan = told(run_progress, code_host, "edit 1 1 reply").plan
     assert plan is not None
     assert plan.title == "Use [secret removed]"

@@ -25,11 +25,11 @@ from agent.errors import (
     VersionUnknown,
 )
 from agent.models.change import Finding, Plan, Severity
-from agent.models.checks import CheckItem, Comparison, Status
 from agent.models.environment import Contract
 from agent.models.outcome import FirstRound, Outcome, Verdict
 from agent.models.record import Record
 from agent.models.run import Reason, Run
+from agent.models.run_facts import RunFacts
 from agent.models.step import Step
 from agent.models.ticket import Decision
 from agent.steps import Cancellation, Steps
@@ -71,6 +71,7 @@ def steps(folder, **given):
         Ledger(folder / "ledger.jsonl", "r"),
         RunLog(folder / "run.log"),
         given.pop("watcher", Silent()),
+        given.pop("facts", RunFacts()),
         max_minutes=60,
         **given,
     )
@@ -105,23 +106,15 @@ def test_a_step_that_fails_is_recorded_as_failed_and_told_in_our_words(step, tmp
     assert "Traceback" in (tmp_path / "run.log").read_text()
 
 
-def read_config() -> Contract:
-    return contract(minutes=2)
-
-
-def read_large() -> Contract:
-    return contract(minutes=10_000)
-
-
-def test_a_step_is_begun_however_few_minutes_are_left(step):
-    step(Step.READ_CONFIG, read_config)
+def test_a_step_is_begun_however_few_minutes_are_left(tmp_path):
+    step = steps(tmp_path, facts=RunFacts(contract=contract(minutes=2)))
     step.seconds["edit"] = 121.0
     assert step.run_seconds_left == 0
     assert step(Step.COMPARE.named("1"), told) == "told"
 
 
-def test_set_up_has_minutes_of_its_own(step):
-    step(Step.READ_CONFIG, read_config)
+def test_set_up_has_minutes_of_its_own(tmp_path):
+    step = steps(tmp_path, facts=RunFacts(contract=contract(minutes=2)))
     step.seconds["edit"] = 20.0
     with step.count_apart():
         step(Step.BASELINE, nothing)
@@ -131,8 +124,8 @@ def test_set_up_has_minutes_of_its_own(step):
 
 
 def test_whoever_lets_a_run_go_on_grants_its_minutes_again(tmp_path):
-    step = steps(tmp_path, budget_multiplier=2)
-    step(Step.READ_CONFIG, read_config)
+    facts = RunFacts(contract=contract(minutes=2))
+    step = steps(tmp_path, facts=facts, budget_multiplier=2)
     step.seconds["edit"] = 121.0
     assert step.run_seconds_left == pytest.approx(119.0, abs=1)
 
@@ -156,8 +149,8 @@ def test_attempts_in_which_no_model_answered_count_in_the_minutes(tmp_path):
     assert again.run_seconds_left == 60 * 60 - 20.0, "the code host's are not"
 
 
-def test_the_operators_bound_holds_over_the_repositorys(step):
-    step(Step.READ_CONFIG, read_large)
+def test_the_operators_bound_holds_over_the_repositorys(tmp_path):
+    step = steps(tmp_path, facts=RunFacts(contract=contract(minutes=10_000)))
     assert step.run_seconds_left == pytest.approx(60 * 60.0, abs=1)
 
 
@@ -337,7 +330,7 @@ def test_secrets_in_a_result_stay_out_of_the_ledger(tmp_path):
     secret = "cnry0f3a9c5b7d1e48260f3a9c5b"
     ledger = Ledger(tmp_path / "ledger.jsonl", "r")
     log = RunLog(tmp_path / "run.log", Redactor([secret]))
-    step = Steps(ledger, log, Silent(), max_minutes=60)
+    step = Steps(ledger, log, Silent(), RunFacts(), max_minutes=60)
 
     def names() -> dict[str, list[str]]:
         return {f"a/{secret}.py": ["fine", secret.encode().hex()]}
@@ -351,50 +344,19 @@ def test_secrets_in_a_result_stay_out_of_the_ledger(tmp_path):
     assert secret not in (tmp_path / "ledger.jsonl").read_text()
 
 
-# --- what is learned for figures --------------------------------------------------------------
+# --- what is told of a run ---------------------------------------------------------------------
 
 
-def compared(*failures: str):
-    red = Comparison(
-        name="tests", base=Status.PASSED, head=Status.FAILED, verdict=Status.FAILED,
-        new_failures=tuple(CheckItem(item_id=one, outcome="failed") for one in failures),
-    )  # fmt: skip
-
-    def work() -> tuple[Comparison, ...]:
-        return (red,)
-
-    return work
+def test_what_became_of_the_first_change_stays_known():
+    facts = RunFacts()
+    for reason in (Reason.NEW_FAILURES, Reason.READY):
+        facts.note_verdict(Verdict(publish=reason is Reason.READY, reason=reason, sentence="s"))
+    facts.note_refusal(Reason.POLICY)
+    assert facts.first_round == FirstRound(passed=False, reason=Reason.NEW_FAILURES)
 
 
-def decided(reason: Reason):
-    def work() -> Verdict:
-        return Verdict(publish=reason is Reason.READY, reason=reason, sentence="s")
-
-    return work
-
-
-def test_what_became_of_the_first_change_stays_known(step):
-    def chosen() -> Decision:
-        return Decision(recipe="", sentence="s", category="bug")
-
-    assert (step.decision, step.first_round) == (None, None)
-    step(Step.TRIAGE, chosen)
-    step(Step.COMPARE.named("1"), compared("a", "b"))
-    step(Step.DECIDE.named("1"), decided(Reason.NEW_FAILURES))
-    step(Step.COMPARE.named("2"), compared())
-    step(Step.DECIDE.named("2"), decided(Reason.READY))
-    assert step.decision.category == "bug"
-    assert step.first_round == FirstRound(passed=False, reason=Reason.NEW_FAILURES)
-
-
-def test_the_category_is_that_of_the_plan_and_before_that_of_the_labels(step):
-    def chosen() -> Decision:
-        return Decision(recipe="", sentence="s", category="tests")
-
-    def planned() -> Plan:
-        return Plan(recipe="", title="t", parameters="", steps=(), category="bug")
-
-    step(Step.TRIAGE, chosen)
-    assert step.category == "tests"
-    step(Step.PLAN, planned)
-    assert step.category == "bug"
+def test_the_category_is_that_of_the_plan_and_before_that_of_the_labels():
+    facts = RunFacts(decision=Decision(recipe="", sentence="s", category="tests"))
+    assert facts.category == "tests"
+    facts.plan = Plan(recipe="", title="t", parameters="", steps=(), category="bug")
+    assert facts.category == "bug"

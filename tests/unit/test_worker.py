@@ -22,7 +22,6 @@ from agent.errors import (
     StoreUnavailable,
 )
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Severity
-from agent.models.chat import Reply
 from agent.models.checks import Comparison
 from agent.models.environment import Checkout
 from agent.models.outcome import Outcome, Verdict
@@ -67,7 +66,7 @@ def carry(home, problem, waits, *, at="read ticket", code_host=FakeCodeHost, req
     folder = folders.make_run_folder(home, run())
     ledger = Ledger(folder / "ledger.jsonl", "2026-1")
     log = RunLog(folder / "run.log", services.redactor)
-    step = Steps(ledger, log, desks.Watcher(), max_minutes=60)
+    step = Steps(ledger, log, desks.Watcher(), services.facts, max_minutes=60)
     waited = None if waits is None else PastWait(at, waits)
     return executor.carry_out(
         request or run(), step, services, ledger, log, waited=waited
@@ -163,9 +162,9 @@ def carried(home, monkeypatch, problem):
         raise problem
 
     def resolve(run, step, svc):
-        step(Step.POLICY.named("1"), clear)
-        step(Step.COMPARE, compare)
-        step(Step.DECIDE, decide)
+        svc.facts.note_cleared(step(Step.POLICY.named(1), clear))
+        svc.facts.compared = step(Step.COMPARE, compare)
+        svc.facts.note_verdict(step(Step.DECIDE, decide))
         step(Step.PUBLISH, publish)
 
     monkeypatch.setattr(workflow, "resolve_ticket", resolve)
@@ -200,8 +199,8 @@ def test_TC6_what_steps_have_found_is_cleaned_before_it_is_kept_or_printed(
         return Outcome(run_id="2026-1", state=end_state(reason), reason=reason, sentence="ok")
 
     def resolve(run, step, svc):
-        step(Step.TRIAGE, triage)
-        step(Step.DECIDE.named("2"), decide)
+        svc.facts.decision = step(Step.TRIAGE, triage)
+        svc.facts.note_verdict(step(Step.DECIDE.named(2), decide))
         return step(Step.PUBLISH, publish)
 
     monkeypatch.setattr(workflow, "resolve_ticket", resolve)
@@ -232,16 +231,13 @@ def test_what_a_model_had_done_is_kept_as_a_patch_with_what_it_cost(home, tmp_pa
     def checkout() -> Checkout:
         return base
 
-    def answer() -> Reply:
-        return make_reply()
-
     def stop() -> None:
         raise BudgetSpent("No more.")
 
     def resolve(run, step, svc):
-        step(Step.CHECKOUT, checkout)
-        step(Step.EDIT.named("1 1 reply"), answer)
-        step(Step.EDIT.named("1 2 reply"), answer)
+        svc.facts.checkout = step(Step.CHECKOUT, checkout)
+        for _ in range(2):
+            svc.facts.note_reply(make_reply())
         try:
             step(Step.EDIT.named("1 3 reply"), stop)
         except BudgetSpent as problem:

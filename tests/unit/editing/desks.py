@@ -94,7 +94,12 @@ def run_context(
         **facts,
     )
     step = Steps(
-        ledger, RunLog(folder / "run.log"), Watcher(), max_minutes=60, remember=records or Records()
+        ledger,
+        RunLog(folder / "run.log"),
+        Watcher(),
+        svc.facts,
+        max_minutes=60,
+        remember=records or Records(),
     )
     decision = Decision(recipe="", sentence="bug", category="bug")
     made = RunContext(code_host_runs.TICKET, decision, "", prepared, step, svc)

@@ -102,7 +102,11 @@ def test_a_reply_that_is_not_taken_counts_in_what_the_run_has_spent(prepared, ho
         run_context = desks.run_context(prepared, home, script(*answers), records=records)
         with pytest.raises(ModelRefused):
             conversation(run_context).next_form(run_context)
-        assert (run_context.usage.tokens, run_context.usage.usd, run_context.once.cost_usd) == (
+        assert (
+            run_context.usage.tokens,
+            run_context.usage.usd,
+            run_context.svc.facts.cost_usd,
+        ) == (
             10,
             0.01,
             0.01,

@@ -10,6 +10,7 @@ import pytest
 from agent.environments import storage
 from agent.models.clock import read_clock
 from agent.settings import Settings
+from agent.text.bytecode import compile_module
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_several_runs_of_a_worker_write_one_file_at_a_time_each_whole(tmp_path):
 
 
 def test_python_takes_the_bytecode_that_lies_beside_a_script(tmp_path):
-    name, compiled = storage.compile_module("told.py", b"WORD = 'compiled'\n")
+    name, compiled = compile_module("told.py", b"WORD = 'compiled'\n")
     (tmp_path / name).parent.mkdir()
     (tmp_path / name).write_bytes(compiled)
     (tmp_path / "told.py").write_text("WORD = 'from the source'\n")

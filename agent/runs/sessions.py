@@ -1,0 +1,151 @@
+"""The sandboxes that models work in: what each shows, and how it is opened."""
+
+from __future__ import annotations
+
+import posixpath
+import shlex
+from contextlib import ExitStack
+from importlib import resources
+
+from agent.checks import check
+from agent.environments import sandbox_requests, sandbox_services, uv_program
+from agent.git import worktree
+from agent.git.tree import WorkTree
+from agent.models.change import Change
+from agent.models.environment import Checkout, Environment, Opened, Prepared
+from agent.models.sandbox import (
+    SANDBOX_GATE,
+    SANDBOX_HOME,
+    SANDBOX_TOOLS,
+    SANDBOX_TREE,
+    Flag,
+    Outlet,
+    SandboxFile,
+    SandboxRequest,
+)
+from agent.sandbox import sandboxes
+from agent.sandbox.running import RunningSandbox
+from agent.sandbox.session import Session
+from agent.settings import Settings
+
+_FIRST_ON_PATH = f"{SANDBOX_HOME}/.local/bin"
+_LENT = f"{SANDBOX_HOME}/.local/lent"
+_OWN = f"{SANDBOX_HOME}/venv"
+_RIPGREP = f"{SANDBOX_HOME}/.config/ripgrep"
+#: Long lines fill an answer with what nobody reads; .github and its kin are part of the code.
+_RIPGREP_LINES = b"--max-columns=400\n--max-columns-preview\n--hidden\n--glob=!.git\n"
+
+
+class SessionFactory:
+    """Opens a sandbox for each session; which kind that is, is found out with the first."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._sandbox = sandboxes.ChosenSandbox(settings)
+
+    def open(self, opened: Opened, change: Change, stopped: Flag | None = None) -> Session:
+        """Lay out base and change; see the port."""
+        folder = self._settings.home / "trees" / opened.run.run_id
+        base = worktree.open_tree(opened.checkout, folder / "base")
+        order = (
+            self._order(opened, base) if isinstance(opened, Prepared) else self._order_bare(base)
+        )
+        return self.start(order, opened.checkout, base, change, stopped)
+
+    def open_set_up(
+        self,
+        prepared: Prepared,
+        outlet: Outlet,
+        environ: dict[str, str],
+        stopped: Flag | None = None,
+    ) -> Session:
+        """Lay out the base with an environment that can be installed into; see the port."""
+        folder = self._settings.home / "trees" / prepared.run.run_id
+        base = worktree.open_tree(prepared.checkout, folder / "base")
+        empty = Change(base_commit=prepared.checkout.commit, files=())
+        order = self._order(prepared, base)
+        given = {**order.environ, **environ, "VIRTUAL_ENV": _OWN, "UV_PROJECT_ENVIRONMENT": _OWN}
+        python = prepared.environment.interpreter
+        given["PATH"] = (
+            f"{_OWN}/bin:{uv_program.FOLDER}:{sandbox_requests.SYSTEM_PATH}:{posixpath.dirname(python)}"
+        )
+        given.pop("PYTHONPATH", None)
+        order = order.model_copy(update={"environ": given, "outlet": outlet})
+        session = self.start(order, prepared.checkout, base, empty, stopped)
+        session.run(f"uv venv --quiet --seed --python {shlex.quote(python)} {_OWN}", seconds=120)
+        return session
+
+    def start(
+        self,
+        order: SandboxRequest,
+        checkout: Checkout,
+        base: WorkTree,
+        change: Change,
+        stopped: Flag | None = None,
+    ) -> Session:
+        def opened(stack: ExitStack) -> RunningSandbox:
+            return self._sandbox.open_session(order, checkout, stack, stopped)
+
+        inside = f"{SANDBOX_TREE}/"
+        laid = {
+            file.path.removeprefix(inside): file.content
+            for file in order.files
+            if file.path.startswith(inside)
+        }
+        return Session(opened, base, checkout, change, laid=laid, stopped=stopped)
+
+    def _order_bare(self, base: WorkTree) -> SandboxRequest:
+        """Show the tree and git on it, before there is an environment."""
+        order = SandboxRequest(
+            argv=("bash", "-c"),
+            environ={"PATH": sandbox_requests.SYSTEM_PATH},
+            tree=str(base.folder),
+            limits=check.get_granted_limits(self._settings),
+        )
+        return sandbox_requests.add_git(order, base.folder)
+
+    def _order(self, prepared: Prepared, base: WorkTree) -> SandboxRequest:
+        """Say what the sandbox shows: the environment, and git on one commit."""
+        environment, config = prepared.environment, prepared.contract.config
+        programs = _stand_in(environment)
+        environ = {**sandbox_services.variables(environment.services), **config.env}
+        first = environ.get("PYTHONPATH")
+        environ |= {
+            "RIPGREP_CONFIG_PATH": _RIPGREP,
+            "PYTHONPATH": f"{_LENT}:{first}" if first else _LENT,
+        }
+        if config.django.settings:
+            environ["DJANGO_SETTINGS_MODULE"] = config.django.settings
+        order = sandbox_requests.make_request(
+            environment,
+            base.folder,
+            ("bash", "-c"),
+            environ=environ,
+            limits=check.get_granted_limits(self._settings),
+            files=programs,
+        )
+        if "PATH" not in config.env:
+            path = f"{_FIRST_ON_PATH}:{order.environ['PATH']}"
+            order = order.model_copy(update={"environ": {**order.environ, "PATH": path}})
+        order = sandbox_requests.add_uv(order, environment.interpreter, self._settings)
+        return sandbox_services.add_services(order, environment.services)
+
+
+def _stand_in(environment: Environment) -> tuple[SandboxFile, ...]:
+    """Have the tools that the gate runs called, not those that the PATH would lead to."""
+    programs = {tool: f"{SANDBOX_TOOLS}/{tool}/bin/{tool}" for tool, _ in environment.tools}
+    if "mypy" in environment.versions:
+        programs.pop("mypy", None)
+    else:
+        program = programs.get("mypy", f"{SANDBOX_GATE}/bin/mypy")
+        programs["mypy"] = f"{program} --python-executable {sandbox_requests.PYTHON}"
+    if "pip" not in environment.versions:
+        # That of the system speaks of the system's packages.
+        programs |= dict.fromkeys(("pip", "pip3"), f"{uv_program.PATH} --offline --no-config pip")
+    files = {
+        f"{_FIRST_ON_PATH}/{tool}": f'#!/bin/sh\nexec {program} "$@"\n'.encode()
+        for tool, program in sorted(programs.items())
+    }
+    lending = resources.files("agent.sandbox").joinpath("sandbox_scripts", "lend_tools.py")
+    files |= {_RIPGREP: _RIPGREP_LINES, f"{_LENT}/sitecustomize.py": lending.read_bytes()}
+    return tuple(SandboxFile(path=path, content=content) for path, content in files.items())
