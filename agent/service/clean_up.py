@@ -40,7 +40,6 @@ _TEMPORARY = (
     ("runs/*", re.compile(r"\.new-[a-z0-9_]{8}")),
     (".", re.compile(r"measure-[a-z0-9_]{8}")),
 )
-_PUBLISHING = b'"step": "publish"'
 _LEDGER = "ledger.jsonl"
 #: Of the newest runs, those that are looked at for branches that they have left.
 _MOST_RUNS = 500
@@ -136,24 +135,14 @@ class Cleaner:
         return gone
 
     def _may_have_left(self, one: StoredRun) -> bool:
-        """Whether a run has come as far as to push, and has ended without a pull request."""
+        """Whether a run has ended lately, without a pull request."""
         run, outcome = one.run, one.outcome
         if one.active or one.ended_at is None or (run.run_id, one.ended_at) in self._looked:
             return False
         if outcome and (outcome.pull_request or run.dry_run):
             return False
         least = _TOLD_SECONDS if outcome and outcome.branch else _FRESH_SECONDS
-        if not least < self._clock.now() - one.ended_at < _BRANCH_SECONDS:
-            return False
-        try:
-            # Of a fleet's runs the ledger may be that of a machine which never comes back.
-            if (files := self._store.files) is not None:
-                ledger = files.read(run.run_id, _LEDGER) or b""
-            else:
-                ledger = (self._home / "runs" / run.run_id / _LEDGER).read_bytes()
-        except OSError:
-            return False
-        return _PUBLISHING in ledger
+        return least < self._clock.now() - one.ended_at < _BRANCH_SECONDS
 
     def _remove_from(self, runs: list[StoredRun]) -> int:
         """Remove the left branches of one repository."""
