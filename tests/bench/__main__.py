@@ -21,9 +21,7 @@ from rich.console import Console
 from agent.errors import AgentError
 from tests.bench import (
     acknowledge,
-    checkout,
     contained,
-    fleet,
     gate,
     label,
     model,
@@ -34,7 +32,7 @@ from tests.bench import (
 
 _SECTIONS = {
     one.__name__.rpartition(".")[2]: one.measure
-    for one in (label, gate, contained, checkout, acknowledge, resume, model, session, fleet)
+    for one in (label, gate, contained, acknowledge, resume, model, session)
 }
 
 

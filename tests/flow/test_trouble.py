@@ -30,7 +30,6 @@ from tests.processes import run_agent
 from tests.simulator.world import make_key_pair
 
 __all__ = ["services", "small_disk"]
-ROOT = Path(__file__).parents[2]
 
 
 def whole(path: Path) -> bool:

@@ -32,7 +32,6 @@ from tests.integration.small_disks import small_disk
 from tests.processes import of_home, run_agent, wait_until
 
 __all__ = ["small_disk"]
-ROOT = Path(__file__).parents[2]
 
 
 def delivery(number: int) -> Delivery:

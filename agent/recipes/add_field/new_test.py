@@ -84,7 +84,9 @@ def _list_checks(definition: str, test: NewTest) -> Iterator[str]:
             wanted[f"field.{word.arg}"] = word.value.value
     for what, value in wanted.items():
         is_single = isinstance(value, bool | None)
-        if test.is_method:
-            yield f"self.assert{'Is' if is_single else 'Equal'}({what}, {value!r})"
+        if test.is_method and is_single:
+            yield f"self.assert{'IsNone' if value is None else value}({what})"
+        elif test.is_method:
+            yield f"self.assertEqual({what}, {value!r})"
         else:
             yield f"assert {what} {'is' if is_single else '=='} {value!r}"

@@ -37,7 +37,7 @@ def test_a_method_where_djangos_own_runner_runs_the_tests() -> None:
         "from django.test import SimpleTestCase\n\nfrom shop.models import Customer\n\n\nclass CustomerNicknameTests(SimpleTestCase):\n"
         "    def test_customer_has_nickname(self):\n"
     )
-    assert text.endswith("        self.assertIs(field.blank, True)\n")
+    assert text.endswith("        self.assertTrue(field.blank)\n")
 
 
 @pytest.mark.parametrize(
