@@ -17,6 +17,7 @@ from agent.environments import storage
 from agent.environments.request import EnvironmentRequest
 from agent.errors import RequestRefused, SettingsInvalid
 from agent.git import worktree
+from agent.llm.budget import Budget
 from agent.llm.spendings import CountedModels
 from agent.models.chat import ChatModel
 from agent.models.checks import CheckReport
@@ -92,8 +93,8 @@ class Execution:
     """Takes what a model writes and calls, as it comes: foreign words, any thread."""
     counted: Callable[[ChatModel], ChatModel] = lambda models: models
     """Counts what models cost against what the run may spend."""
-    budget_multiplier: int = 1
-    """Times that the run was allowed its money and minutes."""
+    budget: Budget | None = None
+    """What the run may use; None: as much as the settings say."""
     facts: RunFacts = field(default_factory=RunFacts)
     """What the run has found out so far."""
     memory: Memory = field(default_factory=ForgetfulMemory)
@@ -141,8 +142,8 @@ class Services:
         return self.execution.stopped
 
     @property
-    def budget_multiplier(self) -> int:
-        return self.execution.budget_multiplier
+    def budget(self) -> Budget:
+        return self.execution.budget or Budget(self.settings)
 
     def lower_limit(self, usd: float) -> None:
         """Lower what models may cost the run; requests without a reply count as well."""

@@ -36,6 +36,7 @@ from agent.errors import (
     Unforeseen,
     VersionUnknown,
 )
+from agent.llm.budget import Budget
 from agent.models.chat import CallResults, OpeningMessage, Reply
 from agent.models.clock import read_clock
 from agent.models.outcome import Outcome
@@ -120,9 +121,8 @@ class Steps:
         log: RunLog,
         watcher: Watcher,
         facts: RunFacts,
+        budget: Budget,
         *,
-        max_minutes: int,
-        budget_multiplier: int = 1,
         remember: Remember | None = None,
         cancellation: Cancellation | None = None,
     ) -> None:
@@ -130,9 +130,7 @@ class Steps:
 
         Args:
             facts: Have the run's contract, once it is known.
-            max_minutes: The most that the operator allows.
-            budget_multiplier: How often the run was started or resumed; each time it gets its
-                minutes again.
+            budget: What the run may use.
             remember: Keeps the records; default: nothing is kept.
             cancellation: Once set, no further step is begun, and one under way may end early.
         """
@@ -140,8 +138,7 @@ class Steps:
         self._log = log
         self._watcher = watcher
         self._facts = facts
-        self._most_minutes = max_minutes
-        self._budget_multiplier = budget_multiplier
+        self._budget = budget
         self._remember = remember or DirectStep()
         self._cancellation = cancellation or Cancellation()
         self.seconds: dict[AnyStep, float] = {}
@@ -260,9 +257,8 @@ class Steps:
 
     @property
     def run_seconds_left(self) -> float:
-        contract, most = self._facts.contract, self._most_minutes
-        minutes = min(contract.config.limits.minutes, most) if contract else most
-        granted = minutes * self._budget_multiplier * 60
+        contract = self._facts.contract
+        granted = self._budget.find_minutes(contract.config if contract else None) * 60
         return max(0.0, granted - self._used_seconds)
 
     @contextmanager

@@ -24,33 +24,21 @@ from agent.errors import (
     RepositoryUnfit,
     TimeSpent,
 )
+from agent.llm.budget import BudgetUsage, Limits
 from agent.models.change import Change
-from agent.models.chat import LEAST_SECONDS, ChatModel, Reply, Role, Worst
+from agent.models.chat import ChatModel, Reply, Role
 from agent.models.checks import CheckReport, Status
 from agent.models.environment import Opened, Prepared
-from agent.models.model_use import ModelUse, ModelWork, format_usd
+from agent.models.model_use import ModelUse, ModelWork
 from agent.models.record import Record
 from agent.models.sandbox import Stoppable
 from agent.models.step import Step, StepRunner
 from agent.models.ticket import Decision, Ticket
 from agent.services import Services
-from agent.settings import Settings
 from repo_config.schema import RepoConfig
 
 #: What judging a change takes beside its checks.
 _LEAST_GATE_SECONDS = 30.0
-
-
-class Limits(Record):
-    """The most that one run may use; None: no limit."""
-
-    usd: float | None = None
-    tokens: int | None = None
-
-
-class BudgetUsage(Record):
-    usd: float = 0.0
-    tokens: int = 0
 
 
 class AttemptLimits(Record):
@@ -113,8 +101,7 @@ class RunContext:
 
     @property
     def limits(self) -> Limits:
-        config, svc = self.base.contract.config, self.svc
-        return compute_limits(config, svc.settings, svc.budget_multiplier, self.budget_share)
+        return self.svc.budget.find_limits(self.base.contract.config, self.budget_share)
 
     @cached_property
     def attempt_limits(self) -> AttemptLimits:
@@ -313,58 +300,6 @@ def plan_gate_seconds(baseline: CheckReport, left: float) -> float:
     return min(2 * took + _LEAST_GATE_SECONDS, left / 2)
 
 
-def compute_limits(
-    config: RepoConfig, settings: Settings, budget_multiplier: int = 1, share: float = 1.0
-) -> Limits:
-    """Return the lower of what operator and repository allow.
-
-    Args:
-        budget_multiplier: Times that it was granted.
-        share: The part of it that may be spent.
-    """
-    asked, factor = config.limits, budget_multiplier * share
-    tokens = settings.model_tokens
-    return Limits(
-        usd=min(asked.usd or settings.model_usd, settings.model_usd) * factor,
-        tokens=int(tokens * factor) if tokens else None,
-    )
-
-
 def read_terms(config: RepoConfig, models: ChatModel | None) -> AttemptLimits:
     roles = (role for role in get_args(Role) if models and models.list_chain(role))
     return AttemptLimits(repair_rounds=config.limits.repair_rounds, roles=tuple(roles))
-
-
-def require_budget(
-    spent: BudgetUsage, worst: Worst, caps: Limits, seconds: float, *, purpose: str
-) -> None:
-    """Refuse a request that could take the run over one of its caps.
-
-    Args:
-        seconds: Left of the run's minutes.
-        purpose: The request, for the words.
-    """
-    if seconds < LEAST_SECONDS:
-        raise TimeSpent(
-            f"The run has {seconds:.0f} s left of its minutes (limits.minutes), before {purpose};"
-            f" nobody is asked with less than {LEAST_SECONDS:.0f} s."
-        )
-    if caps.usd is not None and worst.usd is None and caps.tokens is None:
-        raise BudgetSpent(
-            f"No price is known of a model that would be asked for {purpose}, and no cap of tokens"
-            " is set. Set its price (MERGEWRIGHT_MODEL_PRICES) or a cap (MERGEWRIGHT_MODEL_TOKENS)."
-        )
-    if caps.tokens is not None and (needed := spent.tokens + worst.tokens) > caps.tokens:
-        raise BudgetSpent(
-            f"{purpose.capitalize()} could take {worst.tokens:,} tokens, and"
-            f" {max(0, caps.tokens - spent.tokens):,} of {caps.tokens:,} are left to the run"
-            f" (MERGEWRIGHT_MODEL_TOKENS). It needs {needed:,} in all."
-        )
-    if caps.usd is None or worst.usd is None:
-        return
-    if (cost := spent.usd + worst.usd) > caps.usd:
-        raise BudgetSpent(
-            f"{purpose.capitalize()} could cost ${worst.usd:.4f}, and"
-            f" ${max(0.0, caps.usd - spent.usd):.4f} of {format_usd(caps.usd)} are left to the run"
-            f" (limits.usd, MERGEWRIGHT_MODEL_USD). It needs ${cost:.4f} in all."
-        )

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from agent.editing import run_context as running
 from agent.editing.run_context import RunContext
 from agent.errors import ModelRefused
+from agent.llm.budget import require_budget
 from agent.models.chat import ChatRequest, Message, Reply, Returned, ToolCall, ToolResult
 from agent.models.step import Step, StepName
 from agent.text import sanitise
@@ -68,7 +68,7 @@ def _ask_model(request: ChatRequest, turn: Turn, run_context: RunContext) -> Rep
     models, svc, seconds = run_context.models, run_context.svc, run_context.seconds_left
     purpose = f"turn {turn.number} of {turn.conversation}"
     worst = models.estimate_worst(request)
-    running.require_budget(run_context.usage, worst, run_context.limits, seconds, purpose=purpose)
+    require_budget(run_context.usage, worst, run_context.limits, seconds, purpose=purpose)
     _record_request(request, turn, run_context)
     if turn.conversation.step is Step.PLAN:
         run_context.begin_preparation()

@@ -162,7 +162,7 @@ class StoredRun(Record):
     stop_request: str | None = None
     stop_reason: Reason = Reason.CANCELLED
     retries: int = 0
-    budget_multiplier: int = 1
+    grants: int = 1
     plan_asked: str | None = None
     command: int | None = None
     """Number of the process of the command that carries it; None: the service does."""

@@ -116,7 +116,7 @@ def carry(
         support = RunSupport(
             remember=begin_step,
             cancellation=cancellation,
-            budget_multiplier=stored.budget_multiplier,
+            grants=stored.grants,
             spendings=store.spendings,
             memory=store,
         )

@@ -135,9 +135,9 @@ def retry_run(speaker: Speaker, run: StoredRun, store: SqlRunStore, now: float) 
     if not may_go_on(run):
         follow_up(speaker, run, find_ended_kind(run) or "review", store, now)
         return
-    if run.budget_multiplier >= MOST_GRANTS:
+    if run.grants >= MOST_GRANTS:
         raise CannotNow(
-            f"This run was allowed its money and time {run.budget_multiplier} times. Whoever runs"
+            f"This run was allowed its money and time {run.grants} times. Whoever runs"
             " the service can let it go on (`mergewright runs retry`); else make the issue smaller."
         )
     begin_with = run.outcome.stopped_at if run.outcome else None

@@ -26,6 +26,7 @@ from agent.errors import (
     VersionUnknown,
 )
 from agent.git import worktree
+from agent.llm.budget import Budget
 from agent.llm.spendings import CountedModels
 from agent.models.change import Change
 from agent.models.chat import ChatModel
@@ -69,7 +70,7 @@ class RunSupport:
     """What it has waited for before this; None: nobody takes it up again, so it never waits."""
     retries: int = 0
     """Times that it was over, people were told, and somebody let it go on."""
-    budget_multiplier: int = 1
+    grants: int = 1
     """Times that it was allowed its money and minutes."""
     spendings: Spendings | None = None
     """Counts what models cost; None: nobody counts requests without a reply."""
@@ -147,7 +148,7 @@ def carry_run(
             return models
         return CountedModels(models, keeping.spendings, _make_limits(run, settings, keeping))
 
-    facts = RunFacts()
+    facts, budget = RunFacts(), Budget(settings, keeping.grants)
     execution = Execution(
         say=tell,
         redactor=redactor,
@@ -158,7 +159,7 @@ def carry_run(
         seal=ledger.seal,
         hear=heard if hear else None,
         counted=count,
-        budget_multiplier=keeping.budget_multiplier,
+        budget=budget,
         memory=keeping.memory,
         facts=facts,
     )
@@ -166,10 +167,9 @@ def carry_run(
     run_progress = RunProgress(
         run,
         svc.code_host,
-        settings,
+        budget,
         redactor,
         facts,
-        budget_multiplier=keeping.budget_multiplier,
         again=keeping.retries,
     )
     step = Steps(
@@ -177,8 +177,7 @@ def carry_run(
         log,
         Watchers([run_progress, *further, *([copy] if copy else [])]),
         facts,
-        max_minutes=settings.max_minutes,
-        budget_multiplier=keeping.budget_multiplier,
+        budget,
         remember=keeping.remember,
         cancellation=keeping.cancellation,
     )
@@ -208,7 +207,7 @@ def _make_limits(run: Run, settings: Settings, keeping: RunSupport) -> SpendingL
     return SpendingLimits(
         run_id=run.run_id,
         repository_id=run.snapshot.issue.repository_id if run.snapshot else 0,
-        of_run=settings.model_usd * keeping.budget_multiplier,
+        of_run=settings.model_usd * keeping.grants,
         of_day=settings.model_usd_per_day if run.snapshot else None,
     )
 

@@ -11,14 +11,13 @@ from datetime import UTC, datetime
 
 import structlog
 
-from agent.editing import run_context
 from agent.errors import AgentError
+from agent.llm.budget import Budget
 from agent.models.clock import read_clock
 from agent.models.code_host import CodeHost, Progress, StageMark
 from agent.models.run import MOVES, Run, RunState
 from agent.models.run_facts import RunFacts
 from agent.models.step import AnyStep, Stage, Step, StepName
-from agent.settings import Settings
 from agent.text.redaction import Redactor
 
 _log = structlog.get_logger()
@@ -63,25 +62,22 @@ class RunProgress:
         self,
         run: Run,
         code_host: CodeHost,
-        settings: Settings,
+        budget: Budget,
         redactor: Redactor,
         facts: RunFacts,
         *,
-        budget_multiplier: int = 1,
         again: int = 0,
     ) -> None:
         """Take the run and what bounds it.
 
         Args:
             redactor: Cleans what others have said: the plan, and the reasons to wait.
-            budget_multiplier: Times that it was allowed its money and minutes.
             again: Times that it was over before, and somebody let it go on.
         """
         self._run = run
         self._code_host = code_host
-        self._settings = settings
+        self._budget = budget
         self._redactor, self._facts = redactor, facts
-        self._budget_multiplier = budget_multiplier
         words = _OF_FOLLOW_UP if run.follow_up else {}
         self._names = [words.get(stage, stage.value) for stage in _STAGES]
         self._known = Progress(again=again)
@@ -142,7 +138,7 @@ class RunProgress:
         return self._known.model_copy(update={"stages": marks, **self._tell_facts()})
 
     def _tell_facts(self) -> dict[str, object]:
-        facts, times = self._facts, self._budget_multiplier
+        facts = self._facts
         told: dict[str, object] = {
             "plan": self._redactor.redact_record(facts.plan),
             "replies": facts.replies,
@@ -150,9 +146,8 @@ class RunProgress:
         }
         if facts.contract is not None:
             config = facts.contract.config
-            most = min(config.limits.minutes, self._settings.max_minutes)
-            told["most_minutes"] = most * times
-            told["most_usd"] = run_context.compute_limits(config, self._settings, times).usd
+            told["most_minutes"] = self._budget.find_minutes(config)
+            told["most_usd"] = self._budget.find_limits(config).usd
         return told
 
     def marks(self) -> tuple[StageMark, ...]:

@@ -142,7 +142,7 @@ class _Worker:
             cancellation=cancellation,
             waited=PastWait(stored.begin_with, stored.wait_count),
             retries=stored.retries,
-            budget_multiplier=stored.budget_multiplier,
+            grants=stored.grants,
             spendings=self._store.spendings,
             memory=self._store,
             files=self._store.files,

@@ -259,7 +259,7 @@ def _find_active_row(session: Session, of_issue: RunRow) -> RunRow | None:
 def requeue_run(row: RunRow, begin_with: str, now: float) -> None:
     """Let a run that is over wait for its turn again; at a cap it may use as much once more."""
     if row.outcome and Outcome.model_validate_json(row.outcome).reason in CAPS_REACHED:
-        row.budget_multiplier += 1
+        row.grants += 1
     row.active, row.state, row.worker = True, RunState.RECEIVED.value, None
     row.not_before = row.queued_at = now
     row.segment, row.begin_with = row.segment + 1, begin_with

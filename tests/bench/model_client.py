@@ -74,7 +74,7 @@ class _Side:
             execution=replace(self._services.execution, record=record),
         )
         log = RunLog(folder / "run.log", svc.redactor)
-        step = Steps(ledger, log, _Watcher(), svc.facts, max_minutes=60, remember=remember)
+        step = Steps(ledger, log, _Watcher(), svc.facts, svc.budget, remember=remember)
         commit = prepared.checkout.commit
         decision = Decision(recipe="", sentence="", category="bug")
         run_context = RunContext(_TICKET, decision, "", prepared, step, svc)

@@ -301,7 +301,7 @@ def test_a_retry_that_is_delivered_twice_allows_once_as_much(talk):
     talk.store.finish_run(run.run_id, outcome, time.time())
     talk.hear(said)
     stored = talk.store.get_run(run.run_id)
-    assert (stored.active, stored.budget_multiplier) == (False, 2)
+    assert (stored.active, stored.grants) == (False, 2)
 
 
 # --- runs that commands begin ------------------------------------------------------------------

@@ -168,7 +168,7 @@ def test_a_run_counts_its_models_and_its_repository_may_lower_what_they_cost(
         return replace(made, execution=execution, models=execution.counted(model()))
 
     monkeypatch.setattr(executor, "carry_out", carry_out)
-    keeping = RunSupport(remember=DirectStep(), budget_multiplier=3, spendings=store.spendings)
+    keeping = RunSupport(remember=DirectStep(), grants=3, spendings=store.spendings)
     executor.carry_run(run, settings, compose, keeping)
     (svc,) = given
     repository_id = run.snapshot.issue.repository_id if on_issue else 0

@@ -63,14 +63,14 @@ def test_a_retry_goes_on_with_the_step_that_it_stopped_at(store, at, words, begi
 
 
 @pytest.mark.parametrize(
-    ("reason", "budget_multiplier"), [(Reason.MODEL_UNUSABLE, 1), (Reason.BUDGET_SPENT, 2)]
+    ("reason", "grants"), [(Reason.MODEL_UNUSABLE, 1), (Reason.BUDGET_SPENT, 2)]
 )
-def test_a_retry_allows_as_much_again_only_after_a_cap(store, reason, budget_multiplier):
+def test_a_retry_allows_as_much_again_only_after_a_cap(store, reason, grants):
     over(store, reason)
     assert called("retry", RUN).exit_code == 0
-    assert (store.get_run(RUN).retries, store.get_run(RUN).budget_multiplier) == (
+    assert (store.get_run(RUN).retries, store.get_run(RUN).grants) == (
         1,
-        budget_multiplier,
+        grants,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from agent.llm.budget import Budget
 from agent.models.change import Plan
 from agent.models.code_host import Progress
 from agent.models.environment import Contract
@@ -25,7 +26,7 @@ SETTINGS = Settings(home=Path("nowhere"), model_usd=5.0, max_minutes=40)
 
 def test_a_wait_that_takes_a_while_is_told_beside_the_stage_that_is_under_way():
     code_host = FakeCodeHost(code_host_runs.TICKET)
-    run_progress = RunProgress(RUN, code_host, SETTINGS, Redactor(), RunFacts())
+    run_progress = RunProgress(RUN, code_host, Budget(SETTINGS), Redactor(), RunFacts())
     run_progress.show_wait(time.time() + 600, "Nobody answered.")
     assert code_host.marks == [], "nothing is under way"
     run_progress.started(Step.EDIT.named("1 1 reply"))
@@ -46,9 +47,7 @@ def told(run_progress: RunProgress, code_host: FakeCodeHost, step: str) -> Progr
 def test_people_are_told_the_plan_the_minutes_and_what_models_cost():
     code_host = FakeCodeHost(code_host_runs.TICKET)
     facts = RunFacts()
-    run_progress = RunProgress(
-        *(RUN, code_host, SETTINGS, Redactor(), facts), budget_multiplier=2, again=1
-    )
+    run_progress = RunProgress(*(RUN, code_host, Budget(SETTINGS, 2), Redactor(), facts), again=1)
     assert told(run_progress, code_host, "read config").most_minutes is None
     limits = RepoConfig.model_validate({"limits": {"usd": 3, "minutes": 30}})
     facts.contract = Contract(config=limits, project=make_project(), source=None)
@@ -70,7 +69,7 @@ def test_people_are_told_the_plan_the_minutes_and_what_models_cost():
 def test_TC6_a_secret_in_a_models_plan_or_in_a_reason_to_wait_is_told_nobody():
     code_host = FakeCodeHost(code_host_runs.TICKET)
     facts, redactor = RunFacts(), Redactor(["k3y-0f3a9c5b7d1e4826"])
-    run_progress = RunProgress(RUN, code_host, SETTINGS, redactor, facts)
+    run_progress = RunProgress(RUN, code_host, Budget(SETTINGS), redactor, facts)
     made = Plan(recipe="", title="Use k3y-0f3a9c5b7d1e4826", parameters="",
                 steps=("Say k3y 0f3a 9c5b 7d1e 4826.",))  # fmt: skip
     facts.plan = made

@@ -24,6 +24,7 @@ from agent.errors import (
     Unforeseen,
     VersionUnknown,
 )
+from agent.llm.budget import Budget
 from agent.models.change import Finding, Plan, Severity
 from agent.models.environment import Contract
 from agent.models.outcome import FirstRound, Outcome, Verdict
@@ -32,6 +33,7 @@ from agent.models.run import Reason, Run
 from agent.models.run_facts import RunFacts
 from agent.models.step import Step
 from agent.models.ticket import Decision
+from agent.settings import Settings
 from agent.steps import Cancellation, Steps
 from agent.telemetry.ledger import END_MISSING, Ledger, verify_ledger
 from agent.telemetry.run_log import RunLog
@@ -72,7 +74,7 @@ def steps(folder, **given):
         RunLog(folder / "run.log"),
         given.pop("watcher", Silent()),
         given.pop("facts", RunFacts()),
-        max_minutes=60,
+        Budget(Settings(home=folder, max_minutes=60), given.pop("grants", 1)),
         **given,
     )
 
@@ -125,7 +127,7 @@ def test_set_up_has_minutes_of_its_own(tmp_path):
 
 def test_whoever_lets_a_run_go_on_grants_its_minutes_again(tmp_path):
     facts = RunFacts(contract=contract(minutes=2))
-    step = steps(tmp_path, facts=facts, budget_multiplier=2)
+    step = steps(tmp_path, facts=facts, grants=2)
     step.seconds["edit"] = 121.0
     assert step.run_seconds_left == pytest.approx(119.0, abs=1)
 
@@ -330,7 +332,7 @@ def test_secrets_in_a_result_stay_out_of_the_ledger(tmp_path):
     secret = "cnry0f3a9c5b7d1e48260f3a9c5b"
     ledger = Ledger(tmp_path / "ledger.jsonl", "r")
     log = RunLog(tmp_path / "run.log", Redactor([secret]))
-    step = Steps(ledger, log, Silent(), RunFacts(), max_minutes=60)
+    step = Steps(ledger, log, Silent(), RunFacts(), Budget(Settings(home=tmp_path)))
 
     def names() -> dict[str, list[str]]:
         return {f"a/{secret}.py": ["fine", secret.encode().hex()]}

@@ -98,7 +98,7 @@ def run_context(
         RunLog(folder / "run.log"),
         Watcher(),
         svc.facts,
-        max_minutes=60,
+        svc.budget,
         remember=records or Records(),
     )
     decision = Decision(recipe="", sentence="bug", category="bug")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from agent.editing import turns
-from agent.editing.run_context import BudgetUsage, Limits, compute_limits, require_budget
 from agent.editing.turns import StallWatch, trim_messages
 from agent.errors import BudgetSpent, TimeSpent
+from agent.llm.budget import Budget, BudgetUsage, Limits, require_budget
 from agent.models.chat import Answered, Asked, Returned, ToolCall, ToolResult, Worst
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
@@ -57,9 +57,9 @@ def test_what_could_go_over_is_not_asked(limits, spent, worst, words):
 def test_the_lower_of_operator_and_repository_counts(asked, set_by_operator, wanted):
     config = RepoConfig.model_validate({"limits": asked}, strict=False)
     settings, (usd, tokens) = Settings(home=Path("/h"), **set_by_operator), wanted
-    assert compute_limits(config, settings) == Limits(usd=usd, tokens=tokens)
+    assert Budget(settings).find_limits(config) == Limits(usd=usd, tokens=tokens)
     doubled = Limits(usd=usd * 2, tokens=tokens and tokens * 2)
-    assert compute_limits(config, settings, 2) == doubled
+    assert Budget(settings, 2).find_limits(config) == doubled
 
 
 def conversation(turns, content=LONG):

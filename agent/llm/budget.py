@@ -1,0 +1,88 @@
+"""What one run may use: minutes, and money or tokens for models, as often as that was granted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.errors import BudgetSpent, TimeSpent
+from agent.models.chat import LEAST_SECONDS, Worst
+from agent.models.model_use import format_usd
+from agent.models.record import Record
+from agent.settings import Settings
+from repo_config.schema import RepoConfig
+
+
+class Limits(Record):
+    """The most that models may use in one run; None: no limit."""
+
+    usd: float | None = None
+    tokens: int | None = None
+
+
+class BudgetUsage(Record):
+    usd: float = 0.0
+    tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Budget:
+    settings: Settings
+    grants: int = 1
+    """Times that the run was allowed its money and minutes."""
+
+    def find_minutes(self, config: RepoConfig | None) -> int:
+        """Return the lower of what operator and repository allow.
+
+        Args:
+            config: Of the repository; None: it is not known yet.
+        """
+        most = self.settings.max_minutes
+        return (min(config.limits.minutes, most) if config else most) * self.grants
+
+    def find_limits(self, config: RepoConfig, share: float = 1.0) -> Limits:
+        """Return the lower of what operator and repository allow to be spent on models.
+
+        Args:
+            share: The part of it that may be spent by now.
+        """
+        most, factor = self.settings.model_usd, self.grants * share
+        tokens = self.settings.model_tokens
+        return Limits(
+            usd=min(config.limits.usd or most, most) * factor,
+            tokens=int(tokens * factor) if tokens else None,
+        )
+
+
+def require_budget(
+    spent: BudgetUsage, worst: Worst, caps: Limits, seconds: float, *, purpose: str
+) -> None:
+    """Refuse a request that could take the run over one of its caps.
+
+    Args:
+        seconds: Left of the run's minutes.
+        purpose: The request, for the words.
+    """
+    if seconds < LEAST_SECONDS:
+        raise TimeSpent(
+            f"The run has {seconds:.0f} s left of its minutes (limits.minutes), before {purpose};"
+            f" nobody is asked with less than {LEAST_SECONDS:.0f} s."
+        )
+    if caps.usd is not None and worst.usd is None and caps.tokens is None:
+        raise BudgetSpent(
+            f"No price is known of a model that would be asked for {purpose}, and no cap of tokens"
+            " is set. Set its price (MERGEWRIGHT_MODEL_PRICES) or a cap (MERGEWRIGHT_MODEL_TOKENS)."
+        )
+    if caps.tokens is not None and (needed := spent.tokens + worst.tokens) > caps.tokens:
+        raise BudgetSpent(
+            f"{purpose.capitalize()} could take {worst.tokens:,} tokens, and"
+            f" {max(0, caps.tokens - spent.tokens):,} of {caps.tokens:,} are left to the run"
+            f" (MERGEWRIGHT_MODEL_TOKENS). It needs {needed:,} in all."
+        )
+    if caps.usd is None or worst.usd is None:
+        return
+    if (cost := spent.usd + worst.usd) > caps.usd:
+        raise BudgetSpent(
+            f"{purpose.capitalize()} could cost ${worst.usd:.4f}, and"
+            f" ${max(0.0, caps.usd - spent.usd):.4f} of {format_usd(caps.usd)} are left to the run"
+            f" (limits.usd, MERGEWRIGHT_MODEL_USD). It needs ${cost:.4f} in all."
+        )
