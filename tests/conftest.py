@@ -79,8 +79,6 @@ def database_url(request: pytest.FixtureRequest) -> str | None:
 
 #: Of several processes the first begins with what takes longest.
 _LONGEST_FIRST = ("tests/thirdparty/", "tests/flow/", "tests/integration/")
-#: Folders whose tests share what is costly to make, so one process runs them all.
-_IN_ONE_PROCESS = ("tests/thirdparty/",)
 #: Folders whose tests are all of the deep suite.
 _DEEP_FOLDERS = ("tests/thirdparty/", "tests/false_positives/", "tests/fuzz/")
 #: A test of the deep suite may be a whole campaign.
@@ -143,8 +141,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            file = nodeid.partition("::")[0]
-            return next((one for one in _IN_ONE_PROCESS if file.startswith(one)), file)
+            return nodeid.partition("::")[0]
 
     config.option.loadscopereorder = False
     return ByFile(config, log)

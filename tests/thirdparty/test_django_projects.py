@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.environments.package_index import SimpleIndex
+from agent.settings import Settings
 from tests.flow.stories import Ended, Repository, carry_out
 from tests.processes import of_home
 from tests.thirdparty import sources
@@ -95,6 +97,11 @@ def run_field_ticket(
         "### Add a test\n\nYes\n"
     )
     return carry_out(repository.path, ticket, environ=of_home(home))
+
+
+@pytest.fixture
+def index(home) -> SimpleIndex:
+    return SimpleIndex(Settings(home=home))
 
 
 @pytest.mark.parametrize("known", PROJECTS, ids=lambda known: known.source.name)
