@@ -5,21 +5,22 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from agent.desk import Compose, Desk, Record, make_redactor
 from agent.environments.grammar import NewerPython
 from agent.environments.package_index import SimpleIndex
 from agent.errors import ModelUnusable, SettingsInvalid
 from agent.models.chat import ChatModel
-from agent.models.code_host import CodeHost, Pulls
-from agent.models.sandbox import Sandbox, Sessions, Stoppable
+from agent.models.code_host import CodeHost
+from agent.models.sandbox import Sandbox, Stoppable
 from agent.runs.local_code_host import LocalCodeHost
 from agent.runs.sessions import SessionFactory
 from agent.sandbox.sandboxes import ChosenSandbox
-from agent.services import Compose, Execution, Services, make_redactor
 from agent.settings import Settings
 from agent.telemetry import signing
 from agent.text.redaction import Redactor
@@ -39,39 +40,40 @@ def make_sandbox(settings: Settings) -> Sandbox:
     return ChosenSandbox(settings)
 
 
-def make_local_services(settings: Settings, say: Callable[[str], None]) -> Services:
-    """Compose services on this machine for a command that carries no run."""
-    return on_this_machine(settings)(Execution(say=say, redactor=make_redactor(settings)))
+def make_local_desk(settings: Settings, say: Callable[[str], None]) -> Desk:
+    """Compose a desk on this machine for a command that carries no run."""
+    return on_this_machine(settings)(say=say, redactor=make_redactor(settings))
 
 
 def on_this_machine(settings: Settings) -> Compose:
-    """Give what composes the services of a run without a server."""
+    """Give what composes the desk of a run without a server."""
     make_home(settings)
 
-    return lambda execution: _make_services(
-        settings, execution, LocalCodeHost(), make_models(settings)
-    )
+    def compose(
+        *,
+        record_write: Record = lambda kind, facts: None,
+        count: Callable[[ChatModel], ChatModel] = lambda models: models,
+        **own: Any,
+    ) -> Desk:
+        asked = make_models(settings)
+        return _make_desk(settings, LocalCodeHost(), count(asked) if asked else None, **own)
+
+    return compose
 
 
-def _make_services(
-    settings: Settings,
-    execution: Execution,
-    code_host: CodeHost,
-    asked: ChatModel | None,
-    pulls: Pulls | None = None,
-    sessions: Sessions | None = None,
-) -> Services:
+def _make_desk(
+    settings: Settings, code_host: CodeHost, models: ChatModel | None, **own: Any
+) -> Desk:
     foreign_python.use_newer(NewerPython(make_sandbox(settings), settings).parse)
-    return Services(
+    desk = Desk(
+        **{"sessions": SessionFactory(settings), **own},
         settings=settings,
         code_host=code_host,
-        pulls=pulls,
-        sandbox=Stoppable(make_sandbox(settings), execution.stopped),
+        sandbox=make_sandbox(settings),
         index=SimpleIndex(settings),
-        execution=execution,
-        models=execution.counted(asked) if asked else None,
-        sessions=sessions or SessionFactory(settings),
+        models=models,
     )
+    return replace(desk, sandbox=Stoppable(desk.sandbox, desk.stopped))
 
 
 def make_models(settings: Settings) -> ProvidedModels | None:
@@ -122,7 +124,7 @@ def _note_fact(kind: str, facts: Mapping[str, object]) -> None:
 
 
 def on_github(settings: Settings, way: Access) -> Compose:
-    """Give what composes the services of each run of an issue.
+    """Give what composes the desk of each run of an issue.
 
     Args:
         way: Of the process; what it has learned of us and of the repositories is not asked anew.
@@ -141,12 +143,16 @@ def on_github(settings: Settings, way: Access) -> Compose:
         # What providers need takes seconds to load; the first run does not wait for all of it.
         threading.Thread(target=asked.preload, name="load models", daemon=True).start()
 
-    def compose(execution: Execution) -> Services:
-        own = way.recording(execution.record_write)
-        pulls = GithubPulls(own, settings)
-        return _make_services(
-            settings, execution, GithubCodeHost(own, settings), asked, pulls, sessions
-        )
+    def compose(
+        *,
+        record_write: Record = lambda kind, facts: None,
+        count: Callable[[ChatModel], ChatModel] = lambda models: models,
+        **own: Any,
+    ) -> Desk:
+        recorded = way.recording(record_write)
+        more = {"pulls": GithubPulls(recorded, settings), "sessions": sessions, **own}
+        models = count(asked) if asked else None
+        return _make_desk(settings, GithubCodeHost(recorded, settings), models, **more)
 
     return compose
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from agent.desk import Desk
 from agent.editing import reviewing, scouting
 from agent.editing.rounds import Draft, Round, choose_best
 from agent.editing.run_context import RunContext
@@ -21,7 +22,6 @@ from agent.models.run import Run
 from agent.models.step import Step, StepRunner
 from agent.publishing.evidence import Decided
 from agent.recipes.add_field import recipe
-from agent.services import Services
 from agent.stages import (
     answer,
     baseline,
@@ -40,34 +40,36 @@ from agent.stages import (
 )
 
 
-def resolve_ticket(run: Run, once: StepRunner, svc: Services) -> Outcome:
+def resolve_ticket(run: Run, once: StepRunner, desk: Desk) -> Outcome:
     """Carry one ticket to a branch that passed the checks, with the text and log that prove it.
 
     Raises:
         RunStopped: The run ends without a branch; the error says why.
     """
-    facts = svc.facts
-    facts.ticket = ticket = once(Step.READ_TICKET, triage.read_ticket, run, svc)
-    once(Step.ANNOUNCE, svc.code_host.announce_start, run)
-    facts.decision = decision = once(Step.TRIAGE, triage.decide_ticket, ticket, run, svc)
+    facts = desk.facts
+    facts.ticket = ticket = once(Step.READ_TICKET, triage.read_ticket, run, desk)
+    once(Step.ANNOUNCE, desk.code_host.announce_start, run)
+    facts.decision = decision = once(Step.TRIAGE, triage.decide_ticket, ticket, run, desk)
     if not decision.recipe:
-        facts.ticket = ticket = once(Step.EARLIER, triage.add_earlier_attempt, ticket, run, svc)
-    facts.checkout = base = once(Step.CHECKOUT, checkout.prepare_checkout, run, svc)
-    checkout.restore_checkout(run, base, svc)
-    facts.contract = contract = once(Step.READ_CONFIG, checkout.read_contract, run, base, svc)
-    once(Step.BRANCHES, checkout.require_free_prefix, run, base, contract, svc)
+        facts.ticket = ticket = once(Step.EARLIER, triage.add_earlier_attempt, ticket, run, desk)
+    facts.checkout = base = once(Step.CHECKOUT, checkout.prepare_checkout, run, desk)
+    checkout.restore_checkout(run, base, desk)
+    facts.contract = contract = once(Step.READ_CONFIG, checkout.read_contract, run, base, desk)
+    once(Step.BRANCHES, checkout.require_free_prefix, run, base, contract, desk)
     parameters = once(
-        Step.CLARIFY, plan.settle_parameters, ticket, decision, run, base, contract, svc
+        Step.CLARIFY, plan.settle_parameters, ticket, decision, run, base, contract, desk
     )
     opened = Opened(run=run, checkout=base, contract=contract)
-    run_context = RunContext(ticket, decision, parameters, opened, once, svc, measure=_measure_base)
+    run_context = RunContext(
+        ticket, decision, parameters, opened, once, desk, measure=_measure_base
+    )
     with run_context.attach_best_change():
         tried = _by_recipe(run_context) if parameters else None
         decided = _review_change(tried or _by_model(run_context), run_context)
-    return once(Step.PUBLISH, publish.open_pull_request, run_context.prepared, decided, svc)
+    return once(Step.PUBLISH, publish.open_pull_request, run_context.prepared, decided, desk)
 
 
-def answer_review(run: Run, once: StepRunner, svc: Services) -> Outcome:
+def answer_review(run: Run, once: StepRunner, desk: Desk) -> Outcome:
     """Go on with a pull request of ours: what people ask, red checks, a base that has moved.
 
     The whole branch is compared with its base, as the first change was. A change that passes is
@@ -76,21 +78,21 @@ def answer_review(run: Run, once: StepRunner, svc: Services) -> Outcome:
     Raises:
         RunStopped: The follow-up ends without a result; the pull request stays as it is.
     """
-    context = once(Step.READ_PULL, follow_up.read_context, run, svc)
+    context = once(Step.READ_PULL, follow_up.read_context, run, desk)
     if not follow_up.has_work(context, run):
-        return once(Step.PUBLISH, answer.end_without_work, context, run, svc)
-    once(Step.ANNOUNCE, svc.code_host.announce_start, run)
-    facts = svc.facts
-    facts.ticket = ticket = once(Step.READ_TICKET, triage.read_ticket, run, svc)
-    facts.ticket = ticket = once(Step.EARLIER, triage.add_earlier_attempt, ticket, run, svc)
-    branch_state = once(Step.CHECKOUT, follow_up.read_branch_state, context, run, svc)
+        return once(Step.PUBLISH, answer.end_without_work, context, run, desk)
+    once(Step.ANNOUNCE, desk.code_host.announce_start, run)
+    facts = desk.facts
+    facts.ticket = ticket = once(Step.READ_TICKET, triage.read_ticket, run, desk)
+    facts.ticket = ticket = once(Step.EARLIER, triage.add_earlier_attempt, ticket, run, desk)
+    branch_state = once(Step.CHECKOUT, follow_up.read_branch_state, context, run, desk)
     facts.checkout = branch_state.checkout
-    checkout.restore_checkout(run, branch_state, svc)
+    checkout.restore_checkout(run, branch_state, desk)
     if not follow_up.has_work(context, run, branch_state):
-        return once(Step.PUBLISH, answer.end_without_work, context, run, svc)
-    asked = once(Step.READ_THREADS, follow_up.make_task, context, branch_state, run, svc)
+        return once(Step.PUBLISH, answer.end_without_work, context, run, desk)
+    asked = once(Step.READ_THREADS, follow_up.make_task, context, branch_state, run, desk)
     facts.contract = contract = once(
-        Step.READ_CONFIG, checkout.read_contract, run, branch_state.checkout, svc
+        Step.READ_CONFIG, checkout.read_contract, run, branch_state.checkout, desk
     )
     opened = Opened(run=run, checkout=branch_state.checkout, contract=contract)
     human_changes = branch_state.change if branch_state.foreign_commits else None
@@ -100,7 +102,7 @@ def answer_review(run: Run, once: StepRunner, svc: Services) -> Outcome:
         "",
         opened,
         once,
-        svc,
+        desk,
         human_changes,
         _measure_base,
     )
@@ -122,32 +124,32 @@ def answer_review(run: Run, once: StepRunner, svc: Services) -> Outcome:
         decided,
         failed,
         run_context.prepared if decided else opened,
-        svc,
+        desk,
     )
 
 
 def _measure_base(
-    run_context: RunContext, once: StepRunner, svc: Services, scout: environment.Scout | None
+    run_context: RunContext, once: StepRunner, desk: Desk, scout: environment.Scout | None
 ) -> tuple[Prepared, CheckReport]:
     """Build the environment, and run the checks without the change."""
     measures = environment.Measures(
         baseline.measure_base, baseline.measure_tests, baseline.measure_others
     )
     scout = scout or partial(scouting.scout_configuration, run_context)
-    return environment.prepare_environment(run_context.base, once, svc, measures, scout)
+    return environment.prepare_environment(run_context.base, once, desk, measures, scout)
 
 
 def _prepare_base(run_context: RunContext) -> None:
     """Have the base ready for a change; propose what that takes."""
     if run_context.measure is None:
         return
-    once, base, svc = run_context.once, run_context.base, run_context.svc
+    once, base, desk = run_context.once, run_context.base, run_context.desk
     try:
         run_context.prepare_environment()
     except (EnvironmentFailed, RepositoryUnfit):
-        once(Step.PROPOSE, onboard.propose_configuration, base, svc)
+        once(Step.PROPOSE, onboard.propose_configuration, base, desk)
         raise
-    once(Step.PROPOSE, onboard.propose_configuration, base, svc)
+    once(Step.PROPOSE, onboard.propose_configuration, base, desk)
 
 
 def _by_recipe(run_context: RunContext) -> Round | None:
@@ -158,16 +160,16 @@ def _by_recipe(run_context: RunContext) -> Round | None:
     Raises:
         TicketUnclear: There is no model that can.
     """
-    once, svc = run_context.once, run_context.svc
-    svc.facts.plan = agreed = once(Step.PLAN, recipe.draft_plan, run_context.parameters)
-    once(Step.APPROVAL, plan.require_plan_approval, agreed, run_context.base, svc)
+    once, desk = run_context.once, run_context.desk
+    desk.facts.plan = agreed = once(Step.PLAN, recipe.draft_plan, run_context.parameters)
+    once(Step.APPROVAL, plan.require_plan_approval, agreed, run_context.base, desk)
     _prepare_base(run_context)
     try:
-        change = once(Step.EDIT, edit.carry_out, agreed, run_context.prepared, svc)
+        change = once(Step.EDIT, edit.carry_out, agreed, run_context.prepared, desk)
     except TicketUnclear as problem:
-        if not plan.has_model(svc):
+        if not plan.has_model(desk):
             raise
-        svc.say(f"the recipe leaves it to the model: {problem.message}")
+        desk.say(f"the recipe leaves it to the model: {problem.message}")
         return None
     return validate.judge_change(Draft(plan=agreed, change=change), run_context)
 
@@ -175,11 +177,11 @@ def _by_recipe(run_context: RunContext) -> Round | None:
 def _by_model(run_context: RunContext) -> Round:
     """One conversation from the plan to a change that passes; another attempt where none does."""
     attempt = plan.agree_plan(run_context)
-    once, svc = run_context.once, run_context.svc
-    svc.facts.plan = attempt.plan
+    once, desk = run_context.once, run_context.desk
+    desk.facts.plan = attempt.plan
     # What a recipe planned before may have been approved: this is another plan.
     asked = Step.APPROVAL.named("of the model's plan") if run_context.parameters else Step.APPROVAL
-    once(asked, plan.require_plan_approval, attempt.plan, run_context.base, svc)
+    once(asked, plan.require_plan_approval, attempt.plan, run_context.base, desk)
     _prepare_base(run_context)
     candidates: list[Round] = []
     while (draft := edit.next_candidate(attempt, candidates, run_context)) is not None:

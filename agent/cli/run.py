@@ -24,9 +24,9 @@ from agent.models.run import Run, make_run_id
 from agent.models.ticket import Snapshot
 
 if TYPE_CHECKING:
+    from agent.desk import Compose
     from agent.github.access import Access
     from agent.github.intake_api import GithubIntakeApi
-    from agent.services import Compose
     from agent.store.sql_run_store import SqlRunStore
 
 _MODEL = "MERGEWRIGHT_MODEL"

@@ -10,6 +10,7 @@ import fnmatch
 import math
 from typing import Literal
 
+from agent.desk import Desk
 from agent.environments import obstacles, sandbox_requests, sandbox_services
 from agent.errors import EditFailed, RepositoryUnfit, RequestRefused, TicketUnclear
 from agent.git import worktree
@@ -21,7 +22,6 @@ from agent.models.sandbox import SANDBOX_OURS, SANDBOX_OUT, SANDBOX_TREE, Sandbo
 from agent.recipes import tickets
 from agent.recipes.add_field import edits, migration, recipe
 from agent.recipes.add_field.parameters import Edits, Parameters, ProducingCommand
-from agent.services import Services
 from agent.text import sanitise
 from repo_config.tree import Within
 
@@ -57,7 +57,7 @@ def limit_seconds(most: float, left: float) -> int:
 
 
 def call_recipe(
-    asked: RecipeRequest, change: Change, prepared: Prepared, svc: Services, seconds: float
+    asked: RecipeRequest, change: Change, prepared: Prepared, desk: Desk, seconds: float
 ) -> Edits:
     """Have the recipe work on top of a change; its parameters are held to what a ticket is held to.
 
@@ -67,7 +67,7 @@ def call_recipe(
         SandboxLost: The sandbox ended without a word.
     """
     contract = prepared.contract
-    tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run), svc.stopped)
+    tree = worktree.lay_out(prepared.checkout, desk.head_folder(prepared.run), desk.stopped)
     tree.replay(change)
     facts = asked.parameters.model_dump(mode="json", exclude_unset=True)
     inner = Within(tree, contract.config.folder)
@@ -78,7 +78,7 @@ def call_recipe(
     except (RequestRefused, ValueError) as problem:
         raise EditFailed(str(problem)) from problem
     try:
-        made = carry_out(parameters, tree, prepared, svc, seconds)
+        made = carry_out(parameters, tree, prepared, desk, seconds)
     except (RepositoryUnfit, TicketUnclear) as problem:
         raise EditFailed(problem.message) from problem
     if not made.files:
@@ -90,7 +90,7 @@ def carry_out(
     parameters: str,
     tree: WorkTree,
     prepared: Prepared,
-    svc: Services,
+    desk: Desk,
     seconds: float = math.inf,
 ) -> Edits:
     """Let the recipe edit a tree, and produce in a sandbox what only the framework can write.
@@ -113,9 +113,9 @@ def carry_out(
             del files[path]
             continue
         tree.write(path, content)
-        svc.say(f"edited {path}")
+        desk.say(f"edited {path}")
     command = migration.make_command(settled, contract.project)
-    report, produced, printed = _run_producing_command(command, tree, prepared, svc, seconds)
+    report, produced, printed = _run_producing_command(command, tree, prepared, desk, seconds)
     try:
         notes = made.notes + migration.accept_migration(settled, report, produced)
     except RepositoryUnfit as problem:
@@ -125,12 +125,12 @@ def carry_out(
         raise RepositoryUnfit(f"{problem.message}\n\n{way}") from problem
     for path, content in sorted(produced.items()):
         tree.write(path, content)
-        svc.say(f"produced {path}")
+        desk.say(f"produced {path}")
     return made.model_copy(update={"files": files | produced, "notes": notes})
 
 
 def _run_producing_command(
-    command: ProducingCommand, tree: WorkTree, prepared: Prepared, svc: Services, left: float
+    command: ProducingCommand, tree: WorkTree, prepared: Prepared, desk: Desk, left: float
 ) -> tuple[bytes, dict[str, bytes], str]:
     """Return the command's report, the files that it is allowed to make, and what it printed.
 
@@ -138,7 +138,7 @@ def _run_producing_command(
     """
     seconds = limit_seconds(_LIMITS.seconds, left)
     report_path = f"{SANDBOX_OUT}/{migration.REPORT}"
-    environment = svc.environment(prepared)
+    environment = desk.environment(prepared)
     environ = {
         **sandbox_services.variables(environment.services),
         **command.environ,
@@ -156,7 +156,7 @@ def _run_producing_command(
         collect=(report_path, *(f"{SANDBOX_TREE}/{pattern}" for pattern in command.globs)),
     )
     order = sandbox_services.add_services(order, environment.services)
-    result = svc.sandbox.run(order)
+    result = desk.sandbox.run(order)
     if result.limit or result.exit_code != 0 or report_path not in result.files:
         ending = f"the {result.limit} limit" if result.limit else f"exit code {result.exit_code}"
         printed = sanitise.strip_terminal_codes(result.output).strip()[-4000:]

@@ -145,7 +145,7 @@ def _make_diff(change: Change, run_context: RunContext) -> str:
 
 def _open_base(run_context: RunContext) -> WorkTree:
     base = run_context.base
-    return worktree.open_tree(base.checkout, run_context.svc.base_folder(base.run))
+    return worktree.open_tree(base.checkout, run_context.desk.base_folder(base.run))
 
 
 def _describe_ticket(run_context: RunContext) -> str:

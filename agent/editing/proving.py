@@ -21,6 +21,7 @@ from agent.checks.check import Part, Selection, Site, count_sandboxes, make_site
 from agent.checks.hunks import Hunk
 from agent.checks.reruns import is_proved
 from agent.checks.test_files import Imports, Places
+from agent.desk import Desk
 from agent.editing import rebuilding
 from agent.editing.rounds import Round
 from agent.git import worktree
@@ -38,7 +39,6 @@ from agent.models.checks import (
 from agent.models.environment import Prepared
 from agent.models.review import Proof, ProofRow, SourcePart, TakenBack
 from agent.policy.layout import is_migration, is_test
-from agent.services import Services
 from agent.telemetry.run_log import carried_along
 from agent.text.check_summary import summarize_check
 from repo_config.tree import Tree
@@ -61,7 +61,7 @@ def prove_change(
     compared: tuple[Comparison, ...],
     after: CheckReport,
     prepared: Prepared,
-    svc: Services,
+    desk: Desk,
     last: Round | None = None,
     seconds: float = math.inf,
 ) -> Proof:
@@ -84,7 +84,7 @@ def prove_change(
     no_code = Proof(unneeded=_explain_no_code(compared))
     if not runs and not any(after.result(one.name) for one in measuring.TYPE_CHECKERS):
         return no_code
-    trials = Trials(change, after, prepared, svc, seconds)
+    trials = Trials(change, after, prepared, desk, seconds)
     with trials.pool:
         tests = partial(prove_tests, change, added, after, trials)
         found = trials.begin(tests if runs else lambda: no_code)
@@ -116,7 +116,7 @@ class Trials:
     change: Change
     after: CheckReport
     prepared: Prepared
-    svc: Services
+    desk: Desk
     seconds: float = math.inf
     """Left of the run's minutes."""
 
@@ -131,17 +131,17 @@ class Trials:
 
     @property
     def at_once(self) -> int:
-        return count_sandboxes(self.svc.settings.checks_at_once)
+        return count_sandboxes(self.desk.settings.checks_at_once)
 
     def begin(self, work: Callable[[], T]) -> Future[T]:
         return self.pool.submit(carried_along(work))
 
     def lay_out(self, change: Change, prepared: Prepared) -> Site:
         """Lay a part of the change out in a folder of this thread, in an environment."""
-        folder = self.svc.head_folder(prepared.run).with_name(threading.current_thread().name)
-        worktree.lay_out(prepared.checkout, folder, self.svc.stopped).replay(change)
-        environment = self.svc.environment(prepared)
-        return make_site(folder, environment, prepared.contract, self.svc.settings)
+        folder = self.desk.head_folder(prepared.run).with_name(threading.current_thread().name)
+        worktree.lay_out(prepared.checkout, folder, self.desk.stopped).replay(change)
+        environment = self.desk.environment(prepared)
+        return make_site(folder, environment, prepared.contract, self.desk.settings)
 
 
 def list_test_files(change: Change, head: CheckResult | None) -> frozenset[str]:
@@ -167,7 +167,7 @@ def prove_tests(
     files = tuple(file.path for file in kept if file.path.endswith(".py") and file.after)
     site = trials.lay_out(tests, trials.prepared) if head and files else None
     part = Part(Selection(files=files))
-    on_base = _run_tests(site, part, "tests on base", trials.svc) if site else None
+    on_base = _run_tests(site, part, "tests on base", trials.desk) if site else None
     if head is None or on_base is None:
         return Proof(missing="the change brings no test")
     if not is_proved(on_base):
@@ -192,7 +192,7 @@ def take_back(
             no mistakes are made.
         last: The round before.
     """
-    change, prepared, svc = trials.change, trials.prepared, trials.svc
+    change, prepared, desk = trials.change, trials.prepared, trials.desk
     head = trials.after.result(TESTS)
     if head is None:
         return TakenBack()
@@ -205,14 +205,14 @@ def take_back(
     ]
     if not found and not mistaken:
         return TakenBack()
-    base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+    base = worktree.open_tree(prepared.checkout, desk.base_folder(prepared.run))
     sources = _read_sources(change, base)
     imports = Imports(test_files.read_imports(sources))
     judges = frozenset(() if found else mistaken or ())
     found = found or _make_mistakes(judges, head, sources, imports)
-    if rebuilding.make_declaration_mark(change, prepared, svc):
+    if rebuilding.make_declaration_mark(change, prepared, desk):
         # Base's packages lack what the change needs: every test would seem to notice.
-        rebuilt, _ = rebuilding.rebuild_environment(change, prepared, svc)
+        rebuilt, _ = rebuilding.rebuild_environment(change, prepared, desk)
         if rebuilt is prepared:
             return TakenBack(untried=tuple(hunk.part for hunk in found))
         prepared = rebuilt
@@ -365,7 +365,7 @@ class _Attempts:
         site = replace(site, may_fail=frozenset(self._red) if fails_fast else None)
         said = f"tests {'with' if several[0].mistake else 'without'} {name}"
         site = site.limit_seconds(max(1.0, self.trials.end - time.monotonic()))
-        return _run_tests(site, part, said, self.trials.svc) or self.head
+        return _run_tests(site, part, said, self.trials.desk) or self.head
 
     def _lay_out(self, several: list[Hunk]) -> Site:
         return self.trials.lay_out(
@@ -387,12 +387,12 @@ class _Attempts:
         checks = {check: result for check, result in known.items() if result and is_proved(result)}
 
         def is_noticed(hunk: Hunk) -> bool:
-            svc = self.trials.svc
+            desk = self.trials.desk
             return time.monotonic() < self.trials.end and any(
                 is_proved(result) and comparison.find_new(result.items, head.items)
                 for site in (self._lay_out([hunk]),)
                 for check, head in checks.items()
-                for result in (running.run_check(check, site, svc.sandbox, svc.say),)
+                for result in (running.run_check(check, site, desk.sandbox, desk.say),)
             )
 
         begun = {
@@ -404,7 +404,7 @@ class _Attempts:
         return {"checked": checked, "typed": typed}
 
 
-def _run_tests(site: Site, part: Part, name: str, svc: Services) -> CheckResult | None:
+def _run_tests(site: Site, part: Part, name: str, desk: Desk) -> CheckResult | None:
     """Run tests; None: there are none.
 
     Args:
@@ -413,7 +413,7 @@ def _run_tests(site: Site, part: Part, name: str, svc: Services) -> CheckResult 
     suite = measuring.suite_of(site)
     if suite is None:
         return None
-    return running.run_check(suite.select(part, name), site, svc.sandbox, svc.say)
+    return running.run_check(suite.select(part, name), site, desk.sandbox, desk.say)
 
 
 def _make_rows(

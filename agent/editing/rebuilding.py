@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+from agent.desk import Desk
 from agent.environments import distributions
 from agent.errors import EnvironmentFailed
 from agent.git import worktree
@@ -11,7 +12,6 @@ from agent.models.change import Change
 from agent.models.environment import Prepared
 from agent.policy.change_context import ChangeContext
 from agent.policy.contract import requirements
-from agent.services import Services
 from agent.text import sanitise
 from repo_config import dependencies, lock_files
 
@@ -19,9 +19,9 @@ _MOST_PROBLEM = 3_000
 _MOST_NAMED = 40
 
 
-def make_declaration_mark(change: Change, prepared: Prepared, svc: Services) -> str:
+def make_declaration_mark(change: Change, prepared: Prepared, desk: Desk) -> str:
     """Return a digest of the declared dependencies; empty: they are those of the base."""
-    change_context = _make_context(change, prepared, svc)
+    change_context = _make_context(change, prepared, desk)
     if not requirements.has_changed(change_context):
         return ""
     _, after = requirements.read_sides(change_context)
@@ -30,39 +30,39 @@ def make_declaration_mark(change: Change, prepared: Prepared, svc: Services) -> 
     return hashlib.sha256(said.encode()).hexdigest()
 
 
-def update_lock(change: Change, prepared: Prepared, svc: Services) -> tuple[dict[str, bytes], str]:
+def update_lock(change: Change, prepared: Prepared, desk: Desk) -> tuple[dict[str, bytes], str]:
     """Have its tool update the lock to what a change declares.
 
     Returns:
         New contents by path, and words for the model.
     """
-    change_context = _make_context(change, prepared, svc)
+    change_context = _make_context(change, prepared, desk)
     _, after = requirements.read_sides(change_context)
     has_lock = any(map(after.has_file, lock_files.PYTHON.values()))
     if not has_lock or not requirements.has_changed(change_context):
         return {}, ""
-    folder = svc.head_folder(prepared.run)
-    worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
+    folder = desk.head_folder(prepared.run)
+    worktree.lay_out(prepared.checkout, folder, desk.stopped).replay(change)
     try:
-        locked = svc.updated_lock(prepared)
+        locked = desk.updated_lock(prepared)
     except EnvironmentFailed as problem:
         words = sanitise.shorten_middle(problem.message, _MOST_PROBLEM, where="the log")
         return {}, f"The lock file could not be brought up to date: {words}"
     return locked, f"Brought up to date: {', '.join(locked)}." if locked else ""
 
 
-def rebuild_environment(change: Change, prepared: Prepared, svc: Services) -> tuple[Prepared, str]:
+def rebuild_environment(change: Change, prepared: Prepared, desk: Desk) -> tuple[Prepared, str]:
     """Build the environment that a change declares, or keep that of the base.
 
     Returns:
         The base with it, and words for the model.
     """
-    svc.say("the change declares other packages, so its sandbox is opened with those")
-    folder = svc.head_folder(prepared.run)
-    worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
+    desk.say("the change declares other packages, so its sandbox is opened with those")
+    folder = desk.head_folder(prepared.run)
+    worktree.lay_out(prepared.checkout, folder, desk.stopped).replay(change)
     try:
-        asked = requirements.list_new_requirements(_make_context(change, prepared, svc))
-        built = svc.environment_of_change(prepared, asked)
+        asked = requirements.list_new_requirements(_make_context(change, prepared, desk))
+        built = desk.environment_of_change(prepared, asked)
     except EnvironmentFailed as problem:
         words = sanitise.shorten_middle(problem.message, _MOST_PROBLEM, where="the log")
         return prepared, f"The packages that you declare cannot be installed: {words}"
@@ -75,6 +75,6 @@ def rebuild_environment(change: Change, prepared: Prepared, svc: Services) -> tu
     return prepared.model_copy(update={"environment": built}), " ".join(said)
 
 
-def _make_context(change: Change, prepared: Prepared, svc: Services) -> ChangeContext:
-    base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+def _make_context(change: Change, prepared: Prepared, desk: Desk) -> ChangeContext:
+    base = worktree.open_tree(prepared.checkout, desk.base_folder(prepared.run))
     return ChangeContext(change, prepared.contract.config, prepared.contract.project, base)

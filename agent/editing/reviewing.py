@@ -203,7 +203,7 @@ def _converse(
 
 
 def _make_notes(found: SubmittedReview, best: Round, run_context: RunContext) -> ReviewNotes:
-    redact = run_context.svc.redactor
+    redact = run_context.desk.redactor
     readings = dict(enumerate(_list_readings(best.remarks), 1))
     settled = tuple(
         Settled(

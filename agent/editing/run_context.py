@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Never, get_args
 
+from agent.desk import Desk
 from agent.editing import ahead, rounds
 from agent.editing.ahead import Ahead
 from agent.editing.rounds import Round
@@ -34,7 +35,6 @@ from agent.models.record import Record
 from agent.models.sandbox import Stoppable
 from agent.models.step import Step, StepRunner
 from agent.models.ticket import Decision, Ticket
-from agent.services import Services
 from repo_config.schema import RepoConfig
 
 #: What judging a change takes beside its checks.
@@ -56,7 +56,7 @@ class RunContext:
     """A recipe's parameters."""
     base: Opened
     once: StepRunner
-    svc: Services
+    desk: Desk
     human_changes: Change | None = None
     """What people have committed to the branch besides our work; None: nothing."""
     measure: Measure | None = None
@@ -86,7 +86,7 @@ class RunContext:
     def __post_init__(self) -> None:
         """Hold requests that get no reply to what the repository allows, too."""
         if self.limits.usd is not None:
-            self.svc.lower_limit(self.limits.usd)
+            self.desk.lower_limit(self.limits.usd)
 
     @property
     def models(self) -> ChatModel:
@@ -95,18 +95,18 @@ class RunContext:
         Raises:
             ModelUnusable: None is configured any more.
         """
-        if self.svc.models is None:
+        if self.desk.models is None:
             raise ModelUnusable("No model is configured; set MERGEWRIGHT_MODEL, or _EDITOR.")
-        return self.svc.models
+        return self.desk.models
 
     @property
     def limits(self) -> Limits:
-        return self.svc.budget.find_limits(self.base.contract.config, self.budget_share)
+        return self.desk.budget.find_limits(self.base.contract.config, self.budget_share)
 
     @cached_property
     def attempt_limits(self) -> AttemptLimits:
         config = self.base.contract.config
-        return self.once(Step.TERMS, read_terms, config, self.svc.models)
+        return self.once(Step.TERMS, read_terms, config, self.desk.models)
 
     @property
     def seconds_left(self) -> float:
@@ -131,8 +131,8 @@ class RunContext:
             return
 
         def prepare(step: Ahead) -> None:
-            sandbox = Stoppable(self.svc.sandbox, step.stopped)
-            measure(self, step, replace(self.svc, sandbox=sandbox), ahead.need_model)
+            sandbox = Stoppable(self.desk.sandbox, step.stopped)
+            measure(self, step, replace(self.desk, sandbox=sandbox), ahead.need_model)
 
         self._ahead = Ahead(prepare)
         self.cleanups.append(self._ahead.close)
@@ -142,9 +142,9 @@ class RunContext:
         measure, self.measure = self.measure, None
         if measure is None:
             return
-        step = self._ahead.attach(self.once, self.svc.say) if self._ahead else self.once
+        step = self._ahead.attach(self.once, self.desk.say) if self._ahead else self.once
         with self.once.count_apart():
-            self.prepared, self.baseline = measure(self, step, self.svc, None)
+            self.prepared, self.baseline = measure(self, step, self.desk, None)
         self.reserved_seconds = plan_gate_seconds(self.baseline, self.once.run_seconds_left)
 
     def require_proofs(self) -> None:
@@ -211,7 +211,7 @@ class RunContext:
 
     def count_reply(self, role: Role, reply: Reply) -> None:
         self._replies.append((role, reply))
-        self.svc.facts.note_reply(reply)
+        self.desk.facts.note_reply(reply)
 
     @property
     def usage(self) -> BudgetUsage:
@@ -270,7 +270,7 @@ class RunContext:
 
 #: Builds the environment and measures the base by steps; the last stands for what asks a model.
 Measure = Callable[
-    [RunContext, StepRunner, Services, Callable[..., Never] | None], tuple[Prepared, CheckReport]
+    [RunContext, StepRunner, Desk, Callable[..., Never] | None], tuple[Prepared, CheckReport]
 ]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
+from agent.desk import Desk
 from agent.editing import forms, prompting
 from agent.editing.loop import Conversation
 from agent.editing.opening import find_error_line
@@ -31,7 +32,6 @@ from agent.models.environment import LEFT_OUT, Opened, Prepared
 from agent.models.record import Record
 from agent.models.sandbox import SandboxSession
 from agent.models.step import Step, StepName
-from agent.services import Services
 from agent.text import sanitise
 from agent.text.check_summary import describe_outcomes
 
@@ -75,14 +75,14 @@ class SetUpTools(ToolExecutor):
         self._network.close()
 
     def _open_session(self, opened: Opened, change: Change) -> SandboxSession:
-        svc = self._run_context.svc
-        if svc.sessions is None or not isinstance(opened, Prepared):
+        desk = self._run_context.desk
+        if desk.sessions is None or not isinstance(opened, Prepared):
             raise SandboxMissing("No sandbox is configured for models.")
         way = self._network.enter_context(
-            gateway.open_gateway(svc.index, svc.settings, setup_commands.HOSTS)
+            gateway.open_gateway(desk.index, desk.settings, setup_commands.HOSTS)
         )
-        environ = sandbox_requests.name_indexes(svc.index)
-        return svc.sessions.open_set_up(opened, way.outlet, environ, svc.stopped)
+        environ = sandbox_requests.name_indexes(desk.index)
+        return desk.sessions.open_set_up(opened, way.outlet, environ, desk.stopped)
 
 
 Scouted = tuple[Prepared, CheckReport] | str
@@ -117,7 +117,7 @@ def scout_configuration(
             _make_opening,
             obstacle,
             run_context.prepared,
-            run_context.svc,
+            run_context.desk,
         ),
         change=Change(base_commit=run_context.base.checkout.commit, files=()),
         most_turns=_MOST_TURNS,
@@ -129,10 +129,10 @@ def scout_configuration(
         talk.tools.close()
 
 
-def _make_opening(obstacle: Obstacle, base: Prepared, svc: Services) -> OpeningMessage:
+def _make_opening(obstacle: Obstacle, base: Prepared, desk: Desk) -> OpeningMessage:
     words = f"{obstacle.words}\n\n{obstacle.evidence}"
     told = prompting.fence_text("Base's tests so far", words, base.run.run_id)
-    found = interpreters.find_pythons(svc.settings, svc.sandbox.roots())
+    found = interpreters.find_pythons(desk.settings, desk.sandbox.roots())
     versions = dict.fromkeys(".".join(each.version.split(".")[:2]) for each in found)
     day = datetime.fromtimestamp(base.checkout.committed, UTC).date()
     told += f"\n\nThe base commit is of {day}. Python here: {', '.join(versions)}."

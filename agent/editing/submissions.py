@@ -107,7 +107,7 @@ def find_plan_problems(plan: Plan, run_context: RunContext) -> str:
     """
     base = run_context.base
     config = base.contract.config
-    tree = worktree.open_tree(base.checkout, run_context.svc.base_folder(base.run))
+    tree = worktree.open_tree(base.checkout, run_context.desk.base_folder(base.run))
     present = sorted(tree.paths())
     covered = [[one for one in present if _covers(path, one)] or [path] for path in plan.files]
     found = find_closed(chain(*covered), tree, config)
@@ -144,7 +144,7 @@ def read_refusal(
         name: Of the form.
         form: As JSON.
     """
-    redact = run_context.svc.redactor.redact_record
+    redact = run_context.desk.redactor.redact_record
     if name == "ask":
         asked = redact(Questions.model_validate_json(form)).questions
         return TicketUnclear(

@@ -215,10 +215,10 @@ class ToolExecutor:
         return self._session
 
     def _open_session(self, opened: Opened, change: Change) -> SandboxSession:
-        svc = self._run_context.svc
-        if svc.sessions is None:
+        desk = self._run_context.desk
+        if desk.sessions is None:
             raise SandboxMissing("No sandbox is configured for models.")
-        return svc.sessions.open(opened, change, svc.stopped)
+        return desk.sessions.open(opened, change, desk.stopped)
 
     def _take(self, batch: _Batch, session: SandboxSession, include: tuple[str, ...]) -> Change:
         """Take the change from the tree, and rebuild the environment where it declares another."""
@@ -257,11 +257,11 @@ class ToolExecutor:
 
     def _update_lock(self, session: SandboxSession, change: Change) -> str:
         """Have the lock follow the declared dependencies; describe the result, if any."""
-        prepared, svc = self._run_context.prepared, self._run_context.svc
-        declared = rebuilding.make_declaration_mark(change, prepared, svc)
+        prepared, desk = self._run_context.prepared, self._run_context.desk
+        declared = rebuilding.make_declaration_mark(change, prepared, desk)
         if not self._may_build or declared == self._declared:
             return ""
-        locked, words = rebuilding.update_lock(change, prepared, svc)
+        locked, words = rebuilding.update_lock(change, prepared, desk)
         for path, content in locked.items():
             session.write(path, content)
         return words
@@ -269,7 +269,7 @@ class ToolExecutor:
     def _rebuild_environment(self, change: Change) -> str:
         """Have the environment that a change declares; describe it, where it is another."""
         run_context = self._run_context
-        declared = rebuilding.make_declaration_mark(change, run_context.prepared, run_context.svc)
+        declared = rebuilding.make_declaration_mark(change, run_context.prepared, run_context.desk)
         if declared == self._declared:
             return ""
         self._declared, self._rebuilt, words = declared, None, _AS_BASE
@@ -278,7 +278,7 @@ class ToolExecutor:
         elif declared:
             run_context.built.add(declared)
             self._rebuilt, words = rebuilding.rebuild_environment(
-                change, run_context.prepared, run_context.svc
+                change, run_context.prepared, run_context.desk
             )
         return words
 
@@ -326,7 +326,7 @@ class ToolExecutor:
             asked,
             session.take().change,
             run_context.prepared,
-            run_context.svc,
+            run_context.desk,
             self._seconds_left(),
         )
         for path, content in sorted(made.files.items()):
@@ -346,18 +346,18 @@ class ToolExecutor:
     def _record(self, called: CallResults, before: Change, turn: Turn) -> None:
         for result in called.results:
             self._show(f"{result.name}: {result.content.partition(chr(10))[0][:_LONGEST_LINE]}")
-        results = self._run_context.svc.redactor.redact_record(called.results)
+        results = self._run_context.desk.redactor.redact_record(called.results)
         facts = {
             **turn.facts,
             "results": [result.model_dump(mode="json") for result in results],
             "change_digest": (called.change or before).digest,
             **({"redacted": True} if results != called.results else {}),
         }
-        self._run_context.svc.record("model.called", facts)
+        self._run_context.desk.record("model.called", facts)
 
     def _show(self, line: str) -> None:
-        if self._run_context.svc.hear is not None:
-            self._run_context.svc.hear(f"\n{line}\n")
+        if self._run_context.desk.hear is not None:
+            self._run_context.desk.hear(f"\n{line}\n")
 
 
 @dataclass

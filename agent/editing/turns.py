@@ -58,30 +58,30 @@ def request_reply(run_context: RunContext, turn: Turn, request: ChatRequest) -> 
     # A refusal has been paid for as well.
     run_context.count_reply(request.role, reply)
     if reply.finish == "refused":
-        said = run_context.svc.redactor(reply.text)
+        said = run_context.desk.redactor(reply.text)
         words = sanitise.strip_terminal_codes(" ".join(said.split()))[:_MOST_REFUSAL]
         raise ModelRefused(f"{reply.model} refused to answer. {words}".strip())
     return reply
 
 
 def _ask_model(request: ChatRequest, turn: Turn, run_context: RunContext) -> Reply:
-    models, svc, seconds = run_context.models, run_context.svc, run_context.seconds_left
+    models, desk, seconds = run_context.models, run_context.desk, run_context.seconds_left
     purpose = f"turn {turn.number} of {turn.conversation}"
     worst = models.estimate_worst(request)
     require_budget(run_context.usage, worst, run_context.limits, seconds, purpose=purpose)
     _record_request(request, turn, run_context)
     if turn.conversation.step is Step.PLAN:
         run_context.begin_preparation()
-    reply = models.reply(request, svc.stopped, svc.hear, seconds)
-    redacted = svc.redactor.redact_record(reply)
+    reply = models.reply(request, desk.stopped, desk.hear, seconds)
+    redacted = desk.redactor.redact_record(reply)
     facts = {**turn.facts, "digest": request.digest, "reply": redacted.model_dump(mode="json")}
-    svc.record("model.answered", {**facts, **({"redacted": True} if redacted != reply else {})})
-    svc.say(_summarize_reply(turn, reply))
+    desk.record("model.answered", {**facts, **({"redacted": True} if redacted != reply else {})})
+    desk.say(_summarize_reply(turn, reply))
     return reply
 
 
 def _record_request(request: ChatRequest, turn: Turn, run_context: RunContext) -> None:
-    redactor, new = run_context.svc.redactor, request.messages[turn.sent :]
+    redactor, new = run_context.desk.redactor, request.messages[turn.sent :]
     redacted = redactor.redact_record(new)
     facts = {
         **turn.facts,
@@ -92,7 +92,7 @@ def _record_request(request: ChatRequest, turn: Turn, run_context: RunContext) -
         **({"system": redactor(request.system)} if turn.number == 1 else {}),
         **({"redacted": True} if redacted != new else {}),
     }
-    run_context.svc.record("model.asked", facts)
+    run_context.desk.record("model.asked", facts)
 
 
 def _summarize_reply(turn: Turn, reply: Reply) -> str:

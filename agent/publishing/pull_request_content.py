@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from agent.desk import Desk
 from agent.errors import PolicyRefused
 from agent.git import worktree
 from agent.models.change import Change, Finding, Severity
@@ -21,7 +22,6 @@ from agent.policy.layout import is_migration, is_test
 from agent.publishing import commits, text
 from agent.publishing.evidence import Decided, Evidence
 from agent.publishing.other_pulls import RelatedPulls
-from agent.services import Services
 from agent.telemetry.signed_log import COMMIT
 from agent.text import sanitise
 from agent.text.redaction import Redactor
@@ -134,7 +134,7 @@ def write_commit_message(
 
 
 def make_proposal(
-    prepared: Prepared, decided: Decided, placed: Placed, remote: Remote, words: str, svc: Services
+    prepared: Prepared, decided: Decided, placed: Placed, remote: Remote, words: str, desk: Desk
 ) -> NewPullRequest:
     """Put together what is asked of the code host for a change that is on its branch."""
     wanted, snapshot = prepared.contract.config.pull_request, prepared.run.snapshot
@@ -145,7 +145,7 @@ def make_proposal(
         base_commit=prepared.checkout.commit,
         title=text.render_title(
             commits.write_subject(
-                svc.redactor(decided.plan.title),
+                desk.redactor(decided.plan.title),
                 prepared.checkout.subjects,
                 decided.ticket.ticket_id,
                 decided.plan.category,
@@ -156,16 +156,16 @@ def make_proposal(
         # So whoever set the label, if that is known, hears that there is something to review.
         reviewers=wanted.reviewers or ((snapshot.actor,) if snapshot and snapshot.actor else ()),
         labels=wanted.labels,
-        findings=svc.redactor.redact_record(decided.findings),
-        summary=text.render_checks_summary(decided.compared, decided.verdict, svc.redactor),
-        check_title=text.render_checks_title(decided.compared, svc.redactor),
+        findings=desk.redactor.redact_record(decided.findings),
+        summary=text.render_checks_summary(decided.compared, decided.verdict, desk.redactor),
+        check_title=text.render_checks_title(decided.compared, desk.redactor),
         checked=any({one.base, one.head} != {Status.ABSENT} for one in decided.compared),
         begun=prepared.run.started,
     )
 
 
 def render_text(
-    prepared: Prepared, decided: Decided, placed: Placed | None, svc: Services, *, left: int = 0
+    prepared: Prepared, decided: Decided, placed: Placed | None, desk: Desk, *, left: int = 0
 ) -> str:
     """Write the text of a pull request, or why there is none, and sign the log so far.
 
@@ -174,11 +174,11 @@ def render_text(
     """
     change = decided.cleared.change
     diff = worktree.make_diff(prepared.checkout, change)
-    shown = diff if decided.verdict.publish else svc.redactor(diff)
-    svc.store_file(prepared.run, PATCH, shown)
+    shown = diff if decided.verdict.publish else desk.redactor(diff)
+    desk.store_file(prepared.run, PATCH, shown)
     if placed and (commit := worktree.read_commit(prepared.checkout, placed.commit)):
-        svc.store_file(prepared.run, f"{COMMIT}{placed.commit}", commit)
-    seal = svc.execution.seal(
+        desk.store_file(prepared.run, f"{COMMIT}{placed.commit}", commit)
+    seal = desk.seal(
         base=prepared.checkout.commit,
         commit=placed.commit if placed else None,
         change_digest=change.digest,
@@ -191,16 +191,16 @@ def render_text(
         diff=diff,
         branch=placed.branch if placed else None,
         commit=placed.commit if placed else None,
-        log_path=svc.log_place(prepared.run),
+        log_path=desk.log_place(prepared.run),
         seal=seal,
-        patch=_locate_patch(prepared, svc),
+        patch=_locate_patch(prepared, desk),
         digest=placed.digest if placed else "",
         replaced=placed.related_pulls.replaced if placed else (),
         left=left,
     )
     if decided.verdict.publish:
-        return text.render_pull_request(evidence, svc.redactor)
-    return text.render_withheld(evidence, svc.redactor)
+        return text.render_pull_request(evidence, desk.redactor)
+    return text.render_withheld(evidence, desk.redactor)
 
 
 def list_deeds(change: Change, *, by_model: bool) -> tuple[str, ...]:
@@ -239,7 +239,7 @@ def _find_kind(path: str) -> str:
     return migration if is_migration(path) else code if path.endswith(".py") else other
 
 
-def _locate_patch(prepared: Prepared, svc: Services) -> str:
+def _locate_patch(prepared: Prepared, desk: Desk) -> str:
     """Where the text says that the patch is: beside the log, if that is a file."""
-    log = svc.log_place(prepared.run)
+    log = desk.log_place(prepared.run)
     return PATCH if "://" in log else str(Path(log).with_name(PATCH))

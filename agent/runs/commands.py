@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent.desk import Compose
 from agent.errors import AgentError, BrokenOff
 from agent.git.folders import delete_folder
 from agent.models.clock import read_clock
@@ -23,7 +24,6 @@ from agent.models.run import Reason, Remember, Run, goes_on
 from agent.runs import executor, folders
 from agent.runs.executor import RunSupport, Say
 from agent.runs.progress import StateFile
-from agent.services import Compose
 from agent.settings import Settings
 from agent.steps import Cancellation, Watcher
 from agent.store.engine import FILE_NAME, Engine, Segment

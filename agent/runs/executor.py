@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from agent import steps, workflow
+from agent.desk import Compose, Desk, ForgetfulMemory, Memory, make_redactor
 from agent.errors import (
     AgentError,
     Duplicate,
@@ -26,7 +27,6 @@ from agent.errors import (
     VersionUnknown,
 )
 from agent.git import worktree
-from agent.llm.budget import Budget
 from agent.llm.spendings import CountedModels
 from agent.models.change import Change
 from agent.models.chat import ChatModel
@@ -34,14 +34,12 @@ from agent.models.clock import read_clock
 from agent.models.model_use import SpendingLimits, Spendings
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Remember, Run
-from agent.models.run_facts import RunFacts
 from agent.models.step import AnyStep, Step
 from agent.publishing import text
 from agent.publishing.pull_request_content import PATCH
 from agent.runs import folders, waiting
 from agent.runs.progress import RunProgress
 from agent.runs.waiting import PastWait, RunPostponed
-from agent.services import Compose, Execution, ForgetfulMemory, Memory, Services, make_redactor
 from agent.settings import Settings
 from agent.stages import answer
 from agent.steps import Cancellation, Steps, Watcher
@@ -148,8 +146,7 @@ def carry_run(
             return models
         return CountedModels(models, keeping.spendings, _make_limits(run, settings, keeping))
 
-    facts, budget = RunFacts(), Budget(settings, keeping.grants)
-    execution = Execution(
+    desk = compose(
         say=tell,
         redactor=redactor,
         stopped=keeping.cancellation,
@@ -158,33 +155,31 @@ def carry_run(
         record_file=ledger.make_appender("files"),
         seal=ledger.seal,
         hear=heard if hear else None,
-        counted=count,
-        budget=budget,
+        count=count,
+        grants=keeping.grants,
         memory=keeping.memory,
-        facts=facts,
     )
-    svc = compose(execution)
     run_progress = RunProgress(
         run,
-        svc.code_host,
-        budget,
+        desk.code_host,
+        desk.budget,
         redactor,
-        facts,
+        desk.facts,
         again=keeping.retries,
     )
     step = Steps(
         ledger,
         log,
         Watchers([run_progress, *further, *([copy] if copy else [])]),
-        facts,
-        budget,
+        desk.facts,
+        desk.budget,
         remember=keeping.remember,
         cancellation=keeping.cancellation,
     )
     if keeping.retries:
-        _show_again(run, svc, keeping.cancellation)
+        _show_again(run, desk, keeping.cancellation)
     try:
-        outcome = carry_out(run, step, svc, ledger, log, waited=keeping.waited)
+        outcome = carry_out(run, step, desk, ledger, log, waited=keeping.waited)
         if copy is not None:
             # Once the run is over, nobody stores what is missing.
             copy.store()
@@ -194,7 +189,7 @@ def carry_run(
     finally:
         # The next attempt has a code host and a ledger of its own: this one changes nothing any
         # more.
-        svc.code_host.stop_updates(run)
+        desk.code_host.stop_updates(run)
         ledger.close()
         if copy is not None:
             with suppress(AgentError):  # its next segment begins with what is stored
@@ -223,15 +218,15 @@ def _tell_wait(postponed: RunPostponed, run_progress: RunProgress) -> None:
             run_progress.show_wait(wait.until, words)
 
 
-def _show_again(run: Run, services: Services, cancellation: Cancellation) -> None:
+def _show_again(run: Run, desk: Desk, cancellation: Cancellation) -> None:
     """Show a run that was over as one that is at work, if the issue still stands.
 
     It is no step, since a run that goes on does not repeat the one that told of it first; what
     fails here is told by the run itself.
     """
     try:
-        services.code_host.read_ticket(run)
-        services.code_host.announce_start(run)
+        desk.code_host.read_ticket(run)
+        desk.code_host.announce_start(run)
     except Superseded as problem:
         cancellation.set(problem.message, Reason.SUPERSEDED)
     except AgentError as problem:
@@ -244,7 +239,7 @@ def _show_again(run: Run, services: Services, cancellation: Cancellation) -> Non
 def carry_out(
     run: Run,
     step: Steps,
-    svc: Services,
+    desk: Desk,
     ledger: Ledger,
     log: RunLog,
     *,
@@ -259,19 +254,19 @@ def carry_out(
         RunPostponed: Something holds the run up that is not its own: a code host that asks us to
             wait or is silent, a full disk, a machine without sandboxes, a setting.
     """
-    facts = svc.facts
+    facts = desk.facts
     with structlog.contextvars.bound_contextvars(run=run.run_id):
-        _record_beginning(run, svc, ledger)
+        _record_beginning(run, desk, ledger)
         try:
-            with folders.hold_trees(svc.base_folder(run).parent):
+            with folders.hold_trees(desk.base_folder(run).parent):
                 carried_out = workflow.answer_review if run.follow_up else workflow.resolve_ticket
-                outcome = carried_out(run, step, svc)
+                outcome = carried_out(run, step, desk)
             if not outcome.is_done:
                 # It was the checks that told against it, so they are what may end otherwise.
                 at = [name for name in step.seconds if name.step is Step.CHECKS][-1:]
                 outcome = outcome.model_copy(update={"stopped_at": at[0] if at else None})
         except Exception as error:  # noqa: BLE001  a run never ends without a word
-            outcome = _end_with(error, run, step, svc, waited)
+            outcome = _end_with(error, run, step, desk, waited)
         if not outcome.is_done:
             # Those of a change that was published came with it.
             outcome = outcome.model_copy(update={"findings": outcome.findings or facts.findings})
@@ -285,16 +280,16 @@ def carry_out(
                 "config_name": run.config_name,
             }
         )
-        outcome = _deliver_outcome(run, svc.redactor.redact_record(outcome), step, svc, waited)
+        outcome = _deliver_outcome(run, desk.redactor.redact_record(outcome), step, desk, waited)
     _close_records(outcome, ledger, log)
     return outcome
 
 
-def _record_beginning(run: Run, svc: Services, ledger: Ledger) -> None:
+def _record_beginning(run: Run, desk: Desk, ledger: Ledger) -> None:
     """Note what is carried out, so that the ledger alone tells how to do it again."""
-    kept = svc.redactor.redact_record(run)
+    kept = desk.redactor.redact_record(run)
     redacted = {"redacted": True} if kept != run else {}
-    facts = {"run_record": kept.model_dump(mode="json"), "log": svc.log_place(run), **redacted}
+    facts = {"run_record": kept.model_dump(mode="json"), "log": desk.log_place(run), **redacted}
     try:
         ledger.begin(version=metadata.version("mergewright"), **facts)
     except OSError as problem:
@@ -303,7 +298,7 @@ def _record_beginning(run: Run, svc: Services, ledger: Ledger) -> None:
 
 
 def _end_with(
-    error: Exception, run: Run, step: Steps, svc: Services, waited: PastWait | None
+    error: Exception, run: Run, step: Steps, desk: Desk, waited: PastWait | None
 ) -> Outcome:
     """Make an error the end of a run, unless the run waits or its caller has to know."""
     problem = steps.make_agent_error(error)
@@ -324,7 +319,7 @@ def _end_with(
             "commit": problem.commit,
             "duplicate_of": problem.pull if isinstance(problem, Duplicate) else None,
             "stopped_at": None if anew else step.at,
-            "patch_path": _store_patch(problem.change, run, step, svc),
+            "patch_path": _store_patch(problem.change, run, step, desk),
             "change_digest": problem.change.digest if problem.change else None,
             "models": problem.models,
             "findings": problem.findings if isinstance(problem, PolicyRefused) else (),
@@ -332,60 +327,60 @@ def _end_with(
     )
 
 
-def _store_patch(change: Change | None, run: Run, step: Steps, svc: Services) -> str | None:
+def _store_patch(change: Change | None, run: Run, step: Steps, desk: Desk) -> str | None:
     """Leave what a model has done until then as a patch in the run's folder; return its path."""
-    base = svc.facts.checkout
+    base = desk.facts.checkout
     if change is None or not change.files or base is None:
         return None
     try:
-        return str(svc.store_file(run, PATCH, worktree.make_diff(base, change)))
+        return str(desk.store_file(run, PATCH, worktree.make_diff(base, change)))
     except AgentError as problem:
         _log.warning("what was done is not kept", error=problem.message)
         return None
 
 
 def _deliver_outcome(
-    run: Run, outcome: Outcome, step: Steps, svc: Services, waited: PastWait | None
+    run: Run, outcome: Outcome, step: Steps, desk: Desk, waited: PastWait | None
 ) -> Outcome:
     """Leave the text of an end in the run's folder, and tell whoever waits for it."""
     stopped = outcome.pull_request_text is None
     if stopped:
-        log_place, redactor = svc.log_place(run), svc.redactor
+        log_place, redactor = desk.log_place(run), desk.redactor
         words = text.render_stopped(
-            outcome, svc.facts.ticket, log_place, run=run, redactor=redactor
+            outcome, desk.facts.ticket, log_place, run=run, redactor=redactor
         )
-        log = str(svc.run_folder(run) / "run.log")
+        log = str(desk.run_folder(run) / "run.log")
         outcome = outcome.model_copy(update={"pull_request_text": words, "log": log})
-    outcome = _write_text(run, outcome, svc)
+    outcome = _write_text(run, outcome, desk)
     try:
         if outcome.reason is Reason.VERSION_UNKNOWN:
             # Where the records are not ours to follow, none can be added to them.
-            return svc.code_host.report_outcome(run, outcome)
+            return desk.code_host.report_outcome(run, outcome)
         if stopped and run.follow_up:
-            return step(Step.DELIVER, _tell_on_pull, run, outcome, svc)
-        return step(Step.DELIVER, _report_outcome, run, outcome, svc)
+            return step(Step.DELIVER, _tell_on_pull, run, outcome, desk)
+        return step(Step.DELIVER, _report_outcome, run, outcome, desk)
     except AgentError as problem:
         waiting.postpone_run(problem, step.at, waited)
         # A full disk or a silent code host may have been the reason; the words reach the caller.
-        svc.say(f"the text could not be delivered: {problem.message}")
+        desk.say(f"the text could not be delivered: {problem.message}")
         return outcome
 
 
-def _report_outcome(run: Run, outcome: Outcome, svc: Services) -> Outcome:
+def _report_outcome(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
     told = outcome.model_copy(update={"told_at": read_clock()})
-    return svc.code_host.report_outcome(run, told)
+    return desk.code_host.report_outcome(run, told)
 
 
-def _tell_on_pull(run: Run, outcome: Outcome, svc: Services) -> Outcome:
-    answer.tell_stopped(run, outcome, svc)
-    return svc.code_host.report_outcome(run, outcome)
+def _tell_on_pull(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
+    answer.tell_stopped(run, outcome, desk)
+    return desk.code_host.report_outcome(run, outcome)
 
 
-def _write_text(run: Run, outcome: Outcome, svc: Services) -> Outcome:
+def _write_text(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
     if not outcome.pull_request_text:
         return outcome
     with suppress(OSError, StorageFull):  # the caller has the words
-        place = svc.store_file(run, "pull_request.md", outcome.pull_request_text)
+        place = desk.store_file(run, "pull_request.md", outcome.pull_request_text)
         return outcome.model_copy(update={"text_path": str(place)})
     return outcome
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from agent import wiring
+from agent.desk import make_redactor
 from agent.errors import AgentError, PermanentError, SettingsInvalid
 from agent.github.app_deliveries import AppDeliveries
 from agent.models import fence
@@ -38,7 +39,6 @@ from agent.service import clean_up, loops, reconcile
 from agent.service.deliveries import Intake
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
 from agent.service.loops import FileWatch, Heartbeat, take_turns
-from agent.services import Execution, make_redactor
 from agent.settings import Settings, find_database
 from agent.steps import Cancellation
 from agent.store.engine import Engine
@@ -157,7 +157,7 @@ class _Worker:
     def _reach_code_host(self) -> CodeHost:
         """Compose it for what is done about runs that are not at work: nobody follows it."""
         redactor = make_redactor(self._settings)
-        return self._compose(Execution(say=lambda line: None, redactor=redactor)).code_host
+        return self._compose(say=lambda line: None, redactor=redactor).code_host
 
     def _deliver(self, run: Run, outcome: Outcome) -> Outcome:
         return self._reach_code_host().report_outcome(run, outcome)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from agent.desk import Desk, pulls_of
 from agent.editing.rounds import Round
 from agent.errors import Cancelled, Superseded
 from agent.git import pull_branch
@@ -20,7 +21,6 @@ from agent.models.step import Step
 from agent.publishing import other_pulls, pull_request_content, threads
 from agent.publishing.evidence import Decided
 from agent.publishing.pull_request_content import Placed
-from agent.services import Services, pulls_of
 from agent.text import sanitise
 
 #: The step that is done again where somebody has pushed: what is asked may be another by then.
@@ -38,7 +38,7 @@ def publish_answers(
     decided: Decided | None,
     tried: Round | None,
     base: Opened,
-    svc: Services,
+    desk: Desk,
 ) -> Outcome:
     """Push what passed, answer every thread, and bring the text of the pull request up to date.
 
@@ -52,13 +52,13 @@ def publish_answers(
         BranchMoved: Somebody has pushed meanwhile.
         PolicyRefused: The change holds a secret of the service's own.
     """
-    run, context, pulls = base.run, asked.context, pulls_of(svc)
-    now = _require_open(context, run, svc)
+    run, context, pulls = base.run, asked.context, pulls_of(desk)
+    now = _require_open(context, run, desk)
     commit = asked.branch_state.head
     if decided is not None:
-        commit = _push_change(asked, answers, decided, _require_prepared(base), svc)
-        svc.say(f"branch {context.pull.branch} at {commit[:12]}")
-    ends = _answer_threads(asked, answers, commit, now, run, svc)
+        commit = _push_change(asked, answers, decided, _require_prepared(base), desk)
+        desk.say(f"branch {context.pull.branch} at {commit[:12]}")
+    ends = _answer_threads(asked, answers, commit, now, run, desk)
     every = {one.thread_id: one for one in (*_list_lasting(context), *ends)}
     resolved = {one.thread_id for one in now.threads if one.resolved}
     waiting = _list_waiting(one for one in every.values() if one.thread_id not in resolved)
@@ -67,7 +67,7 @@ def publish_answers(
         tuple(every.values()), _list_notes(asked, commit, decided, is_edited=is_edited)
     )
     words, pull_request = _rewrite_pull_request(
-        asked, section, commit, None if is_edited else waiting, decided, now, base, svc
+        asked, section, commit, None if is_edited else waiting, decided, now, base, desk
     )
     if call := _call_people(ends):
         key = f"{run.run_id if tried else commit} people"
@@ -80,12 +80,12 @@ def publish_answers(
         "waiting_threads": waiting,
         "review_places": len(decided.verdict.review) if decided else 0,
         **_list_facts(decided, tried),
-        "log": str(svc.run_folder(run) / "run.log"),
+        "log": str(desk.run_folder(run) / "run.log"),
     }
-    return svc.redactor.redact_record(outcome.model_copy(update=facts))
+    return desk.redactor.redact_record(outcome.model_copy(update=facts))
 
 
-def end_without_work(context: FollowUpContext, run: Run, svc: Services) -> Outcome:
+def end_without_work(context: FollowUpContext, run: Run, desk: Desk) -> Outcome:
     """End a follow-up that finds nothing to do; tell the person who commanded it."""
     about = run.about
     words = {
@@ -94,32 +94,32 @@ def end_without_work(context: FollowUpContext, run: Run, svc: Services) -> Outco
         "rebase": f"The branch is up to date with {context.pull.base_branch}.",
     }[about.kind]
     if about.by:
-        pulls_of(svc).add_comment(run, about.pull, f"{words} Nothing was done.", key=run.run_id)
+        pulls_of(desk).add_comment(run, about.pull, f"{words} Nothing was done.", key=run.run_id)
     waiting = _list_waiting(_list_lasting(context))
     ended = _make_outcome(context, run, words, context.pull.head)
     return ended.model_copy(update={"waiting_threads": waiting})
 
 
-def tell_stopped(run: Run, outcome: Outcome, svc: Services) -> None:
+def tell_stopped(run: Run, outcome: Outcome, desk: Desk) -> None:
     """Tell people of a follow-up that ended without a result; where they ended it, they know."""
     over = outcome.reason is Reason.SUPERSEDED and outcome.sentence.startswith(_OVER)
-    if svc.pulls and not over and outcome.reason is not Reason.CANCELLED:
+    if desk.pulls and not over and outcome.reason is not Reason.CANCELLED:
         words = outcome.pull_request_text or sanitise.format_words(outcome.sentence)
         key = f"{run.run_id} {outcome.reason.value}"
-        svc.pulls.add_comment(run, run.about.pull, words, key=key)
+        desk.pulls.add_comment(run, run.about.pull, words, key=key)
 
 
 # --- the branch -----------------------------------------------------------------------------------
 
 
-def _require_open(context: FollowUpContext, run: Run, svc: Services) -> PullSnapshot:
+def _require_open(context: FollowUpContext, run: Run, desk: Desk) -> PullSnapshot:
     """Look once more before anything is pushed or said.
 
     That the issue is no longer what was approved stops the run by itself.
     """
-    if svc.stopped.is_set():
+    if desk.stopped.is_set():
         raise Cancelled
-    now = pulls_of(svc).read_pull(run, context.pull.number)
+    now = pulls_of(desk).read_pull(run, context.pull.number)
     if now is None or now.state != "open":
         raise Superseded(f"{_OVER}{context.pull.number} is no longer open.")
     return now
@@ -130,7 +130,7 @@ def _push_change(
     answers: tuple[ItemAnswer, ...],
     decided: Decided,
     prepared: Prepared,
-    svc: Services,
+    desk: Desk,
 ) -> str:
     """Put the change on the branch; return the commit at its end.
 
@@ -139,7 +139,7 @@ def _push_change(
     """
     run, branch_state, pull = prepared.run, asked.branch_state, asked.context.pull
     remote, change = asked.context.remote, decided.cleared.change
-    pull_request_content.refuse_secrets(change, svc.redactor)
+    pull_request_content.refuse_secrets(change, desk.redactor)
     is_review = any(one.thread for one in asked.items)
     title = "Address review comments" if is_review else "Fix failing checks"
     plan = decided.plan.model_copy(update={"title": title})
@@ -148,7 +148,7 @@ def _push_change(
         prepared,
         decided.model_copy(update={"plan": plan}),
         f"{remote.author} <{remote.email}>",
-        svc.redactor,
+        desk.redactor,
         tuple(one.about for one in asked.items if one.number in done),
     )
     commit = pull_branch.make_follow_up_commit(
@@ -160,8 +160,8 @@ def _push_change(
         author=remote.author,
         email=remote.email,
     )
-    token = svc.code_host.create_credential(run, write=True)
-    svc.redactor.learn(token)
+    token = desk.code_host.create_credential(run, write=True)
+    desk.redactor.learn(token)
     pull_branch.push_follow(
         branch_state, commit, pull.branch, remote.url, token, look_again=_LOOK_AGAIN
     )
@@ -176,7 +176,7 @@ def _rewrite_pull_request(
     decided: Decided | None,
     now: PullSnapshot,
     base: Opened,
-    svc: Services,
+    desk: Desk,
 ) -> tuple[str | None, PullRequest | None]:
     """Bring the text up to date, and report the checks of a new commit.
 
@@ -190,22 +190,22 @@ def _rewrite_pull_request(
     run, body = base.run, _add_section(now, section)
     if decided is None:
         if body.replace("\r\n", "\n") != now.body.replace("\r\n", "\n"):
-            pulls_of(svc).rewrite_text(run, now.number, body)
+            pulls_of(desk).rewrite_text(run, now.number, body)
         return None, None
     prepared, pull, words = _require_prepared(base), asked.context.pull, None
     digest = other_pulls.compute_digest(decided.cleared.change, pull.base_branch)
     placed = Placed(branch=pull.branch, commit=commit, digest=digest)
     if waiting is not None:
-        words = pull_request_content.render_text(prepared, decided, placed, svc, left=len(waiting))
+        words = pull_request_content.render_text(prepared, decided, placed, desk, left=len(waiting))
         space = sanitise.TEXT_LIMIT - len(section) - 2
-        cut = sanitise.cut_markdown(words, space, where=svc.log_place(run))
+        cut = sanitise.cut_markdown(words, space, where=desk.log_place(run))
         body = threads.replace_section(cut, section)
     content = pull_request_content.make_proposal(
-        prepared, decided, placed, asked.context.remote, body, svc
+        prepared, decided, placed, asked.context.remote, body, desk
     )
     # The title is people's by now, and they have been asked to look already.
     kept = {"title": now.title, "base_branch": pull.base_branch, "reviewers": (), "labels": ()}
-    return words, svc.code_host.publish_pull_request(run, content.model_copy(update=kept))
+    return words, desk.code_host.publish_pull_request(run, content.model_copy(update=kept))
 
 
 def _require_prepared(base: Opened) -> Prepared:
@@ -223,22 +223,22 @@ def _answer_threads(
     commit: str,
     now: PullSnapshot,
     run: Run,
-    svc: Services,
+    desk: Desk,
 ) -> tuple[ThreadOutcome, ...]:
     """Answer each thread where it is; what a check was about has no thread.
 
     Args:
         now: The pull request as it is in this attempt: an earlier one may have answered some.
     """
-    by_number = {one.item: svc.redactor.redact_record(one) for one in answers}
+    by_number = {one.item: desk.redactor.redact_record(one) for one in answers}
     pairs = [(one, by_number[one.number]) for one in asked.items if one.number in by_number]
     for item, answer in pairs:
-        svc.say(f"{item.about}: {answer.end}: {answer.text}")
+        desk.say(f"{item.about}: {answer.end}: {answer.text}")
     found = []
     for item, answer in pairs:
         held = commit if answer.end == "commit" else ""
         place = (
-            _answer_thread(item.thread, answer, held, now, run, svc)
+            _answer_thread(item.thread, answer, held, now, run, desk)
             if item.thread
             else _locate_check(item, now)
         )
@@ -255,16 +255,16 @@ def _answer_threads(
 
 
 def _answer_thread(
-    thread: Thread, answer: ItemAnswer, commit: str, now: PullSnapshot, run: Run, svc: Services
+    thread: Thread, answer: ItemAnswer, commit: str, now: PullSnapshot, run: Run, desk: Desk
 ) -> dict[str, object]:
-    pulls = pulls_of(svc)
+    pulls = pulls_of(desk)
     # Ours is no word that was read.
     last = max(one.comment_id for one in thread.comments if not one.is_ours)
     first = next((one.body.strip() for one in thread.comments if one.body.strip()), "")
     url = run.snapshot.url if run.snapshot else ""
     repository, found, _ = url.rpartition("/issues/")
     new_issue = f"{repository}/issues/new" if found else ""
-    words = threads.write_reply(answer, commit, svc.redactor(first), new_issue)
+    words = threads.write_reply(answer, commit, desk.redactor(first), new_issue)
     present = next((one for one in now.threads if one.thread_id == thread.thread_id), thread)
     key = f"{thread.thread_id} {last}"
     page = pulls.reply_in_thread(run, now.number, present, words, key=key)

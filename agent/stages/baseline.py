@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.checks import check, measuring, reports
+from agent.desk import Desk
 from agent.environments import obstacles
 from agent.git import worktree
 from agent.models.checks import TESTS, CheckReport, CheckResult
 from agent.models.environment import Prepared
-from agent.services import Services
 
 
-def measure_base(prepared: Prepared, svc: Services) -> CheckReport:
+def measure_base(prepared: Prepared, desk: Desk) -> CheckReport:
     """Measure the base commit, or take the stored measurement of it.
 
     Where something else is to be tried for its tests, the report has nothing but these.
@@ -24,55 +24,57 @@ def measure_base(prepared: Prepared, svc: Services) -> CheckReport:
         StorageFull: The measurement could not be stored.
         CheckUnfinished: A limit ended a check twice.
     """
-    stored = reports.locate_baseline(prepared, svc.settings)
+    stored = reports.locate_baseline(prepared, desk.settings)
     if report := reports.load_baseline(stored):
-        svc.say("the checks of the base commit are from an earlier run")
+        desk.say("the checks of the base commit are from an earlier run")
     else:
-        report = _run_checks(prepared, svc)
+        report = _run_checks(prepared, desk)
         reports.store_baseline(stored, report)
-    svc.store_report(prepared.run, report)
+    desk.store_report(prepared.run, report)
     return report
 
 
-def measure_tests(prepared: Prepared, svc: Services) -> CheckReport:
+def measure_tests(prepared: Prepared, desk: Desk) -> CheckReport:
     """Measure the tests of the base commit alone, as far as no stored measurement has them.
 
     Raises:
         CheckUnfinished: A limit ended them twice.
     """
-    return reports.load_baseline(reports.locate_baseline(prepared, svc.settings)) or _run_checks(
-        prepared, svc, tests=True
+    return reports.load_baseline(reports.locate_baseline(prepared, desk.settings)) or _run_checks(
+        prepared, desk, tests=True
     )
 
 
-def measure_others(prepared: Prepared, tests: CheckReport, svc: Services) -> CheckReport:
+def measure_others(prepared: Prepared, tests: CheckReport, desk: Desk) -> CheckReport:
     """Measure what is left once the tests are known; raises what `measure_base` raises."""
     if obstacles.is_given_up(tests.tests):
         # Nothing better was found, so all of them count.
-        tests = _run_checks(prepared, svc, tests=True, gives_up=False)
+        tests = _run_checks(prepared, desk, tests=True, gives_up=False)
     if len(tests.results) > 1:
         return tests
-    others = _run_checks(prepared, svc, tests=False)
+    others = _run_checks(prepared, desk, tests=False)
     report = tests.model_copy(update={"results": (*others.results, *tests.results)})
-    reports.store_baseline(reports.locate_baseline(prepared, svc.settings), report)
-    svc.store_report(prepared.run, report)
+    reports.store_baseline(reports.locate_baseline(prepared, desk.settings), report)
+    desk.store_report(prepared.run, report)
     return report
 
 
 def _run_checks(
-    prepared: Prepared, svc: Services, *, tests: bool | None = None, gives_up: bool = True
+    prepared: Prepared, desk: Desk, *, tests: bool | None = None, gives_up: bool = True
 ) -> CheckReport:
-    worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
-    environment, folder = svc.environment(prepared), svc.base_folder(prepared.run)
-    site = check.make_site(folder, environment, prepared.contract, svc.settings)
+    worktree.open_tree(prepared.checkout, desk.base_folder(prepared.run))
+    environment, folder = desk.environment(prepared), desk.base_folder(prepared.run)
+    site = check.make_site(folder, environment, prepared.contract, desk.settings)
     site = replace(site, gives_up=gives_up)
 
     def is_enough(result: CheckResult) -> bool:
         limits = site.config.limits
         return tests is None and result.name == TESTS and obstacles.may_improve(result, limits)
 
-    results = measuring.run_all_checks(site, svc.sandbox, svc.say, tests=tests, is_enough=is_enough)
-    results = measuring.confirm_failures(results, site, svc.sandbox, svc.say)
+    results = measuring.run_all_checks(
+        site, desk.sandbox, desk.say, tests=tests, is_enough=is_enough
+    )
+    results = measuring.confirm_failures(results, site, desk.sandbox, desk.say)
     report = CheckReport(
         side="base",
         commit=prepared.checkout.commit,
@@ -80,5 +82,5 @@ def _run_checks(
         results=results,
     )
     if report.result(TESTS) and (cause := obstacles.find_common_cause(report.tests)):
-        svc.say(cause)
+        desk.say(cause)
     return report

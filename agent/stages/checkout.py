@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.desk import Desk
 from agent.errors import ConfigInvalid, StoreUnavailable, TransientError
 from agent.git import worktree
 from agent.git.base import RepositoryLimits
@@ -9,42 +10,41 @@ from agent.models.environment import Checkout, Contract
 from agent.models.pulls import BranchState
 from agent.models.run import Run
 from agent.onboarding import facts
-from agent.services import Services
 from repo_config import detect, load
 
 #: Keys of paths from the project's folder, and that folder itself.
 _OF_ROOT = frozenset({"root", "python", "django", "checks", "setup"})
 
 
-def prepare_checkout(run: Run, svc: Services) -> Checkout:
+def prepare_checkout(run: Run, desk: Desk) -> Checkout:
     """Bring our mirror up to date and pin the commit that the whole run is based on."""
-    settings = svc.settings
+    settings = desk.settings
     mirrors, limits = settings.home / "mirrors", RepositoryLimits.from_settings(settings)
-    remote = svc.code_host.find_remote(run)
+    remote = desk.code_host.find_remote(run)
     if remote is None:
         base = worktree.prepare_checkout(run.repository, run.base, mirrors, limits)
     else:
-        token = svc.code_host.create_credential(run, write=False)
-        svc.redactor.learn(token)
+        token = desk.code_host.create_credential(run, write=False)
+        desk.redactor.learn(token)
         base = worktree.prepare_remote(
             remote.url,
             token,
             run.base or remote.default_branch,
             mirrors,
             limits=limits,
-            stopped=svc.stopped,
+            stopped=desk.stopped,
         )
     branch = f" ({base.base_branch})" if base.base_branch else ""
-    svc.say(f"base commit {base.commit[:12]}{branch}")
+    desk.say(f"base commit {base.commit[:12]}{branch}")
     if base.uncommitted:
-        svc.say(
+        desk.say(
             f"{base.uncommitted} file(s) with uncommitted changes in {run.repository}"
             " take no part; commit them first if the ticket needs them"
         )
     return base
 
 
-def restore_checkout(run: Run, found: Checkout | BranchState, svc: Services) -> None:
+def restore_checkout(run: Run, found: Checkout | BranchState, desk: Desk) -> None:
     """Fetch what the run's checkout has fetched on another machine, if this one lacks it.
 
     Raises:
@@ -55,15 +55,15 @@ def restore_checkout(run: Run, found: Checkout | BranchState, svc: Services) -> 
     else:
         base, commits = found.checkout, {found.checkout.commit, found.head, found.tip}
     missing = [one for one in sorted(commits) if not worktree.has_commit(base.mirror, one)]
-    remote = svc.code_host.find_remote(run) if missing else None
+    remote = desk.code_host.find_remote(run) if missing else None
     if remote is None:
         return
     try:
-        token = svc.code_host.create_credential(run, write=False)
-        svc.redactor.learn(token)
+        token = desk.code_host.create_credential(run, write=False)
+        desk.redactor.learn(token)
         mirrors, limits = (
-            svc.settings.home / "mirrors",
-            RepositoryLimits.from_settings(svc.settings),
+            desk.settings.home / "mirrors",
+            RepositoryLimits.from_settings(desk.settings),
         )
         branch = base.base_branch or remote.default_branch
         worktree.restore_commits(remote.url, token, branch, missing, mirrors, limits=limits)
@@ -71,16 +71,16 @@ def restore_checkout(run: Run, found: Checkout | BranchState, svc: Services) -> 
         raise StoreUnavailable(problem.message) from problem
 
 
-def read_contract(run: Run, base: Checkout, svc: Services) -> Contract:
+def read_contract(run: Run, base: Checkout, desk: Desk) -> Contract:
     """Read the configuration at the base commit and detect what it leaves open.
 
     Raises:
         ConfigInvalid: With file, line, column and the fix of every problem.
     """
-    tree = worktree.lay_out(base, svc.base_folder(run), svc.stopped)
+    tree = worktree.lay_out(base, desk.base_folder(run), desk.stopped)
     try:
         for name in (".github", *load.OWN_FILES):
-            if (svc.base_folder(run) / name).is_symlink():
+            if (desk.base_folder(run) / name).is_symlink():
                 # A tree holds regular files only; a linked file would be overlooked in silence.
                 raise ConfigInvalid(f"{name} is a symbolic link. Make it a file of its own.")
         if run.config_text is None:
@@ -92,20 +92,20 @@ def read_contract(run: Run, base: Checkout, svc: Services) -> Contract:
     except load.ConfigProblem as problem:
         raise ConfigInvalid(str(problem)) from problem
     if not config.model_fields_set & _OF_ROOT and (folder := facts.only_folder(tree)):
-        svc.say(f"the project is in {folder}, since nothing at the root declares one")
+        desk.say(f"the project is in {folder}, since nothing at the root declares one")
         config = config.model_copy(update={"root": folder})
     return Contract(config=config, project=detect.detect_project(tree, config), source=source)
 
 
-def require_free_prefix(run: Run, base: Checkout, contract: Contract, svc: Services) -> None:
+def require_free_prefix(run: Run, base: Checkout, contract: Contract, desk: Desk) -> None:
     """Look for branches on the code host that would keep ours from being made.
 
     Raises:
         RepositoryUnfit: There is one.
     """
-    remote = None if run.dry_run else svc.code_host.find_remote(run)
+    remote = None if run.dry_run else desk.code_host.find_remote(run)
     if remote is not None:
-        token = svc.code_host.create_credential(run, write=False)
-        svc.redactor.learn(token)
+        token = desk.code_host.create_credential(run, write=False)
+        desk.redactor.learn(token)
         prefix = contract.config.pull_request.branch_prefix
         worktree.require_free_prefix(base, prefix, remote.url, token)

@@ -24,6 +24,7 @@ from agent.checks.changed_files import Sides
 from agent.checks.check import Site, make_site
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
 from agent.checks.two_runs import COPIES, OWN, TwoRuns
+from agent.desk import Desk
 from agent.editing.rounds import Round
 from agent.errors import EnvironmentFailed, PolicyRefused
 from agent.git import worktree
@@ -34,7 +35,6 @@ from agent.models.environment import Environment, Prepared
 from agent.policy import levels, ruff_contract, ruff_rules
 from agent.policy.change_context import ChangeContext
 from agent.policy.contract import requirements
-from agent.services import Services
 
 #: Checks that look at source alone, and not at what tests are.
 _OF_SOURCE = (DJANGO_CHECK.name, MAKEMIGRATIONS.name, fastapi_endpoints.NAME)
@@ -44,7 +44,7 @@ def run_checks(
     cleared: ClearedChange,
     before: CheckReport,
     prepared: Prepared,
-    svc: Services,
+    desk: Desk,
     human_changes: Change | None = None,
     last: Round | None = None,
     seconds: float = math.inf,
@@ -65,12 +65,12 @@ def run_checks(
         EnvironmentFailed: What the change declares cannot be installed.
         PolicyRefused: A rule that ruff checks forbids it.
     """
-    change, trees = cleared.change, _Trees(prepared, svc, time.monotonic() + seconds)
+    change, trees = cleared.change, _Trees(prepared, desk, time.monotonic() + seconds)
     environment, added = _prepare_environment(change, trees)
     trees = replace(trees, environment=environment)
-    site = trees.lay_out(change, svc.head_folder(prepared.run).name)
+    site = trees.lay_out(change, desk.head_folder(prepared.run).name)
     runs = _prepare_two_runs(change, site, before, trees)
-    sides = Sides(change, site, trees.make_base(), svc.sandbox, svc.say)
+    sides = Sides(change, site, trees.make_base(), desk.sandbox, desk.say)
     linted = _lint(sides, runs)
     _refuse_forbidden(linted, change, human_changes, trees)
     results = (*added, *_run_by_base_rules(change, trees))
@@ -81,15 +81,15 @@ def run_checks(
         change_digest=change.digest,
         results=(*results, *measured, *((linted,) if linted else ())),
     )
-    svc.store_report(prepared.run, report)
+    desk.store_report(prepared.run, report)
     return report.model_copy(update={"held": held})
 
 
 def compare_sides(
-    base: CheckReport, head: CheckReport, prepared: Prepared, svc: Services
+    base: CheckReport, head: CheckReport, prepared: Prepared, desk: Desk
 ) -> tuple[Comparison, ...]:
     """Hold the two sides against each other, check by check; rules weigh what some tools find."""
-    config, floors = prepared.contract.config, svc.settings.floors
+    config, floors = prepared.contract.config, desk.settings.floors
     return weighing.weigh_comparisons(
         comparison.compare_reports(base, head), base, head, config, floors
     )
@@ -100,28 +100,28 @@ class _Trees:
     """Base and parts of the change on disk, with the environment of the change."""
 
     prepared: Prepared
-    svc: Services
+    desk: Desk
     until: float = math.inf
     """When the run's minutes end, by the monotonic clock."""
     environment: Environment | None = None
 
     @property
     def base(self) -> WorkTree:
-        return worktree.open_tree(self.prepared.checkout, self.svc.base_folder(self.prepared.run))
+        return worktree.open_tree(self.prepared.checkout, self.desk.base_folder(self.prepared.run))
 
     def make_base(self) -> Site:
         tree = self.base  # a run that goes on after a kill has its records, but no files
-        return self._make_site(tree, self.svc.environment(self.prepared))
+        return self._make_site(tree, self.desk.environment(self.prepared))
 
     def lay_out(self, part: Change, name: str) -> Site:
         """Lay a part of the change out in a folder of this name."""
-        folder = self.svc.head_folder(self.prepared.run).with_name(name)
-        tree = worktree.lay_out(self.prepared.checkout, folder, self.svc.stopped)
+        folder = self.desk.head_folder(self.prepared.run).with_name(name)
+        tree = worktree.lay_out(self.prepared.checkout, folder, self.desk.stopped)
         tree.replay(part)
-        return self._make_site(tree, self.environment or self.svc.environment(self.prepared))
+        return self._make_site(tree, self.environment or self.desk.environment(self.prepared))
 
     def _make_site(self, tree: WorkTree, environment: Environment) -> Site:
-        contract, settings = self.prepared.contract, self.svc.settings
+        contract, settings = self.prepared.contract, self.desk.settings
         return make_site(tree.folder, environment, contract, settings, self.until)
 
     def make_context(self, change: Change) -> ChangeContext:
@@ -136,35 +136,35 @@ def _prepare_environment(
     change: Change, trees: _Trees
 ) -> tuple[Environment | None, tuple[CheckResult, ...]]:
     """Build what the change declares and look at it; None: the environment of base will do."""
-    prepared, svc = trees.prepared, trees.svc
+    prepared, desk = trees.prepared, trees.desk
     change_context = trees.make_context(change)
     if not requirements.has_changed(change_context):
         made = _set_up(change, trees)
-        looked = packages.check_packages(svc.environment(prepared), made) if made else None
+        looked = packages.check_packages(desk.environment(prepared), made) if made else None
         is_altered = bool(looked and looked.added_packages and looked.added_packages.altered)
         return made, (looked,) if looked and is_altered else ()
-    svc.say("the change declares other packages, so it is checked with those")
-    trees.lay_out(change, svc.head_folder(prepared.run).name)
+    desk.say("the change declares other packages, so it is checked with those")
+    trees.lay_out(change, desk.head_folder(prepared.run).name)
     wanted = requirements.list_new_requirements(change_context)
     try:
-        built = svc.environment_of_change(prepared, wanted)
+        built = desk.environment_of_change(prepared, wanted)
     except EnvironmentFailed as problem:
         said = f"What the change declares cannot be installed.\n{problem.message}"
         raise EnvironmentFailed(said) from problem
-    found = packages.check_packages(svc.environment(prepared), built)
-    svc.say(f"{found.name}: {found.counts}")
+    found = packages.check_packages(desk.environment(prepared), built)
+    desk.say(f"{found.name}: {found.counts}")
     return built, (found,)
 
 
 def _set_up(change: Change, trees: _Trees) -> Environment | None:
     """Run set-up on the change, where that touches what its commands may read."""
-    prepared, svc = trees.prepared, trees.svc
+    prepared, desk = trees.prepared, trees.desk
     if not prepared.contract.config.setup or all(one.endswith(".py") for one in change.paths):
         return None
-    svc.say("the change touches more than Python code, so set-up runs on it")
-    trees.lay_out(change, svc.head_folder(prepared.run).name)
+    desk.say("the change touches more than Python code, so set-up runs on it")
+    trees.lay_out(change, desk.head_folder(prepared.run).name)
     try:
-        return svc.environment_set_up(prepared)
+        return desk.environment_set_up(prepared)
     except EnvironmentFailed as problem:
         raise EnvironmentFailed(f"Set-up fails with the change.\n{problem.message}") from problem
 
@@ -196,12 +196,12 @@ def _refuse_forbidden(
     """End the checks before they have begun, where a rule that ruff checks forbids the change."""
     if linted is None or linted.reason:
         return
-    config, svc = trees.prepared.contract.config, trees.svc
+    config, desk = trees.prepared.contract.config, trees.desk
     told = ruff_contract.find_problems(linted.items, config)
-    weighed = tuple(levels.apply_levels(told, ruff_rules.RULES, config, svc.settings.floors))
+    weighed = tuple(levels.apply_levels(told, ruff_rules.RULES, config, desk.settings.floors))
     found = levels.soften_human_findings(weighed, change, human_changes)
     if blocking := [one for one in found if one.severity is Severity.BLOCK]:
-        svc.say(f"{linted.name}: {blocking[0].rule} stands against the change, so nothing runs")
+        desk.say(f"{linted.name}: {blocking[0].rule} stands against the change, so nothing runs")
         raise PolicyRefused(found)
 
 
@@ -212,23 +212,23 @@ def _prepare_two_runs(
     change: Change, site: Site, before: CheckReport, trees: _Trees
 ) -> TwoRuns | None:
     """Prepare both runs of the tests; None where base does not tell what its tests are."""
-    suite, base, svc = measuring.suite_of(site), before.result(TESTS), trees.svc
+    suite, base, desk = measuring.suite_of(site), before.result(TESTS), trees.desk
     if suite is None or base is None or base.suite is None or not reruns.is_proved(base):
         return None
-    sites = reruns.SuiteRerunner(trees.make_base(), site, suite, svc.sandbox, svc.say)
+    sites = reruns.SuiteRerunner(trees.make_base(), site, suite, desk.sandbox, desk.say)
     return TwoRuns(change, base, sites, trees.base, trees.lay_out, site.project)
 
 
 def _run_by_base_rules(change: Change, trees: _Trees) -> tuple[CheckResult, ...]:
     """Run all but the tests without the changes to rules, where there are such."""
-    svc = trees.svc
+    desk = trees.desk
     rules = rule_changes.rule_files(change, trees.prepared.contract.project)
     if not rules:
         return ()
-    svc.say(f"checks under the base commit's rules, without {', '.join(sorted(rules))}")
+    desk.say(f"checks under the base commit's rules, without {', '.join(sorted(rules))}")
     site = trees.lay_out(rule_changes.drop_files(change, rules), "base-rules")
-    results = measuring.run_all_checks(site, svc.sandbox, svc.say, tests=False)
-    svc.say("checks on the whole change")
+    results = measuring.run_all_checks(site, desk.sandbox, desk.say, tests=False)
+    desk.say("checks on the whole change")
     return tuple(
         result.model_copy(update={"name": result.name + comparison.BASE_RULES})
         for result in results
@@ -244,18 +244,20 @@ def _measure_change(
     Returns:
         All results, and that of the tests as base has them, as far as it can stand for later ones.
     """
-    svc = trees.svc
+    desk = trees.desk
     if runs is None:
-        return measuring.run_all_checks(site, svc.sandbox, svc.say), None
+        return measuring.run_all_checks(site, desk.sandbox, desk.say), None
     is_alike = last and last.cleared and runs.differs_in_tests_alone(last.cleared.change)
     earlier = last.after if last and last.after and last.after.held and is_alike else None
     held = earlier.held if earlier else None
     if earlier:
-        svc.say("tests: source is as it was in the round before, so tests of base do not run again")
+        desk.say(
+            "tests: source is as it was in the round before, so tests of base do not run again"
+        )
     results = measuring.run_all_checks(
         site,
-        svc.sandbox,
-        svc.say,
+        desk.sandbox,
+        desk.say,
         in_place=runs.list_first(held),
         known=tuple(one for one in earlier.results if one.name in _OF_SOURCE) if earlier else (),
     )

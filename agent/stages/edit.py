@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 
+from agent.desk import Desk
 from agent.editing import attempts, by_recipe
 from agent.editing.attempts import Attempt
 from agent.editing.rounds import Author, Draft, Round, choose_best
@@ -21,7 +22,6 @@ from agent.models.ticket import Category
 from agent.policy.change_context import ChangeContext
 from agent.policy.content import paths, size
 from agent.publishing import changelog
-from agent.services import Services
 from agent.text import sanitise
 
 #: What a change is to the users of a project; all others are nothing that they see.
@@ -32,15 +32,15 @@ MOST_ATTEMPTS = 2
 _MOST_DIFF = 256_000
 
 
-def carry_out(plan: Plan, prepared: Prepared, svc: Services) -> Change:
+def carry_out(plan: Plan, prepared: Prepared, desk: Desk) -> Change:
     """Let the recipe edit, and produce in a sandbox what only the framework can write.
 
     Raises:
         EditFailed: What was produced is not what was asked for, or nothing was changed.
         TicketUnclear: Django does not take the field.
     """
-    tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run), svc.stopped)
-    made = by_recipe.carry_out(plan.parameters, tree, prepared, svc)
+    tree = worktree.lay_out(prepared.checkout, desk.head_folder(prepared.run), desk.stopped)
+    made = by_recipe.carry_out(plan.parameters, tree, prepared, desk)
     if not tree.changes():
         raise EditFailed("The recipe changed nothing: the code already is as the ticket asks.")
     return Change(
@@ -97,7 +97,7 @@ def next_candidate(first: Attempt, tried: Sequence[Round], run_context: RunConte
 
 
 def add_changelog_entry(
-    plan: Plan, change: Change, number: int, prepared: Prepared, svc: Services
+    plan: Plan, change: Change, number: int, prepared: Prepared, desk: Desk
 ) -> Change:
     """Add the changelog entry to a change, unless an earlier one of it stands there.
 
@@ -107,23 +107,23 @@ def add_changelog_entry(
         number: Of the round that judges it.
     """
     if prepared.run.snapshot is not None:
-        tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run), svc.stopped)
+        tree = worktree.lay_out(prepared.checkout, desk.head_folder(prepared.run), desk.stopped)
         tree.replay(change)
         kind = _KINDS.get(plan.category, "misc")
-        notes = _write_changelog_entry(plan, kind, tree, prepared, svc)
+        notes = _write_changelog_entry(plan, kind, tree, prepared, desk)
         notes = tuple(dict.fromkeys((*change.notes, *notes)))
         change = change.model_copy(update={"files": tree.changes(), "notes": notes})
     # Nothing has bounded it yet, and searching it takes time.
     diff = worktree.make_diff(prepared.checkout, change)[: 4 * _MOST_DIFF]
-    kept = svc.redactor(diff)
+    kept = desk.redactor(diff)
     shown = sanitise.shorten_middle(kept, _MOST_DIFF, where="the calls of the model")
     facts = {"round": number, "change_digest": change.digest, "diff": shown}
-    svc.record("change.drafted", {**facts, **({"redacted": True} if kept != diff else {})})
+    desk.record("change.drafted", {**facts, **({"redacted": True} if kept != diff else {})})
     return change
 
 
 def _write_changelog_entry(
-    plan: Plan, kind: changelog.Kind, tree: WorkTree, prepared: Prepared, svc: Services
+    plan: Plan, kind: changelog.Kind, tree: WorkTree, prepared: Prepared, desk: Desk
 ) -> tuple[str, ...]:
     """Add the changelog entry, where the repository keeps one and its rules leave space for it."""
     run, config = prepared.run, prepared.contract.config
@@ -136,7 +136,7 @@ def _write_changelog_entry(
     before = tree.read(entry.path) if entry.path in tree.paths() else None
     file = ChangedFile(path=entry.path, before=before, after=entry.content)
     whole = Change(base_commit=prepared.checkout.commit, files=(*tree.changes(), file))
-    base = worktree.open_tree(prepared.checkout, svc.base_folder(run))
+    base = worktree.open_tree(prepared.checkout, desk.base_folder(run))
     change_context = ChangeContext(whole, config, prepared.contract.project, base)
     for finding in (*paths.check_change(change_context), *size.check_change(change_context)):
         # What the change breaks without the entry is said by the policy.
@@ -144,7 +144,7 @@ def _write_changelog_entry(
         if about_it and finding.severity is Severity.BLOCK:
             return (f"No line was added to `{entry.path}`: the rule {finding.rule} forbids it.",)
     tree.write(entry.path, entry.content)
-    svc.say(f"added to {entry.path}")
+    desk.say(f"added to {entry.path}")
     return (f"{changelog.NOTE} `{entry.path}`.",)
 
 

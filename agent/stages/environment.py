@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial, reduce
 from typing import Any, NamedTuple
 
+from agent.desk import Desk
 from agent.editing import scouting
 from agent.editing.scouting import Scouted, TryLines
 from agent.environments import build as environments
@@ -27,14 +28,13 @@ from agent.models.environment import Checkout, Contract, Environment, Opened, Pr
 from agent.models.run import Run
 from agent.models.step import Step, StepRunner
 from agent.onboarding import facts, proposed_lines, written
-from agent.services import Services
 from repo_config.schema import RepoConfig
 
 
 class Measures(NamedTuple):
-    all: Callable[[Prepared, Services], CheckReport]
-    tests: Callable[[Prepared, Services], CheckReport]
-    others: Callable[[Prepared, CheckReport, Services], CheckReport]
+    all: Callable[[Prepared, Desk], CheckReport]
+    tests: Callable[[Prepared, Desk], CheckReport]
+    others: Callable[[Prepared, CheckReport, Desk], CheckReport]
     """Completes a report of the tests."""
 
 
@@ -55,7 +55,7 @@ _MOST_LINES = 200
 
 
 def prepare_environment(
-    base: Opened, once: StepRunner, svc: Services, measures: Measures, scout: Scout | None = None
+    base: Opened, once: StepRunner, desk: Desk, measures: Measures, scout: Scout | None = None
 ) -> tuple[Prepared, CheckReport]:
     """Build the environment, and run the checks without the change.
 
@@ -68,7 +68,7 @@ def prepare_environment(
         CheckUnfinished: A limit ended a check twice.
     """
     limits = base.contract.config.limits
-    attempts = _Attempts(base, once, svc, measures)
+    attempts = _Attempts(base, once, desk, measures)
     tried, problem = attempts.tried, None
     if not attempts.use_known():
         try:
@@ -84,12 +84,12 @@ def prepare_environment(
     taken = max(tried, key=_rank)
     before = taken.report
     if len(before.results) == 1:
-        before = once(Step.OTHER_CHECKS, measures.others, taken.prepared, before, svc)
+        before = once(Step.OTHER_CHECKS, measures.others, taken.prepared, before, desk)
     if taken.why != _FOUND:
         return taken.prepared, before
     why = f"Set up {_FOUND}. Tests of base that pass: {_compare_tried(tried)}."
     more = _find_difference(base.contract.config, taken.prepared.contract.config)
-    once(Step.CHOOSE, choose_environment, base.run, why, more, svc)
+    once(Step.CHOOSE, choose_environment, base.run, why, more, desk)
     lines = json.dumps(more)
     if len(lines) > _MOST_LINES:
         why += " To keep it, commit what `mergewright config detect` proposes."
@@ -105,7 +105,7 @@ class _Attempts:
 
     base: Opened
     once: StepRunner
-    svc: Services
+    desk: Desk
     measures: Measures
     tried: list[Tried] = field(default_factory=list)
     most: int = 0
@@ -125,7 +125,7 @@ class _Attempts:
 
     def use_known(self) -> bool:
         """Take what an earlier run has found, where most tests still pass with it."""
-        known = self.once(Step.KNOWN, read_known, self.base.run, self.svc)
+        known = self.once(Step.KNOWN, read_known, self.base.run, self.desk)
         try:
             result = self.try_lines(known, "known") if known else ""
         except RequestRefused:
@@ -142,8 +142,8 @@ class _Attempts:
         Raises:
             RequestRefused: They say more than a scout may set.
         """
-        once, svc = self.once, self.svc
-        folder = svc.base_folder(self.base.run)
+        once, desk = self.once, self.desk
+        folder = desk.base_folder(self.base.run)
         asked = once(
             Step.READ_LINES.named(name), proposed_lines.read_lines, text, self.base, folder
         )
@@ -172,13 +172,13 @@ class _Attempts:
         Raises:
             RunStopped: Nothing is found; the cause is said, with the way out.
         """
-        base, once, svc = self.base, self.once, self.svc
+        base, once, desk = self.base, self.once, self.desk
         last = self.tried[-1] if self.tried else None
         said = problem.message if problem else _explain_lack(last)
-        obstacle = once(Step.OBSTACLE, find_obstacle, base, last, said, svc)
+        obstacle = once(Step.OBSTACLE, find_obstacle, base, last, said, desk)
         result: Scouted = ""
         if scout is not None:
-            bare = partial(once, Step.ENVIRONMENT.named("bare"), build_bare, base, svc)
+            bare = partial(once, Step.ENVIRONMENT.named("bare"), build_bare, base, desk)
             with suppress(EnvironmentFailed):
                 result = scout((lambda: last.prepared) if last else bare, obstacle, self.try_lines)
         if not isinstance(result, str):
@@ -189,13 +189,13 @@ class _Attempts:
         raise EnvironmentFailed(words) if problem else RepositoryUnfit(words)
 
     def _measure(self, asked: Contract, name: str) -> tuple[Prepared, CheckReport]:
-        base, once, svc = self.base, self.once, self.svc
+        base, once, desk = self.base, self.once, self.desk
         run, commit = base.run, base.checkout
-        built = once(Step.ENVIRONMENT.named(name), build_environment, run, commit, asked, svc)
+        built = once(Step.ENVIRONMENT.named(name), build_environment, run, commit, asked, desk)
         prepared = Prepared(run=run, checkout=commit, contract=asked, environment=built)
         # Of what is only tried, the tests decide.
         measure = self.measures.tests if name else self.measures.all
-        return prepared, once(Step.BASELINE.named(name), measure, prepared, svc)
+        return prepared, once(Step.BASELINE.named(name), measure, prepared, desk)
 
 
 def _compare_tried(tried: list[Tried]) -> str:
@@ -206,12 +206,12 @@ def _compare_tried(tried: list[Tried]) -> str:
     return "; ".join(f"{why}: {passed} of {every}" for why, passed, every in counts)
 
 
-def find_obstacle(base: Opened, tried: Tried | None, problem: str, svc: Services) -> Obstacle:
-    tree = worktree.open_tree(base.checkout, svc.base_folder(base.run))
+def find_obstacle(base: Opened, tried: Tried | None, problem: str, desk: Desk) -> Obstacle:
+    tree = worktree.open_tree(base.checkout, desk.base_folder(base.run))
     tests = tried.report.tests if tried else None
     lines = tried.prepared.environment.sources if tried else base.contract.config.setup
     found = obstacles.find_obstacle(tests, problem, tree, base.contract.config.folder, lines)
-    svc.say(found.words)
+    desk.say(found.words)
     return found
 
 
@@ -221,22 +221,24 @@ def _explain_lack(tried: Tried | None) -> str:
     return "\n".join(f"Left out: {one}" for one in left[:_MOST_LEFT_OUT])
 
 
-def read_known(run: Run, svc: Services) -> str:
+def read_known(run: Run, desk: Desk) -> str:
     """Return the lines that a model has found in an earlier run of the repository, if one has."""
-    known = {one.key: one for one in facts.load_facts(svc.settings.home, run.repository)}
+    known = {one.key: one for one in facts.load_facts(desk.settings.home, run.repository)}
     return written.write(known) if known else ""
 
 
-def build_bare(base: Opened, svc: Services) -> Prepared:
+def build_bare(base: Opened, desk: Desk) -> Prepared:
     """Build an environment without anything of the repository, for a model to look around in.
 
     Raises:
         EnvironmentFailed: Not even that can be had.
     """
-    empty = svc.base_folder(base.run).with_name("nothing")
+    empty = desk.base_folder(base.run).with_name("nothing")
     empty.mkdir(parents=True, exist_ok=True)
     request = EnvironmentRequest(tree=str(empty), committed=base.checkout.committed)
-    built = environments.ensure_environment(request, svc.sandbox, svc.index, svc.settings, svc.say)
+    built = environments.ensure_environment(
+        request, desk.sandbox, desk.index, desk.settings, desk.say
+    )
     return Prepared(**dict(base), environment=built)
 
 
@@ -251,10 +253,10 @@ def _find_difference(given: RepoConfig, taken: RepoConfig) -> dict[str, object]:
     return more
 
 
-def choose_environment(run: Run, why: str, more: dict[str, object], svc: Services) -> str:
+def choose_environment(run: Run, why: str, more: dict[str, object], desk: Desk) -> str:
     """Keep what to configure for what is taken; say why it is taken."""
-    facts.store_facts(svc.settings.home, run.repository, more, why)
-    svc.say(why)
+    facts.store_facts(desk.settings.home, run.repository, more, why)
+    desk.say(why)
     return why
 
 
@@ -264,15 +266,15 @@ def _rank(tried: Tried) -> tuple[bool, float, int]:
     return obstacles.is_measured(tests), obstacles.rate_tests(tests), len(tests.items)
 
 
-def build_environment(run: Run, base: Checkout, contract: Contract, svc: Services) -> Environment:
+def build_environment(run: Run, base: Checkout, contract: Contract, desk: Desk) -> Environment:
     """Take the environment from the store, or build it.
 
     Raises:
         EnvironmentFailed: It cannot be built; the failing line and its words are in it.
     """
-    tree = svc.base_folder(run)
+    tree = desk.base_folder(run)
     # A run that goes on after a kill has its records, but no files.
     worktree.open_tree(base, tree)
     request = EnvironmentRequest.from_tree(contract, base, tree)
-    clients = svc.sandbox, svc.index, svc.settings, svc.say
+    clients = desk.sandbox, desk.index, desk.settings, desk.say
     return environments.ensure_environment(request, *clients)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.conversation.commands import ROUNDS_OVER, is_command, is_for_others, is_mentioned
+from agent.desk import ELSEWHERE, Desk, pulls_of
 from agent.errors import MergeConflict, RepositoryUnfit, RequestRefused, Superseded
 from agent.git import pull_branch
 from agent.git.base import RepositoryLimits
@@ -22,7 +23,6 @@ from agent.models.pulls import (
 from agent.models.review_items import FollowUpContext, FollowUpTask, ReviewItem
 from agent.models.run import FollowUp, Run
 from agent.models.ticket import Decision
-from agent.services import ELSEWHERE, Services, pulls_of
 from agent.text import sanitise
 from agent.text.sanitise import list_some
 
@@ -38,18 +38,18 @@ _MOST_HUNK_LINES = 12
 _LONGEST_ABOUT = 160
 
 
-def read_context(run: Run, svc: Services) -> FollowUpContext:
+def read_context(run: Run, desk: Desk) -> FollowUpContext:
     """Read the pull request, and find what waits for an answer of ours.
 
     Raises:
         Superseded: It is no longer open.
     """
-    about, pulls = run.about, pulls_of(svc)
+    about, pulls = run.about, pulls_of(desk)
     pull = pulls.read_pull(run, about.pull)
     if pull is None or pull.state != "open":
         became = "is gone" if pull is None else f"was {pull.state}"
         raise Superseded(f"Pull request #{about.pull} {became}; nothing was done.")
-    history, remote = svc.execution.memory.list_history(run), svc.code_host.find_remote(run)
+    history, remote = desk.memory.list_history(run), desk.code_host.find_remote(run)
     if remote is None:
         raise RequestRefused(ELSEWHERE)
     outcomes = [one.outcome for one in history if one.outcome is not None]
@@ -154,16 +154,16 @@ def _since_ours(thread: Thread, upto: int) -> list[ThreadComment]:
     ]
 
 
-def read_branch_state(context: FollowUpContext, run: Run, svc: Services) -> BranchState:
+def read_branch_state(context: FollowUpContext, run: Run, desk: Desk) -> BranchState:
     """Fetch branch and base, and bring them together where that goes without a conflict.
 
     Raises:
         RepositoryUnfit: The branch holds what cannot be carried on.
         MergeConflict: The base is to be merged in, and the two do not go together, or we may not.
     """
-    settings, pull, remote = svc.settings, context.pull, context.remote
-    token = svc.code_host.create_credential(run, write=False)
-    svc.redactor.learn(token)
+    settings, pull, remote = desk.settings, context.pull, context.remote
+    token = desk.code_host.create_credential(run, write=False)
+    desk.redactor.learn(token)
     branch_state = pull_branch.read_branch_state(
         remote.url,
         token,
@@ -173,7 +173,7 @@ def read_branch_state(context: FollowUpContext, run: Run, svc: Services) -> Bran
         author=remote.author,
         email=remote.email,
         limits=RepositoryLimits.from_settings(settings),
-        stopped=svc.stopped,
+        stopped=desk.stopped,
     )
     if branch_state.unfit_reason:
         raise RepositoryUnfit(branch_state.unfit_reason)
@@ -182,7 +182,7 @@ def read_branch_state(context: FollowUpContext, run: Run, svc: Services) -> Bran
         raise MergeConflict(
             f"{pull.base_branch} cannot be merged into {pull.branch}: both have changed {shown}."
         )
-    svc.say(
+    desk.say(
         f"branch {pull.branch} at {branch_state.head[:12]},"
         f" base {branch_state.checkout.commit[:12]}"
     )
@@ -213,13 +213,13 @@ def make_decision(context: FollowUpContext) -> Decision:
 
 
 def make_task(
-    context: FollowUpContext, branch_state: BranchState, run: Run, svc: Services
+    context: FollowUpContext, branch_state: BranchState, run: Run, desk: Desk
 ) -> FollowUpTask:
     found = [_of_thread(thread) for thread in context.threads]
-    found += list(_of_checks(context, branch_state, run, svc))
+    found += list(_of_checks(context, branch_state, run, desk))
     # What it is about is told in the pull request, as long as that lives.
     numbered = [
-        one.model_copy(update={"number": at, "about": svc.redactor(one.about)[:_LONGEST_ABOUT]})
+        one.model_copy(update={"number": at, "about": desk.redactor(one.about)[:_LONGEST_ABOUT]})
         for at, one in enumerate(found, 1)
     ]
     return FollowUpTask(context=context, branch_state=branch_state, items=tuple(numbered))
@@ -243,9 +243,9 @@ def _of_thread(thread: Thread) -> ReviewItem:
 
 
 def _of_checks(
-    context: FollowUpContext, branch_state: BranchState, run: Run, svc: Services
+    context: FollowUpContext, branch_state: BranchState, run: Run, desk: Desk
 ) -> Iterator[ReviewItem]:
-    pulls = pulls_of(svc)
+    pulls = pulls_of(desk)
     red_on_base: frozenset[str] = frozenset()
     if context.checks:
         base = pulls.list_checks(run, branch_state.tip)

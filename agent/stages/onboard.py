@@ -7,6 +7,7 @@ here has to be remembered.
 
 from __future__ import annotations
 
+from agent.desk import Desk
 from agent.errors import Cancelled, RepositoryUnfit, RunStopped, Superseded
 from agent.git import worktree
 from agent.models.change import Change, ChangedFile
@@ -15,49 +16,48 @@ from agent.models.environment import Checkout, Opened
 from agent.models.outcome import PullRequest
 from agent.models.run import Run
 from agent.onboarding import facts, pull_request, written
-from agent.services import Services
 from repo_config import load
 
 BRANCH = "mergewright/onboarding"
 """Of the pull request; by it that is found again."""
 
 
-def propose_configuration(base: Opened, svc: Services) -> str:
+def propose_configuration(base: Opened, desk: Desk) -> str:
     """Propose a configuration once it is known what runs base's tests; say what came of it.
 
     May run twice. What cannot be proposed is a note, and ends no run.
     """
     run = base.run
-    if base.contract.source is not None or run.follow_up is not None or not _may_ask(run, svc):
+    if base.contract.source is not None or run.follow_up is not None or not _may_ask(run, desk):
         return "not asked"
-    if svc.code_host.has_pull_request(run, BRANCH):
+    if desk.code_host.has_pull_request(run, BRANCH):
         return "asked already"
     try:
-        pull = _open_pull_request(run, base.checkout, svc)
+        pull = _open_pull_request(run, base.checkout, desk)
     except RunStopped as problem:
         if isinstance(problem, (Superseded, Cancelled)):
             raise
-        svc.say(f"no configuration could be proposed: {problem.message}")
+        desk.say(f"no configuration could be proposed: {problem.message}")
         return "not possible"
-    svc.say(f"a configuration is proposed by {pull.url}; the run does not wait for it")
+    desk.say(f"a configuration is proposed by {pull.url}; the run does not wait for it")
     return pull.url
 
 
-def _may_ask(run: Run, svc: Services) -> bool:
+def _may_ask(run: Run, desk: Desk) -> bool:
     """Whether a label has begun it; whoever calls a command has been asked."""
     by_label = run.snapshot is not None and run.snapshot.by_label
-    return by_label and svc.settings.onboarding != "off" and not run.dry_run
+    return by_label and desk.settings.onboarding != "off" and not run.dry_run
 
 
-def _open_pull_request(run: Run, base: Checkout, svc: Services) -> PullRequest:
+def _open_pull_request(run: Run, base: Checkout, desk: Desk) -> PullRequest:
     """Open the pull request, with a commit that adds the one file."""
-    place = svc.base_folder(run)
-    tree = worktree.lay_out(base, place, svc.stopped)
-    proposed = written.propose(tree, kept=facts.load_facts(svc.settings.home, run.repository))
+    place = desk.base_folder(run)
+    tree = worktree.lay_out(base, place, desk.stopped)
+    proposed = written.propose(tree, kept=facts.load_facts(desk.settings.home, run.repository))
     name = load.OWN_FILES[0]
     file = ChangedFile(path=name, before=None, after=proposed.text.encode(), executable=False)
-    commit = _push_file(run, base, file, svc)
-    return svc.code_host.open_or_update_onboarding(
+    commit = _push_file(run, base, file, desk)
+    return desk.code_host.open_or_update_onboarding(
         run,
         NewPullRequest(
             branch=BRANCH,
@@ -65,18 +65,18 @@ def _open_pull_request(run: Run, base: Checkout, svc: Services) -> PullRequest:
             base_branch=base.base_branch or "",
             base_commit=base.commit,
             title=pull_request.TITLE,
-            body=pull_request.write_body(run, proposed, svc.redactor),
+            body=pull_request.write_body(run, proposed, desk.redactor),
         ),
     )
 
 
-def _push_file(run: Run, base: Checkout, file: ChangedFile, svc: Services) -> str:
+def _push_file(run: Run, base: Checkout, file: ChangedFile, desk: Desk) -> str:
     """Push a branch that adds one file to base; return the commit at its end.
 
     Raises:
         RepositoryUnfit: The code host has no address for git.
     """
-    remote = svc.code_host.find_remote(run)
+    remote = desk.code_host.find_remote(run)
     if remote is None:
         raise RepositoryUnfit("There is nowhere to propose a configuration.")
     change = Change(base_commit=base.commit, files=(file,))
@@ -88,8 +88,8 @@ def _push_file(run: Run, base: Checkout, file: ChangedFile, svc: Services) -> st
         author=remote.author,
         email=remote.email,
     )
-    token = svc.code_host.create_credential(run, write=True)
-    svc.redactor.learn(token)
+    token = desk.code_host.create_credential(run, write=True)
+    desk.redactor.learn(token)
 
     def keep(name: str) -> None:
         raise _BranchTaken(name)
@@ -98,7 +98,7 @@ def _push_file(run: Run, base: Checkout, file: ChangedFile, svc: Services) -> st
         worktree.push_commit(base, commit, BRANCH, remote.url, token, taken=keep)
     except _BranchTaken:
         # Another run of the repository was quicker, or was killed before it opened the request.
-        svc.say(f"the branch {BRANCH} is there already; it is proposed as it is")
+        desk.say(f"the branch {BRANCH} is there already; it is proposed as it is")
     return commit
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agent.desk import Desk
 from agent.editing import attempts, submissions
 from agent.editing.attempts import Attempt
 from agent.editing.run_context import RunContext
@@ -22,7 +23,6 @@ from agent.models.environment import Checkout, Contract, Opened
 from agent.models.run import Run
 from agent.models.ticket import Decision, Guidance, Ticket, find_approval
 from agent.recipes.add_field import recipe
-from agent.services import Services
 from repo_config.tree import Tree, Within
 
 
@@ -32,7 +32,7 @@ def settle_parameters(
     run: Run,
     base: Checkout,
     contract: Contract,
-    svc: Services,
+    desk: Desk,
 ) -> str:
     """Turn the ticket into the recipe's parameters, before anything costly is started.
 
@@ -49,11 +49,11 @@ def settle_parameters(
     """
     if contract.config.contributions == "refuse" and run.snapshot is not None:
         raise ForPeople(submissions.explain_refused("`contributions: refuse`"))
-    can_ask = has_model(svc)
+    can_ask = has_model(desk)
     if not decision.recipe and can_ask:
         _require_tests(contract)
         return ""
-    tree = worktree.open_tree(base, svc.base_folder(run))
+    tree = worktree.open_tree(base, desk.base_folder(run))
     mine = Within(tree, contract.config.folder)
     if not decision.recipe:
         raise _explain_no_recipe(mine, contract)
@@ -64,7 +64,7 @@ def settle_parameters(
     except (TicketUnclear, RequestRefused) as problem:
         if not can_ask:
             raise
-        svc.say(f"recipe {recipe.NAME} leaves it to the model: {problem.message}")
+        desk.say(f"recipe {recipe.NAME} leaves it to the model: {problem.message}")
         _require_tests(contract)
         return ""
     if found := submissions.find_closed(recipe.list_touched(parameters), tree, contract.config):
@@ -72,8 +72,8 @@ def settle_parameters(
     return parameters
 
 
-def has_model(svc: Services) -> bool:
-    return svc.models is not None and bool(svc.models.list_chain("editor"))
+def has_model(desk: Desk) -> bool:
+    return desk.models is not None and bool(desk.models.list_chain("editor"))
 
 
 def _explain_no_recipe(tree: Tree, contract: Contract) -> NoRecipe:
@@ -109,7 +109,7 @@ def agree_plan(run_context: RunContext) -> Attempt:
     return attempts.begin_attempt(run_context)
 
 
-def require_plan_approval(plan: Plan, base: Opened, svc: Services) -> str:
+def require_plan_approval(plan: Plan, base: Opened, desk: Desk) -> str:
     """Go on where nobody is to be asked, or somebody has agreed; say which. May run twice.
 
     Raises:
@@ -119,18 +119,18 @@ def require_plan_approval(plan: Plan, base: Opened, svc: Services) -> str:
     run = base.run
     if run.snapshot is None or not run.snapshot.by_label or run.dry_run:
         return "whoever called the command has agreed"
-    said = svc.execution.memory.list_guidance(run.first)
+    said = desk.memory.list_guidance(run.first)
     if not _to_be_asked(plan, base, said):
         return "nobody is to be asked"
     # It may have waited for days.
-    svc.code_host.read_ticket(run)
+    desk.code_host.read_ticket(run)
     agreed = find_approval(said, plan.number)
     if agreed is not None:
-        svc.code_host.announce_start(run)
-        svc.say(f"plan {plan.number} was approved by {agreed.by}")
+        desk.code_host.announce_start(run)
+        desk.say(f"plan {plan.number} was approved by {agreed.by}")
         return f"approved by {agreed.by}"
     # What is shown is cleaned; approved is the plan itself.
-    svc.code_host.await_approval(run, svc.redactor.redact_record(plan), plan.number)
+    desk.code_host.await_approval(run, desk.redactor.redact_record(plan), plan.number)
     raise ApprovalAwaited(f"The approval of plan {plan.number} is awaited.", plan.number)
 
 

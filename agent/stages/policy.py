@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from agent.desk import Desk
 from agent.errors import PolicyRefused
 from agent.git import worktree
 from agent.models.change import Change, ClearedChange, Finding, Level, Severity
@@ -18,14 +19,13 @@ from agent.models.ticket import Ticket
 from agent.policy import levels, registry
 from agent.policy.change_context import ChangeContext
 from agent.policy.content import paths, size
-from agent.services import Services
 
 
 def clear_change(
     change: Change,
     ticket: Ticket,
     prepared: Prepared,
-    svc: Services,
+    desk: Desk,
     human_changes: Change | None = None,
 ) -> ClearedChange:
     """Let a change pass only if every rule of the target repository allows it.
@@ -37,21 +37,21 @@ def clear_change(
     Raises:
         PolicyRefused: A rule forbids it; the message names rule, file, line and the way out.
     """
-    base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+    base = worktree.open_tree(prepared.checkout, desk.base_folder(prepared.run))
     contract = prepared.contract
     packages = prepared.environment.versions
     change_context = ChangeContext(
         change, contract.config, contract.project, base, ticket, packages
     )
     try:
-        cleared = judge_change(change_context, svc.settings.floors, human_changes)
+        cleared = judge_change(change_context, desk.settings.floors, human_changes)
     except PolicyRefused as problem:
-        svc.say(
+        desk.say(
             _explain_refusal([one for one in problem.findings if one.severity is Severity.BLOCK])
         )
         raise
     remarks = len(cleared.findings)
-    svc.say(
+    desk.say(
         f"{len(registry.OF_CHANGES)} rules allow the change"
         + (f", {remarks} remark{'s' * (remarks != 1)} for the reviewer" if remarks else "")
     )

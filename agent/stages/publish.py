@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from agent import steps
+from agent.desk import Desk
 from agent.errors import AccessLost, Cancelled, Duplicate, Superseded
 from agent.git import branches, worktree
 from agent.git.branches import LeftBranch
@@ -23,10 +24,9 @@ from agent.models.ticket import Ticket
 from agent.publishing import other_pulls, pull_request_content, threads
 from agent.publishing.evidence import Decided
 from agent.publishing.pull_request_content import BranchDraft, Placed
-from agent.services import Services
 
 
-def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Outcome:
+def open_pull_request(prepared: Prepared, decided: Decided, desk: Desk) -> Outcome:
     """Make branch and pull request if the verdict allows it, and write the text either way.
 
     Raises:
@@ -40,45 +40,45 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
     run, publish = prepared.run, decided.verdict.publish
     remote = placed = pull_request = None
     if publish and not run.dry_run:
-        remote = svc.code_host.find_remote(run)
-        draft = pull_request_content.draft_branch(prepared, decided, remote, svc.redactor)
+        remote = desk.code_host.find_remote(run)
+        draft = pull_request_content.draft_branch(prepared, decided, remote, desk.redactor)
         if remote is not None:
             # The world may have changed while the checks ran: then there is nothing to publish,
             # or something more to say about the text that was approved.
-            decided = _ask_again(run, decided, draft.name, svc)
-        placed = _place_change(prepared, decided.cleared.change, draft, remote, svc)
+            decided = _ask_again(run, decided, draft.name, desk)
+        placed = _place_change(prepared, decided.cleared.change, draft, remote, desk)
     with _tell_of_branch(placed, "its text could not be written"):
-        words = pull_request_content.render_text(prepared, decided, placed, svc)
+        words = pull_request_content.render_text(prepared, decided, placed, desk)
     if placed and (same := placed.related_pulls.same):
         note = "it holds this very change already, so no second one was made"
         pull_request = PullRequest(
             number=same.number, url=same.url, draft=same.draft, notes=(note,)
         )
     elif placed and remote is not None:
-        _require_wanted(run, placed, remote, svc)
+        _require_wanted(run, placed, remote, desk)
         with _tell_of_branch(placed):
             proposal = pull_request_content.make_proposal(
-                prepared, decided, placed, remote, words, svc
+                prepared, decided, placed, remote, words, desk
             )
-            pull_request = svc.code_host.publish_pull_request(run, proposal)
-    _say_result(placed, pull_request, svc)
-    outcome = _make_outcome(prepared, decided, placed, pull_request, svc)
-    patch = svc.run_folder(run) / pull_request_content.PATCH
+            pull_request = desk.code_host.publish_pull_request(run, proposal)
+    _say_result(placed, pull_request, desk)
+    outcome = _make_outcome(prepared, decided, placed, pull_request, desk)
+    patch = desk.run_folder(run) / pull_request_content.PATCH
     told = {
         "pull_request_text": words,
         "text_digest": threads.compute_digest(words) if pull_request else None,
         "patch_path": str(patch) if publish and run.dry_run else None,
     }
-    return svc.redactor.redact_record(outcome.model_copy(update=told))
+    return desk.redactor.redact_record(outcome.model_copy(update=told))
 
 
-def _say_result(placed: Placed | None, pull_request: PullRequest | None, svc: Services) -> None:
+def _say_result(placed: Placed | None, pull_request: PullRequest | None, desk: Desk) -> None:
     if placed:
-        svc.say(f"branch {placed.branch} at {placed.commit[:12]}")
+        desk.say(f"branch {placed.branch} at {placed.commit[:12]}")
     if pull_request:
-        svc.say(f"pull request {pull_request.url}")
+        desk.say(f"pull request {pull_request.url}")
         for note in pull_request.notes:
-            svc.say(f"pull request: {note}")
+            desk.say(f"pull request: {note}")
 
 
 def _make_outcome(
@@ -86,7 +86,7 @@ def _make_outcome(
     decided: Decided,
     placed: Placed | None,
     pull_request: PullRequest | None,
-    svc: Services,
+    desk: Desk,
 ) -> Outcome:
     run, verdict = prepared.run, decided.verdict
     reason = Reason.DRY_RUN if verdict.publish and run.dry_run else verdict.reason
@@ -99,7 +99,7 @@ def _make_outcome(
         commit=placed.commit if placed else None,
         pull_request=pull_request,
         change_digest=decided.cleared.change.digest,
-        log=str(svc.run_folder(run) / "run.log"),
+        log=str(desk.run_folder(run) / "run.log"),
         checks=decided.compared,
         findings=decided.findings,
         models=decided.work.uses,
@@ -108,7 +108,7 @@ def _make_outcome(
     )
 
 
-def _ask_again(run: Run, decided: Decided, branch: str, svc: Services) -> Decided:
+def _ask_again(run: Run, decided: Decided, branch: str, desk: Desk) -> Decided:
     """Read the ticket once more; what others see already is brought to its end all the same.
 
     Raises:
@@ -116,12 +116,12 @@ def _ask_again(run: Run, decided: Decided, branch: str, svc: Services) -> Decide
         Cancelled: The run was stopped.
     """
     try:
-        now = _read_ticket_unless_stopped(run, svc)
+        now = _read_ticket_unless_stopped(run, desk)
     except (Superseded, Cancelled):
         # A pull request that was merged or closed needs no branch any more.
         ours = re.compile(rf"{re.escape(branch)}(-\d+)?")
         with suppress(AccessLost):
-            if any(ours.fullmatch(one.branch) for one in svc.code_host.list_own_pulls(run, "")):
+            if any(ours.fullmatch(one.branch) for one in desk.code_host.list_own_pulls(run, "")):
                 return decided
         raise
     # The text that was carried out stays, with what people have said to it; it may have been
@@ -132,13 +132,13 @@ def _ask_again(run: Run, decided: Decided, branch: str, svc: Services) -> Decide
     return decided.model_copy(update={"ticket": ticket})
 
 
-def _read_ticket_unless_stopped(run: Run, svc: Services) -> Ticket:
-    if svc.stopped.is_set():
+def _read_ticket_unless_stopped(run: Run, desk: Desk) -> Ticket:
+    if desk.stopped.is_set():
         raise Cancelled
-    return svc.code_host.read_ticket(run)
+    return desk.code_host.read_ticket(run)
 
 
-def _require_wanted(run: Run, placed: Placed, remote: Remote, svc: Services) -> None:
+def _require_wanted(run: Run, placed: Placed, remote: Remote, desk: Desk) -> None:
     """Look once more before a pull request is opened; if it is moot, take the branch away again.
 
     Raises:
@@ -148,17 +148,17 @@ def _require_wanted(run: Run, placed: Placed, remote: Remote, svc: Services) -> 
     left = LeftBranch(placed.branch, placed.commit, mark="")
     with _tell_of_branch(placed):
         try:
-            _read_ticket_unless_stopped(run, svc)
+            _read_ticket_unless_stopped(run, desk)
         except (Superseded, Cancelled) as problem:
             moot = problem
         else:
             return
         with suppress(AccessLost):  # where we may not open one, there is none of ours
-            if svc.code_host.has_pull_request(run, placed.branch):
+            if desk.code_host.has_pull_request(run, placed.branch):
                 return
-        token = svc.code_host.create_credential(run, write=True)
-        mirrors, gone = svc.settings.home / "mirrors", False
-        svc.redactor.learn(token)
+        token = desk.code_host.create_credential(run, write=True)
+        mirrors, gone = desk.settings.home / "mirrors", False
+        desk.redactor.learn(token)
         with suppress(AccessLost):
             gone = branches.remove_branch(remote.url, token, mirrors, left)
         if not gone:
@@ -166,7 +166,7 @@ def _require_wanted(run: Run, placed: Placed, remote: Remote, svc: Services) -> 
                 "it is no longer wanted. The branch was left, since it is not as it was pushed or"
                 " may not be removed."
             ) from moot
-    svc.say(f"branch {placed.branch} was removed again, since it is no longer wanted")
+    desk.say(f"branch {placed.branch} was removed again, since it is no longer wanted")
     raise moot
 
 
@@ -197,14 +197,14 @@ def _tell_result(verdict: Verdict, placed: Placed | None, pull_request: PullRequ
 
 
 def _place_change(
-    prepared: Prepared, change: Change, draft: BranchDraft, remote: Remote | None, svc: Services
+    prepared: Prepared, change: Change, draft: BranchDraft, remote: Remote | None, desk: Desk
 ) -> Placed:
     """Find where the change is already, or make the branch; one that is there is left alone."""
     snapshot = prepared.run.snapshot
     if remote is None or snapshot is None:
-        return _make_branch(prepared, change, draft, remote, svc)
+        return _make_branch(prepared, change, draft, remote, desk)
     goes_to = prepared.checkout.base_branch or remote.default_branch
-    others = svc.code_host.list_own_pulls(prepared.run, draft.name)
+    others = desk.code_host.list_own_pulls(prepared.run, draft.name)
     digest = other_pulls.compute_digest(change, goes_to)
     found = other_pulls.find_related_pulls(
         others, prepared.run.run_id, snapshot.issue.number, digest
@@ -214,12 +214,12 @@ def _place_change(
     elif found.duplicate:
         raise Duplicate(found.duplicate.number)
     else:
-        placed = _make_branch(prepared, change, draft, remote, svc)
+        placed = _make_branch(prepared, change, draft, remote, desk)
     return placed.model_copy(update={"digest": digest, "related_pulls": found})
 
 
 def _make_branch(
-    prepared: Prepared, change: Change, draft: BranchDraft, remote: Remote | None, svc: Services
+    prepared: Prepared, change: Change, draft: BranchDraft, remote: Remote | None, desk: Desk
 ) -> Placed:
     """Make the one commit, and the branch that ends in it."""
     run, base = prepared.run, prepared.checkout
@@ -228,20 +228,20 @@ def _make_branch(
     )
     if remote is None:
         return Placed(branch=worktree.deliver_branch(base, commit, draft.name), commit=commit)
-    token = svc.code_host.create_credential(run, write=True)
-    svc.redactor.learn(token)
+    token = desk.code_host.create_credential(run, write=True)
+    desk.redactor.learn(token)
     name = worktree.push_commit(
         base,
         commit,
         draft.name,
         remote.url,
         token,
-        taken=lambda name: _require_unproposed(run, name, svc),
+        taken=lambda name: _require_unproposed(run, name, desk),
     )
     return Placed(branch=name, commit=commit)
 
 
-def _require_unproposed(run: Run, branch: str, svc: Services) -> None:
+def _require_unproposed(run: Run, branch: str, desk: Desk) -> None:
     """Open no second pull request beside one of this run that somebody has worked on since.
 
     Only a run that goes on from an old backup comes here: its branch is named after it.
@@ -249,7 +249,7 @@ def _require_unproposed(run: Run, branch: str, svc: Services) -> None:
     Raises:
         Superseded: There is one.
     """
-    if svc.code_host.has_pull_request(run, branch):
+    if desk.code_host.has_pull_request(run, branch):
         raise Superseded(
             f"The branch {branch} of this run has a pull request already. Somebody has"
             " committed to it since, so it was left as it is."

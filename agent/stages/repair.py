@@ -28,7 +28,7 @@ def next_draft(tried: Sequence[Round], run_context: RunContext) -> Draft | None:
     last = tried[-1]
     words = _find_objection(last, run_context)
     if (
-        run_context.svc.models is None
+        run_context.desk.models is None
         or not words
         or len(tried) > run_context.attempt_limits.repair_rounds
     ):

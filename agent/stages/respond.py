@@ -58,7 +58,7 @@ def by_model(
     left = _list_remaining(asked, answered)
     if not left:
         return draft, ()
-    if run_context.svc.models is None or not run_context.svc.models.list_chain("editor"):
+    if run_context.desk.models is None or not run_context.desk.models.list_chain("editor"):
         return draft, tuple(_for_people(one, _NO_MODEL) for one in left)
     run_context.prepare_environment()
     attempt = attempts.continue_draft(

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import get_args
 
 from agent.conversation.commands import is_command
+from agent.desk import Desk
 from agent.errors import AccessLost, NoModel, TicketUnclear
 from agent.models.chat import ChatModel
 from agent.models.code_host import Pulls
@@ -16,7 +17,6 @@ from agent.models.pulls import PullSnapshot, ThreadComment
 from agent.models.run import Run
 from agent.models.ticket import Category, Decision, Guidance, Ticket
 from agent.recipes.add_field import recipe
-from agent.services import Services
 from agent.text import sanitise
 
 #: Kinds of work by what labels say: our own names, and those that GitHub and Dependabot give.
@@ -30,16 +30,14 @@ _MOST_ASKED = 20
 """Of so many people is asked whether they may write."""
 
 
-def read_ticket(run: Run, svc: Services) -> Ticket:
+def read_ticket(run: Run, desk: Desk) -> Ticket:
     """Read the ticket as it was approved, with what people have said to its run since then.
 
     Raises:
         Superseded: The issue is no longer what was approved.
         RequestRefused: There is no such file, or it is no text.
     """
-    return add_guidance(
-        svc.code_host.read_ticket(run), svc.execution.memory.list_guidance(run.first)
-    )
+    return add_guidance(desk.code_host.read_ticket(run), desk.memory.list_guidance(run.first))
 
 
 def add_guidance(ticket: Ticket, said: Sequence[Guidance]) -> Ticket:
@@ -71,10 +69,10 @@ def add_guidance(ticket: Ticket, said: Sequence[Guidance]) -> Ticket:
     return ticket.model_copy(update=update)
 
 
-def decide_ticket(ticket: Ticket, run: Run, svc: Services) -> Decision:
+def decide_ticket(ticket: Ticket, run: Run, desk: Desk) -> Decision:
     """Choose who carries a ticket out; see `choose_recipe`."""
     labels = run.snapshot.labels if run.snapshot else ()
-    return choose_recipe(ticket, svc.models, labels)
+    return choose_recipe(ticket, desk.models, labels)
 
 
 def choose_recipe(
@@ -108,25 +106,25 @@ def _read_category(labels: Iterable[str]) -> Category:
     return "feature"
 
 
-def add_earlier_attempt(ticket: Ticket, run: Run, svc: Services) -> Ticket:
+def add_earlier_attempt(ticket: Ticket, run: Run, desk: Desk) -> Ticket:
     """Add what people with write permission wrote in our last pull request for it, if it is closed.
 
     The newest comments alone: what was said last is why it was closed, as a rule.
     """
-    number = svc.execution.memory.find_earlier_pull(run)
+    number = desk.memory.find_earlier_pull(run)
     try:
-        pull = svc.pulls.read_pull(run, number) if number and svc.pulls else None
-        if pull is None or svc.pulls is None or pull.state != "closed":
+        pull = desk.pulls.read_pull(run, number) if number and desk.pulls else None
+        if pull is None or desk.pulls is None or pull.state != "closed":
             return ticket
-        remarks = list(islice(_list_remarks(pull, run, svc.pulls), _MOST_REMARKS))[::-1]
+        remarks = list(islice(_list_remarks(pull, run, desk.pulls), _MOST_REMARKS))[::-1]
     except AccessLost as problem:
-        svc.say(f"an earlier pull request, #{number}, could not be read: {problem.message}")
+        desk.say(f"an earlier pull request, #{number}, could not be read: {problem.message}")
         return ticket
     words = [
         f"{one.author}, {one.at}:\n{sanitise.clean_ticket(one.body)[0].strip()[:_MOST_REMARK]}"
         for one in remarks
     ]
-    svc.say(f"an earlier pull request, #{number}, was closed; comments of people: {len(words)}")
+    desk.say(f"an earlier pull request, #{number}, was closed; comments of people: {len(words)}")
     began = f"Pull request #{number} for this was closed{':' if words else ' without a word.'}"
     update = {
         "body": "\n\n".join((ticket.body, began, *words)),

@@ -30,42 +30,47 @@ def judge_change(draft: Draft, run_context: RunContext) -> Round:
 
 def _run_gates(draft: Draft, run_context: RunContext) -> Round:
     """Check a change against the rules, then run the project's checks."""
-    once, svc, prepared, number = (
+    once, desk, prepared, number = (
         run_context.once,
-        run_context.svc,
+        run_context.desk,
         run_context.prepared,
         run_context.round_number,
     )
     last = next((one for one in reversed(run_context.rounds) if one.after), None)
     try:
-        made = draft.plan, draft.change, number, prepared, svc
+        made = draft.plan, draft.change, number, prepared, desk
         change = once(Step.CHANGELOG.named(number), edit.add_changelog_entry, *made)
         draft = replace(draft, change=change)
-        held = change, run_context.ticket, prepared, svc, run_context.human_changes
+        held = change, run_context.ticket, prepared, desk, run_context.human_changes
         cleared = once(Step.POLICY.named(number), policy.clear_change, *held)
-        svc.facts.note_cleared(cleared)
+        desk.facts.note_cleared(cleared)
         after = once(
             Step.CHECKS.named(number),
             checks.run_checks,
             cleared,
             run_context.baseline,
             prepared,
-            svc,
+            desk,
             run_context.human_changes,
             last,
             run_context.gate_seconds,
         )
     except PolicyRefused as problem:
-        svc.facts.note_refusal(problem.reason)
+        desk.facts.note_refusal(problem.reason)
         return Round(number, draft, refused=problem.findings)
     except (EditFailed, EnvironmentFailed) as problem:
         if draft.plan.recipe:  # nobody would mend it
             raise
         return Round(number, draft, refused=(rounds.find_obstacle(problem),))
     compared = once(
-        Step.COMPARE.named(number), checks.compare_sides, run_context.baseline, after, prepared, svc
+        Step.COMPARE.named(number),
+        checks.compare_sides,
+        run_context.baseline,
+        after,
+        prepared,
+        desk,
     )
-    svc.facts.compared = compared
+    desk.facts.compared = compared
     compared = policy.tolerate_standing(compared, change, run_context.human_changes)
     proof = once(
         Step.PROOF.named(number),
@@ -75,7 +80,7 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
         compared,
         after,
         prepared,
-        svc,
+        desk,
         last,
         run_context.gate_seconds,
     )
@@ -87,7 +92,7 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
         prepared.contract,
         proof,
     )
-    svc.facts.note_verdict(verdict)
+    desk.facts.note_verdict(verdict)
     return Round(number, draft, (), cleared, after, compared, proof, verdict)
 
 

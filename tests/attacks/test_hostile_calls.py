@@ -85,7 +85,7 @@ class Talk:
         assert planted.leaked((KEY, self.secret), shown) == set()
         assert self.server.refused == [], "no provider would have taken that"
         assert planted.state(*self.beside) == self.before
-        assert not (self.job.svc.head_folder(self.job.prepared.run) / ".git").exists()
+        assert not (self.job.desk.head_folder(self.job.prepared.run) / ".git").exists()
 
 
 Talker = Callable[..., Talk]

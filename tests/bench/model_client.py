@@ -46,17 +46,17 @@ class _Side:
         self.begun: list[float] = []
         # The models are made with each conversation, as a run makes them.
         bare = self._settings.model_copy(update={"model": ""})
-        self._services = wiring.make_local_services(bare, lambda line: None)
+        self._services = wiring.make_local_desk(bare, lambda line: None)
         self._prepared = self._prepare(folder / "repository")
 
     def _prepare(self, repository: Path) -> Prepared:
         if not repository.exists():
             git_samples.make(repository, dict(model.files()))
-        run_id, svc = "20261120-000000-prepared", self._services
+        run_id, desk = "20261120-000000-prepared", self._services
         run = Run(run_id=run_id, repository=str(repository), ticket="1", started=0)
-        base = checkout.prepare_checkout(run, svc)
-        contract = checkout.read_contract(run, base, svc)
-        built = environment.build_environment(run, base, contract, svc)
+        base = checkout.prepare_checkout(run, desk)
+        contract = checkout.read_contract(run, base, desk)
+        built = environment.build_environment(run, base, contract, desk)
         return Prepared(run=run, checkout=base, contract=contract, environment=built)
 
     def talk(self, remember: Remember) -> str:
@@ -68,16 +68,16 @@ class _Side:
         folder.mkdir(parents=True)
         ledger = Ledger(folder / "ledger.jsonl", run.run_id)
         record = ledger.make_appender("model", within=True)
-        svc = replace(
+        desk = replace(
             self._services,
             models=wiring.make_models(self._settings),
-            execution=replace(self._services.execution, record=record),
+            record=record,
         )
-        log = RunLog(folder / "run.log", svc.redactor)
-        step = Steps(ledger, log, _Watcher(), svc.facts, svc.budget, remember=remember)
+        log = RunLog(folder / "run.log", desk.redactor)
+        step = Steps(ledger, log, _Watcher(), desk.facts, desk.budget, remember=remember)
         commit = prepared.checkout.commit
         decision = Decision(recipe="", sentence="", category="bug")
-        run_context = RunContext(_TICKET, decision, "", prepared, step, svc)
+        run_context = RunContext(_TICKET, decision, "", prepared, step, desk)
         run_context.prepared = prepared
         run_context.baseline = CheckReport(
             side="base", commit=commit, change_digest=None, results=()

@@ -19,6 +19,7 @@ import uv
 
 from agent.checks import check, comparison, measuring
 from agent.checks.check import Site
+from agent.desk import Desk
 from agent.environments import build
 from agent.environments.package_index import SimpleIndex
 from agent.environments.request import EnvironmentRequest
@@ -32,7 +33,6 @@ from agent.models.run import Run
 from agent.models.sandbox import Flag, Hear, Sandbox, SandboxRequest, SandboxResult
 from agent.models.ticket import Ticket
 from agent.sandbox.bubblewrap import BubblewrapSandbox
-from agent.services import Execution, Services
 from agent.settings import Settings
 from agent.stages import baseline
 from agent.stages import checks as checks_stage
@@ -266,7 +266,7 @@ class Stage:
     """A repository with a base commit, ready for the stages."""
 
     prepared: Prepared
-    services: Services
+    services: Desk
     sandbox: CountingSandbox
     files: dict[str, str]
 
@@ -333,12 +333,12 @@ def make_stage(
         environment=workshop.environment(*TOOLS),
     )
     sandbox = CountingSandbox(workshop.sandbox)
-    services = Services(
+    services = Desk(
         settings=Settings(home=home),
         code_host=FakeCodeHost(Ticket(ticket_id="1", title="t", body="", digest="")),
         sandbox=sandbox,  # type: ignore[arg-type] # nobody asks it for roots
         index=None,  # type: ignore[arg-type] # nothing here asks the index
-        execution=Execution(say=workshop.said.append),
+        say=workshop.said.append,
     )
     return Stage(prepared, services, sandbox, flat)
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent import wiring
+from agent.desk import Desk
 from agent.environments import build, sandbox_requests
 from agent.environments.package_index import SimpleIndex
 from agent.environments.request import EnvironmentRequest
@@ -17,7 +18,6 @@ from agent.models.environment import Environment, Prepared
 from agent.models.run import Run
 from agent.models.sandbox import SandboxLimits
 from agent.sandbox.bubblewrap import BubblewrapSandbox
-from agent.services import Services
 from agent.settings import Settings
 from agent.stages import checkout, environment
 from repo_config.schema import PythonSection
@@ -81,15 +81,15 @@ def python(settings, made, folder, program: str) -> str:
     return result.output.strip()
 
 
-def begin_run(settings: Settings, files: dict[str, str | bytes]) -> tuple[Prepared, Services]:
+def begin_run(settings: Settings, files: dict[str, str | bytes]) -> tuple[Prepared, Desk]:
     """Carry a run on a repository of these files as far as its environment."""
     repository = git_samples.make(settings.home / "repository", files)
     run = Run(
         run_id="20261120-101010-0123456789abcdef", repository=str(repository), ticket="t", started=1
     )
-    svc = wiring.make_local_services(settings, lambda line: None)
-    svc.base_folder(run).parent.mkdir(parents=True)
-    base = checkout.prepare_checkout(run, svc)
-    contract = checkout.read_contract(run, base, svc)
-    built = environment.build_environment(run, base, contract, svc)
-    return Prepared(run=run, checkout=base, contract=contract, environment=built), svc
+    desk = wiring.make_local_desk(settings, lambda line: None)
+    desk.base_folder(run).parent.mkdir(parents=True)
+    base = checkout.prepare_checkout(run, desk)
+    contract = checkout.read_contract(run, base, desk)
+    built = environment.build_environment(run, base, contract, desk)
+    return Prepared(run=run, checkout=base, contract=contract, environment=built), desk

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from agent.desk import Desk
 from agent.git import worktree
 from agent.models.change import Change, ChangedFile, ClearedChange
 from agent.models.checks import CheckReport
 from agent.models.environment import Prepared
-from agent.services import Services
 from agent.stages import baseline, checks
 from tests.integration.environment_building import begin_run, with_our_tools
 
@@ -24,11 +24,11 @@ FILES = {
 
 
 @pytest.fixture(scope="module")
-def begun() -> Iterator[tuple[Prepared, CheckReport, Services]]:
+def begun() -> Iterator[tuple[Prepared, CheckReport, Desk]]:
     """A run as far as its baseline."""
     with with_our_tools() as settings:
-        prepared, svc = begin_run(settings, dict(FILES))
-        yield prepared, baseline.measure_base(prepared, svc), svc
+        prepared, desk = begin_run(settings, dict(FILES))
+        yield prepared, baseline.measure_base(prepared, desk), desk
 
 
 def changed(prepared: Prepared, **after: str) -> ClearedChange:
@@ -46,18 +46,18 @@ def changed(prepared: Prepared, **after: str) -> ClearedChange:
 
 
 def test_a_lock_that_lacks_what_the_change_declares_is_named(begun):
-    prepared, _, svc = begun
+    prepared, _, desk = begun
     lock = '[[package]]\nname = "six"\nversion = "1.16.0"\n'
     cleared = changed(prepared, poetry_DOT_lock=lock, requirements_DOT_txt="pytest\nsix>=1.17\n")
-    worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run)).replay(cleared.change)
-    built = svc.environment_of_change(prepared, ("six>=1.17",))
+    worktree.lay_out(prepared.checkout, desk.head_folder(prepared.run)).replay(cleared.change)
+    built = desk.environment_of_change(prepared, ("six>=1.17",))
     assert dict(one.split("==") for one in built.packages)["six"] == "1.17.0", "by base's lines"
     assert (built.lock, built.unlocked) == ("poetry.lock", ("six>=1.17 (has 1.16.0)",))
-    assert svc.environment_of_change(prepared, ("six>=1.16",)).lock == ""
+    assert desk.environment_of_change(prepared, ("six>=1.16",)).lock == ""
 
 
 def test_what_the_build_of_a_change_writes_into_the_environment_is_named(begun):
-    prepared, before, svc = begun
+    prepared, before, desk = begun
     planting = (
         "import setuptools, sysconfig\n"
         "site = '/env/lib/python' + sysconfig.get_python_version() + '/site-packages/'\n"
@@ -66,8 +66,8 @@ def test_what_the_build_of_a_change_writes_into_the_environment_is_named(begun):
         "setuptools.setup(name='shop', version='1', py_modules=['shop'])\n"
     )
     cleared = changed(prepared, setup_DOT_py=planting, requirements_DOT_txt="pytest\nsix\n-e .\n")
-    report = checks.run_checks(cleared, before, prepared, svc)
-    compared = checks.compare_sides(before, report, prepared, svc)
+    report = checks.run_checks(cleared, before, prepared, desk)
+    compared = checks.compare_sides(before, report, prepared, desk)
     (finding,) = next(one for one in compared if one.name == "packages").findings
     assert (finding.rule, finding.severity.value) == ("environment-altered", "review")
     assert "pip/__init__.py, sitecustomize.py" in finding.message

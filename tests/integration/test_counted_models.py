@@ -159,21 +159,21 @@ def test_a_run_counts_its_models_and_its_repository_may_lower_what_they_cost(
     given, run = [], code_host_runs.run(on_forge=on_issue)
     settings = Settings(home=home, model_usd=2.0, model_usd_per_day=9.0)
 
-    def carry_out(run, step, svc, ledger, log, *, waited):
-        given.append(svc)
+    def carry_out(run, step, desk, ledger, log, *, waited):
+        given.append(desk)
         return Outcome.for_stopped_run(run.run_id, Reason.UNCLEAR, "Say more.")
 
-    def compose(execution):
+    def compose(*, record_write, count, **own):
         made, _ = code_host_runs.services(home, FakeCodeHost(code_host_runs.TICKET))
-        return replace(made, execution=execution, models=execution.counted(model()))
+        return replace(made, **own, models=count(model()))
 
     monkeypatch.setattr(executor, "carry_out", carry_out)
     keeping = RunSupport(remember=DirectStep(), grants=3, spendings=store.spendings)
     executor.carry_run(run, settings, compose, keeping)
-    (svc,) = given
+    (desk,) = given
     repository_id = run.snapshot.issue.repository_id if on_issue else 0
-    assert svc.models._limits == SpendingLimits(run.run_id, repository_id, 6.0, of_day)
-    svc.lower_limit(9.0)
-    assert svc.models._limits.of_run == 6.0
-    svc.lower_limit(0.5)
-    assert svc.models._limits.of_run == 0.5
+    assert desk.models._limits == SpendingLimits(run.run_id, repository_id, 6.0, of_day)
+    desk.lower_limit(9.0)
+    assert desk.models._limits.of_run == 6.0
+    desk.lower_limit(0.5)
+    assert desk.models._limits.of_run == 0.5

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from agent.desk import Desk
 from agent.environments import prune, storage
 from agent.errors import CacheGone
 from agent.git import worktree
 from agent.models.environment import Prepared
-from agent.services import Services
 from agent.stages import checkout
 from tests.flow.github_stories import FILES
 from tests.integration.environment_building import begin_run, with_our_tools
@@ -21,59 +21,59 @@ pytestmark = pytest.mark.index
 
 
 @pytest.fixture(scope="module")
-def begun() -> Iterator[tuple[Prepared, Services]]:
+def begun() -> Iterator[tuple[Prepared, Desk]]:
     """A run as far as its environment."""
     with with_our_tools() as settings:
         yield begin_run(settings, dict(FILES))
 
 
-def forget(svc: Services, prepared: Prepared) -> None:
+def forget(desk: Desk, prepared: Prepared) -> None:
     """Be as another process, which has no hold on the environment."""
-    storage.release_environment(svc.settings, prepared.environment.key)
+    storage.release_environment(desk.settings, prepared.environment.key)
 
 
 def test_another_process_holds_the_environment_that_it_goes_on_with(begun):
-    prepared, svc = begun
-    forget(svc, prepared)
-    assert svc.environment(prepared) == prepared.environment
-    assert prune.prune_environments(svc.settings, older_than_days=0).in_use == (
+    prepared, desk = begun
+    forget(desk, prepared)
+    assert desk.environment(prepared) == prepared.environment
+    assert prune.prune_environments(desk.settings, older_than_days=0).in_use == (
         prepared.environment.key,
     )
 
 
 def test_an_environment_that_was_evicted_is_built_again(begun):
-    prepared, svc = begun
-    forget(svc, prepared)
-    assert prune.prune_environments(svc.settings, older_than_days=0).removed == (
+    prepared, desk = begun
+    forget(desk, prepared)
+    assert prune.prune_environments(desk.settings, older_than_days=0).removed == (
         prepared.environment.key,
     )
-    shutil.rmtree(svc.base_folder(prepared.run))
-    again = svc.environment(prepared)
+    shutil.rmtree(desk.base_folder(prepared.run))
+    again = desk.environment(prepared)
     assert again.packages == prepared.environment.packages
     assert Path(again.path, "bin", "python").exists()
 
 
 def test_an_environment_that_would_be_another_today_sends_the_run_back(begun):
-    prepared, svc = begun
-    forget(svc, prepared)
+    prepared, desk = begun
+    forget(desk, prepared)
     stale = prepared.environment.model_copy(
         update={
             "key": "0" * 32,
-            "path": str(storage.locate_environment(svc.settings, "0" * 32) / "venv"),
+            "path": str(storage.locate_environment(desk.settings, "0" * 32) / "venv"),
         }
     )
     with pytest.raises(CacheGone) as problem:
-        svc.environment(prepared.model_copy(update={"environment": stale}))
+        desk.environment(prepared.model_copy(update={"environment": stale}))
     assert problem.value.made_by == "environment"
 
 
 def test_a_mirror_that_is_gone_sends_the_run_back_to_its_checkout(begun):
-    prepared, svc = begun
+    prepared, desk = begun
     shutil.rmtree(prepared.checkout.mirror)
-    shutil.rmtree(svc.base_folder(prepared.run))
+    shutil.rmtree(desk.base_folder(prepared.run))
     with pytest.raises(CacheGone, match="damaged or gone") as problem:
-        worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+        worktree.open_tree(prepared.checkout, desk.base_folder(prepared.run))
     assert problem.value.made_by == "checkout"
-    assert checkout.prepare_checkout(prepared.run, svc).commit == prepared.checkout.commit
-    tree = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+    assert checkout.prepare_checkout(prepared.run, desk).commit == prepared.checkout.commit
+    tree = worktree.open_tree(prepared.checkout, desk.base_folder(prepared.run))
     assert tree.read("till/models.py")

@@ -12,12 +12,12 @@ from sqlalchemy import event
 from typer.testing import CliRunner
 
 from agent.cli import runs
+from agent.desk import Desk
 from agent.errors import StoreUnavailable, Superseded
 from agent.models.step import Step
 from agent.runs import executor
 from agent.runs.executor import RunSupport
 from agent.runs.waiting import PastWait
-from agent.services import Services
 from agent.settings import Settings
 from agent.steps import DirectStep
 from agent.store import sql_run_files
@@ -129,8 +129,8 @@ def test_a_run_whose_end_cannot_be_stored_is_not_over(fleet, tmp_path):
             fleet.fault = faults.pop()
             return super().report_outcome(run, outcome)
 
-    def compose(execution):
-        return Services(settings, Host(None), sandbox=None, index=None, execution=execution)
+    def compose(*, record_write, count, **own):
+        return Desk(settings, Host(None), sandbox=None, index=None, **own)
 
     settings, faults = Settings(home=tmp_path), ["", "down"]
     support = RunSupport(DirectStep(), waited=PastWait(), files=fleet.files)

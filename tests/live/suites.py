@@ -19,10 +19,10 @@ from packaging.utils import canonicalize_name
 from agent import settings, wiring
 from agent.checks import check, measuring
 from agent.checks.check import Site
+from agent.desk import Desk
 from agent.models.checks import Status
 from agent.models.environment import Environment
 from agent.models.run import Run
-from agent.services import Services
 from agent.stages import checkout, environment
 from tests.folders import data_folder
 from tests.live import by_hand
@@ -34,15 +34,13 @@ pytestmark = [pytest.mark.deep, pytest.mark.index]
 
 
 @pytest.fixture(scope="module")
-def services() -> Iterator[Services]:
+def services() -> Iterator[Desk]:
     with data_folder("live") as home:
-        yield wiring.make_local_services(
-            settings.load_settings({"MERGEWRIGHT_HOME": str(home)}), print
-        )
+        yield wiring.make_local_desk(settings.load_settings({"MERGEWRIGHT_HOME": str(home)}), print)
 
 
 @pytest.fixture
-def folder(services: Services, project: Project) -> Iterator[Path]:
+def folder(services: Desk, project: Project) -> Iterator[Path]:
     place = services.settings.home / "projects" / project.name
     place.mkdir(parents=True)
     yield place
@@ -51,7 +49,7 @@ def folder(services: Services, project: Project) -> Iterator[Path]:
 
 @pytest.mark.parametrize("project", PROJECTS, ids=lambda project: project.name)
 def test_tests_end_in_the_sandbox_as_they_do_by_hand(
-    project: Project, services: Services, folder: Path
+    project: Project, services: Desk, folder: Path
 ) -> None:
     repository = sources.repository(
         project.source, services.index, folder, project.config, tag=project.tag

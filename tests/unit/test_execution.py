@@ -8,6 +8,7 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
+from agent.desk import Desk
 from agent.errors import CodeHostLimited, ModelUnavailable
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState, Wait
@@ -16,7 +17,6 @@ from agent.runs import executor
 from agent.runs.executor import RunSupport
 from agent.runs.progress import StateFile
 from agent.runs.waiting import PastWait, RunPostponed
-from agent.services import Services
 from agent.settings import Settings
 from agent.steps import DirectStep
 from tests.fakes import FakeCodeHost
@@ -34,12 +34,10 @@ def with_forge(home, code_host, keep=lambda record: None):
     """Settings, and what makes the services of a run with that code host and a secret in hand."""
     settings = Settings(home=home)
 
-    def compose(execution):
-        keep(execution.record_write)
-        execution.redactor.learn(SECRET)
-        return Services(
-            settings=settings, code_host=code_host, sandbox=None, index=None, execution=execution
-        )
+    def compose(*, record_write, count, **own):
+        keep(record_write)
+        own["redactor"].learn(SECRET)
+        return Desk(settings=settings, code_host=code_host, sandbox=None, index=None, **own)
 
     return settings, compose
 
@@ -68,9 +66,9 @@ def test_the_state_of_a_run_follows_its_steps_into_the_store(store):
 def test_foreign_lines_reach_log_and_terminal_without_secrets(home, monkeypatch):
     secret, shown = SECRET, []
 
-    def carry(run, step, svc, ledger, log, *, waited):
+    def carry(run, step, desk, ledger, log, *, waited):
         step._watcher.started(Step.BASELINE)
-        svc.say(f"tests | {secret}")
+        desk.say(f"tests | {secret}")
         return done(run)
 
     monkeypatch.setattr(executor, "carry_out", carry)
@@ -87,10 +85,10 @@ def test_what_a_model_writes_is_heard_in_whole_lines_without_secrets_and_before_
 ):
     secret, shown = SECRET, []
 
-    def carry(run, step, svc, ledger, log, *, waited):
+    def carry(run, step, desk, ledger, log, *, waited):
         for piece in ("I use Zq8", f"{secret[3:]}\nand go", " on"):
-            svc.hear(piece)
-        svc.say("edit 1, turn 1: 1 call")
+            desk.hear(piece)
+        desk.say("edit 1, turn 1: 1 call")
         return done(run)
 
     monkeypatch.setattr(executor, "carry_out", carry)
@@ -110,7 +108,7 @@ def test_what_a_model_writes_is_heard_in_whole_lines_without_secrets_and_before_
 def test_a_model_that_is_waited_for_is_told_on_the_issue(home, monkeypatch, problem, told):
     code_host = FakeCodeHost(None)
 
-    def carry(run, step, svc, ledger, log, *, waited):
+    def carry(run, step, desk, ledger, log, *, waited):
         step._watcher.started(Step.EDIT.named("1 1 reply"))
         wait = Wait(reason=problem.message, until=time.time() + 900, begin_with="edit 1 1 reply")
         raise RunPostponed(wait) from problem

@@ -6,8 +6,8 @@ import pytest
 from pydantic import SecretStr
 
 from agent import settings
+from agent.desk import make_redactor
 from agent.errors import SettingsInvalid
-from agent.services import make_redactor
 from agent.settings import Settings
 
 

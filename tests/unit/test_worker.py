@@ -12,6 +12,7 @@ import pytest
 
 from agent import errors, workflow
 from agent.cli import result
+from agent.desk import Desk
 from agent.errors import (
     AccessLost,
     BudgetSpent,
@@ -30,7 +31,6 @@ from agent.models.step import Step
 from agent.models.ticket import Decision
 from agent.runs import executor, folders
 from agent.runs.waiting import MOST_WAITS, PastWait, RunPostponed
-from agent.services import Execution, Services
 from agent.settings import Settings
 from agent.steps import Steps
 from agent.telemetry import run_log
@@ -59,9 +59,9 @@ def carry(home, problem, waits, *, at="read ticket", code_host=FakeCodeHost, req
 
     settings = Settings(home=home)
     code_host = Held(None)
-    services = Services(
+    services = Desk(
         settings=settings, code_host=code_host, sandbox=None, index=None,
-        execution=Execution(say=lambda line: None, redactor=Redactor(hide)),
+        say=lambda line: None, redactor=Redactor(hide),
     )  # fmt: skip
     folder = folders.make_run_folder(home, run())
     ledger = Ledger(folder / "ledger.jsonl", "2026-1")
@@ -161,10 +161,10 @@ def carried(home, monkeypatch, problem):
     def publish() -> None:
         raise problem
 
-    def resolve(run, step, svc):
-        svc.facts.note_cleared(step(Step.POLICY.named(1), clear))
-        svc.facts.compared = step(Step.COMPARE, compare)
-        svc.facts.note_verdict(step(Step.DECIDE, decide))
+    def resolve(run, step, desk):
+        desk.facts.note_cleared(step(Step.POLICY.named(1), clear))
+        desk.facts.compared = step(Step.COMPARE, compare)
+        desk.facts.note_verdict(step(Step.DECIDE, decide))
         step(Step.PUBLISH, publish)
 
     monkeypatch.setattr(workflow, "resolve_ticket", resolve)
@@ -198,9 +198,9 @@ def test_TC6_what_steps_have_found_is_cleaned_before_it_is_kept_or_printed(
     def publish() -> Outcome:
         return Outcome(run_id="2026-1", state=end_state(reason), reason=reason, sentence="ok")
 
-    def resolve(run, step, svc):
-        svc.facts.decision = step(Step.TRIAGE, triage)
-        svc.facts.note_verdict(step(Step.DECIDE.named(2), decide))
+    def resolve(run, step, desk):
+        desk.facts.decision = step(Step.TRIAGE, triage)
+        desk.facts.note_verdict(step(Step.DECIDE.named(2), decide))
         return step(Step.PUBLISH, publish)
 
     monkeypatch.setattr(workflow, "resolve_ticket", resolve)
@@ -234,10 +234,10 @@ def test_what_a_model_had_done_is_kept_as_a_patch_with_what_it_cost(home, tmp_pa
     def stop() -> None:
         raise BudgetSpent("No more.")
 
-    def resolve(run, step, svc):
-        svc.facts.checkout = step(Step.CHECKOUT, checkout)
+    def resolve(run, step, desk):
+        desk.facts.checkout = step(Step.CHECKOUT, checkout)
         for _ in range(2):
-            svc.facts.note_reply(make_reply())
+            desk.facts.note_reply(make_reply())
         try:
             step(Step.EDIT.named("1 3 reply"), stop)
         except BudgetSpent as problem:

@@ -76,16 +76,16 @@ def run_context(
     folder = home / "runs" / run.run_id
     folder.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(folder / "ledger.jsonl", run.run_id)
-    svc, _ = code_host_runs.services(home, FakeCodeHost(code_host_runs.TICKET))
+    desk, _ = code_host_runs.services(home, FakeCodeHost(code_host_runs.TICKET))
     own = {name: facts.pop(name) for name in ("hear", "stopped", "say") if name in facts}
-    svc = code_host_runs.with_execution(
-        svc,
+    desk = replace(
+        desk,
         record=ledger.make_appender("model", within=True),
         redactor=redactor or Redactor(),
         **own,
     )
-    svc = replace(
-        svc,
+    desk = replace(
+        desk,
         models=model,
         sessions=FakeSessions(
             {path: words.encode() for path, words in {"a.py": "x = 1\n", **FILES}.items()},
@@ -97,12 +97,12 @@ def run_context(
         ledger,
         RunLog(folder / "run.log"),
         Watcher(),
-        svc.facts,
-        svc.budget,
+        desk.facts,
+        desk.budget,
         remember=records or Records(),
     )
     decision = Decision(recipe="", sentence="bug", category="bug")
-    made = RunContext(code_host_runs.TICKET, decision, "", prepared, step, svc)
+    made = RunContext(code_host_runs.TICKET, decision, "", prepared, step, desk)
     made.prepared, made.baseline = prepared, BEFORE
     return made
 

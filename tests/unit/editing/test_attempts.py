@@ -30,7 +30,7 @@ def begin(prepared, home, replies, records=None):
     run_context = desks.run_context(prepared, home, FakeModel(answer), records=records)
     measured = []
 
-    def measure(context, step, svc, scout):
+    def measure(context, step, desk, scout):
         if scout is None:  # what is done ahead counts for nothing here
             measured.append(len(told))
         return prepared, desks.BEFORE

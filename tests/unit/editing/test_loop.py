@@ -104,7 +104,7 @@ def test_a_reply_that_is_not_taken_counts_in_what_the_run_has_spent(prepared, ho
         assert (
             run_context.usage.tokens,
             run_context.usage.usd,
-            run_context.svc.facts.cost_usd,
+            run_context.desk.facts.cost_usd,
         ) == (
             10,
             0.01,

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from agent.desk import Desk
 from agent.editing import attempts, by_recipe, tools
 from agent.editing.tools import Submit, ToolExecutor
 from agent.editing.turns import Turn
@@ -16,7 +17,6 @@ from agent.models.checks import CheckResult, Status, SuiteFacts
 from agent.models.sandbox import Ran
 from agent.models.ticket import Decision
 from agent.recipes.add_field.parameters import Edits
-from agent.services import Services
 from repo_config.detect import DjangoProject
 from tests.fakes import FakeModel, FakeSession, make_reply
 from tests.unit.editing import desks
@@ -254,11 +254,11 @@ def test_another_declaration_brings_another_environment_and_says_so(opened, monk
             raise EnvironmentFailed("There is no such package.")
         return prepared.environment.model_copy(update={"packages": ("httpx==0.28.1",)})
 
-    monkeypatch.setattr(Services, "environment_of_change", build)
+    monkeypatch.setattr(Desk, "environment_of_change", build)
     done = opened.call(write("requirements.txt", "httpx\n"))
     assert "httpx==0.28.1" in done.text
     assert opened.call(bash("true")).text == ""
-    assert len(opened.run_context.svc.sessions.opened) == 2, "the next command has the packages"
+    assert len(opened.run_context.desk.sessions.opened) == 2, "the next command has the packages"
     done = opened.call(write("requirements.txt", "nonsense\n"))
     assert "There is no such package." in done.text
     assert "the base again" in opened.call(bash("rm requirements.txt")).text
@@ -266,7 +266,7 @@ def test_another_declaration_brings_another_environment_and_says_so(opened, monk
 
 def test_no_run_builds_environments_without_end(opened, monkeypatch):
     built = []
-    monkeypatch.setattr(Services, "environment_of_change", lambda *given: built.append(given) or
+    monkeypatch.setattr(Desk, "environment_of_change", lambda *given: built.append(given) or
         opened.run_context.prepared.environment)  # fmt: skip
     told = [opened.call(write("requirements.txt", f"httpx=={n}\n")).text for n in range(9)]
     assert len(built) == tools._MOST_REBUILDS
@@ -280,9 +280,9 @@ def test_a_lock_follows_what_is_declared_and_is_part_of_the_change(opened, monke
         asked.append(declared)
         return prepared.environment.model_copy(update={"packages": ("tablib==3.8",)})
 
-    monkeypatch.setattr(Services, "environment_of_change", build)
+    monkeypatch.setattr(Desk, "environment_of_change", build)
     lock = b'name = "tablib"\nversion = "3.8"\n'
-    monkeypatch.setattr(Services, "updated_lock", lambda *given: {"uv.lock": lock})
+    monkeypatch.setattr(Desk, "updated_lock", lambda *given: {"uv.lock": lock})
     declared = '[project]\nname = "shop"\ndependencies = ["tablib>=3"]\n'
     done = opened.call(write("uv.lock", "version = 1\n"), write("pyproject.toml", declared))
     assert "uv.lock" in done.text
@@ -292,6 +292,6 @@ def test_a_lock_follows_what_is_declared_and_is_part_of_the_change(opened, monke
     def fail(services, prepared):
         raise EnvironmentFailed("No index.")
 
-    monkeypatch.setattr(Services, "updated_lock", fail)
+    monkeypatch.setattr(Desk, "updated_lock", fail)
     done = opened.call(write("uv.lock", "version = 1\n"), write("pyproject.toml", declared + "\n"))
     assert "No index." in done.text

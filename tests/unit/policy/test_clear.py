@@ -85,19 +85,19 @@ def test_clear_holds_a_change_against_the_files_and_the_configuration_of_the_bas
     config = "version: 1\nscope: {protect: [net/**]}\n"
     files = {".github/mergewright.yml": config, "net.py": "import requests\n"}
     prepared = code_host_runs.prepared(tmp_path / "app", home, files, on_forge=False)
-    svc, said = code_host_runs.services(home, fakes.FakeCodeHost(TICKET))
+    desk, said = code_host_runs.services(home, fakes.FakeCodeHost(TICKET))
     # The user's own files and our copy may change in the meantime: the base commit counts.
     (tmp_path / "app/.github/mergewright.yml").write_text("version: 1\n")
-    contract = checkout.read_contract(prepared.run, prepared.checkout, svc)
+    contract = checkout.read_contract(prepared.run, prepared.checkout, desk)
     prepared = prepared.model_copy(update={"contract": contract})
     commit = prepared.checkout.commit
     file = ChangedFile(path="net/a.py", before=None, after=b"import httpx\n")
     with pytest.raises(PolicyRefused, match=r"paths: net/a.py "):
-        policy.clear_change(Change(base_commit=commit, files=(file,)), TICKET, prepared, svc)
+        policy.clear_change(Change(base_commit=commit, files=(file,)), TICKET, prepared, desk)
     assert "paths" in said[-1]
     good = file.model_copy(update={"path": "b.py"})
     change = Change(base_commit=commit, files=(good,))
-    cleared = policy.clear_change(change, TICKET, prepared, svc)
+    cleared = policy.clear_change(change, TICKET, prepared, desk)
     assert cleared.findings == ()
     assert f"{len(registry.OF_CHANGES)} rules" in said[-1]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
+from agent.desk import Desk, ForgetfulMemory
 from agent.git import worktree
 from agent.models.change import Change, ChangedFile, ClearedChange, Plan
 from agent.models.checks import CheckReport, Comparison, Status
@@ -15,7 +15,6 @@ from agent.models.review import ReviewNotes
 from agent.models.run import Reason, Run
 from agent.models.ticket import IssueRef, Snapshot, Ticket
 from agent.publishing.evidence import Decided
-from agent.services import Execution, ForgetfulMemory, Services
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
 from tests.fakes import FakeCodeHost
@@ -84,14 +83,14 @@ def run(*, on_forge: bool = True, repository: str = "", **facts: object) -> Run:
     )
 
 
-def services(home: Path, code_host: FakeCodeHost, **settings: object) -> tuple[Services, list[str]]:
+def services(home: Path, code_host: FakeCodeHost, **settings: object) -> tuple[Desk, list[str]]:
     said: list[str] = []
-    made = Services(
+    made = Desk(
         settings=Settings(home=home, **settings),
         code_host=code_host,
         sandbox=None,  # type: ignore[arg-type] # nothing here opens a sandbox
         index=None,  # type: ignore[arg-type] # or asks the index
-        execution=Execution(say=said.append),
+        say=said.append,
     )
     return made, said
 
@@ -116,11 +115,6 @@ class Remembered(ForgetfulMemory):
 
     def list_history(self, run):
         return self._known[2]
-
-
-def with_execution(svc: Services, **facts: object) -> Services:
-    """The services in another execution."""
-    return replace(svc, execution=replace(svc.execution, **facts))
 
 
 def prepared(

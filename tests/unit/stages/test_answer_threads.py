@@ -70,7 +70,7 @@ def published(
     item = ReviewItem.model_validate({"number": 1, "about": "Rename it.", "text": "", **of})
     task = FollowUpTask(context=context, branch_state=branch_state, items=(item,))
     pulls = pulls or Pulls(now)
-    svc = SimpleNamespace(
+    desk = SimpleNamespace(
         pulls=pulls,
         stopped=SimpleNamespace(is_set=lambda: stopped),
         redactor=Redactor(()),
@@ -80,7 +80,7 @@ def published(
     )
     prepared = SimpleNamespace(run=run_samples.run(1))
     said = ItemAnswer(item=1, end="commit", text="Renamed.")
-    answer.publish_answers(task, (said,), None, None, prepared, svc)
+    answer.publish_answers(task, (said,), None, None, prepared, desk)
     return pulls
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agent.errors import ApprovalAwaited
@@ -44,9 +46,7 @@ def asked(tmp_path):
         return plan.require_plan_approval(
             agreed,
             prepared,
-            code_host_runs.with_execution(
-                services, memory=code_host_runs.Remembered(guidance=guidance)
-            ),
+            replace(services, memory=code_host_runs.Remembered(guidance=guidance)),
         )
 
     return approve, code_host

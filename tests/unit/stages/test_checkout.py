@@ -9,8 +9,8 @@ from tests.unit.stages import code_host_runs as runs
 
 def contract(tmp_path, home, files):
     base = runs.prepared(tmp_path / "app", home, files)
-    svc, _ = runs.services(home, FakeCodeHost(runs.TICKET))
-    return checkout.read_contract(base.run, base.checkout, svc)
+    desk, _ = runs.services(home, FakeCodeHost(runs.TICKET))
+    return checkout.read_contract(base.run, base.checkout, desk)
 
 
 def test_the_one_folder_that_declares_a_project_is_its_root_unless_paths_are_configured(

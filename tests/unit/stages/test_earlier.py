@@ -18,11 +18,11 @@ def closed(*threads):
 
 def known(tmp_path, pulls):
     made, told = code_host_runs.services(tmp_path, FakeCodeHost(code_host_runs.TICKET))
-    svc = replace(
-        code_host_runs.with_execution(made, memory=code_host_runs.Remembered(earlier=7)),
+    desk = replace(
+        replace(made, memory=code_host_runs.Remembered(earlier=7)),
         pulls=pulls,
     )
-    return triage.add_earlier_attempt(code_host_runs.TICKET, code_host_runs.run(), svc), told
+    return triage.add_earlier_attempt(code_host_runs.TICKET, code_host_runs.run(), desk), told
 
 
 def test_the_ticket_of_the_next_run_has_what_people_with_write_permission_said(tmp_path):

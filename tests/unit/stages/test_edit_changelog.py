@@ -25,13 +25,13 @@ def carried(tmp_path, home, files, *, config=None, on_forge=True):
         tmp_path / "app", home, {"shop/__init__.py": "", "shop/pay.py": CODE, **files},
         config=config, on_forge=on_forge,
     )  # fmt: skip
-    svc, said = runs.services(home, FakeCodeHost(runs.TICKET))
-    edit.worktree.open_tree(base.checkout, svc.base_folder(base.run))
+    desk, said = runs.services(home, FakeCodeHost(runs.TICKET))
+    edit.worktree.open_tree(base.checkout, desk.base_folder(base.run))
     plan = Plan(recipe="", title="Log payments", parameters="", steps=(), category="refactor")
     after = CODE.replace("print", "log")
     file = ChangedFile(path="shop/pay.py", before=CODE.encode(), after=after.encode())
     change = Change(base_commit=base.checkout.commit, files=(file,))
-    return edit.add_changelog_entry(plan, change, 1, base, svc), said
+    return edit.add_changelog_entry(plan, change, 1, base, desk), said
 
 
 def config(**sections):

@@ -11,7 +11,6 @@ from agent.models.checks import CheckItem, CheckReport, CheckResult, Status, Sui
 from agent.models.environment import Checkout, Contract, Environment, Opened
 from agent.models.run import Run
 from agent.onboarding import facts
-from agent.services import Execution
 from agent.stages import environment
 from repo_config import detect
 from repo_config.schema import RepoConfig
@@ -38,7 +37,7 @@ def prepare(tmp_path, monkeypatch):
     def begin(*ends, scout=None, checks=None, setup=()):
         left, configs, names = list(ends), [], []
 
-        def build(run, base, contract, svc):
+        def build(run, base, contract, desk):
             configs.append(contract.config)
             if left[0] is None:
                 left.pop(0)
@@ -49,11 +48,11 @@ def prepare(tmp_path, monkeypatch):
                 packages=("django==6.0",),
             )  # fmt: skip
 
-        def measure(prepared, svc):
+        def measure(prepared, desk):
             end = left.pop(0)
             return end if isinstance(end, CheckReport) else report(*end)
 
-        measures = environment.Measures(measure, measure, lambda prepared, tests, svc: tests)
+        measures = environment.Measures(measure, measure, lambda prepared, tests, desk: tests)
 
         def step(name, work, *args, **named):
             names.append(name)
@@ -70,12 +69,12 @@ def prepare(tmp_path, monkeypatch):
         )  # fmt: skip
         contract = Contract(config=config, project=detect.detect_project(tree, config), source=None)
         opened = Opened(run=run, checkout=base, contract=contract)
-        svc = SimpleNamespace(
+        desk = SimpleNamespace(
             say=lambda line: None, store_report=lambda run, report: None,
             base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path),
-            sandbox=FakeSandbox(str), execution=Execution(say=print),
+            sandbox=FakeSandbox(str),
         )  # fmt: skip
-        prepared, before = environment.prepare_environment(opened, step, svc, measures, scout)
+        prepared, before = environment.prepare_environment(opened, step, desk, measures, scout)
         values = {one.key: one.value for one in facts.load_facts(tmp_path, "x")}
         return SimpleNamespace(
             kept=values, prepared=prepared, baseline=before, configs=configs, names=names
@@ -163,7 +162,7 @@ def test_of_what_a_model_tries_that_counts_which_runs_tests_and_loses_none(prepa
 
 def test_a_model_may_help_where_nothing_can_be_installed(prepare, monkeypatch):
     bare = []
-    monkeypatch.setattr(environment, "build_bare", lambda base, svc: bare.append(base) or base)
+    monkeypatch.setattr(environment, "build_bare", lambda base, desk: bare.append(base) or base)
     with pytest.raises(EnvironmentFailed, match="no 1(.|\n)*LDAP"):
         prepare(None, scout=lambda bare, *_: bare() and "LDAP is missing.")
     assert bare

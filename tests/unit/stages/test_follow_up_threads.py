@@ -59,12 +59,12 @@ def read(pulls: Pulls, *ends: ThreadOutcome, earlier: tuple[object, ...] = ()):
         name="o/r", url="https://h/o/r.git", default_branch="main", author="us[bot]", email="us@h"
     )
     code_host = SimpleNamespace(find_remote=lambda run: remote)
-    svc = SimpleNamespace(
+    desk = SimpleNamespace(
         pulls=pulls,
         code_host=code_host,
-        execution=SimpleNamespace(memory=code_host_runs.Remembered(history=history)),
+        memory=code_host_runs.Remembered(history=history),
     )
-    return follow_up.read_context(run, svc)
+    return follow_up.read_context(run, desk)
 
 
 def test_TC2_what_a_stranger_writes_in_a_thread_of_a_maintainer_is_seen_by_nobody():

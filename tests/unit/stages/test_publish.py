@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -47,8 +48,8 @@ def made(tmp_path, home):
 
 def test_a_passing_change_becomes_a_pull_request(tmp_path, home):
     there, base = code_host(), runs.prepared(tmp_path / "app", home)
-    svc, said = runs.services(home, there, dashboard_url="https://runs.example")
-    outcome = publish.open_pull_request(base, runs.decided(base), svc)
+    desk, said = runs.services(home, there, dashboard_url="https://runs.example")
+    outcome = publish.open_pull_request(base, runs.decided(base), desk)
 
     assert there.calls == [
         "remote", "ticket", "own_pulls", "credential", "ticket", "propose"
@@ -81,9 +82,9 @@ def later(prepared, number=42):
 
 
 def test_the_same_change_for_the_same_issue_gets_no_second_pull_request(made):
-    there, base, svc = made
-    publish.open_pull_request(base, runs.decided(base), svc)
-    outcome = publish.open_pull_request(later(base), runs.decided(base), svc)
+    there, base, desk = made
+    publish.open_pull_request(base, runs.decided(base), desk)
+    outcome = publish.open_pull_request(later(base), runs.decided(base), desk)
     assert (len(there.commits), len(there.proposals)) == (1, 1)
     first = there.proposals[0]
     assert (outcome.state, outcome.reason) == (RunState.OPEN, Reason.READY)
@@ -92,17 +93,17 @@ def test_the_same_change_for_the_same_issue_gets_no_second_pull_request(made):
     assert outcome.pull_request.number == 100
     assert len(outcome.pull_request.notes) == 1
     with pytest.raises(Duplicate) as raised:
-        publish.open_pull_request(later(base, number=43), runs.decided(base), svc)
+        publish.open_pull_request(later(base, number=43), runs.decided(base), desk)
     assert (raised.value.pull, raised.value.reason) == (100, Reason.UNCLEAR)
     assert (len(there.commits), len(there.proposals)) == (1, 1)
 
 
 def test_another_change_for_the_same_issue_says_what_it_replaces(made):
-    there, base, svc = made
+    there, base, desk = made
     path = "shop/migrations/0002_x.py"
-    publish.open_pull_request(base, runs.decided(base, path=path, before=None), svc)
+    publish.open_pull_request(base, runs.decided(base, path=path, before=None), desk)
     other = runs.decided(base, path="shop/migrations/0002_y.py", before=None)
-    outcome = publish.open_pull_request(later(base), other, svc)
+    outcome = publish.open_pull_request(later(base), other, desk)
     body = there.proposals[1].body
     assert outcome.pull_request.number == 101
     assert "\nReplaces #100" in body
@@ -140,11 +141,11 @@ def hosted(tmp_path, home):
             url = github.code_host.find_remote(github.run).url
             fetched = worktree.prepare_remote(url, token, "main", home / "mirrors")
             base = base.model_copy(update={"checkout": fetched})
-            svc, said = runs.services(home, there)
-            svc = publish_with.svc = runs.with_execution(svc, stopped=stopped or svc.stopped)
+            desk, said = runs.services(home, there)
+            desk = publish_with.desk = replace(desk, stopped=stopped or desk.stopped)
             decided = runs.decided(base, path="new.py", before=None)
             try:
-                ended = publish.open_pull_request(base, decided, svc)
+                ended = publish.open_pull_request(base, decided, desk)
             except AgentError as problem:
                 ended = problem
             return ended, there, said
@@ -220,9 +221,9 @@ def test_what_fails_after_the_push_names_the_branch(tmp_path, home, problem, kin
 
     there = Closing(runs.TICKET, remote=runs.REMOTE)
     base = runs.prepared(tmp_path / "app", home)
-    svc, _ = runs.services(home, there)
+    desk, _ = runs.services(home, there)
     with pytest.raises(kind) as raised:
-        publish.open_pull_request(base, runs.decided(base), svc)
+        publish.open_pull_request(base, runs.decided(base), desk)
     ((branch, _, _),) = there.commits
     assert raised.value.branch == branch
     assert raised.value.commit
@@ -235,8 +236,8 @@ def test_who_set_the_label_is_asked_to_review_if_anybody_did(tmp_path, home, act
     there, base = code_host(), runs.prepared(tmp_path / "app", home)
     snapshot = base.run.snapshot.model_copy(update={"actor": actor})
     base = base.model_copy(update={"run": base.run.model_copy(update={"snapshot": snapshot})})
-    svc, _ = runs.services(home, there)
-    publish.open_pull_request(base, runs.decided(base), svc)
+    desk, _ = runs.services(home, there)
+    publish.open_pull_request(base, runs.decided(base), desk)
     assert there.proposals[0].reviewers == asked
 
 
@@ -254,8 +255,8 @@ def test_wishes_of_the_configuration_are_handed_on(tmp_path, home):
         strict=False,
     )
     there, base = code_host(), runs.prepared(tmp_path / "app", home, config=config)
-    svc, _ = runs.services(home, there)
-    outcome = publish.open_pull_request(base, runs.decided(base), svc)
+    desk, _ = runs.services(home, there)
+    outcome = publish.open_pull_request(base, runs.decided(base), desk)
     proposal = there.proposals[0]
     assert (proposal.draft, proposal.reviewers, proposal.labels) == (
         True,
@@ -279,11 +280,11 @@ def dressed():
 
 @pytest.mark.parametrize("dress", dressed())
 def test_TC6_a_secret_in_the_change_stops_the_run_before_the_push(made, dress):
-    there, base, svc = made
-    svc.redactor.learn(SECRET)
+    there, base, desk = made
+    desk.redactor.learn(SECRET)
     after = f"x = 1\n\nENV = '{dressed()[dress]}'\n".encode()
     with pytest.raises(PolicyRefused) as raised:
-        publish.open_pull_request(base, runs.decided(base, after=after), svc)
+        publish.open_pull_request(base, runs.decided(base, after=after), desk)
     assert [(one.path, one.line) for one in raised.value.findings] == [("a.py", 3)]
     assert dressed()[dress] not in raised.value.message
     assert there.calls == ["remote"]
@@ -292,15 +293,15 @@ def test_TC6_a_secret_in_the_change_stops_the_run_before_the_push(made, dress):
 @pytest.mark.parametrize("dress", dressed())
 def test_TC6_a_secret_in_title_tests_or_log_leaves_nowhere(made, dress):
     shown = dressed()[dress]
-    there, base, svc = made
-    svc.redactor.learn(SECRET)
+    there, base, desk = made
+    desk.redactor.learn(SECRET)
     red = runs.TESTS.model_copy(update={"gone": (f"test[{shown}]",), "reason": shown})
     outcome = publish.open_pull_request(
-        base, runs.decided(base, title=f"Show {shown}", compared=(red,)), svc
+        base, runs.decided(base, title=f"Show {shown}", compared=(red,)), desk
     )
     proposal, (branch, message, _) = there.proposals[0], there.commits[0]
     for text in (branch, message, proposal.model_dump_json(), outcome.model_dump_json()):
-        assert svc.redactor.find_known(text) == ()
+        assert desk.redactor.find_known(text) == ()
     assert REMOVED in proposal.title
     assert REMOVED in message
 

@@ -23,13 +23,13 @@ def run(monkeypatch: pytest.MonkeyPatch):
         prepared: Any = SimpleNamespace(
             contract=SimpleNamespace(config=config), run=None, checkout=None
         )
-        svc: Any = SimpleNamespace(
+        desk: Any = SimpleNamespace(
             say=lambda line: None,
             stopped=None,
             head_folder=lambda run: Path(),
             environment_set_up=lambda prepared: answer(),
         )
-        return checks._set_up(Change(base_commit="c", files=(file,)), checks._Trees(prepared, svc))
+        return checks._set_up(Change(base_commit="c", files=(file,)), checks._Trees(prepared, desk))
 
     return set_up
 

@@ -24,11 +24,11 @@ DECISION = Decision(recipe="add-django-field", sentence="recipe add-django-field
 def settle(tmp_path):
     def settle(body: str, *, model: bool) -> str:
         made = code_host_runs.prepared(tmp_path / "app", tmp_path / "home", SHOP)
-        svc, _ = code_host_runs.services(tmp_path / "home", FakeCodeHost(code_host_runs.TICKET))
-        svc = replace(svc, models=FakeModel(lambda _: make_reply()) if model else None)
+        desk, _ = code_host_runs.services(tmp_path / "home", FakeCodeHost(code_host_runs.TICKET))
+        desk = replace(desk, models=FakeModel(lambda _: make_reply()) if model else None)
         ticket = code_host_runs.TICKET.model_copy(update={"body": body})
         contract = made.contract.model_copy(update={"project": project()})
-        return plan.settle_parameters(ticket, DECISION, made.run, made.checkout, contract, svc)
+        return plan.settle_parameters(ticket, DECISION, made.run, made.checkout, contract, desk)
 
     return settle
 
@@ -40,9 +40,9 @@ def test_what_is_refused_is_refused_before_any_request_but_to_a_local_run(tmp_pa
     )
     config = made.contract.config.model_copy(update={"contributions": "refuse"})
     contract = made.contract.model_copy(update={"config": config})
-    svc, _ = code_host_runs.services(tmp_path / "home", FakeCodeHost(code_host_runs.TICKET))
-    svc = replace(svc, models=FakeModel(lambda _: pytest.fail("a request")))
-    given = (code_host_runs.TICKET, BY_MODEL, made.run, made.checkout, contract, svc)
+    desk, _ = code_host_runs.services(tmp_path / "home", FakeCodeHost(code_host_runs.TICKET))
+    desk = replace(desk, models=FakeModel(lambda _: pytest.fail("a request")))
+    given = (code_host_runs.TICKET, BY_MODEL, made.run, made.checkout, contract, desk)
     if not on_forge:
         assert plan.settle_parameters(*given) == ""
         return
@@ -64,11 +64,11 @@ DJANGO = {
 )
 def test_without_a_recipe_and_a_model_examples_are_of_this_repository(tmp_path, files, words):
     made = code_host_runs.prepared(tmp_path / "app", tmp_path / "home", files)
-    svc, _ = code_host_runs.services(tmp_path / "home", FakeCodeHost(code_host_runs.TICKET))
+    desk, _ = code_host_runs.services(tmp_path / "home", FakeCodeHost(code_host_runs.TICKET))
     tree = DictTree({path: text.encode() for path, text in files.items()})
     project = detect.detect_project(tree, made.contract.config)
     contract = made.contract.model_copy(update={"project": project})
-    given = (made.run, made.checkout, contract, svc)
+    given = (made.run, made.checkout, contract, desk)
     with pytest.raises(NoRecipe, match="MERGEWRIGHT_MODEL") as raised:
         plan.settle_parameters(code_host_runs.TICKET, BY_MODEL, *given)
     examples = [line[2:] for line in raised.value.message.splitlines() if line.startswith("- ")]

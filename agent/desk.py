@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 from agent import settings as given
@@ -72,78 +72,43 @@ class ForgetfulMemory:
 
 
 @dataclass(frozen=True)
-class Execution:
-    """What belongs to one execution of a run: how it is followed, stopped, counted and kept."""
-
-    say: Callable[[str], None]
-    """Takes one line of progress, or one that a check prints; any thread."""
-    redactor: Redactor = field(default_factory=Redactor)
-    """Takes secrets out of every text that leaves."""
-    stopped: Flag = field(default_factory=threading.Event)
-    """Set once the run is to stop; whatever takes more than a second looks at it."""
-    record: Record = lambda kind, facts: None
-    """Writes what models and their tools did into the run's ledger."""
-    record_write: Record = lambda kind, facts: None
-    """Writes what went out to the code host into the run's ledger."""
-    record_file: Record = lambda kind, facts: None
-    """Writes digests of the run's files into the run's ledger."""
-    seal: Callable[..., Seal] = lambda **facts: Seal()
-    """Signs the ledger so far, with facts of what is published."""
-    hear: Callable[[str], None] | None = None
-    """Takes what a model writes and calls, as it comes: foreign words, any thread."""
-    counted: Callable[[ChatModel], ChatModel] = lambda models: models
-    """Counts what models cost against what the run may spend."""
-    budget: Budget | None = None
-    """What the run may use; None: as much as the settings say."""
-    facts: RunFacts = field(default_factory=RunFacts)
-    """What the run has found out so far."""
-    memory: Memory = field(default_factory=ForgetfulMemory)
-    """Knows other runs, and what people have said."""
-
-
-@dataclass(frozen=True)
-class Services:
-    """What stages work with; put together in `agent.wiring`."""
+class Desk:
+    """What stages work with; made once for each execution of a run, in `agent.wiring`."""
 
     settings: Settings
     code_host: CodeHost
     sandbox: Sandbox
     index: PackageIndex
-    execution: Execution
+    say: Callable[[str], None]
+    """Takes one line of progress, or one that a check prints; any thread."""
     sessions: Sessions | None = None
     """Opens what a model works in; None where no model does."""
     models: ChatModel | None = None
     """None: no model is configured."""
     pulls: Pulls | None = None
     """Pull requests of ours after they were opened; None: there is no code host."""
-
-    @property
-    def say(self) -> Callable[[str], None]:
-        return self.execution.say
-
-    @property
-    def facts(self) -> RunFacts:
-        return self.execution.facts
-
-    @property
-    def hear(self) -> Callable[[str], None] | None:
-        return self.execution.hear
-
-    @property
-    def record(self) -> Record:
-        return self.execution.record
-
-    @property
-    def redactor(self) -> Redactor:
-        return self.execution.redactor
-
-    @property
-    def stopped(self) -> Flag:
-        return self.execution.stopped
+    redactor: Redactor = field(default_factory=Redactor)
+    """Takes secrets out of every text that leaves."""
+    stopped: Flag = field(default_factory=threading.Event)
+    """Set once the run is to stop; whatever takes more than a second looks at it."""
+    record: Record = lambda kind, facts: None
+    """Writes what models and their tools did into the run's ledger."""
+    record_file: Record = lambda kind, facts: None
+    """Writes digests of the run's files into the run's ledger."""
+    seal: Callable[..., Seal] = lambda **facts: Seal()
+    """Signs the ledger so far, with facts of what is published."""
+    hear: Callable[[str], None] | None = None
+    """Takes what a model writes and calls, as it comes: foreign words, any thread."""
+    grants: int = 1
+    """Times that the run was allowed its money and minutes."""
+    facts: RunFacts = field(default_factory=RunFacts)
+    """What the run has found out so far."""
+    memory: Memory = field(default_factory=ForgetfulMemory)
+    """Knows other runs, and what people have said."""
 
     @property
     def budget(self) -> Budget:
-        return self.execution.budget or Budget(self.settings)
+        return Budget(self.settings, self.grants)
 
     def lower_limit(self, usd: float) -> None:
         """Lower what models may cost the run; requests without a reply count as well."""
@@ -209,7 +174,7 @@ class Services:
         place = self.run_folder(run) / name
         write_private_file(place, text)
         digest = hashlib.sha256(text.encode()).hexdigest()
-        self.execution.record_file(STORED, {"name": name, "sha256": digest})
+        self.record_file(STORED, {"name": name, "sha256": digest})
         return place
 
     def store_report(self, run: Run, report: CheckReport) -> Path:
@@ -234,8 +199,24 @@ class Services:
         return self.settings.home / "trees" / run.run_id / "head"
 
 
-Compose = Callable[[Execution], Services]
-"""Makes the services of one execution of a run."""
+class Compose(Protocol):
+    """Makes the desk of one execution of a run."""
+
+    def __call__(
+        self,
+        *,
+        record_write: Record = lambda kind, facts: None,
+        count: Callable[[ChatModel], ChatModel] = lambda models: models,
+        **own: Any,
+    ) -> Desk:
+        """Put the clients of the process to what is of this execution.
+
+        Args:
+            record_write: Writes what went out to the code host into the run's ledger.
+            count: Counts what models cost against what the run may spend.
+            own: Of the desk, what is not of the process.
+        """
+        ...
 
 
 def make_redactor(settings: Settings) -> Redactor:
@@ -255,8 +236,8 @@ def make_redactor(settings: Settings) -> Redactor:
     return found
 
 
-def pulls_of(svc: Services) -> Pulls:
+def pulls_of(desk: Desk) -> Pulls:
     """Return the way to pull requests that are open; RequestRefused where there is none."""
-    if svc.pulls is None:
+    if desk.pulls is None:
         raise RequestRefused(ELSEWHERE)
-    return svc.pulls
+    return desk.pulls
