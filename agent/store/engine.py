@@ -23,7 +23,14 @@ from enum import StrEnum
 from pathlib import Path
 
 import structlog
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, error
+from dbos import (
+    DBOS,
+    DBOSConfig,
+    DBOSPortableJSONSerializer,
+    SetWorkflowID,
+    WorkflowStatus,
+    error,
+)
 from dbos._utils import INTERNAL_QUEUE_NAME
 
 from agent.errors import BrokenOff, StoreUnavailable, StoreUnusable, VersionUnknown
@@ -66,6 +73,8 @@ class Segment(Record):
 class EngineStatus(StrEnum):
     UNKNOWN = "unknown"
     ALIVE = "alive"
+    STRANDED = "stranded"
+    """Alive by its record, with a worker that is no more: it goes on once it is begun here."""
     ENDED = "ended"
     BROKEN = "broken"
 
@@ -148,8 +157,7 @@ class Engine:
         """
         with self._translate_errors():
             if (there := DBOS.get_workflow_status(segment.name)) is not None:
-                is_ours = self._executor == there.executor_id or self._queue == there.queue_name
-                if there.status not in _OVER and not is_ours:
+                if there.status not in _OVER and not self._is_ours(there):
                     DBOS.resume_workflow(segment.name, queue_name=self._queue)
                 return
             before = segment.model_copy(update={"number": segment.number - 1}).name
@@ -179,7 +187,12 @@ class Engine:
             return EngineStatus.ENDED, str(status.output)
         if status.status in _BROKEN:
             return EngineStatus.BROKEN, f"{status.status}: {status.error}"
-        return EngineStatus.ALIVE, ""
+        # The one process that has a file may find its own where the engine has just put it.
+        stranded = self._url is not None and not self._is_ours(status)
+        return EngineStatus.STRANDED if stranded else EngineStatus.ALIVE, ""
+
+    def _is_ours(self, status: WorkflowStatus) -> bool:
+        return self._executor == status.executor_id or self._queue == status.queue_name
 
     def forget(self, segments: Iterable[Segment]) -> None:
         names = [segment.name for segment in segments]

@@ -129,7 +129,9 @@ class Scene:
         self.spoiled[f"checks of {tree.name}"] = differences(
             phase, planted.state(self.settings.home / "environments"), new=True
         )
-        return Measured(environment, planted.state(Path(environment.path)), results)
+        found = planted.state(Path(environment.path))
+        packages = {path.removeprefix(environment.path): facts for path, facts in found.items()}
+        return Measured(environment, packages, results)
 
     def build(self, tree: Path, index: PackageIndex | None = None) -> Environment:
         return build.ensure_environment(

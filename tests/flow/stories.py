@@ -15,17 +15,18 @@ from tests.processes import run_agent
 SAMPLE = Path(__file__).parents[1] / "demo" / "sample_project"
 TICKET = SAMPLE.parent / "ticket.md"
 #: The same files are the same commit in every test, so that it is measured once.
-LONG_AGO = {f"GIT_{who}_DATE": "2026-01-05T12:00:00Z" for who in ("AUTHOR", "COMMITTER")}
 
 
 @dataclass
 class Repository:
     path: Path
+    date: str = "2026-01-05T12:00:00Z"
+    """Of its commits, as git reads it."""
 
     def git(self, *args: str) -> str:
         done = subprocess.run(
             ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.org", *args],
-            env={**os.environ, **LONG_AGO},
+            env={**os.environ, "GIT_AUTHOR_DATE": self.date, "GIT_COMMITTER_DATE": self.date},
             cwd=self.path,
             capture_output=True,
             text=True,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import StoreUnusable
+from agent.errors import BrokenOff, StoreUnusable
 from agent.store.engine import FILE_NAME, Engine, EngineStatus, Segment
 from tests.deep import deep
 
@@ -121,6 +121,29 @@ def test_a_drained_engine_finishes_the_step_and_begins_no_other(engine):
     made = engine(carry)
     assert ended(made) == (EngineStatus.ENDED, "12")
     assert asked == ["slow", "next"]
+
+
+@pytest.mark.deep
+def test_what_a_dead_worker_has_is_stranded_until_another_begins_it(tmp_path, postgresql):
+    """A server that is gone between the claim of a run and this leaves it so."""
+
+    def break_off(run_id, remember):
+        raise BrokenOff
+
+    url = postgresql.create_database()
+    first = Engine(tmp_path, break_off, url=url, worker=1)
+    first.launch()
+    first.begin(RUN)
+    assert first.read_status(RUN)[0] is EngineStatus.ALIVE
+    first.close()
+    second = Engine(tmp_path, lambda run_id, remember: "over", url=url, worker=2)
+    second.launch()
+    try:
+        assert second.read_status(RUN)[0] is EngineStatus.STRANDED
+        second.begin(RUN)
+        assert ended(second) == (EngineStatus.ENDED, "over")
+    finally:
+        second.close()
 
 
 def test_a_damaged_file_is_named_with_the_way_out(tmp_path):

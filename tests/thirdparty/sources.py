@@ -7,6 +7,7 @@ makes only plain files below the given folder.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tarfile
 from dataclasses import dataclass
@@ -47,7 +48,9 @@ def repository(
     tree = fetched(source, index, folder)
     if tag is not None:
         _leave_out_packing(tree)
-    made = Repository(tree)
+    # Without a lock, packages are those of the commit's day.
+    newest = max(path.lstat().st_mtime for path in tree.rglob("*") if path.is_file())
+    made = Repository(tree, date=f"@{int(newest)} +0000")
     made.git("init", "-q", "-b", "main")
     # Release archives hold files that their own .gitignore names; a project's tests may need them.
     made.git("add", "-A", "-f")
@@ -105,4 +108,5 @@ def _unpack(archive: Path, tree: Path) -> None:
             content = opened.extractfile(member)
             assert content is not None
             target.write_bytes(content.read())
+            os.utime(target, (member.mtime, member.mtime))
             target.chmod(0o755 if member.mode & 0o100 else 0o644)
