@@ -61,7 +61,7 @@ _FORWARDED = frozenset(
 )
 _NOT_HANDED_BACK = frozenset(
     {"connection", "keep-alive", "transfer-encoding", "content-length", "set-cookie", "trailer"}
-    | {"www-authenticate", "proxy-authenticate", "strict-transport-security", "upgrade", "alt-desk"}
+    | {"www-authenticate", "proxy-authenticate", "strict-transport-security", "upgrade", "alt-svc"}
 )
 _GIT_QUERY = "service=git-upload-pack"
 #: Of an answer to these no whole is known.

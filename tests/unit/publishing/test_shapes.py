@@ -24,7 +24,7 @@ TOKEN = "ghp_A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8"
 PAT = "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4y"
 #: Of an installation, as GitHub makes them by now.
 JWT = "ghs_1234_eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIxMjM0NTY3ODkwIn0.c2lnbmF0dXJlLXRoYXQtaXMtbG9uZw"
-LOGIN = "postgres://desk:Zk83nQpLw92xVr@prod.example.org/app"
+LOGIN = "postgres://svc:Zk83nQpLw92xVr@prod.example.org/app"
 ALL = f"uses {TOKEN} and {PAT} and {JWT} and {LOGIN} here"
 #: What must not be left of them.
 TELLING = (TOKEN[4:], PAT[-40:], JWT.rpartition(".")[2], "Zk83nQpLw92xVr")
