@@ -1,4 +1,4 @@
-"""Desk with a fault on purpose, which shows that whoever judges them would notice."""
+"""Services with a fault on purpose, which shows that whoever judges them would notice."""
 
 from __future__ import annotations
 
