@@ -141,7 +141,7 @@ def carry(
             _wait(over, cancellation)
         finally:
             engine.close()
-            _note_end(store, run, ended, folder)
+            _note_end(store, stored, ended, folder)
     if ended.problem is not None:
         raise ended.problem
     return ended.outcome or _interrupted(run), ended.seconds
@@ -161,13 +161,16 @@ def _interrupted(run: Run) -> Outcome:
     return Outcome.for_stopped_run(run.run_id, Reason.INTERRUPTED, sentence)
 
 
-def _note_end(store: SqlRunStore, run: Run, ended: Ended, folder: Path) -> None:
+def _note_end(store: SqlRunStore, stored: StoredRun, ended: Ended, folder: Path) -> None:
     """Note how a run ended; one that never came to a step leaves nothing."""
-    if ended.outcome is None and not ended.has_begun:
+    run = stored.run
+    if ended.outcome is None and not ended.has_begun and not stored.retries:
         store.forget_run(run.run_id)
         delete_folder(folder)
         return
     outcome = ended.outcome or _interrupted(run)
+    if ended.problem is not None:
+        outcome = outcome.model_copy(update={"sentence": str(ended.problem)})
     store.finish_run(run.run_id, outcome, read_clock())
     if not goes_on(outcome.reason):
         for place in folder.glob(f"{FILE_NAME}*"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -186,20 +185,6 @@ def test_the_revision_makes_the_tables_of_the_models(tmp_path):
         )
     engine.dispose()
     assert found == []
-
-
-def test_a_run_on_this_machine_without_a_model_loads_no_code_host_and_no_provider():
-    program = (
-        "import sys, agent.cli.main, agent.runs.commands\n"
-        "from agent import settings, wiring\n"
-        "assert wiring.make_models(settings.load_settings({'MERGEWRIGHT_HOME': '/tmp/x'})) is None\n"
-        "print({'docker', 'fastapi', 'github', 'httpx',\n"
-        "       'anthropic', 'genai_prices', 'openai', 'pydantic_ai'} & sys.modules.keys())"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert done.stdout.strip() == "set()"
 
 
 def test_who_reads_waits_for_nobody_who_writes(store):

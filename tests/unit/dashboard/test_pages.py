@@ -104,8 +104,11 @@ def test_a_step_that_waits_for_people_has_not_failed():
     assert [stage.state for stage in record.list_stages(is_active=False)] == ["failed"]
 
 
-def test_a_run_without_a_folder_is_shown_all_the_same(store, operator):
-    run = store.add_run(made_runs.make_run(1, time.time()), time.time())
+@pytest.mark.parametrize("facts", [{}, {"snapshot": None, "ticket": "/t/note.md"}])
+def test_a_run_without_a_folder_or_an_issue_is_shown_all_the_same(store, operator, facts):
+    made = made_runs.make_run(1, time.time()).model_copy(update=facts)
+    run = store.add_run(made, time.time())
+    assert operator.get("/").status_code == 200
     for below in ("", "/changes", "/conversation", "/log"):
         assert operator.get(f"/runs/{run.run_id}{below}").status_code == 200
     assert operator.get("/runs/..%2f..%2fetc").status_code == 404
