@@ -259,8 +259,10 @@ def carry_out(
         _record_beginning(run, desk, ledger)
         try:
             with folders.hold_trees(desk.base_folder(run).parent):
-                carried_out = workflow.answer_review if run.follow_up else workflow.resolve_ticket
-                outcome = carried_out(run, step, desk)
+                if run.follow_up:
+                    outcome = workflow.answer_review(run, step, desk)
+                else:
+                    outcome = workflow.resolve_ticket(run, step, desk)
             if not outcome.is_done:
                 # It was the checks that told against it, so they are what may end otherwise.
                 at = [name for name in step.seconds if name.step is Step.CHECKS][-1:]
