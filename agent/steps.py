@@ -1,8 +1,7 @@
 """The `step` port: each piece of work is done once, bounded, timed, recorded and remembered.
 
 Owns what a step leaves behind (`StepRecord`: JSON, no pickle) and how it is read again. Where the
-records are kept is the engine's: `agent.store.engine` keeps them in a database, `directly`
-keeps nothing.
+records are kept is the engine's (`agent.store.engine`).
 
 A step whose process was killed runs again, so it may run more than once; one that has a record
 never does.
@@ -99,13 +98,6 @@ class Cancellation:
         return self._problem
 
 
-class DirectStep:
-    """Keeps nothing: a run ends with its process."""
-
-    def __call__(self, name: str, attempt: Callable[[], str]) -> str:
-        return attempt()
-
-
 class Watcher(Protocol):
     def started(self, step: AnyStep) -> None: ...
 
@@ -122,8 +114,8 @@ class Steps:
         watcher: Watcher,
         facts: RunFacts,
         budget: Budget,
+        remember: Remember,
         *,
-        remember: Remember | None = None,
         cancellation: Cancellation | None = None,
     ) -> None:
         """Take what a run's steps need.
@@ -131,7 +123,7 @@ class Steps:
         Args:
             facts: Have the run's contract, once it is known.
             budget: What the run may use.
-            remember: Keeps the records; default: nothing is kept.
+            remember: Keeps the records.
             cancellation: Once set, no further step is begun, and one under way may end early.
         """
         self._ledger = ledger
@@ -139,7 +131,7 @@ class Steps:
         self._watcher = watcher
         self._facts = facts
         self._budget = budget
-        self._remember = remember or DirectStep()
+        self._remember = remember
         self._cancellation = cancellation or Cancellation()
         self.seconds: dict[AnyStep, float] = {}
         """Duration of each step so far, by name, in order; of its last attempt."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,8 @@ from agent.environments.grammar import NewerPython
 from agent.environments.package_index import SimpleIndex
 from agent.errors import ModelUnusable, SettingsInvalid
 from agent.models.chat import ChatModel
-from agent.models.code_host import CodeHost
-from agent.models.sandbox import Sandbox, Stoppable
+from agent.models.code_host import CodeHost, Pulls
+from agent.models.sandbox import Flag, Sandbox, Sessions, Stoppable
 from agent.runs.local_code_host import LocalCodeHost
 from agent.runs.sessions import SessionFactory
 from agent.sandbox.sandboxes import ChosenSandbox
@@ -48,32 +48,36 @@ def make_local_desk(settings: Settings, say: Callable[[str], None]) -> Desk:
 def on_this_machine(settings: Settings) -> Compose:
     """Give what composes the desk of a run without a server."""
     make_home(settings)
-
-    def compose(
-        *,
-        record_write: Record = lambda kind, facts: None,
-        count: Callable[[ChatModel], ChatModel] = lambda models: models,
-        **own: Any,
-    ) -> Desk:
-        asked = make_models(settings)
-        return _make_desk(settings, LocalCodeHost(), count(asked) if asked else None, **own)
-
-    return compose
+    asked, sessions = make_models(settings), SessionFactory(settings)
+    return partial(_make_desk, settings, lambda record: (LocalCodeHost(), None), asked, sessions)
 
 
 def _make_desk(
-    settings: Settings, code_host: CodeHost, models: ChatModel | None, **own: Any
+    settings: Settings,
+    reach: Callable[[Record], tuple[CodeHost, Pulls | None]],
+    asked: ChatModel | None,
+    sessions: Sessions,
+    *,
+    record_write: Record = lambda kind, facts: None,
+    count: Callable[[ChatModel], ChatModel] = lambda models: models,
+    stopped: Flag | None = None,
+    **own: Any,
 ) -> Desk:
+    """Put the clients of the process to what is of one execution; see `Compose`."""
     foreign_python.use_newer(NewerPython(make_sandbox(settings), settings).parse)
-    desk = Desk(
-        **{"sessions": SessionFactory(settings), **own},
+    code_host, pulls = reach(record_write)
+    stopped = stopped or Event()
+    return Desk(
         settings=settings,
         code_host=code_host,
-        sandbox=make_sandbox(settings),
+        pulls=pulls,
+        sandbox=Stoppable(make_sandbox(settings), stopped),
         index=SimpleIndex(settings),
-        models=models,
+        models=count(asked) if asked else None,
+        sessions=sessions,
+        stopped=stopped,
+        **own,
     )
-    return replace(desk, sandbox=Stoppable(desk.sandbox, desk.stopped))
 
 
 def make_models(settings: Settings) -> ProvidedModels | None:
@@ -143,18 +147,11 @@ def on_github(settings: Settings, way: Access) -> Compose:
         # What providers need takes seconds to load; the first run does not wait for all of it.
         threading.Thread(target=asked.preload, name="load models", daemon=True).start()
 
-    def compose(
-        *,
-        record_write: Record = lambda kind, facts: None,
-        count: Callable[[ChatModel], ChatModel] = lambda models: models,
-        **own: Any,
-    ) -> Desk:
+    def reach(record_write: Record) -> tuple[CodeHost, Pulls]:
         recorded = way.recording(record_write)
-        more = {"pulls": GithubPulls(recorded, settings), "sessions": sessions, **own}
-        models = count(asked) if asked else None
-        return _make_desk(settings, GithubCodeHost(recorded, settings), models, **more)
+        return GithubCodeHost(recorded, settings), GithubPulls(recorded, settings)
 
-    return compose
+    return partial(_make_desk, settings, reach, asked, sessions)
 
 
 def make_intake_api(settings: Settings, way: Access) -> GithubIntakeApi:

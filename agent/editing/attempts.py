@@ -7,7 +7,7 @@ from agent.editing.loop import Conversation, SubmittedForm
 from agent.editing.rounds import Draft
 from agent.editing.run_context import RunContext, explain_stop
 from agent.editing.submissions import SubmittedAnswers
-from agent.editing.tools import MOST_SUMMARY, Forms, Submit, ToolExecutor
+from agent.editing.tools import MOST_SUMMARY, PLAN, Forms, Submit, ToolExecutor
 from agent.errors import BudgetSpent, EditFailed, TimeSpent
 from agent.models.change import Change, Finding, Plan, Severity
 from agent.models.chat import OpeningMessage
@@ -171,7 +171,7 @@ def begin_attempt(run_context: RunContext) -> Attempt:
     while (handed := talk.next_form(run_context)).name:
         if handed.name == "submit":
             words = "Call `plan` first."
-        elif handed.name != Step.PLAN:
+        elif handed.name != PLAN:
             raise submissions.read_refusal(handed.name, handed.form, run_context)
         else:
             plan = submissions.read_plan(handed.form)

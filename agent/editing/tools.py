@@ -26,12 +26,13 @@ from agent.models.checks import CheckReport
 from agent.models.environment import Opened, Prepared
 from agent.models.record import Record
 from agent.models.sandbox import SandboxSession
-from agent.models.step import Step
 from agent.text import sanitise
 from agent.text.cutting import shorten_output
 
 MOST_CALLS = 40
 MOST_SUMMARY = 1_500
+PLAN = "plan"
+"""The tool that hands a plan in."""
 #: The call by which the plan is due.
 _PLAN_IS_DUE = 10
 MOST_OF_A_BATCH = 48_000
@@ -174,13 +175,13 @@ class ToolExecutor:
         Raises:
             EditFailed: It is not carried out.
         """
-        if batch.handed == Step.PLAN:
+        if batch.handed == PLAN:
             raise EditFailed("the plan before it is not agreed")
         if batch.handed:
             raise EditFailed(f"`{batch.handed}` has to be the last call of a reply")
         if number > MOST_CALLS:
             raise EditFailed(f"a reply may have {MOST_CALLS} calls")
-        if call.name == Step.PLAN and self.is_planned:
+        if call.name == PLAN and self.is_planned:
             return "A plan is agreed. Carry it out; say in the summary what differs."
         if call.name in self._given:
             batch.form = forms.read_arguments(call, self._given[call.name][1])

@@ -156,9 +156,13 @@ class StepRunner(Protocol):
         ...
 
 
+#: A name may begin with another one.
+_BY_LENGTH = sorted(Step, key=len, reverse=True)
+
+
 def read_step_name(text: str) -> StepName | None:
     """Read the name of a step from a record; None: another version has recorded it."""
-    for step in sorted(Step, key=len, reverse=True):
+    for step in _BY_LENGTH:
         if text == step or text.startswith(f"{step} "):
             return StepName(step, text[len(step) + 1 :])
     return None

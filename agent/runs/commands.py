@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.desk import Compose
-from agent.errors import AgentError, BrokenOff
+from agent.errors import AgentError, BrokenOff, Unforeseen
 from agent.git.folders import delete_folder
 from agent.models.clock import read_clock
 from agent.models.outcome import Outcome, StoredRun
@@ -26,11 +26,11 @@ from agent.runs.executor import RunSupport, Say
 from agent.runs.progress import StateFile
 from agent.settings import Settings
 from agent.steps import Cancellation, Watcher
-from agent.store.engine import FILE_NAME, Engine, Segment
+from agent.store.engine import FILE_NAME, Engine, EngineStatus, Segment
 from agent.store.sql_run_store import SqlRunStore, open_store
 from agent.store.sql_tables import name_command
 
-#: So often a command asks whether its run is to be stopped.
+#: So often a command asks whether its run is over, or is to be stopped.
 _LOOK_SECONDS = 0.5
 #: Of the newest runs of a repository, those among which one is found that can go on.
 _MOST_RUNS = 500
@@ -38,7 +38,7 @@ _MOST_RUNS = 500
 
 @dataclass
 class Ended:
-    """How a command was done with a run; exactly one of `outcome` and `problem` is there."""
+    """How a command was done with a run; without outcome and problem it was broken off."""
 
     outcome: Outcome | None = None
     seconds: dict[str, float] = field(default_factory=dict)
@@ -121,16 +121,17 @@ def carry(
             memory=store,
         )
         try:
-            ended.outcome, ended.seconds = executor.carry_run(
+            outcome, ended.seconds = executor.carry_run(
                 run, settings, compose, support, notes, watcher, say=say, hear=hear
             )
         except Exception as problem:
             ended.problem = problem
             raise BrokenOff from problem
+        else:
+            ended.outcome = outcome
         finally:
             over.set()
-        # Whoever waits below has the outcome; the engine need not keep it.
-        return ""
+        return outcome.model_dump_json()
 
     engine = Engine(folder, carry_segment)
     segment = Segment(run_id=run.run_id, number=stored.segment)
@@ -138,7 +139,7 @@ def carry(
         try:
             engine.launch()
             engine.begin(segment, stored.begin_with)
-            _wait(over, cancellation)
+            _wait(over, engine, segment, ended, cancellation)
         finally:
             engine.close()
             _note_end(store, stored, ended, folder)
@@ -147,10 +148,23 @@ def carry(
     return ended.outcome or _interrupted(run), ended.seconds
 
 
-def _wait(over: threading.Event, cancellation: Cancellation) -> None:
+def _wait(
+    over: threading.Event,
+    engine: Engine,
+    segment: Segment,
+    ended: Ended,
+    cancellation: Cancellation,
+) -> None:
     """Wait for the end of a run; a first Ctrl-C breaks off what it does."""
     try:
-        over.wait()
+        while not over.wait(_LOOK_SECONDS):
+            status, said = engine.read_status(segment)
+            if status is EngineStatus.ENDED and not over.is_set():
+                # It was over when a process before this was killed.
+                ended.outcome = Outcome.model_validate_json(said)
+                return
+            if status is EngineStatus.BROKEN:
+                raise Unforeseen(f"The engine cannot go on with {segment.run_id}: {said}")
     except KeyboardInterrupt:
         cancellation.break_off()
         over.wait()

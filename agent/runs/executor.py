@@ -59,9 +59,9 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class RunSupport:
-    """What an execution is kept by, and what it may use; by default it ends with its process."""
+    """What an execution is kept by, and what it may use."""
 
-    remember: Remember | None = None
+    remember: Remember
     """Keeps the records of its steps."""
     cancellation: Cancellation = field(default_factory=Cancellation)
     waited: PastWait | None = None
@@ -173,7 +173,7 @@ def carry_run(
         Watchers([run_progress, *further, *([copy] if copy else [])]),
         desk.facts,
         desk.budget,
-        remember=keeping.remember,
+        keeping.remember,
         cancellation=keeping.cancellation,
     )
     if keeping.retries:

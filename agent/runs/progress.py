@@ -13,6 +13,7 @@ import structlog
 
 from agent.errors import AgentError
 from agent.llm.budget import Budget
+from agent.models.change import Plan
 from agent.models.clock import read_clock
 from agent.models.code_host import CodeHost, Progress, StageMark
 from agent.models.run import MOVES, Run, RunState
@@ -81,6 +82,8 @@ class RunProgress:
         words = _OF_FOLLOW_UP if run.follow_up else {}
         self._names = [words.get(stage, stage.value) for stage in _STAGES]
         self._known = Progress(again=again)
+        self._plan: Plan | None = None
+        """Of the facts, as it was last cleaned for `_known`."""
         self._seconds = [0.0] * len(_STAGES)
         self._begun: float | None = None
         """When the stage under way began in this process."""
@@ -135,12 +138,16 @@ class RunProgress:
             # A round that edits nothing checks nothing either.
             passed = set(range(self._at)) - self._met
             marks = tuple(mark for number, mark in enumerate(marks) if number not in passed)
-        return self._known.model_copy(update={"stages": marks, **self._tell_facts()})
+        facts = self._tell_facts()
+        return self._known.model_copy(update={"stages": marks, **facts})
 
     def _tell_facts(self) -> dict[str, object]:
         facts = self._facts
+        if facts.plan is not self._plan:
+            self._plan = facts.plan
+            shown = {"plan": self._redactor.redact_record(facts.plan)}
+            self._known = self._known.model_copy(update=shown)
         told: dict[str, object] = {
-            "plan": self._redactor.redact_record(facts.plan),
             "replies": facts.replies,
             "usd": None if facts.has_unpriced else facts.cost_usd,
         }

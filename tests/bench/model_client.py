@@ -20,8 +20,9 @@ from agent.models.checks import CheckReport
 from agent.models.environment import Prepared
 from agent.models.run import Remember, Run, make_run_id
 from agent.models.ticket import Decision, Ticket
+from agent.runs.executor import Watchers
 from agent.stages import checkout, environment
-from agent.steps import DirectStep, Steps
+from agent.steps import Steps
 from agent.store.engine import Engine, EngineStatus, Segment
 from agent.telemetry.ledger import Ledger
 from agent.telemetry.run_log import RunLog, configure_logging
@@ -32,12 +33,6 @@ from tests.integration import git_samples
 _TICKET = Ticket(
     ticket_id="1", title="Pages begin one too late", body=model.TICKET, digest="d" * 64
 )
-
-
-class _Watcher:
-    def started(self, step: str) -> None: ...
-
-    def ended(self, step: str, seconds: float, *, ok: bool) -> None: ...
 
 
 class _Side:
@@ -74,7 +69,7 @@ class _Side:
             record=record,
         )
         log = RunLog(folder / "run.log", desk.redactor)
-        step = Steps(ledger, log, _Watcher(), desk.facts, desk.budget, remember=remember)
+        step = Steps(ledger, log, Watchers(()), desk.facts, desk.budget, remember)
         commit = prepared.checkout.commit
         decision = Decision(recipe="", sentence="", category="bug")
         run_context = RunContext(_TICKET, decision, "", prepared, step, desk)
@@ -124,7 +119,7 @@ def main() -> None:
         _talk_durably(side, folder / "engine", rounds)
     else:
         for _ in range(rounds):
-            side.talk(DirectStep())
+            side.talk(lambda name, attempt: attempt())
     print(json.dumps({"begun": side.begun}))
 
 

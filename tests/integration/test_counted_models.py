@@ -25,7 +25,6 @@ from agent.models.run import Reason
 from agent.runs import executor
 from agent.runs.executor import RunSupport
 from agent.settings import Settings
-from agent.steps import DirectStep
 from tests.fakes import FakeCodeHost, FakeModel, make_reply
 from tests.unit.stages import code_host_runs
 
@@ -168,7 +167,7 @@ def test_a_run_counts_its_models_and_its_repository_may_lower_what_they_cost(
         return replace(made, **own, models=count(model()))
 
     monkeypatch.setattr(executor, "carry_out", carry_out)
-    keeping = RunSupport(remember=DirectStep(), grants=3, spendings=store.spendings)
+    keeping = RunSupport(lambda name, attempt: attempt(), grants=3, spendings=store.spendings)
     executor.carry_run(run, settings, compose, keeping)
     (desk,) = given
     repository_id = run.snapshot.issue.repository_id if on_issue else 0

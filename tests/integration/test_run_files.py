@@ -19,7 +19,6 @@ from agent.runs import executor
 from agent.runs.executor import RunSupport
 from agent.runs.waiting import PastWait
 from agent.settings import Settings
-from agent.steps import DirectStep
 from agent.store import sql_run_files
 from agent.store.sql_run_files import SqlRunFiles
 from agent.store.sql_run_store import SqlRunStore
@@ -133,7 +132,7 @@ def test_a_run_whose_end_cannot_be_stored_is_not_over(fleet, tmp_path):
         return Desk(settings, Host(None), sandbox=None, index=None, **own)
 
     settings, faults = Settings(home=tmp_path), ["", "down"]
-    support = RunSupport(DirectStep(), waited=PastWait(), files=fleet.files)
+    support = RunSupport(lambda name, attempt: attempt(), waited=PastWait(), files=fleet.files)
     with pytest.raises(StoreUnavailable):
         executor.carry_run(run(1), settings, compose, support)
     fleet.fault = ""

@@ -18,7 +18,6 @@ from agent.runs.executor import RunSupport
 from agent.runs.progress import StateFile
 from agent.runs.waiting import PastWait, RunPostponed
 from agent.settings import Settings
-from agent.steps import DirectStep
 from tests.fakes import FakeCodeHost
 from tests.unit.delivery_samples import run
 
@@ -28,6 +27,10 @@ def done(one):
 
 
 SECRET = "Zq8" * 9
+
+
+def direct(name, attempt):
+    return attempt()
 
 
 def with_forge(home, code_host, keep=lambda record: None):
@@ -73,7 +76,7 @@ def test_foreign_lines_reach_log_and_terminal_without_secrets(home, monkeypatch)
 
     monkeypatch.setattr(executor, "carry_out", carry)
     settings, compose = with_forge(home, FakeCodeHost(None))
-    executor.carry_run(run(), settings, compose, RunSupport(), say=shown.append)
+    executor.carry_run(run(), settings, compose, RunSupport(direct), say=shown.append)
     folder = home / "runs" / "2026-1"
     line = "tests | [secret removed]"
     assert shown == [line]
@@ -93,7 +96,9 @@ def test_what_a_model_writes_is_heard_in_whole_lines_without_secrets_and_before_
 
     monkeypatch.setattr(executor, "carry_out", carry)
     settings, compose = with_forge(home, FakeCodeHost(None))
-    executor.carry_run(run(), settings, compose, RunSupport(), say=shown.append, hear=shown.append)
+    executor.carry_run(
+        run(), settings, compose, RunSupport(direct), say=shown.append, hear=shown.append
+    )
     assert shown == ["I use [secret removed]", "and go on", "edit 1, turn 1: 1 call"]
     assert "and go on" not in (home / "runs" / "2026-1" / "run.log").read_text()
 
@@ -116,7 +121,7 @@ def test_a_model_that_is_waited_for_is_told_on_the_issue(home, monkeypatch, prob
     monkeypatch.setattr(executor, "carry_out", carry)
     settings, compose = with_forge(home, code_host)
     with pytest.raises(RunPostponed):
-        executor.carry_run(run(), settings, compose, RunSupport(DirectStep(), waited=PastWait()))
+        executor.carry_run(run(), settings, compose, RunSupport(direct, waited=PastWait()))
     assert len(code_host.marks) == (2 if told else 1)
     assert code_host.marks[-1].stages[3].detail.partition(" UTC. ")[2] == told
 
@@ -129,7 +134,7 @@ def test_an_attempt_that_is_put_off_writes_nothing_any_more(home):
     code_host, kept = Silent(None), []
     settings, compose = with_forge(home, code_host, kept.append)
     with pytest.raises(RunPostponed):
-        executor.carry_run(run(), settings, compose, RunSupport(DirectStep(), waited=PastWait()))
+        executor.carry_run(run(), settings, compose, RunSupport(direct, waited=PastWait()))
     (record,) = kept
     assert code_host.calls[-1] == "pause"
     ledger = home / "runs" / "2026-1" / "ledger.jsonl"

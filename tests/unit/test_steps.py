@@ -39,42 +39,18 @@ from agent.telemetry.ledger import END_MISSING, Ledger, verify_ledger
 from agent.telemetry.run_log import RunLog
 from agent.text.redaction import REMOVED, Redactor
 from repo_config.schema import LimitsSection, RepoConfig
+from tests.unit.editing.desks import Records, Watcher
 from tests.unit.trees import make_project
-
-
-class Silent:
-    def __init__(self):
-        self.seen = []
-
-    def started(self, step):
-        self.seen.append(("started", step))
-
-    def ended(self, step, seconds, *, ok):
-        self.seen.append(("ended", step, ok))
-
-
-class Kept:
-    """Keeps records as an engine does, and dies when told to."""
-
-    def __init__(self):
-        self.records = {}
-        self.dies_before = None
-
-    def __call__(self, name, attempt):
-        if name not in self.records:
-            if name == self.dies_before:
-                raise SystemExit
-            self.records[name] = attempt()
-        return self.records[name]
 
 
 def steps(folder, **given):
     return Steps(
         Ledger(folder / "ledger.jsonl", "r"),
         RunLog(folder / "run.log"),
-        given.pop("watcher", Silent()),
+        given.pop("watcher", Watcher()),
         given.pop("facts", RunFacts()),
         Budget(Settings(home=folder, max_minutes=60), given.pop("grants", 1)),
+        given.pop("remember", Records()),
         **given,
     )
 
@@ -91,6 +67,10 @@ def contract(minutes):
 
 def nothing() -> None:
     pass
+
+
+def die() -> None:
+    raise SystemExit
 
 
 def fail() -> None:
@@ -165,7 +145,7 @@ def test_what_is_broken_off_leaves_no_record_and_what_is_handed_over_comes_to_it
         cancellation.break_off()
         raise OSError("cut")
 
-    kept, cancellation = Kept(), Cancellation()
+    kept, cancellation = Records(), Cancellation()
     with pytest.raises(BrokenOff):
         steps(tmp_path, remember=kept, cancellation=cancellation)(Step.EDIT, break_off)
     cancellation = Cancellation()
@@ -173,7 +153,7 @@ def test_what_is_broken_off_leaves_no_record_and_what_is_handed_over_comes_to_it
     assert step(Step.PUBLISH, work) == "delivered"
     with pytest.raises(BrokenOff):
         step(Step.EDIT.named("after"), nothing)
-    assert list(kept.records) == ["publish"]
+    assert list(kept.kept) == ["publish"]
 
 
 # --- remembered -------------------------------------------------------------------------------
@@ -185,24 +165,22 @@ class Found(Record):
 
 
 def test_what_has_a_record_is_never_done_again(tmp_path):
-    kept, asked = Kept(), []
+    kept, asked = Records(), []
 
     def find() -> tuple[Found, ...]:
         asked.append("once")
         return (Found(path="a.py", content=b"\xff\0"),)
 
-    kept.dies_before = "edit second"
     first = steps(tmp_path, remember=kept)
     found = first(Step.EDIT.named("find"), find)
     with pytest.raises(SystemExit):
-        first(Step.EDIT.named("second"), nothing)
-    kept.dies_before = None
-    watcher = Silent()
+        first(Step.EDIT.named("second"), die)
+    watcher = Watcher()
     again = steps(tmp_path, remember=kept, watcher=watcher)
     assert again(Step.EDIT.named("find"), find) == found == (Found(path="a.py", content=b"\xff\0"),)
     again(Step.EDIT.named("second"), nothing)
     assert asked == ["once"]
-    assert watcher.seen[0] == ("ended", "edit find", True), "whoever watches learns of it"
+    assert watcher.over[0] == ("edit find", True), "whoever watches learns of it"
     assert again.seconds["edit find"] == first.seconds["edit find"]
     assert list(verify_ledger((tmp_path / "ledger.jsonl").read_bytes(), "r")) == [END_MISSING]
 
@@ -225,7 +203,7 @@ ERRORS = [
 
 @pytest.mark.parametrize("problem", ERRORS[:3], ids=lambda one: type(one).__name__)
 def test_an_error_has_a_record_too_and_comes_back_whole(tmp_path, problem):
-    kept = Kept()
+    kept = Records()
     problem.branch = "mergewright/1"
 
     def work() -> int:
@@ -237,7 +215,7 @@ def test_an_error_has_a_record_too_and_comes_back_whole(tmp_path, problem):
         assert raised.value.message == problem.message
         assert raised.value.__reduce__()[1] == problem.__reduce__()[1]
         assert raised.value.branch == "mergewright/1"
-    assert len(kept.records) == 1
+    assert len(kept.kept) == 1
 
 
 def test_every_error_of_ours_can_be_kept():
@@ -255,7 +233,7 @@ def test_every_error_of_ours_can_be_kept():
 
 
 def test_a_record_of_another_version_ends_the_run_with_the_way_out(tmp_path):
-    kept = Kept()
+    kept = Records()
     steps(tmp_path, remember=kept)(Step.EDIT.named("work"), told)
     with pytest.raises(VersionUnknown, match="'edit work'"):
         steps(tmp_path, remember=kept)(Step.EDIT.named("work"), nothing)
@@ -276,22 +254,13 @@ def test_a_disk_that_is_full_after_the_branch_was_made_hides_it_from_nobody(step
 
 
 def test_a_step_that_takes_its_worker_down_again_and_again_is_not_begun_again(tmp_path):
-    kept = Kept()
-
-    class Dies(Silent):
-        def started(self, step):
-            raise SystemExit
-
+    kept, ledger = Records(), tmp_path / "ledger.jsonl"
     for _ in range(20):
         with pytest.raises(SystemExit):
-            steps(tmp_path, remember=kept, watcher=Dies())(Step.CHECKS.named("1"), told)
-    (tmp_path / "ledger.jsonl").write_text(
-        "".join(
-            line
-            for line in (tmp_path / "ledger.jsonl").read_text().splitlines(keepends=True)
-            if '"failed"' not in line
-        )
-    )
+            steps(tmp_path, remember=kept)(Step.CHECKS.named("1"), die)
+    lines = ledger.read_text().splitlines(keepends=True)
+    # A process that is killed leaves no such line.
+    ledger.write_text("".join(line for line in lines if '"failed"' not in line))
     with pytest.raises(Unforeseen):
         steps(tmp_path, remember=kept)(Step.CHECKS.named("1"), told)
 
@@ -332,15 +301,14 @@ def test_secrets_in_a_result_stay_out_of_the_ledger(tmp_path):
     secret = "cnry0f3a9c5b7d1e48260f3a9c5b"
     ledger = Ledger(tmp_path / "ledger.jsonl", "r")
     log = RunLog(tmp_path / "run.log", Redactor([secret]))
-    step = Steps(ledger, log, Silent(), RunFacts(), Budget(Settings(home=tmp_path)))
+    step = Steps(ledger, log, Watcher(), RunFacts(), Budget(Settings(home=tmp_path)), Records())
 
     def names() -> dict[str, list[str]]:
         return {f"a/{secret}.py": ["fine", secret.encode().hex()]}
 
     assert step(Step.EDIT.named("names"), names) == names()
-    (event,) = [json.loads(line) for line in (tmp_path / "ledger.jsonl").read_text().splitlines()][
-        1:
-    ]
+    _, line = (tmp_path / "ledger.jsonl").read_text().splitlines()
+    event = json.loads(line)
     assert event["result"] == {f"a/{REMOVED}.py": ["fine", REMOVED]}
     assert event["redacted"] is True
     assert secret not in (tmp_path / "ledger.jsonl").read_text()

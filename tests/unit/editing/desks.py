@@ -31,16 +31,17 @@ BEFORE = CheckReport(side="base", commit="c", change_digest=None, results=())
 
 
 class Watcher:
-    """Keeps the names of the steps."""
+    """Keeps the names of the steps, and how those that are over ended."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
+        self.over: list[tuple[str, bool]] = []
 
     def started(self, step: str) -> None:
         self.names.append(step)
 
     def ended(self, step: str, seconds: float, *, ok: bool) -> None:
-        pass
+        self.over.append((step, ok))
 
 
 class Records:
@@ -99,7 +100,7 @@ def run_context(
         Watcher(),
         desk.facts,
         desk.budget,
-        remember=records or Records(),
+        records or Records(),
     )
     decision = Decision(recipe="", sentence="bug", category="bug")
     made = RunContext(code_host_runs.TICKET, decision, "", prepared, step, desk)

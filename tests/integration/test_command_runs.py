@@ -1,0 +1,42 @@
+"""Runs that a command carries, when the command is killed at the worst moment."""
+
+from __future__ import annotations
+
+from agent.models.outcome import Outcome
+from agent.models.run import Reason, Run
+from agent.runs import commands, executor
+from agent.settings import Settings
+from agent.store.sql_run_store import SqlRunStore
+from agent.store.sql_tables import name_command
+from tests.unit.editing.desks import Watcher
+
+DEAD = 2**22 + 1
+"""More than the kernel numbers processes with."""
+
+
+def test_one_that_was_over_before_that_was_noted_ends_so_and_is_not_carried_again(
+    home, monkeypatch
+):
+    ended = Outcome.for_stopped_run("r1", Reason.UNAVAILABLE, "No index answers.")
+    carried = []
+
+    def carry(run, *given, **more):
+        carried.append(run.run_id)
+        return ended, {}
+
+    def resume():
+        with commands.resume_run("r1", settings) as kept:
+            return commands.carry(*kept, settings, None, Watcher(), say=print, hear=print)
+
+    settings = Settings(home=home)
+    run = Run(run_id="r1", repository="/shop", ticket="/t.md", started=0)
+    monkeypatch.setattr(executor, "carry_run", carry)
+    with monkeypatch.context() as killed:
+        killed.setattr(commands, "name_command", lambda pid: name_command(DEAD))
+        killed.setattr(SqlRunStore, "finish_run", lambda *given: None)
+        with commands.begin_run(run, settings) as kept:
+            commands.carry(*kept, settings, None, Watcher(), say=print, hear=print)
+    assert resume() == (ended, {})
+    assert carried == ["r1"]
+    resume()
+    assert carried == ["r1", "r1"], "what has ended goes on"
