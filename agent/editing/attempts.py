@@ -11,8 +11,8 @@ from agent.editing.tools import MOST_SUMMARY, PLAN, Forms, Submit, ToolExecutor
 from agent.errors import BudgetSpent, EditFailed, TimeSpent
 from agent.models.change import Change, Finding, Plan, Severity
 from agent.models.chat import OpeningMessage
-from agent.models.review_items import ItemAnswer, ReviewItem
 from agent.models.step import Step, StepName
+from agent.models.task import ItemAnswer, ReviewItem
 from agent.text.cutting import cut_sentences
 
 _SUBMIT = "Have the change judged, with ignored files to include."
@@ -49,7 +49,7 @@ class Attempt:
 
     def begin_edits(self) -> None:
         run_context = self._run_context
-        name = Step.EDIT.named(run_context.round_number)
+        name = Step.EDIT.named(run_context.history.round_number)
         base = run_context.once(name.named("base"), opening.describe_base, run_context)
         tools = self._talk.tools
         # What was read in is closed: from here on there is an environment.
@@ -79,7 +79,7 @@ class Attempt:
                 draft, words = self._read_submission(handed.form)
                 if not words:
                     return draft
-            elif run_context.has_passed:
+            elif run_context.history.has_passed:
                 words = "The change has passed. Call `submit`."
             else:
                 raise submissions.read_refusal(handed.name, handed.form, run_context)
@@ -102,7 +102,7 @@ class Attempt:
         try:
             return self._talk.next_form(run_context)
         except (BudgetSpent, TimeSpent) as problem:
-            if not self._is_changed or run_context.has_passed:
+            if not self._is_changed or run_context.history.has_passed:
                 raise
             self._unfinished = _make_unfinished(explain_stop(problem))
             return SubmittedForm(why=problem.message)
@@ -186,7 +186,7 @@ def begin_attempt(run_context: RunContext) -> Attempt:
 
 def begin_anew(plan: Plan, failed: str, run_context: RunContext) -> Attempt:
     """Begin from the base once more, with the next model, which is told why the last failed."""
-    run_context.try_next_model()
+    run_context.account.try_next_model()
     return _continue_plan(plan, None, (), f"{_GIVEN_UP}\n{failed}", run_context)
 
 
@@ -210,7 +210,7 @@ def _continue_plan(
     run_context: RunContext,
 ) -> Attempt:
     """Begin with a plan that is agreed, from a change or from the base."""
-    name = (Step.ANSWER if items else Step.EDIT).named(run_context.round_number)
+    name = (Step.ANSWER if items else Step.EDIT).named(run_context.history.round_number)
     given = plan, change, items, failed, run_context
     first = run_context.once(name.named("opening"), opening.open_change, *given)
     submit: Forms = {"submit": (_SUBMIT, SubmittedAnswers if items else Submit)}

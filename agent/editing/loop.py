@@ -126,7 +126,7 @@ class Conversation:
         turn = self._make_turn()
         request = ChatRequest(
             role=self.role,
-            model=run_context.first_in_line(self.role),
+            model=run_context.choose_model(self.role),
             system=self.prompt,
             tools=self.tools.specs,
             messages=turns.trim_messages(self._messages),
@@ -151,7 +151,7 @@ class Conversation:
         return Turn(conversation=self.name, **numbers)
 
     def _take_results(self, reply: Reply, done: CallResults, run_context: RunContext) -> None:
-        self.change = run_context.latest = done.change or self.change
+        self.change = run_context.history.latest = done.change or self.change
         self._calls += len(reply.calls)
         self._watch.add_turn(reply.calls, done.results, self.change.digest)
 

@@ -24,7 +24,7 @@ from agent.models.change import Change, Plan
 from agent.models.chat import OpeningMessage
 from agent.models.checks import TESTS, CheckItem, CheckResult, Status
 from agent.models.environment import Prepared
-from agent.models.review_items import ReviewItem
+from agent.models.task import ReviewItem
 from agent.onboarding import facts
 from agent.text import sanitise
 from agent.text.check_summary import describe_outcomes, format_count
@@ -149,7 +149,7 @@ def _open_base(run_context: RunContext) -> WorkTree:
 
 
 def _describe_ticket(run_context: RunContext) -> str:
-    ticket = run_context.ticket
+    ticket = run_context.task.ticket
     body = ticket.body.strip()
     # Written in a file, a ticket begins with its title.
     has_title = body.partition("\n")[0].strip("# ") == ticket.title.strip()

@@ -49,7 +49,7 @@ _CHOICE: Forms = {"choose": ("Name the better attempt.", ChosenAttempt)}
 
 def review_change(best: Round, run_context: RunContext) -> ReviewNotes:
     """Have a model's change reviewed, if it passed; that there is no review ends no run."""
-    if not run_context.model_uses:
+    if not run_context.account.uses:
         return ReviewNotes(ran=False, sentence="Not run: no model has edited anything.")
     if not best.is_passed:
         return ReviewNotes(ran=False, sentence="Not run: the change did not pass.")
@@ -62,7 +62,7 @@ def review_change(best: Round, run_context: RunContext) -> ReviewNotes:
             return _make_notes(submitted, best, run_context)
         reason = handed.why
     except ROUND_ENDS as problem:
-        if not run_context.keeps_passed_change(problem):
+        if not run_context.history.keeps_passed_change(problem):
             raise
         reason = explain_stop(problem)
     return ReviewNotes(ran=False, sentence=f"Not run to its end: {reason}.", unfinished=True)
@@ -213,7 +213,7 @@ def _make_notes(found: SubmittedReview, best: Round, run_context: RunContext) ->
         for one in found.findings
         if one.settled and one.number in readings
     )
-    reviewer = run_context.find_last_model("reviewer")
+    reviewer = run_context.account.find_last_model("reviewer")
     # Redacted first: half of a secret is not recognised.
     remarks = tuple(
         one.model_copy(update={"text": redact(one.text)[:_LONGEST_REMARK]}) for one in found.remarks

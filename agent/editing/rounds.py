@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Protocol
 
-from agent.errors import RunStopped
+from agent.errors import RUN_ENDS, AgentError, RunStopped
 from agent.models.change import Change, ClearedChange, Finding, Plan, Severity
 from agent.models.checks import CheckItem, CheckReport, Comparison
 from agent.models.outcome import Verdict
@@ -111,6 +111,47 @@ class Round:
         if self.verdict is None:
             return f"refused by rules before any check: {format_count(count, 'finding')}"
         return f"{format_count(count, 'problem')}. {self.verdict.sentence}"
+
+
+class RoundHistory:
+    """What a run's changes have come to so far."""
+
+    def __init__(self) -> None:
+        self.rounds: list[Round] = []
+        self.latest: Change | None = None
+        """As the last calls of a model have left it."""
+        self.losses: list[str] = []
+        """What could not be done, in sentences for the pull request."""
+        self._given_up = 0
+
+    @property
+    def round_number(self) -> int:
+        return len(self.rounds) + self._given_up + 1
+
+    @property
+    def has_passed(self) -> bool:
+        return any(judged.is_passed for judged in self.rounds)
+
+    @property
+    def best_change(self) -> Change | None:
+        """The best one that was checked, else the latest."""
+        checked = [judged for judged in self.rounds if judged.cleared is not None]
+        return choose_best(checked).draft.change if checked else self.latest
+
+    def record_round(self, judged: Round) -> Round:
+        self.rounds.append(judged)
+        return judged
+
+    def give_up(self) -> None:
+        """Count a round that came to nothing: the steps of the next have other names."""
+        self._given_up += 1
+
+    def keeps_passed_change(self, problem: AgentError) -> bool:
+        """Whether a change that has passed is published in spite of an error."""
+        return self.has_passed and not isinstance(problem, RUN_ENDS)
+
+    def record_loss(self, sentence: str) -> None:
+        self.losses.append(sentence)
 
 
 def choose_best(rounds: Sequence[Round]) -> Round:

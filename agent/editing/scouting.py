@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from agent.desk import Desk
 from agent.editing import forms, prompting
 from agent.editing.loop import Conversation
 from agent.editing.opening import find_error_line
+from agent.editing.preparation import Preparation, Ready
 from agent.editing.run_context import RunContext, explain_stop
 from agent.editing.tools import ToolExecutor
 from agent.environments import (
@@ -105,27 +107,30 @@ def scout_configuration(
     # Steps alone decide what follows, so that a run that goes on meets the same ones.
     if "editor" not in run_context.attempt_limits.roles:
         return ""
-    run_context.prepared, run_context.budget_share = prepare(), _SHARE
-    run_context.reserved_seconds = run_context.once.run_seconds_left * (1 - _SHARE)
+    # Only this conversation is bounded so; what it costs counts in the run as any other.
+    prepared, left = prepare(), run_context.once.run_seconds_left
+    nothing = CheckReport(
+        side="base", commit=prepared.checkout.commit, change_digest=None, results=()
+    )
+    ready = Ready(prepared, nothing, reserved_seconds=left * (1 - _SHARE))
+    run_context = replace(
+        run_context,
+        budget_share=_SHARE,
+        preparation=Preparation(ready),
+    )
+    name = Step.SCOUT.named("opening")
     talk = Conversation(
         name=StepName(Step.SCOUT),
         role="editor",
         prompt=prompting.make_prompt("setup", run_context.base.contract),
         tools=SetUpTools(run_context),
-        opening=run_context.once(
-            Step.SCOUT.named("opening"),
-            _make_opening,
-            obstacle,
-            run_context.prepared,
-            run_context.desk,
-        ),
-        change=Change(base_commit=run_context.base.checkout.commit, files=()),
+        opening=run_context.once(name, _make_opening, obstacle, prepared, run_context.desk),
+        change=Change(base_commit=prepared.checkout.commit, files=()),
         most_turns=_MOST_TURNS,
     )
     try:
         return _search_configuration(talk, run_context, try_lines)
     finally:
-        run_context.budget_share, run_context.reserved_seconds = 1.0, 0.0
         talk.tools.close()
 
 

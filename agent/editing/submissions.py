@@ -19,8 +19,8 @@ from agent.git import worktree
 from agent.models.change import ChangedFile, Finding, Plan, Severity
 from agent.models.outcome import ThreadResult
 from agent.models.record import Record
-from agent.models.review_items import ItemAnswer, ReviewItem
 from agent.models.sandbox import SANDBOX_TREE
+from agent.models.task import ItemAnswer, ReviewItem
 from agent.models.ticket import Category
 from agent.policy.content import paths
 from agent.text import sanitise
@@ -153,7 +153,10 @@ def read_refusal(
                 for one in asked[:_MOST_QUESTIONS]
             )
         )
-    found, model = redact(Declined.model_validate_json(form)), run_context.find_last_model("editor")
+    found, model = (
+        redact(Declined.model_validate_json(form)),
+        run_context.account.find_last_model("editor"),
+    )
     said = f"“{_flatten(found.why)}”. What would make it fit: “{_flatten(found.fits)}”."
     if found.refused_by:
         return ForPeople(explain_refused(f"`{_flatten(found.refused_by).replace('`', '')}`"))

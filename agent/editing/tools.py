@@ -95,7 +95,7 @@ class ToolExecutor:
         """
         self._run_context, self._given, self._edits = run_context, given, edits
         names = _TOOLS.keys() if edits else {"bash"} if shell else set()
-        if not run_context.decision.recipe:
+        if not run_context.task.decision.recipe:
             names -= {"recipe"}
         self._tools = {name: tool for name, tool in _TOOLS.items() if name in names}
         self._session: SandboxSession | None = None
@@ -109,7 +109,7 @@ class ToolExecutor:
         self._until = 0.0
         self.is_planned = True
         """Whether the plan is agreed; before that the base is read, without an environment."""
-        run_context.cleanups.append(self.close)
+        run_context.resources.callback(self.close)
 
     @cached_property
     def specs(self) -> tuple[ToolSpec, ...]:
@@ -250,8 +250,7 @@ class ToolExecutor:
 
     def _leave_out(self, change: Change, include: tuple[str, ...]) -> Change:
         """Leave out new files that base's tests leave behind as well."""
-        report: CheckReport | None = getattr(self._run_context, "baseline", None)
-        suite = report.tests.suite if report else None
+        suite = self._run_context.baseline.tests.suite
         left = set(suite.left_behind if suite else ()).difference(include)
         files = (one for one in change.files if one.before is not None or one.path not in left)
         return change.model_copy(update={"files": tuple(files)})
@@ -274,10 +273,10 @@ class ToolExecutor:
         if declared == self._declared:
             return ""
         self._declared, self._rebuilt, words = declared, None, _AS_BASE
-        if declared not in {"", *run_context.built} and not self._may_build:
+        if declared not in {"", *run_context.preparation.built} and not self._may_build:
             words = _NO_MORE
         elif declared:
-            run_context.built.add(declared)
+            run_context.preparation.built.add(declared)
             self._rebuilt, words = rebuilding.rebuild_environment(
                 change, run_context.prepared, run_context.desk
             )
@@ -285,7 +284,8 @@ class ToolExecutor:
 
     def run_bash(self, session: SandboxSession, asked: Bash) -> str:
         """Run a command; its output, exit code and limits are the answer."""
-        wanted = asked.seconds or choose_seconds(getattr(self._run_context, "baseline", None))
+        ready = self._run_context.preparation.ready
+        wanted = asked.seconds or choose_seconds(ready.baseline if ready else None)
         seconds = limit_seconds(
             min(max(wanted, LEAST_SECONDS), _MOST_SECONDS), self._seconds_left()
         )
@@ -339,7 +339,7 @@ class ToolExecutor:
     @property
     def _may_build(self) -> bool:
         has_time = self._seconds_left() > LEAST_SECONDS
-        return has_time and len(self._run_context.built) < _MOST_REBUILDS
+        return has_time and len(self._run_context.preparation.built) < _MOST_REBUILDS
 
     def _seconds_left(self) -> float:
         return self._until - time.monotonic()

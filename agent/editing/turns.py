@@ -68,10 +68,10 @@ def _ask_model(request: ChatRequest, turn: Turn, run_context: RunContext) -> Rep
     models, desk, seconds = run_context.models, run_context.desk, run_context.seconds_left
     purpose = f"turn {turn.number} of {turn.conversation}"
     worst = models.estimate_worst(request)
-    require_budget(run_context.usage, worst, run_context.limits, seconds, purpose=purpose)
+    require_budget(run_context.account.usage, worst, run_context.limits, seconds, purpose=purpose)
     _record_request(request, turn, run_context)
     if turn.conversation.step is Step.PLAN:
-        run_context.begin_preparation()
+        run_context.preparation.begin()
     reply = models.reply(request, desk.stopped, desk.hear, seconds)
     redacted = desk.redactor.redact_record(reply)
     facts = {**turn.facts, "digest": request.digest, "reply": redacted.model_dump(mode="json")}

@@ -5,7 +5,7 @@ Part of the vocabulary, as `agent.models` is; a follow-up is made of these.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 from agent.models.change import Change
 from agent.models.environment import Checkout
@@ -83,6 +83,13 @@ class BranchState(Record):
     unfit_reason: str = ""
     """Why the branch cannot be carried on by us, in words: links, submodules, its size; then the
     change is empty. Modes of files are in the change."""
+
+    @classmethod
+    def at_base(cls, checkout: Checkout) -> Self:
+        """Where a change begins that has no branch yet."""
+        commit = checkout.commit
+        nothing = Change(base_commit=commit, files=())
+        return cls(checkout=checkout, change=nothing, head=commit, tip=commit, tree="")
 
     @property
     def brought_up(self) -> bool:

@@ -44,6 +44,8 @@ class BranchDraft(Record):
 class Placed(Record):
     branch: str
     commit: str
+    remote: Remote | None = None
+    """None: the branch is in the user's own repository."""
     digest: str = ""
     """Of the change, as the text's hidden line has it; empty where nothing goes to a code host."""
     related_pulls: RelatedPulls = RelatedPulls()

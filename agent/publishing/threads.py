@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 from agent.models.outcome import ThreadOutcome, ThreadResult
-from agent.models.review_items import ItemAnswer
+from agent.models.task import ItemAnswer
 from agent.text import sanitise
 
 _BEGIN, _END = "<!-- mergewright:asked -->", "<!-- /mergewright:asked -->"

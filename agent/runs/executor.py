@@ -35,13 +35,12 @@ from agent.models.model_use import SpendingLimits, Spendings
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Remember, Run
 from agent.models.step import AnyStep, Step
-from agent.publishing import text
+from agent.publishing import text, thread_answers
 from agent.publishing.pull_request_content import PATCH
 from agent.runs import folders, waiting
 from agent.runs.progress import RunProgress
 from agent.runs.waiting import PastWait, RunPostponed
 from agent.settings import Settings
-from agent.stages import answer
 from agent.steps import Cancellation, Steps, Watcher
 from agent.telemetry import run_log, signing
 from agent.telemetry.ledger import FILE_NAME as LEDGER
@@ -259,10 +258,7 @@ def carry_out(
         _record_beginning(run, desk, ledger)
         try:
             with folders.hold_trees(desk.base_folder(run).parent):
-                if run.follow_up:
-                    outcome = workflow.answer_review(run, step, desk)
-                else:
-                    outcome = workflow.resolve_ticket(run, step, desk)
+                outcome = workflow.carry_out_task(run, step, desk)
             if not outcome.is_done:
                 # It was the checks that told against it, so they are what may end otherwise.
                 at = [name for name in step.seconds if name.step is Step.CHECKS][-1:]
@@ -374,7 +370,7 @@ def _report_outcome(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
 
 
 def _tell_on_pull(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
-    answer.tell_stopped(run, outcome, desk)
+    thread_answers.tell_stopped(run, outcome, desk)
     return desk.code_host.report_outcome(run, outcome)
 
 

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from agent.desk import Desk
-from agent.errors import ConfigInvalid, StoreUnavailable, TransientError
-from agent.git import worktree
+from agent.errors import (
+    ConfigInvalid,
+    MergeConflict,
+    RepositoryUnfit,
+    StoreUnavailable,
+    TransientError,
+)
+from agent.git import pull_branch, worktree
 from agent.git.base import RepositoryLimits
 from agent.models.environment import Checkout, Contract
 from agent.models.pulls import BranchState
 from agent.models.run import Run
+from agent.models.task import PullContext
 from agent.onboarding import facts
+from agent.text import sanitise
+from agent.text.sanitise import list_some
 from repo_config import detect, load
 
 #: Keys of paths from the project's folder, and that folder itself.
@@ -44,16 +53,47 @@ def prepare_checkout(run: Run, desk: Desk) -> Checkout:
     return base
 
 
-def restore_checkout(run: Run, found: Checkout | BranchState, desk: Desk) -> None:
+def prepare_start(pull: PullContext | None, run: Run, desk: Desk) -> BranchState:
+    """Pin the base commit, and of a pull request bring its branch together with its base.
+
+    Raises:
+        RepositoryUnfit: The branch holds what cannot be carried on.
+        MergeConflict: The base is to be merged in, and the two do not go together, or we may not.
+    """
+    if pull is None:
+        return BranchState.at_base(prepare_checkout(run, desk))
+    remote, branch, base_branch = pull.remote, pull.pull.branch, pull.pull.base_branch
+    token = desk.code_host.create_credential(run, write=False)
+    desk.redactor.learn(token)
+    found = pull_branch.read_branch_state(
+        remote.url,
+        token,
+        branch,
+        base_branch,
+        desk.settings.home / "mirrors",
+        author=remote.author,
+        email=remote.email,
+        limits=RepositoryLimits.from_settings(desk.settings),
+        stopped=desk.stopped,
+    )
+    if found.unfit_reason:
+        raise RepositoryUnfit(found.unfit_reason)
+    if found.conflicts and pull.about.kind == "rebase":
+        shown = list_some(map(sanitise.format_code, found.conflicts), 8)
+        raise MergeConflict(
+            f"{base_branch} cannot be merged into {branch}: both have changed {shown}."
+        )
+    desk.say(f"branch {branch} at {found.head[:12]}, base {found.checkout.commit[:12]}")
+    return found
+
+
+def restore_checkout(run: Run, start: BranchState, desk: Desk) -> None:
     """Fetch what the run's checkout has fetched on another machine, if this one lacks it.
 
     Raises:
         StoreUnavailable: It cannot be had just now; no record of the run is given up for that.
     """
-    if isinstance(found, Checkout):
-        base, commits = found, {found.commit}
-    else:
-        base, commits = found.checkout, {found.checkout.commit, found.head, found.tip}
+    base, commits = start.checkout, {start.checkout.commit, start.head, start.tip}
     missing = [one for one in sorted(commits) if not worktree.has_commit(base.mirror, one)]
     remote = desk.code_host.find_remote(run) if missing else None
     if remote is None:

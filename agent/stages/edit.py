@@ -6,7 +6,7 @@ The Change is complete before any check runs; what checks write is thrown away w
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from agent.desk import Desk
 from agent.editing import attempts, by_recipe
@@ -51,15 +51,14 @@ def carry_out(plan: Plan, prepared: Prepared, desk: Desk) -> Change:
     )
 
 
-def next_candidate(first: Attempt, tried: Sequence[Round], run_context: RunContext) -> Draft | None:
+def make_candidates(
+    first: Attempt, tried: Sequence[Round], run_context: RunContext
+) -> Iterator[Draft]:
     """Have a model make the change, once more from the base where what was tried does not pass.
 
     Args:
         first: The attempt that has made the plan.
-        tried: The best round of each attempt so far.
-
-    Returns:
-        None: A change passes, or there were enough attempts.
+        tried: The best round of each attempt so far; whoever takes a draft adds its round.
 
     Raises:
         BudgetSpent: The next request could cost more than is left, and nothing was made.
@@ -67,10 +66,8 @@ def next_candidate(first: Attempt, tried: Sequence[Round], run_context: RunConte
         ModelRefused: The model will not go on, and nothing was made.
         EditFailed: Nothing was changed by any of them.
     """
-    if run_context.has_passed:
-        return None
-    attempt: Author = (tried[-1].draft.by if tried else None) or first
-    while (number := len(tried) + run_context.idle_attempts) < MOST_ATTEMPTS:
+    attempt: Author = first
+    for number in range(MOST_ATTEMPTS):
         try:
             if number == 0:
                 first.begin_edits()
@@ -80,20 +77,23 @@ def next_candidate(first: Attempt, tried: Sequence[Round], run_context: RunConte
                     choose_best(tried).objection if tried else f"It changed nothing: {attempt.why}."
                 )
                 attempt = attempts.begin_anew(first.plan, met, run_context)
-            if (draft := attempt.next_draft()) is not None:
-                return draft
+            draft = attempt.next_draft()
         except ASKING_ENDS as problem:
             if not tried:
                 raise
-            run_context.record_loss(
+            run_context.history.record_loss(
                 f"{explain_stop(problem)} before attempt {number + 1} was made."
             )
-            return None
-        run_context.idle_attempts += 1
-        run_context.give_up()
+            return
+        if draft is None:
+            run_context.history.give_up()
+            continue
+        yield draft
+        if run_context.history.has_passed:
+            return
+        attempt = tried[-1].draft.by or first
     if not tried:
         raise EditFailed(f"The model changed nothing: {attempt.why}.")
-    return None
 
 
 def add_changelog_entry(

@@ -55,7 +55,7 @@ _MOST_LINES = 200
 
 
 def prepare_environment(
-    base: Opened, once: StepRunner, desk: Desk, measures: Measures, scout: Scout | None = None
+    base: Opened, measures: Measures, scout: Scout | None, once: StepRunner, desk: Desk
 ) -> tuple[Prepared, CheckReport]:
     """Build the environment, and run the checks without the change.
 

@@ -9,10 +9,8 @@ from collections.abc import Iterator
 
 from agent.conversation.commands import ROUNDS_OVER, is_command, is_for_others, is_mentioned
 from agent.desk import ELSEWHERE, Desk, pulls_of
-from agent.errors import MergeConflict, RepositoryUnfit, RequestRefused, Superseded
-from agent.git import pull_branch
-from agent.git.base import RepositoryLimits
-from agent.models.change import Change, Plan
+from agent.errors import RequestRefused, Superseded
+from agent.models.change import Plan
 from agent.models.code_host import Pulls
 from agent.models.outcome import StoredRun, ThreadOutcome
 from agent.models.pulls import (
@@ -20,11 +18,9 @@ from agent.models.pulls import (
     Thread,
     ThreadComment,
 )
-from agent.models.review_items import FollowUpContext, FollowUpTask, ReviewItem
 from agent.models.run import FollowUp, Run
-from agent.models.ticket import Decision
+from agent.models.task import PullContext, ReviewItem
 from agent.text import sanitise
-from agent.text.sanitise import list_some
 
 #: So many threads one round answers, the oldest first.
 MOST_THREADS = 20
@@ -38,7 +34,7 @@ _MOST_HUNK_LINES = 12
 _LONGEST_ABOUT = 160
 
 
-def read_context(run: Run, desk: Desk) -> FollowUpContext:
+def read_context(run: Run, desk: Desk) -> PullContext:
     """Read the pull request, and find what waits for an answer of ours.
 
     Raises:
@@ -65,7 +61,8 @@ def read_context(run: Run, desk: Desk) -> FollowUpContext:
         newest = sorted(threads, key=lambda one: one.comments[-1].at, reverse=True)
         wanted_ids = {one.thread_id for one in newest if _is_asked(one, ends, names, people)}
         asked = tuple(people.hide_others(one) for one in threads if one.thread_id in wanted_ids)
-    return FollowUpContext(
+    return PullContext(
+        about=about,
         remote=remote,
         # What nobody waits for is not carried along.
         pull=pull.model_copy(update={"threads": ()}),
@@ -154,75 +151,17 @@ def _since_ours(thread: Thread, upto: int) -> list[ThreadComment]:
     ]
 
 
-def read_branch_state(context: FollowUpContext, run: Run, desk: Desk) -> BranchState:
-    """Fetch branch and base, and bring them together where that goes without a conflict.
-
-    Raises:
-        RepositoryUnfit: The branch holds what cannot be carried on.
-        MergeConflict: The base is to be merged in, and the two do not go together, or we may not.
-    """
-    settings, pull, remote = desk.settings, context.pull, context.remote
-    token = desk.code_host.create_credential(run, write=False)
-    desk.redactor.learn(token)
-    branch_state = pull_branch.read_branch_state(
-        remote.url,
-        token,
-        pull.branch,
-        pull.base_branch,
-        settings.home / "mirrors",
-        author=remote.author,
-        email=remote.email,
-        limits=RepositoryLimits.from_settings(settings),
-        stopped=desk.stopped,
-    )
-    if branch_state.unfit_reason:
-        raise RepositoryUnfit(branch_state.unfit_reason)
-    if branch_state.conflicts and run.about.kind == "rebase":
-        shown = list_some(map(sanitise.format_code, branch_state.conflicts), 8)
-        raise MergeConflict(
-            f"{pull.base_branch} cannot be merged into {pull.branch}: both have changed {shown}."
-        )
-    desk.say(
-        f"branch {pull.branch} at {branch_state.head[:12]},"
-        f" base {branch_state.checkout.commit[:12]}"
-    )
-    return branch_state
-
-
-def has_work(context: FollowUpContext, run: Run, branch_state: BranchState | None = None) -> bool:
-    """Whether there is anything to do, as far as is known.
-
-    Args:
-        branch_state: None: the branch was not looked at yet.
-    """
-    kind = run.about.kind
-    if kind == "rebase":
-        return branch_state is None or branch_state.base_has_moved
-    return bool(context.threads if kind == "review" else context.checks)
-
-
-def is_news(change: Change, asked: FollowUpTask, run: Run) -> bool:
-    """Whether a change is to go on the branch; a merge alone is only where it was asked for."""
-    merges = run.about.kind == "rebase" and asked.branch_state.base_has_moved
-    return merges or change.digest != asked.branch_state.change.digest
-
-
-def make_decision(context: FollowUpContext) -> Decision:
-    """Leave it to the model; the category stays as it was."""
-    return Decision(recipe="", sentence="A follow-up.", category=context.plan.category)
-
-
-def make_task(
-    context: FollowUpContext, branch_state: BranchState, run: Run, desk: Desk
-) -> FollowUpTask:
-    found = [_of_thread(thread) for thread in context.threads]
-    found += list(_of_checks(context, branch_state, run, desk))
+def list_items(
+    pull: PullContext, start: BranchState, run: Run, desk: Desk
+) -> tuple[ReviewItem, ...]:
+    """List what is asked of the pull request, each with a number."""
+    found = [_of_thread(thread) for thread in pull.threads]
+    found += list(_of_checks(pull, start, run, desk))
     # What it is about is told in the pull request, as long as that lives.
-    numbered = [
-        one.model_copy(update={"number": at, "about": desk.redactor(one.about)[:_LONGEST_ABOUT]})
-        for at, one in enumerate(found, 1)
-    ]
-    return FollowUpTask(context=context, branch_state=branch_state, items=tuple(numbered))
+    return tuple(
+        item.model_copy(update={"number": at, "about": desk.redactor(item.about)[:_LONGEST_ABOUT]})
+        for at, item in enumerate(found, 1)
+    )
 
 
 def _of_thread(thread: Thread) -> ReviewItem:
@@ -242,22 +181,20 @@ def _of_thread(thread: Thread) -> ReviewItem:
     return ReviewItem(number=0, about=f"{place} {first}".strip(), text=text, thread=thread)
 
 
-def _of_checks(
-    context: FollowUpContext, branch_state: BranchState, run: Run, desk: Desk
-) -> Iterator[ReviewItem]:
+def _of_checks(pull: PullContext, start: BranchState, run: Run, desk: Desk) -> Iterator[ReviewItem]:
     pulls = pulls_of(desk)
     red_on_base: frozenset[str] = frozenset()
-    if context.checks:
-        base = pulls.list_checks(run, branch_state.tip)
+    if pull.checks:
+        base = pulls.list_checks(run, start.tip)
         red_on_base = frozenset(one.name for one in base if one.state == "failed")
     seen_to = 0
-    for check in context.checks:
+    for check in pull.checks:
         item = ReviewItem(number=0, about=f"check {check.name}", text="", check=check)
         if check.state == "waiting":
             words = check.summary or "It waits until somebody allows it, or starts it again."
             yield item.model_copy(update={"settled": words})
         elif check.name in red_on_base:
-            words = f"It is as red on {context.pull.base_branch} at {branch_state.tip[:12]}."
+            words = f"It is as red on {pull.pull.base_branch} at {start.tip[:12]}."
             yield item.model_copy(update={"settled": words})
         elif seen_to == _MOST_CHECKS:
             words = f"A round sees to {_MOST_CHECKS} red checks, and this is not one of them."

@@ -19,21 +19,15 @@ from agent.errors import (
 )
 from agent.git import worktree
 from agent.models.change import Plan
-from agent.models.environment import Checkout, Contract, Opened
+from agent.models.environment import Contract, Opened
 from agent.models.run import Run
-from agent.models.ticket import Decision, Guidance, Ticket, find_approval
+from agent.models.task import Task
+from agent.models.ticket import Guidance, find_approval
 from agent.recipes.add_field import recipe
 from repo_config.tree import Tree, Within
 
 
-def settle_parameters(
-    ticket: Ticket,
-    decision: Decision,
-    run: Run,
-    base: Checkout,
-    contract: Contract,
-    desk: Desk,
-) -> str:
+def settle_parameters(task: Task, run: Run, contract: Contract, desk: Desk) -> str:
     """Turn the ticket into the recipe's parameters, before anything costly is started.
 
     Nothing comes of it where a model takes the ticket: no recipe fits, or one cannot carry it out
@@ -50,17 +44,17 @@ def settle_parameters(
     if contract.config.contributions == "refuse" and run.snapshot is not None:
         raise ForPeople(submissions.explain_refused("`contributions: refuse`"))
     can_ask = has_model(desk)
-    if not decision.recipe and can_ask:
+    if not task.decision.recipe and can_ask:
         _require_tests(contract)
         return ""
-    tree = worktree.open_tree(base, desk.base_folder(run))
+    tree = worktree.open_tree(task.start.checkout, desk.base_folder(run))
     mine = Within(tree, contract.config.folder)
-    if not decision.recipe:
+    if not task.decision.recipe:
         raise _explain_no_recipe(mine, contract)
     if not can_ask and contract.project.django and contract.project.django.missing:
         raise RepositoryUnfit(contract.project.django.missing)
     try:
-        parameters = recipe.settle(ticket, mine, contract.project)
+        parameters = recipe.settle(task.ticket, mine, contract.project)
     except (TicketUnclear, RequestRefused) as problem:
         if not can_ask:
             raise

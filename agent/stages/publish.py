@@ -1,52 +1,203 @@
-"""Publish: commit, branch and text for a change that passed; the text alone for one that did not.
+"""Publish: commit, branch and text for a change that passed; words for all that was asked.
 
 Executes nothing of the repository's. May run twice: an equal commit on an equal branch is found
-again, and the texts are written anew.
+again, each thread is answered once, and the texts are written anew.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 from agent import steps
-from agent.desk import Desk
+from agent.desk import Desk, pulls_of
 from agent.errors import AccessLost, Cancelled, Duplicate, Superseded
-from agent.git import branches, worktree
+from agent.git import branches, pull_branch, worktree
 from agent.git.branches import LeftBranch
-from agent.models.change import Change
+from agent.models.change import Change, Finding
 from agent.models.code_host import Remote
-from agent.models.environment import Prepared
-from agent.models.outcome import Outcome, PullRequest, Verdict
+from agent.models.environment import Opened, Prepared
+from agent.models.outcome import Outcome, PullRequest, ThreadOutcome
+from agent.models.pulls import PullSnapshot
 from agent.models.run import Reason, Run, end_state
+from agent.models.step import Step
+from agent.models.task import ItemAnswer, PullContext, Task
 from agent.models.ticket import Ticket
-from agent.publishing import other_pulls, pull_request_content, threads
+from agent.publishing import other_pulls, pull_request_content, thread_answers, threads
 from agent.publishing.evidence import Decided
 from agent.publishing.pull_request_content import BranchDraft, Placed
+from agent.text import sanitise
+
+#: The step that is done again where somebody has pushed: what is asked may be another by then.
+_LOOK_AGAIN = Step.READ_PULL
 
 
-def open_pull_request(prepared: Prepared, decided: Decided, desk: Desk) -> Outcome:
-    """Make branch and pull request if the verdict allows it, and write the text either way.
+@dataclass(frozen=True)
+class _Told:
+    """What people were told, and where."""
+
+    placed: Placed | None
+    """Where the change is now; None: nowhere."""
+    sentence: str
+    pull_request: PullRequest | None
+    text: str = ""
+    text_digest: str | None = None
+    """Of the text as it was given to the pull request, without the section on its review."""
+    threads: tuple[ThreadOutcome, ...] = ()
+    waiting: tuple[ThreadOutcome, ...] = ()
+
+
+def publish_result(
+    task: Task,
+    decided: Decided | None,
+    refused: tuple[Finding, ...],
+    answers: tuple[ItemAnswer, ...],
+    base: Opened,
+    desk: Desk,
+) -> Outcome:
+    """Put a change that passed on a branch, and tell people what became of the task.
+
+    Args:
+        decided: None: nothing was edited, or rules refused it.
+        refused: Why rules did.
+        answers: To what is asked of the pull request.
+        base: With its environment, where anything was decided.
 
     Raises:
-        Superseded: The issue is no longer what was approved. A branch that was pushed for it is
-            removed again, by this attempt or the clean-up.
+        Superseded: Issue or pull request are no longer what was approved. A new branch that was
+            pushed for it is removed again, by this attempt or the clean-up.
         Cancelled: The run was stopped; likewise.
+        BranchMoved: Somebody has pushed meanwhile.
         PolicyRefused: The change holds a secret of the service's own.
         AccessLost: The code host does not let us write.
         Duplicate: A pull request for another issue holds the very change.
     """
-    run, publish = prepared.run, decided.verdict.publish
-    remote = placed = pull_request = None
-    if publish and not run.dry_run:
-        remote = desk.code_host.find_remote(run)
-        draft = pull_request_content.draft_branch(prepared, decided, remote, desk.redactor)
-        if remote is not None:
-            # The world may have changed while the checks ran: then there is nothing to publish,
-            # or something more to say about the text that was approved.
-            decided = _ask_again(run, decided, draft.name, desk)
-        placed = _place_change(prepared, decided.cleared.change, draft, remote, desk)
+    if task.pull is None:
+        assert decided is not None and isinstance(base, Prepared)  # noqa: S101, PT018
+        told = _open_pull_request(base, decided, desk)
+    elif decided or refused or answers:
+        answers = thread_answers.withhold_answers(answers, decided, refused)
+        told = _update_pull_request(task, task.pull, decided, refused, answers, base, desk)
+    else:
+        return end_without_work(task.pull, base.run, desk)
+    _say_result(told, desk)
+    return desk.redactor.redact_record(_make_outcome(task, decided, refused, told, base, desk))
+
+
+def end_without_work(pull: PullContext, run: Run, desk: Desk) -> Outcome:
+    """End a follow-up that finds nothing to do; tell the person who commanded it."""
+    about, at = pull.about, pull.pull
+    words = {
+        "review": "Nobody waits for an answer of ours in the pull request.",
+        "ci": f"No check of the project's own is red on {at.head[:12]}.",
+        "rebase": f"The branch is up to date with {at.base_branch}.",
+    }[about.kind]
+    if about.by:
+        pulls_of(desk).add_comment(run, about.pull, f"{words} Nothing was done.", key=run.run_id)
+    return Outcome(
+        run_id=run.run_id,
+        state=end_state(Reason.READY),
+        reason=Reason.READY,
+        sentence=words,
+        branch=at.branch,
+        commit=at.head,
+        pull_request=PullRequest(number=at.number, url=at.url, draft=at.draft),
+        pull_request_text="",
+        waiting_threads=thread_answers.list_waiting(thread_answers.list_lasting(pull)),
+    )
+
+
+def _say_result(told: _Told, desk: Desk) -> None:
+    if told.placed:
+        desk.say(f"branch {told.placed.branch} at {told.placed.commit[:12]}")
+    if told.placed and told.pull_request:
+        desk.say(f"pull request {told.pull_request.url}")
+        for note in told.pull_request.notes:
+            desk.say(f"pull request: {note}")
+
+
+def _make_outcome(
+    task: Task,
+    decided: Decided | None,
+    refused: tuple[Finding, ...],
+    told: _Told,
+    base: Opened,
+    desk: Desk,
+) -> Outcome:
+    run, pull, placed = base.run, task.pull, told.placed
+    reason = decided.verdict.reason if decided else Reason.POLICY if refused else Reason.READY
+    is_shown = decided is not None and decided.verdict.publish and run.dry_run
+    patch = desk.run_folder(run) / pull_request_content.PATCH
+    reason = Reason.DRY_RUN if is_shown else reason
+    outcome = Outcome(
+        run_id=run.run_id,
+        state=end_state(reason),
+        reason=reason,
+        sentence=told.sentence,
+        branch=placed.branch if placed else pull.pull.branch if pull else None,
+        commit=placed.commit if placed else task.start.head if pull else None,
+        pull_request=told.pull_request,
+        pull_request_text=told.text,
+        text_digest=told.text_digest,
+        patch_path=str(patch) if is_shown else None,
+        findings=decided.findings if decided else refused,
+        log=str(desk.run_folder(run) / "run.log"),
+        threads=told.threads,
+        waiting_threads=told.waiting,
+    )
+    if decided is None:
+        return outcome
+    made = {
+        "change_digest": decided.cleared.change.digest,
+        "checks": decided.compared,
+        "models": decided.work.uses,
+        "review": decided.notes if decided.work.uses else None,
+        "plan": decided.plan if placed else None,
+        "review_places": len(decided.verdict.review) if pull and placed else 0,
+    }
+    return outcome.model_copy(update=made)
+
+
+# --- a new pull request ---------------------------------------------------------------------------
+
+
+def _place_change(prepared: Prepared, decided: Decided, desk: Desk) -> tuple[Decided, Placed]:
+    """Find where the change is already, or make the branch; one that is there is left alone.
+
+    The world may have changed while the checks ran: then there is nothing to publish, or something
+    more to say about the text that was approved.
+    """
+    run, change = prepared.run, decided.cleared.change
+    remote = desk.code_host.find_remote(run)
+    draft = pull_request_content.draft_branch(prepared, decided, remote, desk.redactor)
+    if remote is None:
+        return decided, _make_branch(prepared, change, draft, remote, desk)
+    decided = _ask_again(run, decided, draft.name, desk)
+    snapshot = run.snapshot
+    assert snapshot is not None  # noqa: S101  whatever has a remote is of an issue
+    goes_to = prepared.checkout.base_branch or remote.default_branch
+    others = desk.code_host.list_own_pulls(run, draft.name)
+    digest = other_pulls.compute_digest(change, goes_to)
+    found = other_pulls.find_related_pulls(others, run.run_id, snapshot.issue.number, digest)
+    if same := found.same:
+        placed = Placed(branch=same.branch, commit=same.commit)
+    elif found.duplicate:
+        raise Duplicate(found.duplicate.number)
+    else:
+        placed = _make_branch(prepared, change, draft, remote, desk)
+    return decided, placed.model_copy(
+        update={"digest": digest, "related_pulls": found, "remote": remote}
+    )
+
+
+def _open_pull_request(prepared: Prepared, decided: Decided, desk: Desk) -> _Told:
+    """Make the branch and open its pull request, or write down why there is none."""
+    run, placed, pull_request = prepared.run, None, None
+    if decided.verdict.publish and not run.dry_run:
+        decided, placed = _place_change(prepared, decided, desk)
+    sentence = decided.verdict.sentence
     with _tell_of_branch(placed, "its text could not be written"):
         words = pull_request_content.render_text(prepared, decided, placed, desk)
     if placed and (same := placed.related_pulls.same):
@@ -54,58 +205,20 @@ def open_pull_request(prepared: Prepared, decided: Decided, desk: Desk) -> Outco
         pull_request = PullRequest(
             number=same.number, url=same.url, draft=same.draft, notes=(note,)
         )
-    elif placed and remote is not None:
+        sentence += (
+            f" #{same.number} holds this very change already; no second pull request was made."
+        )
+    elif placed and (remote := placed.remote):
         _require_wanted(run, placed, remote, desk)
         with _tell_of_branch(placed):
             proposal = pull_request_content.make_proposal(
                 prepared, decided, placed, remote, words, desk
             )
             pull_request = desk.code_host.publish_pull_request(run, proposal)
-    _say_result(placed, pull_request, desk)
-    outcome = _make_outcome(prepared, decided, placed, pull_request, desk)
-    patch = desk.run_folder(run) / pull_request_content.PATCH
-    told = {
-        "pull_request_text": words,
-        "text_digest": threads.compute_digest(words) if pull_request else None,
-        "patch_path": str(patch) if publish and run.dry_run else None,
-    }
-    return desk.redactor.redact_record(outcome.model_copy(update=told))
-
-
-def _say_result(placed: Placed | None, pull_request: PullRequest | None, desk: Desk) -> None:
-    if placed:
-        desk.say(f"branch {placed.branch} at {placed.commit[:12]}")
-    if pull_request:
-        desk.say(f"pull request {pull_request.url}")
-        for note in pull_request.notes:
-            desk.say(f"pull request: {note}")
-
-
-def _make_outcome(
-    prepared: Prepared,
-    decided: Decided,
-    placed: Placed | None,
-    pull_request: PullRequest | None,
-    desk: Desk,
-) -> Outcome:
-    run, verdict = prepared.run, decided.verdict
-    reason = Reason.DRY_RUN if verdict.publish and run.dry_run else verdict.reason
-    return Outcome(
-        run_id=run.run_id,
-        state=end_state(reason),
-        reason=reason,
-        sentence=_tell_result(verdict, placed, pull_request),
-        branch=placed.branch if placed else None,
-        commit=placed.commit if placed else None,
-        pull_request=pull_request,
-        change_digest=decided.cleared.change.digest,
-        log=str(desk.run_folder(run) / "run.log"),
-        checks=decided.compared,
-        findings=decided.findings,
-        models=decided.work.uses,
-        review=decided.notes if decided.work.uses else None,
-        plan=decided.plan if placed else None,
-    )
+        if pull_request.notes:
+            sentence += f" Of the pull request: {'; '.join(pull_request.notes).rstrip('.')}."
+    digest = threads.compute_digest(words) if pull_request else None
+    return _Told(placed, sentence, pull_request, words, digest)
 
 
 def _ask_again(run: Run, decided: Decided, branch: str, desk: Desk) -> Decided:
@@ -186,38 +299,6 @@ def _tell_of_branch(
         raise problem from error
 
 
-def _tell_result(verdict: Verdict, placed: Placed | None, pull_request: PullRequest | None) -> str:
-    said = [verdict.sentence]
-    if placed is not None and (same := placed.related_pulls.same):
-        said.append(f"#{same.number} holds this very change already; no second pull request was")
-        return " ".join((*said, "made."))
-    if pull_request is not None and pull_request.notes:
-        said.append(f"Of the pull request: {'; '.join(pull_request.notes).rstrip('.')}.")
-    return " ".join(said)
-
-
-def _place_change(
-    prepared: Prepared, change: Change, draft: BranchDraft, remote: Remote | None, desk: Desk
-) -> Placed:
-    """Find where the change is already, or make the branch; one that is there is left alone."""
-    snapshot = prepared.run.snapshot
-    if remote is None or snapshot is None:
-        return _make_branch(prepared, change, draft, remote, desk)
-    goes_to = prepared.checkout.base_branch or remote.default_branch
-    others = desk.code_host.list_own_pulls(prepared.run, draft.name)
-    digest = other_pulls.compute_digest(change, goes_to)
-    found = other_pulls.find_related_pulls(
-        others, prepared.run.run_id, snapshot.issue.number, digest
-    )
-    if same := found.same:
-        placed = Placed(branch=same.branch, commit=same.commit)
-    elif found.duplicate:
-        raise Duplicate(found.duplicate.number)
-    else:
-        placed = _make_branch(prepared, change, draft, remote, desk)
-    return placed.model_copy(update={"digest": digest, "related_pulls": found})
-
-
 def _make_branch(
     prepared: Prepared, change: Change, draft: BranchDraft, remote: Remote | None, desk: Desk
 ) -> Placed:
@@ -254,3 +335,125 @@ def _require_unproposed(run: Run, branch: str, desk: Desk) -> None:
             f"The branch {branch} of this run has a pull request already. Somebody has"
             " committed to it since, so it was left as it is."
         )
+
+
+# --- a pull request of ours -----------------------------------------------------------------------
+
+
+def _require_open(pull: PullContext, run: Run, desk: Desk) -> PullSnapshot:
+    """Look once more before anything is pushed or said.
+
+    That the issue is no longer what was approved stops the run by itself.
+    """
+    if desk.stopped.is_set():
+        raise Cancelled
+    now = pulls_of(desk).read_pull(run, pull.pull.number)
+    if now is None or now.state != "open":
+        raise Superseded(f"{thread_answers.OVER}{pull.pull.number} is no longer open.")
+    return now
+
+
+def _extend_branch(
+    task: Task,
+    pull: PullContext,
+    answers: tuple[ItemAnswer, ...],
+    decided: Decided,
+    prepared: Prepared,
+    desk: Desk,
+) -> Placed:
+    """Put the change on the branch.
+
+    Raises:
+        BranchMoved: Somebody has pushed since it was looked at.
+    """
+    run, remote, change = prepared.run, pull.remote, decided.cleared.change
+    pull_request_content.refuse_secrets(change, desk.redactor)
+    is_review = any(item.thread for item in task.items)
+    title = "Address review comments" if is_review else "Fix failing checks"
+    plan = decided.plan.model_copy(update={"title": title})
+    done = {answer.item for answer in answers if answer.end == "commit"}
+    message = pull_request_content.write_commit_message(
+        prepared,
+        decided.model_copy(update={"plan": plan}),
+        f"{remote.author} <{remote.email}>",
+        desk.redactor,
+        tuple(item.about for item in task.items if item.number in done),
+    )
+    branch, base_branch = pull.pull.branch, pull.pull.base_branch
+    commit = pull_branch.make_follow_up_commit(
+        task.start,
+        change,
+        message,
+        date=run.started,
+        merge_message=f"Merge {base_branch} into {branch}",
+        author=remote.author,
+        email=remote.email,
+    )
+    token = desk.code_host.create_credential(run, write=True)
+    desk.redactor.learn(token)
+    pull_branch.push_follow(task.start, commit, branch, remote.url, token, look_again=_LOOK_AGAIN)
+    digest = other_pulls.compute_digest(change, base_branch)
+    return Placed(branch=branch, commit=commit, digest=digest)
+
+
+def _update_pull_request(
+    task: Task,
+    pull: PullContext,
+    decided: Decided | None,
+    refused: tuple[Finding, ...],
+    answers: tuple[ItemAnswer, ...],
+    base: Opened,
+    desk: Desk,
+) -> _Told:
+    """Push what passed, answer every thread, bring the text up to date, and report the checks."""
+    run, pulls, at, placed = base.run, pulls_of(desk), pull.pull, None
+    # People may have given it other words meanwhile.
+    now = _require_open(pull, run, desk)
+    if decided is not None and decided.verdict.publish and isinstance(base, Prepared):
+        placed = _extend_branch(task, pull, answers, decided, base, desk)
+    commit = placed.commit if placed else task.start.head
+    ends = thread_answers.answer_threads(task.items, answers, commit, now, run, desk)
+    every = {end.thread_id: end for end in (*thread_answers.list_lasting(pull), *ends)}
+    resolved = {thread.thread_id for thread in now.threads if thread.resolved}
+    waiting = thread_answers.list_waiting(
+        end for end in every.values() if end.thread_id not in resolved
+    )
+    is_edited = threads.compute_digest(now.body) != pull.text_digest
+    notes = thread_answers.list_notes(
+        task, pull, commit, is_published=placed is not None, is_edited=is_edited
+    )
+    section = threads.write_section(tuple(every.values()), notes)
+    body, words = thread_answers.add_section(now, section), ""
+    pull_request = PullRequest(number=at.number, url=at.url, draft=at.draft)
+    if placed and decided is not None and isinstance(base, Prepared):
+        if not is_edited:
+            words = pull_request_content.render_text(base, decided, placed, desk, left=len(waiting))
+            space = sanitise.TEXT_LIMIT - len(section) - 2
+            cut = sanitise.cut_markdown(words, space, where=desk.log_place(run))
+            body = threads.replace_section(cut, section)
+        content = pull_request_content.make_proposal(base, decided, placed, pull.remote, body, desk)
+        # The title is people's by now, and they have been asked to look already.
+        kept = {"title": now.title, "base_branch": at.base_branch, "reviewers": (), "labels": ()}
+        pull_request = desk.code_host.publish_pull_request(run, content.model_copy(update=kept))
+    elif body.replace("\r\n", "\n") != now.body.replace("\r\n", "\n"):
+        pulls.rewrite_text(run, now.number, body)
+    if call := thread_answers.call_people(ends):
+        of = run.run_id if (decided or refused) and not placed else commit
+        pulls.add_comment(run, at.number, call, key=f"{of} people")
+    sentence = f"{thread_answers.OVER}{at.number}: {_tell_ends(ends, decided, placed)}."
+    digest = threads.compute_digest(words) if words else None
+    return _Told(placed, sentence, pull_request, "", digest, ends, waiting)
+
+
+def _tell_ends(
+    ends: Sequence[ThreadOutcome], decided: Decided | None, placed: Placed | None
+) -> str:
+    if not ends:
+        if placed:
+            return f"brought up to date by {placed.commit[:12]}"
+        said = decided.verdict.sentence if decided else "a rule does not allow the result"
+        return said.rstrip(".")
+    commit = next((end.commit for end in ends if end.commit), "")
+    words = {"commit": f"by commit {commit[:12]}", "reply": "answered", "human": "for a person"}
+    counts = {kind: sum(end.kind == kind for end in ends) for kind in words}
+    return ", ".join(f"{count} {words[kind]}" for kind, count in counts.items() if count)

@@ -38,10 +38,10 @@ def next_draft(tried: Sequence[Round], run_context: RunContext) -> Draft | None:
             last, sanitise.shorten_middle(words, _MOST_WORDS, where="run the checks"), run_context
         )
     except ROUND_ENDS as problem:
-        if not run_context.keeps_passed_change(problem):
+        if not run_context.history.keeps_passed_change(problem):
             raise
-        run_context.give_up()
-        run_context.record_loss(f"{explain_stop(problem)} before another change was made.")
+        run_context.history.give_up()
+        run_context.history.record_loss(f"{explain_stop(problem)} before another change was made.")
     return None
 
 
@@ -51,7 +51,9 @@ def _find_objection(last: Round, run_context: RunContext) -> str:
         return last.objection if last.failures else ""
     # Of all that was judged: after a review another list of rounds begins.
     told = any(
-        one.is_passed and one.remarks for one in run_context.rounds if one.number < last.number
+        one.is_passed and one.remarks
+        for one in run_context.history.rounds
+        if one.number < last.number
     )
     has_reader = "reviewer" in run_context.attempt_limits.roles
     is_for_reader = has_reader and all(finding.is_reading for finding in last.remarks)
@@ -67,7 +69,7 @@ def _get_next_draft(last: Round, words: str, run_context: RunContext) -> Draft |
     else:
         author.answer(words, last.draft, passed=last.is_passed)
     if (following := author.next_draft()) is None:
-        run_context.give_up()
+        run_context.history.give_up()
     return following
 
 
@@ -81,15 +83,15 @@ def answer_submission(best: Round, notes: ReviewNotes, run_context: RunContext) 
     try:
         following = _get_next_draft(best, rounds.format_remarks(notes.blocking), run_context)
     except ROUND_ENDS as problem:
-        if not run_context.keeps_passed_change(problem):
+        if not run_context.history.keeps_passed_change(problem):
             raise
-        run_context.give_up()
-        run_context.record_loss(
+        run_context.history.give_up()
+        run_context.history.record_loss(
             f"{explain_stop(problem)} before the reviewer's blocking remarks were seen to."
         )
         return None
     if following is None:
-        run_context.record_loss(
+        run_context.history.record_loss(
             "An edit was asked for that answers the reviewer's blocking remarks, and changed"
             " nothing."
         )

@@ -15,6 +15,7 @@ from agent.models.chat import ChatModel
 from agent.models.code_host import Pulls
 from agent.models.pulls import PullSnapshot, ThreadComment
 from agent.models.run import Run
+from agent.models.task import PullContext
 from agent.models.ticket import Category, Decision, Guidance, Ticket
 from agent.recipes.add_field import recipe
 from agent.text import sanitise
@@ -69,8 +70,10 @@ def add_guidance(ticket: Ticket, said: Sequence[Guidance]) -> Ticket:
     return ticket.model_copy(update=update)
 
 
-def decide_ticket(ticket: Ticket, run: Run, desk: Desk) -> Decision:
-    """Choose who carries a ticket out; see `choose_recipe`."""
+def decide_ticket(ticket: Ticket, pull: PullContext | None, run: Run, desk: Desk) -> Decision:
+    """Choose who carries a ticket out; see `choose_recipe`. With a pull request models go on."""
+    if pull is not None:
+        return Decision(recipe="", sentence="A follow-up.", category=pull.plan.category)
     labels = run.snapshot.labels if run.snapshot else ()
     return choose_recipe(ticket, desk.models, labels)
 

@@ -1,4 +1,4 @@
-"""Validate: rules, checks, proof and decision on a change, in this order, in both flows."""
+"""Validate: rules, checks, proof and decision on a change, in this order."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from agent.stages import checks, decide, edit, policy
 
 def judge_change(draft: Draft, run_context: RunContext) -> Round:
     """Judge a change; if judging stops early, keep the earlier change that passed."""
-    number = run_context.round_number
+    number = run_context.history.round_number
     try:
-        return run_context.record_round(_run_gates(draft, run_context))
+        return run_context.history.record_round(_run_gates(draft, run_context))
     except ROUND_ENDS as problem:
-        if not run_context.keeps_passed_change(problem):
+        if not run_context.history.keeps_passed_change(problem):
             raise
-        run_context.record_loss(
+        run_context.history.record_loss(
             f"{explain_stop(problem)} before another change was checked to its end."
         )
-        return run_context.record_round(Round(number, draft, unfinished=True))
+        return run_context.history.record_round(Round(number, draft, unfinished=True))
 
 
 def _run_gates(draft: Draft, run_context: RunContext) -> Round:
@@ -34,14 +34,14 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
         run_context.once,
         run_context.desk,
         run_context.prepared,
-        run_context.round_number,
+        run_context.history.round_number,
     )
-    last = next((one for one in reversed(run_context.rounds) if one.after), None)
+    last = next((one for one in reversed(run_context.history.rounds) if one.after), None)
     try:
         made = draft.plan, draft.change, number, prepared, desk
         change = once(Step.CHANGELOG.named(number), edit.add_changelog_entry, *made)
         draft = replace(draft, change=change)
-        held = change, run_context.ticket, prepared, desk, run_context.human_changes
+        held = change, run_context.task.ticket, prepared, desk, run_context.task.human_changes
         cleared = once(Step.POLICY.named(number), policy.clear_change, *held)
         desk.facts.note_cleared(cleared)
         after = once(
@@ -51,7 +51,7 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
             run_context.baseline,
             prepared,
             desk,
-            run_context.human_changes,
+            run_context.task.human_changes,
             last,
             run_context.gate_seconds,
         )
@@ -71,7 +71,7 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
         desk,
     )
     desk.facts.compared = compared
-    compared = policy.tolerate_standing(compared, change, run_context.human_changes)
+    compared = policy.tolerate_standing(compared, change, run_context.task.human_changes)
     proof = once(
         Step.PROOF.named(number),
         proving.prove_change,
@@ -96,20 +96,22 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
     return Round(number, draft, (), cleared, after, compared, proof, verdict)
 
 
-def gather_results(chosen: Round, notes: ReviewNotes, run_context: RunContext) -> Decided:
-    """Put together what a run found out about a model's change.
+def gather_results(chosen: Round, notes: ReviewNotes, run_context: RunContext) -> Decided | None:
+    """Put together what a run found out about a change; None: rules refused a follow-up's.
 
     Raises:
-        PolicyRefused: The rules did not let it pass.
+        PolicyRefused: The rules did not let it pass, and there is no pull request to say it in.
     """
     if chosen.cleared is None or chosen.after is None or chosen.verdict is None:
-        raise PolicyRefused(chosen.refused)
+        if run_context.task.pull is None:
+            raise PolicyRefused(chosen.refused)
+        return None
     verdict, work = chosen.verdict, run_context.summarize_model_work(chosen.draft.words)
     if work.undone and (notes.open or not verdict.publish):
         sentence = " ".join((verdict.sentence, *work.undone))
         verdict = verdict.model_copy(update={"sentence": sentence})
     return Decided(
-        ticket=run_context.ticket,
+        ticket=run_context.task.ticket,
         plan=chosen.draft.plan,
         cleared=chosen.cleared,
         after=chosen.after,

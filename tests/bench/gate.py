@@ -18,7 +18,7 @@ from agent.editing.rounds import Draft, Round
 from agent.editing.run_context import RunContext
 from agent.models.change import Change, Plan
 from agent.models.review import TakenBack
-from agent.models.ticket import Decision, Ticket
+from agent.models.ticket import Ticket
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 from agent.stages import baseline, validate
@@ -26,6 +26,7 @@ from tests import folders
 from tests.bench import sample_suites
 from tests.bench.timing import BareFailed, Row, Say, Section, measure_time
 from tests.integration.check_samples import Stage, Workshop, lay_tree, make_stage
+from tests.run_contexts import make_run_context
 
 BAR, BAR_AGAIN = 2.0, 1.0
 #: Tests, and how much each of them computes: a suite runs for ten seconds and more.
@@ -80,10 +81,7 @@ class _Steps:
 
 def _make_context(stage: Stage, base: object) -> RunContext:
     ticket = Ticket(ticket_id="1", title="Round", body="", digest="")
-    decision = Decision(recipe="", sentence="", category="feature")
-    made = RunContext(ticket, decision, "", stage.prepared, _Steps(), stage.services)  # type: ignore[arg-type]
-    made.prepared, made.baseline = stage.prepared, base  # type: ignore[assignment]
-    return made
+    return make_run_context(ticket, stage.prepared, base, _Steps(), stage.services)  # type: ignore[arg-type]
 
 
 def _judge(change: Change, context: RunContext) -> Round:

@@ -15,11 +15,10 @@ from pathlib import Path
 
 from agent import settings, wiring
 from agent.editing import attempts
-from agent.editing.run_context import RunContext
 from agent.models.checks import CheckReport
 from agent.models.environment import Prepared
 from agent.models.run import Remember, Run, make_run_id
-from agent.models.ticket import Decision, Ticket
+from agent.models.ticket import Ticket
 from agent.runs.executor import Watchers
 from agent.stages import checkout, environment
 from agent.steps import Steps
@@ -29,6 +28,7 @@ from agent.telemetry.run_log import RunLog, configure_logging
 from tests.bench import model
 from tests.bench.timing import BareFailed, wait_for
 from tests.integration import git_samples
+from tests.run_contexts import make_run_context
 
 _TICKET = Ticket(
     ticket_id="1", title="Pages begin one too late", body=model.TICKET, digest="d" * 64
@@ -71,12 +71,8 @@ class _Side:
         log = RunLog(folder / "run.log", desk.redactor)
         step = Steps(ledger, log, Watchers(()), desk.facts, desk.budget, remember)
         commit = prepared.checkout.commit
-        decision = Decision(recipe="", sentence="", category="bug")
-        run_context = RunContext(_TICKET, decision, "", prepared, step, desk)
-        run_context.prepared = prepared
-        run_context.baseline = CheckReport(
-            side="base", commit=commit, change_digest=None, results=()
-        )
+        baseline = CheckReport(side="base", commit=commit, change_digest=None, results=())
+        run_context = make_run_context(_TICKET, prepared, baseline, step, desk)
         with run_context.attach_best_change():
             attempt = attempts.begin_attempt(run_context)
             attempt.begin_edits()

@@ -15,12 +15,12 @@ from agent.models.chat import ChatModel, OpeningMessage
 from agent.models.checks import CheckReport
 from agent.models.environment import Prepared
 from agent.models.step import Step
-from agent.models.ticket import Decision
 from agent.steps import Steps
 from agent.telemetry.ledger import Ledger
 from agent.telemetry.run_log import RunLog
 from agent.text.redaction import Redactor
 from tests.fakes import FakeCodeHost, FakeSessions
+from tests.run_contexts import make_run_context
 from tests.unit.stages import code_host_runs
 
 FILES = {
@@ -102,10 +102,11 @@ def run_context(
         desk.budget,
         records or Records(),
     )
-    decision = Decision(recipe="", sentence="bug", category="bug")
-    made = RunContext(code_host_runs.TICKET, decision, "", prepared, step, desk)
-    made.prepared, made.baseline = prepared, BEFORE
-    return made
+    return make_run_context(code_host_runs.TICKET, prepared, BEFORE, step, desk)
+
+
+def set_baseline(made: RunContext, report: CheckReport) -> None:
+    made.preparation.ready = replace(made.preparation.finish(), baseline=report)
 
 
 def conversation(made: RunContext, **facts: object) -> Conversation:

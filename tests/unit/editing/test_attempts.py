@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agent.editing import attempts
+from agent.editing.preparation import MeasuredPreparation
 from agent.models.chat import Answered, Returned
 from repo_config.schema import RepoConfig
 from tests.fakes import FakeModel, make_reply
@@ -30,13 +33,16 @@ def begin(prepared, home, replies, records=None):
     run_context = desks.run_context(prepared, home, FakeModel(answer), records=records)
     measured = []
 
-    def measure(context, step, desk, scout):
-        if scout is None:  # what is done ahead counts for nothing here
-            measured.append(len(told))
+    def measure(once, desk):
+        measured.append(len(told))
         return prepared, desks.BEFORE
 
-    run_context.measure = measure
-    return run_context, told, measured
+    def measure_ahead(once, desk):
+        return prepared, desks.BEFORE  # counts for nothing here
+
+    once, desk = run_context.once, run_context.desk
+    preparation = MeasuredPreparation(once, desk, measure, measure_ahead)
+    return replace(run_context, preparation=preparation), told, measured
 
 
 def test_the_base_is_read_and_a_faulty_plan_refused_before_anything_is_set_up(prepared, home):
@@ -64,7 +70,7 @@ def test_the_answer_to_the_plan_stands_where_the_plan_was_called(prepared, home)
     run_context, told, _ = begin(prepared, home, replies)
     with run_context.attach_best_change():
         attempt = attempts.begin_attempt(run_context)
-        run_context.prepare_environment()
+        run_context.preparation.finish()
         attempt.begin_edits()
         assert attempt.next_draft().change.paths == ("shop/prices.py",)
     [results] = [one.results for one in told]
@@ -79,7 +85,7 @@ def test_the_summary_of_the_last_submit_counts_also_where_the_tree_is_the_same(p
     run_context, told, _ = begin(prepared, home, replies)
     with run_context.attach_best_change():
         attempt = attempts.begin_attempt(run_context)
-        run_context.prepare_environment()
+        run_context.preparation.finish()
         attempt.begin_edits()
         draft = attempt.next_draft()
         assert draft.words == "First."
@@ -97,12 +103,12 @@ def test_kill_each_step_of_a_plan_with_calls_behind_it_and_go_on(prepared, home)
         run_context, told, _ = begin(prepared, home, replies, records)
         with run_context.attach_best_change():
             attempt = attempts.begin_attempt(run_context)
-            run_context.prepare_environment()
+            run_context.preparation.finish()
             attempt.begin_edits()
             draft = attempt.next_draft()
         called = [[result.failed for result in one.results] for one in told]
         assert called in ([], [[False]], [[False], [False, False]])
-        return draft.change.digest, draft.words, run_context.usage.tokens
+        return draft.change.digest, draft.words, run_context.account.usage.tokens
 
     records = desks.Records()
     wanted = carry(records)

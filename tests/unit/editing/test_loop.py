@@ -36,13 +36,13 @@ def test_who_answered_last_is_asked_first_and_who_was_passed_over_is_named(prepa
     model = FakeModel(lambda request: make_reply())
     model.list_chain = lambda role: ("fake:one", "fake:two")
     run_context = desks.run_context(prepared, home, model)
-    assert run_context.first_in_line("editor") == "", "the first of the chain"
+    assert run_context.choose_model("editor") == "", "the first of the chain"
     over = ("fake:one: 503, server_error: away",)
     run_context.count_reply(
         "editor", make_reply(model="fake:two").model_copy(update={"passed_over": over})
     )
-    assert run_context.first_in_line("editor") == "fake:two"
-    assert run_context.first_in_line("reviewer") == ""
+    assert run_context.choose_model("editor") == "fake:two"
+    assert run_context.choose_model("reviewer") == ""
     [told] = run_context.summarize_model_work("").passed_over
     assert "503, server_error: away" in told
 
@@ -102,15 +102,15 @@ def test_a_reply_that_is_not_taken_counts_in_what_the_run_has_spent(prepared, ho
         with pytest.raises(ModelRefused):
             conversation(run_context).next_form(run_context)
         assert (
-            run_context.usage.tokens,
-            run_context.usage.usd,
+            run_context.account.usage.tokens,
+            run_context.account.usage.usd,
             run_context.desk.facts.cost_usd,
         ) == (
             10,
             0.01,
             0.01,
         )
-        assert [(one.model, one.calls, one.usd) for one in run_context.model_uses] == [
+        assert [(one.model, one.calls, one.usd) for one in run_context.account.uses] == [
             ("fake:one", 1, 0.01)
         ]
 
@@ -205,7 +205,7 @@ def test_kill_each_turn_and_go_on(prepared, home):
         assert tuple(found) == wanted
         # What has a record is not asked for again.
         assert len(model.requests) - before == 4 - len(recorded)
-        assert run_context.usage.tokens == 40
+        assert run_context.account.usage.tokens == 40
         said_so = [one for one in model.requests[-1].messages if isinstance(one, Returned)]
         lost = [one for one in said_so if tools.LOST in one.text]
         assert len(lost) == (2 <= at <= 5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from agent.editing.submissions import SubmittedAnswers
 from agent.editing.tools import ToolExecutor
 from agent.git.tree import WorkTree
 from agent.models.chat import Asked, ChatRequest
-from agent.models.checks import CheckItem, CheckReport, CheckResult, Status
+from agent.models.checks import CheckItem, CheckResult, Status
 from agent.models.environment import SandboxService
 from agent.text import cutting
 from repo_config.detect import DjangoProject
@@ -70,9 +71,7 @@ def test_tests_of_a_session_keep_the_database_that_its_server_has(tmp_path, home
         FakeModel(lambda _: make_reply()),
     )
     tests = CheckResult(name="tests", status=Status.PASSED, command=tuple(command.split()))
-    run_context.baseline = CheckReport(
-        side="base", commit="c", change_digest=None, results=(tests,)
-    )
+    desks.set_baseline(run_context, desks.BEFORE.model_copy(update={"results": (tests,)}))
     assert f"tests: {told}" in opening.describe_base(run_context).text.splitlines()
 
 
@@ -162,7 +161,7 @@ def test_what_fails_already_is_counted_and_named_where_it_is_the_repositorys(tmp
         CheckResult(name="tests", status=Status.FAILED, items=(*items, passed), seconds=180.4,
                     command=("python", "-m", "pytest")),
     )  # fmt: skip
-    run_context.baseline = CheckReport(side="base", commit="c", change_digest=None, results=results)
+    desks.set_baseline(run_context, desks.BEFORE.model_copy(update={"results": results}))
     told = opening.describe_base(run_context).text
     assert "Fails already: mypy (1)\nFails already: tests (12):\n" in told
     assert told.count("- tests/test_a.py::test_") == 10
@@ -177,7 +176,10 @@ def test_a_title_that_the_body_begins_with_stands_there_once(tmp_path, home):
     run_context = desks.run_context(prepared, home, FakeModel(lambda _: make_reply()))
     for body in ("# Totals are wrong\n\nBy one.", "By one."):
         update = {"title": "Totals are wrong", "body": body}
-        run_context.ticket = run_context.ticket.model_copy(update=update)
+        ticket = run_context.task.ticket.model_copy(update=update)
+        run_context = replace(
+            run_context, task=run_context.task.model_copy(update={"ticket": ticket})
+        )
         assert opening.open_ticket(run_context).text.count("Totals are wrong") == 1
 
 

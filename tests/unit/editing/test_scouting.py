@@ -68,7 +68,6 @@ def scout(prepared, home):
         found = scouting.scout_configuration(
             run_context, lambda: prepared, Obstacle(words="No data."), try_lines
         )
-        assert run_context.budget_share == 1.0
         sent = (one.content for request in model.requests[1:]
                 for one in request.messages[-1].results)  # fmt: skip
         return found, [*sent], tried, run_context
@@ -102,7 +101,7 @@ def test_it_ends_once_it_has_spent_its_quarter(scout, prepared, home):
     found, _, _, run_context = scout(
         [make_reply(desks.bash())], [], worst=Worst(tokens=9, usd=limits.usd / 4)
     )
-    assert run_context.usage.tokens == 10
+    assert run_context.account.usage.tokens == 10
     assert "quarter" in found
     assert "limits.usd" in found
 
@@ -123,4 +122,4 @@ def test_a_run_that_goes_on_after_a_kill_asks_nothing_twice(prepared, home):
             run_context, lambda: prepared, Obstacle(words="x"), lambda text, name, end=end: end
         )
         assert found == end
-        assert run_context.usage.tokens == 20
+        assert run_context.account.usage.tokens == 20

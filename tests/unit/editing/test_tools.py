@@ -185,7 +185,7 @@ def test_a_command_has_by_default_half_as_long_again_as_the_tests(opened, monkey
     opened.call(bash("true"))
     tests = CheckResult(name="tests", status=Status.PASSED, seconds=200.0)
     update = {"results": (tests,)}
-    opened.run_context.baseline = opened.run_context.baseline.model_copy(update=update)
+    desks.set_baseline(opened.run_context, desks.BEFORE.model_copy(update=update))
     opened.call(bash("true"), bash("true", seconds=7))
     assert given == [120, 300, 7]
 
@@ -199,9 +199,8 @@ def test_what_programs_leave_behind_is_not_offered(opened):
 def test_what_the_tests_of_base_leave_behind_is_no_part_of_the_change(opened):
     suite = SuiteFacts(left_behind=("hc.sqlite", "new/data.json"))
     tests = CheckResult(name="tests", status=Status.PASSED, suite=suite)
-    opened.run_context.baseline = opened.run_context.baseline.model_copy(
-        update={"results": (tests,)}
-    )
+    report = desks.BEFORE.model_copy(update={"results": (tests,)})
+    desks.set_baseline(opened.run_context, report)
     made = bash("touch hc.sqlite; mkdir new; echo 1 > new/data.json; echo 1 > new/own.json")
     assert "hc.sqlite: left behind" in opened.call(made).text
     assert [*opened.files] == ["new/own.json"]
@@ -233,7 +232,9 @@ def test_a_recipe_writes_what_it_makes_in_the_sandbox(tmp_path, home, monkeypatc
     contract = prepared.contract.model_copy(update={"project": project})
     made = Opened(prepared.model_copy(update={"contract": contract}), home)
     assert "recipe" not in [spec.name for spec in made.tools.specs]
-    made.run_context.decision = Decision(recipe="add-django-field", sentence="", category="bug")
+    decision = Decision(recipe="add-django-field", sentence="", category="bug")
+    task = made.run_context.task.model_copy(update={"decision": decision})
+    made.run_context = replace(made.run_context, task=task)
     made.tools = ToolExecutor(made.run_context, {"submit": ("Submit.", Submit)})
     named = {"name": "add-django-field", "parameters": {"model": "shop.Order", "field": "x"}}
     with made.run_context.attach_best_change():

@@ -10,15 +10,17 @@ from agent.models.change import Change, ChangedFile, ClearedChange, Plan
 from agent.models.checks import CheckReport, Comparison, Status
 from agent.models.code_host import Remote
 from agent.models.environment import Contract, Environment, Prepared
-from agent.models.outcome import Verdict
+from agent.models.outcome import Outcome, Verdict
 from agent.models.review import ReviewNotes
 from agent.models.run import Reason, Run
 from agent.models.ticket import IssueRef, Snapshot, Ticket
 from agent.publishing.evidence import Decided
 from agent.settings import Settings
+from agent.stages import publish
 from repo_config.schema import RepoConfig
 from tests.fakes import FakeCodeHost
 from tests.integration import git_samples
+from tests.run_contexts import make_task
 from tests.unit.trees import make_project
 
 TICKET = Ticket(ticket_id="42", title="Log, do not print", body="", digest="d" * 64)
@@ -165,3 +167,8 @@ def decided(
         notes=ReviewNotes(ran=False, sentence="Not run."),
         verdict=verdict,
     )
+
+
+def publish_change(base: Prepared, made: Decided, desk: Desk) -> Outcome:
+    task = make_task(made.ticket, base.checkout)
+    return publish.publish_result(task, made, (), (), base, desk)

@@ -12,10 +12,13 @@ from agent.models.change import Change, Plan
 from agent.models.code_host import Remote
 from agent.models.environment import Checkout
 from agent.models.pulls import BranchState, ProjectCheck, PullSnapshot, Thread
-from agent.models.review_items import FollowUpContext, FollowUpTask, ItemAnswer, ReviewItem
-from agent.stages import answer
+from agent.models.run import FollowUp
+from agent.models.task import ItemAnswer, PullContext, ReviewItem, Task
+from agent.models.ticket import Decision
+from agent.stages import publish
 from agent.text.redaction import Redactor
 from tests.integration import run_samples
+from tests.unit.stages import code_host_runs
 from tests.unit.stages.test_follow_up_threads import comment, thread
 
 PULL = PullSnapshot(
@@ -53,12 +56,14 @@ def published(
     pulls: Pulls | None = None,
     stopped: bool = False,
 ) -> Pulls:
-    commit = "a" * 40
+    commit, run = "a" * 40, run_samples.run(1)
     remote = Remote(
         name="o/r", url="https://h/o/r.git", default_branch="main", author="us[bot]", email="us@h"
     )
     plan = Plan(recipe="", title="t", parameters="", steps=())
-    context = FollowUpContext(remote=remote, pull=PULL, plan=plan)
+    context = PullContext(
+        about=FollowUp(of="r0", pull=7, round=1, kind="review"), remote=remote, pull=PULL, plan=plan
+    )
     checkout = Checkout(
         repository="o/r", mirror="/m", commit=commit, base_branch="main", nearest_tag=None
     )
@@ -68,7 +73,10 @@ def published(
     )  # fmt: skip
     of = {"check" if isinstance(asked, ProjectCheck) else "thread": asked}
     item = ReviewItem.model_validate({"number": 1, "about": "Rename it.", "text": "", **of})
-    task = FollowUpTask(context=context, branch_state=branch_state, items=(item,))
+    task = Task(
+        ticket=code_host_runs.TICKET, decision=Decision(recipe="", sentence=""),
+        start=branch_state, pull=context, items=(item,),
+    )  # fmt: skip
     pulls = pulls or Pulls(now)
     desk = SimpleNamespace(
         pulls=pulls,
@@ -78,9 +86,8 @@ def published(
         run_folder=lambda run: Path("/runs"),
         code_host=SimpleNamespace(report_outcome=lambda run, outcome: outcome),
     )
-    prepared = SimpleNamespace(run=run_samples.run(1))
     said = ItemAnswer(item=1, end="commit", text="Renamed.")
-    answer.publish_answers(task, (said,), None, None, prepared, desk)
+    publish.publish_result(task, None, (), (said,), SimpleNamespace(run=run), desk)
     return pulls
 
 

@@ -74,7 +74,7 @@ def prepare(tmp_path, monkeypatch):
             base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path),
             sandbox=FakeSandbox(str),
         )  # fmt: skip
-        prepared, before = environment.prepare_environment(opened, step, desk, measures, scout)
+        prepared, before = environment.prepare_environment(opened, measures, scout, step, desk)
         values = {one.key: one.value for one in facts.load_facts(tmp_path, "x")}
         return SimpleNamespace(
             kept=values, prepared=prepared, baseline=before, configs=configs, names=names

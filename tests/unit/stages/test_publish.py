@@ -20,7 +20,6 @@ from agent.errors import (
 from agent.git import worktree
 from agent.models.outcome import PullRequest
 from agent.models.run import Reason, RunState
-from agent.stages import publish
 from agent.text.redaction import REMOVED
 from repo_config.schema import RepoConfig
 from tests.fakes import FakeCodeHost
@@ -49,7 +48,7 @@ def made(tmp_path, home):
 def test_a_passing_change_becomes_a_pull_request(tmp_path, home):
     there, base = code_host(), runs.prepared(tmp_path / "app", home)
     desk, said = runs.services(home, there, dashboard_url="https://runs.example")
-    outcome = publish.open_pull_request(base, runs.decided(base), desk)
+    outcome = runs.publish_change(base, runs.decided(base), desk)
 
     assert there.calls == [
         "remote", "ticket", "own_pulls", "credential", "ticket", "propose"
@@ -83,8 +82,8 @@ def later(prepared, number=42):
 
 def test_the_same_change_for_the_same_issue_gets_no_second_pull_request(made):
     there, base, desk = made
-    publish.open_pull_request(base, runs.decided(base), desk)
-    outcome = publish.open_pull_request(later(base), runs.decided(base), desk)
+    runs.publish_change(base, runs.decided(base), desk)
+    outcome = runs.publish_change(later(base), runs.decided(base), desk)
     assert (len(there.commits), len(there.proposals)) == (1, 1)
     first = there.proposals[0]
     assert (outcome.state, outcome.reason) == (RunState.OPEN, Reason.READY)
@@ -93,7 +92,7 @@ def test_the_same_change_for_the_same_issue_gets_no_second_pull_request(made):
     assert outcome.pull_request.number == 100
     assert len(outcome.pull_request.notes) == 1
     with pytest.raises(Duplicate) as raised:
-        publish.open_pull_request(later(base, number=43), runs.decided(base), desk)
+        runs.publish_change(later(base, number=43), runs.decided(base), desk)
     assert (raised.value.pull, raised.value.reason) == (100, Reason.UNCLEAR)
     assert (len(there.commits), len(there.proposals)) == (1, 1)
 
@@ -101,9 +100,9 @@ def test_the_same_change_for_the_same_issue_gets_no_second_pull_request(made):
 def test_another_change_for_the_same_issue_says_what_it_replaces(made):
     there, base, desk = made
     path = "shop/migrations/0002_x.py"
-    publish.open_pull_request(base, runs.decided(base, path=path, before=None), desk)
+    runs.publish_change(base, runs.decided(base, path=path, before=None), desk)
     other = runs.decided(base, path="shop/migrations/0002_y.py", before=None)
-    outcome = publish.open_pull_request(later(base), other, desk)
+    outcome = runs.publish_change(later(base), other, desk)
     body = there.proposals[1].body
     assert outcome.pull_request.number == 101
     assert "\nReplaces #100" in body
@@ -145,7 +144,7 @@ def hosted(tmp_path, home):
             desk = publish_with.desk = replace(desk, stopped=stopped or desk.stopped)
             decided = runs.decided(base, path="new.py", before=None)
             try:
-                ended = publish.open_pull_request(base, decided, desk)
+                ended = runs.publish_change(base, decided, desk)
             except AgentError as problem:
                 ended = problem
             return ended, there, said
@@ -223,7 +222,7 @@ def test_what_fails_after_the_push_names_the_branch(tmp_path, home, problem, kin
     base = runs.prepared(tmp_path / "app", home)
     desk, _ = runs.services(home, there)
     with pytest.raises(kind) as raised:
-        publish.open_pull_request(base, runs.decided(base), desk)
+        runs.publish_change(base, runs.decided(base), desk)
     ((branch, _, _),) = there.commits
     assert raised.value.branch == branch
     assert raised.value.commit
@@ -237,7 +236,7 @@ def test_who_set_the_label_is_asked_to_review_if_anybody_did(tmp_path, home, act
     snapshot = base.run.snapshot.model_copy(update={"actor": actor})
     base = base.model_copy(update={"run": base.run.model_copy(update={"snapshot": snapshot})})
     desk, _ = runs.services(home, there)
-    publish.open_pull_request(base, runs.decided(base), desk)
+    runs.publish_change(base, runs.decided(base), desk)
     assert there.proposals[0].reviewers == asked
 
 
@@ -256,7 +255,7 @@ def test_wishes_of_the_configuration_are_handed_on(tmp_path, home):
     )
     there, base = code_host(), runs.prepared(tmp_path / "app", home, config=config)
     desk, _ = runs.services(home, there)
-    outcome = publish.open_pull_request(base, runs.decided(base), desk)
+    outcome = runs.publish_change(base, runs.decided(base), desk)
     proposal = there.proposals[0]
     assert (proposal.draft, proposal.reviewers, proposal.labels) == (
         True,
@@ -284,7 +283,7 @@ def test_TC6_a_secret_in_the_change_stops_the_run_before_the_push(made, dress):
     desk.redactor.learn(SECRET)
     after = f"x = 1\n\nENV = '{dressed()[dress]}'\n".encode()
     with pytest.raises(PolicyRefused) as raised:
-        publish.open_pull_request(base, runs.decided(base, after=after), desk)
+        runs.publish_change(base, runs.decided(base, after=after), desk)
     assert [(one.path, one.line) for one in raised.value.findings] == [("a.py", 3)]
     assert dressed()[dress] not in raised.value.message
     assert there.calls == ["remote"]
@@ -296,7 +295,7 @@ def test_TC6_a_secret_in_title_tests_or_log_leaves_nowhere(made, dress):
     there, base, desk = made
     desk.redactor.learn(SECRET)
     red = runs.TESTS.model_copy(update={"gone": (f"test[{shown}]",), "reason": shown})
-    outcome = publish.open_pull_request(
+    outcome = runs.publish_change(
         base, runs.decided(base, title=f"Show {shown}", compared=(red,)), desk
     )
     proposal, (branch, message, _) = there.proposals[0], there.commits[0]

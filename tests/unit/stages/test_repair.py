@@ -104,7 +104,7 @@ def test_what_is_red_comes_back_as_the_answer_of_submit(prepared, home):
         prepared, home, make_reply(write("shop/more.py"), submit("Better."))
     )
     found = repair.next_draft(
-        [run_context.record_round(judged(1, one, "t.py::test_x"))], run_context
+        [run_context.history.record_round(judged(1, one, "t.py::test_x"))], run_context
     )
     assert found.change.paths == ("shop/more.py", "shop/new.py")
     assert found.words == "Better."
@@ -119,7 +119,9 @@ def test_a_model_that_cannot_mend_its_change_may_leave_it_so(prepared, home):
         prepared, home, make_reply(submit("Again.")), make_reply(submit("So be it."))
     )
     assert (
-        repair.next_draft([run_context.record_round(judged(1, one, "t.py::test_x"))], run_context)
+        repair.next_draft(
+            [run_context.history.record_round(judged(1, one, "t.py::test_x"))], run_context
+        )
         is None
     )
     assert len(model.requests) == 4
@@ -127,10 +129,10 @@ def test_a_model_that_cannot_mend_its_change_may_leave_it_so(prepared, home):
 
 def test_a_change_that_nothing_shows_is_told_so_once_and_may_stay(prepared, home):
     one, run_context, model = submitted(prepared, home, make_reply(submit("It is a rename.")))
-    passed = run_context.record_round(judged(1, one, missing="the change brings no test"))
+    passed = run_context.history.record_round(judged(1, one, missing="the change brings no test"))
     assert repair.next_draft([passed], run_context) is None
     assert "brings no test" in model.requests[2].messages[-1].results[0].content
-    again = run_context.record_round(judged(2, one, missing="the change brings no test"))
+    again = run_context.history.record_round(judged(2, one, missing="the change brings no test"))
     assert repair.next_draft([passed, again], run_context) is None
     assert repair.next_draft([again], run_context) is None, "after a review, in a list of its own"
     assert len(model.requests) == 3
@@ -145,7 +147,9 @@ def test_what_makes_a_draft_is_told_once(prepared, home):
     info = found.model_copy(update={"severity": Severity.INFO, "message": "There."})
     cleared = passed.cleared.model_copy(update={"findings": (found, info)})
     assert (
-        repair.next_draft([run_context.record_round(replace(passed, cleared=cleared))], run_context)
+        repair.next_draft(
+            [run_context.history.record_round(replace(passed, cleared=cleared))], run_context
+        )
         is None
     )
     told = model.requests[2].messages[-1].results[0].content
@@ -162,7 +166,7 @@ def test_what_a_reviewer_can_settle_goes_to_the_reviewer(prepared, home, is_read
     )  # fmt: skip
     passed = judged(1, one)
     cleared = passed.cleared.model_copy(update={"findings": (found,)})
-    passed = run_context.record_round(replace(passed, cleared=cleared))
+    passed = run_context.history.record_round(replace(passed, cleared=cleared))
     assert repair.next_draft([passed], run_context) is None
     assert len(model.requests) == asked
 
@@ -171,10 +175,10 @@ def test_what_is_answered_is_laid_out_again_where_it_is_not_the_last(prepared, h
     worse = make_reply(write("shop/new.py", "x = 2\n"), submit("Worse."))
     fixed = make_reply(write("shop/more.py"), submit("Closed."))
     one, run_context, model = submitted(prepared, home, worse, fixed)
-    first = run_context.record_round(judged(1, one, missing="the change brings no test"))
+    first = run_context.history.record_round(judged(1, one, missing="the change brings no test"))
     second = repair.next_draft([first], run_context)
     assert second.change.files[0].after == b"x = 2\n"
-    run_context.record_round(judged(2, second, "t.py::test_x"))
+    run_context.history.record_round(judged(2, second, "t.py::test_x"))
     found = repair.answer_submission(first, BLOCKING, run_context)
     assert {file.path: file.after for file in found.change.files} == {
         "shop/more.py": b"x = 1\n", "shop/new.py": b"x = 1\n",
@@ -189,10 +193,10 @@ def test_at_the_cap_a_candidate_that_passed_is_not_lost_for_one_that_does_not(
     run_context = desks.run_context(prepared, home, script())
     red = judged(2, draft(prepared, "x = 2\n"), "t.py::test_x")
     with pytest.raises(BudgetSpent):
-        repair.next_draft([run_context.record_round(red)], run_context)
+        repair.next_draft([run_context.history.record_round(red)], run_context)
     run_context = desks.run_context(prepared, home, script())
-    run_context.record_round(judged(1, draft(prepared)))
-    assert repair.next_draft([run_context.record_round(red)], run_context) is None
+    run_context.history.record_round(judged(1, draft(prepared)))
+    assert repair.next_draft([run_context.history.record_round(red)], run_context) is None
 
 
 @pytest.mark.parametrize(
@@ -204,11 +208,11 @@ def test_no_error_of_a_later_round_gives_up_what_passed(prepared, home, problem)
         raise problem
 
     run_context = desks.run_context(prepared, home, FakeModel(fail, roles=("editor", "reviewer")))
-    red = run_context.record_round(judged(1, draft(prepared, "x = 2\n"), "t.py::test_x"))
+    red = run_context.history.record_round(judged(1, draft(prepared, "x = 2\n"), "t.py::test_x"))
     with pytest.raises(type(problem)):
         repair.next_draft([red], run_context)
-    run_context.give_up()
-    passed = run_context.record_round(judged(2, draft(prepared)))
+    run_context.history.give_up()
+    passed = run_context.history.record_round(judged(2, draft(prepared)))
     assert repair.next_draft([red], run_context) is None
     assert repair.answer_submission(passed, BLOCKING, run_context) is None
     run_context.count_reply("editor", make_reply())

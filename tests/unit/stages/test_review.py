@@ -34,7 +34,7 @@ def reviewed(prepared, home, *replies, roles=ROLES):
     model = FakeModel(lambda request: next(left), roles=roles)
     run_context = desks.run_context(prepared, home, model)
     run_context.count_reply("editor", make_reply())
-    best = run_context.record_round(judged(1, draft(prepared)))
+    best = run_context.history.record_round(judged(1, draft(prepared)))
     return reviewing.review_change(best, run_context), model
 
 
@@ -140,7 +140,7 @@ def test_a_reviewer_settles_what_is_a_matter_of_reading_and_nothing_that_guards_
     model = FakeModel(lambda request: reply, roles=ROLES)
     run_context = desks.run_context(prepared, home, model)
     run_context.count_reply("editor", make_reply())
-    notes = reviewing.review_change(run_context.record_round(best), run_context)
+    notes = reviewing.review_change(run_context.history.record_round(best), run_context)
     told = model.requests[0].messages[0].text
     assert "1. : test-rewritten says. (test-rewritten)" in told
     assert "-. conftest.py: gate-files says. (gate-files)" in told

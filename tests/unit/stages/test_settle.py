@@ -11,12 +11,12 @@ from agent.models.ticket import Decision
 from agent.stages import plan, triage
 from repo_config import detect
 from tests.fakes import FakeCodeHost, FakeModel, make_reply
+from tests.run_contexts import make_task
 from tests.unit.recipes.trees import SHOP, project
 from tests.unit.stages import code_host_runs
 from tests.unit.trees import DictTree
 
 HALF = "Add `note = models.TextField()` to the orders."
-BY_MODEL = Decision(recipe="", sentence="bug", category="bug")
 DECISION = Decision(recipe="add-django-field", sentence="recipe add-django-field")
 
 
@@ -28,7 +28,9 @@ def settle(tmp_path):
         desk = replace(desk, models=FakeModel(lambda _: make_reply()) if model else None)
         ticket = code_host_runs.TICKET.model_copy(update={"body": body})
         contract = made.contract.model_copy(update={"project": project()})
-        return plan.settle_parameters(ticket, DECISION, made.run, made.checkout, contract, desk)
+        return plan.settle_parameters(
+            make_task(ticket, made.checkout, DECISION), made.run, contract, desk
+        )
 
     return settle
 
@@ -42,7 +44,7 @@ def test_what_is_refused_is_refused_before_any_request_but_to_a_local_run(tmp_pa
     contract = made.contract.model_copy(update={"config": config})
     desk, _ = code_host_runs.services(tmp_path / "home", FakeCodeHost(code_host_runs.TICKET))
     desk = replace(desk, models=FakeModel(lambda _: pytest.fail("a request")))
-    given = (code_host_runs.TICKET, BY_MODEL, made.run, made.checkout, contract, desk)
+    given = (make_task(code_host_runs.TICKET, made.checkout), made.run, contract, desk)
     if not on_forge:
         assert plan.settle_parameters(*given) == ""
         return
@@ -68,9 +70,9 @@ def test_without_a_recipe_and_a_model_examples_are_of_this_repository(tmp_path, 
     tree = DictTree({path: text.encode() for path, text in files.items()})
     project = detect.detect_project(tree, made.contract.config)
     contract = made.contract.model_copy(update={"project": project})
-    given = (made.run, made.checkout, contract, desk)
+    given = (make_task(code_host_runs.TICKET, made.checkout), made.run, contract, desk)
     with pytest.raises(NoRecipe, match="MERGEWRIGHT_MODEL") as raised:
-        plan.settle_parameters(code_host_runs.TICKET, BY_MODEL, *given)
+        plan.settle_parameters(*given)
     examples = [line[2:] for line in raised.value.message.splitlines() if line.startswith("- ")]
     assert len(examples) == len(words)
     for example, part in zip(examples, words, strict=True):

@@ -1,12 +1,14 @@
-"""What a follow-up sees to: what it finds, the matters of a round, and the answers to them."""
+"""What a run is to bring about: a ticket, or what is asked of a pull request of ours."""
 
 from __future__ import annotations
 
-from agent.models.change import Plan
+from agent.models.change import Change, Plan
 from agent.models.code_host import Remote
 from agent.models.outcome import ThreadOutcome, ThreadResult
 from agent.models.pulls import BranchState, ProjectCheck, PullSnapshot, Thread
 from agent.models.record import Record
+from agent.models.run import FollowUp
+from agent.models.ticket import Decision, Ticket
 
 
 class ReviewItem(Record):
@@ -35,7 +37,10 @@ class ItemAnswer(Record):
     """Whether it asks for more than the ticket, which can be an issue of its own."""
 
 
-class FollowUpContext(Record):
+class PullContext(Record):
+    """A pull request of ours, and what in it waits for an answer."""
+
+    about: FollowUp
     pull: PullSnapshot
     remote: Remote
     threads: tuple[Thread, ...] = ()
@@ -52,8 +57,31 @@ class FollowUpContext(Record):
     earlier_rounds: int = 0
     """How many rounds of this kind there were before."""
 
+    @property
+    def asks_anything(self) -> bool:
+        """Whether there may be something to do; that a base has moved is seen in the branch."""
+        return self.about.kind == "rebase" or bool(self.threads or self.checks)
 
-class FollowUpTask(Record):
-    context: FollowUpContext
-    branch_state: BranchState
-    items: tuple[ReviewItem, ...]
+
+class Task(Record):
+    ticket: Ticket
+    decision: Decision
+    start: BranchState
+    """Where the change begins: the base commit, or the branch of the pull request."""
+    pull: PullContext | None = None
+    """None: there is no pull request yet."""
+    items: tuple[ReviewItem, ...] = ()
+    """What is asked of the pull request."""
+    parameters: str = ""
+    """A recipe's parameters; empty: no recipe carries it out."""
+
+    @property
+    def human_changes(self) -> Change | None:
+        """What the branch holds, where people have committed to it besides our work."""
+        return self.start.change if self.start.foreign_commits else None
+
+    def brings_news(self, change: Change) -> bool:
+        """Whether a change is to go on the branch; a merge alone is only where it was asked for."""
+        is_rebase = self.pull is not None and self.pull.about.kind == "rebase"
+        merges = is_rebase and self.start.base_has_moved
+        return merges or change.digest != self.start.change.digest

@@ -1,0 +1,75 @@
+"""What the models of one run have answered, and what that has cost.
+
+All counts come from the results of steps, in their order, so a run that goes on after a kill counts
+the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent.llm.budget import BudgetUsage
+from agent.models.chat import Reply, Role
+from agent.models.model_use import ModelUse
+
+
+class ModelAccount:
+    def __init__(self) -> None:
+        self._replies: list[tuple[Role, Reply]] = []
+        self._had_a_try: set[str] = set()
+
+    def count_reply(self, role: Role, reply: Reply) -> None:
+        self._replies.append((role, reply))
+
+    def try_next_model(self) -> None:
+        """Put those last who have made an attempt."""
+        self._had_a_try.add(self.find_last_model("editor"))
+
+    @property
+    def usage(self) -> BudgetUsage:
+        replies = [reply for _, reply in self._replies]
+        return BudgetUsage(
+            usd=sum(reply.cost_usd or 0.0 for reply in replies),
+            tokens=sum(reply.usage.tokens for reply in replies),
+        )
+
+    def find_last_model(self, role: Role) -> str:
+        """Name who answered a role last; empty: nobody has."""
+        return next((reply.model for one, reply in reversed(self._replies) if one == role), "")
+
+    def choose_model(self, role: Role, chain: Sequence[str]) -> str:
+        """Name who is asked: who answered last, while it is set; empty: the first of the chain.
+
+        After `try_next_model` somebody who had no try comes first.
+        """
+        answered = self.find_last_model(role)
+        first = answered if answered in chain else ""
+        away = self._had_a_try if role == "editor" else set()
+        line = [name for name in (first, *chain) if name] if away else []
+        return next((name for name in line if name not in away), first)
+
+    @property
+    def uses(self) -> tuple[ModelUse, ...]:
+        """What each model did in each role, by the order in which they came."""
+        kinds = dict.fromkeys((role, reply.model) for role, reply in self._replies)
+        return tuple(self._sum_up(role, model) for role, model in kinds)
+
+    def _sum_up(self, role: Role, model: str) -> ModelUse:
+        replies = [reply for kind, reply in self._replies if (kind, reply.model) == (role, model)]
+        prices = [reply.cost_usd for reply in replies if reply.cost_usd is not None]
+        return ModelUse(
+            role=role,
+            model=model,
+            calls=len(replies),
+            input_tokens=sum(reply.usage.input_tokens for reply in replies),
+            cached_tokens=sum(reply.usage.cache_read_tokens for reply in replies),
+            output_tokens=sum(reply.usage.output_tokens for reply in replies),
+            usd=sum(prices) if len(prices) == len(replies) else None,
+            seconds=round(sum(reply.seconds for reply in replies), 3),
+        )
+
+    @property
+    def passed_over(self) -> tuple[str, ...]:
+        """Models that gave no answer, each with the reason, in sentences."""
+        found = (f"{model}." for _, reply in self._replies for model in reply.stands_in)
+        return tuple(dict.fromkeys(found))

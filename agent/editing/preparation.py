@@ -1,0 +1,96 @@
+"""The base made ready for a change: its environment built, and the checks run on it, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from agent.desk import Desk
+from agent.editing.ahead import Ahead
+from agent.models.checks import CheckReport
+from agent.models.environment import Prepared
+from agent.models.sandbox import Stoppable
+from agent.models.step import StepRunner
+
+#: What judging a change takes beside its checks.
+LEAST_GATE_SECONDS = 30.0
+
+Measure = Callable[[StepRunner, Desk], tuple[Prepared, CheckReport]]
+"""Builds the environment and measures the base, by steps."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    prepared: Prepared
+    baseline: CheckReport
+    reserved_seconds: float = 0.0
+    """Of the run's minutes, kept for later stages."""
+
+
+class Preparation:
+    """The base as it is."""
+
+    def __init__(self, ready: Ready | None = None) -> None:
+        self.ready = ready
+        """None: it is not prepared."""
+        self.built: set[str] = set()
+        """Marks of the environments that this process has built for what changes declare."""
+
+    def begin(self) -> None:
+        """Go on from now on beside a model that reads and plans, unless it is done."""
+
+    def finish(self) -> Ready:
+        """Have it done."""
+        assert self.ready is not None, "the base is not prepared"  # noqa: S101
+        return self.ready
+
+    def close(self) -> None:
+        """End what is under way, and wait for that."""
+
+
+class MeasuredPreparation(Preparation):
+    def __init__(
+        self, once: StepRunner, desk: Desk, measure: Measure, measure_ahead: Measure
+    ) -> None:
+        """Take what prepares the base.
+
+        Args:
+            measure_ahead: Does the same up to where a model would be asked.
+        """
+        super().__init__()
+        self._once, self._desk = once, desk
+        self._measure, self._measure_ahead = measure, measure_ahead
+        self._ahead: Ahead | None = None
+
+    def begin(self) -> None:
+        if self.ready is not None or self._ahead is not None:
+            return
+
+        def prepare(step: Ahead) -> None:
+            sandbox = Stoppable(self._desk.sandbox, step.stopped)
+            self._measure_ahead(step, replace(self._desk, sandbox=sandbox))
+
+        self._ahead = Ahead(prepare)
+
+    def finish(self) -> Ready:
+        """Have it done, once; it has minutes of its own."""
+        if self.ready is None:
+            step = self._ahead.attach(self._once, self._desk.say) if self._ahead else self._once
+            with self._once.count_apart():
+                prepared, baseline = self._measure(step, self._desk)
+            left = self._once.run_seconds_left
+            self.ready = Ready(prepared, baseline, plan_gate_seconds(baseline, left))
+        return self.ready
+
+    def close(self) -> None:
+        if self._ahead is not None:
+            self._ahead.close()
+
+
+def plan_gate_seconds(baseline: CheckReport, left: float) -> float:
+    """Say how much of the seconds left is kept for judging a change: twice what base took.
+
+    Half of them at most, so that there is time to make one.
+    """
+    took = max((result.seconds for result in baseline.results), default=0.0)
+    return min(2 * took + LEAST_GATE_SECONDS, left / 2)

@@ -1,0 +1,208 @@
+"""A word in each thread of a pull request of ours, and the section of its text that lists them.
+
+May run twice: each thread is answered once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from agent.desk import Desk, pulls_of
+from agent.models.change import Finding
+from agent.models.outcome import Outcome, ThreadOutcome
+from agent.models.pulls import PullSnapshot, Thread
+from agent.models.run import Reason, Run
+from agent.models.task import ItemAnswer, PullContext, ReviewItem, Task
+from agent.publishing import threads
+from agent.publishing.evidence import Decided
+from agent.text import sanitise
+
+#: How the id of what is no thread but a check begins.
+_CHECK = "check:"
+OVER = "Pull request #"
+"""How a sentence begins that tells of a pull request that is over."""
+_SHOWN = 5
+
+
+def tell_stopped(run: Run, outcome: Outcome, desk: Desk) -> None:
+    """Tell people of a follow-up that ended without a result; where they ended it, they know."""
+    over = outcome.reason is Reason.SUPERSEDED and outcome.sentence.startswith(OVER)
+    if desk.pulls and not over and outcome.reason is not Reason.CANCELLED:
+        words = outcome.pull_request_text or sanitise.format_words(outcome.sentence)
+        key = f"{run.run_id} {outcome.reason.value}"
+        desk.pulls.add_comment(run, run.about.pull, words, key=key)
+
+
+# --- threads --------------------------------------------------------------------------------------
+
+
+def withhold_answers(
+    answers: tuple[ItemAnswer, ...], decided: Decided | None, refused: tuple[Finding, ...]
+) -> tuple[ItemAnswer, ...]:
+    """Answer what was edited and is not published.
+
+    Args:
+        refused: Why rules did not let it through; then nothing was decided.
+    """
+    if refused:
+        why = f"The rule {refused[0].rule} does not allow it: {refused[0].message}"
+    elif decided is not None and not decided.verdict.publish:
+        why = decided.verdict.sentence
+    else:
+        return answers
+    words = f"An edit for this was made, and not published. {why}"
+    update = {"end": "human", "text": words, "by_model": False}
+    return tuple(
+        answer.model_copy(update=update) if answer.end == "commit" else answer for answer in answers
+    )
+
+
+def answer_threads(
+    items: tuple[ReviewItem, ...],
+    answers: tuple[ItemAnswer, ...],
+    commit: str,
+    now: PullSnapshot,
+    run: Run,
+    desk: Desk,
+) -> tuple[ThreadOutcome, ...]:
+    """Answer each thread where it is; what a check was about has no thread.
+
+    Args:
+        now: The pull request as it is in this attempt: an earlier one may have answered some.
+    """
+    by_number = {answer.item: desk.redactor.redact_record(answer) for answer in answers}
+    pairs = [(item, by_number[item.number]) for item in items if item.number in by_number]
+    for item, answer in pairs:
+        desk.say(f"{item.about}: {answer.end}: {answer.text}")
+    found = []
+    for item, answer in pairs:
+        held = commit if answer.end == "commit" else ""
+        place = (
+            _answer_thread(item.thread, answer, held, now, run, desk)
+            if item.thread
+            else _locate_check(item, now)
+        )
+        facts = {
+            "about": item.about,
+            "kind": answer.end,
+            "text": answer.text,
+            "by_model": answer.by_model,
+            "commit": held,
+            "is_beyond_ticket": answer.is_beyond_ticket,
+        }
+        found.append(ThreadOutcome.model_validate(facts | place))
+    return tuple(found)
+
+
+def _answer_thread(
+    thread: Thread, answer: ItemAnswer, commit: str, now: PullSnapshot, run: Run, desk: Desk
+) -> dict[str, object]:
+    pulls = pulls_of(desk)
+    # Ours is no word that was read.
+    last = max(one.comment_id for one in thread.comments if not one.is_ours)
+    first = next((one.body.strip() for one in thread.comments if one.body.strip()), "")
+    url = run.snapshot.url if run.snapshot else ""
+    repository, found, _ = url.rpartition("/issues/")
+    new_issue = f"{repository}/issues/new" if found else ""
+    words = threads.write_reply(answer, commit, desk.redactor(first), new_issue)
+    present = next((one for one in now.threads if one.thread_id == thread.thread_id), thread)
+    key = f"{thread.thread_id} {last}"
+    page = pulls.reply_in_thread(run, now.number, present, words, key=key)
+    # What was said since it was read, or is said otherwise by now, is not to be hidden with it.
+    read = {one.comment_id: one.body for one in thread.comments}
+    is_unread = any(
+        not one.is_ours
+        and (one.comment_id > last or read.get(one.comment_id) not in ("", one.body))
+        for one in present.comments
+    )
+    return {
+        "thread_id": thread.thread_id,
+        "place": thread.place,
+        "url": page,
+        "last_comment_id": last,
+        "resolved": bool(commit) and not is_unread and pulls.resolve_thread(run, thread),
+    }
+
+
+def _locate_check(item: ReviewItem, now: PullSnapshot) -> dict[str, object]:
+    """Name a check with its page; whoever may set a status names any address as its page."""
+    repository = now.url.rpartition("/pull/")[0]
+    pages = (f"{repository}/actions/runs/", f"{repository}/runs/")
+    url = item.check.url if item.check else ""
+    return {
+        "thread_id": f"{_CHECK}{item.check.name if item.check else item.about}",
+        "place": "issue",
+        "url": url if repository and url.startswith(pages) else "",
+        "last_comment_id": 0,
+    }
+
+
+def list_lasting(pull: PullContext) -> tuple[ThreadOutcome, ...]:
+    """Leave out what earlier rounds could not do about checks, which run anew on each commit."""
+    return tuple(
+        one
+        for one in pull.thread_outcomes
+        if one.kind != "human" or not one.thread_id.startswith(_CHECK)
+    )
+
+
+def list_waiting(ends: Iterable[ThreadOutcome]) -> tuple[ThreadOutcome, ...]:
+    return tuple(one for one in ends if one.kind == "human")
+
+
+# --- texts ----------------------------------------------------------------------------------------
+
+
+def list_notes(
+    task: Task, pull: PullContext, commit: str, *, is_published: bool, is_edited: bool
+) -> list[str]:
+    """List what is to be said of the branch.
+
+    Args:
+        commit: At its end.
+        is_published: Whether that is new.
+        is_edited: Whether people have edited the text.
+    """
+    start, notes, base = task.start, [], pull.pull.base_branch
+    if start.conflicts:
+        shown = ", ".join(start.conflicts[:_SHOWN])
+        more = len(start.conflicts) - _SHOWN
+        notes.append(
+            f"{base} has moved to {start.tip[:12]} and cannot be merged"
+            f" in without a person: {shown}{f' and {more} more' if more > 0 else ''}."
+        )
+    elif start.brought_up and is_published:
+        notes.append(
+            f"Brought up to date with {base} at {start.tip[:12]} by"
+            f" {commit[:12]}; the checks ran on that."
+        )
+        if not start.foreign_commits and any(end.commit for end in pull.thread_outcomes):
+            notes.append("Earlier commits of ours are part of that one now.")
+    if start.foreign_commits and not is_published:
+        notes.append(
+            f"The branch is at {start.head[:12]} with commits of people. What is said of"
+            " checks above is of our commit before them."
+        )
+    if pull.threads_left:
+        notes.append(f"{pull.threads_left} more threads were left to the next round.")
+    if is_edited and is_published:
+        notes.append(
+            "People have edited the text above, so it is left as it is. What the checks of"
+            f" {commit[:12]} say is in the check on that commit."
+        )
+    return notes
+
+
+def add_section(now: PullSnapshot, section: str) -> str:
+    """Put the section below what people made of the text, unless they have filled it up."""
+    body = threads.replace_section(now.body, section)
+    return body if len(body) <= sanitise.TEXT_LIMIT else now.body
+
+
+def call_people(ends: Sequence[ThreadOutcome]) -> str:
+    """Say what a person has to do that is said in no thread; an edited text tells nobody."""
+    told = [one for one in ends if one.kind == "human" and one.thread_id.startswith(_CHECK)]
+    lines = [
+        f"- {sanitise.format_words(one.about)}: {sanitise.format_words(one.text)}" for one in told
+    ]
+    return "\n".join(("**This is for a person.**", "", *lines)) if lines else ""

@@ -1,0 +1,34 @@
+"""A run that has come to where its base is prepared."""
+
+from __future__ import annotations
+
+from agent.desk import Desk
+from agent.editing.preparation import Preparation, Ready
+from agent.editing.run_context import RunContext, read_terms
+from agent.models.checks import CheckReport
+from agent.models.environment import Checkout, Prepared
+from agent.models.pulls import BranchState
+from agent.models.step import StepRunner
+from agent.models.task import Task
+from agent.models.ticket import Decision, Ticket
+
+
+def make_task(ticket: Ticket, checkout: Checkout, decision: Decision | None = None) -> Task:
+    return Task(
+        ticket=ticket,
+        decision=decision or Decision(recipe="", sentence="", category="bug"),
+        start=BranchState.at_base(checkout),
+    )
+
+
+def make_run_context(
+    ticket: Ticket, prepared: Prepared, baseline: CheckReport, once: StepRunner, desk: Desk
+) -> RunContext:
+    return RunContext(
+        make_task(ticket, prepared.checkout),
+        prepared,
+        once,
+        desk,
+        preparation=Preparation(Ready(prepared, baseline)),
+        attempt_limits=read_terms(prepared.contract.config, desk.models),
+    )
