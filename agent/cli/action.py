@@ -55,7 +55,7 @@ def action(
     pull, folder = outcome.pull_request, loaded.home / "runs" / outcome.run_id
     head = f"**{outcome.state.value}** ({outcome.reason.value}): {sentence}\n\n"
     link = f"Pull request: {pull.url}\n\n" if pull else ""
-    _append(summary, head + link + (outcome.pull_request_text or "")[:_SUMMARY_LIMIT])
+    _append(summary, head + link + (outcome.files.text or "")[:_SUMMARY_LIMIT])
     facts = {"run": outcome.run_id, "log": folder, "pull-request": pull.url if pull else ""}
     _append(output, "".join(f"{name}={value}\n" for name, value in facts.items()))
     raise typer.Exit(result.choose_exit_code(outcome))

@@ -63,7 +63,7 @@ def make_report(
     outcome: Outcome, seconds: dict[str, float], repo: Path | None = None
 ) -> dict[str, object]:
     """Build the object that `--json` prints."""
-    used = outcome.total_usage
+    used = outcome.figures.total_usage
     return {
         # A dry run opens nothing, so it must not be taken for one that did.
         "outcome": "dry_run" if outcome.reason is Reason.DRY_RUN else outcome.state.value,
@@ -73,10 +73,10 @@ def make_report(
         "branch": outcome.branch,
         "commit": outcome.commit,
         "pull_request": outcome.pull_request.url if outcome.pull_request else None,
-        "pull_request_text": outcome.pull_request_text,
-        "pull_request_path": outcome.text_path,
-        "patch_path": outcome.patch_path,
-        "log": outcome.log,
+        "pull_request_text": outcome.files.text,
+        "pull_request_path": outcome.files.text_path,
+        "patch_path": outcome.files.patch_path,
+        "log": outcome.files.log,
         "checks": [
             {
                 "name": check.name,
@@ -95,20 +95,20 @@ def make_report(
                 "added": list(check.added),
                 "seconds": round(check.seconds, 3),
             }
-            for check in outcome.checks
+            for check in outcome.judged.checks
         ],
-        "findings": [finding.model_dump(mode="json") for finding in outcome.findings],
+        "findings": [finding.model_dump(mode="json") for finding in outcome.judged.findings],
         "next": list_next_steps(outcome, repo),
         "review": None
-        if outcome.review is None
-        else {**outcome.review.model_dump(mode="json"), "open": outcome.review.open},
-        "models": [use.model_dump(mode="json") for use in outcome.models],
+        if outcome.judged.review is None
+        else {**outcome.judged.review.model_dump(mode="json"), "open": outcome.judged.review.open},
+        "models": [use.model_dump(mode="json") for use in outcome.figures.models],
         "tokens": {
             "input": used.input_tokens,
             "cached": used.cached_tokens,
             "output": used.output_tokens,
         },
-        "cost_usd": None if used.usd is None else outcome.cost_usd,
+        "cost_usd": None if used.usd is None else outcome.figures.cost_usd,
         "seconds": seconds,
     }
 
@@ -119,20 +119,20 @@ def _side(status: Status, count: int, failures: int, skipped: int) -> dict[str, 
 
 def show(outcome: Outcome, seconds: dict[str, float], repo: Path | None = None) -> None:
     """Print what a person wants to know first: done or not, the checks, where things are."""
-    if outcome.checks:
+    if outcome.judged.checks:
         headings = ("check", "base", "with the change", "new failures", "verdict")
-        terminal.show_table(headings, map(_make_row, outcome.checks))
-    for check in outcome.checks:
+        terminal.show_table(headings, map(_make_row, outcome.judged.checks))
+    for check in outcome.judged.checks:
         for item in check.new_failures[:_LISTED]:
             print(terminal.make_line(f"  new failure {check.name}: {item.item_id}"))
         if len(check.new_failures) > _LISTED:
             print(f"  and {len(check.new_failures) - _LISTED} more")
-    for found in outcome.findings:
+    for found in outcome.judged.findings:
         place = found.path if found.line is None else f"{found.path}:{found.line}"
         print(terminal.make_line(f"  {found.severity.value} {found.rule} {place}: {found.message}"))
     unfinished = "not finished" if outcome.branch else "not done"
     mark = unfinished if choose_exit_code(outcome) else "done"
-    is_draft = any(found.severity is Severity.REVIEW for found in outcome.findings)
+    is_draft = any(found.severity is Severity.REVIEW for found in outcome.judged.findings)
     how = "draft" if outcome.reason is Reason.READY and is_draft else outcome.reason.value
     print(f"\n{mark} ({how}) in {sum(seconds.values()):.1f} s")
     print(sanitise.strip_terminal_codes(outcome.sentence))
@@ -145,15 +145,15 @@ def show(outcome: Outcome, seconds: dict[str, float], repo: Path | None = None) 
 
 
 def _list_places(outcome: Outcome) -> Iterator[tuple[str, str | None]]:
-    pull, review = outcome.pull_request, outcome.review
+    pull, review = outcome.pull_request, outcome.judged.review
     yield "branch", f"{outcome.branch}  {outcome.commit}" if outcome.branch else None
     if pull:
         yield from (("pull", pull.url), *(("", note) for note in pull.notes))
-    yield from (("text", outcome.text_path), ("patch", outcome.patch_path))
+    yield from (("text", outcome.files.text_path), ("patch", outcome.files.patch_path))
     yield "review", review.sentence if review and (review.ran or review.unfinished) else None
     yield from (
-        ("models", outcome.total_usage.summary if outcome.models else ""),
-        ("log", outcome.log),
+        ("models", outcome.figures.total_usage.summary if outcome.figures.models else ""),
+        ("log", outcome.files.log),
     )
 
 

@@ -121,7 +121,7 @@ def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
     folder = here.find_folder(run_id)
     record = run_record.read_record(folder)
     outcome = stored.outcome
-    checks = (outcome.checks if outcome else ()) or record.comparisons
+    checks = (outcome.judged.checks if outcome else ()) or record.comparisons
     text = run_record.read_text(folder, "pull_request.md")
     stages = record.list_stages(is_active=stored.active)
     return here.render(
@@ -133,10 +133,10 @@ def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
         stages=stages,
         bars=_place_bars([stage.seconds for stage in stages]),
         current=next((stage for stage in stages if stage.begun), None),
-        plan=(outcome.plan if outcome else None) or record.plan,
+        plan=(outcome.judged.plan if outcome else None) or record.plan,
         checks=[(check, check_summary.summarize_check(check)) for check in checks],
         findings=_list_findings(stored, record),
-        review=(outcome.review if outcome else None) or record.review,
+        review=(outcome.judged.review if outcome else None) or record.review,
         text=render_markdown(text) if text else None,
         spent=here.store.spendings.sum_of_run(run_id) if stored.active else 0.0,
         guidance=here.store.list_guidance(run_id),
@@ -340,7 +340,7 @@ def _keep_web(address: str | None) -> str:
 
 def _list_findings(stored: StoredRun, record: run_record.RunRecord) -> list[Finding]:
     named = [
-        *(stored.outcome.findings if stored.outcome else ()),
+        *(stored.outcome.judged.findings if stored.outcome else ()),
         *record.policy_findings,
         *(record.verdict.findings if record.verdict else ()),
     ]

@@ -186,7 +186,7 @@ class GithubCodeHost:
         return outcome.model_copy(update={"pull_request": pull.model_copy(update={"notes": notes})})
 
     def _count_calls(self, run: Run, outcome: Outcome) -> Outcome:
-        return outcome.model_copy(update={"code_host_calls": self.calls(run)})
+        return outcome.with_part("figures", code_host_calls=self.calls(run))
 
     # --- within a run --------------------------------------------------------------------------
 

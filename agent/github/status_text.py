@@ -82,9 +82,9 @@ def under_way(run: Run, progress: Progress, page: str | None, now: float | None 
 def ended(run: Run, outcome: Outcome, progress: Progress, page: str | None) -> str:
     """Write the text of a run that has ended: where the result is, or why there is none."""
     seconds = progress.seconds + (max(0.0, read_clock() - progress.at) if progress.at else 0.0)
-    used = f"It took {_duration(seconds)} and cost {outcome.total_usage.cost}."
+    used = f"It took {_duration(seconds)} and cost {outcome.figures.total_usage.cost}."
     moot = outcome.reason in (Reason.SUPERSEDED, Reason.CANCELLED)
-    if run.follow_up is not None and (outcome.is_done or outcome.threads or moot):
+    if run.follow_up is not None and (outcome.is_done or outcome.review_state.threads or moot):
         head = _answered(run.follow_up, outcome)
     elif run.follow_up is None and outcome.is_done and outcome.pull_request is not None:
         pull = outcome.pull_request
@@ -97,7 +97,7 @@ def ended(run: Run, outcome: Outcome, progress: Progress, page: str | None) -> s
             f"Next: {way if pull.draft else 'review it, then merge or close it'}.",
         )
     else:
-        text = _cut(outcome.pull_request_text or sanitise.format_words(outcome.sentence), page)
+        text = _cut(outcome.files.text or sanitise.format_words(outcome.sentence), page)
         seen, fold, rest = text.partition(_FOLD)
         if (about := run.follow_up) is not None:
             what = f"#{about.pull} is unchanged; {_round(about)} produced no change."
@@ -112,13 +112,14 @@ def _answered(about: FollowUp, outcome: Outcome) -> str:
     result = sanitise.format_words(outcome.sentence.removeprefix(f"Pull request {pull}: ")).rstrip(
         "."
     )
-    if outcome.reason in (Reason.SUPERSEDED, Reason.CANCELLED) and not outcome.threads:
+    if outcome.reason in (Reason.SUPERSEDED, Reason.CANCELLED) and not outcome.review_state.threads:
         return _lines(f"**The result is pull request {pull}.**", f"Its last round ended: {result}.")
     way = f"review {pull}, then merge or close it."
-    if outcome.waiting_threads or outcome.review_places:
+    if outcome.review_state.waiting_threads or outcome.review_state.review_places:
         way = f"answer what is left to people, then review {pull}."
     linked = (
-        (sanitise.format_words(one.about[:_LINE]), one.url) for one in outcome.waiting_threads
+        (sanitise.format_words(one.about[:_LINE]), one.url)
+        for one in outcome.review_state.waiting_threads
     )
     lines = (f"- [{title}]({url})" if url else f"- {title}" for title, url in linked)
     head = f"**{pull} is open; {_round(about)} is over: {result}.**"

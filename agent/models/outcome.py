@@ -74,6 +74,61 @@ class FirstRound(Record):
     """`ready`, or what stood against it."""
 
 
+class RunFiles(Record):
+    """What a run leaves in its folder, for whoever reads its end."""
+
+    text: str | None = None
+    """Of the pull request, or why there is none; empty: it stands elsewhere."""
+    text_path: str | None = None
+    patch_path: str | None = None
+    """What a model had done when the run stopped, as a patch for `git apply`."""
+    log: str | None = None
+
+
+class JudgedChange(Record):
+    """The change that a run came to, as far as it was judged."""
+
+    digest: str | None = None
+    plan: Plan | None = None
+    """That it was made by, as far as it was published."""
+    checks: tuple[Comparison, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    review: ReviewNotes | None = None
+
+
+class ReviewState(Record):
+    """Where the review of a pull request stands, for its next round."""
+
+    text_digest: str | None = None
+    """Of the text as it was given to the pull request, without what a review adds to it."""
+    threads: tuple[ThreadOutcome, ...] = ()
+    waiting_threads: tuple[ThreadOutcome, ...] = ()
+    """The threads of all rounds that wait for a person."""
+    review_places: int = 0
+    """Places in the change that a person has to look at first."""
+
+
+class RunFigures(Record):
+    """What statistics are made of."""
+
+    category: Category | None = None
+    """What kind of work triage took the ticket for; None: it did not come to that."""
+    recipe: str | None = None
+    """That carried the ticket out; "": models did; None: triage did not come to that."""
+    first_round: FirstRound | None = None
+    """None: no change was judged."""
+    models: tuple[ModelUse, ...] = ()
+    cost_usd: float = 0.0
+    told_at: float | None = None
+    """When people were about to be told, in seconds since the epoch; it is over only later."""
+    code_host_calls: int | None = None
+    """Requests that this attempt sent to the code host; None: the code host does not count them."""
+
+    @property
+    def total_usage(self) -> ModelTotal:
+        return ModelTotal.from_uses(self.models)
+
+
 class Outcome(Record):
     """How a run ended; `agent.cli` prints it and `--json` is built from it."""
 
@@ -86,47 +141,22 @@ class Outcome(Record):
     pull_request: PullRequest | None = None
     duplicate_of: int | None = None
     """Number of an open pull request for another issue that holds the very change."""
-    pull_request_text: str | None = None
-    text_path: str | None = None
-    text_digest: str | None = None
-    """Of the text as it was given to the pull request, without what a review adds to it."""
-    patch_path: str | None = None
-    """What a model had done when the run stopped, as a patch for `git apply`."""
-    change_digest: str | None = None
-    log: str | None = None
-    checks: tuple[Comparison, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    category: Category | None = None
-    """What kind of work triage took the ticket for; None: it did not come to that."""
-    recipe: str | None = None
-    """That carried the ticket out; "": models did; None: triage did not come to that."""
-    first_round: FirstRound | None = None
-    """None: no change was judged."""
     stopped_at: str | None = None
     """The step that a further try goes on with, where the run was not done; None: the first."""
     config_name: str | None = None
-    models: tuple[ModelUse, ...] = ()
-    review: ReviewNotes | None = None
-    threads: tuple[ThreadOutcome, ...] = ()
-    waiting_threads: tuple[ThreadOutcome, ...] = ()
-    """After a follow-up: the threads of all rounds that wait for a person."""
-    review_places: int = 0
-    """Places in its change that a person has to look at first."""
-    plan: Plan | None = None
-    """That the change was made by, as far as one was published."""
-    cost_usd: float = 0.0
-    told_at: float | None = None
-    """When people were about to be told, in seconds since the epoch; it is over only later."""
-    code_host_calls: int | None = None
-    """Requests that this attempt sent to the code host; None: the code host does not count them."""
+    files: RunFiles = RunFiles()
+    judged: JudgedChange = JudgedChange()
+    review_state: ReviewState = ReviewState()
+    figures: RunFigures = RunFigures()
 
     @classmethod
     def for_stopped_run(cls, run_id: str, reason: Reason, sentence: str) -> Self:
         return cls(run_id=run_id, state=end_state(reason), reason=reason, sentence=sentence)
 
-    @property
-    def total_usage(self) -> ModelTotal:
-        return ModelTotal.from_uses(self.models)
+    def with_part(self, name: str, **facts: object) -> Self:
+        """Return it with other facts in one of its parts."""
+        part = getattr(self, name).model_copy(update=facts)
+        return self.model_copy(update={name: part})
 
     @property
     def is_done(self) -> bool:

@@ -28,7 +28,7 @@ def tell_stopped(run: Run, outcome: Outcome, desk: Desk) -> None:
     """Tell people of a follow-up that ended without a result; where they ended it, they know."""
     over = outcome.reason is Reason.SUPERSEDED and outcome.sentence.startswith(OVER)
     if desk.pulls and not over and outcome.reason is not Reason.CANCELLED:
-        words = outcome.pull_request_text or sanitise.format_words(outcome.sentence)
+        words = outcome.files.text or sanitise.format_words(outcome.sentence)
         key = f"{run.run_id} {outcome.reason.value}"
         desk.pulls.add_comment(run, run.about.pull, words, key=key)
 

@@ -219,7 +219,9 @@ def _explain_end(run: StoredRun, outcome: Outcome) -> str:
             filter(None, (messages.get_headline(outcome), said, way and f"Next: {way}"))
         )
     way = (
-        "answer what is left to people, then review it" if outcome.waiting_threads else "review it"
+        "answer what is left to people, then review it"
+        if outcome.review_state.waiting_threads
+        else "review it"
     )
     return (
         f"Pull request #{pull.number} is ready for review{' as a draft' * pull.draft}. {said}"

@@ -32,8 +32,8 @@ from agent.models.change import Change
 from agent.models.chat import ChatModel
 from agent.models.clock import read_clock
 from agent.models.model_use import SpendingLimits, Spendings
-from agent.models.outcome import Outcome
-from agent.models.run import Reason, Remember, Run
+from agent.models.outcome import JudgedChange, Outcome, RunFigures, RunFiles
+from agent.models.run import Reason, Remember, Run, end_state
 from agent.models.step import AnyStep, Step
 from agent.publishing import text, thread_answers
 from agent.publishing.pull_request_content import PATCH
@@ -267,16 +267,19 @@ def carry_out(
             outcome = _end_with(error, run, step, desk, waited)
         if not outcome.is_done:
             # Those of a change that was published came with it.
-            outcome = outcome.model_copy(update={"findings": outcome.findings or facts.findings})
-        outcome = outcome.model_copy(
-            update={
-                "checks": outcome.checks or facts.compared,
-                "category": facts.category,
-                "recipe": facts.decision.recipe if facts.decision else None,
-                "first_round": facts.first_round,
-                "cost_usd": round(facts.cost_usd, 6),
-                "config_name": run.config_name,
-            }
+            outcome = outcome.with_part(
+                "judged", findings=outcome.judged.findings or facts.findings
+            )
+        outcome = (
+            outcome.model_copy(update={"config_name": run.config_name})
+            .with_part("judged", checks=outcome.judged.checks or facts.compared)
+            .with_part(
+                "figures",
+                category=facts.category,
+                recipe=facts.decision.recipe if facts.decision else None,
+                first_round=facts.first_round,
+                cost_usd=round(facts.cost_usd, 6),
+            )
         )
         outcome = _deliver_outcome(run, desk.redactor.redact_record(outcome), step, desk, waited)
     _close_records(outcome, ledger, log)
@@ -310,18 +313,22 @@ def _end_with(
     if run.snapshot is None and problem.details:
         sentence = f"{sentence} {problem.details}"
     anew = isinstance(problem, VersionUnknown)
-    outcome = Outcome.for_stopped_run(run.run_id, waiting.find_reason(problem), sentence)
-    return outcome.model_copy(
-        update={
-            "branch": problem.branch,
-            "commit": problem.commit,
-            "duplicate_of": problem.pull if isinstance(problem, Duplicate) else None,
-            "stopped_at": None if anew else step.at,
-            "patch_path": _store_patch(problem.change, run, step, desk),
-            "change_digest": problem.change.digest if problem.change else None,
-            "models": problem.models,
-            "findings": problem.findings if isinstance(problem, PolicyRefused) else (),
-        }
+    reason = waiting.find_reason(problem)
+    return Outcome(
+        run_id=run.run_id,
+        state=end_state(reason),
+        reason=reason,
+        sentence=sentence,
+        branch=problem.branch,
+        commit=problem.commit,
+        duplicate_of=problem.pull if isinstance(problem, Duplicate) else None,
+        stopped_at=None if anew else step.at,
+        files=RunFiles(patch_path=_store_patch(problem.change, run, step, desk)),
+        judged=JudgedChange(
+            digest=problem.change.digest if problem.change else None,
+            findings=problem.findings if isinstance(problem, PolicyRefused) else (),
+        ),
+        figures=RunFigures(models=problem.models),
     )
 
 
@@ -341,14 +348,14 @@ def _deliver_outcome(
     run: Run, outcome: Outcome, step: Steps, desk: Desk, waited: PastWait | None
 ) -> Outcome:
     """Leave the text of an end in the run's folder, and tell whoever waits for it."""
-    stopped = outcome.pull_request_text is None
+    stopped = outcome.files.text is None
     if stopped:
         log_place, redactor = desk.log_place(run), desk.redactor
         words = text.render_stopped(
             outcome, desk.facts.ticket, log_place, run=run, redactor=redactor
         )
         log = str(desk.run_folder(run) / "run.log")
-        outcome = outcome.model_copy(update={"pull_request_text": words, "log": log})
+        outcome = outcome.with_part("files", text=words, log=log)
     outcome = _write_text(run, outcome, desk)
     try:
         if outcome.reason is Reason.VERSION_UNKNOWN:
@@ -365,7 +372,7 @@ def _deliver_outcome(
 
 
 def _report_outcome(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
-    told = outcome.model_copy(update={"told_at": read_clock()})
+    told = outcome.with_part("figures", told_at=read_clock())
     return desk.code_host.report_outcome(run, told)
 
 
@@ -375,23 +382,23 @@ def _tell_on_pull(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
 
 
 def _write_text(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
-    if not outcome.pull_request_text:
+    if not outcome.files.text:
         return outcome
     with suppress(OSError, StorageFull):  # the caller has the words
-        place = desk.store_file(run, "pull_request.md", outcome.pull_request_text)
-        return outcome.model_copy(update={"text_path": str(place)})
+        place = desk.store_file(run, "pull_request.md", outcome.files.text)
+        return outcome.with_part("files", text_path=str(place))
     return outcome
 
 
 def _close_records(outcome: Outcome, ledger: Ledger, log: RunLog) -> None:
     """Write the end into log and ledger; a ledger without it was cut short."""
-    for comparison in outcome.checks:
+    for comparison in outcome.judged.checks:
         log.line(run_log.tell_comparison(comparison))
-    for finding in outcome.findings:
+    for finding in outcome.judged.findings:
         log.line(run_log.tell_finding(finding))
     log.line(f"{outcome.state.value} ({outcome.reason.value}): {outcome.sentence}")
-    facts = outcome.model_dump(mode="json", exclude={"checks", "pull_request_text"})
+    facts = outcome.model_dump(mode="json", exclude={"judged": {"checks"}, "files": {"text"}})
     try:
-        ledger.end(outcome=facts, text=outcome.pull_request_text)
+        ledger.end(outcome=facts, text=outcome.files.text)
     except OSError as problem:
         _log.warning("the ledger has no end", error=repr(problem))

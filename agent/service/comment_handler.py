@@ -150,7 +150,7 @@ class CommentHandler:
             return run.state is RunState.RECEIVED and run.retries > 0 and run.begin_with == ""
         if run.outcome is None or run.outcome.reason is not Reason.UNCLEAR:
             return False
-        asked_at = run.outcome.told_at or run.ended_at or 0.0
+        asked_at = run.outcome.figures.told_at or run.ended_at or 0.0
         return intake.parse_moment(comment.at) >= asked_at - _SKEW_SECONDS
 
     def _read_request(self, comment: Comment) -> FollowUpRequest | None:

@@ -76,7 +76,7 @@ class Carrier:
         # This thread is the engine's, and the run's alone.
         with structlog.contextvars.bound_contextvars(run=run_id):
             end = self._carry_segment(run_id, remember)
-        return end.model_dump_json(exclude={"outcome": {"pull_request_text"}})
+        return end.model_dump_json(exclude={"outcome": {"files": {"text"}}})
 
     def _carry_segment(self, run_id: str, remember: Remember) -> SegmentEnd:
         cancellation = self.cancellation(run_id)

@@ -50,9 +50,10 @@ def read_context(run: Run, desk: Desk) -> PullContext:
         raise RequestRefused(ELSEWHERE)
     outcomes = [one.outcome for one in history if one.outcome is not None]
     # What became of each thread last, by its id.
-    ends = {end.thread_id: end for outcome in outcomes for end in outcome.threads}
-    plans = [one.plan for one in outcomes if one.plan]
-    digests = [one.text_digest for one in outcomes if one.text_digest]
+    ends = {end.thread_id: end for outcome in outcomes for end in outcome.review_state.threads}
+    plans = [outcome.judged.plan for outcome in outcomes if outcome.judged.plan]
+    texts = [outcome.review_state.text_digest for outcome in outcomes]
+    digests = [digest for digest in texts if digest]
     asked: tuple[Thread, ...] = ()
     if about.kind == "review":
         names = frozenset((remote.author,))
@@ -83,7 +84,7 @@ def read_context(run: Run, desk: Desk) -> PullContext:
 def _is_like(earlier: StoredRun, about: FollowUp) -> bool:
     """Whether an earlier follow-up counts against the bound of those of this kind."""
     before, became = earlier.run.follow_up, earlier.outcome
-    if became is not None and became.is_done and not became.threads:
+    if became is not None and became.is_done and not became.review_state.threads:
         return False  # another one was quicker, or people saw to it themselves: it found nothing
     return before is not None and (before.kind, before.by) == (about.kind, about.by)
 

@@ -19,7 +19,15 @@ from agent.git.branches import LeftBranch
 from agent.models.change import Change, Finding
 from agent.models.code_host import Remote
 from agent.models.environment import Opened, Prepared
-from agent.models.outcome import Outcome, PullRequest, ThreadOutcome
+from agent.models.outcome import (
+    JudgedChange,
+    Outcome,
+    PullRequest,
+    ReviewState,
+    RunFigures,
+    RunFiles,
+    ThreadOutcome,
+)
 from agent.models.pulls import PullSnapshot
 from agent.models.run import Reason, Run, end_state
 from agent.models.step import Step
@@ -104,8 +112,10 @@ def end_without_work(pull: PullContext, run: Run, desk: Desk) -> Outcome:
         branch=at.branch,
         commit=at.head,
         pull_request=PullRequest(number=at.number, url=at.url, draft=at.draft),
-        pull_request_text="",
-        waiting_threads=thread_answers.list_waiting(thread_answers.list_lasting(pull)),
+        files=RunFiles(text=""),
+        review_state=ReviewState(
+            waiting_threads=thread_answers.list_waiting(thread_answers.list_lasting(pull))
+        ),
     )
 
 
@@ -129,9 +139,17 @@ def _make_outcome(
     run, pull, placed = base.run, task.pull, told.placed
     reason = decided.verdict.reason if decided else Reason.POLICY if refused else Reason.READY
     is_shown = decided is not None and decided.verdict.publish and run.dry_run
-    patch = desk.run_folder(run) / pull_request_content.PATCH
     reason = Reason.DRY_RUN if is_shown else reason
-    outcome = Outcome(
+    judged, folder = JudgedChange(findings=refused), desk.run_folder(run)
+    if decided is not None:
+        judged = JudgedChange(
+            digest=decided.cleared.change.digest,
+            plan=decided.plan if placed else None,
+            checks=decided.compared,
+            findings=decided.findings,
+            review=decided.notes if decided.work.uses else None,
+        )
+    return Outcome(
         run_id=run.run_id,
         state=end_state(reason),
         reason=reason,
@@ -139,25 +157,20 @@ def _make_outcome(
         branch=placed.branch if placed else pull.pull.branch if pull else None,
         commit=placed.commit if placed else task.start.head if pull else None,
         pull_request=told.pull_request,
-        pull_request_text=told.text,
-        text_digest=told.text_digest,
-        patch_path=str(patch) if is_shown else None,
-        findings=decided.findings if decided else refused,
-        log=str(desk.run_folder(run) / "run.log"),
-        threads=told.threads,
-        waiting_threads=told.waiting,
+        files=RunFiles(
+            text=told.text,
+            patch_path=str(folder / pull_request_content.PATCH) if is_shown else None,
+            log=str(folder / "run.log"),
+        ),
+        judged=judged,
+        review_state=ReviewState(
+            text_digest=told.text_digest,
+            threads=told.threads,
+            waiting_threads=told.waiting,
+            review_places=len(decided.verdict.review) if pull and placed and decided else 0,
+        ),
+        figures=RunFigures(models=decided.work.uses if decided else ()),
     )
-    if decided is None:
-        return outcome
-    made = {
-        "change_digest": decided.cleared.change.digest,
-        "checks": decided.compared,
-        "models": decided.work.uses,
-        "review": decided.notes if decided.work.uses else None,
-        "plan": decided.plan if placed else None,
-        "review_places": len(decided.verdict.review) if pull and placed else 0,
-    }
-    return outcome.model_copy(update=made)
 
 
 # --- a new pull request ---------------------------------------------------------------------------

@@ -253,9 +253,9 @@ def _is_dead(command: RunRow, now: float) -> bool:
 
 def _end_run(session: Session, row: RunRow, outcome: Outcome, now: float) -> None:
     row.active, row.state, row.ended_at = False, outcome.state.value, now
-    row.outcome = outcome.model_dump_json(exclude={"pull_request_text"})
+    row.outcome = outcome.model_dump_json(exclude={"files": {"text"}})
     # A round that pushed nothing has left a commit of somebody else there.
-    row.head = outcome.commit if outcome.change_digest else None
+    row.head = outcome.commit if outcome.judged.digest else None
     row.pull = outcome.pull_request.number if outcome.pull_request else row.pull
     session.flush()
     sql_requests.go_on(session, row, now)

@@ -67,13 +67,13 @@ def summarize_run(stored: StoredRun) -> RunSummary:
         state=RunState(end.state) if end else stored.state,
         reason=outcome.reason if outcome else None,
         queued_at=stored.queued_at,
-        category=outcome.category if outcome else None,
-        recipe=outcome.recipe if outcome else None,
-        models=name_editors(outcome.models) if outcome else (),
-        first_round=outcome.first_round if outcome else None,
+        category=outcome.figures.category if outcome else None,
+        recipe=outcome.figures.recipe if outcome else None,
+        models=name_editors(outcome.figures.models) if outcome else (),
+        first_round=outcome.figures.first_round if outcome else None,
         seconds_to_pull=subtract_times(label, stored.ended_at) if opened else None,
         seconds_to_end=subtract_times(label, read_moment(end.at)) if end else None,
-        used=outcome.total_usage if outcome else None,
+        used=outcome.figures.total_usage if outcome else None,
     )
 
 

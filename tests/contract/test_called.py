@@ -30,6 +30,7 @@ from tests.contract.schemas import Operation
 from tests.integration import github_samples as samples
 from tests.integration import workflow_runs
 from tests.integration.github_samples import BRANCH, RUN_ID, Scene
+from tests.outcomes import make_outcome
 from tests.simulator import actions, calls, serving
 from tests.simulator.hooks import Delivery
 from tests.simulator.world import World
@@ -97,9 +98,9 @@ def publish(scene: Scene) -> None:
     for reason in (Reason.NEW_FAILURES, Reason.READY):
         code_host.report_outcome(
             run,
-            Outcome(
+            make_outcome(
                 run_id=RUN_ID, state=end_state(reason), reason=reason, sentence="So it ended.",
-                pull_request_text="body", pull_request=pull,
+                text="body", pull_request=pull,
             ),
         )  # fmt: skip
 

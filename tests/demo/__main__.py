@@ -129,7 +129,7 @@ def _play(played: Play, out: Console) -> bool:
         out.print(f"no end within {_LONGEST_SECONDS / 60:.0f} minutes", style="red")
     else:
         _print_plain(out, f"{outcome.state.value} ({outcome.reason.value}): {outcome.sentence}")
-    calls = outcome.code_host_calls if outcome else None
+    calls = outcome.figures.code_host_calls if outcome else None
     asked = "" if calls is None else f", with {calls} requests to GitHub by the run"
     out.print(f"from the label to the end: {seconds:.1f} s{asked}", highlight=False)
     return outcome is not None and outcome.reason is played.scenario.ends

@@ -165,7 +165,7 @@ def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, vo
     voice.script = lambda seen: approves(seen) or script(seen)
     outcome = follow_up(opened)
     assert outcome.reason.value == "ready", outcome.sentence
-    ends = [one.kind for one in outcome.threads]
+    ends = [one.kind for one in outcome.review_state.threads]
     assert sorted(ends) == ["commit", "commit", "human", "reply", "reply"]
     after = head(opened)
     assert opened.git("rev-parse", f"{after}~").strip() == foreign
@@ -185,7 +185,7 @@ def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, vo
     assert "import evil" not in heard
     # Nobody answers us, so nothing follows.
     (follow,) = rounds(opened)
-    assert follow.outcome.code_host_calls <= 40
+    assert follow.outcome.figures.code_host_calls <= 40
 
 
 @pytest.mark.deep
@@ -235,7 +235,7 @@ def test_a_round_that_stops_says_so_in_the_pull_request_and_the_next_one_sees_to
     opened.say("/mergewright retry")
     outcome = follow_up(opened, 2)
     assert outcome.reason.value == "ready", outcome.sentence
-    assert [one.kind for one in outcome.threads] == ["reply", "reply", "reply"]
+    assert [one.kind for one in outcome.review_state.threads] == ["reply", "reply", "reply"]
 
 
 @pytest.mark.deep

@@ -22,6 +22,7 @@ from agent.models.run import Reason, Run, end_state
 from agent.models.ticket import IssueRef, Snapshot
 from agent.settings import Settings
 from tests.faulty_github import Asked, Fault, FaultyWorld, Kind
+from tests.outcomes import make_outcome
 from tests.simulator import actions, serving
 from tests.simulator.records import App, Comment, Installation, Issue, Repository
 
@@ -180,9 +181,9 @@ def proposal(commit: str, **more: object) -> NewPullRequest:
 def outcome(
     reason: Reason = Reason.NEW_FAILURES, text: str | None = "red", pull: PullRequest | None = None
 ) -> Outcome:
-    return Outcome(
+    return make_outcome(
         run_id=RUN_ID, state=end_state(reason), reason=reason, sentence="That is how it ended.",
-        pull_request_text=text, pull_request=pull,
+        text=text, pull_request=pull,
     )  # fmt: skip
 
 

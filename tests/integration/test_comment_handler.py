@@ -351,7 +351,7 @@ def test_an_answer_counts_that_comes_before_the_run_that_asked_is_over(talk):
     answer = talk.write("It is till/count.py.")
     assert isinstance(talk.hear(answer), PutOff)
     outcome = Outcome.for_stopped_run(run.run_id, Reason.UNCLEAR, "Which one?")
-    told = outcome.model_copy(update={"told_at": told_at})
+    told = outcome.with_part("figures", told_at=told_at)
     talk.store.finish_run(run.run_id, told, told_at + 40)
     assert isinstance(talk.hear(answer), Handled)
     assert [one.words for one in talk.store.list_guidance(run.run_id)] == [answer.body]

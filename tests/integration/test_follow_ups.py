@@ -6,6 +6,7 @@ from agent.models.outcome import Outcome, PullEnd, PullRequest
 from agent.models.run import Reason, RunState
 from agent.store.sql_requests import MOST_ROUNDS, FollowUpRequest
 from tests.integration import run_samples
+from tests.outcomes import change_outcome
 
 REVIEW, CI = FollowUpRequest(kind="review", quiet=60.0), FollowUpRequest(kind="ci")
 ASKED = FollowUpRequest(kind="ci", by="ann")
@@ -25,9 +26,7 @@ def _opened(store):
 def _ended(run_id, reason=Reason.READY, commit=None):
     outcome = Outcome.for_stopped_run(run_id, reason, "It is so.")
     pull = PullRequest(number=7, url="https://forge.example/7")
-    return outcome.model_copy(
-        update={"pull_request": pull, "commit": commit, "change_digest": commit}
-    )
+    return change_outcome(outcome, pull_request=pull, commit=commit, digest=commit)
 
 
 def test_a_wish_becomes_a_run_of_its_own_once_it_is_quiet(store):

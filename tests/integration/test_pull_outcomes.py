@@ -11,13 +11,14 @@ import pytest
 from agent.conversation.events import Event
 from agent.models.code_host import NewPullRequest
 from agent.models.model_use import ModelUse
-from agent.models.outcome import FirstRound, Outcome
+from agent.models.outcome import FirstRound
 from agent.models.run import Reason, RunState
 from agent.service import pull_outcomes
 from agent.service.intake import Handled, Ignored
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, Scene
+from tests.outcomes import make_outcome
 
 PASSED = FirstRound(passed=True, reason=Reason.READY)
 USES = tuple(
@@ -43,10 +44,10 @@ class Opened:
         self.pull = scene.code_host.publish_pull_request(scene.run, proposal)
         self.run = store.add_run(scene.run, time.time())
         store.claim_run(time.time(), most=9)
-        self.finish(self.run.run_id, commit=self.commit, change_digest="d", models=USES)
+        self.finish(self.run.run_id, commit=self.commit, digest="d", models=USES)
 
     def finish(self, run_id, **more):
-        outcome = Outcome(
+        outcome = make_outcome(
             run_id=run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Ready.",
             pull_request=self.pull, category="feature", recipe="", first_round=PASSED, **more,
         )  # fmt: skip

@@ -15,11 +15,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
 from agent.errors import ActiveRun, StoreUnusable
-from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState, Wait
 from agent.store import sql_run_store, sql_tables
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration import run_samples
+from tests.outcomes import make_outcome
 
 
 def run(name="a", number=1, repository_id=7, *, name_of="", labels=(), **facts):
@@ -38,9 +38,9 @@ def silent(step):
 
 
 def outcome(name="a"):
-    return Outcome(
+    return make_outcome(
         run_id=f"20261120-100000-{name}", state=RunState.OPEN, reason=Reason.READY, sentence="S",
-        pull_request_text="long",
+        text="long",
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Reason, Run, RunState
 from agent.store.sql_run_store import SqlRunStore
 from agent.store.sql_tables import name_command
+from tests.outcomes import make_outcome
 from tests.unit.stages import code_host_runs
 
 TITLE = "Customers that buy often need a nickname they can be greeted by, long as that may be"
@@ -38,7 +39,7 @@ def kept(tmp_path, monkeypatch):
         )
         run = code_host_runs.run().model_copy(update={"run_id": run_id, "snapshot": snapshot})
         store.add_run(run, queued)
-    ended = Outcome(
+    ended = make_outcome(
         run_id=NEW,
         state=RunState.OPEN,
         reason=Reason.READY,

@@ -14,13 +14,13 @@ from agent.cli import main
 from agent.models.model_use import ModelUse
 from agent.models.outcome import (
     FirstRound,
-    Outcome,
     PullEnd,
     PullRequest,
 )
 from agent.models.run import Reason, RunState
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry.statistics import Statistics
+from tests.outcomes import make_outcome
 from tests.unit.stages import code_host_runs
 
 NOW = float(int(time.time()))
@@ -57,7 +57,7 @@ def add(store, number, ago=0.0, **more):
         "pull_request": PullRequest(number=number, url="u"), "category": "bug", "recipe": "",
         "first_round": PASSED, "models": (USE,), "commit": "c", **more,
     }  # fmt: skip
-    store.finish_run(run.run_id, Outcome.model_validate(given), NOW - ago + 120)
+    store.finish_run(run.run_id, make_outcome(**given), NOW - ago + 120)
     return run.run_id
 
 

@@ -176,8 +176,8 @@ def carried(home, monkeypatch, problem):
 def test_a_run_that_fails_while_it_publishes_keeps_checks_and_findings(home, monkeypatch, problem):
     outcome, log = carried(home, monkeypatch, problem)
     assert not outcome.is_done
-    assert outcome.checks == (CHECK,)
-    assert outcome.findings == (FINDING, IN_THE_WAY)
+    assert outcome.judged.checks == (CHECK,)
+    assert outcome.judged.findings == (FINDING, IN_THE_WAY)
     assert run_log.tell_comparison(CHECK) in log
     assert run_log.tell_finding(FINDING) in log
 
@@ -206,7 +206,7 @@ def test_TC6_what_steps_have_found_is_cleaned_before_it_is_kept_or_printed(
     monkeypatch.setattr(workflow, "carry_out_task", resolve)
     outcome, _ = carry(home, None, None, hide=[key])
     # What was found of another round says nothing of the change that was published.
-    told = [one.message for one in outcome.findings]
+    told = [one.message for one in outcome.judged.findings]
     assert told == ([] if outcome.is_done else ["it is [secret removed]"])
     assert key not in json.dumps(result.make_report(outcome, {}))
     for name in ("ledger.jsonl", "run.log"):
@@ -247,9 +247,9 @@ def test_what_a_model_had_done_is_kept_as_a_patch_with_what_it_cost(home, tmp_pa
     monkeypatch.setattr(workflow, "carry_out_task", resolve)
     outcome, _ = carry(home, None, None)
     assert outcome.reason is Reason.BUDGET_SPENT
-    assert outcome.cost_usd == 0.02
+    assert outcome.figures.cost_usd == 0.02
     assert outcome.stopped_at == "edit 1 3 reply"
-    patch = Path(outcome.patch_path)
+    patch = Path(outcome.files.patch_path)
     assert patch.parent == home / "runs" / "2026-1"
     assert "-x = 1\n+x = 2\n" in patch.read_text()
 

@@ -22,6 +22,7 @@ from agent.models.ticket import IssueRef, Snapshot
 from agent.store.sql_run_store import SqlRunStore
 from agent.store.sql_tables import RunRow
 from agent.telemetry.ledger import Ledger
+from tests import outcomes
 
 REPOSITORIES = ("corner-shop/shop", "corner-shop/warehouse", "octo/api", "octo/site", "ann/notes")
 PEOPLE = ("maria", "carl", "noor", "li")
@@ -68,12 +69,12 @@ def make_outcome(run: Run, reason: Reason, luck: random.Random) -> Outcome:
         output_tokens=luck.randint(900, 9_000), usd=round(luck.uniform(0.05, 2), 4), seconds=40.0,
     )  # fmt: skip
     by_model = luck.random() < 0.8
-    return Outcome(
+    return outcomes.make_outcome(
         run_id=run.run_id, state=end_state(reason), reason=reason,
         sentence="Nothing new fails, in 5 checks. Tests: 214 on base, 216 with the change, 2 new."
         if is_done else f"The run ended: {reason.value.replace('_', ' ')}. What to do is said here.",
         branch=f"mergewright/{issue.number}-change" if is_done else None,
-        commit="f" * 40 if is_done else None, change_digest="d" * 64 if is_done else None,
+        commit="f" * 40 if is_done else None, digest="d" * 64 if is_done else None,
         pull_request=PullRequest(
             number=issue.number + 5000,
             url=f"https://github.example/{issue.repository}/pull/{issue.number + 5000}",

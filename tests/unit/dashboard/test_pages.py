@@ -18,6 +18,7 @@ from agent.models.step import Stage
 from agent.settings import Settings
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import signing
+from tests.outcomes import change_outcome
 from tests.unit.dashboard import made_runs
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>\x1b]8;;http://x\x07\u202e\"'"
@@ -67,7 +68,7 @@ def add_whole_run(store: SqlRunStore, home, *, title: str = "Add a field", evil:
         changed["pull_request"] = outcome.pull_request.model_copy(
             update={"url": "javascript:alert(1)"}
         )
-    outcome = outcome.model_copy(update=changed)
+    outcome = change_outcome(outcome, **changed)
     folder = made_runs.write_folder(home, run, outcome, time.time())
     store.finish_run(run.run_id, outcome, time.time())
     return run, folder

@@ -9,6 +9,7 @@ from agent.models.change import Plan
 from agent.models.code_host import Progress, StageMark
 from agent.models.outcome import Outcome, PullRequest, ThreadOutcome
 from agent.models.run import FollowUp, Reason, end_state
+from tests.outcomes import make_outcome
 from tests.unit import delivery_samples
 
 RUN = delivery_samples.run()
@@ -25,9 +26,9 @@ PULL = PullRequest(number=9, url="https://g/9")
 
 
 def outcome(reason: Reason, text: str | None = None, pull: PullRequest | None = None) -> Outcome:
-    return Outcome(
+    return make_outcome(
         run_id="r1", state=end_state(reason), reason=reason, sentence="Said *so*.",
-        pull_request_text=text, pull_request=pull,
+        text=text, pull_request=pull,
     )  # fmt: skip
 
 
@@ -47,8 +48,9 @@ def test_a_round_tells_how_its_threads_ended_and_who_acts(ends):
     threads = tuple(ended_thread(end) for end in ends)
     waiting = tuple(one for one in threads if one.kind == "human")
     for reason in (Reason.READY, *([Reason.NEW_FAILURES] if threads else [])):
-        update = {"threads": threads, "waiting_threads": waiting}
-        ended = outcome(reason, "body", PULL).model_copy(update=update)
+        ended = outcome(reason, "body", PULL).with_part(
+            "review_state", threads=threads, waiting_threads=waiting
+        )
         text = status.ended(FOLLOWING, ended, PROGRESS, PAGE)
     head, _, rest = text.partition("\n")
     assert "#9" in head

@@ -21,7 +21,7 @@ from agent.models.checks import (
 )
 from agent.models.code_host import Progress, StageMark
 from agent.models.model_use import ModelUse, ModelWork
-from agent.models.outcome import Outcome, PullRequest, ThreadOutcome, Verdict
+from agent.models.outcome import Outcome, PullRequest, RunFigures, ThreadOutcome, Verdict
 from agent.models.review import Proof, ProofRow, Remark, ReviewNotes, SourcePart, TakenBack
 from agent.models.run import Reason, RunState, end_state
 from agent.models.ticket import Ticket
@@ -260,7 +260,7 @@ def ended(reason: Reason, sentence: str, words: str | None = None) -> str:
     """The comment of a run that made no pull request."""
     outcome = Outcome(run_id="r1", state=end_state(reason), reason=reason, sentence=sentence)
     words = words or text.render_stopped(outcome, code_host_runs.TICKET, f"{PAGE}/log", run=RUN)
-    outcome = outcome.model_copy(update={"pull_request_text": words})
+    outcome = outcome.with_part("files", text=words)
     return status_text.ended(RUN, outcome, Progress(seconds=13.2), PAGE)
 
 
@@ -327,8 +327,8 @@ def status_comment() -> str:
     )  # fmt: skip
     pull = PullRequest(number=9, url="https://g/9", draft=True, notes=("ann was not asked",))
     outcome = Outcome(
-        run_id="r1", state=RunState.OPEN, reason=Reason.READY, pull_request=pull, models=USES,
-        sentence="Nothing new fails in 5 checks.",
+        run_id="r1", state=RunState.OPEN, reason=Reason.READY, pull_request=pull,
+        sentence="Nothing new fails in 5 checks.", figures=RunFigures(models=USES),
     )  # fmt: skip
     working = status_text.under_way(RUN, progress, PAGE, now=1_055.0)
     return f"{working}\n\n---\n\n{status_text.ended(RUN, outcome, Progress(seconds=180), PAGE)}"

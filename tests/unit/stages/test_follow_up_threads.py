@@ -10,9 +10,10 @@ from agent.conversation.commands import ROUNDS_OVER
 from agent.models.code_host import Remote
 from agent.models.outcome import ThreadOutcome
 from agent.models.pulls import ProjectCheck, PullSnapshot, Thread, ThreadComment
-from agent.models.run import FollowUp
+from agent.models.run import FollowUp, Reason, RunState
 from agent.stages import follow_up
 from tests.integration import run_samples
+from tests.outcomes import make_outcome
 from tests.unit.stages import code_host_runs
 
 WRITERS = {"maria": 1, "max": 2}
@@ -53,7 +54,7 @@ def thread(*comments: ThreadComment, name: str = "T", **more: object) -> Thread:
 def read(pulls: Pulls, *ends: ThreadOutcome, earlier: tuple[object, ...] = ()):
     about = FollowUp(of="first", pull=7, round=1, kind="review")
     run = run_samples.run(1).model_copy(update={"follow_up": about})
-    outcome = SimpleNamespace(threads=ends, plan=None, text_digest=None, is_done=True)
+    outcome = make_outcome("r", RunState.OPEN, Reason.READY, "So.", threads=ends)
     history = (SimpleNamespace(outcome=outcome, run=SimpleNamespace(follow_up=None)), *earlier)
     remote = Remote(
         name="o/r", url="https://h/o/r.git", default_branch="main", author="us[bot]", email="us@h"
@@ -190,7 +191,10 @@ def test_what_people_say_while_an_answer_is_written_is_answered_in_the_next_roun
 def test_a_round_that_found_nothing_to_do_does_not_count():
     def earlier(*ends: ThreadOutcome, done: bool = True) -> object:
         about = FollowUp(of="first", pull=7, round=1, kind="review")
-        outcome = SimpleNamespace(threads=ends, plan=None, text_digest=None, is_done=done)
+        state, reason = (
+            (RunState.OPEN, Reason.READY) if done else (RunState.FAILED, Reason.INTERNAL)
+        )
+        outcome = make_outcome("r", state, reason, "So.", threads=ends)
         return SimpleNamespace(run=SimpleNamespace(follow_up=about), outcome=outcome)
 
     pulls = Pulls(thread(comment(9, "maria", "Rename it.")))

@@ -62,7 +62,7 @@ def test_a_passing_change_becomes_a_pull_request(tmp_path, home):
     assert outcome.pull_request == PullRequest(
         number=100, url="https://forge.example/shop/app/pull/100"
     )
-    assert outcome.pull_request_text == proposal.body
+    assert outcome.files.text == proposal.body
     assert "pull request https://forge.example/shop/app/pull/100" in said
     assert proposal.checked
     assert "(https://runs.example/runs/20261120-120000-a1b2c3d4/log)" in proposal.body
