@@ -334,7 +334,7 @@ class Unforeseen(AgentError):
 # --- kept errors ------------------------------------------------------------------------------
 
 
-class Failure(Record):
+class ErrorRecord(Record):
     """An error as it is kept: which one, and what it was made of."""
 
     kind: str
@@ -346,12 +346,12 @@ class Failure(Record):
     details: str = ""
 
 
-def make_failure(problem: AgentError) -> Failure:
+def make_failure(problem: AgentError) -> ErrorRecord:
     """Make a record of an error, from which `restored` makes it again."""
     # A class of some module's own is kept as what everybody else takes it for.
     kind = next(one for one in type(problem).__mro__ if _KINDS.get(one.__name__) is one)
     arguments = problem.__reduce__()[1] if kind is type(problem) else (problem.message,)
-    return Failure(
+    return ErrorRecord(
         kind=kind.__name__,
         made_of=_arguments(kind).dump_json(arguments).decode(),
         branch=problem.branch,
@@ -360,7 +360,7 @@ def make_failure(problem: AgentError) -> Failure:
     )
 
 
-def restore_error(failure: Failure) -> AgentError:
+def restore_error(failure: ErrorRecord) -> AgentError:
     """Make an error again from its record.
 
     Raises:

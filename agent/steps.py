@@ -67,7 +67,7 @@ class StepRecord(Record):
     seconds: float
     value: str | None = None
     """The result as JSON."""
-    failure: errors.Failure | None = None
+    failure: errors.ErrorRecord | None = None
 
 
 class Cancellation:
@@ -295,7 +295,9 @@ def _for_ledger(value: str, redactor: Redactor, *, whole: bool) -> dict[str, obj
     return facts
 
 
-def _failure_for_ledger(failure: errors.Failure | None, redactor: Redactor) -> dict[str, object]:
+def _failure_for_ledger(
+    failure: errors.ErrorRecord | None, redactor: Redactor
+) -> dict[str, object]:
     if failure is None or len(failure.made_of) > _LEDGER_BYTES:
         return {}
     texts = {"made_of": redactor(failure.made_of), "details": redactor(failure.details)}

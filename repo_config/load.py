@@ -46,7 +46,7 @@ class ConfigProblem(ValueError):
         return "\n".join(str(problem) for problem in self.problems)
 
 
-class Source(BaseModel):
+class ConfigSource(BaseModel):
     """A configuration file: its path in the repository, and the whole of it, decoded."""
 
     model_config = ConfigDict(frozen=True)
@@ -55,7 +55,7 @@ class Source(BaseModel):
     text: str
 
 
-def find_config(tree: Tree) -> Source | None:
+def find_config(tree: Tree) -> ConfigSource | None:
     """Locate the configuration of a repository.
 
     Raises:
@@ -70,7 +70,7 @@ def find_config(tree: Tree) -> Source | None:
         named = " and ".join(f"{name} {_TABLE}" if name == PYPROJECT else name for name in sources)
         message = f"the configuration stands in {named}; one place is allowed"
         raise _refuse(list(sources)[-1], message, "Keep one of them and remove the other")
-    return next((Source(name=name, text=text) for name, text in sources.items()), None)
+    return next((ConfigSource(name=name, text=text) for name, text in sources.items()), None)
 
 
 def from_tree(tree: Tree) -> RepoConfig:

@@ -23,7 +23,7 @@ BODY_BYTES = 25 * 1024 * 1024
 BODY_SECONDS = 10.0
 
 
-class Refused(AgentError):
+class RefusedDelivery(AgentError):
     """The request is not taken; nothing of it was kept."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -60,16 +60,16 @@ def check_head(given: Mapping[str, str]) -> None:
     if len(declared) > 20 or (declared.isdecimal() and int(declared) > BODY_BYTES):
         raise _too_large()
     if given.get("content-encoding", "identity").strip().lower() != "identity":
-        raise Refused(415, "Content-Encoding is not accepted: send the body as it is.")
+        raise RefusedDelivery(415, "Content-Encoding is not accepted: send the body as it is.")
     kind = given.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/x-www-form-urlencoded":
-        raise Refused(
+        raise RefusedDelivery(
             415,
             "The webhook sends a form. Set its content type to application/json in the webhook's"
             " settings.",
         )
     if kind != "application/json":
-        raise Refused(415, "Content-Type must be application/json.")
+        raise RefusedDelivery(415, "Content-Type must be application/json.")
 
 
 async def read_body(parts: AsyncIterator[bytes]) -> bytes:
@@ -89,14 +89,16 @@ async def read_body(parts: AsyncIterator[bytes]) -> bytes:
                 if part:
                     kept.append(part)
     except TimeoutError:
-        raise Refused(408, f"The body did not arrive within {BODY_SECONDS:g} seconds.") from None
+        raise RefusedDelivery(
+            408, f"The body did not arrive within {BODY_SECONDS:g} seconds."
+        ) from None
     except ClientDisconnect:
-        raise Refused(400, "The body broke off.") from None
+        raise RefusedDelivery(400, "The body broke off.") from None
     return kept[0] if len(kept) == 1 else b"".join(kept)
 
 
-def _too_large() -> Refused:
-    return Refused(413, f"The body is larger than {BODY_BYTES:,} bytes.")
+def _too_large() -> RefusedDelivery:
+    return RefusedDelivery(413, f"The body is larger than {BODY_BYTES:,} bytes.")
 
 
 # --- the signature -----------------------------------------------------------------------------
@@ -112,7 +114,7 @@ def read_signature(header: str | None) -> str:
         Refused: 401, there is none, more than one, or it is no SHA-256.
     """
     if header is None or not (shape := _SIGNATURE.fullmatch(header)):
-        raise Refused(
+        raise RefusedDelivery(
             401,
             f"{SIGNATURE_HEADER} with one sha256 signature is needed. Set a secret in the webhook's"
             " settings; SHA-1 signatures are not accepted.",
@@ -128,7 +130,7 @@ def verify_signature(secret: bytes, body: bytes, signature: str) -> None:
     """
     expected = hmac.new(secret, body, "sha256").hexdigest()
     if not hmac.compare_digest(expected, signature):
-        raise Refused(
+        raise RefusedDelivery(
             401,
             f"{SIGNATURE_HEADER} does not fit this body. The webhook's secret must be the one that"
             " MERGEWRIGHT_WEBHOOK_SECRET or its file holds.",

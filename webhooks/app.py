@@ -27,7 +27,7 @@ from agent.models.clock import read_clock
 from agent.models.ticket import Delivery
 from agent.store.sql_inbox import Inbox, ReceiptKind
 from webhooks import admission, events, health
-from webhooks.admission import Refused
+from webhooks.admission import RefusedDelivery
 from webhooks.inbox import Committer
 
 _DELIVERY_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
@@ -78,7 +78,7 @@ def make_listener(home: Path, secret: bytes, inbox: Inbox) -> Listener:
         begun = time.perf_counter()
         try:
             answer, kept = await take(request)
-        except Refused as problem:
+        except RefusedDelivery as problem:
             figures.refused(problem.status)
             raise
         figures.taken(kept, time.perf_counter() - begun)
@@ -105,7 +105,7 @@ def make_listener(home: Path, secret: bytes, inbox: Inbox) -> Listener:
     # A plain route: there is nothing for the framework to take apart before the signature is
     # checked.
     app.add_route("/webhooks/github", github, methods=["POST"])
-    app.add_exception_handler(Refused, _make_refusal)
+    app.add_exception_handler(RefusedDelivery, _make_refusal)
     beside = FastAPI(**_PLAIN)
     beside.include_router(health.router(committer, figures))
     return Listener(app, beside)
@@ -144,12 +144,12 @@ def _verify_delivery(
 def _header(given: Mapping[str, str], name: str, shape: re.Pattern[str]) -> str:
     value = given.get(name.lower(), "")
     if not shape.fullmatch(value):
-        raise Refused(400, f"The header {name} is missing or not as GitHub sends it.")
+        raise RefusedDelivery(400, f"The header {name} is missing or not as GitHub sends it.")
     return value
 
 
 def _make_refusal(request: Request, problem: Exception) -> Response:
-    assert isinstance(problem, Refused)  # noqa: S101  the handler is set for this class alone
+    assert isinstance(problem, RefusedDelivery)  # noqa: S101  the handler is set for this class alone
     client = request.client.host if request.client else None
     _log.warning("refused", status=problem.status, reason=problem.message, client=client)
     headers = {"Retry-After": "5"} if problem.status == 503 else None

@@ -9,7 +9,7 @@ import jiter
 
 from agent.conversation import deliveries
 from agent.conversation.deliveries import Ignored, ParsedEvent
-from webhooks.admission import Refused
+from webhooks.admission import RefusedDelivery
 
 _ACTION = re.compile(r"[a-z_]{1,64}")
 #: By event that is acted on: what its body has at the top. The header that names the event is not
@@ -49,14 +49,16 @@ def read_body(event: str, body: bytes) -> dict[str, Any]:
     except ValueError as problem:
         # The parser's words name the place and may repeat a key, which can hold anything.
         words = str(problem).encode("ascii", "backslashreplace").decode()[:200]
-        raise Refused(400, f"The body is not the JSON that we read: {words}.") from None
+        raise RefusedDelivery(400, f"The body is not the JSON that we read: {words}.") from None
     if not isinstance(payload, dict):
-        raise Refused(422, "The body is no JSON object.")
+        raise RefusedDelivery(422, "The body is no JSON object.")
     has = _HAS.get(event)
     if has is not None and (missing := sorted(has - payload.keys())):
-        raise Refused(422, f"The body is not one of the event {event}: no {', '.join(missing)}.")
+        raise RefusedDelivery(
+            422, f"The body is not one of the event {event}: no {', '.join(missing)}."
+        )
     if has is not None and (foreign := sorted((_SUBJECTS & payload.keys()) - has)):
-        raise Refused(
+        raise RefusedDelivery(
             422, f"The body is not one of the event {event}: it has {', '.join(foreign)}."
         )
     return payload

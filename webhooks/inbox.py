@@ -18,7 +18,7 @@ import structlog
 from agent.errors import AgentError
 from agent.models.ticket import Delivery
 from agent.store.sql_inbox import Inbox, Receipt
-from webhooks.admission import Refused
+from webhooks.admission import RefusedDelivery
 
 T = TypeVar("T")
 
@@ -73,12 +73,14 @@ class Committer:
         try:
             self._queue.put_nowait((delivery, answer))
         except asyncio.QueueFull:
-            raise Refused(503, "Too many deliveries wait. Deliver this one again.") from None
+            raise RefusedDelivery(
+                503, "Too many deliveries wait. Deliver this one again."
+            ) from None
         try:
             return await answer
         except AgentError as problem:
             # The place and cause are the operator's to read, in the log.
-            raise Refused(
+            raise RefusedDelivery(
                 503, "The inbox cannot be written now. Deliver this one again."
             ) from problem
 

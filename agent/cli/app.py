@@ -40,7 +40,7 @@ _CONFIGURED_BY = (
 )  # fmt: skip
 
 
-class Places(NamedTuple):
+class AppFiles(NamedTuple):
     """Four files, and the path at which the service itself sees key and webhook secret."""
 
     key: Path
@@ -113,7 +113,7 @@ def create(
     print("\n".join(f"  {number}. {step}" for number, step in enumerate(steps, 1)))
 
 
-def _choose_places(into: Path | None, compose: Path | None) -> Places:
+def _choose_places(into: Path | None, compose: Path | None) -> AppFiles:
     if compose is None:
         return places_for_serve(into or _default_folder())
     if into is not None:
@@ -153,7 +153,7 @@ def _invite(address: str) -> None:
     )
 
 
-def _render_start(places: Places, compose: Path | None) -> str:
+def _render_start(places: AppFiles, compose: Path | None) -> str:
     if compose is not None:
         file = shlex.quote(str(compose / "compose.yml"))
         return f"Start: docker compose -f {file} up --build --detach --wait"
@@ -171,23 +171,23 @@ def _default_folder() -> Path:
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "mergewright"
 
 
-def places_for_serve(folder: Path) -> Places:
+def places_for_serve(folder: Path) -> AppFiles:
     """Lay the files out for `mergewright serve`, which divides the secrets itself."""
     folder = folder.absolute()
     key, webhook = folder / "github", folder / "webhook"
-    return Places(key, webhook, folder / "environment", folder / "client", str(key), str(webhook))
+    return AppFiles(key, webhook, folder / "environment", folder / "client", str(key), str(webhook))
 
 
-def places_for_compose(folder: Path) -> Places:
+def places_for_compose(folder: Path) -> AppFiles:
     """Lay the files out as `deploy/compose.yml` mounts them, from the folder that it is in."""
     folder = folder.absolute()
     key, webhook = folder / "secrets" / "github", folder / "secrets" / "webhook"
-    return Places(
+    return AppFiles(
         key, webhook, folder / "worker.env", folder / "dashboard.env", "/run/secrets/github"
     )
 
 
-def _prepare_folders(places: Places, environ: Mapping[str, str]) -> None:
+def _prepare_folders(places: AppFiles, environ: Mapping[str, str]) -> None:
     """Make the folders; SettingsInvalid where an App, or a token, is configured already."""
     text = _read(places.environment)
     found = [str(path) for path in (places.key, places.webhook) if path.exists()]
@@ -209,7 +209,7 @@ def _prepare_folders(places: Places, environ: Mapping[str, str]) -> None:
 
 
 def _write_files(
-    places: Places,
+    places: AppFiles,
     key: str,
     webhook_secret: str,
     values: Mapping[str, str],

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from agent import settings
 from agent.cli import repository, result, runs, terminal
-from agent.cli.terminal import Progress
+from agent.cli.terminal import StepDisplay
 from agent.errors import RequestRefused, SettingsInvalid
 from agent.models.clock import read_clock
 from agent.models.intake import LiveIssue
@@ -249,7 +249,7 @@ def _carry(
 ) -> tuple[Outcome, dict[str, float]]:
     from agent.runs import commands
 
-    with Progress(console) as progress:
+    with StepDisplay(console) as progress:
         return commands.carry(
             *(store, stored, loaded, compose, progress), say=progress.said, hear=progress.heard
         )

@@ -86,7 +86,7 @@ def format_span(seconds: float) -> str:
 QUIET_SECONDS = 0.05
 
 
-class Progress:
+class StepDisplay:
     """Shows steps on stderr; on a terminal the present one is alive, else lines are appended."""
 
     def __init__(self, console: Console) -> None:

@@ -129,7 +129,7 @@ def _parse_remark(action: str | None, payload: dict[str, Any]) -> ParsedEvent | 
 
 
 def _parse_review(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
-    parsed = payloads.SubmittedReview.model_validate(payload)
+    parsed = payloads.ReviewEvent.model_validate(payload)
     review = parsed.review
     if not (review.body or "").strip():
         # What it says stands in remarks on lines, of which each comes by itself.
@@ -142,7 +142,7 @@ def _parse_review(action: str | None, payload: dict[str, Any]) -> ParsedEvent | 
 
 def _make_comment(
     action: str | None,
-    parsed: payloads.CommentOnIssue | payloads.CommentOnLine | payloads.SubmittedReview,
+    parsed: payloads.CommentOnIssue | payloads.CommentOnLine | payloads.ReviewEvent,
     subject: payloads.Subject,
     written: payloads.Written,
     place: Place,

@@ -33,13 +33,13 @@ Moment = Annotated[str, StringConstraints(pattern=r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:
 Commit = Annotated[str, StringConstraints(pattern=r"\A[0-9a-f]{40}([0-9a-f]{24})?\z")]
 
 
-class Part(BaseModel):
+class PayloadPart(BaseModel):
     """A part of a payload."""
 
     model_config = ConfigDict(extra="ignore", strict=True, hide_input_in_errors=True)
 
 
-class Named(Part):
+class Named(PayloadPart):
     """An account of which the name is enough."""
 
     login: Login
@@ -58,7 +58,7 @@ class Account(Named):
         return self.type == "Bot" or self.login.endswith("[bot]")
 
 
-class Repository(Part):
+class Repository(PayloadPart):
     """A repository; its number stays when its name changes."""
 
     id: Number
@@ -71,17 +71,17 @@ class ClonedRepository(Repository):
     clone_url: Address
 
 
-class Installation(Part):
+class Installation(PayloadPart):
     """Of the App, in a repository."""
 
     id: Number
 
 
-class Label(Part):
+class Label(PayloadPart):
     name: str = Field(min_length=1, max_length=100)
 
 
-class Subject(Part):
+class Subject(PayloadPart):
     """An issue, or a pull request; the id of the latter is not the one that it has as an issue."""
 
     id: Number
@@ -99,7 +99,7 @@ class FullIssue(Subject):
     html_url: Address
 
 
-class Written(Part):
+class Written(PayloadPart):
     id: Number
     user: Account
     body: str | None = None
@@ -114,7 +114,7 @@ class WrittenReview(Written):
     state: str = Field(default="", max_length=40)
 
 
-class CheckResult(Part):
+class ProjectCheckResult(PayloadPart):
     head_sha: Commit
     conclusion: str | None = Field(default=None, max_length=40)
 
@@ -122,7 +122,7 @@ class CheckResult(Part):
 # --- whole payloads ----------------------------------------------------------------------------
 
 
-class IssuePayload(Part):
+class IssuePayload(PayloadPart):
     """What is asked for on an issue, or taken back."""
 
     action: str
@@ -141,7 +141,7 @@ class Labelled(OpenedAgain):
     label: Label
 
 
-class _OfConversation(Part):
+class _OfConversation(PayloadPart):
     repository: ClonedRepository
     sender: Account
     installation: Installation | None = None
@@ -157,12 +157,12 @@ class CommentOnLine(_OfConversation):
     comment: WrittenComment
 
 
-class SubmittedReview(_OfConversation):
+class ReviewEvent(_OfConversation):
     pull_request: Subject
     review: WrittenReview
 
 
-class _OfRepository(Part):
+class _OfRepository(PayloadPart):
     repository: Repository
     sender: Named
 
@@ -172,11 +172,11 @@ class PullRequestPayload(_OfRepository):
 
 
 class CheckSuitePayload(_OfRepository):
-    check_suite: CheckResult
+    check_suite: ProjectCheckResult
 
 
 class CheckRunPayload(_OfRepository):
-    check_run: CheckResult
+    check_run: ProjectCheckResult
 
 
 class StatusPayload(_OfRepository):

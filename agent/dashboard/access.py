@@ -85,7 +85,7 @@ class _Session:
     """Held while it is asked."""
 
 
-class Sessions:
+class SignIns:
     """Signs people in, and finds who sent a request; safe to use from several threads."""
 
     def __init__(self, github: GithubPeople | None, address: str) -> None:
@@ -249,7 +249,7 @@ class Dashboard:
     home: Path
     store: SqlRunStore
     index: RunIndex
-    sessions: Sessions
+    sessions: SignIns
 
     def render(self, template: str, who: Visitor, **values: object) -> Response:
         """Make a page for a visitor."""

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent import settings
 from agent.dashboard import overview_pages, pages, runs_pages, sign_in_pages
-from agent.dashboard.access import ActionRefused, Dashboard, NotThere, Sessions, SignInNeeded
+from agent.dashboard.access import ActionRefused, Dashboard, NotThere, SignInNeeded, SignIns
 from agent.dashboard.github_people import GithubPeople, find_website
 from agent.dashboard.index import RunIndex
 from agent.errors import AgentError
@@ -51,7 +51,7 @@ def create_app(loaded: Settings, store: SqlRunStore, address: str) -> FastAPI:
         home=loaded.home,
         store=store,
         index=RunIndex(store),
-        sessions=Sessions(_make_github(loaded, address), address),
+        sessions=SignIns(_make_github(loaded, address), address),
     )
     for part in (sign_in_pages, overview_pages, runs_pages):
         app.include_router(part.router)

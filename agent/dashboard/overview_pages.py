@@ -234,7 +234,7 @@ def give_plot(
     raise NotThere
 
 
-class Statistics(NamedTuple):
+class ShownStatistics(NamedTuple):
     within: str
     query: str
     numbers: Numbers
@@ -242,7 +242,7 @@ class Statistics(NamedTuple):
     plots: tuple[Plot, ...]
 
 
-def _make_statistics(here: Dashboard, who: Visitor, given: str, repository: str) -> Statistics:
+def _make_statistics(here: Dashboard, who: Visitor, given: str, repository: str) -> ShownStatistics:
     """Put statistics together, or take those of this minute, for the pictures of a page."""
     seen = None if who.is_operator else frozenset(who.repositories)
     minute = int(time.monotonic() // _KEEP_SECONDS)
@@ -252,14 +252,14 @@ def _make_statistics(here: Dashboard, who: Visitor, given: str, repository: str)
 @lru_cache(maxsize=64)
 def _compute(
     here: Dashboard, seen: frozenset[int] | None, within: str, repository: str, _minute: int
-) -> Statistics:
+) -> ShownStatistics:
     days = RANGES[within]
     since = read_clock() - days * _DAY if days else 0.0
     entries = here.index.entries()
     if seen is not None:
         entries = tuple(one for one in entries if one.repository_id in seen)
     runs = summarize_runs(entries, since, repository)
-    return Statistics(
+    return ShownStatistics(
         within,
         urlencode({"range": within, **({"repository": repository} if repository else {})}),
         statistics.compute_statistics("all", runs),

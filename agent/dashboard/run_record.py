@@ -46,7 +46,7 @@ StepState = Literal["waiting", "running", "done", "failed", "broken off"]
 
 
 @dataclass
-class StepRecord:
+class ShownStep:
     name: str
     begun: float | None
     seconds: float = 0.0
@@ -58,7 +58,7 @@ class StageRecord:
     """Steps that people know by one name."""
 
     title: str
-    steps: list[StepRecord] = field(default_factory=list)
+    steps: list[ShownStep] = field(default_factory=list)
 
     @property
     def seconds(self) -> float:
@@ -90,7 +90,7 @@ class StageRecord:
 class RunRecord:
     """What the ledger of one run tells, without what was said to models."""
 
-    steps: dict[str, StepRecord] = field(default_factory=dict)
+    steps: dict[str, ShownStep] = field(default_factory=dict)
     plan: Plan | None = None
     diff: str = ""
     comparisons: tuple[Comparison, ...] = ()
@@ -221,9 +221,9 @@ def _take(event: dict[str, Any], record: RunRecord) -> None:
         case "started":
             # In the order of the last attempt.
             steps.pop(name, None)
-            steps[name] = StepRecord(name, event.get("at"))
+            steps[name] = ShownStep(name, event.get("at"))
         case "done" | "failed" as end:
-            step = steps.setdefault(name, StepRecord(name, None))
+            step = steps.setdefault(name, ShownStep(name, None))
             step.seconds, step.state = float(event.get("seconds") or 0.0), end
             if end == "done" and "result" in event:
                 _learn(name, event["result"], record)

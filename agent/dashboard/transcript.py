@@ -25,7 +25,7 @@ class Call:
 
 
 @dataclass
-class Turn:
+class ShownTurn:
     """What we said, and what the model answered."""
 
     conversation: str
@@ -51,7 +51,7 @@ class Turn:
         return f"{plain[:allowed]}…\n({len(plain) - allowed:,} characters are left out here)"
 
 
-def read_turns(folder: Path | None, page: int) -> tuple[list[Turn], int]:
+def read_turns(folder: Path | None, page: int) -> tuple[list[ShownTurn], int]:
     """Read one page of turns.
 
     Args:
@@ -74,11 +74,11 @@ def read_turns(folder: Path | None, page: int) -> tuple[list[Turn], int]:
     return [_make_turn(one) for one in chosen], pages
 
 
-def _make_turn(events: Iterable[dict[str, Any]]) -> Turn:
+def _make_turn(events: Iterable[dict[str, Any]]) -> ShownTurn:
     several = list(events)
     first = several[0]
     number = first.get("turn")
-    turn = Turn(
+    turn = ShownTurn(
         sanitise.strip_terminal_codes(str(first.get("conversation") or "")),
         number if isinstance(number, int) else 0,
         sanitise.strip_terminal_codes(str(first.get("role") or "")),
@@ -99,7 +99,7 @@ def _make_turn(events: Iterable[dict[str, Any]]) -> Turn:
     return turn
 
 
-def _take_reply(reply: dict[str, Any], turn: Turn) -> None:
+def _take_reply(reply: dict[str, Any], turn: ShownTurn) -> None:
     usage = reply.get("usage") or {}
     turn.model = sanitise.strip_terminal_codes(str(reply.get("model") or ""))
     turn.answer = turn.show(reply.get("text"))

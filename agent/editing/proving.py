@@ -217,7 +217,7 @@ def take_back(
             return TakenBack(untried=tuple(hunk.part for hunk in found))
         prepared = rebuilt
     known = _list_unnoticed(change, ours, last)
-    attempts = _Attempts(trials, prepared, head, judges, shown, ours, imports, known)
+    attempts = _TestRuns(trials, prepared, head, judges, shown, ours, imports, known)
     checked = attempts.try_types([hunk for hunk in found if hunk.is_of_types])
     code = attempts.try_all([hunk for hunk in found if not hunk.is_of_types])
     return code.model_copy(update=checked)
@@ -242,7 +242,7 @@ def _list_unnoticed(change: Change, ours: frozenset[str], last: Round | None) ->
 
 
 @dataclass(frozen=True)
-class _Attempts:
+class _TestRuns:
     """Tries hunks, and says which of them are noticed."""
 
     trials: Trials

@@ -19,7 +19,7 @@ from agent.errors import (
     RepositoryUnfit,
     TimeSpent,
 )
-from agent.llm.budget import Limits
+from agent.llm.budget import SpendingCaps
 from agent.models.chat import ChatModel, Reply, Role
 from agent.models.checks import CheckReport, Status
 from agent.models.environment import Opened, Prepared
@@ -64,7 +64,7 @@ class RunContext:
         return self.desk.models
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> SpendingCaps:
         return self.desk.budget.find_limits(self.base.contract.config, self.budget_share)
 
     @property

@@ -125,7 +125,7 @@ def _covers(planned: str, path: str) -> bool:
 def find_closed(touched: Iterable[str], tree: Tree, config: RepoConfig) -> tuple[Finding, ...]:
     """Return what the scope has against touching these paths, there or new."""
     present = frozenset(tree.paths())
-    limits = paths.Limits(config, present)
+    limits = paths.PathRules(config, present)
     contents = {path: tree.read(path) if path in present else None for path in sorted({*touched})}
     checked = (
         limits.check(ChangedFile(path=path, before=content, after=content or b""))

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from agent.errors import RepositoryUnfit
 from agent.git import names, objects, process
-from agent.git.process import GitFailed, Place
-from agent.git.source import Source
+from agent.git.process import GitFailed, GitPlace
+from agent.git.source import UserRepository
 from agent.models.environment import Checkout
 from agent.settings import Settings
 
@@ -51,7 +51,7 @@ USUAL = RepositoryLimits()
 # --- which commit ----------------------------------------------------------------------------
 
 
-def find_commit(view: Place, source: Source, base: str | None) -> Start:
+def find_commit(view: GitPlace, source: UserRepository, base: str | None) -> Start:
     wanted = "HEAD" if base is None else base
     _require_plain(wanted)
     refs = list_refs(view, "refs/heads", "refs/tags", "refs/remotes")
@@ -84,7 +84,7 @@ def _require_plain(base: str) -> None:
         )
 
 
-def list_refs(place: Place, *prefixes: str) -> dict[str, str]:
+def list_refs(place: GitPlace, *prefixes: str) -> dict[str, str]:
     """List object ids by full name; refuse far too many."""
     args = (f"--count={MAX_REFS + 1}", "--format=%(objectname) %(refname)", *prefixes)
     lines = os.fsdecode(process.run_git(place, "for-each-ref", *args)).split("\n")
@@ -97,7 +97,7 @@ def list_refs(place: Place, *prefixes: str) -> dict[str, str]:
     return {ref: object_id for object_id, _, ref in pairs}
 
 
-def peel_object(place: Place, name: str) -> str | None:
+def peel_object(place: GitPlace, name: str) -> str | None:
     """Return the full id of the commit that an object id or HEAD leads to, if it leads to one."""
     args = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     return process.run_git(place, *args, ok=(0, 1, 128)).decode().strip() or None
@@ -116,14 +116,14 @@ def _shorten_ref(ref: str) -> str:
 # --- is it fit to be worked on ---------------------------------------------------------------
 
 
-def require_bearable(view: Place, limits: RepositoryLimits) -> None:
+def require_bearable(view: GitPlace, limits: RepositoryLimits) -> None:
     """Hold what is checked out against the limits alone, before git compares with it."""
     if commit := peel_object(view, "HEAD"):
         for _ in _list_files(view, commit, limits):
             pass
 
 
-def require_fit(view: Place, commit: str, limits: RepositoryLimits) -> None:
+def require_fit(view: GitPlace, commit: str, limits: RepositoryLimits) -> None:
     paths: list[str] = []
     links: dict[str, str] = {}
     for mode, object_id, size, path in _list_files(view, commit, limits):
@@ -157,7 +157,7 @@ def require_fit(view: Place, commit: str, limits: RepositoryLimits) -> None:
 
 
 def _list_files(
-    view: Place, commit: str, limits: RepositoryLimits
+    view: GitPlace, commit: str, limits: RepositoryLimits
 ) -> Iterator[tuple[bytes, str, int, str]]:
     """Yield mode, object id, size and path of every file, as long as the limits hold."""
     files = folders = total = 0
@@ -196,7 +196,7 @@ def _quote_path(path: str) -> str:
 # --- what is known of it ---------------------------------------------------------------------
 
 
-def describe_commit(place: Place, repository: str, start: Start) -> Checkout:
+def describe_commit(place: GitPlace, repository: str, start: Start) -> Checkout:
     tag = process.run_git(place, "describe", "--tags", "--abbrev=0", start.commit, ok=(0, 128))
     trailer = "%(trailers:key=Signed-off-by,valueonly,separator=%x2C)"
     form = f"--format=%ct%x00%P%x00%s%x00{trailer}"

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from agent.errors import RepositoryUnfit
 from agent.git import base, mirror, process, remote
 from agent.git.mirror import Hold
-from agent.git.process import GitFailed, Place
-from agent.git.source import Source
+from agent.git.process import GitFailed, GitPlace
+from agent.git.source import UserRepository
 
 MOST_NAMES = 99
 """So many branches of like names there may be."""
@@ -40,7 +40,7 @@ def require_name(branch: str) -> None:
             f"beginning with a letter or digit. {fix}"
         )
     try:
-        process.run_git(Place(Path("/nonexistent")), "check-ref-format", "--branch", branch)
+        process.run_git(GitPlace(Path("/nonexistent")), "check-ref-format", "--branch", branch)
     except GitFailed as refusal:
         raise RepositoryUnfit(f"{problem}: {refusal.message}. {fix}") from refusal
 
@@ -99,7 +99,7 @@ def remove_branch(url: str, token: str, mirrors: Path, left: LeftBranch) -> bool
 # --- in the user's repository ----------------------------------------------------------------
 
 
-def send_objects(here: Place, view: Place, start: str, commit: str) -> None:
+def send_objects(here: GitPlace, view: GitPlace, start: str, commit: str) -> None:
     """Hand over the commit's objects as loose ones; git checks each, and that all are there."""
     known = [f"^{start}"] if base.peel_object(view, start) else []
     wanted = "\n".join([commit, *known, ""]).encode()
@@ -107,7 +107,7 @@ def send_objects(here: Place, view: Place, start: str, commit: str) -> None:
     process.run_git(view, "unpack-objects", "-q", "--strict", stdin=pack)
 
 
-def create_branch(view: Place, user: Source, commit: str, branch: str) -> str:
+def create_branch(view: GitPlace, user: UserRepository, commit: str, branch: str) -> str:
     """Make the branch, or one with the next free name, where the user has it; return its name."""
     refs = base.list_refs(view, "refs/heads")
     for name in list_candidate_names(branch):

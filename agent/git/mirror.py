@@ -18,7 +18,7 @@ from pathlib import Path
 
 from agent.errors import CacheGone, Cancelled, PermanentError, RepositoryUnfit
 from agent.git import folders, process
-from agent.git.process import GitFailed, Place
+from agent.git.process import GitFailed, GitPlace
 from agent.models.environment import Checkout
 from agent.models.sandbox import Flag
 from agent.models.step import Step
@@ -62,7 +62,7 @@ ADVICE = (
 class Hold:
     """The mirror while it is ours alone."""
 
-    place: Place
+    place: GitPlace
     scratch: Path
     """Empty, and gone afterwards."""
     removed: int
@@ -106,7 +106,7 @@ def hold_mirror(mirror: Path, stopped: Flag | None = None, *, wait: bool = True)
         removed = _remove_leftovers(mirror, scratch)
         scratch.mkdir(mode=0o700)
         try:
-            yield Hold(Place(mirror, (lock,), stopped=stopped), scratch, removed)
+            yield Hold(GitPlace(mirror, (lock,), stopped=stopped), scratch, removed)
         finally:
             _remove_leftovers(mirror, scratch)
     finally:
@@ -142,7 +142,7 @@ def drop_broken_mirror(place: Path) -> Iterator[None]:
     try:
         yield
     except GitFailed as problem:
-        if place.exists() and _is_sound(Place(place)):
+        if place.exists() and _is_sound(GitPlace(place)):
             raise PermanentError(f"git failed in {place}: {problem.message}") from problem
         with hold_mirror(place):
             folders.delete_folder(place)
@@ -153,7 +153,7 @@ def drop_broken_mirror(place: Path) -> Iterator[None]:
         ) from problem
 
 
-def _is_sound(place: Place) -> bool:
+def _is_sound(place: GitPlace) -> bool:
     try:
         process.run_git(place, "fsck", "--connectivity-only", "--no-dangling")
     except GitFailed:
@@ -164,7 +164,7 @@ def _is_sound(place: Place) -> bool:
 # --- fetching ----------------------------------------------------------------------------------
 
 
-def update_from_view(hold: Hold, view: Place, commit: str, *, alone: bool = False) -> None:
+def update_from_view(hold: Hold, view: GitPlace, commit: str, *, alone: bool = False) -> None:
     """Fetch branches, tags and the commit from a view of the user's repository.
 
     Args:
@@ -180,7 +180,7 @@ def update_from_view(hold: Hold, view: Place, commit: str, *, alone: bool = Fals
 
 
 def renew_mirror(
-    hold: Hold, fetched: Callable[[Place], None], *, max_bytes: int | None = None
+    hold: Hold, fetched: Callable[[GitPlace], None], *, max_bytes: int | None = None
 ) -> None:
     """Fetch into the mirror, or make it anew.
 
@@ -222,7 +222,7 @@ def pin_commit(hold: Hold, commit: str, kind: str = "bases") -> None:
 
 
 def fetch_references(
-    place: Place,
+    place: GitPlace,
     address: str,
     *wanted: str,
     max_bytes: int | None = None,

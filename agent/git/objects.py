@@ -10,7 +10,7 @@ from typing import NamedTuple
 from agent.errors import EditFailed
 from agent.git import process
 from agent.git.mirror import Hold
-from agent.git.process import GitFailed, Place
+from agent.git.process import GitFailed, GitPlace
 from agent.models.change import Change
 
 REGULAR = frozenset({"100644", "100755"})
@@ -39,7 +39,7 @@ class Identity(NamedTuple):
     """Seconds since the epoch."""
 
 
-def use_index(hold: Hold, *, keep: bool) -> Place:
+def use_index(hold: Hold, *, keep: bool) -> GitPlace:
     """Work on an index in the scratch folder; new objects go there too unless they are kept."""
     place = hold.place.with_environ(GIT_INDEX_FILE=hold.scratch / "index")
     if not keep:
@@ -55,7 +55,7 @@ def use_index(hold: Hold, *, keep: bool) -> Place:
 # --- reading -----------------------------------------------------------------------------------
 
 
-def compare_trees(place: Place, before: str, after: str) -> dict[str, tuple[Entry, Entry]]:
+def compare_trees(place: GitPlace, before: str, after: str) -> dict[str, tuple[Entry, Entry]]:
     """Give what two commits or trees have of each file in which they differ, by path in order."""
     listed = process.run_git(place, "diff-tree", "-r", "-z", "--no-renames", before, after)
     fields = iter(os.fsdecode(listed).split("\0")[:-1])
@@ -67,7 +67,7 @@ def compare_trees(place: Place, before: str, after: str) -> dict[str, tuple[Entr
     return dict(sorted(found.items()))
 
 
-def read_contents(place: Place, ids: Iterable[str]) -> Iterator[bytes]:
+def read_contents(place: GitPlace, ids: Iterable[str]) -> Iterator[bytes]:
     """Yield the contents of files, which are known to be small enough together."""
     asked = "".join(f"{object_id}\n" for object_id in ids).encode()
     answer, at = process.run_git(place, "cat-file", "--batch", stdin=asked) if asked else b"", 0
@@ -78,12 +78,12 @@ def read_contents(place: Place, ids: Iterable[str]) -> Iterator[bytes]:
         at = end + size + 2
 
 
-def find_fork(place: Place, one: str, other: str) -> str | None:
+def find_fork(place: GitPlace, one: str, other: str) -> str | None:
     """Find the newest commit that two have in common; None: there is none."""
     return process.run_git(place, "merge-base", one, other, ok=(0, 1)).decode().strip() or None
 
 
-def merge_trees(place: Place, one: str, other: str) -> tuple[str, tuple[str, ...]]:
+def merge_trees(place: GitPlace, one: str, other: str) -> tuple[str, tuple[str, ...]]:
     """Merge two commits without a work tree; return the tree, and the paths of conflicts."""
     process.require_version(_MERGES_SINCE, "to bring a pull request up to date with its base")
     said = process.run_git(place, *_MERGE, one, other, ok=(0, 1), seconds=_MERGE_SECONDS)
@@ -95,11 +95,11 @@ def merge_trees(place: Place, one: str, other: str) -> tuple[str, tuple[str, ...
     return tree, paths
 
 
-def find_tree(place: Place, commit: str) -> str:
+def find_tree(place: GitPlace, commit: str) -> str:
     return require_object(place, f"{commit}^{{tree}}")
 
 
-def require_object(place: Place, name: str) -> str:
+def require_object(place: GitPlace, name: str) -> str:
     """Return the id of an object that has to be there."""
     return process.run_git(place, "rev-parse", "--verify", name).decode().strip()
 
@@ -107,7 +107,7 @@ def require_object(place: Place, name: str) -> str:
 # --- writing -----------------------------------------------------------------------------------
 
 
-def write_tree(place: Place, scratch: Path, commit: str, change: Change) -> str:
+def write_tree(place: GitPlace, scratch: Path, commit: str, change: Change) -> str:
     if change.base_commit != commit:
         raise EditFailed(f"The change was made for commit {change.base_commit}, not for {commit}")
     present = [file for file in change.files if file.after is not None]
@@ -129,7 +129,7 @@ def write_tree(place: Place, scratch: Path, commit: str, change: Change) -> str:
 
 
 def write_commit(
-    place: Place, tree: str, parents: Sequence[str], message: str, by: Identity
+    place: GitPlace, tree: str, parents: Sequence[str], message: str, by: Identity
 ) -> str:
     """Write a commit; equal arguments give the same one."""
     identity = {"NAME": by.name, "EMAIL": by.email, "DATE": f"@{by.date} +0000"}

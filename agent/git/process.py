@@ -117,7 +117,7 @@ class FileTooLarge(GitFailed):
 
 
 @dataclass(frozen=True)
-class Place:
+class GitPlace:
     git_dir: Path
     inherited: tuple[int, ...] = ()
     """Descriptors that git and what it starts may use. The mirror's lock is among them: a git that
@@ -128,13 +128,13 @@ class Place:
     stopped: Flag | None = None
     """Once it is set, a git that runs here is ended, and none is started."""
 
-    def with_environ(self, **environ: str | Path) -> Place:
+    def with_environ(self, **environ: str | Path) -> GitPlace:
         more = {name: str(value) for name, value in environ.items()}
         return replace(self, environ={**self.environ, **more})
 
 
 def run_git(
-    place: Place,
+    place: GitPlace,
     *args: str,
     stdin: bytes = b"",
     seconds: float = SECONDS,
@@ -157,7 +157,7 @@ def run_git(
     return bytes(out)
 
 
-def read_records(place: Place, *args: str, seconds: float = _LISTING_SECONDS) -> Iterator[bytes]:
+def read_records(place: GitPlace, *args: str, seconds: float = _LISTING_SECONDS) -> Iterator[bytes]:
     """Yield NUL-ended records while git prints them; to leave the loop early ends git."""
     with _start_git(place, args, seconds) as process:
         process.stdin.close()
@@ -173,7 +173,7 @@ def read_records(place: Place, *args: str, seconds: float = _LISTING_SECONDS) ->
 
 @contextmanager
 def _start_git(
-    place: Place, args: Sequence[str], seconds: float, file_bytes: int | None = None
+    place: GitPlace, args: Sequence[str], seconds: float, file_bytes: int | None = None
 ) -> Iterator[Any]:
     """Start git, and end it once it is late, stopped, or the block is left."""
     stopped = place.stopped
@@ -209,7 +209,7 @@ def _start_git(
         raise ended[0]
 
 
-def _launch(place: Place, args: Sequence[str], file_bytes: int | None) -> Any:
+def _launch(place: GitPlace, args: Sequence[str], file_bytes: int | None) -> Any:
     """Start git; GitPython ends it as soon as what is returned here is let go."""
     program = _program("git")
     require_version(_OLDEST)

@@ -13,7 +13,7 @@ from agent.errors import BranchMoved, CacheGone, CodeHostUnavailable, EditFailed
 from agent.git import base, branches, mirror, objects, process, remote, worktree
 from agent.git.base import RepositoryLimits, Start
 from agent.git.mirror import Hold
-from agent.git.process import Place
+from agent.git.process import GitPlace
 from agent.models.change import Change, ChangedFile
 from agent.models.pulls import BranchState
 from agent.models.sandbox import Flag
@@ -109,7 +109,7 @@ class _JoinedBranch(NamedTuple):
     conflicts: tuple[str, ...] = ()
 
 
-def _join_base(place: Place, fork: str | None, tip: str, head: str) -> _JoinedBranch:
+def _join_base(place: GitPlace, fork: str | None, tip: str, head: str) -> _JoinedBranch:
     alone = objects.find_tree(place, head)
     if fork is None or fork == tip:
         return _JoinedBranch(tip, alone)
@@ -122,7 +122,7 @@ def _join_base(place: Place, fork: str | None, tip: str, head: str) -> _JoinedBr
 
 
 def _list_commits(
-    place: Place, tip: str, head: str, ours: tuple[str, str]
+    place: GitPlace, tip: str, head: str, ours: tuple[str, str]
 ) -> Iterator[tuple[str, bool]]:
     """Yield the newest commits of a branch that its base has not, oldest first, and if it is ours.
 
@@ -147,7 +147,7 @@ def _make_unfit(why: str) -> RepositoryUnfit:
 # --- the difference as a Change ----------------------------------------------------------------
 
 
-def _difference(place: Place, commit: str, tree: str) -> Change:
+def _difference(place: GitPlace, commit: str, tree: str) -> Change:
     """Read what leads from a commit to a tree, if it is bounded and of regular files alone."""
     entries = objects.compare_trees(place, commit, tree)
     if len(entries) > MOST_FILES:
@@ -241,7 +241,7 @@ def push_follow(
         raise BranchMoved(f"{what} {branch} since it was looked at; it was left alone", look_again)
 
 
-def _require_there(place: Place, branch_state: BranchState, *more: str) -> None:
+def _require_there(place: GitPlace, branch_state: BranchState, *more: str) -> None:
     """Have the checkout done again where the mirror was made anew since, without the commits."""
     for commit in (branch_state.tip, branch_state.head, *more):
         if base.peel_object(place, commit) != commit:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from agent.errors import AccessLost, CodeHostUnavailable, PermanentError, RepositoryUnfit
 from agent.git import mirror, objects, process
 from agent.git.mirror import Hold
-from agent.git.process import GitFailed, Place
+from agent.git.process import GitFailed, GitPlace
 from agent.models import fence
 from agent.models.sandbox import Flag
 
@@ -40,7 +40,7 @@ _IN_THE_WAY = re.compile(r"'refs/heads/([^']+)' exists; cannot create")
 _MOVED = re.compile(r"(?i)stale info|cannot lock ref|reference already exists")
 
 #: The address for git, and what makes a place able to reach it with the token.
-Reach = tuple[str, Callable[[Place], Place]]
+Reach = tuple[str, Callable[[GitPlace], GitPlace]]
 
 
 class BranchMissing(RepositoryUnfit):
@@ -118,7 +118,7 @@ def fetch_base(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int)
     wanted = (f"+{reference}:{reference}", "+refs/tags/*:refs/tags/*")
     with _read_remote(hold, url, token, branch) as (address, reaching):
 
-        def fetch(place: Place) -> None:
+        def fetch(place: GitPlace) -> None:
             mirror.fetch_references(reaching(place), address, *wanted, max_bytes=max_bytes)
 
         mirror.renew_mirror(hold, fetch, max_bytes=max_bytes)

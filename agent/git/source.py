@@ -19,7 +19,7 @@ from typing import NamedTuple
 from agent.errors import RepositoryUnfit
 from agent.git import by_descriptor, folders, process
 from agent.git.mirror import Hold
-from agent.git.process import Place
+from agent.git.process import GitPlace
 
 _MAX_TEXT_BYTES = 1024**2
 
@@ -31,7 +31,7 @@ _KEPT = (
 )
 
 
-class Source(NamedTuple):
+class UserRepository(NamedTuple):
     root: Path
     """What the user named: the top of a work tree, or a bare repository."""
     git_dir: Path
@@ -43,7 +43,7 @@ class Source(NamedTuple):
     """User and group that the repository belongs to."""
 
 
-def find_source(repository: str) -> Source:
+def find_source(repository: str) -> UserRepository:
     """Find the parts of the repository at this folder; refuse one made of foreign places."""
     if not repository or "\0" in repository or not Path(repository).is_dir():
         shown = repository.encode("unicode_escape", "replace").decode()[:200]
@@ -77,7 +77,7 @@ def find_source(repository: str) -> Source:
         state = common_dir.stat()
     except PermissionError as problem:
         raise RepositoryUnfit(f"{problem.filename} may not be read by this user") from problem
-    return Source(root, git_dir, common_dir, work_tree, (state.st_uid, state.st_gid))
+    return UserRepository(root, git_dir, common_dir, work_tree, (state.st_uid, state.st_gid))
 
 
 def _follow_git_file(root: Path, entry: Path) -> tuple[Path, Path]:
@@ -126,13 +126,13 @@ def _require_regular_files(folder: Path) -> None:
                     raise _make_foreign_error(Path(entry.path), "is not a regular file")
 
 
-def is_partial(source: Source) -> bool:
+def is_partial(source: UserRepository) -> bool:
     """Whether objects may be missing that git would fetch when they are needed."""
     return any((source.common_dir / "objects" / "pack").glob("*.promisor"))
 
 
 @contextmanager
-def explain_git(source: Source) -> Iterator[None]:
+def explain_git(source: UserRepository) -> Iterator[None]:
     """Take a failure of git for one of the user's repository, with git's own words."""
     try:
         yield
@@ -177,7 +177,7 @@ def _read_text(path: Path) -> str:
 
 
 @contextmanager
-def open_view(source: Source, hold: Hold, *, write: bool = False) -> Iterator[Place]:
+def open_view(source: UserRepository, hold: Hold, *, write: bool = False) -> Iterator[GitPlace]:
     """Make the view beside a mirror that is held; it is gone afterwards.
 
     To write, root becomes the owner of the repository: what is new in it must be theirs.
@@ -194,16 +194,18 @@ def open_view(source: Source, hold: Hold, *, write: bool = False) -> Iterator[Pl
         for name in ("objects", "refs", "packed-refs", "shallow"):
             if (source.common_dir / name).exists():
                 (folder / name).symlink_to(source.common_dir / name)
-        yield Place(folder, hold.place.inherited, run_as=become)
+        yield GitPlace(folder, hold.place.inherited, run_as=become)
     finally:
         folders.delete_folder(folder)
 
 
-def _make_config(source: Source) -> str:
+def _make_config(source: UserRepository) -> str:
     """Take over a few keys, read as data: no includes, and nothing takes effect."""
     text = os.fsencode(_read_text(source.common_dir / "config"))
     args = ("config", "--file", "-", "--no-includes", "--null", "--get-regexp", _KEPT)
-    listed = process.run_git(Place(Path("/nonexistent")), *args, stdin=text, ok=(0, 1), seconds=60)
+    listed = process.run_git(
+        GitPlace(Path("/nonexistent")), *args, stdin=text, ok=(0, 1), seconds=60
+    )
     lines = [
         "[core]\nrepositoryformatversion = 1\nbare = false\nlogAllRefUpdates = false",
         # The view is read by the mirror's fetch, which names the base commit by its id.
@@ -223,7 +225,7 @@ def _make_config(source: Source) -> str:
     return "\n".join((*lines, ""))
 
 
-def count_uncommitted(source: Source, view: Place, seconds: float = 30.0) -> int:
+def count_uncommitted(source: UserRepository, view: GitPlace, seconds: float = 30.0) -> int:
     """Count the files with uncommitted changes, new ones included; submodules are not entered.
 
     The index is only read. What is checked out must be of a bearable size.

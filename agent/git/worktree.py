@@ -31,7 +31,7 @@ from agent.git import (
     source,
 )
 from agent.git.base import RepositoryLimits, Start
-from agent.git.process import GitFailed, Place
+from agent.git.process import GitFailed, GitPlace
 from agent.git.tree import WorkTree
 from agent.models.change import Change
 from agent.models.environment import Checkout
@@ -116,7 +116,7 @@ def restore_commits(
 
 def has_commit(mirrored: str, commit: str) -> bool:
     folder = Path(mirrored)
-    return folder.is_dir() and base_commit.peel_object(Place(folder), commit) == commit
+    return folder.is_dir() and base_commit.peel_object(GitPlace(folder), commit) == commit
 
 
 # --- work trees ------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ def lay_out(checkout: Checkout, folder: Path, stopped: Flag | None = None) -> Wo
     folder = folder.absolute()
     index = _add_suffix(folder, ".index")
     remove_work_tree(folder)
-    mirrored = Place(Path(checkout.mirror), stopped=stopped)
+    mirrored = GitPlace(Path(checkout.mirror), stopped=stopped)
     place = mirrored.with_environ(GIT_WORK_TREE=folder, GIT_INDEX_FILE=index)
     with mirror.drop_broken_mirror(Path(checkout.mirror)), futures.ThreadPoolExecutor(1) as beside:
         paths = beside.submit(_list_commit_files, checkout.mirror, checkout.commit)
@@ -185,7 +185,9 @@ def find_ignored(checkout: Checkout, tree: Path, paths: Iterable[str]) -> frozen
     asked = b"".join(b"./" + os.fsencode(path) + b"\0" for path in paths)
     if not asked:
         return frozenset()
-    place = Place(Path(checkout.mirror)).with_environ(GIT_WORK_TREE=tree, GIT_LITERAL_PATHSPECS="0")
+    place = GitPlace(Path(checkout.mirror)).with_environ(
+        GIT_WORK_TREE=tree, GIT_LITERAL_PATHSPECS="0"
+    )
     with mirror.drop_broken_mirror(Path(checkout.mirror)):
         args = ("check-ignore", "--no-index", "-z", "--stdin")
         found = process.run_git(place, *args, stdin=asked, ok=(0, 1), seconds=60)
@@ -202,7 +204,7 @@ def _list_commit_files(mirror_path: str, commit: str) -> tuple[tuple[str, ...], 
     regular: list[str] = []
     others: list[str] = []
     args = ("ls-tree", "-r", "-z", commit)
-    for record in process.read_records(Place(Path(mirror_path)), *args):
+    for record in process.read_records(GitPlace(Path(mirror_path)), *args):
         mode, path = record[:6].decode(), os.fsdecode(record.partition(b"\t")[2])
         # What has an odd name is there for the tests, as links are, and stays as it is.
         is_ours = mode in objects.REGULAR and names.name_problem(path) is None
@@ -278,7 +280,9 @@ def make_commit(
 def read_commit(checkout: Checkout, commit: str) -> str | None:
     """Read a commit as git has the object; None: our mirror has none, or it is no text."""
     with suppress(GitFailed, UnicodeDecodeError):
-        return process.run_git(Place(Path(checkout.mirror)), "cat-file", "commit", commit).decode()
+        return process.run_git(
+            GitPlace(Path(checkout.mirror)), "cat-file", "commit", commit
+        ).decode()
     return None
 
 

@@ -26,7 +26,7 @@ from agent.github.connection import (
     WatchedRequester,
     translate_errors,
 )
-from agent.github.tokens import Minted, Scope, Tokens, read_credentials
+from agent.github.tokens import Minted, Tokens, TokenScope, read_credentials
 from agent.models.run import Run
 from agent.models.ticket import IssueRef
 from agent.settings import Settings
@@ -198,14 +198,14 @@ class RepositorySession:
         self._niceties: dict[str, tuple[str, Callable[[], object]]] = {}
         """What could not be done: what it is and how, by the note on it."""
         self._noted: set[str] = set()
-        self._tokens: dict[Scope, Minted] = {}
-        self._requesters: dict[Scope, WatchedRequester] = {}
+        self._tokens: dict[TokenScope, Minted] = {}
+        self._requesters: dict[TokenScope, WatchedRequester] = {}
         self._lock = RLock()
 
     def hide(self, text: str) -> str:
         return self.access.tokens.hide(text)
 
-    def token(self, scope: Scope) -> str:
+    def token(self, scope: TokenScope) -> str:
         """A token that still lasts a while; asks GitHub for one at most once per call."""
         with self._lock:
             minted = self._tokens.get(scope)
@@ -215,7 +215,7 @@ class RepositorySession:
                 )
             return minted.token.get_secret_value()
 
-    def requester(self, scope: Scope = Scope.TALK) -> WatchedRequester:
+    def requester(self, scope: TokenScope = TokenScope.TALK) -> WatchedRequester:
         with self._lock:
             if scope not in self._requesters:
                 auth = RenewableToken(lambda: self.token(scope), lambda _: self._drop(scope))
@@ -230,7 +230,7 @@ class RepositorySession:
         *,
         doing: str,
         found: Callable[[], T | None] | None = None,
-        scope: Scope = Scope.TALK,
+        scope: TokenScope = TokenScope.TALK,
         patient: bool = True,
     ) -> T:
         """Do the work on the repository as PyGithub knows it; see `Asking.ask`."""
@@ -274,7 +274,7 @@ class RepositorySession:
         variables: dict[str, Any],
         read: Callable[[Any], T],
         *,
-        scope: Scope = Scope.TALK,
+        scope: TokenScope = TokenScope.TALK,
         **how: Any,
     ) -> T:
         """Ask GraphQL, and read the answer's data; see `ask`."""
@@ -328,7 +328,7 @@ class RepositorySession:
         tried, self._niceties = self._niceties, {}
         return frozenset(note for note, one in tried.items() if not self.try_nicety(*one))
 
-    def _drop(self, scope: Scope) -> bool:
+    def _drop(self, scope: TokenScope) -> bool:
         """Forget a token that GitHub refused; a personal one cannot be had anew."""
         with self._lock:
             if self.access.app_id is None:

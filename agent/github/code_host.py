@@ -16,7 +16,7 @@ from agent.github.access import Access
 from agent.github.connection import translate_errors, translating_errors
 from agent.github.intake_api import GithubIntakeApi
 from agent.github.status_comment import StatusComment
-from agent.github.tokens import Scope
+from agent.github.tokens import TokenScope
 from agent.models.change import Plan
 from agent.models.code_host import (
     NewPullRequest,
@@ -107,10 +107,13 @@ class GithubCodeHost:
         return repositories.read_remote(self._access.open_run_session(run))
 
     def create_credential(self, run: Run, *, write: bool) -> str:
-        session, scope = self._access.open_run_session(run), Scope.PUSH if write else Scope.TALK
+        session, scope = (
+            self._access.open_run_session(run),
+            TokenScope.PUSH if write else TokenScope.TALK,
+        )
         if write:
             # Known before a branch is left alone there.
-            session.token(Scope.TALK)
+            session.token(TokenScope.TALK)
         if write and (needed := "pull_requests: write") in session.notes.missing:
             raise AccessLost(
                 f"Our GitHub App needs the permission {needed} in {session.name}. An owner has to"

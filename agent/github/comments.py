@@ -19,7 +19,7 @@ from agent.github.api_errors import LostReply, ignore_statuses
 _SEARCHED = 2_000
 
 
-class Comment(NamedTuple):
+class OwnComment(NamedTuple):
     number: int
     body: str
     url: str
@@ -42,7 +42,9 @@ def react(session: RepositorySession) -> None:
     )
 
 
-def list_comments(session: RepositorySession, mark: str, *, on: int | None = None) -> list[Comment]:
+def list_comments(
+    session: RepositorySession, mark: str, *, on: int | None = None
+) -> list[OwnComment]:
     """List the comments of ours that begin with a mark, the oldest first.
 
     Args:
@@ -50,7 +52,7 @@ def list_comments(session: RepositorySession, mark: str, *, on: int | None = Non
     """
     number = on or session.issue.number
 
-    def work(repository: Repository) -> list[Comment]:
+    def work(repository: Repository) -> list[OwnComment]:
         comments = repository.get_issue(number).get_comments()
         seen = list(islice(comments, _SEARCHED))
         if len(seen) == _SEARCHED:
@@ -88,7 +90,7 @@ def leave_comment(
     text: str,
     *,
     on: int | None = None,
-) -> Comment:
+) -> OwnComment:
     """Make a comment unless it is there; a lost reply makes no second one.
 
     Args:
@@ -104,7 +106,7 @@ def create_comment(
     text: str,
     *,
     on: int | None = None,
-) -> Comment:
+) -> OwnComment:
     number, body = on or session.issue.number, session.hide(f"{mark}\n{text}")
     return session.ask(
         lambda repository: _comment(repository.get_issue(number).create_comment(body)),
@@ -113,7 +115,7 @@ def create_comment(
     )
 
 
-def _comment(found: IssueComment) -> Comment:
+def _comment(found: IssueComment) -> OwnComment:
     if not isinstance(found.id, int):
         raise LostReply("its answer names no comment")
-    return Comment(found.id, (found.body or "").replace("\r\n", "\n"), found.html_url)
+    return OwnComment(found.id, (found.body or "").replace("\r\n", "\n"), found.html_url)

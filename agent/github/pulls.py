@@ -15,7 +15,7 @@ from agent.github import comments, issues, project_checks, repositories
 from agent.github.access import NO_GRAPHQL, Access, Raw, RepositorySession
 from agent.github.api_errors import RefusedRequest, ignore_statuses
 from agent.github.connection import translating_errors
-from agent.github.tokens import Scope
+from agent.github.tokens import TokenScope
 from agent.models.pulls import ProjectCheck, PullSnapshot, Thread, ThreadComment
 from agent.models.run import Run
 from agent.settings import Settings
@@ -130,7 +130,7 @@ class GithubPulls:
                 _RESOLVE,
                 {"input": {"threadId": thread.thread_id}},
                 lambda data: bool(data["resolveReviewThread"]["thread"]["isResolved"]),
-                scope=Scope.PUSH,
+                scope=TokenScope.PUSH,
                 doing="resolve a review thread",
             )
         _log.warning("review thread not resolved", thread=thread.thread_id)

@@ -31,7 +31,7 @@ _JOB = "github-actions[bot]"
 _LEVELS = ("read", "write", "admin")
 
 
-class Scope(Enum):
+class TokenScope(Enum):
     TALK = "talk"
     """Read everything that a run reads, and write all but contents."""
     PUSH = "push"
@@ -39,12 +39,12 @@ class Scope(Enum):
 
 
 PERMISSIONS = {
-    Scope.TALK: {**app_registration.PERMISSIONS, "contents": "read"},
+    TokenScope.TALK: {**app_registration.PERMISSIONS, "contents": "read"},
     # To resolve a review thread takes both.
-    Scope.PUSH: {"metadata": "read", "contents": "write", "pull_requests": "write"},
+    TokenScope.PUSH: {"metadata": "read", "contents": "write", "pull_requests": "write"},
 }
 #: Without it a token is of no use; without the others a run says what could not be had.
-_REQUIRED = {Scope.TALK: "issues", Scope.PUSH: "contents"}
+_REQUIRED = {TokenScope.TALK: "issues", TokenScope.PUSH: "contents"}
 
 
 class App:
@@ -184,7 +184,7 @@ class Tokens:
                 raise self._explain_unknown(problem) from problem
             raise self._make_no_api_error(f"{path}: it answered {problem.status}") from problem
 
-    def mint(self, issue: IssueRef, scope: Scope, notes: RequestNotes) -> Minted:
+    def mint(self, issue: IssueRef, scope: TokenScope, notes: RequestNotes) -> Minted:
         """Get a token for one repository.
 
         Raises:
@@ -205,7 +205,7 @@ class Tokens:
         return self.mint(issue, scope, notes)
 
     def _ask(
-        self, app: WatchedRequester, issue: IssueRef, scope: Scope, notes: RequestNotes
+        self, app: WatchedRequester, issue: IssueRef, scope: TokenScope, notes: RequestNotes
     ) -> Minted:
         if issue.repository not in self._installations:
             _, found = app.requestJsonAndCheck("GET", f"/repos/{issue.repository}/installation")
@@ -225,7 +225,7 @@ class Tokens:
         return Minted(token, time.monotonic() + max(lasts, _SPARE_SECONDS + 1.0))
 
     def _limit(
-        self, issue: IssueRef, scope: Scope, held: dict[str, str], notes: RequestNotes
+        self, issue: IssueRef, scope: TokenScope, held: dict[str, str], notes: RequestNotes
     ) -> dict[str, str]:
         """Ask no more than the installation may do, if a run can do without the rest."""
         wanted = PERMISSIONS[scope]

@@ -12,7 +12,7 @@ from agent.settings import Settings
 from repo_config.schema import RepoConfig
 
 
-class Limits(Record):
+class SpendingCaps(Record):
     """The most that models may use in one run; None: no limit."""
 
     usd: float | None = None
@@ -39,7 +39,7 @@ class Budget:
         most = self.settings.max_minutes
         return (min(config.limits.minutes, most) if config else most) * self.grants
 
-    def find_limits(self, config: RepoConfig, share: float = 1.0) -> Limits:
+    def find_limits(self, config: RepoConfig, share: float = 1.0) -> SpendingCaps:
         """Return the lower of what operator and repository allow to be spent on models.
 
         Args:
@@ -47,14 +47,14 @@ class Budget:
         """
         most, factor = self.settings.model_usd, self.grants * share
         tokens = self.settings.model_tokens
-        return Limits(
+        return SpendingCaps(
             usd=min(config.limits.usd or most, most) * factor,
             tokens=int(tokens * factor) if tokens else None,
         )
 
 
 def require_budget(
-    spent: BudgetUsage, worst: Worst, caps: Limits, seconds: float, *, purpose: str
+    spent: BudgetUsage, worst: Worst, caps: SpendingCaps, seconds: float, *, purpose: str
 ) -> None:
     """Refuse a request that could take the run over one of its caps.
 

@@ -26,7 +26,7 @@ will not have this asked."""
 
 
 @dataclass(eq=False)
-class Failure(Exception):
+class ModelFailure(Exception):
     words: str
     """What goes after the model's name and a colon."""
     why: Why = "passing"
@@ -41,7 +41,7 @@ class Failure(Exception):
         return self.words
 
 
-def classify_error(problem: Exception, name: str, redact: Callable[[str], str]) -> Failure:
+def classify_error(problem: Exception, name: str, redact: Callable[[str], str]) -> ModelFailure:
     """Turn an error of those that are `KNOWN` into what it means for a model."""
     said = _read_message(problem, redact)
     found = _classify_kind(problem, name, _summarize_problem(problem, redact), said)
@@ -50,49 +50,49 @@ def classify_error(problem: Exception, name: str, redact: Callable[[str], str]) 
     return found
 
 
-def _classify_kind(problem: Exception, name: str, summary: str, said: str) -> Failure:
+def _classify_kind(problem: Exception, name: str, summary: str, said: str) -> ModelFailure:
     variables = vendor(name).upper().replace("-", "_")
     match problem:
         case ImportError():
-            return Failure(f"its provider is not installed ({problem})", "unusable")
+            return ModelFailure(f"its provider is not installed ({problem})", "unusable")
         case theirs.UserError():
             key = f"{variables}_API_KEY"
             is_missing = key in problem.message
-            return Failure(f"{key} is not set" if is_missing else summary, "unusable")
+            return ModelFailure(f"{key} is not set" if is_missing else summary, "unusable")
         case theirs.ModelAuthenticationError():
             words = f"its key is not accepted ({summary}); set {variables}_API_KEY"
-            return Failure(words, "unusable")
+            return ModelFailure(words, "unusable")
         case theirs.ModelNotFoundError():
             words = (
                 f"there is no such model, or nothing at that address ({summary}); correct its name"
                 f" or {variables}_BASE_URL"
             )
-            return Failure(words, "unusable")
+            return ModelFailure(words, "unusable")
         case theirs.ModelQuotaExceededError():
-            return Failure(f"its account is used up ({summary}); add credit to it", "unusable")
+            return ModelFailure(f"its account is used up ({summary}); add credit to it", "unusable")
         case theirs.ModelContextWindowExceededError():
             words = (
                 f"the request is too long for it ({summary}). Name one with a larger context in"
                 " MERGEWRIGHT_MODEL, or make the ticket smaller"
             )
-            return Failure(words, "rejected")
+            return ModelFailure(words, "rejected")
         case theirs.ModelRequestRejectedError() if problem.provider_error_code not in _DECLINED:
             whole = ": ".join(filter(None, (summary, said)))
             words = (
                 f"it does not accept the request ({whole}); check its name in MERGEWRIGHT_MODEL and"
                 " its provider's address, or try MERGEWRIGHT_MODEL_STREAM=off"
             )
-            return Failure(words, "rejected")
+            return ModelFailure(words, "rejected")
         case theirs.ModelRequestRejectedError() | theirs.ContentFilterError():
-            return Failure(f"it refuses the request ({summary})", "refused")
+            return ModelFailure(f"it refuses the request ({summary})", "refused")
         case theirs.ModelRequestTimeout():
-            return Failure(f"its answer did not come within {problem.timeout:g} s", paid=True)
+            return ModelFailure(f"its answer did not come within {problem.timeout:g} s", paid=True)
         case theirs.ModelTimeoutError() if problem.phase == "read":
             words = "it said nothing for longer than MERGEWRIGHT_MODEL_SILENCE_SECONDS"
-            return Failure(words, paid=True)
+            return ModelFailure(words, paid=True)
         case theirs.ModelAPIError():
-            return Failure(summary, after=problem.retry_after, paid=_may_be_charged(problem))
-    return Failure(f"its answer makes no sense ({summary})", paid=True)
+            return ModelFailure(summary, after=problem.retry_after, paid=_may_be_charged(problem))
+    return ModelFailure(f"its answer makes no sense ({summary})", paid=True)
 
 
 def _may_be_charged(problem: theirs.ModelAPIError) -> bool:

@@ -35,7 +35,7 @@ from agent.errors import (
     TimeSpent,
 )
 from agent.llm import failures, messages, streams
-from agent.llm.failures import Failure
+from agent.llm.failures import ModelFailure
 from agent.llm.routes import Chains, Prices
 from agent.models.chat import LEAST_SECONDS, Answered, ChatRequest, Reply, Role, Worst
 from agent.models.clock import read_clock
@@ -69,7 +69,7 @@ class _Asking:
     """What was left of the run's minutes when it was begun; None: no bound."""
     names: list[str]
     """Who is asked next, the first first."""
-    failed: list[tuple[str, Failure]] = field(default_factory=list)
+    failed: list[tuple[str, ModelFailure]] = field(default_factory=list)
     lost: list[Worst] = field(default_factory=list)
     """The most that each try without a reply may have been charged for."""
     begun: float = field(default_factory=time.monotonic)
@@ -195,14 +195,14 @@ class ProvidedModels:
                 while asking.names and not (asking.failed and asking.is_late):
                     try:
                         return await self._ask(asking.names[0], asking)
-                    except (Failure, *failures.KNOWN) as problem:
+                    except (ModelFailure, *failures.KNOWN) as problem:
                         await self._pass_over(problem, asking)
         return None
 
     async def _pass_over(self, problem: Exception, asking: _Asking) -> None:
         """Note why the first in line did not answer; decide who is asked next."""
         name = asking.names.pop(0)
-        if not isinstance(problem, Failure):
+        if not isinstance(problem, ModelFailure):
             problem = failures.classify_error(problem, name, self._redact)
         asking.failed.append((name, problem))
         if not problem.paid:
@@ -239,14 +239,14 @@ class ProvidedModels:
         details = response.provider_details or {}
         is_ended = "finish_reason" in details or response.finish_reason == "content_filter"
         if response.state != "complete" or (self._stream and not is_ended):
-            raise Failure("its answer broke off", paid=True)
+            raise ModelFailure("its answer broke off", paid=True)
         is_empty = not (response.tool_calls or (response.text or "").strip())
         if is_empty and response.finish_reason not in ("content_filter", "length"):
-            raise Failure("its answer is empty", paid=True)
+            raise ModelFailure("its answer is empty", paid=True)
         joined = messages.find_joined_name(response, asking.request)
         if self._stream and joined:
             words = f"its calls cannot be told apart (`{joined}`); set MERGEWRIGHT_MODEL_STREAM=off"
-            raise Failure(words, "unusable", paid=True)
+            raise ModelFailure(words, "unusable", paid=True)
         made = messages.normalise_reply(response, asking.request)
         _require_measure(sum(len(repr(part)) for part in made.parts), len(made.parts))
         return made
@@ -314,7 +314,7 @@ def _require_measure(characters: int, count: int) -> None:
     """Refuse what nobody would write; it would be sent again and again."""
     if characters > _MOST_CHARACTERS or count > _MOST_PARTS:
         words = f"more than {_MOST_CHARACTERS:,} characters, or {_MOST_PARTS} calls"
-        raise Failure(f"its answer has {words}", "refused", paid=True)
+        raise ModelFailure(f"its answer has {words}", "refused", paid=True)
 
 
 # --- one event loop for all requests ----------------------------------------------------------

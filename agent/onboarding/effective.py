@@ -45,7 +45,7 @@ _BOUNDED = {
 
 class Read(NamedTuple):
     config: RepoConfig
-    source: load.Source | None
+    source: load.ConfigSource | None
     """None where the repository has none."""
 
     @property

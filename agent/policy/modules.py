@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from agent.policy import source
-from agent.policy.names import DefinitionNode, Scope, bind_item, bind_target
+from agent.policy.names import DefinitionNode, NameScope, bind_item, bind_target
 from repo_config.detect import Tree
 
 #: For one name; what is longer than this leads in a circle.
@@ -29,7 +29,7 @@ class Definition:
 
     path: str
     node: DefinitionNode
-    scope: Scope
+    scope: NameScope
     """Of its module."""
 
 
@@ -50,7 +50,7 @@ class Modules:
         self._roots = sorted({*roots} - {""}, key=len, reverse=True)
         paths = (path for path in tree.paths() if path.endswith(".py"))
         self._paths = {self.name_module(path): path for path in paths}
-        self._scopes: dict[str, Scope | None] = {}
+        self._scopes: dict[str, NameScope | None] = {}
         self._read_bytes = 0
         self._names: dict[str, frozenset[str]] = {}
 
@@ -119,7 +119,7 @@ class Modules:
         text = self.read_text(path)
         if head.encode("utf-8", "replace") not in text and b"*" not in text:
             return []
-        scope = self.get_scope(path) or Scope()
+        scope = self.get_scope(path) or NameScope()
         found = scope.names.get(head, [f"{star}.{head}" for star in scope.stars])
         return [f"{one}{dot}{rest}" for one in found]
 
@@ -127,14 +127,14 @@ class Modules:
         """Return the content of a module."""
         return self._tree.read(path)
 
-    def get_scope(self, path: str) -> Scope | None:
+    def get_scope(self, path: str) -> NameScope | None:
         """Read what a module binds; None: it cannot be read, or too much was read before."""
         if path not in self._scopes:
             text = self.read_text(path)
             self._read_bytes += len(text)
             if len(self._scopes) >= self.most_modules or self._read_bytes > self.most_bytes:
                 return None
-            scope = Scope()
+            scope = NameScope()
             try:
                 self.bind_block(self.parse(text).body, scope, path)
             except (source.UnreadableError, RecursionError):
@@ -145,13 +145,13 @@ class Modules:
 
     # --- what a module binds --------------------------------------------------------------------
 
-    def bind_block(self, body: list[ast.stmt], scope: Scope, path: str) -> None:
+    def bind_block(self, body: list[ast.stmt], scope: NameScope, path: str) -> None:
         """Collect what a block of a module binds in its own scope, without those nested in it."""
         for statement in body:
             for node in _walk_runtime(statement):
                 self._bind(node, scope, path)
 
-    def _bind(self, node: ast.AST, scope: Scope, path: str) -> None:
+    def _bind(self, node: ast.AST, scope: NameScope, path: str) -> None:
         match node:
             case ast.Import(names=aliases):
                 for alias in aliases:
@@ -195,9 +195,9 @@ def make_dotted(path: str) -> str:
     return f"/{path.removesuffix('.py')}".removesuffix("/__init__").strip("/").replace("/", ".")
 
 
-def read_scope(node: ast.Module) -> Scope:
+def read_scope(node: ast.Module) -> NameScope:
     """Read what a module by itself binds."""
-    scope = Scope()
+    scope = NameScope()
     Modules(_NoTree()).bind_block(node.body, scope, "")
     return scope
 

@@ -20,10 +20,10 @@ _WRAPPERS = frozenset(
 
 
 @dataclass
-class Scope:
+class NameScope:
     """The names that one module, class or function binds."""
 
-    parent: Scope | None = None
+    parent: NameScope | None = None
     is_class: bool = False
     names: dict[str, list[str]] = field(default_factory=dict)
     """An empty list: bound to something that cannot be followed."""
@@ -41,7 +41,7 @@ class Scope:
 
     def look_up(self, name: str) -> list[str]:
         """Return what a name stands for at a place in this scope."""
-        at: Scope = self
+        at: NameScope = self
         while name not in at.names or (at is not self and at.is_class):
             if at.parent is None:
                 if hasattr(builtins, name):
@@ -51,7 +51,7 @@ class Scope:
         return at.names[name]
 
 
-def bind_target(target: ast.expr, value: ast.expr | None, scope: Scope) -> None:
+def bind_target(target: ast.expr, value: ast.expr | None, scope: NameScope) -> None:
     """Bind what is assigned to; without a value, or a part of one, to what cannot be followed."""
     if isinstance(target, ast.Name):
         scope.bind(target.id, find_meaning(value, scope))
@@ -61,14 +61,14 @@ def bind_target(target: ast.expr, value: ast.expr | None, scope: Scope) -> None:
                 scope.bind(name.id, [])
 
 
-def bind_item(target: ast.expr, items: ast.expr, scope: Scope) -> None:
+def bind_item(target: ast.expr, items: ast.expr, scope: NameScope) -> None:
     """Bind what takes one item after the other: any of those that are written out."""
     written = items.elts if isinstance(items, ast.Tuple | ast.List | ast.Set) else [None]
     for item in written[:_MOST_MEANINGS]:
         bind_target(target, item, scope)
 
 
-def find_meaning(node: ast.expr | None, scope: Scope) -> list[str]:
+def find_meaning(node: ast.expr | None, scope: NameScope) -> list[str]:
     """Say what an expression stands for; several where it may be one or the other."""
     match node:
         case ast.Name(id=name):

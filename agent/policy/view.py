@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from agent.policy import source
 from agent.policy.modules import Definition, Modules
-from agent.policy.names import Scope, bind_item, find_meaning
+from agent.policy.names import NameScope, bind_item, find_meaning
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 Node_co = TypeVar("Node_co", bound=ast.AST, covariant=True)
@@ -32,7 +32,7 @@ class Visit(Generic[Node_co]):
     """A node at its place."""
 
     node: Node_co
-    scope: Scope
+    scope: NameScope
     """What names mean there."""
     up: Visit[ast.AST] | None
     """The node around it; None for statements of the module itself."""
@@ -79,7 +79,7 @@ class View:
         self.path = path
         self.content = content
         self.module = places.parse(content)
-        self.scope = Scope()
+        self.scope = NameScope()
         """Of the module."""
         self.places = places
         """Where names lead in the repository."""
@@ -114,7 +114,7 @@ class View:
 
     # --- meanings -----------------------------------------------------------------------------
 
-    def find_names(self, node: ast.expr | None, scope: Scope) -> frozenset[str]:
+    def find_names(self, node: ast.expr | None, scope: NameScope) -> frozenset[str]:
         """Return the full dotted names that an expression may stand for.
 
         The names are those by which it could be imported: `requests.get`, for what is in the
@@ -126,15 +126,15 @@ class View:
             self._named[key] = frozenset[str]().union(*found)
         return self._named[key]
 
-    def list_classes(self, node: ast.AST, scope: Scope) -> list[tuple[ast.ClassDef, Scope]]:
+    def list_classes(self, node: ast.AST, scope: NameScope) -> list[tuple[ast.ClassDef, NameScope]]:
         """List a class and those of the tree that it inherits from, however far away.
 
         Args:
             node: The class, of this file or another one; anything else is none.
             scope: What names mean where it stands.
         """
-        found: dict[ast.ClassDef, Scope] = {}
-        waiting: list[tuple[ast.AST, Scope]] = [(node, scope)]
+        found: dict[ast.ClassDef, NameScope] = {}
+        waiting: list[tuple[ast.AST, NameScope]] = [(node, scope)]
         while waiting and len(found) < _MOST_ANCESTORS:
             at, where = waiting.pop()
             if isinstance(at, ast.ClassDef) and at not in found:
@@ -143,16 +143,16 @@ class View:
                 waiting += [(one.node, one.scope) for one in named]
         return [*found.items()]
 
-    def find_lineage(self, node: ast.AST, scope: Scope) -> frozenset[str]:
+    def find_lineage(self, node: ast.AST, scope: NameScope) -> frozenset[str]:
         """Return the names of all classes that a class inherits from, as `list_classes`."""
         listed = self.list_classes(node, scope)
         return frozenset[str]().union(*(self._name_bases(*one) for one in listed))
 
-    def _name_bases(self, node: ast.ClassDef, scope: Scope) -> frozenset[str]:
+    def _name_bases(self, node: ast.ClassDef, scope: NameScope) -> frozenset[str]:
         bases = (one.value if isinstance(one, ast.Subscript) else one for one in node.bases)
         return frozenset[str]().union(*(self.find_names(one, scope) for one in bases))
 
-    def find_definitions(self, node: ast.expr | None, scope: Scope) -> list[Definition]:
+    def find_definitions(self, node: ast.expr | None, scope: NameScope) -> list[Definition]:
         """Return the classes and functions of the tree that an expression names."""
         return self._find_definitions(self.find_names(node, scope))
 
@@ -161,20 +161,20 @@ class View:
 
     # --- the walk -----------------------------------------------------------------------------
 
-    def _enter(self, body: list[ast.stmt], scope: Scope, up: Visit[ast.AST] | None) -> None:
+    def _enter(self, body: list[ast.stmt], scope: NameScope, up: Visit[ast.AST] | None) -> None:
         """Walk a block that has a scope of its own."""
         self.places.bind_block(body, scope, self.path)
         for statement in body:
             self._walk(statement, scope, up)
 
-    def _place(self, node: ast.AST, scope: Scope, up: Visit[ast.AST] | None) -> Visit[ast.AST]:
+    def _place(self, node: ast.AST, scope: NameScope, up: Visit[ast.AST] | None) -> Visit[ast.AST]:
         visit = Visit(node, scope, up, up.depth + 1 if up else 0)
         if visit.depth > _MOST_DEPTH:
             raise source.UnreadableError(_TOO_DEEP, getattr(node, "lineno", None), may_run=True)
         self._visits[type(node)].append(visit)
         return visit
 
-    def _walk(self, node: ast.AST, scope: Scope, up: Visit[ast.AST] | None) -> None:
+    def _walk(self, node: ast.AST, scope: NameScope, up: Visit[ast.AST] | None) -> None:
         visit = self._place(node, scope, up)
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
@@ -186,9 +186,9 @@ class View:
             case ast.ClassDef():
                 for outer in (*node.decorator_list, *node.bases, *node.keywords):
                     self._walk(outer, scope, visit)
-                self._enter(node.body, Scope(parent=scope, is_class=True), visit)
+                self._enter(node.body, NameScope(parent=scope, is_class=True), visit)
             case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-                inner = Scope(parent=scope)
+                inner = NameScope(parent=scope)
                 for generator in node.generators:
                     bind_item(generator.target, generator.iter, inner)
                 self._walk_children(node, inner, visit)
@@ -202,18 +202,18 @@ class View:
             case _:
                 self._walk_children(node, scope, visit)
 
-    def _walk_children(self, node: ast.AST, scope: Scope, visit: Visit[ast.AST]) -> None:
+    def _walk_children(self, node: ast.AST, scope: NameScope, visit: Visit[ast.AST]) -> None:
         for child in ast.iter_child_nodes(node):
             self._walk(child, scope, visit)
 
     def _open_arguments(
-        self, arguments: ast.arguments, scope: Scope, visit: Visit[ast.AST]
-    ) -> Scope:
+        self, arguments: ast.arguments, scope: NameScope, visit: Visit[ast.AST]
+    ) -> NameScope:
         """Walk the defaults, and open the scope that the arguments are bound in."""
         for default in (*arguments.defaults, *arguments.kw_defaults):
             if default is not None:
                 self._walk(default, scope, visit)
-        inner = Scope(parent=scope)
+        inner = NameScope(parent=scope)
         for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
             # An argument that names its class is an instance of it.
             meanings = find_meaning(argument.annotation, scope)

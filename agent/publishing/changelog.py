@@ -41,12 +41,12 @@ _BULLET = re.compile(r"([ \t]*[-*+][ \t]+)\S")
 _REFERENCE = re.compile(r"\(#\d+\)\.?$")
 
 
-class Entry(Record):
+class ChangelogEntry(Record):
     path: str
     content: bytes
 
 
-def write_entry(tree: Tree, title: str, ticket_id: str, *, kind: Kind) -> Entry | None:
+def write_entry(tree: Tree, title: str, ticket_id: str, *, kind: Kind) -> ChangelogEntry | None:
     """Write the entry for a change where the repository keeps such entries.
 
     Args:
@@ -63,7 +63,7 @@ def write_entry(tree: Tree, title: str, ticket_id: str, *, kind: Kind) -> Entry 
         lines = text.split(newline)
         if (start := _find_unreleased(lines)) is not None:
             changed = _add_line(lines, start, words, ticket_id, kind)
-            return Entry(path=path, content=newline.join(changed).encode())
+            return ChangelogEntry(path=path, content=newline.join(changed).encode())
     return None
 
 
@@ -94,7 +94,7 @@ def _read_towncrier(tree: Tree) -> Mapping[str, Any] | None:
 
 def _write_fragment(
     tree: Tree, settings: Mapping[str, Any], words: str, ticket_id: str, kind: Kind
-) -> Entry | None:
+) -> ChangelogEntry | None:
     folder, types = _find_folder(settings), _list_types(settings)
     wanted = next((name for name in _TYPES[kind] if name in types), None)
     if folder is None or wanted is None:
@@ -112,7 +112,7 @@ def _write_fragment(
     for count in ("", *(f".{number}" for number in range(1, 100))):
         path = f"{folder}/{ticket_id}.{wanted}{count}{ending if ending in ('.rst', '.md') else ''}"
         if path not in paths:
-            return Entry(path=path, content=f"{words}.\n".encode())
+            return ChangelogEntry(path=path, content=f"{words}.\n".encode())
     return None
 
 

@@ -33,7 +33,7 @@ _DEEPEST = 20
 
 
 @dataclass(frozen=True)
-class Document:
+class TicketDocument:
     answers: dict[str, str]
     """Of a form or front matter, by key in lower case; the first one counts."""
     marks: tuple[str, ...]
@@ -55,7 +55,7 @@ class Document:
         return (*shown, *([f"{more} more sentences"] if more else []))
 
 
-def read_document(ticket: Ticket, keys: Collection[str]) -> Document:
+def read_document(ticket: Ticket, keys: Collection[str]) -> TicketDocument:
     """Take a ticket apart; only these keys count as questions of a form."""
     answers: dict[str, str] = {}
     blocks: list[str] = []
@@ -88,7 +88,7 @@ def read_document(ticket: Ticket, keys: Collection[str]) -> Document:
                 blocks.append(token.content.strip("\n"))
         previous = token.type
     marks = [mark.strip() for text in (ticket.title, *sentences) for mark in _MARK.findall(text)]
-    return Document(answers, tuple(marks), tuple(blocks), tuple(sentences))
+    return TicketDocument(answers, tuple(marks), tuple(blocks), tuple(sentences))
 
 
 def _note_answer(answers: dict[str, str], key: str, value: str) -> None:

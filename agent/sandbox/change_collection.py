@@ -41,7 +41,7 @@ _CACHES = frozenset(
 )  # fmt: skip
 
 
-class Kind(IntEnum):
+class ChangeKind(IntEnum):
     """What a path has become; must equal those of `agent/sandbox/sandbox_scripts/differing.py`."""
 
     FILE = 0
@@ -54,10 +54,10 @@ class Kind(IntEnum):
 
 
 _NOT_TAKEN = {
-    Kind.LINK: "A symbolic link",
-    Kind.SPECIAL: "A pipe, socket or device",
-    Kind.REPOSITORY: "A repository within the repository",
-    Kind.CLOSED: "What cannot be read",
+    ChangeKind.LINK: "A symbolic link",
+    ChangeKind.SPECIAL: "A pipe, socket or device",
+    ChangeKind.REPOSITORY: "A repository within the repository",
+    ChangeKind.CLOSED: "What cannot be read",
 }
 _USE_FILE = "Use a regular file."
 _RENAME = "Give it another name."
@@ -65,17 +65,17 @@ _LESS = "Leave it out, or make it smaller."
 _BY_HAND = "Change it by hand if it is needed."
 
 
-class Entry(NamedTuple):
+class ChangedEntry(NamedTuple):
     """A path of the tree that differs from the base."""
 
     path: str
-    kind: Kind
+    kind: ChangeKind
     size: int
     is_executable: bool
 
 
 #: Returns the contents of regular files; None where there is none that can be read.
-Fetch = Callable[[Sequence[Entry]], Mapping[str, bytes | None]]
+Fetch = Callable[[Sequence[ChangedEntry]], Mapping[str, bytes | None]]
 
 
 @dataclass(frozen=True)
@@ -155,23 +155,23 @@ class _ChangeCollector:
 
     # --- one path --------------------------------------------------------------------------------
 
-    def sort_out(self, entries: Iterable[Entry]) -> list[Entry]:
+    def sort_out(self, entries: Iterable[ChangedEntry]) -> list[ChangedEntry]:
         """Take deletions, note what no change can hold; return regular files, tracked first."""
         base, given = self.ground.base, self.ground.given
         listed = sorted(entries, key=lambda entry: (not base.has_path(entry.path), entry.path))
-        links = {entry.path for entry in listed if entry.kind == Kind.LINK}
+        links = {entry.path for entry in listed if entry.kind == ChangeKind.LINK}
         found = []
         for entry in listed:
             path, kind = entry.path, entry.kind
-            if kind == Kind.GONE:
+            if kind == ChangeKind.GONE:
                 if base.has_path(path):
                     self.add(ChangedFile(path=path, before=base.read(path), after=None))
-            elif kind == Kind.MODE:
+            elif kind == ChangeKind.MODE:
                 if path in given and given[path].executable == entry.is_executable:
                     self.add(given[path])
                 else:
                     self.note(path, "Its mode stays as it is.", _BY_HAND, Severity.INFO)
-            elif kind != Kind.FILE:
+            elif kind != ChangeKind.FILE:
                 self.leave(path, f"{_NOT_TAKEN[kind]} is not part of the change.", _USE_FILE)
             elif (problem := names.name_problem(path)) is not None:
                 self.leave(path, f"The file is not part of the change: {problem}.", _RENAME)
@@ -179,7 +179,7 @@ class _ChangeCollector:
                 found.append(entry)
         return found
 
-    def decide_file(self, entry: Entry, content: bytes | None) -> None:
+    def decide_file(self, entry: ChangedEntry, content: bytes | None) -> None:
         """Take one regular file, or say why not."""
         path, base = entry.path, self.ground.base
         known, in_base = self.ground.given.get(entry.path), self.ground.base.has_path(entry.path)
@@ -237,7 +237,7 @@ class _ChangeCollector:
 
 
 def collect_change(
-    entries: Iterable[Entry],
+    entries: Iterable[ChangedEntry],
     fetch: Fetch,
     ground: TreeBase,
     *,
@@ -254,7 +254,7 @@ def collect_change(
     included = {path.rstrip("/") for path in include}
     asked = [path for path in new if included.isdisjoint((path, *_parents(path)))]
     cached = {path for path in asked if not ground.folders.issuperset(_list_caches(path))}
-    links = {entry.path for entry in entries if entry.kind == Kind.LINK}
+    links = {entry.path for entry in entries if entry.kind == ChangeKind.LINK}
     plain = (path for path in asked if links.isdisjoint(_parents(path)))
     named = [path for path in plain if names.name_problem(path) is None]
     ignored = worktree.find_ignored(ground.checkout, ground.base.folder, named) - cached
@@ -297,14 +297,16 @@ def _parents(path: str) -> list[str]:
     return ["/".join(parts[:count]) for count in range(1, len(parts))]
 
 
-def _limit_entries(entries: list[Entry]) -> list[Entry]:
+def _limit_entries(entries: list[ChangedEntry]) -> list[ChangedEntry]:
     """Keep the first of them, as many as are looked into."""
     sizes = accumulate(entry.size if entry.size <= MOST_FILE_BYTES else 0 for entry in entries)
     few = (entry for entry, size in zip(entries, sizes, strict=True) if size <= _MOST_READ)
     return list(islice(few, MOST_FILES))
 
 
-def _read_portions(entries: Sequence[Entry], fetch: Fetch) -> Iterator[tuple[Entry, bytes | None]]:
+def _read_portions(
+    entries: Sequence[ChangedEntry], fetch: Fetch
+) -> Iterator[tuple[ChangedEntry, bytes | None]]:
     while entries:
         sizes = accumulate(min(entry.size, MOST_FILE_BYTES) for entry in entries)
         count = sum(size <= MOST_BYTES for size in islice(sizes, _PORTION))

@@ -21,7 +21,7 @@ _LONGEST_MESSAGE = 4 * 1024**2
 _LONGEST_PIECE = 1024**2
 
 
-class Kind(IntEnum):
+class FrameKind(IntEnum):
     """Kinds of frame; must equal those of `agent/sandbox/sandbox_scripts/runner.py`."""
 
     STARTED = 1
@@ -31,7 +31,7 @@ class Kind(IntEnum):
     OUTPUT = 5
 
 
-class Failure(BaseModel):
+class SandboxFailure(BaseModel):
     limit: str | None
     message: str
 
@@ -53,7 +53,7 @@ class Frames:
         self._take_output = take_output
         self._buffer = bytearray()
         self.started = False
-        self.failed: Failure | None = None
+        self.failed: SandboxFailure | None = None
         self._ended: _Ended | None = None
         self.contents: list[bytes] = []
 
@@ -76,8 +76,8 @@ class Frames:
             nonce, kind, length = _FRAME.unpack_from(self._buffer)
             if nonce != self._nonce:
                 raise SandboxLost("The sandbox's answer is not signed by its runner.")
-            longest = _LONGEST_PIECE if kind == Kind.OUTPUT else _LONGEST_MESSAGE
-            if length > (self._limits.returned_bytes if kind == Kind.CONTENT else longest):
+            longest = _LONGEST_PIECE if kind == FrameKind.OUTPUT else _LONGEST_MESSAGE
+            if length > (self._limits.returned_bytes if kind == FrameKind.CONTENT else longest):
                 raise SandboxLost("The sandbox's answer is longer than it may be.")
             end = _FRAME.size + length
             if len(self._buffer) < end:
@@ -90,20 +90,20 @@ class Frames:
                 raise SandboxLost(f"The sandbox's answer cannot be read: {problem}") from problem
 
     def _accept(self, kind: int, body: bytes) -> None:
-        if kind == Kind.STARTED and not self.started:
+        if kind == FrameKind.STARTED and not self.started:
             self.started = True
-        elif kind == Kind.FAILED and not self.started:
-            self.failed = Failure.model_validate_json(body)
-        elif kind == Kind.OUTPUT and self.started and self._ended is None:
+        elif kind == FrameKind.FAILED and not self.started:
+            self.failed = SandboxFailure.model_validate_json(body)
+        elif kind == FrameKind.OUTPUT and self.started and self._ended is None:
             self._take_output(body)
-        elif kind == Kind.ENDED and self.started and self._ended is None:
+        elif kind == FrameKind.ENDED and self.started and self._ended is None:
             ended = _Ended.model_validate_json(body)
             few = len(ended.sizes) <= self._limits.returned_files
             small = sum(ended.sizes) <= self._limits.returned_bytes
             if not few or not small or min(ended.sizes, default=0) < 0:
                 raise SandboxLost("The sandbox returned more files or bytes than allowed.")
             self._ended = ended
-        elif kind == Kind.CONTENT and self._ended is not None:
+        elif kind == FrameKind.CONTENT and self._ended is not None:
             if len(body) != self._ended.sizes[len(self.contents)]:
                 raise SandboxLost("The sandbox announced another size.")
             self.contents.append(body)

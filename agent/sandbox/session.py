@@ -153,7 +153,7 @@ class Session:
             entries, self._fetch, self._ground, include=include, is_cut=is_cut
         )
 
-    def _fetch(self, entries: Sequence[change_collection.Entry]) -> dict[str, bytes | None]:
+    def _fetch(self, entries: Sequence[change_collection.ChangedEntry]) -> dict[str, bytes | None]:
         paths = [entry.path for entry in entries]
         found = self._read(paths) if paths else []
         return {
@@ -214,9 +214,11 @@ class Session:
             self._stack = stack.pop_all()
 
 
-def _read_entries(answer: Answer) -> tuple[list[change_collection.Entry], bool]:
+def _read_entries(answer: Answer) -> tuple[list[change_collection.ChangedEntry], bool]:
     entries = [
-        change_collection.Entry(str(path), change_collection.Kind(kind), int(size), bool(mode))
+        change_collection.ChangedEntry(
+            str(path), change_collection.ChangeKind(kind), int(size), bool(mode)
+        )
         for path, kind, size, mode in json.loads(answer.contents[0])
     ]
     return entries, bool(answer.facts["is_cut"])

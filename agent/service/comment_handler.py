@@ -19,7 +19,7 @@ from agent.models.ticket import Snapshot
 from agent.runs import control
 from agent.runs.control import CannotNow, Speaker
 from agent.service import intake
-from agent.service.intake import Accepted, Decision, Handled, Ignored, PutOff
+from agent.service.intake import Accepted, Handled, IgnoredWish, IntakeDecision, PutOff
 from agent.store.sql_requests import QUIET_SECONDS, FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
 from agent.text import sanitise
@@ -67,7 +67,7 @@ class CommentHandler:
         self._refused_until: dict[tuple[int, int], float] = {}
         self._answered: dict[tuple[int, int], list[float]] = {}
 
-    def handle(self, comment: Comment, *, now: float, delivery_id: str) -> Decision:
+    def handle(self, comment: Comment, *, now: float, delivery_id: str) -> IntakeDecision:
         """Act on a comment, if it asks for something and its writer may.
 
         Args:
@@ -75,7 +75,7 @@ class CommentHandler:
         """
         own_logins = self._intake_api.own_logins()
         if comment.author.lower() in own_logins:
-            return Ignored(reason=f"said by {comment.author}, a bot", routine=True)
+            return IgnoredWish(reason=f"said by {comment.author}, a bot", routine=True)
         run = self._find_run(comment)
         command = commands.parse_comment(comment.body)
         request = None if command else self._read_request(comment)
@@ -85,11 +85,11 @@ class CommentHandler:
         if run is not None and self._was_heard(comment, run):
             return Handled(reason="heard before")
         if refusal := self._explain_refusal(comment, now):
-            return Ignored(reason=refusal)
+            return IgnoredWish(reason=refusal)
         if request is not None and run is not None:
             return self._follow_up(comment, run, request, now)
         if run is not None and _is_older(comment, run, command):
-            return Ignored(reason=f"written before run {run.run.run_id}, which it is not about")
+            return IgnoredWish(reason=f"written before run {run.run.run_id}, which it is not about")
         if command is None and run is not None and control.is_awaiting_approval(run):
             return self._name_approval(comment, run)
         if (taken_back := self._find_taken_back(comment)) is not None:
@@ -120,21 +120,23 @@ class CommentHandler:
         command: Command | Unknown | None,
         request: FollowUpRequest | None,
         now: float,
-    ) -> Decision | None:
+    ) -> IntakeDecision | None:
         if command is None and request is None and not self._is_answer(comment, run):
             age = now - intake.parse_moment(comment.at)
             if not comment.on_pull and run and run.active and age < _ENDING_SECONDS:
                 return PutOff(reason=f"run {run.run.run_id} may just have asked for it")
-            return Ignored(reason="no command, and nothing waits for an answer", routine=True)
+            return IgnoredWish(reason="no command, and nothing waits for an answer", routine=True)
         if comment.on_pull and run is None:
             if self._store.is_publishing(comment.subject.repository_id):
                 return PutOff(reason="a run of the repository may just have opened it")
             if request is not None:
-                return Ignored(reason="no pull request of ours", routine=True)
+                return IgnoredWish(reason="no pull request of ours", routine=True)
         if command is None and run is not None and control.is_awaiting_approval(run):
             # Said once for each plan; a program that answers us is not answered again.
             if self._store.was_heard(run.run.run_id, f"plan:{run.plan_asked}"):
-                return Ignored(reason=f"no command, and the plan {run.plan_asked} waits for one")
+                return IgnoredWish(
+                    reason=f"no command, and the plan {run.plan_asked} waits for one"
+                )
         return None
 
     def _is_answer(self, comment: Comment, run: StoredRun | None) -> bool:
@@ -188,17 +190,17 @@ class CommentHandler:
         self._refused_until[key] = now + _REFUSED_SECONDS
         return f"said by {comment.author}, whose permission is {found.level}; write is needed"
 
-    def _find_taken_back(self, comment: Comment) -> Decision | None:
+    def _find_taken_back(self, comment: Comment) -> IntakeDecision | None:
         """Turn away what was deleted meanwhile; remarks on a pull request stand."""
         if comment.place == "issue" and not self._intake_api.has_comment(
             comment.subject, comment.comment_id
         ):
-            return Ignored(reason="deleted before it was heard")
+            return IgnoredWish(reason="deleted before it was heard")
         return None
 
     # --- what words do -------------------------------------------------------------------------
 
-    def _name_approval(self, comment: Comment, run: StoredRun) -> Decision:
+    def _name_approval(self, comment: Comment, run: StoredRun) -> IntakeDecision:
         """Say once for each plan that only a command approves it: words may mean anything."""
         plan = run.plan_asked
         words = (
@@ -208,13 +210,13 @@ class CommentHandler:
         self._intake_api.explain_refusal(comment.subject, words, key=f"plan-{plan}")
         speaker = _make_speaker(comment)._replace(comment=f"plan:{plan}")
         self._store.note_guidance(run.run.run_id, speaker.make_guidance("remark", comment.body))
-        return Ignored(reason=f"no command, and the plan {plan} waits for one")
+        return IgnoredWish(reason=f"no command, and the plan {plan} waits for one")
 
-    def _take_answer(self, comment: Comment, run: StoredRun | None, now: float) -> Decision:
+    def _take_answer(self, comment: Comment, run: StoredRun | None, now: float) -> IntakeDecision:
         assert run is not None  # noqa: S101  it is an answer to its questions
         live = self._intake_api.read_issue(comment.subject)
         if live is None or live.state == "closed" or live.locked:
-            return Ignored(reason="the issue is closed, locked or gone")
+            return IgnoredWish(reason="the issue is closed, locked or gone")
         run_id, answer = (
             run.run.run_id,
             _make_speaker(comment).make_guidance("answer", comment.body),
@@ -222,20 +224,20 @@ class CommentHandler:
         try:
             hearing = self._store.add_guidance(run_id, answer, now, self._pause)
         except ActiveRun as other:
-            return Ignored(reason=other.message)
+            return IgnoredWish(reason=other.message)
         if hearing == "full":
             # Once: whoever answers that is not answered again.
             self._intake_api.explain_refusal(
                 comment.subject, control.ANSWERS_EXHAUSTED, key=f"full-{run_id}"
             )
         if hearing in ("late", "full"):
-            return Ignored(reason=f"run {run_id} does not wait for an answer ({hearing})")
+            return IgnoredWish(reason=f"run {run_id} does not wait for an answer ({hearing})")
         self._react(comment, _READ)
         return Handled(reason=f"an answer to run {run_id}")
 
     def _follow_up(
         self, comment: Comment, run: StoredRun, request: FollowUpRequest, now: float
-    ) -> Decision:
+    ) -> IntakeDecision:
         note = _make_speaker(comment).make_guidance("command", request.kind)
         following = self._store.queue_follow_up(run.run.first, request, now, said=note)
         if following == "full":
@@ -243,7 +245,7 @@ class CommentHandler:
             words = control.ROUND_REFUSALS[following]
             self._intake_api.explain_refusal(comment.subject, words, key="rounds-full")
         if following in ("over", "full"):
-            return Ignored(reason=control.ROUND_REFUSALS[following])
+            return IgnoredWish(reason=control.ROUND_REFUSALS[following])
         self._react(comment, _READ)
         return Handled(reason=f"about pull request #{comment.subject.number} ({following})")
 
@@ -254,7 +256,7 @@ class CommentHandler:
         run: StoredRun | None,
         now: float,
         delivery_id: str,
-    ) -> Decision:
+    ) -> IntakeDecision:
         """Carry a command out."""
         speaker, store = _make_speaker(comment), self._store
         match command:
@@ -289,7 +291,7 @@ class CommentHandler:
         now: float,
         *,
         plan_first: bool,
-    ) -> Decision:
+    ) -> IntakeDecision:
         """Make a run of the issue as it stands, by the word of whoever commands it."""
         if comment.on_pull:
             raise CannotNow(
@@ -309,7 +311,7 @@ class CommentHandler:
             )
         text = self._intake_api.read_text(comment.subject)
         if text is None:
-            return Ignored(reason="the issue is not there any more")
+            return IgnoredWish(reason="the issue is not there any more")
         if text.state == "closed" or text.locked or text.is_pull_request:
             raise CannotNow("The issue is closed or locked, so no run begins on it.")
         if text.changed_at is not None and text.changed_at >= comment.at:
@@ -344,7 +346,7 @@ class CommentHandler:
             now=now,
             delivery_id=delivery_id,
         )
-        if isinstance(decided, Ignored):
+        if isinstance(decided, IgnoredWish):
             raise CannotNow(f"No run was started: {decided.reason}.")
         if isinstance(decided, Accepted):
             self._react(comment, _DONE)
@@ -352,7 +354,7 @@ class CommentHandler:
 
     # --- how it is answered --------------------------------------------------------------------
 
-    def _refuse(self, comment: Comment, words: str, reason: str) -> Decision:
+    def _refuse(self, comment: Comment, words: str, reason: str) -> IntakeDecision:
         self._answer(comment, words)
         self._react(comment, _CANNOT)
         return Handled(reason=f"answered: {reason}")

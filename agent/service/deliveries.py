@@ -23,7 +23,7 @@ from agent.models.ticket import Delivery
 from agent.service import intake, loops, pull_outcomes
 from agent.service.comment_handler import CommentHandler
 from agent.service.dispatch import Bounds
-from agent.service.intake import Accepted, Decision, Handled, Ignored, PutOff, StoppedRun
+from agent.service.intake import Accepted, Handled, IgnoredWish, IntakeDecision, PutOff, StoppedRun
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import metrics
@@ -50,7 +50,7 @@ _QUOTA = (
 )
 
 
-class _Failed(Decision):
+class _Failed(IntakeDecision):
     outcome = "failed"
 
 
@@ -127,18 +127,18 @@ class Intake:
                         break
         return settled > 0
 
-    def _try_to_decide(self, delivery: Delivery) -> Decision | None:
+    def _try_to_decide(self, delivery: Delivery) -> IntakeDecision | None:
         """Decide on a delivery; None: it cannot be decided now, and comes again."""
         until = None
         try:
             return self._decide(delivery)
         except RunStopped as problem:
-            return Ignored(reason=problem.message)
+            return IgnoredWish(reason=problem.message)
         except AgentError as problem:
             # A wrong setting is the operator's to mend, however long that takes.
             old = self._clock.now() - delivery.received_at > _DAY
             if isinstance(problem, TransientError) and old:
-                return Ignored(reason=f"could not be decided for a day: {problem.message}")
+                return IgnoredWish(reason=f"could not be decided for a day: {problem.message}")
             until = problem.until if isinstance(problem, CodeHostLimited) else None
             why = problem.message
         except Exception as problem:  # noqa: BLE001  one bad delivery must not stop the rest
@@ -151,7 +151,7 @@ class Intake:
         self._put_back(delivery.delivery_id, why, until)
         return None
 
-    def _decide(self, delivery: Delivery) -> Decision:
+    def _decide(self, delivery: Delivery) -> IntakeDecision:
         of_issue = delivery.event == "issues"
         if of_issue and delivery.action in events.TAKES_BACK:
             withdrawal = events.Withdrawal.model_validate_json(delivery.body)
@@ -179,7 +179,7 @@ class Intake:
             delivery_id=delivery.delivery_id,
         )
 
-    def _settle(self, delivery: Delivery, decided: Decision) -> None:
+    def _settle(self, delivery: Delivery, decided: IntakeDecision) -> None:
         name = delivery.delivery_id
         self._put_off.pop(name, None)
         del self._failures[name], self._faults[name]  # of a Counter, also what is not in it
@@ -192,7 +192,7 @@ class Intake:
         reason = decided.run.run_id if isinstance(decided, Accepted) else decided.reason
         self._inbox.settle(name, decided.outcome, reason)
         metrics.delivery_settled(decided.outcome)
-        routine = isinstance(decided, Ignored) and decided.routine
+        routine = isinstance(decided, IgnoredWish) and decided.routine
         (_log.debug if routine else _log.info)(decided.outcome, reason=reason)
         if isinstance(decided, Accepted):
             with structlog.contextvars.bound_contextvars(run=reason):

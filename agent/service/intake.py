@@ -29,7 +29,7 @@ MAY_START = frozenset({"admin", "maintain", "write"})
 _FRESH_SECONDS = 60.0
 
 
-class Decision(Record):
+class IntakeDecision(Record):
     """What is done about a delivery, or about what is polled."""
 
     outcome: ClassVar[str]
@@ -37,31 +37,31 @@ class Decision(Record):
     reason: str = ""
 
 
-class Accepted(Decision):
+class Accepted(IntakeDecision):
     outcome = "accepted"
     run: Run
 
 
-class StoppedRun(Decision):
+class StoppedRun(IntakeDecision):
     """A run was told to stop, since its issue is no longer what was approved."""
 
     outcome = "stopped"
     run_id: str
 
 
-class Handled(Decision):
+class Handled(IntakeDecision):
     """Somebody's words had their effect, or were answered; or something that happened was noted."""
 
     outcome = "heard"
 
 
-class Ignored(Decision):
+class IgnoredWish(IntakeDecision):
     outcome = "ignored"
     routine: bool = False
     """Every run brings some of these about, so that nobody looks for them."""
 
 
-class PutOff(Decision):
+class PutOff(IntakeDecision):
     """Nothing can be decided before the present run of the issue is over, which is soon."""
 
     outcome = ""
@@ -74,7 +74,7 @@ def accept_request(
     *,
     now: float,
     delivery_id: str | None = None,
-) -> Decision:
+) -> IntakeDecision:
     """Make a run of a labelled issue if the person may start one; may be called twice.
 
     Args:
@@ -88,14 +88,14 @@ def accept_request(
     if settled := _by_runs(request, last):
         return settled
     if refusal := _explain_refusal(request, intake_api):
-        return Ignored(reason=refusal)
+        return IgnoredWish(reason=refusal)
     issue = request.snapshot.issue
     run_id = make_run_id(int(now))
     if _is_late(request.snapshot, now) and (
         earlier := intake_api.find_earlier_run(request.snapshot)
     ):
         if earlier.over or (store and store.find_run(earlier.run_id) is not None):
-            return Ignored(reason=f"run {earlier.run_id} has answered this label already")
+            return IgnoredWish(reason=f"run {earlier.run_id} has answered this label already")
         # Whoever carried that run has lost it. What it has left is found again by its id, and by
         # the time of its commit.
         run_id = earlier.run_id
@@ -118,7 +118,7 @@ def accept_request(
 
 def reconsider_run(
     withdrawal: Withdrawal, intake_api: GithubIntakeApi, store: SqlRunStore
-) -> Decision:
+) -> IntakeDecision:
     """Stop the run of an issue that is no longer as it was approved; may be called twice.
 
     What the event says is only the occasion to look: events may be late, doubled or out of order.
@@ -126,13 +126,15 @@ def reconsider_run(
     issue = withdrawal.issue
     last = store.find_newest_run(issue.repository_id, issue.number)
     if last is None or not last.active:
-        return Ignored(reason="no run of this issue is under way", routine=True)
+        return IgnoredWish(reason="no run of this issue is under way", routine=True)
     run_id, snapshot = last.run.run_id, last.run.snapshot
     if last.stop_request or snapshot is None:
-        return Ignored(reason=f"run {run_id} of this issue is being stopped", routine=True)
+        return IgnoredWish(reason=f"run {run_id} of this issue is being stopped", routine=True)
     happened = _explain_withdrawal(snapshot, intake_api)
     if happened is None:
-        return Ignored(reason=f"the issue has not changed since run {run_id} read it", routine=True)
+        return IgnoredWish(
+            reason=f"the issue has not changed since run {run_id} read it", routine=True
+        )
     words = f"{happened}, so the run was stopped."
     store.request_stop(run_id, words, Reason.SUPERSEDED)
     return StoppedRun(run_id=run_id, reason=words)
@@ -146,28 +148,28 @@ def _is_late(snapshot: Snapshot, now: float) -> bool:
     return now - _get_approval_time(snapshot) > _FRESH_SECONDS
 
 
-def _by_runs(request: Request, last: StoredRun | None) -> Decision | None:
+def _by_runs(request: Request, last: StoredRun | None) -> IntakeDecision | None:
     """Decide by the newest run of the issue alone; None: the code host has to be asked."""
     if last is None:
         never = "the issue was opened anew, but no run of it was ended by its being closed"
-        return Ignored(reason=never, routine=True) if request.resumes else None
+        return IgnoredWish(reason=never, routine=True) if request.resumes else None
     run_id = last.run.run_id
     if last.stop_request and last.active:
         return PutOff(reason=f"run {run_id} of this issue is being stopped")
     if request.resumes:
         reason = last.outcome.reason if last.outcome else None
         if reason is not Reason.SUPERSEDED:
-            return Ignored(reason=f"run {run_id} was not ended by the issue's being closed")
+            return IgnoredWish(reason=f"run {run_id} was not ended by the issue's being closed")
         return None
     done = last.run.snapshot
     if done and done.by_label and _get_approval_time(request.snapshot) < _get_approval_time(done):
-        return Ignored(reason=f"run {run_id} is of a label that was set later")
+        return IgnoredWish(reason=f"run {run_id} is of a label that was set later")
     return None
 
 
 def _decide_beside(
     other: ActiveRun, request: Request, intake_api: GithubIntakeApi, store: SqlRunStore
-) -> Decision:
+) -> IntakeDecision:
     """Decide on a label that was set while a run of the issue is under way."""
     active, asked = other.run, request.snapshot
     theirs = active.snapshot
@@ -176,7 +178,7 @@ def _decide_beside(
     if active.dry_run or same or not newer or (theirs and not theirs.by_label):
         if active.dry_run or not same:
             _explain_active(active, request, intake_api)
-        return Ignored(reason=other.message)
+        return IgnoredWish(reason=other.message)
     words = (
         f"The label was set anew by {asked.actor} for another text, so this run was stopped;"
         " another one takes that up."

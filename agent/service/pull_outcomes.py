@@ -10,14 +10,14 @@ from agent.github.intake_api import GithubIntakeApi
 from agent.models.intake import LivePull
 from agent.models.outcome import PullEnd, StoredRun
 from agent.models.run import Reason
-from agent.service.intake import Decision, Handled, Ignored, PutOff
+from agent.service.intake import Handled, IgnoredWish, IntakeDecision, PutOff
 from agent.store.sql_requests import FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
 
 
 def handle_event(
     event: Event, intake_api: GithubIntakeApi, store: SqlRunStore, *, now: float, quiet: float
-) -> Decision:
+) -> IntakeDecision:
     """Note how a pull request of ours stands, or have its checks seen to; may be done twice.
 
     Args:
@@ -26,22 +26,22 @@ def handle_event(
     if event.commit:
         return _handle_checks(event, store, now, quiet)
     if event.number is None:
-        return Ignored(reason="it names neither a commit nor a pull request", routine=True)
+        return IgnoredWish(reason="it names neither a commit nor a pull request", routine=True)
     found = store.find_run_of_pull(event.repository_id, event.number)
     if found is None and store.is_publishing(event.repository_id):
         return PutOff(reason="a run of this repository is about to tell of its pull request")
     if found is None or found.run.snapshot is None:
-        return Ignored(reason="no pull request of ours", routine=True)
+        return IgnoredWish(reason="no pull request of ours", routine=True)
     # In the repository as it is called by now.
     here = {"repository": event.repository, "number": event.number, "issue_id": 0}
     pull = intake_api.read_pull(found.run.snapshot.issue.model_copy(update=here))
     if pull is None:
-        return Ignored(reason="the pull request is not there any more")
+        return IgnoredWish(reason="the pull request is not there any more")
     first = found.run.first
     if pull.state != "open":
         _stop_follow_up(found, pull.state, store)
     if not store.note_pull(first, _make_end(event.number, pull)):
-        return Ignored(reason=f"the pull request is {pull.state}, as is known", routine=True)
+        return IgnoredWish(reason=f"the pull request is {pull.state}, as is known", routine=True)
     return Handled(reason=f"the pull request of run {first} is {pull.state}")
 
 
@@ -58,15 +58,15 @@ def _stop_follow_up(found: StoredRun, became: str, store: SqlRunStore) -> None:
         store.request_stop(found.run.run_id, words, Reason.SUPERSEDED)
 
 
-def _handle_checks(event: Event, store: SqlRunStore, now: float, quiet: float) -> Decision:
+def _handle_checks(event: Event, store: SqlRunStore, now: float, quiet: float) -> IntakeDecision:
     """Have red checks seen to, where they are of the commit that we have pushed last."""
     wish = FollowUpRequest(kind="ci", quiet=quiet)
     found = store.find_run_of_head(event.repository_id, event.commit)
     if found is None and store.is_publishing(event.repository_id, of_follow_up=True):
         return PutOff(reason="a run of this repository is about to tell of its commit")
     if found is None:
-        return Ignored(reason="no commit of ours that a pull request ends in", routine=True)
+        return IgnoredWish(reason="no commit of ours that a pull request ends in", routine=True)
     following = store.queue_follow_up(found.run.first, wish, now)
     if following in ("over", "full"):
-        return Ignored(reason=f"no follow-up for these checks ({following})")
+        return IgnoredWish(reason=f"no follow-up for these checks ({following})")
     return Handled(reason=f"checks of run {found.run.run_id}'s commit ({following})")

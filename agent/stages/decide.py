@@ -37,7 +37,7 @@ class Row:
     fact: str
     """When it holds, in words."""
     reason: Reason
-    tell: Callable[[Facts], str]
+    tell: Callable[[VerdictFacts], str]
     """The sentence for maintainers; empty where the row does not hold."""
     draft: bool = False
     """Whether the pull request waits for a person to look at what is named in it."""
@@ -98,7 +98,7 @@ def decide_verdict(
         proof: That the tests of a model's change fail without it; None: a recipe made the change.
         review: A second model's; whatever it says, it withholds nothing.
     """
-    facts = Facts(compared, cleared, contract, proof or Proof(), review)
+    facts = VerdictFacts(compared, cleared, contract, proof or Proof(), review)
     row, sentence = next((row, said) for row in TABLE if (said := row.tell(facts)))
     return Verdict(
         publish=row.publish,
@@ -127,7 +127,7 @@ def with_review(chosen: Round, notes: ReviewNotes, contract: Contract) -> Round:
 
 
 @dataclass(frozen=True)
-class Facts:
+class VerdictFacts:
     """The facts that a decision rests on, and what each row of the table says of them."""
 
     compared: tuple[Comparison, ...]

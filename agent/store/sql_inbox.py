@@ -118,7 +118,7 @@ class Counts(Record):
     """When it was received, in seconds since the epoch."""
 
 
-class Settled(Record):
+class SettledDelivery(Record):
     delivery: Delivery
     outcome: str | None
     """None: still unread."""
@@ -203,13 +203,13 @@ class Inbox:
         """Say what became of a delivery; it is not unread any more. The last word counts."""
         self._settle(_ROWS.c.delivery_id == delivery_id, outcome, reason)
 
-    def find(self, delivery_id: str) -> Settled | None:
+    def find(self, delivery_id: str) -> SettledDelivery | None:
         wanted = select(DeliveryRow).where(col(DeliveryRow.delivery_id) == delivery_id)
         with self._database.read() as session:
             row = session.exec(wanted).first()
             if row is None:
                 return None
-            return Settled(delivery=_delivery(row), outcome=row.outcome, reason=row.reason)
+            return SettledDelivery(delivery=_delivery(row), outcome=row.outcome, reason=row.reason)
 
     def counts(self) -> Counts:
         waiting = col(DeliveryRow.outcome).is_(None)

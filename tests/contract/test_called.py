@@ -20,7 +20,7 @@ from agent.errors import AccessLost
 from agent.github import app_registration
 from agent.github.app_deliveries import AppDeliveries
 from agent.github.pulls import GithubPulls
-from agent.github.tokens import Scope
+from agent.github.tokens import TokenScope
 from agent.models.change import Finding, Severity
 from agent.models.code_host import NewPullRequest, Progress, StageMark
 from agent.models.outcome import Outcome
@@ -142,7 +142,7 @@ def ask_for_less_than_wanted(scene: Scene) -> None:
         name: level for name, level in scene.installation.permissions.items() if name != "checks"
     }
     session = scene.access.open_session(scene.run.snapshot.issue, "another run")
-    assert session.token(Scope.TALK)
+    assert session.token(TokenScope.TALK)
 
 
 def look_an_issue_up(scene: Scene) -> None:

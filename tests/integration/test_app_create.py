@@ -113,7 +113,7 @@ def confirmed(person: httpx.Client, address: str) -> httpx.Response:
     return answer
 
 
-def loaded(places: app_create.Places) -> settings.Settings:
+def loaded(places: app_create.AppFiles) -> settings.Settings:
     """Read the settings as a shell and `serve` do."""
     lines = places.environment.read_text().splitlines()
     words = [word for line in lines for word in shlex.split(line)]

@@ -15,7 +15,7 @@ from agent.models.run import Reason, Run, RunState, Wait
 from agent.models.ticket import Guidance
 from agent.runs import control
 from agent.service.comment_handler import CommentHandler
-from agent.service.intake import Accepted, Decision, Handled, Ignored, PutOff
+from agent.service.intake import Accepted, Handled, IgnoredWish, IntakeDecision, PutOff
 from agent.store.sql_requests import MOST_ROUNDS, FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration import github_samples as samples
@@ -59,12 +59,12 @@ class Talk:
         }
         return Comment.model_validate({**given, **more})
 
-    def hear(self, said: Comment) -> Decision:
+    def hear(self, said: Comment) -> IntakeDecision:
         return self.comment_handler.handle(
             said, now=time.time(), delivery_id=f"guid-{next(_deliveries)}"
         )
 
-    def say(self, body: str, by: str = "wanda", **more: object) -> Decision:
+    def say(self, body: str, by: str = "wanda", **more: object) -> IntakeDecision:
         return self.hear(self.write(body, by, **more))
 
     def reactions(self) -> list[str]:
@@ -126,7 +126,7 @@ def ended_again(talk: Talk, run: Run) -> None:
 def test_TC2_who_may_not_write_is_not_heard_and_gets_no_answer(talk, by, words):
     run = talk.planned()
     heard = talk.say(f"/mergewright {words}", by)
-    assert isinstance(heard, Ignored)
+    assert isinstance(heard, IgnoredWish)
     assert (talk.reactions(), talk.scene.own_comments()) == ([], [])
     assert talk.stands(run) is RunState.AWAITING_APPROVAL
     assert talk.store.list_guidance(run.run_id) == ()
@@ -137,7 +137,7 @@ def test_TC4_a_command_that_was_deleted_before_it_is_heard_is_not_obeyed(talk):
     said = talk.write(f"/mergewright approve {PLAN}")
     with talk.scene.world.lock:
         talk.scene.issue.comments.pop()
-    assert isinstance(talk.hear(said), Ignored)
+    assert isinstance(talk.hear(said), IgnoredWish)
     assert talk.stands(run) is RunState.AWAITING_APPROVAL
     assert talk.scene.own_comments() == []
 
@@ -150,19 +150,19 @@ def test_TC8_a_stranger_who_goes_on_writing_is_looked_up_once(talk, monkeypatch)
         api, "read_permission", lambda issue, login: asked.append(login) or read(issue, login)
     )
     for words in ("Me too!", "/mergewright stop", "When will this be done?"):
-        assert isinstance(talk.say(words, "stranger"), Ignored)
+        assert isinstance(talk.say(words, "stranger"), IgnoredWish)
     assert asked == ["stranger"]
 
 
 def test_TC3_our_own_words_are_not_heard(talk):
     talk.planned()
-    assert isinstance(talk.say("/mergewright stop", author=talk.scene.login), Ignored)
+    assert isinstance(talk.say("/mergewright stop", author=talk.scene.login), IgnoredWish)
 
 
 def test_TC3_another_account_that_has_the_name_now_is_not_heard(talk):
     talk.planned()
     heard = talk.say("/mergewright stop", author_id=4711)
-    assert isinstance(heard, Ignored)
+    assert isinstance(heard, IgnoredWish)
 
 
 # --- commands ----------------------------------------------------------------------------------
@@ -246,7 +246,7 @@ def test_GH8_an_answer_too_many_begins_nothing_and_is_told_once(talk):
     ended_again(talk, run)
     retries = talk.store.get_run(run.run_id).retries
     for _ in range(10):
-        assert isinstance(talk.say("an answer to what you have just said"), Ignored)
+        assert isinstance(talk.say("an answer to what you have just said"), IgnoredWish)
     assert talk.store.get_run(run.run_id).retries == retries
     assert not talk.store.get_run(run.run_id).active
     assert len(talk.scene.own_comments()) == 1
@@ -288,7 +288,7 @@ def test_a_word_that_was_written_before_the_run_is_not_about_it(talk):
     early = talk.write("/mergewright stop")
     snapshot = talk.scene.run.snapshot.model_copy(update={"approved_at": "2037-01-01T00:00:00Z"})
     run = talk.store.add_run(talk.scene.run.model_copy(update={"snapshot": snapshot}), time.time())
-    assert isinstance(talk.hear(early), Ignored)
+    assert isinstance(talk.hear(early), IgnoredWish)
     assert talk.store.get_run(run.run_id).stop_request is None
 
 
@@ -360,7 +360,7 @@ def test_an_answer_counts_that_comes_before_the_run_that_asked_is_over(talk):
 def test_TC4_what_is_said_while_a_run_is_at_work_is_dropped(talk):
     run = talk.begun()
     said = talk.write("Also rewrite the admin.", at="2026-11-20T10:00:01Z")
-    assert isinstance(talk.hear(said), Ignored)
+    assert isinstance(talk.hear(said), IgnoredWish)
     assert talk.store.list_guidance(run.run_id) == ()
     assert talk.reactions() == []
 
@@ -419,7 +419,7 @@ def test_what_people_ask_of_a_pull_request_is_followed_up(talk, opened, words, m
 )
 def test_other_words_are_not(talk, opened, words, more):
     login = next(iter(talk.scene.intake_api.own_logins())).removesuffix("[bot]")
-    assert isinstance(_remark(talk, words.format(login), **more), Ignored)
+    assert isinstance(_remark(talk, words.format(login), **more), IgnoredWish)
     assert _rounds(talk, opened) == []
 
 
@@ -462,8 +462,8 @@ def test_that_the_rounds_of_a_pull_request_are_over_is_said(talk, opened, monkey
         claimed = talk.store.claim_run(time.time() + 1, most=9).run
         end = Outcome.for_stopped_run(claimed.run_id, Reason.UNAVAILABLE, "So.")
         talk.store.finish_run(claimed.run_id, end, time.time())
-    assert isinstance(_remark(talk), Ignored)
-    assert isinstance(_remark(talk), Ignored)
+    assert isinstance(_remark(talk), IgnoredWish)
+    assert isinstance(_remark(talk), IgnoredWish)
     number, key, _ = told[0]
     assert number == 40
     assert {one[1] for one in told} == {key}, "one comment: the code host is told one key"

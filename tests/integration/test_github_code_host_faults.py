@@ -23,7 +23,7 @@ from agent.errors import (
 )
 from agent.github.connection import Pacing
 from agent.github.pulls import GithubPulls
-from agent.github.tokens import Scope
+from agent.github.tokens import TokenScope
 from agent.models import clock
 from agent.models.intake import Permission
 from agent.models.outcome import PullRequest
@@ -360,7 +360,7 @@ def test_with_a_clock_that_is_hours_wrong_our_app_signs_by_that_of_github(scene,
     for hours in (5, -7, 0):
         wrong = SimpleNamespace(time=lambda by=hours: time.time() + by * 3600.0)
         monkeypatch.setattr(clock, "time", wrong)
-        minted = scene.access.tokens.mint(issue, Scope.TALK, notes)
+        minted = scene.access.tokens.mint(issue, TokenScope.TALK, notes)
         assert minted.is_fresh
 
 

@@ -59,11 +59,11 @@ class Place:
         found = differing.Difference(str(self.base.folder), str(tree), None)
         found.walk()
         entries = [
-            change_collection.Entry(path, change_collection.Kind(kind), *more)
+            change_collection.ChangedEntry(path, change_collection.ChangeKind(kind), *more)
             for path, kind, *more in found.entries
         ]
 
-        def fetch(entries: Sequence[change_collection.Entry]) -> Mapping[str, bytes | None]:
+        def fetch(entries: Sequence[change_collection.ChangedEntry]) -> Mapping[str, bytes | None]:
             return {entry.path: (tree / entry.path).read_bytes() for entry in entries}
 
         files = {file.path: file for file in given.files if file.after is not None}

@@ -11,7 +11,7 @@ from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Reason, Run, RunState, make_run_id
 from agent.models.ticket import IssueRef, Snapshot
 from agent.service import intake
-from agent.service.intake import Accepted, Ignored, PutOff, StoppedRun
+from agent.service.intake import Accepted, IgnoredWish, PutOff, StoppedRun
 
 ISSUE = IssueRef(repository="o/r", repository_id=7, number=42, issue_id=99)
 
@@ -115,7 +115,7 @@ def reason(gate, **changes):
     runs = Runs()
     settled = intake.accept_request(request(**changes), gate, runs, now=1_700_000_000.5)
     assert runs.added == []
-    assert isinstance(settled, Ignored)
+    assert isinstance(settled, IgnoredWish)
     return settled.reason
 
 
@@ -186,7 +186,7 @@ def test_a_label_set_anew_for_the_same_text_lets_its_run_go_on():
     runs = Runs(active())
     again = SNAPSHOT.model_copy(update={"approved_at": LATER.approved_at})
     settled = intake.accept_request(request(again), Gate(), runs, now=1.0)
-    assert isinstance(settled, Ignored)
+    assert isinstance(settled, IgnoredWish)
     assert runs.stopped == []
 
 
@@ -204,7 +204,7 @@ def test_a_label_set_anew_for_the_same_text_lets_its_run_go_on():
 def test_a_label_beside_a_run_that_goes_on_is_answered(under_way, words):
     runs, gate = Runs(under_way), Gate()
     settled = intake.accept_request(request(LATER), gate, runs, now=1.0)
-    assert isinstance(settled, Ignored)
+    assert isinstance(settled, IgnoredWish)
     ((told, key),) = gate.explained
     assert words in told
     assert (key, runs.stopped) == ("active-other", [])
@@ -216,7 +216,7 @@ def test_PF6_a_label_that_arrives_after_a_later_one_starts_nothing(over):
     last = stored(newer, reason=Reason.READY if over else None)
     gate, runs = Gate(), Runs(None if over else newer, last=last)
     settled = intake.accept_request(request(), gate, runs, now=1.0)
-    assert isinstance(settled, Ignored)
+    assert isinstance(settled, IgnoredWish)
     assert (runs.added, runs.stopped, gate.asked) == ([], [], [])
 
 
@@ -242,7 +242,7 @@ def test_GH7_an_issue_that_is_taken_back_stops_its_run_for_what_it_is_now(live, 
 
 def test_PF6_an_issue_that_stands_as_approved_by_now_goes_on():
     runs = Runs(active())
-    assert isinstance(intake.reconsider_run(WITHDRAWAL, Gate(), runs), Ignored)
+    assert isinstance(intake.reconsider_run(WITHDRAWAL, Gate(), runs), IgnoredWish)
     assert runs.stopped == []
 
 
@@ -266,14 +266,14 @@ def test_PF6_an_issue_that_is_opened_again_by_who_may_write_has_a_run_again():
 )
 def test_an_issue_that_is_opened_again_has_no_run_unless_closing_it_has_ended_one(last):
     gate, runs = Gate(), Runs(last=last)
-    assert isinstance(reopened(runs, gate), Ignored)
+    assert isinstance(reopened(runs, gate), IgnoredWish)
     assert (runs.added, gate.asked) == ([], [])
 
 
 @pytest.mark.parametrize("gate", [Gate("triage"), Gate("read"), Gate(labels=("bug",))])
 def test_an_issue_that_is_opened_again_needs_the_label_and_the_right(gate):
     runs = Runs(last=stored(active(), reason=Reason.SUPERSEDED))
-    assert isinstance(reopened(runs, gate), Ignored)
+    assert isinstance(reopened(runs, gate), IgnoredWish)
     assert (runs.added, gate.explained) == ([], [])
 
 

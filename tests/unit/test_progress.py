@@ -13,9 +13,9 @@ SHOW = r"""
 import time
 from rich.console import Console
 from agent.models.step import Step
-from agent.cli.terminal import Progress
+from agent.cli.terminal import StepDisplay
 
-with Progress(Console(stderr=True)) as progress:
+with StepDisplay(Console(stderr=True)) as progress:
     progress.ended(Step.BASELINE, 2.0, ok=True)
     progress.started(Step.ENVIRONMENT)
     progress.heard("read path: [red].py \x07")

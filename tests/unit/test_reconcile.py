@@ -15,7 +15,7 @@ from agent.github.app_deliveries import SentDelivery, SentPage
 from agent.models.intake import EarlierRun
 from agent.models.ticket import Delivery, Snapshot
 from agent.service import intake, reconcile
-from agent.service.intake import Accepted, Ignored
+from agent.service.intake import Accepted, IgnoredWish
 from agent.service.reconcile import MissedDeliveries
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
@@ -222,7 +222,7 @@ def accept(gate: Remembering, store: SqlRunStore, after: float):
 
 def test_PF2_a_label_that_a_run_has_answered_starts_none_though_we_have_forgotten_it(store):
     gate = Remembering(EarlierRun(run_id=LOST, over=True))
-    assert isinstance(accept(gate, store, HOUR), Ignored)
+    assert isinstance(accept(gate, store, HOUR), IgnoredWish)
     assert store.list_latest(10) == ()
 
 

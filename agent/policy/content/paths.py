@@ -53,13 +53,13 @@ _Problem = tuple[str, str]
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    limits = Limits(change_context.config, change_context.tree.paths())
+    limits = PathRules(change_context.config, change_context.tree.paths())
     yield from limits.faults
     for file in change_context.change.files:
         yield from limits.check(file)
 
 
-class Limits:
+class PathRules:
     """What a change may touch in one repository, file by file."""
 
     def __init__(self, config: RepoConfig, present: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ from agent.models.change import Finding, Severity
 from agent.policy import source
 from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.layout import is_test
-from agent.policy.names import Scope
+from agent.policy.names import NameScope
 from agent.policy.rule import Rule
 from agent.policy.view import FunctionNode, View
 
@@ -59,11 +59,11 @@ class _Reading:
     view: View
     by_name: Mapping[str, FunctionNode]
     """The functions and methods of the file."""
-    classes: Sequence[tuple[ast.ClassDef, Scope]]
+    classes: Sequence[tuple[ast.ClassDef, NameScope]]
     """That of the test, and those that it inherits from."""
     seen: set[ast.AST] = field(default_factory=set)
 
-    def has_assertions(self, node: ast.AST, scope: Scope) -> bool:
+    def has_assertions(self, node: ast.AST, scope: NameScope) -> bool:
         if node in self.seen:
             return False
         self.seen.add(node)
@@ -71,14 +71,14 @@ class _Reading:
             return True
         if not isinstance(node, FunctionNode):
             return False
-        inside = Scope(parent=scope)
+        inside = NameScope(parent=scope)
         self.view.places.bind_block(node.body, inside, self.view.path)
         for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs):
             inside.bind(argument.arg, [f"{_GIVEN}.{argument.arg}"])
         calls = [inner.func for inner in ast.walk(node) if isinstance(inner, ast.Call)]
         return any(self._asserts(one, inside) for one in calls)
 
-    def _asserts(self, called: ast.expr, scope: Scope) -> bool:
+    def _asserts(self, called: ast.expr, scope: NameScope) -> bool:
         """Whether a helper of the tests asserts, or cannot be followed."""
         name = source.get_last_name(called)
         if isinstance(called, ast.Attribute) and _is_self(called.value):

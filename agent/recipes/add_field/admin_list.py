@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from agent.recipes.add_field.definition import UnfitError
 from agent.recipes.add_field.models_index import Model, ModelsIndex, read_dotted_name
-from agent.recipes.add_field.parameters import LISTED_IN, Place
+from agent.recipes.add_field.parameters import LISTED_IN, ModelPlace
 
 
-def find_admin(model: Model, field: str, index: ModelsIndex) -> Place:
+def find_admin(model: Model, field: str, index: ModelsIndex) -> ModelPlace:
     """Find the admin class with a list for the field.
 
     Raises:
@@ -41,7 +41,7 @@ def find_list(node: ast.ClassDef) -> ast.List | ast.Tuple | None:
     return None
 
 
-def _find_admins(model: Model, index: ModelsIndex) -> Iterator[tuple[Place, ast.ClassDef]]:
+def _find_admins(model: Model, index: ModelsIndex) -> Iterator[tuple[ModelPlace, ast.ClassDef]]:
     """Find classes that are registered by a decorator, or by a call in their file."""
     folder = f"{model.app_folder}/".lstrip("/")
     for path in index.paths:
@@ -56,7 +56,7 @@ def _find_admins(model: Model, index: ModelsIndex) -> Iterator[tuple[Place, ast.
                     calls.append((line.value, scope.defined[name]))
         for call, node in calls:
             if isinstance(node, ast.ClassDef) and _is_registration(call, model, path, index):
-                yield Place(path=path, class_name=node.name, line=node.lineno), node
+                yield ModelPlace(path=path, class_name=node.name, line=node.lineno), node
 
 
 def _is_registration(node: ast.expr, model: Model, path: str, index: ModelsIndex) -> bool:

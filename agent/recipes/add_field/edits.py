@@ -11,7 +11,7 @@ import re
 from agent.errors import EditFailed, RequestRefused
 from agent.recipes.add_field import admin_list, new_test, writing
 from agent.recipes.add_field.models_index import read_dotted_name
-from agent.recipes.add_field.parameters import LISTED_IN, Edits, Parameters, Place
+from agent.recipes.add_field.parameters import LISTED_IN, Edits, ModelPlace, Parameters
 from agent.recipes.source import SourceFile
 from repo_config.detect import Tree
 
@@ -53,7 +53,7 @@ def make_edits(tree: Tree, parameters: Parameters) -> Edits:
     return Edits(files=made, notes=tuple(notes), not_done=parameters.not_done)
 
 
-def _find_class(source: SourceFile, place: Place) -> ast.ClassDef:
+def _find_class(source: SourceFile, place: ModelPlace) -> ast.ClassDef:
     for node in ast.walk(source.tree):
         if isinstance(node, ast.ClassDef) and node.lineno == place.line:
             return node

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 from agent.policy.modules import Modules
-from agent.policy.names import Scope
+from agent.policy.names import NameScope
 from repo_config.detect import Tree
 
 #: Django's own, or of an installed package: `mptt.models.MPTTModel`.
@@ -35,7 +35,7 @@ class Model:
     """Dotted name of its file."""
     name: str
     line: int
-    scope: Scope
+    scope: NameScope
     """What its file binds."""
     names: dict[str, list[str]]
     """What the body of the class binds."""
@@ -126,7 +126,7 @@ class ModelsIndex:
                 return self._make_model(found.path, found.node)
         return None
 
-    def _list_names(self, scope: Scope, dotted: str) -> list[str]:
+    def _list_names(self, scope: NameScope, dotted: str) -> list[str]:
         first, dot, rest = dotted.partition(".")
         meant = [f"{name}{dot}{rest}" for name in scope.look_up(first)]
         return sorted(frozenset[str]().union(*map(self.modules.list_names, meant)))
@@ -141,8 +141,8 @@ class ModelsIndex:
         return self._made[key]
 
     def _make(self, path: str, node: ast.ClassDef) -> Model | None:
-        scope = self.modules.get_scope(path) or Scope()
-        body = Scope(parent=scope, is_class=True)
+        scope = self.modules.get_scope(path) or NameScope()
+        body = NameScope(parent=scope, is_class=True)
         self.modules.bind_block(node.body, body, path)
         parents: list[Model] = []
         outside: list[str] = []

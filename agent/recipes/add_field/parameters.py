@@ -25,7 +25,7 @@ class ProducingCommand(Record):
     """Relative to the tree: only regular files matching these become part of the Change."""
 
 
-class Place(Record):
+class ModelPlace(Record):
     path: str
     class_name: str
     line: int
@@ -55,7 +55,7 @@ class NewTest(Record):
 
 class Parameters(Record):
     app_label: str
-    place: Place
+    place: ModelPlace
     abstract: bool
     name: str
     definition: Expression
@@ -64,7 +64,7 @@ class Parameters(Record):
     """Value for rows that are already there, used once and not kept as the field's default."""
     migrations: tuple[str, ...]
     """Folders in which a migration may be made."""
-    listing: Place | None
+    listing: ModelPlace | None
     """The admin class whose list the new field joins."""
     test: NewTest | None
     form: str

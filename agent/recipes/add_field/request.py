@@ -138,7 +138,7 @@ def _parse_statements(source: str) -> list[ast.stmt]:
 # --- code marks -------------------------------------------------------------------------------
 
 
-def _take_marks(request: FieldRequest, document: tickets.Document) -> Iterator[str]:
+def _take_marks(request: FieldRequest, document: tickets.TicketDocument) -> Iterator[str]:
     """Add what a ticket states by code alone; yield the code that was used."""
     defining: dict[str, list[_Definition]] = {}
     models: dict[str, str] = {}

@@ -15,7 +15,7 @@ from agent.errors import RequestRefused, TicketUnclear
 from agent.recipes.add_field import admin_list, definition, new_test
 from agent.recipes.add_field.definition import UnfitError
 from agent.recipes.add_field.models_index import Model, ModelsIndex
-from agent.recipes.add_field.parameters import Expression, Parameters, Place
+from agent.recipes.add_field.parameters import Expression, ModelPlace, Parameters
 from agent.recipes.add_field.request import ADMIN, TEST, FieldRequest
 from repo_config.detect import Project, Tree
 
@@ -63,7 +63,7 @@ def settle_facts(asked: FieldRequest, tree: Tree, project: Project) -> Parameter
     tables = index.find_children(model) if model.abstract else [model]
     return Parameters(
         app_label=model.app_label,
-        place=Place(path=model.path, class_name=model.name, line=model.line),
+        place=ModelPlace(path=model.path, class_name=model.name, line=model.line),
         abstract=model.abstract,
         name=name,
         definition=written,

@@ -97,7 +97,7 @@ def test_a_run_shows_what_is_known_of_it(store, operator, tmp_path):
 
 def test_a_step_that_waits_for_people_has_not_failed():
     record = run_record.RunRecord({
-        name: run_record.StepRecord(name, 1.0, state=state)
+        name: run_record.ShownStep(name, 1.0, state=state)
         for name, state in (("plan", "done"), ("approval", "failed"))
     })  # fmt: skip
     states = {stage.title: stage.state for stage in record.list_stages(is_active=True)}

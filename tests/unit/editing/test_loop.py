@@ -8,7 +8,7 @@ import pytest
 
 from agent.editing import tools
 from agent.errors import BudgetSpent, ModelRefused
-from agent.llm.budget import Budget, Limits
+from agent.llm.budget import Budget, SpendingCaps
 from agent.models.chat import Answered, Returned, Worst
 from agent.text.redaction import Redactor
 from tests.fakes import FakeModel, make_reply
@@ -79,7 +79,7 @@ def test_a_malformed_form_gets_a_precise_answer(prepared, home, arguments):
 
 
 def test_what_could_cost_more_than_is_left_is_not_asked(prepared, home, monkeypatch):
-    monkeypatch.setattr(Budget, "find_limits", lambda *given: Limits(tokens=35))
+    monkeypatch.setattr(Budget, "find_limits", lambda *given: SpendingCaps(tokens=35))
     model = FakeModel(
         lambda request: make_reply(write(f"a{len(request.messages)}.py")),
         worst=Worst(tokens=20, usd=None),

@@ -57,7 +57,7 @@ def test_a_file_that_cannot_be_imported_without_the_change_fails_there(module):
     assert found["test_new"].error == why
 
 
-class Attempts(proving._Attempts):
+class Attempts(proving._TestRuns):
     """Runs nothing: a test fails for each hunk that it notices."""
 
     noticing: ClassVar[dict[int, str]] = {}

@@ -10,7 +10,7 @@ import pytest
 from agent.editing import turns
 from agent.editing.turns import StallWatch, trim_messages
 from agent.errors import BudgetSpent, TimeSpent
-from agent.llm.budget import Budget, BudgetUsage, Limits, require_budget
+from agent.llm.budget import Budget, BudgetUsage, SpendingCaps, require_budget
 from agent.models.chat import Answered, Asked, Returned, ToolCall, ToolResult, Worst
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
@@ -27,15 +27,15 @@ def require(limits, spent, worst, seconds=60.0):
     ("limits", "spent", "worst", "words"),
     [
         (
-            Limits(usd=1.0), BudgetUsage(usd=0.75), Worst(tokens=10, usd=0.26),
+            SpendingCaps(usd=1.0), BudgetUsage(usd=0.75), Worst(tokens=10, usd=0.26),
             ("$0.2600", "$0.2500 of $1.00", "limits.usd, MERGEWRIGHT_MODEL_USD", "$1.0100 in all"),
         ),
         (
-            Limits(tokens=30), BudgetUsage(tokens=21), Worst(tokens=10, usd=0.0),
+            SpendingCaps(tokens=30), BudgetUsage(tokens=21), Worst(tokens=10, usd=0.0),
             ("10 tokens", "9 of 30", "MERGEWRIGHT_MODEL_TOKENS"),
         ),
         (
-            Limits(usd=1.0), BudgetUsage(), Worst(tokens=10, usd=None),
+            SpendingCaps(usd=1.0), BudgetUsage(), Worst(tokens=10, usd=None),
             ("No price is known", "MERGEWRIGHT_MODEL_PRICES"),
         ),
     ],
@@ -57,8 +57,8 @@ def test_what_could_go_over_is_not_asked(limits, spent, worst, words):
 def test_the_lower_of_operator_and_repository_counts(asked, set_by_operator, wanted):
     config = RepoConfig.model_validate({"limits": asked}, strict=False)
     settings, (usd, tokens) = Settings(home=Path("/h"), **set_by_operator), wanted
-    assert Budget(settings).find_limits(config) == Limits(usd=usd, tokens=tokens)
-    doubled = Limits(usd=usd * 2, tokens=tokens and tokens * 2)
+    assert Budget(settings).find_limits(config) == SpendingCaps(usd=usd, tokens=tokens)
+    doubled = SpendingCaps(usd=usd * 2, tokens=tokens and tokens * 2)
     assert Budget(settings, 2).find_limits(config) == doubled
 
 
@@ -149,4 +149,4 @@ def test_a_model_that_gets_nowhere_is_stopped_and_warned_before(each, turns):
 
 def test_with_too_little_time_left_nobody_is_asked():
     with pytest.raises(TimeSpent, match="limits.minutes"):
-        require(Limits(), BudgetUsage(), Worst(tokens=1, usd=0.0), 9.4)
+        require(SpendingCaps(), BudgetUsage(), Worst(tokens=1, usd=0.0), 9.4)

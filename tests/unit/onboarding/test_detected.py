@@ -108,7 +108,7 @@ def test_the_only_library_of_its_kind_that_is_declared_is_known(tree):
 
 def read(text: str) -> Read:
     name = ".github/mergewright.yml"
-    return Read(load.from_text(text, name), load.Source(name=name, text=text))
+    return Read(load.from_text(text, name), load.ConfigSource(name=name, text=text))
 
 
 def test_a_files_own_values_win_and_what_differs_is_named(tree):

@@ -12,7 +12,7 @@ from tests.unit.recipes.trees import ticket
 KEYS = frozenset({"model", "field name", "type", "add a test", "where"})
 
 
-def read(body: str, title: str = "A wish") -> tickets.Document:
+def read(body: str, title: str = "A wish") -> tickets.TicketDocument:
     return tickets.read_document(ticket(body, title), KEYS)
 
 

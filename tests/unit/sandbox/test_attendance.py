@@ -9,15 +9,15 @@ import pytest
 
 from agent.errors import SandboxLost
 from agent.models.sandbox import SandboxLimits, SandboxRequest
-from agent.sandbox.frames import Kind
+from agent.sandbox.frames import FrameKind
 from agent.sandbox.running import RunningSandbox
 
-STARTED = (Kind.STARTED, {})
+STARTED = (FrameKind.STARTED, {})
 
 
 def ended(code: int | None, limit: str | None):
     facts = {"exit_code": code, "limit": limit, "files": [], "refused": []}
-    return (Kind.ENDED, {"facts": facts, "sizes": []})
+    return (FrameKind.ENDED, {"facts": facts, "sizes": []})
 
 
 class Scripted(RunningSandbox):

@@ -16,7 +16,7 @@ from agent.errors import (
     ModelUnusable,
     TicketUnclear,
 )
-from agent.llm.budget import Budget, Limits
+from agent.llm.budget import Budget, SpendingCaps
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Plan, Severity
 from agent.models.checks import CheckItem, CheckReport, Comparison, Status
 from agent.models.outcome import Verdict
@@ -189,7 +189,7 @@ def test_what_is_answered_is_laid_out_again_where_it_is_not_the_last(prepared, h
 def test_at_the_cap_a_candidate_that_passed_is_not_lost_for_one_that_does_not(
     prepared, home, monkeypatch
 ):
-    monkeypatch.setattr(Budget, "find_limits", lambda *given: Limits(tokens=5))
+    monkeypatch.setattr(Budget, "find_limits", lambda *given: SpendingCaps(tokens=5))
     run_context = desks.run_context(prepared, home, script())
     red = judged(2, draft(prepared, "x = 2\n"), "t.py::test_x")
     with pytest.raises(BudgetSpent):

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from webhooks import admission
-from webhooks.admission import Refused
+from webhooks.admission import RefusedDelivery
 
 
 async def parts(*given: bytes) -> AsyncIterator[bytes]:
@@ -26,7 +26,7 @@ JSON = {"content-type": "application/json"}
 
 
 def test_WH4_a_body_is_counted_whatever_was_declared():
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedDelivery) as refused:
         read(*[b"x" * 1024 * 1024] * 26)
     assert refused.value.status == 413
 
@@ -39,7 +39,7 @@ def test_WH4_a_slow_body_has_a_deadline(monkeypatch):
             yield b"x"
             await asyncio.sleep(0.01)
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedDelivery) as refused:
         asyncio.run(admission.read_body(drip()))
     assert refused.value.status == 408
 
@@ -58,7 +58,7 @@ def test_WH4_a_slow_body_has_a_deadline(monkeypatch):
     ],
 )
 def test_WH4_the_head_alone_can_be_enough(given, status, said):
-    with pytest.raises(Refused, match=said) as refused:
+    with pytest.raises(RefusedDelivery, match=said) as refused:
         admission.check_head(JSON | given)
     assert refused.value.status == status
 
@@ -83,7 +83,7 @@ def test_the_published_example_is_right():
     ],
 )
 def test_WH1_only_one_whole_sha256_counts(header):
-    with pytest.raises(Refused, match="X-Hub-Signature-256") as refused:
+    with pytest.raises(RefusedDelivery, match="X-Hub-Signature-256") as refused:
         admission.read_signature(header)
     assert refused.value.status == 401
 

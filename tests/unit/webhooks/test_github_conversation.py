@@ -22,7 +22,7 @@ from tests.unit.webhooks.deliveries import (
     reviewed,
     status,
 )
-from webhooks.admission import Refused
+from webhooks.admission import RefusedDelivery
 from webhooks.events import parse_event
 
 WRITTEN = {
@@ -185,7 +185,7 @@ def test_WH6_any_odd_value_anywhere_is_kept_ignored_or_refused_and_never_repeate
         for value in ODD:
             try:
                 parsed = parse_event(event, raw(with_odd(payload, way, value)))
-            except Refused as refused:
+            except RefusedDelivery as refused:
                 outcomes.add("refused")
                 assert refused.status == 422
                 assert SECRET not in refused.message
@@ -204,6 +204,6 @@ def test_WH6_any_odd_value_anywhere_is_kept_ignored_or_refused_and_never_repeate
 def test_WH2_under_another_events_name_nothing_is_kept():
     for event, payload in SAMPLES:
         for other in sorted({*READS, "ping", "push"} - {event}):
-            with pytest.raises(Refused) as refused:
+            with pytest.raises(RefusedDelivery) as refused:
                 parse_event(other, raw(payload))
             assert refused.value.status == 422

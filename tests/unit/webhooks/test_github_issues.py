@@ -9,7 +9,7 @@ import pytest
 from agent.conversation.deliveries import Ignored, ParsedEvent
 from agent.conversation.events import TAKES_BACK, Request, Withdrawal
 from tests.unit.webhooks.deliveries import labeled, raw
-from webhooks.admission import Refused
+from webhooks.admission import RefusedDelivery
 from webhooks.events import parse_event
 
 
@@ -89,7 +89,7 @@ def test_WH6_other_actions_are_ignored(action, kept):
     ids=lambda body: repr(body[:24]),
 )
 def test_WH4_what_is_no_plain_json_is_refused(body):
-    with pytest.raises(Refused, match="not the JSON that we read") as refused:
+    with pytest.raises(RefusedDelivery, match="not the JSON that we read") as refused:
         parse_event("issues", body)
     assert refused.value.status == 400
     assert len(refused.value.message) < 300
