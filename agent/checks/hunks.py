@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ast
 import builtins
-import difflib
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import pairwise
 
+from agent.checks import units
 from agent.models.change import Change, ChangedFile
 from agent.models.review import SourcePart
 from agent.policy.meaning import OF_TYPES, UNREADABLE, is_same, strip
@@ -36,12 +37,14 @@ class Hunk:
     """What stands there wrongly, in words, where it is no part of the change."""
     is_of_types: bool = False
     """Whether it changes nothing but what a type checker reads."""
+    goes: bool = False
+    """Whether the change only takes away what would be missed by its name."""
     replaced: tuple[tuple[int, int, tuple[bytes, ...]], ...] = ()
     """Lines of the new file, and what base has in their place; nothing where it is all of them."""
 
     @property
     def part(self) -> SourcePart:
-        return SourcePart(path=self.path, line=self.line, mistake=self.mistake)
+        return SourcePart(path=self.path, line=self.line, mistake=self.mistake, goes=self.goes)
 
 
 def take_back_together(change: Change, several: Sequence[Hunk]) -> Change:
@@ -54,7 +57,8 @@ def take_back_together(change: Change, several: Sequence[Hunk]) -> Change:
         without = some[0].without
         if len(some) > 1:
             lines = some[0].original.splitlines(keepends=True)
-            parts = sorted(part for hunk in some for part in hunk.replaced)
+            # What comes back at one place stays in its order.
+            parts = sorted((part for hunk in some for part in hunk.replaced), key=_get_lines)
             is_in_parts = all(hunk.replaced for hunk in some)
             whole = next((hunk.without for hunk in some if not hunk.replaced), None)
             without = b"".join(_replace_parts(lines, parts)) if is_in_parts else whole
@@ -67,6 +71,10 @@ def take_back_together(change: Change, several: Sequence[Hunk]) -> Change:
     return change.model_copy(update={"files": every, "notes": ()})
 
 
+def _get_lines(part: tuple[int, int, tuple[bytes, ...]]) -> tuple[int, int]:
+    return part[:2]
+
+
 def changes_what_runs(file: ChangedFile) -> bool:
     """Whether the change of a file is more than documentation, comments and types."""
     if not file.path.endswith(".py"):
@@ -77,64 +85,38 @@ def changes_what_runs(file: ChangedFile) -> bool:
 
 
 def split_hunks(file: ChangedFile) -> tuple[Hunk, ...]:
-    """Return the hunks of a Python file that change what it does.
+    """Return the units of a Python file whose change does something.
 
-    A part that cannot be taken back alone, since the rest is no Python then, goes with its
-    neighbour; of a deleted file, and of one that cannot be parsed, there is none.
+    Where they share a line, or one of them cannot be taken back alone, the file goes as a whole;
+    of a deleted file, and of one that cannot be parsed, there is none.
     """
     if file.after is None or not file.path.endswith(".py"):
         return ()
     before, after = _parse(file.before), _parse(file.after)
-    if before is None or after is None or _dump_code(before) == _dump_code(after):
+    code = _describe_code(file.after)
+    if before is None or after is None or _describe_code(file.before) == code:
         return ()
-    if file.before is None:
-        return (_without_code(file.path, file.after),)
-    return tuple(
-        replace(hunk, is_of_types=_is_same_but_types(hunk.without, file.after))
-        for hunk in _find_readable_hunks(file)
-        if (without := _parse(hunk.without)) and _dump_code(without) != _dump_code(after)
-    )
-
-
-def _without_code(path: str, content: bytes) -> Hunk:
-    """Have every function of a new file fail; one that is more than functions goes as a whole.
-
-    Whatever imports a file notices that it is gone, which shows nothing of what its functions do.
-    """
-    try:
-        module = foreign_python.parse_module(content, to_write=True)
-    except SyntaxError:  # a newer Python reads it
-        return Hunk(path, 1, content, None)
-    every = sum(isinstance(node, ast.stmt) for node in ast.walk(module))
-    functions = [node for node in ast.walk(module) if isinstance(node, _FUNCTIONS)]
-    inner = {one for each in functions for one in ast.walk(each) if isinstance(one, ast.stmt)}
-    if 2 * len(inner) < every:
-        return Hunk(path, 1, content, None)
-    for node in functions:
-        node.body = [ast.Raise(ast.Name("NotImplementedError", ast.Load()))]
-    return Hunk(path, 1, content, ast.unparse(ast.fix_missing_locations(module)).encode())
-
-
-def _find_readable_hunks(file: ChangedFile) -> Iterator[Hunk]:
-    old = (file.before or b"").splitlines(keepends=True)
-    new = (file.after or b"").splitlines(keepends=True)
-    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
-    pending: Hunk | None = None
-    shift: list[tuple[int, int, list[bytes]]] = []
-    for tag, start, end, first, last in matcher.get_opcodes():
-        if tag == "equal":
-            continue
-        shift.append((first, last, old[start:end]))
-        without = b"".join(_replace_parts(new, shift))
-        parts = tuple((at, to, tuple(lines)) for at, to, lines in shift)
-        hunk = Hunk(file.path, shift[0][0] + 1, file.after or b"", without, replaced=parts)
-        pending = hunk
-        if _parse(without) is not None:
-            yield hunk
-            pending, shift = None, []
-    if pending is not None:
-        # What is left goes with all before it: that is the whole file.
-        yield replace(pending, line=1, without=file.before or b"", replaced=())
+    old = before if file.before is not None else None
+    edits = units.find_edits(old, file.before or b"", after, file.after)
+    new, found = file.after.splitlines(keepends=True), []
+    is_of_types = file.before is not None and _is_same_but_types(file.before, file.after)
+    for edit in edits:
+        part = edit.first, edit.last, edit.instead
+        without = b"".join(_replace_parts(new, (part,)))
+        if (left := _describe_code(without)) is None:
+            break
+        if left != code:
+            found.append(
+                Hunk(
+                    file.path, edit.line + 1, file.after, without, goes=edit.goes,
+                    is_of_types=is_of_types or _is_same_but_types(without, file.after),
+                    replaced=(part,),
+                )
+            )  # fmt: skip
+    else:
+        if all(one.last <= other.first for one, other in pairwise(edits)):
+            return tuple(found)
+    return (Hunk(file.path, 1, file.after, file.before, is_of_types=is_of_types),)
 
 
 def _replace_parts(
@@ -155,8 +137,10 @@ def _parse(content: bytes | None) -> ast.Module | None:
         return None
 
 
-def _dump_code(module: ast.Module) -> str:
-    """Describe a module without its documentation."""
+def _describe_code(content: bytes | None) -> str | None:
+    """Describe a module without its documentation; None: it cannot be read."""
+    if (module := _parse(content)) is None:
+        return None
     for node in ast.walk(module):
         if isinstance(node, ast.Module | ast.ClassDef | _FunctionNode) and ast.get_docstring(node):
             node.body = node.body[1:]

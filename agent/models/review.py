@@ -67,6 +67,8 @@ class SourcePart(Record):
     line: int
     mistake: str = ""
     """In words; empty: it was taken back."""
+    goes: bool = False
+    """Whether the change only takes away what would be missed by its name."""
 
     @property
     def name(self) -> str:

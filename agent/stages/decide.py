@@ -6,30 +6,24 @@ the sentence for maintainers; the facts come from `checks` and `policy`.
 
 from __future__ import annotations
 
-import keyword
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from difflib import SequenceMatcher
 
 from agent.checks import comparison, fastapi_endpoints, reruns
 from agent.editing import reviewing
 from agent.editing.rounds import RED_BASE, Round
-from agent.models.change import Change, ClearedChange, Finding, Severity
+from agent.models.change import ClearedChange, Finding, Severity
 from agent.models.checks import CheckItem, Comparison, Status
 from agent.models.environment import Contract
 from agent.models.outcome import Verdict
-from agent.models.review import Proof, ReviewNotes, SourcePart
+from agent.models.review import Proof, ReviewNotes
 from agent.models.run import Reason
-from agent.policy import source
 from agent.policy.layout import is_migration
 from agent.text.check_summary import format_count, name_check, summarize_check
 from agent.text.sanitise import list_some
 
 PROOF = "proof"
 """Stands for a rule in the finding that a change is not proved."""
-#: Words of Python that do something where they stand.
-_DECIDING = frozenset({*keyword.kwlist, "@", "("} - {"import", "from", "as", "pass"})
 
 
 @dataclass(frozen=True)
@@ -218,34 +212,27 @@ class VerdictFacts:
     def _unproved_hunks(self) -> tuple[Finding, ...]:
         """Hunks of source that no test notices; the whole change where no test shows anything.
 
-        Hunks that there was no time for are a note in the proof, once anything is shown; so are
-        mistakes in code that is not changed: tests of one matter need not notice all of them.
+        What would be missed by its name may go without a test. Hunks that there was no time for
+        are a note in the proof, once anything is shown; so are mistakes in code that is not
+        changed: tests of one matter need not notice all of them.
         """
         hunks = self.proof.hunks
         is_shown = bool(hunks.noticed or hunks.checked)
         is_shown = is_shown or any(row.is_proof for row in self.proof.rows)
-        goes = {one for one in hunks.unnoticed if _only_goes(one, self.cleared.change)}
-        found: list[tuple[str, int | None, str, bool]] = [
-            (
-                one.path,
-                one.line,
-                f"No test notices {one.mistake or 'when this is taken back'}.",
-                one in goes,
-            )
-            for one in hunks.unnoticed
-            if not (one.mistake and is_shown)
+        gone = any(part.goes for part in hunks.unnoticed)
+        found: list[tuple[str, int | None, str]] = [
+            (part.path, part.line, f"No test notices {part.mistake or 'when this is taken back'}.")
+            for part in hunks.unnoticed
+            if not part.goes and not (part.mistake and is_shown)
         ]
         if (untried := hunks.untried) and not is_shown:
             parts = format_count(len(untried), "part")
             message = f"Whether tests notice {parts} of the code, from here on, was not tried."
-            found.append((untried[0].path, untried[0].line, message, False))
-        if self.proof.missing and not (hunks.noticed or hunks.checked or found):
-            found.append(("", None, f"The change is not proved: {self.proof.missing}.", False))
+            found.append((untried[0].path, untried[0].line, message))
+        if self.proof.missing and not (hunks.noticed or hunks.checked or found or gone):
+            found.append(("", None, f"The change is not proved: {self.proof.missing}."))
         fix = "Add a test that fails without it, or look at it closely."
-        return tuple(
-            _make_remark(PROOF, message, fix, path, line, is_reading=is_reading)
-            for path, line, message, is_reading in found
-        )
+        return tuple(_make_remark(PROOF, message, fix, path, line) for path, line, message in found)
 
     @property
     def _left_open(self) -> tuple[Finding, ...]:
@@ -342,8 +329,6 @@ def _make_remark(
     fix: str,
     path: str = "",
     line: int | None = None,
-    *,
-    is_reading: bool = False,
 ) -> Finding:
     return Finding(
         rule=rule,
@@ -352,33 +337,7 @@ def _make_remark(
         line=line,
         message=message,
         fix=fix,
-        is_reading=is_reading,
     )
-
-
-def _only_goes(part: SourcePart, change: Change) -> bool:
-    """Whether a part of a change takes words away and brings none, and none that decides.
-
-    What calls, raises, returns or branches may be missed by no test and yet be what it is for.
-    """
-    file = next((one for one in change.files if one.path == part.path), None)
-    if part.mistake or file is None or file.before is None or file.after is None:
-        return False
-    old, new = (source.decode_text(one).splitlines() for one in (file.before, file.after))
-    for kind, at, end, first, last in SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes():
-        if kind != "equal" and first < part.line <= max(last, first + 1):
-            before, after = (
-                re.findall(r"\w+|[^\w\s]", "\n".join(lines))
-                for lines in (old[at:end], new[first:last])
-            )
-            gone = [
-                word
-                for edit, *span in SequenceMatcher(a=before, b=after, autojunk=False).get_opcodes()
-                for word in before[span[0] : span[1]]
-                if edit != "equal"
-            ]
-            return len(gone) == len(before) - len(after) and _DECIDING.isdisjoint(gone)
-    return False
 
 
 def _name_places(findings: Iterable[Finding]) -> tuple[str, ...]:

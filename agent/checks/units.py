@@ -1,0 +1,251 @@
+"""The units of a change: the parts of the syntax tree that can be taken back one at a time.
+
+A unit is a function without its decorators, the decorators of one, the head of a class, an
+attribute of a class, or another statement of a module. A changed one gets base's text back; a new
+function raises; what is new besides goes; what has gone comes back.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import NamedTuple
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_IMPORTS = (ast.Import, ast.ImportFrom)
+_DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
+_DO = "do"
+"""The kind of statements without a name."""
+_FAILS = b"raise NotImplementedError\n"
+
+
+class TextEdit(NamedTuple):
+    """Lines of the new file, and what stands in their place where a unit is taken back."""
+
+    first: int
+    last: int
+    """0-based; the end is not part of it."""
+    instead: tuple[bytes, ...]
+    line: int
+    """0-based: where the unit differs from base."""
+    goes: bool = False
+    """Whether the change only takes away what would be missed by its name."""
+
+
+@dataclass(frozen=True)
+class _Unit:
+    key: tuple[str, ...]
+    """The same on both sides: what it is, in which class, called how, the how manieth so."""
+    owner: tuple[str, ...]
+    """The names of the classes around it."""
+    node: ast.stmt | None
+    """None: the decorators of one."""
+    first: int
+    last: int
+    code: str
+    """What it does; its text may differ from that of another one with the same."""
+
+
+def find_edits(
+    before: ast.Module | None, old: bytes, after: ast.Module, new: bytes
+) -> list[TextEdit]:
+    """Find what takes back each unit in which a module differs from base, by its lines.
+
+    Args:
+        before: None: base has no such file.
+    """
+    old_lines, new_lines = (text.splitlines(keepends=True) for text in (old, new))
+    olds = [*_collect(before.body if before else [], (), Counter())]
+    news = [*_collect(after.body, (), Counter())]
+    pairs = _pair(olds, news)
+    bound = {name for unit in olds for name in _list_imported(unit)}
+    used = {node.id for node in ast.walk(after) if isinstance(node, ast.Name)}
+    edits = []
+    for unit in news:
+        if (other := pairs.get(unit)) is not None:
+            if other.code != unit.code and not _drops_imports(unit.node, other.node):
+                edits.append(_give_back(unit, other, old_lines, new_lines))
+        # That a new import is missing shows where what it brings in is used.
+        elif not (names := {*_list_imported(unit)}) or not names <= used - bound:
+            edits += _take_away(unit, new_lines)
+    counterparts = {other: unit for unit, other in pairs.items()}
+    edits += _bring_back(olds, news, counterparts, old_lines, new_lines)
+    return sorted(edits, key=lambda edit: edit[:2])
+
+
+def _collect(
+    body: Sequence[ast.stmt], owner: tuple[str, ...], seen: Counter[tuple[str, ...]]
+) -> Iterator[_Unit]:
+    for node in body:
+        if _is_docstring(node):
+            continue
+        kind, names = _name_statement(node)
+        code = _dump(node)
+        key = (kind, *owner, *(names or (code,)))
+        seen[key] += 1
+        key = (*key, str(seen[key]))
+        first, last = node.lineno - 1, node.end_lineno or node.lineno
+        if isinstance(node, _DEFINITIONS) and node.decorator_list:
+            at = _find_first(node)
+            yield _Unit(("@", *key), owner, None, at, first, _dump(*node.decorator_list))
+        inner = node.body if isinstance(node, ast.ClassDef) else []
+        if inner and _find_first(inner[0]) > first and not all(map(_is_filler, inner)):
+            yield _Unit(key, owner, node, first, _find_first(inner[0]), code)
+            yield from _collect(inner, (*owner, *names), seen)
+        else:
+            whole = _dump(node, *inner) if inner else code
+            yield _Unit(key, owner, node, first, last, whole)
+
+
+def _name_statement(node: ast.stmt) -> tuple[str, tuple[str, ...]]:
+    """Return a kind of statement, and what it binds where that tells it from its like."""
+    match node:
+        case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+            return "def", (name,)
+        case ast.AnnAssign(target=target):
+            targets = [target]
+        case ast.Assign(targets=targets):
+            pass
+        case _:
+            return _DO, ()
+    return "set", tuple(ast.unparse(target) for target in targets)
+
+
+def _find_first(node: ast.stmt) -> int:
+    """Return the first line of a statement with its decorators, 0-based."""
+    decorators = node.decorator_list if isinstance(node, _DEFINITIONS) else []
+    return min([node.lineno, *(decorator.lineno for decorator in decorators)]) - 1
+
+
+def _dump(*nodes: ast.AST) -> str:
+    """Describe what nodes do: a function without decorators, of a class the head alone."""
+    return " ".join(ast.dump(_bare(node)) for node in nodes)
+
+
+def _bare(node: ast.AST) -> ast.AST:
+    match node:
+        case ast.ClassDef():
+            return ast.ClassDef(node.name, node.bases, node.keywords, [], [])
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            kept = dict(ast.iter_fields(node))
+            body = [part for part in node.body if not _is_docstring(part)]
+            return type(node)(**kept | {"decorator_list": [], "body": body})
+    return node
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return is_text and isinstance(node.value.value, str)  # type: ignore[attr-defined]
+
+
+def _is_filler(node: ast.stmt) -> bool:
+    """Whether a statement only fills a body."""
+    is_constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return is_constant or isinstance(node, ast.Pass)
+
+
+def _list_imported(unit: _Unit) -> Iterator[str]:
+    if isinstance(unit.node, _IMPORTS):
+        for alias in unit.node.names:
+            yield (alias.asname or alias.name).partition(".")[0]
+
+
+def _drops_imports(now: ast.stmt | None, before: ast.stmt | None) -> bool:
+    """Whether an import brings in less than it did, and nothing else."""
+    if not (isinstance(now, _IMPORTS) and isinstance(before, _IMPORTS)):
+        return False
+    kept, had = ({*map(ast.dump, node.names)} for node in (now, before))
+    return kept <= had and getattr(now, "module", "") == getattr(before, "module", "")
+
+
+def _pair(olds: Sequence[_Unit], news: Sequence[_Unit]) -> dict[_Unit, _Unit]:
+    """Return base's unit for each new one; of statements without a name, by their order."""
+    by_key = {unit.key: unit for unit in olds}
+    pairs = {unit: by_key[unit.key] for unit in news if unit.key in by_key}
+    taken = {*pairs.values()}
+    unnamed: dict[tuple[object, ...], tuple[list[_Unit], list[_Unit]]] = {}
+    for side, units in enumerate((olds, news)):
+        for unit in units:
+            if unit.key[0] == _DO and unit not in taken and unit not in pairs:
+                kind = unit.owner, type(unit.node)
+                unnamed.setdefault(kind, ([], []))[side].append(unit)
+    for before, after in unnamed.values():
+        if len(before) == len(after):
+            pairs |= dict(zip(after, before, strict=True))
+    return pairs
+
+
+def _give_back(
+    unit: _Unit, other: _Unit, old_lines: list[bytes], new_lines: list[bytes]
+) -> TextEdit:
+    now = new_lines[unit.first : unit.last]
+    instead = old_lines[other.first : other.last]
+    same = sum(
+        1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(now, instead, strict=False))
+    )
+    line = unit.first + min(same, len(now) - 1)
+    return TextEdit(unit.first, unit.last, tuple(map(_end_line, instead)), line)
+
+
+def _take_away(unit: _Unit, new_lines: list[bytes]) -> Iterator[TextEdit]:
+    node = unit.node
+    if node is None:
+        yield TextEdit(unit.first, unit.last, (), unit.first)
+    elif isinstance(node, _FUNCTIONS):
+        body = [part for part in node.body if not _is_docstring(part)]
+        if not all(map(_is_filler, body)) and not _is_abstract(body):
+            first = _find_first(body[0])
+            instead = new_lines[first][: body[0].col_offset] + _FAILS
+            yield TextEdit(first, unit.last, (instead,), unit.first)
+    elif not (isinstance(node, ast.ClassDef) and unit.last < (node.end_lineno or 0)):
+        filler = new_lines[unit.first][: node.col_offset] + b"pass\n"
+        yield TextEdit(unit.first, unit.last, (filler,) if unit.owner else (), unit.first)
+
+
+def _is_abstract(body: Sequence[ast.stmt]) -> bool:
+    return isinstance(body[0], ast.Raise) and "NotImplementedError" in ast.unparse(body[0])
+
+
+def _bring_back(
+    olds: Sequence[_Unit],
+    news: Sequence[_Unit],
+    counterparts: Mapping[_Unit, _Unit],
+    old_lines: list[bytes],
+    new_lines: list[bytes],
+) -> Iterator[TextEdit]:
+    """Put what has gone behind what stood before it; with a class all that is in it."""
+    end = len(new_lines)
+    places = {unit.key: unit for unit in news}
+    owners: dict[tuple[str, ...], int] = {(): end}
+    first: int | None = None
+    for unit in olds:
+        here = counterparts.get(unit)
+        if here is not None:
+            owners[unit.owner] = here.node.end_lineno or here.last if here.node else here.last
+            if isinstance(unit.node, ast.ClassDef):
+                owners[(*unit.owner, unit.node.name)] = here.last
+            continue
+        if unit.owner not in owners or [*_list_imported(unit)]:
+            continue
+        if unit.node is None:
+            # With a function that has gone as well, its decorators come back.
+            first = unit.first if unit.key[1:] not in places else None
+            if (of := places.get(unit.key[1:])) is not None:
+                text = old_lines[unit.first : unit.last]
+                yield TextEdit(of.first, of.first, tuple(text), of.first)
+            continue
+        begin, first = unit.first if first is None else first, None
+        text, at = old_lines[begin : unit.node.end_lineno], owners[unit.owner]
+        if at == end and new_lines and not new_lines[-1].endswith(b"\n"):
+            text = [b"\n", *text]
+        # Whoever uses a function misses it by its name; what a class, or settings, no longer have
+        # is taken from elsewhere in silence.
+        goes = not unit.owner and isinstance(unit.node, _DEFINITIONS)
+        yield TextEdit(at, at, tuple(map(_end_line, text)), max(at - 1, 0), goes)
+
+
+def _end_line(line: bytes) -> bytes:
+    return line if line.endswith(b"\n") else line + b"\n"
