@@ -4,10 +4,10 @@ The only module that knows DBOS. A run is carried in segments: the first begins 
 further one takes over the records of the one before up to a step. No segment is alive while a run
 waits; the wait is a row in our own store, as are order and limits.
 
-One process at a time works with a SQLite file: a second one of the same name would carry the same
-runs. The lock of the data folder (`agent.store.worker_lock`) holds that. On PostgreSQL each worker
-has a number, and a queue of its own. Who takes a run over calls `begin` with its segment: that
-moves the records to it, and from then on the engine takes none of who had it before.
+Each process has a name of its own, and takes nothing over by itself. Who takes a run over calls
+`begin` with its segment: that moves the records to it, and from then on the engine takes none of
+who had it before. Who may do so, the lock of the data folder (`agent.store.worker_lock`) says on
+SQLite, and a lease on PostgreSQL, where each worker also has a queue of its own.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from uuid import uuid4
 
 import structlog
 from dbos import (
@@ -31,7 +32,6 @@ from dbos import (
     WorkflowStatus,
     error,
 )
-from dbos._utils import INTERNAL_QUEUE_NAME
 
 from agent.errors import BrokenOff, StoreUnavailable, StoreUnusable, VersionUnknown
 from agent.models.record import Record
@@ -101,9 +101,9 @@ class Engine:
         self.path = home / FILE_NAME
         self._url = url
         self._name = "PostgreSQL" if url else str(self.path)
-        self._executor = f"worker-{worker}"
-        # What begins so is made in memory, and looked into by this process alone.
-        self._queue = f"_dbos_{self._executor}"
+        self._queue = f"worker-{worker}"
+        # The engine itself would go on with what a process of the same name had.
+        self._executor = f"{self._queue}-{uuid4().hex}"
         self._draining = threading.Event()
         self._alive = 0
         self._moved = threading.Condition()
@@ -122,7 +122,7 @@ class Engine:
         self._carried = carried
 
     def launch(self) -> None:
-        """Open the database and go on with every segment that a process of this number had.
+        """Open the database; what processes before had goes on once it is begun.
 
         Raises StoreUnusable, StoreUnavailable or SettingsInvalid.
         """
@@ -136,13 +136,10 @@ class Engine:
                 logging.getLogger("dbos").setLevel(logging.ERROR)
                 # It then sets up no output of its own.
                 logging.getLogger("dbos").addHandler(logging.NullHandler())
-                made = DBOS(config=self._config())
-                # There is no public way to a queue that is in memory alone, nor to its pauses,
-                # which would be most of the time until a run goes on.
-                for name in (INTERNAL_QUEUE_NAME, self._queue):
-                    queue = made._registry._register_internal_queue(name)  # noqa: SLF001
-                    queue._polling_interval_sec = _POLL_SECONDS  # noqa: SLF001
+                DBOS(config=self._config())
+                DBOS.listen_queues([self._queue])
                 DBOS.launch()
+                DBOS.register_queue(self._queue, polling_interval_sec=_POLL_SECONDS)
         except BaseException:
             self.close()
             raise
@@ -187,12 +184,11 @@ class Engine:
             return EngineStatus.ENDED, str(status.output)
         if status.status in _BROKEN:
             return EngineStatus.BROKEN, f"{status.status}: {status.error}"
-        # The one process that has a file may find its own where the engine has just put it.
-        stranded = self._url is not None and not self._is_ours(status)
-        return EngineStatus.STRANDED if stranded else EngineStatus.ALIVE, ""
+        return EngineStatus.ALIVE if self._is_ours(status) else EngineStatus.STRANDED, ""
 
     def _is_ours(self, status: WorkflowStatus) -> bool:
-        return self._executor == status.executor_id or self._queue == status.queue_name
+        waits = status.status == "ENQUEUED" and status.queue_name == self._queue
+        return waits or status.executor_id == self._executor
 
     def forget(self, segments: Iterable[Segment]) -> None:
         names = [segment.name for segment in segments]

@@ -119,6 +119,8 @@ def test_a_drained_engine_finishes_the_step_and_begins_no_other(engine):
     assert asked == ["slow"]
     assert made.read_status(RUN)[0] is EngineStatus.ALIVE
     made = engine(carry)
+    assert made.read_status(RUN)[0] is EngineStatus.STRANDED
+    made.begin(RUN)
     assert ended(made) == (EngineStatus.ENDED, "12")
     assert asked == ["slow", "next"]
 
