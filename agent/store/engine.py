@@ -13,9 +13,10 @@ SQLite, and a lease on PostgreSQL, where each worker also has a queue of its own
 from __future__ import annotations
 
 import logging
-import os
+import math
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -23,7 +24,6 @@ from enum import StrEnum
 from pathlib import Path
 from uuid import uuid4
 
-import structlog
 from dbos import (
     DBOS,
     DBOSConfig,
@@ -44,16 +44,14 @@ _POLL_SECONDS = 0.25
 #: DBOS never carries a run of another version on, so this stays.
 VERSION = "runs-1"
 _NAME = "mergewright"
-#: More than the end of a segment takes.
-_TRIAL_BYTES = 256 * 1024
-_AGAIN_SECONDS = 2.0
+#: More than it takes to note the end of a segment.
+_NOTED_SECONDS = 5.0
 _IDLE_SECONDS = 10.0
 _CONNECTIONS = 10
 _WORKFLOW = "carry"
 _BROKEN = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED")
 _OVER = ("SUCCESS", *_BROKEN)
 _FORGOTTEN_AT_ONCE = 1_000
-_log = structlog.get_logger()
 _ERRORS = database.Errors(
     StoreUnavailable, StoreUnusable, "; runs under way then begin anew, and find what they wrote."
 )
@@ -74,7 +72,7 @@ class EngineStatus(StrEnum):
     UNKNOWN = "unknown"
     ALIVE = "alive"
     STRANDED = "stranded"
-    """Alive by its record, with a worker that is no more: it goes on once it is begun here."""
+    """Alive by its record, yet nobody carries it: it goes on once it is begun here."""
     ENDED = "ended"
     BROKEN = "broken"
 
@@ -107,17 +105,20 @@ class Engine:
         self._draining = threading.Event()
         self._alive = 0
         self._moved = threading.Condition()
+        self._left: dict[str, float] = {}
+        """When segments came to their end whose end may not be noted yet, by name."""
 
         @DBOS.workflow(name=_WORKFLOW)
         def carried(run_id: str) -> str:
             if self._draining.is_set():
                 raise BrokenOff
+            name = str(DBOS.workflow_id)
+            self._left.pop(name, None)
             with self._count_alive():
                 try:
                     return carry(run_id, _Kept(self._name, self._draining))
                 finally:
-                    if url is None:  # A server is waited for by the engine itself.
-                        self._await_writable()
+                    self._left[name] = time.monotonic()
 
         self._carried = carried
 
@@ -180,6 +181,8 @@ class Engine:
             status = DBOS.get_workflow_status(segment.name)
         if status is None:
             return EngineStatus.UNKNOWN, ""
+        if status.status in _OVER:
+            self._left.pop(segment.name, None)
         if status.status == "SUCCESS":
             return EngineStatus.ENDED, str(status.output)
         if status.status in _BROKEN:
@@ -188,7 +191,9 @@ class Engine:
 
     def _is_ours(self, status: WorkflowStatus) -> bool:
         waits = status.status == "ENQUEUED" and status.queue_name == self._queue
-        return waits or status.executor_id == self._executor
+        # A full disk keeps no end: the segment is begun again, and finds all its records.
+        left = time.monotonic() - self._left.get(status.workflow_id, math.inf)
+        return waits or (status.executor_id == self._executor and left < _NOTED_SECONDS)
 
     def forget(self, segments: Iterable[Segment]) -> None:
         names = [segment.name for segment in segments]
@@ -256,14 +261,6 @@ class Engine:
             sys_db_pool_size=_CONNECTIONS,
         )
 
-    def _await_writable(self) -> None:
-        """Wait until the end of a segment can be noted; until then it would be alive for ever."""
-        while (
-            not self._draining.is_set() and (problem := _explain_unwritable(self.path)) is not None
-        ):
-            _log.error("the end of a run cannot be noted", problem=problem)
-            self._draining.wait(_AGAIN_SECONDS)
-
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
         with database.translate_errors(self._name, _ERRORS):
@@ -297,21 +294,3 @@ def _write_ahead(path: Path) -> None:
     """Let readers and the writer not wait for each other; every commit is on disk (FULL)."""
     with closing(sqlite3.connect(path, timeout=10.0)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
-
-
-def _explain_unwritable(path: Path) -> str | None:
-    """Say why nothing can be written to a database; None: something can."""
-    trial = path.with_suffix(".trial")
-    try:
-        with trial.open("wb") as file:
-            file.write(bytes(_TRIAL_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        with closing(sqlite3.connect(path, timeout=10.0, isolation_level=None)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("ROLLBACK")
-    except (OSError, sqlite3.Error) as problem:
-        return str(problem)
-    finally:
-        trial.unlink(missing_ok=True)
-    return None
