@@ -27,6 +27,7 @@ from agent.errors import (
     VersionUnknown,
 )
 from agent.git import worktree
+from agent.llm.budget import Budget
 from agent.llm.spendings import CountedModels
 from agent.models.change import Change
 from agent.models.chat import ChatModel
@@ -202,7 +203,7 @@ def _make_limits(run: Run, settings: Settings, keeping: RunSupport) -> SpendingL
     return SpendingLimits(
         run_id=run.run_id,
         repository_id=run.snapshot.issue.repository_id if run.snapshot else 0,
-        of_run=settings.model_usd * keeping.grants,
+        of_run=Budget(settings, keeping.grants).find_usd(),
         of_day=settings.model_usd_per_day if run.snapshot else None,
     )
 

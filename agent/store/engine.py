@@ -18,7 +18,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Container, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -33,7 +33,7 @@ from dbos import (
     error,
 )
 
-from agent.errors import BrokenOff, StoreUnavailable, StoreUnusable, VersionUnknown
+from agent.errors import AgentError, BrokenOff, StoreUnavailable, StoreUnusable, VersionUnknown
 from agent.models.record import Record
 from agent.models.run import Remember
 from agent.store import database
@@ -106,7 +106,7 @@ class Engine:
         self._alive = 0
         self._moved = threading.Condition()
         self._left: dict[str, float] = {}
-        """When segments came to their end whose end may not be noted yet, by name."""
+        """When segments were left that nobody carries, by name: at their end, or to the queue."""
 
         @DBOS.workflow(name=_WORKFLOW)
         def carried(run_id: str) -> str:
@@ -156,6 +156,7 @@ class Engine:
         with self._translate_errors():
             if (there := DBOS.get_workflow_status(segment.name)) is not None:
                 if there.status not in _OVER and not self._is_ours(there):
+                    self._left[segment.name] = time.monotonic()
                     DBOS.resume_workflow(segment.name, queue_name=self._queue)
                 return
             before = segment.model_copy(update={"number": segment.number - 1}).name
@@ -241,8 +242,11 @@ class Engine:
                 self._moved.notify_all()
 
     def close(self) -> None:
-        """Let go of the file; what is alive goes on with the next process."""
+        """Let go of the database; what is alive goes on once another process begins it."""
         self._draining.set()
+        if self._url is not None:  # The queue of a file is that of the next process as well.
+            with suppress(AgentError), self._translate_errors():
+                DBOS.delete_queue(self._queue)
         DBOS.destroy(workflow_completion_timeout_sec=0)
 
     def _config(self) -> DBOSConfig:
@@ -255,7 +259,8 @@ class Engine:
             serializer=DBOSPortableJSONSerializer(),
             log_level="ERROR",
             enable_otlp=False,
-            notification_listener_polling_interval_sec=1.0,
+            # It looks for nothing, but `close` waits until it is awake.
+            notification_listener_polling_interval_sec=0.05,
             # Nobody waits for a worker that stands still within a transaction.
             sys_db_idle_transaction_timeout_sec=_IDLE_SECONDS,
             sys_db_pool_size=_CONNECTIONS,
