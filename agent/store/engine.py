@@ -69,10 +69,9 @@ class Segment(Record):
 
 
 class EngineStatus(StrEnum):
-    UNKNOWN = "unknown"
     ALIVE = "alive"
     STRANDED = "stranded"
-    """Alive by its record, yet nobody carries it: it goes on once it is begun here."""
+    """It is not over, and nobody carries it: it goes on, or begins, once it is begun here."""
     ENDED = "ended"
     BROKEN = "broken"
 
@@ -181,7 +180,7 @@ class Engine:
         with self._translate_errors():
             status = DBOS.get_workflow_status(segment.name)
         if status is None:
-            return EngineStatus.UNKNOWN, ""
+            return EngineStatus.STRANDED, ""
         if status.status in _OVER:
             self._left.pop(segment.name, None)
         if status.status == "SUCCESS":
