@@ -110,9 +110,9 @@ class Desk:
     def budget(self) -> Budget:
         return Budget(self.settings, self.grants)
 
-    def lower_limit(self, usd: float | None) -> None:
+    def lower_limit(self, usd: float) -> None:
         """Lower what models may cost the run; requests without a reply count as well."""
-        if usd is not None and isinstance(self.models, CountedModels):
+        if isinstance(self.models, CountedModels):
             self.models.lower_limit(usd)
 
     def environment(self, prepared: Prepared) -> Environment:

@@ -87,7 +87,7 @@ def _begin_work(task: Task, opened: Opened, once: StepRunner, desk: Desk) -> Run
     config = opened.contract.config
     terms = once(Step.TERMS, read_terms, config, desk.models)
     # Requests that get no reply are held to what the repository allows, too.
-    desk.lower_limit(desk.budget.find_limits(config).usd)
+    desk.lower_limit(desk.budget.find_usd(config))
     begun = RunContext(task, opened, once, desk, attempt_limits=terms)
     scout = partial(scouting.scout_configuration, begun)
     measure = partial(environment.prepare_environment, opened, _MEASURES)

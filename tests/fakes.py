@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
+from agent.desk import ForgetfulMemory
 from agent.errors import EditFailed
 from agent.git import names
 from agent.models.change import Change, ChangedFile, Finding, Plan, Severity
@@ -25,8 +27,8 @@ from agent.models.code_host import (
     Remote,
 )
 from agent.models.environment import Prepared
-from agent.models.outcome import Outcome, PullRequest
-from agent.models.run import Run
+from agent.models.outcome import Outcome, PullRequest, StoredRun
+from agent.models.run import Run, RunState
 from agent.models.sandbox import Flag, Hear, Ran, Root, SandboxRequest, SandboxResult, Taken
 from agent.models.ticket import Ticket
 
@@ -319,3 +321,19 @@ def _make_remark(path: str, message: str) -> Finding:
     return Finding(
         rule="not-taken", severity=Severity.REVIEW, path=path, line=None, message=message, fix=""
     )
+
+
+class FakeKeeper(ForgetfulMemory):
+    """Keeps runs as a store does, with nothing of others."""
+
+    def __init__(self, *, files: Any = None, spendings: Any = None) -> None:
+        self.files, self.spendings = files, spendings
+
+
+def make_stored_run(run: Run, **facts: Any) -> StoredRun:
+    """Make the row of a run that a command carries."""
+    given = {
+        "state": RunState.TRIAGING, "active": True, "not_before": 0.0, "queued_at": 0.0,
+        "started_at": 0.0, "ended_at": None, "outcome": None, "command": 1, **facts,
+    }  # fmt: skip
+    return StoredRun(run=run, **given)

@@ -39,17 +39,21 @@ class Budget:
         most = self.settings.max_minutes
         return (min(config.limits.minutes, most) if config else most) * self.grants
 
+    def find_usd(self, config: RepoConfig | None = None) -> float:
+        """Return the lower of what operator and repository allow; see `find_minutes`."""
+        most = self.settings.model_usd
+        return (min(config.limits.usd or most, most) if config else most) * self.grants
+
     def find_limits(self, config: RepoConfig, share: float = 1.0) -> SpendingCaps:
-        """Return the lower of what operator and repository allow to be spent on models.
+        """Return what may be spent on models.
 
         Args:
             share: The part of it that may be spent by now.
         """
-        most, factor = self.settings.model_usd, self.grants * share
         tokens = self.settings.model_tokens
         return SpendingCaps(
-            usd=min(config.limits.usd or most, most) * factor,
-            tokens=int(tokens * factor) if tokens else None,
+            usd=self.find_usd(config) * share,
+            tokens=int(tokens * self.grants * share) if tokens else None,
         )
 
 

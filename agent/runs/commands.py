@@ -22,7 +22,7 @@ from agent.models.clock import read_clock
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Reason, Remember, Run, goes_on
 from agent.runs import executor, folders
-from agent.runs.executor import RunSupport, Say
+from agent.runs.executor import Say
 from agent.runs.progress import StateFile
 from agent.settings import Settings
 from agent.steps import Cancellation, Watcher
@@ -113,16 +113,10 @@ def carry(
             ended.has_begun = True
             return remember(name, attempt)
 
-        support = RunSupport(
-            remember=begin_step,
-            cancellation=cancellation,
-            grants=stored.grants,
-            spendings=store.spendings,
-            memory=store,
-        )
+        given = stored, store, settings, compose, begin_step
         try:
             outcome, ended.seconds = executor.carry_run(
-                run, settings, compose, support, notes, watcher, say=say, hear=hear
+                *given, notes, watcher, cancellation=cancellation, say=say, hear=hear
             )
         except Exception as problem:
             ended.problem = problem

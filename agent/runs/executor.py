@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
 from agent import steps, workflow
-from agent.desk import Compose, Desk, ForgetfulMemory, Memory, make_redactor
+from agent.desk import Compose, Desk, Memory, make_redactor
 from agent.errors import (
     AgentError,
     Duplicate,
@@ -27,12 +26,13 @@ from agent.errors import (
     VersionUnknown,
 )
 from agent.git import worktree
+from agent.llm.budget import Budget
 from agent.llm.spendings import CountedModels
 from agent.models.change import Change
 from agent.models.chat import ChatModel
 from agent.models.clock import read_clock
 from agent.models.model_use import SpendingLimits, Spendings
-from agent.models.outcome import JudgedChange, Outcome, RunFigures, RunFiles
+from agent.models.outcome import JudgedChange, Outcome, RunFigures, RunFiles, StoredRun
 from agent.models.run import Reason, Remember, Run, end_state
 from agent.models.step import AnyStep, Step
 from agent.publishing import text, thread_answers
@@ -56,24 +56,18 @@ _log = structlog.get_logger()
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class RunSupport:
-    """What an execution is kept by, and what it may use."""
+class Keeper(Memory, Protocol):
+    """Keeps runs; the store implements it."""
 
-    remember: Remember
-    """Keeps the records of its steps."""
-    cancellation: Cancellation = field(default_factory=Cancellation)
-    waited: PastWait | None = None
-    """What it has waited for before this; None: nobody takes it up again, so it never waits."""
-    retries: int = 0
-    """Times that it was over, people were told, and somebody let it go on."""
-    grants: int = 1
-    """Times that it was allowed its money and minutes."""
-    spendings: Spendings | None = None
-    """Counts what models cost; None: nobody counts requests without a reply."""
-    memory: Memory = field(default_factory=ForgetfulMemory)
-    files: SqlRunFiles | None = None
-    """Keeps its folder where other machines find it; None: there is no other."""
+    @property
+    def spendings(self) -> Spendings | None:
+        """Counts what models cost; None: nobody counts requests without a reply."""
+        ...
+
+    @property
+    def files(self) -> SqlRunFiles | None:
+        """Keeps folders where other machines find them; None: there are no others."""
+        ...
 
 
 class Watchers:
@@ -94,17 +88,20 @@ class Watchers:
 
 
 def carry_run(
-    run: Run,
+    stored: StoredRun,
+    keeper: Keeper,
     settings: Settings,
     compose: Compose,
-    keeping: RunSupport,
+    remember: Remember,
     *further: Watcher,
+    cancellation: Cancellation | None = None,
     say: Say = lambda line: None,
     hear: Say | None = None,
 ) -> tuple[Outcome, dict[str, float]]:
     """Carry a run to its end; return its outcome and the seconds by step.
 
     Args:
+        remember: Keeps the records of its steps.
         further: Who else watches.
         say: Takes each line of progress, besides the log.
         hear: Takes each line of what a model writes and calls, as it comes, without secrets.
@@ -114,8 +111,12 @@ def carry_run(
         SettingsInvalid: The operator's settings are wrong before there is a step.
         AgentError: A durable run did not come to its first step, or its end is not stored.
     """
+    run, cancellation = stored.run, cancellation or Cancellation()
+    # What the service carries, it takes up again where it was held up.
+    of_service = stored.command is None
+    waited = PastWait(stored.begin_with, stored.wait_count) if of_service else None
     folder = folders.make_run_folder(settings.home, run)
-    copy = keeping.files.open(run.run_id, folder) if keeping.files else None
+    copy = keeper.files.open(run.run_id, folder) if keeper.files else None
     ledger = Ledger(
         folder / LEDGER,
         run.run_id,
@@ -141,22 +142,22 @@ def carry_run(
         say(line)
 
     def count(models: ChatModel) -> ChatModel:
-        if keeping.spendings is None:
+        if keeper.spendings is None:
             return models
-        return CountedModels(models, keeping.spendings, _make_limits(run, settings, keeping))
+        return CountedModels(models, keeper.spendings, _make_limits(stored, settings))
 
     desk = compose(
         say=tell,
         redactor=redactor,
-        stopped=keeping.cancellation,
+        stopped=cancellation,
         record=ledger.make_appender("model", within=True),
         record_write=record_write,
         record_file=ledger.make_appender("files"),
         seal=ledger.seal,
         hear=heard if hear else None,
         count=count,
-        grants=keeping.grants,
-        memory=keeping.memory,
+        grants=stored.grants,
+        memory=keeper,
     )
     run_progress = RunProgress(
         run,
@@ -164,7 +165,7 @@ def carry_run(
         desk.budget,
         redactor,
         desk.facts,
-        again=keeping.retries,
+        again=stored.retries,
     )
     step = Steps(
         ledger,
@@ -172,13 +173,13 @@ def carry_run(
         Watchers([run_progress, *further, *([copy] if copy else [])]),
         desk.facts,
         desk.budget,
-        keeping.remember,
-        cancellation=keeping.cancellation,
+        remember,
+        cancellation=cancellation,
     )
-    if keeping.retries:
-        _show_again(run, desk, keeping.cancellation)
+    if stored.retries:
+        _show_again(run, desk, cancellation)
     try:
-        outcome = carry_out(run, step, desk, ledger, log, waited=keeping.waited)
+        outcome = carry_out(run, step, desk, ledger, log, waited=waited)
         if copy is not None:
             # Once the run is over, nobody stores what is missing.
             copy.store()
@@ -196,12 +197,13 @@ def carry_run(
     return outcome, {str(name): seconds for name, seconds in step.seconds.items()}
 
 
-def _make_limits(run: Run, settings: Settings, keeping: RunSupport) -> SpendingLimits:
+def _make_limits(stored: StoredRun, settings: Settings) -> SpendingLimits:
     """Say what models may cost the run, and its repository in a day."""
+    run = stored.run
     return SpendingLimits(
         run_id=run.run_id,
         repository_id=run.snapshot.issue.repository_id if run.snapshot else 0,
-        of_run=settings.model_usd * keeping.grants,
+        of_run=Budget(settings, stored.grants).find_usd(),
         of_day=settings.model_usd_per_day if run.snapshot else None,
     )
 

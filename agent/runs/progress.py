@@ -154,7 +154,7 @@ class RunProgress:
         if facts.contract is not None:
             config = facts.contract.config
             told["most_minutes"] = self._budget.find_minutes(config)
-            told["most_usd"] = self._budget.find_limits(config).usd
+            told["most_usd"] = self._budget.find_usd(config)
         return told
 
     def marks(self) -> tuple[StageMark, ...]:

@@ -192,9 +192,8 @@ class Dispatcher:
         status, result = self._engine.read_status(_segment(stored))
         if status is EngineStatus.ALIVE:
             return False
-        if status in (EngineStatus.UNKNOWN, EngineStatus.STRANDED):
-            # The process was killed, or the server gone, between the claim and this; or the
-            # engine's file is another.
+        if status is EngineStatus.STRANDED:
+            # A process was killed, or the server gone; or the engine's file is another.
             self._begin(stored)
             return False
         self._carrier.forget_run(run_id)

@@ -32,9 +32,7 @@ from agent.models.code_host import CodeHost
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Remember, Run
 from agent.runs import executor
-from agent.runs.executor import RunSupport
 from agent.runs.progress import StateFile
-from agent.runs.waiting import PastWait
 from agent.service import clean_up, loops, reconcile
 from agent.service.deliveries import Intake
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
@@ -136,21 +134,12 @@ class _Worker:
             self._engine.close()
 
     def _carry(self, stored: StoredRun, remember: Remember, cancellation: Cancellation) -> Outcome:
-        run = stored.run
-        keeping = RunSupport(
-            remember=remember,
-            cancellation=cancellation,
-            waited=PastWait(stored.begin_with, stored.wait_count),
-            retries=stored.retries,
-            grants=stored.grants,
-            spendings=self._store.spendings,
-            memory=self._store,
-            files=self._store.files,
-        )
-        notes = StateFile(run.run_id, stored.state, self._store.set_state)
+        notes = StateFile(stored.run.run_id, stored.state, self._store.set_state)
+        given = stored, self._store, self._settings, self._compose, remember
         try:
-            watchers = notes, metrics.StepTimes()
-            return executor.carry_run(run, self._settings, self._compose, keeping, *watchers)[0]
+            return executor.carry_run(
+                *given, notes, metrics.StepTimes(), cancellation=cancellation
+            )[0]
         finally:
             self._wake_ups["dispatch"].set()
 

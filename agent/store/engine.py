@@ -4,25 +4,26 @@ The only module that knows DBOS. A run is carried in segments: the first begins 
 further one takes over the records of the one before up to a step. No segment is alive while a run
 waits; the wait is a row in our own store, as are order and limits.
 
-One process at a time works with a SQLite file: a second one of the same name would carry the same
-runs. The lock of the data folder (`agent.store.worker_lock`) holds that. On PostgreSQL each worker
-has a number, and a queue of its own. Who takes a run over calls `begin` with its segment: that
-moves the records to it, and from then on the engine takes none of who had it before.
+Each process has a name of its own, and takes nothing over by itself. Who takes a run over calls
+`begin` with its segment: that moves the records to it, and from then on the engine takes none of
+who had it before. Who may do so, the lock of the data folder (`agent.store.worker_lock`) says on
+SQLite, and a lease on PostgreSQL, where each worker also has a queue of its own.
 """
 
 from __future__ import annotations
 
 import logging
-import os
+import math
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Container, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from uuid import uuid4
 
-import structlog
 from dbos import (
     DBOS,
     DBOSConfig,
@@ -31,9 +32,8 @@ from dbos import (
     WorkflowStatus,
     error,
 )
-from dbos._utils import INTERNAL_QUEUE_NAME
 
-from agent.errors import BrokenOff, StoreUnavailable, StoreUnusable, VersionUnknown
+from agent.errors import AgentError, BrokenOff, StoreUnavailable, StoreUnusable, VersionUnknown
 from agent.models.record import Record
 from agent.models.run import Remember
 from agent.store import database
@@ -44,16 +44,14 @@ _POLL_SECONDS = 0.25
 #: DBOS never carries a run of another version on, so this stays.
 VERSION = "runs-1"
 _NAME = "mergewright"
-#: More than the end of a segment takes.
-_TRIAL_BYTES = 256 * 1024
-_AGAIN_SECONDS = 2.0
+#: More than it takes to note the end of a segment.
+_NOTED_SECONDS = 5.0
 _IDLE_SECONDS = 10.0
 _CONNECTIONS = 10
 _WORKFLOW = "carry"
 _BROKEN = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED")
 _OVER = ("SUCCESS", *_BROKEN)
 _FORGOTTEN_AT_ONCE = 1_000
-_log = structlog.get_logger()
 _ERRORS = database.Errors(
     StoreUnavailable, StoreUnusable, "; runs under way then begin anew, and find what they wrote."
 )
@@ -71,10 +69,9 @@ class Segment(Record):
 
 
 class EngineStatus(StrEnum):
-    UNKNOWN = "unknown"
     ALIVE = "alive"
     STRANDED = "stranded"
-    """Alive by its record, with a worker that is no more: it goes on once it is begun here."""
+    """It is not over, and nobody carries it: it goes on, or begins, once it is begun here."""
     ENDED = "ended"
     BROKEN = "broken"
 
@@ -101,28 +98,31 @@ class Engine:
         self.path = home / FILE_NAME
         self._url = url
         self._name = "PostgreSQL" if url else str(self.path)
-        self._executor = f"worker-{worker}"
-        # What begins so is made in memory, and looked into by this process alone.
-        self._queue = f"_dbos_{self._executor}"
+        self._queue = f"worker-{worker}"
+        # The engine itself would go on with what a process of the same name had.
+        self._executor = f"{self._queue}-{uuid4().hex}"
         self._draining = threading.Event()
         self._alive = 0
         self._moved = threading.Condition()
+        self._left: dict[str, float] = {}
+        """When segments were left that nobody carries, by name: at their end, or to the queue."""
 
         @DBOS.workflow(name=_WORKFLOW)
         def carried(run_id: str) -> str:
             if self._draining.is_set():
                 raise BrokenOff
+            name = str(DBOS.workflow_id)
+            self._left.pop(name, None)
             with self._count_alive():
                 try:
                     return carry(run_id, _Kept(self._name, self._draining))
                 finally:
-                    if url is None:  # A server is waited for by the engine itself.
-                        self._await_writable()
+                    self._left[name] = time.monotonic()
 
         self._carried = carried
 
     def launch(self) -> None:
-        """Open the database and go on with every segment that a process of this number had.
+        """Open the database; what processes before had goes on once it is begun.
 
         Raises StoreUnusable, StoreUnavailable or SettingsInvalid.
         """
@@ -136,13 +136,10 @@ class Engine:
                 logging.getLogger("dbos").setLevel(logging.ERROR)
                 # It then sets up no output of its own.
                 logging.getLogger("dbos").addHandler(logging.NullHandler())
-                made = DBOS(config=self._config())
-                # There is no public way to a queue that is in memory alone, nor to its pauses,
-                # which would be most of the time until a run goes on.
-                for name in (INTERNAL_QUEUE_NAME, self._queue):
-                    queue = made._registry._register_internal_queue(name)  # noqa: SLF001
-                    queue._polling_interval_sec = _POLL_SECONDS  # noqa: SLF001
+                DBOS(config=self._config())
+                DBOS.listen_queues([self._queue])
                 DBOS.launch()
+                DBOS.register_queue(self._queue, polling_interval_sec=_POLL_SECONDS)
         except BaseException:
             self.close()
             raise
@@ -158,6 +155,7 @@ class Engine:
         with self._translate_errors():
             if (there := DBOS.get_workflow_status(segment.name)) is not None:
                 if there.status not in _OVER and not self._is_ours(there):
+                    self._left[segment.name] = time.monotonic()
                     DBOS.resume_workflow(segment.name, queue_name=self._queue)
                 return
             before = segment.model_copy(update={"number": segment.number - 1}).name
@@ -182,17 +180,20 @@ class Engine:
         with self._translate_errors():
             status = DBOS.get_workflow_status(segment.name)
         if status is None:
-            return EngineStatus.UNKNOWN, ""
+            return EngineStatus.STRANDED, ""
+        if status.status in _OVER:
+            self._left.pop(segment.name, None)
         if status.status == "SUCCESS":
             return EngineStatus.ENDED, str(status.output)
         if status.status in _BROKEN:
             return EngineStatus.BROKEN, f"{status.status}: {status.error}"
-        # The one process that has a file may find its own where the engine has just put it.
-        stranded = self._url is not None and not self._is_ours(status)
-        return EngineStatus.STRANDED if stranded else EngineStatus.ALIVE, ""
+        return EngineStatus.ALIVE if self._is_ours(status) else EngineStatus.STRANDED, ""
 
     def _is_ours(self, status: WorkflowStatus) -> bool:
-        return self._executor == status.executor_id or self._queue == status.queue_name
+        waits = status.status == "ENQUEUED" and status.queue_name == self._queue
+        # A full disk keeps no end: the segment is begun again, and finds all its records.
+        left = time.monotonic() - self._left.get(status.workflow_id, math.inf)
+        return waits or (status.executor_id == self._executor and left < _NOTED_SECONDS)
 
     def forget(self, segments: Iterable[Segment]) -> None:
         names = [segment.name for segment in segments]
@@ -240,8 +241,11 @@ class Engine:
                 self._moved.notify_all()
 
     def close(self) -> None:
-        """Let go of the file; what is alive goes on with the next process."""
+        """Let go of the database; what is alive goes on once another process begins it."""
         self._draining.set()
+        if self._url is not None:  # The queue of a file is that of the next process as well.
+            with suppress(AgentError), self._translate_errors():
+                DBOS.delete_queue(self._queue)
         DBOS.destroy(workflow_completion_timeout_sec=0)
 
     def _config(self) -> DBOSConfig:
@@ -254,19 +258,12 @@ class Engine:
             serializer=DBOSPortableJSONSerializer(),
             log_level="ERROR",
             enable_otlp=False,
-            notification_listener_polling_interval_sec=1.0,
+            # It looks for nothing, but `close` waits until it is awake.
+            notification_listener_polling_interval_sec=0.05,
             # Nobody waits for a worker that stands still within a transaction.
             sys_db_idle_transaction_timeout_sec=_IDLE_SECONDS,
             sys_db_pool_size=_CONNECTIONS,
         )
-
-    def _await_writable(self) -> None:
-        """Wait until the end of a segment can be noted; until then it would be alive for ever."""
-        while (
-            not self._draining.is_set() and (problem := _explain_unwritable(self.path)) is not None
-        ):
-            _log.error("the end of a run cannot be noted", problem=problem)
-            self._draining.wait(_AGAIN_SECONDS)
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
@@ -301,21 +298,3 @@ def _write_ahead(path: Path) -> None:
     """Let readers and the writer not wait for each other; every commit is on disk (FULL)."""
     with closing(sqlite3.connect(path, timeout=10.0)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
-
-
-def _explain_unwritable(path: Path) -> str | None:
-    """Say why nothing can be written to a database; None: something can."""
-    trial = path.with_suffix(".trial")
-    try:
-        with trial.open("wb") as file:
-            file.write(bytes(_TRIAL_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        with closing(sqlite3.connect(path, timeout=10.0, isolation_level=None)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("ROLLBACK")
-    except (OSError, sqlite3.Error) as problem:
-        return str(problem)
-    finally:
-        trial.unlink(missing_ok=True)
-    return None

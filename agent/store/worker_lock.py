@@ -1,9 +1,8 @@
 """One process at a time works on a data folder: a lock on a file in it, which names its holder.
 
-Two of them would carry the same runs: the engine takes over whatever a process of its name has
-left (`agent.store.engine`), and each would take the other's runs for such. The worker has the
-lock from before it looks at anything until it ends; the kernel lets go of it with the process,
-however that ended, so that the file may stay.
+Two of them would carry the same runs: each would take the other's for what a dead process left.
+The worker has the lock from before it looks at anything until it ends; the kernel lets go of it
+with the process, however that ended, so that the file may stay.
 """
 
 from __future__ import annotations

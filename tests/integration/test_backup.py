@@ -182,6 +182,7 @@ def test_records_of_the_engine_come_back_so_that_nothing_is_done_again(home):
     backup.restore(back, home / "b.tar.gz")
     engine = Engine(back, carry)
     engine.launch()
+    engine.begin(one)
     try:
         wait_until(lambda: engine.read_status(one)[0] is not EngineStatus.ALIVE)
         assert engine.read_status(one) == (EngineStatus.ENDED, "1True")

@@ -20,8 +20,8 @@ def test_one_that_was_over_before_that_was_noted_ends_so_and_is_not_carried_agai
     ended = Outcome.for_stopped_run("r1", Reason.UNAVAILABLE, "No index answers.")
     carried = []
 
-    def carry(run, *given, **more):
-        carried.append(run.run_id)
+    def carry(stored, *given, **more):
+        carried.append(stored.run.run_id)
         return ended, {}
 
     def resume():

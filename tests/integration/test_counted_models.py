@@ -23,9 +23,8 @@ from agent.models.model_use import SpendingLimits
 from agent.models.outcome import Outcome
 from agent.models.run import Reason
 from agent.runs import executor
-from agent.runs.executor import RunSupport
 from agent.settings import Settings
-from tests.fakes import FakeCodeHost, FakeModel, make_reply
+from tests.fakes import FakeCodeHost, FakeKeeper, FakeModel, make_reply, make_stored_run
 from tests.unit.stages import code_host_runs
 
 REQUEST = ChatRequest(role="editor", system="You edit.", messages=(Asked(text="Go."),))
@@ -167,8 +166,8 @@ def test_a_run_counts_its_models_and_its_repository_may_lower_what_they_cost(
         return replace(made, **own, models=count(model()))
 
     monkeypatch.setattr(executor, "carry_out", carry_out)
-    keeping = RunSupport(lambda name, attempt: attempt(), grants=3, spendings=store.spendings)
-    executor.carry_run(run, settings, compose, keeping)
+    keeper, stored = FakeKeeper(spendings=store.spendings), make_stored_run(run, grants=3)
+    executor.carry_run(stored, keeper, settings, compose, lambda name, attempt: attempt())
     (desk,) = given
     repository_id = run.snapshot.issue.repository_id if on_issue else 0
     assert desk.models._limits == SpendingLimits(run.run_id, repository_id, 6.0, of_day)

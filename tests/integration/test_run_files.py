@@ -16,14 +16,12 @@ from agent.desk import Desk
 from agent.errors import StoreUnavailable, Superseded
 from agent.models.step import Step
 from agent.runs import executor
-from agent.runs.executor import RunSupport
-from agent.runs.waiting import PastWait
 from agent.settings import Settings
 from agent.store import sql_run_files
 from agent.store.sql_run_files import SqlRunFiles
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry.ledger import FILE_NAME, Ledger, verify_ledger
-from tests.fakes import FakeCodeHost
+from tests.fakes import FakeCodeHost, FakeKeeper, make_stored_run
 from tests.integration.run_samples import run
 
 
@@ -132,11 +130,12 @@ def test_a_run_whose_end_cannot_be_stored_is_not_over(fleet, tmp_path):
         return Desk(settings, Host(None), sandbox=None, index=None, **own)
 
     settings, faults = Settings(home=tmp_path), ["", "down"]
-    support = RunSupport(lambda name, attempt: attempt(), waited=PastWait(), files=fleet.files)
+    keeper, stored = FakeKeeper(files=fleet.files), make_stored_run(run(1), command=None)
+    given = stored, keeper, settings, compose, lambda name, attempt: attempt()
     with pytest.raises(StoreUnavailable):
-        executor.carry_run(run(1), settings, compose, support)
+        executor.carry_run(*given)
     fleet.fault = ""
-    executor.carry_run(run(1), settings, compose, support)
+    executor.carry_run(*given)
     assert list(verify_ledger(fleet.stored(), fleet.run_id)) == []
     assert fleet.files.read(fleet.run_id, "pull_request.md")
 

@@ -14,11 +14,10 @@ from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState, Wait
 from agent.models.step import Step, read_step_name
 from agent.runs import executor
-from agent.runs.executor import RunSupport
 from agent.runs.progress import StateFile
-from agent.runs.waiting import PastWait, RunPostponed
+from agent.runs.waiting import RunPostponed
 from agent.settings import Settings
-from tests.fakes import FakeCodeHost
+from tests.fakes import FakeCodeHost, FakeKeeper, make_stored_run
 from tests.unit.delivery_samples import run
 
 
@@ -27,6 +26,10 @@ def done(one):
 
 
 SECRET = "Zq8" * 9
+
+
+def stored(**facts):
+    return make_stored_run(run(), **facts)
 
 
 def direct(name, attempt):
@@ -76,7 +79,7 @@ def test_foreign_lines_reach_log_and_terminal_without_secrets(home, monkeypatch)
 
     monkeypatch.setattr(executor, "carry_out", carry)
     settings, compose = with_forge(home, FakeCodeHost(None))
-    executor.carry_run(run(), settings, compose, RunSupport(direct), say=shown.append)
+    executor.carry_run(stored(), FakeKeeper(), settings, compose, direct, say=shown.append)
     folder = home / "runs" / "2026-1"
     line = "tests | [secret removed]"
     assert shown == [line]
@@ -96,9 +99,8 @@ def test_what_a_model_writes_is_heard_in_whole_lines_without_secrets_and_before_
 
     monkeypatch.setattr(executor, "carry_out", carry)
     settings, compose = with_forge(home, FakeCodeHost(None))
-    executor.carry_run(
-        run(), settings, compose, RunSupport(direct), say=shown.append, hear=shown.append
-    )
+    given = stored(), FakeKeeper(), settings, compose, direct
+    executor.carry_run(*given, say=shown.append, hear=shown.append)
     assert shown == ["I use [secret removed]", "and go on", "edit 1, turn 1: 1 call"]
     assert "and go on" not in (home / "runs" / "2026-1" / "run.log").read_text()
 
@@ -121,7 +123,7 @@ def test_a_model_that_is_waited_for_is_told_on_the_issue(home, monkeypatch, prob
     monkeypatch.setattr(executor, "carry_out", carry)
     settings, compose = with_forge(home, code_host)
     with pytest.raises(RunPostponed):
-        executor.carry_run(run(), settings, compose, RunSupport(direct, waited=PastWait()))
+        executor.carry_run(stored(command=None), FakeKeeper(), settings, compose, direct)
     assert len(code_host.marks) == (2 if told else 1)
     assert code_host.marks[-1].stages[3].detail.partition(" UTC. ")[2] == told
 
@@ -134,7 +136,7 @@ def test_an_attempt_that_is_put_off_writes_nothing_any_more(home):
     code_host, kept = Silent(None), []
     settings, compose = with_forge(home, code_host, kept.append)
     with pytest.raises(RunPostponed):
-        executor.carry_run(run(), settings, compose, RunSupport(direct, waited=PastWait()))
+        executor.carry_run(stored(command=None), FakeKeeper(), settings, compose, direct)
     (record,) = kept
     assert code_host.calls[-1] == "pause"
     ledger = home / "runs" / "2026-1" / "ledger.jsonl"
