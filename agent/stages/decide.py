@@ -159,7 +159,7 @@ class Facts:
 
     @property
     def _are_tests_off(self) -> bool:
-        return self.contract.config.checks.tests.runner == "off"
+        return self.contract.config.checks.tests == "off"
 
     @property
     def _rule_findings(self) -> tuple[Finding, ...]:
@@ -300,7 +300,7 @@ class Facts:
         return f"A rule of the repository stands against it: {shown}." if found else ""
 
     def tell_no_tests(self) -> str:
-        switch = "To work without tests, set checks.tests.runner to off."
+        switch = "To work without tests, set checks.tests to off."
         if self._are_tests_off:
             return ""
         if not self._tests:
