@@ -108,7 +108,7 @@ class Settings(Record):
     """Minimum weights of rules, as `http-client=block`; `secrets=off` lets repositories switch that
     one off. Default: the floor of each rule."""
     max_minutes: int = Field(default=60, ge=1)
-    """Upper bound for a repository's `limits.minutes` and `checks.tests.minutes`."""
+    """Upper bound for a repository's `limits.minutes` and `checks.minutes`."""
     max_runs: int = Field(default=2, ge=1, le=64)
     """Runs of one worker at a time; each takes as much memory and disk as `checks_at_once`
     sandboxes."""

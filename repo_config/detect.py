@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import posixpath
+import shlex
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
@@ -20,11 +21,11 @@ from repo_config import (
     suites,
     versions,
 )
+from repo_config.command_lines import CheckCommand
 from repo_config.documents import table, texts
 from repo_config.located import escape_text
 from repo_config.project_files import CONFIGURED, Detected, ProjectFiles
 from repo_config.schema import RepoConfig
-from repo_config.tool_options import ToolOptions
 from repo_config.tree import Tree
 
 __all__ = ["DjangoProject", "Project", "Tree", "detect_project"]
@@ -76,34 +77,29 @@ class Project(BaseModel):
     syntax and library rules are held against. None when nothing is declared."""
     django: DjangoProject | None
     test_runner: str | None
-    """pytest, django, or None when there are no tests."""
+    """pytest, django, command where only the exit code of `checks.tests` is known; None when there
+    are no tests."""
     test_script: str | None
     """For Django's runner: the script that starts it. None where none was found."""
     test_args: tuple[str, ...] = ()
-    """For the runner, where it would not find the tests by itself, relative to the root."""
-    type_tools: tuple[str, ...] = ()
-    """Of mypy, pyright, basedpyright."""
+    """For the runner, relative to the root."""
+    types: tuple[CheckCommand, ...] = ()
+    """The commands of type checkers."""
+    lint: tuple[CheckCommand, ...] = ()
+    """Those of linters and formatters."""
+    extra: tuple[CheckCommand, ...] = ()
+    """Further ones."""
     fastapi_app: str | None = None
     """Module and name of the FastAPI application, as in app.main:app; None where there is not
     exactly one."""
     fastapi_path: str = ""
     """The folder in which its module begins, relative to the root."""
-    lint_tools: tuple[str, ...]
-    """Of ruff, flake8, black, isort."""
-    ruff_formats: bool = False
-    """Whether ruff formats the project, and does not only lint it."""
     tool_pins: dict[str, tuple[str, ...]] = {}
     """By tool: the requirements of its version that the project pins, and of its plugins."""
-    tool_options: dict[str, ToolOptions] = {}
-    """By check: what hooks of pre-commit tell a tool."""
     not_run: dict[str, str] = {}
     """Checks that hooks name and that are not run, each with the reason."""
     plugins: tuple[str, ...] = ()
     """Files of the repository that mypy or pytest load as plugins."""
-    type_settings: tuple[str, ...] = ()
-    """Files that pyright or basedpyright is configured by."""
-    type_stubs: str | None = None
-    """The folder in which it looks for stubs of libraries, whether it is there or not."""
     root: str = ""
     """Folder of the project in the repository, which all its paths here begin with; "" is the
     repository itself."""
@@ -114,8 +110,25 @@ class Project(BaseModel):
 
     @property
     def uses_pyright(self) -> bool:
-        """Whether pyright or basedpyright is among its type checkers."""
-        return bool({"pyright", "basedpyright"} & set(self.type_tools))
+        """Whether pyright or basedpyright is among its checks."""
+        return bool({"pyright", "basedpyright"} & {one.tool for one in self.commands})
+
+    @property
+    def commands(self) -> tuple[CheckCommand, ...]:
+        """All command lines but that of the tests."""
+        return (*self.lint, *self.types, *self.extra)
+
+    @property
+    def tests(self) -> str:
+        """The command line of known tests, in the words of the configuration; empty: none."""
+        if self.test_runner == "pytest":
+            return shlex.join(("pytest", *self.test_args))
+        if self.test_runner != "django":
+            return ""
+        script = posixpath.relpath(self.test_script, self.root or ".") if self.test_script else ""
+        start = ("python", script) if script else ("python", "-m", "django")
+        is_script = script and posixpath.basename(script) != "manage.py"
+        return shlex.join((*start, *(() if is_script else ("test",)), *self.test_args))
 
 
 def detect_project(tree: Tree, config: RepoConfig) -> Project:
@@ -178,8 +191,6 @@ def _detect(files: ProjectFiles, config: RepoConfig) -> Project:
     is_django = django is not None and bool(script or not django.missing)
     start = suites.choose_suite_start(files, config, declared, manage, is_django=is_django)
     origins |= start.origins
-    if start.runner == "django" and not start.script and django and django.settings_module:
-        origins["test_script"] = "none is needed: python -m django test"
     if django and not (config.django.settings or config.env.get(django_projects.VARIABLE)):
         knows = django_projects.is_known_to_runner(files, start.runner, start.script)
         django = django.model_copy(update={"tests_know_settings": knows})
@@ -189,19 +200,19 @@ def _detect(files: ProjectFiles, config: RepoConfig) -> Project:
         app = choose("fastapi_app", "fastapi.app", config.fastapi.app, only)
     version = config.python.version
     lowest = None if version else versions.find_lowest_python(files)
-    tools, named = checking_tools.find_tools(files, config)
+    commands, named = checking_tools.find_commands(files, config)
     origins |= named
     return Project(
         framework=framework,
         python_version=choose("python_version", "python.version", version, lowest),
         django=django,
         test_runner=start.runner,
-        test_script=start.script if start.runner == "django" else None,
+        test_script=start.script,
         test_args=start.args,
         fastapi_app=app,
         fastapi_path=frameworks.find_app_folder(files, app) if app else "",
-        **tools._asdict(),
-        plugins=_find_plugins(files, config.checks.tests.args),
+        **commands._asdict(),
+        plugins=_find_plugins(files, start.args),
         origins={key: escape_text(origin) for key, origin in origins.items()},
         unreadable={path: escape_text(reason) for path, reason in files.unreadable.items()},
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from repo_config import documents, located, reference, values
+from repo_config import command_lines, documents, located, reference, values
 from repo_config.located import (
     START,
     Document,
@@ -181,8 +181,10 @@ def _iterate_values(value: object, path: Path = ()) -> Iterator[tuple[Path, obje
 def _read_named_file(path: Path, value: object) -> str:
     """Return the file that a value names; "" where it names none."""
     match path, value:
-        case ("django", "manage") | ("checks", "tests", "script"), str():
+        case ("django", "manage"), str():
             return value
+        case ("checks", "tests"), str():
+            return command_lines.read_test_command(value).script or ""
     return ""
 
 

@@ -38,6 +38,8 @@ _TOOLS = PINNED | {"pytest", "_pytest", "unittest", "django"}
 _OVERLOOKED = ".basedpyright/baseline.json"
 #: By these pyright knows environments.
 _MARKERS = frozenset({"pyvenv.cfg", "activate", "conda-meta"})
+#: By these some tools know what to pass over.
+_LEAVE_OUT = frozenset({".gitignore", ".ignore"})
 _SETTINGS = re.compile(r"(?:.*_)?settings(?:_.*)?\.py")
 Tables = dict[str, object]
 
@@ -68,22 +70,28 @@ def explain_file(path: str, project: Project) -> str | None:
         (path in _settings_files(project), "it is a settings module that the checks run with"),
         (name.endswith(".pth"), _RUNS_FIRST),
         (path in project.plugins, "a tool that checks loads it as its plugin"),
-        (path in project.type_settings, _CONFIGURES),
-        (
-            project.uses_pyright and path.endswith(_OVERLOOKED),
-            "it lists errors that basedpyright overlooks",
-        ),
+        (path.endswith(_OVERLOOKED), "it lists errors that basedpyright overlooks"),
         (
             project.uses_pyright and bool(_MARKERS & {name, *folders}),
             "pyright takes its folder for an environment and passes over it",
         ),
         (
-            project.type_stubs is not None and path.startswith(f"{project.type_stubs}/"),
+            project.uses_pyright and inner.startswith("typings/"),
             "the type checker takes it for what a library has",
         ),
         (is_setting(path, project), "it looks like a settings module"),
     )
     return _BY_NAME.get(name) or next((why for holds, why in cases if holds), None)
+
+
+def is_tool_setting(path: str) -> bool:
+    """Whether linters and type checkers are configured by a file, or told by it what to leave out.
+
+    They run on the change with such files as base has them.
+    """
+    name = posixpath.basename(path).lower()
+    configures = _BY_NAME.get(name) == _CONFIGURES or name in _LEAVE_OUT
+    return configures or has_tables(path) or path.endswith(_OVERLOOKED)
 
 
 def is_setting(path: str, project: Project) -> bool:

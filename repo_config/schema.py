@@ -6,7 +6,7 @@ is left to `values`, reading the file to `load`.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,12 +14,12 @@ from repo_config.values import (
     ApplicationName,
     AttributeName,
     BranchPrefix,
+    CheckName,
     Command,
     Glob,
     Label,
     ModelKey,
     ModuleName,
-    Plain,
     PythonMinor,
     RelativePath,
     Reviewer,
@@ -116,51 +116,37 @@ class ConcurrencySection(Section):
     """Modes by path, as in `[{paths: ["api/**"], mode: async}]`; the last match decides."""
 
 
-class TypeCheckSection(Section):
-    """Type check."""
+class ExtraCheck(Section):
+    """A check of any other kind."""
 
-    tool: (
-        Literal["auto", "mypy", "pyright", "basedpyright", "off"]
-        | tuple[Literal["mypy", "pyright", "basedpyright"], ...]
-    ) = "auto"
-    """One or several; auto: those that the repository configures, or that hooks of pre-commit run
-    on the whole project. basedpyright runs in place of pyright, which needs a network, in the mode
-    `standard` where none is set."""
-    args: tuple[Plain, ...] = ()
-    """Arguments, such as --strict or the paths to check, in place of those of hooks; of several
-    tools, for the first."""
-
-
-class TestsSection(Section):
-    """Test suite."""
-
-    # The name begins with "Test"; this keeps pytest from collecting it.
-    __test__: ClassVar[bool] = False
-
-    runner: Literal["auto", "pytest", "django", "off"] = "auto"
-    """auto: pytest where it is configured or declared, else Django's runner."""
-    script: RelativePath | None = None
-    """For the runner django: the script that starts it, or unittest without Django (manage.py,
-    runtests.py, tests/runtests.py); with manage.py the argument `test` is added."""
-    args: tuple[Plain, ...] = ()
-    """Further arguments for the runner."""
-    minutes: int = Field(default=10, ge=1)
-    """Time for the suite. Tests that have not begun shortly before are left out, and named; a suite
-    that still runs then counts as failed."""
+    name: CheckName
+    """As it is called in what people read."""
+    run: Command
+    """Its command line, as in `make docs`."""
 
 
 class ChecksSection(Section):
-    """Which checks run, before and after the change."""
+    """Which checks run, before and after the change, as command lines."""
 
+    tests: Command = "auto"
+    """A line such as `pytest -q`, `python manage.py test` or `python tests/runtests.py`, or off;
+    auto: pytest where it is configured or declared, else Django's runner."""
+    minutes: int = Field(default=10, ge=1)
+    """Time for the tests. Those that have not begun shortly before are left out, and named; a suite
+    that still runs then counts as failed."""
+    types: Command | tuple[Command, ...] = "auto"
+    """A line or several, as in `mypy --strict src`, or off; auto: the plain command of each type
+    checker that has settings here, or a hook of pre-commit for the whole project. basedpyright runs
+    in place of pyright, which needs a network, in the mode `standard` where none is set."""
+    lint: Command | tuple[Command, ...] = "auto"
+    """As `types`, for ruff, flake8, black and isort. Linters and type checkers read their settings
+    as the base commit has them."""
     makemigrations: Literal["auto", "off"] = "auto"
     """auto: `makemigrations --check --dry-run` and `check` in a Django project."""
-    types: TypeCheckSection = TypeCheckSection()
-    """Type check."""
-    tests: TestsSection = TestsSection()
-    """Test suite."""
-    lint: Literal["auto", "off"] | tuple[Literal["ruff", "flake8", "black", "isort"], ...] = "auto"
-    """auto: those that the repository configures, or that hooks of pre-commit run on the whole
-    project, with their arguments."""
+    extra: tuple[ExtraCheck, ...] = ()
+    """Further checks, as in `[{name: docs, run: make docs}]`. Like all lines of `checks` they run
+    in the folder of the project, with `env` and `services`. Findings of the tools named here are
+    compared one by one where a line is a call of one; of any other line the exit code is."""
 
 
 class ScopeSection(Section):
@@ -196,7 +182,7 @@ class LimitsSection(Section):
 
     minutes: int = Field(default=30, ge=1)
     """From start to decision, looked at between the steps; a step that has begun has limits of its
-    own, such as checks.tests.minutes."""
+    own, such as checks.minutes."""
     usd: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Dollars that a run may spend on models; default and maximum: the operator's."""
     repair_rounds: int = Field(default=4, ge=0, le=20)
@@ -239,8 +225,7 @@ class RepoConfig(Section):
     python: PythonSection = PythonSection()
     """Which Python, and which Debian packages."""
     env: dict[VariableName, VariableValue] = {}
-    """Environment variables for set-up, tests, type check, Django's checks and makemigrations;
-    linters do not get them. No secrets: they are shown in the log."""
+    """Environment variables for set-up and all checks. No secrets: they are shown in the log."""
     setup: tuple[Command, ...] = ()
     """Lines that make the environment, as in `uv sync --frozen --all-groups`, run once by bash with
     an empty virtual environment active; default: a template for the lock or the declarations that

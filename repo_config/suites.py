@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from repo_config import command_lines
 from repo_config.dependencies import Dependency
 from repo_config.project_files import CONFIGURED, Detected, ProjectFiles
 from repo_config.schema import RepoConfig
@@ -39,7 +40,7 @@ class Start(NamedTuple):
     script: str | None
     """Starts Django's runner, where that is the one."""
     args: tuple[str, ...]
-    """Without which the tests would not be found."""
+    """For the runner, as configured or as it needs them to find the tests."""
     origins: dict[str, str]
 
 
@@ -52,23 +53,23 @@ def choose_suite_start(
     is_django: bool,
 ) -> Start:
     """Say how the tests are started: as configured, or as is usual."""
-    given, args = config.checks.tests, tuple[str, ...]()
+    line = config.checks.tests
+    if line == "off":
+        return Start(None, None, (), {})
+    if line != "auto":
+        origins = {"tests": f"{CONFIGURED}: checks.tests"}
+        return Start(*command_lines.read_test_command(line), origins)
     found = _find_runner(files, declared, manage, is_django=is_django)
-    if given.runner != "auto":
-        configured = Detected(given.runner, f"{CONFIGURED}: checks.tests.runner")
-        found = configured if given.runner != "off" else None
-    elif found and not (given.args or given.script or _are_found(files, found)):
-        args = _AS_UNITTEST
-    chosen = given.script or find_test_script(files) or manage
-    origins = {"test_runner": found.origin} if found else {}
-    if found and found.value == "django" and chosen:
-        origins["test_script"] = f"{CONFIGURED}: checks.tests.script" if given.script else chosen
-    if is_django and found and found.origin == _BY_UNITTEST:
+    if found is None:
+        return Start(None, None, (), {})
+    args = () if _are_found(files, found) else _AS_UNITTEST
+    script = (find_test_script(files) or manage) if found.value == "django" else None
+    if is_django and found.origin == _BY_UNITTEST:
         # Its tests set Django up, which can be done once.
         args = ("-p", "no:django", *args)
-    if args and found:
-        origins["test_args"] = found.origin
-    return Start(found and found.value, chosen, args, origins)
+    is_from_script = script and found.origin != script
+    named = f"{found.origin}, {script}" if is_from_script else found.origin
+    return Start(found.value, script, args, {"tests": named})
 
 
 def _find_runner(
@@ -94,10 +95,10 @@ def _find_runner(
     return Detected("pytest", _BY_UNITTEST)
 
 
-def _are_found(files: ProjectFiles, runner: Detected | None) -> bool:
+def _are_found(files: ProjectFiles, runner: Detected) -> bool:
     """Whether the runner finds any tests without further arguments."""
-    if runner is None or runner.value == "django":
-        return runner is not None
+    if runner.value == "django":
+        return True
     if files.pytest.words("python_files") or _DOCTESTS in files.pytest.words("addopts"):
         return True
     names = (path.rpartition("/")[2] for path in _find_tests(files))

@@ -42,6 +42,8 @@ class Hook(NamedTuple):
     """The tag of its repository."""
     additional: tuple[str, ...] = ()
     """What is installed beside its tool, as requirements."""
+    gets_files: bool = True
+    """Whether the names of files are put behind its arguments."""
 
 
 def read_hooks(files: ProjectFiles) -> Iterator[Hook]:
@@ -61,6 +63,7 @@ def read_hooks(files: ProjectFiles) -> Iterator[Hook]:
                     limited or any(_limits(key, one[key]) for key in one.keys() & _LIMITING),
                     frozen.get(revision, revision),
                     tuple(texts(one.get("additional_dependencies"))),
+                    str(one.get("pass_filenames")).lower() != "false",
                 )
 
 

@@ -101,8 +101,8 @@ UrlPattern = Annotated[
 VariableValue = Annotated[
     str, _match(r"[^\x00]*", "no environment variable can hold a NUL character", is_shown=False)
 ]
-Plain = Annotated[
-    str, _match(r"[^\x00-\x1f\x7f]*", "write one line without control characters", is_shown=False)
+CheckName = Annotated[
+    str, _match(r"[A-Za-z][A-Za-z0-9 ._-]{0,39}", "write a short name, as `docs`")
 ]
 Command = Annotated[
     str, _match(r"[^\x00]*\S[^\x00]*", "write a command, as in mkdir -p data", is_shown=False)

@@ -12,14 +12,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 
-from agent.checks import linters, running
+from agent.checks import readers, running
 from agent.checks.check import Site
+from agent.checks.commands import ToolCheck
 from agent.checks.comparison import find_new
-from agent.checks.linters import LintCheck, Remark
+from agent.checks.readers import READERS, Remark
 from agent.checks.running import Say
 from agent.models.change import Change
 from agent.models.checks import CheckItem, CheckResult, Status
 from agent.models.sandbox import Sandbox
+from repo_config.command_lines import CheckCommand
+
+RUFF = "ruff check"
 
 #: Our own modules in the sandbox.
 SCRIPTS = tuple(
@@ -40,11 +44,8 @@ class Sides:
     sandbox: Sandbox
     say: Say
 
-    def run(self, check: LintCheck, paths: Iterable[str], site: Site) -> CheckResult | None:
-        only = tuple(paths)
-        if not only:
-            return None
-        return running.run_check(replace(check, only=only), site, self.sandbox, self.say)
+    def run(self, check: ToolCheck, site: Site) -> CheckResult:
+        return running.run_check(check, site, self.sandbox, self.say)
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,13 @@ class ContractLint:
         files = sides.change.files
         after = {one.path: one.after for one in files if one.after is not None}
         before = {one.path: one.before for one in files if one.before is not None}
-        found = sides.run(self._check(), _list_python(after, sides.head), sides.head)
+        found = self._run(sides, after, sides.head)
         if found is None or found.reason:
             return found
         items = (*found.items, *self.look(_choose_python(after)))
         if not items:
             return found
-        known = sides.run(self._check(), _list_python(before, sides.base), sides.base)
+        known = self._run(sides, before, sides.base)
         if known is not None and known.reason:
             return known
         earlier = (*(known.items if known else ()), *self.look(_choose_python(before)))
@@ -87,20 +88,14 @@ class ContractLint:
             }
         )
 
-    def _check(self) -> LintCheck:
-        machine = (
-            *(part.replace("{", "{{").replace("}", "}}") for part in (*self.arguments, *self.bans)),
-            "--no-cache", "--no-fix", "--output-format=json", "--output-file={report}", "--",
-        )  # fmt: skip
-        return LintCheck(
-            name=self.name,
-            command_words=("ruff", "check"),
-            arguments=self.arguments,
-            machine_arguments=machine,
-            read=read_remarks,
-            configured=lambda _: True,
-            ours=True,
-        )
+    def _run(self, sides: Sides, files: Mapping[str, bytes], site: Site) -> CheckResult | None:
+        paths = [*_list_python(files, site)]
+        return sides.run(self._check(paths), site) if paths else None
+
+    def _check(self, paths: Iterable[str]) -> ToolCheck:
+        words = (*self.arguments, *self.bans, "--no-fix", "--", *paths)
+        line = CheckCommand(name=self.name, line="", tool=RUFF, words=words)
+        return ToolCheck(line, replace(READERS[RUFF], read=read_remarks), is_ours=True)
 
 
 def count_once(items: Iterable[CheckItem], codes: tuple[str, ...]) -> list[CheckItem]:
@@ -115,9 +110,9 @@ def count_once(items: Iterable[CheckItem], codes: tuple[str, ...]) -> list[Check
     return found
 
 
-def read_remarks(content: bytes) -> list[Remark] | None:
+def read_remarks(text: str) -> list[Remark] | None:
     """Read the JSON of ruff; the message begins with the code."""
-    remarks = linters.read_ruff(content)
+    remarks = readers.read_ruff(text)
     return remarks and [replace(one, message=f"{one.code}: {one.message}") for one in remarks]
 
 

@@ -36,7 +36,6 @@ from agent.models.sandbox import (
     SandboxResult,
 )
 from agent.settings import Settings
-from repo_config import checking_tools
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
 
@@ -46,7 +45,6 @@ SECONDS = 600.0
 LEAST_SECONDS = 5.0
 #: Of a CheckResult: the run's minutes ended it, and not its own.
 MINUTES_LIMIT = "minutes"
-NOT_CONFIGURED = "the repository does not have it"
 #: Of the seconds for the tests, so much is left to those under way when no further one is begun.
 _RESERVE, _MOST_RESERVE = 0.15, 60.0
 #: A file of settings that is larger is none.
@@ -87,10 +85,6 @@ class Site:
     def command_prefix(self) -> tuple[str, ...]:
         """What a person writes before a command that starts in the project's folder."""
         return ("env", "-C", self.project.root) if self.project.root else ()
-
-    @property
-    def test_args(self) -> tuple[str, ...]:
-        return self.config.checks.tests.args or self.project.test_args
 
     def has_package(self, package: str) -> bool:
         """Whether the repository's own environment has a package."""
@@ -135,14 +129,8 @@ class Site:
         given = self.config.env.get("DJANGO_SETTINGS_MODULE")
         return given or (self.project.django.settings_module if self.project.django else None)
 
-    def type_args(self, tool: str) -> tuple[str, ...]:
-        project = self.project
-        return checking_tools.list_type_args(
-            self.config, project.type_tools, project.tool_options, tool
-        )
-
     def test_limits(self) -> SandboxLimits:
-        return self.limit_seconds(self.config.checks.tests.minutes * 60.0).limits
+        return self.limit_seconds(self.config.checks.minutes * 60.0).limits
 
     def tool_limits(self) -> SandboxLimits:
         """Limits for everything but the tests."""
@@ -248,6 +236,14 @@ def get_start_variables(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name in _START_VARIABLES}
 
 
+def get_variables(site: Site) -> dict[str, str]:
+    """Return what every check finds in its environment: of the services and the configuration."""
+    environ = {**sandbox_services.variables(site.environment.services), **site.config.env}
+    if site.config.django.settings:
+        environ["DJANGO_SETTINGS_MODULE"] = site.config.django.settings
+    return environ
+
+
 def request_script(
     site: Site,
     secret: Secret,
@@ -255,7 +251,6 @@ def request_script(
     *,
     limits: SandboxLimits,
     options: Mapping[str, object],
-    python: str = sandbox_requests.PYTHON,
     files: tuple[SandboxFile, ...] = (),
 ) -> SandboxRequest:
     """Compose the order for one of our scripts in the repository's environment.
@@ -269,9 +264,7 @@ def request_script(
         script: Its name and its arguments.
         options: What the script needs to know beside the names and the key.
     """
-    environ = {**sandbox_services.variables(site.environment.services), **site.config.env}
-    if site.config.django.settings:
-        environ["DJANGO_SETTINGS_MODULE"] = site.config.django.settings
+    environ = get_variables(site)
     first = get_start_variables(environ)
     late = {name: value for name, value in environ.items() if name not in first}
     name, *arguments = script
@@ -281,7 +274,7 @@ def request_script(
     order = sandbox_requests.make_request(
         site.environment,
         site.tree,
-        (python, *flags, f"{SANDBOX_OURS}/checks/{name}", *arguments),
+        (sandbox_requests.PYTHON, *flags, f"{SANDBOX_OURS}/checks/{name}", *arguments),
         environ=first,
         limits=limits,
         files=(secret.order_file(environ=late, **options), *files),
@@ -289,14 +282,6 @@ def request_script(
         folder=site.project.root,
     )
     return sandbox_services.add_services(order, site.environment.services)
-
-
-def explain_no_type_tool(site: Site, tool: str) -> str:
-    if tool in site.project.type_tools:
-        return ""
-    if site.config.checks.types.tool == "off":
-        return "checks.types.tool is off"
-    return site.project.not_run.get(tool, NOT_CONFIGURED)
 
 
 def count_sandboxes(at_once: int) -> int:

@@ -11,25 +11,29 @@ from threading import Event
 
 from agent.checks import running
 from agent.checks.check import Check, Site, Suite, count_sandboxes
+from agent.checks.commands import ShellCheck, ToolCheck, make_check
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
 from agent.checks.fastapi_endpoints import FastapiEndpoints
-from agent.checks.linters import ALL
-from agent.checks.mypy_types import MypyTypes
-from agent.checks.pyright_types import BASEDPYRIGHT, PYRIGHT
 from agent.checks.runners import DjangoSuite, PytestSuite
 from agent.checks.running import Say
 from agent.errors import CheckUnfinished
 from agent.models.checks import TESTS, CheckResult, Status
 from agent.models.sandbox import Sandbox
 from agent.telemetry import run_log
+from repo_config.command_lines import CheckCommand
 
-#: In the order in which results are listed; the tests come last. Each usually takes longer than
-#: those before it.
-TYPE_CHECKERS: tuple[Check, ...] = (MypyTypes(), PYRIGHT, BASEDPYRIGHT)
-_TOOLS: tuple[Check, ...] = (
-    *ALL, DJANGO_CHECK, MAKEMIGRATIONS, FastapiEndpoints(), *TYPE_CHECKERS,
-)  # fmt: skip
+_OF_CODE: tuple[Check, ...] = (DJANGO_CHECK, MAKEMIGRATIONS, FastapiEndpoints())
 _SUITES: Mapping[str, Suite] = {"pytest": PytestSuite(), "django": DjangoSuite()}
+
+
+def list_checks(site: Site) -> tuple[Check, ...]:
+    """List all checks but the tests, in the order in which their results are shown.
+
+    Each usually takes longer than those before it.
+    """
+    project = site.project
+    lint, others = map(make_check, project.lint), (*project.types, *project.extra)
+    return (*lint, *_OF_CODE, *map(make_check, others))
 
 
 def run_all_checks(
@@ -38,6 +42,7 @@ def run_all_checks(
     say: Say,
     *,
     tests: bool | None = None,
+    tools: Site | None = None,
     in_place: tuple[tuple[Check, Site], ...] | None = None,
     known: tuple[CheckResult, ...] = (),
     is_enough: Callable[[CheckResult], bool] = lambda _: False,
@@ -48,13 +53,19 @@ def run_all_checks(
 
     Args:
         tests: Run the tests alone, or all but them; None stands for everything.
+        tools: Where known linters and type checkers run, if that is elsewhere.
         in_place: What runs in the place of the tests, and where; the last begins first.
         known: Results of checks that need not run.
         is_enough: Of the first result of which it holds, nothing else is wanted; the rest is ended.
     """
-    checks = [] if tests else [(one, site) for one in _TOOLS]
+    checks: list[tuple[Check, Site]] = []
+    if not tests:
+        checks += [
+            (one, tools if tools and isinstance(one, ToolCheck) else site)
+            for one in list_checks(site)
+        ]
     if tests is not False:
-        checks += ((_choose_suite(site), site),) if in_place is None else in_place
+        checks += ((_choose_tests(site), site),) if in_place is None else in_place
     cancelled, by_name = Event(), {one.name: one for one in known}
 
     def run(check: Check, at: Site) -> CheckResult:
@@ -126,7 +137,7 @@ def _confirm_check(first: CheckResult, site: Site, sandbox: Sandbox, say: Say) -
     second = first
     if first.limit in ("", "time"):  # what came to another limit has run twice already
         say(f"{first.name}: no result on the base commit ({first.reason}); it runs once more")
-        checks = (*_TOOLS, _choose_suite(site))
+        checks = (*list_checks(site), _choose_tests(site))
         check = next(check for check in checks if check.name == first.name)
         second = running.run_check(check, site, sandbox, say)
     if _was_ended(second):
@@ -155,7 +166,10 @@ def suite_of(site: Site) -> Suite | None:
     return _SUITES.get(site.project.test_runner or "")
 
 
-def _choose_suite(site: Site) -> Check:
+def _choose_tests(site: Site) -> Check:
+    if site.project.test_runner == "command":
+        line = site.config.checks.tests
+        return ShellCheck(CheckCommand(name=TESTS, line=line))
     return suite_of(site) or _NoSuite()
 
 
@@ -172,6 +186,6 @@ class _NoSuite(PytestSuite):
     """Stands for the tests where there are none."""
 
     def explain_absence(self, site: Site) -> str:
-        if site.config.checks.tests.runner == "off":
-            return "checks.tests.runner is off"
+        if site.config.checks.tests == "off":
+            return "checks.tests is off"
         return "the repository has no tests that pytest or Django's runner would find"

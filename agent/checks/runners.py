@@ -58,7 +58,7 @@ class PytestSuite:
         named = tuple(f"{name}={value}" for name, value in _list_variables(site, "").items())
         folder = ("-C", root) if root else ()
         start = ("env", *folder, *named) if folder or named else ()
-        words = "python", "-m", "pytest", *site.test_args
+        words = "python", "-m", "pytest", *site.project.test_args
         return (*start, *words)
 
     def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
@@ -68,7 +68,7 @@ class PytestSuite:
         order = check.request_script(
             replace(site, config=site.config.model_copy(update={"env": env})),
             secret,
-            ("run_pytest.py", *site.test_args),
+            ("run_pytest.py", *site.project.test_args),
             limits=site.test_limits(),
             options={
                 **part.describe(site),
@@ -124,7 +124,7 @@ class DjangoSuite:
             return (
                 "no script that runs the tests and no settings module was found; name one in "
                 ".github/mergewright.yml, as in `django: {settings: tests.settings}` or "
-                "`checks: {tests: {script: runtests.py}}`"
+                "`checks: {tests: python runtests.py}`"
             )
         return ""
 
@@ -175,14 +175,14 @@ def _split_call(site: Site) -> tuple[str, tuple[str, ...]]:
     """
     path, root = site.project.test_script or "", site.project.root
     folder, name = posixpath.split(path)
-    django, given = site.project.django, site.test_args
+    django, given = site.project.django, site.project.test_args
     if django and django.settings_module and not django.tests_know_settings:
         given = (f"--settings={site.settings_module}", *given)
     from_root = posixpath.relpath(path, root or ".")
     if name != "manage.py":
         return root, (from_root, *given)
     own, top = site.tree / folder, site.tree / root
-    named = [one for one in site.test_args if one[:1] not in ("-", "/", ".")]
+    named = [one for one in site.project.test_args if one[:1] not in ("-", "/", ".")]
     # Of a name that is too long, this says no, where a Path raises.
     is_from_root = any(exists(top / one) and not exists(own / one) for one in named)  # noqa: PTH110
     # What Django's runner looks for; a project around a package has its tests at the root.
@@ -196,4 +196,4 @@ def _get_python_path(site: Site) -> tuple[str, ...]:
 
 
 def _list_django_arguments(site: Site) -> tuple[str, ...]:
-    return "test", f"--settings={site.settings_module}", *site.test_args
+    return "test", f"--settings={site.settings_module}", *site.project.test_args

@@ -146,9 +146,9 @@ def get_last_lines(result: SandboxResult) -> str:
     return " / ".join(words[-3:])[-600:] or f"nothing was printed, exit code {result.exit_code}"
 
 
-def find_error_line(result: SandboxResult) -> str:
+def find_error_line(output: str) -> str:
     """Return the line by which a tool says why it cannot run, without how it is to be used."""
-    lines = sanitise.strip_terminal_codes(result.output).strip().splitlines() or [""]
+    lines = sanitise.strip_terminal_codes(output).strip().splitlines() or [""]
     marked = (line for line in reversed(lines) if "error" in line.lower())
     return next(marked, lines[-1]).strip()[:300] or "nothing was printed"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from agent.checks import comparison, linters
+from agent.checks import readers
 from agent.models.change import Finding, Level
 from agent.models.checks import CheckReport, Comparison, Status
 from agent.policy import levels, ruff_contract, ruff_rules, test_changes, tool_rules
@@ -19,13 +19,14 @@ def weigh_comparisons(
     head: CheckReport,
     config: RepoConfig,
     floors: Mapping[str, Level],
+    tools: Mapping[str, str],
 ) -> tuple[Comparison, ...]:
     """Put findings of rules in the place of what some tools find, and beside what others measure.
 
     Args:
         floors: The least that rules weigh, by their ids, as the operator has set them.
+        tools: The known tools that checks are, by the names of the checks.
     """
-    clean = {one.name for one in compared if one.verdict is Status.PASSED}
 
     def level(found: Iterable[Finding], rules: tuple[Rule, ...]) -> tuple[Finding, ...]:
         return tuple(levels.apply_levels(iter(found), rules, config, floors))
@@ -33,13 +34,13 @@ def weigh_comparisons(
     weighed = []
     for one in compared:
         after, before = head.result(one.name), base.result(one.name)
-        found, name = one, one.name.removesuffix(comparison.BASE_RULES)
-        if name == ruff_contract.CHECK:
+        found, tool = one, tools.get(one.name)
+        if one.name == ruff_contract.CHECK:
             told = ruff_contract.find_problems(one.new_failures, config)
             found = _replace_failures(one, level(told, ruff_rules.RULES))
-        elif name in linters.FORMATTERS and one.base_failures:
+        elif tool in readers.FORMATTERS and one.base_failures:
             found = _replace_failures(one, ())  # what base does not pass, nobody enforces
-        elif one.new_failures and _is_of_base_alone(one, clean):
+        elif one.new_failures and after and after.settings_of_base:
             told = tool_rules.find_problems(one.new_failures)
             found = _replace_failures(one, level(told, (tool_rules.OTHER_SETTINGS,)))
         more: tuple[Finding, ...] = ()
@@ -54,16 +55,6 @@ def weigh_comparisons(
             more += level(of_packages, added_packages.OF_PACKAGES)
         weighed.append(found.model_copy(update={"findings": (*found.findings, *more)}))
     return tuple(weighed)
-
-
-def _is_of_base_alone(found: Comparison, clean: set[str]) -> bool:
-    """Whether the settings of base object to what those of the change let pass.
-
-    Args:
-        clean: The checks that find nothing new.
-    """
-    name = found.name.removesuffix(comparison.BASE_RULES)
-    return name != found.name and name in clean and not found.counts_tests
 
 
 def _replace_failures(found: Comparison, findings: tuple[Finding, ...]) -> Comparison:

@@ -44,9 +44,9 @@ def _describe_stack(contract: Contract) -> Iterator[str]:
     if config.background_tasks != "any":
         yield f"background tasks: {config.background_tasks}"
     if project.test_runner:
-        yield f"tests run by {project.test_script or project.test_runner}"
-    if tools := (*project.type_tools, *project.lint_tools):
-        yield f"checked by {', '.join(tools)}"
+        yield f"tests run by {project.tests or config.checks.tests}"
+    if commands := project.commands:
+        yield f"checked by {', '.join(one.name for one in commands)}"
     if config.folder:
         yield f"the project is the folder {config.folder}"
 

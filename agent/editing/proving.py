@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from agent.checks import comparison, hunks, measuring, reruns, running, test_files
 from agent.checks.check import Part, Selection, Site, count_sandboxes, make_site
+from agent.checks.commands import make_check
 from agent.checks.hunks import Hunk
 from agent.checks.reruns import is_proved
 from agent.checks.test_files import Imports, Places
@@ -71,7 +72,7 @@ def prove_change(
         last: The round before; what no test noticed of the same source need not all run again.
         seconds: Left of the run's minutes.
     """
-    if prepared.contract.config.checks.tests.runner == "off":
+    if prepared.contract.config.checks.tests == "off":
         return Proof(unneeded="tests are switched off in the configuration")
     if any(one.is_in_the_way for one in compared):
         return Proof(unneeded="the change does not pass its checks")
@@ -81,8 +82,9 @@ def prove_change(
         return Proof()  # its edits are known beforehand
     added = {name for check in compared if check.counts_tests for name in check.added}
     runs = any(map(hunks.changes_what_runs, change.files))
-    no_code = Proof(unneeded=_explain_no_code(compared))
-    if not runs and not any(after.result(one.name) for one in measuring.TYPE_CHECKERS):
+    types = {one.name for one in prepared.contract.project.types}
+    no_code = Proof(unneeded=_explain_no_code(compared, types))
+    if not runs and not any(map(after.result, types)):
         return no_code
     trials = Trials(change, after, prepared, desk, seconds)
     with trials.pool:
@@ -98,8 +100,7 @@ def prove_change(
     return proof.model_copy(update={"hunks": taken_back, "unneeded": unneeded})
 
 
-def _explain_no_code(compared: tuple[Comparison, ...]) -> str:
-    names = {one.name for one in measuring.TYPE_CHECKERS}
+def _explain_no_code(compared: tuple[Comparison, ...], names: Collection[str]) -> str:
     counts = (
         f"; {check.name} says {said.base} on base and {said.head} with the change"
         for check in compared
@@ -383,15 +384,16 @@ class _TestRuns:
 
     def try_types(self, found: list[Hunk]) -> dict[str, tuple[SourcePart, ...]]:
         """Have the repository's type checkers look at the first of them, each taken back alone."""
-        known = {one: self.trials.after.result(one.name) for one in measuring.TYPE_CHECKERS}
-        checks = {check: result for check, result in known.items() if result and is_proved(result)}
+        project, after = self.trials.prepared.contract.project, self.trials.after
+        known = [(make_check(one), after.result(one.name)) for one in project.types if one.tool]
+        checks = [(check, result) for check, result in known if result and is_proved(result)]
 
         def is_noticed(hunk: Hunk) -> bool:
             desk = self.trials.desk
             return time.monotonic() < self.trials.end and any(
                 is_proved(result) and comparison.find_new(result.items, head.items)
                 for site in (self._lay_out([hunk]),)
-                for check, head in checks.items()
+                for check, head in checks
                 for result in (running.run_check(check, site, desk.sandbox, desk.say),)
             )
 

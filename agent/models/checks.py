@@ -182,6 +182,8 @@ class CheckResult(Record):
     """Files of the tests that something wrote to, or hid, while they ran."""
     disguised: tuple[str, ...] = ()
     """On head: files of the change that are called as those of tests are, and are source."""
+    settings_of_base: tuple[str, ...] = ()
+    """On head: files whose settings are as on base, though the change touches them."""
     doubts: tuple[str, ...] = ()
     """On head: what the runs of the tests could not show, in sentences for the reviewer."""
     counts: str = ""

@@ -18,6 +18,7 @@ from agent.policy.rule import Rule
 from agent.settings import Settings, variable
 from repo_config import load, reference
 from repo_config.detect import Project
+from repo_config.known_tools import TOOLS
 from repo_config.located import Document, read_document
 from repo_config.schema import RepoConfig
 
@@ -27,18 +28,16 @@ DETECTED = {
     "django.manage": "django.manage",
     "django.settings": "django.settings_module",
     "fastapi.app": "fastapi_app",
-    "checks.types.tool": "type_tools",
-    "checks.tests.runner": "test_runner",
-    "checks.tests.script": "test_script",
-    "checks.tests.args": "test_args",
-    "checks.lint": "lint_tools",
+    "checks.tests": "tests",
+    "checks.types": "types",
+    "checks.lint": "lint",
 }
 """Where detection has the values of keys that the file leaves open."""
 #: Keys that the operator holds below a setting of that name.
 _BOUNDED = {
     "limits.minutes": "max_minutes",
     "limits.usd": "model_usd",
-    "checks.tests.minutes": "max_minutes",
+    "checks.minutes": "max_minutes",
     "limits.runs_per_day": "runs_per_day",
 }
 
@@ -118,10 +117,11 @@ def read_detected(key: str, project: Project) -> object:
         found: object = operator.attrgetter(DETECTED[key])(project)
     except AttributeError:  # no Django
         return None
-    if found and key in ("django.manage", "checks.tests.script"):
+    if found and key == "django.manage":
         return posixpath.relpath(str(found), project.root or ".")
     if isinstance(found, tuple):
-        return found[0] if key == "checks.types.tool" and len(found) == 1 else list(found)
+        lines = [command.line for command in found]
+        return lines[0] if len(lines) == 1 else lines
     return found
 
 
@@ -137,15 +137,9 @@ def _find_detected(key: str, value: object, project: Project) -> tuple[object, s
 
 def _explain_none(key: str, project: Project) -> str:
     """Say that nothing was detected, or what was and could not be followed."""
-    of_types = {"mypy", "pyright", "basedpyright"}
-    named = [
-        why
-        for check, why in project.not_run.items()
-        if (check in of_types) == (key == "checks.types.tool")
-    ]
-    return "; ".join(named if key in ("checks.types.tool", "checks.lint") else ()) or (
-        "nothing was detected"
-    )
+    of_types = {"checks.types": True, "checks.lint": False}.get(key)
+    named = (why for check, why in project.not_run.items() if TOOLS[check].checks_types is of_types)
+    return "; ".join(named) or "nothing was detected"
 
 
 def _bound(

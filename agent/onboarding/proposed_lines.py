@@ -20,7 +20,7 @@ from agent.onboarding import facts
 from agent.onboarding.written import render
 from agent.text import sanitise
 from agent.text.secret_names import says_secret
-from repo_config import detect, load, rule_files, test_files
+from repo_config import command_lines, detect, load, rule_files, test_files
 from repo_config.tree import Tree
 
 SET_UP = "set-up"
@@ -30,7 +30,7 @@ _NAME = "proposed.yml"
 #: What a scout may set.
 _KEYS = (
     "version.", "root.", "python.", "setup.", "env.", "services.", "django.manage.",
-    "django.settings.", "checks.tests.runner.", "checks.tests.script.", "checks.tests.args.",
+    "django.settings.", "checks.tests.",
 )  # fmt: skip
 #: By these, programs start another way or tests are judged another way.
 _STEERING = re.compile(
@@ -100,15 +100,16 @@ def _find_refusals(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
             yield f"env.{name} steers how programs start"
         elif says_secret(name) and value not in ("", "test"):
             yield f"env.{name} is called like a secret: write `test`"
-    if values.get("checks.tests.runner") == "off":
-        yield "checks.tests.runner: off runs no test"
-    root, before = values.get("root", "."), ""
-    for word in values.get("checks.tests.args", ()):
+    root, before, line = values.get("root", "."), "", str(values.get("checks.tests", "auto"))
+    command = command_lines.read_test_command(line)
+    if line != "auto" and command.runner == "command":
+        yield "checks.tests: it has to be a call of pytest, of manage.py test or of a script"
+    for word in command.args:
         option, _, value = word.partition("=")
         place = value.partition("::")[0] if option in _LEAVES_OUT else word
         is_path = not place.startswith(("-", "@")) and _is_path(place, root, tree)
         if not (is_path or word in _OPTIONS or (before == _MARKED and word[:1] != "-")):
-            yield f"checks.tests.args: {word}: {_TAKEN}"
+            yield f"checks.tests: {word}: {_TAKEN}"
         before = word
     for line in _list_lines(asked):
         # A person sees all of it in the draft.

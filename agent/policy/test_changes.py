@@ -46,8 +46,8 @@ NOT_RUN = Rule(
     demands="All tests of base run with the change, in the minutes that they have.",
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
-    bad="checks: {tests: {minutes: 5}}  # and the suite takes twenty",
-    good="checks: {tests: {minutes: 30}}",
+    bad="checks: {minutes: 5}  # and the suite takes twenty",
+    good="checks: {minutes: 30}",
 )
 NOT_COLLECTED = Rule(
     id="test-not-collected",
@@ -68,7 +68,7 @@ _MOST = 20
 _READ = "Read both versions: see that the ticket asks for what the new one says."
 _MISSED = "Look whether what it held is still wanted."
 _COLLECTED = (
-    "Check what the runner collects (testpaths, python_files, python_classes, checks.tests.args). "
+    "Check what the runner collects (testpaths, python_files, python_classes, checks.tests). "
     "Or the folder lacks an __init__.py."
 )
 _OTHER = "See that the tests still show what they showed."
@@ -99,7 +99,7 @@ def find_problems(found: Comparison, base: CheckResult, head: CheckResult) -> It
             "",
             f"{len(found.unrun):,} of {found.base_count + len(base.unrun):,} tests did not run in"
             f" time, such as {named}",
-            "Run them, or give the tests more time in checks.tests.minutes.",
+            "Run them, or give the tests more time in checks.minutes.",
         )
     for said in head.uncollected:
         yield NOT_COLLECTED.make_finding(said.partition(" ")[0], said, _COLLECTED)

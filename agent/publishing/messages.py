@@ -76,7 +76,7 @@ _NEXT = {
     Reason.UNFIT: "Fix that, {again}.",
     Reason.ENVIRONMENT: ("Correct the declared dependencies, or `python` in {file}, {commit}."),
     Reason.CHECK_UNFINISHED: (
-        "Raise `checks.tests.minutes` in {file}, or switch the check off there, {commit}."
+        "Raise `checks.minutes` in {file}, or switch the check off there, {commit}."
     ),
     Reason.EDIT_FAILED: "Read the log. Change the {ticket}, or {models}, {again}.",
     Reason.UNASKED_OPERATIONS: (
@@ -84,7 +84,7 @@ _NEXT = {
     ),
     Reason.NEW_FAILURES: ("Decide whether the test or the {ticket} is wrong, change it, {again}."),
     Reason.UNVERIFIED: "Fix what the check stumbled over, {commit}.",
-    Reason.NO_TESTS: "Add a test, or set `checks.tests.runner` to `off` in {file}, {commit}.",
+    Reason.NO_TESTS: "Add a test, or set `checks.tests` to `off` in {file}, {commit}.",
     Reason.TIME_SPENT: (
         "To give it as long again, {go_on}. Or raise `limits.minutes` in {file}, {commit}."
     ),

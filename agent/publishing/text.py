@@ -202,7 +202,7 @@ def _list_facts(evidence: Evidence) -> dict[str, object]:
         "untried_files": risks.list_untried_files(evidence),
         "unmeasured": list(risks.list_unmeasured(evidence)),
         "both_versions": _list_rewritten(evidence.compared),
-        "tests_are_off": config.checks.tests.runner == "off",
+        "tests_are_off": config.checks.tests == "off",
         "source": contract.source,
         "project": contract.project,
         "environment": prepared.environment,

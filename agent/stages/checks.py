@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from agent.checks import (
@@ -18,6 +19,7 @@ from agent.checks import (
     packages,
     reruns,
     rule_changes,
+    running,
     weighing,
 )
 from agent.checks.changed_files import Sides
@@ -30,11 +32,12 @@ from agent.errors import EnvironmentFailed, PolicyRefused
 from agent.git import worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change, ClearedChange, Severity
-from agent.models.checks import TESTS, CheckReport, CheckResult, Comparison, Status
+from agent.models.checks import TESTS, CheckReport, CheckResult, Comparison
 from agent.models.environment import Environment, Prepared
 from agent.policy import levels, ruff_contract, ruff_rules
 from agent.policy.change_context import ChangeContext
 from agent.policy.contract import requirements
+from repo_config.rule_files import has_tables, is_tool_setting, list_rules
 
 #: Checks that look at source alone, and not at what tests are.
 _OF_SOURCE = (DJANGO_CHECK.name, MAKEMIGRATIONS.name, fastapi_endpoints.NAME)
@@ -51,10 +54,11 @@ def run_checks(
 ) -> CheckReport:
     """Run all checks on the change; first of all, hold it against the rules that ruff checks.
 
-    Tests are run as base has them, and what is left of them as the change has it. Where the change
-    touches what the other checks are configured by, they are first run under the base commit's
-    rules; these results carry `comparison.BASE_RULES` in their names. Where the change declares
-    other packages than base, all of its side runs with those.
+    Tests are run as base has them, and what is left of them as the change has it. Linters and type
+    checkers read their settings as base has them. Where the change touches what Django is started
+    with, its checks are first run without that; these results carry `comparison.BASE_RULES` in
+    their names. Where the change declares other packages than base, all of its side runs with
+    those.
 
     Args:
         human_changes: What a branch held before; what rules find in lines of people only remarks.
@@ -74,7 +78,7 @@ def run_checks(
     linted = _lint(sides, runs)
     _refuse_forbidden(linted, change, human_changes, trees)
     results = (*added, *_run_by_base_rules(change, trees))
-    measured, held = _measure_change(site, runs, trees, last)
+    measured, held = _measure_change(change, site, runs, trees, last)
     report = CheckReport(
         side="head",
         commit=prepared.checkout.commit,
@@ -89,9 +93,10 @@ def compare_sides(
     base: CheckReport, head: CheckReport, prepared: Prepared, desk: Desk
 ) -> tuple[Comparison, ...]:
     """Hold the two sides against each other, check by check; rules weigh what some tools find."""
-    config, floors = prepared.contract.config, desk.settings.floors
+    contract, floors = prepared.contract, desk.settings.floors
+    tools = {one.name: one.tool for one in contract.project.commands}
     return weighing.weigh_comparisons(
-        comparison.compare_reports(base, head), base, head, config, floors
+        comparison.compare_reports(base, head), base, head, contract.config, floors, tools
     )
 
 
@@ -220,24 +225,44 @@ def _prepare_two_runs(
 
 
 def _run_by_base_rules(change: Change, trees: _Trees) -> tuple[CheckResult, ...]:
-    """Run all but the tests without the changes to rules, where there are such."""
-    desk = trees.desk
-    rules = rule_changes.rule_files(change, trees.prepared.contract.project)
-    if not rules:
+    """Ask Django without the changes to what it is started with, where there are such."""
+    desk, contract = trees.desk, trees.prepared.contract
+    rules = rule_changes.rule_files(change, contract.project)
+    rules = frozenset(path for path in rules if not is_tool_setting(path))
+    if not rules or contract.project.django is None:
         return ()
-    desk.say(f"checks under the base commit's rules, without {', '.join(sorted(rules))}")
+    desk.say(f"Django's checks without {', '.join(sorted(rules))}")
     site = trees.lay_out(rule_changes.drop_files(change, rules), "base-rules")
-    results = measuring.run_all_checks(site, desk.sandbox, desk.say, tests=False)
-    desk.say("checks on the whole change")
+    results = (
+        running.run_check(one, site, desk.sandbox, desk.say)
+        for one in (DJANGO_CHECK, MAKEMIGRATIONS)
+        if not one.explain_absence(site)
+    )
     return tuple(
-        result.model_copy(update={"name": result.name + comparison.BASE_RULES})
-        for result in results
-        if result.status is not Status.ABSENT
+        one.model_copy(update={"name": one.name + comparison.BASE_RULES}) for one in results
     )
 
 
+def _lay_out_for_tools(change: Change, site: Site, trees: _Trees) -> tuple[Site, tuple[str, ...]]:
+    """Lay the change out with the settings of linters and type checkers as base has them.
+
+    Returns:
+        Where they run, and which of their settings the change touches.
+    """
+    held = tuple(
+        file.path
+        for file in change.files
+        if is_tool_setting(file.path)
+        and (not has_tables(file.path) or list_rules(file.path, file.before, file.after) != ())
+    )
+    if not held or not trees.prepared.contract.project.commands:
+        return site, ()
+    trees.desk.say(f"linters and type checkers read {', '.join(held)} as base has it")
+    return trees.lay_out(rule_changes.drop_files(change, frozenset(held)), "base-settings"), held
+
+
 def _measure_change(
-    site: Site, runs: TwoRuns | None, trees: _Trees, last: Round | None
+    change: Change, site: Site, runs: TwoRuns | None, trees: _Trees, last: Round | None
 ) -> tuple[tuple[CheckResult, ...], CheckResult | None]:
     """Run the checks, and the tests twice where base tells what they are.
 
@@ -245,8 +270,10 @@ def _measure_change(
         All results, and that of the tests as base has them, as far as it can stand for later ones.
     """
     desk = trees.desk
+    tools, settings = _lay_out_for_tools(change, site, trees)
     if runs is None:
-        return measuring.run_all_checks(site, desk.sandbox, desk.say), None
+        found = measuring.run_all_checks(site, desk.sandbox, desk.say, tools=tools)
+        return _note_settings(found, settings), None
     is_alike = last and last.cleared and runs.differs_in_tests_alone(last.cleared.change)
     earlier = last.after if last and last.after and last.after.held and is_alike else None
     held = earlier.held if earlier else None
@@ -258,6 +285,7 @@ def _measure_change(
         site,
         desk.sandbox,
         desk.say,
+        tools=tools,
         in_place=runs.list_first(held),
         known=tuple(one for one in earlier.results if one.name in _OF_SOURCE) if earlier else (),
     )
@@ -265,4 +293,13 @@ def _measure_change(
     tests, held = runs.finish(ran, held)
     tests = tests.model_copy(update={"disguised": tuple(sorted(runs.disguised_files))})
     others = (one for one in results if one.name not in (TESTS, OWN, COPIES))
-    return (*others, tests), held
+    return (*_note_settings(others, settings), tests), held
+
+
+def _note_settings(
+    results: Iterable[CheckResult], settings: tuple[str, ...]
+) -> tuple[CheckResult, ...]:
+    return tuple(
+        one.model_copy(update={"settings_of_base": settings * (one.name not in _OF_SOURCE)})
+        for one in results
+    )

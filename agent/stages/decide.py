@@ -153,7 +153,7 @@ class VerdictFacts:
 
     @property
     def _are_tests_off(self) -> bool:
-        return self.contract.config.checks.tests.runner == "off"
+        return self.contract.config.checks.tests == "off"
 
     @property
     def _rule_findings(self) -> tuple[Finding, ...]:
@@ -287,7 +287,7 @@ class VerdictFacts:
         return f"A rule of the repository stands against it: {shown}." if found else ""
 
     def tell_no_tests(self) -> str:
-        switch = "To work without tests, set checks.tests.runner to off."
+        switch = "To work without tests, set checks.tests to off."
         if self._are_tests_off:
             return ""
         if not self._tests:

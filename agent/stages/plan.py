@@ -82,11 +82,11 @@ def _explain_no_recipe(tree: Tree, contract: Contract) -> NoRecipe:
 
 def _require_tests(contract: Contract) -> None:
     """Refuse early what could only end in a change that nothing proves."""
-    if contract.project.test_runner is None and contract.config.checks.tests.runner != "off":
+    if contract.project.test_runner is None and contract.config.checks.tests != "off":
         raise RepositoryUnfit(
             "The repository has no tests that a runner would find, so nothing could show that a"
-            " model's change is right. Set checks.tests.runner in .github/mergewright.yml to the"
-            " runner that new tests are written for, or to off to work without."
+            " model's change is right. Set checks.tests in .github/mergewright.yml to the"
+            " command that runs new tests, such as pytest, or to off to work without."
         )
 
 

@@ -26,7 +26,7 @@ from agent.models.environment import Environment
 from agent.models.package_index import PackageIndex
 from agent.models.sandbox import Sandbox
 from agent.settings import Settings
-from repo_config.detect import DjangoProject, Project
+from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
 from tests import sandboxes as kinds
 from tests.attacks import ground as grounds
@@ -37,14 +37,14 @@ from tests.deep import deep
 from tests.folders import data_folder
 from tests.integration.environment_building import with_our_tools
 from tests.unit.environments import local_index
+from tests.unit.trees import make_project
 
 pytestmark = pytest.mark.index
 
-PROJECT = Project.model_validate({
-    "framework": "django", "python_version": None, "test_runner": "pytest", "test_script": None,
-    "django": DjangoProject(settings_module="settings", manage="manage.py", python_path=("",)),
-    "type_tools": ("mypy",), "lint_tools": (),
-})  # fmt: skip
+PROJECT = make_project(
+    framework="django", test_runner="pytest", types=("mypy .",),
+    django=DjangoProject(settings_module="settings", manage="manage.py", python_path=("",)),
+)  # fmt: skip
 HARMLESS = {
     "requirements.txt": f"django>=5.2,<5.3\nsqlparse=={hostile.POSED_VERSION}\n",
     "mypy.ini": "[mypy]\n",

@@ -33,8 +33,8 @@ BAR, BAR_AGAIN = 2.0, 1.0
 SUITES = ((300, 90), (2_000, 18))
 _PROJECT: dict[str, Any] = {
     "test_runner": "pytest",
-    "lint_tools": ("ruff",),
-    "type_tools": ("mypy",),
+    "lint": ("ruff check .",),
+    "types": ("mypy .",),
 }
 _NOTE = """\
 Two of the hunks are noticed by the new test, one by tests that were there. Bare pytest runs beside

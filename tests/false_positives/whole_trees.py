@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.checks import changed_files, linters
+from agent.checks import changed_files, readers
 from agent.models.change import Change, ChangedFile, Finding
 from agent.policy import registry, ruff_contract, source
 from agent.policy.change_context import ChangeContext
@@ -79,11 +79,11 @@ def _linted(tree: Path, config: RepoConfig, rules: Collection[str]) -> Iterator[
          "--exclude=", *ruff_contract.arguments(None), *ruff_contract.make_ban(config), tree],
         capture_output=True, check=False,
     )  # fmt: skip
-    remarks = changed_files.read_remarks(done.stdout)
+    remarks = changed_files.read_remarks(done.stdout.decode())
     assert remarks is not None, done.stderr
     paths = (Path(one.path).relative_to(tree).as_posix() for one in remarks)
     placed = [replace(one, path=path) for one, path in zip(remarks, paths, strict=True)]
-    listed = linters.list_items(placed)
+    listed = readers.list_items(placed)
     once = tuple(changed_files.count_once(listed, ruff_contract.ONCE))
     change = Change(
         base_commit="0" * 40,

@@ -21,7 +21,8 @@ YAML = """\
 version: 1
 python: {version: "3.11"}
 checks:
-  tests: {runner: pytest, minutes: 10}
+  tests: pytest -q
+  minutes: 10
 scope: {protect: [".github/**"], max_files: 20}
 rules: {http-timeout: review}
 """

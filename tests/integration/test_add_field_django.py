@@ -6,7 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,8 +16,8 @@ from agent.errors import EditFailed, RepositoryUnfit, TicketUnclear
 from agent.models.ticket import Ticket
 from agent.recipes.add_field import edits, migration, recipe
 from agent.recipes.add_field.parameters import Parameters
+from repo_config.command_lines import CheckCommand
 from repo_config.detect import DjangoProject, Project
-from repo_config.tool_options import ToolOptions
 from tests.deep import deep
 from tests.folders import lay_files
 from tests.unit.trees import make_project
@@ -60,7 +60,7 @@ class Repository:
 
     root: Path
     python: Path
-    told: dict[str, ToolOptions] = field(default_factory=dict)
+    told: tuple[CheckCommand, ...] = ()
 
     def write(self, files: dict[str, str]) -> None:
         lay_files(self.root, files)
@@ -84,8 +84,8 @@ class Repository:
         django = DjangoProject(settings_module=settings, manage="manage.py", python_path=("",))
         return make_project(
             framework="django", python_version="3.11", django=django, test_runner="django",
-            test_script="manage.py", lint_tools=tuple(self.told), tool_options=self.told,
-        )  # fmt: skip
+            test_script="manage.py",
+        ).model_copy(update={"lint": self.told})  # fmt: skip
 
     def add(self, body: str, settings: str = "config.settings") -> tuple[str, ...]:
         """Carry a ticket out, up to an accepted migration."""
@@ -257,7 +257,9 @@ def test_a_project_that_cannot_be_started_is_unfit_and_not_a_failed_edit(
 
 def test_the_migration_passes_the_formatter_of_the_repository(repository: Repository) -> None:
     # Django itself knows no options of black, and formats with one that is installed.
-    repository.told = {"black": ToolOptions(args=("-l", "50"))}
+    repository.told = (
+        CheckCommand(name="black", line="black .", tool="black", options=("-l", "50")),
+    )
     repository.add(NICKNAME)
     repository.run("-m", "black", "--check", "-l", "50", MADE)
 

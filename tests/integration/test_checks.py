@@ -125,9 +125,7 @@ def test_files_that_tests_leave_in_the_tree_are_named(workshop: Workshop) -> Non
                 pathlib.Path("kept/given.txt").write_text("y")
         """,
     }
-    suite = workshop.tests(
-        files, config={"checks": {"tests": {"args": ["-p", "no:cacheprovider"]}}}
-    ).suite
+    suite = workshop.tests(files, test_args=("-p", "no:cacheprovider")).suite
     assert suite is not None
     assert suite.left_behind == ("data/more/hc.sqlite",)
 
@@ -219,7 +217,7 @@ def test_tests_without_time_stay_unrun_and_the_others_are_proved(
             {"test_all.py": tests, "run.py": "import unittest\n\nunittest.main('test_all')\n"},
             test_runner="django" if is_script else "pytest",
             test_script="run.py" if is_script else None,
-            config={"checks": {"tests": {"args": ["-n", "2"]}}} if runner == "workers" else None,
+            test_args=("-n", "2") if runner == "workers" else (),
         )
         site = replace(site, limits=site.limits.model_copy(update={"seconds": seconds}))
         begun = time.monotonic()
@@ -437,8 +435,8 @@ MANAGED: dict[str, Any] = {
 
 @pytest.mark.parametrize("args", [["--failfast"], deep(["--parallel", "2"])], ids=str)
 def test_djangos_runner_is_recorded_test_by_test(workshop: Workshop, args: list[str]) -> None:
-    config = {"checks": {"tests": {"args": args}, "makemigrations": "off"}}
-    result = workshop.tests(WITH_CASES, config=config, **MANAGED)
+    config = {"checks": {"makemigrations": "off"}}
+    result = workshop.tests(WITH_CASES, config=config, test_args=args, **MANAGED)
     assert (result.status, result.reason) == (Status.FAILED, "")
     assert outcomes(result) == CASE_OUTCOMES
     items = {item.item_id: item for item in result.items}
@@ -455,8 +453,8 @@ def test_what_the_runner_is_given_is_named_from_the_root_or_from_its_script(
     django = DjangoProject(
         settings_module="proj.settings", manage="src/manage.py", python_path=("src",)
     )
-    config = {"checks": {"tests": {"args": [label]}, "makemigrations": "off"}}
-    more = {**MANAGED, "test_script": "src/manage.py", "django": django}
+    config = {"checks": {"makemigrations": "off"}}
+    more = {**MANAGED, "test_script": "src/manage.py", "django": django, "test_args": [label]}
     result = workshop.tests(files, config=config, **more)
     assert (result.status, len(result.items)) == (Status.PASSED, 1)
 
@@ -705,27 +703,27 @@ MISTAKE = 'shop/sums.py: return-value: Incompatible return value type (got "str"
 
 
 @pytest.mark.parametrize(
-    ("mypy_config", "args"),
+    ("mypy_config", "line"),
     [
-        ("[mypy]\n", []),
-        deep("[mypy]\npackages = shop\n", []),
-        deep("[mypy]\nexclude = ^[a-z_]+\\.py$\npretty = True\nshow_column_numbers = True\n", []),
+        ("[mypy]\n", "mypy shop"),
+        deep("[mypy]\npackages = shop\n", "mypy"),
+        deep(
+            "[mypy]\nexclude = ^[a-z_]+\\.py$\npretty = True\nshow_column_numbers = True\n",
+            "mypy .",
+        ),
     ],
     ids=str,
 )
 def test_type_errors_are_found_however_mypy_is_pointed_at_them(
-    workshop: Workshop, mypy_config: str, args: list[str]
+    workshop: Workshop, mypy_config: str, line: str
 ) -> None:
-    config = {"checks": {"types": {"args": args}}}
     files = {**MISTYPED, "mypy.ini": mypy_config}
-    result = workshop.one("mypy", files, config=config, type_tools=("mypy",))
+    result = workshop.one("mypy", files, types=(line,))
     assert (result.status, result.reason) == (Status.FAILED, "")
     assert [item.item_id for item in result.items] == [MISTAKE]
     assert result.items[0].place == "shop/sums.py:2"
     assert "mergewright" not in result.output
-    clean = workshop.one(
-        "mypy", {**TYPED, "mypy.ini": mypy_config}, config=config, type_tools=("mypy",)
-    )
+    clean = workshop.one("mypy", {**TYPED, "mypy.ini": mypy_config}, types=(line,))
     assert (clean.status, clean.items) == (Status.PASSED, ())
 
 
@@ -735,66 +733,23 @@ def test_the_gates_mypy_knows_the_packages_of_the_repository(workshop: Workshop)
         "mypy.ini": "[mypy]\n",
         "a.py": "import iniconfig\n\nvalue: int = iniconfig.IniConfig\n",
     }
-    result = workshop.one("mypy", files, packages=("iniconfig",), type_tools=("mypy",))
+    result = workshop.one("mypy", files, packages=("iniconfig",), types=("mypy a.py",))
     assert [item.item_id.split(": ")[1] for item in result.items] == ["assignment"]
 
 
 def test_what_keeps_mypy_from_checking_anything_is_quoted(workshop: Workshop) -> None:
-    config = {"checks": {"types": {"args": ["one", "two"]}}}
     files = {"one/sums.py": "x = 1\n", "two/sums.py": "x = 1\n"}
     # Older ones name no line for it.
-    told: dict[str, Any] = {"config": config, "packages": ("mypy==1.4.1",)}
-    result = workshop.one("mypy", files, type_tools=("mypy",), **told)
+    result = workshop.one("mypy", files, types=("mypy one two",), packages=("mypy==1.4.1",))
     assert result.status is Status.FAILED
     assert 'Duplicate module named "sums"' in result.reason
 
 
 def test_a_module_that_mypy_cannot_read_is_named_in_words(workshop: Workshop) -> None:
-    result = workshop.one("mypy", {**TYPED, "shop/odd.py": "def odd(:\n"}, type_tools=("mypy",))
+    result = workshop.one("mypy", {**TYPED, "shop/odd.py": "def odd(:\n"}, types=("mypy shop",))
     assert result.status is Status.FAILED
-    assert "shop/odd.py:1: " in result.reason
-    assert "{" not in f"{result.reason}{result.output}"
+    assert "exit code 2): shop/odd.py: " in result.reason
     assert result.items
-
-
-@pytest.mark.deep
-def test_a_cache_of_mypy_in_the_tree_is_not_read(workshop: Workshop) -> None:
-    config = {"checks": {"types": {"args": ["--verbose", "--cache-dir", "kept"]}}}
-    result = workshop.one("mypy", TYPED, config=config, type_tools=("mypy",))
-    told = [line for line in result.output.splitlines() if "Cache Dir:" in line]
-    assert told and all(line.endswith("/dev/null") for line in told), result.output
-
-
-TYPE_FORGERIES = {
-    "errors are ignored": {"mypy.ini": "[mypy]\nignore_errors = True\n"},
-    "a plugin ends the process": {
-        "mypy.ini": "[mypy]\nplugins = plug.py\n", "plug.py": "import os\nos._exit(0)\n",
-    },
-    "a plugin drops all messages": {
-        "mypy.ini": "[mypy]\nplugins = plug.py\n",
-        "plug.py": """
-            from mypy.plugin import Plugin
-            import mypy.api, sys
-            class Quiet(Plugin): pass
-            def plugin(version):
-                sys.stdout.write = lambda text: 0
-                return Quiet
-            import atexit, os
-            atexit.register(os._exit, 0)
-        """,
-    },
-    "a module poses as mypy": {
-        "mypy.py": "print('Success')\nraise SystemExit(0)\n",
-        "mypy/__init__.py": "print('Success')\nraise SystemExit(0)\n",
-    },
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", only_deep(TYPE_FORGERIES, "errors are ignored"))
-def test_no_forgery_of_a_type_check_passes(workshop: Workshop, name: str) -> None:
-    result = workshop.one("mypy", {**MISTYPED, **TYPE_FORGERIES[name]}, type_tools=("mypy",))
-    assert result.status is not Status.PASSED
-    assert result.reason or result.items
 
 
 # --- code that runs when an interpreter starts -----------------------------------------------
@@ -826,7 +781,7 @@ ALL_RED = {
     "shop/sums.py": MISTYPED["shop/sums.py"],
     "mypy.ini": "[mypy]\nfiles = shop/sums.py\nfollow_imports = skip\n",
 }
-ALL_CHECKS: dict[str, Any] = {**MANAGED, "type_tools": ("mypy",), "test_runner": "pytest"}
+ALL_CHECKS: dict[str, Any] = {**MANAGED, "types": ("mypy",), "test_runner": "pytest"}
 
 
 def poisoned(workshop: Workshop, site: Site, files: Files) -> Site:
@@ -940,8 +895,7 @@ def test_tests_see_an_interpreter_that_was_started_as_usual(workshop: Workshop) 
         "PYTHONPATH": "/work/early", "PYTHONUTF8": "1", "EXTRA": "yes",
         "PYTHONWARNINGS": "error::trouble.Trouble",
     }  # fmt: skip
-    config = {"env": environ, "checks": {"tests": {"args": ["-n", "1"]}}}
-    result = workshop.tests(AS_USUAL, config=config)
+    result = workshop.tests(AS_USUAL, config={"env": environ}, test_args=("-n", "1"))
     assert (result.status, result.reason) == (Status.PASSED, ""), result.output
     assert len(result.items) == 5
 
@@ -950,21 +904,21 @@ def test_tests_see_an_interpreter_that_was_started_as_usual(workshop: Workshop) 
 
 UNTIDY = {"shop/__init__.py": "", "shop/sums.py": "import os\nimport abc\nvalue   = [1,2]\n"}
 TIDY = {"shop/__init__.py": "", "shop/sums.py": "value = [1, 2]\n"}
-LINTED: dict[str, Any] = {"lint_tools": ("ruff", "flake8", "black", "isort")}
-FORMATTED = {**LINTED, "ruff_formats": True}
+LINTED = ("ruff check .", "flake8", "black --check .", "isort --check-only .")
+FORMATTED = (*LINTED, "ruff format --check .")
 
 
 @pytest.mark.parametrize("packages", [TOOLS, deep(())], ids=["own", "gate"])
 def test_linters_and_formatters_find_and_place(
     workshop: Workshop, packages: tuple[str, ...]
 ) -> None:
-    report = workshop.measure(workshop.site(UNTIDY, packages=packages, **FORMATTED))
+    report = workshop.measure(workshop.site(UNTIDY, packages=packages, lint=FORMATTED))
     found = {result.name: result for result in report.results}
     tools = ("ruff check", "ruff format", "flake8", "black", "isort")
     assert [found[name].status for name in tools] == [Status.FAILED] * 5
     assert "shop/sums.py: F401: `os` imported but unused" in outcomes(found["ruff check"])
     assert outcomes(found["ruff format"]) == {
-        "shop/sums.py: format: would be reformatted": "finding"
+        "shop/sums.py: format: File would be reformatted": "finding"
     }
     assert "shop/sums.py: F401: 'os' imported but unused" in outcomes(found["flake8"])
     assert outcomes(found["black"]) == {"shop/sums.py: format: would be reformatted": "finding"}
@@ -976,10 +930,9 @@ def test_linters_and_formatters_find_and_place(
 def test_tidy_files_pass_and_the_formatter_is_run_only_where_it_is_configured(
     workshop: Workshop,
 ) -> None:
-    report = workshop.measure(workshop.site(TIDY, **LINTED))
-    assert {result.name: result.status for result in report.results[:5]} == {
+    report = workshop.measure(workshop.site(TIDY, lint=LINTED))
+    assert {result.name: result.status for result in report.results[:4]} == {
         "ruff check": Status.PASSED,
-        "ruff format": Status.ABSENT,
         "flake8": Status.PASSED,
         "black": Status.PASSED,
         "isort": Status.PASSED,
@@ -990,13 +943,12 @@ def test_what_only_the_settings_of_base_object_to_is_for_the_reviewer(
     stage: Callable[..., Stage],
 ) -> None:
     made = stage({**GREEN, "ruff.toml": "line-length = 40\n[lint]\nselect = ['E501']\n"},
-                 test_runner="pytest", lint_tools=("ruff",))  # fmt: skip
+                 test_runner="pytest", lint=("ruff check .",))  # fmt: skip
     found = made.weighed(
         ruff_DOT_toml="line-length = 80\n[lint]\nselect = ['E501']\n",
         more_DOT_py="number = 1000 + 1000 + 1000 + 1000 + 1000\n",
     )
-    assert found["ruff check"].verdict is Status.PASSED
-    held = found["ruff check, base rules"]
+    held = found["ruff check"]
     assert (held.verdict, [one.rule for one in held.findings]) == (
         Status.PASSED, ["other-settings"],
     )  # fmt: skip
@@ -1005,9 +957,24 @@ def test_what_only_the_settings_of_base_object_to_is_for_the_reviewer(
 def test_a_formatter_that_base_does_not_pass_does_not_hold_a_change_back(
     stage: Callable[..., Stage],
 ) -> None:
-    made = stage({**GREEN, "untidy.py": "import os, sys\n"}, lint_tools=("isort",))
+    made = stage({**GREEN, "untidy.py": "import os, sys\n"}, lint=("isort --check-only .",))
     found = made.weighed(more_DOT_py="import sys, os\n")["isort"]
     assert (found.verdict, found.new_failures, found.findings) == (Status.PASSED, (), ())
+
+
+def test_any_other_command_is_compared_by_its_exit_code(stage: Callable[..., Stage]) -> None:
+    made = stage(
+        {**GREEN, "state.txt": "yes\n"}, test_runner="pytest",
+        config={"env": {"WANTED": "yes"}},
+        extra=("grep -q $WANTED state.txt", "cat missing && true", "test -e more.py"),
+    )  # fmt: skip
+    found = made.weighed(state_DOT_txt="no\n", more_DOT_py="")
+    red = found["grep -q $WANTED state.txt"]
+    assert (red.base, red.verdict) == (Status.PASSED, Status.FAILED)
+    assert red.reason.startswith("exit code 1")
+    odd = found["cat missing && true"]
+    assert (odd.verdict, "No such file" in odd.reason) == (Status.UNMEASURABLE, True)
+    assert found["test -e more.py"].verdict is Status.PASSED
 
 
 # --- the stages ------------------------------------------------------------------------------
@@ -1050,7 +1017,7 @@ def test_a_baseline_that_proves_nothing_is_not_kept(stage: Callable[..., Stage])
 @pytest.mark.deep
 def test_a_tool_that_base_breaks_keeps_no_change_back(stage: Callable[..., Stage]) -> None:
     files = {**GREEN, "setup.cfg": "[flake8]\nmax-line-length = many\n"}
-    made = stage(files, test_runner="pytest", lint_tools=("flake8",))
+    made = stage(files, test_runner="pytest", lint=("flake8",))
     found = made.compared(new_DOT_py="x = 1\n")["flake8"]
     assert (found.base, found.verdict) == (Status.UNMEASURABLE, Status.UNMEASURABLE)
     assert "max-line-length" in found.reason or "many" in found.reason

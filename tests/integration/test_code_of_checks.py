@@ -34,8 +34,7 @@ def test_compiled_code_in_the_tree_does_not_stand_for_its_source(
     workshop: Workshop, args: list[str]
 ) -> None:
     files = {"sums.py": WRONG, "test_add.py": TEST}
-    config = {"checks": {"tests": {"args": args}}}
-    site = workshop.site(files, test_runner="pytest", config=config)
+    site = workshop.site(files, test_runner="pytest", test_args=args)
     compiled(site.tree, RIGHT, lambda path: Path(importlib.util.cache_from_source(str(path))))
     [tests] = measuring.run_all_checks(site, workshop.sandbox, workshop.said.append, tests=True)
     assert tests.status is Status.FAILED

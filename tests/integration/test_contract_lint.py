@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.checks import changed_files, linters
+from agent.checks import changed_files, readers
 from agent.errors import PolicyRefused
 from agent.models.change import Change, ChangedFile, Severity
 from agent.models.checks import Status
@@ -42,7 +42,7 @@ def found(folder: Path, files: dict[str, str], config: RepoConfig) -> set[tuple[
     assert remarks is not None, done.stderr
     assert b"preview" not in done.stderr, done.stderr
     made = [
-        linters.Remark(
+        readers.Remark(
             Path(one.path).relative_to(folder).as_posix(), one.code, one.message, one.line
         )
         for one in remarks
@@ -54,7 +54,7 @@ def found(folder: Path, files: dict[str, str], config: RepoConfig) -> set[tuple[
             for path, content in files.items()
         ),
     )
-    items = ruff_contract.select_items(linters.list_items(made), change, config, ())
+    items = ruff_contract.select_items(readers.list_items(made), change, config, ())
     return {(one.path, one.rule) for one in ruff_contract.find_problems(items, config)}
 
 

@@ -10,16 +10,18 @@ from typing import Any
 import pytest
 
 from agent.checks.check import Site
-from agent.checks.pyright_types import PYRIGHT, PyrightTypes
+from agent.checks.commands import make_check
 from agent.checks.sealed import Secret
 from agent.models.sandbox import SANDBOX_OUT, SandboxResult
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
+from repo_config.command_lines import read_command
 from tests.folders import data_folder
 from tests.integration import check_samples
 from tests.integration.check_samples import Files, Workshop
 
 pytestmark = pytest.mark.deep
+PYRIGHT = make_check(read_command("pyright"))
 
 
 @pytest.fixture
@@ -28,17 +30,16 @@ def run(workshop: Workshop) -> Callable[..., tuple[Site, Secret, SandboxResult]]
 
     def go(
         files: Files,
-        tool: PyrightTypes = PYRIGHT,
         packages: tuple[str, ...] = (),
         collect: tuple[str, ...] = (),
         **more: Any,
     ) -> tuple[Site, Secret, SandboxResult]:
-        made = workshop.site(files, packages=packages, type_tools=(tool.name,), **more)
+        made = workshop.site(files, packages=packages, types=("pyright",), **more)
         site = _with_checker(made, workshop)
         for program in site.tree.glob("**/bin/*"):
             program.chmod(0o755)
         secret = Secret()
-        order = tool.make_request(site, secret)
+        order = PYRIGHT.make_request(site, secret)
         order = order.model_copy(update={"collect": (*order.collect, *collect)})
         return site, secret, workshop.sandbox.run(order)
 

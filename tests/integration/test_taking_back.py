@@ -95,9 +95,7 @@ def test_an_alias_of_types_is_for_the_type_checker(stage: Callable[..., Stage]) 
     plain = "LIMIT = 1\n\n\ndef add(a: int) -> int:\n    return a + LIMIT\n"
     test = "from sums import add\n\n\ndef test_add() -> None:\n    assert add(1) == 2\n"
     alias = f"from typing import Union\n\nSize = Union[int, bool]\n{plain}"
-    made = stage(
-        {"sums.py": plain, "test_sums.py": test}, test_runner="pytest", type_tools=("mypy",)
-    )
+    made = stage({"sums.py": plain, "test_sums.py": test}, test_runner="pytest", types=("mypy .",))
     found = take_back(made, sums_DOT_py=alias)
     assert (found.tried, found.checked, len(found.typed)) == ((), (), 1)
     found = take_back(made, sums_DOT_py=alias.replace("a: int", "a: Size"))

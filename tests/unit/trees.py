@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+from repo_config import command_lines
 from repo_config.detect import Project
 
 
@@ -26,9 +28,12 @@ class DictTree:
 
 
 def make_project(**detected: object) -> Project:
-    """Make a project of which nothing is detected but this."""
+    """Make a project of which nothing is detected but this; checks are command lines."""
     nothing = {
         "framework": "none", "python_version": None, "django": None, "test_runner": None,
-        "test_script": None, "type_tools": (), "lint_tools": (),
+        "test_script": None,
     }  # fmt: skip
+    for kind in ("lint", "types", "extra"):
+        lines: Any = detected.get(kind, ())
+        detected[kind] = tuple(map(command_lines.read_command, lines))
     return Project.model_validate(nothing | detected)

@@ -22,6 +22,7 @@ from repo_config.detect import Project
 
 SCRIPT = "make_migration.py"
 """Below `agent/recipes/sandbox_scripts`, mounted at /mergewright/recipes."""
+_FORMATTERS = ("ruff check", "ruff format", "isort", "black")
 REPORT = "report.json"
 """What the script writes to /out."""
 
@@ -53,15 +54,9 @@ def make_command(parameters: Parameters, project: Project) -> ProducingCommand:
 
 
 def _list_formatters(project: Project) -> list[tuple[str, tuple[str, ...]]]:
-    """List the tools that will look at the shape of new files, with the options of the checks."""
-    found: dict[str, bool] = {
-        "ruff check": "ruff" in project.lint_tools and "ruff check" not in project.not_run,
-        "ruff format": "ruff" in project.lint_tools and project.ruff_formats,
-        **{tool: tool in project.lint_tools for tool in ("isort", "black")},
-    }
-    options = project.tool_options
-    tools = [tool for tool, is_run in found.items() if is_run]
-    return [(tool, options[tool].args if tool in options else ()) for tool in tools]
+    """List the tools that will look at the shape of new files, with the options of their hooks."""
+    told = {one.tool: one.options for one in project.lint}
+    return [(tool, told[tool]) for tool in _FORMATTERS if tool in told]
 
 
 def accept_migration(

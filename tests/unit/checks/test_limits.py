@@ -12,12 +12,11 @@ import pytest
 from agent.checks import check
 from agent.checks.check import Site
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
-from agent.checks.runners import PytestSuite
 from agent.checks.sealed import Secret
 from agent.models.environment import Environment
 from agent.settings import Settings
 from repo_config.detect import DjangoProject
-from repo_config.schema import ChecksSection, RepoConfig, TestsSection
+from repo_config.schema import ChecksSection, RepoConfig
 from tests.unit.trees import make_project
 
 PROJECT = make_project(test_runner="pytest")
@@ -28,7 +27,7 @@ ENVIRONMENT = Environment(
 
 
 def site(minutes: int, **settings: int) -> Site:
-    wanted = RepoConfig(checks=ChecksSection(tests=TestsSection(minutes=minutes)))
+    wanted = RepoConfig(checks=ChecksSection(minutes=minutes))
     return Site(
         tree=Path("/t"),
         environment=ENVIRONMENT,
@@ -36,29 +35,6 @@ def site(minutes: int, **settings: int) -> Site:
         project=PROJECT,
         limits=check.get_granted_limits(Settings(home=Path("/h"), **settings)),
     )
-
-
-@pytest.mark.parametrize(
-    ("update", "args", "told"),
-    [
-        ({}, (), ()),
-        ({"test_args": ("--doctest-modules",)}, (), ("--doctest-modules",)),
-        ({"test_args": ("--doctest-modules",)}, ("-x",), ("-x",)),
-    ],
-)
-def test_pytest_is_started_as_the_project_does_unless_it_is_configured(
-    update: dict[str, object], args: tuple[str, ...], told: tuple[str, ...]
-) -> None:
-    here = site(10)
-    tests = here.config.checks.tests.model_copy(update={"args": args})
-    checks = here.config.checks.model_copy(update={"tests": tests})
-    here = replace(
-        here,
-        config=here.config.model_copy(update={"checks": checks}),
-        project=PROJECT.model_copy(update=update),
-        environment=ENVIRONMENT.model_copy(update={"packages": ("pytest-xdist==3.6",)}),
-    )
-    assert PytestSuite().command(here) == ("python", "-m", "pytest", *told)
 
 
 @pytest.mark.parametrize("given", ["", "config.settings.local"])

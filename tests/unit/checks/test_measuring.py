@@ -8,21 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from agent.checks import linters, measuring, running
+from agent.checks import measuring, running
 from agent.checks.check import Site
+from agent.checks.commands import make_check
 from agent.errors import CheckUnfinished
 from agent.models.checks import CheckResult, Status
 from agent.models.sandbox import SandboxRequest, SandboxResult
+from repo_config.command_lines import read_command
 from tests.fakes import FakeSandbox
-from tests.unit.checks.test_limits import PROJECT, site
+from tests.unit.checks.test_limits import site
+from tests.unit.trees import make_project
+
+FLAKE8 = make_check(read_command("flake8"))
 
 
 @pytest.fixture
 def linted(tmp_path: Path) -> Site:
     """Three linters and no tests."""
-    project = PROJECT.model_copy(
-        update={"lint_tools": ("ruff", "flake8", "black"), "test_runner": None}
-    )
+    project = make_project(lint=("ruff check .", "flake8", "black --check ."))
     return replace(site(10), tree=tmp_path, project=project)
 
 
@@ -112,7 +115,7 @@ def test_findings_are_not_measured_again(linted: Site) -> None:
 def test_what_the_machine_ended_runs_once_more(linted: Site, limit: str, runs: int) -> None:
     sandboxes = [ended(None, limit), ended(2)]
     sandbox = FakeSandbox(lambda _: sandboxes.pop(0))
-    running.run_check(linters.FLAKE8, linted, sandbox, lambda _: None)
+    running.run_check(FLAKE8, linted, sandbox, lambda _: None)
     assert len(sandboxes) == 2 - runs
 
 

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from agent.checks import linters, mypy_types
 from agent.checks.check import Site
-from agent.checks.linters import BLACK, FLAKE8, RUFF_CHECK
+from agent.checks.commands import ShellCheck, ToolCheck, make_check
 from agent.checks.sealed import Secret
 from agent.models.checks import CheckResult, Status
 from agent.models.sandbox import SandboxLimits, SandboxResult
+from repo_config.command_lines import read_command
 from repo_config.schema import RepoConfig
-from tests.unit.checks.test_limits import ENVIRONMENT, PROJECT
+from tests.unit.checks.test_limits import ENVIRONMENT
+from tests.unit.trees import make_project
+
+
+def check_of(line: str) -> ToolCheck:
+    made = make_check(read_command(line))
+    assert isinstance(made, ToolCheck)
+    return made
+
+
+RUFF_CHECK, RUFF_FORMAT = check_of("ruff check ."), check_of("ruff format --check .")
+FLAKE8, BLACK, MYPY = check_of("flake8"), check_of("black --check ."), check_of("mypy src")
+PYRIGHT = check_of("pyright")
 
 
 @pytest.fixture
@@ -27,13 +37,13 @@ def site(tmp_path: Path) -> Site:
         tree=tmp_path,
         environment=ENVIRONMENT.model_copy(update={"packages": packages, "python": "3.12.1"}),
         config=RepoConfig(),
-        project=PROJECT.model_copy(update={"lint_tools": ("ruff", "black", "flake8")}),
+        project=make_project(),
         limits=SandboxLimits(),
     )
 
 
 def judged(
-    tool: linters.LintCheck, site: Site, secret: Secret, report: str | None, exit_code: int = 1,
+    tool: ToolCheck, site: Site, secret: Secret, report: str | None, exit_code: int = 1,
     output: str = "",
 ) -> CheckResult:  # fmt: skip
     files = {} if report is None else {secret.report: report.encode()}
@@ -57,19 +67,86 @@ def test_a_finding_is_named_without_the_lines_it_moves_with(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "exit_code", "shown"),
+    ("tool", "printed", "exit_code", "found"),
     [
-        ([], 0, "no findings"),
-        (["/work/a/b.py"], 0, "a/b.py: format: would be reformatted"),
-        ([], 2, "some files: unreadable: cannot be parsed"),
+        (RUFF_FORMAT, "1 file already formatted\n", 0, []),
+        (RUFF_FORMAT, "Would reformat: a/b.py\n1 file would be reformatted\n", 1,
+         ["a/b.py: format: would be reformatted"]),
+        (RUFF_FORMAT, "a/b.py:1:7: unformatted: File would be reformatted\n", 1,
+         ["a/b.py: format: File would be reformatted"]),
+        (RUFF_FORMAT, "error: Failed to parse a/b.py:1:5: Expected a name\n", 2,
+         ["a/b.py: format: Expected a name"]),
+        (BLACK, "would reformat /work/a/b.py\nOh no!\n1 file would be reformatted.\n", 1,
+         ["a/b.py: format: would be reformatted"]),
+        (BLACK, "\x1b[1merror: cannot format a/b.py: Cannot parse: 1:3\x1b[0m\n", 123,
+         ["a/b.py: format: Cannot parse: 1:3"]),
+        (check_of("isort -c ."), "ERROR: /work/a.py Imports are incorrectly sorted.\n", 1,
+         ["a.py: format: Imports are incorrectly sorted."]),
+        (FLAKE8, "./a.py:3:80: E501 line too long (84 > 79 characters)\n", 1,
+         ["a.py: E501: line too long (N > 79 characters)"]),
+        (MYPY, "a.py:3: error: bad  [misc]\na.py:3: note: see there\n", 1, ["a.py: misc: bad"]),
+        (MYPY, "a.py:3:1: error: bad  [misc]\nprinted by a plugin\n", 1, ["a.py: misc: bad"]),
+        (MYPY, "a.py:3: note: only that\n", 0, []),
+    ],
+)  # fmt: skip
+def test_findings_are_read_from_what_tools_print(
+    site: Site, tool: ToolCheck, printed: str, exit_code: int, found: list[str]
+) -> None:
+    result = judged(tool, site, Secret(), printed, exit_code)
+    assert [item.item_id for item in result.items] == found
+    assert (result.status, result.reason) == (Status.FAILED if found else Status.PASSED, "")
+
+
+def diagnose(*severities: str, files: int = 1) -> str:
+    place = {"start": {"line": 6}}
+    found = [
+        {"file": "/work/a.py", "severity": one, "message": f"{one}\n  at all", "rule": "reportX",
+         "range": place} for one in severities
+    ]  # fmt: skip
+    return json.dumps({"generalDiagnostics": found, "summary": {"filesAnalyzed": files}})
+
+
+@pytest.mark.parametrize(
+    ("severities", "exit_code", "found"),
+    [
+        (("error", "warning"), 1, ["a.py: reportX: error at all"]),
+        (("warning", "information"), 1, ["a.py: reportX: warning at all"]),
+        (("warning",), 0, []),
     ],
 )
-def test_what_a_formatter_rewrites_or_cannot_read_is_found(
-    site: Site, files: list[str], exit_code: int, shown: str
+def test_warnings_count_where_pyright_fails_by_them_alone(
+    site: Site, severities: tuple[str, ...], exit_code: int, found: list[str]
 ) -> None:
-    result = judged(linters.RUFF_FORMAT, site, Secret(), json.dumps(files), exit_code)
-    assert result.output == shown
-    assert result.status is (Status.PASSED if shown == "no findings" else Status.FAILED)
+    result = judged(PYRIGHT, site, Secret(), diagnose(*severities), exit_code)
+    assert [item.item_id for item in result.items] == found
+    assert result.reason == ""
+
+
+def test_pyright_has_its_own_mode_and_the_packages_of_the_environment_alone(site: Site) -> None:
+    (site.tree / "pyrightconfig.json").write_text('{"reportX": "error", "venv": ".venv"} // x')
+    order = PYRIGHT.make_request(site, Secret())
+    [file] = order.files
+    told = json.loads(file.content)
+    assert (told["typeCheckingMode"], told["reportX"], told["venv"]) == ("standard", "error", "env")
+    assert ("--project", file.path) == order.argv[-3:-1]
+    own = json.loads(check_of("basedpyright").make_request(site, Secret()).files[0].content)
+    assert "typeCheckingMode" not in own
+
+
+def test_any_other_command_says_by_its_exit_code_how_it_went(site: Site) -> None:
+    docs = make_check(read_command("cd docs && make html", "docs"))
+    assert isinstance(docs, ShellCheck)
+    env = {"PYTHONPATH": "/work/early", "A": "b"}
+    order = docs.make_request(replace(site, config=RepoConfig(env=env)), Secret())
+    assert order.argv == ("/bin/bash", "-c", "cd docs && make html")
+    assert order.environ.items() >= env.items()
+    result = SandboxResult(exit_code=2, output="a\n====\nb: gone\n", output_bytes=0, seconds=0.1)
+    red = docs.judge(site, Secret(), result)
+    assert (red.name, red.status, red.reason) == (
+        "docs", Status.FAILED, "exit code 2: a / b: gone",
+    )  # fmt: skip
+    green = docs.judge(site, Secret(), result.model_copy(update={"exit_code": 0}))
+    assert (green.status, green.reason) == (Status.PASSED, "")
 
 
 @pytest.mark.parametrize(
@@ -77,15 +154,23 @@ def test_what_a_formatter_rewrites_or_cannot_read_is_found(
     [
         (RUFF_CHECK, "not json", 1, Status.UNVERIFIED, "no readable report"),
         (RUFF_CHECK, "[" * 100_000, 1, Status.UNVERIFIED, "no readable report"),
-        (RUFF_CHECK, None, 2, Status.FAILED, "could not run (exit code 2)"),
-        (RUFF_CHECK, "[]", 1, Status.FAILED, "could not run (exit code 1)"),
-        (FLAKE8, "", 1, Status.FAILED, "could not run (exit code 1)"),
-        (BLACK, "[]", 1, Status.FAILED, "could not run (exit code 1)"),
+        (RUFF_CHECK, None, 2, Status.FAILED, "could not check the code (exit code 2)"),
+        (RUFF_CHECK, "[]", 1, Status.FAILED, "could not check the code (exit code 1)"),
+        (FLAKE8, "", 1, Status.FAILED, "could not check the code (exit code 1)"),
+        (PYRIGHT, diagnose(files=0), 0, Status.FAILED, ""),
+        (
+            MYPY,
+            "a.py: error: Source file found twice\n",
+            2,
+            Status.FAILED,
+            "Source file found twice",
+        ),
+        (BLACK, "All done!", 1, Status.FAILED, "could not check the code (exit code 1)"),
     ],
 )
 def test_silence_is_no_success(
     site: Site,
-    tool: linters.LintCheck,
+    tool: ToolCheck,
     report: str | None,
     exit_code: int,
     status: Status,
@@ -106,53 +191,13 @@ For more information, try '--help'.
 
 def test_what_cannot_run_is_one_line_without_its_usage(site: Site) -> None:
     result = judged(RUFF_CHECK, site, Secret(), None, 2, USAGE)
-    said = (
-        "ruff check could not run (exit code 2): error: unexpected argument '--output-file' found"
-    )
-    assert (result.reason, result.output) == (said, said)
-
-
-@pytest.mark.parametrize(
-    ("version", "words"),
-    [
-        ("0.0.215", ["--no-cache", "a.py", "--format=json"]),
-        ("0.0.290", ["check", "--no-cache", "a.py", "--format=json"]),
-        ("0.14.2", ["check", "--no-cache", "a.py", "--output-format=json"]),
-    ],
-)
-def test_ruff_is_called_as_its_version_wants(
-    tmp_path: Path, version: str, words: list[str]
-) -> None:
-    program, report = tmp_path / "ruff", tmp_path / "report"
-    program.write_text(
-        f'#!/bin/sh\nif [ "$1" = --version ]; then echo ruff {version}; exit; fi\n'
-        'printf "%s\\n" "$@"; exit 1\n'
-    )
-    program.chmod(0o755)
-    script = Path(linters.__file__).with_name("sandbox_scripts") / "mergewright_ruff.py"
-    done = subprocess.run(
-        [sys.executable, script, report, program, "check", "--no-cache", "a.py"], check=False
-    )
-    assert (done.returncode, report.read_text().split()) == (1, words)
+    assert result.reason.endswith("(exit code 2): error: unexpected argument '--output-file' found")
 
 
 def test_no_code_comes_in_by_the_variables_of_the_repository(site: Site) -> None:
-    env = {"PYTHONPATH": "/work/early", "LD_PRELOAD": "/work/x.so", "PYTHONUTF8": "1"}
+    env = {"PYTHONPATH": "/work/early", "LD_PRELOAD": "/work/x.so", "PYTHONUTF8": "1", "A": "b"}
     site = replace(site, config=RepoConfig(env=env))
-    for tool in (RUFF_CHECK, FLAKE8, BLACK):
+    for tool in (RUFF_CHECK, FLAKE8, BLACK, MYPY):
         environ = tool.make_request(site, Secret()).environ
         assert not {"PYTHONPATH", "LD_PRELOAD"} & environ.keys()
-        assert environ["PYTHONUTF8"] == "1"
-
-
-def test_lines_of_mypy_are_read_in_both_forms() -> None:
-    facts = {
-        "file": "a.py", "line": 3, "column": 1, "message": "bad", "hint": None,
-        "code": "misc", "severity": "error",
-    }  # fmt: skip
-    wanted = linters.Remark("a.py", "misc", "bad", 3)
-    assert mypy_types.read_line(json.dumps(facts), json_lines=True) == wanted
-    for line in ("a.py:3: error: bad  [misc]", "a.py:3:1: error: bad  [misc]"):
-        assert mypy_types.read_line(line, json_lines=False) == wanted
-    for line in ("", "{", "[]", "null", '{"file": 1}', "[" * 100_000, "printed by a plugin"):
-        assert mypy_types.read_line(line, json_lines=True) is None
+        assert (environ["PYTHONUTF8"], environ["A"]) == ("1", "b")

@@ -27,7 +27,7 @@ def run(*args: object):
 
 def test_what_it_writes_is_valid_and_says_what_it_printed(repo):
     printed = run("detect", "--repo", repo).stdout
-    assert "# mypy.ini\n    tool: mypy\n" in printed
+    assert '# mypy: mypy.ini\n  types: "mypy .' in printed
     assert not (repo / ".github").exists(), "only where it is told to"
     assert run("detect", "--repo", repo, "--write").stdout == f"written: {CONFIG}\n"
     assert (repo / CONFIG).read_text() == printed

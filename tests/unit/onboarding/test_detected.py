@@ -40,7 +40,7 @@ def test_each_value_has_its_reason_above_it_and_the_file_is_valid(tree):
     for number, line in enumerate(lines):
         if ":" in line and "#" not in line and not line.endswith(":") and "version" not in line:
             assert lines[number - 1].lstrip().startswith("#"), line
-    assert "  types:\n    # mypy.ini\n    tool: mypy\n" in text
+    assert '  # mypy: mypy.ini\n  types: "mypy ."\n' in text
 
 
 def test_a_long_set_up_is_written_line_by_line_and_read_as_it_was(tree):
@@ -77,7 +77,7 @@ def test_the_one_folder_that_holds_the_project_is_its_root(tree):
     }
     found = facts(tree(files))
     assert found["root"] == "services/api"
-    assert found["checks.types.tool"] == "mypy"
+    assert found["checks.types"] == "mypy ."
     assert found["python.version"] == "3.11"
     several = files | {"services/web/pyproject.toml": ""}
     assert facts(tree(several))["root"] == "services/api"
@@ -117,13 +117,13 @@ def test_a_files_own_values_win_and_what_differs_is_named(tree):
     proposal = written.propose(made, mine)
     config = load.from_text(proposal.text, "x.yml")
     assert (config.http_client, config.limits.minutes) == ("requests", 9)
-    assert config.checks.types.tool == "mypy"
+    assert config.checks.types == "mypy ."
     assert "# as it stood in .github/mergewright.yml\nhttp_client: requests\n" in proposal.text
     differs = list(written.differences(written.propose(made), mine))
     assert differs[1].startswith(
         "http_client: requests (.github/mergewright.yml:1); detected httpx (requirements.txt"
     )
-    assert differs[0] == "checks.types.tool: not in the file; detected mypy (mypy.ini)"
+    assert differs[0] == 'checks.types: not in the file; detected "mypy ." (mypy: mypy.ini)'
 
 
 def test_the_only_application_is_a_fact_and_one_of_several_is_for_a_person(tree):

@@ -89,7 +89,7 @@ def test_what_the_report_says_reaches_the_reader() -> None:
 
 
 def test_the_command_names_the_folders_the_settings_and_the_value() -> None:
-    linted = project(lint=("ruff", "flake8"))
+    linted = project(lint=("ruff check .", "flake8"))
     asked = form(options="max_length=50", default_for_existing_rows="'n/a'")
     command = migrations.make_command(settle(asked, detected=linted), linted)
     assert command.globs == ("shop/migrations/*",)

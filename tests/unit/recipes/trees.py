@@ -60,7 +60,7 @@ def project(
     django = DjangoProject(settings_module=settings, manage="manage.py", python_path=python_path)
     return make_project(
         framework="django", python_version="3.11", django=django, test_runner=runner,
-        lint_tools=lint,
+        lint=lint,
     )  # fmt: skip
 
 

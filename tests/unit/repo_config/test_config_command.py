@@ -47,8 +47,8 @@ def test_links_and_folders_of_tools_are_not_read(repo):
     write(repo, "venv/lib/conftest.py", "")
     write(repo, "node_modules/conftest.py", "")
     report = json.loads(run("check", "--repo", repo, "--json").output)
-    assert report["detected"]["type_tools"] == []
-    assert report["detected"]["lint_tools"] == []
+    assert report["detected"]["types"] == []
+    assert report["detected"]["lint"] == []
     assert report["detected"]["test_runner"] == "django"
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from repo_config import detect, load, rule_files
+from repo_config.command_lines import CheckCommand
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
 
-RUN_BY_PYTEST = "{tests: {runner: pytest}}"
+RUN_BY_PYTEST = "{tests: pytest}"
 
 
 MANAGE = """\
@@ -27,6 +28,11 @@ TESTS = "from django.test import TestCase\n"
 APPS = "INSTALLED_APPS = ['app']\n"
 
 
+def tool(name: str, *words: str) -> CheckCommand:
+    line = " ".join((name, *words))
+    return CheckCommand(name=name, line=line, tool=name, words=words)
+
+
 def detected(files, text: str = "") -> detect.Project:
     return detect.detect_project(files, load.from_text(text, ".github/mergewright.yml"))
 
@@ -43,6 +49,7 @@ def test_a_django_site_with_manage_py(tree):
                 "config/settings/__init__.py": "",
                 "config/settings/dev.py": APPS,
                 "shop/__init__.py": "",
+                "docs/__init__.py": "",
                 "shop/models.py": "",
                 "shop/tests.py": TESTS,
                 "requirements.txt": "Django==5.2\ngunicorn\n",
@@ -61,17 +68,16 @@ def test_a_django_site_with_manage_py(tree):
         ),
         test_runner="django",
         test_script="manage.py",
-        type_tools=("mypy",),
-        lint_tools=("flake8", "black"),
+        types=(tool("mypy", "config", "shop"),),
+        lint=(tool("flake8"), tool("black", "--check", ".")),
         origins={
             "framework": "manage.py",
             "python_version": ".python-version",
             "django.settings_module": "manage.py: DJANGO_SETTINGS_MODULE",
             "django.manage": "manage.py",
-            "test_runner": "manage.py",
-            "test_script": "manage.py",
-            "type_tools": "setup.cfg: [mypy]",
-            "lint_tools": "flake8: setup.cfg: [flake8], black: pyproject.toml: tool.black",
+            "tests": "manage.py",
+            "types": "mypy: setup.cfg: [mypy]",
+            "lint": "flake8: setup.cfg: [flake8], black: pyproject.toml: tool.black",
         },
     )
 
@@ -163,7 +169,8 @@ def test_what_the_configuration_says_wins_over_everything(tree):
 framework: django
 python: {version: "3.13"}
 django: {manage: other/manage.py, settings: z.settings}
-checks: {tests: {runner: django, script: go.py}, types: {tool: "off"}, lint: [black, ruff, black]}
+checks: {tests: python go.py -v 2, types: off, lint: [black src, make lint, black tests, black src],
+  extra: [{name: docs, run: "cd docs && make html"}]}
 """
     project = detected(tree(files), text)
     assert project.python_version == "3.13"
@@ -171,16 +178,18 @@ checks: {tests: {runner: django, script: go.py}, types: {tool: "off"}, lint: [bl
         settings_module="z.settings", manage="other/manage.py", python_path=("other", "")
     )
     assert (project.test_runner, project.test_script) == ("django", "go.py")
-    assert project.type_tools == ()
-    assert project.lint_tools == ("black", "ruff")
+    assert (project.tests, project.types) == ("python go.py -v 2", ())
+    assert [(one.name, one.tool) for one in (*project.lint, *project.extra)] == [
+        ("black", "black"), ("make lint", ""), ("black tests", "black"), ("black src", "black"),
+        ("docs", ""),
+    ]  # fmt: skip
     assert project.origins == {
         "framework": "configuration: framework",
         "python_version": "configuration: python.version",
         "django.manage": "configuration: django.manage",
         "django.settings_module": "configuration: django.settings",
-        "test_runner": "configuration: checks.tests.runner",
-        "test_script": "configuration: checks.tests.script",
-        "lint_tools": "black: configuration: checks.lint, ruff: configuration: checks.lint",
+        "tests": "configuration: checks.tests",
+        "lint": "configuration: checks.lint",
     }
 
 
@@ -246,16 +255,21 @@ SHOP, TOOLS = "src/shop/plug/__init__.py", "tools/plug.py"
 
 
 @pytest.mark.parametrize(
-    ("files", "args", "plugins"),
+    ("files", "line", "plugins"),
     [
-        ({".mypy.ini": "[mypy]\nplugins = tools.plug:make\n"}, (), (TOOLS,)),
-        ({"pyproject.toml": '[tool.mypy]\nplugins = ["shop.plug", "other.mypy"]\n'}, (), (SHOP,)),
-        ({"pytest.ini": "[pytest]\naddopts = -q -p tools.plug\n"}, (), (TOOLS,)),
-        ({"conftest.py": 'pytest_plugins = ["shop.plug", "xdist"]\n'}, (), (SHOP,)),
+        ({".mypy.ini": "[mypy]\nplugins = tools.plug:make\n"}, "auto", (TOOLS,)),
+        (
+            {"pyproject.toml": '[tool.mypy]\nplugins = ["shop.plug", "other.mypy"]\n'},
+            "auto",
+            (SHOP,),
+        ),
+        ({"pytest.ini": "[pytest]\naddopts = -q -p tools.plug\n"}, "auto", (TOOLS,)),
+        ({"conftest.py": 'pytest_plugins = ["shop.plug", "xdist"]\n'}, "auto", (SHOP,)),
+        ({}, "python -m pytest -p tools.plug", (TOOLS,)),
     ],
 )
-def test_plugins_are_found_wherever_they_are_named(tree, files, args, plugins):
-    config = RepoConfig.model_validate({"checks": {"tests": {"args": args}}}, strict=False)
+def test_plugins_are_found_wherever_they_are_named(tree, files, line, plugins):
+    config = RepoConfig.model_validate({"checks": {"tests": line}})
     project = detect.detect_project(
         tree({TOOLS: "", SHOP: "", "tests/test_a.py": "", **files}), config
     )

@@ -27,7 +27,7 @@ def test_files_that_are_named_must_be_there(tree):
 django:
   manage: mange.py
 checks:
-  tests: {script: runtests.py}
+  tests: python runtests.py -v
 """
     files = tree(
         {
@@ -39,7 +39,7 @@ checks:
     found = [[*line.split(": ")[:2], line.split(" ")[-1]] for line in refusal(files).splitlines()]
     assert found == [
         [".github/mergewright.yml:2:11", "django.manage", "manage.py?"],
-        [".github/mergewright.yml:4:19", "checks.tests.script", "backend/runtests.py?"],
+        [".github/mergewright.yml:4:10", "checks.tests", "backend/runtests.py?"],
     ]
 
 

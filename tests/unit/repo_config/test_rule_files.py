@@ -8,7 +8,7 @@ from agent.checks import rule_changes
 from agent.models.change import Change, ChangedFile
 from agent.policy.change_context import ChangeContext
 from agent.policy.content import gate_files
-from repo_config import rule_files
+from repo_config import command_lines, rule_files
 from repo_config.detect import DjangoProject, Project
 from repo_config.schema import RepoConfig
 from tests.unit.trees import DictTree
@@ -21,10 +21,7 @@ PROJECT = Project(
     ),
     test_runner="django",
     test_script="tests/run.py",
-    type_tools=("pyright",),
-    type_settings=("pyrightconfig.json", "ci/strict.json"),
-    type_stubs="typings",
-    lint_tools=(),
+    types=(command_lines.read_command("pyright"),),
 )
 DECIDE = [
     "shop/tests/conftest.py", "tox.ini", "Manage.py", "a/usercustomize.py", "pytest.py",
@@ -81,3 +78,16 @@ def test_any_other_file_is_neither(path):
 def test_pyproject_decides_by_its_tool_tables(before: bytes, after: bytes, rules: bool) -> None:
     found = rule_changes.rule_files(change("pyproject.toml", before, after), PROJECT)
     assert bool(found) is rules
+
+
+@pytest.mark.parametrize(
+    ("path", "is_held"),
+    [
+        ("api/ruff.toml", True), ("setup.cfg", True), (".gitignore", True),
+        ("a/.basedpyright/baseline.json", True), ("conftest.py", False), ("site/conf.py", False),
+    ],
+)  # fmt: skip
+def test_settings_of_tools_are_held_as_base_has_them_and_no_code_is(
+    path: str, is_held: bool
+) -> None:
+    assert rule_files.is_tool_setting(path) is is_held

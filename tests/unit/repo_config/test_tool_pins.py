@@ -63,9 +63,12 @@ repos:
   - {id: black, args: [--line-length=100, --quiet]}
   - {id: mypy, files: ^src/}
   - {id: flake8, args: [--config, "$CONFIG"]}
+  - {id: ruff, entry: ruff check src, pass_filenames: false}
 """
     found = detect.detect_project(DictTree({".pre-commit-config.yaml": hooks}), RepoConfig())
-    assert found.lint_tools == ("black",)
-    assert found.tool_options["black"].args == ("--line-length=100", "--quiet")
+    assert [one.line for one in found.commands] == [
+        "ruff check src --no-fix", "flake8 --config '$CONFIG'",
+        "black --line-length=100 --quiet --check .",
+    ]  # fmt: skip
+    assert found.lint[2].options == ("--line-length=100", "--quiet")
     assert "some files only" in found.not_run["mypy"]
-    assert "only a shell" in found.not_run["flake8"]

@@ -106,7 +106,7 @@ def weigh(
 ) -> Verdict:
     change = Change(base_commit="0" * 40, files=files, not_done=not_done)
     cleared = ClearedChange(change=change, findings=findings)
-    config = RepoConfig.model_validate({"checks": {"tests": {"runner": runner}}})
+    config = RepoConfig.model_validate({"checks": {"tests": runner}})
     contract = Contract(config=config, project=make_project(), source=None)
     return decide.decide_verdict(compared, cleared, contract, proof or Proof())
 
@@ -137,7 +137,7 @@ FLAKY = (flips("t::a", "pf", "p"),)
 
 def test_of_a_change_of_types_alone_the_counts_of_the_checker_are_the_proof() -> None:
     made, _ = change({"a.py": "def f(a: int): ...\n"}, {"a.py": "def f(a): ...\n"})
-    contract = Contract(config=RepoConfig(), project=make_project(), source=None)
+    contract = Contract(config=RepoConfig(), project=make_project(types=("mypy",)), source=None)
     prepared = SimpleNamespace(contract=contract, run=SimpleNamespace(follow_up=None))
     mypy = tool("mypy", base=FAILED, base_count=5, base_failures=5)
     plan = Plan(recipe="", title="t", parameters="", steps=())
@@ -188,7 +188,7 @@ DECISIONS = {
         [suite()], {"proof": Proof(missing="the change brings no test")},
         "open as draft", "READY", "proof",
     ),
-    "no suite": ([tool("mypy")], {}, "withhold", "NO_TESTS", "checks.tests.runner"),
+    "no suite": ([tool("mypy")], {}, "withhold", "NO_TESTS", "checks.tests"),
     "a suite of nothing": (
         [suite(base_count=0, head_count=0, added=())], {}, "withhold", "NO_TESTS", "ran no test",
     ),

@@ -137,14 +137,16 @@ def test_a_model_is_asked_where_fewer_than_nearly_all_tests_pass(prepare):
 
 def test_what_a_model_has_found_holds_beside_what_is_configured(prepare):
     def scout(prepared, obstacle, try_lines):
-        return try_lines("checks: {tests: {runner: django}}", "try 1")
+        return try_lines("checks: {tests: python -m django test}", "try 1")
 
-    given = {"checks": {"types": {"args": ("--strict",)}}}
+    given = {"checks": {"types": "mypy --strict"}}
     run_context = prepare(RED, (9, 0), scout=scout, **given)
-    assert run_context.kept == {"checks.tests.runner": "django"}
-    assert '`{"checks": {"tests": {"runner": "django"}}}`' in run_context.prepared.environment.why
+    assert run_context.kept == {"checks.tests": "python -m django test"}
+    assert (
+        '`{"checks": {"tests": "python -m django test"}}`' in run_context.prepared.environment.why
+    )
     again = prepare((9, 0), scout=lambda *_: pytest.fail("asked"), **given)
-    assert again.prepared.contract.config.checks.tests.runner == "django"
+    assert again.prepared.contract.config.checks.tests == "python -m django test"
 
 
 def test_of_what_a_model_tries_that_counts_which_runs_tests_and_loses_none(prepare):

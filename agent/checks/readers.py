@@ -1,0 +1,183 @@
+"""Read what linters, formatters and type checkers print. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from agent.checks import sealed
+from agent.models.checks import CheckItem
+
+# Figures that move with the code around a finding, or only say by how much a bound is passed.
+_FIGURES = re.compile(r"(?<=\bline )\d+|(?<=\()\d+(?= > \d+)|(?<=too complex \()\d+")
+
+
+@dataclass(frozen=True)
+class Remark:
+    """One finding of a tool."""
+
+    path: str
+    code: str
+    message: str
+    line: int | None = None
+    severity: str = "error"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How a tool is told to print, and how that is read."""
+
+    read: Callable[[str], list[Remark] | None]
+    """None: it is no report."""
+    options: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
+    looked: frozenset[int] = frozenset({0, 1})
+    """Exit codes with which it has looked at the files that it can read."""
+    is_text: bool = True
+    """Whether what it prints as errors is read along."""
+
+
+def list_items(remarks: Iterable[Remark]) -> tuple[CheckItem, ...]:
+    return tuple(
+        CheckItem(
+            item_id=sealed.clean_id(
+                f"{remark.path}: {remark.code or 'error'}: {_FIGURES.sub('N', remark.message)}"
+            ),
+            outcome="finding",
+            text=sealed.clean_text(remark.message),
+            place=sealed.clean_text(remark.path + (f":{remark.line}" if remark.line else "")),
+        )
+        for remark in remarks
+    )
+
+
+def render_remarks(remarks: Iterable[Remark]) -> str:
+    return "\n".join(
+        f"{one.path}:{one.line or 1}: {one.severity}: {one.message}"
+        + (f"  [{one.code}]" if one.code else "")
+        for one in remarks
+    )
+
+
+def _read_json(make: Callable[[object], list[Remark]]) -> Callable[[str], list[Remark] | None]:
+    def read(text: str) -> list[Remark] | None:
+        try:
+            return make(json.loads(text))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return None
+
+    return read
+
+
+def _make_ruff_remarks(entries: object) -> list[Remark]:
+    if not isinstance(entries, list):
+        raise TypeError
+    return [
+        Remark(
+            path=str(entry["filename"]),
+            code=str(entry["code"] or "invalid-syntax"),
+            message=str(entry["message"]),
+            line=int(entry["location"]["row"]) if entry.get("location") else None,
+        )
+        for entry in entries
+    ]
+
+
+def _make_pyright_remarks(facts: object) -> list[Remark]:
+    if not isinstance(facts, dict):
+        raise TypeError
+    if int(facts["summary"]["filesAnalyzed"]) < 1:
+        return [Remark(".", "empty", "no file of the project was found to check")]
+    return [
+        Remark(
+            path=str(one["file"]),
+            code=str(one.get("rule") or ""),
+            message=" ".join(str(one["message"]).split()),
+            line=int(one["range"]["start"]["line"]) + 1 if one.get("range") else None,
+            severity=str(one["severity"]),
+        )
+        for one in facts["generalDiagnostics"]
+    ]
+
+
+def _read_lines(*patterns: str, code: str = "") -> Callable[[str], list[Remark]]:
+    """Read a finding from each line that one of the patterns matches."""
+    known = [re.compile(pattern) for pattern in patterns]
+
+    def read(text: str) -> list[Remark]:
+        lines = (
+            next(filter(None, (one.fullmatch(line) for one in known)), None)
+            for line in text.splitlines()
+        )
+        found = (line.groupdict() for line in lines if line)
+        return [
+            Remark(
+                path=one["path"],
+                code=one.get("code") or code,
+                message=one.get("message") or "would be reformatted",
+                line=int(one["line"]) if one.get("line") else None,
+                severity=one.get("severity") or "error",
+            )
+            for one in found
+        ]
+
+    return read
+
+
+read_ruff = _read_json(_make_ruff_remarks)
+read_mypy = _read_lines(
+    r"(?P<path>[^:\n]+):(?P<line>\d+):(?:\d+:)?(?:\d+:\d+:)? (?P<severity>error|note): "
+    r"(?P<message>.*?)(?:  \[(?P<code>[\w-]+)\])?",
+    # What is wrong with a module as a whole, or with the settings.
+    r"(?P<path>[^:\n]+): (?P<severity>error): (?P<message>.*?)(?:  \[(?P<code>[\w-]+)\])?",
+)
+_PYRIGHT = Reader(_read_json(_make_pyright_remarks), ("--outputjson",), is_text=False)
+
+#: By the check that the tool is.
+READERS: Mapping[str, Reader] = {
+    "ruff check": Reader(
+        read_ruff,
+        # The second is for versions before 0.0.291, which know no option of the newer name.
+        environ={"RUFF_OUTPUT_FORMAT": "json", "RUFF_FORMAT": "json", "RUFF_NO_CACHE": "true"},
+        is_text=False,
+    ),
+    "ruff format": Reader(
+        _read_lines(
+            r"Would reformat: (?P<path>.+)",
+            # Newer versions.
+            r"(?P<path>[^:]+):(?P<line>\d+):\d+: (?:unformatted|invalid-syntax): (?P<message>.*)",
+            r"error: Failed to (?:parse|format|read) (?P<path>[^:]+?)(?::\d+)*: (?P<message>.*)",
+            code="format",
+        ),
+        environ={"RUFF_OUTPUT_FORMAT": "concise", "RUFF_NO_CACHE": "true"},
+        looked=frozenset({0, 1, 2}),
+    ),
+    "flake8": Reader(
+        _read_lines(r"(?P<path>[^:\n]+):(?P<line>\d+):\d+: (?P<code>[A-Z]+\d+) (?P<message>.*)"),
+        ("--format=default",),
+    ),
+    "black": Reader(
+        _read_lines(
+            r"would reformat (?P<path>.+)",
+            r"error: cannot format (?P<path>[^:]+): (?P<message>.*)",
+            code="format",
+        ),
+        ("--no-color",),
+        looked=frozenset({0, 1, 123}),
+    ),
+    "isort": Reader(
+        _read_lines(r"ERROR: (?P<path>.+?) (?P<message>Imports are incorrectly sorted.*)",
+                    code="format"),
+    ),
+    "mypy": Reader(
+        read_mypy,
+        ("--no-pretty", "--hide-error-context", "--show-error-codes", "--no-error-summary",
+         "--no-color-output", "--cache-dir=/tmp/mergewright-mypy"),
+    ),
+    "pyright": _PYRIGHT,
+    "basedpyright": _PYRIGHT,
+}  # fmt: skip
+#: What base does not pass by one of these, nobody enforces.
+FORMATTERS = frozenset({"ruff format", "black", "isort"})

@@ -1,0 +1,130 @@
+"""Read the command lines of checks: which of them known tools are, and what these are told.
+
+Whatever only a shell could read, and any other program, is compared by its exit code.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+from repo_config.known_tools import TOOLS
+
+#: What is left to a shell: variables, patterns, substitutions.
+_OPEN = re.compile(r"[$`*\n]")
+_PYTHON = re.compile(r"python[0-9.]*|\$PY")
+#: A name before it is a variable of this one command.
+_ASSIGNMENT = re.compile(r"\w+=")
+_PYTESTS = frozenset({"pytest", "py.test"})
+_LONGEST_NAME = 60
+
+
+class CheckCommand(BaseModel):
+    """A check that is a command line."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    """As the check is called."""
+    line: str
+    """What a person types in the folder of the project."""
+    tool: str = ""
+    """The known tool whose findings are read; empty: its exit code counts."""
+    words: tuple[str, ...] = ()
+    """Behind the name of that tool."""
+    options: tuple[str, ...] = ()
+    """What a hook of pre-commit tells it besides."""
+
+    @property
+    def checks_types(self) -> bool:
+        return bool(self.tool) and TOOLS[self.tool].checks_types
+
+
+class SuiteCommand(NamedTuple):
+    """How a command line starts the tests."""
+
+    runner: str
+    """pytest, django, or command where nothing more is known of it."""
+    script: str | None = None
+    """For Django's runner: what starts it, if it is a file."""
+    args: tuple[str, ...] = ()
+
+
+def split_call(line: str) -> tuple[str, ...]:
+    """Split a line that is a call of one program; nothing where it is more than that."""
+    reader = shlex.shlex(line, posix=True, punctuation_chars=True)
+    reader.commenters = ""
+    try:
+        words = tuple(reader)
+    except ValueError:
+        return ()
+    is_more = any(word and not word.strip("();<>|&") for word in words)
+    if is_more or not words or _OPEN.search(line) or _ASSIGNMENT.match(words[0]):
+        return ()
+    return tuple(shlex.split(line))
+
+
+def find_tool(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """Return the known tool that a call is of, and the words behind its name; "" for any other."""
+    if len(words) > 2 and _PYTHON.fullmatch(words[0]) and words[1] == "-m":
+        words = words[2:]
+    if not words:
+        return "", ()
+    # An entry of pre-commit may name a version.
+    program = re.split(r"[@=]", posixpath.basename(words[0]), maxsplit=1)[0]
+    check = " ".join((program, *words[1:2]))
+    return (check, words[2:]) if check in TOOLS else (program * (program in TOOLS), words[1:])
+
+
+def read_command(line: str, name: str = "") -> CheckCommand:
+    """Read the command line of a check other than the tests.
+
+    Args:
+        name: Of a check that has one of its own; else it is called as its tool, or as it is typed.
+    """
+    tool, words = find_tool(split_call(line))
+    shown = " ".join(line.split())
+    typed = shown if len(shown) <= _LONGEST_NAME else f"{shown[:_LONGEST_NAME]}…"
+    return CheckCommand(
+        name=name or tool or typed, line=line, tool=tool, words=words if tool else ()
+    )
+
+
+def name_apart(commands: list[CheckCommand]) -> tuple[CheckCommand, ...]:
+    """Call each check by a name of its own: the second of a tool is called as it is typed."""
+    found: dict[str, CheckCommand] = {}
+    for command in commands:
+        name, count = command.name, 1
+        while name in found:
+            name = " ".join(command.line.split()) if count == 1 else f"{command.name} ({count})"
+            count += 1
+        found[name] = command.model_copy(update={"name": name})
+    return tuple(found.values())
+
+
+def read_test_command(line: str) -> SuiteCommand:
+    """Read the command line that starts the tests."""
+    words = split_call(line)
+    if words and _PYTHON.fullmatch(words[0]):
+        words = words[1:]
+        if words[:1] == ("-m",):
+            words = words[1:]
+            if words[:2] == ("django", "test"):
+                return SuiteCommand("django", args=words[2:])
+    if not words:
+        return SuiteCommand("command")
+    program = posixpath.basename(words[0])
+    if program in _PYTESTS:
+        return SuiteCommand("pytest", args=words[1:])
+    if program == "django-admin" and words[1:2] == ("test",):
+        return SuiteCommand("django", args=words[2:])
+    path = posixpath.normpath(words[0])
+    if program == "manage.py":
+        is_suite, args = words[1:2] == ("test",), words[2:]
+    else:
+        is_suite, args = path.endswith(".py"), words[1:]
+    return SuiteCommand("django", path, args) if is_suite else SuiteCommand("command")
