@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 _IN_ORDER = """\
-paths file-mode size secrets sample-secrets hidden-text look-alikes odd-text gate-files
+paths file-mode size secrets sample-secrets hidden-text look-alikes odd-text gate-files other-files
 test-asserts-nothing suppression
 python-syntax python-syntax-of-data unreadable-python hidden-from-rules
 concurrency sync-handler

@@ -13,7 +13,7 @@ from agent.desk import Desk
 from agent.errors import PolicyRefused
 from agent.git import worktree
 from agent.models.change import Change, Finding, Severity
-from agent.models.checks import CheckReport, Status
+from agent.models.checks import Status
 from agent.models.code_host import NewPullRequest, Remote
 from agent.models.environment import Prepared
 from agent.models.record import Record
@@ -189,7 +189,7 @@ def render_text(
         **dict(decided),
         prepared=prepared,
         done=list_deeds(change, by_model=not decided.plan.recipe),
-        sensitive=tuple(list_sensitive(change, decided.after, prepared)),
+        sensitive=tuple(list_sensitive(decided, prepared)),
         diff=diff,
         branch=placed.branch if placed else None,
         commit=placed.commit if placed else None,
@@ -216,19 +216,19 @@ def list_deeds(change: Change, *, by_model: bool) -> tuple[str, ...]:
     return (*listed, *change.notes)
 
 
-def list_sensitive(
-    change: Change, after: CheckReport, prepared: Prepared
-) -> Iterator[tuple[str, str]]:
+def list_sensitive(decided: Decided, prepared: Prepared) -> Iterator[tuple[str, str]]:
     """List the files and packages that ask for care, each with the reason."""
-    for file in change.files:
+    findings = [one for one in decided.findings if one.rule == gate_files.OTHER_FILES.id]
+    for file in decided.cleared.change.files:
         reasons = gate_files.list_reasons(file, prepared.contract.project)
         if is_migration(file.path):
             reasons.append("it changes the database")
         if rule_files.has_tables(file.path):
             reasons = reasons or ["it declares the project and its packages"]
+        reasons += [finding.message for finding in findings if finding.path == file.path]
         if reasons:
             yield file.path, "; ".join(reasons)
-    for result in after.results:
+    for result in decided.after.results:
         for one in result.added_packages.packages if result.added_packages else ():
             why = "a new package" if one.is_new else f"a package, {one.before or 'another'} before"
             yield f"{one.name} {one.version}".rstrip(), why

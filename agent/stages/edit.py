@@ -21,8 +21,7 @@ from agent.models.environment import Prepared
 from agent.models.ticket import Category
 from agent.policy.change_context import ChangeContext
 from agent.policy.content import paths, size
-from agent.publishing import changelog
-from agent.text import sanitise
+from agent.text import changelog, sanitise
 
 #: What a change is to the users of a project; all others are nothing that they see.
 _KINDS: dict[Category, changelog.Kind] = {"bug": "bug", "feature": "feature"}

@@ -1,4 +1,4 @@
-"""Name every changed file that decides about the checks themselves.
+"""Name every changed file that decides about the checks, or is no usual part of a change.
 
 A ticket may ask for such a change; the reviewer sees it first, since a green result means less.
 """
@@ -10,8 +10,10 @@ import re
 from collections.abc import Iterator
 
 from agent.models.change import ChangedFile, Finding, Severity
+from agent.policy import layout
 from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
+from agent.text import changelog
 from repo_config import lock_files, rule_files
 from repo_config.detect import Project
 
@@ -24,39 +26,54 @@ GATE_FILES = Rule(
     good="tests/test_orders.py is edited",
     may_be_asked=True,
 )
-RULES = (GATE_FILES,)
+OTHER_FILES = Rule(
+    id="other-files",
+    demands="A file that is neither source, template, static file, translation, prose nor test data"
+    " is looked at.",
+    severity=Severity.REVIEW,
+    floor=Severity.REVIEW,
+    bad=".drone.yml is edited",
+    good="shop/templates/cart.html is edited",
+    may_be_asked=True,
+)
+RULES = (GATE_FILES, OTHER_FILES)
 
-#: Besides what the checks here are run with: what else installs, checks, reviews or hides.
 _BY_NAME = {
     "noxfile.py": "it configures the tests",
     "setup.py": "it is run to install the project",
-    ".gitattributes": "it decides how files are checked out and shown in a diff",
-    "codeowners": "it decides who must review",
-    "makefile": "it starts the checks",
-    ".gitlab-ci.yml": "it is CI",
-    ".travis.yml": "it is CI",
-    "azure-pipelines.yml": "it is CI",
-    "jenkinsfile": "it is CI",
-    ".pre-commit-config.yaml": "it configures checks",
-} | dict.fromkeys(
-    (".pylintrc", "pylintrc"),
-    "it configures the checks",
+}
+#: Of source, templates, static files, translations and prose.
+_USUAL = re.compile(
+    r"\.(?:py|html?|jinja2?|j2|djhtml|mjml|txt|css|scss|sass|less|m?js|tsx?|jsx|vue|svelte|svg|png"
+    r"|jpe?g|gif|webp|ico|woff2?|ttf|pot?|mo|ftl|md|rst|adoc)"
 )
 _DEPENDENCIES = re.compile(
     r"(?:.*requirements.*|constraints.*)\.(?:txt|in)|pipfile|environment\.ya?ml|\.python-version"
 )
 _INSTALLS = "it decides what is installed for the checks"
-_CI_FOLDERS = (".github/", ".circleci/", ".buildkite/", ".gitlab/", ".ci/")
+_LOOK = "Read this part first: it bears on what the checks prove."
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
+    fragments = changelog.find_fragments(change_context.tree)
     for file in change_context.change.files:
-        for reason in list_reasons(file, change_context.project):
-            yield GATE_FILES.make_finding(
-                file.path,
-                f"is touched, and {reason}",
-                "Read this part first: it bears on what the checks prove.",
-            )
+        reasons = list_reasons(file, change_context.project)
+        for reason in reasons:
+            yield GATE_FILES.make_finding(file.path, f"is touched, and {reason}", _LOOK)
+        is_fragment = fragments is not None and file.path.startswith(f"{fragments}/")
+        if not (reasons or is_fragment or rule_files.has_tables(file.path)):
+            if not _is_usual(file.path):
+                says = "is neither source, template, static file, translation, prose nor test data"
+                yield OTHER_FILES.make_finding(file.path, says, "Read what it does.")
+
+
+def _is_usual(path: str) -> bool:
+    """Whether a file is of a kind that programs do not act on by themselves, by its name."""
+    if layout.is_test(path):
+        return True
+    is_hidden = any(part.startswith(".") for part in path.split("/"))
+    ending = posixpath.splitext(path.lower())[1]
+    return not is_hidden and _USUAL.fullmatch(ending) is not None
 
 
 def list_reasons(file: ChangedFile, project: Project) -> list[str]:
@@ -76,10 +93,6 @@ def _find_reason(path: str, project: Project) -> str | None:
         or "/requirements/" in f"/{lowered}"
     ):
         return _INSTALLS
-    if name.endswith(".pyi"):
-        return "type checkers read it in place of the code"
-    if name not in _BY_NAME and lowered.startswith(_CI_FOLDERS):
-        return "it belongs to CI"
     return _BY_NAME.get(name) or rule_files.explain_file(path, project)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.errors import Duplicate
-from agent.models.change import ChangedFile, Finding, Severity
+from agent.models.change import ChangedFile, ClearedChange, Finding, Severity
 from agent.models.checks import BlockedTest, CheckReport, CheckResult, Comparison, Status
 from agent.models.model_use import ModelUse, ModelWork
 from agent.models.outcome import Outcome, Verdict
@@ -13,6 +13,7 @@ from agent.models.review import Proof, ProofRow, Remark, ReviewNotes
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Ticket
 from agent.policy import test_changes
+from agent.policy.content import gate_files
 from agent.publishing import pull_request_content, risks, text
 from agent.text import sanitise
 from tests.unit.publishing.samples import (
@@ -82,7 +83,10 @@ def test_files_that_ask_for_care_are_named_and_others_are_not():
     before, after = (f"[project]\nname = 'a'\ndependencies = [{one}]\n" for one in ("'x'", ""))
     fewer = ChangedFile(path="pyproject.toml", before=before.encode(), after=after.encode())
     change = change.model_copy(update={"files": (*change.files, fewer)})
-    found = dict(pull_request_content.list_sensitive(change, made.after, made.prepared))
+    other = gate_files.OTHER_FILES.make_finding(paths[1], "is no source", "Read it.")
+    cleared = ClearedChange(change=change, findings=(other,))
+    decided = made.model_copy(update={"cleared": cleared})
+    found = dict(pull_request_content.list_sensitive(decided, made.prepared))
     assert set(found) == {*paths, "pyproject.toml"}
 
 

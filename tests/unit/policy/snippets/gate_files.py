@@ -26,4 +26,22 @@ CASES = {
             "a folder below that is called like a tool": Snippet({"app/pytest/a.py": ""}),
         },
     ),
+    "other-files": Cases(
+        fails={
+            "CI of a service that nobody listed": _one(".drone.yml"),
+            "a script without an ending": _one("deploy/up", None),
+            "source in a hidden folder": _one(".hooks/check.py"),
+            "what type checkers read in place of code": _one("shop/prices.pyi"),
+        },
+        passes={
+            "usual parts of a change": Snippet(
+                {"shop/cart.html": "", "locale/de/django.po": "", "docs/CART.RST": "", "a.py": ""}
+            ),
+            "data of a test": Snippet({"tests/data/orders.json": "{}"}),
+            "a news fragment": Snippet(
+                {"news/3.bugfix": "Mended."},
+                base={"towncrier.toml": '[tool.towncrier]\ndirectory = "news"\n'},
+            ),
+        },
+    ),
 }

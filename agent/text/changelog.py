@@ -116,6 +116,12 @@ def _write_fragment(
     return None
 
 
+def find_fragments(tree: Tree) -> str | None:
+    """Return the folder of towncrier's fragments; None: the repository does not use it."""
+    settings = _read_towncrier(tree)
+    return None if settings is None else _find_folder(settings)
+
+
 def _find_folder(settings: Mapping[str, Any]) -> str | None:
     """Return `directory`, else `newsfragments` in the package or at the root."""
     folder, package = settings.get("directory"), settings.get("package")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.publishing import changelog
+from agent.text import changelog
 from tests.unit.trees import DictTree
 
 LINE = "Add nickname to Customer"
