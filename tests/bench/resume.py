@@ -20,7 +20,7 @@ from tests.chaos.tickets import Ticket, Tickets
 
 #: Of the resumed step, on a machine with nothing else to do.
 BAR_SECONDS = 2.0
-_KIND = "logging"
+_KIND = "small"
 _KILLED_AT = "checks 1"
 
 
