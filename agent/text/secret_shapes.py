@@ -77,8 +77,8 @@ _SHORTEST, _SHORTEST_ALONE, _SHORTEST_HEX = 18, 36, 32
 
 def find_shaped_secrets(text: str) -> tuple[Span, ...]:
     """Return where values stand that look like credentials: sorted, apart from each other."""
-    spans = (span for span, _ in find_given_out(text))
-    return merge_spans((*spans, *_find_random_words(text)))
+    given_out = (span for span, _ in find_given_out(text))
+    return merge_spans((*given_out, *find_random_words(text)))
 
 
 def find_given_out(text: str) -> Iterator[tuple[Span, bool]]:
@@ -194,7 +194,7 @@ def _find_private_keys(text: str) -> Iterator[Span]:
 # --- made by chance -------------------------------------------------------------------------------
 
 
-def _find_random_words(text: str) -> Iterator[Span]:
+def find_random_words(text: str) -> Iterator[Span]:
     """Words that begin as keys of services do and go on by chance; long ones without that."""
     for match in _WORD.finditer(text):
         begun = _BEGUN.match(match[0])

@@ -1,6 +1,7 @@
 """Hold back a change that would publish a credential that base does not hold already.
 
-In tests and examples only what a vendor gives out blocks; the rest is for the reviewer.
+Looked for is what is taken out of every text that leaves. What a vendor gives out blocks, but for
+what tests and examples may make up; the rest is for the reviewer.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ import ast
 import posixpath
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from agent.models.change import ChangedFile, Finding, Severity
 from agent.policy import layout
-from agent.policy.change_context import ChangeContext
+from agent.policy.change_context import ChangeContext, PythonFile
 from agent.policy.rule import Rule
 from agent.text import secret_shapes
 from repo_config.tree import Tree
@@ -27,7 +30,7 @@ SECRETS = Rule(
 )
 SAMPLE_SECRETS = Rule(
     id="sample-secrets",
-    demands="What looks like a credential in tests, examples and docs was made up for them.",
+    demands="What looks like a credential and may be none, or made up for a test, opens nothing.",
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
     bad="a private key is added to tests/keys/",
@@ -38,39 +41,85 @@ RULES = (SECRETS, SAMPLE_SECRETS)
 _FIX = "Take the value out of the ticket, and read it from the environment or a secret store."
 _SAMPLE_FIX = "Check that it opens nothing, or let the test make it."
 _SAMPLE_FOLDER = re.compile(r"docs?(?:_.*)?|(?:.*[-_])?examples?|samples?|tutorials?|demos?|t")
+#: What is longer, nobody has written.
+_LONGEST_LINE = 1_000
 _PROSE = (".md", ".rst", ".adoc")
 #: Published by its vendor for everybody: the account of Azure's storage emulator.
 _PUBLIC = ("Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IF",)
 
 
+@dataclass(frozen=True)
+class _Found:
+    line: int
+    value: str
+    certainty: Literal["of vendor", "of shape", "random"]
+
+
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    tree = change_context.tree
-    docstrings = _Docstrings(change_context)
+    tree, docstrings = change_context.tree, _Docstrings(change_context)
+    joined = {file.path: [*_find_joined(file)] for file in change_context.python}
     for file in change_context.change.files:
-        for line, value, of_vendor in _find_new_lines(file):
-            if _is_in_base(value.encode(), tree):
+        for found in (*_find_new(file), *joined.get(file.path, ())):
+            if _is_in_base(found.value.encode(), tree):
                 continue
+            is_shown = _is_sample(file.path) or docstrings.has(file.path, found.line)
+            may_be_none = found.certainty == "random" or (
+                found.certainty == "of shape" and is_shown
+            )
+            rule, fix = (SAMPLE_SECRETS, _SAMPLE_FIX) if may_be_none else (SECRETS, _FIX)
             # The value itself stays unsaid: findings are shown to everyone.
-            if of_vendor or not (_is_sample(file.path) or docstrings.has(file.path, line)):
-                yield SECRETS.make_finding(
-                    file.path, "brings in what looks like a credential", _FIX, line
-                )
-            else:
-                yield SAMPLE_SECRETS.make_finding(
-                    file.path, "brings in what looks like a credential", _SAMPLE_FIX, line
-                )
+            says = "brings in what looks like a credential"
+            yield rule.make_finding(file.path, says, fix, found.line)
         if file.before is None and any(secret_shapes.find_given_out(file.path)):
             yield SECRETS.make_finding("", "A new path holds what looks like a credential", _FIX)
 
 
-def _find_new_lines(file: ChangedFile) -> Iterator[tuple[int, str, bool]]:
-    """Lines and values that are in the new content and not in the old, and if a vendor's."""
+def _find_new(file: ChangedFile) -> Iterator[_Found]:
+    """Find what the new content has and the old has not, once for each line."""
     after = (file.after or b"").decode("utf-8", "replace")
-    for (start, end), of_vendor in secret_shapes.find_given_out(after):
-        value = after[start:end]
-        is_public = any(public in value for public in _PUBLIC)
-        if not is_public and value.encode() not in (file.before or b""):
-            yield after.count("\n", 0, start) + 1, value, of_vendor
+    said: set[int] = set()
+    for found in _find(after):
+        is_public = any(public in found.value for public in _PUBLIC)
+        if is_public or found.value.encode() in (file.before or b"") or found.line in said:
+            continue
+        said.add(found.line)
+        yield found
+
+
+def _find(text: str) -> Iterator[_Found]:
+    given_out = ((span, "of vendor" if by else "of shape")
+                 for span, by in secret_shapes.find_given_out(text))  # fmt: skip
+    random = ((span, "random") for span in secret_shapes.find_random_words(text))
+    for (start, end), certainty in (*given_out, *random):
+        first, last = text.rfind("\n", 0, start) + 1, text.find("\n", end)
+        if certainty == "random" and (last if last >= 0 else len(text)) - first > _LONGEST_LINE:
+            continue  # a picture, or what a bundler has written
+        yield _Found(text.count("\n", 0, start) + 1, text[start:end], certainty)  # type: ignore[arg-type]
+
+
+def _find_joined(file: PythonFile) -> Iterator[_Found]:
+    """Find credentials whose parts are put together in the source."""
+    view = file.after
+    sums = (visit.node for visit in (view.list_visits(ast.BinOp) if view else ()))
+    texts = (visit.node for visit in (view.list_visits(ast.Constant) if view else ()))
+    content = (file.file.after or b"").decode("utf-8", "replace")
+    for node in (*sums, *texts):
+        value = _join(node)
+        if file.is_new(node.lineno) and value not in content:
+            for found in _find(value):
+                yield replace(found, line=node.lineno)
+                break
+
+
+def _join(node: ast.expr) -> str:
+    """Put the texts of a sum together; "" where it is not of texts alone."""
+    match node:
+        case ast.Constant(value=str() as value):
+            return value
+        case ast.BinOp(op=ast.Add(), left=left, right=right):
+            first, second = _join(left), _join(right)
+            return first + second if first and second else ""
+    return ""
 
 
 def _is_sample(path: str) -> bool:

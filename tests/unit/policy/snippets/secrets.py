@@ -18,12 +18,12 @@ CASES = {
     "secrets": Cases(
         fails={
             "of a service": Snippet(f"import os\nTOKEN = '{_GITHUB}'\n", line=2),
+            "put together": Snippet(f"TOKEN = '{_GITHUB[:9]}' + (\n    '{_GITHUB[9:]}')\n", line=1),
             "in an address": Snippet(
                 {"settings.toml": f'url = "postgres://app:{_RANDOM}@db.shop.example/app"\n'}, line=1
             ),
         },
         passes={
-            "of no shape that detect-secrets knows": Snippet(f"KEY = 'phc_{_RANDOM}{_RANDOM}'\n"),
             "moved from another file": Snippet(
                 {"app/new.py": f"TOKEN = '{_GITHUB}'\n"}, base={"old.py": f"TOKEN = '{_GITHUB}'\n"}
             ),
@@ -35,6 +35,12 @@ CASES = {
             "in a docstring": Snippet(
                 f'def f():\n    """Ask.\n\n    https://app:{_RANDOM}@shop.example/\n    """\n',
                 line=4,
+            ),
+            "of no shape that detect-secrets knows": Snippet(
+                f"KEY = 'phc_{_RANDOM}{_RANDOM}'\n", line=1
+            ),
+            "of a model's provider": Snippet(
+                {"tests/test_a.py": f"import os\nKEY = 'sk-ant-api03-{_RANDOM}{_RANDOM}'\n"}, line=2
             ),
         },
         passes={
