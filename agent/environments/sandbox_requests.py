@@ -99,12 +99,13 @@ def add_uv(order: SandboxRequest, interpreter: str, settings: Settings) -> Sandb
 
 
 def name_indexes(index: PackageIndex) -> dict[str, str]:
-    """The variables by which pip and uv know which indexes are asked."""
+    """The variables by which pip, uv and PDM know which indexes are asked."""
     *others, default = (access.url for access in index.list_accesses())
     more = " ".join(others)
     return {
         "PIP_INDEX_URL": default, "PIP_EXTRA_INDEX_URL": more,
         "UV_DEFAULT_INDEX": default, "UV_INDEX": more,
+        "PDM_PYPI_URL": default, "PDM_CHECK_UPDATE": "0",
     }  # fmt: skip
 
 

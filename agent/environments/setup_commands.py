@@ -65,7 +65,13 @@ _MOST_WORDS = 2000
 _MOST_NAMED = 20
 _MOST_REPORT = 1024**2
 #: What would fill the home with what is only there to make a second run quicker.
-_NO_CACHES = {"npm_config_cache": "/tmp/npm", "PIP_NO_CACHE_DIR": "1", "UV_NO_CACHE": "1"}  # noqa: S108
+_NO_CACHES = {
+    "npm_config_cache": "/tmp/npm",  # noqa: S108
+    "PIP_NO_CACHE_DIR": "1",
+    "UV_NO_CACHE": "1",
+    "PDM_CACHE_DIR": "/tmp/pdm",  # noqa: S108
+    "PDM_IGNORE_SAVED_PYTHON": "1",
+}
 _FEW_RETRIES = {"npm_config_fetch_retries": "1", "npm_config_fetch_retry_mintimeout": "1000"}
 
 

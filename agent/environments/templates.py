@@ -10,7 +10,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
-from repo_config.documents import table
+from repo_config.documents import table, texts
 from repo_config.project_files import ProjectFiles
 
 _EXPORTED = "/tmp/requirements.txt"  # noqa: S108 - a sandbox's own
@@ -21,11 +21,12 @@ _REQUIREMENTS = re.compile(
     r"(?:[\w.-]*require[\w.-]*/[\w./-]+|[\w.-]*require[\w.-]*)\.(?:txt|pip)", re.IGNORECASE
 )
 _PLAIN = frozenset({"requirements.txt", "requirements/base.txt"})
+#: Builders of before do not all install a project so that its files are edited in place (PEP 660).
+_EDITABLE = "2022-09-01"
 #: How the tool of each lock writes out what it fixes, for uv to install.
 _EXPORTS = {
     "poetry": "uv tool run --from 'poetry<3' --with poetry-plugin-export poetry export"
     " --all-extras --without-hashes{groups} -o {place}",
-    "pdm": "uv tool run --from 'pdm[locked]<3' pdm export -G :all --no-hashes -o {place}",
     "pipenv": "uv tool run pipenv requirements --dev > {place}",
 }
 
@@ -42,13 +43,25 @@ def write_lines(files: ProjectFiles, lock: str = "", day: str | None = None) -> 
         parts = _write(table(files.pyproject, "project", "optional-dependencies"), "--extra")
         parts += _write(table(files.pyproject, "dependency-groups"), "--group")
         return (" ".join(("uv sync --frozen --inexact", *parts)),)
+    if lock == "pdm":
+        return ("uv tool run --from 'pdm[locked]<3' pdm sync -G :all",)
     if lock:
         return tuple(_write_export(files, _EXPORTS[lock]))
     words = [*_list_declared(files)]
     if not words:
         return ()
-    dated = f"--exclude-newer {day} " if day else ""
-    return (f"uv pip install {dated}{' '.join(words)}",)
+    return (" ".join(("uv pip install", *_name_days(files, day), *words)),)
+
+
+def _name_days(files: ProjectFiles, day: str | None) -> Iterator[str]:
+    if day:
+        yield f"--exclude-newer {day}"
+    if day and day < _EDITABLE and _is_installed(files):
+        named = texts(table(files.pyproject, "build-system").get("requires")) or ["setuptools"]
+        for name in dict.fromkeys(
+            re.split(r"[^\w.-]", text.strip(), maxsplit=1)[0] for text in named
+        ):
+            yield f"--exclude-newer-package {shlex.quote(f'{name}={_EDITABLE}')}"
 
 
 def _write_export(files: ProjectFiles, command: str) -> Iterator[str]:

@@ -23,7 +23,7 @@ class Project:
     """Arguments for `python` that run all tests by hand, from the root of the tree."""
     environ: Mapping[str, str] = field(default_factory=dict)
     config: str | None = None
-    """What is configured nevertheless; nothing but services, of which archives do not tell."""
+    """What its owner would configure; None: a template sets it up."""
     postgres: Mapping[str, str] | None = None
     """Its tests want PostgreSQL; the variables that tell a bare run its port."""
 
@@ -61,11 +61,11 @@ PROJECTS = (
         "22a075c9e5a3810f0c2e48f3008c94d68c65d763b9b03857924c99e57355166c",
         "v24.1.0",
     ),
-    # Dependency groups, and a version that is told by the tag alone.
+    # Dependency groups, a version that is told by the tag alone, and a package that tox names.
     _project(
         "structlog", "26.1.0",
         "f63a716cbd1b1291cf7661de7794b455acfa4c43c5bcf1630e6ad5ddc1adb3b7",
-        "26.1.0",
+        "26.1.0", config="setup: [uv pip install -e . --group tests twisted]\n",
     ),
     # pbr: the version is of the tag, the dependencies are of requirements.txt.
     _project(

@@ -1,8 +1,8 @@
 """The tests of released projects in the sandbox, each held against the same suite run by hand.
 
-A project is carried as a run carries it up to its baseline. Nothing is configured: the repository
-is what its people have released, with a tag on it. `make live` names this file, since it takes
-longer than any other test; `ARGS="-k flask"` runs one project.
+A project is carried as a run carries it up to its baseline. The repository is what its people have
+released, with a tag on it, and the lines of configuration where a template does not set it up.
+`make live` names this file, since it takes longer than any other test; `ARGS="-k flask"` runs one.
 """
 
 from __future__ import annotations

@@ -45,12 +45,11 @@ def repository(
         tag: Set on the commit; the version is then told by nothing but that, as in the
             project's own repository, since what packing the archive added is left out.
     """
-    tree = fetched(source, index, folder)
+    tree, released = fetched(source, index, folder)
     if tag is not None:
         _leave_out_packing(tree)
     # Without a lock, packages are those of the commit's day.
-    newest = max(path.lstat().st_mtime for path in tree.rglob("*") if path.is_file())
-    made = Repository(tree, date=f"@{int(newest)} +0000")
+    made = Repository(tree, date=f"@{released} +0000")
     made.git("init", "-q", "-b", "main")
     # Release archives hold files that their own .gitignore names; a project's tests may need them.
     made.git("add", "-A", "-f")
@@ -64,8 +63,8 @@ def repository(
     return made
 
 
-def fetched(source: Source, index: PackageIndex, folder: Path) -> Path:
-    """Fetch the archive and unpack it below the folder; returns where."""
+def fetched(source: Source, index: PackageIndex, folder: Path) -> tuple[Path, int]:
+    """Fetch the archive and unpack it below the folder; returns where, and when it was released."""
     with PyPISimple(index.url) as client:
         archives = [
             package
@@ -79,7 +78,9 @@ def fetched(source: Source, index: PackageIndex, folder: Path) -> Path:
     assert digest == source.sha256, f"{archive.name} is not what was pinned"
     tree = folder / source.name
     _unpack(archive, tree)
-    return tree
+    # What an archive says of its files' times may be the same for all of a tool's archives.
+    assert archives[0].upload_time is not None
+    return tree, int(archives[0].upload_time.timestamp())
 
 
 def _leave_out_packing(tree: Path) -> None:

@@ -53,6 +53,11 @@ GROUPS = "[dependency-groups]\ndev = []\nlint = []\n"
              " -r requirements/tests.txt"),),
         ),
         (
+            "pdm",
+            {"pyproject.toml": BUILT + PROJECT},
+            ("uv tool run --from 'pdm[locked]<3' pdm sync -G :all",),
+        ),
+        (
             "pipenv",
             {},
             ("uv tool run pipenv requirements --dev > /tmp/requirements.txt",
@@ -73,3 +78,14 @@ GROUPS = "[dependency-groups]\ndev = []\nlint = []\n"
 def test_lines_are_those_of_the_lock_or_of_what_is_declared(lock, files, lines):
     tree = DictTree({path: text.encode() for path, text in files.items()})
     assert write_lines(ProjectFiles(tree), lock, "2024-05-02") == lines
+
+
+@pytest.mark.parametrize(
+    ("builders", "named"),
+    [("", "setuptools"), ('requires = ["flit_core >=3.4,<4", "wheel"]\n', "flit_core wheel")],
+)
+def test_builders_of_before_they_could_install_for_editing_are_newer_ones(builders, named):
+    tree = DictTree({"pyproject.toml": (BUILT + builders + PROJECT).encode()})
+    (line,) = write_lines(ProjectFiles(tree), "", "2022-02-14")
+    newer = " ".join(f"--exclude-newer-package {name}=2022-09-01" for name in named.split())
+    assert line == f"uv pip install --exclude-newer 2022-02-14 {newer} -e ."
