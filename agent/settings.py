@@ -386,7 +386,7 @@ def describe_form(field: str) -> str:
     return "a path" if "Path" in shown else "text"
 
 
-def hold_all(*checks: Callable[[], object]) -> None:
+def raise_all_problems(*checks: Callable[[], object]) -> None:
     """Make every check, and say in one go what is wrong.
 
     Raises:

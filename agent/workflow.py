@@ -45,7 +45,7 @@ _MEASURES = environment.Measures(
 )
 
 
-def carry_out_task(run: Run, once: StepRunner, desk: Desk) -> Outcome:
+def run_task(run: Run, once: StepRunner, desk: Desk) -> Outcome:
     """Bring a ticket to a pull request, or what people and CI ask of one to commits and answers.
 
     Of a pull request the whole branch is compared with its base, as the first change was.
@@ -131,7 +131,7 @@ def _by_recipe(run_context: RunContext) -> Round | None:
     once(Step.APPROVAL, plan.require_plan_approval, agreed, run_context.base, desk)
     _prepare_base(run_context)
     try:
-        change = once(Step.EDIT, edit.carry_out, agreed, run_context.prepared, desk)
+        change = once(Step.EDIT, edit.apply_plan, agreed, run_context.prepared, desk)
     except TicketUnclear as problem:
         if not plan.has_model(desk):
             raise

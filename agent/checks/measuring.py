@@ -76,7 +76,7 @@ def run_all_checks(
         return _add_lines(running.run_check(check, at, sandbox, say, cancelled), at)
 
     with ThreadPoolExecutor(count_sandboxes(site.at_once)) as pool:
-        futures = [pool.submit(run_log.carried_along(run), *one) for one in checks[::-1]]
+        futures = [pool.submit(run_log.keep_log_context(run), *one) for one in checks[::-1]]
         try:
             for one in as_completed(futures):
                 result = one.result()

@@ -44,7 +44,7 @@ def action(
     loaded = settings.load_settings()
     try:
         with _stop_workflow_commands():
-            outcome = _carry(_read_event(event), loaded)
+            outcome = _run_for_event(_read_event(event), loaded)
     except AgentError as problem:
         _append(summary, f"**Not done.** {sanitise.format_words(problem.message)}\n")
         raise
@@ -61,7 +61,7 @@ def action(
     raise typer.Exit(result.choose_exit_code(outcome))
 
 
-def _carry(payload: dict[str, Any], loaded: Settings) -> Outcome | str:
+def _run_for_event(payload: dict[str, Any], loaded: Settings) -> Outcome | str:
     """Decide as the service decides, and carry the run; or say why there is none."""
     from agent import wiring
 
@@ -75,7 +75,7 @@ def _carry(payload: dict[str, Any], loaded: Settings) -> Outcome | str:
     decided = intake.accept_request(parsed.about, intake_api, None, now=read_clock())
     if not isinstance(decided, intake.Accepted):
         return decided.reason
-    return run.carry_issue_run(decided.run, Console(stderr=True), loaded, way)[0]
+    return run.execute_issue_run(decided.run, Console(stderr=True), loaded, way)[0]
 
 
 def _read_event(path: Path) -> dict[str, Any]:

@@ -118,7 +118,7 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
                 param_hint="--resume",
             )
         begun = _find_unfinished(run_id, repo, ticket)
-        outcome, seconds = carry_on(begun, console, model=model)
+        outcome, seconds = resume_run(begun, console, model=model)
         folder = None if begun.snapshot else Path(begun.repository)
     elif run_id is not None:
         raise typer.BadParameter("a run is named with --resume", param_hint="RUN")
@@ -129,11 +129,11 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
                 param_hint="--config",
             )
         loaded = load_settings_with(model)
-        outcome, seconds = carry_issue(repo, issue, console, loaded, base=base, dry_run=dry_run)
+        outcome, seconds = run_issue(repo, issue, console, loaded, base=base, dry_run=dry_run)
     elif ticket is not None and issue is None:
         folder = find_folder(repo)
         request = make_run(folder, ticket, config=config, base=base, dry_run=dry_run)
-        outcome, seconds = carry(request, console, model=model)
+        outcome, seconds = run_ticket(request, console, model=model)
     else:
         raise typer.BadParameter(
             "give either --ticket FILE or --issue N", param_hint="--ticket, --issue"
@@ -200,7 +200,7 @@ def make_run(
     )
 
 
-def carry(
+def run_ticket(
     request: Run, console: Console, *, model: str | None = None
 ) -> tuple[Outcome, dict[str, float]]:
     """Carry a run to its end with live progress; return its outcome and the seconds by step.
@@ -220,10 +220,10 @@ def carry(
     request = request.model_copy(update={"models": model})
     with commands.begin_run(request, loaded) as kept:
         console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
-        return _carry(*kept, loaded, wiring.on_this_machine(loaded), console)
+        return _execute(*kept, loaded, wiring.on_this_machine(loaded), console)
 
 
-def carry_on(
+def resume_run(
     run: Run, console: Console, *, model: str | None = None
 ) -> tuple[Outcome, dict[str, float]]:
     """Carry a run on that is not done; what has a record is neither done nor asked for again."""
@@ -237,10 +237,10 @@ def carry_on(
         compose = wiring.on_this_machine(loaded)
     with commands.resume_run(run.run_id, loaded) as kept:
         console.print(f"going on with {run.run_id}", highlight=False, soft_wrap=True)
-        return _carry(*kept, loaded, compose, console)
+        return _execute(*kept, loaded, compose, console)
 
 
-def _carry(
+def _execute(
     store: SqlRunStore,
     stored: StoredRun,
     loaded: settings.Settings,
@@ -250,7 +250,7 @@ def _carry(
     from agent.runs import commands
 
     with StepDisplay(console) as progress:
-        return commands.carry(
+        return commands.execute_run(
             *(store, stored, loaded, compose, progress), say=progress.said, hear=progress.heard
         )
 
@@ -268,7 +268,7 @@ def load_settings_with(model: str | None) -> settings.Settings:
     return settings.load_settings({**others, _MODEL: model})
 
 
-def carry_issue(
+def run_issue(
     repo: str,
     number: int,
     console: Console,
@@ -285,10 +285,12 @@ def carry_issue(
 
     name, way = read_repository_name(repo, loaded.github_url), wiring.way_to_github(loaded)
     live = _look_up(wiring.make_intake_api(loaded, way), name, number)
-    return carry_issue_run(_make_issue_run(live, base=base, dry_run=dry_run), console, loaded, way)
+    return execute_issue_run(
+        _make_issue_run(live, base=base, dry_run=dry_run), console, loaded, way
+    )
 
 
-def carry_issue_run(
+def execute_issue_run(
     request: Run, console: Console, loaded: settings.Settings, way: Access
 ) -> tuple[Outcome, dict[str, float]]:
     from agent import wiring
@@ -297,7 +299,7 @@ def carry_issue_run(
     compose = wiring.on_github(loaded, way)
     with commands.begin_run(request, loaded) as kept:
         console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
-        return _carry(*kept, loaded, compose, console)
+        return _execute(*kept, loaded, compose, console)
 
 
 def _look_up(intake_api: GithubIntakeApi, name: str, number: int) -> LiveIssue:

@@ -87,7 +87,7 @@ def serve(
         Role.LISTENER: lambda: settings.signing_secret(loaded),
     }
     wanted = [check for of, check in checks.items() if role in (Role.ALL, of)]
-    settings.hold_all(
+    settings.raise_all_problems(
         lambda: settings.require_home(loaded), lambda: settings.find_database(loaded), *wanted
     )
     if role is Role.ALL and sys.stderr.isatty():

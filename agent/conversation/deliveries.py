@@ -12,7 +12,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from agent.conversation import payloads
-from agent.conversation.events import TAKES_BACK, Comment, Event, Place, Request, Withdrawal
+from agent.conversation.events import (
+    TAKES_BACK,
+    Comment,
+    ConversationEvent,
+    Place,
+    Request,
+    Withdrawal,
+)
 from agent.models.record import Record
 from agent.models.ticket import IssueRef, Snapshot
 
@@ -34,7 +41,7 @@ class ParsedEvent(Record):
     """A delivery for the intake."""
 
     action: str | None
-    about: Comment | Event | Request | Withdrawal
+    about: Comment | ConversationEvent | Request | Withdrawal
 
 
 Reading = Callable[[str | None, dict[str, Any]], ParsedEvent | Ignored]
@@ -177,7 +184,7 @@ def _make_comment(
 
 def _parse_pull(action: str | None, payload: dict[str, Any]) -> ParsedEvent:
     parsed = payloads.PullRequestPayload.model_validate(payload)
-    happening = Event(
+    happening = ConversationEvent(
         repository=parsed.repository.full_name,
         repository_id=parsed.repository.id,
         number=parsed.pull_request.number,
@@ -212,7 +219,7 @@ def _make_checked(
 ) -> ParsedEvent | Ignored:
     if conclusion not in _RED:
         return Ignored(action=action, reason="checks that neither failed nor wait for somebody")
-    happening = Event(
+    happening = ConversationEvent(
         repository=parsed.repository.full_name,
         repository_id=parsed.repository.id,
         commit=commit,

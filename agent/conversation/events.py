@@ -90,7 +90,7 @@ class Comment(Record):
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-class Event(Record):
+class ConversationEvent(Record):
     """Something happened to a pull request, or to the checks of a commit."""
 
     repository: str
@@ -108,10 +108,10 @@ class Event(Record):
         return ""
 
 
-_EITHER: TypeAdapter[Comment | Event] = TypeAdapter(Comment | Event)
+_EITHER: TypeAdapter[Comment | ConversationEvent] = TypeAdapter(Comment | ConversationEvent)
 
 
-def read_event(body: bytes) -> Comment | Event:
+def read_event(body: bytes) -> Comment | ConversationEvent:
     """Read what a delivery holds of a conversation.
 
     Raises:

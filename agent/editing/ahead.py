@@ -16,7 +16,7 @@ from functools import wraps
 from typing import Never, ParamSpec, TypeVar, cast
 
 from agent.models.step import AnyStep, StepRunner
-from agent.telemetry.run_log import carried_along
+from agent.telemetry.run_log import keep_log_context
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -45,7 +45,7 @@ class Ahead:
         self._results: dict[str, _Result] = {}
         self._is_over = False
         self._changed = threading.Condition()
-        run = carried_along(self._run)
+        run = keep_log_context(self._run)
         self._thread = threading.Thread(target=run, args=(work,), name="ahead", daemon=True)
         self._thread.start()
 

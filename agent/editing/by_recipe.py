@@ -78,7 +78,7 @@ def call_recipe(
     except (RequestRefused, ValueError) as problem:
         raise EditFailed(str(problem)) from problem
     try:
-        made = carry_out(parameters, tree, prepared, desk, seconds)
+        made = apply_recipe(parameters, tree, prepared, desk, seconds)
     except (RepositoryUnfit, TicketUnclear) as problem:
         raise EditFailed(problem.message) from problem
     if not made.files:
@@ -86,7 +86,7 @@ def call_recipe(
     return made
 
 
-def carry_out(
+def apply_recipe(
     parameters: str,
     tree: WorkTree,
     prepared: Prepared,

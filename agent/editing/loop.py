@@ -109,7 +109,7 @@ class Conversation:
         if accepted and results[done.at + 1 :]:
             turn = self._make_turn()
             given = reply, self.change, self.include, turn, done
-            done = run_context.once(name.named("rest"), self.tools.carry_out, *given)
+            done = run_context.once(name.named("rest"), self.tools.execute_calls, *given)
             self._take_results(reply, done, run_context)
             if done.handed:
                 self._open = reply, done
@@ -136,7 +136,7 @@ class Conversation:
         self._sent = len(self._messages) + 1
         given = reply, self.change, self.include, turn
         done = run_context.once(
-            self.name.named(f"{self._number} calls"), self.tools.carry_out, *given
+            self.name.named(f"{self._number} calls"), self.tools.execute_calls, *given
         )
         self._cut_off += reply.finish == "length"
         self._take_results(reply, done, run_context)

@@ -40,7 +40,7 @@ from agent.models.checks import (
 from agent.models.environment import Prepared
 from agent.models.review import Proof, ProofRow, SourcePart, TakenBack
 from agent.policy.layout import is_migration, is_test
-from agent.telemetry.run_log import carried_along
+from agent.telemetry.run_log import keep_log_context
 from agent.text.check_summary import summarize_check
 from repo_config.tree import Tree
 
@@ -135,7 +135,7 @@ class Trials:
         return count_sandboxes(self.desk.settings.checks_at_once)
 
     def begin(self, work: Callable[[], T]) -> Future[T]:
-        return self.pool.submit(carried_along(work))
+        return self.pool.submit(keep_log_context(work))
 
     def lay_out(self, change: Change, prepared: Prepared) -> Site:
         """Lay a part of the change out in a folder of this thread, in an environment."""

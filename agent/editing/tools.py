@@ -123,7 +123,7 @@ class ToolExecutor:
             self._session.close()
         self._session, self._digest = None, ""
 
-    def carry_out(
+    def execute_calls(
         self,
         reply: Reply,
         before: Change,

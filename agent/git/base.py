@@ -28,7 +28,7 @@ _EXPRESSION = re.compile(r"@\{|\.\.|[~^:?*\[ ]")
 _FOLDER, _LINK = b"tree", b"120000"
 
 
-class Start(NamedTuple):
+class PinnedCommit(NamedTuple):
     commit: str
     branch: str | None
 
@@ -51,7 +51,7 @@ USUAL = RepositoryLimits()
 # --- which commit ----------------------------------------------------------------------------
 
 
-def find_commit(view: GitPlace, source: UserRepository, base: str | None) -> Start:
+def find_commit(view: GitPlace, source: UserRepository, base: str | None) -> PinnedCommit:
     wanted = "HEAD" if base is None else base
     _require_plain(wanted)
     refs = list_refs(view, "refs/heads", "refs/tags", "refs/remotes")
@@ -62,7 +62,7 @@ def find_commit(view: GitPlace, source: UserRepository, base: str | None) -> Sta
     name = next((name for name in candidates if name in refs), wanted)
     if name in refs or name == "HEAD" or _OBJECT_ID.fullmatch(name):
         if commit := peel_object(view, refs.get(name, name)):
-            return Start(commit, _name_branch(name))
+            return PinnedCommit(commit, _name_branch(name))
     if not refs:
         raise RepositoryUnfit(
             f"{source.root} has no commits yet. Make the first one: git add -A && git commit"
@@ -196,7 +196,7 @@ def _quote_path(path: str) -> str:
 # --- what is known of it ---------------------------------------------------------------------
 
 
-def describe_commit(place: GitPlace, repository: str, start: Start) -> Checkout:
+def describe_commit(place: GitPlace, repository: str, start: PinnedCommit) -> Checkout:
     tag = process.run_git(place, "describe", "--tags", "--abbrev=0", start.commit, ok=(0, 128))
     trailer = "%(trailers:key=Signed-off-by,valueonly,separator=%x2C)"
     form = f"--format=%ct%x00%P%x00%s%x00{trailer}"

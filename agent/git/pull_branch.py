@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from agent.errors import BranchMoved, CacheGone, CodeHostUnavailable, EditFailed, RepositoryUnfit
 from agent.git import base, branches, mirror, objects, process, remote, worktree
-from agent.git.base import RepositoryLimits, Start
+from agent.git.base import PinnedCommit, RepositoryLimits
 from agent.git.mirror import Hold
 from agent.git.process import GitPlace
 from agent.models.change import Change, ChangedFile
@@ -67,11 +67,16 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
         for commit in (start, head):
             mirror.pin_commit(hold, commit)
         ours = (author, email)
-        return _read_state(hold, url, Start(start, base_branch), head, ours, limits)
+        return _read_state(hold, url, PinnedCommit(start, base_branch), head, ours, limits)
 
 
 def _read_state(
-    hold: Hold, url: str, start: Start, head: str, ours: tuple[str, str], limits: RepositoryLimits
+    hold: Hold,
+    url: str,
+    start: PinnedCommit,
+    head: str,
+    ours: tuple[str, str],
+    limits: RepositoryLimits,
 ) -> BranchState:
     tip = start.commit
     place = objects.use_index(hold, keep=False)
@@ -91,7 +96,7 @@ def _read_state(
     except RepositoryUnfit as problem:
         unfit = problem.message
     return BranchState(
-        checkout=base.describe_commit(hold.place, url, Start(joined.against, start.branch)),
+        checkout=base.describe_commit(hold.place, url, PinnedCommit(joined.against, start.branch)),
         change=change,
         head=head,
         tip=tip,

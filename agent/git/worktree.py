@@ -30,7 +30,7 @@ from agent.git import (
     remote,
     source,
 )
-from agent.git.base import RepositoryLimits, Start
+from agent.git.base import PinnedCommit, RepositoryLimits
 from agent.git.process import GitFailed, GitPlace
 from agent.git.tree import WorkTree
 from agent.models.change import Change
@@ -93,7 +93,7 @@ def prepare_remote(
         commit = remote.fetch_base(hold, url, token, branch, max_bytes=limits.fetched)
         base_commit.require_fit(hold.place, commit, limits)
         mirror.pin_commit(hold, commit)
-        return base_commit.describe_commit(hold.place, url, Start(commit, branch))
+        return base_commit.describe_commit(hold.place, url, PinnedCommit(commit, branch))
 
 
 def restore_commits(

@@ -125,7 +125,7 @@ class StatusComment:
             if self._due <= due:
                 return
             self._timer.cancel()
-        self._due, later = due, run_log.carried_along(self._edit_later)
+        self._due, later = due, run_log.keep_log_context(self._edit_later)
         self._timer = threading.Timer(max(0.0, due - time.monotonic()), later)
         self._timer.daemon = True
         self._timer.start()

@@ -84,7 +84,7 @@ def read_credentials(settings: Settings) -> App | SecretStr:
     Raises:
         SettingsInvalid: There is neither App nor token, or both, or the key is none.
     """
-    operator.hold_all(
+    operator.raise_all_problems(
         lambda: operator.read_secret(settings, "github_token"),
         lambda: operator.read_secret(settings, "github_private_key"),
     )

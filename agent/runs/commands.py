@@ -86,7 +86,7 @@ def may_resume(stored: StoredRun) -> bool:
     return stored.outcome is None or goes_on(stored.outcome.reason)
 
 
-def carry(
+def execute_run(
     store: SqlRunStore,
     stored: StoredRun,
     settings: Settings,
@@ -115,7 +115,7 @@ def carry(
 
         given = stored, store, settings, compose, begin_step
         try:
-            outcome, ended.seconds = executor.carry_run(
+            outcome, ended.seconds = executor.execute_run(
                 *given, notes, watcher, cancellation=cancellation, say=say, hear=hear
             )
         except Exception as problem:

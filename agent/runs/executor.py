@@ -87,7 +87,7 @@ class Watchers:
             watcher.ended(step, seconds, ok=ok)
 
 
-def carry_run(
+def execute_run(
     stored: StoredRun,
     keeper: Keeper,
     settings: Settings,
@@ -179,7 +179,7 @@ def carry_run(
     if stored.retries:
         _show_again(run, desk, cancellation)
     try:
-        outcome = carry_out(run, step, desk, ledger, log, waited=waited)
+        outcome = run_workflow(run, step, desk, ledger, log, waited=waited)
         if copy is not None:
             # Once the run is over, nobody stores what is missing.
             copy.store()
@@ -237,7 +237,7 @@ def _show_again(run: Run, desk: Desk, cancellation: Cancellation) -> None:
 # --- from the first step to the exit --------------------------------------------------------------
 
 
-def carry_out(
+def run_workflow(
     run: Run,
     step: Steps,
     desk: Desk,
@@ -260,7 +260,7 @@ def carry_out(
         _record_beginning(run, desk, ledger)
         try:
             with folders.hold_trees(desk.base_folder(run).parent):
-                outcome = workflow.carry_out_task(run, step, desk)
+                outcome = workflow.run_task(run, step, desk)
             if not outcome.is_done:
                 # It was the checks that told against it, so they are what may end otherwise.
                 at = [name for name in step.seconds if name.step is Step.CHECKS][-1:]

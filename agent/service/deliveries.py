@@ -14,7 +14,7 @@ from collections.abc import Callable
 import structlog
 
 from agent.conversation import events
-from agent.conversation.events import Event
+from agent.conversation.events import ConversationEvent
 from agent.errors import AgentError, CodeHostLimited, RunStopped, TransientError
 from agent.github.intake_api import GithubIntakeApi
 from agent.models.clock import read_clock
@@ -162,7 +162,7 @@ class Intake:
             return Accepted(run=earlier.run)
         if not of_issue:
             event = events.read_event(delivery.body)
-            if isinstance(event, Event):
+            if isinstance(event, ConversationEvent):
                 quiet = self._bounds.quiet
                 return pull_outcomes.handle_event(
                     event, self._intake_api, self._store, now=read_clock(), quiet=quiet

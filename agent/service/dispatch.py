@@ -64,10 +64,10 @@ Carry = Callable[[StoredRun, Remember, Cancellation], Outcome]
 """Carries a run to its end. Raises RunPostponed."""
 
 
-class Carrier:
+class SegmentRunner:
     def __init__(self, store: SqlRunStore, carry: Carry) -> None:
         self._store = store
-        self._carry = carry
+        self._execute = carry
         self._lock = threading.Lock()
         self._cancellations: dict[str, Cancellation] = {}
 
@@ -75,10 +75,10 @@ class Carrier:
         """Carry the run on; return the end of this segment as JSON."""
         # This thread is the engine's, and the run's alone.
         with structlog.contextvars.bound_contextvars(run=run_id):
-            end = self._carry_segment(run_id, remember)
+            end = self._execute_segment(run_id, remember)
         return end.model_dump_json(exclude={"outcome": {"files": {"text"}}})
 
-    def _carry_segment(self, run_id: str, remember: Remember) -> SegmentEnd:
+    def _execute_segment(self, run_id: str, remember: Remember) -> SegmentEnd:
         cancellation = self.cancellation(run_id)
         stumbles = 0
         try:
@@ -93,7 +93,7 @@ class Carrier:
                     self._require_unpaused(stored.run)
                 return remember(name, attempt)
 
-            outcome = self._carry(stored, begin_step, cancellation)
+            outcome = self._execute(stored, begin_step, cancellation)
         except RunsPaused as pause:
             _log.info("held", why=str(pause))
             return SegmentEnd(wait=Wait(reason=str(pause), is_pause=True))
@@ -135,7 +135,7 @@ class Dispatcher:
         self,
         store: SqlRunStore,
         engine: Engine,
-        carrier: Carrier,
+        runner: SegmentRunner,
         *,
         bounds: Bounds,
         deliver: Callable[[Run, Outcome], object],
@@ -153,7 +153,7 @@ class Dispatcher:
         self._stop = stop or threading.Event()
         self._store = store
         self._engine = engine
-        self._carrier = carrier
+        self._runner = runner
         self._bounds = bounds
         self._deliver = deliver
         self._untold: dict[str, tuple[int, float]] = {}
@@ -188,7 +188,7 @@ class Dispatcher:
         """Bring one run that is with the engine up to date; return whether it is no longer."""
         run_id = stored.run.run_id
         if stored.stop_request:
-            self._carrier.cancellation(run_id).set(stored.stop_request, stored.stop_reason)
+            self._runner.cancellation(run_id).set(stored.stop_request, stored.stop_reason)
         status, result = self._engine.read_status(_segment(stored))
         if status is EngineStatus.ALIVE:
             return False
@@ -196,7 +196,7 @@ class Dispatcher:
             # A process was killed, or the server gone; or the engine's file is another.
             self._begin(stored)
             return False
-        self._carrier.forget_run(run_id)
+        self._runner.forget_run(run_id)
         if status is EngineStatus.BROKEN:
             self._end_for_it(stored, result)
             return False
@@ -217,7 +217,7 @@ class Dispatcher:
 
     def _begin(self, stored: StoredRun) -> None:
         if stored.stop_request:
-            cancellation = self._carrier.cancellation(stored.run.run_id)
+            cancellation = self._runner.cancellation(stored.run.run_id)
             cancellation.set(stored.stop_request, stored.stop_reason)
         self._engine.begin(_segment(stored), stored.begin_with)
 

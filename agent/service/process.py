@@ -35,7 +35,7 @@ from agent.runs import executor
 from agent.runs.progress import StateFile
 from agent.service import clean_up, loops, reconcile
 from agent.service.deliveries import Intake
-from agent.service.dispatch import Bounds, Carrier, Dispatcher
+from agent.service.dispatch import Bounds, Dispatcher, SegmentRunner
 from agent.service.loops import FileWatch, Heartbeat, take_turns
 from agent.settings import Settings, find_database
 from agent.steps import Cancellation
@@ -97,14 +97,14 @@ class _Worker:
         fence.raise_fence(self._lease.require)
         self._bounds = Bounds(settings.max_runs, settings.runs_per_day, settings.quiet_seconds)
         self._wake_ups = {"intake": threading.Event(), "dispatch": threading.Event()}
-        carrier = Carrier(self._store, self._carry)
+        runner = SegmentRunner(self._store, self._execute)
         self._engine = Engine(
-            settings.home, carrier, url=find_database(settings), worker=self._lease.number
+            settings.home, runner, url=find_database(settings), worker=self._lease.number
         )
         self._dispatcher = Dispatcher(
             self._store,
             self._engine,
-            carrier,
+            runner,
             bounds=self._bounds,
             deliver=self._deliver,
             lease=self._lease,
@@ -133,11 +133,13 @@ class _Worker:
             self._lease.give_back()
             self._engine.close()
 
-    def _carry(self, stored: StoredRun, remember: Remember, cancellation: Cancellation) -> Outcome:
+    def _execute(
+        self, stored: StoredRun, remember: Remember, cancellation: Cancellation
+    ) -> Outcome:
         notes = StateFile(stored.run.run_id, stored.state, self._store.set_state)
         given = stored, self._store, self._settings, self._compose, remember
         try:
-            return executor.carry_run(
+            return executor.execute_run(
                 *given, notes, metrics.StepTimes(), cancellation=cancellation
             )[0]
         finally:

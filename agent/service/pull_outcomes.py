@@ -5,7 +5,7 @@ What a delivery says is only the occasion: how the pull request stands is asked.
 
 from __future__ import annotations
 
-from agent.conversation.events import Event
+from agent.conversation.events import ConversationEvent
 from agent.github.intake_api import GithubIntakeApi
 from agent.models.intake import LivePull
 from agent.models.outcome import PullEnd, StoredRun
@@ -16,7 +16,12 @@ from agent.store.sql_run_store import SqlRunStore
 
 
 def handle_event(
-    event: Event, intake_api: GithubIntakeApi, store: SqlRunStore, *, now: float, quiet: float
+    event: ConversationEvent,
+    intake_api: GithubIntakeApi,
+    store: SqlRunStore,
+    *,
+    now: float,
+    quiet: float,
 ) -> IntakeDecision:
     """Note how a pull request of ours stands, or have its checks seen to; may be done twice.
 
@@ -58,7 +63,9 @@ def _stop_follow_up(found: StoredRun, became: str, store: SqlRunStore) -> None:
         store.request_stop(found.run.run_id, words, Reason.SUPERSEDED)
 
 
-def _handle_checks(event: Event, store: SqlRunStore, now: float, quiet: float) -> IntakeDecision:
+def _handle_checks(
+    event: ConversationEvent, store: SqlRunStore, now: float, quiet: float
+) -> IntakeDecision:
     """Have red checks seen to, where they are of the commit that we have pushed last."""
     wish = FollowUpRequest(kind="ci", quiet=quiet)
     found = store.find_run_of_head(event.repository_id, event.commit)

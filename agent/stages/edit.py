@@ -31,7 +31,7 @@ MOST_ATTEMPTS = 2
 _MOST_DIFF = 256_000
 
 
-def carry_out(plan: Plan, prepared: Prepared, desk: Desk) -> Change:
+def apply_plan(plan: Plan, prepared: Prepared, desk: Desk) -> Change:
     """Let the recipe edit, and produce in a sandbox what only the framework can write.
 
     Raises:
@@ -39,7 +39,7 @@ def carry_out(plan: Plan, prepared: Prepared, desk: Desk) -> Change:
         TicketUnclear: Django does not take the field.
     """
     tree = worktree.lay_out(prepared.checkout, desk.head_folder(prepared.run), desk.stopped)
-    made = by_recipe.carry_out(plan.parameters, tree, prepared, desk)
+    made = by_recipe.apply_recipe(plan.parameters, tree, prepared, desk)
     if not tree.changes():
         raise EditFailed("The recipe changed nothing: the code already is as the ticket asks.")
     return Change(

@@ -108,7 +108,7 @@ class RunQueue:
                 row.waits_for = None
                 if row.begin_with == "":
                     # It begins at its top, where it reads what was said to it.
-                    sql_requests.take_in(session, row)
+                    sql_requests.note_begin(session, row)
                 if row.state == RunState.RECEIVED:
                     begun = RunState.FOLLOWING_UP if row.round else RunState.TRIAGING
                     row.state = begun.value

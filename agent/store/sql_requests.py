@@ -177,7 +177,7 @@ def require_no_other(session: Session, row: RunRow) -> None:
         raise ActiveRun(Run.model_validate_json(other.run))
 
 
-def take_in(session: Session, row: RunRow) -> None:
+def note_begin(session: Session, row: RunRow) -> None:
     """Note that the run begins with all that was said to it so far; its plan is made anew."""
     newest = select(func.max(col(GuidanceRow.number))).where(col(GuidanceRow.run_id) == row.run_id)
     row.guidance_seen, row.plan_asked = session.exec(newest).one() or 0, None

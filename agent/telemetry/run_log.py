@@ -62,7 +62,7 @@ def configure_logging(*, verbose: bool, debug: bool = True) -> None:
     root.handlers = [*others, _ToStructlog()] if verbose else others
 
 
-def carried_along(work: Callable[P, T]) -> Callable[P, T]:
+def keep_log_context(work: Callable[P, T]) -> Callable[P, T]:
     """Let work that other threads do log what it is part of, as the thread that hands it over."""
     context = contextvars.copy_context()
 

@@ -12,7 +12,7 @@ import pytest
 from agent.errors import CodeHostUnavailable, StorageFull, StoreUnavailable
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Reason, Run, RunState
-from agent.service.dispatch import Bounds, Carrier, Dispatcher
+from agent.service.dispatch import Bounds, Dispatcher, SegmentRunner
 from agent.store.engine import Engine
 from agent.store.sql_run_store import SqlRunStore
 
@@ -36,12 +36,12 @@ class Service:
         self.store = SqlRunStore(home)
         self.told: list[tuple[str, Reason]] = []
         self.away = 0
-        self.carrier = Carrier(self.store, carry)
-        self.engine = Engine(home, self.carrier)
+        self.runner = SegmentRunner(self.store, carry)
+        self.engine = Engine(home, self.runner)
         self.dispatcher = Dispatcher(
             self.store,
             self.engine,
-            self.carrier,
+            self.runner,
             bounds=Bounds(most, per_day),
             deliver=self._deliver,
         )

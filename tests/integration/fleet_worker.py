@@ -17,7 +17,7 @@ from pathlib import Path
 from agent.models import fence
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Reason, Remember, RunState
-from agent.service.dispatch import Bounds, Carrier, Dispatcher
+from agent.service.dispatch import Bounds, Dispatcher, SegmentRunner
 from agent.steps import Cancellation
 from agent.store.engine import Engine
 from agent.store.sql_run_store import SqlRunStore
@@ -60,12 +60,12 @@ def main() -> None:
     lease.keep()
     fence.raise_fence(lease.require)
     stop = threading.Event()
-    carrier = Carrier(store, carry)
-    engine = Engine(folder, carrier, url=url, worker=lease.number)
+    runner = SegmentRunner(store, carry)
+    engine = Engine(folder, runner, url=url, worker=lease.number)
     dispatcher = Dispatcher(
         store,
         engine,
-        carrier,
+        runner,
         bounds=Bounds(int(most)),
         deliver=lambda *_: None,
         lease=lease,

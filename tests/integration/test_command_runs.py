@@ -26,16 +26,16 @@ def test_one_that_was_over_before_that_was_noted_ends_so_and_is_not_carried_agai
 
     def resume():
         with commands.resume_run("r1", settings) as kept:
-            return commands.carry(*kept, settings, None, Watcher(), say=print, hear=print)
+            return commands.execute_run(*kept, settings, None, Watcher(), say=print, hear=print)
 
     settings = Settings(home=home)
     run = Run(run_id="r1", repository="/shop", ticket="/t.md", started=0)
-    monkeypatch.setattr(executor, "carry_run", carry)
+    monkeypatch.setattr(executor, "execute_run", carry)
     with monkeypatch.context() as killed:
         killed.setattr(commands, "name_command", lambda pid: name_command(DEAD))
         killed.setattr(SqlRunStore, "finish_run", lambda *given: None)
         with commands.begin_run(run, settings) as kept:
-            commands.carry(*kept, settings, None, Watcher(), say=print, hear=print)
+            commands.execute_run(*kept, settings, None, Watcher(), say=print, hear=print)
     assert resume() == (ended, {})
     assert carried == ["r1"]
     resume()

@@ -165,9 +165,9 @@ def test_a_run_counts_its_models_and_its_repository_may_lower_what_they_cost(
         made, _ = code_host_runs.services(home, FakeCodeHost(code_host_runs.TICKET))
         return replace(made, **own, models=count(model()))
 
-    monkeypatch.setattr(executor, "carry_out", carry_out)
+    monkeypatch.setattr(executor, "run_workflow", carry_out)
     keeper, stored = FakeKeeper(spendings=store.spendings), make_stored_run(run, grants=3)
-    executor.carry_run(stored, keeper, settings, compose, lambda name, attempt: attempt())
+    executor.execute_run(stored, keeper, settings, compose, lambda name, attempt: attempt())
     (desk,) = given
     repository_id = run.snapshot.issue.repository_id if on_issue else 0
     assert desk.models._limits == SpendingLimits(run.run_id, repository_id, 6.0, of_day)

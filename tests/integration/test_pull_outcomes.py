@@ -8,7 +8,7 @@ from contextlib import closing
 import httpx
 import pytest
 
-from agent.conversation.events import Event
+from agent.conversation.events import ConversationEvent
 from agent.models.code_host import NewPullRequest
 from agent.models.model_use import ModelUse
 from agent.models.outcome import FirstRound
@@ -67,7 +67,7 @@ class Opened:
         self.look("reopened" if how == "open" else "closed")
 
     def look(self, what="closed", **more):
-        happened = Event(
+        happened = ConversationEvent(
             repository=self.scene.name, repository_id=self.scene.repository.id,
             number=self.pull.number, event=f"pull_request.{what}",
         ).model_copy(update=more)  # fmt: skip

@@ -133,9 +133,9 @@ def test_a_run_whose_end_cannot_be_stored_is_not_over(fleet, tmp_path):
     keeper, stored = FakeKeeper(files=fleet.files), make_stored_run(run(1), command=None)
     given = stored, keeper, settings, compose, lambda name, attempt: attempt()
     with pytest.raises(StoreUnavailable):
-        executor.carry_run(*given)
+        executor.execute_run(*given)
     fleet.fault = ""
-    executor.carry_run(*given)
+    executor.execute_run(*given)
     assert list(verify_ledger(fleet.stored(), fleet.run_id)) == []
     assert fleet.files.read(fleet.run_id, "pull_request.md")
 

@@ -7,7 +7,7 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
-from agent.conversation.events import Event
+from agent.conversation.events import ConversationEvent
 from agent.errors import CodeHostUnavailable
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
@@ -36,7 +36,7 @@ def test_checks_that_wait_for_a_follow_up_hold_no_label_up(inbox, store, monkeyp
     store.add_run(run(1), 1.0)
     store.claim_run(1.0, most=1)
     store.set_state("2026-1", RunState.FOLLOWING_UP)
-    red = Event(repository="o/r", repository_id=7, commit="a" * 40, event="status")
+    red = ConversationEvent(repository="o/r", repository_id=7, commit="a" * 40, event="status")
     of_event = {"event": "status", "action": None, "content_key": "", "received_at": now}
     body = red.model_dump_json().encode()
     inbox.append(

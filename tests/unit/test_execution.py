@@ -77,9 +77,9 @@ def test_foreign_lines_reach_log_and_terminal_without_secrets(home, monkeypatch)
         desk.say(f"tests | {secret}")
         return done(run)
 
-    monkeypatch.setattr(executor, "carry_out", carry)
+    monkeypatch.setattr(executor, "run_workflow", carry)
     settings, compose = with_forge(home, FakeCodeHost(None))
-    executor.carry_run(stored(), FakeKeeper(), settings, compose, direct, say=shown.append)
+    executor.execute_run(stored(), FakeKeeper(), settings, compose, direct, say=shown.append)
     folder = home / "runs" / "2026-1"
     line = "tests | [secret removed]"
     assert shown == [line]
@@ -97,10 +97,10 @@ def test_what_a_model_writes_is_heard_in_whole_lines_without_secrets_and_before_
         desk.say("edit 1, turn 1: 1 call")
         return done(run)
 
-    monkeypatch.setattr(executor, "carry_out", carry)
+    monkeypatch.setattr(executor, "run_workflow", carry)
     settings, compose = with_forge(home, FakeCodeHost(None))
     given = stored(), FakeKeeper(), settings, compose, direct
-    executor.carry_run(*given, say=shown.append, hear=shown.append)
+    executor.execute_run(*given, say=shown.append, hear=shown.append)
     assert shown == ["I use [secret removed]", "and go on", "edit 1, turn 1: 1 call"]
     assert "and go on" not in (home / "runs" / "2026-1" / "run.log").read_text()
 
@@ -120,10 +120,10 @@ def test_a_model_that_is_waited_for_is_told_on_the_issue(home, monkeypatch, prob
         wait = Wait(reason=problem.message, until=time.time() + 900, begin_with="edit 1 1 reply")
         raise RunPostponed(wait) from problem
 
-    monkeypatch.setattr(executor, "carry_out", carry)
+    monkeypatch.setattr(executor, "run_workflow", carry)
     settings, compose = with_forge(home, code_host)
     with pytest.raises(RunPostponed):
-        executor.carry_run(stored(command=None), FakeKeeper(), settings, compose, direct)
+        executor.execute_run(stored(command=None), FakeKeeper(), settings, compose, direct)
     assert len(code_host.marks) == (2 if told else 1)
     assert code_host.marks[-1].stages[3].detail.partition(" UTC. ")[2] == told
 
@@ -136,7 +136,7 @@ def test_an_attempt_that_is_put_off_writes_nothing_any_more(home):
     code_host, kept = Silent(None), []
     settings, compose = with_forge(home, code_host, kept.append)
     with pytest.raises(RunPostponed):
-        executor.carry_run(stored(command=None), FakeKeeper(), settings, compose, direct)
+        executor.execute_run(stored(command=None), FakeKeeper(), settings, compose, direct)
     (record,) = kept
     assert code_host.calls[-1] == "pause"
     ledger = home / "runs" / "2026-1" / "ledger.jsonl"

@@ -41,7 +41,7 @@ def test_checks_are_all_made_and_told_together(tmp_path):
     (tmp_path / "file").touch()
     loaded = Settings(home=tmp_path / "file", webhook_secret="short")
     with pytest.raises(SettingsInvalid) as refused:
-        settings.hold_all(
+        settings.raise_all_problems(
             lambda: settings.require_home(loaded),
             lambda: settings.signing_secret(loaded),
             lambda: settings.signing_secret(loaded),
@@ -50,7 +50,9 @@ def test_checks_are_all_made_and_told_together(tmp_path):
     assert len(lines) == 2, "each is told once"
     assert "MERGEWRIGHT_HOME" in lines[0]
     assert "5 bytes" in lines[1]
-    settings.hold_all(lambda: settings.require_home(Settings(home=tmp_path / "new" / "home")))
+    settings.raise_all_problems(
+        lambda: settings.require_home(Settings(home=tmp_path / "new" / "home"))
+    )
     assert (tmp_path / "new" / "home").is_dir()
 
 

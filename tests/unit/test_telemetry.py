@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from agent.models.checks import CheckReport, CheckResult, Status
-from agent.telemetry.run_log import RunLog, carried_along
+from agent.telemetry.run_log import RunLog, keep_log_context
 from agent.text.redaction import REMOVED, Redactor
 
 SECRET = "Zk3mQ9wLx7Tn2Rb8Vc5Yd1Hf"
@@ -50,9 +50,9 @@ with structlog.contextvars.bound_contextvars(run="r1"):
     except ZeroDivisionError as problem:
         logging.getLogger("some.library").error("broken", exc_info=problem)
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(run_log.carried_along(log.info), "in another thread", step="x").result()
+        pool.submit(run_log.keep_log_context(log.info), "in another thread", step="x").result()
         pool.submit(log.info, "not handed on").result()
-    timer = threading.Timer(0, run_log.carried_along(log.warning), ["later"])
+    timer = threading.Timer(0, run_log.keep_log_context(log.warning), ["later"])
     timer.start()
     timer.join()
 log.info("outside")
@@ -81,5 +81,5 @@ def test_every_line_is_json_and_names_the_run_it_is_about():
 def test_work_that_is_handed_over_may_be_done_by_several_threads_at_a_time():
     meeting = threading.Barrier(2, timeout=10)
     with ThreadPoolExecutor(2) as pool:
-        done = pool.map(carried_along(lambda number: (meeting.wait(), number)[1]), (1, 2))
+        done = pool.map(keep_log_context(lambda number: (meeting.wait(), number)[1]), (1, 2))
         assert list(done) == [1, 2]

@@ -68,7 +68,7 @@ def carry(home, problem, waits, *, at="read ticket", code_host=FakeCodeHost, req
     log = RunLog(folder / "run.log", services.redactor)
     step = Steps(ledger, log, desks.Watcher(), services.facts, services.budget, desks.Records())
     waited = None if waits is None else PastWait(at, waits)
-    return executor.carry_out(
+    return executor.run_workflow(
         request or run(), step, services, ledger, log, waited=waited
     ), code_host
 
@@ -167,7 +167,7 @@ def carried(home, monkeypatch, problem):
         desk.facts.note_verdict(step(Step.DECIDE, decide))
         step(Step.PUBLISH, publish)
 
-    monkeypatch.setattr(workflow, "carry_out_task", resolve)
+    monkeypatch.setattr(workflow, "run_task", resolve)
     outcome, _ = carry(home, problem, None)
     return outcome, (home / "runs" / "2026-1" / "run.log").read_text()
 
@@ -203,7 +203,7 @@ def test_TC6_what_steps_have_found_is_cleaned_before_it_is_kept_or_printed(
         desk.facts.note_verdict(step(Step.DECIDE.named(2), decide))
         return step(Step.PUBLISH, publish)
 
-    monkeypatch.setattr(workflow, "carry_out_task", resolve)
+    monkeypatch.setattr(workflow, "run_task", resolve)
     outcome, _ = carry(home, None, None, hide=[key])
     # What was found of another round says nothing of the change that was published.
     told = [one.message for one in outcome.judged.findings]
@@ -244,7 +244,7 @@ def test_what_a_model_had_done_is_kept_as_a_patch_with_what_it_cost(home, tmp_pa
             problem.change = spent.change
             raise
 
-    monkeypatch.setattr(workflow, "carry_out_task", resolve)
+    monkeypatch.setattr(workflow, "run_task", resolve)
     outcome, _ = carry(home, None, None)
     assert outcome.reason is Reason.BUDGET_SPENT
     assert outcome.figures.cost_usd == 0.02

@@ -37,7 +37,7 @@ class Opened:
 
     def call(self, *calls, turn=TURN):
         reply = calls[0] if isinstance(calls[0], Reply) else make_reply(*calls)
-        done = self.tools.carry_out(reply, self.change, (), turn)
+        done = self.tools.execute_calls(reply, self.change, (), turn)
         self.change = done.change or self.change
         return done
 
@@ -162,7 +162,7 @@ def test_calls_behind_a_plan_wait_until_it_is_agreed(opened):
     done = opened.call(given)
     assert (done.handed, [one.failed for one in done.results]) == ("plan", [False, True, True])
     opened.tools.is_planned = True
-    done = opened.tools.carry_out(given, opened.change, (), TURN, done)
+    done = opened.tools.execute_calls(given, opened.change, (), TURN, done)
     assert (done.handed, done.at) == ("submit", 2)
     assert [one.name for one in done.results] == ["plan", "edit", "submit"]
     assert done.change.paths == ("shop/prices.py",)

@@ -10,7 +10,7 @@ import pytest
 
 from agent.conversation import events
 from agent.conversation.deliveries import MOST_CHARACTERS, READS, Ignored, ParsedEvent
-from agent.conversation.events import Comment, Event
+from agent.conversation.events import Comment, ConversationEvent
 from tests.unit.webhooks.deliveries import (
     HEAD,
     checked,
@@ -37,7 +37,7 @@ def words_of(payload: dict[str, Any]) -> dict[str, Any]:
     return payload.get("comment") or payload["review"]
 
 
-def heard(event: str, payload: dict[str, Any]) -> Comment | Event:
+def heard(event: str, payload: dict[str, Any]) -> Comment | ConversationEvent:
     """Parse what must be kept, and have it read as the intake does."""
     kept = parse_event(event, raw(payload))
     assert isinstance(kept, ParsedEvent), kept
@@ -119,13 +119,13 @@ def test_TC4_editing_a_comment_never_triggers(event):
 def test_the_end_of_a_pull_request_is_an_occasion_to_look(action):
     kept = heard("pull_request", of_pull(action))
     assert kept.content_key == "", "the same may be true again later"
-    assert kept == Event(
+    assert kept == ConversationEvent(
         repository="octo/shop", repository_id=5, number=40, event=f"pull_request.{action}",
     )  # fmt: skip
 
 
-def happened(event: str) -> Event:
-    return Event(
+def happened(event: str) -> ConversationEvent:
+    return ConversationEvent(
         repository="octo/shop", repository_id=5, commit=HEAD, event=event,
     )  # fmt: skip
 
