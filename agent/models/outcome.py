@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, Self
 
 from agent.models.change import Finding, Plan
-from agent.models.checks import Comparison
+from agent.models.checks import AnyComparison
 from agent.models.model_use import ModelTotal, ModelUse
 from agent.models.record import Record
 from agent.models.review import ReviewNotes
@@ -94,7 +94,7 @@ class Outcome(Record):
     """What a model had done when the run stopped, as a patch for `git apply`."""
     change_digest: str | None = None
     log: str | None = None
-    checks: tuple[Comparison, ...] = ()
+    checks: tuple[AnyComparison, ...] = ()
     findings: tuple[Finding, ...] = ()
     category: Category | None = None
     """What kind of work triage took the ticket for; None: it did not come to that."""
