@@ -43,7 +43,7 @@ from repo_config.schema import RepoConfig
 SECONDS = 600.0
 #: Nothing is begun with less.
 LEAST_SECONDS = 5.0
-#: Of a CheckResult: the run's minutes ended it, and not its own.
+#: Of a CheckRun: the run's minutes ended it, and not its own.
 MINUTES_LIMIT = "minutes"
 #: Of the seconds for the tests, so much is left to those under way when no further one is begun.
 _RESERVE, _MOST_RESERVE = 0.15, 60.0
@@ -166,9 +166,6 @@ class Part:
     """Of base: tests are looked for in no other file, and no other plugin is there."""
     first: tuple[str, ...] = ()
     """Files whose tests run before all others, in this order."""
-    known_red: tuple[str, ...] | None = None
-    """Tests that may fail. Where another one in `first` does, none begins but these; None: each
-    begins."""
 
     def describe(self, site: Site) -> dict[str, object]:
         """Compose what a script in the sandbox is told, with whole paths."""
@@ -182,7 +179,6 @@ class Part:
             "only": only,
             "within": _whole_paths(within) if base else None,
             "first": _whole_paths(self.first),
-            "known_red": self.known_red,
             "last_start": None if self.only else seconds - reserve,
             "may_fail": None if site.may_fail is None else sorted(site.may_fail),
             "first_tests": FIRST_TESTS if site.gives_up else 0,

@@ -55,8 +55,6 @@ OWN, COPIES = "tests as the change has them", "tests broken on purpose"
 #: Of a copy that must fail: it does, and it does but for `assert`, which does nothing there.
 _RED, _MUTE = 2, 1
 _MOST_COPIES = 20
-#: A suite that took longer on base ends when tests that the change reaches are red.
-SLOW_SECONDS = 30.0
 
 
 @dataclass
@@ -107,16 +105,6 @@ class TwoRuns:
         # Where no source is changed, base has shown it.
         held = known or self._settle(ran.get(TESTS, self.base), ran.get(COPIES))
         result = self._judge_own(held, ran.get(OWN))
-        if known is None and self._has_ended_early(held):
-            share = f"{len(held.items):,} of {len(held.items) + len(held.unrun):,} tests"
-            if not is_proved(result) or self._list_worse(result):
-                reason = f"only the tests that the change reaches were run ({share})"
-                red = {"status": Status.FAILED, "reason": f"{reason}, since some of them fail"}
-                return (result.model_copy(update=red) if is_proved(result) else result), None
-            self.sites.say(f"tests: {share} ran without a certain failure; now the others run")
-            held = self._add(held, held.unrun)
-            held = self._settle(held, ran.get(COPIES))
-            result = self._judge_own(held, ran.get(OWN))
         return result, held.model_copy(update={"output": ""}) if is_proved(held) else None
 
     def _settle(self, held: TestRun, copied: TestRun | None) -> TestRun:
@@ -246,11 +234,11 @@ class TwoRuns:
 
     @cached_property
     def _part(self) -> Part:
-        """All tests as base has them; of a suite that takes long, first what the change reaches."""
-        if self.imports is None or (self.base.seconds < SLOW_SECONDS and not self.base.unrun):
+        """All tests as base has them; where some had no time, first what the change reaches."""
+        if self.imports is None or not self.base.unrun:
             return Part(base=self.facts)
         reached = self.imports.list_reached_files(self.product.paths) & {*self.facts.files}
-        return Part(base=self.facts, first=tuple(sorted(reached)), known_red=tuple(self._known_red))
+        return Part(base=self.facts, first=tuple(sorted(reached)))
 
     @cached_property
     def _shared_part(self) -> Part:
@@ -260,29 +248,6 @@ class TwoRuns:
         return Part(Selection(files=files) if files else None, self.facts)
 
     # --- as base has them -------------------------------------------------------------------------
-
-    def _has_ended_early(self, held: TestRun) -> bool:
-        """Whether no further test was begun once those that the change reaches were red."""
-        first = {*self._part.first} if self._part.known_red is not None else set()
-        fresh = (one for one in list_failing(held.items) if one.item_id not in self._known_red)
-        is_red = any(self.places.locate_test(item.item_id)[0] in first for item in fresh)
-        return bool(held.unrun) and is_proved(held) and is_red
-
-    def _add(self, held: TestRun, ids: tuple[str, ...]) -> TestRun:
-        """Run tests that have not run, as base has them."""
-        more = self.sites.run_some(self._site, Selection(ids=ids))
-        if not is_proved(more):
-            return more
-        done = {item.item_id for item in held.items}
-        items = (*held.items, *(one for one in more.items if one.item_id not in done))
-        done = {item.item_id for item in items}
-        facts = {
-            "items": items,
-            "unrun": tuple(one for one in held.unrun if one not in done),
-            "status": Status.FAILED if list_failing(more.items) else held.status,
-            "seconds": held.seconds + more.seconds,
-        }
-        return held.model_copy(update=facts)
 
     def _repeat_held(self, held: TestRun, failing: tuple[CheckItem, ...]) -> TestRun:
         """Run again what base has passed, and on base what fails and had no time there."""
@@ -306,7 +271,7 @@ class TwoRuns:
         first = {*self._part.first}
         if first and any(self.places.locate_test(one)[0] not in first for one in odd):
             self.sites.say("tests: base runs them in the same order")
-            found |= self._ask_base(replace(self._part, known_red=None), odd)
+            found |= self._ask_base(self._part, odd)
         return held.model_copy(update={"repeated": tuple(found.values())})
 
     def _ask_base(

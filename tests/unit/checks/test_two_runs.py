@@ -183,26 +183,16 @@ def test_ids_of_chance_are_matched_by_their_family(
     assert len(compared.new_failures) == new
 
 
-def test_a_suite_that_ended_early_is_red_or_goes_on(tmp_path: Path) -> None:
-    slow = ran(*IDS, seconds=60)
-    held = ran(IDS[0], outcome="failed", unrun=(IDS[2],), status=Status.FAILED)
-    held = held.model_copy(update={"items": (*held.items, *ran(IDS[1]).items)})
-    asked: list[tuple[str, ...]] = []
+def test_what_the_change_reaches_runs_first_only_where_base_had_no_time_for_all(
+    tmp_path: Path,
+) -> None:
+    def order_of(base: TestRun) -> tuple[str, ...]:
+        runs = prepare(fail, tmp_path, {"shop.py": "a = 1\n"}, base)
+        [suite] = [suite for suite, _ in runs.list_first() if suite.name == "tests"]
+        return suite.part.first  # type: ignore[attr-defined]
 
-    def answer(ids: tuple[str, ...]) -> TestRun:
-        asked.append(ids)
-        return ran(*ids, outcome="failed" if ids == IDS[:1] else "passed")
-
-    found = finished(held, answer, tmp_path, base=slow)
-    assert "2 of 3 tests" in found.reason
-    assert IDS[2:] not in asked
-    # As the change has it, the test passes.
-    asked.clear()
-    files = {"test_shop.py": FILES["test_shop.py"] + b"# x\n", "shop.py": "a = 1\n"}
-    runs = prepare(lambda ids: asked.append(ids) or ran(*ids), tmp_path, files, slow)
-    found, _ = runs.finish({"tests": held, OWN: ran(*IDS[:2]), COPIES: fail(IDS[:2])})
-    assert (found.reason, len(found.items)) == ("", 3)
-    assert asked == [IDS[2:]]
+    assert order_of(ran(*IDS, seconds=60)) == ()
+    assert order_of(ran(IDS[0], unrun=IDS[1:])) == ("test_shop.py",)
 
 
 def test_what_base_had_no_time_for_is_asked_of_it_where_it_fails(tmp_path: Path) -> None:
