@@ -6,7 +6,7 @@
 - `Unforeseen`: Mergewright itself failed; the log has the trace.
 
 `RunStopped` becomes an Outcome in one place, `agent.runs.executor`. Failing checks are data
-(`Comparison`), not errors. Every class can be kept in a record and be raised
+(`AnyComparison`), not errors. Every class can be kept in a record and be raised
 again from it.
 """
 

@@ -19,7 +19,7 @@ from agent.checks.comparison import find_new
 from agent.checks.readers import READERS, Remark
 from agent.checks.running import Say
 from agent.models.change import Change
-from agent.models.checks import CheckItem, CheckResult, Status
+from agent.models.checks import CheckItem, LintRun, Status
 from agent.models.sandbox import Sandbox
 from repo_config.command_lines import CheckCommand
 
@@ -44,7 +44,7 @@ class Sides:
     sandbox: Sandbox
     say: Say
 
-    def run(self, check: ToolCheck, site: Site) -> CheckResult:
+    def run(self, check: ToolCheck, site: Site) -> LintRun:
         return running.run_check(check, site, self.sandbox, self.say)
 
 
@@ -61,7 +61,7 @@ class ContractLint:
     look: Callable[[Mapping[str, bytes]], Iterable[CheckItem]] = lambda _: ()
     """Finds in Python files what ruff has no rule for."""
 
-    def find_new(self, sides: Sides) -> CheckResult | None:
+    def find_new(self, sides: Sides) -> LintRun | None:
         """Return what ruff finds in the files of a change, and does not find on base."""
         files = sides.change.files
         after = {one.path: one.after for one in files if one.after is not None}
@@ -88,7 +88,7 @@ class ContractLint:
             }
         )
 
-    def _run(self, sides: Sides, files: Mapping[str, bytes], site: Site) -> CheckResult | None:
+    def _run(self, sides: Sides, files: Mapping[str, bytes], site: Site) -> LintRun | None:
         paths = [*_list_python(files, site)]
         return sides.run(self._check(paths), site) if paths else None
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from packaging.utils import canonicalize_name
 
@@ -17,10 +17,10 @@ from agent.checks.sealed import Secret
 from agent.environments import sandbox_requests, sandbox_services
 from agent.models.checks import (
     TESTS,
-    CheckItem,
-    CheckResult,
+    CheckRun,
     Status,
     SuiteFacts,
+    TestRun,
     strip_run_number,
 )
 from agent.models.environment import Contract, Environment
@@ -43,7 +43,7 @@ from repo_config.schema import RepoConfig
 SECONDS = 600.0
 #: Nothing is begun with less.
 LEAST_SECONDS = 5.0
-#: Of a CheckResult: the run's minutes ended it, and not its own.
+#: Of a CheckRun: the run's minutes ended it, and not its own.
 MINUTES_LIMIT = "minutes"
 #: Of the seconds for the tests, so much is left to those under way when no further one is begun.
 _RESERVE, _MOST_RESERVE = 0.15, 60.0
@@ -58,6 +58,7 @@ _START_VARIABLES = frozenset({
 })  # fmt: skip
 
 
+RunT = TypeVar("RunT", bound=CheckRun)
 #: By so many a set-up is judged before the others run.
 FIRST_TESTS = 50
 
@@ -165,9 +166,6 @@ class Part:
     """Of base: tests are looked for in no other file, and no other plugin is there."""
     first: tuple[str, ...] = ()
     """Files whose tests run before all others, in this order."""
-    known_red: tuple[str, ...] | None = None
-    """Tests that may fail. Where another one in `first` does, none begins but these; None: each
-    begins."""
 
     def describe(self, site: Site) -> dict[str, object]:
         """Compose what a script in the sandbox is told, with whole paths."""
@@ -181,7 +179,6 @@ class Part:
             "only": only,
             "within": _whole_paths(within) if base else None,
             "first": _whole_paths(self.first),
-            "known_red": self.known_red,
             "last_start": None if self.only else seconds - reserve,
             "may_fail": None if site.may_fail is None else sorted(site.may_fail),
             "first_tests": FIRST_TESTS if site.gives_up else 0,
@@ -197,11 +194,19 @@ def _whole_paths(paths: tuple[str, ...]) -> list[str]:
     return [posixpath.join(SANDBOX_TREE, path) for path in paths]
 
 
-class Check(Protocol):
+Run_co = TypeVar("Run_co", bound=CheckRun, covariant=True)
+
+
+class Check(Protocol[Run_co]):
     """One tool. Instances have no state."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def kind(self) -> type[Run_co]:
+        """The record that it gives."""
+        ...
 
     def explain_absence(self, site: Site) -> str:
         """Say why the repository does not have this check; empty when it has it."""
@@ -215,12 +220,12 @@ class Check(Protocol):
         """Compose the sandbox's order."""
         ...
 
-    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CheckResult:
+    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> Run_co:
         """Read what came back; nothing in it is trusted to have the right form."""
         ...
 
 
-class Suite(Check, Protocol):
+class Suite(Check[TestRun], Protocol):
     """A runner of tests; our own run among them as always."""
 
     def select(self, part: Part, name: str = TESTS) -> Suite:
@@ -339,32 +344,33 @@ def explain_limit(result: SandboxResult, limits: SandboxLimits, what: str) -> st
 
 
 def make_result(
-    check: Check,
+    check: Check[RunT],
     site: Site,
     result: SandboxResult,
     status: Status,
     reason: str = "",
     *,
     limit: str = "",
-    items: tuple[CheckItem, ...] = (),
     output: str = "",
-) -> CheckResult:
+    **own: object,
+) -> RunT:
     """Make the result of a check of what its sandbox gave back.
 
     Args:
         limit: The words for a limit that ended it, or another cause that fails it as a whole.
+        own: What its kind of run has besides.
     """
-    return CheckResult(
+    made = check.kind(
         name=check.name,
         status=Status.FAILED if limit else status,
-        items=items,
         exit_code=result.exit_code,
         seconds=result.seconds,
         command=check.command(site),
         reason=limit or reason,
         output=output,
     )
+    return made.model_copy(update=own)
 
 
-def make_unverified(check: Check, site: Site, result: SandboxResult, reason: str) -> CheckResult:
+def make_unverified(check: Check[RunT], site: Site, result: SandboxResult, reason: str) -> RunT:
     return make_result(check, site, result, Status.UNVERIFIED, reason, output=result.output)

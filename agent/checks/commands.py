@@ -18,7 +18,7 @@ from agent.checks.check import Site
 from agent.checks.readers import READERS, Reader, Remark, list_items, render_remarks
 from agent.checks.sealed import Secret
 from agent.environments import sandbox_requests, sandbox_services
-from agent.models.checks import CheckResult, Status
+from agent.models.checks import CommandRun, LintRun, Status
 from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
     SANDBOX_GATE,
@@ -56,6 +56,7 @@ class ToolCheck:
     reader: Reader
     is_ours: bool = False
     """Whether the gate's own is run, whatever the repository has."""
+    kind = LintRun
 
     @property
     def name(self) -> str:
@@ -106,7 +107,7 @@ class ToolCheck:
             return _start_pyright(site)
         return site.program(program), *subcommand
 
-    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CheckResult:
+    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> LintRun:
         content, reader = result.files.get(secret.report), self.reader
         text = sanitise.strip_terminal_codes((content or b"").decode("utf-8", "replace"))
         remarks = None if content is None else reader.read(text)
@@ -150,6 +151,7 @@ class ShellCheck:
     """Any other command: its exit code is what it says."""
 
     command_line: CheckCommand
+    kind = CommandRun
 
     @property
     def name(self) -> str:
@@ -172,7 +174,7 @@ class ShellCheck:
         )
         return sandbox_services.add_services(order, site.environment.services)
 
-    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CheckResult:
+    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CommandRun:
         code = result.exit_code
         reason = f"exit code {code}: {suite.get_last_lines(result)}" if code else ""
         return check.make_result(
@@ -187,9 +189,11 @@ class ShellCheck:
 
 
 def make_check(command: CheckCommand) -> ToolCheck | ShellCheck:
-    if command.tool:
-        return ToolCheck(command, READERS[command.tool])
-    return ShellCheck(command)
+    return make_tool_check(command) if command.tool else ShellCheck(command)
+
+
+def make_tool_check(command: CheckCommand) -> ToolCheck:
+    return ToolCheck(command, READERS[command.tool])
 
 
 def _get_harmless(environ: Mapping[str, str]) -> dict[str, str]:

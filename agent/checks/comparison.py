@@ -16,14 +16,22 @@ from agent.checks.reruns import FAILING, PASSING
 from agent.checks.test_files import Places
 from agent.models.checks import (
     COLLECTION,
-    TESTS,
+    AnyComparison,
+    AnyRun,
     CheckItem,
     CheckReport,
-    CheckResult,
-    Comparison,
+    CommandComparison,
+    CommandRun,
+    ItemComparison,
+    LintComparison,
+    LintRun,
+    PackageComparison,
+    PackageRun,
     RepeatedTest,
     Status,
     SuiteFacts,
+    TestComparison,
+    TestRun,
 )
 
 #: Ends the names of checks that were run on the change under the base commit's own rules.
@@ -37,21 +45,25 @@ _SLACK_SECONDS = 60.0
 REPLACED = "replaced"
 
 
-def compare_reports(base: CheckReport, head: CheckReport) -> tuple[Comparison, ...]:
+def compare_reports(base: CheckReport, head: CheckReport) -> tuple[AnyComparison, ...]:
     """Compare check by check; a check that neither side has is left out."""
     return tuple(_compare_check(*one) for one in _pair_results(base, head))
 
 
-def _pair_results(
-    base: CheckReport, head: CheckReport
-) -> Iterator[tuple[str, CheckResult, CheckResult]]:
+def _pair_results(base: CheckReport, head: CheckReport) -> Iterator[tuple[str, AnyRun, AnyRun]]:
     """Yield each check with both of its sides, but for those that neither side has."""
     for name in dict.fromkeys(one.name for one in (*head.results, *base.results)):
-        absent = CheckResult(name=name, status=Status.ABSENT)
-        before = base.result(name.removesuffix(BASE_RULES)) or absent
-        after = head.result(name) or absent
+        before, after = base.result(name.removesuffix(BASE_RULES)), head.result(name)
+        before, after = before or _make_absent(name, after), after or _make_absent(name, before)
         if {before.status, after.status} != {Status.ABSENT}:
             yield name, before, after
+
+
+def _make_absent(name: str, other: AnyRun | None) -> AnyRun:
+    """Stand for the side that does not have a check."""
+    if isinstance(other, TestRun | LintRun):
+        return type(other)(name=name, status=Status.ABSENT)
+    return CommandRun(name=name, status=Status.ABSENT)
 
 
 def find_new(
@@ -69,9 +81,8 @@ def find_new(
     return found
 
 
-def _compare_check(name: str, before: CheckResult, after: CheckResult) -> Comparison:
-    is_tests = name.removesuffix(BASE_RULES) == TESTS
-    found = _tests(name, before, after) if is_tests else _findings(name, before, after)
+def _compare_check(name: str, before: AnyRun, after: AnyRun) -> AnyComparison:
+    found = _begin_comparison(name, before, after)
     if before.status is Status.UNMEASURABLE:
         if after.status is Status.PASSED:
             return found.model_copy(update={"verdict": Status.PASSED})
@@ -84,36 +95,62 @@ def _compare_check(name: str, before: CheckResult, after: CheckResult) -> Compar
         return _not_told_apart(found, Status.UNVERIFIED, unproved)
     if after.status is Status.UNVERIFIED:
         return _not_told_apart(found, Status.FAILED, f"not proved with the change: {after.reason}")
-    if _as_a_whole(after):
+    if isinstance(found, TestComparison) and _as_a_whole(after):
         # Tests that were not reached are not gone.
         found = found.model_copy(update={"gone": ()})
     verdict, reason = _verdict(found, before, after)
     return found.model_copy(update={"verdict": verdict, "reason": reason})
 
 
-def _was_cut(before: CheckResult, after: CheckResult) -> bool:
+def _begin_comparison(name: str, before: AnyRun, after: AnyRun) -> AnyComparison:
+    """Compare item by item, where a check speaks of such; the verdict is open."""
+    if isinstance(before, TestRun) and isinstance(after, TestRun):
+        return _tests(name, before, after)
+    if isinstance(before, LintRun) and isinstance(after, LintRun):
+        return _findings(name, before, after)
+    kind = PackageComparison if isinstance(after, PackageRun) else CommandComparison
+    found = kind(
+        name=name,
+        base=before.status,
+        head=after.status,
+        verdict=Status.UNVERIFIED,
+        seconds=after.seconds,
+    )
+    counts = {"counts": after.counts} if isinstance(after, PackageRun) else {}
+    return found.model_copy(update=counts)
+
+
+def _was_cut(before: AnyRun, after: AnyRun) -> bool:
     """Whether the run's minutes ended a check that is not known to take longer with the change."""
     is_longer = after.seconds > 2 * before.seconds + _SLACK_SECONDS
     return after.limit == MINUTES_LIMIT and not is_longer
 
 
-def _not_told_apart(found: Comparison, verdict: Status, reason: str) -> Comparison:
+def _not_told_apart(found: AnyComparison, verdict: Status, reason: str) -> AnyComparison:
     """Take out what is new and what is gone, which a side that says nothing cannot tell."""
-    lists = ("new_failures", "flaky", "gone", "added")
-    facts = {"verdict": verdict, "reason": reason, "known": 0, **dict.fromkeys(lists, ())}
+    facts: dict[str, object] = {"verdict": verdict, "reason": reason}
+    if isinstance(found, ItemComparison):
+        facts |= {"known": 0, "new_failures": ()}
+    if isinstance(found, TestComparison):
+        facts |= dict.fromkeys(("flaky", "gone", "added"), ())
     return found.model_copy(update=facts)
 
 
-def _explain_unproved(before: CheckResult, after: CheckResult) -> str:
+def _list_replaced(run: AnyRun) -> Iterator[CheckItem]:
+    items = run.items if isinstance(run, LintRun) else ()
+    return (item for item in items if item.outcome == REPLACED)
+
+
+def _explain_unproved(before: AnyRun, after: AnyRun) -> str:
     """Say which side proves nothing, and why."""
     if before.status is Status.UNVERIFIED:
         return f"on base: {before.reason}"
     is_measured = before.status in (Status.PASSED, Status.FAILED) and not _as_a_whole(before)
     if after.status is Status.UNVERIFIED and not is_measured:
         return f"on the change: {after.reason}"
-    own = {item.item_id for item in before.items if item.outcome == REPLACED}
-    for item in after.items:
-        if item.outcome == REPLACED and item.item_id not in own:
+    own = {item.item_id for item in _list_replaced(before)}
+    for item in _list_replaced(after):
+        if item.item_id not in own:
             return f"the change replaces {item.item_id}, which decides what the check finds"
     if _as_a_whole(before) and _as_a_whole(after):
         return f"on base and with the change: {after.reason}"
@@ -124,18 +161,18 @@ def _explain_unproved(before: CheckResult, after: CheckResult) -> str:
     return ""
 
 
-def _verdict(found: Comparison, before: CheckResult, after: CheckResult) -> tuple[Status, str]:
+def _verdict(found: AnyComparison, before: AnyRun, after: AnyRun) -> tuple[Status, str]:
     if after.status is Status.ABSENT:
         why = f": {after.reason}" if after.reason else ""
         return Status.FAILED, f"the check is there on base and no longer with the change{why}"
     if _as_a_whole(after):
         return Status.FAILED, after.reason
-    if found.new_failures:
+    if isinstance(found, ItemComparison) and found.new_failures:
         return Status.FAILED, ""
     return Status.PASSED, f"on base: {before.reason}" if _as_a_whole(before) else ""
 
 
-def _as_a_whole(result: CheckResult) -> bool:
+def _as_a_whole(result: AnyRun) -> bool:
     """Whether a check failed before it could say anything item by item."""
     return result.status is Status.FAILED and bool(result.reason)
 
@@ -143,7 +180,7 @@ def _as_a_whole(result: CheckResult) -> bool:
 # --- tests -----------------------------------------------------------------------------------
 
 
-def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
+def _tests(name: str, before: TestRun, after: TestRun) -> TestComparison:
     old = {item.item_id: item for item in before.items}
     new = {item.item_id: item for item in after.items}
     later = pair_families(old, new)
@@ -189,12 +226,11 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         and item.outcome in _RAN
         and now.outcome in _NOT_RUN
     ]
-    return Comparison(
+    return TestComparison(
         name=name,
         base=before.status,
         head=after.status,
         verdict=Status.UNVERIFIED,
-        counts_tests=True,
         base_count=_count_tests(before),
         head_count=_count_tests(after),
         base_failures=before.count(*FAILING),
@@ -268,7 +304,7 @@ def _is_test(item_id: str) -> bool:
     return not item_id.endswith(COLLECTION)
 
 
-def _count_tests(result: CheckResult) -> int:
+def _count_tests(result: TestRun) -> int:
     return sum(_is_test(item.item_id) for item in result.items)
 
 
@@ -285,24 +321,20 @@ def _name_place(item: CheckItem) -> str:
     return f"{start}: {item.source}" if item.source else item.item_id
 
 
-def _findings(name: str, before: CheckResult, after: CheckResult) -> Comparison:
+def _findings(name: str, before: LintRun, after: LintRun) -> LintComparison:
     known, items = (
         [item for item in side.items if item.outcome == _COUNTED] for side in (before, after)
     )
     # A tool may say the same of a line in other words, as where it lists the fields of a class.
     new = find_new(find_new(items, known), find_new(known, items), _name_place)
-    return Comparison(
+    return LintComparison(
         name=name,
         base=before.status,
         head=after.status,
         verdict=Status.UNVERIFIED,
-        counts=after.counts,
-        base_count=before.count(_COUNTED),
-        head_count=after.count(_COUNTED),
-        base_failures=before.count(_COUNTED),
-        head_failures=after.count(_COUNTED),
-        known=after.count(_COUNTED) - len(new),
+        base_count=len(known),
+        head_count=len(items),
+        known=len(items) - len(new),
         new_failures=tuple(new),
-        added=tuple(dict.fromkeys(item.item_id for item in new)),
         seconds=after.seconds,
     )

@@ -14,7 +14,7 @@ from agent.checks import check, sealed, suite
 from agent.checks.check import Site
 from agent.checks.comparison import REPLACED
 from agent.checks.sealed import Event, Id, Secret, Text
-from agent.models.checks import CheckItem, CheckResult, Status
+from agent.models.checks import CheckItem, LintRun, Status
 from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
 
 
@@ -82,6 +82,7 @@ class DjangoState:
     arguments: tuple[str, ...]
     """Of manage.py; the first is the job of our script."""
     answer: type[Migrations | SystemCheck]
+    kind = LintRun
 
     def explain_absence(self, site: Site) -> str:
         if site.config.checks.makemigrations == "off":
@@ -117,7 +118,7 @@ class DjangoState:
         )
         return order.model_copy(update={"directory": posixpath.join(SANDBOX_TREE, folder)})
 
-    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CheckResult:
+    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> LintRun:
         report = sealed.read_report(result, secret, (self.answer, Replaced))
         limit = check.explain_limit(result, site.tool_limits(), "the check was")
         answer = report.first(self.answer)

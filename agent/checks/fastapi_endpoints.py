@@ -12,7 +12,7 @@ from typing import Literal
 
 from agent.checks import check, sealed, suite
 from agent.checks.sealed import Event, Id, Secret, Text
-from agent.models.checks import CheckResult, Endpoint, Status
+from agent.models.checks import Endpoint, EndpointRun, Status
 from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
 
 NAME = "endpoints"
@@ -42,6 +42,7 @@ class FastapiEndpoints:
     """The endpoints of the application, with what they depend on."""
 
     name = NAME
+    kind = EndpointRun
 
     def explain_absence(self, site: check.Site) -> str:
         if site.config.rules.get("fastapi-auth") == "off":
@@ -72,7 +73,7 @@ class FastapiEndpoints:
             },
         )
 
-    def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
+    def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> EndpointRun:
         report = sealed.read_report(result, secret, (Endpoints,))
         listed = report.first(Endpoints)
         reason = check.explain_limit(result, site.tool_limits(), "the application was")

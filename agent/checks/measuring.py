@@ -17,16 +17,17 @@ from agent.checks.fastapi_endpoints import FastapiEndpoints
 from agent.checks.runners import DjangoSuite, PytestSuite
 from agent.checks.running import Say
 from agent.errors import CheckUnfinished
-from agent.models.checks import TESTS, CheckResult, Status
+from agent.models.checks import TESTS, AnyRun, CheckRun, CommandRun, LintRun, Status, TestRun
 from agent.models.sandbox import Sandbox
 from agent.telemetry import run_log
 from repo_config.command_lines import CheckCommand
 
-_OF_CODE: tuple[Check, ...] = (DJANGO_CHECK, MAKEMIGRATIONS, FastapiEndpoints())
+AnyCheck = Check[AnyRun]
+_OF_CODE: tuple[AnyCheck, ...] = (DJANGO_CHECK, MAKEMIGRATIONS, FastapiEndpoints())
 _SUITES: Mapping[str, Suite] = {"pytest": PytestSuite(), "django": DjangoSuite()}
 
 
-def list_checks(site: Site) -> tuple[Check, ...]:
+def list_checks(site: Site) -> tuple[AnyCheck, ...]:
     """List all checks but the tests, in the order in which their results are shown.
 
     Each usually takes longer than those before it.
@@ -43,10 +44,10 @@ def run_all_checks(
     *,
     tests: bool | None = None,
     tools: Site | None = None,
-    in_place: tuple[tuple[Check, Site], ...] | None = None,
-    known: tuple[CheckResult, ...] = (),
-    is_enough: Callable[[CheckResult], bool] = lambda _: False,
-) -> tuple[CheckResult, ...]:
+    in_place: tuple[tuple[AnyCheck, Site], ...] | None = None,
+    known: tuple[AnyRun, ...] = (),
+    is_enough: Callable[[AnyRun], bool] = lambda _: False,
+) -> tuple[AnyRun, ...]:
     """Run all checks that the repository has; those that it has not are named as absent.
 
     As many at a time as the operator allows and there are processors for, the longest first.
@@ -58,7 +59,7 @@ def run_all_checks(
         known: Results of checks that need not run.
         is_enough: Of the first result of which it holds, nothing else is wanted; the rest is ended.
     """
-    checks: list[tuple[Check, Site]] = []
+    checks: list[tuple[AnyCheck, Site]] = []
     if not tests:
         checks += [
             (one, tools if tools and isinstance(one, ToolCheck) else site)
@@ -68,12 +69,13 @@ def run_all_checks(
         checks += ((_choose_tests(site), site),) if in_place is None else in_place
     cancelled, by_name = Event(), {one.name: one for one in known}
 
-    def run(check: Check, at: Site) -> CheckResult:
+    def run(check: AnyCheck, at: Site) -> AnyRun:
         if result := by_name.get(check.name):
             return result
         if reason := check.explain_absence(at):
-            return CheckResult(name=check.name, status=Status.ABSENT, reason=reason)
-        return _add_lines(running.run_check(check, at, sandbox, say, cancelled), at)
+            return CommandRun(name=check.name, status=Status.ABSENT, reason=reason)
+        made = running.run_check(check, at, sandbox, say, cancelled)
+        return _add_lines(made, at) if isinstance(made, LintRun) else made
 
     with ThreadPoolExecutor(count_sandboxes(site.at_once)) as pool:
         futures = [pool.submit(run_log.keep_log_context(run), *one) for one in checks[::-1]]
@@ -81,7 +83,9 @@ def run_all_checks(
             for one in as_completed(futures):
                 result = one.result()
                 if result.status is not Status.ABSENT:
-                    counts = result.cut or (f"{len(result.items)} items" if result.items else "")
+                    counts = result.cut if isinstance(result, TestRun) else ""
+                    if isinstance(result, TestRun | LintRun) and result.items and not counts:
+                        counts = f"{len(result.items)} items"
                     said = f"{result.status.value}{f', {counts}' * bool(counts)}"
                     say(f"{result.name}: {said} in {result.seconds:.1f} s")
                 if is_enough(result):
@@ -96,7 +100,7 @@ def run_all_checks(
     return tuple(one.result() for one in futures[::-1])
 
 
-def _add_lines(result: CheckResult, site: Site) -> CheckResult:
+def _add_lines(result: LintRun, site: Site) -> LintRun:
     """Add to findings the lines that they are in."""
     texts: dict[str, list[str]] = {}
     found = []
@@ -112,8 +116,8 @@ def _add_lines(result: CheckResult, site: Site) -> CheckResult:
 
 
 def confirm_failures(
-    results: tuple[CheckResult, ...], site: Site, sandbox: Sandbox, say: Say
-) -> tuple[CheckResult, ...]:
+    results: tuple[AnyRun, ...], site: Site, sandbox: Sandbox, say: Say
+) -> tuple[AnyRun, ...]:
     """Run every check of base once more that failed itself.
 
     What a tool does the same way twice, within its limits, has its cause in the repository: that
@@ -126,7 +130,7 @@ def confirm_failures(
     return tuple(_confirm_check(result, site, sandbox, say) for result in results)
 
 
-def _confirm_check(first: CheckResult, site: Site, sandbox: Sandbox, say: Say) -> CheckResult:
+def _confirm_check(first: AnyRun, site: Site, sandbox: Sandbox, say: Say) -> AnyRun:
     # Without its tests a repository proves nothing, for whatever reason.
     is_tests = first.name == TESTS
     if not _was_ended(first) and (is_tests or not _failed_itself(first)):
@@ -151,13 +155,13 @@ def _confirm_check(first: CheckResult, site: Site, sandbox: Sandbox, say: Say) -
     return second.model_copy(update={"status": Status.UNMEASURABLE})
 
 
-def _failed_itself(result: CheckResult) -> bool:
+def _failed_itself(result: CheckRun) -> bool:
     """Whether a check said nothing finding by finding."""
     failed = result.status is Status.FAILED and bool(result.reason)
     return failed or result.status is Status.UNVERIFIED
 
 
-def _was_ended(result: CheckResult) -> bool:
+def _was_ended(result: CheckRun) -> bool:
     return result.exit_code is None and result.status is not Status.ABSENT
 
 
@@ -166,7 +170,7 @@ def suite_of(site: Site) -> Suite | None:
     return _SUITES.get(site.project.test_runner or "")
 
 
-def _choose_tests(site: Site) -> Check:
+def _choose_tests(site: Site) -> AnyCheck:
     if site.project.test_runner == "command":
         line = site.config.checks.tests
         return ShellCheck(CheckCommand(name=TESTS, line=line))

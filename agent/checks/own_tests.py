@@ -20,9 +20,9 @@ from agent.models.checks import (
     GONE,
     BlockedTest,
     CheckItem,
-    CheckResult,
     Status,
     SuiteFacts,
+    TestRun,
     strip_run_number,
 )
 from agent.policy.meaning import UNREADABLE
@@ -37,7 +37,7 @@ _SIGN = re.compile(r"::|\.")
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def not_passed(base: CheckResult, held: CheckResult) -> tuple[CheckItem, ...]:
+def not_passed(base: TestRun, held: TestRun) -> tuple[CheckItem, ...]:
     """Return what passed on base and did not pass with the change, by tests as base has them."""
     then = {item.item_id: item for item in base.items}
     now = {item.item_id: item for item in held.items}
@@ -118,7 +118,7 @@ def choose_scope(
     return Scope(whole=False, ids=left, files=files_to_run, deleted=deleted & known)
 
 
-def pardon_nothing(found: CheckResult) -> CheckResult:
+def pardon_nothing(found: TestRun) -> TestRun:
     """Let a run pass that came to its end, and did not find what was asked for any more."""
     if found.reason and not found.items and found.suite is not None and not found.limit:
         return found.model_copy(update={"status": Status.PASSED, "reason": ""})
@@ -130,13 +130,13 @@ Sides = Mapping[str, tuple[bytes | None, bytes | None]]
 
 
 def merge_results(
-    held: CheckResult,
-    own: CheckResult,
+    held: TestRun,
+    own: TestRun,
     wanted: Scope,
     left: tuple[CheckItem, ...],
     sides: Sides,
     places: Places,
-) -> CheckResult:
+) -> TestRun:
     """Put what ran as the change has it in the place of what ran as base has it."""
     replaced = {*wanted.files, *wanted.deleted}
     # A test that runs runs in all suites of a script.
@@ -198,7 +198,7 @@ def source_of(content: bytes | None, name: str) -> str:
     return (ast.get_source_segment(text, node) or "")[:_MOST_SOURCE]
 
 
-def find_uncollected(change: Change, own: CheckResult) -> tuple[str, ...]:
+def find_uncollected(change: Change, own: TestRun) -> tuple[str, ...]:
     """Say which new tests no runner has collected: they look as if they proved something."""
     find = Places(own.suite or SuiteFacts()).locate_test
     names = {item.item_id: _SIGN.split(item.item_id.partition("[")[0])[-1] for item in own.items}

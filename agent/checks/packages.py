@@ -8,13 +8,13 @@ read. What follows from all of it is left to rules
 from __future__ import annotations
 
 from agent.environments import distributions
-from agent.models.checks import AddedPackages, CheckResult, Package, Status
+from agent.models.checks import AddedPackages, Package, PackageRun, Status
 from agent.models.environment import Environment
 
 NAME = "packages"
 
 
-def check_packages(base: Environment, head: Environment) -> CheckResult:
+def check_packages(base: Environment, head: Environment) -> PackageRun:
     """Say what the environment of the change has that the one of base has not."""
     old, new = base.versions, head.versions
     other = {name for name, version in new.items() if old.get(name) != version}
@@ -37,7 +37,7 @@ def check_packages(base: Environment, head: Environment) -> CheckResult:
     other_count = len(found) - new_count
     counts = [f"{new_count} new"] if new_count else []
     counts += [f"{other_count} in another version"] if other_count else []
-    return CheckResult(
+    return PackageRun(
         name=NAME,
         status=Status.PASSED,
         counts=", ".join(counts) or "none that are new",

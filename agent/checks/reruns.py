@@ -16,7 +16,16 @@ from agent.checks import running
 from agent.checks.check import Part, Selection, Site, Suite
 from agent.checks.running import Say
 from agent.models.change import Finding, Severity
-from agent.models.checks import TESTS, UNPROVED, CheckItem, CheckResult, RepeatedTest, Rerun, Status
+from agent.models.checks import (
+    TESTS,
+    UNPROVED,
+    CheckItem,
+    CheckRun,
+    RepeatedTest,
+    Rerun,
+    Status,
+    TestRun,
+)
 from agent.models.sandbox import Sandbox
 
 RULE = "flaky-tests"
@@ -57,8 +66,8 @@ def make_finding(repeated: RepeatedTest) -> Finding:
     )
 
 
-def is_proved(result: CheckResult) -> bool:
-    """Whether a run of tests came to its end and says of each what it did."""
+def is_proved(result: CheckRun) -> bool:
+    """Whether a check came to its end and says of each test or place what it found."""
     return result.status in (Status.PASSED, Status.FAILED) and not result.reason
 
 
@@ -94,7 +103,7 @@ class SuiteRerunner:
     sandbox: Sandbox
     say: Say
 
-    def run_part(self, site: Site, part: Part, shown_as: str = TESTS) -> CheckResult:
+    def run_part(self, site: Site, part: Part, shown_as: str = TESTS) -> TestRun:
         """Run a part of the tests of one side in a sandbox of its own.
 
         Args:
@@ -103,7 +112,7 @@ class SuiteRerunner:
         name = f"{shown_as} on base" if site.tree == self.base.tree else shown_as
         return running.run_check(self.suite.select(part, name), site, self.sandbox, self.say)
 
-    def run_some(self, site: Site, only: Selection, shown_as: str = TESTS) -> CheckResult:
+    def run_some(self, site: Site, only: Selection, shown_as: str = TESTS) -> TestRun:
         return self.run_part(site, Part(only), shown_as)
 
     def repeat(

@@ -9,7 +9,7 @@ from os.path import exists
 from agent.checks import check, suite
 from agent.checks.check import Part, Site
 from agent.checks.sealed import Secret
-from agent.models.checks import TESTS, CheckResult
+from agent.models.checks import TESTS, TestRun
 from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
     SANDBOX_GATE,
@@ -45,6 +45,7 @@ class PytestSuite:
 
     part: Part = field(default_factory=Part)
     name: str = TESTS
+    kind = TestRun
 
     def select(self, part: Part, name: str = TESTS) -> PytestSuite:
         return PytestSuite(part, name)
@@ -80,7 +81,7 @@ class PytestSuite:
         )
         return order.model_copy(update={"watched": part.own_files, "lists_new": part == Part()})
 
-    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CheckResult:
+    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> TestRun:
         return suite.judge_suite(self, site, secret, result, _PYTEST_CODES)
 
 
@@ -113,6 +114,7 @@ class DjangoSuite:
 
     part: Part = field(default_factory=Part)
     name: str = TESTS
+    kind = TestRun
 
     def select(self, part: Part, name: str = TESTS) -> DjangoSuite:
         return DjangoSuite(part, name)
@@ -163,7 +165,7 @@ class DjangoSuite:
         more = {"watched": self.part.own_files, "lists_new": self.part == Part()}
         return order.model_copy(update={"directory": directory, **more})
 
-    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CheckResult:
+    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> TestRun:
         return suite.judge_suite(self, site, secret, result, _SCRIPT_CODES)
 
 

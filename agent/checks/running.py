@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from agent.checks.check import MINUTES_LIMIT, Check, Site, make_unverified
+from agent.checks.check import MINUTES_LIMIT, Check, RunT, Site, make_unverified
 from agent.checks.sealed import Secret
 from agent.environments import sandbox_services
-from agent.models.checks import CheckResult
 from agent.models.sandbox import Flag, Sandbox
 from agent.text import sanitise
 
@@ -23,8 +22,8 @@ _TAIL_BYTES = 8 * 1024
 
 
 def run_check(
-    check: Check, site: Site, sandbox: Sandbox, say: Say, cancelled: Flag | None = None
-) -> CheckResult:
+    check: Check[RunT], site: Site, sandbox: Sandbox, say: Say, cancelled: Flag | None = None
+) -> RunT:
     """Run a check; once more where it came to a limit other than time.
 
     Memory, disk and processes of a machine are shared with others; minutes were given to it alone.

@@ -13,7 +13,7 @@ from typing import Literal
 
 from agent.checks import check, sealed
 from agent.checks.sealed import Event, Id, Secret, Text
-from agent.models.checks import COLLECTION, CheckItem, CheckResult, Status, SuiteFacts
+from agent.models.checks import COLLECTION, CheckItem, Status, SuiteFacts, TestRun
 from agent.models.sandbox import SANDBOX_TREE, SandboxResult
 from agent.text import sanitise
 
@@ -100,8 +100,12 @@ KINDS: tuple[type[Event], ...] = (
 
 
 def judge_suite(
-    suite: check.Check, site: check.Site, secret: Secret, result: SandboxResult, codes: range
-) -> CheckResult:
+    suite: check.Suite,
+    site: check.Site,
+    secret: Secret,
+    result: SandboxResult,
+    codes: range,
+) -> TestRun:
     """Say how a run of the tests ended.
 
     `codes` are the exit codes with which a run may end in which a test failed; one always does.

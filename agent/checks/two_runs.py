@@ -38,11 +38,11 @@ from agent.models.checks import (
     TESTS,
     BlockedTest,
     CheckItem,
-    CheckResult,
     RepeatedTest,
     Rerun,
     Status,
     SuiteFacts,
+    TestRun,
     strip_run_number,
 )
 from agent.text.sanitise import list_some
@@ -55,8 +55,6 @@ OWN, COPIES = "tests as the change has them", "tests broken on purpose"
 #: Of a copy that must fail: it does, and it does but for `assert`, which does nothing there.
 _RED, _MUTE = 2, 1
 _MOST_COPIES = 20
-#: A suite that took longer on base ends when tests that the change reaches are red.
-SLOW_SECONDS = 30.0
 
 
 @dataclass
@@ -64,7 +62,7 @@ class TwoRuns:
     """The tests of base and those of a change, and what runs both."""
 
     change: Change
-    base: CheckResult
+    base: TestRun
     sites: SuiteRerunner
     """Base beside the whole change."""
     tree: Tree
@@ -73,7 +71,7 @@ class TwoRuns:
     """Lays a part of the change out, under a name."""
     project: Project
 
-    def list_first(self, known: CheckResult | None = None) -> tuple[tuple[Suite, Site], ...]:
+    def list_first(self, known: TestRun | None = None) -> tuple[tuple[Suite, Site], ...]:
         """List the runs that need no other before them, and where; what takes longest comes last.
 
         Args:
@@ -93,8 +91,8 @@ class TwoRuns:
         return tuple(found)
 
     def finish(
-        self, ran: Mapping[str, CheckResult], known: CheckResult | None = None
-    ) -> tuple[CheckResult, CheckResult | None]:
+        self, ran: Mapping[str, TestRun], known: TestRun | None = None
+    ) -> tuple[TestRun, TestRun | None]:
         """Run again what failed, and as the change has it what is left; join all results.
 
         Args:
@@ -107,19 +105,9 @@ class TwoRuns:
         # Where no source is changed, base has shown it.
         held = known or self._settle(ran.get(TESTS, self.base), ran.get(COPIES))
         result = self._judge_own(held, ran.get(OWN))
-        if known is None and self._has_ended_early(held):
-            share = f"{len(held.items):,} of {len(held.items) + len(held.unrun):,} tests"
-            if not is_proved(result) or self._list_worse(result):
-                reason = f"only the tests that the change reaches were run ({share})"
-                red = {"status": Status.FAILED, "reason": f"{reason}, since some of them fail"}
-                return (result.model_copy(update=red) if is_proved(result) else result), None
-            self.sites.say(f"tests: {share} ran without a certain failure; now the others run")
-            held = self._add(held, held.unrun)
-            held = self._settle(held, ran.get(COPIES))
-            result = self._judge_own(held, ran.get(OWN))
         return result, held.model_copy(update={"output": ""}) if is_proved(held) else None
 
-    def _settle(self, held: CheckResult, copied: CheckResult | None) -> CheckResult:
+    def _settle(self, held: TestRun, copied: TestRun | None) -> TestRun:
         """Judge the tests as base has them; what does not pass is among the blocked ones."""
         if held.status is Status.UNVERIFIED or held.exit_code is None:
             return held
@@ -246,11 +234,11 @@ class TwoRuns:
 
     @cached_property
     def _part(self) -> Part:
-        """All tests as base has them; of a suite that takes long, first what the change reaches."""
-        if self.imports is None or (self.base.seconds < SLOW_SECONDS and not self.base.unrun):
+        """All tests as base has them; where some had no time, first what the change reaches."""
+        if self.imports is None or not self.base.unrun:
             return Part(base=self.facts)
         reached = self.imports.list_reached_files(self.product.paths) & {*self.facts.files}
-        return Part(base=self.facts, first=tuple(sorted(reached)), known_red=tuple(self._known_red))
+        return Part(base=self.facts, first=tuple(sorted(reached)))
 
     @cached_property
     def _shared_part(self) -> Part:
@@ -261,30 +249,7 @@ class TwoRuns:
 
     # --- as base has them -------------------------------------------------------------------------
 
-    def _has_ended_early(self, held: CheckResult) -> bool:
-        """Whether no further test was begun once those that the change reaches were red."""
-        first = {*self._part.first} if self._part.known_red is not None else set()
-        fresh = (one for one in list_failing(held.items) if one.item_id not in self._known_red)
-        is_red = any(self.places.locate_test(item.item_id)[0] in first for item in fresh)
-        return bool(held.unrun) and is_proved(held) and is_red
-
-    def _add(self, held: CheckResult, ids: tuple[str, ...]) -> CheckResult:
-        """Run tests that have not run, as base has them."""
-        more = self.sites.run_some(self._site, Selection(ids=ids))
-        if not is_proved(more):
-            return more
-        done = {item.item_id for item in held.items}
-        items = (*held.items, *(one for one in more.items if one.item_id not in done))
-        done = {item.item_id for item in items}
-        facts = {
-            "items": items,
-            "unrun": tuple(one for one in held.unrun if one not in done),
-            "status": Status.FAILED if list_failing(more.items) else held.status,
-            "seconds": held.seconds + more.seconds,
-        }
-        return held.model_copy(update=facts)
-
-    def _repeat_held(self, held: CheckResult, failing: tuple[CheckItem, ...]) -> CheckResult:
+    def _repeat_held(self, held: TestRun, failing: tuple[CheckItem, ...]) -> TestRun:
         """Run again what base has passed, and on base what fails and had no time there."""
         late = {*self.base.unrun}
         ids = tuple(one.item_id for one in list_failing(held.items) if one.item_id in late)
@@ -306,7 +271,7 @@ class TwoRuns:
         first = {*self._part.first}
         if first and any(self.places.locate_test(one)[0] not in first for one in odd):
             self.sites.say("tests: base runs them in the same order")
-            found |= self._ask_base(replace(self._part, known_red=None), odd)
+            found |= self._ask_base(self._part, odd)
         return held.model_copy(update={"repeated": tuple(found.values())})
 
     def _ask_base(
@@ -323,7 +288,7 @@ class TwoRuns:
             for known in (wanted[item.item_id] or RepeatedTest(item_id=item.item_id),)
         }
 
-    def _find_touched(self, held: CheckResult) -> frozenset[str]:
+    def _find_touched(self, held: TestRun) -> frozenset[str]:
         """Return the files of tests that are touched as they run with the change, and not on base.
 
         Base is asked only then: few tests write beside themselves.
@@ -387,7 +352,7 @@ class TwoRuns:
             other_rules=bool(self.rules - conftests),
         )
 
-    def _judge_own(self, held: CheckResult, own: CheckResult | None) -> CheckResult:
+    def _judge_own(self, held: TestRun, own: TestRun | None) -> TestRun:
         """Run what is left, and join both results."""
         if held.status is Status.UNVERIFIED or held.exit_code is None:
             return held
@@ -419,7 +384,7 @@ class TwoRuns:
         uncollected = find_uncollected(self.change, own)
         return self._repeat_own(result.model_copy(update={"uncollected": uncollected}))
 
-    def _repeat_own(self, result: CheckResult) -> CheckResult:
+    def _repeat_own(self, result: TestRun) -> TestRun:
         """Run again what fails as the change has it alone: new and edited tests."""
         known = {one.item_id for one in result.repeated}
         known |= {one.item_id for one in result.blocked_tests}
@@ -434,7 +399,7 @@ class TwoRuns:
     def _known_red(self) -> frozenset[str]:
         return frozenset(item.item_id for item in list_failing(self.base.items))
 
-    def _list_worse(self, result: CheckResult) -> tuple[CheckItem, ...]:
+    def _list_worse(self, result: TestRun) -> tuple[CheckItem, ...]:
         """Return what fails and did not fail on base, at no time."""
         repeated = {one.item_id: one for one in result.repeated}
         return tuple(
@@ -479,7 +444,7 @@ class TwoRuns:
         laid = self.lay_out(every, "red-copies")
         return replace(laid, environment=site.environment)
 
-    def _judge_copies(self, copied: CheckResult, held: CheckResult) -> tuple[str, str]:
+    def _judge_copies(self, copied: TestRun, held: TestRun) -> tuple[str, str]:
         """Say which copies of tests did not fail, and do on base; and which say nothing."""
         passed = {item.item_id for item in list_passed(held)}
         ids = [one for one in self._drawn if one in passed]
@@ -510,18 +475,18 @@ class TwoRuns:
             f" end, such as that of {min(silent)}: nothing shows that their failures are seen"
         )
 
-    def _weigh_copies(self, result: CheckResult) -> dict[str, int]:
+    def _weigh_copies(self, result: TestRun) -> dict[str, int]:
         mute = self._copies.mute
         return {
             one.item_id: _MUTE if mute in one.text else _RED for one in list_failing(result.items)
         }
 
 
-def list_passed(result: CheckResult) -> Iterable[CheckItem]:
+def list_passed(result: TestRun) -> Iterable[CheckItem]:
     return (item for item in result.items if item.outcome == "passed")
 
 
-def _refuse(result: CheckResult, reason: str) -> CheckResult:
+def _refuse(result: TestRun, reason: str) -> TestRun:
     return result.model_copy(update={"status": Status.UNVERIFIED, "reason": reason})
 
 

@@ -6,21 +6,31 @@ from collections.abc import Iterable, Mapping
 
 from agent.checks import readers
 from agent.models.change import Finding, Level
-from agent.models.checks import CheckReport, Comparison, Status
+from agent.models.checks import (
+    AnyComparison,
+    CheckReport,
+    EndpointRun,
+    LintComparison,
+    LintRun,
+    PackageRun,
+    Status,
+    TestRun,
+)
 from agent.policy import levels, ruff_contract, ruff_rules, test_changes, tool_rules
 from agent.policy.contract import added_packages, fastapi_auth
 from agent.policy.rule import Rule
+from agent.text.check_summary import is_of_tests
 from repo_config.schema import RepoConfig
 
 
 def weigh_comparisons(
-    compared: tuple[Comparison, ...],
+    compared: tuple[AnyComparison, ...],
     base: CheckReport,
     head: CheckReport,
     config: RepoConfig,
     floors: Mapping[str, Level],
     tools: Mapping[str, str],
-) -> tuple[Comparison, ...]:
+) -> tuple[AnyComparison, ...]:
     """Put findings of rules in the place of what some tools find, and beside what others measure.
 
     Args:
@@ -34,30 +44,32 @@ def weigh_comparisons(
     weighed = []
     for one in compared:
         after, before = head.result(one.name), base.result(one.name)
-        found, tool = one, tools.get(one.name)
-        if one.name == ruff_contract.CHECK:
+        found = one
+        if not isinstance(one, LintComparison):
+            pass
+        elif one.name == ruff_contract.CHECK:
             told = ruff_contract.find_problems(one.new_failures, config)
             found = _replace_failures(one, level(told, ruff_rules.RULES))
-        elif tool in readers.FORMATTERS and one.base_failures:
+        elif tools.get(one.name) in readers.FORMATTERS and one.base_count:
             found = _replace_failures(one, ())  # what base does not pass, nobody enforces
-        elif one.new_failures and after and after.settings_of_base:
+        elif one.new_failures and isinstance(after, LintRun) and after.settings_of_base:
             told = tool_rules.find_problems(one.new_failures)
             found = _replace_failures(one, level(told, (tool_rules.OTHER_SETTINGS,)))
         more: tuple[Finding, ...] = ()
-        if before and after and one.counts_tests:
+        if isinstance(before, TestRun) and isinstance(after, TestRun) and is_of_tests(one):
             changed = test_changes.find_problems(one, before, after)
             more += level(changed, test_changes.OF_TESTS)
-        if before and after:
+        if isinstance(before, EndpointRun) and isinstance(after, EndpointRun):
             access = fastapi_auth.find_problems(config.fastapi, before.endpoints, after.endpoints)
             more += level(access, (fastapi_auth.FASTAPI_AUTH,))
-        if after and after.added_packages is not None:
+        if isinstance(after, PackageRun):
             of_packages = added_packages.find_package_problems(after.added_packages)
             more += level(of_packages, added_packages.OF_PACKAGES)
         weighed.append(found.model_copy(update={"findings": (*found.findings, *more)}))
     return tuple(weighed)
 
 
-def _replace_failures(found: Comparison, findings: tuple[Finding, ...]) -> Comparison:
+def _replace_failures(found: LintComparison, findings: tuple[Finding, ...]) -> LintComparison:
     # What fails as a whole says nothing that a rule could weigh.
     is_weighed = found.verdict is Status.FAILED and not found.reason
     verdict = Status.PASSED if is_weighed else found.verdict

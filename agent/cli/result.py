@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agent.cli import terminal
 from agent.models.change import Severity
-from agent.models.checks import Comparison, Status
+from agent.models.checks import AnyComparison, PackageComparison, Status, TestComparison
 from agent.models.outcome import Outcome
 from agent.models.run import Reason
 from agent.publishing import messages
@@ -80,19 +80,13 @@ def make_report(
         "checks": [
             {
                 "name": check.name,
-                "base": _side(
-                    check.base, check.base_count, check.base_failures, check.base_skipped
-                ),
-                "head": _side(
-                    check.head, check.head_count, check.head_failures, check.head_skipped
-                ),
+                "kind": check.kind,
+                "base": _side(check.base, check, "base"),
+                "head": _side(check.head, check, "head"),
                 "verdict": check.verdict.value,
-                "figures": check.counts,
                 "reason": check.reason,
-                "new_failures": [item.item_id for item in check.new_failures],
-                "gone": list(check.gone),
-                "flaky": [one.item_id for one in check.flaky],
-                "added": list(check.added),
+                "new_failures": [item.item_id for item in check_summary.list_new(check)],
+                **_describe_kind(check),
                 "seconds": round(check.seconds, 3),
             }
             for check in outcome.judged.checks
@@ -113,8 +107,24 @@ def make_report(
     }
 
 
-def _side(status: Status, count: int, failures: int, skipped: int) -> dict[str, object]:
-    return {"status": status.value, "count": count, "failures": failures, "skipped": skipped}
+def _side(status: Status, check: AnyComparison, side: str) -> dict[str, object]:
+    names = ("count", "failures", "skipped")
+    counts = {name: getattr(check, f"{side}_{name}", None) for name in names}
+    return {"status": status.value} | {
+        name: count for name, count in counts.items() if count is not None
+    }
+
+
+def _describe_kind(check: AnyComparison) -> dict[str, object]:
+    if isinstance(check, PackageComparison):
+        return {"figures": check.counts}
+    if not isinstance(check, TestComparison):
+        return {}
+    return {
+        "gone": list(check.gone),
+        "flaky": [one.item_id for one in check.flaky],
+        "added": list(check.added),
+    }
 
 
 def show(outcome: Outcome, seconds: dict[str, float], repo: Path | None = None) -> None:
@@ -123,10 +133,11 @@ def show(outcome: Outcome, seconds: dict[str, float], repo: Path | None = None) 
         headings = ("check", "base", "with the change", "new failures", "verdict")
         terminal.show_table(headings, map(_make_row, outcome.judged.checks))
     for check in outcome.judged.checks:
-        for item in check.new_failures[:_LISTED]:
+        new = check_summary.list_new(check)
+        for item in new[:_LISTED]:
             print(terminal.make_line(f"  new failure {check.name}: {item.item_id}"))
-        if len(check.new_failures) > _LISTED:
-            print(f"  and {len(check.new_failures) - _LISTED} more")
+        if len(new) > _LISTED:
+            print(f"  and {len(new) - _LISTED} more")
     for found in outcome.judged.findings:
         place = found.path if found.line is None else f"{found.path}:{found.line}"
         print(terminal.make_line(f"  {found.severity.value} {found.rule} {place}: {found.message}"))
@@ -157,6 +168,6 @@ def _list_places(outcome: Outcome) -> Iterator[tuple[str, str | None]]:
     )
 
 
-def _make_row(check: Comparison) -> tuple[str, ...]:
+def _make_row(check: AnyComparison) -> tuple[str, ...]:
     words = check_summary.summarize_check(check)
     return check.name, words.base, words.head, words.new, check.verdict.value

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from agent.models.change import Finding, Plan
-from agent.models.checks import CheckReport, Comparison
+from agent.models.checks import AnyComparison, CheckReport
 from agent.models.environment import Contract, Environment
 from agent.models.outcome import Verdict
 from agent.models.review import Proof, ReviewNotes
@@ -36,7 +36,7 @@ _SHOWN: dict[Step, tuple[str, TypeAdapter[Any]]] = {
     Step.PLAN: ("plan", TypeAdapter(Plan)),
     Step.ENVIRONMENT: ("environment", TypeAdapter(Environment)),
     Step.POLICY: ("policy_findings", TypeAdapter(tuple[Finding, ...])),
-    Step.COMPARE: ("comparisons", TypeAdapter(tuple[Comparison, ...])),
+    Step.COMPARE: ("comparisons", TypeAdapter(tuple[AnyComparison, ...])),
     Step.PROOF: ("proof", TypeAdapter(Proof)),
     Step.REVIEW: ("review", TypeAdapter(ReviewNotes)),
     Step.DECIDE: ("verdict", TypeAdapter(Verdict)),
@@ -93,7 +93,7 @@ class RunRecord:
     steps: dict[str, ShownStep] = field(default_factory=dict)
     plan: Plan | None = None
     diff: str = ""
-    comparisons: tuple[Comparison, ...] = ()
+    comparisons: tuple[AnyComparison, ...] = ()
     verdict: Verdict | None = None
     proof: Proof | None = None
     review: ReviewNotes | None = None

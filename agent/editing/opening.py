@@ -22,7 +22,7 @@ from agent.git import worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change, Plan
 from agent.models.chat import OpeningMessage
-from agent.models.checks import TESTS, CheckItem, CheckResult, Status
+from agent.models.checks import TESTS, AnyRun, CheckItem, LintRun, Status, TestRun
 from agent.models.environment import Prepared
 from agent.models.task import ReviewItem
 from agent.onboarding import facts
@@ -258,7 +258,7 @@ def _list_versions(run_context: RunContext) -> list[str]:
     return list(dict.fromkeys(found))[:_MOST_VERSIONS]
 
 
-def _make_command(result: CheckResult, prepared: Prepared) -> tuple[str, ...]:
+def _make_command(result: AnyRun, prepared: Prepared) -> tuple[str, ...]:
     """Return the command as it is typed in the sandbox."""
     environment, words = prepared.environment, result.command
     installed = environment.versions
@@ -274,15 +274,16 @@ def _make_command(result: CheckResult, prepared: Prepared) -> tuple[str, ...]:
     return words
 
 
-def _describe_size(result: CheckResult) -> str:
+def _describe_size(result: AnyRun) -> str:
     """Say how large a suite of tests is; empty for other checks."""
-    counts = describe_outcomes(result)
+    counts = describe_outcomes(result) if isinstance(result, TestRun) else ""
     return f" ({counts}; {math.ceil(result.seconds):,} s)" if counts else ""
 
 
-def _describe_failed(result: CheckResult, paths: Collection[str]) -> str:
+def _describe_failed(result: AnyRun, paths: Collection[str]) -> str:
     """Count what fails, and name the first of it that is the repository's own."""
-    bad = [one for one in result.items if one.outcome in ("failed", "error", "finding")]
+    items = result.items if isinstance(result, TestRun | LintRun) else ()
+    bad = [one for one in items if one.outcome in ("failed", "error", "finding")]
     if not bad:
         return f"{result.name}: {result.reason[:_MOST_REASON]}"
     own = dict.fromkeys(_describe_item(one) for one in bad if _is_own(one, paths))

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from agent.checks import comparison, hunks, measuring, reruns, running, test_files
 from agent.checks.check import Part, Selection, Site, count_sandboxes, make_site
-from agent.checks.commands import make_check
+from agent.checks.commands import make_tool_check
 from agent.checks.hunks import Hunk
 from agent.checks.reruns import is_proved
 from agent.checks.test_files import Imports, Places
@@ -29,19 +29,19 @@ from agent.git import worktree
 from agent.models.change import Change, Plan
 from agent.models.checks import (
     COLLECTION,
-    TESTS,
+    AnyComparison,
     CheckItem,
     CheckReport,
-    CheckResult,
-    Comparison,
+    LintRun,
     Status,
     SuiteFacts,
+    TestRun,
 )
 from agent.models.environment import Prepared
 from agent.models.review import Proof, ProofRow, SourcePart, TakenBack
 from agent.policy.layout import is_migration, is_test
 from agent.telemetry.run_log import keep_log_context
-from agent.text.check_summary import summarize_check
+from agent.text.check_summary import is_of_tests, summarize_check
 from repo_config.tree import Tree
 
 T = TypeVar("T")
@@ -59,7 +59,7 @@ _MOST_TYPES = 10
 def prove_change(
     plan: Plan,
     change: Change,
-    compared: tuple[Comparison, ...],
+    compared: tuple[AnyComparison, ...],
     after: CheckReport,
     prepared: Prepared,
     desk: Desk,
@@ -78,9 +78,9 @@ def prove_change(
         return Proof(unneeded="the change does not pass its checks")
     if prepared.run.follow_up is not None:
         return Proof(unneeded="its tests were seen to fail without it when it was opened")
-    if plan.recipe and not list_test_files(change, after.result(TESTS)):
+    if plan.recipe and not list_test_files(change, after.test_run):
         return Proof()  # its edits are known beforehand
-    added = {name for check in compared if check.counts_tests for name in check.added}
+    added = {name for check in compared if is_of_tests(check) for name in check.added}
     runs = any(map(hunks.changes_what_runs, change.files))
     types = {one.name for one in prepared.contract.project.types}
     no_code = Proof(unneeded=_explain_no_code(compared, types))
@@ -100,7 +100,7 @@ def prove_change(
     return proof.model_copy(update={"hunks": taken_back, "unneeded": unneeded})
 
 
-def _explain_no_code(compared: tuple[Comparison, ...], names: Collection[str]) -> str:
+def _explain_no_code(compared: tuple[AnyComparison, ...], names: Collection[str]) -> str:
     counts = (
         f"; {check.name} says {said.base} on base and {said.head} with the change"
         for check in compared
@@ -145,7 +145,7 @@ class Trials:
         return make_site(folder, environment, prepared.contract, self.desk.settings)
 
 
-def list_test_files(change: Change, head: CheckResult | None) -> frozenset[str]:
+def list_test_files(change: Change, head: TestRun | None) -> frozenset[str]:
     """Return the files of a change that only tests use, by their names and by the tests' run."""
     disguised = head.disguised if head else ()
     return frozenset(path for path in change.paths if is_test(path) and path not in disguised)
@@ -159,7 +159,7 @@ def prove_tests(
     Args:
         added: Ids of the tests that base does not have.
     """
-    head = after.result(TESTS)
+    head = after.test_run
     own = list_test_files(change, head)
     if not any(path.endswith(".py") and path not in own for path in change.paths):
         return Proof(unneeded="no code besides tests is changed")
@@ -194,7 +194,7 @@ def take_back(
         last: The round before.
     """
     change, prepared, desk = trials.change, trials.prepared, trials.desk
-    head = trials.after.result(TESTS)
+    head = trials.after.test_run
     if head is None:
         return TakenBack()
     ours = list_test_files(change, head)
@@ -234,7 +234,7 @@ def _list_unnoticed(change: Change, ours: frozenset[str], last: Round | None) ->
     if last is None or last.cleared is None or last.after is None:
         return set()
     before = last.cleared.change
-    theirs = list_test_files(before, last.after.result(TESTS))
+    theirs = list_test_files(before, last.after.test_run)
     sides = [
         tuple(file for file in one.files if file.path not in tests)
         for one, tests in ((change, ours), (before, theirs))
@@ -249,7 +249,7 @@ class _TestRuns:
     trials: Trials
     prepared: Prepared
     """With what the change declares."""
-    head: CheckResult
+    head: TestRun
     judges: frozenset[str]
     """The tests that have to notice mistakes; none: any may notice a hunk."""
     shown: tuple[str, ...]
@@ -321,7 +321,7 @@ class _TestRuns:
                 found |= self._try_each(dict.fromkeys(some, part))
         return found
 
-    def _select_failing(self, result: CheckResult) -> Selection | None:
+    def _select_failing(self, result: TestRun) -> Selection | None:
         """Select what has failed; None, all of them, where nothing could."""
         failing = {item.item_id for item in reruns.list_failing(result.items)} - self._red
         lost = {one for one in failing if one.endswith(COLLECTION)}
@@ -360,7 +360,7 @@ class _TestRuns:
         files = tuple(chosen)
         return Part(Selection(files=files), first=files) if files else None
 
-    def _run(self, several: list[Hunk], part: Part, *, fails_fast: bool) -> CheckResult:
+    def _run(self, several: list[Hunk], part: Part, *, fails_fast: bool) -> TestRun:
         name = several[0].part.name if len(several) == 1 else f"{len(several)} parts"
         site = self._lay_out(several)
         site = replace(site, may_fail=frozenset(self._red) if fails_fast else None)
@@ -373,7 +373,7 @@ class _TestRuns:
             hunks.take_back_together(self.trials.change, several), self.prepared
         )
 
-    def _is_noticed(self, result: CheckResult) -> bool | None:
+    def _is_noticed(self, result: TestRun) -> bool | None:
         """Whether a test fails, or the suite cannot run; None: a limit or forgery ended the run."""
         if result.limit or (result.status is Status.UNVERIFIED and result.exit_code == 0):
             return None
@@ -385,8 +385,14 @@ class _TestRuns:
     def try_types(self, found: list[Hunk]) -> dict[str, tuple[SourcePart, ...]]:
         """Have the repository's type checkers look at the first of them, each taken back alone."""
         project, after = self.trials.prepared.contract.project, self.trials.after
-        known = [(make_check(one), after.result(one.name)) for one in project.types if one.tool]
-        checks = [(check, result) for check, result in known if result and is_proved(result)]
+        known = (
+            (make_tool_check(one), after.result(one.name)) for one in project.types if one.tool
+        )
+        checks = [
+            (check, result)
+            for check, result in known
+            if isinstance(result, LintRun) and is_proved(result)
+        ]
 
         def is_noticed(hunk: Hunk) -> bool:
             desk = self.trials.desk
@@ -406,7 +412,7 @@ class _TestRuns:
         return {"checked": checked, "typed": typed}
 
 
-def _run_tests(site: Site, part: Part, name: str, desk: Desk) -> CheckResult | None:
+def _run_tests(site: Site, part: Part, name: str, desk: Desk) -> TestRun | None:
     """Run tests; None: there are none.
 
     Args:
@@ -419,7 +425,7 @@ def _run_tests(site: Site, part: Part, name: str, desk: Desk) -> CheckResult | N
 
 
 def _make_rows(
-    files: tuple[str, ...], added: Collection[str], on_base: CheckResult, head: CheckResult
+    files: tuple[str, ...], added: Collection[str], on_base: TestRun, head: TestRun
 ) -> Iterator[ProofRow]:
     """Give what each test of these files did without the change, and with it.
 
@@ -463,7 +469,7 @@ def _read_sources(change: Change, base: Tree) -> dict[str, bytes]:
 
 
 def _make_mistakes(
-    judges: Iterable[str], head: CheckResult, sources: Mapping[str, bytes], imports: Imports
+    judges: Iterable[str], head: TestRun, sources: Mapping[str, bytes], imports: Imports
 ) -> list[Hunk]:
     """Make mistakes in what new tests call, of the modules that their files import."""
     functions: dict[str, set[str]] = {}

@@ -9,11 +9,11 @@ from typing import Protocol
 
 from agent.errors import RUN_ENDS, AgentError, RunStopped
 from agent.models.change import Change, ClearedChange, Finding, Plan, Severity
-from agent.models.checks import CheckItem, CheckReport, Comparison
+from agent.models.checks import AnyComparison, CheckItem, CheckReport
 from agent.models.outcome import Verdict
 from agent.models.review import Proof, Remark
 from agent.onboarding.proposed_lines import SET_UP
-from agent.text.check_summary import format_count
+from agent.text.check_summary import format_count, is_of_tests, list_new
 
 RED_BASE = "tests of base"
 """Stands for a rule in the finding that most tests of base fail."""
@@ -61,7 +61,7 @@ class Round:
     """Why policy did not let it through; then there is nothing else."""
     cleared: ClearedChange | None = None
     after: CheckReport | None = None
-    compared: tuple[Comparison, ...] = ()
+    compared: tuple[AnyComparison, ...] = ()
     proof: Proof = field(default_factory=Proof)
     verdict: Verdict | None = None
     unfinished: bool = False
@@ -197,20 +197,21 @@ def _find_blocking(findings: tuple[Finding, ...]) -> Iterator[tuple[str, str]]:
             yield f"{one.rule} {one.path} {one.message}", _format_finding(one)
 
 
-def _find_red(check: Comparison, after: CheckReport) -> Iterator[tuple[str, str]]:
-    for number, item in enumerate(check.new_failures):
+def _find_red(check: AnyComparison, after: CheckReport) -> Iterator[tuple[str, str]]:
+    new, gone = list_new(check), check.gone if is_of_tests(check) else ()
+    for number, item in enumerate(new):
         yield f"{check.name} {item.item_id}", _format_failure(check, item, number)
-    for name in check.gone:
+    for name in gone:
         yield f"gone {name}", f"{name} ran on the base commit and does not any more."
     yield from _find_blocking(check.findings)
-    if check.is_in_the_way and not (check.new_failures or check.gone):
+    if check.is_in_the_way and not (new or gone):
         said = check.reason or f"{check.name} ended {check.head.value}"
         result = after.result(check.name)
         last = _shorten_lines(result.output.strip().splitlines()[-_MOST_LINES:]) if result else []
         yield f"{check.name} as a whole", "\n".join((f"{check.name}: {said}", *last))
 
 
-def _format_failure(check: Comparison, item: CheckItem, number: int) -> str:
+def _format_failure(check: AnyComparison, item: CheckItem, number: int) -> str:
     place = f" at {item.place}" if item.place else ""
     text = item.text.partition("\n(run again: ")[0] if number < _MOST_FAILURES else ""
     lines = _shorten_lines(text.strip().splitlines()[:_MOST_LINES])

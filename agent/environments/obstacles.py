@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
-from agent.models.checks import COLLECTION, CheckResult, Status
+from agent.models.checks import COLLECTION, Status, TestRun
 from agent.models.record import Record
 from agent.models.sandbox import SANDBOX_TREE
 from agent.text import sanitise
@@ -44,23 +44,23 @@ class Obstacle(Record):
     """The last lines that were printed."""
 
 
-def is_measured(tests: CheckResult) -> bool:
+def is_measured(tests: TestRun) -> bool:
     """Whether a test came to an end of its own, or the runner found that there is none."""
     return tests.status is Status.ABSENT or finds_none(tests) or has_ended(tests)
 
 
-def finds_none(tests: CheckResult) -> bool:
+def finds_none(tests: TestRun) -> bool:
     """Whether the runner looked for tests, and found none."""
     return tests.suite is not None and not tests.items
 
 
-def has_ended(tests: CheckResult) -> bool:
+def has_ended(tests: TestRun) -> bool:
     """Whether at least one test came to an end of its own, and the whole run did."""
     return not tests.limit and any(item.outcome != "error" for item in tests.items)
 
 
 def find_obstacle(
-    tests: CheckResult | None, problem: str, tree: Tree, folder: str, lines: Sequence[str] = ()
+    tests: TestRun | None, problem: str, tree: Tree, folder: str, lines: Sequence[str] = ()
 ) -> Obstacle:
     """Name the obstacle.
 
@@ -114,12 +114,12 @@ def quote_as_code(text: str, longest: int = LONGEST) -> str:
     return f"`{flat if len(flat) <= longest else f'{flat[: longest - 1]}…'}`"
 
 
-def list_errors(tests: CheckResult) -> str:
+def list_errors(tests: TestRun) -> str:
     """Return the last error lines of a run of the tests, cut."""
     return _join_texts(tests)[-_MOST_EVIDENCE:] or tests.reason
 
 
-def _join_texts(tests: CheckResult) -> str:
+def _join_texts(tests: TestRun) -> str:
     """Join what was printed and what single tests say; what counts most stands last."""
     red = (item.text for item in tests.items if item.outcome in ("failed", "error"))
     texts = (tests.output, *[*dict.fromkeys(red)][:_MOST_ITEMS])
@@ -176,23 +176,23 @@ def _find_holders(name: str, paths: Collection[str]) -> Iterator[str]:
 # --- how well a repository is set up, by base's tests -----------------------------------------
 
 
-def rate_tests(tests: CheckResult) -> float:
+def rate_tests(tests: TestRun) -> float:
     """Weigh the number of tests that pass by their share; files not collected count as red."""
     passed, red = tests.count("passed"), tests.count("failed", "error")
     return passed * passed / (passed + red) if passed else 0.0
 
 
-def count_tests(tests: CheckResult) -> int:
+def count_tests(tests: TestRun) -> int:
     """Count collected tests; a module that failed to collect does not count."""
     return sum(not one.item_id.endswith(COLLECTION) for one in tests.items) + len(tests.unrun)
 
 
-def is_given_up(tests: CheckResult) -> bool:
+def is_given_up(tests: TestRun) -> bool:
     """Whether nearly all of the first tests failed, so that no other began."""
     return bool(tests.unrun) and not tests.limit and is_hopeless(tests)
 
 
-def find_common_cause(tests: CheckResult) -> str:
+def find_common_cause(tests: TestRun) -> str:
     """Say in one line by which error most tests fail; empty: there is none."""
     red = [one.text for one in tests.items if one.outcome in ("failed", "error")]
     said = Counter(text.strip().partition("\n")[0][:_LONGEST_CAUSE] for text in red)
@@ -202,7 +202,7 @@ def find_common_cause(tests: CheckResult) -> str:
     return f"{count} of {len(tests.items)} tests fail by the same error: {cause}"
 
 
-def is_poor(tests: CheckResult, limits: LimitsSection) -> bool:
+def is_poor(tests: TestRun, limits: LimitsSection) -> bool:
     """Whether other versions may have more of base's tests pass, in reasonable time."""
     if tests.status is Status.ABSENT:
         return False
@@ -215,29 +215,29 @@ def is_poor(tests: CheckResult, limits: LimitsSection) -> bool:
     return not passed or red > max(1, _MOST_RED * len(tests.items))
 
 
-def may_improve(tests: CheckResult, limits: LimitsSection) -> bool:
+def may_improve(tests: TestRun, limits: LimitsSection) -> bool:
     """Whether there is something to try: also where a single module cannot be imported."""
     has_lost = _count_modules(tests)[0] > 0
     return is_poor(tests, limits) or (has_lost and not _is_slow(tests, limits))
 
 
-def is_hopeless(tests: CheckResult) -> bool:
+def is_hopeless(tests: TestRun) -> bool:
     """Whether hardly any test passes, so that versions alone may not be the cause."""
     return tests.count("passed") <= _HARDLY * tests.count("passed", "failed", "error")
 
 
-def lacks_modules(tests: CheckResult) -> bool:
+def lacks_modules(tests: TestRun) -> bool:
     """Whether most modules of tests could not be imported."""
     lost, read = _count_modules(tests)
     return lost > read
 
 
-def _count_modules(tests: CheckResult) -> tuple[int, int]:
+def _count_modules(tests: TestRun) -> tuple[int, int]:
     """Count the modules of tests that could not be imported, and those that were."""
     names = [item.item_id for item in tests.items]
     lost = {name for name in names if name.endswith(COLLECTION)}
     return len(lost), len({name.partition("::")[0] for name in names} - lost)
 
 
-def _is_slow(tests: CheckResult, limits: LimitsSection) -> bool:
+def _is_slow(tests: TestRun, limits: LimitsSection) -> bool:
     return tests.seconds > limits.minutes * 60 * _MOST_TIME

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from agent.models.change import Finding
 from agent.models.record import Record
@@ -161,37 +164,11 @@ class AddedPackages(Record):
     """Installed files that are not as the packages of base or of an index have them."""
 
 
-class CheckResult(Record):
+class CheckRun(Record):
+    """What every check says of one side."""
+
     name: str
     status: Status
-    items: tuple[CheckItem, ...] = ()
-    """All tests by id, or all findings; equal ids may occur more than once for findings."""
-    repeated: tuple[RepeatedTest, ...] = ()
-    """On head: tests that were run again, on both sides."""
-    suite: SuiteFacts | None = None
-    """Of tests, unless their run ended before it was known."""
-    blocked_tests: tuple[BlockedTest, ...] = ()
-    """On head: tests that passed on base and do not pass with the change as base has them."""
-    edited: tuple[str, ...] = ()
-    """On head: files whose tests ran as the change has them."""
-    unrun: tuple[str, ...] = ()
-    """Tests for which there was no time."""
-    uncollected: tuple[str, ...] = ()
-    """On head: new tests that no runner has collected, in sentences."""
-    touched: tuple[str, ...] = ()
-    """Files of the tests that something wrote to, or hid, while they ran."""
-    disguised: tuple[str, ...] = ()
-    """On head: files of the change that are called as those of tests are, and are source."""
-    settings_of_base: tuple[str, ...] = ()
-    """On head: files whose settings are as on base, though the change touches them."""
-    doubts: tuple[str, ...] = ()
-    """On head: what the runs of the tests could not show, in sentences for the reviewer."""
-    counts: str = ""
-    """What it has counted, in words, where that is neither tests nor findings."""
-    endpoints: tuple[Endpoint, ...] | None = None
-    """With what they depend on, where `fastapi.auth` asks for it and it is known."""
-    added_packages: AddedPackages | None = None
-    """The packages that come with the change, where it declares others than base."""
     exit_code: int | None = None
     limit: str = ""
     """As in a SandboxResult, where one ended it."""
@@ -202,15 +179,79 @@ class CheckResult(Record):
     """Why it is unverified, failed as a whole, or absent."""
     output: str = ""
 
+
+class TestRun(CheckRun):
+    """A run of the tests, or of some of them."""
+
+    __test__: ClassVar[bool] = False
+
+    kind: Literal["tests"] = "tests"
+    items: tuple[CheckItem, ...] = ()
+    """All tests by id."""
+    suite: SuiteFacts | None = None
+    """None where the run ended before it was known."""
+    unrun: tuple[str, ...] = ()
+    """Tests for which there was no time."""
+    touched: tuple[str, ...] = ()
+    """Files of the tests that something wrote to, or hid, while they ran."""
+    repeated: tuple[RepeatedTest, ...] = ()
+    """On head, as all that follows: tests that were run again, on both sides."""
+    blocked_tests: tuple[BlockedTest, ...] = ()
+    """Tests that passed on base and do not pass with the change as base has them."""
+    edited: tuple[str, ...] = ()
+    """Files whose tests ran as the change has them."""
+    uncollected: tuple[str, ...] = ()
+    """New tests that no runner has collected, in sentences."""
+    disguised: tuple[str, ...] = ()
+    """Files of the change that are called as those of tests are, and are source."""
+    doubts: tuple[str, ...] = ()
+    """What the runs of the tests could not show, in sentences for the reviewer."""
+
     def count(self, *outcomes: str) -> int:
         return sum(item.outcome in outcomes for item in self.items)
 
     @property
     def cut(self) -> str:
-        """Say how far a run of tests came that a limit ended; empty: to its end."""
+        """Say how far a run that a limit ended came; empty: to its end."""
         ran = sum(not item.item_id.endswith(COLLECTION) for item in self.items)
         every = ran + len(self.unrun)
         return f"{ran:,} of {every:,} tests ran" if self.unrun or self.limit else ""
+
+
+class LintRun(CheckRun):
+    """What a linter, a type checker or Django objects to."""
+
+    kind: Literal["findings"] = "findings"
+    items: tuple[CheckItem, ...] = ()
+    """Equal ids may occur more than once."""
+    settings_of_base: tuple[str, ...] = ()
+    """On head: files whose settings are as on base, though the change touches them."""
+
+
+class CommandRun(CheckRun):
+    """A command of which the exit code says how it went."""
+
+    kind: Literal["command"] = "command"
+
+
+class EndpointRun(CheckRun):
+    kind: Literal["endpoints"] = "endpoints"
+    endpoints: tuple[Endpoint, ...] | None = None
+    """With what they depend on; None: not known."""
+
+
+class PackageRun(CheckRun):
+    """The packages that come with a change."""
+
+    kind: Literal["packages"] = "packages"
+    counts: str
+    """What it has counted, in words."""
+    added_packages: AddedPackages
+
+
+AnyRun = Annotated[
+    TestRun | LintRun | CommandRun | EndpointRun | PackageRun, Field(discriminator="kind")
+]
 
 
 class CheckReport(Record):
@@ -219,16 +260,22 @@ class CheckReport(Record):
     side: str
     commit: str
     change_digest: str | None
-    results: tuple[CheckResult, ...]
-    held: CheckResult | None = None
+    results: tuple[AnyRun, ...]
+    held: TestRun | None = None
     """Of head: the tests as base has them, for a later change with the same source."""
 
-    def result(self, name: str) -> CheckResult | None:
+    def result(self, name: str) -> AnyRun | None:
         return next((result for result in self.results if result.name == name), None)
 
     @property
-    def tests(self) -> CheckResult:
-        return self.result(TESTS) or CheckResult(name=TESTS, status=Status.ABSENT)
+    def test_run(self) -> TestRun | None:
+        """The run of the tests, where their runner is known."""
+        found = self.result(TESTS)
+        return found if isinstance(found, TestRun) else None
+
+    @property
+    def tests(self) -> TestRun:
+        return self.test_run or TestRun(name=TESTS, status=Status.ABSENT)
 
 
 class Comparison(Record):
@@ -240,15 +287,37 @@ class Comparison(Record):
     verdict: Status
     """`passed` when head has nothing that base has not; `unverified` when that is not proved."""
     reason: str = ""
-    counts_tests: bool = False
-    """Whether the counts are tests run, or findings."""
-    counts: str = ""
+    unfinished: bool = False
+    """Whether the run's minutes ended before the change was checked."""
+    findings: tuple[Finding, ...] = ()
+    """What a rule makes of it; where that stands in place of new failures, its weight decides."""
+    seconds: float = 0.0
+
+    @property
+    def is_in_the_way(self) -> bool:
+        """Whether it keeps a change from being published."""
+        return self.verdict not in (Status.PASSED, Status.UNMEASURABLE)
+
+
+class ItemComparison(Comparison):
+    """Of a check that speaks of single tests or findings."""
+
     base_count: int = 0
+    """Tests that ran, or findings."""
     head_count: int = 0
+    known: int = 0
+    """Failures or findings of head that base has as well."""
+    new_failures: tuple[CheckItem, ...] = ()
+
+
+class TestComparison(ItemComparison):
+    __test__: ClassVar[bool] = False
+
+    kind: Literal["tests"] = "tests"
     base_failures: int = 0
     head_failures: int = 0
     base_skipped: int = 0
-    """Of the tests; they prove nothing."""
+    """They prove nothing."""
     head_skipped: int = 0
     base_xfailed: int = 0
     """Tests that fail and are expected to."""
@@ -259,9 +328,6 @@ class Comparison(Record):
     base_unrun: int = 0
     """Tests for which there was no time."""
     head_unrun: int = 0
-    known: int = 0
-    """Failures or findings of head that base has as well."""
-    new_failures: tuple[CheckItem, ...] = ()
     flaky: tuple[RepeatedTest, ...] = ()
     """Tests that failed with the change, and on base in the same way at times: no new failures."""
     gone: tuple[str, ...] = ()
@@ -269,16 +335,26 @@ class Comparison(Record):
     rewritten: tuple[BlockedTest, ...] = ()
     """Tests that pass as the change has them, and not as base has them."""
     unrun: tuple[str, ...] = ()
-    unfinished: bool = False
-    """Whether the run's minutes ended before the change was checked."""
-    findings: tuple[Finding, ...] = ()
-    """What a rule makes of new findings, for a check that a rule weighs: then nothing is a new
-    failure, and the rule's weight decides."""
     added: tuple[str, ...] = ()
     """Ids that only head has."""
-    seconds: float = 0.0
 
-    @property
-    def is_in_the_way(self) -> bool:
-        """Whether it keeps a change from being published."""
-        return self.verdict not in (Status.PASSED, Status.UNMEASURABLE)
+
+class LintComparison(ItemComparison):
+    kind: Literal["findings"] = "findings"
+
+
+class CommandComparison(Comparison):
+    """Of a check that says as a whole how it went."""
+
+    kind: Literal["command"] = "command"
+
+
+class PackageComparison(Comparison):
+    kind: Literal["packages"] = "packages"
+    counts: str = ""
+
+
+AnyComparison = Annotated[
+    TestComparison | LintComparison | CommandComparison | PackageComparison,
+    Field(discriminator="kind"),
+]

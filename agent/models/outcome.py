@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, Self
 
 from agent.models.change import Finding, Plan
-from agent.models.checks import Comparison
+from agent.models.checks import AnyComparison
 from agent.models.model_use import ModelTotal, ModelUse
 from agent.models.record import Record
 from agent.models.review import ReviewNotes
@@ -91,7 +91,7 @@ class JudgedChange(Record):
     digest: str | None = None
     plan: Plan | None = None
     """That it was made by, as far as it was published."""
-    checks: tuple[Comparison, ...] = ()
+    checks: tuple[AnyComparison, ...] = ()
     findings: tuple[Finding, ...] = ()
     review: ReviewNotes | None = None
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from agent.models.change import ClearedChange, Finding, Plan
 from agent.models.chat import Reply
-from agent.models.checks import Comparison
+from agent.models.checks import AnyComparison
 from agent.models.environment import Checkout, Contract
 from agent.models.outcome import FirstRound, Verdict
 from agent.models.run import Reason
@@ -22,7 +22,7 @@ class RunFacts:
     checkout: Checkout | None = None
     contract: Contract | None = None
     plan: Plan | None = None
-    compared: tuple[Comparison, ...] = ()
+    compared: tuple[AnyComparison, ...] = ()
     """The checks once they were compared: they are proved, however the run ends."""
     findings: tuple[Finding, ...] = ()
     """What policy has found in the change, and the verdict after it."""

@@ -14,7 +14,7 @@ from agent.environments import obstacles
 from agent.errors import RequestRefused
 from agent.git import worktree
 from agent.models.change import Finding, Severity
-from agent.models.checks import CheckResult
+from agent.models.checks import TestRun
 from agent.models.environment import LEFT_OUT, Contract, Opened, Prepared
 from agent.onboarding import facts
 from agent.onboarding.written import render
@@ -138,7 +138,7 @@ def _is_path(word: str, folder: str, tree: Tree) -> bool:
 def name_left_out(
     base: Opened,
     prepared: Prepared,
-    tests: CheckResult,
+    tests: TestRun,
     most: int,
     folder: Path,
 ) -> Contract:
@@ -189,7 +189,7 @@ def _find_planted(prepared: Prepared) -> Iterator[str]:
                         yield path
 
 
-def _find_left_out(tests: CheckResult, tree: Tree) -> list[str]:
+def _find_left_out(tests: TestRun, tree: Tree) -> list[str]:
     """List files of tests that were not collected; one that failed to be is red, not left out."""
     if (suite := tests.suite) is None:
         return []

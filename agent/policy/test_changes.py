@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
-from agent.models.checks import CheckResult, Comparison
+from agent.models.checks import TestComparison, TestRun
 from agent.policy.rule import Rule
 from agent.text.sanitise import list_some
 
@@ -74,7 +74,7 @@ _COLLECTED = (
 _OTHER = "See that the tests still show what they showed."
 
 
-def find_problems(found: Comparison, base: CheckResult, head: CheckResult) -> Iterator[Finding]:
+def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterator[Finding]:
     """Yield a finding for each test that behaves differently from base."""
     alike: dict[tuple[str, str], list[str]] = {}
     for one in found.rewritten:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.models.change import ClearedChange, Finding, Plan
-from agent.models.checks import CheckReport, Comparison
+from agent.models.checks import AnyComparison, CheckReport
 from agent.models.environment import Prepared
 from agent.models.model_use import ModelWork
 from agent.models.outcome import Verdict
@@ -18,7 +18,7 @@ class Decided(Record):
     plan: Plan
     cleared: ClearedChange
     after: CheckReport
-    compared: tuple[Comparison, ...]
+    compared: tuple[AnyComparison, ...]
     notes: ReviewNotes
     verdict: Verdict
     proof: Proof = Proof()

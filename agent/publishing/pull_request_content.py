@@ -13,7 +13,7 @@ from agent.desk import Desk
 from agent.errors import PolicyRefused
 from agent.git import worktree
 from agent.models.change import Change, Finding, Severity
-from agent.models.checks import Status
+from agent.models.checks import PackageRun, Status
 from agent.models.code_host import NewPullRequest, Remote
 from agent.models.environment import Prepared
 from agent.models.record import Record
@@ -228,8 +228,8 @@ def list_sensitive(decided: Decided, prepared: Prepared) -> Iterator[tuple[str, 
         reasons += [finding.message for finding in findings if finding.path == file.path]
         if reasons:
             yield file.path, "; ".join(reasons)
-    for result in decided.after.results:
-        for one in result.added_packages.packages if result.added_packages else ():
+    for result in (one for one in decided.after.results if isinstance(one, PackageRun)):
+        for one in result.added_packages.packages:
             why = "a new package" if one.is_new else f"a package, {one.before or 'another'} before"
             yield f"{one.name} {one.version}".rstrip(), why
 

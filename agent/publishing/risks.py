@@ -8,13 +8,13 @@ from agent.checks.hunks import PROSE
 from agent.models.checks import Status
 from agent.policy.layout import is_test
 from agent.publishing.evidence import Evidence
-from agent.text.check_summary import format_count, list_added
+from agent.text.check_summary import format_count, is_of_tests, list_added
 
 
 def group_other_tests(evidence: Evidence) -> dict[str, list[str]]:
     """Group the new tests that are not in the table of proofs by what they do, in words."""
     without = {row.name: row.without for row in evidence.proof.rows}
-    outcomes = {one.item_id: one.outcome for each in evidence.after.results for one in each.items}
+    outcomes = {one.item_id: one.outcome for one in evidence.after.tests.items}
     told: dict[str, list[str]] = {}
     for name in list_added(evidence.compared):
         if name not in without:
@@ -40,8 +40,12 @@ def list_unmeasured(evidence: Evidence) -> Iterator[str]:
         if check.verdict not in (Status.PASSED, Status.FAILED):
             yield f"{check.name} (see Checks)."
         for words, count in (
-            ("for which no time was left", len(check.unrun)),
-            ("skipped more than before", check.head_skipped - check.base_skipped),
+            (
+                ("for which no time was left", len(check.unrun)),
+                ("skipped more than before", check.head_skipped - check.base_skipped),
+            )
+            if is_of_tests(check)
+            else ()
         ):
             if count > 0:
                 yield f"{format_count(count, 'test')} {words}."

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import jinja2
 
 from agent.models.change import Finding, Severity
-from agent.models.checks import BlockedTest, Comparison
+from agent.models.checks import AnyComparison, BlockedTest
 from agent.models.model_use import ModelTotal
 from agent.models.outcome import Outcome, Verdict
 from agent.models.run import Reason, Run
@@ -28,6 +28,7 @@ from agent.publishing import messages, other_pulls, risks
 from agent.publishing.evidence import Evidence
 from agent.telemetry import run_log
 from agent.text import check_summary, sanitise
+from agent.text.check_summary import is_of_tests
 from agent.text.redaction import REMOVED, Redactor
 
 #: GitHub refuses longer titles.
@@ -151,7 +152,7 @@ def _has_pushed_nothing(outcome: Outcome) -> bool:
 
 
 def render_checks_summary(
-    comparisons: tuple[Comparison, ...], verdict: Verdict, redactor: Redactor | None = None
+    comparisons: tuple[AnyComparison, ...], verdict: Verdict, redactor: Redactor | None = None
 ) -> str:
     comparisons, verdict = (redactor or Redactor()).redact_record((comparisons, verdict))
 
@@ -163,7 +164,7 @@ def render_checks_summary(
 
 
 def render_checks_title(
-    comparisons: tuple[Comparison, ...], redactor: Redactor | None = None
+    comparisons: tuple[AnyComparison, ...], redactor: Redactor | None = None
 ) -> str:
     return (redactor or Redactor())(check_summary.summarize_all(comparisons))
 
@@ -220,10 +221,11 @@ def _list_facts(evidence: Evidence) -> dict[str, object]:
     }
 
 
-def _list_rewritten(comparisons: tuple[Comparison, ...]) -> list[BlockedTest]:
+def _list_rewritten(comparisons: tuple[AnyComparison, ...]) -> list[BlockedTest]:
     """List tests that pass only as changed; of several parameters, which share code, the first."""
     found: dict[str, BlockedTest] = {}
-    for test in (test for check in comparisons for test in check.rewritten if not test.cause):
+    tests = (test for check in comparisons if is_of_tests(check) for test in check.rewritten)
+    for test in (one for one in tests if not one.cause):
         found.setdefault(test.item_id.partition("[")[0], test)
     return [*found.values()]
 
@@ -245,7 +247,7 @@ class _Row(NamedTuple):
     result: str
 
 
-def _make_rows(comparisons: tuple[Comparison, ...]) -> Iterator[_Row]:
+def _make_rows(comparisons: tuple[AnyComparison, ...]) -> Iterator[_Row]:
     """Make a row for each check; those that say the same share one."""
     said = [(check, check_summary.summarize_check(check)) for check in comparisons]
     listed = [

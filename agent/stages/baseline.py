@@ -11,7 +11,7 @@ from agent.checks import check, measuring, reports
 from agent.desk import Desk
 from agent.environments import obstacles
 from agent.git import worktree
-from agent.models.checks import TESTS, CheckReport, CheckResult
+from agent.models.checks import AnyRun, CheckReport, TestRun
 from agent.models.environment import Prepared
 
 
@@ -67,9 +67,10 @@ def _run_checks(
     site = check.make_site(folder, environment, prepared.contract, desk.settings)
     site = replace(site, gives_up=gives_up)
 
-    def is_enough(result: CheckResult) -> bool:
+    def is_enough(result: AnyRun) -> bool:
         limits = site.config.limits
-        return tests is None and result.name == TESTS and obstacles.may_improve(result, limits)
+        is_poor = isinstance(result, TestRun) and obstacles.may_improve(result, limits)
+        return tests is None and is_poor
 
     results = measuring.run_all_checks(
         site, desk.sandbox, desk.say, tests=tests, is_enough=is_enough
@@ -81,6 +82,6 @@ def _run_checks(
         change_digest=None,
         results=results,
     )
-    if report.result(TESTS) and (cause := obstacles.find_common_cause(report.tests)):
+    if report.test_run and (cause := obstacles.find_common_cause(report.tests)):
         desk.say(cause)
     return report

@@ -25,14 +25,21 @@ from agent.checks import (
 from agent.checks.changed_files import Sides
 from agent.checks.check import Site, make_site
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
-from agent.checks.two_runs import COPIES, OWN, TwoRuns
+from agent.checks.two_runs import TwoRuns
 from agent.desk import Desk
 from agent.editing.rounds import Round
 from agent.errors import EnvironmentFailed, PolicyRefused
 from agent.git import worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change, ClearedChange, Severity
-from agent.models.checks import TESTS, CheckReport, CheckResult, Comparison
+from agent.models.checks import (
+    AnyComparison,
+    AnyRun,
+    CheckReport,
+    LintRun,
+    PackageRun,
+    TestRun,
+)
 from agent.models.environment import Environment, Prepared
 from agent.policy import levels, ruff_contract, ruff_rules
 from agent.policy.change_context import ChangeContext
@@ -77,7 +84,7 @@ def run_checks(
     sides = Sides(change, site, trees.make_base(), desk.sandbox, desk.say)
     linted = _lint(sides, runs)
     _refuse_forbidden(linted, change, human_changes, trees)
-    results = (*added, *_run_by_base_rules(change, trees))
+    results: tuple[AnyRun, ...] = (*added, *_run_by_base_rules(change, trees))
     measured, held = _measure_change(change, site, runs, trees, last)
     report = CheckReport(
         side="head",
@@ -91,7 +98,7 @@ def run_checks(
 
 def compare_sides(
     base: CheckReport, head: CheckReport, prepared: Prepared, desk: Desk
-) -> tuple[Comparison, ...]:
+) -> tuple[AnyComparison, ...]:
     """Hold the two sides against each other, check by check; rules weigh what some tools find."""
     contract, floors = prepared.contract, desk.settings.floors
     tools = {one.name: one.tool for one in contract.project.commands}
@@ -139,7 +146,7 @@ class _Trees:
 
 def _prepare_environment(
     change: Change, trees: _Trees
-) -> tuple[Environment | None, tuple[CheckResult, ...]]:
+) -> tuple[Environment | None, tuple[PackageRun, ...]]:
     """Build what the change declares and look at it; None: the environment of base will do."""
     prepared, desk = trees.prepared, trees.desk
     change_context = trees.make_context(change)
@@ -177,7 +184,7 @@ def _set_up(change: Change, trees: _Trees) -> Environment | None:
 # --- rules that ruff checks -----------------------------------------------------------------------
 
 
-def _lint(sides: Sides, runs: TwoRuns | None) -> CheckResult | None:
+def _lint(sides: Sides, runs: TwoRuns | None) -> LintRun | None:
     """Hold the change against the rules that ruff checks; None where nothing is new."""
     config = sides.head.config
     check = changed_files.ContractLint(
@@ -196,7 +203,7 @@ def _lint(sides: Sides, runs: TwoRuns | None) -> CheckResult | None:
 
 
 def _refuse_forbidden(
-    linted: CheckResult | None, change: Change, human_changes: Change | None, trees: _Trees
+    linted: LintRun | None, change: Change, human_changes: Change | None, trees: _Trees
 ) -> None:
     """End the checks before they have begun, where a rule that ruff checks forbids the change."""
     if linted is None or linted.reason:
@@ -217,14 +224,14 @@ def _prepare_two_runs(
     change: Change, site: Site, before: CheckReport, trees: _Trees
 ) -> TwoRuns | None:
     """Prepare both runs of the tests; None where base does not tell what its tests are."""
-    suite, base, desk = measuring.suite_of(site), before.result(TESTS), trees.desk
+    suite, base, desk = measuring.suite_of(site), before.test_run, trees.desk
     if suite is None or base is None or base.suite is None or not reruns.is_proved(base):
         return None
     sites = reruns.SuiteRerunner(trees.make_base(), site, suite, desk.sandbox, desk.say)
     return TwoRuns(change, base, sites, trees.base, trees.lay_out, site.project)
 
 
-def _run_by_base_rules(change: Change, trees: _Trees) -> tuple[CheckResult, ...]:
+def _run_by_base_rules(change: Change, trees: _Trees) -> tuple[LintRun, ...]:
     """Ask Django without the changes to what it is started with, where there are such."""
     desk, contract = trees.desk, trees.prepared.contract
     rules = rule_changes.rule_files(change, contract.project)
@@ -263,7 +270,7 @@ def _lay_out_for_tools(change: Change, site: Site, trees: _Trees) -> tuple[Site,
 
 def _measure_change(
     change: Change, site: Site, runs: TwoRuns | None, trees: _Trees, last: Round | None
-) -> tuple[tuple[CheckResult, ...], CheckResult | None]:
+) -> tuple[tuple[AnyRun, ...], TestRun | None]:
     """Run the checks, and the tests twice where base tells what they are.
 
     Returns:
@@ -289,17 +296,18 @@ def _measure_change(
         in_place=runs.list_first(held),
         known=tuple(one for one in earlier.results if one.name in _OF_SOURCE) if earlier else (),
     )
-    ran = {one.name: one for one in results}
+    ran = {one.name: one for one in results if isinstance(one, TestRun)}
     tests, held = runs.finish(ran, held)
     tests = tests.model_copy(update={"disguised": tuple(sorted(runs.disguised_files))})
-    others = (one for one in results if one.name not in (TESTS, OWN, COPIES))
+    others = (one for one in results if not isinstance(one, TestRun))
     return (*_note_settings(others, settings), tests), held
 
 
-def _note_settings(
-    results: Iterable[CheckResult], settings: tuple[str, ...]
-) -> tuple[CheckResult, ...]:
+def _note_settings(results: Iterable[AnyRun], settings: tuple[str, ...]) -> tuple[AnyRun, ...]:
+    """Note which settings of base linters and type checkers have read."""
     return tuple(
-        one.model_copy(update={"settings_of_base": settings * (one.name not in _OF_SOURCE)})
+        one.model_copy(update={"settings_of_base": settings})
+        if isinstance(one, LintRun) and one.name not in _OF_SOURCE
+        else one
         for one in results
     )

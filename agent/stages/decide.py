@@ -13,13 +13,19 @@ from agent.checks import comparison, fastapi_endpoints, reruns
 from agent.editing import reviewing
 from agent.editing.rounds import RED_BASE, Round
 from agent.models.change import ClearedChange, Finding, Severity
-from agent.models.checks import CheckItem, Comparison, Status
+from agent.models.checks import TESTS, AnyComparison, CheckItem, Status, TestComparison
 from agent.models.environment import Contract
 from agent.models.outcome import Verdict
 from agent.models.review import Proof, ReviewNotes
 from agent.models.run import Reason
 from agent.policy.layout import is_migration
-from agent.text.check_summary import format_count, name_check, summarize_check
+from agent.text.check_summary import (
+    format_count,
+    is_of_tests,
+    list_new,
+    name_check,
+    summarize_check,
+)
 from agent.text.sanitise import list_some
 
 PROOF = "proof"
@@ -80,7 +86,7 @@ TABLE: tuple[Row, ...] = (
 
 
 def decide_verdict(
-    compared: tuple[Comparison, ...],
+    compared: tuple[AnyComparison, ...],
     cleared: ClearedChange,
     contract: Contract,
     proof: Proof | None = None,
@@ -124,7 +130,7 @@ def with_review(chosen: Round, notes: ReviewNotes, contract: Contract) -> Round:
 class VerdictFacts:
     """The facts that a decision rests on, and what each row of the table says of them."""
 
-    compared: tuple[Comparison, ...]
+    compared: tuple[AnyComparison, ...]
     cleared: ClearedChange
     contract: Contract
     proof: Proof = field(default_factory=Proof)
@@ -148,8 +154,8 @@ class VerdictFacts:
         return reviewing.apply_settled(found, self.review)
 
     @property
-    def _tests(self) -> tuple[Comparison, ...]:
-        return tuple(check for check in self.compared if check.counts_tests)
+    def _tests(self) -> tuple[TestComparison, ...]:
+        return tuple(check for check in self.compared if is_of_tests(check))
 
     @property
     def _are_tests_off(self) -> bool:
@@ -161,7 +167,7 @@ class VerdictFacts:
 
     @property
     def _flaky_tests(self) -> tuple[Finding, ...]:
-        seen = dict.fromkeys(one for each in self.compared for one in each.flaky)
+        seen = dict.fromkeys(one for each in self._tests for one in each.flaky)
         return tuple(map(reruns.make_finding, seen))
 
     @property
@@ -250,16 +256,16 @@ class VerdictFacts:
     # --- sentences --------------------------------------------------------------------------------
 
     def tell_new_failures(self) -> str:
-        failing = [check for check in self.compared if check.new_failures]
+        failing = [check for check in self.compared if list_new(check)]
         if not failing:
             return ""
         first = failing[0]
-        count = len(first.new_failures)
+        count = len(list_new(first))
         said = format_count(count, "new finding")
-        if first.counts_tests:
+        if is_of_tests(first):
             verb = "fails" if count == 1 else "fail"
             said = f"{format_count(count, 'test')} {verb} with the change but not without it"
-        shown = list_some([_format_item(item) for item in first.new_failures])
+        shown = list_some([_format_item(item) for item in list_new(first)])
         others = ", ".join(check.name for check in failing[1:])
         also = f" Also red: {others}." if others else ""
         return f"{name_check(first)}: {said}: {shown}.{also}"
@@ -274,7 +280,7 @@ class VerdictFacts:
     def tell_unverified(self) -> str:
         for check in self.compared:
             is_proved = check.verdict is Status.PASSED
-            is_row = check.unfinished or not check.counts_tests
+            is_row = check.unfinished or not is_of_tests(check)
             if check.verdict is Status.UNMEASURABLE and is_row:
                 continue
             if not is_proved or Status.UNVERIFIED in (check.base, check.head):
@@ -290,7 +296,7 @@ class VerdictFacts:
         switch = "To work without tests, set checks.tests to off."
         if self._are_tests_off:
             return ""
-        if not self._tests:
+        if not any(check.name == TESTS for check in self.compared):
             return f"The repository has no test suite that was found. {switch}"
         whole = (one for one in self._tests if not (one.unrun or one.unfinished))
         if any(one.head_count == one.head_skipped for one in whole):
@@ -307,7 +313,7 @@ class VerdictFacts:
 
     def tell_ready(self) -> str:
         measured = [check for check in self.compared if check.verdict is Status.PASSED]
-        flaky = sum(len(check.flaky) for check in measured)
+        flaky = sum(len(check.flaky) for check in measured if is_of_tests(check))
         but = f" but {format_count(flaky, 'flaky test')}" if flaky else ""
         said = [
             "No check could be measured." if self.compared else "No check runs in this repository."

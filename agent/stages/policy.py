@@ -13,7 +13,7 @@ from agent.desk import Desk
 from agent.errors import PolicyRefused
 from agent.git import worktree
 from agent.models.change import Change, ClearedChange, Finding, Level, Severity
-from agent.models.checks import Comparison
+from agent.models.checks import AnyComparison
 from agent.models.environment import Prepared
 from agent.models.ticket import Ticket
 from agent.policy import levels, registry
@@ -129,8 +129,8 @@ def _find_taken_back(
 
 
 def tolerate_standing(
-    compared: tuple[Comparison, ...], change: Change, human_changes: Change | None
-) -> tuple[Comparison, ...]:
+    compared: tuple[AnyComparison, ...], change: Change, human_changes: Change | None
+) -> tuple[AnyComparison, ...]:
     """Let what rules find in lines that people have committed remark, no more."""
     return tuple(
         check.model_copy(

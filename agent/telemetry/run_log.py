@@ -20,7 +20,7 @@ import structlog
 
 from agent.models.change import Change, Finding
 from agent.models.chat import Reply
-from agent.models.checks import CheckReport, CheckResult, Comparison, Status
+from agent.models.checks import AnyComparison, AnyRun, CheckReport, Status, TestComparison
 from agent.models.clock import read_clock
 from agent.models.environment import Environment
 from agent.models.record import Record
@@ -161,7 +161,7 @@ def describe_result(result: object) -> str:
     return ""
 
 
-def _tell_check(side: str, check: CheckResult) -> str:
+def _tell_check(side: str, check: AnyRun) -> str:
     head = f"[{side}] {check.name}: {check.status.value} in {check.seconds:.1f} s"
     if check.reason:
         head += f" ({check.reason})"
@@ -173,11 +173,11 @@ def _tell_check(side: str, check: CheckResult) -> str:
     return "\n".join(lines)
 
 
-def tell_comparison(comparison: Comparison) -> str:
+def tell_comparison(comparison: AnyComparison) -> str:
     said = check_summary.summarize_check(comparison)
     text = f"{comparison.name}: base {said.base}; head {said.head}; new failures: {said.new}"
-    if flaky := [one.item_id for one in comparison.flaky]:
-        text += f", flaky: {', '.join(flaky)}"
+    if isinstance(comparison, TestComparison) and comparison.flaky:
+        text += f", flaky: {', '.join(one.item_id for one in comparison.flaky)}"
     return f"{text} ({comparison.reason})" if comparison.reason else text
 
 

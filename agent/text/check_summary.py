@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeGuard
 
-from agent.models.checks import COLLECTION, CheckResult, Comparison, Status
+from agent.models.checks import (
+    COLLECTION,
+    AnyComparison,
+    CheckItem,
+    ItemComparison,
+    LintComparison,
+    PackageComparison,
+    Status,
+    TestComparison,
+    TestRun,
+)
 from agent.text.sanitise import list_some
 
 _NOT_COUNTED = {
@@ -26,41 +36,41 @@ class CheckSummary(NamedTuple):
     """Empty where there is nothing to say but the verdict."""
 
 
-def summarize_check(check: Comparison) -> CheckSummary:
+def summarize_check(check: AnyComparison) -> CheckSummary:
     base, head = _describe_side(check, "base"), _describe_side(check, "head")
-    if check.counts and check.head in (Status.PASSED, Status.FAILED):
+    if isinstance(check, PackageComparison) and check.head in (Status.PASSED, Status.FAILED):
         head = check.counts
     elif count := _count_new(check):
-        head += f"; {format_count(count, 'new test' if check.counts_tests else 'new finding')}"
+        head += f"; {format_count(count, 'new test' if is_of_tests(check) else 'new finding')}"
     is_told_apart = check.verdict in (Status.PASSED, Status.FAILED)
-    new = f"{len(check.new_failures):,}" if is_told_apart else "not known"
+    new = f"{len(list_new(check)):,}" if is_told_apart else "not known"
     return CheckSummary(base, head, new, " ".join(_make_sentences(check)))
 
 
-def tell_result(check: Comparison) -> str:
+def tell_result(check: AnyComparison) -> str:
     """Say what the comparison has shown, for a table cell."""
-    if check.verdict is Status.FAILED and check.new_failures:
-        return f"{format_count(len(check.new_failures), 'new failure')}"
+    if check.verdict is Status.FAILED and (new := list_new(check)):
+        return f"{format_count(len(new), 'new failure')}"
     return _NOT_COUNTED.get(check.verdict, check.verdict.value)
 
 
-def summarize_all(checks: Iterable[Comparison]) -> str:
+def summarize_all(checks: Iterable[AnyComparison]) -> str:
     """Say in one line what the checks of a change that passed have shown."""
     ran = [check for check in checks if {check.base, check.head} != {Status.ABSENT}]
     measured = [check for check in ran if check.verdict is Status.PASSED]
     if not measured:
         return "No check ran" if not ran else f"No check could be measured: {_format_list(ran)}"
     parts = [f"Nothing new fails in {format_count(len(measured), 'check')}"]
-    if known := sum(check.known for check in measured):
+    if known := sum(check.known for check in measured if isinstance(check, ItemComparison)):
         parts.append(f"{format_count(known, 'failure')} as on base")
-    if flaky := sum(len(check.flaky) for check in measured):
+    if flaky := sum(len(check.flaky) for check in measured if is_of_tests(check)):
         parts.append(format_count(flaky, "flaky test"))
     if others := [check for check in ran if check not in measured]:
         parts.append(f"not measured: {_format_list(others)}")
     return "; ".join(parts)
 
 
-def describe_outcomes(result: CheckResult) -> str:
+def describe_outcomes(result: TestRun) -> str:
     """Count tests by their outcome; empty where there are none."""
     if not any(one.outcome in ("passed", "failed", "error", "skipped") for one in result.items):
         return ""
@@ -72,9 +82,18 @@ def describe_outcomes(result: CheckResult) -> str:
     return f"{format_count(len(ran), 'test')}: {', '.join(parts)}"
 
 
-def list_added(checks: Iterable[Comparison]) -> list[str]:
+def list_added(checks: Iterable[AnyComparison]) -> list[str]:
     """List the ids of tests that only head has."""
-    return [name for check in checks if check.counts_tests for name in check.added]
+    return [name for check in checks if is_of_tests(check) for name in check.added]
+
+
+def is_of_tests(check: AnyComparison) -> TypeGuard[TestComparison]:
+    return isinstance(check, TestComparison)
+
+
+def list_new(check: AnyComparison) -> tuple[CheckItem, ...]:
+    """List what fails with the change alone; nothing where a check speaks of no single items."""
+    return check.new_failures if isinstance(check, ItemComparison) else ()
 
 
 def format_count(number: int, word: str) -> str:
@@ -82,23 +101,22 @@ def format_count(number: int, word: str) -> str:
     return f"{number:,} {word}{'s' * (number != 1)}"
 
 
-def name_check(check: Comparison) -> str:
+def name_check(check: AnyComparison) -> str:
     """Name a check at the beginning of a sentence."""
     return check.name[:1].upper() + check.name[1:]
 
 
-def _describe_side(check: Comparison, side: Literal["base", "head"]) -> str:
+def _describe_side(check: AnyComparison, side: Literal["base", "head"]) -> str:
     status: Status = getattr(check, side)
-    count, failures, uncollected, skipped, xfailed, unrun = (
-        int(getattr(check, f"{side}_{name}"))
-        for name in ("count", "failures", "uncollected", "skipped", "xfailed", "unrun")
-    )
     if status in _NOT_COUNTED:
         return _NOT_COUNTED[status]
-    if status is Status.FAILED and not failures:
+    names = ("count", "failures", "uncollected", "skipped", "xfailed", "unrun")
+    numbers = [int(getattr(check, f"{side}_{name}", 0)) for name in names]
+    count, failures, uncollected, skipped, xfailed, unrun = numbers
+    if status is Status.FAILED and not (failures if is_of_tests(check) else count):
         # It ended before it could say anything item by item.
         return "failed as a whole"
-    if not check.counts_tests:
+    if not is_of_tests(check):
         return format_count(count, "finding") if count else "clean"
     failed = failures - uncollected
     parts = (
@@ -112,14 +130,16 @@ def _describe_side(check: Comparison, side: Literal["base", "head"]) -> str:
     return ", ".join(f"{number:,} {word}" for number, word in parts if number) or "no tests"
 
 
-def _count_new(check: Comparison) -> int:
+def _count_new(check: AnyComparison) -> int:
     """Count tests, or findings, that only head has."""
     if not {check.verdict, check.head} <= {Status.PASSED, Status.FAILED}:
         return 0
-    return len(check.added) if check.counts_tests else check.head_count - check.known
+    if is_of_tests(check):
+        return len(check.added)
+    return check.head_count - check.known if isinstance(check, LintComparison) else 0
 
 
-def _make_sentences(check: Comparison) -> Iterable[str]:
+def _make_sentences(check: AnyComparison) -> Iterable[str]:
     name = name_check(check)
     if check.verdict is Status.UNMEASURABLE:
         yield f"{name} cannot be measured: {check.reason.rstrip('.')}."
@@ -128,22 +148,22 @@ def _make_sentences(check: Comparison) -> Iterable[str]:
         why = check.reason or "its result could not be verified"
         yield f"{name} is unverified: {why.rstrip('.')}."
         return
-    if check.counts_tests:
+    if is_of_tests(check):
         new = f", {len(check.added):,} new" if check.added else ""
         cut = f" of {check.base_count + check.base_unrun:,}" if check.base_unrun else ""
         on_base = f"{check.base_count:,}{cut} on base"
         yield f"{name}: {on_base}, {check.head_count:,} with the change{new}."
         if (more := check.head_skipped - check.base_skipped) > 0:
             yield f"{format_count(more, 'more test')} skipped."
-    if known := check.known:
-        word = "failure" if check.counts_tests else "finding"
+    if known := check.known if isinstance(check, ItemComparison) else 0:
+        word = "failure" if is_of_tests(check) else "finding"
         yield f"{name}: {format_count(known, word)} as on base."
-    if not check.counts_tests and (count := _count_new(check)):
+    if not is_of_tests(check) and (count := _count_new(check)):
         yield f"{name}: {format_count(count, 'new finding')}."
-    if check.flaky:
+    if is_of_tests(check) and check.flaky:
         told = [f"{one.item_id} {one.summary}" for one in check.flaky]
         yield f"{name}: {list_some(told)}."
 
 
-def _format_list(checks: Iterable[Comparison]) -> str:
+def _format_list(checks: Iterable[AnyComparison]) -> str:
     return ", ".join(check.name for check in checks)

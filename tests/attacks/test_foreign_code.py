@@ -21,7 +21,7 @@ from agent.environments.build import EnvironmentRequest
 from agent.environments.package_index import SimpleIndex
 from agent.environments.setup_commands import SetUp
 from agent.errors import EnvironmentFailed
-from agent.models.checks import TESTS, CheckResult, Status
+from agent.models.checks import TESTS, Status, TestRun
 from agent.models.environment import Environment
 from agent.models.package_index import PackageIndex
 from agent.models.sandbox import Sandbox
@@ -78,7 +78,7 @@ class Measured:
     environment: Environment
     packages: Mapping[str, str]
     """Content of what is installed, by path."""
-    results: tuple[CheckResult, ...]
+    results: tuple[TestRun, ...]
 
     def verdicts(self) -> list[tuple[str, Status, list[tuple[str, str]]]]:
         """What is compared between two measurements."""

@@ -21,7 +21,7 @@ from agent.environments.package_index import SimpleIndex
 from agent.environments.request import EnvironmentRequest
 from agent.errors import SandboxLost, SandboxMissing
 from agent.git.tree import WorkTree
-from agent.models.checks import CheckResult, Status
+from agent.models.checks import Status, TestRun
 from agent.models.sandbox import Sandbox, SandboxRequest
 from agent.sandbox import sandboxes
 from agent.settings import Settings, load_settings
@@ -69,7 +69,7 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
 def _run_in_sandbox(site: Site, sandbox: Sandbox) -> float:
     suite = PytestSuite()
 
-    def work() -> CheckResult:
+    def work() -> TestRun:
         secret = Secret()
         return suite.judge(site, secret, sandbox.run(suite.make_request(site, secret)))
 

@@ -27,7 +27,7 @@ from agent.git import worktree
 from agent.git.base import RepositoryLimits
 from agent.git.tree import WorkTree
 from agent.models.change import Change, ChangedFile, ClearedChange
-from agent.models.checks import TESTS, CheckReport, CheckResult, Comparison
+from agent.models.checks import TESTS, CheckReport
 from agent.models.environment import Contract, Environment, Prepared
 from agent.models.run import Run
 from agent.models.sandbox import Flag, Hear, Sandbox, SandboxRequest, SandboxResult
@@ -158,18 +158,18 @@ class Workshop:
         results = measuring.run_all_checks(site, self.sandbox, self.said.append)
         return CheckReport(side="base", commit="0" * 40, change_digest=None, results=results)
 
-    def one(self, name: str, files: Files, **more: Any) -> CheckResult:
+    def one(self, name: str, files: Files, **more: Any) -> Any:
         """One check of these files."""
         site = self.site(files, **more)
         tests = name == TESTS
         results = measuring.run_all_checks(site, self.sandbox, self.said.append, tests=tests)
         return next(result for result in results if result.name == name)
 
-    def tests(self, files: Files, **more: Any) -> CheckResult:
+    def tests(self, files: Files, **more: Any) -> Any:
         """The tests of these files, by pytest unless said otherwise."""
         return self.one("tests", files, **{"test_runner": "pytest", **more})
 
-    def compared(self, name: str, before: Files, after: Files, **more: Any) -> Comparison:
+    def compared(self, name: str, before: Files, after: Files, **more: Any) -> Any:
         """One check, base against head."""
         sides = [self.measure(self.site(files, **more)) for files in (before, after)]
         return next(found for found in comparison.compare_reports(*sides) if found.name == name)
@@ -202,7 +202,7 @@ def _uv(*arguments: str) -> str:
     return done.stdout
 
 
-def outcomes(result: CheckResult) -> dict[str, str]:
+def outcomes(result: Any) -> dict[str, str]:
     return {item.item_id: item.outcome for item in result.items}
 
 
@@ -239,7 +239,7 @@ def declared_site(
     )
 
 
-def measured(site: Site, sandbox: Sandbox) -> dict[str, CheckResult]:
+def measured(site: Site, sandbox: Sandbox) -> dict[str, Any]:
     """All checks of a site, by name."""
     return {one.name: one for one in measuring.run_all_checks(site, sandbox, lambda line: None)}
 
@@ -286,14 +286,12 @@ class Stage:
         change = Change(base_commit=self.prepared.checkout.commit, files=tuple(changed))
         return ClearedChange(change=change, findings=())
 
-    def compared(self, **edits: str | None) -> dict[str, Comparison]:
+    def compared(self, **edits: str | None) -> dict[str, Any]:
         base = baseline.measure_base(self.prepared, self.services)
         head = checks_stage.run_checks(self.cleared(**edits), base, self.prepared, self.services)
         return {found.name: found for found in comparison.compare_reports(base, head)}
 
-    def weighed(
-        self, config: RepoConfig | None = None, **edits: str | None
-    ) -> dict[str, Comparison]:
+    def weighed(self, config: RepoConfig | None = None, **edits: str | None) -> dict[str, Any]:
         """The same, as the rules of a configuration weigh it."""
         base = baseline.measure_base(self.prepared, self.services)
         head = checks_stage.run_checks(self.cleared(**edits), base, self.prepared, self.services)

@@ -19,7 +19,7 @@ from agent.checks import check, measuring, running
 from agent.checks.check import Part, Site
 from agent.environments import obstacles
 from agent.models.change import Severity
-from agent.models.checks import CheckReport, CheckResult, Status, SuiteFacts
+from agent.models.checks import CheckReport, Status, SuiteFacts, TestRun
 from agent.stages import baseline
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
@@ -212,7 +212,7 @@ def test_tests_without_time_stay_unrun_and_the_others_are_proved(
 ) -> None:
     is_script = runner == "django"
 
-    def measure(tests: str, seconds: float) -> tuple[CheckResult, float]:
+    def measure(tests: str, seconds: float) -> tuple[TestRun, float]:
         site = workshop.site(
             {"test_all.py": tests, "run.py": "import unittest\n\nunittest.main('test_all')\n"},
             test_runner="django" if is_script else "pytest",
@@ -279,7 +279,7 @@ def test_a_set_up_is_judged_by_its_first_tests_before_the_others_run(
     script = "run.py" if runner == "django" else None
     site = workshop.site(files, test_runner=runner, test_script=script)
 
-    def measure(made: Site) -> CheckResult:
+    def measure(made: Site) -> TestRun:
         [result] = measuring.run_all_checks(
             made, workshop.sandbox, workshop.said.append, tests=True
         )

@@ -15,7 +15,7 @@ import pytest
 
 from agent.checks.sealed import ORDER_PATH
 from agent.models.change import Finding
-from agent.models.checks import Comparison, Status
+from agent.models.checks import Status, TestComparison
 from agent.models.outcome import Verdict
 from agent.models.run import Reason
 from agent.models.sandbox import Flag, Hear, Sandbox, SandboxFile, SandboxRequest, SandboxResult
@@ -70,7 +70,7 @@ class Judged:
         cleared = made.cleared(**(edits or {"shop_DOT_py": "A = 2\n"}))
         self.report = checks_stage.run_checks(cleared, before, made.prepared, self.services)
         compared = checks_stage.compare_sides(before, self.report, made.prepared, self.services)
-        self.tests: Comparison = next(one for one in compared if one.name == "tests")
+        self.tests: TestComparison = next(one for one in compared if one.name == "tests")
         self.verdict: Verdict = decide.decide_verdict(compared, cleared, made.prepared.contract)
 
     def runs(self) -> tuple[str, str]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.version import Version
 
 from agent.environments import interpreters
-from agent.models.checks import CheckResult, Status
+from agent.models.checks import Status
 from agent.models.sandbox import Root
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
@@ -44,7 +45,7 @@ def minors(settings: Settings) -> list[str]:
     return [f"{major}.{minor}" for major, minor in wanted]
 
 
-def measured(settings: Settings, files: Files, minor: str) -> dict[str, CheckResult]:
+def measured(settings: Settings, files: Files, minor: str) -> dict[str, Any]:
     sandbox = BubblewrapSandbox(settings)
     told = {"python": {"version": minor}}
     site = check_samples.declared_site(files, told, settings, sandbox, lambda line: None)

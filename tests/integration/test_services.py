@@ -6,12 +6,13 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agent.checks.check import Site
 from agent.environments import sandbox_requests, sandbox_services
-from agent.models.checks import CheckResult, Status
+from agent.models.checks import Status
 from agent.models.sandbox import SandboxLimits
 from tests import sandboxes as kinds
 from tests.deep import deep
@@ -41,7 +42,7 @@ class Ground:
             files, told, given, sandbox or self.sandbox, self.said.append
         )
 
-    def measured(self, site: Site) -> dict[str, CheckResult]:
+    def measured(self, site: Site) -> dict[str, Any]:
         return check_samples.measured(site, self.sandbox)
 
     def printed(self, files: Files, told: Mapping[str, object], program: str) -> str:

@@ -22,7 +22,7 @@ from xml.etree import ElementTree as ET
 from packaging.utils import canonicalize_name
 from uv import find_uv_bin
 
-from agent.models.checks import COLLECTION, CheckResult
+from agent.models.checks import COLLECTION, TestRun
 from agent.models.environment import Environment
 from agent.models.package_index import IndexAccess
 from tests import postgresql
@@ -131,7 +131,7 @@ def run_suite(bare: Bare) -> tuple[Outcomes, float]:
     return found, seconds
 
 
-def in_sandbox(result: CheckResult) -> Outcomes:
+def in_sandbox(result: TestRun) -> Outcomes:
     """Outcomes of the product's own run, by the names that bare runs have."""
     found: Outcomes = {}
     for item in result.items:

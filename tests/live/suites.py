@@ -20,7 +20,7 @@ from agent import settings, wiring
 from agent.checks import check, measuring
 from agent.checks.check import Site
 from agent.desk import Desk
-from agent.models.checks import Status
+from agent.models.checks import Status, TestRun
 from agent.models.environment import Environment
 from agent.models.run import Run
 from agent.stages import checkout, environment
@@ -72,6 +72,7 @@ def test_tests_end_in_the_sandbox_as_they_do_by_hand(
     )
     begun = time.monotonic()
     (result,) = measuring.run_all_checks(site, services.sandbox, print, tests=True)
+    assert isinstance(result, TestRun)
     seconds = time.monotonic() - begun
     # A red suite needs no reason; one that a limit ended has one.
     assert result.items

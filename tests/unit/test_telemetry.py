@@ -10,7 +10,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from agent.models.checks import CheckReport, CheckResult, Status
+from agent.models.checks import CheckReport, Status, TestRun
 from agent.telemetry.run_log import RunLog, keep_log_context
 from agent.text.redaction import REMOVED, Redactor
 
@@ -18,7 +18,7 @@ SECRET = "Zk3mQ9wLx7Tn2Rb8Vc5Yd1Hf"
 
 
 def report(output):
-    result = CheckResult(name="tests", status=Status.FAILED, output=output)
+    result = TestRun(name="tests", status=Status.FAILED, output=output)
     return CheckReport(side="head", commit="a" * 40, change_digest=None, results=(result,))
 
 

@@ -23,7 +23,7 @@ from agent.errors import (
     StoreUnavailable,
 )
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Severity
-from agent.models.checks import Comparison
+from agent.models.checks import TestComparison
 from agent.models.environment import Checkout
 from agent.models.outcome import Outcome, Verdict
 from agent.models.run import Reason, RunState, end_state
@@ -139,7 +139,7 @@ def test_what_a_provider_says_is_for_the_operator_and_no_issue(home):
     assert here.sentence == f"{problem.message} {problem.details}"
 
 
-CHECK = Comparison(name="tests", base="passed", head="passed", verdict="passed", head_count=6)
+CHECK = TestComparison(name="tests", base="passed", head="passed", verdict="passed", head_count=6)
 FINDING = Finding(
     rule="scope", severity=Severity.REVIEW, path="a.py", line=1, message="Look.", fix="Look."
 )
@@ -152,7 +152,7 @@ def carried(home, monkeypatch, problem):
     def clear() -> ClearedChange:
         return ClearedChange(change=Change(base_commit="a" * 40, files=()), findings=(FINDING,))
 
-    def compare() -> tuple[Comparison, ...]:
+    def compare() -> tuple[TestComparison, ...]:
         return (CHECK,)
 
     def decide() -> Verdict:

@@ -39,15 +39,10 @@ class Recorder:
         self.report = report
         self.running = {}
         self.is_late = False
-        self.is_red = False
         self.first_tests = mergewright_report.FirstTests(order["first_tests"])
 
-    def watch(self, result, cases):
+    def watch(self, result):
         self.result = result
-        is_asked = self.order["known_red"] is not None
-        self.awaited = {
-            get_id(test) for test in cases if is_asked and _locate(test) in self.order["first"]
-        }
         listeners = {
             "startTest": self.start,
             "stopTest": self.stop,
@@ -105,12 +100,6 @@ class Recorder:
         facts = self.running.pop(get_id(test), None)
         if facts is not None:
             self.add("test", facts)
-        if get_id(test) in self.awaited:
-            self.awaited.remove(get_id(test))
-            red = facts and facts["outcome"] in ("failed", "error")
-            self.is_red = self.is_red or (red and get_id(test) not in self.order["known_red"])
-            if self.is_red and not self.awaited:
-                self.is_late = self.result.shouldStop = True
         last_start = self.order["last_start"]
         if last_start is not None and _now() - mergewright_report.BEGUN > last_start:
             self.is_late = self.result.shouldStop = True
@@ -301,7 +290,7 @@ def install(order, report):
         report.add("collected", ids=[get_id(test) for test in _cases(chosen)])
         report.add("suite", **_look_around(self, order["tree"]))
         recorder = Recorder(order, report)
-        recorder.watch(result, list(_cases(chosen)))
+        recorder.watch(result)
         for watched in (self, chosen, result):
             if getattr(watched, "failfast", False):
                 watched.failfast = False

@@ -33,8 +33,6 @@ _report = None
 _facts = None
 _session = None
 _attempts = {}
-# Of the tests that run first, those that are not over; nothing where workers run them.
-_awaited = set()
 _first_tests = mergewright_report.FirstTests(0)
 _raised = set()
 _SUBTESTS = ("SubTestReport", "SubtestReport")
@@ -280,9 +278,6 @@ def pytest_collection_finish(session):
     """Say which tests are going to run, and what belongs to them, unless workers do."""
     if _report is not None:
         _report.add("collected", ids=[item.nodeid for item in session.items])
-        if _order["known_red"] is not None:
-            wanted = (item for item in session.items if str(_place(item)) in _order["first"])
-            _awaited.update(item.nodeid for item in wanted if not _is_own(item.nodeid))
         if _facts is not None:
             _report.add("suite", **_list_facts())
 
@@ -471,15 +466,8 @@ def pytest_runtest_logreport(report):
     known = (("text", attempt.text), ("place", attempt.place), ("hidden", attempt.hidden))
     more = {name: value for name, value in known if value}
     _report.add("test", id=report.nodeid, outcome=attempt.outcome, **more)
-    is_red = attempt.outcome in ("failed", "error") and not _is_own(report.nodeid)
-    if is_red:
+    if attempt.outcome in ("failed", "error") and not _is_own(report.nodeid):
         _stop_at_failure(report.nodeid)
-    if report.nodeid in _awaited:
-        _awaited.remove(report.nodeid)
-        if is_red and report.nodeid not in _order["known_red"]:
-            _order["is_red"] = True
-        if not _awaited and _order.get("is_red"):
-            _order["last_start"] = 0
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from agent.checks import comparison
 from agent.checks.check import MINUTES_LIMIT
 from agent.models.checks import (
+    AnyRun,
     BlockedTest,
     CheckItem,
     CheckReport,
-    CheckResult,
-    Comparison,
+    CommandRun,
+    LintRun,
     RepeatedTest,
     Rerun,
     Status,
     SuiteFacts,
+    TestRun,
 )
 
 
-def suite_of(*ids: str, **more: object) -> CheckResult:
+def suite_of(*ids: str, **more: object) -> TestRun:
     """A test run from words like `a=failed`; a bare id passed."""
     items = []
     for text in ids:
@@ -28,25 +32,25 @@ def suite_of(*ids: str, **more: object) -> CheckResult:
     failed = any(item.outcome in {"failed", "error"} for item in items)
     status = Status.FAILED if failed else Status.PASSED
     facts = {"name": "tests", "status": status, "items": tuple(items)}
-    return CheckResult.model_validate(facts | more)
+    return TestRun.model_validate(facts | more)
 
 
-def lint(*ids: str, outcome: str = "finding", **more: object) -> CheckResult:
+def lint(*ids: str, outcome: str = "finding", **more: object) -> LintRun:
     items = tuple(CheckItem(item_id=name, outcome=outcome) for name in ids)
     status = Status.FAILED if ids else Status.PASSED
-    return CheckResult.model_validate({"name": "mypy", "status": status, "items": items} | more)
+    return LintRun.model_validate({"name": "mypy", "status": status, "items": items} | more)
 
 
-def report(side: str, *results: CheckResult) -> CheckReport:
+def report(side: str, *results: AnyRun) -> CheckReport:
     return CheckReport(side=side, commit="0" * 40, change_digest=None, results=results)
 
 
-def compare(before: CheckResult, after: CheckResult) -> Comparison:
+def compare(before: AnyRun, after: AnyRun) -> Any:
     [found] = comparison.compare_reports(report("base", before), report("head", after))
     return found
 
 
-def new(found: Comparison) -> list[str]:
+def new(found: Any) -> list[str]:
     return [item.item_id for item in found.new_failures]
 
 
@@ -85,7 +89,7 @@ def test_a_module_that_cannot_be_imported_on_base_has_failed_there() -> None:
 def test_findings_are_counted_not_only_named() -> None:
     found = compare(lint("x", "x", "y"), lint("x", "x", "x", "z"))
     assert (found.verdict, new(found)) == (Status.FAILED, ["x", "z"])
-    assert (found.base_count, found.head_count, found.counts_tests) == (3, 4, False)
+    assert (found.base_count, found.head_count, found.kind) == (3, 4, "findings")
     assert compare(lint("x", "x", "y"), lint("x")).verdict is Status.PASSED
 
 
@@ -162,13 +166,12 @@ def test_a_parameter_that_failed_as_base_has_it_does_not_go_unseen() -> None:
 
 
 def test_a_finding_at_the_same_line_is_the_same_in_other_words() -> None:
-    def found(words: str, line: str) -> CheckResult:
+    def found(words: str, line: str) -> LintRun:
         item = CheckItem(item_id=f"a.py: misc: {words}", outcome="finding", source=line)
         return lint().model_copy(update={"items": (item,), "status": Status.FAILED})
 
-    def count(before: CheckResult, after: CheckResult) -> int:
-        sides = report("base", before), report("head", after)
-        return len(comparison.compare_reports(*sides)[0].new_failures)
+    def count(before: LintRun, after: LintRun) -> int:
+        return len(new(compare(before, after)))
 
     assert count(found("fields: a", "x = A()"), found("fields: a, b", "x = A()")) == 0
     assert count(found("fields: a", "x = A()"), found("fields: a, b", "y = A()")) == 1
@@ -189,6 +192,30 @@ def test_a_check_that_neither_side_has_is_left_out_and_one_that_vanishes_fails()
     assert compare(suite_of("a"), absent).verdict is Status.FAILED
     [found] = comparison.compare_reports(report("base", lint()), report("head"))
     assert (found.verdict, found.head) == (Status.FAILED, Status.ABSENT)
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "verdict"),
+    [
+        (Status.PASSED, Status.PASSED, Status.PASSED),
+        (Status.PASSED, Status.FAILED, Status.FAILED),
+        (Status.UNMEASURABLE, Status.FAILED, Status.UNMEASURABLE),
+        (Status.UNMEASURABLE, Status.PASSED, Status.PASSED),
+        (Status.FAILED, Status.FAILED, Status.UNVERIFIED),
+    ],
+)
+def test_of_a_command_the_exit_codes_are_held_against_each_other(
+    base: Status, head: Status, verdict: Status
+) -> None:
+    sides = [
+        CommandRun(name="docs", status=one, reason="exit code 2" * (one is not Status.PASSED))
+        for one in (base, head)
+    ]
+    found = compare(*sides)
+    assert (found.kind, found.verdict) == ("command", verdict)
+    assert not hasattr(found, "new_failures")
+    stored = report("head", *sides).model_dump_json()
+    assert CheckReport.model_validate_json(stored).results == (*sides,)
 
 
 def test_a_run_under_the_rules_of_base_is_held_against_the_same_base() -> None:

@@ -12,7 +12,7 @@ from agent.checks import measuring, running
 from agent.checks.check import Site
 from agent.checks.commands import make_check
 from agent.errors import CheckUnfinished
-from agent.models.checks import CheckResult, Status
+from agent.models.checks import LintRun, Status
 from agent.models.sandbox import SandboxRequest, SandboxResult
 from repo_config.command_lines import read_command
 from tests.fakes import FakeSandbox
@@ -73,13 +73,13 @@ def ended(code: int | None, limit: str | None = None) -> SandboxResult:
     return SandboxResult(exit_code=code, output="why", output_bytes=3, seconds=0.1, limit=limit)
 
 
-def confirm(linted: Site, first: CheckResult, second: SandboxResult) -> CheckResult:
+def confirm(linted: Site, first: LintRun, second: SandboxResult) -> LintRun:
     sandbox = FakeSandbox(lambda _: second)
     [found] = measuring.confirm_failures((first,), linted, sandbox, lambda _: None)
     return found
 
 
-BROKEN = CheckResult(name="flake8", status=Status.FAILED, exit_code=2, reason="no such plugin")
+BROKEN = LintRun(name="flake8", status=Status.FAILED, exit_code=2, reason="no such plugin")
 
 
 def test_a_tool_that_base_breaks_the_same_way_twice_cannot_be_measured(linted: Site) -> None:
@@ -107,7 +107,7 @@ def test_tests_that_outran_their_minutes_do_not_run_once_more(linted: Site) -> N
 
 
 def test_findings_are_not_measured_again(linted: Site) -> None:
-    red = CheckResult(name="flake8", status=Status.FAILED, exit_code=1)
+    red = LintRun(name="flake8", status=Status.FAILED, exit_code=1)
     assert confirm(linted, red, ended(None, "time")) == red
 
 

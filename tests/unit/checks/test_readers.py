@@ -11,7 +11,7 @@ import pytest
 from agent.checks.check import Site
 from agent.checks.commands import ShellCheck, ToolCheck, make_check
 from agent.checks.sealed import Secret
-from agent.models.checks import CheckResult, Status
+from agent.models.checks import LintRun, Status
 from agent.models.sandbox import SandboxLimits, SandboxResult
 from repo_config.command_lines import read_command
 from repo_config.schema import RepoConfig
@@ -45,7 +45,7 @@ def site(tmp_path: Path) -> Site:
 def judged(
     tool: ToolCheck, site: Site, secret: Secret, report: str | None, exit_code: int = 1,
     output: str = "",
-) -> CheckResult:  # fmt: skip
+) -> LintRun:  # fmt: skip
     files = {} if report is None else {secret.report: report.encode()}
     result = SandboxResult(
         exit_code=exit_code, output=output, output_bytes=0, seconds=0.1, files=files

@@ -16,7 +16,7 @@ from agent.checks.check import Selection
 from agent.checks.own_tests import not_passed
 from agent.checks.runners import PytestSuite
 from agent.checks.sealed import Secret
-from agent.models.checks import CheckResult
+from agent.models.checks import TestRun
 from agent.models.sandbox import SandboxResult
 from tests.unit.checks.test_limits import site
 
@@ -110,7 +110,7 @@ def test_an_exit_code_that_the_sandbox_did_not_see_is_a_problem() -> None:
 
 
 def test_each_suite_of_a_script_counts_by_itself() -> None:
-    def run(*outcomes: str) -> CheckResult:
+    def run(*outcomes: str) -> TestRun:
         secret, events = Secret(), []
         for outcome in outcomes:
             session = {"event": "session", "tool": "t", "collect_only": False, "setup_only": False}

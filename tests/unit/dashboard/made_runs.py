@@ -8,7 +8,12 @@ import time
 from pathlib import Path
 
 from agent.models.change import Finding, Plan, Severity
-from agent.models.checks import CheckItem, Comparison, Status
+from agent.models.checks import (
+    CheckItem,
+    LintComparison,
+    Status,
+    TestComparison,
+)
 from agent.models.model_use import ModelUse
 from agent.models.outcome import (
     FirstRound,
@@ -88,20 +93,20 @@ def make_outcome(run: Run, reason: Reason, luck: random.Random) -> Outcome:
     )  # fmt: skip
 
 
-def make_checks(failing: bool = False) -> tuple[Comparison, ...]:
+def make_checks(failing: bool = False) -> tuple[LintComparison | TestComparison, ...]:
     broken = CheckItem(
         item_id="tests/test_orders.py::test_export[<b>x</b>]", outcome="failed",
         text="AssertionError: assert 3 == 4", place="tests/test_orders.py:31",
     )  # fmt: skip
     names = ("ruff check", "mypy", "django check", "makemigrations")
     others = [
-        Comparison(name=name, base=Status.PASSED, head=Status.PASSED, verdict=Status.PASSED,
+        LintComparison(name=name, base=Status.PASSED, head=Status.PASSED, verdict=Status.PASSED,
                    seconds=1.2)
         for name in names
     ]  # fmt: skip
-    tests = Comparison(
+    tests = TestComparison(
         name="tests", base=Status.PASSED, head=Status.FAILED if failing else Status.PASSED,
-        verdict=Status.FAILED if failing else Status.PASSED, counts_tests=True, base_count=214,
+        verdict=Status.FAILED if failing else Status.PASSED, base_count=214,
         head_count=216, new_failures=(broken,) if failing else (),
         head_failures=int(failing), added=("a", "b"), seconds=31.0,
     )  # fmt: skip

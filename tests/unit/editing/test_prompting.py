@@ -13,7 +13,7 @@ from agent.editing.submissions import SubmittedAnswers
 from agent.editing.tools import ToolExecutor
 from agent.git.tree import WorkTree
 from agent.models.chat import Asked, ChatRequest
-from agent.models.checks import CheckItem, CheckResult, Status
+from agent.models.checks import CheckItem, LintRun, Status, TestRun
 from agent.models.environment import SandboxService
 from agent.text import cutting
 from repo_config.detect import DjangoProject
@@ -70,7 +70,7 @@ def test_tests_of_a_session_keep_the_database_that_its_server_has(tmp_path, home
         home,
         FakeModel(lambda _: make_reply()),
     )
-    tests = CheckResult(name="tests", status=Status.PASSED, command=tuple(command.split()))
+    tests = TestRun(name="tests", status=Status.PASSED, command=tuple(command.split()))
     desks.set_baseline(run_context, desks.BEFORE.model_copy(update={"results": (tests,)}))
     assert f"tests: {told}" in opening.describe_base(run_context).text.splitlines()
 
@@ -157,8 +157,8 @@ def test_what_fails_already_is_counted_and_named_where_it_is_the_repositorys(tmp
     types = CheckItem(item_id="x", outcome="finding", place=f"{elsewhere}:3")
     passed = CheckItem(item_id="tests/test_a.py::test_ok", outcome="passed")
     results = (
-        CheckResult(name="mypy", status=Status.FAILED, items=(types,)),
-        CheckResult(name="tests", status=Status.FAILED, items=(*items, passed), seconds=180.4,
+        LintRun(name="mypy", status=Status.FAILED, items=(types,)),
+        TestRun(name="tests", status=Status.FAILED, items=(*items, passed), seconds=180.4,
                     command=("python", "-m", "pytest")),
     )  # fmt: skip
     desks.set_baseline(run_context, desks.BEFORE.model_copy(update={"results": results}))

@@ -11,7 +11,7 @@ import pytest
 from agent.checks.hunks import Hunk
 from agent.checks.test_files import Imports
 from agent.editing import proving
-from agent.models.checks import CheckItem, CheckResult, Status, SuiteFacts
+from agent.models.checks import CheckItem, Status, SuiteFacts, TestRun
 from agent.models.review import SourcePart
 
 FILE = "shop/tests/test_prices.py"
@@ -24,7 +24,7 @@ def result(**outcomes):
         CheckItem(item_id=f"{FILE}::{name}", outcome=outcome, text="KeyError: 1\n + where x")
         for name, outcome in outcomes.items()
     )
-    return CheckResult(name="tests", status=Status.FAILED, items=items, suite=SUITE)
+    return TestRun(name="tests", status=Status.FAILED, items=items, suite=SUITE)
 
 
 def rows(on_base, head, added=()):
@@ -50,7 +50,7 @@ def test_what_fails_without_the_change_and_passes_with_it_shows_it():
 def test_a_file_that_cannot_be_imported_without_the_change_fails_there(module):
     why = "ModuleNotFoundError: No module named 'httpx'"
     lost = CheckItem(item_id=f"{module} (collection)", outcome="error", text=f"a\n{why}")
-    on_base = CheckResult(name="tests", status=Status.FAILED, items=(lost,))
+    on_base = TestRun(name="tests", status=Status.FAILED, items=(lost,))
     head = result(test_new="passed", test_old="passed")
     found = rows(on_base, head, added=("test_new",))
     assert {name: row.is_proof for name, row in found.items()} == {"test_new": True}

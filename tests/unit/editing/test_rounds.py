@@ -7,7 +7,15 @@ from dataclasses import replace
 from agent.editing import rounds
 from agent.editing.rounds import Draft, Round
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Plan, Severity
-from agent.models.checks import CheckItem, CheckReport, CheckResult, Comparison, Status
+from agent.models.checks import (
+    CheckItem,
+    CheckReport,
+    LintComparison,
+    LintRun,
+    Status,
+    TestComparison,
+    TestRun,
+)
 from agent.models.outcome import Verdict
 from agent.models.review import Proof
 from agent.models.run import Reason
@@ -49,11 +57,11 @@ def failed(*ids, output=OUTPUT, **facts):
         CheckItem(item_id=one, outcome="failed", text="AssertionError: assert 2 == 3", place="a:7")
         for one in ids
     )
-    check = Comparison(
+    check = TestComparison(
         name="tests", base=Status.PASSED, head=Status.FAILED, verdict=Status.FAILED,
-        counts_tests=True, new_failures=items, **facts,
+        new_failures=items, **facts,
     )  # fmt: skip
-    result = CheckResult(name="tests", status=Status.FAILED, output=output)
+    result = TestRun(name="tests", status=Status.FAILED, output=output)
     report = CheckReport(side="head", commit="c", change_digest=None, results=(result,))
     return check, report
 
@@ -107,11 +115,11 @@ def test_what_is_wrong_with_the_base_alone_is_not_told_to_a_model():
 
 
 def test_a_check_that_fails_as_a_whole_is_told_by_its_last_lines():
-    check = Comparison(
+    check = LintComparison(
         name="mypy", base=Status.PASSED, head=Status.UNVERIFIED, verdict=Status.UNVERIFIED,
         reason="it ended at the memory limit",
     )  # fmt: skip
-    result = CheckResult(name="mypy", status=Status.UNVERIFIED, output="a\nKilled\n")
+    result = LintRun(name="mypy", status=Status.UNVERIFIED, output="a\nKilled\n")
     after = CheckReport(side="head", commit="c", change_digest=None, results=(result,))
     found = met(check, after)
     assert list(found.failures) == ["mypy as a whole"]

@@ -9,7 +9,7 @@ from agent.environments import uv_program
 from agent.environments.obstacles import Obstacle
 from agent.environments.package_index import SimpleIndex
 from agent.models.chat import Worst
-from agent.models.checks import CheckItem, CheckReport, CheckResult, Status
+from agent.models.checks import CheckItem, CheckReport, Status, TestRun
 from agent.settings import Settings
 from tests.fakes import FakeModel, FakeSandbox, make_reply
 from tests.unit.editing import desks
@@ -31,7 +31,7 @@ def report(suite=None, **outcomes: int) -> CheckReport:
         for one, count in outcomes.items()
         for n in range(count)
     )
-    tests = CheckResult(name="tests", status=Status.FAILED, items=items, suite=suite)
+    tests = TestRun(name="tests", status=Status.FAILED, items=items, suite=suite)
     return CheckReport(side="base", commit="c", change_digest=None, results=(tests,))
 
 

@@ -13,7 +13,7 @@ from agent.editing.turns import Turn
 from agent.errors import EnvironmentFailed
 from agent.models.change import Change
 from agent.models.chat import Reply
-from agent.models.checks import CheckResult, Status, SuiteFacts
+from agent.models.checks import Status, SuiteFacts, TestRun
 from agent.models.sandbox import Ran
 from agent.models.ticket import Decision
 from agent.recipes.add_field.parameters import Edits
@@ -183,7 +183,7 @@ def test_a_command_has_by_default_half_as_long_again_as_the_tests(opened, monkey
         Ran(output="", exit_code=0),
     )  # fmt: skip
     opened.call(bash("true"))
-    tests = CheckResult(name="tests", status=Status.PASSED, seconds=200.0)
+    tests = TestRun(name="tests", status=Status.PASSED, seconds=200.0)
     update = {"results": (tests,)}
     desks.set_baseline(opened.run_context, desks.BEFORE.model_copy(update=update))
     opened.call(bash("true"), bash("true", seconds=7))
@@ -198,7 +198,7 @@ def test_what_programs_leave_behind_is_not_offered(opened):
 
 def test_what_the_tests_of_base_leave_behind_is_no_part_of_the_change(opened):
     suite = SuiteFacts(left_behind=("hc.sqlite", "new/data.json"))
-    tests = CheckResult(name="tests", status=Status.PASSED, suite=suite)
+    tests = TestRun(name="tests", status=Status.PASSED, suite=suite)
     report = desks.BEFORE.model_copy(update={"results": (tests,)})
     desks.set_baseline(opened.run_context, report)
     made = bash("touch hc.sqlite; mkdir new; echo 1 > new/data.json; echo 1 > new/own.json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.environments import obstacles
-from agent.models.checks import CheckItem, CheckResult, Status, SuiteFacts
+from agent.models.checks import CheckItem, Status, SuiteFacts, TestRun
 from agent.models.sandbox import SANDBOX_TREE
 from agent.text.redaction import Redactor
 from tests.unit.trees import DictTree
@@ -52,7 +52,7 @@ TREE = DictTree(FILES)
 
 
 def result(output="", *items, **facts):
-    return CheckResult(name="tests", status=Status.FAILED, output=output, items=items, **facts)
+    return TestRun(name="tests", status=Status.FAILED, output=output, items=items, **facts)
 
 
 @pytest.mark.parametrize(

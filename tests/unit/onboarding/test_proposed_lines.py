@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.errors import RequestRefused
-from agent.models.checks import CheckItem, CheckResult, Status, SuiteFacts
+from agent.models.checks import CheckItem, Status, SuiteFacts, TestRun
 from agent.models.environment import Layer
 from agent.onboarding import proposed_lines
 from tests.unit.editing import desks
@@ -23,11 +23,11 @@ def read(text, prepared, home):
     return proposed_lines.read_lines(text, prepared, home / "trees" / "base")
 
 
-def make_tests(suite=None, *, passed: int) -> CheckResult:
+def make_tests(suite=None, *, passed: int) -> TestRun:
     items = tuple(
         CheckItem(item_id=f"app/tests/test_a.py::test_{n}", outcome="passed") for n in range(passed)
     )
-    return CheckResult(name="tests", status=Status.PASSED, items=items, suite=suite)
+    return TestRun(name="tests", status=Status.PASSED, items=items, suite=suite)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,10 @@ import agent
 import repo_config
 from agent.errors import PolicyRefused
 from agent.models.change import Change, ChangedFile, Finding, Level, Severity
-from agent.models.checks import Comparison, Status
+from agent.models.checks import (
+    LintComparison,
+    Status,
+)
 from agent.models.ticket import Ticket
 from agent.policy import registry, ruff_contract, ruff_rules
 from agent.policy.change_context import ChangeContext
@@ -171,7 +174,7 @@ def test_what_tools_find_in_lines_of_people_only_remarks():
     after = "import aiohttp\nimport requests\nimport requests\n"
     made, _ = cases.change({"app/a.py": after}, _BRANCH_BASE)
     rule = ruff_rules.RULES[0]
-    found = Comparison(
+    found = LintComparison(
         name=ruff_contract.CHECK,
         base=Status.ABSENT,
         head=Status.FAILED,

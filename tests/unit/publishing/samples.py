@@ -7,7 +7,7 @@ import re
 from markdown_it import MarkdownIt
 
 from agent.models.change import ClearedChange, Finding, Plan
-from agent.models.checks import CheckItem, CheckReport, Comparison, Status
+from agent.models.checks import CheckItem, CheckReport, Status, TestComparison
 from agent.models.environment import Checkout, Contract, Environment, Prepared
 from agent.models.outcome import Verdict
 from agent.models.review import ReviewNotes
@@ -72,14 +72,14 @@ def evidence_of_issue(**changes) -> Evidence:
     return made.model_copy(update={"prepared": prepared, **changes})
 
 
-def red(items: int = 1) -> Comparison:
+def red(items: int = 1) -> TestComparison:
     failing = tuple(
         CheckItem(item_id=f"test_{n}{EVIL}", outcome="failed", text=EVIL, place="t.py:1")
         for n in range(items)
     )
-    return Comparison(
+    return TestComparison(
         name="tests", base=Status.PASSED, head=Status.FAILED, verdict=Status.FAILED,
-        counts_tests=True, base_count=4, head_count=4, head_failures=items, new_failures=failing,
+        base_count=4, head_count=4, head_failures=items, new_failures=failing,
     )  # fmt: skip
 
 

@@ -14,10 +14,12 @@ from agent.models.change import Finding, Plan, Severity
 from agent.models.checks import (
     CheckItem,
     CheckReport,
-    CheckResult,
-    Comparison,
+    LintComparison,
+    LintRun,
     RepeatedTest,
     Status,
+    TestComparison,
+    TestRun,
 )
 from agent.models.code_host import Progress, StageMark
 from agent.models.model_use import ModelUse, ModelWork
@@ -39,13 +41,13 @@ PAGE = "https://m.example/runs/r1"
 RUN = code_host_runs.run()
 
 
-def clean(name: str) -> Comparison:
-    return Comparison(name=name, base=Status.PASSED, head=Status.PASSED, verdict=Status.PASSED)
+def clean(name: str) -> LintComparison:
+    return LintComparison(name=name, base=Status.PASSED, head=Status.PASSED, verdict=Status.PASSED)
 
 
 ADDED = ("tests/test_total.py::test_first_price", "tests/test_total.py::test_no_price")
-TESTS = Comparison(
-    name="tests", base=Status.PASSED, head=Status.PASSED, verdict=Status.PASSED, counts_tests=True,
+TESTS = TestComparison(
+    name="tests", base=Status.PASSED, head=Status.PASSED, verdict=Status.PASSED,
     base_count=214, head_count=216, base_skipped=3, head_skipped=3,
     added=ADDED,
 )  # fmt: skip
@@ -53,7 +55,7 @@ CLEAN = tuple(map(clean, ("ruff check", "django check", "makemigrations", "mypy"
 REPORT = CheckReport(
     side="head", commit="b" * 40, change_digest=None,
     results=tuple(
-        CheckResult(
+        (TestRun if name == "tests" else LintRun)(
             name=name, status=Status.PASSED, command=tuple(command.split()),
             items=tuple(CheckItem(item_id=one, outcome="passed") for one in ADDED),
         )
@@ -196,7 +198,7 @@ def draft_with_findings() -> str:
 
 def draft_not_measurable() -> str:
     reason = "django.core.exceptions.ImproperlyConfigured: set SECRET_KEY (config/settings.py:9)"
-    broken = Comparison(
+    broken = LintComparison(
         name="makemigrations", base=Status.UNMEASURABLE, head=Status.UNMEASURABLE,
         verdict=Status.UNMEASURABLE, reason=reason,
     )  # fmt: skip

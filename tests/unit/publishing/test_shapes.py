@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from agent.models.change import Finding, Severity
-from agent.models.checks import Comparison, Status
+from agent.models.checks import Status, TestComparison
 from agent.models.model_use import ModelUse, ModelWork
 from agent.models.outcome import Outcome, Verdict
 from agent.models.review import Remark, ReviewNotes
@@ -29,7 +29,7 @@ ALL = f"uses {TOKEN} and {PAT} and {JWT} and {LOGIN} here"
 #: What must not be left of them.
 TELLING = (TOKEN[4:], PAT[-40:], JWT.rpartition(".")[2], "Zk83nQpLw92xVr")
 TICKET = Ticket(ticket_id="4", title=ALL, body="", digest="d" * 64)
-COMPARED = Comparison(
+COMPARED = TestComparison(
     name="tests", base=Status.PASSED, head=Status.PASSED, verdict=Status.PASSED, reason=ALL
 )
 VERDICT = Verdict(publish=False, reason=Reason.NEW_FAILURES, sentence=ALL)

@@ -6,7 +6,7 @@ import pytest
 
 from agent.errors import Duplicate
 from agent.models.change import ChangedFile, ClearedChange, Finding, Severity
-from agent.models.checks import BlockedTest, CheckReport, CheckResult, Comparison, Status
+from agent.models.checks import BlockedTest, CheckReport, PackageComparison, Status, TestRun
 from agent.models.model_use import ModelUse, ModelWork
 from agent.models.outcome import Outcome, Verdict
 from agent.models.review import Proof, ProofRow, Remark, ReviewNotes
@@ -63,7 +63,7 @@ def test_foreign_words_are_inert(render, of_issue):
             side="head",
             commit="a",
             change_digest=None,
-            results=(CheckResult(name="tests", status=Status.FAILED, output=EVIL),),
+            results=(TestRun(name="tests", status=Status.FAILED, output=EVIL),),
         ),
     }  # fmt: skip
     words = render(evidence_of_issue(**evil) if of_issue else evidence(**evil))
@@ -91,7 +91,7 @@ def test_files_that_ask_for_care_are_named_and_others_are_not():
 
 
 def test_a_check_of_the_change_alone_leaves_nothing_unmeasured():
-    alone = Comparison(
+    alone = PackageComparison(
         name="packages", base=Status.ABSENT, head=Status.PASSED, verdict=Status.PASSED
     )
     assert list(risks.list_unmeasured(evidence(compared=(alone,)))) == []
@@ -103,7 +103,7 @@ def test_a_rewritten_test_stands_once_for_all_its_parameters():
         for one in "abc"
     )
     compared = red().model_copy(update={"rewritten": held})
-    ran = CheckResult(name="tests", status=Status.PASSED)
+    ran = TestRun(name="tests", status=Status.PASSED)
     (finding,) = test_changes.find_problems(compared, ran, ran)
     assert finding.message.startswith("3 tests pass only as the change has it (t.py::test_x[a]")
     shown = text.render_pull_request(evidence_of_issue(compared=(compared,)))

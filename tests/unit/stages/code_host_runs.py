@@ -7,7 +7,7 @@ from pathlib import Path
 from agent.desk import Desk, ForgetfulMemory
 from agent.git import worktree
 from agent.models.change import Change, ChangedFile, ClearedChange, Plan
-from agent.models.checks import CheckReport, Comparison, Status
+from agent.models.checks import CheckReport, Status, TestComparison
 from agent.models.code_host import Remote
 from agent.models.environment import Contract, Environment, Prepared
 from agent.models.outcome import Outcome, Verdict
@@ -44,9 +44,9 @@ REMOTE = Remote(
 )
 READY = Verdict(publish=True, reason=Reason.READY, sentence="Nothing fails that did not before.")
 RED = Verdict(publish=False, reason=Reason.NEW_FAILURES, sentence="tests: 1 test fails.")
-TESTS = Comparison(
+TESTS = TestComparison(
     name="tests", base=Status.PASSED, head=Status.PASSED, verdict=Status.PASSED,
-    counts_tests=True, base_count=4, head_count=6, added=("a", "b"),
+    base_count=4, head_count=6, added=("a", "b"),
 )  # fmt: skip
 PLAN = Plan(recipe="add-django-field", title="Log instead of printing", parameters="{}", steps=())
 
@@ -154,7 +154,7 @@ def decided(
     before: bytes | None = b"x = 1\n",
     after: bytes = b"x = 1\ny = 2\n",
     title: str = PLAN.title,
-    compared: tuple[Comparison, ...] = (TESTS,),
+    compared: tuple[TestComparison, ...] = (TESTS,),
 ) -> Decided:
     file = ChangedFile(path=path, before=before, after=after)
     change = Change(base_commit=base.checkout.commit, files=(file,), notes=("Added `y`.",))

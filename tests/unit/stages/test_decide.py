@@ -16,20 +16,23 @@ from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Pla
 from agent.models.checks import (
     COLLECTION,
     TESTS,
+    AnyComparison,
     CheckItem,
     CheckReport,
-    CheckResult,
-    Comparison,
+    LintComparison,
+    LintRun,
     RepeatedTest,
     Rerun,
     Status,
+    TestComparison,
+    TestRun,
 )
 from agent.models.environment import Contract
 from agent.models.outcome import Verdict
 from agent.models.review import Proof, SourcePart, TakenBack
 from agent.models.run import Reason
 from agent.stages import decide
-from agent.text.check_summary import format_count, summarize_check
+from agent.text.check_summary import format_count, is_of_tests, summarize_check
 from repo_config.schema import RepoConfig
 from tests.unit.policy.cases import change
 from tests.unit.trees import make_project
@@ -60,7 +63,8 @@ def results(draw, name):
     else:
         red = any(one.outcome in ("finding", *FAILING) for one in items)
         status = Status.FAILED if red else Status.PASSED
-    return CheckResult(name=name, status=status, items=tuple(items), reason=reason)
+    kind = TestRun if name == TESTS else LintRun
+    return kind(name=name, status=status, items=tuple(items), reason=reason)
 
 
 def sides():
@@ -79,17 +83,17 @@ def compared_checks():
     return sides().map(compare)
 
 
-def suite(**facts: object) -> Comparison:
+def suite(**facts: object) -> TestComparison:
     values: dict[str, object] = {
-        "name": "tests", "base": PASSED, "head": PASSED, "verdict": PASSED, "counts_tests": True,
+        "name": "tests", "base": PASSED, "head": PASSED, "verdict": PASSED,
         "base_count": 12, "head_count": 13, "added": ("t::new",),
     }  # fmt: skip
-    return Comparison.model_validate(values | facts)
+    return TestComparison.model_validate(values | facts)
 
 
-def tool(name: str, **facts: object) -> Comparison:
+def tool(name: str, **facts: object) -> LintComparison:
     values: dict[str, object] = {"name": name, "base": PASSED, "head": PASSED, "verdict": PASSED}
-    return Comparison.model_validate(values | facts)
+    return LintComparison.model_validate(values | facts)
 
 
 def failing(*ids: str, outcome: str = "failed") -> tuple[CheckItem, ...]:
@@ -97,7 +101,7 @@ def failing(*ids: str, outcome: str = "failed") -> tuple[CheckItem, ...]:
 
 
 def weigh(
-    *compared: Comparison,
+    *compared: AnyComparison,
     findings: tuple[Finding, ...] = (),
     runner: str = "auto",
     files: tuple[ChangedFile, ...] = (),
@@ -139,7 +143,7 @@ def test_of_a_change_of_types_alone_the_counts_of_the_checker_are_the_proof() ->
     made, _ = change({"a.py": "def f(a: int): ...\n"}, {"a.py": "def f(a): ...\n"})
     contract = Contract(config=RepoConfig(), project=make_project(types=("mypy",)), source=None)
     prepared = SimpleNamespace(contract=contract, run=SimpleNamespace(follow_up=None))
-    mypy = tool("mypy", base=FAILED, base_count=5, base_failures=5)
+    mypy = tool("mypy", base=FAILED, base_count=5)
     plan = Plan(recipe="", title="t", parameters="", steps=())
     after = CheckReport(side="head", commit="", change_digest=None, results=())
     proof = proving.prove_change(plan, made, (mypy, suite()), after, prepared, None)  # type: ignore[arg-type]
@@ -282,7 +286,7 @@ def test_the_sentence_of_a_decision_is_that_of_the_compared_record(one, other):
         assert all(summarize_check(check).sentence in verdict.sentence for check in (one, other))
     elif verdict.reason is Reason.NEW_FAILURES:
         counts = {len(check.new_failures) for check in (one, other)}
-        counts |= {len(check.gone) for check in (one, other)}
+        counts |= {len(check.gone) for check in (one, other) if is_of_tests(check)}
         said = re.search(r": (\d+) (?:test|new finding)", verdict.sentence)
         assert said is None or int(said[1]) in counts
     else:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from agent.errors import CheckUnfinished, EnvironmentFailed, RepositoryUnfit
-from agent.models.checks import CheckItem, CheckReport, CheckResult, Status, SuiteFacts
+from agent.models.checks import CheckItem, CheckReport, Status, SuiteFacts, TestRun
 from agent.models.environment import Checkout, Contract, Environment, Opened
 from agent.models.run import Run
 from agent.onboarding import facts
@@ -23,7 +23,7 @@ def report(passed, red, seconds=0.0, kind="failed", *names, limit="", status=Sta
     ids = [f"test_0.py::{n}" for n in range(passed + red - len(names))] + [*names]
     items = tuple(CheckItem(item_id=n, outcome=one) for n, one in zip(ids, outcomes, strict=True))
     suite = None if outcomes else SuiteFacts()
-    tests = CheckResult(
+    tests = TestRun(
         name="tests", status=status, items=items, suite=suite, seconds=seconds,
         limit=limit,
     )  # fmt: skip

@@ -18,7 +18,7 @@ from agent.errors import (
 )
 from agent.llm.budget import Budget, SpendingCaps
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Plan, Severity
-from agent.models.checks import CheckItem, CheckReport, Comparison, Status
+from agent.models.checks import CheckItem, CheckReport, Status, TestComparison
 from agent.models.outcome import Verdict
 from agent.models.review import Proof, Remark, ReviewNotes
 from agent.models.run import Reason
@@ -52,8 +52,8 @@ def draft(prepared, text="x = 0\n", **facts):
 def judged(number, one, *ids, reason=Reason.NEW_FAILURES, missing=""):
     items = tuple(CheckItem(item_id=name, outcome="failed", text="assert 1 == 2") for name in ids)
     state = Status.FAILED if ids else Status.PASSED
-    check = Comparison(
-        name="tests", base=Status.PASSED, head=state, verdict=state, counts_tests=True,
+    check = TestComparison(
+        name="tests", base=Status.PASSED, head=state, verdict=state,
         new_failures=items,
     )  # fmt: skip
     after = CheckReport(side="head", commit="c", change_digest=None, results=())
