@@ -271,6 +271,12 @@ class RepoConfig(Section):
         """The folder of the project; "" is the repository itself."""
         return "" if self.root == "." else self.root
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """What every command of the project finds set: set-up, checks, recipes, a model's shell."""
+        module = self.django.settings
+        return {**self.env, **({"DJANGO_SETTINGS_MODULE": module} if module else {})}
+
 
 def json_schema() -> dict[str, object]:
     """Describe the file for editors (JSON Schema 2020-12)."""

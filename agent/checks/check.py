@@ -243,10 +243,7 @@ def get_start_variables(environ: Mapping[str, str]) -> dict[str, str]:
 
 def get_variables(site: Site) -> dict[str, str]:
     """Return what every check finds in its environment: of the services and the configuration."""
-    environ = {**sandbox_services.variables(site.environment.services), **site.config.env}
-    if site.config.django.settings:
-        environ["DJANGO_SETTINGS_MODULE"] = site.config.django.settings
-    return environ
+    return {**sandbox_services.variables(site.environment.services), **site.config.variables}
 
 
 def request_script(

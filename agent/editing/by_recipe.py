@@ -142,8 +142,7 @@ def _run_producing_command(
     environ = {
         **sandbox_services.variables(environment.services),
         **command.environ,
-        # The tests pass with these.
-        **prepared.contract.config.env,
+        **prepared.contract.config.variables,
         # What is produced must not hang on when: a run that begins anew makes the same commit.
         "SOURCE_DATE_EPOCH": str(prepared.run.started),
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 from agent.environments.setup_commands import SetUp
 from agent.models.environment import Checkout, Contract
 from agent.models.record import Record
-from repo_config.schema import PythonSection, RepoConfig
+from repo_config.schema import PythonSection
 
 
 class EnvironmentRequest(Record):
@@ -45,15 +45,10 @@ class EnvironmentRequest(Record):
             env=config.env,
             setup=SetUp(
                 commands=config.setup,
-                environ=_variables(config),
+                environ=config.variables,
                 project=project,
                 tag=checkout.nearest_tag,
             ),
             pyright=project.uses_pyright,
             tools=project.tool_pins,
         )
-
-
-def _variables(config: RepoConfig) -> dict[str, str]:
-    module = config.django.settings
-    return {**config.env, **({"DJANGO_SETTINGS_MODULE": module} if module else {})}

@@ -108,14 +108,12 @@ class SessionFactory:
         """Say what the sandbox shows: the environment, and git on one commit."""
         environment, config = prepared.environment, prepared.contract.config
         programs = _stand_in(environment)
-        environ = {**sandbox_services.variables(environment.services), **config.env}
+        environ = {**sandbox_services.variables(environment.services), **config.variables}
         first = environ.get("PYTHONPATH")
         environ |= {
             "RIPGREP_CONFIG_PATH": _RIPGREP,
             "PYTHONPATH": f"{_LENT}:{first}" if first else _LENT,
         }
-        if config.django.settings:
-            environ["DJANGO_SETTINGS_MODULE"] = config.django.settings
         order = sandbox_requests.make_request(
             environment,
             base.folder,

@@ -11,10 +11,13 @@ import pytest
 
 from agent.checks import check
 from agent.checks.check import Site
+from agent.checks.commands import make_check
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
+from agent.checks.runners import PytestSuite
 from agent.checks.sealed import Secret
 from agent.models.environment import Environment
 from agent.settings import Settings
+from repo_config.command_lines import read_command
 from repo_config.detect import DjangoProject
 from repo_config.schema import ChecksSection, RepoConfig
 from tests.unit.trees import make_project
@@ -75,3 +78,19 @@ def test_nothing_takes_longer_than_the_run_has_minutes_left() -> None:
     assert here.tool_limits().seconds <= 30
     over = replace(here, until=time.monotonic() - 1)
     assert over.test_limits().seconds == check.LEAST_SECONDS
+
+
+def test_every_check_finds_the_same_variables() -> None:
+    wanted = {"A": "b", "DJANGO_SETTINGS_MODULE": "config.test"}
+    env = {"A": "b", "DJANGO_SETTINGS_MODULE": "config.other"}
+    config = RepoConfig.model_validate({"env": env, "django": {"settings": "config.test"}})
+    django = DjangoProject(settings_module="config.test", manage="manage.py", python_path=("",))
+    project = make_project(test_runner="pytest", django=django)
+    here = replace(site(10), config=config, project=project)
+    for line in ("mypy src", "make docs"):
+        order = make_check(read_command(line)).make_request(here, Secret())
+        assert order.environ.items() >= wanted.items(), line
+    for question in (MAKEMIGRATIONS, DJANGO_CHECK, PytestSuite()):
+        files = question.make_request(here, Secret()).files
+        (told,) = (one for one in files if one.path.endswith("order.json"))
+        assert json.loads(told.content)["environ"].items() >= wanted.items(), question.name
