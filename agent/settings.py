@@ -31,8 +31,6 @@ DATABASE_URL = re.compile(
 _PREFIX = "MERGEWRIGHT_"
 HEARTBEAT = "worker.heartbeat"
 """File below `home` that the worker touches as long as it is at work."""
-RESTORING = "restoring"
-"""Folder below `home` in which a backup is laid out; once that is done, it is gone."""
 
 
 def _of_form(pattern: str, shown: str) -> AfterValidator:
@@ -433,19 +431,6 @@ def signing_secret(settings: Settings) -> bytes:
     return raw
 
 
-def require_whole(home: Path) -> None:
-    """Refuse a data folder that a backup was being laid out in.
-
-    Raises:
-        SettingsInvalid: Says what to do.
-    """
-    if (home / RESTORING).exists():
-        raise SettingsInvalid(
-            f"{variable('home')}: a restore into {home} was cut off. Empty that folder and run"
-            " `mergewright restore` again."
-        )
-
-
 def require_home(settings: Settings) -> None:
     """Have the data folder, and the right to write there.
 
@@ -458,7 +443,6 @@ def require_home(settings: Settings) -> None:
         home.mkdir(parents=True, exist_ok=True, mode=0o711)
         if not os.access(home, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        require_whole(home)
     except OSError as problem:
         raise SettingsInvalid(
             f"{variable('home')}: {home} cannot be used ({problem.strerror}). Name a folder that"

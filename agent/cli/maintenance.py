@@ -1,17 +1,13 @@
-"""`mergewright backup | restore | env | images`: the data folder and the images of sandboxes."""
+"""`mergewright env | images`: stored environments and the images of sandboxes."""
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from agent import settings
 from agent.cli import terminal
-from agent.errors import SettingsInvalid
-from agent.settings import Settings
 
 env_app = typer.Typer(
     name="env",
@@ -25,46 +21,6 @@ images_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
-_File = Annotated[Path, typer.Argument(metavar="FILE", help="The archive, a tar with gzip.")]
-
-
-def backup(file: _File, as_json: terminal.Json = False) -> None:
-    """Write runs, deliveries, records and logs into one file; the service may go on meanwhile.
-
-    Secrets, settings and caches are not in it. The words of private repositories are.
-    """
-    # The databases are loaded only by the commands that need them.
-    from agent.service import backup as archive
-
-    facts = archive.make(_find_files().home, file.absolute())
-    _show_archive("make", file, facts, as_json=as_json)
-
-
-def restore(file: _File, as_json: terminal.Json = False) -> None:
-    """Lay a backup out in an empty MERGEWRIGHT_HOME; open runs go on when the service starts."""
-    from agent.service import backup as archive
-
-    facts = archive.restore(_find_files().home, file.absolute())
-    _show_archive("restore", file, facts, as_json=as_json)
-
-
-def _find_files() -> Settings:
-    """Load the settings; SettingsInvalid where a server has what a backup would be of."""
-    loaded = settings.load_settings()
-    if settings.find_database(loaded) is not None:
-        raise SettingsInvalid(
-            "The runs are in PostgreSQL. Use pg_dump and pg_restore; deploy/README.md has the"
-            " commands."
-        )
-    return loaded
-
-
-def _show_archive(verb: str, file: Path, facts: dict[str, int], *, as_json: bool) -> None:
-    if as_json:
-        terminal.print_json({**facts, "file": str(file)})
-    else:
-        when = time.strftime("%F %T", time.localtime(facts["made_at"]))
-        print(f"{verb}: {file} has {facts['runs']} runs, as of {when}")
 
 
 @env_app.command()

@@ -158,7 +158,7 @@ class Database:
             raise self._errors.unusable(
                 f"{self.name} was made by another version of Mergewright (its tables are of"
                 f" revision {', '.join(there)}, not {version}). Start with {empty}, or go on with"
-                " that version; it also restores its own backups."
+                " that version."
             )
         from alembic import command
         from alembic.config import Config
