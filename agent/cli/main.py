@@ -18,7 +18,7 @@ from agent.cli import (
     action,
     config,
     doctor,
-    maintenance,
+    images,
     rules,
     run,
     runs,
@@ -71,8 +71,7 @@ app.command()(rules.rules)
 app.command()(stats.stats)
 app.add_typer(github_app.app, name="app")
 app.add_typer(config.app, name="config")
-app.add_typer(maintenance.env_app, name="env")
-app.add_typer(maintenance.images_app, name="images")
+app.add_typer(images.app, name="images")
 app.add_typer(runs.app, name="runs")
 
 

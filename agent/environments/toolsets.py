@@ -206,7 +206,7 @@ def _make_failure(
     if "No space left on device" in result.output:
         return StorageFull(
             "The disk that holds Mergewright's data is full: the packages do not fit. "
-            "Free some with `mergewright env prune --older-than 7`."
+            "Free some: environments/, mirrors/ and baselines/ there are caches."
         )
     if result.limit is not None:
         return EnvironmentFailed(

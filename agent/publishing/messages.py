@@ -101,9 +101,7 @@ _NEXT = {
     Reason.MODEL_UNUSABLE: "Set what is named, or {models}, then {go_on}.",
     Reason.SETTINGS_INVALID: "Once that is corrected, {go_on}.",
     Reason.NO_SANDBOX: "{doctor}, then {go_on}.",
-    Reason.STORAGE_FULL: (
-        "Free space on the service's machine (`mergewright env prune --all`), then {go_on}."
-    ),
+    Reason.STORAGE_FULL: ("Free space on the service's machine, then {go_on}."),
     Reason.UNAVAILABLE: "Wait a while, then {go_on}.",
     Reason.INTERNAL: "This is a fault of Mergewright. Report it with the log.",
 }

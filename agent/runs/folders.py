@@ -58,8 +58,8 @@ def make_run_folder(home: Path, run: Run) -> Path:
 def _full_disk(home: Path) -> str:
     """Say what to do about a full disk."""
     return (
-        f"The disk of {home} is full. Free space there: `mergewright env prune --all` removes"
-        f" environments; {home / 'mirrors'} and {home / 'baselines'} are caches as well."
+        f"The disk of {home} is full. Free space there: its environments/, mirrors/ and baselines/"
+        " are caches, and are made again."
     )
 
 

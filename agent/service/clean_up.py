@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from agent.environments import prune, storage
+from agent.environments import prune
 from agent.errors import AgentError
 from agent.git import branches, folders, mirror
 from agent.models.code_host import CodeHost
@@ -79,7 +79,7 @@ class Cleaner:
             "sandboxes": lambda: sandboxes.remove_strays(self._settings),
             "trees": lambda: run_folders.remove_left_trees(self._home),
             "mirrors": lambda: mirror.clean_mirrors(self._home / "mirrors"),
-            "environments": lambda: storage.remove_leftovers(self._settings),
+            "environments": lambda: prune.remove_unused(self._settings),
             "files": lambda: _remove_files(self._home, self._clock.now() - _HOUR),
             "records": lambda: self._engine.forget_before(before, self._store.list_active_ids()),
             "stored files": lambda: (

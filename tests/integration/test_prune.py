@@ -1,4 +1,4 @@
-"""What `mergewright env prune` removes besides environments, with real mirrors."""
+"""What the clean-up removes of caches besides environments, with real mirrors."""
 
 from __future__ import annotations
 
@@ -55,17 +55,14 @@ def ledger(settings: Settings, run: str, commit_id: str) -> Path:
     return place
 
 
-def test_old_baselines_go_and_everything_says_what_was_freed(settings):
+def test_base_commits_that_were_measured_long_ago_go(settings):
     folder = settings.home / "baselines"
     folder.mkdir(parents=True)
     for name, days in (("old.json", 40), ("young.json", 2)):
         (folder / name).write_text("x" * 5000)
         os.utime(folder / name, (time.time() - days * DAY,) * 2)
-    assert prune.prune_environments(settings, keep_bytes=10**12).freed == {"environments": 0}
-    prune.prune_environments(settings, older_than_days=30)
+    assert prune.remove_unused(settings) == 1
     assert os.listdir(folder) == ["young.json"]
-    done = prune.prune_environments(settings, everything=True)
-    assert done.bytes_freed == done.freed["baselines"] >= 4096
 
 
 def test_commits_that_no_kept_run_knows_are_let_go_when_they_are_old(settings, checkout):
@@ -74,6 +71,6 @@ def test_commits_that_no_kept_run_knows_are_let_go_when_they_are_old(settings, c
     assert pins(checkout) == {old, known, young}
     assert prune.release_commits(settings, 30) == 1
     assert pins(checkout) == {known, young}
-    assert prune.prune_environments(settings, older_than_days=1).commits == 1
+    assert prune.release_commits(settings, 1) == 1
     assert pins(checkout) == {known}
     assert Path(checkout.mirror).exists()

@@ -36,17 +36,13 @@ def test_another_process_holds_the_environment_that_it_goes_on_with(begun):
     prepared, desk = begun
     forget(desk, prepared)
     assert desk.environment(prepared) == prepared.environment
-    assert prune.prune_environments(desk.settings, older_than_days=0).in_use == (
-        prepared.environment.key,
-    )
+    assert prune.remove_unused(desk.settings, days=0) == 0
 
 
 def test_an_environment_that_was_evicted_is_built_again(begun):
     prepared, desk = begun
     forget(desk, prepared)
-    assert prune.prune_environments(desk.settings, older_than_days=0).removed == (
-        prepared.environment.key,
-    )
+    assert prune.remove_unused(desk.settings, days=0) == 1
     shutil.rmtree(desk.base_folder(prepared.run))
     again = desk.environment(prepared)
     assert again.packages == prepared.environment.packages
