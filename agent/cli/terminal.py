@@ -69,11 +69,6 @@ def make_line(value: object) -> str:
     return sanitise.strip_terminal_codes(str(value)).replace("\n", " ")
 
 
-def format_megabytes(size: int) -> str:
-    """Write a size for people."""
-    return f"{size / 1024**2:.1f} MB"
-
-
 def format_span(seconds: float) -> str:
     """Write a length of time for people."""
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):

@@ -195,21 +195,6 @@ def make_dotted(path: str) -> str:
     return f"/{path.removesuffix('.py')}".removesuffix("/__init__").strip("/").replace("/", ".")
 
 
-def read_scope(node: ast.Module) -> NameScope:
-    """Read what a module by itself binds."""
-    scope = NameScope()
-    Modules(_NoTree()).bind_block(node.body, scope, "")
-    return scope
-
-
-class _NoTree:
-    def paths(self) -> tuple[str, ...]:
-        return ()
-
-    def read(self, path: str) -> bytes:
-        raise KeyError(path)
-
-
 def _walk_runtime(node: ast.AST) -> Iterator[ast.AST]:
     """Walk a statement without what is only read by type checkers, or is another scope."""
     waiting: list[ast.AST] = [node]
