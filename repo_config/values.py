@@ -49,7 +49,11 @@ def _match(pattern: str, fix: str, *, is_shown: bool = True) -> AfterValidator:
 def _check_rule_id(text: str) -> str:
     if text not in RULE_IDS:
         near = difflib.get_close_matches(text, RULE_IDS, 2, 0.6)
-        fix = f"Did you mean {' or '.join(near)}?" if near else "`mergewright rules` lists them"
+        fix = (
+            f"Did you mean {' or '.join(near)}?"
+            if near
+            else "`mergewright config explain rules` lists them"
+        )
         raise _make_error("there is no rule of this name", fix)
     return text
 

@@ -19,7 +19,6 @@ from agent.cli import (
     config,
     doctor,
     images,
-    rules,
     run,
     runs,
     serve,
@@ -67,7 +66,6 @@ app.command()(serve.dashboard)
 app.command(hidden=True)(serve.work)
 app.command(hidden=True)(action.action)
 app.command()(doctor.doctor)
-app.command()(rules.rules)
 app.command()(stats.stats)
 app.add_typer(github_app.app, name="app")
 app.add_typer(config.app, name="config")

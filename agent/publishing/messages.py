@@ -68,7 +68,7 @@ _NEXT = {
         "Assign a person, or state in the {ticket} what to change and what to keep, {again}."
     ),
     Reason.POLICY: (
-        "See `mergewright rules ID`. Change the {ticket}, or its level in {file}, {commit}."
+        "REFERENCE.md describes the rule. Change the {ticket}, or its level in {file}, {commit}."
     ),
     Reason.CONFIG_INVALID: (
         "Correct the file (`mergewright config check` names every mistake), {commit}."

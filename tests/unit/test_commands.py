@@ -33,7 +33,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, ("rules", "--repo", ".")], ids=" ".join)
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_outside_of_a_repository_all_say_the_same(here, command):
     for more in ((), ("--json",)):
         result = run(*command, *more)

@@ -1,9 +1,8 @@
-"""`mergewright config explain` and `mergewright rules`, as they are called."""
+"""`mergewright config explain`, as it is called."""
 
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from typer.testing import CliRunner
 
 from agent.cli.main import app
 from agent.models.run import Reason
-from agent.policy import registry
 from agent.settings import Settings
 from tests import reference
 from tests.folders import lay_files
@@ -89,24 +87,3 @@ def test_the_reference_is_what_the_code_says():
         "`no_recipe`",
     ):
         assert told in written
-
-
-def test_rules_are_listed_with_their_weight_here(repo):
-    write(repo, ".github/mergewright.yml", "rules: {file-mode: info}\n")
-    listed = json.loads(run("rules", "--repo", repo, "--json").output)
-    assert [one["id"] for one in listed] == [rule.id for rule in registry.RULES]
-    mode = next(one for one in listed if one["id"] == "file-mode")
-    assert (mode["weighs"], mode["by_itself"], mode["floor"]) == ("info", "review", "off")
-    assert mode["origin"] == ".github/mergewright.yml:1"
-    table = run("rules", "--repo", repo).output
-    assert re.search(r"^file-mode +info\* +off ", table, re.MULTILINE)
-
-
-def test_one_rule_is_shown_with_examples_and_an_unknown_one_with_the_nearest(repo, monkeypatch):
-    monkeypatch.chdir(repo.parent)
-    shown = run("rules", "http-client").output
-    assert "import requests" in shown
-    assert "no less than block" in run("rules", "paths").output
-    wrong = run("rules", "htp-client")
-    assert wrong.exit_code == 2
-    assert "Did you mean http-client" in " ".join(wrong.output.replace("│", " ").split())
