@@ -1,4 +1,4 @@
-"""What a rule is: an id, what it demands, how much it weighs, and an example of each side.
+"""What a rule is: an id, what it demands, and how much it weighs.
 
 A module of the policy declares the rules that it holds in `RULES`, and one `check` that yields
 their findings. Who may change the weight of a rule is left to `levels`.
@@ -24,10 +24,6 @@ class Rule:
     """One sentence in the present: what holds in a change that keeps the rule."""
     severity: Severity
     """What its findings do, unless a repository says otherwise."""
-    bad: str
-    """What breaks it: a few lines of a file, as short as they can be."""
-    good: str
-    """The same, as it should be."""
     floor: Severity | None = None
     """No repository can weigh it less, unless the operator says otherwise; None: it may be off."""
     is_reading: bool = False

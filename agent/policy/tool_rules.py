@@ -19,8 +19,6 @@ OTHER_SETTINGS = Rule(
     demands="Findings that a check makes only with the settings of base need review.",
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
-    bad="line-length is raised from 88 to 120, and lines are longer",
-    good="line-length is raised from 88 to 120, and no line is longer",
 )
 
 RULES: tuple[Rule, ...] = (

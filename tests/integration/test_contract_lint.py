@@ -58,10 +58,55 @@ def found(folder: Path, files: dict[str, str], config: RepoConfig) -> set[tuple[
     return {(one.path, one.rule) for one in ruff_contract.find_problems(items, config)}
 
 
+#: By rule: what breaks it, and the same as it should be.
+EXAMPLES = {
+    "newer-syntax": (
+        "with (open('a') as a, open('b') as b): ...  # and requires-python is >=3.8",
+        "with open('a') as a, open('b') as b: ...",
+    ),
+    "http-client": (
+        "import requests  # and http_client is httpx",
+        "import httpx",
+    ),
+    "http-timeout": (
+        "import httpx\n\nhttpx.get(url, timeout=None)",
+        "import httpx\n\nhttpx.get(url, timeout=10)",
+    ),
+    "background-tasks": (
+        "from fastapi import BackgroundTasks  # and background_tasks is celery",
+        "from celery import shared_task",
+    ),
+    "forbidden-import": (
+        "import pickle  # and imports.forbid names pickle",
+        "import json",
+    ),
+    "blocking-call": (
+        "import time\n\nasync def poll():\n    time.sleep(5)",
+        "import asyncio\n\nasync def poll():\n    await asyncio.sleep(5)",
+    ),
+    "possible-secret": (
+        'connect(password="winter20")',
+        "connect(password=settings.DB_PASSWORD)",
+    ),
+    "test-tool-in-source": (
+        "import unittest  # in shop/cart.py",
+        "import decimal  # and unittest in tests/test_cart.py",
+    ),
+    "checker-in-code": (
+        "import mergewright_pytest",
+        "import pytest  # in tests/conftest.py",
+    ),
+    "security-lint": (
+        "import requests\n\nrequests.get(url, verify=False, timeout=10)",
+        "import requests\n\nrequests.get(url, timeout=10)",
+    ),
+}
+
+
 def test_every_rule_is_broken_by_its_bad_example_and_kept_by_its_good_one(tmp_path: Path) -> None:
     files = {}
-    for rule in ruff_rules.RULES:
-        files |= {f"app/{rule.id}_bad.py": rule.bad, f"app/{rule.id}_good.py": rule.good}
+    for rule, (bad, good) in EXAMPLES.items():
+        files |= {f"app/{rule}_bad.py": bad, f"app/{rule}_good.py": good}
     told = found(tmp_path, {path: f"{code}\n" for path, code in files.items()}, CONTRACT)
     for rule in ruff_rules.RULES:
         assert (f"app/{rule.id}_bad.py", rule.id) in told, rule.id

@@ -30,22 +30,16 @@ HIDDEN_TEXT = Rule(
     demands="Code has no letters that cannot be seen or that turn the direction of a line.",
     severity=Severity.BLOCK,
     floor=Severity.REVIEW,
-    bad='if role != "user<U+202E>":',
-    good='if role != "user":',
 )
 LOOK_ALIKES = Rule(
     id="look-alikes",
     demands="No word of the code reads like another one in letters of another script.",
     severity=Severity.BLOCK,
-    bad="def is_<U+0430>dmin(user): ...  # the a is Cyrillic",
-    good="def is_admin(user): ...",
 )
 ODD_TEXT = Rule(
     id="odd-text",
     demands="Hidden and look-alike letters in documents, translations and tests are meant.",
     severity=Severity.REVIEW,
-    bad="docs/setup.md: pip install req<U+200B>uests",
-    good="docs/setup.md: pip install requests",
 )
 RULES = (HIDDEN_TEXT, LOOK_ALIKES, ODD_TEXT)
 

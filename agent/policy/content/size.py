@@ -18,8 +18,6 @@ SIZE = Rule(
     demands="A change is as small as `scope` demands; its files are text, none of them huge.",
     severity=Severity.BLOCK,
     floor=Severity.BLOCK,
-    bad="5,000 changed lines, or a binary file",
-    good="60 changed lines in three files",
 )
 RULES = (SIZE,)
 

@@ -21,15 +21,11 @@ CONCURRENCY = Rule(
     id="concurrency",
     demands="What answers requests in a path of mode `sync` is not async.",
     severity=Severity.BLOCK,
-    bad="async def orders(request):  # and concurrency.mode is sync",
-    good="def orders(request):",
 )
 SYNC_HANDLER = Rule(
     id="sync-handler",
     demands="What answers requests in a path of mode `async` is async.",
     severity=Severity.REVIEW,
-    bad="def orders(request):  # and concurrency.mode is async",
-    good="async def orders(request):",
 )
 RULES = (CONCURRENCY, SYNC_HANDLER)
 _SYNC_FIX = "Write it as a plain function, or change concurrency in the configuration first."

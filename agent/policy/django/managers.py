@@ -19,8 +19,6 @@ MANAGER = Rule(
     id="django-manager",
     demands="A model that `django.managers` names is asked for through the manager named there.",
     severity=Severity.BLOCK,
-    bad="Order.objects.filter(paid=True)  # and managers is {Order: active}",
-    good="Order.active.filter(paid=True)",
 )
 RULES = (MANAGER,)
 

@@ -21,8 +21,6 @@ SIGNALS = Rule(
     demands="No handler of a signal of Django and no signal is added where `django.signals` is "
     "forbid.",
     severity=Severity.BLOCK,
-    bad="@receiver(post_save, sender=Order)\ndef send_mail(sender, instance, **kwargs): ...",
-    good="def place(order):\n    order.save()\n    send_mail(order)",
 )
 RULES = (SIGNALS,)
 

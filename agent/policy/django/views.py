@@ -20,8 +20,6 @@ VIEWS = Rule(
     id="django-views",
     demands="New views are written as `django.views` says, as classes or as functions.",
     severity=Severity.REVIEW,
-    bad="@login_required\ndef orders(request): ...  # and views is class",
-    good="class Orders(LoginRequiredMixin, ListView): ...",
 )
 RULES = (VIEWS,)
 

@@ -20,15 +20,11 @@ MERGED = Rule(
     id="migration-merged",
     demands="A migration that is on the base branch keeps its operations, and stays.",
     severity=Severity.BLOCK,
-    bad="0002_total.py is edited so that it makes another column",
-    good="0003_alter_order_total.py is added",
 )
 SQUASH = Rule(
     id="migration-squash",
     demands="Migrations that replace others, or go because they were replaced, are looked at.",
     severity=Severity.REVIEW,
-    bad='replaces = [("shop", "0001_initial"), ("shop", "0002_total")]',
-    good='dependencies = [("shop", "0002_total")]',
 )
 RULES = (MERGED, SQUASH)
 

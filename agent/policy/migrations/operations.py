@@ -22,15 +22,11 @@ DESTRUCTIVE = Rule(
     id="migration-destructive",
     demands="What a migration takes away from tables, or from code that still runs, is looked at.",
     severity=Severity.REVIEW,
-    bad='migrations.RemoveField("order", "note")',
-    good='migrations.AddField("order", "remark", models.TextField(default=""))',
 )
 BY_HAND = Rule(
     id="migration-by-hand",
     demands="Whatever a migration is beside operations of Django on tables is looked at.",
     severity=Severity.REVIEW,
-    bad="migrations.RunPython(fill, migrations.RunPython.noop)",
-    good='migrations.AddField("order", "paid", models.BooleanField(default=False))',
 )
 RULES = (DESTRUCTIVE, BY_HAND)
 
