@@ -54,12 +54,6 @@ def read_version_file(files: ProjectFiles) -> Detected | None:
     return None
 
 
-def has_one_python(files: ProjectFiles) -> bool:
-    """Whether the declared range holds one minor version alone."""
-    text = next((text for text, _ in list_python_ranges(files)), "")
-    return len(_list_minors(text)) == 1
-
-
 def _list_minors(text: str) -> list[int]:
     """List the minor versions with a release in a range, also in Poetry's forms."""
     if (allowed := _read_pythons(text)) is None:

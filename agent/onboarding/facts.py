@@ -1,7 +1,6 @@
 """What a repository shows that its configuration could say, each value with the reason.
 
-Owns the record of a fact and what the files of a project declare: Python, framework, checks,
-libraries. Code is not read for its style. How a fact is written down is left to
+Owns the record of a fact; found is what detection goes by. How a fact is written down is left to
 `written`. What is not known is no fact, and what only a person can decide is a proposal.
 """
 
@@ -11,27 +10,22 @@ import hashlib
 import json
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from packaging.version import Version
 from pydantic import TypeAdapter, ValidationError
 
 from agent.environments import storage
 from agent.models.record import Record
 from agent.onboarding import effective
 from repo_config import (
-    dependencies,
     detect,
-    frameworks,
     reference,
     suites,
     test_files,
-    versions,
 )
-from repo_config.dependencies import Dependency
 from repo_config.detect import Project
 from repo_config.documents import table
 from repo_config.project_files import ProjectFiles
@@ -43,18 +37,6 @@ _SHOWN = 3
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "manage.py", "requirements.txt")
 #: So large a part of the tests.
 _NEARLY_ALL = 0.9
-#: Sandboxes have nothing older.
-_OLDEST = Version("3.9")
-#: Keys that a declared package answers, where it is the only one of its kind: key, value, package.
-_LIBRARIES = (
-    ("http_client", "httpx", "httpx"),
-    ("http_client", "requests", "requests"),
-    ("http_client", "aiohttp", "aiohttp"),
-    ("background_tasks", "celery", "celery"),
-    ("background_tasks", "dramatiq", "dramatiq"),
-    ("background_tasks", "rq", "rq"),
-    ("background_tasks", "rq", "django-rq"),
-)
 #: Where people tell contributors how code is written, and who may contribute.
 _NOTES = re.compile(
     r"(?:\.github/|docs/)?(?:agents|contributing|(?:ai|llms?)[_-]?policy)\.(?:md|rst|txt)",
@@ -94,21 +76,10 @@ class Evidence:
     def files(self) -> ProjectFiles:
         return ProjectFiles(self.tree, self.folder)
 
-    @cached_property
-    def declared(self) -> tuple[Dependency, ...]:
-        return dependencies.list_declared(self.files)
-
-
-def list_places(found: Sequence[str]) -> str:
-    shown = ", ".join(found[:_SHOWN])
-    return f"{shown} and {len(found) - _SHOWN} more" if len(found) > _SHOWN else shown
-
 
 def find_facts(evidence: Evidence) -> Iterator[Fact]:
     yield from _find_root(evidence)
-    yield from _find_python(evidence)
     yield from _find_detected(evidence)
-    yield from _find_libraries(evidence)
     if notes := next(iter(find_notes(evidence.files.whole.paths)), ""):
         why = f"{notes}: where it refuses changes that machines make, nothing is done without this"
         yield Fact(key="contributions", value="allow", why=why, sure=False)
@@ -160,23 +131,8 @@ def _find_root(evidence: Evidence) -> Iterator[Fact]:
         yield Fact(key="root", value=evidence.folder, why=why)
 
 
-def _find_python(evidence: Evidence) -> Iterator[Fact]:
-    """The version: where all that names one agrees, since it decides what checks run on."""
-    files, lowest = evidence.files, versions.find_lowest_python(evidence.files)
-    if lowest is None:
-        return
-    pinned = files.has_file(".python-version") or files.has_file("runtime.txt")
-    named = versions.read_version_file(files) if pinned else None
-    value, why = lowest.value, lowest.origin
-    if named and Version(named.value) > Version(lowest.value):
-        value, why = named.value, f"{why}, and {named.origin} names {named.value}"
-    is_exact = named is not None or versions.has_one_python(files)
-    sure = is_exact and value == lowest.value and Version(value) >= _OLDEST
-    yield Fact(key="python.version", value=value, why=why, sure=sure)
-
-
 def _find_detected(evidence: Evidence) -> Iterator[Fact]:
-    """What detection goes by; of several applications a person has to name one."""
+    """What detection goes by."""
     project = evidence.project
     started_by = project.django.manage if project.django else None
     for key, name in effective.DETECTED.items():
@@ -192,27 +148,6 @@ def _find_detected(evidence: Evidence) -> Iterator[Fact]:
             and not (name == "test_script" and project.test_script == started_by)
         ):
             yield Fact(key=key, value=value, why=why, sure=not why.startswith("pytest also runs"))
-    if (
-        project.framework == "fastapi"
-        and not project.fastapi_app
-        and (found := frameworks.find_fastapi_apps(evidence.files))
-    ):
-        # The one nearest to the root is the one that is served, as a rule.
-        nearest = min(found, key=lambda one: (one.origin.count("/"), one.value))
-        why = f"one of {len(found)} applications: {list_places([one.origin for one in found])}"
-        yield Fact(key="fastapi.app", value=nearest.value, why=why, sure=False)
-
-
-def _find_libraries(evidence: Evidence) -> Iterator[Fact]:
-    declared = {one.name: one for one in reversed(evidence.declared)}
-    found: dict[str, dict[str, Dependency]] = {}
-    for key, value, package in _LIBRARIES:
-        if package in declared:
-            found.setdefault(key, {})[value] = declared[package]
-    for key, answers in found.items():
-        if len(answers) == 1:
-            ((value, one),) = answers.items()
-            yield Fact(key=key, value=value, why=f"{one.origin}: {one.name}", sure=one.runtime)
 
 
 # --- what a run found to set base's tests up best, kept for who proposes it --------------------

@@ -40,7 +40,7 @@ def test_the_first_run_proposes_a_file_that_is_valid_and_no_other_does(asked):
     assert file.path == ".github/mergewright.yml"
     assert b'setup: ["mkdir data"]' in file.after
     config = load.from_text(file.after.decode(), file.path)
-    assert (config.http_client, config.checks.types) == ("httpx", "mypy .")
+    assert config.checks.types == "mypy ."
     [proposal] = code_host.proposals
     assert (proposal.branch, proposal.base_branch) == (branch, "main")
     (line,) = said
