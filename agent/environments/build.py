@@ -61,7 +61,6 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
         SandboxMissing: There is no sandbox to make it in.
     """
     settings, files = clients[2], WorkTreeFiles(Path(request.tree), request.root)
-    storage.hold_environment(settings, storage.PARTS)
     build_context = _open_build(request, files, *clients)
     system = system_packages.provide_layer(request.python.system_packages, build_context)
     build_context = replace(build_context, system=system.folder)

@@ -118,7 +118,6 @@ def provide_services(
     """
     if not asked:
         return ()
-    storage.hold_environment(build_context.settings, storage.PARTS)
     there = tuple(_list_programs(build_context))
     root = next(iter(build_context.sandbox.roots()), Root())
     given = []

@@ -32,17 +32,9 @@ from agent.text.bytecode import compile_module
 
 #: Changes when what is stored means something else than before.
 FORMAT = 4
-#: Name of the lock on what environments are made of: tools, interpreters, scripts, caches.
-PARTS = "parts"
-#: Name of the lock on the shared folder: while a sandbox is open, it belongs to that sandbox's
-# user.
-FETCH = "fetch"
 #: How keys begin of what lies over or under environments.
 LAYERS = ("setup-", "system-")
-CACHE = "cache"
-"""Folder of uv's cache in the shared folder."""
 _BUILDING = "building"
-_MOST_CACHED_FILES = 40_000
 _CLOCK_SECONDS = 5.0
 _SCRIPT_PACKAGES = ("checks", "recipes", "environments")
 
@@ -69,16 +61,6 @@ def locate_environment(settings: Settings, key: str) -> Path:
     return folder(settings) / "ready" / key
 
 
-def locate_shared_folder(settings: Settings) -> Path:
-    """What fetch sandboxes may write to: uv's cache and what is being built, on one mount.
-
-    One mount, because hard links do not cross from one to another.
-    """
-    place = folder(settings) / "fetch"
-    place.mkdir(exist_ok=True)
-    return place
-
-
 @contextmanager
 def reserve_build_folder(settings: Settings, goal: Path) -> Iterator[Path]:
     """Give a new folder that becomes `goal` when the block ends well, and is gone otherwise."""
@@ -96,18 +78,6 @@ def reserve_build_folder(settings: Settings, goal: Path) -> Iterator[Path]:
     finally:
         if part.exists():
             remove_folder(part)
-
-
-@contextmanager
-def workplace(settings: Settings) -> Iterator[Path]:
-    """Give a new folder below the shared one, gone at the end."""
-    with no_space("a build"):
-        place = locate_shared_folder(settings) / f"{os.getpid()}-{secrets.token_hex(6)}"
-        place.mkdir()
-    try:
-        yield place
-    finally:
-        remove_folder(place)
 
 
 @contextmanager
@@ -162,24 +132,12 @@ def hold_if_unused(settings: Settings, key: str) -> Iterator[bool]:
 def remove_leftovers(settings: Settings) -> int:
     """Remove what processes that no longer live have left unfinished; return how much."""
     gone = 0
-    for parent in (folder(settings) / _BUILDING, folder(settings) / "fetch"):
-        for place in parent.glob("*-*"):
-            owner = place.name.partition("-")[0]
-            if owner.isdigit() and not _is_of_living(place, owner):
-                remove_folder(place)
-                gone += 1
+    for place in (folder(settings) / _BUILDING).glob("*-*"):
+        owner = place.name.partition("-")[0]
+        if owner.isdigit() and not _is_of_living(place, owner):
+            remove_folder(place)
+            gone += 1
     return gone
-
-
-def trim_cache(settings: Settings) -> None:
-    """Empty uv's cache when it has grown too large; environments keep what they share with it.
-
-    What a fetch sandbox adds is measured against it, which takes longer the more files there are.
-    """
-    cache = locate_shared_folder(settings) / CACHE
-    with lock_name(settings, FETCH):
-        if sum(len(names) for _, _, names in os.walk(cache)) > _MOST_CACHED_FILES:
-            remove_folder(cache)
 
 
 def remove_folder(place: Path) -> None:

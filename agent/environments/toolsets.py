@@ -137,21 +137,17 @@ def _provide(
     with storage.lock_name(settings, f"gate-{place.name}"):
         if not place.is_dir():
             build_context.say(f"fetching {title}")
-            with storage.workplace(settings) as workplace:
-                _install(workplace, lines, build_context, exact=exact)
-                compile_all(build_context, workplace / "venv")
-                with storage.reserve_build_folder(settings, place) as part:
-                    (workplace / "venv").rename(part / "venv")
-            storage.trim_cache(settings)
+            with storage.reserve_build_folder(settings, place) as part:
+                _install(part, lines, build_context, exact=exact)
+                compile_all(build_context, part / "venv")
     return place / "venv"
 
 
 def _install(
-    workplace: Path, lines: Sequence[str], build_context: BuildContext, *, exact: bool
+    folder: Path, lines: Sequence[str], build_context: BuildContext, *, exact: bool
 ) -> None:
     settings, index = build_context.settings, build_context.index
-    venv = f"{_STORE}/{workplace.name}/venv"
-    kept = f"{_STORE}/{workplace.name}/{SETTINGS}"
+    venv, kept = f"{_STORE}/venv", f"{_STORE}/{SETTINGS}"
     commands = (
         (uv_program.PATH, "venv", "--quiet", "--relocatable", "--no-project",
          "--python", build_context.interpreter.path, venv),
@@ -165,15 +161,13 @@ def _install(
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_NO_PROGRESS": "1",
         "NO_COLOR": "1",
-        "UV_CACHE_DIR": f"{_STORE}/{storage.CACHE}",
-        "UV_LINK_MODE": "hardlink",
+        "UV_NO_CACHE": "1",
         "UV_HTTP_TIMEOUT": "60",
         **sandbox_requests.name_indexes(index),
     }
     if exact:
         # The hashes say what it has to be, so that it may come from whoever has it.
         environ["UV_INDEX_STRATEGY"] = "unsafe-best-match"
-    shared = str(storage.locate_shared_folder(settings))
     with gateway.open_gateway(index, settings) as opened:
         order = SandboxRequest(
             argv=("sh", "-ec", "\n".join(map(shlex.join, commands))),
@@ -181,18 +175,17 @@ def _install(
             mounts=(
                 *build_context.interpreter.sandbox_mounts(),
                 uv_program.mount(settings),
-                # uv's cache, which no code of a package ever runs beside.
-                Mount(source=shared, target=_STORE, writable=True, retained_folder=storage.CACHE),
+                Mount(source=str(folder), target=_STORE, writable=True),
             ),
             files=(SandboxFile(path=_REQUIREMENTS, content="\n".join(lines).encode()),),
             limits=_LIMITS,
             outlet=opened.outlet,
         )
-        with storage.lock_name(settings, storage.FETCH), storage.no_space("packages"):
+        with storage.no_space("packages"):
             result = build_context.sandbox.run(order)
         if result.exit_code != 0:
             raise _make_failure(result, opened, build_context)
-    if replaced := find_replaced(workplace / "venv", workplace / SETTINGS):
+    if replaced := find_replaced(folder / "venv", folder / SETTINGS):
         raise EnvironmentFailed(
             f"A package puts {', '.join(replaced)} into the environment, by which its interpreter"
             " would start another way, so nothing is installed."
@@ -263,10 +256,7 @@ def compile_all(build_context: BuildContext, venv: Path) -> None:
         ),
         limits=SandboxLimits(seconds=600, disk_bytes=24 * 1024**3),
     )
-    # The files are hard links into the cache: handed to this sandbox's user, they could not be
-    # linked by that of a fetch sandbox which is open at the same time.
-    with storage.lock_name(build_context.settings, storage.FETCH):
-        result = build_context.sandbox.run(order)
+    result = build_context.sandbox.run(order)
     # Packages ship files for other Pythons on purpose, so one that does not compile is no fault;
     # only a sandbox that ended early is worth a word.
     if result.limit is not None:

@@ -46,9 +46,6 @@ class Mount(Record):
     source: str
     target: str
     writable: bool = False
-    retained_folder: str = ""
-    """Folder in a writable one that stays with the sandboxes that name it, which share a user of
-    their own: no other sandbox's user can change what is in it, and it need not change hands."""
 
 
 class Outlet(Record):

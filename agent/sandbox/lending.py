@@ -23,20 +23,14 @@ def prepare_request(
 ) -> Iterator[tuple[SandboxRequest, slots.Slot, int]]:
     """Yield the order within the limits of the settings, a slot, and the host user."""
     limits = order.limits
-    is_keeping = any(mount.retained_folder for mount in order.mounts)
     most = {
         "memory_bytes": min(limits.memory_bytes, settings.sandbox_memory_mb * 1024**2),
         "processes": min(limits.processes, settings.sandbox_processes),
+        "disk_bytes": min(limits.disk_bytes, settings.sandbox_disk_mb * 1024**2),
     }
-    # What fills a cache of ours runs no code of strangers, and single packages take gigabytes.
-    if not is_keeping:
-        most["disk_bytes"] = min(limits.disk_bytes, settings.sandbox_disk_mb * 1024**2)
     order = order.model_copy(update={"limits": limits.model_copy(update=most)})
-    with slots.claim_slot(settings.home) as slot:
-        # All sandboxes that keep a folder have one user.
-        uid = slots.find_keeper() if is_keeping else slot.uid
-        with hand_over(order.mounts, uid):
-            yield order, slot, uid
+    with slots.claim_slot(settings.home) as slot, hand_over(order.mounts, slot.uid):
+        yield order, slot, slot.uid
 
 
 # --- lent folders ----------------------------------------------------------------------------
@@ -47,42 +41,32 @@ def hand_over(mounts: Iterable[Mount], uid: int) -> Iterator[None]:
     """Give writable mounts to the sandbox's user for as long as the sandbox is open.
 
     Afterwards all belongs to us again, can be read by every sandbox, and carries no set-user-id.
-    What is kept stays with its user, and so do their files elsewhere, which may be hard links to
-    those: a large cache is not walked through twice for every sandbox, and no other sandbox's user
-    gets hold of a file in it. Without root the sandbox's user is our own, and nothing has to change
-    hands.
+    Without root the sandbox's user is our own, and nothing has to change hands.
     """
-    lent = [(Path(mount.source), mount.retained_folder) for mount in mounts if mount.writable]
+    lent = [Path(mount.source) for mount in mounts if mount.writable]
     if os.geteuid() != 0:
         yield
         return
-    for folder, kept in lent:
-        _set_owner(folder, uid, uid, apart=kept)
-        if kept and (folder / kept).is_dir() and (folder / kept).stat().st_uid != uid:
-            _set_owner(folder / kept, uid, uid)
+    for folder in lent:
+        _set_owner(folder, uid, uid)
     try:
         yield
     finally:
-        for folder, kept in lent:
-            _set_owner(folder, os.geteuid(), os.getegid(), apart=kept)
+        for folder in lent:
+            _set_owner(folder, os.geteuid(), os.getegid())
 
 
-def _set_owner(folder: Path, uid: int, gid: int, apart: str = "") -> None:
-    """Set owner and mode, but for the folder `apart`; most files of a cache need no second call."""
-    keeper = slots.find_keeper()
+def _set_owner(folder: Path, uid: int, gid: int) -> None:
+    """Set owner and mode; the folder itself comes last: by its owner it is known to be done."""
     # By descriptor and without following links: the content was made by foreign code.
-    # The folder itself comes last where nothing is left out: by its owner it is known to be done.
-    walk = os.fwalk(folder, topdown=bool(apart), follow_symlinks=False)
-    for place, folders, files, descriptor in walk:
-        if apart in folders and Path(place) == folder:
-            folders.remove(apart)
+    walk = os.fwalk(folder, topdown=False, follow_symlinks=False)
+    for _, folders, files, descriptor in walk:
         os.fchown(descriptor, uid, gid)
         os.fchmod(descriptor, 0o755)
         for name in (*folders, *files):
             state = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
             is_file = stat.S_ISREG(state.st_mode)
-            is_kept = is_file and state.st_uid == keeper
-            is_other = (state.st_uid, state.st_gid) != (uid, gid) and not is_kept
+            is_other = (state.st_uid, state.st_gid) != (uid, gid)
             if is_other and (is_file or stat.S_ISLNK(state.st_mode)):
                 os.chown(name, uid, gid, dir_fd=descriptor, follow_symlinks=False)
             plain = 0o755 if state.st_mode & 0o111 else 0o644

@@ -42,14 +42,6 @@ def make_prefix(home: Path) -> str:
     return f"mergewright-{_hash(home).hex()[:12]}-"
 
 
-def find_keeper() -> int:
-    """Name the host user of the sandboxes that keep a folder; no slot has it.
-
-    The same for every data folder: what it keeps is its own wherever the folder is moved.
-    """
-    return _find_uid(_FIRST_UID + _SLOTS, _SLOTS)
-
-
 @contextmanager
 def claim_slot(home: Path) -> Iterator[Slot]:
     """Hold a free slot, waiting for one where all are taken."""

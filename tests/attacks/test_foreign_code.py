@@ -190,14 +190,12 @@ def between(backend: str) -> Iterator[Scene]:
 
 
 def lasting(settings: Settings) -> Mapping[str, str]:
-    """What other repositories use: all but locks, and uv's notes on the index and on interpreters."""
+    """What other repositories use: all but locks, and uv's notes on interpreters."""
     found = planted.state(storage.folder(settings))
     return {
         path: facts
         for path, facts in found.items()
-        if "/locks/" not in path
-        and "/tools/pythons/" not in path
-        and ("/fetch/cache/" not in path or "/archive-" in path)
+        if "/locks/" not in path and "/tools/pythons/" not in path
     }
 
 

@@ -22,10 +22,9 @@ from agent.models.sandbox import (
     SandboxFile,
     SandboxLimits,
     SandboxRequest,
-    SandboxResult,
     Stoppable,
 )
-from agent.sandbox import limit_probes, seccomp, slots
+from agent.sandbox import limit_probes, seccomp
 from agent.sandbox.frames import Frames
 from tests.sandboxes import (
     MIB,
@@ -252,16 +251,6 @@ def test_the_operator_bounds_what_an_order_may_ask_for_but_for_what_is_kept(sand
         argv=("sh", "-c", "head -c 9M /dev/zero >/tmp/fill; sleep 5"), limits=more
     )
     assert sandbox.run(fill).limit == "disk"
-    (home / "store" / "cache").mkdir(parents=True)
-    keeping = Mount(
-        source=str(home / "store"), target="/store", writable=True, retained_folder="cache"
-    )
-    fetch = SandboxRequest(
-        argv=("sh", "-c", "head -c 9M /dev/zero >/store/cache/wheel; sleep 2"),
-        mounts=(keeping,),
-        limits=more,
-    )
-    assert sandbox.run(fetch).exit_code == 0
 
 
 _MAP = """
@@ -398,36 +387,6 @@ def test_a_finished_sandbox_leaves_nothing(sandbox, backend, home):
     assert threading.active_count() == threads
     assert left_of(backend, home) == set()
     assert [path.name for path in home.iterdir()] == ["sandboxes"]
-
-
-def test_a_kept_folder_stays_with_its_user_and_out_of_the_reach_of_other_sandboxes(sandbox, home):
-    if os.geteuid() != 0:
-        pytest.skip("a user who is not root has one user for all sandboxes")
-    store = home / "store"
-    (store / "cache" / "deep").mkdir(parents=True)
-    (store / "cache" / "deep" / "old").write_text("old")  # as an earlier version left it
-    keeping = Mount(source=str(store), target="/store", writable=True, retained_folder="cache")
-
-    def run(script: str, mount: Mount) -> SandboxResult:
-        return sandbox.run(
-            SandboxRequest(argv=("/bin/sh", "-c", script), mounts=(mount,), limits=SMALL)
-        )
-
-    script = "cd /store && echo new > cache/new && mkdir out && ln cache/new cache/deep/old out"
-    result = run(script, keeping)
-    assert result.exit_code == 0, result.output
-    kept = slots.find_keeper()
-    assert {path.stat().st_uid for path in (store / "cache").rglob("*")} == {kept}
-    assert [path.stat().st_uid for path in (store, store / "out")] == [0, 0]
-
-    lent = Mount(source=str(store / "out"), target="/env", writable=True)
-    script = "cat /env/new && touch /env/mine && ! echo bad >> /env/new && ! chmod 666 /env/old"
-    result = run(script, lent)
-    assert result.exit_code == 0, result.output
-    assert (store / "cache" / "new").read_text() == "new\n"
-    assert (store / "out" / "mine").stat().st_uid == 0
-    assert run("echo more >> /store/cache/new && rm -r /store/out", keeping).exit_code == 0
-    assert (store / "cache" / "new").read_text() == "new\nmore\n"
 
 
 def test_who_is_gone_when_the_command_is_over_is_named(sandbox):
