@@ -97,7 +97,8 @@ def split_hunks(file: ChangedFile) -> tuple[Hunk, ...]:
     if before is None or after is None or _describe_code(file.before) == code:
         return ()
     old = before if file.before is not None else None
-    edits = units.find_edits(old, file.before or b"", after, file.after)
+    sides = old, file.before or b"", after, file.after
+    edits = units.find_edits(*sides, lambda text: _parse(text) is not None)
     new, found = file.after.splitlines(keepends=True), []
     is_of_types = file.before is not None and _is_same_but_types(file.before, file.after)
     for edit in edits:

@@ -1,18 +1,20 @@
 """The units of a change: the parts of the syntax tree that can be taken back one at a time.
 
-A unit is a function without its decorators, the decorators of one, the head of a class, an
-attribute of a class, or another statement of a module. A changed one gets base's text back; a new
-function raises; what is new besides goes; what has gone comes back.
+A unit is a statement, the decorators of a function, or the head of a class. A changed one gets
+base's text back, of a function each statement for itself; a new function raises; what is new
+besides goes; what has gone comes back.
 """
 
 from __future__ import annotations
 
 import ast
+import copy
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from itertools import takewhile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _IMPORTS = (ast.Import, ast.ImportFrom)
@@ -50,12 +52,17 @@ class _Unit:
 
 
 def find_edits(
-    before: ast.Module | None, old: bytes, after: ast.Module, new: bytes
+    before: ast.Module | None,
+    old: bytes,
+    after: ast.Module,
+    new: bytes,
+    can_read: Callable[[bytes], bool],
 ) -> list[TextEdit]:
     """Find what takes back each unit in which a module differs from base, by its lines.
 
     Args:
         before: None: base has no such file.
+        can_read: Whether a text is a module.
     """
     old_lines, new_lines = (text.splitlines(keepends=True) for text in (old, new))
     olds = [*_collect(before.body if before else [], (), Counter())]
@@ -63,11 +70,12 @@ def find_edits(
     pairs = _pair(olds, news)
     bound = {name for unit in olds for name in _list_imported(unit)}
     used = {node.id for node in ast.walk(after) if isinstance(node, ast.Name)}
-    edits = []
+    edits: list[TextEdit] = []
+    sides = _Sides(old_lines, new_lines, can_read)
     for unit in news:
         if (other := pairs.get(unit)) is not None:
             if other.code != unit.code and not _drops_imports(unit.node, other.node):
-                edits.append(_give_back(unit, other, old_lines, new_lines))
+                edits += sides.split_unit(unit, other)
         # That a new import is missing shows where what it brings in is used.
         elif not (names := {*_list_imported(unit)}) or not names <= used - bound:
             edits += _take_away(unit, new_lines)
@@ -178,16 +186,126 @@ def _pair(olds: Sequence[_Unit], news: Sequence[_Unit]) -> dict[_Unit, _Unit]:
     return pairs
 
 
-def _give_back(
-    unit: _Unit, other: _Unit, old_lines: list[bytes], new_lines: list[bytes]
-) -> TextEdit:
-    now = new_lines[unit.first : unit.last]
-    instead = old_lines[other.first : other.last]
-    same = sum(
-        1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(now, instead, strict=False))
-    )
-    line = unit.first + min(same, len(now) - 1)
-    return TextEdit(unit.first, unit.last, tuple(map(_end_line, instead)), line)
+@dataclass(frozen=True)
+class _Sides:
+    """Both texts of a module, to find what differs within a statement."""
+
+    old: list[bytes]
+    new: list[bytes]
+    can_read: Callable[[bytes], bool]
+
+    def split_unit(self, unit: _Unit, other: _Unit) -> list[TextEdit]:
+        """Find the edits within a unit; the whole of it where one of them could not be read."""
+        if unit.node and other.node and not isinstance(unit.node, ast.ClassDef):
+            edits = [*self._split(unit.node, other.node)]
+            if all(map(self._can_be_read, edits)):
+                return edits
+        return [self._give_back((unit.first, unit.last), (other.first, other.last))]
+
+    def _can_be_read(self, edit: TextEdit) -> bool:
+        lines = (*self.new[: edit.first], *edit.instead, *self.new[edit.last :])
+        return self.can_read(b"".join(lines))
+
+    def _split(self, now: ast.stmt, was: ast.stmt) -> Iterator[TextEdit]:
+        """Take back each inner statement that differs alone, where the rest is the same."""
+        blocks = [*zip(_list_blocks(now), _list_blocks(was), strict=False)]
+        is_alike = blocks and _describe_head(now) == _describe_head(was)
+        if not is_alike or not all(map(self._are_apart, blocks)):
+            yield self._give_back(
+                (now.lineno - 1, _find_end(now)), (was.lineno - 1, _find_end(was))
+            )
+            return
+        for inner, before in blocks:
+            yield from self._compare(inner, before)
+
+    def _are_apart(self, block: tuple[list[ast.stmt], list[ast.stmt]]) -> bool:
+        """Whether statements have lines of their own, indented alike on both sides."""
+        return len({part.col_offset for side in block for part in side}) == 1 and all(
+            not lines[part.lineno - 1][: part.col_offset].strip()
+            for side, lines in zip(block, (self.new, self.old), strict=True)
+            for part in side
+        )
+
+    def _compare(
+        self,
+        inner: list[ast.stmt],
+        before: list[ast.stmt],
+        describe: Callable[[ast.stmt], str] | None = None,
+    ) -> Iterator[TextEdit]:
+        """Compare two blocks of statements.
+
+        Args:
+            describe: Of statements that may differ, what pairs them; None: none may.
+        """
+        olds, news = ([*map(describe or _describe, side)] for side in (before, inner))
+        matcher = SequenceMatcher(None, olds, news, autojunk=False)
+        for kind, start, end, first, last in matcher.get_opcodes():
+            gone, come = before[start:end], inner[first:last]
+            if kind == "replace" and len(gone) != len(come):
+                if describe is None:
+                    yield from self._compare(come, gone, _name_type)
+                else:
+                    yield self._give_back(_find_lines(come), _find_lines(gone))
+            elif kind == "replace" or (kind == "equal" and describe is not None):
+                for now, was in zip(come, gone, strict=True):
+                    if _describe(now) != _describe(was):
+                        yield from self._split(now, was)
+            elif kind == "insert":
+                for part in come:
+                    at, to = _find_lines([part])
+                    filler = self.new[part.lineno - 1][: part.col_offset] + b"pass\n"
+                    yield TextEdit(at, to, (filler,), at)
+            elif kind == "delete":
+                at = _find_first(inner[first]) if first < len(inner) else _find_end(inner[-1])
+                begin, stop = _find_lines(gone)
+                yield TextEdit(at, at, tuple(map(_end_line, self.old[begin:stop])), max(at - 1, 0))
+
+    def _give_back(self, here: tuple[int, int], there: tuple[int, int]) -> TextEdit:
+        now, instead = self.new[slice(*here)], self.old[slice(*there)]
+        pairs = zip(now, instead, strict=False)
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        line = here[0] + min(same, len(now) - 1)
+        return TextEdit(*here, tuple(map(_end_line, instead)), line)
+
+
+def _list_blocks(node: ast.AST) -> list[list[ast.stmt]]:
+    """List the blocks of statements within a statement, without docstrings."""
+    found = []
+    for name in ("body", "handlers", "orelse", "finalbody", "cases"):
+        part = getattr(node, name, None) or []
+        if name in ("handlers", "cases"):
+            found += [block for one in part for block in _list_blocks(one)]
+        elif isinstance(part, list):
+            found.append([inner for inner in part if not _is_docstring(inner)])
+    return [block for block in found if block]
+
+
+def _describe_head(node: ast.stmt) -> str:
+    """Describe a statement without what stands in its blocks, but for how many there are."""
+    bare: Any = copy.deepcopy(node)
+    for part in (bare, *getattr(bare, "handlers", ()), *getattr(bare, "cases", ())):
+        for name in ("body", "orelse", "finalbody", "decorator_list"):
+            if isinstance(getattr(part, name, None), list):
+                setattr(part, name, [])
+    return f"{ast.dump(bare)} {len(_list_blocks(node))}"
+
+
+def _describe(node: ast.stmt) -> str:
+    decorators = node.decorator_list if isinstance(node, _DEFINITIONS) else []
+    inner = node.body if isinstance(node, ast.ClassDef) else []
+    return _dump(node, *decorators, *inner)
+
+
+def _name_type(node: ast.stmt) -> str:
+    return type(node).__name__
+
+
+def _find_lines(several: Sequence[ast.stmt]) -> tuple[int, int]:
+    return _find_first(several[0]), _find_end(several[-1])
+
+
+def _find_end(node: ast.stmt) -> int:
+    return node.end_lineno or node.lineno
 
 
 def _take_away(unit: _Unit, new_lines: list[bytes]) -> Iterator[TextEdit]:

@@ -116,6 +116,22 @@ def test_a_unit_is_a_function_decorators_a_head_an_attribute_or_a_statement():
     ]  # fmt: skip
 
 
+def test_within_a_function_each_statement_is_a_unit():
+    before = b"def f(a):\n    if a:\n        b = 1\n        c = 2\n    else:\n        b = 2\n    return b\n"
+    changed = before.replace(b"c = 2", b"c = 3").replace(b"return b", b"return str(b)")
+    assert [line for line, _ in units(changed, before)] == [
+        "        c = 2 |         c = 3", "    return b |     return str(b)",
+    ]  # fmt: skip
+    more = before.replace(b"    return b", b"    log(b)\n    return b").replace(
+        b"        c = 2\n", b""
+    )
+    assert [line for line, _ in units(more, before)] == ["        c = 2", "    log(b) |     pass"]
+    head = before.replace(b"f(a)", b"f(a, d=1)").replace(b"return b", b"return d")
+    assert len(units(head, before)) == 1, "with another head it is one unit"
+    of_one_line = b"def f(a): return 1\n"
+    assert len(units(of_one_line.replace(b"1", b"2"), of_one_line)) == 1
+
+
 def test_what_is_new_goes_or_fails_each_alone():
     added = SHOP + b"import more\n\n\n@more.view\ndef new(a):\n    return a\n\n\nSIZE = 1\n"
     assert units(added) == [
