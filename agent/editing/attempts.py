@@ -121,8 +121,9 @@ class Attempt:
             if problems := submissions.find_answer_problems(found, items, is_edited=edited):
                 return None, "\n".join(f"- {one}" for one in problems)
             self.answers = submissions.read_answers(found)
-            done = (one.words.strip() for one in found.answers if one.became == "done")
-            self.summaries[talk.change.digest] = cut_sentences("\n".join(done), MOST_SUMMARY)
+            done = (answer.words.strip() for answer in found.answers if answer.became == "done")
+            said = found.summary.strip() or "\n".join(done)
+            self.summaries[talk.change.digest] = cut_sentences(said, MOST_SUMMARY)
             return self._make_draft(), ""
         if self._is_changed:
             return self._make_draft(), ""

@@ -76,8 +76,6 @@ def prove_change(
         return Proof(unneeded="tests are switched off in the configuration")
     if any(one.is_in_the_way for one in compared):
         return Proof(unneeded="the change does not pass its checks")
-    if prepared.run.follow_up is not None:
-        return Proof(unneeded="its tests were seen to fail without it when it was opened")
     if plan.recipe and not list_test_files(change, after.test_run):
         return Proof()  # its edits are known beforehand
     added = {name for check in compared if is_of_tests(check) for name in check.added}
@@ -173,10 +171,15 @@ def prove_tests(
         return Proof(missing="the change brings no test")
     if not is_proved(on_base):
         return Proof(missing=f"its tests cannot be run without it: {on_base.reason}")
-    rows = sorted(_make_rows(files, added, on_base, head), key=lambda row: not row.is_proof)
+    rows = sorted(
+        _make_rows(files, added, on_base, head),
+        key=lambda row: (not row.is_proof, row.name not in added),
+    )
     shown = any(row.is_proof for row in rows)
     missing = "" if shown else "none of its tests fails without it and passes with it"
-    return Proof(rows=tuple(rows[:_MOST_ROWS]), missing=missing)
+    # Of a new test it is always said what it did.
+    more = [row for row in rows[_MOST_ROWS:] if row.name in added]
+    return Proof(rows=(*rows[:_MOST_ROWS], *more[:_MOST_IDS]), missing=missing)
 
 
 def take_back(

@@ -280,7 +280,7 @@ def run_workflow(
                 category=facts.category,
                 recipe=facts.decision.recipe if facts.decision else None,
                 first_round=facts.first_round,
-                cost_usd=round(facts.cost_usd, 6),
+                cost_usd=None if facts.has_unpriced else round(facts.cost_usd, 6),
             )
         )
         outcome = _deliver_outcome(run, desk.redactor.redact_record(outcome), step, desk, waited)
