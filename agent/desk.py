@@ -133,19 +133,8 @@ class Desk:
             request, known, self.sandbox, self.index, self.settings, self.say
         )
 
-    def environment_of_change(self, prepared: Prepared, declared: tuple[str, ...]) -> Environment:
-        """Give the environment that the lines of base make of the change, laid out as head.
-
-        Args:
-            declared: The requirements that are not base's, which a lock has to have.
-        """
-        request = self._request_of_change(prepared)
-        return environments.ensure_of_change(
-            request, declared, self.sandbox, self.index, self.settings, self.say
-        )
-
-    def environment_set_up(self, prepared: Prepared) -> Environment:
-        """Give the environment with what set-up makes of the change (EnvironmentFailed)."""
+    def environment_of_change(self, prepared: Prepared) -> Environment:
+        """Give the environment that the lines of base make of the change, laid out as head."""
         request = self._request_of_change(prepared)
         return environments.ensure_environment(
             request, self.sandbox, self.index, self.settings, self.say

@@ -30,8 +30,7 @@ def check_packages(base: Environment, head: Environment) -> PackageRun:
         if name not in after or not after[name].is_local
     )
     added = AddedPackages(
-        packages=found, lock=head.lock, unlocked=head.unlocked,
-        altered=distributions.find_altered(base.path, head.path),
+        packages=found, altered=distributions.find_altered(base.path, head.path),
     )  # fmt: skip
     new_count = sum(one.is_new for one in found)
     other_count = len(found) - new_count

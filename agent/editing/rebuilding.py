@@ -62,7 +62,7 @@ def rebuild_environment(change: Change, prepared: Prepared, desk: Desk) -> tuple
     worktree.lay_out(prepared.checkout, folder, desk.stopped).replay(change)
     try:
         asked = requirements.list_new_requirements(_make_context(change, prepared, desk))
-        built = desk.environment_of_change(prepared, asked)
+        built = desk.environment_of_change(prepared)
     except EnvironmentFailed as problem:
         words = sanitise.shorten_middle(problem.message, _MOST_PROBLEM, where="the log")
         return prepared, f"The packages that you declare cannot be installed: {words}"
@@ -70,8 +70,6 @@ def rebuild_environment(change: Change, prepared: Prepared, desk: Desk) -> tuple
     said = [f"New in the environment: {', '.join(sorted(has - had)[:_MOST_NAMED]) or 'nothing'}."]
     if unmet := distributions.find_unmet(asked, built):
         said.append(f"Declared and not installed: {', '.join(unmet[:_MOST_NAMED])}.")
-    if built.lock:
-        said.append(f"{built.lock} lacks what you declare: {', '.join(built.unlocked)}.")
     return prepared.model_copy(update={"environment": built}), " ".join(said)
 
 

@@ -41,7 +41,6 @@ from agent.models.package_index import PackageIndex
 from agent.models.sandbox import Sandbox
 from agent.models.step import Step
 from agent.settings import Settings
-from repo_config import lock_files
 
 Clients = tuple[Sandbox, PackageIndex, Settings, Callable[[str], None]]
 """Sandboxes, package indexes, the operator's settings, and what takes a line of progress."""
@@ -93,27 +92,6 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
     key = Path(made.layers[-1].folder).name if made.layers else made.key
     made = made.model_copy(update={"packages": packages, "key": key})
     return _add_tools(made, request, build_context)
-
-
-def ensure_of_change(
-    request: EnvironmentRequest, declared: tuple[str, ...], *clients: *Clients
-) -> Environment:
-    """Give the environment of a change, which says what its lock lacks.
-
-    Args:
-        request: Of the change, with the environment of its base.
-        declared: Requirements of the change that are not base's.
-
-    Raises:
-        EnvironmentFailed, IndexUnavailable, StorageFull, SandboxMissing: As `ensure_environment`.
-    """
-    built = ensure_environment(request, *clients)
-    files = WorkTreeFiles(Path(request.tree), request.root)
-    _, path = lock_update.find_lock(files)
-    text = (files.from_root_folder().read(path) if path else None) or b""
-    has = dict(lock_files.read_versions(path, text.decode(errors="replace")))
-    unlocked = distributions.find_unmet(declared, built, has) if path else ()
-    return built.model_copy(update={"lock": path if unlocked else "", "unlocked": unlocked})
 
 
 def _open_build(

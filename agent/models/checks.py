@@ -156,10 +156,6 @@ class Package(Record):
 
 class AddedPackages(Record):
     packages: tuple[Package, ...]
-    lock: str = ""
-    """Path of the lock that does not have all that the change declares; empty: none."""
-    unlocked: tuple[str, ...] = ()
-    """What it lacks."""
     altered: tuple[str, ...] = ()
     """Installed files that are not as the packages of base or of an index have them."""
 

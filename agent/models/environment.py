@@ -109,10 +109,6 @@ class Environment(Record):
     """The set-up lines that made it."""
     packages: tuple[str, ...]
     """`name==version`, sorted."""
-    lock: str = ""
-    """Of a change: path of the lock that does not have what the change declares; empty: none."""
-    unlocked: tuple[str, ...] = ()
-    """What it lacks."""
     why: str = ""
     left_out: tuple[str, ...] = ()
     """What was asked for and could not be had, each with the reason."""

@@ -157,9 +157,8 @@ def _prepare_environment(
         return made, (looked,) if looked and is_altered else ()
     desk.say("the change declares other packages, so it is checked with those")
     trees.lay_out(change, desk.head_folder(prepared.run).name)
-    wanted = requirements.list_new_requirements(change_context)
     try:
-        built = desk.environment_of_change(prepared, wanted)
+        built = desk.environment_of_change(prepared)
     except EnvironmentFailed as problem:
         said = f"What the change declares cannot be installed.\n{problem.message}"
         raise EnvironmentFailed(said) from problem
@@ -176,7 +175,7 @@ def _set_up(change: Change, trees: _Trees) -> Environment | None:
     desk.say("the change touches more than Python code, so set-up runs on it")
     trees.lay_out(change, desk.head_folder(prepared.run).name)
     try:
-        return desk.environment_set_up(prepared)
+        return desk.environment_of_change(prepared)
     except EnvironmentFailed as problem:
         raise EnvironmentFailed(f"Set-up fails with the change.\n{problem.message}") from problem
 

@@ -45,15 +45,12 @@ def changed(prepared: Prepared, **after: str) -> ClearedChange:
     )
 
 
-def test_a_lock_that_lacks_what_the_change_declares_is_named(begun):
+def test_packages_of_a_change_come_by_the_lines_of_base(begun):
     prepared, _, desk = begun
-    lock = '[[package]]\nname = "six"\nversion = "1.16.0"\n'
-    cleared = changed(prepared, poetry_DOT_lock=lock, requirements_DOT_txt="pytest\nsix>=1.17\n")
+    cleared = changed(prepared, requirements_DOT_txt="pytest\nsix>=1.17\n")
     worktree.lay_out(prepared.checkout, desk.head_folder(prepared.run)).replay(cleared.change)
-    built = desk.environment_of_change(prepared, ("six>=1.17",))
-    assert dict(one.split("==") for one in built.packages)["six"] == "1.17.0", "by base's lines"
-    assert (built.lock, built.unlocked) == ("poetry.lock", ("six>=1.17 (has 1.16.0)",))
-    assert desk.environment_of_change(prepared, ("six>=1.16",)).lock == ""
+    built = desk.environment_of_change(prepared)
+    assert dict(one.split("==") for one in built.packages)["six"] == "1.17.0"
 
 
 def test_what_the_build_of_a_change_writes_into_the_environment_is_named(begun):

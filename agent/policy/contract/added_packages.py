@@ -1,4 +1,4 @@
-"""Hold a lock against what a change declares. Pure."""
+"""Hold what a change installs against the packages that have it. Pure."""
 
 from __future__ import annotations
 
@@ -9,26 +9,16 @@ from agent.models.checks import AddedPackages
 from agent.policy.rule import Rule
 from agent.text.sanitise import list_some
 
-LOCK_BEHIND = Rule(
-    id="lock-behind",
-    demands="The lock file installs what a change declares.",
-    severity=Severity.REVIEW,
-)
 ALTERED = Rule(
     id="environment-altered",
     demands="What a change installs comes from packages, as these have it.",
     severity=Severity.REVIEW,
 )
-OF_PACKAGES = (LOCK_BEHIND, ALTERED)
+OF_PACKAGES = (ALTERED,)
 _MOST_LISTED = 5
 
 
 def find_package_problems(added: AddedPackages) -> Iterator[Finding]:
-    if added.lock:
-        message = f"lacks what the change declares: {', '.join(added.unlocked)}"
-        yield LOCK_BEHIND.make_finding(
-            added.lock, message, "Bring it up to date with its own tool before the merge."
-        )
     if added.altered:
         named = list_some(added.altered, _MOST_LISTED)
         message = f"set-up of the change writes into the environment: {named}"

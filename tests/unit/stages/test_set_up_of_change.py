@@ -27,7 +27,7 @@ def run(monkeypatch: pytest.MonkeyPatch):
             say=lambda line: None,
             stopped=None,
             head_folder=lambda run: Path(),
-            environment_set_up=lambda prepared: answer(),
+            environment_of_change=lambda prepared: answer(),
         )
         return checks._set_up(Change(base_commit="c", files=(file,)), checks._Trees(prepared, desk))
 
