@@ -267,6 +267,11 @@ def test_a_suite_that_fails_fast_ends_with_its_first_failure(
     assert result.status is Status.PASSED
 
 
+def test_the_gates_pytest_comes_with_what_it_is_made_of(workshop: Workshop) -> None:
+    found = workshop.tests(GREEN, packages=("pluggy==0.13.1",))
+    assert (found.status, found.reason) == (Status.PASSED, "")
+
+
 @pytest.mark.parametrize("runner", ["pytest", "django"])
 def test_a_set_up_is_judged_by_its_first_tests_before_the_others_run(
     workshop: Workshop, runner: str

@@ -8,6 +8,7 @@ path, after everything that the repository's own environment has.
 Arguments: those of pytest.
 """
 
+import importlib.machinery
 import importlib.metadata
 import importlib.util
 import os
@@ -70,11 +71,18 @@ def main():
     order, report = mergewright_entry.begin()
     whole_path = list(sys.path)
     ours = mergewright_entry.OURS
-    sys.path[:] = [*mergewright_report.own_tools_only(order["tree"]), ours]
+    own_tools = mergewright_report.own_tools_only(order["tree"])
+    sys.path[:] = [*own_tools, ours]
     if order["gate"]:
-        sys.path.append(order["gate"])
+        # What the gate's pytest is made of goes with it: an older pluggy of the project is not for
+        # it.
+        is_gates = importlib.machinery.PathFinder.find_spec("pytest", own_tools) is None
+        sys.path.insert(0 if is_gates else len(sys.path), order["gate"])
     import mergewright_pytest
     import pytest
+
+    if order["gate"]:
+        sys.path[:] = [*own_tools, ours, order["gate"]]
 
     if not os.path.realpath(pytest.__file__).startswith(tuple(order["tools"])):
         report.add("refused", text="pytest was imported from %s" % pytest.__file__)
