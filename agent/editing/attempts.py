@@ -50,7 +50,8 @@ class Attempt:
     def begin_edits(self) -> None:
         run_context = self._run_context
         name = Step.EDIT.named(run_context.history.round_number)
-        base = run_context.once(name.named("base"), opening.describe_base, run_context)
+        told = Step.PLAN.named("base")
+        base = run_context.once(told, opening.describe_base, run_context)
         tools = self._talk.tools
         # What was read in is closed: from here on there is an environment.
         tools.close()

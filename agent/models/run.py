@@ -54,7 +54,8 @@ MOVES: dict[RunState, frozenset[RunState]] = {
     RunState.RECEIVED: frozenset({RunState.TRIAGING, RunState.FOLLOWING_UP}) | _STOPS,
     RunState.TRIAGING: frozenset({RunState.PREPARING}) | _STOPS,
     RunState.PREPARING: frozenset({RunState.PLANNING, RunState.EDITING}) | _STOPS,
-    RunState.PLANNING: frozenset({RunState.AWAITING_APPROVAL, RunState.PREPARING}) | _STOPS,
+    RunState.PLANNING: frozenset({RunState.AWAITING_APPROVAL, RunState.PREPARING, RunState.EDITING})
+    | _STOPS,
     RunState.AWAITING_APPROVAL: frozenset({RunState.PLANNING, RunState.PREPARING}) | _STOPS,
     RunState.EDITING: frozenset({RunState.CHECKING}) | _STOPS,
     RunState.CHECKING: frozenset({RunState.EDITING, RunState.REVIEWING}) | _STOPS,
