@@ -155,32 +155,6 @@ def test_the_stable_beginning_is_marked_for_the_cache_of_anthropic(opened):
 
 # --- what models emit -------------------------------------------------------------------------
 
-MALFORMED = (
-    Call("read", '{"path": "a.py"', "same"),
-    Call("read", '["a.py"]', "same"),
-    Call("rm -rf / ;", {}, "an id with blanks"),
-    Call("x" * 300, {"path": "y" * 300}, "y" * 300),
-    Call("read", "", "last"),
-)
-
-
-@pytest.mark.parametrize(("wire", "stream"), [("chat", "on"), ("anthropic", "off")])
-def test_malformed_calls_can_be_answered_and_are_sent_back_as_providers_take_them(
-    opened, wire, stream
-):
-    calls = MALFORMED
-    if wire == "anthropic":
-        # Arguments are objects on this wire; only names and ids can be wrong.
-        calls = tuple(Call(one.name, {"path": "a.py"}, one.call_id) for one in calls)
-    models, server = opened([Said("", calls), Said("Done.")], wire, MERGEWRIGHT_MODEL_STREAM=stream)
-    reply = models.reply(REQUEST)
-    assert len(reply.calls) == len(calls)
-    assert len({call.call_id for call in reply.calls}) == len(calls)
-    told = [f"answer {number}" for number in range(len(calls))]
-    messages = (ASKED, Answered(reply=reply), returned(reply, *told))
-    models.reply(REQUEST.model_copy(update={"messages": messages}))
-    assert [text for kind, text in server.requests[1].messages if kind == "result"] == told
-
 
 @pytest.mark.parametrize("pieces", ["one index", "name again", "whole again", "one id", "no index"])
 def test_calls_of_a_stream_are_told_apart_whatever_their_host_makes_of_them(opened, pieces):
