@@ -80,14 +80,6 @@ class Server:
         self.execute(f"CREATE DATABASE {name}")
         return f"postgresql+psycopg://{_USER}@127.0.0.1:{self.port}/{name}"
 
-    def run_program(
-        self, name: str, *args: object, given: IO[bytes] | None = None,
-        output: IO[bytes] | None = None,
-    ) -> None:  # fmt: skip
-        """Run one of its programs, as pg_dump, on this server."""
-        where = ("-h", "127.0.0.1", "-p", self.port, "-U", _USER)
-        self._run(name, *where, *args, given=given, output=output)
-
     def _run(
         self, name: str, *args: object, given: IO[bytes] | None = None,
         output: IO[bytes] | None = None,

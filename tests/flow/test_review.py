@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 
 from agent.models.outcome import Outcome, StoredRun
-from agent.models.run import RunState
 from tests import faulty_github
 from tests.demo.play import REPORTER, Stage
 from tests.flow import github_stories
@@ -186,31 +185,6 @@ def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, vo
     # Nobody answers us, so nothing follows.
     (follow,) = rounds(opened)
     assert follow.outcome.figures.code_host_calls <= 40
-
-
-@pytest.mark.deep
-def test_red_checks_of_the_project_are_mended_from_their_log_until_people_close_it(opened, voice):
-    before = head(opened)
-
-    def script(seen: Seen) -> Said:
-        assert "docs: no returns" in seen.messages[0][1]
-        return calls(
-            edit(PATH, "Add the coins up.", "Add the coins up; return their sum."),
-            answers((1, "done", "The docstring says what is returned.")),
-        )
-
-    voice.script = lambda seen: approves(seen) or script(seen)
-    red = {"state": "failure", "context": "docs", "description": "docs: no returns"}
-    with opened.person() as client:
-        assert client.post(f"/statuses/{before}", json=red).status_code == 201
-    outcome = follow_up(opened)
-    assert outcome.reason.value == "ready", outcome.sentence
-    assert opened.git("rev-parse", f"{head(opened)}~").strip() == before
-    (pull,) = opened.pulls()
-    assert "check docs" in pull.body
-    with opened.person() as client:
-        assert client.patch(f"/pulls/{pull.number}", json={"state": "closed"}).status_code == 200
-    await_(lambda: opened.runs()[0].state is RunState.CLOSED or None, "the end of it")
 
 
 # --- what is told seldom --------------------------------------------------------------------------

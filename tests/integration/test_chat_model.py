@@ -432,26 +432,6 @@ def greedy(seen: scripted.Seen) -> scripted.Said:
 
 # --- what no reply should be ------------------------------------------------------------------
 
-HALF = "\ud800"
-
-
-@pytest.mark.parametrize("wire", ["chat", "gemini"])
-def test_halves_of_surrogate_pairs_are_written_out(opened, wire):
-    odd = Said(f"a{HALF}b", (Call(f"re{HALF}ad", {"path": f"{HALF}.py"}, f"{HALF}"),))
-    models, server = opened([odd, Said("Done.")], wire)
-    first = models.reply(REQUEST)
-    assert first.text == "a\\ud800b"
-    (call,) = first.calls
-    assert call.name == "re_ud800ad"
-    # Gemini sends an object, the others its text.
-    assert json.loads(call.arguments)["path"] in (f"{HALF}.py", "\\ud800.py")
-    assert Reply.model_validate_json(first.model_dump_json()) == first
-    told = REQUEST.model_copy(
-        update={"messages": (ASKED, Answered(reply=first), returned(first, "No."))}
-    )
-    assert models.reply(told).text == "Done."
-    assert server.refused == []
-
 
 def test_a_reply_that_takes_too_long_is_broken_off(opened, quick, monkeypatch):
     monkeypatch.setattr(provided, "_REPLY_SECONDS", 0.5)

@@ -192,20 +192,3 @@ def test_the_log_goes_on_while_the_run_is_at_work(there, browser):
         ended = Outcome.for_stopped_run(run.run_id, Reason.CANCELLED, "It was stopped.")
         there.store.finish_run(run.run_id, ended, time.time())
         page.wait_for_selector("[data-live]", state="detached", timeout=15_000)
-
-
-def test_a_person_stops_a_run_and_lets_it_go_on_by_the_keyboard(there, browser):
-    run, _ = add_run(there, 930)
-    with page_of(browser) as page:
-        sign_in(page, there, "maria", f"/runs/{run.run_id}")
-        page.wait_for_url(f"**/runs/{run.run_id}")
-        page.get_by_role("button", name="Stop").focus()
-        page.keyboard.press("Enter")
-        page.wait_for_url("**notice=stop")
-        assert "maria" in there.store.get_run(run.run_id).stop_request
-        ended = Outcome.for_stopped_run(run.run_id, Reason.BUDGET_SPENT, "It was stopped.")
-        there.store.finish_run(run.run_id, ended, time.time())
-        page.get_by_role("button", name="Retry").wait_for(timeout=15_000)
-        page.get_by_role("button", name="Retry").click()
-        page.wait_for_url("**notice=retry")
-        assert there.store.get_run(run.run_id).active
