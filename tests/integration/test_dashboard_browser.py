@@ -138,12 +138,6 @@ def sign_in_operator(page: Page, there) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
-def sign_in(page: Page, there, login: str, path: str = "/") -> None:
-    page.goto(f"{there.url}{path}")
-    page.get_by_role("link", name="Sign in with GitHub").click()
-    page.get_by_role("link", name=f"Continue as {login}").click()
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_fits_and_can_be_used_by_everybody(there, browser, axe, scheme):
     number = 900 if scheme == "light" else 901
