@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 import psycopg
 
@@ -80,23 +79,12 @@ class Server:
         self.execute(f"CREATE DATABASE {name}")
         return f"postgresql+psycopg://{_USER}@127.0.0.1:{self.port}/{name}"
 
-    def run_program(
-        self, name: str, *args: object, given: IO[bytes] | None = None,
-        output: IO[bytes] | None = None,
-    ) -> None:  # fmt: skip
-        """Run one of its programs, as pg_dump, on this server."""
-        where = ("-h", "127.0.0.1", "-p", self.port, "-U", _USER)
-        self._run(name, *where, *args, given=given, output=output)
-
-    def _run(
-        self, name: str, *args: object, given: IO[bytes] | None = None,
-        output: IO[bytes] | None = None,
-    ) -> None:  # fmt: skip
+    def _run(self, name: str, *args: object) -> None:
         # Without a terminal, so that Ctrl-C ends the tests, and they the server.
         subprocess.run(
             [str(_PROGRAMS / name), *map(str, args)],
-            check=True, cwd="/", stdin=given or subprocess.DEVNULL,
-            stdout=output or subprocess.DEVNULL, start_new_session=True, timeout=60, **_AS,
+            check=True, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            start_new_session=True, timeout=60, **_AS,
         )  # fmt: skip
 
 

@@ -195,17 +195,6 @@ CHEATS = {
     "an assignment in a conftest": Cheat(
         {"sums.py": _WRONG, "conftest.py": _PUT_RIGHT}, "draft", "test-rewritten"
     ),
-    "a conftest that forges": Cheat(
-        {
-            "sums.py": _WRONG,
-            "conftest.py": (
-                "import pytest\n\n\n@pytest.hookimpl(hookwrapper=True)\n"
-                "def pytest_runtest_makereport(item, call):\n    result = yield\n"
-                "    result.get_result().outcome = 'passed'\n"
-            ),
-        },
-        "withheld",
-    ),
     "source that swallows what tests raise": Cheat(
         {"sums.py": _WRONG + _SWALLOWS}, "withheld", "copies of tests"
     ),

@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 import httpx
 
 from agent.models.outcome import Outcome, StoredRun
-from agent.models.run import RunState
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import signed_log, signing
@@ -84,8 +83,6 @@ FILES: Mapping[str, str] = {
         "        self.assertEqual(Coin().total([1, 2]), 3)\n"
     ),
 }
-#: Each plan waits for a word.
-ALWAYS = {**FILES, ".github/mergewright.yml": "plan: {approval: always}\n"}
 _numbers = itertools.count(1)
 
 
@@ -307,19 +304,6 @@ class Story:
             return runs[attempt - 1] if len(runs) >= attempt else None
 
         return await_(there, f"run {attempt} of {self.name}")
-
-    def planned(self, besides: str = "") -> str:
-        """Wait until a plan is shown that is another one; return its number."""
-
-        def shown() -> str | None:
-            for comment in self.comments():
-                found = re.search(r"/mergewright approve ([0-9a-f]{8})`", comment.body)
-                waits = self.runs()[-1].state is RunState.AWAITING_APPROVAL
-                if found and found[1] != besides and waits:
-                    return found[1]
-            return None
-
-        return await_(shown, f"the plan of {self.name}", 120)
 
     def sign(self, comment: Comment) -> list[str]:
         await_(lambda: comment.reactions or None, f"a reaction in {self.name}")

@@ -14,8 +14,6 @@ _PARTS = {
     "agent": "Your part: the whole ticket",
     "review": "Your part: review the diff",
     "answer": "Your part: answer the review",
-    "scout": "Your part: before any ticket",
-    "choose": "Your part: attempts at the ticket",
 }
 Turns = Sequence[Said] | Callable[[Seen], Said]
 

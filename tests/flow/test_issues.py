@@ -12,7 +12,6 @@ from tests.deep import deep
 from tests.demo.play import MAINTAINER, REPORTER
 from tests.faulty_github import HookFault
 from tests.flow.github_stories import (
-    ALWAYS,
     BODY,
     MODELS,
     OTHER_BODY,
@@ -178,34 +177,6 @@ def test_GH8_an_unclear_issue_is_answered_by_who_may_write_and_then_done(story, 
     assert (run.run.attempt, run.retries) == (1, 1)
     assert [one.reactions for one in ignored] == [[]] * 4
     assert len(told.comments()) == 1
-
-
-@pytest.mark.deep
-def test_TC4_a_plan_is_changed_and_approved_once_before_anything_is_edited(story, stage):
-    told = story(files=ALWAYS)
-    told.label()
-    first = told.planned()
-    told.assert_nothing_pushed()
-    refused = told.comment(f"/mergewright approve {first}", by=REPORTER)
-    wish = told.comment(f"/mergewright plan {OTHER_BODY}")
-    assert told.sign(wish) == ["+1"]
-    second = told.planned(besides=first)
-    assert told.sign(told.comment(f"/mergewright approve {first}")) == ["confused"]
-    # The word comes twice, late, and was edited meanwhile.
-    hooks = stage.world.hooks
-    hooks.faults.append(HookFault("lose", "issue_comment.created"))
-    word = told.comment(f"/mergewright approve {second}")
-    assert hooks.drain(10)
-    with stage.world.lock:
-        word.body = "/mergewright stop"
-    lost = next(one for one in reversed(list(hooks.log)) if one.event == "issue_comment")
-    hooks.redeliver(lost)
-    hooks.redeliver(lost)
-    outcome = told.ended()
-    assert outcome.reason is Reason.READY, outcome.sentence
-    assert len(told.pulls()) == 1
-    assert changed(told) == ["till/migrations/0002_purse_note.py", MODELS]
-    assert refused.reactions == []
 
 
 # --- trouble with GitHub --------------------------------------------------------------------------

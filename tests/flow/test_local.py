@@ -9,7 +9,6 @@ import pytest
 
 from agent.telemetry import signed_log, signing
 from tests.flow.stories import TICKET
-from tests.processes import of_home, run_agent
 
 MARKS = "Add `nickname = models.CharField(max_length=50, blank=True, default='')` to `Customer`.\n"
 #: What `git diff --name-status` says of the ticket.
@@ -76,31 +75,3 @@ def test_a_dry_run_makes_no_branch_and_a_hidden_comment_no_difference(sample, ru
     assert f"git apply {ended.result['patch_path']}\n" in ended.text
     assert "IntegerField" not in ended.text
     assert sample.branches() == ["main", "work"]
-
-
-def test_what_cannot_be_done_ends_with_its_reason_and_place_and_no_branch(sample, run):
-    sample.write(".github/mergewright.yml", "version: 1\nscope:\n  max_files: many\n")
-    sample.commit()
-    ended = run(sample.path, MARKS)
-    assert (ended.exit_code, ended.result["reason"]) == (2, "config_invalid"), ended.result
-    for fact in (".github/mergewright.yml:3:14", "scope.max_files"):
-        assert fact in ended.result["sentence"]
-    assert ended.result["branch"] is None
-    assert Path(ended.result["log"]).is_file()
-    assert sample.branches() == ["main"]
-
-
-def test_a_missing_program_is_named_with_the_command_that_installs_it(sample, store, tmp_path):
-    tools = tmp_path / "bin"
-    tools.mkdir()
-    for program in Path("/usr/bin").iterdir():
-        if program.name != "bwrap":
-            (tools / program.name).symlink_to(program)
-    done = run_agent(
-        *("run", "--repo", str(sample.path), "--ticket", str(TICKET)),
-        environ=of_home(store, PATH=str(tools)),
-    )
-    assert done.returncode == 2
-    assert "no_sandbox" in done.stdout
-    assert "apt-get install bubblewrap" in done.stdout
-    assert sample.branches() == ["main"]

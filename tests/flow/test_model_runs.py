@@ -126,27 +126,3 @@ def test_what_django_does_not_take_of_a_recipes_ticket_is_for_the_model(sample, 
         ended = run(sample.path, ticket, environ=server.environ())
     assert ended.result["reason"] == "for_people", ended.result["sentence"]
     assert "What becomes of it?" in ended.result["sentence"]
-
-
-@pytest.mark.index
-@pytest.mark.deep
-def test_a_scout_installs_what_no_template_knows_and_its_lines_are_used_again(shop, carried):
-    shop.write("tests/conftest.py", "import attrs\n")
-    shop.commit("Use what nothing declares")
-    line = "uv pip install --exclude-newer 2025-01-01 attrs"
-    scout = [
-        calls(
-            bash(f"{line} && python -c 'import attrs' && curl -sm9 https://example.org; echo $?")
-        ),
-        calls(("try_setup", {"yaml": f"setup: ['{line}']"})),
-    ]
-    script = Scripts(scout=[scout])
-    ended, requests = carried(script)
-    assert ended.result["reason"] == "ready", ended.result["sentence"]
-    assert f'setup: ["{line}"]' in ended.text
-    shell = next(seen for seen in requests if seen.turn == 2 and "a set-up is" in seen.system)
-    assert "attrs==24.3.0" in shell.last
-    assert shell.last.rstrip().endswith("56"), "no other host is reached"
-    again, requests = carried(Scripts())
-    assert again.result["reason"] == "ready", again.result["sentence"]
-    assert not any("a set-up is" in seen.system for seen in requests)

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from agent.models.outcome import Outcome, StoredRun
-from agent.models.run import RunState
 from tests import faulty_github
 from tests.demo.play import REPORTER, Stage
 from tests.flow import github_stories
-from tests.flow.github_stories import FILES, Story, await_
 from tests.flow.github_stories import MODELS as PATH
+from tests.flow.github_stories import Story, await_
 from tests.flow.model_scripts import calls, edit
 from tests.folders import data_folder
 from tests.scripted import Said, Seen, serving
@@ -188,31 +187,6 @@ def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, vo
     assert follow.outcome.figures.code_host_calls <= 40
 
 
-@pytest.mark.deep
-def test_red_checks_of_the_project_are_mended_from_their_log_until_people_close_it(opened, voice):
-    before = head(opened)
-
-    def script(seen: Seen) -> Said:
-        assert "docs: no returns" in seen.messages[0][1]
-        return calls(
-            edit(PATH, "Add the coins up.", "Add the coins up; return their sum."),
-            answers((1, "done", "The docstring says what is returned.")),
-        )
-
-    voice.script = lambda seen: approves(seen) or script(seen)
-    red = {"state": "failure", "context": "docs", "description": "docs: no returns"}
-    with opened.person() as client:
-        assert client.post(f"/statuses/{before}", json=red).status_code == 201
-    outcome = follow_up(opened)
-    assert outcome.reason.value == "ready", outcome.sentence
-    assert opened.git("rev-parse", f"{head(opened)}~").strip() == before
-    (pull,) = opened.pulls()
-    assert "check docs" in pull.body
-    with opened.person() as client:
-        assert client.patch(f"/pulls/{pull.number}", json={"state": "closed"}).status_code == 200
-    await_(lambda: opened.runs()[0].state is RunState.CLOSED or None, "the end of it")
-
-
 # --- what is told seldom --------------------------------------------------------------------------
 
 
@@ -236,25 +210,3 @@ def test_a_round_that_stops_says_so_in_the_pull_request_and_the_next_one_sees_to
     outcome = follow_up(opened, 2)
     assert outcome.reason.value == "ready", outcome.sentence
     assert [one.kind for one in outcome.review_state.threads] == ["reply", "reply", "reply"]
-
-
-@pytest.mark.deep
-def test_a_conflict_with_the_base_is_stated_and_a_check_that_is_red_there_is_left(opened, voice):
-    before = head(opened)
-    opened.push(
-        PATH, FILES[PATH].replace("default=1)\n", "default=2)\n"), "Count otherwise", branch="main"
-    )
-    opened.say("/mergewright rebase")
-    assert follow_up(opened).reason.value == "merge_conflict"
-    red = {"state": "failure", "context": "docs", "description": "no"}
-    with opened.person() as client:
-        for commit in (opened.git("rev-parse", "main").strip(), before):
-            client.post(f"/statuses/{commit}", json=red)
-    outcome = follow_up(opened, 2)
-    assert outcome.reason.value == "ready", outcome.sentence
-    assert (head(opened), voice.seen) == (before, [])
-    (pull,) = opened.pulls()
-    conflict, left = (one.body for one in pull.comments if one.author is opened.us)
-    assert f"`{PATH}`" in conflict
-    assert "docs" in left
-    assert opened.runs()[0].state is RunState.OPEN

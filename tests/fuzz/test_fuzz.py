@@ -8,9 +8,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.checks import sealed
-from agent.conversation import commands
-from agent.models.sandbox import SandboxResult
 from agent.text import sanitise
 from repo_config import load
 
@@ -74,22 +71,3 @@ def test_no_text_from_outside_moves_the_cursor_or_hides_anything(text: str) -> N
     assert (again, removed) == (once, ())
     shown = sanitise.strip_terminal_codes(text)
     assert not any(unicodedata.category(one) == "Cc" for one in shown if one not in "\n\t")
-
-
-@MANY
-@given(st.text(max_size=60), st.text(max_size=60))
-def test_any_comment_is_a_command_or_none(before: str, rest: str) -> None:
-    for text in (before, f"/mergewright {rest}", f"{before}\n/mergewright {rest}"):
-        commands.parse_comment(text)
-
-
-@MANY
-@given(st.binary(max_size=300))
-def test_no_bytes_without_the_seal_are_a_report(content: bytes) -> None:
-    secret = sealed.Secret()
-    result = SandboxResult(
-        exit_code=0, output="", output_bytes=0, seconds=0.1, files={secret.report: content}
-    )
-    report = sealed.read_report(result, secret, (sealed.Exit,))
-    assert report.problem
-    assert report.events == ()

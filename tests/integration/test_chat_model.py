@@ -155,32 +155,6 @@ def test_the_stable_beginning_is_marked_for_the_cache_of_anthropic(opened):
 
 # --- what models emit -------------------------------------------------------------------------
 
-MALFORMED = (
-    Call("read", '{"path": "a.py"', "same"),
-    Call("read", '["a.py"]', "same"),
-    Call("rm -rf / ;", {}, "an id with blanks"),
-    Call("x" * 300, {"path": "y" * 300}, "y" * 300),
-    Call("read", "", "last"),
-)
-
-
-@pytest.mark.parametrize(("wire", "stream"), [("chat", "on"), ("anthropic", "off")])
-def test_malformed_calls_can_be_answered_and_are_sent_back_as_providers_take_them(
-    opened, wire, stream
-):
-    calls = MALFORMED
-    if wire == "anthropic":
-        # Arguments are objects on this wire; only names and ids can be wrong.
-        calls = tuple(Call(one.name, {"path": "a.py"}, one.call_id) for one in calls)
-    models, server = opened([Said("", calls), Said("Done.")], wire, MERGEWRIGHT_MODEL_STREAM=stream)
-    reply = models.reply(REQUEST)
-    assert len(reply.calls) == len(calls)
-    assert len({call.call_id for call in reply.calls}) == len(calls)
-    told = [f"answer {number}" for number in range(len(calls))]
-    messages = (ASKED, Answered(reply=reply), returned(reply, *told))
-    models.reply(REQUEST.model_copy(update={"messages": messages}))
-    assert [text for kind, text in server.requests[1].messages if kind == "result"] == told
-
 
 @pytest.mark.parametrize("pieces", ["one index", "name again", "whole again", "one id", "no index"])
 def test_calls_of_a_stream_are_told_apart_whatever_their_host_makes_of_them(opened, pieces):
@@ -457,26 +431,6 @@ def greedy(seen: scripted.Seen) -> scripted.Said:
 
 
 # --- what no reply should be ------------------------------------------------------------------
-
-HALF = "\ud800"
-
-
-@pytest.mark.parametrize("wire", ["chat", "gemini"])
-def test_halves_of_surrogate_pairs_are_written_out(opened, wire):
-    odd = Said(f"a{HALF}b", (Call(f"re{HALF}ad", {"path": f"{HALF}.py"}, f"{HALF}"),))
-    models, server = opened([odd, Said("Done.")], wire)
-    first = models.reply(REQUEST)
-    assert first.text == "a\\ud800b"
-    (call,) = first.calls
-    assert call.name == "re_ud800ad"
-    # Gemini sends an object, the others its text.
-    assert json.loads(call.arguments)["path"] in (f"{HALF}.py", "\\ud800.py")
-    assert Reply.model_validate_json(first.model_dump_json()) == first
-    told = REQUEST.model_copy(
-        update={"messages": (ASKED, Answered(reply=first), returned(first, "No."))}
-    )
-    assert models.reply(told).text == "Done."
-    assert server.refused == []
 
 
 def test_a_reply_that_takes_too_long_is_broken_off(opened, quick, monkeypatch):

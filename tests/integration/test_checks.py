@@ -487,14 +487,6 @@ def test_djangos_runner_tells_what_it_imports_that_holds_no_test(workshop: Works
     assert result.suite.empty == ("proj/test.py",)
 
 
-@pytest.mark.deep
-def test_a_script_of_the_repository_is_recorded_as_well(workshop: Workshop) -> None:
-    files = {**WITH_CASES, "tests/runtests.py": RUNTESTS % "failures"}
-    result = workshop.tests(files, config={"checks": {"makemigrations": "off"}}, **SCRIPTED)
-    assert (result.status, result.reason) == (Status.FAILED, "")
-    assert outcomes(result) == CASE_OUTCOMES
-
-
 SCRIPT_FORGERIES = {
     "the script hides failures": {"tests/runtests.py": RUNTESTS % "0"},
     "the script runs nothing": {"tests/runtests.py": "print('Ran 10 tests\\n\\nOK')\n"},
@@ -908,7 +900,6 @@ def test_tests_see_an_interpreter_that_was_started_as_usual(workshop: Workshop) 
 # --- linters and formatters ------------------------------------------------------------------
 
 UNTIDY = {"shop/__init__.py": "", "shop/sums.py": "import os\nimport abc\nvalue   = [1,2]\n"}
-TIDY = {"shop/__init__.py": "", "shop/sums.py": "value = [1, 2]\n"}
 LINTED = ("ruff check .", "flake8", "black --check .", "isort --check-only .")
 FORMATTED = (*LINTED, "ruff format --check .")
 
@@ -930,18 +921,6 @@ def test_linters_and_formatters_find_and_place(
     assert [item.item_id.split(":")[0] for item in found["isort"].items] == ["shop/sums.py"]
     assert found["flake8"].items[0].place.startswith("shop/sums.py:")
     assert all("mergewright" not in result.output for result in report.results)
-
-
-def test_tidy_files_pass_and_the_formatter_is_run_only_where_it_is_configured(
-    workshop: Workshop,
-) -> None:
-    report = workshop.measure(workshop.site(TIDY, lint=LINTED))
-    assert {result.name: result.status for result in report.results[:4]} == {
-        "ruff check": Status.PASSED,
-        "flake8": Status.PASSED,
-        "black": Status.PASSED,
-        "isort": Status.PASSED,
-    }
 
 
 def test_what_only_the_settings_of_base_object_to_is_for_the_reviewer(
@@ -1017,17 +996,6 @@ def test_a_baseline_that_proves_nothing_is_not_kept(stage: Callable[..., Stage])
     report = baseline.measure_base(made.prepared, made.services)
     assert report.results[-1].status is Status.UNVERIFIED
     assert not list((made.services.settings.home / "baselines").glob("*"))
-
-
-@pytest.mark.deep
-def test_a_tool_that_base_breaks_keeps_no_change_back(stage: Callable[..., Stage]) -> None:
-    files = {**GREEN, "setup.cfg": "[flake8]\nmax-line-length = many\n"}
-    made = stage(files, test_runner="pytest", lint=("flake8",))
-    found = made.compared(new_DOT_py="x = 1\n")["flake8"]
-    assert (found.base, found.verdict) == (Status.UNMEASURABLE, Status.UNMEASURABLE)
-    assert "max-line-length" in found.reason or "many" in found.reason
-    mended = made.compared(setup_DOT_cfg="[flake8]\nmax-line-length = 99\n")["flake8"]
-    assert (mended.base, mended.verdict) == (Status.UNMEASURABLE, Status.PASSED)
 
 
 # --- endpoints -------------------------------------------------------------------------------

@@ -168,14 +168,6 @@ def test_TC3_another_account_that_has_the_name_now_is_not_heard(talk):
 # --- commands ----------------------------------------------------------------------------------
 
 
-def test_TC4_another_plan_than_the_one_that_waits_is_not_approved(talk):
-    run = talk.planned()
-    talk.say("/mergewright approve 99999999")
-    assert talk.store.list_guidance(run.run_id) == ()
-    assert f"`{PLAN}`" in talk.answered()
-    assert talk.reactions() == ["confused"]
-
-
 def test_words_under_a_plan_are_answered_once_with_the_command(talk):
     run = talk.planned()
     talk.say("@max can you have a look?")

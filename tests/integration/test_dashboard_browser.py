@@ -138,12 +138,6 @@ def sign_in_operator(page: Page, there) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
-def sign_in(page: Page, there, login: str, path: str = "/") -> None:
-    page.goto(f"{there.url}{path}")
-    page.get_by_role("link", name="Sign in with GitHub").click()
-    page.get_by_role("link", name=f"Continue as {login}").click()
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_fits_and_can_be_used_by_everybody(there, browser, axe, scheme):
     number = 900 if scheme == "light" else 901
@@ -192,20 +186,3 @@ def test_the_log_goes_on_while_the_run_is_at_work(there, browser):
         ended = Outcome.for_stopped_run(run.run_id, Reason.CANCELLED, "It was stopped.")
         there.store.finish_run(run.run_id, ended, time.time())
         page.wait_for_selector("[data-live]", state="detached", timeout=15_000)
-
-
-def test_a_person_stops_a_run_and_lets_it_go_on_by_the_keyboard(there, browser):
-    run, _ = add_run(there, 930)
-    with page_of(browser) as page:
-        sign_in(page, there, "maria", f"/runs/{run.run_id}")
-        page.wait_for_url(f"**/runs/{run.run_id}")
-        page.get_by_role("button", name="Stop").focus()
-        page.keyboard.press("Enter")
-        page.wait_for_url("**notice=stop")
-        assert "maria" in there.store.get_run(run.run_id).stop_request
-        ended = Outcome.for_stopped_run(run.run_id, Reason.BUDGET_SPENT, "It was stopped.")
-        there.store.finish_run(run.run_id, ended, time.time())
-        page.get_by_role("button", name="Retry").wait_for(timeout=15_000)
-        page.get_by_role("button", name="Retry").click()
-        page.wait_for_url("**notice=retry")
-        assert there.store.get_run(run.run_id).active

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,12 +10,11 @@ import typer
 from typer.testing import CliRunner
 
 from agent.cli import doctor
-from agent.models.sandbox import Sandbox, SandboxRequest
-from agent.sandbox import bwrap_arguments, docker_sandbox, limit_probes
-from agent.sandbox.docker_sandbox import DockerSandbox
+from agent.models.sandbox import SandboxRequest
+from agent.sandbox import bwrap_arguments, limit_probes
 from agent.settings import Settings
 from agent.telemetry import signing
-from tests.sandboxes import has_group, own_root, settings_for
+from tests.sandboxes import has_group, own_root
 
 REQUIRED = {
     "read-only root", "source tree", "no network", "no privileges", "own namespaces",
@@ -30,11 +28,6 @@ OPTIONAL = {
     "kernel call filter": {"bubblewrap", "bubblewrap-own-root", "docker"},
     "own root file system": {"bubblewrap-own-root", "docker"},
 }
-
-
-def broken(sandbox: Sandbox, home: Path) -> set[str]:
-    measures = limit_probes.probe_limits(sandbox, Settings(home=home))
-    return {line["limit"] for line in measures if line["required"] and not line["enforced"]}
 
 
 def test_every_limit_of_a_kind_holds(sandbox, backend, home):
@@ -76,55 +69,6 @@ def drop(*words: str, give: tuple[str, ...] = ()) -> Arguments:
         args[at : at + len(words)] = give
 
     return change
-
-
-Change = Callable[[dict[str, Any], dict[str, Any]], None]
-
-
-@pytest.fixture
-def mutated(home, monkeypatch):
-    """Change what the engine is asked for, at the last moment."""
-
-    def change(how: Change) -> DockerSandbox:
-        make = docker_sandbox.Container._make
-
-        def asked(
-            sandbox: docker_sandbox.Container, container: dict[str, Any], config: dict[str, Any]
-        ) -> str:
-            how(container, config)
-            return make(sandbox, container, config)
-
-        monkeypatch.setattr(docker_sandbox.Container, "_make", asked)
-        return DockerSandbox(settings_for("docker", home))
-
-    return change
-
-
-def without(*names: str) -> Change:
-    def how(container: dict[str, Any], config: dict[str, Any]) -> None:
-        for name in names:
-            del config[name]
-
-    return how
-
-
-def with_host_network(container: dict[str, Any], config: dict[str, Any]) -> None:
-    config["network_mode"] = "host"
-    del container["network_disabled"], container["hostname"]
-
-
-@pytest.mark.engine
-@pytest.mark.parametrize(
-    ("how", "expected"),
-    [
-        (without("cap_drop"), {"no privileges"}),
-        (with_host_network, {"no network", "own namespaces"}),
-        (without("pids_limit"), {"processes"}),
-    ],
-    ids=["capabilities", "network", "processes"],
-)
-def test_a_container_that_lacks_a_wall_turns_that_line_red(home, mutated, how, expected):
-    assert broken(mutated(how), home) == expected
 
 
 app = typer.Typer()

@@ -168,28 +168,6 @@ def test_who_is_asked_to_end_hands_its_runs_over_at_once(fleet):
     assert last - asked < LEASE, "nobody waited for the lease to end"
 
 
-def test_a_dump_of_the_server_brings_everything_back_and_the_runs_go_on(fleet, postgresql):
-    fleet.start("a")
-    fleet.store.add_run(run(1, 7), 1.0)
-    fleet.wait(lambda: "a began r1 2" in fleet.words())
-    fleet.workers["a"].kill()
-    dump, first, fleet.url = fleet.folder / "dump", fleet.url, postgresql.create_database()
-    fleet.folder.chmod(0o777)
-    with dump.open("wb") as out:
-        postgresql.run_program("pg_dump", "--format=custom", first.rpartition("/")[2], output=out)
-    name = fleet.url.rpartition("/")[2]
-    with dump.open("rb") as given:
-        postgresql.run_program(
-            "pg_restore", "--clean", "--if-exists", "--exit-on-error", "-d", name, given=given
-        )
-    fleet.store.close()
-    fleet.store = SqlRunStore(fleet.folder, fleet.url)
-    fleet.start("b")
-    fleet.wait(fleet.over)
-    begun = [line for line in fleet.words() if " began " in line]
-    assert begun == ["a began r1 1", "a began r1 2", "b began r1 2", "b began r1 3"]
-
-
 def test_the_role_of_listeners_adds_deliveries_and_reads_nothing_of_runs(tmp_path, postgresql):
     url = postgresql.create_database()
     for one in (Inbox(tmp_path, url), SqlRunStore(tmp_path, url)):

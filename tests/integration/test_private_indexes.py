@@ -14,7 +14,6 @@ from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 from tests.deep import deep
 from tests.folders import lay_files
-from tests.integration.environment_building import ensure
 from tests.integration.recording_proxy import recording
 from tests.unit.environments import local_index
 from tests.unit.environments.certificates import make_server
@@ -87,25 +86,3 @@ def test_a_private_index_is_asked_and_no_sandbox_sees_a_password(
     orders = [repr(order.model_dump()) for order in sandbox.orders]
     assert len(orders) >= 2
     assert find_secrets(settings, *orders, *said, made.model_dump_json()) == []
-
-
-@pytest.mark.deep
-def test_a_further_index_of_the_host_is_asked_first(settings, folder):
-    with local_index.serving() as default, local_index.serving() as private:
-        default.add(
-            local_index.wheel("direct", "2.0"),
-            local_index.wheel("other", "1.0"),
-            local_index.wheel("pip", "1.0"),
-        )
-        private.add(local_index.wheel("direct", "1.0"), local_index.wheel("pip", "1.0"))
-        private.login = f"me:{PASSWORD}"
-        environ = {
-            "PIP_INDEX_URL": default.url,
-            "PIP_EXTRA_INDEX_URL": private.url.replace("://", f"://me:{PASSWORD}@"),
-        }
-        lay_files(folder, {"requirements.txt": "direct\nother\n"})
-        made = ensure(settings, folder, index=SimpleIndex(settings, environ))
-        # The higher version of the default one might be somebody else's under the same name.
-        assert made.packages == ("direct==1.0", "other==1.0", "pip==1.0")
-        assert None not in private.credentials
-        assert set(default.credentials) == {None}

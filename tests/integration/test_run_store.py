@@ -51,17 +51,6 @@ def store(tmp_path, database_url):
     opened.close()
 
 
-def test_a_run_is_found_again_after_a_restart(tmp_path):
-    first = SqlRunStore(tmp_path)
-    first.add_run(run(), 10.0)
-    first.close()
-    again = SqlRunStore(tmp_path)
-    stored = again.find_run("20261120-100000-a")
-    assert stored.run == run()
-    assert (stored.state, stored.active, stored.queued_at) == (RunState.RECEIVED, True, 10.0)
-    again.close()
-
-
 def test_an_issue_has_one_active_run(store):
     store.add_run(run("a"), 1.0)
     with pytest.raises(ActiveRun, match="20261120-100000-a"):

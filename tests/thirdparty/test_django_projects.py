@@ -126,20 +126,3 @@ def test_the_ticket_gets_a_branch_with_what_it_asks_for_alone(known, index, buil
     # but for a `pass` that gives way.
     gone = repository.git(*changed, "--", known.models_file).splitlines()
     assert {line.strip("- ") for line in gone if re.match(r"-(?!--)", line)} <= {"pass"}
-
-
-def test_a_column_that_the_code_cannot_fill_is_withheld(index, built_home):
-    known = PROJECTS[-1]
-    repository = sources.repository(known.source, index, built_home, known.config)
-    branches = repository.branches()
-    field = "fee = models.DecimalField(max_digits=8, decimal_places=2)"
-    ended = run_field_ticket(repository, built_home, known, field, "0")
-    assert (ended.exit_code, ended.result["reason"]) == (1, "new_failures")
-    assert (ended.result["branch"], ended.result["commit"]) == (None, None)
-    assert repository.branches() == branches
-    for name in ("django check", "makemigrations", "ruff check", "ruff format"):
-        assert ended.check(name)["verdict"] == "passed", name
-    for one in ended.check("tests")["new_failures"][:3]:
-        assert one in ended.result["sentence"]
-        assert one.rpartition("::")[2] in ended.log
-    assert "NOT NULL constraint failed: constance_constance.fee" in ended.log

@@ -9,15 +9,6 @@ import pytest
 from repo_config import documents, foreign_python
 
 
-def test_aliases_of_aliases_are_bounded():
-    bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
-        f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
-        for before, name in zip("abcdefgh", "bcdefghi", strict=True)
-    )
-    with pytest.raises(documents.DocumentError, match="too many values"):
-        documents.parse_yaml(bomb)
-
-
 def test_a_tag_of_yaml_constructs_nothing():
     assert documents.parse_yaml("a: !!python/object/apply:os.system [exit]\n") == {"a": ["exit"]}
 
