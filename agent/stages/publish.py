@@ -467,6 +467,7 @@ def _tell_ends(
         said = decided.verdict.sentence if decided else "a rule does not allow the result"
         return said.rstrip(".")
     commit = next((end.commit for end in ends if end.commit), "")
-    words = {"commit": f"by commit {commit[:12]}", "reply": "answered", "human": "for a person"}
+    done = f"done by commit {commit[:12]}"
+    words = {"commit": done, "reply": "answered", "human": "left to a person"}
     counts = {kind: sum(end.kind == kind for end in ends) for kind in words}
     return ", ".join(f"{count} {words[kind]}" for kind, count in counts.items() if count)
