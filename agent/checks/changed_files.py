@@ -16,7 +16,7 @@ from agent.checks import readers, running
 from agent.checks.check import Site
 from agent.checks.commands import ToolCheck
 from agent.checks.comparison import find_new
-from agent.checks.readers import READERS, Remark
+from agent.checks.readers import READERS, ToolRemark
 from agent.checks.running import Say
 from agent.models.change import Change
 from agent.models.checks import CheckItem, LintRun, Status
@@ -110,7 +110,7 @@ def count_once(items: Iterable[CheckItem], codes: tuple[str, ...]) -> list[Check
     return found
 
 
-def read_remarks(text: str) -> list[Remark] | None:
+def read_remarks(text: str) -> list[ToolRemark] | None:
     """Read the JSON of ruff; the message begins with the code."""
     remarks = readers.read_ruff(text)
     return remarks and [replace(one, message=f"{one.code}: {one.message}") for one in remarks]

@@ -15,7 +15,7 @@ from typing import Any
 
 from agent.checks import check, suite
 from agent.checks.check import Site
-from agent.checks.readers import READERS, Reader, Remark, list_items, render_remarks
+from agent.checks.readers import READERS, Reader, ToolRemark, list_items, render_remarks
 from agent.checks.sealed import Secret
 from agent.environments import sandbox_requests, sandbox_services
 from agent.models.checks import CommandRun, LintRun, Status
@@ -131,7 +131,11 @@ class ToolCheck:
         )
 
     def _judge_remarks(
-        self, result: SandboxResult, remarks: list[Remark] | None, wrong: list[Remark], words: str
+        self,
+        result: SandboxResult,
+        remarks: list[ToolRemark] | None,
+        wrong: list[ToolRemark],
+        words: str,
     ) -> tuple[Status, str]:
         """Say what makes a report worth nothing; nothing where it is whole."""
         if remarks is None and result.refused:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from agent.checks import reruns
 from agent.checks.check import MINUTES_LIMIT
 from agent.checks.reruns import FAILING, PASSING
-from agent.checks.test_files import Places
+from agent.checks.test_files import SuitePlaces
 from agent.models.checks import (
     COLLECTION,
     AnyComparison,
@@ -190,7 +190,7 @@ def _tests(name: str, before: TestRun, after: TestRun) -> TestComparison:
     unknown = {one for one in before.unrun if not (one in repeated and repeated[one].base)}
     unrun = {*after.unrun} | {one for one in unknown if one in new and _is_worse(None, new[one])}
     blocked = {one.item_id for one in after.blocked_tests}
-    families, find = {*map(name_family, new)}, Places(after.suite or SuiteFacts()).locate_test
+    families, find = {*map(name_family, new)}, SuitePlaces(after.suite or SuiteFacts()).locate_test
     missing = [
         item_id
         for item_id in dict.fromkeys((*old, *before.unrun))

@@ -13,12 +13,12 @@ from typing import Literal
 from agent.checks import check, sealed, suite
 from agent.checks.check import Site
 from agent.checks.comparison import REPLACED
-from agent.checks.sealed import Event, Id, Secret, Text
+from agent.checks.sealed import Id, ReportEvent, Secret, Text
 from agent.models.checks import CheckItem, LintRun, Status
 from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
 
 
-class Item(Event):
+class Item(ReportEvent):
     """One message of Django."""
 
     id: Id
@@ -26,7 +26,7 @@ class Item(Event):
     fails: bool = True
 
 
-class Migrations(Event):
+class Migrations(ReportEvent):
     """What `makemigrations --check` sees."""
 
     event: Literal["migrations"]
@@ -46,7 +46,7 @@ class Migrations(Event):
         return "" if self.migrated else "no installed app has migrations"
 
 
-class SystemCheck(Event):
+class SystemCheck(ReportEvent):
     """The answer of `check`."""
 
     event: Literal["system_check"]
@@ -66,7 +66,7 @@ class SystemCheck(Event):
         return ""
 
 
-class Replaced(Event):
+class Replaced(ReportEvent):
     """What of Django's own functions and classes is another's."""
 
     event: Literal["replaced"]

@@ -11,14 +11,14 @@ import posixpath
 from typing import Literal
 
 from agent.checks import check, sealed, suite
-from agent.checks.sealed import Event, Id, Secret, Text
+from agent.checks.sealed import Id, ReportEvent, Secret, Text
 from agent.models.checks import Endpoint, EndpointRun, Status
 from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
 
 NAME = "endpoints"
 
 
-class ListedEndpoint(Event):
+class ListedEndpoint(ReportEvent):
     """A function that answers a URL."""
 
     methods: Id
@@ -28,7 +28,7 @@ class ListedEndpoint(Event):
     asks: list[Id]
 
 
-class Endpoints(Event):
+class Endpoints(ReportEvent):
     """All endpoints, or as many as are read."""
 
     event: Literal["endpoints"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from agent.checks import comparison, reruns
-from agent.checks.test_files import Imports, Places
+from agent.checks.test_files import Imports, SuitePlaces
 from agent.models.change import Change
 from agent.models.checks import (
     COLLECTION,
@@ -135,7 +135,7 @@ def merge_results(
     wanted: Scope,
     left: tuple[CheckItem, ...],
     sides: Sides,
-    places: Places,
+    places: SuitePlaces,
 ) -> TestRun:
     """Put what ran as the change has it in the place of what ran as base has it."""
     replaced = {*wanted.files, *wanted.deleted}
@@ -200,7 +200,7 @@ def source_of(content: bytes | None, name: str) -> str:
 
 def find_uncollected(change: Change, own: TestRun) -> tuple[str, ...]:
     """Say which new tests no runner has collected: they look as if they proved something."""
-    find = Places(own.suite or SuiteFacts()).locate_test
+    find = SuitePlaces(own.suite or SuiteFacts()).locate_test
     names = {item.item_id: _SIGN.split(item.item_id.partition("[")[0])[-1] for item in own.items}
     # A class may be there to be inherited from: its tests then run elsewhere.
     ran = {(place, name) for one, name in names.items() for place in (find(one)[0], "")}

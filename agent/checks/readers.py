@@ -15,7 +15,7 @@ _FIGURES = re.compile(r"(?<=\bline )\d+|(?<=\()\d+(?= > \d+)|(?<=too complex \()
 
 
 @dataclass(frozen=True)
-class Remark:
+class ToolRemark:
     """One finding of a tool."""
 
     path: str
@@ -29,7 +29,7 @@ class Remark:
 class Reader:
     """How a tool is told to print, and how that is read."""
 
-    read: Callable[[str], list[Remark] | None]
+    read: Callable[[str], list[ToolRemark] | None]
     """None: it is no report."""
     options: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Reader:
     """Whether what it prints as errors is read along."""
 
 
-def list_items(remarks: Iterable[Remark]) -> tuple[CheckItem, ...]:
+def list_items(remarks: Iterable[ToolRemark]) -> tuple[CheckItem, ...]:
     return tuple(
         CheckItem(
             item_id=sealed.clean_id(
@@ -53,7 +53,7 @@ def list_items(remarks: Iterable[Remark]) -> tuple[CheckItem, ...]:
     )
 
 
-def render_remarks(remarks: Iterable[Remark]) -> str:
+def render_remarks(remarks: Iterable[ToolRemark]) -> str:
     return "\n".join(
         f"{one.path}:{one.line or 1}: {one.severity}: {one.message}"
         + (f"  [{one.code}]" if one.code else "")
@@ -61,8 +61,10 @@ def render_remarks(remarks: Iterable[Remark]) -> str:
     )
 
 
-def _read_json(make: Callable[[object], list[Remark]]) -> Callable[[str], list[Remark] | None]:
-    def read(text: str) -> list[Remark] | None:
+def _read_json(
+    make: Callable[[object], list[ToolRemark]],
+) -> Callable[[str], list[ToolRemark] | None]:
+    def read(text: str) -> list[ToolRemark] | None:
         try:
             return make(json.loads(text))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -71,11 +73,11 @@ def _read_json(make: Callable[[object], list[Remark]]) -> Callable[[str], list[R
     return read
 
 
-def _make_ruff_remarks(entries: object) -> list[Remark]:
+def _make_ruff_remarks(entries: object) -> list[ToolRemark]:
     if not isinstance(entries, list):
         raise TypeError
     return [
-        Remark(
+        ToolRemark(
             path=str(entry["filename"]),
             code=str(entry["code"] or "invalid-syntax"),
             message=str(entry["message"]),
@@ -85,13 +87,13 @@ def _make_ruff_remarks(entries: object) -> list[Remark]:
     ]
 
 
-def _make_pyright_remarks(facts: object) -> list[Remark]:
+def _make_pyright_remarks(facts: object) -> list[ToolRemark]:
     if not isinstance(facts, dict):
         raise TypeError
     if int(facts["summary"]["filesAnalyzed"]) < 1:
-        return [Remark(".", "empty", "no file of the project was found to check")]
+        return [ToolRemark(".", "empty", "no file of the project was found to check")]
     return [
-        Remark(
+        ToolRemark(
             path=str(one["file"]),
             code=str(one.get("rule") or ""),
             message=" ".join(str(one["message"]).split()),
@@ -102,18 +104,18 @@ def _make_pyright_remarks(facts: object) -> list[Remark]:
     ]
 
 
-def _read_lines(*patterns: str, code: str = "") -> Callable[[str], list[Remark]]:
+def _read_lines(*patterns: str, code: str = "") -> Callable[[str], list[ToolRemark]]:
     """Read a finding from each line that one of the patterns matches."""
     known = [re.compile(pattern) for pattern in patterns]
 
-    def read(text: str) -> list[Remark]:
+    def read(text: str) -> list[ToolRemark]:
         lines = (
             next(filter(None, (one.fullmatch(line) for one in known)), None)
             for line in text.splitlines()
         )
         found = (line.groupdict() for line in lines if line)
         return [
-            Remark(
+            ToolRemark(
                 path=one["path"],
                 code=one.get("code") or code,
                 message=one.get("message") or "would be reformatted",

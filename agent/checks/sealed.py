@@ -24,7 +24,7 @@ _MOST_LINES = 500_000
 _LONGEST_ID = 1000
 _LONGEST_TEXT = 2100
 
-_E = TypeVar("_E", bound="Event")
+_E = TypeVar("_E", bound="ReportEvent")
 
 
 _WORDS = (
@@ -92,27 +92,27 @@ Id = Annotated[str, AfterValidator(clean_id)]
 Text = Annotated[str, AfterValidator(clean_text)]
 
 
-class Event(BaseModel):
+class ReportEvent(BaseModel):
     """One line of a report."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Exit(Event):
+class Exit(ReportEvent):
     """The script is about to end with this code."""
 
     event: Literal["exit"]
     code: int
 
 
-class Refused(Event):
+class Refused(ReportEvent):
     """The tool is not what it should be."""
 
     event: Literal["refused"]
     text: Text
 
 
-class Broken(Event):
+class Broken(ReportEvent):
     """The project could not even be entered."""
 
     event: Literal["broken"]
@@ -124,7 +124,7 @@ class Broken(Event):
 class Report:
     """The sealed events of a sandbox, in order."""
 
-    events: tuple[Event, ...]
+    events: tuple[ReportEvent, ...]
     problem: str
     """Why this is not a whole report; empty when it is."""
 
@@ -135,7 +135,9 @@ class Report:
         return next(self.iterate_events(kind), None)
 
 
-def read_report(result: SandboxResult, secret: Secret, kinds: tuple[type[Event], ...]) -> Report:
+def read_report(
+    result: SandboxResult, secret: Secret, kinds: tuple[type[ReportEvent], ...]
+) -> Report:
     """Read a report as far as its seal holds.
 
     A report that is whole ends with the exit code that the sandbox saw.
@@ -144,7 +146,7 @@ def read_report(result: SandboxResult, secret: Secret, kinds: tuple[type[Event],
     if content is None:
         return Report((), _explain_missing(result, secret))
     known = _make_reader((*kinds, Exit, Refused, Broken))
-    events: list[Event] = []
+    events: list[ReportEvent] = []
     last, key = b"", bytes.fromhex(secret.key)
     lines = content.split(b"\n")
     torn = lines.pop()
@@ -164,7 +166,7 @@ def read_report(result: SandboxResult, secret: Secret, kinds: tuple[type[Event],
 
 
 @cache
-def _make_reader(kinds: tuple[type[Event], ...]) -> TypeAdapter[Event]:
+def _make_reader(kinds: tuple[type[ReportEvent], ...]) -> TypeAdapter[ReportEvent]:
     every: Any = Union[kinds]  # noqa: UP007 - made at run time
     return TypeAdapter(Annotated[every, Field(discriminator="event")])
 
@@ -177,7 +179,7 @@ def _explain_missing(result: SandboxResult, secret: Secret) -> str:
     return f"the run left no report{ended}"
 
 
-def _explain_unfinished(events: list[Event], torn: bytes, result: SandboxResult) -> str:
+def _explain_unfinished(events: list[ReportEvent], torn: bytes, result: SandboxResult) -> str:
     if torn:
         return "the last line of the report is torn off"
     last = events[-1] if events else None

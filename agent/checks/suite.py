@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from agent.checks import check, sealed
-from agent.checks.sealed import Event, Id, Secret, Text
+from agent.checks.sealed import Id, ReportEvent, Secret, Text
 from agent.models.checks import COLLECTION, CheckItem, Status, SuiteFacts, TestRun
 from agent.models.sandbox import SANDBOX_TREE, SandboxResult
 from agent.text import sanitise
@@ -26,7 +26,7 @@ _LOST = ("unittest.loader._FailedTest.", "unittest.loader.ModuleImportFailure.")
 Ending = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed", "unrun"]
 
 
-class Session(Event):
+class SuiteEvent(ReportEvent):
     """A run of a suite begins; scripts may have several."""
 
     event: Literal["session"]
@@ -35,12 +35,12 @@ class Session(Event):
     setup_only: bool
 
 
-class Collected(Event):
+class Collected(ReportEvent):
     event: Literal["collected"]
     ids: list[Id]
 
 
-class Uncollected(Event):
+class Uncollected(ReportEvent):
     """A module that could not be collected."""
 
     event: Literal["uncollected"]
@@ -48,7 +48,7 @@ class Uncollected(Event):
     text: Text
 
 
-class Test(Event):
+class Test(ReportEvent):
     """One test is over."""
 
     __test__ = False
@@ -62,7 +62,7 @@ class Test(Event):
     """Its report says other than what its call did."""
 
 
-class Fixture(Event):
+class Fixture(ReportEvent):
     """The set-up or tear-down of a class or a module failed or was skipped."""
 
     event: Literal["fixture"]
@@ -72,7 +72,7 @@ class Fixture(Event):
     place: Text = ""
 
 
-class SuiteEnd(Event):
+class SuiteEnd(ReportEvent):
     """The suite came to its end."""
 
     event: Literal["finish"]
@@ -82,7 +82,7 @@ class SuiteEnd(Event):
     """Tests were left out, since time was nearly up."""
 
 
-class Facts(Event):
+class Facts(ReportEvent):
     """What belongs to the tests."""
 
     event: Literal["suite"]
@@ -94,8 +94,8 @@ class Facts(Event):
     settings: dict[Id, Text]
 
 
-KINDS: tuple[type[Event], ...] = (
-    Session, Collected, Uncollected, Test, Fixture, SuiteEnd, Facts,
+KINDS: tuple[type[ReportEvent], ...] = (
+    SuiteEvent, Collected, Uncollected, Test, Fixture, SuiteEnd, Facts,
 )  # fmt: skip
 
 
@@ -158,10 +158,10 @@ def find_error_line(output: str) -> str:
 
 
 @dataclass
-class _Run:
+class _SuiteRun:
     """The events between one `session` and the next."""
 
-    session: Session
+    session: SuiteEvent
     secret: Secret
     collected: list[list[str]] = field(default_factory=list)
     tests: list[Test] = field(default_factory=list)
@@ -212,11 +212,11 @@ class _Run:
         return found
 
 
-def _split_runs(report: sealed.Report, secret: Secret) -> list[_Run]:
-    runs: list[_Run] = []
+def _split_runs(report: sealed.Report, secret: Secret) -> list[_SuiteRun]:
+    runs: list[_SuiteRun] = []
     for event in report.events:
-        if isinstance(event, Session):
-            runs.append(_Run(event, secret))
+        if isinstance(event, SuiteEvent):
+            runs.append(_SuiteRun(event, secret))
         if not runs:
             continue
         run = runs[-1]
@@ -236,7 +236,7 @@ def _split_runs(report: sealed.Report, secret: Secret) -> list[_Run]:
     return runs
 
 
-def _number_ids(runs: list[_Run]) -> Iterator[dict[str, str]]:
+def _number_ids(runs: list[_SuiteRun]) -> Iterator[dict[str, str]]:
     """Yield names by id for each run, with its number where an earlier run had the same id.
 
     So a test that one run of a script breaks is not hidden by another run that fails on base.
@@ -279,7 +279,7 @@ def _join_facts(report: sealed.Report, result: SandboxResult) -> SuiteFacts | No
 
 def _judge_runs(
     report: sealed.Report,
-    runs: list[_Run],
+    runs: list[_SuiteRun],
     items: tuple[CheckItem, ...],
     result: SandboxResult,
     codes: range,
@@ -299,7 +299,7 @@ def _judge_runs(
 
 
 def _find_problems(
-    report: sealed.Report, runs: list[_Run], result: SandboxResult, codes: range
+    report: sealed.Report, runs: list[_SuiteRun], result: SandboxResult, codes: range
 ) -> Iterator[str]:
     for refused in report.iterate_events(sealed.Refused):
         yield refused.text
@@ -311,7 +311,7 @@ def _find_problems(
         yield f"a test that must fail did fail, and still the exit code was {result.exit_code}"
 
 
-def _find_disagreements(run: _Run, words: str) -> Iterator[str]:
+def _find_disagreements(run: _SuiteRun, words: str) -> Iterator[str]:
     if run.session.collect_only:
         yield "the tests were only collected, not run (--collect-only)"
     if run.session.setup_only:
@@ -333,7 +333,7 @@ def _find_disagreements(run: _Run, words: str) -> Iterator[str]:
         yield f"{least} tests failed, but the runner counted {run.finish.failed}"
 
 
-def _find_unproved(run: _Run) -> Iterator[str]:
+def _find_unproved(run: _SuiteRun) -> Iterator[str]:
     """Yield what our own tests did other than they must."""
     secret, ran = run.secret, {test.id for test in run.tests}
     collected = run.collected[0] if run.collected else []

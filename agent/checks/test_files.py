@@ -258,7 +258,7 @@ def _find_beside_tests(
     return frozenset(path for path in left if not own.isdisjoint(list_folders(path)))
 
 
-class Places:
+class SuitePlaces:
     """Where tests are, by their ids: pytest's have the path, unittest's the module."""
 
     def __init__(self, facts: SuiteFacts) -> None:

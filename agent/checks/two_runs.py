@@ -32,7 +32,7 @@ from agent.checks.reruns import (
     is_proved,
     list_failing,
 )
-from agent.checks.test_files import BaseTestFiles, Imports, Places
+from agent.checks.test_files import BaseTestFiles, Imports, SuitePlaces
 from agent.models.change import Change, ChangedFile
 from agent.models.checks import (
     TESTS,
@@ -152,8 +152,8 @@ class TwoRuns:
         return self.base.suite or SuiteFacts()
 
     @cached_property
-    def places(self) -> Places:
-        return Places(self.facts)
+    def places(self) -> SuitePlaces:
+        return SuitePlaces(self.facts)
 
     @cached_property
     def _sources(self) -> dict[str, bytes] | None:

@@ -21,7 +21,7 @@ from agent.checks.check import Part, Selection, Site, count_sandboxes, make_site
 from agent.checks.commands import make_tool_check
 from agent.checks.hunks import Hunk
 from agent.checks.reruns import is_proved
-from agent.checks.test_files import Imports, Places
+from agent.checks.test_files import Imports, SuitePlaces
 from agent.desk import Desk
 from agent.editing import rebuilding
 from agent.editing.rounds import Round
@@ -269,8 +269,8 @@ class _TestRuns:
         return red | {one.item_id for one in self.head.repeated}
 
     @cached_property
-    def _places(self) -> Places:
-        return Places(self.head.suite or SuiteFacts())
+    def _places(self) -> SuitePlaces:
+        return SuitePlaces(self.head.suite or SuiteFacts())
 
     @cached_property
     def _files(self) -> Counter[str]:
@@ -434,7 +434,7 @@ def _make_rows(
 
     Where a file cannot be imported without the change, that says nothing of its old tests.
     """
-    places = Places(head.suite or SuiteFacts())
+    places = SuitePlaces(head.suite or SuiteFacts())
     without = {item.item_id: item for item in on_base.items}
     lost = {
         places.locate_module(name): item
@@ -477,7 +477,7 @@ def _make_mistakes(
     """Make mistakes in what new tests call, of the modules that their files import."""
     functions: dict[str, set[str]] = {}
     for test_id in judges:
-        path, name = Places(head.suite or SuiteFacts()).locate_test(test_id)
+        path, name = SuitePlaces(head.suite or SuiteFacts()).locate_test(test_id)
         functions.setdefault(path, set()).add(name)
     called = {
         path: hunks.list_called_names(sources.get(path, b""), names)

@@ -105,7 +105,7 @@ class _Stored(Record):
     left_out: tuple[str, ...] = ()
 
 
-class _Report(BaseModel):
+class _SetupReport(BaseModel):
     """What the script in the sandbox says; foreign code can have written it."""
 
     model_config = ConfigDict(strict=True)
@@ -116,7 +116,7 @@ class _Report(BaseModel):
     inputs: list[str] | None = None
 
     @classmethod
-    def read(cls, result: SandboxResult) -> _Report:
+    def read(cls, result: SandboxResult) -> _SetupReport:
         try:
             return cls.model_validate_json(result.files.get(_REPORT, b"{}")[:_MOST_REPORT])
         except ValidationError:
@@ -277,7 +277,7 @@ class _Run:
                 raise EnvironmentFailed(
                     f"{said}{_explain_refused(opened.refused_attempts)}"
                 ) from problem
-        report = _Report.read(result)
+        report = _SetupReport.read(result)
         refused = opened.refused_attempts
         left_out = [f"setup: denied access to {attempt}" for attempt in refused]
         for line in left_out:
@@ -345,7 +345,7 @@ class _Run:
         return sandbox_requests.add_uv(order, self.environment.interpreter, settings)
 
     def _make_failure(
-        self, result: SandboxResult, report: _Report, refused: tuple[str, ...]
+        self, result: SandboxResult, report: _SetupReport, refused: tuple[str, ...]
     ) -> EnvironmentFailed:
         commands = self.asked.commands
         command = commands[report.at if 0 <= report.at < len(commands) else 0]

@@ -62,7 +62,7 @@ class Effective(Record):
 
 def list_values(read: Read, project: Project | None, settings: Settings) -> Iterator[Effective]:
     """Yield what holds for every key, in the order of the reference; then for every rule."""
-    places = Places(read)
+    places = KeyPlaces(read)
     for path, section in reference.sections():
         for name, field in section.model_fields.items():
             key = ".".join((*path, name))
@@ -87,7 +87,7 @@ def list_values(read: Read, project: Project | None, settings: Settings) -> Iter
         yield explain_rule(rule, read, settings, places)
 
 
-def explain_rule(rule: Rule, read: Read, settings: Settings, places: Places) -> Effective:
+def explain_rule(rule: Rule, read: Read, settings: Settings, places: KeyPlaces) -> Effective:
     place = places.of(("rules", rule.id))
     level = levels.get_level(rule, read.config, settings.floors)
     asked = read.config.rules.get(rule.id)
@@ -101,7 +101,7 @@ def explain_rule(rule: Rule, read: Read, settings: Settings, places: Places) -> 
     return Effective(key=f"rules.{rule.id}", value=level, origin=origin, meaning=rule.demands)
 
 
-class Places:
+class KeyPlaces:
     def __init__(self, read: Read) -> None:
         self._document = read.document
 

@@ -58,7 +58,7 @@ _FACTS = TypeAdapter(tuple[Fact, ...])
 
 
 @dataclass
-class Evidence:
+class ProjectEvidence:
     tree: Tree
     folder: str = ""
     """Of the project, in a repository that holds several."""
@@ -77,7 +77,7 @@ class Evidence:
         return ProjectFiles(self.tree, self.folder)
 
 
-def find_facts(evidence: Evidence) -> Iterator[Fact]:
+def find_facts(evidence: ProjectEvidence) -> Iterator[Fact]:
     yield from _find_root(evidence)
     yield from _find_detected(evidence)
     if notes := next(iter(find_notes(evidence.files.whole.paths)), ""):
@@ -124,14 +124,14 @@ def _describes_project(tree: Tree) -> bool:
     )
 
 
-def _find_root(evidence: Evidence) -> Iterator[Fact]:
+def _find_root(evidence: ProjectEvidence) -> Iterator[Fact]:
     if evidence.folder:
         names = [name for name in _PROJECT_FILES if evidence.files.has_file(name)]
         why = f"{', '.join(names)} in {evidence.folder}, and none at the root"
         yield Fact(key="root", value=evidence.folder, why=why)
 
 
-def _find_detected(evidence: Evidence) -> Iterator[Fact]:
+def _find_detected(evidence: ProjectEvidence) -> Iterator[Fact]:
     """What detection goes by."""
     project = evidence.project
     started_by = project.django.manage if project.django else None

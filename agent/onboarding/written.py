@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from agent.models.record import Record
 from agent.onboarding import effective, facts
 from agent.onboarding.effective import Read
-from agent.onboarding.facts import Evidence, Fact
+from agent.onboarding.facts import Fact, ProjectEvidence
 from repo_config import load, reference
 from repo_config.located import escape_text
 from repo_config.schema import RepoConfig
@@ -57,7 +57,7 @@ def propose(
     kept = tuple(kept)
     roots = (str(one.value) for one in kept if one.key == "root")
     folder = given.config.folder or next(roots, "") or facts.only_folder(tree) or ""
-    evidence = Evidence(tree, folder)
+    evidence = ProjectEvidence(tree, folder)
     found = [*facts.find_facts(evidence), *kept]
     known = [one for one in found if _is_taken(one, tree, folder)]
     sure = {one.key: one for one in known if one.sure}
@@ -100,7 +100,7 @@ def _is_taken(fact: Fact, tree: Tree, folder: str) -> bool:
 
 
 def _list_given(read: Read) -> Iterator[Fact]:
-    places, values = effective.Places(read), read.config.model_dump(mode="json")
+    places, values = effective.KeyPlaces(read), read.config.model_dump(mode="json")
     for path, section in reference.sections():
         inner = functools.reduce(operator.getitem, path, values)
         for name, field in section.model_fields.items():

@@ -42,7 +42,7 @@ def found(folder: Path, files: dict[str, str], config: RepoConfig) -> set[tuple[
     assert remarks is not None, done.stderr
     assert b"preview" not in done.stderr, done.stderr
     made = [
-        readers.Remark(
+        readers.ToolRemark(
             Path(one.path).relative_to(folder).as_posix(), one.code, one.message, one.line
         )
         for one in remarks

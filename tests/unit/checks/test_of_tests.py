@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.checks.test_files import Imports, Places, find_test_files, read_imports
+from agent.checks.test_files import Imports, SuitePlaces, find_test_files, read_imports
 from agent.models.checks import SuiteFacts
 from tests.unit.policy.cases import change
 
@@ -65,7 +65,9 @@ def test_what_the_product_imports_under_the_name_of_a_test_is_the_products() -> 
 
 
 def test_places_are_found_by_ids_of_both_kinds() -> None:
-    places = Places(SuiteFacts(files=("back/shop/tests/test_a.py", "back/shop/tests/__init__.py")))
+    places = SuitePlaces(
+        SuiteFacts(files=("back/shop/tests/test_a.py", "back/shop/tests/__init__.py"))
+    )
     file = "back/shop/tests/test_a.py"
     assert places.locate_test("shop/tests/test_a.py::Case::test_b[1-x]") == (file, "Case.test_b")
     assert places.locate_test("shop.tests.test_a.Case.test_b") == (file, "Case.test_b")
