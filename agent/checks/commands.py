@@ -49,14 +49,8 @@ _HEAP = 0.75
 
 
 @dataclass(frozen=True)
-class ToolCheck:
-    """A known tool, whose findings are read."""
-
+class _Command:
     command_line: CheckCommand
-    reader: Reader
-    is_ours: bool = False
-    """Whether the gate's own is run, whatever the repository has."""
-    kind = LintRun
 
     @property
     def name(self) -> str:
@@ -64,6 +58,16 @@ class ToolCheck:
 
     def explain_absence(self, site: Site) -> str:
         return ""
+
+
+@dataclass(frozen=True)
+class ToolCheck(_Command):
+    """A known tool, whose findings are read."""
+
+    reader: Reader
+    is_ours: bool = False
+    """Whether the gate's own is run, whatever the repository has."""
+    kind = LintRun
 
     def command(self, site: Site) -> tuple[str, ...]:
         line = self.command_line
@@ -150,19 +154,10 @@ class ToolCheck:
         return Status.UNVERIFIED, problem
 
 
-@dataclass(frozen=True)
-class ShellCheck:
+class ShellCheck(_Command):
     """Any other command: its exit code is what it says."""
 
-    command_line: CheckCommand
     kind = CommandRun
-
-    @property
-    def name(self) -> str:
-        return self.command_line.name
-
-    def explain_absence(self, site: Site) -> str:
-        return ""
 
     def command(self, site: Site) -> tuple[str, ...]:
         return (*site.command_prefix, "bash", "-c", self.command_line.line)

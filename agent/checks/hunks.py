@@ -10,6 +10,7 @@ import ast
 import builtins
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 from agent.checks import units
@@ -37,10 +38,13 @@ class Hunk:
     """What stands there wrongly, in words, where it is no part of the change."""
     is_of_types: bool = False
     """Whether it changes nothing but what a type checker reads."""
-    goes: bool = False
-    """Whether the change only takes away what would be missed by its name."""
-    replaced: tuple[tuple[int, int, tuple[bytes, ...]], ...] = ()
-    """Lines of the new file, and what base has in their place; nothing where it is all of them."""
+    edit: units.TextEdit | None = None
+    """Of the new file; None where all of it is taken back."""
+
+    @property
+    def goes(self) -> bool:
+        """Whether the change only takes away what would be missed by its name."""
+        return self.edit is not None and self.edit.goes
 
     @property
     def part(self) -> SourcePart:
@@ -54,25 +58,17 @@ def take_back_together(change: Change, several: Sequence[Hunk]) -> Change:
     for hunk in several:
         by_path.setdefault(hunk.path, []).append(hunk)
     for path, some in by_path.items():
-        without = some[0].without
-        if len(some) > 1:
-            lines = some[0].original.splitlines(keepends=True)
-            # What comes back at one place stays in its order.
-            parts = sorted((part for hunk in some for part in hunk.replaced), key=_get_lines)
-            is_in_parts = all(hunk.replaced for hunk in some)
-            whole = next((hunk.without for hunk in some if not hunk.replaced), None)
-            without = b"".join(_replace_parts(lines, parts)) if is_in_parts else whole
         original = some[0].original
+        whole = next((hunk for hunk in some if hunk.edit is None), None)
+        edits = [hunk.edit for hunk in some if hunk.edit]
+        lines = original.splitlines(keepends=True)
+        without = whole.without if whole else units.apply_edits(lines, edits)
         known = files.get(path) or ChangedFile(path=path, before=original, after=original)
         files[path] = known.model_copy(update={"after": without})
         if known.before is None and without is None:
             del files[path]
     every = tuple(files[path] for path in sorted(files))
     return change.model_copy(update={"files": every, "notes": ()})
-
-
-def _get_lines(part: tuple[int, int, tuple[bytes, ...]]) -> tuple[int, int]:
-    return part[:2]
 
 
 def changes_what_runs(file: ChangedFile) -> bool:
@@ -92,43 +88,31 @@ def split_hunks(file: ChangedFile) -> tuple[Hunk, ...]:
     """
     if file.after is None or not file.path.endswith(".py"):
         return ()
-    before, after = _parse(file.before), _parse(file.after)
-    code = _describe_code(file.after)
-    if before is None or after is None or _describe_code(file.before) == code:
+    before, after = map(_parse_code, (file.before, file.after))
+    if before is None or after is None:
         return ()
-    old = before if file.before is not None else None
-    sides = old, file.before or b"", after, file.after
-    edits = units.find_edits(*sides, lambda text: _parse(text) is not None)
-    new, found = file.after.splitlines(keepends=True), []
+    lines, describe = file.after.splitlines(keepends=True), cache(_describe_code)
     is_of_types = file.before is not None and _is_same_but_types(file.before, file.after)
-    for edit in edits:
-        part = edit.first, edit.last, edit.instead
-        without = b"".join(_replace_parts(new, (part,)))
-        if (left := _describe_code(without)) is None:
-            break
-        if left != code:
-            found.append(
-                Hunk(
-                    file.path, edit.line + 1, file.after, without, goes=edit.goes,
-                    is_of_types=is_of_types or _is_same_but_types(without, file.after),
-                    replaced=(part,),
-                )
-            )  # fmt: skip
-    else:
-        if all(one.last <= other.first for one, other in pairwise(edits)):
-            return tuple(found)
-    return (Hunk(file.path, 1, file.after, file.before, is_of_types=is_of_types),)
-
-
-def _replace_parts(
-    new: list[bytes], parts: Iterable[tuple[int, int, Iterable[bytes]]]
-) -> Iterator[bytes]:
-    at = 0
-    for first, last, instead in parts:
-        yield from new[at:first]
-        yield from instead
-        at = last
-    yield from new[at:]
+    whole = Hunk(file.path, 1, file.after, file.before, is_of_types=is_of_types)
+    try:
+        if (code := ast.dump(after)) == ast.dump(before):
+            return ()
+        sides = before if file.before is not None else None, file.before or b"", after, file.after
+        edits = units.find_edits(*sides, lambda text: describe(text) is not None)
+        texts = [units.apply_edits(lines, [edit]) for edit in edits]
+        left = [*map(describe, texts)]
+    except RecursionError:
+        return (whole,)
+    if None in left or any(one.last > other.first for one, other in pairwise(edits)):
+        return (whole,)
+    return tuple(
+        Hunk(
+            file.path, edit.line + 1, file.after, text, edit=edit,
+            is_of_types=is_of_types or _is_same_but_types(text, file.after),
+        )
+        for edit, text, described in zip(edits, texts, left, strict=True)
+        if described != code
+    )  # fmt: skip
 
 
 def _parse(content: bytes | None) -> ast.Module | None:
@@ -138,14 +122,13 @@ def _parse(content: bytes | None) -> ast.Module | None:
         return None
 
 
-def _describe_code(content: bytes | None) -> str | None:
-    """Describe a module without its documentation; None: it cannot be read."""
-    if (module := _parse(content)) is None:
-        return None
-    for node in ast.walk(module):
-        if isinstance(node, ast.Module | ast.ClassDef | _FunctionNode) and ast.get_docstring(node):
-            node.body = node.body[1:]
-    return ast.dump(module)
+def _parse_code(content: bytes | None) -> ast.Module | None:
+    """Parse a module, and leave its documentation out; None: it cannot be read."""
+    return units.strip_words(module) if (module := _parse(content)) else None
+
+
+def _describe_code(content: bytes) -> str | None:
+    return ast.dump(module) if (module := _parse_code(content)) else None
 
 
 # --- types ----------------------------------------------------------------------------------------

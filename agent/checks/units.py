@@ -8,20 +8,23 @@ besides goes; what has gone comes back.
 from __future__ import annotations
 
 import ast
-import copy
+import operator
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import takewhile
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _IMPORTS = (ast.Import, ast.ImportFrom)
 _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
+_OWN_BLOCKS = ("body", "orelse", "finalbody")
 _DO = "do"
 """The kind of statements without a name."""
 _FAILS = b"raise NotImplementedError\n"
+_IN_ORDER = operator.itemgetter(0, 1)
+_Node = TypeVar("_Node", bound=ast.AST)
 
 
 class TextEdit(NamedTuple):
@@ -44,7 +47,7 @@ class _Unit:
     owner: tuple[str, ...]
     """The names of the classes around it."""
     node: ast.stmt | None
-    """None: the decorators of one."""
+    """Without its decorators; None: these alone."""
     first: int
     last: int
     code: str
@@ -61,7 +64,7 @@ def find_edits(
     """Find what takes back each unit in which a module differs from base, by its lines.
 
     Args:
-        before: None: base has no such file.
+        before: As `strip_words` leaves it, like `after`; None: base has no such file.
         can_read: Whether a text is a module.
     """
     old_lines, new_lines = (text.splitlines(keepends=True) for text in (old, new))
@@ -81,31 +84,47 @@ def find_edits(
             edits += _take_away(unit, new_lines)
     counterparts = {other: unit for unit, other in pairs.items()}
     edits += _bring_back(olds, news, counterparts, old_lines, new_lines)
-    return sorted(edits, key=lambda edit: edit[:2])
+    return sorted(edits, key=_IN_ORDER)
+
+
+def apply_edits(lines: Sequence[bytes], edits: Iterable[TextEdit]) -> bytes:
+    """Put edits in the place of their lines; what comes back at one place stays in its order."""
+    at, text = 0, list[bytes]()
+    for edit in sorted(edits, key=_IN_ORDER):
+        text += [*lines[at : edit.first], *edit.instead]
+        at = edit.last
+    return b"".join([*text, *lines[at:]])
+
+
+def strip_words(module: ast.Module) -> ast.Module:
+    """Take the texts that stand alone, such as docstrings, out of a module, and return it."""
+    for node in ast.walk(module):
+        for name in _OWN_BLOCKS:
+            if isinstance(block := getattr(node, name, None), list):
+                setattr(node, name, [part for part in block if not _is_words(part)])
+    return module
 
 
 def _collect(
     body: Sequence[ast.stmt], owner: tuple[str, ...], seen: Counter[tuple[str, ...]]
 ) -> Iterator[_Unit]:
-    for node in body:
-        if _is_docstring(node):
-            continue
-        kind, names = _name_statement(node)
-        code = _dump(node)
-        key = (kind, *owner, *(names or (code,)))
+    for statement in body:
+        node, (kind, names) = statement, _name_statement(statement)
+        key = (kind, *owner, *(names or (ast.dump(node),)))
         seen[key] += 1
         key = (*key, str(seen[key]))
-        first, last = node.lineno - 1, node.end_lineno or node.lineno
+        first = node.lineno - 1
         if isinstance(node, _DEFINITIONS) and node.decorator_list:
-            at = _find_first(node)
-            yield _Unit(("@", *key), owner, None, at, first, _dump(*node.decorator_list))
+            code = " ".join(map(ast.dump, node.decorator_list))
+            yield _Unit(("@", *key), owner, None, _find_first(node), first, code)
+            node = _empty(node, "decorator_list")
         inner = node.body if isinstance(node, ast.ClassDef) else []
         if inner and _find_first(inner[0]) > first and not all(map(_is_filler, inner)):
-            yield _Unit(key, owner, node, first, _find_first(inner[0]), code)
+            head = ast.dump(_empty(node, "body"))
+            yield _Unit(key, owner, node, first, _find_first(inner[0]), head)
             yield from _collect(inner, (*owner, *names), seen)
         else:
-            whole = _dump(node, *inner) if inner else code
-            yield _Unit(key, owner, node, first, last, whole)
+            yield _Unit(key, owner, node, first, _find_end(node), ast.dump(node))
 
 
 def _name_statement(node: ast.stmt) -> tuple[str, tuple[str, ...]]:
@@ -128,25 +147,16 @@ def _find_first(node: ast.stmt) -> int:
     return min([node.lineno, *(decorator.lineno for decorator in decorators)]) - 1
 
 
-def _dump(*nodes: ast.AST) -> str:
-    """Describe what nodes do: a function without decorators, of a class the head alone."""
-    return " ".join(ast.dump(_bare(node)) for node in nodes)
+def _empty(node: _Node, *names: str) -> _Node:
+    """Copy a node with these of its lists empty."""
+    fields = dict(ast.iter_fields(node))
+    bare = type(node)(**{**fields, **{name: [] for name in names if name in fields}})
+    return ast.copy_location(bare, node)
 
 
-def _bare(node: ast.AST) -> ast.AST:
-    match node:
-        case ast.ClassDef():
-            return ast.ClassDef(node.name, node.bases, node.keywords, [], [])
-        case ast.FunctionDef() | ast.AsyncFunctionDef():
-            kept = dict(ast.iter_fields(node))
-            body = [part for part in node.body if not _is_docstring(part)]
-            return type(node)(**kept | {"decorator_list": [], "body": body})
-    return node
-
-
-def _is_docstring(node: ast.stmt) -> bool:
-    is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    return is_text and isinstance(node.value.value, str)  # type: ignore[attr-defined]
+def _is_words(node: ast.AST) -> bool:
+    is_constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return is_constant and isinstance(node.value.value, str)  # type: ignore[attr-defined]
 
 
 def _is_filler(node: ast.stmt) -> bool:
@@ -203,17 +213,14 @@ class _Sides:
         return [self._give_back((unit.first, unit.last), (other.first, other.last))]
 
     def _can_be_read(self, edit: TextEdit) -> bool:
-        lines = (*self.new[: edit.first], *edit.instead, *self.new[edit.last :])
-        return self.can_read(b"".join(lines))
+        return self.can_read(apply_edits(self.new, [edit]))
 
     def _split(self, now: ast.stmt, was: ast.stmt) -> Iterator[TextEdit]:
         """Take back each inner statement that differs alone, where the rest is the same."""
         blocks = [*zip(_list_blocks(now), _list_blocks(was), strict=False)]
         is_alike = blocks and _describe_head(now) == _describe_head(was)
         if not is_alike or not all(map(self._are_apart, blocks)):
-            yield self._give_back(
-                (now.lineno - 1, _find_end(now)), (was.lineno - 1, _find_end(was))
-            )
+            yield self._give_back(_find_lines([now]), _find_lines([was]))
             return
         for inner, before in blocks:
             yield from self._compare(inner, before)
@@ -237,7 +244,7 @@ class _Sides:
         Args:
             describe: Of statements that may differ, what pairs them; None: none may.
         """
-        olds, news = ([*map(describe or _describe, side)] for side in (before, inner))
+        olds, news = ([*map(describe or ast.dump, side)] for side in (before, inner))
         matcher = SequenceMatcher(None, olds, news, autojunk=False)
         for kind, start, end, first, last in matcher.get_opcodes():
             gone, come = before[start:end], inner[first:last]
@@ -248,7 +255,7 @@ class _Sides:
                     yield self._give_back(_find_lines(come), _find_lines(gone))
             elif kind == "replace" or (kind == "equal" and describe is not None):
                 for now, was in zip(come, gone, strict=True):
-                    if _describe(now) != _describe(was):
+                    if ast.dump(now) != ast.dump(was):
                         yield from self._split(now, was)
             elif kind == "insert":
                 for part in come:
@@ -269,31 +276,24 @@ class _Sides:
 
 
 def _list_blocks(node: ast.AST) -> list[list[ast.stmt]]:
-    """List the blocks of statements within a statement, without docstrings."""
-    found = []
-    for name in ("body", "handlers", "orelse", "finalbody", "cases"):
-        part = getattr(node, name, None) or []
-        if name in ("handlers", "cases"):
-            found += [block for one in part for block in _list_blocks(one)]
-        elif isinstance(part, list):
-            found.append([inner for inner in part if not _is_docstring(inner)])
-    return [block for block in found if block]
+    """List the blocks of statements within a statement that have any."""
+    blocks = [getattr(node, name, []) for name in _OWN_BLOCKS]
+    inner = (block for part in _list_branches(node) for block in _list_blocks(part))
+    return [block for block in (*blocks, *inner) if block]
+
+
+def _list_branches(node: ast.AST) -> list[ast.AST]:
+    """List the handlers of a `try`, or the cases of a `match`."""
+    branches: list[ast.AST] = getattr(node, "handlers", getattr(node, "cases", []))
+    return branches
 
 
 def _describe_head(node: ast.stmt) -> str:
     """Describe a statement without what stands in its blocks, but for how many there are."""
-    bare: Any = copy.deepcopy(node)
-    for part in (bare, *getattr(bare, "handlers", ()), *getattr(bare, "cases", ())):
-        for name in ("body", "orelse", "finalbody", "decorator_list"):
-            if isinstance(getattr(part, name, None), list):
-                setattr(part, name, [])
-    return f"{ast.dump(bare)} {len(_list_blocks(node))}"
-
-
-def _describe(node: ast.stmt) -> str:
-    decorators = node.decorator_list if isinstance(node, _DEFINITIONS) else []
-    inner = node.body if isinstance(node, ast.ClassDef) else []
-    return _dump(node, *decorators, *inner)
+    heads = (
+        _empty(part, *_OWN_BLOCKS, "handlers", "cases") for part in (node, *_list_branches(node))
+    )
+    return f"{[*map(ast.dump, heads)]} {len(_list_blocks(node))}"
 
 
 def _name_type(node: ast.stmt) -> str:
@@ -313,7 +313,7 @@ def _take_away(unit: _Unit, new_lines: list[bytes]) -> Iterator[TextEdit]:
     if node is None:
         yield TextEdit(unit.first, unit.last, (), unit.first)
     elif isinstance(node, _FUNCTIONS):
-        body = [part for part in node.body if not _is_docstring(part)]
+        body = node.body
         if not all(map(_is_filler, body)) and not _is_abstract(body):
             first = _find_first(body[0])
             instead = new_lines[first][: body[0].col_offset] + _FAILS

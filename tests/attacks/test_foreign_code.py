@@ -21,7 +21,7 @@ from agent.environments.build import EnvironmentRequest
 from agent.environments.package_index import SimpleIndex
 from agent.environments.setup_commands import SetUp
 from agent.errors import EnvironmentFailed
-from agent.models.checks import TESTS, Status, TestRun
+from agent.models.checks import TESTS, CheckRun, LintRun, Status, TestRun
 from agent.models.environment import Environment
 from agent.models.package_index import PackageIndex
 from agent.models.sandbox import Sandbox
@@ -78,13 +78,14 @@ class Measured:
     environment: Environment
     packages: Mapping[str, str]
     """Content of what is installed, by path."""
-    results: tuple[TestRun, ...]
+    results: tuple[CheckRun, ...]
 
     def verdicts(self) -> list[tuple[str, Status, list[tuple[str, str]]]]:
         """What is compared between two measurements."""
         return [
-            (one.name, one.status, sorted((item.item_id, item.outcome) for item in one.items))
-            for one in self.results
+            (run.name, run.status, sorted((item.item_id, item.outcome) for item in run.items))
+            for run in self.results
+            if isinstance(run, TestRun | LintRun)
         ]
 
 
@@ -224,7 +225,8 @@ def test_RX2_nothing_secret_stands_in_what_checks_said(scene: Scene) -> None:
 def test_RX2_what_poses_as_a_tool_is_not_taken_for_it(scene: Scene) -> None:
     assert scene.hostile is not None
     assert not scene.witness.labels() & {"shadow pytest", "shadow mypy", "usercustomize"}
-    tests = next(one for one in scene.hostile.results if one.name == TESTS)
+    tests = next(run for run in scene.hostile.results if isinstance(run, TestRun))
+    assert tests.name == TESTS
     assert (tests.status, [item.item_id for item in tests.items]) == (
         Status.PASSED,
         ["test_shop.py::test_shop"],

@@ -57,10 +57,10 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         for reason in reasons:
             yield GATE_FILES.make_finding(file.path, f"is touched, and {reason}", _LOOK)
         is_fragment = fragments is not None and file.path.startswith(f"{fragments}/")
-        if not (reasons or is_fragment or rule_files.has_tables(file.path)):
-            if not _is_usual(file.path):
-                says = "is neither source, template, static file, translation, prose nor test data"
-                yield OTHER_FILES.make_finding(file.path, says, "Read what it does.")
+        is_known = reasons or is_fragment or rule_files.has_tables(file.path)
+        if not (is_known or _is_usual(file.path)):
+            says = "is neither source, template, static file, translation, prose nor test data"
+            yield OTHER_FILES.make_finding(file.path, says, "Read what it does.")
 
 
 def _is_usual(path: str) -> bool:

@@ -52,11 +52,15 @@ class _Found:
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    tree, docstrings = change_context.tree, _Docstrings(change_context)
-    joined = {file.path: [*_find_joined(file)] for file in change_context.python}
-    for file in change_context.change.files:
-        for found in (*_find_new(file), *joined.get(file.path, ())):
-            if _is_in_base(found.value.encode(), tree):
+    files, docstrings = change_context.change.files, _Docstrings(change_context)
+    new = {file.path: [*_find_new(file)] for file in files}
+    for source in change_context.python:
+        new[source.path] += _find_joined(source)
+    values = {found.value.encode() for several in new.values() for found in several}
+    missing = _find_missing(values, change_context.tree)
+    for file in files:
+        for found in new[file.path]:
+            if found.value.encode() not in missing:
                 continue
             is_shown = _is_sample(file.path) or docstrings.has(file.path, found.line)
             may_be_none = found.certainty == "random" or (
@@ -141,6 +145,11 @@ class _Docstrings:
         )
 
 
-def _is_in_base(value: bytes, tree: Tree) -> bool:
-    """Whether some file of the base has the value; read only where there is something to ask."""
-    return any(value in tree.read(path) for path in tree.paths())
+def _find_missing(values: set[bytes], tree: Tree) -> set[bytes]:
+    """Find the values that no file of base has; it is read only where there is one to look for."""
+    missing = values
+    for path in tree.paths() if values else ():
+        content = tree.read(path)
+        if not (missing := {value for value in missing if value not in content}):
+            break
+    return missing

@@ -132,6 +132,18 @@ def test_within_a_function_each_statement_is_a_unit():
     assert len(units(of_one_line.replace(b"1", b"2"), of_one_line)) == 1
 
 
+def test_what_a_function_defines_is_taken_back_with_its_decorators():
+    before = (
+        b"def f():\n    @old\n    def g():\n        return 1\n\n    class A:\n"
+        b'        """An A."""\n        class B:\n            x = 1\n    return g, A\n'
+    )
+    assert units(before.replace(b"@old", b"@new"), before) == [("    @new |     @old", False)]
+    inner = before.replace(b"x = 1", b"x = 2").replace(b"An A", b"One A")
+    assert units(inner, before) == [("            x = 1 |             x = 2", False)]
+    gone = before.replace(b"    @old\n", b"")
+    assert units(gone, before) == [("    @old", False)]
+
+
 def test_what_is_new_goes_or_fails_each_alone():
     added = SHOP + b"import more\n\n\n@more.view\ndef new(a):\n    return a\n\n\nSIZE = 1\n"
     assert units(added) == [
@@ -190,6 +202,8 @@ def test_what_nests_too_deep_for_a_look_is_taken_back():
     deep = b"x = " + b"-" * 200 + b"1\n"
     assert meaning.is_same(b"x = 1\n", b"x  = 1\n")
     assert not meaning.is_same(b"x = " + b"-" * 90_000 + b"1\n", deep)
+    longest = b"x = " + b" + ".join([b"'a'"] * 2_500) + b"\n"
+    assert [hunk.without for hunk in split(b"y = 2\n" + longest, longest)] == [longest]
 
 
 def test_deleted_and_foreign_files_have_no_parts():
