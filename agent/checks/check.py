@@ -166,6 +166,8 @@ class Part:
     """Of base: tests are looked for in no other file, and no other plugin is there."""
     first: tuple[str, ...] = ()
     """Files whose tests run before all others, in this order."""
+    watched: tuple[str, ...] = ()
+    """Files that belong to the tests of base, and that nothing is to write to."""
 
     def describe(self, site: Site) -> dict[str, object]:
         """Compose what a script in the sandbox is told, with whole paths."""
@@ -185,9 +187,8 @@ class Part:
         }
 
     @property
-    def own_files(self) -> tuple[str, ...]:
-        """Whole paths of what belongs to the tests themselves, as far as it is known."""
-        return tuple(_whole_paths(self.base.files if self.base else ()))
+    def whole_watched(self) -> tuple[str, ...]:
+        return tuple(_whole_paths(self.watched))
 
 
 def _whole_paths(paths: tuple[str, ...]) -> list[str]:

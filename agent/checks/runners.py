@@ -79,7 +79,7 @@ class PytestSuite:
                 "tools": [f"{SANDBOX_ENVIRONMENT}/", f"{SANDBOX_GATE}/"],
             },
         )
-        return order.model_copy(update={"watched": part.own_files, "lists_new": part == Part()})
+        return order.model_copy(update={"watched": part.whole_watched, "lists_new": part == Part()})
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> TestRun:
         return suite.judge_suite(self, site, secret, result, _PYTEST_CODES)
@@ -162,7 +162,7 @@ class DjangoSuite:
             files=entry,
         )
         directory = posixpath.join(SANDBOX_TREE, folder)
-        more = {"watched": self.part.own_files, "lists_new": self.part == Part()}
+        more = {"watched": self.part.whole_watched, "lists_new": self.part == Part()}
         return order.model_copy(update={"directory": directory, **more})
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> TestRun:

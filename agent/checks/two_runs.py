@@ -235,17 +235,26 @@ class TwoRuns:
     @cached_property
     def _part(self) -> Part:
         """All tests as base has them; where some had no time, first what the change reaches."""
+        part = Part(base=self.facts, watched=self._watched_files)
         if self.imports is None or not self.base.unrun:
-            return Part(base=self.facts)
+            return part
         reached = self.imports.list_reached_files(self.product.paths) & {*self.facts.files}
-        return Part(base=self.facts, first=tuple(sorted(reached)))
+        return replace(part, first=tuple(sorted(reached)))
+
+    @cached_property
+    def _watched_files(self) -> tuple[str, ...]:
+        """Files of base's tests and the data among them, as far as the change leaves them alone."""
+        return tuple(
+            sorted({*self.facts.files, *self.of_tests.sure}.difference(self.product.paths))
+        )
 
     @cached_property
     def _shared_part(self) -> Part:
         """The tests that what they share with the product could fail."""
         reached = self.imports.list_reached_files(self._shared_files) if self.imports else ()
         files = tuple(sorted({*self.facts.files, *self.facts.product}.intersection(reached)))
-        return Part(Selection(files=files) if files else None, self.facts)
+        only = Selection(files=files) if files else None
+        return Part(only, self.facts, watched=self._watched_files)
 
     # --- as base has them -------------------------------------------------------------------------
 

@@ -98,6 +98,13 @@ def _list_owners(environment: str) -> dict[str, Distribution]:
     }
 
 
+def list_modules(environment: str) -> frozenset[str]:
+    """Name what is imported from packages, but for those of the repository itself."""
+    owners = _list_owners(environment).items()
+    names = (Path(path).parts[0].partition(".")[0] for path, owner in owners if not owner.is_local)
+    return frozenset(name for name in names if name.isidentifier())
+
+
 def list_installed(environment: str) -> Iterator[tuple[str, metadata.Distribution]]:
     """Yield the packages of a virtual environment on the host, each with its normalised name."""
     for place in sorted(Path(environment).glob("lib/python3*/site-packages/*.*-info")):

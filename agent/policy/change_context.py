@@ -95,6 +95,8 @@ class ChangeContext:
     ticket: Ticket | None = None
     packages: Collection[str] = ()
     """Names of the distributions that the environment has, normalised."""
+    list_modules: Callable[[], Collection[str]] = tuple
+    """Names by which what they bring is imported."""
     _computed: dict[object, object] = field(default_factory=dict, init=False)
 
     def compute_once(self, compute: Callable[[ChangeContext], Result]) -> Result:
@@ -111,10 +113,15 @@ class ChangeContext:
     @cached_property
     def places(self) -> Modules:
         """Where names lead in the repository with the change applied."""
+        return Modules(self.after, self.import_roots)
+
+    @cached_property
+    def import_roots(self) -> frozenset[str]:
+        """Folders that modules are imported from; "" is the root."""
         project = self.project
         python_path = project.django.python_path if project.django else ()
         inner = (project.root, f"{project.root}/src") if project.root else ()
-        return Modules(self.after, ("src", *inner, *python_path))
+        return frozenset(("", "src", *inner, *python_path))
 
     @cached_property
     def python(self) -> tuple[PythonFile, ...]:

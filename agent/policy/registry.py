@@ -16,12 +16,12 @@ from agent.policy.contract import (
     python_version,
 )
 from agent.policy.django import managers, signals, views
-from agent.policy.integrity import hollow_tests, suppressions
+from agent.policy.integrity import hollow_tests, imported_names, suppressions
 from agent.policy.migrations import history, operations
 from agent.policy.rule import Rule, RuleModule
 
 _CONTENT: tuple[RuleModule, ...] = (paths, size, secrets, hidden_text, gate_files)
-_INTEGRITY: tuple[RuleModule, ...] = (hollow_tests, suppressions)
+_INTEGRITY: tuple[RuleModule, ...] = (hollow_tests, suppressions, imported_names)
 
 MODULES: tuple[RuleModule, ...] = (
     *_CONTENT,

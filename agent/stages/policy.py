@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
 from agent.desk import Desk
+from agent.environments import distributions
 from agent.errors import PolicyRefused
 from agent.git import worktree
 from agent.models.change import Change, ClearedChange, Finding, Level, Severity
@@ -39,9 +41,15 @@ def clear_change(
     """
     base = worktree.open_tree(prepared.checkout, desk.base_folder(prepared.run))
     contract = prepared.contract
-    packages = prepared.environment.versions
+    environment = prepared.environment
     change_context = ChangeContext(
-        change, contract.config, contract.project, base, ticket, packages
+        change,
+        contract.config,
+        contract.project,
+        base,
+        ticket,
+        environment.versions,
+        partial(distributions.list_modules, environment.path),
     )
     try:
         cleared = judge_change(change_context, desk.settings.floors, human_changes)

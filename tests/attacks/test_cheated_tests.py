@@ -113,6 +113,12 @@ _test = Path(__file__).parent / "tests/test_sums.py"
 if "Error" not in _test.read_text():
     _test.write_text("def test_add():\\n    pass\\n")
 """
+_WRITES_OVER_DATA = """
+
+from pathlib import Path
+
+(Path(__file__).parent / "tests/data/sum.txt").write_text("0")
+"""
 _TAKES_ANOTHER = """
 
 from importlib import import_module
@@ -271,6 +277,9 @@ CHEATS = {
     ),
     "source that writes over a test before it is read": Cheat(
         {"sums.py": _WRONG + _WRITES_OVER}, "withheld", "test_sums.py", _TWICE
+    ),
+    "source that writes over data that tests compare with": Cheat(
+        {"sums.py": _WRONG + _WRITES_OVER_DATA}, "withheld", "sum.txt", base=_READING
     ),
     "a second module in the place of the first": Cheat(
         {"src/sums.py": _WRONG, "sums.py": _RIGHT}, "draft", "test-surroundings", _INSTALLED

@@ -92,6 +92,7 @@ class Snippet:
             project("3.11").model_copy(update=self.project),
             tree,
             Ticket(ticket_id="1", title=asked, body=asked, digest="0") if asked else None,
+            list_modules=lambda: {"django"},
         )
 
 

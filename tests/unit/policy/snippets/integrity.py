@@ -129,7 +129,28 @@ _HOLLOW = Cases(
     },
 )
 
+_NAMES = Cases(
+    fails={
+        "a module at the root": Snippet({"json.py": "x = 1\n"}, line=1),
+        "a package below src": Snippet({"src/random/__init__.py": ""}, line=1),
+        "what Python runs first": Snippet({"sitecustomize.py": "x = 1\n"}, line=1),
+        "beside tests that are no package": Snippet({"tests/django.py": "x = 1\n"}, line=1),
+    },
+    passes={
+        "in a package": Snippet({"shop/json.py": "x = 1\n"}),
+        "another name": Snippet({"money.py": "x = 1\n"}),
+        "it was there": Snippet({"json.py": "x = 2\n"}, base={"json.py": "x = 1\n"}),
+        "a module becomes a package": Snippet(
+            {"json/__init__.py": "x = 1\n", "json.py": None}, base={"json.py": "x = 1\n"}
+        ),
+        "tests that are a package": Snippet(
+            {"tests/types.py": "x = 1\n"}, base={"tests/__init__.py": ""}
+        ),
+    },
+)
+
 CASES = {
     "suppression": _SUPPRESSION,
     "test-asserts-nothing": _HOLLOW,
+    "module-in-place-of-another": _NAMES,
 }

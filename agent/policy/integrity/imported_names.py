@@ -1,0 +1,48 @@
+"""Refuse new modules that Python would import in the place of others.
+
+A `json.py` at the root decides what every `import json` brings, in tests and in what they use.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import sys
+from collections.abc import Iterator
+
+from agent.models.change import Finding, Severity
+from agent.policy.change_context import ChangeContext
+from agent.policy.layout import is_test
+from agent.policy.rule import Rule
+
+IN_PLACE = Rule(
+    id="module-in-place-of-another",
+    demands="No new module has the name of one of the standard library or of an installed package.",
+    severity=Severity.BLOCK,
+    floor=Severity.REVIEW,
+)
+RULES = (IN_PLACE,)
+#: Python imports them by itself when it starts.
+_BY_ITSELF = frozenset({"sitecustomize", "usercustomize"})
+_FIX = "Give it another name, or put it into a package."
+
+
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
+    before = frozenset(change_context.tree.paths())
+    for file in change_context.change.files:
+        if file.before is not None or file.after is None or not file.path.endswith(".py"):
+            continue
+        folder, name = posixpath.split(file.path.removesuffix("/__init__.py").removesuffix(".py"))
+        # Of a folder of tests that is no package, pytest makes a place to import from.
+        if folder not in change_context.import_roots and not (
+            is_test(file.path) and f"{folder}/__init__.py" not in before
+        ):
+            continue
+        had = {posixpath.join(folder, f"{name}.py"), posixpath.join(folder, name, "__init__.py")}
+        if before.isdisjoint(had) and _is_taken(name, change_context):
+            says = f"would be imported in the place of {name}, which is there already"
+            yield IN_PLACE.make_finding(file.path, says, _FIX, 1)
+
+
+def _is_taken(name: str, change_context: ChangeContext) -> bool:
+    is_known = name in sys.stdlib_module_names or name in _BY_ITSELF
+    return is_known or name in change_context.list_modules()
