@@ -26,6 +26,7 @@ class ListedEndpoint(ReportEvent):
     function: Id
     place: Text
     asks: list[Id]
+    status: int
 
 
 class Endpoints(ReportEvent):

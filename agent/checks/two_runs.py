@@ -477,12 +477,18 @@ class TwoRuns:
                 f" that of {min(green)}: the change decides itself how tests end"
             )
             return problem, ""
-        if not silent:
+        blind = left - silent - on_base.keys()
+        if not (silent or blind):
             return "", ""
-        return "", (
-            f"{len(silent):,} of {len(ids):,} copies of tests that must fail did not come to their"
-            f" end, such as that of {min(silent)}: nothing shows that their failures are seen"
+        doubt = (
+            f"did not come to their end, such as that of {min(silent)}: nothing shows that their"
+            " failures are seen"
+            if silent
+            else f"pass on base as well, such as that of {min(blind)}: its tests cannot fail, so"
+            " they prove nothing"
         )
+        named = f"{len(silent or blind):,} of {len(ids):,} copies of tests that must fail"
+        return "", f"{named} {doubt}"
 
     def _weigh_copies(self, result: TestRun) -> dict[str, int]:
         mute = self._copies.mute

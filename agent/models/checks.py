@@ -101,6 +101,8 @@ class Endpoint(Record):
     """`path:line`, where it is in the repository."""
     asks: tuple[str, ...]
     """Those of the dependencies in `fastapi.auth` that it has, also by way of other ones."""
+    status: int = 0
+    """Of HTTP, as it answers without credentials; 0: it has no dependency, or gave no answer."""
 
 
 #: Outcome of a test of base that no runner gives: it did not come up.

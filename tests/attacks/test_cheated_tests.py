@@ -96,6 +96,19 @@ def _quiet():
 
 _quiet()
 """
+_NEVER_FAILS = """
+import pytest
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem):
+    try:
+        return (yield)
+    except AssertionError:
+        if not pyfuncitem.nodeid.startswith("tests/"):
+            raise
+        return True
+"""
 _SEES_TESTS = (
     "import sys\n\n\ndef add(a, b):\n"
     "    tested = 'test' in sys._getframe(1).f_code.co_name\n"
@@ -289,6 +302,9 @@ CHEATS = {
     ),
     "source that writes our report by a name that it makes up": Cheat(
         {"sums.py": _WRONG + _FORGES}, "withheld", "copies of tests"
+    ),
+    "a base whose tests cannot fail": Cheat(
+        {"sums.py": _WRONG}, "draft", "test-surroundings", {**_BASE, "conftest.py": _NEVER_FAILS}
     ),
     "data that tests compare with": Cheat(
         {"sums.py": _WRONG, "tests/data/sum.txt": "0"}, "draft", "test-rewritten", base=_READING

@@ -16,7 +16,8 @@ from repo_config.schema import FastapiAuth, FastapiSection
 
 FASTAPI_AUTH = Rule(
     id="fastapi-auth",
-    demands="Every endpoint has the dependency that `fastapi.auth` names for its URL path.",
+    demands="Every endpoint has the dependency that `fastapi.auth` names for its URL path, and"
+    " refuses who has no credentials.",
     severity=Severity.REVIEW,
 )
 _MOST_FINDINGS = 20
@@ -41,24 +42,30 @@ def find_problems(
     found = [one for one in _find_open(section, after) if not were_open & one[2]]
     for endpoint, entry, _ in found[:_MOST_FINDINGS]:
         path, line = split_place(endpoint.place)
-        yield FASTAPI_AUTH.make_finding(
-            path,
+        says = (
             f"{'' if path else f'{endpoint.function} '}answers {endpoint.methods} {endpoint.path}"
-            f" and does not depend on {entry.dependency}, which fastapi.auth demands for"
-            f" {', '.join(entry.paths)}",
-            f"Depend on {entry.dependency} in its signature, decorator or router, or have the"
-            " patterns in fastapi.auth leave the path out first.",
-            line,
         )
+        for_paths = f"{entry.dependency}, which fastapi.auth demands for {', '.join(entry.paths)}"
+        if entry.dependency in endpoint.asks:
+            says += f" with {endpoint.status} to who has no credentials, in spite of {for_paths}"
+            fix = "See what takes the dependency's place, or what it no longer looks at."
+        else:
+            says += f" and does not depend on {for_paths}"
+            fix = (
+                f"Depend on {entry.dependency} in its signature, decorator or router, or have the"
+                " patterns in fastapi.auth leave the path out first."
+            )
+        yield FASTAPI_AUTH.make_finding(path, says, fix, line)
 
 
 def _find_open(
     section: FastapiSection, endpoints: tuple[Endpoint, ...]
 ) -> Iterator[tuple[Endpoint, FastapiAuth, set[_Mark]]]:
-    """Yield what lacks its dependency, and what tells it again on the other side."""
+    """Yield what lacks its dependency or answers all the same, with what tells it again."""
     for endpoint in endpoints:
         entry = _find_entry(section, endpoint.path)
-        if entry is not None and entry.dependency not in endpoint.asks:
+        is_answered = 200 <= endpoint.status < 300
+        if entry is not None and (is_answered or entry.dependency not in endpoint.asks):
             marks = {
                 (entry.dependency, endpoint.methods, endpoint.path),
                 (entry.dependency, endpoint.function),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from typing import Annotated
 
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Security
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Security
 
 SCRIPT = "mergewright_endpoints"
 
@@ -79,3 +80,23 @@ def test_routers_mounts_and_hidden_endpoints_are_listed_by_their_whole_paths(scr
         "WEBSOCKET /shop/v1/inner/live": ["a", "b"],
         "POST or PUT /shop/sub/": [],
     }
+
+
+def test_guarded_endpoints_are_asked_without_credentials(script):
+    def refuses() -> None:
+        raise HTTPException(401)
+
+    app = FastAPI(openapi_url=None)
+    app.root_path = "/shop"
+    app.get("/{name}", dependencies=[Depends(refuses)])(f)
+    app.post("/orders", dependencies=[Depends(refuses), Depends(signed_in)])(f)
+    app.get("/open/x")(f)
+
+    def ask() -> dict[str, int]:
+        found = script.list_endpoints(app, "/tree", {"it": refuses})
+        asyncio.run(script.ask_guarded(app, found))
+        return {one["path"]: one["status"] for one in found}
+
+    assert ask() == {"/shop/{name}": 401, "/shop/orders": 401, "/shop/open/x": 0}
+    app.dependency_overrides[refuses] = lambda: None
+    assert ask() == {"/shop/{name}": 200, "/shop/orders": 200, "/shop/open/x": 0}

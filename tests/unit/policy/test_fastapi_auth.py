@@ -19,10 +19,14 @@ SECTION = FastapiSection.model_validate(
 )
 
 
-def endpoint(path: str, *asks: str, function: str = "", methods: str = "GET") -> Endpoint:
+def endpoint(
+    path: str, *asks: str, function: str = "", methods: str = "GET", status: int = 0
+) -> Endpoint:
     function = function or f"app.views.f{path.replace('/', '_')}"
     place = "app/views.py:7"
-    return Endpoint(methods=methods, path=path, function=function, place=place, asks=asks)
+    return Endpoint(
+        methods=methods, path=path, function=function, place=place, asks=asks, status=status
+    )
 
 
 def found(before: list[Endpoint], after: list[Endpoint]) -> list[str]:
@@ -67,3 +71,10 @@ def test_what_asks_is_on_no_path_or_was_open_is_left_alone(before, after):
 )
 def test_what_was_guarded_or_answered_elsewhere_is_held_against_the_change(before):
     assert len(found(before, [endpoint("/admin/users")])) == 1
+
+
+def test_what_answers_without_credentials_is_open_whatever_it_depends_on():
+    guarded = endpoint("/orders", "app.auth.user", status=401)
+    (message,) = found([guarded], [endpoint("/orders", "app.auth.user", status=200)])
+    assert "answers GET /orders with 200 to who has no credentials" in message
+    assert found([], [guarded]) == []
