@@ -16,6 +16,7 @@ import typer
 
 from agent.cli import (
     action,
+    backtest,
     config,
     doctor,
     images,
@@ -60,6 +61,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(run.run)
+app.command()(backtest.backtest)
 app.command()(verify.verify)
 app.command()(serve.serve)
 app.command()(serve.dashboard)

@@ -49,7 +49,7 @@ def stats(
     What is not known is left out, and counted as such. Dry runs and runs of ticket files are not
     in it. It asks nobody but the files of this machine.
     """
-    begun = _find_start(since)
+    begun = find_start(since)
     if html is not None:
         _write_page(html, begun)
         return
@@ -93,7 +93,7 @@ def _write_page(path: Path, begun: float) -> None:
     print(f"Written: {path}, about {len(chosen):,} runs.")
 
 
-def _find_start(since: str | None) -> float:
+def find_start(since: str | None) -> float:
     """Return from when on runs count, in seconds since the epoch; 0: from the first."""
     if since is None:
         return 0.0

@@ -138,6 +138,8 @@ _TEXTS = {
     "contributions": ("Contributions by week",
         "Merged pull requests by the week of the label, in all and by repository.",
         "merged pull requests"),
+    "backtest": ("Past changes, made again",
+        "How the runs ended, and what the tests say that were merged.", "past changes"),
 }  # fmt: skip
 
 

@@ -92,7 +92,7 @@ def _read_state(
         if len(commits) > MOST_COMMITS:
             raise _make_unfit(f"has over {MOST_COMMITS:,} commits that its base branch has not")
         base.require_fit(place, joined.tree, limits)
-        change = _difference(place, joined.against, joined.tree)
+        change = read_difference(place, joined.against, joined.tree)
     except RepositoryUnfit as problem:
         unfit = problem.message
     return BranchState(
@@ -152,7 +152,7 @@ def _make_unfit(why: str) -> RepositoryUnfit:
 # --- the difference as a Change ----------------------------------------------------------------
 
 
-def _difference(place: GitPlace, commit: str, tree: str) -> Change:
+def read_difference(place: GitPlace, commit: str, tree: str) -> Change:
     """Read what leads from a commit to a tree, if it is bounded and of regular files alone."""
     entries = objects.compare_trees(place, commit, tree)
     if len(entries) > MOST_FILES:

@@ -1,0 +1,349 @@
+"""Carry a backtest: measure what counts, have each task carried out by a dry run, and judge it.
+
+Each run is a command of its own in a data folder of the backtests, so that their runs count in no
+statistics and share environments and mirrors. What is done has its row on disk before the next
+begins; a backtest that is broken off goes on with what has none, and its runs where they were.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from pydantic import ValidationError
+
+from agent.backtest.judging import Judge, Wanted
+from agent.backtest.records import End, Row, find_end
+from agent.backtest.tasks import PastChange
+from agent.desk import Desk
+from agent.errors import AgentError, RequestRefused
+from agent.models.clock import read_clock
+from agent.models.environment import Opened, Prepared
+from agent.models.record import Record
+from agent.models.run import Reason, Run, make_run_id
+from agent.models.step import AnyStep
+from agent.runs import commands, folders
+from agent.settings import Settings
+from agent.stages import baseline, checkout, environment
+from agent.stages.environment import Measures
+from agent.store.sql_run_store import open_store
+from agent.telemetry.private_files import write_private_file
+
+#: What backtests share with the service: caches, and what the operator has put there.
+_SHARED = ("environments", "mirrors", "pythons", "roots")
+_ODD = re.compile(r"[^\w.-]+")
+_MEASURES = Measures(baseline.measure_base, baseline.measure_tests, baseline.measure_others)
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class Order(Record):
+    """What a backtest was asked for; kept, so that it can go on."""
+
+    tasks: tuple[PastChange, ...]
+    config_text: str | None = None
+    config_name: str | None = None
+    model: str | None = None
+    usd: float | None = None
+    """Once runs have cost so much, no further one is begun; None: as each run may."""
+
+
+@dataclass
+class Campaign:
+    """A backtest on this machine, in a folder of its own."""
+
+    folder: Path
+    order: Order
+    settings: Settings
+    """With the data folder of the backtests."""
+    make_desk: Callable[[Settings, Callable[[str], None]], Desk]
+    say: Callable[[str], None]
+    _children: set[subprocess.Popen[bytes]] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _is_stopped: bool = False
+
+    def carry(self, jobs: int, show: Callable[[Row], None]) -> tuple[Row, ...]:
+        """Carry out and judge what has no row yet; return all rows, in the order of the tasks.
+
+        Args:
+            jobs: Tasks at a time.
+            show: Takes each row as it is done.
+        """
+        rows = {task.instance_id: self._load_row(task) for task in self.order.tasks}
+        left = [task for task in self.order.tasks if rows[task.instance_id] is None]
+
+        def carry_one(task: PastChange) -> Row | None:
+            known = [one.usd or 0.0 for one in rows.values() if one]
+            is_spent = self.order.usd is not None and sum(known) >= self.order.usd
+            return None if is_spent or self._is_stopped else self._carry(task)
+
+        with ThreadPoolExecutor(jobs) as pool:
+            futures = {pool.submit(carry_one, task): task for task in left}
+            try:
+                for one in as_completed(futures):
+                    if row := one.result():
+                        rows[row.instance_id] = row
+                        show(row)
+            except BaseException:
+                self._is_stopped = True
+                self._interrupt()
+                raise
+        if missing := sum(row is None for row in rows.values()):
+            self.say(f"{missing} tasks were not begun: the limit of ${self.order.usd:g} is reached")
+        return tuple(row for row in rows.values() if row)
+
+    def _interrupt(self) -> None:
+        """End the commands as Ctrl-C does; what they did is kept."""
+        with self._lock:
+            for child in self._children:
+                child.send_signal(signal.SIGINT)
+
+    # --- one task ---------------------------------------------------------------------------------
+
+    def _carry(self, task: PastChange) -> Row:
+        def say(line: str) -> None:
+            self.say(f"{task.instance_id}: {line}")
+
+        desk = self.make_desk(self.settings, say)
+        wanted, set_up = self._with_judge(task, desk, lambda judge: judge.find_wanted())
+        if wanted and wanted.why_not:
+            return self._store(_make_row(task, End.NOT_RUN, wanted, set_up))
+        told = self._run(task, say)
+        if wanted is None:
+            # What the run has found out of the set-up is known by now.
+            wanted, set_up = self._with_judge(task, desk, lambda judge: judge.find_wanted())
+        if wanted is None:
+            wanted = Wanted(why_not=f"no set-up runs the tests of the base commit: {set_up}")
+        row = _read_report(task, told, wanted, set_up)
+        if not wanted.why_not:
+            judged, problem = self._with_judge(
+                task, desk, lambda judge: judge.judge(row.patch, wanted)
+            )
+            ends: dict[str, Any] = {"resolved": False, "why_not": problem}
+            if judged:
+                ends = {"resolved": judged.resolved, "failing": judged.failing}
+            row = row.model_copy(update=ends)
+        return self._store(row)
+
+    def _with_judge(
+        self, task: PastChange, desk: Desk, ask: Callable[[Judge], T]
+    ) -> tuple[T | None, str]:
+        """Ask a judge of the base commit, set up without a model.
+
+        Returns:
+            The answer, and where the set-up is from; None and why, where there is none.
+        """
+        try:
+            with self._prepare(task, desk) as prepared:
+                return ask(Judge(task, prepared, desk)), _name_set_up(prepared)
+        except AgentError as problem:
+            return None, problem.message
+
+    @contextmanager
+    def _prepare(self, task: PastChange, desk: Desk) -> Iterator[Prepared]:
+        started = int(read_clock())
+        run = Run(
+            run_id=make_run_id(started),
+            repository=task.repo,
+            ticket="",
+            base=task.base_commit,
+            config_text=self.order.config_text,
+            config_name=self.order.config_name,
+            dry_run=True,
+            started=started,
+        )
+        with folders.hold_trees(desk.base_folder(run).parent):
+            base = checkout.prepare_checkout(run, desk)
+            contract = checkout.read_contract(run, base, desk)
+            opened = Opened(run=run, checkout=base, contract=contract)
+            yield environment.prepare_environment(opened, _MEASURES, None, _PlainSteps(), desk)[0]
+
+    def _run(self, task: PastChange, say: Callable[[str], None]) -> dict[str, Any]:
+        """Have a command carry the task; return what it reports."""
+        name = _name_file(task)
+        ticket = self.folder / f"{name}.md"
+        write_private_file(ticket, task.problem_statement)
+        argv = [sys.executable, "-m", "agent", "run", "--repo", task.repo, "--ticket", str(ticket)]
+        if self._can_go_on(task, ticket):
+            say("the run goes on where it was")
+            argv += ["--resume"]
+        else:
+            argv += ["--base", task.base_commit, "--dry-run"]
+            if self.order.config_text is not None:
+                place = self.folder / Path(self.order.config_name or "mergewright.yml").name
+                write_private_file(place, self.order.config_text)
+                argv += ["--config", str(place)]
+        argv += ["--model", self.order.model] if self.order.model else []
+        environ = {**os.environ, "MERGEWRIGHT_HOME": str(self.settings.home)}
+        with (self.folder / f"{name}.log").open("ab") as log:
+            child = subprocess.Popen(  # a process group of its own would outlive Ctrl-C
+                [*argv, "--json"], stdout=subprocess.PIPE, stderr=log, env=environ
+            )
+            with self._lock:
+                self._children.add(child)
+            try:
+                printed = child.communicate()[0]
+            finally:
+                with self._lock:
+                    self._children.discard(child)
+        try:
+            told = json.loads(printed)
+        except ValueError:
+            told = {"problem": f"the command ended with exit code {child.returncode}"}
+        if self._is_stopped or told.get("reason") == Reason.INTERRUPTED:
+            raise KeyboardInterrupt
+        return dict(told)
+
+    def _can_go_on(self, task: PastChange, ticket: Path) -> bool:
+        with closing(open_store(self.settings)) as store:
+            return commands.find_latest(store, task.repo, str(ticket.resolve())) is not None
+
+    # --- rows on disk -----------------------------------------------------------------------------
+
+    def _load_row(self, task: PastChange) -> Row | None:
+        try:
+            return Row.model_validate_json((self.folder / f"{_name_file(task)}.json").read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def _store(self, row: Row) -> Row:
+        place = self.folder / f"{_ODD.sub('-', row.instance_id)}.json"
+        write_private_file(place, row.model_dump_json(indent=1))
+        return row
+
+
+class _PlainSteps:
+    """Does what is asked at once, and remembers nothing."""
+
+    run_seconds_left = math.inf
+
+    def __call__(
+        self, name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return work(*args, **kwargs)
+
+    def count_apart(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+def _name_file(task: PastChange) -> str:
+    return _ODD.sub("-", task.instance_id)
+
+
+def _name_set_up(prepared: Prepared) -> str:
+    if prepared.environment.why:
+        return "found by a model"
+    return "configured" if prepared.contract.config.setup else "by a template"
+
+
+def _make_row(task: PastChange, end: End, wanted: Wanted, set_up: str) -> Row:
+    return Row(
+        instance_id=task.instance_id,
+        title=task.title,
+        end=end,
+        why_not=wanted.why_not,
+        fail_to_pass=len(wanted.fail_to_pass),
+        pass_to_pass=len(wanted.pass_to_pass),
+        unsteady=wanted.unsteady,
+        set_up=set_up,
+        merged=task.patch,
+    )
+
+
+def _read_report(task: PastChange, told: dict[str, Any], wanted: Wanted, set_up: str) -> Row:
+    """Read what `mergewright run --json` has printed."""
+    if "outcome" not in told:
+        words = str(told.get("problem", ""))
+        row = _make_row(task, End.FAILED, wanted, set_up)
+        return row.model_copy(update={"reason": told.get("reason") or "failed", "sentence": words})
+    findings, models = told["findings"], told["models"]
+    end = find_end(
+        Reason(told["reason"]), has_remarks=any(one["severity"] == "review" for one in findings)
+    )
+    path = told["patch_path"] if told["outcome"] == "dry_run" else None
+    facts = {
+        "reason": told["reason"],
+        "sentence": told["sentence"],
+        "run_id": told["run_id"],
+        "model": ", ".join(dict.fromkeys(one["model"] for one in models)),
+        "usd": told["cost_usd"],
+        "requests": sum(one["calls"] for one in models),
+        "seconds": sum(told["seconds"].values()),
+        "patch": Path(path).read_text(encoding="utf-8") if path else "",
+    }
+    return _make_row(task, end, wanted, set_up).model_copy(update=facts)
+
+
+# --- folders --------------------------------------------------------------------------------------
+
+
+def make_home(home: Path) -> Path:
+    """Make the data folder of the backtests below that of the service, and return it."""
+    own = home / "backtest"
+    own.mkdir(parents=True, exist_ok=True, mode=0o711)
+    for name in _SHARED:
+        (home / name).mkdir(exist_ok=True, mode=0o711)
+        with suppress(FileExistsError):
+            (own / name).symlink_to(Path("..", name))
+    return own
+
+
+def begin(order: Order, home: Path) -> Path:
+    """Make the folder of a new backtest, with its order; its name is what it goes on by."""
+    folder = home / "campaigns" / make_run_id(int(read_clock()))
+    folder.mkdir(parents=True, mode=0o700)
+    write_private_file(folder / "order.json", order.model_dump_json())
+    return folder
+
+
+def find(home: Path, name: str | None) -> Path:
+    """Find a backtest by the beginning of its name; None: the newest.
+
+    Raises:
+        RequestRefused: There is none, or there are several.
+    """
+    every = sorted(place for place in (home / "campaigns").glob(f"{name or ''}*"))
+    if not every or (name and len(every) > 1):
+        known = ", ".join(one.name for one in every[-5:])
+        raise RequestRefused(
+            f"{len(every)} backtests begin with {name}: {known}" if every
+            else "There is no such backtest; begin one with --commits, --repo or --tasks."
+        )  # fmt: skip
+    return every[-1]
+
+
+def load_order(folder: Path) -> Order:
+    return Order.model_validate_json((folder / "order.json").read_bytes())
+
+
+def load_rows(folder: Path, order: Order) -> tuple[Row, ...]:
+    """Read the rows that are there, in the order of the tasks."""
+    places = (folder / f"{_name_file(task)}.json" for task in order.tasks)
+    return tuple(Row.model_validate_json(one.read_bytes()) for one in places if one.is_file())
+
+
+def write_predictions(rows: Sequence[Row], file: Path) -> None:
+    """Write what the public harness of SWE-bench takes."""
+    lines = (
+        json.dumps(
+            {
+                "instance_id": row.instance_id,
+                "model_name_or_path": f"mergewright {row.model}".strip(),
+                "model_patch": row.patch,
+            }
+        )
+        for row in rows
+    )
+    file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

@@ -1,0 +1,122 @@
+"""Judge a change by the tests that were merged, as SWE-bench does.
+
+Resolved is a change with which all tests pass that failed before the merged change and pass with
+it, and all that passed before and pass with it. Which these are is measured where it is not given:
+the merged test files on the base commit, and twice with the merged change. They run in fresh
+sandboxes that no model has seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.backtest.tasks import PastChange
+from agent.checks import check, measuring, running
+from agent.checks.check import Part, Selection
+from agent.desk import Desk
+from agent.errors import AgentError
+from agent.git import history, worktree
+from agent.models.change import Change, ChangedFile
+from agent.models.checks import Status, TestRun
+from agent.models.environment import Prepared
+from agent.models.record import Record
+
+_PASSING = frozenset({"passed", "xfailed"})
+
+
+class Wanted(Record):
+    """What has to pass with a change."""
+
+    fail_to_pass: tuple[str, ...] = ()
+    pass_to_pass: tuple[str, ...] = ()
+    unsteady: tuple[str, ...] = ()
+    """Tests that ended in two ways with the merged change; they count for nothing."""
+    why_not: str = ""
+    """Why nothing can be judged by them; empty: it can."""
+
+
+class Judgement(Record):
+    resolved: bool
+    failing: tuple[str, ...] = ()
+    """Of the tests that have to pass, those that do not."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Runs the merged tests of one past change."""
+
+    task: PastChange
+    prepared: Prepared
+    """Base with its environment; the folders of its run are held by the caller."""
+    desk: Desk
+
+    def find_wanted(self) -> Wanted:
+        """Take the tests that are named, or measure which count."""
+        task = self.task
+        if task.FAIL_TO_PASS:
+            return Wanted(fail_to_pass=task.FAIL_TO_PASS, pass_to_pass=task.PASS_TO_PASS)
+        try:
+            before = self._run_tests("")
+            first, second = self._run_tests(task.patch), self._run_tests(task.patch)
+        except AgentError as problem:
+            return Wanted(why_not=f"the merged change cannot be measured: {problem.message}")
+        unsteady = {
+            one for one in first.keys() | second.keys() if first.get(one) != second.get(one)
+        }
+        passing = {one for one, passes in first.items() if passes} - unsteady
+        found = Wanted(
+            fail_to_pass=tuple(sorted(one for one in passing if not before.get(one))),
+            pass_to_pass=tuple(sorted(one for one in passing if before.get(one))),
+            unsteady=tuple(sorted(unsteady)),
+        )
+        if found.fail_to_pass:
+            return found
+        why = "no merged test fails without the merged change and passes with it"
+        if unsteady:
+            why = f"{why}; of {len(first):,} tests {len(unsteady):,} are not steady"
+        return found.model_copy(update={"why_not": why})
+
+    def judge(self, patch: str, wanted: Wanted) -> Judgement:
+        """Judge a change, as a patch on the base commit; none is one that does nothing.
+
+        Raises:
+            AgentError: What it declares cannot be installed, or there is no sandbox.
+        """
+        ended = self._run_tests(patch)
+        counted = (*wanted.fail_to_pass, *wanted.pass_to_pass)
+        failing = tuple(one for one in counted if not ended.get(one))
+        return Judgement(resolved=not failing, failing=failing)
+
+    def _run_tests(self, patch: str) -> dict[str, bool]:
+        """Run the merged test files over a change; say of each test whether it passes."""
+        prepared, desk, base = self.prepared, self.desk, self.prepared.checkout
+        tests = history.read_patch(base, self.task.test_patch)
+        made = _lay_over(history.read_patch(base, patch), tests)
+        folder = desk.head_folder(prepared.run)
+        worktree.lay_out(base, folder, desk.stopped).replay(made)
+        environment = desk.environment(prepared)
+        if not all(path.endswith(".py") for path in made.paths):
+            environment = desk.environment_of_change(prepared)
+        site = check.make_site(folder, environment, prepared.contract, desk.settings)
+        suite = measuring.suite_of(site)
+        if suite is None:
+            return {}
+        names = {one.path for one in tests.files if one.after is not None}
+        files = tuple(sorted(name for name in names if name.endswith(".py")))
+        found = running.run_check(
+            suite.select(Part(Selection(files=files))), site, desk.sandbox, desk.say
+        )
+        return _read_ends(found)
+
+
+def _lay_over(change: Change, tests: Change) -> Change:
+    """Put the merged test files in the place of what a change made of them."""
+    files: dict[str, ChangedFile] = {one.path: one for one in (*change.files, *tests.files)}
+    ordered = tuple(files[path] for path in sorted(files))
+    return change.model_copy(update={"files": ordered})
+
+
+def _read_ends(found: TestRun) -> dict[str, bool]:
+    # Where exit code, report and sentinels do not agree, somebody decides how tests end.
+    is_proved = found.status is not Status.UNVERIFIED
+    return {item.item_id: is_proved and item.outcome in _PASSING for item in found.items}

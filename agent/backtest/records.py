@@ -1,0 +1,116 @@
+"""What a backtest has found: a row for each past change, and figures of all. Pure."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Iterable
+from enum import StrEnum
+
+from agent.models.record import Record
+from agent.models.run import Reason, RunState, end_state
+
+_WITHHELD = frozenset({Reason.NEW_FAILURES, Reason.UNVERIFIED, Reason.POLICY, Reason.NO_TESTS})
+
+
+class End(StrEnum):
+    """What the run would have told the maintainer."""
+
+    READY = "ready"
+    DRAFT = "draft"
+    WITHHELD = "withheld"
+    DECLINED = "declined"
+    """It asks, or leaves the ticket to people."""
+    FAILED = "failed"
+    NOT_RUN = "not run"
+    """Nothing could have been judged by the tests that were merged."""
+
+
+def find_end(reason: Reason, *, has_remarks: bool) -> End:
+    """Say how a dry run ended.
+
+    Args:
+        has_remarks: Whether a person would have to look at something first.
+    """
+    if reason is Reason.DRY_RUN:
+        return End.DRAFT if has_remarks else End.READY
+    if reason in _WITHHELD:
+        return End.WITHHELD
+    is_declined = end_state(reason) in (RunState.DECLINED, RunState.NEEDS_HUMAN)
+    return End.DECLINED if is_declined else End.FAILED
+
+
+class Row(Record):
+    """One past change, and what became of it."""
+
+    instance_id: str
+    title: str
+    end: End
+    reason: str = ""
+    """As the run gives it."""
+    sentence: str = ""
+    resolved: bool | None = None
+    """Whether all tests pass that have to; None: that was not judged."""
+    why_not: str = ""
+    """Why nothing was judged."""
+    failing: tuple[str, ...] = ()
+    fail_to_pass: int = 0
+    pass_to_pass: int = 0
+    unsteady: tuple[str, ...] = ()
+    set_up: str = ""
+    """Where the set-up came from."""
+    run_id: str = ""
+    model: str = ""
+    usd: float | None = 0.0
+    """None: of a model no price is known."""
+    requests: int = 0
+    seconds: float = 0.0
+    patch: str = ""
+    merged: str = ""
+
+    @property
+    def is_wrongly_ready(self) -> bool:
+        return self.end is End.READY and self.resolved is False
+
+
+class Figures(Record):
+    """What a backtest shows, in the order in which a maintainer asks."""
+
+    tasks: int
+    judged: int
+    wrongly_ready: int
+    resolved: int
+    ends: dict[str, int]
+    reasons: dict[str, int]
+    """Of what was neither ready nor a draft."""
+    set_up: dict[str, int]
+    usd: float | None
+    """None: of a model no price is known."""
+    median_usd: float | None
+    seconds: float
+    median_seconds: float | None
+    requests: int
+    median_requests: float | None
+
+
+def compute_figures(rows: Iterable[Row]) -> Figures:
+    every = list(rows)
+    ran = [one for one in every if one.end is not End.NOT_RUN]
+    prices = [one.usd for one in ran if one.usd is not None]
+    is_priced = len(prices) == len(ran)
+    stopped = (one for one in ran if one.end not in (End.READY, End.DRAFT))
+    return Figures(
+        tasks=len(every),
+        judged=sum(one.resolved is not None for one in every),
+        wrongly_ready=sum(one.is_wrongly_ready for one in every),
+        resolved=sum(one.resolved is True for one in every),
+        ends=dict(Counter(one.end.value for one in every)),
+        reasons=dict(Counter(one.reason for one in stopped)),
+        set_up=dict(Counter(one.set_up for one in ran if one.set_up)),
+        usd=sum(prices) if is_priced else None,
+        median_usd=statistics.median(prices) if prices and is_priced else None,
+        seconds=sum(one.seconds for one in ran),
+        median_seconds=statistics.median([one.seconds for one in ran]) if ran else None,
+        requests=sum(one.requests for one in ran),
+        median_requests=statistics.median([one.requests for one in ran]) if ran else None,
+    )

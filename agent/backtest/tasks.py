@@ -1,0 +1,149 @@
+"""Past changes as tasks, in the form of SWE-bench: what was asked, and what was merged for it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, ValidationError
+
+from agent.errors import RequestRefused
+from agent.git import history
+from agent.git.history import PastCommit
+from agent.models.record import Record
+from repo_config.test_files import is_test
+
+#: What git and code hosts add to a message, at its end.
+_TRAILER = re.compile(r"[A-Za-z][A-Za-z-]*-by: .*|Change-Id: .*", re.IGNORECASE)
+#: Of Django's runner in SWE-bench: `test_a (app.tests.Case)`.
+_OF_CASE = re.compile(r"(\w+) \(([\w.]+)\)")
+
+
+def _read_list(value: object) -> object:
+    """Read a list that SWE-bench writes as JSON in a string."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+Ids = Annotated[tuple[str, ...], BeforeValidator(_read_list)]
+
+
+class PastChange(Record):
+    """A row of SWE-bench; keys that are not named here are left alone."""
+
+    model_config = {**Record.model_config, "extra": "ignore"}
+
+    instance_id: str
+    repo: str
+    """The folder of a clone, or `owner/name`."""
+    base_commit: str
+    problem_statement: str
+    patch: str = ""
+    """What was merged, without its tests; empty: not known."""
+    test_patch: str
+    FAIL_TO_PASS: Ids = ()
+    PASS_TO_PASS: Ids = ()
+
+    @property
+    def title(self) -> str:
+        return self.problem_statement.strip().partition("\n")[0]
+
+
+class Unsuitable(Record):
+    """A past change that is no task, and why."""
+
+    name: str
+    why: str
+
+
+def read_commits(
+    repository: Path, mirrors: Path, *revisions: str, most: int
+) -> tuple[list[PastChange], list[Unsuitable]]:
+    """Read the newest commits of a clone that changed code and tests.
+
+    Args:
+        revisions: As `git log` takes them.
+        most: Tasks; older commits are not looked at once there are so many.
+    """
+    found: list[PastChange] = []
+    left: list[Unsuitable] = []
+    with history.read_commits(str(repository), mirrors, *revisions) as commits:
+        for past in commits:
+            if why := _find_lack(past):
+                subject = past.message.partition("\n")[0]
+                left.append(Unsuitable(name=f"{past.commit[:12]} {subject}", why=why))
+            else:
+                found.append(_make_task(past, repository))
+            if len(found) == most:
+                break
+    return found, left
+
+
+def _find_lack(past: PastCommit) -> str:
+    """Say why a commit is no task; empty: it is one."""
+    tests = [path for path in past.paths if is_test(path)]
+    if not any(path.endswith(".py") for path in tests):
+        return "it changes no tests"
+    if len(tests) == len(past.paths):
+        return "it changes nothing but tests"
+    if not _read_message(past.message).partition("\n")[2].strip():
+        return "its message has a subject alone, which is no ticket"
+    return ""
+
+
+def _read_message(message: str) -> str:
+    """Return a message without the lines that tools add."""
+    lines = (line for line in message.splitlines() if not _TRAILER.fullmatch(line))
+    return "\n".join(lines).strip()
+
+
+def _make_task(past: PastCommit, repository: Path) -> PastChange:
+    tests = tuple(path for path in past.paths if is_test(path))
+    others = tuple(path for path in past.paths if not is_test(path))
+    return PastChange(
+        instance_id=f"{repository.name}-{past.commit[:12]}",
+        repo=str(repository),
+        base_commit=past.parent,
+        problem_statement=_read_message(past.message),
+        patch=past.diff(others),
+        test_patch=past.diff(tests),
+    )
+
+
+def read_rows(file: Path, clones: Path | None) -> list[PastChange]:
+    """Read tasks from a file of SWE-bench's format, one JSON object a line.
+
+    Args:
+        clones: Holds the repositories, as `owner/name`, `owner__name` or `name`.
+
+    Raises:
+        RequestRefused: A line is none, or a repository is not there; file and line are named.
+    """
+    return [*_read_rows(file, clones)]
+
+
+def _read_rows(file: Path, clones: Path | None) -> Iterator[PastChange]:
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            task = PastChange.model_validate_json(line)
+        except ValidationError as problem:
+            first = problem.errors()[0]
+            at = ".".join(map(str, first["loc"])) or "the line"
+            raise RequestRefused(f"{file}:{number}: {at}: {first['msg']}") from problem
+        where = (task.repo, task.repo.replace("/", "__"), task.repo.rpartition("/")[2])
+        places = [Path(task.repo), *((clones / name for name in where) if clones else ())]
+        place = next((one for one in places if (one / ".git").exists()), None)
+        if place is None:
+            raise RequestRefused(
+                f"{file}:{number}: there is no clone of {task.repo}. Name the folder that holds it"
+                " with --clones"
+            )
+        ids = {
+            name: tuple(_OF_CASE.sub(r"\2.\1", one) for one in getattr(task, name))
+            for name in ("FAIL_TO_PASS", "PASS_TO_PASS")
+        }
+        yield task.model_copy(update={"repo": str(place.resolve()), **ids})

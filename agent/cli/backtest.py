@@ -1,0 +1,232 @@
+"""`mergewright backtest`: redo past changes, and judge them by the tests that were merged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.cli import repository, run, stats, terminal
+from agent.errors import RequestRefused
+
+if TYPE_CHECKING:
+    from agent.backtest.campaign import Campaign
+    from agent.backtest.records import Figures, Row
+    from agent.backtest.tasks import PastChange, Unsuitable
+
+_MOST_JOBS = 16
+_MOST_SHOWN = 20
+
+
+def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
+    repo: Annotated[
+        str,
+        typer.Option("--repo", help="A clone, for --commits and --since.", metavar="DIR"),
+    ] = ".",
+    commits: Annotated[
+        str | None,
+        typer.Option("--commits", help="Commits of the clone, as git names them.", metavar="A..B"),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since", help="Its commits of the last hours (h), days (d), weeks (w).", metavar="90d"
+        ),
+    ] = None,
+    last: Annotated[
+        int, typer.Option("--last", min=1, help="So many of them, the newest first.")
+    ] = 10,
+    tasks: Annotated[
+        Path | None,
+        typer.Option(
+            "--tasks",
+            help="Tasks in SWE-bench's format.",
+            exists=True,
+            dir_okay=False,
+            metavar="FILE.jsonl",
+        ),
+    ] = None,
+    clones: Annotated[
+        Path | None,
+        typer.Option(
+            "--clones",
+            help="Folder with the repositories of --tasks.",
+            exists=True,
+            file_okay=False,
+            metavar="DIR",
+        ),
+    ] = None,
+    config: repository.ConfigFile = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", help="Whom all runs ask, as `mergewright run` takes it.", metavar="NAME"
+        ),
+    ] = None,
+    usd: Annotated[
+        float | None,
+        typer.Option("--usd", min=0.0, help="Begin no further run once all have cost so much."),
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, max=_MOST_JOBS, help="Runs at a time.")] = 1,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the newest backtest, or the one named.")
+    ] = False,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="BACKTEST",
+            help="With --resume: its name, of which the beginning is enough.",
+            show_default=False,
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", dir_okay=False, help="Write the result as a page."),
+    ] = None,
+    as_json: terminal.Json = False,
+) -> None:
+    """Have past changes made again, and judge each by the tests that were merged with it.
+
+    A run sees the repository as it was before the change, and nothing later. Nothing is pushed.
+    Shown first is what was ready and would have been wrong. Resolved means what SWE-bench means:
+    all tests pass that failed before the merged change and pass with it, and none is broken that
+    passed with it. Exit code 0: all were carried out; 1: some were not begun.
+    """  # fmt: skip
+    from agent import wiring
+    from agent.backtest import campaign
+
+    loaded = run.load_settings_with(model)
+    wiring.make_home(loaded)
+    home = campaign.make_home(loaded.home)
+    own = loaded.model_copy(update={"home": home})
+    left: list[Unsuitable] = []
+    if resume:
+        folder = campaign.find(home, name)
+        order = campaign.load_order(folder)
+    else:
+        if name is not None:
+            raise typer.BadParameter("a backtest is named with --resume", param_hint="BACKTEST")
+        if sum(one is not None for one in (commits, since, tasks)) != 1:
+            raise typer.BadParameter(
+                "give one of --commits A..B, --since 90d, --tasks FILE.jsonl",
+                param_hint="--commits, --since, --tasks",
+            )
+        found, left = _read_tasks(repo, commits, since, last, tasks, clones, home / "mirrors")
+        _show_unsuitable(left)
+        if not found:
+            raise RequestRefused("No task was found, so nothing was begun.")
+        order = campaign.Order(
+            tasks=tuple(found),
+            config_text=repository.read_config_text(config),
+            config_name=str(config) if config else None,
+            model=model,
+            usd=usd,
+        )
+        folder = campaign.begin(order, home)
+    made = campaign.Campaign(folder, order, own, wiring.make_local_desk, terminal.print_aside)
+    terminal.print_aside(f"backtest {folder.name}: {len(order.tasks)} tasks")
+    rows = made.carry(jobs, lambda row: terminal.print_aside(_describe(row)))
+    _finish(made, rows, html, as_json=as_json)
+    raise typer.Exit(len(rows) != len(order.tasks))
+
+
+def _read_tasks(
+    repo: str,
+    commits: str | None,
+    since: str | None,
+    last: int,
+    file: Path | None,
+    clones: Path | None,
+    mirrors: Path,
+) -> tuple[list[PastChange], list[Unsuitable]]:
+    from agent.backtest import tasks
+
+    if file is not None:
+        return tasks.read_rows(file, clones)[:last], []
+    revisions = (commits,) if commits else (f"--since=@{int(stats.find_start(since))}", "HEAD")
+    place = repository.find_clone(Path(repo))
+    return tasks.read_commits(place, mirrors, *revisions, most=last)
+
+
+def _show_unsuitable(left: list[Unsuitable]) -> None:
+    for one in left[:_MOST_SHOWN]:
+        terminal.print_aside(f"no task: {one.name}: {one.why}")
+    if len(left) > _MOST_SHOWN:
+        terminal.print_aside(f"no task: {len(left) - _MOST_SHOWN} more")
+
+
+def _describe(row: Row) -> str:
+    said = {True: "resolved", False: "not resolved", None: f"not judged: {row.why_not}"}
+    mark = "WRONGLY READY  " if row.is_wrongly_ready else ""
+    return f"{mark}{row.instance_id}: {row.end}, {said[row.resolved]}"
+
+
+def _finish(made: Campaign, rows: tuple[Row, ...], html: Path | None, *, as_json: bool) -> None:
+    from agent.backtest import campaign, records
+
+    figures = records.compute_figures(rows)
+    predictions = made.folder / "predictions.jsonl"
+    campaign.write_predictions(rows, predictions)
+    if html is not None:
+        from agent.dashboard import backtest_page
+
+        html.write_text(backtest_page.render_page(made.folder.name, rows, figures), "utf-8")
+    if as_json:
+        terminal.print_json(
+            {
+                "backtest": made.folder.name,
+                "figures": figures.model_dump(mode="json"),
+                "tasks": [one.model_dump(mode="json", exclude={"patch", "merged"}) for one in rows],
+                "predictions": str(predictions),
+            }
+        )
+        return
+    _show(rows, figures)
+    print(f"\npredictions  {predictions}")
+    if html is not None:
+        print(f"page         {html}")
+
+
+def _show(rows: tuple[Row, ...], figures: Figures) -> None:
+    headings = ("task", "end", "judged", "requests", "dollars", "time", "title")
+    judged = {True: "resolved", False: "not resolved", None: "not judged"}
+    terminal.show_table(
+        headings,
+        (
+            (
+                row.instance_id, row.end.value, judged[row.resolved], str(row.requests),
+                "?" if row.usd is None else f"{row.usd:.2f}", terminal.format_span(row.seconds),
+                row.title,
+            )
+            for row in sorted(rows, key=lambda row: not row.is_wrongly_ready)
+        ),
+    )  # fmt: skip
+    print()
+    dollars = "unknown" if figures.usd is None else f"{figures.usd:.2f} in all"
+    median = "" if figures.median_usd is None else f", median {figures.median_usd:.2f}"
+    lines = (
+        ("wrongly ready", f"{figures.wrongly_ready} of {figures.judged} judged"),
+        ("resolved", f"{figures.resolved} of {figures.judged} judged"),
+        ("ended as", _count(figures.ends)),
+        ("because of", _count(figures.reasons)),
+        ("set-up", _count(figures.set_up)),
+        ("dollars", f"{dollars}{median}"),
+        ("time", f"{terminal.format_span(figures.seconds)} in all"),
+        ("requests", f"{figures.requests:,} in all"),
+    )
+    terminal.show_table(("", ""), lines)
+    for row in rows:
+        if row.why_not:
+            print(terminal.make_line(f"not judged  {row.instance_id}: {row.why_not}"))
+        elif row.failing:
+            named = (
+                f"{row.failing[0]}{f' and {len(row.failing) - 1} more' * (len(row.failing) > 1)}"
+            )
+            print(terminal.make_line(f"fails       {row.instance_id}: {named}"))
+
+
+def _count(counted: dict[str, int]) -> str:
+    return (
+        ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in counted.items()) or "-"
+    )
