@@ -186,6 +186,9 @@ class Settings(Record):
 
     signing_key: _Secret | None = None
     """Ed25519 key (PEM) that signs the logs of runs; None: made at first use, below `home`."""
+    notify: _Secret | None = None
+    """Who hears how runs of issues end: addresses of the library apprise, with commas between, as
+    `slack://TOKENS, mailto://USER:PASSWORD@HOST`. They hold secrets, so a file can hold them."""
     keep_days: int = Field(default=90, ge=1)
     """Days that the log, the text and the records of a run are kept after its end."""
     reconcile_minutes: float | None = Field(default=None, ge=0.01, le=1440, allow_inf_nan=False)

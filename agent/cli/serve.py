@@ -80,10 +80,14 @@ def serve(
     Exit code 0: stopped by a signal; 2: settings or a machine without sandboxes, with the fix in
     words.
     """
+    from agent.runs import notifications
+
     run_log.configure_logging(verbose=True, debug=False)
     loaded = settings.load_settings()
     checks: dict[Role, Callable[[], object]] = {
-        Role.WORKER: lambda: _require_access(loaded),
+        Role.WORKER: lambda: settings.raise_all_problems(
+            lambda: _require_access(loaded), lambda: notifications.list_addresses(loaded)
+        ),
         Role.LISTENER: lambda: settings.signing_secret(loaded),
     }
     wanted = [check for of, check in checks.items() if role in (Role.ALL, of)]

@@ -78,6 +78,7 @@ class Step(StrEnum):
     DECIDE = "decide", Stage.CHECKS, RunState.REVIEWING
     PUBLISH = "publish", Stage.PUBLISH, RunState.PUBLISHING, True
     DELIVER = "deliver", None, None, True
+    NOTIFY = "notify", None, None, True
 
     def __new__(
         cls,

@@ -37,7 +37,7 @@ from agent.models.run import Reason, Remember, Run, end_state
 from agent.models.step import AnyStep, Step
 from agent.publishing import text, thread_answers
 from agent.publishing.pull_request_content import PATCH
-from agent.runs import folders, waiting
+from agent.runs import folders, notifications, waiting
 from agent.runs.progress import RunProgress
 from agent.runs.waiting import PastWait, RunPostponed
 from agent.settings import Settings
@@ -284,6 +284,8 @@ def run_workflow(
             )
         )
         outcome = _deliver_outcome(run, desk.redactor.redact_record(outcome), step, desk, waited)
+        if desk.settings.notify is not None and outcome.reason is not Reason.VERSION_UNKNOWN:
+            _notify(run, outcome, step, desk)
     _close_records(outcome, ledger, log)
     return outcome
 
@@ -381,6 +383,19 @@ def _report_outcome(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
 def _tell_on_pull(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
     thread_answers.tell_stopped(run, outcome, desk)
     return desk.code_host.report_outcome(run, outcome)
+
+
+def _notify(run: Run, outcome: Outcome, step: Steps, desk: Desk) -> None:
+    """Send word of an end once: what has a record was sent, or its process was killed at it."""
+    begun = []
+
+    def describe() -> str:
+        begun.append(words := desk.redactor(notifications.describe_end(run, outcome)))
+        return words
+
+    words = step(Step.NOTIFY, describe)
+    if begun and words:
+        notifications.send(desk.settings, words)
 
 
 def _write_text(run: Run, outcome: Outcome, desk: Desk) -> Outcome:

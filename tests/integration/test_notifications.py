@@ -1,0 +1,76 @@
+"""Word of how runs end, against receivers on loopback."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from agent.errors import SettingsInvalid
+from agent.models.outcome import Outcome, PullRequest
+from agent.models.run import FollowUp, Reason, RunState
+from agent.runs import notifications
+from agent.settings import Settings
+from tests.integration.run_samples import run
+
+
+@pytest.fixture
+def receiver():
+    told: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            sent = self.rfile.read(int(self.headers["Content-Length"]))
+            told.append(json.loads(sent)["message"])
+            self.send_response(500 if self.path == "/broken" else 200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"json://127.0.0.1:{server.server_address[1]}", told
+        server.shutdown()
+
+
+def ended(state: RunState, reason: Reason, pull: PullRequest | None = None) -> Outcome:
+    return Outcome(run_id="r3", state=state, reason=reason, sentence="S", pull_request=pull)
+
+
+def test_every_receiver_that_answers_hears_of_an_end_once(receiver, tmp_path):
+    address, told = receiver
+    (tmp_path / "to").write_text(f"{address}/broken, json://127.0.0.1:9/gone\n{address}/b\n")
+    settings = Settings(home=tmp_path, notify=tmp_path / "to")
+    pull = PullRequest(number=4, url="https://h/o/r/pull/4")
+    words = notifications.describe_end(run(3), ended(RunState.OPEN, Reason.READY, pull))
+    notifications.send(settings, words).join(60)
+    assert told == ["o/r#3: pull request opened: Add a field\nhttps://h/o/r/pull/4"] * 2
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        (ended(RunState.OPEN, Reason.READY, PullRequest(number=4, url="p", draft=True)), "draft"),
+        (ended(RunState.FAILED, Reason.NEW_FAILURES), "withheld"),
+        (ended(RunState.NEEDS_HUMAN, Reason.UNCLEAR), "needs a person"),
+        (ended(RunState.FAILED, Reason.INTERNAL), "failed"),
+    ],
+)
+def test_what_is_said_of_an_end(end, said):
+    assert notifications.describe_end(run(3), end).startswith(f"o/r#3: {said}")
+
+
+def test_of_a_stopped_run_and_of_a_follow_up_nothing_is_said():
+    assert notifications.describe_end(run(3), ended(RunState.CANCELLED, Reason.CANCELLED)) == ""
+    about = FollowUp(of="r3", pull=4, round=1, kind="review")
+    follow_up = run(3).model_copy(update={"follow_up": about})
+    assert notifications.describe_end(follow_up, ended(RunState.FAILED, Reason.INTERNAL)) == ""
+
+
+def test_a_wrong_address_is_named_by_its_place_alone(tmp_path):
+    settings = Settings(home=tmp_path, notify="json://h, nonsense://secret")
+    with pytest.raises(SettingsInvalid, match="entry 2") as problem:
+        notifications.list_addresses(settings)
+    assert "secret" not in problem.value.message.replace("that may be a secret", "")
