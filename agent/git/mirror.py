@@ -29,8 +29,6 @@ _LOOK_SECONDS = 0.1
 PINS = "refs/mergewright/commits/"
 #: Where the bases of runs are pinned.
 BASES = "refs/mergewright/bases/"
-#: As `locate_mirror` names them.
-_OF_MIRROR = re.compile(r"[a-z0-9-]+-[0-9a-f]{12}")
 _FSCK = re.compile(r"error: object (?P<object>[0-9a-f]+): (?P<words>.+)")
 
 # Git tidies up, as it does by itself in people's repositories.
@@ -65,8 +63,6 @@ class Hold:
     place: GitPlace
     scratch: Path
     """Empty, and gone afterwards."""
-    removed: int
-    """How much of somebody who was cut off was there."""
 
 
 def locate_mirror(root: Path, mirrors: Path) -> Path:
@@ -103,22 +99,21 @@ def hold_mirror(mirror: Path, stopped: Flag | None = None, *, wait: bool = True)
             if stopped is not None and stopped.is_set():
                 raise Cancelled("The run was stopped while it waited for another one's git.")
             time.sleep(_LOOK_SECONDS)
-        removed = _remove_leftovers(mirror, scratch)
+        _remove_leftovers(mirror, scratch)
         scratch.mkdir(mode=0o700)
         try:
-            yield Hold(GitPlace(mirror, (lock,), stopped=stopped), scratch, removed)
+            yield Hold(GitPlace(mirror, (lock,), stopped=stopped), scratch)
         finally:
             _remove_leftovers(mirror, scratch)
     finally:
         os.close(lock)
 
 
-def _remove_leftovers(mirror: Path, scratch: Path) -> int:
+def _remove_leftovers(mirror: Path, scratch: Path) -> None:
     left = [place for pattern in _LEFT for place in mirror.glob(pattern)]
     left += [scratch] if scratch.exists() else []
     for place in left:
         folders.delete_folder(place)
-    return len(left)
 
 
 @contextmanager
@@ -261,17 +256,6 @@ def _make_too_large(max_bytes: int) -> RepositoryUnfit:
 
 
 # --- clean-up --------------------------------------------------------------------------------
-
-
-def clean_mirrors(mirrors: Path) -> int:
-    """Remove what killed processes left in mirrors that nobody uses; return how much."""
-    gone = 0
-    for lock in mirrors.glob("*.lock"):
-        if _OF_MIRROR.fullmatch(lock.stem):
-            mirror = lock.with_suffix(".git")
-            with suppress(BlockingIOError), hold_mirror(mirror, wait=False) as hold:
-                gone += hold.removed
-    return gone
 
 
 def unpin_commits(mirrors: Path, before: float, known: Collection[str]) -> int:
