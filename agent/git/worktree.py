@@ -315,22 +315,6 @@ def deliver_branch(checkout: Checkout, commit: str, branch: str) -> str:
             ) from problem
 
 
-def require_free_prefix(checkout: Checkout, prefix: str, url: str, token: str) -> None:
-    """Ask before any work whether branches with this prefix can be made at the address.
-
-    Raises:
-        RepositoryUnfit: A branch has the name of a folder of the prefix.
-    """
-    folders_of_name = [prefix[:at] for at, sign in enumerate(prefix) if sign == "/"]
-    if not folders_of_name:
-        return
-    with mirror.hold_mirror_of(checkout) as hold:
-        there = remote.list_heads(hold, url, token, *folders_of_name)
-    for name in folders_of_name:
-        if name in there:
-            raise RepositoryUnfit(remote.explain_obstacle(name))
-
-
 def push_commit(
     checkout: Checkout,
     commit: str,
