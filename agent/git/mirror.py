@@ -1,7 +1,6 @@
 """Our own bare copy of a repository, brought up to date by fetching, and its lock.
 
-A new mirror appears under its name only when it is complete; a damaged one is deleted and made
-anew.
+A new mirror appears under its name only when it is complete; one that is gone is made anew.
 """
 
 from __future__ import annotations
@@ -120,7 +119,7 @@ def _remove_leftovers(mirror: Path, scratch: Path) -> None:
 def hold_sound_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[Hold]:
     """Hold a mirror, and say what a failure of git in it means."""
     with (
-        drop_broken_mirror(mirror),
+        explain_mirror(mirror),
         process.explain_full_disk(mirror.parent, ADVICE),
         hold_mirror(mirror, stopped) as hold,
     ):
@@ -132,28 +131,19 @@ def hold_mirror_of(checkout: Checkout) -> AbstractContextManager[Hold]:
 
 
 @contextmanager
-def drop_broken_mirror(place: Path) -> Iterator[None]:
-    """Remove a mirror that is to blame for a failure, so that the next run makes it anew."""
+def explain_mirror(place: Path) -> Iterator[None]:
+    """Say what a failure of git in a mirror means: it is gone, or a person has to look at it."""
     try:
         yield
     except GitFailed as problem:
-        if place.exists() and _is_sound(GitPlace(place)):
-            raise PermanentError(f"git failed in {place}: {problem.message}") from problem
-        with hold_mirror(place):
-            folders.delete_folder(place)
-        raise CacheGone(
-            f"The mirror {place} was damaged or gone ({problem.message}); run again, and it is "
-            "made anew",
-            Step.CHECKOUT,
+        if not place.exists():
+            raise CacheGone(
+                f"The mirror {place} is gone ({problem.message}); it is made anew", Step.CHECKOUT
+            ) from problem
+        raise PermanentError(
+            f"git failed in {place}: {problem.message}. If `git -C {place} fsck` finds damage,"
+            " delete that folder; the next run makes it anew."
         ) from problem
-
-
-def _is_sound(place: GitPlace) -> bool:
-    try:
-        process.run_git(place, "fsck", "--connectivity-only", "--no-dangling")
-    except GitFailed:
-        return False
-    return True
 
 
 # --- fetching ----------------------------------------------------------------------------------
@@ -180,17 +170,12 @@ def renew_mirror(
     """Fetch into the mirror, or make it anew.
 
     `fetched` fetches into the mirror it is given; it is called again with a new one where the old
-    one turns out to be damaged, or beyond `max_bytes`. RepositoryUnfit: it is too large, or git
+    one turns out to be beyond `max_bytes`. RepositoryUnfit: it is too large, or git
     refuses an object of it.
     """
     mirror, fresh = hold.place.git_dir, hold.scratch / "fresh.git"
     if mirror.exists():
-        try:
-            fetched(hold.place)
-        except GitFailed:
-            if _is_sound(hold.place):
-                raise
-            folders.delete_folder(mirror)
+        fetched(hold.place)
         if _is_larger(mirror, max_bytes):
             folders.delete_folder(mirror)
     if not mirror.exists():
@@ -263,7 +248,7 @@ def unpin_commits(mirrors: Path, before: float, known: Collection[str]) -> int:
     fields = "%(refname) %(objectname) %(committerdate:unix)"
     gone = 0
     for mirror in mirrors.glob("*.git"):
-        # A mirror that is damaged is made anew when it is next fetched into.
+        # A mirror that is damaged is told of where it is next fetched into.
         with suppress(BlockingIOError, GitFailed), hold_mirror(mirror, wait=False) as hold:
             listed = process.run_git(hold.place, "for-each-ref", f"--format={fields}", PINS)
             for line in listed.decode().splitlines():

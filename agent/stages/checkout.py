@@ -45,11 +45,6 @@ def prepare_checkout(run: Run, desk: Desk) -> Checkout:
         )
     branch = f" ({base.base_branch})" if base.base_branch else ""
     desk.say(f"base commit {base.commit[:12]}{branch}")
-    if base.uncommitted:
-        desk.say(
-            f"{base.uncommitted} file(s) with uncommitted changes in {run.repository}"
-            " take no part; commit them first if the ticket needs them"
-        )
     return base
 
 
