@@ -67,13 +67,10 @@ def parse_payload(event: str, action: str | None, payload: dict[str, Any]) -> Pa
 
 
 def _parse_request(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
-    # Only `labeled` tells of a label.
-    shape = payloads.Labelled if action == "labeled" else payloads.OpenedAgain
-    asked = shape.model_validate(payload)
+    asked = payloads.Labelled.model_validate(payload)
     issue = asked.issue
     if issue.pull_request is not None:
-        subject = "the label is on" if action == "labeled" else "it is"
-        return Ignored(action=action, reason=f"{subject} a pull request")
+        return Ignored(action=action, reason="the label is on a pull request")
     snapshot = Snapshot(
         issue=_make_reference(asked.repository, issue, asked.installation),
         url=issue.html_url,
@@ -88,10 +85,9 @@ def _parse_request(action: str | None, payload: dict[str, Any]) -> ParsedEvent |
     )
     request = Request(
         snapshot=snapshot,
-        label=asked.label.name if isinstance(asked, payloads.Labelled) else "",
+        label=asked.label.name,
         actor_is_bot=asked.sender.type == "Bot",
         clone_url=asked.repository.clone_url,
-        resumes=action != "labeled",
     )
     return ParsedEvent(action=action, about=request)
 
@@ -229,11 +225,7 @@ def _make_checked(
 
 
 READS: Mapping[str, Mapping[str | None, Reading]] = {
-    # The last two of the first ask only for a run that was ended by their contrary.
-    "issues": {
-        **dict.fromkeys(("labeled", "reopened", "unlocked"), _parse_request),
-        **dict.fromkeys(TAKES_BACK, _parse_withdrawal),
-    },
+    "issues": {"labeled": _parse_request, **dict.fromkeys(TAKES_BACK, _parse_withdrawal)},
     # Editing or deleting one triggers nothing: who may edit a comment need not have written it.
     "issue_comment": {"created": _parse_comment},
     "pull_request_review": {"submitted": _parse_review},

@@ -131,13 +131,10 @@ class IssuePayload(PayloadPart):
     issue: Subject
 
 
-class OpenedAgain(IssuePayload):
+class Labelled(IssuePayload):
     issue: FullIssue
     repository: ClonedRepository
     sender: Account
-
-
-class Labelled(OpenedAgain):
     label: Label
 
 
