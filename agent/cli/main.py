@@ -25,7 +25,6 @@ from agent.cli import (
     stats,
     verify,
 )
-from agent.cli import app as github_app
 from agent.errors import (
     AgentError,
     ConfigInvalid,
@@ -67,7 +66,6 @@ app.command(hidden=True)(serve.work)
 app.command(hidden=True)(action.action)
 app.command()(doctor.doctor)
 app.command()(stats.stats)
-app.add_typer(github_app.app, name="app")
 app.add_typer(config.app, name="config")
 app.add_typer(images.app, name="images")
 app.add_typer(runs.app, name="runs")

@@ -190,7 +190,7 @@ def _require_access(loaded: Settings) -> None:
     if not isinstance(tokens.read_credentials(loaded), tokens.App):
         raise SettingsInvalid(
             "The service works as a GitHub App, and MERGEWRIGHT_GITHUB_TOKEN is set. Make one with"
-            " `mergewright app create`. A token serves `mergewright run --issue` and Actions."
+            " the link in deploy/README.md. A token serves `mergewright run --issue` and Actions."
         )
 
 
