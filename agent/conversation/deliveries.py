@@ -195,12 +195,6 @@ def _parse_suite(action: str | None, payload: dict[str, Any]) -> ParsedEvent | I
     return _make_checked(action, f"check_suite.{action}", parsed, suite.head_sha, suite.conclusion)
 
 
-def _parse_run(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
-    parsed = payloads.CheckRunPayload.model_validate(payload)
-    run = parsed.check_run
-    return _make_checked(action, f"check_run.{action}", parsed, run.head_sha, run.conclusion)
-
-
 def _parse_status(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
     parsed = payloads.StatusPayload.model_validate(payload)
     return _make_checked(action, "status", parsed, parsed.sha, parsed.state)
@@ -209,7 +203,7 @@ def _parse_status(action: str | None, payload: dict[str, Any]) -> ParsedEvent | 
 def _make_checked(
     action: str | None,
     event: str,
-    parsed: payloads.CheckSuitePayload | payloads.CheckRunPayload | payloads.StatusPayload,
+    parsed: payloads.CheckSuitePayload | payloads.StatusPayload,
     commit: str,
     conclusion: str | None,
 ) -> ParsedEvent | Ignored:
@@ -232,7 +226,7 @@ READS: Mapping[str, Mapping[str | None, Reading]] = {
     "pull_request_review_comment": {"created": _parse_remark},
     # Merged is closed as well. What else happens to one, the next follow-up reads from it.
     "pull_request": dict.fromkeys(("closed", "reopened"), _parse_pull),
-    "check_run": {"completed": _parse_run},
+    # It ends with the last of its check runs.
     "check_suite": {"completed": _parse_suite},
     # It has no action.
     "status": {None: _parse_status},

@@ -172,10 +172,6 @@ class CheckSuitePayload(_OfRepository):
     check_suite: ProjectCheckResult
 
 
-class CheckRunPayload(_OfRepository):
-    check_run: ProjectCheckResult
-
-
 class StatusPayload(_OfRepository):
     sha: Commit
     state: Literal["pending", "success", "failure", "error"]

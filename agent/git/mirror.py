@@ -164,28 +164,17 @@ def update_from_view(hold: Hold, view: GitPlace, commit: str, *, alone: bool = F
     )
 
 
-def renew_mirror(
-    hold: Hold, fetched: Callable[[GitPlace], None], *, max_bytes: int | None = None
-) -> None:
-    """Fetch into the mirror, or make it anew.
-
-    `fetched` fetches into the mirror it is given; it is called again with a new one where the old
-    one turns out to be beyond `max_bytes`. RepositoryUnfit: it is too large, or git
-    refuses an object of it.
-    """
+def renew_mirror(hold: Hold, fetched: Callable[[GitPlace], None]) -> None:
+    """Bring the mirror up to date, or make it: `fetched` fetches into the one that it is given."""
     mirror, fresh = hold.place.git_dir, hold.scratch / "fresh.git"
     if mirror.exists():
         fetched(hold.place)
-        if _is_larger(mirror, max_bytes):
-            folders.delete_folder(mirror)
-    if not mirror.exists():
+    else:
         begun = replace(hold.place, git_dir=fresh)
         process.run_git(begun, "init", "--quiet", "--bare", "--template=")
         (fresh / "info").mkdir()
         (fresh / "info" / "attributes").write_text(_ATTRIBUTES)
         fetched(begun)
-        if _is_larger(fresh, max_bytes):
-            raise _make_too_large(max_bytes or 0)
         fresh.rename(mirror)
     with suppress(GitFailed):  # what is not tidied now is tidied by a later run
         process.run_git(hold.place, *_TIDY, seconds=FETCH_SECONDS)
@@ -227,10 +216,6 @@ def fetch_references(
                 "It has to be removed from the history, for example with git filter-repo"
             ) from problem
         raise
-
-
-def _is_larger(mirror: Path, max_bytes: int | None) -> bool:
-    return max_bytes is not None and folders.measure_size(mirror) > max_bytes
 
 
 def _make_too_large(max_bytes: int) -> RepositoryUnfit:

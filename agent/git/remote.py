@@ -121,7 +121,7 @@ def fetch_base(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int)
         def fetch(place: GitPlace) -> None:
             mirror.fetch_references(reaching(place), address, *wanted, max_bytes=max_bytes)
 
-        mirror.renew_mirror(hold, fetch, max_bytes=max_bytes)
+        mirror.renew_mirror(hold, fetch)
     return objects.require_object(hold.place, reference)
 
 

@@ -19,7 +19,7 @@ PERMISSIONS = {
 }
 EVENTS = (
     "issues", "issue_comment", "pull_request", "pull_request_review",
-    "pull_request_review_comment", "check_suite", "check_run", "status",
+    "pull_request_review_comment", "check_suite", "status",
 )  # fmt: skip
 
 
