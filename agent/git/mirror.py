@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,8 +24,6 @@ from agent.models.step import Step
 
 FETCH_SECONDS = 3600.0
 _LOOK_SECONDS = 0.1
-#: Where `worktree.make_commit` pins what it makes.
-PINS = "refs/mergewright/commits/"
 #: Where the bases of runs are pinned.
 BASES = "refs/mergewright/bases/"
 _FSCK = re.compile(r"error: object (?P<object>[0-9a-f]+): (?P<words>.+)")
@@ -74,7 +72,7 @@ def locate_mirror(root: Path, mirrors: Path) -> Path:
 
 
 @contextmanager
-def hold_mirror(mirror: Path, stopped: Flag | None = None, *, wait: bool = True) -> Iterator[Hold]:
+def hold_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[Hold]:
     """Wait until no other run uses the mirror, and keep it for this one.
 
     What a git that was cut off leaves in it is removed, before and afterwards. The lock's file
@@ -82,7 +80,6 @@ def hold_mirror(mirror: Path, stopped: Flag | None = None, *, wait: bool = True)
 
     Args:
         stopped: Once it is set, neither the wait goes on nor a git in the mirror.
-        wait: Else BlockingIOError where somebody uses it.
     """
     mirror.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     scratch = mirror.with_suffix(".scratch")
@@ -93,11 +90,9 @@ def hold_mirror(mirror: Path, stopped: Flag | None = None, *, wait: bool = True)
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if not wait:
-                    raise
+                time.sleep(_LOOK_SECONDS)
             if stopped is not None and stopped.is_set():
                 raise Cancelled("The run was stopped while it waited for another one's git.")
-            time.sleep(_LOOK_SECONDS)
         _remove_leftovers(mirror, scratch)
         scratch.mkdir(mode=0o700)
         try:
@@ -223,22 +218,3 @@ def _make_too_large(max_bytes: int) -> RepositoryUnfit:
         f"The repository is larger than {max_bytes // 1024**2:,} MB with its history, so it was not"
         " fetched. The operator may raise MERGEWRIGHT_MAX_REPOSITORY_MB"
     )
-
-
-# --- clean-up --------------------------------------------------------------------------------
-
-
-def unpin_commits(mirrors: Path, before: float, known: Collection[str]) -> int:
-    """Unpin commits that are older than a time and not known, in mirrors that nobody uses."""
-    fields = "%(refname) %(objectname) %(committerdate:unix)"
-    gone = 0
-    for mirror in mirrors.glob("*.git"):
-        # A mirror that is damaged is told of where it is next fetched into.
-        with suppress(BlockingIOError, GitFailed), hold_mirror(mirror, wait=False) as hold:
-            listed = process.run_git(hold.place, "for-each-ref", f"--format={fields}", PINS)
-            for line in listed.decode().splitlines():
-                name, commit, made = line.split(" ")
-                if float(made) < before and commit not in known:
-                    process.run_git(hold.place, "update-ref", "-d", name, commit)
-                    gone += 1
-    return gone

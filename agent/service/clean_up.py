@@ -1,7 +1,7 @@
 """Clean up after ourselves: what killed processes left behind, and what is kept for too long.
 
 Nothing goes that does not carry our mark: a lock of ours that nobody holds, a name that only we
-give, a commit that we have made. What somebody may still work with stays.
+give. What somebody may still work with stays.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Cleaner:
         return done
 
     def _remove_folders(self, before: float) -> int:
-        """Remove the folders of runs that have been over for long, and commits only they knew."""
+        """Remove the folders of runs that have been over for long."""
         gone = [
             ledger.parent
             for ledger in (self._home / "runs").glob(f"*/{_LEDGER}")
@@ -88,8 +88,6 @@ class Cleaner:
         gone = [one for one in gone if one.name not in active]
         for one in gone:
             folders.delete_folder(one)
-        if gone:
-            prune.release_commits(self._settings)
         return len(gone)
 
 
