@@ -15,6 +15,7 @@ from agent.cli import terminal
 from agent.git.tree import WorkTree
 from agent.onboarding.effective import Read
 from repo_config import load
+from repo_config.located import START, make_problem
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
@@ -102,12 +103,13 @@ def read_config_text(config: Path | None) -> str | None:
         ) from problem
 
 
-def read_configuration(files: Tree) -> Read:
+def read_configuration(folder: Path, files: Tree) -> Read:
     """Read a repository's own configuration.
 
     Raises:
         ConfigProblem: With every mistake.
     """
+    _refuse_links(folder)
     source = load.find_config(files)
     if source is None:
         return Read(RepoConfig(), None)
@@ -119,10 +121,27 @@ def open_repository(folder: Path | None, *, as_json: bool) -> tuple[Path, Tree, 
     place = find_root(folder)
     files = read_tree(place)
     try:
-        return place, files, read_configuration(files)
+        return place, files, read_configuration(place, files)
     except load.ConfigProblem as problem:
         print_problems(problem, as_json=as_json)
         raise typer.Exit(INVALID) from problem
+
+
+def _refuse_links(folder: Path) -> None:
+    """A link would be passed over by every run; here the owner can still do something about it."""
+    problems = [
+        make_problem(
+            name,
+            START,
+            (),
+            "the file is a link, and links are not followed",
+            "Put the file itself there",
+        )
+        for name in load.OWN_FILES
+        if (folder / name).is_symlink()
+    ]
+    if problems:
+        raise load.ConfigProblem(tuple(problems))
 
 
 def print_problems(problem: load.ConfigProblem, *, as_json: bool) -> None:
