@@ -10,7 +10,7 @@ PYTEST  = $(BIN)/python -m pytest -n $(TESTERS)
 # Where it is set, each of the many processes compiles all that it loads anew: two seconds a start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: app demo simulator test test-deep check lint bench bench-ack bench-model live false-positives chaos reference picture lock format clean
+.PHONY: demo simulator test test-deep check lint bench bench-ack bench-model live false-positives chaos reference picture lock format clean
 
 # With a person at the terminal, GitHub and dashboard stay until Ctrl-C.
 demo: $(READY) sandbox
@@ -19,10 +19,6 @@ demo: $(READY) sandbox
 # The simulated GitHub alone, to be tried out by hand: make simulator ARGS="--port 8090"
 simulator: $(READY) sandbox
 	@$(BIN)/python -m tests.demo.by_hand $(ARGS)
-
-# Registers the GitHub App for deploy/compose.yml: make app ARGS="--url https://..."
-app: $(READY)
-	$(BIN)/mergewright app create --compose deploy $(ARGS)
 
 test: $(READY) sandbox services
 	@$(PYTEST) -m "not deep" --durations=10 $(ARGS)

@@ -140,7 +140,7 @@ class Settings(Record):
     """Port of `/healthz`, `/readyz` and `/metrics` at the listener's address, so that no flood of
     deliveries reaches them; no proxy passes it on. 0: any free port, which the listener logs."""
     public_url: str | None = None
-    """Address under which GitHub reaches the listener; `mergewright app create` registers it."""
+    """Address under which GitHub reaches the listener."""
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
     """Port of a worker's own `/metrics`, on all addresses, for Prometheus; None: it has none, and
     the listener's shows the figures of the worker that has its data folder."""

@@ -69,7 +69,6 @@ def run_task(run: Run, once: StepRunner, desk: Desk) -> Outcome:
     facts.contract = contract = once(Step.READ_CONFIG, checkout.read_contract, run, commit, desk)
     task = Task(ticket=ticket, decision=decision, start=start, pull=pull, items=items)
     if not pull:
-        once(Step.BRANCHES, checkout.require_free_prefix, run, commit, contract, desk)
         parameters = once(Step.CLARIFY, plan.settle_parameters, task, run, contract, desk)
         task = task.model_copy(update={"parameters": parameters})
     run_context = _begin_work(task, Opened(run=run, checkout=commit, contract=contract), once, desk)

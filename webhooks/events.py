@@ -17,7 +17,6 @@ _ACTION = re.compile(r"[a-z_]{1,64}")
 _HAS: dict[str, frozenset[str]] = {
     event: frozenset(keys.split())
     for event, keys in {
-        "check_run": "action check_run",
         "check_suite": "action check_suite",
         "issue_comment": "action issue comment",
         "issues": "action issue repository",

@@ -68,7 +68,7 @@ def _run_for_event(payload: dict[str, Any], loaded: Settings) -> Outcome | str:
     parsed = deliveries.parse_payload("issues", payload.get("action"), payload)
     if isinstance(parsed, deliveries.Ignored):
         return parsed.reason
-    if not isinstance(parsed.about, Request) or parsed.about.resumes:
+    if not isinstance(parsed.about, Request):
         return "only a label that is set on an issue starts a run"
     way = wiring.way_to_github(loaded)
     intake_api = wiring.make_intake_api(loaded, way)

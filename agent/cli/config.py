@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import sys
 from typing import Annotated
 
 import typer
 
 from agent import settings
 from agent.cli import repository, terminal
-from agent.git.tree import WorkTree
 from agent.onboarding import effective, facts, written
 from agent.onboarding.effective import Effective
 from agent.policy import levels
@@ -101,45 +99,20 @@ def explain(
 
 
 @app.command("detect")
-def detect_values(
-    repo: repository.Folder = None,
-    write: Annotated[
-        bool,
-        typer.Option(
-            "--write",
-            help="Write the file. What one that is there says is kept, but for its comments.",
-        ),
-    ] = False,
-    as_json: terminal.Json = False,
-) -> None:
+def detect_values(repo: repository.Folder = None, as_json: terminal.Json = False) -> None:
     """Propose `.github/mergewright.yml` from what the repository shows, each value with a reason.
 
-    What it does not know it leaves out; what only a person can decide stands in comments.
+    What a file that is there says is kept, but for its comments. What is not known is left out;
+    what only a person can decide stands in comments.
     """
     place, tree, read = repository.open_repository(repo, as_json=as_json)
     measured = facts.load_facts(settings.load_settings().home, str(place))
-    detected = written.propose(tree, None, measured)
-    proposal = written.propose(tree, read, measured) if read.source else detected
-    differs = list(written.differences(detected, read)) if read.source else []
-    name = read.source.name if read.source else load.OWN_FILES[0]
-    if write and name == load.PYPROJECT:
-        raise typer.BadParameter(
-            f"the configuration stands in {name}, and only one place is allowed. Put what differs"
-            " there, or take the table out first.",
-            param_hint="--write",
-        )
-    # To write it again would only lose the reasons.
-    write = write and (bool(differs) or not read.source)
-    if write:
-        WorkTree(place, tree.paths()).write(name, proposal.text.encode())
+    proposal = written.propose(tree, read if read.source else None, measured)
     if as_json:
-        report = {"file": name, "written": write, "differs": differs}
-        terminal.print_json({**report, **proposal.model_dump(mode="json")})
-        return
-    print(f"written: {name}" if write else proposal.text, end="\n" if write else "")
-    if read.source:
-        words = f"what differs from {name}:" if differs else f"nothing differs from {name}"
-        print(words, *(f"  {escape_text(one)}" for one in differs), sep="\n", file=sys.stderr)
+        name = read.source.name if read.source else load.OWN_FILES[0]
+        terminal.print_json({"file": name, **proposal.model_dump(mode="json")})
+    else:
+        print(proposal.text, end="")
 
 
 def _select_keys(key: str, found: list[Effective]) -> list[Effective]:

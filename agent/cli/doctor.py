@@ -5,9 +5,6 @@ from __future__ import annotations
 import platform
 import shutil
 import subprocess
-from contextlib import closing
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -16,13 +13,10 @@ from agent import settings, wiring
 from agent.cli import terminal
 from agent.environments import gateway, package_index
 from agent.errors import AgentError, SandboxLost, SandboxMissing, SettingsInvalid
-from agent.git import worktree
 from agent.llm import routes
-from agent.models.change import Change
 from agent.models.chat import Asked, ChatRequest
-from agent.models.sandbox import SANDBOX_OUT, SANDBOX_TREE, SandboxLimits, SandboxRequest
-from agent.runs.sessions import SessionFactory
-from agent.sandbox import limit_probes, sandboxes, slots
+from agent.models.sandbox import SANDBOX_OUT, SandboxLimits, SandboxRequest
+from agent.sandbox import limit_probes, sandboxes
 from agent.settings import Settings
 from agent.telemetry import signing
 
@@ -71,7 +65,7 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
     except SettingsInvalid as invalid:
         folder = invalid.message
     space = f"{given.home}, {shutil.disk_usage(given.home).free / 1024**3:.1f} GiB free"
-    unfit = kinds[used]["missing"] or broken or (git and _try_session(given))
+    unfit = kinds[used]["missing"] or broken
     models = examine_models(given, ask=ask_models)
     github, us = examine_github(given)
     needed = (
@@ -128,39 +122,6 @@ def _try_gateway(given: Settings) -> str:
     if said.split() == ["200", "405", "403"]:
         return ""
     return f"{index.url} answers {said.strip()!r} to a GET, a POST, and for another host"
-
-
-def _try_session(given: Settings) -> str:
-    """Do in a session what a model does in its own; return what goes wrong."""
-    from git import Actor, Repo  # which cannot be loaded where there is no git
-
-    with TemporaryDirectory(prefix="session-", dir=slots.open_home(given.home)) as name:
-        place = Path(name)
-        place.chmod(0o711)
-        try:
-            index = Repo.init(place / "repository").index
-            (place / "repository" / "file").touch()
-            index.add(["file"])
-            by = Actor("mergewright", "mergewright@localhost")  # A user id may have no name.
-            index.commit("Base", author=by, committer=by)
-            checkout = worktree.prepare_checkout(str(place / "repository"), None, place / "mirrors")
-            base = worktree.lay_out(checkout, place / "base")
-            order = SandboxRequest(
-                argv=("sh", "-c"),
-                tree=str(base.folder),
-                limits=limit_probes.LIMITS,
-                directory=SANDBOX_TREE,
-            )
-            empty = Change(base_commit=checkout.commit, files=())
-            with closing(SessionFactory(given).start(order, checkout, base, empty)) as session:
-                session.write("written", b"")
-                ran = session.run(
-                    "test -f written && touch touched", seconds=limit_probes.LIMITS.seconds
-                )
-                taken = session.take().change.paths
-        except (AgentError, OSError) as problem:
-            return f"a session: {problem}"
-    return "" if taken == ("touched", "written") else f"a session took {taken}: {ran.output}"
 
 
 def examine_signing(given: Settings) -> tuple[str, str]:

@@ -26,7 +26,6 @@ from agent.cli import (
     stats,
     verify,
 )
-from agent.cli import app as github_app
 from agent.errors import (
     AgentError,
     ConfigInvalid,
@@ -69,7 +68,6 @@ app.command(hidden=True)(serve.work)
 app.command(hidden=True)(action.action)
 app.command()(doctor.doctor)
 app.command()(stats.stats)
-app.add_typer(github_app.app, name="app")
 app.add_typer(config.app, name="config")
 app.add_typer(images.app, name="images")
 app.add_typer(runs.app, name="runs")

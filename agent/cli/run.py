@@ -104,9 +104,9 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
     """Carry a ticket out: ends with a branch that passed the checks, or with the reason why not.
 
     With --ticket the repository is a folder or a clone that is made here; your work tree, index
-    and checked-out branch are never touched. With --issue it is on GitHub, and the result is a
-    pull request. Exit code 0: done; 1: not done, with the reason; 2: usage, or a configuration
-    with a mistake; 130: interrupted, by Ctrl-C or SIGTERM.
+    and checked-out branch are never touched, and what is not committed takes no part. With --issue
+    it is on GitHub, and the result is a pull request. Exit code 0: done; 1: not done, with the
+    reason; 2: usage, or a configuration with a mistake; 130: interrupted, by Ctrl-C or SIGTERM.
     """
     console, folder = Console(stderr=True, quiet=as_json), None
     # It ends what is under way as Ctrl-C does.

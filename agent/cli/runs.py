@@ -27,7 +27,7 @@ from agent.telemetry.ledger import FILE_NAME as LEDGER
 from agent.text import sanitise
 
 if TYPE_CHECKING:
-    from agent.store.sql_queue import Pause, SqlPauses
+    from agent.store.sql_queue import Pause
     from agent.store.sql_run_store import SqlRunStore
 
 app = typer.Typer(
@@ -307,82 +307,42 @@ def _cut(reason: str) -> str:
     return terminal.make_line(reason.strip())[:_MOST_WORDS]
 
 
-Repository = Annotated[
-    str, typer.Argument(metavar="[OWNER/NAME]", help="This repository alone; default: everything.")
-]
-
-
 @app.command()
 def pause(
-    repository: Repository = "",
     reason: Annotated[
         str, typer.Option("--reason", metavar="TEXT", help="Why; shown wherever runs are listed.")
     ] = "",
-    as_json: terminal.Json = False,
 ) -> None:
-    """Pause everything, or one repository: no run of it begins or goes on with its next step.
+    """Pause everything: no run begins or goes on with its next step.
 
-    Deliveries are taken and wait. It stays so over restarts, until `mergewright runs resume`.
+    Deliveries are taken and wait. It stays so over restarts, until `mergewright runs resume`. One
+    repository alone is paused on the dashboard.
     """
-    loaded, words, now = settings.load_settings(), _cut(reason), read_clock()
+    from agent.store import sql_run_store
     from agent.store.sql_queue import Pause
 
-    with _find_paused(loaded, repository) as (pauses, number):
-        changed = pauses.put(
-            Pause(repository_id=number, repository=repository, since=now, words=words)
-        )
-        said = "Paused." if changed else "It was paused before."
-        _report_pause(pauses.find(number), repository, said, changed=changed, as_json=as_json)
+    with closing(sql_run_store.open_store(settings.load_settings())) as store:
+        changed = store.pauses.put(Pause(since=read_clock(), words=_cut(reason)))
+        paused = store.pauses.find()
+    print("Paused." if changed else "It was paused before.", _describe_pause(paused))
 
 
 @app.command()
-def resume(repository: Repository = "", as_json: terminal.Json = False) -> None:
+def resume() -> None:
     """Let go on what `mergewright runs pause`, or somebody on the dashboard, has paused."""
-    with _find_paused(settings.load_settings(), repository) as (pauses, number):
-        changed = pauses.remove(number)
-    said = f"{repository or 'Everything'} goes on." if changed else "It was not paused."
-    _report_pause(None, repository, said, changed=changed, as_json=as_json)
+    from agent.store import sql_run_store
+
+    with closing(sql_run_store.open_store(settings.load_settings())) as store:
+        changed = store.pauses.remove()
+    print("Everything goes on." if changed else "It was not paused.")
 
 
-@contextmanager
-def _find_paused(loaded: Settings, name: str) -> Iterator[tuple[SqlPauses, int]]:
-    """Open the pauses, and give the number of a repository by that of its latest run."""
-    from agent.store import sql_run_store, sql_tables
-
-    if not name:
-        # Before the first `serve` there are no runs yet.
-        with closing(sql_run_store.open_store(loaded)) as store:
-            yield store.pauses, sql_tables.EVERYTHING
-        return
-    with open_store(loaded) as store:
-        latest = store.list_latest(1, name) if store else ()
-        if store is None or not latest or latest[0].run.snapshot is None:
-            problem = f"no run there is of {name}; `mergewright runs list` shows them"
-            raise typer.BadParameter(problem, param_hint="OWNER/NAME")
-        yield store.pauses, latest[0].run.snapshot.issue.repository_id
-
-
-def _report_pause(
-    paused: Pause | None, repository: str, words: str, *, changed: bool, as_json: bool
-) -> None:
-    if as_json:
-        facts = {
-            "paused": paused is not None,
-            "since": format_time(paused.since) if paused else None,
-            "reason": (paused.words or None) if paused else None,
-            "changed": changed,
-        }
-        terminal.print_json(facts | ({"repository": repository} if repository else {}))
-    else:
-        print(" ".join(filter(None, (words, _describe_pause(paused) if paused else ""))))
-
-
-def _describe_pause(paused: Pause) -> str:
-    what = f" {paused.repository}" if paused.repository else ""
-    return (
-        f"{terminal.make_line(paused.sentence)}, since {format_time(paused.since)}."
-        f" `mergewright runs resume{what}` lets its runs go on."
-    )
+def _describe_pause(paused: Pause | None) -> str:
+    if paused is None:
+        return ""
+    shown = f"{terminal.make_line(paused.sentence)}, since {format_time(paused.since)}."
+    where = "The dashboard" if paused.repository else "`mergewright runs resume`"
+    return f"{shown} {where} lets its runs go on."
 
 
 def _show_pause(loaded: Settings) -> None:

@@ -43,11 +43,10 @@ _STILL_SECONDS = 300.0
 #: Longer than it takes the worker to bring the steps under way to their end, and the listener its
 #: requests; `deploy/` allows more than this.
 _STOP_SECONDS = 75.0
-_ORPHANS_SECONDS = 15.0
 _LOOK_SECONDS = 0.2
 _READY_SECONDS = 300.0
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_SET_PARENT_DEATH_SIGNAL, _SET_CHILD_SUBREAPER = 1, 36
+_SET_PARENT_DEATH_SIGNAL = 1
 #: A wrong setting, or a machine without sandboxes, does not go away by starting again.
 _EXIT_SETTINGS = 2
 #: What the worker is never given.
@@ -195,7 +194,7 @@ def _require_access(loaded: Settings) -> None:
     if not isinstance(tokens.read_credentials(loaded), tokens.App):
         raise SettingsInvalid(
             "The service works as a GitHub App, and MERGEWRIGHT_GITHUB_TOKEN is set. Make one with"
-            " `mergewright app create`. A token serves `mergewright run --issue` and Actions."
+            " the link in deploy/README.md. A token serves `mergewright run --issue` and Actions."
         )
 
 
@@ -343,21 +342,15 @@ def _bind_to(parent: int) -> Callable[[], None]:
 
 def _supervise(children: tuple[_Child, ...]) -> int:
     """Keep the children running until a signal; return the exit code."""
-    # What a child that ends leaves running (git, while it fetches) becomes ours to end.
-    ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     hurry = threading.Event()
     stop = _stop_on_signals(hurry)
     code = 0
     try:
         while not stop.is_set():
             for child in children:
-                was_running = child.process is not None
                 if (ended := child.watch()) is not None:
                     code = ended
                     stop.set()
-                if was_running and child.process is None:
-                    _end_orphans(children)
-            _reap_orphans(children)
             stop.wait(_LOOK_SECONDS)
     finally:
         deadline = time.monotonic() + _STOP_SECONDS
@@ -365,43 +358,7 @@ def _supervise(children: tuple[_Child, ...]) -> int:
             child.ask_to_end()
         for child in children:
             child.end(deadline, hurry)
-        _end_orphans(children)
     return code
-
-
-def _end_orphans(children: tuple[_Child, ...]) -> None:
-    """Kill what children that have ended left behind, and what that leaves behind in turn."""
-    end = time.monotonic() + _ORPHANS_SECONDS
-    while (left := _list_orphans(children)) and time.monotonic() < end:
-        for pid in left:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        _reap_orphans(children)
-        time.sleep(0.01)
-
-
-def _list_orphans(children: tuple[_Child, ...]) -> list[int]:
-    us, known = str(os.getpid()), _list_running(children)
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
-            if parent == us and int(folder.name) not in known:
-                found.append(int(folder.name))
-    return found
-
-
-def _reap_orphans(children: tuple[_Child, ...]) -> None:
-    """Take note of orphans that have ended, so that they are not kept as ended for ever."""
-    with suppress(ChildProcessError):
-        while over := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-            if over.si_pid in _list_running(children):
-                return  # that is for `watch` to see
-            os.waitpid(over.si_pid, 0)
-
-
-def _list_running(children: tuple[_Child, ...]) -> set[int]:
-    return {child.process.pid for child in children if child.process is not None}
 
 
 def _stop_on_signals(hurry: threading.Event | None = None) -> threading.Event:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -20,8 +20,6 @@ SCHEMA_VERSION = 1
 _UNITS = {"h": 3_600.0, "d": 86_400.0, "w": 7 * 86_400.0}
 _SINCE = re.compile(r"([1-9]\d{0,4})([hdw])")
 _NOTHING = "-"
-#: Columns of a terminal, and of a pipe.
-_WIDTH = 80
 _ALL = "all"
 
 
@@ -117,12 +115,10 @@ def _summarize_runs(begun: float) -> list[RunSummary]:
 
 
 def _show(by: By | None, groups: tuple[Statistics, ...], every: Statistics) -> None:
-    """Lay out the figures one below the other, with a column for each group and one for all."""
+    """Show a line for each group and one for all, or the figures of all one below the other."""
     if by:
         cells = [{by: one.group, **_list_cells(one)} for one in (*groups, every)]
-        for number, shown in enumerate(_divide_columns(cells)):
-            print("\n" * bool(number), end="")
-            terminal.show_table(("", *[""] * len(shown)), zip(cells[0], *shown, strict=True))
+        terminal.show_table(list(cells[0]), [list(one.values()) for one in cells])
     else:
         ended = {
             "ended as": _format_counts(every.states),
@@ -132,26 +128,11 @@ def _show(by: By | None, groups: tuple[Statistics, ...], every: Statistics) -> N
         terminal.show_table(("", ""), cells[0].items())
     print()
     terminal.print_wrapped(
-        "Times, lines and rounds are medians. A changed line counts twice: as removed and added."
-        " Rounds are all that followed a pull request: answers to reviews, fixed checks, merges of"
-        " the base."
+        "Times and rounds are medians. Rounds are all that followed a pull request: answers to"
+        " reviews, fixed checks, merges of the base."
     )
     if any("?)" in value for one in cells for value in one.values()):
         print("(+3?) says that 3 more are not known and left out.")
-
-
-def _divide_columns(cells: list[dict[str, str]]) -> Iterator[list[tuple[str, ...]]]:
-    """Divide the columns among tables that a terminal has space for."""
-    first = max(map(len, cells[0])) + 2
-    shown: list[tuple[str, ...]] = []
-    width = first
-    for column in (tuple(one.values()) for one in cells):
-        wide = max(map(len, column)) + 2
-        if shown and width + wide > _WIDTH:
-            yield shown
-            shown, width = [], first
-        shown, width = [*shown, column], width + wide
-    yield shown
 
 
 def _list_cells(one: Statistics) -> dict[str, str]:

@@ -67,13 +67,10 @@ def parse_payload(event: str, action: str | None, payload: dict[str, Any]) -> Pa
 
 
 def _parse_request(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
-    # Only `labeled` tells of a label.
-    shape = payloads.Labelled if action == "labeled" else payloads.OpenedAgain
-    asked = shape.model_validate(payload)
+    asked = payloads.Labelled.model_validate(payload)
     issue = asked.issue
     if issue.pull_request is not None:
-        subject = "the label is on" if action == "labeled" else "it is"
-        return Ignored(action=action, reason=f"{subject} a pull request")
+        return Ignored(action=action, reason="the label is on a pull request")
     snapshot = Snapshot(
         issue=_make_reference(asked.repository, issue, asked.installation),
         url=issue.html_url,
@@ -88,10 +85,9 @@ def _parse_request(action: str | None, payload: dict[str, Any]) -> ParsedEvent |
     )
     request = Request(
         snapshot=snapshot,
-        label=asked.label.name if isinstance(asked, payloads.Labelled) else "",
+        label=asked.label.name,
         actor_is_bot=asked.sender.type == "Bot",
         clone_url=asked.repository.clone_url,
-        resumes=action != "labeled",
     )
     return ParsedEvent(action=action, about=request)
 
@@ -199,12 +195,6 @@ def _parse_suite(action: str | None, payload: dict[str, Any]) -> ParsedEvent | I
     return _make_checked(action, f"check_suite.{action}", parsed, suite.head_sha, suite.conclusion)
 
 
-def _parse_run(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
-    parsed = payloads.CheckRunPayload.model_validate(payload)
-    run = parsed.check_run
-    return _make_checked(action, f"check_run.{action}", parsed, run.head_sha, run.conclusion)
-
-
 def _parse_status(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
     parsed = payloads.StatusPayload.model_validate(payload)
     return _make_checked(action, "status", parsed, parsed.sha, parsed.state)
@@ -213,7 +203,7 @@ def _parse_status(action: str | None, payload: dict[str, Any]) -> ParsedEvent | 
 def _make_checked(
     action: str | None,
     event: str,
-    parsed: payloads.CheckSuitePayload | payloads.CheckRunPayload | payloads.StatusPayload,
+    parsed: payloads.CheckSuitePayload | payloads.StatusPayload,
     commit: str,
     conclusion: str | None,
 ) -> ParsedEvent | Ignored:
@@ -229,18 +219,14 @@ def _make_checked(
 
 
 READS: Mapping[str, Mapping[str | None, Reading]] = {
-    # The last two of the first ask only for a run that was ended by their contrary.
-    "issues": {
-        **dict.fromkeys(("labeled", "reopened", "unlocked"), _parse_request),
-        **dict.fromkeys(TAKES_BACK, _parse_withdrawal),
-    },
+    "issues": {"labeled": _parse_request, **dict.fromkeys(TAKES_BACK, _parse_withdrawal)},
     # Editing or deleting one triggers nothing: who may edit a comment need not have written it.
     "issue_comment": {"created": _parse_comment},
     "pull_request_review": {"submitted": _parse_review},
     "pull_request_review_comment": {"created": _parse_remark},
     # Merged is closed as well. What else happens to one, the next follow-up reads from it.
     "pull_request": dict.fromkeys(("closed", "reopened"), _parse_pull),
-    "check_run": {"completed": _parse_run},
+    # It ends with the last of its check runs.
     "check_suite": {"completed": _parse_suite},
     # It has no action.
     "status": {None: _parse_status},

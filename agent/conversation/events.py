@@ -30,9 +30,6 @@ class Request(Record):
     actor_is_bot: bool = False
     clone_url: str
     """Address of the repository for git, without credentials."""
-    resumes: bool = False
-    """The issue was opened or unlocked anew: then that person's word counts as the label's, if a
-    run was ended by its being closed or locked."""
     plan_first: bool = False
     """Whoever asked wants to see the plan before anything is edited."""
 

@@ -131,13 +131,10 @@ class IssuePayload(PayloadPart):
     issue: Subject
 
 
-class OpenedAgain(IssuePayload):
+class Labelled(IssuePayload):
     issue: FullIssue
     repository: ClonedRepository
     sender: Account
-
-
-class Labelled(OpenedAgain):
     label: Label
 
 
@@ -173,10 +170,6 @@ class PullRequestPayload(_OfRepository):
 
 class CheckSuitePayload(_OfRepository):
     check_suite: ProjectCheckResult
-
-
-class CheckRunPayload(_OfRepository):
-    check_run: ProjectCheckResult
 
 
 class StatusPayload(_OfRepository):

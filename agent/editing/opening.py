@@ -28,7 +28,6 @@ from agent.models.task import ReviewItem
 from agent.onboarding import facts
 from agent.text import sanitise
 from agent.text.check_summary import describe_outcomes, format_count
-from agent.text.cutting import choose_sections
 from repo_config import dependencies
 from repo_config.project_files import ProjectFiles
 from repo_config.tree import Below
@@ -173,7 +172,11 @@ def _describe_repository(run_context: RunContext) -> tuple[str, ...]:
     names = facts.find_notes(tree.paths())[:_MOST_NOTE_FILES]
     texts = [sanitise.clean_ticket(tree.read(name).decode("utf-8", "replace"))[0] for name in names]
     return _fence("Folders of the repository", outline, run_context), *(
-        _fence(f"From {name}", choose_sections(text, _MOST_NOTES), run_context)
+        _fence(
+            f"From {name}",
+            sanitise.shorten_middle(text, _MOST_NOTES, where=f"`{name}`, read on there"),
+            run_context,
+        )
         for name, text in zip(names, texts, strict=True)
     )
 

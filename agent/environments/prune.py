@@ -6,19 +6,16 @@ never touched.
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from pathlib import Path
 
 from agent.environments import storage
-from agent.git import mirror
 from agent.models.clock import read_clock
 from agent.settings import Settings
 
 _DAY = 86_400
-#: What no run has used for so long goes; a commit of ours that no kept run knows of as well.
+#: What no run has used for so long goes.
 UNUSED_DAYS = 14.0
-_COMMIT = re.compile(rb"\b[0-9a-f]{40}(?:[0-9a-f]{24})?\b")
 
 
 def remove_unused(settings: Settings, days: float = UNUSED_DAYS) -> int:
@@ -42,19 +39,3 @@ def _is_older(place: Path, moment: float) -> bool:
     with suppress(FileNotFoundError):
         return place.lstat().st_mtime <= moment
     return False
-
-
-def release_commits(settings: Settings, days: float = UNUSED_DAYS) -> int:
-    """Unpin commits of ours that are older and that no kept run knows of; return how many."""
-    before = read_clock() - days * _DAY
-    return mirror.unpin_commits(settings.home / "mirrors", before, _list_commits_of_runs(settings))
-
-
-def _list_commits_of_runs(settings: Settings) -> set[str]:
-    """Every commit that the ledger of a kept run names."""
-    found: set[str] = set()
-    for ledger in (settings.home / "runs").glob("*/ledger.jsonl"):
-        with suppress(OSError), ledger.open("rb") as lines:
-            for line in lines:
-                found |= {commit.decode() for commit in _COMMIT.findall(line)}
-    return found

@@ -116,13 +116,6 @@ def _shorten_ref(ref: str) -> str:
 # --- is it fit to be worked on ---------------------------------------------------------------
 
 
-def require_bearable(view: GitPlace, limits: RepositoryLimits) -> None:
-    """Hold what is checked out against the limits alone, before git compares with it."""
-    if commit := peel_object(view, "HEAD"):
-        for _ in _list_files(view, commit, limits):
-            pass
-
-
 def require_fit(view: GitPlace, commit: str, limits: RepositoryLimits) -> None:
     paths: list[str] = []
     links: dict[str, str] = {}

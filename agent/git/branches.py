@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from agent.errors import RepositoryUnfit
 from agent.git import base, mirror, process, remote
-from agent.git.mirror import Hold
 from agent.git.process import GitFailed, GitPlace
 from agent.git.source import UserRepository
 
@@ -17,16 +14,6 @@ MOST_NAMES = 99
 """So many branches of like names there may be."""
 # No look-alikes: what a person reads is what git compares.
 _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+#=-]{0,199}")
-_MARKED = re.compile(r"-(?P<mark>[0-9a-f]{6})(?:-[2-9]|-[1-9][0-9])?\Z")
-
-
-class LeftBranch(NamedTuple):
-    """A branch on the code host that ends in a commit of ours."""
-
-    name: str
-    commit: str
-    mark: str
-    """Of its run."""
 
 
 def require_name(branch: str) -> None:
@@ -50,47 +37,15 @@ def list_candidate_names(branch: str) -> list[str]:
     return [branch, *(f"{branch}-{number}" for number in range(2, MOST_NAMES + 1))]
 
 
-# --- whose it is -----------------------------------------------------------------------------
+# --- on the code host --------------------------------------------------------------------------
 
 
-def find_left_branches(
-    url: str, token: str, mirrors: Path, marks: Mapping[str, tuple[int, str | None]]
-) -> tuple[LeftBranch, ...]:
-    """Find branches that runs have pushed: named after the run, at a commit that it made.
-
-    Args:
-        marks: By the end of the branch's name: when its run was started, and a commit that the code
-            host is known to have made for it.
-    """
-    with remote.hold_mirror(url, mirrors) as hold:
-        mirror.make_mirror(hold)
-        found = []
-        for name, commit in remote.list_heads(hold, url, token).items():
-            match = _MARKED.search(name)
-            if match is None or match["mark"] not in marks:
-                continue
-            started, known = marks[match["mark"]]
-            if commit == known or _find_date(hold, commit) == started:
-                found.append(LeftBranch(name, commit, match["mark"]))
-        return tuple(found)
-
-
-def _find_date(hold: Hold, commit: str) -> int | None:
-    """Say when a commit of ours was made, in seconds since the epoch; None: it is not ours."""
-    pinned = f"{mirror.PINS}{commit}"
-    form = ("log", "-1", "--no-show-signature", "--format=%ct", "--end-of-options", pinned)
-    try:
-        return int(process.run_git(hold.place, *form))
-    except GitFailed:
-        return None
-
-
-def remove_branch(url: str, token: str, mirrors: Path, left: LeftBranch) -> bool:
+def remove_branch(url: str, token: str, mirrors: Path, branch: str, commit: str) -> bool:
     """Delete a branch on the code host that is still at our commit; say whether it was."""
     with remote.hold_mirror(url, mirrors) as hold:
         mirror.make_mirror(hold)
         try:
-            remote.push_branch(hold, url, token, "", left.name, expected=left.commit)
+            remote.push_branch(hold, url, token, "", branch, expected=commit)
         except remote.LeaseLost:
             return False
         return True

@@ -1,4 +1,4 @@
-"""Delete and measure folders whose content we did not make ourselves."""
+"""Delete folders whose content we did not make ourselves."""
 
 from __future__ import annotations
 
@@ -42,12 +42,3 @@ def delete_folder(folder: Path) -> None:
             f"{problem.filename} cannot be deleted: {problem.strerror}. "
             f"Delete it as its owner or as root: rm -r {folder}"
         ) from problem
-
-
-def measure_size(folder: Path) -> int:
-    total = 0
-    for above, _, names in os.walk(folder):
-        for name in names:
-            with suppress(FileNotFoundError):
-                total += Path(above, name).lstat().st_blocks * 512
-    return total

@@ -1,7 +1,6 @@
 """Our own bare copy of a repository, brought up to date by fetching, and its lock.
 
-A new mirror appears under its name only when it is complete; a damaged one is deleted and made
-anew.
+A new mirror appears under its name only when it is complete; one that is gone is made anew.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,12 +24,8 @@ from agent.models.step import Step
 
 FETCH_SECONDS = 3600.0
 _LOOK_SECONDS = 0.1
-#: Where `worktree.make_commit` pins what it makes.
-PINS = "refs/mergewright/commits/"
 #: Where the bases of runs are pinned.
 BASES = "refs/mergewright/bases/"
-#: As `locate_mirror` names them.
-_OF_MIRROR = re.compile(r"[a-z0-9-]+-[0-9a-f]{12}")
 _FSCK = re.compile(r"error: object (?P<object>[0-9a-f]+): (?P<words>.+)")
 
 # Git tidies up, as it does by itself in people's repositories.
@@ -65,8 +60,6 @@ class Hold:
     place: GitPlace
     scratch: Path
     """Empty, and gone afterwards."""
-    removed: int
-    """How much of somebody who was cut off was there."""
 
 
 def locate_mirror(root: Path, mirrors: Path) -> Path:
@@ -79,7 +72,7 @@ def locate_mirror(root: Path, mirrors: Path) -> Path:
 
 
 @contextmanager
-def hold_mirror(mirror: Path, stopped: Flag | None = None, *, wait: bool = True) -> Iterator[Hold]:
+def hold_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[Hold]:
     """Wait until no other run uses the mirror, and keep it for this one.
 
     What a git that was cut off leaves in it is removed, before and afterwards. The lock's file
@@ -87,7 +80,6 @@ def hold_mirror(mirror: Path, stopped: Flag | None = None, *, wait: bool = True)
 
     Args:
         stopped: Once it is set, neither the wait goes on nor a git in the mirror.
-        wait: Else BlockingIOError where somebody uses it.
     """
     mirror.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     scratch = mirror.with_suffix(".scratch")
@@ -98,34 +90,31 @@ def hold_mirror(mirror: Path, stopped: Flag | None = None, *, wait: bool = True)
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if not wait:
-                    raise
+                time.sleep(_LOOK_SECONDS)
             if stopped is not None and stopped.is_set():
                 raise Cancelled("The run was stopped while it waited for another one's git.")
-            time.sleep(_LOOK_SECONDS)
-        removed = _remove_leftovers(mirror, scratch)
+        _remove_leftovers(mirror, scratch)
         scratch.mkdir(mode=0o700)
         try:
-            yield Hold(GitPlace(mirror, (lock,), stopped=stopped), scratch, removed)
+            yield Hold(GitPlace(mirror, (lock,), stopped=stopped), scratch)
         finally:
             _remove_leftovers(mirror, scratch)
     finally:
         os.close(lock)
 
 
-def _remove_leftovers(mirror: Path, scratch: Path) -> int:
+def _remove_leftovers(mirror: Path, scratch: Path) -> None:
     left = [place for pattern in _LEFT for place in mirror.glob(pattern)]
     left += [scratch] if scratch.exists() else []
     for place in left:
         folders.delete_folder(place)
-    return len(left)
 
 
 @contextmanager
 def hold_sound_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[Hold]:
     """Hold a mirror, and say what a failure of git in it means."""
     with (
-        drop_broken_mirror(mirror),
+        explain_mirror(mirror),
         process.explain_full_disk(mirror.parent, ADVICE),
         hold_mirror(mirror, stopped) as hold,
     ):
@@ -137,28 +126,19 @@ def hold_mirror_of(checkout: Checkout) -> AbstractContextManager[Hold]:
 
 
 @contextmanager
-def drop_broken_mirror(place: Path) -> Iterator[None]:
-    """Remove a mirror that is to blame for a failure, so that the next run makes it anew."""
+def explain_mirror(place: Path) -> Iterator[None]:
+    """Say what a failure of git in a mirror means: it is gone, or a person has to look at it."""
     try:
         yield
     except GitFailed as problem:
-        if place.exists() and _is_sound(GitPlace(place)):
-            raise PermanentError(f"git failed in {place}: {problem.message}") from problem
-        with hold_mirror(place):
-            folders.delete_folder(place)
-        raise CacheGone(
-            f"The mirror {place} was damaged or gone ({problem.message}); run again, and it is "
-            "made anew",
-            Step.CHECKOUT,
+        if not place.exists():
+            raise CacheGone(
+                f"The mirror {place} is gone ({problem.message}); it is made anew", Step.CHECKOUT
+            ) from problem
+        raise PermanentError(
+            f"git failed in {place}: {problem.message}. If `git -C {place} fsck` finds damage,"
+            " delete that folder; the next run makes it anew."
         ) from problem
-
-
-def _is_sound(place: GitPlace) -> bool:
-    try:
-        process.run_git(place, "fsck", "--connectivity-only", "--no-dangling")
-    except GitFailed:
-        return False
-    return True
 
 
 # --- fetching ----------------------------------------------------------------------------------
@@ -179,33 +159,17 @@ def update_from_view(hold: Hold, view: GitPlace, commit: str, *, alone: bool = F
     )
 
 
-def renew_mirror(
-    hold: Hold, fetched: Callable[[GitPlace], None], *, max_bytes: int | None = None
-) -> None:
-    """Fetch into the mirror, or make it anew.
-
-    `fetched` fetches into the mirror it is given; it is called again with a new one where the old
-    one turns out to be damaged, or beyond `max_bytes`. RepositoryUnfit: it is too large, or git
-    refuses an object of it.
-    """
+def renew_mirror(hold: Hold, fetched: Callable[[GitPlace], None]) -> None:
+    """Bring the mirror up to date, or make it: `fetched` fetches into the one that it is given."""
     mirror, fresh = hold.place.git_dir, hold.scratch / "fresh.git"
     if mirror.exists():
-        try:
-            fetched(hold.place)
-        except GitFailed:
-            if _is_sound(hold.place):
-                raise
-            folders.delete_folder(mirror)
-        if _is_larger(mirror, max_bytes):
-            folders.delete_folder(mirror)
-    if not mirror.exists():
+        fetched(hold.place)
+    else:
         begun = replace(hold.place, git_dir=fresh)
         process.run_git(begun, "init", "--quiet", "--bare", "--template=")
         (fresh / "info").mkdir()
         (fresh / "info" / "attributes").write_text(_ATTRIBUTES)
         fetched(begun)
-        if _is_larger(fresh, max_bytes):
-            raise _make_too_large(max_bytes or 0)
         fresh.rename(mirror)
     with suppress(GitFailed):  # what is not tidied now is tidied by a later run
         process.run_git(hold.place, *_TIDY, seconds=FETCH_SECONDS)
@@ -249,42 +213,8 @@ def fetch_references(
         raise
 
 
-def _is_larger(mirror: Path, max_bytes: int | None) -> bool:
-    return max_bytes is not None and folders.measure_size(mirror) > max_bytes
-
-
 def _make_too_large(max_bytes: int) -> RepositoryUnfit:
     return RepositoryUnfit(
         f"The repository is larger than {max_bytes // 1024**2:,} MB with its history, so it was not"
         " fetched. The operator may raise MERGEWRIGHT_MAX_REPOSITORY_MB"
     )
-
-
-# --- clean-up --------------------------------------------------------------------------------
-
-
-def clean_mirrors(mirrors: Path) -> int:
-    """Remove what killed processes left in mirrors that nobody uses; return how much."""
-    gone = 0
-    for lock in mirrors.glob("*.lock"):
-        if _OF_MIRROR.fullmatch(lock.stem):
-            mirror = lock.with_suffix(".git")
-            with suppress(BlockingIOError), hold_mirror(mirror, wait=False) as hold:
-                gone += hold.removed
-    return gone
-
-
-def unpin_commits(mirrors: Path, before: float, known: Collection[str]) -> int:
-    """Unpin commits that are older than a time and not known, in mirrors that nobody uses."""
-    fields = "%(refname) %(objectname) %(committerdate:unix)"
-    gone = 0
-    for mirror in mirrors.glob("*.git"):
-        # A mirror that is damaged is made anew when it is next fetched into.
-        with suppress(BlockingIOError, GitFailed), hold_mirror(mirror, wait=False) as hold:
-            listed = process.run_git(hold.place, "for-each-ref", f"--format={fields}", PINS)
-            for line in listed.decode().splitlines():
-                name, commit, made = line.split(" ")
-                if float(made) < before and commit not in known:
-                    process.run_git(hold.place, "update-ref", "-d", name, commit)
-                    gone += 1
-    return gone

@@ -121,25 +121,21 @@ def fetch_base(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int)
         def fetch(place: GitPlace) -> None:
             mirror.fetch_references(reaching(place), address, *wanted, max_bytes=max_bytes)
 
-        mirror.renew_mirror(hold, fetch, max_bytes=max_bytes)
+        mirror.renew_mirror(hold, fetch)
     return objects.require_object(hold.place, reference)
-
-
-def list_heads(hold: Hold, url: str, token: str, *only: str) -> dict[str, str]:
-    """List the branches of the remote, all or some by name, and the commits they are at."""
-    references = [f"refs/heads/{name}" for name in only]
-    args = ("ls-remote", "--quiet", "--heads", "--")
-    with _read_remote(hold, url, token) as (address, reaching):
-        listed = process.run_git(
-            reaching(hold.place), *args, address, *references, seconds=_LISTING_SECONDS
-        )
-    pairs = (line.split("\t") for line in listed.decode("utf-8", "replace").splitlines())
-    return {name.removeprefix("refs/heads/"): commit for commit, name in pairs}
 
 
 def find_head(hold: Hold, url: str, token: str, branch: str) -> str | None:
     """Ask which commit a branch of the remote is at; None: there is no such branch."""
-    return list_heads(hold, url, token, branch).get(branch)
+    reference = f"refs/heads/{branch}"
+    args = ("ls-remote", "--quiet", "--heads", "--")
+    with _read_remote(hold, url, token) as (address, reaching):
+        listed = process.run_git(
+            reaching(hold.place), *args, address, reference, seconds=_LISTING_SECONDS
+        )
+    # The name is a pattern, which longer names may end with as well.
+    pairs = (line.split("\t") for line in listed.decode("utf-8", "replace").splitlines())
+    return next((commit for commit, name in pairs if name == reference), None)
 
 
 def fetch_more(
@@ -174,7 +170,11 @@ def push_branch(
         except GitFailed as problem:
             words = problem.message.replace(token, "[token]")
             if found := _IN_THE_WAY.search(words):
-                raise RepositoryUnfit(explain_obstacle(found[1])) from problem
+                raise RepositoryUnfit(
+                    f"The branch `{found[1]}` is in the way of branches that begin with"
+                    f" `{found[1]}/`. Rename it, or set pull_request.branch_prefix in"
+                    " .github/mergewright.yml."
+                ) from problem
             if _MOVED.search(words):
                 raise LeaseLost(f"{branch} has moved since it was looked at") from problem
             if _REFUSED.search(words):
@@ -184,14 +184,6 @@ def push_branch(
                     " repository's configuration to a free name."
                 ) from problem
             raise CodeHostUnavailable(f"The push of {branch} failed: {words}") from problem
-
-
-def explain_obstacle(branch: str) -> str:
-    """Say what a branch does whose name is a folder of the names that we need."""
-    return (
-        f"The branch `{branch}` is in the way of branches that begin with `{branch}/`. Rename it,"
-        " or set pull_request.branch_prefix in .github/mergewright.yml."
-    )
 
 
 def push_or_look(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -23,12 +22,16 @@ from agent.git.process import GitPlace
 
 _MAX_TEXT_BYTES = 1024**2
 
-# How the user's files compare with the index; and how objects and refs are stored, so that git
-# refuses what it does not know. Other keys never reach git.
-_KEPT = (
-    r"^(core\.(filemode|symlinks|ignorecase|autocrlf|eol|precomposeunicode|sharedrepository)"
-    r"|extensions\.[a-z]+)$"
-)
+_STORED = r"^extensions\.(objectformat|refstorage)$"
+# The view is read by the mirror's fetch, which names the base commit by its id.
+_CONFIG = """
+[core]
+    repositoryformatversion = 1
+    bare = false
+    logAllRefUpdates = false
+[uploadpack]
+    allowAnySHA1InWant = true
+"""
 
 
 class UserRepository(NamedTuple):
@@ -187,7 +190,8 @@ def open_view(source: UserRepository, hold: Hold, *, write: bool = False) -> Ite
     folder = Path(tempfile.mkdtemp(dir=None if become else hold.scratch, prefix="mergewright-"))
     try:
         folder.chmod(0o755)
-        (folder / "config").write_text(_make_config(source))
+        _require_plain_storage(source)
+        (folder / "config").write_text(_CONFIG)
         (folder / "HEAD").write_bytes(os.fsencode(_read_text(source.git_dir / "HEAD")))
         for name in ("config", "HEAD"):
             (folder / name).chmod(0o644)
@@ -199,45 +203,17 @@ def open_view(source: UserRepository, hold: Hold, *, write: bool = False) -> Ite
         folders.delete_folder(folder)
 
 
-def _make_config(source: UserRepository) -> str:
-    """Take over a few keys, read as data: no includes, and nothing takes effect."""
+def _require_plain_storage(source: UserRepository) -> None:
+    """Refuse another hash or store of refs; the configuration is read as data, without includes."""
     text = os.fsencode(_read_text(source.common_dir / "config"))
-    args = ("config", "--file", "-", "--no-includes", "--null", "--get-regexp", _KEPT)
+    args = ("config", "--file", "-", "--no-includes", "--null", "--get-regexp", _STORED)
     listed = process.run_git(
         GitPlace(Path("/nonexistent")), *args, stdin=text, ok=(0, 1), seconds=60
     )
-    lines = [
-        "[core]\nrepositoryformatversion = 1\nbare = false\nlogAllRefUpdates = false",
-        # The view is read by the mirror's fetch, which names the base commit by its id.
-        "[uploadpack]\nallowAnySHA1InWant = true",
-    ]
     for item in filter(None, listed.decode(errors="replace").split("\0")):
         key, _, value = item.partition("\n")
-        value = re.sub("[^A-Za-z0-9]", "-", value or "true")
-        section, name = key.split(".")
-        if name in ("objectformat", "refstorage") and value not in ("sha1", "files"):
+        if value not in ("sha1", "files"):
             raise RepositoryUnfit(
-                f"{source.root} is stored with {name} = {value}, which is not supported. Make a"
-                " plain clone and name that"
+                f"{source.root} is stored with {key} = {value[:40]!r}, which is not supported. Make"
+                " a plain clone and name that"
             )
-        if name != "partialclone":  # git would fetch what is missing
-            lines.append(f"[{section}]\n{name} = {value}")
-    return "\n".join((*lines, ""))
-
-
-def count_uncommitted(source: UserRepository, view: GitPlace, seconds: float = 30.0) -> int:
-    """Count the files with uncommitted changes, new ones included; submodules are not entered.
-
-    The index is only read. What is checked out must be of a bearable size.
-    """
-    if source.work_tree is None:
-        return 0
-    (view.git_dir / "info").mkdir()
-    excluded = _read_text(source.common_dir / "info" / "exclude")
-    (view.git_dir / "info" / "exclude").write_bytes(os.fsencode(excluded))
-    place = view.with_environ(
-        GIT_WORK_TREE=source.work_tree, GIT_INDEX_FILE=source.git_dir / "index"
-    )
-    args: tuple[str, ...] = ("status", "--porcelain=v1", "-z", "--no-renames")
-    args += ("--ignore-submodules=all", "--untracked-files=normal")
-    return sum(1 for _ in process.read_records(place, *args, seconds=seconds))

@@ -5,7 +5,7 @@ option: it is checked first, and stands as a full ref, an object id or after `--
 tree are the bytes in git; submodules stay empty folders, and LFS files pointers.
 
 Whatever is asked here may be asked twice, also at once, and may raise RepositoryUnfit; StorageFull,
-and then nothing is left half done; CacheGone, where a mirror has to be made anew.
+and then nothing is left half done; CacheGone, where a mirror is gone.
 """
 
 from __future__ import annotations
@@ -61,16 +61,11 @@ def prepare_checkout(
         process.explain_full_disk(mirrors, mirror.ADVICE),
         mirror.hold_mirror(copy) as hold,
         source.open_view(user, hold) as view,
-        futures.ThreadPoolExecutor(1) as beside,
     ):
         start = base_commit.find_commit(view, user, base)
         base_commit.require_fit(view, start.commit, limits)
-        if base is not None:
-            base_commit.require_bearable(view, limits)
-        uncommitted = beside.submit(source.count_uncommitted, user, view)
         mirror.update_from_view(hold, view, start.commit, alone=source.is_partial(user))
-        checkout = base_commit.describe_commit(hold.place, str(user.root), start)
-        return checkout.model_copy(update={"uncommitted": uncommitted.result()})
+        return base_commit.describe_commit(hold.place, str(user.root), start)
 
 
 def prepare_remote(
@@ -133,7 +128,7 @@ def lay_out(checkout: Checkout, folder: Path, stopped: Flag | None = None) -> Wo
     remove_work_tree(folder)
     mirrored = GitPlace(Path(checkout.mirror), stopped=stopped)
     place = mirrored.with_environ(GIT_WORK_TREE=folder, GIT_INDEX_FILE=index)
-    with mirror.drop_broken_mirror(Path(checkout.mirror)), futures.ThreadPoolExecutor(1) as beside:
+    with mirror.explain_mirror(Path(checkout.mirror)), futures.ThreadPoolExecutor(1) as beside:
         paths = beside.submit(_list_commit_files, checkout.mirror, checkout.commit)
         try:
             # Whether the disk is full is asked before the tree is taken away again.
@@ -158,7 +153,7 @@ def open_tree(checkout: Checkout, folder: Path) -> WorkTree:
     marker = _add_suffix(folder, ".commit")
     if not folder.is_dir() or not marker.exists() or marker.read_text() != checkout.commit:
         return lay_out(checkout, folder)
-    with mirror.drop_broken_mirror(Path(checkout.mirror)):
+    with mirror.explain_mirror(Path(checkout.mirror)):
         return WorkTree(folder, _list_commit_files(checkout.mirror, checkout.commit)[0])
 
 
@@ -188,14 +183,14 @@ def find_ignored(checkout: Checkout, tree: Path, paths: Iterable[str]) -> frozen
     place = GitPlace(Path(checkout.mirror)).with_environ(
         GIT_WORK_TREE=tree, GIT_LITERAL_PATHSPECS="0"
     )
-    with mirror.drop_broken_mirror(Path(checkout.mirror)):
+    with mirror.explain_mirror(Path(checkout.mirror)):
         args = ("check-ignore", "--no-index", "-z", "--stdin")
         found = process.run_git(place, *args, stdin=asked, ok=(0, 1), seconds=60)
     return frozenset(os.fsdecode(path[2:]) for path in found.split(b"\0") if path)
 
 
 def list_links(checkout: Checkout) -> frozenset[str]:
-    with mirror.drop_broken_mirror(Path(checkout.mirror)):
+    with mirror.explain_mirror(Path(checkout.mirror)):
         return _list_commit_files(checkout.mirror, checkout.commit)[1]
 
 
@@ -313,22 +308,6 @@ def deliver_branch(checkout: Checkout, commit: str, branch: str) -> str:
                 f"Run as the owner of {user.common_dir}, and see `git -C {user.root} fsck`. Where "
                 "another branch is in the way, rename it, or set pull_request.branch_prefix"
             ) from problem
-
-
-def require_free_prefix(checkout: Checkout, prefix: str, url: str, token: str) -> None:
-    """Ask before any work whether branches with this prefix can be made at the address.
-
-    Raises:
-        RepositoryUnfit: A branch has the name of a folder of the prefix.
-    """
-    folders_of_name = [prefix[:at] for at, sign in enumerate(prefix) if sign == "/"]
-    if not folders_of_name:
-        return
-    with mirror.hold_mirror_of(checkout) as hold:
-        there = remote.list_heads(hold, url, token, *folders_of_name)
-    for name in folders_of_name:
-        if name in there:
-            raise RepositoryUnfit(remote.explain_obstacle(name))
 
 
 def push_commit(

@@ -27,8 +27,6 @@ class Checkout(Record):
     """Whether most of those commits carry a Signed-off-by line."""
     committed: int = 0
     """When the commit was made, in seconds since 1970."""
-    uncommitted: int = 0
-    """Files with uncommitted changes in the user's work tree; never part of a run."""
 
 
 LEFT_OUT = "set-up leaves out"

@@ -50,7 +50,6 @@ class Step(StrEnum):
     CHECKOUT = "checkout", Stage.READ, RunState.PREPARING
     READ_THREADS = "read threads", Stage.READ
     READ_CONFIG = "read config", Stage.READ, RunState.PREPARING
-    BRANCHES = "branches", Stage.READ
     TERMS = "terms", Stage.READ
     CLARIFY = "clarify", Stage.READ, RunState.PREPARING
     PLAN = "plan", Stage.READ, RunState.PLANNING

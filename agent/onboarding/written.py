@@ -71,20 +71,6 @@ def render(values: Mapping[str, object]) -> list[str]:
     return [f"{key}: {flow(value)}" for key, value in values.items()]
 
 
-def differences(detected: ProposedFile, read: Read) -> Iterator[str]:
-    """Say where a repository's own file and what was detected part."""
-    own = {one.key: one for one in _list_given(read)}
-    for one in detected.facts:
-        mine = own.get(one.key)
-        if mine is None:
-            yield f"{one.key}: not in the file; detected {flow(one.value)} ({one.why})"
-        elif mine.value != one.value:
-            yield (
-                f"{one.key}: {flow(mine.value)} ({mine.why}); detected {flow(one.value)}"
-                f" ({one.why})"
-            )
-
-
 def _is_taken(fact: Fact, tree: Tree, folder: str) -> bool:
     """Whether the configuration has this key and takes this value."""
     if reference.find_annotation(tuple(fact.key.split("."))) is None:

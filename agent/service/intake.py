@@ -151,16 +151,10 @@ def _is_late(snapshot: Snapshot, now: float) -> bool:
 def _by_runs(request: Request, last: StoredRun | None) -> IntakeDecision | None:
     """Decide by the newest run of the issue alone; None: the code host has to be asked."""
     if last is None:
-        never = "the issue was opened anew, but no run of it was ended by its being closed"
-        return IgnoredWish(reason=never, routine=True) if request.resumes else None
+        return None
     run_id = last.run.run_id
     if last.stop_request and last.active:
         return PutOff(reason=f"run {run_id} of this issue is being stopped")
-    if request.resumes:
-        reason = last.outcome.reason if last.outcome else None
-        if reason is not Reason.SUPERSEDED:
-            return IgnoredWish(reason=f"run {run_id} was not ended by the issue's being closed")
-        return None
     done = last.run.snapshot
     if done and done.by_label and _get_approval_time(request.snapshot) < _get_approval_time(done):
         return IgnoredWish(reason=f"run {run_id} is of a label that was set later")
@@ -241,7 +235,7 @@ def _explain_refusal(request: Request, intake_api: GithubIntakeApi) -> str | Non
     if request.actor_is_bot or actor.lower() in intake_api.own_logins():
         return f"labelled by {actor}, a bot"
     wanted = intake_api.read_start_label(issue)
-    if request.label.lower() != wanted.lower() and not request.resumes:
+    if request.label.lower() != wanted.lower():
         return f"the label {request.label} does not start a run here; {wanted} does"
     found = intake_api.read_permission(issue, actor)
     if found.level != "none" and found.account_id != snapshot.actor_id:
@@ -251,9 +245,6 @@ def _explain_refusal(request: Request, intake_api: GithubIntakeApi) -> str | Non
         )
     if found.level not in MAY_START:
         if found.level == "triage":
-            # Whoever opens an issue again has not asked for a run.
-            if request.resumes:
-                return "opened anew by somebody with the triage role; write is needed"
             intake_api.explain_refusal(
                 issue,
                 f"This issue was labelled {sanitise.format_code(wanted)} by somebody with"

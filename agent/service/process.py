@@ -197,7 +197,7 @@ class _Worker:
 
     def _make_other_loops(self) -> list[threading.Thread]:
         settings, store = self._settings, self._store
-        cleaner = clean_up.Cleaner(settings, store, self._engine, self._reach_code_host)
+        cleaner = clean_up.Cleaner(settings, store, self._engine)
 
         def tell_metrics() -> float:
             _note_queue(store)

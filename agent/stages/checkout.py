@@ -45,11 +45,6 @@ def prepare_checkout(run: Run, desk: Desk) -> Checkout:
         )
     branch = f" ({base.base_branch})" if base.base_branch else ""
     desk.say(f"base commit {base.commit[:12]}{branch}")
-    if base.uncommitted:
-        desk.say(
-            f"{base.uncommitted} file(s) with uncommitted changes in {run.repository}"
-            " take no part; commit them first if the ticket needs them"
-        )
     return base
 
 
@@ -135,17 +130,3 @@ def read_contract(run: Run, base: Checkout, desk: Desk) -> Contract:
         desk.say(f"the project is in {folder}, since nothing at the root declares one")
         config = config.model_copy(update={"root": folder})
     return Contract(config=config, project=detect.detect_project(tree, config), source=source)
-
-
-def require_free_prefix(run: Run, base: Checkout, contract: Contract, desk: Desk) -> None:
-    """Look for branches on the code host that would keep ours from being made.
-
-    Raises:
-        RepositoryUnfit: There is one.
-    """
-    remote = None if run.dry_run else desk.code_host.find_remote(run)
-    if remote is not None:
-        token = desk.code_host.create_credential(run, write=False)
-        desk.redactor.learn(token)
-        prefix = contract.config.pull_request.branch_prefix
-        worktree.require_free_prefix(base, prefix, remote.url, token)

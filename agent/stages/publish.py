@@ -15,7 +15,6 @@ from agent import steps
 from agent.desk import Desk, pulls_of
 from agent.errors import AccessLost, Cancelled, Duplicate, Superseded
 from agent.git import branches, pull_branch, worktree
-from agent.git.branches import LeftBranch
 from agent.models.change import Change, Finding
 from agent.models.code_host import Remote
 from agent.models.environment import Opened, Prepared
@@ -271,7 +270,6 @@ def _require_wanted(run: Run, placed: Placed, remote: Remote, desk: Desk) -> Non
         Superseded: The issue is no longer what was approved.
         Cancelled: The run was stopped.
     """
-    left = LeftBranch(placed.branch, placed.commit, mark="")
     with _tell_of_branch(placed):
         try:
             _read_ticket_unless_stopped(run, desk)
@@ -286,7 +284,7 @@ def _require_wanted(run: Run, placed: Placed, remote: Remote, desk: Desk) -> Non
         mirrors, gone = desk.settings.home / "mirrors", False
         desk.redactor.learn(token)
         with suppress(AccessLost):
-            gone = branches.remove_branch(remote.url, token, mirrors, left)
+            gone = branches.remove_branch(remote.url, token, mirrors, placed.branch, placed.commit)
         if not gone:
             raise type(moot)(
                 "it is no longer wanted. The branch was left, since it is not as it was pushed or"

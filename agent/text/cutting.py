@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import accumulate, groupby, pairwise
+from itertools import accumulate, groupby
 
 from agent.text import sanitise
 
 _SENTENCE_ENDS = re.compile(r"[.!?](?=\s)|(?<=\S)(?=\n\s*\n)")
-_HEADING = re.compile(r" {0,3}#{1,6}\s+\S")
-_UNDERLINE = re.compile(r"([=\-~^\"'+*#])\1{2,}\s*")
 #: Equal lines in a row, of which one is shown.
 _MOST_EQUAL = 3
 
@@ -52,40 +49,6 @@ def shorten_output(text: str, limit: int) -> str:
         " a file in /tmp, and read of that what you need with sed]"
     )
     return "\n".join([*head, notice, *tail])
-
-
-def choose_sections(text: str, limit: int) -> str:
-    """Keep the sections of a document that fit, whole and in their order; name the others.
-
-    A section begins with a heading of Markdown or reStructuredText.
-    """
-    if len(text) <= limit:
-        return text
-    lines = text.split("\n")
-    starts = [0, *_find_headings(lines), len(lines)]
-    kept: list[str] = []
-    left: list[str] = []
-    size = 0
-    for start, end in pairwise(starts):
-        section = "\n".join(lines[start:end]).strip()
-        if size + len(section) <= limit:
-            size += len(section)
-            kept.append(section)
-        else:
-            title = lines[start].strip("# ") or "the beginning"
-            left.append(f"{title} (lines {start + 1} to {end})")
-    return "\n\n".join([*filter(None, kept), f"[Read as well: {'; '.join(left)}]"])
-
-
-def _find_headings(lines: list[str]) -> Iterator[int]:
-    fence = ""
-    for number, line in enumerate(lines):
-        if own := sanitise.count_ticks(line, fence):
-            fence = "" if fence else own
-        elif not fence and number and _UNDERLINE.fullmatch(line) and lines[number - 1].strip():
-            yield number - 1
-        elif not fence and number and _HEADING.match(line):
-            yield number
 
 
 def _take_lines(lines: list[str], limit: int) -> list[str]:

@@ -21,7 +21,6 @@ from dbos import _sys_db_sqlite
 
 from agent import wiring
 from agent.cli import main as command_line
-from agent.cli import serve
 from agent.github import code_host
 from agent.service import process
 from tests.chaos import broken, nursery_disk, points
@@ -51,8 +50,18 @@ def main() -> None:
             _become_worker(log, line.strip())
         _say(f"started {pid}")
         _, status = os.waitpid(pid, 0)
-        serve._end_orphans(())
+        _end_orphans()
         _say(f"ended {os.waitstatus_to_exitcode(status)}")
+
+
+def _end_orphans() -> None:
+    """Kill what a worker that has ended left running: it has become ours."""
+    children = Path("/proc/self/task", str(os.getpid()), "children")
+    with suppress(ChildProcessError):
+        while True:
+            for pid in children.read_text().split():
+                os.kill(int(pid), signal.SIGKILL)
+            os.waitpid(-1, 0)
 
 
 def _say(line: str) -> None:

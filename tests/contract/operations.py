@@ -4,7 +4,6 @@ from __future__ import annotations
 
 OPERATIONS = (
     "GET /app",
-    "POST /app-manifests/{code}/conversions",
     "GET /app/hook/deliveries",
     "GET /app/hook/deliveries/{delivery_id}",
     "POST /app/installations/{installation_id}/access_tokens",

@@ -17,7 +17,6 @@ from agent.conversation import deliveries
 from agent.conversation.deliveries import Ignored
 from agent.dashboard.github_people import GithubPeople
 from agent.errors import AccessLost
-from agent.github import app_registration
 from agent.github.app_deliveries import AppDeliveries
 from agent.github.pulls import GithubPulls
 from agent.github.tokens import TokenScope
@@ -149,13 +148,6 @@ def look_an_issue_up(scene: Scene) -> None:
     assert scene.intake_api.find_issue(scene.name, 1) is not None
 
 
-def register(scene: Scene) -> None:
-    if scene.app is not None:
-        scene.world.registrations["code"] = scene.app
-        made = app_registration.exchange_code(scene.settings.github_url, "code", "its page")
-        assert made.id == scene.app.id
-
-
 def sign_in(scene: Scene) -> None:
     if scene.app is not None:
         web, back = scene.world.base_url, "http://127.0.0.1:1"
@@ -239,7 +231,7 @@ def exchanged(tmp_path_factory) -> Iterator[tuple[list[Exchange], list[Delivery]
         for app in (True, False):
             scene = samples.scene(world, tmp_path_factory.mktemp("scene"), app=app)
             for deed in (
-                intake, work, publish, follow_up, look_an_issue_up, register, sign_in, reconcile,
+                intake, work, publish, follow_up, look_an_issue_up, sign_in, reconcile,
                 ask_for_less_than_wanted, act_as_people,
             ):  # fmt: skip
                 deed(scene)

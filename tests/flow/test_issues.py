@@ -59,7 +59,7 @@ def test_GH8_a_labelled_issue_becomes_one_checked_pull_request_however_often_it_
     # What is told again, and what we did ourselves, starts nothing.
     assert hooks.drain(10)
     ours = [one for one in hooks.log if one.repository_id == told.repository.id]
-    assert {"issues", "issue_comment", "pull_request", "check_run"} <= {one.event for one in ours}
+    assert {"issues", "issue_comment", "pull_request", "check_suite"} <= {one.event for one in ours}
     for one in ours:
         for _ in range(3):
             hooks.redeliver(one)

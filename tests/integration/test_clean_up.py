@@ -11,20 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.git import worktree
-from agent.models.change import Change, ChangedFile
-from agent.models.code_host import NewPullRequest
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Run
-from agent.publishing import commits
-from agent.runs.folders import hold_trees
 from agent.sandbox import cgroup, layout, slots
 from agent.service.clean_up import Cleaner
 from agent.settings import Settings
 from agent.store.engine import Engine
 from agent.store.sql_run_store import SqlRunStore
-from tests.fakes import FakeCodeHost
-from tests.integration import github_samples as samples
 from tests.integration import run_samples
 from tests.processes import is_alive
 
@@ -61,11 +54,10 @@ class Place:
         self.store = SqlRunStore(home)
         self.engine = Engine(home, lambda run_id, remember: remember("a", lambda: '"a"'))
         self.engine.launch()
-        self.code_host = FakeCodeHost(None)  # type: ignore[arg-type]
 
     def cleaner(self, **settings: object) -> Cleaner:
         given = self.settings.model_copy(update=settings)
-        return Cleaner(given, self.store, self.engine, lambda: self.code_host)
+        return Cleaner(given, self.store, self.engine)
 
     def ended(self, one: Run, ago: float, outcome: Outcome | None = None) -> Path:
         """Note a run that is over, with the folder it leaves."""
@@ -87,7 +79,7 @@ def place(home):
     made.close()
 
 
-# --- work trees, files, mirrors, environments -------------------------------------------------
+# --- work trees, files, environments ----------------------------------------------------------
 
 
 def test_PF2_a_work_tree_goes_once_nobody_holds_it(place):
@@ -141,32 +133,6 @@ def test_PF2_temporary_files_go_when_they_are_old_and_named_as_we_name_them(plac
     target.rmdir()
 
 
-def test_PF2_locks_and_half_clones_in_our_mirrors_go_and_those_in_use_stay(place):
-    mirrors = place.home / "mirrors"
-    ours, used = mirrors / "shop-0123456789ab.git", mirrors / "till-0123456789ab.git"
-    theirs = mirrors / "mine.git"
-    for mirror in (ours, used, theirs):
-        mirror.parent.mkdir(exist_ok=True)
-        subprocess.run(["git", "init", "-q", "--bare", str(mirror)], check=True)
-        mirror.with_suffix(".lock").touch()
-        for name in ("index.lock", "shallow.lock", "packed-refs.lock", "refs/heads/a/b.lock",
-                     "gc.pid", "objects/pack/tmp_pack_a", "objects/ab/tmp_obj_a",
-                     "objects/tmp_objdir-incoming-a/x"):  # fmt: skip
-            file(mirror / name)
-        file(mirror.with_suffix(".scratch") / "index")
-    half = file(mirrors / "half-0123456789ab.scratch" / "fresh.git" / "HEAD").parent.parent
-    half.with_suffix(".lock").touch()
-    with used.with_suffix(".lock").open() as holder:
-        fcntl.flock(holder, fcntl.LOCK_EX)
-        assert place.cleaner().turn()["mirrors"] == 8 + 1 + 1
-    left = [*ours.rglob("*.lock"), *ours.rglob("tmp_*"), ours / "gc.pid", half]
-    assert there(*left, ours.with_suffix(".scratch")) == []
-    subprocess.run(["git", "--git-dir", str(ours), "fsck"], check=True, capture_output=True)
-    for mirror in (used, theirs):
-        assert len(list(mirror.rglob("*.lock"))) == 4
-        assert there(mirror.with_suffix(".scratch"))
-
-
 # --- sandboxes -----------------------------------------------------------------------------------
 
 
@@ -218,164 +184,3 @@ def test_PF2_a_sandbox_that_lost_its_opener_is_ended_and_a_look_alike_is_not():
         for pid in (ours, named, other):
             if is_alive(pid):
                 os.kill(pid, 9)
-
-
-# --- branches ---------------------------------------------------------------------------------
-
-
-class Pushed:
-    """Branches at a simulated GitHub, and the run that they are of."""
-
-    def __init__(self, place, github):
-        self.place, self.github = place, github
-        place.code_host = github.code_host
-        self.run = github.run.model_copy(
-            update={"run_id": "20261120-101010-abcdef0123456789", "started": 1_700_000_000}
-        )
-        self.name = commits.name_branch("mergewright/", "7", "Say hi", run_id=self.run.run_id)
-        remote = github.code_host.find_remote(self.run)
-        self.url, self.token = remote.url, github.code_host.create_credential(self.run, write=True)
-        self.base = worktree.prepare_remote(self.url, self.token, "main", place.home / "mirrors")
-
-    def push(self, name=None, content=b"hi\n", date=1_700_000_000, mirrors=None):
-        """Push a commit of the run, or one that is like it."""
-        base = self.base
-        if mirrors is not None:
-            base = worktree.prepare_remote(self.url, self.token, "main", mirrors)
-        file = ChangedFile(path="new.txt", before=None, after=content)
-        change = Change(base_commit=base.commit, files=(file,))
-        commit = worktree.make_commit(base, change, "Say hi", date=date)
-        return worktree.push_commit(base, commit, name or self.name, self.url, self.token), commit
-
-    def over(self, ago=2 * HOUR, outcome=None, ledger='{"step": "publish"}\n'):
-        folder = self.place.ended(self.run, ago, outcome)
-        (folder / "ledger.jsonl").write_text(ledger)
-
-    def branches(self):
-        git_dir = str(self.github.repository.git_dir)
-        told = subprocess.run(
-            ["git", "--git-dir", git_dir, "for-each-ref", "--format=%(refname:short)", "refs/heads"],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        return set(told.stdout.split()) - {"main"}
-
-
-@pytest.fixture
-def pushed(place, world, tmp_path):
-    return Pushed(place, samples.scene(world, tmp_path))
-
-
-def test_PF2_a_branch_of_a_run_that_ended_without_a_pull_request_goes(pushed):
-    second, _ = pushed.push(f"{pushed.name}-2", b"again\n")
-    first, _ = pushed.push()
-    assert pushed.branches() == {first, second}
-    pushed.over()
-    cleaner = pushed.place.cleaner()
-    assert cleaner.turn()["branches"] == 2
-    assert pushed.branches() == set()
-    before = pushed.github.world.requests.next_number()
-    assert cleaner.turn()["branches"] == 0
-    assert pushed.github.world.requests.find("*", before, "*") == [], "nobody is asked twice"
-    pushed.place.store.retry_run(pushed.run.run_id, "publish", 1.0)
-    pushed.push()
-    again = Outcome.for_stopped_run(pushed.run.run_id, Reason.UNCLEAR, "x")
-    pushed.place.store.finish_run(pushed.run.run_id, again, time.time() - 2 * HOUR)
-    assert cleaner.turn()["branches"] == 1, "it has ended again since"
-
-
-@pytest.mark.deep
-def test_PF2_a_branch_of_a_machine_that_never_comes_back_goes(place, world, tmp_path, postgresql):
-    place.store.close()
-    place.store = SqlRunStore(place.home, postgresql.create_database())
-    pushed = Pushed(place, samples.scene(world, tmp_path))
-    pushed.push()
-    pushed.over(ledger="")
-    elsewhere = place.store.files.open(pushed.run.run_id, tmp_path / "elsewhere")
-    file(tmp_path / "elsewhere" / "ledger.jsonl", '{"step": "publish"}\n')
-    elsewhere.store_ledger()
-    assert place.cleaner().turn()["branches"] == 1
-
-
-def test_PF2_branches_that_only_look_like_ours_stay(pushed, tmp_path):
-    elsewhere = tmp_path / "mirrors"
-    stay = {
-        pushed.push("mergewright/7-say-hi-abcdee", b"1\n")[0],  # of no run that we know
-        pushed.push(f"{pushed.name}-2", b"2\n", date=1_600_000_000)[0],  # of another run
-        pushed.push(f"{pushed.name}-3", b"3\n", mirrors=elsewhere)[0],  # of another machine
-        pushed.push(f"{pushed.name}-old", b"4\n")[0],  # of another name
-    }
-    pushed.over()
-    assert pushed.place.cleaner().turn()["branches"] == 0
-    assert pushed.branches() == stay
-
-
-def test_PF2_a_branch_that_people_were_told_of_stays_for_two_weeks(pushed):
-    name, commit = pushed.push()
-    told = Outcome.for_stopped_run(pushed.run.run_id, Reason.ACCESS_LOST, "x").model_copy(
-        update={"branch": name, "commit": commit}
-    )
-    pushed.over(13 * DAY, told)
-    assert pushed.place.cleaner().turn()["branches"] == 0
-    pushed.place.store.finish_run(pushed.run.run_id, told, time.time() - 15 * DAY)
-    assert pushed.place.cleaner().turn()["branches"] == 1
-
-
-def test_PF2_a_branch_with_a_pull_request_stays_and_so_does_that_of_an_active_run(pushed):
-    name, commit = pushed.push()
-    pushed.place.store.add_run(pushed.run, 1.0)
-    assert pushed.place.cleaner().turn()["branches"] == 0
-    folder = pushed.place.home / "runs" / pushed.run.run_id
-    file(folder / "ledger.jsonl", '{"step": "publish"}\n')
-    pushed.place.store.finish_run(
-        pushed.run.run_id, Outcome.for_stopped_run(pushed.run.run_id, Reason.UNCLEAR, "x"), OLD
-    )
-    pushed.github.code_host.publish_pull_request(
-        pushed.run,
-        NewPullRequest(branch=name, commit=commit, base_branch="main", title="t", body="b"),
-    )
-    assert pushed.place.cleaner().turn()["branches"] == 0
-    assert pushed.branches() == {name}
-
-
-def test_PF2_a_branch_of_a_run_that_goes_on_while_it_is_looked_at_stays(pushed, monkeypatch):
-    name, _ = pushed.push()
-    pushed.over()
-    host, store = pushed.github.code_host, pushed.place.store
-
-    def look(run, branch):
-        store.retry_run(pushed.run.run_id, "publish", 1.0)
-        return False
-
-    monkeypatch.setattr(host, "has_pull_request", look)
-    assert pushed.place.cleaner().turn()["branches"] == 0
-    assert pushed.branches() == {name}
-
-
-def test_a_work_tree_is_left_over_at_once_when_its_removal_was_killed(place, monkeypatch):
-    tree = place.home / "trees" / run(1).run_id
-
-    def be_killed(folder, **_):
-        (Path(folder) / ".held").unlink()
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt), monkeypatch.context() as patch, hold_trees(tree):
-        file(tree / "base.git" / "HEAD")
-        patch.setattr("agent.git.folders.shutil.rmtree", be_killed)
-    assert place.cleaner().turn()["trees"] == 1
-    assert [*tree.parent.glob("*")] == [tree.parent / ".lock"]
-
-
-# --- what is kept for too long ----------------------------------------------------------------
-
-
-def test_records_and_folders_go_after_the_days_they_are_kept_and_never_those_of_active_runs(place):
-    old, young, active = run(1), run(2), run(3)
-    folders = [place.ended(old, 100 * DAY), place.ended(young, 10 * DAY)]
-    place.store.add_run(active, time.time() - 100 * DAY)
-    at = time.time() - 100 * DAY
-    folders.append(file(place.home / "runs" / active.run_id / "ledger.jsonl", "", at).parent)
-    theirs = file(place.home / "runs" / "notes" / "ledger.jsonl", "mine", at).parent
-    bare = aged(file(place.home / "runs" / "20200101-101010-0123456789abcdef" / "mine").parent, at)
-    assert place.cleaner().turn()["folders"] == 1
-    assert there(*folders, theirs, bare) == [*folders[1:], theirs, bare]
-    assert place.store.get_run(old.run_id).outcome is not None

@@ -123,7 +123,7 @@ def test_GR2_nothing_of_a_poisoned_repository_runs(repository, mirrors, canary, 
     poison(repository / "nested", canary)
     git(repository, "init", "--quiet", "--bare", "embedded.git")
     poison(repository, canary)
-    os.utime(repository / "a.py", (1, 1))  # so that status has to look at its content
+    os.utime(repository / "a.py", (1, 1))  # so that the status below has to look at its content
 
     _, commit, branch = every_step(repository, mirrors, tmp_path / "tree")
 
@@ -400,25 +400,22 @@ def test_GR7_odd_files_in_the_work_tree_do_not_hang(repository, mirrors, tmp_pat
     os.mkfifo(tmp_path / "included")  # on which a git that reads their configuration waits for ever
     git(repository, "config", "include.path", str(tmp_path / "included"))
     checkout = worktree.prepare_checkout(str(repository), None, mirrors)
-    assert checkout.uncommitted >= 1
     assert worktree.lay_out(checkout, tmp_path / "tree").read("a.py") == b"x = 1\n"
     assert stat.S_ISFIFO((repository / "a.py").stat().st_mode)
 
 
-def refused_soon(
-    repository: Path, mirrors: Path, words: str, base: str | None = None, **more: RepositoryLimits
-) -> None:
+def refused_soon(repository: Path, mirrors: Path, words: str, **more: RepositoryLimits) -> None:
     """Without these bounds a bomb would take hours."""
     start = time.monotonic()
     with pytest.raises(RepositoryUnfit, match=words):
-        worktree.prepare_checkout(str(repository), base, mirrors, **more)
+        worktree.prepare_checkout(str(repository), None, mirrors, **more)
     assert time.monotonic() - start < 60
     assert not list(mirrors.glob("*.git")), "refused before anything is copied"
 
 
 @pytest.mark.parametrize("has_files", [True, False])
 def test_GR8_ten_billion_paths_are_refused_at_once(repository, mirrors, *, has_files):
-    """Also where they lie beside the base, and where they are folders alone."""
+    """Also where they are folders alone; beside the base they do no harm."""
     git(repository, "branch", "small")
     made = git(repository, "hash-object", "-w", "-t", "tree", "--stdin", stdin=b"")
     below = ("040000", made)
@@ -428,7 +425,10 @@ def test_GR8_ten_billion_paths_are_refused_at_once(repository, mirrors, *, has_f
         made = samples.tree(repository, *((*below, f"d{number}") for number in range(10)))
         below = ("040000", made)
     samples.commit_tree(repository, made)
-    refused_soon(repository, mirrors, "more than 100,000 files or folders", base="small")
+    refused_soon(repository, mirrors, "more than 100,000 files or folders")
+    start = time.monotonic()
+    assert worktree.prepare_checkout(str(repository), "small", mirrors).base_branch == "small"
+    assert time.monotonic() - start < 60
 
 
 def test_GR8_a_huge_file_is_refused_before_it_is_copied(repository, mirrors):

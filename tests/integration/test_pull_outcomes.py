@@ -77,7 +77,7 @@ class Opened:
 
     def check(self, **more):
         """Tell that a check of the last commit is over."""
-        of_check = {"event": "check_run.completed", "number": None, "commit": self.commit}
+        of_check = {"event": "check_suite.completed", "number": None, "commit": self.commit}
         return self.look(**{**of_check, **more})
 
     @property

@@ -67,7 +67,7 @@ def test_a_mirror_that_is_gone_sends_the_run_back_to_its_checkout(begun):
     prepared, desk = begun
     shutil.rmtree(prepared.checkout.mirror)
     shutil.rmtree(desk.base_folder(prepared.run))
-    with pytest.raises(CacheGone, match="damaged or gone") as problem:
+    with pytest.raises(CacheGone, match="is gone") as problem:
         worktree.open_tree(prepared.checkout, desk.base_folder(prepared.run))
     assert problem.value.made_by == "checkout"
     assert checkout.prepare_checkout(prepared.run, desk).commit == prepared.checkout.commit

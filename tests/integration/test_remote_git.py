@@ -110,18 +110,14 @@ def test_GH5_a_strangers_branch_is_left_alone(github, home):
     ("there", "prefix"),
     [("mergewright", "mergewright/"), ("bots/tickets", "bots/tickets/"), ("bots", "bots/tickets/")],
 )
-def test_a_branch_in_the_way_is_named_before_and_at_the_push(github, home, there, prefix):
+def test_a_branch_in_the_way_is_named_at_the_push(github, home, there, prefix):
     remote, base = prepared(github, home)
     token = github.code_host.create_credential(github.run, write=True)
-    worktree.require_free_prefix(base, prefix, remote.url, token)
     worktree.push_commit(base, base.commit, there, remote.url, token)
     with pytest.raises(
         RepositoryUnfit, match=f"`{there}` is in the way.*`{there}/`.*branch_prefix"
     ):
-        worktree.require_free_prefix(base, prefix, remote.url, token)
-    with pytest.raises(RepositoryUnfit, match=f"`{there}` is in the way"):
         worktree.push_commit(base, changed(base), f"{prefix}x", remote.url, token)
-    worktree.require_free_prefix(base, "bot-", remote.url, token)
 
 
 def test_GH1_a_push_whose_reply_is_lost_is_made_once(github, home):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from concurrent import futures
 from pathlib import Path
 
@@ -89,7 +88,8 @@ def test_a_linked_work_tree_and_a_bare_repository_serve_as_well(repository, mirr
     assert git(repository, "rev-parse", "mergewright/x") == commit
 
     git(tmp_path, "clone", "--quiet", "--bare", str(repository), "bare.git")
-    assert worktree.prepare_checkout(str(tmp_path / "bare.git"), "main", mirrors).uncommitted == 0
+    bare = worktree.prepare_checkout(str(tmp_path / "bare.git"), "main", mirrors)
+    assert bare.base_branch == "main"
 
 
 def test_a_shallow_clone_serves(repository, mirrors, tmp_path):
@@ -129,18 +129,6 @@ def test_what_is_not_a_repository_is_said(tmp_path, mirrors):
         worktree.prepare_checkout(str(tmp_path / "new"), None, mirrors)
 
 
-def test_uncommitted_files_are_counted_and_left_alone(repository, mirrors):
-    lay_files(repository, {".gitignore": "*.log\n"})
-    samples.commit_all(repository, "Ignore logs")
-    (repository / ".git" / "info" / "exclude").write_text("local/\n")
-    lay_files(repository, {"a.py": "dirty\n", "new.py": "", "x.log": "", "local/y": ""})
-    git(repository, "rm", "--quiet", "pkg/b.py")
-    before = samples.state(repository)
-    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
-    assert checkout.uncommitted == 3
-    assert samples.state(repository) == before
-
-
 def test_two_runs_at_once_do_not_disturb_each_other(repository, mirrors, tmp_path):
     def one_run(number: int) -> str:
         checkout = worktree.prepare_checkout(str(repository), None, mirrors)
@@ -155,16 +143,6 @@ def test_two_runs_at_once_do_not_disturb_each_other(repository, mirrors, tmp_pat
     wanted = {"mergewright/same", "mergewright/same-2", "mergewright/same-3"}
     assert set(branches) == wanted
     git(repository, "fsck", "--strict")
-
-
-def test_a_damaged_mirror_is_made_anew(repository, mirrors, tmp_path):
-    mirror = Path(worktree.prepare_checkout(str(repository), None, mirrors).mirror)
-    shutil.rmtree(mirror / "objects")
-    (mirror / "objects").mkdir()
-    second = samples.commit_all(repository, "Second")
-    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
-    assert checkout.commit == second
-    assert worktree.lay_out(checkout, tmp_path / "tree").read("a.py") == b"x = 1\n"
 
 
 def test_a_work_tree_that_was_cut_off_while_it_was_made_or_deleted_is_made_anew(

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
-import secrets
-from urllib.parse import urlencode
 
 from tests.simulator import shapes
-from tests.simulator.calls import Call, InvalidField, NotFound, Refusal, Reply, operation
+from tests.simulator.calls import Call, NotFound, Refusal, Reply, operation
 from tests.simulator.hooks import Delivery
 from tests.simulator.records import App, Installation
-from tests.simulator.world import World
 
 _INSTALLATION = "/app/installations/{installation_id}"
 _DELIVERIES = "/app/hook/deliveries"
@@ -28,42 +24,6 @@ def _require_app(call: Call) -> App:
 @operation("GET", "/app")
 def _get_app(call: Call) -> object:
     return {**shapes.shape_app(call.world, _require_app(call)), "installations_count": 1}
-
-
-# --- registration --------------------------------------------------------------------------------
-
-
-def register(world: World, owner: str, form: dict[str, str]) -> str:
-    """Register an App from the manifest of a form; give the address that GitHub leads back to.
-
-    GitHub asks a person to name the App first; here it gets the name that the manifest has.
-    Without an owner it is that of the first person.
-    """
-    manifest = json.loads(form["manifest"])
-    with world.lock:
-        login = owner or next(one.login for one in world.users.values() if one.kind == "User")
-        slug = re.sub(r"[^a-z0-9]+", "-", manifest["name"].lower()).strip("-")
-        if f"{slug}[bot]" in world.users:
-            raise InvalidField("Integration", "name", "custom", "Name is already taken")
-        events, permissions = manifest["default_events"], manifest["default_permissions"]
-        hook_url = manifest["hook_attributes"]["url"]
-        app = world.add_app(slug, login, permissions, events, hook_url, secrets.token_hex(20))
-        app.name = manifest["name"]
-        code = secrets.token_hex(20)
-        world.registrations[code] = app
-    back = {"code": code, "state": form.get("state", "")}
-    return f"{manifest['redirect_url']}?{urlencode(back)}"
-
-
-@operation("POST", "/app-manifests/{code}/conversions", 201)
-def _convert_manifest(call: Call) -> object:
-    """Hand out what belongs to an App that was registered from a manifest; once."""
-    app = call.world.registrations.pop(call.params["code"], None)
-    if app is None:
-        raise NotFound
-    given = {"client_id": app.client_id, "client_secret": app.client_secret}
-    given |= {"webhook_secret": app.hook.secret, "pem": app.private_key}
-    return {**shapes.shape_app(call.world, app), **given}
 
 
 # --- installations -------------------------------------------------------------------------------

@@ -297,8 +297,6 @@ class State:
         """By login in lower case."""
         self.repositories: dict[int, Repository] = {}
         self.apps: dict[int, App] = {}
-        self.registrations: dict[str, App] = {}
-        """By the code that GitHub leads back with."""
         self.sign_ins: dict[str, tuple[App, User, str]] = {}
         """People who have said that an App may know them, and its challenge (PKCE), by code."""
         self.installations: dict[int, Installation] = {}

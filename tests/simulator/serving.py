@@ -32,7 +32,6 @@ from tests.simulator.world import World
 
 AREAS = (apps, checks, issues, pulls, repositories, sign_in)
 """Their operations are registered by loading them."""
-_REGISTER = "/settings/apps/new"
 #: It has no password, so only this machine reaches it.
 _HOST = "127.0.0.1"
 Answer = tuple[int, dict[str, str], bytes]
@@ -105,10 +104,6 @@ def _answer_others(world: World, request: Request) -> Answer:
         if log is None or "authorization" in request.headers:
             raise Refusal(403, "AuthenticationFailed")
         return 200, {"Content-Type": "text/plain; charset=utf-8"}, log.encode()
-    if path.endswith(_REGISTER) and method == "POST":
-        owner = path.removesuffix(_REGISTER).rpartition("/")[2]
-        form = {**dict(parse_qsl(request.query)), **request.form()}
-        return 302, {"Location": apps.register(world, owner, form)}, b""
     if path == sign_in.AUTHORIZE:
         return sign_in.authorize(world, dict(parse_qsl(request.query)), pages.SECURITY_HEADERS)
     if path == sign_in.EXCHANGE:

@@ -42,7 +42,6 @@ APP_EVENTS = (
     "pull_request",
     "pull_request_review",
     "pull_request_review_comment",
-    "check_run",
     "check_suite",
     "status",
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from typer.testing import CliRunner
 
@@ -74,26 +72,18 @@ def test_a_retry_allows_as_much_again_only_after_a_cap(store, reason, grants):
     )
 
 
-def test_a_repository_is_paused_alone_and_by_name(store, home):
-    name = code_host_runs.run().snapshot.issue.repository
-    assert called("pause", name, "--reason", "freeze").exit_code == 0
-    assert f"{name} is paused" in called("list").stderr
-    assert store.pauses.find() is None
-    assert called("pause", "no/where").exit_code == 2
-    assert json.loads(called("resume", name, "--json").stdout)["paused"] is False
-
-
 def test_pause_and_resume_say_what_they_changed_and_lists_show_it(store, home):
     assert called("pause", "--reason", "new disk").exit_code == 0
-    again = json.loads(called("pause", "--reason", "other", "--json").stdout)
-    assert (again["paused"], again["changed"], again["reason"]) == (True, False, "new disk")
+    again = called("pause", "--reason", "other").stdout
+    assert "paused before" in again
+    assert "new disk" in again
     for command in (("list",), ("show", RUN)):
         done = called(*command)
         assert done.exit_code == 0
         assert "new disk" in done.stderr
     assert store.pauses.find().words == "new disk"
     assert called("resume").exit_code == 0
-    assert json.loads(called("resume", "--json").stdout)["changed"] is False
+    assert "not paused" in called("resume").stdout
     assert "paused" not in called("list").stderr
 
 

@@ -10,6 +10,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from ruamel.yaml import YAML
@@ -17,7 +18,7 @@ from ruamel.yaml import YAML
 from agent import settings
 from agent.conversation import deliveries
 from agent.environments import interpreters
-from agent.github import tokens
+from agent.github import app_registration, tokens
 from agent.sandbox import bwrap_arguments, seccomp
 from agent.store.sql_inbox import Inbox
 from agent.telemetry import metrics
@@ -35,8 +36,10 @@ def read(name: str) -> str:
     return (DEPLOY / name).read_text(encoding="utf-8")
 
 
-def manifest() -> dict[str, Any]:
-    return json.loads(read("github_app.json"))
+def read_registration() -> dict[str, list[str]]:
+    """Read what the link asks for that an App is registered by."""
+    (link,) = re.findall(r"https://github\.com/settings/apps/new\?\S+", read("README.md"))
+    return parse_qs(urlsplit(link).query)
 
 
 def services() -> dict[str, dict[str, Any]]:
@@ -52,11 +55,14 @@ def test_the_app_asks_for_what_tokens_are_made_with():
     for permissions in tokens.PERMISSIONS.values():
         for name, level in permissions.items():
             minted[name] = max(minted.get(name, "read"), level, key=LEVELS.index)
-    assert manifest()["default_permissions"] == minted
+    asked = read_registration()
+    assert {name: level for name, (level, *_) in asked.items() if level in LEVELS} == minted
+    assert minted == app_registration.PERMISSIONS
 
 
 def test_the_app_subscribes_to_what_the_listener_reads():
-    assert set(manifest()["default_events"]) == set(deliveries.READS)
+    assert set(read_registration()["events[]"]) == set(deliveries.READS)
+    assert set(app_registration.EVENTS) == set(deliveries.READS)
 
 
 @pytest.mark.parametrize(("fleet", "shared"), [("", []), ("fleet-", ["database"])])

@@ -246,37 +246,6 @@ def test_PF6_an_issue_that_stands_as_approved_by_now_goes_on():
     assert runs.stopped == []
 
 
-def reopened(runs, gate=None):
-    return intake.accept_request(
-        request(LATER, label="", resumes=True), gate or Gate(), runs, now=1.0
-    )
-
-
-def test_PF6_an_issue_that_is_opened_again_by_who_may_write_has_a_run_again():
-    runs = Runs(last=stored(active(), reason=Reason.SUPERSEDED))
-    assert isinstance(reopened(runs), Accepted)
-    (run,) = runs.added
-    assert run.snapshot == LATER
-
-
-@pytest.mark.parametrize(
-    "last",
-    [None, stored(active(), reason=Reason.READY), stored(active(), reason=Reason.CANCELLED)],
-    ids=["never a run", "ready", "stopped by the operator"],
-)
-def test_an_issue_that_is_opened_again_has_no_run_unless_closing_it_has_ended_one(last):
-    gate, runs = Gate(), Runs(last=last)
-    assert isinstance(reopened(runs, gate), IgnoredWish)
-    assert (runs.added, gate.asked) == ([], [])
-
-
-@pytest.mark.parametrize("gate", [Gate("triage"), Gate("read"), Gate(labels=("bug",))])
-def test_an_issue_that_is_opened_again_needs_the_label_and_the_right(gate):
-    runs = Runs(last=stored(active(), reason=Reason.SUPERSEDED))
-    assert isinstance(reopened(runs, gate), IgnoredWish)
-    assert (runs.added, gate.explained) == ([], [])
-
-
 def test_names_of_runs_sort_by_age_and_cannot_be_guessed():
     early, late = make_run_id(1_700_000_000), make_run_id(1_700_000_001)
     assert early < late

@@ -15,7 +15,6 @@ from agent.git.tree import WorkTree
 from agent.models.chat import Asked, ChatRequest
 from agent.models.checks import CheckItem, LintRun, Status, TestRun
 from agent.models.environment import SandboxService
-from agent.text import cutting
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
 from tests.fakes import FakeModel, make_reply
@@ -181,18 +180,6 @@ def test_a_title_that_the_body_begins_with_stands_there_once(tmp_path, home):
             run_context, task=run_context.task.model_copy(update={"ticket": ticket})
         )
         assert opening.open_ticket(run_context).text.count("Totals are wrong") == 1
-
-
-def test_notes_for_contributors_are_given_in_whole_sections():
-    code = "## Code\n\nUse `ruff`.\n\n```\n# no heading\n```"
-    long = "Conduct\n=======\n\n" + "Be kind. " * 100
-    text = f"# Contributing\n\n{long}\n\n{code}\n\n## Machines\n\nSay so."
-    shown = cutting.choose_sections(text, 200)
-    assert code in shown
-    assert "## Machines\n\nSay so." in shown
-    assert "Be kind" not in shown
-    assert shown.endswith("[Read as well: Conduct (lines 3 to 7)]")
-    assert cutting.choose_sections(text, 5_000) == text
 
 
 def test_the_contract_stands_first(tmp_path, home):

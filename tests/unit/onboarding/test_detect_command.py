@@ -25,21 +25,10 @@ def run(*args: object):
     return CliRunner().invoke(app, ["config", *map(str, args)])
 
 
-def test_what_it_writes_is_valid_and_says_what_it_printed(repo):
+def test_what_it_prints_is_a_valid_file(repo):
     printed = run("detect", "--repo", repo).stdout
     assert '# mypy: mypy.ini\n  types: "mypy .' in printed
-    assert not (repo / ".github").exists(), "only where it is told to"
-    assert run("detect", "--repo", repo, "--write").stdout == f"written: {CONFIG}\n"
-    assert (repo / CONFIG).read_text() == printed
+    assert not (repo / ".github").exists()
+    (repo / ".github").mkdir()
+    (repo / CONFIG).write_text(printed)
     assert run("check", "--repo", repo).output.startswith(f"{CONFIG}: valid\n")
-    again = run("detect", "--repo", repo, "--write")
-    assert (repo / CONFIG).read_text() == printed
-    assert again.stderr == f"nothing differs from {CONFIG}\n"
-
-
-def test_nothing_is_written_through_a_link(repo, tmp_path_factory):
-    outside = tmp_path_factory.mktemp("outside")
-    (repo / ".github").symlink_to(outside, target_is_directory=True)
-    result = run("detect", "--repo", repo, "--write")
-    assert result.exit_code != 0
-    assert list(outside.iterdir()) == []

@@ -99,7 +99,7 @@ def of_pull(action: str, **told: Any) -> dict[str, Any]:
 
 
 def checked(name: str, conclusion: str | None, action: str = "completed") -> dict[str, Any]:
-    """Give the payload of a `check_run` or `check_suite`."""
+    """Give the payload of a `check_suite`."""
     told = {"id": 6, "head_sha": HEAD, "conclusion": conclusion, "app": {"id": 15368}}
     return delivered(action=action, **{name: told})
 

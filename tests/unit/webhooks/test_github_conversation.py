@@ -131,10 +131,11 @@ def happened(event: str) -> ConversationEvent:
 
 
 def test_checks_that_failed_are_an_occasion_to_look_at_their_commit():
-    for name, conclusion in (("check_suite", "failure"), ("check_run", "timed_out")):
-        assert heard(name, checked(name, conclusion)) == happened(f"{name}.completed")
-        for other in ("success", None):
-            assert isinstance(parse_event(name, raw(checked(name, other))), Ignored)
+    for conclusion in ("failure", "timed_out"):
+        told = heard("check_suite", checked("check_suite", conclusion))
+        assert told == happened("check_suite.completed")
+    for other in ("success", None):
+        assert isinstance(parse_event("check_suite", raw(checked("check_suite", other))), Ignored)
 
 
 def test_a_status_is_an_occasion_to_look_at_its_commit_once_it_is_no_longer_pending():
@@ -149,7 +150,6 @@ SAMPLES = [
     *((event, make()) for event, make in WRITTEN.items()),
     ("issues", labeled()),
     ("pull_request", of_pull("closed")),
-    ("check_run", checked("check_run", "failure")),
     ("check_suite", checked("check_suite", "failure")),
     ("status", status("failure")),
 ]

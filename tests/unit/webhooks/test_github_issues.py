@@ -118,9 +118,3 @@ def test_GH7_what_takes_an_issue_back_is_kept_as_an_occasion_to_look(action):
     assert (kept.action, told.content_key) == (action, ""), "the same may be true again later"
     # Listener and intake agree on which these are.
     assert {"unlabeled", "closed", "deleted", "transferred", "locked"} == TAKES_BACK
-
-
-def test_PF6_opening_an_issue_again_is_kept_as_the_word_of_whoever_did_it():
-    for action in ("reopened", "unlocked"):
-        request = asked(raw(of(action)))
-        assert (request.resumes, request.label, request.snapshot.actor) == (True, "", "octo")
