@@ -97,6 +97,11 @@ _SHORT_FLAG = r"""
     )
     [ ]?["']? (?![\d.:]+\s) (?P<bare>[^\s"']{1,1000})
 """
+_REDIS = r"""redis-cli\b[^\n|;&]{0,400}?\s-a[ ]["']?(?P<bare>[^\s"']{1,1000})"""
+_PIPED = r"""
+    \b(?:echo|printf)\s+(?:-\w+\s+)? ["']?(?P<bare>[^\s"'|]{1,1000})["']?
+    \s*\|[^\n]{0,200}--password-stdin
+"""
 _AUTHORIZATION = r"""
     authorization["'\\]{0,3} <<blank>>{0,4}[:=,]<<blank>>{0,4} ["'\\]{0,3}
     (?:
@@ -112,6 +117,15 @@ _COOKIE = r"""
 _DOCKER_AUTH = (
     r"""["']_?auth["']<<blank>>?:<<blank>>?["'](?P<bare>(?![a-z]+["'])[^\n"']{1,4096})["']"""
 )
+_NPM_AUTH = r"""\b_auth<<blank>>?=<<blank>>?["']?(?P<bare>[\w+/=-]{8,4096})"""
+_LOGIN_PAIR = r"""
+    auth<<blank>>?= <<blank>>?\( <<blank>>?[^\n,()]{1,200},
+    <<blank>>?["'](?P<bare>[^\n"']{1,1000})
+"""
+_MASK_ORDER = r"^::add-mask::(?P<bare>[^\n]{1,4096})$"
+_PGPASS = r"^[\w.*-]{1,200}:(?:\d{1,5}|\*):[^\s:]{1,200}:[^\s:]{1,200}:(?P<bare>\S{1,1000})$"
+
+
 #: Further ways in which a name stands before its value, each with what is in the text then.
 _NAMING = tuple(
     (_compile_pattern(pattern), anchor)
@@ -125,7 +139,9 @@ _PLACES = tuple(
     (_compile_pattern(f"(?i:{pattern})"), anchor)
     for pattern, anchor in (
         (_IN_ADDRESS, "://"), (_USER_OF_ADDRESS, "://"), (_CURL, ":"), (_SHORT_FLAG, " -p"),
-        (_AUTHORIZATION, "authorization"), (_COOKIE, "cookie"), (_DOCKER_AUTH, "auth"),
+        (_REDIS, "redis-cli"), (_PIPED, "--password-stdin"), (_AUTHORIZATION, "authorization"),
+        (_COOKIE, "cookie"), (_DOCKER_AUTH, "auth"), (_NPM_AUTH, "_auth"), (_LOGIN_PAIR, "auth"),
+        (_MASK_ORDER, "::add-mask::"), (_PGPASS, ":"),
     )
 )  # fmt: skip
 _AT_NAME = _compile_pattern(_ASSIGNED)

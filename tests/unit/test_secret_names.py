@@ -32,12 +32,15 @@ SECRETS = [
     "- name: DB_PASSWORD\n  value: {}\n",
     "https://x.example/?access_token={}&page=2",
     "host=db user=shop password={} dbname=shop",
+    "db.example:5432:shop:bob:{}",
     "password   = '{}'",
+    "::add-mask::{}",
     "<QueryDict: {{'password1': ['{}']}}>",
     r"b'GET / HTTP/1.1\r\nCookie: sid={}; theme=dark\r\n'",
     "git config --global user.password {}",
     "gh auth login --with-token <<< {}",
     "openssl rsa -passin pass:{}",
+    "auth=('bob', '{}')",
 ]
 VALUES = [
     "hunter2",
