@@ -47,7 +47,7 @@ PROJECT = make_project(
 )  # fmt: skip
 HARMLESS = {
     "requirements.txt": f"django>=5.2,<5.3\nsqlparse=={hostile.POSED_VERSION}\n",
-    "mypy.ini": "[mypy]\n",
+    "mypy.ini": "[mypy]\nignore_missing_imports = True\n",
     "manage.py": "import os, sys\n\n"
     'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")\n'
     'if __name__ == "__main__":\n'
