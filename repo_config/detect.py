@@ -93,8 +93,6 @@ class Project(BaseModel):
     """The folder in which its module begins, relative to the root."""
     tool_pins: dict[str, tuple[str, ...]] = {}
     """By tool: the requirements of its version that the project pins, and of its plugins."""
-    not_run: dict[str, str] = {}
-    """Checks that hooks name and that are not run, each with the reason."""
     plugins: tuple[str, ...] = ()
     """Files of the repository that mypy or pytest load as plugins."""
     root: str = ""

@@ -195,14 +195,6 @@ class ProjectFiles:
         return by_name
 
 
-def split_words(line: str) -> list[str]:
-    """Split a line as a shell does, without its comment; empty where quotes do not match."""
-    try:
-        return shlex.split(line, comments=True)
-    except ValueError:
-        return []
-
-
 def _get_called_name(node: ast.Call) -> str:
     function = node.func
     if isinstance(function, ast.Attribute):

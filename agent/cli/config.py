@@ -38,7 +38,6 @@ def check(repo: repository.Folder = None, as_json: terminal.Json = False) -> Non
     project = detect.detect_project(tree, config)
     warnings = [
         *levels.find_overruled_weights(registry.RULES, config, {}),
-        *(f"not run: {check}: {why}" for check, why in project.not_run.items()),
         *(f"not read: {path}: {why}" for path, why in project.unreadable.items()),
     ]
     if as_json:
