@@ -9,7 +9,6 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 
 from repo_config import suites
-from repo_config.documents import table, texts
 from repo_config.project_files import Detected, ProjectFiles, PytestSettings
 from repo_config.suites import ASIDE
 
@@ -93,10 +92,6 @@ def _find_in_pytest(pytest: PytestSettings) -> Detected | None:
     for word in pytest.words(VARIABLE)[:1]:
         if _MODULE.match(word):
             return Detected(word, f"{pytest.origin}: {VARIABLE}")
-    for line in pytest.lines("env"):  # of the plugin pytest-env
-        name, _, given = line.partition("=")
-        if name.strip().rpartition(":")[2] == VARIABLE and _MODULE.match(given.strip()):
-            return Detected(given.strip(), f"{pytest.origin}: env")
     return None
 
 
@@ -167,21 +162,9 @@ def find_python_path(
         folder = str(PurePosixPath(entry))
         if not folder.startswith(("/", "..")):
             known.append("" if folder == "." else folder)
-    known += [*_list_source_folders(files), ""]
+    known.append("")
     home = _find_home(files, module, known) if module else None
     return tuple(dict.fromkeys(known if home is None else (home, *known)))
-
-
-def _list_source_folders(files: ProjectFiles) -> Iterator[str]:
-    """Yield folders that hold the packages when the root does not, as in the `src` layout."""
-    find = table(files.pyproject, "tool", "setuptools", "packages", "find")
-    for where in texts(find.get("where")):
-        folder = where.strip("/").removeprefix("./")
-        if folder in files.folders:
-            yield folder
-    packages = re.compile(r"src/[A-Za-z_]\w*(?:/__init__)?\.py\Z")
-    if not files.has_file("src/__init__.py") and any(packages.match(path) for path in files.paths):
-        yield "src"
 
 
 def _find_home(files: ProjectFiles, module: str, entries: Iterable[str]) -> str | None:
@@ -207,6 +190,6 @@ def _name_module(files: ProjectFiles, path: str) -> str:
     while start and files.has_file("/".join([*parts[:start], "__init__.py"])):
         start -= 1
     # A folder directly at the root is importable without being a package.
-    if start == 1 and parts[0] not in _list_source_folders(files):
+    if start == 1 and parts[0] != "src":
         start = 0
     return ".".join(parts[start:])

@@ -51,11 +51,6 @@ class PytestSettings(NamedTuple):
         except ValueError:
             return value.split()
 
-    def lines(self, key: str) -> list[str]:
-        """List a value of one part per line, or a list."""
-        value = self.values.get(key)
-        return value.splitlines() if isinstance(value, str) else documents.texts(value)
-
 
 class ProjectFiles:
     """The files of a project, and the parsed forms of those that were asked for.

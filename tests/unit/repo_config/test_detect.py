@@ -82,18 +82,6 @@ def test_a_django_site_with_manage_py(tree):
     )
 
 
-# --- tests or none -----------------------------------------------------------------------------
-
-
-CASES = "import unittest\nclass Tests(unittest.TestCase): ...\n"
-
-
-def test_tests_that_pytest_would_not_collect_are_named_to_it(tree):
-    project = detected(tree({"pkg/tests.py": CASES}))
-    told = ("-o", "python_files=test*.py *_tests.py")
-    assert (project.test_runner, project.test_args) == ("pytest", told)
-
-
 # --- runner ------------------------------------------------------------------------------------
 
 
