@@ -124,9 +124,7 @@ class Gateway(ThreadingUnixStreamServer):
         self.refused_attempts: tuple[str, ...] = ()
         """Attempts that were turned away, as `host:port (reason)`, each once, at most 50."""
         self.faults: tuple[str, ...] = ()
-        """What this host's own proxy did not do, each once, at most 50."""
-        self.is_asked_again = threading.Event()
-        """Set once a host that was refused is asked for again: whoever does that retries."""
+        """Hosts that were not reached, each once with the reason, at most 50."""
         self.git_hosts = frozenset(git_hosts)
         self._allowed = {*allowed, *self.git_hosts}
         self._inside = {*inside}
@@ -192,16 +190,11 @@ class Gateway(ThreadingUnixStreamServer):
             _RefusedError: It is not on it, or leads into a private network.
         """
         if wanted not in self._allowed:
-            raise self._refuse(f"{wanted} (not on the list)")
+            raise _RefusedError(403, f"{wanted} (not on the list)")
         # A name that only this host's proxy can look up is its affair.
         addresses = [] if wanted in self._inside else find_addresses(wanted)
         if addresses and all(map(is_internal, addresses)):
-            raise self._refuse(f"{wanted} (resolves to an internal address)")
-
-    def _refuse(self, attempt: str) -> _RefusedError:
-        if attempt in self.refused_attempts:
-            self.is_asked_again.set()
-        return _RefusedError(403, attempt)
+            raise _RefusedError(403, f"{wanted} (resolves to an internal address)")
 
     def find_login(self, wanted: Target, path: str) -> str:
         """What an index wants to hear; empty: nothing. Of several on a host the nearest counts.
@@ -415,8 +408,8 @@ class _Requests(BaseHTTPRequestHandler):
                 is_begun = True
                 self._hand_back(answer, request, headers, store)
         except _HTTP_FAULTS as problem:
-            if proxy:
-                self.server.note_fault(f"{proxy} on the way to {wanted}: {problem}")
+            between = f"{proxy} on the way to " * bool(proxy)
+            self.server.note_fault(f"{between}{wanted}: {problem}")
             if not is_begun:
                 raise _RefusedError(502) from problem
             self.close_connection = True  # the client sees that it is not whole

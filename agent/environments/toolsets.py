@@ -8,7 +8,6 @@ one single installation fills an empty virtual environment.
 from __future__ import annotations
 
 import hashlib
-import re
 import shlex
 from collections.abc import Iterator, Sequence
 from importlib import resources
@@ -28,6 +27,7 @@ from agent.models.sandbox import (
     SandboxRequest,
     SandboxResult,
 )
+from agent.text import sanitise
 
 GATE = "gate.txt"
 """Pins of our own tools."""
@@ -38,12 +38,8 @@ _TITLES = {GATE: "our own tools for this Python", TYPES: "basedpyright, and the 
 #: Where the shared folder is in the sandbox.
 _STORE = "/store"
 _REQUIREMENTS = "/tmp/requirements.txt"  # noqa: S108 - a sandbox's own
+_MOST_WORDS = 2000
 _LIMITS = SandboxLimits(seconds=900, processes=256, disk_bytes=24 * 1024**3)
-_NETWORK = re.compile(
-    r"error sending request|Failed to fetch|Request failed after|tunnel error|dns error"
-    r"|Connection re(?:fused|set)|operation timed out|client error \(Connect\)",
-    re.IGNORECASE,
-)
 
 
 def locate_tools(pins: str, build_context: BuildContext) -> Path:
@@ -195,28 +191,25 @@ def _install(
 def _make_failure(
     result: SandboxResult, opened: gateway.Gateway, build_context: BuildContext
 ) -> Exception:
-    words = uv_program.extract_essential_output(result.output)
+    words = sanitise.strip_terminal_codes(result.output).strip()[-_MOST_WORDS:]
     if "No space left on device" in result.output:
         return StorageFull(
             "The disk that holds Mergewright's data is full: the packages do not fit. "
             "Free some: environments/, mirrors/ and baselines/ there are caches."
         )
-    if result.limit is not None:
-        return EnvironmentFailed(
-            f"Fetching the packages reached the limit on {result.limit} "
-            f"after {result.seconds:.0f} s. {words}"
-        )
-    if refused := opened.refused_attempts:
-        return EnvironmentFailed(
-            f"The packages are kept where nothing may be fetched from: {', '.join(refused)}."
-            f" An operator may allow it with MERGEWRIGHT_ALLOW_HOSTS.\n{words}"
-        )
-    if _NETWORK.search(result.output):
-        faults = "".join(f"\nThe proxy {one}." for one in opened.faults)
-        url = build_context.index.url
-        return IndexUnavailable(f"The package index at {url} did not answer:\n{words}{faults}")
+    if opened.faults:
+        named = "\n".join(opened.faults)
+        return IndexUnavailable(f"The packages cannot be fetched:\n{named}\n{words}")
+    ended = f" reached the limit on {result.limit}" if result.limit else " failed"
+    refused = ", ".join(opened.refused_attempts)
+    denied = (
+        f"\nRefused on its way: {refused}. An operator may allow more hosts with"
+        " MERGEWRIGHT_ALLOW_HOSTS."
+    )
     python = build_context.interpreter.version
-    return EnvironmentFailed(f"{words}\nThis is uv's answer for Python {python}.")
+    return EnvironmentFailed(
+        f"Fetching packages for Python {python}{ended}:\n{words}{denied * bool(refused)}"
+    )
 
 
 def find_replaced(venv: Path, original: Path) -> list[str]:
