@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import sys
 from typing import Annotated
 
 import typer
@@ -93,7 +92,7 @@ def explain(
         terminal.print_json([one.model_dump(mode="json", exclude_none=True) for one in found])
         return
     for one in found:
-        value = written.flow(one.model_dump(mode="json")["value"])
+        value = written.write_value(one.model_dump(mode="json")["value"])
         print(f"{one.key:<26} {value}  ({escape_text(one.origin)})")
         if key is not None and one.meaning:
             print(f"    {one.meaning}")
@@ -106,39 +105,29 @@ def detect_values(
         bool,
         typer.Option(
             "--write",
-            help="Write the file. What one that is there says is kept, but for its comments.",
+            help="Write the file, where there is no configuration yet.",
         ),
     ] = False,
     as_json: terminal.Json = False,
 ) -> None:
     """Propose `.github/mergewright.yml` from what the repository shows, each value with a reason.
 
-    What it does not know it leaves out; what only a person can decide stands in comments.
+    What it does not know it leaves out.
     """
     place, tree, read = repository.open_repository(repo, as_json=as_json)
     measured = facts.load_facts(settings.load_settings().home, str(place))
-    detected = written.propose(tree, None, measured)
-    proposal = written.propose(tree, read, measured) if read.source else detected
-    differs = list(written.differences(detected, read)) if read.source else []
-    name = read.source.name if read.source else load.OWN_FILES[0]
-    if write and name == load.PYPROJECT:
+    proposal = written.propose(tree, measured)
+    if write and read.source:
         raise typer.BadParameter(
-            f"the configuration stands in {name}, and only one place is allowed. Put what differs"
-            " there, or take the table out first.",
-            param_hint="--write",
+            f"the configuration stands in {read.source.name} already.", param_hint="--write"
         )
-    # To write it again would only lose the reasons.
-    write = write and (bool(differs) or not read.source)
+    name = load.OWN_FILES[0]
     if write:
         WorkTree(place, tree.paths()).write(name, proposal.text.encode())
     if as_json:
-        report = {"file": name, "written": write, "differs": differs}
-        terminal.print_json({**report, **proposal.model_dump(mode="json")})
+        terminal.print_json({"file": name, "written": write, **proposal.model_dump(mode="json")})
         return
     print(f"written: {name}" if write else proposal.text, end="\n" if write else "")
-    if read.source:
-        words = f"what differs from {name}:" if differs else f"nothing differs from {name}"
-        print(words, *(f"  {escape_text(one)}" for one in differs), sep="\n", file=sys.stderr)
 
 
 def _select_keys(key: str, found: list[Effective]) -> list[Effective]:

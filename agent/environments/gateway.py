@@ -108,14 +108,14 @@ class Gateway(ThreadingUnixStreamServer):
         """Open it.
 
         Args:
-            folder: For its socket and its keys; nobody else reads the latter.
+            folder: For its socket and its authority's certificate.
             allowed: Hosts that are read from.
             accesses: Indexes, whose credentials and certificates count.
             git_hosts: Hosts that git may fetch from.
             downloads: Where unchanging files are kept.
             proxies: As `urllib.request.getproxies_environment` has it.
         """
-        self.authority = Authority(folder)
+        self.authority = Authority()
         self.outlet = Outlet(
             socket=str(folder / "out.sock"), certificates=str(folder / "authority.pem")
         )

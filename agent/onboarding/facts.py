@@ -1,7 +1,7 @@
 """What a repository shows that its configuration could say, each value with the reason.
 
 Owns the record of a fact; found is what detection goes by. How a fact is written down is left to
-`written`. What is not known is no fact, and what only a person can decide is a proposal.
+`written`. What is not known is no fact.
 """
 
 from __future__ import annotations
@@ -50,8 +50,6 @@ class Fact(Record):
     value: object
     why: str
     """Where it stands, or what was counted."""
-    sure: bool = True
-    """Otherwise it is a proposal, for a person to take up or leave."""
 
 
 _FACTS = TypeAdapter(tuple[Fact, ...])
@@ -80,9 +78,6 @@ class ProjectEvidence:
 def find_facts(evidence: ProjectEvidence) -> Iterator[Fact]:
     yield from _find_root(evidence)
     yield from _find_detected(evidence)
-    if notes := next(iter(find_notes(evidence.files.whole.paths)), ""):
-        why = f"{notes}: where it refuses changes that machines make, nothing is done without this"
-        yield Fact(key="contributions", value="allow", why=why, sure=False)
 
 
 def find_notes(paths: Iterable[str]) -> list[str]:
@@ -134,20 +129,14 @@ def _find_root(evidence: ProjectEvidence) -> Iterator[Fact]:
 def _find_detected(evidence: ProjectEvidence) -> Iterator[Fact]:
     """What detection goes by."""
     project = evidence.project
-    started_by = project.django.manage if project.django else None
     for key, name in effective.DETECTED.items():
         value, why = effective.read_detected(key, project), project.origins.get(name, "")
         if key == "django.manage":
             why = "the script that starts Django"
         elif key == "fastapi.app":
             why += ", the only application"
-        is_known = key == "python.version" or value == "none"
-        if (
-            value
-            and not is_known
-            and not (name == "test_script" and project.test_script == started_by)
-        ):
-            yield Fact(key=key, value=value, why=why, sure=not why.startswith("pytest also runs"))
+        if value and value != "none" and key != "python.version":
+            yield Fact(key=key, value=value, why=why)
 
 
 # --- what a run found to set base's tests up best, kept for who proposes it --------------------
