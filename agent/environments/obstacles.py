@@ -161,7 +161,7 @@ def is_poor(tests: TestRun, limits: LimitsSection) -> bool:
     """Whether other versions may have more of base's tests pass, in reasonable time."""
     if tests.status is Status.ABSENT:
         return False
-    if tests.limit or tests.status is Status.UNVERIFIED or lacks_modules(tests):
+    if tests.limit or tests.status is Status.UNVERIFIED:
         return True
     passed, red = tests.count("passed"), tests.count("failed", "error")
     if passed > red and _is_slow(tests, limits):
@@ -172,26 +172,13 @@ def is_poor(tests: TestRun, limits: LimitsSection) -> bool:
 
 def may_improve(tests: TestRun, limits: LimitsSection) -> bool:
     """Whether there is something to try: also where a single module cannot be imported."""
-    has_lost = _count_modules(tests)[0] > 0
+    has_lost = any(item.item_id.endswith(COLLECTION) for item in tests.items)
     return is_poor(tests, limits) or (has_lost and not _is_slow(tests, limits))
 
 
 def is_hopeless(tests: TestRun) -> bool:
     """Whether hardly any test passes, so that versions alone may not be the cause."""
     return tests.count("passed") <= _HARDLY * tests.count("passed", "failed", "error")
-
-
-def lacks_modules(tests: TestRun) -> bool:
-    """Whether most modules of tests could not be imported."""
-    lost, read = _count_modules(tests)
-    return lost > read
-
-
-def _count_modules(tests: TestRun) -> tuple[int, int]:
-    """Count the modules of tests that could not be imported, and those that were."""
-    names = [item.item_id for item in tests.items]
-    lost = {name for name in names if name.endswith(COLLECTION)}
-    return len(lost), len({name.partition("::")[0] for name in names} - lost)
 
 
 def _is_slow(tests: TestRun, limits: LimitsSection) -> bool:
