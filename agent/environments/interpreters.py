@@ -7,7 +7,6 @@ work.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -130,9 +129,7 @@ def choose_interpreter(
             root_mark=root.mark or storage.root_mark(root.folder),
             why=why,
         )
-        on_host = (candidate.system and root.folder) or ""
-        folder = Path(f"{on_host}{candidate.path}").parent
-        version, problem = _try_interpreter(interpreter, folder, sandbox, settings)
+        version, problem = _try_interpreter(interpreter, sandbox)
         if not problem:
             return interpreter.model_copy(update={"version": version})
         broken.append(f"{candidate.path} ({problem})")
@@ -293,39 +290,20 @@ def _list_folders(settings: Settings) -> Iterator[str]:
 # --- in a sandbox ------------------------------------------------------------------------------
 
 
-def _try_interpreter(
-    one: Interpreter, folder: Path, sandbox: Sandbox, settings: Settings
-) -> tuple[str, str]:
-    """Return the version of an interpreter as it says it in a sandbox, or why it does not work.
-
-    What a sandbox has shown is remembered until the interpreter's folder or the root changes.
-    """
-    try:
-        changed = folder.stat().st_mtime_ns
-    except OSError:
-        changed = 0  # in an image, whose mark says as much
+def _try_interpreter(one: Interpreter, sandbox: Sandbox) -> tuple[str, str]:
+    """Return the version of an interpreter as it says it in a sandbox, or why it does not work."""
     program = f"{_NEEDED}, platform; print(platform.python_version())"
-    trial = f"{program} {one.root_mark} {one.path} {changed}"
-    place = storage.folder(settings) / "interpreters.json"
-    try:
-        known: dict[str, tuple[str, str]] = json.loads(place.read_bytes())
-    except (OSError, ValueError):
-        known = {}
-    if trial not in known:
-        order = SandboxRequest(
-            argv=(one.path, "-I", "-S", "-c", program),
-            root=one.root,
-            mounts=one.sandbox_mounts(),
-            limits=SandboxLimits(seconds=60),
-        )
-        result = sandbox.run(order)
-        # A build between two releases ends in a plus.
-        words = result.output.strip().rpartition("\n")[2][:200].rstrip("+")
-        problem = "" if result.exit_code == 0 else words or "it does not start"
-        known[trial] = (words or one.version, problem)
-        storage.write_whole(place, json.dumps(known, indent=1).encode())
-    version, problem = known[trial]
-    return version, problem
+    order = SandboxRequest(
+        argv=(one.path, "-I", "-S", "-c", program),
+        root=one.root,
+        mounts=one.sandbox_mounts(),
+        limits=SandboxLimits(seconds=60),
+    )
+    result = sandbox.run(order)
+    # A build between two releases ends in a plus.
+    words = result.output.strip().rpartition("\n")[2][:200].rstrip("+")
+    problem = "" if result.exit_code == 0 else words or "it does not start"
+    return words or one.version, problem
 
 
 def _list_mounts(one: FoundPython, settings: Settings) -> tuple[tuple[str, str], ...]:

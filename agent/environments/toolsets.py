@@ -13,8 +13,6 @@ from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 
-from packaging.requirements import Requirement
-
 from agent.environments import distributions, gateway, sandbox_requests, storage, uv_program
 from agent.environments.build_context import BuildContext
 from agent.errors import EnvironmentFailed, IndexUnavailable, StorageFull
@@ -86,7 +84,7 @@ def provide_pinned_tools(
     """
     found: list[tuple[str, str]] = []
     for tool, lines in tools.items():
-        for wanted in _list_wanted(tool, lines, environment, build_context):
+        for wanted in _list_wanted(lines, environment):
             named = " ".join(wanted)
             try:
                 place = provide_pinned(wanted, build_context)
@@ -100,30 +98,14 @@ def provide_pinned_tools(
     return tuple(found)
 
 
-def _list_wanted(
-    tool: str, lines: tuple[str, ...], environment: Environment, build_context: BuildContext
-) -> Iterator[tuple[str, ...]]:
+def _list_wanted(lines: tuple[str, ...], environment: Environment) -> Iterator[tuple[str, ...]]:
     """Yield what to make, best first; nothing where the environment will do."""
     pin, *plugins = lines
-    if pin == tool:
-        version = environment.versions.get(tool) or _find_version(tool, build_context)
-        pin = f"{tool}=={version}" if version else tool
     if distributions.find_unmet(plugins, environment):
-        yield (pin, *plugins)
+        yield lines
     # Where plugins cannot be had, the version that is pinned can.
-    if lines[0] != tool and distributions.find_unmet((pin,), environment):
+    if distributions.find_unmet((pin,), environment):
         yield (pin,)
-
-
-def _find_version(tool: str, build_context: BuildContext) -> str:
-    """Find which version of a tool the gate has for this Python; empty where it has none."""
-    facts = {"python_full_version": build_context.interpreter.version}
-    for line in _read_pins(GATE).splitlines():
-        if line.startswith(f"{tool}=="):
-            one = Requirement(line.rstrip("\\ "))
-            if one.marker is None or one.marker.evaluate(facts):
-                return str(one.specifier).removeprefix("==")
-    return ""
 
 
 def _provide(
