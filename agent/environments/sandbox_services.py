@@ -49,12 +49,10 @@ _USERS = ("PGUSER", "POSTGRES_USER", "DB_USER")
 _DATABASES = ("PGDATABASE", "POSTGRES_DB", "DB_NAME")
 _URL = "DATABASE_URL"
 _PORTS = {"postgres": 5432, "redis": 6379}
-#: As Debian, Red Hat, Alpine and source builds lay them out.
+#: As Debian and source builds lay them out.
 _FIND = """
-for program in /usr/lib/postgresql/*/bin/postgres /usr/pgsql-*/bin/postgres \\
-    /usr/libexec/postgresql*/postgres /usr/local/pgsql/bin/postgres /usr/local/bin/postgres \\
-    /usr/bin/postgres /usr/local/bin/redis-server /usr/bin/redis-server \\
-    /usr/libexec/redis/redis-server /usr/local/bin/valkey-server /usr/bin/valkey-server; do
+for program in /usr/lib/postgresql/*/bin/postgres /usr/local/pgsql/bin/postgres \\
+    /usr/local/bin/postgres /usr/local/bin/redis-server /usr/bin/redis-server; do
   case $program in *postgres) beside="${program%/*}/initdb";; *) beside="$program";; esac
   [ -x "$program" ] && [ -x "$beside" ] && echo "$program $("$program" --version)"
 done; true

@@ -40,12 +40,6 @@ _MOST_WORDS = 2000
 _LIMITS = SandboxLimits(seconds=900, processes=256, disk_bytes=24 * 1024**3)
 
 
-def locate_tools(pins: str, build_context: BuildContext) -> Path:
-    """Where the tools of one of our files of pins are for this Python, or will be."""
-    key = hashlib.sha256(f"{build_context.mark}{_read_pins(pins)}".encode()).hexdigest()[:32]
-    return storage.folder(build_context.settings) / "gates" / key
-
-
 def provide_tools(pins: str, build_context: BuildContext) -> Path:
     """Give the tools of one of our files of pins, by versions and hashes.
 
@@ -54,10 +48,9 @@ def provide_tools(pins: str, build_context: BuildContext) -> Path:
         IndexUnavailable: The index did not answer.
         StorageFull: The disk is full.
     """
-    lines = _read_pins(pins).splitlines()
-    return _provide(
-        locate_tools(pins, build_context), _TITLES[pins], lines, build_context, exact=True
-    )
+    text = _read_pins(pins)
+    mark = f"{build_context.mark}{text}"
+    return _provide(mark, _TITLES[pins], text.splitlines(), build_context, exact=True)
 
 
 def provide_pinned(lines: tuple[str, ...], build_context: BuildContext) -> Path:
@@ -66,10 +59,8 @@ def provide_pinned(lines: tuple[str, ...], build_context: BuildContext) -> Path:
     Raises:
         EnvironmentFailed, IndexUnavailable, StorageFull: As `provide_tools`.
     """
-    told = "\0".join((build_context.mark, build_context.index.mark, *lines))
-    key = hashlib.sha256(told.encode()).hexdigest()[:32]
-    place = storage.folder(build_context.settings) / "gates" / key
-    return _provide(place, " ".join(lines), lines, build_context, exact=False)
+    mark = "\0".join((build_context.mark, build_context.index.mark, *lines))
+    return _provide(mark, " ".join(lines), lines, build_context, exact=False)
 
 
 def provide_pinned_tools(
@@ -109,9 +100,11 @@ def _list_wanted(lines: tuple[str, ...], environment: Environment) -> Iterator[t
 
 
 def _provide(
-    place: Path, title: str, lines: Sequence[str], build_context: BuildContext, *, exact: bool
+    mark: str, title: str, lines: Sequence[str], build_context: BuildContext, *, exact: bool
 ) -> Path:
     settings = build_context.settings
+    key = hashlib.sha256(mark.encode()).hexdigest()[:32]
+    place = storage.folder(settings) / "gates" / key
     with storage.lock_name(settings, f"gate-{place.name}"):
         if not place.is_dir():
             build_context.say(f"fetching {title}")

@@ -11,8 +11,6 @@ import json
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -26,13 +24,11 @@ from repo_config import (
     suites,
     test_files,
 )
-from repo_config.detect import Project
 from repo_config.documents import table
 from repo_config.project_files import ProjectFiles
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
-_SHOWN = 3
 #: What a folder of a project has at its top.
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "manage.py", "requirements.txt")
 #: So large a part of the tests.
@@ -55,29 +51,19 @@ class Fact(Record):
 _FACTS = TypeAdapter(tuple[Fact, ...])
 
 
-@dataclass
-class ProjectEvidence:
-    tree: Tree
-    folder: str = ""
-    """Of the project, in a repository that holds several."""
-
-    @cached_property
-    def config(self) -> RepoConfig:
-        """What detection goes by: nothing but the folder."""
-        return RepoConfig(root=self.folder or ".")
-
-    @cached_property
-    def project(self) -> Project:
-        return detect.detect_project(self.tree, self.config)
-
-    @cached_property
-    def files(self) -> ProjectFiles:
-        return ProjectFiles(self.tree, self.folder)
-
-
-def find_facts(evidence: ProjectEvidence) -> Iterator[Fact]:
-    yield from _find_root(evidence)
-    yield from _find_detected(evidence)
+def find_facts(tree: Tree, folder: str) -> Iterator[Fact]:
+    """Yield what detection goes by, in a repository or a folder of it."""
+    if folder:
+        files = ProjectFiles(tree, folder)
+        names = ", ".join(filter(files.has_file, _PROJECT_FILES))
+        yield Fact(key="root", value=folder, why=f"{names} in {folder}, and none at the root")
+    project = detect.detect_project(tree, RepoConfig(root=folder or "."))
+    for key, name in effective.DETECTED.items():
+        value, why = effective.read_detected(key, project), project.origins.get(name, "")
+        if key == "django.manage":
+            why = "the script that starts Django"
+        if value and value != "none" and key != "python.version":
+            yield Fact(key=key, value=value, why=why)
 
 
 def find_notes(paths: Iterable[str]) -> list[str]:
@@ -117,26 +103,6 @@ def _describes_project(tree: Tree) -> bool:
     return bool({"project", "build-system"} & pyproject.keys()) or bool(
         table(pyproject, "tool", "poetry")
     )
-
-
-def _find_root(evidence: ProjectEvidence) -> Iterator[Fact]:
-    if evidence.folder:
-        names = [name for name in _PROJECT_FILES if evidence.files.has_file(name)]
-        why = f"{', '.join(names)} in {evidence.folder}, and none at the root"
-        yield Fact(key="root", value=evidence.folder, why=why)
-
-
-def _find_detected(evidence: ProjectEvidence) -> Iterator[Fact]:
-    """What detection goes by."""
-    project = evidence.project
-    for key, name in effective.DETECTED.items():
-        value, why = effective.read_detected(key, project), project.origins.get(name, "")
-        if key == "django.manage":
-            why = "the script that starts Django"
-        elif key == "fastapi.app":
-            why += ", the only application"
-        if value and value != "none" and key != "python.version":
-            yield Fact(key=key, value=value, why=why)
 
 
 # --- what a run found to set base's tests up best, kept for who proposes it --------------------

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from agent.models.record import Record
 from agent.onboarding import facts
-from agent.onboarding.facts import Fact, ProjectEvidence
+from agent.onboarding.facts import Fact
 from repo_config import load, reference
 from repo_config.located import escape_text
 from repo_config.schema import RepoConfig
@@ -47,7 +47,7 @@ def propose(tree: Tree, kept: Iterable[Fact] = ()) -> ProposedFile:
     kept = tuple(kept)
     roots = (str(one.value) for one in kept if one.key == "root")
     folder = next(roots, "") or facts.only_folder(tree) or ""
-    found = [*facts.find_facts(ProjectEvidence(tree, folder)), *kept]
+    found = [*facts.find_facts(tree, folder), *kept]
     known = {one.key: one for one in found if _is_taken(one, tree, folder)}
     return ProposedFile(text=write(known), facts=tuple(known.values()))
 
