@@ -93,9 +93,9 @@ class Settings(Record):
     sandbox_disk_mb: int = Field(default=2048, ge=1)
     """Disk space that one sandbox can write."""
     index_url: str | None = None
-    """Package index; None: what pip and uv are configured with."""
+    """Package index; None: what environment variables of uv and pip name, else PyPI."""
     allow_hosts: tuple[str, ...] = ()
-    """Further hosts that set-up may reach."""
+    """Further hosts that set-up may reach, such as the one where an index keeps its files."""
     git_hosts: tuple[str, ...] = ()
     """Hosts from which set-up may fetch by git, such as github.com; default: none."""
     system_packages: tuple[str, ...] = ("*",)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from agent.desk import Compose, Desk, Record, make_redactor
-from agent.environments.grammar import NewerPython
 from agent.environments.package_index import SimpleIndex
 from agent.errors import ModelUnusable, SettingsInvalid
 from agent.models.chat import ChatModel
@@ -24,7 +23,6 @@ from agent.sandbox.sandboxes import ChosenSandbox
 from agent.settings import Settings
 from agent.telemetry import signing
 from agent.text.redaction import Redactor
-from repo_config import foreign_python
 
 if TYPE_CHECKING:
     from agent.github.access import Access
@@ -64,7 +62,6 @@ def _make_desk(
     **own: Any,
 ) -> Desk:
     """Put the clients of the process to what is of one execution; see `Compose`."""
-    foreign_python.use_newer(NewerPython(make_sandbox(settings), settings).parse)
     code_host, pulls = reach(record_write)
     stopped = stopped or Event()
     return Desk(

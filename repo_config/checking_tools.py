@@ -16,7 +16,7 @@ from repo_config.command_lines import CheckCommand
 from repo_config.documents import table
 from repo_config.known_tools import HOOKS, TOOLS, KnownTool
 from repo_config.located import escape_text
-from repo_config.project_files import CONFIGURED, ProjectFiles, split_words
+from repo_config.project_files import CONFIGURED, ProjectFiles
 from repo_config.schema import RepoConfig
 
 #: What names targets of mypy: without any, these have to stand in its command.
@@ -31,7 +31,6 @@ class Commands(NamedTuple):
     lint: tuple[CheckCommand, ...]
     extra: tuple[CheckCommand, ...]
     tool_pins: dict[str, tuple[str, ...]]
-    not_run: dict[str, str]
 
 
 class _Usual(NamedTuple):
@@ -43,7 +42,7 @@ class _Usual(NamedTuple):
 
 def find_commands(files: ProjectFiles, config: RepoConfig) -> tuple[Commands, dict[str, str]]:
     """Find the commands, and where each kind of them is from."""
-    usual, not_run = _find_usual(files)
+    usual = list(_find_usual(files))
     checks, kinds, origins = config.checks, {}, {}
     for kind, of_types in (("types", True), ("lint", False)):
         given: str | tuple[str, ...] = getattr(checks, kind)
@@ -52,9 +51,6 @@ def find_commands(files: ProjectFiles, config: RepoConfig) -> tuple[Commands, di
             kinds[kind] = [one.command for one in own]
             origins[kind] = ", ".join(f"{one.command.name}: {one.origin}" for one in own)
             continue
-        not_run = {
-            check: why for check, why in not_run.items() if TOOLS[check].checks_types != of_types
-        }
         lines = () if given == "off" else given if isinstance(given, tuple) else (given,)
         kinds[kind] = [command_lines.read_command(line) for line in lines]
         origins[kind] = f"{CONFIGURED}: checks.{kind}" if lines else ""
@@ -67,46 +63,27 @@ def find_commands(files: ProjectFiles, config: RepoConfig) -> tuple[Commands, di
         lint=named[ends[0] : ends[1]],
         extra=named[ends[1] :],
         tool_pins=tool_pins.find_pins(files, programs),
-        not_run=not_run,
     )
     return commands, {kind: origin for kind, origin in origins.items() if origin}
 
 
-def _find_usual(files: ProjectFiles) -> tuple[list[_Usual], dict[str, str]]:
-    """Return the plain commands, and why a check that only a hook names has none."""
-    hooks = dict(_read_hooks(files))
-    origins = {check: _find_settings(files, tool) for check, tool in TOOLS.items()}
-    found, not_run = [], {}
+def _find_usual(files: ProjectFiles) -> Iterator[_Usual]:
+    """Yield the plain commands of the tools that the project has."""
+    hooks = {
+        HOOKS[hook.name].check: hook for hook in tool_pins.read_hooks(files) if hook.name in HOOKS
+    }
+    has_based = False
     for check, tool in TOOLS.items():
-        own, (words, is_limited) = origins[check], hooks.get(check, (None, False))
-        if not own and is_limited:
+        hook = hooks.get(check)
+        origin = _find_settings(files, tool)
+        if not origin and hook and not hook.limited:
             origin = f"{tool_pins.HOOKS_FILE}: {check}"
-            not_run[check] = f"{origin} names it, and it looks at some files only"
-        elif own or words is not None:
-            origin = own or f"{tool_pins.HOOKS_FILE}: {check}"
-            found.append(_Usual(_make_command(files, tool, words), origin))
-    if any(one.command.tool == "basedpyright" for one in found):
-        found = [one for one in found if one.command.tool != "pyright"]
-    return found, not_run
-
-
-class _HookWords(NamedTuple):
-    words: tuple[str, ...]
-    is_whole: bool
-    """Whether they name what is looked at."""
-
-
-def _read_hooks(files: ProjectFiles) -> Iterator[tuple[str, tuple[_HookWords, bool]]]:
-    """Yield by check what hooks tell a tool, and whether they look at some files only."""
-    for hook in tool_pins.read_hooks(files):
-        check, words = command_lines.find_tool(tuple(split_words(hook.entry)))
-        known = HOOKS.get(hook.name)
-        if known and not hook.entry:
-            check = known.check
-        if check:
-            defaults = known.hook_args if known else ()
-            args = defaults if hook.arguments is None else hook.arguments
-            yield check, (_HookWords((*words, *args), not hook.gets_files), hook.limited)
+        if not origin or (check == "pyright" and has_based):
+            continue
+        has_based |= check == "basedpyright"
+        words = () if hook is None else hook.arguments
+        words = tool.hook_args if words is None else words
+        yield _Usual(_make_command(files, tool, words), origin)
 
 
 def _find_settings(files: ProjectFiles, tool: KnownTool) -> str:
@@ -125,12 +102,8 @@ def _find_settings(files: ProjectFiles, tool: KnownTool) -> str:
     return ""
 
 
-def _make_command(files: ProjectFiles, tool: KnownTool, told: _HookWords | None) -> CheckCommand:
-    hook = told.words if told else ()
-    targets = _choose_targets(files, tool)
-    if told and told.is_whole:
-        targets = ()
-    words = (*hook, *tool.options.split(), *targets)
+def _make_command(files: ProjectFiles, tool: KnownTool, hook: tuple[str, ...]) -> CheckCommand:
+    words = (*hook, *tool.options.split(), *_choose_targets(files, tool))
     line = escape_text(shlex.join((*tool.check.split(), *words)))
     return CheckCommand(name=tool.check, line=line, tool=tool.check, words=words, options=hook)
 

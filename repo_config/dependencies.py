@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from repo_config import versions
 from repo_config.documents import table, texts
 from repo_config.project_files import ProjectFiles
 
@@ -32,6 +31,7 @@ _ASIDE = frozenset(
 #: Of a Pipfile, beside its groups.
 _PIPFILE_TABLES = frozenset({"packages", "source", "requires", "scripts", "pipenv"})
 _MOST_FILES = 40
+_LONGEST = 500
 
 LOCAL = "local"
 """In place of bounds, of what lies in the tree or beside it."""
@@ -75,11 +75,10 @@ def list_requirements(files: ProjectFiles) -> Iterator[tuple[list[str], str, boo
     Tables, as Poetry and Pipenv have them, are written as lists; without bounds that cannot be.
     """
     yield from _list_pyproject(files)
-    pipfile = files.toml("Pipfile")
-    yield _write_all(table(pipfile, "packages")), "Pipfile: packages", True
-    for _, entries, origin in list_tool_groups(files.pyproject, pipfile):
-        found = _write_all(entries) if isinstance(entries, dict) else entries
-        yield found, origin, False
+    packages = table(files.toml("Pipfile"), "packages")
+    yield [*_write_all(packages)], "Pipfile: packages", True
+    for lines, origin in _list_tool_groups(files):
+        yield lines, origin, False
     setup = files.ini("setup.cfg")
     options = setup.get("options", {})
     yield options.get("install_requires", "").splitlines(), "setup.cfg: install_requires", True
@@ -104,39 +103,27 @@ def _list_pyproject(files: ProjectFiles) -> Iterator[tuple[list[str], str, bool]
     for place in (("project", "optional-dependencies"), ("dependency-groups",)):
         for key, value in table(data, *place).items():
             yield texts(value), f"{name}: {'.'.join(place)}.{key}", False
-    flit = table(data, "tool", "flit", "metadata")
-    yield texts(flit.get("requires")), f"{name}: tool.flit.metadata.requires", True
-    for key, value in table(flit, "requires-extra").items():
-        yield texts(value), f"{name}: tool.flit.metadata.requires-extra.{key}", False
     poetry = table(data, "tool", "poetry", "dependencies")
-    yield _write_all(poetry), f"{name}: tool.poetry.dependencies", True
+    yield [*_write_all(poetry)], f"{name}: tool.poetry.dependencies", True
     for environment in (hatch := table(data, "tool", "hatch", "envs")):
         for key in ("dependencies", "extra-dependencies"):
             origin = f"{name}: tool.hatch.envs.{environment}.{key}"
             yield texts(table(hatch, environment).get(key)), origin, False
 
 
-def list_tool_groups(
-    pyproject: dict[str, Any], pipfile: dict[str, Any]
-) -> Iterator[tuple[str, list[str] | dict[str, Any], str]]:
-    """Yield the groups that tools have beside the standard's table.
-
-    Yields:
-        A name, which may come again; its list, or its table of Poetry or Pipenv; its origin.
-    """
-    tool, start = table(pyproject, "tool"), "pyproject.toml: tool"
+def _list_tool_groups(files: ProjectFiles) -> Iterator[tuple[list[str], str]]:
+    """Yield the groups that tools have beside the standard's table."""
+    tool, start = table(files.pyproject, "tool"), "pyproject.toml: tool"
     older = table(tool, "poetry", "dev-dependencies")
-    yield "dev", older, f"{start}.poetry.dev-dependencies"
+    yield [*_write_all(older)], f"{start}.poetry.dev-dependencies"
     for name, group in table(tool, "poetry", "group").items():
-        yield name, table(group, "dependencies"), f"{start}.poetry.group.{name}"
-    for name in pipfile:
-        if name not in _PIPFILE_TABLES:
-            group = "develop" if name == "dev-packages" else name
-            yield group, table(pipfile, name), f"Pipfile: {name}"
+        yield [*_write_all(table(group, "dependencies"))], f"{start}.poetry.group.{name}"
+    pipfile = files.toml("Pipfile")
+    for name in sorted(pipfile.keys() - _PIPFILE_TABLES):
+        yield [*_write_all(table(pipfile, name))], f"Pipfile: {name}"
     for name, lines in table(tool, "pdm", "dev-dependencies").items():
-        yield name, texts(lines), f"{start}.pdm.dev-dependencies.{name}"
-    if listed := texts(table(tool, "uv").get("dev-dependencies")):
-        yield "dev", listed, f"{start}.uv.dev-dependencies"
+        yield texts(lines), f"{start}.pdm.dev-dependencies.{name}"
+    yield texts(table(tool, "uv").get("dev-dependencies")), f"{start}.uv.dev-dependencies"
 
 
 def list_own_names(files: ProjectFiles) -> tuple[str, ...]:
@@ -164,50 +151,27 @@ def _list_requirement_files(files: ProjectFiles) -> list[str]:
 # --- tables of Poetry and Pipenv ----------------------------------------------------------------
 
 
-def write_requirements(entries: dict[str, Any], *, optional: bool = False) -> Iterator[str]:
-    """Yield what a table asks for, as PEP 508 writes it.
-
-    Args:
-        entries: The table.
-        optional: Whether what extras alone bring is asked for as well.
-
-    Raises:
-        ValueError: Bounds cannot be read; the message names the package.
-    """
+def _write_all(entries: dict[str, Any]) -> Iterator[str]:
+    """Yield what a table asks for, as requirements; without bounds that these cannot express."""
     for name, entry in entries.items():
         for one in entry if isinstance(entry, list) else [entry]:
-            asked = one if isinstance(one, dict) else {"version": str(one)}
-            if name.lower() != "python" and (optional or not asked.get("optional")):
-                try:
-                    yield _write_requirement(name, asked)
-                except ValueError as problem:
-                    raise ValueError(f"{name}: {problem}") from problem
+            if name.lower() != "python":
+                yield _write_requirement(name, one)
 
 
-def _write_requirement(name: str, asked: dict[str, Any]) -> str:
-    extras = f"[{','.join(found)}]" if (found := texts(asked.get("extras"))) else ""
-    conditions = [f"({asked['markers']})"] if asked.get("markers") else []
-    if pythons := asked.get("python"):
-        parts = versions.convert_constraint(str(pythons)).split(",")
-        matches = (re.fullmatch(r"(\W+)\s*(\S+)", part) for part in parts)
-        conditions += [f'python_full_version {m[1]} "{m[2]}"' for m in matches if m]
-    marker = f" ; {' and '.join(conditions)}" if conditions else ""
-    for key, start in (("git", "git+"), ("path", "file:"), ("file", ""), ("url", "")):
-        if key in asked:
-            return f"{name}{extras} @ {start}{asked[key]}{marker}"
-    version = versions.convert_constraint(str(asked.get("version", "*")))
-    return f"{name}{extras}{version}{marker}"
+def _write_requirement(name: str, asked: Any) -> str:
+    if isinstance(asked, dict) and {"path", "file"} & asked.keys():
+        # Poetry would look for it on this machine.
+        return f"{name} @ file:{asked.get('path', asked.get('file'))}"
+    if len(str(asked)) > _LONGEST:
+        return name
+    # It brings much; most repositories have no such table.
+    from poetry.core.factory import Factory
 
-
-def _write_all(entries: dict[str, Any]) -> list[str]:
-    """List all that a table asks for; without bounds that requirements cannot express."""
-    found: list[str] = []
-    for name, entry in entries.items():
-        try:
-            found += write_requirements({name: entry}, optional=True)
-        except ValueError:
-            found.append(name)
-    return found
+    try:
+        return Factory.create_dependency(name, asked).to_pep_508()
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return name
 
 
 def _parse_line(line: str, origin: str, *, runtime: bool) -> Dependency | None:

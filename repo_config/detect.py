@@ -50,17 +50,14 @@ class DjangoProject(BaseModel):
     tests_know_settings: bool = True
     """Whether what runs the tests learns of the settings by itself: of its own configuration, a
     conftest.py, a script or a configured variable. Otherwise it gets the module by a variable."""
-    found_instead: str = ""
-    """Without a settings module: what was found in its place, in words."""
 
     @property
     def missing(self) -> str:
         """Why Django cannot be started, and the way out; empty where it can be."""
         if self.settings_module is not None or self.configured_by is not None:
             return ""
-        why = f": {self.found_instead}" if self.found_instead else ""
         return (
-            f"No settings module was found, so Django cannot be started{why}. Name one in "
+            "No settings module was found, so Django cannot be started. Name one in "
             ".github/mergewright.yml, as in `django: {settings: tests.settings}`."
         )
 
@@ -96,8 +93,6 @@ class Project(BaseModel):
     """The folder in which its module begins, relative to the root."""
     tool_pins: dict[str, tuple[str, ...]] = {}
     """By tool: the requirements of its version that the project pins, and of its plugins."""
-    not_run: dict[str, str] = {}
-    """Checks that hooks name and that are not run, each with the reason."""
     plugins: tuple[str, ...] = ()
     """Files of the repository that mypy or pytest load as plugins."""
     root: str = ""
@@ -232,7 +227,7 @@ def _detect_django(
     if (
         manage
         and not config.django.manage
-        and (django_projects.is_aside(manage) or django_projects.is_tested_without_script(files))
+        and django_projects.is_aside(manage)
         # An example's manage.py says nothing about a project that is started otherwise.
         and (given or django_projects.find_settings(files, None))
     ):
@@ -250,7 +245,6 @@ def _detect_django(
         manage=manage,
         python_path=django_projects.find_python_path(files, manage, module),
         configured_by=manage if by_manage else None,
-        found_instead="" if module or by_manage else django_projects.explain_unsettled(files),
     )
 
 

@@ -9,34 +9,12 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 
 from repo_config import suites
-from repo_config.documents import table, texts
-from repo_config.located import escape_text
 from repo_config.project_files import Detected, ProjectFiles, PytestSettings
 from repo_config.suites import ASIDE
 
 VARIABLE = "DJANGO_SETTINGS_MODULE"
 
 _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z")
-#: In commands and their variables, and in settings for plugins of mypy and pylint.
-_IN_COMMAND = re.compile(
-    rf"(?:--settings[= ]|\b{VARIABLE}[\"']?\s*[=:,]\s*)[\"']?([A-Za-z_][\w.]*)", re.IGNORECASE
-)
-#: Django's own command that runs tests, with its settings.
-_TEST_COMMAND = re.compile(
-    r"(?:-m +django|\bdjango-admin(?:\.py)?) +test\b[^\n]*--settings[= ][\"']?([A-Za-z_][\w.]*)"
-)
-#: The same by a project's own script, whose settings are often those for development.
-_MANAGE_TEST = re.compile(r"\bmanage(?:\.py)? +test\b[^\n]*--settings[= ][\"']?([A-Za-z_][\w.]*)")
-_COMMAND_FILES = (
-    "tox.ini", "Makefile", "noxfile.py", "justfile", "hatch.toml", "pyproject.toml", "setup.cfg",
-    "Taskfile.yml", "package.json", ".travis.yml", "mypy.ini", "CONTRIBUTING.rst",
-    "CONTRIBUTING.md",
-)  # fmt: skip
-#: Scripts and CI that start tests, besides.
-_COMMAND_SCRIPT = re.compile(
-    r"(?:(?:bin|scripts|tests)/)?[^/]+\.sh|(?:bin|scripts)/[^/]*test[^/]*"
-    r"|\.github/workflows/[^/]+\.ya?ml"
-)
 _TESTISH = re.compile(r"(?:^|[_./])tests?(?:ing|project|app|s)?(?:[_./]|$)|testproject")
 _SETTINGS_NAMES = ("settings.py", "test_settings.py", "tests_settings.py", "testsettings.py")
 _MOST_GUESSES = 20
@@ -74,11 +52,8 @@ def find_settings(files: ProjectFiles, manage: str | None) -> Detected | None:
 
 def _list_settings(files: ProjectFiles, manage: str | None) -> Iterator[Detected | None]:
     yield _find_in_pytest(files.pytest)
-    yield _find_in_commands(files, _MANAGE_TEST) if manage else None
     yield _find_in_script(files, manage)
     yield _find_in_script(files, suites.find_test_script(files))
-    yield _find_in_commands(files, _TEST_COMMAND)
-    yield _find_in_commands(files, _IN_COMMAND)
     yield from (_find_in_script(files, path) for path in _find_conftests(files))
     yield _find_by_file_name(files)
 
@@ -87,11 +62,6 @@ def find_test_settings(files: ProjectFiles) -> Detected | None:
     """Find the settings module in the places that are there for the tests alone."""
     script = suites.find_test_script(files)
     return _find_in_pytest(files.pytest) or _find_in_script(files, script)
-
-
-def is_tested_without_script(files: ProjectFiles) -> bool:
-    """Whether a command of the project starts its tests by Django itself, with given settings."""
-    return _find_in_commands(files, _TEST_COMMAND) is not None
 
 
 def is_configuring(files: ProjectFiles, path: str | None) -> bool:
@@ -107,7 +77,7 @@ def is_known_to_runner(files: ProjectFiles, runner: str | None, script: str | No
         return in_settings or any(_knows(files, one) for one in paths)
     if not script or not script.endswith("manage.py"):
         return True
-    return _knows(files, script) and _find_in_commands(files, _MANAGE_TEST) is None
+    return _knows(files, script)
 
 
 def _knows(files: ProjectFiles, path: str) -> bool:
@@ -122,10 +92,6 @@ def _find_in_pytest(pytest: PytestSettings) -> Detected | None:
     for word in pytest.words(VARIABLE)[:1]:
         if _MODULE.match(word):
             return Detected(word, f"{pytest.origin}: {VARIABLE}")
-    for line in pytest.lines("env"):  # of the plugin pytest-env
-        name, _, given = line.partition("=")
-        if name.strip().rpartition(":")[2] == VARIABLE and _MODULE.match(given.strip()):
-            return Detected(given.strip(), f"{pytest.origin}: env")
     return None
 
 
@@ -156,17 +122,6 @@ def _find_assigned(module: ast.Module) -> Iterator[tuple[int, str]]:
                 yield node.lineno, value
 
 
-def _find_in_commands(files: ProjectFiles, command: re.Pattern[str]) -> Detected | None:
-    scripts = sorted(path for path in files.paths if _COMMAND_SCRIPT.fullmatch(path))
-    for path in (*_COMMAND_FILES, *scripts[:_MOST_GUESSES]):
-        modules = [name.rstrip(".") for name in command.findall(files.text(path))]
-        modules.sort(key=lambda module: not _TESTISH.search(module))
-        for module in list(dict.fromkeys(modules))[:_MOST_GUESSES]:
-            if has_module(files, module):
-                return Detected(module, f"{path}: settings in a command")
-    return None
-
-
 def _find_by_file_name(files: ProjectFiles) -> Detected | None:
     """Find a settings file for tests, or the only settings file there is.
 
@@ -192,24 +147,7 @@ def _find_settings_files(files: ProjectFiles) -> list[str]:
     ]
 
 
-def explain_unsettled(files: ProjectFiles) -> str:
-    """Say what there is in place of a settings module."""
-    scripts = [path for path in suites.SCRIPTS if files.has_file(path)]
-    for path in (*scripts, *_find_conftests(files)):
-        if is_configuring(files, path):
-            return f"{escape_text(path)} configures Django settings itself, only for its own run"
-    if modules := [_name_module(files, path) for path in _find_settings_files(files)]:
-        named = ", ".join(escape_text(module) for module in modules[:4])
-        return f"nothing says which settings module is the one for tests, of {named}"
-    return ""
-
-
 # --- modules and folders ------------------------------------------------------------------------
-
-
-def has_module(files: ProjectFiles, module: str) -> bool:
-    """Whether a module is anywhere in the repository."""
-    return _find_home(files, module, ()) is not None
 
 
 def find_python_path(
@@ -224,21 +162,9 @@ def find_python_path(
         folder = str(PurePosixPath(entry))
         if not folder.startswith(("/", "..")):
             known.append("" if folder == "." else folder)
-    known += [*_list_source_folders(files), ""]
+    known.append("")
     home = _find_home(files, module, known) if module else None
     return tuple(dict.fromkeys(known if home is None else (home, *known)))
-
-
-def _list_source_folders(files: ProjectFiles) -> Iterator[str]:
-    """Yield folders that hold the packages when the root does not, as in the `src` layout."""
-    find = table(files.pyproject, "tool", "setuptools", "packages", "find")
-    for where in texts(find.get("where")):
-        folder = where.strip("/").removeprefix("./")
-        if folder in files.folders:
-            yield folder
-    packages = re.compile(r"src/[A-Za-z_]\w*(?:/__init__)?\.py\Z")
-    if not files.has_file("src/__init__.py") and any(packages.match(path) for path in files.paths):
-        yield "src"
 
 
 def _find_home(files: ProjectFiles, module: str, entries: Iterable[str]) -> str | None:
@@ -264,6 +190,6 @@ def _name_module(files: ProjectFiles, path: str) -> str:
     while start and files.has_file("/".join([*parts[:start], "__init__.py"])):
         start -= 1
     # A folder directly at the root is importable without being a package.
-    if start == 1 and parts[0] not in _list_source_folders(files):
+    if start == 1 and parts[0] != "src":
         start = 0
     return ".".join(parts[start:])

@@ -14,7 +14,6 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 #: Larger files are not read: no project needs them.
 MOST_CHARACTERS = 256 * 1024
@@ -22,9 +21,6 @@ MOST_CHARACTERS = 256 * 1024
 _MOST_DOTS = 250
 #: Without one of these, and without quotes before it, keys stand before the first `=` of a line.
 _MORE_KEYS = re.compile(r"[{}]|\"\"\"|'''|\A[^=]*[\"']")
-#: Values that a YAML document may have once its aliases are written out.
-_MOST_VALUES = 20_000
-_DEEPEST = 60
 #: Strings first, so that nothing in them is taken for a comment. What is opened and never closed
 #: is taken to the end at once, not tried again from each of its characters.
 _STRING = r"(?P<text>\"(?:[^\"\\]|\\.)*+(?:\"|\\?\Z))"
@@ -122,37 +118,12 @@ def parse_yaml(text: str) -> Any:
     Nobody may change what is returned.
 
     Raises:
-        DocumentError: It is not YAML, or far too large.
+        DocumentError: It is not YAML, or nested far too deep.
     """
     try:
-        node = YAML(typ="safe", pure=True).compose(text)
-    except (YAMLError, ValueError, RecursionError) as problem:
-        raise DocumentError(str(problem).splitlines()[0]) from problem
-    left = _MOST_VALUES
-
-    def convert(node: Node, depth: int) -> Any:
-        nonlocal left
-        left -= 1
-        if left < 0 or depth > _DEEPEST:
-            raise DocumentError("it has too many values, or they are nested too deep")
-        if isinstance(node, SequenceNode):
-            return [convert(item, depth + 1) for item in node.value]
-        if not isinstance(node, MappingNode):
-            return str(node.value)
-        found: dict[str, Any] = {}
-        merged: dict[str, Any] = {}
-        for key, value in node.value:
-            if not isinstance(key, ScalarNode):
-                continue
-            plain = convert(value, depth + 1)
-            if key.value != "<<":
-                found[str(key.value)] = plain
-                continue
-            for one in as_list(plain) or [plain]:
-                merged = {**as_map(one), **merged}
-        return {**merged, **found}
-
-    return convert(node, 0) if node is not None else None
+        return YAML(typ="base", pure=True).load(text)
+    except (YAMLError, ValueError, TypeError, RecursionError) as problem:
+        raise DocumentError(str(problem).partition("\n")[0]) from problem
 
 
 def as_map(value: Any) -> dict[str, Any]:

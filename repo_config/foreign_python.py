@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Callable
 
 MOST_BYTES = 1024**2
 _LONGEST_CHAIN = 200
@@ -23,22 +22,8 @@ class BeyondBounds(SyntaxError):
     """Source that exceeds our parser's size or depth limits."""
 
 
-Parser = Callable[[str | bytes], ast.Module | None]
-_newer: list[Parser] = []
-
-
-def use_newer(parser: Parser) -> None:
-    """Have another Python parse what the grammar of ours refuses, from now on."""
-    _newer[:] = [parser]
-
-
-def parse_module(
-    source: str | bytes, filename: str = "<source>", *, to_write: bool = False
-) -> ast.Module:
-    """Parse a module by the grammar of our Python, else by that of a newer one.
-
-    Args:
-        to_write: The tree is to be written as text again, which only our own grammar can be.
+def parse_module(source: str | bytes, filename: str = "<source>") -> ast.Module:
+    """Parse a module by the grammar of our Python.
 
     Raises:
         SyntaxError: It is no Python, or larger or deeper than will be read.
@@ -54,10 +39,4 @@ def parse_module(
     with warnings.catch_warnings():
         # Old escapes in strings are for their authors to fix.
         warnings.simplefilter("ignore")
-        try:
-            return ast.parse(source, filename=filename)
-        except SyntaxError:
-            parsers = () if to_write else _newer
-            if (found := next((tree for one in parsers if (tree := one(source))), None)) is None:
-                raise
-            return found
+        return ast.parse(source, filename=filename)

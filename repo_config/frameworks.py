@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from repo_config import django_projects, versions
+from repo_config import django_projects
 from repo_config.dependencies import Dependency
 from repo_config.project_files import Detected, ProjectFiles
 from repo_config.suites import ASIDE
@@ -19,8 +19,8 @@ _NOT_SERVED = ASIDE | {"test", "tests", "testing", "docs_src", "benchmarks", "sc
 def detect_framework(files: ProjectFiles, declared: tuple[Dependency, ...]) -> Detected | None:
     """Return the framework; None for a plain project.
 
-    Asked in order of how sure an answer is: what the project starts, what it needs, what it says of
-    itself, what it tests with.
+    Asked in order of how sure an answer is: what the project starts, what it needs, what it tests
+    with.
     """
     return next(_list_answers(files, declared), None)
 
@@ -35,11 +35,6 @@ def _list_answers(files: ProjectFiles, declared: tuple[Dependency, ...]) -> Iter
         yield Detected("django", module.origin)
     for framework in ("fastapi", "flask"):
         yield from (Detected(framework, one.origin) for one in runtime if one.name == framework)
-    for lines, origin in versions.list_classifiers(files):
-        # A package with integrations for several frameworks is built on none of them.
-        named = {line.split(" :: ")[1].strip() for line in lines if "Framework :: " in line}
-        if named & {"Django", "FastAPI", "Flask"} == {"Django"}:
-            yield Detected("django", origin)
     # A reusable app may leave the choice of Django to its users and only test with it.
     apps = files.find_named("apps.py", "0001_initial.py")
     if any(not django_projects.is_aside(path) for path in apps):

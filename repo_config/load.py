@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from repo_config import command_lines, documents, located, reference, values
+from repo_config import documents, located, reference, values
 from repo_config.located import (
     START,
     Document,
@@ -24,7 +23,7 @@ from repo_config.located import (
     read_document,
 )
 from repo_config.schema import RepoConfig
-from repo_config.tree import Tree
+from repo_config.tree import Below, Tree
 
 #: Places of a file of its own, besides the table `[tool.mergewright]` of pyproject.toml.
 OWN_FILES = (".github/mergewright.yml", ".github/mergewright.yaml")
@@ -105,8 +104,8 @@ def from_text(text: str, name: str, tree: Tree | None = None) -> RepoConfig:
             raise _refuse(name, f"no table {_TABLE}", "Add it, or name another file")
         return RepoConfig()
     config, problems = _validate_config(document)
-    if tree is not None:
-        problems += _find_absent_paths(document, tree, {problem.key for problem in problems})
+    if config is not None and tree is not None:
+        problems += _find_absent_paths(document, config, tree)
     if problems or config is None:
         raise ConfigProblem(tuple(sorted(problems, key=lambda one: (one.line, one.column))))
     return config
@@ -147,45 +146,17 @@ def _read_with_table(content: bytes) -> str | None:
     return _decode_config(content, PYPROJECT) if has_table else None
 
 
-def _find_absent_paths(document: Document, tree: Tree, wrong: set[str]) -> Iterator[Problem]:
+def _find_absent_paths(document: Document, config: RepoConfig, tree: Tree) -> Iterator[Problem]:
     """Yield paths that the configuration names but the tree does not have."""
-    paths, root = tree.paths(), document.locate(("root",))
-    folder = ""
-    if root.path and "root" not in wrong:
-        folder = str(PurePosixPath(str(root.value))).removeprefix(".")
-        folder = f"{folder}/" if folder else ""
-        if not any(path.startswith(folder) for path in paths):
-            message = f"root: no such folder in the repository: {root.describe()}"
-            fix = "Name a folder with committed files, such as services/api"
-            yield make_problem(document.file, root.at, root.path, message, fix)
-            return
-    for path, value in _iterate_values(document.value):
-        named = _read_named_file(path, value) if dotted(path) not in wrong else ""
-        wanted = folder + str(PurePosixPath(named))
-        if named and wanted not in paths:
-            last = PurePosixPath(wanted).name
-            near = [one for one in paths if PurePosixPath(one).name == last][:3]
-            near = near or difflib.get_close_matches(wanted, paths, 3)
-            message = f"{dotted(path)}: no such file in the repository: {format_excerpt(wanted)}"
-            fix = f"Did you mean {' or '.join(near)}?" if near else "Name a file that is committed"
-            yield make_problem(document.file, document.locate(path).at, path, message, fix)
-
-
-def _iterate_values(value: object, path: Path = ()) -> Iterator[tuple[Path, object]]:
-    yield path, value
-    inner = value.items() if isinstance(value, dict) else ()
-    for step, one in enumerate(value) if isinstance(value, tuple) else inner:
-        yield from _iterate_values(one, (*path, step))
-
-
-def _read_named_file(path: Path, value: object) -> str:
-    """Return the file that a value names; "" where it names none."""
-    match path, value:
-        case ("django", "manage"), str():
-            return value
-        case ("checks", "tests"), str():
-            return command_lines.read_test_command(value).script or ""
-    return ""
+    inside = Below(tree, config.folder).paths()
+    for key, value, is_there in (
+        (("root",), config.root, bool(inside) or not config.folder),
+        (("django", "manage"), config.django.manage, config.django.manage in (None, *inside)),
+    ):
+        if not is_there:
+            at = document.locate(key).at
+            message = f"{dotted(key)}: not in the repository: {format_excerpt(str(value))}"
+            yield make_problem(document.file, at, key, message, "Name what is committed")
 
 
 # --- words for what the models refuse -----------------------------------------------------------

@@ -51,11 +51,6 @@ class PytestSettings(NamedTuple):
         except ValueError:
             return value.split()
 
-    def lines(self, key: str) -> list[str]:
-        """List a value of one part per line, or a list."""
-        value = self.values.get(key)
-        return value.splitlines() if isinstance(value, str) else documents.texts(value)
-
 
 class ProjectFiles:
     """The files of a project, and the parsed forms of those that were asked for.
@@ -193,14 +188,6 @@ class ProjectFiles:
         for path in self.paths:
             by_name.setdefault(path.rsplit("/", 1)[-1], []).append(path)
         return by_name
-
-
-def split_words(line: str) -> list[str]:
-    """Split a line as a shell does, without its comment; empty where quotes do not match."""
-    try:
-        return shlex.split(line, comments=True)
-    except ValueError:
-        return []
 
 
 def _get_called_name(node: ast.Call) -> str:

@@ -236,7 +236,7 @@ class RepoConfig(Section):
     """Servers that the project needs: postgres, redis, or with a version as in postgres:15. Every
     sandbox starts them empty, PostgreSQL as `setup` left it, at their usual ports of 127.0.0.1,
     without a password; the usual variables (PGHOST, POSTGRES_*, DB_*, DATABASE_URL, REDIS_URL) name
-    them where `env` does not. Users, databases and ports that `env` names by these are there."""
+    them where `env` does not. Users and databases that `env` names by these are there."""
     framework: Literal["auto", "django", "fastapi", "flask", "none"] = "auto"
     """What the repository is built on; auto: from its dependencies and manage.py."""
     http_client: Literal["httpx", "requests", "aiohttp", "urllib3", "any"] = "any"

@@ -1,7 +1,7 @@
 """Read which versions of linters and of mypy a project pins, its hooks, and plugins of the tools.
 
 The revision of a hook of pre-commit comes first, since the hook runs in an environment of its own;
-then a lock, and a requirement that allows one version alone.
+then a requirement that allows one version alone. What is locked is in the project's environment.
 """
 
 from __future__ import annotations
@@ -13,19 +13,16 @@ from typing import Any, NamedTuple
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
-from repo_config import dependencies, lock_files
+from repo_config import dependencies
 from repo_config.documents import as_list, as_map, texts
 from repo_config.known_tools import HOOKS, PINNED
 from repo_config.project_files import ProjectFiles
 
 HOOKS_FILE = ".pre-commit-config.yaml"
-#: A tag, beside the commit that it stood for when somebody froze it.
-_FROZEN = re.compile(r"\brev: *['\"]?(\w+)['\"]? +# frozen: *(\S+)")
 #: By these a hook looks at some files only, which a check of the whole tree could not follow.
 _LIMITING = frozenset({"files", "exclude", "types", "types_or", "exclude_types", "stages"})
 #: Types of files that every hook for Python names.
 _PYTHON_TYPES = frozenset({"python", "pyi", "jupyter", "file", "text"})
-_MOST_BYTES = 8 * 1024**2
 
 
 class Hook(NamedTuple):
@@ -34,36 +31,27 @@ class Hook(NamedTuple):
     name: str
     arguments: tuple[str, ...] | None
     """Its `args`; None where the repository sets none."""
-    entry: str
-    """The command, of a hook that the repository makes itself."""
     limited: bool
     """Whether it looks at some files only, or not before commits."""
     revision: str = ""
     """The tag of its repository."""
     additional: tuple[str, ...] = ()
     """What is installed beside its tool, as requirements."""
-    gets_files: bool = True
-    """Whether the names of files are put behind its arguments."""
 
 
 def read_hooks(files: ProjectFiles) -> Iterator[Hook]:
     """Yield the hooks of pre-commit in their order; none where the file cannot be read."""
-    frozen = dict(_FROZEN.findall(files.text(HOOKS_FILE)))
     whole = files.yaml(HOOKS_FILE)
     limited = bool(whole.keys() & {"files", "exclude"})
     for repository in map(as_map, as_list(whole.get("repos"))):
-        revision = str(repository.get("rev", ""))
         for one in map(as_map, as_list(repository.get("hooks"))):
             if isinstance(one.get("id"), str):
-                entry = one.get("entry")
                 yield Hook(
                     one["id"],
                     tuple(texts(one["args"])) if isinstance(one.get("args"), list) else None,
-                    entry if isinstance(entry, str) else "",
                     limited or any(_limits(key, one[key]) for key in one.keys() & _LIMITING),
-                    frozen.get(revision, revision),
+                    str(repository.get("rev", "")),
                     tuple(texts(one.get("additional_dependencies"))),
-                    str(one.get("pass_filenames")).lower() != "false",
                 )
 
 
@@ -81,7 +69,7 @@ def find_pins(files: ProjectFiles, tools: Iterable[str]) -> dict[str, tuple[str,
     """
     found = {}
     for tool in sorted(PINNED & set(tools)):
-        readers = (_pin_by_hooks, _pin_by_locks, _pin_by_requirements)
+        readers = (_pin_by_hooks, _pin_by_requirements)
         if pins := next((pins for read in readers if (pins := read(files, tool))), ()):
             found[tool] = pins
     return found
@@ -94,14 +82,6 @@ def _pin_by_hooks(files: ProjectFiles, tool: str) -> tuple[str, ...]:
             # What mypy is to know of packages, it finds where these are installed.
             plugins = () if tool == "mypy" else hook.additional
             return (f"{tool}=={version}", *map(str, _parse_all(plugins)))
-    return ()
-
-
-def _pin_by_locks(files: ProjectFiles, tool: str) -> tuple[str, ...]:
-    for path in lock_files.PYTHON.values():
-        locked = dict(lock_files.read_versions(path, files.text(path, _MOST_BYTES)))
-        if version := _parse_version(locked.get(tool, "")):
-            return (f"{tool}=={version}",)
     return ()
 
 

@@ -63,14 +63,13 @@ def _list_minors(text: str) -> list[int]:
 
 
 def _read_pythons(text: str) -> poetry_versions.VersionConstraint | None:
-    """Read a range of Pythons; a version by itself stands for all its releases."""
-    return parse_range(f"~{text}" if re.fullmatch(r"[\d.]+", text) else text)
+    """Read a range of Pythons, also in Poetry's forms; None where it is none.
 
-
-def parse_range(text: str) -> poetry_versions.VersionConstraint | None:
-    """Read a range, also in Poetry's forms; None where it is none."""
+    A version by itself stands for all its releases.
+    """
+    written = f"~{text}" if re.fullmatch(r"[\d.]+", text) else text
     try:
-        return poetry_versions.parse_constraint(text) if len(text) <= _LONGEST else None
+        return poetry_versions.parse_constraint(written) if len(text) <= _LONGEST else None
     except ValueError:
         return None
 
@@ -86,29 +85,6 @@ def standardize_range(text: str) -> str:
         return text
     left = (f"!=3.{minor}.*" for minor in range(found[0], found[-1]) if minor not in found)
     return ",".join((f">=3.{found[0]}", f"<3.{found[-1] + 1}", *left))
-
-
-def convert_constraint(text: str) -> str:
-    """Turn Poetry's `^1.2`, `~1.2`, `1.2.*` and `*` into PEP 440.
-
-    Of alternatives, as `^5 || ^7`, all from the least to the greatest is taken: PEP 440 has no
-    "or".
-
-    Raises:
-        ValueError: It is no constraint.
-    """
-    with suppress(InvalidSpecifier):
-        return str(SpecifierSet(text))
-    if (found := parse_range(text)) is None:
-        raise ValueError(f"`{text}` is no version constraint.")
-    if isinstance(found, poetry_versions.VersionUnion) and "||" in str(found):
-        least, greatest = found.ranges[0], found.ranges[-1]
-        found = poetry_versions.VersionRange(
-            least.min, greatest.max, least.include_min, greatest.include_max
-        )
-    if found.is_any():
-        return ""
-    return f"=={found}" if isinstance(found, poetry_versions.Version) else str(found)
 
 
 def list_python_ranges(files: ProjectFiles) -> Iterator[tuple[str, str]]:

@@ -72,7 +72,7 @@ def write_copies(sources: Mapping[str, bytes], wanted: Iterable[tuple[str, str]]
     files, done, mute = {}, set(), f"_{secrets.token_hex(8)}"
     for path, content in sources.items():
         try:
-            module = foreign_python.parse_module(content, to_write=True)
+            module = foreign_python.parse_module(content)
         except UNREADABLE:
             continue
         own = {name for file, name in names if file == path}

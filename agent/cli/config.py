@@ -36,7 +36,6 @@ def check(repo: repository.Folder = None, as_json: terminal.Json = False) -> Non
     project = detect.detect_project(tree, config)
     warnings = [
         *levels.find_overruled_weights(registry.RULES, config, {}),
-        *(f"not run: {check}: {why}" for check, why in project.not_run.items()),
         *(f"not read: {path}: {why}" for path, why in project.unreadable.items()),
     ]
     if as_json:
@@ -92,7 +91,7 @@ def explain(
         terminal.print_json([one.model_dump(mode="json", exclude_none=True) for one in found])
         return
     for one in found:
-        value = written.flow(one.model_dump(mode="json")["value"])
+        value = written.write_value(one.model_dump(mode="json")["value"])
         print(f"{one.key:<26} {value}  ({escape_text(one.origin)})")
         if key is not None and one.meaning:
             print(f"    {one.meaning}")
@@ -102,15 +101,13 @@ def explain(
 def detect_values(repo: repository.Folder = None, as_json: terminal.Json = False) -> None:
     """Propose `.github/mergewright.yml` from what the repository shows, each value with a reason.
 
-    What a file that is there says is kept, but for its comments. What is not known is left out;
-    what only a person can decide stands in comments.
+    What it does not know it leaves out.
     """
-    place, tree, read = repository.open_repository(repo, as_json=as_json)
+    place, tree, _ = repository.open_repository(repo, as_json=as_json)
     measured = facts.load_facts(settings.load_settings().home, str(place))
-    proposal = written.propose(tree, read if read.source else None, measured)
+    proposal = written.propose(tree, measured)
     if as_json:
-        name = read.source.name if read.source else load.OWN_FILES[0]
-        terminal.print_json({"file": name, **proposal.model_dump(mode="json")})
+        terminal.print_json({"file": load.OWN_FILES[0], **proposal.model_dump(mode="json")})
     else:
         print(proposal.text, end="")
 

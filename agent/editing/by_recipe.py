@@ -115,13 +115,11 @@ def apply_recipe(
         tree.write(path, content)
         desk.say(f"edited {path}")
     command = migration.make_command(settled, contract.project)
-    report, produced, printed = _run_producing_command(command, tree, prepared, desk, seconds)
+    report, produced = _run_producing_command(command, tree, prepared, desk, seconds)
     try:
         notes = made.notes + migration.accept_migration(settled, report, produced)
     except RepositoryUnfit as problem:
-        way = obstacles.name_way(
-            printed, tree, contract.config.folder, prepared.environment.sources
-        )
+        way = obstacles.name_way(prepared.environment.sources)
         raise RepositoryUnfit(f"{problem.message}\n\n{way}") from problem
     for path, content in sorted(produced.items()):
         tree.write(path, content)
@@ -131,8 +129,8 @@ def apply_recipe(
 
 def _run_producing_command(
     command: ProducingCommand, tree: WorkTree, prepared: Prepared, desk: Desk, left: float
-) -> tuple[bytes, dict[str, bytes], str]:
-    """Return the command's report, the files that it is allowed to make, and what it printed.
+) -> tuple[bytes, dict[str, bytes]]:
+    """Return the command's report, and the files that it is allowed to make.
 
     Foreign code may have had a hand in all of it.
     """
@@ -169,4 +167,4 @@ def _run_producing_command(
         is_kept = tree.has_path(path) and path.endswith(".py")
         if is_kept or not any(fnmatch.fnmatch(path, glob) for glob in command.globs):
             raise EditFailed(f"{migration.SCRIPT} changed {path}, which it may not touch.")
-    return result.files[report_path], produced, result.output
+    return result.files[report_path], produced

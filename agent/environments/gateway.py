@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -41,7 +41,6 @@ from agent.environments.hosts import (
     is_internal,
     parse_target,
 )
-from agent.errors import IndexUnavailable
 from agent.models.package_index import IndexAccess, PackageIndex
 from agent.models.sandbox import Outlet
 from agent.settings import Settings
@@ -101,7 +100,6 @@ class Gateway(ThreadingUnixStreamServer):
         allowed: Iterable[Target],
         *,
         inside: Iterable[Target] = (),
-        find_files: Callable[[], tuple[Iterable[Target], bool]] | None = None,
         accesses: Iterable[IndexAccess] = (),
         git_hosts: Iterable[Target] = (),
         downloads: Downloads | None = None,
@@ -110,16 +108,14 @@ class Gateway(ThreadingUnixStreamServer):
         """Open it.
 
         Args:
-            folder: For its socket and its keys; nobody else reads the latter.
+            folder: For its socket and its authority's certificate.
             allowed: Hosts that are read from.
-            find_files: Finds the hosts that have the files of an index, and whether they may be
-                in a private network; asked once, when another host than these is wanted.
             accesses: Indexes, whose credentials and certificates count.
             git_hosts: Hosts that git may fetch from.
             downloads: Where unchanging files are kept.
             proxies: As `urllib.request.getproxies_environment` has it.
         """
-        self.authority = Authority(folder)
+        self.authority = Authority()
         self.outlet = Outlet(
             socket=str(folder / "out.sock"), certificates=str(folder / "authority.pem")
         )
@@ -128,13 +124,10 @@ class Gateway(ThreadingUnixStreamServer):
         self.refused_attempts: tuple[str, ...] = ()
         """Attempts that were turned away, as `host:port (reason)`, each once, at most 50."""
         self.faults: tuple[str, ...] = ()
-        """What this host's own proxy did not do, each once, at most 50."""
-        self.is_asked_again = threading.Event()
-        """Set once a host that was refused is asked for again: whoever does that retries."""
+        """Hosts that were not reached, each once with the reason, at most 50."""
         self.git_hosts = frozenset(git_hosts)
         self._allowed = {*allowed, *self.git_hosts}
         self._inside = {*inside}
-        self._find_files = find_files
         self._accesses = tuple(accesses)
         self._named = dict(proxies or {})
         self._proxies = {one: HostProxy.read(one, self._named) for one in ("http", "https")}
@@ -197,27 +190,11 @@ class Gateway(ThreadingUnixStreamServer):
             _RefusedError: It is not on it, or leads into a private network.
         """
         if wanted not in self._allowed:
-            self._learn_files()
-        if wanted not in self._allowed:
-            raise self._refuse(f"{wanted} (not on the list)")
+            raise _RefusedError(403, f"{wanted} (not on the list)")
         # A name that only this host's proxy can look up is its affair.
         addresses = [] if wanted in self._inside else find_addresses(wanted)
         if addresses and all(map(is_internal, addresses)):
-            raise self._refuse(f"{wanted} (resolves to an internal address)")
-
-    def _learn_files(self) -> None:
-        with self._lock:
-            find, self._find_files = self._find_files, None
-            # An index that does not answer is told of by who asks it.
-            with suppress(IndexUnavailable):
-                hosts, may_be_inside = find() if find else ((), False)
-                self._allowed.update(hosts)
-                self._inside.update(hosts if may_be_inside else ())
-
-    def _refuse(self, attempt: str) -> _RefusedError:
-        if attempt in self.refused_attempts:
-            self.is_asked_again.set()
-        return _RefusedError(403, attempt)
+            raise _RefusedError(403, f"{wanted} (resolves to an internal address)")
 
     def find_login(self, wanted: Target, path: str) -> str:
         """What an index wants to hear; empty: nothing. Of several on a host the nearest counts.
@@ -431,8 +408,8 @@ class _Requests(BaseHTTPRequestHandler):
                 is_begun = True
                 self._hand_back(answer, request, headers, store)
         except _HTTP_FAULTS as problem:
-            if proxy:
-                self.server.note_fault(f"{proxy} on the way to {wanted}: {problem}")
+            between = f"{proxy} on the way to " * bool(proxy)
+            self.server.note_fault(f"{between}{wanted}: {problem}")
             if not is_begun:
                 raise _RefusedError(502) from problem
             self.close_connection = True  # the client sees that it is not whole
@@ -487,23 +464,16 @@ def open_gateway(
     index: PackageIndex, settings: Settings, more: Iterable[str] = ()
 ) -> Iterator[Gateway]:
     """Open the way to the indexes, `more` hosts and nothing else, for the length of the block."""
-    accesses = (*index.bound, *index.list_accesses())
+    accesses = index.list_accesses()
     indexes = [parse_target(access.url) for access in accesses]
     named = [parse_target(host) for host in settings.allow_hosts]
-    others = [*map(parse_target, more)]
+    others = [*map(parse_target, (*index.file_addresses, *more))]
     # No repository has a say in these names: within a private network they are a mirror.
     internal = [host for host in (*indexes, *others) if is_inside(host)]
-
-    def find_files() -> tuple[list[Target], bool]:
-        # The default index, last in its list, has its files within a private network if it is
-        # there itself; one outside never has.
-        return [*map(parse_target, index.file_addresses)], indexes[-1] in internal
-
     with open_gateway_to(
         [*indexes, *named, *others],
         settings,
         inside=[*named, *internal],
-        find_files=find_files,
         accesses=accesses,
         git_hosts=[parse_target(host) for host in settings.git_hosts],
     ) as opened:

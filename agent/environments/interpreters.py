@@ -7,7 +7,6 @@ work.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -32,7 +31,6 @@ FOLDER = "pythons"
 OLDEST = Version("3.9")
 #: Releases come on its first days, or late in the month before.
 _RELEASE_MONTH = 10
-_MINORS = tuple(f"3.{minor}" for minor in range(14, OLDEST.minor - 1, -1))
 _WHOLE_MINOR = re.compile(r"(?<![=<>~!])==\s*\d+\.\d+(?=\s*(?:,|\Z))")
 #: Modules of the standard library that checks and builds rely on, and that a build may lack.
 _NEEDED = "import ssl, sqlite3, ctypes, lzma, bz2, zlib, hashlib, venv, unittest"
@@ -131,13 +129,11 @@ def choose_interpreter(
             root_mark=root.mark or storage.root_mark(root.folder),
             why=why,
         )
-        on_host = (candidate.system and root.folder) or ""
-        folder = Path(f"{on_host}{candidate.path}").parent
-        version, problem = _try_interpreter(interpreter, folder, sandbox, settings)
+        version, problem = _try_interpreter(interpreter, sandbox)
         if not problem:
             return interpreter.model_copy(update={"version": version})
         broken.append(f"{candidate.path} ({problem})")
-    raise EnvironmentFailed(_explain_none(asked, hints, found, broken, settings, roots))
+    raise EnvironmentFailed(_explain_none(asked, hints, found, broken, settings))
 
 
 def rank_interpreters(
@@ -206,34 +202,18 @@ def _explain_none(
     found: Sequence[FoundPython],
     broken: Sequence[str],
     settings: Settings,
-    roots: Sequence[Root],
 ) -> str:
-    usable = [one for one in _best_first(found) if Version(one.version) >= OLDEST]
-    there = ", ".join(f"{one.version} ({one.path})" for one in usable) or "none"
-    allowed = _read_specifiers(hints)
-    fitting = (one for one in _MINORS if _may_be(one, allowed))
-    example = asked or next(fitting, None)
+    there = ", ".join(f"{one.version} ({one.path})" for one in _best_first(found)) or "none"
     wanted = f"a Python for {hints.requires or 'it'} ({hints.requires_origin or 'any version'})"
     wanted = f"Python {asked} (python.version)" if asked else wanted
-    if example is None or Version(example) < OLDEST:
-        return (
-            f"The repository asks for {wanted}. Supported are {_MINORS[-1]} to {_MINORS[0]}. "
-            f"There is: {there}; set python.version to one of them."
-        )
-    way = _explain_way(example, settings, roots)
     whole = f" Not whole in a sandbox: {'; '.join(broken)}." if broken else ""
+    minor = asked or "3.X"
     return (
-        f"The repository asks for {wanted}, which is not to be had here. There is: {there}.{whole} "
-        f"To provide one: {way}; or set python.version to one that is there."
+        f"The repository asks for {wanted}, which is not to be had here. There is: {there};"
+        f" {OLDEST} and newer are supported.{whole} To provide one:"
+        f" `uv python install {minor} --install-dir {settings.home / FOLDER}`, or with docker"
+        f" `mergewright images build {minor}`; or set python.version to one that is there."
     )
-
-
-def _explain_way(minor: str, settings: Settings, roots: Sequence[Root]) -> str:
-    """Name the commands that provide a Python."""
-    way = f"`uv python install {minor} --install-dir {settings.home / FOLDER}`"
-    if not any(root.folder for root in roots):
-        way += f" or an image for sandboxes (`mergewright images build {minor}`)"
-    return way
 
 
 # --- what there is -----------------------------------------------------------------------------
@@ -290,16 +270,11 @@ def _find_on_machine(settings: Settings) -> Iterator[FoundPython]:
 
 
 def _list_folders(settings: Settings) -> Iterator[str]:
-    """Folders of programs: those of our own, of tools that install Pythons, and of PATH."""
+    """Folders of programs: those of our own, of pyenv, whose shims are no Pythons, and of PATH."""
     home = Path.home()
     for parent, pattern in (
         (settings.home / FOLDER, "*/bin"),
         (Path(os.environ.get("PYENV_ROOT") or home / ".pyenv"), "versions/*/bin"),
-        (home / ".asdf", "installs/python/*/bin"),
-        (home / ".local/share/mise", "installs/python/*/bin"),
-        (Path("/opt"), "python*/bin"),
-        (Path("/opt/python"), "*/bin"),
-        (Path("/opt/hostedtoolcache/Python"), "*/*/bin"),
     ):
         try:
             yield from map(str, sorted(parent.glob(pattern)))
@@ -315,39 +290,20 @@ def _list_folders(settings: Settings) -> Iterator[str]:
 # --- in a sandbox ------------------------------------------------------------------------------
 
 
-def _try_interpreter(
-    one: Interpreter, folder: Path, sandbox: Sandbox, settings: Settings
-) -> tuple[str, str]:
-    """Return the version of an interpreter as it says it in a sandbox, or why it does not work.
-
-    What a sandbox has shown is remembered until the interpreter's folder or the root changes.
-    """
-    try:
-        changed = folder.stat().st_mtime_ns
-    except OSError:
-        changed = 0  # in an image, whose mark says as much
+def _try_interpreter(one: Interpreter, sandbox: Sandbox) -> tuple[str, str]:
+    """Return the version of an interpreter as it says it in a sandbox, or why it does not work."""
     program = f"{_NEEDED}, platform; print(platform.python_version())"
-    trial = f"{program} {one.root_mark} {one.path} {changed}"
-    place = storage.folder(settings) / "interpreters.json"
-    try:
-        known: dict[str, tuple[str, str]] = json.loads(place.read_bytes())
-    except (OSError, ValueError):
-        known = {}
-    if trial not in known:
-        order = SandboxRequest(
-            argv=(one.path, "-I", "-S", "-c", program),
-            root=one.root,
-            mounts=one.sandbox_mounts(),
-            limits=SandboxLimits(seconds=60),
-        )
-        result = sandbox.run(order)
-        # A build between two releases ends in a plus.
-        words = result.output.strip().rpartition("\n")[2][:200].rstrip("+")
-        problem = "" if result.exit_code == 0 else words or "it does not start"
-        known[trial] = (words or one.version, problem)
-        storage.write_whole(place, json.dumps(known, indent=1).encode())
-    version, problem = known[trial]
-    return version, problem
+    order = SandboxRequest(
+        argv=(one.path, "-I", "-S", "-c", program),
+        root=one.root,
+        mounts=one.sandbox_mounts(),
+        limits=SandboxLimits(seconds=60),
+    )
+    result = sandbox.run(order)
+    # A build between two releases ends in a plus.
+    words = result.output.strip().rpartition("\n")[2][:200].rstrip("+")
+    problem = "" if result.exit_code == 0 else words or "it does not start"
+    return words or one.version, problem
 
 
 def _list_mounts(one: FoundPython, settings: Settings) -> tuple[tuple[str, str], ...]:

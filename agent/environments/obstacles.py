@@ -1,4 +1,4 @@
-"""Say how well base's tests run, and where none does: the last error, its place, the way out.
+"""Say how well base's tests run, and where none does: the last error and its place.
 
 Pure. The error is found by the form in which Python and pytest print one, not by its words.
 """
@@ -6,22 +6,19 @@ Pure. The error is found by the form in which Python and pytest print one, not b
 from __future__ import annotations
 
 import json
-import posixpath
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 
 from agent.models.checks import COLLECTION, Status, TestRun
 from agent.models.record import Record
 from agent.models.sandbox import SANDBOX_TREE
 from agent.text import sanitise
 from agent.text.secret_names import PLACEHOLDER
-from repo_config import test_files
 from repo_config.schema import LimitsSection
 from repo_config.tree import Tree
 
 _FRAME = re.compile(r'(?:\s*File ")?(?P<path>[^\s":]+\.py)(?:", line |:)(?P<line>\d+)')
-_PLAIN = re.compile(r"[A-Za-z][\w ./=+-]*")
 _SHOWN = re.compile(r"E\s+(\S.*)")
 _MOST_ITEMS = 5
 _MOST_EVIDENCE = 3_000
@@ -32,14 +29,13 @@ _MOST_TIME = 1 / 6
 _LONGEST_CAUSE = 200
 LONGEST = 300
 """Characters of foreign words that are quoted at once."""
-_COMMAND = "COMMAND"
 
 
 class Obstacle(Record):
     """Why no test of base runs."""
 
     words: str
-    """The cause with its place, what CI does first, and lines of configuration; for people."""
+    """The cause with its place, and the keys of the configuration that help; for people."""
     evidence: str = ""
     """The last lines that were printed."""
 
@@ -60,20 +56,19 @@ def has_ended(tests: TestRun) -> bool:
 
 
 def find_obstacle(
-    tests: TestRun | None, problem: str, tree: Tree, folder: str, lines: Sequence[str] = ()
+    tests: TestRun | None, problem: str, tree: Tree, lines: Sequence[str] = ()
 ) -> Obstacle:
     """Name the obstacle.
 
     Args:
         tests: As they ended on base; None: no environment could be built.
         problem: Why none could be built, or what it is without.
-        folder: Of the project.
         lines: By which it was set up.
     """
+    way = name_way(lines)
     if tests is None:
-        return Obstacle(words=f"{problem}\n\n{_name_lines('', tree, folder, lines)}")
-    paths = tree.paths()
-    error, place = _find_error(_join_texts(tests), paths)
+        return Obstacle(words=f"{problem}\n\n{way}")
+    error, place = _find_error(_join_texts(tests), tree.paths())
     error = error or tests.reason or "nothing was printed"
     where = f" ({place})" if place else ""
     cause = f"Tests cannot start on the base commit: {quote_as_code(error)}{where}."
@@ -83,29 +78,18 @@ def find_obstacle(
         cause = f"{said}; the last error: {quote_as_code(error)}{where}."
     if tests.limit:
         cause = f"Tests did not end on the base commit: {tests.reason.rstrip('.')}."
-    way = _name_lines(error, tree, folder, lines)
     words = "\n\n".join(filter(None, (cause, problem, way)))
     return Obstacle(words=words, evidence=list_errors(tests))
 
 
-def name_way(printed: str, tree: Tree, folder: str, lines: Sequence[str]) -> str:
-    """Name lines of configuration for the last error in what a program has printed."""
-    error, _ = _find_error(sanitise.strip_terminal_codes(printed).strip(), tree.paths())
-    return _name_lines(error, tree, folder, lines)
-
-
-def _name_lines(error: str, tree: Tree, folder: str, lines: Sequence[str]) -> str:
-    found = tuple(_propose_lines(error, tree, folder, lines))
-    start = "Write" if found else "If a command or a variable is needed first, write"
-    usual = (_write_setup(lines, _COMMAND), f"env: {{NAME: {PLACEHOLDER}}}")
-    told = ", ".join(map(quote_as_code, found or usual))
-    return f"{start} into `.github/mergewright.yml`: {told}."
-
-
-def _write_setup(lines: Sequence[str], more: str) -> str:
-    """Write the set-up with one more line; what YAML would read otherwise is in quotes."""
-    every = (one if _PLAIN.fullmatch(one) else json.dumps(one) for one in (*lines, more))
-    return f"setup: [{', '.join(every)}]"
+def name_way(lines: Sequence[str]) -> str:
+    """Name the keys of the configuration, the lines so far among them: these would be replaced."""
+    setup = f"setup: [{', '.join(map(json.dumps, (*lines, 'COMMAND')))}]"
+    told = ", ".join(map(quote_as_code, (setup, f"env: {{NAME: {PLACEHOLDER}}}")))
+    return (
+        "If a command or a variable is needed first, write it into `.github/mergewright.yml`:"
+        f" {told}."
+    )
 
 
 def quote_as_code(text: str, longest: int = LONGEST) -> str:
@@ -144,35 +128,6 @@ def _find_error(text: str, paths: Collection[str]) -> tuple[str, str]:
     return error, place
 
 
-def _propose_lines(error: str, tree: Tree, folder: str, lines: Sequence[str]) -> Iterator[str]:
-    """Yield the line that follows from an error of Python's own, where one surely does."""
-    kind, _, words = error.partition(": ")
-    name = ["", *re.findall(r"'([^']+)'", words)][-1]
-    # Of a dotted name the first part was found, so neither a place nor a package is missing.
-    if kind == "ModuleNotFoundError" and name.isidentifier():
-        holders = {*_find_holders(name, tree.paths())}
-        if len(holders) == 1 and (place := holders.pop()) not in ("", folder):
-            yield f"env: {{PYTHONPATH: {posixpath.relpath(place, folder or '.')}}}"
-    elif kind == "KeyError" and re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
-        yield f"env: {{{name}: {PLACEHOLDER}}}"
-    elif kind == "FileNotFoundError":
-        path = posixpath.relpath(posixpath.join(SANDBOX_TREE, folder, name), SANDBOX_TREE)
-        place = posixpath.dirname(path)
-        there = any(one.startswith(f"{place}/") for one in tree.paths())
-        if place and not there and not place.startswith(".."):
-            yield _write_setup(lines, f"mkdir -p {posixpath.relpath(place, folder or '.')}")
-
-
-def _find_holders(name: str, paths: Collection[str]) -> Iterator[str]:
-    """Yield the folders, but for those of tests, that hold a module or package."""
-    for path in paths:
-        parts = path.removesuffix(".py").split("/")
-        if path.endswith(".py") and name in parts:
-            holder = "/".join(parts[: parts.index(name)])
-            if not test_files.find_folder(f"{holder}/{name}"):
-                yield holder
-
-
 # --- how well a repository is set up, by base's tests -----------------------------------------
 
 
@@ -206,7 +161,7 @@ def is_poor(tests: TestRun, limits: LimitsSection) -> bool:
     """Whether other versions may have more of base's tests pass, in reasonable time."""
     if tests.status is Status.ABSENT:
         return False
-    if tests.limit or tests.status is Status.UNVERIFIED or lacks_modules(tests):
+    if tests.limit or tests.status is Status.UNVERIFIED:
         return True
     passed, red = tests.count("passed"), tests.count("failed", "error")
     if passed > red and _is_slow(tests, limits):
@@ -217,26 +172,13 @@ def is_poor(tests: TestRun, limits: LimitsSection) -> bool:
 
 def may_improve(tests: TestRun, limits: LimitsSection) -> bool:
     """Whether there is something to try: also where a single module cannot be imported."""
-    has_lost = _count_modules(tests)[0] > 0
+    has_lost = any(item.item_id.endswith(COLLECTION) for item in tests.items)
     return is_poor(tests, limits) or (has_lost and not _is_slow(tests, limits))
 
 
 def is_hopeless(tests: TestRun) -> bool:
     """Whether hardly any test passes, so that versions alone may not be the cause."""
     return tests.count("passed") <= _HARDLY * tests.count("passed", "failed", "error")
-
-
-def lacks_modules(tests: TestRun) -> bool:
-    """Whether most modules of tests could not be imported."""
-    lost, read = _count_modules(tests)
-    return lost > read
-
-
-def _count_modules(tests: TestRun) -> tuple[int, int]:
-    """Count the modules of tests that could not be imported, and those that were."""
-    names = [item.item_id for item in tests.items]
-    lost = {name for name in names if name.endswith(COLLECTION)}
-    return len(lost), len({name.partition("::")[0] for name in names} - lost)
 
 
 def _is_slow(tests: TestRun, limits: LimitsSection) -> bool:

@@ -1,129 +1,98 @@
 """The package indexes of the operator: which are asked, and which hosts belong to them.
 
-Every request that the host itself sends to an index is here; requests are idempotent, and are tried
-again here alone.
+They are named by our own setting, or by the environment variables of uv and pip. An index that
+keeps its files on another host has that host in MERGEWRIGHT_ALLOW_HOSTS.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import unquote, urlsplit, urlunsplit
 
-from agent.environments import index_settings
-from agent.errors import IndexUnavailable
+from agent.errors import SettingsInvalid
 from agent.models.package_index import IndexAccess
-from agent.settings import Settings
+from agent.settings import Settings, variable
 
-if TYPE_CHECKING:
-    from pypi_simple import PyPISimple
-
-_DEFAULT = "https://pypi.org/simple/"
-#: Asked for to learn where the index keeps its files; every index that can serve us has it.
-_PROBE_PROJECT = "pip"
-_SECONDS = (15.0, 30.0)
+_PUBLIC = "https://pypi.org/simple/"
+_PUBLIC_FILES = "https://files.pythonhosted.org/"
+#: What names the default index, and those that are asked before it; the first of them wins.
+_DEFAULT = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
+_MORE = ("UV_INDEX", "UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL")
+_CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
+#: uv allows `name=https://…`.
+_NAMED = re.compile(r"(?:([\w.-]+)=)?(.+)")
 
 
 class SimpleIndex:
-    """Simple indexes over HTTP, JSON or HTML: those that the settings, uv or pip name.
+    """Simple indexes over HTTP.
 
     Raises:
-        SettingsInvalid: A configured address is not one of a web index, or a file of the host's
-            configuration cannot be read.
+        SettingsInvalid: A configured address is not one of a web index.
     """
 
     def __init__(self, settings: Settings, environ: Mapping[str, str] = os.environ) -> None:
-        self._host = index_settings.read_indexes(settings, environ)
-        self._default = self._host.default or IndexAccess(
-            url=_DEFAULT, ca_bundle=self._host.ca_bundle, origin="nothing else is configured"
-        )
+        places = [place for place in map(environ.get, _CERTIFICATES) if place]
+        self._ca_bundle = next((place for place in places if Path(place).is_file()), None)
+        self._environ = environ
+        name, written = variable("index_url"), settings.index_url
+        if not written:
+            name = next(filter(environ.get, _DEFAULT), "")
+            written = environ.get(name)
+        self._is_public = not written
+        self._default = self._read(written or _PUBLIC)
+        if not _is_web(self._default):
+            raise SettingsInvalid(
+                f"{name} is not the address of a package index: give an https:// address."
+            )
+        # Our own setting stands alone.
+        listed = [] if settings.index_url else [environ.get(name, "") for name in _MORE]
+        more = (self._read(one) for one in " ".join(listed).split())
+        # Folders of this machine no sandbox sees.
+        others = {one.url: one for one in more if _is_web(one) and one.url != self._default.url}
+        self._others = tuple(others.values())
 
     @property
     def mark(self) -> str:
         """Which indexes these are, for keys: their addresses, or that it is the public one."""
-        others = [access.url for access in self._host.extras]
-        return " ".join([*others, self._host.default.url if self._host.default else "public"])
+        others = [access.url for access in self._others]
+        return " ".join([*others, "public" if self._is_public else self._default.url])
 
     @property
     def url(self) -> str:
         """Address of the default index, without credentials."""
         return self._default.url
 
-    @property
-    def bound(self) -> tuple[IndexAccess, ...]:
-        """Those that are asked only where a repository names them."""
-        return self._host.bound
-
     def list_accesses(self) -> tuple[IndexAccess, ...]:
         """All that are asked for any name, the first in front, the default one last."""
-        return (*self._host.extras, self._default)
+        return (*self._others, self._default)
 
-    @cached_property
+    @property
     def file_addresses(self) -> tuple[str, ...]:
-        """Addresses of files that the default index has."""
-        import pypi_simple
-        import requests
+        """Addresses below which the files of the indexes are, where these are on other hosts."""
+        return (_PUBLIC_FILES,) if _PUBLIC in {one.url for one in self.list_accesses()} else ()
 
-        access = self._default
-        try:
-            with _open_client(access, access.url) as client:
-                found = client.get_project_page(_PROBE_PROJECT, timeout=_SECONDS).packages
-        except pypi_simple.NoSuchProjectError:
-            found = []
-        except requests.RequestException as problem:
-            raise _make_unavailable(access, problem) from problem
-        except (
-            LookupError,
-            TypeError,
-            ValueError,
-            pypi_simple.UnsupportedRepoVersionError,
-        ) as problem:
-            raise IndexUnavailable(
-                f"The index at {access.url} answers with what is no simple index page."
-            ) from problem
-        urls = (package.url for package in found)
-        return tuple(url for url in urls if url.startswith(("https://", "http://")))
+    def _read(self, written: str) -> IndexAccess:
+        name, address = _NAMED.fullmatch(written.strip()).groups()  # type: ignore[union-attr]
+        parts = urlsplit(address)
+        url = urlunsplit(
+            parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
+        )
+        login = next(self._list_logins(name or "", parts.username, parts.password), None)
+        return IndexAccess(url=url.rstrip("/") + "/", login=login, ca_bundle=self._ca_bundle)
+
+    def _list_logins(self, name: str, user: str | None, password: str | None) -> Iterator[str]:
+        """Yield what an address holds, and what uv's variables for an index of a name do."""
+        if user or password:
+            yield f"{unquote(user or '')}:{unquote(password or '')}"
+        start = f"UV_INDEX_{re.sub(r'[^A-Z0-9]', '_', name.upper())}"
+        user, password = (self._environ.get(f"{start}_{one}") for one in ("USERNAME", "PASSWORD"))
+        if user or password:
+            yield f"{user or ''}:{password or ''}"
 
 
-def _open_client(access: IndexAccess, address: str) -> PyPISimple:
-    """Open what asks an index; imported where a run asks at all."""
-    import requests
-    from pypi_simple import PyPISimple
-    from requests.adapters import HTTPAdapter
-    from requests.utils import get_environ_proxies
-    from urllib3.util import Retry
-
-    session = requests.Session()
-    session.headers["User-Agent"] = "mergewright"
-    # Otherwise variables of this host win over the certificates that were chosen.
-    session.trust_env = False
-    session.proxies = dict(get_environ_proxies(address))
-    session.verify = access.ca_bundle or True
-    statuses = (408, 425, 429, 500, 502, 503, 504)
-    retry = Retry(total=3, status_forcelist=statuses, backoff_factor=0.2, raise_on_status=False)
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(max_retries=retry))
-    # Credentials are for the index alone, wherever its pages point to. A redirect to another host
-    # drops them.
-    login = access.login if _origin(address) == _origin(access.url) else None
-    user, _, password = (login or "").partition(":")
-    auth = (user.encode(), password.encode()) if login else None
-    return PyPISimple(access.url, auth=auth, session=session)
-
-
-def _make_unavailable(access: IndexAccess, problem: Any) -> IndexUnavailable:
-    said = re.sub(r"://[^/@\s]*@", "://", str(problem)) or type(problem).__name__
-    if problem.response is not None:
-        said = f"HTTP {problem.response.status_code}"
-    return IndexUnavailable(
-        f"The package index at {access.url} did not answer: {said}. "
-        "Check the network and the index settings (MERGEWRIGHT_INDEX_URL), then run again."
-    )
-
-
-def _origin(address: str) -> tuple[Any, ...]:
-    parts = urlsplit(address)
-    return parts.scheme, parts.hostname, parts.port
+def _is_web(access: IndexAccess) -> bool:
+    parts = urlsplit(access.url)
+    return parts.scheme in ("http", "https") and bool(parts.hostname)

@@ -48,19 +48,11 @@ _DEFAULT = "postgres"
 _USERS = ("PGUSER", "POSTGRES_USER", "DB_USER")
 _DATABASES = ("PGDATABASE", "POSTGRES_DB", "DB_NAME")
 _URL = "DATABASE_URL"
-_OF_URL = r"://(?:[^/]*@)?[^/:@]*:(\d{4,5})(?:[/?]|\Z)"
-#: Variables that name a port, with their values.
-_PORTS = {
-    "postgres": rf"(?:PG|POSTGRES_|DB_)PORT=(\d{{4,5}})\Z|{_URL}=(?:post|psql)\w*{_OF_URL}",
-    "redis": rf"REDIS_PORT=(\d{{4,5}})\Z|REDIS_URL=rediss?{_OF_URL}",
-}
-_USUAL_PORTS = {"postgres": 5432, "redis": 6379}
-#: As Debian, Red Hat, Alpine and source builds lay them out.
+_PORTS = {"postgres": 5432, "redis": 6379}
+#: As Debian and source builds lay them out.
 _FIND = """
-for program in /usr/lib/postgresql/*/bin/postgres /usr/pgsql-*/bin/postgres \\
-    /usr/libexec/postgresql*/postgres /usr/local/pgsql/bin/postgres /usr/local/bin/postgres \\
-    /usr/bin/postgres /usr/local/bin/redis-server /usr/bin/redis-server \\
-    /usr/libexec/redis/redis-server /usr/local/bin/valkey-server /usr/bin/valkey-server; do
+for program in /usr/lib/postgresql/*/bin/postgres /usr/local/pgsql/bin/postgres \\
+    /usr/local/bin/postgres /usr/local/bin/redis-server /usr/bin/redis-server; do
   case $program in *postgres) beside="${program%/*}/initdb";; *) beside="$program";; esac
   [ -x "$program" ] && [ -x "$beside" ] && echo "$program $("$program" --version)"
 done; true
@@ -111,10 +103,10 @@ exec "$@"
 def provide_services(
     asked: Sequence[str], env: Mapping[str, str], build_context: BuildContext
 ) -> tuple[SandboxService, ...]:
-    """Find what `services` asks for, make what it begins with, and see it start.
+    """Find what `services` asks for, and make what it begins with.
 
     Raises:
-        EnvironmentFailed: One is not to be had or does not start; says what would help.
+        EnvironmentFailed: One is not to be had; says what would help.
     """
     if not asked:
         return ()
@@ -123,11 +115,9 @@ def provide_services(
     given = []
     for wanted in asked:
         program = choose_program(wanted, there, root)
-        program = program.model_copy(update={"port": find_port(program.name, env)})
         if program.name == "postgres":
             program = _provide_cluster(program, env, build_context)
         given.append(program)
-    _try_services(tuple(given), build_context)
     return tuple(given)
 
 
@@ -221,40 +211,8 @@ def accounts(env: Mapping[str, str]) -> tuple[list[str], list[str]]:
     return _names(users), _names(databases)
 
 
-def find_port(name: str, env: Mapping[str, str]) -> int:
-    """Find the port at which variables look for a server; 0: none names one."""
-    matches = (re.match(_PORTS[name], f"{key}={value}") for key, value in env.items())
-    ports = (int(match[1] or match[2]) for match in matches if match)
-    return next((port for port in ports if 1024 <= port <= 65535), 0)
-
-
 def _names(given: Sequence[str | None]) -> list[str]:
     return list(dict.fromkeys(name for name in given if name)) or [_DEFAULT]
-
-
-def _try_services(services: tuple[SandboxService, ...], build_context: BuildContext) -> None:
-    """Start them once, under the limits of a check: what is short is said early."""
-    given = build_context.settings
-    limits = SandboxLimits(
-        seconds=120,
-        memory_bytes=given.sandbox_memory_mb * 1024**2,
-        processes=given.sandbox_processes,
-        disk_bytes=given.sandbox_disk_mb * 1024**2,
-    )
-    order = _make_request("true").model_copy(update={"limits": limits})
-    order = add_services(order, services)
-    result = build_context.sandbox.run(order)
-    if result.exit_code == 0:
-        return
-    names = " and ".join(SERVICE_TITLES[one.name] for one in services)
-    if result.limit is None:
-        words = not_started(order, result) or _shorten_output(result.output)
-        raise EnvironmentFailed(f"services: {names} did not start in a sandbox: {words}")
-    raise EnvironmentFailed(
-        f"services: {names} cannot be started within the limits of a sandbox: it reached the one on"
-        f" {result.limit}. The operator may raise MERGEWRIGHT_SANDBOX_PROCESSES,"
-        " MERGEWRIGHT_SANDBOX_MEMORY_MB or MERGEWRIGHT_SANDBOX_DISK_MB."
-    )
 
 
 def _shorten_output(output: str) -> str:
@@ -271,7 +229,7 @@ def variables(services: Sequence[SandboxService]) -> dict[str, str]:
     """
     said = dict(_OF_CI) if services else {}
     for one in services:
-        port = one.port or _USUAL_PORTS[one.name]
+        port = _PORTS[one.name]
         if one.name == "postgres":
             for prefix, database in (("PG", "DATABASE"), ("POSTGRES_", "DB"), ("DB_", "NAME")):
                 said |= {
@@ -300,7 +258,7 @@ def add_services(order: SandboxRequest, services: Sequence[SandboxService]) -> S
     commands, waits, mounts = [], [], []
     for one in services:
         folder, template = f"{_FOLDER}/{one.name}", ""
-        port = str(one.port or _USUAL_PORTS[one.name])
+        port = str(_PORTS[one.name])
         if data := one.filled or one.template:
             source = Path(data)
             template = f"{_TEMPLATES}/{one.name}/{source.name}"

@@ -33,7 +33,7 @@ from agent.environments import (
 )
 from agent.environments.build_context import BuildContext
 from agent.environments.tree_files import WorkTreeFiles
-from agent.errors import EnvironmentFailed, SandboxLost
+from agent.errors import EnvironmentFailed
 from agent.models.environment import Environment, Layer
 from agent.models.record import Record
 from agent.models.sandbox import (
@@ -268,15 +268,7 @@ class _Run:
         order = sandbox_services.add_services(self._make_request(part), self._services)
         with gateway.open_gateway(context.index, context.settings, HOSTS) as opened:
             order = order.model_copy(update={"outlet": opened.outlet})
-            try:
-                result = context.sandbox.run(order, opened.is_asked_again)
-            except SandboxLost as problem:
-                if not opened.is_asked_again.is_set():
-                    raise
-                said = "setup: it was ended, since it asks again and again."
-                raise EnvironmentFailed(
-                    f"{said}{_explain_refused(opened.refused_attempts)}"
-                ) from problem
+            result = context.sandbox.run(order)
         report = _SetupReport.read(result)
         refused = opened.refused_attempts
         left_out = [f"setup: denied access to {attempt}" for attempt in refused]

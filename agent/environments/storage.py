@@ -2,7 +2,7 @@
 
 Everything below `environments/` in the data folder is a cache that can be built again. What is
 being built has a name that nothing looks for; it gets its real name when it is complete, and what
-a killed process left behind is swept.
+a killed process left behind is swept a day later.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ import hashlib
 import os
 import secrets
 import shutil
-import stat
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -35,7 +33,8 @@ FORMAT = 4
 #: How keys begin of what lies over or under environments.
 LAYERS = ("setup-", "system-")
 _BUILDING = "building"
-_CLOCK_SECONDS = 5.0
+#: No set-up takes as long.
+_LONGEST_BUILD = 86_400
 _SCRIPT_PACKAGES = ("checks", "recipes", "environments")
 
 MARK = f"{sys.implementation.cache_tag} {MAGIC_NUMBER.hex()}".encode()
@@ -130,11 +129,10 @@ def hold_if_unused(settings: Settings, key: str) -> Iterator[bool]:
 
 
 def remove_leftovers(settings: Settings) -> int:
-    """Remove what processes that no longer live have left unfinished; return how much."""
-    gone = 0
+    """Remove what was begun so long ago that nobody builds it any more; return how much."""
+    gone, oldest = 0, read_clock() - _LONGEST_BUILD
     for place in (folder(settings) / _BUILDING).glob("*-*"):
-        owner = place.name.partition("-")[0]
-        if owner.isdigit() and not _is_of_living(place, owner):
+        if place.stat().st_mtime < oldest:
             remove_folder(place)
             gone += 1
     return gone
@@ -197,14 +195,6 @@ def no_space(what: str) -> Iterator[None]:
         raise
 
 
-def size(place: Path) -> int:
-    """Bytes on disk of a file, or below a folder; a file with several names counts once."""
-    found = (Path(folder, name) for folder, _, names in os.walk(place) for name in names)
-    facts = [one.lstat() for one in ([place] if place.is_file() else found)]
-    inodes = {(one.st_dev, one.st_ino): one.st_blocks for one in facts if stat.S_ISREG(one.st_mode)}
-    return 512 * sum(inodes.values())
-
-
 def root_mark(folder: str | None) -> str:
     """What a root file system of sandboxes is: the release of the system and its C library."""
     root = Path(folder or "/")
@@ -248,18 +238,6 @@ def _script_contents() -> dict[str, bytes]:
             if entry.is_file() and entry.name != "__init__.py":
                 found[f"{package}/{entry.name}"] = entry.read_bytes()
     return found
-
-
-def _is_of_living(place: Path, process: str) -> bool:
-    """Whether the process that made a place is there; in containers the next has its number."""
-    try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        made = place.stat().st_mtime
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    booted = read_clock() - time.clock_gettime(time.CLOCK_BOOTTIME)
-    # A process cannot have made what was last touched before it began.
-    return booted + int(fields[19]) / os.sysconf("SC_CLK_TCK") <= made + _CLOCK_SECONDS
 
 
 def _open_lock(settings: Settings, name: str) -> int:

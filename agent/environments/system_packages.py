@@ -72,13 +72,6 @@ class _Report(Record):
     faults: str = ""
     missing: dict[str, str] = {}
     packages: tuple[str, ...] = ()
-    scripts: tuple[str, ...] = ()
-
-
-def find_layer(names: Sequence[str], build_context: BuildContext) -> SystemPackages:
-    """Give the layer of these packages where it is stored already; nothing is fetched."""
-    wanted = _choose(names, build_context)
-    return _load(wanted, build_context) or SystemPackages(left_out=wanted.refused)
 
 
 def provide_layer(names: Sequence[str], build_context: BuildContext) -> SystemPackages:
@@ -207,9 +200,6 @@ def _make_layer(wanted: _Wanted, build_context: BuildContext) -> None:
             left_out=tuple(f"{name}: {clean(why)}" for name, why in report.missing.items()),
         )
         storage.write_whole(part / _RECORD, made.model_dump_json().encode())
-    if report.scripts:
-        named = clean(", ".join(report.scripts))
-        build_context.say(f"packages whose scripts are not run: {named}")
 
 
 def _fetch_packages(wanted: _Wanted, target: Path, build_context: BuildContext) -> _Report:

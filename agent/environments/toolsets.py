@@ -8,13 +8,10 @@ one single installation fills an empty virtual environment.
 from __future__ import annotations
 
 import hashlib
-import re
 import shlex
 from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
-
-from packaging.requirements import Requirement
 
 from agent.environments import distributions, gateway, sandbox_requests, storage, uv_program
 from agent.environments.build_context import BuildContext
@@ -28,6 +25,7 @@ from agent.models.sandbox import (
     SandboxRequest,
     SandboxResult,
 )
+from agent.text import sanitise
 
 GATE = "gate.txt"
 """Pins of our own tools."""
@@ -38,18 +36,8 @@ _TITLES = {GATE: "our own tools for this Python", TYPES: "basedpyright, and the 
 #: Where the shared folder is in the sandbox.
 _STORE = "/store"
 _REQUIREMENTS = "/tmp/requirements.txt"  # noqa: S108 - a sandbox's own
+_MOST_WORDS = 2000
 _LIMITS = SandboxLimits(seconds=900, processes=256, disk_bytes=24 * 1024**3)
-_NETWORK = re.compile(
-    r"error sending request|Failed to fetch|Request failed after|tunnel error|dns error"
-    r"|Connection re(?:fused|set)|operation timed out|client error \(Connect\)",
-    re.IGNORECASE,
-)
-
-
-def locate_tools(pins: str, build_context: BuildContext) -> Path:
-    """Where the tools of one of our files of pins are for this Python, or will be."""
-    key = hashlib.sha256(f"{build_context.mark}{_read_pins(pins)}".encode()).hexdigest()[:32]
-    return storage.folder(build_context.settings) / "gates" / key
 
 
 def provide_tools(pins: str, build_context: BuildContext) -> Path:
@@ -60,10 +48,9 @@ def provide_tools(pins: str, build_context: BuildContext) -> Path:
         IndexUnavailable: The index did not answer.
         StorageFull: The disk is full.
     """
-    lines = _read_pins(pins).splitlines()
-    return _provide(
-        locate_tools(pins, build_context), _TITLES[pins], lines, build_context, exact=True
-    )
+    text = _read_pins(pins)
+    mark = f"{build_context.mark}{text}"
+    return _provide(mark, _TITLES[pins], text.splitlines(), build_context, exact=True)
 
 
 def provide_pinned(lines: tuple[str, ...], build_context: BuildContext) -> Path:
@@ -72,10 +59,8 @@ def provide_pinned(lines: tuple[str, ...], build_context: BuildContext) -> Path:
     Raises:
         EnvironmentFailed, IndexUnavailable, StorageFull: As `provide_tools`.
     """
-    told = "\0".join((build_context.mark, build_context.index.mark, *lines))
-    key = hashlib.sha256(told.encode()).hexdigest()[:32]
-    place = storage.folder(build_context.settings) / "gates" / key
-    return _provide(place, " ".join(lines), lines, build_context, exact=False)
+    mark = "\0".join((build_context.mark, build_context.index.mark, *lines))
+    return _provide(mark, " ".join(lines), lines, build_context, exact=False)
 
 
 def provide_pinned_tools(
@@ -90,7 +75,7 @@ def provide_pinned_tools(
     """
     found: list[tuple[str, str]] = []
     for tool, lines in tools.items():
-        for wanted in _list_wanted(tool, lines, environment, build_context):
+        for wanted in _list_wanted(lines, environment):
             named = " ".join(wanted)
             try:
                 place = provide_pinned(wanted, build_context)
@@ -104,36 +89,22 @@ def provide_pinned_tools(
     return tuple(found)
 
 
-def _list_wanted(
-    tool: str, lines: tuple[str, ...], environment: Environment, build_context: BuildContext
-) -> Iterator[tuple[str, ...]]:
+def _list_wanted(lines: tuple[str, ...], environment: Environment) -> Iterator[tuple[str, ...]]:
     """Yield what to make, best first; nothing where the environment will do."""
     pin, *plugins = lines
-    if pin == tool:
-        version = environment.versions.get(tool) or _find_version(tool, build_context)
-        pin = f"{tool}=={version}" if version else tool
     if distributions.find_unmet(plugins, environment):
-        yield (pin, *plugins)
+        yield lines
     # Where plugins cannot be had, the version that is pinned can.
-    if lines[0] != tool and distributions.find_unmet((pin,), environment):
+    if distributions.find_unmet((pin,), environment):
         yield (pin,)
 
 
-def _find_version(tool: str, build_context: BuildContext) -> str:
-    """Find which version of a tool the gate has for this Python; empty where it has none."""
-    facts = {"python_full_version": build_context.interpreter.version}
-    for line in _read_pins(GATE).splitlines():
-        if line.startswith(f"{tool}=="):
-            one = Requirement(line.rstrip("\\ "))
-            if one.marker is None or one.marker.evaluate(facts):
-                return str(one.specifier).removeprefix("==")
-    return ""
-
-
 def _provide(
-    place: Path, title: str, lines: Sequence[str], build_context: BuildContext, *, exact: bool
+    mark: str, title: str, lines: Sequence[str], build_context: BuildContext, *, exact: bool
 ) -> Path:
     settings = build_context.settings
+    key = hashlib.sha256(mark.encode()).hexdigest()[:32]
+    place = storage.folder(settings) / "gates" / key
     with storage.lock_name(settings, f"gate-{place.name}"):
         if not place.is_dir():
             build_context.say(f"fetching {title}")
@@ -195,28 +166,25 @@ def _install(
 def _make_failure(
     result: SandboxResult, opened: gateway.Gateway, build_context: BuildContext
 ) -> Exception:
-    words = uv_program.extract_essential_output(result.output)
+    words = sanitise.strip_terminal_codes(result.output).strip()[-_MOST_WORDS:]
     if "No space left on device" in result.output:
         return StorageFull(
             "The disk that holds Mergewright's data is full: the packages do not fit. "
             "Free some: environments/, mirrors/ and baselines/ there are caches."
         )
-    if result.limit is not None:
-        return EnvironmentFailed(
-            f"Fetching the packages reached the limit on {result.limit} "
-            f"after {result.seconds:.0f} s. {words}"
-        )
-    if refused := opened.refused_attempts:
-        return EnvironmentFailed(
-            f"The packages are kept where nothing may be fetched from: {', '.join(refused)}."
-            f" An operator may allow it with MERGEWRIGHT_ALLOW_HOSTS.\n{words}"
-        )
-    if _NETWORK.search(result.output):
-        faults = "".join(f"\nThe proxy {one}." for one in opened.faults)
-        url = build_context.index.url
-        return IndexUnavailable(f"The package index at {url} did not answer:\n{words}{faults}")
+    if opened.faults:
+        named = "\n".join(opened.faults)
+        return IndexUnavailable(f"The packages cannot be fetched:\n{named}\n{words}")
+    ended = f" reached the limit on {result.limit}" if result.limit else " failed"
+    refused = ", ".join(opened.refused_attempts)
+    denied = (
+        f"\nRefused on its way: {refused}. An operator may allow more hosts with"
+        " MERGEWRIGHT_ALLOW_HOSTS."
+    )
     python = build_context.interpreter.version
-    return EnvironmentFailed(f"{words}\nThis is uv's answer for Python {python}.")
+    return EnvironmentFailed(
+        f"Fetching packages for Python {python}{ended}:\n{words}{denied * bool(refused)}"
+    )
 
 
 def find_replaced(venv: Path, original: Path) -> list[str]:

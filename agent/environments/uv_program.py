@@ -1,4 +1,4 @@
-"""The `uv` program: where it is, its copy for sandboxes, and what it says.
+"""The `uv` program: where it is, its copy for sandboxes, and the Pythons that it knows.
 
 Owns nothing of what is installed.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 from importlib import metadata
@@ -20,14 +19,11 @@ from agent.environments import storage
 from agent.errors import TransientError
 from agent.models.sandbox import Mount
 from agent.settings import Settings
-from agent.text import sanitise
 
 FOLDER = "/uv"
 """Where it is in sandboxes."""
 PATH = f"{FOLDER}/uv"
 _SECONDS = 30
-_MOST_LINES = 30
-_MOST_CHARACTERS = 3000
 
 
 def version() -> str:
@@ -74,18 +70,3 @@ def list_pythons(settings: Settings, search_path: str) -> list[dict[str, Any]]:
     except (OSError, subprocess.SubprocessError, ValueError):
         return []
     return [row for row in listed if row["path"]]
-
-
-def extract_essential_output(output: str) -> str:
-    """What the resolver has to say to people: no colours, progress or passwords, in short."""
-    lines = [line.rstrip() for line in sanitise.strip_terminal_codes(output).splitlines()]
-    for number, line in enumerate(lines):
-        if re.match(r"\s*(?:error|failed)\b", line, re.IGNORECASE):
-            lines = lines[number:]
-            break
-    kept = [line for line in lines if line.strip() and "with `--no-build`" not in line]
-    if len(kept) > _MOST_LINES:
-        kept = [*kept[: _MOST_LINES - 1], f"… {len(kept) - _MOST_LINES + 1} more lines"]
-    text = "\n".join(kept)
-    text = re.sub(r"://[^/@\s]*@", "://", text)
-    return text if len(text) <= _MOST_CHARACTERS else text[: _MOST_CHARACTERS - 1] + "…"

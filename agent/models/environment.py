@@ -60,8 +60,6 @@ class SandboxService(Record):
     """The same behind the set-up commands of base; empty: these have written nothing."""
     user: str = ""
     database: str = ""
-    port: int = 0
-    """Where it listens on 127.0.0.1; 0: at its usual one."""
 
     @property
     def title(self) -> str:

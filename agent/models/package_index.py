@@ -18,7 +18,6 @@ class IndexAccess(Record):
     """`user:password`. It enters no sandbox: whoever opens the way out adds it to each request."""
     ca_bundle: str | None = None
     """Certificate file on the host that the operator trusts beyond the usual ones."""
-    origin: str = ""
 
 
 class PackageIndex(Protocol):
@@ -32,20 +31,11 @@ class PackageIndex(Protocol):
     @property
     def url(self) -> str: ...
 
-    @property
-    def bound(self) -> tuple[IndexAccess, ...]:
-        """Those that are asked only where a repository names them."""
-        ...
-
     def list_accesses(self) -> tuple[IndexAccess, ...]:
         """All that are asked for any name, the first in front, the default one last."""
         ...
 
     @property
     def file_addresses(self) -> tuple[str, ...]:
-        """Addresses of files that the default index has.
-
-        Raises:
-            IndexUnavailable: It did not answer, after bounded retries.
-        """
+        """Addresses below which the files of the indexes are, where these are on other hosts."""
         ...

@@ -18,7 +18,6 @@ from agent.policy.rule import Rule
 from agent.settings import Settings, variable
 from repo_config import load, reference
 from repo_config.detect import Project
-from repo_config.known_tools import TOOLS
 from repo_config.located import Document, read_document
 from repo_config.schema import RepoConfig
 
@@ -130,16 +129,9 @@ def _find_detected(key: str, value: object, project: Project) -> tuple[object, s
         return None
     found = read_detected(key, project)
     if not found:
-        return ("none", _explain_none(key, project)) if value == "auto" else None
+        return ("none", "nothing was detected") if value == "auto" else None
     origin = project.origins.get(DETECTED[key], "")
     return found, f"detected from {origin}" if origin else "detected"
-
-
-def _explain_none(key: str, project: Project) -> str:
-    """Say that nothing was detected, or what was and could not be followed."""
-    of_types = {"checks.types": True, "checks.lint": False}.get(key)
-    named = (why for check, why in project.not_run.items() if TOOLS[check].checks_types is of_types)
-    return "; ".join(named) or "nothing was detected"
 
 
 def _bound(

@@ -1,7 +1,7 @@
 """What a repository shows that its configuration could say, each value with the reason.
 
 Owns the record of a fact; found is what detection goes by. How a fact is written down is left to
-`written`. What is not known is no fact, and what only a person can decide is a proposal.
+`written`. What is not known is no fact.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import json
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -26,13 +24,11 @@ from repo_config import (
     suites,
     test_files,
 )
-from repo_config.detect import Project
 from repo_config.documents import table
 from repo_config.project_files import ProjectFiles
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
-_SHOWN = 3
 #: What a folder of a project has at its top.
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "manage.py", "requirements.txt")
 #: So large a part of the tests.
@@ -50,39 +46,24 @@ class Fact(Record):
     value: object
     why: str
     """Where it stands, or what was counted."""
-    sure: bool = True
-    """Otherwise it is a proposal, for a person to take up or leave."""
 
 
 _FACTS = TypeAdapter(tuple[Fact, ...])
 
 
-@dataclass
-class ProjectEvidence:
-    tree: Tree
-    folder: str = ""
-    """Of the project, in a repository that holds several."""
-
-    @cached_property
-    def config(self) -> RepoConfig:
-        """What detection goes by: nothing but the folder."""
-        return RepoConfig(root=self.folder or ".")
-
-    @cached_property
-    def project(self) -> Project:
-        return detect.detect_project(self.tree, self.config)
-
-    @cached_property
-    def files(self) -> ProjectFiles:
-        return ProjectFiles(self.tree, self.folder)
-
-
-def find_facts(evidence: ProjectEvidence) -> Iterator[Fact]:
-    yield from _find_root(evidence)
-    yield from _find_detected(evidence)
-    if notes := next(iter(find_notes(evidence.files.whole.paths)), ""):
-        why = f"{notes}: where it refuses changes that machines make, nothing is done without this"
-        yield Fact(key="contributions", value="allow", why=why, sure=False)
+def find_facts(tree: Tree, folder: str) -> Iterator[Fact]:
+    """Yield what detection goes by, in a repository or a folder of it."""
+    if folder:
+        files = ProjectFiles(tree, folder)
+        names = ", ".join(filter(files.has_file, _PROJECT_FILES))
+        yield Fact(key="root", value=folder, why=f"{names} in {folder}, and none at the root")
+    project = detect.detect_project(tree, RepoConfig(root=folder or "."))
+    for key, name in effective.DETECTED.items():
+        value, why = effective.read_detected(key, project), project.origins.get(name, "")
+        if key == "django.manage":
+            why = "the script that starts Django"
+        if value and value != "none" and key != "python.version":
+            yield Fact(key=key, value=value, why=why)
 
 
 def find_notes(paths: Iterable[str]) -> list[str]:
@@ -122,32 +103,6 @@ def _describes_project(tree: Tree) -> bool:
     return bool({"project", "build-system"} & pyproject.keys()) or bool(
         table(pyproject, "tool", "poetry")
     )
-
-
-def _find_root(evidence: ProjectEvidence) -> Iterator[Fact]:
-    if evidence.folder:
-        names = [name for name in _PROJECT_FILES if evidence.files.has_file(name)]
-        why = f"{', '.join(names)} in {evidence.folder}, and none at the root"
-        yield Fact(key="root", value=evidence.folder, why=why)
-
-
-def _find_detected(evidence: ProjectEvidence) -> Iterator[Fact]:
-    """What detection goes by."""
-    project = evidence.project
-    started_by = project.django.manage if project.django else None
-    for key, name in effective.DETECTED.items():
-        value, why = effective.read_detected(key, project), project.origins.get(name, "")
-        if key == "django.manage":
-            why = "the script that starts Django"
-        elif key == "fastapi.app":
-            why += ", the only application"
-        is_known = key == "python.version" or value == "none"
-        if (
-            value
-            and not is_known
-            and not (name == "test_script" and project.test_script == started_by)
-        ):
-            yield Fact(key=key, value=value, why=why, sure=not why.startswith("pytest also runs"))
 
 
 # --- what a run found to set base's tests up best, kept for who proposes it --------------------

@@ -16,8 +16,7 @@ from agent.git import worktree
 from agent.models.change import Finding, Severity
 from agent.models.checks import TestRun
 from agent.models.environment import LEFT_OUT, Contract, Opened, Prepared
-from agent.onboarding import facts
-from agent.onboarding.written import render
+from agent.onboarding import facts, written
 from agent.text import sanitise
 from agent.text.secret_names import says_secret
 from repo_config import command_lines, detect, load, rule_files, test_files
@@ -120,11 +119,11 @@ def _find_refusals(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
 def _list_lines(asked: Mapping[str, Any]) -> Iterator[str]:
     """Write each key as a line, each entry of what is long as one of its own."""
     for key, value in asked.items():
-        whole = render({key: value})
+        whole = [written.write_pair(key, value)]
         if isinstance(value, list | dict) and len(whole[0]) > obstacles.LONGEST:
             pairs = value.items() if isinstance(value, dict) else ()
             parts: list[Any] = [{name: one} for name, one in pairs] or [[one] for one in value]
-            whole = [line for part in parts for line in render({key: part})]
+            whole = [written.write_pair(key, part) for part in parts]
         yield from whole
 
 

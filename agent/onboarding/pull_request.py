@@ -46,9 +46,6 @@ def _write_facts(proposed: ProposedFile, redactor: Redactor) -> Iterator[str]:
         yield _write_table(proposed.facts, redactor)
     else:
         yield "Nothing was found that a configuration had to say; it holds the defaults."
-    if proposed.proposals:
-        yield "In comments, for you to decide:"
-        yield _write_table(proposed.proposals, redactor)
 
 
 def _write_table(several: Sequence[Fact], redactor: Redactor) -> str:

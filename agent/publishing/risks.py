@@ -49,7 +49,5 @@ def list_unmeasured(evidence: Evidence) -> Iterator[str]:
         ):
             if count > 0:
                 yield f"{format_count(count, 'test')} {words}."
-    for name, why in evidence.prepared.contract.project.not_run.items():
-        yield f"{name}: {why.rstrip('.')}."
     if evidence.prepared.contract.config.checks.tests == "off":
         yield "Tests: they are switched off in the configuration."

@@ -210,7 +210,7 @@ def find_obstacle(base: Opened, tried: Tried | None, problem: str, desk: Desk) -
     tree = worktree.open_tree(base.checkout, desk.base_folder(base.run))
     tests = tried.report.tests if tried else None
     lines = tried.prepared.environment.sources if tried else base.contract.config.setup
-    found = obstacles.find_obstacle(tests, problem, tree, base.contract.config.folder, lines)
+    found = obstacles.find_obstacle(tests, problem, tree, lines)
     desk.say(found.words)
     return found
 

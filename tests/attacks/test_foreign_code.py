@@ -283,7 +283,6 @@ def test_RX1_code_that_runs_while_packages_are_installed_achieves_nothing(
         tree = hostile.lay(ground.folder / "tree", files)
         request = EnvironmentRequest(tree=str(tree))
         index, told = local(tools, served, password), ""
-        # Where it asks again and again, it is ended.
         try:
             made = build.ensure_environment(request, witness, index, tools, said.append)
             told = made.model_dump_json()

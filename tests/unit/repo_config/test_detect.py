@@ -82,29 +82,7 @@ def test_a_django_site_with_manage_py(tree):
     )
 
 
-# --- tests or none -----------------------------------------------------------------------------
-
-
-CI = ".github/workflows/ci.yml"
-CASES = "import unittest\nclass Tests(unittest.TestCase): ...\n"
-
-
-def test_tests_that_pytest_would_not_collect_are_named_to_it(tree):
-    project = detected(tree({"pkg/tests.py": CASES}))
-    told = ("-o", "python_files=test*.py *_tests.py")
-    assert (project.test_runner, project.test_args) == ("pytest", told)
-
-
 # --- runner ------------------------------------------------------------------------------------
-
-
-def test_a_command_that_starts_djangos_runner_counts_before_a_manage_py(tree):
-    files = {"shop/manage.py": MANAGE.format("shop.settings"), "tests/tests.py": TESTS}
-    files[CI] = "run: django-admin test -v 2 --settings tests.settings\n"
-    project = detected(tree({**files, "tests/settings.py": "INSTALLED_APPS = []\n"}))
-    assert (project.test_runner, project.test_script) == ("django", None)
-    assert project.django is not None
-    assert (project.django.settings_module, project.django.manage) == ("tests.settings", None)
 
 
 def test_pytest_runs_the_tests_of_a_package_that_is_no_project_of_django(tree):
@@ -123,7 +101,6 @@ def test_pytest_runs_the_tests_of_a_package_that_is_no_project_of_django(tree):
     [
         ({"tox.ini": "[pytest]\naddopts = -x --ds a.b\nDJANGO_SETTINGS_MODULE = c\n"}, "a.b", "tox.ini: [pytest]: addopts --ds"),
         ({"manage.py": "import django\nif test:\n  os.environ['DJANGO_SETTINGS_MODULE'] = 's.dev'\nelse:\n  os.environ.setdefault('DJANGO_SETTINGS_MODULE', 's.test')\n"}, "s.test", "manage.py: DJANGO_SETTINGS_MODULE"),
-        ({"Makefile": "test:\n\tDJANGO_SETTINGS_MODULE=a.b pytest\n", "a/b.py": ""}, "a.b", "Makefile: settings in a command"),
     ],
 )  # fmt: skip
 def test_settings_are_found_where_projects_name_them(tree, files, module, origin):
@@ -133,8 +110,7 @@ def test_settings_are_found_where_projects_name_them(tree, files, module, origin
     assert project.origins["django.settings_module"] == origin
 
 
-TOX = "[testenv]\nsetenv =\n  DJANGO_SETTINGS_MODULE = tests.settings\n"
-PLAIN = {"tox.ini": TOX, "tests/settings.py": APPS, "tests/test_x.py": TESTS}
+PLAIN = {"tests/settings.py": APPS, "tests/test_x.py": TESTS}
 
 
 def test_the_manage_py_nearest_to_the_root_counts_and_templates_do_not(tree):
@@ -343,16 +319,6 @@ def test_pytest_is_told_of_settings_only_where_it_does_not_know_them(tree, more,
     if "conftest.py" not in more:
         assert django.settings_module == "tests.settings"
     assert django.tests_know_settings is told
-
-
-def test_settings_that_a_command_gives_to_manage_py_come_before_its_own(tree):
-    command = "test:\n\tpython manage.py test --settings x.test\n"
-    files = {"Makefile": command, "manage.py": MANAGE.format("x.dev"), "tests.py": TESTS}
-    django = detected(tree(files | {"x/dev.py": APPS, "x/test.py": APPS})).django
-    assert django is not None
-    assert django.settings_module == "x.test"
-    assert not django.tests_know_settings
-    assert detected(tree(files | {"x/dev.py": APPS})).django.settings_module == "x.dev"
 
 
 def test_a_tree_full_of_candidates_is_not_read_whole(tree):

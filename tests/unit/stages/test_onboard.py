@@ -38,7 +38,7 @@ def test_the_first_run_proposes_a_file_that_is_valid_and_no_other_does(asked):
     assert (branch, change.base_commit) == ("mergewright/onboarding", made.checkout.commit)
     [file] = change.files
     assert file.path == ".github/mergewright.yml"
-    assert b'setup: ["mkdir data"]' in file.after
+    assert b"setup: [mkdir data]" in file.after
     config = load.from_text(file.after.decode(), file.path)
     assert config.checks.types == "mypy ."
     [proposal] = code_host.proposals
