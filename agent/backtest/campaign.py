@@ -300,21 +300,21 @@ def make_home(home: Path) -> Path:
     return own
 
 
-def begin(order: Order, home: Path) -> Path:
+def begin(order: Order, own: Path) -> Path:
     """Make the folder of a new backtest, with its order; its name is what it goes on by."""
-    folder = home / "campaigns" / make_run_id(int(read_clock()))
+    folder = own / "campaigns" / make_run_id(int(read_clock()))
     folder.mkdir(parents=True, mode=0o700)
     write_private_file(folder / "order.json", order.model_dump_json())
     return folder
 
 
-def find(home: Path, name: str | None) -> Path:
+def find(own: Path, name: str | None) -> Path:
     """Find a backtest by the beginning of its name; None: the newest.
 
     Raises:
         RequestRefused: There is none, or there are several.
     """
-    every = sorted(place for place in (home / "campaigns").glob(f"{name or ''}*"))
+    every = sorted(place for place in (own / "campaigns").glob(f"{name or ''}*"))
     if not every or (name and len(every) > 1):
         known = ", ".join(one.name for one in every[-5:])
         raise RequestRefused(
