@@ -41,9 +41,9 @@ lint: $(READY)
 bench: $(READY) sandbox services
 	$(BIN)/python -m tests.bench $(ARGS)
 
-# What a turn of a model costs on our side, and the open sandbox.
+# What a turn of a model costs on our side.
 bench-model: $(READY) sandbox
-	$(BIN)/python -m tests.bench model session $(ARGS)
+	$(BIN)/python -m tests.bench model $(ARGS)
 
 bench-ack: $(READY) services
 	$(BIN)/python -m tests.bench acknowledge $(ARGS)

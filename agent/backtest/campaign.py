@@ -328,12 +328,6 @@ def load_order(folder: Path) -> Order:
     return Order.model_validate_json((folder / "order.json").read_bytes())
 
 
-def load_rows(folder: Path, order: Order) -> tuple[Row, ...]:
-    """Read the rows that are there, in the order of the tasks."""
-    places = (folder / f"{_name_file(task)}.json" for task in order.tasks)
-    return tuple(Row.model_validate_json(one.read_bytes()) for one in places if one.is_file())
-
-
 def write_predictions(rows: Sequence[Row], file: Path) -> None:
     """Write what the public harness of SWE-bench takes."""
     lines = (

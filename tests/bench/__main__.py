@@ -26,13 +26,12 @@ from tests.bench import (
     label,
     model,
     resume,
-    session,
     timing,
 )
 
 _SECTIONS = {
     one.__name__.rpartition(".")[2]: one.measure
-    for one in (label, gate, contained, acknowledge, resume, model, session)
+    for one in (label, gate, contained, acknowledge, resume, model)
 }
 
 

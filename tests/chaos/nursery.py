@@ -1,8 +1,7 @@
 """Starts worker after worker, each the real command, in a process that has everything loaded.
 
 `python -m tests.chaos.nursery LOG [BREAK]`. Reads one line for each worker to start: a point to die
-at, or nothing. Answers `started PID`, and once it is over `ended STATUS`. Like `mergewright serve`
-it ends what a worker leaves running.
+at, or nothing. Answers `started PID`, and once it is over `ended STATUS`.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from agent.github import code_host
 from agent.service import process
 from tests.chaos import broken, nursery_disk, points
 
-_DEATH_SIGNAL, _SUBREAPER = 1, 36
+_DEATH_SIGNAL = 1
 #: What the first run would load; a worker that is forked has it.
 LOADED = [process, wiring, code_host, _sys_db_sqlite]
 if chosen := os.environ.get("MERGEWRIGHT_MODEL"):
@@ -40,7 +39,6 @@ def main() -> None:
     for name in sys.argv[2:]:
         broken.BREAKS[name]()
     prctl = ctypes.CDLL(None).prctl
-    prctl(_SUBREAPER, 1, 0, 0, 0)
     # What is here stays, and is not copied because its reference counts are looked at.
     gc.freeze()
     for line in sys.stdin:
@@ -50,18 +48,7 @@ def main() -> None:
             _become_worker(log, line.strip())
         _say(f"started {pid}")
         _, status = os.waitpid(pid, 0)
-        _end_orphans()
         _say(f"ended {os.waitstatus_to_exitcode(status)}")
-
-
-def _end_orphans() -> None:
-    """Kill what a worker that has ended left running: it has become ours."""
-    children = Path("/proc/self/task", str(os.getpid()), "children")
-    with suppress(ChildProcessError):
-        while True:
-            for pid in children.read_text().split():
-                os.kill(int(pid), signal.SIGKILL)
-            os.waitpid(-1, 0)
 
 
 def _say(line: str) -> None:

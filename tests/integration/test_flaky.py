@@ -7,7 +7,6 @@ sandbox to sandbox, as a script says for each side. All else is as it is.
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -95,16 +94,6 @@ def test_what_fails_on_base_at_times_is_flaky_and_does_not_withhold(
     assert isinstance(found, Finding)
     assert (found.rule, found.severity.value) == ("flaky-tests", "info")
     assert TEST_ID in found.message
-
-
-@pytest.mark.deep
-def test_a_new_test_that_fails_at_times_is_told_so(stage: Callable[..., Stage]) -> None:
-    made = stage({**GREEN, "shop.py": "A = 1\n"}, test_runner="pytest")
-    judged = Judged(made, base="", head="FPPPPP", test_luck_DOT_py=textwrap.dedent(AT_TIMES))
-    assert judged.runs() == ("", "ppppp")
-    assert judged.verdict.reason is Reason.NEW_FAILURES
-    [failure] = judged.tests.new_failures
-    assert "1 of 6" in failure.text
 
 
 @pytest.mark.deep

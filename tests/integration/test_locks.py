@@ -104,21 +104,3 @@ def test_other_locks_are_brought_up_to_date_by_their_own_tools(settings, folder,
     assert b"six" in content
     lock.write_bytes(content)
     assert any(one.startswith("attrs==") for one in ensure(settings, folder).packages)
-
-
-@pytest.mark.index
-@pytest.mark.deep
-def test_a_lock_of_a_workspace_knows_members_that_come_with_the_change(settings, folder, served):
-    root = '[project]\nname = "shop"\nversion = "1.0"\nrequires-python = ">=3.9"\n'
-    root += 'dependencies = ["till"]\n\n[tool.uv.workspace]\nmembers = ["parts/*"]\n\n'
-    root += "[tool.uv.sources]\ntill = { workspace = true }\n"
-    member = '[project]\nname = "{}"\nversion = "1.0"\nrequires-python = ">=3.9"\n'
-    files = {"pyproject.toml": root, "parts/till/pyproject.toml": member.format("till")}
-    lay_files(folder, files)
-    locking = [uv.find_uv_bin(), "lock", "--quiet", "--default-index", served.url]
-    subprocess.run(locking, cwd=folder, check=True)
-    lay_files(folder, {"parts/bank/pyproject.toml": member.format("bank")})
-    request = EnvironmentRequest(tree=str(folder))
-    given = BubblewrapSandbox(settings), local(settings, served), settings, [].append
-    (lock,) = build.update_lock(request, *given).values()
-    assert b'name = "bank"' in lock

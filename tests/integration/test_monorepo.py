@@ -2,85 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-
-import pytest
-import uv
-
-from agent.environments import build
-from agent.environments.request import EnvironmentRequest
-from agent.sandbox.bubblewrap import BubblewrapSandbox
 from repo_config import detect, load
-from tests.folders import lay_files
 from tests.integration.check_samples import outcomes
-from tests.integration.environment_building import local, with_our_tools
-from tests.unit.environments import local_index
 
 ROOT = "services/api"
-
-
-def package(name: str, *requires: str) -> dict[str, str]:
-    """A project with a backend of its own."""
-    lines = "".join(f"Requires-Dist: {one}\\n" for one in requires)
-    return {
-        "pyproject.toml": local_index.PYPROJECT,
-        "backend.py": local_index.BACKEND.format(
-            name=name, version="1", build="pass", metadata=lines
-        ),
-        f"{name}.py": f"name = '{name}'\n",
-    }
-
-
-MEMBER = """
-[build-system]
-requires = []
-build-backend = "backend"
-backend-path = ["."]
-[project]
-name = "{name}"
-version = "1"
-requires-python = ">=3.9"
-dependencies = [{requires}]
-[dependency-groups]
-dev = [{dev}]
-"""
-
-
-WORKSPACE = {
-    "pyproject.toml": '[tool.uv.workspace]\nmembers = ["services/*", "libs/*"]\n'
-    "[tool.uv.sources]\ncommon = {workspace = true}\n",
-}
-
-
-def member(folder: str, requires: str, dev: str = "") -> dict[str, str]:
-    name = folder.rpartition("/")[2]
-    files = package(name) | {"pyproject.toml": MEMBER.format(name=name, requires=requires, dev=dev)}
-    return {f"{folder}/{path}": text for path, text in files.items()}
-
-
-@pytest.mark.deep
-@pytest.mark.index
-def test_the_lock_of_a_workspace_above_the_folder_fixes_what_its_member_gets(home):
-    tree = home / "tree"
-    tree.mkdir()
-    names = ("wanted", "shared", "checker", "elsewhere", "pip")
-    with with_our_tools() as settings, local_index.serving() as served:
-        served.add(*(local_index.wheel(name, "1.0") for name in names))
-        lay_files(tree, WORKSPACE)
-        lay_files(tree, member(ROOT, '"common", "wanted"', '"checker"'))
-        lay_files(tree, member("libs/common", '"shared"'))
-        lay_files(tree, member("libs/other", '"elsewhere"'))
-        subprocess.run(
-            [uv.find_uv_bin(), "lock", "--quiet", "--no-config", "--default-index", served.url],
-            cwd=tree, check=True, timeout=120,
-        )  # fmt: skip
-        served.add(*(local_index.wheel(name, "2.0") for name in names))
-        made = build.ensure_environment(
-            EnvironmentRequest(tree=str(tree), root=ROOT), BubblewrapSandbox(settings),
-            local(settings, served), settings, lambda line: None,
-        )  # fmt: skip
-    wanted = {"api==1", "checker==1.0", "common==1", "shared==1.0", "wanted==1.0"}
-    assert {*made.packages} == {*wanted, "pip==2.0"}
 
 
 TOOLS = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import stat
 import time
 from urllib.request import urlopen
 
@@ -64,16 +63,6 @@ def test_a_worker_serves_its_own_figures_at_its_port():
     metrics.serve_metrics(port)
     with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
         assert b"mergewright_queue_runs" in answer.read()
-
-
-def test_nobody_else_may_read_the_file_and_no_link_is_followed(tmp_path, written):
-    written()
-    assert stat.S_IMODE((tmp_path / metrics.FILE_NAME).stat().st_mode) == 0o600
-    (tmp_path / "elsewhere").write_text("mine")
-    (tmp_path / f"{metrics.FILE_NAME}.new").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(OSError, match="symbolic"):
-        metrics.write_metrics(tmp_path)
-    assert (tmp_path / "elsewhere").read_text() == "mine"
 
 
 def test_a_step_counts_by_its_kind_where_it_was_done(written):

@@ -101,11 +101,6 @@ def test_figures_are_read_from_what_the_service_keeps(kept):
     assert every.tokens.value == 750
 
 
-def test_a_group_has_a_line(kept):
-    rows = called("--by", "model").stdout.partition("\n\n")[0].splitlines()
-    assert [row.split()[0] for row in rows] == ["model", "fake:one", "by", "unknown", "all"]
-
-
 def test_groups_and_a_span_of_time_are_as_asked(kept):
     report = json.loads(called("--by", "category", "--since", "30d", "--json").stdout)
     assert [(one["group"], one["runs"]) for one in report["groups"]] == [

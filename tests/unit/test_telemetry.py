@@ -6,12 +6,10 @@ import base64
 import json
 import subprocess
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from agent.models.checks import CheckReport, Status, TestRun
-from agent.telemetry.run_log import RunLog, keep_log_context
+from agent.telemetry.run_log import RunLog
 from agent.text.redaction import REMOVED, Redactor
 
 SECRET = "Zk3mQ9wLx7Tn2Rb8Vc5Yd1Hf"
@@ -76,10 +74,3 @@ def test_every_line_is_json_and_names_the_run_it_is_about():
         "timestamp": told["of a library"]["timestamp"],
     }
     assert "ZeroDivisionError" in told["broken"]["exception"]
-
-
-def test_work_that_is_handed_over_may_be_done_by_several_threads_at_a_time():
-    meeting = threading.Barrier(2, timeout=10)
-    with ThreadPoolExecutor(2) as pool:
-        done = pool.map(keep_log_context(lambda number: (meeting.wait(), number)[1]), (1, 2))
-        assert list(done) == [1, 2]
