@@ -176,9 +176,8 @@ class Settings(Record):
     for two tries with 8,192 tokens of reply: at $15 for a million tokens that is $0.25."""
     model_tokens: int | None = Field(default=None, ge=1)
     """Tokens that one run may use. Needed where a model has no price."""
-    model_usd_per_day: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """Dollars that the issues of one repository may cost within 24 hours; None: what the runs of a
-    day may spend."""
+    model_usd_per_day: float = Field(default=20.0, gt=0, allow_inf_nan=False)
+    """Dollars that the issues of one repository may cost within 24 hours."""
     model_stream: Literal["on", "off"] = "on"
     """off: replies are taken as a whole, for addresses that do not stream."""
     model_silence_seconds: float = Field(default=120.0, gt=0, le=3600, allow_inf_nan=False)

@@ -96,7 +96,13 @@ def _by_title(seen, said):
 def _apply(patch: str):
     """A conversation that makes the files what a patch makes of them, and gives in then."""
     made = bash(f"printf %s {shlex.quote(patch)} | git apply -")
-    return [calls(plan(files=["shop/", "tests/"])), calls(made, submit()), *[calls(submit())] * 9]
+    looked = bash("git log --all --format=%H; git fsck --lost-found; find / -name '*.pack'")
+    return [
+        calls(plan(files=["shop/", "tests/"])),
+        calls(looked),
+        calls(made, submit()),
+        *[calls(submit())] * 9,
+    ]
 
 
 def test_a_model_that_submits_what_was_merged_resolves_all_that_can_be_judged(
@@ -112,6 +118,8 @@ def test_a_model_that_submits_what_was_merged_resolves_all_that_can_be_judged(
     }
 
     def work(seen):
+        # Neither the merged commit nor a later one can be had where the model works.
+        assert not [commit for commit in commits.values() if commit in seen.text]
         return _by_title(seen, said)[seen.turn - 1]
 
     page = tmp_path / "page.html"
