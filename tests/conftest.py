@@ -83,7 +83,6 @@ _LONGEST_FIRST = ("tests/thirdparty/", "tests/flow/", "tests/integration/")
 _DEEP_FOLDERS = ("tests/thirdparty/", "tests/false_positives/", "tests/fuzz/")
 #: A test of the deep suite may be a whole campaign.
 _DEEP_SECONDS = 1800
-_SECTIONS = pytest.StashKey[dict[str, list[str]]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -145,20 +144,3 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     config.option.loadscopereorder = False
     return ByFile(config, log)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any, error: object) -> None:
-    """Take over what one of several processes wants to be shown at the end."""
-    told = getattr(node, "workeroutput", {}).get("sections", {})
-    node.config.stash.setdefault(_SECTIONS, {}).update(told)
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    """Show what the processes handed over."""
-    for title, lines in config.stash.get(_SECTIONS, {}).items():
-        terminalreporter.section(title)
-        for line in lines:
-            terminalreporter.write_line(line)

@@ -1,8 +1,8 @@
 """A simulated GitHub on which requests and deliveries go wrong on demand, and all are remembered.
 
     answer       `status` (default 500), `headers` and `body` (JSON or text); nothing is performed
-    limit        a rate limit: `status` (403 or 429), Retry-After of `seconds` (None: no header);
-                 with `hourly` the limit of an hour, whose headers say when it ends
+    limit        a rate limit: `status` (403 or 429), Retry-After of `seconds`; with `hourly` the
+                 limit of an hour, whose headers say when it ends
     slow         `seconds` pass, then the request is performed
     drop         the connection is closed without a byte; nothing is performed
     lose_answer  performed; then as `answer` where there is a `status`, else as `drop`
@@ -38,23 +38,19 @@ _LIMITED = (
 
 @dataclass
 class Fault:
-    """One fault: it lets the first `after` requests pass and then hits `count` of them."""
+    """One fault, which hits `count` requests."""
 
     kind: Kind
     method: str = "*"
     path: str = "*"
     """Shell pattern over the whole path, such as `/api/v3/repos/*/pulls`."""
-    contains: str = ""
-    """Text that the body has."""
-    after: int = 0
     count: int | None = 1
-    """None: until it is removed."""
+    """None: until all are removed."""
     status: int | None = None
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
-    seconds: float | None = None
+    seconds: float = 0
     hourly: bool = False
-    id: int = 0
     hits: int = 0
 
     def answer(self) -> tuple[int, dict[str, str], bytes]:
@@ -65,12 +61,12 @@ class Fault:
             headers |= {
                 "X-RateLimit-Limit": "5000",
                 "X-RateLimit-Remaining": "0",
-                "X-RateLimit-Reset": str(int(time.time() + (self.seconds or 0))),
+                "X-RateLimit-Reset": str(int(time.time() + self.seconds)),
             }
             body = {"message": "API rate limit exceeded for installation ID 1."}
         elif self.kind == "limit":
             body = {"message": _LIMITED}
-            headers |= {} if self.seconds is None else {"Retry-After": str(int(self.seconds))}
+            headers["Retry-After"] = str(int(self.seconds))
         if isinstance(body, str):
             return status, {"Content-Type": "text/html; charset=utf-8", **headers}, body.encode()
         if body is None:
@@ -84,32 +80,23 @@ class Faults:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
-        self._last = 0
 
     def add(self, fault: Fault) -> None:
-        """Add a fault, and number it."""
         with self._lock:
-            self._last += 1
-            fault.id = self._last
             self._faults.append(fault)
 
-    def remove(self, number: int | None = None) -> None:
-        """Take away one fault, or all."""
+    def remove(self) -> None:
+        """Take all away."""
         with self._lock:
-            self._faults = [one for one in self._faults if number not in (None, one.id)]
+            self._faults = []
 
-    def strike(self, method: str, path: str, body: bytes) -> Fault | None:
+    def strike(self, method: str, path: str) -> Fault | None:
         """Give the fault that hits a request, and count it."""
         with self._lock:
             for fault in self._faults:
                 if fault.method not in ("*", method) or not fnmatchcase(path, fault.path):
                     continue
-                if fault.contains.encode() not in body:
-                    continue
                 if fault.count is not None and fault.hits >= fault.count:
-                    continue
-                if fault.after > 0:
-                    fault.after -= 1
                     continue
                 fault.hits += 1
                 return fault
@@ -154,16 +141,11 @@ class FaultyHooks(Hooks):
 @dataclass(frozen=True)
 class Asked:
     number: int
-    at: float
     method: str
     path: str
     query: str
     status: int
     """0: the connection was closed without an answer."""
-    seconds: float
-    caller: str
-    """"installation:7", "user:ada", "app:5", "anonymous" ..."""
-    agent: str
     fault: str | None
     body: str
     """Of calls of the API."""
@@ -197,11 +179,6 @@ class RequestLog:
                 and method in ("*", one.method)
             ]
 
-    def clear(self) -> None:
-        """Forget all requests; numbers go on."""
-        with self._lock:
-            self._asked.clear()
-
 
 # --- the whole ----------------------------------------------------------------------------------
 
@@ -214,11 +191,11 @@ class FaultyWorld(World):
         self.hooks: FaultyHooks = FaultyHooks(self.next_id, self.now)
 
     def carry_out(self, request: Request, answer: Callable[[], Answer]) -> Answer | None:
-        begun, number = time.time(), self.requests.next_number()
-        fault = self.faults.strike(request.method, request.path, request.body)
+        number = self.requests.next_number()
+        fault = self.faults.strike(request.method, request.path)
         answered: Answer | None = None
         if fault and fault.kind == "slow":
-            time.sleep(fault.seconds or 0)
+            time.sleep(fault.seconds)
         if fault is None or fault.kind in ("slow", "lose_answer"):
             answered = answer()
         if fault and (fault.kind == "drop" or (fault.kind == "lose_answer" and not fault.status)):
@@ -230,14 +207,10 @@ class FaultyWorld(World):
         self.requests.add(
             Asked(
                 number=number,
-                at=begun,
                 method=request.method,
                 path=request.path,
                 query=request.query,
                 status=answered[0] if answered else 0,
-                seconds=round(time.time() - begun, 4),
-                caller=request.caller.identity,
-                agent=request.headers.get("user-agent", ""),
                 fault=fault.kind if fault else None,
                 body=request.body.decode("utf-8", "replace") if is_api else "",
             )

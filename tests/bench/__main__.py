@@ -1,4 +1,4 @@
-"""`python -m tests.bench [SECTION …] [--rounds N] [--json FILE]`: how fast it is, in ratios.
+"""`python -m tests.bench [SECTION …] [--rounds N]`: how fast it is, in ratios.
 
 The exit code is 1 where something could not run, and where the gate misses a bar of its own.
 """
@@ -6,7 +6,6 @@ The exit code is 1 where something could not run, and where the gate misses a ba
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import shutil
@@ -66,9 +65,6 @@ def main() -> int:
         f" (5 min {load[1]:.1f}), {time.monotonic() - begun:.0f} s in all",
         highlight=False,
     )
-    if asked.json is not None:
-        facts = {section.name: section.as_json() for section in measured}
-        asked.json.write_text(json.dumps(facts, indent=2) + "\n")
     rows = [row for section in measured if section.name == "gate" for row in section.rows]
     return int(any(row.verdict == "no" for row in rows))
 
@@ -77,7 +73,6 @@ def _read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(_SECTIONS))
     parser.add_argument("--rounds", type=int, default=timing.ROUNDS, help="default: %(default)s")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="every single duration")
     asked = parser.parse_args()
     if unknown := [name for name in asked.sections if name not in _SECTIONS]:
         parser.error(f"unknown: {', '.join(unknown)}; known: {', '.join(_SECTIONS)}")

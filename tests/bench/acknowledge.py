@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import json
 import os
 import socket
 import sqlite3
@@ -29,6 +28,7 @@ import psycopg
 from tests.bench.timing import BareFailed, Row, Say, Section, wait_for
 from tests.postgresql import serving
 from tests.processes import find_free_port
+from tests.unit.webhooks import deliveries
 
 SECRET = "a secret of the bench, of no use"
 DELIVERIES = 3_000
@@ -151,48 +151,15 @@ def _deliver(port: int, count: int) -> tuple[float, _Waits]:
 
 
 def _make_request() -> bytes:
-    body = json.dumps(_make_payload()).encode()
-    signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+    # As long as those of GitHub are, with their many addresses.
+    body = deliveries.raw(deliveries.labeled(body="words " * (BODY_BYTES // 6)))
     head = (
         "POST /webhooks/github HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: GitHub-Hookshot/1\r\n"
         "Accept: */*\r\nContent-Type: application/json\r\nX-GitHub-Event: issues\r\n"
-        f"X-GitHub-Delivery: {uuid.uuid4()}\r\nX-Hub-Signature-256: sha256={signature}\r\n"
+        f"X-GitHub-Delivery: {uuid.uuid4()}\r\nX-Hub-Signature-256: {deliveries.signature(body, SECRET)}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
-
-
-def _make_payload() -> dict[str, Any]:
-    """Make a payload with as many addresses and as much text as GitHub's have."""
-    account = {"login": "octo", "id": 7, "type": "User"}
-    account |= {f"{n}_url": f"https://api.github.example/users/octo/{n}" for n in range(7)}
-    repository = {f"{n}_url": f"https://api.github.example/repos/o/r/p{n}" for n in range(40)}
-    repository |= {"full_name": "o/r", "clone_url": "https://github.example/o/r.git"}
-    repository |= {"default_branch": "main"}
-    facts = {"id": 5, "private": False, "owner": account}
-    issue = {
-        "id": int.from_bytes(os.urandom(6)) + 1,
-        "number": 12,
-        "title": "Add a field to the order",
-        "user": account,
-        "labels": [{"id": 1, "name": "mergewright", "color": "ededed"}],
-        "state": "open",
-        "locked": False,
-        "assignees": [account, account],
-        "updated_at": "2026-11-01T10:00:00Z",
-        "html_url": "https://github.example/o/r/issues/12",
-        "body": "",
-    }
-    payload = {
-        "action": "labeled",
-        "issue": issue,
-        "label": {"id": 1, "name": "mergewright"},
-        "repository": {**repository, **facts},
-        "sender": account,
-        "installation": {"id": 3},
-    }
-    issue["body"] = "words " * ((BODY_BYTES - len(json.dumps(payload))) // 6)
-    return payload
 
 
 async def _send_all(port: int, requests: list[bytes]) -> tuple[float, _Waits]:

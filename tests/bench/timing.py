@@ -59,21 +59,6 @@ class Section:
     rows: list[Row]
     note: str = ""
 
-    def as_json(self) -> dict[str, object]:
-        rows = [
-            {
-                "what": row.what,
-                "ours": [round(one, 4) for one in row.ours],
-                "other": [round(one, 4) for one in row.bare],
-                "ratio_of_medians": row.ratio,
-                "ratio_of_minima": row.ratio_of_minima,
-                "bar": row.bar,
-                "met": row.verdict,
-            }
-            for row in self.rows
-        ]
-        return {"title": self.title, "other": self.other, "note": self.note, "rows": rows}
-
     def show(self, console: Console) -> None:
         table = Table(title=self.title, title_justify="left", show_edge=False)
         table.add_column("seconds", no_wrap=True)

@@ -40,13 +40,12 @@ def main() -> int:
     def say(line: str) -> None:
         print(f"[{time.monotonic() - begun:5.0f} s] {line}", file=sys.stderr, flush=True)
 
-    kept = asked.keep
+    kept = False
     try:
         with _served(asked.database) as server, _lay_out(folder, server, asked.workers) as ground:
             tickets = Tickets(ground, folder / "repositories")
             campaign = (FleetCampaign if server else Campaign)(ground, tickets, asked.seed, say)
-            campaign.end = begun + asked.minutes * 60
-            campaign.undisturbed(tuple(asked.kinds))
+            campaign.undisturbed(tuple(KINDS))
             with _at_fault(ground, asked.broken) as faulty:
                 campaign.ground = faulty
                 _kill(campaign, asked.kills, asked.tickets, asked.broken)
@@ -58,7 +57,7 @@ def main() -> int:
         print(f"lost=? double=?: {problem}", flush=True)
         return 1
     else:
-        kept = kept or not (verdict.well or asked.broken)
+        kept = not (verdict.well or asked.broken)
         return 0 if verdict.well and not campaign.missed else 1
     finally:
         if kept:
@@ -152,9 +151,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--break", dest="broken", default="", choices=["", *BREAKS])
     parser.add_argument("--database", default="sqlite", choices=["sqlite", "postgresql"])
     parser.add_argument("--workers", type=int, default=3, help="of a fleet, with postgresql")
-    parser.add_argument("--minutes", type=float, default=1e9, help="then kills at random end")
-    parser.add_argument("--kinds", nargs="+", default=[*KINDS], choices=KINDS, help="of tickets")
-    parser.add_argument("--keep", action="store_true", help="leave everything for a look")
     asked = parser.parse_args()
     if asked.broken == "fence" and asked.database == "sqlite":
         parser.error("one worker has no fence: give --database postgresql")

@@ -51,8 +51,6 @@ class Campaign:
         self.ground = ground
         self.tickets = tickets
         self._chance = Random(seed)
-        self.end = float("inf")
-        """When no further strike at random is begun, as `time.monotonic` has it."""
         self._say = say
         self._strikes: tuple[tuple[int, str, Callable[[], object]], ...] = (
             (1, "a worker is killed", self._kill),
@@ -190,8 +188,6 @@ class Campaign:
             while self._alive() < ALIVE:
                 self.tickets.label(next(mix))
                 opened += 1
-            if time.monotonic() > self.end:
-                break
             if done == kills:
                 time.sleep(_LOOK_SECONDS)
                 continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 import tempfile
@@ -42,9 +41,6 @@ def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave everything running to look around, until Ctrl-C.")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the end as one JSON object, and nothing else.")
-    ] = False,
 ) -> None:
     """Play the whole job: a label on an issue, and the pull request that comes of it.
 
@@ -65,21 +61,8 @@ def demo(
         _make_scratch() as folder,
         play.playing(SCENARIOS[scenario], settings.load_settings(), folder) as played,
     ):
-        out, aside = Console(quiet=as_json), Console(stderr=True)
+        out, aside = Console(), Console(stderr=True)
         is_as_told = _play(played, out)
-        if as_json:
-            run, pull = played.run(), played.pull()
-            outcome = run.outcome if run else None
-            facts = {
-                "scenario": scenario,
-                "as_expected": is_as_told,
-                "outcome": outcome and outcome.state.value,
-                "reason": outcome and outcome.reason.value,
-                "sentence": outcome and outcome.sentence,
-                "pull_request": pull.title if pull else None,
-                "seconds": played.seconds(run) if run else {},
-            }
-            print(json.dumps(facts, indent=2))
         if not is_as_told:
             _explain(played, aside)
         if keep:

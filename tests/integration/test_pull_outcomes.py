@@ -10,8 +10,6 @@ import pytest
 
 from agent.conversation.events import ConversationEvent
 from agent.models.code_host import NewPullRequest
-from agent.models.model_use import ModelUse
-from agent.models.outcome import FirstRound
 from agent.models.run import Reason, RunState
 from agent.service import pull_outcomes
 from agent.service.intake import Handled, IgnoredWish
@@ -19,15 +17,6 @@ from agent.store.sql_run_store import SqlRunStore
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, Scene
 from tests.outcomes import make_outcome
-
-PASSED = FirstRound(passed=True, reason=Reason.READY)
-USES = tuple(
-    ModelUse(
-        role=role, model=f"fake:{role}", calls=2, input_tokens=100, cached_tokens=10,
-        output_tokens=20, usd=usd, seconds=1.0,
-    )
-    for role, usd in (("reviewer", 0.25), ("editor", 0.5))
-)  # fmt: skip
 
 
 class Opened:
@@ -44,12 +33,12 @@ class Opened:
         self.pull = scene.code_host.publish_pull_request(scene.run, proposal)
         self.run = store.add_run(scene.run, time.time())
         store.claim_run(time.time(), most=9)
-        self.finish(self.run.run_id, commit=self.commit, digest="d", models=USES)
+        self.finish(self.run.run_id, commit=self.commit, digest="d")
 
     def finish(self, run_id, **more):
         outcome = make_outcome(
             run_id=run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Ready.",
-            pull_request=self.pull, category="feature", recipe="", first_round=PASSED, **more,
+            pull_request=self.pull, **more,
         )  # fmt: skip
         self.store.finish_run(run_id, outcome, time.time())
 

@@ -97,14 +97,6 @@ class Caller:
     app: App | None = None
 
     @property
-    def identity(self) -> str:
-        if self.app:
-            return f"app:{self.app.id}"
-        if self.token and self.token.installation:
-            return f"installation:{self.token.installation.id}"
-        return f"user:{self.token.user.login}" if self.token else "anonymous"
-
-    @property
     def user(self) -> User:
         """Give the account that acts.
 

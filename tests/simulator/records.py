@@ -301,14 +301,13 @@ class State:
         """People who have said that an App may know them, and its challenge (PKCE), by code."""
         self.installations: dict[int, Installation] = {}
         self.tokens: dict[str, Token] = {}
-        self.clock_offset = 0.0
         self._last_id = 1_000
         self.hooks = Hooks(self.next_id, self.now)
         self.logs: dict[str, str] = {}
         """Logs of jobs by the name under which anybody may fetch them."""
 
     def now(self) -> float:
-        return time.time() + self.clock_offset
+        return time.time()
 
     def next_id(self) -> int:
         """Give a number never given before."""
