@@ -1,17 +1,16 @@
-"""What Mergewright spends itself while a model works: time by turn, characters, the start.
+"""What Mergewright spends itself while a model works: time by turn, and characters.
 
 The model is a scripted server without latency, in the process of the bench; who asks it is a
 process of its own. The task is one bug of a paginator, in 7 turns: plan, read, test, edit, test,
 read, hand in; in 31 there are 24 more files to read. A turn's own time is what passes at the server
 between the end of a reply and the next request. Turns that run tests are left out, since they
-measure pytest, and so is the one that opens the sandbox, which has a row of its own. The other side
+measure pytest, and so is the one that opens the sandbox. The other side
 is a bare loop on the same library of models, in `tests.bench.model_bare`: the difference is what
 record, limits, sandbox and snapshots cost.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import subprocess
@@ -29,7 +28,6 @@ SHORT, LONG = 7, 31
 _CHARACTERS = {SHORT: 40_000, LONG: 500_000}
 #: Milliseconds of a turn over those of the bare loop.
 _OWN_MS = {"direct": 20.0, "durable": 35.0}
-_START_SECONDS = 1.0
 #: The place of the turn whose call is the first in the sandbox.
 _OPENS = 1
 
@@ -103,8 +101,6 @@ class _Side:
     """What one process did, and what the server saw of it."""
 
     talks: list[_Talk]
-    begun: list[float]
-    """When each conversation began, on the machine's monotonic clock."""
     turns: int
 
     @property
@@ -156,8 +152,6 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
         ours, theirs = (found[name].talks[-1].characters for name in ("direct", "bare"))
         words = f"{_compare(ours, _CHARACTERS[turns])} characters sent; bare loop {theirs:,}"
         notes.append(f"{turns} turns: {words}")
-        if turns == SHORT:
-            notes += _describe_start(found["direct"])
     title = "A turn of a model, on our side of the wire"
     return [Section("model", title, "bare", rows, "\n".join(notes))]
 
@@ -166,28 +160,16 @@ def _run_side(name: str, turns: int, folder: Path, rounds: int) -> _Side:
     model = _Model(turns)
     module = "tests.bench.model_bare" if name == "bare" else "tests.bench.model_client"
     with serving(model) as server:
-        done = subprocess.run(
+        subprocess.run(
             [sys.executable, "-m", module, str(folder), name, str(rounds + 1)],
             cwd=Path(__file__).parents[2],
             env={**os.environ, **server.environ(), "MERGEWRIGHT_HOME": str(folder / "home")},
-            stdout=subprocess.PIPE,
-            text=True,
+            stdout=subprocess.DEVNULL,
             check=True,
         )
     if [len(talk.replied) for talk in model.talks] != [turns] * (rounds + 1):
         raise BareFailed(f"{name} did not come to the end of its {turns} turns")
-    return _Side(model.talks, json.loads(done.stdout)["begun"], turns)
-
-
-def _describe_start(side: _Side) -> list[str]:
-    waits = [talk.seen[0] - begun for talk, begun in zip(side.talks, side.begun, strict=True)]
-    warm = _compare(statistics.median(waits[1:]), _START_SECONDS, " s")
-    opened = statistics.median(talk.gaps[_OPENS] for talk in side.talks[1:]) * 1000
-    first = f"{warm} in a warm worker; in a new one {waits[0]:.2f} s"
-    return [
-        f"start of an edit to its first request: {first}",
-        f"the turn that opens the sandbox: {opened:.1f} ms",
-    ]
+    return _Side(model.talks, turns)
 
 
 def _compare(found: float, bar: float, unit: str = "") -> str:

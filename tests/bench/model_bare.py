@@ -1,17 +1,15 @@
 """`python -m tests.bench.model_bare FOLDER bare ROUNDS`: the other side of the model's bench.
 
 A bare loop on the library that asks models for us, streamed as ours is: no record, no limits, no
-gate, commands and tests in processes of this machine. Prints as JSON when each began.
+gate, commands and tests in processes of this machine.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -77,15 +75,11 @@ def _carry_out(folder: Path, name: str, asked: dict[str, Any]) -> str:
             return done.stdout
 
 
-async def _talk_in_rounds(folder: Path, rounds: int) -> list[float]:
-    begun = []
+async def _talk_in_rounds(folder: Path, rounds: int) -> None:
     async with infer_model(os.environ["MERGEWRIGHT_MODEL"]) as asked:
         for _ in range(rounds):
-            begun.append(time.monotonic())
             await _talk(folder, asked)
-    return begun
 
 
 if __name__ == "__main__":
-    started = asyncio.run(_talk_in_rounds(Path(sys.argv[1]) / "bare", int(sys.argv[3])))
-    print(json.dumps({"begun": started}))
+    asyncio.run(_talk_in_rounds(Path(sys.argv[1]) / "bare", int(sys.argv[3])))

@@ -1,12 +1,11 @@
 """`python -m tests.bench.model_client FOLDER direct|durable ROUNDS`: our side of the model's bench.
 
 The real conversation in which a model edits, with its ledger, limits and sandboxes; each round has
-a run of its own. Prints as JSON when each began on the machine's monotonic clock.
+a run of its own.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from dataclasses import replace
@@ -38,7 +37,6 @@ _TICKET = Ticket(
 class _Side:
     def __init__(self, folder: Path) -> None:
         self._settings = settings.load_settings()
-        self.begun: list[float] = []
         # The models are made with each conversation, as a run makes them.
         bare = self._settings.model_copy(update={"model": ""})
         self._services = wiring.make_local_desk(bare, lambda line: None)
@@ -56,8 +54,7 @@ class _Side:
 
     def talk(self, remember: Remember) -> str:
         """Have the bug fixed once."""
-        begun = time.monotonic()
-        run = self._prepared.run.model_copy(update={"run_id": make_run_id(int(begun))})
+        run = self._prepared.run.model_copy(update={"run_id": make_run_id(int(time.monotonic()))})
         prepared = self._prepared.model_copy(update={"run": run})
         folder = self._settings.home / "runs" / run.run_id
         folder.mkdir(parents=True)
@@ -80,7 +77,6 @@ class _Side:
         ledger.close()
         if draft is None or draft.change.paths != ("paginator.py",):
             raise BareFailed(f"the change is not as it was asked for: {draft}")
-        self.begun.append(begun)
         return ""
 
 
@@ -107,7 +103,6 @@ def _find_end(engine: Engine, segment: Segment) -> bool | None:
 
 
 def main() -> None:
-    # What it prints is read as JSON.
     configure_logging(verbose=False)
     folder, name, rounds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     side = _Side(folder)
@@ -116,7 +111,6 @@ def main() -> None:
     else:
         for _ in range(rounds):
             side.talk(lambda name, attempt: attempt())
-    print(json.dumps({"begun": side.begun}))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import select
 import signal
 import sqlite3
@@ -25,7 +24,7 @@ from agent.telemetry import signing
 from tests.chaos import nursery_disk
 from tests.chaos.points import Point
 from tests.demo import play
-from tests.demo.play import MAINTAINER, OWNER, REPORTER
+from tests.demo.play import OWNER
 from tests.faulty_github import FaultyWorld
 from tests.postgresql import Server
 from tests.processes import find_free_port
@@ -243,16 +242,25 @@ def laid_out(
         (home / "environments").symlink_to(environments)
     world = FaultyWorld(folder / "github")
     with serving.running(world) as address:
-        for login in (MAINTAINER, REPORTER):
-            world.add_user(login)
-        world.add_user(OWNER, "Organization")
         port = find_free_port()
-        public, secret = f"http://127.0.0.1:{port}", secrets.token_hex(32)
-        app = world.add_app(
-            "mergewright", OWNER, hook_url=f"{public}/webhooks/github", hook_secret=secret
-        )
+        public = f"http://127.0.0.1:{port}"
+        app, of_app = play.people_and_app(world, public, folder)
         world.install(app, OWNER)
-        whole = _environ(folder, home, scratch, app, address, port, secret)
+        signing.load_signer(settings.Settings(home=folder))
+        plain = {
+            name: value for name, value in os.environ.items() if not name.startswith("MERGEWRIGHT")
+        }
+        whole = {
+            **plain,
+            **of_app,
+            "TMPDIR": str(scratch),
+            "MERGEWRIGHT_HOME": str(home),
+            "MERGEWRIGHT_SIGNING_KEY_FILE": str(folder / "signing" / "key.pem"),
+            "MERGEWRIGHT_LISTEN_PORT": str(port),
+            "MERGEWRIGHT_HEALTH_PORT": "0",
+            "MERGEWRIGHT_DASHBOARD_URL": public,
+            "MERGEWRIGHT_ONBOARDING": "off",
+        }
         if server is not None:
             whole["MERGEWRIGHT_DATABASE_URL"] = server.create_database()
         environ = {**serve._keep_for_worker(whole), **more}
@@ -284,33 +292,6 @@ def crew_of(
                 (disk / shared.name).symlink_to(shared)
             made.append(stack.enter_context(closing(Workers(environ, log, broken, disk))))
         yield tuple(made)
-
-
-def _environ(
-    folder: Path, home: Path, scratch: Path, app: App, address: str, port: int, secret: str
-) -> dict[str, str]:
-    key, shared = folder / "app.pem", folder / "webhook-secret"
-    for path, text in ((key, app.private_key), (shared, secret)):
-        path.touch(mode=0o600)
-        path.write_text(text)
-    signing.load_signer(settings.Settings(home=folder))
-    plain = {
-        name: value for name, value in os.environ.items() if not name.startswith("MERGEWRIGHT")
-    }
-    given = {
-        "home": home,
-        "github_url": f"{address}/api/v3",
-        "github_app_id": app.id,
-        "github_private_key_file": key,
-        "signing_key_file": folder / "signing" / "key.pem",
-        "webhook_secret_file": shared,
-        "listen_port": port,
-        "health_port": 0,
-        "dashboard_url": f"http://127.0.0.1:{port}",
-        "onboarding": "off",
-    }
-    ours = {settings.variable(name): str(value) for name, value in given.items()}
-    return {**plain, "TMPDIR": str(scratch), **ours}
 
 
 @contextmanager

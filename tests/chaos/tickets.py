@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 from tests.chaos.ground import Ground
 from tests.demo.play import LABEL, MAINTAINER, OWNER, REPORTER
@@ -63,18 +62,14 @@ class Ticket:
 class Tickets:
     """Opens issues in repositories that it makes as they are needed."""
 
-    def __init__(
-        self, ground: Ground, folder: Path, *, kinds: Mapping[str, Kind] = MappingProxyType(KINDS)
-    ) -> None:
+    def __init__(self, ground: Ground, folder: Path) -> None:
         """Open nothing yet.
 
         Args:
             folder: Takes the files of the repositories.
-            kinds: Of tickets, by name.
         """
         self._ground = ground
         self._folder = folder
-        self._kinds = kinds
         self.all: list[Ticket] = []
         """Every one that was labelled, in order."""
 
@@ -82,7 +77,7 @@ class Tickets:
         return itertools.cycle([name for name in _MIX if name in known])
 
     def label(self, kind: str) -> Ticket:
-        wanted, world = self._kinds[kind], self._ground.world
+        wanted, world = KINDS[kind], self._ground.world
         repository = self._make_repository(wanted)
         with world.lock:
             issue = actions.open_issue(

@@ -99,10 +99,10 @@ class Story:
 
     # --- what people do ------------------------------------------------------------------------
 
-    def label(self, by: str = MAINTAINER, name: str = LABEL) -> None:
+    def label(self, by: str = MAINTAINER) -> None:
         world = self.stage.world
         with world.lock:
-            label = self.repository.labels[name]
+            label = self.repository.labels[LABEL]
             actions.add_labels(self.issue, [label], world.user(by))
 
     def edit(self, title: str | None = None, body: str | None = None) -> None:
@@ -126,66 +126,39 @@ class Story:
             timeout=10,
         )
 
-    def review(
-        self,
-        *remarks: tuple[str, int, str],
-        body: str = "",
-        event: str = "REQUEST_CHANGES",
-        by: str = MAINTAINER,
-    ) -> int:
-        """Review the one pull request; return the number of the review."""
+    def review(self, *remarks: tuple[str, int, str]) -> None:
+        """Ask for changes of the one pull request."""
         (pull,) = self.pulls()
-        made = {
-            "event": event,
-            "body": body,
-            "comments": [
-                {"path": path, "line": line, "body": words} for path, line, words in remarks
-            ],
-        }
-        with self.person(by) as client:
-            answer = client.post(f"/pulls/{pull.number}/reviews", json=made)
-        assert answer.status_code == 200, answer.text
-        return int(answer.json()["id"])
+        comments = [{"path": path, "line": line, "body": words} for path, line, words in remarks]
+        made = {"event": "REQUEST_CHANGES", "body": "", "comments": comments}
+        with self.person() as client:
+            client.post(f"/pulls/{pull.number}/reviews", json=made).raise_for_status()
 
-    def say(self, body: str, by: str = MAINTAINER) -> Comment:
+    def say(self, body: str) -> Comment:
         """Comment in the conversation of the one pull request."""
         (pull,) = self.pulls()
         world = self.stage.world
         with world.lock:
-            return actions.comment(pull, world.user(by), body)
+            return actions.comment(pull, world.user(MAINTAINER), body)
 
-    def push(
-        self, path: str, text: str, message: str, by: str = MAINTAINER, branch: str = ""
-    ) -> str:
-        """Commit a file to a branch, by default the pull request's; return the commit."""
+    def push(self, path: str, text: str, message: str, branch: str = "") -> str:
+        """Commit a file to a branch, by default the pull request's; return the commit.
+
+        It is pushed over HTTP, so that the code host tells of it.
+        """
         branch = branch or self.branches()[0]
-        tree = self.folder / f"push-{next(_numbers)}"
-        identity = ("-c", f"user.name={by}", "-c", f"user.email={by}@example.org")
-        for args in (
-            ("clone", "-q", "-b", branch, str(self.repository.git_dir), str(tree)),
-            (),
-            ("-C", str(tree), "add", "-A"),
-            ("-C", str(tree), *identity, "commit", "-q", "-m", message),
-        ):
-            if not args:
-                (tree / path).parent.mkdir(parents=True, exist_ok=True)
-                (tree / path).write_text(text)
-                continue
-            subprocess.run(["git", *args], check=True, timeout=30)
-        return self.pushed(tree, branch, by)
-
-    def pushed(self, tree: Path, branch: str, by: str) -> str:
-        """Push what a clone has, over HTTP, so that the code host tells of it; return the commit."""
+        tree = stories.Repository(self.folder / f"push-{next(_numbers)}")
+        tree.path.mkdir()
+        tree.git("clone", "-q", "-b", branch, str(self.repository.git_dir), ".")
+        tree.write(path, text)
+        commit = tree.commit(message)
         world = self.stage.world
         with world.lock:
-            token = world.token_for(by)
+            token = world.token_for(MAINTAINER)
         host = self.stage.address.partition("://")[2]
         url = f"http://x-access-token:{token}@{host}/{self.name}.git"
-        subprocess.run(
-            ["git", "-C", str(tree), "push", "-q", url, f"HEAD:refs/heads/{branch}"],
-            check=True, timeout=30,
-        )  # fmt: skip
-        return self.git("rev-parse", f"refs/heads/{branch}").strip()
+        tree.git("push", "-q", url, f"HEAD:refs/heads/{branch}")
+        return commit
 
     def fault(self, kind: Kind, method: str = "*", path: str = "*", **more: object) -> Fault:
         """Let requests fail; a path is below the repository's API, or begins with a slash."""
@@ -230,39 +203,38 @@ class Story:
                     return []
                 raise
 
-    def ended(self, attempt: int = 1, seconds: float = 120) -> Outcome:
+    def ended(self, attempt: int = 1) -> Outcome:
         def over() -> Outcome | None:
             rows = self._rows()
             if len(rows) < attempt or not rows[attempt - 1][1]:
                 return None
             return self.runs()[attempt - 1].outcome
 
-        return await_(over, f"the end of run {attempt} of {self.name}", seconds)
+        return await_(over, f"the end of run {attempt} of {self.name}", 120)
 
-    def decided(self, count: int = 1, *labels: str) -> list[tuple[str, str]]:
-        """Wait until so many deliveries of a label are decided: outcome and reason of each."""
+    def decided(self) -> list[tuple[str, str]]:
+        """Wait until a delivery of the label is decided: outcome and reason of each that is."""
 
         def settled() -> list[tuple[str, str]] | None:
             found = []
             with closing(Inbox(self.stage.home)) as inbox:
-                for delivery in self.labelled(*labels):
+                for delivery in self.labelled():
                     row = inbox.find(delivery)
                     if row is not None and row.outcome is not None:
                         found.append((row.outcome, row.reason))
-            return found if len(found) >= count else None
+            return found or None
 
         return await_(settled, f"the decision on {self.name}")
 
-    def labelled(self, *labels: str) -> list[str]:
-        """Ids of the deliveries that tell of a label on the issue, each once."""
+    def labelled(self) -> list[str]:
+        """Ids of the deliveries that tell of the label on the issue, each once."""
         found = []
         for one in list(self.stage.world.hooks.log):
             if (one.event, one.action) != ("issues", "labeled"):
                 continue
             told = json.loads(one.body)
             here = (told["repository"]["id"], told["issue"]["number"])
-            wanted = told["label"]["name"] in (labels or (LABEL,))
-            if wanted and here == (self.repository.id, self.issue.number):
+            if told["label"]["name"] == LABEL and here == (self.repository.id, self.issue.number):
                 found.append(one.guid)
         return list(dict.fromkeys(found))
 
@@ -296,15 +268,6 @@ class Story:
         ours = f"refs/heads/mergewright/{self.issue.number}-*"
         return self.git("for-each-ref", "--format=%(refname:short)", ours).split()
 
-    def present(self, attempt: int = 1) -> StoredRun:
-        """Wait until a run is there; it need not be over."""
-
-        def there() -> StoredRun | None:
-            runs = self.runs()
-            return runs[attempt - 1] if len(runs) >= attempt else None
-
-        return await_(there, f"run {attempt} of {self.name}")
-
     def sign(self, comment: Comment) -> list[str]:
         await_(lambda: comment.reactions or None, f"a reaction in {self.name}")
         assert all(one.user is self.us for one in comment.reactions)
@@ -324,20 +287,20 @@ class Story:
         events = self.events(attempt)[since:]
         return [one["step"] for one in events if one["event"] == "started"]
 
-    def begun(self, step: str, attempt: int = 1) -> None:
-        """Wait until a step of a run is under way."""
-        self.present(attempt)
+    def begun(self, step: str) -> None:
+        """Wait until a step of the run is under way."""
+        await_(lambda: self.runs() or None, f"the run of {self.name}")
         there = f"the step {step} in {self.name}"
-        await_(lambda: step in self.started(0, attempt) or None, there, 90)
+        await_(lambda: step in self.started() or None, there, 90)
 
-    def requests(self, method: str = "*", path: str = "*") -> list[Asked]:
+    def requests(self, path: str = "*") -> list[Asked]:
         """What was asked of GitHub since the story began."""
         # A request is noted when it is over, which may be after its answer has arrived.
         time.sleep(0.1)
-        return self.stage.world.requests.find(path, self.since, method)
+        return self.stage.world.requests.find(path, self.since)
 
-    def log(self, attempt: int = 1) -> str:
-        folder = self.stage.home / "runs" / self.runs()[attempt - 1].run.run_id
+    def log(self) -> str:
+        folder = self.stage.home / "runs" / self.runs()[0].run.run_id
         return (folder / "run.log").read_text()
 
     def assert_ready(self) -> Issue:

@@ -40,14 +40,10 @@ def carry(run_id, remember):
         told.append(remember(name, attempt))
         if kill == "after " + name:
             os.kill(os.getpid(), 9)
-        {more}
     return " ".join(told)
 
 engine = Engine(home, carry)
 engine.launch()
-{begin}
-"""
-_BEGIN = """
 run = Segment(run_id="r1")
 engine.begin(run)
 while engine.read_status(run)[0] is EngineStatus.ALIVE:
@@ -57,11 +53,10 @@ engine.close()
 """
 
 
-def work(home, kill="", *, more="", begin=_BEGIN):
+def work(home, kill=""):
     """Run a worker to its end; return what all workers have said so far, and its exit code."""
-    program = _WORKER.replace("{more}", more).replace("{begin}", begin)
     done = subprocess.run(
-        [sys.executable, "-c", program, str(home), kill], cwd=ROOT, timeout=60, check=False
+        [sys.executable, "-c", _WORKER, str(home), kill], cwd=ROOT, timeout=60, check=False
     )
     said = home / "said"
     return said.read_text().splitlines() if said.exists() else [], done.returncode

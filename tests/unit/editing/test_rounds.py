@@ -45,14 +45,14 @@ READY = Verdict(publish=True, reason=Reason.READY, sentence="Nothing fails.")
 RED = Verdict(publish=False, reason=Reason.NEW_FAILURES, sentence="Tests: 1 test fails.")
 
 
-def finding(rule="http-client", path="a.py", severity=Severity.BLOCK):
+def finding(rule="http-client", severity=Severity.BLOCK):
     return Finding(
-        rule=rule, severity=severity, path=path, line=3, message="imports requests.",
+        rule=rule, severity=severity, path="a.py", line=3, message="imports requests.",
         fix="Use httpx.",
     )  # fmt: skip
 
 
-def failed(*ids, output=OUTPUT, **facts):
+def failed(*ids, **facts):
     items = tuple(
         CheckItem(item_id=one, outcome="failed", text="AssertionError: assert 2 == 3", place="a:7")
         for one in ids
@@ -61,13 +61,13 @@ def failed(*ids, output=OUTPUT, **facts):
         name="tests", base=Status.PASSED, head=Status.FAILED, verdict=Status.FAILED,
         new_failures=items, **facts,
     )  # fmt: skip
-    result = TestRun(name="tests", status=Status.FAILED, output=output)
+    result = TestRun(name="tests", status=Status.FAILED, output=OUTPUT)
     report = CheckReport(side="head", commit="c", change_digest=None, results=(result,))
     return check, report
 
 
-def judged(number, *ids, content=None, verdict=None, refused=(), findings=0):
-    file = ChangedFile(path="a.py", before=b"", after=(content or str(number)).encode())
+def judged(number, *ids, refused=(), findings=0):
+    file = ChangedFile(path="a.py", before=b"", after=str(number).encode())
     change = Change(base_commit="c" * 40, files=(file,))
     draft = Draft(plan=PLAN, change=change)
     if refused:
@@ -75,8 +75,7 @@ def judged(number, *ids, content=None, verdict=None, refused=(), findings=0):
     check, after = failed(*ids)
     remarks = tuple(finding(severity=Severity.REVIEW) for _ in range(findings))
     cleared = ClearedChange(change=change, findings=remarks)
-    verdict = verdict or (RED if ids else READY)
-    return Round(number, draft, (), cleared, after, (check,), Proof(), verdict)
+    return Round(number, draft, (), cleared, after, (check,), Proof(), RED if ids else READY)
 
 
 def met(check, after):
