@@ -11,6 +11,7 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -175,7 +176,10 @@ class Campaign:
         name = _name_file(task)
         ticket = self.folder / f"{name}.md"
         write_private_file(ticket, task.problem_statement)
-        argv = [sys.executable, "-m", "agent", "run", "--repo", task.repo, "--ticket", str(ticket)]
+        # Whoever kills us ends it as Ctrl-C does.
+        bound = ["setpriv", "--pdeathsig", "INT"] if shutil.which("setpriv") else []
+        argv = [*bound, sys.executable, "-m", "agent", "run"]
+        argv += ["--repo", task.repo, "--ticket", str(ticket)]
         if self._can_go_on(task, ticket):
             say("the run goes on where it was")
             argv += ["--resume"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -96,6 +97,8 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
     from agent import wiring
     from agent.backtest import campaign
 
+    # It ends what is under way as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     loaded = run.load_settings_with(model)
     wiring.make_home(loaded)
     home = campaign.make_home(loaded.home)
