@@ -66,23 +66,21 @@ def past(tmp_path: Path) -> tuple[Repository, dict[str, str]]:
     return made, commits
 
 
+def _environ(home: Path, server) -> dict[str, str]:
+    """Settings with a model for edits alone."""
+    given = server.environ("chat")
+    asked = {"MERGEWRIGHT_MODEL_EDITOR": given["MERGEWRIGHT_MODEL"], "MERGEWRIGHT_MODEL": ""}
+    return of_home(home, **{**given, **asked, "MERGEWRIGHT_MODEL_REVIEWER": ""})
+
+
 @pytest.fixture
 def backtest(store: Path, past: tuple[Repository, dict[str, str]]):
     repository, _ = past
 
     def carry(script, *args: str, home: Path = store):
         with serving(script) as server:
-            name = server.environ("chat")["MERGEWRIGHT_MODEL"]
-            given = {
-                **server.environ("chat"),
-                "MERGEWRIGHT_MODEL": "",
-                "MERGEWRIGHT_MODEL_EDITOR": name,
-                "MERGEWRIGHT_MODEL_REVIEWER": "",
-            }
-            done = run_agent(
-                "backtest", "--repo", str(repository.path), *args, "--json",
-                environ=of_home(home, **given), timeout=900,
-            )  # fmt: skip
+            words = ("backtest", "--repo", str(repository.path), *args, "--json")
+            done = run_agent(*words, environ=_environ(home, server), timeout=900)
         assert done.stdout, done.stderr
         return done, json.loads(done.stdout), server.requests
 
@@ -193,22 +191,15 @@ def test_a_backtest_that_is_killed_goes_on_without_asking_again(backtest, store,
     script = Scripts(agent=[work] * 9)
     words = ["--commits", f"{commits['steady']}~..{commits['steady']}"]
     with serving(script) as server:
-        given = {
-            **server.environ("chat"),
-            "MERGEWRIGHT_MODEL": "",
-            "MERGEWRIGHT_MODEL_EDITOR": server.environ("chat")["MERGEWRIGHT_MODEL"],
-            "MERGEWRIGHT_MODEL_REVIEWER": "",
-        }
+        environ = _environ(store, server)
         begun = subprocess.Popen(
             [sys.executable, "-m", "agent", "backtest", "--repo", str(repository.path), *words],
-            env=of_home(store, **given), cwd=ROOT,
+            env=environ, cwd=ROOT,
         )  # fmt: skip
         assert reached.wait(100)
         begun.kill()
         begun.wait()
-        done = run_agent(
-            "backtest", "--resume", "--json", environ=of_home(store, **given), timeout=300
-        )
+        done = run_agent("backtest", "--resume", "--json", environ=environ, timeout=300)
     told = json.loads(done.stdout)
     assert told["figures"]["resolved"] == 1, done.stderr
     assert sorted(asked) == [1, 2, 2, 3]
