@@ -26,10 +26,10 @@ from typing import Any, ParamSpec, TypeVar
 from pydantic import ValidationError
 
 from agent.backtest.judging import Judge, Wanted
-from agent.backtest.records import End, Row, find_end
 from agent.backtest.tasks import PastChange
 from agent.desk import Desk
 from agent.errors import AgentError, RequestRefused
+from agent.models.backtest import End, Row, find_end
 from agent.models.clock import read_clock
 from agent.models.environment import Opened, Prepared
 from agent.models.record import Record

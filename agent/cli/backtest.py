@@ -13,8 +13,8 @@ from agent.errors import RequestRefused
 
 if TYPE_CHECKING:
     from agent.backtest.campaign import Campaign
-    from agent.backtest.records import Figures, Row
     from agent.backtest.tasks import PastChange, Unsuitable
+    from agent.models.backtest import Figures, Row
 
 _MOST_JOBS = 16
 _MOST_SHOWN = 20
@@ -166,7 +166,8 @@ def _describe(row: Row) -> str:
 
 
 def _finish(made: Campaign, rows: tuple[Row, ...], html: Path | None, *, as_json: bool) -> None:
-    from agent.backtest import campaign, records
+    from agent.backtest import campaign
+    from agent.models import backtest as records
 
     figures = records.compute_figures(rows)
     predictions = made.folder / "predictions.jsonl"

@@ -173,7 +173,9 @@ def work() -> None:
     with closing(WorkerLock(loaded.home)):
         settings.require_home(loaded)
         _require_sandbox(loaded)
-        process.run_worker(loaded, stop)
+        way = wiring.way_to_github(loaded, stop)
+        clients = way, wiring.on_github(loaded, way), wiring.make_intake_api(loaded, way)
+        process.run_worker(loaded, stop, *clients)
     # A step that has outlasted our patience does not hold the end up: its sandboxes go with this
     # process, and the run goes on when the worker is started again.
     os._exit(0)

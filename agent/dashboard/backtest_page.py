@@ -6,10 +6,10 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.backtest.records import End, Figures, Row
 from agent.dashboard import diffs, pages, plots
 from agent.dashboard.diffs import DiffFile
 from agent.dashboard.plots import Plot
+from agent.models.backtest import End, Figures, Row
 
 _TONES = {
     End.READY: "success",

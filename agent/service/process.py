@@ -22,8 +22,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from agent import wiring
-from agent.desk import make_redactor
+from agent.desk import Compose, make_redactor
 from agent.errors import AgentError, PermanentError, SettingsInvalid
 from agent.github.app_deliveries import AppDeliveries
 from agent.models import fence
@@ -46,6 +45,7 @@ from agent.telemetry import metrics, signing
 
 if TYPE_CHECKING:
     from agent.github.access import Access
+    from agent.github.intake_api import GithubIntakeApi
 
 _log = structlog.get_logger()
 
@@ -66,11 +66,22 @@ _LOOK_SECONDS, _FOLLOW_SECONDS = 0.5, 5.0
 _RECONCILE_SECONDS, _FETCH_SECONDS = 300.0, 20.0
 
 
-def run_worker(settings: Settings, stop: threading.Event) -> None:
+def run_worker(
+    settings: Settings,
+    stop: threading.Event,
+    way: Access,
+    compose: Compose,
+    intake_api: GithubIntakeApi,
+) -> None:
     """Take turns at inbox and queue until told to stop; what a killed worker left goes on.
 
     The caller holds the lock of the data folder. When it is told to stop, the steps under way are
     brought to their end, within bounds; the runs go on with another worker, or the next one.
+
+    Args:
+        way: To GitHub; of the process.
+        compose: Makes the desk of each run.
+        intake_api: What the intake asks.
 
     Raises:
         SettingsInvalid: GitHub is not where the settings say, or does not know us.
@@ -78,7 +89,7 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
     """
     if settings.metrics_port is not None:
         metrics.serve_metrics(settings.metrics_port)
-    worker = _Worker(settings, stop)
+    worker = _Worker(settings, stop, way, compose, intake_api)
     if wait_until_known(worker.way, worker.inbox, stop):
         worker.work()
 
@@ -86,11 +97,17 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
 class _Worker:
     """What the loops of one worker share."""
 
-    def __init__(self, settings: Settings, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        stop: threading.Event,
+        way: Access,
+        compose: Compose,
+        intake_api: GithubIntakeApi,
+    ) -> None:
         self._settings, self._stop = settings, stop
         self.inbox, self._store = open_inbox(settings), open_store(settings)
-        self.way = wiring.way_to_github(settings, stop)
-        self._compose = wiring.on_github(settings, self.way)
+        self.way, self._compose, self._intake_api = way, compose, intake_api
         key = signing.load_signer(settings).public
         self._lease = self._store.take_lease(settings.lease_seconds, key)
         self._lease.keep()
@@ -163,7 +180,7 @@ class _Worker:
         intake = Intake(
             self.inbox,
             self._store,
-            wiring.make_intake_api(settings, self.way),
+            self._intake_api,
             wake_ups["dispatch"].set,
             heartbeat.beat,
             bounds=self._bounds,

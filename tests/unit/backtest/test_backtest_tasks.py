@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.backtest import records, tasks
-from agent.backtest.records import End, Row
+from agent.backtest import tasks
 from agent.errors import RequestRefused
 from agent.git.history import PastCommit
+from agent.models import backtest as records
+from agent.models.backtest import End, Row
 from agent.models.run import Reason
 
 ROW = {
