@@ -32,7 +32,6 @@ ROW = {
         (("shop.py", "tests/test_shop.py"), "Mend it\n\nIt was wrong.", ""),
         (("shop.py",), "Mend it\n\nIt was wrong.", "changes no tests"),
         (("tests/test_shop.py", "tests/data.json"), "Try it\n\nMore.", "nothing but tests"),
-        (("shop.py", "tests/data.json"), "Mend it\n\nIt was wrong.", "changes no tests"),
         (("shop.py", "test_shop.py"), "Mend it\n\nCo-authored-by: Ada", "a subject alone"),
     ],
 )
