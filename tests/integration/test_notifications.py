@@ -55,7 +55,6 @@ def test_every_receiver_that_answers_hears_of_an_end_once(receiver, tmp_path):
         (ended(RunState.OPEN, Reason.READY, PullRequest(number=4, url="p", draft=True)), "draft"),
         (ended(RunState.FAILED, Reason.NEW_FAILURES), "withheld"),
         (ended(RunState.NEEDS_HUMAN, Reason.UNCLEAR), "needs a person"),
-        (ended(RunState.FAILED, Reason.INTERNAL), "failed"),
     ],
 )
 def test_what_is_said_of_an_end(end, said):

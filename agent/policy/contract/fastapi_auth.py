@@ -66,9 +66,11 @@ def _find_open(
         entry = _find_entry(section, endpoint.path)
         is_answered = 200 <= endpoint.status < 300
         if entry is not None and (is_answered or entry.dependency not in endpoint.asks):
+            # One that only answered, as it may in a sandbox, is no excuse for one that asks nobody.
+            kind = "asks" if entry.dependency in endpoint.asks else "lacks"
             marks = {
-                (entry.dependency, endpoint.methods, endpoint.path),
-                (entry.dependency, endpoint.function),
+                (kind, entry.dependency, endpoint.methods, endpoint.path),
+                (kind, entry.dependency, endpoint.function),
             }
             yield endpoint, entry, marks
 

@@ -86,7 +86,6 @@ def test_figures_count_what_was_judged_and_name_what_was_wrongly_ready():
         (Reason.DRY_RUN, True, End.DRAFT),
         (Reason.NEW_FAILURES, True, End.WITHHELD),
         (Reason.UNCLEAR, False, End.DECLINED),
-        (Reason.BUDGET_SPENT, False, End.FAILED),
     ],
 )
 def test_how_a_dry_run_ended(reason, has_remarks, end):
