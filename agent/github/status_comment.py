@@ -180,8 +180,10 @@ class StatusComment:
                 self._edit(render(), patient=False)
             except (AgentError, RefusedRequest) as problem:
                 _log.warning("status comment not updated", reason=str(problem))
-            pause = _REFRESH_SECONDS if self._render is render else self._pause
-            self._schedule(time.monotonic() + pause)
+            self._schedule(time.monotonic() + _REFRESH_SECONDS)
+        # Only now: a text that came before the lock was let go has found it taken.
+        if self._render is not render:
+            self.update(self._render)
 
     def _edit(self, text: str, *, patient: bool = True) -> bool:
         """Have the comment say this, where it says something else; return whether there is one."""

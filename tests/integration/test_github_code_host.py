@@ -62,7 +62,7 @@ def test_marks_in_quick_succession_become_few_edits_and_the_last_one_shows(world
     for count in range(20):
         scene.code_host.update_status(scene.run, marks(*["done"] * count, "running"))
         time.sleep(0.01)
-    wait_until(lambda: "**Now: stage 19**" in scene.own_comments()[0].body, 5)
+    wait_until(lambda: "**Now: stage 19**" in scene.own_comments()[0].body, 15)
     assert scene.asked("PATCH") <= 3
 
 
