@@ -217,9 +217,8 @@ def make_redactor(settings: Settings) -> Redactor:
             if (secret := given.read_secret(settings, name)) is not None:
                 found.learn(secret.get_secret_value())
     with suppress(SettingsInvalid):
-        if (addresses := given.read_secret(settings, "notify")) is not None:
-            for address in addresses.get_secret_value().replace(",", " ").split():
-                found.learn(address)
+        for address in given.read_addresses(settings):
+            found.learn(address)
     for key in given.model_keys().values():
         found.learn(key)
     with suppress(SettingsInvalid):

@@ -467,6 +467,16 @@ def read_secret(settings: Settings, field: str) -> SecretStr | None:
     return SecretStr(text.strip()) if text.strip() else None
 
 
+def read_addresses(settings: Settings) -> tuple[str, ...]:
+    """Read the addresses of those who hear how runs end.
+
+    Raises:
+        SettingsInvalid: The file cannot be read.
+    """
+    secret = read_secret(settings, "notify")
+    return tuple(secret.get_secret_value().replace(",", " ").split()) if secret else ()
+
+
 def find_database(settings: Settings) -> str | None:
     """Read the address of PostgreSQL; None: SQLite in the data folder.
 

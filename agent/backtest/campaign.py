@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -44,7 +43,6 @@ from agent.telemetry.private_files import write_private_file
 
 #: What backtests share with the service: caches, and what the operator has put there.
 _SHARED = ("environments", "mirrors", "pythons", "roots")
-_ODD = re.compile(r"[^\w.-]+")
 _MEASURES = Measures(baseline.measure_base, baseline.measure_tests, baseline.measure_others)
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -58,7 +56,8 @@ class Order(Record):
     config_name: str | None = None
     model: str | None = None
     usd: float | None = None
-    """Once runs have cost so much, no further one is begun; None: as each run may."""
+    """Once runs have cost so much, or something that is not known, no further one is begun; None:
+    as each run may."""
 
 
 @dataclass
@@ -86,9 +85,8 @@ class Campaign:
         left = [task for task in self.order.tasks if rows[task.instance_id] is None]
 
         def carry_one(task: PastChange) -> Row | None:
-            known = [one.usd or 0.0 for one in rows.values() if one]
-            is_spent = self.order.usd is not None and sum(known) >= self.order.usd
-            return None if is_spent or self._is_stopped else self._carry(task)
+            is_over = self._is_stopped or self._find_limit(rows.values())
+            return None if is_over else self._carry(task)
 
         with ThreadPoolExecutor(jobs) as pool:
             futures = {pool.submit(carry_one, task): task for task in left}
@@ -102,8 +100,18 @@ class Campaign:
                 self._interrupt()
                 raise
         if missing := sum(row is None for row in rows.values()):
-            self.say(f"{missing} tasks were not begun: the limit of ${self.order.usd:g} is reached")
+            self.say(f"{missing} tasks were not begun: {self._find_limit(rows.values())}")
         return tuple(row for row in rows.values() if row)
+
+    def _find_limit(self, rows: Iterable[Row | None]) -> str:
+        """Say why no further run may be begun; empty: it may."""
+        if (most := self.order.usd) is None:
+            return ""
+        costs = [row.usd for row in rows if row]
+        if None in costs:
+            return f"a model's price is not known, so the limit of ${most:g} cannot be held"
+        spent = sum(cost or 0.0 for cost in costs)
+        return f"the limit of ${most:g} is reached" if spent >= most else ""
 
     def _interrupt(self) -> None:
         """End the commands as Ctrl-C does; what they did is kept."""
@@ -120,7 +128,7 @@ class Campaign:
         desk = self.make_desk(self.settings, say)
         wanted, set_up = self._with_judge(task, desk, lambda judge: judge.find_wanted())
         if wanted and wanted.why_not:
-            return self._store(_make_row(task, End.NOT_RUN, wanted, set_up))
+            return self._store(task, _make_row(task, End.NOT_RUN, wanted, set_up))
         told = self._run(task, say)
         if wanted is None:
             # What the run has found out of the set-up is known by now.
@@ -136,7 +144,7 @@ class Campaign:
             if judged:
                 ends = {"resolved": judged.resolved, "failing": judged.failing}
             row = row.model_copy(update=ends)
-        return self._store(row)
+        return self._store(task, row)
 
     def _with_judge(
         self, task: PastChange, desk: Desk, ask: Callable[[Judge], T]
@@ -173,7 +181,7 @@ class Campaign:
 
     def _run(self, task: PastChange, say: Callable[[str], None]) -> dict[str, Any]:
         """Have a command carry the task; return what it reports."""
-        name = _name_file(task)
+        name = task.file_name
         ticket = self.folder / f"{name}.md"
         write_private_file(ticket, task.problem_statement)
         # Whoever kills us ends it as Ctrl-C does.
@@ -218,13 +226,12 @@ class Campaign:
 
     def _load_row(self, task: PastChange) -> Row | None:
         try:
-            return Row.model_validate_json((self.folder / f"{_name_file(task)}.json").read_bytes())
+            return Row.model_validate_json((self.folder / f"{task.file_name}.json").read_bytes())
         except (OSError, ValidationError):
             return None
 
-    def _store(self, row: Row) -> Row:
-        place = self.folder / f"{_ODD.sub('-', row.instance_id)}.json"
-        write_private_file(place, row.model_dump_json(indent=1))
+    def _store(self, task: PastChange, row: Row) -> Row:
+        write_private_file(self.folder / f"{task.file_name}.json", row.model_dump_json(indent=1))
         return row
 
 
@@ -240,10 +247,6 @@ class _PlainSteps:
 
     def count_apart(self) -> AbstractContextManager[None]:
         return nullcontext()
-
-
-def _name_file(task: PastChange) -> str:
-    return _ODD.sub("-", task.instance_id)
 
 
 def _name_set_up(prepared: Prepared) -> str:
@@ -318,14 +321,16 @@ def find(own: Path, name: str | None) -> Path:
     Raises:
         RequestRefused: There is none, or there are several.
     """
-    every = sorted(place for place in (own / "campaigns").glob(f"{name or ''}*"))
-    if not every or (name and len(every) > 1):
-        known = ", ".join(one.name for one in every[-5:])
+    every = sorted(place.parent for place in (own / "campaigns").glob("*/order.json"))
+    found = [place for place in every if place.name.startswith(name or "")]
+    if name and len(found) > 1:
+        known = ", ".join(place.name for place in found[-5:])
+        raise RequestRefused(f"{len(found)} backtests begin with {name}: {known}")
+    if not found:
         raise RequestRefused(
-            f"{len(every)} backtests begin with {name}: {known}" if every
-            else "There is no such backtest; begin one with --commits, --repo or --tasks."
-        )  # fmt: skip
-    return every[-1]
+            "There is no such backtest; begin one with --commits, --since or --tasks."
+        )
+    return found[-1]
 
 
 def load_order(folder: Path) -> Order:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +18,7 @@ from repo_config.test_files import is_test
 #: What git and code hosts add to a message, at its end.
 _TRAILER = re.compile(r"[A-Za-z][A-Za-z-]*-by: .*|Change-Id: .*", re.IGNORECASE)
 #: Of Django's runner in SWE-bench: `test_a (app.tests.Case)`.
+_ODD = re.compile(r"[^\w.-]+")
 _OF_CASE = re.compile(r"(\w+) \(([\w.]+)\)")
 
 
@@ -50,6 +50,11 @@ class PastChange(Record):
     def title(self) -> str:
         return self.problem_statement.strip().partition("\n")[0]
 
+    @property
+    def file_name(self) -> str:
+        """Its id, as the files of its run are named."""
+        return _ODD.sub("-", self.instance_id)
+
 
 class Unsuitable(Record):
     """A past change that is no task, and why."""
@@ -59,17 +64,18 @@ class Unsuitable(Record):
 
 
 def read_commits(
-    repository: Path, mirrors: Path, *revisions: str, most: int
+    repository: Path, mirrors: Path, revisions: str, *, since: int | None = None, most: int
 ) -> tuple[list[PastChange], list[Unsuitable]]:
     """Read the newest commits of a clone that changed code and tests.
 
     Args:
-        revisions: As `git log` takes them.
+        revisions: As `git log` takes them, such as `v1..main`.
+        since: Seconds since the epoch; None: from the first.
         most: Tasks; older commits are not looked at once there are so many.
     """
     found: list[PastChange] = []
     left: list[Unsuitable] = []
-    with history.read_commits(str(repository), mirrors, *revisions) as commits:
+    with history.read_commits(str(repository), mirrors, revisions, since) as commits:
         for past in commits:
             if why := _find_lack(past):
                 subject = past.message.partition("\n")[0]
@@ -119,31 +125,38 @@ def read_rows(file: Path, clones: Path | None) -> list[PastChange]:
         clones: Holds the repositories, as `owner/name`, `owner__name` or `name`.
 
     Raises:
-        RequestRefused: A line is none, or a repository is not there; file and line are named.
+        RequestRefused: A line is none, its id was there before, or its repository is not there;
+            file and line are named.
     """
-    return [*_read_rows(file, clones)]
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise RequestRefused(f"{file} cannot be read as UTF-8: {problem}") from problem
+    found: dict[str, PastChange] = {}
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            task = _read_row(line, f"{file}:{number}", clones)
+            if found.setdefault(task.file_name, task) is not task:
+                raise RequestRefused(f"{file}:{number}: {task.instance_id} stands there twice")
+    return [*found.values()]
 
 
-def _read_rows(file: Path, clones: Path | None) -> Iterator[PastChange]:
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            task = PastChange.model_validate_json(line)
-        except ValidationError as problem:
-            first = problem.errors()[0]
-            at = ".".join(map(str, first["loc"])) or "the line"
-            raise RequestRefused(f"{file}:{number}: {at}: {first['msg']}") from problem
-        where = (task.repo, task.repo.replace("/", "__"), task.repo.rpartition("/")[2])
-        places = [Path(task.repo), *((clones / name for name in where) if clones else ())]
-        place = next((one for one in places if (one / ".git").exists()), None)
-        if place is None:
-            raise RequestRefused(
-                f"{file}:{number}: there is no clone of {task.repo}. Name the folder that holds it"
-                " with --clones"
-            )
-        ids = {
-            name: tuple(_OF_CASE.sub(r"\2.\1", one) for one in getattr(task, name))
-            for name in ("FAIL_TO_PASS", "PASS_TO_PASS")
-        }
-        yield task.model_copy(update={"repo": str(place.resolve()), **ids})
+def _read_row(line: str, at: str, clones: Path | None) -> PastChange:
+    try:
+        task = PastChange.model_validate_json(line)
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        key = ".".join(map(str, first["loc"])) or "the line"
+        raise RequestRefused(f"{at}: {key}: {first['msg']}") from problem
+    where = (task.repo, task.repo.replace("/", "__"), task.repo.rpartition("/")[2])
+    places = [Path(task.repo), *((clones / name for name in where) if clones else ())]
+    place = next((one for one in places if (one / ".git").exists()), None)
+    if place is None:
+        raise RequestRefused(
+            f"{at}: there is no clone of {task.repo}. Name the folder that holds it with --clones"
+        )
+    ids = {
+        name: tuple(_OF_CASE.sub(r"\2.\1", one) for one in getattr(task, name))
+        for name in ("FAIL_TO_PASS", "PASS_TO_PASS")
+    }
+    return task.model_copy(update={"repo": str(place.resolve()), **ids})

@@ -147,9 +147,9 @@ def _read_tasks(
 
     if file is not None:
         return tasks.read_rows(file, clones)[:last], []
-    revisions = (commits,) if commits else (f"--since=@{int(stats.find_start(since))}", "HEAD")
     place = repository.find_clone(Path(repo))
-    return tasks.read_commits(place, mirrors, *revisions, most=last)
+    begun = int(stats.find_start(since)) if since else None
+    return tasks.read_commits(place, mirrors, commits or "HEAD", since=begun, most=last)
 
 
 def _show_unsuitable(left: list[Unsuitable]) -> None:
@@ -167,15 +167,16 @@ def _describe(row: Row) -> str:
 
 def _finish(made: Campaign, rows: tuple[Row, ...], html: Path | None, *, as_json: bool) -> None:
     from agent.backtest import campaign
-    from agent.models import backtest as records
+    from agent.models.backtest import compute_figures
 
-    figures = records.compute_figures(rows)
+    figures = compute_figures(rows)
     predictions = made.folder / "predictions.jsonl"
     campaign.write_predictions(rows, predictions)
     if html is not None:
         from agent.dashboard import backtest_page
 
-        html.write_text(backtest_page.render_page(made.folder.name, rows, figures), "utf-8")
+        page = backtest_page.render_page(made.folder.name, rows, figures)
+        terminal.write_page(html, page)
     if as_json:
         terminal.print_json(
             {

@@ -85,7 +85,7 @@ def serve(
     loaded = settings.load_settings()
     checks: dict[Role, Callable[[], object]] = {
         Role.WORKER: lambda: settings.raise_all_problems(
-            lambda: _require_access(loaded), lambda: notifications.list_addresses(loaded)
+            lambda: _require_access(loaded), lambda: notifications.load_receivers(loaded)
         ),
         Role.LISTENER: lambda: settings.signing_secret(loaded),
     }
@@ -175,7 +175,7 @@ def work() -> None:
         _require_sandbox(loaded)
         way = wiring.way_to_github(loaded, stop)
         clients = way, wiring.on_github(loaded, way), wiring.make_intake_api(loaded, way)
-        process.run_worker(loaded, stop, *clients)
+        process.Worker(loaded, stop, *clients).run()
     # A step that has outlasted our patience does not hold the end up: its sandboxes go with this
     # process, and the run goes on when the worker is started again.
     os._exit(0)

@@ -11,7 +11,6 @@ import typer
 
 from agent import settings
 from agent.cli import runs, terminal
-from agent.errors import RequestRefused
 from agent.models.clock import read_clock
 from agent.telemetry import statistics
 from agent.telemetry.statistics import By, Figure, RunSummary, Statistics
@@ -75,19 +74,12 @@ def stats(
 
 
 def _write_page(path: Path, begun: float) -> None:
-    """Write the dashboard's statistics to a file.
-
-    Raises:
-        RequestRefused: It cannot be written.
-    """
+    """Write the dashboard's statistics to a file."""
     # It loads what draws the plots.
     from agent.dashboard import plots
 
     chosen = _summarize_runs(begun)
-    try:
-        path.write_text(plots.write_html(chosen, begun, read_clock()), encoding="utf-8")
-    except OSError as problem:
-        raise RequestRefused(f"{path} cannot be written ({problem.strerror}).") from problem
+    terminal.write_page(path, plots.write_html(chosen, begun, read_clock()))
     print(f"Written: {path}, about {len(chosen):,} runs.")
 
 

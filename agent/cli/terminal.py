@@ -7,6 +7,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Annotated, Self
 
 import typer
@@ -15,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from agent.errors import RequestRefused
 from agent.models.step import AnyStep
 from agent.text import sanitise
 
@@ -57,6 +59,18 @@ def print_wrapped(text: str, indent: str = "") -> None:
 def print_json(value: object) -> None:
     """Print what a program has asked for."""
     print(json.dumps(value, indent=2), flush=True)
+
+
+def write_page(path: Path, page: str) -> None:
+    """Write a page that `--html` names.
+
+    Raises:
+        RequestRefused: It cannot be written.
+    """
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as problem:
+        raise RequestRefused(f"{path} cannot be written ({problem.strerror}).") from problem
 
 
 def print_aside(text: str, style: str | None = None) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import filecmp
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
@@ -98,6 +99,7 @@ def _list_owners(environment: str) -> dict[str, Distribution]:
     }
 
 
+@lru_cache(maxsize=8)  # an environment is read-only once it is made
 def list_modules(environment: str) -> frozenset[str]:
     """Name what is imported from packages, but for those of the repository itself."""
     owners = _list_owners(environment).items()

@@ -16,9 +16,6 @@ from agent.git.process import GitFailed, GitPlace
 from agent.models.change import Change
 from agent.models.environment import Checkout
 
-_DIFF = ("diff-tree", "-r", "-p", "--binary", "--full-index", "--no-renames", "--no-color",
-         "--no-ext-diff", "--no-textconv")  # fmt: skip
-
 
 class PastCommit(NamedTuple):
     """A commit with what it changed against its first parent."""
@@ -32,34 +29,40 @@ class PastCommit(NamedTuple):
 
 
 @contextmanager
-def read_commits(repository: str, mirrors: Path, *revisions: str) -> Iterator[Iterator[PastCommit]]:
+def read_commits(
+    repository: str, mirrors: Path, revisions: str, since: int | None = None
+) -> Iterator[Iterator[PastCommit]]:
     """Give the commits that `git log --first-parent` lists, the newest first; roots are left out.
 
     Args:
-        revisions: As git log takes them, such as `v1..main` or `--since=@0`.
+        revisions: As git log takes them, such as `v1..main`.
+        since: Seconds since the epoch; None: from the first.
 
     Raises:
-        RequestRefused: Git does not know one of them.
+        RequestRefused: Git does not know them.
     """
     user = source.find_source(repository)
     copy = mirror.locate_mirror(user.root, mirrors.absolute())
     with mirror.hold_mirror(copy) as hold, source.open_view(user, hold) as view:
         try:
-            yield _list_commits(view, revisions)
+            yield _list_commits(view, revisions, since)
         except GitFailed as problem:
-            raise RequestRefused(f"git log {' '.join(revisions)}: {problem.message}") from problem
+            raise RequestRefused(f"git log {revisions}: {problem.message}") from problem
 
 
-def _list_commits(view: GitPlace, revisions: tuple[str, ...]) -> Iterator[PastCommit]:
-    args = ("log", "-z", "--first-parent", "--no-show-signature", "--format=%H %P%n%B", *revisions)
-    for record in process.read_records(view, *args, "--"):
+def _list_commits(view: GitPlace, revisions: str, since: int | None) -> Iterator[PastCommit]:
+    args = ["log", "-z", "--first-parent", "--no-show-signature", "--format=%H %P%n%B"]
+    args += [] if since is None else [f"--since=@{since}"]
+    for record in process.read_records(view, *args, "--end-of-options", revisions, "--"):
         about, _, message = record.decode(errors="replace").partition("\n")
         commit, *parents = about.split()
         if parents:
             paths = tuple(objects.compare_trees(view, parents[0], commit))
 
             def diff(some: tuple[str, ...], sides: tuple[str, str] = (parents[0], commit)) -> str:
-                shown = process.run_git(view, *_DIFF, *sides, "--", *some) if some else b""
+                shown = (
+                    process.run_git(view, *objects.DIFF_TREE, *sides, "--", *some) if some else b""
+                )
                 return shown.decode(errors="surrogateescape")
 
             yield PastCommit(commit, parents[0], message.strip(), paths, diff)

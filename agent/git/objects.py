@@ -16,6 +16,12 @@ from agent.models.change import Change
 REGULAR = frozenset({"100644", "100755"})
 """Modes of the files that are worked on; links and submodules stay as they are."""
 
+DIFF_TREE = (
+    "diff-tree", "-r", "-p", "--binary", "--full-index", "--no-renames", "--no-color",
+    "--no-ext-diff", "--no-textconv",
+)  # fmt: skip
+"""Writes a patch that applies anywhere; two trees and paths follow."""
+
 _MERGES_SINCE = (2, 38)
 _MERGE_SECONDS = 120.0
 _MERGE = (

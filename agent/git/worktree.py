@@ -41,10 +41,6 @@ AUTHOR = "Mergewright"
 AUTHOR_EMAIL = "noreply@mergewright.invalid"
 IDENTITY = (AUTHOR, AUTHOR_EMAIL)
 """Author of commits on this machine; on a code host, the account that opens the pull request."""
-_DIFF_TREE = (
-    "diff-tree", "-r", "-p", "--binary", "--full-index", "--no-renames", "--no-color",
-    "--no-ext-diff", "--no-textconv",
-)  # fmt: skip
 
 
 # --- checkout --------------------------------------------------------------------------------
@@ -231,7 +227,7 @@ def make_diff(checkout: Checkout, change: Change) -> str:
         tree = objects.write_tree(place, hold.scratch, checkout.commit, change)
         texts = [file.path for file in change.files if _is_text(file.before, file.after)]
         others = [file.path for file in change.files if file.path not in texts]
-        args = (*_DIFF_TREE, checkout.commit, tree, "--")
+        args = (*objects.DIFF_TREE, checkout.commit, tree, "--")
         shown = process.run_git(place, *args, *texts) if texts else b""
         if others:
             attributes = hold.scratch / "attributes"

@@ -8,9 +8,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from agent.models.record import Record
-from agent.models.run import Reason, RunState, end_state
-
-_WITHHELD = frozenset({Reason.NEW_FAILURES, Reason.UNVERIFIED, Reason.POLICY, Reason.NO_TESTS})
+from agent.models.run import WITHHELD, Reason, RunState, end_state
 
 
 class End(StrEnum):
@@ -34,7 +32,7 @@ def find_end(reason: Reason, *, has_remarks: bool) -> End:
     """
     if reason is Reason.DRY_RUN:
         return End.DRAFT if has_remarks else End.READY
-    if reason in _WITHHELD:
+    if reason in WITHHELD:
         return End.WITHHELD
     is_declined = end_state(reason) in (RunState.DECLINED, RunState.NEEDS_HUMAN)
     return End.DECLINED if is_declined else End.FAILED

@@ -140,6 +140,9 @@ class Reason(StrEnum):
     """Mergewright itself failed; the log has the trace."""
 
 
+WITHHELD = frozenset({Reason.NEW_FAILURES, Reason.UNVERIFIED, Reason.POLICY, Reason.NO_TESTS})
+"""There is a change, and it is not published."""
+
 CAPS_REACHED = frozenset({Reason.BUDGET_SPENT, Reason.TIME_SPENT})
 """Whoever lets a run go on after these grants it as much again, and after no other."""
 

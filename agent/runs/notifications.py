@@ -6,22 +6,22 @@ tried again: the issue has the words.
 
 from __future__ import annotations
 
-import re
 import threading
+from typing import TYPE_CHECKING
 
 import structlog
 
 from agent.errors import SettingsInvalid
 from agent.models.outcome import Outcome
-from agent.models.run import Reason, Run, RunState
-from agent.settings import Settings, read_secret
+from agent.models.run import WITHHELD, Run, RunState
+from agent.settings import Settings, read_addresses
 from agent.text import sanitise
 
+if TYPE_CHECKING:
+    from apprise import Apprise
+
 _log = structlog.get_logger()
-_NAME = "notify"
-_BETWEEN = re.compile(r"[,\s]+")
 _LONGEST = 300
-_WITHHELD = frozenset({Reason.NEW_FAILURES, Reason.UNVERIFIED, Reason.NO_TESTS, Reason.POLICY})
 _WORDS = {
     RunState.DECLINED: "needs a person",
     RunState.NEEDS_HUMAN: "needs a person",
@@ -34,7 +34,7 @@ def describe_end(run: Run, outcome: Outcome) -> str:
     pull, snapshot = outcome.pull_request, run.snapshot
     if snapshot is None or run.follow_up is not None or run.dry_run:
         return ""
-    words = "withheld" if outcome.reason in _WITHHELD else _WORDS.get(outcome.state, "")
+    words = "withheld" if outcome.reason in WITHHELD else _WORDS.get(outcome.state, "")
     if pull is not None:
         words = "draft opened" if pull.draft else "pull request opened"
     if not words:
@@ -45,25 +45,27 @@ def describe_end(run: Run, outcome: Outcome) -> str:
     return f"{line}\n{pull.url if pull else snapshot.url}"
 
 
-def list_addresses(settings: Settings) -> tuple[str, ...]:
-    """List the addresses that the operator gives, as apprise writes them.
+def load_receivers(settings: Settings) -> tuple[Apprise, ...]:
+    """Make the receivers that the operator's addresses name, in their order.
 
     Raises:
         SettingsInvalid: One is none; which, is said without its words, that may be a secret.
     """
-    given = read_secret(settings, _NAME)
-    found = [one for one in _BETWEEN.split(given.get_secret_value() if given else "") if one]
-    if found:
-        # It takes a second to load, and most have no use for it.
-        import apprise
+    if not (addresses := read_addresses(settings)):
+        return ()
+    # It takes a second to load, and most have no use for it.
+    import apprise
 
-        for number, address in enumerate(found, 1):
-            if apprise.Apprise.instantiate(address) is None:
-                raise SettingsInvalid(
-                    f"MERGEWRIGHT_NOTIFY: entry {number} is no address that apprise knows, as"
-                    " mailto://, slack:// or json://HOST"
-                )
-    return tuple(found)
+    receivers = []
+    for number, address in enumerate(addresses, 1):
+        receiver = apprise.Apprise()
+        if not receiver.add(address):
+            raise SettingsInvalid(
+                f"MERGEWRIGHT_NOTIFY: entry {number} is no address that apprise knows, as"
+                " mailto://, slack:// or json://HOST"
+            )
+        receivers.append(receiver)
+    return tuple(receivers)
 
 
 def send(settings: Settings, words: str) -> threading.Thread:
@@ -75,13 +77,8 @@ def send(settings: Settings, words: str) -> threading.Thread:
 
 def _send(settings: Settings, words: str) -> None:
     try:
-        if addresses := list_addresses(settings):
-            import apprise
-
-            for number, address in enumerate(addresses, 1):
-                receiver = apprise.Apprise()
-                receiver.add(address)
-                if not receiver.notify(body=words, body_format=apprise.NotifyFormat.TEXT):
-                    _log.warning("a receiver was not reached", entry=number)
+        for number, receiver in enumerate(load_receivers(settings), 1):
+            if not receiver.notify(body=words, body_format="text"):
+                _log.warning("a receiver was not reached", entry=number)
     except Exception as problem:  # noqa: BLE001  whatever a receiver does, no run feels it
         _log.warning("nobody was notified", error=type(problem).__name__)

@@ -66,13 +66,7 @@ _LOOK_SECONDS, _FOLLOW_SECONDS = 0.5, 5.0
 _RECONCILE_SECONDS, _FETCH_SECONDS = 300.0, 20.0
 
 
-def run_worker(
-    settings: Settings,
-    stop: threading.Event,
-    way: Access,
-    compose: Compose,
-    intake_api: GithubIntakeApi,
-) -> None:
+class Worker:
     """Take turns at inbox and queue until told to stop; what a killed worker left goes on.
 
     The caller holds the lock of the data folder. When it is told to stop, the steps under way are
@@ -82,20 +76,7 @@ def run_worker(
         way: To GitHub; of the process.
         compose: Makes the desk of each run.
         intake_api: What the intake asks.
-
-    Raises:
-        SettingsInvalid: GitHub is not where the settings say, or does not know us.
-        PermanentError: One of the loops has ended.
     """
-    if settings.metrics_port is not None:
-        metrics.serve_metrics(settings.metrics_port)
-    worker = _Worker(settings, stop, way, compose, intake_api)
-    if wait_until_known(worker.way, worker.inbox, stop):
-        worker.work()
-
-
-class _Worker:
-    """What the loops of one worker share."""
 
     def __init__(
         self,
@@ -106,8 +87,8 @@ class _Worker:
         intake_api: GithubIntakeApi,
     ) -> None:
         self._settings, self._stop = settings, stop
-        self.inbox, self._store = open_inbox(settings), open_store(settings)
-        self.way, self._compose, self._intake_api = way, compose, intake_api
+        self._inbox, self._store = open_inbox(settings), open_store(settings)
+        self._way, self._compose, self._intake_api = way, compose, intake_api
         key = signing.load_signer(settings).public
         self._lease = self._store.take_lease(settings.lease_seconds, key)
         self._lease.keep()
@@ -128,8 +109,19 @@ class _Worker:
             stop=stop,
         )
 
-    def work(self) -> None:
-        """Have all loops go round until told to stop; then hand over what is under way."""
+    def run(self) -> None:
+        """Have all loops go round until told to stop; then hand over what is under way.
+
+        Raises:
+            SettingsInvalid: GitHub is not where the settings say, or does not know us.
+            PermanentError: One of the loops has ended.
+        """
+        if self._settings.metrics_port is not None:
+            metrics.serve_metrics(self._settings.metrics_port)
+        if wait_until_known(self._way, self._inbox, self._stop):
+            self._work()
+
+    def _work(self) -> None:
         heartbeat = Heartbeat()
         watched, unwatched = self._make_watched_loops(heartbeat), self._make_other_loops()
         self._engine.launch()
@@ -139,7 +131,7 @@ class _Worker:
                 thread.start()
             number = self._lease.number
             _log.info("working", home=str(self._settings.home), worker=number)
-            watch_heartbeat(self.inbox, heartbeat, watched, self._stop, self._lease.leads)
+            watch_heartbeat(self._inbox, heartbeat, watched, self._stop, self._lease.leads)
         finally:
             intake = watched[0]
             intake.join(_LEAVE_SECONDS)
@@ -178,7 +170,7 @@ class _Worker:
         """
         settings, lease, wake_ups = self._settings, self._lease, self._wake_ups
         intake = Intake(
-            self.inbox,
+            self._inbox,
             self._store,
             self._intake_api,
             wake_ups["dispatch"].set,
@@ -191,11 +183,11 @@ class _Worker:
             "dispatch": self._dispatcher.turn,
         }
         written = {
-            "intake": FileWatch(self.inbox.path),
+            "intake": FileWatch(self._inbox.path),
             "dispatch": FileWatch(self._store.path, self._engine.path),
         }
         # Nobody tells of what others write to a server.
-        due = _LOOK_SECONDS if self.inbox.is_shared else loops.DUE_SECONDS
+        due = _LOOK_SECONDS if self._inbox.is_shared else loops.DUE_SECONDS
         beats = {"intake": heartbeat.beat, "dispatch": lambda: None}
         threads = [
             _thread(
@@ -205,8 +197,8 @@ class _Worker:
             for name, turn in turns.items()
         ]
         missed = reconcile.MissedDeliveries(
-            AppDeliveries(self.way),
-            self.inbox,
+            AppDeliveries(self._way),
+            self._inbox,
             seconds=_choose_seconds(settings),
             found=wake_ups["intake"].set,
         )
@@ -229,7 +221,7 @@ class _Worker:
             self._repeat("metrics", tell_metrics, metrics.SECONDS),
             self._repeat("clean-up", clean),
         ]
-        if not self.inbox.is_shared:
+        if not self._inbox.is_shared:
             # The waits of a fleet are no matter of one machine's clock.
             threads.append(_thread("clock", loops.watch_clock, store.clock_moved, self._stop))
         return threads
