@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from pydantic import BeforeValidator, ValidationError
 from agent.errors import RequestRefused
 from agent.git import history
 from agent.git.history import PastCommit
+from agent.models.pulls import MergedPull
 from agent.models.record import Record
 from repo_config.test_files import is_test
 
@@ -81,21 +83,77 @@ def read_commits(
                 subject = past.message.partition("\n")[0]
                 left.append(Unsuitable(name=f"{past.commit[:12]} {subject}", why=why))
             else:
-                found.append(_make_task(past, repository))
+                instance_id = f"{repository.name}-{past.commit[:12]}"
+                found.append(_make_task(past, repository, instance_id, _read_message(past.message)))
             if len(found) == most:
                 break
     return found, left
 
 
+def read_pulls(
+    name: str,
+    pulls: Iterable[MergedPull],
+    read: Callable[[int, str], PastCommit | None],
+    mirror: Path,
+    *,
+    most: int,
+) -> tuple[list[PastChange], list[Unsuitable]]:
+    """Read merged pull requests that closed an issue and changed code and tests.
+
+    Args:
+        name: `owner/name`.
+        pulls: The newest first; of those that closed the same issue, the first one counts.
+        read: Gives what one changed; see `agent.git.history.read_pulls`.
+        mirror: Holds their commits.
+        most: Tasks; older ones are not looked at once there are so many.
+    """
+    found: list[PastChange] = []
+    left: list[Unsuitable] = []
+    closed: set[int] = set()
+    for pull in pulls:
+        past = None
+        why = _find_missing_ticket(pull, closed)
+        if not why:
+            past = read(pull.number, pull.base_tip)
+            why = _find_missing_tests(past) if past else "the base commit is not there any more"
+        if past is None or why:
+            left.append(Unsuitable(name=f"#{pull.number}", why=why))
+            continue
+        closed |= {issue.number for issue in pull.issues}
+        words = "\n\n".join(f"{issue.title}\n\n{issue.body}" for issue in pull.issues)
+        instance_id = f"{name.replace('/', '__')}-{pull.number}"
+        found.append(_make_task(past, mirror, instance_id, words))
+        if len(found) == most:
+            break
+    return found, left
+
+
+def _find_missing_ticket(pull: MergedPull, closed: Collection[int]) -> str:
+    """Say why a pull request has no ticket of its own; empty: it has one."""
+    if not pull.issues:
+        return "it closed no issue"
+    if any(issue.number in closed for issue in pull.issues):
+        return "a later pull request closed the same issue"
+    if any(issue.body is None for issue in pull.issues):
+        return "its issue's text of that time is not kept"
+    return ""
+
+
 def _find_lack(past: PastCommit) -> str:
     """Say why a commit is no task; empty: it is one."""
+    if why := _find_missing_tests(past):
+        return why
+    if not _read_message(past.message).partition("\n")[2].strip():
+        return "its message has a subject alone, which is no ticket"
+    return ""
+
+
+def _find_missing_tests(past: PastCommit) -> str:
     tests = [path for path in past.paths if is_test(path)]
     if not any(path.endswith(".py") for path in tests):
         return "it changes no tests"
     if len(tests) == len(past.paths):
         return "it changes nothing but tests"
-    if not _read_message(past.message).partition("\n")[2].strip():
-        return "its message has a subject alone, which is no ticket"
     return ""
 
 
@@ -105,14 +163,14 @@ def _read_message(message: str) -> str:
     return "\n".join(lines).strip()
 
 
-def _make_task(past: PastCommit, repository: Path) -> PastChange:
+def _make_task(past: PastCommit, repository: Path, instance_id: str, ticket: str) -> PastChange:
     tests = tuple(path for path in past.paths if is_test(path))
     others = tuple(path for path in past.paths if not is_test(path))
     return PastChange(
-        instance_id=f"{repository.name}-{past.commit[:12]}",
+        instance_id=instance_id,
         repo=str(repository),
         base_commit=past.parent,
-        problem_statement=_read_message(past.message),
+        problem_statement=ticket,
         patch=past.diff(others),
         test_patch=past.diff(tests),
     )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agent.backtest.campaign import Campaign
     from agent.backtest.tasks import PastChange, Unsuitable
     from agent.models.backtest import Figures, Row
+    from agent.settings import Settings
 
 _MOST_JOBS = 16
 _MOST_SHOWN = 20
@@ -23,7 +24,12 @@ _MOST_SHOWN = 20
 def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
     repo: Annotated[
         str,
-        typer.Option("--repo", help="A clone, for --commits and --since.", metavar="DIR"),
+        typer.Option(
+            "--repo",
+            help="A clone, for --commits and --since; or on GitHub, for the pull requests that were"
+            " merged and closed an issue.",
+            metavar="DIR|OWNER/NAME",
+        ),
     ] = ".",
     commits: Annotated[
         str | None,
@@ -110,12 +116,16 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
     else:
         if name is not None:
             raise typer.BadParameter("a backtest is named with --resume", param_hint="BACKTEST")
-        if sum(one is not None for one in (commits, since, tasks)) != 1:
+        kinds = sum(given is not None for given in (commits, since, tasks))
+        if kinds > 1 or (not kinds and Path(repo).exists()):
             raise typer.BadParameter(
-                "give one of --commits A..B, --since 90d, --tasks FILE.jsonl",
-                param_hint="--commits, --since, --tasks",
+                "give one of --commits A..B, --since 90d, --tasks FILE.jsonl, --repo OWNER/NAME",
+                param_hint="--commits, --since, --tasks, --repo",
             )
-        found, left = _read_tasks(repo, commits, since, last, tasks, clones, home / "mirrors")
+        if kinds:
+            found, left = _read_tasks(repo, commits, since, last, tasks, clones, home / "mirrors")
+        else:
+            found, left = _read_pulls(repo, last, own)
         _show_unsuitable(left)
         if not found:
             raise RequestRefused("No task was found, so nothing was begun.")
@@ -150,6 +160,26 @@ def _read_tasks(
     place = repository.find_clone(Path(repo))
     begun = int(stats.find_start(since)) if since else None
     return tasks.read_commits(place, mirrors, commits or "HEAD", since=begun, most=last)
+
+
+def _read_pulls(
+    repo: str, last: int, loaded: Settings
+) -> tuple[list[PastChange], list[Unsuitable]]:
+    from agent import wiring
+    from agent.backtest import tasks
+    from agent.git import history
+    from agent.git.base import RepositoryLimits
+    from agent.github import merged_pulls
+
+    name = run.read_repository_name(repo, loaded.github_url)
+    found, token, pulls = merged_pulls.open_repository(wiring.way_to_github(loaded), name)
+    limit = RepositoryLimits.from_settings(loaded).fetched
+    place = loaded.home / "mirrors"
+    with history.read_pulls(found.url, token, found.default_branch, place, max_bytes=limit) as (
+        mirror,
+        read,
+    ):
+        return tasks.read_pulls(name, pulls, read, mirror, most=last)
 
 
 def _show_unsuitable(left: list[Unsuitable]) -> None:

@@ -1,6 +1,7 @@
 """Read what a repository's own history did: commits as patches, and a patch as a Change.
 
-Nothing is applied to a work tree. The user's repository is read through its view, as for a run.
+Nothing is applied to a work tree. A repository on this disk is read through its view, as for a run,
+one on GitHub through our mirror.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agent.errors import RequestRefused
-from agent.git import mirror, objects, process, pull_branch, source
+from agent.git import base, mirror, objects, process, pull_branch, remote, source
 from agent.git.process import GitFailed, GitPlace
 from agent.models.change import Change
 from agent.models.environment import Checkout
 
+_PULLS = "refs/mergewright/pulls/"
+
 
 class PastCommit(NamedTuple):
-    """A commit with what it changed against its first parent."""
+    """A commit, or the branch of a pull request, with what it changed."""
 
     commit: str
     parent: str
@@ -50,6 +53,30 @@ def read_commits(
             raise RequestRefused(f"git log {revisions}: {problem.message}") from problem
 
 
+@contextmanager
+def read_pulls(
+    url: str, token: str, branch: str, mirrors: Path, *, max_bytes: int
+) -> Iterator[tuple[Path, Callable[[int, str], PastCommit | None]]]:
+    """Give our mirror of a repository on GitHub, and what reads a pull request of it.
+
+    What reads takes the number and the end of the base branch; None: they have no commit in common
+    that is still there.
+    """
+    with remote.hold_mirror(url, mirrors) as hold:
+        remote.fetch_base(hold, url, token, branch, max_bytes=max_bytes)
+
+        def read(number: int, base_tip: str) -> PastCommit | None:
+            name = f"{_PULLS}{number}"
+            wanted = f"+refs/pull/{number}/head:{name}"
+            remote.fetch_more(hold, url, token, wanted, max_bytes=max_bytes)
+            head = objects.require_object(hold.place, name)
+            known = base.peel_object(hold.place, base_tip)
+            fork = objects.find_fork(hold.place, known, head) if known else None
+            return _describe_commit(hold.place, head, fork, "") if fork else None
+
+        yield hold.place.git_dir, read
+
+
 def _list_commits(view: GitPlace, revisions: str, since: int | None) -> Iterator[PastCommit]:
     args = ["log", "-z", "--first-parent", "--no-show-signature", "--format=%H %P%n%B"]
     args += [] if since is None else [f"--since=@{since}"]
@@ -57,15 +84,17 @@ def _list_commits(view: GitPlace, revisions: str, since: int | None) -> Iterator
         about, _, message = record.decode(errors="replace").partition("\n")
         commit, *parents = about.split()
         if parents:
-            paths = tuple(objects.compare_trees(view, parents[0], commit))
+            yield _describe_commit(view, commit, parents[0], message.strip())
 
-            def diff(some: tuple[str, ...], sides: tuple[str, str] = (parents[0], commit)) -> str:
-                shown = (
-                    process.run_git(view, *objects.DIFF_TREE, *sides, "--", *some) if some else b""
-                )
-                return shown.decode(errors="surrogateescape")
 
-            yield PastCommit(commit, parents[0], message.strip(), paths, diff)
+def _describe_commit(place: GitPlace, commit: str, parent: str, message: str) -> PastCommit:
+    def diff(some: tuple[str, ...]) -> str:
+        args = (*objects.DIFF_TREE, parent, commit, "--", *some)
+        shown = process.run_git(place, *args) if some else b""
+        return shown.decode(errors="surrogateescape")
+
+    paths = tuple(objects.compare_trees(place, parent, commit))
+    return PastCommit(commit, parent, message, paths, diff)
 
 
 def read_patch(checkout: Checkout, patch: str) -> Change:

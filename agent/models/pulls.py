@@ -105,3 +105,20 @@ class ProjectCheck(Record):
     job: int | None = None
     """Number of the job whose log can be read; None: it has none."""
     summary: str = ""
+
+
+class ClosedIssue(Record):
+    """An issue as it stood when the pull request that closed it was opened."""
+
+    number: int
+    title: str
+    body: str | None
+    """None: it was written later, or its text of that time is not kept."""
+
+
+class MergedPull(Record):
+    number: int
+    base_tip: str
+    """Commit at the end of its base branch."""
+    issues: tuple[ClosedIssue, ...]
+    """What it closed."""

@@ -27,7 +27,9 @@ def faults(document: str) -> list[str]:
 
 
 def _faults(of: str, selected: ast.SelectionSetNode | None):
-    fields = {one.name.value: one for one in types()[of].fields} if selected else {}
+    # A union has no fields of its own.
+    has = getattr(types()[of], "fields", ()) if selected else ()
+    fields = {one.name.value: one for one in has}
     for one in selected.selections if selected else ():
         if isinstance(one, ast.InlineFragmentNode):
             yield from _faults(one.type_condition.name.value, one.selection_set)

@@ -71,10 +71,12 @@ HOOKS = (
 
 GRAPHQL_TYPES = (
     "Actor", "Bot", "Commit", "CreateCommitOnBranchPayload", "Issue", "IssueComment",
-    "IssueCommentConnection", "Mutation", "Node", "PageInfo", "PullRequest", "PullRequestReview",
-    "PullRequestReviewComment", "PullRequestReviewCommentConnection",
+    "IssueCommentConnection", "IssueConnection", "IssueTimelineItems",
+    "IssueTimelineItemsConnection", "Mutation", "Node", "PageInfo", "PullRequest",
+    "PullRequestConnection", "PullRequestReview", "PullRequestReviewComment", "PullRequestReviewCommentConnection",
     "PullRequestReviewConnection", "PullRequestReviewThread", "PullRequestReviewThreadConnection",
-    "Query", "Repository", "ResolveReviewThreadPayload", "User",
+    "Query", "RenamedTitleEvent", "Repository", "ResolveReviewThreadPayload", "User",
+    "UserContentEdit", "UserContentEditConnection",
 )  # fmt: skip
 
 EXAMPLE_EVENTS = (

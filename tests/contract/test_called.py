@@ -17,6 +17,7 @@ from agent.conversation import deliveries
 from agent.conversation.deliveries import Ignored
 from agent.dashboard.github_people import GithubPeople
 from agent.errors import AccessLost
+from agent.github import merged_pulls
 from agent.github.app_deliveries import AppDeliveries
 from agent.github.pulls import GithubPulls
 from agent.github.tokens import TokenScope
@@ -173,6 +174,14 @@ def reconcile(scene: Scene) -> None:
         assert log.read_payload(sent.number)["action"] == sent.action
 
 
+def look_back(scene: Scene) -> None:
+    """List what was merged, as a backtest does."""
+    found, token, pulls = merged_pulls.open_repository(scene.access, scene.name)
+    assert found.name == scene.name
+    assert token
+    assert [[issue.number for issue in pull.issues] for pull in pulls] == [[1]]
+
+
 def act_as_people(scene: Scene) -> None:
     """Do what people do on the pages of issue and pull request."""
     (issue,) = scene.repository.pulls()
@@ -232,7 +241,7 @@ def exchanged(tmp_path_factory) -> Iterator[tuple[list[Exchange], list[Delivery]
             scene = samples.scene(world, tmp_path_factory.mktemp("scene"), app=app)
             for deed in (
                 intake, work, publish, follow_up, look_an_issue_up, sign_in, reconcile,
-                ask_for_less_than_wanted, act_as_people,
+                ask_for_less_than_wanted, act_as_people, look_back,
             ):  # fmt: skip
                 deed(scene)
         world.hooks.drain()
@@ -272,7 +281,7 @@ def test_every_payload_that_was_delivered_fits_the_schema_of_its_event(exchanged
 def test_every_graphql_document_of_our_client_fits_githubs_schema(exchanged):
     bodies = [json.loads(one.sent) for one in exchanged[0] if one.operation == "POST /api/graphql"]
     documents = {one["query"] for one in bodies}
-    assert len(documents) == 3
+    assert len(documents) == 4
     assert [fault for one in documents for fault in graphql_documents.faults(one)] == []
     assert graphql_documents.faults("{ repository { celebrated issue(age: 1) { id } } }") == [
         "Repository.celebrated", "Repository.issue(age)",

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,10 @@ from tests.flow.model_scripts import PROJECT, Scripts, bash, calls, plan, submit
 from tests.flow.stories import Repository
 from tests.processes import ROOT, of_home, run_agent
 from tests.scripted import serving
+from tests.simulator import actions, pull_actions
+from tests.simulator.records import Repository as Hosted
+from tests.simulator.serving import running
+from tests.simulator.world import World
 
 pytestmark = pytest.mark.deep
 
@@ -32,35 +37,72 @@ def _add(repository: Repository, message: str, files: dict[str, str | bytes]) ->
     return repository.commit(message)
 
 
+#: In the order of their merges: what is red would have a set-up looked for.
+_KINDS: dict[str, dict[str, str | bytes]] = {
+    "steady": {_SUM: _RIGHT, "tests/test_total.py": _STEADY},
+    "a new dependency": {
+        "pyproject.toml": PROJECT["pyproject.toml"].replace(
+            '"1.0"\n', '"1.0"\ndependencies = ["six"]\n'
+        ),
+        "shop/texts.py": "import six\n\n\ndef text(raw):\n    return six.ensure_str(raw)\n",
+        "tests/test_texts.py": (
+            "from shop.texts import text\n\n\ndef test_text():\n    assert text(b'a') == 'a'\n"
+        ),
+    },
+    "a renamed test": {
+        "shop/prices.py": f"{_RIGHT}\n\ndef count(prices):\n    return len(prices)\n",
+        "tests/test_prices.py": (
+            "from shop.prices import count, total\n\n\ndef test_no_prices():\n"
+            "    assert (total([]), count([1])) == (0, 1)\n"
+        ),
+    },
+    "two issues": {
+        "shop/two.py": "def two():\n    return 2\n",
+        "tests/test_two.py": (
+            "from shop.two import two\n\n\ndef test_two():\n    assert two() == 2\n"
+        ),
+    },
+    "a forced base": {
+        "shop/three.py": "def three():\n    return 3\n",
+        "tests/test_three.py": (
+            "from shop.three import three\n\n\ndef test_three():\n    assert three() == 3\n"
+        ),
+    },
+    "a binary file of the tests": {
+        "shop/mark.py": "def size(path):\n    return len(path.read_bytes())\n",
+        "tests/data/mark.bin": bytes(range(256)),
+        "tests/test_mark.py": (
+            "from pathlib import Path\n\nfrom shop.mark import size\n\n\n"
+            "def test_size():\n"
+            "    assert size(Path(__file__).with_name('data') / 'mark.bin') == 256\n"
+        ),
+    },
+    "flaky": {
+        "shop/lot.py": "def draw():\n    return 1\n",
+        "tests/test_lot.py": (
+            "from random import randrange\n\nimport pytest\n\nfrom shop.lot import draw\n\n"
+            "LOT = randrange(1000)\n\n\ndef test_draw():\n    assert draw() == 1\n\n\n"
+            "@pytest.mark.parametrize('number', range(1000))\ndef test_lot(number):\n"
+            "    assert number == LOT\n"
+        ),
+    },
+    "red all the same": {
+        "shop/tax.py": "def tax(price):\n    return price\n",
+        "tests/test_tax.py": (
+            "from shop.tax import tax\n\n\ndef test_tax():\n    assert tax(1) == 2\n"
+        ),
+    },
+}
+
+
 @pytest.fixture
 def past(tmp_path: Path) -> tuple[Repository, dict[str, str]]:
     """A repository whose history holds past changes of several kinds; commits by their kinds."""
     made = model.repository(tmp_path / "shop")
-    every = (
-        ("steady", {_SUM: _RIGHT, "tests/test_total.py": _STEADY}),
-        (
-            "red all the same",
-            {
-                "shop/tax.py": "def tax(price):\n    return price\n",
-                "tests/test_tax.py": (
-                    "from shop.tax import tax\n\n\ndef test_tax():\n    assert tax(1) == 2\n"
-                ),
-            },
-        ),
-        (
-            "a binary file of the tests",
-            {
-                "shop/mark.py": "def size(path):\n    return len(path.read_bytes())\n",
-                "tests/data/mark.bin": bytes(range(256)),
-                "tests/test_mark.py": (
-                    "from pathlib import Path\n\nfrom shop.mark import size\n\n\n"
-                    "def test_size():\n"
-                    "    assert size(Path(__file__).with_name('data') / 'mark.bin') == 256\n"
-                ),
-            },
-        ),
-    )
-    commits = {kind: _add(made, f"Mend what is {kind}{_WHY}", files) for kind, files in every}
+    commits = {
+        kind: _add(made, f"Mend what is {kind}{_WHY}", _KINDS[kind])
+        for kind in ("steady", "red all the same", "a binary file of the tests")
+    }
     _add(made, "A subject alone", {"shop/more.py": "", "tests/test_more.py": ""})
     _add(made, f"Tests alone{_WHY}", {"tests/test_less.py": "def test_less(): ...\n"})
     return made, commits
@@ -106,47 +148,96 @@ def _apply(patch: str):
     ]
 
 
-def test_a_model_that_submits_what_was_merged_resolves_all_that_can_be_judged(
-    backtest, past, tmp_path
-):
-    repository, commits = past
-    said = {
-        # Models write text alone; what a test reads besides comes with the merged tests.
-        kind: _apply(
-            repository.git("diff", f"{commit}~", commit, "--", *["shop"] * ("binary" in kind))
-        )
-        for kind, commit in commits.items()
-    }
-
-    def work(seen):
-        # Neither the merged commit nor a later one can be had where the model works.
-        assert not [commit for commit in commits.values() if commit in seen.text]
-        return _by_title(seen, said)[seen.turn - 1]
-
-    page = tmp_path / "page.html"
-    done, told, requests = backtest(
-        Scripts(agent=[work] * 9), "--since", "9000d", "--html", str(page)
+def _merge(hosted: Hosted, there: Repository, kind: str, sides: int = 1) -> None:
+    """Have an issue, a pull request that closes it, later words in both, and the merge."""
+    ann = hosted.world.user("ann")
+    asked = [
+        actions.open_issue(hosted, ann, f"Mend what is {kind}", _WHY.strip(), [])
+        for _ in range(sides)
+    ]
+    there.git("checkout", "-q", "-b", kind.replace(" ", "-"), "main")
+    _add(there, kind, _KINDS[kind])
+    there.git("push", "-q", str(hosted.git_dir), "HEAD")
+    time.sleep(1.1)  # GitHub's times are whole seconds
+    pull = pull_actions.open_pull(
+        hosted,
+        ann,
+        title="Done",
+        body=", ".join(f"Closes #{issue.number}" for issue in asked),
+        head=kind.replace(" ", "-"),
+        base="main",
+        draft=False,
     )
+    time.sleep(1.1)
+    for issue in asked:
+        actions.edit(issue, ann, title="SOLVED", body="SOLVED: do as #1 did")
+    pull_actions.merge(pull, ann)
+    there.git("fetch", "-q", str(hosted.git_dir), "+main:refs/remotes/merged")
+    there.git("checkout", "-q", "main")
+    there.git("reset", "-q", "--hard", "refs/remotes/merged")
+    if kind == "a forced base":
+        pull.base_sha = "d" * 40
+
+
+@pytest.mark.index
+def test_a_model_that_submits_what_was_merged_resolves_all_that_can_be_judged(store, tmp_path):
+    there = model.repository(tmp_path / "shop")
+    world = World(tmp_path / "hosted")
+    with running(world) as address:
+        for login in ("ann", "robot"):
+            world.add_user(login)
+        hosted = world.add_repository("corner/shop", there.path)
+        world.grant(hosted, "robot", "read")
+        for kind in _KINDS:
+            _merge(hosted, there, kind, 1 + (kind == "two issues"))
+        said = {kind: _apply(_find_patch(there, kind)) for kind in _KINDS}
+
+        def work(seen):
+            # Neither what was merged, nor what people wrote when it was, can be had.
+            assert "SOLVED" not in seen.text
+            assert there.git("rev-parse", "main").strip() not in seen.text
+            return _by_title(seen, said)[seen.turn - 1]
+
+        page = tmp_path / "page.html"
+        with serving(Scripts(agent=[work] * 20)) as server:
+            environ = _environ(store, server) | {
+                "MERGEWRIGHT_GITHUB_URL": f"{address}/api/v3",
+                "MERGEWRIGHT_GITHUB_TOKEN": world.token_for("robot"),
+            }
+            words = ("backtest", "--repo", "corner/shop", "--jobs", "2", "--json")
+            done = run_agent(*words, "--html", str(page), environ=environ, timeout=900)
+            assert done.stdout, done.stderr
+            told, asked = json.loads(done.stdout), len(server.requests)
+            again = run_agent("backtest", "--resume", "--json", environ=environ)
+            # It is on record: nothing is asked again.
+            assert (json.loads(again.stdout)["figures"], len(server.requests)) == (
+                told["figures"], asked,
+            )  # fmt: skip
     by_kind = {one["title"].removeprefix("Mend what is "): one for one in told["tasks"]}
-    assert {kind: one["resolved"] for kind, one in by_kind.items()} == {
-        "steady": True, "red all the same": None, "a binary file of the tests": True,
-    }  # fmt: skip
-    assert by_kind["red all the same"]["end"] == "not run"
+    resolved = {kind: one["resolved"] for kind, one in by_kind.items()}
+    assert resolved == {kind: True for kind in _KINDS if kind != "a forced base"} | {
+        "red all the same": None
+    }, done.stderr
     assert "no merged test fails without" in by_kind["red all the same"]["why_not"]
-    assert "a subject alone, which is no ticket" in done.stderr
-    assert "nothing but tests" in done.stderr
+    assert by_kind["flaky"]["unsteady"]
+    assert "the base commit is not there" in done.stderr
     assert told["figures"]["wrongly_ready"] == 0
     assert done.returncode == 0
-    assert len(requests) == told["figures"]["requests"]
-    predictions = [json.loads(line) for line in Path(told["predictions"]).read_text().splitlines()]
-    assert len(predictions) == 3
+    assert asked == told["figures"]["requests"]
     ends = {kind: one["end"] for kind, one in by_kind.items()}
-    assert (ends["steady"], ends["a binary file of the tests"]) == ("ready", "draft")
-    assert "prices[1:]" in "".join(one["model_patch"] for one in predictions)
+    assert {ends[kind] for kind in ("steady", "two issues")} == {"ready"}
+    assert ends["a new dependency"] == "draft"
+    predictions = Path(told["predictions"]).read_text().splitlines()
+    assert "prices[1:]" in "".join(json.loads(line)["model_patch"] for line in predictions)
     assert "Made here" in page.read_text()
-    # It is on record: nothing is asked again.
-    again, same, more = backtest(Scripts(agent=[]), "--resume")
-    assert (again.returncode, same["figures"], more) == (0, told["figures"], [])
+
+
+def _find_patch(there: Repository, kind: str) -> str:
+    """Give what a model submits: text alone, and no test that fails at times."""
+    branch = kind.replace(" ", "-")
+    base = there.git("merge-base", "main~0", f"{branch}~").strip()
+    places = ["shop"] if kind in ("flaky", "a binary file of the tests") else ["."]
+    return there.git("diff", base, branch, "--", *places)
 
 
 def test_one_that_declines_resolves_nothing_and_hollow_code_is_never_resolved(backtest, past):

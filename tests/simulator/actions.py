@@ -65,12 +65,14 @@ def edit(issue: Issue, actor: User, *, title: str | None = None, body: str | Non
     changes: shapes.Shape = {}
     if title is not None and title != issue.title:
         changes["title"] = {"from": issue.title}
-        issue.title = title
         note(issue, "renamed", actor)
+        issue.happenings[-1].was, issue.title = issue.title, title
     if body is not None and body != issue.body:
         changes["body"] = {"from": issue.body or ""}
+        issue.texts = issue.texts or [(issue.created, issue.body or "")]
         issue.body = body
         issue.edited = issue.updated = issue.repository.world.now()
+        issue.texts.append((issue.edited, body))
     if changes:
         events.on_issue(issue, "edited", actor, changes=changes)
 

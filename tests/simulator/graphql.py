@@ -1,4 +1,4 @@
-"""The three questions that our client asks GraphQL, known by the names of their operations.
+"""The four questions that our client asks GraphQL, known by the names of their operations.
 
 The fields of an answer are those that the client names; `tests/contract` holds its documents
 against GitHub's schema.
@@ -18,6 +18,7 @@ from tests.simulator.world import World
 
 _THREADS_PER_PAGE = 100
 _NAME = re.compile(r"\s*(?:query|mutation)\s+(\w+)")
+_CLOSES = re.compile(r"(?i)\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?) #(\d+)")
 _TYPES = {403: "FORBIDDEN", 404: "NOT_FOUND", 422: "UNPROCESSABLE"}
 
 
@@ -96,6 +97,45 @@ def _answer_threads(asked: _Asked) -> Shape:
     return {"repository": {"pullRequest": found}}
 
 
+def _answer_merged(asked: _Asked) -> Shape:
+    """Give all merged pull requests on one page."""
+    found = asked.repository(f"{asked.given['owner']}/{asked.given['name']}")
+    calls.require(asked.caller, found, ("pull_requests",), "read", "read")
+    merged = [issue for issue in found.pulls() if issue.pull and issue.pull.merged]
+    merged.sort(key=lambda issue: issue.created, reverse=True)
+    nodes = [_shape_merged(issue) for issue in merged]
+    info = {"hasNextPage": False, "endCursor": None}
+    return {"repository": {"pullRequests": {"pageInfo": info, "nodes": nodes}}}
+
+
+def _shape_merged(issue: Issue) -> Shape:
+    named = map(int, _CLOSES.findall(issue.body or ""))
+    closed = [issue.repository.issues[number] for number in named]
+    return {
+        "number": issue.number,
+        "createdAt": shapes.format_time(issue.created),
+        "baseRefOid": issue.pull.base_sha if issue.pull else "",
+        "closingIssuesReferences": {"nodes": [_shape_history(one) for one in closed]},
+    }
+
+
+def _shape_history(issue: Issue) -> Shape:
+    edits = [{"editedAt": shapes.format_time(moment), "diff": text} for moment, text in issue.texts]
+    renamings = [
+        {"createdAt": shapes.format_time(happening.created), "previousTitle": happening.was}
+        for happening in issue.happenings
+        if happening.event == "renamed"
+    ]
+    return {
+        "number": issue.number,
+        "title": issue.title,
+        "body": issue.body or "",
+        "createdAt": shapes.format_time(issue.created),
+        "userContentEdits": {"nodes": edits[::-1]},
+        "timelineItems": {"nodes": renamings},
+    }
+
+
 def _resolve(asked: _Asked) -> Shape:
     pull, thread = asked.thread(asked.given["input"]["threadId"])
     for area in ("pull_requests", "contents"):
@@ -106,6 +146,7 @@ def _resolve(asked: _Asked) -> Shape:
 
 _OPERATIONS: dict[str, Callable[[_Asked], Shape]] = {
     "Text": _answer_text,
+    "Merged": _answer_merged,
     "Threads": _answer_threads,
     "Resolve": _resolve,
 }

@@ -125,6 +125,8 @@ class Happening:
     actor: User
     created: float
     label: Label | None = None
+    was: str = ""
+    """Of a renaming: the title before."""
 
 
 @dataclass(eq=False)
@@ -141,6 +143,8 @@ class Issue:
     updated: float
     edited: float | None = None
     """When the body was last edited."""
+    texts: list[tuple[float, str]] = field(default_factory=list)
+    """Once it was edited: every text that it has had, the first one too, and since when."""
     state: Literal["open", "closed"] = "open"
     closed: float | None = None
     locked: bool = False

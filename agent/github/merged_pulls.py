@@ -1,0 +1,106 @@
+"""Merged pull requests with the issues they closed, as these stood when each was opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agent.errors import RequestRefused
+from agent.github.access import Access, Raw, RepositorySession
+from agent.github.api_errors import RefusedRequest
+from agent.github.repositories import read_remote
+from agent.github.tokens import TokenScope
+from agent.models.code_host import Remote
+from agent.models.pulls import ClosedIssue, MergedPull
+
+#: GitHub keeps the whole text of each edit under `diff`, that of the first writing among them.
+_MERGED = """query Merged($owner: String!, $name: String!, $after: String) {
+  repository(owner: $owner, name: $name) {
+    pullRequests(states: MERGED, first: 25, after: $after,
+                 orderBy: {field: CREATED_AT, direction: DESC}) {
+      pageInfo { hasNextPage endCursor }
+      nodes {
+        number createdAt baseRefOid
+        closingIssuesReferences(first: 5) {
+          nodes {
+            number title body createdAt
+            userContentEdits(first: 100) { nodes { editedAt diff } }
+            timelineItems(itemTypes: RENAMED_TITLE_EVENT, first: 100) {
+              nodes { ... on RenamedTitleEvent { createdAt previousTitle } }
+            }
+          }
+        }
+      }
+    }
+  }
+}"""
+_MOST_PAGES = 20
+
+
+def open_repository(access: Access, name: str) -> tuple[Remote, str, Iterator[MergedPull]]:
+    """Give where git finds a repository, a token to read it, and its merged pull requests.
+
+    Args:
+        name: `owner/name`.
+
+    Raises:
+        AccessLost: It is not there for us.
+    """
+    session = access.open_named_session(name, "backtest")
+    token = access.asking().ask(lambda: session.token(TokenScope.TALK), doing="get a token for git")
+    return read_remote(session), token, _list_merged(session)
+
+
+def _list_merged(session: RepositorySession) -> Iterator[MergedPull]:
+    """Yield merged pull requests, the newest first; 500 at most are looked at.
+
+    Raises:
+        RequestRefused: GitHub does not list them.
+    """
+    owner, _, name = session.name.partition("/")
+    variables = {"owner": owner, "name": name, "after": None}
+    for _ in range(_MOST_PAGES):
+        try:
+            page = session.query(
+                _MERGED,
+                variables,
+                lambda data: dict(data["repository"]["pullRequests"]),
+                doing="list merged pull requests",
+            )
+        except RefusedRequest as problem:
+            raise RequestRefused(
+                f"GitHub does not list the merged pull requests of {session.name}:"
+                f" {problem.full_message}"
+            ) from problem
+        yield from map(_read_pull, filter(None, page["nodes"]))
+        if not page["pageInfo"]["hasNextPage"]:
+            return
+        variables["after"] = page["pageInfo"]["endCursor"]
+
+
+def _read_pull(raw: Raw) -> MergedPull:
+    opened = str(raw["createdAt"])
+    closed = filter(None, raw["closingIssuesReferences"]["nodes"])
+    return MergedPull(
+        number=raw["number"],
+        base_tip=raw["baseRefOid"],
+        issues=tuple(_read_issue(issue, opened) for issue in closed),
+    )
+
+
+def _read_issue(raw: Raw, moment: str) -> ClosedIssue:
+    """Read what an issue said at a moment; GitHub's times sort as text."""
+    edits = sorted(
+        filter(None, raw["userContentEdits"]["nodes"]), key=lambda edit: edit["editedAt"]
+    )
+    texts = [edit["diff"] for edit in edits if edit["editedAt"] <= moment]
+    if not edits:
+        texts = [raw["body"]] if raw["createdAt"] <= moment else []
+    renamings = sorted(
+        (event for event in raw["timelineItems"]["nodes"] if event and event["createdAt"] > moment),
+        key=lambda event: event["createdAt"],
+    )
+    return ClosedIssue(
+        number=raw["number"],
+        title=renamings[0]["previousTitle"] if renamings else raw["title"],
+        body=texts[-1] if texts else None,
+    )
