@@ -1,41 +1,45 @@
-"""Make the picture of a pull request for the README: `make picture` plays the demo for it."""
+"""Make README.md's picture and transcript: `make picture` plays the demo for both."""
 
 from __future__ import annotations
 
+import io
+import re
 import sys
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from playwright.sync_api import sync_playwright
+from rich.console import Console
 
 from agent import settings
 from tests.browsers import launched
 from tests.demo import play
-from tests.demo.scenarios import SCENARIOS
+from tests.demo.__main__ import show_play
+from tests.demo.scenarios import SCENARIOS, USUAL
 
 _WIDTH = 1000
-_LONGEST_SECONDS = 300.0
+_README = Path(__file__).parents[1] / "README.md"
 
 
 def main(target: Path) -> None:
-    """Play the first scenario and take the page of its pull request, down to the folded parts."""
+    """Play the demo; take the page of the bug's pull request, down to the folded parts."""
     with (
         TemporaryDirectory() as folder,
         sync_playwright() as driver,
-        play.playing(SCENARIOS["add-field"], settings.load_settings(), Path(folder)) as played,
+        play.playing(
+            [SCENARIOS[name] for name in USUAL], settings.load_settings(), Path(folder)
+        ) as plays,
         launched(driver) as browser,
     ):
-        played.label()
-        end = time.monotonic() + _LONGEST_SECONDS
-        while not (run := played.run()) or run.active:
-            if time.monotonic() > end:
-                sys.exit("The run has not ended.")
-            time.sleep(0.2)
-        pull = played.pull()
+        screen = io.StringIO()
+        out = Console(file=screen, width=88)
+        ends = [show_play(played, out, is_whole=False) for played in plays]
+        if not all(ends):
+            sys.exit(f"The demo has not ended as it should:\n{screen.getvalue()}")
+        pull = plays[-1].pull()
         assert pull is not None
         page = browser.new_page(viewport={"width": _WIDTH, "height": 1200})
-        page.goto(f"{played.issue_url.rpartition('/issues/')[0]}/pull/{pull.number}")
+        page.goto(plays[-1].get_pull_url(pull))
         body = page.locator("article").first.bounding_box()
         assert body is not None
         height = body["y"] + body["height"] + 4
@@ -43,6 +47,11 @@ def main(target: Path) -> None:
             path=target, clip={"x": 0, "y": 0, "width": _WIDTH, "height": height}, full_page=True
         )
     print(f"{target}: {target.stat().st_size:,} bytes")
+    # Of the two, the one that needs a model: from its heading on.
+    shown = screen.getvalue().rpartition("\n─")[2].partition("\n")[2].rstrip()
+    text = _README.read_text(encoding="utf-8")
+    block = re.compile(r"(?<=```\n\$ make demo\n).*?(?=\n```)", re.DOTALL)
+    _README.write_text(block.sub(lambda _: shown, text, count=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

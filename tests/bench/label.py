@@ -103,7 +103,9 @@ def carry_issue(shown: Play) -> tuple[dict[str, float], str]:
     run = shown.run()
     if run is None or run.outcome is None or not run.outcome.is_done:
         raise BareFailed(f"the run of issue {shown.issue.number} opened no pull request")
-    return {TOTAL: total, _SIGN: sign, **shown.seconds(run)}, run.outcome.commit or ""
+    steps = shown.read_record(run).steps.values()
+    seconds = {step.name: step.seconds for step in steps if step.state == "done"}
+    return {TOTAL: total, _SIGN: sign, **seconds}, run.outcome.commit or ""
 
 
 def _do_by_hand(stand: _Stand) -> float:

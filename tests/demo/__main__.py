@@ -6,7 +6,7 @@ import re
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -22,57 +22,66 @@ from rich.syntax import Syntax
 from agent import settings
 from agent.cli import terminal
 from agent.dashboard import sign_in_links
+from agent.dashboard.run_record import RunRecord, ShownStep
 from agent.models.outcome import StoredRun
+from agent.models.step import Step, read_step_name
 from agent.text import sanitise
-from tests.demo import play
+from tests.demo import play, recorded
 from tests.demo.play import Play
-from tests.demo.scenarios import SCENARIOS
+from tests.demo.scenarios import SCENARIOS, USUAL
 from tests.simulator import git_store
 from tests.simulator.records import Issue
 
 _LONGEST_SECONDS = 1800.0
 _LAST_LINES = 20
+#: What takes less is not shown.
+_QUIET_SECONDS = 0.3
 
 
 def demo(
     scenario: Annotated[
-        str, typer.Option("--scenario", help="Which one to play; `list` shows them all.")
-    ] = "add-field",
+        str | None,
+        typer.Option(
+            "--scenario", help="Play this one; `list` shows them all.", show_default="two of them"
+        ),
+    ] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave everything running to look around, until Ctrl-C.")
     ] = False,
 ) -> None:
     """Play the whole job: a label on an issue, and the pull request that comes of it.
 
-    GitHub is simulated on this machine; the service, the sandbox, the checks and git are real. Exit
-    code 0: it ended as the scenario should; 1: it did not.
+    GitHub is simulated on this machine, and the model is recorded; the service, the sandbox, the
+    checks and git are real. Exit code 0: it ended as the scenarios should; 1: it did not.
     """
     if scenario == "list":
-        for one in SCENARIOS.values():
-            print(f"{one.name:<14} {one.sentence}")
+        for known in SCENARIOS.values():
+            print(f"{known.name:<14} {known.sentence}")
         return
-    if scenario not in SCENARIOS:
+    if scenario is not None and scenario not in SCENARIOS:
         raise typer.BadParameter(
             f"there is no scenario {scenario!r}; there are {', '.join(SCENARIOS)}",
             param_hint="--scenario",
         )
+    chosen = [SCENARIOS[name] for name in ((scenario,) if scenario else USUAL)]
     terminal.print_aside("Starting a simulated GitHub and the service…", style="dim")
     with (
         _make_scratch() as folder,
-        play.playing(SCENARIOS[scenario], settings.load_settings(), folder) as played,
+        play.playing(chosen, settings.load_settings(), folder) as plays,
     ):
         out, aside = Console(), Console(stderr=True)
-        is_as_told = _play(played, out)
-        if not is_as_told:
-            _explain(played, aside)
+        are_as_told = [show_play(played, out, is_whole=scenario is not None) for played in plays]
+        for played, is_as_told in zip(plays, are_as_told, strict=True):
+            if not is_as_told:
+                _explain(played, aside)
         if keep:
-            _linger(played, aside)
+            _linger(plays, aside)
         else:
             out.print(
                 "GitHub, service and dashboard end here. `make demo ARGS=--keep` leaves them up and"
                 " prints their addresses."
             )
-    raise typer.Exit(0 if is_as_told else 1)
+    raise typer.Exit(0 if all(are_as_told) else 1)
 
 
 @contextmanager
@@ -90,52 +99,93 @@ def _make_scratch() -> Iterator[Path]:
         yield Path(name)
 
 
-def _play(played: Play, out: Console) -> bool:
-    """Play to the end and show what came of it; return whether it ended as it should."""
-    out.print(Rule(f"issue {played.issue_url}"))
+def show_play(played: Play, out: Console, *, is_whole: bool) -> bool:
+    """Play to the end and show what came of it; return whether it ended as it should.
+
+    Args:
+        is_whole: Whether all that was written is shown: comments, text and patch.
+    """
+    out.print(Rule(escape(f"{played.scenario.name}: {played.scenario.sentence}")))
+    out.print(f"issue {played.issue_url}", highlight=False)
     _print_plain(out, played.issue.title, style="bold")
     _print_plain(out, played.issue.body or "")
-    out.print(Rule("run"))
+    out.print(f"{play.MAINTAINER} sets the label {play.LABEL}; GitHub delivers the webhook")
     begun = time.monotonic()
     played.label()
     run = follow(played, out, begun)
-    seconds = time.monotonic() - begun
+    is_as_told = _show_end(played, run, out, begun)
+    if is_as_told and played.scenario.is_recorded:
+        out.print(f"\n{play.MAINTAINER} reviews the pull request:", highlight=False)
+        _print_plain(out, f"> {recorded.REMARK}")
+        begun = time.monotonic()
+        played.review()
+        answer = follow(played, out, begun, after=run)
+        is_as_told = _show_end(played, answer, out, begun)
+    if is_whole:
+        _show_all(played, out)
+    elif pull := played.pull():
+        out.print(f"pull request {played.get_pull_url(pull)}\n", highlight=False)
+    return is_as_told
+
+
+def _show_end(played: Play, run: StoredRun | None, out: Console, begun: float) -> bool:
+    outcome = run.outcome if run else None
+    if outcome is None:
+        out.print(f"no end within {_LONGEST_SECONDS / 60:.0f} minutes", style="red")
+        return False
+    _print_plain(out, f"{outcome.state.value} ({outcome.reason.value}): {outcome.sentence}")
+    out.print(f"{time.monotonic() - begun:.1f} s in all", highlight=False)
+    return outcome.reason is played.scenario.ends
+
+
+def _show_all(played: Play, out: Console) -> None:
     for comment in played.issue.comments:
         edited = ", edited" if comment.updated > comment.created else ""
         out.print(Rule(escape(f"comment of {comment.author.login}{edited}")))
         out.print(Markdown(_fold(comment.body)))
     if pull := played.pull():
         _show_pull(played, pull, out)
-    out.print(Rule("result"))
-    outcome = run.outcome if run else None
-    if outcome is None:
-        out.print(f"no end within {_LONGEST_SECONDS / 60:.0f} minutes", style="red")
-    else:
-        _print_plain(out, f"{outcome.state.value} ({outcome.reason.value}): {outcome.sentence}")
-    calls = outcome.figures.code_host_calls if outcome else None
-    asked = "" if calls is None else f", with {calls} requests to GitHub by the run"
-    out.print(f"from the label to the end: {seconds:.1f} s{asked}", highlight=False)
-    return outcome is not None and outcome.reason is played.scenario.ends
 
 
-def follow(played: Play, out: Console, begun: float) -> StoredRun | None:
-    """Show the steps as they end; return the run."""
+def follow(
+    played: Play, out: Console, begun: float, *, after: StoredRun | None = None
+) -> StoredRun | None:
+    """Show the steps as they end, and what fails with a change; return the run.
+
+    Args:
+        after: The run that it follows; None: it is the first one.
+    """
     shown: set[str] = set()
     while time.monotonic() - begun < _LONGEST_SECONDS:
         run = played.run()
-        for name, seconds in (played.seconds(run) if run else {}).items():
-            if name not in shown and seconds >= terminal.QUIET_SECONDS:
-                out.print(f"[green]ok[/]  {name:<14} {seconds:7.1f} s", highlight=False)
-            shown.add(name)
+        if run and after and run.run.run_id == after.run.run_id:
+            run = None
+        record = played.read_record(run) if run else RunRecord()
+        for step in [step for step in record.steps.values() if step.name not in shown]:
+            if step.state == "done":
+                shown.add(step.name)
+                _show_step(step, record, out)
         if run and not run.active:
             return run
         time.sleep(0.05)
     return played.run()
 
 
+def _show_step(step: ShownStep, record: RunRecord, out: Console) -> None:
+    name = read_step_name(step.name)
+    if name is not None and name.step is Step.COMPARE:
+        for comparison in record.comparisons:
+            if comparison.is_in_the_way:
+                out.print(f"[red]FAIL[/] {comparison.name}: kept back", highlight=False)
+                for item in getattr(comparison, "new_failures", ()):
+                    words = item.text.partition("\n")[0]
+                    _print_plain(out, f"     {item.item_id.rpartition('/')[2]}\n     {words}")
+    elif step.seconds >= _QUIET_SECONDS:
+        out.print(f"[green]done[/] {step.name:<24} {step.seconds:7.1f} s", highlight=False)
+
+
 def _show_pull(played: Play, pull: Issue, out: Console) -> None:
-    address = f"{played.stage.address}/{played.repository.full_name}/pull/{pull.number}"
-    out.print(Rule(f"pull request {address}"))
+    out.print(Rule(f"pull request {played.get_pull_url(pull)}"))
     _print_plain(out, pull.title, style="bold")
     out.print(Markdown(_fold(pull.body or "")))
     if pull.pull is None:
@@ -159,20 +209,23 @@ def _explain(played: Play, out: Console) -> None:
     _print_plain(out, "\n".join(("The last lines of the service:", *lines[-_LAST_LINES:])))
 
 
-def _linger(played: Play, out: Console) -> None:
-    run = played.run()
-    pull = run.outcome.pull_request if run and run.outcome else None
-    places = (
+def _linger(plays: Sequence[Play], out: Console) -> None:
+    stage = plays[0].stage
+    places = [
         (
             "the dashboard, to sign in",
-            sign_in_links.create_sign_in_link(played.stage.home, played.stage.dashboard),
+            sign_in_links.create_sign_in_link(stage.home, stage.dashboard),
         ),
-        ("the simulated GitHub", played.stage.address),
-        ("the issue", played.issue_url),
-        ("the pull request", pull.url if pull else ""),
-        ("the run's page", played.run_page(run) if run else ""),
-        ("what the service printed", str(played.stage.service.log)),
-    )
+        ("the simulated GitHub", stage.address),
+    ]
+    for played in plays:
+        run, pull = played.run(), played.pull()
+        places += [
+            ("an issue", played.issue_url),
+            ("its pull request", played.get_pull_url(pull) if pull else ""),
+            ("its run's page", played.run_page(run) if run else ""),
+        ]
+    places.append(("what the service printed", str(stage.service.log)))
     out.print(Rule("still running; Ctrl-C ends it"))
     for what, address in places:
         if address:

@@ -14,8 +14,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -28,15 +28,19 @@ from agent.github import app_registration
 from agent.models.outcome import StoredRun
 from agent.settings import HEARTBEAT, Settings
 from agent.store.sql_run_store import SqlRunStore
+from tests import scripted
+from tests.demo import recorded
 from tests.demo.scenarios import Scenario
 from tests.processes import find_free_port
-from tests.simulator import actions, serving
+from tests.simulator import actions, git_store, serving
 from tests.simulator.records import App, Issue, Repository
 from tests.simulator.world import World
 
 SAMPLE = Path(__file__).with_name("sample_project")
 OWNER = "corner-shop"
 REPOSITORY = f"{OWNER}/shop"
+#: One for each scenario of a demo.
+_REPOSITORIES = ("shop", "market")
 LABEL = "mergewright"
 MAINTAINER = "maria"
 REPORTER = "carl"
@@ -173,6 +177,26 @@ class Play:
             person = world.user(MAINTAINER)
             actions.add_labels(self.issue, [label], person)
 
+    def review(self) -> None:
+        """Ask for a further change of the pull request, on a line of it."""
+        pull = self.pull()
+        assert pull is not None
+        assert pull.pull is not None
+        shown = git_store.text(
+            self.repository.git_dir, "show", f"{pull.pull.head_sha}:{recorded.SERVICES}"
+        ).splitlines()
+        line = next(at for at, text in enumerate(shown, 1) if recorded.REMARK_AT in text)
+        remark = {"path": recorded.SERVICES, "line": line, "body": recorded.REMARK}
+        world = self.stage.world
+        with world.lock:
+            token = world.token_for(MAINTAINER)
+        httpx.post(
+            f"{self.stage.address}/api/v3/repos/{self.repository.full_name}"
+            f"/pulls/{pull.number}/reviews",
+            json={"event": "REQUEST_CHANGES", "body": "", "comments": [remark]},
+            headers={"Authorization": f"Bearer {token}"},
+        ).raise_for_status()
+
     def pull(self) -> Issue | None:
         pulls = [one for one in self.repository.issues.values() if one.pull is not None]
         return pulls[-1] if pulls else None
@@ -191,16 +215,19 @@ class Play:
     def run_page(self, run: StoredRun) -> str:
         return f"{self.stage.dashboard}/runs/{run.run.run_id}"
 
-    def seconds(self, run: StoredRun) -> dict[str, float]:
-        """Seconds of the run's steps so far, in order."""
-        folder = run_record.find_folder(self.stage.home, run.run.run_id)
-        steps = run_record.read_record(folder).steps.values()
-        return {step.name: step.seconds for step in steps if step.state == "done"}
+    def get_pull_url(self, pull: Issue) -> str:
+        return f"{self.stage.address}/{self.repository.full_name}/pull/{pull.number}"
+
+    def read_record(self, run: StoredRun) -> run_record.RunRecord:
+        """Read what is on record of a run so far."""
+        return run_record.read_record(run_record.find_folder(self.stage.home, run.run.run_id))
 
 
 @contextmanager
-def playing(scenario: Scenario, settings: Settings, folder: Path) -> Iterator[Play]:
-    """Set the stage for one scenario; everything is up while the block runs.
+def playing(
+    scenarios: Sequence[Scenario], settings: Settings, folder: Path
+) -> Iterator[list[Play]]:
+    """Set the stage for scenarios; everything is up while the block runs.
 
     Args:
         settings: Of the operator; the service works in a folder of its own below their `home`,
@@ -212,8 +239,29 @@ def playing(scenario: Scenario, settings: Settings, folder: Path) -> Iterator[Pl
     """
     home = settings.home / "demo"
     home.mkdir(parents=True, exist_ok=True, mode=0o711)
-    with _alone(home), staging(home, folder) as stage:
-        yield put_on(stage, scenario, folder / OWNER)
+    with _alone(home), ExitStack() as stack:
+        more: dict[str, str] = {}
+        if any(scenario.is_recorded for scenario in scenarios):
+            more = stack.enter_context(serving_recorded())
+        stage = stack.enter_context(staging(home, folder, None, **more))
+        yield [
+            put_on(stage, scenario, folder / scenario.name, f"{OWNER}/{name}")
+            for scenario, name in zip(scenarios, _REPOSITORIES, strict=False)
+        ]
+
+
+@contextmanager
+def serving_recorded() -> Iterator[dict[str, str]]:
+    """Serve the recorded model; give the settings of a service that asks it for changes."""
+    with scripted.serving(recorded.reply) as server:
+        given = server.environ("chat", recorded.NAME)
+        editor = given.pop("MERGEWRIGHT_MODEL")
+        yield {
+            **given,
+            "MERGEWRIGHT_MODEL_EDITOR": editor,
+            # A person who reviews is answered at once.
+            "MERGEWRIGHT_QUIET_SECONDS": "1",
+        }
 
 
 @contextmanager

@@ -20,6 +20,8 @@ class Scenario:
     """How the run ends."""
     files: MappingProxyType[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """What the repository has besides the sample project."""
+    is_recorded: bool = False
+    """Whether a recorded model makes the change, and answers a review of it."""
 
 
 _EXPORT_TEST = """\
@@ -46,10 +48,20 @@ def _all() -> tuple[Scenario, ...]:
     return (
         Scenario(
             "add-field",
-            "a field is added to a Django model, with migration, admin and test",
+            "the recipe adds a field to a Django model, without a model",
             title,
             body,
             Reason.READY,
+        ),
+        Scenario(
+            "bug",
+            "a recorded model mends a bug, and answers a review",
+            "Orders are dropped when an address has capitals",
+            "The import says that no customer has the address Ada@Example.org, though Ada is there"
+            " as ada@example.org. Letter case should not matter. An address that nobody has should"
+            " still be passed over with the warning.\n",
+            Reason.READY,
+            is_recorded=True,
         ),
         Scenario(
             "red",
@@ -77,4 +89,6 @@ def _all() -> tuple[Scenario, ...]:
     )
 
 
+#: Played one after the other where none is named.
+USUAL = ("add-field", "bug")
 SCENARIOS = {scenario.name: scenario for scenario in _all()}

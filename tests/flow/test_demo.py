@@ -31,7 +31,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A stage for all of them."""
     with (
         data_folder("demo", built=True) as home,
-        faulty_github.staging(home, tmp_path_factory.mktemp("demo")) as made,
+        play.serving_recorded() as model,
+        faulty_github.staging(home, tmp_path_factory.mktemp("demo"), **model) as made,
     ):
         yield made
 
@@ -54,3 +55,9 @@ def test_a_scenario_ends_as_it_says(stage: Stage, tmp_path: Path, name: str) -> 
     branches = git_store.text(made.repository.git_dir, "for-each-ref", "refs/heads").splitlines()
     assert (made.pull() is not None) is (scenario.ends is Reason.READY)
     assert len(branches) == 1 + (scenario.ends is Reason.READY)
+    if scenario.is_recorded:
+        made.review()
+        answer = follow(made, Console(quiet=True), time.monotonic(), after=run)
+        assert answer is not None
+        assert answer.outcome is not None
+        assert answer.outcome.review_state.threads[0].kind == "commit"
