@@ -22,8 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from pydantic import ValidationError
-
+from agent.backtest import folders
 from agent.backtest.judging import Judge, Wanted
 from agent.backtest.tasks import PastChange
 from agent.desk import Desk
@@ -34,7 +33,8 @@ from agent.models.environment import Opened, Prepared
 from agent.models.record import Record
 from agent.models.run import Reason, Run, make_run_id
 from agent.models.step import AnyStep
-from agent.runs import commands, folders
+from agent.runs import commands
+from agent.runs.folders import hold_trees
 from agent.settings import Settings
 from agent.stages import baseline, checkout, environment
 from agent.stages.environment import Measures
@@ -81,7 +81,10 @@ class Campaign:
             jobs: Tasks at a time.
             show: Takes each row as it is done.
         """
-        rows = {task.instance_id: self._load_row(task) for task in self.order.tasks}
+        rows = {
+            task.instance_id: folders.load_row(self.folder / f"{task.file_name}.json")
+            for task in self.order.tasks
+        }
         left = [task for task in self.order.tasks if rows[task.instance_id] is None]
 
         def carry_one(task: PastChange) -> Row | None:
@@ -173,7 +176,7 @@ class Campaign:
             dry_run=True,
             started=started,
         )
-        with folders.hold_trees(desk.base_folder(run).parent):
+        with hold_trees(desk.base_folder(run).parent):
             base = checkout.prepare_checkout(run, desk)
             contract = checkout.read_contract(run, base, desk)
             opened = Opened(run=run, checkout=base, contract=contract)
@@ -223,12 +226,6 @@ class Campaign:
             return commands.find_latest(store, task.repo, str(ticket.resolve())) is not None
 
     # --- rows on disk -----------------------------------------------------------------------------
-
-    def _load_row(self, task: PastChange) -> Row | None:
-        try:
-            return Row.model_validate_json((self.folder / f"{task.file_name}.json").read_bytes())
-        except (OSError, ValidationError):
-            return None
 
     def _store(self, task: PastChange, row: Row) -> Row:
         write_private_file(self.folder / f"{task.file_name}.json", row.model_dump_json(indent=1))
@@ -311,7 +308,7 @@ def begin(order: Order, own: Path) -> Path:
     """Make the folder of a new backtest, with its order; its name is what it goes on by."""
     folder = own / "campaigns" / make_run_id(int(read_clock()))
     folder.mkdir(parents=True, mode=0o700)
-    write_private_file(folder / "order.json", order.model_dump_json())
+    write_private_file(folder / folders.ORDER, order.model_dump_json())
     return folder
 
 
@@ -321,7 +318,7 @@ def find(own: Path, name: str | None) -> Path:
     Raises:
         RequestRefused: There is none, or there are several.
     """
-    every = sorted(place.parent for place in (own / "campaigns").glob("*/order.json"))
+    every = folders.list_folders(own)
     found = [place for place in every if place.name.startswith(name or "")]
     if name and len(found) > 1:
         known = ", ".join(place.name for place in found[-5:])
@@ -334,7 +331,7 @@ def find(own: Path, name: str | None) -> Path:
 
 
 def load_order(folder: Path) -> Order:
-    return Order.model_validate_json((folder / "order.json").read_bytes())
+    return Order.model_validate_json((folder / folders.ORDER).read_bytes())
 
 
 def write_predictions(rows: Sequence[Row], file: Path) -> None:

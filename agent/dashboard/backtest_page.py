@@ -1,4 +1,7 @@
-"""A backtest as one page to hand on: it fetches nothing and runs no script."""
+"""Backtests: their list, each on a page, and as one to hand on, which fetches nothing.
+
+They are the operator's, so nobody else sees them, and their runs count in no statistics.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,17 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from agent.backtest import folders
 from agent.dashboard import diffs, pages, plots
+from agent.dashboard.access import Dashboard, Here, NotThere, Visitor, Who
 from agent.dashboard.diffs import DiffFile
 from agent.dashboard.plots import Plot
-from agent.models.backtest import End, Figures, Row
+from agent.models.backtest import End, Figures, Row, compute_figures
+
+router = APIRouter()
 
 _TONES = {
     End.READY: "success",
@@ -31,8 +41,37 @@ class _Shown:
     merged: list[DiffFile]
 
 
+@router.get("/backtests")
+def list_backtests(here: Here, who: Who) -> Response:
+    kept = _list_kept(here, who)
+    rows = [(backtest, compute_figures(backtest.rows)) for backtest in kept[::-1]]
+    return here.render("backtests.html.j2", who, rows=rows)
+
+
+@router.get("/backtests/{name}")
+def show_backtest(here: Here, who: Who, name: str) -> Response:
+    found = next((backtest for backtest in _list_kept(here, who) if backtest.name == name), None)
+    if found is None:
+        raise NotThere
+    values = _make_values(name, found.rows, compute_figures(found.rows))
+    return here.render("backtest.html.j2", who, **values)
+
+
+def _list_kept(here: Dashboard, who: Visitor) -> list[folders.Kept]:
+    if not who.is_operator:
+        raise NotThere
+    return [folders.load_kept(place) for place in folders.list_folders(here.home / "backtest")]
+
+
 def render_page(name: str, rows: Sequence[Row], figures: Figures) -> str:
-    """Write the page; what would have been wrongly ready comes first."""
+    """Write the page to hand on."""
+    style = pages.read_static("style.css").decode()
+    values = _make_values(name, rows, figures)
+    return pages.render_text("backtest_export.html.j2", style=style, **values)
+
+
+def _make_values(name: str, rows: Sequence[Row], figures: Figures) -> dict[str, object]:
+    """Give what the page shows; what would have been wrongly ready comes first."""
     plot = _make_plot(rows)
     image = base64.b64encode(plots.draw(plot)).decode()
     shown = [
@@ -45,16 +84,14 @@ def render_page(name: str, rows: Sequence[Row], figures: Figures) -> str:
         )
         for row in sorted(rows, key=lambda row: not row.is_wrongly_ready)
     ]
-    return pages.render_text(
-        "backtest.html.j2",
-        style=pages.read_static("style.css").decode(),
-        name=name,
-        rows=shown,
-        figures=figures,
-        plots=[plot],
-        groups=(),
-        images={plot.name: f"data:image/svg+xml;base64,{image}"},
-    )
+    return {
+        "name": name,
+        "tasks": shown,
+        "figures": figures,
+        "plots": [plot],
+        "groups": (),
+        "images": {plot.name: f"data:image/svg+xml;base64,{image}"},
+    }
 
 
 def _make_plot(rows: Sequence[Row]) -> Plot:

@@ -56,6 +56,7 @@ _DARK = """inline:@media (prefers-color-scheme: dark) {
  .axis .line, .axis .major.line { stroke: #6e7681 }
  .axis .guide.line, .axis .major.guide.line { stroke: #3d444d } }"""
 _SCRIPT = re.compile(rb"<script.*?</script>|<!--.*?-->", re.DOTALL)
+_LABELS_OF_COUNTS = 5
 _LABELS_SHOWN = 8
 
 
@@ -307,6 +308,12 @@ def _draw(
     chart.x_labels = [label[5:] if kind == "lines" else label for label in labels[::turn]]
     for name, values in series:
         chart.add(name, values[::turn])
+    if kind != "lines":
+        # Counts: an axis of halves and fifths would show what cannot be.
+        columns = zip(*(values for _, values in series), strict=True)
+        most = max((int(sum(value or 0 for value in column)) for column in columns), default=0)
+        step = max(1, math.ceil(most / _LABELS_OF_COUNTS))
+        chart.y_labels = range(0, most + step, step)
     # A picture runs no script, and pygal's would only move.
     return _SCRIPT.sub(b"", chart.render())
 

@@ -206,3 +206,15 @@ def test_a_ledger_that_is_none_spoils_no_page(store, operator, tmp_path, ledger)
     (folder / "ledger.jsonl").write_bytes(ledger)
     for below in ("", "/changes", "/conversation"):
         assert operator.get(f"/runs/{run.run_id}{below}").status_code == 200
+
+
+def test_backtests_are_listed_for_the_operator_alone(operator, stranger, tmp_path):
+    made_runs.write_backtest(tmp_path, EVIL)
+    assert "1 of 2" in operator.get("/backtests").text
+    page = operator.get("/backtests/20261127-1").text
+    assert "wrongly ready" in page
+    assert_inert(re.sub(r'src="data:image/svg[^"]*"', 'src="/static/icon.svg"', page))
+    stranger.sign_in("ann", {100: True})
+    assert [stranger.get(f"/backtests{name}").status_code for name in ("", "/20261127-1")] == [
+        404, 404,
+    ]  # fmt: skip

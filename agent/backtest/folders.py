@@ -1,0 +1,49 @@
+"""What is on disk of backtests: a folder each, with the order, and a row for each task done."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from agent.models.backtest import Row
+
+ORDER = "order.json"
+
+
+class Kept(NamedTuple):
+    """A backtest as it stands."""
+
+    name: str
+    tasks: int
+    """That it was asked for."""
+    rows: tuple[Row, ...]
+
+
+def list_folders(own: Path) -> list[Path]:
+    """List the folders of all backtests, the oldest first.
+
+    Args:
+        own: Data folder of the backtests.
+    """
+    return sorted(place.parent for place in (own / "campaigns").glob(f"*/{ORDER}"))
+
+
+def load_row(place: Path) -> Row | None:
+    """Read a row; None: it is not there, or none of ours."""
+    try:
+        return Row.model_validate_json(place.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def load_kept(folder: Path) -> Kept:
+    """Read what is kept of a backtest, under way or over."""
+    try:
+        tasks = len(json.loads((folder / ORDER).read_bytes())["tasks"])
+    except (OSError, ValueError, KeyError, TypeError):
+        tasks = 0
+    found = map(load_row, sorted(place for place in folder.glob("*.json") if place.name != ORDER))
+    return Kept(folder.name, tasks, tuple(row for row in found if row))
