@@ -1,8 +1,8 @@
 """The listener's routes: verify, parse, commit, answer.
 
-`POST /webhooks/github` answers 202 only for what is on disk. Requests that their headers rule out
-are refused before the body is read. Everything else is judged only after the signature was found
-right.
+`POST /webhooks/github` and `/tickets` answer 202 only for what is on disk. Requests that their
+headers rule out are refused before the body is read. Everything else is judged only after the
+signature, or the token, was found right.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import re
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,8 +25,10 @@ from starlette.responses import JSONResponse, Response
 from agent.conversation.deliveries import Ignored
 from agent.models.clock import read_clock
 from agent.models.ticket import Delivery
+from agent.settings import TicketSource
 from agent.store.sql_inbox import Inbox, ReceiptKind
 from webhooks import admission, events, health
+from webhooks import tickets as ticket_sources
 from webhooks.admission import RefusedDelivery
 from webhooks.inbox import Committer
 
@@ -56,12 +58,15 @@ _PLAIN: dict[str, Any] = {
 }
 
 
-def make_listener(home: Path, secret: bytes, inbox: Inbox) -> Listener:
+def make_listener(
+    home: Path, secret: bytes, inbox: Inbox, sources: Sequence[TicketSource] = ()
+) -> Listener:
     """Make the listener's applications.
 
     Args:
         home: Where the worker leaves its figures.
         inbox: Closed when the application of deliveries ends.
+        sources: Who may send tickets; none: nobody is asked for a token.
     """
     committer = Committer(inbox)
     figures = health.ListenerMetrics(home, inbox, committer)
@@ -75,9 +80,17 @@ def make_listener(home: Path, secret: bytes, inbox: Inbox) -> Listener:
     app = FastAPI(lifespan=lifespan, **_PLAIN)
 
     async def github(request: Request) -> Response:
+        return await count(request, take)
+
+    async def tickets(request: Request) -> Response:
+        return await count(request, take_ticket)
+
+    async def count(
+        request: Request, taken: Callable[[Request], Awaitable[tuple[Response, ReceiptKind]]]
+    ) -> Response:
         begun = time.perf_counter()
         try:
-            answer, kept = await take(request)
+            answer, kept = await taken(request)
         except RefusedDelivery as problem:
             figures.refused(problem.status)
             raise
@@ -97,14 +110,31 @@ def make_listener(home: Path, secret: bytes, inbox: Inbox) -> Listener:
             delivery = await asyncio.to_thread(_verify_delivery, *read)
         else:
             delivery = _verify_delivery(*read)
+        return await keep(delivery)
+
+    async def take_ticket(request: Request) -> tuple[Response, ReceiptKind]:
+        given = admission.join_headers(request.scope["headers"])
+        admission.check_head(given)
+        source = ticket_sources.find_source(sources, given.get("authorization", ""))
+        return await keep(
+            ticket_sources.read_ticket(source, await admission.read_body(request.stream()))
+        )
+
+    async def keep(delivery: Delivery) -> tuple[Response, ReceiptKind]:
         receipt = await committer.put(delivery)
-        told = {"delivery": delivery_id, "status": receipt.kept.value, "reason": receipt.reason}
+        told = {
+            "delivery": delivery.delivery_id,
+            "status": receipt.kept.value,
+            "reason": receipt.reason,
+        }
         # `JSONResponse` makes an encoder of its own each time.
         return Response(to_json(told), 202, media_type="application/json"), receipt.kept
 
     # A plain route: there is nothing for the framework to take apart before the signature is
     # checked.
     app.add_route("/webhooks/github", github, methods=["POST"])
+    if sources:
+        app.add_route("/tickets", tickets, methods=["POST"])
     app.add_exception_handler(RefusedDelivery, _make_refusal)
     beside = FastAPI(**_PLAIN)
     beside.include_router(health.router(committer, figures))

@@ -140,7 +140,8 @@ class StatusComment:
 
     def _put(self, text: str, *, make: bool = True, occasion: str = "") -> None:
         if occasion and self._snapshot is not None:
-            self._replace(f"@{self._snapshot.actor} {text}", occasion)
+            actor = f"@{self._snapshot.actor} " if self._snapshot.actor else ""
+            self._replace(f"{actor}{text}", occasion)
         elif not self._edit(text) and make:
             self._create(self._whole(text, f"{self._mark}-->"))
 

@@ -19,7 +19,7 @@ from agent.errors import AgentError, CodeHostLimited, RunStopped, TransientError
 from agent.github.intake_api import GithubIntakeApi
 from agent.models.clock import read_clock
 from agent.models.run import Run
-from agent.models.ticket import Delivery
+from agent.models.ticket import Delivery, OutsideTicket
 from agent.service import intake, loops, pull_outcomes
 from agent.service.comment_handler import CommentHandler
 from agent.service.dispatch import Bounds
@@ -160,6 +160,14 @@ class Intake:
         # left a run whose delivery still counts as unread.
         if earlier := self._store.find_run_of_delivery(delivery.delivery_id):
             return Accepted(run=earlier.run)
+        if delivery.event == "ticket":
+            return intake.accept_ticket(
+                OutsideTicket.model_validate_json(delivery.body),
+                self._intake_api,
+                self._store,
+                now=read_clock(),
+                delivery_id=delivery.delivery_id,
+            )
         if not of_issue:
             event = events.read_event(delivery.body)
             if isinstance(event, ConversationEvent):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import faulty_github
-from tests.demo.play import Stage
+from tests.demo.play import OWNER, Stage
 from tests.flow import github_stories
 from tests.flow.github_stories import Story
 from tests.flow.stories import SAMPLE, Ended, Repository, carry_out
@@ -60,7 +60,11 @@ def run(store: Path, tmp_path: Path) -> Runner:
 def stage(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A simulated GitHub with the real service beside it: listener and worker, each a process."""
     # Nobody in a story writes a second thought later than this.
-    soon = {"MERGEWRIGHT_QUIET_SECONDS": "1", "MERGEWRIGHT_RECONCILE_MINUTES": "0.05"}
+    soon = {
+        "MERGEWRIGHT_QUIET_SECONDS": "1",
+        "MERGEWRIGHT_RECONCILE_MINUTES": "0.05",
+        "MERGEWRIGHT_TICKET_SOURCES": f"jira {github_stories.TRACKER_TOKEN} {OWNER}/*",
+    }
     with faulty_github.staging(store, tmp_path_factory.mktemp("github"), **soon) as made:
         # Whoever made the App may have asked for more than we have a use for.
         made.app.hook.events = APP_EVENTS

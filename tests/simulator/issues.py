@@ -12,7 +12,7 @@ from tests.simulator.calls import (
     operation,
     require_length,
 )
-from tests.simulator.records import Issue, Reaction
+from tests.simulator.records import Issue, Label, Reaction, Repository
 
 _REPOSITORY = "/repos/{owner}/{repo}"
 _ISSUES = f"{_REPOSITORY}/issues"
@@ -28,8 +28,23 @@ def _create_issue(call: Call) -> object:
     repository = call.require_writing("issues", role="read")
     title, body = call.body["title"], call.body.get("body")
     require_length("Issue", "body", body)
-    made = actions.open_issue(repository, call.caller.user, title, body, [])
+    labels = _find_labels(call, repository, call.body.get("labels", []))
+    made = actions.open_issue(repository, call.caller.user, title, body, labels)
     return shapes.shape_issue(made)
+
+
+@operation("GET", _ISSUES)
+def _list_issues(call: Call) -> object:
+    """List issues and pull requests, the newest first."""
+    repository, query = call.require_reading(*_READS), call.query
+    wanted = {name for name in query.get("labels", "").split(",") if name}
+    found = [
+        issue
+        for issue in repository.issues.values()
+        if query.get("state", "open") in ("all", issue.state)
+        and wanted <= {label.name for label in issue.labels}
+    ]
+    return call.paginate(found[::-1], shapes.shape_issue)
 
 
 @operation("GET", _ISSUE)
@@ -157,18 +172,24 @@ def _list_labels(call: Call, issue: Issue) -> Reply:
     return call.paginate(issue.labels, lambda one: {"name": one.name, "color": one.color})
 
 
-@operation("POST", f"{_ISSUE}/labels")
-def _add_labels(call: Call) -> object:
-    """Put labels on an issue; as at GitHub, unknown ones are made by who may push."""
-    repository, issue = call.require_writing_issue("triage")
+def _find_labels(call: Call, repository: Repository, names: list[str]) -> list[Label]:
+    """Find labels; as at GitHub, unknown ones are made by who may push."""
     labels = []
-    for name in call.body["labels"]:
+    for name in names:
         require_length("Label", "name", name, _LONGEST_LABEL)
         if name.lower() not in repository.labels:
             if not call.has_role(repository, "write"):
                 raise InvalidField("Label", "base", "custom", "Could not resolve to a label.")
             call.world.add_label(repository, name)
         labels.append(repository.labels[name.lower()])
+    return labels
+
+
+@operation("POST", f"{_ISSUE}/labels")
+def _add_labels(call: Call) -> object:
+    """Put labels on an issue; as at GitHub, unknown ones are made by who may push."""
+    repository, issue = call.require_writing_issue("triage")
+    labels = _find_labels(call, repository, call.body["labels"])
     actions.add_labels(issue, labels, call.caller.user)
     return _list_labels(call, issue)
 
