@@ -110,20 +110,20 @@ def make_listener(
             delivery = await asyncio.to_thread(_verify_delivery, *read)
         else:
             delivery = _verify_delivery(*read)
-        return await keep(delivery)
+        return await keep(delivery, delivery_id)
 
     async def take_ticket(request: Request) -> tuple[Response, ReceiptKind]:
         given = admission.join_headers(request.scope["headers"])
         admission.check_head(given)
         source = ticket_sources.find_source(sources, given.get("authorization", ""))
-        return await keep(
-            ticket_sources.read_ticket(source, await admission.read_body(request.stream()))
-        )
+        body = await admission.read_body(request.stream())
+        delivery = ticket_sources.read_ticket(source, body)
+        return await keep(delivery, delivery.delivery_id)
 
-    async def keep(delivery: Delivery) -> tuple[Response, ReceiptKind]:
+    async def keep(delivery: Delivery, name: str) -> tuple[Response, ReceiptKind]:
         receipt = await committer.put(delivery)
         told = {
-            "delivery": delivery.delivery_id,
+            "delivery": name,
             "status": receipt.kept.value,
             "reason": receipt.reason,
         }

@@ -35,7 +35,7 @@ from tests.simulator.records import Issue
 _LONGEST_SECONDS = 1800.0
 _LAST_LINES = 20
 #: What takes less is not shown.
-_QUIET_SECONDS = 0.3
+_QUIET_SECONDS = 1.0
 
 
 def demo(
@@ -108,14 +108,15 @@ def show_play(played: Play, out: Console, *, is_whole: bool) -> bool:
     out.print(Rule(escape(f"{played.scenario.name}: {played.scenario.sentence}")))
     out.print(f"issue {played.issue_url}", highlight=False)
     _print_plain(out, played.issue.title, style="bold")
-    _print_plain(out, played.issue.body or "")
+    if is_whole:
+        _print_plain(out, played.issue.body or "")
     out.print(f"{play.MAINTAINER} sets the label {play.LABEL}; GitHub delivers the webhook")
     begun = time.monotonic()
     played.label()
     run = follow(played, out, begun)
     is_as_told = _show_end(played, run, out, begun)
     if is_as_told and played.scenario.is_recorded:
-        out.print(f"\n{play.MAINTAINER} reviews the pull request:", highlight=False)
+        out.print(f"{play.MAINTAINER} reviews the pull request:", highlight=False)
         _print_plain(out, f"> {recorded.REMARK}")
         begun = time.monotonic()
         played.review()
@@ -133,8 +134,8 @@ def _show_end(played: Play, run: StoredRun | None, out: Console, begun: float) -
     if outcome is None:
         out.print(f"no end within {_LONGEST_SECONDS / 60:.0f} minutes", style="red")
         return False
-    _print_plain(out, f"{outcome.state.value} ({outcome.reason.value}): {outcome.sentence}")
-    out.print(f"{time.monotonic() - begun:.1f} s in all", highlight=False)
+    words = f"{outcome.state.value} ({outcome.reason.value}): {outcome.sentence}"
+    _print_plain(out, f"{words} {time.monotonic() - begun:.0f} s in all.")
     return outcome.reason is played.scenario.ends
 
 
