@@ -20,6 +20,7 @@ from agent.checks import (
     reruns,
     rule_changes,
     running,
+    silenced,
     weighing,
 )
 from agent.checks.changed_files import Sides
@@ -36,8 +37,10 @@ from agent.models.checks import (
     AnyComparison,
     AnyRun,
     CheckReport,
+    CommandRun,
     LintRun,
     PackageRun,
+    Status,
     TestRun,
 )
 from agent.models.environment import Environment, Prepared
@@ -279,7 +282,7 @@ def _measure_change(
     tools, settings = _lay_out_for_tools(change, site, trees)
     if runs is None:
         found = measuring.run_all_checks(site, desk.sandbox, desk.say, tools=tools)
-        return _note_settings(found, settings), None
+        return _note_settings(_look_behind_comments(change, found, settings, trees), settings), None
     is_alike = last and last.cleared and runs.differs_in_tests_alone(last.cleared.change)
     earlier = last.after if last and last.after and last.after.held and is_alike else None
     held = earlier.held if earlier else None
@@ -299,7 +302,33 @@ def _measure_change(
     tests, held = runs.finish(ran, held)
     tests = tests.model_copy(update={"disguised": tuple(sorted(runs.disguised_files))})
     others = (one for one in results if not isinstance(one, TestRun))
-    return (*_note_settings(others, settings), tests), held
+    noted = _look_behind_comments(change, (*_note_settings(others, settings),), settings, trees)
+    return (*noted, tests), held
+
+
+def _look_behind_comments(
+    change: Change, results: tuple[AnyRun, ...], settings: tuple[str, ...], trees: _Trees
+) -> tuple[AnyRun, ...]:
+    """Have what reads code look once more, with comments of the change that say nothing to it."""
+    passed = {
+        one.name
+        for one in results
+        if (isinstance(one, CommandRun) and one.status is Status.PASSED)
+        or (isinstance(one, LintRun) and one.name not in _OF_SOURCE and not one.reason)
+    }
+    masked = silenced.mask_comments(change) if passed else None
+    if masked is None:
+        return results
+    trees.desk.say("linters and type checkers look once more, past the change's new comments")
+    site = tools = trees.lay_out(masked, "masked-comments")
+    if settings:
+        kept = rule_changes.drop_files(masked, frozenset(settings))
+        tools = trees.lay_out(kept, "masked-comments-base-settings")
+    known = tuple(one for one in results if one.name not in passed)
+    found = measuring.run_all_checks(
+        site, trees.desk.sandbox, trees.desk.say, tests=False, tools=tools, known=known
+    )
+    return silenced.note_silenced(results, found)
 
 
 def _note_settings(results: Iterable[AnyRun], settings: tuple[str, ...]) -> tuple[AnyRun, ...]:
