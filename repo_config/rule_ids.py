@@ -22,7 +22,7 @@ security-lint
 other-settings
 test-rewritten test-removed test-surroundings test-not-run test-not-collected
 test-module-in-use
-fastapi-auth environment-altered
+fastapi-auth environment-altered package-unasked
 """
 RULE_IDS = tuple(_IN_ORDER.split())
 """In the order in which findings are listed."""

@@ -160,6 +160,8 @@ class AddedPackages(Record):
     packages: tuple[Package, ...]
     altered: tuple[str, ...] = ()
     """Installed files that are not as the packages of base or of an index have them."""
+    unasked: tuple[str, ...] = ()
+    """Packages of the change alone that nothing in its files asks for, some with their address."""
 
 
 class CheckRun(Record):

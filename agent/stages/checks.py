@@ -47,6 +47,7 @@ from agent.models.environment import Environment, Prepared
 from agent.policy import levels, ruff_contract, ruff_rules
 from agent.policy.change_context import ChangeContext
 from agent.policy.contract import requirements
+from repo_config import dependencies
 from repo_config.rule_files import has_tables, is_tool_setting, list_rules
 
 #: Checks that look at source alone, and not at what tests are.
@@ -153,11 +154,14 @@ def _prepare_environment(
     """Build what the change declares and look at it; None: the environment of base will do."""
     prepared, desk = trees.prepared, trees.desk
     change_context = trees.make_context(change)
+    declared = dependencies.list_declared(requirements.read_sides(change_context)[1])
     if not requirements.has_changed(change_context):
         made = _set_up(change, trees)
-        looked = packages.check_packages(desk.environment(prepared), made) if made else None
-        is_altered = bool(looked and looked.added_packages and looked.added_packages.altered)
-        return made, (looked,) if looked and is_altered else ()
+        if made is None:
+            return None, ()
+        looked = packages.check_packages(desk.environment(prepared), made, declared)
+        is_other = looked.added_packages.altered or looked.added_packages.unasked
+        return made, (looked,) if is_other else ()
     desk.say("the change declares other packages, so it is checked with those")
     trees.lay_out(change, desk.head_folder(prepared.run).name)
     try:
@@ -165,7 +169,7 @@ def _prepare_environment(
     except EnvironmentFailed as problem:
         said = f"What the change declares cannot be installed.\n{problem.message}"
         raise EnvironmentFailed(said) from problem
-    found = packages.check_packages(desk.environment(prepared), built)
+    found = packages.check_packages(desk.environment(prepared), built, declared)
     desk.say(f"{found.name}: {found.counts}")
     return built, (found,)
 
