@@ -87,14 +87,6 @@ TABLE: tuple[RuffRule, ...] = (
         applies=lambda config: config.concurrency != ConcurrencySection(),
     ),
     RuffRule(
-        id="possible-secret",
-        demands="What is called a password, a key or a token is no word of the code.",
-        severity=Severity.INFO,
-        codes=("S105", "S106", "S107"),
-        fix="Read it from the environment or a secret store, without a value to fall back to.",
-        exempt=is_apart,
-    ),
-    RuffRule(
         id="test-tool-in-source",
         demands="Source has nothing to do with the tools that test it, nor with the "
         "interpreter's insides.",
