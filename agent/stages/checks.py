@@ -204,7 +204,9 @@ def _lint(sides: Sides, runs: TwoRuns | None) -> LintRun | None:
     if found is None or found.reason:
         return found
     disguised = runs.disguised_files if runs else frozenset()
-    items = ruff_contract.select_items(found.items, sides.change, config, disguised)
+    items = ruff_contract.select_items(
+        found.items, sides.change, config, disguised, sides.head.environment.versions
+    )
     return found.model_copy(update={"items": items}) if items else None
 
 
