@@ -61,11 +61,6 @@ _HOLLOW = Cases(
         "a helper that looks at nothing": _new("check()", head="def check():\n    total([])\n"),
         "a method of the base that only sends": _method("self.send({})"),
         "what every case has": _method("self.id()"),
-        "a helper of the tests that only calls": _new(
-            "check()",
-            head="from tests.helpers import check\n\n\n",
-            tests__helpers="def check():\n    f()\n",
-        ),
         "beside another one": Snippet(
             {_PATH: "def test_old():\n    assert f()\n\n\ndef test_new():\n    f()\n"},
             base={_PATH: "def test_old():\n    assert f()\n"},
