@@ -49,6 +49,5 @@ def test_what_is_declared_is_told_with_what_it_needs(tmp_path):
 def test_what_nothing_declares_is_for_the_reviewer_whichever_file_brought_it(tmp_path):
     result = looked(tmp_path, ["httpx"], httpx="https://evil.example/httpx.whl", fastest="")
     assert "package-unasked" in rules(result)
-    assert result.added_packages.unasked == (
-        "fastest", "httpx from https://evil.example/httpx.whl",
-    )  # fmt: skip
+    named = ("fastest", "httpx from https://evil.example/httpx.whl")
+    assert result.added_packages.unasked == named
