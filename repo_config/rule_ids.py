@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 _IN_ORDER = """\
-paths file-mode size secrets sample-secrets hidden-text look-alikes odd-text gate-files other-files
+paths file-mode size secrets sample-secrets possible-secret hidden-text look-alikes odd-text
+gate-files other-files
 test-asserts-nothing suppression module-in-place-of-another
 python-syntax python-syntax-of-data unreadable-python hidden-from-rules
 concurrency sync-handler
@@ -16,13 +17,13 @@ migration-merged migration-squash
 migration-destructive migration-by-hand
 newer-syntax http-client http-timeout background-tasks
 forbidden-import
-blocking-call possible-secret test-tool-in-source
-checker-in-code
+blocking-call test-tool-in-source
+checker-in-code data-code
 security-lint
 other-settings
 test-rewritten test-removed test-surroundings test-not-run test-not-collected
 test-module-in-use
-fastapi-auth environment-altered
+fastapi-auth environment-altered package-unasked
 """
 RULE_IDS = tuple(_IN_ORDER.split())
 """In the order in which findings are listed."""

@@ -7,15 +7,26 @@ read. What follows from all of it is left to rules
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from agent.environments import distributions
 from agent.models.checks import AddedPackages, Package, PackageRun, Status
 from agent.models.environment import Environment
+from repo_config.dependencies import Dependency
 
 NAME = "packages"
 
 
-def check_packages(base: Environment, head: Environment) -> PackageRun:
-    """Say what the environment of the change has that the one of base has not."""
+def check_packages(
+    base: Environment, head: Environment, declared: Collection[Dependency]
+) -> PackageRun:
+    """Say what the environment of the change has that the one of base has not.
+
+    Args:
+        base: The environment of base.
+        head: That of the change.
+        declared: What the files of the change declare.
+    """
     old, new = base.versions, head.versions
     other = {name for name, version in new.items() if old.get(name) != version}
     after = distributions.read_distributions(head.path, other)
@@ -30,7 +41,14 @@ def check_packages(base: Environment, head: Environment) -> PackageRun:
         if name not in after or not after[name].is_local
     )
     added = AddedPackages(
-        packages=found, altered=distributions.find_altered(base.path, head.path),
+        packages=found,
+        altered=distributions.find_altered(base.path, head.path),
+        unasked=distributions.find_unasked(
+            base.path,
+            head.path,
+            {one.name for one in declared},
+            {one.source for one in declared if one.source},
+        ),
     )  # fmt: skip
     new_count = sum(one.is_new for one in found)
     other_count = len(found) - new_count

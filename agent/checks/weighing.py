@@ -18,6 +18,7 @@ from agent.models.checks import (
 )
 from agent.policy import levels, ruff_contract, ruff_rules, test_changes, tool_rules
 from agent.policy.contract import added_packages, fastapi_auth
+from agent.policy.integrity import suppressions
 from agent.policy.rule import Rule
 from agent.text.check_summary import is_of_tests
 from repo_config.schema import RepoConfig
@@ -62,6 +63,9 @@ def weigh_comparisons(
         if isinstance(before, EndpointRun) and isinstance(after, EndpointRun):
             access = fastapi_auth.find_problems(config.fastapi, before.endpoints, after.endpoints)
             more += level(access, (fastapi_auth.FASTAPI_AUTH,))
+        if after is not None and after.silenced:
+            told = suppressions.find_silenced(after.silenced)
+            more += level(told, suppressions.RULES)
         if isinstance(after, PackageRun):
             of_packages = added_packages.find_package_problems(after.added_packages)
             more += level(of_packages, added_packages.OF_PACKAGES)

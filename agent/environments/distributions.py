@@ -7,6 +7,7 @@ packages, so nothing in them is believed to have the right form.
 from __future__ import annotations
 
 import filecmp
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from importlib import metadata
@@ -20,6 +21,8 @@ from agent.models.record import Record
 
 BYTECODE = "__pycache__"
 _MOST_BYTES = 16 * 1024**2
+_ADDRESS = re.compile(r'"url"\s*:\s*"([^"]{1,1000})"')
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 #: Files in which tools note how they have installed a package.
 _OF_INSTALLERS = frozenset({"RECORD", "REQUESTED", "INSTALLER", "WHEEL", "uv_cache.json"})
 
@@ -30,6 +33,10 @@ class Distribution(Record):
     version: str
     is_local: bool = False
     """Whether it was built from the repository itself."""
+    source: str = ""
+    """Address that it was taken from, where that is no package index."""
+    requires: tuple[str, ...] = ()
+    """Normalised names of what it needs, with any extra."""
 
 
 def find_unmet(
@@ -63,6 +70,44 @@ def read_distributions(environment: str, wanted: Collection[str]) -> dict[str, D
         for name, one in list_installed(environment)
         if name in wanted
     }
+
+
+def find_unasked(
+    base: str, head: str, declared: Collection[str], sources: Collection[str]
+) -> tuple[str, ...]:
+    """Find what is installed with a change alone though nothing that declares packages asks for it.
+
+    Args:
+        base: Folder of base's environment.
+        head: That of the change's.
+        declared: Normalised names of what the change's files declare.
+        sources: Addresses that they declare.
+
+    Returns:
+        Names; where a package comes from an address that nobody declares, with that.
+    """
+    old, new = (
+        {name: _read_metadata(name, one) for name, one in list_installed(folder)}
+        for folder in (base, head)
+    )
+    # The project's own package says what its build makes up.
+    asked, waiting = {name for name, one in new.items() if one.is_local}, {*declared}
+    while waiting:
+        name = waiting.pop()
+        if name not in asked:
+            asked.add(name)
+            waiting |= {*new[name].requires} if name in new else set()
+    found = [name for name in sorted(new) if name not in old and name not in asked]
+    moved = (one for name, one in sorted(new.items()) if name in asked and one.source)
+    return (
+        *found,
+        *(
+            f"{one.name} from {one.source}"
+            for one in moved
+            if (one.name not in old or old[one.name].source != one.source)
+            and not any(one.source in source for source in sources)
+        ),
+    )
 
 
 def find_altered(base: str, head: str) -> tuple[str, ...]:
@@ -123,10 +168,16 @@ def _is_bounded(place: Path) -> bool:
 
 
 def _read_metadata(name: str, one: metadata.Distribution) -> Distribution:
+    direct = one.read_text("direct_url.json") or ""
+    is_local = "file://" in direct
+    address = _ADDRESS.search(direct)
+    heads = map(_NAME.match, map(str, one.metadata.get_all("Requires-Dist") or []))
     return Distribution(
         name=name,
         version=_field(one, "Version"),
-        is_local="file://" in (one.read_text("direct_url.json") or ""),
+        is_local=is_local,
+        source=address[1] if address and not is_local else "",
+        requires=tuple(str(canonicalize_name(head[0])) for head in heads if head),
     )
 
 

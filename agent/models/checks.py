@@ -160,6 +160,8 @@ class AddedPackages(Record):
     packages: tuple[Package, ...]
     altered: tuple[str, ...] = ()
     """Installed files that are not as the packages of base or of an index have them."""
+    unasked: tuple[str, ...] = ()
+    """Packages of the change alone that nothing in its files asks for, some with their address."""
 
 
 class CheckRun(Record):
@@ -176,6 +178,8 @@ class CheckRun(Record):
     reason: str = ""
     """Why it is unverified, failed as a whole, or absent."""
     output: str = ""
+    silenced: tuple[CheckItem, ...] = ()
+    """On head: what it finds in addition where new comments say nothing to tools."""
 
 
 class TestRun(CheckRun):

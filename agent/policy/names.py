@@ -95,10 +95,21 @@ def find_meaning(node: ast.expr | None, scope: NameScope) -> list[str]:
 
 
 def read_constant_text(node: ast.expr) -> str | None:
-    """Return a text that is written out, also in parts joined by `+`."""
-    if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else None
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        left, right = read_constant_text(node.left), read_constant_text(node.right)
-        return None if left is None or right is None else left + right
-    return None
+    """Return a text that is written out, also in parts that are put together; else None."""
+    between, parts = "", list[ast.expr]()
+    match node:
+        case ast.Constant(value=str() as text):
+            return text
+        case ast.BinOp(op=ast.Add(), left=left, right=right):
+            parts = [left, right]
+        case ast.JoinedStr(values=parts):
+            pass
+        case ast.FormattedValue(value=value, format_spec=None):
+            parts = [value]
+        case ast.Call(
+            func=ast.Attribute(value=ast.Constant(value=str() as between), attr="join"),
+            args=[ast.List(elts=parts) | ast.Tuple(elts=parts)],
+        ):
+            pass
+    texts = [read_constant_text(part) for part in parts]
+    return between.join(filter(None, texts)) if texts and None not in texts else None

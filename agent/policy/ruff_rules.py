@@ -28,6 +28,8 @@ class RuffRule(Rule):
     exempt: Callable[[str], bool] = is_test
     """Paths that the rule does not apply to."""
     applies: Callable[[RepoConfig], bool] = lambda _: True
+    of_packages: frozenset[str] = frozenset()
+    """It applies where one of these is installed; empty: everywhere."""
 
 
 def _applies_nowhere(_: str) -> bool:
@@ -87,14 +89,6 @@ TABLE: tuple[RuffRule, ...] = (
         applies=lambda config: config.concurrency != ConcurrencySection(),
     ),
     RuffRule(
-        id="possible-secret",
-        demands="What is called a password, a key or a token is no word of the code.",
-        severity=Severity.INFO,
-        codes=("S105", "S106", "S107"),
-        fix="Read it from the environment or a secret store, without a value to fall back to.",
-        exempt=is_apart,
-    ),
-    RuffRule(
         id="test-tool-in-source",
         demands="Source has nothing to do with the tools that test it, nor with the "
         "interpreter's insides.",
@@ -110,6 +104,15 @@ TABLE: tuple[RuffRule, ...] = (
         codes=(BAN,),
         fix="Take it out: a change has no part in how it is judged.",
         exempt=_applies_nowhere,
+    ),
+    RuffRule(
+        id="data-code",
+        demands="Code on data frames and arrays is written as pandas and NumPy advise.",
+        severity=Severity.INFO,
+        codes=("PD", "NPY", "PERF"),
+        fix="Write it so, or leave it where it reads better as it is.",
+        exempt=is_apart,
+        of_packages=frozenset({"pandas", "numpy"}),
     ),
     RuffRule(
         id="security-lint",

@@ -20,6 +20,7 @@ from agent.checks import (
     reruns,
     rule_changes,
     running,
+    silenced,
     weighing,
 )
 from agent.checks.changed_files import Sides
@@ -36,14 +37,17 @@ from agent.models.checks import (
     AnyComparison,
     AnyRun,
     CheckReport,
+    CommandRun,
     LintRun,
     PackageRun,
+    Status,
     TestRun,
 )
 from agent.models.environment import Environment, Prepared
 from agent.policy import levels, ruff_contract, ruff_rules
 from agent.policy.change_context import ChangeContext
 from agent.policy.contract import requirements
+from repo_config import dependencies
 from repo_config.rule_files import has_tables, is_tool_setting, list_rules
 
 #: Checks that look at source alone, and not at what tests are.
@@ -150,11 +154,14 @@ def _prepare_environment(
     """Build what the change declares and look at it; None: the environment of base will do."""
     prepared, desk = trees.prepared, trees.desk
     change_context = trees.make_context(change)
+    declared = dependencies.list_declared(requirements.read_sides(change_context)[1])
     if not requirements.has_changed(change_context):
         made = _set_up(change, trees)
-        looked = packages.check_packages(desk.environment(prepared), made) if made else None
-        is_altered = bool(looked and looked.added_packages and looked.added_packages.altered)
-        return made, (looked,) if looked and is_altered else ()
+        if made is None:
+            return None, ()
+        looked = packages.check_packages(desk.environment(prepared), made, declared)
+        is_other = looked.added_packages.altered or looked.added_packages.unasked
+        return made, (looked,) if is_other else ()
     desk.say("the change declares other packages, so it is checked with those")
     trees.lay_out(change, desk.head_folder(prepared.run).name)
     try:
@@ -162,7 +169,7 @@ def _prepare_environment(
     except EnvironmentFailed as problem:
         said = f"What the change declares cannot be installed.\n{problem.message}"
         raise EnvironmentFailed(said) from problem
-    found = packages.check_packages(desk.environment(prepared), built)
+    found = packages.check_packages(desk.environment(prepared), built, declared)
     desk.say(f"{found.name}: {found.counts}")
     return built, (found,)
 
@@ -197,7 +204,9 @@ def _lint(sides: Sides, runs: TwoRuns | None) -> LintRun | None:
     if found is None or found.reason:
         return found
     disguised = runs.disguised_files if runs else frozenset()
-    items = ruff_contract.select_items(found.items, sides.change, config, disguised)
+    items = ruff_contract.select_items(
+        found.items, sides.change, config, disguised, sides.head.environment.versions
+    )
     return found.model_copy(update={"items": items}) if items else None
 
 
@@ -279,7 +288,7 @@ def _measure_change(
     tools, settings = _lay_out_for_tools(change, site, trees)
     if runs is None:
         found = measuring.run_all_checks(site, desk.sandbox, desk.say, tools=tools)
-        return _note_settings(found, settings), None
+        return _note_settings(_look_behind_comments(change, found, settings, trees), settings), None
     is_alike = last and last.cleared and runs.differs_in_tests_alone(last.cleared.change)
     earlier = last.after if last and last.after and last.after.held and is_alike else None
     held = earlier.held if earlier else None
@@ -299,7 +308,33 @@ def _measure_change(
     tests, held = runs.finish(ran, held)
     tests = tests.model_copy(update={"disguised": tuple(sorted(runs.disguised_files))})
     others = (one for one in results if not isinstance(one, TestRun))
-    return (*_note_settings(others, settings), tests), held
+    noted = _look_behind_comments(change, (*_note_settings(others, settings),), settings, trees)
+    return (*noted, tests), held
+
+
+def _look_behind_comments(
+    change: Change, results: tuple[AnyRun, ...], settings: tuple[str, ...], trees: _Trees
+) -> tuple[AnyRun, ...]:
+    """Have what reads code look once more, with comments of the change that say nothing to it."""
+    passed = {
+        one.name
+        for one in results
+        if (isinstance(one, CommandRun) and one.status is Status.PASSED)
+        or (isinstance(one, LintRun) and one.name not in _OF_SOURCE and not one.reason)
+    }
+    masked = silenced.mask_comments(change) if passed else None
+    if masked is None:
+        return results
+    trees.desk.say("linters and type checkers look once more, past the change's new comments")
+    site = tools = trees.lay_out(masked, "masked-comments")
+    if settings:
+        kept = rule_changes.drop_files(masked, frozenset(settings))
+        tools = trees.lay_out(kept, "masked-comments-base-settings")
+    known = tuple(one for one in results if one.name not in passed)
+    found = measuring.run_all_checks(
+        site, trees.desk.sandbox, trees.desk.say, tests=False, tools=tools, known=known
+    )
+    return silenced.note_silenced(results, found)
 
 
 def _note_settings(results: Iterable[AnyRun], settings: tuple[str, ...]) -> tuple[AnyRun, ...]:

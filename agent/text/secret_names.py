@@ -204,7 +204,7 @@ def _find_value(text: str, match: re.Match[str]) -> Span | None:
     if text.startswith("://", match.start("name") - 3):
         return None  # of an address, which is read as such
     is_secret = says_secret(name) or name.lower() == "identified by"
-    if not is_secret and not (_MENTIONED.search(name) and _is_odd(value)):
+    if not is_secret and not (_MENTIONED.search(name) and is_odd(value)):
         return None
     if _is_nothing(value) or (group == "bare" and _is_code(text, match, value)):
         return None
@@ -213,7 +213,8 @@ def _find_value(text: str, match: re.Match[str]) -> Span | None:
     return match.span(group)
 
 
-def _is_odd(value: str) -> bool:
+def is_odd(value: str) -> bool:
+    """Whether a value is too long and too random for a word, a path or an example."""
     return len(value) >= 16 and value[:1] not in "./" and is_random(value)
 
 

@@ -32,6 +32,7 @@ _CASE = (
     "import unittest\n\nimport sums\n\n\nclass SumsTest(unittest.TestCase):\n"
     "    def test_add(self):\n        self.assertEqual(sums.add(1, 1), 2)\n"
 )
+_LINTED = ("ruff check .", "mypy .")
 _MORE = "def test_more():\n    assert True\n"
 _BASE = {"sums.py": _RIGHT, "tests/test_sums.py": _TEST, "tests/test_other.py": _MORE}
 _CASES = {"sums.py": _RIGHT, "tests/test_sums.py": _CASE}
@@ -205,6 +206,7 @@ class Cheat:
     base: Mapping[str, str] = field(default_factory=lambda: _BASE)
     django: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
+    lint: tuple[str, ...] = ()
 
 
 CHEATS = {
@@ -312,6 +314,9 @@ CHEATS = {
     "cases that the source leaves out": Cheat(
         {"sums.py": _WRONG + "\n\nKNOWN = [(0, 0)]\n"}, "draft", "test-removed", base=_MANY
     ),
+    "a comment that keeps a linter away": Cheat(
+        {"sums.py": f"import os  # noqa\n\n\n{_RIGHT}"}, "draft", "suppression", lint=_LINTED
+    ),
     "source that reaches for our plugin": Cheat(
         {"sums.py": "import mergewright_pytest\n\n\n" + _RIGHT}, "withheld"
     ),
@@ -343,6 +348,9 @@ CHEATS = {
     ),
 }
 HONEST = {
+    "a comment that keeps nothing away": Cheat(
+        {"sums.py": f"# noqa: it says this, and hides nothing\n{_RIGHT}"}, "ready", lint=_LINTED
+    ),
     "a new function with its test": Cheat(
         {
             "sums.py": _RIGHT + "\n\ndef less(a, b):\n    return a - b\n",
@@ -425,6 +433,7 @@ _USUAL = {
     "a plugin in the place of an installed one",
     "source that writes over a test before it is read",
     "an assignment in a new test file",
+    "a comment that keeps a linter away",
     "a helper that only tests import",
     "Django: source that takes an assertion away",
 }
@@ -443,7 +452,7 @@ Weigh = Callable[[Cheat], Verdict]
 @pytest.fixture
 def weigh(workshop: Workshop, tmp_path: Path) -> Weigh:
     def weighed(cheat: Cheat) -> Verdict:
-        detected = _DJANGO if cheat.django else {"test_runner": "pytest"}
+        detected = _DJANGO if cheat.django else {"test_runner": "pytest", "lint": cheat.lint}
         config = {"env": dict(cheat.env)}
         stage = make_stage(workshop, tmp_path / "repository", cheat.base, config, **detected)
         return _weighed(stage, cheat.after)

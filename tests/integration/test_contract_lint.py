@@ -54,7 +54,7 @@ def found(folder: Path, files: dict[str, str], config: RepoConfig) -> set[tuple[
             for path, content in files.items()
         ),
     )
-    items = ruff_contract.select_items(readers.list_items(made), change, config, ())
+    items = ruff_contract.select_items(readers.list_items(made), change, config, (), {"pandas"})
     return {(one.path, one.rule) for one in ruff_contract.find_problems(items, config)}
 
 
@@ -84,10 +84,6 @@ EXAMPLES = {
         "import time\n\nasync def poll():\n    time.sleep(5)",
         "import asyncio\n\nasync def poll():\n    await asyncio.sleep(5)",
     ),
-    "possible-secret": (
-        'connect(password="winter20")',
-        "connect(password=settings.DB_PASSWORD)",
-    ),
     "test-tool-in-source": (
         "import unittest  # in shop/cart.py",
         "import decimal  # and unittest in tests/test_cart.py",
@@ -95,6 +91,10 @@ EXAMPLES = {
     "checker-in-code": (
         "import mergewright_pytest",
         "import pytest  # in tests/conftest.py",
+    ),
+    "data-code": (
+        "import pandas as pd\n\ntable = pd.read_csv('a')\nprint(table.isnull())",
+        "import pandas as pd\n\ntable = pd.read_csv('a')\nprint(table.isna())",
     ),
     "security-lint": (
         "import requests\n\nrequests.get(url, verify=False, timeout=10)",
@@ -157,17 +157,16 @@ def test_what_is_new_in_a_change_is_weighed_and_what_was_there_is_not(
             old_DOT_py=f"# moved down\n{OLD}requests.post('b', timeout=1)\n",
             gone_DOT_py=None,
             came_DOT_py=OLD,
-            new_DOT_py="PASSWORD = 'winter20'\nimport requests  # noqa: TID251\n\neval(input())\n",
+            new_DOT_py="import requests  # noqa: TID251\n\neval(input())\n",
         )
     assert {(one.rule, one.path, one.line, one.severity) for one in caught.value.findings} == {
-        ("http-client", "new.py", 2, Severity.BLOCK),
-        ("security-lint", "new.py", 4, Severity.REVIEW),
-        ("possible-secret", "new.py", 1, Severity.INFO),
+        ("http-client", "new.py", 1, Severity.BLOCK),
+        ("security-lint", "new.py", 3, Severity.REVIEW),
     }
     assert made.sandbox.count == counted + len(("base", "head", "before")), "no test ran"
-    result = made.weighed(new_DOT_py="PASSWORD = 'winter20'\n")[ruff_contract.CHECK]
+    result = made.weighed(new_DOT_py="eval(input())\n")[ruff_contract.CHECK]
     assert (result.verdict, result.new_failures) == (Status.PASSED, ())
-    assert [one.rule for one in result.findings] == ["possible-secret"]
+    assert [one.rule for one in result.findings] == ["security-lint"]
     assert ruff_contract.CHECK not in made.weighed(new_DOT_py="NUMBER = 1\n")
 
 

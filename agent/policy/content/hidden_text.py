@@ -61,8 +61,6 @@ _UNDRAWN = re.compile(r"\b(?:FILLER|VARIATION SELECTOR|GRAPHEME JOINER|INHERENT|
 #: Pages end so, and a flag may be made of tags, a number of a selector.
 _MEANT = re.compile(r"\x0c(?=\s*\Z)|\r\Z|\U0001f3f4[\U000e0020-\U000e007f]{5,7}|\ufe0f(?=\u20e3)")
 _ESCAPE = re.compile(r"[\\%][A-Za-z]")
-#: Reads the same in each encoding that leaves ASCII as it is, and has no escapes of its own.
-_PLAIN = "".join(map(chr, {*range(32, 127)} - {92})) + r"\u0041\x41+AEE-"
 _KNOWN = frozenset({*dir(builtins), *keyword.kwlist, *keyword.softkwlist})
 
 
@@ -74,32 +72,31 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             said.add((finding.path, finding.line))
             yield finding
     for python in change_context.python:
-        yield from _check_encoding(python.file)
+        yield from _check_encoding(python)
         for finding in _check_tokens(python) if python.after else ():
             if (finding.path, finding.line) not in said:
                 yield finding
 
 
-def _check_encoding(file: ChangedFile) -> Iterator[Finding]:
-    """Name an encoding that editors and reviews do not show as Python reads it."""
-    encoding = _find_encoding(file.after)
-    if encoding in ("", "ascii", "utf-8", "utf-8-sig"):
+def _check_encoding(file: PythonFile) -> Iterator[Finding]:
+    """Name an encoding in which not all that reads a file reads it as Python does."""
+    content = file.file.after
+    if content is None or _is_utf8(content):
         return
-    try:
-        is_plain = _PLAIN.encode().decode(encoding) == _PLAIN
-    except (LookupError, UnicodeError):
-        is_plain = False
-    rule = ODD_TEXT if is_plain else HIDDEN_TEXT
-    says = f"is in {encoding}, in which not all that reads it reads it as Python does"
-    yield rule.make_finding(file.path, says, "Write it in UTF-8.", 1)
+    # Such as it was, people know of it.
+    rule = HIDDEN_TEXT if file.file.before is None or _is_utf8(file.file.before) else ODD_TEXT
+    yield rule.make_finding(
+        file.path, "is not in UTF-8, by its bytes or its own words", "Write it in UTF-8.", 1
+    )
 
 
-def _find_encoding(content: bytes | None) -> str:
-    """Return the encoding that Python reads a file by; "" where there is none."""
+def _is_utf8(content: bytes) -> bool:
     try:
-        return codecs.lookup(tokenize.detect_encoding(io.BytesIO(content or b"").readline)[0]).name
-    except SyntaxError:
-        return ""
+        content.decode("utf-8")
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+    except (UnicodeDecodeError, SyntaxError):
+        return False
+    return codecs.lookup(encoding).name in ("ascii", "utf-8", "utf-8-sig")
 
 
 def _check_file(file: ChangedFile, before: set[str]) -> Iterator[Finding]:

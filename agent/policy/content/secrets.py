@@ -1,7 +1,7 @@
 """Hold back a change that would publish a credential that base does not hold already.
 
-Looked for is what is taken out of every text that leaves. What a vendor gives out blocks, but for
-what tests and examples may make up; the rest is for the reviewer.
+Looked for is what is taken out of every text that leaves (`agent.text.redaction`). What a vendor
+gives out blocks, but for what tests and examples may make up; the rest is for the reviewer.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from typing import Literal
 from agent.models.change import ChangedFile, Finding, Severity
 from agent.policy import layout
 from agent.policy.change_context import ChangeContext, PythonFile
+from agent.policy.names import read_constant_text
 from agent.policy.rule import Rule
-from agent.text import secret_shapes
+from agent.text import secret_names, secret_shapes
 from repo_config.tree import Tree
 
 SECRETS = Rule(
@@ -32,11 +33,17 @@ SAMPLE_SECRETS = Rule(
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
 )
-RULES = (SECRETS, SAMPLE_SECRETS)
+POSSIBLE_SECRET = Rule(
+    id="possible-secret",
+    demands="What is called a password, a key or a token is no word of the code.",
+    severity=Severity.INFO,
+)
+RULES = (SECRETS, SAMPLE_SECRETS, POSSIBLE_SECRET)
 
 _FIX = "Take the value out of the ticket, and read it from the environment or a secret store."
 _SAMPLE_FIX = "Check that it opens nothing, or let the test make it."
 _SAMPLE_FOLDER = re.compile(r"docs?(?:_.*)?|(?:.*[-_])?examples?|samples?|tutorials?|demos?|t")
+_POSSIBLE_FIX = "Read it from the environment or a secret store, without a value to fall back to."
 #: What is longer, nobody has written.
 _LONGEST_LINE = 1_000
 _PROSE = (".md", ".rst", ".adoc")
@@ -48,7 +55,7 @@ _PUBLIC = ("Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IF",)
 class _Found:
     line: int
     value: str
-    certainty: Literal["of vendor", "of shape", "random"]
+    certainty: Literal["of vendor", "of shape", "random", "named"]
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
@@ -63,10 +70,14 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             if found.value.encode() not in missing:
                 continue
             is_shown = _is_sample(file.path) or docstrings.has(file.path, found.line)
-            may_be_none = found.certainty == "random" or (
-                found.certainty == "of shape" and is_shown
-            )
-            rule, fix = (SAMPLE_SECRETS, _SAMPLE_FIX) if may_be_none else (SECRETS, _FIX)
+            if found.certainty == "named" and (is_shown or not secret_names.is_odd(found.value)):
+                if not is_shown:
+                    says = "gives what is called a secret a value"
+                    yield POSSIBLE_SECRET.make_finding(file.path, says, _POSSIBLE_FIX, found.line)
+                continue
+            is_vendor = found.certainty == "of vendor"
+            is_sample = not is_vendor and (is_shown or found.certainty != "of shape")
+            rule, fix = (SAMPLE_SECRETS, _SAMPLE_FIX) if is_sample else (SECRETS, _FIX)
             # The value itself stays unsaid: findings are shown to everyone.
             says = "brings in what looks like a credential"
             yield rule.make_finding(file.path, says, fix, found.line)
@@ -87,39 +98,30 @@ def _find_new(file: ChangedFile) -> Iterator[_Found]:
 
 
 def _find(text: str) -> Iterator[_Found]:
-    given_out = ((span, "of vendor" if by else "of shape")
-                 for span, by in secret_shapes.find_given_out(text))  # fmt: skip
-    random = ((span, "random") for span in secret_shapes.find_random_words(text))
-    for (start, end), certainty in (*given_out, *random):
+    places = [(span, "of vendor" if by else "of shape")
+              for span, by in secret_shapes.find_given_out(text)]  # fmt: skip
+    places += [(span, "random") for span in secret_shapes.find_random_words(text)]
+    places += [(span, "named") for span in secret_names.find_named_secrets(text)]
+    for (start, end), certainty in places:
         first, last = text.rfind("\n", 0, start) + 1, text.find("\n", end)
-        if certainty == "random" and (last if last >= 0 else len(text)) - first > _LONGEST_LINE:
+        is_weak = not certainty.startswith("of ")
+        if is_weak and (last if last >= 0 else len(text)) - first > _LONGEST_LINE:
             continue  # a picture, or what a bundler has written
         yield _Found(text.count("\n", 0, start) + 1, text[start:end], certainty)  # type: ignore[arg-type]
 
 
 def _find_joined(file: PythonFile) -> Iterator[_Found]:
     """Find credentials whose parts are put together in the source."""
-    view = file.after
-    sums = (visit.node for visit in (view.list_visits(ast.BinOp) if view else ()))
-    texts = (visit.node for visit in (view.list_visits(ast.Constant) if view else ()))
+    if file.after is None:
+        return
     content = (file.file.after or b"").decode("utf-8", "replace")
-    for node in (*sums, *texts):
-        value = _join(node)
-        if file.is_new(node.lineno) and value not in content:
+    kinds = (ast.BinOp, ast.Constant, ast.JoinedStr, ast.Call)
+    for node in (visit.node for kind in kinds for visit in file.after.list_visits(kind)):
+        value = read_constant_text(node) or ""
+        if value and file.is_new(node.lineno) and value not in content:
             for found in _find(value):
                 yield replace(found, line=node.lineno)
                 break
-
-
-def _join(node: ast.expr) -> str:
-    """Put the texts of a sum together; "" where it is not of texts alone."""
-    match node:
-        case ast.Constant(value=str() as value):
-            return value
-        case ast.BinOp(op=ast.Add(), left=left, right=right):
-            first, second = _join(left), _join(right)
-            return first + second if first and second else ""
-    return ""
 
 
 def _is_sample(path: str) -> bool:

@@ -14,7 +14,12 @@ ALTERED = Rule(
     demands="What a change installs comes from packages, as these have it.",
     severity=Severity.REVIEW,
 )
-OF_PACKAGES = (ALTERED,)
+UNASKED = Rule(
+    id="package-unasked",
+    demands="What the set-up of a change installs is declared, or needed by what is.",
+    severity=Severity.REVIEW,
+)
+OF_PACKAGES = (ALTERED, UNASKED)
 _MOST_LISTED = 5
 
 
@@ -23,3 +28,9 @@ def find_package_problems(added: AddedPackages) -> Iterator[Finding]:
         named = list_some(added.altered, _MOST_LISTED)
         message = f"set-up of the change writes into the environment: {named}"
         yield ALTERED.make_finding("", message, "See what its build does, and why.")
+    if added.unasked:
+        named = list_some(added.unasked, _MOST_LISTED)
+        message = f"set-up of the change installs what no file declares: {named}"
+        yield UNASKED.make_finding(
+            "", message, "Find what brings it, and declare it or do without."
+        )

@@ -1,7 +1,7 @@
 """Find what in a file needs a newer Python, by vermin.
 
-What stands behind `sys.version_info`, `TYPE_CHECKING`, `hasattr` or an import that may fail is left
-out. Syntax and evaluated annotations are for ruff (`newer-syntax`).
+What stands inside a branch on `sys.version_info`, `TYPE_CHECKING`, `hasattr` or an import that may
+fail is left out. Syntax and evaluated annotations are for ruff (`newer-syntax`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ _NAME_ERRORS = frozenset({"AttributeError", "NameError"})
 _FLAG = re.compile(r"_?(?:HAS_|IS_|GTE_)?(?:PY|PYTHON)_?3_?(\d+)(?:_PLUS|_OR_\w+)?")
 _CONDITIONS = frozenset({"version_info", "hexversion", "hasattr"})
 _IMPORTS = (ast.Import, ast.ImportFrom)
-_LEAVING = frozenset({"exit", "_exit", "abort", "skip", "skipTest"})
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 #: vermin takes a tuple for two items, and guesses the type of `(2 * x).is_integer()`.
 _MISTAKEN = ("multiple context expressions in a `with` statement with", "'int.is_integer'")
@@ -102,7 +101,7 @@ def _find_guarded_lines(nodes: list[ast.AST]) -> set[int]:
     return {
         line
         for node in nodes
-        for part in (*_find_guarded_parts(node), *_find_unreached(node))
+        for part in _find_guarded_parts(node)
         for line in range(part.lineno, (part.end_lineno or part.lineno) + 1)
     }
 
@@ -124,22 +123,6 @@ def _find_guarded_parts(node: ast.AST) -> Iterator[ast.stmt | ast.expr]:
             # Such as `skipif(sys.version_info < (3, 11))`.
             if any(_asks_for_version(one) for one in node.decorator_list):
                 yield node
-
-
-def _find_unreached(node: ast.AST) -> Iterator[ast.stmt]:
-    """Yield what stands behind `if sys.version_info < (3, 11): return`."""
-    for _, block in ast.iter_fields(node):
-        for place, one in enumerate(block if isinstance(block, list) else ()):
-            if isinstance(one, ast.If) and _asks_for_version(one.test):
-                if any(half and _ends(half[-1]) for half in (one.body, one.orelse)):
-                    yield from block[place + 1 :]
-
-
-def _ends(statement: ast.stmt) -> bool:
-    """Whether nothing behind a statement is reached."""
-    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-        return source.get_last_name(statement.value.func) in _LEAVING
-    return isinstance(statement, ast.Return | ast.Raise | ast.Continue | ast.Break)
 
 
 def _asks_for_version(test: ast.expr) -> bool:

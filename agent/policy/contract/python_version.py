@@ -6,6 +6,7 @@ repository can allow it.
 
 from __future__ import annotations
 
+import posixpath
 import re
 import sys
 from collections.abc import Iterator
@@ -43,10 +44,6 @@ HIDDEN = Rule(
 )
 RULES = (PYTHON_SYNTAX, PYTHON_SYNTAX_OF_DATA, UNREADABLE_PYTHON, HIDDEN)
 
-_DATA_FOLDERS = frozenset(
-    {"cases", "data", "expected", "fixtures", "inputs", "resources", "samples", "snippets",
-     "test_data", "testdata"}
-)  # fmt: skip
 _TEST_MODULE = re.compile(r"(?:test_.*|.*_test|conftest|__init__)\.py")
 _HOST = sys.version_info[:2]
 
@@ -65,9 +62,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
 
 def _is_data(path: str) -> bool:
     """Whether a file is of the tests, but not read by each Python that runs them."""
-    *folders, name = path.split("/")
-    is_in_data = not _DATA_FOLDERS.isdisjoint(folders) and not _TEST_MODULE.fullmatch(name)
-    return is_in_data and layout.is_test(path)
+    return layout.is_test(path) and not _TEST_MODULE.fullmatch(posixpath.basename(path))
 
 
 def _check_file(

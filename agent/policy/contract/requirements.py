@@ -6,6 +6,7 @@ Pure and from the files alone; nothing is resolved. What it means that a package
 
 from __future__ import annotations
 
+import posixpath
 import re
 
 from agent.models.change import ChangedFile
@@ -17,9 +18,9 @@ _FILES = re.compile(
     r"(?:^|/)(?:pyproject\.toml|setup\.(?:py|cfg)|Pipfile|tox\.ini|[^/]*requirements[^/]*\.(?:txt|in)"
     r"|(?:requirements|reqs)/[^/]+\.(?:txt|in))$"
 )
-#: Files of versions alone: each edit changes what is installed.
+#: Files of versions, and settings of what resolves them: each edit may change what is installed.
 _VERSIONS = re.compile(
-    r"(?:^|/)(?:[^/]+\.lock|Pipfile\.lock|pylock[^/]*\.toml|[^/]*constraints[^/]*\.txt)$"
+    r"(?:^|/)(?:[^/]+\.lock|pylock[^/]*\.toml|[^/]*constraints[^/]*\.txt|uv\.toml|pip\.(?:conf|ini))$"
 )
 
 
@@ -35,8 +36,15 @@ def may_declare(change_context: ChangeContext) -> bool:
 
 
 def list_changed_locks(change_context: ChangeContext) -> list[ChangedFile]:
-    """Return the files of versions alone that the change edits."""
-    return [file for file in change_context.change.files if _VERSIONS.search(file.path)]
+    """Return the files that steer what is installed, and that nothing here reads."""
+    own = posixpath.join(change_context.project.root, "pyproject.toml")
+    return [
+        file
+        for file in change_context.change.files
+        if _VERSIONS.search(file.path)
+        # Of another part of the repository, which the first may bring in.
+        or (file.path != own and posixpath.basename(file.path) == "pyproject.toml")
+    ]
 
 
 def has_changed(change_context: ChangeContext) -> bool:

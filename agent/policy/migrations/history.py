@@ -56,9 +56,8 @@ def _describe_squash(one: Touched, change_context: ChangeContext) -> str:
         others = reading.read_others(one, change_context, one.name)
         replaced = {name for _, other in others if other for name in other.replaces}
         return "is deleted; another one replaces it" if one.name in replaced else ""
-    if before.replaces and after and not after.replaces:
-        if _dump(before, "replaces") == _dump(after, "replaces"):
-            return "no longer says which migrations it replaces"
+    if after and before.replaces != after.replaces and _dump(before) == _dump(after):
+        return "says otherwise which migrations it replaces"
     return ""
 
 
@@ -66,23 +65,20 @@ def _is_other(before: Migration, after: Migration | None) -> bool:
     return after is None or _dump(before) != _dump(after)
 
 
-def _dump(migration: Migration, without: str = "") -> list[str]:
-    """Write all that a migration is, without types, docstrings and imports.
-
-    Args:
-        without: Attribute of its class that does not count.
-    """
+def _dump(migration: Migration) -> list[str]:
+    """Write all that a migration does, without types, docstrings, imports and `replaces`."""
     kept: list[ast.AST] = []
     for statement in meaning.strip(migration.view.content).body:
         is_class = isinstance(statement, ast.ClassDef) and statement.name == migration.node.name
         kept += statement.body if is_class and isinstance(statement, ast.ClassDef) else [statement]
-    pairs = (
-        [one.target, one.value] if isinstance(one, ast.AnnAssign) and one.value
-        else [*one.targets, one.value] if isinstance(one, ast.Assign)
-        else [one]
-        for one in kept
-        if not isinstance(one, ast.Import | ast.ImportFrom)
-    )  # fmt: skip
-    dumped = ([ast.dump(part) for part in parts] for parts in pairs)
-    named = f"id='{without}'"
-    return [part for parts in dumped if not (without and named in parts[0]) for part in parts]
+    dumped = (
+        # An annotation in the class does nothing.
+        [ast.dump(node.target), ast.dump(node.value)]
+        if isinstance(node, ast.AnnAssign) and node.value
+        else [ast.dump(part) for part in (*node.targets, node.value)]
+        if isinstance(node, ast.Assign)
+        else [ast.dump(node)]
+        for node in kept
+        if not isinstance(node, ast.Import | ast.ImportFrom)
+    )
+    return [part for parts in dumped if "id='replaces'" not in parts[0] for part in parts]

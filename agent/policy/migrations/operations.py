@@ -8,7 +8,6 @@ all that is not known to be no more than an operation on tables.
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
@@ -38,11 +37,6 @@ _LOSES = {
     "AlterModelTable": "renames the table of {model}, which code that still runs asks for",
 }
 _LOSES_FIX = "See that nothing uses it any more, and that there is a backup."
-_SQL = re.compile(
-    r"\b(?:(DROP)\s+(TABLE|COLUMN|SCHEMA|DATABASE)|(TRUNCATE)\b"
-    r"|(DELETE\s+FROM)\s+[\w.\"`]+\s*(?:;|$))",
-    re.IGNORECASE,
-)
 #: Django's operations on tables and what it knows of them.
 _ON_TABLES = frozenset(
     {
@@ -82,6 +76,10 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         if not layout.is_test(path):
             says = "lies among migrations, and cannot be read as one"
             yield BY_HAND.make_finding(path, says, _SEE_ROWS, 1)
+    for called in reading.find_called(change_context):
+        says = f"edits {called.name}, which the merged migration {called.migration} calls"
+        fix = "Give the migration a copy of what it was, or see that new databases end the same."
+        yield BY_HAND.make_finding(called.path, says, fix, called.line)
 
 
 def _find_by_hand(migration: Migration) -> list[tuple[int, str]]:
@@ -130,22 +128,9 @@ def _find_losses(
     if says := _LOSES.get(operation.kind):
         says = says.format(field=operation.field, model=operation.model)
         yield DESTRUCTIVE, says, _LOSES_FIX
-    elif operation.kind == "RunSQL":
-        if found := _find_destructive_sql(operation.words.get("sql")):
-            yield DESTRUCTIVE, f"runs {found} by hand", _LOSES_FIX
     elif operation.kind == "AlterField":
         before = reading.read_previous_column(operation, one, change_context)
         after = reading.read_column(operation.words.get("field"))
         fix = "See that every row fits, or bring them in line by a migration before this."
         for loss in reading.find_narrowed(before, after) if before and after else ():
             yield DESTRUCTIVE, f"alters {operation.field} on {operation.model}: {loss}", fix
-
-
-def _find_destructive_sql(node: ast.expr | None) -> str:
-    """Return the first words of SQL that destroys, of all texts that stand in an argument."""
-    for inner in ast.walk(node) if node is not None else ():
-        if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
-            bare = re.sub(r"--[^\n]*|/\*.*?\*/", " ", inner.value, flags=re.DOTALL)
-            if found := _SQL.search(bare):
-                return " ".join(part.upper() for part in found.groups() if part)
-    return ""

@@ -10,11 +10,11 @@ import ast
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from agent.policy import source
+from agent.policy import meaning, source
 from agent.policy.change_context import ChangeContext, PythonFile
-from agent.policy.view import View, Visit
+from agent.policy.view import FunctionNode, View, Visit
 
 _CLASS = re.compile(rb"^\s*class Migration\b", re.MULTILINE)
 _CLASSES = frozenset({"django.db.migrations.Migration", "django.db.migrations.migration.Migration"})
@@ -84,16 +84,12 @@ class Migration:
     node: ast.ClassDef
     operations: tuple[Operation, ...]
 
-    def list_texts(self, name: str) -> tuple[str, ...]:
-        """List the labels and names in `dependencies` or `replaces`."""
-        parts = ast.walk(_find_value(self.node, name) or ast.Tuple([]))
-        values = (one.value for one in parts if isinstance(one, ast.Constant))
-        return tuple(value for value in values if isinstance(value, str))
-
     @property
     def replaces(self) -> tuple[str, ...]:
         """Labels and names of the migrations that it replaces."""
-        return self.list_texts("replaces")
+        parts = ast.walk(_find_value(self.node, "replaces") or ast.Tuple([]))
+        values = (part.value for part in parts if isinstance(part, ast.Constant))
+        return tuple(value for value in values if isinstance(value, str))
 
 
 @dataclass(frozen=True)
@@ -119,6 +115,78 @@ class Touched:
     def is_new(self) -> bool:
         """Whether base has no migration at this place."""
         return self.before is None and self.after is not None
+
+
+@dataclass(frozen=True)
+class Called:
+    """A function that the change edits, and that a migration of base calls."""
+
+    path: str
+    line: int
+    name: str
+    migration: str
+    """Path."""
+
+
+def find_called(change_context: ChangeContext) -> Iterator[Called]:
+    """Yield the edited functions that migrations of base call, each once.
+
+    A call counts where a migration runs it: within its functions, and what RunPython is given.
+    What fields name, as their defaults, belongs to the models.
+    """
+    places = change_context.places
+    edited = {
+        f"{places.name_module(file.path)}.{name}": Called(file.path, line, name, "")
+        for file in change_context.python
+        if file.before and file.after and not _is_loaded_migration(file.path, file.after.content)
+        for name, line in _list_edited(file.before, file.after)
+    }
+    names = {one.name.encode() for one in edited.values()}
+    changed = {*change_context.change.paths}
+    for path in places.paths if edited else ():
+        text = places.read_text(path)
+        is_merged = path not in changed and _is_loaded_migration(path, text)
+        if not is_merged or not any(name in text for name in names):
+            continue
+        try:
+            view = View(path, text, places)
+        except source.UnreadableError:
+            continue
+        for name in _list_called(view) & edited.keys():
+            yield replace(edited.pop(name), migration=path)
+
+
+def _list_edited(before: View, after: View) -> Iterator[tuple[str, int]]:
+    """Yield the functions of a module that no longer do what they did, with their lines."""
+    old, new = (
+        {
+            node.name: ast.dump(node)
+            for node in meaning.strip(view.content).body
+            if isinstance(node, FunctionNode)
+        }
+        for view in (before, after)
+    )
+    for visit in after.functions:
+        name = visit.node.name
+        if visit.up is None and name in old and old[name] != new.get(name):
+            yield name, visit.node.lineno
+
+
+def _list_called(view: View) -> set[str]:
+    """Return the full names of all that a migration calls when it is applied."""
+    found: set[str] = set()
+    for visit in view.list_visits(ast.Call):
+        names = view.find_names(visit.node.func, visit.scope)
+        if visit.function is not None:
+            found |= names
+        elif any(name.endswith(".RunPython") for name in names):
+            given = (*visit.node.args, *(word.value for word in visit.node.keywords))
+            found.update(*(view.find_names(value, visit.scope) for value in given))
+    return found
+
+
+def _is_loaded_migration(path: str, content: bytes) -> bool:
+    return _is_loaded(path) and _CLASS.search(content) is not None
 
 
 def find_touched(change_context: ChangeContext) -> list[Touched]:
@@ -252,20 +320,6 @@ def _read_operation(visit: Visit[ast.Call], view: View, *, in_database: bool) ->
 # --- columns ----------------------------------------------------------------------------------
 
 _BOUNDS = ("max_length", "max_digits", "decimal_places")
-#: From the narrower to the wider: such a change loses nothing.
-_WIDER = (
-    ("SmallIntegerField", "IntegerField", "BigIntegerField"),
-    ("PositiveSmallIntegerField", "PositiveIntegerField", "PositiveBigIntegerField"),
-    ("PositiveSmallIntegerField", "SmallIntegerField"),
-    ("PositiveIntegerField", "IntegerField"),
-    ("PositiveBigIntegerField", "BigIntegerField"),
-    ("SmallAutoField", "AutoField", "BigAutoField"),
-    ("GenericIPAddressField", "CharField"),
-)
-#: Texts of the same kind in the database; `max_length` says the rest.
-_TEXTS = frozenset({"CharField", "SlugField", "EmailField", "URLField", "FilePathField"})
-_FILES = frozenset({"FileField", "ImageField"})
-_KEYS = frozenset({"ForeignKey", "OneToOneField"})
 
 
 @dataclass(frozen=True)
@@ -330,7 +384,7 @@ def _find_last_column(migration: Migration, model: str, field: str) -> list[Colu
 
 def find_narrowed(old: Column, new: Column) -> Iterator[str]:
     """Yield, in words, what no longer fits."""
-    if old.kind != new.kind and not _is_wider(old.kind, new.kind):
+    if old.kind != new.kind:
         yield f"{old.kind} becomes {new.kind}"
         return
     for name in _BOUNDS:
@@ -340,10 +394,3 @@ def find_narrowed(old: Column, new: Column) -> Iterator[str]:
     may_fill = "default" in new.words or "db_default" in new.words
     if old.is_set("null") and "null" not in new.words and not may_fill:
         yield "it can no longer be null, and there is no default for rows where it is"
-
-
-def _is_wider(old: str, new: str) -> bool:
-    both = {old, new}
-    if (new == "TextField" and old in _TEXTS) or both <= _TEXTS or both <= _FILES or both <= _KEYS:
-        return True
-    return any(old in row and new in row and row.index(old) < row.index(new) for row in _WIDER)

@@ -4,36 +4,50 @@ from __future__ import annotations
 
 from agent.checks import packages
 from agent.models.checks import Status
+from agent.policy.contract import added_packages
+from repo_config.dependencies import Dependency
 from tests.unit.checks.test_limits import ENVIRONMENT
 
 
-def environment(folder, **versions):
-    """An environment with metadata files: name to version and licence."""
-    for name, (version, licence) in versions.items():
-        place = folder / f"lib/python3.11/site-packages/{name}-{version}.dist-info"
+def environment(folder, **needs):
+    """An environment with metadata files: what each package needs, or the address it is from."""
+    for name, need in needs.items():
+        place = folder / f"lib/python3.11/site-packages/{name}-1.0.dist-info"
         place.mkdir(parents=True)
-        lines = [f"Name: {name}", f"Version: {version}", f"License-Expression: {licence}"]
-        (place / "METADATA").write_text("\n".join(lines))
-    found = tuple(f"{name}=={one[0]}" for name, one in versions.items())
+        (place / "METADATA").write_text(
+            f"Name: {name}\nVersion: 1.0\nRequires-Dist: {need or name}"
+        )
+        if "://" in need:
+            (place / "direct_url.json").write_text(f'{{"url": "{need}"}}')
+    found = tuple(f"{name}==1.0" for name in needs)
     return ENVIRONMENT.model_copy(
         update={"key": folder.name, "path": str(folder), "packages": found}
     )
 
 
-def looked(tmp_path, base, head):
+def looked(tmp_path, declared, **head):
     result = packages.check_packages(
-        environment(tmp_path / "base", **base), environment(tmp_path / "head", **head)
+        environment(tmp_path / "base", pytest=""),
+        environment(tmp_path / "head", pytest="", **head),
+        tuple(Dependency(name, "pyproject.toml", runtime=True) for name in declared),
     )
     assert result.status is Status.PASSED
-    assert result.added_packages
-    return result, {one.name: one for one in result.added_packages.packages}
+    return result
 
 
-def test_what_is_new_is_told(tmp_path):
-    base = {"pytest": ("8.0", "MIT")}
-    more = {"httpx": ("0.28", "BSD-3-Clause"), "certifi": ("2026.1", "MPL-2.0")}
-    result, found = looked(tmp_path, base, {**base, **more})
+def rules(result):
+    return {one.rule for one in added_packages.find_package_problems(result.added_packages)}
+
+
+def test_what_is_declared_is_told_with_what_it_needs(tmp_path):
+    result = looked(tmp_path, ["httpx"], httpx="certifi>=2 ; extra == 'x'", certifi="")
     assert result.counts == "2 new"
-    assert {name: one.version for name, one in found.items()} == {
-        "certifi": "2026.1", "httpx": "0.28",
-    }  # fmt: skip
+    assert {one.name for one in result.added_packages.packages} == {"certifi", "httpx"}
+    assert "package-unasked" not in rules(result)
+
+
+def test_what_nothing_declares_is_for_the_reviewer_whichever_file_brought_it(tmp_path):
+    result = looked(tmp_path, ["httpx"], httpx="https://evil.example/httpx.whl", fastest="")
+    assert "package-unasked" in rules(result)
+    named = ("fastest", "httpx from https://evil.example/httpx.whl")
+    assert result.added_packages.unasked == named

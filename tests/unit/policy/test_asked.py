@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from agent.models.change import Severity
+from agent.models.checks import CheckItem
 from agent.policy.integrity import suppressions
 from agent.stages import policy
 from tests.unit.policy.cases import Snippet
 
-CONFTEST = {"tests/conftest.py": "import socket\n", "app/a.py": "x = 1  # noqa\n"}
+CONFTEST = {"tests/conftest.py": "import socket\n", "app/a.py": "x = y if MYPY else z\n"}
 
 
 @pytest.mark.parametrize(
@@ -41,16 +42,14 @@ def test_a_package_that_the_ticket_names_as_code_is_no_reason_for_a_draft(ticket
 
 
 @pytest.mark.parametrize(
-    ("path", "comment", "is_reading"),
+    ("path", "line", "is_reading"),
     [
-        ("tests/test_a.py", "noqa: S301", True),
-        ("tests/test_a.py", "type: ignore[arg-type]", True),
-        ("tests/test_a.py", "noqa", False),
-        ("tests/test_a.py", "ruff: noqa: S301", False),
-        ("app/a.py", "noqa: S301", False),
+        ("tests/test_a.py", "x = load()  # xxxx: xxxx", True),
+        ("tests/test_a.py", "x = load()", False),  # a comment elsewhere, for the whole file
+        ("app/a.py", "x = load()  # xxxx: xxxx", False),
     ],
 )
-def test_one_code_on_a_line_of_a_test_is_for_who_reads_it(path, comment, is_reading):
-    snippet = Snippet({path: f"x = load()  # {comment}\n"})
-    [found] = suppressions.check_change(snippet.change_context())
+def test_one_comment_on_a_line_of_a_test_is_for_who_reads_it(path, line, is_reading):
+    item = CheckItem(item_id=f"{path}: S301: x", outcome="finding", place=f"{path}:1", source=line)
+    [found] = suppressions.find_silenced((item,))
     assert (found.severity, found.is_reading) == (Severity.REVIEW, is_reading)

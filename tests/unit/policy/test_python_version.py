@@ -72,21 +72,6 @@ GUARDED = {
         "import sys, pytest\n@pytest.mark.skipif(sys.version_info < (3, 11), reason='x')\n"
         "def test_a():\n    import tomllib\n"
     ),
-    "module that ends": (
-        "import sys\nif sys.version_info < (3, 11):\n    sys.exit()\nimport tomllib\n"
-    ),
-    "return in a block": (
-        "import sys\ndef f():\n    with a:\n        if sys.version_info < (3, 11):\n"
-        "            return\n        import tomllib\n"
-    ),
-    "round of a loop": (
-        "import sys\nfor a in b:\n    if sys.version_info < (3, 11):\n        continue\n"
-        "    import tomllib\n"
-    ),
-    "other half": (
-        "import sys\nif sys.version_info >= (3, 11):\n    a = 1\nelse:\n    raise SystemExit\n"
-        "import tomllib\n"
-    ),
 }
 
 
@@ -102,10 +87,6 @@ UNGUARDED = {
     ),
     "after a call that goes on": (
         "def f(x):\n    if hasattr(x, 'close'):\n        x.close()\n    import tomllib\n"
-    ),
-    "before the guard": (
-        "import sys\ndef f():\n    import tomllib\n    if sys.version_info < (3, 11):\n"
-        "        return\n"
     ),
 }
 

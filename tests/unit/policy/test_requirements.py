@@ -13,7 +13,8 @@ PROJECT = '[project]\nname = "app"\ndependencies = ["httpx"]\n'
 @pytest.mark.parametrize(
     ("path", "before", "after"),
     [
-        ("requirements.txt", "httpx\n", "httpx\ntablib\n"),
+        ("uv.toml", "", 'index-url = "https://index.example"\n'),
+        ("packages/shop/pyproject.toml", PROJECT, PROJECT.replace("httpx", "tablib")),
         ("pyproject.toml", PROJECT, PROJECT.replace("httpx", "httpx>=0.28")),
     ],
 )

@@ -23,11 +23,7 @@ _SHOP = {
 _IMPORT = "from shop.models import Order\n\n"
 
 
-def _asked(
-    after: str | dict[str, str | bytes | None],
-    line: int | None = None,
-    config: dict[str, object] = _ACTIVE,
-) -> Snippet:
+def _asked(after: str, line: int | None = None, config: dict[str, object] = _ACTIVE) -> Snippet:
     return Snippet(after, base=dict(_SHOP), line=line, config=config)
 
 

@@ -11,12 +11,8 @@ _HAS = (
 )
 
 
-def _asked(
-    after: str | dict[str, str | bytes | None],
-    line: int | None = None,
-    base: str | dict[str, str | bytes] = "",
-) -> Snippet:
-    return Snippet(after, base=base, line=line, config=_FORBID)
+def _asked(after: str, line: int | None = None) -> Snippet:
+    return Snippet(after, line=line, config=_FORBID)
 
 
 CASES = {

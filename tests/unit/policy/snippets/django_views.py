@@ -16,19 +16,11 @@ _RENDERED = (
 )
 
 
-def _classes(
-    after: str | dict[str, str | bytes | None],
-    line: int | None = None,
-    base: str | dict[str, str | bytes] = "",
-) -> Snippet:
-    return Snippet(after, base=base, line=line, config=_CLASS)
+def _classes(after: str, line: int | None = None) -> Snippet:
+    return Snippet(after, line=line, config=_CLASS)
 
 
-def _functions(
-    after: str | dict[str, str | bytes | None],
-    line: int | None = None,
-    base: str | dict[str, str | bytes] = "",
-) -> Snippet:
+def _functions(after: str, line: int, base: dict[str, str | bytes]) -> Snippet:
     return Snippet(after, base=base, line=line, config=_FUNCTION)
 
 

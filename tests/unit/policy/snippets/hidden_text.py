@@ -27,6 +27,7 @@ CASES = {
             "a soft hyphen": Snippet("x = 'pass\u00adword'\n", line=1),
             "a mark of Khmer": Snippet("x = 'pass\u17b4word'\n", line=1),
             "escapes in code": Snippet("# coding: unicode_escape\n# \\u000ax = 2\n", line=1),
+            "not UTF-8": Snippet("# coding: latin-1\nx = 2\n", line=1),
             "another alphabet": Snippet("# coding: utf-7\nx = 2\n", line=1),
         },
         passes={
@@ -54,7 +55,6 @@ CASES = {
     "odd-text": Cases(
         fails={
             "in a translation": _at("locale/ru/django.po", f'msgstr "p{_A}y"\n', 1),
-            "not UTF-8": Snippet("# coding: latin-1\nx = 2\n", line=1),
             "behind blanks": Snippet(f"x = 1{' ' * 99}; x = 2\n", line=1),
             "a short name like another": Snippet("p = 1\n\u03c1 = 2\n", line=2),
             "not UTF-8, as before": Snippet(

@@ -7,23 +7,8 @@ from tests.unit.policy.cases import Cases, Snippet
 _PATH = "tests/test_cart.py"
 
 
-def _line(comment: str, before: str = "x = f()\n") -> Snippet:
-    return Snippet(f"x = f()  {comment}\n", base=before, line=1)
-
-
 _SUPPRESSION = Cases(
     fails={
-        "a line": _line("# type: ignore"),
-        "a wider one": _line("# noqa", "x = f()  # noqa: E501\n"),
-        "the whole file": Snippet("# ruff: noqa\nx = 1\n", base="x = 1\n", line=1),
-        "ranges": _line("# ruff: disable[F401]"),
-        "a file": _line("# ruff: file-ignore"),
-        "errors of a file": _line("# mypy: ignore-errors"),
-        "another after a type": _line("# type: list[int]  # noqa"),
-        "a tool that the project configures": Snippet(
-            {"app/a.py": "x = f()  # zuban: ignore[misc]\n", "pyproject.toml": "[tool.zuban]\n"},
-            line=1,
-        ),
         "a decorator": Snippet("@typing.no_type_check\ndef f(): ...\n", line=1),
         "a branch for type checkers": Snippet(
             "if TYPE_CHECKING:\n    from shop import f\nelse:\n    def f(): ...\n", line=1
@@ -32,24 +17,11 @@ _SUPPRESSION = Cases(
             "def f(): ...\nif t.TYPE_CHECKING:\n    from shop import f\n", line=2
         ),
         "a value for type checkers": Snippet("f = g if TYPE_CHECKING else h\n", line=1),
-        "a stub": Snippet({"app/cart.pyi": "x: int  # pyright: ignore\n"}, line=1),
+        "a stub": Snippet({"app/cart.pyi": "f = g if TYPE_CHECKING else h\n"}, line=1),
     },
     passes={
-        "in a string": Snippet("x = '# noqa'\n"),
         "imports for annotations": Snippet("if TYPE_CHECKING:\n    from shop import Order\n"),
-        "moved with its line": Snippet(
-            "y = 1\nx = f()  # noqa: E501\n", base="x = f()  # noqa: E501\n"
-        ),
-        "a type": _line("# type: list[int]"),
-        "switched on again": _line("# fmt: on"),
-        "a remark": _line("# note: ignore"),
-        "code": _line("# fmt = '%s'"),
-        "a remark on a tool": Snippet(
-            {
-                "app/a.py": "x = f()  # zuban: it takes this for an error\n",
-                "pyproject.toml": "[tool.zuban]\n",
-            }
-        ),
+        "a comment, of which the tools tell": Snippet("x = f()  # noqa\n"),
     },
 )
 
@@ -89,11 +61,6 @@ _HOLLOW = Cases(
         "a helper that looks at nothing": _new("check()", head="def check():\n    total([])\n"),
         "a method of the base that only sends": _method("self.send({})"),
         "what every case has": _method("self.id()"),
-        "a helper of the tests that only calls": _new(
-            "check()",
-            head="from tests.helpers import check\n\n\n",
-            tests__helpers="def check():\n    f()\n",
-        ),
         "beside another one": Snippet(
             {_PATH: "def test_old():\n    assert f()\n\n\ndef test_new():\n    f()\n"},
             base={_PATH: "def test_old():\n    assert f()\n"},

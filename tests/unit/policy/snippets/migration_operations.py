@@ -24,6 +24,17 @@ def _passes(*operations: str) -> Snippet:
     return _does(*operations, line=None)
 
 
+def _fills(after: str) -> Snippet:
+    """Edit a module with a function that the merged migration calls, and one that it does not."""
+    base = "def fill(apps, editor):\n    return 1\n\n\ndef show():\n    return 1\n"
+    called = migration("migrations.RunPython(rows.fill)", before="from shop import rows\n\n")
+    files = {**SHOP, "shop/__init__.py": "", "shop/rows.py": base}
+    return Snippet(
+        {"shop/rows.py": base.replace(*after.split(">"))},
+        base={**files, "shop/migrations/0003_fill.py": called},
+    )
+
+
 def _alters(field: str, to: str) -> str:
     return f"migrations.AlterField('order', '{field}', models.{to})"
 
@@ -87,9 +98,14 @@ CASES = {
             ),
             "another name for it": _is("Migration = Base\n", 1),
             "in a condition": _is("if True:\n    class Migration(migrations.Migration): ...\n", 1),
+            "an edited function that a merged migration calls": _fills(
+                "):\n    return 1>):\n    a()"
+            ),
             "atomic": _is(CLASS.format("[]") + "    atomic = False\n", 7),
         },
         passes={
+            "another function of its module": _fills("show():\n    return 1>show():\n    return 2"),
+            "a docstring of what a merged migration calls": _fills("r):\n>r):\n    'Fill.'\n"),
             "a field": _passes("migrations.AddField('order', 'a', models.IntegerField(default=0))"),
         },
     ),

@@ -17,19 +17,14 @@ def _asked(
     line: int | None = None,
     base: tuple[str, ...] = ("httpx",),
     scope: str = "ask",
-    **more: str,
 ) -> Snippet:
     files: dict[str, Content] = {"pyproject.toml": _pyproject(*after)}
     return Snippet(
         files,
-        base={"pyproject.toml": _pyproject(*base), **_named(more)},
+        base={"pyproject.toml": _pyproject(*base)},
         line=line,
         config={"scope": {"new_dependencies": scope}},
     )
-
-
-def _named(more: dict[str, str]) -> dict[str, str | bytes]:
-    return {path.replace("__", "."): text for path, text in more.items()}
 
 
 def _files(

@@ -13,10 +13,6 @@ def _name_data(path: str, after: str, base: dict[str, str] = {}) -> Snippet:  # 
     return Snippet({path: after}, base=base, project={"python_version": "3.9"})
 
 
-def _file(after: bytes) -> Snippet:
-    return Snippet({"app/views.py": after})
-
-
 _OLD = "print 'a'\n"
 _DEEP = f"x = {' + '.join('1' * 300)}\n"
 
@@ -56,10 +52,12 @@ CASES = {
     "hidden-from-rules": Cases(
         fails={
             "a sum that is too deep": _on("3.9", _DEEP),
-            "too large": _file(b"x = 1\n" * 200_000),
+            "too large": Snippet({"app/views.py": b"x = 1\n" * 200_000}),
         },
         passes={
-            "a declared encoding": _file("# coding: latin-1\nx = 'é'\n".encode("latin-1")),
+            "a declared encoding": Snippet(
+                {"app/views.py": "# coding: latin-1\nx = 'é'\n".encode("latin-1")}
+            ),
         },
     ),
 }

@@ -19,6 +19,9 @@ CASES = {
         fails={
             "of a service": Snippet(f"import os\nTOKEN = '{_GITHUB}'\n", line=2),
             "put together": Snippet(f"TOKEN = '{_GITHUB[:9]}' + (\n    '{_GITHUB[9:]}')\n", line=1),
+            "put together in other ways": Snippet(
+                f"A = ''.join(['{_GITHUB[:9]}', f\"{{'{_GITHUB[9:]}'}}\"])\n", line=1
+            ),
             "in an address": Snippet(
                 {"settings.toml": f'url = "postgres://app:{_RANDOM}@db.shop.example/app"\n'}, line=1
             ),
@@ -44,9 +47,17 @@ CASES = {
             ),
         },
         passes={
-            "by its name, which `possible-secret` holds": Snippet(
-                {"tests/test_b.py": f"API_KEY = '{_RANDOM}'\n"}
-            ),
+            "by its name alone, in a test": Snippet({"tests/test_b.py": "API_KEY = 'winter20'\n"}),
+        },
+    ),
+    "possible-secret": Cases(
+        fails={
+            "a word": Snippet('connect(password="winter20")\n', line=1),
+            "of a shell": Snippet({"deploy/up": "mysql -u shop -pwinter20 shop\n"}, line=1),
+        },
+        passes={
+            "by a setting": Snippet("connect(password=settings.DB_PASSWORD)\n"),
+            "in a test": Snippet({"tests/test_b.py": 'connect(password="winter20")\n'}),
         },
     ),
 }

@@ -1,0 +1,88 @@
+"""See what the comments of a change keep from the tools that check it.
+
+No list of words says what switches a tool off. The letters of new comments are taken out, and the
+tools look once more: what they find only then, a comment has hidden. Lengths and lines stay, so
+that nothing else moves.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from collections import Counter
+from collections.abc import Iterator
+
+from agent.checks.comparison import find_new
+from agent.models.change import Change, ChangedFile
+from agent.models.checks import AnyRun, CheckItem, CommandRun, LintRun, Status
+from agent.policy import source
+
+#: Signs before the first letter belong to the form, as in `#: Units.`
+_START = re.compile(r"#\W*")
+
+
+def mask_comments(change: Change) -> Change | None:
+    """Take the letters out of the comments that a change adds; None: it adds none."""
+    gone: Counter[str] = Counter()
+    for file in change.files:
+        gone += Counter(_list_lines(file.before)) - Counter(_list_lines(file.after))
+    files = tuple(_mask_file(file, change, gone) for file in change.files)
+    return change.model_copy(update={"files": files}) if files != change.files else None
+
+
+def _mask_file(file: ChangedFile, change: Change, gone: Counter[str]) -> ChangedFile:
+    content = file.after or b""
+    if not (source.is_python(file.path, content) or file.path.endswith(".pyi")):
+        return file
+    had = Counter(
+        token.string for token in _list_comments(source.get_earlier_content(change, file) or b"")
+    )
+    lines = content.decode("utf-8-sig", "replace").split("\n")
+    is_masked = False
+    for token in _list_comments(content):
+        (row, start), (_, end) = token.start, token.end
+        line, head = lines[row - 1], _START.match(token.string)
+        had[token.string] -= 1
+        if head is None or (row == 1 and token.string.startswith("#!")) or had[token.string] >= 0:
+            continue
+        if gone[line.strip()] > 0:  # it left another place with its line
+            gone[line.strip()] -= 1
+            continue
+        masked = head[0] + re.sub(r"\S", "x", token.string[head.end() :])
+        lines[row - 1] = f"{line[:start]}{masked}{line[end:]}"
+        is_masked = is_masked or masked != token.string
+    return file.model_copy(update={"after": "\n".join(lines).encode()}) if is_masked else file
+
+
+def _list_comments(content: bytes) -> Iterator[tokenize.TokenInfo]:
+    try:
+        for token in tokenize.tokenize(io.BytesIO(content).readline):
+            if token.type == tokenize.COMMENT:
+                yield token
+    except (tokenize.TokenError, SyntaxError, ValueError, LookupError):
+        return  # what cannot be read fails the tools, or is `hidden-from-rules`
+
+
+def _list_lines(content: bytes | None) -> list[str]:
+    return [line.strip() for line in source.decode_text(content or b"").split("\n")]
+
+
+def note_silenced(results: tuple[AnyRun, ...], masked: tuple[AnyRun, ...]) -> tuple[AnyRun, ...]:
+    """Note in each result what the same check finds in addition where comments say nothing."""
+    others = {run.name: run for run in masked}
+    return tuple(
+        run.model_copy(update={"silenced": tuple(_find_silenced(run, others.get(run.name)))})
+        for run in results
+    )
+
+
+def _find_silenced(run: AnyRun, other: AnyRun | None) -> Iterator[CheckItem]:
+    if isinstance(run, LintRun) and isinstance(other, LintRun) and not run.reason:
+        # What is found at a comment itself, as a header that is missing, hides nothing.
+        found = find_new(other.items, run.items)
+        yield from (item for item in found if not item.source.startswith("#"))
+    elif isinstance(run, CommandRun) and isinstance(other, CommandRun):
+        if (run.status, other.status) == (Status.PASSED, Status.FAILED):
+            said = f"{run.name} passes only with them ({other.reason})"
+            yield CheckItem(item_id=run.name, outcome="finding", text=said)
