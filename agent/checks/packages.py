@@ -7,9 +7,9 @@ read. What follows from all of it is left to rules
 
 from __future__ import annotations
 
-from agent.environments import distributions
 from agent.models.checks import AddedPackages, Package, PackageRun, Status
 from agent.models.environment import Environment
+from agent.setup import distributions
 
 NAME = "packages"
 

@@ -9,9 +9,9 @@ import typer
 
 from agent import settings
 from agent.cli import repository, terminal
-from agent.onboarding import effective, facts, written
-from agent.onboarding.effective import Effective
 from agent.policy import levels
+from agent.setup import effective, facts, written
+from agent.setup.effective import Effective
 from repo_config import detect, load, schema
 from repo_config.located import escape_text, format_excerpt
 

@@ -16,7 +16,6 @@ from agent.editing.prompting import fence_text
 from agent.editing.rounds import Draft
 from agent.editing.run_context import RunContext
 from agent.editing.tools import choose_seconds
-from agent.environments import sandbox_requests
 from agent.errors import EditFailed
 from agent.git import worktree
 from agent.git.tree import WorkTree
@@ -25,7 +24,7 @@ from agent.models.chat import OpeningMessage
 from agent.models.checks import TESTS, AnyRun, CheckItem, LintRun, Status, TestRun
 from agent.models.environment import Prepared
 from agent.models.task import ReviewItem
-from agent.onboarding import facts
+from agent.setup import facts, sandbox_requests
 from agent.text import sanitise
 from agent.text.check_summary import describe_outcomes, format_count
 from repo_config import dependencies

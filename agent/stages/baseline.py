@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from agent.checks import check, measuring, reports
 from agent.desk import Desk
-from agent.environments import obstacles
 from agent.git import worktree
 from agent.models.checks import AnyRun, CheckReport, TestRun
 from agent.models.environment import Prepared
+from agent.setup import obstacles
 
 
 def measure_base(prepared: Prepared, desk: Desk) -> CheckReport:

@@ -16,7 +16,7 @@ from agent.models.environment import Checkout, Contract
 from agent.models.pulls import BranchState
 from agent.models.run import Run
 from agent.models.task import PullContext
-from agent.onboarding import facts
+from agent.setup import facts
 from agent.text import sanitise
 from agent.text.sanitise import list_some
 from repo_config import detect, load

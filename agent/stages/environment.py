@@ -17,17 +17,16 @@ from typing import Any, NamedTuple
 from agent.desk import Desk
 from agent.editing import scouting
 from agent.editing.scouting import Scouted, TryLines
-from agent.environments import build as environments
-from agent.environments import obstacles
-from agent.environments.obstacles import Obstacle
-from agent.environments.request import EnvironmentRequest
 from agent.errors import CheckUnfinished, EnvironmentFailed, RepositoryUnfit, RequestRefused
 from agent.git import worktree
 from agent.models.checks import CheckReport
 from agent.models.environment import Checkout, Contract, Environment, Opened, Prepared
 from agent.models.run import Run
 from agent.models.step import Step, StepRunner
-from agent.onboarding import facts, proposed_lines, written
+from agent.setup import build as environments
+from agent.setup import facts, obstacles, proposed_lines, written
+from agent.setup.obstacles import Obstacle
+from agent.setup.request import EnvironmentRequest
 from repo_config.schema import RepoConfig
 
 

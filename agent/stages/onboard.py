@@ -15,7 +15,7 @@ from agent.models.code_host import NewPullRequest
 from agent.models.environment import Checkout, Opened
 from agent.models.outcome import PullRequest
 from agent.models.run import Run
-from agent.onboarding import facts, pull_request, written
+from agent.setup import facts, onboarding, written
 from repo_config import load
 
 BRANCH = "mergewright/onboarding"
@@ -64,8 +64,8 @@ def _open_pull_request(run: Run, base: Checkout, desk: Desk) -> PullRequest:
             commit=commit,
             base_branch=base.base_branch or "",
             base_commit=base.commit,
-            title=pull_request.TITLE,
-            body=pull_request.write_body(run, proposed, desk.redactor),
+            title=onboarding.TITLE,
+            body=onboarding.write_body(run, proposed, desk.redactor),
         ),
     )
 
@@ -83,7 +83,7 @@ def _push_file(run: Run, base: Checkout, file: ChangedFile, desk: Desk) -> str:
     commit = worktree.make_commit(
         base,
         change,
-        pull_request.TITLE,
+        onboarding.TITLE,
         date=run.started,
         author=remote.author,
         email=remote.email,

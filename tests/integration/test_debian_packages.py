@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.environments import system_packages
-from agent.environments.build_context import BuildContext, RootedSandbox
-from agent.environments.interpreters import Interpreter
-from agent.environments.system_packages import SystemPackages
 from agent.models.sandbox import Root, SandboxRequest
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
+from agent.setup import system_packages
+from agent.setup.build_context import BuildContext, RootedSandbox
+from agent.setup.interpreters import Interpreter
+from agent.setup.system_packages import SystemPackages
 from tests.integration.session_samples import Workplace, paths
 
 pytestmark = pytest.mark.skipif(not shutil.which("apt-get"), reason="sandboxes have no apt")

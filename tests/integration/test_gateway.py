@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from agent.environments import hosts
-from agent.environments.downloads import Downloads
-from agent.environments.gateway import Gateway
-from agent.environments.hosts import HostProxy, Target
 from agent.models.package_index import IndexAccess
+from agent.setup import hosts
+from agent.setup.downloads import Downloads
+from agent.setup.gateway import Gateway
+from agent.setup.hosts import HostProxy, Target
 from tests.integration.recording_proxy import recording
-from tests.unit.environments import local_index
-from tests.unit.environments.certificates import make_server
+from tests.unit.setup import local_index
+from tests.unit.setup.certificates import make_server
 
 SECRET = "hunter2-of-the-proxy"
 CODED = base64.b64encode(f"clerk:{SECRET}".encode()).decode()

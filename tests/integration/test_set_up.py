@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from agent.environments import sandbox_requests, sandbox_services, setup_commands, storage
-from agent.environments.build_context import BuildContext, RootedSandbox
-from agent.environments.interpreters import Interpreter
-from agent.environments.package_index import SimpleIndex
-from agent.environments.setup_commands import SetUp
-from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.environment import Environment
 from agent.models.sandbox import Sandbox, SandboxLimits, SandboxResult
 from agent.settings import Settings
+from agent.setup import sandbox_requests, sandbox_services, setup_commands, storage
+from agent.setup.build_context import BuildContext, RootedSandbox
+from agent.setup.interpreters import Interpreter
+from agent.setup.package_index import SimpleIndex
+from agent.setup.setup_commands import SetUp
+from agent.setup.tree_files import WorkTreeFiles
 from tests.folders import lay_files
 from tests.integration.session_samples import Workplace, paths
-from tests.unit.environments import local_index
+from tests.unit.setup import local_index
 
 FILES = {"app/views.py": "x = 1\n", "package.json": "{}\n", "secret.txt": "of the tree\n"}
 ASK = """

@@ -27,10 +27,10 @@ from agent.models.outcome import Outcome, PullRequest, RunFigures, ThreadOutcome
 from agent.models.review import Proof, ProofRow, Remark, ReviewNotes, SourcePart, TakenBack
 from agent.models.run import Reason, RunState, end_state
 from agent.models.ticket import Ticket
-from agent.onboarding import pull_request as onboarding
-from agent.onboarding.facts import Fact
-from agent.onboarding.written import ProposedFile
 from agent.publishing import pull_request_content, text, threads
+from agent.setup import onboarding
+from agent.setup.facts import Fact
+from agent.setup.written import ProposedFile
 from agent.telemetry.ledger import Seal
 from agent.text.redaction import Redactor
 from tests.unit.publishing.samples import cleared, evidence_of_issue, plan

@@ -10,7 +10,7 @@ from agent.errors import CheckUnfinished, EnvironmentFailed, RepositoryUnfit
 from agent.models.checks import CheckItem, CheckReport, Status, SuiteFacts, TestRun
 from agent.models.environment import Checkout, Contract, Environment, Opened
 from agent.models.run import Run
-from agent.onboarding import facts
+from agent.setup import facts
 from agent.stages import environment
 from repo_config import detect
 from repo_config.schema import RepoConfig

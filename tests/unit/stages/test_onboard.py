@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.errors import RepositoryUnfit
-from agent.onboarding import facts
+from agent.setup import facts
 from agent.stages import onboard
 from repo_config import load
 from tests.fakes import FakeCodeHost
