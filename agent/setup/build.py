@@ -62,7 +62,7 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
     settings, files = clients[2], WorkTreeFiles(Path(request.tree), request.root)
     build_context = _open_build(request, files, *clients)
     system = system_packages.provide_layer(request.python.system_packages, build_context)
-    build_context = replace(build_context, system=system.folder)
+    build_context = replace(build_context, system=system)
     base, interpreter = request.setup.base, build_context.interpreter
     lines = base.sources if base else request.setup.commands
     if not lines:
@@ -71,7 +71,7 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
     bare = toolsets.provide_pinned(("pip",), build_context)
     services = sandbox_services.provide_services(request.services, request.env, build_context)
     environment = Environment(
-        key=hashlib.sha256(f"{bare.parent.name}{system.folder}".encode()).hexdigest()[:32],
+        key=hashlib.sha256(f"{bare.parent.name}{system}".encode()).hexdigest()[:32],
         path=str(bare),
         gate_path=str(toolsets.provide_tools(toolsets.GATE, build_context)),
         scripts_path=str(storage.scripts(settings)),
@@ -81,9 +81,8 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
         root=interpreter.root,
         sources=lines,
         packages=(),
-        left_out=system.left_out,
         services=services,
-        system=system.folder,
+        system=system,
     )
     setup = request.setup.model_copy(update={"commands": lines})
     made = setup_commands.provide_layers(setup, files, environment, build_context)

@@ -55,7 +55,7 @@ class Effective(Record):
     key: str
     value: object
     origin: str
-    """`file:line`, `detected from …`, `default`, or what bounds it."""
+    """`file:line`, `detected`, `default`, or what bounds it."""
     meaning: str = ""
 
 
@@ -130,8 +130,7 @@ def _find_detected(key: str, value: object, project: Project) -> tuple[object, s
     found = read_detected(key, project)
     if not found:
         return ("none", "nothing was detected") if value == "auto" else None
-    origin = project.origins.get(DETECTED[key], "")
-    return found, f"detected from {origin}" if origin else "detected"
+    return found, "detected"
 
 
 def _bound(

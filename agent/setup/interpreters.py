@@ -40,11 +40,8 @@ class PythonHints(Record):
     """What a repository says about its Python."""
 
     version_file: str | None = None
-    """Content of .python-version."""
+    """The minor version in .python-version."""
     requires: str | None = None
-    requires_origin: str = ""
-    classifiers: tuple[str, ...] = ()
-    """Minor versions named by classifiers."""
     committed: int = 0
     """When, in seconds since the epoch; 0: not known."""
 
@@ -80,8 +77,6 @@ class Interpreter(Record):
     """Name of the root file system that sandboxes need for it; see `agent.models.sandbox.Root`."""
     root_mark: str = ""
     """Changes whenever that root file system does."""
-    why: str
-    """Why it was chosen, in words."""
 
     def sandbox_mounts(self) -> tuple[Mount, ...]:
         return tuple(Mount(source=host, target=sandbox) for host, sandbox in self.mounts)
@@ -94,13 +89,10 @@ def read_hints(files: WorkTreeFiles, committed: int = 0) -> PythonHints:
         committed: When they were committed, in seconds since the epoch; 0: not known.
     """
     known = files.detection_files
-    requires, origin = next(versions.list_python_ranges(known), (None, ""))
-    lines = (line.strip() for line in known.text(".python-version").splitlines())
+    requires = next(versions.list_python_ranges(known), None)
     return PythonHints(
-        version_file=next((line for line in lines if line and line[0] != "#"), None),
+        version_file=versions.read_version_file(known),
         requires=versions.standardize_range(requires) if requires else None,
-        requires_origin=origin,
-        classifiers=tuple(versions.read_python_classifiers(known)),
         committed=committed,
     )
 
@@ -117,7 +109,7 @@ def choose_interpreter(
     roots = sandbox.roots()
     found = find_pythons(settings, roots)
     broken: list[str] = []
-    for candidate, why in rank_interpreters(asked, hints, found):
+    for candidate in rank_interpreters(asked, hints, found):
         # What is mounted goes with the usual root, which stands first.
         usual = (one for one in roots if not candidate.root or one.name == candidate.root)
         root = next(usual, Root())
@@ -127,7 +119,6 @@ def choose_interpreter(
             mounts=_list_mounts(candidate, settings),
             root=candidate.root,
             root_mark=root.mark or storage.root_mark(root.folder),
-            why=why,
         )
         version, problem = _try_interpreter(interpreter, sandbox)
         if not problem:
@@ -138,29 +129,21 @@ def choose_interpreter(
 
 def rank_interpreters(
     asked: str | None, hints: PythonHints, found: Sequence[FoundPython]
-) -> list[tuple[FoundPython, str]]:
-    """Order the interpreters that fit, best first, each with the reason in words. Pure."""
+) -> list[FoundPython]:
+    """Order the interpreters that fit, best first. Pure."""
     usable = [one for one in found if Version(one.version) >= OLDEST]
     if asked is not None:
-        fitting = [one for one in usable if _minor(one.version) == asked]
-        return [(one, f"python.version asks for {asked}") for one in _best_first(fitting)]
+        return _best_first(one for one in usable if _minor(one.version) == asked)
     allowed = _read_specifiers(hints)
     fitting = [one for one in usable if _may_be(one.version, allowed)]
-    because = f"{hints.requires_origin}: {hints.requires}" if hints.requires else "nothing is asked"
-    match = re.match(r"(?:cpython[-@]?)?(\d+\.\d+)(?:\.|$)", hints.version_file or "")
-    named = [one for one in usable if match and _minor(one.version) == match[1]]
+    named = [one for one in usable if _minor(one.version) == hints.version_file]
     # Of several years later, packages of the time have no wheels for it.
     newest = hints.newest or Version("4")
     of_time = [one for one in fitting if Version(_minor(one.version)) <= newest]
-    order: dict[tuple[str, str], tuple[FoundPython, str]] = {}
-    for some, reason in (
-        (named, f".python-version asks for {hints.version_file}"),
-        ([one for one in fitting if _minor(one.version) in hints.classifiers], because),
-        (of_time, because),
-        (fitting, because),
-    ):
+    order: dict[tuple[str, str], FoundPython] = {}
+    for some in (named, of_time, fitting):
         for one in _best_first(some):
-            order.setdefault((one.root, one.path), (one, reason))
+            order.setdefault((one.root, one.path), one)
     return list(order.values())
 
 
@@ -192,7 +175,7 @@ def _read_specifiers(hints: PythonHints) -> SpecifierSet:
         return SpecifierSet(written)
     except InvalidSpecifier as problem:
         raise EnvironmentFailed(
-            f"{hints.requires_origin}: `{hints.requires}` is not a version constraint."
+            f"Python is asked for by `{hints.requires}`, which is no version constraint."
         ) from problem
 
 
@@ -204,7 +187,7 @@ def _explain_none(
     settings: Settings,
 ) -> str:
     there = ", ".join(f"{one.version} ({one.path})" for one in _best_first(found)) or "none"
-    wanted = f"a Python for {hints.requires or 'it'} ({hints.requires_origin or 'any version'})"
+    wanted = f"a Python {hints.requires or 'of any version'}"
     wanted = f"Python {asked} (python.version)" if asked else wanted
     whole = f" Not whole in a sandbox: {'; '.join(broken)}." if broken else ""
     minor = asked or "3.X"

@@ -15,7 +15,7 @@ from agent.git import worktree
 from agent.models.change import Finding, Severity
 from agent.models.checks import TestRun
 from agent.models.environment import LEFT_OUT, Contract, Opened, Prepared
-from agent.setup import facts, obstacles, written
+from agent.setup import obstacles, proposal
 from agent.text import sanitise
 from agent.text.secret_names import says_secret
 from repo_config import command_lines, detect, load, rule_files, test_files
@@ -60,7 +60,7 @@ def read_lines(text: str, base: Opened, folder: Path) -> Contract:
         if refusals := "\n".join(_find_refusals(asked, tree)):
             raise RequestRefused(refusals)
         own = given.config.model_dump(mode="json", exclude_defaults=True)
-        config = load.from_text(json.dumps(_lay_over(own, asked)), _NAME, tree)
+        config = load.from_text(json.dumps(proposal.lay_over(own, asked)), _NAME, tree)
     except load.ConfigProblem as problem:
         raise RequestRefused(str(problem)) from problem
     # One for each line, since texts for people cut what is long.
@@ -79,15 +79,9 @@ def read_lines(text: str, base: Opened, folder: Path) -> Contract:
     return Contract(config=config, project=project, source=given.source, scouted=tuple(findings))
 
 
-def _lay_over(own: Any, asked: Any) -> Any:
-    if not (isinstance(own, dict) and isinstance(asked, dict)):
-        return asked
-    return own | {key: _lay_over(own.get(key), value) for key, value in asked.items()}
-
-
 def _find_refusals(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
     """Yield why values are refused that a repository's own configuration could have."""
-    values: dict[str, Any] = dict(facts.flatten_values(asked))
+    values: dict[str, Any] = dict(proposal.flatten_values(asked))
     if others := [key for key in values if not f"{key}.".startswith(_KEYS)]:
         yield f"{', '.join(others)}: a scout may set nothing but {', '.join(_KEYS)}"
     hosts = {*_HOST.findall(json.dumps(asked).replace("\\", " "))} - _HERE
@@ -118,11 +112,11 @@ def _find_refusals(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
 def _list_lines(asked: Mapping[str, Any]) -> Iterator[str]:
     """Write each key as a line, each entry of what is long as one of its own."""
     for key, value in asked.items():
-        whole = [written.write_pair(key, value)]
+        whole = [proposal.write_pair(key, value)]
         if isinstance(value, list | dict) and len(whole[0]) > obstacles.LONGEST:
             pairs = value.items() if isinstance(value, dict) else ()
             parts: list[Any] = [{name: one} for name, one in pairs] or [[one] for one in value]
-            whole = [written.write_pair(key, part) for part in parts]
+            whole = [proposal.write_pair(key, part) for part in parts]
         yield from whole
 
 

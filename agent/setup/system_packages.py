@@ -2,8 +2,7 @@
 
 apt runs in a sandbox of the root file system that the packages are for, with its sources, keys and
 list of installed packages. It reaches only the hosts of these sources. No script of a package is
-run, and nothing is installed on this machine. Packages that cannot be fetched are left out and
-named.
+run, and nothing is installed on this machine.
 """
 
 from __future__ import annotations
@@ -16,10 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import ValidationError
-
 from agent import settings as operator
-from agent.models.record import Record
+from agent.errors import EnvironmentFailed
 from agent.models.sandbox import (
     SANDBOX_OURS,
     SANDBOX_OUT,
@@ -33,13 +30,11 @@ from agent.setup import gateway, hosts, layer_files, storage
 from agent.setup.build_context import BuildContext
 from agent.text import sanitise
 
-_RECORD = "packages.json"
 _ETC = "etc/apt"
 _STATUS = "var/lib/dpkg/status"
 _SCRIPT = f"{SANDBOX_OURS}/setup/fetch_debian.py"
 _PLACE = "/tmp/apt"  # noqa: S108 - in the sandbox
 _JOB = "/tmp/packages.json"  # noqa: S108
-_REPORT = f"{SANDBOX_OUT}/packages.json"
 _CACHE = f"{SANDBOX_OUT}/ld.so.cache"
 _CONFIGURED = "/tmp/ld.so.conf"  # noqa: S108
 _MADE = "/made"
@@ -53,47 +48,29 @@ _MOST_BYTES = 8 * 1024**3
 _MOST_WORDS = 500
 
 
-class SystemPackages(Record):
-    """What is known of a stored layer, or of one that could not be made."""
+def provide_layer(names: Sequence[str], build_context: BuildContext) -> str:
+    """Give the folder of the layer of these packages, and fetch them if it is not there yet.
 
-    folder: str = ""
-    """On the host, with `files/usr` and `ld.so.cache`; empty: nothing is laid over /usr."""
-    packages: tuple[str, ...] = ()
-    """As `name=version`, with what they depend on."""
-    left_out: tuple[str, ...] = ()
-    """What cannot be had, each with the reason."""
-
-
-class _NotMadeError(Exception):
-    """Nothing is to be stored; the reason is for people."""
-
-
-class _Report(Record):
-    faults: str = ""
-    missing: dict[str, str] = {}
-    packages: tuple[str, ...] = ()
-
-
-def provide_layer(names: Sequence[str], build_context: BuildContext) -> SystemPackages:
-    """Give the layer of these packages, and fetch them if it is not there yet.
+    Returns:
+        A folder with `files/usr` and `ld.so.cache`; empty: all is there without one.
 
     Raises:
+        EnvironmentFailed: They cannot be had; with the reason.
         StorageFull: The disk is full.
         SandboxMissing: There is no sandbox in which apt could run.
     """
-    wanted, settings = _choose(names, build_context), build_context.settings
-    if not wanted.names:
-        return SystemPackages(left_out=wanted.refused)
+    settings = build_context.settings
+    if not (wanted := _choose(names, build_context)).names:
+        return ""
+    place = storage.locate_environment(settings, wanted.key)
     with storage.lock_name(settings, f"build-{wanted.key}"):
-        if not (stored := _load(wanted, build_context)):
-            try:
-                _make_layer(wanted, build_context)
-            except _NotMadeError as problem:
-                failed = f"{', '.join(wanted.names)}: {problem}"
-                return SystemPackages(left_out=(*wanted.refused, failed))
-            stored = _load(wanted, build_context) or SystemPackages()
+        storage.hold_environment(settings, wanted.key)
+        if not place.is_dir():
+            build_context.say(f"fetching Debian packages: {', '.join(wanted.names)}")
+            with storage.reserve_build_folder(settings, place) as part:
+                _make_layer(wanted, part, build_context)
     storage.mark_used(settings, wanted.key)
-    return stored
+    return str(place)
 
 
 def list_installed(status: str) -> Iterator[str]:
@@ -106,10 +83,9 @@ def list_installed(status: str) -> Iterator[str]:
 
 
 class _Wanted(NamedTuple):
-    """What of a list is to be fetched, and what is refused already."""
+    """What of a list is to be fetched."""
 
     names: tuple[str, ...] = ()
-    refused: tuple[str, ...] = ()
     top: Path = Path("/nonexistent")
     """The root file system."""
     status: bytes = b""
@@ -127,36 +103,24 @@ def _choose(asked: Sequence[str], build_context: BuildContext) -> _Wanted:
     else:
         status = (top / _STATUS).read_bytes() if (top / _STATUS).is_file() else b""
     missing = sorted({*asked} - {*list_installed(status.decode("utf-8", "replace"))})
+    if not missing:
+        return _Wanted()
     patterns = build_context.settings.system_packages
-    fine = [one for one in missing if any(fnmatch.fnmatchcase(one, two) for two in patterns)]
-    why = f"{operator.variable('system_packages')} does not allow it"
-    refused = [f"{one}: {why}" for one in missing if one not in fine]
+    for name in missing:
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
+            raise _make_failure([name], f"{operator.variable('system_packages')} does not allow it")
     if not (root.can_lay and status):
-        why = f"sandboxes here lack it; the operator provides it with: {root.adding(fine)}"
-        refused += [f"{one}: {why}" for one in fine]
-        fine = []
-    if not fine:
-        return _Wanted(refused=tuple(refused))
+        way = f"sandboxes here lack it; the operator provides it with: {root.adding(missing)}"
+        raise _make_failure(missing, way)
     facts = (status, *(part for one in _read_sources(top) for part in one))
     digests = [hashlib.sha256(fact).hexdigest() for fact in facts]
-    told = json.dumps((storage.FORMAT, build_context.interpreter.root_mark, fine, digests))
+    told = json.dumps((storage.FORMAT, build_context.interpreter.root_mark, missing, digests))
     key = f"system-{hashlib.sha256(told.encode()).hexdigest()[:32]}"
-    return _Wanted(tuple(fine), tuple(refused), top, status, key)
+    return _Wanted(tuple(missing), top, status, key)
 
 
-def _load(wanted: _Wanted, build_context: BuildContext) -> SystemPackages | None:
-    if not wanted.key:
-        return None
-    place = storage.locate_environment(build_context.settings, wanted.key)
-    storage.hold_environment(build_context.settings, wanted.key)
-    try:
-        known = SystemPackages.model_validate_json((place / _RECORD).read_bytes())
-    except (OSError, ValidationError):
-        storage.release_environment(build_context.settings, wanted.key)
-        return None
-    folder = str(place) if known.packages else ""
-    left_out = (*wanted.refused, *known.left_out)
-    return known.model_copy(update={"folder": folder, "left_out": left_out})
+def _make_failure(names: Sequence[str], why: str) -> EnvironmentFailed:
+    return EnvironmentFailed(f"python.system_packages: {', '.join(names)}: {why}")
 
 
 def _read_status(build_context: BuildContext) -> bytes:
@@ -170,46 +134,33 @@ def _read_status(build_context: BuildContext) -> bytes:
     return build_context.sandbox.run(order).files.get(handed, b"")
 
 
-def _make_layer(wanted: _Wanted, build_context: BuildContext) -> None:
-    """Fetch packages and store them as a layer.
+def _make_layer(wanted: _Wanted, part: Path, build_context: BuildContext) -> None:
+    """Fetch packages and lay them out below a folder.
 
     Raises:
-        _NotMadeError: They cannot be had at the moment.
+        EnvironmentFailed: They cannot be had.
     """
-    build_context.say(f"fetching Debian packages: {', '.join(wanted.names)}")
-    goal = storage.locate_environment(build_context.settings, wanted.key)
-    with storage.reserve_build_folder(build_context.settings, goal) as part:
-        part.chmod(0o755)
-        (part / "files").mkdir()
-        report = _fetch_packages(wanted, part / "files", build_context)
-        # What a source that failed may have had is looked for anew the next time.
-        if report.faults and (report.missing or not report.packages):
-            raise _NotMadeError(report.faults)
-        if report.packages:
-            # Devices, for one, are what hides files below a layer.
-            layer_files.remove_special(part / "files")
-            # A link in its place would lead the kernel out of the layer.
-            usr = part / "files" / "usr"
-            if usr.is_symlink() or not usr.is_dir():
-                raise _NotMadeError("the packages have nothing in /usr")
-            if listed := _list_libraries(wanted, part, build_context):
-                (part / "ld.so.cache").write_bytes(listed)
-        clean = sanitise.strip_terminal_codes
-        made = SystemPackages(
-            packages=tuple(map(clean, report.packages)),
-            left_out=tuple(f"{name}: {clean(why)}" for name, why in report.missing.items()),
-        )
-        storage.write_whole(part / _RECORD, made.model_dump_json().encode())
+    part.chmod(0o755)
+    (part / "files").mkdir()
+    _fetch_packages(wanted, part / "files", build_context)
+    # Devices, for one, are what hides files below a layer.
+    layer_files.remove_special(part / "files")
+    # A link in its place would lead the kernel out of the layer.
+    usr = part / "files" / "usr"
+    if usr.is_symlink() or not usr.is_dir():
+        raise _make_failure(wanted.names, "the packages have nothing in /usr")
+    if listed := _list_libraries(wanted, part, build_context):
+        (part / "ld.so.cache").write_bytes(listed)
 
 
-def _fetch_packages(wanted: _Wanted, target: Path, build_context: BuildContext) -> _Report:
+def _fetch_packages(wanted: _Wanted, target: Path, build_context: BuildContext) -> None:
     """Have apt fetch the packages, and unpack them below a folder."""
     files = [SandboxFile(path=f"{_PLACE}/status", content=wanted.status)]
     allowed: set[hosts.Target] = set()
     for name, content in _read_sources(wanted.top):
         allowed |= {*map(hosts.parse_target, _HOST.findall(content.decode("utf-8", "replace")))}
         files.append(SandboxFile(path=f"{_PLACE}/etc/{name.decode()}", content=content))
-    job = {"place": _PLACE, "names": wanted.names, "target": _MADE, "report": _REPORT}
+    job = {"place": _PLACE, "names": wanted.names, "target": _MADE}
     files.append(SandboxFile(path=_JOB, content=json.dumps(job).encode()))
     with gateway.open_gateway_to(allowed, build_context.settings, inside=allowed) as opened:
         order = SandboxRequest(
@@ -221,7 +172,6 @@ def _fetch_packages(wanted: _Wanted, target: Path, build_context: BuildContext) 
             ),
             files=tuple(files),
             directory=SANDBOX_OUT,
-            collect=(_REPORT,),
             outlet=opened.outlet,
             limits=SandboxLimits(seconds=_SECONDS, disk_bytes=_MOST_BYTES),
         )
@@ -229,14 +179,11 @@ def _fetch_packages(wanted: _Wanted, target: Path, build_context: BuildContext) 
     for attempt in opened.refused_attempts:
         build_context.say(f"apt was denied access to {attempt}")
     if result.limit is not None:
-        raise _NotMadeError(f"the download exceeded the {result.limit} limit")
+        why = f"the download exceeded the {result.limit} limit"
+        raise _make_failure(wanted.names, why)
     if result.exit_code != 0:
         words = sanitise.strip_terminal_codes(result.output).strip()[-_MOST_WORDS:]
-        raise _NotMadeError(words or "apt failed")
-    try:
-        return _Report.model_validate_json(result.files.get(_REPORT, b""))
-    except ValidationError as problem:
-        raise _NotMadeError("apt left no report") from problem
+        raise _make_failure(wanted.names, words or "apt failed")
 
 
 def _read_sources(top: Path) -> Iterator[tuple[bytes, bytes]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -75,28 +75,16 @@ def provide_pinned_tools(
     """
     found: list[tuple[str, str]] = []
     for tool, lines in tools.items():
-        for wanted in _list_wanted(lines, environment):
-            named = " ".join(wanted)
-            try:
-                place = provide_pinned(wanted, build_context)
-            except EnvironmentFailed as problem:
-                words = problem.message.partition("\n")[0]
-                build_context.say(f"{named} cannot be had, so another runs: {words}")
-                continue
+        if not distributions.find_unmet(lines, environment):
+            continue
+        named = " ".join(lines)
+        try:
+            found.append((tool, str(provide_pinned(lines, build_context))))
             build_context.say(f"in an environment of its own: {named}")
-            found.append((tool, str(place)))
-            break
+        except EnvironmentFailed as problem:
+            words = problem.message.partition("\n")[0]
+            build_context.say(f"{named} cannot be had, so another runs: {words}")
     return tuple(found)
-
-
-def _list_wanted(lines: tuple[str, ...], environment: Environment) -> Iterator[tuple[str, ...]]:
-    """Yield what to make, best first; nothing where the environment will do."""
-    pin, *plugins = lines
-    if distributions.find_unmet(plugins, environment):
-        yield lines
-    # Where plugins cannot be had, the version that is pinned can.
-    if distributions.find_unmet((pin,), environment):
-        yield (pin,)
 
 
 def _provide(

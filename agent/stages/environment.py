@@ -11,8 +11,8 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial, reduce
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 from agent.desk import Desk
 from agent.editing import scouting
@@ -24,7 +24,7 @@ from agent.models.environment import Checkout, Contract, Environment, Opened, Pr
 from agent.models.run import Run
 from agent.models.step import Step, StepRunner
 from agent.setup import build as environments
-from agent.setup import facts, obstacles, proposed_lines, written
+from agent.setup import obstacles, proposal, proposed_lines
 from agent.setup.obstacles import Obstacle
 from agent.setup.request import EnvironmentRequest
 from repo_config.schema import RepoConfig
@@ -222,8 +222,8 @@ def _explain_lack(tried: Tried | None) -> str:
 
 def read_known(run: Run, desk: Desk) -> str:
     """Return the lines that a model has found in an earlier run of the repository, if one has."""
-    known = {one.key: one for one in facts.load_facts(desk.settings.home, run.repository)}
-    return written.write(known) if known else ""
+    known = proposal.load_values(desk.settings.home, run.repository)
+    return json.dumps(known) if known else ""
 
 
 def build_bare(base: Opened, desk: Desk) -> Prepared:
@@ -243,18 +243,14 @@ def build_bare(base: Opened, desk: Desk) -> Prepared:
 
 def _find_difference(given: RepoConfig, taken: RepoConfig) -> dict[str, object]:
     """Return what to configure, so that nothing else is tried; of a section, its changed keys."""
-    old, new = (dict(facts.flatten_values(one.model_dump(mode="json"))) for one in (given, taken))
-    more: dict[str, Any] = {}
-    for key, value in new.items():
-        if value != old[key]:
-            *above, last = key.split(".")
-            reduce(lambda section, name: section.setdefault(name, {}), above, more)[last] = value
-    return more
+    old, new = (proposal.flatten_values(one.model_dump(mode="json")) for one in (given, taken))
+    before = dict(old)
+    return proposal.nest_values({key: value for key, value in new if value != before[key]})
 
 
 def choose_environment(run: Run, why: str, more: dict[str, object], desk: Desk) -> str:
     """Keep what to configure for what is taken; say why it is taken."""
-    facts.store_facts(desk.settings.home, run.repository, more, why)
+    proposal.store_values(desk.settings.home, run.repository, more)
     desk.say(why)
     return why
 

@@ -61,7 +61,7 @@ class Yard:
         self.said: list[str] = []
 
     def context(self) -> BuildContext:
-        python = Interpreter(version="3.11.2", path="/usr/bin/python3", why="")
+        python = Interpreter(version="3.11.2", path="/usr/bin/python3")
         rooted = RootedSandbox(self.sandbox, "")
         return BuildContext(rooted, self.index, self.settings, python, self.said.append)
 

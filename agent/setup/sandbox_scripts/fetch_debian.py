@@ -64,31 +64,15 @@ def configure(place: str) -> None:
     environ["LC_ALL"] = "C.UTF-8"
 
 
-def choose(names: list[str], faults: str) -> tuple[list[str], dict[str, str]]:
-    """Tell the names that can be installed together from the others, each with the reason."""
-    # Exactly known names are neither patterns to apt nor removals.
+def require_known(names: list[str]) -> None:
+    """Refuse what apt would take for a pattern or a removal: only names of packages are fetched."""
     known = set(run("apt-cache", "-o", "APT::Cache::AllNames=true", "pkgnames").stdout.split())
-    missing = {
-        name: faults or "apt's sources have no such package" for name in names if name not in known
-    }
-    kept = [name for name in names if name in known]
-    if kept and simulate(kept).returncode != 0:
-        tried, kept = kept, []
-        for name in tried:
-            done = simulate([*kept, name])
-            if done.returncode == 0:
-                kept.append(name)
-            else:
-                missing[name] = shorten(done.stdout)
-    return kept, missing
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        sys.exit("apt's sources have no such package: " + ", ".join(unknown))
 
 
-def simulate(names: list[str]) -> subprocess.CompletedProcess[str]:
-    return run("apt-get", "--simulate", "install", "--", *names)
-
-
-def unpack(archive: str, target: str) -> str:
-    """Unpack a package; return name=version."""
+def unpack(archive: str, target: str) -> None:
     done = run(
         "bash", "-c",
         'set -o pipefail; dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --keep-directory-symlink'
@@ -97,7 +81,6 @@ def unpack(archive: str, target: str) -> str:
     )  # fmt: skip
     if done.returncode != 0:
         sys.exit(shorten(done.stdout))
-    return run("dpkg-deb", "--show", "--showformat=${Package}=${Version}", archive).stdout
 
 
 def show_alternatives(target: str) -> None:
@@ -114,13 +97,12 @@ def main() -> None:
         order = json.load(file)
     configure(order["place"])
     updated = run("apt-get", "update")
-    faults = shorten(updated.stdout) if updated.returncode != 0 else ""
-    names, missing = choose(order["names"], faults)
-    report = {"faults": faults, "missing": missing, "packages": []}
-    if names:
-        done = run("apt-get", "--download-only", "install", "--", *names)
-        if done.returncode != 0:
-            sys.exit(shorten(done.stdout))
+    if updated.returncode != 0:
+        sys.exit(shorten(updated.stdout))
+    require_known(order["names"])
+    done = run("apt-get", "--download-only", "install", "--", *order["names"])
+    if done.returncode != 0:
+        sys.exit(shorten(done.stdout))
     target = order["target"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         # Else what a package has in /lib would not get to /usr/lib.
@@ -130,10 +112,8 @@ def main() -> None:
     archives = order["place"] + "/cache/archives"
     for entry in sorted(os.listdir(archives)):
         if entry.endswith(".deb"):
-            report["packages"].append(unpack(archives + "/" + entry, target))
+            unpack(archives + "/" + entry, target)
     show_alternatives(target)
-    with open(order["report"], "w") as file:
-        json.dump(report, file)
 
 
 if __name__ == "__main__":

@@ -28,9 +28,7 @@ from agent.models.review import Proof, ProofRow, Remark, ReviewNotes, SourcePart
 from agent.models.run import Reason, RunState, end_state
 from agent.models.ticket import Ticket
 from agent.publishing import pull_request_content, text, threads
-from agent.setup import onboarding
-from agent.setup.facts import Fact
-from agent.setup.written import ProposedFile
+from agent.setup import proposal
 from agent.telemetry.ledger import Seal
 from agent.text.redaction import Redactor
 from tests.unit.publishing.samples import cleared, evidence_of_issue, plan
@@ -302,13 +300,7 @@ def follow_up() -> str:
 
 
 def proposed_configuration() -> str:
-    file = ProposedFile(
-        text="checks: {}\n",
-        facts=(
-            Fact(key="python.version", value="3.12", why="`requires-python` in pyproject.toml"),
-        ),
-    )
-    return onboarding.write_body(RUN, file, Redactor())
+    return proposal.write_body(RUN, "version: 1\npython:\n  version: '3.12'\n", Redactor())
 
 
 def status_comment() -> str:

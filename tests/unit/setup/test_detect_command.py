@@ -27,7 +27,7 @@ def run(*args: object):
 
 def test_what_it_prints_is_a_valid_file(repo):
     printed = run("detect", "--repo", repo).stdout
-    assert "# mypy: mypy.ini\n  types: mypy ." in printed
+    assert "checks:\n  types: mypy .\n" in printed
     assert not (repo / ".github").exists()
     (repo / ".github").mkdir()
     (repo / CONFIG).write_text(printed)

@@ -1,4 +1,4 @@
-"""Which Debian packages are fetched for a repository, and which are left out and named."""
+"""Which Debian packages are fetched for a repository, and why some cannot be had."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from agent.errors import EnvironmentFailed
 from agent.models.sandbox import Root, SandboxRequest, SandboxResult
 from agent.settings import Settings
 from agent.setup import system_packages
 from agent.setup.build_context import BuildContext, RootedSandbox
 from agent.setup.interpreters import Interpreter
-from agent.setup.system_packages import SystemPackages
 from tests.fakes import FakeSandbox
 from tests.folders import lay_files
 
@@ -28,15 +28,14 @@ Package: zlib1g-dev
 Provides: libz-dev
 Status: hold ok installed
 """
-REPORT = {"missing": {"cowsay": "unknown"}, "packages": ["libpq-dev=15"]}
 
 
 class Sandboxes(FakeSandbox):
     """Sandboxes in which apt and dpkg do what is said."""
 
-    def __init__(self, root: Root, report: object = REPORT, link: str = "") -> None:
+    def __init__(self, root: Root, code: int = 0, link: str = "") -> None:
         super().__init__(self._carry_out)
-        self._root, self._report, self._link = root, report, link
+        self._root, self._code, self._link = root, code, link
 
     def roots(self) -> tuple[Root, ...]:
         return (self._root,)
@@ -45,10 +44,11 @@ class Sandboxes(FakeSandbox):
         files = {path: STATUS.encode() for path in order.collect if path.endswith("status")}
         for mount in order.mounts:
             if mount.writable:
-                files = {order.collect[0]: json.dumps(self._report).encode()}
                 usr = Path(mount.source, "usr")
                 usr.symlink_to(self._link) if self._link else usr.mkdir()
-        return SandboxResult(exit_code=0, output="", output_bytes=0, seconds=0.1, files=files)
+        return SandboxResult(
+            exit_code=self._code, output="no route", output_bytes=0, seconds=0.1, files=files
+        )
 
 
 @pytest.fixture
@@ -64,8 +64,8 @@ def root(home: Path) -> Root:
 
 def provide(
     sandboxes: Sandboxes, home: Path, *names: str, allowed: tuple[str, ...] = ("*",)
-) -> SystemPackages:
-    interpreter = Interpreter(version="3.11.2", path="/usr/bin/python3", why="")
+) -> str:
+    interpreter = Interpreter(version="3.11.2", path="/usr/bin/python3")
     settings = Settings(home=home, system_packages=allowed)
     build_context = BuildContext(
         RootedSandbox(sandboxes, ""), None, settings, interpreter, lambda line: None
@@ -76,14 +76,13 @@ def provide(
 def test_what_is_installed_or_stood_in_for_is_not_fetched(home, root):
     sandboxes = Sandboxes(root)
     names = ("gettext", "libz-dev", "gettext-tools", "zlib1g-dev")
-    assert provide(sandboxes, home, *names) == SystemPackages()
+    assert provide(sandboxes, home, *names) == ""
     assert not sandboxes.orders
 
 
-def test_packages_are_fetched_once_and_what_there_is_not_is_named(home, root):
+def test_packages_are_fetched_once_and_without_logins(home, root):
     sandboxes = Sandboxes(root)
     found = provide(sandboxes, home, "libpq-dev", "cowsay", "gettext")
-    assert (found.packages, found.left_out) == (("libpq-dev=15",), ("cowsay: unknown",))
     fetching, listing = sandboxes.orders
     handed = {file.path: file.content for file in fetching.files}
     assert json.loads(handed["/tmp/packages.json"])["names"] == ["cowsay", "libpq-dev"]
@@ -93,26 +92,22 @@ def test_packages_are_fetched_once_and_what_there_is_not_is_named(home, root):
     assert len(sandboxes.orders) == 2
 
 
-def test_what_the_operator_does_not_allow_is_left_out(home, root):
-    found = provide(sandboxes := Sandboxes(root), home, "cowsay", allowed=("lib*-dev",))
-    assert found.left_out[0].startswith("cowsay: MERGEWRIGHT_SYSTEM_PACKAGES")
+def test_what_the_operator_does_not_allow_is_refused(home, root):
+    with pytest.raises(EnvironmentFailed, match="cowsay: MERGEWRIGHT_SYSTEM_PACKAGES"):
+        provide(sandboxes := Sandboxes(root), home, "cowsay", allowed=("lib*-dev",))
     assert not sandboxes.orders
 
 
 def test_sandboxes_without_layers_have_the_command_of_the_operator_named(home):
     image = Root(name="3.11", mark="m", more="mergewright images build 3.11")
-    (left,) = provide(Sandboxes(image), home, "gettext", "libpq-dev").left_out
-    assert left.endswith("mergewright images build 3.11 libpq-dev")
+    with pytest.raises(EnvironmentFailed, match="mergewright images build 3.11 libpq-dev$"):
+        provide(Sandboxes(image), home, "gettext", "libpq-dev")
 
 
-@pytest.mark.parametrize(
-    ("report", "link"),
-    [({"faults": "no route"}, ""), (REPORT, "/etc"), ("no report", "")],
-)
-def test_what_failed_is_left_out_and_tried_again(home, root, report, link):
-    sandboxes = Sandboxes(root, report, link)
+@pytest.mark.parametrize(("code", "link", "why"), [(1, "", "no route"), (0, "/etc", "/usr")])
+def test_what_failed_is_named_and_tried_again(home, root, code, link, why):
+    sandboxes = Sandboxes(root, code, link)
     for _ in range(2):
-        found = provide(sandboxes, home, "libpq-dev", "cowsay")
-        assert not found.folder
-        assert "cowsay, libpq-dev" in found.left_out[0]
+        with pytest.raises(EnvironmentFailed, match=f"cowsay, libpq-dev: .*{why}"):
+            provide(sandboxes, home, "libpq-dev", "cowsay")
     assert len(sandboxes.orders) == 2

@@ -1,11 +1,8 @@
-"""Which versions of tools a project pins."""
+"""Which tools check a project, and in which versions."""
 
 from __future__ import annotations
 
-import pytest
-
-from repo_config import detect, tool_pins
-from repo_config.project_files import ProjectFiles
+from repo_config import detect
 from repo_config.schema import RepoConfig
 from tests.unit.trees import DictTree
 
@@ -33,25 +30,12 @@ repos:
 """
 
 
-@pytest.mark.parametrize(
-    ("files", "pins"),
-    [
-        (
-            {".pre-commit-config.yaml": HOOKS, "requirements.txt": "ruff==0.9"},
-            {"flake8": ("flake8==6.1.0", "flake8-bugbear==23.1.1"), "mypy": ("mypy==1.5.1",),
-             "ruff": ("ruff==0.4.4",), "isort": ("isort==5.13.2",)},
-        ),
-        (
-            {"requirements-dev.txt": "isort==5.10.1\nflake8>=3\n"},
-            {"isort": ("isort==5.10.1",)},
-        ),
-    ],
-)  # fmt: skip
-def test_the_first_place_that_pins_a_version_counts(
-    files: dict[str, str], pins: dict[str, tuple[str, ...]]
-) -> None:
-    known = ProjectFiles(DictTree(files))
-    assert tool_pins.find_pins(known, ("black", "flake8", "isort", "mypy", "ruff")) == pins
+def test_hooks_pin_the_versions_of_their_tools() -> None:
+    found = detect.detect_project(DictTree({".pre-commit-config.yaml": HOOKS}), RepoConfig())
+    assert found.tool_pins == {
+        "flake8": ("flake8==6.1.0", "flake8-bugbear==23.1.1"),
+        "mypy": ("mypy==1.5.1",), "ruff": ("ruff==0.4.4",), "isort": ("isort==5.13.2",),
+    }  # fmt: skip
 
 
 def test_a_hook_for_all_of_the_project_says_how_its_tool_is_run() -> None:
