@@ -147,9 +147,7 @@ class Desk:
 
     def _request_of_change(self, prepared: Prepared) -> EnvironmentRequest:
         request = self._request(prepared, self.head_folder(prepared.run))
-        base = self.environment(prepared)
-        setup = request.setup.model_copy(update={"base": base})
-        return request.model_copy(update={"setup": setup})
+        return request.model_copy(update={"base": self.environment(prepared)})
 
     def _request(self, prepared: Prepared, tree: Path) -> EnvironmentRequest:
         return EnvironmentRequest.from_tree(prepared.contract, prepared.checkout, tree)

@@ -63,13 +63,13 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
     build_context = _open_build(request, files, *clients)
     system = system_packages.provide_layer(request.python.system_packages, build_context)
     build_context = replace(build_context, system=system)
-    base, interpreter = request.setup.base, build_context.interpreter
-    lines = base.sources if base else request.setup.commands
+    base, interpreter = request.base, build_context.interpreter
+    lines = base.sources if base else request.commands
     if not lines:
         lock, _ = lock_update.find_lock(files)
         lines = templates.write_lines(files.detection_files, lock, _find_day(request))
     bare = toolsets.provide_pinned(("pip",), build_context)
-    services = sandbox_services.provide_services(request.services, request.env, build_context)
+    services = sandbox_services.provide_services(request.services, request.variables, build_context)
     environment = Environment(
         key=hashlib.sha256(f"{bare.parent.name}{system}".encode()).hexdigest()[:32],
         path=str(bare),
@@ -84,8 +84,8 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
         services=services,
         system=system,
     )
-    setup = request.setup.model_copy(update={"commands": lines})
-    made = setup_commands.provide_layers(setup, files, environment, build_context)
+    asked = request.model_copy(update={"commands": lines})
+    made = setup_commands.provide_layers(asked, files, environment, build_context)
     installed = distributions.list_installed(made.path)
     packages = tuple(sorted(f"{name}=={one.version}" for name, one in installed))
     key = Path(made.layers[-1].folder).name if made.layers else made.key
@@ -106,10 +106,11 @@ def _add_tools(
     environment: Environment, request: EnvironmentRequest, build_context: BuildContext
 ) -> Environment:
     """Add the tools that have environments of their own."""
-    more: dict[str, object] = {
-        "tools": toolsets.provide_pinned_tools(request.tools, environment, build_context)
-    }
-    if request.pyright:
+    if (project := request.project) is None:
+        return environment
+    tools = toolsets.provide_pinned_tools(project.tool_pins, environment, build_context)
+    more: dict[str, object] = {"tools": tools}
+    if project.uses_pyright:
         more["type_checker_path"] = str(toolsets.provide_tools(toolsets.TYPES, build_context))
     return environment.model_copy(update=more)
 

@@ -1,8 +1,4 @@
-"""What gateways have read, by its address: for as long as its server says that it is the same.
-
-HTTP's own rules decide (RFC 9111 for a cache that many use): what is called immutable is not asked
-for again, anything else with a validator is asked about; what has neither is not kept.
-"""
+"""What gateways have read and its server calls immutable (RFC 8246), by its address."""
 
 from __future__ import annotations
 
@@ -17,10 +13,9 @@ from typing import BinaryIO
 
 from agent.setup import storage
 
-_VALIDATORS = {"etag": "if-none-match", "last-modified": "if-modified-since"}
 #: Headers by which one address has several answers.
 _VARYING = ("accept", "accept-encoding")
-_KEPT = ("content-type", "content-encoding", "cache-control", "etag", "last-modified")
+_KEPT = ("content-type", "content-encoding", "cache-control")
 _MOST_BYTES = 8 * 1024**3
 
 
@@ -31,16 +26,6 @@ class Kept:
     place: Path
     headers: Mapping[str, str]
     size: int
-
-    @property
-    def is_unchanging(self) -> bool:
-        return "immutable" in self.headers.get("cache-control", "").lower()
-
-    @property
-    def conditions(self) -> dict[str, str]:
-        """Headers that ask whether it is the same still."""
-        named = _VALIDATORS.items()
-        return {asks: self.headers[name] for name, asks in named if name in self.headers}
 
     def open(self) -> BinaryIO:
         return self.place.open("rb")
@@ -69,19 +54,17 @@ class Downloads:
         """Give a file for an answer that may be kept, and keep it when the block ends well."""
         control = headers.get("cache-control", "").lower()
         is_fit = status == 200 and not {"set-cookie", "content-range"}.intersection(headers)
-        is_fit &= "no-store" not in control and "private" not in control
+        is_fit &= "immutable" in control and "no-store" not in control and "private" not in control
         is_fit &= {*headers.get("vary", "").lower().replace(" ", "").split(",")} <= {"", *_VARYING}
         kept = {name: headers[name] for name in _KEPT if name in headers}
         place = self._locate(url, asked)
-        fresh = Kept(place, kept, 0)
-        if not (is_fit and (fresh.is_unchanging or fresh.conditions)):
+        if not is_fit:
             yield None
             return
         part = storage.make_temporary_path(place)
         try:
             with part.open("wb") as file:
                 yield file
-            # With an older validator it is fetched again; with a newer one it would stay for good.
             part.replace(place)
             storage.write_whole(place.with_suffix(".json"), json.dumps(kept).encode())
         finally:

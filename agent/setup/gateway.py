@@ -387,10 +387,10 @@ class _Requests(BaseHTTPRequestHandler):
         request = f"{scheme}://{host}{path}"
         store = self.server.downloads if is_plain else None
         kept = store.find(request, headers) if store else None
-        if kept and kept.is_unchanging:
+        if kept:
             self._send_kept(kept, request)
             return
-        asked = {**headers, **(kept.conditions if kept else {}), "host": host}
+        asked = {**headers, "host": host}
         if login:
             asked["authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
         if body:
@@ -402,9 +402,6 @@ class _Requests(BaseHTTPRequestHandler):
             with pool.stream(
                 self.command, url, headers=told, content=body or None, extensions=_TIMEOUTS
             ) as answer:
-                if kept and answer.status == 304:
-                    self._send_kept(kept, request)
-                    return
                 is_begun = True
                 self._hand_back(answer, request, headers, store)
         except _HTTP_FAULTS as problem:

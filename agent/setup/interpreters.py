@@ -220,20 +220,12 @@ def _find_in_roots(roots: Sequence[Root]) -> Iterator[FoundPython]:
             for program in sorted(Path(f"{root.folder}{prefix}/bin").glob("python3.*")):
                 if minor := re.fullmatch(r"python(3\.\d+)", program.name):
                     yield FoundPython(
-                        version=_read_version(root.folder, prefix, minor[1]),
+                        version=minor[1],
                         prefix=prefix,
                         path=f"{prefix}/bin/{program.name}",
                         system=True,
                         root=root.name,
                     )
-
-
-def _read_version(folder: str | None, prefix: str, minor: str) -> str:
-    """Read the version of an interpreter that only a sandbox can run; without headers the minor."""
-    header = Path(f"{folder}{prefix}/include/python{minor}/patchlevel.h")
-    text = header.read_text() if header.is_file() else ""
-    match = re.search(r'#define PY_VERSION\s+"([^"+]+)', text)
-    return match[1] if match else minor
 
 
 def _find_on_machine(settings: Settings) -> Iterator[FoundPython]:

@@ -1,4 +1,4 @@
-"""Say how well base's tests run, and where none does: the last error and its place.
+"""Say how well base's tests run, and where none does: the last error.
 
 Pure. The error is found by the form in which Python and pytest print one, not by its words.
 """
@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from agent.models.checks import COLLECTION, Status, TestRun
 from agent.models.record import Record
@@ -16,17 +15,15 @@ from agent.models.sandbox import SANDBOX_TREE
 from agent.text import sanitise
 from agent.text.secret_names import PLACEHOLDER
 from repo_config.schema import LimitsSection
-from repo_config.tree import Tree
 
-_FRAME = re.compile(r'(?:\s*File ")?(?P<path>[^\s":]+\.py)(?:", line |:)(?P<line>\d+)')
-_SHOWN = re.compile(r"E\s+(\S.*)")
+#: As Python prints one, and pytest behind an E.
+_ERROR = re.compile(r"(?:E\s+)?([A-Za-z_][\w.]*: \S.*)")
 _MOST_ITEMS = 5
 _MOST_EVIDENCE = 3_000
 #: Of the tests on base.
 _MOST_RED, _HARDLY = 0.05, 0.1
 #: Of the run's minutes, for one run of the tests.
 _MOST_TIME = 1 / 6
-_LONGEST_CAUSE = 200
 LONGEST = 300
 """Characters of foreign words that are quoted at once."""
 
@@ -35,7 +32,7 @@ class Obstacle(Record):
     """Why no test of base runs."""
 
     words: str
-    """The cause with its place, and the keys of the configuration that help; for people."""
+    """The cause, and the keys of the configuration that help; for people."""
     evidence: str = ""
     """The last lines that were printed."""
 
@@ -55,9 +52,7 @@ def has_ended(tests: TestRun) -> bool:
     return not tests.limit and any(item.outcome != "error" for item in tests.items)
 
 
-def find_obstacle(
-    tests: TestRun | None, problem: str, tree: Tree, lines: Sequence[str] = ()
-) -> Obstacle:
+def find_obstacle(tests: TestRun | None, problem: str, lines: Sequence[str] = ()) -> Obstacle:
     """Name the obstacle.
 
     Args:
@@ -68,14 +63,12 @@ def find_obstacle(
     way = name_way(lines)
     if tests is None:
         return Obstacle(words=f"{problem}\n\n{way}")
-    error, place = _find_error(_join_texts(tests), tree.paths())
-    error = error or tests.reason or "nothing was printed"
-    where = f" ({place})" if place else ""
-    cause = f"Tests cannot start on the base commit: {quote_as_code(error)}{where}."
+    error = quote_as_code(_find_error(_join_texts(tests)) or tests.reason or "nothing was printed")
+    cause = f"Tests cannot start on the base commit: {error}."
     if ran := [item for item in tests.items if not item.item_id.endswith(COLLECTION)]:
         red = sum(item.outcome in ("failed", "error") for item in ran)
         said = f"{red:,} of {len(ran):,} tests fail on the base commit"
-        cause = f"{said}; the last error: {quote_as_code(error)}{where}."
+        cause = f"{said}; the last error: {error}."
     if tests.limit:
         cause = f"Tests did not end on the base commit: {tests.reason.rstrip('.')}."
     words = "\n\n".join(filter(None, (cause, problem, way)))
@@ -110,22 +103,11 @@ def _join_texts(tests: TestRun) -> str:
     return sanitise.strip_terminal_codes("\n".join(texts)).strip()
 
 
-def _find_error(text: str, paths: Collection[str]) -> tuple[str, str]:
-    """Find the last error, and the innermost place in the repository that led to it."""
-    error = place = at = ""
-    in_trace = in_block = False
-    for line in text.splitlines():
-        frame, shown = _FRAME.match(line), _SHOWN.match(line)
-        if frame:
-            path = frame["path"].removeprefix(f"{SANDBOX_TREE}/")
-            at = f"{path}:{frame['line']}" if path in paths else at
-            # Of pytest's own form, the error stands behind an E.
-            in_trace = line.lstrip().startswith("File ")
-        elif (shown and not in_block) or (in_trace and not shown and line[:1].strip()):
-            error, place, at, in_trace = shown[1] if shown else line, at, "", False
-        # A blank line of the block is an E by itself.
-        in_block = bool(shown) or (in_block and line.strip() == "E")
-    return error, place
+def _find_error(text: str) -> str:
+    """Find the last line that has the form of an error, else the last one."""
+    lines = text.splitlines()
+    found = [match[1] for match in map(_ERROR.match, lines) if match]
+    return next(reversed(found or list(filter(str.strip, lines))), "").strip()
 
 
 # --- how well a repository is set up, by base's tests -----------------------------------------
@@ -145,16 +127,6 @@ def count_tests(tests: TestRun) -> int:
 def is_given_up(tests: TestRun) -> bool:
     """Whether nearly all of the first tests failed, so that no other began."""
     return bool(tests.unrun) and not tests.limit and is_hopeless(tests)
-
-
-def find_common_cause(tests: TestRun) -> str:
-    """Say in one line by which error most tests fail; empty: there is none."""
-    red = [one.text for one in tests.items if one.outcome in ("failed", "error")]
-    said = Counter(text.strip().partition("\n")[0][:_LONGEST_CAUSE] for text in red)
-    (cause, count), *_ = said.most_common(1) or [("", 0)]
-    if not cause or count < 2 or count <= len(tests.items) / 2:
-        return ""
-    return f"{count} of {len(tests.items)} tests fail by the same error: {cause}"
 
 
 def is_poor(tests: TestRun, limits: LimitsSection) -> bool:

@@ -64,10 +64,9 @@ def propose(tree: Tree, kept: Mapping[str, Any]) -> str:
 
 
 def find_only_folder(tree: Tree) -> str | None:
-    """The one folder that holds the project, where the root itself does not.
+    """The one folder that holds the project with nearly all tests, where the root itself does not.
 
-    A folder of documents or examples holds none, nor one that all tests lie outside of; of several
-    it is the one with nearly all tests.
+    A folder of documents or examples holds none.
     """
     paths = tree.paths()
     at_root = [name for name in _PROJECT_FILES if name in paths]
@@ -78,14 +77,15 @@ def find_only_folder(tree: Tree) -> str | None:
         for folder, name in map(posixpath.split, paths)
         if name in _PROJECT_FILES and folder and folder.count("/") < 2
     }
-    top = {one for one in folders if not any(one.startswith(f"{other}/") for other in folders)}
-    top = {one for one in top if not suites.ASIDE & {*one.split("/")}}
     tests = [path for path in paths if path.endswith(".py") and test_files.is_test(path)]
-    counts = {folder: sum(one.startswith(f"{folder}/") for one in tests) for folder in top}
-    folder = max(top, key=counts.__getitem__, default="")
-    # Beside a pyproject.toml for tools or a workspace, tests at the root may be of the root.
-    least = len(tests) if at_root else len(tests) * _NEARLY_ALL if len(top) > 1 else bool(tests)
-    return folder if folder and counts[folder] >= least and (tests or len(top) == 1) else None
+    fitting = [
+        folder
+        for folder in folders
+        if not any(folder.startswith(f"{other}/") for other in folders)
+        and not suites.ASIDE & {*folder.split("/")}
+        and sum(path.startswith(f"{folder}/") for path in tests) >= len(tests) * _NEARLY_ALL
+    ]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def _describes_project(tree: Tree) -> bool:

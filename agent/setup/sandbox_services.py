@@ -37,8 +37,6 @@ from agent.text import sanitise
 #: Names of hosts by which settings written for containers look for them.
 _HOSTS = {"postgres": ("db", "postgres", "database"), "redis": ("redis", "cache")}
 _PACKAGES = {"postgres": "postgresql", "redis": "redis-server"}
-#: What a job of GitHub's is told; settings of projects choose CI's servers by one of these.
-_OF_CI = {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_WORKFLOW": "tests"}
 _TEMPLATES = "/services"
 _FOLDER = "/tmp/mergewright-services"  # noqa: S108 - in the sandbox, whose /tmp is its own
 _FAILURE = f"{SANDBOX_OUT}/services-"
@@ -227,7 +225,7 @@ def variables(services: Sequence[SandboxService]) -> dict[str, str]:
 
     Whatever the repository's configuration says by one of these names wins.
     """
-    said = dict(_OF_CI) if services else {}
+    said: dict[str, str] = {}
     for one in services:
         port = _PORTS[one.name]
         if one.name == "postgres":

@@ -47,10 +47,9 @@ from agent.setup import (
     toolsets,
 )
 from agent.setup.build_context import BuildContext
+from agent.setup.request import EnvironmentRequest
 from agent.setup.tree_files import WorkTreeFiles
 from agent.text import sanitise
-from repo_config import rule_files
-from repo_config.detect import Project
 
 #: Indexes of packages beside that of Python.
 HOSTS = ("registry.npmjs.org", "http://deb.debian.org", "https://deb.debian.org")
@@ -73,25 +72,6 @@ _NO_CACHES = {
     "PDM_IGNORE_SAVED_PYTHON": "1",
 }
 _FEW_RETRIES = {"npm_config_fetch_retries": "1", "npm_config_fetch_retry_mintimeout": "1000"}
-
-
-class SetUp(Record):
-    commands: tuple[str, ...] = ()
-    environ: dict[str, str] = {}
-    """The configuration's variables."""
-    project: Project | None = None
-    """Says which files decide about checks."""
-    base: Environment | None = None
-    """The environment of base with its layers, where the tree holds a change."""
-    tag: str | None = None
-    """Newest of the base commit, for builds that read their version from it."""
-
-    def is_rule(self, path: str) -> bool:
-        """Whether a file decides about checks, so that no change's set-up makes it."""
-        named = posixpath.basename(path) in ("pyproject.toml", "setup.cfg")
-        return named or (
-            self.project is not None and bool(rule_files.explain_file(path, self.project))
-        )
 
 
 class _Stored(Record):
@@ -124,7 +104,10 @@ class _SetupReport(BaseModel):
 
 
 def provide_layers(
-    asked: SetUp, files: WorkTreeFiles, environment: Environment, build_context: BuildContext
+    asked: EnvironmentRequest,
+    files: WorkTreeFiles,
+    environment: Environment,
+    build_context: BuildContext,
 ) -> Environment:
     """Give the environment with what all set-up commands add.
 
@@ -191,7 +174,7 @@ class _Run:
 
     def __init__(
         self,
-        asked: SetUp,
+        asked: EnvironmentRequest,
         files: WorkTreeFiles,
         environment: Environment,
         build_context: BuildContext,
@@ -204,7 +187,7 @@ class _Run:
         #: As they are before any command.
         self._services = [one.model_copy(update={"filled": ""}) for one in environment.services]
         self._variables = {
-            **sandbox_services.variables(environment.services), **asked.environ,
+            **sandbox_services.variables(environment.services), **asked.variables,
         }  # fmt: skip
 
     def make_stem(self, base: Environment | None = None) -> str:

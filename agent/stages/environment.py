@@ -206,10 +206,9 @@ def _compare_tried(tried: list[Tried]) -> str:
 
 
 def find_obstacle(base: Opened, tried: Tried | None, problem: str, desk: Desk) -> Obstacle:
-    tree = worktree.open_tree(base.checkout, desk.base_folder(base.run))
     tests = tried.report.tests if tried else None
     lines = tried.prepared.environment.sources if tried else base.contract.config.setup
-    found = obstacles.find_obstacle(tests, problem, tree, lines)
+    found = obstacles.find_obstacle(tests, problem, lines)
     desk.say(found.words)
     return found
 

@@ -25,7 +25,6 @@ from agent.settings import Settings
 from agent.setup import build, storage
 from agent.setup.build import EnvironmentRequest
 from agent.setup.package_index import SimpleIndex
-from agent.setup.setup_commands import SetUp
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
 from tests import sandboxes as kinds
@@ -354,7 +353,7 @@ def test_RX7_what_a_set_up_leaves_is_read_within_bounds(
     with local_index.serving() as served, measured_memory() as grown:
         served.add(local_index.wheel("pip", "1.0"))
         request = EnvironmentRequest(
-            tree=str(hostile.lay(home / "tree", {"a.py": ""})), setup=SetUp(commands=(_LEAVES,))
+            tree=str(hostile.lay(home / "tree", {"a.py": ""})), commands=(_LEAVES,)
         )
         index = local(tools, served)
         made = build.ensure_environment(request, witness, index, tools, lambda _: None)

@@ -224,9 +224,8 @@ def declared_site(
         tree=str(tree),
         python=config.python,
         services=config.services,
-        env=config.env,
-        pyright=found.uses_pyright,
-        tools=found.tool_pins,
+        variables=config.env,
+        project=found,
     )
     return Site(
         tree=tree,

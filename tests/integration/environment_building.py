@@ -18,7 +18,6 @@ from agent.settings import Settings
 from agent.setup import build, sandbox_requests
 from agent.setup.package_index import SimpleIndex
 from agent.setup.request import EnvironmentRequest
-from agent.setup.setup_commands import SetUp
 from agent.stages import checkout, environment
 from repo_config.schema import PythonSection
 from tests.folders import BUILT, data_folder
@@ -41,7 +40,8 @@ def ensure(
             tree=str(folder),
             committed=committed,
             python=PythonSection(**section),
-            setup=SetUp(tag=tag, base=base),
+            tag=tag,
+            base=base,
         ),
         BubblewrapSandbox(settings),
         index or SimpleIndex(settings),

@@ -16,7 +16,7 @@ from agent.setup import sandbox_requests, sandbox_services, setup_commands, stor
 from agent.setup.build_context import BuildContext, RootedSandbox
 from agent.setup.interpreters import Interpreter
 from agent.setup.package_index import SimpleIndex
-from agent.setup.setup_commands import SetUp
+from agent.setup.request import EnvironmentRequest
 from agent.setup.tree_files import WorkTreeFiles
 from tests.folders import lay_files
 from tests.integration.session_samples import Workplace, paths
@@ -67,7 +67,9 @@ class Yard:
 
     def set_up(self, *commands: Any, base: Environment | None = None) -> Environment:
         build_context = self.context()
-        asked = SetUp(commands=commands, environ={"GREETING": "hello"}, base=base)
+        asked = EnvironmentRequest(
+            tree=str(self.tree), commands=commands, variables={"GREETING": "hello"}, base=base
+        )
         plain = (base or self.environment).model_copy(update={"layers": (), "altered": ()})
         return setup_commands.provide_layers(asked, WorkTreeFiles(self.tree), plain, build_context)
 

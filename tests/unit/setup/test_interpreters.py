@@ -141,23 +141,3 @@ def test_what_only_its_owner_can_read_is_copied_so_that_everybody_can(alone, mon
             assert stat.S_IMODE(one.stat().st_mode) & 0o7 == wanted, one
     assert os.readlink(place / "bin" / "python3") == "python3.12"
     assert not list(place.rglob("extra.py")), "what was installed into it stays behind"
-
-
-def test_a_root_tells_the_patch_release_by_its_headers_else_none_is_refused(tmp_path):
-    for minor in ("3.11", "3.12"):
-        program = tmp_path / "usr/bin" / f"python{minor}"
-        program.parent.mkdir(parents=True, exist_ok=True)
-        program.touch()
-    header = tmp_path / "usr/include/python3.11/patchlevel.h"
-    header.parent.mkdir(parents=True)
-    header.write_text('#define PY_VERSION              "3.11.2+"\n')
-    there = tuple(interpreters._find_in_roots([Root(folder=str(tmp_path))]))
-    assert [one.version for one in there] == ["3.11.2", "3.12"]
-
-    def fitting(wanted: str) -> list[str]:
-        ranked = interpreters.rank_interpreters(None, PythonHints(requires=wanted), there)
-        return [one.version for one in ranked]
-
-    assert fitting(">=3.11.1,<3.12") == ["3.11.2"]
-    assert fitting(">=3.11.3,<3.12") == []
-    assert fitting(">=3.12.1") == ["3.12"]
