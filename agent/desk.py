@@ -12,9 +12,6 @@ from typing import Any, Protocol
 from urllib.parse import unquote
 
 from agent import settings as given
-from agent.environments import build as environments
-from agent.environments import storage
-from agent.environments.request import EnvironmentRequest
 from agent.errors import RequestRefused, SettingsInvalid
 from agent.git import worktree
 from agent.llm.budget import Budget
@@ -30,6 +27,9 @@ from agent.models.run_facts import RunFacts
 from agent.models.sandbox import Flag, Sandbox, Sessions
 from agent.models.ticket import Guidance
 from agent.settings import Settings
+from agent.setup import build as environments
+from agent.setup import storage
+from agent.setup.request import EnvironmentRequest
 from agent.telemetry.ledger import STORED, Seal
 from agent.telemetry.private_files import write_private_file
 from agent.text.redaction import Redactor
@@ -147,9 +147,7 @@ class Desk:
 
     def _request_of_change(self, prepared: Prepared) -> EnvironmentRequest:
         request = self._request(prepared, self.head_folder(prepared.run))
-        base = self.environment(prepared)
-        setup = request.setup.model_copy(update={"base": base})
-        return request.model_copy(update={"setup": setup})
+        return request.model_copy(update={"base": self.environment(prepared)})
 
     def _request(self, prepared: Prepared, tree: Path) -> EnvironmentRequest:
         return EnvironmentRequest.from_tree(prepared.contract, prepared.checkout, tree)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from agent.desk import Compose, Desk, Record, make_redactor
-from agent.environments.package_index import SimpleIndex
 from agent.errors import ModelUnusable, SettingsInvalid
 from agent.models.chat import ChatModel
 from agent.models.code_host import CodeHost, Pulls
@@ -21,6 +20,7 @@ from agent.runs.local_code_host import LocalCodeHost
 from agent.runs.sessions import SessionFactory
 from agent.sandbox.sandboxes import ChosenSandbox
 from agent.settings import Settings
+from agent.setup.package_index import SimpleIndex
 from agent.telemetry import signing
 from agent.text.redaction import Redactor
 

@@ -5,11 +5,10 @@ Owns the order of precedence and the record of the result.
 
 from __future__ import annotations
 
-import ast
 import posixpath
+import re
 import shlex
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 
 from pydantic import BaseModel, ConfigDict
 
@@ -22,9 +21,7 @@ from repo_config import (
     versions,
 )
 from repo_config.command_lines import CheckCommand
-from repo_config.documents import table, texts
-from repo_config.located import escape_text
-from repo_config.project_files import CONFIGURED, Detected, ProjectFiles
+from repo_config.project_files import ProjectFiles
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
@@ -32,6 +29,12 @@ __all__ = ["DjangoProject", "Project", "Tree", "detect_project"]
 
 #: Where pytest heeds `pytest_plugins`; who has more has them in one of the first.
 _MOST_CONFTESTS = 50
+_NAMING_PLUGINS = (
+    "pyproject.toml", "mypy.ini", ".mypy.ini", "setup.cfg", "tox.ini",
+    "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml",
+)  # fmt: skip
+#: A list in brackets, or a line with those that are further in; or an option.
+_PLUGINS = re.compile(r"plugins\s*[=:]\s*(?:[\[(][^\])]*|.*(?:\n[ \t]+.*)*)|(?<!\S)-p[ =]?\S+")
 
 
 class DjangoProject(BaseModel):
@@ -98,10 +101,6 @@ class Project(BaseModel):
     root: str = ""
     """Folder of the project in the repository, which all its paths here begin with; "" is the
     repository itself."""
-    origins: dict[str, str] = {}
-    """For each of the above: the file and key it was taken from."""
-    unreadable: dict[str, str] = {}
-    """Project files that could not be read, with the reason; they count as absent."""
 
     @property
     def uses_pyright(self) -> bool:
@@ -128,19 +127,15 @@ class Project(BaseModel):
 
 def detect_project(tree: Tree, config: RepoConfig) -> Project:
     """Detect what the checks need to know; paths are those of the repository."""
-    files = ProjectFiles(tree, config.folder)
-    found = _detect(files, config)
-    return _move_up(found, files, config.folder) if config.folder else found
+    found = _detect(ProjectFiles(tree, config.folder), config)
+    return _move_up(found, config.folder) if config.folder else found
 
 
-def _move_up(found: Project, files: ProjectFiles, folder: str) -> Project:
+def _move_up(found: Project, folder: str) -> Project:
     """Give paths of the repository in place of those relative to its folder."""
 
     def above(path: str) -> str:
         return f"{folder}/{path}" if path else folder
-
-    def origin(text: str) -> str:
-        return above(text) if files.has_file(text.partition(":")[0]) else text
 
     django = found.django
     if django is not None:
@@ -156,94 +151,59 @@ def _move_up(found: Project, files: ProjectFiles, folder: str) -> Project:
             "root": folder,
             "django": django,
             "test_script": above(found.test_script) if found.test_script else None,
-            "origins": {key: origin(text) for key, text in found.origins.items()},
             "plugins": tuple(map(above, found.plugins)),
-            "unreadable": {above(path): reason for path, reason in found.unreadable.items()},
         }
     )
 
 
 def _detect(files: ProjectFiles, config: RepoConfig) -> Project:
-    origins: dict[str, str] = {}
     declared = dependencies.list_declared(files)
-
-    def choose(
-        key: str, configured_as: str, value: str | None, found: Detected | None
-    ) -> str | None:
-        """Take what is configured, else what was found, and note where it is from."""
-        chosen = Detected(value, f"{CONFIGURED}: {configured_as}") if value else found
-        if chosen:
-            origins[key] = chosen.origin
-        return chosen.value if chosen else None
-
-    given = config.framework if config.framework != "auto" else None
-    detected = None if given else frameworks.detect_framework(files, declared)
-    framework = choose("framework", "framework", given, detected) or "none"
-    django = _detect_django(files, config, origins) if framework == "django" else None
+    framework: str = config.framework
+    if framework == "auto":
+        framework = frameworks.detect_framework(files, declared)
+    django = _detect_django(files, config) if framework == "django" else None
     manage = django.manage if django else None
     # A package may be for projects of Django, and be none.
     script = manage or suites.find_test_script(files)
     is_django = django is not None and bool(script or not django.missing)
     start = suites.choose_suite_start(files, config, declared, manage, is_django=is_django)
-    origins |= start.origins
-    if django and not (config.django.settings or config.env.get(django_projects.VARIABLE)):
+    if django and start and not config.variables.get(django_projects.VARIABLE):
         knows = django_projects.is_known_to_runner(files, start.runner, start.script)
         django = django.model_copy(update={"tests_know_settings": knows})
-    app = None
-    if framework == "fastapi":
-        only = frameworks.find_only_fastapi_app(files)
-        app = choose("fastapi_app", "fastapi.app", config.fastapi.app, only)
-    version = config.python.version
-    lowest = None if version else versions.find_lowest_python(files)
-    commands, named = checking_tools.find_commands(files, config)
-    origins |= named
+    app = config.fastapi.app
+    if framework == "fastapi" and app is None:
+        app = frameworks.find_only_fastapi_app(files)
+    app = app if framework == "fastapi" else None
+    args = start.args if start else ()
     return Project(
         framework=framework,
-        python_version=choose("python_version", "python.version", version, lowest),
+        python_version=config.python.version or versions.find_lowest_python(files),
         django=django,
-        test_runner=start.runner,
-        test_script=start.script,
-        test_args=start.args,
+        test_runner=start.runner if start else None,
+        test_script=start.script if start else None,
+        test_args=args,
         fastapi_app=app,
         fastapi_path=frameworks.find_app_folder(files, app) if app else "",
-        **commands._asdict(),
-        plugins=_find_plugins(files, start.args),
-        origins={key: escape_text(origin) for key, origin in origins.items()},
-        unreadable={path: escape_text(reason) for path, reason in files.unreadable.items()},
+        **checking_tools.find_commands(files, config)._asdict(),
+        plugins=_find_plugins(files, args),
     )
 
 
-def _detect_django(
-    files: ProjectFiles, config: RepoConfig, origins: dict[str, str]
-) -> DjangoProject:
-    scripts = django_projects.find_manage_scripts(files)
-    variable = config.env.get(django_projects.VARIABLE)
-    given: Detected | None = None
-    if config.django.settings:
-        given = Detected(config.django.settings, f"{CONFIGURED}: django.settings")
-    elif variable:
-        given = Detected(variable, f"{CONFIGURED}: env.{django_projects.VARIABLE}")
-    manage = config.django.manage or next(iter(scripts), None)
-    if (
-        manage
-        and not config.django.manage
-        and django_projects.is_aside(manage)
+def _detect_django(files: ProjectFiles, config: RepoConfig) -> DjangoProject:
+    given = config.variables.get(django_projects.VARIABLE)
+    manage = config.django.manage
+    if manage is None:
+        manage = next(iter(django_projects.find_manage_scripts(files)), None)
         # An example's manage.py says nothing about a project that is started otherwise.
-        and (given or django_projects.find_settings(files, None))
-    ):
-        manage = None
-    settings = given or django_projects.find_settings(files, manage)
-    module = settings.value if settings else None
-    if settings:
-        origins["django.settings_module"] = settings.origin
-    if manage:
-        configured = f"{CONFIGURED}: django.manage"
-        origins["django.manage"] = configured if config.django.manage else manage
+        is_example = manage is not None and django_projects.is_aside(manage)
+        if is_example and (given or django_projects.find_settings(files, None)):
+            manage = None
+    module = given or django_projects.find_settings(files, manage)
     by_manage = module is None and django_projects.is_configuring(files, manage)
     return DjangoProject(
         settings_module=module,
         manage=manage,
-        python_path=django_projects.find_python_path(files, manage, module),
+        python_path=django_projects.find_python_path(files, manage),
         configured_by=manage if by_manage else None,
     )
 
@@ -254,39 +214,21 @@ def _detect_django(
 def _find_plugins(files: ProjectFiles, arguments: Iterable[str]) -> tuple[str, ...]:
     """Return the files of the tree that mypy and pytest load as plugins, sorted.
 
-    They run in the tool's own process and can change what it says, as a configuration can.
+    They run in the tool's own process and can change what it says, as a configuration can. Whatever
+    stands where one may be named counts as its name.
 
     Args:
         arguments: That the tests are started with.
     """
-    words = (*files.pytest.words("addopts"), *arguments)
-    named = [*_list_mypy_plugins(files), *_list_pytest_plugins(files, words)]
-    return tuple(sorted({path for name in named for path in _locate_plugin(files, name.strip())}))
-
-
-def _list_mypy_plugins(files: ProjectFiles) -> Iterator[str]:
-    """Yield what `plugins` names: a file, or a module, with a function behind a colon or not."""
-    values = [table(files.pyproject, "tool", "mypy").get("plugins")]
-    for path in ("mypy.ini", ".mypy.ini", "setup.cfg"):
-        values.append(files.ini(path).get("mypy", {}).get("plugins"))
-    for text in (text for value in values for text in texts(value)):
-        yield from (part.strip().partition(":")[0] for part in text.replace("\n", ",").split(","))
-
-
-def _list_pytest_plugins(files: ProjectFiles, words: tuple[str, ...]) -> Iterator[str]:
-    """Yield what `-p` and `pytest_plugins` name."""
-    for word, after in pairwise((*words, "")):
-        if word.startswith("-p") and not word.startswith("-p="):
-            yield word[2:] or after
-    for path in files.find_named("conftest.py")[:_MOST_CONFTESTS]:
-        for node in files.module(path).body:
-            if isinstance(node, ast.Assign) and any(
-                isinstance(target, ast.Name) and target.id == "pytest_plugins"
-                for target in node.targets
-            ):
-                for inner in ast.walk(node.value):
-                    if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
-                        yield inner.value
+    texts = [shlex.join(arguments), *map(files.text, _NAMING_PLUGINS)]
+    texts += map(files.text, files.find_named("conftest.py")[:_MOST_CONFTESTS])
+    named = {
+        name
+        for text in texts
+        for match in _PLUGINS.finditer(text)
+        for name in re.findall(r"[\w./]+", match[0])
+    }
+    return tuple(sorted({path for name in named for path in _locate_plugin(files, name)}))
 
 
 def _locate_plugin(files: ProjectFiles, name: str) -> Iterator[str]:

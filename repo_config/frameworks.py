@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from repo_config import django_projects
 from repo_config.dependencies import Dependency
-from repo_config.project_files import Detected, ProjectFiles
+from repo_config.project_files import ProjectFiles
 from repo_config.suites import ASIDE
 
 #: Packages that are of no use without Django, besides those named `django-…`.
@@ -16,45 +16,49 @@ _FASTAPI_CLASSES = frozenset({"FastAPI", "fastapi.FastAPI"})
 _NOT_SERVED = ASIDE | {"test", "tests", "testing", "docs_src", "benchmarks", "scripts"}
 
 
-def detect_framework(files: ProjectFiles, declared: tuple[Dependency, ...]) -> Detected | None:
-    """Return the framework; None for a plain project.
+def detect_framework(files: ProjectFiles, declared: tuple[Dependency, ...]) -> str:
+    """Return the framework; `none` for a plain project.
 
     Asked in order of how sure an answer is: what the project starts, what it needs, what it tests
     with.
     """
-    return next(_list_answers(files, declared), None)
-
-
-def _list_answers(files: ProjectFiles, declared: tuple[Dependency, ...]) -> Iterator[Detected]:
-    for path in django_projects.find_manage_scripts(files):
-        if not django_projects.is_aside(path):
-            yield Detected("django", path)
+    scripts = django_projects.find_manage_scripts(files)
     runtime = [dependency for dependency in declared if dependency.runtime]
-    yield from (Detected("django", one.origin) for one in runtime if _is_on_django(one))
-    if module := django_projects.find_test_settings(files):
-        yield Detected("django", module.origin)
-    for framework in ("fastapi", "flask"):
-        yield from (Detected(framework, one.origin) for one in runtime if one.name == framework)
     # A reusable app may leave the choice of Django to its users and only test with it.
     apps = files.find_named("apps.py", "0001_initial.py")
-    if any(not django_projects.is_aside(path) for path in apps):
-        yield from (Detected("django", one.origin) for one in declared if _is_on_django(one))
+    is_app = any(not django_projects.is_aside(path) for path in apps)
+    names = {dependency.name for dependency in runtime}
+    if (
+        any(not django_projects.is_aside(path) for path in scripts)
+        or any(map(_is_on_django, runtime))
+        or django_projects.find_test_settings(files)
+    ):
+        return "django"
+    if found := next((name for name in ("fastapi", "flask") if name in names), None):
+        return found
+    return "django" if is_app and any(map(_is_on_django, declared)) else "none"
 
 
 def _is_on_django(dependency: Dependency) -> bool:
     return dependency.name in _ON_DJANGO or dependency.name.startswith("django-")
 
 
-def find_fastapi_apps(files: ProjectFiles) -> tuple[Detected, ...]:
-    """Find the applications that modules make, as in `app.main:app`, but for those of tests."""
-    return tuple(
-        Detected(f"{_name_module(path)}:{name}", f"{path}: {name}")
+def find_only_fastapi_app(files: ProjectFiles) -> str | None:
+    """Find the application that a module makes, as in `app.main:app`, if there is exactly one.
+
+    Those of tests do not count.
+    """
+    found = [
+        (_name_module(path), name)
         for path in files.paths
         if path.endswith(".py") and not _NOT_SERVED & set(path.split("/")[:-1])
         if not path.rsplit("/", 1)[-1].startswith(("test_", "conftest"))
         if "FastAPI(" in files.text(path)
         for name in _list_fastapi_names(files.module(path))
-    )
+    ]
+    if len(found) == 1 and all(map(str.isidentifier, found[0][0].split("."))):
+        return ":".join(found[0])
+    return None
 
 
 def _list_fastapi_names(module: ast.Module) -> Iterator[str]:
@@ -69,14 +73,6 @@ def _list_fastapi_names(module: ast.Module) -> Iterator[str]:
 def _name_module(path: str) -> str:
     stem = path.removeprefix("src/").removesuffix(".py").removesuffix("/__init__")
     return stem.replace("/", ".")
-
-
-def find_only_fastapi_app(files: ProjectFiles) -> Detected | None:
-    """Find the application where there is exactly one that can be imported."""
-    found = find_fastapi_apps(files)
-    if len(found) == 1 and all(map(str.isidentifier, found[0].value.partition(":")[0].split("."))):
-        return found[0]
-    return None
 
 
 def find_app_folder(files: ProjectFiles, application: str) -> str:

@@ -1,6 +1,6 @@
 """Read the files by which a Python project describes itself, as data and each at most once.
 
-Nothing is imported or run; what cannot be read is noted and counts as absent. What the contents
+Nothing is imported or run; what cannot be read counts as absent. What the contents
 mean is left to the modules that ask.
 """
 
@@ -10,6 +10,7 @@ import ast
 import configparser
 import shlex
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -18,32 +19,20 @@ from repo_config.tree import Below, Tree
 
 #: Larger files are not the settings or scripts that are looked for here.
 _MOST_BYTES = 256 * 1024
-
-
-CONFIGURED = "configuration"
-"""Origin of what the repository's configuration says, with the key behind it."""
-
+_UNREADABLE = (ValueError, SyntaxError, configparser.Error, RecursionError, MemoryError)
 
 Parsed = TypeVar("Parsed")
-
-
-class Detected(NamedTuple):
-    """A detected value and where it was taken from."""
-
-    value: str
-    origin: str
 
 
 class PytestSettings(NamedTuple):
     """The section that pytest would take its settings from."""
 
-    origin: str = ""
-    """Empty: there is none."""
-    values: Mapping[str, object] = {}
+    values: Mapping[str, object] | None = None
+    """None: there is none."""
 
     def words(self, key: str) -> list[str]:
         """List the parts of a value, which are a list or between blanks."""
-        value = self.values.get(key)
+        value = (self.values or {}).get(key)
         if not isinstance(value, str):
             return documents.texts(value)
         try:
@@ -53,26 +42,17 @@ class PytestSettings(NamedTuple):
 
 
 class ProjectFiles:
-    """The files of a project, and the parsed forms of those that were asked for.
-
-    Attributes:
-        whole: Those of the repository, which CI is configured for.
-        folder: Of the project in it; "" is the repository itself.
-    """
+    """The files of a project, and the parsed forms of those that were asked for."""
 
     def __init__(self, tree: Tree, folder: str = "") -> None:
-        self.folder = folder
-        self.whole = ProjectFiles(tree) if folder else self
-        self._tree = Below(tree, folder) if folder else tree
-        tree = self._tree
+        """Take a repository, and the folder of the project in it; "" is the repository itself."""
+        self._tree = tree = Below(tree, folder) if folder else tree
         # Names that hold control characters or are not UTF-8 name no part of a project that
         # anything here looks for, and would be carried into what is printed.
         self.paths = tuple(path for path in tree.paths() if path.isprintable())
         self._known = frozenset(self.paths)
         self._texts: dict[str, str] = {}
         self._parsed: dict[tuple[str, str], Any] = {}
-        self.unreadable: dict[str, str] = {}
-        """Files that should say something and could not be read, with the reason."""
 
     def has_file(self, path: str) -> bool:
         """Whether the tree has this file."""
@@ -94,22 +74,16 @@ class ProjectFiles:
             return ""
         if path not in self._texts:
             content = self._tree.read(path)
-            if len(content) > most:
-                self.unreadable[path] = f"larger than {most // 1024} KiB"
-                content = b""
-            self._texts[path] = content.decode("utf-8-sig", "replace")
+            is_read = len(content) <= most
+            self._texts[path] = content.decode("utf-8-sig", "replace") if is_read else ""
         return self._texts[path]
 
     def _parse(self, path: str, form: str, parse: Callable[[str], Parsed], empty: Parsed) -> Parsed:
         """Parse a file once; empty where there is none, or where it cannot be read."""
         if (path, form) not in self._parsed:
             self._parsed[path, form] = empty
-            try:
+            with suppress(*_UNREADABLE):
                 self._parsed[path, form] = parse(self.text(path))
-            except (ValueError, SyntaxError, configparser.Error, RecursionError) as error:
-                self.unreadable[path] = f"not read as {form}: {' '.join(str(error).split())}"
-            except MemoryError:
-                self.unreadable[path] = f"not read as {form}: it is nested too deeply"
         return cast(Parsed, self._parsed[path, form])
 
     def toml(self, path: str) -> dict[str, Any]:
@@ -142,19 +116,17 @@ class ProjectFiles:
         """The settings of pytest, found in the order in which pytest itself looks for them."""
         for path in ("pytest.toml", ".pytest.toml"):
             if self.has_file(path):
-                return PytestSettings(path, documents.table(self.toml(path), "pytest"))
+                return PytestSettings(documents.table(self.toml(path), "pytest"))
         for path in ("pytest.ini", ".pytest.ini"):
             if self.has_file(path):
-                return PytestSettings(path, self.ini(path).get("pytest", {}))
+                return PytestSettings(self.ini(path).get("pytest", {}))
         tool = documents.table(self.pyproject, "tool")
         if "pytest" in tool:
             own = documents.table(tool, "pytest")
-            keys = ("pytest", "ini_options") if "ini_options" in own else ("pytest",)
-            origin = f"pyproject.toml: tool.{'.'.join(keys)}"
-            return PytestSettings(origin, documents.table(tool, *keys))
+            return PytestSettings(documents.as_map(own.get("ini_options", own)))
         for path, section in (("tox.ini", "pytest"), ("setup.cfg", "tool:pytest")):
             if section in self.ini(path):
-                return PytestSettings(f"{path}: [{section}]", self.ini(path)[section])
+                return PytestSettings(self.ini(path)[section])
         return PytestSettings()
 
     @cached_property

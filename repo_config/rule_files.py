@@ -43,10 +43,7 @@ _LEAVE_OUT = frozenset({".gitignore", ".ignore"})
 _SETTINGS = re.compile(r"(?:.*_)?settings(?:_.*)?\.py")
 Tables = dict[str, object]
 
-# What is installed or built; all other tables may be read by a check.
-_PACKAGING = re.compile(
-    r"(?!tool\.).*|tool\.(?:poetry|pdm|hatch|setuptools|setuptools_scm|uv|flit)"
-)
+# What is installed or built; all other sections may be read by a check.
 _PACKAGING_SECTION = re.compile(r"metadata|options(?:\..*)?|bdist_.*|sdist|build.*|egg_info")
 #: Of tables that declare the project and its packages: what a tool or the build reads in them.
 _READ_BY_TOOLS: Mapping[str, tuple[str, ...]] = {
@@ -119,12 +116,6 @@ def has_tables(path: str) -> bool:
     return posixpath.basename(path).lower() in ("pyproject.toml", "setup.cfg")
 
 
-def list_rules(path: str, before: bytes | None, after: bytes | None) -> tuple[str, ...] | None:
-    """Return the tables that differ and that checks are configured by; None: one is unreadable."""
-    found = _list_changed(path, before, after)
-    return None if found is None else tuple(name for name in found if _is_rule(path, name))
-
-
 def list_read_by_tools(
     path: str, before: bytes | None, after: bytes | None
 ) -> tuple[tuple[str, object, object], ...] | None:
@@ -139,14 +130,9 @@ def list_read_by_tools(
     return tuple((name, old, new) for name, (old, new) in sides.items() if old != new)
 
 
-def _is_rule(path: str, name: str) -> bool:
-    packaging = _PACKAGING if path.lower().endswith(".toml") else _PACKAGING_SECTION
-    return packaging.fullmatch(name) is None
-
-
 def _strip_table(path: str, name: str, table: object) -> object:
     if not path.lower().endswith(".toml"):
-        return table if _is_rule(path, name) else None
+        return None if _PACKAGING_SECTION.fullmatch(name) else table
     names = _READ_BY_TOOLS.get(name)
     if names is None or not isinstance(table, dict):
         return table

@@ -45,10 +45,9 @@ class PythonSection(Section):
 
     version: PythonMinor | None = None
     """Minor version as in "3.11"; default: that of .python-version, else the newest that is there,
-    that requires-python and classifiers name, and that there was when the commit was made."""
+    that requires-python allows, and that there was when the commit was made."""
     system_packages: tuple[SystemPackage, ...] = ()
-    """Debian packages that `setup` and checks need, such as libpq-dev. One that cannot be had is
-    left out and named."""
+    """Debian packages that `setup` and checks need, such as libpq-dev."""
 
 
 class DjangoSection(Section):

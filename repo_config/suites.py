@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import fnmatch
-import re
-from typing import NamedTuple
 
 from repo_config import command_lines, test_files
+from repo_config.command_lines import SuiteCommand
 from repo_config.dependencies import Dependency
-from repo_config.project_files import CONFIGURED, Detected, ProjectFiles
+from repo_config.project_files import ProjectFiles
 from repo_config.schema import RepoConfig
 
-_BY_UNITTEST = "pytest also runs the tests of unittest"
 _DOCTESTS = "--doctest-modules"
 #: Folders whose files are not the project's own tests.
 ASIDE = frozenset(
@@ -24,19 +22,6 @@ SCRIPTS = tuple(
     for folder in ("", "tests/", "test/", "testproject/", "test_project/")
     for name in ("runtests.py", "run_tests.py", "quicktest.py", "runtest.py")
 )
-#: What a module of Django settings has, and hardly any other.
-SETTINGS = re.compile(r"^INSTALLED_APPS\b|^from \S+ import \*", re.MULTILINE)
-
-
-class Start(NamedTuple):
-    """How the tests are started."""
-
-    runner: str | None
-    script: str | None
-    """Starts Django's runner, where that is the one."""
-    args: tuple[str, ...]
-    """For the runner, as configured."""
-    origins: dict[str, str]
 
 
 def choose_suite_start(
@@ -46,44 +31,29 @@ def choose_suite_start(
     manage: str | None,
     *,
     is_django: bool,
-) -> Start:
-    """Say how the tests are started: as configured, or as is usual."""
+) -> SuiteCommand | None:
+    """Say how the tests are started: as configured, or as is usual; None without tests."""
     line = config.checks.tests
-    if line == "off":
-        return Start(None, None, (), {})
     if line != "auto":
-        origins = {"tests": f"{CONFIGURED}: checks.tests"}
-        return Start(*command_lines.read_test_command(line), origins)
-    found = _find_runner(files, declared, manage, is_django=is_django)
-    if found is None:
-        return Start(None, None, (), {})
-    script = (find_test_script(files) or manage) if found.value == "django" else None
-    is_from_script = script and found.origin != script
-    named = f"{found.origin}, {script}" if is_from_script else found.origin
-    return Start(found.value, script, (), {"tests": named})
-
-
-def _find_runner(
-    files: ProjectFiles, declared: tuple[Dependency, ...], manage: str | None, *, is_django: bool
-) -> Detected | None:
-    """Say which runner the tests are meant for; None without tests."""
+        return None if line == "off" else command_lines.read_test_command(line)
     if _DOCTESTS not in files.pytest.words("addopts") and not _has_tests(files):
         return None
-    if files.pytest.origin:
-        return Detected("pytest", files.pytest.origin)
-    # A Django project may need pytest for something else than its tests; pytest cannot start
-    # Django without its plugin or a conftest.py.
-    names = {"pytest-django"} if is_django else {"pytest", "pytest-django"}
-    for dependency in declared:
-        if dependency.name in names:
-            return Detected("pytest", f"{dependency.origin}: {dependency.name}")
-    for path in files.find_named("conftest.py"):
-        if not ASIDE & set(path.split("/")[:-1]):
-            return Detected("pytest", path)
-    script = find_test_script(files) or manage
-    if is_django:
-        return Detected("django", script or "Django, and nothing of pytest")
-    return Detected("pytest", _BY_UNITTEST)
+    if is_django and not _is_for_pytest(files, declared):
+        return SuiteCommand("django", find_test_script(files) or manage)
+    # It also runs the tests of unittest.
+    return SuiteCommand("pytest")
+
+
+def _is_for_pytest(files: ProjectFiles, declared: tuple[Dependency, ...]) -> bool:
+    """Whether the tests of a Django project are meant for pytest.
+
+    It may need pytest for something else; pytest cannot start Django without its plugin or a
+    conftest.py.
+    """
+    has_plugin = any(dependency.name == "pytest-django" for dependency in declared)
+    conftests = files.find_named("conftest.py")
+    is_prepared = any(not ASIDE & set(path.split("/")[:-1]) for path in conftests)
+    return files.pytest.values is not None or has_plugin or is_prepared
 
 
 def _has_tests(files: ProjectFiles) -> bool:

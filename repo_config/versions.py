@@ -1,4 +1,4 @@
-"""Find the versions of Python and of packages that a project is declared for or tested with."""
+"""Find the versions of Python that a project is declared for."""
 
 from __future__ import annotations
 
@@ -7,51 +7,27 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import Version
 from poetry.core.constraints import version as poetry_versions
 
-from repo_config.documents import table, texts
-from repo_config.project_files import Detected, ProjectFiles
+from repo_config.documents import table
+from repo_config.project_files import ProjectFiles
 
-_PYTHON_CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.[0-9]{1,2})\Z")
 _PLAIN = re.compile(r"(?:cpython-?|python-?)?(3\.[0-9]{1,2})(?![0-9])")
 _LONGEST = 500
 
 
-# --- Python -------------------------------------------------------------------------------------
-
-
-def find_lowest_python(files: ProjectFiles) -> Detected | None:
+def find_lowest_python(files: ProjectFiles) -> str | None:
     """Return the lowest declared version, from the first of the places that names one."""
-    for text, origin in list_python_ranges(files):
+    for text in list_python_ranges(files):
         if found := _list_minors(text):
-            return Detected(f"3.{found[0]}", origin)
-        path = origin.partition(":")[0]
-        files.unreadable.setdefault(path, f"names no supported Python 3 version: {text!r}")
-    if named := read_version_file(files):
-        return named
-    if versions := read_python_classifiers(files):
-        return Detected(min(versions, key=Version), next(iter(versions.values())))
-    return None
+            return f"3.{found[0]}"
+    return read_version_file(files)
 
 
-def read_python_classifiers(files: ProjectFiles) -> dict[str, str]:
-    """Return the minor versions that classifiers name, each with the origin."""
-    return {
-        match[1]: origin
-        for lines, origin in list_classifiers(files)
-        for line in lines
-        if (match := _PYTHON_CLASSIFIER.match(line.strip()))
-    }
-
-
-def read_version_file(files: ProjectFiles) -> Detected | None:
-    """Return the version that a file made for that alone names; the lowest of several."""
-    for path in (".python-version", "runtime.txt"):
-        lines = [_PLAIN.match(line.strip()) for line in files.text(path).splitlines()]
-        if versions := [match[1] for match in lines if match]:
-            return Detected(min(versions, key=Version), path)
-    return None
+def read_version_file(files: ProjectFiles) -> str | None:
+    """Return the minor version that .python-version names first."""
+    lines = (_PLAIN.match(line.strip()) for line in files.text(".python-version").splitlines())
+    return next((match[1] for match in lines if match), None)
 
 
 def _list_minors(text: str) -> list[int]:
@@ -87,29 +63,14 @@ def standardize_range(text: str) -> str:
     return ",".join((f">=3.{found[0]}", f"<3.{found[-1] + 1}", *left))
 
 
-def list_python_ranges(files: ProjectFiles) -> Iterator[tuple[str, str]]:
-    """Yield what each place asks for, as it is written there, with its origin."""
-    data, setup = files.pyproject, files.ini("setup.cfg").get("options", {})
-    poetry = table(data, "tool", "poetry", "dependencies").get("python")
-    pipfile = table(files.toml("Pipfile"), "requires").get("python_version")
-    for value, origin in (
-        (table(data, "project").get("requires-python"), "pyproject.toml: project.requires-python"),
-        (poetry, "pyproject.toml: tool.poetry.dependencies.python"),
-        (setup.get("python_requires"), "setup.cfg: python_requires"),
-        ("".join(files.setup_call.get("python_requires", [])), "setup.py: python_requires"),
-        (pipfile, "Pipfile: requires.python_version"),
+def list_python_ranges(files: ProjectFiles) -> Iterator[str]:
+    """Yield what each place asks for, as it is written there."""
+    for value in (
+        table(files.pyproject, "project").get("requires-python"),
+        table(files.pyproject, "tool", "poetry", "dependencies").get("python"),
+        files.ini("setup.cfg").get("options", {}).get("python_requires"),
+        "".join(files.setup_call.get("python_requires", [])),
+        table(files.toml("Pipfile"), "requires").get("python_version"),
     ):
         if isinstance(value, str) and value.strip():
-            yield value, origin
-
-
-def list_classifiers(files: ProjectFiles) -> Iterator[tuple[list[str], str]]:
-    """Yield what each place lists as classifiers, with its origin."""
-    data = files.pyproject
-    yield texts(table(data, "project").get("classifiers")), "pyproject.toml: project.classifiers"
-    poetry = table(data, "tool", "poetry").get("classifiers")
-    yield texts(poetry), "pyproject.toml: tool.poetry.classifiers"
-    metadata = files.ini("setup.cfg").get("metadata", {})
-    for key in ("classifiers", "classifier"):
-        yield metadata.get(key, "").splitlines(), f"setup.cfg: {key}"
-    yield files.setup_call.get("classifiers", []), "setup.py: classifiers"
+            yield value

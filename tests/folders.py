@@ -15,7 +15,7 @@ from pathlib import Path
 BUILT = "ENVIRONMENTS_OF_TESTS"
 _ROOT = Path(__file__).parents[1]
 #: Code that decides what is in an environment: another version of it builds everything anew.
-_BUILDERS = ("agent/environments", "agent/sandbox/sandbox_scripts", "agent/sandbox")
+_BUILDERS = ("agent/setup", "agent/sandbox/sandbox_scripts", "agent/sandbox")
 _UNUSED_SECONDS = 14 * 86_400
 
 

@@ -14,7 +14,6 @@ from typing import Protocol, TypeVar
 from packaging.utils import canonicalize_name
 
 from agent.checks.sealed import Secret
-from agent.environments import sandbox_requests, sandbox_services
 from agent.models.checks import (
     TESTS,
     CheckRun,
@@ -36,6 +35,7 @@ from agent.models.sandbox import (
     SandboxResult,
 )
 from agent.settings import Settings
+from agent.setup import sandbox_requests, sandbox_services
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
 

@@ -17,7 +17,6 @@ from agent.checks import check, suite
 from agent.checks.check import Site
 from agent.checks.readers import READERS, Reader, ToolRemark, list_items, render_remarks
 from agent.checks.sealed import Secret
-from agent.environments import sandbox_requests, sandbox_services
 from agent.models.checks import CommandRun, LintRun, Status
 from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
@@ -30,6 +29,7 @@ from agent.models.sandbox import (
     SandboxRequest,
     SandboxResult,
 )
+from agent.setup import sandbox_requests, sandbox_services
 from agent.text import sanitise
 from repo_config import documents
 from repo_config.command_lines import CheckCommand

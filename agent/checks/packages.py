@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from agent.environments import distributions
 from agent.models.checks import AddedPackages, Package, PackageRun, Status
 from agent.models.environment import Environment
+from agent.setup import distributions
 from repo_config.dependencies import Dependency
 
 NAME = "packages"

@@ -17,7 +17,7 @@ def rule_files(change: Change, project: Project) -> frozenset[str]:
         file.path
         for file in change.files
         if (
-            known.list_rules(file.path, file.before, file.after) != ()
+            known.list_read_by_tools(file.path, file.before, file.after) != ()
             if known.has_tables(file.path)
             else known.explain_file(file.path, project) is not None
         )

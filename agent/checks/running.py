@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from agent.checks.check import MINUTES_LIMIT, Check, RunT, Site, make_unverified
 from agent.checks.sealed import Secret
-from agent.environments import sandbox_services
 from agent.models.sandbox import Flag, Sandbox
+from agent.setup import sandbox_services
 from agent.text import sanitise
 
 #: Shows one line to people who watch the run; called from several threads.

@@ -9,9 +9,9 @@ import typer
 
 from agent import settings
 from agent.cli import repository, terminal
-from agent.onboarding import effective, facts, written
-from agent.onboarding.effective import Effective
 from agent.policy import levels
+from agent.setup import effective, proposal
+from agent.setup.effective import Effective
 from repo_config import detect, load, schema
 from repo_config.located import escape_text, format_excerpt
 
@@ -36,7 +36,6 @@ def check(repo: repository.Folder = None, as_json: terminal.Json = False) -> Non
     project = detect.detect_project(tree, config)
     warnings = [
         *levels.find_overruled_weights(registry.RULES, config, {}),
-        *(f"not read: {path}: {why}" for path, why in project.unreadable.items()),
     ]
     if as_json:
         terminal.print_json(
@@ -91,7 +90,7 @@ def explain(
         terminal.print_json([one.model_dump(mode="json", exclude_none=True) for one in found])
         return
     for one in found:
-        value = written.write_value(one.model_dump(mode="json")["value"])
+        value = proposal.write_value(one.model_dump(mode="json")["value"])
         print(f"{one.key:<26} {value}  ({escape_text(one.origin)})")
         if key is not None and one.meaning:
             print(f"    {one.meaning}")
@@ -99,17 +98,17 @@ def explain(
 
 @app.command("detect")
 def detect_values(repo: repository.Folder = None, as_json: terminal.Json = False) -> None:
-    """Propose `.github/mergewright.yml` from what the repository shows, each value with a reason.
+    """Propose `.github/mergewright.yml` from what the repository shows and what runs have found.
 
     What it does not know it leaves out.
     """
     place, tree, _ = repository.open_repository(repo, as_json=as_json)
-    measured = facts.load_facts(settings.load_settings().home, str(place))
-    proposal = written.propose(tree, measured)
+    kept = proposal.load_values(settings.load_settings().home, str(place))
+    text = proposal.propose(tree, kept)
     if as_json:
-        terminal.print_json({"file": load.OWN_FILES[0], **proposal.model_dump(mode="json")})
+        terminal.print_json({"file": load.OWN_FILES[0], "text": text})
     else:
-        print(proposal.text, end="")
+        print(text, end="")
 
 
 def _select_keys(key: str, found: list[Effective]) -> list[Effective]:

@@ -11,13 +11,13 @@ import typer
 
 from agent import settings, wiring
 from agent.cli import terminal
-from agent.environments import gateway, package_index
 from agent.errors import AgentError, SandboxLost, SandboxMissing, SettingsInvalid
 from agent.llm import routes
 from agent.models.chat import Asked, ChatRequest
 from agent.models.sandbox import SANDBOX_OUT, SandboxLimits, SandboxRequest
 from agent.sandbox import limit_probes, sandboxes
 from agent.settings import Settings
+from agent.setup import gateway, package_index
 from agent.telemetry import signing
 
 #: Enough for a model that thinks before it says one word.

@@ -13,7 +13,7 @@ import typer
 
 from agent.cli import terminal
 from agent.git.tree import WorkTree
-from agent.onboarding.effective import Read
+from agent.setup.effective import Read
 from repo_config import load
 from repo_config.located import START, make_problem
 from repo_config.schema import RepoConfig

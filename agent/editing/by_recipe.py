@@ -11,7 +11,6 @@ import math
 from typing import Literal
 
 from agent.desk import Desk
-from agent.environments import obstacles, sandbox_requests, sandbox_services
 from agent.errors import EditFailed, RepositoryUnfit, RequestRefused, TicketUnclear
 from agent.git import worktree
 from agent.git.tree import WorkTree
@@ -22,6 +21,7 @@ from agent.models.sandbox import SANDBOX_OURS, SANDBOX_OUT, SANDBOX_TREE, Sandbo
 from agent.recipes import tickets
 from agent.recipes.add_field import edits, migration, recipe
 from agent.recipes.add_field.parameters import Edits, Parameters, ProducingCommand
+from agent.setup import obstacles, sandbox_requests, sandbox_services
 from agent.text import sanitise
 from repo_config.tree import Within
 

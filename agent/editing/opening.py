@@ -16,7 +16,6 @@ from agent.editing.prompting import fence_text
 from agent.editing.rounds import Draft
 from agent.editing.run_context import RunContext
 from agent.editing.tools import choose_seconds
-from agent.environments import sandbox_requests
 from agent.errors import EditFailed
 from agent.git import worktree
 from agent.git.tree import WorkTree
@@ -25,7 +24,7 @@ from agent.models.chat import OpeningMessage
 from agent.models.checks import TESTS, AnyRun, CheckItem, LintRun, Status, TestRun
 from agent.models.environment import Prepared
 from agent.models.task import ReviewItem
-from agent.onboarding import facts
+from agent.setup import sandbox_requests
 from agent.text import sanitise
 from agent.text.check_summary import describe_outcomes, format_count
 from repo_config import dependencies
@@ -39,6 +38,11 @@ _MOST_NOTE_FILES, _MOST_FAILING, _MOST_VERSIONS = 2, 10, 20
 _MOST_REASON, _MOST_WHY = 300, 160
 _MARKED = re.compile(r"E\s+\S")
 _FRAME = re.compile(r'\s*File ".*", line \d+')
+#: Where people tell contributors how code is written, and who may contribute.
+_CONTRIBUTING = re.compile(
+    r"(?:\.github/|docs/)?(?:agents|contributing|(?:ai|llms?)[_-]?policy)\.(?:md|rst|txt)",
+    re.IGNORECASE,
+)
 
 
 def open_ticket(run_context: RunContext) -> OpeningMessage:
@@ -169,7 +173,7 @@ def _describe_repository(run_context: RunContext) -> tuple[str, ...]:
     """Give the folders of the base, and how people want code written."""
     tree = _open_base(run_context)
     outline = outline_folders(tree, run_context.base.contract.config.folder, _MOST_OUTLINE)
-    names = facts.find_notes(tree.paths())[:_MOST_NOTE_FILES]
+    names = _find_notes(tree.paths())[:_MOST_NOTE_FILES]
     texts = [sanitise.clean_ticket(tree.read(name).decode("utf-8", "replace"))[0] for name in names]
     return _fence("Folders of the repository", outline, run_context), *(
         _fence(
@@ -179,6 +183,12 @@ def _describe_repository(run_context: RunContext) -> tuple[str, ...]:
         )
         for name, text in zip(names, texts, strict=True)
     )
+
+
+def _find_notes(paths: Collection[str]) -> list[str]:
+    """List the notes for contributors: what they say of machines first, then those at the root."""
+    found = filter(_CONTRIBUTING.fullmatch, paths)
+    return sorted(found, key=lambda path: ("policy" not in path.lower(), path.count("/"), path))
 
 
 def outline_folders(tree: WorkTree, folder: str, limit: int) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 
 from agent.desk import Desk
-from agent.environments import distributions
 from agent.errors import EnvironmentFailed
 from agent.git import worktree
 from agent.models.change import Change
 from agent.models.environment import Prepared
 from agent.policy.change_context import ChangeContext
 from agent.policy.contract import requirements
+from agent.setup import distributions
 from agent.text import sanitise
 from repo_config import dependencies, lock_files
 

@@ -12,7 +12,7 @@ from agent.models.change import Change, ClearedChange, Finding, Plan, Severity
 from agent.models.checks import AnyComparison, CheckItem, CheckReport
 from agent.models.outcome import Verdict
 from agent.models.review import Proof, Remark
-from agent.onboarding.proposed_lines import SET_UP
+from agent.setup.proposed_lines import SET_UP
 from agent.text.check_summary import format_count, is_of_tests, list_new
 
 RED_BASE = "tests of base"

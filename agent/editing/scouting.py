@@ -1,6 +1,6 @@
 """The scout: where tests of base do not run, a model looks for the set-up with which they do.
 
-Nothing is kept of its sandbox. What it proposes is bounded by `onboarding.proposed_lines`, and
+Nothing is kept of its sandbox. What it proposes is bounded by `setup.proposed_lines`, and
 measured as any other set-up.
 """
 
@@ -18,14 +18,6 @@ from agent.editing.opening import find_error_line
 from agent.editing.preparation import Preparation, Ready
 from agent.editing.run_context import RunContext, explain_stop
 from agent.editing.tools import ToolExecutor
-from agent.environments import (
-    gateway,
-    interpreters,
-    obstacles,
-    sandbox_requests,
-    setup_commands,
-)
-from agent.environments.obstacles import Obstacle
 from agent.errors import ASKING_ENDS, BudgetSpent, RequestRefused, SandboxMissing, TimeSpent
 from agent.models.change import Change
 from agent.models.chat import OpeningMessage
@@ -34,6 +26,14 @@ from agent.models.environment import LEFT_OUT, Opened, Prepared
 from agent.models.record import Record
 from agent.models.sandbox import SandboxSession
 from agent.models.step import Step, StepName
+from agent.setup import (
+    gateway,
+    interpreters,
+    obstacles,
+    sandbox_requests,
+    setup_commands,
+)
+from agent.setup.obstacles import Obstacle
 from agent.text import sanitise
 from agent.text.check_summary import describe_outcomes
 

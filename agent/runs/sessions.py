@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from importlib import resources
 
 from agent.checks import check
-from agent.environments import sandbox_requests, sandbox_services, uv_program
 from agent.git import worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change
@@ -27,6 +26,7 @@ from agent.sandbox import sandboxes
 from agent.sandbox.running import RunningSandbox
 from agent.sandbox.session import Session
 from agent.settings import Settings
+from agent.setup import sandbox_requests, sandbox_services, uv_program
 
 _FIRST_ON_PATH = f"{SANDBOX_HOME}/.local/bin"
 _LENT = f"{SANDBOX_HOME}/.local/lent"

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import structlog
 
-from agent.environments import prune
 from agent.errors import AgentError
 from agent.git import folders
 from agent.models.run import RUN_ID
@@ -20,6 +19,7 @@ from agent.runs import folders as run_folders
 from agent.sandbox import sandboxes
 from agent.service import loops
 from agent.settings import Settings
+from agent.setup import prune
 from agent.store.engine import Engine
 from agent.store.sql_run_store import SqlRunStore
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from agent.checks import check, measuring, reports
 from agent.desk import Desk
-from agent.environments import obstacles
 from agent.git import worktree
 from agent.models.checks import AnyRun, CheckReport, TestRun
 from agent.models.environment import Prepared
+from agent.setup import obstacles
 
 
 def measure_base(prepared: Prepared, desk: Desk) -> CheckReport:
@@ -76,12 +76,9 @@ def _run_checks(
         site, desk.sandbox, desk.say, tests=tests, is_enough=is_enough
     )
     results = measuring.confirm_failures(results, site, desk.sandbox, desk.say)
-    report = CheckReport(
+    return CheckReport(
         side="base",
         commit=prepared.checkout.commit,
         change_digest=None,
         results=results,
     )
-    if report.test_run and (cause := obstacles.find_common_cause(report.tests)):
-        desk.say(cause)
-    return report

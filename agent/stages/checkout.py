@@ -16,7 +16,7 @@ from agent.models.environment import Checkout, Contract
 from agent.models.pulls import BranchState
 from agent.models.run import Run
 from agent.models.task import PullContext
-from agent.onboarding import facts
+from agent.setup import proposal
 from agent.text import sanitise
 from agent.text.sanitise import list_some
 from repo_config import detect, load
@@ -126,7 +126,7 @@ def read_contract(run: Run, base: Checkout, desk: Desk) -> Contract:
             config = load.from_text(run.config_text, source, tree)
     except load.ConfigProblem as problem:
         raise ConfigInvalid(str(problem)) from problem
-    if not config.model_fields_set & _OF_ROOT and (folder := facts.only_folder(tree)):
+    if not config.model_fields_set & _OF_ROOT and (folder := proposal.find_only_folder(tree)):
         desk.say(f"the project is in {folder}, since nothing at the root declares one")
         config = config.model_copy(update={"root": folder})
     return Contract(config=config, project=detect.detect_project(tree, config), source=source)

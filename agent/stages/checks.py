@@ -48,7 +48,7 @@ from agent.policy import levels, ruff_contract, ruff_rules
 from agent.policy.change_context import ChangeContext
 from agent.policy.contract import requirements
 from repo_config import dependencies
-from repo_config.rule_files import has_tables, is_tool_setting, list_rules
+from repo_config.rule_files import has_tables, is_tool_setting, list_read_by_tools
 
 #: Checks that look at source alone, and not at what tests are.
 _OF_SOURCE = (DJANGO_CHECK.name, MAKEMIGRATIONS.name, fastapi_endpoints.NAME)
@@ -268,7 +268,10 @@ def _lay_out_for_tools(change: Change, site: Site, trees: _Trees) -> tuple[Site,
         file.path
         for file in change.files
         if is_tool_setting(file.path)
-        and (not has_tables(file.path) or list_rules(file.path, file.before, file.after) != ())
+        and (
+            not has_tables(file.path)
+            or list_read_by_tools(file.path, file.before, file.after) != ()
+        )
     )
     if not held or not trees.prepared.contract.project.commands:
         return site, ()

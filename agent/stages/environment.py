@@ -11,23 +11,22 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial, reduce
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 from agent.desk import Desk
 from agent.editing import scouting
 from agent.editing.scouting import Scouted, TryLines
-from agent.environments import build as environments
-from agent.environments import obstacles
-from agent.environments.obstacles import Obstacle
-from agent.environments.request import EnvironmentRequest
 from agent.errors import CheckUnfinished, EnvironmentFailed, RepositoryUnfit, RequestRefused
 from agent.git import worktree
 from agent.models.checks import CheckReport
 from agent.models.environment import Checkout, Contract, Environment, Opened, Prepared
 from agent.models.run import Run
 from agent.models.step import Step, StepRunner
-from agent.onboarding import facts, proposed_lines, written
+from agent.setup import build as environments
+from agent.setup import obstacles, proposal, proposed_lines
+from agent.setup.obstacles import Obstacle
+from agent.setup.request import EnvironmentRequest
 from repo_config.schema import RepoConfig
 
 
@@ -207,10 +206,9 @@ def _compare_tried(tried: list[Tried]) -> str:
 
 
 def find_obstacle(base: Opened, tried: Tried | None, problem: str, desk: Desk) -> Obstacle:
-    tree = worktree.open_tree(base.checkout, desk.base_folder(base.run))
     tests = tried.report.tests if tried else None
     lines = tried.prepared.environment.sources if tried else base.contract.config.setup
-    found = obstacles.find_obstacle(tests, problem, tree, lines)
+    found = obstacles.find_obstacle(tests, problem, lines)
     desk.say(found.words)
     return found
 
@@ -223,8 +221,8 @@ def _explain_lack(tried: Tried | None) -> str:
 
 def read_known(run: Run, desk: Desk) -> str:
     """Return the lines that a model has found in an earlier run of the repository, if one has."""
-    known = {one.key: one for one in facts.load_facts(desk.settings.home, run.repository)}
-    return written.write(known) if known else ""
+    known = proposal.load_values(desk.settings.home, run.repository)
+    return json.dumps(known) if known else ""
 
 
 def build_bare(base: Opened, desk: Desk) -> Prepared:
@@ -244,18 +242,14 @@ def build_bare(base: Opened, desk: Desk) -> Prepared:
 
 def _find_difference(given: RepoConfig, taken: RepoConfig) -> dict[str, object]:
     """Return what to configure, so that nothing else is tried; of a section, its changed keys."""
-    old, new = (dict(facts.flatten_values(one.model_dump(mode="json"))) for one in (given, taken))
-    more: dict[str, Any] = {}
-    for key, value in new.items():
-        if value != old[key]:
-            *above, last = key.split(".")
-            reduce(lambda section, name: section.setdefault(name, {}), above, more)[last] = value
-    return more
+    old, new = (proposal.flatten_values(one.model_dump(mode="json")) for one in (given, taken))
+    before = dict(old)
+    return proposal.nest_values({key: value for key, value in new if value != before[key]})
 
 
 def choose_environment(run: Run, why: str, more: dict[str, object], desk: Desk) -> str:
     """Keep what to configure for what is taken; say why it is taken."""
-    facts.store_facts(desk.settings.home, run.repository, more, why)
+    proposal.store_values(desk.settings.home, run.repository, more)
     desk.say(why)
     return why
 

@@ -15,7 +15,7 @@ from agent.models.code_host import NewPullRequest
 from agent.models.environment import Checkout, Opened
 from agent.models.outcome import PullRequest
 from agent.models.run import Run
-from agent.onboarding import facts, pull_request, written
+from agent.setup import proposal
 from repo_config import load
 
 BRANCH = "mergewright/onboarding"
@@ -53,9 +53,10 @@ def _open_pull_request(run: Run, base: Checkout, desk: Desk) -> PullRequest:
     """Open the pull request, with a commit that adds the one file."""
     place = desk.base_folder(run)
     tree = worktree.lay_out(base, place, desk.stopped)
-    proposed = written.propose(tree, kept=facts.load_facts(desk.settings.home, run.repository))
+    kept = proposal.load_values(desk.settings.home, run.repository)
+    text = proposal.propose(tree, kept)
     name = load.OWN_FILES[0]
-    file = ChangedFile(path=name, before=None, after=proposed.text.encode(), executable=False)
+    file = ChangedFile(path=name, before=None, after=text.encode(), executable=False)
     commit = _push_file(run, base, file, desk)
     return desk.code_host.open_or_update_onboarding(
         run,
@@ -64,8 +65,8 @@ def _open_pull_request(run: Run, base: Checkout, desk: Desk) -> PullRequest:
             commit=commit,
             base_branch=base.base_branch or "",
             base_commit=base.commit,
-            title=pull_request.TITLE,
-            body=pull_request.write_body(run, proposed, desk.redactor),
+            title=proposal.TITLE,
+            body=proposal.write_body(run, text, desk.redactor),
         ),
     )
 
@@ -83,7 +84,7 @@ def _push_file(run: Run, base: Checkout, file: ChangedFile, desk: Desk) -> str:
     commit = worktree.make_commit(
         base,
         change,
-        pull_request.TITLE,
+        proposal.TITLE,
         date=run.started,
         author=remote.author,
         email=remote.email,

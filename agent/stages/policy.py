@@ -11,7 +11,6 @@ from dataclasses import replace
 from functools import partial
 
 from agent.desk import Desk
-from agent.environments import distributions
 from agent.errors import PolicyRefused
 from agent.git import worktree
 from agent.models.change import Change, ClearedChange, Finding, Level, Severity
@@ -21,6 +20,7 @@ from agent.models.ticket import Ticket
 from agent.policy import levels, registry
 from agent.policy.change_context import ChangeContext
 from agent.policy.content import paths, size
+from agent.setup import distributions
 
 
 def clear_change(

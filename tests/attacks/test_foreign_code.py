@@ -16,16 +16,15 @@ import pytest
 
 from agent.checks import check, measuring
 from agent.checks.check import Site
-from agent.environments import build, storage
-from agent.environments.build import EnvironmentRequest
-from agent.environments.package_index import SimpleIndex
-from agent.environments.setup_commands import SetUp
 from agent.errors import EnvironmentFailed
 from agent.models.checks import TESTS, CheckRun, LintRun, Status, TestRun
 from agent.models.environment import Environment
 from agent.models.package_index import PackageIndex
 from agent.models.sandbox import Sandbox
 from agent.settings import Settings
+from agent.setup import build, storage
+from agent.setup.build import EnvironmentRequest
+from agent.setup.package_index import SimpleIndex
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
 from tests import sandboxes as kinds
@@ -36,7 +35,7 @@ from tests.attacks.memory import measured_memory
 from tests.deep import deep
 from tests.folders import data_folder
 from tests.integration.environment_building import with_our_tools
-from tests.unit.environments import local_index
+from tests.unit.setup import local_index
 from tests.unit.trees import make_project
 
 pytestmark = pytest.mark.index
@@ -354,7 +353,7 @@ def test_RX7_what_a_set_up_leaves_is_read_within_bounds(
     with local_index.serving() as served, measured_memory() as grown:
         served.add(local_index.wheel("pip", "1.0"))
         request = EnvironmentRequest(
-            tree=str(hostile.lay(home / "tree", {"a.py": ""})), setup=SetUp(commands=(_LEAVES,))
+            tree=str(hostile.lay(home / "tree", {"a.py": ""})), commands=(_LEAVES,)
         )
         index = local(tools, served)
         made = build.ensure_environment(request, witness, index, tools, lambda _: None)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 
-from agent.environments.gateway import Gateway
-from agent.environments.hosts import Target
 from agent.models.sandbox import Mount, SandboxFile, SandboxLimits, SandboxRequest
+from agent.setup.gateway import Gateway
+from agent.setup.hosts import Target
 from tests.attacks import ground as grounds
 from tests.attacks import planted
 from tests.sandboxes import PYTHON

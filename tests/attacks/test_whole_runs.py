@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from agent.environments.package_index import SimpleIndex
 from agent.settings import Settings
+from agent.setup.package_index import SimpleIndex
 from agent.telemetry.ledger import verify_ledger
 from tests.attacks import ground as grounds
 from tests.attacks import planted

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import uv
 
-from agent.environments import distributions
-from agent.environments.package_index import SimpleIndex
 from agent.settings import Settings
+from agent.setup import distributions
+from agent.setup.package_index import SimpleIndex
 from tests.bench.timing import BareFailed
 
 _SECONDS = 600

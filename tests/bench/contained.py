@@ -16,15 +16,15 @@ from agent.checks import check
 from agent.checks.check import Site
 from agent.checks.runners import PytestSuite
 from agent.checks.sealed import Secret
-from agent.environments import build
-from agent.environments.package_index import SimpleIndex
-from agent.environments.request import EnvironmentRequest
 from agent.errors import SandboxLost, SandboxMissing
 from agent.git.tree import WorkTree
 from agent.models.checks import Status, TestRun
 from agent.models.sandbox import Sandbox, SandboxRequest
 from agent.sandbox import sandboxes
 from agent.settings import Settings, load_settings
+from agent.setup import build
+from agent.setup.package_index import SimpleIndex
+from agent.setup.request import EnvironmentRequest
 from repo_config import detect
 from repo_config.schema import RepoConfig
 from tests.bench import bare, sample_suites

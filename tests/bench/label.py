@@ -14,8 +14,8 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.environments import storage
 from agent.settings import Settings
+from agent.setup import storage
 from tests.bench import bare
 from tests.bench.timing import BareFailed, Row, Say, Section, measure_time, wait_for
 from tests.demo import play

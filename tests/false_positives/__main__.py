@@ -17,9 +17,9 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from agent import settings
-from agent.environments.package_index import SimpleIndex
 from agent.models.change import Severity
 from agent.policy import registry, ruff_rules
+from agent.setup.package_index import SimpleIndex
 from tests.false_positives import judged, whole_trees
 from tests.false_positives.judged import Judgement, Key
 from tests.false_positives.projects import LEFT_OUT, PROJECTS, Project

@@ -20,9 +20,6 @@ import uv
 from agent.checks import check, comparison, measuring
 from agent.checks.check import Site
 from agent.desk import Desk
-from agent.environments import build
-from agent.environments.package_index import SimpleIndex
-from agent.environments.request import EnvironmentRequest
 from agent.git import worktree
 from agent.git.base import RepositoryLimits
 from agent.git.tree import WorkTree
@@ -34,6 +31,9 @@ from agent.models.sandbox import Flag, Hear, Sandbox, SandboxRequest, SandboxRes
 from agent.models.ticket import Ticket
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
+from agent.setup import build
+from agent.setup.package_index import SimpleIndex
+from agent.setup.request import EnvironmentRequest
 from agent.stages import baseline
 from agent.stages import checks as checks_stage
 from repo_config import detect
@@ -123,7 +123,7 @@ class Workshop:
 
     def type_checker(self) -> Path:
         """basedpyright and its Node.js, as they are pinned."""
-        return _venv("-r", str(resources.files("agent.environments") / "types.txt"))
+        return _venv("-r", str(resources.files("agent.setup") / "types.txt"))
 
     def _scripts(self) -> Path:
         target = self.home / "scripts"
@@ -224,9 +224,8 @@ def declared_site(
         tree=str(tree),
         python=config.python,
         services=config.services,
-        env=config.env,
-        pyright=found.uses_pyright,
-        tools=found.tool_pins,
+        variables=config.env,
+        project=found,
     )
     return Site(
         tree=tree,

@@ -10,15 +10,14 @@ from pathlib import Path
 
 from agent import wiring
 from agent.desk import Desk
-from agent.environments import build, sandbox_requests
-from agent.environments.package_index import SimpleIndex
-from agent.environments.request import EnvironmentRequest
-from agent.environments.setup_commands import SetUp
 from agent.models.environment import Environment, Prepared
 from agent.models.run import Run
 from agent.models.sandbox import SandboxLimits
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
+from agent.setup import build, sandbox_requests
+from agent.setup.package_index import SimpleIndex
+from agent.setup.request import EnvironmentRequest
 from agent.stages import checkout, environment
 from repo_config.schema import PythonSection
 from tests.folders import BUILT, data_folder
@@ -41,7 +40,8 @@ def ensure(
             tree=str(folder),
             committed=committed,
             python=PythonSection(**section),
-            setup=SetUp(tag=tag, base=base),
+            tag=tag,
+            base=base,
         ),
         BubblewrapSandbox(settings),
         index or SimpleIndex(settings),

@@ -17,9 +17,9 @@ import pytest
 
 from agent.checks import check, measuring, running
 from agent.checks.check import Part, Site
-from agent.environments import obstacles
 from agent.models.change import Severity
 from agent.models.checks import CheckReport, Status, SuiteFacts, TestRun
+from agent.setup import obstacles
 from agent.stages import baseline
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.environments import storage
 from agent.errors import EnvironmentFailed
 from agent.git import worktree
+from agent.setup import storage
 from tests.folders import lay_files
 from tests.integration import git_samples
 from tests.integration.environment_building import ensure, local, python
-from tests.unit.environments import local_index
+from tests.unit.setup import local_index
 
 pytestmark = pytest.mark.index
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 import uv
 
-from agent.environments import build
-from agent.environments.package_index import SimpleIndex
-from agent.environments.request import EnvironmentRequest
 from agent.errors import EnvironmentFailed
 from agent.sandbox.bubblewrap import BubblewrapSandbox
+from agent.setup import build
+from agent.setup.package_index import SimpleIndex
+from agent.setup.request import EnvironmentRequest
 from tests.folders import lay_files
 from tests.integration.environment_building import ensure, local
-from tests.unit.environments import local_index
+from tests.unit.setup import local_index
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "locks"
 LOCKS = {"poetry": "poetry.lock", "pdm": "pdm.lock", "pipenv": "Pipfile.lock"}

@@ -6,17 +6,17 @@ import base64
 
 import pytest
 
-from agent.environments import build
-from agent.environments.package_index import SimpleIndex
-from agent.environments.request import EnvironmentRequest
 from agent.models.sandbox import SandboxRequest, SandboxResult
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
+from agent.setup import build
+from agent.setup.package_index import SimpleIndex
+from agent.setup.request import EnvironmentRequest
 from tests.deep import deep
 from tests.folders import lay_files
 from tests.integration.recording_proxy import recording
-from tests.unit.environments import local_index
-from tests.unit.environments.certificates import make_server
+from tests.unit.setup import local_index
+from tests.unit.setup.certificates import make_server
 
 pytestmark = pytest.mark.index
 

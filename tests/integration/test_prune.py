@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.environments import prune
 from agent.settings import Settings
+from agent.setup import prune
 
 DAY = 86_400
 

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from packaging.version import Version
 
-from agent.environments import interpreters
 from agent.models.checks import Status
 from agent.models.sandbox import Root
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
+from agent.setup import interpreters
 from tests.folders import data_folder
 from tests.integration import check_samples
 from tests.integration.check_samples import SITE, Files

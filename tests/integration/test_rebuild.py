@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from agent.desk import Desk
-from agent.environments import prune, storage
 from agent.errors import CacheGone
 from agent.git import worktree
 from agent.models.environment import Prepared
+from agent.setup import prune, storage
 from agent.stages import checkout
 from tests.flow.github_stories import FILES
 from tests.integration.environment_building import begin_run, with_our_tools

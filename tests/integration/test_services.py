@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from agent.checks.check import Site
-from agent.environments import sandbox_requests, sandbox_services
 from agent.models.checks import Status
 from agent.models.sandbox import SandboxLimits
+from agent.setup import sandbox_requests, sandbox_services
 from tests import sandboxes as kinds
 from tests.deep import deep
 from tests.folders import data_folder

@@ -8,10 +8,10 @@ import time
 
 import pytest
 
-from agent.environments import storage
 from agent.errors import Cancelled, EditFailed
 from agent.models.change import Change, ChangedFile
 from agent.models.environment import Opened, SandboxService
+from agent.setup import storage
 from tests.fakes import FakeSessions
 from tests.integration.session_samples import FILES, LIMITS, Workplace, paths
 from tests.sandboxes import settings_for

@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from agent.environments import sandbox_requests, sandbox_services, setup_commands, storage
-from agent.environments.build_context import BuildContext, RootedSandbox
-from agent.environments.interpreters import Interpreter
-from agent.environments.package_index import SimpleIndex
-from agent.environments.setup_commands import SetUp
-from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.environment import Environment
 from agent.models.sandbox import Sandbox, SandboxLimits, SandboxResult
 from agent.settings import Settings
+from agent.setup import sandbox_requests, sandbox_services, setup_commands, storage
+from agent.setup.build_context import BuildContext, RootedSandbox
+from agent.setup.interpreters import Interpreter
+from agent.setup.package_index import SimpleIndex
+from agent.setup.request import EnvironmentRequest
+from agent.setup.tree_files import WorkTreeFiles
 from tests.folders import lay_files
 from tests.integration.session_samples import Workplace, paths
-from tests.unit.environments import local_index
+from tests.unit.setup import local_index
 
 FILES = {"app/views.py": "x = 1\n", "package.json": "{}\n", "secret.txt": "of the tree\n"}
 ASK = """
@@ -61,13 +61,15 @@ class Yard:
         self.said: list[str] = []
 
     def context(self) -> BuildContext:
-        python = Interpreter(version="3.11.2", path="/usr/bin/python3", why="")
+        python = Interpreter(version="3.11.2", path="/usr/bin/python3")
         rooted = RootedSandbox(self.sandbox, "")
         return BuildContext(rooted, self.index, self.settings, python, self.said.append)
 
     def set_up(self, *commands: Any, base: Environment | None = None) -> Environment:
         build_context = self.context()
-        asked = SetUp(commands=commands, environ={"GREETING": "hello"}, base=base)
+        asked = EnvironmentRequest(
+            tree=str(self.tree), commands=commands, variables={"GREETING": "hello"}, base=base
+        )
         plain = (base or self.environment).model_copy(update={"layers": (), "altered": ()})
         return setup_commands.provide_layers(asked, WorkTreeFiles(self.tree), plain, build_context)
 

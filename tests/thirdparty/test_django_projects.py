@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.environments.package_index import SimpleIndex
 from agent.settings import Settings
+from agent.setup.package_index import SimpleIndex
 from tests.flow.stories import Ended, Repository, carry_out
 from tests.processes import of_home
 from tests.thirdparty import sources

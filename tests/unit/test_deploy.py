@@ -17,9 +17,9 @@ from ruamel.yaml import YAML
 
 from agent import settings
 from agent.conversation import deliveries
-from agent.environments import interpreters
 from agent.github import app_registration, tokens
 from agent.sandbox import bwrap_arguments, seccomp
+from agent.setup import interpreters
 from agent.store.sql_inbox import Inbox
 from agent.telemetry import metrics
 from agent.telemetry.signing import PUBLIC_FILE

@@ -88,14 +88,12 @@ def _check_file(
     known: set[str] = set()
     with suppress(source.UnreadableError):
         known = {need.what for need in needs.find_needs(before or b"", target)} if new else known
-    origin = change_context.project.origins.get("python_version")
-    declared = f" ({origin})" if origin else ""
     for need in sorted(new, key=lambda need: (need.line or 0, need.what)):
         if need.what not in known:
             yield PYTHON_SYNTAX.make_finding(
                 file.path,
                 f"uses {need.what} (Python 3.{need.minor} and newer); the project supports"
-                f" {_dotted(target)}{declared}",
+                f" {_dotted(target)}",
                 f"Write it for Python {_dotted(target)}, or raise the declared version first.",
                 need.line,
             )

@@ -19,7 +19,7 @@ from agent.models.checks import (
 from agent.models.outcome import Verdict
 from agent.models.review import Proof
 from agent.models.run import Reason
-from agent.onboarding.proposed_lines import SET_UP
+from agent.setup.proposed_lines import SET_UP
 
 OUTPUT = """\
 ============================= test session starts ==============================

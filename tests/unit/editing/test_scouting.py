@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from agent.editing import scouting
-from agent.environments import uv_program
-from agent.environments.obstacles import Obstacle
-from agent.environments.package_index import SimpleIndex
 from agent.models.chat import Worst
 from agent.models.checks import CheckItem, CheckReport, Status, TestRun
 from agent.settings import Settings
+from agent.setup import uv_program
+from agent.setup.obstacles import Obstacle
+from agent.setup.package_index import SimpleIndex
 from tests.fakes import FakeModel, FakeSandbox, make_reply
 from tests.unit.editing import desks
 

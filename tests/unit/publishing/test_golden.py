@@ -27,10 +27,8 @@ from agent.models.outcome import Outcome, PullRequest, RunFigures, ThreadOutcome
 from agent.models.review import Proof, ProofRow, Remark, ReviewNotes, SourcePart, TakenBack
 from agent.models.run import Reason, RunState, end_state
 from agent.models.ticket import Ticket
-from agent.onboarding import pull_request as onboarding
-from agent.onboarding.facts import Fact
-from agent.onboarding.written import ProposedFile
 from agent.publishing import pull_request_content, text, threads
+from agent.setup import proposal
 from agent.telemetry.ledger import Seal
 from agent.text.redaction import Redactor
 from tests.unit.publishing.samples import cleared, evidence_of_issue, plan
@@ -302,13 +300,7 @@ def follow_up() -> str:
 
 
 def proposed_configuration() -> str:
-    file = ProposedFile(
-        text="checks: {}\n",
-        facts=(
-            Fact(key="python.version", value="3.12", why="`requires-python` in pyproject.toml"),
-        ),
-    )
-    return onboarding.write_body(RUN, file, Redactor())
+    return proposal.write_body(RUN, "version: 1\npython:\n  version: '3.12'\n", Redactor())
 
 
 def status_comment() -> str:

@@ -10,7 +10,7 @@ from agent.errors import CheckUnfinished, EnvironmentFailed, RepositoryUnfit
 from agent.models.checks import CheckItem, CheckReport, Status, SuiteFacts, TestRun
 from agent.models.environment import Checkout, Contract, Environment, Opened
 from agent.models.run import Run
-from agent.onboarding import facts
+from agent.setup import proposal
 from agent.stages import environment
 from repo_config import detect
 from repo_config.schema import RepoConfig
@@ -75,7 +75,7 @@ def prepare(tmp_path, monkeypatch):
             sandbox=FakeSandbox(str),
         )  # fmt: skip
         prepared, before = environment.prepare_environment(opened, measures, scout, step, desk)
-        values = {one.key: one.value for one in facts.load_facts(tmp_path, "x")}
+        values = dict(proposal.flatten_values(proposal.load_values(tmp_path, "x")))
         return SimpleNamespace(
             kept=values, prepared=prepared, baseline=before, configs=configs, names=names
         )

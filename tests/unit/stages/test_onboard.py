@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.errors import RepositoryUnfit
-from agent.onboarding import facts
+from agent.setup import proposal
 from agent.stages import onboard
 from repo_config import load
 from tests.fakes import FakeCodeHost
@@ -30,19 +30,17 @@ def asked(tmp_path, monkeypatch):
 
 def test_the_first_run_proposes_a_file_that_is_valid_and_no_other_does(asked):
     made, code_host, services, said = asked
-    facts.store_facts(
-        services.settings.home, made.run.repository, {"setup": ["mkdir data"]}, "measured"
-    )
+    proposal.store_values(services.settings.home, made.run.repository, {"setup": ["mkdir data"]})
     assert onboard.propose_configuration(made, services).endswith("/pull/100")
     [(branch, _, change)] = code_host.commits
     assert (branch, change.base_commit) == ("mergewright/onboarding", made.checkout.commit)
     [file] = change.files
     assert file.path == ".github/mergewright.yml"
-    assert b"setup: [mkdir data]" in file.after
+    assert b"setup:\n  - mkdir data\n" in file.after
     config = load.from_text(file.after.decode(), file.path)
     assert config.checks.types == "mypy ."
-    [proposal] = code_host.proposals
-    assert (proposal.branch, proposal.base_branch) == (branch, "main")
+    [asked_for] = code_host.proposals
+    assert (asked_for.branch, asked_for.base_branch) == (branch, "main")
     (line,) = said
     assert "https://forge.example/shop/app/pull/100; the run does not wait for it" in line
     # Whatever became of it, nobody is asked again.

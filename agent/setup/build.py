@@ -1,0 +1,157 @@
+"""The environment of a repository: what its set-up lines make of an empty one, kept read-only.
+
+This is the module to read first; it holds the order of the work and nothing else:
+
+    interpreters      which Python
+    system_packages   Debian packages, as a layer over /usr
+    sandbox_services  PostgreSQL and Redis
+    templates         the lines, where the configuration has none
+    setup_commands    runs them once, and keeps what they make as layers
+    toolsets          what the checks are run with
+
+An environment is made once for all that its lines have read, and never changed afterwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from agent.errors import CacheGone
+from agent.models.clock import read_clock
+from agent.models.environment import Environment
+from agent.models.package_index import PackageIndex
+from agent.models.sandbox import Sandbox
+from agent.models.step import Step
+from agent.settings import Settings
+from agent.setup import (
+    distributions,
+    interpreters,
+    lock_update,
+    sandbox_services,
+    setup_commands,
+    storage,
+    system_packages,
+    templates,
+    toolsets,
+)
+from agent.setup.build_context import BuildContext, RootedSandbox
+from agent.setup.request import EnvironmentRequest
+from agent.setup.tree_files import WorkTreeFiles
+
+Clients = tuple[Sandbox, PackageIndex, Settings, Callable[[str], None]]
+"""Sandboxes, package indexes, the operator's settings, and what takes a line of progress."""
+
+
+def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Environment:
+    """Give the environment of a work tree, making it if it is not there yet.
+
+    It is kept from being pruned for as long as this process lives. May run twice, also at the
+    same time: the second waits for the first and uses what that has made. A change is set up by
+    the lines of its base.
+
+    Raises:
+        EnvironmentFailed: A line fails or reaches a limit, or no Python fits.
+        IndexUnavailable: The package index did not answer.
+        StorageFull: The disk is full.
+        SandboxMissing: There is no sandbox to make it in.
+    """
+    settings, files = clients[2], WorkTreeFiles(Path(request.tree), request.root)
+    build_context = _open_build(request, files, *clients)
+    system = system_packages.provide_layer(request.python.system_packages, build_context)
+    build_context = replace(build_context, system=system)
+    base, interpreter = request.base, build_context.interpreter
+    lines = base.sources if base else request.commands
+    if not lines:
+        lock, _ = lock_update.find_lock(files)
+        lines = templates.write_lines(files.detection_files, lock, _find_day(request))
+    bare = toolsets.provide_pinned(("pip",), build_context)
+    services = sandbox_services.provide_services(request.services, request.variables, build_context)
+    environment = Environment(
+        key=hashlib.sha256(f"{bare.parent.name}{system}".encode()).hexdigest()[:32],
+        path=str(bare),
+        gate_path=str(toolsets.provide_tools(toolsets.GATE, build_context)),
+        scripts_path=str(storage.scripts(settings)),
+        python=interpreter.version,
+        interpreter_mounts=interpreter.mounts,
+        interpreter=interpreter.path,
+        root=interpreter.root,
+        sources=lines,
+        packages=(),
+        services=services,
+        system=system,
+    )
+    asked = request.model_copy(update={"commands": lines})
+    made = setup_commands.provide_layers(asked, files, environment, build_context)
+    installed = distributions.list_installed(made.path)
+    packages = tuple(sorted(f"{name}=={one.version}" for name, one in installed))
+    key = Path(made.layers[-1].folder).name if made.layers else made.key
+    made = made.model_copy(update={"packages": packages, "key": key})
+    return _add_tools(made, request, build_context)
+
+
+def _open_build(
+    request: EnvironmentRequest, files: WorkTreeFiles, *clients: *Clients
+) -> BuildContext:
+    sandbox, index, settings, say = clients
+    hints = interpreters.read_hints(files, request.committed)
+    interpreter = interpreters.choose_interpreter(request.python.version, hints, sandbox, settings)
+    return BuildContext(RootedSandbox(sandbox, interpreter.root), index, settings, interpreter, say)
+
+
+def _add_tools(
+    environment: Environment, request: EnvironmentRequest, build_context: BuildContext
+) -> Environment:
+    """Add the tools that have environments of their own."""
+    if (project := request.project) is None:
+        return environment
+    tools = toolsets.provide_pinned_tools(project.tool_pins, environment, build_context)
+    more: dict[str, object] = {"tools": tools}
+    if project.uses_pyright:
+        more["type_checker_path"] = str(toolsets.provide_tools(toolsets.TYPES, build_context))
+    return environment.model_copy(update=more)
+
+
+def _find_day(request: EnvironmentRequest) -> str | None:
+    """Return the day after the commit; None where it is not over, or the commit's not known."""
+    last = datetime.fromtimestamp(request.committed, UTC).date() + timedelta(days=1)
+    today = datetime.fromtimestamp(read_clock(), UTC).date()
+    return last.isoformat() if request.committed and last < today else None
+
+
+def update_lock(request: EnvironmentRequest, *clients: *Clients) -> dict[str, bytes]:
+    """Have its tool bring the lock of a work tree up to date; empty: there is none, or it is.
+
+    Returns:
+        The lock, by its path from the root of the repository.
+
+    Raises:
+        EnvironmentFailed: It cannot; with the tool's own words.
+    """
+    files = WorkTreeFiles(Path(request.tree), request.root)
+    return lock_update.update_lock(files, _open_build(request, files, *clients))
+
+
+def reuse_environment(
+    request: EnvironmentRequest, environment: Environment, *clients: *Clients
+) -> Environment:
+    """Give the environment that was made of a request before, however long ago that was.
+
+    One that was evicted meanwhile is made again, and kept for as long as this process lives.
+
+    Raises:
+        CacheGone: With what is installed here today it would be another one.
+    """
+    made = ensure_environment(request, *clients)
+    # What a layer was made of, without the number of the layer itself.
+    before, after = (one.key.rsplit("-", 1)[0] for one in (environment, made))
+    if (before, environment.packages) != (after, made.packages):
+        raise CacheGone(
+            "The environment that the run began with cannot be had any more, since Mergewright or"
+            " the interpreter has changed meanwhile.",
+            Step.ENVIRONMENT,
+        )
+    return made

@@ -1,0 +1,145 @@
+"""What holds in a repository, key by key, and what says so.
+
+Owns the order in which a value comes to be: the file, what was detected, the default, and what
+the operator bounds. Values themselves come from `repo_config`, the weight of rules from
+`agent.policy.levels`. Pure.
+"""
+
+from __future__ import annotations
+
+import operator
+import posixpath
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from agent.models.record import Record
+from agent.policy import levels
+from agent.policy.rule import Rule
+from agent.settings import Settings, variable
+from repo_config import load, reference
+from repo_config.detect import Project
+from repo_config.located import Document, read_document
+from repo_config.schema import RepoConfig
+
+DETECTED = {
+    "python.version": "python_version",
+    "framework": "framework",
+    "django.manage": "django.manage",
+    "django.settings": "django.settings_module",
+    "fastapi.app": "fastapi_app",
+    "checks.tests": "tests",
+    "checks.types": "types",
+    "checks.lint": "lint",
+}
+"""Where detection has the values of keys that the file leaves open."""
+#: Keys that the operator holds below a setting of that name.
+_BOUNDED = {
+    "limits.minutes": "max_minutes",
+    "limits.usd": "model_usd",
+    "checks.minutes": "max_minutes",
+    "limits.runs_per_day": "runs_per_day",
+}
+
+
+class Read(NamedTuple):
+    config: RepoConfig
+    source: load.ConfigSource | None
+    """None where the repository has none."""
+
+    @property
+    def document(self) -> Document:
+        return read_document(self.source.text, self.source.name) if self.source else Document("")
+
+
+class Effective(Record):
+    key: str
+    value: object
+    origin: str
+    """`file:line`, `detected`, `default`, or what bounds it."""
+    meaning: str = ""
+
+
+def list_values(read: Read, project: Project | None, settings: Settings) -> Iterator[Effective]:
+    """Yield what holds for every key, in the order of the reference; then for every rule."""
+    places = KeyPlaces(read)
+    for path, section in reference.sections():
+        for name, field in section.model_fields.items():
+            key = ".".join((*path, name))
+            if reference.is_section(field.annotation) or key == "rules":
+                continue
+            value: object = operator.attrgetter(key)(read.config)
+            origin = places.of((*path, name))
+            found = _find_detected(key, value, project) if project else None
+            if key in _BOUNDED:
+                value, origin = _bound(key, value, origin, settings)
+            elif key == "label" and value is None:
+                is_default = settings.label == "mergewright"
+                value, origin = settings.label, None if is_default else variable("label")
+            elif found and (origin is None or value in ("auto", None)):
+                value, origin = found
+            meaning = " ".join((field.description or "").split())
+            yield Effective(key=key, value=value, origin=origin or "default", meaning=meaning)
+    # It brings all that rules stand on; most commands start without.
+    from agent.policy import registry
+
+    for rule in registry.RULES:
+        yield explain_rule(rule, read, settings, places)
+
+
+def explain_rule(rule: Rule, read: Read, settings: Settings, places: KeyPlaces) -> Effective:
+    place = places.of(("rules", rule.id))
+    level = levels.get_level(rule, read.config, settings.floors)
+    asked = read.config.rules.get(rule.id)
+    origin = place or "default"
+    if level != (asked or rule.severity.value):
+        by_operator = rule.id in settings.floors
+        who = variable("rule_floors") if by_operator else "the rule itself"
+        origin = f"bounded by {who}: no less than {level}"
+        if place:
+            origin += f"; {place} asks for {asked}"
+    return Effective(key=f"rules.{rule.id}", value=level, origin=origin, meaning=rule.demands)
+
+
+class KeyPlaces:
+    def __init__(self, read: Read) -> None:
+        self._document = read.document
+
+    def of(self, path: tuple[str | int, ...]) -> str | None:
+        """`file:line` of a key; None where the file does not have it."""
+        place = self._document.locate(path)
+        return f"{self._document.file}:{place.key_at.line}" if place.path == path else None
+
+
+def read_detected(key: str, project: Project) -> object:
+    """Return what was detected for a key, as the configuration would have it; None: nothing."""
+    try:
+        found: object = operator.attrgetter(DETECTED[key])(project)
+    except AttributeError:  # no Django
+        return None
+    if found and key == "django.manage":
+        return posixpath.relpath(str(found), project.root or ".")
+    if isinstance(found, tuple):
+        lines = [command.line for command in found]
+        return lines[0] if len(lines) == 1 else lines
+    return found
+
+
+def _find_detected(key: str, value: object, project: Project) -> tuple[object, str] | None:
+    if key not in DETECTED or value == "off":
+        return None
+    found = read_detected(key, project)
+    if not found:
+        return ("none", "nothing was detected") if value == "auto" else None
+    return found, "detected"
+
+
+def _bound(
+    key: str, value: object, origin: str | None, settings: Settings
+) -> tuple[object, str | None]:
+    """Return the value of a number that the operator bounds, and what says so."""
+    most: float | None = getattr(settings, _BOUNDED[key])
+    over = isinstance(value, int | float) and most is not None and value > most
+    if not (over or (value is None and most is not None)):
+        return value, origin
+    said = f"bounded by {variable(_BOUNDED[key])}: at most {most}"
+    return most, f"{said}; {origin} asks for {value}" if origin else said

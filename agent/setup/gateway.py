@@ -1,0 +1,494 @@
+"""The only way out of a sandbox of set-up: a gateway that reads packages for it, and nothing else.
+
+Runs on the host, on a unix socket, in threads of the process that opened it. It ends TLS with an
+authority that is made for it alone and that only its sandboxes trust, so that it sees every
+request: GET and HEAD without a body, for hosts on a short list. Credentials of private indexes are
+added here; what a server calls unchanging is kept by its address. From the hosts of git that the
+operator names, git may fetch. Everything else is answered with 403 or 405 and noted.
+"""
+
+from __future__ import annotations
+
+import base64
+import posixpath
+import re
+import shutil
+import ssl
+import sys
+import tempfile
+import threading
+import urllib.request
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from socketserver import ThreadingUnixStreamServer
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import httpcore
+import structlog
+
+from agent.models.package_index import IndexAccess, PackageIndex
+from agent.models.sandbox import Outlet
+from agent.settings import Settings
+from agent.setup import storage
+from agent.setup.authority import Authority
+from agent.setup.downloads import Downloads, Kept
+from agent.setup.hosts import (
+    HostProxy,
+    PublicNetwork,
+    Target,
+    find_addresses,
+    is_inside,
+    is_internal,
+    parse_target,
+)
+
+_log = structlog.get_logger()
+_CONNECT_SECONDS = 20.0
+_IDLE_SECONDS = 120.0
+_DRAIN_SECONDS = 2.0
+_MOST_NOTES = 50
+_LONGEST_FAULT = 400
+#: What a git client says of what it has and wants.
+_MOST_WISHES = 1024**2
+#: Headers of a request that are forwarded, and of an answer that are not.
+_FORWARDED = frozenset(
+    {"accept", "accept-encoding", "user-agent", "range", "if-none-match", "if-modified-since"}
+    | {"if-range", "cache-control", "pragma", "git-protocol", "content-type", "content-encoding"}
+)
+_NOT_HANDED_BACK = frozenset(
+    {"connection", "keep-alive", "transfer-encoding", "content-length", "set-cookie", "trailer"}
+    | {"www-authenticate", "proxy-authenticate", "strict-transport-security", "upgrade", "alt-svc"}
+)
+_GIT_QUERY = "service=git-upload-pack"
+#: Of an answer to these no whole is known.
+_PARTIAL = frozenset({"range", "if-none-match", "if-modified-since"})
+_TIMEOUTS = {
+    "timeout": {"connect": _CONNECT_SECONDS, "read": _IDLE_SECONDS, "write": _IDLE_SECONDS}
+}
+_HTTP_FAULTS = (
+    httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, httpcore.ProxyError
+)  # fmt: skip
+_EVENT = "package request"
+
+
+class _RefusedError(Exception):
+    """A request is answered with this status, and nothing else."""
+
+    def __init__(self, status: int, note: str = "") -> None:
+        super().__init__(status)
+        self.status = status
+        self.note = note
+
+
+class Gateway(ThreadingUnixStreamServer):
+    """Reads from hosts on a list.
+
+    One that resolves to this machine or to a private network is refused too, unless `inside`
+    names it: the index itself may be configured there.
+    """
+
+    # What waits for a silent host holds up neither closing nor the end of the process for long.
+    daemon_threads = True
+    most_connections = 256
+
+    def __init__(
+        self,
+        folder: Path,
+        allowed: Iterable[Target],
+        *,
+        inside: Iterable[Target] = (),
+        accesses: Iterable[IndexAccess] = (),
+        git_hosts: Iterable[Target] = (),
+        downloads: Downloads | None = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> None:
+        """Open it.
+
+        Args:
+            folder: For its socket and its authority's certificate.
+            allowed: Hosts that are read from.
+            accesses: Indexes, whose credentials and certificates count.
+            git_hosts: Hosts that git may fetch from.
+            downloads: Where unchanging files are kept.
+            proxies: As `urllib.request.getproxies_environment` has it.
+        """
+        self.authority = Authority()
+        self.outlet = Outlet(
+            socket=str(folder / "out.sock"), certificates=str(folder / "authority.pem")
+        )
+        Path(self.outlet.certificates).write_bytes(self.authority.certificate)
+        self.downloads = downloads
+        self.refused_attempts: tuple[str, ...] = ()
+        """Attempts that were turned away, as `host:port (reason)`, each once, at most 50."""
+        self.faults: tuple[str, ...] = ()
+        """Hosts that were not reached, each once with the reason, at most 50."""
+        self.git_hosts = frozenset(git_hosts)
+        self._allowed = {*allowed, *self.git_hosts}
+        self._inside = {*inside}
+        self._accesses = tuple(accesses)
+        self._named = dict(proxies or {})
+        self._proxies = {one: HostProxy.read(one, self._named) for one in ("http", "https")}
+        self._pools: dict[str, httpcore.ConnectionPool] = {}
+        self._places = threading.BoundedSemaphore(self.most_connections)
+        self._lock = threading.Lock()
+        self.request_queue_size = self.most_connections
+        super().__init__(self.outlet.socket, _Requests)
+        # The sandbox's own user has to reach it; the folder's name is what keeps others out.
+        Path(self.outlet.socket).chmod(0o666)
+        self._thread = threading.Thread(
+            target=self.serve_forever, args=(0.1,), name="gateway", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Take no further connection; each ends with the sandbox that opened it."""
+        self.shutdown()
+        self.server_close()
+        self._thread.join()
+        Path(self.outlet.socket).unlink(missing_ok=True)
+        for pool in self._pools.values():
+            pool.close()
+
+    def note(self, attempt: str) -> None:
+        with self._lock:
+            noted = dict.fromkeys((*self.refused_attempts, attempt))
+            self.refused_attempts = tuple(noted)[:_MOST_NOTES]
+
+    # --- connections --------------------------------------------------------------------------
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Attend to a connection where there is a place for it."""
+        if self._places.acquire(blocking=False):
+            super().process_request(request, client_address)
+            return
+        self.note("more connections than the gateway has places")
+        with suppress(OSError):
+            request.sendall(b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n")
+        self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            with suppress(OSError):
+                super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of connections that break; all else is a fault of ours."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+    # --- where requests go --------------------------------------------------------------------
+
+    def check(self, wanted: Target) -> None:
+        """Hold a host against the list.
+
+        Raises:
+            _RefusedError: It is not on it, or leads into a private network.
+        """
+        if wanted not in self._allowed:
+            raise _RefusedError(403, f"{wanted} (not on the list)")
+        # A name that only this host's proxy can look up is its affair.
+        addresses = [] if wanted in self._inside else find_addresses(wanted)
+        if addresses and all(map(is_internal, addresses)):
+            raise _RefusedError(403, f"{wanted} (resolves to an internal address)")
+
+    def find_login(self, wanted: Target, path: str) -> str:
+        """What an index wants to hear; empty: nothing. Of several on a host the nearest counts.
+
+        It is asked for its pages and, beside them, its files; what else the operator may read on
+        that host is no affair of a set-up.
+        """
+        logins = {
+            posixpath.join(
+                posixpath.dirname(urlsplit(access.url).path.rstrip("/")), ""
+            ): access.login
+            for access in self._accesses
+            if access.login and parse_target(access.url) == wanted
+        }
+        asked = posixpath.normpath(unquote(path))
+        near = [place for place in logins if asked.startswith(place)]
+        return logins[max(near, key=len)] or "" if near else ""
+
+    def open_pool(self, wanted: Target, scheme: str) -> tuple[httpcore.ConnectionPool, str]:
+        """Give the connections for a host, and what names the proxy between if there is one."""
+        proxy = self._proxies[scheme]
+        if proxy and urllib.request.proxy_bypass(str(wanted), self._named):
+            proxy = None
+        with self._lock:
+            if (url := proxy.url if proxy else "") not in self._pools:
+                trusted = ssl.create_default_context()
+                for bundle in {access.ca_bundle for access in self._accesses} - {None}:
+                    trusted.load_verify_locations(bundle)
+                # How many there are is bounded on the other side.
+                self._pools[url] = (
+                    httpcore.HTTPProxy(url, proxy.login, ssl_context=trusted, max_connections=None)
+                    if proxy
+                    else httpcore.ConnectionPool(
+                        trusted,
+                        max_connections=None,
+                        network_backend=PublicNetwork(self._inside),
+                    )
+                )
+            return self._pools[url], proxy.address if proxy else ""
+
+    def note_fault(self, fault: str) -> None:
+        with self._lock:
+            noted = dict.fromkeys((*self.faults, fault[:_LONGEST_FAULT]))
+            self.faults = tuple(noted)[:_MOST_NOTES]
+
+
+class _Requests(BaseHTTPRequestHandler):
+    """The requests of a connection: to the gateway itself, or behind CONNECT to one host."""
+
+    server: Gateway
+    protocol_version = "HTTP/1.1"
+    timeout = _IDLE_SECONDS
+    _host: Target | None = None
+    """Whom CONNECT names."""
+
+    def do_CONNECT(self) -> None:
+        match = re.fullmatch(r"\[?([0-9A-Za-z.:_-]+?)\]?:(\d{1,5})", self.path)
+        if match is None or self._host:
+            self.send_error(400)
+            return
+        wanted = Target(match[1].lower(), int(match[2]))
+        try:
+            self.server.check(wanted)
+        except _RefusedError as refused:
+            self._send_refusal(refused)
+            return
+        self.send_response_only(200, "Connection established")
+        self.end_headers()
+        try:
+            context = self.server.authority.make_context(wanted.host)
+            self.request = context.wrap_socket(self.connection, server_side=True)
+        except ssl.SSLError:
+            self.server.note(f"{wanted} (the client does not trust the gateway)")
+            raise
+        self._host, self.close_connection = wanted, False
+        self.setup()
+
+    def do_GET(self) -> None:
+        try:
+            wanted, path = self._read_place()
+            self._forward(wanted, path, self._read_body(wanted, path))
+        except _RefusedError as refused:
+            self._send_refusal(refused)
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def finish(self) -> None:
+        with suppress(OSError):
+            super().finish()
+        self.connection.close()
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer in one line, and end the connection."""
+        if code == 501:
+            with suppress(ValueError):
+                self.server.note(f"{self._host or parse_target(self.path)} ({self._name_method()})")
+            code = 405
+        self.close_connection = True
+        words = f"{explain}\n".encode() if explain else b""
+        with suppress(OSError):
+            self.send_response_only(code)
+            self.send_header("Content-Length", str(len(words)))
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.wfile.write(words)
+            # A client that is still sending would not hear the answer.
+            size = self.headers.get("Content-Length", "") if hasattr(self, "headers") else ""
+            self.connection.settimeout(_DRAIN_SECONDS)
+            self.rfile.read(min(int(size), _MOST_WISHES) if size.isdecimal() else 0)
+
+    def log_message(self, *_: object) -> None:
+        """Each request is logged by what became of it."""
+
+    def _send_refusal(self, refused: _RefusedError) -> None:
+        if refused.note:
+            self.server.note(refused.note)
+        self.send_error(refused.status, explain=refused.note)
+
+    def _name_method(self) -> str:
+        return f"a {self.command[:20]!a} request"
+
+    # --- what is asked ------------------------------------------------------------------------
+
+    def _read_place(self) -> tuple[Target, str]:
+        """Read whom a request is for, and its path with the query.
+
+        Raises:
+            _RefusedError: It is malformed, or for a host that is not on the list.
+        """
+        parts = urlsplit(self.path)
+        try:
+            named = [parse_target(one).host for one in self.headers.get_all("Host") or ()]
+            wanted = self._host or parse_target(self.path)
+        except ValueError as problem:
+            raise _RefusedError(400) from problem
+        path = self.path
+        if self._host is None:
+            path = f"{parts.path or '/'}{'?' * bool(parts.query)}{parts.query}"
+            if parts.scheme != "http":
+                raise _RefusedError(400)
+            self.server.check(wanted)
+        elif named != [wanted.host]:
+            # A server with many names would go by the header.
+            raise _RefusedError(400, f"{wanted} (a request for another host)")
+        if not re.fullmatch(r"/[\x21-\x7e]*", path):
+            raise _RefusedError(400)
+        return wanted, path
+
+    def _read_body(self, wanted: Target, path: str) -> bytes:
+        """Read what a fetch of git wants; nothing else has anything to say to a host.
+
+        Raises:
+            _RefusedError: It is more than a request to read.
+        """
+        place, _, query = path.partition("?")
+        size = self.headers.get("Content-Length", "0")
+        if self.headers.get("Transfer-Encoding") or not size.isdecimal():
+            raise _RefusedError(400, f"{wanted} (a body without a length)")
+        if wanted in self.server.git_hosts:
+            begins = self.command == "GET" and place.endswith("/info/refs") and query == _GIT_QUERY
+            goes_on = self.command == "POST" and place.endswith("/git-upload-pack") and not query
+            if goes_on and int(size) <= _MOST_WISHES:
+                return self.rfile.read(int(size))
+            if not begins:
+                raise _RefusedError(403, f"{wanted} (not a fetch of git)")
+        elif self.command == "POST":
+            raise _RefusedError(405, f"{wanted} ({self._name_method()})")
+        if size != "0":
+            raise _RefusedError(400, f"{wanted} (a request to read with a body)")
+        return b""
+
+    # --- what is answered ---------------------------------------------------------------------
+
+    def _forward(self, wanted: Target, path: str, body: bytes) -> None:
+        """Ask the host, where the answer is not here, and hand it back.
+
+        Raises:
+            _RefusedError: The host is not reached.
+        """
+        scheme, usual = ("https", 443) if self._host else ("http", 80)
+        host = wanted.host if wanted.port == usual else str(wanted)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        headers = {name: value for name, value in headers.items() if name in _FORWARDED}
+        login = self.server.find_login(wanted, path)
+        is_plain = self.command == "GET" and not login and not _PARTIAL.intersection(headers)
+        request = f"{scheme}://{host}{path}"
+        store = self.server.downloads if is_plain else None
+        kept = store.find(request, headers) if store else None
+        if kept:
+            self._send_kept(kept, request)
+            return
+        asked = {**headers, "host": host}
+        if login:
+            asked["authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
+        if body:
+            asked["content-length"] = str(len(body))
+        pool, proxy = self.server.open_pool(wanted, scheme)
+        url = httpcore.URL(scheme=scheme, host=wanted.host, port=wanted.port, target=path)
+        is_begun, told = False, list(asked.items())
+        try:
+            with pool.stream(
+                self.command, url, headers=told, content=body or None, extensions=_TIMEOUTS
+            ) as answer:
+                is_begun = True
+                self._hand_back(answer, request, headers, store)
+        except _HTTP_FAULTS as problem:
+            between = f"{proxy} on the way to " * bool(proxy)
+            self.server.note_fault(f"{between}{wanted}: {problem}")
+            if not is_begun:
+                raise _RefusedError(502) from problem
+            self.close_connection = True  # the client sees that it is not whole
+
+    def _hand_back(
+        self,
+        answer: httpcore.Response,
+        request: str,
+        asked: dict[str, str],
+        store: Downloads | None,
+    ) -> None:
+        """Carry an answer back, and keep it where that is of use."""
+        headers = {name.decode().lower(): value.decode("latin-1") for name, value in answer.headers}
+        is_bare = self.command == "HEAD" or answer.status in (204, 304)
+        is_chunked = "content-length" not in headers and not is_bare
+        length = {"transfer-encoding": "chunked"} if is_chunked else {}
+        if "content-length" in headers:
+            length = {"content-length": headers["content-length"]}
+        self._send_head(answer.status, headers, length)
+        size = 0
+        with ExitStack() as stack:
+            keeping = store.open(request, asked, answer.status, headers) if store else nullcontext()
+            file = stack.enter_context(keeping)
+            for chunk in () if is_bare else answer.iter_stream():
+                size += len(chunk)
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if is_chunked else chunk)
+                if file:
+                    file.write(chunk)
+        if is_chunked:
+            self.wfile.write(b"0\r\n\r\n")
+        _log.info(_EVENT, method=self.command, url=request, status=answer.status, size=size)
+
+    def _send_kept(self, kept: Kept, request: str) -> None:
+        self._send_head(200, kept.headers, {"content-length": str(kept.size)})
+        with kept.open() as file:
+            shutil.copyfileobj(file, self.wfile)
+        _log.info(_EVENT, method=self.command, url=request, status=200, size=kept.size, kept=True)
+
+    def _send_head(self, status: int, headers: Mapping[str, str], length: dict[str, str]) -> None:
+        self.send_response_only(status)
+        allowed = {name: value for name, value in headers.items() if name not in _NOT_HANDED_BACK}
+        for name, value in {**allowed, **length}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+
+# --- opened for a while ----------------------------------------------------------------------
+
+
+@contextmanager
+def open_gateway(
+    index: PackageIndex, settings: Settings, more: Iterable[str] = ()
+) -> Iterator[Gateway]:
+    """Open the way to the indexes, `more` hosts and nothing else, for the length of the block."""
+    accesses = index.list_accesses()
+    indexes = [parse_target(access.url) for access in accesses]
+    named = [parse_target(host) for host in settings.allow_hosts]
+    others = [*map(parse_target, (*index.file_addresses, *more))]
+    # No repository has a say in these names: within a private network they are a mirror.
+    internal = [host for host in (*indexes, *others) if is_inside(host)]
+    with open_gateway_to(
+        [*indexes, *named, *others],
+        settings,
+        inside=[*named, *internal],
+        accesses=accesses,
+        git_hosts=[parse_target(host) for host in settings.git_hosts],
+    ) as opened:
+        yield opened
+
+
+@contextmanager
+def open_gateway_to(
+    allowed: Iterable[Target], settings: Settings, **more: Any
+) -> Iterator[Gateway]:
+    """Open the way to these hosts alone."""
+    downloads = Downloads(storage.folder(settings) / "downloads")
+    with tempfile.TemporaryDirectory(prefix="mergewright-", ignore_cleanup_errors=True) as place:
+        Path(place).chmod(0o711)
+        proxies = urllib.request.getproxies_environment()
+        opened = Gateway(Path(place), allowed, downloads=downloads, proxies=proxies, **more)
+        try:
+            yield opened
+        finally:
+            opened.close()
+            downloads.trim()

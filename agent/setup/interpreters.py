@@ -1,0 +1,317 @@
+"""Choose the Python that a repository asks for, among those that sandboxes can be given.
+
+What this machine has is listed by uv. Each is tried in a sandbox, because that is where it has to
+work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import Version
+
+from agent.errors import EnvironmentFailed
+from agent.models.record import Record
+from agent.models.sandbox import Mount, Root, Sandbox, SandboxLimits, SandboxRequest
+from agent.settings import Settings
+from agent.setup import storage, uv_program
+from agent.setup.tree_files import WorkTreeFiles
+from repo_config import versions
+
+FOLDER = "pythons"
+"""Folder in the data folder for interpreters that somebody puts there for us."""
+#: Our own scripts and pinned tools run on nothing older.
+OLDEST = Version("3.9")
+#: Releases come on its first days, or late in the month before.
+_RELEASE_MONTH = 10
+_WHOLE_MINOR = re.compile(r"(?<![=<>~!])==\s*\d+\.\d+(?=\s*(?:,|\Z))")
+#: Modules of the standard library that checks and builds rely on, and that a build may lack.
+_NEEDED = "import ssl, sqlite3, ctypes, lzma, bz2, zlib, hashlib, venv, unittest"
+
+
+class PythonHints(Record):
+    """What a repository says about its Python."""
+
+    version_file: str | None = None
+    """The minor version in .python-version."""
+    requires: str | None = None
+    committed: int = 0
+    """When, in seconds since the epoch; 0: not known."""
+
+    @property
+    def newest(self) -> Version | None:
+        """The newest minor version there was at the time: one comes each October (PEP 602)."""
+        if not self.committed:
+            return None
+        day = datetime.fromtimestamp(self.committed, UTC)
+        return Version(f"3.{day.year - 2011 - (day.month < _RELEASE_MONTH)}")
+
+
+class FoundPython(Record):
+    version: str
+    prefix: str
+    """Where it is installed; also its place in the sandbox."""
+    path: str
+    """Of the program, in the sandbox."""
+    system: bool
+    """Whether it belongs to a root file system of sandboxes."""
+    root: str = ""
+    """Name of that one; empty: the usual one."""
+
+
+class Interpreter(Record):
+    """An interpreter that works in a sandbox."""
+
+    version: str
+    path: str
+    mounts: tuple[tuple[str, str], ...] = ()
+    """(host folder, path in the sandbox) beyond the root."""
+    root: str = ""
+    """Name of the root file system that sandboxes need for it; see `agent.models.sandbox.Root`."""
+    root_mark: str = ""
+    """Changes whenever that root file system does."""
+
+    def sandbox_mounts(self) -> tuple[Mount, ...]:
+        return tuple(Mount(source=host, target=sandbox) for host, sandbox in self.mounts)
+
+
+def read_hints(files: WorkTreeFiles, committed: int = 0) -> PythonHints:
+    """Read what the files of a project say of its Python.
+
+    Args:
+        committed: When they were committed, in seconds since the epoch; 0: not known.
+    """
+    known = files.detection_files
+    requires = next(versions.list_python_ranges(known), None)
+    return PythonHints(
+        version_file=versions.read_version_file(known),
+        requires=versions.standardize_range(requires) if requires else None,
+        committed=committed,
+    )
+
+
+def choose_interpreter(
+    asked: str | None, hints: PythonHints, sandbox: Sandbox, settings: Settings
+) -> Interpreter:
+    """Choose the interpreter that fits best and works in a sandbox.
+
+    Raises:
+        EnvironmentFailed: None fits; the message says what was asked, what is there and what
+            would provide it.
+    """
+    roots = sandbox.roots()
+    found = find_pythons(settings, roots)
+    broken: list[str] = []
+    for candidate in rank_interpreters(asked, hints, found):
+        # What is mounted goes with the usual root, which stands first.
+        usual = (one for one in roots if not candidate.root or one.name == candidate.root)
+        root = next(usual, Root())
+        interpreter = Interpreter(
+            version=candidate.version,
+            path=candidate.path,
+            mounts=_list_mounts(candidate, settings),
+            root=candidate.root,
+            root_mark=root.mark or storage.root_mark(root.folder),
+        )
+        version, problem = _try_interpreter(interpreter, sandbox)
+        if not problem:
+            return interpreter.model_copy(update={"version": version})
+        broken.append(f"{candidate.path} ({problem})")
+    raise EnvironmentFailed(_explain_none(asked, hints, found, broken, settings))
+
+
+def rank_interpreters(
+    asked: str | None, hints: PythonHints, found: Sequence[FoundPython]
+) -> list[FoundPython]:
+    """Order the interpreters that fit, best first. Pure."""
+    usable = [one for one in found if Version(one.version) >= OLDEST]
+    if asked is not None:
+        return _best_first(one for one in usable if _minor(one.version) == asked)
+    allowed = _read_specifiers(hints)
+    fitting = [one for one in usable if _may_be(one.version, allowed)]
+    named = [one for one in usable if _minor(one.version) == hints.version_file]
+    # Of several years later, packages of the time have no wheels for it.
+    newest = hints.newest or Version("4")
+    of_time = [one for one in fitting if Version(_minor(one.version)) <= newest]
+    order: dict[tuple[str, str], FoundPython] = {}
+    for some in (named, of_time, fitting):
+        for one in _best_first(some):
+            order.setdefault((one.root, one.path), one)
+    return list(order.values())
+
+
+def _best_first(found: Iterable[FoundPython]) -> list[FoundPython]:
+    """What is no preview goes first, then the newest minor, then what sandboxes have anyway."""
+
+    def rank(one: FoundPython) -> tuple[bool, int, bool, bool, Version]:
+        version = Version(one.version)
+        return not version.is_prerelease, version.minor, one.system, not one.root, version
+
+    return sorted(found, key=rank, reverse=True)
+
+
+def _minor(text: str) -> str:
+    version = Version(text)
+    return f"{version.major}.{version.minor}"
+
+
+def _may_be(version: str, allowed: SpecifierSet) -> bool:
+    """Whether a version is allowed; of a minor version alone, whether any of its releases is."""
+    releases = (f"{version}.{n}" for n in range(40)) if version.count(".") == 1 else (version,)
+    return any(allowed.contains(one, prereleases=True) for one in releases)
+
+
+def _read_specifiers(hints: PythonHints) -> SpecifierSet:
+    # Who writes `==3.12` means all its releases, not 3.12.0 alone.
+    written = _WHOLE_MINOR.sub(r"\g<0>.*", hints.requires or "")
+    try:
+        return SpecifierSet(written)
+    except InvalidSpecifier as problem:
+        raise EnvironmentFailed(
+            f"Python is asked for by `{hints.requires}`, which is no version constraint."
+        ) from problem
+
+
+def _explain_none(
+    asked: str | None,
+    hints: PythonHints,
+    found: Sequence[FoundPython],
+    broken: Sequence[str],
+    settings: Settings,
+) -> str:
+    there = ", ".join(f"{one.version} ({one.path})" for one in _best_first(found)) or "none"
+    wanted = f"a Python {hints.requires or 'of any version'}"
+    wanted = f"Python {asked} (python.version)" if asked else wanted
+    whole = f" Not whole in a sandbox: {'; '.join(broken)}." if broken else ""
+    minor = asked or "3.X"
+    return (
+        f"The repository asks for {wanted}, which is not to be had here. There is: {there};"
+        f" {OLDEST} and newer are supported.{whole} To provide one:"
+        f" `uv python install {minor} --install-dir {settings.home / FOLDER}`, or with docker"
+        f" `mergewright images build {minor}`; or set python.version to one that is there."
+    )
+
+
+# --- what there is -----------------------------------------------------------------------------
+
+
+def find_pythons(settings: Settings, roots: Sequence[Root]) -> tuple[FoundPython, ...]:
+    """Find the interpreters of the roots of sandboxes, and this machine's by uv."""
+    shows_machine = any(root.folder == "/" for root in roots)
+    found = [
+        *_find_in_roots(roots),
+        *(one for one in _find_on_machine(settings) if shows_machine or not one.system),
+    ]
+    return tuple({(one.root, one.version, one.prefix): one for one in found}.values())
+
+
+def _find_in_roots(roots: Sequence[Root]) -> Iterator[FoundPython]:
+    for root in roots:
+        for own in root.pythons:
+            yield FoundPython(**own.model_dump(), system=True, root=root.name)
+        for prefix in ("/usr", "/usr/local") if root.folder not in (None, "/") else ():
+            for program in sorted(Path(f"{root.folder}{prefix}/bin").glob("python3.*")):
+                if minor := re.fullmatch(r"python(3\.\d+)", program.name):
+                    yield FoundPython(
+                        version=minor[1],
+                        prefix=prefix,
+                        path=f"{prefix}/bin/{program.name}",
+                        system=True,
+                        root=root.name,
+                    )
+
+
+def _find_on_machine(settings: Settings) -> Iterator[FoundPython]:
+    for row in uv_program.list_pythons(settings, os.pathsep.join(_list_folders(settings))):
+        # Builds without the lock and debug builds take other wheels than the version says.
+        if (row["implementation"], row["variant"]) != ("cpython", "default"):
+            continue
+        prefix = Path(os.path.realpath(row["path"])).parent.parent
+        path = prefix / "bin" / f"python3.{row['version_parts']['minor']}"
+        if path.exists():
+            yield FoundPython(
+                version=row["version"],
+                prefix=str(prefix),
+                path=str(path),
+                system=prefix.is_relative_to("/usr"),
+            )
+
+
+def _list_folders(settings: Settings) -> Iterator[str]:
+    """Folders of programs: those of our own, of pyenv, whose shims are no Pythons, and of PATH."""
+    home = Path.home()
+    for parent, pattern in (
+        (settings.home / FOLDER, "*/bin"),
+        (Path(os.environ.get("PYENV_ROOT") or home / ".pyenv"), "versions/*/bin"),
+    ):
+        try:
+            yield from map(str, sorted(parent.glob(pattern)))
+        except OSError:
+            continue  # closed to us
+    yield from ("/usr/bin", "/usr/local/bin")
+    for folder in os.environ.get("PATH", "").split(os.pathsep):
+        # A shim starts whatever the folder asks for; the versions themselves are found anyway.
+        if Path(folder).is_absolute() and "shims" not in Path(folder).parts:
+            yield folder
+
+
+# --- in a sandbox ------------------------------------------------------------------------------
+
+
+def _try_interpreter(one: Interpreter, sandbox: Sandbox) -> tuple[str, str]:
+    """Return the version of an interpreter as it says it in a sandbox, or why it does not work."""
+    program = f"{_NEEDED}, platform; print(platform.python_version())"
+    order = SandboxRequest(
+        argv=(one.path, "-I", "-S", "-c", program),
+        root=one.root,
+        mounts=one.sandbox_mounts(),
+        limits=SandboxLimits(seconds=60),
+    )
+    result = sandbox.run(order)
+    # A build between two releases ends in a plus.
+    words = result.output.strip().rpartition("\n")[2][:200].rstrip("+")
+    problem = "" if result.exit_code == 0 else words or "it does not start"
+    return words or one.version, problem
+
+
+def _list_mounts(one: FoundPython, settings: Settings) -> tuple[tuple[str, str], ...]:
+    """What has to be shown besides the root: the installation, at its original path.
+
+    An interpreter finds its library by the place it was built for. As root, sandboxes run as
+    somebody else: an installation that this user could not read is copied.
+    """
+    if one.system:
+        return ()
+    prefix = Path(one.prefix)
+    # An installation is made with one set of permissions, so a few parts tell of the whole.
+    library = prefix / "lib" / Path(one.path).name
+    parts = (prefix, *prefix.parents, Path(one.path), library, library / "os.py")
+    wanted = ((part, 0o1 if part.is_dir() else 0o4) for part in parts)
+    is_open = os.geteuid() != 0 or all(part.stat().st_mode & bit for part, bit in wanted)
+    return ((str(prefix if is_open else _copy(prefix, one.version, settings)), one.prefix),)
+
+
+def _copy(prefix: Path, version: str, settings: Settings) -> Path:
+    """Copy an installation to our own store, without what was installed into it."""
+    mark = f"{prefix}\0{prefix.stat().st_mtime_ns}\0{version}"
+    name = f"{version}-{hashlib.sha256(mark.encode()).hexdigest()[:12]}"
+    place = storage.folder(settings) / "interpreters" / name
+    with storage.lock_name(settings, f"interpreter-{name}"):
+        if not place.is_dir():
+            with storage.reserve_build_folder(settings, place) as part:
+                shutil.copytree(
+                    prefix, part, symlinks=True, dirs_exist_ok=True,
+                    ignore=lambda folder, names: names if folder.endswith("-packages") else (),
+                )  # fmt: skip
+                for copied in (part, *part.rglob("*")):
+                    if not copied.is_symlink():
+                        mode = copied.stat().st_mode & 0o700
+                        copied.chmod(mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6)
+    return place

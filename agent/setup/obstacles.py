@@ -1,0 +1,157 @@
+"""Say how well base's tests run, and where none does: the last error.
+
+Pure. The error is found by the form in which Python and pytest print one, not by its words.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+from agent.models.checks import COLLECTION, Status, TestRun
+from agent.models.record import Record
+from agent.models.sandbox import SANDBOX_TREE
+from agent.text import sanitise
+from agent.text.secret_names import PLACEHOLDER
+from repo_config.schema import LimitsSection
+
+#: As Python prints one, and pytest behind an E.
+_ERROR = re.compile(r"(?:E\s+)?([A-Za-z_][\w.]*: \S.*)")
+_MOST_ITEMS = 5
+_MOST_EVIDENCE = 3_000
+#: Of the tests on base.
+_MOST_RED, _HARDLY = 0.05, 0.1
+#: Of the run's minutes, for one run of the tests.
+_MOST_TIME = 1 / 6
+LONGEST = 300
+"""Characters of foreign words that are quoted at once."""
+
+
+class Obstacle(Record):
+    """Why no test of base runs."""
+
+    words: str
+    """The cause, and the keys of the configuration that help; for people."""
+    evidence: str = ""
+    """The last lines that were printed."""
+
+
+def is_measured(tests: TestRun) -> bool:
+    """Whether a test came to an end of its own, or the runner found that there is none."""
+    return tests.status is Status.ABSENT or finds_none(tests) or has_ended(tests)
+
+
+def finds_none(tests: TestRun) -> bool:
+    """Whether the runner looked for tests, and found none."""
+    return tests.suite is not None and not tests.items
+
+
+def has_ended(tests: TestRun) -> bool:
+    """Whether at least one test came to an end of its own, and the whole run did."""
+    return not tests.limit and any(item.outcome != "error" for item in tests.items)
+
+
+def find_obstacle(tests: TestRun | None, problem: str, lines: Sequence[str] = ()) -> Obstacle:
+    """Name the obstacle.
+
+    Args:
+        tests: As they ended on base; None: no environment could be built.
+        problem: Why none could be built, or what it is without.
+        lines: By which it was set up.
+    """
+    way = name_way(lines)
+    if tests is None:
+        return Obstacle(words=f"{problem}\n\n{way}")
+    error = quote_as_code(_find_error(_join_texts(tests)) or tests.reason or "nothing was printed")
+    cause = f"Tests cannot start on the base commit: {error}."
+    if ran := [item for item in tests.items if not item.item_id.endswith(COLLECTION)]:
+        red = sum(item.outcome in ("failed", "error") for item in ran)
+        said = f"{red:,} of {len(ran):,} tests fail on the base commit"
+        cause = f"{said}; the last error: {error}."
+    if tests.limit:
+        cause = f"Tests did not end on the base commit: {tests.reason.rstrip('.')}."
+    words = "\n\n".join(filter(None, (cause, problem, way)))
+    return Obstacle(words=words, evidence=list_errors(tests))
+
+
+def name_way(lines: Sequence[str]) -> str:
+    """Name the keys of the configuration, the lines so far among them: these would be replaced."""
+    setup = f"setup: [{', '.join(map(json.dumps, (*lines, 'COMMAND')))}]"
+    told = ", ".join(map(quote_as_code, (setup, f"env: {{NAME: {PLACEHOLDER}}}")))
+    return (
+        "If a command or a variable is needed first, write it into `.github/mergewright.yml`:"
+        f" {told}."
+    )
+
+
+def quote_as_code(text: str, longest: int = LONGEST) -> str:
+    """Write foreign words as one piece of code in a sentence, cut; paths as the repository has."""
+    flat = " ".join(text.split()).replace("`", "'").replace(f"{SANDBOX_TREE}/", "")
+    return f"`{flat if len(flat) <= longest else f'{flat[: longest - 1]}…'}`"
+
+
+def list_errors(tests: TestRun) -> str:
+    """Return the last error lines of a run of the tests, cut."""
+    return _join_texts(tests)[-_MOST_EVIDENCE:] or tests.reason
+
+
+def _join_texts(tests: TestRun) -> str:
+    """Join what was printed and what single tests say; what counts most stands last."""
+    red = (item.text for item in tests.items if item.outcome in ("failed", "error"))
+    texts = (tests.output, *[*dict.fromkeys(red)][:_MOST_ITEMS])
+    return sanitise.strip_terminal_codes("\n".join(texts)).strip()
+
+
+def _find_error(text: str) -> str:
+    """Find the last line that has the form of an error, else the last one."""
+    lines = text.splitlines()
+    found = [match[1] for match in map(_ERROR.match, lines) if match]
+    return next(reversed(found or list(filter(str.strip, lines))), "").strip()
+
+
+# --- how well a repository is set up, by base's tests -----------------------------------------
+
+
+def rate_tests(tests: TestRun) -> float:
+    """Weigh the number of tests that pass by their share; files not collected count as red."""
+    passed, red = tests.count("passed"), tests.count("failed", "error")
+    return passed * passed / (passed + red) if passed else 0.0
+
+
+def count_tests(tests: TestRun) -> int:
+    """Count collected tests; a module that failed to collect does not count."""
+    return sum(not one.item_id.endswith(COLLECTION) for one in tests.items) + len(tests.unrun)
+
+
+def is_given_up(tests: TestRun) -> bool:
+    """Whether nearly all of the first tests failed, so that no other began."""
+    return bool(tests.unrun) and not tests.limit and is_hopeless(tests)
+
+
+def is_poor(tests: TestRun, limits: LimitsSection) -> bool:
+    """Whether other versions may have more of base's tests pass, in reasonable time."""
+    if tests.status is Status.ABSENT:
+        return False
+    if tests.limit or tests.status is Status.UNVERIFIED:
+        return True
+    passed, red = tests.count("passed"), tests.count("failed", "error")
+    if passed > red and _is_slow(tests, limits):
+        return False
+    # Of few tests, a single red one is rarely a matter of versions.
+    return not passed or red > max(1, _MOST_RED * len(tests.items))
+
+
+def may_improve(tests: TestRun, limits: LimitsSection) -> bool:
+    """Whether there is something to try: also where a single module cannot be imported."""
+    has_lost = any(item.item_id.endswith(COLLECTION) for item in tests.items)
+    return is_poor(tests, limits) or (has_lost and not _is_slow(tests, limits))
+
+
+def is_hopeless(tests: TestRun) -> bool:
+    """Whether hardly any test passes, so that versions alone may not be the cause."""
+    return tests.count("passed") <= _HARDLY * tests.count("passed", "failed", "error")
+
+
+def _is_slow(tests: TestRun, limits: LimitsSection) -> bool:
+    return tests.seconds > limits.minutes * 60 * _MOST_TIME

@@ -1,0 +1,187 @@
+"""Propose `.github/mergewright.yml`: what detection goes by, and what a run has found.
+
+What is not known is left out. The file is read again before it is handed out: what `config check`
+would refuse is never proposed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import posixpath
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from agent.models.run import Run
+from agent.setup import effective, storage
+from agent.text import sanitise
+from agent.text.redaction import Redactor
+from repo_config import detect, load, reference, suites, test_files
+from repo_config.documents import as_map, table
+from repo_config.project_files import ProjectFiles
+from repo_config.schema import RepoConfig
+from repo_config.tree import Tree
+
+TITLE = "Configure Mergewright"
+_MARK = "<!-- mergewright:onboarding -->"
+_NAME = "proposed.yml"
+_ENDLESS = 2**30
+_OPENING = """\
+# Proposed by `mergewright config detect`. Missing keys are detected or have defaults.
+# `mergewright config check` names mistakes; `config explain` shows the values in use.
+"""
+#: What a folder of a project has at its top.
+_PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "manage.py", "requirements.txt")
+#: So large a part of the tests.
+_NEARLY_ALL = 0.9
+
+
+def propose(tree: Tree, kept: Mapping[str, Any]) -> str:
+    """Write what a repository's configuration could say.
+
+    Args:
+        kept: What a run has measured; it wins over what is detected.
+    """
+    values: dict[str, Any] = {}
+    if folder := kept.get("root") or find_only_folder(tree):
+        values["root"] = folder
+    project = detect.detect_project(tree, RepoConfig(root=folder or "."))
+    for key in effective.DETECTED:
+        value = effective.read_detected(key, project)
+        if value and value != "none" and key != "python.version":
+            # What is detected may have a form that no configuration takes.
+            with suppress(load.ConfigProblem):
+                wider = lay_over(values, nest_values({key: value}))
+                load.from_text(json.dumps(wider), _NAME, tree)
+                values = wider
+    return write(lay_over(values, kept))
+
+
+def find_only_folder(tree: Tree) -> str | None:
+    """The one folder that holds the project with nearly all tests, where the root itself does not.
+
+    A folder of documents or examples holds none.
+    """
+    paths = tree.paths()
+    at_root = [name for name in _PROJECT_FILES if name in paths]
+    if at_root and (at_root != ["pyproject.toml"] or _describes_project(tree)):
+        return None
+    folders = {
+        folder
+        for folder, name in map(posixpath.split, paths)
+        if name in _PROJECT_FILES and folder and folder.count("/") < 2
+    }
+    tests = [path for path in paths if path.endswith(".py") and test_files.is_test(path)]
+    fitting = [
+        folder
+        for folder in folders
+        if not any(folder.startswith(f"{other}/") for other in folders)
+        and not suites.ASIDE & {*folder.split("/")}
+        and sum(path.startswith(f"{folder}/") for path in tests) >= len(tests) * _NEARLY_ALL
+    ]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _describes_project(tree: Tree) -> bool:
+    """Whether pyproject.toml at the root is more than settings of tools and of a workspace."""
+    pyproject = ProjectFiles(tree).pyproject
+    return bool({"project", "build-system"} & pyproject.keys()) or bool(
+        table(pyproject, "tool", "poetry")
+    )
+
+
+# --- values of a configuration --------------------------------------------------------------------
+
+
+def flatten_values(values: Mapping[str, object], *above: str) -> Iterator[tuple[str, object]]:
+    """Yield each value of a configuration by its dotted key."""
+    for key, value in values.items():
+        path = (*above, key)
+        if isinstance(value, dict) and reference.is_section(reference.find_annotation(path)):
+            yield from flatten_values(value, *path)
+        else:
+            yield ".".join(path), value
+
+
+def nest_values(values: Mapping[str, object]) -> dict[str, Any]:
+    """Return values by dotted keys as the configuration has them."""
+    nested: dict[str, Any] = {}
+    for key, value in values.items():
+        *above, last = key.split(".")
+        reduce(lambda section, name: section.setdefault(name, {}), above, nested)[last] = value
+    return nested
+
+
+def lay_over(lower: Any, upper: Any) -> Any:
+    """Lay values of a configuration over others, key by key."""
+    if not (isinstance(lower, Mapping) and isinstance(upper, Mapping)):
+        return upper
+    return {**lower, **{key: lay_over(lower.get(key), value) for key, value in upper.items()}}
+
+
+# --- text ---------------------------------------------------------------------------------------
+
+
+def write(values: Mapping[str, Any]) -> str:
+    """Write values as a file, in the order of the reference."""
+    config = load.from_text(json.dumps({"version": 1, **values}), _NAME)
+    text, yaml = io.StringIO(), YAML()
+    yaml.width, yaml.allow_unicode = _ENDLESS, False
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.dump(config.model_dump(mode="json", exclude_unset=True), text)
+    return f"{_OPENING}{text.getvalue()}"
+
+
+def write_pair(key: str, value: object) -> str:
+    """Write a key and its value in one line of YAML."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style, yaml.width, yaml.allow_unicode = True, _ENDLESS, False
+    text = io.StringIO()
+    yaml.dump({key: value}, text)
+    return text.getvalue().strip()[1:-1]
+
+
+def write_value(value: object) -> str:
+    return write_pair("_", value).removeprefix("_: ")
+
+
+def write_body(run: Run, text: str, redactor: Redactor) -> str:
+    """Write the text of the pull request that proposes a configuration."""
+    number = run.snapshot.issue.number if run.snapshot else 0
+    opening = (
+        f"Somebody labelled #{number} for Mergewright, and this repository has no configuration"
+        " yet. This pull request proposes one from what the files show. Runs go on meanwhile with"
+        " what is detected. You can answer at any time:\n\n"
+        "- **Merge it**, as it is or after you have edited the file on this branch: it holds from"
+        " then on.\n"
+        "- **Close it**: what is detected holds, and you are not asked again."
+    )
+    return redactor("\n\n".join((_MARK, opening, sanitise.format_fenced(text, "yaml"))))
+
+
+# --- what a run found to set base's tests up best, kept for who proposes it ---------------------
+
+
+def store_values(home: Path, repository: str, values: Mapping[str, object]) -> None:
+    """Keep values of a configuration in place of those of an earlier run."""
+    place = _locate_values(home, repository)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    storage.write_whole(place, json.dumps(values).encode())
+
+
+def load_values(home: Path, repository: str) -> dict[str, Any]:
+    """Return what was kept of a repository, by its path or address; empty: nothing."""
+    try:
+        return as_map(json.loads(_locate_values(home, repository).read_bytes()))
+    except (OSError, ValueError):
+        return {}
+
+
+def _locate_values(home: Path, repository: str) -> Path:
+    return home / "set-up" / f"{hashlib.sha256(repository.encode()).hexdigest()[:32]}.json"

@@ -1,0 +1,190 @@
+"""The bounds of a configuration that a model proposes: it may set less than a repository's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from agent.errors import RequestRefused
+from agent.git import worktree
+from agent.models.change import Finding, Severity
+from agent.models.checks import TestRun
+from agent.models.environment import LEFT_OUT, Contract, Opened, Prepared
+from agent.setup import obstacles, proposal
+from agent.text import sanitise
+from agent.text.secret_names import says_secret
+from repo_config import command_lines, detect, load, rule_files, test_files
+from repo_config.tree import Tree
+
+SET_UP = "set-up"
+"""Stands for a rule in the finding that a model found how the tests of base run."""
+_MOST_LISTED = 10
+_NAME = "proposed.yml"
+#: What a scout may set.
+_KEYS = (
+    "version.", "root.", "python.", "setup.", "env.", "services.", "django.manage.",
+    "django.settings.", "checks.tests.",
+)  # fmt: skip
+#: By these, programs start another way or tests are judged another way.
+_STEERING = re.compile(
+    r"(?:PYTEST|LD|COVERAGE|GIT)_.*|PYTHON(?!PATH$|UTF8$|DEVMODE$|WARNINGS$).*|PATH|HOME|BASH_ENV"
+)
+_MARKED = "-m"
+_OPTIONS = ("-n", "auto", _MARKED)
+_LEAVES_OUT = ("--ignore", "--deselect")
+_TAKEN = (
+    "taken are paths that are there, `-n auto`, `-m EXPRESSION`, `--ignore=PATH` and"
+    " `--deselect=PATH::NAME`"
+)
+_HOST = re.compile(r"://(?:[^/\s'\"@]*@)?([^/\s'\":]*)")
+_HERE = {"", "localhost", "127.0.0.1"}
+
+
+def read_lines(text: str, base: Opened, folder: Path) -> Contract:
+    """Read proposed lines, and lay them over the repository's own configuration.
+
+    Args:
+        folder: Work tree of the base commit.
+
+    Raises:
+        RequestRefused: They are no configuration, or say more than a scout may.
+    """
+    tree, given = worktree.open_tree(base.checkout, folder), base.contract
+    try:
+        asked = load.from_text(text, _NAME).model_dump(mode="json", exclude_unset=True)
+        if refusals := "\n".join(_find_refusals(asked, tree)):
+            raise RequestRefused(refusals)
+        own = given.config.model_dump(mode="json", exclude_defaults=True)
+        config = load.from_text(json.dumps(proposal.lay_over(own, asked)), _NAME, tree)
+    except load.ConfigProblem as problem:
+        raise RequestRefused(str(problem)) from problem
+    # One for each line, since texts for people cut what is long.
+    findings = [
+        Finding(
+            rule=SET_UP,
+            severity=Severity.INFO,
+            path=given.source or load.OWN_FILES[0],
+            line=None,
+            message=f"The tests run with a line that a model found: {line}.",
+            fix="See whether it holds, and add it.",
+        )
+        for line in map(obstacles.quote_as_code, _list_lines(asked))
+    ]
+    project = detect.detect_project(tree, config)
+    return Contract(config=config, project=project, source=given.source, scouted=tuple(findings))
+
+
+def _find_refusals(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
+    """Yield why values are refused that a repository's own configuration could have."""
+    values: dict[str, Any] = dict(proposal.flatten_values(asked))
+    if others := [key for key in values if not f"{key}.".startswith(_KEYS)]:
+        yield f"{', '.join(others)}: a scout may set nothing but {', '.join(_KEYS)}"
+    hosts = {*_HOST.findall(json.dumps(asked).replace("\\", " "))} - _HERE
+    for address in sorted(hosts):
+        yield f"no addresses are taken but those of this machine: {address}"
+    for name, value in values.get("env", {}).items():
+        if _STEERING.fullmatch(name):
+            yield f"env.{name} steers how programs start"
+        elif says_secret(name) and value not in ("", "test"):
+            yield f"env.{name} is called like a secret: write `test`"
+    root, before, line = values.get("root", "."), "", str(values.get("checks.tests", "auto"))
+    command = command_lines.read_test_command(line)
+    if line != "auto" and command.runner == "command":
+        yield "checks.tests: it has to be a call of pytest, of manage.py test or of a script"
+    for word in command.args:
+        option, _, value = word.partition("=")
+        place = value.partition("::")[0] if option in _LEAVES_OUT else word
+        is_path = not place.startswith(("-", "@")) and _is_path(place, root, tree)
+        if not (is_path or word in _OPTIONS or (before == _MARKED and word[:1] != "-")):
+            yield f"checks.tests: {word}: {_TAKEN}"
+        before = word
+    for line in _list_lines(asked):
+        # A person sees all of it in the draft.
+        if len(line) > obstacles.LONGEST:
+            yield f"`{line[:40]}…` has more than {obstacles.LONGEST} characters: write it shorter"
+
+
+def _list_lines(asked: Mapping[str, Any]) -> Iterator[str]:
+    """Write each key as a line, each entry of what is long as one of its own."""
+    for key, value in asked.items():
+        whole = [proposal.write_pair(key, value)]
+        if isinstance(value, list | dict) and len(whole[0]) > obstacles.LONGEST:
+            pairs = value.items() if isinstance(value, dict) else ()
+            parts: list[Any] = [{name: one} for name, one in pairs] or [[one] for one in value]
+            whole = [proposal.write_pair(key, part) for part in parts]
+        yield from whole
+
+
+def _is_path(word: str, folder: str, tree: Tree) -> bool:
+    """Whether a word is a file or folder, or its dotted name; then it is no option."""
+    names = {posixpath.normpath(f"{folder}/{one}") for one in (word, word.replace(".", "/"))}
+    starts = tuple(f"{name}/" for name in (*names, *(f"{name}.py" for name in names)))
+    return any(f"{path}/".startswith(starts) for path in tree.paths())
+
+
+def name_left_out(
+    base: Opened,
+    prepared: Prepared,
+    tests: TestRun,
+    most: int,
+    folder: Path,
+) -> Contract:
+    """Name the tests that a proposal leaves out.
+
+    Args:
+        tests: As they ended with it.
+        most: Tests that an earlier set-up has collected.
+        folder: Work tree of the base commit.
+
+    Raises:
+        RequestRefused: It collects less, or decides about its own verdict.
+    """
+    contract = prepared.contract
+    is_own = contract.config.setup == base.contract.config.setup
+    if not is_own and (planted := sorted(_find_planted(prepared))):
+        named = sanitise.list_some(planted, _MOST_LISTED)
+        raise RequestRefused(
+            f"set-up may write no tests, and nothing that decides about checks: {named}"
+        )
+    count = obstacles.count_tests(tests)
+    # Of tests that were ended nobody knows how many there are.
+    if count < most and not tests.limit:
+        raise RequestRefused(f"it collects {count} tests, where {most} were collected before")
+    tree = worktree.open_tree(prepared.checkout, folder)
+    left = _find_left_out(tests, tree)
+    message = f"Test files that do not run: {sanitise.list_some(left, _MOST_LISTED)}."
+    update = {"rule": LEFT_OUT, "message": message}
+    more = [one.model_copy(update=update) for one in contract.scouted[:1] if left]
+    return contract.model_copy(update={"scouted": (*contract.scouted, *more)})
+
+
+def _find_planted(prepared: Prepared) -> Iterator[str]:
+    """Yield what set-up has made in the tree that is a test, or decides about checks."""
+    contract, environment = prepared.contract, prepared.environment
+    for layer in environment.layers:
+        tops = {f"bulk/{number}": below for number, below in enumerate(layer.bulk)}
+        for top, below in {"tree": "", "home": "~", **tops}.items():
+            for folder, folders, names in os.walk(Path(layer.folder, top)):
+                # The repository's own manifest lists what is in it, and no Python is found there.
+                folders[:] = [name for name in folders if name != "node_modules"]
+                inner = Path(below, Path(folder).relative_to(Path(layer.folder, top)))
+                for path in (str(inner / name) for name in names):
+                    is_rule = rule_files.explain_file(path, contract.project)
+                    if (is_rule or test_files.is_test(path)) and not rule_files.is_setting(
+                        path, contract.project
+                    ):
+                        yield path
+
+
+def _find_left_out(tests: TestRun, tree: Tree) -> list[str]:
+    """List files of tests that were not collected; one that failed to be is red, not left out."""
+    if (suite := tests.suite) is None:
+        return []
+    seen = {*suite.files, *suite.empty}
+    named = (path for path in tree.paths() if test_files.has_test_name(path))
+    return [path for path in named if path not in seen and not path.endswith("conftest.py")]

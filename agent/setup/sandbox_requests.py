@@ -1,0 +1,135 @@
+"""Compose the order for a command that runs in the repository's environment, without network."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from pathlib import Path
+
+from agent.git import one_commit
+from agent.models.environment import Environment
+from agent.models.package_index import PackageIndex
+from agent.models.sandbox import (
+    SANDBOX_ENVIRONMENT,
+    SANDBOX_GATE,
+    SANDBOX_HOME,
+    SANDBOX_OURS,
+    SANDBOX_TOOLS,
+    SANDBOX_TREE,
+    Mount,
+    SandboxFile,
+    SandboxLimits,
+    SandboxRequest,
+)
+from agent.settings import Settings
+from agent.setup import uv_program
+
+#: The environment's Python, and the place of our scripts (`checks/…`, `recipes/…`).
+PYTHON = f"{SANDBOX_ENVIRONMENT}/bin/python"
+#: Debian packages bring servers into the third.
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/bin"
+_GIT_CONFIG = f"{SANDBOX_HOME}/.gitconfig"
+
+
+def make_request(
+    environment: Environment,
+    tree: Path,
+    argv: tuple[str, ...],
+    *,
+    environ: Mapping[str, str],
+    limits: SandboxLimits,
+    files: tuple[SandboxFile, ...] = (),
+    collect: tuple[str, ...] = (),
+    folder: str = "",
+) -> SandboxRequest:
+    """Say how `argv` runs in a folder of a copy of `tree` with the environment in place.
+
+    Bytecode is never written: an edit of equal length within one second would leave a stale
+    `.pyc` valid. User site-packages are off for the same reason as the network: nothing but the
+    repository and its environment takes part. Beside a work tree of a commit lies what git in the
+    sandbox works on.
+    """
+    mounts = [
+        Mount(source=environment.path, target=SANDBOX_ENVIRONMENT),
+        Mount(source=environment.gate_path, target=SANDBOX_GATE),
+        *(Mount(source=host, target=f"{SANDBOX_TOOLS}/{tool}") for tool, host in environment.tools),
+        *(Mount(source=host, target=sandbox) for host, sandbox in environment.interpreter_mounts),
+        Mount(source=environment.scripts_path, target=SANDBOX_OURS),
+    ]
+    ordered = SandboxRequest(
+        argv=argv,
+        environ={
+            "PATH": f"{SANDBOX_ENVIRONMENT}/bin:{SANDBOX_GATE}/bin:{SYSTEM_PATH}",
+            "VIRTUAL_ENV": SANDBOX_ENVIRONMENT,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONNOUSERSITE": "1",
+            "PYTHONHASHSEED": "0",
+            **environ,
+        },
+        tree=str(tree),
+        root=environment.root,
+        layers=environment.layers,
+        system=environment.system,
+        mounts=tuple(mounts),
+        files=files,
+        directory=posixpath.join(SANDBOX_TREE, folder).rstrip("/"),
+        collect=collect,
+        limits=limits,
+    )
+    return add_git(ordered, tree)
+
+
+def add_uv(order: SandboxRequest, interpreter: str, settings: Settings) -> SandboxRequest:
+    """Let lines call uv, which works on the environment that is active, and the interpreter.
+
+    Not for tests: these may be written for a machine with or without one.
+    """
+    path = f"{order.environ['PATH']}:{uv_program.FOLDER}:{posixpath.dirname(interpreter)}"
+    more = {
+        "PATH": path,
+        "UV_PROJECT_ENVIRONMENT": SANDBOX_ENVIRONMENT,
+        "UV_PYTHON_DOWNLOADS": "never",
+        "UV_LINK_MODE": "copy",
+        "UV_NO_PROGRESS": "1",
+        "UV_NO_SYNC": "1",
+        "NO_COLOR": "1",
+    }
+    environ, mounts = {**order.environ, **more}, (*order.mounts, uv_program.mount(settings))
+    return order.model_copy(update={"environ": environ, "mounts": mounts})
+
+
+def name_indexes(index: PackageIndex) -> dict[str, str]:
+    """The variables by which pip, uv and PDM know which indexes are asked."""
+    *others, default = (access.url for access in index.list_accesses())
+    more = " ".join(others)
+    return {
+        "PIP_INDEX_URL": default, "PIP_EXTRA_INDEX_URL": more,
+        "UV_DEFAULT_INDEX": default, "UV_INDEX": more,
+        "PDM_PYPI_URL": default, "PDM_CHECK_UPDATE": "0",
+    }  # fmt: skip
+
+
+def add_git(order: SandboxRequest, tree: Path) -> SandboxRequest:
+    """Add the throw-away repository of one commit that lies beside the tree, if there is one."""
+    history = tree.with_name(one_commit.NAME)
+    if not history.is_dir():
+        return order
+    own = (
+        SandboxFile(path=f"{SANDBOX_TREE}/.git/{name}", content=content)
+        for name, content in one_commit.read_files(history).items()
+    )
+    told = SandboxFile(path=_GIT_CONFIG, content=one_commit.CONFIG)
+    shown = Mount(source=str(history), target=one_commit.SHOWN)
+    return order.model_copy(
+        update={"mounts": (*order.mounts, shown), "files": (*order.files, told, *own)}
+    )
+
+
+def add_tag(order: SandboxRequest, tree: Path, tag: str | None) -> SandboxRequest:
+    """Tag that commit, for builds that read their version from git."""
+    history = tree.with_name(one_commit.NAME)
+    if tag is None or not history.is_dir():
+        return order
+    path = f"{SANDBOX_TREE}/.git/refs/tags/{tag}"
+    named = SandboxFile(path=path, content=one_commit.read_commit(history))
+    return order.model_copy(update={"files": (*order.files, named)})

@@ -1,0 +1,354 @@
+"""Run the set-up commands of a repository once, and keep what they add as layers of files.
+
+They run in one sandbox, with the whole tree, whose only way out is a gateway to package indexes.
+What they write leaves it as files of strangers: only what the repository does not have itself is
+kept, and nobody follows a link in it. The same layer serves for as long as all that the commands
+have read of the tree is the same. One that the code of a change has made says nothing of how that
+change is checked: rules, $HOME and packages are those of the base.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+import secrets
+import shutil
+import time
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from agent.errors import EnvironmentFailed
+from agent.models.environment import Environment, Layer
+from agent.models.record import Record
+from agent.models.sandbox import (
+    SANDBOX_ENVIRONMENT,
+    SANDBOX_HOME,
+    SANDBOX_OURS,
+    SANDBOX_OUT,
+    SANDBOX_TREE,
+    Mount,
+    SandboxFile,
+    SandboxLimits,
+    SandboxRequest,
+    SandboxResult,
+)
+from agent.setup import (
+    distributions,
+    gateway,
+    layer_files,
+    sandbox_requests,
+    sandbox_services,
+    storage,
+    toolsets,
+)
+from agent.setup.build_context import BuildContext
+from agent.setup.request import EnvironmentRequest
+from agent.setup.tree_files import WorkTreeFiles
+from agent.text import sanitise
+
+#: Indexes of packages beside that of Python.
+HOSTS = ("registry.npmjs.org", "http://deb.debian.org", "https://deb.debian.org")
+_RECORD = "layer.json"
+_CLUSTER = "services/cluster.tar"
+_MADE = "/made"
+_JOB = "/tmp/set-up.json"  # noqa: S108
+_REPORT = f"{SANDBOX_OUT}/set-up.json"
+_SECONDS = 1800.0
+_MOST_LINES = 12
+_MOST_WORDS = 2000
+_MOST_NAMED = 20
+_MOST_REPORT = 1024**2
+#: What would fill the home with what is only there to make a second run quicker.
+_NO_CACHES = {
+    "npm_config_cache": "/tmp/npm",  # noqa: S108
+    "PIP_NO_CACHE_DIR": "1",
+    "UV_NO_CACHE": "1",
+    "PDM_CACHE_DIR": "/tmp/pdm",  # noqa: S108
+    "PDM_IGNORE_SAVED_PYTHON": "1",
+}
+_FEW_RETRIES = {"npm_config_fetch_retries": "1", "npm_config_fetch_retry_mintimeout": "1000"}
+
+
+class _Stored(Record):
+    inputs: dict[str, str] | None = None
+    """Digests of what the commands have read of the tree; None: of what the code of a change has
+    made, and where that is not known."""
+    tree: str = ""
+    """Digest of the whole tree, which counts where the inputs are not known."""
+    altered: tuple[str, ...] = ()
+    bulk: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+class _SetupReport(BaseModel):
+    """What the script in the sandbox says; foreign code can have written it."""
+
+    model_config = ConfigDict(strict=True)
+
+    at: int = 0
+    code: int | None = None
+    gone: list[str] = []
+    inputs: list[str] | None = None
+
+    @classmethod
+    def read(cls, result: SandboxResult) -> _SetupReport:
+        try:
+            return cls.model_validate_json(result.files.get(_REPORT, b"{}")[:_MOST_REPORT])
+        except ValidationError:
+            return cls()
+
+
+def provide_layers(
+    asked: EnvironmentRequest,
+    files: WorkTreeFiles,
+    environment: Environment,
+    build_context: BuildContext,
+) -> Environment:
+    """Give the environment with what all set-up commands add.
+
+    Raises:
+        EnvironmentFailed: A command fails or reaches a limit.
+    """
+    if not asked.commands:
+        return environment
+    return _add_layer(_Run(asked, files, environment, build_context))
+
+
+def _add_layer(run: _Run) -> Environment:
+    """Lay one more layer over those that the environment has."""
+    settings, base, environment = run.build_context.settings, run.asked.base, run.environment
+    stem, place = run.make_stem(), None
+    if base is not None:
+        # Of others' layers a change has that of its base alone.
+        place = run.find_layer(stem, {Path(layer.folder).name for layer in base.layers})
+        stem = run.make_stem(base)
+    with storage.lock_name(settings, f"build-{stem}"):
+        place = place or run.find_layer(stem)
+        if place is None:
+            key = f"{stem}-{secrets.token_hex(4)}"
+            place = storage.locate_environment(settings, key)
+            storage.hold_environment(settings, key)
+            with storage.reserve_build_folder(settings, place) as part:
+                layer = run.make(part)
+                if base is not None:
+                    layer_files.take_from_base(part, layer.bulk, base.layers, run.asked.is_rule)
+                storage.write_whole(part / _RECORD, layer.model_dump_json().encode())
+    storage.mark_used(settings, place.name)
+    layer = _Stored.model_validate_json((place / _RECORD).read_bytes())
+    if layer.altered:
+        named = ", ".join(layer.altered[:_MOST_NAMED])
+        run.build_context.say(
+            f"set-up alters files of the repository, which stay as they are: {named}"
+        )
+    update: dict[str, object] = {
+        "layers": (*environment.layers, Layer(folder=str(place), bulk=layer.bulk)),
+        "altered": tuple(dict.fromkeys((*environment.altered, *layer.altered))),
+        "left_out": tuple(dict.fromkeys((*environment.left_out, *layer.left_out))),
+    }
+    if (place / layer_files.ENVIRONMENT).is_dir():
+        update["path"] = str(place / layer_files.ENVIRONMENT)
+    # A server starts before the script that checks, so code of a change has no say in its data.
+    if base is None and (place / _CLUSTER).is_file():
+        filled = {"filled": str(place / _CLUSTER)}
+        update["services"] = tuple(
+            one.model_copy(update=filled if one.name == "postgres" else {})
+            for one in environment.services
+        )
+    return environment.model_copy(update=update)
+
+
+def _explain_refused(refused: tuple[str, ...]) -> str:
+    return (
+        f"\nRefused on its way: {', '.join(refused)}. An operator may allow more hosts with"
+        " MERGEWRIGHT_ALLOW_HOSTS."
+    ) * bool(refused)
+
+
+class _Run:
+    """Commands that run in one sandbox."""
+
+    def __init__(
+        self,
+        asked: EnvironmentRequest,
+        files: WorkTreeFiles,
+        environment: Environment,
+        build_context: BuildContext,
+    ) -> None:
+        self.asked = asked
+        self.environment = environment
+        self.build_context = build_context
+        self._files = files
+        self._indexes = sandbox_requests.name_indexes(build_context.index)
+        #: As they are before any command.
+        self._services = [one.model_copy(update={"filled": ""}) for one in environment.services]
+        self._variables = {
+            **sandbox_services.variables(environment.services), **asked.variables,
+        }  # fmt: skip
+
+    def make_stem(self, base: Environment | None = None) -> str:
+        """Sum up all that has a say in a layer but the tree.
+
+        Args:
+            base: Where the code of a change makes it.
+        """
+        context = self.build_context
+        parts = (
+            storage.FORMAT, self.asked.commands, self.asked.tag, self.environment.key,
+            self._files.base,
+            context.mark, context.index.mark, sorted(self._variables.items()),
+            base and [layer.folder for layer in base.layers],
+        )  # fmt: skip
+        return f"setup-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}"
+
+    def find_layer(self, stem: str, known: Collection[str] | None = None) -> Path | None:
+        """Find a layer that was made of what the commands would read now.
+
+        Args:
+            known: Only these count; None: all.
+        """
+        settings = self.build_context.settings
+        for place in storage.locate_environment(settings, "").glob(f"{stem}-*"):
+            if known is not None and place.name not in known:
+                continue
+            storage.hold_environment(settings, place.name)
+            with suppress(OSError, ValidationError):
+                stored = _Stored.model_validate_json((place / _RECORD).read_bytes())
+                if stored.inputs is None:
+                    is_same = stored.tree == self._tree_digest
+                else:
+                    is_same = stored.inputs == self._digest(stored.inputs)
+                if is_same:
+                    return place
+            storage.release_environment(settings, place.name)
+        return None
+
+    @cached_property
+    def _tree_digest(self) -> str:
+        return self._files.digest().hex()
+
+    def _digest(self, paths: Iterable[str]) -> dict[str, str]:
+        """Sum up what stands at places of the tree; of a folder, what it lists."""
+        return {path: self._files.digest_entry(path) for path in paths}
+
+    def make(self, part: Path) -> _Stored:
+        """Run the commands and keep what they add below a folder.
+
+        Raises:
+            EnvironmentFailed: One fails, or reaches a limit.
+        """
+        began, context = time.monotonic(), self.build_context
+        context.say(f"set-up: {'; '.join(self.asked.commands)}")
+        for name in ("tree", "home", "services"):
+            (part / name).mkdir()
+        before, venv = Path(self.environment.path), part / layer_files.ENVIRONMENT
+        shutil.copytree(before, venv, symlinks=True)
+        known = layer_files.mark_entries(venv)
+        order = sandbox_services.add_services(self._make_request(part), self._services)
+        with gateway.open_gateway(context.index, context.settings, HOSTS) as opened:
+            order = order.model_copy(update={"outlet": opened.outlet})
+            result = context.sandbox.run(order)
+        report = _SetupReport.read(result)
+        refused = opened.refused_attempts
+        left_out = [f"setup: denied access to {attempt}" for attempt in refused]
+        for line in left_out:
+            context.say(line)
+        if result.exit_code != 0:
+            raise self._make_failure(result, report, refused)
+        layer_files.remove_special(part / "services", {})
+        altered = layer_files.remove_known(part / "tree", self._files.root, report.gone)
+        layer_files.remove_special(part / "home")
+        self._keep_environment(venv, before, known)
+        context.say(f"set-up done in {time.monotonic() - began:.1f} s")
+        bulk = layer_files.separate_large_folders(part, self._files.root)
+        # The code of a change could have a say in what it is said to have read.
+        is_told = report.inputs is not None and self.asked.base is None
+        inputs = self._digest(report.inputs or ()) if is_told else None
+        return _Stored(
+            inputs=inputs,
+            tree=self._tree_digest if inputs is None else "",
+            altered=tuple(altered),
+            bulk=tuple(bulk),
+            left_out=tuple(left_out),
+        )
+
+    def _make_request(self, part: Path) -> SandboxRequest:
+        cluster = sandbox_services.locate_cluster(self._services)
+        job = {
+            "commands": self.asked.commands,
+            "cluster": cluster and {**cluster, "to": f"{_MADE}/{_CLUSTER}"},
+            "directory": posixpath.join(SANDBOX_TREE, self._files.base).rstrip("/"),
+            "report": _REPORT,
+            "places": {
+                "tree": {"from": SANDBOX_TREE, "to": f"{_MADE}/tree"},
+                "home": {"from": SANDBOX_HOME, "to": f"{_MADE}/home"},
+            },
+        }
+        settings = self.build_context.settings
+        limits = SandboxLimits(
+            seconds=min(_SECONDS, settings.max_minutes * 60.0),
+            memory_bytes=settings.sandbox_memory_mb * 1024**2,
+            processes=settings.sandbox_processes,
+            disk_bytes=settings.sandbox_disk_mb * 1024**2,
+        )
+        file = SandboxFile(path=_JOB, content=json.dumps(job).encode())
+        order = sandbox_requests.make_request(
+            self.environment,
+            self._files.root,
+            (
+                self.environment.interpreter, "-I", "-S",
+                f"{SANDBOX_OURS}/setup/set_up.py", _JOB,
+            ),
+            environ={**_NO_CACHES, **_FEW_RETRIES, **self._indexes, **self._variables},
+            limits=limits,
+            files=(file,),
+            collect=(_REPORT,),
+        )  # fmt: skip
+        lent = {f"{_MADE}/{name}": name for name in ("tree", "home", "services")}
+        lent[SANDBOX_ENVIRONMENT] = layer_files.ENVIRONMENT
+        mounts = [mount for mount in order.mounts if mount.target not in lent]
+        mounts += [
+            Mount(source=str(part / name), target=target, writable=True)
+            for target, name in lent.items()
+        ]
+        order = order.model_copy(update={"mounts": tuple(mounts)})
+        order = sandbox_requests.add_tag(order, self._files.root, self.asked.tag)
+        return sandbox_requests.add_uv(order, self.environment.interpreter, settings)
+
+    def _make_failure(
+        self, result: SandboxResult, report: _SetupReport, refused: tuple[str, ...]
+    ) -> EnvironmentFailed:
+        commands = self.asked.commands
+        command = commands[report.at if 0 <= report.at < len(commands) else 0]
+        if result.limit is not None:
+            ended = f"reached the limit on {result.limit} after {result.seconds:.0f} s"
+        else:
+            code = report.code if report.code is not None else result.exit_code
+            ended = f"ended with exit code {code}"
+        lines = sanitise.strip_terminal_codes(result.output).strip().splitlines()[-_MOST_LINES:]
+        words = "\n".join(lines)[-_MOST_WORDS:]
+        hint = _explain_refused(refused)
+        return EnvironmentFailed(f"setup: `{command}` {ended}. It printed last:\n{words}{hint}")
+
+    def _keep_environment(
+        self, venv: Path, before: Path, known: dict[str, tuple[object, ...]]
+    ) -> None:
+        """Keep the environment where the commands have altered it."""
+        layer_files.remove_special(venv, known)
+        if layer_files.mark_entries(venv) == known:
+            storage.remove_folder(venv)
+            return
+        if replaced := toolsets.find_replaced(venv, before / toolsets.SETTINGS):
+            raise EnvironmentFailed(
+                f"setup: a command writes {replaced[0]} into the environment, by which its"
+                " interpreter would start another way."
+            )
+        if self.asked.base is not None:
+            # Python takes what has time and size of its source; code of a change could write that.
+            for place in [*(venv / "lib").glob(f"**/{distributions.BYTECODE}")]:
+                storage.remove_folder(place)
+        toolsets.compile_all(self.build_context, venv)

@@ -1,0 +1,214 @@
+"""Debian packages that a repository needs: fetched by apt, and laid over /usr in its sandboxes.
+
+apt runs in a sandbox of the root file system that the packages are for, with its sources, keys and
+list of installed packages. It reaches only the hosts of these sources. No script of a package is
+run, and nothing is installed on this machine.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from agent import settings as operator
+from agent.errors import EnvironmentFailed
+from agent.models.sandbox import (
+    SANDBOX_OURS,
+    SANDBOX_OUT,
+    Mount,
+    Root,
+    SandboxFile,
+    SandboxLimits,
+    SandboxRequest,
+)
+from agent.setup import gateway, hosts, layer_files, storage
+from agent.setup.build_context import BuildContext
+from agent.text import sanitise
+
+_ETC = "etc/apt"
+_STATUS = "var/lib/dpkg/status"
+_SCRIPT = f"{SANDBOX_OURS}/setup/fetch_debian.py"
+_PLACE = "/tmp/apt"  # noqa: S108 - in the sandbox
+_JOB = "/tmp/packages.json"  # noqa: S108
+_CACHE = f"{SANDBOX_OUT}/ld.so.cache"
+_CONFIGURED = "/tmp/ld.so.conf"  # noqa: S108
+_MADE = "/made"
+#: Of apt's configuration; its logins stay here.
+_SOURCES = ("sources.list", "sources.list.d/*", "preferences", "preferences.d/*",
+            "trusted.gpg", "trusted.gpg.d/*", "keyrings/*")  # fmt: skip
+_LOGIN = re.compile(rb"(?<=://)[^\s/@]*@")
+_HOST = re.compile(r"\bhttps?://[\w.-]+(?::\d{1,5})?")
+_SECONDS = 900
+_MOST_BYTES = 8 * 1024**3
+_MOST_WORDS = 500
+
+
+def provide_layer(names: Sequence[str], build_context: BuildContext) -> str:
+    """Give the folder of the layer of these packages, and fetch them if it is not there yet.
+
+    Returns:
+        A folder with `files/usr` and `ld.so.cache`; empty: all is there without one.
+
+    Raises:
+        EnvironmentFailed: They cannot be had; with the reason.
+        StorageFull: The disk is full.
+        SandboxMissing: There is no sandbox in which apt could run.
+    """
+    settings = build_context.settings
+    if not (wanted := _choose(names, build_context)).names:
+        return ""
+    place = storage.locate_environment(settings, wanted.key)
+    with storage.lock_name(settings, f"build-{wanted.key}"):
+        storage.hold_environment(settings, wanted.key)
+        if not place.is_dir():
+            build_context.say(f"fetching Debian packages: {', '.join(wanted.names)}")
+            with storage.reserve_build_folder(settings, place) as part:
+                _make_layer(wanted, part, build_context)
+    storage.mark_used(settings, wanted.key)
+    return str(place)
+
+
+def list_installed(status: str) -> Iterator[str]:
+    """Yield the names of installed packages, and those that they stand in for."""
+    for paragraph in status.split("\n\n"):
+        fields = dict(re.findall(r"^(Package|Status|Provides): *(.*)$", paragraph, re.MULTILINE))
+        if fields.get("Status", "").split()[-1:] == ["installed"]:
+            named = f"{fields.get('Package', '')},{fields.get('Provides', '')}".split(",")
+            yield from filter(None, (entry.partition("(")[0].strip() for entry in named))
+
+
+class _Wanted(NamedTuple):
+    """What of a list is to be fetched."""
+
+    names: tuple[str, ...] = ()
+    top: Path = Path("/nonexistent")
+    """The root file system."""
+    status: bytes = b""
+    """dpkg's list of what is installed in it."""
+    key: str = ""
+
+
+def _choose(asked: Sequence[str], build_context: BuildContext) -> _Wanted:
+    if not asked:
+        return _Wanted()
+    root = next(iter(build_context.sandbox.roots()), Root())
+    top = Path(root.folder or "/nonexistent")
+    if root.folder is None:
+        status = _read_status(build_context)
+    else:
+        status = (top / _STATUS).read_bytes() if (top / _STATUS).is_file() else b""
+    missing = sorted({*asked} - {*list_installed(status.decode("utf-8", "replace"))})
+    if not missing:
+        return _Wanted()
+    patterns = build_context.settings.system_packages
+    for name in missing:
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
+            raise _make_failure([name], f"{operator.variable('system_packages')} does not allow it")
+    if not (root.can_lay and status):
+        way = f"sandboxes here lack it; the operator provides it with: {root.adding(missing)}"
+        raise _make_failure(missing, way)
+    facts = (status, *(part for one in _read_sources(top) for part in one))
+    digests = [hashlib.sha256(fact).hexdigest() for fact in facts]
+    told = json.dumps((storage.FORMAT, build_context.interpreter.root_mark, missing, digests))
+    key = f"system-{hashlib.sha256(told.encode()).hexdigest()[:32]}"
+    return _Wanted(tuple(missing), top, status, key)
+
+
+def _make_failure(names: Sequence[str], why: str) -> EnvironmentFailed:
+    return EnvironmentFailed(f"python.system_packages: {', '.join(names)}: {why}")
+
+
+def _read_status(build_context: BuildContext) -> bytes:
+    handed = f"{SANDBOX_OUT}/status"
+    order = SandboxRequest(
+        argv=("cp", f"/{_STATUS}", handed),
+        collect=(handed,),
+        directory=SANDBOX_OUT,
+        limits=SandboxLimits(seconds=60),
+    )
+    return build_context.sandbox.run(order).files.get(handed, b"")
+
+
+def _make_layer(wanted: _Wanted, part: Path, build_context: BuildContext) -> None:
+    """Fetch packages and lay them out below a folder.
+
+    Raises:
+        EnvironmentFailed: They cannot be had.
+    """
+    part.chmod(0o755)
+    (part / "files").mkdir()
+    _fetch_packages(wanted, part / "files", build_context)
+    # Devices, for one, are what hides files below a layer.
+    layer_files.remove_special(part / "files")
+    # A link in its place would lead the kernel out of the layer.
+    usr = part / "files" / "usr"
+    if usr.is_symlink() or not usr.is_dir():
+        raise _make_failure(wanted.names, "the packages have nothing in /usr")
+    if listed := _list_libraries(wanted, part, build_context):
+        (part / "ld.so.cache").write_bytes(listed)
+
+
+def _fetch_packages(wanted: _Wanted, target: Path, build_context: BuildContext) -> None:
+    """Have apt fetch the packages, and unpack them below a folder."""
+    files = [SandboxFile(path=f"{_PLACE}/status", content=wanted.status)]
+    allowed: set[hosts.Target] = set()
+    for name, content in _read_sources(wanted.top):
+        allowed |= {*map(hosts.parse_target, _HOST.findall(content.decode("utf-8", "replace")))}
+        files.append(SandboxFile(path=f"{_PLACE}/etc/{name.decode()}", content=content))
+    job = {"place": _PLACE, "names": wanted.names, "target": _MADE}
+    files.append(SandboxFile(path=_JOB, content=json.dumps(job).encode()))
+    with gateway.open_gateway_to(allowed, build_context.settings, inside=allowed) as opened:
+        order = SandboxRequest(
+            argv=(build_context.interpreter.path, "-I", "-S", _SCRIPT, _JOB),
+            mounts=(
+                *build_context.interpreter.sandbox_mounts(),
+                Mount(source=str(storage.scripts(build_context.settings)), target=SANDBOX_OURS),
+                Mount(source=str(target), target=_MADE, writable=True),
+            ),
+            files=tuple(files),
+            directory=SANDBOX_OUT,
+            outlet=opened.outlet,
+            limits=SandboxLimits(seconds=_SECONDS, disk_bytes=_MOST_BYTES),
+        )
+        result = build_context.sandbox.run(order)
+    for attempt in opened.refused_attempts:
+        build_context.say(f"apt was denied access to {attempt}")
+    if result.limit is not None:
+        why = f"the download exceeded the {result.limit} limit"
+        raise _make_failure(wanted.names, why)
+    if result.exit_code != 0:
+        words = sanitise.strip_terminal_codes(result.output).strip()[-_MOST_WORDS:]
+        raise _make_failure(wanted.names, words or "apt failed")
+
+
+def _read_sources(top: Path) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the name and the content of each file that says where packages come from."""
+    etc = top / _ETC
+    for place in sorted(place for pattern in _SOURCES for place in etc.glob(pattern)):
+        if place.is_file():
+            content = _LOGIN.sub(b"", place.read_bytes())
+            # Sources name files of keys by their whole path.
+            content = content.replace(f"/{_ETC}/".encode(), f"{_PLACE}/etc/".encode())
+            yield str(place.relative_to(etc)).encode(), content
+
+
+def _list_libraries(wanted: _Wanted, part: Path, build_context: BuildContext) -> bytes:
+    """Have ldconfig list the libraries of the root file system with those of the layer."""
+    folders = sorted((wanted.top / "etc" / "ld.so.conf.d").glob("*.conf"))
+    lines = [place.read_bytes() for place in folders]
+    lines.append(f"include {_MADE}/etc/ld.so.conf.d/*.conf\n".encode())
+    order = SandboxRequest(
+        argv=("/sbin/ldconfig", "-X", "-C", _CACHE, "-f", _CONFIGURED),
+        system=str(part),
+        mounts=(Mount(source=str(part / "files"), target=_MADE),),
+        files=(SandboxFile(path=_CONFIGURED, content=b"\n".join(lines)),),
+        directory=SANDBOX_OUT,
+        collect=(_CACHE,),
+        limits=SandboxLimits(seconds=60),
+    )
+    return build_context.sandbox.run(order).files.get(_CACHE, b"")

@@ -1,0 +1,223 @@
+"""Environments of tools: the gate, the type checker, what repositories pin.
+
+Made of wheels by uv, in a sandbox whose only way out is our gateway, once for a Python, shared by
+all repositories and never writable again. No code of a package runs there: nothing is built, and
+one single installation fills an empty virtual environment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+from agent.errors import EnvironmentFailed, IndexUnavailable, StorageFull
+from agent.models.environment import Environment
+from agent.models.sandbox import (
+    SANDBOX_ENVIRONMENT,
+    Mount,
+    SandboxFile,
+    SandboxLimits,
+    SandboxRequest,
+    SandboxResult,
+)
+from agent.setup import distributions, gateway, sandbox_requests, storage, uv_program
+from agent.setup.build_context import BuildContext
+from agent.text import sanitise
+
+GATE = "gate.txt"
+"""Pins of our own tools."""
+TYPES = "types.txt"
+"""Pins of basedpyright and its Node.js: far larger than the gate, and few repositories need it."""
+SETTINGS = "pyvenv.cfg"
+_TITLES = {GATE: "our own tools for this Python", TYPES: "basedpyright, and the Node.js it runs on"}
+#: Where the shared folder is in the sandbox.
+_STORE = "/store"
+_REQUIREMENTS = "/tmp/requirements.txt"  # noqa: S108 - a sandbox's own
+_MOST_WORDS = 2000
+_LIMITS = SandboxLimits(seconds=900, processes=256, disk_bytes=24 * 1024**3)
+
+
+def provide_tools(pins: str, build_context: BuildContext) -> Path:
+    """Give the tools of one of our files of pins, by versions and hashes.
+
+    Raises:
+        EnvironmentFailed: They do not exist for this Python and platform.
+        IndexUnavailable: The index did not answer.
+        StorageFull: The disk is full.
+    """
+    text = _read_pins(pins)
+    mark = f"{build_context.mark}{text}"
+    return _provide(mark, _TITLES[pins], text.splitlines(), build_context, exact=True)
+
+
+def provide_pinned(lines: tuple[str, ...], build_context: BuildContext) -> Path:
+    """Give a tool in the version that a repository pins, with its plugins.
+
+    Raises:
+        EnvironmentFailed, IndexUnavailable, StorageFull: As `provide_tools`.
+    """
+    mark = "\0".join((build_context.mark, build_context.index.mark, *lines))
+    return _provide(mark, " ".join(lines), lines, build_context, exact=False)
+
+
+def provide_pinned_tools(
+    tools: dict[str, tuple[str, ...]], environment: Environment, build_context: BuildContext
+) -> tuple[tuple[str, str], ...]:
+    """Give tools an environment of their own, where the project's has them not as it should.
+
+    Made as far as packages can be had.
+
+    Returns:
+        Tools, each with its folder.
+    """
+    found: list[tuple[str, str]] = []
+    for tool, lines in tools.items():
+        if not distributions.find_unmet(lines, environment):
+            continue
+        named = " ".join(lines)
+        try:
+            found.append((tool, str(provide_pinned(lines, build_context))))
+            build_context.say(f"in an environment of its own: {named}")
+        except EnvironmentFailed as problem:
+            words = problem.message.partition("\n")[0]
+            build_context.say(f"{named} cannot be had, so another runs: {words}")
+    return tuple(found)
+
+
+def _provide(
+    mark: str, title: str, lines: Sequence[str], build_context: BuildContext, *, exact: bool
+) -> Path:
+    settings = build_context.settings
+    key = hashlib.sha256(mark.encode()).hexdigest()[:32]
+    place = storage.folder(settings) / "gates" / key
+    with storage.lock_name(settings, f"gate-{place.name}"):
+        if not place.is_dir():
+            build_context.say(f"fetching {title}")
+            with storage.reserve_build_folder(settings, place) as part:
+                _install(part, lines, build_context, exact=exact)
+                compile_all(build_context, part / "venv")
+    return place / "venv"
+
+
+def _install(
+    folder: Path, lines: Sequence[str], build_context: BuildContext, *, exact: bool
+) -> None:
+    settings, index = build_context.settings, build_context.index
+    venv, kept = f"{_STORE}/venv", f"{_STORE}/{SETTINGS}"
+    commands = (
+        (uv_program.PATH, "venv", "--quiet", "--relocatable", "--no-project",
+         "--python", build_context.interpreter.path, venv),
+        ("cp", f"{venv}/{SETTINGS}", kept),
+        (uv_program.PATH, "pip", "install", "--quiet", "--no-build", *(["--no-deps"] * exact),
+         "--python", f"{venv}/bin/python", "-r", _REQUIREMENTS),
+    )  # fmt: skip
+    environ = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "UV_NO_CONFIG": "1",
+        "UV_PYTHON_DOWNLOADS": "never",
+        "UV_NO_PROGRESS": "1",
+        "NO_COLOR": "1",
+        "UV_NO_CACHE": "1",
+        "UV_HTTP_TIMEOUT": "60",
+        **sandbox_requests.name_indexes(index),
+    }
+    if exact:
+        # The hashes say what it has to be, so that it may come from whoever has it.
+        environ["UV_INDEX_STRATEGY"] = "unsafe-best-match"
+    with gateway.open_gateway(index, settings) as opened:
+        order = SandboxRequest(
+            argv=("sh", "-ec", "\n".join(map(shlex.join, commands))),
+            environ=environ,
+            mounts=(
+                *build_context.interpreter.sandbox_mounts(),
+                uv_program.mount(settings),
+                Mount(source=str(folder), target=_STORE, writable=True),
+            ),
+            files=(SandboxFile(path=_REQUIREMENTS, content="\n".join(lines).encode()),),
+            limits=_LIMITS,
+            outlet=opened.outlet,
+        )
+        with storage.no_space("packages"):
+            result = build_context.sandbox.run(order)
+        if result.exit_code != 0:
+            raise _make_failure(result, opened, build_context)
+    if replaced := find_replaced(folder / "venv", folder / SETTINGS):
+        raise EnvironmentFailed(
+            f"A package puts {', '.join(replaced)} into the environment, by which its interpreter"
+            " would start another way, so nothing is installed."
+        )
+
+
+def _make_failure(
+    result: SandboxResult, opened: gateway.Gateway, build_context: BuildContext
+) -> Exception:
+    words = sanitise.strip_terminal_codes(result.output).strip()[-_MOST_WORDS:]
+    if "No space left on device" in result.output:
+        return StorageFull(
+            "The disk that holds Mergewright's data is full: the packages do not fit. "
+            "Free some: environments/, mirrors/ and baselines/ there are caches."
+        )
+    if opened.faults:
+        named = "\n".join(opened.faults)
+        return IndexUnavailable(f"The packages cannot be fetched:\n{named}\n{words}")
+    ended = f" reached the limit on {result.limit}" if result.limit else " failed"
+    refused = ", ".join(opened.refused_attempts)
+    denied = (
+        f"\nRefused on its way: {refused}. An operator may allow more hosts with"
+        " MERGEWRIGHT_ALLOW_HOSTS."
+    )
+    python = build_context.interpreter.version
+    return EnvironmentFailed(
+        f"Fetching packages for Python {python}{ended}:\n{words}{denied * bool(refused)}"
+    )
+
+
+def find_replaced(venv: Path, original: Path) -> list[str]:
+    """Name what decides how the interpreter of an environment starts and is not as it was made.
+
+    Python looks beside its program for files that name another standard library, and reads them
+    before any option counts: with one of these, code of a package would run before our scripts have
+    read and deleted what they are told. Modules that are imported later, `.pth` files and the like,
+    are left to `-S` (`checks/check.py`).
+
+    Args:
+        venv: The environment.
+        original: The settings that it was made with.
+    """
+    settings = venv / SETTINGS
+    is_same = not settings.is_symlink() and settings.read_bytes() == original.read_bytes()
+    beside = (
+        f"bin/{place.name}"
+        for place in (venv / "bin").iterdir()
+        if place.name in (SETTINGS, "pybuilddir.txt") or place.name.endswith("._pth")
+    )
+    return sorted([*([] if is_same else [SETTINGS]), *beside])
+
+
+def compile_all(build_context: BuildContext, venv: Path) -> None:
+    """Compile all modules of a virtual environment, for it is read-only later.
+
+    By the base interpreter without `site`: compiling runs no code of a package, and starting the
+    environment's own Python would (its `.pth` files).
+    """
+    argv = ("-I", "-S", "-m", "compileall", "-q", "-j", "2", f"{SANDBOX_ENVIRONMENT}/lib")
+    order = SandboxRequest(
+        argv=(build_context.interpreter.path, *argv),
+        mounts=(
+            Mount(source=str(venv), target=SANDBOX_ENVIRONMENT, writable=True),
+            *build_context.interpreter.sandbox_mounts(),
+        ),
+        limits=SandboxLimits(seconds=600, disk_bytes=24 * 1024**3),
+    )
+    result = build_context.sandbox.run(order)
+    # Packages ship files for other Pythons on purpose, so one that does not compile is no fault;
+    # only a sandbox that ended early is worth a word.
+    if result.limit is not None:
+        build_context.say(f"compiling bytecode reached the limit on {result.limit}")
+
+
+def _read_pins(pins: str) -> str:
+    return (resources.files("agent.setup") / pins).read_text(encoding="utf-8")

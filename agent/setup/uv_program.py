@@ -1,0 +1,72 @@
+"""The `uv` program: where it is, its copy for sandboxes, and the Pythons that it knows.
+
+Owns nothing of what is installed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import uv as uv_package
+
+from agent.errors import TransientError
+from agent.models.sandbox import Mount
+from agent.settings import Settings
+from agent.setup import storage
+
+FOLDER = "/uv"
+"""Where it is in sandboxes."""
+PATH = f"{FOLDER}/uv"
+_SECONDS = 30
+
+
+def version() -> str:
+    return metadata.version("uv")
+
+
+def program(settings: Settings) -> Path:
+    """A copy of uv that the user of a sandbox can reach."""
+    place = storage.folder(settings) / "tools" / f"uv-{version()}" / "uv"
+    if not place.is_file():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        part = storage.make_temporary_path(place)
+        shutil.copyfile(uv_package.find_uv_bin(), part)
+        part.chmod(0o755)
+        part.replace(place)
+    return place
+
+
+def mount(settings: Settings) -> Mount:
+    """Show it to a sandbox."""
+    return Mount(source=str(program(settings).parent), target=FOLDER)
+
+
+def list_pythons(settings: Settings, search_path: str) -> list[dict[str, Any]]:
+    """List the interpreters of a search path and those that uv has installed, as uv says it.
+
+    Raises:
+        TransientError: uv did not answer in time.
+    """
+    named = ("HOME", "XDG_DATA_HOME", "UV_PYTHON_INSTALL_DIR")
+    environ = {name: os.environ[name] for name in named if name in os.environ}
+    try:
+        answer = subprocess.run(
+            [uv_package.find_uv_bin(), "python", "list", "--only-installed", "--no-config",
+             "--offline", "--no-python-downloads", "--output-format", "json",
+             "--cache-dir", str(storage.folder(settings) / "tools" / "pythons")],
+            capture_output=True, timeout=_SECONDS, check=True, cwd="/",
+            env={**environ, "PATH": search_path},
+        )  # fmt: skip
+        listed: list[dict[str, Any]] = json.loads(answer.stdout)
+    except subprocess.TimeoutExpired as problem:
+        # A busy machine has its Pythons all the same.
+        raise TransientError(f"uv did not list the Pythons within {_SECONDS} s.") from problem
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return []
+    return [row for row in listed if row["path"]]

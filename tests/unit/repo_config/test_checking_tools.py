@@ -1,0 +1,54 @@
+"""Which tools check a project, and in which versions."""
+
+from __future__ import annotations
+
+from repo_config import detect
+from repo_config.schema import RepoConfig
+from tests.unit.trees import DictTree
+
+HOOKS = """
+repos:
+- repo: https://github.com/PyCQA/flake8
+  rev: 6.1.0
+  hooks:
+  - id: flake8
+    additional_dependencies: [flake8-bugbear==23.1.1, "evil @ https://example.org/evil.whl", .]
+- repo: https://github.com/pre-commit/mirrors-mypy
+  rev: v1.5.1
+  hooks:
+  - id: mypy
+    additional_dependencies: [types-requests]
+- repo: https://github.com/psf/black
+  rev: 1f6a4c0
+  hooks: [{id: black}]
+- repo: https://github.com/astral-sh/ruff-pre-commit
+  rev: v0.4.4
+  hooks: [{id: ruff-format}]
+- repo: https://github.com/PyCQA/isort
+  rev: 5.13.2
+  hooks: [{id: isort}]
+"""
+
+
+def test_hooks_pin_the_versions_of_their_tools() -> None:
+    found = detect.detect_project(DictTree({".pre-commit-config.yaml": HOOKS}), RepoConfig())
+    assert found.tool_pins == {
+        "flake8": ("flake8==6.1.0", "flake8-bugbear==23.1.1"),
+        "mypy": ("mypy==1.5.1",), "ruff": ("ruff==0.4.4",), "isort": ("isort==5.13.2",),
+    }  # fmt: skip
+
+
+def test_a_hook_for_all_of_the_project_says_how_its_tool_is_run() -> None:
+    hooks = """
+repos:
+- repo: https://example.org/x
+  hooks:
+  - {id: black, args: [--line-length=100, --quiet]}
+  - {id: mypy, files: ^src/}
+  - {id: flake8, args: [--config, "$CONFIG"]}
+"""
+    found = detect.detect_project(DictTree({".pre-commit-config.yaml": hooks}), RepoConfig())
+    assert [one.line for one in found.commands] == [
+        "flake8 --config '$CONFIG'", "black --line-length=100 --quiet --check .",
+    ]  # fmt: skip
+    assert found.lint[1].options == ("--line-length=100", "--quiet")

@@ -1,0 +1,143 @@
+"""Which interpreter is taken, where they are looked for, and what is said where none fits."""
+
+from __future__ import annotations
+
+import os
+import platform
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent.errors import EnvironmentFailed, TransientError
+from agent.models.sandbox import Root, SandboxResult
+from agent.settings import Settings
+from agent.setup import interpreters
+from agent.setup.interpreters import FoundPython, PythonHints
+from agent.setup.tree_files import WorkTreeFiles
+from tests.fakes import FakeSandbox
+
+
+def found(version: str, *, system: bool = False) -> FoundPython:
+    minor = ".".join(version.split(".")[:2])
+    prefix = "/usr" if system else f"/opt/{version}"
+    path = f"{prefix}/bin/python{minor}"
+    return FoundPython(version=version, prefix=prefix, path=path, system=system)
+
+
+SPRING_2022, AUTUMN_2023 = 1_650_000_000, 1_700_000_000
+HERE = (found("3.8.18"), found("3.11.2", system=True), found("3.12.1"), found("3.13.0"))
+
+
+def best(asked: str | None = None, **hints: object) -> str:
+    return interpreters.rank_interpreters(asked, PythonHints(**hints), HERE)[0].version
+
+
+def test_the_configuration_decides_or_the_newest_that_is_allowed():
+    assert best("3.12", requires=">=3.9,<3.11") == "3.12.1"
+    assert best() == "3.13.0"
+    assert best(requires="<3.12") == "3.11.2"
+
+
+@pytest.mark.parametrize("requires", ["==3.12", "== 3.12 , <4"])
+def test_a_minor_version_that_is_asked_for_stands_for_all_its_releases(requires):
+    assert best(requires=requires) == "3.12.1"
+
+
+def test_a_release_that_is_asked_for_is_that_one():
+    hints = PythonHints(requires="==3.12.0")
+    assert not interpreters.rank_interpreters(None, hints, HERE)
+
+
+def test_the_version_file_counts_before_the_commits_day():
+    assert best(version_file="3.12", committed=SPRING_2022) == "3.12.1"
+    assert best(committed=AUTUMN_2023) == "3.12.1"
+    assert best(committed=SPRING_2022) == "3.13.0", "none of that time is here"
+
+
+def test_what_a_project_says_of_its_python_is_read(tmp_path):
+    (tmp_path / ".python-version").write_text("# ours\n3.12\n")
+    (tmp_path / "pyproject.toml").write_text("[project]\nrequires-python = '>=3.9'\n")
+    hints = interpreters.read_hints(WorkTreeFiles(tmp_path))
+    assert (hints.version_file, hints.requires) == ("3.12", ">=3.9")
+
+
+@pytest.fixture
+def alone(monkeypatch, home):
+    """A machine that has nothing but what a test gives it."""
+    monkeypatch.setattr(interpreters.uv_program, "list_pythons", lambda *_: [])
+    return Settings(home=home)
+
+
+def test_a_machine_too_busy_to_list_its_pythons_is_waited_for(monkeypatch, home):
+    def run(*_args, timeout, **_more):
+        raise subprocess.TimeoutExpired("uv", timeout)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(TransientError):
+        interpreters.find_pythons(Settings(home=home), ())
+
+
+def test_what_would_provide_one_is_named(alone):
+    def run(order):
+        return SandboxResult(
+            exit_code=1, output="No module named '_ssl'", output_bytes=1, seconds=1
+        )
+
+    sandbox = FakeSandbox(run)
+    with pytest.raises(EnvironmentFailed, match=r"uv python install 3\.14") as caught:
+        interpreters.choose_interpreter("3.14", PythonHints(), sandbox, alone)
+    assert "3.9 and newer are supported" in caught.value.message
+
+
+def test_an_interpreter_that_lacks_a_module_in_a_sandbox_is_named(alone, monkeypatch):
+    words = "ModuleNotFoundError: No module named '_ssl'"
+    result = SandboxResult(exit_code=1, output=words, output_bytes=1, seconds=1)
+    sandbox = FakeSandbox(lambda order: result)
+    monkeypatch.setattr(interpreters, "find_pythons", lambda *_: HERE[1:2])
+    with pytest.raises(EnvironmentFailed, match="No module named '_ssl'"):
+        interpreters.choose_interpreter(None, PythonHints(), sandbox, alone)
+
+
+def test_what_lies_in_the_data_folder_is_found_by_uv(home):
+    (home / "pythons").mkdir()
+    (home / "pythons" / "mine").symlink_to(sys.base_prefix)
+    found = interpreters.find_pythons(Settings(home=home), (Root(folder=str(home)),))
+    one = next(one for one in found if one.prefix == os.path.realpath(sys.base_prefix))
+    assert one.version == platform.python_version()
+    assert os.path.samefile(one.path, os.path.realpath(sys.executable))
+
+
+def install(prefix: Path, version: str, mode: int = 0o755) -> Path:
+    """Something laid out as an interpreter of that version is."""
+    minor = ".".join(version.split(".")[:2])
+    program = prefix / "bin" / f"python{minor}"
+    (prefix / "lib" / f"python{minor}" / "site-packages").mkdir(parents=True)
+    (prefix / "lib" / f"python{minor}" / "os.py").write_text("")
+    (prefix / "lib" / f"python{minor}" / "site-packages" / "extra.py").write_text("")
+    program.parent.mkdir(parents=True)
+    program.touch()
+    for place in (prefix, *prefix.rglob("*")):
+        place.chmod(mode if place.is_dir() or place == program else mode & 0o644)
+    (program.parent / "python3").symlink_to(program.name)
+    return program
+
+
+def test_what_only_its_owner_can_read_is_copied_so_that_everybody_can(alone, monkeypatch):
+    # Sandboxes of an ordinary user are that user's; those of root are somebody else's.
+    monkeypatch.setattr(interpreters.os, "geteuid", lambda: 0)
+    prefix = alone.home / "private" / "3.12"
+    program = install(prefix, "3.12.1", 0o700)
+    one = FoundPython(version="3.12.1", prefix=str(prefix), path=str(program), system=False)
+    ((source, target),) = interpreters._list_mounts(one, alone)
+    assert target == str(prefix)
+    place = Path(source)
+    assert place.is_relative_to(alone.home / "environments" / "interpreters")
+    for one in (place, *place.rglob("*")):
+        if not one.is_symlink():
+            wanted = 0o5 if one.is_dir() or one.name == "python3.12" else 0o4
+            assert stat.S_IMODE(one.stat().st_mode) & 0o7 == wanted, one
+    assert os.readlink(place / "bin" / "python3") == "python3.12"
+    assert not list(place.rglob("extra.py")), "what was installed into it stays behind"

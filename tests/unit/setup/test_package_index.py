@@ -1,0 +1,51 @@
+"""The indexes that are asked: our own setting's, else those that variables of uv and pip name."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.errors import SettingsInvalid
+from agent.settings import Settings
+from agent.setup.package_index import SimpleIndex
+
+A, B, D = (f"https://{name}.example.org/simple/" for name in "abd")
+
+
+def read(tmp_path, **environ: str) -> SimpleIndex:
+    own = environ.pop("own", None)
+    return SimpleIndex(Settings(home=tmp_path, index_url=own), environ)
+
+
+def test_further_indexes_are_asked_first_in_their_order_and_once(tmp_path):
+    more = {"UV_INDEX": f"x={A} {D[:-1]}", "PIP_EXTRA_INDEX_URL": f"{B} {A} file:///srv"}
+    found = read(tmp_path, PIP_INDEX_URL=B, UV_DEFAULT_INDEX="https://pypi.org/simple", **more)
+    assert [one.url for one in found.list_accesses()] == [A, D, B, "https://pypi.org/simple/"]
+    assert found.file_addresses == ("https://files.pythonhosted.org/",)
+    alone = read(tmp_path, own=B, **more)
+    assert [one.url for one in alone.list_accesses()] == [B]
+    assert alone.file_addresses == ()
+    assert read(tmp_path).mark == "public"
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"PIP_INDEX_URL": "https://me:hun%40ter2@a.example.org/simple"},
+        {
+            "UV_DEFAULT_INDEX": f"my-own={A}",
+            "UV_INDEX_MY_OWN_USERNAME": "me",
+            "UV_INDEX_MY_OWN_PASSWORD": "hun@ter2",
+        },
+    ],
+)
+def test_credentials_come_from_the_address_or_uvs_variables(tmp_path, environ):
+    (access,) = read(tmp_path, **environ).list_accesses()
+    assert (access.login, access.url) == ("me:hun@ter2", A)
+    assert "hun" not in repr(access)
+
+
+def test_what_cannot_be_used_is_said_without_its_content(tmp_path):
+    with pytest.raises(SettingsInvalid) as caught:
+        read(tmp_path, PIP_INDEX_URL="file:///srv/hunter2")
+    assert "PIP_INDEX_URL is not the address" in str(caught.value)
+    assert "hunter2" not in str(caught.value)

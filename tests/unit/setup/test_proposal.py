@@ -1,0 +1,52 @@
+"""What is proposed as configuration, from files like those of real projects."""
+
+from __future__ import annotations
+
+from agent.setup import proposal
+from repo_config import load
+
+MANAGE = (
+    "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site.settings')\nimport django\n"
+)
+NAME = ".github/mergewright.yml"
+
+
+def propose(made, **kept) -> dict[str, object]:
+    config = load.from_text(proposal.propose(made, kept), NAME, made)
+    return dict(proposal.flatten_values(config.model_dump(mode="json", exclude_unset=True)))
+
+
+def test_what_a_run_has_found_is_laid_over_what_is_detected(tree):
+    made = tree({"manage.py": MANAGE, "site/tests.py": "", "mypy.ini": ""})
+    found = propose(made, checks={"tests": "pytest"}, setup=["true"])
+    assert (found["framework"], found["django.settings"]) == ("django", "site.settings")
+    assert (found["checks.types"], found["checks.tests"]) == ("mypy .", "pytest")
+    assert found["setup"] == ["true"]
+
+
+def test_a_long_set_up_is_written_line_by_line_and_read_as_it_was(tree):
+    block = "set +e\ncd site\n  npm run build: all\ntrue"
+    commands = ["cp .env.example .env || true", block, "a\tb\n", " a\nb", "x" * 90]
+    text = proposal.write({"setup": commands})
+    assert "setup:\n  - cp .env" in text
+    assert list(load.from_text(text, NAME).setup) == commands
+
+
+def test_the_one_folder_that_holds_the_project_is_its_root(tree):
+    files = {
+        "services/api/pyproject.toml": "[project]\n[tool.mypy]\n",
+        "services/api/app/tests/test_x.py": "",
+        "docs/index.md": "",
+    }
+    found = propose(tree(files))
+    assert found["root"] == "services/api"
+    assert found["checks.types"] == "mypy ."
+    several = files | {"services/web/pyproject.toml": ""}
+    assert propose(tree(several))["root"] == "services/api"
+    assert "root" not in propose(tree(several | {"services/web/test_x.py": ""}))
+    assert "root" not in propose(tree(files | {"pyproject.toml": "[project]\nname = 'x'"}))
+    of_tools = {"pyproject.toml": "[tool.uv.workspace]\nmembers = ['services/api']"}
+    assert propose(tree(files | of_tools))["root"] == "services/api"
+    assert "root" not in propose(tree(files | of_tools | {"tests/test_all.py": ""}))
+    assert "root" not in propose(tree({"docs/requirements.txt": ""}))
+    assert "root" not in propose(tree({"docker/requirements.txt": "", "tests/test_a.py": ""}))
