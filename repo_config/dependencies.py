@@ -1,4 +1,4 @@
-"""List what a project declares as its dependencies, by list and by package.
+"""List what a project declares as its dependencies.
 
 Enough to recognise frameworks and tools, and what a change declares anew. What is installed is
 decided elsewhere.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -42,8 +42,8 @@ class Dependency(NamedTuple):
 
     name: str
     """Normalised."""
-    origin: str
-    """The file, and the list in it."""
+    path: str
+    """The file that declares it."""
     runtime: bool
     """Whether the project itself needs it, not only its development."""
     version: str = ""
@@ -53,77 +53,69 @@ class Dependency(NamedTuple):
     marker: str = ""
     """Where it holds."""
 
-    @property
-    def path(self) -> str:
-        """The file that declares it."""
-        return self.origin.partition(":")[0]
-
 
 def list_declared(files: ProjectFiles) -> tuple[Dependency, ...]:
     """All declared packages, in the order in which they were found."""
     return tuple(
         found
-        for lines, origin, runtime in list_requirements(files)
+        for path, lists in _list_requirements(files)
+        for lines, runtime in lists
         for line in lines
-        if (found := _parse_line(line, origin, runtime=runtime))
+        if (found := _parse_line(line, path, runtime=runtime))
     )
 
 
-def list_requirements(files: ProjectFiles) -> Iterator[tuple[list[str], str, bool]]:
-    """Yield each list of requirements as it is written, its origin, and whether it runs with them.
+_Lists = Iterator[tuple[Iterable[str], bool]]
+"""Lists of requirements, each with whether the project itself needs them."""
+
+
+def _list_requirements(files: ProjectFiles) -> Iterator[tuple[str, _Lists]]:
+    """Yield the lists of requirements of each file, as they are written.
 
     Tables, as Poetry and Pipenv have them, are written as lists; without bounds that cannot be.
     """
-    yield from _list_pyproject(files)
-    packages = table(files.toml("Pipfile"), "packages")
-    yield [*_write_all(packages)], "Pipfile: packages", True
-    for lines, origin in _list_tool_groups(files):
-        yield lines, origin, False
-    setup = files.ini("setup.cfg")
-    options = setup.get("options", {})
-    yield options.get("install_requires", "").splitlines(), "setup.cfg: install_requires", True
-    yield options.get("tests_require", "").splitlines(), "setup.cfg: tests_require", False
-    for extra, value in setup.get("options.extras_require", {}).items():
-        yield value.splitlines(), f"setup.cfg: extras_require.{extra}", False
-    call = files.setup_call
-    yield call.get("install_requires", []), "setup.py: install_requires", True
-    for key in ("tests_require", "extras_require"):
-        yield call.get(key, []), f"setup.py: {key}", False
-    for path in _list_requirement_files(files):
-        yield (
-            files.text(path).splitlines(),
-            path,
-            not _ASIDE & set(re.split(r"[^a-z]+", path.lower())),
-        )
-
-
-def _list_pyproject(files: ProjectFiles) -> Iterator[tuple[list[str], str, bool]]:
-    data, name = files.pyproject, "pyproject.toml"
-    yield texts(table(data, "project").get("dependencies")), f"{name}: project.dependencies", True
-    for place in (("project", "optional-dependencies"), ("dependency-groups",)):
-        for key, value in table(data, *place).items():
-            yield texts(value), f"{name}: {'.'.join(place)}.{key}", False
-    poetry = table(data, "tool", "poetry", "dependencies")
-    yield [*_write_all(poetry)], f"{name}: tool.poetry.dependencies", True
-    for environment in (hatch := table(data, "tool", "hatch", "envs")):
-        for key in ("dependencies", "extra-dependencies"):
-            origin = f"{name}: tool.hatch.envs.{environment}.{key}"
-            yield texts(table(hatch, environment).get(key)), origin, False
-
-
-def _list_tool_groups(files: ProjectFiles) -> Iterator[tuple[list[str], str]]:
-    """Yield the groups that tools have beside the standard's table."""
-    tool, start = table(files.pyproject, "tool"), "pyproject.toml: tool"
-    older = table(tool, "poetry", "dev-dependencies")
-    yield [*_write_all(older)], f"{start}.poetry.dev-dependencies"
-    for name, group in table(tool, "poetry", "group").items():
-        yield [*_write_all(table(group, "dependencies"))], f"{start}.poetry.group.{name}"
+    yield "pyproject.toml", _list_pyproject(files)
     pipfile = files.toml("Pipfile")
-    for name in sorted(pipfile.keys() - _PIPFILE_TABLES):
-        yield [*_write_all(table(pipfile, name))], f"Pipfile: {name}"
-    for name, lines in table(tool, "pdm", "dev-dependencies").items():
-        yield texts(lines), f"{start}.pdm.dev-dependencies.{name}"
-    yield texts(table(tool, "uv").get("dev-dependencies")), f"{start}.uv.dev-dependencies"
+    groups = sorted(pipfile.keys() - _PIPFILE_TABLES)
+    yield (
+        "Pipfile",
+        ((_write_all(table(pipfile, name)), name == "packages") for name in ("packages", *groups)),
+    )
+    setup, call = files.ini("setup.cfg"), files.setup_call
+    options = setup.get("options", {})
+    extras = setup.get("options.extras_require", {}).values()
+    more = (options.get("tests_require", ""), *extras)
+    yield (
+        "setup.cfg",
+        (
+            (text.splitlines(), number == 0)
+            for number, text in enumerate((options.get("install_requires", ""), *more))
+        ),
+    )
+    keys = ("install_requires", "tests_require", "extras_require")
+    yield "setup.py", ((call.get(key, []), key == keys[0]) for key in keys)
+    for path in _list_requirement_files(files):
+        runtime = not _ASIDE & set(re.split(r"[^a-z]+", path.lower()))
+        yield path, iter([(files.text(path).splitlines(), runtime)])
+
+
+def _list_pyproject(files: ProjectFiles) -> _Lists:
+    project, tool = table(files.pyproject, "project"), table(files.pyproject, "tool")
+    yield texts(project.get("dependencies")), True
+    yield _write_all(table(tool, "poetry", "dependencies")), True
+    yield _write_all(table(tool, "poetry", "dev-dependencies")), False
+    for group in table(tool, "poetry", "group").values():
+        yield _write_all(table(group, "dependencies")), False
+    for groups in (
+        table(project, "optional-dependencies"),
+        table(files.pyproject, "dependency-groups"),
+        table(tool, "pdm", "dev-dependencies"),
+        {"dev": table(tool, "uv").get("dev-dependencies")},
+    ):
+        yield from ((texts(lines), False) for lines in groups.values())
+    for environment in table(tool, "hatch", "envs").values():
+        for key in ("dependencies", "extra-dependencies"):
+            yield texts(table(environment).get(key)), False
 
 
 def list_own_names(files: ProjectFiles) -> tuple[str, ...]:
@@ -174,21 +166,21 @@ def _write_requirement(name: str, asked: Any) -> str:
         return name
 
 
-def _parse_line(line: str, origin: str, *, runtime: bool) -> Dependency | None:
+def _parse_line(line: str, path: str, *, runtime: bool) -> Dependency | None:
     """Parse a line of a list or a file; None where it names no package."""
     text = _EDITABLE.sub("", _BEHIND.split(line.strip(), maxsplit=1)[0].strip())
     if _REMOTE.match(text):
         egg = _EGG.search(text)
         name = egg[1] if egg else posixpath.basename(text.partition("@")[0]).partition(".git")[0]
-        return Dependency(canonicalize_name(name or text), origin, runtime, source=text)
+        return Dependency(canonicalize_name(name or text), path, runtime, source=text)
     try:
         required = Requirement(text)
     except (InvalidRequirement, RecursionError):
         older = _NAME.match(text)
-        return Dependency(canonicalize_name(older[1]), origin, runtime) if older else None
+        return Dependency(canonicalize_name(older[1]), path, runtime) if older else None
     url = required.url or ""
     is_local = url.startswith(("file:", "."))
     version = LOCAL if is_local else str(required.specifier)
     source = "" if is_local else url
     name = canonicalize_name(required.name)
-    return Dependency(name, origin, runtime, version, source, str(required.marker or ""))
+    return Dependency(name, path, runtime, version, source, str(required.marker or ""))

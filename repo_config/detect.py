@@ -92,8 +92,6 @@ class Project(BaseModel):
     fastapi_app: str | None = None
     """Module and name of the FastAPI application, as in app.main:app; None where there is not
     exactly one."""
-    fastapi_path: str = ""
-    """The folder in which its module begins, relative to the root."""
     tool_pins: dict[str, tuple[str, ...]] = {}
     """By tool: the requirements of its version that the project pins, and of its plugins."""
     plugins: tuple[str, ...] = ()
@@ -183,7 +181,6 @@ def _detect(files: ProjectFiles, config: RepoConfig) -> Project:
         test_script=start.script if start else None,
         test_args=args,
         fastapi_app=app,
-        fastapi_path=frameworks.find_app_folder(files, app) if app else "",
         **checking_tools.find_commands(files, config)._asdict(),
         plugins=_find_plugins(files, args),
     )

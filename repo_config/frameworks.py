@@ -73,11 +73,3 @@ def _list_fastapi_names(module: ast.Module) -> Iterator[str]:
 def _name_module(path: str) -> str:
     stem = path.removeprefix("src/").removesuffix(".py").removesuffix("/__init__")
     return stem.replace("/", ".")
-
-
-def find_app_folder(files: ProjectFiles, application: str) -> str:
-    """Return the folder in which the application's module begins: src, or the root as ""."""
-    stem = application.partition(":")[0].replace(".", "/")
-    in_root = files.has_file(f"{stem}.py") or files.has_file(f"{stem}/__init__.py")
-    in_src = files.has_file(f"src/{stem}.py") or files.has_file(f"src/{stem}/__init__.py")
-    return "src" if in_src and not in_root else ""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import fnmatch
-
 from repo_config import command_lines, test_files
 from repo_config.command_lines import SuiteCommand
 from repo_config.dependencies import Dependency
 from repo_config.project_files import ProjectFiles
 from repo_config.schema import RepoConfig
 
-_DOCTESTS = "--doctest-modules"
 #: Folders whose files are not the project's own tests.
 ASIDE = frozenset(
     {"doc", "docs", "example", "examples", "demo", "demos", "sandbox", "template", "templates"}
@@ -36,7 +33,7 @@ def choose_suite_start(
     line = config.checks.tests
     if line != "auto":
         return None if line == "off" else command_lines.read_test_command(line)
-    if _DOCTESTS not in files.pytest.words("addopts") and not _has_tests(files):
+    if files.pytest.values is None and not any(map(_is_test_module, files.paths)):
         return None
     if is_django and not _is_for_pytest(files, declared):
         return SuiteCommand("django", find_test_script(files) or manage)
@@ -56,15 +53,10 @@ def _is_for_pytest(files: ProjectFiles, declared: tuple[Dependency, ...]) -> boo
     return files.pytest.values is not None or has_plugin or is_prepared
 
 
-def _has_tests(files: ProjectFiles) -> bool:
-    patterns = files.pytest.words("python_files")
-    own = {name for pattern in patterns for name in fnmatch.filter(files.names, pattern)}
-    for path in files.paths:
-        *folders, name = path.split("/")
-        is_test = name != "conftest.py" and test_files.has_test_name(path)
-        if (is_test or name in own) and path.endswith(".py") and not ASIDE & set(folders):
-            return True
-    return False
+def _is_test_module(path: str) -> bool:
+    *folders, name = path.split("/")
+    is_test = name != "conftest.py" and test_files.has_test_name(path)
+    return is_test and not ASIDE & set(folders)
 
 
 def find_test_script(files: ProjectFiles) -> str | None:

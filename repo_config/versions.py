@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from poetry.core.constraints import version as poetry_versions
 
 from repo_config.documents import table
@@ -18,10 +16,8 @@ _LONGEST = 500
 
 def find_lowest_python(files: ProjectFiles) -> str | None:
     """Return the lowest declared version, from the first of the places that names one."""
-    for text in list_python_ranges(files):
-        if found := _list_minors(text):
-            return f"3.{found[0]}"
-    return read_version_file(files)
+    _, minors = find_declared_pythons(files)
+    return f"3.{minors[0]}" if minors else read_version_file(files)
 
 
 def read_version_file(files: ProjectFiles) -> str | None:
@@ -30,40 +26,29 @@ def read_version_file(files: ProjectFiles) -> str | None:
     return next((match[1] for match in lines if match), None)
 
 
-def _list_minors(text: str) -> list[int]:
-    """List the minor versions with a release in a range, also in Poetry's forms."""
-    if (allowed := _read_pythons(text)) is None:
-        return []
-    minors = (poetry_versions.parse_constraint(f"~3.{minor}") for minor in range(100))
-    return [minor for minor, one in enumerate(minors) if allowed.allows_any(one)]
+def find_declared_pythons(files: ProjectFiles) -> tuple[str, tuple[int, ...]]:
+    """Return the range that the project declares, and the minor versions with a release in it."""
+    found = ((text, list_minors(text)) for text in _list_ranges(files))
+    return next((one for one in found if one[1]), ("", ()))
 
 
-def _read_pythons(text: str) -> poetry_versions.VersionConstraint | None:
-    """Read a range of Pythons, also in Poetry's forms; None where it is none.
+def list_minors(text: str) -> tuple[int, ...]:
+    """List the minor versions with a release in a range, as the standard or Poetry writes it.
 
-    A version by itself stands for all its releases.
+    A version by itself stands for all its releases. None where it is no range.
     """
+    if len(text) > _LONGEST:
+        return ()
     written = f"~{text}" if re.fullmatch(r"[\d.]+", text) else text
     try:
-        return poetry_versions.parse_constraint(written) if len(text) <= _LONGEST else None
+        allowed = poetry_versions.parse_constraint(written)
     except ValueError:
-        return None
+        return ()
+    minors = (poetry_versions.parse_constraint(f"~3.{minor}") for minor in range(100))
+    return tuple(minor for minor, one in enumerate(minors) if allowed.allows_any(one))
 
 
-def standardize_range(text: str) -> str:
-    """Write a range as the standard does; of alternatives the minor versions."""
-    with suppress(InvalidSpecifier):
-        SpecifierSet(text)
-        return text
-    if isinstance(read := _read_pythons(text), poetry_versions.VersionRange):
-        return str(read).removeprefix("*")
-    if not (found := _list_minors(text)):
-        return text
-    left = (f"!=3.{minor}.*" for minor in range(found[0], found[-1]) if minor not in found)
-    return ",".join((f">=3.{found[0]}", f"<3.{found[-1] + 1}", *left))
-
-
-def list_python_ranges(files: ProjectFiles) -> Iterator[str]:
+def _list_ranges(files: ProjectFiles) -> Iterator[str]:
     """Yield what each place asks for, as it is written there."""
     for value in (
         table(files.pyproject, "project").get("requires-python"),

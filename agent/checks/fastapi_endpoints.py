@@ -53,14 +53,11 @@ class FastapiEndpoints:
     def command(self, site: check.Site) -> tuple[str, ...]:
         module, _, name = (site.project.fastapi_app or "").partition(":")
         program = f"import {module} as m; print(*m.{name}.routes, sep='\\n')"
-        below = site.project.fastapi_path
-        start = site.command_prefix or (("env",) if below else ())
-        return (*start, *((f"PYTHONPATH={below}",) if below else ()), "python", "-c", program)
+        return (*(site.command_prefix or ("env",)), "PYTHONPATH=src", "python", "-c", program)
 
     def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
         module, _, name = (site.project.fastapi_app or "").partition(":")
         root = posixpath.join(SANDBOX_TREE, site.project.root).rstrip("/")
-        below = site.project.fastapi_path
         return check.request_script(
             site,
             secret,
@@ -69,7 +66,8 @@ class FastapiEndpoints:
             options={
                 "app_module": module,
                 "app_name": name,
-                "python_path": [posixpath.join(root, below), root] if below else [root],
+                # A folder that is not there is passed over.
+                "python_path": [posixpath.join(root, "src"), root],
                 "dependencies": sorted({entry.dependency for entry in site.config.fastapi.auth}),
             },
         )

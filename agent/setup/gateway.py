@@ -152,6 +152,15 @@ class Gateway(ThreadingUnixStreamServer):
         for pool in self._pools.values():
             pool.close()
 
+    def explain_refused(self) -> str:
+        """Say what was turned away, and who may allow it; empty: nothing was."""
+        if not self.refused_attempts:
+            return ""
+        return (
+            f"\nRefused on its way: {', '.join(self.refused_attempts)}. An operator may allow more"
+            " hosts with MERGEWRIGHT_ALLOW_HOSTS."
+        )
+
     def note(self, attempt: str) -> None:
         with self._lock:
             noted = dict.fromkeys((*self.refused_attempts, attempt))

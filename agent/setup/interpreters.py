@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from agent.errors import EnvironmentFailed
@@ -31,7 +30,6 @@ FOLDER = "pythons"
 OLDEST = Version("3.9")
 #: Releases come on its first days, or late in the month before.
 _RELEASE_MONTH = 10
-_WHOLE_MINOR = re.compile(r"(?<![=<>~!])==\s*\d+\.\d+(?=\s*(?:,|\Z))")
 #: Modules of the standard library that checks and builds rely on, and that a build may lack.
 _NEEDED = "import ssl, sqlite3, ctypes, lzma, bz2, zlib, hashlib, venv, unittest"
 
@@ -41,7 +39,9 @@ class PythonHints(Record):
 
     version_file: str | None = None
     """The minor version in .python-version."""
-    requires: str | None = None
+    requires: str = ""
+    minors: tuple[int, ...] = ()
+    """What the former allows; empty: nothing is asked."""
     committed: int = 0
     """When, in seconds since the epoch; 0: not known."""
 
@@ -89,10 +89,11 @@ def read_hints(files: WorkTreeFiles, committed: int = 0) -> PythonHints:
         committed: When they were committed, in seconds since the epoch; 0: not known.
     """
     known = files.detection_files
-    requires = next(versions.list_python_ranges(known), None)
+    requires, minors = versions.find_declared_pythons(known)
     return PythonHints(
         version_file=versions.read_version_file(known),
-        requires=versions.standardize_range(requires) if requires else None,
+        requires=requires,
+        minors=minors,
         committed=committed,
     )
 
@@ -134,8 +135,8 @@ def rank_interpreters(
     usable = [one for one in found if Version(one.version) >= OLDEST]
     if asked is not None:
         return _best_first(one for one in usable if _minor(one.version) == asked)
-    allowed = _read_specifiers(hints)
-    fitting = [one for one in usable if _may_be(one.version, allowed)]
+    allowed = hints.minors
+    fitting = [one for one in usable if not allowed or Version(one.version).minor in allowed]
     named = [one for one in usable if _minor(one.version) == hints.version_file]
     # Of several years later, packages of the time have no wheels for it.
     newest = hints.newest or Version("4")
@@ -160,23 +161,6 @@ def _best_first(found: Iterable[FoundPython]) -> list[FoundPython]:
 def _minor(text: str) -> str:
     version = Version(text)
     return f"{version.major}.{version.minor}"
-
-
-def _may_be(version: str, allowed: SpecifierSet) -> bool:
-    """Whether a version is allowed; of a minor version alone, whether any of its releases is."""
-    releases = (f"{version}.{n}" for n in range(40)) if version.count(".") == 1 else (version,)
-    return any(allowed.contains(one, prereleases=True) for one in releases)
-
-
-def _read_specifiers(hints: PythonHints) -> SpecifierSet:
-    # Who writes `==3.12` means all its releases, not 3.12.0 alone.
-    written = _WHOLE_MINOR.sub(r"\g<0>.*", hints.requires or "")
-    try:
-        return SpecifierSet(written)
-    except InvalidSpecifier as problem:
-        raise EnvironmentFailed(
-            f"Python is asked for by `{hints.requires}`, which is no version constraint."
-        ) from problem
 
 
 def _explain_none(

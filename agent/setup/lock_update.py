@@ -79,8 +79,7 @@ def update_lock(files: WorkTreeFiles, build_context: BuildContext) -> dict[str, 
     if result.exit_code != 0:
         ended = f"reached the limit on {result.limit}" if result.limit else "failed"
         words = sanitise.strip_terminal_codes(result.output).strip()[-_MOST_WORDS:]
-        refused = "".join(f"\nRefused: {attempt}" for attempt in opened.refused_attempts)
-        raise EnvironmentFailed(f"`{kind} lock` {ended}:\n{words}{refused}")
+        raise EnvironmentFailed(f"`{kind} lock` {ended}:\n{words}{opened.explain_refused()}")
     content = result.files.get(place)
     if content is None:
         return {}

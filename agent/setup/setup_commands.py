@@ -162,13 +162,6 @@ def _add_layer(run: _Run) -> Environment:
     return environment.model_copy(update=update)
 
 
-def _explain_refused(refused: tuple[str, ...]) -> str:
-    return (
-        f"\nRefused on its way: {', '.join(refused)}. An operator may allow more hosts with"
-        " MERGEWRIGHT_ALLOW_HOSTS."
-    ) * bool(refused)
-
-
 class _Run:
     """Commands that run in one sandbox."""
 
@@ -253,12 +246,11 @@ class _Run:
             order = order.model_copy(update={"outlet": opened.outlet})
             result = context.sandbox.run(order)
         report = _SetupReport.read(result)
-        refused = opened.refused_attempts
-        left_out = [f"setup: denied access to {attempt}" for attempt in refused]
+        left_out = [f"setup: denied access to {attempt}" for attempt in opened.refused_attempts]
         for line in left_out:
             context.say(line)
         if result.exit_code != 0:
-            raise self._make_failure(result, report, refused)
+            raise self._make_failure(result, report, opened.explain_refused())
         layer_files.remove_special(part / "services", {})
         altered = layer_files.remove_known(part / "tree", self._files.root, report.gone)
         layer_files.remove_special(part / "home")
@@ -320,7 +312,7 @@ class _Run:
         return sandbox_requests.add_uv(order, self.environment.interpreter, settings)
 
     def _make_failure(
-        self, result: SandboxResult, report: _SetupReport, refused: tuple[str, ...]
+        self, result: SandboxResult, report: _SetupReport, hint: str
     ) -> EnvironmentFailed:
         commands = self.asked.commands
         command = commands[report.at if 0 <= report.at < len(commands) else 0]
@@ -331,7 +323,6 @@ class _Run:
             ended = f"ended with exit code {code}"
         lines = sanitise.strip_terminal_codes(result.output).strip().splitlines()[-_MOST_LINES:]
         words = "\n".join(lines)[-_MOST_WORDS:]
-        hint = _explain_refused(refused)
         return EnvironmentFailed(f"setup: `{command}` {ended}. It printed last:\n{words}{hint}")
 
     def _keep_environment(

@@ -164,14 +164,9 @@ def _make_failure(
         named = "\n".join(opened.faults)
         return IndexUnavailable(f"The packages cannot be fetched:\n{named}\n{words}")
     ended = f" reached the limit on {result.limit}" if result.limit else " failed"
-    refused = ", ".join(opened.refused_attempts)
-    denied = (
-        f"\nRefused on its way: {refused}. An operator may allow more hosts with"
-        " MERGEWRIGHT_ALLOW_HOSTS."
-    )
     python = build_context.interpreter.version
     return EnvironmentFailed(
-        f"Fetching packages for Python {python}{ended}:\n{words}{denied * bool(refused)}"
+        f"Fetching packages for Python {python}{ended}:\n{words}{opened.explain_refused()}"
     )
 
 

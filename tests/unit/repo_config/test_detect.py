@@ -224,19 +224,19 @@ def find_app(tree, files, text=""):
     project = detect.detect_project(
         tree({**NEEDS, **files}), load.from_text(text, "mergewright.yml")
     )
-    return project.fastapi_app, project.fastapi_path
+    return project.fastapi_app
 
 
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
-        ({"src/shop/__init__.py": MAIN}, ("shop:app", "src")),
+        ({"src/shop/__init__.py": MAIN}, "shop:app"),
         (
             {"app/main.py": "import fastapi\napi: object = fastapi.FastAPI()\n"},
-            ("app.main:api", ""),
+            "app.main:api",
         ),
-        ({"app/main.py": MAIN, "tests/test_api.py": MAIN, "docs/a.py": MAIN}, ("app.main:app", "")),
-        ({"app/main.py": MAIN, "app/admin.py": MAIN}, (None, "")),
+        ({"app/main.py": MAIN, "tests/test_api.py": MAIN, "docs/a.py": MAIN}, "app.main:app"),
+        ({"app/main.py": MAIN, "app/admin.py": MAIN}, None),
     ],
 )
 def test_the_only_application_that_a_module_makes(tree, files, expected):
