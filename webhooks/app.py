@@ -13,7 +13,6 @@ import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import structlog
@@ -56,15 +55,14 @@ _PLAIN: dict[str, Any] = {
 }
 
 
-def make_listener(home: Path, secret: bytes, inbox: Inbox) -> Listener:
+def make_listener(secret: bytes, inbox: Inbox) -> Listener:
     """Make the listener's applications.
 
     Args:
-        home: Where the worker leaves its figures.
         inbox: Closed when the application of deliveries ends.
     """
     committer = Committer(inbox)
-    figures = health.ListenerMetrics(home, inbox, committer)
+    figures = health.ListenerMetrics(inbox, committer)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
