@@ -263,6 +263,6 @@ def _compute(
         within,
         urlencode({"range": within, **({"repository": repository} if repository else {})}),
         statistics.compute_statistics("all", runs),
-        statistics.compute_by_group(runs, "category"),
+        statistics.compute_by_category(runs),
         plots.make_plots(runs, read_clock()),
     )

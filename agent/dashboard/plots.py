@@ -344,7 +344,7 @@ def write_html(runs: Sequence[RunSummary], since: float, now: float) -> str:
         style=pages.read_static("style.css").decode(),
         since=since,
         numbers=statistics.compute_statistics("all", runs),
-        groups=statistics.compute_by_group(runs, "category"),
+        groups=statistics.compute_by_category(runs),
         plots=made,
         images={name: f"data:image/svg+xml;base64,{raw}" for name, raw in pictures.items()},
     )
