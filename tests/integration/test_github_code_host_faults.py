@@ -58,7 +58,6 @@ class Write:
     effects: Callable[[Scene], object]
     expected: object
     before: Callable[[Scene], object] = lambda scene: None
-    app: bool = True
 
 
 def _begin(scene: Scene) -> None:
@@ -115,9 +114,6 @@ WRITES = {
     "check reported": Write(
         "POST", "check-runs", propose, lambda scene: len(scene.repository.check_runs), 1,
     ),
-    "status reported": Write(
-        "POST", "statuses/*", propose, lambda scene: len(scene.repository.statuses), 1, app=False,
-    ),
 }  # fmt: skip
 
 
@@ -131,7 +127,7 @@ WRITES = {
 )
 def test_GH1_a_lost_reply_leaves_exactly_one_effect(world, tmp_path, name, more):
     write = WRITES[name]
-    scene = samples.scene(world, tmp_path, app=write.app)
+    scene = samples.scene(world, tmp_path)
     write.before(scene)
     fault = scene.fault("lose_answer", write.method, write.path, **more)
     write.act(scene)

@@ -83,16 +83,6 @@ def _create_status(call: Call) -> object:
     return shapes.shape_status(made)
 
 
-@operation("GET", f"{_COMMIT}/statuses")
-def _list_statuses(call: Call) -> object:
-    repository = call.require_reading("statuses")
-    sha = _resolve(call, repository)
-    found = [one for one in reversed(repository.statuses) if one.sha == sha]
-    return call.paginate(
-        found, lambda one: {**shapes.shape_status(one), "creator": shapes.shape_user(one.creator)}
-    )
-
-
 @operation("GET", f"{_COMMIT}/status")
 def _get_combined_status(call: Call) -> object:
     repository = call.require_reading("statuses")
