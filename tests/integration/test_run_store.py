@@ -140,15 +140,6 @@ def test_the_bounds_hold_over_all_workers_together(store, tmp_path, database_url
     assert all(len(store.under_way(worker)) <= 4 for worker in (1, 2, 3))
 
 
-def test_the_priority_label_comes_first_also_where_it_was_set_later(store):
-    for number, labels in ((1, ()), (2, ()), (3, ("Priority",))):
-        store.add_run(run(f"{number}", number, number, labels=labels), float(number))
-    late = run("2", 2, 2, labels=("mergewright", "priority")).snapshot
-    store.note_labels(late)
-    order = [store.claim_run(9.0, most=3).run.run_id[-1] for _ in range(3)]
-    assert order == ["2", "3", "1"]
-
-
 def test_who_was_queued_before_is_ahead(store):
     store.add_run(run("a", number=1, repository_id=1), 1_000.0)
     store.add_run(run("b", number=2, repository_id=1), 1_100.0)

@@ -280,12 +280,6 @@ def test_pip_speaks_of_the_environment(equipped):
     assert "pytest" not in listed.output.replace("not found for: pytest", "")
 
 
-def test_what_readers_of_a_pipe_have_comes_back_when_the_limit_ends_the_command(session):
-    ended = session.run("(echo one; echo two; sleep 60) | tail -n 5; echo over", seconds=5)
-    assert (ended.output, ended.timed_out) == ("one\ntwo\n", True)
-    assert session.run("echo again", seconds=20).output == "again\n"
-
-
 def test_before_an_environment_there_is_the_tree_with_git(place):
     prepared = place.prepared
     opened = Opened(run=prepared.run, checkout=prepared.checkout, contract=prepared.contract)
