@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Literal, get_args
@@ -153,10 +153,12 @@ def list_checks(session: RepositorySession, commit: str) -> tuple[ProjectCheck, 
 def _list_check_runs(session: RepositorySession, commit: str) -> Iterator[ProjectCheck]:
     app_id, newest = session.access.app_id, dict[tuple[object, ...], Raw]()
     workflows, foreign = _read_workflows(session, commit)
-    for run in sorted(_list_runs(session, commit, workflows), key=lambda run: int(run["id"])):
+    listed = _list_items(
+        session, f"commits/{commit}/check-runs", "check_runs", {"filter": "latest"}
+    )
+    for run in sorted(listed, key=lambda run: int(run["id"])):
         app, suite = run["app"] or {}, run["check_suite"]["id"]
-        is_ours = app_id is not None and app.get("id") == app_id
-        if not is_ours and suite not in foreign:
+        if app.get("id") != app_id and suite not in foreign:
             workflow = workflows.get(suite)
             key = _get_workflow_key(workflow) if workflow else (app.get("id"),)
             newest[*key, run["name"]] = run
@@ -182,19 +184,6 @@ def _list_check_runs(session: RepositorySession, commit: str) -> Iterator[Projec
         if (state == "waiting" and state not in known) or (not known and state != "passed"):
             url, why = str(workflow["html_url"]), _explain_state(workflow)
             yield ProjectCheck(name=_name(workflow), state=state, url=url, summary=why)
-
-
-def _list_runs(session: RepositorySession, commit: str, workflows: Mapping[int, Raw]) -> list[Raw]:
-    """List check runs; with a token that may not read them, the jobs of workflows."""
-    latest, path = {"filter": "latest"}, f"commits/{commit}/check-runs"
-    # Fine-grained personal tokens cannot be given the permission.
-    with ignore_statuses(*((403,) if session.access.app_id is None and workflows else ())):
-        return _list_items(session, path, "check_runs", latest)
-    return [
-        {**job, "app": {"slug": _ACTIONS}, "check_suite": {"id": suite}, "output": None}
-        for suite, run in workflows.items()
-        for job in _list_items(session, f"actions/runs/{run['id']}/jobs", "jobs", latest)
-    ]
 
 
 def _read_workflows(

@@ -10,7 +10,6 @@ OPERATIONS = (
     "GET /repos/{owner}/{repo}",
     "GET /repos/{owner}/{repo}/actions/jobs/{job_id}/logs",
     "GET /repos/{owner}/{repo}/actions/runs",
-    "GET /repos/{owner}/{repo}/actions/runs/{run_id}/jobs",
     "POST /repos/{owner}/{repo}/check-runs",
     "GET /repos/{owner}/{repo}/collaborators/{username}/permission",
     "GET /repos/{owner}/{repo}/commits/{ref}/check-runs",

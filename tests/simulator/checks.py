@@ -107,17 +107,6 @@ def _list_workflow_runs(call: Call) -> object:
     )
 
 
-@operation("GET", f"{_REPOSITORY}/actions/runs/{{run_id}}/jobs")
-def _list_jobs(call: Call) -> object:
-    repository, number = call.require_reading("actions"), call.read_number("run_id")
-    run = next((one for one in repository.workflow_runs if one.id == number), None)
-    if run is None:
-        raise NotFound
-    found = (one for one in repository.check_runs.values() if one.suite_id == run.suite_id)
-    jobs = list({one.name: one for one in found}.values())
-    return call.paginate(jobs, shapes.shape_job, lambda page: {"jobs": page})
-
-
 @operation("GET", f"{_REPOSITORY}/actions/jobs/{{job_id}}/logs", 302)
 def _get_job_log(call: Call) -> object:
     repository = call.require_reading("actions")

@@ -15,7 +15,7 @@ from agent.store.sql_run_store import SqlRunStore
 from tests.unit.dashboard import made_runs
 from tests.unit.dashboard.conftest import Browser
 
-PAGES = ("/", "/runs", "/repositories", "/queue", "/statistics", "/statistics/acceptance.csv")
+PAGES = ("/", "/runs", "/repositories", "/queue", "/statistics")
 
 
 def add_run(store: SqlRunStore, repository: str = made_runs.REPOSITORIES[0], number: int = 1):
