@@ -119,18 +119,18 @@ def _show(every: Statistics) -> None:
         print("(+3?) says that 3 more are not known and left out.")
 
 
-def _list_cells(one: Statistics) -> dict[str, str]:
+def _list_cells(figures: Statistics) -> dict[str, str]:
     """Write the figures by their headings."""
     return {
-        "runs": str(one.runs),
-        "pull requests": str(one.pull_requests),
-        "merged": _format_figure(one.merged, _format_share),
-        "first round passed": _format_figure(one.first_round, _format_share),
-        "label to pull request": _format_figure(one.seconds_to_pull, terminal.format_span),
-        "label to merge": _format_figure(one.seconds_to_merge, terminal.format_span),
-        "rounds of review": _format_figure(one.review_rounds),
-        "dollars per merge": _format_figure(one.usd, "{:,.2f}".format),
-        "tokens per merge": _format_figure(one.tokens, "{:,.0f}".format),
+        "runs": str(figures.runs),
+        "pull requests": str(figures.pull_requests),
+        "merged": _format_figure(figures.merged, _format_share),
+        "first round passed": _format_figure(figures.first_round, _format_share),
+        "label to pull request": _format_figure(figures.seconds_to_pull, terminal.format_span),
+        "label to merge": _format_figure(figures.seconds_to_merge, terminal.format_span),
+        "rounds of review": _format_figure(figures.review_rounds),
+        "dollars per merge": _format_figure(figures.usd, "{:,.2f}".format),
+        "tokens per merge": _format_figure(figures.tokens, "{:,.0f}".format),
     }
 
 
@@ -139,9 +139,9 @@ def _format_counts(counted: dict[str, int]) -> str:
     return ", ".join(words) or _NOTHING
 
 
-def _format_figure(one: Figure, write: Callable[[float], str] = "{:g}".format) -> str:
-    unknown = f" (+{one.unknown}?)" if one.unknown else ""
-    return (_NOTHING if one.value is None else write(one.value)) + unknown
+def _format_figure(figure: Figure, write: Callable[[float], str] = "{:g}".format) -> str:
+    unknown = f" (+{figure.unknown}?)" if figure.unknown else ""
+    return (_NOTHING if figure.value is None else write(figure.value)) + unknown
 
 
 def _format_share(value: float) -> str:

@@ -92,20 +92,20 @@ class StepTimes:
             _STEPS.labels(step.step, result).observe(seconds)
 
 
-def run_ended(state: RunState, reason: Reason) -> None:
+def count_end(state: RunState, reason: Reason) -> None:
     _ENDED.labels(state.value, reason.value).inc()
 
 
-def run_waits(cause: BaseException | None) -> None:
+def count_wait(cause: BaseException | None) -> None:
     """Count a run that is held up, by the class of what holds it up."""
     _WAITS.labels(type(cause).__name__ if cause else "unknown").inc()
 
 
-def delivery_settled(outcome: str) -> None:
+def count_delivery(outcome: str) -> None:
     _SETTLED.labels(outcome).inc()
 
 
-def github_asked(verb: str, url: str, status: int | None) -> None:
+def count_request(verb: str, url: str, status: int | None) -> None:
     """Count a request to GitHub.
 
     Args:
@@ -119,7 +119,7 @@ def github_asked(verb: str, url: str, status: int | None) -> None:
     _REQUESTS.labels(kind, "none" if status is None else f"{status // 100}xx").inc()
 
 
-def github_allows(answered: Mapping[str, object]) -> None:
+def note_budget(answered: Mapping[str, object]) -> None:
     """Note what GitHub still allows, from the headers of an answer."""
     values = [
         str(answered.get(f"x-ratelimit-{name}") or "") for name in ("remaining", "limit", "reset")

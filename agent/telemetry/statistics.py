@@ -124,23 +124,23 @@ class Statistics(Record):
 
 
 def compute_statistics(group: str, runs: Sequence[RunSummary]) -> Statistics:
-    opened = [one for one in runs if one.state in OPENED]
-    merged = [one for one in runs if one.state is RunState.MERGED]
-    ended = [one for one in runs if one.state in (RunState.MERGED, RunState.CLOSED)]
-    first = [one.first_round for one in runs if one.first_round or one.state in OPENED]
+    opened = [run for run in runs if run.state in OPENED]
+    merged = [run for run in runs if run.state is RunState.MERGED]
+    ended = [run for run in runs if run.state in (RunState.MERGED, RunState.CLOSED)]
+    rounds = [run.first_round for run in runs if run.first_round or run.state in OPENED]
     return Statistics(
         group=group,
         runs=len(runs),
-        states=_count_names(one.state.value for one in runs),
+        states=_count_names(run.state.value for run in runs),
         reasons=_count_names(
-            one.reason.value for one in runs if one.state not in OPENED and one.reason
+            run.reason.value for run in runs if run.state not in OPENED and run.reason
         ),
         pull_requests=len(opened),
-        merged=compute_mean(one.state is RunState.MERGED for one in ended),
-        first_round=compute_mean(one.passed if one else None for one in first),
-        seconds_to_pull=compute_median(one.seconds_to_pull for one in opened),
-        seconds_to_merge=compute_median(one.seconds_to_end for one in merged),
-        review_rounds=compute_median(one.rounds for one in ended),
+        merged=compute_mean(run.state is RunState.MERGED for run in ended),
+        first_round=compute_mean(judged.passed if judged else None for judged in rounds),
+        seconds_to_pull=compute_median(run.seconds_to_pull for run in opened),
+        seconds_to_merge=compute_median(run.seconds_to_end for run in merged),
+        review_rounds=compute_median(run.rounds for run in ended),
         usd=compute_mean(map(get_usd, merged)),
         tokens=compute_mean(map(get_tokens, merged)),
     )
@@ -174,12 +174,12 @@ def _compute_figure(
 
 
 def _count_names(names: Iterable[str]) -> dict[str, int]:
-    return dict(sorted(Counter(names).items(), key=lambda one: (-one[1], one[0])))
+    return dict(sorted(Counter(names).items(), key=lambda counted: (-counted[1], counted[0])))
 
 
-def get_usd(one: RunSummary) -> float | None:
-    return one.used.usd if one.used else None
+def get_usd(run: RunSummary) -> float | None:
+    return run.used.usd if run.used else None
 
 
-def get_tokens(one: RunSummary) -> float | None:
-    return one.used.input_tokens + one.used.output_tokens if one.used else None
+def get_tokens(run: RunSummary) -> float | None:
+    return run.used.input_tokens + run.used.output_tokens if run.used else None

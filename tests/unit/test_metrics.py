@@ -33,9 +33,9 @@ def written():
 
 def test_what_is_noted_is_told_as_prometheus_reads_it(written):
     before = written()
-    metrics.run_ended(RunState.OPEN, Reason.READY)
-    metrics.run_waits(CodeHostUnavailable("away"))
-    metrics.delivery_settled("accepted")
+    metrics.count_end(RunState.OPEN, Reason.READY)
+    metrics.count_wait(CodeHostUnavailable("away"))
+    metrics.count_delivery("accepted")
     metrics.note_queue(
         waiting=3, oldest=time.time() - 60, held_up=1, is_paused=True, states={"checking": 2}
     )
