@@ -147,8 +147,7 @@ class Settings(Record):
     public_url: str | None = None
     """Address under which GitHub reaches the listener."""
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
-    """Port of a worker's own `/metrics`, on all addresses, for Prometheus; None: it has none, and
-    the listener's shows the figures of the worker that has its data folder."""
+    """Port of a worker's `/metrics`, on all addresses, for Prometheus; None: it has none."""
     dashboard: Literal["on", "off"] = "on"
     """off: `mergewright serve` starts no dashboard."""
     dashboard_host: str = Field(default="127.0.0.1", min_length=1)

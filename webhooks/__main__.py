@@ -41,7 +41,7 @@ def main() -> None:
         print(f"mergewright listener: {problem.message}", file=sys.stderr)
         raise SystemExit(2 if isinstance(problem, SettingsInvalid) else 1) from None
     host, port = door.getsockname()[:2]
-    made = make_listener(loaded.home, secret, inbox, sources)
+    made = make_listener(secret, inbox, sources)
     health_port = health_door.getsockname()[1]
     _log.info("listening", host=host, port=port, health_port=health_port, inbox=str(inbox.path))
     # The thread that commits asks for the interpreter's lock after every statement; at the usual

@@ -13,7 +13,6 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import structlog
@@ -58,18 +57,15 @@ _PLAIN: dict[str, Any] = {
 }
 
 
-def make_listener(
-    home: Path, secret: bytes, inbox: Inbox, sources: Sequence[TicketSource] = ()
-) -> Listener:
+def make_listener(secret: bytes, inbox: Inbox, sources: Sequence[TicketSource] = ()) -> Listener:
     """Make the listener's applications.
 
     Args:
-        home: Where the worker leaves its figures.
         inbox: Closed when the application of deliveries ends.
         sources: Who may send tickets; none: nobody is asked for a token.
     """
     committer = Committer(inbox)
-    figures = health.ListenerMetrics(home, inbox, committer)
+    figures = health.ListenerMetrics(inbox, committer)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

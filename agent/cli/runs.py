@@ -1,6 +1,6 @@
-"""`mergewright runs`: list and show runs, stop those of issues, pause and resume all.
+"""`mergewright runs`: list and show runs, pause and resume all.
 
-What is asked for is stored in the data folder, where the service finds it: it need not be running.
+People stop and retry a run by a command on its issue, or on the dashboard.
 """
 
 from __future__ import annotations
@@ -17,10 +17,8 @@ import typer
 
 from agent import settings
 from agent.cli import terminal
-from agent.errors import ActiveRun, RequestRefused
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
-from agent.models.run import Reason
 from agent.settings import Settings
 from agent.telemetry import signed_log
 from agent.telemetry.ledger import FILE_NAME as LEDGER
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
     from agent.store.sql_run_store import SqlRunStore
 
 app = typer.Typer(
-    help="Runs: list, show, log; of issues: cancel, retry; pause and resume all.",
+    help="Runs: list, show, log; pause and resume all.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
@@ -42,8 +40,6 @@ RunId = Annotated[
 _COLUMNS = ("run", "issue", "state", "reason", "age", "title")
 CANDIDATES = 10
 _MOST_WORDS = 500
-#: Whose end no further try could change.
-_SETTLED = frozenset({Reason.READY, Reason.DRY_RUN})
 
 
 @contextmanager
@@ -58,16 +54,6 @@ def open_store(loaded: Settings) -> Iterator[SqlRunStore | None]:
         return
     with closing(sql_run_store.open_store(loaded)) as store:
         yield store
-
-
-@contextmanager
-def _find_run(loaded: Settings, run_id: str) -> Iterator[tuple[SqlRunStore, StoredRun]]:
-    """Open the runs for the one whose id begins so; anything else is a wrong argument."""
-    with open_store(loaded) as store:
-        several = store.find_by_prefix(run_id, CANDIDATES + 1) if store else ()
-        require_one(run_id, [one.run.run_id for one in several])
-        assert store is not None  # noqa: S101  it has the run
-        yield store, several[0]
 
 
 def _find_shown(loaded: Settings, run_id: str) -> StoredRun:
@@ -232,75 +218,6 @@ def _list_facts(one: StoredRun) -> dict[str, object]:
 
 
 # --- what is asked of the service ---------------------------------------------------------------
-
-
-@app.command()
-def cancel(
-    run_id: RunId,
-    reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Why; the issue shows it.")
-    ] = "",
-    as_json: terminal.Json = False,
-) -> None:
-    """Ask for a run to be stopped; its issue shows it, and nothing of it is published.
-
-    It ends within seconds where the service is at work, else when that is started. A run whose
-    result is being handed over just now is brought to its end instead.
-    Exit code 0: it was asked to stop; 1: it was over already; 2: no such run.
-    """
-    with _find_run(settings.load_settings(), run_id) as (store, one):
-        why = f": {_cut(reason)}" if _cut(reason) else "."
-        words = f"Whoever runs the service has stopped this run{why}"
-        if not store.request_stop(one.run.run_id, words):
-            raise _refuse(one, f"is over already: {one.state.value}")
-        words = f"Run {one.run.run_id} was asked to stop."
-        _report(store.get_run(one.run.run_id), words, as_json=as_json)
-
-
-@app.command()
-def retry(
-    run_id: RunId,
-    from_start: Annotated[
-        bool,
-        typer.Option("--from-start", help="Do everything again, on the repository as it is now."),
-    ] = False,
-    as_json: terminal.Json = False,
-) -> None:
-    """Let a run that is over go on with the step it stopped at, on the commit it began with.
-
-    A run that was withheld for its checks goes on with those. The text that was approved stays.
-    Exit code 0: it waits for its turn; 1: it cannot go on, with the reason; 2: no such run.
-    """
-    loaded = settings.load_settings()
-    with _find_run(loaded, run_id) as (store, one):
-        if one.active:
-            raise _refuse(one, "is not over; stop it first with `mergewright runs cancel`")
-        if one.run.snapshot is None:
-            command = f"`mergewright run --resume {one.run.run_id}`"
-            raise _refuse(one, f"is of a ticket file, which no service knows: {command} goes on")
-        if one.outcome is not None and one.outcome.reason in _SETTLED:
-            raise _refuse(one, f"has nothing to try again: {one.outcome.sentence}")
-        begin_with = "" if from_start or not one.outcome else one.outcome.stopped_at or ""
-        try:
-            store.retry_run(one.run.run_id, begin_with, read_clock())
-        except ActiveRun as other:
-            raise _refuse(
-                one,
-                f"cannot go on beside another of its issue: {other.message}. Wait for its end, or"
-                " stop it with `mergewright runs cancel`",
-            ) from other
-        where = f"with the step {begin_with!r}" if begin_with else "from its start"
-        paused = " once the service is resumed" if store.pauses.find() else ""
-        words = f"Run {one.run.run_id} goes on {where}{paused}."
-        _report(store.get_run(one.run.run_id), words, as_json=as_json)
-
-
-def _report(one: StoredRun, words: str, *, as_json: bool) -> None:
-    terminal.print_json(_list_facts(one)) if as_json else print(words)
-
-
-def _refuse(one: StoredRun, problem: str) -> RequestRefused:
-    return RequestRefused(terminal.make_line(f"Run {one.run.run_id} {problem.rstrip('.')}."))
 
 
 def _cut(reason: str) -> str:

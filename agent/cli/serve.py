@@ -24,7 +24,6 @@ import structlog
 import typer
 
 from agent import settings, wiring
-from agent.cli import terminal
 from agent.dashboard import sign_in_links
 from agent.errors import SandboxMissing, SettingsInvalid
 from agent.models.sandbox import SandboxRequest
@@ -44,7 +43,6 @@ _STILL_SECONDS = 300.0
 #: requests; `deploy/` allows more than this.
 _STOP_SECONDS = 75.0
 _LOOK_SECONDS = 0.2
-_READY_SECONDS = 300.0
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _SET_PARENT_DEATH_SIGNAL = 1
 #: A wrong setting, or a machine without sandboxes, does not go away by starting again.
@@ -95,9 +93,6 @@ def serve(
     settings.raise_all_problems(
         lambda: settings.require_home(loaded), lambda: settings.find_database(loaded), *wanted
     )
-    if role is Role.ALL and sys.stderr.isatty():
-        terminal.print_aside("Starting listener, dashboard and worker. Ctrl-C ends them.")
-        threading.Thread(target=_announce_when_ready, args=(loaded,), daemon=True).start()
     children = {
         Role.LISTENER: _Child(
             "listener", ("-m", "webhooks"), settings.keep_for_listener(os.environ)
@@ -126,38 +121,12 @@ def dashboard() -> None:
     """
     loaded = settings.load_settings()
     settings.require_home(loaded)
-    print(_make_link(loaded))
-
-
-def _make_link(loaded: Settings) -> str:
     if loaded.dashboard_port == 0:
         raise SettingsInvalid(
             "MERGEWRIGHT_DASHBOARD_PORT is 0, so the port is not known here. Set a port."
         )
     reached = settings.write_address(loaded.dashboard_host, loaded.dashboard_port)
-    return sign_in_links.create_sign_in_link(loaded.home, reached)
-
-
-def _announce_when_ready(loaded: Settings) -> None:
-    """Say once, to a person who looks on, where we listen and that all is well."""
-    import httpx
-
-    if 0 in (loaded.listen_port, loaded.health_port):
-        return  # the listener's own log says which ports it got
-    where = settings.write_address(loaded.listen_host, loaded.listen_port)
-    asked = f"{settings.write_address(loaded.listen_host, loaded.health_port)}/readyz"
-    until = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < until:
-        with suppress(httpx.HTTPError):
-            if httpx.get(asked, timeout=2.0, trust_env=False).is_success:
-                terminal.print_aside(
-                    f"Ready: deliveries go to {where}/webhooks/github; {asked} tells whether all is"
-                    " well."
-                )
-                if loaded.dashboard == "on" and loaded.dashboard_port:
-                    terminal.print_aside(f"Dashboard, to sign in once: {_make_link(loaded)}")
-                return
-        time.sleep(_LOOK_SECONDS)
+    print(sign_in_links.create_sign_in_link(loaded.home, reached))
 
 
 def work() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
@@ -13,7 +13,7 @@ from agent import settings
 from agent.cli import runs, terminal
 from agent.models.clock import read_clock
 from agent.telemetry import statistics
-from agent.telemetry.statistics import By, Figure, RunSummary, Statistics
+from agent.telemetry.statistics import Figure, RunSummary, Statistics
 
 SCHEMA_VERSION = 1
 _UNITS = {"h": 3_600.0, "d": 86_400.0, "w": 7 * 86_400.0}
@@ -23,10 +23,6 @@ _ALL = "all"
 
 
 def stats(
-    by: Annotated[
-        By | None,
-        typer.Option("--by", metavar="|".join(get_args(By)), help="A line for each of them."),
-    ] = None,
     since: Annotated[
         str | None,
         typer.Option(
@@ -52,14 +48,15 @@ def stats(
         return
     summaries = _summarize_runs(begun)
     every = statistics.compute_statistics(_ALL, summaries)
-    groups = statistics.compute_by_group(summaries, by) if by else ()
     if as_json:
         report = {
             "schema_version": SCHEMA_VERSION,
             "since": runs.format_time(begun or None),
-            "by": by,
             "all": every.model_dump(mode="json"),
-            "groups": [one.model_dump(mode="json") for one in groups],
+            "categories": [
+                figures.model_dump(mode="json")
+                for figures in statistics.compute_by_category(summaries)
+            ],
         }
         terminal.print_json(report)
     elif not summaries:
@@ -70,7 +67,7 @@ def stats(
             " write permission sets the label."
         )
     else:
-        _show(by, groups, every)
+        _show(every)
 
 
 def _write_page(path: Path, begun: float) -> None:
@@ -106,39 +103,34 @@ def _summarize_runs(begun: float) -> list[RunSummary]:
 # --- for people -------------------------------------------------------------------------------
 
 
-def _show(by: By | None, groups: tuple[Statistics, ...], every: Statistics) -> None:
-    """Show a line for each group and one for all, or the figures of all one below the other."""
-    if by:
-        cells = [{by: one.group, **_list_cells(one)} for one in (*groups, every)]
-        terminal.show_table(list(cells[0]), [list(one.values()) for one in cells])
-    else:
-        ended = {
-            "ended as": _format_counts(every.states),
-            "without a pull request": _format_counts(every.reasons),
-        }
-        cells = [_list_cells(every) | ended]
-        terminal.show_table(("", ""), cells[0].items())
+def _show(every: Statistics) -> None:
+    """Show the figures one below the other."""
+    cells = _list_cells(every) | {
+        "ended as": _format_counts(every.states),
+        "without a pull request": _format_counts(every.reasons),
+    }
+    terminal.show_table(("", ""), cells.items())
     print()
     terminal.print_wrapped(
         "Times and rounds are medians. Rounds are all that followed a pull request: answers to"
         " reviews, fixed checks, merges of the base."
     )
-    if any("?)" in value for one in cells for value in one.values()):
+    if any("?)" in value for value in cells.values()):
         print("(+3?) says that 3 more are not known and left out.")
 
 
-def _list_cells(one: Statistics) -> dict[str, str]:
-    """Write the figures of a group, by their headings."""
+def _list_cells(figures: Statistics) -> dict[str, str]:
+    """Write the figures by their headings."""
     return {
-        "runs": str(one.runs),
-        "pull requests": str(one.pull_requests),
-        "merged": _format_figure(one.merged, _format_share),
-        "first round passed": _format_figure(one.first_round, _format_share),
-        "label to pull request": _format_figure(one.seconds_to_pull, terminal.format_span),
-        "label to merge": _format_figure(one.seconds_to_merge, terminal.format_span),
-        "rounds of review": _format_figure(one.review_rounds),
-        "dollars per merge": _format_figure(one.usd, "{:,.2f}".format),
-        "tokens per merge": _format_figure(one.tokens, "{:,.0f}".format),
+        "runs": str(figures.runs),
+        "pull requests": str(figures.pull_requests),
+        "merged": _format_figure(figures.merged, _format_share),
+        "first round passed": _format_figure(figures.first_round, _format_share),
+        "label to pull request": _format_figure(figures.seconds_to_pull, terminal.format_span),
+        "label to merge": _format_figure(figures.seconds_to_merge, terminal.format_span),
+        "rounds of review": _format_figure(figures.review_rounds),
+        "dollars per merge": _format_figure(figures.usd, "{:,.2f}".format),
+        "tokens per merge": _format_figure(figures.tokens, "{:,.0f}".format),
     }
 
 
@@ -147,9 +139,9 @@ def _format_counts(counted: dict[str, int]) -> str:
     return ", ".join(words) or _NOTHING
 
 
-def _format_figure(one: Figure, write: Callable[[float], str] = "{:g}".format) -> str:
-    unknown = f" (+{one.unknown}?)" if one.unknown else ""
-    return (_NOTHING if one.value is None else write(one.value)) + unknown
+def _format_figure(figure: Figure, write: Callable[[float], str] = "{:g}".format) -> str:
+    unknown = f" (+{figure.unknown}?)" if figure.unknown else ""
+    return (_NOTHING if figure.value is None else write(figure.value)) + unknown
 
 
 def _format_share(value: float) -> str:

@@ -97,7 +97,7 @@ def _make_github(loaded: Settings, address: str) -> GithubPeople | None:
 
 
 async def _ask_to_sign_in(request: Request, problem: Exception) -> Response:
-    if request.method != "GET" or request.url.path.endswith("/events"):
+    if request.method != "GET":
         return PlainTextResponse("Sign in first.\n", 401)
     query = f"?{request.url.query}" if request.url.query else ""
     back_to = quote(f"{request.url.path}{query}", safe="")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
-from functools import lru_cache
 from typing import Annotated, NamedTuple
-from urllib.parse import urlencode
 
 import structlog
 from fastapi import APIRouter, Query
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from agent.dashboard import plots, run_record
 from agent.dashboard.access import (
@@ -24,7 +21,6 @@ from agent.dashboard.access import (
     Who,
 )
 from agent.dashboard.index import RunEntry, summarize_runs
-from agent.dashboard.plots import Plot
 from agent.models.checks import Status
 from agent.models.clock import read_clock
 from agent.store.sql_queue import OPERATOR, Pause
@@ -42,8 +38,6 @@ _ALIVE_SECONDS = 30.0
 RANGES = {"30d": 30, "90d": 90, "1y": 365, "all": 0}
 """Days by the name of a time range; 0: all."""
 _USUAL_RANGE = "90d"
-#: So long statistics count as new.
-_KEEP_SECONDS = 60.0
 TimeRange = Annotated[str, Query(alias="range")]
 
 
@@ -201,68 +195,20 @@ def act(here: Here, who: Actor, form: Form, action: str) -> Response:
 def show_statistics(
     here: Here, who: Who, time_range: TimeRange = "", repository: str = ""
 ) -> Response:
-    made = _make_statistics(here, who, time_range, repository)
+    within = time_range if time_range in RANGES else _USUAL_RANGE
+    since = read_clock() - RANGES[within] * _DAY if RANGES[within] else 0.0
+    entries = here.list_runs(who)
+    runs = summarize_runs(entries, since, repository)
+    made = plots.make_plots(runs, read_clock())
     return here.render(
         "statistics.html.j2",
         who,
-        numbers=made.numbers,
-        groups=made.groups,
-        plots=made.plots,
+        numbers=statistics.compute_statistics("all", runs),
+        groups=statistics.compute_by_category(runs),
+        plots=made,
+        images=plots.embed_pictures(made),
         ranges=tuple(RANGES),
-        range=made.within,
+        range=within,
         repository=repository,
-        repositories=sorted({one.repository for one in here.list_runs(who)}),
-        query=made.query,
-    )
-
-
-@router.get("/statistics/{file}")
-def give_plot(
-    here: Here, who: Who, file: str, time_range: TimeRange = "", repository: str = ""
-) -> Response:
-    """Give one plot as a picture, or what it shows as CSV or JSON."""
-    name, _, kind = file.rpartition(".")
-    made = _make_statistics(here, who, time_range, repository)
-    plot = next((one for one in made.plots if one.name == name), None)
-    match kind:
-        case "svg" if plot:
-            return Response(plots.draw(plot), media_type="image/svg+xml")
-        case "csv" if plot:
-            return PlainTextResponse(plot.write_csv(), media_type="text/csv; charset=utf-8")
-        case "json" if plot:
-            return JSONResponse(plot.to_json())
-    raise NotThere
-
-
-class ShownStatistics(NamedTuple):
-    within: str
-    query: str
-    numbers: Numbers
-    groups: tuple[Numbers, ...]
-    plots: tuple[Plot, ...]
-
-
-def _make_statistics(here: Dashboard, who: Visitor, given: str, repository: str) -> ShownStatistics:
-    """Put statistics together, or take those of this minute, for the pictures of a page."""
-    seen = None if who.is_operator else frozenset(who.repositories)
-    minute = int(time.monotonic() // _KEEP_SECONDS)
-    return _compute(here, seen, given if given in RANGES else _USUAL_RANGE, repository, minute)
-
-
-@lru_cache(maxsize=64)
-def _compute(
-    here: Dashboard, seen: frozenset[int] | None, within: str, repository: str, _minute: int
-) -> ShownStatistics:
-    days = RANGES[within]
-    since = read_clock() - days * _DAY if days else 0.0
-    entries = here.index.entries()
-    if seen is not None:
-        entries = tuple(one for one in entries if one.repository_id in seen)
-    runs = summarize_runs(entries, since, repository)
-    return ShownStatistics(
-        within,
-        urlencode({"range": within, **({"repository": repository} if repository else {})}),
-        statistics.compute_statistics("all", runs),
-        statistics.compute_by_group(runs, "category"),
-        plots.make_plots(runs, read_clock()),
+        repositories=sorted({entry.repository for entry in entries}),
     )

@@ -1,4 +1,4 @@
-"""What the plots show, and how: SVG for light and dark pages, tables, CSV and JSON.
+"""What the plots show, and how: SVG for light and dark pages, and tables.
 
 No script is in a picture, and nothing is fetched.
 """
@@ -6,8 +6,6 @@ No script is in a picture, and nothing is fetched.
 from __future__ import annotations
 
 import base64
-import csv
-import io
 import math
 import re
 import sys
@@ -96,28 +94,6 @@ class Plot:
         return [
             (label, tuple(values[at] for values in columns)) for at, label in enumerate(self.labels)
         ]
-
-    def write_csv(self) -> str:
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(["", *map(_defuse, self.series)])
-        for label, values in self.rows:
-            writer.writerow([_defuse(label), *("" if one is None else one for one in values)])
-        return out.getvalue()
-
-    def to_json(self) -> dict[str, object]:
-        return {
-            "name": self.name,
-            "title": self.title,
-            "unit": self.unit,
-            "labels": list(self.labels),
-            "series": {name: list(values) for name, values in self.series.items()},
-        }
-
-
-def _defuse(cell: str) -> str:
-    """Keep a spreadsheet from taking foreign words for a formula."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
 
 
 #: By name: title, what is counted in a sentence, and the unit.
@@ -337,6 +313,12 @@ def _find_level(value: float, most: float) -> int:
     return 0 if not value else max(1, round(4 * value / most))
 
 
+def embed_pictures(made: Sequence[Plot]) -> dict[str, str]:
+    """Give the picture of each plot, by its name, as an address that holds all of it."""
+    pictures = {plot.name: base64.b64encode(draw(plot)).decode() for plot in made}
+    return {name: f"data:image/svg+xml;base64,{raw}" for name, raw in pictures.items()}
+
+
 def write_html(runs: Sequence[RunSummary], since: float, now: float) -> str:
     """Write the statistics as one page to hand on: it fetches nothing and runs no script.
 
@@ -345,13 +327,12 @@ def write_html(runs: Sequence[RunSummary], since: float, now: float) -> str:
         since: When the first of them may have begun, in seconds since the epoch; 0: at any time.
     """
     made = make_plots(runs, now)
-    pictures = {plot.name: base64.b64encode(draw(plot)).decode() for plot in made}
     return pages.render_text(
         "export.html.j2",
         style=pages.read_static("style.css").decode(),
         since=since,
         numbers=statistics.compute_statistics("all", runs),
-        groups=statistics.compute_by_group(runs, "category"),
+        groups=statistics.compute_by_category(runs),
         plots=made,
-        images={name: f"data:image/svg+xml;base64,{raw}" for name, raw in pictures.items()},
+        images=embed_pictures(made),
     )

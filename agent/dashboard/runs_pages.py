@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
-import time
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 from starlette.background import BackgroundTask
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from agent.dashboard import actions, diffs, run_record, transcript
 from agent.dashboard.access import (
@@ -26,7 +19,6 @@ from agent.dashboard.access import (
     Form,
     Here,
     NotThere,
-    SignInNeeded,
     Visitor,
     Who,
 )
@@ -43,11 +35,6 @@ _PER_PAGE = 50
 _NARROWED_BY = ("repository", "state", "reason", "category", "person")
 _TAIL_BYTES = 128 * 1024
 _CHUNK_BYTES = 64 * 1024
-_POLL_SECONDS, _CHUNK_SECONDS, _LOOK_SECONDS, _STREAM_SECONDS = 1.0, 0.02, 2.0, 600.0
-#: Live logs at one time, in all and for one session.
-_MOST_STREAMS, _MOST_OF_ONE = 200, 5
-#: All logs are read in one thread: two hundred readers of long ones leave time for pages.
-_READING = ThreadPoolExecutor(1, thread_name_prefix="logs")
 _NOTICES = {"stop": "The run is being stopped.", "retry": "The run waits for its turn.",
             "approve": "The plan is approved; the run goes on."}  # fmt: skip
 _SORTS: dict[str, Callable[[RunEntry], float]] = {
@@ -142,7 +129,6 @@ def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
         guidance=here.store.list_guidance(run_id),
         follow_ups=here.store.follow_ups(run_id),
         tail=_read_tail(folder)[0][-4_000:] if stored.active else "",
-        tail_end=_read_tail(folder)[1],
     )
 
 
@@ -182,7 +168,7 @@ def show_conversation(here: Here, who: Who, run_id: str, page: int = 1) -> Respo
 
 @router.get("/runs/{run_id}/log")
 def show_log(here: Here, who: Who, run_id: str) -> Response:
-    """Show the log, live as long as the run is under way."""
+    """Show the log; the page loads it anew as long as the run is under way."""
     stored, entry = here.find_run(run_id, who), here.find_entry(run_id, who)
     tail, end = _read_tail(here.find_folder(run_id))
     return here.render(
@@ -190,7 +176,6 @@ def show_log(here: Here, who: Who, run_id: str) -> Response:
         who,
         **_describe(who, stored, entry, "log"),
         tail=tail,
-        tail_end=end,
         is_cut=end > _TAIL_BYTES,
     )
 
@@ -223,90 +208,6 @@ def give_signed_log(here: Here, who: Who, run_id: str) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="mergewright-{run_id}.zip"'}
     parts, done = iter(lambda: file.read(_CHUNK_BYTES), b""), BackgroundTask(file.close)
     return StreamingResponse(parts, headers=headers, media_type="application/zip", background=done)
-
-
-class _LogStream(StreamingResponse):
-    """Events of a live log, for as long as the reader has a place; it is given back in any case."""
-
-    under_way: ClassVar[Counter[str]] = Counter()
-    """Number of streams by session; used by the event loop alone."""
-
-    def __init__(self, events: AsyncIterator[bytes], session: str) -> None:
-        super().__init__(events, media_type="text/event-stream")
-        self._session = session
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        streams = self.under_way
-        if streams.total() >= _MOST_STREAMS or streams[self._session] >= _MOST_OF_ONE:
-            words = "Too many logs are being read. Close another one, or try it again later.\n"
-            await PlainTextResponse(words, 503)(scope, receive, send)
-            return
-        streams[self._session] += 1
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            streams[self._session] -= 1
-            if not streams[self._session]:
-                del streams[self._session]
-
-
-@router.get("/runs/{run_id}/log/events")
-def stream_log(request: Request, here: Here, who: Who, run_id: str, at: int = 0) -> Response:
-    """Send what is added to the log, until the run is over."""
-    here.find_entry(run_id, who)
-    folder = here.find_folder(run_id)
-    if folder is None:
-        raise NotThere
-
-    def is_over() -> bool:
-        """Look anew at the run, and whether the visitor may still see it."""
-        return not here.find_entry(run_id, here.sessions.find_visitor(request)).active
-
-    # A browser that connects again says what it has.
-    last = request.headers.get("last-event-id", "")
-    begin = int(last) if last.isdecimal() and len(last) < 18 else max(0, at)
-    return _LogStream(_send_lines(is_over, folder / "run.log", begin), who.form_proof)
-
-
-async def _send_lines(is_over: Callable[[], bool], path: Path, at: int) -> AsyncIterator[bytes]:
-    """Yield the events of a live log; each has as its id where the next one begins."""
-    until, looked, over = time.monotonic() + _STREAM_SECONDS, float("-inf"), False
-    # A first word, so that the browser knows that it is connected.
-    yield b"retry: 2000\n\n"
-    with suppress(SignInNeeded, NotThere):
-        while time.monotonic() < until:
-            if time.monotonic() - looked > _LOOK_SECONDS:
-                over, looked = await asyncio.to_thread(is_over), time.monotonic()
-            reading = asyncio.get_running_loop().run_in_executor(_READING, _read_event, path, at)
-            count, data = await reading
-            at += count
-            if count:
-                yield f"id: {at}\n{data}\n".encode()
-            elif over:
-                break
-            await asyncio.sleep(_CHUNK_SECONDS if count else _POLL_SECONDS)
-        else:
-            return
-    yield b"event: over\ndata:\n\n"
-
-
-def _read_event(path: Path, at: int) -> tuple[int, str]:
-    """Read the lines from a place on as the data of one event; give their number of bytes too."""
-    raw = _read_lines(path, at)
-    lines = run_record.make_inert(raw.rstrip(b"\n")).split("\n")
-    return len(raw), "".join(f"data: {line}\n" for line in lines)
-
-
-def _read_lines(path: Path, at: int) -> bytes:
-    """Read whole lines from a place on; a line without end is given in pieces."""
-    try:
-        with run_record.open_file(path) as file:
-            file.seek(at)
-            raw = file.read(_CHUNK_BYTES)
-    except OSError:
-        return b""
-    whole = raw[: raw.rfind(b"\n") + 1]
-    return whole or (raw if len(raw) == _CHUNK_BYTES else b"")
 
 
 @router.post("/runs/{run_id}/{action}")

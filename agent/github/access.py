@@ -41,8 +41,6 @@ _log = structlog.get_logger()
 
 _SESSIONS = 200
 _PER_PAGE = 100
-#: What a server without GraphQL answers there.
-NO_GRAPHQL = (404, 405, 410)
 
 
 def connect_to_github(

@@ -197,7 +197,7 @@ class WatchedRequester(Requester):
                         verb, url, parameters, dict(headers or {}), input, cnx
                     )
                     told["status"] = status
-            metrics.github_allows(answered)
+            metrics.note_budget(answered)
             self._notes.behind = api_errors.server_time(answered) - read_clock()
             return status, answered, body
 
@@ -228,7 +228,7 @@ class WatchedRequester(Requester):
             yield told
         finally:
             status = told["status"]
-            metrics.github_asked(verb, url, status if isinstance(status, int) else None)
+            metrics.count_request(verb, url, status if isinstance(status, int) else None)
             if _changes_something(verb, body):
                 path = urlsplit(url).path
                 if named := _find_mutation(body):

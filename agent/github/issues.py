@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 
 from github.Repository import Repository
 
 from agent.github import api_errors
-from agent.github.access import NO_GRAPHQL, Raw, RepositorySession
-from agent.github.api_errors import LostReply, RefusedRequest, ignore_statuses
+from agent.github.access import Raw, RepositorySession
+from agent.github.api_errors import LostReply, ignore_statuses
 from agent.github.comments import make_marker
 from agent.github.repositories import GONE
 from agent.models.intake import LiveIssue
@@ -22,7 +21,6 @@ _TEXT = """query Text($owner: String!, $name: String!, $number: Int!) {
     issue(number: $number) { title body lastEditedAt }
   }
 }"""
-_SAME_MOMENT = timedelta(seconds=5)
 _PER_PAGE, _EVENT_PAGES = 100, 5
 #: Pages of the newest issues with the label.
 _LOOKED_AT = 3
@@ -32,8 +30,13 @@ _MOST_PAGES = 20
 
 def read_issue(session: RepositorySession) -> LiveIssue | None:
     """Read the issue; None: it was deleted, transferred, or another one has its number."""
-    raw = _read_raw(session, session.issue.number)
-    return None if raw is None else _make_live_issue(session.issue, raw)
+    wanted = session.issue
+    with ignore_statuses(*GONE):
+        raw = session.call(
+            "GET", f"issues/{wanted.number}", _validate_issue, doing=f"read issue #{wanted.number}"
+        )
+        return _make_live_issue(wanted, raw)
+    return None
 
 
 def open_issue(
@@ -72,14 +75,6 @@ def open_issue(
     return live
 
 
-def _read_raw(session: RepositorySession, number: int) -> Raw | None:
-    with ignore_statuses(*GONE):
-        return session.call(
-            "GET", f"issues/{number}", _validate_issue, doing=f"read issue #{number}"
-        )
-    return None
-
-
 def _validate_issue(raw: Raw) -> Raw:
     if not isinstance(raw["id"], int):
         raise LostReply("its answer names no issue")
@@ -112,27 +107,17 @@ def name_author(raw: Raw) -> str:
 def read_text(session: RepositorySession, number: int) -> Raw | None:
     """Read `title`, `body` and when the body was last edited (`lastEditedAt`), all at once.
 
-    A server without GraphQL does not report edits. There every update of the issue counts as an
-    edit, moved back a little so that the label or comment that requests a run does not count. None:
-    the issue is gone.
+    None: the issue is gone. REST does not tell of edits.
     """
     owner, _, name = session.name.partition("/")
-    try:
+    with ignore_statuses(404):
         return session.query(
             _TEXT,
             {"owner": owner, "name": name, "number": number},
             lambda data: dict(data["repository"]["issue"]),
             doing=f"read when issue #{number} was last edited",
         )
-    except RefusedRequest as problem:
-        if problem.status not in NO_GRAPHQL:
-            raise
-    raw = _read_raw(session, number)
-    if raw is None:
-        return None
-    edited = datetime.fromisoformat(str(raw["updated_at"])) - _SAME_MOMENT
-    told = edited.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {"title": raw["title"], "body": raw["body"] or "", "lastEditedAt": told}
+    return None
 
 
 def newest_events(session: RepositorySession, number: int) -> Iterator[Raw]:

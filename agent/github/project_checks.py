@@ -1,14 +1,14 @@
 """Checks on a commit: the one that we report, those of the project, and the logs of its jobs.
 
-Ours is a check run of the App, or a status where we work with a person's token. The project's are
-the check runs of other Apps, jobs of GitHub Actions among them, and statuses.
+Ours is a check run of the App. The project's are the check runs of other Apps, jobs of GitHub
+Actions among them, and statuses.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Literal, get_args
@@ -34,7 +34,6 @@ NAME = "Mergewright"
 _MOST_ANNOTATIONS = 50
 _LONGEST_MESSAGE = 10_000
 _LONGEST_TITLE = 255
-_LONGEST_STATUS = 140
 _SEARCHED = 300
 _LEVELS = {Severity.BLOCK: "failure", Severity.REVIEW: "warning", Severity.INFO: "notice"}
 
@@ -68,19 +67,14 @@ def report_check(
 ) -> None:
     """Report once what our checks said, also when it is asked for again.
 
+    GitHub takes check runs from Apps alone: with a person's token the pull request's text tells it.
+
     Args:
         page: Where people read the run.
         anew: The pull request was made just now, so nothing can have been reported yet.
     """
     if session.access.app_id is None:
-        _set_status(session, proposal, page, anew=anew)
-    else:
-        _set_check_run(session, proposal, page, anew=anew)
-
-
-def _set_check_run(
-    session: RepositorySession, proposal: NewPullRequest, page: str | None, *, anew: bool
-) -> None:
+        return
     run_id = session.notes.run_id
     annotations = [_make_annotation(finding) for finding in proposal.findings if finding.path]
     where = page or "the log of the run"
@@ -136,39 +130,6 @@ def _make_annotation(finding: Finding) -> dict[str, str | int]:
     }
 
 
-def _set_status(
-    session: RepositorySession, proposal: NewPullRequest, page: str | None, *, anew: bool
-) -> None:
-    # By its run it is found again, so that is never cut.
-    run = f" (run {session.notes.run_id})"
-    told = session.hide(proposal.check_title)[: _LONGEST_STATUS - len(run)] + run
-    # A status knows no verdict between good and bad; its words say if nothing was checked.
-    wanted = {"state": "success", "context": NAME, "description": told}
-    if page:
-        wanted["target_url"] = page
-
-    def look(statuses: list[Raw]) -> bool | None:
-        ours = [one for one in statuses if (one["context"], one["description"]) == (NAME, told)]
-        logins = (str((one.get("creator") or {}).get("login") or "") for one in ours)
-        return any(map(session.access.is_own, logins)) or None
-
-    def found() -> bool | None:
-        # PyGithub's get_statuses asks at an address that GitHub no longer describes.
-        path = f"commits/{proposal.commit}/statuses"
-        return session.call("GET", path, look, doing="read the statuses")
-
-    if anew or not found():
-        # PyGithub's create_status would read the commit first.
-        session.call(
-            "POST",
-            f"statuses/{proposal.commit}",
-            lambda made: True,
-            body=wanted,
-            found=found,
-            doing="report the status",
-        )
-
-
 # --- the project's -----------------------------------------------------------------------------
 
 
@@ -192,10 +153,12 @@ def list_checks(session: RepositorySession, commit: str) -> tuple[ProjectCheck, 
 def _list_check_runs(session: RepositorySession, commit: str) -> Iterator[ProjectCheck]:
     app_id, newest = session.access.app_id, dict[tuple[object, ...], Raw]()
     workflows, foreign = _read_workflows(session, commit)
-    for run in sorted(_list_runs(session, commit, workflows), key=lambda run: int(run["id"])):
+    listed = _list_items(
+        session, f"commits/{commit}/check-runs", "check_runs", {"filter": "latest"}
+    )
+    for run in sorted(listed, key=lambda run: int(run["id"])):
         app, suite = run["app"] or {}, run["check_suite"]["id"]
-        ours = run["name"] == NAME if app_id is None else app.get("id") == app_id
-        if not ours and suite not in foreign:
+        if app.get("id") != app_id and suite not in foreign:
             workflow = workflows.get(suite)
             key = _get_workflow_key(workflow) if workflow else (app.get("id"),)
             newest[*key, run["name"]] = run
@@ -221,19 +184,6 @@ def _list_check_runs(session: RepositorySession, commit: str) -> Iterator[Projec
         if (state == "waiting" and state not in known) or (not known and state != "passed"):
             url, why = str(workflow["html_url"]), _explain_state(workflow)
             yield ProjectCheck(name=_name(workflow), state=state, url=url, summary=why)
-
-
-def _list_runs(session: RepositorySession, commit: str, workflows: Mapping[int, Raw]) -> list[Raw]:
-    """List check runs; with a token that may not read them, the jobs of workflows."""
-    latest, path = {"filter": "latest"}, f"commits/{commit}/check-runs"
-    # Fine-grained personal tokens cannot be given the permission.
-    with ignore_statuses(*((403,) if session.access.app_id is None and workflows else ())):
-        return _list_items(session, path, "check_runs", latest)
-    return [
-        {**job, "app": {"slug": _ACTIONS}, "check_suite": {"id": suite}, "output": None}
-        for suite, run in workflows.items()
-        for job in _list_items(session, f"actions/runs/{run['id']}/jobs", "jobs", latest)
-    ]
 
 
 def _read_workflows(
@@ -290,10 +240,7 @@ def _summarize(*said: str | None) -> str:
 
 
 def _list_statuses(session: RepositorySession, commit: str) -> Iterable[ProjectCheck]:
-    in_token_mode, path = session.access.app_id is None, f"commits/{commit}/status"
-    for one in _list_if_allowed(session, path, "statuses", {}):
-        if in_token_mode and one["context"] == NAME:
-            continue
+    for one in _list_if_allowed(session, f"commits/{commit}/status", "statuses", {}):
         yield ProjectCheck.model_validate(
             {
                 "name": one["context"],

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import structlog
 
 from agent.github import comments, issues, project_checks, repositories
-from agent.github.access import NO_GRAPHQL, Access, Raw, RepositorySession
-from agent.github.api_errors import RefusedRequest, ignore_statuses
+from agent.github.access import Access, Raw, RepositorySession
+from agent.github.api_errors import ignore_statuses
 from agent.github.connection import translating_errors
 from agent.github.tokens import TokenScope
 from agent.models.pulls import ProjectCheck, PullSnapshot, Thread, ThreadComment
@@ -125,7 +125,7 @@ class GithubPulls:
     def resolve_thread(self, run: Run, thread: Thread) -> bool:
         if thread.place != "inline":
             return False
-        with ignore_statuses(403, 422, *NO_GRAPHQL):
+        with ignore_statuses(403, 404, 422):
             return self._access.open_run_session(run).query(
                 _RESOLVE,
                 {"input": {"threadId": thread.thread_id}},
@@ -190,31 +190,23 @@ def _list_threads(session: RepositorySession, number: int) -> Iterator[Thread]:
 
 
 def _read_resolved(session: RepositorySession, number: int) -> dict[int, tuple[str, bool]]:
-    """By number of a thread's first comment: its id, and whether it is resolved.
-
-    Empty on a server without GraphQL: there every thread counts as open.
-    """
+    """By number of a thread's first comment: its id, and whether it is resolved."""
     owner, _, name = session.name.partition("/")
     variables = {"owner": owner, "name": name, "number": number, "before": None}
     found: dict[int, tuple[str, bool]] = {}
-    try:
-        for _ in range(_MOST_PAGES):
-            page = session.query(
-                _THREADS,
-                variables,
-                lambda data: dict(data["repository"]["pullRequest"]["reviewThreads"]),
-                doing=f"read which threads of #{number} are resolved",
-            )
-            for node in filter(None, page["nodes"]):
-                for said in filter(None, node["comments"]["nodes"]):
-                    found[int(said["fullDatabaseId"])] = node["id"], node["isResolved"]
-            if not page["pageInfo"]["hasPreviousPage"]:
-                break
-            variables["before"] = page["pageInfo"]["startCursor"]
-    except RefusedRequest as problem:
-        if problem.status not in NO_GRAPHQL:
-            raise
-        _log.warning("it is not known which threads are resolved", pull=number, why=problem.words)
+    for _ in range(_MOST_PAGES):
+        page = session.query(
+            _THREADS,
+            variables,
+            lambda data: dict(data["repository"]["pullRequest"]["reviewThreads"]),
+            doing=f"read which threads of #{number} are resolved",
+        )
+        for node in filter(None, page["nodes"]):
+            for said in filter(None, node["comments"]["nodes"]):
+                found[int(said["fullDatabaseId"])] = node["id"], node["isResolved"]
+        if not page["pageInfo"]["hasPreviousPage"]:
+            break
+        variables["before"] = page["pageInfo"]["startCursor"]
     return found
 
 

@@ -199,7 +199,7 @@ class Intake:
             _log.info("asked to stop", run=decided.run_id, reason=decided.reason)
         reason = decided.run.run_id if isinstance(decided, Accepted) else decided.reason
         self._inbox.settle(name, decided.outcome, reason)
-        metrics.delivery_settled(decided.outcome)
+        metrics.count_delivery(decided.outcome)
         routine = isinstance(decided, IgnoredWish) and decided.routine
         (_log.debug if routine else _log.info)(decided.outcome, reason=reason)
         if isinstance(decided, Accepted):

@@ -98,7 +98,7 @@ class SegmentRunner:
             _log.info("held", why=str(pause))
             return SegmentEnd(wait=Wait(reason=str(pause), is_pause=True))
         except RunPostponed as postponed:
-            metrics.run_waits(postponed.__cause__)
+            metrics.count_wait(postponed.__cause__)
             wait = postponed.wait
             seconds = round(wait.until - read_clock())
             _log.warning("waits", run=run_id, seconds=seconds, reason=wait.reason)
@@ -211,7 +211,7 @@ class Dispatcher:
             self._store.postpone_run(run_id, end.wait)
         elif end.outcome is not None:
             self._store.finish_run(run_id, end.outcome, read_clock())
-            metrics.run_ended(end.outcome.state, end.outcome.reason)
+            metrics.count_end(end.outcome.state, end.outcome.reason)
             _log.info("ended", run=run_id, state=end.outcome.state, reason=end.outcome.reason)
         return True
 
@@ -251,7 +251,7 @@ class Dispatcher:
                 past = PastWait(Step.DELIVER, times)
                 waiting.postpone_run(steps.make_agent_error(unheard), Step.DELIVER, past)
             self._store.finish_run(run.run_id, outcome, read_clock())
-            metrics.run_ended(outcome.state, outcome.reason)
+            metrics.count_end(outcome.state, outcome.reason)
             # It stays noted as told: a turn may have read the run before it was over.
         except RunPostponed as postponed:
             self._untold[name] = times + 1, postponed.wait.until

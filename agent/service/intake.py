@@ -83,8 +83,6 @@ def accept_request(
     """
     asked = request.snapshot.issue
     last = store.find_newest_run(asked.repository_id, asked.number) if store else None
-    if store and last is not None and last.active:
-        store.note_labels(request.snapshot)
     if settled := _by_runs(request, last):
         return settled
     if refusal := _explain_refusal(request, intake_api):

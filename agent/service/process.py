@@ -51,6 +51,8 @@ _log = structlog.get_logger()
 
 _DAY = 86_400.0
 _BEAT_SECONDS = 1.0
+#: So often the figures of the queue are counted anew.
+_QUEUE_SECONDS = 5.0
 #: A code host that cannot be reached at the start is asked again after so long.
 _ASK_SECONDS = (1.0, 5.0, 20.0, 60.0)
 #: An intake that is at one delivery for longer stands still; a question that GitHub leaves without
@@ -208,17 +210,16 @@ class Worker:
         settings, store = self._settings, self._store
         cleaner = clean_up.Cleaner(settings, store, self._engine)
 
-        def tell_metrics() -> float:
+        def note_queue() -> float:
             _note_queue(store)
-            metrics.write_metrics(settings.home)
-            return metrics.SECONDS
+            return _QUEUE_SECONDS
 
         def clean() -> float:
             cleaner.turn()
             return clean_up.EVERY_SECONDS
 
         threads = [
-            self._repeat("metrics", tell_metrics, metrics.SECONDS),
+            self._repeat("queue", note_queue, _QUEUE_SECONDS),
             self._repeat("clean-up", clean),
         ]
         if not self._inbox.is_shared:

@@ -1,8 +1,8 @@
 """The queue: which run begins or goes on next, and what waits. A part of the store.
 
 An issue has one run that is not over; a repository and its owner have so many under way, on all
-workers together. Priority comes first, then the longest wait; earlier runs of the hour count as
-less of it, so that nobody waits for ever.
+workers together. The longest wait comes first; earlier runs of the hour count as less of it, so
+that nobody waits for ever.
 """
 
 from __future__ import annotations
@@ -235,7 +235,6 @@ def _select_waiting(
         .where(may, col(RunRow.not_before) <= now)
         .order_by(
             col(RunRow.stop_request).is_(None),
-            col(RunRow.has_priority).desc(),
             turn,
             col(RunRow.run_id),
         )

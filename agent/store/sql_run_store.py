@@ -16,7 +16,6 @@ from agent import settings
 from agent.errors import StoreUnavailable, StoreUnusable
 from agent.models.outcome import Outcome, PullEnd, StoredRun
 from agent.models.run import Reason, Run, RunState, Wait
-from agent.models.ticket import Snapshot
 from agent.settings import Settings
 from agent.store import sql_requests, sql_spendings
 from agent.store.database import Database, Errors
@@ -41,8 +40,6 @@ _log = structlog.get_logger()
 
 FILE_NAME = "mergewright.sqlite"
 _BUSY_SECONDS = 10.0
-#: Label of issues that come before others.
-_PRIORITY_LABEL = "priority"
 #: A command of another machine that was begun before that was killed there.
 _LONGEST_COMMAND = 86_400.0
 _COMMANDS = select(RunRow).where(col(RunRow.active), col(RunRow.worker).startswith(COMMAND))
@@ -84,7 +81,6 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
         ActiveRun where the issue has one that is not over.
         """
         row = make_row(run, now)
-        row.has_priority = self._has_priority(run.snapshot)
         row.delivery_id = delivery_id
         if worker is not None:
             row.worker, row.state, row.started_at = worker, RunState.TRIAGING.value, now
@@ -130,20 +126,6 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
                 return
         with self._database.write() as session:
             _end_dead_commands(session, now)
-
-    def note_labels(self, snapshot: Snapshot) -> None:
-        """Let the labels that an issue has by now decide whether its run has priority."""
-        of_issue = is_of_issue(snapshot.issue.repository_id, snapshot.issue.number)
-        with self._database.write() as session:
-            session.execute(
-                update(RunRow)
-                .where(of_issue, col(RunRow.active))
-                .values(has_priority=self._has_priority(snapshot))
-            )
-
-    def _has_priority(self, snapshot: Snapshot | None) -> bool:
-        labels = snapshot.labels if snapshot else ()
-        return _PRIORITY_LABEL in {label.lower() for label in labels}
 
     def hold_run(self, run_id: str, until: float) -> bool:
         """Let a run that has not begun wait until a time; return whether it has not."""

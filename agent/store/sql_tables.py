@@ -32,7 +32,6 @@ class RunRow(SQLModel, table=True):
     active: bool
     not_before: float
     queued_at: float
-    has_priority: bool = False
     started_at: float | None = None
     ended_at: float | None = None
     worker: str | None = None

@@ -1,17 +1,13 @@
 """What the worker counts and measures of itself, for Prometheus.
 
-The listener alone is asked by Prometheus, and cannot read the store: a file below the data folder
-brings the worker's metrics there. Labels are words of ours, so that there are few of them and none
-repeats what people wrote.
+A worker serves them at a port of its own. Labels are words of ours, so that there are few of them
+and none repeats what people wrote.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 
-import structlog
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -19,7 +15,6 @@ from prometheus_client import (
     Histogram,
     ProcessCollector,
     disable_created_metrics,
-    generate_latest,
     start_http_server,
 )
 
@@ -27,10 +22,6 @@ from agent.errors import SettingsInvalid
 from agent.models.clock import read_clock
 from agent.models.run import ENDS, Reason, RunState, end_state
 from agent.models.step import AnyStep
-
-FILE_NAME = "worker.metrics"
-SECONDS = 5.0
-"""So often the file is written anew."""
 
 # When each counter began is the process's start, which is told once.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -40,8 +31,6 @@ _NAMESPACE = "mergewright"
 _STEP_BUCKETS = (0.05, 0.25, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 #: What is done again carries a number in its name.
 _RESOURCES = ("core", "graphql", "search")
-
-_log = structlog.get_logger()
 
 
 def _make_counter(name: str, words: str, *labels: str) -> Counter:
@@ -103,20 +92,20 @@ class StepTimes:
             _STEPS.labels(step.step, result).observe(seconds)
 
 
-def run_ended(state: RunState, reason: Reason) -> None:
+def count_end(state: RunState, reason: Reason) -> None:
     _ENDED.labels(state.value, reason.value).inc()
 
 
-def run_waits(cause: BaseException | None) -> None:
+def count_wait(cause: BaseException | None) -> None:
     """Count a run that is held up, by the class of what holds it up."""
     _WAITS.labels(type(cause).__name__ if cause else "unknown").inc()
 
 
-def delivery_settled(outcome: str) -> None:
+def count_delivery(outcome: str) -> None:
     _SETTLED.labels(outcome).inc()
 
 
-def github_asked(verb: str, url: str, status: int | None) -> None:
+def count_request(verb: str, url: str, status: int | None) -> None:
     """Count a request to GitHub.
 
     Args:
@@ -130,7 +119,7 @@ def github_asked(verb: str, url: str, status: int | None) -> None:
     _REQUESTS.labels(kind, "none" if status is None else f"{status // 100}xx").inc()
 
 
-def github_allows(answered: Mapping[str, object]) -> None:
+def note_budget(answered: Mapping[str, object]) -> None:
     """Note what GitHub still allows, from the headers of an answer."""
     values = [
         str(answered.get(f"x-ratelimit-{name}") or "") for name in ("remaining", "limit", "reset")
@@ -160,16 +149,7 @@ def note_queue(
             _RUNS.labels(state.value).set(states.get(state.value, 0))
 
 
-# --- the file, and the port ----------------------------------------------------------------------
-
-
-def write_metrics(home: Path) -> None:
-    """Write all metrics; who reads finds the old ones or the new ones, never a part."""
-    fresh = home / f"{FILE_NAME}.new"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-    with os.fdopen(os.open(fresh, flags, 0o600), "wb") as file:
-        file.write(generate_latest(REGISTRY))
-    fresh.replace(home / FILE_NAME)
+# --- the port ------------------------------------------------------------------------------------
 
 
 def serve_metrics(port: int) -> None:

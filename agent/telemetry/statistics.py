@@ -11,18 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import mean, median
-from typing import Literal
 
-from agent.models.model_use import ModelTotal, ModelUse
+from agent.models.model_use import ModelTotal
 from agent.models.outcome import FirstRound, StoredRun
 from agent.models.record import Record
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Category
 
-By = Literal["category", "repository", "recipe", "model"]
-"""What runs are grouped by."""
 UNKNOWN = "unknown"
-BY_MODELS, BY_RECIPE = "by models", "by a recipe"
 OPENED = (RunState.OPEN, RunState.MERGED, RunState.CLOSED)
 """States of a run that has opened a pull request."""
 
@@ -42,10 +38,6 @@ class RunSummary:
     """None: it is not over."""
     queued_at: float
     category: Category | None = None
-    recipe: str | None = None
-    """"": models; None: not known."""
-    models: tuple[str, ...] = ()
-    """That edited."""
     first_round: FirstRound | None = None
     seconds_to_pull: float | None = None
     """From the label to the end of the run; None: it has opened no pull request, or not known."""
@@ -68,19 +60,11 @@ def summarize_run(stored: StoredRun) -> RunSummary:
         reason=outcome.reason if outcome else None,
         queued_at=stored.queued_at,
         category=outcome.figures.category if outcome else None,
-        recipe=outcome.figures.recipe if outcome else None,
-        models=name_editors(outcome.figures.models) if outcome else (),
         first_round=outcome.figures.first_round if outcome else None,
         seconds_to_pull=subtract_times(label, stored.ended_at) if opened else None,
         seconds_to_end=subtract_times(label, read_moment(end.at)) if end else None,
         used=outcome.figures.total_usage if outcome else None,
     )
-
-
-def name_editors(uses: Sequence[ModelUse]) -> tuple[str, ...]:
-    """Name the models that edited, in the order in which they came; where none did, all."""
-    named = [use.model for use in uses if use.role == "editor"] or [use.model for use in uses]
-    return tuple(dict.fromkeys(named))
 
 
 def read_moment(at: str | None) -> float | None:
@@ -140,33 +124,33 @@ class Statistics(Record):
 
 
 def compute_statistics(group: str, runs: Sequence[RunSummary]) -> Statistics:
-    opened = [one for one in runs if one.state in OPENED]
-    merged = [one for one in runs if one.state is RunState.MERGED]
-    ended = [one for one in runs if one.state in (RunState.MERGED, RunState.CLOSED)]
-    first = [one.first_round for one in runs if one.first_round or one.state in OPENED]
+    opened = [run for run in runs if run.state in OPENED]
+    merged = [run for run in runs if run.state is RunState.MERGED]
+    ended = [run for run in runs if run.state in (RunState.MERGED, RunState.CLOSED)]
+    rounds = [run.first_round for run in runs if run.first_round or run.state in OPENED]
     return Statistics(
         group=group,
         runs=len(runs),
-        states=_count_names(one.state.value for one in runs),
+        states=_count_names(run.state.value for run in runs),
         reasons=_count_names(
-            one.reason.value for one in runs if one.state not in OPENED and one.reason
+            run.reason.value for run in runs if run.state not in OPENED and run.reason
         ),
         pull_requests=len(opened),
-        merged=compute_mean(one.state is RunState.MERGED for one in ended),
-        first_round=compute_mean(one.passed if one else None for one in first),
-        seconds_to_pull=compute_median(one.seconds_to_pull for one in opened),
-        seconds_to_merge=compute_median(one.seconds_to_end for one in merged),
-        review_rounds=compute_median(one.rounds for one in ended),
+        merged=compute_mean(run.state is RunState.MERGED for run in ended),
+        first_round=compute_mean(judged.passed if judged else None for judged in rounds),
+        seconds_to_pull=compute_median(run.seconds_to_pull for run in opened),
+        seconds_to_merge=compute_median(run.seconds_to_end for run in merged),
+        review_rounds=compute_median(run.rounds for run in ended),
         usd=compute_mean(map(get_usd, merged)),
         tokens=compute_mean(map(get_tokens, merged)),
     )
 
 
-def compute_by_group(runs: Sequence[RunSummary], by: By) -> tuple[Statistics, ...]:
-    """Compute statistics for each group, the largest first."""
+def compute_by_category(runs: Sequence[RunSummary]) -> tuple[Statistics, ...]:
+    """Compute statistics for each category of tickets, the largest first."""
     groups: dict[str, list[RunSummary]] = defaultdict(list)
-    for one in runs:
-        groups[_NAMES[by](one)].append(one)
+    for run in runs:
+        groups[run.category or UNKNOWN].append(run)
     largest = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
     return tuple(compute_statistics(group, found) for group, found in largest)
 
@@ -190,24 +174,12 @@ def _compute_figure(
 
 
 def _count_names(names: Iterable[str]) -> dict[str, int]:
-    return dict(sorted(Counter(names).items(), key=lambda one: (-one[1], one[0])))
+    return dict(sorted(Counter(names).items(), key=lambda counted: (-counted[1], counted[0])))
 
 
-def get_usd(one: RunSummary) -> float | None:
-    return one.used.usd if one.used else None
+def get_usd(run: RunSummary) -> float | None:
+    return run.used.usd if run.used else None
 
 
-def get_tokens(one: RunSummary) -> float | None:
-    return one.used.input_tokens + one.used.output_tokens if one.used else None
-
-
-def _name_models(one: RunSummary) -> str:
-    return " + ".join(one.models) or (BY_RECIPE if one.recipe else UNKNOWN)
-
-
-_NAMES: dict[By, Callable[[RunSummary], str]] = {
-    "category": lambda one: one.category or UNKNOWN,
-    "repository": lambda one: one.repository,
-    "recipe": lambda one: UNKNOWN if one.recipe is None else one.recipe or BY_MODELS,
-    "model": _name_models,
-}
+def get_tokens(run: RunSummary) -> float | None:
+    return run.used.input_tokens + run.used.output_tokens if run.used else None

@@ -10,12 +10,10 @@ OPERATIONS = (
     "GET /repos/{owner}/{repo}",
     "GET /repos/{owner}/{repo}/actions/jobs/{job_id}/logs",
     "GET /repos/{owner}/{repo}/actions/runs",
-    "GET /repos/{owner}/{repo}/actions/runs/{run_id}/jobs",
     "POST /repos/{owner}/{repo}/check-runs",
     "GET /repos/{owner}/{repo}/collaborators/{username}/permission",
     "GET /repos/{owner}/{repo}/commits/{ref}/check-runs",
     "GET /repos/{owner}/{repo}/commits/{ref}/status",
-    "GET /repos/{owner}/{repo}/commits/{ref}/statuses",
     "GET /repos/{owner}/{repo}/contents/{path}",
     "GET /repos/{owner}/{repo}/installation",
     "GET /repos/{owner}/{repo}/issues",
@@ -56,6 +54,7 @@ NOT_CALLED: dict[str, str] = {
     "DELETE /repos/{owner}/{repo}/issues/{issue_number}/labels/{name}": "people take labels off",
     "POST /repos/{owner}/{repo}/pulls/{pull_number}/reviews": "people review",
     "PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge": "people merge what we open",
+    "POST /repos/{owner}/{repo}/statuses/{sha}": "the project's CI reports",
 }
 
 HOOKS = (

@@ -187,4 +187,4 @@ def test_the_log_goes_on_while_the_run_is_at_work(there, browser):
         wait_until(lambda: f"fresh {EVIL}" in log.inner_text(), 10)
         ended = Outcome.for_stopped_run(run.run_id, Reason.CANCELLED, "It was stopped.")
         there.store.finish_run(run.run_id, ended, time.time())
-        page.wait_for_selector("[data-live]", state="detached", timeout=15_000)
+        page.get_by_text("live", exact=True).wait_for(state="detached", timeout=15_000)

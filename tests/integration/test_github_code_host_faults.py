@@ -22,7 +22,6 @@ from agent.errors import (
     SettingsInvalid,
 )
 from agent.github.connection import Pacing
-from agent.github.pulls import GithubPulls
 from agent.github.tokens import TokenScope
 from agent.models import clock
 from agent.models.intake import Permission
@@ -30,8 +29,6 @@ from agent.models.outcome import PullRequest
 from agent.models.run import Reason
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, Scene, outcome, proposal
-from tests.simulator import pull_actions
-from tests.simulator.records import ReviewComment, Thread
 from tests.simulator.world import APP_PERMISSIONS
 
 
@@ -58,7 +55,6 @@ class Write:
     effects: Callable[[Scene], object]
     expected: object
     before: Callable[[Scene], object] = lambda scene: None
-    app: bool = True
 
 
 def _begin(scene: Scene) -> None:
@@ -115,9 +111,6 @@ WRITES = {
     "check reported": Write(
         "POST", "check-runs", propose, lambda scene: len(scene.repository.check_runs), 1,
     ),
-    "status reported": Write(
-        "POST", "statuses/*", propose, lambda scene: len(scene.repository.statuses), 1, app=False,
-    ),
 }  # fmt: skip
 
 
@@ -131,7 +124,7 @@ WRITES = {
 )
 def test_GH1_a_lost_reply_leaves_exactly_one_effect(world, tmp_path, name, more):
     write = WRITES[name]
-    scene = samples.scene(world, tmp_path, app=write.app)
+    scene = samples.scene(world, tmp_path)
     write.before(scene)
     fault = scene.fault("lose_answer", write.method, write.path, **more)
     write.act(scene)
@@ -283,23 +276,6 @@ def test_a_label_that_is_refused_asks_nobody_to_stop(scene):
     scene.fault("answer", "POST", "issues/1/labels", status=422)
     assert not scene.intake_api.set_label(issue, "bug")
     assert scene.intake_api.set_label(issue, "bug")
-
-
-def test_without_graphql_all_works_but_resolving_threads(scene):
-    scene.fault("answer", "POST", "/api/graphql", status=404, count=None)
-    pull = propose(scene)
-    ann = scene.world.user("ann")
-    opened = scene.repository.issues[pull.number].pull
-    review = pull_actions.add_review(opened, ann, "COMMENTED", "")
-    now = scene.world.now()
-    opened.threads.append(
-        Thread(7, [ReviewComment(70, review.id, "Why?", ann, "new.py", "@@", now, 1, 1)])
-    )
-    pulls = GithubPulls(scene.access, scene.settings)
-    (thread,) = pulls.read_pull(scene.run, pull.number).threads
-    assert (thread.comments[0].body, thread.resolved) == ("Why?", False)
-    assert pulls.reply_in_thread(scene.run, pull.number, thread, "Because.", key="1")
-    assert not pulls.resolve_thread(scene.run, thread)
 
 
 def test_a_server_that_does_not_know_bots_by_name_gives_an_address_without_number(scene):

@@ -86,11 +86,6 @@ def talk(world, tmp_path) -> Talk:
     return talking(samples.scene(world, tmp_path))
 
 
-@pytest.fixture
-def token_talk(world, tmp_path) -> Talk:
-    return talking(samples.scene(world, tmp_path, app=False))
-
-
 def test_what_people_say_is_read_with_five_requests(talk):
     talk.review("REQUEST_CHANGES", "Please change this.", comments=[ASK])
     talk.say("And a changelog?")
@@ -235,21 +230,3 @@ def test_what_runs_for_a_fork_on_our_commit_is_no_check_of_ours(talk):
     workflow(talk, title, fork=4711)
     workflow(talk, conclusion="action_required", fork=4711)
     assert states(talk) == {"CI / test": "passed"}
-
-
-def test_a_token_that_may_not_read_check_runs_sees_the_jobs_of_workflows(token_talk):
-    talk = token_talk
-    first = workflow(talk, Job("lint"), Job("test", "failure", "old"))
-    scene = talk.scene
-    with scene.world.lock:
-        jobs = [Job("lint"), Job("test", "failure", "1 failed")]
-        workflow_runs.run_again(scene.repository, first, "failure", scene.world.user("ann"), jobs)
-    workflow(talk, conclusion="action_required", name="Waits")
-    seen = checks(talk)
-    scene.fault("answer", "GET", "commits/*/check-runs", status=403, count=None)
-    now = checks(talk)
-    assert [(one.name, one.state, one.job) for one in now.values()] == [
-        (one.name, one.state, one.job) for one in seen.values()
-    ]
-    assert states(talk) == {"CI / lint": "passed", "CI / test": "failed", "Waits": "waiting"}
-    assert talk.pulls.read_log(scene.run, seen["CI / test"]) == "1 failed\n"

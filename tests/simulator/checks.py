@@ -83,16 +83,6 @@ def _create_status(call: Call) -> object:
     return shapes.shape_status(made)
 
 
-@operation("GET", f"{_COMMIT}/statuses")
-def _list_statuses(call: Call) -> object:
-    repository = call.require_reading("statuses")
-    sha = _resolve(call, repository)
-    found = [one for one in reversed(repository.statuses) if one.sha == sha]
-    return call.paginate(
-        found, lambda one: {**shapes.shape_status(one), "creator": shapes.shape_user(one.creator)}
-    )
-
-
 @operation("GET", f"{_COMMIT}/status")
 def _get_combined_status(call: Call) -> object:
     repository = call.require_reading("statuses")
@@ -115,17 +105,6 @@ def _list_workflow_runs(call: Call) -> object:
         lambda one: shapes.shape_workflow_run(repository, one),
         lambda page: {"workflow_runs": page},
     )
-
-
-@operation("GET", f"{_REPOSITORY}/actions/runs/{{run_id}}/jobs")
-def _list_jobs(call: Call) -> object:
-    repository, number = call.require_reading("actions"), call.read_number("run_id")
-    run = next((one for one in repository.workflow_runs if one.id == number), None)
-    if run is None:
-        raise NotFound
-    found = (one for one in repository.check_runs.values() if one.suite_id == run.suite_id)
-    jobs = list({one.name: one for one in found}.values())
-    return call.paginate(jobs, shapes.shape_job, lambda page: {"jobs": page})
 
 
 @operation("GET", f"{_REPOSITORY}/actions/jobs/{{job_id}}/logs", 302)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import subprocess
@@ -13,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from prometheus_client import generate_latest
 from ruamel.yaml import YAML
 
 from agent import settings
@@ -136,9 +136,8 @@ def test_the_worker_is_healthy_by_the_sign_that_it_leaves(tmp_path):
 
 def test_the_grafana_dashboard_shows_metrics_that_are_there(tmp_path):
     with closing(Inbox(tmp_path)) as inbox:
-        listener = ListenerMetrics(tmp_path, inbox, Committer(inbox))
-        metrics.write_metrics(tmp_path)
-        told = asyncio.run(listener.text()).decode()
+        listener = ListenerMetrics(inbox, Committer(inbox))
+        told = (listener.write() + generate_latest(metrics.REGISTRY)).decode()
     there = set()
     for name, kind in re.findall(r"(?m)^# TYPE (\S+) (\S+)$", told):
         ends = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)

@@ -101,9 +101,6 @@ class Runs:
         self.stopped.append((run_id, words, reason))
         return True
 
-    def note_labels(self, snapshot):
-        pass
-
     def add_run(self, run, now, *, delivery_id=None):
         if self._active:
             raise ActiveRun(self._active)

@@ -7,6 +7,7 @@ import time
 from urllib.request import urlopen
 
 import pytest
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from agent.errors import CodeHostUnavailable, SettingsInvalid
@@ -16,12 +17,11 @@ from agent.telemetry import metrics
 
 
 @pytest.fixture
-def written(tmp_path):
-    """Write the figures, and return them by name and labels."""
+def written():
+    """Give what returns the figures by name and labels, as Prometheus reads them."""
 
     def read():
-        metrics.write_metrics(tmp_path)
-        text = (tmp_path / metrics.FILE_NAME).read_text()
+        text = generate_latest(metrics.REGISTRY).decode()
         return {
             (sample.name, *sorted(sample.labels.items())): sample.value
             for family in text_string_to_metric_families(text)
@@ -31,11 +31,11 @@ def written(tmp_path):
     return read
 
 
-def test_what_is_noted_is_in_the_file_as_prometheus_reads_it(written):
+def test_what_is_noted_is_told_as_prometheus_reads_it(written):
     before = written()
-    metrics.run_ended(RunState.OPEN, Reason.READY)
-    metrics.run_waits(CodeHostUnavailable("away"))
-    metrics.delivery_settled("accepted")
+    metrics.count_end(RunState.OPEN, Reason.READY)
+    metrics.count_wait(CodeHostUnavailable("away"))
+    metrics.count_delivery("accepted")
     metrics.note_queue(
         waiting=3, oldest=time.time() - 60, held_up=1, is_paused=True, states={"checking": 2}
     )

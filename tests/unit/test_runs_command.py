@@ -9,7 +9,6 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.cli import runs
-from agent.errors import RequestRefused
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Reason, Run, RunState
 from agent.store.sql_run_store import SqlRunStore
@@ -75,7 +74,3 @@ def test_runs_of_ticket_files_are_among_them(kept):
     ended = Outcome.for_stopped_run(run.run_id, Reason.UNAVAILABLE, "No index answers.")
     store.finish_run(run.run_id, ended, 950.0)
     assert json.loads(called("show", "20261122", "--json").stdout)["reason"] == "unavailable"
-    # The service would not know what to do with it.
-    refused = called("retry", "20261122")
-    assert isinstance(refused.exception, RequestRefused)
-    assert f"run --resume {run.run_id}" in refused.exception.message

@@ -1,4 +1,4 @@
-// What is live on the pages: clocks, parts that are loaded anew, and logs. All else works without.
+// What is live on the pages: clocks, and parts that are loaded anew. All else works without.
 "use strict";
 
 function writeSpan(seconds) {
@@ -23,15 +23,21 @@ setInterval(() => {
 function isInUse(part) {
   const selection = document.getSelection();
   const isSelected = selection && !selection.isCollapsed && part.contains(selection.anchorNode);
-  return isSelected || (part.contains(document.activeElement) && part !== document.activeElement);
+  const focused = document.activeElement;
+  return isSelected || (part.contains(focused) && part !== focused && !focused.matches("[data-keep]"));
 }
 
 function exchange(part, fresh) {
   const opened = [...part.querySelectorAll("details")].map((one) => one.open);
-  const scrolled = [...part.querySelectorAll("[data-keep]")].map(isAtEnd);
+  const kept = [...part.querySelectorAll("[data-keep]")];
+  const scrolled = kept.map((one) => (isAtEnd(one) ? null : one.scrollTop));
+  const focused = kept.indexOf(document.activeElement);
   part.replaceWith(fresh);
   fresh.querySelectorAll("details").forEach((one, at) => { one.open = opened[at] ?? false; });
-  fresh.querySelectorAll("[data-keep]").forEach((one, at) => { if (scrolled[at] ?? true) toEnd(one); });
+  fresh.querySelectorAll("[data-keep]").forEach((one, at) => {
+    one.scrollTop = scrolled[at] ?? one.scrollHeight;
+    if (at === focused) one.focus({ preventScroll: true });
+  });
 }
 
 async function refresh() {
@@ -57,7 +63,7 @@ async function refresh() {
 const first = document.querySelector("[data-refresh]");
 if (first) setInterval(refresh, Number(first.dataset.refresh) * 1000);
 
-// --- live logs ---
+// --- logs ---
 
 function isAtEnd(element) {
   return element.scrollHeight - element.scrollTop - element.clientHeight < 40;
@@ -67,19 +73,4 @@ function toEnd(element) {
   element.scrollTop = element.scrollHeight;
 }
 
-const mostCharacters = 400000;
-for (const log of document.querySelectorAll("[data-log]")) {
-  const source = new EventSource(log.dataset.log);
-  source.onmessage = (event) => {
-    const follows = isAtEnd(log);
-    log.append(`${event.data}\n`);
-    while (log.textContent.length > mostCharacters && log.childNodes.length > 1) log.firstChild.remove();
-    if (follows) toEnd(log);
-  };
-  source.addEventListener("over", () => {
-    source.close();
-    document.querySelector("[data-live]")?.remove();
-    refresh();
-  });
-}
 document.querySelectorAll(".log").forEach(toEnd);

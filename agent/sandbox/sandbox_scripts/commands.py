@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     """What `agent/sandbox/layout.py` writes down."""
 
 TICK_SECONDS = 0.1
-#: What reads from others has so long to come to its end, once these are killed.
-READERS_SECONDS = 2.0
 PIECE_BYTES = 1 << 18
 PR_SET_DUMPABLE = 4
 F_SETPIPE_SZ = 1031
@@ -179,25 +177,6 @@ class Attendance:
         finally:
             os.close(ended)
 
-    def end_sources(self, pid: int, reading: int) -> None:
-        """Kill what feeds the pipes of a command, so that their readers print what they have.
-
-        Its shell is stopped, else it would go on with what comes next.
-        """
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGSTOP)
-        if not list_readers(pid, are_readers=True):
-            return
-        for source in list_readers(pid, are_readers=False):
-            with suppress(ProcessLookupError):
-                os.kill(source, signal.SIGKILL)
-        until = time.monotonic() + READERS_SECONDS
-        poll = select.poll()
-        poll.register(reading, select.POLLIN)
-        while list_readers(pid, are_readers=True) and time.monotonic() < until:
-            if poll.poll(TICK_SECONDS * 1000):
-                self.pass_on(reading)
-
     def pass_on(self, reading: int) -> bool:
         content = os.read(reading, PIECE_BYTES)
         if content:
@@ -213,18 +192,6 @@ class Attendance:
                 "disk" if count_names(self.order) > max(self.names, self.order["inodes"]) else None
             )
         return found or find_sampled_limit(self.order)
-
-
-def list_readers(shell: int, *, are_readers: bool) -> list[int]:
-    """List the processes beside a shell whose input is a pipe, or all others."""
-    found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit() and int(name) not in (1, shell):
-            with suppress(OSError):  # it has ended
-                place = os.readlink("/proc/%s/fd/0" % name)
-                if place.startswith("pipe:") == are_readers:
-                    found.append(int(name))
-    return found
 
 
 def reap(wanted: int) -> int | None:

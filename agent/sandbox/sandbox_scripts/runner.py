@@ -230,8 +230,6 @@ class Server:
         argv = [*order["argv"], *request["arguments"]]
         pid, reading = commands.start_command(order, argv, open_outlet(order))
         code, limit = attendance.attend(pid, reading, self.requests)
-        if limit == "time" and not request["once"]:
-            attendance.end_sources(pid, reading)
         company = request.get("company", {}).items()
         gone = [name for name, place in company if not commands.lives(place)]
         commands.end_everything()

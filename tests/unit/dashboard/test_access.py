@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from agent.dashboard import access, runs_pages, sign_in_links
+from agent.dashboard import sign_in_links
 from agent.dashboard.github_people import find_website
-from agent.dashboard.runs_pages import _LogStream
 from agent.errors import CodeHostUnavailable
 from agent.models.run import Reason, Wait
 from agent.store.sql_run_store import SqlRunStore
 from tests.unit.dashboard import made_runs
 from tests.unit.dashboard.conftest import Browser
 
-PAGES = ("/", "/runs", "/repositories", "/queue", "/statistics", "/statistics/acceptance.csv")
+PAGES = ("/", "/runs", "/repositories", "/queue", "/statistics")
 
 
 def add_run(store: SqlRunStore, repository: str = made_runs.REPOSITORIES[0], number: int = 1):
@@ -32,7 +29,6 @@ def test_a_stranger_sees_the_sign_in_and_nothing_else(store, stranger):
         answer = stranger.get(path)
         assert answer.status_code == 303, path
         assert answer.headers["location"].startswith("/sign-in?next="), path
-    assert stranger.get(f"/runs/{run.run_id}/log/events").status_code == 401
     assert stranger.post(f"/runs/{run.run_id}/stop", proof="x").status_code == 401
     assert "Customers" not in stranger.get("/sign-in").text
 
@@ -212,54 +208,6 @@ def test_signing_out_ends_the_session_for_copies_of_its_cookie_as_well(operator,
     assert stranger.get("/").status_code == 200
     operator.post("/sign-out", proof=operator.proof())
     assert operator.get("/").status_code == stranger.get("/").status_code == 303
-
-
-def write_log(home, run, lines: int = 1):
-    log = home / "runs" / run.run_id / "run.log"
-    log.parent.mkdir(parents=True)
-    log.write_text("a line\n" * lines)
-    return log
-
-
-def test_a_session_reads_five_live_logs_and_a_reader_that_is_gone_gives_its_place_back(
-    store, operator, tmp_path
-):
-    run = add_run(store)
-    write_log(tmp_path, run, 50_000)
-    end_run(store, run.run_id, Reason.CANCELLED)
-    path = f"/runs/{run.run_id}/log/events"
-    streams = _LogStream.under_way
-    streams["another"] = 5
-    for _ in range(6):
-        answer = operator.get(path)
-        assert answer.text.count("data: a line") == 50_000
-        assert len(re.findall("^id:", answer.text, re.MULTILINE)) > 5
-    del streams["another"]
-    assert not streams
-    streams[operator.proof()] = 5
-    assert operator.get(path).status_code == 503
-    streams.clear()
-
-
-@pytest.mark.parametrize("what", ["signed out", "access lost"])
-def test_a_live_log_ends_when_its_reader_may_see_it_no_longer(
-    store, stranger, people, tmp_path, monkeypatch, what
-):
-    monkeypatch.setattr(runs_pages, "_LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(access, "_ASK_SECONDS", 0.2)
-    run = add_run(store)
-    write_log(tmp_path, run)
-    stranger.sign_in("ann", {100: False})
-    with ThreadPoolExecutor(1) as reader:
-        reading = reader.submit(stranger.get, f"/runs/{run.run_id}/log/events")
-        while not (_LogStream.under_way or reading.done()):
-            time.sleep(0.01)
-        if what == "signed out":
-            stranger.post("/sign-out", proof=stranger.proof())
-        else:
-            people.repositories["ann"] = {101: True}
-        assert reading.result(30).text.endswith("event: over\ndata:\n\n")
-    assert store.get_run(run.run_id).active
 
 
 def test_the_host_that_a_request_names_leads_nowhere(operator):

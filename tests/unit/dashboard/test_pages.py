@@ -158,20 +158,6 @@ def test_every_answer_forbids_what_pages_do_not_need(operator, stranger):
         assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
 
 
-def test_the_live_log_goes_on_where_the_page_ends(store, operator, tmp_path):
-    run, folder = add_whole_run(store, tmp_path)
-    path = f"/runs/{run.run_id}/log/events"
-    size = (folder / "run.log").stat().st_size
-    whole = operator.get(path).text
-    assert "data: 10:00:00 line 0\n" in whole
-    assert whole.rstrip().endswith("event: over\ndata:")
-    rest = operator.get(f"{path}?at={size}").text
-    assert "line" not in rest
-    # A browser that connects again says what it has.
-    again = operator.get(path, headers={"Last-Event-ID": str(size)}).text
-    assert again == rest
-
-
 EVIL_MARKDOWN = (
     "words <img src=x onerror=alert(1)> words",
     "<details><summary>a</summary><script>alert(1)</script>",
