@@ -153,7 +153,7 @@ def _by_model(run_context: RunContext) -> Round:
     candidates: list[Round] = []
     for draft in edit.make_candidates(attempt, candidates, run_context):
         candidates.append(_until_green(draft, run_context))
-    return reviewing.choose_attempt(candidates, run_context)
+    return choose_best(candidates)
 
 
 def _by_answers(

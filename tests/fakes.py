@@ -166,7 +166,6 @@ class FakeModel:
         self,
         request: ChatRequest,
         stopped: Flag | None = None,
-        hear: Callable[[str], None] | None = None,
         seconds: float | None = None,
     ) -> Reply:
         self.requests.append(request)

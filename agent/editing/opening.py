@@ -10,7 +10,7 @@ import re
 import shlex
 import textwrap
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from agent.editing.prompting import fence_text
 from agent.editing.rounds import Draft
@@ -104,18 +104,6 @@ def open_review(
         checks,
         _fence("Open findings of the gate", findings, run_context),
     )
-
-
-def open_choice(attempts: Sequence[tuple[Draft, str]], run_context: RunContext) -> OpeningMessage:
-    """Show attempts that are equal by the gate's table, each with what stands against it."""
-    most = _MOST_DIFF // len(attempts)
-    parts = []
-    for number, (draft, objection) in enumerate(attempts, 1):
-        diff = _make_diff(draft.change, run_context)
-        parts.append(_fence(f"Attempt {number}", diff, run_context, most))
-        title = f"What stands against attempt {number}"
-        parts.append(_fence(title, objection, run_context, _MOST_FAILED))
-    return _join_parts(_describe_ticket(run_context), *parts)
 
 
 def _join_parts(*parts: str) -> OpeningMessage:

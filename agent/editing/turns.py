@@ -72,7 +72,7 @@ def _ask_model(request: ChatRequest, turn: Turn, run_context: RunContext) -> Rep
     _record_request(request, turn, run_context)
     if turn.conversation.step is Step.PLAN:
         run_context.preparation.begin()
-    reply = models.reply(request, desk.stopped, desk.hear, seconds)
+    reply = models.reply(request, desk.stopped, seconds)
     redacted = desk.redactor.redact_record(reply)
     facts = {**turn.facts, "digest": request.digest, "reply": redacted.model_dump(mode="json")}
     desk.record("model.answered", {**facts, **({"redacted": True} if redacted != reply else {})})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import Field
@@ -217,14 +217,12 @@ class ChatModel(Protocol):
         self,
         request: ChatRequest,
         stopped: Flag | None = None,
-        hear: Callable[[str], None] | None = None,
         seconds: float | None = None,
     ) -> Reply:
         """Ask; wait for the whole reply.
 
         Args:
             stopped: Once it is set, the wait ends within half a second.
-            hear: Told each piece of text as it comes.
             seconds: What is left of the run's minutes: after so many the wait is over, with all
                 tries of all models and the naps between them. None: no bound but the models' own.
 

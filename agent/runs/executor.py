@@ -46,7 +46,6 @@ from agent.telemetry import run_log, signing
 from agent.telemetry.ledger import FILE_NAME as LEDGER
 from agent.telemetry.ledger import Ledger, LedgerClosed
 from agent.telemetry.run_log import RunLog
-from agent.text.whole_lines import WholeLines
 
 if TYPE_CHECKING:
     from agent.store.sql_run_files import SqlRunFiles
@@ -96,7 +95,6 @@ def execute_run(
     *further: Watcher,
     cancellation: Cancellation | None = None,
     say: Say = lambda line: None,
-    hear: Say | None = None,
 ) -> tuple[Outcome, dict[str, float]]:
     """Carry a run to its end; return its outcome and the seconds by step.
 
@@ -104,7 +102,6 @@ def execute_run(
         remember: Keeps the records of its steps.
         further: Who else watches.
         say: Takes each line of progress, besides the log.
-        hear: Takes each line of what a model writes and calls, as it comes, without secrets.
 
     Raises:
         RunPostponed: Something holds the run up; it goes on later.
@@ -125,7 +122,6 @@ def execute_run(
     )
     redactor = make_redactor(settings)
     log = RunLog(folder / "run.log", redactor)
-    heard = WholeLines(lambda line: hear(redactor(line)) if hear else None)
     write = ledger.make_appender("forge")
 
     def record_write(kind: str, facts: Mapping[str, object]) -> None:
@@ -137,7 +133,6 @@ def execute_run(
     def tell(line: str) -> None:
         # It names tests, findings and issues in their own words, and may show a secret.
         line = redactor(line)
-        heard.flush()
         log.line(line)
         say(line)
 
@@ -154,7 +149,6 @@ def execute_run(
         record_write=record_write,
         record_file=ledger.make_appender("files"),
         seal=ledger.seal,
-        hear=heard if hear else None,
         count=count,
         grants=stored.grants,
         memory=keeper,

@@ -86,25 +86,6 @@ def test_foreign_lines_reach_log_and_terminal_without_secrets(home, monkeypatch)
     assert line in (folder / "run.log").read_text()
 
 
-def test_what_a_model_writes_is_heard_in_whole_lines_without_secrets_and_before_what_follows(
-    home, monkeypatch
-):
-    secret, shown = SECRET, []
-
-    def carry(run, step, desk, ledger, log, *, waited):
-        for piece in ("I use Zq8", f"{secret[3:]}\nand go", " on"):
-            desk.hear(piece)
-        desk.say("edit 1, turn 1: 1 call")
-        return done(run)
-
-    monkeypatch.setattr(executor, "run_workflow", carry)
-    settings, compose = with_forge(home, FakeCodeHost(None))
-    given = stored(), FakeKeeper(), settings, compose, direct
-    executor.execute_run(*given, say=shown.append, hear=shown.append)
-    assert shown == ["I use [secret removed]", "and go on", "edit 1, turn 1: 1 call"]
-    assert "and go on" not in (home / "runs" / "2026-1" / "run.log").read_text()
-
-
 @pytest.mark.parametrize(
     ("problem", "told"),
     [

@@ -23,7 +23,6 @@ from tests.unit.editing import desks
 from tests.unit.stages import code_host_runs
 
 FORMS = {
-    "choose": reviewing._CHOICE,
     "agent": attempts._EDITING,
     "answer": {"submit": ("Submit.", SubmittedAnswers)},
     "review": reviewing.FORMS,
