@@ -18,8 +18,7 @@ from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter
 
-from agent.models.change import Change, Finding, Severity
-from agent.models.model_use import ModelUse
+from agent.models.change import Finding, Severity
 from agent.models.record import Record
 from agent.models.run import Reason, Run
 
@@ -33,10 +32,6 @@ class AgentError(Exception):
     details: str = ""
     """More for the operator, and for no issue: what a provider says, the address that was asked.
     Without secrets and what a terminal would obey, in one line."""
-    change: Change | None = None
-    """What was done until then by a model, for people who go on by hand."""
-    models: tuple[ModelUse, ...] = ()
-    """What models did until then."""
     is_recorded: bool = False
     """Whether it is on record as what a step gave back."""
 

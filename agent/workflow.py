@@ -72,7 +72,7 @@ def run_task(run: Run, once: StepRunner, desk: Desk) -> Outcome:
         parameters = once(Step.CLARIFY, plan.settle_parameters, task, run, contract, desk)
         task = task.model_copy(update={"parameters": parameters})
     run_context = _begin_work(task, Opened(run=run, checkout=commit, contract=contract), once, desk)
-    with run_context.attach_best_change():
+    with run_context.close_at_end():
         tried, answers = _make_change(run_context)
         decided = _review_change(tried, run_context) if tried else None
     refused = tried.refused if tried and not decided else ()

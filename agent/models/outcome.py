@@ -118,8 +118,6 @@ class RunFigures(Record):
     first_round: FirstRound | None = None
     """None: no change was judged."""
     models: tuple[ModelUse, ...] = ()
-    cost_usd: float | None = 0.0
-    """What models have cost; None: of one no price is known."""
     told_at: float | None = None
     """When people were about to be told, in seconds since the epoch; it is over only later."""
     code_host_calls: int | None = None

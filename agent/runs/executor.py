@@ -27,11 +27,10 @@ from agent.errors import (
 from agent.git import worktree
 from agent.llm.budget import Budget
 from agent.llm.spendings import CountedModels
-from agent.models.change import Change
 from agent.models.chat import ChatModel
 from agent.models.clock import read_clock
 from agent.models.model_use import SpendingLimits, Spendings
-from agent.models.outcome import JudgedChange, Outcome, RunFigures, RunFiles, StoredRun
+from agent.models.outcome import JudgedChange, Outcome, RunFiles, StoredRun
 from agent.models.run import Reason, Remember, Run, end_state
 from agent.models.step import AnyStep, Step
 from agent.publishing import text, thread_answers
@@ -273,7 +272,7 @@ def run_workflow(
                 category=facts.category,
                 recipe=facts.decision.recipe if facts.decision else None,
                 first_round=facts.first_round,
-                cost_usd=None if facts.has_unpriced else round(facts.cost_usd, 6),
+                models=facts.account.uses,
             )
         )
         outcome = _deliver_outcome(run, desk.redactor.redact_record(outcome), step, desk, waited)
@@ -319,18 +318,17 @@ def _end_with(
         branch=problem.branch,
         commit=problem.commit,
         stopped_at=None if anew else step.at,
-        files=RunFiles(patch_path=_store_patch(problem.change, run, step, desk)),
+        files=RunFiles(patch_path=_store_patch(run, desk)),
         judged=JudgedChange(
-            digest=problem.change.digest if problem.change else None,
+            digest=desk.facts.change.digest if desk.facts.change else None,
             findings=problem.findings if isinstance(problem, PolicyRefused) else (),
         ),
-        figures=RunFigures(models=problem.models),
     )
 
 
-def _store_patch(change: Change | None, run: Run, step: Steps, desk: Desk) -> str | None:
+def _store_patch(run: Run, desk: Desk) -> str | None:
     """Leave what a model has done until then as a patch in the run's folder; return its path."""
-    base = desk.facts.checkout
+    base, change = desk.facts.checkout, desk.facts.change
     if change is None or not change.files or base is None:
         return None
     try:

@@ -16,6 +16,7 @@ from agent.llm.budget import Budget
 from agent.models.change import Plan
 from agent.models.clock import read_clock
 from agent.models.code_host import CodeHost, Progress, StageMark
+from agent.models.model_use import ModelTotal
 from agent.models.run import MOVES, Run, RunState
 from agent.models.run_facts import RunFacts
 from agent.models.step import AnyStep, Stage, Step, StepName
@@ -147,10 +148,8 @@ class RunProgress:
             self._plan = facts.plan
             shown = {"plan": self._redactor.redact_record(facts.plan)}
             self._known = self._known.model_copy(update=shown)
-        told: dict[str, object] = {
-            "replies": facts.replies,
-            "usd": None if facts.has_unpriced else facts.cost_usd,
-        }
+        used = ModelTotal.from_uses(facts.account.uses)
+        told: dict[str, object] = {"replies": used.calls, "usd": used.usd}
         if facts.contract is not None:
             config = facts.contract.config
             told["most_minutes"] = self._budget.find_minutes(config)

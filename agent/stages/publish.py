@@ -22,7 +22,6 @@ from agent.models.outcome import (
     Outcome,
     PullRequest,
     ReviewState,
-    RunFigures,
     RunFiles,
     ThreadOutcome,
 )
@@ -166,7 +165,6 @@ def _make_outcome(
             waiting_threads=told.waiting,
             review_places=len(decided.verdict.review) if pull and placed and decided else 0,
         ),
-        figures=RunFigures(models=decided.work.uses if decided else ()),
     )
 
 

@@ -112,7 +112,7 @@ def talk(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
             about = desks.conversation(job)
             problem, ended = None, None
             try:
-                with job.attach_best_change():
+                with job.close_at_end():
                     ended = about.next_form(job)
             except AgentError as error:
                 problem = error
