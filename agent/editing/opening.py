@@ -16,14 +16,12 @@ from agent.editing.prompting import fence_text
 from agent.editing.rounds import Draft
 from agent.editing.run_context import RunContext
 from agent.editing.tools import choose_seconds
-from agent.environments import sandbox_requests
 from agent.errors import EditFailed
 from agent.git import worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change, Plan
 from agent.models.chat import OpeningMessage
 from agent.models.checks import TESTS, AnyRun, CheckItem, LintRun, Status, TestRun
-from agent.models.environment import Prepared
 from agent.models.task import ReviewItem
 from agent.onboarding import facts
 from agent.text import sanitise
@@ -231,7 +229,7 @@ def describe_base(run_context: RunContext, *, failing: bool = True) -> OpeningMe
     ]
     lines += [f"Fails already: {_describe_failed(one, paths)}" for one in failed if failing]
     lines += [
-        f"{one.name}: {shlex.join(_make_command(one, prepared))}{_describe_size(one)}"
+        f"{one.name}: {shlex.join(one.command)}{_describe_size(one)}"
         for one in results
         if one.command and one.status is not Status.ABSENT
     ]
@@ -247,22 +245,6 @@ def _list_versions(run_context: RunContext) -> list[str]:
     versions = run_context.prepared.environment.versions
     found = (f"{one.name}=={versions[one.name]}" for one in declared if one.name in versions)
     return list(dict.fromkeys(found))[:_MOST_VERSIONS]
-
-
-def _make_command(result: AnyRun, prepared: Prepared) -> tuple[str, ...]:
-    """Return the command as it is typed in the sandbox."""
-    environment, words = prepared.environment, result.command
-    installed = environment.versions
-    if result.name == "mypy" and "mypy" not in installed:
-        # Ours has to be told where the packages are.
-        at = words.index("mypy") + 1
-        return (*words[:at], "--python-executable", sandbox_requests.PYTHON, *words[at:])
-    if result.name == TESTS and any(one.name == "postgres" for one in environment.services):
-        # The server lives as long as the sandbox, and with it the test database.
-        if "pytest" in words:
-            return (*words, "--reuse-db") if "pytest-django" in installed else words
-        return (*words, "--keepdb") if "test" in words else words
-    return words
 
 
 def _describe_size(result: AnyRun) -> str:

@@ -139,13 +139,8 @@ class ChatRequest(Record):
         return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
 
     @property
-    def characters(self) -> int:
-        """How much text is sent, without the wire's own words."""
-        return sum(len(text) for text in self._list_texts())
-
-    @property
     def bytes(self) -> int:
-        """The same in bytes of UTF-8: no model makes more tokens of it."""
+        """How much text is sent, in UTF-8: no model makes more tokens of it."""
         return sum(len(text.encode(errors="surrogatepass")) for text in self._list_texts())
 
     def _list_texts(self) -> Iterator[str]:

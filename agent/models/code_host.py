@@ -57,8 +57,6 @@ class Progress(Record):
 
     stages: tuple[StageMark, ...] = ()
     plan: Plan | None = None
-    now: str = ""
-    """What is done within the stage that is under way, in words; empty: nothing finer is known."""
     seconds: float = 0.0
     """That its steps had taken when this was written, without the one that is under way."""
     at: float | None = None

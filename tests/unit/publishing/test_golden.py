@@ -311,7 +311,7 @@ def status_comment() -> str:
     """At work, then with its result."""
     stages = (
         StageMark(stage="Read the issue", state="done"),
-        StageMark(stage="Make the change", state="done", detail="48.1 s"),
+        StageMark(stage="Make the change", state="done"),
         StageMark(stage="Run the checks", state="running", begun=1_000.0),
         StageMark(stage="Publish", state="waiting"),
     )
@@ -319,7 +319,7 @@ def status_comment() -> str:
         recipe="", title="Sum all prices", parameters="", steps=("Drop the slice.", "Test.")
     )
     progress = Progress(
-        stages=stages, plan=plan, now="round 2", seconds=70.0, at=1_010.0, most_minutes=30,
+        stages=stages, plan=plan, seconds=70.0, at=1_010.0, most_minutes=30,
         replies=3, usd=0.12, most_usd=3.0,
     )  # fmt: skip
     pull = PullRequest(number=9, url="https://g/9", draft=True, notes=("ann was not asked",))
