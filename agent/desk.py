@@ -97,8 +97,6 @@ class Desk:
     """Writes digests of the run's files into the run's ledger."""
     seal: Callable[..., Seal] = lambda **facts: Seal()
     """Signs the ledger so far, with facts of what is published."""
-    hear: Callable[[str], None] | None = None
-    """Takes what a model writes and calls, as it comes: foreign words, any thread."""
     grants: int = 1
     """Times that the run was allowed its money and minutes."""
     facts: RunFacts = field(default_factory=RunFacts)

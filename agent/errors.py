@@ -18,8 +18,7 @@ from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter
 
-from agent.models.change import Change, Finding, Severity
-from agent.models.model_use import ModelUse
+from agent.models.change import Finding, Severity
 from agent.models.record import Record
 from agent.models.run import Reason, Run
 
@@ -33,10 +32,6 @@ class AgentError(Exception):
     details: str = ""
     """More for the operator, and for no issue: what a provider says, the address that was asked.
     Without secrets and what a terminal would obey, in one line."""
-    change: Change | None = None
-    """What was done until then by a model, for people who go on by hand."""
-    models: tuple[ModelUse, ...] = ()
-    """What models did until then."""
     is_recorded: bool = False
     """Whether it is on record as what a step gave back."""
 
@@ -86,21 +81,6 @@ class TicketUnclear(RunStopped, reason=Reason.UNCLEAR):
         super().__init__("\n".join(filter(None, (f"Questions:\n{listed}", answer))))
         self.questions = questions
         self.answer = answer
-
-
-class Duplicate(TicketUnclear):
-    """An open pull request of ours for another issue holds the very change."""
-
-    pull: int
-
-    def __init__(self, pull: int) -> None:
-        self.pull = pull
-        question = (
-            f"The open pull request #{pull}, made for another issue, holds the very same change."
-            " Does it settle this issue too? Then close this one. If not, say what is to be"
-            f" different. To have the change for this issue instead, close #{pull} first."
-        )
-        super().__init__((question,))
 
 
 class NoRecipe(RunStopped, reason=Reason.NO_RECIPE):

@@ -12,11 +12,11 @@ from dataclasses import replace
 from functools import partial
 
 from agent.desk import Desk
-from agent.editing import ahead, reviewing, scouting
+from agent.editing import ahead, attempts, reviewing, scouting
 from agent.editing.preparation import MeasuredPreparation
 from agent.editing.rounds import Draft, Round, choose_best
 from agent.editing.run_context import RunContext, read_terms
-from agent.errors import EnvironmentFailed, RepositoryUnfit, TicketUnclear
+from agent.errors import EnvironmentFailed, RepositoryUnfit
 from agent.models.environment import Opened
 from agent.models.outcome import Outcome
 from agent.models.run import Run
@@ -72,7 +72,7 @@ def run_task(run: Run, once: StepRunner, desk: Desk) -> Outcome:
         parameters = once(Step.CLARIFY, plan.settle_parameters, task, run, contract, desk)
         task = task.model_copy(update={"parameters": parameters})
     run_context = _begin_work(task, Opened(run=run, checkout=commit, contract=contract), once, desk)
-    with run_context.attach_best_change():
+    with run_context.close_at_end():
         tried, answers = _make_change(run_context)
         decided = _review_change(tried, run_context) if tried else None
     refused = tried.refused if tried and not decided else ()
@@ -113,47 +113,35 @@ def _make_change(run_context: RunContext) -> tuple[Round | None, tuple[ItemAnswe
     """Have a change made and judged, and what is asked answered; None: nothing was to be edited."""
     if run_context.task.pull:
         return _by_answers(run_context.task.pull, run_context)
-    tried = _by_recipe(run_context) if run_context.task.parameters else None
-    return tried or _by_model(run_context), ()
+    make = _by_recipe if run_context.task.parameters else _by_model
+    return make(run_context), ()
 
 
-def _by_recipe(run_context: RunContext) -> Round | None:
+def _by_recipe(run_context: RunContext) -> Round:
     """Plan, edit, judge: a recipe makes the same change each time, so it has one try.
 
-    None where Django does not take what the ticket states, and a model can.
-
     Raises:
-        TicketUnclear: There is no model that can.
+        TicketUnclear: Django does not take what the ticket states.
     """
     once, desk = run_context.once, run_context.desk
     desk.facts.plan = agreed = once(Step.PLAN, recipe.draft_plan, run_context.task.parameters)
     once(Step.APPROVAL, plan.require_plan_approval, agreed, run_context.base, desk)
     _prepare_base(run_context)
-    try:
-        change = once(Step.EDIT, edit.apply_plan, agreed, run_context.prepared, desk)
-    except TicketUnclear as problem:
-        if not plan.has_model(desk):
-            raise
-        desk.say(f"the recipe leaves it to the model: {problem.message}")
-        return None
+    change = once(Step.EDIT, edit.apply_plan, agreed, run_context.prepared, desk)
     return validate.judge_change(Draft(plan=agreed, change=change), run_context)
 
 
 def _by_model(run_context: RunContext) -> Round:
     """One conversation from the plan to a change that passes; another attempt where none does."""
-    attempt = plan.agree_plan(run_context)
+    attempt = attempts.begin_attempt(run_context)
     once, desk = run_context.once, run_context.desk
     desk.facts.plan = attempt.plan
-    # What a recipe planned before may have been approved: this is another plan.
-    asked = (
-        Step.APPROVAL.named("of the model's plan") if run_context.task.parameters else Step.APPROVAL
-    )
-    once(asked, plan.require_plan_approval, attempt.plan, run_context.base, desk)
+    once(Step.APPROVAL, plan.require_plan_approval, attempt.plan, run_context.base, desk)
     _prepare_base(run_context)
     candidates: list[Round] = []
     for draft in edit.make_candidates(attempt, candidates, run_context):
         candidates.append(_until_green(draft, run_context))
-    return reviewing.choose_attempt(candidates, run_context)
+    return choose_best(candidates)
 
 
 def _by_answers(

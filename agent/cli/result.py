@@ -102,7 +102,7 @@ def make_report(
             "cached": used.cached_tokens,
             "output": used.output_tokens,
         },
-        "cost_usd": outcome.figures.cost_usd,
+        "cost_usd": used.usd,
         "seconds": seconds,
     }
 

@@ -250,9 +250,7 @@ def _execute(
     from agent.runs import commands
 
     with StepDisplay(console) as progress:
-        return commands.execute_run(
-            *(store, stored, loaded, compose, progress), say=progress.said, hear=progress.heard
-        )
+        return commands.execute_run(*(store, stored, loaded, compose, progress), say=progress.said)
 
 
 def load_settings_with(model: str | None) -> settings.Settings:

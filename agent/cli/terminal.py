@@ -131,13 +131,6 @@ class StepDisplay:
         if self._alive:
             self._alive.update(f"{escape(self._step)}  [dim]{escape(self._line)}[/]")
 
-    def heard(self, line: str) -> None:
-        """Show one line of what a model writes or calls; on a terminal it stays as well."""
-        # NO_COLOR alone does not keep the console from writing in faint letters.
-        style = "dim" if self._alive else ""
-        shown = escape(sanitise.strip_terminal_codes(line))
-        self._console.print(f"      | {shown}", style=style, highlight=False, soft_wrap=True)
-
     def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None:
         """Show how a step ended; one that did not begin here is taken from the record."""
         kept = "" if step in self._under_way else "  on record, not done again"

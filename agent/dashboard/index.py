@@ -114,7 +114,7 @@ def make_entry(stored: StoredRun) -> RunEntry:
         active=stored.active,
         started_at=stored.started_at,
         ended_at=stored.ended_at,
-        usd=(outcome.figures.cost_usd or 0.0) if outcome else 0.0,
+        usd=(outcome.figures.total_usage.usd or 0.0) if outcome else 0.0,
         kind=run.follow_up.kind if run.follow_up else "",
         follows=run.follow_up.of if run.follow_up else "",
         is_dry_run=run.dry_run,

@@ -10,7 +10,7 @@ import re
 import shlex
 import textwrap
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from agent.editing.prompting import fence_text
 from agent.editing.rounds import Draft
@@ -22,7 +22,6 @@ from agent.git.tree import WorkTree
 from agent.models.change import Change, Plan
 from agent.models.chat import OpeningMessage
 from agent.models.checks import TESTS, AnyRun, CheckItem, LintRun, Status, TestRun
-from agent.models.environment import Prepared
 from agent.models.task import ReviewItem
 from agent.setup import sandbox_requests
 from agent.text import sanitise
@@ -108,18 +107,6 @@ def open_review(
         checks,
         _fence("Open findings of the gate", findings, run_context),
     )
-
-
-def open_choice(attempts: Sequence[tuple[Draft, str]], run_context: RunContext) -> OpeningMessage:
-    """Show attempts that are equal by the gate's table, each with what stands against it."""
-    most = _MOST_DIFF // len(attempts)
-    parts = []
-    for number, (draft, objection) in enumerate(attempts, 1):
-        diff = _make_diff(draft.change, run_context)
-        parts.append(_fence(f"Attempt {number}", diff, run_context, most))
-        title = f"What stands against attempt {number}"
-        parts.append(_fence(title, objection, run_context, _MOST_FAILED))
-    return _join_parts(_describe_ticket(run_context), *parts)
 
 
 def _join_parts(*parts: str) -> OpeningMessage:
@@ -253,7 +240,7 @@ def describe_base(run_context: RunContext, *, failing: bool = True) -> OpeningMe
     ]
     lines += [f"Fails already: {_describe_failed(one, paths)}" for one in failed if failing]
     lines += [
-        f"{one.name}: {shlex.join(_make_command(one, prepared))}{_describe_size(one)}"
+        f"{one.name}: {shlex.join(one.command)}{_describe_size(one)}"
         for one in results
         if one.command and one.status is not Status.ABSENT
     ]
@@ -269,22 +256,6 @@ def _list_versions(run_context: RunContext) -> list[str]:
     versions = run_context.prepared.environment.versions
     found = (f"{one.name}=={versions[one.name]}" for one in declared if one.name in versions)
     return list(dict.fromkeys(found))[:_MOST_VERSIONS]
-
-
-def _make_command(result: AnyRun, prepared: Prepared) -> tuple[str, ...]:
-    """Return the command as it is typed in the sandbox."""
-    environment, words = prepared.environment, result.command
-    installed = environment.versions
-    if result.name == "mypy" and "mypy" not in installed:
-        # Ours has to be told where the packages are.
-        at = words.index("mypy") + 1
-        return (*words[:at], "--python-executable", sandbox_requests.PYTHON, *words[at:])
-    if result.name == TESTS and any(one.name == "postgres" for one in environment.services):
-        # The server lives as long as the sandbox, and with it the test database.
-        if "pytest" in words:
-            return (*words, "--reuse-db") if "pytest-django" in installed else words
-        return (*words, "--keepdb") if "test" in words else words
-    return words
 
 
 def _describe_size(result: AnyRun) -> str:

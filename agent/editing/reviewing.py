@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pydantic import Field
 
 from agent.editing import forms, opening, prompting
 from agent.editing.loop import Conversation, SubmittedForm
-from agent.editing.rounds import Round, choose_best
+from agent.editing.rounds import Round
 from agent.editing.run_context import RunContext, explain_stop
 from agent.editing.tools import Forms, ToolExecutor
-from agent.errors import ROUND_ENDS, RUN_ENDS
+from agent.errors import ROUND_ENDS
 from agent.models.change import Change, Finding, Severity
-from agent.models.chat import OpeningMessage
 from agent.models.record import Record
 from agent.models.review import Remark, ReviewNotes, Settled
-from agent.models.step import Step, StepName
+from agent.models.step import Step
 from agent.text.check_summary import format_count, summarize_check
 
 _MOST_TURNS = 15
@@ -39,12 +36,7 @@ class SubmittedReview(Record):
     remarks: tuple[Remark, ...] = Field(default=(), max_length=20)
 
 
-class ChosenAttempt(Record):
-    number: int
-
-
 FORMS: Forms = {"submit_review": ("Hand the review in.", SubmittedReview)}
-_CHOICE: Forms = {"choose": ("Name the better attempt.", ChosenAttempt)}
 
 
 def review_change(best: Round, run_context: RunContext) -> ReviewNotes:
@@ -66,25 +58,6 @@ def review_change(best: Round, run_context: RunContext) -> ReviewNotes:
             raise
         reason = explain_stop(problem)
     return ReviewNotes(ran=False, sentence=f"Not run to its end: {reason}.", unfinished=True)
-
-
-def choose_attempt(attempts: Sequence[Round], run_context: RunContext) -> Round:
-    """Return the best attempt by the gate's table; of equals the one that the reviewer prefers."""
-    first = choose_best(attempts)
-    equals = {one.draft.change.digest: one for one in attempts if one.rank == first.rank}
-    if len(equals) < 2 or "reviewer" not in run_context.attempt_limits.roles:
-        return first
-    listed = sorted(equals.values(), key=lambda one: one.number)
-    given = [(one.draft, one.objection) for one in listed], run_context
-    message = run_context.once(Step.CHOICE.named("opening"), opening.open_choice, *given)
-    try:
-        handed = _converse(StepName(Step.CHOICE), "choose", _CHOICE, message, first, run_context, 1)
-    except ROUND_ENDS as problem:
-        if isinstance(problem, RUN_ENDS):
-            raise
-        return first
-    number = ChosenAttempt.model_validate_json(handed.form).number if handed.name else 1
-    return listed[number - 1] if 0 < number <= len(listed) else first
 
 
 def settle_review(
@@ -174,27 +147,14 @@ def _request_review(best: Round, run_context: RunContext) -> SubmittedForm:
     name = Step.REVIEW.named(best.number)
     given = best.draft, summarize_checks(best), _describe_findings(best.remarks), run_context
     message = run_context.once(name.named("opening"), opening.open_review, *given)
-    return _converse(name, "review", FORMS, message, best, run_context, _MOST_TURNS)
-
-
-def _converse(
-    name: StepName,
-    prompt: str,
-    forms: Forms,
-    message: OpeningMessage,
-    about: Round,
-    run_context: RunContext,
-    most_turns: int,
-) -> SubmittedForm:
-    """Have the reviewer hand in a form, with a shell where there is more than one turn."""
     talk = Conversation(
         name=name,
         role="reviewer",
-        prompt=prompting.make_prompt(prompt, run_context.base.contract),
-        tools=ToolExecutor(run_context, forms, edits=False, shell=most_turns > 1),
+        prompt=prompting.make_prompt("review", run_context.base.contract),
+        tools=ToolExecutor(run_context, FORMS, edits=False),
         opening=message,
-        change=about.draft.change,
-        most_turns=most_turns,
+        change=best.draft.change,
+        most_turns=_MOST_TURNS,
     )
     try:
         return talk.next_form(run_context)

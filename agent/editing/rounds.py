@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from agent.errors import RUN_ENDS, AgentError, RunStopped
 from agent.models.change import Change, ClearedChange, Finding, Plan, Severity
@@ -15,6 +15,9 @@ from agent.models.review import Proof, Remark
 from agent.setup.proposed_lines import SET_UP
 from agent.text.check_summary import format_count, is_of_tests, list_new
 
+if TYPE_CHECKING:
+    from agent.editing.attempts import Attempt
+
 RED_BASE = "tests of base"
 """Stands for a rule in the finding that most tests of base fail."""
 _MOST_FAILURES = 5
@@ -23,24 +26,11 @@ _MOST_LINES = 30
 _LONGEST_LINE = 240
 
 
-class Author(Protocol):
-    """The conversation that drafts come from; implemented by `attempts.Attempt`."""
-
-    why: str
-    summaries: dict[str, str]
-
-    def answer(self, words: str, draft: Draft, *, passed: bool = False) -> None: ...
-
-    def next_draft(self) -> Draft | None: ...
-
-    def close(self) -> None: ...
-
-
 @dataclass(frozen=True)
 class Draft:
     plan: Plan
     change: Change
-    by: Author | None = None
+    by: Attempt | None = None
     """The conversation that it comes from; None: no model has edited it."""
     submitted: Change | None = None
     """As it came from there, before anything of ours was added."""

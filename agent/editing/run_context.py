@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from agent.desk import Desk
-from agent.editing.model_account import ModelAccount
 from agent.editing.preparation import LEAST_GATE_SECONDS, Preparation, Ready
 from agent.editing.rounds import RoundHistory
 from agent.errors import (
@@ -20,9 +19,10 @@ from agent.errors import (
     TimeSpent,
 )
 from agent.llm.budget import SpendingCaps
-from agent.models.chat import ChatModel, Reply, Role
+from agent.models.chat import ChatModel, Role
 from agent.models.checks import CheckReport, Status
 from agent.models.environment import Opened, Prepared
+from agent.models.model_account import ModelAccount
 from agent.models.model_use import ModelWork
 from agent.models.record import Record
 from agent.models.step import StepRunner
@@ -47,10 +47,13 @@ class RunContext:
     attempt_limits: AttemptLimits = field(default_factory=AttemptLimits)
     budget_share: float = 1.0
     """Of what the run may spend, the part that may be spent here."""
-    account: ModelAccount = field(default_factory=ModelAccount)
     history: RoundHistory = field(default_factory=RoundHistory)
     resources: ExitStack = field(default_factory=ExitStack)
     """Closes what is open when the run is over."""
+
+    @property
+    def account(self) -> ModelAccount:
+        return self.desk.facts.account
 
     @property
     def models(self) -> ChatModel:
@@ -111,23 +114,16 @@ class RunContext:
                 )
 
     @contextmanager
-    def attach_best_change(self) -> Iterator[None]:
-        """Attach the best change so far to an error that ends the run."""
+    def close_at_end(self) -> Iterator[None]:
+        """Close what is open when the run is over, and note the best change that it came to."""
         self.resources.callback(self.preparation.close)
         try:
             yield
-        except AgentError as problem:
-            problem.change = self.history.best_change
-            problem.models = self.account.uses
-            raise
         finally:
+            self.desk.facts.change = self.history.best_change
             # One that fails leaves none of the others open, and hides nothing.
             with suppress(AgentError, OSError):
                 self.resources.close()
-
-    def count_reply(self, role: Role, reply: Reply) -> None:
-        self.account.count_reply(role, reply)
-        self.desk.facts.note_reply(reply)
 
     def choose_model(self, role: Role) -> str:
         return self.account.choose_model(role, self.models.list_chain(role))

@@ -84,17 +84,14 @@ _Tool = tuple[str, type[Record], Callable[["ToolExecutor", SandboxSession, Any],
 
 
 class ToolExecutor:
-    def __init__(
-        self, run_context: RunContext, given: Forms, *, edits: bool = True, shell: bool = True
-    ) -> None:
+    def __init__(self, run_context: RunContext, given: Forms, *, edits: bool = True) -> None:
         """Take the forms that can be handed in, by name.
 
         Args:
             edits: Whether what happens in the sandbox becomes part of the change.
-            shell: Whether there is a sandbox at all.
         """
         self._run_context, self._given, self._edits = run_context, given, edits
-        names = _TOOLS.keys() if edits else {"bash"} if shell else set()
+        names = _TOOLS.keys() if edits else {"bash"}
         if not run_context.task.decision.recipe:
             names -= {"recipe"}
         self._tools = {name: tool for name, tool in _TOOLS.items() if name in names}
@@ -147,8 +144,6 @@ class ToolExecutor:
         begun = planned.at + 1 if planned else 0
         batch.results += planned.results[:begun] if planned else ()
         for number, call in enumerate(reply.calls[begun:], begun + 1):
-            arguments = forms.flatten_text(call.arguments, _LONGEST_LINE)
-            self._show(f"{forms.flatten_text(call.name)} {arguments}")
             try:
                 said, failed = self._answer(call, number, batch), False
             except EditFailed as problem:
@@ -345,8 +340,6 @@ class ToolExecutor:
         return self._until - time.monotonic()
 
     def _record(self, called: CallResults, before: Change, turn: Turn) -> None:
-        for result in called.results:
-            self._show(f"{result.name}: {result.content.partition(chr(10))[0][:_LONGEST_LINE]}")
         results = self._run_context.desk.redactor.redact_record(called.results)
         facts = {
             **turn.facts,
@@ -355,10 +348,6 @@ class ToolExecutor:
             **({"redacted": True} if results != called.results else {}),
         }
         self._run_context.desk.record("model.called", facts)
-
-    def _show(self, line: str) -> None:
-        if self._run_context.desk.hear is not None:
-            self._run_context.desk.hear(f"\n{line}\n")
 
 
 @dataclass

@@ -56,7 +56,7 @@ def request_reply(run_context: RunContext, turn: Turn, request: ChatRequest) -> 
     name = turn.conversation.named(f"{turn.number} reply")
     reply = run_context.once(name, _ask_model, request, turn, run_context)
     # A refusal has been paid for as well.
-    run_context.count_reply(request.role, reply)
+    run_context.account.count_reply(request.role, reply)
     if reply.finish == "refused":
         said = run_context.desk.redactor(reply.text)
         words = sanitise.strip_terminal_codes(" ".join(said.split()))[:_MOST_REFUSAL]
@@ -68,11 +68,11 @@ def _ask_model(request: ChatRequest, turn: Turn, run_context: RunContext) -> Rep
     models, desk, seconds = run_context.models, run_context.desk, run_context.seconds_left
     purpose = f"turn {turn.number} of {turn.conversation}"
     worst = models.estimate_worst(request)
-    require_budget(run_context.account.usage, worst, run_context.limits, seconds, purpose=purpose)
+    require_budget(run_context.account, worst, run_context.limits, seconds, purpose=purpose)
     _record_request(request, turn, run_context)
     if turn.conversation.step is Step.PLAN:
         run_context.preparation.begin()
-    reply = models.reply(request, desk.stopped, desk.hear, seconds)
+    reply = models.reply(request, desk.stopped, seconds)
     redacted = desk.redactor.redact_record(reply)
     facts = {**turn.facts, "digest": request.digest, "reply": redacted.model_dump(mode="json")}
     desk.record("model.answered", {**facts, **({"redacted": True} if redacted != reply else {})})

@@ -15,7 +15,7 @@ from agent.text import sanitise
 
 #: How the text of a run begins that has not begun itself.
 WAITS = "**Mergewright has seen this issue, which waits for its turn.**"
-#: Of a title, and of what is done just now.
+#: Of a title, and of the reason to wait.
 _LINE = 150
 #: Of a plan or reason; the rest of a comment is short.
 _LONGEST = sanitise.TEXT_LIMIT - 15_000
@@ -70,7 +70,7 @@ def under_way(run: Run, progress: Progress, page: str | None, now: float | None 
         _lines(
             f"{head} {_usage(progress, now)}.",
             _name_stages("Done", marks, "done"),
-            *(_current(one, progress, now) for one in marks if one.state == "running"),
+            *(_current(one, now) for one in marks if one.state == "running"),
             _name_stages("Then", marks, "waiting"),
             f"Plan: {sanitise.format_words(sanitise.shorten(plan.title, _LINE))}" if plan else "",
             f"Nothing is needed from you. {_STOP} {_log(run, page)}",
@@ -146,19 +146,15 @@ def _lines(*texts: str) -> str:
 
 
 def _name_stages(word: str, marks: tuple[StageMark, ...], state: str) -> str:
-    named = (
-        f"{one.stage} ({one.detail})" if one.detail else one.stage
-        for one in marks
-        if one.state == state
-    )
+    named = (mark.stage for mark in marks if mark.state == state)
     listed = sanitise.format_words(", ".join(named))
     return f"{word}: {listed}." if listed else ""
 
 
-def _current(mark: StageMark, progress: Progress, now: float) -> str:
+def _current(mark: StageMark, now: float) -> str:
     """Say what is done just now, and since when."""
-    detail = mark.detail or progress.now
-    said = f", {sanitise.format_words(sanitise.shorten(detail, _LINE))}" if detail else ""
+    detail = sanitise.format_words(sanitise.shorten(mark.detail, _LINE))
+    said = f", {detail}" if detail else ""
     since = f" ({_duration(max(0.0, now - mark.begun))})" if mark.begun else ""
     return f"**Now: {sanitise.format_words(mark.stage)}**{said}{since}"
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from agent.errors import BudgetSpent, TimeSpent
 from agent.models.chat import LEAST_SECONDS, Worst
+from agent.models.model_account import ModelAccount
 from agent.models.model_use import format_usd
 from agent.models.record import Record
 from agent.settings import Settings
@@ -17,11 +18,6 @@ class SpendingCaps(Record):
 
     usd: float | None = None
     tokens: int | None = None
-
-
-class BudgetUsage(Record):
-    usd: float = 0.0
-    tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,7 @@ class Budget:
 
 
 def require_budget(
-    spent: BudgetUsage, worst: Worst, caps: SpendingCaps, seconds: float, *, purpose: str
+    spent: ModelAccount, worst: Worst, caps: SpendingCaps, seconds: float, *, purpose: str
 ) -> None:
     """Refuse a request that could take the run over one of its caps.
 

@@ -64,7 +64,6 @@ _TOKENS_A_MESSAGE = 64
 @dataclass(frozen=True)
 class _Asking:
     request: ChatRequest
-    hear: Callable[[str], None] | None
     seconds: float | None
     """What was left of the run's minutes when it was begun; None: no bound."""
     names: list[str]
@@ -144,14 +143,13 @@ class ProvidedModels:
         self,
         request: ChatRequest,
         stopped: Flag | None = None,
-        hear: Callable[[str], None] | None = None,
         seconds: float | None = None,
     ) -> Reply:
         """Ask, and wait for the whole reply.
 
         Its usage holds the most that tries without a reply may have been charged for.
         """
-        asking = _Asking(request, hear, seconds, self._list_asked(request))
+        asking = _Asking(request, seconds, self._list_asked(request))
         response = _run_in_background(self._ask_chain(asking), stopped)
         if response is None:
             raise self._explain(asking)
@@ -225,13 +223,9 @@ class ProvidedModels:
             async with model_request_stream(*given, **options) as stream:
                 said = begun = 0
                 async for event in stream:
-                    piece, is_text = _read_piece(event)
-                    said += len(piece)
+                    said += _count_characters(event)
                     begun += isinstance(event, parts.PartStartEvent)
                     _require_measure(said, begun)
-                    if asking.hear is not None and is_text:
-                        # Half of a surrogate pair can be printed nowhere.
-                        asking.hear(piece.encode("utf-8", "backslashreplace").decode())
             response = stream.get()
         else:
             response = await model_request(*given, **options)
@@ -299,15 +293,14 @@ class ProvidedModels:
         return problem
 
 
-def _read_piece(event: parts.ModelResponseStreamEvent) -> tuple[str, bool]:
-    """Read what an event adds to a reply, whatever part of it, and say whether that is text."""
+def _count_characters(event: parts.ModelResponseStreamEvent) -> int:
+    """Count what an event adds to a reply, whatever part of it."""
     match event:
         case parts.PartStartEvent(part=piece) | parts.PartDeltaEvent(delta=piece):
             names = ("content", "content_delta", "tool_name", "tool_name_delta", "args")
             found = [getattr(piece, name, None) for name in (*names, "args_delta")]
-            is_text = isinstance(piece, (parts.TextPart, parts.TextPartDelta))
-            return "".join(text for text in found if isinstance(text, str)), is_text
-    return "", False
+            return sum(len(text) for text in found if isinstance(text, str))
+    return 0
 
 
 def _require_measure(characters: int, count: int) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import structlog
 
 from agent.errors import (
@@ -62,17 +60,16 @@ class CountedModels:
         self,
         request: ChatRequest,
         stopped: Flag | None = None,
-        hear: Callable[[str], None] | None = None,
         seconds: float | None = None,
     ) -> Reply:
         """Ask, if that cannot go beyond what is left; raises what `Spendings.reserve` does."""
         worst = self._models.estimate_worst(request).usd
         if not worst:
             # It costs nothing, or nobody knows how much: then tokens bound it.
-            return self._models.reply(request, stopped, hear, seconds)
+            return self._models.reply(request, stopped, seconds)
         number = self._store.reserve(worst, self._limits, read_clock())
         try:
-            reply = self._models.reply(request, stopped, hear, seconds)
+            reply = self._models.reply(request, stopped, seconds)
         except ModelUnavailable as problem:
             self._settle(number, problem.usd)
             raise

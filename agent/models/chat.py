@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import Field
@@ -139,13 +139,8 @@ class ChatRequest(Record):
         return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
 
     @property
-    def characters(self) -> int:
-        """How much text is sent, without the wire's own words."""
-        return sum(len(text) for text in self._list_texts())
-
-    @property
     def bytes(self) -> int:
-        """The same in bytes of UTF-8: no model makes more tokens of it."""
+        """How much text is sent, in UTF-8: no model makes more tokens of it."""
         return sum(len(text.encode(errors="surrogatepass")) for text in self._list_texts())
 
     def _list_texts(self) -> Iterator[str]:
@@ -217,14 +212,12 @@ class ChatModel(Protocol):
         self,
         request: ChatRequest,
         stopped: Flag | None = None,
-        hear: Callable[[str], None] | None = None,
         seconds: float | None = None,
     ) -> Reply:
         """Ask; wait for the whole reply.
 
         Args:
             stopped: Once it is set, the wait ends within half a second.
-            hear: Told each piece of text as it comes.
             seconds: What is left of the run's minutes: after so many the wait is over, with all
                 tries of all models and the naps between them. None: no bound but the models' own.
 

@@ -44,15 +44,6 @@ class NewPullRequest(Record):
     """When the run began, in seconds since the epoch: that check took from then to now."""
 
 
-class OwnPullRequest(Record):
-    number: int
-    body: str
-    url: str = ""
-    branch: str = ""
-    commit: str = ""
-    draft: bool = False
-
-
 class StageMark(Record):
     stage: str
     state: Literal["waiting", "running", "done", "failed"]
@@ -66,8 +57,6 @@ class Progress(Record):
 
     stages: tuple[StageMark, ...] = ()
     plan: Plan | None = None
-    now: str = ""
-    """What is done within the stage that is under way, in words; empty: nothing finer is known."""
     seconds: float = 0.0
     """That its steps had taken when this was written, without the one that is under way."""
     at: float | None = None
@@ -122,13 +111,9 @@ class CodeHost(Protocol):
         """Hand out a token for git, for this repository alone; never to be stored or shown."""
         raise AssertionError(_FOLDER)
 
-    def has_pull_request(self, run: Run, branch: str) -> bool:
+    def has_pull_request(self, run: Run, branch: str, *, only_open: bool = False) -> bool:
         """Say whether there is or was a pull request of a branch, whoever opened it."""
         return False
-
-    def list_own_pulls(self, run: Run, besides: str) -> tuple[OwnPullRequest, ...]:
-        """List our open pull requests but that of one branch, among the newest."""
-        return ()
 
     def publish_pull_request(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Open the pull request, or bring the one of this branch up to date; report the check."""

@@ -118,8 +118,6 @@ class RunFigures(Record):
     first_round: FirstRound | None = None
     """None: no change was judged."""
     models: tuple[ModelUse, ...] = ()
-    cost_usd: float | None = 0.0
-    """What models have cost; None: of one no price is known."""
     told_at: float | None = None
     """When people were about to be told, in seconds since the epoch; it is over only later."""
     code_host_calls: int | None = None
@@ -140,8 +138,6 @@ class Outcome(Record):
     branch: str | None = None
     commit: str | None = None
     pull_request: PullRequest | None = None
-    duplicate_of: int | None = None
-    """Number of an open pull request for another issue that holds the very change."""
     stopped_at: str | None = None
     """The step that a further try goes on with, where the run was not done; None: the first."""
     config_name: str | None = None

@@ -46,27 +46,6 @@ ENDS = frozenset(
 )
 
 
-_STOPS = frozenset({RunState.DECLINED, RunState.NEEDS_HUMAN, RunState.FAILED, RunState.CANCELLED})
-
-
-#: The legal moves; the diagram in ARCHITECTURE.md is tested against this table.
-MOVES: dict[RunState, frozenset[RunState]] = {
-    RunState.RECEIVED: frozenset({RunState.TRIAGING, RunState.FOLLOWING_UP}) | _STOPS,
-    RunState.TRIAGING: frozenset({RunState.PREPARING}) | _STOPS,
-    RunState.PREPARING: frozenset({RunState.PLANNING, RunState.EDITING}) | _STOPS,
-    RunState.PLANNING: frozenset({RunState.AWAITING_APPROVAL, RunState.PREPARING, RunState.EDITING})
-    | _STOPS,
-    RunState.AWAITING_APPROVAL: frozenset({RunState.PLANNING, RunState.PREPARING}) | _STOPS,
-    RunState.EDITING: frozenset({RunState.CHECKING}) | _STOPS,
-    RunState.CHECKING: frozenset({RunState.EDITING, RunState.REVIEWING}) | _STOPS,
-    RunState.REVIEWING: frozenset({RunState.EDITING, RunState.PUBLISHING}) | _STOPS,
-    RunState.PUBLISHING: frozenset({RunState.OPEN}) | _STOPS,
-    RunState.OPEN: frozenset({RunState.FOLLOWING_UP, RunState.MERGED, RunState.CLOSED}) | _STOPS,
-    # A follow-up is a run of its own, that stays there until it is over.
-    RunState.FOLLOWING_UP: frozenset({RunState.OPEN}) | _STOPS,
-} | {end: frozenset() for end in ENDS}
-
-
 class Reason(StrEnum):
     """Why a run ended as it did, for machines; the sentence beside it is for people."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from agent.models.change import ClearedChange, Finding, Plan
-from agent.models.chat import Reply
+from agent.models.change import Change, ClearedChange, Finding, Plan
 from agent.models.checks import AnyComparison
 from agent.models.environment import Checkout, Contract
+from agent.models.model_account import ModelAccount
 from agent.models.outcome import FirstRound, Verdict
 from agent.models.run import Reason
 from agent.models.ticket import Category, Decision, Ticket
@@ -28,10 +28,9 @@ class RunFacts:
     """What policy has found in the change, and the verdict after it."""
     first_round: FirstRound | None = None
     """What became of the first change, once it was judged."""
-    replies: int = 0
-    cost_usd: float = 0.0
-    """What models have cost, as far as their prices are known."""
-    has_unpriced: bool = False
+    change: Change | None = None
+    """The best one that a model has made, for people who go on by hand."""
+    account: ModelAccount = field(default_factory=ModelAccount)
 
     @property
     def category(self) -> Category | None:
@@ -39,11 +38,6 @@ class RunFacts:
         if self.plan is not None:
             return self.plan.category
         return self.decision.category if self.decision else None
-
-    def note_reply(self, reply: Reply) -> None:
-        self.replies += 1
-        self.cost_usd += reply.cost_usd or 0.0
-        self.has_unpriced |= reply.cost_usd is None
 
     def note_cleared(self, cleared: ClearedChange) -> None:
         self.findings = cleared.findings

@@ -73,7 +73,6 @@ class Step(StrEnum):
     COMPARE = "compare", Stage.CHECKS, RunState.REVIEWING
     PROOF = "proof", Stage.CHECKS
     REVIEW = "review", Stage.CHECKS, RunState.REVIEWING
-    CHOICE = "choice", Stage.CHECKS
     DECIDE = "decide", Stage.CHECKS, RunState.REVIEWING
     PUBLISH = "publish", Stage.PUBLISH, RunState.PUBLISHING, True
     DELIVER = "deliver", None, None, True

@@ -94,7 +94,6 @@ def execute_run(
     watcher: Watcher,
     *,
     say: Say,
-    hear: Say,
 ) -> tuple[Outcome, dict[str, float]]:
     """Carry a run to its end; return its outcome and the seconds by step.
 
@@ -116,7 +115,7 @@ def execute_run(
         given = stored, store, settings, compose, begin_step
         try:
             outcome, ended.seconds = executor.execute_run(
-                *given, notes, watcher, cancellation=cancellation, say=say, hear=hear
+                *given, notes, watcher, cancellation=cancellation, say=say
             )
         except Exception as problem:
             ended.problem = problem

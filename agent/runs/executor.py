@@ -17,7 +17,6 @@ from agent import steps, workflow
 from agent.desk import Compose, Desk, Memory, make_redactor
 from agent.errors import (
     AgentError,
-    Duplicate,
     ModelUnavailable,
     ModelUnusable,
     PolicyRefused,
@@ -28,11 +27,10 @@ from agent.errors import (
 from agent.git import worktree
 from agent.llm.budget import Budget
 from agent.llm.spendings import CountedModels
-from agent.models.change import Change
 from agent.models.chat import ChatModel
 from agent.models.clock import read_clock
 from agent.models.model_use import SpendingLimits, Spendings
-from agent.models.outcome import JudgedChange, Outcome, RunFigures, RunFiles, StoredRun
+from agent.models.outcome import JudgedChange, Outcome, RunFiles, StoredRun
 from agent.models.run import Reason, Remember, Run, end_state
 from agent.models.step import AnyStep, Step
 from agent.publishing import text, thread_answers
@@ -46,7 +44,6 @@ from agent.telemetry import run_log, signing
 from agent.telemetry.ledger import FILE_NAME as LEDGER
 from agent.telemetry.ledger import Ledger, LedgerClosed
 from agent.telemetry.run_log import RunLog
-from agent.text.whole_lines import WholeLines
 
 if TYPE_CHECKING:
     from agent.store.sql_run_files import SqlRunFiles
@@ -96,7 +93,6 @@ def execute_run(
     *further: Watcher,
     cancellation: Cancellation | None = None,
     say: Say = lambda line: None,
-    hear: Say | None = None,
 ) -> tuple[Outcome, dict[str, float]]:
     """Carry a run to its end; return its outcome and the seconds by step.
 
@@ -104,7 +100,6 @@ def execute_run(
         remember: Keeps the records of its steps.
         further: Who else watches.
         say: Takes each line of progress, besides the log.
-        hear: Takes each line of what a model writes and calls, as it comes, without secrets.
 
     Raises:
         RunPostponed: Something holds the run up; it goes on later.
@@ -125,7 +120,6 @@ def execute_run(
     )
     redactor = make_redactor(settings)
     log = RunLog(folder / "run.log", redactor)
-    heard = WholeLines(lambda line: hear(redactor(line)) if hear else None)
     write = ledger.make_appender("forge")
 
     def record_write(kind: str, facts: Mapping[str, object]) -> None:
@@ -137,7 +131,6 @@ def execute_run(
     def tell(line: str) -> None:
         # It names tests, findings and issues in their own words, and may show a secret.
         line = redactor(line)
-        heard.flush()
         log.line(line)
         say(line)
 
@@ -154,7 +147,6 @@ def execute_run(
         record_write=record_write,
         record_file=ledger.make_appender("files"),
         seal=ledger.seal,
-        hear=heard if hear else None,
         count=count,
         grants=stored.grants,
         memory=keeper,
@@ -280,7 +272,7 @@ def run_workflow(
                 category=facts.category,
                 recipe=facts.decision.recipe if facts.decision else None,
                 first_round=facts.first_round,
-                cost_usd=None if facts.has_unpriced else round(facts.cost_usd, 6),
+                models=facts.account.uses,
             )
         )
         outcome = _deliver_outcome(run, desk.redactor.redact_record(outcome), step, desk, waited)
@@ -325,20 +317,18 @@ def _end_with(
         sentence=sentence,
         branch=problem.branch,
         commit=problem.commit,
-        duplicate_of=problem.pull if isinstance(problem, Duplicate) else None,
         stopped_at=None if anew else step.at,
-        files=RunFiles(patch_path=_store_patch(problem.change, run, step, desk)),
+        files=RunFiles(patch_path=_store_patch(run, desk)),
         judged=JudgedChange(
-            digest=problem.change.digest if problem.change else None,
+            digest=desk.facts.change.digest if desk.facts.change else None,
             findings=problem.findings if isinstance(problem, PolicyRefused) else (),
         ),
-        figures=RunFigures(models=problem.models),
     )
 
 
-def _store_patch(change: Change | None, run: Run, step: Steps, desk: Desk) -> str | None:
+def _store_patch(run: Run, desk: Desk) -> str | None:
     """Leave what a model has done until then as a patch in the run's folder; return its path."""
-    base = desk.facts.checkout
+    base, change = desk.facts.checkout, desk.facts.change
     if change is None or not change.files or base is None:
         return None
     try:

@@ -16,9 +16,10 @@ from agent.llm.budget import Budget
 from agent.models.change import Plan
 from agent.models.clock import read_clock
 from agent.models.code_host import CodeHost, Progress, StageMark
-from agent.models.run import MOVES, Run, RunState
+from agent.models.model_use import ModelTotal
+from agent.models.run import Run, RunState
 from agent.models.run_facts import RunFacts
-from agent.models.step import AnyStep, Stage, Step, StepName
+from agent.models.step import AnyStep, Stage, Step
 from agent.text.redaction import Redactor
 
 _log = structlog.get_logger()
@@ -26,29 +27,8 @@ _log = structlog.get_logger()
 _STAGES = tuple(Stage)
 #: Stages of a follow-up that have other words.
 _OF_FOLLOW_UP = {Stage.READ: "Read the pull request", Stage.PUBLISH: "Publish and answer"}
-#: What a turn of a model is about, in words, by its conversation.
-_TURN_OF = {
-    Step.PLAN: "a model plans",
-    Step.SCOUT: "a model looks for a way to run the tests",
-    Step.EDIT: "a model edits",
-    Step.ANSWER: "a model sees to what was asked",
-    Step.REVIEW: "a second model reviews",
-}
-#: Below this there is no time to tell.
-_SHORTEST_SECONDS = 0.1
 #: Nobody asks what becomes of a run that stands still for less than this.
 _SHORTEST_WAIT_SECONDS = 60.0
-
-
-def _describe_step(step: AnyStep) -> str:
-    """Say what a step is about, where it is finer than its stage."""
-    if not isinstance(step, StepName):
-        return ""
-    again = f"round {step.round}" if step.round > 1 else ""
-    if step.turn is None:
-        return again if step.step is Step.CHECKS else ""
-    parts = (_TURN_OF.get(step.step), again, f"turn {step.turn}")
-    return ", ".join(filter(None, parts))
 
 
 def _find_place(step: AnyStep) -> int | None:
@@ -84,7 +64,6 @@ class RunProgress:
         self._known = Progress(again=again)
         self._plan: Plan | None = None
         """Of the facts, as it was last cleaned for `_known`."""
-        self._seconds = [0.0] * len(_STAGES)
         self._begun: float | None = None
         """When the stage under way began in this process."""
         self._at = -1
@@ -101,8 +80,7 @@ class RunProgress:
         if stage > self._at or (stage >= 0 and self._begun is None):
             self._at, self._begun = stage, read_clock()
         self._met.add(stage)
-        now = {"now": _describe_step(step), "at": read_clock()}
-        self._known = self._known.model_copy(update=now)
+        self._known = self._known.model_copy(update={"at": read_clock()})
         self._code_host.update_status(self._run, self.progress())
 
     def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None:
@@ -111,7 +89,6 @@ class RunProgress:
         self._known = self._known.model_copy(update=used)
         stage = _find_place(step)
         if stage is not None:
-            self._seconds[stage] += seconds
             self._met.add(stage)
             # What an earlier process did is only told as ended.
             self._at = max(self._at, stage)
@@ -147,10 +124,8 @@ class RunProgress:
             self._plan = facts.plan
             shown = {"plan": self._redactor.redact_record(facts.plan)}
             self._known = self._known.model_copy(update=shown)
-        told: dict[str, object] = {
-            "replies": facts.replies,
-            "usd": None if facts.has_unpriced else facts.cost_usd,
-        }
+        used = ModelTotal.from_uses(facts.account.uses)
+        told: dict[str, object] = {"replies": used.calls, "usd": used.usd}
         if facts.contract is not None:
             config = facts.contract.config
             told["most_minutes"] = self._budget.find_minutes(config)
@@ -161,17 +136,16 @@ class RunProgress:
         return tuple(map(self._mark, range(len(self._names))))
 
     def _mark(self, number: int) -> StageMark:
-        name, seconds = self._names[number], self._seconds[number]
+        name = self._names[number]
         if number < self._at:
-            detail = f"{seconds:.1f} s" if seconds >= _SHORTEST_SECONDS else ""
-            return StageMark(stage=name, state="done", detail=detail)
+            return StageMark(stage=name, state="done")
         if number > self._at:
             return StageMark(stage=name, state="waiting")
         return StageMark(stage=name, state="running", begun=self._begun)
 
 
 class StateFile:
-    """Notes the state of a run that a worker has taken; a move that is not legal is refused."""
+    """Notes the state of a run that a worker has taken."""
 
     def __init__(self, run_id: str, state: RunState, note: Callable[[str, RunState], None]) -> None:
         """Take a run and where it stands.
@@ -182,17 +156,12 @@ class StateFile:
         self._run_id = run_id
         self._note = note
         self._state = state
-        # A follow-up is in one state from its beginning to its end.
-        self._follows = state is RunState.FOLLOWING_UP
 
     def started(self, step: AnyStep) -> None:
         """Note the state that the step belongs to; that it cannot be noted ends no run."""
         state = step.step.state
-        if state is None or state is self._state or self._follows:
-            return
-        # A run whose records are gone begins anew.
-        if state not in MOVES[self._state] and state is not RunState.TRIAGING:
-            _log.error("illegal move", run=self._run_id, step=step, old=self._state, new=state)
+        # A follow-up is in one state from its beginning to its end.
+        if state in (None, self._state) or self._state is RunState.FOLLOWING_UP:
             return
         self._state = state
         try:
@@ -201,6 +170,4 @@ class StateFile:
             _log.warning("state not noted", run=self._run_id, problem=problem.message)
 
     def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None:
-        """Stay where it is until the next step begins; one that is not done again counts too."""
-        if not self._follows:
-            self._state = step.step.state or self._state
+        """Stay where it is until the next step begins."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from agent.desk import Desk
 from agent.editing import attempts, by_recipe
 from agent.editing.attempts import Attempt
-from agent.editing.rounds import Author, Draft, Round, choose_best
+from agent.editing.rounds import Draft, Round, choose_best
 from agent.editing.run_context import RunContext, explain_stop
 from agent.errors import ASKING_ENDS, EditFailed
 from agent.git import worktree
@@ -65,7 +65,7 @@ def make_candidates(
         ModelRefused: The model will not go on, and nothing was made.
         EditFailed: Nothing was changed by any of them.
     """
-    attempt: Author = first
+    attempt = first
     for number in range(MOST_ATTEMPTS):
         try:
             if number == 0:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.desk import Desk
-from agent.editing import attempts, submissions
-from agent.editing.attempts import Attempt
-from agent.editing.run_context import RunContext
+from agent.editing import submissions
 from agent.errors import (
     ApprovalAwaited,
     ForPeople,
@@ -88,19 +86,6 @@ def _require_tests(contract: Contract) -> None:
             " model's change is right. Set checks.tests in .github/mergewright.yml to the"
             " command that runs new tests, such as pytest, or to off to work without."
         )
-
-
-def agree_plan(run_context: RunContext) -> Attempt:
-    """Have a model plan what no recipe fits, before anything is made ready for the change.
-
-    Raises:
-        TicketUnclear: The model has questions.
-        ForPeople: The model leaves it to people.
-        TooLarge: The model takes it for several tickets.
-        EditFailed: No plan came that the rules allow.
-        BudgetSpent: The next request could cost more than is left.
-    """
-    return attempts.begin_attempt(run_context)
 
 
 def require_plan_approval(plan: Plan, base: Opened, desk: Desk) -> str:

@@ -54,8 +54,6 @@ class Talk:
     """What stands beside the work tree."""
     before: Mapping[str, str]
     """How that was."""
-    heard: list[str]
-    """What whoever watches was shown."""
     paths: tuple[str, ...]
     """Of the change."""
 
@@ -80,9 +78,6 @@ class Talk:
         assert max(map(len, sent)) < 1_000_000
         for text in (*kept, *sent):
             assert planted.leaked((KEY, self.secret), text) == set()
-        shown = "".join(self.heard).encode()
-        assert len(shown) < 1_500_000
-        assert planted.leaked((KEY, self.secret), shown) == set()
         assert self.server.refused == [], "no provider would have taken that"
         assert planted.state(*self.beside) == self.before
         assert not (self.job.desk.head_folder(self.job.prepared.run) / ".git").exists()
@@ -113,17 +108,16 @@ def talk(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
             (tmp_path / "app" / ".env").write_text(secret)
             beside = tmp_path / "app", tmp_path / "secret.txt"
             before = planted.state(*beside)
-            heard: list[str] = []
-            job = desks.run_context(prepared, home, models, settings=settings, hear=heard.append)
+            job = desks.run_context(prepared, home, models, settings=settings)
             about = desks.conversation(job)
             problem, ended = None, None
             try:
-                with job.attach_best_change():
+                with job.close_at_end():
                     ended = about.next_form(job)
             except AgentError as error:
                 problem = error
             paths = about.change.paths
-            return Talk(job, server, tmp_path, ended, problem, secret, beside, before, heard, paths)
+            return Talk(job, server, tmp_path, ended, problem, secret, beside, before, paths)
 
         yield have
 

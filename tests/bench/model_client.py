@@ -70,7 +70,7 @@ class _Side:
         commit = prepared.checkout.commit
         baseline = CheckReport(side="base", commit=commit, change_digest=None, results=())
         run_context = make_run_context(_TICKET, prepared, baseline, step, desk)
-        with run_context.attach_best_change():
+        with run_context.close_at_end():
             attempt = attempts.begin_attempt(run_context)
             attempt.begin_edits()
             draft = attempt.next_draft()

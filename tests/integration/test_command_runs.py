@@ -26,7 +26,7 @@ def test_one_that_was_over_before_that_was_noted_ends_so_and_is_not_carried_agai
 
     def resume():
         with commands.resume_run("r1", settings) as kept:
-            return commands.execute_run(*kept, settings, None, Watcher(), say=print, hear=print)
+            return commands.execute_run(*kept, settings, None, Watcher(), say=print)
 
     settings = Settings(home=home)
     run = Run(run_id="r1", repository="/shop", ticket="/t.md", started=0)
@@ -35,7 +35,7 @@ def test_one_that_was_over_before_that_was_noted_ends_so_and_is_not_carried_agai
         killed.setattr(commands, "name_command", lambda pid: name_command(DEAD))
         killed.setattr(SqlRunStore, "finish_run", lambda *given: None)
         with commands.begin_run(run, settings) as kept:
-            commands.execute_run(*kept, settings, None, Watcher(), say=print, hear=print)
+            commands.execute_run(*kept, settings, None, Watcher(), say=print)
     assert resume() == (ended, {})
     assert carried == ["r1"]
     resume()

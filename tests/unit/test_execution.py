@@ -6,7 +6,6 @@ import itertools
 import time
 
 import pytest
-from structlog.testing import capture_logs
 
 from agent.desk import Desk
 from agent.errors import CodeHostLimited, ModelUnavailable
@@ -53,16 +52,14 @@ def test_the_state_of_a_run_follows_its_steps_into_the_store(store):
     store.claim_run(2.0, most=1)
     notes = StateFile("2026-1", RunState.TRIAGING, store.set_state)
     seen = []
-    with capture_logs() as said:
-        for step in (
-            "read ticket", "announce", "triage", "checkout", "read config", "clarify",
-            "plan", "environment", "baseline", "edit", "policy 1", "checks 1",
-            "policy 2", "checks 2", "review", "compare", "decide", "publish",
-        ):  # fmt: skip
-            notes.started(read_step_name(step))
-            notes.ended(read_step_name(step), 0.1, ok=True)
-            seen.append(store.find_run("2026-1").state.value)
-    assert said == [], "no move is illegal"
+    for step in (
+        "read ticket", "announce", "triage", "checkout", "read config", "clarify",
+        "plan", "environment", "baseline", "edit", "policy 1", "checks 1",
+        "policy 2", "checks 2", "review", "compare", "decide", "publish",
+    ):  # fmt: skip
+        notes.started(read_step_name(step))
+        notes.ended(read_step_name(step), 0.1, ok=True)
+        seen.append(store.find_run("2026-1").state.value)
     assert [state for state, _ in itertools.groupby(seen)] == [
         "triaging", "preparing", "planning", "preparing", "editing", "checking", "editing", "checking",
         "reviewing", "publishing",
@@ -84,25 +81,6 @@ def test_foreign_lines_reach_log_and_terminal_without_secrets(home, monkeypatch)
     line = "tests | [secret removed]"
     assert shown == [line]
     assert line in (folder / "run.log").read_text()
-
-
-def test_what_a_model_writes_is_heard_in_whole_lines_without_secrets_and_before_what_follows(
-    home, monkeypatch
-):
-    secret, shown = SECRET, []
-
-    def carry(run, step, desk, ledger, log, *, waited):
-        for piece in ("I use Zq8", f"{secret[3:]}\nand go", " on"):
-            desk.hear(piece)
-        desk.say("edit 1, turn 1: 1 call")
-        return done(run)
-
-    monkeypatch.setattr(executor, "run_workflow", carry)
-    settings, compose = with_forge(home, FakeCodeHost(None))
-    given = stored(), FakeKeeper(), settings, compose, direct
-    executor.execute_run(*given, say=shown.append, hear=shown.append)
-    assert shown == ["I use [secret removed]", "and go on", "edit 1, turn 1: 1 call"]
-    assert "and go on" not in (home / "runs" / "2026-1" / "run.log").read_text()
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,6 @@ from agent.cli.terminal import StepDisplay
 with StepDisplay(Console(stderr=True)) as progress:
     progress.ended(Step.BASELINE, 2.0, ok=True)
     progress.started(Step.ENVIRONMENT)
-    progress.heard("read path: [red].py \x07")
     progress.said("fetching")
     time.sleep(0.3)
     progress.ended(Step.ENVIRONMENT, 0.3, ok=True)

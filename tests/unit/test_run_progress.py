@@ -52,7 +52,7 @@ def test_people_are_told_the_plan_the_minutes_and_what_models_cost():
     limits = RepoConfig.model_validate({"limits": {"usd": 3, "minutes": 30}})
     facts.contract = Contract(config=limits, project=make_project(), source=None)
     run_progress.ended(Step.READ_CONFIG, 2.5, ok=True)
-    facts.note_reply(make_reply())
+    facts.account.count_reply("editor", make_reply())
     assert told(run_progress, code_host, "plan 1 calls").plan is None
     facts.plan = Plan(recipe="", title="Add it", parameters="", steps=("First.",))
     known = told(run_progress, code_host, "edit 1 1 reply")
@@ -60,8 +60,8 @@ def test_people_are_told_the_plan_the_minutes_and_what_models_cost():
     assert (known.plan.title, known.plan.recipe) == ("Add it", "")
     assert (known.seconds, known.most_minutes, known.again) == (2.5, 60, 1)
     assert (known.replies, known.usd, known.most_usd) == (1, 0.01, 6.0)
-    facts.note_reply(make_reply().model_copy(update={"cost_usd": None}))
-    facts.note_reply(make_reply())
+    facts.account.count_reply("editor", make_reply().model_copy(update={"cost_usd": None}))
+    facts.account.count_reply("editor", make_reply())
     known = told(run_progress, code_host, "edit 1 2 calls")
     assert (known.replies, known.usd) == (3, None)
 

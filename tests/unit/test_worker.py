@@ -225,8 +225,6 @@ def test_what_a_kill_left_of_its_own_work_tree_does_not_hold_a_run_up(home):
 def test_what_a_model_had_done_is_kept_as_a_patch_with_what_it_cost(home, tmp_path, monkeypatch):
     base = code_host_runs.prepared(tmp_path / "app", home).checkout
     file = ChangedFile(path="a.py", before=b"x = 1\n", after=b"x = 2\n")
-    spent = BudgetSpent("No more.")
-    spent.change = Change(base_commit=base.commit, files=(file,))
 
     def checkout() -> Checkout:
         return base
@@ -237,17 +235,14 @@ def test_what_a_model_had_done_is_kept_as_a_patch_with_what_it_cost(home, tmp_pa
     def resolve(run, step, desk):
         desk.facts.checkout = step(Step.CHECKOUT, checkout)
         for _ in range(2):
-            desk.facts.note_reply(make_reply())
-        try:
-            step(Step.EDIT.named("1 3 reply"), stop)
-        except BudgetSpent as problem:
-            problem.change = spent.change
-            raise
+            desk.facts.account.count_reply("editor", make_reply())
+        desk.facts.change = Change(base_commit=base.commit, files=(file,))
+        step(Step.EDIT.named("1 3 reply"), stop)
 
     monkeypatch.setattr(workflow, "run_task", resolve)
     outcome, _ = carry(home, None, None)
     assert outcome.reason is Reason.BUDGET_SPENT
-    assert outcome.figures.cost_usd == 0.02
+    assert outcome.figures.total_usage.usd == 0.02
     assert outcome.stopped_at == "edit 1 3 reply"
     patch = Path(outcome.files.patch_path)
     assert patch.parent == home / "runs" / "2026-1"

@@ -90,7 +90,7 @@ def make_outcome(run: Run, reason: Reason, luck: random.Random) -> Outcome:
         first_round=FirstRound(
             passed=luck.random() < 0.7, reason=Reason.READY if is_done else reason
         ),
-        models=(use,) if by_model else (), cost_usd=use.usd if by_model else 0.0,
+        models=(use,) if by_model else (),
     )  # fmt: skip
 
 

@@ -78,7 +78,7 @@ def run_context(
     folder.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(folder / "ledger.jsonl", run.run_id)
     desk, _ = code_host_runs.services(home, FakeCodeHost(code_host_runs.TICKET))
-    own = {name: facts.pop(name) for name in ("hear", "stopped", "say") if name in facts}
+    own = {name: facts.pop(name) for name in ("stopped", "say") if name in facts}
     desk = replace(
         desk,
         record=ledger.make_appender("model", within=True),

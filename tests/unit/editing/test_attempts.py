@@ -68,7 +68,7 @@ def test_the_base_is_read_and_a_faulty_plan_refused_before_anything_is_set_up(pr
 def test_the_answer_to_the_plan_stands_where_the_plan_was_called(prepared, home):
     replies = [make_reply(plan(), edit()), make_reply(submit())]
     run_context, told, _ = begin(prepared, home, replies)
-    with run_context.attach_best_change():
+    with run_context.close_at_end():
         attempt = attempts.begin_attempt(run_context)
         run_context.preparation.finish()
         attempt.begin_edits()
@@ -83,7 +83,7 @@ def test_the_summary_of_the_last_submit_counts_also_where_the_tree_is_the_same(p
     long = "This finding is right as it is. " * 60
     replies = [make_reply(plan(), edit(), submit("First.")), make_reply(submit(long))]
     run_context, told, _ = begin(prepared, home, replies)
-    with run_context.attach_best_change():
+    with run_context.close_at_end():
         attempt = attempts.begin_attempt(run_context)
         run_context.preparation.finish()
         attempt.begin_edits()
@@ -101,14 +101,14 @@ def test_kill_each_step_of_a_plan_with_calls_behind_it_and_go_on(prepared, home)
 
     def carry(records):
         run_context, told, _ = begin(prepared, home, replies, records)
-        with run_context.attach_best_change():
+        with run_context.close_at_end():
             attempt = attempts.begin_attempt(run_context)
             run_context.preparation.finish()
             attempt.begin_edits()
             draft = attempt.next_draft()
         called = [[result.failed for result in one.results] for one in told]
         assert called in ([], [[False]], [[False], [False, False]])
-        return draft.change.digest, draft.words, run_context.account.usage.tokens
+        return draft.change.digest, draft.words, run_context.account.tokens
 
     records = desks.Records()
     wanted = carry(records)

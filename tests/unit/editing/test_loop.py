@@ -38,7 +38,7 @@ def test_who_answered_last_is_asked_first_and_who_was_passed_over_is_named(prepa
     run_context = desks.run_context(prepared, home, model)
     assert run_context.choose_model("editor") == "", "the first of the chain"
     over = ("fake:one: 503, server_error: away",)
-    run_context.count_reply(
+    run_context.account.count_reply(
         "editor", make_reply(model="fake:two").model_copy(update={"passed_over": over})
     )
     assert run_context.choose_model("editor") == "fake:two"
@@ -85,12 +85,12 @@ def test_what_could_cost_more_than_is_left_is_not_asked(prepared, home, monkeypa
         worst=Worst(tokens=20, usd=None),
     )
     run_context = desks.run_context(prepared, home, model)
-    with pytest.raises(BudgetSpent) as raised, run_context.attach_best_change():
+    with pytest.raises(BudgetSpent) as raised, run_context.close_at_end():
         conversation(run_context).next_form(run_context)
     assert len(model.requests) == 2
     assert run_context.once.at == "edit 1 3 reply"
     assert "15 of 35 are left" in raised.value.message
-    assert raised.value.change.paths == ("a1.py", "a3.py")
+    assert run_context.desk.facts.change.paths == ("a1.py", "a3.py")
 
 
 def test_a_reply_that_is_not_taken_counts_in_what_the_run_has_spent(prepared, home):
@@ -101,15 +101,7 @@ def test_a_reply_that_is_not_taken_counts_in_what_the_run_has_spent(prepared, ho
         run_context = desks.run_context(prepared, home, script(*answers), records=records)
         with pytest.raises(ModelRefused):
             conversation(run_context).next_form(run_context)
-        assert (
-            run_context.account.usage.tokens,
-            run_context.account.usage.usd,
-            run_context.desk.facts.cost_usd,
-        ) == (
-            10,
-            0.01,
-            0.01,
-        )
+        assert (run_context.account.tokens, run_context.account.usd) == (10, 0.01)
         assert [(one.model, one.calls, one.usd) for one in run_context.account.uses] == [
             ("fake:one", 1, 0.01)
         ]
@@ -190,7 +182,7 @@ def test_kill_each_turn_and_go_on(prepared, home):
     def carry(records, model):
         run_context = desks.run_context(prepared, home, model, records=records)
         talk = conversation(run_context)
-        with run_context.attach_best_change():
+        with run_context.close_at_end():
             handed = talk.next_form(run_context)
         return handed, talk.change.digest, run_context
 
@@ -205,7 +197,7 @@ def test_kill_each_turn_and_go_on(prepared, home):
         assert tuple(found) == wanted
         # What has a record is not asked for again.
         assert len(model.requests) - before == 4 - len(recorded)
-        assert run_context.account.usage.tokens == 40
+        assert run_context.account.tokens == 40
         said_so = [one for one in model.requests[-1].messages if isinstance(one, Returned)]
         lost = [one for one in said_so if tools.LOST in one.text]
         assert len(lost) == (2 <= at <= 5)

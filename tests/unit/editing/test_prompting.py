@@ -14,7 +14,6 @@ from agent.editing.tools import ToolExecutor
 from agent.git.tree import WorkTree
 from agent.models.chat import Asked, ChatRequest
 from agent.models.checks import CheckItem, LintRun, Status, TestRun
-from agent.models.environment import SandboxService
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
 from tests.fakes import FakeModel, make_reply
@@ -23,7 +22,6 @@ from tests.unit.editing import desks
 from tests.unit.stages import code_host_runs
 
 FORMS = {
-    "choose": reviewing._CHOICE,
     "agent": attempts._EDITING,
     "answer": {"submit": ("Submit.", SubmittedAnswers)},
     "review": reviewing.FORMS,
@@ -48,30 +46,7 @@ def test_the_fixed_part_is_below_5500_characters(part, tmp_path, home):
         tools=ToolExecutor(run_context, FORMS[part], edits=part != "review").specs,
         messages=(Asked(text=""),),
     )
-    assert request.characters < 5_500
-
-
-@pytest.mark.parametrize(
-    ("command", "told"),
-    [
-        ("python -m pytest -n auto", "python -m pytest -n auto --reuse-db"),
-        ("python manage.py test", "python manage.py test --keepdb"),
-        ("python runtests.py", "python runtests.py"),
-    ],
-)
-def test_tests_of_a_session_keep_the_database_that_its_server_has(tmp_path, home, command, told):
-    prepared = desks.repository(tmp_path, home)
-    server = SandboxService(name="postgres", version="15", program="/usr/bin/postgres")
-    update = {"packages": ("pytest-django==4.9",), "services": (server,)}
-    environment = prepared.environment.model_copy(update=update)
-    run_context = desks.run_context(
-        prepared.model_copy(update={"environment": environment}),
-        home,
-        FakeModel(lambda _: make_reply()),
-    )
-    tests = TestRun(name="tests", status=Status.PASSED, command=tuple(command.split()))
-    desks.set_baseline(run_context, desks.BEFORE.model_copy(update={"results": (tests,)}))
-    assert f"tests: {told}" in opening.describe_base(run_context).text.splitlines()
+    assert request.bytes < 5_500
 
 
 def test_foreign_words_cannot_end_their_fence():

@@ -101,7 +101,7 @@ def test_it_ends_once_it_has_spent_its_quarter(scout, prepared, home):
     found, _, _, run_context = scout(
         [make_reply(desks.bash())], [], worst=Worst(tokens=9, usd=limits.usd / 4)
     )
-    assert run_context.account.usage.tokens == 10
+    assert run_context.account.tokens == 10
     assert "quarter" in found
     assert "limits.usd" in found
 
@@ -122,4 +122,4 @@ def test_a_run_that_goes_on_after_a_kill_asks_nothing_twice(prepared, home):
             run_context, lambda: prepared, Obstacle(words="x"), lambda text, name, end=end: end
         )
         assert found == end
-        assert run_context.account.usage.tokens == 20
+        assert run_context.account.tokens == 20

@@ -52,7 +52,7 @@ class Opened:
 @pytest.fixture
 def opened(tmp_path, home):
     made = Opened(desks.repository(tmp_path, home), home)
-    with made.run_context.attach_best_change():
+    with made.run_context.close_at_end():
         yield made
 
 
@@ -219,7 +219,7 @@ def test_repeated_lines_are_folded_and_a_cut_says_how_to_read_the_rest(opened):
 
 def test_whoever_only_reads_changes_nothing(tmp_path, home):
     made = Opened(desks.repository(tmp_path, home), home, edits=False)
-    with made.run_context.attach_best_change():
+    with made.run_context.close_at_end():
         assert [spec.name for spec in made.tools.specs] == ["bash", "submit"]
         done = made.call(bash("echo x > a.py"))
     assert done.change is None
@@ -237,7 +237,7 @@ def test_a_recipe_writes_what_it_makes_in_the_sandbox(tmp_path, home, monkeypatc
     made.run_context = replace(made.run_context, task=task)
     made.tools = ToolExecutor(made.run_context, {"submit": ("Submit.", Submit)})
     named = {"name": "add-django-field", "parameters": {"model": "shop.Order", "field": "x"}}
-    with made.run_context.attach_best_change():
+    with made.run_context.close_at_end():
         for wrong in (named, {**named, "name": "rename"}, {**named, "parameters": {"path": "."}}):
             (refused,) = made.call(("recipe", wrong)).results
             assert refused.failed

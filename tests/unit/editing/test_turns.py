@@ -10,8 +10,9 @@ import pytest
 from agent.editing import turns
 from agent.editing.turns import StallWatch, trim_messages
 from agent.errors import BudgetSpent, TimeSpent
-from agent.llm.budget import Budget, BudgetUsage, SpendingCaps, require_budget
-from agent.models.chat import Answered, Asked, Returned, ToolCall, ToolResult, Worst
+from agent.llm.budget import Budget, SpendingCaps, require_budget
+from agent.models.chat import Answered, Asked, Returned, ToolCall, ToolResult, Usage, Worst
+from agent.models.model_account import ModelAccount
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
 from tests.fakes import make_reply
@@ -19,30 +20,33 @@ from tests.fakes import make_reply
 LONG = "first line\n" + "x" * 2_000
 
 
-def require(limits, spent, worst, seconds=60.0):
+def require(limits, usd, worst, seconds=60.0):
+    spent, reply = ModelAccount(), make_reply()
+    usage = Usage(input_tokens=21)
+    spent.count_reply("editor", reply.model_copy(update={"cost_usd": usd, "usage": usage}))
     require_budget(spent, worst, limits, seconds, purpose="turn 4 of edit 1")
 
 
 @pytest.mark.parametrize(
-    ("limits", "spent", "worst", "words"),
+    ("limits", "usd", "worst", "words"),
     [
         (
-            SpendingCaps(usd=1.0), BudgetUsage(usd=0.75), Worst(tokens=10, usd=0.26),
+            SpendingCaps(usd=1.0), 0.75, Worst(tokens=10, usd=0.26),
             ("$0.2600", "$0.2500 of $1.00", "limits.usd, MERGEWRIGHT_MODEL_USD", "$1.0100 in all"),
         ),
         (
-            SpendingCaps(tokens=30), BudgetUsage(tokens=21), Worst(tokens=10, usd=0.0),
+            SpendingCaps(tokens=30), 0.0, Worst(tokens=10, usd=0.0),
             ("10 tokens", "9 of 30", "MERGEWRIGHT_MODEL_TOKENS"),
         ),
         (
-            SpendingCaps(usd=1.0), BudgetUsage(), Worst(tokens=10, usd=None),
+            SpendingCaps(usd=1.0), 0.0, Worst(tokens=10, usd=None),
             ("No price is known", "MERGEWRIGHT_MODEL_PRICES"),
         ),
     ],
 )  # fmt: skip
-def test_what_could_go_over_is_not_asked(limits, spent, worst, words):
+def test_what_could_go_over_is_not_asked(limits, usd, worst, words):
     with pytest.raises(BudgetSpent) as raised:
-        require(limits, spent, worst)
+        require(limits, usd, worst)
     for one in words:
         assert one in raised.value.message
 
@@ -149,4 +153,4 @@ def test_a_model_that_gets_nowhere_is_stopped_and_warned_before(each, turns):
 
 def test_with_too_little_time_left_nobody_is_asked():
     with pytest.raises(TimeSpent, match="limits.minutes"):
-        require(SpendingCaps(), BudgetUsage(), Worst(tokens=1, usd=0.0), 9.4)
+        require(SpendingCaps(), 0.0, Worst(tokens=1, usd=0.0), 9.4)

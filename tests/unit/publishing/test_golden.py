@@ -115,7 +115,6 @@ MADE_BY_MODEL = {
     "work": WORK,
     "proof": PROOF,
     "notes": REVIEW,
-    "digest": "e" * 64,
 }
 
 
@@ -136,8 +135,6 @@ def recipe() -> str:
             proof=Proof(rows=PROOF.rows),
             sensitive=(("shop/migrations/0002_customer_nickname.py", "it changes the database"),),
             seal=Seal(digest="d" * 64, key="c" * 64),
-            digest="e" * 64,
-            replaced=(13, 15),
         )
     )
 
@@ -216,7 +213,6 @@ def draft_not_measurable() -> str:
             cleared=cleared(found),
             after=REPORT,
             verdict=READY.model_copy(update={"review": ("shop/models.py",)}),
-            digest="e" * 64,
         )
     )
 
@@ -307,7 +303,7 @@ def status_comment() -> str:
     """At work, then with its result."""
     stages = (
         StageMark(stage="Read the issue", state="done"),
-        StageMark(stage="Make the change", state="done", detail="48.1 s"),
+        StageMark(stage="Make the change", state="done"),
         StageMark(stage="Run the checks", state="running", begun=1_000.0),
         StageMark(stage="Publish", state="waiting"),
     )
@@ -315,7 +311,7 @@ def status_comment() -> str:
         recipe="", title="Sum all prices", parameters="", steps=("Drop the slice.", "Test.")
     )
     progress = Progress(
-        stages=stages, plan=plan, now="round 2", seconds=70.0, at=1_010.0, most_minutes=30,
+        stages=stages, plan=plan, seconds=70.0, at=1_010.0, most_minutes=30,
         replies=3, usd=0.12, most_usd=3.0,
     )  # fmt: skip
     pull = PullRequest(number=9, url="https://g/9", draft=True, notes=("ann was not asked",))

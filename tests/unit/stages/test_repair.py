@@ -215,7 +215,7 @@ def test_no_error_of_a_later_round_gives_up_what_passed(prepared, home, problem)
     passed = run_context.history.record_round(judged(2, draft(prepared)))
     assert repair.next_draft([red], run_context) is None
     assert repair.answer_submission(passed, BLOCKING, run_context) is None
-    run_context.count_reply("editor", make_reply())
+    run_context.account.count_reply("editor", make_reply())
     assert reviewing.review_change(passed, run_context).unfinished
     assert run_context.summarize_model_work("").undone
 

@@ -33,7 +33,7 @@ def reviewed(prepared, home, *replies, roles=ROLES):
     left = iter(replies)
     model = FakeModel(lambda request: next(left), roles=roles)
     run_context = desks.run_context(prepared, home, model)
-    run_context.count_reply("editor", make_reply())
+    run_context.account.count_reply("editor", make_reply())
     best = run_context.history.record_round(judged(1, draft(prepared)))
     return reviewing.review_change(best, run_context), model
 
@@ -139,7 +139,7 @@ def test_a_reviewer_settles_what_is_a_matter_of_reading_and_nothing_that_guards_
     )
     model = FakeModel(lambda request: reply, roles=ROLES)
     run_context = desks.run_context(prepared, home, model)
-    run_context.count_reply("editor", make_reply())
+    run_context.account.count_reply("editor", make_reply())
     notes = reviewing.review_change(run_context.history.record_round(best), run_context)
     told = model.requests[0].messages[0].text
     assert "1. : test-rewritten says. (test-rewritten)" in told
@@ -209,7 +209,7 @@ def test_a_change_that_answers_a_review_is_taken_if_it_passes(prepared, home):
     )  # fmt: skip
     model = FakeModel(lambda request: submit({"text": "Good."}), roles=ROLES)
     run_context = desks.run_context(prepared, home, model)
-    run_context.count_reply("editor", make_reply())
+    run_context.account.count_reply("editor", make_reply())
     best, told = reviewing.settle_review(first, second, notes, run_context)
     assert best is second
     assert told.remarks == (Remark(text="Good."), kept)

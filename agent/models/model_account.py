@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agent.llm.budget import BudgetUsage
 from agent.models.chat import Reply, Role
 from agent.models.model_use import ModelUse
 
@@ -26,12 +25,13 @@ class ModelAccount:
         self._had_a_try.add(self.find_last_model("editor"))
 
     @property
-    def usage(self) -> BudgetUsage:
-        replies = [reply for _, reply in self._replies]
-        return BudgetUsage(
-            usd=sum(reply.cost_usd or 0.0 for reply in replies),
-            tokens=sum(reply.usage.tokens for reply in replies),
-        )
+    def usd(self) -> float:
+        """What the replies have cost, as far as prices are known."""
+        return sum(reply.cost_usd or 0.0 for _, reply in self._replies)
+
+    @property
+    def tokens(self) -> int:
+        return sum(reply.usage.tokens for _, reply in self._replies)
 
     def find_last_model(self, role: Role) -> str:
         """Name who answered a role last; empty: nobody has."""
@@ -64,7 +64,7 @@ class ModelAccount:
             input_tokens=sum(reply.usage.input_tokens for reply in replies),
             cached_tokens=sum(reply.usage.cache_read_tokens for reply in replies),
             output_tokens=sum(reply.usage.output_tokens for reply in replies),
-            usd=sum(prices) if len(prices) == len(replies) else None,
+            usd=round(sum(prices), 6) if len(prices) == len(replies) else None,
             seconds=round(sum(reply.seconds for reply in replies), 3),
         )
 
