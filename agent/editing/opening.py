@@ -23,7 +23,6 @@ from agent.models.change import Change, Plan
 from agent.models.chat import OpeningMessage
 from agent.models.checks import TESTS, AnyRun, CheckItem, LintRun, Status, TestRun
 from agent.models.task import ReviewItem
-from agent.setup import sandbox_requests
 from agent.text import sanitise
 from agent.text.check_summary import describe_outcomes, format_count
 from repo_config import dependencies
