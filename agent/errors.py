@@ -83,6 +83,21 @@ class TicketUnclear(RunStopped, reason=Reason.UNCLEAR):
         self.answer = answer
 
 
+class Duplicate(TicketUnclear):
+    """An open pull request of ours for another issue holds the very change."""
+
+    pull: int
+
+    def __init__(self, pull: int) -> None:
+        self.pull = pull
+        question = (
+            f"The open pull request #{pull}, made for another issue, holds the very same change."
+            " Does it settle this issue too? Then close this one. If not, say what is to be"
+            f" different. To have the change for this issue instead, close #{pull} first."
+        )
+        super().__init__((question,))
+
+
 class NoRecipe(RunStopped, reason=Reason.NO_RECIPE):
     """No recipe fits this ticket, and no model is configured; a person has to do it."""
 

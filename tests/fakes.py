@@ -22,6 +22,7 @@ from agent.models.chat import ChatRequest, Reply, Role, ToolCall, Usage, Worst
 from agent.models.code_host import (
     CodeHost,
     NewPullRequest,
+    OwnPullRequest,
     Progress,
     Remote,
 )
@@ -80,9 +81,25 @@ class FakeCodeHost(CodeHost):
         self.calls.append("credential")
         return "ghs_" + ("w" if write else "r") * 36
 
-    def has_pull_request(self, run: Run, branch: str, *, only_open: bool = False) -> bool:
+    def has_pull_request(self, run: Run, branch: str) -> bool:
         self.calls.append("proposed")
         return any(one.branch == branch for one in self.proposals)
+
+    def list_own_pulls(self, run: Run, besides: str) -> tuple[OwnPullRequest, ...]:
+        self.calls.append("own_pulls")
+        newest = {one.branch: one for one in self.proposals}
+        return tuple(
+            OwnPullRequest(
+                number=number,
+                body=one.body,
+                url=self._page(number),
+                branch=one.branch,
+                commit=one.commit,
+                draft=one.draft and not self._notes,
+            )
+            for number, one in enumerate(newest.values(), 100)
+            if one.branch != besides
+        )
 
     def publish_pull_request(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         self.calls.append("propose")

@@ -20,6 +20,7 @@ from agent.github.tokens import TokenScope
 from agent.models.change import Plan
 from agent.models.code_host import (
     NewPullRequest,
+    OwnPullRequest,
     Progress,
     Remote,
 )
@@ -120,9 +121,11 @@ class GithubCodeHost:
             )
         return self._access.asking().ask(lambda: session.token(scope), doing="get a token for git")
 
-    def has_pull_request(self, run: Run, branch: str, *, only_open: bool = False) -> bool:
-        session = self._access.open_run_session(run)
-        return pull_requests.has_pull_request(session, branch, only_open=only_open)
+    def has_pull_request(self, run: Run, branch: str) -> bool:
+        return pull_requests.has_pull_request(self._access.open_run_session(run), branch)
+
+    def list_own_pulls(self, run: Run, besides: str) -> tuple[OwnPullRequest, ...]:
+        return pull_requests.list_own_open(self._access.open_run_session(run), besides)
 
     def publish_pull_request(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         session, page = self._access.open_run_session(run), self._page(run)

@@ -44,6 +44,15 @@ class NewPullRequest(Record):
     """When the run began, in seconds since the epoch: that check took from then to now."""
 
 
+class OwnPullRequest(Record):
+    number: int
+    body: str
+    url: str = ""
+    branch: str = ""
+    commit: str = ""
+    draft: bool = False
+
+
 class StageMark(Record):
     stage: str
     state: Literal["waiting", "running", "done", "failed"]
@@ -111,9 +120,13 @@ class CodeHost(Protocol):
         """Hand out a token for git, for this repository alone; never to be stored or shown."""
         raise AssertionError(_FOLDER)
 
-    def has_pull_request(self, run: Run, branch: str, *, only_open: bool = False) -> bool:
+    def has_pull_request(self, run: Run, branch: str) -> bool:
         """Say whether there is or was a pull request of a branch, whoever opened it."""
         return False
+
+    def list_own_pulls(self, run: Run, besides: str) -> tuple[OwnPullRequest, ...]:
+        """List our open pull requests but that of one branch, among the newest."""
+        return ()
 
     def publish_pull_request(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Open the pull request, or bring the one of this branch up to date; report the check."""

@@ -6,13 +6,14 @@ again, each thread is answered once, and the texts are written anew.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from agent import steps
 from agent.desk import Desk, pulls_of
-from agent.errors import AccessLost, Cancelled, Superseded
+from agent.errors import AccessLost, Cancelled, Duplicate, Superseded
 from agent.git import branches, pull_branch, worktree
 from agent.models.change import Change, Finding
 from agent.models.code_host import Remote
@@ -30,7 +31,7 @@ from agent.models.run import Reason, Run, end_state
 from agent.models.step import Step
 from agent.models.task import ItemAnswer, PullContext, Task
 from agent.models.ticket import Ticket
-from agent.publishing import pull_request_content, thread_answers, threads
+from agent.publishing import other_pulls, pull_request_content, thread_answers, threads
 from agent.publishing.evidence import Decided
 from agent.publishing.pull_request_content import BranchDraft, Placed
 from agent.text import sanitise
@@ -77,6 +78,7 @@ def publish_result(
         BranchMoved: Somebody has pushed meanwhile.
         PolicyRefused: The change holds a secret of the service's own.
         AccessLost: The code host does not let us write.
+        Duplicate: A pull request for another issue holds the very change.
     """
     if task.pull is None:
         assert decided is not None and isinstance(base, Prepared)  # noqa: S101, PT018
@@ -172,7 +174,7 @@ def _make_outcome(
 
 
 def _place_change(prepared: Prepared, decided: Decided, desk: Desk) -> tuple[Decided, Placed]:
-    """Make the branch, or find it as an earlier attempt has made it.
+    """Find where the change is already, or make the branch; one that is there is left alone.
 
     The world may have changed while the checks ran: then there is nothing to publish, or something
     more to say about the text that was approved.
@@ -180,9 +182,24 @@ def _place_change(prepared: Prepared, decided: Decided, desk: Desk) -> tuple[Dec
     run, change = prepared.run, decided.cleared.change
     remote = desk.code_host.find_remote(run)
     draft = pull_request_content.draft_branch(prepared, decided, remote, desk.redactor)
-    if remote is not None:
-        decided = _ask_again(run, decided, draft.name, desk)
-    return decided, _make_branch(prepared, change, draft, remote, desk)
+    if remote is None:
+        return decided, _make_branch(prepared, change, draft, remote, desk)
+    decided = _ask_again(run, decided, draft.name, desk)
+    snapshot = run.snapshot
+    assert snapshot is not None  # noqa: S101  whatever has a remote is of an issue
+    goes_to = prepared.checkout.base_branch or remote.default_branch
+    others = desk.code_host.list_own_pulls(run, draft.name)
+    digest = other_pulls.compute_digest(change, goes_to)
+    found = other_pulls.find_related_pulls(others, run.run_id, snapshot.issue.number, digest)
+    if same := found.same:
+        placed = Placed(branch=same.branch, commit=same.commit)
+    elif found.duplicate:
+        raise Duplicate(found.duplicate.number)
+    else:
+        placed = _make_branch(prepared, change, draft, remote, desk)
+    return decided, placed.model_copy(
+        update={"digest": digest, "related_pulls": found, "remote": remote}
+    )
 
 
 def _open_pull_request(prepared: Prepared, decided: Decided, desk: Desk) -> _Told:
@@ -193,7 +210,15 @@ def _open_pull_request(prepared: Prepared, decided: Decided, desk: Desk) -> _Tol
     sentence = decided.verdict.sentence
     with _tell_of_branch(placed, "its text could not be written"):
         words = pull_request_content.render_text(prepared, decided, placed, desk)
-    if placed and (remote := placed.remote):
+    if placed and (same := placed.related_pulls.same):
+        note = "it holds this very change already, so no second one was made"
+        pull_request = PullRequest(
+            number=same.number, url=same.url, draft=same.draft, notes=(note,)
+        )
+        sentence += (
+            f" #{same.number} holds this very change already; no second pull request was made."
+        )
+    elif placed and (remote := placed.remote):
         _require_wanted(run, placed, remote, desk)
         with _tell_of_branch(placed):
             proposal = pull_request_content.make_proposal(
@@ -217,8 +242,9 @@ def _ask_again(run: Run, decided: Decided, branch: str, desk: Desk) -> Decided:
         now = _read_ticket_unless_stopped(run, desk)
     except (Superseded, Cancelled):
         # A pull request that was merged or closed needs no branch any more.
+        ours = re.compile(rf"{re.escape(branch)}(-\d+)?")
         with suppress(AccessLost):
-            if desk.code_host.has_pull_request(run, branch, only_open=True):
+            if any(ours.fullmatch(one.branch) for one in desk.code_host.list_own_pulls(run, "")):
                 return decided
         raise
     # The text that was carried out stays, with what people have said to it; it may have been
@@ -302,7 +328,7 @@ def _make_branch(
         token,
         taken=lambda name: _require_unproposed(run, name, desk),
     )
-    return Placed(branch=name, commit=commit, remote=remote)
+    return Placed(branch=name, commit=commit)
 
 
 def _require_unproposed(run: Run, branch: str, desk: Desk) -> None:
@@ -375,7 +401,8 @@ def _extend_branch(
     token = desk.code_host.create_credential(run, write=True)
     desk.redactor.learn(token)
     pull_branch.push_follow(task.start, commit, branch, remote.url, token, look_again=_LOOK_AGAIN)
-    return Placed(branch=branch, commit=commit)
+    digest = other_pulls.compute_digest(change, base_branch)
+    return Placed(branch=branch, commit=commit, digest=digest)
 
 
 def _update_pull_request(

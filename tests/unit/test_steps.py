@@ -16,6 +16,7 @@ from agent.errors import (
     CacheGone,
     Cancelled,
     CodeHostLimited,
+    Duplicate,
     ModelUnavailable,
     PolicyRefused,
     StorageFull,
@@ -191,6 +192,7 @@ ERRORS = [
         (Finding(rule="r", severity=Severity.BLOCK, path="a.py", line=3, message="m", fix="f"),)
     ),
     CodeHostLimited("wait", 1234.5),
+    Duplicate(7),
     ActiveRun(Run(run_id="2026-1", repository="/r", ticket="/t", started=0)),
     StorageFull("The disk is full."),
     CacheGone("The mirror is gone.", "checkout"),

@@ -115,6 +115,7 @@ MADE_BY_MODEL = {
     "work": WORK,
     "proof": PROOF,
     "notes": REVIEW,
+    "digest": "e" * 64,
 }
 
 
@@ -135,6 +136,8 @@ def recipe() -> str:
             proof=Proof(rows=PROOF.rows),
             sensitive=(("shop/migrations/0002_customer_nickname.py", "it changes the database"),),
             seal=Seal(digest="d" * 64, key="c" * 64),
+            digest="e" * 64,
+            replaced=(13, 15),
         )
     )
 
@@ -213,6 +216,7 @@ def draft_not_measurable() -> str:
             cleared=cleared(found),
             after=REPORT,
             verdict=READY.model_copy(update={"review": ("shop/models.py",)}),
+            digest="e" * 64,
         )
     )
 

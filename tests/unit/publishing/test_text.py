@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from agent.errors import Duplicate
 from agent.models.change import ChangedFile, ClearedChange, Finding, Severity
 from agent.models.checks import BlockedTest, CheckReport, PackageComparison, Status, TestRun
 from agent.models.model_use import ModelUse, ModelWork
@@ -45,6 +46,8 @@ def test_foreign_words_are_inert(render, of_issue):
         "ticket": Ticket(ticket_id="42", title=EVIL, body="", digest="d", **ticket),
         "plan": plan(EVIL),
         "done": (EVIL,) * 6,
+        "digest": "e" * 64,
+        "replaced": (8,),
         "diff": EVIL,
         "compared": (
             red().model_copy(update={"name": EVIL, "reason": EVIL, "rewritten": (held,)}),
@@ -136,6 +139,16 @@ def ended(reason, sentence):
 
 def comment(reason, sentence, place="https://m.example/log"):
     return text.render_stopped(ended(reason, sentence), None, place, run=code_host_runs.run())
+
+
+def test_a_duplicate_links_the_pull_request_that_is_open():
+    problem = Duplicate(7)
+    outcome = ended(problem.reason, problem.message).model_copy(
+        update={"duplicate_of": problem.pull}
+    )
+    words = text.render_stopped(outcome, None, "l", run=code_host_runs.run())
+    assert "\nThe pull request: #7\n" in words
+    assert "Nothing was pushed." in words
 
 
 def test_every_reason_makes_an_inert_comment_without_headings():
