@@ -10,6 +10,9 @@ from collections import Counter
 from contextlib import closing
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
 
 from agent.errors import ActiveRun, StoreUnusable
 from agent.models.run import Reason, RunState, Wait
@@ -142,6 +145,26 @@ def test_who_was_queued_before_is_ahead(store):
     store.add_run(run("b", number=2, repository_id=1), 1_100.0)
     store.add_run(run("c", number=3, repository_id=2), 1_200.0)
     assert [store.count_ahead(f"20261120-100000-{n}", 2_000.0, most=1) for n in "abc"] == [0, 1, 2]
+
+
+def test_the_revision_makes_the_tables_of_the_models(tmp_path):
+    SqlRunStore(tmp_path).close()
+    engine = create_engine(f"sqlite:///{tmp_path / sql_run_store.FILE_NAME}")
+    with engine.connect() as connection:
+        found = compare_metadata(
+            MigrationContext.configure(
+                connection,
+                opts={
+                    "version_table": "runs_version",
+                    "include_object": lambda thing, name, kind, *_: (
+                        name not in ("deliveries", "notes")
+                    ),
+                },
+            ),
+            sql_tables.METADATA,
+        )
+    engine.dispose()
+    assert found == []
 
 
 def test_who_reads_waits_for_nobody_who_writes(store):
