@@ -24,7 +24,7 @@ from repo_config.project_files import ProjectFiles
 from repo_config.schema import RepoConfig
 
 #: By these a hook looks at some files only, which a check of the whole tree could not follow.
-_LIMITING = frozenset({"files", "exclude", "types", "types_or", "exclude_types", "stages"})
+_LIMITING = frozenset({"files", "exclude", "exclude_types", "stages"})
 #: What names targets of mypy: without any, these have to stand in its command.
 _TARGETS_OF_MYPY = frozenset({"files", "packages", "modules"})
 _NO_TARGETS = frozenset({"test", "tests", "testing", "docs", "doc", "examples", "build", "dist"})
@@ -59,11 +59,11 @@ def find_commands(files: ProjectFiles, config: RepoConfig) -> Commands:
         lines = () if given == "off" else given if isinstance(given, tuple) else (given,)
         kinds[kind] = [command_lines.read_command(line) for line in lines]
         if given == "auto":
-            kinds[kind] = [one for one in usual if one.checks_types == of_types]
+            kinds[kind] = [command for command in usual if command.checks_types == of_types]
     extra = [command_lines.read_command(one.run, one.name) for one in checks.extra]
     named = command_lines.name_apart([*kinds["types"], *kinds["lint"], *extra])
     ends = len(kinds["types"]), len(named) - len(extra)
-    programs = {TOOLS[one.tool].program for one in named if one.tool} & PINNED
+    programs = {TOOLS[command.tool].program for command in named if command.tool} & PINNED
     return Commands(
         types=named[: ends[0]],
         lint=named[ends[0] : ends[1]],

@@ -34,7 +34,10 @@ _NAMING_PLUGINS = (
     "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml",
 )  # fmt: skip
 #: A list in brackets, or a line with those that are further in; or an option.
-_PLUGINS = re.compile(r"plugins\s*[=:]\s*(?:[\[(][^\])]*|.*(?:\n[ \t]+.*)*)|(?<!\S)-p[ =]?\S+")
+_PLUGINS = re.compile(
+    r"plugins[\"']?\s*\+?[=:]\s*(?:[\[(][^\])]*|.*(?:\n[ \t]+.*)*)"
+    r"|(?<![\w-])-p[\s=\"',]*[\w.]+"
+)
 
 
 class DjangoProject(BaseModel):
@@ -223,7 +226,7 @@ def _find_plugins(files: ProjectFiles, arguments: Iterable[str]) -> tuple[str, .
         name
         for text in texts
         for match in _PLUGINS.finditer(text)
-        for name in re.findall(r"[\w./]+", match[0])
+        for name in re.findall(r"[\w./]+", match[0].removeprefix("-p"))
     }
     return tuple(sorted({path for name in named for path in _locate_plugin(files, name)}))
 

@@ -28,8 +28,10 @@ def read_version_file(files: ProjectFiles) -> str | None:
 
 def find_declared_pythons(files: ProjectFiles) -> tuple[str, tuple[int, ...]]:
     """Return the range that the project declares, and the minor versions with a release in it."""
-    found = ((text, list_minors(text)) for text in _list_ranges(files))
-    return next((one for one in found if one[1]), ("", ()))
+    for text in _list_ranges(files):
+        if minors := list_minors(text):
+            return text, minors
+    return "", ()
 
 
 def list_minors(text: str) -> tuple[int, ...]:

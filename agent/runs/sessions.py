@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import shlex
 from contextlib import ExitStack
+from importlib import resources
 
 from agent.checks import check
 from agent.git import worktree
@@ -28,6 +29,7 @@ from agent.settings import Settings
 from agent.setup import sandbox_requests, sandbox_services, uv_program
 
 _FIRST_ON_PATH = f"{SANDBOX_HOME}/.local/bin"
+_LENT = f"{SANDBOX_HOME}/.local/lent"
 _OWN = f"{SANDBOX_HOME}/venv"
 _RIPGREP = f"{SANDBOX_HOME}/.config/ripgrep"
 #: Long lines fill an answer with what nobody reads; .github and its kin are part of the code.
@@ -107,7 +109,11 @@ class SessionFactory:
         environment, config = prepared.environment, prepared.contract.config
         programs = _stand_in(environment)
         environ = {**sandbox_services.variables(environment.services), **config.variables}
-        environ["RIPGREP_CONFIG_PATH"] = _RIPGREP
+        first = environ.get("PYTHONPATH")
+        environ |= {
+            "RIPGREP_CONFIG_PATH": _RIPGREP,
+            "PYTHONPATH": f"{_LENT}:{first}" if first else _LENT,
+        }
         order = sandbox_requests.make_request(
             environment,
             base.folder,
@@ -138,5 +144,6 @@ def _stand_in(environment: Environment) -> tuple[SandboxFile, ...]:
         f"{_FIRST_ON_PATH}/{tool}": f'#!/bin/sh\nexec {program} "$@"\n'.encode()
         for tool, program in sorted(programs.items())
     }
-    files[_RIPGREP] = _RIPGREP_LINES
+    lending = resources.files("agent.sandbox").joinpath("sandbox_scripts", "lend_tools.py")
+    files |= {_RIPGREP: _RIPGREP_LINES, f"{_LENT}/sitecustomize.py": lending.read_bytes()}
     return tuple(SandboxFile(path=path, content=content) for path, content in files.items())

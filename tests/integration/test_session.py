@@ -265,6 +265,15 @@ def equipped(workshop, home):
     session.close()
 
 
+def test_a_tool_that_only_the_gate_has_runs_as_a_module_of_the_environments_python(equipped):
+    ran = equipped.run("python -m pytest -q test_one.py", seconds=60)
+    assert (ran.exit_code, "1 passed" in ran.output) == (0, True), ran.output
+    assert equipped.run("python -m mypy --version", seconds=60).exit_code == 0
+    # To the code of the repository, the gate's packages are not there.
+    assert "No module named" in equipped.run("python -c 'import pytest'", seconds=60).output
+    assert equipped.run("python -c 'print(1)'", seconds=60).output == "1\n"
+
+
 def test_pip_speaks_of_the_environment(equipped):
     listed = equipped.run("pip list 2>/dev/null; pip show pytest", seconds=60)
     assert "Version:" not in listed.output

@@ -201,6 +201,12 @@ SHOP, TOOLS = "src/shop/plug/__init__.py", "tools/plug.py"
             (SHOP,),
         ),
         ({"pytest.ini": "[pytest]\naddopts = -q -p tools.plug\n"}, "auto", (TOOLS,)),
+        ({"pytest.toml": '[pytest]\naddopts = ["-p", "tools.plug"]\n'}, "auto", (TOOLS,)),
+        (
+            {"tests/conftest.py": "pytest_plugins: list[str] = [\n    'shop.plug',\n]\n"},
+            "auto",
+            (SHOP,),
+        ),
         ({"conftest.py": 'pytest_plugins = ["shop.plug", "xdist"]\n'}, "auto", (SHOP,)),
         ({}, "python -m pytest -p tools.plug", (TOOLS,)),
     ],
