@@ -48,7 +48,9 @@ def main(target: Path) -> None:
         )
     print(f"{target}: {target.stat().st_size:,} bytes")
     # Of the two, the one that needs a model: from its heading on.
-    shown = screen.getvalue().rpartition("\n─")[2].partition("\n")[2].rstrip()
+    shown = screen.getvalue().rpartition("\n─")[2].partition("\n")[2]
+    # Addresses of the simulator are gone by the time that anybody reads them.
+    shown = "\n".join(line for line in shown.splitlines() if line and "http://" not in line)
     text = _README.read_text(encoding="utf-8")
     block = re.compile(r"(?<=```\n\$ make demo\n).*?(?=\n```)", re.DOTALL)
     _README.write_text(block.sub(lambda _: shown, text, count=1), encoding="utf-8")
