@@ -271,13 +271,6 @@ def test_an_earlier_comment_that_may_not_be_deleted_stays_beside_the_new_one(sce
     assert "red" in scene.own_comments()[-1].body
 
 
-def test_a_label_that_is_refused_asks_nobody_to_stop(scene):
-    issue = scene.run.snapshot.issue
-    scene.fault("answer", "POST", "issues/1/labels", status=422)
-    assert not scene.intake_api.set_label(issue, "bug")
-    assert scene.intake_api.set_label(issue, "bug")
-
-
 def test_a_server_that_does_not_know_bots_by_name_gives_an_address_without_number(scene):
     scene.fault("answer", "GET", "/api/v3/users/*", status=404)
     assert scene.code_host.find_remote(scene.run).email.startswith(f"{scene.login}@")

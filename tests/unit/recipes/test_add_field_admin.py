@@ -27,7 +27,6 @@ def listed(before: str) -> str:
     [
         ('("name", "email")', '("name", "email", "nickname")'),
         ('("name",)', '("name", "nickname")'),
-        ("[]", '["nickname"]'),
         (
             '[\n        "name",  # who\n        "email"  # where\n    ]',
             '[\n        "name",  # who\n        "email",  # where\n        "nickname",\n    ]',

@@ -173,10 +173,6 @@ DECISIONS = {
         [suite(head=FAILED, verdict=FAILED, new_failures=failing("t.py::test_a"))],
         {}, "withhold", "NEW_FAILURES", "t.py::test_a",
     ),
-    "many tests fail newly": (
-        [suite(verdict=FAILED, new_failures=failing(*(f"t::{n}" for n in range(1, 8)))), RED_TOOL],
-        {}, "withhold", "NEW_FAILURES", "t::1, t::2, t::3 and 4 more. Also red: mypy",
-    ),
     "a check is gone": (
         [suite(), tool("mypy", head=Status.ABSENT, verdict=FAILED, reason="it is gone")],
         {}, "withhold", "NEW_FAILURES", "it is gone",
@@ -217,10 +213,6 @@ DECISIONS = {
     ),
     "base breaks makemigrations, and models are touched": (
         [suite(), UNMEASURED], {"files": (MODELS,)}, "open as draft", "READY", "shop/models.py",
-    ),
-    "base does not list its endpoints, and code is touched": (
-        [suite(), UNMEASURED.model_copy(update={"name": "endpoints"})],
-        {"files": (MODELS,)}, "open as draft", "READY", "at this first: endpoints",
     ),
     "no test notices a part of the source": (
         [suite()], {"proof": UNNOTICED}, "open as draft", "READY", "a.py:3, b.py:9",

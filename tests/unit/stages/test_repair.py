@@ -13,10 +13,8 @@ from agent.errors import (
     EditFailed,
     EnvironmentFailed,
     ModelUnavailable,
-    ModelUnusable,
     TicketUnclear,
 )
-from agent.llm.budget import Budget, SpendingCaps
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Plan, Severity
 from agent.models.checks import CheckItem, CheckReport, Status, TestComparison
 from agent.models.outcome import Verdict
@@ -186,22 +184,9 @@ def test_what_is_answered_is_laid_out_again_where_it_is_not_the_last(prepared, h
     assert "shop/new.py: Close it." in model.requests[3].messages[-1].results[-1].content
 
 
-def test_at_the_cap_a_candidate_that_passed_is_not_lost_for_one_that_does_not(
-    prepared, home, monkeypatch
-):
-    monkeypatch.setattr(Budget, "find_limits", lambda *given: SpendingCaps(tokens=5))
-    run_context = desks.run_context(prepared, home, script())
-    red = judged(2, draft(prepared, "x = 2\n"), "t.py::test_x")
-    with pytest.raises(BudgetSpent):
-        repair.next_draft([run_context.history.record_round(red)], run_context)
-    run_context = desks.run_context(prepared, home, script())
-    run_context.history.record_round(judged(1, draft(prepared)))
-    assert repair.next_draft([run_context.history.record_round(red)], run_context) is None
-
-
 @pytest.mark.parametrize(
     "problem",
-    [ModelUnavailable("Away."), ModelUnusable("No key."), EditFailed("No."), TicketUnclear(("?",))],
+    [BudgetSpent("No more."), ModelUnavailable("Away."), EditFailed("No."), TicketUnclear(("?",))],
 )
 def test_no_error_of_a_later_round_gives_up_what_passed(prepared, home, problem):
     def fail(request):

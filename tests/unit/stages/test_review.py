@@ -164,15 +164,6 @@ def test_what_would_be_missed_by_its_name_may_go_without_a_test(prepared, goes):
     assert bool(verdict.findings) is not goes
 
 
-def test_a_review_of_too_many_remarks_is_to_be_handed_in_again(prepared, home):
-    blocking = {"text": "Close it.", "blocking": True}
-    many = [{"text": f"Remark {number}."} for number in range(20)]
-    notes, model = reviewed(prepared, home, submit(*many, blocking), submit(blocking))
-    assert [one.text for one in notes.remarks] == ["Close it."]
-    (refused,) = model.requests[-1].messages[-1].results
-    assert (refused.failed, "20 items" in refused.content) == (True, True)
-
-
 def test_without_a_reviewer_there_is_the_word_that_none_looked(prepared, home):
     notes, model = reviewed(prepared, home, roles=("editor",))
     assert (notes.ran, notes.unfinished) == (False, False)

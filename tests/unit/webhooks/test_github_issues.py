@@ -54,8 +54,6 @@ def test_a_renamed_repository_and_a_changed_title_are_the_same_content():
     ("path", "value", "named"),
     [
         ("sender", ..., "sender"),
-        ("sender.id", 10**30, "sender.id"),
-        ("issue.number", -1, "issue.number"),
         ("repository.full_name", "--upload-pack/x\n", "repository.full_name"),
         ("repository.clone_url", "https://user:pass@host/x.git", "repository.clone_url"),
         ("repository.clone_url", "ext::sh -c x", "repository.clone_url"),
