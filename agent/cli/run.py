@@ -21,7 +21,6 @@ from agent.models.clock import read_clock
 from agent.models.intake import LiveIssue
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Run, make_run_id
-from agent.models.ticket import Snapshot
 
 if TYPE_CHECKING:
     from agent.desk import Compose
@@ -351,18 +350,7 @@ def _make_issue_run(live: LiveIssue, *, base: str | None, dry_run: bool) -> Run:
         run_id=make_run_id(started),
         repository=live.issue.repository,
         ticket=f"#{live.issue.number}",
-        snapshot=Snapshot(
-            issue=live.issue,
-            url=live.url,
-            title=live.title,
-            body=live.body,
-            labels=live.labels,
-            author=live.author,
-            actor="",
-            actor_id=0,
-            approved_at=live.updated_at,
-            by_label=False,
-        ),
+        snapshot=live.take_snapshot(by_label=False),
         base=base,
         dry_run=dry_run,
         started=started,

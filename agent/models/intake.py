@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from agent.models.record import Record
-from agent.models.ticket import IssueRef
+from agent.models.ticket import IssueRef, Snapshot
 
 
 class LiveIssue(Record):
@@ -21,6 +21,22 @@ class LiveIssue(Record):
     is_pull_request: bool = False
     changed_at: str | None = None
     """ISO 8601, UTC: when title or text were last edited; None: never, or that was not asked."""
+
+    def take_snapshot(self, *, by_label: bool = True, key: str = "") -> Snapshot:
+        """Take it as it stands, where what starts the run is no person's label."""
+        return Snapshot(
+            issue=self.issue,
+            url=self.url,
+            title=self.title,
+            body=self.body,
+            labels=self.labels,
+            author=self.author,
+            actor="",
+            actor_id=0,
+            approved_at=self.updated_at,
+            by_label=by_label,
+            key=key,
+        )
 
 
 class Permission(Record):

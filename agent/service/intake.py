@@ -130,23 +130,11 @@ def accept_ticket(
     issue = live.issue
     if last := store.find_newest_run(issue.repository_id, issue.number):
         return IgnoredWish(reason=f"run {last.run.run_id} is of this ticket already")
-    snapshot = Snapshot(
-        issue=issue,
-        url=live.url,
-        title=live.title,
-        body=live.body,
-        labels=live.labels,
-        author=live.author,
-        actor="",
-        actor_id=0,
-        approved_at=live.updated_at,
-        key=ticket.key,
-    )
     run = Run(
         run_id=make_run_id(int(now)),
         repository=clone_url,
         ticket=f"#{issue.number}",
-        snapshot=snapshot,
+        snapshot=live.take_snapshot(key=ticket.key),
         runs_per_day=intake_api.read_runs_per_day(issue),
         started=int(now),
     )

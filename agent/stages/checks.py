@@ -50,6 +50,8 @@ from agent.policy.contract import requirements
 from repo_config import dependencies
 from repo_config.rule_files import has_tables, is_tool_setting, list_read_by_tools
 
+#: A command that takes longer builds something; linters that we do not know are done by then.
+_QUICK_SECONDS = 30.0
 #: Checks that look at source alone, and not at what tests are.
 _OF_SOURCE = (DJANGO_CHECK.name, MAKEMIGRATIONS.name, fastapi_endpoints.NAME)
 
@@ -322,7 +324,11 @@ def _look_behind_comments(
     passed = {
         one.name
         for one in results
-        if (isinstance(one, CommandRun) and one.status is Status.PASSED)
+        if (
+            isinstance(one, CommandRun)
+            and one.status is Status.PASSED
+            and one.seconds <= _QUICK_SECONDS
+        )
         or (isinstance(one, LintRun) and one.name not in _OF_SOURCE and not one.reason)
     }
     masked = silenced.mask_comments(change) if passed else None
