@@ -249,8 +249,11 @@ class VerdictFacts:
     @property
     def _not_done(self) -> tuple[Finding, ...]:
         """What the ticket says besides."""
-        rule, fix = "the rest of the ticket", "Do it in a change of its own."
-        said = (f"Not done by this change: “{one}”" for one in self.cleared.change.not_done)
+        rule, fix = "the rest of the ticket", "If it asks for more, do that in a change of its own."
+        said = (
+            f"The recipe does not read this: “{sentence}”"
+            for sentence in self.cleared.change.not_done
+        )
         return tuple(_make_remark(rule, message, fix) for message in said)
 
     # --- sentences --------------------------------------------------------------------------------
