@@ -54,9 +54,9 @@ _SECRET_FILE_BYTES = 64 * 1024
 _NUMBERS = {"int": "a whole number", "float": "a number"}
 _BOUNDS = {"ge": "at least", "gt": "above", "le": "at most"}
 SHORTEST_SECRET = 16
+"""Bytes of the webhook secret; a shorter one can be guessed from one delivery at leisure."""
 _SHORTEST_TOKEN = 20
 _REPOSITORY = re.compile(r"[A-Za-z0-9_.-]+/([A-Za-z0-9_.-]+|\*)")
-"""Bytes of the webhook secret; a shorter one can be guessed from one delivery at leisure."""
 
 
 class Settings(Record):

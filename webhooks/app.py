@@ -118,11 +118,7 @@ def make_listener(secret: bytes, inbox: Inbox, sources: Sequence[TicketSource] =
 
     async def keep(delivery: Delivery, name: str) -> tuple[Response, ReceiptKind]:
         receipt = await committer.put(delivery)
-        told = {
-            "delivery": name,
-            "status": receipt.kept.value,
-            "reason": receipt.reason,
-        }
+        told = {"delivery": name, "status": receipt.kept.value, "reason": receipt.reason}
         # `JSONResponse` makes an encoder of its own each time.
         return Response(to_json(told), 202, media_type="application/json"), receipt.kept
 

@@ -41,7 +41,9 @@ def find_source(sources: Sequence[TicketSource], authorization: str) -> TicketSo
     """
     token = authorization[len(_BEARER) :] if authorization.lower().startswith(_BEARER) else ""
     # All are compared, so that the time tells nothing.
-    known = [one for one in sources if hmac.compare_digest(one.token.encode(), token.encode())]
+    known = [
+        source for source in sources if hmac.compare_digest(source.token.encode(), token.encode())
+    ]
     if not known:
         raise RefusedDelivery(
             401,

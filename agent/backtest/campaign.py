@@ -325,7 +325,8 @@ def find(own: Path, name: str | None) -> Path:
         raise RequestRefused(f"{len(found)} backtests begin with {name}: {known}")
     if not found:
         raise RequestRefused(
-            "There is no such backtest; begin one with --commits, --since or --tasks."
+            "There is no such backtest; begin one with --commits, --since,"
+            " --tasks or --repo OWNER/NAME."
         )
     return found[-1]
 

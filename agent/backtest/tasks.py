@@ -19,8 +19,8 @@ from repo_config.test_files import is_test
 
 #: What git and code hosts add to a message, at its end.
 _TRAILER = re.compile(r"[A-Za-z][A-Za-z-]*-by: .*|Change-Id: .*", re.IGNORECASE)
-#: Of Django's runner in SWE-bench: `test_a (app.tests.Case)`.
 _ODD = re.compile(r"[^\w.-]+")
+#: Of Django's runner in SWE-bench: `test_a (app.tests.Case)`.
 _OF_CASE = re.compile(r"(\w+) \(([\w.]+)\)")
 
 

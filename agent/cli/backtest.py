@@ -175,10 +175,8 @@ def _read_pulls(
     found, token, pulls = merged_pulls.open_repository(wiring.way_to_github(loaded), name)
     limit = RepositoryLimits.from_settings(loaded).fetched
     place = loaded.home / "mirrors"
-    with history.read_pulls(found.url, token, found.default_branch, place, max_bytes=limit) as (
-        mirror,
-        read,
-    ):
+    opened = history.read_pulls(found.url, token, found.default_branch, place, max_bytes=limit)
+    with opened as (mirror, read):
         return tasks.read_pulls(name, pulls, read, mirror, most=last)
 
 

@@ -138,7 +138,7 @@ def retry_run(speaker: Speaker, run: StoredRun, store: SqlRunStore, now: float) 
     if run.grants >= MOST_GRANTS:
         raise CannotNow(
             f"This run was allowed its money and time {run.grants} times. Whoever runs"
-            " the service can let it go on on the dashboard; else make the issue smaller."
+            " the service can continue it on the dashboard; else make the issue smaller."
         )
     begin_with = run.outcome.stopped_at if run.outcome else None
     note = speaker.make_guidance("command", "retry")

@@ -153,40 +153,30 @@ class _Trees:
 def _prepare_environment(
     change: Change, trees: _Trees
 ) -> tuple[Environment | None, tuple[PackageRun, ...]]:
-    """Build what the change declares and look at it; None: the environment of base will do."""
+    """Build what the change declares or sets up, and look at it; None: that of base will do."""
     prepared, desk = trees.prepared, trees.desk
     change_context = trees.make_context(change)
-    declared = dependencies.list_declared(requirements.read_sides(change_context)[1])
-    if not requirements.has_changed(change_context):
-        made = _set_up(change, trees)
-        if made is None:
-            return None, ()
-        looked = packages.check_packages(desk.environment(prepared), made, declared)
-        is_other = looked.added_packages.altered or looked.added_packages.unasked
-        return made, (looked,) if is_other else ()
-    desk.say("the change declares other packages, so it is checked with those")
+    declares_others = requirements.has_changed(change_context)
+    if declares_others:
+        reason = "the change declares other packages, so it is checked with those"
+        failed = "What the change declares cannot be installed."
+    elif prepared.contract.config.setup and not all(one.endswith(".py") for one in change.paths):
+        reason = "the change touches more than Python code, so set-up runs on it"
+        failed = "Set-up fails with the change."
+    else:
+        return None, ()
+    desk.say(reason)
     trees.lay_out(change, desk.head_folder(prepared.run).name)
     try:
         built = desk.environment_of_change(prepared)
     except EnvironmentFailed as problem:
-        said = f"What the change declares cannot be installed.\n{problem.message}"
-        raise EnvironmentFailed(said) from problem
+        raise EnvironmentFailed(f"{failed}\n{problem.message}") from problem
+    declared = dependencies.list_declared(requirements.read_sides(change_context)[1])
     found = packages.check_packages(desk.environment(prepared), built, declared)
+    if not (declares_others or found.added_packages.altered or found.added_packages.unasked):
+        return built, ()
     desk.say(f"{found.name}: {found.counts}")
     return built, (found,)
-
-
-def _set_up(change: Change, trees: _Trees) -> Environment | None:
-    """Run set-up on the change, where that touches what its commands may read."""
-    prepared, desk = trees.prepared, trees.desk
-    if not prepared.contract.config.setup or all(one.endswith(".py") for one in change.paths):
-        return None
-    desk.say("the change touches more than Python code, so set-up runs on it")
-    trees.lay_out(change, desk.head_folder(prepared.run).name)
-    try:
-        return desk.environment_of_change(prepared)
-    except EnvironmentFailed as problem:
-        raise EnvironmentFailed(f"Set-up fails with the change.\n{problem.message}") from problem
 
 
 # --- rules that ruff checks -----------------------------------------------------------------------
@@ -293,7 +283,8 @@ def _measure_change(
     tools, settings = _lay_out_for_tools(change, site, trees)
     if runs is None:
         found = measuring.run_all_checks(site, desk.sandbox, desk.say, tools=tools)
-        return _note_settings(_look_behind_comments(change, found, settings, trees), settings), None
+        noted = _note_settings(found, settings)
+        return _look_behind_comments(change, noted, settings, trees), None
     is_alike = last and last.cleared and runs.differs_in_tests_alone(last.cleared.change)
     earlier = last.after if last and last.after and last.after.held and is_alike else None
     held = earlier.held if earlier else None
@@ -313,8 +304,8 @@ def _measure_change(
     tests, held = runs.finish(ran, held)
     tests = tests.model_copy(update={"disguised": tuple(sorted(runs.disguised_files))})
     others = (one for one in results if not isinstance(one, TestRun))
-    noted = _look_behind_comments(change, (*_note_settings(others, settings),), settings, trees)
-    return (*noted, tests), held
+    noted = _note_settings(others, settings)
+    return (*_look_behind_comments(change, noted, settings, trees), tests), held
 
 
 def _look_behind_comments(

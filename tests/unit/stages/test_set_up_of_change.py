@@ -11,33 +11,36 @@ import pytest
 from agent.errors import EnvironmentFailed
 from agent.models.change import Change, ChangedFile
 from agent.stages import checks
+from repo_config.schema import RepoConfig
+from tests.unit.trees import DictTree, make_project
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch):
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(checks._Trees, "lay_out", lambda *_: None)
+    monkeypatch.setattr(checks._Trees, "base", DictTree({}))
+    installed: Any = SimpleNamespace(path=str(tmp_path), versions={})
 
     def set_up(path: str, commands: tuple[str, ...], answer: Any) -> object:
-        file = ChangedFile(path=path, before=None, after=b"x")
-        config = SimpleNamespace(setup=commands)
-        prepared: Any = SimpleNamespace(
-            contract=SimpleNamespace(config=config), run=None, checkout=None
-        )
+        change = Change(base_commit="c", files=(ChangedFile(path=path, before=None, after=b"x"),))
+        contract = SimpleNamespace(config=RepoConfig(setup=commands), project=make_project())
         desk: Any = SimpleNamespace(
             say=lambda line: None,
-            stopped=None,
             head_folder=lambda run: Path(),
+            environment=lambda prepared: installed,
             environment_of_change=lambda prepared: answer(),
         )
-        return checks._set_up(Change(base_commit="c", files=(file,)), checks._Trees(prepared, desk))
+        prepared: Any = SimpleNamespace(contract=contract, run=None)
+        return checks._prepare_environment(change, checks._Trees(prepared, desk))
 
-    return set_up
+    return set_up, installed
 
 
 def test_it_runs_where_files_changed_that_commands_may_read(run):
-    assert run("package.json", ("make",), lambda: "made") == "made"
-    assert run("app/views.py", ("make",), lambda: "made") is None
-    assert run("package.json", (), lambda: "made") is None
+    set_up, made = run
+    assert set_up("package.json", ("make",), lambda: made) == (made, ())
+    assert set_up("app/views.py", ("make",), lambda: made) == (None, ())
+    assert set_up("package.json", (), lambda: made) == (None, ())
 
 
 def test_a_failure_is_said_to_come_with_the_change(run):
@@ -45,4 +48,4 @@ def test_a_failure_is_said_to_come_with_the_change(run):
         raise EnvironmentFailed("setup: `make` ended with exit code 2")
 
     with pytest.raises(EnvironmentFailed, match=r"with the change.\n.*exit code 2"):
-        run("package.json", ("make",), fail)
+        run[0]("package.json", ("make",), fail)
