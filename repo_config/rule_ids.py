@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 _IN_ORDER = """\
-paths file-mode size secrets sample-secrets possible-secret hidden-text look-alikes odd-text
+paths file-mode size secrets sample-secrets hidden-text look-alikes odd-text
 gate-files other-files
 test-asserts-nothing suppression module-in-place-of-another
 python-syntax python-syntax-of-data unreadable-python hidden-from-rules
@@ -18,7 +18,7 @@ migration-destructive migration-by-hand
 newer-syntax http-client http-timeout background-tasks
 forbidden-import
 blocking-call test-tool-in-source
-checker-in-code data-code
+checker-in-code data-code hardcoded-password
 security-lint
 other-settings
 test-rewritten test-removed test-surroundings test-not-run test-not-collected

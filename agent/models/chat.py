@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import Field
 
@@ -40,7 +40,6 @@ class ToolSpec(Record):
 class ToolCall(Record):
     """One call of a tool, as the model wrote it; nothing of it is to be trusted."""
 
-    is_code: ClassVar[bool] = True
     call_id: str
     name: str
     arguments: str

@@ -115,6 +115,14 @@ TABLE: tuple[RuffRule, ...] = (
         of_packages=frozenset({"pandas", "numpy"}),
     ),
     RuffRule(
+        id="hardcoded-password",
+        demands="What is called a password, a secret or a token has no value in the code.",
+        severity=Severity.INFO,
+        codes=("S105", "S106", "S107"),
+        fix="Read it from the environment or a secret store, without a value to fall back to.",
+        exempt=is_apart,
+    ),
+    RuffRule(
         id="security-lint",
         demands="A change brings in nothing that ruff's security rules (S) object to.",
         severity=Severity.REVIEW,

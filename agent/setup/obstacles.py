@@ -13,7 +13,6 @@ from agent.models.checks import COLLECTION, Status, TestRun
 from agent.models.record import Record
 from agent.models.sandbox import SANDBOX_TREE
 from agent.text import sanitise
-from agent.text.secret_names import PLACEHOLDER
 from repo_config.schema import LimitsSection
 
 #: As Python prints one, and pytest behind an E.
@@ -78,7 +77,7 @@ def find_obstacle(tests: TestRun | None, problem: str, lines: Sequence[str] = ()
 def name_way(lines: Sequence[str]) -> str:
     """Name the keys of the configuration, the lines so far among them: these would be replaced."""
     setup = f"setup: [{', '.join(map(json.dumps, (*lines, 'COMMAND')))}]"
-    told = ", ".join(map(quote_as_code, (setup, f"env: {{NAME: {PLACEHOLDER}}}")))
+    told = ", ".join(map(quote_as_code, (setup, "env: {NAME: VALUE}")))
     return (
         "If a command or a variable is needed first, write it into `.github/mergewright.yml`:"
         f" {told}."

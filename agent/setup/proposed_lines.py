@@ -17,7 +17,6 @@ from agent.models.checks import TestRun
 from agent.models.environment import LEFT_OUT, Contract, Opened, Prepared
 from agent.setup import obstacles, proposal
 from agent.text import sanitise
-from agent.text.secret_names import says_secret
 from repo_config import command_lines, detect, load, rule_files, test_files
 from repo_config.tree import Tree
 
@@ -87,11 +86,9 @@ def _find_refusals(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
     hosts = {*_HOST.findall(json.dumps(asked).replace("\\", " "))} - _HERE
     for address in sorted(hosts):
         yield f"no addresses are taken but those of this machine: {address}"
-    for name, value in values.get("env", {}).items():
+    for name in values.get("env", {}):
         if _STEERING.fullmatch(name):
             yield f"env.{name} steers how programs start"
-        elif says_secret(name) and value not in ("", "test"):
-            yield f"env.{name} is called like a secret: write `test`"
     root, before, line = values.get("root", "."), "", str(values.get("checks.tests", "auto"))
     command = command_lines.read_test_command(line)
     if line != "auto" and command.runner == "command":

@@ -1,7 +1,7 @@
 """Take secrets out of every text that leaves, or is kept where people read it.
 
-Three ways: the values that we hold ourselves, also when they are encoded, cut or taken apart;
-whatever looks like a credential (`secret_shapes`); and what a name calls one (`secret_names`).
+Two ways: the values that we hold ourselves, also when they are encoded, cut or taken apart; and
+whatever looks like a credential (`secret_shapes`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar, cast
 
 from pydantic import BaseModel
 
-from agent.text import secret_names, secret_shapes
+from agent.text import secret_shapes
 from agent.text.secret_shapes import Span
 
 T = TypeVar("T")
@@ -50,11 +50,10 @@ class _Needle(NamedTuple):
 class Redactor:
     """Knows the secrets in hand; may be told more while others use it."""
 
-    def __init__(self, secrets: Iterable[str] = (), *, names: bool = True) -> None:
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._needles: tuple[_Needle, ...] = ()
         self._grams: dict[bytes, tuple[tuple[int, int], ...]] = {}
         self._seen: set[str] = set()
-        self._reads_names = names
         for secret in secrets:
             self.learn(secret)
 
@@ -85,24 +84,13 @@ class Redactor:
         # In this order: who looks meanwhile finds every needle that a gram names.
         self._needles, self._grams = tuple(needles), grams
 
-    def copy(self, *, names: bool = True) -> Redactor:
-        """Give one that knows the same; what it is told from now on, it knows alone.
-
-        Args:
-            names: Whether it takes out what a name calls a secret.
-        """
-        made = Redactor(names=names)
-        made._needles, made._grams, made._seen = self._needles, self._grams, set(self._seen)
-        return made
-
     def __call__(self, text: str) -> str:
         return self.redact(text).text
 
     def redact(self, text: str) -> Redacted:
         known = self.find_known(text)
         text = _replace_spans(text, known)
-        named = secret_names.find_named_secrets(text) if self._reads_names else ()
-        others = secret_shapes.merge_spans((*secret_shapes.find_shaped_secrets(text), *named))
+        others = secret_shapes.find_shaped_secrets(text)
         return Redacted(_replace_spans(text, others), len(known) + len(others))
 
     def redact_record(self, value: T) -> T:
@@ -116,20 +104,13 @@ class Redactor:
             cleaned = [self.redact_record(one) for one in value]
         elif isinstance(value, dict):
             cleaned = {
-                self.redact_record(key): self._redact_value(key, one) for key, one in value.items()
+                self.redact_record(key): self.redact_record(one) for key, one in value.items()
             }
         elif isinstance(value, BaseModel):
-            # Code that goes into the repository stays what it is.
-            redactor = self.copy(names=False) if getattr(value, "is_code", False) else self
             cleaned = value.model_copy(
-                update={name: redactor.redact_record(one) for name, one in value}
+                update={name: self.redact_record(one) for name, one in value}
             )
         return cast(T, cleaned)
-
-    def _redact_value(self, name: object, value: T) -> T:
-        if isinstance(name, str) and isinstance(value, str) and secret_names.is_given(name, value):
-            return cast(T, REMOVED)
-        return self.redact_record(value)
 
     def find_known(self, text: str) -> tuple[Span, ...]:
         """Return where secrets in hand stand, in whatever form: sorted, apart from each other."""

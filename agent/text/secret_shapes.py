@@ -2,8 +2,7 @@
 
 The shapes are those of detect-secrets' plugins; besides them stands whatever was made by chance
 behind a short beginning, as most services give out keys. Commit ids, digests, UUIDs and names are
-left alone. What a name calls a secret is the matter of `secret_names`, values in hand that of
-`redaction`.
+left alone; values in hand are the matter of `redaction`.
 """
 
 from __future__ import annotations

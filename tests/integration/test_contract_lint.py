@@ -96,6 +96,10 @@ EXAMPLES = {
         "import pandas as pd\n\ntable = pd.read_csv('a')\nprint(table.isnull())",
         "import pandas as pd\n\ntable = pd.read_csv('a')\nprint(table.isna())",
     ),
+    "hardcoded-password": (
+        "connect(password='winter20')",
+        "connect(password=settings.DB_PASSWORD)",
+    ),
     "security-lint": (
         "import requests\n\nrequests.get(url, verify=False, timeout=10)",
         "import requests\n\nrequests.get(url, timeout=10)",

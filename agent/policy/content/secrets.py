@@ -18,7 +18,7 @@ from agent.policy import layout
 from agent.policy.change_context import ChangeContext, PythonFile
 from agent.policy.names import read_constant_text
 from agent.policy.rule import Rule
-from agent.text import secret_names, secret_shapes
+from agent.text import secret_shapes
 from repo_config.tree import Tree
 
 SECRETS = Rule(
@@ -33,17 +33,11 @@ SAMPLE_SECRETS = Rule(
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
 )
-POSSIBLE_SECRET = Rule(
-    id="possible-secret",
-    demands="What is called a password, a key or a token is no word of the code.",
-    severity=Severity.INFO,
-)
-RULES = (SECRETS, SAMPLE_SECRETS, POSSIBLE_SECRET)
+RULES = (SECRETS, SAMPLE_SECRETS)
 
 _FIX = "Take the value out of the ticket, and read it from the environment or a secret store."
 _SAMPLE_FIX = "Check that it opens nothing, or let the test make it."
 _SAMPLE_FOLDER = re.compile(r"docs?(?:_.*)?|(?:.*[-_])?examples?|samples?|tutorials?|demos?|t")
-_POSSIBLE_FIX = "Read it from the environment or a secret store, without a value to fall back to."
 #: What is longer, nobody has written.
 _LONGEST_LINE = 1_000
 _PROSE = (".md", ".rst", ".adoc")
@@ -55,7 +49,7 @@ _PUBLIC = ("Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IF",)
 class _Found:
     line: int
     value: str
-    certainty: Literal["of vendor", "of shape", "random", "named"]
+    certainty: Literal["of vendor", "of shape", "random"]
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
@@ -70,11 +64,6 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             if found.value.encode() not in missing:
                 continue
             is_shown = _is_sample(file.path) or docstrings.has(file.path, found.line)
-            if found.certainty == "named" and (is_shown or not secret_names.is_odd(found.value)):
-                if not is_shown:
-                    says = "gives what is called a secret a value"
-                    yield POSSIBLE_SECRET.make_finding(file.path, says, _POSSIBLE_FIX, found.line)
-                continue
             is_vendor = found.certainty == "of vendor"
             is_sample = not is_vendor and (is_shown or found.certainty != "of shape")
             rule, fix = (SAMPLE_SECRETS, _SAMPLE_FIX) if is_sample else (SECRETS, _FIX)
@@ -101,10 +90,9 @@ def _find(text: str) -> Iterator[_Found]:
     places = [(span, "of vendor" if by else "of shape")
               for span, by in secret_shapes.find_given_out(text)]  # fmt: skip
     places += [(span, "random") for span in secret_shapes.find_random_words(text)]
-    places += [(span, "named") for span in secret_names.find_named_secrets(text)]
     for (start, end), certainty in places:
         first, last = text.rfind("\n", 0, start) + 1, text.find("\n", end)
-        is_weak = not certainty.startswith("of ")
+        is_weak = certainty == "random"
         if is_weak and (last if last >= 0 else len(text)) - first > _LONGEST_LINE:
             continue  # a picture, or what a bundler has written
         yield _Found(text.count("\n", 0, start) + 1, text[start:end], certainty)  # type: ignore[arg-type]

@@ -43,7 +43,6 @@ def make_tests(suite=None, *, passed: int) -> TestRun:
         ("checks: {tests: echo 5 passed}", "a call of pytest"),
         ("checks: {tests: off}", "a call of pytest"),
         ("scope: {protect: []}", "scope"),
-        ("env: {AWS_SECRET_ACCESS_KEY: abc}", "secret"),
         ("env: {MERGEWRIGHT_MODEL: x}", "MERGEWRIGHT_MODEL"),
         ("env: {PYTEST_ADDOPTS: -x}", "PYTEST_ADDOPTS"),
         ("env: {LD_PRELOAD: x.so}", "LD_PRELOAD"),

@@ -47,17 +47,7 @@ CASES = {
             ),
         },
         passes={
-            "by its name alone, in a test": Snippet({"tests/test_b.py": "API_KEY = 'winter20'\n"}),
-        },
-    ),
-    "possible-secret": Cases(
-        fails={
-            "a word": Snippet('connect(password="winter20")\n', line=1),
-            "of a shell": Snippet({"deploy/up": "mysql -u shop -pwinter20 shop\n"}, line=1),
-        },
-        passes={
-            "by a setting": Snippet("connect(password=settings.DB_PASSWORD)\n"),
-            "in a test": Snippet({"tests/test_b.py": 'connect(password="winter20")\n'}),
+            "a word": Snippet({"tests/test_b.py": "API_KEY = 'winter20'\n"}),
         },
     ),
 }
