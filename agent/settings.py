@@ -157,6 +157,8 @@ class Settings(Record):
     dashboard_url: str | None = None
     """Address under which people reach the dashboard, for links and for signing in; None: texts
     have no links to it."""
+    dashboard_card: Literal["on", "off"] = "off"
+    """on: the dashboard's `/card.svg` shows everybody the counts of all runs, for a README."""
     github_client_id: str | None = None
     """Client ID of the GitHub App, with which people sign in to the dashboard; its client secret
     goes with it. None: one-time links alone."""
@@ -261,7 +263,8 @@ _OF_LISTENER = (
     "ticket_sources",
 )
 _OF_DASHBOARD = (
-    *("home", "dashboard", "dashboard_host", "dashboard_port", "dashboard_url", "github_url"),
+    *("home", "dashboard", "dashboard_host", "dashboard_port", "dashboard_url"),
+    *("dashboard_card", "github_url"),
     *("github_client_id", "github_client_secret", "database_url"),
 )
 _OF_SYSTEM = frozenset({

@@ -5,7 +5,6 @@ They are the operator's, so nobody else sees them, and their runs count in no st
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -73,7 +72,6 @@ def render_page(name: str, rows: Sequence[Row], figures: Figures) -> str:
 def _make_values(name: str, rows: Sequence[Row], figures: Figures) -> dict[str, object]:
     """Give what the page shows; what would have been wrongly ready comes first."""
     plot = _make_plot(rows)
-    image = base64.b64encode(plots.draw(plot)).decode()
     shown = [
         _Shown(
             row,
@@ -90,7 +88,7 @@ def _make_values(name: str, rows: Sequence[Row], figures: Figures) -> dict[str, 
         "figures": figures,
         "plots": [plot],
         "groups": (),
-        "images": {plot.name: f"data:image/svg+xml;base64,{image}"},
+        "images": plots.embed_pictures([plot]),
     }
 
 

@@ -315,15 +315,19 @@ def _find_level(value: float, most: float) -> int:
 
 def embed_pictures(made: Sequence[Plot]) -> dict[str, str]:
     """Give the picture of each plot, by its name, as an address that holds all of it."""
-    pictures = {plot.name: base64.b64encode(draw(plot)).decode() for plot in made}
-    return {name: f"data:image/svg+xml;base64,{raw}" for name, raw in pictures.items()}
+    return {plot.name: _embed(draw(plot)) for plot in made}
 
 
-def write_html(runs: Sequence[RunSummary], since: float, now: float) -> str:
+def _embed(picture: bytes) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(picture).decode()}"
+
+
+def write_html(runs: Sequence[RunSummary], card: str, since: float, now: float) -> str:
     """Write the statistics as one page to hand on: it fetches nothing and runs no script.
 
     Args:
         runs: What it is about.
+        card: Of them, as SVG.
         since: When the first of them may have begun, in seconds since the epoch; 0: at any time.
     """
     made = make_plots(runs, now)
@@ -335,4 +339,5 @@ def write_html(runs: Sequence[RunSummary], since: float, now: float) -> str:
         groups=statistics.compute_by_category(runs),
         plots=made,
         images=embed_pictures(made),
+        card=_embed(card.encode()),
     )
