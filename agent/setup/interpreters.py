@@ -142,8 +142,10 @@ def rank_interpreters(
     newest = hints.newest or Version("4")
     of_time = [one for one in fitting if Version(_minor(one.version)) <= newest]
     order: dict[tuple[str, str], FoundPython] = {}
-    for some in (named, of_time, fitting):
-        for one in _best_first(some):
+    later = [one for one in fitting if one not in of_time]
+    nearest = sorted(_best_first(later), key=lambda one: Version(one.version).minor)
+    for some in (_best_first(named), _best_first(of_time), nearest):
+        for one in some:
             order.setdefault((one.root, one.path), one)
     return list(order.values())
 

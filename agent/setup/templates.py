@@ -112,7 +112,7 @@ def _list_extras(files: ProjectFiles) -> Sequence[str]:
     named = table(files.pyproject, "project", "optional-dependencies")
     named = named or table(files.pyproject, "tool", "poetry", "extras")
     named = named or files.ini("setup.cfg").get("options.extras_require", {})
-    return tuple(named) or tuple(files.setup_call.get("extras_require", ()))
+    return tuple(named) or files.setup_extras
 
 
 def _choose(named: Iterable[str]) -> list[str]:

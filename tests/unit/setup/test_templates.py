@@ -41,6 +41,12 @@ GROUPS = "[dependency-groups]\ndev = []\nlint = []\n"
         ),
         (
             "",
+            # The extras are the names, not what they ask for.
+            {"setup.py": "setup(extras_require={'tests': ['pytest'], 'doc': ['x-dev']})"},
+            ("uv pip install --exclude-newer 2024-05-02 -e '.[tests]'",),
+        ),
+        (
+            "",
             # Of the same purpose the plain one; what documents and linters want stays out.
             {
                 "requirements.txt": "",
