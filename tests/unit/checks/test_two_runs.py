@@ -114,9 +114,7 @@ def test_what_is_shown_of_two_runs_is_both_of_them(tmp_path: Path) -> None:
     runs = prepare(fail, tmp_path, {"test_new.py": "def test_n(): pass\n"})
     ended = {"tests": ran(*IDS, output="3 passed"), OWN: ran(output="1 passed")}
     found, _ = runs.finish(ended)
-    assert found.output == (
-        "Tests of base:\n3 passed\n\nNew and changed tests, as the change has them:\n1 passed"
-    )
+    assert found.output == ("Tests of base:\n3 passed\n\nNew and changed tests:\n1 passed")
 
 
 @pytest.mark.parametrize("green", [IDS[:1], IDS[:2]])

@@ -108,7 +108,7 @@ def test_what_is_missing_comes_back_as_the_form_filled_in_so_far(
         settle(body, FILES)
     assert problem in " ".join(raised.value.questions)
     first, *given = raised.value.answer.split("\n  ")
-    assert first == "This form, filled in, answers it:"
+    assert first == "Fill in this form to answer:"
     assert (given[0], given[-1]) == ("---", "---")
     assert lines <= set(given)
 
