@@ -35,7 +35,7 @@ ENDS = (
     "the model answered 3 times without calling a tool; another model may do",
     "the last turns brought nothing new",
     "No model answered as editor: {model}: ",
-    "No model takes this on as editor: {model}: its answer has more than 500,000 characters",
+    "All models declined as editor: {model}: its answer has more than 500,000 characters",
     "{model} answered turn 1 of edit 1 with ",
 )
 

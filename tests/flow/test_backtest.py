@@ -218,9 +218,9 @@ def test_a_model_that_submits_what_was_merged_resolves_all_that_can_be_judged(st
     assert resolved == {kind: True for kind in _KINDS if kind != "a forced base"} | {
         "red all the same": None
     }, done.stderr
-    assert "no merged test fails without" in by_kind["red all the same"]["why_not"]
+    assert "no merged test fails before" in by_kind["red all the same"]["why_not"]
     assert by_kind["flaky"]["unsteady"]
-    assert "the base commit is not there" in done.stderr
+    assert "the base commit no longer exists" in done.stderr
     assert told["figures"]["wrongly_ready"] == 0
     assert done.returncode == 0
     assert asked == told["figures"]["requests"]

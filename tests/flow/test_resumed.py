@@ -128,5 +128,5 @@ def test_a_run_is_shown_stopped_and_gone_on_with(store, shop, ticket):
             "A\ttests/test_total.py",
         ]
         # Three processes wrote its ledger, and it is one run all the same.
-        assert "All is as it was signed" in command.another("verify", run_id)
+        assert "match their signatures" in command.another("verify", run_id)
         assert not records.exists()

@@ -218,7 +218,7 @@ def test_what_the_projects_own_command_keeps_comes_with_the_migration(
         deep("IntegerField(primary_key=True, default=1)", "", "primary key already"),
         ("IntegerField(blank=True)", "", "xisting rows of customer need a value"),
         ("CharField(max_length=5, default='a')", "'x'", "xisting rows get 'a' anyway"),
-        ("CharField(max_length=5)", "'too long'", "'too long' is no value of added"),
+        ("CharField(max_length=5)", "'too long'", "'too long' is not a valid value of added"),
         deep("DateTimeField(default=timezone.now())", "", "Fixed default value"),
     ],
 )
@@ -282,5 +282,5 @@ def test_migrations_in_another_place_are_refused_with_the_way_out(repository: Re
     repository.write({"config/other.py": other, "shop/other/__init__.py": ""})
     made = repository.read("shop/migrations/0001_initial.py").decode()
     repository.write({"shop/other/0001_initial.py": made})
-    with pytest.raises(EditFailed, match="Name settings without MIGRATION_MODULES"):
+    with pytest.raises(EditFailed, match="without MIGRATION_MODULES"):
         repository.add(NICKNAME, "config.other")

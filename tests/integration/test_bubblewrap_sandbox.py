@@ -42,7 +42,7 @@ def test_a_failure_of_bubblewrap_is_never_the_exit_code_of_the_command(home):
     sandbox = BubblewrapSandbox(Settings(home=home))
     (home / "file").touch()
     mount = Mount(source=str(home / "file"), target="/usr/not-there/file")
-    with pytest.raises(SandboxLost, match="did not open: bwrap: "):
+    with pytest.raises(SandboxLost, match="did not start: bwrap: "):
         sandbox.run(SandboxRequest(argv=("true",), mounts=(mount,), limits=SMALL))
 
 

@@ -242,7 +242,7 @@ def test_a_key_that_is_missing_is_named(opened, monkeypatch, wire):
 def test_a_provider_that_there_is_not_is_told_before_prices(opened, tmp_path):
     loaded = given.Settings(home=tmp_path, model=("opnai:gpt-4o", "openai:own"))
     first, second = routes.find_problems(loaded, Prices({}))
-    assert first.startswith("opnai:gpt-4o: there is no provider opnai")
+    assert first.startswith("opnai:gpt-4o: unknown provider opnai")
     assert second.startswith("openai:own has no known price")
     with pytest.raises(ModelUnusable, match="opnai"):
         opened([], MERGEWRIGHT_MODEL="openai:own,opnai:gpt-4o")

@@ -91,9 +91,9 @@ def test_what_is_needed_is_told(monkeypatch, tmp_path):
     lines = [line for line in result.output.splitlines() if "package request" not in line]
     assert max(map(len, lines)) <= 80
     said = " ".join(result.output.split())
-    assert "docker (not used) No container engine answers at" in said
+    assert "docker (not used) No container engine responds at" in said
     assert "every required limit holds" in said
-    assert "package indexes: yes; read by the gateway" in said
+    assert "package indexes: yes; reachable through the gateway" in said
     assert said.endswith("Ready: this machine can run tickets.")
 
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -101,7 +101,7 @@ def test_what_is_needed_is_told(monkeypatch, tmp_path):
     assert result.exit_code == 1
     said = " ".join(result.output.split())
     assert "apt-get install bubblewrap" in said
-    assert said.endswith("Missing: sandboxes, git. Nothing will be run here.")
+    assert said.endswith("Missing: sandboxes, git. No ticket can run on this machine.")
 
 
 def test_walls_that_are_taken_away_are_named_as_the_reason_to_refuse(home, weaken):

@@ -262,6 +262,6 @@ def test_a_clone_address_on_another_port_or_with_a_user_gets_no_token(scene, pla
         "clone_url": f"http://{place.format(host=api.hostname, port=api.port)}/shop/store.git",
     }  # fmt: skip
     scene.fault("answer", "GET", f"/api/v3/repos/{scene.name}", status=200, body=facts)
-    with pytest.raises(AccessLost, match="No token is sent there") as refused:
+    with pytest.raises(AccessLost, match="No token was sent there") as refused:
         scene.code_host.find_remote(scene.run)
     assert "word" not in str(refused.value)

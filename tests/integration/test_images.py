@@ -52,7 +52,7 @@ def test_an_image_is_built_on_a_local_base_and_sandboxes_are_opened_from_it(sett
     ("version", "base", "words"),
     [
         ("3.12", None, "has Python 3.11"),
-        ("3.11", "mergewright-has-no-such:base", "name it in MERGEWRIGHT_DOCKER_BASE"),
+        ("3.11", "mergewright-has-no-such:base", "set MERGEWRIGHT_DOCKER_BASE"),
     ],
 )
 def test_a_base_that_will_not_do_is_named(settings, monkeypatch, version, base, words):

@@ -202,7 +202,7 @@ def test_a_second_worker_on_the_same_data_folder_is_refused(service):
     service.wait(lambda: f"process {service.pid(WORKER)} " in held.read_text())
     ports = ("MERGEWRIGHT_LISTEN_PORT", "MERGEWRIGHT_HEALTH_PORT")
     other = service.environ | {name: str(find_free_port()) for name in ports}
-    holder = f"{service.home} is worked on by process {service.pid(WORKER)} since "
+    holder = f"{service.home} is in use by process {service.pid(WORKER)} since "
     assert holder in refused(other, "work")
     assert service.ready()
 

@@ -173,7 +173,7 @@ def test_a_server_that_ends_during_the_tests_is_named_and_no_test_counts(
     found = ground.measured(site)["tests"]
     assert (found.status, found.items) == (Status.UNVERIFIED, ()), found
     assert found.reason.startswith(named), found.reason
-    assert " ended during the check" in found.reason
+    assert " stopped during the check" in found.reason
 
 
 @pytest.mark.deep
