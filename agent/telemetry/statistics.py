@@ -117,6 +117,8 @@ class Statistics(Record):
     """Median, from the label to the merge."""
     review_rounds: Figure
     """Median of the runs that have gone on with a pull request that has ended."""
+    total_usd: float
+    """Dollars for models of all runs, as far as their prices are known."""
     usd: Figure
     """Mean of the dollars for models of a merged pull request, with what has gone on with it."""
     tokens: Figure
@@ -141,6 +143,7 @@ def compute_statistics(group: str, runs: Sequence[RunSummary]) -> Statistics:
         seconds_to_pull=compute_median(run.seconds_to_pull for run in opened),
         seconds_to_merge=compute_median(run.seconds_to_end for run in merged),
         review_rounds=compute_median(run.rounds for run in ended),
+        total_usd=sum(filter(None, map(get_usd, runs))),
         usd=compute_mean(map(get_usd, merged)),
         tokens=compute_mean(map(get_tokens, merged)),
     )
