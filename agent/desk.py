@@ -35,7 +35,7 @@ from agent.telemetry.private_files import write_private_file
 from agent.text.redaction import Redactor
 
 #: Why a run on this machine does not get there.
-ELSEWHERE = "Only the service on GitHub goes on with pull requests."
+ELSEWHERE = "Only the GitHub service can follow up on pull requests."
 
 
 Record = Callable[[str, Mapping[str, object]], None]

@@ -45,7 +45,7 @@ class AgentError(Exception):
     def name_branch(self, branch: str, commit: str | None, but: str) -> None:
         """Say what was made before it failed: people have to know of it."""
         self.branch, self.commit = branch, commit
-        told = f"The branch {branch} was made; {but}: {self.message}"
+        told = f"The branch {branch} was created; {but}: {self.message}"
         self.args = (told, *self.args[1:])
 
     @property
@@ -91,9 +91,9 @@ class Duplicate(TicketUnclear):
     def __init__(self, pull: int) -> None:
         self.pull = pull
         question = (
-            f"The open pull request #{pull}, made for another issue, holds the very same change."
-            " Does it settle this issue too? Then close this one. If not, say what is to be"
-            f" different. To have the change for this issue instead, close #{pull} first."
+            f"The open pull request #{pull}, opened for another issue, makes exactly the same"
+            " change. If it also resolves this issue, close this one. If not, say what should"
+            f" be different. To get the change for this issue instead, close #{pull} first."
         )
         super().__init__((question,))
 
@@ -152,7 +152,7 @@ class PolicyRefused(RunStopped, reason=Reason.POLICY):
     def __init__(self, findings: tuple[Finding, ...]) -> None:
         blocking = [finding for finding in findings if finding.severity is Severity.BLOCK]
         listed = "\n".join(f"- {_in_words(finding)}" for finding in blocking)
-        super().__init__(f"The change was refused by policy:\n{listed}")
+        super().__init__(f"Rules block the change:\n{listed}")
         self.findings = findings
 
 
@@ -202,7 +202,7 @@ class ActiveRun(AgentError):
     """The issue has a run that is not over: `run`."""
 
     def __init__(self, run: Run) -> None:
-        super().__init__(f"run {run.run_id} of this issue is not over")
+        super().__init__(f"run {run.run_id} of this issue has not finished")
         self.run = run
 
 
@@ -363,7 +363,7 @@ def restore_error(failure: ErrorRecord) -> AgentError:
     """
     kind = _KINDS.get(failure.kind)
     if kind is None:
-        raise ValueError(f"no error is called {failure.kind}")
+        raise ValueError(f"unknown error type {failure.kind}")
     problem = kind(*_arguments(kind).validate_json(failure.made_of))
     problem.branch, problem.commit = failure.branch, failure.commit
     problem.details = failure.details

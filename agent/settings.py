@@ -38,7 +38,7 @@ def _of_form(pattern: str, shown: str) -> AfterValidator:
 
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value):
-            raise ValueError(f"is not of the form {shown}")
+            raise ValueError(f"does not have the form {shown}")
         return value
 
     return AfterValidator(check)
@@ -49,7 +49,7 @@ _PRICE = r"[0-9]+(\.[0-9]+)?"
 _Model = Annotated[str, _of_form(_NAME, "provider:name")]
 _Prices = Annotated[str, _of_form(rf"{_NAME}={_PRICE}/{_PRICE}", "provider:name=0.5/1.5")]
 _Secret = SecretStr | Path
-"""A secret, or the file that holds it: its variable has `_FILE` behind its name then."""
+"""A secret, or a file that holds it (then append `_FILE` to the variable's name)."""
 _SECRET_FILE_BYTES = 64 * 1024
 _NUMBERS = {"int": "a whole number", "float": "a number"}
 _BOUNDS = {"ge": "at least", "gt": "above", "le": "at most"}
@@ -66,139 +66,139 @@ class Settings(Record):
     model_config = ConfigDict(hide_input_in_errors=True)
 
     home: Path
-    """Data folder: mirrors, environments, runs. Default: /var/lib/mergewright for root, else
-    $XDG_DATA_HOME/mergewright (~/.local/share/mergewright)."""
+    """Data folder: mirrors, environments, runs. Default: /var/lib/mergewright for root,
+    otherwise $XDG_DATA_HOME/mergewright (~/.local/share/mergewright)."""
     database_url: _Secret | None = None
-    """PostgreSQL for inbox, runs and engine, as `postgresql+psycopg://USER:PASSWORD@HOST/NAME`;
-    several workers can share it. None: SQLite in `home`, with one worker."""
+    """PostgreSQL database, as `postgresql+psycopg://USER:PASSWORD@HOST/NAME`; several workers
+    can share it. None: SQLite in `home`, with one worker."""
     lease_seconds: float = Field(default=30.0, ge=1, le=600, allow_inf_nan=False)
-    """PostgreSQL: after so many seconds without a sign of life of a worker, others take its runs
-    over. All workers have the same value."""
+    """PostgreSQL only: seconds without a heartbeat after which other workers take over a
+    worker's runs. Must be the same for all workers."""
     sandbox: Literal["auto", "bubblewrap", "docker"] = "auto"
-    """What makes sandboxes; auto: docker where an engine has an image for them, else bubblewrap."""
+    """Sandbox technology. auto: docker if an engine has a sandbox image, otherwise bubblewrap."""
     docker_host: str | None = None
     """Socket of the container engine; None: DOCKER_HOST, else /var/run/docker.sock."""
     docker_image: str = Field(default="mergewright-sandbox", min_length=1)
-    """Name of the images of docker sandboxes; the tag is the Python version, as `mergewright images
-    build 3.11` makes them."""
+    """Name of the docker sandbox images. The tag is the Python version, as built by
+    `mergewright images build 3.11`."""
     docker_base: str | None = None
-    """Image that `mergewright images build` builds on; None: python:VERSION-slim."""
+    """Base image for `mergewright images build`; None: python:VERSION-slim."""
     sandbox_root: Path | None = None
-    """Root file system of bubblewrap sandboxes, made by `sandbox_images/make_root.sh`; None: the
-    host's /usr."""
+    """Root file system of bubblewrap sandboxes, built by `sandbox_images/make_root.sh`; None:
+    the host's /usr."""
     sandbox_memory_mb: int = Field(default=4096, ge=1)
-    """Memory of one sandbox; checks have `checks_at_once` sandboxes open at a time."""
+    """Memory limit of one sandbox. Up to `checks_at_once` sandboxes are open at a time."""
     checks_at_once: int = Field(default=2, ge=1, le=16)
-    """Checks of one run at a time, each with a sandbox, where there are as many processors."""
+    """Maximum number of parallel checks per run, each in its own sandbox. Limited by the number
+    of processors."""
     sandbox_processes: int = Field(default=1024, ge=1)
-    """Processes and threads of one sandbox."""
+    """Maximum number of processes and threads in one sandbox."""
     sandbox_disk_mb: int = Field(default=2048, ge=1)
-    """Disk space that one sandbox can write."""
+    """Maximum disk space that one sandbox can write."""
     index_url: str | None = None
-    """Package index; None: what environment variables of uv and pip name, else PyPI."""
+    """Package index; None: the one set by uv's or pip's environment variables, otherwise PyPI."""
     allow_hosts: tuple[str, ...] = ()
-    """Further hosts that set-up may reach, such as the one where an index keeps its files."""
+    """Additional hosts that set-up may reach, such as an index's file host."""
     git_hosts: tuple[str, ...] = ()
     """Hosts from which set-up may fetch by git, such as github.com; default: none."""
     system_packages: tuple[str, ...] = ("*",)
-    """Debian packages that a repository may have in its sandboxes, as patterns such as lib*-dev;
-    empty: none. They are unpacked for these sandboxes alone, and none of their scripts is run.
-    Docker sandboxes have those of their image."""
+    """Debian packages that a repository may request for its sandboxes, as patterns such as
+    lib*-dev; empty: none. They are unpacked in these sandboxes only; their scripts do not run.
+    Docker sandboxes use the packages in their image."""
     rule_floors: tuple[str, ...] = ()
-    """Minimum weights of rules, as `http-client=block`; `secrets=off` lets repositories switch that
-    one off. Default: the floor of each rule."""
+    """Minimum severities of rules, as `http-client=block`. `secrets=off` lets repositories turn
+    that rule off. Default: each rule's own minimum."""
     max_minutes: int = Field(default=60, ge=1)
-    """Upper bound for a repository's `limits.minutes` and `checks.minutes`."""
+    """Maximum for a repository's `limits.minutes` and `checks.minutes`."""
     max_runs: int = Field(default=2, ge=1, le=64)
-    """Runs of one worker at a time; each takes as much memory and disk as `checks_at_once`
-    sandboxes."""
+    """Maximum number of parallel runs per worker. Each needs the memory and disk of
+    `checks_at_once` sandboxes."""
     runs_per_day: int = Field(default=100, ge=1)
-    """Runs of one repository within 24 hours; further ones wait, and say so."""
+    """Maximum number of runs per repository in 24 hours. Further runs are queued."""
     quiet_seconds: float = Field(default=60.0, ge=0, le=3600)
-    """Comments in a pull request within so many seconds are answered together; on an issue, within
-    five at most."""
+    """Seconds to wait for further comments on a pull request before answering them together. On
+    an issue, at most five."""
     max_repository_mb: int = Field(default=4096, ge=1)
-    """Size of one repository with its history, as git packs it."""
+    """Maximum size of one repository with its history, as packed by git."""
     github_url: str = "https://api.github.com"
-    """Address of GitHub's REST API; on an Enterprise server `https://HOST/api/v3`."""
+    """URL of GitHub's REST API. For Enterprise Server: `https://HOST/api/v3`."""
     github_app_id: int | None = Field(default=None, ge=1)
-    """Number of the GitHub App; its private key goes with it."""
+    """ID of the GitHub App. Needs its private key too."""
     github_private_key: _Secret | None = None
-    """The App's private key, PEM."""
+    """Private key of the GitHub App (PEM)."""
     github_token: _Secret | None = None
     """A fine-grained personal token, for `mergewright run --issue` without an App."""
     webhook_secret: _Secret | None = None
-    """Shared with GitHub to sign deliveries. The listener refuses to start without one."""
+    """Secret of the GitHub webhook. The listener does not start without it."""
     ticket_sources: _Secret | None = None
-    """Who may send tickets to the listener's `/tickets`: a line each, with a name, a token of at
-    least 20 characters and the repositories it may name, as `jira TOKEN owner/name other/*`."""
+    """Systems that may post tickets to the listener's `/tickets`. One per line: a name, a token
+    of at least 20 characters, and the allowed repositories, as `jira TOKEN owner/name other/*`."""
     onboarding: Literal["on", "off"] = "on"
-    """on: a pull request proposes a configuration to a repository that has none, and runs go on
-    with what is detected. off: nothing is proposed."""
+    """on: propose a configuration, in a pull request, to a repository that has none. Runs use
+    detected values meanwhile. off: do not propose."""
     label: str = Field(default="mergewright", min_length=1, max_length=50)
-    """Label that starts a run, where a repository's configuration names no other."""
+    """Label that starts a run, unless the repository's configuration sets another."""
     listen_host: str = Field(default="127.0.0.1", min_length=1)
-    """Address the listener binds; set another only behind a proxy that speaks TLS."""
+    """Address that the listener binds to. Change it only behind a TLS proxy."""
     listen_port: int = Field(default=8080, ge=0, le=65535)
-    """0: any free port, which the listener logs."""
+    """Port of the listener. 0: any free port, which is logged."""
     health_port: int = Field(default=8082, ge=0, le=65535)
-    """Port of `/healthz`, `/readyz` and `/metrics` at the listener's address, so that no flood of
-    deliveries reaches them; no proxy passes it on. 0: any free port, which the listener logs."""
+    """Separate port for the listener's `/healthz`, `/readyz` and `/metrics`, so that webhook
+    traffic cannot block them. Do not expose it. 0: any free port, which is logged."""
     public_url: str | None = None
-    """Address under which GitHub reaches the listener."""
+    """Public URL of the listener, for GitHub."""
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
-    """Port of a worker's `/metrics`, on all addresses, for Prometheus; None: it has none."""
+    """Port of a worker's `/metrics` for Prometheus, on all addresses; None: no metrics."""
     dashboard: Literal["on", "off"] = "on"
-    """off: `mergewright serve` starts no dashboard."""
+    """Whether `mergewright serve` starts the dashboard."""
     dashboard_host: str = Field(default="127.0.0.1", min_length=1)
-    """Address the dashboard binds; set another only behind a proxy that speaks TLS."""
+    """Address that the dashboard binds to. Change it only behind a TLS proxy."""
     dashboard_port: int = Field(default=8081, ge=0, le=65535)
-    """0: any free port, which the dashboard logs."""
+    """Port of the dashboard. 0: any free port, which is logged."""
     dashboard_url: str | None = None
-    """Address under which people reach the dashboard, for links and for signing in; None: texts
-    have no links to it."""
+    """Public URL of the dashboard, for links and sign-in; None: comments do not link to it."""
     dashboard_card: Literal["on", "off"] = "off"
-    """on: the dashboard's `/card.svg` shows everybody the counts of all runs, for a README."""
+    """on: the dashboard's `/card.svg` shows the totals of all runs to everyone, for a README."""
     github_client_id: str | None = None
-    """Client ID of the GitHub App, with which people sign in to the dashboard; its client secret
-    goes with it. None: one-time links alone."""
+    """Client ID of the GitHub App, for signing in to the dashboard. Needs the client secret
+    too. None: sign-in by one-time links only."""
     github_client_secret: _Secret | None = None
-    """Client secret of the GitHub App. The dashboard alone is given it."""
+    """Client secret of the GitHub App. Only the dashboard needs it."""
 
     model: tuple[_Model, ...] = ()
-    """Models for what no recipe fits, as `openai:NAME`; the next is asked where one does not
-    answer. Keys and addresses are in the providers' own variables (OPENAI_API_KEY, OPENAI_BASE_URL,
-    ANTHROPIC_API_KEY). `openai-chat:NAME` is any server that speaks chat completions with tools, at
-    OPENAI_BASE_URL and without a key. None: recipes alone."""
+    """Models for tickets that no recipe fits, as `openai:NAME`. If one does not answer, the
+    next is used. Keys and URLs come from the providers' own variables (OPENAI_API_KEY,
+    OPENAI_BASE_URL, ANTHROPIC_API_KEY). `openai-chat:NAME` is any server at OPENAI_BASE_URL
+    that supports chat completions with tools; it needs no key. None: recipes only."""
     model_editor: tuple[_Model, ...] = ()
-    """For plans and edits; None: `model`."""
+    """Models for planning and editing; None: `model`."""
     model_reviewer: tuple[_Model, ...] = ()
-    """For the review of finished changes; None: `model`."""
+    """Models for reviewing finished changes; None: `model`."""
     model_prices: tuple[_Prices, ...] = ()
-    """Dollars for a million tokens of input and of output of models without a known price, as
-    `openai-chat:local=0.5/1.5`."""
+    """Prices of models without a known price, in dollars per million input and output tokens,
+    as `openai-chat:local=0.5/1.5`."""
     model_usd: float = Field(default=5.0, gt=0, allow_inf_nan=False)
-    """Dollars that one run may spend; bounds a repository's `limits.usd`. Each request needs space
-    for two tries with 8,192 tokens of reply: at $15 for a million tokens that is $0.25."""
+    """Maximum dollars per run, and for a repository's `limits.usd`. Each request reserves two
+    replies of 8,192 tokens: $0.25 at $15 per million tokens."""
     model_tokens: int | None = Field(default=None, ge=1)
-    """Tokens that one run may use. Needed where a model has no price."""
+    """Maximum tokens per run. Required for models without a price."""
     model_usd_per_day: float = Field(default=20.0, gt=0, allow_inf_nan=False)
-    """Dollars that the issues of one repository may cost within 24 hours."""
+    """Maximum dollars per repository in 24 hours."""
     model_stream: Literal["on", "off"] = "on"
-    """off: replies are taken as a whole, for addresses that do not stream."""
+    """off: do not stream replies, for servers that do not support it."""
     model_silence_seconds: float = Field(default=120.0, gt=0, le=3600, allow_inf_nan=False)
-    """Seconds without a word after which a model counts as away."""
+    """Seconds without output after which a model request fails."""
 
     signing_key: _Secret | None = None
-    """Ed25519 key (PEM) that signs the logs of runs; None: made at first use, below `home`."""
+    """Ed25519 key (PEM) that signs run logs; None: generated at first use, in `home`."""
     notify: _Secret | None = None
-    """Who hears how runs of issues end: addresses of the library apprise, with commas between, as
-    `slack://TOKENS, mailto://USER:PASSWORD@HOST`. They hold secrets, so a file can hold them."""
+    """Where to send notifications when runs end: comma-separated apprise URLs, as
+    `slack://TOKENS, mailto://USER:PASSWORD@HOST`. They contain secrets, so a file may hold them."""
     keep_days: int = Field(default=90, ge=1)
-    """Days that the log, the text and the records of a run are kept after its end."""
+    """Days to keep a run's log and records after it ends."""
     reconcile_minutes: float | None = Field(default=None, ge=0.01, le=1440, allow_inf_nan=False)
-    """Minutes between looks at GitHub's log of deliveries for those that did not arrive, which are
-    fetched. None: 5, and every 20 seconds where no `public_url` is set."""
+    """Minutes between checks for missed webhook deliveries, which are then fetched. None: 5, or
+    20 seconds if `public_url` is not set."""
 
     @field_validator("rule_floors")
     @classmethod
@@ -208,7 +208,7 @@ class Settings(Record):
             if rule not in RULE_IDS:
                 near = difflib.get_close_matches(rule, RULE_IDS, 1, 0.6)
                 hint = f" Did you mean {near[0]}?" if near else ""
-                raise ValueError(f"entry {place + 1} names no rule.{hint}")
+                raise ValueError(f"entry {place + 1} is not a rule.{hint}")
             if level not in get_args(Level):
                 levels = ", ".join(get_args(Level))
                 raise ValueError(f"entry {place + 1}: after {rule}= give one of {levels}")
@@ -224,7 +224,7 @@ class Settings(Record):
     @classmethod
     def _some_folder(cls, value: object) -> object:
         if value == "":
-            raise ValueError("is empty. Name a folder, or leave it unset")
+            raise ValueError("is empty. Set a folder, or unset it")
         return value
 
     @field_validator("github_url", "public_url", "dashboard_url")
@@ -234,9 +234,9 @@ class Settings(Record):
             return None
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("give a whole address, as in https://mergewright.example.org")
+            raise ValueError("use a full URL, as in https://mergewright.example.org")
         if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("give an address without user, password, ? and #")
+            raise ValueError("use a URL without user, password, ? and #")
         return value.rstrip("/")
 
 
@@ -341,7 +341,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         if (file := given.pop(f"{name}_file", None)) is not None:
             if name in given:
                 both = " and ".join(_list_variables(name))
-                problems.append(f"{both} are both set. Keep one of them.")
+                problems.append(f"{both} are both set. Keep only one.")
             given[name] = Path(str(file))
     try:
         loaded = Settings.model_validate(given, strict=False)
@@ -388,9 +388,9 @@ def describe_form(field: str) -> str:
             if getattr(rule, kind, None) is not None
         )
         number = ", ".join((number, *limits))
-        return f"a list of them, with commas between: {number}" if "tuple" in shown else number
+        return f"a comma-separated list: {number}" if "tuple" in shown else number
     if "tuple" in shown:
-        return "a list, with commas between"
+        return "a comma-separated list"
     return "a path" if "Path" in shown else "text"
 
 
@@ -415,7 +415,7 @@ def _join_problems(problems: list[str]) -> SettingsInvalid:
     if len(lines) == 1:
         return SettingsInvalid(lines[0])
     listed = "\n".join(f"- {line}" for line in lines)
-    return SettingsInvalid(f"{len(lines)} settings are wrong:\n{listed}")
+    return SettingsInvalid(f"{len(lines)} settings are invalid:\n{listed}")
 
 
 def signing_secret(settings: Settings) -> bytes:
@@ -427,15 +427,15 @@ def signing_secret(settings: Settings) -> bytes:
     secret = read_secret(settings, "webhook_secret")
     if secret is None:
         raise SettingsInvalid(
-            "The webhook secret is missing or empty, so anybody could start runs. Set"
-            " MERGEWRIGHT_WEBHOOK_SECRET_FILE (or MERGEWRIGHT_WEBHOOK_SECRET) to the secret of the"
-            " webhook's settings in GitHub; `openssl rand -hex 32` makes one."
+            "The webhook secret is missing or empty, so anyone could start runs. Set"
+            " MERGEWRIGHT_WEBHOOK_SECRET_FILE (or MERGEWRIGHT_WEBHOOK_SECRET) to the webhook's"
+            " secret in GitHub. `openssl rand -hex 32` generates one."
         )
     raw = secret.get_secret_value().encode()
     if len(raw) < SHORTEST_SECRET:
         raise SettingsInvalid(
-            f"The webhook secret has {len(raw)} bytes; it can be guessed. Make one of at least"
-            f" {SHORTEST_SECRET}, for example with `openssl rand -hex 32`, and set it in GitHub"
+            f"The webhook secret has {len(raw)} bytes and could be guessed. Use at least"
+            f" {SHORTEST_SECRET}, for example from `openssl rand -hex 32`, and set it in GitHub"
             " too."
         )
     return raw
@@ -455,8 +455,8 @@ def require_home(settings: Settings) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as problem:
         raise SettingsInvalid(
-            f"{variable('home')}: {home} cannot be used ({problem.strerror}). Name a folder that"
-            " this user may write to."
+            f"{variable('home')}: {home} cannot be used ({problem.strerror}). Use a folder that"
+            " this user can write to."
         ) from problem
 
 
@@ -509,8 +509,9 @@ def read_ticket_sources(settings: Settings) -> tuple[TicketSource, ...]:
                 found.append(TicketSource(name, token, frozenset(map(str.lower, repositories))))
             case _:
                 raise SettingsInvalid(
-                    f"{variable('ticket_sources')}: line {number}: give a name, a token of at"
-                    f" least {_SHORTEST_TOKEN} characters, and repositories: owner/name, owner/*."
+                    f"{variable('ticket_sources')}: line {number}: expected a name, a token of"
+                    f" at least {_SHORTEST_TOKEN} characters, and repositories (owner/name,"
+                    " owner/*)."
                 )
     return tuple(found)
 
@@ -537,8 +538,8 @@ def find_database(settings: Settings) -> str | None:
     address = secret.get_secret_value()
     if not DATABASE_URL.fullmatch(address):
         raise SettingsInvalid(
-            f"{variable('database_url')}: give postgresql+psycopg://USER:PASSWORD@HOST/NAME, or"
-            " leave it unset for SQLite."
+            f"{variable('database_url')}: use postgresql+psycopg://USER:PASSWORD@HOST/NAME, or"
+            " unset it to use SQLite."
         )
     return address
 
@@ -552,12 +553,12 @@ def _read_secret_file(path: Path, variable: str) -> str:
         return raw.decode("utf-8-sig")
     except OSError as problem:
         raise SettingsInvalid(
-            f"{variable}: {path} cannot be read ({problem.strerror}). Name a file that this user"
-            " may read."
+            f"{variable}: {path} cannot be read ({problem.strerror}). Use a file that this user"
+            " can read."
         ) from problem
     except UnicodeDecodeError:
         # Without its cause, which would show the bytes.
-        raise SettingsInvalid(f"{variable}: {path} is no text.") from None
+        raise SettingsInvalid(f"{variable}: {path} is not a text file.") from None
 
 
 def _default_home(environ: Mapping[str, str]) -> str:
@@ -568,6 +569,6 @@ def _default_home(environ: Mapping[str, str]) -> str:
         data = environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     except RuntimeError:
         raise SettingsInvalid(
-            "This user has no home folder. Set MERGEWRIGHT_HOME to a folder that it may write to."
+            "This user has no home folder. Set MERGEWRIGHT_HOME to a folder that it can write to."
         ) from None
     return str(Path(data) / "mergewright")

@@ -176,8 +176,8 @@ class Steps:
             )
         except ValueError as unknown:
             raise VersionUnknown(
-                f"The step '{name}' was recorded by another version of Mergewright, which this one"
-                " cannot follow. Take the label off the issue and set it again to start anew."
+                f"The step '{name}' was recorded by an incompatible version of Mergewright."
+                " Remove the label from the issue and set it again to start over."
             ) from unknown
         return result
 
@@ -237,8 +237,8 @@ class Steps:
         """Refuse a step that is not to be begun; it is told to people all the same."""
         if (lost := self._ledger.count_lost(name)) >= _MOST_LOST:
             raise Unforeseen(
-                f"The worker was lost {lost} times while it was at '{name}', so that is not begun"
-                " again. The operator finds the reason in the service's log."
+                f"The worker was lost {lost} times during '{name}', so this step is not tried"
+                " again. The operator can find the cause in the service's log."
             )
         if name.step is Step.DELIVER:
             return
@@ -277,11 +277,11 @@ def make_agent_error(problem: Exception) -> AgentError:
     if isinstance(problem, AgentError):
         return problem
     if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageFull(f"The disk is full: {problem}. Free space there.")
+        return StorageFull(f"The disk is full: {problem}. Free some space.")
     _log.error("unforeseen", error=repr(problem), exc_info=problem)
     return Unforeseen(
-        f"Mergewright itself failed: {type(problem).__name__}: {problem}. The log has the trace;"
-        " please report it."
+        f"Mergewright itself failed: {type(problem).__name__}: {problem}. The log has the"
+        " traceback. Please report it."
     )
 
 

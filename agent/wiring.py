@@ -167,6 +167,6 @@ def make_home(settings: Settings) -> None:
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o711)
     except OSError as problem:
         raise SettingsInvalid(
-            f"MERGEWRIGHT_HOME: {settings.home} cannot be made ({problem.strerror}). Name a folder"
-            " that you may write to."
+            f"MERGEWRIGHT_HOME: {settings.home} cannot be created ({problem.strerror}). Use a"
+            " folder that you can write to."
         ) from problem

@@ -103,7 +103,7 @@ class Campaign:
                 self._interrupt()
                 raise
         if missing := sum(row is None for row in rows.values()):
-            self.say(f"{missing} tasks were not begun: {self._find_limit(rows.values())}")
+            self.say(f"{missing} tasks did not start: {self._find_limit(rows.values())}")
         return tuple(row for row in rows.values() if row)
 
     def _find_limit(self, rows: Iterable[Row | None]) -> str:
@@ -112,7 +112,7 @@ class Campaign:
             return ""
         costs = [row.usd for row in rows if row]
         if None in costs:
-            return f"a model's price is not known, so the limit of ${most:g} cannot be held"
+            return f"a model's price is unknown, so the limit of ${most:g} cannot be enforced"
         spent = sum(cost or 0.0 for cost in costs)
         return f"the limit of ${most:g} is reached" if spent >= most else ""
 
@@ -137,7 +137,7 @@ class Campaign:
             # What the run has found out of the set-up is known by now.
             wanted, set_up = self._with_judge(task, desk, lambda judge: judge.find_wanted())
         if wanted is None:
-            wanted = Wanted(why_not=f"no set-up runs the tests of the base commit: {set_up}")
+            wanted = Wanted(why_not=f"the tests of the base commit could not be run: {set_up}")
         row = _read_report(task, told, wanted, set_up)
         if not wanted.why_not:
             judged, problem = self._with_judge(
@@ -192,7 +192,7 @@ class Campaign:
         argv = [*bound, sys.executable, "-m", "agent", "run"]
         argv += ["--repo", task.repo, "--ticket", str(ticket)]
         if self._can_go_on(task, ticket):
-            say("the run goes on where it was")
+            say("the run continues")
             argv += ["--resume"]
         else:
             argv += ["--base", task.base_commit, "--dry-run"]
@@ -322,11 +322,10 @@ def find(own: Path, name: str | None) -> Path:
     found = [place for place in every if place.name.startswith(name or "")]
     if name and len(found) > 1:
         known = ", ".join(place.name for place in found[-5:])
-        raise RequestRefused(f"{len(found)} backtests begin with {name}: {known}")
+        raise RequestRefused(f"{len(found)} backtests start with {name}: {known}")
     if not found:
         raise RequestRefused(
-            "There is no such backtest; begin one with --commits, --since,"
-            " --tasks or --repo OWNER/NAME."
+            "No such backtest; start one with --commits, --since, --tasks or --repo OWNER/NAME."
         )
     return found[-1]
 

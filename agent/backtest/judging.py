@@ -71,9 +71,9 @@ class Judge:
         )
         if found.fail_to_pass:
             return found
-        why = "no merged test fails without the merged change and passes with it"
+        why = "no merged test fails before the merged change and passes with it"
         if unsteady:
-            why = f"{why}; of {len(first):,} tests {len(unsteady):,} are not steady"
+            why = f"{why}; of {len(first):,} tests {len(unsteady):,} are flaky"
         return found.model_copy(update={"why_not": why})
 
     def judge(self, patch: str, wanted: Wanted) -> Judgement:

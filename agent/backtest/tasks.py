@@ -115,7 +115,7 @@ def read_pulls(
         why = _find_missing_ticket(pull, closed)
         if not why:
             past = read(pull.number, pull.base_tip)
-            why = _find_missing_tests(past) if past else "the base commit is not there any more"
+            why = _find_missing_tests(past) if past else "the base commit no longer exists"
         if past is None or why:
             left.append(Unsuitable(name=f"#{pull.number}", why=why))
             continue
@@ -135,7 +135,7 @@ def _find_missing_ticket(pull: MergedPull, closed: Collection[int]) -> str:
     if any(issue.number in closed for issue in pull.issues):
         return "a later pull request closed the same issue"
     if any(issue.body is None for issue in pull.issues):
-        return "its issue's text of that time is not kept"
+        return "its issue's text from that time is not available"
     return ""
 
 
@@ -144,7 +144,7 @@ def _find_lack(past: PastCommit) -> str:
     if why := _find_missing_tests(past):
         return why
     if not _read_message(past.message).partition("\n")[2].strip():
-        return "its message has a subject alone, which is no ticket"
+        return "its message has only a subject, which is not enough for a ticket"
     return ""
 
 
@@ -153,7 +153,7 @@ def _find_missing_tests(past: PastCommit) -> str:
     if not any(path.endswith(".py") for path in tests):
         return "it changes no tests"
     if len(tests) == len(past.paths):
-        return "it changes nothing but tests"
+        return "it changes only tests"
     return ""
 
 
@@ -195,7 +195,7 @@ def read_rows(file: Path, clones: Path | None) -> list[PastChange]:
         if line.strip():
             task = _read_row(line, f"{file}:{number}", clones)
             if found.setdefault(task.file_name, task) is not task:
-                raise RequestRefused(f"{file}:{number}: {task.instance_id} stands there twice")
+                raise RequestRefused(f"{file}:{number}: {task.instance_id} is listed twice")
     return [*found.values()]
 
 
@@ -211,7 +211,7 @@ def _read_row(line: str, at: str, clones: Path | None) -> PastChange:
     place = next((one for one in places if (one / ".git").exists()), None)
     if place is None:
         raise RequestRefused(
-            f"{at}: there is no clone of {task.repo}. Name the folder that holds it with --clones"
+            f"{at}: there is no clone of {task.repo}. Set the folder that contains it with --clones"
         )
     ids = {
         name: tuple(_OF_CASE.sub(r"\2.\1", one) for one in getattr(task, name))

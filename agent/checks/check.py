@@ -336,7 +336,7 @@ def explain_limit(result: SandboxResult, limits: SandboxLimits, what: str) -> st
         "memory": f"at the limit of {limits.memory_bytes // 1024**2} MB of memory",
         "processes": f"at the limit of {limits.processes} processes",
         "disk": f"at the limit of {limits.disk_bytes // 1024**2} MB of disk",
-        "returned": "because more was written to be handed back than may be",
+        "returned": "because it wrote more output files than allowed",
     }
     return f"{what} ended {amounts.get(result.limit, f'at the {result.limit} limit')}"
 

@@ -143,7 +143,7 @@ class ToolCheck(_Command):
     ) -> tuple[Status, str]:
         """Say what makes a report worth nothing; nothing where it is whole."""
         if remarks is None and result.refused:
-            return Status.UNVERIFIED, f"the report was not accepted: {result.refused[0]}"
+            return Status.UNVERIFIED, f"the report was rejected: {result.refused[0]}"
         code = result.exit_code
         is_silent = code != 0 and remarks is not None and not wrong
         if code not in self.reader.looked or is_silent:

@@ -86,15 +86,19 @@ def _compare_check(name: str, before: AnyRun, after: AnyRun) -> AnyComparison:
     if before.status is Status.UNMEASURABLE:
         if after.status is Status.PASSED:
             return found.model_copy(update={"verdict": Status.PASSED})
-        return _not_told_apart(found, Status.UNMEASURABLE, f"on base, twice: {before.reason}")
+        return _not_told_apart(
+            found, Status.UNMEASURABLE, f"on the base branch, twice: {before.reason}"
+        )
     if _was_cut(before, after):
         found = found.model_copy(update={"unfinished": True})
-        why = f"the run's minutes (limits.minutes) ended after {after.seconds:.0f} s of it"
+        why = f"the run's time limit (limits.minutes) was reached after {after.seconds:.0f} s of it"
         return _not_told_apart(found, Status.UNMEASURABLE, why)
     if unproved := _explain_unproved(before, after):
         return _not_told_apart(found, Status.UNVERIFIED, unproved)
     if after.status is Status.UNVERIFIED:
-        return _not_told_apart(found, Status.FAILED, f"not proved with the change: {after.reason}")
+        return _not_told_apart(
+            found, Status.FAILED, f"not verified with the change: {after.reason}"
+        )
     if isinstance(found, TestComparison) and _as_a_whole(after):
         # Tests that were not reached are not gone.
         found = found.model_copy(update={"gone": ()})
@@ -144,19 +148,20 @@ def _list_replaced(run: AnyRun) -> Iterator[CheckItem]:
 def _explain_unproved(before: AnyRun, after: AnyRun) -> str:
     """Say which side proves nothing, and why."""
     if before.status is Status.UNVERIFIED:
-        return f"on base: {before.reason}"
+        return f"on the base branch: {before.reason}"
     is_measured = before.status in (Status.PASSED, Status.FAILED) and not _as_a_whole(before)
     if after.status is Status.UNVERIFIED and not is_measured:
-        return f"on the change: {after.reason}"
+        return f"with the change: {after.reason}"
     own = {item.item_id for item in _list_replaced(before)}
     for item in _list_replaced(after):
         if item.item_id not in own:
-            return f"the change replaces {item.item_id}, which decides what the check finds"
+            return f"the change replaces {item.item_id}, which determines what the check finds"
     if _as_a_whole(before) and _as_a_whole(after):
-        return f"on base and with the change: {after.reason}"
+        return f"on the base branch and with the change: {after.reason}"
     if _as_a_whole(before) and after.status is Status.FAILED:
         return (
-            f"it fails with the change, and on base it could not be held against: {before.reason}"
+            "it fails with the change, and there is no result on the base branch to compare"
+            f" with: {before.reason}"
         )
     return ""
 
@@ -164,12 +169,12 @@ def _explain_unproved(before: AnyRun, after: AnyRun) -> str:
 def _verdict(found: AnyComparison, before: AnyRun, after: AnyRun) -> tuple[Status, str]:
     if after.status is Status.ABSENT:
         why = f": {after.reason}" if after.reason else ""
-        return Status.FAILED, f"the check is there on base and no longer with the change{why}"
+        return Status.FAILED, f"the check exists on the base branch but not with the change{why}"
     if _as_a_whole(after):
         return Status.FAILED, after.reason
     if isinstance(found, ItemComparison) and found.new_failures:
         return Status.FAILED, ""
-    return Status.PASSED, f"on base: {before.reason}" if _as_a_whole(before) else ""
+    return Status.PASSED, f"on the base branch: {before.reason}" if _as_a_whole(before) else ""
 
 
 def _as_a_whole(result: AnyRun) -> bool:
@@ -295,7 +300,7 @@ def _add_reruns(item: CheckItem, repeated: Mapping[str, RepeatedTest]) -> CheckI
     one = repeated.get(item.item_id)
     if one is None:
         return item
-    said = "It fails at times." if any(run.outcome in PASSING for run in one.head) else ""
+    said = "It fails intermittently." if any(run.outcome in PASSING for run in one.head) else ""
     words = (item.text, said, f"(run again: it {one.summary})")
     return item.model_copy(update={"text": "\n".join(filter(None, words))})
 

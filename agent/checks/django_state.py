@@ -59,7 +59,7 @@ class SystemCheck(ReportEvent):
     @property
     def problem(self) -> str:
         is_whole = self.seen and self.asked == ["fails", "passes"]
-        return "" if is_whole else "an error that the system check must report was not reported"
+        return "" if is_whole else "a deliberate error was not reported by the system check"
 
     @property
     def absence(self) -> str:
@@ -129,7 +129,7 @@ class DjangoState:
                 place = f" ({broken.place})" if broken.place else ""
                 limit = limit or f"Django could not answer: {broken.text}{place}"
             status = Status.FAILED if limit else Status.UNVERIFIED
-            reason = limit or report.problem or "nothing was said"
+            reason = limit or report.problem or "there was no output"
             found = check.make_unverified(self, site, result, reason)
             return found.model_copy(update={"status": status})
         fails = any(item.fails for item in answer.items)

@@ -97,14 +97,14 @@ class FastapiEndpoints:
 def _find_problem(site: check.Site, report: sealed.Report, listed: Endpoints | None) -> str:
     """Say why the endpoints are not known; "" where they are."""
     if site.project.fastapi_app is None:
-        return "no FastAPI application was found, or several; fastapi.app names one"
+        return "found no FastAPI application, or several; set fastapi.app"
     if (broken := report.first(sealed.Broken)) is not None:
         place = f" ({broken.place})" if broken.place else ""
         return f"the application cannot be started: {broken.text}{place}"
     if report.problem or listed is None:
         return report.problem or "nothing was reported"
     if listed.missing:
-        return f"fastapi.auth names {', '.join(listed.missing)}, which cannot be imported"
+        return f"{', '.join(listed.missing)} in fastapi.auth cannot be imported"
     if listed.all != len(listed.endpoints):
-        return f"it has {listed.all:,} endpoints, which are too many"
+        return f"it has {listed.all:,} endpoints, which is too many"
     return ""

@@ -140,13 +140,13 @@ def _confirm_check(first: AnyRun, site: Site, sandbox: Sandbox, say: Say) -> Any
         return first
     second = first
     if first.limit in ("", "time"):  # what came to another limit has run twice already
-        say(f"{first.name}: no result on the base commit ({first.reason}); it runs once more")
+        say(f"{first.name}: no result on the base commit ({first.reason}); retrying")
         checks = (*list_checks(site), _choose_tests(site))
         check = next(check for check in checks if check.name == first.name)
         second = running.run_check(check, site, sandbox, say)
     if _was_ended(second):
         raise CheckUnfinished(
-            f"On the base commit the check {first.name} did not come to its end, twice:"
+            f"The check {first.name} did not finish on the base commit, twice:"
             f" {second.reason.rstrip('.')}."
         )
     is_same = (first.status, first.exit_code) == (second.status, second.exit_code)
@@ -192,4 +192,4 @@ class _NoSuite(PytestSuite):
     def explain_absence(self, site: Site) -> str:
         if site.config.checks.tests == "off":
             return "checks.tests is off"
-        return "the repository has no tests that pytest or Django's runner would find"
+        return "no tests for pytest or Django's runner were found"

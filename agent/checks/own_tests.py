@@ -159,8 +159,8 @@ def merge_results(
         versions = {"outcome": item.outcome, "text": item.text, "before": before, "after": after}
         blocked.append(BlockedTest.model_validate({"item_id": item.item_id, **versions}))
     shown = (
-        ("Tests of base:", "" if wanted.whole else held.output),
-        ("New and changed tests, as the change has them:", own.output),
+        ("Tests of the base branch:", "" if wanted.whole else held.output),
+        ("New and changed tests:", own.output),
     )
     return own.model_copy(
         update={

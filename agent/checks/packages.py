@@ -57,7 +57,7 @@ def check_packages(
     return PackageRun(
         name=NAME,
         status=Status.PASSED,
-        counts=", ".join(counts) or "none that are new",
+        counts=", ".join(counts) or "none new",
         added_packages=added,
         output="\n".join(f"{one.name} {one.version}" for one in found),
     )

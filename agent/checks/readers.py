@@ -91,7 +91,7 @@ def _make_pyright_remarks(facts: object) -> list[ToolRemark]:
     if not isinstance(facts, dict):
         raise TypeError
     if int(facts["summary"]["filesAnalyzed"]) < 1:
-        return [ToolRemark(".", "empty", "no file of the project was found to check")]
+        return [ToolRemark(".", "empty", "no project file to check was found")]
     return [
         ToolRemark(
             path=str(one["file"]),

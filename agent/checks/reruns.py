@@ -62,7 +62,7 @@ def make_finding(repeated: RepeatedTest) -> Finding:
         path=path or repeated.item_id.partition("::")[0],
         line=int(line) if path and line.isdecimal() else None,
         message=f"the test {repeated.item_id} is flaky: it {repeated.summary}.",
-        fix="Find what it depends on besides the code: time, order, chance, the network.",
+        fix="Find out what it depends on: time, order, randomness, the network.",
     )
 
 
@@ -109,7 +109,7 @@ class SuiteRerunner:
         Args:
             shown_as: Stands before the lines that it prints.
         """
-        name = f"{shown_as} on base" if site.tree == self.base.tree else shown_as
+        name = f"{shown_as} on the base branch" if site.tree == self.base.tree else shown_as
         return running.run_check(self.suite.select(part, name), site, self.sandbox, self.say)
 
     def run_some(self, site: Site, only: Selection, shown_as: str = TESTS) -> TestRun:
@@ -124,7 +124,7 @@ class SuiteRerunner:
             new: The tests that base does not have; they run with the change alone.
         """
         verb = "fails" if len(failures) == 1 else "fail"
-        self.say(f"tests: {len(failures)} {verb} with the change alone; run again")
+        self.say(f"tests: {len(failures)} {verb} only with the change; running again")
         found = {
             one.item_id: RepeatedTest(
                 item_id=one.item_id, is_new=one.item_id in new, place=one.place

@@ -124,8 +124,8 @@ class DjangoSuite:
             return "the repository's tests are not run by a script"
         if site.project.test_script is None and site.settings_module is None:
             return (
-                "no script that runs the tests and no settings module was found; name one in "
-                ".github/mergewright.yml, as in `django: {settings: tests.settings}` or "
+                "found neither a script that runs the tests nor a settings module; set one in"
+                " .github/mergewright.yml, as in `django: {settings: tests.settings}` or "
                 "`checks: {tests: python runtests.py}`"
             )
         return ""

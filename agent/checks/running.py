@@ -37,12 +37,12 @@ def run_check(
         if is_last or result.limit in (None, "time"):
             break
     if words := sandbox_services.not_started(order, result):
-        found = make_unverified(check, site, result, f"the check was not begun: {words}")
+        found = make_unverified(check, site, result, f"the check did not start: {words}")
     else:
         found = check.judge(site, secret, result)
         if result.gone:
             limit = f"{found.reason}; " if result.limit else ""
-            words = f"{limit}{' and '.join(result.gone)} ended during the check"
+            words = f"{limit}{' and '.join(result.gone)} stopped during the check"
             found = make_unverified(check, site, result, words)
     limit = result.limit or ""
     if limit == "time" and time.monotonic() >= site.until:

@@ -156,7 +156,7 @@ def read_report(
         digest, _, body = line.partition(b" ")
         expected = hashlib.blake2b(last + body, key=key, digest_size=16).hexdigest().encode()
         if not secrets.compare_digest(digest, expected):
-            return Report(tuple(events), f"line {number} of the report is not ours")
+            return Report(tuple(events), f"line {number} of the report is forged")
         last = expected
         try:
             events.append(known.validate_json(body))
@@ -176,15 +176,17 @@ def _explain_missing(result: SandboxResult, secret: Secret) -> str:
         if secret.report in refusal:
             return f"the report was not accepted: {refusal}"
     ended = "" if result.exit_code is None else f" and ended with exit code {result.exit_code}"
-    return f"the run left no report{ended}"
+    return f"there is no report{ended}"
 
 
 def _explain_unfinished(events: list[ReportEvent], torn: bytes, result: SandboxResult) -> str:
     if torn:
-        return "the last line of the report is torn off"
+        return "the last line of the report is incomplete"
     last = events[-1] if events else None
     if not isinstance(last, Exit):
-        return f"the report breaks off, with exit code {result.exit_code}"
+        return (
+            f"the test runner stopped before it finished its report (exit code {result.exit_code})"
+        )
     if last.code != result.exit_code:
-        return f"the report says exit code {last.code}, but it was {result.exit_code}"
+        return f"the report has exit code {last.code}, but the process returned {result.exit_code}"
     return ""

@@ -292,7 +292,7 @@ def _judge_runs(
         return Status.UNVERIFIED, problem
     if not items:
         is_late = any(run.list_pending() for run in runs)
-        said = "no test began in time" if is_late else "no tests were collected"
+        said = "no test started in time" if is_late else "no tests were collected"
         return Status.FAILED, f"{said}: {get_last_lines(result)}"
     failed = any(item.outcome in _FAILING for item in items)
     return (Status.FAILED if failed else Status.PASSED), ""
@@ -308,7 +308,7 @@ def _find_problems(
     if report.problem:
         yield report.problem
     if result.exit_code not in codes:
-        yield f"a test that must fail did fail, and still the exit code was {result.exit_code}"
+        yield f"the deliberately failing test failed, but the exit code was {result.exit_code}"
 
 
 def _find_disagreements(run: _SuiteRun, words: str) -> Iterator[str]:
@@ -317,15 +317,15 @@ def _find_disagreements(run: _SuiteRun, words: str) -> Iterator[str]:
     if run.session.setup_only:
         yield "the tests were only set up, not run (--setup-only)"
     if hidden := [test.id for test in run.tests if test.hidden]:
-        yield f"the outcome of {sanitise.list_some(hidden, 1)} was changed after the test had run"
+        yield f"the outcome of {sanitise.list_some(hidden, 1)} was changed after the test ran"
     if run.finish is None:
-        yield f"the run ended before all tests were over: {words}"
+        yield f"the test run ended early: {words}"
         return
     if any(ids != run.collected[0] for ids in run.collected):
         yield "the workers did not collect the same tests"
     if not run.finish.late and (pending := run.list_pending()):
         stopped = f" ({run.finish.stopped})" if run.finish.stopped else ""
-        yield f"{sanitise.list_some(pending, 1)} never got an outcome{stopped}"
+        yield f"{sanitise.list_some(pending, 1)} has no outcome{stopped}"
     yield from _find_unproved(run)
     least = sum(test.outcome in _FAILING for test in run.tests)
     least += len(run.uncollected) + sum(fix.outcome == "error" for fix in run.fixtures)
@@ -338,11 +338,11 @@ def _find_unproved(run: _SuiteRun) -> Iterator[str]:
     secret, ran = run.secret, {test.id for test in run.tests}
     collected = run.collected[0] if run.collected else []
     if any(run.is_ours(test_id) and test_id not in ran for test_id in collected):
-        yield "a test of ours was not run"
+        yield "a control test was not run"
     for name, wanted in ((secret.must_pass, "passed"), (secret.must_fail, "failed")):
         starts = (f"{secret.module}.py::{name}", f"{secret.module}.{secret.module}.{name}")
         became = {test.outcome for test in run.tests if test.id.startswith(starts)}
         if became != {wanted}:
             verb = "pass" if wanted == "passed" else "fail"
             others = " and ".join(sorted(became - {wanted})) or "not run"
-            yield f"a test of ours that must {verb} was {others}"
+            yield f"a control test that must {verb} was {others}"

@@ -50,7 +50,7 @@ from repo_config.detect import Project
 from repo_config.test_files import has_test_name, is_test
 from repo_config.tree import Tree
 
-OWN, COPIES = "tests as the change has them", "tests broken on purpose"
+OWN, COPIES = "tests as changed", "deliberately broken tests"
 """Names of what runs beside the tests as base has them."""
 #: Of a copy that must fail: it does, and it does but for `assert`, which does nothing there.
 _RED, _MUTE = 2, 1
@@ -113,7 +113,7 @@ class TwoRuns:
             return held
         if touched := self._find_touched(held):
             named = ", ".join(sorted(touched))
-            return _refuse(held, f"while the tests ran, {named} was written to or hidden")
+            return _refuse(held, f"{named} was modified or hidden while the tests ran")
         left = not_passed(self.base, held)
         held = self._repeat_held(held, list_failing(left))
         by_chance = {one.item_id for one in held.repeated if _passes_at_times(one)}
@@ -124,13 +124,13 @@ class TwoRuns:
         doubts = [self._explain_unknown_helpers(), self._explain_shadowed(), doubt]
         if self._shared_files:
             shared = list_some(sorted(self._shared_files))
-            self.sites.say(f"tests: once more with {shared} as on base")
+            self.sites.say(f"tests: running again with the base branch's {shared}")
             product = rule_changes.drop_files(self.product, self._shared_files)
             strict = self.sites.run_part(self.lay_out(product, "base-shared"), self._shared_part)
             if strict.status is Status.UNVERIFIED:
                 return strict
             if strict.limit:
-                doubts.append(f"the tests with {shared} as on base did not end")
+                doubts.append(f"the tests with the base branch's {shared} did not finish")
             else:
                 ran = {item.item_id: item for item in held.items}
                 ran |= {item.item_id: item for item in strict.items}
@@ -264,7 +264,7 @@ class TwoRuns:
         ids = tuple(one.item_id for one in list_failing(held.items) if one.item_id in late)
         found = {one.item_id: one for one in held.repeated}
         if ids := tuple(one for one in ids if one not in found):
-            self.sites.say(f"tests: {len(ids):,} that fail had no time on base, and run there")
+            self.sites.say(f"tests: running {len(ids):,} failing tests on the base branch too")
             found |= self._ask_base(Part(Selection(ids=ids)), dict.fromkeys(ids))
         failing = tuple(one for one in failing if one.item_id not in found)
         if not held.reason and 0 < len(failing) <= MOST_TESTS:
@@ -279,7 +279,7 @@ class TwoRuns:
         }
         first = {*self._part.first}
         if first and any(self.places.locate_test(one)[0] not in first for one in odd):
-            self.sites.say("tests: base runs them in the same order")
+            self.sites.say("tests: running the base branch in the same order")
             found |= self._ask_base(self._part, odd)
         return held.model_copy(update={"repeated": tuple(found.values())})
 
@@ -313,8 +313,8 @@ class TwoRuns:
         if self._sources is not None or not changed:
             return ""
         return (
-            f"The project is too large to trace imports; {list_some(changed)} are treated as"
-            " product code, though they may be test helpers"
+            f"The project is too large to trace imports. {list_some(changed)} are treated as"
+            " product code but may be test helpers"
         )
 
     def _explain_shadowed(self) -> str:
@@ -342,8 +342,8 @@ class TwoRuns:
         if not found:
             return ""
         return (
-            f"Tests of base import {list_some(found)}, and passed before that was there:"
-            " they may look at it in the place of what they were written for"
+            f"Existing tests import the new {list_some(found)} and passed without it: they may"
+            " now test it instead of the original"
         )
 
     # --- as the change has them -------------------------------------------------------------------
@@ -382,7 +382,7 @@ class TwoRuns:
             if strip_run_number(one) not in known and locate(one)[0] not in wanted.files
         )
         if left:
-            self.sites.say(f"tests: {len(left):,} of base do not pass as base has them")
+            self.sites.say(f"tests: {len(left):,} existing tests do not pass unmodified")
         if ids and is_proved(own):
             more = pardon_nothing(self.sites.run_some(self.sites.head, Selection(ids=ids)))
             own = more.model_copy(update={"items": (*own.items, *more.items)})
@@ -473,21 +473,20 @@ class TwoRuns:
             silent |= left - {item.item_id for item in base.items}
         if green:
             problem = (
-                f"{len(green):,} of {len(ids):,} copies of tests that must fail did not, such as"
-                f" that of {min(green)}: the change decides itself how tests end"
+                f"{len(green):,} of {len(ids):,} deliberately broken tests passed, such as the"
+                f" copy of {min(green)}: the change controls test results"
             )
             return problem, ""
         blind = left - silent - on_base.keys()
         if not (silent or blind):
             return "", ""
         doubt = (
-            f"did not come to their end, such as that of {min(silent)}: nothing shows that their"
-            " failures are seen"
+            f"did not finish, such as the copy of {min(silent)}: their failures may go unseen"
             if silent
-            else f"pass on base as well, such as that of {min(blind)}: its tests cannot fail, so"
-            " they prove nothing"
+            else f"pass on the base branch too, such as the copy of {min(blind)}: these tests"
+            " cannot fail, so they prove nothing"
         )
-        named = f"{len(silent or blind):,} of {len(ids):,} copies of tests that must fail"
+        named = f"{len(silent or blind):,} of {len(ids):,} deliberately broken tests"
         return "", f"{named} {doubt}"
 
     def _weigh_copies(self, result: TestRun) -> dict[str, int]:

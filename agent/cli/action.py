@@ -69,7 +69,7 @@ def _run_for_event(payload: dict[str, Any], loaded: Settings) -> Outcome | str:
     if isinstance(parsed, deliveries.Ignored):
         return parsed.reason
     if not isinstance(parsed.about, Request):
-        return "only a label that is set on an issue starts a run"
+        return "only labelling an issue starts a run"
     way = wiring.way_to_github(loaded)
     intake_api = wiring.make_intake_api(loaded, way)
     decided = intake.accept_request(parsed.about, intake_api, None, now=read_clock())
@@ -82,7 +82,7 @@ def _read_event(path: Path) -> dict[str, Any]:
     try:
         payload = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as problem:
-        raise SettingsInvalid(f"GITHUB_EVENT_PATH: {path} holds no event.") from problem
+        raise SettingsInvalid(f"GITHUB_EVENT_PATH: {path} contains no event.") from problem
     return payload if isinstance(payload, dict) else {}
 
 

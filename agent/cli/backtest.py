@@ -26,29 +26,29 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
         str,
         typer.Option(
             "--repo",
-            help="A clone, for --commits and --since; or on GitHub, for the pull requests that were"
-            " merged and closed an issue.",
+            help="A local clone (for --commits and --since), or a GitHub repository (for merged"
+            " pull requests that closed an issue).",
             metavar="DIR|OWNER/NAME",
         ),
     ] = ".",
     commits: Annotated[
         str | None,
-        typer.Option("--commits", help="Commits of the clone, as git names them.", metavar="A..B"),
+        typer.Option("--commits", help="Range of commits in the clone.", metavar="A..B"),
     ] = None,
     since: Annotated[
         str | None,
         typer.Option(
-            "--since", help="Its commits of the last hours (h), days (d), weeks (w).", metavar="90d"
+            "--since", help="Commits of the last hours (h), days (d) or weeks (w).", metavar="90d"
         ),
     ] = None,
     last: Annotated[
-        int, typer.Option("--last", min=1, help="So many of them, the newest first.")
+        int, typer.Option("--last", min=1, help="Maximum number of changes, newest first.")
     ] = 10,
     tasks: Annotated[
         Path | None,
         typer.Option(
             "--tasks",
-            help="Tasks in SWE-bench's format.",
+            help="Tasks in SWE-bench format.",
             exists=True,
             dir_okay=False,
             metavar="FILE.jsonl",
@@ -58,7 +58,7 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
         Path | None,
         typer.Option(
             "--clones",
-            help="Folder with the repositories of --tasks.",
+            help="Folder with clones of the repositories in --tasks.",
             exists=True,
             file_okay=False,
             metavar="DIR",
@@ -68,37 +68,43 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", help="Whom all runs ask, as `mergewright run` takes it.", metavar="NAME"
+            "--model", help="Model for all runs, as in `mergewright run`.", metavar="NAME"
         ),
     ] = None,
     usd: Annotated[
         float | None,
-        typer.Option("--usd", min=0.0, help="Begin no further run once all have cost so much."),
+        typer.Option(
+            "--usd", min=0.0, help="Maximum total cost; no run starts once it is reached."
+        ),
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", min=1, max=_MOST_JOBS, help="Runs at a time.")] = 1,
+    jobs: Annotated[
+        int, typer.Option("--jobs", min=1, max=_MOST_JOBS, help="Number of parallel runs.")
+    ] = 1,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the newest backtest, or the one named.")
+        bool, typer.Option("--resume", help="Continue the newest backtest, or the given one.")
     ] = False,
     name: Annotated[
         str | None,
         typer.Argument(
             metavar="BACKTEST",
-            help="With --resume: its name, of which the beginning is enough.",
+            help="With --resume: the backtest's name, or its beginning.",
             show_default=False,
         ),
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option("--html", metavar="FILE", dir_okay=False, help="Write the result as a page."),
+        typer.Option(
+            "--html", metavar="FILE", dir_okay=False, help="Write the result as an HTML page."
+        ),
     ] = None,
     as_json: terminal.Json = False,
 ) -> None:
-    """Have past changes made again, and judge each by the tests that were merged with it.
+    """Redo past changes and judge each by the tests merged with it.
 
-    A run sees the repository as it was before the change, and nothing later. Nothing is pushed.
-    Shown first is what was ready and would have been wrong. Resolved means what SWE-bench means:
-    all tests pass that failed before the merged change and pass with it, and none is broken that
-    passed with it. Exit code 0: all were carried out; 1: some were not begun.
+    Each run sees the repository as it was before the change. Nothing is pushed. Results that
+    were ready but wrong are listed first. Resolved is defined as in SWE-bench: every test that
+    the merged change fixed passes, and no test that passed with it fails. Exit code 0: all tasks
+    ran; 1: some did not start.
     """  # fmt: skip
     from agent import wiring
     from agent.backtest import campaign
@@ -115,11 +121,11 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
         order = campaign.load_order(folder)
     else:
         if name is not None:
-            raise typer.BadParameter("a backtest is named with --resume", param_hint="BACKTEST")
+            raise typer.BadParameter("a backtest name requires --resume", param_hint="BACKTEST")
         kinds = sum(given is not None for given in (commits, since, tasks))
         if kinds > 1 or (not kinds and Path(repo).exists()):
             raise typer.BadParameter(
-                "give one of --commits A..B, --since 90d, --tasks FILE.jsonl, --repo OWNER/NAME",
+                "use one of --commits A..B, --since 90d, --tasks FILE.jsonl, --repo OWNER/NAME",
                 param_hint="--commits, --since, --tasks, --repo",
             )
         if kinds:
@@ -128,7 +134,7 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
             found, left = _read_pulls(repo, last, own)
         _show_unsuitable(left)
         if not found:
-            raise RequestRefused("No task was found, so nothing was begun.")
+            raise RequestRefused("No tasks found; nothing was started.")
         order = campaign.Order(
             tasks=tuple(found),
             config_text=repository.read_config_text(config),
@@ -182,9 +188,9 @@ def _read_pulls(
 
 def _show_unsuitable(left: list[Unsuitable]) -> None:
     for one in left[:_MOST_SHOWN]:
-        terminal.print_aside(f"no task: {one.name}: {one.why}")
+        terminal.print_aside(f"skipped: {one.name}: {one.why}")
     if len(left) > _MOST_SHOWN:
-        terminal.print_aside(f"no task: {len(left) - _MOST_SHOWN} more")
+        terminal.print_aside(f"skipped: {len(left) - _MOST_SHOWN} more")
 
 
 def _describe(row: Row) -> str:
@@ -236,7 +242,7 @@ def _show(rows: tuple[Row, ...], figures: Figures) -> None:
         ),
     )  # fmt: skip
     print()
-    dollars = "unknown" if figures.usd is None else f"{figures.usd:.2f} in all"
+    dollars = "unknown" if figures.usd is None else f"{figures.usd:.2f} in total"
     median = "" if figures.median_usd is None else f", median {figures.median_usd:.2f}"
     lines = (
         ("wrongly ready", f"{figures.wrongly_ready} of {figures.judged} judged"),
@@ -245,8 +251,8 @@ def _show(rows: tuple[Row, ...], figures: Figures) -> None:
         ("because of", _count(figures.reasons)),
         ("set-up", _count(figures.set_up)),
         ("dollars", f"{dollars}{median}"),
-        ("time", f"{terminal.format_span(figures.seconds)} in all"),
-        ("requests", f"{figures.requests:,} in all"),
+        ("time", f"{terminal.format_span(figures.seconds)} in total"),
+        ("requests", f"{figures.requests:,} in total"),
     )
     terminal.show_table(("", ""), lines)
     for row in rows:

@@ -16,7 +16,7 @@ from repo_config import detect, load, schema
 from repo_config.located import escape_text, format_excerpt
 
 app = typer.Typer(
-    help="The repository's configuration: check it, say what holds and why, propose one.",
+    help="Check, explain or propose the repository's configuration.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
@@ -24,9 +24,9 @@ app = typer.Typer(
 
 @app.command()
 def check(repo: repository.Folder = None, as_json: terminal.Json = False) -> None:
-    """Check the configuration; `config explain` says what holds with it.
+    """Check the configuration. `config explain` shows the effective values.
 
-    Exit code 0: valid; 2: not valid, with every mistake, its place and the way out.
+    Exit code 0: valid; 2: invalid; every error is listed with its place and fix.
     """
     _, tree, read = repository.open_repository(repo, as_json=as_json)
     # It brings all that rules stand on; other commands start without.
@@ -49,7 +49,7 @@ def check(repo: repository.Folder = None, as_json: terminal.Json = False) -> Non
             }
         )
         return
-    print(f"{name}: valid" if name else "no configuration: every key has its default")
+    print(f"{name}: valid" if name else "no configuration: all keys have their defaults")
     for warning in warnings:
         print(f"warning: {escape_text(warning)}")
 
@@ -65,15 +65,15 @@ def explain(
     key: Annotated[
         str | None,
         typer.Argument(
-            help="Only this key, or the keys below it, as `checks.tests`.", metavar="KEY"
+            help="Only this key and the keys below it, as `checks.tests`.", metavar="KEY"
         ),
     ] = None,
     repo: repository.Folder = None,
     as_json: terminal.Json = False,
 ) -> None:
-    """Show what holds, key by key, and what says so: file and line, detection, default, operator.
+    """Show the effective value of each key and its source: file, detection, default or operator.
 
-    The operator's bounds are those of this machine's `MERGEWRIGHT_*`.
+    The operator's limits come from this machine's MERGEWRIGHT_* variables.
     """
     _, tree, read = repository.open_repository(repo, as_json=as_json)
     project = detect.detect_project(tree, read.config)
@@ -98,9 +98,9 @@ def explain(
 
 @app.command("detect")
 def detect_values(repo: repository.Folder = None, as_json: terminal.Json = False) -> None:
-    """Propose `.github/mergewright.yml` from what the repository shows and what runs have found.
+    """Propose a `.github/mergewright.yml` from the repository and earlier runs.
 
-    What it does not know it leaves out.
+    Unknown values are left out.
     """
     place, tree, _ = repository.open_repository(repo, as_json=as_json)
     kept = proposal.load_values(settings.load_settings().home, str(place))

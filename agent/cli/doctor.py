@@ -37,14 +37,15 @@ for url, data in ((sys.argv[1], None), (sys.argv[1], b"x"), ("http://example.inv
 
 def doctor(
     models: Annotated[
-        bool, typer.Option("--models", help="Ask each model for one word; that costs a little.")
+        bool,
+        typer.Option("--models", help="Also send each model a one-word request (costs a little)."),
     ] = False,
     as_json: terminal.Json = False,
 ) -> None:
-    """Try every limit of sandboxes of every kind by breaking it, and say what is needed here.
+    """Test every sandbox limit by trying to break it, and list what is missing here.
 
-    One kind of sandbox is enough: those of a container engine, or those of bubblewrap. Exit code 0:
-    all that is needed is there; 1: it is not, and nothing will be run.
+    One kind of sandbox is enough: docker or bubblewrap. Exit code 0: ready; 1: something is
+    missing, and no ticket can run.
     """
     report = examine(settings.load_settings(), ask_models=models)
     if as_json:
@@ -75,7 +76,7 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
         (
             "package indexes",
             "" if unfit else _try_gateway(given),
-            "not tried" if unfit else "read by the gateway, and not written to",
+            "not tried" if unfit else "reachable through the gateway, read-only",
         ),
         ("signing key", *examine_signing(given)),
         ("models", " ".join(models["problems"]), _describe_models(models)),
@@ -127,14 +128,14 @@ def _try_gateway(given: Settings) -> str:
 def examine_signing(given: Settings) -> tuple[str, str]:
     """Say what is wrong with the key that signs logs, and whose it is: one key for all workers."""
     if settings.find_database(given) is None:
-        return "", "one of this data folder"
+        return "", "generated in the data folder"
     try:
         if settings.read_secret(given, "signing_key") is not None:
             return "", f"public key {signing.load_signer(given).public}"
     except AgentError as problem:
         return problem.message, ""
     name = settings.variable("signing_key_file")
-    return f"worker {platform.node()} has none. Give all workers the same {name}.", ""
+    return f"worker {platform.node()} has no key. Set the same {name} on all workers.", ""
 
 
 def examine_github(given: Settings) -> tuple[str, str]:
@@ -145,7 +146,7 @@ def examine_github(given: Settings) -> tuple[str, str]:
     """
     keys = (given.github_private_key, given.github_token)
     if given.github_app_id is None and not any(keys):
-        return "", "no App or token is set: tickets from files alone"
+        return "", "no App or token configured: only ticket files work"
     # Only who works on GitHub needs its client.
     from agent.github import access
 
@@ -175,15 +176,17 @@ def _show(report: dict[str, Any]) -> None:
             terminal.print_wrapped(f"  {line['limit']}: {held}", "    ")
     print("models")
     for row in report["models"]["roles"]:
-        models = ", ".join(map(_render_model, row["models"])) or "nobody, so recipes alone"
+        models = ", ".join(map(_render_model, row["models"])) or "none, recipes only"
         terminal.print_wrapped(f"  {row['role']}: {models}", "    ")
     print("needed")
     for line in report["needed"]:
         there = "yes" if line["there"] else "NO"
         terminal.print_wrapped(f"  {line['what']}: {there}; {line['detail']}", "    ")
     missing = ", ".join(line["what"] for line in report["needed"] if not line["there"])
-    sound = "All that is needed is there. Tickets can be worked on here."
-    terminal.print_wrapped(f"Missing: {missing}. Nothing will be run here." if missing else sound)
+    sound = "Ready: this machine can run tickets."
+    terminal.print_wrapped(
+        f"Missing: {missing}. No ticket can run on this machine." if missing else sound
+    )
 
 
 # --- models -------------------------------------------------------------------------------------
@@ -213,7 +216,7 @@ def examine_models(loaded: Settings, *, ask: bool = False) -> dict[str, Any]:
 
 def _describe_models(models: dict[str, Any]) -> str:
     is_set = any(row["models"] for row in models["roles"])
-    return "each that is set can be asked" if is_set else "none is set, so recipes alone"
+    return "all configured models can be used" if is_set else "none configured, recipes only"
 
 
 def _render_model(model: dict[str, Any]) -> str:
@@ -232,7 +235,7 @@ def _try_model(name: str, loaded: Settings, *, ask: bool) -> dict[str, Any]:
         reply = chat.reply(
             ChatRequest(
                 role="editor",
-                system="You are asked whether you can be reached.",
+                system="This is a connection test.",
                 messages=(Asked(text="Answer with one word: ready."),),
                 most_tokens=_CHECK_TOKENS,
             )

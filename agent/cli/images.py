@@ -10,7 +10,7 @@ from agent import settings
 
 app = typer.Typer(
     name="images",
-    help="Images that docker sandboxes are opened from: build.",
+    help="Build images for docker sandboxes.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
@@ -18,14 +18,14 @@ app = typer.Typer(
 
 @app.command()
 def build(
-    version: Annotated[str, typer.Argument(help="Minor version of Python, as 3.11.")],
+    version: Annotated[str, typer.Argument(help="Python version, as 3.11.")],
     packages: Annotated[
-        list[str] | None, typer.Argument(help="Further Debian packages.", show_default=False)
+        list[str] | None, typer.Argument(help="Additional Debian packages.", show_default=False)
     ] = None,
 ) -> None:
-    """Build the image for a version of Python on MERGEWRIGHT_DOCKER_BASE, and try its Python.
+    """Build the image for a Python version from MERGEWRIGHT_DOCKER_BASE, and test it.
 
-    Exit code 2: it cannot be built here, and why.
+    Exit code 2: it cannot be built here.
     """
     from agent.sandbox import docker_engine
 

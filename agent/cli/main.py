@@ -54,7 +54,7 @@ app = typer.Typer(
     name="mergewright",
     # Paragraphs are wrapped where the terminal ends, and not where the source does.
     rich_markup_mode="markdown",
-    help="From a written ticket to a branch that passed the project's own checks.",
+    help="Turn a ticket into a branch that passed the project's own checks.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -82,7 +82,7 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _common(
     verbose: Annotated[
-        bool, typer.Option("--verbose", help="Structured events of the service on stderr.")
+        bool, typer.Option("--verbose", help="Log structured events to stderr.")
     ] = False,
     show_version: Annotated[
         bool,

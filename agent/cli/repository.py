@@ -26,7 +26,7 @@ Folder = Annotated[
     Path | None,
     typer.Option(
         "--repo",
-        help="Folder of the repository, as it is on disk. Default: here.",
+        help="Folder of the repository. Default: the current one.",
         exists=True,
         file_okay=False,
         metavar="DIR",
@@ -36,15 +36,15 @@ Base = Annotated[
     str | None,
     typer.Option(
         "--base",
-        help="Branch, tag or commit to start from; of an issue a branch. Default: what is checked"
-        " out, of an issue the default branch.",
+        help="Branch, tag or commit to start from (with --issue: a branch). Default: the"
+        " current checkout (with --issue: the default branch).",
     ),
 ]
 ConfigFile = Annotated[
     Path | None,
     typer.Option(
         "--config",
-        help="Use this configuration in place of the repository's own.",
+        help="Use this configuration instead of the repository's.",
         exists=True,
         dir_okay=False,
         metavar="FILE",
@@ -64,8 +64,8 @@ def find_root(folder: Path | None) -> Path:
         if (place / ".git").exists():
             return place
     raise typer.BadParameter(
-        f"{here} is not in a git repository. Name the folder of a clone, or make it one: git init,"
-        " git add, git commit",
+        f"{here} is not in a git repository. Use the folder of a clone, or create a repository:"
+        " git init, git add, git commit",
         param_hint="--repo",
     )
 
@@ -134,8 +134,8 @@ def _refuse_links(folder: Path) -> None:
             name,
             START,
             (),
-            "the file is a link, and links are not followed",
-            "Put the file itself there",
+            "the file is a link; links are not followed",
+            "Replace it with the file itself",
         )
         for name in load.OWN_FILES
         if (folder / name).is_symlink()

@@ -38,8 +38,8 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
         str | None,
         typer.Argument(
             metavar="RUN",
-            help="With --resume: id of the run, of which the beginning is enough. Default: the"
-            " newest of this repository that can go on.",
+            help="With --resume: the run's id, or its beginning. Default: the repository's"
+            " newest run that can continue.",
             show_default=False,
         ),
     ] = None,
@@ -47,7 +47,7 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
         Path | None,
         typer.Option(
             "--ticket",
-            help="The ticket: Markdown, an issue form's text or prose.",
+            help="The ticket: a Markdown or text file, or the text of an issue form.",
             exists=True,
             dir_okay=False,
             readable=True,
@@ -58,16 +58,14 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
         str,
         typer.Option(
             "--repo",
-            help="The repository: a folder, or its address. An address is cloned here for --ticket;"
-            " for --issue it is on GitHub, or OWNER/NAME.",
+            help="The repository: a folder or URL. With --ticket, a URL is cloned here. With"
+            " --issue, use a GitHub URL or OWNER/NAME.",
             metavar="DIR|URL",
         ),
     ] = ".",
     issue: Annotated[
         int | None,
-        typer.Option(
-            "--issue", min=1, help="Number of an issue on GitHub: its text is the ticket."
-        ),
+        typer.Option("--issue", min=1, help="Number of the GitHub issue to use as the ticket."),
     ] = None,
     config: repository.ConfigFile = None,
     base: repository.Base = None,
@@ -75,10 +73,10 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
         str | None,
         typer.Option(
             "--model",
-            help="Whom this run asks for all work, in place of MERGEWRIGHT_MODEL and its kin."
-            " Of several, with commas between them, the next is asked where one fails. The key is"
-            " in the provider's own variable, as OPENAI_API_KEY. With --resume: asked from there"
-            " on; default: the one that the run began with.",
+            help="Model for this run, instead of MERGEWRIGHT_MODEL and related settings. In a"
+            " comma-separated list, the next one is used if one fails. Its key comes from"
+            " the provider's own variable, as OPENAI_API_KEY. With --resume: used from"
+            " there on; default: the run's first model.",
             metavar="PROVIDER:NAME[,...]",
         ),
     ] = None,
@@ -86,26 +84,25 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
         bool,
         typer.Option(
             "--resume",
-            help="Go on with a run that was interrupted or is not done. What is on record is not"
-            " done again, and no model is asked again for a reply that it gave. With --ticket only"
-            " a run of that ticket is taken.",
+            help="Continue an interrupted or unfinished run. Recorded steps and model replies"
+            " are reused. With --ticket: only a run of that ticket.",
         ),
     ] = False,
     dry_run: Annotated[
         bool,
         typer.Option(
             "--dry-run",
-            help="Do everything but create the branch; with --issue write nothing to GitHub.",
+            help="Do everything except creating the branch. With --issue: write nothing to GitHub.",
         ),
     ] = False,
     as_json: terminal.Json = False,
 ) -> None:
-    """Carry a ticket out: ends with a branch that passed the checks, or with the reason why not.
+    """Run a ticket. The result is a branch that passed the checks, or the reason why there is none.
 
-    With --ticket the repository is a folder or a clone that is made here; your work tree, index
-    and checked-out branch are never touched, and what is not committed takes no part. With --issue
-    it is on GitHub, and the result is a pull request. Exit code 0: done; 1: not done, with the
-    reason; 2: usage, or a configuration with a mistake; 130: interrupted, by Ctrl-C or SIGTERM.
+    With --ticket, the repository is a local folder or a URL to clone. Your work tree, index and
+    current branch are never touched; uncommitted changes are ignored. With --issue, it is on
+    GitHub, and the result is a pull request. Exit code 0: done; 1: not done; 2: wrong usage or
+    invalid configuration; 130: interrupted by Ctrl-C or SIGTERM.
     """
     console, folder = Console(stderr=True, quiet=as_json), None
     # It ends what is under way as Ctrl-C does.
@@ -113,18 +110,19 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
     if resume:
         if issue or config or base or dry_run:
             raise typer.BadParameter(
-                "a run goes on as it began; leave --issue, --config, --base and --dry-run out",
+                "--resume continues a run as it started; omit --issue, --config, --base and"
+                " --dry-run",
                 param_hint="--resume",
             )
         begun = _find_unfinished(run_id, repo, ticket)
         outcome, seconds = resume_run(begun, console, model=model)
         folder = None if begun.snapshot else Path(begun.repository)
     elif run_id is not None:
-        raise typer.BadParameter("a run is named with --resume", param_hint="RUN")
+        raise typer.BadParameter("a run id requires --resume", param_hint="RUN")
     elif issue is not None and ticket is None:
         if config is not None:
             raise typer.BadParameter(
-                "with --issue the configuration is the one in the repository; leave --config out",
+                "--issue uses the repository's configuration; omit --config",
                 param_hint="--config",
             )
         loaded = load_settings_with(model)
@@ -135,7 +133,7 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
         outcome, seconds = run_ticket(request, console, model=model)
     else:
         raise typer.BadParameter(
-            "give either --ticket FILE or --issue N", param_hint="--ticket, --issue"
+            "use either --ticket FILE or --issue N", param_hint="--ticket, --issue"
         )
     if as_json:
         terminal.print_json(result.make_report(outcome, seconds, folder))
@@ -154,8 +152,8 @@ def _find_unfinished(run_id: str | None, repo: str, ticket: Path | None) -> Run:
             runs.require_one(run_id, [one.run.run_id for one in begin_so])
             if not commands.may_resume(begin_so[0]):
                 raise typer.BadParameter(
-                    f"run {begin_so[0].run.run_id} is done, or would end so again. Begin anew with"
-                    " --ticket FILE",
+                    f"run {begin_so[0].run.run_id} is done, or would end the same way. Start a"
+                    " new run with --ticket FILE",
                     param_hint="RUN",
                 )
             return begin_so[0].run
@@ -165,7 +163,7 @@ def _find_unfinished(run_id: str | None, repo: str, ticket: Path | None) -> Run:
     if latest is not None:
         return latest.run
     what = f"{ticket} in {place}" if ticket else str(place)
-    problem = f"no run of {what} is left to go on with; begin one with --ticket FILE"
+    problem = f"{what} has no run to continue; start one with --ticket FILE"
     raise typer.BadParameter(problem, param_hint="--resume")
 
 
@@ -178,7 +176,7 @@ def find_folder(repo: str) -> Path:
         if not folder.exists() and subprocess.call(["git", "clone", "--", repo, str(folder)]):
             raise typer.BadParameter(f"git could not clone {repo}", param_hint="--repo")
     if not folder.is_dir():
-        raise typer.BadParameter(f"{folder} is no folder, and no address", param_hint="--repo")
+        raise typer.BadParameter(f"{folder} is neither a folder nor a URL", param_hint="--repo")
     return repository.find_clone(folder)
 
 
@@ -235,7 +233,7 @@ def resume_run(
     else:
         compose = wiring.on_this_machine(loaded)
     with commands.resume_run(run.run_id, loaded) as kept:
-        console.print(f"going on with {run.run_id}", highlight=False, soft_wrap=True)
+        console.print(f"continuing {run.run_id}", highlight=False, soft_wrap=True)
         return _execute(*kept, loaded, compose, console)
 
 
@@ -330,7 +328,7 @@ def read_repository_name(repo: str, github_url: str) -> str:
     )
     if found is None or found["name"].startswith("."):
         raise typer.BadParameter(
-            f"{repo} is no repository on GitHub; give OWNER/NAME or its address",
+            f"{repo} is not a GitHub repository; use OWNER/NAME or its URL",
             param_hint="--repo",
         )
     # The API of github.com has a host of its own.
@@ -338,7 +336,7 @@ def read_repository_name(repo: str, github_url: str) -> str:
     if (found["web"] or ours) != ours or (found["ssh"] or ours) not in (ours, ours.split(":")[0]):
         raise typer.BadParameter(
             f"{repo} is not on {ours}, the server of MERGEWRIGHT_GITHUB_URL ({github_url})."
-            " Set that, with credentials for it, or give a repository that is there",
+            " Set it, with credentials, or use a repository on that server",
             param_hint="--repo",
         )
     return found["name"]

@@ -29,13 +29,11 @@ if TYPE_CHECKING:
     from agent.store.sql_run_store import SqlRunStore
 
 app = typer.Typer(
-    help="Runs: list, show, log; pause and resume all.",
+    help="List and show runs and their logs; pause and resume all runs.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
-RunId = Annotated[
-    str, typer.Argument(metavar="RUN", help="Id of the run; its beginning is enough.")
-]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or its beginning.")]
 
 _COLUMNS = ("run", "issue", "state", "reason", "age", "title")
 CANDIDATES = 10
@@ -69,11 +67,11 @@ def require_one(
     """Refuse a prefix that not exactly one run has; `listing` is what shows all of them."""
     if len(run_ids) == 1:
         return
-    problem = f"no run there begins with {prefix!r}; {listing} shows them"
+    problem = f"no run id starts with {prefix!r}; {listing} lists them"
     if run_ids:
         more = " and more" if len(run_ids) > CANDIDATES else ""
         named = ", ".join(run_ids[:CANDIDATES])
-        problem = f"more than one run begins with {prefix!r}; name one of {named}{more}"
+        problem = f"several run ids start with {prefix!r}: {named}{more}"
     raise typer.BadParameter(problem, param_hint="RUN")
 
 
@@ -114,7 +112,8 @@ def format_time(seconds: float | None) -> str | None:
 def list_runs(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of runs.")] = 20,
     repository: Annotated[
-        str | None, typer.Option("--repo", metavar="OWNER/NAME", help="Only of this repository.")
+        str | None,
+        typer.Option("--repo", metavar="OWNER/NAME", help="Only runs of this repository."),
     ] = None,
     as_json: terminal.Json = False,
 ) -> None:
@@ -129,8 +128,8 @@ def list_runs(
     else:
         whose = f" of {repository}" if repository else ""
         terminal.print_aside(
-            f"No runs{whose} in {loaded.home}. One begins when somebody with write permission sets"
-            " the label, or with `mergewright run`."
+            f"No runs{whose} in {loaded.home}. A run starts when someone with write permission"
+            " sets the label, or with `mergewright run`."
         )
     _show_pause(loaded)
 
@@ -145,7 +144,7 @@ def _make_row(one: StoredRun) -> list[str]:
 
 @app.command()
 def show(run_id: RunId, as_json: terminal.Json = False) -> None:
-    """Show one run: its state or how it ended, and where its text and log are."""
+    """Show one run: its state or outcome, and where its files are."""
     loaded = settings.load_settings()
     one = _find_shown(loaded, run_id)
     facts = _list_facts(one)
@@ -165,10 +164,12 @@ def log(
     run_id: RunId,
     signed: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write the signed log to a zip, for `verify`, instead."),
+        typer.Option(
+            metavar="FILE", help="Write the signed log to a zip file for `verify` instead."
+        ),
     ] = None,
 ) -> None:
-    """Print the log of a run as far as it is written; `show` names the file, for `tail -f`."""
+    """Print a run's log so far. To follow it, use `tail -f` on the file named by `show`."""
     loaded = settings.load_settings()
     if signed is not None:
         with open_folder(loaded, run_id) as folder, signed.open("xb") as out:
@@ -180,7 +181,7 @@ def log(
         # The worker of a fleet may be on another machine.
         stored = store.files.read(one.run.run_id, path.name) if store and store.files else None
     if stored is None and not path.exists():
-        print(f"mergewright: run {one.run.run_id} has written no log yet")
+        print(f"mergewright: run {one.run.run_id} has not written a log yet")
         raise typer.Exit(1)
     with path.open("rb") if stored is None else io.BytesIO(stored) as file:
         for line in file:
@@ -227,13 +228,14 @@ def _cut(reason: str) -> str:
 @app.command()
 def pause(
     reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Why; shown wherever runs are listed.")
+        str,
+        typer.Option("--reason", metavar="TEXT", help="Reason, shown wherever runs are listed."),
     ] = "",
 ) -> None:
-    """Pause everything: no run begins or goes on with its next step.
+    """Pause all runs: none starts, and none continues with its next step.
 
-    Deliveries are taken and wait. It stays so over restarts, until `mergewright runs resume`. One
-    repository alone is paused on the dashboard.
+    Webhook deliveries are queued. The pause survives restarts, until `mergewright runs resume`.
+    To pause one repository, use the dashboard.
     """
     from agent.store import sql_run_store
     from agent.store.sql_queue import Pause
@@ -241,17 +243,17 @@ def pause(
     with closing(sql_run_store.open_store(settings.load_settings())) as store:
         changed = store.pauses.put(Pause(since=read_clock(), words=_cut(reason)))
         paused = store.pauses.find()
-    print("Paused." if changed else "It was paused before.", _describe_pause(paused))
+    print("Paused." if changed else "Already paused.", _describe_pause(paused))
 
 
 @app.command()
 def resume() -> None:
-    """Let go on what `mergewright runs pause`, or somebody on the dashboard, has paused."""
+    """Resume after `mergewright runs pause` or a pause on the dashboard."""
     from agent.store import sql_run_store
 
     with closing(sql_run_store.open_store(settings.load_settings())) as store:
         changed = store.pauses.remove()
-    print("Everything goes on." if changed else "It was not paused.")
+    print("Resumed." if changed else "Nothing was paused.")
 
 
 def _describe_pause(paused: Pause | None) -> str:
@@ -259,7 +261,7 @@ def _describe_pause(paused: Pause | None) -> str:
         return ""
     shown = f"{terminal.make_line(paused.sentence)}, since {format_time(paused.since)}."
     where = "The dashboard" if paused.repository else "`mergewright runs resume`"
-    return f"{shown} {where} lets its runs go on."
+    return f"{shown} {where} resumes its runs."
 
 
 def _show_pause(loaded: Settings) -> None:

@@ -63,19 +63,20 @@ class Role(StrEnum):
 
 
 def serve(
-    role: Annotated[Role, typer.Option(help="What is started here; all: one of each.")] = Role.ALL,
+    role: Annotated[
+        Role, typer.Option(help="Which process to start; all: one of each.")
+    ] = Role.ALL,
 ) -> None:
-    """Listen for webhooks and carry out what comes in, until stopped.
+    """Run the service: receive webhooks and run tickets until stopped.
 
-    Three processes are started, and started again when they end: listener, dashboard and worker.
-    The listener holds only the webhook secret, the dashboard only the client secret.
-    With `--role` one of them is started, on as many machines as you like; that needs PostgreSQL
-    (MERGEWRIGHT_DATABASE_URL), where they meet.
-    Events go to stderr, one JSON object a line.
-    On a signal, the steps under way may finish, for a minute at most. A second signal
-    (Ctrl-C again) ends them at once. Either way the runs go on at the next start.
-    Exit code 0: stopped by a signal; 2: settings or a machine without sandboxes, with the fix in
-    words.
+    Starts a listener, a dashboard and a worker, and restarts them if they exit. The listener holds
+    only the webhook secret, the dashboard only the client secret.
+    With `--role`, only one of them starts; to run on several machines, set up PostgreSQL
+    (MERGEWRIGHT_DATABASE_URL).
+    Events go to stderr as JSON lines.
+    On a signal, running steps get up to one minute to finish; a second signal (Ctrl-C again) ends
+    them at once. Either way, runs continue at the next start.
+    Exit code 0: stopped by a signal; 2: invalid settings, or no sandbox on this machine.
     """
     from agent.runs import notifications
 
@@ -115,15 +116,15 @@ def serve(
 
 
 def dashboard() -> None:
-    """Print a link that signs you in to the dashboard, once and within ten minutes.
+    """Print a one-time sign-in link for the dashboard, valid for ten minutes.
 
-    Who can write to the data folder can make one; the dashboard shows and allows them all.
+    Anyone who can write to the data folder can create one. It grants access to everything.
     """
     loaded = settings.load_settings()
     settings.require_home(loaded)
     if loaded.dashboard_port == 0:
         raise SettingsInvalid(
-            "MERGEWRIGHT_DASHBOARD_PORT is 0, so the port is not known here. Set a port."
+            "MERGEWRIGHT_DASHBOARD_PORT is 0, so the port is unknown here. Set a port."
         )
     reached = settings.write_address(loaded.dashboard_host, loaded.dashboard_port)
     print(sign_in_links.create_sign_in_link(loaded.home, reached))
@@ -132,8 +133,8 @@ def dashboard() -> None:
 def work() -> None:
     """Carry out what is in the inbox, until stopped; `serve` starts this.
 
-    Exit code 0: stopped by a signal; 1: it cannot go on and is to be started again; 2: settings or
-    a machine without sandboxes, with the fix in words.
+    Exit code 0: stopped by a signal; 1: it cannot go on and is to be started again; 2: invalid
+    settings, or no sandbox on this machine.
     """
     from agent.service import process
 
@@ -166,8 +167,9 @@ def _require_access(loaded: Settings) -> None:
 
     if not isinstance(tokens.read_credentials(loaded), tokens.App):
         raise SettingsInvalid(
-            "The service works as a GitHub App, and MERGEWRIGHT_GITHUB_TOKEN is set. Make one with"
-            " the link in deploy/README.md. A token serves `mergewright run --issue` and Actions."
+            "The service requires a GitHub App, but MERGEWRIGHT_GITHUB_TOKEN is set. Create an"
+            " App with the link in deploy/README.md. Tokens work with `mergewright run --issue`"
+            " and GitHub Actions only."
         )
 
 
@@ -181,7 +183,7 @@ def _require_sandbox(loaded: Settings) -> None:
         wiring.make_sandbox(loaded).run(SandboxRequest(argv=("true",)))
     except SandboxMissing as problem:
         raise SandboxMissing(
-            f"{problem.message} `mergewright doctor` tries every limit of a sandbox."
+            f"{problem.message} `mergewright doctor` tests every sandbox limit."
         ) from problem
 
 

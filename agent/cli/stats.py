@@ -26,21 +26,23 @@ def stats(
     since: Annotated[
         str | None,
         typer.Option(
-            "--since", metavar="30d", help="Only runs begun since: hours (h), days (d), weeks (w)."
+            "--since",
+            metavar="30d",
+            help="Only runs started in the last hours (h), days (d) or weeks (w).",
         ),
     ] = None,
     html: Annotated[
         Path | None,
         typer.Option(
-            "--html", metavar="FILE", dir_okay=False, help="Write them with plots as one page."
+            "--html", metavar="FILE", dir_okay=False, help="Write an HTML page with plots."
         ),
     ] = None,
     as_json: terminal.Json = False,
 ) -> None:
     """Show how runs ended, how long it took, and what it cost.
 
-    What is not known is left out, and counted as such. Dry runs and runs of ticket files are not
-    in it. It asks nobody but the files of this machine.
+    Unknown values are left out and counted. Dry runs and runs of ticket files are not included.
+    Uses only local files.
     """
     begun = find_start(since)
     if html is not None:
@@ -62,9 +64,8 @@ def stats(
     elif not summaries:
         within = f" since {runs.format_time(begun)}" if begun else ""
         print(
-            f"No runs of issues{within} in {settings.load_settings().home}. One begins when"
-            " somebody with"
-            " write permission sets the label."
+            f"No runs of issues{within} in {settings.load_settings().home}. A run starts when"
+            " someone with write permission sets the label."
         )
     else:
         _show(every)
@@ -78,7 +79,7 @@ def _write_page(path: Path, begun: float) -> None:
     chosen = _summarize_runs(begun)
     made = card.render_card(chosen, settings.load_settings().home)
     terminal.write_page(path, plots.write_html(chosen, made, begun, read_clock()))
-    print(f"Written: {path}, about {len(chosen):,} runs.")
+    print(f"Wrote {path} ({len(chosen):,} runs).")
 
 
 def find_start(since: str | None) -> float:
@@ -88,7 +89,7 @@ def find_start(since: str | None) -> float:
     found = _SINCE.fullmatch(since)
     if found is None:
         raise typer.BadParameter(
-            f"{since!r} is no length of time; write hours, days or weeks, as in 12h, 30d or 4w",
+            f"{since!r} is not a duration; use hours, days or weeks, as in 12h, 30d or 4w",
             param_hint="--since",
         )
     return max(1.0, read_clock() - int(found[1]) * _UNITS[found[2]])
@@ -113,11 +114,11 @@ def _show(every: Statistics) -> None:
     terminal.show_table(("", ""), cells.items())
     print()
     terminal.print_wrapped(
-        "Times and rounds are medians. Rounds are all that followed a pull request: answers to"
-        " reviews, fixed checks, merges of the base."
+        "Times and rounds are medians. A round is a follow-up on a pull request: a review, a"
+        " failing check or a merge of the base branch."
     )
     if any("?)" in value for value in cells.values()):
-        print("(+3?) says that 3 more are not known and left out.")
+        print("(+3?) means that 3 more are unknown and left out.")
 
 
 def _list_cells(figures: Statistics) -> dict[str, str]:

@@ -133,7 +133,7 @@ class StepDisplay:
 
     def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None:
         """Show how a step ended; one that did not begin here is taken from the record."""
-        kept = "" if step in self._under_way else "  on record, not done again"
+        kept = "" if step in self._under_way else "  reused from the record"
         self._under_way.discard(step)
         if seconds >= QUIET_SECONDS or self._line or not ok:
             mark = "[green]ok[/]  " if ok else "[red]stop[/]"

@@ -15,29 +15,30 @@ from agent.text import sanitise
 
 
 def verify(
-    log: Annotated[str, typer.Argument(metavar="RUN|FILE", help="A run here, or a log's zip.")],
+    log: Annotated[
+        str, typer.Argument(metavar="RUN|FILE", help="A local run, or a log's zip file.")
+    ],
     key: Annotated[
         str | None,
         typer.Option(
             metavar="FILE|HEX",
-            help="Public key: the digits in the pull request, or a file from"
-            " /.well-known/mergewright.pub. Default, for a run here: this installation's.",
+            help="Public key: the hex digits from the pull request, or a file from"
+            " /.well-known/mergewright.pub. Default for a local run: this installation's key.",
         ),
     ] = None,
     as_json: terminal.Json = False,
 ) -> None:
-    """Check the log of a run: its chain, signatures, and digests of patch, reports and commit.
+    """Verify a run's signed log: its chain and signatures, and the digests of its files.
 
-    No network is used. The digest of the log as of the pull request is printed, to be compared
-    with the one there. Exit code 0: all is as it was signed; 1: something was changed, each in a
-    sentence; 2: it is no log, or there is no key.
+    Works offline. Compare the printed digest with the one in the pull request. Exit code 0:
+    valid; 1: something was changed; 2: not a log, or no key.
     """
     if (place := Path(log)).exists():
         if key is None:
             ours = settings.load_settings().home / signing.PUBLIC_FILE
             raise LedgerUnusable(
-                "Name the public key with --key: its digits are in the pull request; that of this"
-                f" installation is {ours}."
+                "Pass the public key with --key: its digits are in the pull request. This"
+                f" installation's key is {ours}."
             )
         found = signed_log.verify_log(place, signing.read_public_key(key))
     else:
@@ -53,7 +54,7 @@ def verify(
         for name, words in rows:
             print(f"{name:<8}{terminal.make_line(words)}")
         for problem in found.problems or (
-            f"All is as it was signed, {len(found.files)} files too.",
+            f"Valid: the log and {len(found.files)} files match their signatures.",
         ):
             print(sanitise.strip_terminal_codes(problem))
     raise typer.Exit(bool(found.problems))

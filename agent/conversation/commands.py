@@ -20,15 +20,14 @@ NAMES: tuple[Name, ...] = get_args(Name)
 
 #: What each is for, as `help` tells it.
 MEANT_FOR: dict[Name, str] = {
-    "plan": "make a plan, and wait for its approval before anything is edited."
-    " Followed by words: change the plan that waits accordingly",
-    "approve": "followed by the number of the plan that waits: carry out exactly that one",
-    "retry": "begin again with the text of the issue as it is now, or go on where a limit was"
-    " reached",
-    "stop": "stop the run of this issue; nothing is published",
-    "fix-ci": "mend what the project's own checks find on our pull request",
-    "rebase": "merge the base branch into our pull request, and run the checks again",
-    "explain": "say where the run stands and what comes next",
+    "plan": "make a plan and wait for approval before editing. With text after it: change the"
+    " waiting plan accordingly",
+    "approve": "followed by a plan's number: approve that plan",
+    "retry": "start over with the current text of the issue, or continue after a limit was reached",
+    "stop": "stop this issue's run; nothing is published",
+    "fix-ci": "fix failing project checks on our pull request",
+    "rebase": "merge the base branch into our pull request and run the checks again",
+    "explain": "show the run's state and the next step",
     "help": "show this list",
 }
 _COMMAND = re.compile(r"[ ]{0,3}/mergewright(?:\s+(?P<rest>\S.*))?\s*", re.IGNORECASE)

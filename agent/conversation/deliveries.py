@@ -50,12 +50,12 @@ Reading = Callable[[str | None, dict[str, Any]], ParsedEvent | Ignored]
 def parse_payload(event: str, action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
     """Read a payload that GitHub has sent, or that has the same parts."""
     if event not in READS:
-        return Ignored(action=action, reason=f"nothing here acts on the event {event}")
+        return Ignored(action=action, reason=f"the event {event} is not handled")
     actions = READS[event]
     name = event if None in actions else f"{event}.{action}"
     if action not in actions:
-        name = name if action else f"an unnamed action on {event}"
-        return Ignored(action=action, reason=f"nothing here acts on {name}")
+        name = name if action else f"an event {event} without an action"
+        return Ignored(action=action, reason=f"{name} is not handled")
     try:
         return actions[action](action, payload)
     except ValidationError as problem:
@@ -136,7 +136,7 @@ def _parse_review(action: str | None, payload: dict[str, Any]) -> ParsedEvent | 
     review = parsed.review
     if not (review.body or "").strip():
         # What it says stands in remarks on lines, of which each comes by itself.
-        return Ignored(action=action, reason="a review without a text of its own")
+        return Ignored(action=action, reason="a review without text")
     return _make_comment(
         action, parsed, parsed.pull_request, review, "review", review.submitted_at,
         verdict=review.state.lower(),
@@ -159,7 +159,7 @@ def _make_comment(
         # Nobody here acts on what a program writes, our own words least of all.
         return Ignored(action=action, reason="a bot wrote it")
     if author.id != parsed.sender.id:
-        return Ignored(action=action, reason="it was sent by somebody else than who wrote it")
+        return Ignored(action=action, reason="it was sent by someone other than its author")
     comment = Comment(
         subject=_make_reference(parsed.repository, subject, parsed.installation),
         on_pull=on_pull,
@@ -208,7 +208,7 @@ def _make_checked(
     conclusion: str | None,
 ) -> ParsedEvent | Ignored:
     if conclusion not in _RED:
-        return Ignored(action=action, reason="checks that neither failed nor wait for somebody")
+        return Ignored(action=action, reason="checks that neither failed nor need approval")
     happening = ConversationEvent(
         repository=parsed.repository.full_name,
         repository_id=parsed.repository.id,

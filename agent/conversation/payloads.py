@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 def _require_address(value: str) -> str:
     # No user, no password, no white space: it is handed to git and shown to people.
     if not re.fullmatch(r"https?://[A-Za-z0-9.\-:\[\]]+/[^\s@?#\\\"'<>]*", value):
-        raise ValueError("no plain web address")
+        raise ValueError("not a plain web address")
     return value
 
 

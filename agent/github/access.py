@@ -161,7 +161,7 @@ class Access:
 
     def open_run_session(self, run: Run) -> RepositorySession:
         if run.snapshot is None:
-            raise RequestRefused("This run names no issue; only a run of an issue goes to GitHub.")
+            raise RequestRefused("This run has no issue; only runs of issues use GitHub.")
         return self.open_session(run.snapshot.issue, run.run_id)
 
     def open_named_session(

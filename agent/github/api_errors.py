@@ -23,7 +23,7 @@ _LIMIT_WORDS = re.compile(
 _WORDS_LIMIT = 300
 _LONGEST_WAIT = 3_660.0
 _NUMBER = re.compile(r"[0-9]{1,12}")
-_AGAIN = "then take the label off and set it again"
+_AGAIN = "then remove the label and set it again"
 
 
 class RefusedRequest(Exception):
@@ -62,8 +62,8 @@ class RefusedRequest(Exception):
         said = f"{self.request} answered {answer}" if self.request else answer
         if self.status < 400:
             return AccessLost(
-                f"GitHub sent us elsewhere to {self.doing} ({said}): the repository was renamed or"
-                " transferred. Take the label off there and set it again."
+                f"GitHub redirected the request to {self.doing} ({said}): the repository was"
+                " renamed or transferred. Remove the label there and set it again."
             )
         if self.has_phrase("archived"):
             return AccessLost(
@@ -73,11 +73,11 @@ class RefusedRequest(Exception):
         if self.has_phrase("is locked"):
             return Superseded(f"The issue is locked; unlock it, {_AGAIN}.")
         if self.status == 410:
-            return Superseded("The issue was deleted or transferred; nothing more was done.")
+            return Superseded("The issue was deleted or transferred; the run ended.")
         if self.status == 401:
             return AccessLost(
-                f"GitHub did not accept our token to {self.doing} ({said}). It may be expired or"
-                " revoked; renew it in the operator's settings."
+                f"GitHub did not accept our token to {self.doing} ({said}). It may be expired"
+                " or revoked. The operator must replace it."
             )
         if self.status in (403, 404):
             return AccessLost(f"GitHub refused to {self.doing} ({said}). {self._explain_missing()}")
@@ -88,9 +88,9 @@ class RefusedRequest(Exception):
         named = self.accepted.replace("=", ": ").replace(";", " or").replace(",", ", ")
         permission = " ".join(named.split())
         if self.status == 404 and not permission:
-            return "It is not there, or our App or token may not see it."
+            return "It does not exist, or our App or token has no access to it."
         if not permission:
-            return "Check what our App or token may do in this repository."
+            return "Check the permissions of our App or token in this repository."
         return (
             f"Our App or token needs the permission {permission} in this repository; grant it,"
             f" {_AGAIN}."

@@ -49,7 +49,7 @@ class AppDeliveries:
         self._access = access
         app = access.tokens.as_app(access.start_notes("deliveries"))
         if app is None:
-            raise ValueError("a person has no log of deliveries")
+            raise ValueError("a personal token has no delivery log")
         self._app = app
 
     def read_page(self, after: str | None = None) -> SentPage:

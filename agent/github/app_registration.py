@@ -25,6 +25,6 @@ EVENTS = (
 
 def make_no_api_error(address: str, told: str) -> SettingsInvalid:
     return SettingsInvalid(
-        f"MERGEWRIGHT_GITHUB_URL: {address} does not answer as GitHub's REST API does ({told})."
-        " Give https://api.github.com, or on an Enterprise server https://HOST/api/v3."
+        f"MERGEWRIGHT_GITHUB_URL: {address} does not respond like GitHub's REST API ({told})."
+        " Use https://api.github.com, or https://HOST/api/v3 for Enterprise Server."
     )

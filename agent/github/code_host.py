@@ -33,7 +33,7 @@ from agent.text import sanitise
 
 _log = structlog.get_logger()
 
-_EDITED = "an edit made after the label was set (the approved text counts)"
+_EDITED = "an edit made after the label was set (only the approved text counts)"
 
 
 @translating_errors
@@ -116,8 +116,8 @@ class GithubCodeHost:
             session.token(TokenScope.TALK)
         if write and (needed := "pull_requests: write") in session.notes.missing:
             raise AccessLost(
-                f"Our GitHub App needs the permission {needed} in {session.name}. An owner has to"
-                " accept it on the page of the installation."
+                f"Our GitHub App needs the permission {needed} in {session.name}. An owner has"
+                " to accept it on the App's installation page."
             )
         return self._access.asking().ask(lambda: session.token(scope), doing="get a token for git")
 
@@ -172,7 +172,7 @@ class GithubCodeHost:
             if _snapshot(run).by_label:
                 raise
             # Nobody takes up what a command has begun; whoever called it is told.
-            told = f"{outcome.sentence} The issue does not show this: {problem.message}"
+            told = f"{outcome.sentence} This could not be posted on the issue: {problem.message}"
             outcome = outcome.model_copy(update={"sentence": told})
         self._progress.pop(run.run_id, None)
         return self._count_calls(run, outcome)
@@ -226,5 +226,5 @@ class GithubCodeHost:
 
 def _snapshot(run: Run) -> Snapshot:
     if run.snapshot is None:
-        raise RequestRefused("This run names no issue; only a run of an issue goes to GitHub.")
+        raise RequestRefused("This run has no issue; only runs of issues use GitHub.")
     return run.snapshot

@@ -117,5 +117,5 @@ def create_comment(
 
 def _comment(found: IssueComment) -> OwnComment:
     if not isinstance(found.id, int):
-        raise LostReply("its answer names no comment")
+        raise LostReply("its response contains no comment")
     return OwnComment(found.id, (found.body or "").replace("\r\n", "\n"), found.html_url)

@@ -263,7 +263,7 @@ def _hide_network_errors() -> Iterator[None]:
     except (requests.RequestException, OSError) as problem:
         raise LostReply(f"no reply ({_find_cause(problem)})") from problem
     except (UnicodeError, AssertionError, RuntimeError) as problem:
-        raise LostReply(f"its reply cannot be read ({type(problem).__name__})") from problem
+        raise LostReply(f"its response cannot be read ({type(problem).__name__})") from problem
 
 
 def _find_cause(problem: BaseException) -> str:
@@ -278,12 +278,12 @@ def _read_json(status: int, body: str) -> object:
     if not body.strip():
         if status == 204 or status >= 300:
             return None
-        raise LostReply("its answer is empty")
+        raise LostReply("its response is empty")
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as problem:
         if status < 300:
-            raise UnexpectedAnswer("its answer is no JSON") from problem
+            raise UnexpectedAnswer("its response is not JSON") from problem
         return body
 
 
@@ -327,12 +327,12 @@ class Asking:
                 return work() if hit is None else hit
             except MALFORMED as problem:
                 name = type(problem).__name__
-                raise LostReply(f"its answer makes no sense ({name})") from problem
+                raise LostReply(f"its response is invalid ({name})") from problem
 
         try:
             return retrying(attempt)
         except LostReply as problem:
-            told = f"GitHub could not be asked to {doing}: {problem}"
+            told = f"Could not {doing} on GitHub: {problem}"
             raise CodeHostUnavailable(told) from problem
         except RateLimited as problem:
             raise problem.make_error(doing) from problem
@@ -355,7 +355,7 @@ class Asking:
     def _sleep(self, seconds: float) -> None:
         """Sleep, but no longer than the service runs."""
         if self._stopping.wait(seconds):
-            raise CodeHostUnavailable("The service is stopping while it waits for GitHub.")
+            raise CodeHostUnavailable("The service stopped while waiting for GitHub.")
 
 
 @contextmanager
@@ -371,7 +371,7 @@ def translate_errors() -> Iterator[None]:
         raise problem.make_error() from problem
     except MALFORMED as problem:
         name = type(problem).__name__
-        raise CodeHostUnavailable(f"GitHub's answer makes no sense ({name}).") from problem
+        raise CodeHostUnavailable(f"GitHub's response is invalid ({name}).") from problem
 
 
 def translating_errors(port: type[T]) -> type[T]:

@@ -77,7 +77,7 @@ def open_issue(
 
 def _validate_issue(raw: Raw) -> Raw:
     if not isinstance(raw["id"], int):
-        raise LostReply("its answer names no issue")
+        raise LostReply("its response contains no issue")
     return raw
 
 

@@ -227,9 +227,9 @@ def _read_state(run: Raw) -> State:
 def _explain_state(run: Raw) -> str:
     """Say what is not to be seen from the state alone."""
     if run["status"] == "waiting" or run["conclusion"] == "action_required":
-        return "It waits for somebody's approval."
+        return "It is waiting for approval."
     if run["conclusion"] in _CUT_SHORT:
-        return f"It ended as {run['conclusion']}; somebody has to start it again."
+        return f"It ended as {run['conclusion']}; someone has to restart it."
     return f"It ended as {run['conclusion']}." if run["status"] == "completed" else ""
 
 
@@ -260,7 +260,7 @@ def _list_if_allowed(session: RepositorySession, path: str, key: str, wanted: Ra
     """Read a list; empty where we are not let in."""
     with ignore_statuses(403, 404):
         return _list_items(session, path, key, wanted)
-    _log.warning("part of the project's checks is not seen", part=key)
+    _log.warning("some of the project's checks are not visible", part=key)
     return []
 
 
@@ -308,14 +308,14 @@ def _fetch_log(address: str, api: str) -> str:
             if answer.status_code in _NO_LOG:
                 return ""
             if answer.status_code != httpx.codes.OK:
-                raise LostReply(f"the place of the log answered {answer.status_code}")
+                raise LostReply(f"the log's URL returned {answer.status_code}")
             for chunk in answer.iter_bytes():
                 kept += chunk
                 read += len(chunk)
                 # A character has four bytes at most; escapes and times come on top.
                 del kept[: -8 * _LOG_CHARACTERS]
                 if read > _LOG_BYTES or time.monotonic() - begun > _LOG_SECONDS:
-                    kept += f"\n[The log goes on; its first {read:,} bytes were read.]\n".encode()
+                    kept += f"\n[Log truncated after {read:,} bytes.]\n".encode()
                     break
     except httpx.HTTPError as problem:
         raise LostReply(f"the log could not be fetched ({type(problem).__name__})") from problem
@@ -332,4 +332,4 @@ def _require_safe(address: str, api: str) -> None:
     is_local = {parts.hostname, urlsplit(api).hostname} <= _LOOPBACK
     if not parts.hostname or parts.scheme not in (("http", "https") if is_local else ("https",)):
         named = f"{parts.scheme or 'nothing'}://{parts.hostname or ''}"
-        raise LostReply(f"it names {named} as the place of a log")
+        raise LostReply(f"it gives {named} as the log's URL")

@@ -46,8 +46,8 @@ def open_or_update(
         return _make_pull_request(pull, ["it is merged already"]), False
     elif pull.state != "open":
         raise Superseded(
-            f"Pull request #{pull.number} of this run was closed; for a new run take the label off"
-            " and set it again."
+            f"Pull request #{pull.number} of this run was closed. For a new run, remove the"
+            " label and set it again."
         )
     if not new and (pull.title, (pull.body or "").replace("\r\n", "\n")) != (title, body):
         pull = _edit_pull(session, pull.number, title, body)
@@ -97,8 +97,8 @@ def _find_pull(session: RepositorySession, branch: str) -> GithubPull | None:
         if pull.state == "open" and not is_open:
             raise AccessLost(
                 f"Pull request #{pull.number} of the branch {branch} was opened by"
-                f" {sanitise.format_code(_login(pull))}, not by us. Close it, then take the"
-                " label off and set it again."
+                f" {sanitise.format_code(_login(pull))}, not by us. Close it, then remove the"
+                " label and set it again."
             )
     return max(ours, key=lambda pull: (pull.state == "open", pull.number), default=None)
 
@@ -144,7 +144,7 @@ def _create_pull(
         if problem.status != 422:
             raise
         if proposal.draft and problem.has_phrase("draft"):
-            notes.append("it is no draft, since drafts are not available in this repository")
+            notes.append("it is not a draft: this repository does not support drafts")
             undrafted = proposal.model_copy(update={"draft": False})
             return _create_pull(session, undrafted, title, body, notes)
         if problem.has_phrase("already exists") and (pull := found()):
@@ -155,11 +155,11 @@ def _create_pull(
 def _explain_unfit(problem: RefusedRequest, proposal: NewPullRequest) -> RepositoryUnfit | None:
     base, branch = proposal.base_branch, proposal.branch
     if problem.has_phrase("no commits between"):
-        told = f"sees no difference between {base} and {branch}; the change is already there."
+        told = f"sees no difference between {base} and {branch}: the change is already there."
     elif problem.has_phrase("history in common", "base invalid", "base sha can't"):
         told = (
             f"sees no common history of {base} and {branch}: {base} was rewritten or deleted during"
-            " the run. Take the label off and set it again."
+            " the run. Remove the label and set it again."
         )
     else:
         return None
@@ -172,8 +172,8 @@ def _base_moved(pull: GithubPull, proposal: NewPullRequest) -> list[str]:
     if not (base and proposal.base_commit) or base == proposal.base_commit:
         return []
     before, now = proposal.base_commit[:12], base[:12]
-    told = f"{proposal.base_branch} has moved since the run began, from {before} to {now}"
-    return [f"{told}: update the branch and let the checks run again before it is merged"]
+    told = f"{proposal.base_branch} has moved from {before} to {now} since the run began"
+    return [f"{told}: update the branch and rerun the checks before merging"]
 
 
 def _edit_pull(session: RepositorySession, number: int, title: str, body: str) -> GithubPull:
@@ -203,7 +203,7 @@ def _request_reviews(
         if short in asked or is_own(name):
             continue
         if organization not in ("", owner):
-            notes.append(f"{name} was not asked to review: no team of this repository's owner")
+            notes.append(f"{name} was not asked to review: not a team of this repository's owner")
         else:
             missing.append(name)
 

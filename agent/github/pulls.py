@@ -108,7 +108,9 @@ class GithubPulls:
         if thread.place == "inline":
             with ignore_statuses(404):
                 return _reply_on_lines(session, number, thread, mark, words)
-            _log.info("a thread to be answered is gone", pull=number, thread=thread.thread_id)
+            _log.info(
+                "a review thread to answer no longer exists", pull=number, thread=thread.thread_id
+            )
         text = f"{_quote_thread(thread)}\n\n{words}"
         return comments.leave_comment(session, mark, text, on=number).url
 

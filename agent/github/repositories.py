@@ -38,7 +38,7 @@ def read_facts(session: RepositorySession) -> Raw:
         if not number or facts["id"] == number:
             return facts
     raise AccessLost(
-        f"{session.name} is not there for us any more. It was deleted, renamed or made private, or"
+        f"{session.name} is no longer accessible. It was deleted, renamed or made private, or"
         " our App was removed from it."
     )
 
@@ -46,7 +46,7 @@ def read_facts(session: RepositorySession) -> Raw:
 def _validate_facts(raw: Raw) -> Raw:
     wanted = {"id": int, "full_name": str, "archived": bool, "clone_url": str}
     if missing := [name for name, kind in wanted.items() if not isinstance(raw.get(name), kind)]:
-        raise LostReply(f"its answer has no {missing[0]}")
+        raise LostReply(f"its response has no {missing[0]}")
     return raw
 
 
@@ -60,11 +60,11 @@ def read_remote(session: RepositorySession) -> Remote:
     name = str(facts["full_name"])
     if facts["archived"]:
         raise AccessLost(
-            f"{name} is archived on GitHub, so nothing can be pushed to it. Unarchive it,"
-            " then take the label off and set it again."
+            f"{name} is archived on GitHub, so nothing can be pushed to it. Unarchive it, then"
+            " remove the label and set it again."
         )
     if facts.get("disabled"):
-        raise AccessLost(f"GitHub has disabled {name}; its owner has to ask GitHub why.")
+        raise AccessLost(f"GitHub has disabled {name}. Its owner has to contact GitHub.")
     return Remote(
         name=name,
         url=_require_same_server(session, str(facts["clone_url"])),
@@ -81,9 +81,8 @@ def _require_same_server(session: RepositorySession, named: str) -> str:
         # Without what may stand before the host.
         place = git.netloc.rpartition("@")[2]
         raise AccessLost(
-            f"GitHub names {git.scheme}://{place} as the place to clone from, which is not"
-            f" the server {api.scheme}://{api.netloc} of MERGEWRIGHT_GITHUB_URL. No token is sent"
-            " there."
+            f"GitHub names {git.scheme}://{place} as the clone URL, which is not on the server"
+            f" {api.scheme}://{api.netloc} of MERGEWRIGHT_GITHUB_URL. No token was sent there."
         )
     return named
 

@@ -14,7 +14,7 @@ from agent.models.run import FollowUp, Reason, Run
 from agent.text import sanitise
 
 #: How the text of a run begins that has not begun itself.
-WAITS = "**Mergewright has seen this issue, which waits for its turn.**"
+WAITS = "**Mergewright: this issue is queued.**"
 #: Of a title, and of the reason to wait.
 _LINE = 150
 #: Of a plan or reason; the rest of a comment is short.
@@ -22,28 +22,28 @@ _LONGEST = sanitise.TEXT_LIMIT - 15_000
 _FOLD = "\n<details>"
 _ROUNDS = {
     "review": "of its review",
-    "ci": "on the project's own checks",
-    "rebase": "that brings it up to date with its base",
+    "ci": "to fix the project's checks",
+    "rebase": "to update it with its base branch",
 }
 _STOP = "`/mergewright stop` ends the run."
 
 
 def waiting(run: Run, ahead: int, because: str = "") -> str:
     """Write the text of a run that has not begun: others were there before, or it may not yet."""
-    others = f"{ahead} other run{'s are' if ahead > 1 else ' is'} ahead of it." if ahead else ""
-    last = f"It begins by itself. {_STOP}"
+    others = f"{ahead} run{'s are' if ahead > 1 else ' is'} ahead of it." if ahead else ""
+    last = f"It starts automatically. {_STOP}"
     return " ".join(filter(None, (WAITS, sanitise.format_words(because), others, last)))
 
 
 def planned(run: Run, plan: Plan, number: str, progress: Progress, page: str | None) -> str:
     """Write the text of a run that goes on when its plan is approved."""
-    head = "**The plan below waits for an approval; nothing was edited so far.**"
+    head = "**The plan below needs approval. Nothing has been edited yet.**"
     way = (
-        f"Next: somebody with write permission writes `/mergewright approve {number}`, or"
-        f" `/mergewright plan` with what is to be different. {_STOP}"
+        f"Next: someone with write permission comments `/mergewright approve {number}`, or"
+        f" `/mergewright plan` followed by what to change. {_STOP}"
     )
     files = f"- Files: {', '.join(map(sanitise.format_code, plan.files))}" if plan.files else ""
-    whose = "" if plan.recipe else " (a model wrote this plan)"
+    whose = "" if plan.recipe else " (plan written by a model)"
     title = f"**{sanitise.format_words(plan.title)}**{whose}"
     text = _cut("\n\n".join(filter(None, (title, _steps(plan), files))), page)
     return f"{_lines(head, way, f'{_usage(progress)}. {_log(run, page)}')}\n\n{text}"
@@ -64,7 +64,7 @@ def under_way(run: Run, progress: Progress, page: str | None, now: float | None 
     folded = ""
     if plan is not None:
         steps = _cut(_steps(plan), page)
-        whose = "Plan" if plan.recipe else "Plan, in a model's words"
+        whose = "Plan" if plan.recipe else "Plan (written by a model)"
         folded = f"\n\n<details><summary>{whose}</summary>\n\n{steps}\n\n</details>"
     return (
         _lines(
@@ -73,7 +73,7 @@ def under_way(run: Run, progress: Progress, page: str | None, now: float | None 
             *(_current(one, now) for one in marks if one.state == "running"),
             _name_stages("Then", marks, "waiting"),
             f"Plan: {sanitise.format_words(sanitise.shorten(plan.title, _LINE))}" if plan else "",
-            f"Nothing is needed from you. {_STOP} {_log(run, page)}",
+            f"No action needed. {_STOP} {_log(run, page)}",
         )
         + folded
     )
@@ -88,7 +88,7 @@ def ended(run: Run, outcome: Outcome, progress: Progress, page: str | None) -> s
         head = _answered(run.follow_up, outcome)
     elif run.follow_up is None and outcome.is_done and outcome.pull_request is not None:
         pull = outcome.pull_request
-        way = "look first at the findings that it names, then merge or close it"
+        way = "check the findings it lists, then merge or close it"
         head = _lines(
             f"**Pull request #{pull.number} is ready for review{' as a draft' * pull.draft}.**",
             sanitise.format_words(
@@ -116,13 +116,13 @@ def _answered(about: FollowUp, outcome: Outcome) -> str:
         return _lines(f"**The result is pull request {pull}.**", f"Its last round ended: {result}.")
     way = f"review {pull}, then merge or close it."
     if outcome.review_state.waiting_threads or outcome.review_state.review_places:
-        way = f"answer what is left to people, then review {pull}."
+        way = f"answer the comments that need a person, then review {pull}."
     linked = (
         (sanitise.format_words(one.about[:_LINE]), one.url)
         for one in outcome.review_state.waiting_threads
     )
     lines = (f"- [{title}]({url})" if url else f"- {title}" for title, url in linked)
-    head = f"**{pull} is open; {_round(about)} is over: {result}.**"
+    head = f"**{pull}: {_round(about)} is done: {result}.**"
     return _lines(head, f"Next: {way}", *lines)
 
 
@@ -168,7 +168,7 @@ def _usage(progress: Progress, now: float | None = None) -> str:
     if progress.most_minutes is not None:
         took += f" of {progress.most_minutes:,} minutes"
     if progress.replies and progress.usd is None:
-        cost = "models at an unknown price"
+        cost = "model cost unknown"
     elif progress.replies:
         most = f" of {format_usd(progress.most_usd)}" if progress.most_usd else ""
         cost = f"{format_usd(progress.usd or 0.0)}{most} for models"

@@ -61,8 +61,8 @@ class App:
         except (ValueError, TypeError, jwt.PyJWTError):
             # Without its cause, which may quote the key.
             raise SettingsInvalid(
-                "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE holds no private key in PEM form. Take the"
-                " file that GitHub offers when a key is made for the App."
+                "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE contains no private key in PEM format. Use"
+                " the file that GitHub provides when you generate a key for the App."
             ) from None
 
     def _sign(self) -> str:
@@ -97,13 +97,13 @@ def read_credentials(settings: Settings) -> App | SecretStr:
         )
     if token is not None and (app_id is not None or key is not None):
         raise SettingsInvalid(
-            "Both a GitHub App and MERGEWRIGHT_GITHUB_TOKEN are set. Keep one of them."
+            "Both a GitHub App and MERGEWRIGHT_GITHUB_TOKEN are set. Keep only one."
         )
     if token is not None:
         return token
     if app_id is None or key is None:
         missing = "GITHUB_APP_ID" if app_id is None else "GITHUB_PRIVATE_KEY_FILE"
-        raise SettingsInvalid(f"A GitHub App needs MERGEWRIGHT_{missing} too.")
+        raise SettingsInvalid(f"A GitHub App also needs MERGEWRIGHT_{missing}.")
     return App(app_id, key.get_secret_value())
 
 
@@ -166,7 +166,7 @@ class Tokens:
         def work() -> str:
             found = us.requestJsonAndCheck("GET", path)[1]
             if not isinstance(found, dict) or not isinstance(found.get(name), str):
-                raise UnexpectedAnswer(f"its answer has no {name}")
+                raise UnexpectedAnswer(f"its response has no {name}")
             return f"{found[name]}{ending}"
 
         try:
@@ -182,7 +182,7 @@ class Tokens:
             # GitHub says why, in words.
             if problem.status in (401, 403) and problem.words:
                 raise self._explain_unknown(problem) from problem
-            raise self._make_no_api_error(f"{path}: it answered {problem.status}") from problem
+            raise self._make_no_api_error(f"{path}: it returned {problem.status}") from problem
 
     def mint(self, issue: IssueRef, scope: TokenScope, notes: RequestNotes) -> Minted:
         """Get a token for one repository.
@@ -240,7 +240,7 @@ class Tokens:
         if (name := _REQUIRED[scope]) in missing:
             raise AccessLost(
                 f"Our GitHub App needs the permission {name}: {missing[name]} in"
-                f" {issue.repository}. An owner has to accept it on the page of the installation."
+                f" {issue.repository}. An owner has to accept it on the App's installation page."
             )
         notes.missing |= {f"{name}: {level}" for name, level in missing.items()}
         granted = {name: level for name, level in wanted.items() if name not in missing}
@@ -251,12 +251,12 @@ class Tokens:
             return self._explain_unknown(problem)
         if problem.has_phrase("suspended"):
             return AccessLost(
-                f"Our GitHub App is suspended for {issue.repository}; an owner can lift that."
+                f"Our GitHub App is suspended for {issue.repository}; an owner can unsuspend it."
             )
         return AccessLost(
             f"Our GitHub App has no access to {issue.repository} ({problem.words}): it was removed"
-            " there, or the repository is gone or renamed. Install the App, then take the label off"
-            " and set it again."
+            " there, or the repository is gone or renamed. Install the App, then remove the"
+            " label and set it again."
         )
 
     def _explain_unknown(self, problem: RefusedRequest) -> AgentError:
@@ -264,7 +264,7 @@ class Tokens:
             return problem.make_error()
         if self.app_id is None:
             return SettingsInvalid(
-                f"GitHub does not accept our token ({problem.words}). Put a new one into"
+                f"GitHub does not accept our token ({problem.words}). Put a new one in"
                 " MERGEWRIGHT_GITHUB_TOKEN_FILE."
             )
         return SettingsInvalid(

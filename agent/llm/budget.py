@@ -69,8 +69,8 @@ def require_budget(
         )
     if caps.usd is not None and worst.usd is None and caps.tokens is None:
         raise BudgetSpent(
-            f"No price is known of a model that would be asked for {purpose}, and no cap of tokens"
-            " is set. Set its price (MERGEWRIGHT_MODEL_PRICES) or a cap (MERGEWRIGHT_MODEL_TOKENS)."
+            f"A model for {purpose} has no known price, and there is no token limit. Set its"
+            " price (MERGEWRIGHT_MODEL_PRICES) or a limit (MERGEWRIGHT_MODEL_TOKENS)."
         )
     if caps.tokens is not None and (needed := spent.tokens + worst.tokens) > caps.tokens:
         raise BudgetSpent(

@@ -64,23 +64,24 @@ def _classify_kind(problem: Exception, name: str, summary: str, said: str) -> Mo
             return ModelFailure(words, "unusable")
         case theirs.ModelNotFoundError():
             words = (
-                f"there is no such model, or nothing at that address ({summary}); correct its name"
-                f" or {variables}_BASE_URL"
+                f"there is no such model or URL ({summary}); fix its name or {variables}_BASE_URL"
             )
             return ModelFailure(words, "unusable")
         case theirs.ModelQuotaExceededError():
-            return ModelFailure(f"its account is used up ({summary}); add credit to it", "unusable")
+            return ModelFailure(
+                f"its account has no credit left ({summary}); add credit", "unusable"
+            )
         case theirs.ModelContextWindowExceededError():
             words = (
-                f"the request is too long for it ({summary}). Name one with a larger context in"
-                " MERGEWRIGHT_MODEL, or make the ticket smaller"
+                f"the request is too long for it ({summary}). Set a model with a larger context"
+                " in MERGEWRIGHT_MODEL, or make the ticket smaller"
             )
             return ModelFailure(words, "rejected")
         case theirs.ModelRequestRejectedError() if problem.provider_error_code not in _DECLINED:
             whole = ": ".join(filter(None, (summary, said)))
             words = (
-                f"it does not accept the request ({whole}); check its name in MERGEWRIGHT_MODEL and"
-                " its provider's address, or try MERGEWRIGHT_MODEL_STREAM=off"
+                f"it rejected the request ({whole}); check its name in MERGEWRIGHT_MODEL and"
+                " its provider's URL, or try MERGEWRIGHT_MODEL_STREAM=off"
             )
             return ModelFailure(words, "rejected")
         case theirs.ModelRequestRejectedError() | theirs.ContentFilterError():
@@ -88,11 +89,11 @@ def _classify_kind(problem: Exception, name: str, summary: str, said: str) -> Mo
         case theirs.ModelRequestTimeout():
             return ModelFailure(f"its answer did not come within {problem.timeout:g} s", paid=True)
         case theirs.ModelTimeoutError() if problem.phase == "read":
-            words = "it said nothing for longer than MERGEWRIGHT_MODEL_SILENCE_SECONDS"
+            words = "it sent nothing for longer than MERGEWRIGHT_MODEL_SILENCE_SECONDS"
             return ModelFailure(words, paid=True)
         case theirs.ModelAPIError():
             return ModelFailure(summary, after=problem.retry_after, paid=_may_be_charged(problem))
-    return ModelFailure(f"its answer makes no sense ({summary})", paid=True)
+    return ModelFailure(f"its answer is invalid ({summary})", paid=True)
 
 
 def _may_be_charged(problem: theirs.ModelAPIError) -> bool:

@@ -233,13 +233,15 @@ class ProvidedModels:
         details = response.provider_details or {}
         is_ended = "finish_reason" in details or response.finish_reason == "content_filter"
         if response.state != "complete" or (self._stream and not is_ended):
-            raise ModelFailure("its answer broke off", paid=True)
+            raise ModelFailure("its answer was cut short", paid=True)
         is_empty = not (response.tool_calls or (response.text or "").strip())
         if is_empty and response.finish_reason not in ("content_filter", "length"):
             raise ModelFailure("its answer is empty", paid=True)
         joined = messages.find_joined_name(response, asking.request)
         if self._stream and joined:
-            words = f"its calls cannot be told apart (`{joined}`); set MERGEWRIGHT_MODEL_STREAM=off"
+            words = (
+                f"its tool calls cannot be separated (`{joined}`); set MERGEWRIGHT_MODEL_STREAM=off"
+            )
             raise ModelFailure(words, "unusable", paid=True)
         made = messages.normalise_reply(response, asking.request)
         _require_measure(sum(len(repr(part)) for part in made.parts), len(made.parts))
@@ -270,8 +272,8 @@ class ProvidedModels:
         listed, reasons = self._redact("; ".join(named)), {failure.why for failure in found}
         if asking.is_late and ("passing" in reasons or asking.names):
             return TimeSpent(
-                f"No model answered as {role} in the {asking.seconds:,.0f} s that were left of the"
-                f" run's minutes (limits.minutes){': ' * bool(listed)}{listed}."
+                f"No model answered as {role} in the {asking.seconds:,.0f} s left of the run's"
+                f" time (limits.minutes){': ' * bool(listed)}{listed}."
             )
         problem: AgentError
         if "passing" in reasons:
@@ -283,11 +285,11 @@ class ProvidedModels:
             problem = ModelUnavailable(words, until, sum(one.usd or 0.0 for one in asking.lost))
         elif reasons == {"unusable"}:
             words = f"No model can be used as {role}: {listed}."
-            problem = ModelUnusable(f"{words} `mergewright doctor --models` tries them.")
+            problem = ModelUnusable(f"{words} `mergewright doctor --models` tests them.")
         elif reasons and "refused" not in reasons:
-            problem = ModelRequestRejected(f"No model accepts the request as {role}: {listed}.")
+            problem = ModelRequestRejected(f"No model accepts the {role} request: {listed}.")
         else:
-            problem = ModelRefused(f"No model takes this on as {role}: {listed}.")
+            problem = ModelRefused(f"All models declined as {role}: {listed}.")
         details = dict.fromkeys(failure.details for failure in found if failure.details)
         problem.details = self._redact(" ".join(details))
         return problem

@@ -65,8 +65,8 @@ def find_problems(settings: Settings, prices: Prices) -> list[str]:
     names = sorted({name for chain in list_chains(settings).values() for name in chain})
     unknown = {name: words for name in names if (words := _describe_unknown(name))}
     unbounded = [
-        f"{name} has no known price, so nothing bounds what it costs. Set its price by"
-        f" {variable('model_prices')}, or bound the tokens of a run by {variable('model_tokens')}."
+        f"{name} has no known price, so its cost is unlimited. Set its price with"
+        f" {variable('model_prices')}, or limit the tokens per run with {variable('model_tokens')}."
         for name in names
         if name not in unknown and settings.model_tokens is None and prices.million(name) is None
     ]
@@ -85,8 +85,8 @@ def _describe_unknown(model: str) -> str:
             infer_provider_class(provider)
     except ValueError:
         return (
-            f"{model}: there is no provider {provider}. Known are openai, anthropic, google and the"
-            " others of pydantic-ai. A server of your own that speaks chat completions is"
-            " openai-chat, with its address in OPENAI_BASE_URL."
+            f"{model}: unknown provider {provider}. Use openai, anthropic, google or another"
+            " one of pydantic-ai. For your own chat completions server, use openai-chat and set"
+            " OPENAI_BASE_URL."
         )
     return ""

@@ -87,7 +87,8 @@ class Reply(Record):
         """Say for whom it stands in and why, each without a full stop."""
         named = (one.partition(": ") for one in self.passed_over)
         return tuple(
-            f"{name} did not answer ({why}), so {self.model} did" for name, _, why in named
+            f"{name} did not answer ({why}); {self.model} was used instead"
+            for name, _, why in named
         )
 
 

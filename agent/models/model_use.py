@@ -44,9 +44,9 @@ class ModelTotal(Record):
     @property
     def cost(self) -> str:
         if not self.calls:
-            return "$0.00: no model was asked"
+            return "$0.00, no model used"
         if self.usd is None:
-            return "an unknown amount: the price of a model is not known"
+            return "unknown: a model has no known price"
         return f"{format_usd(self.usd)} for models"
 
     @property

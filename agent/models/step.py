@@ -23,7 +23,7 @@ class Stage(StrEnum):
 
     READ = "Read the issue and the repository"
     ENVIRONMENT = "Build the environment"
-    BASE = "Run the checks without the change"
+    BASE = "Run the checks on the base branch"
     CHANGE = "Make the change"
     CHECKS = "Run the checks with the change"
     PUBLISH = "Publish"

@@ -47,7 +47,7 @@ def find_overruled_weights(
     for rule in rules:
         asked, holds = config.rules.get(rule.id), get_level(rule, config, floors)
         if asked is not None and asked != holds:
-            yield f"rules.{rule.id}: {asked} is below its floor, so {holds} holds."
+            yield f"rules.{rule.id}: {asked} is below the rule's minimum; {holds} applies."
 
 
 def apply_levels(

@@ -40,7 +40,7 @@ class Patterns:
         try:
             self._spec = pathspec.GitIgnoreSpec.from_lines(compiled)
         except re.error as problem:
-            raise ValueError(f"a pattern has an error in its brackets: {problem}") from problem
+            raise ValueError(f"invalid brackets in a pattern: {problem}") from problem
 
     def first(self, path: str) -> str | None:
         """Return the pattern that decides for this path, if it matches."""

@@ -15,51 +15,50 @@ from agent.text.sanitise import list_some
 
 REWRITTEN = Rule(
     id="test-rewritten",
-    demands="Tests of base pass as base has them; those that pass only as the change has them are "
-    "shown in both versions.",
+    demands="Existing tests pass unmodified; a test that passes only in its changed version is"
+    " shown in both versions.",
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
     is_reading=True,
 )
 REMOVED = Rule(
     id="test-removed",
-    demands="Tests of base are still there and run.",
+    demands="Existing tests still exist and run.",
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
     is_reading=True,
 )
 SURROUNDINGS = Rule(
     id="test-surroundings",
-    demands="Tests run as on base: by the same runner and plugins, with the same migrations and "
-    "databases.",
+    demands="Tests run as before: same runner, plugins, migrations and databases.",
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
 )
 NOT_RUN = Rule(
     id="test-not-run",
-    demands="All tests of base run with the change, in the minutes that they have.",
+    demands="All existing tests run with the change within the time limit.",
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
 )
 NOT_COLLECTED = Rule(
     id="test-not-collected",
-    demands="Tests that the change adds are run.",
+    demands="New tests are collected and run.",
     severity=Severity.BLOCK,
 )
 IN_USE = Rule(
     id="test-module-in-use",
-    demands="A module that is named like a test is used by tests alone.",
+    demands="Modules named like tests are used by tests only.",
     severity=Severity.REVIEW,
 )
 OF_TESTS = (REWRITTEN, REMOVED, SURROUNDINGS, NOT_RUN, NOT_COLLECTED, IN_USE)
 _MOST = 20
-_READ = "Read both versions: see that the ticket asks for what the new one says."
-_MISSED = "Look whether what it held is still wanted."
+_READ = "Compare both versions: does the ticket ask for the new behaviour?"
+_MISSED = "Check whether what it tested is still needed."
 _COLLECTED = (
-    "Check what the runner collects (testpaths, python_files, python_classes, checks.tests). "
-    "Or the folder lacks an __init__.py."
+    "Check the test discovery settings (testpaths, python_files, python_classes, checks.tests),"
+    " or add a missing __init__.py."
 )
-_OTHER = "See that the tests still show what they showed."
+_OTHER = "Check that the tests still prove the same."
 
 
 def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterator[Finding]:
@@ -73,13 +72,13 @@ def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterat
         many = f"{len(ids):,} tests pass" if len(ids) > 1 else f"{ids[0]} passes"
         named = f" ({list_some(ids)})" if len(ids) > 1 else ""
         yield REWRITTEN.make_finding(
-            "", f"{many} only as the change has it{named}; as base has it: {said}", _READ
+            "", f"{many} only in the changed version{named}; the old version: {said}", _READ
         )
     if len(alike) > _MOST:
-        yield REWRITTEN.make_finding("", f"{len(alike) - _MOST:,} more tests like these", _READ)
+        yield REWRITTEN.make_finding("", f"{len(alike) - _MOST:,} more such tests", _READ)
     if found.gone:
         many = f"{len(found.gone):,} tests" if len(found.gone) > 1 else "A test"
-        said = f"{many} of base no longer run: {list_some(found.gone, _MOST)}"
+        said = f"{many} from the base branch no longer run: {list_some(found.gone, _MOST)}"
         yield REMOVED.make_finding("", said, _MISSED)
     if found.unrun:
         named = list_some(found.unrun)
@@ -87,15 +86,15 @@ def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterat
             "",
             f"{len(found.unrun):,} of {found.base_count + len(base.unrun):,} tests did not run in"
             f" time, such as {named}",
-            "Run them, or give the tests more time in checks.minutes.",
+            "Run them, or raise checks.minutes.",
         )
     for said in head.uncollected:
         yield NOT_COLLECTED.make_finding(said.partition(" ")[0], said, _COLLECTED)
     for path in head.disguised:
         yield IN_USE.make_finding(
             path,
-            "is named like a test but used by the application, so some rules do not read it",
-            "Move what the application needs to a module of another name.",
+            "is named like a test but used by the application, so some rules skip it",
+            "Move the application's code to a module with another name.",
         )
     for doubt in head.doubts:
         yield SURROUNDINGS.make_finding("", doubt, _OTHER)
@@ -106,4 +105,6 @@ def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterat
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):
             was, now = before.get(name, "not there"), after.get(name, "not there")
-            yield SURROUNDINGS.make_finding("", f"{name} is {now} and was {was} on base", _OTHER)
+            yield SURROUNDINGS.make_finding(
+                "", f"{name} is {now} but was {was} on the base branch", _OTHER
+            )

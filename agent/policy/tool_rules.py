@@ -16,7 +16,7 @@ from agent.policy.rule import Rule, split_place
 
 OTHER_SETTINGS = Rule(
     id="other-settings",
-    demands="Findings that a check makes only with the settings of base need review.",
+    demands="Findings that appear only with the base branch's settings need review.",
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
 )
@@ -39,6 +39,6 @@ def find_problems(items: tuple[CheckItem, ...]) -> Iterator[Finding]:
     for item in items:
         path, line = split_place(item.place)
         said = (item.item_id.partition(": ")[2] or item.text).rstrip(".")
-        message = f"is objected to by the settings of base: {said}"
-        fix = "See that the change may be judged by its own settings."
+        message = f"has a finding under the base branch's settings: {said}"
+        fix = "Check that the settings should change."
         yield OTHER_SETTINGS.make_finding(path, message, fix, line)

@@ -14,34 +14,34 @@ from agent.models.run import CAPS_REACHED, Reason
 from agent.text import sanitise
 
 _HEADLINES = {
-    Reason.UNCLEAR: "The run waits for answers.",
-    Reason.UNANSWERED: "Nobody has approved the plan.",
-    Reason.CONFLICT: "The branch and its base do not go together.",
-    Reason.NO_RECIPE: "This one is for a person.",
-    Reason.REFUSED: "This cannot be done as it is asked.",
-    Reason.TOO_LARGE: "This is more than one change can carry.",
-    Reason.FOR_PEOPLE: "This one is left to people.",
-    Reason.POLICY: "A rule of this repository does not allow the change.",
-    Reason.CONFIG_INVALID: "The configuration of this repository has a mistake.",
-    Reason.UNFIT: "The repository cannot be worked on as it is.",
+    Reason.UNCLEAR: "This run is waiting for your answers.",
+    Reason.UNANSWERED: "The plan was not approved.",
+    Reason.CONFLICT: "The branch conflicts with its base branch.",
+    Reason.NO_RECIPE: "No model is configured for this change.",
+    Reason.REFUSED: "This request is not supported.",
+    Reason.TOO_LARGE: "This is too large for one change.",
+    Reason.FOR_PEOPLE: "This change needs a person.",
+    Reason.POLICY: "A rule of this repository blocks the change.",
+    Reason.CONFIG_INVALID: "The configuration of this repository is invalid.",
+    Reason.UNFIT: "This repository is not supported as it is.",
     Reason.ENVIRONMENT: "The project's environment could not be built.",
-    Reason.CHECK_UNFINISHED: "A check of the base commit does not end.",
-    Reason.EDIT_FAILED: "The edit could not be made as asked.",
-    Reason.UNASKED_OPERATIONS: "The change would do more than the issue asks for.",
-    Reason.TIME_SPENT: "The run has used up its time.",
-    Reason.BUDGET_SPENT: "The run has used up what it may spend on models.",
-    Reason.MODEL_REFUSED: "The model did not take this on.",
-    Reason.MODEL_REQUEST_REJECTED: "The model's provider did not accept the request.",
-    Reason.MODEL_UNUSABLE: "The service cannot use its model at the moment.",
+    Reason.CHECK_UNFINISHED: "A check does not finish on the base branch.",
+    Reason.EDIT_FAILED: "The requested edit could not be made.",
+    Reason.UNASKED_OPERATIONS: "The change would do more than the issue asks.",
+    Reason.TIME_SPENT: "The run reached its time limit.",
+    Reason.BUDGET_SPENT: "The run reached its model budget.",
+    Reason.MODEL_REFUSED: "The model declined this task.",
+    Reason.MODEL_REQUEST_REJECTED: "The model's provider rejected the request.",
+    Reason.MODEL_UNUSABLE: "The service cannot use its model right now.",
     Reason.SUPERSEDED: "The run was stopped.",
     Reason.CANCELLED: "The run was stopped.",
-    Reason.ACCESS_LOST: "GitHub does not allow what this run needs.",
+    Reason.ACCESS_LOST: "GitHub denied access that this run needs.",
     Reason.INTERRUPTED: "The run was interrupted.",
-    Reason.SETTINGS_INVALID: "A setting of the service has a mistake.",
-    Reason.NO_SANDBOX: "The service cannot run checks at the moment.",
-    Reason.STORAGE_FULL: "The disk of the service is full.",
-    Reason.UNAVAILABLE: "Something that the run needs did not answer.",
-    Reason.INTERNAL: "The run failed by a fault of the service.",
+    Reason.SETTINGS_INVALID: "A service setting is invalid.",
+    Reason.NO_SANDBOX: "The service cannot run checks right now.",
+    Reason.STORAGE_FULL: "The service's disk is full.",
+    Reason.UNAVAILABLE: "A system that the run needs did not respond.",
+    Reason.INTERNAL: "The run failed because of a bug in Mergewright.",
 }
 _AGAIN = "then comment `/mergewright retry`"
 _ON_ISSUE = {
@@ -49,85 +49,83 @@ _ON_ISSUE = {
     "again": _AGAIN,
     "commit": _AGAIN,
     "go_on": "comment `/mergewright retry`",
-    "doctor": "Ask the operator of the service to fix it",
-    "models": "ask the operator to name another model",
+    "doctor": "Ask the service's operator to fix it",
+    "models": "ask the operator to set another model",
 }
 _HERE = {
     "ticket": "ticket",
     "again": "then run the same command again",
     "commit": "commit it, then run the same command again",
-    "go_on": "go on where it was: `mergewright run --resume {run}`",
-    "doctor": "See `mergewright doctor` for what is missing",
-    "models": "name another one by `--model` (`mergewright doctor --models` tries those set)",
+    "go_on": "continue it: `mergewright run --resume {run}`",
+    "doctor": "Run `mergewright doctor` to see what is missing",
+    "models": "pass another one with `--model` (`mergewright doctor --models` tests the "
+    "configured ones)",
 }
 #: What can be done about a reason, for an issue and for a ticket file.
 _NEXT = {
     Reason.REFUSED: "Change the {ticket}, {again}.",
-    Reason.TOO_LARGE: "Ask for the first step alone in the {ticket}, {again}.",
-    Reason.FOR_PEOPLE: (
-        "Assign a person, or state in the {ticket} what to change and what to keep, {again}."
-    ),
-    Reason.POLICY: (
-        "REFERENCE.md describes the rule. Change the {ticket}, or its level in {file}, {commit}."
-    ),
+    Reason.TOO_LARGE: "Reduce the {ticket} to its first step, {again}.",
+    Reason.FOR_PEOPLE: ("Assign a person, or say in the {ticket} exactly what to change, {again}."),
+    Reason.POLICY: ("Change the {ticket}, or the rule's severity in {file}, {commit}."),
     Reason.CONFIG_INVALID: (
-        "Correct the file (`mergewright config check` names every mistake), {commit}."
+        "Fix the file (`mergewright config check` lists every error), {commit}."
     ),
-    Reason.UNFIT: "Fix that, {again}.",
-    Reason.ENVIRONMENT: ("Correct the declared dependencies, or `python` in {file}, {commit}."),
+    Reason.UNFIT: "Fix this, {again}.",
+    Reason.ENVIRONMENT: ("Fix the declared dependencies, or `python` in {file}, {commit}."),
     Reason.CHECK_UNFINISHED: (
-        "Raise `checks.minutes` in {file}, or switch the check off there, {commit}."
+        "Raise `checks.minutes` in {file}, or turn the check off there, {commit}."
     ),
     Reason.EDIT_FAILED: "Read the log. Change the {ticket}, or {models}, {again}.",
     Reason.UNASKED_OPERATIONS: (
-        "See what in the project adds to its migrations, {commit}. Or make this one by hand."
+        "Find out what in the project adds operations to migrations, {commit}. Or write this "
+        "migration by hand."
     ),
-    Reason.NEW_FAILURES: ("Decide whether the test or the {ticket} is wrong, change it, {again}."),
-    Reason.UNVERIFIED: "Fix what the check stumbled over, {commit}.",
+    Reason.NEW_FAILURES: ("Decide whether the test or the {ticket} is wrong, fix it, {again}."),
+    Reason.UNVERIFIED: "Fix the cause named above, {commit}.",
     Reason.NO_TESTS: "Add a test, or set `checks.tests` to `off` in {file}, {commit}.",
     Reason.TIME_SPENT: (
-        "To give it as long again, {go_on}. Or raise `limits.minutes` in {file}, {commit}."
+        "To grant the same time again, {go_on}. Or raise `limits.minutes` in {file}, {commit}."
     ),
     Reason.BUDGET_SPENT: (
-        "To let it spend as much again, {go_on}. Or raise that limit, or make the {ticket} smaller."
+        "To grant the same budget again, {go_on}. Or raise the limit, or make the {ticket} smaller."
     ),
-    Reason.MODEL_REFUSED: (
-        "Reword the {ticket} or make it smaller, {again}. Or a person takes it on."
-    ),
+    Reason.MODEL_REFUSED: ("Reword the {ticket} or make it smaller, {again}. Or assign a person."),
     Reason.MODEL_REQUEST_REJECTED: (
         "If the request is too long, make the {ticket} smaller, {again}."
-        " Else {models}, then {go_on}."
+        " Otherwise {models}, then {go_on}."
     ),
-    Reason.MODEL_UNUSABLE: "Set what is named, or {models}, then {go_on}.",
-    Reason.SETTINGS_INVALID: "Once that is corrected, {go_on}.",
+    Reason.MODEL_UNUSABLE: "Fix the setting named above, or {models}, then {go_on}.",
+    Reason.SETTINGS_INVALID: "Once that is fixed, {go_on}.",
     Reason.NO_SANDBOX: "{doctor}, then {go_on}.",
-    Reason.STORAGE_FULL: ("Free space on the service's machine, then {go_on}."),
-    Reason.UNAVAILABLE: "Wait a while, then {go_on}.",
-    Reason.INTERNAL: "This is a fault of Mergewright. Report it with the log.",
+    Reason.STORAGE_FULL: ("Free disk space on the service's machine, then {go_on}."),
+    Reason.UNAVAILABLE: "Wait a few minutes, then {go_on}.",
+    Reason.INTERNAL: "This is a bug in Mergewright. Please report it with the log.",
 }
 #: Where a person on GitHub has another way, or the reason occurs there alone.
 _NEXT_ON_ISSUE = {
     Reason.UNCLEAR: (
-        "Answer in a comment, with write permission: the run goes on. Or edit the issue, {again}."
+        "Answer in a comment; the run then continues. (You need write permission.) Or edit the "
+        "issue, {again}."
     ),
     Reason.UNANSWERED: "Comment `/mergewright retry`.",
-    Reason.CONFLICT: ("Merge the base branch by hand and push; the next round builds on it."),
-    Reason.NO_RECIPE: ("A person takes it on. Or edit the issue so that a recipe fits, {again}."),
-    Reason.ACCESS_LOST: "Give the access that is named, {again}.",
-    Reason.SUPERSEDED: ("If it is still wanted, set the label anew on the open issue."),
-    Reason.CANCELLED: "If it is still wanted, {go_on}.",
+    Reason.CONFLICT: ("Merge the base branch by hand and push. The next round starts from there."),
+    Reason.NO_RECIPE: ("Assign a person. Or edit the issue so that a recipe fits, {again}."),
+    Reason.ACCESS_LOST: "Grant the access named above, {again}.",
+    Reason.SUPERSEDED: ("To run it again, set the label again on the open issue."),
+    Reason.CANCELLED: "To run it again, {go_on}.",
     Reason.VERSION_UNKNOWN: "Comment `/mergewright retry`.",
     Reason.INTERRUPTED: "Comment `/mergewright retry`.",
 }
 _NEXT_HERE = {
-    Reason.DRY_RUN: "Run the same command without --dry-run: it makes the branch.",
-    Reason.UNCLEAR: "Edit the ticket so that it answers this, {again}.",
-    Reason.UNANSWERED: "Run the same command again; its caller approves the plan.",
+    Reason.DRY_RUN: "Run the same command without --dry-run to create the branch.",
+    Reason.UNCLEAR: "Add the answers to the ticket, {again}.",
+    Reason.UNANSWERED: "Run the same command again. Running it approves the plan.",
     Reason.NO_RECIPE: (
-        "Name a model: `--model openai:NAME` with its key in OPENAI_API_KEY (compatible server:"
-        " `openai-chat:NAME`, OPENAI_BASE_URL). Or edit the ticket so that a recipe fits, {again}."
+        "Pass a model: `--model openai:NAME`, with its key in OPENAI_API_KEY (compatible "
+        "server: `openai-chat:NAME`, OPENAI_BASE_URL). Or edit the ticket so that a recipe "
+        "fits, {again}."
     ),
-    Reason.INTERRUPTED: "Go on where it was: `mergewright run --resume {run}`.",
+    Reason.INTERRUPTED: "Continue it: `mergewright run --resume {run}`.",
 }
 _CONFIGURATION = "`.github/mergewright.yml`"
 #: They can be fixed in the configuration alone.
@@ -151,11 +149,12 @@ def get_next_step(reason: Reason) -> str:
 def get_next_step_of_follow_up(reason: Reason) -> str:
     """What a person can do about a follow-up that ended without a result; empty: nothing."""
     if reason in CAPS_REACHED:
-        return "Comment `/mergewright retry` to give it as much again."
+        return "Comment `/mergewright retry` to grant the same amount again."
     if reason is Reason.CONFLICT:
         return get_next_step(reason)
     return (
-        "Push to the branch by hand: the next round builds on it. Or comment `/mergewright retry`."
+        "Comment `/mergewright retry`. Or push a fix to the branch; the next round starts from "
+        "there."
     )
 
 
@@ -181,10 +180,10 @@ def list_branch_commands(branch: str, git: str = "git", remote: str = "origin") 
         remote: Where it can be published; empty: nowhere.
     """
     name = shlex.quote(branch)
-    push = f"{git} push {remote} {name}  # or publish it, for a pull request with this text"
+    push = f"{git} push {remote} {name}  # or push it, to open a pull request with this text"
     return (
-        f"{git} show {name}  # see the change, in one commit",
-        f"{git} merge {name}  # take it into the branch that is checked out",
+        f"{git} show {name}  # show the change (one commit)",
+        f"{git} merge {name}  # merge it into the current branch",
         *([push] if remote else ()),
     )
 

@@ -75,8 +75,8 @@ def refuse_secrets(change: Change, redactor: Redactor) -> None:
                     severity=Severity.BLOCK,
                     path=path,
                     line=line,
-                    message="Here the change holds a secret of the service that runs it.",
-                    fix="Take it out of the ticket, and replace the secret: somebody knows it.",
+                    message="The change contains a secret of the service.",
+                    fix="Remove it from the ticket and rotate the secret; it has leaked.",
                 )
                 for path, line in found
             )
@@ -223,15 +223,15 @@ def list_sensitive(decided: Decided, prepared: Prepared) -> Iterator[tuple[str, 
     for file in decided.cleared.change.files:
         reasons = gate_files.list_reasons(file, prepared.contract.project)
         if is_migration(file.path):
-            reasons.append("it changes the database")
+            reasons.append("database migration")
         if rule_files.has_tables(file.path):
-            reasons = reasons or ["it declares the project and its packages"]
+            reasons = reasons or ["project metadata and dependencies"]
         reasons += [finding.message for finding in findings if finding.path == file.path]
         if reasons:
             yield file.path, "; ".join(reasons)
     for result in (one for one in decided.after.results if isinstance(one, PackageRun)):
         for one in result.added_packages.packages:
-            why = "a new package" if one.is_new else f"a package, {one.before or 'another'} before"
+            why = "new package" if one.is_new else f"package, was {one.before or 'another version'}"
             yield f"{one.name} {one.version}".rstrip(), why
 
 

@@ -19,7 +19,7 @@ def group_other_tests(evidence: Evidence) -> dict[str, list[str]]:
     for name in list_added(evidence.compared):
         if name not in without:
             passed = outcomes.get(name) == "passed"
-            what = "pass with the change, and were not run without it" if passed else "did not pass"
+            what = "pass with the change but were not run without it" if passed else "did not pass"
         elif without[name] in ("failed", "error"):
             continue
         else:
@@ -41,8 +41,8 @@ def list_unmeasured(evidence: Evidence) -> Iterator[str]:
             yield f"{check.name} (see Checks)."
         for words, count in (
             (
-                ("for which no time was left", len(check.unrun)),
-                ("skipped more than before", check.head_skipped - check.base_skipped),
+                ("not run: the time was up", len(check.unrun)),
+                ("newly skipped", check.head_skipped - check.base_skipped),
             )
             if is_of_tests(check)
             else ()
@@ -50,4 +50,4 @@ def list_unmeasured(evidence: Evidence) -> Iterator[str]:
             if count > 0:
                 yield f"{format_count(count, 'test')} {words}."
     if evidence.prepared.contract.config.checks.tests == "off":
-        yield "Tests: they are switched off in the configuration."
+        yield "Tests are turned off in the configuration."

@@ -214,7 +214,7 @@ def _list_facts(evidence: Evidence) -> dict[str, object]:
         "log_place": _log_place(where, prepared.run),
         "checkout": _list_checkout(evidence),
         "variables": [
-            *(f"# {one.title} has to run" for one in prepared.environment.services),
+            *(f"# requires a running {one.title}" for one in prepared.environment.services),
             *(f"export {name}={shlex.quote(value)}" for name, value in config.env.items()),
         ],
         "commands": commands,
@@ -317,7 +317,7 @@ def _finish(
     text = (redactor or Redactor())(text)
     if count := len(_REMOVED.findall(text)):
         values = "value that looks" if count == 1 else "values that look"
-        text = f"{text.rstrip()}\n\n_{count} {values} like a secret: removed from this text._\n"
+        text = f"{text.rstrip()}\n\n_{count} {values} like a secret: removed from this text_\n"
     return sanitise.cut_markdown(text, limit, where=place)
 
 

@@ -45,12 +45,12 @@ def withhold_answers(
         refused: Why rules did not let it through; then nothing was decided.
     """
     if refused:
-        why = f"The rule {refused[0].rule} does not allow it: {refused[0].message}"
+        why = f"The rule {refused[0].rule} blocks it: {refused[0].message}"
     elif decided is not None and not decided.verdict.publish:
         why = decided.verdict.sentence
     else:
         return answers
-    words = f"An edit for this was made, and not published. {why}"
+    words = f"An edit for this was made but not published. {why}"
     update = {"end": "human", "text": words, "by_model": False}
     return tuple(
         answer.model_copy(update=update) if answer.end == "commit" else answer for answer in answers
@@ -168,27 +168,26 @@ def list_notes(
         shown = ", ".join(start.conflicts[:_SHOWN])
         more = len(start.conflicts) - _SHOWN
         notes.append(
-            f"{base} has moved to {start.tip[:12]} and cannot be merged"
-            f" in without a person: {shown}{f' and {more} more' if more > 0 else ''}."
+            f"{base} is now at {start.tip[:12]} and conflicts with this branch in "
+            f"{shown}{f' and {more} more' if more > 0 else ''}. A person has to merge it."
         )
     elif start.brought_up and is_published:
         notes.append(
-            f"Brought up to date with {base} at {start.tip[:12]} by"
-            f" {commit[:12]}; the checks ran on that."
+            f"Merged {base} ({start.tip[:12]}) in {commit[:12]}; the checks ran on that commit."
         )
         if not start.foreign_commits and any(end.commit for end in pull.thread_outcomes):
-            notes.append("Earlier commits of ours are part of that one now.")
+            notes.append("It includes our earlier commits.")
     if start.foreign_commits and not is_published:
         notes.append(
-            f"The branch is at {start.head[:12]} with commits of people. What is said of"
-            " checks above is of our commit before them."
+            f"People have pushed to the branch (now {start.head[:12]}). The check results above "
+            "are for our last commit, before theirs."
         )
     if pull.threads_left:
-        notes.append(f"{pull.threads_left} more threads were left to the next round.")
+        notes.append(f"{pull.threads_left} more threads are left for the next round.")
     if is_edited and is_published:
         notes.append(
-            "People have edited the text above, so it is left as it is. What the checks of"
-            f" {commit[:12]} say is in the check on that commit."
+            "People edited the text above, so it was not updated. For results on "
+            f"{commit[:12]}, see the check on that commit."
         )
     return notes
 
@@ -205,4 +204,4 @@ def call_people(ends: Sequence[ThreadOutcome]) -> str:
     lines = [
         f"- {sanitise.format_words(one.about)}: {sanitise.format_words(one.text)}" for one in told
     ]
-    return "\n".join(("**This is for a person.**", "", *lines)) if lines else ""
+    return "\n".join(("**A person has to handle this.**", "", *lines)) if lines else ""

@@ -19,7 +19,7 @@ _PAGE = re.compile(r"https?://[^\s()<>|]+")
 _BECAME: dict[ThreadResult, str] = {
     "commit": "commit {commit}",
     "reply": "answered",
-    "human": "for a person",
+    "human": "needs a person",
 }
 _SHA = 12
 _LONGEST_CELL = 160
@@ -35,19 +35,21 @@ def write_reply(answer: ItemAnswer, commit: str, asked: str, new_issue: str = ""
         commit: That holds what was done; empty: nothing was.
         new_issue: Page on which a new issue is opened in the repository.
     """
-    head = {"commit": f"Done in {commit}.", "reply": "", "human": "**This is for a person.**"}[
-        answer.end
-    ]
+    head = {
+        "commit": f"Done in {commit}.",
+        "reply": "",
+        "human": "**A person has to handle this.**",
+    }[answer.end]
     said = sanitise.format_words(answer.text)
     if answer.by_model:
-        said = f"In the model's words: “{said}”"
+        said = f"Model: “{said}”"
     parts = [" ".join(part for part in (head, said) if part)]
     if answer.is_beyond_ticket:
-        offer = "can be an issue of its own"
+        offer = "open a new issue for it"
         if new_issue:
             title = quote(sanitise.make_inert(_cut(asked)), safe="")
             offer = f"[{offer}]({new_issue}?title={title})"
-        parts.append(f"It is more than the ticket asks for, and {offer}.")
+        parts.append(f"This goes beyond the ticket: {offer}.")
     return "\n\n".join(parts)
 
 
@@ -62,10 +64,10 @@ def write_section(ends: Sequence[ThreadOutcome], notes: Iterable[str] = ()) -> s
         return ""
     rows = [_make_row(end) for end in ends[-_MOST_ROWS:]]
     if left := len(ends) - len(rows):
-        rows.insert(0, f"| {left} earlier ones, in their threads | | |")
-    table = ["| Asked | Became | In words |", "|---|---|---|", *rows] if rows else []
+        rows.insert(0, f"| {left} earlier (see their threads) | | |")
+    table = ["| Comment | Result | Answer |", "|---|---|---|", *rows] if rows else []
     text = "\n".join([*told, *([""] if told and table else []), *table])
-    return f"{_BEGIN}\n## Asked in review\n\n{text}\n{_END}"
+    return f"{_BEGIN}\n## Review comments\n\n{text}\n{_END}"
 
 
 def replace_section(body: str, section: str) -> str:

@@ -31,13 +31,13 @@ class SourceFile:
             encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
             self.text = content.decode(encoding)
             if self.text.encode(encoding) != content:
-                said = f"it would not come out of {encoding} as it went in"
+                said = f"it cannot be encoded as {encoding} without loss"
         except (SyntaxError, UnicodeError, LookupError) as problem:
             said = str(problem)
         if said:
             raise RequestRefused(
-                f"{path} cannot be read as text ({said}). Convert it to UTF-8, or state its "
-                "encoding in the first line, then ask again."
+                f"{path} cannot be read as text ({said}). Convert it to UTF-8, or declare its"
+                " encoding in the first line, then try again."
             )
         self.encoding = encoding
         self._edits: list[tuple[int, int, str]] = []
@@ -55,7 +55,7 @@ class SourceFile:
             said = str(problem) or "it is nested too deeply"
             if isinstance(problem, SyntaxError):
                 said = f"{problem.msg} (line {problem.lineno or 1})"
-            words = f"{self.path} cannot be read as Python: {said}. Repair it, then ask again."
+            words = f"{self.path} cannot be read as Python: {said}. Fix it, then try again."
             raise RequestRefused(words) from problem
 
     @cached_property
@@ -136,5 +136,5 @@ class SourceFile:
         except UnicodeError as problem:
             raise RequestRefused(
                 f"{self.path} cannot hold the new text in its encoding ({self.encoding}). "
-                "Convert it to UTF-8, then ask again."
+                "Convert it to UTF-8, then try again."
             ) from problem

@@ -118,7 +118,7 @@ def make_ticket(facts: Mapping[str, object]) -> Ticket:
 def write_form(answers: dict[str, str]) -> str:
     """Write a form as front matter, to be copied; open answers are to be filled in."""
     lines = ["---", *(f"{key}: {value or '…'}" for key, value in answers.items()), "---"]
-    return "\n".join(["This form, filled in, answers it:", *(f"  {line}" for line in lines)])
+    return "\n".join(["Fill in this form to answer:", *(f"  {line}" for line in lines)])
 
 
 def shorten_line(text: str, most: int) -> str:

@@ -164,7 +164,7 @@ def _wait(
 
 
 def _interrupted(run: Run) -> Outcome:
-    sentence = "Interrupted; nothing was changed, and what was done is kept."
+    sentence = "Interrupted. Nothing was changed; finished steps are kept."
     return Outcome.for_stopped_run(run.run_id, Reason.INTERRUPTED, sentence)
 
 

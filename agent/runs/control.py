@@ -21,13 +21,13 @@ from agent.store.sql_run_store import SqlRunStore
 from agent.text import sanitise
 
 ANSWERS_EXHAUSTED = (
-    f"This run has heard {MOST_WORDS} answers and wishes, or has gone on by them {MOST_ANSWERED}"
-    " times, which is the most. Put what is wanted into the text of the issue, then write"
-    " `/mergewright retry` when this run is over."
+    f"This run has reached its limit of {MOST_WORDS} answers and plan changes, or"
+    f" {MOST_ANSWERED} continuations. Put your request in the issue's text, then comment"
+    " `/mergewright retry` when this run has finished."
 )
 ROUND_REFUSALS: dict[Following, str] = {
-    "over": "No pull request of ours is open here, so there is nothing to go on with.",
-    "full": f"This pull request has had its {MOST_ROUNDS} rounds; a person has to go on with it.",
+    "over": "No Mergewright pull request is open here, so there is nothing to continue.",
+    "full": f"This pull request has had its {MOST_ROUNDS} rounds. A person has to continue.",
 }
 #: Times that people may allow a run its money and time.
 MOST_GRANTS = 5
@@ -54,11 +54,9 @@ class Speaker(NamedTuple):
 
 
 def stop_run(speaker: Speaker, run: StoredRun | None, store: SqlRunStore) -> None:
-    words, note = f"{speaker.name} has stopped this run.", speaker.make_guidance("command", "stop")
+    words, note = f"{speaker.name} stopped this run.", speaker.make_guidance("command", "stop")
     if run is None or not run.active or not store.request_stop(run.run.run_id, words, said=note):
-        raise CannotNow(
-            f"No run of this {speaker.place} is under way, so there is nothing to stop."
-        )
+        raise CannotNow(f"No run of this {speaker.place} is active, so there is nothing to stop.")
 
 
 def approve_plan(
@@ -70,8 +68,8 @@ def approve_plan(
     if number != run.plan_asked:
         which = f", not {sanitise.format_code(number[:40])}" if number else ""
         raise CannotNow(
-            f"The plan that waits is `{run.plan_asked}`{which}. Write `/mergewright approve"
-            f" {run.plan_asked}` once you have read it."
+            f"The waiting plan is `{run.plan_asked}`{which}. Read it, then comment"
+            f" `/mergewright approve {run.plan_asked}`."
         )
     _add_guidance(run, speaker.make_guidance("approval", number), store, now, QUIET_SECONDS)
 
@@ -87,13 +85,13 @@ def change_plan(
     """Have the plan that waits made anew with these words."""
     if run is None or not has_plan(run):
         raise CannotNow(
-            f"No plan of this {speaker.place} waits, so there is none to change."
-            " `/mergewright plan` alone has one made."
+            f"No plan of this {speaker.place} is waiting. `/mergewright plan` without text"
+            " creates one."
         )
     if not words:
         raise CannotNow(
-            f"The plan `{run.plan_asked}` waits already: it is in the status comment. Write"
-            " `/mergewright plan …` with what is to be different."
+            f"Plan `{run.plan_asked}` is already waiting; see the status comment. To change it,"
+            " comment `/mergewright plan …` followed by what to change."
         )
     _add_guidance(run, speaker.make_guidance("change", words), store, now, quiet)
 
@@ -106,8 +104,8 @@ def _add_guidance(
             raise CannotNow(ANSWERS_EXHAUSTED)
         case "late":
             raise CannotNow(
-                f"Run {run.run.run_id} has gone on meanwhile: its plan was approved, or is made"
-                " anew. `/mergewright stop` ends it; `/mergewright explain` says where it stands."
+                f"Run {run.run.run_id} has moved on: its plan was approved or is being remade."
+                " `/mergewright stop` ends it; `/mergewright explain` shows its state."
             )
 
 
@@ -116,7 +114,7 @@ def follow_up(
 ) -> None:
     """Begin a follow-up of the pull request that a run has opened."""
     if run is None:
-        raise CannotNow(f"No pull request of ours belongs to this {speaker.place}.")
+        raise CannotNow(f"This {speaker.place} has no Mergewright pull request.")
     request, note = FollowUpRequest(kind=kind, by=speaker.name), ("command", kind)
     following = store.queue_follow_up(
         run.run.first, request, now, said=speaker.make_guidance(*note)
@@ -137,8 +135,8 @@ def retry_run(speaker: Speaker, run: StoredRun, store: SqlRunStore, now: float) 
         return
     if run.grants >= MOST_GRANTS:
         raise CannotNow(
-            f"This run was allowed its money and time {run.grants} times. Whoever runs"
-            " the service can continue it on the dashboard; else make the issue smaller."
+            f"This run was granted its budget {run.grants} times. The operator can continue it"
+            " on the dashboard. Or make the issue smaller."
         )
     begin_with = run.outcome.stopped_at if run.outcome else None
     note = speaker.make_guidance("command", "retry")
@@ -188,8 +186,8 @@ def is_public(run: Run) -> bool:
 def explain_state(run: StoredRun | None) -> str:
     if run is None:
         return (
-            "There is no run of this issue yet. One begins when somebody with write permission sets"
-            " the label, or writes `/mergewright plan`."
+            "This issue has no run yet. One starts when someone with write permission sets the"
+            " label or comments `/mergewright plan`."
         )
     named, state = f"Run {run.run.run_id} (attempt {run.run.attempt})", run.state.value
     state = state.replace("_", " ")
@@ -197,12 +195,12 @@ def explain_state(run: StoredRun | None) -> str:
         return _explain_end(run, run.outcome)
     if is_awaiting_approval(run):
         return (
-            f"{named} waits for `/mergewright approve {run.plan_asked}`, or for `/mergewright plan"
-            " …`; its plan is in the status comment."
+            f"{named} is waiting for `/mergewright approve {run.plan_asked}` or `/mergewright"
+            " plan …`. Its plan is in the status comment."
         )
     if run.stop_request:
         return f"{named} is being stopped: {sanitise.format_words(run.stop_request)}"
-    return f"{named} is under way: {state}. `/mergewright stop` ends it."
+    return f"{named} is running: {state}. `/mergewright stop` ends it."
 
 
 def _explain_end(run: StoredRun, outcome: Outcome) -> str:
@@ -210,7 +208,7 @@ def _explain_end(run: StoredRun, outcome: Outcome) -> str:
     pull, about = outcome.pull_request, run.run.follow_up
     if pull is not None and run.state in (RunState.MERGED, RunState.CLOSED):
         # People may have done so since.
-        return f"Pull request #{pull.number} is {run.state.value}. Nothing is left to do."
+        return f"Pull request #{pull.number} is {run.state.value}. Nothing more to do."
     said = sanitise.format_words(outcome.sentence)
     if pull is None or not outcome.is_done:
         find = messages.get_next_step_of_follow_up if about else messages.get_next_step
@@ -219,7 +217,7 @@ def _explain_end(run: StoredRun, outcome: Outcome) -> str:
             filter(None, (messages.get_headline(outcome), said, way and f"Next: {way}"))
         )
     way = (
-        "answer what is left to people, then review it"
+        "answer the comments that need a person, then review it"
         if outcome.review_state.waiting_threads
         else "review it"
     )

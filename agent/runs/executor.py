@@ -208,7 +208,7 @@ def _tell_wait(postponed: RunPostponed, run_progress: RunProgress) -> None:
         case ModelUnavailable():
             run_progress.show_wait(wait.until, wait.reason)
         case ModelUnusable():
-            words = "Whoever runs the service has to mend its model first."
+            words = "The operator has to fix the model first."
             run_progress.show_wait(wait.until, words)
 
 

@@ -58,8 +58,8 @@ def make_run_folder(home: Path, run: Run) -> Path:
 def _full_disk(home: Path) -> str:
     """Say what to do about a full disk."""
     return (
-        f"The disk of {home} is full. Free space there: its environments/, mirrors/ and baselines/"
-        " are caches, and are made again."
+        f"The disk of {home} is full. Free some: its environments/, mirrors/ and baselines/ are"
+        " caches and are recreated."
     )
 
 
@@ -73,7 +73,7 @@ def hold_trees(folder: Path) -> Iterator[None]:
         # A child of the killed process has its files until it has become another program.
         if time.monotonic() > until:
             raise TransientError(
-                f"{folder} is still there, held by what an earlier attempt at the run has left."
+                f"{folder} still exists; an earlier attempt at the run left it locked."
             )
         time.sleep(0.05)
     try:

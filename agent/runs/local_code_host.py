@@ -36,8 +36,8 @@ class LocalCodeHost(CodeHost):
             ) from problem
         if len(text) > _BODY_LIMIT:
             raise RequestRefused(
-                f"{path.name} has {len(text):,} characters; a ticket has at most {_BODY_LIMIT:,}."
-                " Keep to what is to be done and link to the rest."
+                f"{path.name} has {len(text):,} characters; the maximum is {_BODY_LIMIT:,}."
+                " Describe what to do and link to the rest."
             )
         visible, removed = sanitise.clean_ticket(text)
         title, body = _split_title(visible)

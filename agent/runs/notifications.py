@@ -61,8 +61,8 @@ def load_receivers(settings: Settings) -> tuple[Apprise, ...]:
         receiver = apprise.Apprise()
         if not receiver.add(address):
             raise SettingsInvalid(
-                f"MERGEWRIGHT_NOTIFY: entry {number} is no address that apprise knows, as"
-                " mailto://, slack:// or json://HOST"
+                f"MERGEWRIGHT_NOTIFY: entry {number} is not an apprise URL such as mailto://,"
+                " slack:// or json://HOST"
             )
         receivers.append(receiver)
     return tuple(receivers)

@@ -103,7 +103,7 @@ class RunProgress:
             return
         moment = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M UTC")
         marks = list(self.marks())
-        told = {"detail": f"tried again at {moment}. {self._redactor(why)}"}
+        told = {"detail": f"retry at {moment}. {self._redactor(why)}"}
         marks[self._at] = marks[self._at].model_copy(update=told)
         progress = self.progress().model_copy(update={"stages": tuple(marks)})
         self._code_host.update_status(self._run, progress)

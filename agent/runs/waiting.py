@@ -102,15 +102,14 @@ def write_sentence(problem: AgentError, waited: PastWait | None) -> str:
     """What is told; a machine's own affairs are not told to everybody who reads an issue."""
     if isinstance(problem, ApprovalAwaited):
         return (
-            f"Nobody has approved the plan {problem.plan} within two weeks, so nothing was edited."
-            " A person with write permission can write `/mergewright retry` to have it planned"
-            " anew."
+            f"Plan {problem.plan} was not approved within two weeks, so nothing was edited."
+            " Someone with write permission can comment `/mergewright retry` to get a new plan."
         )
     if waited is None or not isinstance(problem, PermanentError):
         return problem.message
     return (
-        "Mergewright could not work for hours, for a reason on its own side that its operator"
-        " finds in its log. Take the label off and set it again once that is mended."
+        "Mergewright was unable to work for hours because of an internal problem; the operator"
+        " can find it in the log. Once it is fixed, remove the label and set it again."
     )
 
 

@@ -159,9 +159,7 @@ class BubblewrapProcess(RunningSandbox):
         try:
             process = self._popen(argv, options)
         except (OSError, subprocess.SubprocessError) as problem:
-            raise SandboxMissing(
-                f"bwrap cannot be started as user {self._uid}: {problem}"
-            ) from problem
+            raise SandboxMissing(f"bwrap cannot start as user {self._uid}: {problem}") from problem
         self._stack.callback(self._take_down, process)
         for end in (channel[1], status[1], complaints[1], way_in[1]):
             end.close()

@@ -24,10 +24,10 @@ Lend = Callable[[bytes], int]
 
 _INSTALL = "Install bubblewrap, version 0.8.0 or newer (on Debian: apt-get install bubblewrap)."
 _NO_NAMESPACES = (
-    "This machine does not let bubblewrap make namespaces. Of these settings allow what is there:"
-    " sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000"
-    " kernel.apparmor_restrict_unprivileged_userns=0. Inside a container it also takes a container"
-    " with the rights for it (deploy/README.md)."
+    "This machine does not allow bubblewrap to create namespaces. Allow it (set those that"
+    " exist): sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000"
+    " kernel.apparmor_restrict_unprivileged_userns=0. A container also needs additional rights"
+    " (deploy/README.md)."
 )
 #: Folder in the data folder whose own folders are root file systems by name.
 ROOTS = "roots"
@@ -95,8 +95,8 @@ def find_interpreter(root: Path | None) -> str:
         if os.path.lexists((root or Path("/")) / name):
             return f"/{name}"
     raise SandboxMissing(
-        f"There is no python3 in the sandbox's root file system ({root or '/'}). "
-        "Install it there (apt-get install python3), or build one: sandbox_images/make_root.sh"
+        f"The sandbox's root file system ({root or '/'}) has no python3. Install it there"
+        " (apt-get install python3), or build one: sandbox_images/make_root.sh"
     )
 
 
@@ -107,18 +107,18 @@ def require_bubblewrap() -> None:
     """Refuse to go on where there is no bubblewrap; an old one refuses our arguments itself."""
     if shutil.which("bwrap") is None:
         raise SandboxMissing(
-            "Nothing runs outside a sandbox, and bubblewrap (bwrap) is not installed. " + _INSTALL
+            "bubblewrap (bwrap) is not installed, and nothing runs outside a sandbox. " + _INSTALL
         )
 
 
 def explain_failure(complaint: str) -> str | None:
     """Tell the operator what is to be done, if bubblewrap complains about this machine."""
     if "bwrap: Unknown option" in complaint:
-        return f"This bubblewrap lacks limits that a sandbox needs. {_INSTALL}"
+        return f"This version of bubblewrap lacks features that a sandbox needs. {_INSTALL}"
     if closed := re.search(r"bwrap: Can't find source path (.+): Permission denied", complaint):
         return (
-            f"The sandbox's user cannot reach {closed[1]}. Let others enter the folders above it"
-            " (chmod o+x), or set MERGEWRIGHT_HOME to a folder that others may enter."
+            f"The sandbox's user cannot access {closed[1]}. Make its parent folders accessible"
+            " (chmod o+x), or set MERGEWRIGHT_HOME to an accessible folder."
         )
     signs = ("namespace", "uid map", "Can't mount proc", "RTM_NEWADDR", "clone")
     if "bwrap:" not in complaint or not any(sign in complaint for sign in signs):
@@ -146,7 +146,7 @@ def find_root(name: str, settings: Settings) -> Path | None:
     place = settings.home / ROOTS / name
     if not _ROOT_NAME.fullmatch(name) or not place.is_dir():
         raise SandboxMissing(
-            f"There is no root file system {place} any more, which the sandbox is to have. Make it"
-            " again with sandbox_images/make_root.sh, or start the run anew."
+            f"The sandbox's root file system {place} no longer exists. Rebuild it with"
+            " sandbox_images/make_root.sh, or start the run again."
         )
     return place

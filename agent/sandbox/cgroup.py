@@ -96,7 +96,9 @@ def create_cgroup(name: str, memory_bytes: int, tasks: int) -> Cgroup:
             folder.mkdir(exist_ok=folder in group.folders.values())
             _set_limits(folder, controller, memory_bytes, tasks)
         except FileExistsError as problem:
-            raise SandboxLost(f"{folder} still holds a process that cannot be killed.") from problem
+            raise SandboxLost(
+                f"{folder} still contains a process that cannot be killed."
+            ) from problem
         except OSError:
             if folder not in group.folders.values():
                 with suppress(OSError):

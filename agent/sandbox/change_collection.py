@@ -57,7 +57,7 @@ _NOT_TAKEN = {
     ChangeKind.LINK: "A symbolic link",
     ChangeKind.SPECIAL: "A pipe, socket or device",
     ChangeKind.REPOSITORY: "A repository within the repository",
-    ChangeKind.CLOSED: "What cannot be read",
+    ChangeKind.CLOSED: "An unreadable file",
 }
 _USE_FILE = "Use a regular file."
 _RENAME = "Give it another name."
@@ -230,10 +230,8 @@ class _ChangeCollector:
         for path in sorted(new):
             if path in folders or path in ground.links or any(map(is_file, _parents(path))):
                 del files[path]
-                message = (
-                    "The file is not part of the change: what the base has in its place stays."
-                )
-                self.note(path, message, "Give it another name, or leave what is there.")
+                message = "The file is not part of the change: the base branch's version stays."
+                self.note(path, message, "Rename it, or keep what is there.")
 
 
 def collect_change(

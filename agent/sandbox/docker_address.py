@@ -21,8 +21,8 @@ def find_address(settings: Settings, environ: Mapping[str, str] = os.environ) ->
         address = f"{SCHEME}{address}"
     if not address.startswith(f"{SCHEME}/"):
         raise SandboxMissing(
-            f"The container engine at {address} cannot be used. Sandboxes show folders of this"
-            f" machine, so it has to be on it. Set MERGEWRIGHT_DOCKER_HOST to its socket, as in"
+            f"The container engine at {address} cannot be used: sandboxes mount local folders,"
+            " so the engine must be local. Set MERGEWRIGHT_DOCKER_HOST to its socket, as in"
             f" {USUAL}, or MERGEWRIGHT_SANDBOX=bubblewrap."
         )
     return address

@@ -57,19 +57,19 @@ def open_client(settings: Settings) -> Iterator[docker.APIClient]:
             yield client
     except errors.APIError as problem:
         said = problem.explanation or str(problem)
-        raise SandboxLost(f"The container engine refuses: {said}") from problem
+        raise SandboxLost(f"The container engine returned an error: {said}") from problem
     except (errors.DockerException, requests.RequestException) as problem:
         raise SandboxLost(
-            f"The container engine at {where} does not answer: {problem}"
+            f"The container engine at {where} does not respond: {problem}"
         ) from problem
 
 
 def require_rootful(client: docker.APIClient) -> None:
     if any("rootless" in option for option in client.info().get("SecurityOptions") or ()):
         raise SandboxMissing(
-            "The container engine is a rootless one, whose users are not this machine's: folders"
-            " cannot be lent to its sandboxes. Set MERGEWRIGHT_SANDBOX=bubblewrap, or"
-            " MERGEWRIGHT_DOCKER_HOST to an engine of the system."
+            "Rootless container engines are not supported: they cannot share folders with"
+            " sandboxes. Set MERGEWRIGHT_SANDBOX=bubblewrap, or MERGEWRIGHT_DOCKER_HOST to a"
+            " system-wide engine."
         )
 
 
@@ -97,13 +97,13 @@ def _knock(where: str) -> None:
             ) from problem
         except PermissionError as problem:
             raise SandboxMissing(
-                f"This user may not use the container engine at {where}. Allow it, which makes the"
-                " user as powerful as root: sudo usermod -aG docker $USER (and sign in anew)."
+                f"This user is not allowed to use the container engine at {where}. To allow it"
+                " (equivalent to root access): sudo usermod -aG docker $USER, then sign in again."
             ) from problem
         except OSError as problem:
             raise SandboxMissing(
-                f"No container engine answers at {where}. Start it (sudo systemctl start docker),"
-                " name its socket in MERGEWRIGHT_DOCKER_HOST, or set"
+                f"No container engine responds at {where}. Start it (sudo systemctl start"
+                " docker), set MERGEWRIGHT_DOCKER_HOST to its socket, or set"
                 " MERGEWRIGHT_SANDBOX=bubblewrap."
             ) from problem
 
@@ -130,8 +130,8 @@ def choose_image(client: docker.APIClient, settings: Settings, version: str = ""
     if version or not found:
         wanted = version or "3.11"
         raise SandboxMissing(
-            f"The container engine has no image {settings.docker_image}:{wanted} to open sandboxes"
-            f" from. Build it: mergewright images build {wanted}"
+            f"The container engine has no sandbox image {settings.docker_image}:{wanted}. Build"
+            f" it: mergewright images build {wanted}"
         )
     return found[max(found, key=lambda tag: int(tag.rpartition(".")[2]))]
 
@@ -148,8 +148,8 @@ def build_image(version: str, packages: list[str], settings: Settings) -> Image:
             python, prefix = _ask_python(client, _run_build(client, arguments, {}))
             if not python.startswith(f"{version}."):
                 raise SandboxMissing(
-                    f"{base} has Python {python}. Name a base with Python {version} in"
-                    " MERGEWRIGHT_DOCKER_BASE."
+                    f"{base} has Python {python}. Set MERGEWRIGHT_DOCKER_BASE to an image with"
+                    f" Python {version}."
                 )
             # Once more with what was found out; the layers are there.
             made = _run_build(client, arguments, {PYTHON_LABEL: python, PREFIX_LABEL: prefix})
@@ -173,9 +173,9 @@ def _run_build(
         )
     except errors.DockerException as problem:
         raise SandboxMissing(
-            f"The image could not be built on {arguments['BASE']}: {problem}. Without a registry,"
-            " make a base by hand (sandbox_images/README.md) and name it in"
-            " MERGEWRIGHT_DOCKER_BASE."
+            f"The image could not be built on {arguments['BASE']}: {problem}. Without a"
+            " registry, build a base image by hand (sandbox_images/README.md) and set"
+            " MERGEWRIGHT_DOCKER_BASE to it."
         ) from problem
     return str(image.id)
 

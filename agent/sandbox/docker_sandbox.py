@@ -87,7 +87,7 @@ class DockerSandbox:
             except SandboxMissing as problem:
                 if not self._has_answered:
                     raise
-                raise SandboxLost(f"It is there no more. {problem.message}") from problem
+                raise SandboxLost(f"It no longer exists. {problem.message}") from problem
             with self._connecting:
                 if not self._has_answered:
                     docker_engine.require_rootful(client)
@@ -137,10 +137,10 @@ class Container(RunningSandbox):
             words = str(problem.explanation or problem)
             if "executable file not found" in words and "python3" in words:
                 raise SandboxMissing(
-                    f"The image {container['image']} has no python3, which a sandbox needs. Build"
-                    " one that has: mergewright images build 3.11"
+                    f"The image {container['image']} has no python3, which a sandbox needs."
+                    " Build another one: mergewright images build 3.11"
                 ) from problem
-            raise SandboxLost(f"The sandbox did not open: {words}") from problem
+            raise SandboxLost(f"The sandbox did not start: {words}") from problem
         self.send_order(bounded=True, **container_arguments.ask_runner(lasting=self._lasting))
 
     def transfer(self, seconds: float) -> bool:
@@ -171,7 +171,7 @@ class Container(RunningSandbox):
         state = self._client.inspect_container(self._container)["State"]
         if state["OOMKilled"]:
             return "memory"
-        self.take_complaint(f"its first program ended with {state['ExitCode']}. ".encode())
+        self.take_complaint(f"its first process exited with {state['ExitCode']}. ".encode())
         return None
 
     def _make(self, container: dict[str, Any], host_config: dict[str, Any]) -> str:

@@ -75,10 +75,10 @@ class Frames:
         while len(self._buffer) >= _FRAME.size and not self.complete:
             nonce, kind, length = _FRAME.unpack_from(self._buffer)
             if nonce != self._nonce:
-                raise SandboxLost("The sandbox's answer is not signed by its runner.")
+                raise SandboxLost("The sandbox's response is not signed by its runner.")
             longest = _LONGEST_PIECE if kind == FrameKind.OUTPUT else _LONGEST_MESSAGE
             if length > (self._limits.returned_bytes if kind == FrameKind.CONTENT else longest):
-                raise SandboxLost("The sandbox's answer is longer than it may be.")
+                raise SandboxLost("The sandbox's response is too long.")
             end = _FRAME.size + length
             if len(self._buffer) < end:
                 return
@@ -87,7 +87,7 @@ class Frames:
             try:
                 self._accept(kind, body)
             except (RecursionError, ValidationError, ValueError) as problem:
-                raise SandboxLost(f"The sandbox's answer cannot be read: {problem}") from problem
+                raise SandboxLost(f"The sandbox's response cannot be read: {problem}") from problem
 
     def _accept(self, kind: int, body: bytes) -> None:
         if kind == FrameKind.STARTED and not self.started:
@@ -105,10 +105,10 @@ class Frames:
             self._ended = ended
         elif kind == FrameKind.CONTENT and self._ended is not None:
             if len(body) != self._ended.sizes[len(self.contents)]:
-                raise SandboxLost("The sandbox announced another size.")
+                raise SandboxLost("The sandbox's response has the wrong size.")
             self.contents.append(body)
         else:
-            raise SandboxLost("The sandbox's answer is out of order.")
+            raise SandboxLost("The sandbox's response is out of order.")
 
 
 class Printed:

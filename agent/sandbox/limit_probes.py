@@ -23,10 +23,10 @@ MIB = 1024**2
 LIMITS = SandboxLimits(seconds=20, memory_bytes=256 * MIB, processes=32, disk_bytes=16 * MIB)
 _Facts = dict[str, Any]
 #: Sandboxes are used without these.
-_OPTIONAL = ("own user ids", "kernel call filter", "own root file system", "bounded by the kernel")
+_OPTIONAL = ("own user ids", "kernel call filter", "own root file system", "enforced by the kernel")
 #: What one look around shows.
 _LOOKS = ["read-only root", "source tree", "no network", "no privileges", "own namespaces"]
-_LOOKS += ["no further namespaces", "runner out of reach", "clean environment"]
+_LOOKS += ["no new namespaces", "runner not reachable", "clean environment"]
 _LOOKS += ["own processes only", "unprivileged user", *_OPTIONAL]
 #: What must not be collected, beside one plain file.
 LEAVE = (
@@ -57,7 +57,7 @@ _ATTEMPTS: tuple[tuple[str, str, _Facts, _Facts], ...] = (
     ("number of files", _NAMES, {"disk_bytes": 4 * MIB}, {"limit": ["disk", "memory"]}),
     ("output", _LOUD, {"output_bytes": MIB}, _CUT),
     ("returned files", LEAVE, {"returned_bytes": MIB, "disk_bytes": 512 * MIB}, _PLAIN),
-    ("proof of the end", "break_limits forge", {}, {"exit_code": [7], "limit": [None]}),
+    ("proof of completion", "break_limits forge", {}, {"exit_code": [7], "limit": [None]}),
 )
 
 
@@ -119,7 +119,7 @@ def _look_around(sandbox: Sandbox, tree: Path) -> _Facts:
     """Look around in a sandbox, and at it from outside while it is open: what comes through."""
     marker, usr = secrets.token_hex(8), Path("/usr").stat()
     names = ("ipc", "mnt", "net", "pid", "user", "uts")
-    seen: _Facts = {"unprivileged user": ["unseen"], "bounded by the kernel": ["unseen"]}
+    seen: _Facts = {"unprivileged user": ["unseen"], "enforced by the kernel": ["unseen"]}
     with socket.create_server(("127.0.0.1", 0)) as port, socket.socket(socket.AF_UNIX) as hidden:
         hidden.bind(f"\0{marker}")
         hidden.listen()
@@ -153,7 +153,7 @@ def _inspect_processes(marker: str) -> _Facts:
                     with suppress(OSError, ValueError):  # `max`: no bound
                         found = (CGROUP_ROOT / controller / path.strip("/") / file).read_text()
                         bounded |= {file.split(".")[0]} if 0 < int(found) <= bound else set()
-            seen["bounded by the kernel"] = sorted({"memory", "pids"} - bounded)
+            seen["enforced by the kernel"] = sorted({"memory", "pids"} - bounded)
     return seen
 
 

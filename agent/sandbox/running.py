@@ -127,7 +127,7 @@ class RunningSandbox:
             if now >= look:
                 look = now + TICK_SECONDS
                 if stopped is not None and stopped.is_set():
-                    raise Cancelled("The run was stopped while its sandbox was at work.")
+                    raise Cancelled("The run was stopped while its sandbox was running.")
                 if not self._lasting and (limit := self._find_limit()):
                     return limit
             if now > until:
@@ -161,7 +161,7 @@ class RunningSandbox:
         try:
             end, seconds = self._attend(cancelled)
         except Cancelled as problem:
-            words = "The sandbox was taken down before its command had ended."
+            words = "The sandbox was removed before its command finished."
             raise SandboxLost(words) from problem
         hit = self._end()
         return self._judge(hit or (None if end == _LOST else end or None), seconds)
@@ -191,7 +191,7 @@ class RunningSandbox:
         if not end:
             end = self._wait(lambda: frames.complete, _HANDING_BACK_SECONDS, cancelled)
             if end == _LATE:
-                raise SandboxLost("The sandbox did not hand its files back in time.")
+                raise SandboxLost("The sandbox did not return its files in time.")
         return end, seconds
 
     def _end(self) -> str | None:
@@ -234,7 +234,7 @@ class RunningSandbox:
         try:
             ended = _CommandEnded.model_validate(self.frames.facts)
         except ValidationError as problem:
-            raise SandboxLost(f"The sandbox's answer cannot be read: {problem}") from problem
+            raise SandboxLost(f"The sandbox's response cannot be read: {problem}") from problem
         if len(set(ended.files)) != len(self.frames.contents):
             raise SandboxLost("The sandbox returned files that do not match its list.")
         return ended
@@ -245,15 +245,13 @@ class RunningSandbox:
             return SandboxMissing(
                 f"The sandbox's user cannot read all of {tree}: {why}. chmod -R o+rX {tree}"
             )
-        return SandboxLost(f"The sandbox could not be laid out: {why}")
+        return SandboxLost(f"The sandbox could not be prepared: {why}")
 
     def _explain_loss(self) -> SandboxLost | SandboxMissing:
         why = self._find_reason()
         if self.frames.started:
-            return SandboxLost(
-                f"The sandbox ended without proof of how the command in it ended: {why}"
-            )
-        return self.explain_complaint(why) or SandboxLost(f"The sandbox did not open: {why}")
+            return SandboxLost(f"The sandbox ended without a verified result of its command: {why}")
+        return self.explain_complaint(why) or SandboxLost(f"The sandbox did not start: {why}")
 
     def _find_reason(self) -> str:
         message = self.frames.failed.message if self.frames.failed is not None else ""
@@ -266,7 +264,7 @@ class RunningSandbox:
         """Wait until it is laid out; SandboxMissing, SandboxLost or Cancelled otherwise."""
         if self._await_start(stopped) or not self.frames.started:
             limit = self._judge(self._end(), 0.0).limit
-            raise SandboxLost(f"The sandbox reached the limit on {limit} as it was opened.")
+            raise SandboxLost(f"The sandbox reached the {limit} limit while starting.")
 
     def ask(
         self,
@@ -287,5 +285,5 @@ class RunningSandbox:
         self._request(operation, content, **fields)
         if end := self._wait(lambda: frames.complete, patience, stopped):
             late = "it did not answer in time"
-            raise SandboxLost(late if end == _LATE else "its first program ended")
+            raise SandboxLost(late if end == _LATE else "its first process exited")
         return Answer(frames.facts or {}, frames.contents, self._printed.text)

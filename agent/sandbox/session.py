@@ -72,8 +72,8 @@ class Session:
             lost = problem.message
         self._restart()
         return Ran(
-            output=f"[The sandbox was lost during this command: {lost}. It is open"
-            " again, with the change as it was last taken.]",
+            output=f"[The sandbox was lost during this command: {lost}. A new one is open, with"
+            " the change as last saved.]",
             exit_code=None,
             timed_out=time.monotonic() - began >= seconds,
             restarted=True,
@@ -122,7 +122,7 @@ class Session:
             if hit is None and self._sandbox.count_memory_kills() > kills:
                 hit = "memory"
             if hit not in (None, "time"):
-                output = f"{output.rstrip()}\n[The limit on {hit} was reached.]"
+                output = f"{output.rstrip()}\n[The {hit} limit was reached.]"
             code = answer.facts["exit_code"]
             return Ran(output=output, exit_code=code, timed_out=limit == "time")
 
@@ -189,8 +189,8 @@ class Session:
         except SandboxLost as problem:
             self._restart()
             raise EditFailed(
-                f"the sandbox was lost: {problem.message}. It is open again, with the change as it"
-                " was last taken"
+                f"the sandbox was lost: {problem.message}. A new one is open, with the change"
+                " as last saved"
             ) from problem
 
     def _restart(self) -> None:
@@ -209,7 +209,7 @@ class Session:
                     mode = {"path": file.path, "executable": file.executable}
                     problem = self._edit("write", file.after, **mode)
                 if problem:
-                    raise EditFailed(f"`{file.path}` cannot be laid into the sandbox: {problem}")
+                    raise EditFailed(f"`{file.path}` cannot be copied to the sandbox: {problem}")
             # Only what is whole stays open.
             self._stack = stack.pop_all()
 

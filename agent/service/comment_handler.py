@@ -89,7 +89,7 @@ class CommentHandler:
         if request is not None and run is not None:
             return self._follow_up(comment, run, request, now)
         if run is not None and _is_older(comment, run, command):
-            return IgnoredWish(reason=f"written before run {run.run.run_id}, which it is not about")
+            return IgnoredWish(reason=f"written before run {run.run.run_id}")
         if command is None and run is not None and control.is_awaiting_approval(run):
             return self._name_approval(comment, run)
         if (taken_back := self._find_taken_back(comment)) is not None:
@@ -98,7 +98,7 @@ class CommentHandler:
             return self._take_answer(comment, run, now)
         if isinstance(command, Unknown):
             named = sanitise.format_code(command.name)
-            words = f"There is no command {named}. These are:\n\n{_LIST}"
+            words = f"Unknown command {named}. Available commands:\n\n{_LIST}"
             return self._refuse(comment, words, "no such command")
         try:
             return self._obey(command, comment, run, now, delivery_id)
@@ -125,7 +125,9 @@ class CommentHandler:
             age = now - intake.parse_moment(comment.at)
             if not comment.on_pull and run and run.active and age < _ENDING_SECONDS:
                 return PutOff(reason=f"run {run.run.run_id} may just have asked for it")
-            return IgnoredWish(reason="no command, and nothing waits for an answer", routine=True)
+            return IgnoredWish(
+                reason="no command, and no run is waiting for an answer", routine=True
+            )
         if comment.on_pull and run is None:
             if self._store.is_publishing(comment.subject.repository_id):
                 return PutOff(reason="a run of the repository may just have opened it")
@@ -195,7 +197,7 @@ class CommentHandler:
         if comment.place == "issue" and not self._intake_api.has_comment(
             comment.subject, comment.comment_id
         ):
-            return IgnoredWish(reason="deleted before it was heard")
+            return IgnoredWish(reason="deleted before it was read")
         return None
 
     # --- what words do -------------------------------------------------------------------------
@@ -204,8 +206,8 @@ class CommentHandler:
         """Say once for each plan that only a command approves it: words may mean anything."""
         plan = run.plan_asked
         words = (
-            f"The plan `{plan}` waits. Write `/mergewright approve {plan}` to begin it, or"
-            " `/mergewright plan …` with what is to be different. Other words change nothing."
+            f"Plan `{plan}` needs approval. Comment `/mergewright approve {plan}` to start it,"
+            " or `/mergewright plan …` followed by what to change. Other comments have no effect."
         )
         self._intake_api.explain_refusal(comment.subject, words, key=f"plan-{plan}")
         speaker = _make_speaker(comment)._replace(comment=f"plan:{plan}")
@@ -294,30 +296,27 @@ class CommentHandler:
     ) -> IntakeDecision:
         """Make a run of the issue as it stands, by the word of whoever commands it."""
         if comment.on_pull:
-            raise CannotNow(
-                "A run begins on its issue: write this there, for the text as it stands then."
-            )
+            raise CannotNow("This command works only on the issue. Comment there.")
         if run is not None and run.active:
             if run.stop_request:
                 return PutOff(reason=f"run {run.run.run_id} of this issue is being stopped")
             raise CannotNow(
-                f"Run {run.run.run_id} is not over. `/mergewright stop` ends it; `/mergewright"
-                " explain` says where it stands."
+                f"Run {run.run.run_id} is still running. `/mergewright stop` ends it;"
+                " `/mergewright explain` shows its state."
             )
         if run is not None and run.run.attempt >= _MOST_BEGUN:
             raise CannotNow(
-                f"This issue has had {run.run.attempt} runs, so no comment begins another one. Take"
-                " the label off and set it again for that."
+                f"This issue has had {run.run.attempt} runs, so comments no longer start one."
+                " Remove the label and set it again."
             )
         text = self._intake_api.read_text(comment.subject)
         if text is None:
             return IgnoredWish(reason="the issue is not there any more")
         if text.state == "closed" or text.locked or text.is_pull_request:
-            raise CannotNow("The issue is closed or locked, so no run begins on it.")
+            raise CannotNow("The issue is closed or locked, so no run can start.")
         if text.changed_at is not None and text.changed_at >= comment.at:
             raise CannotNow(
-                "The issue was edited since you wrote that. Write the command again once you have"
-                " read it."
+                "The issue was edited after your comment. Read it, then repeat the command."
             )
         label = self._intake_api.read_start_label(comment.subject)
         labels, is_labelled = text.labels, True

@@ -45,8 +45,8 @@ _TRIES = 3
 
 
 _QUOTA = (
-    "This repository has begun or queued its {runs} of 24 hours. This one goes on by itself when"
-    " the day of an earlier one is over."
+    "This repository has reached its limit of {runs} in 24 hours. This run starts automatically"
+    " when the limit allows."
 )
 
 
@@ -217,7 +217,7 @@ class Intake:
             ahead = self._store.count_ahead(run.run_id, now, most=self._bounds.most)
             because = ""
             if pause := self._store.pauses.find_holding(run):
-                because = f"{pause.sentence}; this run goes on by itself afterwards."
+                because = f"{pause.sentence}; this run continues automatically afterwards."
             elif quota is not None:
                 because = _QUOTA.format(runs="1 run" if quota == 1 else f"{quota} runs")
             # Another worker that began it meanwhile would make a second comment beside this one.

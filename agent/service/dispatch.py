@@ -239,8 +239,8 @@ class Dispatcher:
 
     def _tell(self, run: Run, name: str, times: int) -> None:
         sentence = (
-            "Mergewright itself failed, and cannot go on with this run. The operator finds the"
-            " reason in the service's log. Take the label off and set it again to start anew."
+            "Mergewright failed and cannot continue this run. The operator can find the reason"
+            " in the service's log. Remove the label and set it again to start over."
         )
         outcome = Outcome.for_stopped_run(run.run_id, Reason.INTERNAL, sentence)
         try:

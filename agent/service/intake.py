@@ -199,8 +199,8 @@ def _decide_beside(
             _explain_active(active, request, intake_api)
         return IgnoredWish(reason=other.message)
     words = (
-        f"The label was set anew by {asked.actor} for another text, so this run was stopped;"
-        " another one takes that up."
+        f"{asked.actor} set the label again after the text changed. This run was stopped; a new"
+        " one takes over."
     )
     store.request_stop(active.run_id, words, Reason.SUPERSEDED)
     return PutOff(reason=f"run {active.run_id} of the text before is being stopped")
@@ -209,15 +209,12 @@ def _decide_beside(
 def _explain_active(active: Run, request: Request, intake_api: GithubIntakeApi) -> None:
     """Say once that a label starts nothing beside the run under way, and how it does later."""
     if active.dry_run:
-        why = f"An operator is trying this issue out (run {active.run_id}), which publishes nothing"
+        why = f"An operator is doing a dry run of this issue (run {active.run_id})"
     else:
-        why = (
-            f"Run {active.run_id} of this issue is not over, and goes on with the text that it"
-            " began with"
-        )
+        why = f"Run {active.run_id} of this issue is still running, with the text it started with"
     words = (
-        f"The label did not start a run. {why}. Once that is over, take the label"
-        f" {sanitise.format_code(request.label)} off and set it again."
+        f"The label did not start a run. {why}. When it has finished, remove the label"
+        f" {sanitise.format_code(request.label)} and set it again."
     )
     intake_api.explain_refusal(request.snapshot.issue, words, key=f"active-{active.run_id}")
 
@@ -249,7 +246,7 @@ def _explain_withdrawal(snapshot: Snapshot, intake_api: GithubIntakeApi) -> str 
         return None
     wanted = intake_api.read_start_label(snapshot.issue)
     if wanted.lower() not in present:
-        return f"The label {wanted} was taken away from issue #{number}"
+        return f"The label {wanted} was removed from issue #{number}"
     return None
 
 
@@ -272,9 +269,9 @@ def _explain_refusal(request: Request, intake_api: GithubIntakeApi) -> str | Non
         if found.level == "triage":
             intake_api.explain_refusal(
                 issue,
-                f"This issue was labelled {sanitise.format_code(wanted)} by somebody with"
-                " the triage role. A run is started by people with write permission. Let one of"
-                " them take the label off and set it again.",
+                f"This issue was labelled {sanitise.format_code(wanted)} by someone with the"
+                " triage role. Only people with write permission can start a run. Ask one of"
+                " them to remove the label and set it again.",
                 key=f"permission-{snapshot.actor_id}",
             )
         return f"labelled by {actor}, whose permission is {found.level}; write is needed"
@@ -283,7 +280,7 @@ def _explain_refusal(request: Request, intake_api: GithubIntakeApi) -> str | Non
 
 def _explain_unfit(live: LiveIssue | None, wanted: str) -> str | None:
     if live is None:
-        return "the issue is not there any more, or in another repository"
+        return "the issue no longer exists, or is in another repository"
     if live.is_pull_request:
         return "a pull request, not an issue"
     if live.state == "closed":
@@ -291,5 +288,5 @@ def _explain_unfit(live: LiveIssue | None, wanted: str) -> str | None:
     if live.locked:
         return "the conversation of the issue is locked"
     if wanted.lower() not in {label.lower() for label in live.labels}:
-        return "the label was taken away meanwhile"
+        return "the label was removed meanwhile"
     return None

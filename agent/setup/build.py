@@ -150,8 +150,8 @@ def reuse_environment(
     before, after = (one.key.rsplit("-", 1)[0] for one in (environment, made))
     if (before, environment.packages) != (after, made.packages):
         raise CacheGone(
-            "The environment that the run began with cannot be had any more, since Mergewright or"
-            " the interpreter has changed meanwhile.",
+            "The environment that the run started with no longer exists: Mergewright or the"
+            " interpreter has changed since.",
             Step.ENVIRONMENT,
         )
     return made

@@ -93,10 +93,10 @@ def explain_rule(rule: Rule, read: Read, settings: Settings, places: KeyPlaces) 
     origin = place or "default"
     if level != (asked or rule.severity.value):
         by_operator = rule.id in settings.floors
-        who = variable("rule_floors") if by_operator else "the rule itself"
-        origin = f"bounded by {who}: no less than {level}"
+        who = variable("rule_floors") if by_operator else "the rule"
+        origin = f"minimum set by {who}: {level}"
         if place:
-            origin += f"; {place} asks for {asked}"
+            origin += f"; {place} sets {asked}"
     return Effective(key=f"rules.{rule.id}", value=level, origin=origin, meaning=rule.demands)
 
 
@@ -141,5 +141,5 @@ def _bound(
     over = isinstance(value, int | float) and most is not None and value > most
     if not (over or (value is None and most is not None)):
         return value, origin
-    said = f"bounded by {variable(_BOUNDED[key])}: at most {most}"
-    return most, f"{said}; {origin} asks for {value}" if origin else said
+    said = f"maximum set by {variable(_BOUNDED[key])}: {most}"
+    return most, f"{said}; {origin} sets {value}" if origin else said

@@ -157,8 +157,8 @@ class Gateway(ThreadingUnixStreamServer):
         if not self.refused_attempts:
             return ""
         return (
-            f"\nRefused on its way: {', '.join(self.refused_attempts)}. An operator may allow more"
-            " hosts with MERGEWRIGHT_ALLOW_HOSTS."
+            f"\nNetwork access blocked: {', '.join(self.refused_attempts)}. The operator can"
+            " allow hosts with MERGEWRIGHT_ALLOW_HOSTS."
         )
 
     def note(self, attempt: str) -> None:
@@ -173,7 +173,7 @@ class Gateway(ThreadingUnixStreamServer):
         if self._places.acquire(blocking=False):
             super().process_request(request, client_address)
             return
-        self.note("more connections than the gateway has places")
+        self.note("too many connections to the gateway")
         with suppress(OSError):
             request.sendall(b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n")
         self.shutdown_request(request)
@@ -199,7 +199,7 @@ class Gateway(ThreadingUnixStreamServer):
             _RefusedError: It is not on it, or leads into a private network.
         """
         if wanted not in self._allowed:
-            raise _RefusedError(403, f"{wanted} (not on the list)")
+            raise _RefusedError(403, f"{wanted} (not an allowed host)")
         # A name that only this host's proxy can look up is its affair.
         addresses = [] if wanted in self._inside else find_addresses(wanted)
         if addresses and all(map(is_internal, addresses)):

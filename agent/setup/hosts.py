@@ -113,8 +113,8 @@ class HostProxy:
         if not target.host or parts.scheme.lower() != "http":
             # The value itself may hold a password, so it is not repeated.
             raise SettingsInvalid(
-                f"{key.upper()}_PROXY names no proxy that package indexes can be asked by. Give one"
-                " as http://host:port, or except the indexes from it with NO_PROXY."
+                f"{key.upper()}_PROXY is not a proxy that can reach package indexes. Use"
+                " http://host:port, or exempt the indexes with NO_PROXY."
             )
         login = None
         if parts.username or parts.password:

@@ -175,13 +175,13 @@ def _explain_none(
     there = ", ".join(f"{one.version} ({one.path})" for one in _best_first(found)) or "none"
     wanted = f"a Python {hints.requires or 'of any version'}"
     wanted = f"Python {asked} (python.version)" if asked else wanted
-    whole = f" Not whole in a sandbox: {'; '.join(broken)}." if broken else ""
+    whole = f" Incomplete in a sandbox: {'; '.join(broken)}." if broken else ""
     minor = asked or "3.X"
     return (
-        f"The repository asks for {wanted}, which is not to be had here. There is: {there};"
-        f" {OLDEST} and newer are supported.{whole} To provide one:"
-        f" `uv python install {minor} --install-dir {settings.home / FOLDER}`, or with docker"
-        f" `mergewright images build {minor}`; or set python.version to one that is there."
+        f"The repository needs {wanted}, which is not installed here. Available: {there}"
+        f" ({OLDEST} and newer are supported).{whole} Install it with `uv python install"
+        f" {minor} --install-dir {settings.home / FOLDER}`, or with docker `mergewright images"
+        f" build {minor}`. Or set python.version to an available version."
     )
 
 

@@ -50,7 +50,7 @@ def update_lock(files: WorkTreeFiles, build_context: BuildContext) -> dict[str, 
     before = files.from_root_folder().read(path) if kind else None
     if before is None:
         return {}
-    build_context.say(f"{kind} brings {path} up to date")
+    build_context.say(f"{kind} updates {path}")
     python, place = build_context.interpreter, posixpath.join(SANDBOX_TREE, path)
     order = SandboxRequest(
         argv=(uv_program.PATH, *_COMMANDS[kind]),
@@ -84,7 +84,9 @@ def update_lock(files: WorkTreeFiles, build_context: BuildContext) -> dict[str, 
     if content is None:
         return {}
     if not _is_made_alike(before, content, build_context.index.url):
-        raise EnvironmentFailed(f"{path} has other indexes or options than are asked here.")
+        raise EnvironmentFailed(
+            f"{path} has indexes or options that differ from the configured ones."
+        )
     return {path: content}
 
 

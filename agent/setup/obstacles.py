@@ -67,9 +67,9 @@ def find_obstacle(tests: TestRun | None, problem: str, lines: Sequence[str] = ()
     if ran := [item for item in tests.items if not item.item_id.endswith(COLLECTION)]:
         red = sum(item.outcome in ("failed", "error") for item in ran)
         said = f"{red:,} of {len(ran):,} tests fail on the base commit"
-        cause = f"{said}; the last error: {error}."
+        cause = f"{said}. Last error: {error}."
     if tests.limit:
-        cause = f"Tests did not end on the base commit: {tests.reason.rstrip('.')}."
+        cause = f"Tests did not finish on the base commit: {tests.reason.rstrip('.')}."
     words = "\n\n".join(filter(None, (cause, problem, way)))
     return Obstacle(words=words, evidence=list_errors(tests))
 
@@ -78,10 +78,7 @@ def name_way(lines: Sequence[str]) -> str:
     """Name the keys of the configuration, the lines so far among them: these would be replaced."""
     setup = f"setup: [{', '.join(map(json.dumps, (*lines, 'COMMAND')))}]"
     told = ", ".join(map(quote_as_code, (setup, "env: {NAME: VALUE}")))
-    return (
-        "If a command or a variable is needed first, write it into `.github/mergewright.yml`:"
-        f" {told}."
-    )
+    return f"If a command or variable is needed first, add it to `.github/mergewright.yml`: {told}."
 
 
 def quote_as_code(text: str, longest: int = LONGEST) -> str:

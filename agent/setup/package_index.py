@@ -45,7 +45,7 @@ class SimpleIndex:
         self._default = self._read(written or _PUBLIC)
         if not _is_web(self._default):
             raise SettingsInvalid(
-                f"{name} is not the address of a package index: give an https:// address."
+                f"{name} is not a package index address. Use an https:// address."
             )
         # Our own setting stands alone.
         listed = [] if settings.index_url else [environ.get(name, "") for name in _MORE]

@@ -34,7 +34,7 @@ _NAME = "proposed.yml"
 _ENDLESS = 2**30
 _OPENING = """\
 # Proposed by `mergewright config detect`. Missing keys are detected or have defaults.
-# `mergewright config check` names mistakes; `config explain` shows the values in use.
+# `mergewright config check` lists errors; `config explain` shows the values in use.
 """
 #: What a folder of a project has at its top.
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "manage.py", "requirements.txt")
@@ -155,12 +155,11 @@ def write_body(run: Run, text: str, redactor: Redactor) -> str:
     """Write the text of the pull request that proposes a configuration."""
     number = run.snapshot.issue.number if run.snapshot else 0
     opening = (
-        f"Somebody labelled #{number} for Mergewright, and this repository has no configuration"
-        " yet. This pull request proposes one from what the files show. Runs go on meanwhile with"
-        " what is detected. You can answer at any time:\n\n"
-        "- **Merge it**, as it is or after you have edited the file on this branch: it holds from"
-        " then on.\n"
-        "- **Close it**: what is detected holds, and you are not asked again."
+        f"#{number} was labelled for Mergewright, and this repository has no configuration yet."
+        " This pull request proposes one, detected from the files. Until then, runs use the"
+        " detected values. Take your time:\n\n"
+        "- **Merge it**, as it is or edited: it applies from then on.\n"
+        "- **Close it**: runs keep using detected values, and you are not asked again."
     )
     return redactor("\n\n".join((_MARK, opening, sanitise.format_fenced(text, "yaml"))))
 

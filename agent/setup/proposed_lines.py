@@ -37,7 +37,7 @@ _MARKED = "-m"
 _OPTIONS = ("-n", "auto", _MARKED)
 _LEAVES_OUT = ("--ignore", "--deselect")
 _TAKEN = (
-    "taken are paths that are there, `-n auto`, `-m EXPRESSION`, `--ignore=PATH` and"
+    "allowed are existing paths, `-n auto`, `-m EXPRESSION`, `--ignore=PATH` and"
     " `--deselect=PATH::NAME`"
 )
 _HOST = re.compile(r"://(?:[^/\s'\"@]*@)?([^/\s'\":]*)")
@@ -69,8 +69,8 @@ def read_lines(text: str, base: Opened, folder: Path) -> Contract:
             severity=Severity.INFO,
             path=given.source or load.OWN_FILES[0],
             line=None,
-            message=f"The tests run with a line that a model found: {line}.",
-            fix="See whether it holds, and add it.",
+            message=f"The tests run with set-up that a model found: {line}.",
+            fix="Check it, and add it to the configuration.",
         )
         for line in map(obstacles.quote_as_code, _list_lines(asked))
     ]
@@ -82,17 +82,17 @@ def _find_refusals(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
     """Yield why values are refused that a repository's own configuration could have."""
     values: dict[str, Any] = dict(proposal.flatten_values(asked))
     if others := [key for key in values if not f"{key}.".startswith(_KEYS)]:
-        yield f"{', '.join(others)}: a scout may set nothing but {', '.join(_KEYS)}"
+        yield f"{', '.join(others)}: only {', '.join(_KEYS)} may be set"
     hosts = {*_HOST.findall(json.dumps(asked).replace("\\", " "))} - _HERE
     for address in sorted(hosts):
-        yield f"no addresses are taken but those of this machine: {address}"
+        yield f"only addresses of this machine are allowed, not {address}"
     for name in values.get("env", {}):
         if _STEERING.fullmatch(name):
-            yield f"env.{name} steers how programs start"
+            yield f"env.{name} changes how programs start and is not allowed"
     root, before, line = values.get("root", "."), "", str(values.get("checks.tests", "auto"))
     command = command_lines.read_test_command(line)
     if line != "auto" and command.runner == "command":
-        yield "checks.tests: it has to be a call of pytest, of manage.py test or of a script"
+        yield "checks.tests: must call pytest, manage.py test or a script"
     for word in command.args:
         option, _, value = word.partition("=")
         place = value.partition("::")[0] if option in _LEAVES_OUT else word
@@ -103,7 +103,7 @@ def _find_refusals(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
     for line in _list_lines(asked):
         # A person sees all of it in the draft.
         if len(line) > obstacles.LONGEST:
-            yield f"`{line[:40]}…` has more than {obstacles.LONGEST} characters: write it shorter"
+            yield f"`{line[:40]}…` has more than {obstacles.LONGEST} characters: shorten it"
 
 
 def _list_lines(asked: Mapping[str, Any]) -> Iterator[str]:
@@ -146,12 +146,12 @@ def name_left_out(
     if not is_own and (planted := sorted(_find_planted(prepared))):
         named = sanitise.list_some(planted, _MOST_LISTED)
         raise RequestRefused(
-            f"set-up may write no tests, and nothing that decides about checks: {named}"
+            f"set-up may not write tests or files that configure the checks: {named}"
         )
     count = obstacles.count_tests(tests)
     # Of tests that were ended nobody knows how many there are.
     if count < most and not tests.limit:
-        raise RequestRefused(f"it collects {count} tests, where {most} were collected before")
+        raise RequestRefused(f"it collects {count} tests; an earlier try collected {most}")
     tree = worktree.open_tree(prepared.checkout, folder)
     left = _find_left_out(tests, tree)
     message = f"Test files that do not run: {sanitise.list_some(left, _MOST_LISTED)}."

@@ -128,10 +128,10 @@ def choose_program(wanted: str, there: Sequence[SandboxService], root: Root) -> 
             return one
     package = _PACKAGES[name] + (f"-{version}" if version and name == "postgres" else "")
     found = ", ".join(f"{one.version} ({one.program})" for one in same) or "none"
-    way = f" To provide it: {root.adding([package])}." if root.more else ""
+    way = f" Install it with: {root.adding([package])}." if root.more else ""
     raise EnvironmentFailed(
         f"services: {SERVICE_TITLES[name]} {version}".rstrip()
-        + f" is not to be had in a sandbox. There is: {found}.{way}"
+        + f" is not available in a sandbox. Available: {found}.{way}"
     )
 
 
@@ -176,13 +176,13 @@ def _provide_cluster(
     place = storage.folder(build_context.settings) / "services" / f"postgres-{key}"
     with storage.lock_name(build_context.settings, f"service-{key}"):
         if not place.is_dir():
-            build_context.say(f"making an empty database of PostgreSQL {program.version}")
+            build_context.say(f"creating an empty PostgreSQL {program.version} database")
             result = build_context.sandbox.run(_make_request(script, seconds=300, collect=tar))
             if result.exit_code != 0 or tar not in result.files:
                 ended = f" at the {result.limit} limit" if result.limit else ""
                 words = _shorten_output(result.output)
                 raise EnvironmentFailed(
-                    f"services: PostgreSQL could not make a database{ended}:\n{words}"
+                    f"services: PostgreSQL could not create a database{ended}:\n{words}"
                 )
             with storage.reserve_build_folder(build_context.settings, place) as part:
                 storage.write_whole(part / "cluster.tar", result.files[tar])

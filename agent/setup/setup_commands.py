@@ -143,7 +143,8 @@ def _add_layer(run: _Run) -> Environment:
     if layer.altered:
         named = ", ".join(layer.altered[:_MOST_NAMED])
         run.build_context.say(
-            f"set-up alters files of the repository, which stay as they are: {named}"
+            "set-up changes files of the repository; the checks use the committed versions:"
+            f" {named}"
         )
     update: dict[str, object] = {
         "layers": (*environment.layers, Layer(folder=str(place), bulk=layer.bulk)),
@@ -335,8 +336,8 @@ class _Run:
             return
         if replaced := toolsets.find_replaced(venv, before / toolsets.SETTINGS):
             raise EnvironmentFailed(
-                f"setup: a command writes {replaced[0]} into the environment, by which its"
-                " interpreter would start another way."
+                f"setup: a command writes {replaced[0]} into the environment, which changes how"
+                " its interpreter starts."
             )
         if self.asked.base is not None:
             # Python takes what has time and size of its source; code of a change could write that.

@@ -190,7 +190,7 @@ def no_space(what: str) -> Iterator[None]:
         if is_full or os.strerror(errno.ENOSPC) in str(problem):
             raise StorageFull(
                 f"The disk that holds Mergewright's data is full: no space for {what}. "
-                "Free some: environments/, mirrors/ and baselines/ there are caches."
+                "Free some: environments/, mirrors/ and baselines/ in it are caches."
             ) from problem
         raise
 

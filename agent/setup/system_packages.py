@@ -110,7 +110,7 @@ def _choose(asked: Sequence[str], build_context: BuildContext) -> _Wanted:
         if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
             raise _make_failure([name], f"{operator.variable('system_packages')} does not allow it")
     if not (root.can_lay and status):
-        way = f"sandboxes here lack it; the operator provides it with: {root.adding(missing)}"
+        way = f"sandboxes do not have it; the operator can install it with: {root.adding(missing)}"
         raise _make_failure(missing, way)
     facts = (status, *(part for one in _read_sources(top) for part in one))
     digests = [hashlib.sha256(fact).hexdigest() for fact in facts]
@@ -148,7 +148,7 @@ def _make_layer(wanted: _Wanted, part: Path, build_context: BuildContext) -> Non
     # A link in its place would lead the kernel out of the layer.
     usr = part / "files" / "usr"
     if usr.is_symlink() or not usr.is_dir():
-        raise _make_failure(wanted.names, "the packages have nothing in /usr")
+        raise _make_failure(wanted.names, "the packages install nothing in /usr")
     if listed := _list_libraries(wanted, part, build_context):
         (part / "ld.so.cache").write_bytes(listed)
 

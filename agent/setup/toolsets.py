@@ -80,10 +80,10 @@ def provide_pinned_tools(
         named = " ".join(lines)
         try:
             found.append((tool, str(provide_pinned(lines, build_context))))
-            build_context.say(f"in an environment of its own: {named}")
+            build_context.say(f"in its own environment: {named}")
         except EnvironmentFailed as problem:
             words = problem.message.partition("\n")[0]
-            build_context.say(f"{named} cannot be had, so another runs: {words}")
+            build_context.say(f"{named} is not available; using another version: {words}")
     return tuple(found)
 
 
@@ -146,8 +146,8 @@ def _install(
             raise _make_failure(result, opened, build_context)
     if replaced := find_replaced(folder / "venv", folder / SETTINGS):
         raise EnvironmentFailed(
-            f"A package puts {', '.join(replaced)} into the environment, by which its interpreter"
-            " would start another way, so nothing is installed."
+            f"A package puts {', '.join(replaced)} into the environment, which changes how its"
+            " interpreter starts. Nothing was installed."
         )
 
 
@@ -158,7 +158,7 @@ def _make_failure(
     if "No space left on device" in result.output:
         return StorageFull(
             "The disk that holds Mergewright's data is full: the packages do not fit. "
-            "Free some: environments/, mirrors/ and baselines/ there are caches."
+            "Free some: environments/, mirrors/ and baselines/ in it are caches."
         )
     if opened.faults:
         named = "\n".join(opened.faults)

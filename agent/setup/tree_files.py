@@ -43,8 +43,8 @@ class WorkTreeFiles:
         place = self._resolve_inside(path)
         if place is None:
             raise EnvironmentFailed(
-                f"{path} points outside the repository, so it is not read. "
-                "Replace the link by a file."
+                f"{path} points outside the repository, so it is not read. Replace the link"
+                " with a file."
             )
         try:
             facts = place.stat()
@@ -52,8 +52,8 @@ class WorkTreeFiles:
                 return None
             if facts.st_size > _LARGEST:
                 raise EnvironmentFailed(
-                    f"{path} has {facts.st_size} bytes; a declaration of dependencies may have "
-                    f"{_LARGEST}."
+                    f"{path} has {facts.st_size} bytes; the maximum for dependency files is"
+                    f" {_LARGEST}."
                 )
             return place.read_bytes()
         except (FileNotFoundError, NotADirectoryError):

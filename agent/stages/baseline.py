@@ -26,7 +26,7 @@ def measure_base(prepared: Prepared, desk: Desk) -> CheckReport:
     """
     stored = reports.locate_baseline(prepared, desk.settings)
     if report := reports.load_baseline(stored):
-        desk.say("the checks of the base commit are from an earlier run")
+        desk.say("reusing the base commit's check results from an earlier run")
     else:
         report = _run_checks(prepared, desk)
         reports.store_baseline(stored, report)

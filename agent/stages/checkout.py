@@ -75,9 +75,7 @@ def prepare_start(pull: PullContext | None, run: Run, desk: Desk) -> BranchState
         raise RepositoryUnfit(found.unfit_reason)
     if found.conflicts and pull.about.kind == "rebase":
         shown = list_some(map(sanitise.format_code, found.conflicts), 8)
-        raise MergeConflict(
-            f"{base_branch} cannot be merged into {branch}: both have changed {shown}."
-        )
+        raise MergeConflict(f"{base_branch} cannot be merged into {branch}: both changed {shown}.")
     desk.say(f"branch {branch} at {found.head[:12]}, base {found.checkout.commit[:12]}")
     return found
 
@@ -117,16 +115,16 @@ def read_contract(run: Run, base: Checkout, desk: Desk) -> Contract:
         for name in (".github", *load.OWN_FILES):
             if (desk.base_folder(run) / name).is_symlink():
                 # A tree holds regular files only; a linked file would be overlooked in silence.
-                raise ConfigInvalid(f"{name} is a symbolic link. Make it a file of its own.")
+                raise ConfigInvalid(f"{name} is a symbolic link. Replace it with a regular file.")
         if run.config_text is None:
             found = load.find_config(tree)
             config, source = load.from_tree(tree), found.name if found else None
         else:
-            source = run.config_name or "the configuration handed in"
+            source = run.config_name or "the configuration passed in"
             config = load.from_text(run.config_text, source, tree)
     except load.ConfigProblem as problem:
         raise ConfigInvalid(str(problem)) from problem
     if not config.model_fields_set & _OF_ROOT and (folder := proposal.find_only_folder(tree)):
-        desk.say(f"the project is in {folder}, since nothing at the root declares one")
+        desk.say(f"using the project in {folder}: the root declares none")
         config = config.model_copy(update={"root": folder})
     return Contract(config=config, project=detect.detect_project(tree, config), source=source)

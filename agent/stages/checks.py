@@ -79,7 +79,7 @@ def run_checks(
         seconds: Left of the run's minutes; what is not over by then is ended.
 
     Raises:
-        EnvironmentFailed: What the change declares cannot be installed.
+        EnvironmentFailed: The packages that the change declares cannot be installed.
         PolicyRefused: A rule that ruff checks forbids it.
     """
     change, trees = cleared.change, _Trees(prepared, desk, time.monotonic() + seconds)
@@ -158,10 +158,10 @@ def _prepare_environment(
     change_context = trees.make_context(change)
     declares_others = requirements.has_changed(change_context)
     if declares_others:
-        reason = "the change declares other packages, so it is checked with those"
-        failed = "What the change declares cannot be installed."
+        reason = "the change declares different packages; checking with those"
+        failed = "The packages that the change declares cannot be installed."
     elif prepared.contract.config.setup and not all(one.endswith(".py") for one in change.paths):
-        reason = "the change touches more than Python code, so set-up runs on it"
+        reason = "the change touches more than Python code; running set-up again"
         failed = "Set-up fails with the change."
     else:
         return None, ()
@@ -213,7 +213,7 @@ def _refuse_forbidden(
     weighed = tuple(levels.apply_levels(told, ruff_rules.RULES, config, desk.settings.floors))
     found = levels.soften_human_findings(weighed, change, human_changes)
     if blocking := [one for one in found if one.severity is Severity.BLOCK]:
-        desk.say(f"{linted.name}: {blocking[0].rule} stands against the change, so nothing runs")
+        desk.say(f"{linted.name}: {blocking[0].rule} blocks the change; no checks run")
         raise PolicyRefused(found)
 
 
@@ -267,7 +267,7 @@ def _lay_out_for_tools(change: Change, site: Site, trees: _Trees) -> tuple[Site,
     )
     if not held or not trees.prepared.contract.project.commands:
         return site, ()
-    trees.desk.say(f"linters and type checkers read {', '.join(held)} as base has it")
+    trees.desk.say(f"linters and type checkers use the base branch's {', '.join(held)}")
     return trees.lay_out(rule_changes.drop_files(change, frozenset(held)), "base-settings"), held
 
 
@@ -290,7 +290,8 @@ def _measure_change(
     held = earlier.held if earlier else None
     if earlier:
         desk.say(
-            "tests: source is as it was in the round before, so tests of base do not run again"
+            "tests: source unchanged since the last attempt; the base branch's tests are not"
+            " run again"
         )
     results = measuring.run_all_checks(
         site,
@@ -325,7 +326,7 @@ def _look_behind_comments(
     masked = silenced.mask_comments(change) if passed else None
     if masked is None:
         return results
-    trees.desk.say("linters and type checkers look once more, past the change's new comments")
+    trees.desk.say("linters and type checkers run again, ignoring the change's new comments")
     site = tools = trees.lay_out(masked, "masked-comments")
     if settings:
         kept = rule_changes.drop_files(masked, frozenset(settings))

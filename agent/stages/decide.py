@@ -50,33 +50,34 @@ class Row:
 #: The decision table: the first row that holds decides.
 TABLE: tuple[Row, ...] = (
     Row(
-        "a test or a finding fails that did not fail on base",
+        "a test fails, or a finding appears, that is not on the base branch",
         Reason.NEW_FAILURES,
         lambda facts: facts.tell_new_failures(),
     ),
     Row(
-        "a check fails as a whole, or is gone",
+        "a check does not complete, or disappeared",
         Reason.NEW_FAILURES,
         lambda facts: facts.tell_failed(),
     ),
     Row(
-        "a check does not prove its result, on either side",
+        "a check's result is unverified, before or after the change",
         Reason.UNVERIFIED,
         lambda facts: facts.tell_unverified(),
     ),
     Row(
-        "a rule that blocks speaks of what a tool has found",
+        "a rule with severity `block` has a finding from a check",
         Reason.POLICY,
         lambda facts: facts.tell_blocked(),
     ),
     Row(
-        "there are no tests, or none ran, and they are not switched off",
+        "no tests exist or ran, and tests are not turned off",
         Reason.NO_TESTS,
         lambda facts: facts.tell_no_tests(),
     ),
     Row(
-        "a person must review it: a rule asks, tests do not show the change, or base's do not pass;"
-        " the ticket is not fully done, a second review did not approve, or set-up is unconfirmed",
+        "a person must review: a `review` finding, no test proves the change, most tests fail "
+        "on the base branch, the ticket is only partly done, the second review did not approve, "
+        "or the set-up is unconfirmed",
         Reason.READY,
         lambda facts: facts.tell_to_review(),
         draft=True,
@@ -172,9 +173,9 @@ class VerdictFacts:
 
     @property
     def _unfinished(self) -> tuple[Finding, ...]:
-        fix = "Run it before the change is merged, or allow more minutes."
+        fix = "Run it before merging, or raise `checks.minutes`."
         return tuple(
-            _make_remark("unfinished", f"{name_check(check)} did not end: {check.reason}.", fix)
+            _make_remark("unfinished", f"{name_check(check)} did not finish: {check.reason}.", fix)
             for check in self.compared
             if check.unfinished
         )
@@ -191,12 +192,17 @@ class VerdictFacts:
         paths, found = self.cleared.change.paths, []
         for path in paths if "makemigrations" in names else ():
             if is_migration(path) or "models" in path.removesuffix(".py").split("/"):
-                message = "Whether models and migrations agree cannot be measured on base."
-                fix = "Run `makemigrations --check` where it works, and compare by hand."
+                message = (
+                    "`makemigrations --check` cannot run on the base branch, so model and "
+                    "migration drift is unchecked."
+                )
+                fix = "Run `makemigrations --check` by hand."
                 found.append(_make_remark("makemigrations", message, fix, path))
         if fastapi_endpoints.NAME in names and any(path.endswith(".py") for path in paths):
-            message = "Endpoint dependencies cannot be measured on base."
-            fix = "Check by hand that every new endpoint has what fastapi.auth demands."
+            message = "Endpoint dependencies cannot be checked on the base branch."
+            fix = (
+                "Check by hand that every new endpoint has the dependency required by fastapi.auth."
+            )
             found.append(_make_remark(fastapi_endpoints.NAME, message, fix))
         return tuple(found)
 
@@ -206,9 +212,9 @@ class VerdictFacts:
         return tuple(
             _make_remark(
                 RED_BASE,
-                f"{one.base_failures:,} of {one.base_count - one.base_skipped:,} tests fail on"
-                " base, so they say little of the change.",
-                "Add what they need to the configuration: `services`, `env`, `setup`.",
+                f"{one.base_failures:,} of {one.base_count - one.base_skipped:,} tests fail on "
+                "the base branch, so they prove little about the change.",
+                "Configure what they need: `services`, `env`, `setup`.",
             )
             for one in self._tests
             if one.head_failures >= one.base_failures > (one.base_count - one.base_skipped) / 2
@@ -227,17 +233,26 @@ class VerdictFacts:
         is_shown = is_shown or any(row.is_proof for row in self.proof.rows)
         gone = any(part.goes for part in hunks.unnoticed)
         found: list[tuple[str, int | None, str]] = [
-            (part.path, part.line, f"No test notices {part.mistake or 'when this is taken back'}.")
+            (
+                part.path,
+                part.line,
+                f"No test catches {part.mistake}."
+                if part.mistake
+                else "Reverting this breaks no test.",
+            )
             for part in hunks.unnoticed
             if not part.goes and not (part.mistake and is_shown)
         ]
         if (untried := hunks.untried) and not is_shown:
             parts = format_count(len(untried), "part")
-            message = f"Whether tests notice {parts} of the code, from here on, was not tried."
+            message = (
+                f"{parts} of the code, starting here, could not be tested by reverting: "
+                "the time was up."
+            )
             found.append((untried[0].path, untried[0].line, message))
         if self.proof.missing and not (hunks.noticed or hunks.checked or found or gone):
-            found.append(("", None, f"The change is not proved: {self.proof.missing}."))
-        fix = "Add a test that fails without it, or look at it closely."
+            found.append(("", None, f"No test proves the change: {self.proof.missing}."))
+        fix = "Add a test that fails without it, or review it closely."
         return tuple(_make_remark(PROOF, message, fix, path, line) for path, line, message in found)
 
     @property
@@ -249,9 +264,9 @@ class VerdictFacts:
     @property
     def _not_done(self) -> tuple[Finding, ...]:
         """What the ticket says besides."""
-        rule, fix = "the rest of the ticket", "If it asks for more, do that in a change of its own."
+        rule, fix = "the rest of the ticket", "If it asks for more, open a separate ticket."
         said = (
-            f"The recipe does not read this: “{sentence}”"
+            f"The recipe ignored this sentence: “{sentence}”"
             for sentence in self.cleared.change.not_done
         )
         return tuple(_make_remark(rule, message, fix) for message in said)
@@ -270,13 +285,13 @@ class VerdictFacts:
             said = f"{format_count(count, 'test')} {verb} with the change but not without it"
         shown = list_some([_format_item(item) for item in list_new(first)])
         others = ", ".join(check.name for check in failing[1:])
-        also = f" Also red: {others}." if others else ""
+        also = f" Also failing: {others}." if others else ""
         return f"{name_check(first)}: {said}: {shown}.{also}"
 
     def tell_failed(self) -> str:
         for check in self.compared:
             if check.verdict is Status.FAILED:
-                why = check.reason or "it fails with the change and did not before"
+                why = check.reason or "it passed before the change and fails now"
                 return f"{name_check(check)}: {why.rstrip('.')}."
         return ""
 
@@ -287,42 +302,42 @@ class VerdictFacts:
             if check.verdict is Status.UNMEASURABLE and is_row:
                 continue
             if not is_proved or Status.UNVERIFIED in (check.base, check.head):
-                return summarize_check(check).sentence or f"{name_check(check)} proves nothing."
+                return summarize_check(check).sentence or f"{name_check(check)} is unverified."
         return ""
 
     def tell_blocked(self) -> str:
         found = [one for one in self._rule_findings if one.severity is Severity.BLOCK]
         shown = list_some(map(_format_finding, found))
-        return f"A rule of the repository stands against it: {shown}." if found else ""
+        return f"A rule blocks the change: {shown}." if found else ""
 
     def tell_no_tests(self) -> str:
-        switch = "To work without tests, set checks.tests to off."
+        switch = "To work without tests, set `checks.tests` to `off`."
         if self._are_tests_off:
             return ""
         if not any(check.name == TESTS for check in self.compared):
-            return f"The repository has no test suite that was found. {switch}"
+            return f"No test suite was found. {switch}"
         whole = (one for one in self._tests if not (one.unrun or one.unfinished))
         if any(one.head_count == one.head_skipped for one in whole):
-            return f"The test suite ran no test at all. {switch}"
+            return f"The test suite ran no tests. {switch}"
         return ""
 
     def tell_to_review(self) -> str:
         if not self.remarks:
             return ""
         places = list_some(_name_places(self.remarks))
-        said = f"{self.tell_ready()} A draft, since a person has to look at this first: {places}."
+        said = f"{self.tell_ready()} Opened as a draft: please check {places}."
         review = f" Second review: {self.review.sentence}" if self.review else ""
         return said + (review if self._left_open else "")
 
     def tell_ready(self) -> str:
         measured = [check for check in self.compared if check.verdict is Status.PASSED]
         flaky = sum(len(check.flaky) for check in measured if is_of_tests(check))
-        but = f" but {format_count(flaky, 'flaky test')}" if flaky else ""
+        but = f" ({format_count(flaky, 'flaky test')})" if flaky else ""
         said = [
             "No check could be measured." if self.compared else "No check runs in this repository."
         ]
         if measured:
-            said = [f"Nothing new fails{but} in {format_count(len(measured), 'check')}."]
+            said = [f"No new failures in {format_count(len(measured), 'check')}{but}."]
         if self._are_tests_off:
             said.append("Tests are switched off in the configuration.")
         told = [summarize_check(check).sentence for check in self.compared]

@@ -41,7 +41,7 @@ def apply_plan(plan: Plan, prepared: Prepared, desk: Desk) -> Change:
     tree = worktree.lay_out(prepared.checkout, desk.head_folder(prepared.run), desk.stopped)
     made = by_recipe.apply_recipe(plan.parameters, tree, prepared, desk)
     if not tree.changes():
-        raise EditFailed("The recipe changed nothing: the code already is as the ticket asks.")
+        raise EditFailed("The recipe changed nothing: the code already does what the ticket asks.")
     return Change(
         base_commit=prepared.checkout.commit,
         files=tree.changes(),
@@ -80,9 +80,7 @@ def make_candidates(
         except ASKING_ENDS as problem:
             if not tried:
                 raise
-            run_context.history.record_loss(
-                f"{explain_stop(problem)} before attempt {number + 1} was made."
-            )
+            run_context.history.record_loss(f"{explain_stop(problem)} before attempt {number + 1}.")
             return
         if draft is None:
             run_context.history.give_up()
@@ -115,7 +113,7 @@ def add_changelog_entry(
     # Nothing has bounded it yet, and searching it takes time.
     diff = worktree.make_diff(prepared.checkout, change)[: 4 * _MOST_DIFF]
     kept = desk.redactor(diff)
-    shown = sanitise.shorten_middle(kept, _MOST_DIFF, where="the calls of the model")
+    shown = sanitise.shorten_middle(kept, _MOST_DIFF, where="the model's calls")
     facts = {"round": number, "change_digest": change.digest, "diff": shown}
     desk.record("change.drafted", {**facts, **({"redacted": True} if kept != diff else {})})
     return change
@@ -141,7 +139,7 @@ def _write_changelog_entry(
         # What the change breaks without the entry is said by the policy.
         about_it = finding.path == entry.path or (finding.rule == "size" and not finding.path)
         if about_it and finding.severity is Severity.BLOCK:
-            return (f"No line was added to `{entry.path}`: the rule {finding.rule} forbids it.",)
+            return (f"No line was added to `{entry.path}`: the rule {finding.rule} blocks it.",)
     tree.write(entry.path, entry.content)
     desk.say(f"added to {entry.path}")
     return (f"{changelog.NOTE} `{entry.path}`.",)

@@ -47,7 +47,7 @@ class Tried(NamedTuple):
     report: CheckReport
 
 
-_FOUND = "as a model found"
+_FOUND = "found by a model"
 _MOST_LEFT_OUT = 5
 #: Characters of a configuration that is quoted.
 _MOST_LINES = 200
@@ -86,14 +86,14 @@ def prepare_environment(
         before = once(Step.OTHER_CHECKS, measures.others, taken.prepared, before, desk)
     if taken.why != _FOUND:
         return taken.prepared, before
-    why = f"Set up {_FOUND}. Tests of base that pass: {_compare_tried(tried)}."
+    why = f"Set-up {_FOUND}. Passing tests on the base branch: {_compare_tried(tried)}."
     more = _find_difference(base.contract.config, taken.prepared.contract.config)
     once(Step.CHOOSE, choose_environment, base.run, why, more, desk)
     lines = json.dumps(more)
     if len(lines) > _MOST_LINES:
-        why += " To keep it, commit what `mergewright config detect` proposes."
+        why += " To keep it, commit the output of `mergewright config detect`."
     else:
-        why += f" To keep it, configure `{lines}`."
+        why += f" To keep it, add `{lines}` to the configuration."
     built = taken.prepared.environment.model_copy(update={"why": why})
     return taken.prepared.model_copy(update={"environment": built}), before
 
@@ -216,7 +216,7 @@ def find_obstacle(base: Opened, tried: Tried | None, problem: str, desk: Desk) -
 def _explain_lack(tried: Tried | None) -> str:
     """Say what an environment is without."""
     left = tried.prepared.environment.left_out if tried else ()
-    return "\n".join(f"Left out: {one}" for one in left[:_MOST_LEFT_OUT])
+    return "\n".join(f"Not installed: {one}" for one in left[:_MOST_LEFT_OUT])
 
 
 def read_known(run: Run, desk: Desk) -> str:

@@ -171,9 +171,9 @@ def _of_thread(thread: Thread) -> ReviewItem:
     first = next(filter(None, bodies), "").partition("\n")[0]
     if first.startswith(("```", "~~~")):
         first = "a suggestion"
-    lines = [f"On {place}" if place else "In the conversation of the pull request"]
+    lines = [f"On {place}" if place else "In the pull request's conversation"]
     if thread.hunk:
-        lines += ["The lines it stands on:", *thread.hunk.splitlines()[-_MOST_HUNK_LINES:]]
+        lines += ["The commented lines:", *thread.hunk.splitlines()[-_MOST_HUNK_LINES:]]
     for one in thread.comments:
         words = sanitise.clean_ticket(one.body)[0].strip()
         if words:
@@ -192,17 +192,17 @@ def _of_checks(pull: PullContext, start: BranchState, run: Run, desk: Desk) -> I
     for check in pull.checks:
         item = ReviewItem(number=0, about=f"check {check.name}", text="", check=check)
         if check.state == "waiting":
-            words = check.summary or "It waits until somebody allows it, or starts it again."
+            words = check.summary or "It is waiting for someone to approve or restart it."
             yield item.model_copy(update={"settled": words})
         elif check.name in red_on_base:
-            words = f"It is as red on {pull.pull.base_branch} at {start.tip[:12]}."
+            words = f"It also fails on {pull.pull.base_branch} at {start.tip[:12]}."
             yield item.model_copy(update={"settled": words})
         elif seen_to == _MOST_CHECKS:
-            words = f"A round sees to {_MOST_CHECKS} red checks, and this is not one of them."
+            words = f"A round handles {_MOST_CHECKS} failing checks; this one is beyond that."
             yield item.model_copy(update={"settled": words})
         else:
             seen_to += 1
             log = pulls.read_log(run, check)[-_MOST_LOG:]
             said = "\n".join(part for part in (check.summary, log) if part)
-            text = f"The project's check {check.name} fails on the branch. It says:\n{said}"
+            text = f"The project's check {check.name} fails on the branch. Output:\n{said}"
             yield item.model_copy(update={"text": text})

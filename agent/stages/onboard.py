@@ -37,9 +37,9 @@ def propose_configuration(base: Opened, desk: Desk) -> str:
     except RunStopped as problem:
         if isinstance(problem, (Superseded, Cancelled)):
             raise
-        desk.say(f"no configuration could be proposed: {problem.message}")
+        desk.say(f"could not propose a configuration: {problem.message}")
         return "not possible"
-    desk.say(f"a configuration is proposed by {pull.url}; the run does not wait for it")
+    desk.say(f"proposed a configuration in {pull.url}; the run continues without waiting")
     return pull.url
 
 
@@ -79,7 +79,7 @@ def _push_file(run: Run, base: Checkout, file: ChangedFile, desk: Desk) -> str:
     """
     remote = desk.code_host.find_remote(run)
     if remote is None:
-        raise RepositoryUnfit("There is nowhere to propose a configuration.")
+        raise RepositoryUnfit("There is no code host to propose a configuration on.")
     change = Change(base_commit=base.commit, files=(file,))
     commit = worktree.make_commit(
         base,
@@ -99,7 +99,7 @@ def _push_file(run: Run, base: Checkout, file: ChangedFile, desk: Desk) -> str:
         worktree.push_commit(base, commit, BRANCH, remote.url, token, taken=keep)
     except _BranchTaken:
         # Another run of the repository was quicker, or was killed before it opened the request.
-        desk.say(f"the branch {BRANCH} is there already; it is proposed as it is")
+        desk.say(f"the branch {BRANCH} already exists; proposing it as it is")
     return commit
 
 

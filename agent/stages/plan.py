@@ -56,7 +56,7 @@ def settle_parameters(task: Task, run: Run, contract: Contract, desk: Desk) -> s
     except (TicketUnclear, RequestRefused) as problem:
         if not can_ask:
             raise
-        desk.say(f"recipe {recipe.NAME} leaves it to the model: {problem.message}")
+        desk.say(f"recipe {recipe.NAME} passes this to the model: {problem.message}")
         _require_tests(contract)
         return ""
     if found := submissions.find_closed(recipe.list_touched(parameters), tree, contract.config):
@@ -70,10 +70,13 @@ def has_model(desk: Desk) -> bool:
 
 def _explain_no_recipe(tree: Tree, contract: Contract) -> NoRecipe:
     example = recipe.make_example(tree, contract.project)
-    listed = f" These tickets work without one, as code or as a form:\n- {example}\n{recipe.FORM}"
+    listed = (
+        " One kind of ticket works without a model. Copy this and fill it in:\n-"
+        f" {example}\n{recipe.FORM}"
+    )
     return NoRecipe(
-        "No recipe fits this ticket, and no model is configured (MERGEWRIGHT_MODEL or"
-        " MERGEWRIGHT_MODEL_EDITOR), so it is for a person."
+        "I can't make this change: no recipe fits the ticket and no model is configured"
+        " (MERGEWRIGHT_MODEL or MERGEWRIGHT_MODEL_EDITOR)."
         f"{listed if example else ''}"
     )
 
@@ -82,9 +85,9 @@ def _require_tests(contract: Contract) -> None:
     """Refuse early what could only end in a change that nothing proves."""
     if contract.project.test_runner is None and contract.config.checks.tests != "off":
         raise RepositoryUnfit(
-            "The repository has no tests that a runner would find, so nothing could show that a"
-            " model's change is right. Set checks.tests in .github/mergewright.yml to the"
-            " command that runs new tests, such as pytest, or to off to work without."
+            "No tests were found in the repository, so a model's change cannot be verified. In"
+            " .github/mergewright.yml set `checks.tests` to the command that runs tests, such"
+            " as pytest, or to `off`."
         )
 
 
@@ -97,10 +100,10 @@ def require_plan_approval(plan: Plan, base: Opened, desk: Desk) -> str:
     """
     run = base.run
     if run.snapshot is None or not run.snapshot.by_label or run.dry_run:
-        return "whoever called the command has agreed"
+        return "approved by running the command"
     said = desk.memory.list_guidance(run.first)
     if not _to_be_asked(plan, base, said):
-        return "nobody is to be asked"
+        return "no approval required"
     # It may have waited for days.
     desk.code_host.read_ticket(run)
     agreed = find_approval(said, plan.number)
@@ -110,7 +113,7 @@ def require_plan_approval(plan: Plan, base: Opened, desk: Desk) -> str:
         return f"approved by {agreed.by}"
     # What is shown is cleaned; approved is the plan itself.
     desk.code_host.await_approval(run, desk.redactor.redact_record(plan), plan.number)
-    raise ApprovalAwaited(f"The approval of plan {plan.number} is awaited.", plan.number)
+    raise ApprovalAwaited(f"Waiting for approval of plan {plan.number}.", plan.number)
 
 
 def _to_be_asked(plan: Plan, base: Opened, said: Sequence[Guidance]) -> bool:

@@ -60,7 +60,7 @@ def clear_change(
         raise
     remarks = len(cleared.findings)
     desk.say(
-        f"{len(registry.OF_CHANGES)} rules allow the change"
+        f"{len(registry.OF_CHANGES)} rules passed"
         + (f", {remarks} remark{'s' * (remarks != 1)} for the reviewer" if remarks else "")
     )
     return cleared
@@ -70,7 +70,7 @@ def _explain_refusal(blocking: list[Finding]) -> str:
     """Say in one line what stands against a change."""
     first = blocking[0]
     place = first.path if first.line is None else f"{first.path}:{first.line}"
-    said = f"{first.rule} stands against it: {place} {first.message}".replace("  ", " ")
+    said = f"{first.rule} blocks the change: {place} {first.message}".replace("  ", " ")
     more = len(blocking) - 1
     return said + (f" ({more} more finding{'s' * (more != 1)})" if more else "")
 

@@ -96,8 +96,8 @@ def end_without_work(pull: PullContext, run: Run, desk: Desk) -> Outcome:
     """End a follow-up that finds nothing to do; tell the person who commanded it."""
     about, at = pull.about, pull.pull
     words = {
-        "review": "Nobody waits for an answer of ours in the pull request.",
-        "ci": f"No check of the project's own is red on {at.head[:12]}.",
+        "review": "No comment in the pull request needs an answer.",
+        "ci": f"No project check is failing on {at.head[:12]}.",
         "rebase": f"The branch is up to date with {at.base_branch}.",
     }[about.kind]
     if about.by:
@@ -208,15 +208,15 @@ def _open_pull_request(prepared: Prepared, decided: Decided, desk: Desk) -> _Tol
     if decided.verdict.publish and not run.dry_run:
         decided, placed = _place_change(prepared, decided, desk)
     sentence = decided.verdict.sentence
-    with _tell_of_branch(placed, "its text could not be written"):
+    with _tell_of_branch(placed, "its text could not be updated"):
         words = pull_request_content.render_text(prepared, decided, placed, desk)
     if placed and (same := placed.related_pulls.same):
-        note = "it holds this very change already, so no second one was made"
+        note = "it already contains this change; no second one was opened"
         pull_request = PullRequest(
             number=same.number, url=same.url, draft=same.draft, notes=(note,)
         )
         sentence += (
-            f" #{same.number} holds this very change already; no second pull request was made."
+            f" #{same.number} already contains this change; no second pull request was opened."
         )
     elif placed and (remote := placed.remote):
         _require_wanted(run, placed, remote, desk)
@@ -226,7 +226,7 @@ def _open_pull_request(prepared: Prepared, decided: Decided, desk: Desk) -> _Tol
             )
             pull_request = desk.code_host.publish_pull_request(run, proposal)
         if pull_request.notes:
-            sentence += f" Of the pull request: {'; '.join(pull_request.notes).rstrip('.')}."
+            sentence += f" Pull request: {'; '.join(pull_request.notes).rstrip('.')}."
     digest = threads.compute_digest(words) if pull_request else None
     return _Told(placed, sentence, pull_request, words, digest)
 
@@ -285,10 +285,10 @@ def _require_wanted(run: Run, placed: Placed, remote: Remote, desk: Desk) -> Non
             gone = branches.remove_branch(remote.url, token, mirrors, placed.branch, placed.commit)
         if not gone:
             raise type(moot)(
-                "it is no longer wanted. The branch was left, since it is not as it was pushed or"
-                " may not be removed."
+                "the run was cancelled. The branch was kept: it changed since the push, or"
+                " cannot be deleted."
             ) from moot
-    desk.say(f"branch {placed.branch} was removed again, since it is no longer wanted")
+    desk.say(f"deleted branch {placed.branch}: the run was cancelled")
     raise moot
 
 
@@ -341,8 +341,8 @@ def _require_unproposed(run: Run, branch: str, desk: Desk) -> None:
     """
     if desk.code_host.has_pull_request(run, branch):
         raise Superseded(
-            f"The branch {branch} of this run has a pull request already. Somebody has"
-            " committed to it since, so it was left as it is."
+            f"This run's branch {branch} already has a pull request with newer commits by"
+            " someone else. It was left unchanged."
         )
 
 
@@ -459,11 +459,11 @@ def _tell_ends(
 ) -> str:
     if not ends:
         if placed:
-            return f"brought up to date by {placed.commit[:12]}"
-        said = decided.verdict.sentence if decided else "a rule does not allow the result"
+            return f"updated with the base branch in {placed.commit[:12]}"
+        said = decided.verdict.sentence if decided else "a rule blocks the result"
         return said.rstrip(".")
     commit = next((end.commit for end in ends if end.commit), "")
-    done = f"done by commit {commit[:12]}"
-    words = {"commit": done, "reply": "answered", "human": "left to a person"}
+    done = f"done in {commit[:12]}"
+    words = {"commit": done, "reply": "answered", "human": "needs a person"}
     counts = {kind: sum(end.kind == kind for end in ends) for kind in words}
     return ", ".join(f"{count} {words[kind]}" for kind, count in counts.items() if count)

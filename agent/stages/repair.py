@@ -87,13 +87,12 @@ def answer_submission(best: Round, notes: ReviewNotes, run_context: RunContext) 
             raise
         run_context.history.give_up()
         run_context.history.record_loss(
-            f"{explain_stop(problem)} before the reviewer's blocking remarks were seen to."
+            f"{explain_stop(problem)} before the reviewer's blocking remarks were addressed."
         )
         return None
     if following is None:
         run_context.history.record_loss(
-            "An edit was asked for that answers the reviewer's blocking remarks, and changed"
-            " nothing."
+            "An edit to address the reviewer's blocking remarks changed nothing."
         )
         return None
     return following

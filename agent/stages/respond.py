@@ -17,7 +17,7 @@ from agent.models.task import ItemAnswer, PullContext, ReviewItem
 
 #: Answers to reviews of a pull request, and unasked repairs of its red checks.
 _REVIEW_ROUNDS, _CI_ROUNDS = 5, 2
-_NO_MODEL = "Mergewright can't make this change: no model is configured."
+_NO_MODEL = "I can't make this change: no model is configured."
 
 
 def settle_by_rules(pull: PullContext, items: tuple[ReviewItem, ...]) -> tuple[ItemAnswer, ...]:
@@ -25,11 +25,11 @@ def settle_by_rules(pull: PullContext, items: tuple[ReviewItem, ...]) -> tuple[I
     about, earlier = pull.about, pull.earlier_rounds
     words = ""
     if about.kind == "review" and earlier >= _REVIEW_ROUNDS:
-        words = f"{ROUNDS_OVER} {_REVIEW_ROUNDS} rounds of answers. A person goes on."
+        words = f"{ROUNDS_OVER} {_REVIEW_ROUNDS} rounds of answers. A person has to continue."
     if about.kind == "ci" and not about.by and earlier >= _CI_ROUNDS:
         words = (
-            f"It was tried {_CI_ROUNDS} times to mend the checks; a person goes on, or writes"
-            " `/mergewright fix-ci`."
+            f"I tried {_CI_ROUNDS} times to fix the checks. A person has to continue, or"
+            " comment `/mergewright fix-ci`."
         )
     told = [(item, words or item.settled) for item in items]
     return tuple(_for_people(item, why) for item, why in told if why)
@@ -67,7 +67,7 @@ def answer_by_model(
     following = attempt.next_draft()
     if following is None:
         run_context.history.give_up()
-        words = f"The model did not answer what was asked: {attempt.why}."
+        words = f"The model did not answer: {attempt.why}."
         return draft, settled + tuple(_for_people(item, words) for item in left)
     return following, settled + attempt.answers
 

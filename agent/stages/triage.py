@@ -58,7 +58,7 @@ def add_guidance(ticket: Ticket, said: Sequence[Guidance]) -> Ticket:
         digest.update(f"\0{one.comment}\0{one.words}".encode())
         words, without = sanitise.clean_ticket(one.words)
         words = words.strip()
-        what = "an answer" if one.kind == "answer" else "another wish for the plan"
+        what = "an answer" if one.kind == "answer" else "a requested plan change"
         heard += (f"{what} of {one.by}, {one.at}",)
         removed += tuple(f"{what} ({one.kind} by {one.by})" for what in without)
         alone = ticket.model_copy(update={"title": "", "body": words})
@@ -89,15 +89,15 @@ def choose_recipe(
     """
     if not ticket.title.strip() and not ticket.body.strip():
         hidden = f" ({', '.join(ticket.removed)} removed)" if ticket.removed else ""
-        raise TicketUnclear((f"The ticket has no visible text{hidden}. What is to be done?",))
+        raise TicketUnclear((f"The ticket has no visible text{hidden}. What should be done?",))
     kind = _read_category(labels)
     if recipe.fits_ticket(ticket):
         return Decision(recipe=recipe.NAME, sentence=f"recipe {recipe.NAME}", category=kind)
     if models is None or not (editors := models.list_chain("editor")):
         # What can be written instead is said once the repository is known.
-        return Decision(recipe="", sentence="no recipe fits, and there is no model", category=kind)
+        return Decision(recipe="", sentence="no recipe fits; no model is configured", category=kind)
     if missing := models.explain_missing("editor"):
-        raise NoModel(f"No recipe fits this ticket, and no model can be asked ({missing}).")
+        raise NoModel(f"No recipe fits this ticket, and no model is available ({missing}).")
     sentence = f"{kind}, for {editors[0]}"
     return Decision(recipe="", sentence=sentence, category=kind)
 
@@ -121,17 +121,17 @@ def add_earlier_attempt(ticket: Ticket, run: Run, desk: Desk) -> Ticket:
             return ticket
         remarks = list(islice(_list_remarks(pull, run, desk.pulls), _MOST_REMARKS))[::-1]
     except AccessLost as problem:
-        desk.say(f"an earlier pull request, #{number}, could not be read: {problem.message}")
+        desk.say(f"earlier pull request #{number} could not be read: {problem.message}")
         return ticket
     words = [
         f"{one.author}, {one.at}:\n{sanitise.clean_ticket(one.body)[0].strip()[:_MOST_REMARK]}"
         for one in remarks
     ]
-    desk.say(f"an earlier pull request, #{number}, was closed; comments of people: {len(words)}")
-    began = f"Pull request #{number} for this was closed{':' if words else ' without a word.'}"
+    desk.say(f"earlier pull request #{number} was closed with {len(words)} comments by people")
+    began = f"Pull request #{number} for this was closed{':' if words else ' without comment.'}"
     update = {
         "body": "\n\n".join((ticket.body, began, *words)),
-        "comments": (*ticket.comments, f"comments in #{number}, which was closed"),
+        "comments": (*ticket.comments, f"comments in #{number} (closed)"),
     }
     return ticket.model_copy(update=update)
 

@@ -23,7 +23,7 @@ def judge_change(draft: Draft, run_context: RunContext) -> Round:
         if not run_context.history.keeps_passed_change(problem):
             raise
         run_context.history.record_loss(
-            f"{explain_stop(problem)} before another change was checked to its end."
+            f"{explain_stop(problem)} before the checks of another change finished."
         )
         return run_context.history.record_round(Round(number, draft, unfinished=True))
 

@@ -156,9 +156,8 @@ class Database:
                 return
             empty = "an empty database" if self.is_server else "an empty MERGEWRIGHT_HOME"
             raise self._errors.unusable(
-                f"{self.name} was made by another version of Mergewright (its tables are of"
-                f" revision {', '.join(there)}, not {version}). Start with {empty}, or go on with"
-                " that version."
+                f"{self.name} was created by another version of Mergewright (table revision"
+                f" {', '.join(there)}, not {version}). Start with {empty}, or use that version."
             )
         from alembic import command
         from alembic.config import Config
@@ -287,10 +286,10 @@ def translate_errors(name: str, errors: Errors) -> Iterator[None]:
         cause = problem.orig if isinstance(problem, DBAPIError) else problem
         code = getattr(cause, "sqlite_errorname", "") or getattr(cause, "sqlstate", "") or ""
         if code.startswith(("SQLITE_FULL", "53100")):
-            raise StorageFull(f"The disk of {name} is full. Free space there.") from problem
+            raise StorageFull(f"The disk of {name} is full. Free some space.") from problem
         if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "XX001", "XX002")):
             raise _make_damaged(name, str(cause), errors) from problem
-        raise errors.unavailable(f"{name} cannot be used just now: {cause}.") from problem
+        raise errors.unavailable(f"{name} is currently unavailable: {cause}.") from problem
 
 
 def _make_damaged(name: str, found: str, errors: Errors) -> PermanentError:

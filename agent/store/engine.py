@@ -53,7 +53,9 @@ _BROKEN = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED")
 _OVER = ("SUCCESS", *_BROKEN)
 _FORGOTTEN_AT_ONCE = 1_000
 _ERRORS = database.Errors(
-    StoreUnavailable, StoreUnusable, "; runs under way then begin anew, and find what they wrote."
+    StoreUnavailable,
+    StoreUnusable,
+    "; active runs then start over and find what they already wrote.",
 )
 
 
@@ -271,7 +273,7 @@ class Engine:
             try:
                 yield
             except error.DBOSException as problem:
-                raise StoreUnusable(f"{self._name} does not answer: {problem}") from problem
+                raise StoreUnusable(f"{self._name} does not respond: {problem}") from problem
 
 
 class _Kept:
@@ -289,8 +291,8 @@ class _Kept:
                 return DBOS.run_step({"name": str(name)}, attempt)
             except error.DBOSUnexpectedStepError as problem:
                 raise VersionUnknown(
-                    f"Another version of Mergewright recorded another step where '{name}' comes"
-                    " now. Take the label off the issue and set it again to start anew."
+                    "Another version of Mergewright recorded a different step in place of"
+                    f" '{name}'. Remove the label from the issue and set it again to start over."
                 ) from problem
 
 

@@ -94,14 +94,13 @@ class SharedLease(Lease):
                 if other.home != row.home:
                     raise SettingsInvalid(
                         f"MERGEWRIGHT_HOME is {row.home} here and {other.home} with the worker of"
-                        f" {other.process}. Give all workers the same path, each on a disk of its"
-                        " own."
+                        f" {other.process}. Use the same path on all workers, each on its own disk."
                     )
                 if other.key != key:
                     raise SettingsInvalid(
-                        f"Logs are signed with the key {key} here and {other.key} with the worker"
-                        f" of {other.process}. Give all workers the same"
-                        " MERGEWRIGHT_SIGNING_KEY_FILE; for a new key, stop all workers first."
+                        f"Logs are signed with key {key} here, but with {other.key} by the"
+                        f" worker of {other.process}. Set the same MERGEWRIGHT_SIGNING_KEY_FILE"
+                        " on all workers. To change the key, stop all workers first."
                     )
             session.add(row)
             session.flush()

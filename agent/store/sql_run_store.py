@@ -46,7 +46,7 @@ _COMMANDS = select(RunRow).where(col(RunRow.active), col(RunRow.worker).startswi
 _ERRORS = Errors(
     StoreUnavailable,
     StoreUnusable,
-    "; runs that waited in it begin when their label is taken off and set again.",
+    "; to restart runs that were queued in it, remove their label and set it again.",
 )
 
 
@@ -223,7 +223,7 @@ def _end_dead_commands(session: Session, now: float) -> None:
     for row in session.exec(_COMMANDS).all():
         if _is_dead(row, now):
             process = (row.worker or "").split()[1]
-            sentence = f"The command (process {process}) was killed before the run ended."
+            sentence = f"The command (process {process}) was killed before the run finished."
             ended = Outcome.for_stopped_run(row.run_id, Reason.INTERRUPTED, sentence)
             _end_run(session, row, ended, now)
 

@@ -75,7 +75,7 @@ def _require_left_today(
     left = most - sum(row.usd for row in rows)
     if usd > left:
         words = (
-            f"Models have cost this repository ${most - left:.2f} of ${most:.2f} in 24 hours"
+            f"This repository has used ${most - left:.2f} of ${most:.2f} in 24 hours"
             " (MERGEWRIGHT_MODEL_USD_PER_DAY)."
             f" The next request could cost ${usd:.4f}."
         )

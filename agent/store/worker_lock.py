@@ -50,8 +50,8 @@ class WorkerLock:
             if time.monotonic() > until:
                 holder = os.pread(self._file, 200, 0).decode("ascii", "replace").strip()
                 raise EngineLocked(
-                    f"{home} is worked on by {holder or 'another process'}. Stop it first, or give"
-                    " this one a MERGEWRIGHT_HOME of its own."
+                    f"{home} is in use by {holder or 'another process'}. Stop it first, or set"
+                    " a different MERGEWRIGHT_HOME."
                 )
             time.sleep(0.05)
         holder = f"process {os.getpid()} since {time.strftime('%F %T')}\n"

@@ -29,7 +29,7 @@ ENDED, SEALED, STORED = "ended", "sealed", "stored"
 """Events: the run ended; something is published; a file beside the ledger was written."""
 _SIGNED = (SEALED, _CLOSED)
 FILE_NAME = "ledger.jsonl"
-END_MISSING = "The end is missing: the run was killed or is under way, or lines were cut off."
+END_MISSING = "The end is missing: the run is still running or was killed, or lines were removed."
 
 
 class Seal(Record):
@@ -224,7 +224,7 @@ def verify_ledger(raw: bytes, run_id: str, key: str | None = None) -> Iterator[s
             name = f"Line {number} ({last} of {place[0]!r})"
             repeated = place in seen
         except (ValueError, RecursionError, KeyError, TypeError):
-            yield f"Line {number} is no event: it was changed."
+            yield f"Line {number} is not an event: it was changed."
             previous, before, last = hashlib.sha256(line).hexdigest(), f"Line {number}", ""
             continue
         if event.get("run") != run_id:

@@ -41,27 +41,27 @@ def _make_gauge(name: str, words: str, *labels: str) -> Gauge:
     return Gauge(name, words, labels, namespace=_NAMESPACE, registry=REGISTRY)
 
 
-_QUEUE = _make_gauge("queue_runs", "Runs that could begin and wait for their turn.")
-_OLDEST = _make_gauge("queue_oldest_seconds", "How long the run that waits for longest has waited.")
-_HELD_UP = _make_gauge("held_up_runs", "Runs that wait until a time, for what holds them up.")
+_QUEUE = _make_gauge("queue_runs", "Runs that are queued and ready to start.")
+_OLDEST = _make_gauge("queue_oldest_seconds", "Waiting time of the longest-queued run.")
+_HELD_UP = _make_gauge("held_up_runs", "Runs that are postponed until a certain time.")
 _PAUSED = _make_gauge("paused", "Whether everything is paused: 0 or 1.")
-_RUNS = _make_gauge("active_runs", "Runs that are not over, by where they stand.", "state")
-_ENDED = _make_counter("runs_ended", "Runs that have ended, by how.", "state", "reason")
-_WAITS = _make_counter("waits", "Times that a run was held up, by what.", "cause")
-_SETTLED = _make_counter("deliveries_settled", "Deliveries decided, by what for.", "outcome")
+_RUNS = _make_gauge("active_runs", "Active runs, by state.", "state")
+_ENDED = _make_counter("runs_ended", "Finished runs, by outcome.", "state", "reason")
+_WAITS = _make_counter("waits", "Number of times that a run was postponed, by cause.", "cause")
+_SETTLED = _make_counter("deliveries_settled", "Deliveries processed, by decision.", "outcome")
 _REQUESTS = _make_counter(
-    "github_requests", "Requests to GitHub, by kind and answer.", "kind", "answer"
+    "github_requests", "Requests to GitHub, by kind and response.", "kind", "answer"
 )
 _STEPS = Histogram(
-    "step_seconds", "Duration of the steps of runs.", ("step", "result"),
+    "step_seconds", "Duration of run steps.", ("step", "result"),
     namespace=_NAMESPACE, registry=REGISTRY, buckets=_STEP_BUCKETS,
 )  # fmt: skip
 _BUDGET = {
     name: _make_gauge(f"github_budget_{name}", words, "resource")
     for name, words in (
-        ("remaining", "Requests that GitHub allowed in its hour by its last answer."),
-        ("limit", "Requests that it allows in an hour there."),
-        ("reset_timestamp_seconds", "When that hour ends there."),
+        ("remaining", "Remaining requests in GitHub's current hour."),
+        ("limit", "GitHub's hourly request limit."),
+        ("reset_timestamp_seconds", "When GitHub's current hour ends."),
     )
 }
 ProcessCollector(namespace=f"{_NAMESPACE}_worker", registry=REGISTRY)
@@ -162,6 +162,6 @@ def serve_metrics(port: int) -> None:
         start_http_server(port, registry=REGISTRY)
     except OSError as problem:
         raise SettingsInvalid(
-            f"MERGEWRIGHT_METRICS_PORT: {port} cannot be listened on ({problem.strerror}). Choose"
+            f"MERGEWRIGHT_METRICS_PORT: {port} cannot be opened ({problem.strerror}). Choose"
             " another port."
         ) from problem

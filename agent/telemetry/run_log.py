@@ -110,7 +110,7 @@ class RunLog:
     def result(self, name: str, result: object) -> None:
         """Append what a step gave back, as far as a person wants to read it."""
         if isinstance(result, Reply):
-            self._append(f"---- {name}, in the model's words\n{self._format_reply(result)}\n----\n")
+            self._append(f"---- {name} (model output)\n{self._format_reply(result)}\n----\n")
         elif isinstance(result, Record) and (told := describe_result(result)):
             self._append(f"---- {name}\n{told.rstrip()}\n----\n")
 
@@ -119,10 +119,10 @@ class RunLog:
         kept = self.redactor.redact_record(reply)
         said = [kept.text.strip(), *(f"{call.name} {call.arguments}" for call in kept.calls)]
         if kept.finish == "length":
-            said.append("(cut off here: finish_reason is length)")
+            said.append("(truncated: finish_reason is length)")
         whole = sanitise.strip_terminal_codes("\n".join(filter(None, said)))
         if len(whole) > _MOST_SAID:
-            whole = f"{whole[:_MOST_SAID]}…\n(cut; all of it is in ledger.jsonl beside this log)"
+            whole = f"{whole[:_MOST_SAID]}…\n(truncated; see ledger.jsonl next to this log)"
         return "\n".join(f"| {line}" for line in (whole or "(nothing)").split("\n"))
 
     def _append(self, text: str) -> None:

@@ -63,7 +63,9 @@ def verify_log(place: Path, key: str, run_id: str | None = None) -> Verification
     named = RUN_ID.search(place.name)
     run = run_id or (named[0] if named else facts.run)
     if raw is None or not run:
-        raise LedgerUnusable(f"{place} holds no log of a run. Give a run, its folder or its zip.")
+        raise LedgerUnusable(
+            f"{place} contains no run log. Pass a run id, a run's folder or its zip file."
+        )
     problems = (*ledger.verify_ledger(raw, run, key), *_verify_files(read, facts))
     return Verification(
         run=run,
@@ -82,13 +84,13 @@ def _verify_files(read: Read, facts: _Facts) -> Iterator[str]:
         if content is None:
             yield f"{name} is missing."
         elif hashlib.sha256(content).hexdigest() != digest:
-            yield f"{name} is not the file that the run has left: it was changed or swapped."
+            yield f"{name} is not the run's original file: it was changed or replaced."
         elif name.startswith(COMMIT):
             whole = b"commit %d\0%s" % (len(content), content)
             # The names of commits are older than sha256.
             sha1 = hashlib.sha1(whole, usedforsecurity=False).hexdigest()
             if name.removeprefix(COMMIT) not in (sha1, hashlib.sha256(whole).hexdigest()):
-                yield f"{name} is not that commit: its contents have another id."
+                yield f"{name} is not that commit: its content has another id."
 
 
 def write_export(folder: Path, out: IO[bytes]) -> None:

@@ -68,7 +68,7 @@ def load_signer(settings: Settings) -> Signer:
     if not isinstance(key, Ed25519PrivateKey):
         # Without its cause, which may show the key.
         raise SettingsInvalid(
-            f"{origin} holds no Ed25519 key for signing logs. Make one:"
+            f"{origin} contains no Ed25519 key for signing logs. Generate one:"
             " `openssl genpkey -algorithm ed25519`."
         ) from None
     shown = key.public_key().public_bytes(_PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -98,6 +98,6 @@ def read_public_key(given: str | Path) -> str:
         elif len(digits := raw.decode().strip()) == 64:
             return bytes.fromhex(digits).hex()
     raise SettingsInvalid(
-        f"{given} is no public key. Give the 64 digits in the pull request, or a file from"
+        f"{given} is not a public key. Use the 64 digits from the pull request, or a file from"
         " /.well-known/mergewright.pub."
     )

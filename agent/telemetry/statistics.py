@@ -87,42 +87,42 @@ class Figure(Record):
     """A median, a share or a price, of those of which it is known."""
 
     value: float | None
-    """A share is from 0 to 1; None: it is known of none."""
+    """The value; a share is from 0 to 1. None: unknown for all."""
     known: int
-    """Of so many."""
+    """Number of runs with a known value."""
     unknown: int
-    """So many are left out."""
+    """Number of runs left out because the value is unknown."""
 
 
 class Statistics(Record):
     """The figures of several runs of issues; dry runs are none of them."""
 
     group: str
-    """What they have in common; `all` of all of them."""
+    """Category of the runs; `all` for the total."""
     runs: int
-    """A run with what has gone on with its pull request counts once."""
+    """Number of runs; a run and its follow-ups count once."""
     states: dict[str, int]
     """Number of runs by state."""
     reasons: dict[str, int]
-    """Number of runs by why they have ended without a pull request."""
+    """Number of runs without a pull request, by reason."""
     pull_requests: int
-    """That were opened."""
+    """Number of opened pull requests."""
     merged: Figure
-    """Share of the pull requests that people have merged or closed."""
+    """Share of merged pull requests among those merged or closed."""
     first_round: Figure
-    """Share of judged runs whose first change passed rules and checks."""
+    """Share of runs whose first change passed all rules and checks."""
     seconds_to_pull: Figure
-    """Median, from the label to the pull request."""
+    """Median seconds from label to pull request."""
     seconds_to_merge: Figure
-    """Median, from the label to the merge."""
+    """Median seconds from label to merge."""
     review_rounds: Figure
-    """Median of the runs that have gone on with a pull request that has ended."""
+    """Median number of follow-ups per closed or merged pull request."""
     total_usd: float
-    """Dollars for models of all runs, as far as their prices are known."""
+    """Dollars spent on models by all runs with known prices."""
     usd: Figure
-    """Mean of the dollars for models of a merged pull request, with what has gone on with it."""
+    """Mean model cost in dollars per merged pull request, including follow-ups."""
     tokens: Figure
-    """Mean of its tokens, in and out."""
+    """Mean tokens per merged pull request, in and out."""
 
 
 def compute_statistics(group: str, runs: Sequence[RunSummary]) -> Statistics:

@@ -55,8 +55,8 @@ def open_door(host: str, port: int, names: str) -> socket.socket:
         door.listen(_BACKLOG)
     except OSError as problem:
         raise SettingsInvalid(
-            f"{names}: {host}:{port} cannot be listened on ({problem.strerror}). Stop what listens"
-            " there, or choose another port."
+            f"{names}: {host}:{port} cannot be opened ({problem.strerror}). Stop the process"
+            " that uses it, or choose another port."
         ) from problem
     return door
 

@@ -43,7 +43,7 @@ def summarize_check(check: AnyComparison) -> CheckSummary:
     elif count := _count_new(check):
         head += f"; {format_count(count, 'new test' if is_of_tests(check) else 'new finding')}"
     is_told_apart = check.verdict in (Status.PASSED, Status.FAILED)
-    new = f"{len(list_new(check)):,}" if is_told_apart else "not known"
+    new = f"{len(list_new(check)):,}" if is_told_apart else "unknown"
     return CheckSummary(base, head, new, " ".join(_make_sentences(check)))
 
 
@@ -60,9 +60,9 @@ def summarize_all(checks: Iterable[AnyComparison]) -> str:
     measured = [check for check in ran if check.verdict is Status.PASSED]
     if not measured:
         return "No check ran" if not ran else f"No check could be measured: {_format_list(ran)}"
-    parts = [f"Nothing new fails in {format_count(len(measured), 'check')}"]
+    parts = [f"No new failures in {format_count(len(measured), 'check')}"]
     if known := sum(check.known for check in measured if isinstance(check, ItemComparison)):
-        parts.append(f"{format_count(known, 'failure')} as on base")
+        parts.append(f"{format_count(known, 'failure')} already on the base branch")
     if flaky := sum(len(check.flaky) for check in measured if is_of_tests(check)):
         parts.append(format_count(flaky, "flaky test"))
     if others := [check for check in ran if check not in measured]:
@@ -115,7 +115,7 @@ def _describe_side(check: AnyComparison, side: Literal["base", "head"]) -> str:
     count, failures, uncollected, skipped, xfailed, unrun = numbers
     if status is Status.FAILED and not (failures if is_of_tests(check) else count):
         # It ended before it could say anything item by item.
-        return "failed as a whole"
+        return "did not complete"
     if not is_of_tests(check):
         return format_count(count, "finding") if count else "clean"
     failed = failures - uncollected
@@ -123,9 +123,9 @@ def _describe_side(check: AnyComparison, side: Literal["base", "head"]) -> str:
         (count - failed - skipped - xfailed, "passed"),
         (failed, "failed"),
         (skipped, "skipped"),
-        (xfailed, "failed as expected"),
+        (xfailed, "expected failures"),
         (uncollected, "not collected"),
-        (unrun, "not run in time"),
+        (unrun, "not run (time was up)"),
     )
     return ", ".join(f"{number:,} {word}" for number, word in parts if number) or "no tests"
 
@@ -145,19 +145,19 @@ def _make_sentences(check: AnyComparison) -> Iterable[str]:
         yield f"{name} cannot be measured: {check.reason.rstrip('.')}."
         return
     if Status.UNVERIFIED in (check.verdict, check.base, check.head):
-        why = check.reason or "its result could not be verified"
+        why = check.reason or "its result is inconsistent"
         yield f"{name} is unverified: {why.rstrip('.')}."
         return
     if is_of_tests(check):
         new = f", {len(check.added):,} new" if check.added else ""
         cut = f" of {check.base_count + check.base_unrun:,}" if check.base_unrun else ""
-        on_base = f"{check.base_count:,}{cut} on base"
+        on_base = f"{check.base_count:,}{cut} on the base branch"
         yield f"{name}: {on_base}, {check.head_count:,} with the change{new}."
         if (more := check.head_skipped - check.base_skipped) > 0:
             yield f"{format_count(more, 'more test')} skipped."
     if known := check.known if isinstance(check, ItemComparison) else 0:
         word = "failure" if is_of_tests(check) else "finding"
-        yield f"{name}: {format_count(known, word)} as on base."
+        yield f"{name}: {format_count(known, word)} already on the base branch."
     if not is_of_tests(check) and (count := _count_new(check)):
         yield f"{name}: {format_count(count, 'new finding')}."
     if is_of_tests(check) and check.flaky:

@@ -35,7 +35,7 @@ def shorten_output(text: str, limit: int) -> str:
         count = sum(1 for _ in group)
         lines += [line] * (count if count <= _MOST_EQUAL else 1)
         if count > _MOST_EQUAL:
-            lines.append(f"[the line above {count - 1:,} more times]")
+            lines.append(f"[line repeated {count - 1:,} more times]")
     folded = "\n".join(lines)
     # To ask again for a few lines costs more than they do.
     if len(folded) <= limit * 1.1:
@@ -45,8 +45,8 @@ def shorten_output(text: str, limit: int) -> str:
     if not head and not tail:
         return sanitise.shorten_middle(folded, limit, where="a file in /tmp, read in parts")
     notice = (
-        f"[{len(lines) - len(head) - len(tail):,} lines are left out: have the output written to"
-        " a file in /tmp, and read of that what you need with sed]"
+        f"[{len(lines) - len(head) - len(tail):,} lines omitted: write the output to a file in"
+        " /tmp, then read the part you need with sed]"
     )
     return "\n".join([*head, notice, *tail])
 

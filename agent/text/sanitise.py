@@ -67,7 +67,7 @@ def clean_ticket(text: str) -> tuple[str, tuple[str, ...]]:
     lines = "\n".join(line.rstrip() for line in kept.split("\n"))
     short, runs = _RUN.subn(lambda run: run[0][:_LONGEST_RUN], lines)
     if runs:
-        removed.append(f"the rest of {runs} overlong run{'s' * (runs > 1)} of one sign")
+        removed.append(f"the rest of {runs} overlong run{'s' * (runs > 1)} of one character")
     return short, tuple(removed)
 
 
@@ -198,7 +198,7 @@ def shorten_middle(text: str, limit: int, *, where: str) -> str:
     """
     if len(text) <= limit:
         return text
-    notice = f"\n[... {len(text) - limit:,} characters left out; whole text: {where} ...]\n"
+    notice = f"\n[... {len(text) - limit:,} characters omitted; full text: {where} ...]\n"
     space = max(0, limit - len(notice))
     head = space // 2
     return text[:head] + notice + text[len(text) - (space - head) :]
@@ -208,7 +208,7 @@ def cut_markdown(text: str, limit: int, *, where: str) -> str:
     """Keep the head of a Markdown text of ours that is too long, close it, and say so."""
     if len(text) <= limit:
         return text
-    notice = f"\n\n**Cut here: the text had {len(text):,} characters; the whole log: {where}**\n"
+    notice = f"\n\n**Truncated: the text had {len(text):,} characters. Full log: {where}**\n"
     # What is closed behind the cut needs a little space as well.
     space = max(0, limit - len(notice) - 200)
     head = text[:space]

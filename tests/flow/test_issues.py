@@ -90,7 +90,7 @@ def test_a_round_that_has_nothing_to_do_ends_and_a_plain_comment_is_answered_wit
     last = await_(
         lambda: next((one for one in pull.comments if "call it" in one.body
                       and one.author is told.us), None), "the answer")  # fmt: skip
-    assert "Mergewright can't make this change: no model is configured." in last.body
+    assert "I can't make this change: no model is configured." in last.body
     assert "environment" not in told.started(0, 3)
 
 

@@ -18,10 +18,10 @@ from tests.sandboxes import has_group, own_root
 
 REQUIRED = {
     "read-only root", "source tree", "no network", "no privileges", "own namespaces",
-    "no further namespaces", "runner out of reach", "clean environment", "own processes only",
+    "no new namespaces", "runner not reachable", "clean environment", "own processes only",
     "unprivileged user", "processes", "memory of a process", "memory of the sandbox", "time",
     "disk space of /tmp", "disk space of /work", "disk space of /home/sandbox", "disk space of /out", "disk space of /dev/shm",
-    "number of files", "output", "returned files", "proof of the end",
+    "number of files", "output", "returned files", "proof of completion",
 }  # fmt: skip
 OPTIONAL = {
     "own user ids": {"bubblewrap", "bubblewrap-own-root"},
@@ -37,7 +37,7 @@ def test_every_limit_of_a_kind_holds(sandbox, backend, home):
     assert all(line["detail"] for line in measures)
     optional = {line["limit"]: line["enforced"] for line in measures if not line["required"]}
     wanted = {limit: backend in kinds for limit, kinds in OPTIONAL.items()}
-    assert optional == wanted | {"bounded by the kernel": has_group(backend)}
+    assert optional == wanted | {"enforced by the kernel": has_group(backend)}
     assert [path.name for path in home.iterdir()] == ["sandboxes"]
 
 
@@ -94,7 +94,7 @@ def test_what_is_needed_is_told(monkeypatch, tmp_path):
     assert "docker (not used) No container engine answers at" in said
     assert "every required limit holds" in said
     assert "package indexes: yes; read by the gateway" in said
-    assert said.endswith("All that is needed is there. Tickets can be worked on here.")
+    assert said.endswith("Ready: this machine can run tickets.")
 
     monkeypatch.setenv("PATH", str(tmp_path))
     result = CliRunner().invoke(app, [])

@@ -33,7 +33,7 @@ def called(*words):
 def test_pause_and_resume_say_what_they_changed_and_lists_show_it(store, home):
     assert called("pause", "--reason", "new disk").exit_code == 0
     again = called("pause", "--reason", "other").stdout
-    assert "paused before" in again
+    assert "Already paused" in again
     assert "new disk" in again
     for command in (("list",), ("show", RUN)):
         done = called(*command)
@@ -41,5 +41,5 @@ def test_pause_and_resume_say_what_they_changed_and_lists_show_it(store, home):
         assert "new disk" in done.stderr
     assert store.pauses.find().words == "new disk"
     assert called("resume").exit_code == 0
-    assert "not paused" in called("resume").stdout
+    assert "Nothing was paused" in called("resume").stdout
     assert "paused" not in called("list").stderr

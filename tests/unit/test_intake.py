@@ -153,10 +153,10 @@ def test_TC3_bots_start_nothing_and_nobody_is_asked():
 @pytest.mark.parametrize(
     ("live", "words"),
     [
-        ({"state": "gone"}, "not there any more"),
+        ({"state": "gone"}, "no longer exists"),
         ({"state": "closed"}, "closed"),
         ({"locked": True}, "locked"),
-        ({"labels": ("bug",)}, "taken away"),
+        ({"labels": ("bug",)}, "label was removed"),
         ({"is_pull_request": True}, "pull request"),
     ],
 )
@@ -190,10 +190,10 @@ def test_a_label_set_anew_for_the_same_text_lets_its_run_go_on():
 @pytest.mark.parametrize(
     ("under_way", "words"),
     [
-        (active(dry_run=True), "trying this issue out"),
+        (active(dry_run=True), "dry run of this issue"),
         (
             active(snapshot=SNAPSHOT.model_copy(update={"by_label": False})),
-            "the text that it began with",
+            "the text it started with",
         ),
     ],
     ids=["dry run", "begun by a command"],
@@ -226,7 +226,7 @@ WITHDRAWAL = Withdrawal(issue=ISSUE)
         ({"state": "gone"}, "Issue #42 was deleted or transferred"),
         ({"state": "closed"}, "Issue #42 was closed"),
         ({"locked": True}, "Issue #42 was locked"),
-        ({"labels": ("bug",)}, "The label mergewright was taken away from issue #42"),
+        ({"labels": ("bug",)}, "The label mergewright was removed from issue #42"),
     ],
 )
 def test_GH7_an_issue_that_is_taken_back_stops_its_run_for_what_it_is_now(live, words):

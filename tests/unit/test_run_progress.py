@@ -34,7 +34,7 @@ def test_a_wait_that_takes_a_while_is_told_beside_the_stage_that_is_under_way():
     assert len(code_host.marks) == 1
     run_progress.show_wait(1_900_000_000.0, "Nobody answered.")
     assert [mark.detail for mark in code_host.marks[-1].stages] == [
-        *("", "", "", "tried again at 2030-03-17 17:46 UTC. Nobody answered.", "", "")
+        *("", "", "", "retry at 2030-03-17 17:46 UTC. Nobody answered.", "", "")
     ]
     assert code_host.marks[-1].stages[3].state == "running"
 

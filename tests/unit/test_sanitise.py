@@ -56,7 +56,7 @@ def test_a_cut_in_markdown_closes_what_is_open_and_is_said():
     assert len(shown) <= 900
     assert shown.count("````") == 2
     assert shown.index("</details>") > shown.rindex("````")
-    assert f"Cut here: the text had {len(text):,} characters" in shown
+    assert f"Truncated: the text had {len(text):,} characters" in shown
     assert shown.rstrip().endswith("<https://m.example/log>**")
     assert sanitise.cut_markdown(text, len(text), where="x") == text
 

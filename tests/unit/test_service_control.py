@@ -74,7 +74,7 @@ def test_what_is_over_the_quota_says_so_at_once(inbox, store):
     comes(inbox, intake, "b", number=2)
     ((number, ahead, because),) = [sign for sign in gate.signs if sign[2]]
     assert (number, ahead) == (2, 0)
-    assert "begun or queued its 1 run of 24 hours" in because
+    assert "limit of 1 run in 24 hours" in because
 
 
 def test_a_command_that_carries_a_run_hears_that_it_is_to_stop(store, monkeypatch):

@@ -109,9 +109,9 @@ MANIPULATIONS = {
     "a changed signature": (edit(change_signature), "its signature was changed"),
     "another key": (sign_with_another_key, "was signed by another key"),
     "a log of another run": (bring_from_another, f"is of another run, '{OTHER}'"),
-    "a swapped patch": (put("change.patch", b"+admin\n"), "change.patch is not the file"),
-    "a swapped report": (put("checks-head.json", b"{}"), "checks-head.json is not the file"),
-    "a swapped commit": (put(f"commit-{COMMIT_ID}", b"tree 9\n"), "is not the file"),
+    "a swapped patch": (put("change.patch", b"+admin\n"), "change.patch is not the run's"),
+    "a swapped report": (put("checks-head.json", b"{}"), "checks-head.json is not the run's"),
+    "a swapped commit": (put(f"commit-{COMMIT_ID}", b"tree 9\n"), "is not the run's"),
     "a missing patch": (lambda folder, home: (folder / "change.patch").unlink(), "is missing"),
 }
 

@@ -108,7 +108,7 @@ def test_nobody_is_waited_for_for_ever_and_the_machines_affairs_stay_its_own(hom
     outcome, code_host = carry(home, StorageFull("The disk of /srv is full."), MOST_WAITS)
     assert (outcome.state, outcome.reason) == (RunState.FAILED, Reason.STORAGE_FULL)
     assert "/srv" not in outcome.sentence
-    assert "its operator" in outcome.sentence
+    assert "the operator" in outcome.sentence
     assert "deliver" in code_host.calls
 
 

@@ -102,7 +102,7 @@ def migrations(order, report):
     for item in items:
         print(item["id"])
     for label in switched_off:
-        print("%s: the settings switch its migrations off; they were looked at" % label)
+        print("%s: its migrations are disabled in the settings; they were checked anyway" % label)
     if not items:
         print("No changes detected")
     return bool(items)
@@ -153,7 +153,7 @@ def _pending(loader):
     asked = MigrationQuestioner(dry_run=True)
     before, after = loader.project_state(), ProjectState.from_apps(apps)
     changes = MigrationAutodetector(before, after, asked).changes(graph=loader.graph)
-    text = "The models say so, and no migration does."
+    text = "The models have this change, but no migration does."
     return [
         {"id": "%s: %s" % (label, _describe_operation(operation)), "text": text}
         for label, found in sorted(changes.items())

@@ -168,7 +168,7 @@ def describe_exception(kind, value):
     try:
         lines = traceback.format_exception_only(kind, value)
     except Exception:
-        lines = [getattr(kind, "__name__", "exception") + " (its text cannot be had)"]
+        lines = [getattr(kind, "__name__", "exception") + " (no text available)"]
     return cut("".join(lines).strip())
 
 

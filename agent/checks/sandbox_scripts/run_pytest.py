@@ -96,7 +96,7 @@ def main():
     seen = _locate_plugins()
     for name in installed:
         if seen.get(name) != installed[name]:
-            report.add("refused", text="the plugin %s is taken from the tree" % name)
+            report.add("refused", text="the plugin %s was loaded from the repository" % name)
             return 70
     sys.argv[0] = os.path.join(os.path.dirname(pytest.__file__), "__main__.py")
     options = [*order["options"], *_without_others(order["plugins"])]

@@ -19,15 +19,15 @@ from repo_config.detect import Project
 
 GATE_FILES = Rule(
     id="gate-files",
-    demands="A change to files that configure the checks needs review.",
+    demands="Changes to files that configure the checks need review.",
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
     may_be_asked=True,
 )
 OTHER_FILES = Rule(
     id="other-files",
-    demands="A file that is neither source, template, static file, translation, prose nor test data"
-    " is looked at.",
+    demands="Changes to files of unusual types need review (anything but source, templates,"
+    " static files, translations, docs and test data).",
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
     may_be_asked=True,
@@ -36,7 +36,7 @@ RULES = (GATE_FILES, OTHER_FILES)
 
 _BY_NAME = {
     "noxfile.py": "it configures the tests",
-    "setup.py": "it is run to install the project",
+    "setup.py": "it runs when the project is installed",
 }
 #: Of source, templates, static files, translations and prose.
 _USUAL = re.compile(
@@ -46,8 +46,8 @@ _USUAL = re.compile(
 _DEPENDENCIES = re.compile(
     r"(?:.*requirements.*|constraints.*)\.(?:txt|in)|pipfile|environment\.ya?ml|\.python-version"
 )
-_INSTALLS = "it decides what is installed for the checks"
-_LOOK = "Read this part first: it bears on what the checks prove."
+_INSTALLS = "it determines which packages the checks use"
+_LOOK = "Review this first: it affects what the checks prove."
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
@@ -55,12 +55,12 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     for file in change_context.change.files:
         reasons = list_reasons(file, change_context.project)
         for reason in reasons:
-            yield GATE_FILES.make_finding(file.path, f"is touched, and {reason}", _LOOK)
+            yield GATE_FILES.make_finding(file.path, f"was changed, and {reason}", _LOOK)
         is_fragment = fragments is not None and file.path.startswith(f"{fragments}/")
         is_known = reasons or is_fragment or rule_files.has_tables(file.path)
         if not (is_known or _is_usual(file.path)):
-            says = "is neither source, template, static file, translation, prose nor test data"
-            yield OTHER_FILES.make_finding(file.path, says, "Read what it does.")
+            says = "is not source, a template, a static file, a translation, docs or test data"
+            yield OTHER_FILES.make_finding(file.path, says, "Check what it does.")
 
 
 def _is_usual(path: str) -> bool:
@@ -96,7 +96,7 @@ def _name_tables(file: ChangedFile) -> Iterator[str]:
     """Name the tables that differ in what a tool or the build reads."""
     found = rule_files.list_read_by_tools(file.path, file.before, file.after)
     if found is None:
-        yield "it configures the checks and does not parse on one side"
+        yield "it configures the checks and does not parse before or after the change"
     for name, old, new in found or ():
         yield f"[{name}] configures a tool: {_name_keys(old, new)}"
 

@@ -27,23 +27,23 @@ from agent.policy.rule import Rule
 
 HIDDEN_TEXT = Rule(
     id="hidden-text",
-    demands="Code has no letters that cannot be seen or that turn the direction of a line.",
+    demands="Code contains no invisible characters and none that reverse text direction.",
     severity=Severity.BLOCK,
     floor=Severity.REVIEW,
 )
 LOOK_ALIKES = Rule(
     id="look-alikes",
-    demands="No word of the code reads like another one in letters of another script.",
+    demands="Code contains no look-alike letters from another script.",
     severity=Severity.BLOCK,
 )
 ODD_TEXT = Rule(
     id="odd-text",
-    demands="Hidden and look-alike letters in documents, translations and tests are meant.",
+    demands="Hidden and look-alike characters in docs, translations and tests need review.",
     severity=Severity.REVIEW,
 )
 RULES = (HIDDEN_TEXT, LOOK_ALIKES, ODD_TEXT)
 
-_FIX = "Write it with plain letters, or as an escape such as \\u200b where it is data."
+_FIX = "Use plain letters, or an escape such as \\u200b if it is data."
 #: Nobody writes a longer line; bundlers do.
 _LONGEST_WRITTEN = 2000
 #: Code behind more blanks on its line is not seen.
@@ -86,7 +86,7 @@ def _check_encoding(file: PythonFile) -> Iterator[Finding]:
     # Such as it was, people know of it.
     rule = HIDDEN_TEXT if file.file.before is None or _is_utf8(file.file.before) else ODD_TEXT
     yield rule.make_finding(
-        file.path, "is not in UTF-8, by its bytes or its own words", "Write it in UTF-8.", 1
+        file.path, "is not UTF-8, or declares another encoding", "Save it as UTF-8.", 1
     )
 
 
@@ -104,9 +104,9 @@ def _check_file(file: ChangedFile, before: set[str]) -> Iterator[Finding]:
         if line in before or (line.isascii() and line.isprintable()):
             continue
         if seen := _find_hidden(line):
-            rule, says = HIDDEN_TEXT, f"has {_name_letter(seen)}, which cannot be seen"
+            rule, says = HIDDEN_TEXT, f"contains {_name_letter(seen)}, which is invisible"
         elif found := _find_mixed(line):
-            rule, says = LOOK_ALIKES, f"has {_name_letter(found)} in a word of other letters"
+            rule, says = LOOK_ALIKES, f"contains {_name_letter(found)} in a word of another script"
         else:
             continue
         is_odd = len(line) > _LONGEST_WRITTEN or _is_apart(file.path)
@@ -129,17 +129,17 @@ def _check_tokens(file: PythonFile) -> Iterator[Finding]:
             continue
         if is_far and token.type not in (tokenize.COMMENT, tokenize.NEWLINE, tokenize.NL):
             yield ODD_TEXT.make_finding(
-                file.path, f"has code behind {blanks} blanks", "Put it on a line of its own.", line
+                file.path, f"has code after {blanks} spaces", "Move it to its own line.", line
             )
         name = token.string
         if token.type != tokenize.NAME or name.isascii():
             continue
         if any(map(_is_hidden, name)):
-            says = "has a name with a letter that cannot be seen"
+            says = "contains a name with an invisible character"
             yield HIDDEN_TEXT.make_finding(file.path, says, _FIX, line)
         elif (shape := _draw(name)) != name and shape in (names | _KNOWN):
             rule = LOOK_ALIKES if len(name) >= _LEAST_LETTERS else ODD_TEXT
-            says = f"has a name that reads like `{shape}` and is another one"
+            says = f"contains a name that looks like `{shape}` but differs"
             yield rule.make_finding(file.path, says, _FIX, line)
 
 

@@ -21,13 +21,13 @@ from repo_config.schema import RepoConfig
 
 PATHS = Rule(
     id="paths",
-    demands="A change stays within the paths that `scope` leaves to it, under plain names.",
+    demands="Changes stay within the paths that `scope` allows, and use plain file names.",
     severity=Severity.BLOCK,
     floor=Severity.BLOCK,
 )
 FILE_MODE = Rule(
     id="file-mode",
-    demands="No file becomes executable, or stops being so, unseen.",
+    demands="Changes to executable bits need review.",
     severity=Severity.REVIEW,
 )
 RULES = (PATHS, FILE_MODE)
@@ -41,8 +41,8 @@ _UNPORTABLE = re.compile(
 _AGAINST_BASE = "Make the change against the files of the base commit."
 #: Lists that forbid: what they are for, and the way out.
 _FORBIDS = {
-    "human_only": ("only people change it", "Leave this part of the ticket to a person."),
-    "protect": ("it is protected", "Leave it as it is, or take it out of scope.protect first."),
+    "human_only": ("only people may change it", "Leave this part of the ticket to a person."),
+    "protect": ("it is protected", "Leave it unchanged, or remove it from scope.protect first."),
 }
 _Problem = tuple[str, str]
 """What is wrong, and the way out."""
@@ -85,7 +85,7 @@ class PathRules:
         was = file.was_executable if file.before is not None else False
         if file.after is not None and was is not None and was != file.executable:
             says = f"is {'' if file.executable else 'no longer '}executable after the change"
-            yield FILE_MODE.make_finding(file.path, says, "Check that the executable bit is meant.")
+            yield FILE_MODE.make_finding(file.path, says, "Check that this is intended.")
 
     def _check_scope(self, file: ChangedFile) -> Iterator[_Problem]:
         verb = "deleted" if file.after is None else "added" if file.before is None else "changed"
@@ -93,19 +93,23 @@ class PathRules:
             if pattern := self._lists[key].first(file.path):
                 yield f"is {verb}, but {why} (scope.{key}: {pattern!r})", fix
         if not self._lists["allow"].first(file.path):
-            fix = "Stay within scope.allow, or widen it first."
-            yield f"is {verb}, but lies outside scope.allow", fix
+            fix = "Stay within scope.allow, or extend it first."
+            yield f"is {verb}, but is outside scope.allow", fix
 
     def _compare_with_base(self, file: ChangedFile) -> Iterator[_Problem]:
         is_present = file.path in self._present
         if file.before is not None and not is_present:
-            says = "is no regular file in the base commit (a link, a submodule or untracked)"
-            yield says, "Name the file itself: links are neither edited nor followed."
+            says = "is not a regular file in the base commit (a link, a submodule or untracked)"
+            yield says, "Use the file itself: links are neither edited nor followed."
         elif file.before is None and (is_present or file.after is None):
-            what = "the base commit has it" if is_present else "it exists on neither side"
+            what = (
+                "the base commit already has it"
+                if is_present
+                else ("it exists neither before nor after the change")
+            )
             yield f"is given as new, but {what}", _AGAINST_BASE
         elif file.before is None and _UNPORTABLE.search(file.path):
-            yield "has a part that no Windows checkout can hold", "Choose a plain name."
+            yield "has a name that is not allowed on Windows", "Choose a plain name."
         elif file.before is None:
             yield from self._find_collision(file.path)
 
@@ -121,7 +125,7 @@ class PathRules:
                 return
             if others and (part == path or part in self._present):
                 says = "is a folder in the base commit"
-                says = says if part == path else f"lies below {part}, which is a file"
+                says = says if part == path else f"is below {part}, which is a file"
                 yield says, "Choose another name."
                 return
 
@@ -140,19 +144,19 @@ class PathRules:
 def _find_name_fault(path: str) -> str:
     """Say why a path cannot be taken at its word, if so."""
     if problem := names.name_problem(path):
-        return f"cannot be a path of a change: {problem}"
+        return f"is not an allowed path: {problem}"
     if ".gitmodules" in fold_case(path).split("/"):
-        return "declares submodules, from which foreign code would be fetched"
+        return "declares submodules, which would fetch code from elsewhere"
     hidden = (one for one in path if unicodedata.category(one) in {"Cc", "Cf", "Cs", "Co"})
     letter = next(hidden, "")
-    return f"has an invisible character (U+{ord(letter):04X})" if letter else ""
+    return f"contains an invisible character (U+{ord(letter):04X})" if letter else ""
 
 
 def _check_own_configuration(file: ChangedFile) -> Iterator[Finding]:
     name = fold_case(file.path)
-    fix = "Change the configuration in a commit of your own, reviewed by a person."
+    fix = "Change the configuration in your own reviewed commit."
     if name in _CONFIG_FILES:
-        says = "is Mergewright's configuration, which no run may change"
+        says = "is Mergewright's configuration, which runs may not change"
         yield PATHS.make_finding(file.path, says, fix)
     elif name == "pyproject.toml" and _read_own_table(file.after) is None:
         says = "does not parse after the change, so its [tool.mergewright] is unknown"
@@ -160,7 +164,7 @@ def _check_own_configuration(file: ChangedFile) -> Iterator[Finding]:
     elif name == "pyproject.toml" and _read_own_table(file.after) != _read_own_table(file.before):
         before, found, _ = (file.after or b"").partition(b"tool.mergewright")
         line = before.count(b"\n") + 1 if found else None
-        says = "changes [tool.mergewright], which no run may change"
+        says = "changes [tool.mergewright], which runs may not change"
         yield PATHS.make_finding(file.path, says, fix, line)
 
 

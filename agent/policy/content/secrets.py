@@ -23,20 +23,20 @@ from repo_config.tree import Tree
 
 SECRETS = Rule(
     id="secrets",
-    demands="A change brings in nothing that looks like a credential.",
+    demands="Changes add nothing that looks like a credential.",
     severity=Severity.BLOCK,
     floor=Severity.BLOCK,
 )
 SAMPLE_SECRETS = Rule(
     id="sample-secrets",
-    demands="What looks like a credential and may be none, or made up for a test, opens nothing.",
+    demands="Possible credentials, such as made-up ones in tests, need review.",
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
 )
 RULES = (SECRETS, SAMPLE_SECRETS)
 
-_FIX = "Take the value out of the ticket, and read it from the environment or a secret store."
-_SAMPLE_FIX = "Check that it opens nothing, or let the test make it."
+_FIX = "Remove the value from the ticket. Read it from the environment or a secret store."
+_SAMPLE_FIX = "Check that it is not a real credential, or generate it in the test."
 _SAMPLE_FOLDER = re.compile(r"docs?(?:_.*)?|(?:.*[-_])?examples?|samples?|tutorials?|demos?|t")
 #: What is longer, nobody has written.
 _LONGEST_LINE = 1_000
@@ -68,10 +68,10 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             is_sample = not is_vendor and (is_shown or found.certainty != "of shape")
             rule, fix = (SAMPLE_SECRETS, _SAMPLE_FIX) if is_sample else (SECRETS, _FIX)
             # The value itself stays unsaid: findings are shown to everyone.
-            says = "brings in what looks like a credential"
+            says = "adds what looks like a credential"
             yield rule.make_finding(file.path, says, fix, found.line)
         if file.before is None and any(secret_shapes.find_given_out(file.path)):
-            yield SECRETS.make_finding("", "A new path holds what looks like a credential", _FIX)
+            yield SECRETS.make_finding("", "A new path contains what looks like a credential", _FIX)
 
 
 def _find_new(file: ChangedFile) -> Iterator[_Found]:

@@ -15,7 +15,7 @@ from agent.policy.rule import Rule
 
 SIZE = Rule(
     id="size",
-    demands="A change is as small as `scope` demands; its files are text, none of them huge.",
+    demands="Changes stay within the size limits of `scope`; files are text and not huge.",
     severity=Severity.BLOCK,
     floor=Severity.BLOCK,
 )
@@ -60,13 +60,13 @@ def _check_bytes(file: ChangedFile) -> Finding | None:
         return None
     size, before = len(file.after), len(file.before or b"")
     if b"\0" in file.after:
-        message = "has binary content, which nobody can review"
-        return SIZE.make_finding(file.path, message, "Add binary files in a commit of your own.")
+        message = "has binary content, which cannot be reviewed"
+        return SIZE.make_finding(file.path, message, "Add binary files in your own commit.")
     if size > HUGE_BYTES and (before <= HUGE_BYTES or size - before > HUGE_BYTES):
         return SIZE.make_finding(
             file.path,
-            f"has {size:,} bytes after the change; {HUGE_BYTES:,} is the most for one file",
-            "Keep data of this size out of the repository, or add it in a commit of your own.",
+            f"has {size:,} bytes after the change; the maximum is {HUGE_BYTES:,}",
+            "Keep data of this size out of the repository, or add it in your own commit.",
         )
     return None
 

@@ -11,12 +11,12 @@ from agent.text.sanitise import list_some
 
 ALTERED = Rule(
     id="environment-altered",
-    demands="What a change installs comes from packages, as these have it.",
+    demands="Installed files match the packages they come from.",
     severity=Severity.REVIEW,
 )
 UNASKED = Rule(
     id="package-unasked",
-    demands="What the set-up of a change installs is declared, or needed by what is.",
+    demands="Every installed package is declared, or required by a declared one.",
     severity=Severity.REVIEW,
 )
 OF_PACKAGES = (ALTERED, UNASKED)
@@ -26,11 +26,11 @@ _MOST_LISTED = 5
 def find_package_problems(added: AddedPackages) -> Iterator[Finding]:
     if added.altered:
         named = list_some(added.altered, _MOST_LISTED)
-        message = f"set-up of the change writes into the environment: {named}"
-        yield ALTERED.make_finding("", message, "See what its build does, and why.")
+        message = f"the change's set-up modifies installed files: {named}"
+        yield ALTERED.make_finding("", message, "Find out what its build does, and why.")
     if added.unasked:
         named = list_some(added.unasked, _MOST_LISTED)
-        message = f"set-up of the change installs what no file declares: {named}"
+        message = f"the change's set-up installs undeclared packages: {named}"
         yield UNASKED.make_finding(
-            "", message, "Find what brings it, and declare it or do without."
+            "", message, "Find out what installs it. Declare it or remove it."
         )

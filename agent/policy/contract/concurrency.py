@@ -19,17 +19,17 @@ from repo_config.schema import ConcurrencySection, Mode
 
 CONCURRENCY = Rule(
     id="concurrency",
-    demands="What answers requests in a path of mode `sync` is not async.",
+    demands="Request handlers under paths with mode `sync` are not async.",
     severity=Severity.BLOCK,
 )
 SYNC_HANDLER = Rule(
     id="sync-handler",
-    demands="What answers requests in a path of mode `async` is async.",
+    demands="Request handlers under paths with mode `async` are async.",
     severity=Severity.REVIEW,
 )
 RULES = (CONCURRENCY, SYNC_HANDLER)
-_SYNC_FIX = "Write it as a plain function, or change concurrency in the configuration first."
-_ASYNC_FIX = "Write it as `async def`, or see whether it may block a thread of the server."
+_SYNC_FIX = "Use a plain function, or change `concurrency` in the configuration first."
+_ASYNC_FIX = "Use `async def`, or check that it may block a server thread."
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
@@ -68,5 +68,5 @@ def _find_others(view: View, *, mode: Mode, is_django: bool) -> Iterator[Hit]:
         counts = not is_fixed if mode == "async" else handler.kind != "websocket"
         if counts and handler.is_async is (mode == "sync"):
             written = "async" if handler.is_async else "sync"
-            says = f"answers requests by the {written} {handler.kind} {handler.name}"
+            says = f"handles requests in the {written} {handler.kind} {handler.name}"
             yield Hit(f"{written} {handler.name}", handler.visit.node.lineno, says)

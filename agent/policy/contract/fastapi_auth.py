@@ -16,8 +16,8 @@ from repo_config.schema import FastapiAuth, FastapiSection
 
 FASTAPI_AUTH = Rule(
     id="fastapi-auth",
-    demands="Every endpoint has the dependency that `fastapi.auth` names for its URL path, and"
-    " refuses who has no credentials.",
+    demands="Every endpoint has the dependency that `fastapi.auth` requires for its URL path,"
+    " and rejects requests without credentials.",
     severity=Severity.REVIEW,
 )
 _MOST_FINDINGS = 20
@@ -45,15 +45,15 @@ def find_problems(
         says = (
             f"{'' if path else f'{endpoint.function} '}answers {endpoint.methods} {endpoint.path}"
         )
-        for_paths = f"{entry.dependency}, which fastapi.auth demands for {', '.join(entry.paths)}"
+        for_paths = f"{entry.dependency}, which fastapi.auth requires for {', '.join(entry.paths)}"
         if entry.dependency in endpoint.asks:
-            says += f" with {endpoint.status} to who has no credentials, in spite of {for_paths}"
-            fix = "See what takes the dependency's place, or what it no longer looks at."
+            says += f" with {endpoint.status} to requests without credentials, despite {for_paths}"
+            fix = "Find out what overrides the dependency, or what it no longer checks."
         else:
-            says += f" and does not depend on {for_paths}"
+            says += f" without depending on {for_paths}"
             fix = (
-                f"Depend on {entry.dependency} in its signature, decorator or router, or have the"
-                " patterns in fastapi.auth leave the path out first."
+                f"Add {entry.dependency} to its signature, decorator or router, or exclude the"
+                " path in fastapi.auth first."
             )
         yield FASTAPI_AUTH.make_finding(path, says, fix, line)
 

@@ -16,18 +16,18 @@ from repo_config.dependencies import Dependency
 
 NEW_DEPENDENCY = Rule(
     id="new-dependency",
-    demands="A package that the project did not need before is for the reviewer.",
+    demands="New dependencies need review.",
     severity=Severity.REVIEW,
     may_be_asked=True,
 )
 FORBIDDEN_DEPENDENCY = Rule(
     id="forbidden-dependency",
-    demands="Where `scope.new_dependencies` is forbid, a change declares no new package.",
+    demands="No new dependencies where `scope.new_dependencies` is forbid.",
     severity=Severity.BLOCK,
 )
 SOURCE = Rule(
     id="dependency-source",
-    demands="What a change declares comes from the package index.",
+    demands="Declared dependencies come from the package index.",
     severity=Severity.REVIEW,
 )
 RULES = (NEW_DEPENDENCY, FORBIDDEN_DEPENDENCY, SOURCE)
@@ -48,8 +48,8 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         found = [] if one.name in known else [*_check_new(one, change_context, *place)]
         is_moved = one.name not in known or (one.name, "") in sources
         if one.source and is_moved and (one.name, one.source) not in sources:
-            says = f"takes {one.name} from {one.source[:200]}, not from the package index"
-            fix = "Take a released version, or look at what is there and who can change it."
+            says = f"installs {one.name} from {one.source[:200]}, not from the package index"
+            fix = "Use a released version, or check what is there and who can change it."
             found.append(SOURCE.make_finding(place[0], says, fix, place[1]))
         for finding in found:
             if (one.name, finding.rule) not in told:
@@ -63,10 +63,10 @@ def _check_new(
     demand = change_context.config.scope.new_dependencies
     if demand == "forbid":
         message = f"declares {one.name}; scope.new_dependencies is forbid"
-        fix = "Do without it, or have somebody declare it first."
+        fix = "Do without it, or have someone declare it first."
         yield FORBIDDEN_DEPENDENCY.make_finding(path, message, fix, line)
     elif demand == "ask":
-        message = f"declares {one.name}, which the project did not need before"
-        fix = "Look at who makes it, its licence, and whether the project wants it."
+        message = f"adds the dependency {one.name}"
+        fix = "Check its maintainer, its licence, and whether the project wants it."
         finding = NEW_DEPENDENCY.make_finding(path, message, fix, line)
         yield finding.model_copy(update={"subject": one.name})

@@ -20,25 +20,24 @@ from agent.policy.rule import Rule
 
 PYTHON_SYNTAX = Rule(
     id="python-syntax",
-    demands="Changed code runs on the oldest Python that the project supports.",
+    demands="Changed code runs on the oldest supported Python.",
     severity=Severity.BLOCK,
     floor=Severity.REVIEW,
 )
 PYTHON_SYNTAX_OF_DATA = Rule(
     id="python-syntax-of-data",
-    demands="What tests only read is newer than the oldest supported Python on purpose.",
+    demands="Data files in tests that need a newer Python need review.",
     severity=Severity.REVIEW,
 )
 UNREADABLE_PYTHON = Rule(
     id="unreadable-python",
-    demands="Every changed Python file can be read by the rules.",
+    demands="Every changed Python file can be parsed.",
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
 )
 HIDDEN = Rule(
     id="hidden-from-rules",
-    demands="No changed Python file may run and cannot be read by the rules: in letters that "
-    "cannot be decoded, nested too deeply, or too large.",
+    demands="No changed Python file hides from the rules by its encoding, its nesting or its size.",
     severity=Severity.BLOCK,
     floor=Severity.BLOCK,
 )
@@ -54,7 +53,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     for file in change_context.python:
         for one in _check_file(file, target, change_context):
             if _is_data(file.path) and one.rule in (PYTHON_SYNTAX.id, HIDDEN.id):
-                fix = "Check that no Python reads it for which it is too new."
+                fix = "Check that no older Python reads it."
                 yield PYTHON_SYNTAX_OF_DATA.make_finding(one.path, one.message, fix, one.line)
             else:
                 yield one
@@ -92,7 +91,7 @@ def _check_file(
         if need.what not in known:
             yield PYTHON_SYNTAX.make_finding(
                 file.path,
-                f"uses {need.what} (Python 3.{need.minor} and newer); the project supports"
+                f"uses {need.what} (Python 3.{need.minor}+); the project supports"
                 f" {_dotted(target)}",
                 f"Write it for Python {_dotted(target)}, or raise the declared version first.",
                 need.line,
@@ -108,16 +107,16 @@ def _explain_unreadable(
 ) -> Finding:
     """Judge a file that cannot be read: hidden, broken, or too new for this service's Python."""
     rule, says = PYTHON_SYNTAX, f"does not parse with Python {_dotted(_HOST)} ({problem.message})"
-    fix = "Write what the oldest supported Python can parse, or declare it (python.version)."
+    fix = "Use syntax of the oldest supported Python, or set python.version."
     if problem.may_run and before != after:
-        rule, says = HIDDEN, f"{says}, so that no rule has looked at it"
-        fix = "Write it in UTF-8, smaller and plainer, so that it can be read."
+        rule, says = HIDDEN, f"{says}, so no rule could check it"
+        fix = "Save it as UTF-8, and make it smaller or less nested."
     elif before is not None and not source.is_parsable(before):
-        rule, says = UNREADABLE_PYTHON, f"{says}, and did not before the change"
-        fix = "Check by hand that it is meant to be so."
+        rule, says = UNREADABLE_PYTHON, f"{says}, but parsed before the change"
+        fix = "Check that this is intended."
     elif target is not None and target > _HOST:
         rule = UNREADABLE_PYTHON
-        fix = "Check by hand that it is valid, or run this service with a newer Python."
+        fix = "Check by hand that it is valid, or run the service with a newer Python."
     if target is not None:
         says += f"; the project supports {_dotted(target)} and newer"
     return rule.make_finding(path, says, fix, problem.line)

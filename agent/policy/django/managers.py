@@ -17,7 +17,7 @@ from agent.policy.view import View, Visit
 
 MANAGER = Rule(
     id="django-manager",
-    demands="A model that `django.managers` names is asked for through the manager named there.",
+    demands="Models in `django.managers` are queried through the configured manager.",
     severity=Severity.BLOCK,
 )
 RULES = (MANAGER,)
@@ -40,10 +40,10 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
                 key = _find_model(visit, view, managers)
                 if key and visit.node.attr != managers[key]:
                     model = key.rpartition(".")[2]
-                    says = f"asks for {model} through {visit.node.attr}; the manager here is"
+                    says = f"queries {model} through {visit.node.attr}; the configured manager is"
                     yield Hit(f"{says} {managers[key]}", visit.node.lineno)
 
-    fix = "Use the manager that is configured, or change django.managers first."
+    fix = "Use the configured manager, or change django.managers first."
     yield from MANAGER.report_hits(change_context, find, fix, layout.is_application)
 
 

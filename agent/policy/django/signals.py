@@ -18,8 +18,7 @@ from agent.policy.view import View
 
 SIGNALS = Rule(
     id="django-signals",
-    demands="No handler of a signal of Django and no signal is added where `django.signals` is "
-    "forbid.",
+    demands="No new Django signals or handlers where `django.signals` is forbid.",
     severity=Severity.BLOCK,
 )
 RULES = (SIGNALS,)
@@ -31,7 +30,7 @@ _DJANGO = re.compile(
     r"|django\.dispatch(?:\.dispatcher)?\.Signal(?:\.\(\))?"
     r"|django\.db\.models\.signals\.ModelSignal\.\(\)"
 )
-_FIX = "Call the function where the thing happens, or change django.signals first."
+_FIX = "Call the function directly, or change django.signals first."
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
@@ -41,7 +40,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             _find_signals,
             _FIX,
             layout.is_application,
-            "; signals are not used here",
+            "; this project does not use signals",
         )
 
 
@@ -58,7 +57,7 @@ def _find_signals(view: View) -> Iterator[Hit]:
             yield Hit(f"connects a handler to {_format_node(signal)}", call.node.lineno)
     for made in view.list_visits(ast.ClassDef):
         if view.find_lineage(made.node, made.scope) & _CLASSES:
-            yield Hit("defines a class of signals", made.node.lineno)
+            yield Hit("defines a signal class", made.node.lineno)
 
 
 def _is_connected(names: frozenset[str]) -> bool:

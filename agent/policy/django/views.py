@@ -18,7 +18,7 @@ from agent.policy.view import View
 
 VIEWS = Rule(
     id="django-views",
-    demands="New views are written as `django.views` says, as classes or as functions.",
+    demands="New views are classes or functions, as `django.views` says.",
     severity=Severity.REVIEW,
 )
 RULES = (VIEWS,)
@@ -44,7 +44,7 @@ def _find_classes(view: View) -> Iterator[Hit]:
     for made in view.list_visits(ast.ClassDef):
         above = view.find_lineage(made.node, made.scope)
         if any(_CLASSES.fullmatch(name) and not _MIXIN.fullmatch(name) for name in above):
-            says = f"has the view {made.node.name} as a class"
+            says = f"defines the view {made.node.name} as a class"
             yield Hit("a view as a class", made.node.lineno, says)
 
 
@@ -54,4 +54,4 @@ def _find_functions(view: View) -> Iterator[Hit]:
         arguments = {one.arg for one in ast.walk(node.args) if isinstance(one, ast.arg)}
         is_view = handler.family == "django" and handler.visit.up is None
         if is_view and "exception" not in arguments:
-            yield Hit("a view", node.lineno, f"has the view {node.name} as a function")
+            yield Hit("a view", node.lineno, f"defines the view {node.name} as a function")

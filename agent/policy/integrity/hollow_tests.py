@@ -20,7 +20,7 @@ from agent.policy.view import FunctionNode, View
 
 HOLLOW = Rule(
     id="test-asserts-nothing",
-    demands="A test without any assertion is looked at first.",
+    demands="Tests without assertions need review.",
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
 )
@@ -32,7 +32,7 @@ _GIVEN = "<given>"
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    fix = "Assert what the code is to do; a test that cannot fail shows nothing."
+    fix = "Assert what the code should do. A test that cannot fail proves nothing."
     return HOLLOW.report_hits(change_context, _find_hollow, fix, is_test)
 
 

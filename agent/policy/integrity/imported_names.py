@@ -16,14 +16,14 @@ from agent.policy.rule import Rule
 
 IN_PLACE = Rule(
     id="module-in-place-of-another",
-    demands="No new module has the name of one of the standard library or of an installed package.",
+    demands="No new module shadows the standard library or an installed package.",
     severity=Severity.BLOCK,
     floor=Severity.REVIEW,
 )
 RULES = (IN_PLACE,)
 #: Python imports them by itself when it starts.
 _BY_ITSELF = frozenset({"sitecustomize", "usercustomize"})
-_FIX = "Give it another name, or put it into a package."
+_FIX = "Rename it, or move it into a package."
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
@@ -39,7 +39,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             continue
         had = {posixpath.join(folder, f"{name}.py"), posixpath.join(folder, name, "__init__.py")}
         if before.isdisjoint(had) and _is_taken(name, change_context):
-            says = f"would be imported in the place of {name}, which is there already"
+            says = f"would be imported instead of the existing {name}"
             yield IN_PLACE.make_finding(file.path, says, _FIX, 1)
 
 

@@ -20,7 +20,7 @@ from agent.policy.view import View
 
 SUPPRESSION = Rule(
     id="suppression",
-    demands="A new comment, decorator or branch that switches a check off is looked at first.",
+    demands="New comments, decorators or branches that turn off a check need review.",
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
 )
@@ -34,7 +34,7 @@ _TESTS: tuple[type[ast.If | ast.IfExp | ast.While | ast.Assert], ...] = (
 )  # fmt: skip
 
 
-_FIX = "See that there is no other way, and that it is as narrow as can be."
+_FIX = "Check that it is necessary and as narrow as possible."
 _MOST_FINDINGS = 20
 
 
@@ -49,7 +49,7 @@ def find_silenced(items: Iterable[CheckItem]) -> Iterator[Finding]:
         path, line = split_place(item.place)
         said = (item.item_id.partition(": ")[2] or item.text).rstrip(".")
         finding = SUPPRESSION.make_finding(
-            path, f"has a comment that keeps a tool from its finding: {said}", _FIX, line
+            path, f"has a comment that suppresses a tool's finding: {said}", _FIX, line
         )
         # On the line itself: whoever reads it sees all that it hides.
         is_narrow = is_test(path) and "#" in item.source
@@ -59,13 +59,13 @@ def find_silenced(items: Iterable[CheckItem]) -> Iterator[Finding]:
 def _find_switches(view: View) -> Iterator[Hit]:
     for name in (visit.node for kind in _NAMES for visit in view.list_visits(kind)):
         if source.get_last_name(name) == "no_type_check":
-            yield Hit("keeps type checkers away by no_type_check", name.lineno)
+            yield Hit("turns off type checking with no_type_check", name.lineno)
     for node in (visit.node for kind in _TESTS for visit in view.list_visits(kind)):
         parts = (part for part in ast.walk(node.test) if isinstance(part, ast.expr))
         named = {source.get_last_name(part) for part in parts}
         harmless = isinstance(node, ast.If) and _only_adds_imports(node, view.module)
         if named & _FOR_CHECKERS and not harmless:
-            yield Hit("has a branch that type checkers read and that never runs", node.lineno)
+            yield Hit("has a branch that only type checkers see", node.lineno)
 
 
 def _only_adds_imports(node: ast.If, module: ast.Module) -> bool:

@@ -18,32 +18,32 @@ from agent.policy.rule import Rule
 
 MERGED = Rule(
     id="migration-merged",
-    demands="A migration that is on the base branch keeps its operations, and stays.",
+    demands="Merged migrations are not edited or deleted.",
     severity=Severity.BLOCK,
 )
 SQUASH = Rule(
     id="migration-squash",
-    demands="Migrations that replace others, or go because they were replaced, are looked at.",
+    demands="Squashed migrations, and the removal of replaced ones, need review.",
     severity=Severity.REVIEW,
 )
 RULES = (MERGED, SQUASH)
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    fix = "See that every database has run what is replaced, and what replaces it."
+    fix = "Check that every database has run the replaced migrations and the replacement."
     for one in reading.find_touched(change_context):
         if squash := _describe_squash(one, change_context):
             line = one.after.node.lineno if one.is_new and one.after else None
             yield SQUASH.make_finding(one.path, squash, fix, line)
         elif one.before and not layout.is_test(one.path) and _is_other(one.before, one.after):
             is_gone = one.file.file.after is None
-            done = "is deleted; databases that have run it know its name"
+            done = "is deleted, but databases have recorded it as applied"
             if not is_gone:
-                done = "is edited; databases that have run it stay as they are"
+                done = "is edited, but databases that applied it will not change"
             yield MERGED.make_finding(
                 one.path,
-                f"is on the base branch already, and {done}",
-                "Leave it as it is and add a new migration.",
+                f"is already on the base branch, and {done}",
+                "Leave it unchanged and add a new migration.",
                 None if is_gone else min(one.file.new_lines, default=None),
             )
 
@@ -55,9 +55,9 @@ def _describe_squash(one: Touched, change_context: ChangeContext) -> str:
     if one.file.file.after is None:
         others = reading.read_others(one, change_context, one.name)
         replaced = {name for _, other in others if other for name in other.replaces}
-        return "is deleted; another one replaces it" if one.name in replaced else ""
+        return "is deleted; another migration replaces it" if one.name in replaced else ""
     if after and before.replaces != after.replaces and _dump(before) == _dump(after):
-        return "says otherwise which migrations it replaces"
+        return "changes the list of migrations that it replaces"
     return ""
 
 

@@ -19,24 +19,24 @@ from agent.policy.rule import Rule
 
 DESTRUCTIVE = Rule(
     id="migration-destructive",
-    demands="What a migration takes away from tables, or from code that still runs, is looked at.",
+    demands="Destructive migrations need review: they lose data or break running code.",
     severity=Severity.REVIEW,
 )
 BY_HAND = Rule(
     id="migration-by-hand",
-    demands="Whatever a migration is beside operations of Django on tables is looked at.",
+    demands="Migrations with anything but Django's table operations need review.",
     severity=Severity.REVIEW,
 )
 RULES = (DESTRUCTIVE, BY_HAND)
 
 _LOSES = {
-    "RemoveField": "drops the column of {field} on {model} with all that is in it",
-    "DeleteModel": "drops the table of {model} with all that is in it",
-    "RenameField": "renames {field} on {model}, which code that still runs asks for",
-    "RenameModel": "renames the table of {model}, which code that still runs asks for",
-    "AlterModelTable": "renames the table of {model}, which code that still runs asks for",
+    "RemoveField": "drops the column {field} of {model} and its data",
+    "DeleteModel": "drops the table of {model} and its data",
+    "RenameField": "renames {field} on {model}, which running code still uses",
+    "RenameModel": "renames the table of {model}, which running code still uses",
+    "AlterModelTable": "renames the table of {model}, which running code still uses",
 }
-_LOSES_FIX = "See that nothing uses it any more, and that there is a backup."
+_LOSES_FIX = "Check that nothing uses it any more, and that there is a backup."
 #: Django's operations on tables and what it knows of them.
 _ON_TABLES = frozenset(
     {
@@ -50,7 +50,7 @@ _ON_TABLES = frozenset(
 )  # fmt: skip
 _ATTRIBUTES = frozenset({"initial", "dependencies", "operations", "replaces"})
 _IMPORTS = (ast.Import, ast.ImportFrom)
-_SEE_ROWS = "See what it does to the rows of production."
+_SEE_ROWS = "Check what it does to production data."
 _MOST_SHOWN = 3
 _BACK = {"RunPython": "reverse_code", "RunSQL": "reverse_sql"}
 _Problem = tuple[Rule, str, str]
@@ -74,11 +74,11 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
                 yield BY_HAND.make_finding(one.path, says, _SEE_ROWS, line)
     for path in reading.find_unread(change_context):
         if not layout.is_test(path):
-            says = "lies among migrations, and cannot be read as one"
+            says = "is in a migrations folder but is not a readable migration"
             yield BY_HAND.make_finding(path, says, _SEE_ROWS, 1)
     for called in reading.find_called(change_context):
         says = f"edits {called.name}, which the merged migration {called.migration} calls"
-        fix = "Give the migration a copy of what it was, or see that new databases end the same."
+        fix = "Copy the old version into the migration, or check that new databases stay the same."
         yield BY_HAND.make_finding(called.path, says, fix, called.line)
 
 
@@ -90,13 +90,13 @@ def _find_by_hand(migration: Migration) -> list[tuple[int, str]]:
     known = {one.node for one in migration.operations}
     if listed is None or any(item not in known for item in listed):
         line = migration.node.lineno
-        found.append((line, "does not write out its operations, one after the other"))
+        found.append((line, "does not list its operations literally"))
     beside = [one for one in migration.view.module.body if one is not migration.node]
     beside += [one for one in migration.node.body if not _is_attribute(one)]
     beside = [one for one in beside if not (isinstance(one, _IMPORTS) or is_docstring(one))]
     if not found:
         # What a named operation calls is looked at with it.
-        found += [(one.lineno, "has code of its own") for one in beside]
+        found += [(one.lineno, "contains custom code") for one in beside]
     return found[:_MOST_SHOWN]
 
 
@@ -107,11 +107,11 @@ def _describe(operation: Operation) -> str:
     if word := _BACK.get(kind):
         back = words.get(word)
         is_lost = back is None or (isinstance(back, ast.Constant) and back.value is None)
-        more = f" without {word}, so that it cannot be taken back" if is_lost else ""
+        more = f" without {word}, so it cannot be reversed" if is_lost else ""
         return f"has {kind}{more}"
     if kind == "SeparateDatabaseAndState":
-        return "tells Django of the tables something else than it does to them"
-    return f"has {kind or 'an operation that is not of Django'}"
+        return "changes Django's state without the same database operations"
+    return f"has {kind or 'a custom operation'}"
 
 
 def _is_attribute(node: ast.stmt) -> bool:
@@ -131,6 +131,6 @@ def _find_losses(
     elif operation.kind == "AlterField":
         before = reading.read_previous_column(operation, one, change_context)
         after = reading.read_column(operation.words.get("field"))
-        fix = "See that every row fits, or bring them in line by a migration before this."
+        fix = "Check that every row fits, or fix the rows in an earlier migration."
         for loss in reading.find_narrowed(before, after) if before and after else ():
             yield DESTRUCTIVE, f"alters {operation.field} on {operation.model}: {loss}", fix

@@ -390,7 +390,7 @@ def find_narrowed(old: Column, new: Column) -> Iterator[str]:
     for name in _BOUNDS:
         had, has = old.number(name), new.number(name)
         if had is not None and has is not None and has < had:
-            yield f"{name} goes from {had} down to {has}"
+            yield f"{name} decreases from {had} to {has}"
     may_fill = "default" in new.words or "db_default" in new.words
     if old.is_set("null") and "null" not in new.words and not may_fill:
-        yield "it can no longer be null, and there is no default for rows where it is"
+        yield "it is no longer nullable, and null rows get no default"

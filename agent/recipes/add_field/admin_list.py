@@ -20,15 +20,15 @@ def find_admin(model: Model, field: str, index: ModelsIndex) -> ModelPlace:
     if len(found) != 1:
         places = ", ".join(place.format() for place in found) or "none in its app"
         raise UnfitError(
-            f"to be shown in an admin list, {model.label} needs one ModelAdmin class, and has"
-            f" {places}: leave `show in admin list` out, or give it one"
+            f"{model.label} has {places}, but `show in admin list` needs exactly one ModelAdmin"
+            " class: add one, or remove the option"
         )
     ((place, node),) = found.items()
     value = find_list(node)
     if value is None:
-        raise UnfitError(f"{place.format()} has no {LISTED_IN} that is written out to extend")
+        raise UnfitError(f"{place.format()} has no literal {LISTED_IN} to extend")
     if any(isinstance(item, ast.Constant) and item.value == field for item in value.elts):
-        raise UnfitError(f"{place.format()} lists {field} already")
+        raise UnfitError(f"{place.format()} already lists {field}")
     return place
 
 

@@ -45,7 +45,7 @@ def read_value(source: str) -> ast.expr:
         body = []
     if len(body) != 1 or not isinstance(body[0], ast.Expr):
         raise UnfitError(
-            f"`{tickets.shorten_line(source, 80)}` is no value of Python's; text needs quotes"
+            f"`{tickets.shorten_line(source, 80)}` is not a Python value; text needs quotes"
         )
     return body[0].value
 
@@ -126,14 +126,14 @@ def _walk_names(node: ast.expr) -> Iterator[ast.Name]:
         case ast.Call(func=func, args=args, keywords=words) if read_dotted_name(func):
             names = [word.arg for word in words]
             if len({*names} - {None}) < len(names):
-                raise UnfitError("an option is stated twice, or hidden behind `**`")
+                raise UnfitError("an option is given twice, or through `**`")
             inner = [func, *args, *(word.value for word in words)]
         case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
             inner = elements
         case ast.Dict(keys=keys, values=values) if None not in keys:
             inner = [*filter(None, keys), *values]
         case _:
-            raise UnfitError(f"`{format_code(node, 80)}` is no literal, name or call of one")
+            raise UnfitError(f"`{format_code(node, 80)}` is not a literal, a name or a call")
     for part in inner:
         yield from _walk_names(part)
 

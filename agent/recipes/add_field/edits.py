@@ -37,7 +37,7 @@ def make_edits(tree: Tree, parameters: Parameters) -> Edits:
         source = files.setdefault(listing.path, SourceFile(listing.path, tree.read(listing.path)))
         value = admin_list.find_list(_find_class(source, listing))
         if value is None:
-            raise EditFailed(f"{listing.format()}: {LISTED_IN} is no literal any more.")
+            raise EditFailed(f"{listing.format()}: {LISTED_IN} is no longer a literal.")
         writing.append_item(source, value, ast.Constant(parameters.name))
         words = f"`{LISTED_IN}` of `{listing.class_name}` in `{listing.path}`"
         notes.append(f"Added `{parameters.name}` to {words}.")
@@ -49,7 +49,7 @@ def make_edits(tree: Tree, parameters: Parameters) -> Edits:
         try:
             _ = SourceFile(path, content).tree
         except RequestRefused as problem:
-            raise EditFailed(f"{path} would not be Python any more: {problem}") from problem
+            raise EditFailed(f"{path} would no longer be valid Python: {problem}") from problem
     return Edits(files=made, notes=tuple(notes), not_done=parameters.not_done)
 
 
@@ -57,7 +57,7 @@ def _find_class(source: SourceFile, place: ModelPlace) -> ast.ClassDef:
     for node in ast.walk(source.tree):
         if isinstance(node, ast.ClassDef) and node.lineno == place.line:
             return node
-    raise EditFailed(f"{place.format()} is not where it was when the ticket was read.")
+    raise EditFailed(f"{place.format()} has moved since the ticket was read.")
 
 
 def _add_field(source: SourceFile, parameters: Parameters) -> None:
@@ -65,8 +65,8 @@ def _add_field(source: SourceFile, parameters: Parameters) -> None:
     node = _find_class(source, parameters.place)
     if node.body[0].lineno == node.lineno:
         raise RequestRefused(
-            f"{source.path}: the body of class {node.name} stands on the line of its name. "
-            "Put it on lines of its own, then ask again."
+            f"{source.path}: the body of class {node.name} is on the same line as its name."
+            " Move it to separate lines, then try again."
         )
     for statement in parameters.definition.imports:
         writing.add_import(source, statement)

@@ -71,7 +71,7 @@ def accept_migration(
     """
     said = _read_report(report, parameters.form)
     notes: list[str] = [
-        f"The settings switch migrations of {label} off; they were switched on to make this one."
+        f"Migrations of {label} are disabled in the settings; they were enabled to create this one."
         for label in _read_texts(said.get("switched_off"))
     ]
     label = f"{parameters.app_label}.{parameters.model}"
@@ -93,14 +93,14 @@ def accept_migration(
     if unasked:
         listed = "\n".join(f"- {line}" for line in dict.fromkeys(unasked))
         raise UnaskedOperations(
-            f"Making the migration for {parameters.name} gives more than was asked for:\n"
+            f"The migration for {parameters.name} contains more than requested:\n"
             f"{listed}\n"
-            "Make this migration by hand, with `python manage.py makemigrations "
+            "Create it by hand: `python manage.py makemigrations "
             f"{parameters.app_label}`."
         )
     if missing:
         raise EditFailed(
-            f"Django made no migration that adds {parameters.name} to "
+            f"Django created no migration that adds {parameters.name} to "
             f"{', '.join(missing.values())}. Is the app in INSTALLED_APPS of the settings in use?"
         )
     for path in sorted(files):
@@ -128,14 +128,14 @@ def _list_operations(
         if folder in parameters.migrations and not name.endswith(".py"):
             continue
         if folder not in parameters.migrations or not re.fullmatch(r"[A-Za-z0-9_]+\.py", name):
-            raise EditFailed(f"{path} was produced, but no migration belongs there.")
+            raise EditFailed(f"{path} was created outside the migrations folders.")
         try:
             body = foreign_python.parse_module(content).body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
-            raise EditFailed(f"{path} was produced, but cannot be read: {problem}") from problem
+            raise EditFailed(f"{path} was created but cannot be read: {problem}") from problem
         only = [statement for statement in body if not _is_head(statement)]
         if len(only) != 1 or not isinstance(only[0], ast.ClassDef) or only[0].name != "Migration":
-            raise EditFailed(f"{path} is more than one migration. Make it by hand.")
+            raise EditFailed(f"{path} is more than one migration. Create it by hand.")
         for line in only[0].body:
             if isinstance(line, ast.Assign) and read_dotted_name(line.targets[0]) == "operations":
                 listed = line.value.elts if isinstance(line.value, ast.List) else [line.value]
@@ -174,7 +174,7 @@ def _read_report(report: bytes, form: str) -> dict[str, object]:
     if problem and kind == "unfit":
         raise explain_unclear([str(problem)], form)
     if problem:
-        raise EditFailed(f"Django could not make the migration: {problem}")
+        raise EditFailed(f"Django could not create the migration: {problem}")
     return said
 
 

@@ -35,7 +35,7 @@ def plan_test(model: Model, field: str, index: ModelsIndex, project: Project) ->
     mirrored = [path for path in files if re.search(rf"(?:^|/)tests?/{model.app_label}/", path)]
     nearby = own or mirrored or files
     if not nearby:
-        raise UnfitError("the repository has no test that a new one could stand beside")
+        raise UnfitError("the repository has no suitable test to place a new one next to")
     folders = Counter(map(os.path.dirname, nearby))
     folder = min(folders, key=lambda path: (-folders[path], len(path), path))
     # Test files of one name get in each other's way where their folders are no packages.

@@ -56,7 +56,7 @@ def draft_plan(parameters: str) -> Plan:
         words.append(f"Add {settled.name} to {LISTED_IN} of {settled.listing.format()}.")
     if settled.test:
         words.append(f"Write a test in {settled.test.path}.")
-    words += [f"Let Django make the migration in {folder}." for folder in settled.migrations]
+    words += [f"Create the migration in {folder} with Django." for folder in settled.migrations]
     if settled.existing:
         words.append(f"Existing rows get {settled.existing.code}.")
     title = f"Add {settled.name} to {settled.model}"

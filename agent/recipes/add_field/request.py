@@ -73,7 +73,7 @@ def _take_answers(request: FieldRequest, answers: dict[str, str]) -> None:
         elif _NAME.fullmatch(text):
             request.name = text
         else:
-            words = f"`{tickets.shorten_line(text, 80)}` is no field of Django's as in Python"
+            words = f"`{tickets.shorten_line(text, 80)}` is not a Django field in Python syntax"
             request.problems.append(words)
     for question in (ADMIN, TEST):
         said = bare.get(question, "")
@@ -157,18 +157,20 @@ def _take_marks(request: FieldRequest, document: tickets.TicketDocument) -> Iter
         # `CharField` in a title says less of the same than `CharField(max_length=50)`.
         chosen = [found for found in every if isinstance(found.code, ast.Call)] or every
         if len({(definition.name, ast.dump(definition.code)) for definition in chosen}) > 1:
-            request.problems.append("the ticket defines several fields; one ticket adds one")
+            request.problems.append(
+                "the ticket defines several fields, but one ticket can add only one"
+            )
         _take_found(request, chosen[0])
         yield from defining
     if not request.name and names:
         request.name = next(iter(names.values()))
         if len(set(names.values())) > 1:
-            request.problems.append("the code marks leave open which is the field's name")
+            request.problems.append("the inline code does not say which name is the field's")
         yield from names
     if not request.model and models:
         request.model = longest = max(models.values(), key=len)
         if not all(f".{longest}".endswith(f".{model}") for model in models.values()):
-            request.problems.append("the code marks leave open which is the model")
+            request.problems.append("the inline code does not say which one is the model")
         yield from models
 
 

@@ -32,8 +32,8 @@ def settle_facts(asked: FieldRequest, tree: Tree, project: Project) -> Parameter
     """
     if project.django is None:
         raise RequestRefused(
-            "This repository is not a Django project, so there is no model to add a field to. "
-            "If it is one, say so with `framework: django` in .github/mergewright.yml."
+            "This repository is not a Django project, so there is no model to add a field to."
+            " If it is one, set `framework: django` in .github/mergewright.yml."
         )
     if project.django.missing:
         raise RequestRefused(project.django.missing)
@@ -97,7 +97,7 @@ def _find_model(asked: FieldRequest, index: ModelsIndex) -> Model:
     if known:
         places = ", ".join(sorted(model.description for model in known))
         raise UnfitError(f"`{asked.model}` may be {places}")
-    problem = f"`{asked.model}` is no model of this repository"
+    problem = f"`{asked.model}` is not a model in this repository"
     labels = {model.name: model.label for model in index.models if not model.test_only}
     near = difflib.get_close_matches(asked.model.rpartition(".")[2], labels, n=1, cutoff=0.5)
     if near:
@@ -122,7 +122,7 @@ def _write_definition(
         return None
     written = definition.write_definition(call, model, index)
     if not asked.existing and definition.asks_existing(call, model):
-        raise UnfitError("existing rows need a value: a default, null=True, or one for them")
+        raise UnfitError("existing rows need a value: a default, null=True, or a one-time value")
     return written
 
 
@@ -155,9 +155,9 @@ def _check_name(name: str, model: Model | None, index: ModelsIndex) -> None:
     if not name:
         raise UnfitError("the field's name is missing")
     if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name):
-        raise UnfitError(f"`{name}` is no name that Python code could use")
+        raise UnfitError(f"`{name}` is not a valid Python name")
     if name.endswith("_") or "__" in name or name in ("pk", "id"):
-        raise UnfitError(f"`{name}` is a name that Django does not allow")
+        raise UnfitError(f"`{name}` is not allowed by Django")
     for owner in (model, *model.list_ancestors(), *index.find_children(model)) if model else ():
         if name in owner.names:
             raise UnfitError(f"`{name}` is taken by {owner.name} ({owner.path}:{owner.line})")

@@ -62,8 +62,8 @@ def make_project_migrations(request, report):
         from django.core import management
     except ImportError as problem:
         raise Problem(
-            "Django is not in the repository's environment: nothing that it declares asks "
-            "for it. Name it in .github/mergewright.yml: `python: {install: [django]}`"
+            "Django is not installed in the repository's environment. Add it in"
+            " .github/mergewright.yml: `python: {install: [django]}`"
         ) from problem
     done = []
 
@@ -97,7 +97,7 @@ def start_django(request):
         codes = [frame.f_code for frame, _ in traceback.walk_tb(problem.__traceback__)]
         # The body of the model's class, which stands as it was but for the field.
         if any(is_of_model(code.co_name, code.co_filename, request) for code in codes):
-            raise Problem("Django does not take the field: %s" % said, "unfit") from problem
+            raise Problem("Django rejects the field: %s" % said, "unfit") from problem
         raise Problem(
             "Django cannot be started with %s: %s" % (name_settings(), said), "unstarted"
         ) from problem
@@ -134,8 +134,8 @@ def make(request, report, root):
     for path in paths:
         if os.path.dirname(path) not in request["folders"]:
             raise Problem(
-                "with %s it would be %s, not in %s. Name settings without MIGRATION_MODULES in "
-                ".github/mergewright.yml: `django: {settings: ...}`"
+                "with %s it would be %s, not in %s. Set other settings, without"
+                " MIGRATION_MODULES, in .github/mergewright.yml: `django: {settings: ...}`"
                 % (name_settings(), path, " or ".join(request["folders"]))
             )
     if writers:
@@ -172,8 +172,8 @@ def find_tables(request):
             found.append(model)
     if not found and not request["abstract"]:
         raise Problem(
-            "%s is not among the installed models with a table of their own. Is its app in "
-            "INSTALLED_APPS of %s? Name other settings in .github/mergewright.yml: "
+            "%s is not an installed model with its own table. Is its app in INSTALLED_APPS of"
+            " %s? Set other settings in .github/mergewright.yml: "
             "`django: {settings: ...}`" % (request["label"], name_settings())
         )
     return found
@@ -187,7 +187,8 @@ def has_migrations(model, before, request):
     if request["abstract"] and meta.app_label not in {label for label, _ in before.models}:
         return False
     raise Problem(
-        "no migration of base makes the table of %s. Run `python manage.py makemigrations %s` on "
+        "no existing migration creates the table of %s. Run `python manage.py makemigrations"
+        " %s` on "
         "the base branch and commit the result" % (meta.label, meta.app_label)
     )
 
@@ -219,7 +220,7 @@ def check_field(model, request):
     if field.primary_key:
         raise Problem("%s has a primary key already" % model._meta.label, "unfit")
     if field.unique and (existing or field.has_default() or not field.null):
-        raise Problem("a unique field needs null=True, and one value is not for all rows", "unfit")
+        raise Problem("a unique field needs null=True: one value cannot fit all rows", "unfit")
     given = [field.default] if field.has_default() else []
     given += [stated_value(request, model)] if existing else []
     for value in given:
@@ -229,7 +230,8 @@ def check_field(model, request):
             field.run_validators(field.to_python(value))
         except exceptions.ValidationError as problem:
             raise Problem(
-                "%r is no value of %s: %s" % (value, field.name, " ".join(problem.messages)),
+                "%r is not a valid value of %s: %s"
+                % (value, field.name, " ".join(problem.messages)),
                 "unfit",
             ) from problem
 
@@ -244,7 +246,7 @@ def stated_value(request, model):
         exec("\n".join(given["imports"]), names)  # noqa: S102 - as it is in the model's file
         return eval(given["code"], names)  # noqa: S307
     except Exception as problem:
-        raise Problem("%s cannot be made: %r" % (given["code"], problem), "unfit") from problem
+        raise Problem("%s cannot be created: %r" % (given["code"], problem), "unfit") from problem
 
 
 def set_clock():
@@ -283,8 +285,8 @@ def find_migrations(request, tables, loader, before):
         def ask_not_null_addition(self, field_name, model_name):
             if request["existing"] is None:
                 raise Problem(
-                    "existing rows of %s need a value for the new %s: a default, null=True, or "
-                    "one for them" % (model_name, field_name),
+                    "existing rows of %s need a value for the new %s: a default, null=True, or"
+                    " a one-time value" % (model_name, field_name),
                     "unfit",
                 )
             asked.append(model_name)
@@ -297,7 +299,7 @@ def find_migrations(request, tables, loader, before):
         given = model._meta.get_field(request["field"]).get_default()
         if stated_value(request, model) != given:
             raise Problem(
-                "existing rows get %r anyway; leave the default for existing rows out" % (given,),
+                "existing rows get %r anyway; remove the default for existing rows" % (given,),
                 "unfit",
             )
     return changes

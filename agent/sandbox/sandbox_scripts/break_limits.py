@@ -63,11 +63,11 @@ def look(host_facts: str) -> None:
         "kernel call filter": [] if status.get("Seccomp", "").strip() == "2" else ["none"],
         "own namespaces": sorted(shared - {"user"}),
         "own user ids": sorted(shared & {"user"}),
-        "no further namespaces": list_successful_attempts(
+        "no new namespaces": list_successful_attempts(
             unshare=lambda: library.unshare(CLONE_NEWUSER),
             sysctl=partial(open, "/proc/sys/kernel/core_pattern", "w"),
         ),
-        "runner out of reach": list_successful_attempts(
+        "runner not reachable": list_successful_attempts(
             trace=lambda: library.ptrace(PTRACE_SEIZE, 1, 0, 0),
             memory=partial(open, "/proc/1/mem"),
             descriptors=lambda: os.listdir("/proc/1/fd"),

@@ -118,7 +118,7 @@ def keep_cluster(cluster: dict[str, str], before: str) -> None:
     end = time.monotonic() + STOP_SECONDS
     while os.path.exists(os.path.join(cluster["data"], "postmaster.pid")):
         if time.monotonic() > end:
-            sys.exit("PostgreSQL does not stop behind the set-up commands")
+            sys.exit("PostgreSQL does not stop after the set-up commands")
         time.sleep(0.05)
     if read_transaction(cluster) != before:
         with tarfile.open(cluster["to"], "w") as tar:

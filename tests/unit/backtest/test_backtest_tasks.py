@@ -31,8 +31,8 @@ ROW = {
     [
         (("shop.py", "tests/test_shop.py"), "Mend it\n\nIt was wrong.", ""),
         (("shop.py",), "Mend it\n\nIt was wrong.", "changes no tests"),
-        (("tests/test_shop.py", "tests/data.json"), "Try it\n\nMore.", "nothing but tests"),
-        (("shop.py", "test_shop.py"), "Mend it\n\nCo-authored-by: Ada", "a subject alone"),
+        (("tests/test_shop.py", "tests/data.json"), "Try it\n\nMore.", "only tests"),
+        (("shop.py", "test_shop.py"), "Mend it\n\nCo-authored-by: Ada", "only a subject"),
     ],
 )
 def test_a_commit_is_a_task_where_it_changed_code_and_tests_and_says_more(paths, message, why):

@@ -114,9 +114,7 @@ def test_what_is_shown_of_two_runs_is_both_of_them(tmp_path: Path) -> None:
     runs = prepare(fail, tmp_path, {"test_new.py": "def test_n(): pass\n"})
     ended = {"tests": ran(*IDS, output="3 passed"), OWN: ran(output="1 passed")}
     found, _ = runs.finish(ended)
-    assert found.output == (
-        "Tests of base:\n3 passed\n\nNew and changed tests, as the change has them:\n1 passed"
-    )
+    assert found.output == "Tests of the base branch:\n3 passed\n\nNew and changed tests:\n1 passed"
 
 
 @pytest.mark.parametrize("green", [IDS[:1], IDS[:2]])
@@ -132,7 +130,7 @@ def test_copies_that_do_not_fail_prove_nothing(green: tuple[str, ...], tmp_path:
 
     found = finished(ran(*IDS), answer, tmp_path, copied=copied)
     assert found.status is Status.UNVERIFIED
-    assert found.reason.startswith(f"{len(green)} of 2 copies")
+    assert found.reason.startswith(f"{len(green)} of 2 deliberately broken tests passed")
     assert asked == [green]
 
 
@@ -140,7 +138,7 @@ def test_copies_that_pass_on_base_as_well_leave_a_doubt(tmp_path: Path) -> None:
     found = finished(ran(*IDS), lambda ids: ran(*ids), tmp_path, copied=lambda ids: ran(*ids))
     assert found.status is Status.PASSED
     (doubt,) = found.doubts
-    assert "pass on base as well" in doubt
+    assert "pass on the base branch too" in doubt
 
 
 @pytest.mark.parametrize("head", [ran(), ran(IDS[0], outcome="failed", limit="time")])

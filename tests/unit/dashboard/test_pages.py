@@ -79,7 +79,7 @@ def test_a_run_shows_what_is_known_of_it(store, operator, tmp_path):
     run, _ = add_whole_run(store, tmp_path)
     page = operator.get(f"/runs/{run.run_id}").text
     for words in (
-        "Add a field", "All checks passed.", "Run the checks without the change", "33 s", "migration-safety",
+        "Add a field", "All checks passed.", "Run the checks on the base branch", "33 s", "migration-safety",
         "test_customer_has_a_nickname", "openai:gpt-large", "django==5.2.19", "213 passed",
         "tests/test_orders.py::test_export", "Write a test that fails",
         'href="https://github.example/corner-shop/shop/pull/5001"',

@@ -210,7 +210,7 @@ def test_what_the_tests_of_base_leave_behind_is_no_part_of_the_change(opened):
 
 def test_repeated_lines_are_folded_and_a_cut_says_how_to_read_the_rest(opened):
     folded = opened.content(bash("yes warning | head -n 5000; echo done"))
-    assert folded == "warning\n[the line above 4,999 more times]\ndone"
+    assert folded == "warning\n[line repeated 4,999 more times]\ndone"
     cut = opened.content(bash("seq 20000"))
     assert len(cut) <= tools._MOST_RESULT
     assert (cut.startswith("1\n2\n"), cut.endswith("\n20000")) == (True, True)

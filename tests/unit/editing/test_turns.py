@@ -40,7 +40,7 @@ def require(limits, usd, worst, seconds=60.0):
         ),
         (
             SpendingCaps(usd=1.0), 0.0, Worst(tokens=10, usd=None),
-            ("No price is known", "MERGEWRIGHT_MODEL_PRICES"),
+            ("no known price", "MERGEWRIGHT_MODEL_PRICES"),
         ),
     ],
 )  # fmt: skip

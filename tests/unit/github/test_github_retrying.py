@@ -52,6 +52,6 @@ def test_a_wait_ends_when_the_service_stops():
     server = Server(*[RateLimited("slow down", 15)] * 3)
     threading.Timer(0.05, stopping.set).start()
     begun = time.monotonic()
-    with pytest.raises(CodeHostUnavailable, match="stopping"):
+    with pytest.raises(CodeHostUnavailable, match="service stopped"):
         asking(Pacing(), stopping).ask(server.work, doing="read it")
     assert time.monotonic() - begun < 2

@@ -63,7 +63,7 @@ def test_a_round_tells_how_its_threads_ended_and_who_acts(ends):
     [
         ({"seconds": 12.2, "most_minutes": 30}, "12 s of 30 minutes, $0.00"),
         ({"replies": 2, "usd": 0.42, "most_usd": 3.0}, "$0.42 of $3.00"),
-        ({"replies": 2, "usd": None, "most_usd": 3.0}, "unknown price"),
+        ({"replies": 2, "usd": None, "most_usd": 3.0}, "cost unknown"),
     ],
 )
 def test_what_was_used_is_told_as_far_as_it_is_known(facts, told):

@@ -76,7 +76,7 @@ def test_what_was_guarded_or_answered_elsewhere_is_held_against_the_change(befor
 def test_what_answers_without_credentials_is_open_whatever_it_depends_on():
     guarded = endpoint("/orders", "app.auth.user", status=401)
     (message,) = found([guarded], [endpoint("/orders", "app.auth.user", status=200)])
-    assert "answers GET /orders with 200 to who has no credentials" in message
+    assert "answers GET /orders with 200 to requests without credentials" in message
     assert found([], [guarded]) == []
     open_all_the_same = endpoint("/orders", "app.auth.user", status=200)
     assert len(found([open_all_the_same], [endpoint("/orders")])) == 1

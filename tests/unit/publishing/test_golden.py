@@ -64,7 +64,7 @@ REPORT = CheckReport(
         }.items()
     ),
 )  # fmt: skip
-READY = Verdict(publish=True, reason=Reason.READY, sentence="Nothing new fails in 5 checks.")
+READY = Verdict(publish=True, reason=Reason.READY, sentence="No new failures in 5 checks.")
 USES = (
     ModelUse(
         role="editor", model="anthropic:one", calls=7, input_tokens=40_000, cached_tokens=31_000,
@@ -134,7 +134,7 @@ def recipe() -> str:
             after=REPORT,
             verdict=READY,
             proof=Proof(rows=PROOF.rows),
-            sensitive=(("shop/migrations/0002_customer_nickname.py", "it changes the database"),),
+            sensitive=(("shop/migrations/0002_customer_nickname.py", "database migration"),),
             seal=Seal(digest="d" * 64, key="c" * 64),
             digest="e" * 64,
             replaced=(13, 15),
@@ -206,7 +206,7 @@ def draft_not_measurable() -> str:
     )  # fmt: skip
     found = finding(
         Severity.REVIEW, "makemigrations", "shop/models.py", None,
-        "Whether models and migrations agree cannot be measured on base.",
+        "`makemigrations --check` cannot run on the base branch, so model and migration drift is unchecked.",
     )  # fmt: skip
     return text.render_pull_request(
         evidence_of_issue(
@@ -275,7 +275,7 @@ def stopped() -> str:
 def question() -> str:
     unclear = TicketUnclear(
         ("Which type has `nickname`? Suggested: CharField.", "May it be empty? Suggested: yes."),
-        "This form, filled in, answers it:\n  Model: shop.Customer\n  Field type: …",
+        "Fill in this form to answer:\n  Model: shop.Customer\n  Field type: …",
     )
     return ended(Reason.UNCLEAR, unclear.message)
 
@@ -321,7 +321,7 @@ def status_comment() -> str:
     pull = PullRequest(number=9, url="https://g/9", draft=True, notes=("ann was not asked",))
     outcome = Outcome(
         run_id="r1", state=RunState.OPEN, reason=Reason.READY, pull_request=pull,
-        sentence="Nothing new fails in 5 checks.", figures=RunFigures(models=USES),
+        sentence="No new failures in 5 checks.", figures=RunFigures(models=USES),
     )  # fmt: skip
     working = status_text.under_way(RUN, progress, PAGE, now=1_055.0)
     return f"{working}\n\n---\n\n{status_text.ended(RUN, outcome, Progress(seconds=180), PAGE)}"

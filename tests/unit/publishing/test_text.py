@@ -105,9 +105,9 @@ def test_a_rewritten_test_stands_once_for_all_its_parameters():
     compared = red().model_copy(update={"rewritten": held})
     ran = TestRun(name="tests", status=Status.PASSED)
     (finding,) = test_changes.find_problems(compared, ran, ran)
-    assert finding.message.startswith("3 tests pass only as the change has it (t.py::test_x[a]")
+    assert finding.message.startswith("3 tests pass only in the changed version (t.py::test_x[a]")
     shown = text.render_pull_request(evidence_of_issue(compared=(compared,)))
-    assert shown.count("both versions</summary>") == 1
+    assert shown.count("old version fails</summary>") == 1
 
 
 def test_UI4_whatever_is_too_long_is_cut_said_and_closed():
@@ -165,7 +165,7 @@ def test_a_branch_that_was_pushed_is_named_and_none_is_denied_that_may_be_there(
         update={"branch": "mergewright/42-x", "commit": "c" * 40}
     )
     words = text.render_stopped(left, None, "https://m.example/log", run=code_host_runs.run())
-    assert f"`mergewright/42-x` is there, at commit `{'c' * 40}`" in words
+    assert f"`mergewright/42-x` was created at commit `{'c' * 40}`" in words
     for reason in (Reason.UNAVAILABLE, Reason.SUPERSEDED, Reason.INTERNAL):
         assert "pushed" not in comment(reason, "It is so.")
     moot = ended(Reason.SUPERSEDED, "It was closed.").model_copy(update={"stopped_at": "announce"})

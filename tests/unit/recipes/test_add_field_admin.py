@@ -52,10 +52,10 @@ def test_a_class_that_a_call_registers_is_found() -> None:
 @pytest.mark.parametrize(
     ("text", "about"),
     [
-        (REGISTERED + "    list_display = columns()\n", "no list_display that is written out"),
-        (REGISTERED + "    pass\n", "no list_display that is written out"),
-        (REGISTERED + '    list_display = ("nickname",)\n', "lists nickname already"),
-        (ADMIN, "needs one ModelAdmin class, and has none in its app"),
+        (REGISTERED + "    list_display = columns()\n", "no literal list_display"),
+        (REGISTERED + "    pass\n", "no literal list_display"),
+        (REGISTERED + '    list_display = ("nickname",)\n', "already lists nickname"),
+        (ADMIN, "has none in its app"),
         (
             f"{REGISTERED}    pass\n\n\n@site.register(Customer)\nclass Other(CustomerAdmin): ...\n",
             "has CustomerAdmin (shop/admin.py:7), Other (shop/admin.py:12)",

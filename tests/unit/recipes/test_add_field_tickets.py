@@ -98,7 +98,7 @@ def test_sentences_alone_are_for_a_model_or_a_person(body: str) -> None:
         ("Add `a = models.TextField()` and `b = models.TextField()` to `Order`", "several fields", set()),
         ("Add `nick = models.TextField(blank=True)` to `Order`, or `Customer`", "the model", set()),
         (form(show_in_admin_list="perhaps not"), "neither yes nor no", set()),
-        (form(options="fifty characters"), "no field of Django", set()),
+        (form(options="fifty characters"), "not a Django field", set()),
     ],
 )  # fmt: skip
 def test_what_is_missing_comes_back_as_the_form_filled_in_so_far(
@@ -108,7 +108,7 @@ def test_what_is_missing_comes_back_as_the_form_filled_in_so_far(
         settle(body, FILES)
     assert problem in " ".join(raised.value.questions)
     first, *given = raised.value.answer.split("\n  ")
-    assert first == "This form, filled in, answers it:"
+    assert first == "Fill in this form to answer:"
     assert (given[0], given[-1]) == ("---", "---")
     assert lines <= set(given)
 

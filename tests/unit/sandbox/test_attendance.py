@@ -59,5 +59,5 @@ def test_what_the_kernel_has_counted_comes_first():
 
 
 def test_a_sandbox_that_says_nothing_has_proved_nothing():
-    with pytest.raises(SandboxLost, match="did not open"):
+    with pytest.raises(SandboxLost, match="did not start"):
         Scripted().run()

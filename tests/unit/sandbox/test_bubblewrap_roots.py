@@ -34,5 +34,5 @@ def test_the_usual_one_comes_first_and_what_is_not_whole_is_left_out(given):
 
 @pytest.mark.parametrize("name", ["gone", "../roots/sid", ".hidden"])
 def test_a_root_that_is_not_there_is_never_replaced_by_another(given, name):
-    with pytest.raises(SandboxMissing, match="There is no root file system"):
+    with pytest.raises(SandboxMissing, match="no longer exists"):
         BubblewrapSandbox(given).run(SandboxRequest(argv=("true",), root=name))

@@ -54,8 +54,8 @@ def test_what_the_operator_bounds_is_told_with_what_was_asked_for(repo, monkeypa
         ("limits.usd", 5.0, "MERGEWRIGHT_MODEL_USD", "9.0"),
     ):
         value, origin = found[key]
-        assert (value, origin.split(":")[0]) == (holds, f"bounded by {by}")
-        assert origin.endswith(f".github/mergewright.yml:1 asks for {asked}")
+        assert (value, origin.split(":")[0]) == (holds, f"maximum set by {by}")
+        assert origin.endswith(f".github/mergewright.yml:1 sets {asked}")
     assert found["limits.runs_per_day"] == (3, ".github/mergewright.yml:1")
     assert found["label"] == ("go", ".github/mergewright.yml:2")
     write(repo, ".github/mergewright.yml", "version: 1\n")
@@ -71,10 +71,10 @@ def test_the_weight_of_a_rule_is_bounded_by_its_floor_and_by_the_operator(repo, 
     monkeypatch.setenv("MERGEWRIGHT_RULE_FLOORS", "http-client=review")
     found = explained(repo, "rules")
     assert found["rules.paths"][0] == "block"
-    assert found["rules.paths"][1].startswith("bounded by the rule itself")
+    assert found["rules.paths"][1].startswith("minimum set by the rule")
     assert found["rules.file-mode"] == ("info", ".github/mergewright.yml:3")
     assert found["rules.http-client"][0] == "review"
-    assert found["rules.http-client"][1].startswith("bounded by MERGEWRIGHT_RULE_FLOORS")
+    assert found["rules.http-client"][1].startswith("minimum set by MERGEWRIGHT_RULE_FLOORS")
 
 
 def test_the_reference_is_what_the_code_says():

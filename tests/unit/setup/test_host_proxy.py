@@ -17,6 +17,6 @@ def test_credentials_are_decoded_and_not_shown():
 
 @pytest.mark.parametrize("written", ["socks5://u:hunter2@p:1", "http://u:hunter2@"])
 def test_one_of_another_kind_is_named_and_its_password_is_not(written):
-    with pytest.raises(SettingsInvalid, match="HTTPS_PROXY names no proxy") as caught:
+    with pytest.raises(SettingsInvalid, match="HTTPS_PROXY is not a proxy") as caught:
         HostProxy.read("https", {"https": written})
     assert "hunter2" not in caught.value.message

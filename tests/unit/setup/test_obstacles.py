@@ -70,7 +70,7 @@ def test_tests_that_ran_and_failed_did_start(outcome):
     text = "urllib.error.URLError: <urlopen error [Errno -3] Try again>"
     items = [CheckItem(item_id=f"a::{n}", outcome=outcome, text=text) for n in range(11)]
     words = obstacles.find_obstacle(result("", *items), "").words
-    assert words.startswith("11 of 11 tests fail on the base commit; the last error: ")
+    assert words.startswith("11 of 11 tests fail on the base commit. Last error: ")
     lost = CheckItem(item_id="a.py (collection)", outcome="error", text=text)
     words = obstacles.find_obstacle(result("", lost), "").words
     assert words.startswith("Tests cannot start on the base commit: ")

@@ -47,5 +47,5 @@ def test_credentials_come_from_the_address_or_uvs_variables(tmp_path, environ):
 def test_what_cannot_be_used_is_said_without_its_content(tmp_path):
     with pytest.raises(SettingsInvalid) as caught:
         read(tmp_path, PIP_INDEX_URL="file:///srv/hunter2")
-    assert "PIP_INDEX_URL is not the address" in str(caught.value)
+    assert "PIP_INDEX_URL is not a package index" in str(caught.value)
     assert "hunter2" not in str(caught.value)

@@ -106,10 +106,10 @@ def test_TC6_what_is_shown_of_a_plan_has_no_secret_and_its_number_is_that_of_the
 def test_whoever_calls_a_command_or_tries_it_out_is_not_asked(asked):
     approve, _ = asked
     always = "plan: {approval: always}"
-    assert approve(MODEL, always, dry_run=True).startswith("whoever called")
-    assert approve(MODEL, always, snapshot=None).startswith("whoever called")
+    assert approve(MODEL, always, dry_run=True).startswith("approved by running")
+    assert approve(MODEL, always, snapshot=None).startswith("approved by running")
     by_command = code_host_runs.SNAPSHOT.model_copy(update={"by_label": False})
-    assert approve(MODEL, always, snapshot=by_command).startswith("whoever called")
+    assert approve(MODEL, always, snapshot=by_command).startswith("approved by running")
 
 
 @pytest.mark.parametrize("kind", ["answer", "change"])

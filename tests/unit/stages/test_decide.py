@@ -153,14 +153,14 @@ def test_of_a_change_of_types_alone_the_counts_of_the_checker_are_the_proof() ->
 
 #: By what is measured: what is decided, why, and what the sentence names.
 DECISIONS = {
-    "green on both sides": ([tool("mypy"), suite()], {}, "open", "READY", "12 on base, 13"),
+    "green on both sides": ([tool("mypy"), suite()], {}, "open", "READY", "12 on the base branch, 13"),
     "red as on base": (
         [suite(base=FAILED, head=FAILED, base_failures=2, head_failures=2, known=2)],
-        {}, "open", "READY", "2 failures as on base",
+        {}, "open", "READY", "2 failures already on the base branch",
     ),
     "all red as on base": (
         [suite(base=FAILED, head=FAILED, base_failures=12, head_failures=12, known=12)],
-        {}, "open as draft", "READY", "first: tests of base",
+        {}, "open as draft", "READY", "check tests of base",
     ),
     "a flaky test": (
         [suite(head=FAILED, head_failures=3, flaky=FLAKY)], {}, "open", "READY", "t::a",
@@ -206,7 +206,7 @@ DECISIONS = {
     ),
     "the run's minutes ended the tests": (
         [suite(head=FAILED, verdict=Status.UNMEASURABLE, unfinished=True, head_count=0)],
-        {}, "open as draft", "READY", "first: unfinished",
+        {}, "open as draft", "READY", "check unfinished",
     ),
     "base breaks a tool": (
         [suite(), UNMEASURED], {}, "open", "READY", "Makemigrations cannot be measured: no module",
@@ -288,8 +288,8 @@ def test_the_sentence_of_a_decision_is_that_of_the_compared_record(one, other):
 def test_what_a_check_says_by_the_rules_of_either_side_is_said_once():
     mine = tool("mypy", base=FAILED, base_count=5, head=FAILED, head_count=5, known=5)
     theirs = mine.model_copy(update={"name": "mypy, base rules"})
-    assert weigh(suite(), theirs, mine).sentence.count("5 findings as on base") == 1
+    assert weigh(suite(), theirs, mine).sentence.count("5 findings already on the base branch") == 1
     other = theirs.model_copy(update={"known": 4})
     sentence = weigh(suite(), other, mine).sentence
-    assert "4 findings as on base" in sentence
-    assert "5 findings as on base" in sentence
+    assert "4 findings already on the base branch" in sentence
+    assert "5 findings already on the base branch" in sentence

@@ -42,7 +42,7 @@ def test_the_first_run_proposes_a_file_that_is_valid_and_no_other_does(asked):
     [asked_for] = code_host.proposals
     assert (asked_for.branch, asked_for.base_branch) == (branch, "main")
     (line,) = said
-    assert "https://forge.example/shop/app/pull/100; the run does not wait for it" in line
+    assert "https://forge.example/shop/app/pull/100; the run continues without waiting" in line
     # Whatever became of it, nobody is asked again.
     assert onboard.propose_configuration(made, services) == "asked already"
     assert len(code_host.proposals) == len(code_host.commits) == 1

@@ -171,7 +171,7 @@ def test_GH7_an_issue_that_is_closed_after_the_push_gets_no_pull_request_and_no_
     assert hosted.heads() == {"main"}
     pushed = hosted.github.requests("POST", "/*/git-receive-pack")
     assert len([one for one in pushed if one.status == 200]) == 2, "pushed, and removed"
-    assert any("removed again" in line for line in said)
+    assert any("deleted branch" in line for line in said)
 
 
 def test_GH7_a_branch_with_somebodys_commit_on_it_is_left_and_named(hosted):

@@ -94,7 +94,7 @@ def test_TC3_words_under_another_name_than_the_senders_are_nobodys(event, make):
     for payload in (make(user=stranger), {**make(), "sender": stranger}):
         ignored = parse_event(event, raw(payload))
         assert isinstance(ignored, Ignored)
-        assert "somebody else" in ignored.reason
+        assert "other than its author" in ignored.reason
     # A name says nothing, the number counts.
     named_alike = {**make(user={**stranger, "login": "octo"})}
     assert isinstance(parse_event(event, raw(named_alike)), Ignored)

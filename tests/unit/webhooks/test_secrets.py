@@ -31,7 +31,7 @@ def test_a_secret_comes_by_value_or_by_file(tmp_path, name):
     assert read(name, **{name: " "}) is None
     assert read(name, **{name: "s3cret"}) == "s3cret"
     assert read(name, **{f"{name}_file": str(file)}) == "s3cret"
-    with pytest.raises(SettingsInvalid, match="are both set. Keep one"):
+    with pytest.raises(SettingsInvalid, match="are both set. Keep only one"):
         load(**{name: "s3cret", f"{name}_file": str(file)})
 
 
