@@ -26,7 +26,7 @@ _TEMPLATE = Path(__file__).with_name("reference.md.jinja")
 #: A run of a ticket file never ends so.
 _OF_ISSUES = (Reason.UNANSWERED, Reason.SUPERSEDED, Reason.ACCESS_LOST)
 _FORMS: dict[object, str] = {
-    str: "text", int: "number", dict[str, int]: "numbers by name", Figure: "figure",
+    str: "text", int: "number", float: "number", dict[str, int]: "numbers by name", Figure: "figure",
 }  # fmt: skip
 _PLACES: dict[commands.Name, str] = {
     "plan": "issue",

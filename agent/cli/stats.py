@@ -131,6 +131,7 @@ def _list_cells(figures: Statistics) -> dict[str, str]:
         "label to pull request": _format_figure(figures.seconds_to_pull, terminal.format_span),
         "label to merge": _format_figure(figures.seconds_to_merge, terminal.format_span),
         "rounds of review": _format_figure(figures.review_rounds),
+        "dollars in total": f"{figures.total_usd:,.2f}",
         "dollars per merge": _format_figure(figures.usd, "{:,.2f}".format),
         "tokens per merge": _format_figure(figures.tokens, "{:,.0f}".format),
     }

@@ -73,7 +73,7 @@ def show_repository(here: Here, who: Who, owner: str, name: str) -> Response:
             contract, known_by = record.contract, entry
         if record.environment is not None:
             environment = record.environment
-            baseline = run_record.read_baseline(folder)
+            baseline = run_record.read_checks(folder, "base")
             doubtful = (Status.UNMEASURABLE, Status.UNVERIFIED)
             if baseline is not None:
                 found = [one for one in baseline.results if one.status in doubtful]

@@ -206,9 +206,9 @@ def make_inert(raw: bytes) -> str:
     return "\n".join(sanitise.strip_terminal_codes(line) for line in lines)
 
 
-def read_baseline(folder: Path | None) -> CheckReport | None:
-    """Read what the checks said of the base commit."""
-    raw = read_tail(folder, "checks-base.json", _LONGEST_LINE)[0]
+def read_checks(folder: Path | None, side: str) -> CheckReport | None:
+    """Read what the checks said of one side, base or head."""
+    raw = read_tail(folder, f"checks-{side}.json", _LONGEST_LINE)[0]
     try:
         return CheckReport.model_validate_json(raw)
     except ValidationError:

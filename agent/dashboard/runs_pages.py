@@ -27,6 +27,7 @@ from agent.dashboard.pages import render_markdown
 from agent.models.change import Finding
 from agent.models.outcome import StoredRun
 from agent.telemetry import signed_log
+from agent.telemetry.run_log import describe_check
 from agent.text import check_summary
 
 router = APIRouter()
@@ -170,11 +171,21 @@ def show_conversation(here: Here, who: Who, run_id: str, page: int = 1) -> Respo
 def show_log(here: Here, who: Who, run_id: str) -> Response:
     """Show the log; the page loads it anew as long as the run is under way."""
     stored, entry = here.find_run(run_id, who), here.find_entry(run_id, who)
-    tail, end = _read_tail(here.find_folder(run_id))
+    folder = here.find_folder(run_id)
+    tail, end = _read_tail(folder)
+    reports = [run_record.read_checks(folder, side) for side in ("base", "head")]
     return here.render(
         "log.html.j2",
         who,
         **_describe(who, stored, entry, "log"),
+        outputs=[
+            (
+                report,
+                [(run, describe_check(report.side, run)) for run in report.results if run.command],
+            )
+            for report in reports
+            if report
+        ],
         tail=tail,
         is_cut=end > _TAIL_BYTES,
     )

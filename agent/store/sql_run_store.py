@@ -176,7 +176,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
     def note_pull(self, run_id: str, end: PullEnd | None) -> bool:
         """Note that the pull request of the run that opened it has ended, or is open again.
 
-        Returns whether that is news. What follows it up is brought to its end by itself.
+        Its finished follow-ups get the same state. Returns whether anything changed.
         """
         state = RunState(end.state) if end else RunState.OPEN
         with self._database.write() as session:
@@ -186,6 +186,13 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
             if is_news:
                 row.state = state.value
                 row.follow_up_requests = None if end else row.follow_up_requests
+                shared = (RunState.OPEN, RunState.MERGED, RunState.CLOSED)
+                session.exec(
+                    update(RunRow)
+                    .where(col(RunRow.follows_run) == run_id, col(RunRow.active).is_(False))
+                    .where(col(RunRow.state).in_(one.value for one in shared))
+                    .values(state=state.value)
+                )
             return is_news
 
     def take_lease(self, seconds: float, key: str) -> Lease:

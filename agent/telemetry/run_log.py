@@ -153,7 +153,7 @@ def describe_result(result: object) -> str:
                 if one.status is Status.ABSENT:
                     absent[one.reason].append(one.name)
                 else:
-                    told.append(_tell_check(side, one))
+                    told.append(describe_check(side, one))
             for reason, names in absent.items():
                 why = f" ({reason})" if reason else ""
                 told.append(f"[{side}] not run: {', '.join(names)}{why}")
@@ -161,7 +161,7 @@ def describe_result(result: object) -> str:
     return ""
 
 
-def _tell_check(side: str, check: AnyRun) -> str:
+def describe_check(side: str, check: AnyRun) -> str:
     head = f"[{side}] {check.name}: {check.status.value} in {check.seconds:.1f} s"
     if check.reason:
         head += f" ({check.reason})"

@@ -117,6 +117,8 @@ class Statistics(Record):
     """Median seconds from label to merge."""
     review_rounds: Figure
     """Median number of follow-ups per closed or merged pull request."""
+    total_usd: float
+    """Dollars spent on models by all runs with known prices."""
     usd: Figure
     """Mean model cost in dollars per merged pull request, including follow-ups."""
     tokens: Figure
@@ -141,6 +143,7 @@ def compute_statistics(group: str, runs: Sequence[RunSummary]) -> Statistics:
         seconds_to_pull=compute_median(run.seconds_to_pull for run in opened),
         seconds_to_merge=compute_median(run.seconds_to_end for run in merged),
         review_rounds=compute_median(run.rounds for run in ended),
+        total_usd=sum(filter(None, map(get_usd, runs))),
         usd=compute_mean(map(get_usd, merged)),
         tokens=compute_mean(map(get_tokens, merged)),
     )

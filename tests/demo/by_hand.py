@@ -83,16 +83,17 @@ def _show_simulator(address: str, given: dict[str, str]) -> None:
     program = Path(sys.executable).with_name("mergewright")
     exports = "\n".join(f"  export {name}={shlex.quote(value)}" for name, value in given.items())
     print(
-        f"""The issue: {issue}
+        f"""All repositories: {address}/
+A first issue:    {issue}
 
 The service, in another terminal:
 
 {exports}
   {program} serve
 
-Then open the issue, choose {play.MAINTAINER}, set the label {play.LABEL}, and reload the
-page as the work goes on. Review and merge the pull request on its page. Then,
-with the same exports: {program} stats
+Then open the issue, or write one of your own, choose {play.MAINTAINER}, and add the label
+{play.LABEL}. The page follows the work. Review and merge the pull request on its
+page. Then, with the same exports: {program} stats
 
 Ctrl-C ends it; nothing is kept.""",
         flush=True,

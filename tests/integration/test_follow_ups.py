@@ -113,12 +113,16 @@ def test_red_checks_leave_half_of_the_rounds_to_people(store):
 def test_nothing_follows_a_pull_request_that_is_over(store):
     first = _opened(store)
     store.queue_follow_up(first.run_id, CI, NOW + 1)
+    earlier = store.claim_run(NOW + 1, most=9).run
+    store.finish_run(earlier.run_id, _ended(earlier.run_id), NOW + 1)
+    store.queue_follow_up(first.run_id, CI, NOW + 1)
     at_work = store.claim_run(NOW + 1, most=9).run
     store.queue_follow_up(first.run_id, REVIEW, NOW + 2)
     assert store.note_pull(first.run_id, PullEnd(pull=7, state="merged", at=None))
     store.finish_run(at_work.run_id, _ended(at_work.run_id, Reason.SUPERSEDED), NOW + 3)
     assert store.claim_run(NOW + 9_999, most=9) is None
     assert store.queue_follow_up(first.run_id, REVIEW, NOW + 4) == "over"
+    assert store.find_run(earlier.run_id).state is RunState.MERGED
 
 
 def test_an_issue_that_is_labelled_anew_has_its_own_attempts_counted(store):

@@ -1,13 +1,15 @@
-"""The two pages for people: an issue and a pull request, with forms.
+"""The pages for people: all repositories, an issue, a pull request, with forms.
 
-A form is a call of the API with the rights of the person it is sent as. No script runs here and
-nothing is fetched from elsewhere; texts are shown as GitHub shows them, as far as that matters.
+A form is a call of the API with the rights of the person it is sent as. The one script is the
+dashboard's, which loads parts of the page again; texts are shown as GitHub shows them, as far as
+that matters.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,14 +26,21 @@ from tests.simulator.world import World
 SECURITY_HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none';"
-        " frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self';"
+        " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
 _TEMPLATES = Path(__file__).parent / "templates"
-STYLE = (_TEMPLATES / "style.css").read_bytes()
+FILES = {
+    "/_pages/style.css": ("text/css", (_TEMPLATES / "style.css").read_bytes()),
+    "/_pages/live.js": (
+        "text/javascript",
+        (resources.files("agent.dashboard") / "static" / "live.js").read_bytes(),
+    ),
+}
+"""What the pages load: type and content by path."""
 _PATH = re.compile(r"/([^/]+/[^/]+)/(?:issues|pull)/([0-9]{1,9})")
 _pages = Environment(
     loader=FileSystemLoader(_TEMPLATES),
@@ -68,7 +77,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 def show(world: World, path: str, chosen: str = "", notice: str = "") -> Answer:
-    """Show the issue or pull request of an address.
+    """Show all repositories, or the issue or pull request of an address.
 
     Args:
         chosen: Login of the person that the forms are offered to.
@@ -78,23 +87,31 @@ def show(world: World, path: str, chosen: str = "", notice: str = "") -> Answer:
         Refusal: There is none.
     """
     with world.lock:
-        repository, issue = _find(world, path)
-        people = [
-            (one.login, world.role(repository, one))
-            for one in world.users.values()
-            if one.kind == "User"
-        ]
-        people.sort(key=lambda one: (one[0] != chosen, -ROLES.index(one[1])))
-        page = _pages.get_template("subject.html").render(
-            repository=repository,
-            issue=issue,
-            entries=_list_entries(issue),
-            people=people,
-            notice=notice,
-            **_describe_changes(repository, issue),
-        )
+        if path == "/":
+            found = list(world.repositories.values())
+            people = {repository: _list_people(world, repository, chosen) for repository in found}
+            page = _pages.get_template("overview.html").render(people=people, notice=notice)
+        else:
+            repository, issue = _find(world, path)
+            page = _pages.get_template("subject.html").render(
+                repository=repository,
+                issue=issue,
+                entries=_list_entries(issue),
+                people=_list_people(world, repository, chosen),
+                notice=notice,
+                **_describe_changes(repository, issue),
+            )
     # Titles may hold half of a surrogate pair, as JSON can.
     return 422 if notice else 200, SECURITY_HEADERS, page.encode("utf-8", "replace")
+
+
+def _list_people(world: World, repository: Repository, chosen: str) -> list[tuple[str, str]]:
+    people = [
+        (user.login, world.role(repository, user))
+        for user in world.users.values()
+        if user.kind == "User"
+    ]
+    return sorted(people, key=lambda person: (person[0] != chosen, -ROLES.index(person[1])))
 
 
 def act(world: World, path: str, form: dict[str, str]) -> Answer:
@@ -104,17 +121,25 @@ def act(world: World, path: str, form: dict[str, str]) -> Answer:
         Refusal: It names nothing that can be done.
     """
     with world.lock:
-        repository, issue = _find(world, path)
         user = world.users.get(form.get("as", "").lower())
+        if path == "/":
+            where = form.get("repository", "")
+            method, below = "POST", "issues"
+            body = {name: form.get(name, "").replace("\r\n", "\n") for name in ("title", "body")}
+        else:
+            repository, issue = _find(world, path)
+            where = repository.full_name
+            method, below, body = _translate(issue, form)
     if user is None:
         raise Refusal(422, "Choose one of the people in the list.")
-    method, below, body = _translate(issue, form)
     caller, raw = Caller(Token("", None, user)), json.dumps(body).encode()
     try:
-        calls.perform(world, caller, method, f"/repos/{repository.full_name}/{below}", raw)
+        reply = calls.perform(world, caller, method, f"/repos/{where}/{below}", raw)
     except Refusal as refusal:
         notice = f"{user.login} was refused: {refusal.message} {refusal.errors or ''}"
         return show(world, path, user.login, notice)
+    if isinstance(reply.body, dict) and path == "/":
+        path = f"/{where}/issues/{reply.body['number']}"
     location = f"{quote(path)}?as={quote(user.login)}"
     return 303, {**SECURITY_HEADERS, "Location": location}, b""
 

@@ -108,8 +108,9 @@ def _answer_others(world: World, request: Request) -> Answer:
         return sign_in.authorize(world, dict(parse_qsl(request.query)), pages.SECURITY_HEADERS)
     if path == sign_in.EXCHANGE:
         return sign_in.exchange(world, request.form())
-    if path == "/_pages/style.css":
-        return 200, {"Content-Type": "text/css"}, pages.STYLE
+    if path in pages.FILES:
+        kind, content = pages.FILES[path]
+        return 200, {"Content-Type": kind}, content
     if method == "POST":
         return pages.act(world, path, request.form())
     return pages.show(world, path, dict(parse_qsl(request.query)).get("as", ""))

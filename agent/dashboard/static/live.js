@@ -50,7 +50,7 @@ async function refresh() {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const part of parts) {
       const fresh = page.getElementById(part.id);
-      if (fresh && !isInUse(part) && fresh.innerHTML !== part.dataset.shown) {
+      if (fresh && !isInUse(part) && fresh.innerHTML !== (part.dataset.shown ?? part.innerHTML)) {
         fresh.dataset.shown = fresh.innerHTML;
         exchange(part, fresh);
       }

@@ -93,7 +93,10 @@ def test_a_run_shows_what_is_known_of_it(store, operator, tmp_path):
     conversation = operator.get(f"/runs/{run.run_id}/conversation").text
     assert "I add the field, then its test." in conversation
     assert conversation.count("<details") >= 6
-    assert "line 59" in operator.get(f"/runs/{run.run_id}/log").text
+    log = operator.get(f"/runs/{run.run_id}/log").text
+    assert "line 59" in log
+    [link] = re.findall(r'/log#(\S+)">tests<', page)
+    assert re.search(rf'id="{link}">[^<]*216 passed<', log)
 
 
 def test_a_step_that_waits_for_people_has_not_failed():
