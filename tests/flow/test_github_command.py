@@ -27,6 +27,7 @@ def command(stage):
     return run
 
 
+@pytest.mark.deep
 def test_a_run_with_a_personal_token_and_no_webhook_opens_the_pull_request(story, command, stage):
     told, world = story(), stage.world
     if "robot" not in world.users:

@@ -72,6 +72,7 @@ def test_GH8_a_labelled_issue_becomes_one_checked_pull_request_however_often_it_
     told.assert_ready()
 
 
+@pytest.mark.deep
 def test_a_round_that_has_nothing_to_do_ends_and_a_plain_comment_is_answered_without_a_model(story):
     told = story()
     told.label()
@@ -245,6 +246,7 @@ def test_GH6_a_base_that_is_not_what_it_was_is_an_honest_end(story, stage, how):
     assert outcome.branch is None or f"`{outcome.branch}`" in comment.body
 
 
+@pytest.mark.deep
 def test_a_trackers_ticket_becomes_one_issue_and_a_pull_request_with_its_key(story, stage):
     told = story()
     sent = {"repository": told.name, "title": TITLE, "body": BODY, "key": "SHOP-7"}

@@ -20,6 +20,7 @@ ADDED = [
 ]
 
 
+@pytest.mark.deep
 def test_a_field_is_added_on_a_branch_that_passes_its_checks(sample, run):
     # What was red before does not withhold; what is not committed takes no part, and stays.
     sample.write("shop/tests/test_red.py", "def test_always_red():\n    assert 1 == 2\n")
