@@ -211,7 +211,7 @@ class Settings(Record):
                 raise ValueError(f"entry {place + 1} is not a rule.{hint}")
             if level not in get_args(Level):
                 levels = ", ".join(get_args(Level))
-                raise ValueError(f"entry {place + 1}: after {rule}= give one of {levels}")
+                raise ValueError(f"entry {place + 1}: after {rule}= use one of {levels}")
         return value
 
     @property

@@ -63,8 +63,8 @@ class DjangoProject(BaseModel):
         if self.settings_module is not None or self.configured_by is not None:
             return ""
         return (
-            "No settings module was found, so Django cannot be started. Name one in "
-            ".github/mergewright.yml, as in `django: {settings: tests.settings}`."
+            "No settings module was found, so Django cannot be started. Set one in"
+            " .github/mergewright.yml, as in `django: {settings: tests.settings}`."
         )
 
 

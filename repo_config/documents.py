@@ -32,7 +32,7 @@ class DocumentError(ValueError):
     """A text is not of its format, or more than will be read."""
 
     def __init__(
-        self, message: str, line: int = 1, column: int = 1, fix: str = "Correct this place"
+        self, message: str, line: int = 1, column: int = 1, fix: str = "Fix this place"
     ) -> None:
         super().__init__(message, line, column, fix)
         self.message, self.line, self.column, self.fix = message, line, column, fix

@@ -32,7 +32,7 @@ def parse_module(source: str | bytes, filename: str = "<source>") -> ast.Module:
     """
     size = len(source)
     if size > MOST_BYTES:
-        raise BeyondBounds(f"{size:,} characters; more than {MOST_BYTES:,} are not read")
+        raise BeyondBounds(f"{size:,} characters; the maximum is {MOST_BYTES:,}")
     chain = _CHAIN_BYTES.search(source) if isinstance(source, bytes) else _CHAIN.search(source)
     if chain:
         raise BeyondBounds(f"a dotted name of more than {_LONGEST_CHAIN} parts")

@@ -67,7 +67,7 @@ def find_config(tree: Tree) -> ConfigSource | None:
         sources[PYPROJECT] = text
     if len(sources) > 1:
         named = " and ".join(f"{name} {_TABLE}" if name == PYPROJECT else name for name in sources)
-        message = f"the configuration stands in {named}; one place is allowed"
+        message = f"found the configuration in {named}; only one place is allowed"
         raise _refuse(list(sources)[-1], message, "Keep one of them and remove the other")
     return next((ConfigSource(name=name, text=text) for name, text in sources.items()), None)
 
@@ -101,7 +101,7 @@ def from_text(text: str, name: str, tree: Tree | None = None) -> RepoConfig:
         raise _refuse(name, message, error.fix, at) from error
     if document.value is None:
         if name.endswith(".toml"):
-            raise _refuse(name, f"no table {_TABLE}", "Add it, or name another file")
+            raise _refuse(name, f"no table {_TABLE}", "Add it, or use another file")
         return RepoConfig()
     config, problems = _validate_config(document)
     if config is not None and tree is not None:
@@ -120,7 +120,7 @@ def _require_size(size: int, name: str) -> None:
     most = documents.MOST_CHARACTERS if name.endswith(".toml") else _MOST_BYTES
     if size > most:
         message = f"the file is larger than {most // 1024} KiB"
-        raise _refuse(name, message, "Shorten it; no configuration needs as much")
+        raise _refuse(name, message, "Shorten it")
 
 
 def _decode_config(content: bytes, name: str) -> str:
@@ -156,7 +156,7 @@ def _find_absent_paths(document: Document, config: RepoConfig, tree: Tree) -> It
         if not is_there:
             at = document.locate(key).at
             message = f"{dotted(key)}: not in the repository: {format_excerpt(str(value))}"
-            yield make_problem(document.file, at, key, message, "Name what is committed")
+            yield make_problem(document.file, at, key, message, "Use a committed path")
 
 
 # --- words for what the models refuse -----------------------------------------------------------
@@ -167,7 +167,7 @@ def _validate_config(document: Document) -> tuple[RepoConfig | None, list[Proble
         place = document.locate(())
         message = f"the configuration must be a mapping of keys; found {place.describe()}"
         return None, [
-            make_problem(document.file, place.at, (), message, "Begin with a key: version: 1")
+            make_problem(document.file, place.at, (), message, "Start with a key: version: 1")
         ]
     try:
         return RepoConfig.model_validate(document.value), []
@@ -204,7 +204,7 @@ def _explain_value(place: Place, details: list[Any], *, is_key: bool) -> tuple[P
             at, given = place.key_at, format_excerpt(str(path[-1]))
         return at, f"{dotted(path)}: {own['message']}: {given}", own["fix"]
     expected = ", or ".join(dict.fromkeys(map(_name_expected, details)))
-    message = f"{dotted(path)}: it should be {expected}; found {place.describe()}"
+    message = f"{dotted(path)}: expected {expected}; found {place.describe()}"
     kinds = {one["type"] for one in details}
     written = format_excerpt(place.written)
     fix = f"Make it {expected}"

@@ -195,7 +195,7 @@ def _compose_yaml(text: str) -> Node | None:
 def _read_node(node: Node) -> object:
     """Build plain values only."""
     if node.anchor is not None:
-        raise _refuse(node, "an anchor", "Remove it; anchors and aliases are not taken")
+        raise _refuse(node, "an anchor", "Remove it; anchors and aliases are not supported")
     if isinstance(node, SequenceNode):
         return tuple(map(_read_node, node.value))
     if not isinstance(node, MappingNode):
@@ -207,7 +207,7 @@ def _read_node(node: Node) -> object:
         if not isinstance(key, ScalarNode):
             raise _refuse(key, "a key that is not text", "Write a word before the colon")
         if key.value in found:
-            raise _refuse(key, f"the key {format_excerpt(key.value)} is there twice", "Keep one")
+            raise _refuse(key, f"duplicate key {format_excerpt(key.value)}", "Keep one")
         found[key.value] = _read_node(value)
     return found
 

@@ -61,20 +61,20 @@ def explain_file(path: str, project: Project) -> str | None:
     top = (folders[0] if folders else name).removesuffix(".py")
     manage = project.django.manage if project.django else None
     cases = (
-        (top in _TOOLS, "a module of this name can be taken for the tool that checks"),
+        (top in _TOOLS, "a module of this name can be imported instead of the checking tool"),
         (path == project.test_script, "it starts the tests"),
         (path == manage, "it starts the checks"),
-        (path in _settings_files(project), "it is a settings module that the checks run with"),
+        (path in _settings_files(project), "it is a settings module that the checks use"),
         (name.endswith(".pth"), _RUNS_FIRST),
-        (path in project.plugins, "a tool that checks loads it as its plugin"),
-        (path.endswith(_OVERLOOKED), "it lists errors that basedpyright overlooks"),
+        (path in project.plugins, "a checking tool loads it as a plugin"),
+        (path.endswith(_OVERLOOKED), "it lists errors that basedpyright ignores"),
         (
             project.uses_pyright and bool(_MARKERS & {name, *folders}),
-            "pyright takes its folder for an environment and passes over it",
+            "pyright treats its folder as an environment and skips it",
         ),
         (
             project.uses_pyright and inner.startswith("typings/"),
-            "the type checker takes it for what a library has",
+            "the type checker uses it as a library's types",
         ),
         (is_setting(path, project), "it looks like a settings module"),
     )
@@ -163,7 +163,7 @@ def _read_toml(text: str) -> Tables:
     tables: Tables = documents.parse_toml(text)
     tools = tables.pop("tool", {})
     if not isinstance(tools, dict):
-        raise documents.DocumentError("tool is no table")
+        raise documents.DocumentError("tool is not a table")
     return {**tables, **{f"tool.{name}": table for name, table in tools.items()}}
 
 

@@ -44,34 +44,34 @@ class PythonSection(Section):
     """Which Python, and which Debian packages."""
 
     version: PythonMinor | None = None
-    """Minor version as in "3.11"; default: that of .python-version, else the newest that is there,
-    that requires-python allows, and that there was when the commit was made."""
+    """Minor version, as in "3.11". Default: .python-version, otherwise the newest installed version
+    that requires-python allows and that was released before the commit."""
     system_packages: tuple[SystemPackage, ...] = ()
     """Debian packages that `setup` and checks need, such as libpq-dev."""
 
 
 class DjangoSection(Section):
-    """Where Django is started, and how its parts are used."""
+    """How Django is started and used."""
 
     manage: RelativePath | None = None
-    """Path of manage.py; default: the one nearest to the root."""
+    """Path of manage.py. Default: the one nearest to the root."""
     settings: ModuleName | None = None
-    """Settings module for checks; default: DJANGO_SETTINGS_MODULE of `env`, of the pytest
-    configuration, then of manage.py."""
+    """Settings module for checks. Default: DJANGO_SETTINGS_MODULE from `env`, the pytest
+    configuration or manage.py, in this order."""
     views: Literal["class", "function", "any"] = "any"
-    """What new views are written as; existing ones stay."""
+    """Style of new views. Existing views are not checked."""
     signals: Literal["forbid", "any"] = "any"
-    """forbid: no new signals, and no new handlers of them, outside of tests."""
+    """forbid: no new signals or signal handlers, except in tests."""
     managers: dict[ModelKey, AttributeName] = {}
-    """Manager through which a model is queried, as in `Order: active` or, where several models have
-    the name, `shop.models.Order: active`."""
+    """Manager for querying a model, as in `Order: active`; if several models have the name,
+    `shop.models.Order: active`."""
 
 
 class FastapiAuth(Section):
     """Which dependency the endpoints of some URL paths must have."""
 
     paths: Annotated[tuple[UrlPattern, ...], Field(min_length=1)]
-    """Patterns of URL paths, with all prefixes: `*` is one part of a path, `**` any number."""
+    """Patterns of full URL paths: `*` is one part of a path, `**` any number."""
     dependency: ModuleName
     """Full dotted name of the dependency, as in app.auth.admin."""
 
@@ -80,18 +80,18 @@ class FastapiSection(Section):
     """Where the application is, and who may call its endpoints."""
 
     app: ApplicationName | None = None
-    """The application, as in app.main:app, whose endpoints `auth` is held against; default: the
-    only one that a module of the project makes."""
+    """The application whose endpoints `auth` checks, as in app.main:app. Default: the project's
+    only application."""
     auth: tuple[FastapiAuth, ...] = ()
-    """Entries of `paths`, patterns of URL paths (`*` is one part, `**` any number), and
-    `dependency`, the dotted name of what their endpoints must depend on. The first match counts."""
+    """Entries of `paths` (patterns of URL paths: `*` is one part, `**` any number) and
+    `dependency` (dotted name of the dependency that these endpoints need). First match wins."""
 
 
 class ImportsSection(Section):
     """What changed code may import."""
 
     forbid: tuple[ModuleName, ...] = ()
-    """Modules, or names in them, that changed code may not import, with all below them."""
+    """Modules or names that changed code may not import, including everything below them."""
 
 
 Mode = Literal["sync", "async", "any"]
@@ -112,40 +112,40 @@ class ConcurrencySection(Section):
     mode: Mode = "any"
     """How views, endpoints and consumers are written."""
     overrides: tuple[ConcurrencyOverride, ...] = ()
-    """Modes by path, as in `[{paths: ["api/**"], mode: async}]`; the last match decides."""
+    """Modes by path, as in `[{paths: ["api/**"], mode: async}]`. Last match wins."""
 
 
 class ExtraCheck(Section):
-    """A check of any other kind."""
+    """An additional check."""
 
     name: CheckName
-    """As it is called in what people read."""
+    """Name shown to people."""
     run: Command
-    """Its command line, as in `make docs`."""
+    """Command line, as in `make docs`."""
 
 
 class ChecksSection(Section):
     """Which checks run, before and after the change, as command lines."""
 
     tests: Command = "auto"
-    """A line such as `pytest -q`, `python manage.py test` or `python tests/runtests.py`, or off;
-    auto: pytest where it is configured or declared, else Django's runner."""
+    """A command such as `pytest -q`, `python manage.py test` or `python tests/runtests.py`, or off.
+    auto: pytest if it is configured or declared, otherwise Django's runner."""
     minutes: int = Field(default=10, ge=1)
-    """Time for the tests. Those that have not begun shortly before are left out, and named; a suite
-    that still runs then counts as failed."""
+    """Time limit of the tests. Shortly before it, no further test starts, and those left out are
+    listed; a suite that still runs at the limit fails."""
     types: Command | tuple[Command, ...] = "auto"
-    """A line or several, as in `mypy --strict src`, or off; auto: the plain command of each type
-    checker that has settings here, or a hook of pre-commit for the whole project. basedpyright runs
-    in place of pyright, which needs a network, in the mode `standard` where none is set."""
+    """One or several commands, as in `mypy --strict src`, or off. auto: the plain command of each
+    type checker with settings or a pre-commit hook for the whole project. basedpyright replaces
+    pyright, which needs a network; its mode is `standard` unless one is set."""
     lint: Command | tuple[Command, ...] = "auto"
-    """As `types`, for ruff, flake8, black and isort. Linters and type checkers read their settings
-    as the base commit has them."""
+    """Like `types`, for ruff, flake8, black and isort. Linters and type checkers use the base
+    commit's settings."""
     makemigrations: Literal["auto", "off"] = "auto"
     """auto: `makemigrations --check --dry-run` and `check` in a Django project."""
     extra: tuple[ExtraCheck, ...] = ()
-    """Further checks, as in `[{name: docs, run: make docs}]`. Like all lines of `checks` they run
-    in the folder of the project, with `env` and `services`. Findings of the tools named here are
-    compared one by one where a line is a call of one; of any other line the exit code is."""
+    """Additional checks, as in `[{name: docs, run: make docs}]`. Like all commands of `checks`,
+    they run in the project's folder, with `env` and `services`. If a command calls one of the tools
+    named here, its findings are compared one by one; otherwise its exit code is compared."""
 
 
 class ScopeSection(Section):
@@ -154,15 +154,15 @@ class ScopeSection(Section):
     allow: tuple[Glob, ...] = ("**",)
     """Patterns, as in .gitignore, of paths that may be touched."""
     protect: tuple[Glob, ...] = (".github/**",)
-    """Patterns of paths that are never touched."""
+    """Patterns of paths that may not be touched."""
     human_only: tuple[Glob, ...] = ()
-    """Patterns of paths that only people change; a ticket that needs them is declined."""
+    """Patterns of paths that only people may change. A ticket that needs them is declined."""
     max_files: int = Field(default=20, ge=1)
-    """Files that one change may touch."""
+    """Maximum number of files in a change."""
     max_lines: int = Field(default=600, ge=1)
-    """Lines added and removed together."""
+    """Maximum number of added plus removed lines."""
     new_dependencies: Literal["ask", "allow", "forbid"] = "ask"
-    """Whether a change may declare new packages: `ask` leaves each to the reviewer."""
+    """Whether a change may declare new packages; ask: a person has to review each."""
 
 
 Weight = Literal["block", "review", "info", "off"]
@@ -172,83 +172,83 @@ class PlanSection(Section):
     """What happens between plan and edit."""
 
     approval: Literal["never", "always", "large"] = "large"
-    """On GitHub: whether a person with write permission approves the plan first; large: a model's
-    plan that names more than half of scope.max_files."""
+    """On GitHub: whether someone with write permission must approve the plan first; large: only a
+    model's plan with more than half of scope.max_files."""
 
 
 class LimitsSection(Section):
-    """What a run may use."""
+    """Limits of a run."""
 
     minutes: int = Field(default=30, ge=1)
-    """From start to decision, looked at between the steps; a step that has begun has limits of its
-    own, such as checks.minutes."""
+    """Time limit from start to decision, checked between steps. A running step has its own limits,
+    such as checks.minutes."""
     usd: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    """Dollars that a run may spend on models; default and maximum: the operator's."""
+    """Maximum dollars for models per run. Default and maximum: the operator's."""
     repair_rounds: int = Field(default=4, ge=0, le=20)
-    """Maximum number of repairs by a model after rules or checks have refused its change."""
+    """Maximum number of repair attempts after rules or checks have rejected a model's change."""
     runs_per_day: Annotated[int, Field(ge=1)] | None = None
-    """On GitHub: runs within 24 hours; further ones wait, and say so. Default and maximum: the
-    operator's."""
+    """On GitHub: maximum number of runs in 24 hours; further runs are queued. Default and maximum:
+    the operator's."""
 
 
 class PullRequestSection(Section):
-    """How the result is handed over."""
+    """How the result is published."""
 
     branch_prefix: BranchPrefix = "mergewright/"
-    """What branch names begin with."""
+    """Prefix of branch names."""
     draft: bool = False
-    """On GitHub: open pull requests as drafts, where the repository's plan has them."""
+    """On GitHub: open pull requests as drafts, if the repository supports them."""
     reviewers: tuple[Reviewer, ...] = ()
-    """On GitHub: who is asked for a review; logins, or org/team."""
+    """On GitHub: requested reviewers, as logins or org/team."""
     labels: tuple[Label, ...] = ()
     """On GitHub: labels of the pull request."""
     changelog: Literal["auto", "off"] = "auto"
-    """auto: on GitHub, a news fragment or a line in the changelog where there is one."""
+    """auto: on GitHub, add a news fragment or a changelog line if the project has these."""
     sign_off: Literal["auto", "always", "off"] = "auto"
-    """A Signed-off-by line in the commit; auto: where most of the latest commits have one."""
+    """Signed-off-by line in the commit; auto: if most of the latest commits have one."""
 
 
 class RepoConfig(Section):
     """The whole file; every key is optional."""
 
     version: int = Field(default=1, ge=1, le=1)
-    """Of this format."""
+    """Version of this format."""
     label: Label | None = None
-    """On GitHub: the label that starts a run; default: the operator's, `mergewright`."""
+    """On GitHub: label that starts a run. Default: the operator's, `mergewright`."""
     root: RelativePath = "."
-    """Folder of the project in a repository that holds several. Paths of `python`, `django` and
-    `checks` are relative to it; those of `scope` and of changes are paths of the repository."""
+    """Folder of the project, in a repository with several. Paths in `python`, `django` and `checks`
+    are relative to it; paths in `scope` are relative to the repository."""
     contributions: Literal["auto", "allow", "refuse"] = "auto"
-    """auto: a model leaves the ticket to people where the contributing notes refuse changes by
-    machines; allow: it does not; refuse: no run of an issue begins."""
+    """auto: a model declines the ticket if the contributing notes refuse machine-made changes;
+    allow: it does not; refuse: no run of an issue starts."""
     python: PythonSection = PythonSection()
     """Which Python, and which Debian packages."""
     env: dict[VariableName, VariableValue] = {}
-    """Environment variables for set-up and all checks. No secrets: they are shown in the log."""
+    """Environment variables for set-up and all checks. No secrets: the log shows them."""
     setup: tuple[Command, ...] = ()
-    """Lines that make the environment, as in `uv sync --frozen --all-groups`, run once by bash with
-    an empty virtual environment active; default: a template for the lock or the declarations that
-    are there, or what a model has found. What they leave lies under every check, with what they
-    write to PostgreSQL. They reach package indexes (PyPI, npm, Debian) and no other host. Committed
-    files stay as they are."""
+    """Commands that build the environment, as in `uv sync --frozen --all-groups`. bash runs them
+    once, in an empty virtual environment. Default: a template for the lock file or the declared
+    dependencies, or commands that a model found. Every check starts with the files and PostgreSQL
+    data that they leave. They can reach package indexes (PyPI, npm, Debian) and no other host.
+    Changes to committed files are dropped."""
     services: Services = ()
-    """Servers that the project needs: postgres, redis, or with a version as in postgres:15. Every
-    sandbox starts them empty, PostgreSQL as `setup` left it, at their usual ports of 127.0.0.1,
-    without a password; the usual variables (PGHOST, POSTGRES_*, DB_*, DATABASE_URL, REDIS_URL) name
-    them where `env` does not. Users and databases that `env` names by these are there."""
+    """Servers that the project needs: postgres, redis, or with a version, as postgres:15. Every
+    sandbox starts them empty (PostgreSQL as `setup` left it) on their usual ports of 127.0.0.1,
+    without a password. The usual variables (PGHOST, POSTGRES_*, DB_*, DATABASE_URL, REDIS_URL) are
+    set unless `env` sets them. Users and databases named in these variables are created."""
     framework: Literal["auto", "django", "fastapi", "flask", "none"] = "auto"
-    """What the repository is built on; auto: from its dependencies and manage.py."""
+    """Framework of the project; auto: detected from dependencies and manage.py."""
     http_client: Literal["httpx", "requests", "aiohttp", "urllib3", "any"] = "any"
     """The only HTTP client that changed code may import."""
     background_tasks: Literal["celery", "background-tasks", "rq", "dramatiq", "none", "any"] = "any"
-    """The only system for background tasks in changed code; background-tasks: those of FastAPI and
+    """The only task queue that changed code may import; background-tasks: those of FastAPI and
     Starlette."""
     concurrency: ConcurrencySection = ConcurrencySection()
     """Whether code is written sync or async."""
     imports: ImportsSection = ImportsSection()
     """What changed code may import."""
     django: DjangoSection = DjangoSection()
-    """Where Django is started, and how its parts are used."""
+    """How Django is started and used."""
     fastapi: FastapiSection = FastapiSection()
     """Where the application is, and who may call its endpoints."""
     checks: ChecksSection = ChecksSection()
@@ -256,14 +256,14 @@ class RepoConfig(Section):
     scope: ScopeSection = ScopeSection()
     """What a change may touch."""
     rules: dict[RuleId, Weight] = {}
-    """Weights of rules, by their ids: block (no pull request), review (a draft that names the
-    place), info or off. Default: the rule's own. The operator may set a minimum."""
+    """Severities of rules, by id: block (no pull request), review (a draft that lists the place),
+    info or off. Default: the rule's own. The operator may set a minimum."""
     plan: PlanSection = PlanSection()
-    """Whether people are asked before anything is edited."""
+    """Whether a person approves the plan before anything is edited."""
     limits: LimitsSection = LimitsSection()
-    """What a run may use."""
+    """Limits of a run."""
     pull_request: PullRequestSection = PullRequestSection()
-    """How the result is handed over."""
+    """How the result is published."""
 
     @property
     def folder(self) -> str:

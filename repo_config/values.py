@@ -41,7 +41,7 @@ def _match(pattern: str, fix: str, *, is_shown: bool = True) -> AfterValidator:
     def check(text: str) -> str:
         if re.fullmatch(pattern, text) and (text.isprintable() or not is_shown):
             return text
-        raise _make_error("not of the form that is needed", fix)
+        raise _make_error("not in the required form", fix)
 
     return AfterValidator(check)
 
@@ -54,16 +54,18 @@ def _check_rule_id(text: str) -> str:
             if near
             else "`mergewright config explain rules` lists them"
         )
-        raise _make_error("there is no rule of this name", fix)
+        raise _make_error("unknown rule", fix)
     return text
 
 
 def _check_path(text: str) -> str:
     """Refuse what leads out of the repository or means different things to different tools."""
     if not text.strip() or not text.isprintable() or re.match(r"[-/~]|[A-Za-z]:|.*\\", text):
-        raise _make_error("not a path in the repository", "write it as in src/app, without signs")
+        raise _make_error(
+            "not a path in the repository", "write it like src/app, without special characters"
+        )
     if ".." in PurePosixPath(text).parts:
-        raise _make_error("a path with ..", "write one that stays inside the repository")
+        raise _make_error("a path with ..", "use a path inside the repository")
     return str(PurePosixPath(text))
 
 
@@ -79,60 +81,58 @@ def _check_glob(text: str) -> str:
 def _check_services(entries: tuple[str, ...]) -> tuple[str, ...]:
     names = [entry.partition(":")[0] for entry in entries]
     if len({*names}) < len(names):
-        raise _make_error("a service is named more than once", "keep one of them")
+        raise _make_error("a service is listed more than once", "keep one of them")
     return entries
 
 
-PythonMinor = Annotated[str, _match(_MINOR, 'write a minor version of Python as in "3.11"')]
+PythonMinor = Annotated[str, _match(_MINOR, 'use a minor version of Python, as in "3.11"')]
 RelativePath = Annotated[str, AfterValidator(_check_path)]
 Glob = Annotated[str, AfterValidator(_check_glob)]
-ModuleName = Annotated[str, _match(_DOTTED, "write a dotted name, as in config.settings.test")]
+ModuleName = Annotated[str, _match(_DOTTED, "use a dotted name, as in config.settings.test")]
 VariableName = Annotated[
-    str, _match(_VARIABLE_OF_RUNS, "write another name of letters, digits and underscores")
+    str, _match(_VARIABLE_OF_RUNS, "use another name of letters, digits and underscores")
 ]
 ApplicationName = Annotated[
-    str, _match(f"{_DOTTED}:{_DOTTED}", 'write a module and a name in it, as in "app.main:app"')
+    str, _match(f"{_DOTTED}:{_DOTTED}", 'use a module and a name in it, as in "app.main:app"')
 ]
 ModelKey = Annotated[
     str,
-    _match(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*", "write a class, as in Order or shop.models.Order"),
+    _match(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*", "use a class, as in Order or shop.models.Order"),
 ]
-AttributeName = Annotated[str, _match(_VARIABLE, "write the name of an attribute, as `active`")]
+AttributeName = Annotated[str, _match(_VARIABLE, "use the name of an attribute, as `active`")]
 UrlPattern = Annotated[
     str,
-    _match(_URL_PATTERN, "write a path as /health or /admin/**, with ** between slashes"),
+    _match(_URL_PATTERN, "use a path as /health or /admin/**, with ** between slashes"),
 ]
 VariableValue = Annotated[
     str, _match(r"[^\x00]*", "no environment variable can hold a NUL character", is_shown=False)
 ]
-CheckName = Annotated[
-    str, _match(r"[A-Za-z][A-Za-z0-9 ._-]{0,39}", "write a short name, as `docs`")
-]
+CheckName = Annotated[str, _match(r"[A-Za-z][A-Za-z0-9 ._-]{0,39}", "use a short name, as `docs`")]
 Command = Annotated[
-    str, _match(r"[^\x00]*\S[^\x00]*", "write a command, as in mkdir -p data", is_shown=False)
+    str, _match(r"[^\x00]*\S[^\x00]*", "use a command, as in mkdir -p data", is_shown=False)
 ]
 BranchPrefix = Annotated[
     str,
     _match(
         _PREFIX,
-        "write letters of ASCII, digits and . _ / + # = -, beginning with a letter or digit",
+        "use ASCII letters, digits and . _ / + # = -, starting with a letter or digit",
     ),
 ]
-SystemPackage = Annotated[str, _match(DEBIAN_NAME, "write a Debian package such as libpq-dev")]
+SystemPackage = Annotated[str, _match(DEBIAN_NAME, "use a Debian package such as libpq-dev")]
 RuleId = Annotated[
     str,
     AfterValidator(_check_rule_id),
     WithJsonSchema({"type": "string", "enum": list(RULE_IDS)}),
 ]
 ServiceName = Annotated[
-    str, _match(_SERVICE, "write postgres or redis, or with a version as in postgres:15")
+    str, _match(_SERVICE, "use postgres or redis, or with a version as in postgres:15")
 ]
 Services = Annotated[tuple[ServiceName, ...], AfterValidator(_check_services)]
 Label = Annotated[
-    str, _match(r"(?! )[^,]{1,50}(?<! )", "write the name of a label, of 50 letters at most")
+    str, _match(r"(?! )[^,]{1,50}(?<! )", "use the name of a label, with at most 50 characters")
 ]
 Reviewer = Annotated[
     str,
-    _match(_REVIEWER, "write a login or a team, as octocat or my-org/my-team"),
+    _match(_REVIEWER, "use a login or a team, as octocat or my-org/my-team"),
     AfterValidator(lambda text: text.removeprefix("@")),
 ]

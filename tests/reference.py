@@ -72,7 +72,7 @@ def _list_ends() -> Iterator[str]:
     texts = read_docstrings(Reason)
     for reason in Reason:
         on = "yes" if goes_on(reason) else "no"
-        on = "of issues alone" if reason in _OF_ISSUES else on
+        on = "of issues only" if reason in _OF_ISSUES else on
         state = end_state(reason).value
         yield f"| `{reason.value}` | `{state}` | {on} | {texts[reason.name]} |"
 
@@ -104,7 +104,8 @@ def read_docstrings(kind: type) -> dict[str, str]:
                 ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)),
                 ast.Expr(value=ast.Constant(value=str(words))),
             ):
-                texts[name] = " ".join(words.split()).replace("None: ", "not set: ")
+                plain = " ".join(words.split()).replace(". None: ", ". Not set: ")
+                texts[name] = plain.replace("None: ", "not set: ")
     return texts
 
 

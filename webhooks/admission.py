@@ -93,7 +93,7 @@ async def read_body(parts: AsyncIterator[bytes]) -> bytes:
             408, f"The body did not arrive within {BODY_SECONDS:g} seconds."
         ) from None
     except ClientDisconnect:
-        raise RefusedDelivery(400, "The body broke off.") from None
+        raise RefusedDelivery(400, "The body is incomplete.") from None
     return kept[0] if len(kept) == 1 else b"".join(kept)
 
 
@@ -116,8 +116,8 @@ def read_signature(header: str | None) -> str:
     if header is None or not (shape := _SIGNATURE.fullmatch(header)):
         raise RefusedDelivery(
             401,
-            f"{SIGNATURE_HEADER} with one sha256 signature is needed. Set a secret in the webhook's"
-            " settings; SHA-1 signatures are not accepted.",
+            f"{SIGNATURE_HEADER} with one sha256 signature is required. Set a secret in the"
+            " webhook's settings; SHA-1 signatures are not accepted.",
         )
     return shape[1]
 
@@ -132,6 +132,6 @@ def verify_signature(secret: bytes, body: bytes, signature: str) -> None:
     if not hmac.compare_digest(expected, signature):
         raise RefusedDelivery(
             401,
-            f"{SIGNATURE_HEADER} does not fit this body. The webhook's secret must be the one that"
-            " MERGEWRIGHT_WEBHOOK_SECRET or its file holds.",
+            f"{SIGNATURE_HEADER} does not match this body. The webhook's secret must match"
+            " MERGEWRIGHT_WEBHOOK_SECRET (or its file).",
         )

@@ -166,7 +166,7 @@ def _verify_delivery(
 def _header(given: Mapping[str, str], name: str, shape: re.Pattern[str]) -> str:
     value = given.get(name.lower(), "")
     if not shape.fullmatch(value):
-        raise RefusedDelivery(400, f"The header {name} is missing or not as GitHub sends it.")
+        raise RefusedDelivery(400, f"The header {name} is missing or not in GitHub's format.")
     return value
 
 

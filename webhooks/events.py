@@ -48,17 +48,17 @@ def read_body(event: str, body: bytes) -> dict[str, Any]:
     except ValueError as problem:
         # The parser's words name the place and may repeat a key, which can hold anything.
         words = str(problem).encode("ascii", "backslashreplace").decode()[:200]
-        raise RefusedDelivery(400, f"The body is not the JSON that we read: {words}.") from None
+        raise RefusedDelivery(400, f"The body is not valid JSON: {words}.") from None
     if not isinstance(payload, dict):
-        raise RefusedDelivery(422, "The body is no JSON object.")
+        raise RefusedDelivery(422, "The body is not a JSON object.")
     has = _HAS.get(event)
     if has is not None and (missing := sorted(has - payload.keys())):
         raise RefusedDelivery(
-            422, f"The body is not one of the event {event}: no {', '.join(missing)}."
+            422, f"The body does not fit the event {event}: it has no {', '.join(missing)}."
         )
     if has is not None and (foreign := sorted((_SUBJECTS & payload.keys()) - has)):
         raise RefusedDelivery(
-            422, f"The body is not one of the event {event}: it has {', '.join(foreign)}."
+            422, f"The body does not fit the event {event}: it has {', '.join(foreign)}."
         )
     return payload
 

@@ -64,8 +64,7 @@ async def _probe(committer: Committer) -> dict[str, object]:
     except (AgentError, TimeoutError):
         return {
             "ready": False,
-            "reason": "The inbox cannot be written, so deliveries are refused; see the log of"
-            " the listener.",
+            "reason": "The inbox cannot be written, so deliveries are refused. See the log.",
             "inbox": {"writable": False},
         }
     now = read_clock()
@@ -87,11 +86,11 @@ async def _probe(committer: Committer) -> dict[str, object]:
 def _explain_standstill(seconds: float | None) -> str | None:
     """Say that nobody carries out what is taken, by the age of the worker's sign of life."""
     if seconds is None:
-        return "The worker has not begun yet; deliveries are taken and wait. See its log."
+        return "The worker has not started yet; deliveries are queued. See its log."
     if seconds > _STALE_SECONDS:
         return (
-            f"The worker has left no sign of life for {seconds:.0f} seconds; deliveries are taken"
-            " and wait. See its log."
+            f"The worker has sent no heartbeat for {seconds:.0f} seconds; deliveries are queued."
+            " See its log."
         )
     return None
 
@@ -113,19 +112,25 @@ class ListenerMetrics:
         self._committer = committer
         self._registry = CollectorRegistry()
         self._answers = Counter(
-            "deliveries", "Deliveries answered, by the status and what became of them.",
+            "deliveries", "Deliveries received, by status and result.",
             ("code", "outcome"), namespace=_NAMESPACE, registry=self._registry,
         )  # fmt: skip
         self._seconds = Histogram(
-            "acknowledgement_seconds", "From the head of a delivery to its 202, on disk by then.",
+            "acknowledgement_seconds",
+            "Seconds from receiving a delivery to its 202, with the delivery on disk.",
             namespace=_NAMESPACE, registry=self._registry, buckets=_BUCKETS,
         )  # fmt: skip
-        self._depth = self._gauge("inbox_deliveries", "Deliveries that nobody has decided yet.")
-        self._oldest = self._gauge("inbox_oldest_seconds", "How long the oldest of them waits.")
-        self._waiting = self._gauge("inbox_uncommitted", "Deliveries that wait for a commit.")
-        self._readable = self._gauge("inbox_readable", "Whether the inbox could be asked: 0 or 1.")
+        self._depth = self._gauge("inbox_deliveries", "Deliveries not yet processed.")
+        self._oldest = self._gauge(
+            "inbox_oldest_seconds", "Waiting time of the oldest delivery, in seconds."
+        )
+        self._waiting = self._gauge(
+            "inbox_uncommitted", "Deliveries waiting to be written to disk."
+        )
+        self._readable = self._gauge("inbox_readable", "Whether the inbox can be read: 0 or 1.")
         self._alive = self._gauge(
-            "worker_heartbeat_age_seconds", "Since the worker's sign of life; NaN: there is none."
+            "worker_heartbeat_age_seconds",
+            "Seconds since the worker's last heartbeat; NaN: none yet.",
         )
         ProcessCollector(namespace=f"{_NAMESPACE}_listener", registry=self._registry)
         # Looked up once; every delivery passes here.

@@ -74,14 +74,14 @@ class Committer:
             self._queue.put_nowait((delivery, answer))
         except asyncio.QueueFull:
             raise RefusedDelivery(
-                503, "Too many deliveries wait. Deliver this one again."
+                503, "Too many deliveries are queued. Redeliver this one."
             ) from None
         try:
             return await answer
         except AgentError as problem:
             # The place and cause are the operator's to read, in the log.
             raise RefusedDelivery(
-                503, "The inbox cannot be written now. Deliver this one again."
+                503, "The inbox cannot be written now. Redeliver this one."
             ) from problem
 
     async def ask(self, question: Callable[[Inbox], T]) -> T:
@@ -118,7 +118,7 @@ class Committer:
         self, batch: list[tuple[Delivery, asyncio.Future[Receipt]]], problem: Exception
     ) -> None:
         if isinstance(problem, TimeoutError):
-            problem = AgentError(f"the disk was not done within {COMMIT_SECONDS:g} s")
+            problem = AgentError(f"the disk write took longer than {COMMIT_SECONDS:g} s")
         words = problem.message if isinstance(problem, AgentError) else repr(problem)
         if time.monotonic() - self._said > _SAY_AGAIN_SECONDS:
             self._said = time.monotonic()

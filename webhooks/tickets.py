@@ -47,8 +47,8 @@ def find_source(sources: Sequence[TicketSource], authorization: str) -> TicketSo
     if not known:
         raise RefusedDelivery(
             401,
-            "The header Authorization: Bearer with a token of MERGEWRIGHT_TICKET_SOURCES is"
-            " needed.",
+            'The header "Authorization: Bearer TOKEN", with a token of'
+            " MERGEWRIGHT_TICKET_SOURCES, is required.",
         )
     return known[0]
 
@@ -67,7 +67,9 @@ def read_ticket(source: TicketSource, body: bytes) -> Delivery:
         place = ".".join(map(str, first["loc"])) or "the body"
         raise RefusedDelivery(422, f"{place}: {first['msg']}.") from None
     if not source.may_name(sent.repository):
-        raise RefusedDelivery(403, f"This token is not for the repository {sent.repository[:100]}.")
+        raise RefusedDelivery(
+            403, f"This token is not allowed for the repository {sent.repository[:100]}."
+        )
     ticket = OutsideTicket(source=source.name, **sent.model_dump())
     same = f"ticket {source.name} {sent.repository.lower()} {sent.key}" if sent.key else ""
     return Delivery(

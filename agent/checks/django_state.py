@@ -135,7 +135,7 @@ class DjangoState:
         fails = any(item.fails for item in answer.items)
         problem = report.problem or answer.problem
         if not problem and result.exit_code != int(fails):
-            problem = f"the report does not fit exit code {result.exit_code}"
+            problem = f"the report contradicts exit code {result.exit_code}"
         status = Status.FAILED if fails else Status.PASSED
         if problem or answer.absence:
             status = Status.UNVERIFIED if problem else Status.ABSENT

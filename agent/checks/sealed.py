@@ -174,7 +174,7 @@ def _make_reader(kinds: tuple[type[ReportEvent], ...]) -> TypeAdapter[ReportEven
 def _explain_missing(result: SandboxResult, secret: Secret) -> str:
     for refusal in result.refused:
         if secret.report in refusal:
-            return f"the report was not accepted: {refusal}"
+            return f"the report was rejected: {refusal}"
     ended = "" if result.exit_code is None else f" and ended with exit code {result.exit_code}"
     return f"there is no report{ended}"
 

@@ -345,4 +345,4 @@ def _find_unproved(run: _SuiteRun) -> Iterator[str]:
         if became != {wanted}:
             verb = "pass" if wanted == "passed" else "fail"
             others = " and ".join(sorted(became - {wanted})) or "not run"
-            yield f"a control test that must {verb} was {others}"
+            yield f"a control test that must {verb} ended as {others}"

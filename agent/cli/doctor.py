@@ -122,7 +122,7 @@ def _try_gateway(given: Settings) -> str:
         return problem.message
     if said.split() == ["200", "405", "403"]:
         return ""
-    return f"{index.url} answers {said.strip()!r} to a GET, a POST, and for another host"
+    return f"{index.url} returned {said.strip()!r} for a GET, a POST and another host"
 
 
 def examine_signing(given: Settings) -> tuple[str, str]:

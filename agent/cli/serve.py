@@ -225,7 +225,7 @@ class _Child:
         if not _is_over(self.process.pid):
             self.was_well = self.was_well or now - self.started > _WELL_SECONDS
             if self._is_stuck():
-                _log.error("stands still, so it is killed", process=self.name)
+                _log.error("unresponsive; killed", process=self.name)
                 self.process.kill()
             return None
         code = self._reap()

@@ -205,7 +205,7 @@ class SignIns:
 
     def _require_github(self) -> GithubPeople:
         if self.github is None:
-            raise AccessLost("Nobody signs in by GitHub here.")
+            raise AccessLost("GitHub sign-in is not set up here.")
         return self.github
 
     def _add_session(self, response: Response, person: Person | None) -> None:
@@ -225,7 +225,7 @@ class SignIns:
             for old_id in own[: max(0, len(own) - _MOST_OF_ONE + 1)]:
                 del self._sessions[old_id]
             if person is not None and len(self._sessions) >= _MOST_SESSIONS:
-                raise AccessLost("Too many people are signed in. Try it again later.")
+                raise AccessLost("Too many people are signed in. Try again later.")
             self._sessions[session_id] = session
         self._set_cookie(response, self._cookie, session_id, _SESSION_SECONDS)
 
@@ -307,7 +307,7 @@ async def _read_form(request: Request) -> dict[str, str]:
     async for part in request.stream():
         raw += part
         if len(raw) > _FORM_BYTES:
-            raise ActionRefused("This form is too long.")
+            raise ActionRefused("The form data is too long.")
     return dict(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True))
 
 
@@ -323,7 +323,7 @@ def _get_actor(
 ) -> Visitor:
     """Find who acts: by a form that our page has shown them, with permissions asked for now."""
     if not is_from_our_page(request) or not _is_same(who.form_proof, form.get("proof", "")):
-        raise ActionRefused("This form is too old, or comes from elsewhere. Load the page anew.")
+        raise ActionRefused("This form has expired or came from another site. Reload the page.")
     return _get_dashboard(request).sessions.find_visitor(request, is_action=True)
 
 

@@ -47,7 +47,7 @@ def act(action: str, run: StoredRun, store: SqlRunStore, visitor: Visitor, plan:
         ActionRefused: The run has changed meanwhile, or they may not.
     """
     if action not in list_actions(run, visitor):
-        raise ActionRefused("The run has changed meanwhile, so this is not possible any more.")
+        raise ActionRefused("The run has changed since, so this is no longer possible.")
     now = read_clock()
     moment = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     speaker = Speaker(visitor.login, moment, f"dashboard:{uuid.uuid4()}")
@@ -66,4 +66,4 @@ def act(action: str, run: StoredRun, store: SqlRunStore, visitor: Visitor, plan:
     except CannotNow as problem:
         raise ActionRefused(str(problem)) from problem
     except ActiveRun as other:
-        raise ActionRefused(f"{other.message}. Wait for its end, or stop it.") from other
+        raise ActionRefused(f"{other.message}. Wait until it finishes, or stop it.") from other

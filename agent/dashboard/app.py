@@ -114,9 +114,9 @@ async def _explain(request: Request, problem: Exception) -> Response:
             _log.warning("a page failed", path=request.url.path, problem=problem.message)
             status, words = 503, problem.message
         case HTTPException(status_code=code) if code != 404:
-            status, words = code, "This request is not understood."
+            status, words = code, "Invalid request."
         case _:
-            status, words = 404, "There is no such page, or you may not see it."
+            status, words = 404, "This page does not exist, or you have no access to it."
     return pages.render("problem.html.j2", status, words=words)
 
 

@@ -95,7 +95,7 @@ class GithubPeople:
             found = _ask(client, "POST", f"{self._website}/login/oauth/access_token", data=given)
             token = found.get("access_token")
             if not isinstance(token, str):
-                raise AccessLost("GitHub does not accept this sign-in. Try it once more.")
+                raise AccessLost("GitHub rejected this sign-in. Try again.")
             return self._describe(client, SecretStr(token))
 
     def ask_again(self, person: Person) -> Person:
@@ -133,7 +133,7 @@ def _client() -> httpx.Client:
 
     def check_time(request: httpx.Request) -> None:
         if time.monotonic() > until:
-            raise httpx.ReadTimeout("all questions took too long", request=request)
+            raise httpx.ReadTimeout("the requests took too long in total", request=request)
 
     headers = {"Accept": "application/json", "User-Agent": "mergewright"}
     hooks = {"request": [check_time]}
@@ -151,12 +151,12 @@ def _ask(client: httpx.Client, method: str, url: str, **given: Any) -> dict[str,
     try:
         answer = client.request(method, url, **given)
         if answer.status_code in _REFUSED:
-            raise AccessLost("GitHub does not accept this sign-in. Try it once more.")
+            raise AccessLost("GitHub rejected this sign-in. Try again.")
         answer.raise_for_status()
         found: dict[str, Any] = _OBJECT.validate_json(answer.content)
     except (httpx.HTTPError, ValidationError):
         # Without its cause, which could show a code or a token.
         raise CodeHostUnavailable(
-            "GitHub does not answer as it should. Try it again in a minute."
+            "GitHub does not respond as expected. Try again in a minute."
         ) from None
     return found

@@ -123,7 +123,7 @@ def act_on_repository(
             )
         )  # fmt: skip
     elif found and found.by == OPERATOR and not who.is_operator:
-        raise ActionRefused("The operator has paused this repository, and resumes it.")
+        raise ActionRefused("The operator paused this repository. Only the operator can resume it.")
     else:
         pauses.remove(repository_id)
     _log.info(f"repository {action}d", repository=repository, by=who.login)
@@ -156,14 +156,14 @@ def show_queue(here: Here, who: Who) -> Response:
     runs = [one for one in here.list_runs(who) if one.active]
     stored = {one.run.run_id: one for one in here.store.load([run.run_id for run in runs])}
     now = read_clock()
-    groups: dict[str, list[RunEntry]] = {"Under way": [], "Next": [], "Waiting": []}
+    groups: dict[str, list[RunEntry]] = {"Running": [], "Next": [], "Waiting": []}
     for entry in reversed(runs):
         one = stored.get(entry.run_id)
         if one is None:
             continue
         name = "Waiting" if one.not_before > now else "Next"
         if one.started_at is not None and one.not_before <= now and not one.waits_for:
-            name = "Under way"
+            name = "Running"
         groups[name].append(entry)
     beat = here.read_last_beat()
     return here.render(

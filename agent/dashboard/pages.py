@@ -106,7 +106,7 @@ def write_ago(seconds: float | None) -> str:
 
 def write_word(name: object) -> str:
     """Write the name of a state or reason as words."""
-    return str(name or "").replace("_", " ")
+    return "queued" if name == RunState.RECEIVED else str(name or "").replace("_", " ")
 
 
 def find_tone(state: str) -> str:

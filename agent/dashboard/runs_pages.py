@@ -36,8 +36,8 @@ _PER_PAGE = 50
 _NARROWED_BY = ("repository", "state", "reason", "category", "person")
 _TAIL_BYTES = 128 * 1024
 _CHUNK_BYTES = 64 * 1024
-_NOTICES = {"stop": "The run is being stopped.", "retry": "The run waits for its turn.",
-            "approve": "The plan is approved; the run goes on."}  # fmt: skip
+_NOTICES = {"stop": "The run is being stopped.", "retry": "The run is queued.",
+            "approve": "The plan is approved; the run continues."}  # fmt: skip
 _SORTS: dict[str, Callable[[RunEntry], float]] = {
     "newest": lambda one: -one.queued_at,
     "oldest": lambda one: one.queued_at,

@@ -39,8 +39,8 @@ def create_sign_in_link(home: Path, address: str) -> str:
         (folder / _digest(code)).touch(mode=0o600)
     except OSError as problem:
         raise SettingsInvalid(
-            f"MERGEWRIGHT_HOME: {home} cannot be used ({problem.strerror}). Name the service's data"
-            " folder, as the user that the service runs as."
+            f"MERGEWRIGHT_HOME: {home} cannot be used ({problem.strerror}). Use the service's"
+            " data folder, and run this as the service's user."
         ) from problem
     return f"{address}/sign-in/once?code={code}"
 

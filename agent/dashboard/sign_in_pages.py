@@ -41,7 +41,7 @@ def follow_link(code: str = "") -> Response:
 @router.post("/sign-in/once")
 def use_link(request: Request, here: Here, form: Form) -> Response:
     if not is_from_our_page(request) or not sign_in_links.use_code(here.home, form.get("code", "")):
-        problem = "This link was used already, or is too old. Make a new one."
+        problem = "This link was already used or has expired. Create a new one."
         return _show_ways(here, problem=problem)
     answer = RedirectResponse("/", 303)
     here.sessions.sign_in_operator(answer)
@@ -60,7 +60,7 @@ def come_back(request: Request, here: Here, code: str = "", state: str = "") -> 
     try:
         answer = here.sessions.end_github(request, state, code)
     except SignInNeeded:
-        answer = _show_ways(here, problem="This sign-in was begun elsewhere, or is too old.")
+        answer = _show_ways(here, problem="This sign-in was started elsewhere or has expired.")
     except AgentError as problem:
         answer = _show_ways(here, problem=problem.message)
     here.sessions.forget_state(answer)

@@ -48,7 +48,7 @@ class ShownTurn:
         self.space -= min(len(plain), allowed)
         if len(plain) <= allowed:
             return plain
-        return f"{plain[:allowed]}…\n({len(plain) - allowed:,} characters are left out here)"
+        return f"{plain[:allowed]}…\n({len(plain) - allowed:,} characters omitted)"
 
 
 def read_turns(folder: Path | None, page: int) -> tuple[list[ShownTurn], int]:

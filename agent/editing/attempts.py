@@ -15,11 +15,13 @@ from agent.models.step import Step, StepName
 from agent.models.task import ItemAnswer, ReviewItem
 from agent.text.cutting import cut_sentences
 
-_SUBMIT = "Have the change judged, with ignored files to include."
-_GIVEN_UP = "An earlier attempt was given up and is gone; take another way. At its best, it met:"
+_SUBMIT = "Check the change; `include` lists ignored files that belong to it."
+_GIVEN_UP = (
+    "An earlier attempt was abandoned and discarded; take another approach. Its best result:"
+)
 _EDITING: Forms = {"submit": (_SUBMIT, Submit), **submissions.FORMS}
 _UNCHANGED = (
-    "Nothing has changed since the last submit. Edit first, or submit once more to leave it so."
+    "Nothing has changed since the last submit. Edit first, or submit again to keep it as it is."
 )
 
 
@@ -69,7 +71,7 @@ class Attempt:
         self._may_stay = passed
         if draft.submitted and draft.submitted.digest != self._talk.change.digest:
             self._talk.change, self._last = draft.submitted, draft.submitted.digest
-            words = f"The tree is again as it was at an earlier submit, which is better.\n\n{words}"
+            words = f"The tree was reset to an earlier submit, which is better.\n\n{words}"
         self._talk.answer(f"{words}\n\n{_describe_time(self._run_context)}", self._run_context)
 
     def next_draft(self) -> Draft | None:
@@ -129,7 +131,7 @@ class Attempt:
         if self._is_changed:
             return self._make_draft(), ""
         if self._may_stay:
-            self.why = "it submits nothing new"
+            self.why = "it submitted nothing new"
             return None, ""
         self._may_stay = True
         return None, _UNCHANGED
@@ -145,7 +147,7 @@ class Attempt:
 
 def _describe_time(run_context: RunContext) -> str:
     minutes = int(run_context.seconds_left // 60)
-    return f"Minutes left to the run: {minutes}."
+    return f"Minutes left in the run: {minutes}."
 
 
 def _make_unfinished(why: str) -> Finding:
@@ -154,8 +156,8 @@ def _make_unfinished(why: str) -> Finding:
         severity=Severity.REVIEW,
         path="",
         line=None,
-        message=f"{why} before the model handed this change in.",
-        fix="Look whether anything of the ticket is missing.",
+        message=f"{why} before the model submitted this change.",
+        fix="Check whether any part of the ticket is missing.",
     )
 
 
@@ -183,7 +185,7 @@ def begin_attempt(run_context: RunContext) -> Attempt:
                 return Attempt(talk, agreed, run_context)
         talk.answer(words, run_context)
     against = f" Against the last one stood:\n{words}" if words else ""
-    raise EditFailed(f"The model made no plan that holds: {handed.why}.{against}")
+    raise EditFailed(f"The model made no valid plan: {handed.why}.{against}")
 
 
 def begin_anew(plan: Plan, failed: str, run_context: RunContext) -> Attempt:

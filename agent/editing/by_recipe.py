@@ -50,9 +50,7 @@ def limit_seconds(most: float, left: float) -> int:
         EditFailed: Too few are left to begin it.
     """
     if (seconds := math.floor(min(most, left))) < LEAST_SECONDS:
-        raise EditFailed(
-            "the minutes of the run (limits.minutes) are used, so nothing is run any more"
-        )
+        raise EditFailed("the run's time (limits.minutes) is used up, so nothing more runs")
     return seconds
 
 
@@ -82,7 +80,7 @@ def call_recipe(
     except (RepositoryUnfit, TicketUnclear) as problem:
         raise EditFailed(problem.message) from problem
     if not made.files:
-        raise EditFailed("the code already is as asked, so nothing was changed")
+        raise EditFailed("the code already does what was asked; nothing was changed")
     return made
 
 

@@ -28,7 +28,7 @@ from agent.models.chat import (
 from agent.models.step import StepName
 
 MOST_TURNS = 100
-_CUT = f"Your reply was cut off: it may have {MOST_TOKENS:,} tokens. Write less at a time."
+_CUT = f"Your reply was cut off: the maximum is {MOST_TOKENS:,} tokens. Write less at a time."
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class Conversation:
         )
         self._cut_off += reply.finish == "length"
         self._take_results(reply, done, run_context)
-        ended = f"it had its {self.most_turns} turns" if self._count >= self.most_turns else ""
+        ended = f"it used all its {self.most_turns} turns" if self._count >= self.most_turns else ""
         if why := self._watch.stall or ended:
             cut = f"; {self._cut_off} of its replies were cut off at {MOST_TOKENS:,} tokens"
             self._why = why + cut * bool(self._cut_off)

@@ -51,9 +51,9 @@ def open_ticket(run_context: RunContext) -> OpeningMessage:
         told = (
             "`decline` and name the file"
             if run_context.base.run.snapshot
-            else ("go on, and begin the summary by saying so")
+            else ("continue, and say so at the start of the summary")
         )
-        notes.append(f"Where these notes refuse changes that machines make, {told}.")
+        notes.append(f"If these notes refuse machine-made changes, {told}.")
     return _join_parts(listed, *notes, _describe_ticket(run_context))
 
 
@@ -74,13 +74,13 @@ def open_change(
     most = _MOST_ITEMS // max(1, len(items))
     base = describe_base(run_context).text
     return _join_parts(
-        _fence("The base, and its checks", base, run_context),
+        _fence("The base commit and its checks", base, run_context),
         *_describe_repository(run_context),
         _describe_ticket(run_context),
         _describe_plan(plan, run_context),
         _fence("The change so far", _make_diff(change, run_context) if change else "", run_context),
         *(
-            _fence(f"Matter {one.number}", one.text, run_context, most, "the pull request")
+            _fence(f"Item {one.number}", one.text, run_context, most, "the pull request")
             for one in items
         ),
         _fence("What went wrong", failed, run_context, _MOST_FAILED, "run the checks"),
@@ -98,13 +98,13 @@ def open_review(
     """
     base = describe_base(run_context, failing=False).text
     return _join_parts(
-        _fence("The base, and its checks", base, run_context),
+        _fence("The base commit and its checks", base, run_context),
         _describe_ticket(run_context),
         _describe_plan(draft.plan, run_context),
         _fence("The diff", _make_diff(draft.change, run_context), run_context),
         _fence("Its author says", draft.words, run_context),
         checks,
-        _fence("Open findings of the gate", findings, run_context),
+        _fence("Open findings", findings, run_context),
     )
 
 
@@ -164,7 +164,7 @@ def _describe_repository(run_context: RunContext) -> tuple[str, ...]:
     return _fence("Folders of the repository", outline, run_context), *(
         _fence(
             f"From {name}",
-            sanitise.shorten_middle(text, _MOST_NOTES, where=f"`{name}`, read on there"),
+            sanitise.shorten_middle(text, _MOST_NOTES, where=f"`{name}`, continue reading there"),
             run_context,
         )
         for name, text in zip(names, texts, strict=True)
@@ -245,7 +245,7 @@ def describe_base(run_context: RunContext, *, failing: bool = True) -> OpeningMe
     ]
     minutes = int(run_context.seconds_left // 60)
     seconds = choose_seconds(run_context.baseline)
-    lines.append(f"Default seconds of bash: {seconds}. Minutes left to the run: {minutes}.")
+    lines.append(f"Default seconds of bash: {seconds}. Minutes left in the run: {minutes}.")
     return OpeningMessage(text="\n".join(lines))
 
 

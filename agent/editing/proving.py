@@ -73,7 +73,7 @@ def prove_change(
         seconds: Left of the run's minutes.
     """
     if prepared.contract.config.checks.tests == "off":
-        return Proof(unneeded="tests are switched off in the configuration")
+        return Proof(unneeded="tests are turned off in the configuration")
     if any(one.is_in_the_way for one in compared):
         return Proof(unneeded="the change does not pass its checks")
     if plan.recipe and not list_test_files(change, after.test_run):
@@ -100,12 +100,12 @@ def prove_change(
 
 def _explain_no_code(compared: tuple[AnyComparison, ...], names: Collection[str]) -> str:
     counts = (
-        f"; {check.name} says {said.base} on base and {said.head} with the change"
+        f"; {check.name}: {said.base} on the base branch, {said.head} with the change"
         for check in compared
         if check.name in names
         for said in (summarize_check(check),)
     )
-    return f"no code that runs is changed{''.join(counts)}"
+    return f"no executable code was changed{''.join(counts)}"
 
 
 @dataclass(frozen=True)
@@ -160,17 +160,17 @@ def prove_tests(
     head = after.test_run
     own = list_test_files(change, head)
     if not any(path.endswith(".py") and path not in own for path in change.paths):
-        return Proof(unneeded="no code besides tests is changed")
+        return Proof(unneeded="only tests were changed")
     kept = tuple(file for file in change.files if file.path in own)
     tests = change.model_copy(update={"files": kept, "notes": ()})
     files = tuple(file.path for file in kept if file.path.endswith(".py") and file.after)
     site = trials.lay_out(tests, trials.prepared) if head and files else None
     part = Part(Selection(files=files))
-    on_base = _run_tests(site, part, "tests on base", trials.desk) if site else None
+    on_base = _run_tests(site, part, "tests on the base branch", trials.desk) if site else None
     if head is None or on_base is None:
-        return Proof(missing="the change brings no test")
+        return Proof(missing="the change adds no test")
     if not is_proved(on_base):
-        return Proof(missing=f"its tests cannot be run without it: {on_base.reason}")
+        return Proof(missing=f"its tests cannot run without the change: {on_base.reason}")
     rows = sorted(
         _make_rows(files, added, on_base, head),
         key=lambda row: (not row.is_proof, row.name not in added),

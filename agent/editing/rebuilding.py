@@ -47,8 +47,8 @@ def update_lock(change: Change, prepared: Prepared, desk: Desk) -> tuple[dict[st
         locked = desk.updated_lock(prepared)
     except EnvironmentFailed as problem:
         words = sanitise.shorten_middle(problem.message, _MOST_PROBLEM, where="the log")
-        return {}, f"The lock file could not be brought up to date: {words}"
-    return locked, f"Brought up to date: {', '.join(locked)}." if locked else ""
+        return {}, f"The lock file could not be updated: {words}"
+    return locked, f"Updated: {', '.join(locked)}." if locked else ""
 
 
 def rebuild_environment(change: Change, prepared: Prepared, desk: Desk) -> tuple[Prepared, str]:
@@ -57,7 +57,7 @@ def rebuild_environment(change: Change, prepared: Prepared, desk: Desk) -> tuple
     Returns:
         The base with it, and words for the model.
     """
-    desk.say("the change declares other packages, so its sandbox is opened with those")
+    desk.say("the change declares different packages; opening its sandbox with those")
     folder = desk.head_folder(prepared.run)
     worktree.lay_out(prepared.checkout, folder, desk.stopped).replay(change)
     try:
@@ -69,7 +69,7 @@ def rebuild_environment(change: Change, prepared: Prepared, desk: Desk) -> tuple
     had, has = set(prepared.environment.packages), set(built.packages)
     said = [f"New in the environment: {', '.join(sorted(has - had)[:_MOST_NAMED]) or 'nothing'}."]
     if unmet := distributions.find_unmet(asked, built):
-        said.append(f"Declared and not installed: {', '.join(unmet[:_MOST_NAMED])}.")
+        said.append(f"Declared but not installed: {', '.join(unmet[:_MOST_NAMED])}.")
     return prepared.model_copy(update={"environment": built}), " ".join(said)
 
 

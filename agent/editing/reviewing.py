@@ -36,17 +36,17 @@ class SubmittedReview(Record):
     remarks: tuple[Remark, ...] = Field(default=(), max_length=20)
 
 
-FORMS: Forms = {"submit_review": ("Hand the review in.", SubmittedReview)}
+FORMS: Forms = {"submit_review": ("Submit the review.", SubmittedReview)}
 
 
 def review_change(best: Round, run_context: RunContext) -> ReviewNotes:
     """Have a model's change reviewed, if it passed; that there is no review ends no run."""
     if not run_context.account.uses:
-        return ReviewNotes(ran=False, sentence="Not run: no model has edited anything.")
+        return ReviewNotes(ran=False, sentence="Not run: no model edited anything.")
     if not best.is_passed:
         return ReviewNotes(ran=False, sentence="Not run: the change did not pass.")
     if "reviewer" not in run_context.attempt_limits.roles:
-        return ReviewNotes(ran=False, sentence="Not run: no model is set for reviews.")
+        return ReviewNotes(ran=False, sentence="Not run: no model is configured for reviews.")
     try:
         handed = _request_review(best, run_context)
         if handed.name:
@@ -57,7 +57,7 @@ def review_change(best: Round, run_context: RunContext) -> ReviewNotes:
         if not run_context.history.keeps_passed_change(problem):
             raise
         reason = explain_stop(problem)
-    return ReviewNotes(ran=False, sentence=f"Not run to its end: {reason}.", unfinished=True)
+    return ReviewNotes(ran=False, sentence=f"Did not finish: {reason}.", unfinished=True)
 
 
 def settle_review(
@@ -65,12 +65,12 @@ def settle_review(
 ) -> tuple[Round, ReviewNotes]:
     """Take the change that answers a review if it passes as well, else the one before it."""
     if not answered.is_passed:
-        how = "was not checked to its end" if answered.unfinished else "did not pass"
-        more = f"A change that answers this {how}, so what was reviewed stays as it was."
+        how = "was not fully checked" if answered.unfinished else "did not pass"
+        more = f"A change that addresses this {how}, so the reviewed version was kept."
         return best, notes.model_copy(update={"sentence": f"{notes.sentence} {more}"})
     second = review_change(answered, run_context)
     count = len(notes.blocking)
-    said = f"{notes.model} asked for {count} change{'s' * (count != 1)}, and another edit followed."
+    said = f"{notes.model} asked for {count} change{'s' * (count != 1)}, and another edit was made."
     kept = [one for one in notes.remarks if not one.blocking and one not in second.remarks]
     update = {
         "ran": True,
@@ -86,11 +86,11 @@ def find_open_remarks(notes: ReviewNotes, change: Change) -> tuple[Finding, ...]
     if not notes.open:
         return ()
     if notes.unfinished:
-        return (_make_finding(f"A second review was begun and not ended. {notes.sentence}"),)
+        return (_make_finding(f"A second review started but did not finish. {notes.sentence}"),)
     if not notes.blocking:
-        said = "does not approve the change, and calls no remark blocking."
+        said = "does not approve the change, but has no blocking remark."
         return (_make_finding(f"{notes.model} {said}"),)
-    said = "calls this blocking, and no edit has answered it; in its words:"
+    said = "has a blocking remark that no edit has addressed:"
     found = []
     for one in notes.blocking:
         words = forms.flatten_text(" ".join(one.text.split()), _LONGEST_QUOTE)
@@ -139,7 +139,7 @@ def _make_finding(message: str, path: str = "", line: int | None = None) -> Find
         path=path,
         line=line,
         message=message,
-        fix="A model's view withholds nothing; see whether it holds before this is merged.",
+        fix="A model's opinion blocks nothing. Check it before merging.",
     )
 
 
@@ -182,7 +182,7 @@ def _make_notes(found: SubmittedReview, best: Round, run_context: RunContext) ->
     approves = found.approve and not blocking
     said = [f"{reviewer} reviewed the change: {format_count(len(remarks), 'remark')}."]
     if blocking:
-        said.append(f"{blocking} of them it calls blocking.")
+        said.append(f"{blocking} of them blocking.")
     said.append(f"It {'approves' if approves else 'does not approve'} the change.")
     sentence = " ".join(said)
     return ReviewNotes(

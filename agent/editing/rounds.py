@@ -18,7 +18,7 @@ from agent.text.check_summary import format_count, is_of_tests, list_new
 if TYPE_CHECKING:
     from agent.editing.attempts import Attempt
 
-RED_BASE = "tests of base"
+RED_BASE = "base branch tests"
 """Stands for a rule in the finding that most tests of base fail."""
 _MOST_FAILURES = 5
 _MOST_FINDINGS = 10
@@ -94,12 +94,12 @@ class Round:
     @property
     def feedback(self) -> str:
         if self.unfinished:
-            return "not checked to its end"
+            return "not fully checked"
         if self.is_passed:
             return "passed"
         count = len(self.failures)
         if self.verdict is None:
-            return f"refused by rules before any check: {format_count(count, 'finding')}"
+            return f"blocked by rules before any check: {format_count(count, 'finding')}"
         return f"{format_count(count, 'problem')}. {self.verdict.sentence}"
 
 
@@ -173,7 +173,7 @@ def format_draft_reasons(findings: tuple[Finding, ...]) -> str:
     # No edit answers what is said of the base.
     open_to_edits = [one for one in findings if one.rule not in (SET_UP, RED_BASE)]
     said = [_format_finding(one) for one in open_to_edits[:_MOST_FINDINGS]]
-    head = "The change passes, and a person will have to look at this. Mend what you can, or submit"
+    head = "The change passes, but a person will have to check this. Fix what you can, or submit"
     return "\n\n".join((f"{head} it as it is.", *said)) if said else ""
 
 
@@ -192,7 +192,7 @@ def _find_red(check: AnyComparison, after: CheckReport) -> Iterator[tuple[str, s
     for number, item in enumerate(new):
         yield f"{check.name} {item.item_id}", _format_failure(check, item, number)
     for name in gone:
-        yield f"gone {name}", f"{name} ran on the base commit and does not any more."
+        yield f"gone {name}", f"{name} ran on the base commit but no longer runs."
     yield from _find_blocking(check.findings)
     if check.is_in_the_way and not (new or gone):
         said = check.reason or f"{check.name} ended {check.head.value}"

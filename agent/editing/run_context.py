@@ -108,9 +108,9 @@ class RunContext:
         for result in self.preparation.finish().baseline.results:
             if result.status is Status.UNVERIFIED:
                 raise RepositoryUnfit(
-                    f"The check {result.name} proves nothing on the base commit, so no change could"
-                    f" be shown to break nothing: {result.reason.rstrip('.')}. Mend that first, or"
-                    " switch the check off in .github/mergewright.yml."
+                    f"The check {result.name} cannot be measured on the base commit:"
+                    f" {result.reason.rstrip('.')}. No change can be verified with it. Fix that"
+                    " first, or turn the check off in .github/mergewright.yml."
                 )
 
     @contextmanager
@@ -142,13 +142,13 @@ def explain_stop(problem: AgentError) -> str:
     """Say why no model is asked any more, for people who get a change all the same."""
     match problem:
         case ModelRefused():
-            return "The model would not go on"
+            return "The model refused to continue"
         case TimeSpent():
-            return "The run had used its minutes (limits.minutes)"
+            return "The run reached its time limit (limits.minutes)"
         case BudgetSpent():
-            return "The run had used what it may spend on models"
+            return "The run reached its model budget"
         case ModelUnusable():
-            return "The model could not be asked; whoever runs the service finds why in its log"
+            return "The model was unavailable (see the service's log)"
     return problem.message.partition("\n")[0].rstrip(".:")
 
 

@@ -58,10 +58,10 @@ class GiveUp(Record):
 
 _FORMS: Mapping[str, tuple[str, type[Record]]] = {
     "try_setup": (
-        "Run these lines from nothing, then base's tests; the answer counts them.",
+        "Run these lines in a clean sandbox, then the base commit's tests; returns their counts.",
         TrySetup,
     ),
-    "decline": ("Say what is missing, where no lines help.", GiveUp),
+    "decline": ("Say what is missing if no lines can help.", GiveUp),
 }
 
 
@@ -136,11 +136,11 @@ def scout_configuration(
 
 def _make_opening(obstacle: Obstacle, base: Prepared, desk: Desk) -> OpeningMessage:
     words = f"{obstacle.words}\n\n{obstacle.evidence}"
-    told = prompting.fence_text("Base's tests so far", words, base.run.run_id)
+    told = prompting.fence_text("Tests of the base commit so far", words, base.run.run_id)
     found = interpreters.find_pythons(desk.settings, desk.sandbox.roots())
     versions = dict.fromkeys(".".join(each.version.split(".")[:2]) for each in found)
     day = datetime.fromtimestamp(base.checkout.committed, UTC).date()
-    told += f"\n\nThe base commit is of {day}. Python here: {', '.join(versions)}."
+    told += f"\n\nThe base commit is from {day}. Python here: {', '.join(versions)}."
     told += f" Your shell has {base.environment.python}."
     if base.environment.sources:
         told += "\n\nSet up so far by:\n" + "\n".join(base.environment.sources)
@@ -151,7 +151,7 @@ def _search_configuration(
     talk: Conversation, run_context: RunContext, try_lines: TryLines
 ) -> Scouted:
     best: list[tuple[Prepared, CheckReport]] = []
-    end, tries = "No try ran a test.", 0
+    end, tries = "No attempt ran a test.", 0
     for number in range(1, _MOST_TURNS):
         if tries == _MOST_TRIES:
             break
@@ -164,7 +164,7 @@ def _search_configuration(
         if handed.name != "try_setup":
             said = GiveUp.model_validate_json(handed.form).why if handed.name else handed.why
             said_short = forms.flatten_text(said, _MOST_WORDS)
-            end = f"A model found no lines with which they run: {said_short}"
+            end = f"A model found no set-up that makes them run: {said_short}"
             break
         lines = TrySetup.model_validate_json(handed.form).yaml
         try:

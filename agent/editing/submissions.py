@@ -75,8 +75,8 @@ class SubmittedAnswers(Submit):
 
 FORMS: Forms = {
     "plan": ("Title is imperative; files: also folders, globs.", SubmittedPlan),
-    "ask": ("Ask people what can be answered in a line each, and end.", Questions),
-    "decline": ("Leave it to people: why, what would fit, tickets to split it into.", Declined),
+    "ask": ("Ask people questions that each need one line, and end.", Questions),
+    "decline": ("Leave it to a person: why, what would fit, tickets to split it into.", Declined),
 }
 
 
@@ -161,15 +161,15 @@ def read_refusal(
     if found.refused_by:
         return ForPeople(explain_refused(f"`{_flatten(found.refused_by).replace('`', '')}`"))
     if not found.tickets:
-        return ForPeople(f"{model} leaves this to people. In its words: {said}")
+        return ForPeople(f"{model} leaves this to a person: {said}")
     listed = "\n".join(f"- {_flatten(one)}" for one in found.tickets[:_MOST_QUESTIONS])
-    return TooLarge(f"{model} takes this for several changes. In its words: {said}\n{listed}")
+    return TooLarge(f"{model} says that this is several changes: {said}\n{listed}")
 
 
 def explain_refused(notes: str) -> str:
     """Say that a repository takes no changes by machines, and what its owner can do."""
     return (
-        f"This repository refuses changes that machines make ({notes}). Its owner can allow them:"
+        f"This repository refuses machine-made changes ({notes}). Its owner can allow them:"
         " `contributions: allow` in .github/mergewright.yml."
     )
 
@@ -193,13 +193,13 @@ def find_answer_problems(
     """List contradictions among answers, items and edits, for the model."""
     wanted = Counter(one.number for one in items)
     given = Counter(one.item for one in found.answers)
-    wrong = [f"matter {one} has no answer" for one in wanted - given]
-    wrong += [f"there is no matter {one}, or it is answered already" for one in given - wanted]
+    wrong = [f"item {one} has no answer" for one in wanted - given]
+    wrong += [f"there is no item {one}, or it is already answered" for one in given - wanted]
     is_done = any(one.became == "done" for one in found.answers)
     if is_done and not is_edited:
-        wrong.append("nothing was edited, so no matter is done")
+        wrong.append("nothing was edited, so no item is done")
     if is_edited and not is_done:
-        wrong.append("files were edited, so at least one matter is done; else undo the edits")
+        wrong.append("files were edited, so at least one item is done; otherwise undo the edits")
     return wrong
 
 

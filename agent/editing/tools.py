@@ -46,13 +46,14 @@ _MOST_SHOWN_LINES = 12
 _MOST_REBUILDS = 5
 LOST = "This is a new sandbox. Only your change was kept from the previous one."
 _IGNORED = "ignored by the repository's rules; `include` of `submit` makes it part of the change"
-_LEFT_BEHIND = "left behind by base's tests; `include` of `submit` makes it part of the change"
-_CALLS_LOST = (
-    "The sandbox was lost during these calls: what they had changed by then is gone. What was"
-    " changed before them is kept."
+_LEFT_BEHIND = (
+    "left behind by the base branch's tests; `include` of `submit` makes it part of the change"
 )
-_AS_BASE = "The environment is that of the base again."
-_NO_MORE = "No further environment is built in this run: you work in that of the base."
+_CALLS_LOST = (
+    "The sandbox was lost during these calls. Their changes are gone; earlier changes are kept."
+)
+_AS_BASE = "The environment is the base branch's again."
+_NO_MORE = "This run builds no more environments: you work in the base branch's."
 
 
 class Bash(Record):
@@ -147,7 +148,7 @@ class ToolExecutor:
             try:
                 said, failed = self._answer(call, number, batch), False
             except EditFailed as problem:
-                said, failed = f"not carried out: {problem}", True
+                said, failed = f"not run: {problem}", True
             batch.add_result(call, said, failed=failed)
         if isinstance(batch.form, Submit) and batch.form.include:
             include += batch.form.include
@@ -171,20 +172,20 @@ class ToolExecutor:
             EditFailed: It is not carried out.
         """
         if batch.handed == PLAN:
-            raise EditFailed("the plan before it is not agreed")
+            raise EditFailed("the plan before it was not accepted")
         if batch.handed:
             raise EditFailed(f"`{batch.handed}` has to be the last call of a reply")
         if number > MOST_CALLS:
             raise EditFailed(f"a reply may have {MOST_CALLS} calls")
         if call.name == PLAN and self.is_planned:
-            return "A plan is agreed. Carry it out; say in the summary what differs."
+            return "The plan is accepted. Carry it out; say in the summary what differs."
         if call.name in self._given:
             batch.form = forms.read_arguments(call, self._given[call.name][1])
             batch.handed, batch.at = call.name, number - 1
             return "accepted"
         if call.name not in self._tools:
             there = ", ".join((*self._tools, *self._given))
-            raise EditFailed(f"there is no such tool; there are {there}")
+            raise EditFailed(f"there is no such tool; available: {there}")
         if not self.is_planned and (
             call.name != "bash" or batch.calls_before + number >= _PLAN_IS_DUE
         ):
@@ -287,9 +288,9 @@ class ToolExecutor:
         ran = session.run(asked.command, seconds=seconds)
         said = [shorten_output(sanitise.strip_terminal_codes(ran.output).rstrip(), _MOST_RESULT)]
         if ran.timed_out:
-            said.append(f"[ended after {seconds} seconds]")
+            said.append(f"[stopped after {seconds} s]")
         if ran.restarted:
-            said.append(f"[the sandbox broke down. {LOST}]")
+            said.append(f"[the sandbox was lost. {LOST}]")
         elif ran.exit_code:
             said.append(f"[exit code {ran.exit_code}]")
         return "\n".join(filter(None, said)) or "(no output)"
@@ -302,7 +303,7 @@ class ToolExecutor:
         try:
             words = content.decode()
         except UnicodeDecodeError as problem:
-            raise EditFailed("the file is no UTF-8") from problem
+            raise EditFailed("the file is not UTF-8") from problem
         crlf = "\r\n" in words and words.count("\r\n") == words.count("\n")
         plain = words.replace("\r\n", "\n") if crlf else words
         edited, first, last = replace_once(plain, asked.old, asked.new)
@@ -311,7 +312,7 @@ class ToolExecutor:
 
     def write_file(self, session: SandboxSession, asked: Write) -> str:
         if asked.path.startswith("~"):
-            raise EditFailed("`~` stands for nothing: paths begin in the root of the tree")
+            raise EditFailed("`~` is not expanded: paths start at the root of the tree")
         session.write(asked.path, asked.text.encode())
         return f"{asked.text.count(chr(10)):,} lines"
 
@@ -401,7 +402,7 @@ def _is_told(finding: Finding, batch: _Batch) -> bool:
 
 _TOOLS: dict[str, _Tool] = {
     "bash": (
-        "Run in the root; seconds: 1.5 times the tests or more by default.",
+        "Runs in the root; default seconds: at least 1.5 times the tests.",
         Bash,
         ToolExecutor.run_bash,
     ),
@@ -426,7 +427,7 @@ def replace_once(words: str, old: str, new: str) -> tuple[str, int, int]:
         EditFailed: There is no such place, or more than one, or nothing would change.
     """
     if not old:
-        raise EditFailed("old is empty; name the lines that the new ones stand beside")
+        raise EditFailed("old is empty; give the lines next to which the new ones go")
     if old == new:
         raise EditFailed("old and new are the same, so nothing was changed")
     # A place may begin within another one.
@@ -437,8 +438,8 @@ def replace_once(words: str, old: str, new: str) -> tuple[str, int, int]:
     if len(starts) > 1:
         places = ", ".join(map(str, lines)) + ", …" * (len(starts) > len(lines))
         raise EditFailed(
-            f"old is there {len(starts):,} times (lines {places}); take in more of the lines"
-            " around it"
+            f"old occurs {len(starts):,} times (lines {places}); include more of the lines around"
+            " it"
         )
     shown = new.removesuffix("\n")
     last = lines[0] + shown.count("\n") if shown else lines[0] - 1
@@ -454,4 +455,4 @@ def _show_nearest_line(words: str, old: str) -> str:
     start = bare.index(first)
     there = lines[start : start + min(len(wanted), _MOST_SHOWN_LINES)]
     shown = "\n".join(line[:_LONGEST_LINE] for line in there)
-    return f"; from line {start + 1} on there is:\n{shown}"
+    return f"; from line {start + 1} on it says:\n{shown}"

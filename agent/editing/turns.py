@@ -181,8 +181,8 @@ class StallWatch:
         """Why the conversation has to end; empty: it goes on."""
         if self._without_call >= _MOST_WITHOUT_CALL:
             return (
-                f"the model answered {self._without_call} times without calling a tool; another"
-                " model may do"
+                f"the model answered {self._without_call} times without calling a tool; try"
+                " another model"
             )
         return "the last turns brought nothing new" if self._idle >= _MOST_IDLE else ""
 
@@ -192,6 +192,6 @@ class StallWatch:
         if not _MOST_IDLE // 2 <= self._idle < _MOST_IDLE:
             return ""
         return (
-            "Nothing new came of the last turns. Do something else, or finish with what there is;"
-            " otherwise you are stopped."
+            "The last turns brought nothing new. Try something else, or finish with what you"
+            " have; otherwise you will be stopped."
         )

@@ -65,12 +65,12 @@ def find_commit(view: GitPlace, source: UserRepository, base: str | None) -> Pin
             return PinnedCommit(commit, _name_branch(name))
     if not refs:
         raise RepositoryUnfit(
-            f"{source.root} has no commits yet. Make the first one: git add -A && git commit"
+            f"{source.root} has no commits yet. Create the first one: git add -A && git commit"
         )
     known = [_shorten_ref(ref) for ref in refs]
     near = difflib.get_close_matches(wanted, known, 3, 0.5) or known[:3]
     raise RepositoryUnfit(
-        f"`{wanted}` names no commit of {source.root}. Nearest: {', '.join(near)}"
+        f"`{wanted}` is not a commit in {source.root}. Nearest: {', '.join(near)}"
     )
 
 
@@ -80,7 +80,7 @@ def _require_plain(base: str) -> None:
         raise RepositoryUnfit(f"`{shown}` cannot be the name of a branch, tag or commit: {problem}")
     if _EXPRESSION.search(base):
         raise RepositoryUnfit(
-            f"`{shown}` is an expression. Name a branch, a tag or a commit id as it is"
+            f"`{shown}` is an expression. Use the plain name of a branch or tag, or a commit id"
         )
 
 
@@ -90,8 +90,8 @@ def list_refs(place: GitPlace, *prefixes: str) -> dict[str, str]:
     lines = os.fsdecode(process.run_git(place, "for-each-ref", *args)).split("\n")
     if len(lines) > MAX_REFS:
         raise RepositoryUnfit(
-            f"The repository has more than {MAX_REFS:,} branches and tags. "
-            "Name a clone with fewer: git clone --single-branch --no-tags"
+            f"The repository has more than {MAX_REFS:,} branches and tags. Use a clone with"
+            " fewer: git clone --single-branch --no-tags"
         )
     pairs = (line.partition(" ") for line in lines if line)
     return {ref: object_id for object_id, _, ref in pairs}
@@ -125,27 +125,27 @@ def require_fit(view: GitPlace, commit: str, limits: RepositoryLimits) -> None:
             links[path] = object_id if size <= _MAX_LINK_BYTES else ""
     bad = [(path, problem) for path in paths if (problem := names.tree_problem(path))]
     _refuse(
-        "file names that cannot be worked with",
+        "unsupported file names",
         [f"{_quote_path(path)}: {problem}" for path, problem in bad],
-        "Rename them, and commit that",
+        "Rename them and commit",
     )
     same = names.find_collisions(paths)
     _refuse(
-        "names that differ only in case, or in how they are encoded",
+        "names that differ only in case or encoding",
         [f"{_quote_path(one)} and {_quote_path(other)}" for one, other in same],
-        "Rename one of each, and commit that",
+        "Rename one of each and commit",
     )
     # One whose text is too long for a path counts as leading out.
     wanted = {path: object_id for path, object_id in links.items() if object_id}
     contents = map(os.fsdecode, objects.read_contents(view, wanted.values()))
     targets = dict.fromkeys(links, "/") | dict(zip(wanted, contents, strict=True))
     _refuse(
-        "a symlink out of the tree",
+        "a symlink that leads out of the tree",
         [
             f"{_quote_path(one)} -> {_quote_path(targets[one])}"
             for one in names.find_links_out(targets)
         ],
-        "Let each point to a place inside by a relative path, or remove it, and commit that",
+        "Make each a relative link inside the tree or remove it, then commit",
     )
 
 

@@ -19,12 +19,12 @@ _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+#=-]{0,199}")
 def require_name(branch: str) -> None:
     """Refuse a name that git does not take, or that a reader could mistake."""
     shown = branch.encode("unicode_escape", "replace").decode()[:100]
-    problem = f"`{shown}` is not accepted as the name of a branch"
+    problem = f"`{shown}` is not accepted as a branch name"
     fix = "Set pull_request.branch_prefix to letters, digits and dashes, ending with a slash"
     if not _BRANCH.fullmatch(branch):
         raise RepositoryUnfit(
-            f"{problem}: only ASCII letters, digits and . _ / + # = - may be in it, at most 200, "
-            f"beginning with a letter or digit. {fix}"
+            f"{problem}: use at most 200 ASCII letters, digits and . _ / + # = -, starting with a"
+            f" letter or digit. {fix}"
         )
     try:
         process.run_git(GitPlace(Path("/nonexistent")), "check-ref-format", "--branch", branch)

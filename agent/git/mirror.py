@@ -48,8 +48,8 @@ _FETCH = (
 )  # fmt: skip
 
 ADVICE = (
-    "Make room there, or set MERGEWRIGHT_HOME to a folder on a larger disk. Mirrors and work "
-    "trees that are not in use may be deleted; they are made again"
+    "Free some space, or set MERGEWRIGHT_HOME to a folder on a larger disk. Unused mirrors and"
+    " work trees may be deleted; they are recreated"
 )
 
 
@@ -92,7 +92,7 @@ def hold_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[Hold]:
             except BlockingIOError:
                 time.sleep(_LOOK_SECONDS)
             if stopped is not None and stopped.is_set():
-                raise Cancelled("The run was stopped while it waited for another one's git.")
+                raise Cancelled("The run was stopped while it waited for another run's git.")
         _remove_leftovers(mirror, scratch)
         scratch.mkdir(mode=0o700)
         try:
@@ -133,11 +133,12 @@ def explain_mirror(place: Path) -> Iterator[None]:
     except GitFailed as problem:
         if not place.exists():
             raise CacheGone(
-                f"The mirror {place} is gone ({problem.message}); it is made anew", Step.CHECKOUT
+                f"The mirror {place} is gone ({problem.message}) and will be recreated",
+                Step.CHECKOUT,
             ) from problem
         raise PermanentError(
             f"git failed in {place}: {problem.message}. If `git -C {place} fsck` finds damage,"
-            " delete that folder; the next run makes it anew."
+            " delete that folder; the next run recreates it."
         ) from problem
 
 
@@ -206,15 +207,15 @@ def fetch_references(
     except GitFailed as problem:
         if found := _FSCK.search(problem.message):
             raise RepositoryUnfit(
-                "git refuses an object of this repository as dangerous or damaged: "
-                f"{found['object']}: {found['words']}. "
-                "It has to be removed from the history, for example with git filter-repo"
+                "git refuses an object of this repository as dangerous or damaged:"
+                f" {found['object']}: {found['words']}. Remove it from the history, for example"
+                " with git filter-repo"
             ) from problem
         raise
 
 
 def _make_too_large(max_bytes: int) -> RepositoryUnfit:
     return RepositoryUnfit(
-        f"The repository is larger than {max_bytes // 1024**2:,} MB with its history, so it was not"
-        " fetched. The operator may raise MERGEWRIGHT_MAX_REPOSITORY_MB"
+        f"The repository is larger than {max_bytes // 1024**2:,} MB with its history, so it was"
+        " not fetched. The operator can raise MERGEWRIGHT_MAX_REPOSITORY_MB"
     )

@@ -28,9 +28,9 @@ def name_problem(path: str) -> str | None:
     if len(path) <= _MAX_NAME_BYTES and _ORDINARY.fullmatch(path):
         return None
     if _UNSHOWABLE.search(path):
-        return "the name has control characters or marks that change how it is shown"
+        return "the name has control characters or characters that change how it is displayed"
     if path.startswith("-"):
-        return "the path begins with a dash, which commands take for an option"
+        return "the path starts with a dash, which commands read as an option"
     if problem := tree_problem(path):
         return problem
     if "\\" in path:
@@ -43,7 +43,7 @@ def tree_problem(path: str) -> str | None:
     if not path:
         return "the path is empty"
     if path.startswith("/"):
-        return "the path is absolute; give it relative to the repository's root"
+        return "the path is absolute; use one relative to the repository's root"
     if len(path.encode(errors="surrogatepass")) > MAX_PATH_BYTES:
         return f"the path is longer than {MAX_PATH_BYTES} bytes"
     parts = path.split("/")
@@ -56,7 +56,7 @@ def tree_problem(path: str) -> str | None:
     if (not path.isascii() or "git" in path.lower()) and any(
         map(_is_git_folder, re.split(r"[/\\]", path))
     ):
-        return "the path goes through `.git`, or a name that file systems take for it"
+        return "the path contains `.git`, or a name that file systems treat as `.git`"
     return None
 
 

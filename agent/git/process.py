@@ -282,12 +282,12 @@ def _command(args: Sequence[str]) -> str:
 
 
 def _make_cancelled(args: Sequence[str]) -> Cancelled:
-    return Cancelled(f"git {_command(args)} was broken off, since the run was stopped.")
+    return Cancelled(f"git {_command(args)} was cancelled because the run was stopped.")
 
 
 def _make_failure(args: Sequence[str], code: int, words: bytes) -> GitFailed:
     text = words.decode(errors="replace").strip()[-2000:]
-    return GitFailed(text or f"git {_command(args)} ended with {code}")
+    return GitFailed(text or f"git {_command(args)} ended with exit code {code}")
 
 
 # --- what a failure means --------------------------------------------------------------------

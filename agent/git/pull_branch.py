@@ -60,8 +60,8 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
             remote.fetch_more(hold, url, token, wanted, branch=branch, max_bytes=limits.fetched)
         except remote.BranchMissing as problem:
             raise RepositoryUnfit(
-                f"The pull request's branch {branch} is not there any more. Restore it, on its"
-                " page, to have it carried on"
+                f"The pull request's branch {branch} no longer exists. To continue, restore it on"
+                " the pull request's page"
             ) from problem
         head = objects.require_object(hold.place, _LOOKED_AT)
         for commit in (start, head):
@@ -90,7 +90,7 @@ def _read_state(
         if fork is None:
             raise _make_unfit("has no commit in common with its base branch")
         if len(commits) > MOST_COMMITS:
-            raise _make_unfit(f"has over {MOST_COMMITS:,} commits that its base branch has not")
+            raise _make_unfit(f"has over {MOST_COMMITS:,} commits that are not on its base branch")
         base.require_fit(place, joined.tree, limits)
         change = read_difference(place, joined.against, joined.tree)
     except RepositoryUnfit as problem:
@@ -146,7 +146,7 @@ def _list_commits(
 
 
 def _make_unfit(why: str) -> RepositoryUnfit:
-    return RepositoryUnfit(f"The pull request's branch {why}. A person has to go on with it")
+    return RepositoryUnfit(f"The pull request's branch {why}. A person has to continue")
 
 
 # --- the difference as a Change ----------------------------------------------------------------
@@ -209,7 +209,9 @@ def make_follow_up_commit(
         was = objects.write_tree(place, hold.scratch, against, branch_state.change)
         wanted = objects.write_tree(place, hold.scratch, against, change)
         if was != branch_state.tree:
-            raise EditFailed(f"The branch is not at {branch_state.tree[:12]} as its change has it")
+            raise EditFailed(
+                f"The branch does not have the tree {branch_state.tree[:12]} of its change"
+            )
         if was == wanted == objects.find_tree(place, branch_state.tip):
             return branch_state.head
         if branch_state.brought_up:
@@ -242,14 +244,12 @@ def push_follow(
             except remote.LeaseLost as problem:
                 raise CodeHostUnavailable(problem.message) from problem
     if at != commit:
-        what = "Somebody has pushed to" if at else "Somebody has deleted"
-        raise BranchMoved(f"{what} {branch} since it was looked at; it was left alone", look_again)
+        what = "Someone pushed to" if at else "Someone deleted"
+        raise BranchMoved(f"{what} {branch} after it was read; it was left unchanged", look_again)
 
 
 def _require_there(place: GitPlace, branch_state: BranchState, *more: str) -> None:
     """Have the checkout done again where the mirror was made anew since, without the commits."""
     for commit in (branch_state.tip, branch_state.head, *more):
         if base.peel_object(place, commit) != commit:
-            raise CacheGone(
-                f"{place.git_dir} does not hold commit {commit} any more", Step.CHECKOUT
-            )
+            raise CacheGone(f"{place.git_dir} no longer contains commit {commit}", Step.CHECKOUT)

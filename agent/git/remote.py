@@ -59,7 +59,7 @@ def _reach_remote(hold: Hold, url: str, token: str) -> Iterator[Reach]:
     if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
         raise PermanentError(f"{url} is not an https address, so no token is sent to it")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise PermanentError("The address of the repository holds more than host and path")
+        raise PermanentError("The repository's URL contains more than host and path")
     secret = os.memfd_create("token", os.MFD_CLOEXEC)
     try:
         os.write(secret, token.encode())
@@ -88,13 +88,13 @@ def _read_remote(hold: Hold, url: str, token: str, branch: str = "") -> Iterator
         except GitFailed as problem:
             if _MISSING.search(problem.message):
                 raise BranchMissing(
-                    f"There is no branch {branch} in the repository. Is it still the default"
-                    " branch, and does it have a commit?"
+                    f"The repository has no branch {branch}. Is it still the default branch, and"
+                    " does it have a commit?"
                 ) from problem
             if _REFUSED.search(problem.message):
                 raise AccessLost(
-                    "The code host does not let us read the repository. Is the App installed in it,"
-                    f" with the permission contents: read? Its words: {problem.message}"
+                    "The code host denied read access to the repository. Is the App installed in"
+                    f" it, with the permission contents: read? It said: {problem.message}"
                 ) from problem
             raise CodeHostUnavailable(
                 f"git cannot reach the code host: {problem.message}"
@@ -171,16 +171,15 @@ def push_branch(
             words = problem.message.replace(token, "[token]")
             if found := _IN_THE_WAY.search(words):
                 raise RepositoryUnfit(
-                    f"The branch `{found[1]}` is in the way of branches that begin with"
-                    f" `{found[1]}/`. Rename it, or set pull_request.branch_prefix in"
-                    " .github/mergewright.yml."
+                    f"The branch `{found[1]}` prevents branches named `{found[1]}/…`. Rename it,"
+                    " or set pull_request.branch_prefix in .github/mergewright.yml."
                 ) from problem
             if _MOVED.search(words):
-                raise LeaseLost(f"{branch} has moved since it was looked at") from problem
+                raise LeaseLost(f"{branch} has moved since it was read") from problem
             if _REFUSED.search(words):
                 raise AccessLost(
-                    f"The code host refused the push of {branch}: {words}\nIf a branch rule is the"
-                    " cause, exempt our App there. Or set pull_request.branch_prefix in the"
+                    f"The code host rejected the push of {branch}: {words}\nIf a branch rule is"
+                    " the cause, exempt our App there. Or set pull_request.branch_prefix in the"
                     " repository's configuration to a free name."
                 ) from problem
             raise CodeHostUnavailable(f"The push of {branch} failed: {words}") from problem

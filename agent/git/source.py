@@ -51,14 +51,14 @@ def find_source(repository: str) -> UserRepository:
     if not repository or "\0" in repository or not Path(repository).is_dir():
         shown = repository.encode("unicode_escape", "replace").decode()[:200]
         raise RepositoryUnfit(
-            f"{shown} is not a folder on this machine. Name the folder of a git clone"
+            f"{shown} is not a folder on this machine. Use the folder of a git clone"
         )
     root = Path(os.path.realpath(repository))
     entry = root / ".git"
     work_tree: Path | None = root
     if entry.is_symlink():
         raise RepositoryUnfit(
-            f"{entry} is a symbolic link to {entry.readlink()}. Name the repository it leads to"
+            f"{entry} is a symbolic link to {entry.readlink()}. Use the repository it points to"
         )
     if entry.is_dir():
         git_dir = common_dir = entry
@@ -71,15 +71,15 @@ def find_source(repository: str) -> UserRepository:
         git_dir, common_dir, work_tree = root, root, None
     else:
         around = next((above for above in root.parents if (above / ".git").exists()), None)
-        hint = " Name the folder of a clone, or make it one: git init, git add, git commit"
+        hint = " Use the folder of a clone, or create a repository: git init, git add, git commit"
         if around is not None:
-            hint = f" It lies inside the one at {around}: name that folder"
+            hint = f" It is inside the one at {around}: use that folder"
         raise RepositoryUnfit(f"{root} is not a git repository.{hint}")
     try:
         _require_own_parts(git_dir, common_dir)
         state = common_dir.stat()
     except PermissionError as problem:
-        raise RepositoryUnfit(f"{problem.filename} may not be read by this user") from problem
+        raise RepositoryUnfit(f"{problem.filename} cannot be read by this user") from problem
     return UserRepository(root, git_dir, common_dir, work_tree, (state.st_uid, state.st_gid))
 
 
@@ -90,12 +90,12 @@ def _follow_git_file(root: Path, entry: Path) -> tuple[Path, Path]:
         raise RepositoryUnfit(f"{entry} is neither a git directory nor a link to one")
     git_dir = Path(os.path.realpath(root / text.removeprefix("gitdir: ").strip()))
     if not git_dir.is_dir():
-        raise _make_foreign_error(entry, f"leads to {git_dir}, which is not there")
+        raise _make_foreign_error(entry, f"points to {git_dir}, which does not exist")
     back = os.path.realpath(git_dir / _read_text(git_dir / "gitdir").strip())
     common_dir = Path(os.path.realpath(git_dir / _read_text(git_dir / "commondir").strip()))
     if Path(back) == entry and git_dir.parent == common_dir / "worktrees":
         return git_dir, common_dir
-    raise _make_foreign_error(entry, f"leads to {git_dir}, which does not lead back")
+    raise _make_foreign_error(entry, f"points to {git_dir}, which does not point back")
 
 
 def _require_own_parts(git_dir: Path, common_dir: Path) -> None:
@@ -113,8 +113,8 @@ def _require_own_parts(git_dir: Path, common_dir: Path) -> None:
     alternates = common_dir / "objects" / "info" / "alternates"
     if _read_text(alternates).strip():
         raise RepositoryUnfit(
-            f"{alternates} takes objects from another place. Make the repository whole: "
-            f"git -C {common_dir} repack -a -d && rm {alternates}"
+            f"{alternates} takes objects from another repository. Make this one complete: git -C"
+            f" {common_dir} repack -a -d && rm {alternates}"
         )
 
 
@@ -141,19 +141,18 @@ def explain_git(source: UserRepository) -> Iterator[None]:
         yield
     except process.GitFailed as problem:
         root = source.root
-        said = f"git cannot read {root}: {problem.message}. See what `git -C {root} fsck` says"
+        said = f"git cannot read {root}: {problem.message}. Run `git -C {root} fsck`"
         if is_partial(source):
             said = (
                 f"{root} is a partial clone that lacks objects of the base commit"
-                f" ({problem.message}). Make it whole: git fetch --refetch --no-filter"
+                f" ({problem.message}). Complete it: git fetch --refetch --no-filter"
             )
         raise RepositoryUnfit(said) from problem
 
 
 def _make_foreign_error(path: Path, problem: str) -> RepositoryUnfit:
     return RepositoryUnfit(
-        f"{path} {problem}. A repository is worked on only if all of it is its own; "
-        "make a fresh clone and name that"
+        f"{path} {problem}. Only self-contained repositories are supported; use a fresh clone"
     )
 
 
@@ -214,6 +213,6 @@ def _require_plain_storage(source: UserRepository) -> None:
         key, _, value = item.partition("\n")
         if value not in ("sha1", "files"):
             raise RepositoryUnfit(
-                f"{source.root} is stored with {key} = {value[:40]!r}, which is not supported. Make"
-                " a plain clone and name that"
+                f"{source.root} is stored with {key} = {value[:40]!r}, which is not supported."
+                " Use a plain clone"
             )

@@ -86,7 +86,7 @@ class WorkTree:
         for file in change.files:
             present = self.read(file.path) if file.path in self._paths else None
             if present != file.before:
-                raise EditFailed(f"`{file.path}` is not the file that the change was made from")
+                raise EditFailed(f"`{file.path}` has changed since the change was made")
         # Deletions first: a file may stand where a folder is needed.
         for file in sorted(change.files, key=lambda file: file.after is not None):
             if file.after is None:
@@ -116,7 +116,7 @@ class WorkTree:
             if not stat.S_ISREG(state.st_mode):
                 raise EditFailed(f"`{path}` is not a regular file")
             if state.st_nlink != 1:
-                raise EditFailed(f"`{path}` is a hard link; its other name may lie anywhere")
+                raise EditFailed(f"`{path}` is a hard link; its other name may be anywhere")
             return _File(file.read(), bool(state.st_mode & stat.S_IXUSR))
 
 
@@ -131,6 +131,6 @@ def _explain_refusal(path: str, problem: OSError) -> AgentError:
         return StorageFull(f"No space left to write `{path}` in the work tree; nothing was changed")
     if by_descriptor.is_link(problem):
         return EditFailed(
-            f"`{path}` leads through a symbolic link or a file; links are not followed"
+            f"`{path}` goes through a symbolic link or a file; links are not followed"
         )
     return EditFailed(f"`{path}` cannot be read or edited: {problem.strerror}")

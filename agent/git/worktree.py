@@ -295,14 +295,16 @@ def deliver_branch(checkout: Checkout, commit: str, branch: str) -> str:
         source.open_view(user, hold, write=True) as view,
     ):
         try:
-            with process.explain_full_disk(user.common_dir, "Make room there; no branch was made"):
+            with process.explain_full_disk(
+                user.common_dir, "Free some space; no branch was created"
+            ):
                 branches.send_objects(hold.place, view, checkout.commit, commit)
                 return branches.create_branch(view, user, commit, branch)
         except GitFailed as problem:
             raise RepositoryUnfit(
-                f"The branch could not be made in {user.root}: {problem.message}. "
-                f"Run as the owner of {user.common_dir}, and see `git -C {user.root} fsck`. Where "
-                "another branch is in the way, rename it, or set pull_request.branch_prefix"
+                f"The branch could not be created in {user.root}: {problem.message}. Run as the"
+                f" owner of {user.common_dir}, and check `git -C {user.root} fsck`. If another"
+                " branch conflicts, rename it, or set pull_request.branch_prefix"
             ) from problem
 
 

@@ -297,7 +297,7 @@ class RepositorySession:
             yield from some
             if len(some) < _PER_PAGE:
                 return
-        _log.warning("a list at GitHub goes on", repository=self.name, path=path, pages=most)
+        _log.warning("a GitHub list has more pages", repository=self.name, path=path, pages=most)
 
     def try_nicety(self, what: str, work: Callable[[], object]) -> str:
         """Do what a run can do without; return why it could not be done, or an empty text.
@@ -315,7 +315,7 @@ class RepositorySession:
         except AgentError as problem:
             note = f"{what} is missing: {problem.message}"
             if note not in self._noted:
-                _log.warning("left out at GitHub", run=self.notes.run_id, note=note)
+                _log.warning("skipped on GitHub", run=self.notes.run_id, note=note)
             self._noted.add(note)
             self._niceties[note] = what, work
             return note

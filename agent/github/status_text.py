@@ -20,11 +20,7 @@ _LINE = 150
 #: Of a plan or reason; the rest of a comment is short.
 _LONGEST = sanitise.TEXT_LIMIT - 15_000
 _FOLD = "\n<details>"
-_ROUNDS = {
-    "review": "of its review",
-    "ci": "to fix the project's checks",
-    "rebase": "to update it with its base branch",
-}
+_ROUNDS = {"review": "review round", "ci": "CI fix round", "rebase": "update round"}
 _STOP = "`/mergewright stop` ends the run."
 
 
@@ -57,7 +53,7 @@ def under_way(run: Run, progress: Progress, page: str | None, now: float | None 
     """
     head = "**Mergewright is working on this issue.**"
     if run.follow_up is not None:
-        head = f"**#{run.follow_up.pull} is open; {_round(run.follow_up)} is under way.**"
+        head = f"**#{run.follow_up.pull}: {_round(run.follow_up)} is in progress.**"
     now = read_clock() if now is None else now
     marks = progress.stages
     plan = progress.plan
@@ -90,7 +86,7 @@ def ended(run: Run, outcome: Outcome, progress: Progress, page: str | None) -> s
         pull = outcome.pull_request
         way = "check the findings it lists, then merge or close it"
         head = _lines(
-            f"**Pull request #{pull.number} is ready for review{' as a draft' * pull.draft}.**",
+            f"**{pull.title} is ready for review.**",
             sanitise.format_words(
                 " ".join((outcome.sentence, *(f"{note}." for note in pull.notes)))
             ),
@@ -131,7 +127,7 @@ def _cut(text: str, page: str | None) -> str:
 
 
 def _round(about: FollowUp) -> str:
-    return f"round {about.round} {_ROUNDS[about.kind]}"
+    return f"{_ROUNDS[about.kind]} {about.round}"
 
 
 def _steps(plan: Plan) -> str:

@@ -64,8 +64,8 @@ def require_budget(
     """
     if seconds < LEAST_SECONDS:
         raise TimeSpent(
-            f"The run has {seconds:.0f} s left of its minutes (limits.minutes), before {purpose};"
-            f" nobody is asked with less than {LEAST_SECONDS:.0f} s."
+            f"The run has only {seconds:.0f} s left (limits.minutes), before {purpose}; a request"
+            f" needs at least {LEAST_SECONDS:.0f} s."
         )
     if caps.usd is not None and worst.usd is None and caps.tokens is None:
         raise BudgetSpent(
@@ -74,15 +74,15 @@ def require_budget(
         )
     if caps.tokens is not None and (needed := spent.tokens + worst.tokens) > caps.tokens:
         raise BudgetSpent(
-            f"{purpose.capitalize()} could take {worst.tokens:,} tokens, and"
-            f" {max(0, caps.tokens - spent.tokens):,} of {caps.tokens:,} are left to the run"
-            f" (MERGEWRIGHT_MODEL_TOKENS). It needs {needed:,} in all."
+            f"{purpose.capitalize()} could take {worst.tokens:,} tokens, but only"
+            f" {max(0, caps.tokens - spent.tokens):,} of {caps.tokens:,} are left"
+            f" (MERGEWRIGHT_MODEL_TOKENS). It needs {needed:,} in total."
         )
     if caps.usd is None or worst.usd is None:
         return
     if (cost := spent.usd + worst.usd) > caps.usd:
         raise BudgetSpent(
-            f"{purpose.capitalize()} could cost ${worst.usd:.4f}, and"
-            f" ${max(0.0, caps.usd - spent.usd):.4f} of {format_usd(caps.usd)} are left to the run"
-            f" (limits.usd, MERGEWRIGHT_MODEL_USD). It needs ${cost:.4f} in all."
+            f"{purpose.capitalize()} could cost ${worst.usd:.4f}, but only"
+            f" ${max(0.0, caps.usd - spent.usd):.4f} of {format_usd(caps.usd)} are left"
+            f" (limits.usd, MERGEWRIGHT_MODEL_USD). It needs ${cost:.4f} in total."
         )

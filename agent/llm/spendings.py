@@ -27,9 +27,9 @@ def require_left(spent: float, usd: float, of_run: float) -> None:
     """
     if spent + usd > of_run:
         raise BudgetSpent(
-            f"The run may have cost ${spent:.4f}, with requests that got no reply. The next one"
-            f" could cost ${usd:.4f}. It may cost {format_usd(of_run)} (limits.usd,"
-            " MERGEWRIGHT_MODEL_USD). What was done so far is kept."
+            f"The run has cost up to ${spent:.4f}, including requests without a reply. The next"
+            f" request could cost ${usd:.4f}. The limit is {format_usd(of_run)} (limits.usd,"
+            " MERGEWRIGHT_MODEL_USD). Finished work is kept."
         )
 
 

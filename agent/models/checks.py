@@ -78,7 +78,7 @@ class RepeatedTest(Record):
         return (
             with_change
             if self.is_new
-            else f"{with_change} and in {_format_failures(self.base, 0)} on base"
+            else f"{with_change} and in {_format_failures(self.base, 0)} on the base branch"
         )
 
 

@@ -29,7 +29,7 @@ class Checkout(Record):
     """When the commit was made, in seconds since 1970."""
 
 
-LEFT_OUT = "set-up leaves out"
+LEFT_OUT = "tests left out"
 """Stands for a rule in the finding that names tests which do not run."""
 
 

@@ -64,6 +64,11 @@ class PullRequest(Record):
     notes: tuple[str, ...] = ()
     """What was asked for and could not be had, in words: draft, a reviewer, a label."""
 
+    @property
+    def title(self) -> str:
+        """Name it at the beginning of a sentence."""
+        return f"{'Draft pull' if self.draft else 'Pull'} request #{self.number}"
+
 
 class FirstRound(Record):
     """What became of the first change of a run that was judged."""

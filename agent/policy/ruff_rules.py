@@ -114,10 +114,10 @@ TABLE: tuple[RuffRule, ...] = (
     ),
     RuffRule(
         id="hardcoded-password",
-        demands="What is called a password, a secret or a token has no value in the code.",
+        demands="No password, secret or token is hardcoded.",
         severity=Severity.INFO,
         codes=("S105", "S106", "S107"),
-        fix="Read it from the environment or a secret store, without a value to fall back to.",
+        fix="Read it from the environment or a secret store, without a fallback value.",
         exempt=is_apart,
     ),
     RuffRule(

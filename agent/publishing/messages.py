@@ -104,8 +104,8 @@ _NEXT = {
 #: Where a person on GitHub has another way, or the reason occurs there alone.
 _NEXT_ON_ISSUE = {
     Reason.UNCLEAR: (
-        "Answer in a comment; the run then continues. (You need write permission.) Or edit the "
-        "issue, {again}."
+        "Answer in a comment (this needs write permission); the run then continues. Or edit the"
+        " issue, {again}."
     ),
     Reason.UNANSWERED: "Comment `/mergewright retry`.",
     Reason.CONFLICT: ("Merge the base branch by hand and push. The next round starts from there."),

@@ -157,7 +157,7 @@ def _wait(
                 ended.outcome = Outcome.model_validate_json(said)
                 return
             if status is EngineStatus.BROKEN:
-                raise Unforeseen(f"The engine cannot go on with {segment.run_id}: {said}")
+                raise Unforeseen(f"The engine cannot continue {segment.run_id}: {said}")
     except KeyboardInterrupt:
         cancellation.break_off()
         over.wait()

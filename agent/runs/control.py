@@ -64,7 +64,7 @@ def approve_plan(
 ) -> None:
     number = words.split(maxsplit=1)[0].strip("`.,:;!()<>*_\"'").lower() if words else ""
     if run is None or not has_plan(run):
-        raise CannotNow(f"No plan of this {speaker.place} waits for approval.")
+        raise CannotNow(f"No plan of this {speaker.place} is waiting for approval.")
     if number != run.plan_asked:
         which = f", not {sanitise.format_code(number[:40])}" if number else ""
         raise CannotNow(
@@ -200,7 +200,8 @@ def explain_state(run: StoredRun | None) -> str:
         )
     if run.stop_request:
         return f"{named} is being stopped: {sanitise.format_words(run.stop_request)}"
-    return f"{named} is running: {state}. `/mergewright stop` ends it."
+    said = "queued" if run.state is RunState.RECEIVED else f"running: {state}"
+    return f"{named} is {said}. `/mergewright stop` ends it."
 
 
 def _explain_end(run: StoredRun, outcome: Outcome) -> str:
@@ -221,7 +222,4 @@ def _explain_end(run: StoredRun, outcome: Outcome) -> str:
         if outcome.review_state.waiting_threads
         else "review it"
     )
-    return (
-        f"Pull request #{pull.number} is ready for review{' as a draft' * pull.draft}. {said}"
-        f" Next: {way}, then merge or close it."
-    )
+    return f"{pull.title} is ready for review. {said} Next: {way}, then merge or close it."

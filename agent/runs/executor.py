@@ -224,7 +224,7 @@ def _show_again(run: Run, desk: Desk, cancellation: Cancellation) -> None:
     except Superseded as problem:
         cancellation.set(problem.message, Reason.SUPERSEDED)
     except AgentError as problem:
-        _log.warning("not shown as at work again", problem=problem.message)
+        _log.warning("status comment not updated", problem=problem.message)
 
 
 # --- from the first step to the exit --------------------------------------------------------------
@@ -336,7 +336,7 @@ def _store_patch(run: Run, desk: Desk) -> str | None:
     try:
         return str(desk.store_file(run, PATCH, worktree.make_diff(base, change)))
     except AgentError as problem:
-        _log.warning("what was done is not kept", error=problem.message)
+        _log.warning("the unfinished change is not stored", error=problem.message)
         return None
 
 

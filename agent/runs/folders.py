@@ -49,8 +49,8 @@ def make_run_folder(home: Path, run: Run) -> Path:
         if problem.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFull(_full_disk(home)) from problem
         raise SettingsInvalid(
-            f"MERGEWRIGHT_HOME: {folder} cannot be made ({problem.strerror}). Name a folder that"
-            " you may write to."
+            f"MERGEWRIGHT_HOME: {folder} cannot be created ({problem.strerror}). Use a folder"
+            " that you can write to."
         ) from problem
     return folder
 

@@ -79,6 +79,6 @@ def _send(settings: Settings, words: str) -> None:
     try:
         for number, receiver in enumerate(load_receivers(settings), 1):
             if not receiver.notify(body=words, body_format="text"):
-                _log.warning("a receiver was not reached", entry=number)
+                _log.warning("a notification could not be sent", entry=number)
     except Exception as problem:  # noqa: BLE001  whatever a receiver does, no run feels it
-        _log.warning("nobody was notified", error=type(problem).__name__)
+        _log.warning("no notification was sent", error=type(problem).__name__)

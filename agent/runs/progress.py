@@ -167,7 +167,7 @@ class StateFile:
         try:
             self._note(self._run_id, state)
         except AgentError as problem:
-            _log.warning("state not noted", run=self._run_id, problem=problem.message)
+            _log.warning("progress not stored", run=self._run_id, problem=problem.message)
 
     def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None:
         """Stay where it is until the next step begins."""

@@ -170,7 +170,7 @@ class _ChangeCollector:
                 if path in given and given[path].executable == entry.is_executable:
                     self.add(given[path])
                 else:
-                    self.note(path, "Its mode stays as it is.", _BY_HAND, Severity.INFO)
+                    self.note(path, "Its mode is unchanged.", _BY_HAND, Severity.INFO)
             elif kind != ChangeKind.FILE:
                 self.leave(path, f"{_NOT_TAKEN[kind]} is not part of the change.", _USE_FILE)
             elif (problem := names.name_problem(path)) is not None:
@@ -202,7 +202,7 @@ class _ChangeCollector:
         elif not in_base:
             is_executable = entry.is_executable and content.startswith(b"#!")
         if (known is not None or in_base) and entry.is_executable != is_executable:
-            self.note(path, "Its mode stays as it is.", _BY_HAND, Severity.INFO)
+            self.note(path, "Its mode is unchanged.", _BY_HAND, Severity.INFO)
         self.add(
             ChangedFile(
                 path=path,

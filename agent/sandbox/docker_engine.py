@@ -79,8 +79,8 @@ def _make_client(where: str) -> docker.APIClient:
         return docker.APIClient(where, version="auto", timeout=_ANSWER_SECONDS)
     except ValueError as problem:
         raise SandboxMissing(
-            f"Docker's own configuration {find_config_file()!s} cannot be read: {problem}. Mend it"
-            " (`docker login` writes its `auths` anew), or name another folder in DOCKER_CONFIG."
+            f"Docker's own configuration {find_config_file()!s} cannot be read: {problem}. Fix it"
+            " (`docker login` rewrites its `auths`), or set DOCKER_CONFIG to another folder."
         ) from problem
 
 
@@ -93,7 +93,8 @@ def _knock(where: str) -> None:
             line.recv(1)
         except TimeoutError as problem:
             raise SandboxLost(
-                f"The container engine at {where} has said nothing for {_PING_SECONDS:.0f} seconds."
+                f"The container engine at {where} has not responded for {_PING_SECONDS:.0f}"
+                " seconds."
             ) from problem
         except PermissionError as problem:
             raise SandboxMissing(

@@ -137,4 +137,4 @@ class Printed:
             return bytes(self._head + tail).decode("utf-8", "replace")
         head = bytes(self._head).decode("utf-8", "replace")
         shown = bytes(tail).decode("utf-8", "replace")
-        return f"{head}\n[... {left_out} bytes left out ...]\n{shown}"
+        return f"{head}\n[... {left_out} bytes omitted ...]\n{shown}"

@@ -144,7 +144,7 @@ class RunningSandbox:
         frames = self.frames
         end = self._wait(lambda: frames.started or frames.complete, _OPENING_SECONDS, stopped)
         if end == _LATE:
-            raise SandboxLost(f"The sandbox did not open within {_OPENING_SECONDS:.0f} seconds.")
+            raise SandboxLost(f"The sandbox did not start within {_OPENING_SECONDS:.0f} seconds.")
         return end
 
     def _request(self, operation: str, content: bytes = b"", **fields: object) -> None:
@@ -243,7 +243,7 @@ class RunningSandbox:
         tree, why = self._order.tree, self._find_reason()
         if tree is not None and "could not be copied" in why and "Permission denied" in why:
             return SandboxMissing(
-                f"The sandbox's user cannot read all of {tree}: {why}. chmod -R o+rX {tree}"
+                f"The sandbox's user cannot read all of {tree}: {why}. Run: chmod -R o+rX {tree}"
             )
         return SandboxLost(f"The sandbox could not be prepared: {why}")
 
@@ -284,6 +284,6 @@ class RunningSandbox:
         self._printed = Printed(_SESSION_OUTPUT_BYTES)
         self._request(operation, content, **fields)
         if end := self._wait(lambda: frames.complete, patience, stopped):
-            late = "it did not answer in time"
+            late = "it did not respond in time"
             raise SandboxLost(late if end == _LATE else "its first process exited")
         return Answer(frames.facts or {}, frames.contents, self._printed.text)

@@ -58,7 +58,7 @@ def choose_kind(settings: Settings) -> Kind:
             docker_engine.require_rootful(client)
             docker_engine.choose_image(client, settings)
     except (SandboxMissing, SandboxLost) as problem:
-        _log.info("sandboxes are made by bubblewrap", because=problem.message)
+        _log.info("using bubblewrap sandboxes", because=problem.message)
         return "bubblewrap"
     return "docker"
 

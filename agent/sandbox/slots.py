@@ -55,7 +55,9 @@ def claim_slot(home: Path) -> Iterator[Slot]:
                     yield Slot(number, uid, f"{make_prefix(home)}{number}")
                     return
         if time.monotonic() > give_up:
-            raise SandboxLost(f"All {_SLOTS} sandboxes were taken for {_WAIT_SECONDS:.0f} seconds.")
+            raise SandboxLost(
+                f"All {_SLOTS} sandboxes were in use for {_WAIT_SECONDS:.0f} seconds."
+            )
         time.sleep(0.2)
 
 

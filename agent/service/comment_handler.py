@@ -75,7 +75,7 @@ class CommentHandler:
         """
         own_logins = self._intake_api.own_logins()
         if comment.author.lower() in own_logins:
-            return IgnoredWish(reason=f"said by {comment.author}, a bot", routine=True)
+            return IgnoredWish(reason=f"written by {comment.author}, a bot", routine=True)
         run = self._find_run(comment)
         command = commands.parse_comment(comment.body)
         request = None if command else self._read_request(comment)
@@ -137,7 +137,7 @@ class CommentHandler:
             # Said once for each plan; a program that answers us is not answered again.
             if self._store.was_heard(run.run.run_id, f"plan:{run.plan_asked}"):
                 return IgnoredWish(
-                    reason=f"no command, and the plan {run.plan_asked} waits for one"
+                    reason=f"no command, and the plan {run.plan_asked} is waiting for one"
                 )
         return None
 
@@ -178,19 +178,21 @@ class CommentHandler:
         """Say why a person is not heard; None: they may write."""
         key = (comment.subject.repository_id, comment.author_id)
         if self._refused_until.get(key, 0.0) > now:
-            return f"said by {comment.author}, who could not write a moment ago; write is needed"
+            return f"written by {comment.author}, who had no write permission a moment ago"
         found = self._intake_api.read_permission(comment.subject, comment.author)
         if found.level != "none" and found.account_id != comment.author_id:
             return (
-                f"said by the account {comment.author_id}, whose name {comment.author} another one"
-                " has"
+                f"written by account {comment.author_id}; another account is now named"
+                f" {comment.author}"
             )
         if found.level in intake.MAY_START:
             return None
         if len(self._refused_until) > _MOST_REFUSED:
             self._refused_until.clear()
         self._refused_until[key] = now + _REFUSED_SECONDS
-        return f"said by {comment.author}, whose permission is {found.level}; write is needed"
+        return (
+            f"written by {comment.author}, who has the permission {found.level}; write is required"
+        )
 
     def _find_taken_back(self, comment: Comment) -> IntakeDecision | None:
         """Turn away what was deleted meanwhile; remarks on a pull request stand."""
@@ -212,7 +214,7 @@ class CommentHandler:
         self._intake_api.explain_refusal(comment.subject, words, key=f"plan-{plan}")
         speaker = _make_speaker(comment)._replace(comment=f"plan:{plan}")
         self._store.note_guidance(run.run.run_id, speaker.make_guidance("remark", comment.body))
-        return IgnoredWish(reason=f"no command, and the plan {plan} waits for one")
+        return IgnoredWish(reason=f"no command, and the plan {plan} is waiting for one")
 
     def _take_answer(self, comment: Comment, run: StoredRun | None, now: float) -> IntakeDecision:
         assert run is not None  # noqa: S101  it is an answer to its questions
@@ -233,7 +235,7 @@ class CommentHandler:
                 comment.subject, control.ANSWERS_EXHAUSTED, key=f"full-{run_id}"
             )
         if hearing in ("late", "full"):
-            return IgnoredWish(reason=f"run {run_id} does not wait for an answer ({hearing})")
+            return IgnoredWish(reason=f"run {run_id} is not waiting for an answer ({hearing})")
         self._react(comment, _READ)
         return Handled(reason=f"an answer to run {run_id}")
 
@@ -311,7 +313,7 @@ class CommentHandler:
             )
         text = self._intake_api.read_text(comment.subject)
         if text is None:
-            return IgnoredWish(reason="the issue is not there any more")
+            return IgnoredWish(reason="the issue no longer exists")
         if text.state == "closed" or text.locked or text.is_pull_request:
             raise CannotNow("The issue is closed or locked, so no run can start.")
         if text.changed_at is not None and text.changed_at >= comment.at:

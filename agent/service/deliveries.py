@@ -138,7 +138,7 @@ class Intake:
             # A wrong setting is the operator's to mend, however long that takes.
             old = self._clock.now() - delivery.received_at > _DAY
             if isinstance(problem, TransientError) and old:
-                return IgnoredWish(reason=f"could not be decided for a day: {problem.message}")
+                return IgnoredWish(reason=f"could not be processed for a day: {problem.message}")
             until = problem.until if isinstance(problem, CodeHostLimited) else None
             why = problem.message
         except Exception as problem:  # noqa: BLE001  one bad delivery must not stop the rest
@@ -147,7 +147,7 @@ class Intake:
             self._faults[name] += 1
             if self._faults[name] >= _TRIES:
                 told = f"{why}, {_TRIES} times; see the worker's log"
-                return _Failed(reason=f"could not be decided: {told}")
+                return _Failed(reason=f"could not be processed: {told}")
         self._put_back(delivery.delivery_id, why, until)
         return None
 
@@ -239,4 +239,4 @@ class Intake:
             until = now + _RETRY_SECONDS[min(self._failures[name], len(_RETRY_SECONDS) - 1)]
         self._failures[name] += 1
         self._put_off[name] = until
-        _log.warning("delivery put off", problem=problem, seconds=round(until - now))
+        _log.warning("delivery postponed", problem=problem, seconds=round(until - now))

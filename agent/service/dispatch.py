@@ -163,14 +163,14 @@ class Dispatcher:
         """Note what ended, stop what is to be stopped, begin what may begin; say if any was."""
         moved = False
         if dead := self._lease.take_over():
-            _log.warning("the runs of dead workers are taken over", workers=dead)
+            _log.warning("taking over the runs of dead workers", workers=dead)
         self._store.end_dead_commands(read_clock())
         for stored in self._store.under_way(self._lease.number):
             with structlog.contextvars.bound_contextvars(run=stored.run.run_id):
                 try:
                     moved = self._look_after(stored) or moved
                 except AgentError as problem:  # the others go on
-                    _log.error("cannot be looked after", problem=problem.message)
+                    _log.error("run could not be updated", problem=problem.message)
         while not self._stop.is_set() and (
             claimed := self._store.claim_run(
                 read_clock(),
@@ -203,7 +203,7 @@ class Dispatcher:
         try:
             end = SegmentEnd.model_validate_json(result)
         except ValidationError as problem:
-            self._end_for_it(stored, f"its end makes no sense: {problem}")
+            self._end_for_it(stored, f"its result is invalid: {problem}")
             return False
         if end.wait is not None:
             # The next segment begins with the records of this one.
@@ -247,7 +247,7 @@ class Dispatcher:
             try:
                 self._deliver(run, outcome)
             except Exception as unheard:  # noqa: BLE001  what stays unheard ends the run as well
-                _log.error("end not told", run=run.run_id, problem=repr(unheard))
+                _log.error("outcome not posted", run=run.run_id, problem=repr(unheard))
                 past = PastWait(Step.DELIVER, times)
                 waiting.postpone_run(steps.make_agent_error(unheard), Step.DELIVER, past)
             self._store.finish_run(run.run_id, outcome, read_clock())
@@ -256,7 +256,7 @@ class Dispatcher:
         except RunPostponed as postponed:
             self._untold[name] = times + 1, postponed.wait.until
         except Exception as problem:  # noqa: BLE001  the run is still there
-            _log.error("end not stored", run=run.run_id, problem=repr(problem))
+            _log.error("outcome not stored", run=run.run_id, problem=repr(problem))
             self._untold[name] = times, read_clock() + _TROUBLE_SECONDS
 
 

@@ -93,7 +93,7 @@ def accept_request(
         earlier := intake_api.find_earlier_run(request.snapshot)
     ):
         if earlier.over or (store and store.find_run(earlier.run_id) is not None):
-            return IgnoredWish(reason=f"run {earlier.run_id} has answered this label already")
+            return IgnoredWish(reason=f"run {earlier.run_id} was already started by this label")
         # Whoever carried that run has lost it. What it has left is found again by its id, and by
         # the time of its commit.
         run_id = earlier.run_id
@@ -129,7 +129,7 @@ def accept_ticket(
     live, clone_url = intake_api.open_ticket(ticket, delivery_id)
     issue = live.issue
     if last := store.find_newest_run(issue.repository_id, issue.number):
-        return IgnoredWish(reason=f"run {last.run.run_id} is of this ticket already")
+        return IgnoredWish(reason=f"run {last.run.run_id} already exists for this ticket")
     run = Run(
         run_id=make_run_id(int(now)),
         repository=clone_url,
@@ -151,7 +151,7 @@ def reconsider_run(
     issue = withdrawal.issue
     last = store.find_newest_run(issue.repository_id, issue.number)
     if last is None or not last.active:
-        return IgnoredWish(reason="no run of this issue is under way", routine=True)
+        return IgnoredWish(reason="no run of this issue is active", routine=True)
     run_id, snapshot = last.run.run_id, last.run.snapshot
     if last.stop_request or snapshot is None:
         return IgnoredWish(reason=f"run {run_id} of this issue is being stopped", routine=True)
@@ -182,7 +182,7 @@ def _by_runs(request: Request, last: StoredRun | None) -> IntakeDecision | None:
         return PutOff(reason=f"run {run_id} of this issue is being stopped")
     done = last.run.snapshot
     if done and done.by_label and _get_approval_time(request.snapshot) < _get_approval_time(done):
-        return IgnoredWish(reason=f"run {run_id} is of a label that was set later")
+        return IgnoredWish(reason=f"run {run_id} belongs to a later label")
     return None
 
 
@@ -203,7 +203,7 @@ def _decide_beside(
         " one takes over."
     )
     store.request_stop(active.run_id, words, Reason.SUPERSEDED)
-    return PutOff(reason=f"run {active.run_id} of the text before is being stopped")
+    return PutOff(reason=f"run {active.run_id}, for the previous text, is being stopped")
 
 
 def _explain_active(active: Run, request: Request, intake_api: GithubIntakeApi) -> None:
@@ -262,8 +262,8 @@ def _explain_refusal(request: Request, intake_api: GithubIntakeApi) -> str | Non
     found = intake_api.read_permission(issue, actor)
     if found.level != "none" and found.account_id != snapshot.actor_id:
         return (
-            f"labelled by the account {snapshot.actor_id}, then called {actor}; another account,"
-            f" {found.account_id}, has that name now"
+            f"labelled by account {snapshot.actor_id}, then named {actor}; account"
+            f" {found.account_id} has that name now"
         )
     if found.level not in MAY_START:
         if found.level == "triage":
@@ -274,7 +274,7 @@ def _explain_refusal(request: Request, intake_api: GithubIntakeApi) -> str | Non
                 " them to remove the label and set it again.",
                 key=f"permission-{snapshot.actor_id}",
             )
-        return f"labelled by {actor}, whose permission is {found.level}; write is needed"
+        return f"labelled by {actor}, who has the permission {found.level}; write is required"
     return _explain_unfit(intake_api.read_issue(issue), wanted)
 
 

@@ -168,7 +168,7 @@ def watch_clock(moved: Callable[[float], None], stop: threading.Event) -> None:
             moved(by)
         except AgentError as problem:
             # Not taken as known, so it is told again.
-            _log.error("the clock was set", seconds=round(by), problem=problem.message)
+            _log.error("the clock was changed", seconds=round(by), problem=problem.message)
             continue
         known += by
-        _log.warning("the clock was set", seconds=round(by))
+        _log.warning("the clock was changed", seconds=round(by))

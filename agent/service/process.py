@@ -140,7 +140,7 @@ class Worker:
             if not intake.is_alive():
                 self._lease.set_ready(ready=False)
             if not self._engine.drain(_DRAIN_SECONDS):
-                _log.warning("a step was broken off; it is done again by another worker")
+                _log.warning("a step was interrupted; another worker repeats it")
             self._lease.give_back()
             self._engine.close()
 
@@ -281,12 +281,12 @@ def watch_heartbeat(
     while not stop.wait(_BEAT_SECONDS):
         for thread in threads:
             if not thread.is_alive() and not stop.is_set():
-                raise PermanentError(f"The loop {thread.name} has ended, so nothing is done.")
+                raise PermanentError(f"The loop {thread.name} has stopped, so no work is done.")
         if heartbeat.seconds_since_beat() < _STILL_SECONDS:
             with suppress(AgentError):  # of a database that is away the next beat knows
                 inbox.beat(leads=leads())
         else:
-            _log.error("the intake stands still", seconds=round(heartbeat.seconds_since_beat()))
+            _log.error("the intake is stuck", seconds=round(heartbeat.seconds_since_beat()))
         if read_clock() - pruned > _DAY:
             pruned = read_clock()
             with suppress(AgentError):  # what cannot be removed now is removed another day
@@ -316,13 +316,13 @@ def _ask_until_known(way: Access, answer: Future[None], stop: threading.Event) -
     """Log in, again and again while the code host is away; whatever else happens is the answer."""
     for pause in itertools.chain(_ASK_SECONDS, itertools.repeat(_ASK_SECONDS[-1])):
         try:
-            _log.info("known to the code host", login=way.login())
+            _log.info("signed in to the code host", login=way.login())
             return answer.set_result(None)
         except Exception as problem:  # noqa: BLE001  whoever waits for the answer meets it
             if isinstance(problem, SettingsInvalid) or not isinstance(problem, AgentError):
                 return answer.set_exception(problem)
             _log.error(
-                "not known to the code host", problem=problem.message, again_in_seconds=pause
+                "not signed in to the code host", problem=problem.message, again_in_seconds=pause
             )
         if stop.wait(pause):
             return None

@@ -34,19 +34,21 @@ def handle_event(
         return IgnoredWish(reason="it names neither a commit nor a pull request", routine=True)
     found = store.find_run_of_pull(event.repository_id, event.number)
     if found is None and store.is_publishing(event.repository_id):
-        return PutOff(reason="a run of this repository is about to tell of its pull request")
+        return PutOff(reason="a run of this repository is about to report its pull request")
     if found is None or found.run.snapshot is None:
         return IgnoredWish(reason="no pull request of ours", routine=True)
     # In the repository as it is called by now.
     here = {"repository": event.repository, "number": event.number, "issue_id": 0}
     pull = intake_api.read_pull(found.run.snapshot.issue.model_copy(update=here))
     if pull is None:
-        return IgnoredWish(reason="the pull request is not there any more")
+        return IgnoredWish(reason="the pull request no longer exists")
     first = found.run.first
     if pull.state != "open":
         _stop_follow_up(found, pull.state, store)
     if not store.note_pull(first, _make_end(event.number, pull)):
-        return IgnoredWish(reason=f"the pull request is {pull.state}, as is known", routine=True)
+        return IgnoredWish(
+            reason=f"the pull request is already known to be {pull.state}", routine=True
+        )
     return Handled(reason=f"the pull request of run {first} is {pull.state}")
 
 
@@ -70,9 +72,9 @@ def _handle_checks(
     wish = FollowUpRequest(kind="ci", quiet=quiet)
     found = store.find_run_of_head(event.repository_id, event.commit)
     if found is None and store.is_publishing(event.repository_id, of_follow_up=True):
-        return PutOff(reason="a run of this repository is about to tell of its commit")
+        return PutOff(reason="a run of this repository is about to report its commit")
     if found is None:
-        return IgnoredWish(reason="no commit of ours that a pull request ends in", routine=True)
+        return IgnoredWish(reason="not the last commit of one of our pull requests", routine=True)
     following = store.queue_follow_up(found.run.first, wish, now)
     if following in ("over", "full"):
         return IgnoredWish(reason=f"no follow-up for these checks ({following})")

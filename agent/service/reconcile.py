@@ -115,5 +115,5 @@ class MissedDeliveries:
             if oldest < down_to or page.after is None:
                 return sent, now, True
             page = self._log.read_page(page.after)
-        _log.error("the log of deliveries goes on; older ones were not read", pages=_MOST_PAGES)
+        _log.error("the delivery log has more entries; older ones were not read", pages=_MOST_PAGES)
         return sent, now, False

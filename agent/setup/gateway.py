@@ -372,11 +372,11 @@ class _Requests(BaseHTTPRequestHandler):
             if goes_on and int(size) <= _MOST_WISHES:
                 return self.rfile.read(int(size))
             if not begins:
-                raise _RefusedError(403, f"{wanted} (not a fetch of git)")
+                raise _RefusedError(403, f"{wanted} (not a git fetch)")
         elif self.command == "POST":
             raise _RefusedError(405, f"{wanted} ({self._name_method()})")
         if size != "0":
-            raise _RefusedError(400, f"{wanted} (a request to read with a body)")
+            raise _RefusedError(400, f"{wanted} (a GET request with a body)")
         return b""
 
     # --- what is answered ---------------------------------------------------------------------

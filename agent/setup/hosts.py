@@ -74,7 +74,7 @@ class PublicNetwork(httpcore.SyncBackend):
                 return super().connect_tcp(address, port, *args, **named)  # type: ignore[arg-type]
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 continue
-        raise httpcore.ConnectError(f"{host} is not reached")
+        raise httpcore.ConnectError(f"{host} cannot be reached")
 
     def _list_addresses(self, target: Target) -> Iterator[str]:
         for address in find_addresses(target):

@@ -77,7 +77,7 @@ def update_lock(files: WorkTreeFiles, build_context: BuildContext) -> dict[str, 
     with gateway.open_gateway(build_context.index, build_context.settings) as opened:
         result = build_context.sandbox.run(order.model_copy(update={"outlet": opened.outlet}))
     if result.exit_code != 0:
-        ended = f"reached the limit on {result.limit}" if result.limit else "failed"
+        ended = f"reached the {result.limit} limit" if result.limit else "failed"
         words = sanitise.strip_terminal_codes(result.output).strip()[-_MOST_WORDS:]
         raise EnvironmentFailed(f"`{kind} lock` {ended}:\n{words}{opened.explain_refused()}")
     content = result.files.get(place)

@@ -318,13 +318,13 @@ class _Run:
         commands = self.asked.commands
         command = commands[report.at if 0 <= report.at < len(commands) else 0]
         if result.limit is not None:
-            ended = f"reached the limit on {result.limit} after {result.seconds:.0f} s"
+            ended = f"reached the {result.limit} limit after {result.seconds:.0f} s"
         else:
             code = report.code if report.code is not None else result.exit_code
             ended = f"ended with exit code {code}"
         lines = sanitise.strip_terminal_codes(result.output).strip().splitlines()[-_MOST_LINES:]
         words = "\n".join(lines)[-_MOST_WORDS:]
-        return EnvironmentFailed(f"setup: `{command}` {ended}. It printed last:\n{words}{hint}")
+        return EnvironmentFailed(f"setup: `{command}` {ended}. Last output:\n{words}{hint}")
 
     def _keep_environment(
         self, venv: Path, before: Path, known: dict[str, tuple[object, ...]]

@@ -163,7 +163,7 @@ def _make_failure(
     if opened.faults:
         named = "\n".join(opened.faults)
         return IndexUnavailable(f"The packages cannot be fetched:\n{named}\n{words}")
-    ended = f" reached the limit on {result.limit}" if result.limit else " failed"
+    ended = f" reached the {result.limit} limit" if result.limit else " failed"
     python = build_context.interpreter.version
     return EnvironmentFailed(
         f"Fetching packages for Python {python}{ended}:\n{words}{opened.explain_refused()}"
@@ -211,7 +211,7 @@ def compile_all(build_context: BuildContext, venv: Path) -> None:
     # Packages ship files for other Pythons on purpose, so one that does not compile is no fault;
     # only a sandbox that ended early is worth a word.
     if result.limit is not None:
-        build_context.say(f"compiling bytecode reached the limit on {result.limit}")
+        build_context.say(f"compiling bytecode reached the {result.limit} limit")
 
 
 def _read_pins(pins: str) -> str:

@@ -264,7 +264,7 @@ class VerdictFacts:
     @property
     def _not_done(self) -> tuple[Finding, ...]:
         """What the ticket says besides."""
-        rule, fix = "the rest of the ticket", "If it asks for more, open a separate ticket."
+        rule, fix = "rest of the ticket", "If it asks for more, open a separate ticket."
         said = (
             f"The recipe ignored this sentence: “{sentence}”"
             for sentence in self.cleared.change.not_done
@@ -339,7 +339,7 @@ class VerdictFacts:
         if measured:
             said = [f"No new failures in {format_count(len(measured), 'check')}{but}."]
         if self._are_tests_off:
-            said.append("Tests are switched off in the configuration.")
+            said.append("Tests are turned off in the configuration.")
         told = [summarize_check(check).sentence for check in self.compared]
         # What a check says by the rules of either side is said once.
         rules = comparison.BASE_RULES

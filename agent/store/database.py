@@ -263,8 +263,8 @@ def _require_own(path: Path) -> None:
 
 def _make_unwritable(path: Path, problem: OSError) -> SettingsInvalid:
     return SettingsInvalid(
-        f"MERGEWRIGHT_HOME: {path} cannot be opened for writing ({problem.strerror}). Name a"
-        " folder that this user may write to."
+        f"MERGEWRIGHT_HOME: {path} cannot be opened for writing ({problem.strerror}). Use a"
+        " folder that this user can write to."
     )
 
 

@@ -311,10 +311,10 @@ def _append_one(connection: Connection, delivery: Delivery) -> Receipt:
     receipt = _make_receipt(delivery)
     if _insert(connection, [delivery], [receipt]):
         return receipt
-    same = Receipt(kept=ReceiptKind.DUPLICATE, reason="another delivery said the same")
+    same = Receipt(kept=ReceiptKind.DUPLICATE, reason="another delivery had the same content")
     if _insert(connection, [delivery], [same]):
         return same
-    return Receipt(kept=ReceiptKind.DUPLICATE, reason="this delivery is here")
+    return Receipt(kept=ReceiptKind.DUPLICATE, reason="already received")
 
 
 def _make_receipt(delivery: Delivery) -> Receipt:

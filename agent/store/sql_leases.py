@@ -158,7 +158,7 @@ class SharedLease(Lease):
     def _watch(self) -> None:
         while not self._over.wait(_LOOK_SECONDS):
             if _read_clock() - self._seen > self._seconds * _FENCE:
-                _leave("no sign of life has arrived in the database")
+                _leave("no heartbeat reached the database")
 
     def _renew(self, connection: Connection) -> bool:
         mine = col(LeaseRow.number) == self.number
@@ -180,7 +180,7 @@ def _free_runs(session: Session) -> None:
 
 
 def _leave(why: str) -> NoReturn:
-    _log.error("the worker ends at once; its runs go on with others", problem=why)
+    _log.error("the worker exits at once; other workers continue its runs", problem=why)
     os._exit(EXIT_FENCED)
 
 

@@ -29,8 +29,8 @@ class SqlSpendings:
         most = limits.of_day
         if most is not None and usd > most:
             raise BudgetSpent(
-                f"One request could cost ${usd:.4f}, and models may cost a repository no more than"
-                f" ${most:.2f} within 24 hours (MERGEWRIGHT_MODEL_USD_PER_DAY)."
+                f"One request could cost ${usd:.4f}, but the limit per repository is ${most:.2f}"
+                " in 24 hours (MERGEWRIGHT_MODEL_USD_PER_DAY)."
             )
         of_run = select(func.sum(SpendingRow.usd)).where(col(SpendingRow.run_id) == limits.run_id)
         row = SpendingRow(repository_id=limits.repository_id, run_id=limits.run_id, at=now, usd=usd)

@@ -32,8 +32,8 @@ class WorkerLock:
             self._file = os.open(home / FILE_NAME, flags, 0o600)
         except OSError as problem:
             raise SettingsInvalid(
-                f"MERGEWRIGHT_HOME: {home} cannot be used ({problem.strerror}). Name a folder that"
-                " this user may write to."
+                f"MERGEWRIGHT_HOME: {home} cannot be used ({problem.strerror}). Use a folder that"
+                " this user can write to."
             ) from problem
         try:
             self._take(home)

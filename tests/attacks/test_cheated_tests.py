@@ -217,7 +217,7 @@ CHEATS = {
         {"sums.py": _WRONG, "conftest.py": _PUT_RIGHT}, "draft", "test-rewritten"
     ),
     "source that swallows what tests raise": Cheat(
-        {"sums.py": _WRONG + _SWALLOWS}, "withheld", "copies of tests"
+        {"sums.py": _WRONG + _SWALLOWS}, "withheld", "deliberately broken tests"
     ),
     "a plugin in the place of an installed one": Cheat(
         {
@@ -261,7 +261,7 @@ CHEATS = {
         base=_HELPED,
     ),
     "source that takes an assertion away": Cheat(
-        {"sums.py": _WRONG + _LOOKS_AWAY}, "withheld", "copies of tests", base=_CASES
+        {"sums.py": _WRONG + _LOOKS_AWAY}, "withheld", "deliberately broken tests", base=_CASES
     ),
     "a module that Python runs first": Cheat(
         {"sums.py": _WRONG, "sitecustomize.py": _PUT_RIGHT}, "withheld", "test_add"
@@ -303,7 +303,7 @@ CHEATS = {
         {"sums.py": _RIGHT + _TAKES_ANOTHER, "tests/fast.py": _WRONG}, "withheld", "test_add"
     ),
     "source that writes our report by a name that it makes up": Cheat(
-        {"sums.py": _WRONG + _FORGES}, "withheld", "copies of tests"
+        {"sums.py": _WRONG + _FORGES}, "withheld", "deliberately broken tests"
     ),
     "a base whose tests cannot fail": Cheat(
         {"sums.py": _WRONG}, "draft", "test-surroundings", {**_BASE, "conftest.py": _NEVER_FAILS}
@@ -331,7 +331,11 @@ CHEATS = {
         django=True,
     ),
     "Django: source that takes an assertion away": Cheat(
-        {"shop/sums.py": _WRONG + _LOOKS_AWAY}, "withheld", "copies of tests", _SITE, django=True
+        {"shop/sums.py": _WRONG + _LOOKS_AWAY},
+        "withheld",
+        "deliberately broken tests",
+        _SITE,
+        django=True,
     ),
     "Django: another runner": Cheat(
         {
@@ -420,7 +424,7 @@ for _name, (_files, _env) in _ODD.items():
                 + (_LOOKS_AWAY if "unittest" in _files["tests/test_sums.py"] else _SWALLOWS)
             },
             "withheld",
-            "copies of tests",
+            "deliberately broken tests",
             _files,
             env=_env,
         ),

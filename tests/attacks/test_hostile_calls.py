@@ -32,7 +32,7 @@ from tests.unit.editing import desks
 
 #: How a conversation may end that gets nowhere; a run that has such an end names it.
 ENDS = (
-    "the model answered 3 times without calling a tool; another model may do",
+    "the model answered 3 times without calling a tool; try another model",
     "the last turns brought nothing new",
     "No model answered as editor: {model}: ",
     "All models declined as editor: {model}: its answer has more than 500,000 characters",

@@ -229,7 +229,7 @@ def test_a_model_that_submits_what_was_merged_resolves_all_that_can_be_judged(st
     assert ends["a new dependency"] == "draft"
     predictions = Path(told["predictions"]).read_text().splitlines()
     assert "prices[1:]" in "".join(json.loads(line)["model_patch"] for line in predictions)
-    assert "Made here" in page.read_text()
+    assert "This run" in page.read_text()
 
 
 def _find_patch(there: Repository, kind: str) -> str:

@@ -83,8 +83,8 @@ def test_a_round_that_has_nothing_to_do_ends_and_a_plain_comment_is_answered_wit
         lambda: "No project check is failing" in told.comments()[0].body or None, "the end shown"
     )
     (status,) = told.comments()
-    assert "under way" not in status.body
-    assert "round 1 to fix the project's checks is done" in status.body
+    assert "in progress" not in status.body
+    assert "CI fix round 1 is done" in status.body
     told.say("/mergewright explain")
     await_(lambda: len(pull.comments) > 3 or None, "the words of explain")
     assert pull.comments[-1].body.endswith("Next: review it, then merge or close it.")

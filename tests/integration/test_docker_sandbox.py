@@ -78,12 +78,12 @@ def test_an_engine_that_says_nothing_is_not_waited_for_and_another_kind_is_told(
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(silent))
         listener.listen()
-        with pytest.raises(SandboxLost, match="has said nothing for"):
+        with pytest.raises(SandboxLost, match="has not responded for"):
             open_engine(silent)
         with capture_logs() as said:
             chosen = sandboxes.choose_kind(Settings(home=home, docker_host=str(silent)))
     assert chosen == "bubblewrap"
-    assert "said nothing" in said[-1]["because"]
+    assert "not responded" in said[-1]["because"]
 
 
 def test_without_an_image_the_one_command_is_named(settings):
@@ -143,7 +143,7 @@ def test_a_command_that_could_not_be_bounded_is_not_started(settings, monkeypatc
     monkeypatch.setattr(layout, "_OPEN_FILES", -5)
     result = DockerSandbox(settings).run(SandboxRequest(argv=("echo", "ran"), limits=SMALL))
     assert (result.exit_code, "ran" in result.output) == (127, False)
-    assert "no limits, so no start" in result.output
+    assert "limits could not be set" in result.output
 
 
 def test_left_to_us_it_is_docker_where_there_is_an_image_and_bubblewrap_elsewhere(settings, home):

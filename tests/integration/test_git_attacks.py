@@ -220,9 +220,9 @@ def test_GR4_a_gitfile_to_another_repository_is_refused(repository, private, mir
     refuse(repository, mirrors, "another repository's folder")
     (repository / ".git").rename(repository / "was.git")
     (repository / ".git").write_text(f"gitdir: {private}/.git\n")
-    refuse(repository, mirrors, "does not lead back")
+    refuse(repository, mirrors, "does not point back")
     (repository / ".git").write_text("gitdir: /nonexistent\n")
-    refuse(repository, mirrors, "is not there")
+    refuse(repository, mirrors, "does not exist")
     (repository / ".git").write_bytes(b"\0" * 3_000_000)
     refuse(repository, mirrors, "larger than|neither")
     (repository / ".git").unlink()
@@ -236,7 +236,7 @@ def test_GR4_objects_from_elsewhere_are_refused(repository, private, mirrors):
     alternates.write_text(f"{private}/.git/objects\n")
     secret = git(private, "rev-parse", "HEAD")
     git(repository, "update-ref", "refs/heads/stolen", secret)
-    refuse(repository, mirrors, "takes objects from another place.*repack")
+    refuse(repository, mirrors, "takes objects from another repository.*repack")
     alternates.unlink()
     objects = repository / ".git" / "objects"
     (objects / secret[:2]).mkdir(exist_ok=True)
@@ -376,7 +376,7 @@ def test_GR6_attributes_change_no_byte(repository, mirrors, tmp_path, canary):
 )
 def test_GR7_a_symlink_out_of_the_tree_is_refused(repository, mirrors, name, target):
     samples.commit_tree(repository, link_tree(repository, name, target))
-    refuse(repository, mirrors, f"symlink out of the tree:\n- `{name}` -> ")
+    refuse(repository, mirrors, f"symlink that leads out of the tree:\n- `{name}` -> ")
 
 
 def link_tree(repository: Path, name: str, target: str) -> str:
@@ -452,7 +452,7 @@ def test_GR8_names_that_cannot_be_worked_with_are_refused(repository, mirrors):
     content = samples.blob(repository, b"")
     bad = (("100644", content, name) for name in ("x" * 255 + "\n", "git~1", "bad\udcff\\.git"))
     samples.commit_tree(repository, samples.tree(repository, *bad))
-    with pytest.raises(RepositoryUnfit, match="names that cannot be worked with:\n- ") as refusal:
+    with pytest.raises(RepositoryUnfit, match="unsupported file names:\n- ") as refusal:
         worktree.prepare_checkout(str(repository), None, mirrors)
     message = refusal.value.message
     assert all(c == "\n" or c.isprintable() for c in message), "shown inert"

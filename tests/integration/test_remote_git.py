@@ -115,7 +115,7 @@ def test_a_branch_in_the_way_is_named_at_the_push(github, home, there, prefix):
     token = github.code_host.create_credential(github.run, write=True)
     worktree.push_commit(base, base.commit, there, remote.url, token)
     with pytest.raises(
-        RepositoryUnfit, match=f"`{there}` is in the way.*`{there}/`.*branch_prefix"
+        RepositoryUnfit, match=f"`{there}` prevents branches named `{there}/.*branch_prefix"
     ):
         worktree.push_commit(base, changed(base), f"{prefix}x", remote.url, token)
 
@@ -188,7 +188,7 @@ def test_a_fetch_that_is_stopped_ends_its_git_and_leaves_the_mirror_usable(githu
         stopped.set()
         problem = fetching.exception(20)
     assert isinstance(problem, Cancelled), problem
-    assert "git fetch was broken off" in problem.message
+    assert "git fetch was cancelled" in problem.message
     assert find_processes(mirrors) == []
     left = [path for path in mirrors.rglob("*") if ".lock" in path.name or "tmp" in path.name]
     assert [path.parent for path in left] == [mirrors], "the mirror's own lock alone"

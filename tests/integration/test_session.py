@@ -57,7 +57,7 @@ def test_long_output_is_cut_in_the_middle_and_says_how_much(session):
     assert len(ran.output) < 40_000
     assert ran.output.startswith("first\n")
     assert ran.output.endswith("\nlast\n")
-    found = re.search(r"\n\[\.\.\. (\d+) bytes left out \.\.\.\]\n", ran.output)
+    found = re.search(r"\n\[\.\.\. (\d+) bytes omitted \.\.\.\]\n", ran.output)
     assert found and int(found[1]) > 2_000_000
 
 

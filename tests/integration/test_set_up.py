@@ -144,7 +144,7 @@ def test_a_command_that_fails_is_named_with_its_line_and_last_words(yard: Yard) 
     assert said.splitlines()[-1] == "last words"
     small = yard.settings.model_copy(update={"sandbox_disk_mb": 4})
     yard.settings = small
-    with pytest.raises(EnvironmentFailed, match="limit on disk"):
+    with pytest.raises(EnvironmentFailed, match="disk limit"):
         yard.set_up("head -c 64M /dev/zero >zeros; sleep 5")
 
 

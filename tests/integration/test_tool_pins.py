@@ -25,7 +25,7 @@ MODULE = '"""Say what it is."""\nimport os\n\nprint(os.sep)\n'
     ("revision", "status", "word"),
     [
         ("23.1.0", Status.PASSED, "fetching black==23.1.0"),
-        ("0.0.1", Status.FAILED, "cannot be had"),
+        ("0.0.1", Status.FAILED, "is not available"),
     ],
 )
 def test_a_formatter_runs_in_the_version_of_its_hook_where_that_exists(

@@ -133,14 +133,14 @@ def test_a_label_by_somebody_who_may_write_starts_a_run_on_the_labelled_text(per
 @pytest.mark.parametrize("permission", ["triage", "read"])
 def test_TC1_a_label_by_anybody_else_starts_nothing(permission):
     gate = Gate(permission)
-    assert f"permission is {permission}" in reason(gate)
+    assert f"permission {permission}" in reason(gate)
     assert len(gate.explained) == (permission == "triage")
 
 
 @pytest.mark.parametrize("permission", ["admin", "triage"])
 def test_TC1_a_name_that_another_account_has_by_now_lends_nobody_its_right(permission):
     gate = Gate(permission, account_id=6)
-    assert "another account, 6" in reason(gate)
+    assert "account 6 has that name" in reason(gate)
     assert gate.explained == []
 
 

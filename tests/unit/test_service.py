@@ -37,7 +37,7 @@ def test_there_is_no_sign_of_life_of_an_intake_that_stands_still(watched, monkey
 
 
 def test_a_loop_that_has_ended_ends_the_worker(watched):
-    with pytest.raises(PermanentError, match="has ended"):
+    with pytest.raises(PermanentError, match="has stopped"):
         watched(Heartbeat(), lambda: time.sleep(1), lambda: None)
 
 

@@ -22,7 +22,7 @@ import mergewright_report
 
 # Bound now: a test may replace it.
 _now = time.monotonic
-MUST_FAIL = "This test fails on purpose: it proves that a failure is seen."
+MUST_FAIL = "This test fails on purpose, to show that failures are detected."
 
 
 def get_id(test):

@@ -36,7 +36,7 @@ _attempts = {}
 _first_tests = mergewright_report.FirstTests(0)
 _raised = set()
 _SUBTESTS = ("SubTestReport", "SubtestReport")
-MUST_FAIL = "This test fails on purpose: it proves that a failure is seen."
+MUST_FAIL = "This test fails on purpose, to show that failures are detected."
 
 
 def begin(order, report):

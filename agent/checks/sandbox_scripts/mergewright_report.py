@@ -83,7 +83,7 @@ class Report:
         descriptor = _open(self._path, _FLAGS)
         state = _fstat(descriptor)
         if (state.st_dev, state.st_ino) != self._identity:
-            raise OSError(errno.ESTALE, "the report was exchanged", self._path)
+            raise OSError(errno.ESTALE, "the report was replaced", self._path)
         self._descriptor = _out_of_the_way(descriptor)
 
 

@@ -134,7 +134,7 @@ def make(request, report, root):
     for path in paths:
         if os.path.dirname(path) not in request["folders"]:
             raise Problem(
-                "with %s it would be %s, not in %s. Set other settings, without"
+                "with %s the migration would be %s, not in %s. Set other settings, without"
                 " MIGRATION_MODULES, in .github/mergewright.yml: `django: {settings: ...}`"
                 % (name_settings(), path, " or ".join(request["folders"]))
             )
@@ -274,7 +274,10 @@ def find_migrations(request, tables, loader, before):
     for model in tables:
         label, name = model._meta.app_label, model._meta.model_name
         if leaves := loader.detect_conflicts().get(label):
-            raise Problem("%s has several last migrations: %s" % (label, ", ".join(sorted(leaves))))
+            raise Problem(
+                "%s has conflicting migrations (several leaf nodes): %s"
+                % (label, ", ".join(sorted(leaves)))
+            )
         # The table of its history has the same columns, but for those that it leaves out.
         for each in (name, "historical" + name):
             with contextlib.suppress(LookupError, FieldDoesNotExist):

@@ -112,7 +112,7 @@ def start_command(order: Order, argv: list[str], environ: dict[str, str]) -> tup
         os.dup2(writing, 2)
         keep_only(set())
         os.umask(0o022)
-        missing = "no limits, so no start"
+        missing = "the limits could not be set, so nothing was started"
         try:
             set_limits(order)
             missing = "no working directory"

@@ -105,7 +105,7 @@ def install_filter(program: bytes) -> None:
     library = ctypes.CDLL(None, use_errno=True)
     mode = ctypes.c_ulong(SECCOMP_MODE_FILTER)
     if library.prctl(PR_SET_SECCOMP, mode, ctypes.c_char_p(program_record)) != 0:
-        raise SetupError("the filter of kernel calls: %s" % os.strerror(ctypes.get_errno()))
+        raise SetupError("the kernel call filter failed: %s" % os.strerror(ctypes.get_errno()))
 
 
 def read_exactly(descriptor: int, length: int) -> bytes:
@@ -113,7 +113,7 @@ def read_exactly(descriptor: int, length: int) -> bytes:
     while length:
         part = os.read(descriptor, min(length, PIECE_BYTES))
         if not part:
-            raise SetupError("the order ended early")
+            raise SetupError("the request ended early")
         parts.append(part)
         length -= len(part)
     return b"".join(parts)

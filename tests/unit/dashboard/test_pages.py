@@ -187,7 +187,7 @@ def test_a_run_that_has_only_just_begun_has_its_page_with_what_it_has_cost(store
     store.spendings.settle(store.spendings.reserve(2.0, limits, time.time()), 1.25)
     page = operator.get(f"/runs/{run.run_id}").text
     assert ">Stop</button>" in page
-    assert "Models have cost $1.25" in page
+    assert "Model cost so far: $1.25" in page
 
 
 @pytest.mark.parametrize("ledger", [b"", b"{", b'{"event": "done"}\n', b"\xff\n[1]\n"])
@@ -202,7 +202,7 @@ def test_backtests_are_listed_for_the_operator_alone(operator, stranger, tmp_pat
     made_runs.write_backtest(tmp_path, EVIL)
     assert "1 of 2" in operator.get("/backtests").text
     page = operator.get("/backtests/20261127-1").text
-    assert "wrongly ready" in page
+    assert "ready but wrong" in page
     assert_inert(re.sub(r'src="data:image/svg[^"]*"', 'src="/static/icon.svg"', page))
     stranger.sign_in("ann", {100: True})
     assert [stranger.get(f"/backtests{name}").status_code for name in ("", "/20261127-1")] == [

@@ -75,7 +75,7 @@ def test_the_answer_to_the_plan_stands_where_the_plan_was_called(prepared, home)
         assert attempt.next_draft().change.paths == ("shop/prices.py",)
     [results] = [one.results for one in told]
     assert results[0].content.startswith("agreed\n")
-    assert "Minutes left to the run: " in results[0].content
+    assert "Minutes left in the run: " in results[0].content
     assert results[1].content == "lines 2 to 2"
 
 
@@ -91,7 +91,7 @@ def test_the_summary_of_the_last_submit_counts_also_where_the_tree_is_the_same(p
         assert draft.words == "First."
         attempt.answer("Mend what you can.", draft, passed=True)
         assert attempt.next_draft() is None
-    assert "Minutes left to the run: " in told[-1].results[-1].content
+    assert "Minutes left in the run: " in told[-1].results[-1].content
     assert len(draft.words) <= 1_500
     assert draft.words.endswith("as it is. …")
 

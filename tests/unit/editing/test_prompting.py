@@ -64,7 +64,7 @@ def test_foreign_words_cannot_end_their_fence():
     ("allowed", "on_forge", "words"),
     [
         ("auto", True, "`decline` and name"),
-        ("auto", False, "go on, and begin"),
+        ("auto", False, "continue, and say so"),
         ("allow", True, ""),
     ],
 )
@@ -79,7 +79,7 @@ def test_notes_that_refuse_machines_are_held_to_unless_it_is_allowed(
     run_context = desks.run_context(prepared, home, FakeModel(lambda request: make_reply()))
     told = opening.open_ticket(run_context).text
     assert "Changes by machines" in told
-    assert ("refuse changes that machines make" in told) is bool(words)
+    assert ("refuse machine-made changes" in told) is bool(words)
     assert words in told
 
 
@@ -141,7 +141,7 @@ def test_what_fails_already_is_counted_and_named_where_it_is_the_repositorys(tmp
     assert told.count("- tests/test_a.py::test_") == 10
     assert "- tests/test_a.py::test_0: AssertionError: assert 1 == 2\n" in told
     assert "tests: python -m pytest (13 tests: 12 failed, 1 passed; 181 s)" in told
-    assert "Default seconds of bash: 271. Minutes left to the run: 60." in told
+    assert "Default seconds of bash: 271. Minutes left in the run: 60." in told
     assert "Fails already" not in opening.describe_base(run_context, failing=False).text
 
 

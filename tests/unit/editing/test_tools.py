@@ -66,7 +66,7 @@ def test_a_command_past_its_limit_is_told_with_what_it_printed(opened, monkeypat
     monkeypatch.setattr(tools, "LEAST_SECONDS", 1)
     monkeypatch.setattr(tools, "limit_seconds", lambda most, left: most)
     said_so = opened.content(bash("echo first; sleep 20", seconds=1))
-    assert said_so == "first\n[ended after 1 seconds]"
+    assert said_so == "first\n[stopped after 1 s]"
 
 
 def test_calls_run_in_order_and_what_they_make_is_the_change(opened):
@@ -87,7 +87,7 @@ def test_calls_run_in_order_and_what_they_make_is_the_change(opened):
     ("call", "words"),
     [
         (edit(old="nowhere"), "old is not in the file"),
-        (edit(old="prices", new="p"), "old is there 2 times"),
+        (edit(old="prices", new="p"), "old occurs 2 times"),
         (edit(path="shop/nowhere.py"), "no such file"),
         (write("../out.py"), "cannot be written"),
         (edit(path="/etc/passwd"), "no such file"),
@@ -173,7 +173,7 @@ def test_a_plan_that_is_sent_again_holds_up_no_call_behind_it(opened):
     opened.tools.is_planned = True
     done = opened.call(make_reply(desks.plan(), edit(), submit()))
     assert (done.handed, [one.failed for one in done.results]) == ("submit", [False] * 3)
-    assert done.results[0].content.startswith("A plan is agreed.")
+    assert done.results[0].content.startswith("The plan is accepted.")
 
 
 def test_a_command_has_by_default_half_as_long_again_as_the_tests(opened, monkeypatch):
@@ -262,7 +262,7 @@ def test_another_declaration_brings_another_environment_and_says_so(opened, monk
     assert len(opened.run_context.desk.sessions.opened) == 2, "the next command has the packages"
     done = opened.call(write("requirements.txt", "nonsense\n"))
     assert "There is no such package." in done.text
-    assert "the base again" in opened.call(bash("rm requirements.txt")).text
+    assert "base branch's again" in opened.call(bash("rm requirements.txt")).text
 
 
 def test_no_run_builds_environments_without_end(opened, monkeypatch):
@@ -271,7 +271,7 @@ def test_no_run_builds_environments_without_end(opened, monkeypatch):
         opened.run_context.prepared.environment)  # fmt: skip
     told = [opened.call(write("requirements.txt", f"httpx=={n}\n")).text for n in range(9)]
     assert len(built) == tools._MOST_REBUILDS
-    assert "No further" in told[-1]
+    assert "no more environments" in told[-1]
 
 
 def test_a_lock_follows_what_is_declared_and_is_part_of_the_change(opened, monkeypatch):

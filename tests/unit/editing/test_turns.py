@@ -32,7 +32,7 @@ def require(limits, usd, worst, seconds=60.0):
     [
         (
             SpendingCaps(usd=1.0), 0.75, Worst(tokens=10, usd=0.26),
-            ("$0.2600", "$0.2500 of $1.00", "limits.usd, MERGEWRIGHT_MODEL_USD", "$1.0100 in all"),
+            ("$0.2600", "$0.2500 of $1.00", "limits.usd, MERGEWRIGHT_MODEL_USD", "$1.0100 in total"),
         ),
         (
             SpendingCaps(tokens=30), 0.0, Worst(tokens=10, usd=0.0),

@@ -44,7 +44,7 @@ def test_a_change_is_replayed_on_a_fresh_tree(tree, tmp_path):
     again = WorkTree(fresh, ["a.py"])
     again.replay(change)
     assert again.changes() == change.files
-    with pytest.raises(EditFailed, match="not the file that the change was made from"):
+    with pytest.raises(EditFailed, match="has changed since the change"):
         again.replay(change)
 
 

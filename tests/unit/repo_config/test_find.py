@@ -19,7 +19,9 @@ def test_two_places_are_refused_and_both_are_named(tree):
     for table in (TABLE, "tool.mergewright = {}"):
         said = refusal(tree({".github/mergewright.yml": "", "pyproject.toml": table}))
         assert said.startswith("pyproject.toml:1:1: ")
-        assert ".github/mergewright.yml and pyproject.toml [tool.mergewright]; one place" in said
+        assert (
+            ".github/mergewright.yml and pyproject.toml [tool.mergewright]; only one place" in said
+        )
 
 
 def test_a_file_that_is_named_must_be_there(tree):

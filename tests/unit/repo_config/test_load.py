@@ -57,14 +57,14 @@ def test_an_unquoted_version_is_told_apart_from_the_number_that_is_made_of_it(te
         ("limits: {usd: 0}", "1:15 limits.usd", "greater than 0"),
         ('python: {version: "2.7"}', "1:19 python.version", '"3.11"'),
         ("env: {MERGEWRIGHT_HOME: x}", "1:7 env.MERGEWRIGHT_HOME", "another name"),
-        ('scope: {allow: ["a\\u200bb"]}', "1:17 scope.allow[0]", "signs"),
+        ('scope: {allow: ["a\\u200bb"]}', "1:17 scope.allow[0]", "special characters"),
         # Nothing that YAML alone knows is taken.
         ("a:\n\tb: 1", "2:1", "cannot start any token"),
         ("version: 1\nenv: {A: \x1b[31m}", "2:10", "escape in quotes"),
         ("env: &e {A: b}", "1:6", "an anchor"),
         ("<<: {version: 1}", "1:1 <<", "Known keys here"),
         ('env: {A: "\\ud800"}', "1:10", "half a character"),
-        ("version: 1\nenv: {}\nversion: 1", "3:1", "there twice"),
+        ("version: 1\nenv: {}\nversion: 1", "3:1", "duplicate key"),
     ],
 )
 def test_what_cannot_be_taken_is_refused_at_its_place_with_the_way_out(text, at, fix):

@@ -52,7 +52,7 @@ def test_a_folder_that_is_not_there_or_outside_is_refused(written):
 
 def test_a_module_at_the_root_of_the_project_could_be_taken_for_a_tool():
     project = detected("root: api")
-    assert "taken for the tool" in str(rule_files.explain_file("api/pytest.py", project))
+    assert "instead of the checking tool" in str(rule_files.explain_file("api/pytest.py", project))
     assert rule_files.explain_file("api/src/config/settings.py", project)
     assert rule_files.explain_file("other/pytest.py", project) is None
     assert rule_files.explain_file("api/runtests.py", project)

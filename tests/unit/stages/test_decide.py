@@ -147,8 +147,8 @@ def test_of_a_change_of_types_alone_the_counts_of_the_checker_are_the_proof() ->
     plan = Plan(recipe="", title="t", parameters="", steps=())
     after = CheckReport(side="head", commit="", change_digest=None, results=())
     proof = proving.prove_change(plan, made, (mypy, suite()), after, prepared, None)  # type: ignore[arg-type]
-    counts = "mypy says 5 findings on base and clean with the change"
-    assert proof.unneeded == f"no code that runs is changed; {counts}"
+    counts = "mypy: 5 findings on the base branch, clean with the change"
+    assert proof.unneeded == f"no executable code was changed; {counts}"
 
 
 #: By what is measured: what is decided, why, and what the sentence names.
@@ -160,7 +160,7 @@ DECISIONS = {
     ),
     "all red as on base": (
         [suite(base=FAILED, head=FAILED, base_failures=12, head_failures=12, known=12)],
-        {}, "open as draft", "READY", "check tests of base",
+        {}, "open as draft", "READY", "check base branch tests",
     ),
     "a flaky test": (
         [suite(head=FAILED, head_failures=3, flaky=FLAKY)], {}, "open", "READY", "t::a",
@@ -185,7 +185,7 @@ DECISIONS = {
         {}, "withhold", "POLICY", "a.py:3",
     ),
     "no test shows the change": (
-        [suite()], {"proof": Proof(missing="the change brings no test")},
+        [suite()], {"proof": Proof(missing="the change adds no test")},
         "open as draft", "READY", "proof",
     ),
     "no suite": ([tool("mypy")], {}, "withhold", "NO_TESTS", "checks.tests"),
@@ -200,7 +200,7 @@ DECISIONS = {
         [suite(name="tests, base rules", head_count=0), suite()],
         {}, "withhold", "NO_TESTS", "",
     ),
-    "tests are switched off": ([tool("mypy")], {"runner": "off"}, "open", "READY", "switched off"),
+    "tests are switched off": ([tool("mypy")], {"runner": "off"}, "open", "READY", "turned off"),
     "tests are off, another check is red": (
         [RED_TOOL], {"runner": "off"}, "withhold", "NEW_FAILURES", "",
     ),

@@ -127,10 +127,10 @@ def test_a_model_that_cannot_mend_its_change_may_leave_it_so(prepared, home):
 
 def test_a_change_that_nothing_shows_is_told_so_once_and_may_stay(prepared, home):
     one, run_context, model = submitted(prepared, home, make_reply(submit("It is a rename.")))
-    passed = run_context.history.record_round(judged(1, one, missing="the change brings no test"))
+    passed = run_context.history.record_round(judged(1, one, missing="the change adds no test"))
     assert repair.next_draft([passed], run_context) is None
-    assert "brings no test" in model.requests[2].messages[-1].results[0].content
-    again = run_context.history.record_round(judged(2, one, missing="the change brings no test"))
+    assert "adds no test" in model.requests[2].messages[-1].results[0].content
+    again = run_context.history.record_round(judged(2, one, missing="the change adds no test"))
     assert repair.next_draft([passed, again], run_context) is None
     assert repair.next_draft([again], run_context) is None, "after a review, in a list of its own"
     assert len(model.requests) == 3
@@ -173,7 +173,7 @@ def test_what_is_answered_is_laid_out_again_where_it_is_not_the_last(prepared, h
     worse = make_reply(write("shop/new.py", "x = 2\n"), submit("Worse."))
     fixed = make_reply(write("shop/more.py"), submit("Closed."))
     one, run_context, model = submitted(prepared, home, worse, fixed)
-    first = run_context.history.record_round(judged(1, one, missing="the change brings no test"))
+    first = run_context.history.record_round(judged(1, one, missing="the change adds no test"))
     second = repair.next_draft([first], run_context)
     assert second.change.files[0].after == b"x = 2\n"
     run_context.history.record_round(judged(2, second, "t.py::test_x"))

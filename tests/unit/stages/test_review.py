@@ -158,7 +158,7 @@ def test_what_would_be_missed_by_its_name_may_go_without_a_test(prepared, goes):
     best = passing(prepared)
     proof = Proof(
         hunks=TakenBack(unnoticed=(SourcePart(path="a.py", line=1, goes=goes),)),
-        missing="the change brings no test",
+        missing="the change adds no test",
     )
     verdict = decide.decide_verdict(best.compared, best.cleared, prepared.contract, proof)
     assert bool(verdict.findings) is not goes

@@ -87,7 +87,7 @@ def test_WH6_other_actions_are_ignored(action, kept):
     ids=lambda body: repr(body[:24]),
 )
 def test_WH4_what_is_no_plain_json_is_refused(body):
-    with pytest.raises(RefusedDelivery, match="not the JSON that we read") as refused:
+    with pytest.raises(RefusedDelivery, match="not valid JSON") as refused:
         parse_event("issues", body)
     assert refused.value.status == 400
     assert len(refused.value.message) < 300

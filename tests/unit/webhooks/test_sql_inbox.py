@@ -69,7 +69,7 @@ def test_WH2_fresh_ids_with_the_same_content_are_taken_once(inbox):
     found = inbox.find("late")
     assert found is not None
     assert (found.outcome, found.reason, found.delivery.body) == (
-        "duplicate", "another delivery said the same", b"",
+        "duplicate", "another delivery had the same content", b"",
     )  # fmt: skip
 
 
