@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from agent.errors import CacheGone
@@ -108,7 +108,9 @@ def _add_tools(
     """Add the tools that have environments of their own."""
     if (project := request.project) is None:
         return environment
-    tools = toolsets.provide_pinned_tools(project.tool_pins, environment, build_context)
+    tools = toolsets.provide_pinned_tools(
+        project.tool_pins, environment, build_context, _find_month(request)
+    )
     more: dict[str, object] = {"tools": tools}
     if project.uses_pyright:
         more["type_checker_path"] = str(toolsets.provide_tools(toolsets.TYPES, build_context))
@@ -117,9 +119,24 @@ def _add_tools(
 
 def _find_day(request: EnvironmentRequest) -> str | None:
     """Return the day after the commit; None where it is not over, or the commit's not known."""
-    last = datetime.fromtimestamp(request.committed, UTC).date() + timedelta(days=1)
-    today = datetime.fromtimestamp(read_clock(), UTC).date()
-    return last.isoformat() if request.committed and last < today else None
+    return _tell_past(_date(request) + timedelta(days=1)) if request.committed else None
+
+
+def _find_month(request: EnvironmentRequest) -> str | None:
+    """Return the first day after the month of the commit, as `_find_day`.
+
+    Not the day: tools are shared, so that each would be made again for nearly every commit.
+    """
+    after = _date(request).replace(day=1) + timedelta(days=31)
+    return _tell_past(after.replace(day=1)) if request.committed else None
+
+
+def _date(request: EnvironmentRequest) -> date:
+    return datetime.fromtimestamp(request.committed, UTC).date()
+
+
+def _tell_past(day: date) -> str | None:
+    return day.isoformat() if day < datetime.fromtimestamp(read_clock(), UTC).date() else None
 
 
 def update_lock(request: EnvironmentRequest, *clients: *Clients) -> dict[str, bytes]:

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
+from packaging.version import Version
+
 from agent.errors import EnvironmentFailed, IndexUnavailable, StorageFull
 from agent.models.environment import Environment
 from agent.models.sandbox import (
@@ -36,6 +38,9 @@ _TITLES = {GATE: "our own tools for this Python", TYPES: "basedpyright, and the 
 #: Where the shared folder is in the sandbox.
 _STORE = "/store"
 _REQUIREMENTS = "/tmp/requirements.txt"  # noqa: S108 - a sandbox's own
+_EXACT = ("--no-deps",)
+#: Before it every virtual environment had setuptools, which old tools import undeclared.
+_BARE = Version("3.12")
 _MOST_WORDS = 2000
 _LIMITS = SandboxLimits(seconds=900, processes=256, disk_bytes=24 * 1024**3)
 
@@ -50,25 +55,37 @@ def provide_tools(pins: str, build_context: BuildContext) -> Path:
     """
     text = _read_pins(pins)
     mark = f"{build_context.mark}{text}"
-    return _provide(mark, _TITLES[pins], text.splitlines(), build_context, exact=True)
+    return _provide(mark, _TITLES[pins], text.splitlines(), build_context, *_EXACT)
 
 
-def provide_pinned(lines: tuple[str, ...], build_context: BuildContext) -> Path:
+def provide_pinned(
+    lines: tuple[str, ...], build_context: BuildContext, day: str | None = None
+) -> Path:
     """Give a tool in the version that a repository pins, with its plugins.
+
+    Args:
+        lines: Requirements.
+        build_context: What every part of the build works with.
+        day: The last one whose releases are taken.
 
     Raises:
         EnvironmentFailed, IndexUnavailable, StorageFull: As `provide_tools`.
     """
-    mark = "\0".join((build_context.mark, build_context.index.mark, *lines))
-    return _provide(mark, " ".join(lines), lines, build_context, exact=False)
+    options = ("--exclude-newer", day) if day else ()
+    mark = "\0".join((build_context.mark, build_context.index.mark, *options, *lines))
+    return _provide(mark, " ".join(lines), lines, build_context, *options)
 
 
 def provide_pinned_tools(
-    tools: dict[str, tuple[str, ...]], environment: Environment, build_context: BuildContext
+    tools: dict[str, tuple[str, ...]],
+    environment: Environment,
+    build_context: BuildContext,
+    day: str | None = None,
 ) -> tuple[tuple[str, str], ...]:
     """Give tools an environment of their own, where the project's has them not as it should.
 
-    Made as far as packages can be had.
+    Made as far as packages can be had: those of the day, or, where an index tells no days, the
+    newest.
 
     Returns:
         Tools, each with its folder.
@@ -78,17 +95,21 @@ def provide_pinned_tools(
         if not distributions.find_unmet(lines, environment):
             continue
         named = " ".join(lines)
-        try:
-            found.append((tool, str(provide_pinned(lines, build_context))))
-            build_context.say(f"in its own environment: {named}")
-        except EnvironmentFailed as problem:
-            words = problem.message.partition("\n")[0]
+        needed = lines if Version(environment.python) >= _BARE else (*lines, "setuptools")
+        for until in dict.fromkeys((day, None)):
+            try:
+                found.append((tool, str(provide_pinned(needed, build_context, until))))
+                build_context.say(f"in its own environment: {named}")
+                break
+            except EnvironmentFailed as problem:
+                words = problem.message.partition("\n")[0]
+        else:
             build_context.say(f"{named} is not available; using another version: {words}")
     return tuple(found)
 
 
 def _provide(
-    mark: str, title: str, lines: Sequence[str], build_context: BuildContext, *, exact: bool
+    mark: str, title: str, lines: Sequence[str], build_context: BuildContext, *options: str
 ) -> Path:
     settings = build_context.settings
     key = hashlib.sha256(mark.encode()).hexdigest()[:32]
@@ -97,13 +118,13 @@ def _provide(
         if not place.is_dir():
             build_context.say(f"fetching {title}")
             with storage.reserve_build_folder(settings, place) as part:
-                _install(part, lines, build_context, exact=exact)
+                _install(part, lines, build_context, options)
                 compile_all(build_context, part / "venv")
     return place / "venv"
 
 
 def _install(
-    folder: Path, lines: Sequence[str], build_context: BuildContext, *, exact: bool
+    folder: Path, lines: Sequence[str], build_context: BuildContext, options: tuple[str, ...]
 ) -> None:
     settings, index = build_context.settings, build_context.index
     venv, kept = f"{_STORE}/venv", f"{_STORE}/{SETTINGS}"
@@ -111,7 +132,7 @@ def _install(
         (uv_program.PATH, "venv", "--quiet", "--relocatable", "--no-project",
          "--python", build_context.interpreter.path, venv),
         ("cp", f"{venv}/{SETTINGS}", kept),
-        (uv_program.PATH, "pip", "install", "--quiet", "--no-build", *(["--no-deps"] * exact),
+        (uv_program.PATH, "pip", "install", "--quiet", "--no-build", *options,
          "--python", f"{venv}/bin/python", "-r", _REQUIREMENTS),
     )  # fmt: skip
     environ = {
@@ -124,7 +145,7 @@ def _install(
         "UV_HTTP_TIMEOUT": "60",
         **sandbox_requests.name_indexes(index),
     }
-    if exact:
+    if options == _EXACT:
         # The hashes say what it has to be, so that it may come from whoever has it.
         environ["UV_INDEX_STRATEGY"] = "unsafe-best-match"
     with gateway.open_gateway(index, settings) as opened:

@@ -33,12 +33,14 @@ def ensure(
     said=None,
     base=None,
     committed=0,
+    project=None,
     **section,
 ) -> Environment:
     return build.ensure_environment(
         EnvironmentRequest(
             tree=str(folder),
             committed=committed,
+            project=project,
             python=PythonSection(**section),
             tag=tag,
             base=base,

@@ -101,6 +101,9 @@ def main():
     sys.argv[0] = os.path.join(os.path.dirname(pytest.__file__), "__main__.py")
     options = [*order["options"], *_without_others(order["plugins"])]
     options += _without_shadowed(order["gate"])
+    if importlib.util.find_spec("_pytest.faulthandler") and "no:faulthandler" not in sys.argv:
+        # A test that hangs is named by where it stands, before time ends the run.
+        options += ("-o", "faulthandler_timeout=60")
     code = int(pytest.main([*sys.argv[1:], "-p", "mergewright_pytest", *options]))
     report.add("exit", code=code)
     return code
