@@ -46,7 +46,7 @@ class ModelTotal(Record):
         if not self.calls:
             return "$0.00, no model used"
         if self.usd is None:
-            return "unknown: a model has no known price"
+            return "an unknown amount (a model has no known price)"
         return f"{format_usd(self.usd)} for models"
 
     @property

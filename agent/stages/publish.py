@@ -7,6 +7,7 @@ again, each thread is answered once, and the texts are written anew.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -463,7 +464,11 @@ def _tell_ends(
         said = decided.verdict.sentence if decided else "a rule blocks the result"
         return said.rstrip(".")
     commit = next((end.commit for end in ends if end.commit), "")
-    done = f"done in {commit[:12]}"
-    words = {"commit": done, "reply": "answered", "human": "needs a person"}
-    counts = {kind: sum(end.kind == kind for end in ends) for kind in words}
-    return ", ".join(f"{count} {words[kind]}" for kind, count in counts.items() if count)
+    counts = Counter(end.kind for end in ends)
+    needs = "needs" if counts["human"] == 1 else "need"
+    words = {
+        "commit": f"addressed in {commit[:12]}",
+        "reply": "answered",
+        "human": f"{needs} a person",
+    }
+    return ", ".join(f"{counts[kind]} {said}" for kind, said in words.items() if counts[kind])

@@ -42,17 +42,17 @@ def demo(
     scenario: Annotated[
         str | None,
         typer.Option(
-            "--scenario", help="Play this one; `list` shows them all.", show_default="two of them"
+            "--scenario", help="Scenario to play; `list` shows all.", show_default="two of them"
         ),
     ] = None,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Leave everything running to look around, until Ctrl-C.")
+        bool, typer.Option("--keep", help="Keep everything running until Ctrl-C.")
     ] = False,
 ) -> None:
-    """Play the whole job: a label on an issue, and the pull request that comes of it.
+    """Play whole runs, from the label on an issue to the pull request.
 
     GitHub is simulated on this machine, and the model is recorded; the service, the sandbox, the
-    checks and git are real. Exit code 0: it ended as the scenarios should; 1: it did not.
+    checks and git are real. Exit code 0: every outcome was as expected; 1: one was not.
     """
     if scenario == "list":
         for known in SCENARIOS.values():
@@ -60,7 +60,7 @@ def demo(
         return
     if scenario is not None and scenario not in SCENARIOS:
         raise typer.BadParameter(
-            f"there is no scenario {scenario!r}; there are {', '.join(SCENARIOS)}",
+            f"unknown scenario {scenario!r}; use one of {', '.join(SCENARIOS)}",
             param_hint="--scenario",
         )
     chosen = [SCENARIOS[name] for name in ((scenario,) if scenario else USUAL)]
@@ -78,8 +78,8 @@ def demo(
             _linger(plays, aside)
         else:
             out.print(
-                "GitHub, service and dashboard end here. `make demo ARGS=--keep` leaves them up and"
-                " prints their addresses."
+                "GitHub, service and dashboard stop here. `make demo ARGS=--keep` keeps them running"
+                " and prints their addresses."
             )
     raise typer.Exit(0 if all(are_as_told) else 1)
 
@@ -132,10 +132,10 @@ def show_play(played: Play, out: Console, *, is_whole: bool) -> bool:
 def _show_end(played: Play, run: StoredRun | None, out: Console, begun: float) -> bool:
     outcome = run.outcome if run else None
     if outcome is None:
-        out.print(f"no end within {_LONGEST_SECONDS / 60:.0f} minutes", style="red")
+        out.print(f"not finished within {_LONGEST_SECONDS / 60:.0f} minutes", style="red")
         return False
     words = f"{outcome.state.value} ({outcome.reason.value}): {outcome.sentence}"
-    _print_plain(out, f"{words} {time.monotonic() - begun:.0f} s in all.")
+    _print_plain(out, f"{words} It took {time.monotonic() - begun:.0f} s.")
     return outcome.reason is played.scenario.ends
 
 
@@ -177,7 +177,7 @@ def _show_step(step: ShownStep, record: RunRecord, out: Console) -> None:
     if name is not None and name.step is Step.COMPARE:
         for comparison in record.comparisons:
             if comparison.is_in_the_way:
-                out.print(f"[red]FAIL[/] {comparison.name}: kept back", highlight=False)
+                out.print(f"[red]FAIL[/] {comparison.name}: not published", highlight=False)
                 for item in getattr(comparison, "new_failures", ()):
                     words = item.text.partition("\n")[0]
                     _print_plain(out, f"     {item.item_id.rpartition('/')[2]}\n     {words}")
@@ -204,30 +204,30 @@ def _show_pull(played: Play, pull: Issue, out: Console) -> None:
 def _explain(played: Play, out: Console) -> None:
     """Say what should have come, and what the service printed last."""
     scenario = played.scenario
-    expected = f"{scenario.name} should end as {scenario.ends.value}"
-    out.print(f"\nThis is not as it should be: {expected}.", style="red")
+    expected = f"{scenario.name} should end with {scenario.ends.value}"
+    out.print(f"\nUnexpected outcome: {expected}.", style="red")
     lines = played.stage.service.log.read_text(errors="replace").splitlines()
-    _print_plain(out, "\n".join(("The last lines of the service:", *lines[-_LAST_LINES:])))
+    _print_plain(out, "\n".join(("Last lines of the service's log:", *lines[-_LAST_LINES:])))
 
 
 def _linger(plays: Sequence[Play], out: Console) -> None:
     stage = plays[0].stage
     places = [
         (
-            "the dashboard, to sign in",
+            "dashboard (sign-in link)",
             sign_in_links.create_sign_in_link(stage.home, stage.dashboard),
         ),
-        ("the simulated GitHub", stage.address),
+        ("simulated GitHub", stage.address),
     ]
     for played in plays:
         run, pull = played.run(), played.pull()
         places += [
-            ("an issue", played.issue_url),
-            ("its pull request", played.get_pull_url(pull) if pull else ""),
-            ("its run's page", played.run_page(run) if run else ""),
+            ("issue", played.issue_url),
+            ("pull request", played.get_pull_url(pull) if pull else ""),
+            ("page of the run", played.run_page(run) if run else ""),
         ]
-    places.append(("what the service printed", str(stage.service.log)))
-    out.print(Rule("still running; Ctrl-C ends it"))
+    places.append(("log of the service", str(stage.service.log)))
+    out.print(Rule("still running; Ctrl-C stops it"))
     for what, address in places:
         if address:
             out.print(f"{what:<26} {address}", highlight=False, soft_wrap=True)
@@ -235,7 +235,7 @@ def _linger(plays: Sequence[Play], out: Console) -> None:
         while True:
             time.sleep(3600)
     except KeyboardInterrupt:
-        out.print("ended")
+        out.print("stopped")
 
 
 def _print_plain(out: Console, text: str, style: str | None = None) -> None:

@@ -23,22 +23,22 @@ from tests.simulator.world import World
 def simulator(
     port: Annotated[
         int,
-        typer.Option("--port", help="Where to listen; 0 takes any free port.", min=0, max=65535),
+        typer.Option("--port", help="Port to listen on; 0: any free port.", min=0, max=65535),
     ] = 8090,
     listener: Annotated[
         str,
         typer.Option(
             "--listener",
-            help="Address of the service's listener, which deliveries go to.",
+            help="URL of the service's listener, for deliveries.",
             metavar="URL",
         ),
     ] = "http://127.0.0.1:8080",
 ) -> None:
     """Serve a simulated GitHub until Ctrl-C.
 
-    It has the repository of the demo, its people, and our App with a key. The first lines say what
-    to look at and which settings let `mergewright serve` work for it; after that, label an issue on
-    its page. Nothing is kept: the next start begins anew.
+    It contains the demo's repository and people, and the App with a key. The first lines show its
+    address and the settings for `mergewright serve`. Then label an issue on its page. Nothing is
+    stored: each start is fresh.
     """
     terminal.print_aside("Starting the simulator…", style="dim")
     ended = threading.Event()
@@ -91,11 +91,11 @@ The service, in another terminal:
 {exports}
   {program} serve
 
-Then open the issue, or write one of your own, choose {play.MAINTAINER}, and add the label
-{play.LABEL}. The page follows the work. Review and merge the pull request on its
-page. Then, with the same exports: {program} stats
+Then open the issue, or create one, choose {play.MAINTAINER}, and add the label
+{play.LABEL}. The page shows the progress. Review and merge the pull request on its
+page. For statistics, with the same exports: {program} stats
 
-Ctrl-C ends it; nothing is kept.""",
+Ctrl-C stops it; nothing is stored.""",
         flush=True,
     )
 

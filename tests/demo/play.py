@@ -139,7 +139,7 @@ class Service:
             time.sleep(0.1)
         words = self.log.read_text(errors="replace")[-2000:]
         self.stop()
-        raise PermanentError(f"The service did not start. Its last words:\n{words}")
+        raise PermanentError(f"The service did not start. Its last output:\n{words}")
 
 
 @dataclass(frozen=True)
@@ -368,7 +368,7 @@ def sample_repository(
         (source / path).write_text(text)
     repository = world.add_repository(name, source)
     world.grant(repository, MAINTAINER, "write")
-    world.add_label(repository, LABEL, "1f6feb", "Let Mergewright carry this out")
+    world.add_label(repository, LABEL, "1f6feb", "Run Mergewright on this issue")
     return repository
 
 
@@ -379,7 +379,7 @@ def _alone(home: Path) -> Iterator[None]:
         try:
             fcntl.flock(door, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise PermanentError(f"Another demo is under way in {home}. Stop it first.") from None
+            raise PermanentError(f"Another demo is running in {home}. Stop it first.") from None
         for pattern in _STATE:
             for left in home.glob(pattern):
                 left.unlink()

@@ -55,9 +55,9 @@ _CHANGE = (
         (
             "plan",
             {
-                "title": "Find customers whatever the letter case of their address",
+                "title": "Ignore letter case in addresses",
                 "category": "bug",
-                "steps": ["Compare addresses without letter case", "Test it"],
+                "steps": ["Compare addresses case-insensitively", "Test it"],
                 "files": [SERVICES, TESTS],
             },
         ),
@@ -66,15 +66,15 @@ _CHANGE = (
     _say(
         ("write", {"path": TESTS, "text": _TEST}),
         _edit(SERVICES, _LINE, _FIRST_TRY),
-        ("submit", {"summary": "Addresses are compared without letter case."}),
+        ("submit", {"summary": "Addresses are compared case-insensitively."}),
     ),
     _say(
         _edit(SERVICES, _FIRST_TRY, _FIXED),
         (
             "submit",
             {
-                "summary": "Addresses are compared without letter case. An address that nobody has"
-                " is passed over, as before."
+                "summary": "Addresses are compared case-insensitively. Unknown addresses are"
+                " skipped, as before."
             },
         ),
     ),
@@ -86,8 +86,8 @@ _ANSWER = (
         (
             "submit",
             {
-                "summary": "Addresses are compared without letter case, and spaces around them are"
-                " ignored. An address that nobody has is passed over, as before.",
+                "summary": "Addresses are compared case-insensitively, and spaces around them are"
+                " ignored. Unknown addresses are skipped, as before.",
                 "answers": [
                     {"item": 1, "became": "done", "words": "Spaces are removed before the search."}
                 ],

@@ -48,24 +48,24 @@ def _all() -> tuple[Scenario, ...]:
     return (
         Scenario(
             "add-field",
-            "the recipe adds a field to a Django model, without a model",
+            "a recipe adds a field to a Django model; no language model is used",
             title,
             body,
             Reason.READY,
         ),
         Scenario(
             "bug",
-            "a recorded model mends a bug, and answers a review",
+            "a recorded language model fixes a bug and answers a review",
             "Orders are dropped when an address has capitals",
             "The import says that no customer has the address Ada@Example.org, though Ada is there"
-            " as ada@example.org. Letter case should not matter. An address that nobody has should"
-            " still be passed over with the warning.\n",
+            " as ada@example.org. Letter case should not matter. An unknown address should still be"
+            " skipped with the warning.\n",
             Reason.READY,
             is_recorded=True,
         ),
         Scenario(
             "red",
-            "the change breaks a test of the repository: no pull request, and the reason",
+            "the change breaks an existing test: no pull request, but the reason",
             title,
             body,
             Reason.NEW_FAILURES,
@@ -73,14 +73,14 @@ def _all() -> tuple[Scenario, ...]:
         ),
         Scenario(
             "unclear",
-            "facts are missing: the form comes back, filled in so far",
+            "facts are missing: the answer is a form to complete",
             "Customers need a nickname",
             "Add a `CharField` called `nickname` to `shop.Customer`.\n",
             Reason.UNCLEAR,
         ),
         Scenario(
             "bad-config",
-            "the repository's configuration has a mistake: named by line and column",
+            "the configuration is invalid: the answer has line and column of the error",
             title,
             body,
             Reason.CONFIG_INVALID,

@@ -75,7 +75,7 @@ def _write_page(app: App, query: Mapping[str, str], people: list[str]) -> bytes:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Sign in</title>'
         '<link rel="stylesheet" href="/_pages/style.css"><link rel="icon" href="data:,"></head>'
-        f"<body><main><h1>{escape(app.name)} asks who you are</h1><ul>{links}</ul></main></body>"
+        f"<body><main><h1>Sign in to {escape(app.name)}</h1><ul>{links}</ul></main></body>"
         "</html>"
     ).encode()
 
