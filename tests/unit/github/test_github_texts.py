@@ -46,7 +46,7 @@ FOLLOWING = RUN.model_copy(update={"run_id": "r2", "follow_up": FOLLOW_UP})
 @pytest.mark.parametrize("ends", [("commit", "human"), ("commit", "reply"), ()])
 def test_a_round_tells_how_its_threads_ended_and_who_acts(ends):
     threads = tuple(ended_thread(end) for end in ends)
-    waiting = tuple(one for one in threads if one.kind == "human")
+    waiting = tuple(thread for thread in threads if thread.kind == "human")
     for reason in (Reason.READY, *([Reason.NEW_FAILURES] if threads else [])):
         ended = outcome(reason, "body", PULL).with_part(
             "review_state", threads=threads, waiting_threads=waiting
