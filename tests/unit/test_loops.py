@@ -20,7 +20,7 @@ def test_a_loop_and_each_delivery_are_signs_of_life(inbox, store, monkeypatch):
 
     def turn():
         stop.set()
-        return intake.turn()
+        return intake.run_once()
 
     time.sleep(0.05)
     assert heartbeat.seconds_since_beat() >= 0.05

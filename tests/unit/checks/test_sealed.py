@@ -53,7 +53,7 @@ def test_a_whole_report_has_no_problem() -> None:
     secret = Secret()
     report = read(secret, written(secret, TEST, EXIT))
     assert report.problem == ""
-    assert [type(event).__name__ for event in report.events] == ["Test", "Exit"]
+    assert [type(event).__name__ for event in report.events] == ["Test", "ExitEvent"]
 
 
 @pytest.mark.parametrize(

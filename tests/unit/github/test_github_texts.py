@@ -51,7 +51,7 @@ def test_a_round_tells_how_its_threads_ended_and_who_acts(ends):
         ended = outcome(reason, "body", PULL).with_part(
             "review_state", threads=threads, waiting_threads=waiting
         )
-        text = status.ended(FOLLOWING, ended, PROGRESS, PAGE)
+        text = status.render_end(FOLLOWING, ended, PROGRESS, PAGE)
     head, _, rest = text.partition("\n")
     assert "#9" in head
     assert "Said \\*so\\*." in head
@@ -70,7 +70,7 @@ def test_what_was_used_is_told_as_far_as_it_is_known(facts, told):
     progress = PROGRESS.model_copy(update=facts)
     for text in (
         status.under_way(RUN, progress, PAGE),
-        status.planned(RUN, PLAN, PLAN.number, progress, PAGE),
+        status.render_plan(RUN, PLAN, PLAN.number, progress, PAGE),
     ):
         assert told in text
         assert f"]({PAGE}/log)" in text
