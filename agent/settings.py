@@ -69,7 +69,7 @@ class Settings(Record):
     """Data folder: mirrors, environments, runs. Default: /var/lib/mergewright for root,
     otherwise $XDG_DATA_HOME/mergewright (~/.local/share/mergewright)."""
     database_url: _Secret | None = None
-    """PostgreSQL database, as `postgresql+psycopg://USER:PASSWORD@HOST/NAME`; several workers
+    """PostgreSQL database, such as `postgresql+psycopg://USER:PASSWORD@HOST/NAME`; several workers
     can share it. None: SQLite in `home`, with one worker."""
     lease_seconds: float = Field(default=30.0, ge=1, le=600, allow_inf_nan=False)
     """PostgreSQL only: seconds without a heartbeat after which other workers take over a
@@ -106,8 +106,8 @@ class Settings(Record):
     lib*-dev; empty: none. They are unpacked in these sandboxes only; their scripts do not run.
     Docker sandboxes use the packages in their image."""
     rule_floors: tuple[str, ...] = ()
-    """Minimum severities of rules, as `http-client=block`. `secrets=off` lets repositories turn
-    that rule off. Default: each rule's own minimum."""
+    """Minimum severities of rules, such as `http-client=block`. `secrets=off` lets repositories
+    turn that rule off. Default: each rule's own minimum."""
     max_minutes: int = Field(default=60, ge=1)
     """Maximum for a repository's `limits.minutes` and `checks.minutes`."""
     max_runs: int = Field(default=2, ge=1, le=64)
@@ -132,7 +132,8 @@ class Settings(Record):
     """Secret of the GitHub webhook. The listener does not start without it."""
     ticket_sources: _Secret | None = None
     """Systems that may post tickets to the listener's `/tickets`. One per line: a name, a token
-    of at least 20 characters, and the allowed repositories, as `jira TOKEN owner/name other/*`."""
+    of at least 20 characters, and the allowed repositories, such as
+    `jira TOKEN owner/name other/*`."""
     onboarding: Literal["on", "off"] = "on"
     """on: propose a configuration, in a pull request, to a repository that has none. Runs use
     detected values meanwhile. off: do not propose."""
@@ -166,7 +167,7 @@ class Settings(Record):
     """Client secret of the GitHub App. Only the dashboard needs it."""
 
     model: tuple[_Model, ...] = ()
-    """Models for tickets that no recipe fits, as `openai:NAME`. If one does not answer, the
+    """Models for tickets that no recipe fits, such as `openai:NAME`. If one does not answer, the
     next is used. Keys and URLs come from the providers' own variables (OPENAI_API_KEY,
     OPENAI_BASE_URL, ANTHROPIC_API_KEY). `openai-chat:NAME` is any server at OPENAI_BASE_URL
     that supports chat completions with tools; it needs no key. None: recipes only."""

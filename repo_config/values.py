@@ -99,15 +99,17 @@ ModelKey = Annotated[
     str,
     _match(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*", "use a class, as in Order or shop.models.Order"),
 ]
-AttributeName = Annotated[str, _match(_VARIABLE, "use the name of an attribute, as `active`")]
+AttributeName = Annotated[str, _match(_VARIABLE, "use an attribute name, such as `active`")]
 UrlPattern = Annotated[
     str,
-    _match(_URL_PATTERN, "use a path as /health or /admin/**, with ** between slashes"),
+    _match(_URL_PATTERN, "use a path such as /health or /admin/**, with ** between slashes"),
 ]
 VariableValue = Annotated[
     str, _match(r"[^\x00]*", "no environment variable can hold a NUL character", is_shown=False)
 ]
-CheckName = Annotated[str, _match(r"[A-Za-z][A-Za-z0-9 ._-]{0,39}", "use a short name, as `docs`")]
+CheckName = Annotated[
+    str, _match(r"[A-Za-z][A-Za-z0-9 ._-]{0,39}", "use a short name, such as `docs`")
+]
 Command = Annotated[
     str, _match(r"[^\x00]*\S[^\x00]*", "use a command, as in mkdir -p data", is_shown=False)
 ]
@@ -133,6 +135,6 @@ Label = Annotated[
 ]
 Reviewer = Annotated[
     str,
-    _match(_REVIEWER, "use a login or a team, as octocat or my-org/my-team"),
+    _match(_REVIEWER, "use a login or a team, such as octocat or my-org/my-team"),
     AfterValidator(lambda text: text.removeprefix("@")),
 ]

@@ -8,9 +8,9 @@ usage() {
     cat >&2 <<'USAGE'
 usage: make_root.sh SUITE TARGET [PACKAGE...]
   SUITE    Debian or Ubuntu release that debootstrap knows, for example bookworm
-  TARGET   folder to make; must not exist yet, and every folder above it must be open to others
-  PACKAGE  further Debian packages to install
-MIRROR and INCLUDE in the environment replace the mirror and the standard packages.
+  TARGET   folder to create; must not exist, and its parents must be accessible to others
+  PACKAGE  additional Debian packages
+The environment variables MIRROR and INCLUDE replace the mirror and the standard packages.
 USAGE
     exit 2
 }
@@ -29,7 +29,7 @@ case $target in
     /*) ;;
     *) target=$(pwd)/$target ;;
 esac
-[ ! -e "$target" ] || fail "$target exists; give a new folder, or remove it first"
+[ ! -e "$target" ] || fail "$target exists; choose a new folder, or remove it first"
 parent=$(dirname "$target")
 folder=$parent
 while [ "$folder" != / ]; do
@@ -38,11 +38,11 @@ while [ "$folder" != / ]; do
         continue
     fi
     # The sandbox's user has to pass through every one of these.
-    [ $((0$(stat -c %a "$folder") & 1)) = 1 ] || fail "$folder is closed to other users (chmod o+x)"
+    [ $((0$(stat -c %a "$folder") & 1)) = 1 ] || fail "$folder is not accessible to other users (chmod o+x)"
     folder=$(dirname "$folder")
 done
 
-[ "$(id -u)" = 0 ] || fail "must run as root: debootstrap makes files of other users"
+[ "$(id -u)" = 0 ] || fail "must run as root: debootstrap creates files of other users"
 command -v debootstrap >/dev/null || fail "debootstrap is missing: apt-get install debootstrap"
 mkdir -p "$parent"
 

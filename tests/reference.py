@@ -32,7 +32,7 @@ _PLACES: dict[commands.Name, str] = {
     "plan": "issue",
     "approve": "issue",
     "fix-ci": "pull request",
-    "rebase": "pull request",
+    "update": "pull request",
 }
 
 

@@ -36,10 +36,10 @@ def action(
     summary: Annotated[Path, typer.Option(envvar="GITHUB_STEP_SUMMARY")],
     output: Annotated[Path, typer.Option(envvar="GITHUB_OUTPUT")],
 ) -> None:
-    """Carry out the issue that this job of GitHub Actions was started for by its label.
+    """Run the labelled issue that started this GitHub Actions job.
 
-    Who labelled it needs write permission. Exit code 0: the pull request is there, or the label
-    starts nothing; 1: not done, with the reason; 2: wrong settings, or no sandbox here.
+    The person who set the label needs write permission. Exit code 0: done, or nothing to do; 1: not
+    done; 2: invalid settings, or no sandbox here.
     """
     loaded = settings.load_settings()
     try:

@@ -24,7 +24,7 @@ app = typer.Typer(
 
 @app.command()
 def check(repo: repository.Folder = None, as_json: terminal.Json = False) -> None:
-    """Check the configuration. `config explain` shows the effective values.
+    """Check the configuration. `config explain` shows the values in use.
 
     Exit code 0: valid; 2: invalid; every error is listed with its place and fix.
     """
@@ -65,15 +65,19 @@ def explain(
     key: Annotated[
         str | None,
         typer.Argument(
-            help="Only this key and the keys below it, as `checks.tests`.", metavar="KEY"
+            help="Only this key and the keys below it, such as `checks.tests`.", metavar="KEY"
         ),
     ] = None,
     repo: repository.Folder = None,
+    is_whole: Annotated[
+        bool, typer.Option("--all", help="Also show keys and rules with default values.")
+    ] = False,
     as_json: terminal.Json = False,
 ) -> None:
-    """Show the effective value of each key and its source: file, detection, default or operator.
+    """Show the values that are not defaults, and their source: file, detection or operator.
 
-    The operator's limits come from this machine's MERGEWRIGHT_* variables.
+    With KEY or --json, defaults are shown too. The operator's limits come from this machine's
+    MERGEWRIGHT_* variables.
     """
     _, tree, read = repository.open_repository(repo, as_json=as_json)
     project = detect.detect_project(tree, read.config)
@@ -83,17 +87,24 @@ def explain(
         found = _select_keys(key, found)
         if not found:
             near = difflib.get_close_matches(key, known, 2)
-            fix = f"Did you mean {' or '.join(near)}?" if near else "`config explain` lists them"
+            fix = (
+                f"Did you mean {' or '.join(near)}?"
+                if near
+                else "`config explain --all` lists them"
+            )
             words = f"there is no key {format_excerpt(key, quoted=False)}. {fix}"
             raise typer.BadParameter(words, param_hint="KEY")
     if as_json:
         terminal.print_json([one.model_dump(mode="json", exclude_none=True) for one in found])
         return
-    for one in found:
+    shown = found if is_whole or key is not None else [one for one in found if one.is_set]
+    for one in shown:
         value = proposal.write_value(one.model_dump(mode="json")["value"])
         print(f"{one.key:<26} {value}  ({escape_text(one.origin)})")
         if key is not None and one.meaning:
             print(f"    {one.meaning}")
+    if hidden := len(found) - len(shown):
+        print(f"{hidden} other keys and rules have their defaults; --all shows them.")
 
 
 @app.command("detect")

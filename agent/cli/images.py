@@ -18,12 +18,12 @@ app = typer.Typer(
 
 @app.command()
 def build(
-    version: Annotated[str, typer.Argument(help="Python version, as 3.11.")],
+    version: Annotated[str, typer.Argument(help="Python version, such as 3.11.")],
     packages: Annotated[
         list[str] | None, typer.Argument(help="Additional Debian packages.", show_default=False)
     ] = None,
 ) -> None:
-    """Build the image for a Python version from MERGEWRIGHT_DOCKER_BASE, and test it.
+    """Build and test the image for a Python version, based on MERGEWRIGHT_DOCKER_BASE.
 
     Exit code 2: it cannot be built here.
     """

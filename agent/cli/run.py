@@ -75,7 +75,7 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
             "--model",
             help="Model for this run, instead of MERGEWRIGHT_MODEL and related settings. In a"
             " comma-separated list, the next one is used if one fails. Its key comes from"
-            " the provider's own variable, as OPENAI_API_KEY. With --resume: used from"
+            " the provider's own variable, such as OPENAI_API_KEY. With --resume: used from"
             " there on; default: the run's first model.",
             metavar="PROVIDER:NAME[,...]",
         ),

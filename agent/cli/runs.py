@@ -6,6 +6,7 @@ People stop and retry a run by a command on its issue, or on the dashboard.
 from __future__ import annotations
 
 import io
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -19,6 +20,7 @@ from agent import settings
 from agent.cli import terminal
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
+from agent.models.run import Reason, RunState
 from agent.settings import Settings
 from agent.telemetry import signed_log
 from agent.telemetry.ledger import FILE_NAME as LEDGER
@@ -35,7 +37,9 @@ app = typer.Typer(
 )
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or its beginning.")]
 
-_COLUMNS = ("run", "issue", "state", "reason", "age", "title")
+_COLUMNS = ("run", "issue", "result", "age", "title")
+#: Of an id, as a terminal shows it; every command takes its beginning.
+_SHORT_ID = len("20261120-120000-a1b2c3")
 CANDIDATES = 10
 _MOST_WORDS = 500
 
@@ -124,7 +128,7 @@ def list_runs(
     if as_json:
         terminal.print_json([_list_facts(run) for run in stored])
     elif stored:
-        terminal.show_table(_COLUMNS, map(_make_row, stored))
+        terminal.show_table(_COLUMNS, map(_make_row, stored), cuts_last=True)
     else:
         whose = f" of {repository}" if repository else ""
         terminal.print_aside(
@@ -136,10 +140,29 @@ def list_runs(
 
 def _make_row(one: StoredRun) -> list[str]:
     facts = _list_facts(one) | {"age": terminal.format_span(read_clock() - one.queued_at)}
+    facts["result"] = describe_result(one)
+    if sys.stdout.isatty():
+        facts["run"] = one.run.run_id[:_SHORT_ID]
     if one.run.snapshot is None:
         facts["issue"] = Path(one.run.ticket).name
         facts["title"] = f"in {Path(one.run.repository).name}"
     return [str(facts[name] or "") for name in _COLUMNS]
+
+
+def describe_result(one: StoredRun) -> str:
+    """Say in a word or two where a run is or how it ended."""
+    outcome = one.outcome
+    if outcome is None:
+        words = "queued" if one.state is RunState.RECEIVED else one.state.value
+    elif outcome.reason is not Reason.READY:
+        words = outcome.reason.value
+    elif outcome.pull_request is None:
+        words = "ready"
+    elif outcome.pull_request.draft and one.state is RunState.OPEN:
+        words = "draft"
+    else:
+        words = one.state.value
+    return words.replace("_", " ")
 
 
 @app.command()
@@ -153,6 +176,8 @@ def show(run_id: RunId, as_json: terminal.Json = False) -> None:
     if as_json:
         terminal.print_json(facts)
         return
+    if one.state is RunState.RECEIVED:
+        facts["state"] = "queued"
     given = {name: value for name, value in facts.items() if value not in (None, "", [])}
     rows = ((name.replace("_", " "), str(value)) for name, value in given.items())
     terminal.show_table(("", ""), rows)

@@ -131,10 +131,10 @@ def dashboard() -> None:
 
 
 def work() -> None:
-    """Carry out what is in the inbox, until stopped; `serve` starts this.
+    """Process the inbox until stopped; `serve` starts this.
 
-    Exit code 0: stopped by a signal; 1: it cannot go on and is to be started again; 2: invalid
-    settings, or no sandbox on this machine.
+    Exit code 0: stopped by a signal; 1: unexpected error, restart it; 2: invalid settings, or no
+    sandbox on this machine.
     """
     from agent.service import process
 

@@ -24,16 +24,30 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 #: In a pipe no row is longer; below the other width a terminal wraps the lines of a table itself.
 _WIDEST, _NARROWEST = 10_000, 72
+#: A last column is not cut to less.
+_LEAST_CUT = 8
 
 
-def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, whole: int = 1) -> None:
+def show_table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    whole: int = 1,
+    cuts_last: bool = False,
+) -> None:
     """Print rows of any text in columns, in a pipe or a file each on its line.
 
     Args:
         headings: All empty: no line for them.
         whole: So many columns from the left, as ids that are copied, are neither cut nor wrapped.
+        cuts_last: Whether the last column is cut in a terminal, so that each row is one line.
     """
     cells = [[make_line(cell) for cell in row] for row in rows]
+    width = max(Console(width=None if sys.stdout.isatty() else _WIDEST).width, _NARROWEST)
+    if cuts_last:
+        widths = [max(map(len, column)) + 2 for column in zip(headings, *cells, strict=True)]
+        room = max(width - sum(widths[:-1]), _LEAST_CUT)
+        cells = [[*row[:-1], sanitise.shorten(row[-1], room)] for row in cells]
     table = Table(box=None, pad_edge=False, show_header=any(headings))
     for place, heading in enumerate(headings):
         kept = place < whole
@@ -41,8 +55,7 @@ def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, whole:
         table.add_column(heading, no_wrap=kept, min_width=least, overflow="fold")
     for row in cells:
         table.add_row(*map(Text, row))
-    made = Console(width=None if sys.stdout.isatty() else _WIDEST)
-    made.width = max(made.width, _NARROWEST)
+    made = Console(width=width)
     with made.capture() as taken:
         made.print(table)
     for shown in taken.get().splitlines():

@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 from agent.models.record import Record
 from agent.text import sanitise
 
-Name = Literal["plan", "approve", "retry", "stop", "fix-ci", "rebase", "explain", "help"]
+Name = Literal["plan", "approve", "retry", "stop", "fix-ci", "update", "explain", "help"]
 NAMES: tuple[Name, ...] = get_args(Name)
 
 #: What each is for, as `help` tells it.
@@ -26,7 +26,7 @@ MEANT_FOR: dict[Name, str] = {
     "retry": "start over with the current text of the issue, or continue after a limit was reached",
     "stop": "stop this issue's run; nothing is published",
     "fix-ci": "fix failing project checks on our pull request",
-    "rebase": "merge the base branch into our pull request and run the checks again",
+    "update": "merge the base branch into our pull request and run the checks again",
     "explain": "show the run's state and the next step",
     "help": "show this list",
 }

@@ -20,7 +20,7 @@ _LINE = 150
 #: Of a plan or reason; the rest of a comment is short.
 _LONGEST = sanitise.TEXT_LIMIT - 15_000
 _FOLD = "\n<details>"
-_ROUNDS = {"review": "review round", "ci": "CI fix round", "rebase": "update round"}
+_ROUNDS = {"review": "review round", "ci": "CI fix round", "update": "update round"}
 _STOP = "`/mergewright stop` ends the run."
 
 

@@ -170,7 +170,7 @@ def end_state(reason: Reason) -> RunState:
     return _END_STATES.get(reason, RunState.FAILED)
 
 
-Kind = Literal["review", "ci", "rebase"]
+Kind = Literal["review", "ci", "update"]
 """What a follow-up is about: what people say in the pull request, the project's own checks, or a
 base branch that has moved."""
 

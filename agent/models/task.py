@@ -60,7 +60,7 @@ class PullContext(Record):
     @property
     def asks_anything(self) -> bool:
         """Whether there may be something to do; that a base has moved is seen in the branch."""
-        return self.about.kind == "rebase" or bool(self.threads or self.checks)
+        return self.about.kind == "update" or bool(self.threads or self.checks)
 
 
 class Task(Record):
@@ -82,6 +82,6 @@ class Task(Record):
 
     def brings_news(self, change: Change) -> bool:
         """Whether a change is to go on the branch; a merge alone is only where it was asked for."""
-        is_rebase = self.pull is not None and self.pull.about.kind == "rebase"
-        merges = is_rebase and self.start.base_has_moved
+        is_update = self.pull is not None and self.pull.about.kind == "update"
+        merges = is_update and self.start.base_has_moved
         return merges or change.digest != self.start.change.digest

@@ -32,6 +32,7 @@ DETECTED = {
     "checks.lint": "lint",
 }
 """Where detection has the values of keys that the file leaves open."""
+_DEFAULT, _NOTHING = "default", "nothing was detected"
 #: Keys that the operator holds below a setting of that name.
 _BOUNDED = {
     "limits.minutes": "max_minutes",
@@ -58,6 +59,11 @@ class EffectiveValue(Record):
     """`file:line`, `detected`, `default`, or what bounds it."""
     meaning: str = ""
 
+    @property
+    def is_set(self) -> bool:
+        """Whether something other than the default decides."""
+        return self.origin not in (_DEFAULT, _NOTHING)
+
 
 def list_values(
     read: LoadedConfig, project: Project | None, settings: Settings
@@ -80,7 +86,7 @@ def list_values(
             elif found and (origin is None or value in ("auto", None)):
                 value, origin = found
             meaning = " ".join((field.description or "").split())
-            yield EffectiveValue(key=key, value=value, origin=origin or "default", meaning=meaning)
+            yield EffectiveValue(key=key, value=value, origin=origin or _DEFAULT, meaning=meaning)
     # It brings all that rules stand on; most commands start without.
     from agent.policy import registry
 
@@ -94,7 +100,7 @@ def explain_rule(
     place = places.locate(("rules", rule.id))
     level = levels.get_level(rule, read.config, settings.floors)
     asked = read.config.rules.get(rule.id)
-    origin = place or "default"
+    origin = place or _DEFAULT
     if level != (asked or rule.severity.value):
         by_operator = rule.id in settings.floors
         who = variable("rule_floors") if by_operator else "the rule"
@@ -133,7 +139,7 @@ def _find_detected(key: str, value: object, project: Project) -> tuple[object, s
         return None
     found = read_detected(key, project)
     if not found:
-        return ("none", "nothing was detected") if value == "auto" else None
+        return ("none", _NOTHING) if value == "auto" else None
     return found, "detected"
 
 
@@ -145,5 +151,7 @@ def _bound(
     over = isinstance(value, int | float) and most is not None and value > most
     if not (over or (value is None and most is not None)):
         return value, origin
+    if not over and most == Settings.model_fields[_BOUNDED[key]].default:
+        return most, origin
     said = f"maximum set by {variable(_BOUNDED[key])}: {most}"
     return most, f"{said}; {origin} sets {value}" if origin else said

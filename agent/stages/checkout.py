@@ -73,7 +73,7 @@ def prepare_start(pull: PullContext | None, run: Run, desk: Desk) -> BranchState
     )
     if found.unfit_reason:
         raise RepositoryUnfit(found.unfit_reason)
-    if found.conflicts and pull.about.kind == "rebase":
+    if found.conflicts and pull.about.kind == "update":
         shown = list_some(map(sanitise.format_code, found.conflicts), 8)
         raise MergeConflict(f"{base_branch} cannot be merged into {branch}: both changed {shown}.")
     desk.say(f"branch {branch} at {found.head[:12]}, base {found.checkout.commit[:12]}")

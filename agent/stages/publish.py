@@ -26,6 +26,7 @@ from agent.models.outcome import (
     ReviewState,
     RunFiles,
     ThreadOutcome,
+    ThreadResult,
 )
 from agent.models.pulls import PullSnapshot
 from agent.models.run import Reason, Run, end_state
@@ -99,7 +100,7 @@ def end_without_work(pull: PullContext, run: Run, desk: Desk) -> Outcome:
     words = {
         "review": "No comment in the pull request needs an answer.",
         "ci": f"No project check is failing on {at.head[:12]}.",
-        "rebase": f"The branch is up to date with {at.base_branch}.",
+        "update": f"The branch is up to date with {at.base_branch}.",
     }[about.kind]
     if about.by:
         pulls_of(desk).add_comment(run, about.pull, f"{words} Nothing was done.", key=run.run_id)
@@ -468,7 +469,7 @@ def _tell_ends(
     commit = next((end.commit for end in ends if end.commit), "")
     counts = Counter[str](end.kind for end in ends)
     needs = "needs" if counts["human"] == 1 else "need"
-    words = {
+    words: dict[ThreadResult, str] = {
         "commit": f"addressed in {commit[:12]}",
         "reply": "answered",
         "human": f"{needs} a person",

@@ -422,7 +422,7 @@ def test_other_words_are_not(talk, opened, words, more):
 
 
 @pytest.mark.parametrize(
-    ("command", "kind", "on_pull"), [("fix-ci", "ci", True), ("rebase", "rebase", False)]
+    ("command", "kind", "on_pull"), [("fix-ci", "ci", True), ("update", "update", False)]
 )
 def test_a_follow_up_is_commanded_from_either_place(talk, opened, command, kind, on_pull):
     if on_pull:
@@ -439,7 +439,7 @@ def test_a_refusal_is_told_though_the_code_host_was_away_at_first(talk, opened, 
         raise CodeHostUnavailable("away")
 
     talk.store.note_pull(opened.run_id, PullEnd(pull=1, state="closed", at=None))
-    said = talk.write("/mergewright rebase")
+    said = talk.write("/mergewright update")
     with monkeypatch.context() as away:
         away.setattr(talk.scene.intake_api, "explain_refusal", be_away)
         with pytest.raises(CodeHostUnavailable):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -68,6 +70,35 @@ def test_runs_are_listed_newest_first_each_on_its_line(kept):
         NEW,
         OLD,
     ]
+
+
+@pytest.mark.parametrize(("is_draft", "word"), [(True, "draft"), (False, "open")])
+def test_in_a_terminal_a_run_is_one_line_of_80_columns(kept, monkeypatch, is_draft, word):
+    store = SqlRunStore(kept)
+    store.finish_run(
+        OTHER,
+        make_outcome(
+            run_id=OTHER,
+            state=RunState.OPEN,
+            reason=Reason.READY,
+            sentence="Nothing fails.",
+            pull_request=PullRequest(number=3, url="https://forge.example/3", draft=is_draft),
+        ),
+        360.0,
+    )
+    store.close()
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "dumb")
+    shown = io.StringIO()
+    monkeypatch.setattr(shown, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdout", shown)
+    runs.list_runs()
+    lines = shown.getvalue().splitlines()
+    assert len(lines) == 4
+    assert max(map(len, lines)) <= 80
+    assert OTHER.startswith(lines[1].split()[0])
+    assert lines[1].split()[2] == word
+    assert lines[3].split()[2] == "queued"
 
 
 def test_runs_of_ticket_files_are_among_them(kept):

@@ -87,3 +87,14 @@ def test_the_reference_is_what_the_code_says():
         "`no_recipe`",
     ):
         assert told in written
+
+
+def test_what_has_its_default_is_shown_on_demand_alone(repo):
+    write(repo, ".github/mergewright.yml", "http_client: httpx\nrules: {secrets: block}\n")
+    shown = run("config", "explain", "--repo", repo).output.splitlines()
+    assert any(line.startswith("http_client ") for line in shown)
+    assert not any(line.startswith(("label ", "limits.usd ", "rules.paths ")) for line in shown)
+    assert "--all" in shown[-1]
+    whole = run("config", "explain", "--repo", repo, "--all").output.splitlines()
+    assert {line.split()[0] for line in whole} > {line.split()[0] for line in shown[:-1]}
+    assert any(line.startswith("rules.paths ") for line in whole)
