@@ -155,7 +155,7 @@ def _explain_unproved(before: AnyRun, after: AnyRun) -> str:
     own = {item.item_id for item in _list_replaced(before)}
     for item in _list_replaced(after):
         if item.item_id not in own:
-            return f"the change replaces {item.item_id}, which determines what the check finds"
+            return f"the change replaces {item.item_id}, which controls what the check finds"
     if _as_a_whole(before) and _as_a_whole(after):
         return f"on the base branch and with the change: {after.reason}"
     if _as_a_whole(before) and after.status is Status.FAILED:

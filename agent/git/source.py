@@ -63,7 +63,7 @@ def find_source(repository: str) -> UserRepository:
     if entry.is_dir():
         git_dir = common_dir = entry
         if (entry / "commondir").exists():
-            problem = "names another repository's folder as its own"
+            problem = "refers to another repository's folder"
             raise _make_foreign_error(entry / "commondir", problem)
     elif entry.exists():
         git_dir, common_dir = _follow_git_file(root, entry)

@@ -55,7 +55,7 @@ TABLE: tuple[Row, ...] = (
         lambda facts: facts.tell_new_failures(),
     ),
     Row(
-        "a check does not complete, or disappeared",
+        "a check did not complete, or no longer exists",
         Reason.NEW_FAILURES,
         lambda facts: facts.tell_failed(),
     ),
@@ -65,7 +65,7 @@ TABLE: tuple[Row, ...] = (
         lambda facts: facts.tell_unverified(),
     ),
     Row(
-        "a rule with severity `block` has a finding from a check",
+        "a check reports a finding of a rule with severity `block`",
         Reason.POLICY,
         lambda facts: facts.tell_blocked(),
     ),
