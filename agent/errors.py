@@ -3,7 +3,7 @@
 - `RunStopped`: an expected end of a run; carries the reason code and the words for people.
 - `TransientError`: the step can be tried again later.
 - `PermanentError`: an operator must act; a retry will not help.
-- `Unforeseen`: Mergewright itself failed; the log has the trace.
+- `InternalError`: Mergewright itself failed; the log has the trace.
 
 `RunStopped` becomes an Outcome in one place, `agent.runs.executor`. Failing checks are data
 (`AnyComparison`), not errors. Every class can be kept in a record and be raised
@@ -54,7 +54,7 @@ class AgentError(Exception):
         return str(self.args[0])
 
 
-class BrokenOff(BaseException):
+class ProcessEnding(BaseException):
     """The process is about to end: the run stops where it is, and goes on with another process.
 
     No stage may catch it, and what is under way leaves no record.
@@ -322,7 +322,7 @@ class LedgerUnusable(PermanentError):
     """The ledger does not tell what is needed to do its run again."""
 
 
-class Unforeseen(AgentError):
+class InternalError(AgentError):
     """Mergewright itself failed."""
 
 

@@ -26,13 +26,13 @@ from pydantic import TypeAdapter
 from agent import errors
 from agent.errors import (
     AgentError,
-    BrokenOff,
     Cancelled,
+    InternalError,
     ModelUnavailable,
+    ProcessEnding,
     RunStopped,
     StorageFull,
     Superseded,
-    Unforeseen,
     VersionUnknown,
 )
 from agent.llm.budget import Budget
@@ -222,7 +222,7 @@ class Steps:
         broken_off = not name.step.is_lasting or isinstance(problem, Cancelled)
         if self._cancellation.is_set() and broken_off:
             if self._cancellation.is_broken_off:
-                raise BrokenOff from problem
+                raise ProcessEnding from problem
             stopped = self._cancellation.problem
             if isinstance(problem, AgentError):
                 stopped.branch, stopped.commit = problem.branch, problem.commit
@@ -236,7 +236,7 @@ class Steps:
     def _may_begin(self, name: AnyStep) -> None:
         """Refuse a step that is not to be begun; it is told to people all the same."""
         if (lost := self._ledger.count_lost(name)) >= _MOST_LOST:
-            raise Unforeseen(
+            raise InternalError(
                 f"The worker was lost {lost} times during '{name}', so this step is not tried"
                 " again. The operator can find the cause in the service's log."
             )
@@ -245,7 +245,7 @@ class Steps:
         # What an earlier attempt has begun to hand over may be seen already; the step looks itself.
         begun = name.step.is_lasting and self._ledger.has_begun(name)
         if self._cancellation.is_set() and not begun:
-            raise BrokenOff if self._cancellation.is_broken_off else self._cancellation.problem
+            raise ProcessEnding if self._cancellation.is_broken_off else self._cancellation.problem
 
     @property
     def run_seconds_left(self) -> float:
@@ -279,7 +279,7 @@ def make_agent_error(problem: Exception) -> AgentError:
     if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageFull(f"The disk is full: {problem}. Free some space.")
     _log.error("unforeseen", error=repr(problem), exc_info=problem)
-    return Unforeseen(
+    return InternalError(
         f"Mergewright itself failed: {type(problem).__name__}: {problem}. The log has the"
         " traceback. Please report it."
     )

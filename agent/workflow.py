@@ -17,12 +17,12 @@ from agent.editing.preparation import MeasuredPreparation
 from agent.editing.rounds import Draft, Round, choose_best
 from agent.editing.run_context import RunContext, read_terms
 from agent.errors import EnvironmentFailed, RepositoryUnfit
-from agent.models.environment import Opened
+from agent.models.environment import OpenedRepository
 from agent.models.outcome import Outcome
 from agent.models.run import Run
 from agent.models.step import Step, StepRunner
 from agent.models.task import ItemAnswer, PullContext, Task
-from agent.publishing.evidence import Decided
+from agent.publishing.evidence import DecidedChange
 from agent.recipes.add_field import recipe
 from agent.stages import (
     baseline,
@@ -40,7 +40,7 @@ from agent.stages import (
     validate,
 )
 
-_MEASURES = environment.Measures(
+_MEASURES = environment.BaselineRunners(
     baseline.measure_base, baseline.measure_tests, baseline.measure_others
 )
 
@@ -71,7 +71,9 @@ def run_task(run: Run, once: StepRunner, desk: Desk) -> Outcome:
     if not pull:
         parameters = once(Step.CLARIFY, plan.settle_parameters, task, run, contract, desk)
         task = task.model_copy(update={"parameters": parameters})
-    run_context = _begin_work(task, Opened(run=run, checkout=commit, contract=contract), once, desk)
+    run_context = _begin_work(
+        task, OpenedRepository(run=run, checkout=commit, contract=contract), once, desk
+    )
     with run_context.close_at_end():
         tried, answers = _make_change(run_context)
         decided = _review_change(tried, run_context) if tried else None
@@ -81,7 +83,7 @@ def run_task(run: Run, once: StepRunner, desk: Desk) -> Outcome:
     return once(Step.PUBLISH, publish.publish_result, *made, desk)
 
 
-def _begin_work(task: Task, opened: Opened, once: StepRunner, desk: Desk) -> RunContext:
+def _begin_work(task: Task, opened: OpenedRepository, once: StepRunner, desk: Desk) -> RunContext:
     """Put together what the steps of a change work with; nothing is prepared yet."""
     config = opened.contract.config
     terms = once(Step.TERMS, read_terms, config, desk.models)
@@ -166,7 +168,7 @@ def _until_green(draft: Draft, run_context: RunContext) -> Round:
     return choose_best(tried)
 
 
-def _review_change(chosen: Round, run_context: RunContext) -> Decided | None:
+def _review_change(chosen: Round, run_context: RunContext) -> DecidedChange | None:
     """Have a second model look at what a model has edited; what it demands is seen to once."""
     notes = reviewing.review_change(chosen, run_context)
     if (draft := repair.answer_submission(chosen, notes, run_context)) is not None:

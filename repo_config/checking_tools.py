@@ -60,7 +60,10 @@ def find_commands(files: ProjectFiles, config: RepoConfig) -> Commands:
         kinds[kind] = [command_lines.read_command(line) for line in lines]
         if given == "auto":
             kinds[kind] = [command for command in usual if command.checks_types == of_types]
-    extra = [command_lines.read_command(one.run, one.name) for one in checks.extra]
+    extra = [
+        command_lines.read_command(extra_check.run, extra_check.name)
+        for extra_check in checks.extra
+    ]
     named = command_lines.name_apart([*kinds["types"], *kinds["lint"], *extra])
     ends = len(kinds["types"]), len(named) - len(extra)
     programs = {TOOLS[command.tool].program for command in named if command.tool} & PINNED
@@ -144,7 +147,7 @@ def _choose_targets(files: ProjectFiles, tool: KnownTool) -> Iterable[str]:
         return (tool.target,) if tool.target else ()
     sections = [table(files.pyproject, "tool", "mypy")]
     sections += [files.ini(path).get("mypy", {}) for path in ("mypy.ini", ".mypy.ini", "setup.cfg")]
-    if any(_TARGETS_OF_MYPY & one.keys() for one in sections):
+    if any(_TARGETS_OF_MYPY & section.keys() for section in sections):
         return ()
     # The whole folder may hold modules of equal names (conftest, setup), which mypy refuses.
     packages = {

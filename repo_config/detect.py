@@ -106,7 +106,7 @@ class Project(BaseModel):
     @property
     def uses_pyright(self) -> bool:
         """Whether pyright or basedpyright is among its checks."""
-        return bool({"pyright", "basedpyright"} & {one.tool for one in self.commands})
+        return bool({"pyright", "basedpyright"} & {command.tool for command in self.commands})
 
     @property
     def commands(self) -> tuple[CheckCommand, ...]:
@@ -135,24 +135,26 @@ def detect_project(tree: Tree, config: RepoConfig) -> Project:
 def _move_up(found: Project, folder: str) -> Project:
     """Give paths of the repository in place of those relative to its folder."""
 
-    def above(path: str) -> str:
+    def find_parent(path: str) -> str:
         return f"{folder}/{path}" if path else folder
 
     django = found.django
     if django is not None:
         django = django.model_copy(
             update={
-                "manage": above(django.manage) if django.manage else None,
-                "configured_by": above(django.configured_by) if django.configured_by else None,
-                "python_path": tuple(map(above, django.python_path)),
+                "manage": find_parent(django.manage) if django.manage else None,
+                "configured_by": find_parent(django.configured_by)
+                if django.configured_by
+                else None,
+                "python_path": tuple(map(find_parent, django.python_path)),
             }
         )
     return found.model_copy(
         update={
             "root": folder,
             "django": django,
-            "test_script": above(found.test_script) if found.test_script else None,
-            "plugins": tuple(map(above, found.plugins)),
+            "test_script": find_parent(found.test_script) if found.test_script else None,
+            "plugins": tuple(map(find_parent, found.plugins)),
         }
     )
 

@@ -18,7 +18,7 @@ _CHAIN = re.compile(rf"\.[\s\\]*\w+(?:[\s\\]*\.[\s\\]*\w+){{{_LONGEST_CHAIN - 1}
 _CHAIN_BYTES = re.compile(_CHAIN.pattern.encode())
 
 
-class BeyondBounds(SyntaxError):
+class SourceTooLarge(SyntaxError):
     """Source that exceeds our parser's size or depth limits."""
 
 
@@ -32,10 +32,10 @@ def parse_module(source: str | bytes, filename: str = "<source>") -> ast.Module:
     """
     size = len(source)
     if size > MOST_BYTES:
-        raise BeyondBounds(f"{size:,} characters; the maximum is {MOST_BYTES:,}")
+        raise SourceTooLarge(f"{size:,} characters; the maximum is {MOST_BYTES:,}")
     chain = _CHAIN_BYTES.search(source) if isinstance(source, bytes) else _CHAIN.search(source)
     if chain:
-        raise BeyondBounds(f"a dotted name of more than {_LONGEST_CHAIN} parts")
+        raise SourceTooLarge(f"a dotted name of more than {_LONGEST_CHAIN} parts")
     with warnings.catch_warnings():
         # Old escapes in strings are for their authors to fix.
         warnings.simplefilter("ignore")

@@ -23,7 +23,7 @@ from repo_config.located import (
     read_document,
 )
 from repo_config.schema import RepoConfig
-from repo_config.tree import Below, Tree
+from repo_config.tree import FolderTree, Tree
 
 #: Places of a file of its own, besides the table `[tool.mergewright]` of pyproject.toml.
 OWN_FILES = (".github/mergewright.yml", ".github/mergewright.yaml")
@@ -107,7 +107,9 @@ def from_text(text: str, name: str, tree: Tree | None = None) -> RepoConfig:
     if config is not None and tree is not None:
         problems += _find_absent_paths(document, config, tree)
     if problems or config is None:
-        raise ConfigProblem(tuple(sorted(problems, key=lambda one: (one.line, one.column))))
+        raise ConfigProblem(
+            tuple(sorted(problems, key=lambda problem: (problem.line, problem.column)))
+        )
     return config
 
 
@@ -148,7 +150,7 @@ def _read_with_table(content: bytes) -> str | None:
 
 def _find_absent_paths(document: Document, config: RepoConfig, tree: Tree) -> Iterator[Problem]:
     """Yield paths that the configuration names but the tree does not have."""
-    inside = Below(tree, config.folder).paths()
+    inside = FolderTree(tree, config.folder).paths()
     for key, value, is_there in (
         (("root",), config.root, bool(inside) or not config.folder),
         (("django", "manage"), config.django.manage, config.django.manage in (None, *inside)),
@@ -198,14 +200,16 @@ def _explain_value(place: Place, details: list[Any], *, is_key: bool) -> tuple[P
     if first["type"] == "missing":
         key = first["loc"][-1]
         return place.shown_at, f"{dotted(path)}: the key {key} is missing", f"Add {key}"
-    if own := next((one["ctx"] for one in details if one["type"] == values.WRONG_FORM), None):
+    if own := next(
+        (detail["ctx"] for detail in details if detail["type"] == values.WRONG_FORM), None
+    ):
         at, given = place.at, place.describe()
         if is_key:
             at, given = place.key_at, format_excerpt(str(path[-1]))
         return at, f"{dotted(path)}: {own['message']}: {given}", own["fix"]
     expected = ", or ".join(dict.fromkeys(map(_name_expected, details)))
     message = f"{dotted(path)}: expected {expected}; found {place.describe()}"
-    kinds = {one["type"] for one in details}
+    kinds = {detail["type"] for detail in details}
     written = format_excerpt(place.written)
     fix = f"Make it {expected}"
     if place.value is None:
@@ -224,7 +228,7 @@ def _explain_value(place: Place, details: list[Any], *, is_key: bool) -> tuple[P
 
 
 def _list_choices(details: list[Any]) -> list[str]:
-    expected = (one.get("ctx", {}).get("expected", "") for one in details)
+    expected = (detail.get("ctx", {}).get("expected", "") for detail in details)
     choices = ",".join(expected).replace(" or ", ",").split(",")
     return list(filter(None, (choice.strip(" '") for choice in choices)))
 

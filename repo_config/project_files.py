@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, TypeVar, cast
 
 from repo_config import documents, foreign_python
-from repo_config.tree import Below, Tree
+from repo_config.tree import FolderTree, Tree
 
 #: Larger files are not the settings or scripts that are looked for here.
 _MOST_BYTES = 256 * 1024
@@ -46,7 +46,7 @@ class ProjectFiles:
 
     def __init__(self, tree: Tree, folder: str = "") -> None:
         """Take a repository, and the folder of the project in it; "" is the repository itself."""
-        self._tree = tree = Below(tree, folder) if folder else tree
+        self._tree = tree = FolderTree(tree, folder) if folder else tree
         # Names that hold control characters or are not UTF-8 name no part of a project that
         # anything here looks for, and would be carried into what is printed.
         self.paths = tuple(path for path in tree.paths() if path.isprintable())

@@ -18,7 +18,7 @@ class Tree(Protocol):
         ...
 
 
-class Below:
+class FolderTree:
     """A folder of a tree as if it were the whole: paths are relative to the folder."""
 
     def __init__(self, tree: Tree, folder: str) -> None:
@@ -37,7 +37,7 @@ class Below:
         return self._tree.read(self._start + path)
 
 
-class Within:
+class FolderFilter:
     """Only what lies in a folder of a tree; paths stay those of the tree."""
 
     def __init__(self, tree: Tree, folder: str) -> None:
@@ -53,7 +53,7 @@ class Within:
         return self._tree.read(path)
 
 
-class Changed:
+class ChangedTree:
     """A tree with a change applied."""
 
     def __init__(self, tree: Tree, contents: Mapping[str, bytes | None]) -> None:

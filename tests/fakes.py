@@ -18,7 +18,7 @@ from agent.desk import ForgetfulMemory
 from agent.errors import EditFailed
 from agent.git import names
 from agent.models.change import Change, ChangedFile, Finding, Plan, Severity
-from agent.models.chat import ChatRequest, Reply, Role, ToolCall, Usage, Worst
+from agent.models.chat import ChatRequest, Reply, Role, ToolCall, Usage, WorstCase
 from agent.models.code_host import (
     CodeHost,
     NewPullRequest,
@@ -29,7 +29,15 @@ from agent.models.code_host import (
 from agent.models.environment import Prepared
 from agent.models.outcome import Outcome, PullRequest, StoredRun
 from agent.models.run import Run, RunState
-from agent.models.sandbox import Flag, Hear, Ran, Root, SandboxRequest, SandboxResult, Taken
+from agent.models.sandbox import (
+    CollectedChange,
+    CommandResult,
+    Flag,
+    Hear,
+    Root,
+    SandboxRequest,
+    SandboxResult,
+)
 from agent.models.ticket import Ticket
 
 
@@ -83,11 +91,11 @@ class FakeCodeHost(CodeHost):
 
     def has_pull_request(self, run: Run, branch: str) -> bool:
         self.calls.append("proposed")
-        return any(one.branch == branch for one in self.proposals)
+        return any(proposal.branch == branch for proposal in self.proposals)
 
     def list_own_pulls(self, run: Run, besides: str) -> tuple[OwnPullRequest, ...]:
         self.calls.append("own_pulls")
-        newest = {one.branch: one for one in self.proposals}
+        newest = {proposal.branch: proposal for proposal in self.proposals}
         return tuple(
             OwnPullRequest(
                 number=number,
@@ -104,7 +112,7 @@ class FakeCodeHost(CodeHost):
     def publish_pull_request(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         self.calls.append("propose")
         self.proposals.append(proposal)
-        branches = list(dict.fromkeys(one.branch for one in self.proposals))
+        branches = list(dict.fromkeys(field.branch for field in self.proposals))
         number = 100 + branches.index(proposal.branch)
         return PullRequest(
             number=number,
@@ -140,14 +148,14 @@ class FakeModel:
         *,
         roles: tuple[Role, ...] = ("editor",),
         name: str = "fake:one",
-        worst: Worst | None = None,
+        worst: WorstCase | None = None,
         missing: str = "",
     ) -> None:
         """Take what is answered; `missing` keeps it from being asked."""
         self._answer = answer
         self._roles = roles
         self._name = name
-        self._worst = worst or Worst(tokens=10, usd=0.0)
+        self._worst = worst or WorstCase(tokens=10, usd=0.0)
         self._missing = missing
         self.requests: list[ChatRequest] = []
         self.seconds: list[float | None] = []
@@ -159,7 +167,7 @@ class FakeModel:
     def explain_missing(self, role: Role) -> str:
         return self._missing if role in self._roles else ""
 
-    def estimate_worst(self, request: ChatRequest) -> Worst:
+    def estimate_worst(self, request: ChatRequest) -> WorstCase:
         return self._worst
 
     def reply(
@@ -250,7 +258,7 @@ class FakeSession:
             if content is not None:
                 self.write(path, content)
 
-    def run(self, command: str, *, seconds: float) -> Ran:
+    def run(self, command: str, *, seconds: float) -> CommandResult:
         self.commands.append(command)
         process = subprocess.Popen(
             ["bash", "-c", command],
@@ -267,7 +275,7 @@ class FakeSession:
             timed_out = True
             os.killpg(process.pid, signal.SIGKILL)
             output, _ = process.communicate()
-        return Ran(
+        return CommandResult(
             output=output.decode("utf-8", "replace"),
             exit_code=None if timed_out else process.returncode,
             timed_out=timed_out,
@@ -289,7 +297,7 @@ class FakeSession:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
 
-    def take(self, include: tuple[str, ...] = ()) -> Taken:
+    def take(self, include: tuple[str, ...] = ()) -> CollectedChange:
         files, ignored, findings = [], [], []
         places = {
             place.relative_to(self._tree).as_posix(): place for place in self._tree.rglob("*")
@@ -310,7 +318,7 @@ class FakeSession:
         change = Change(
             base_commit=self._commit, files=tuple(sorted(files, key=lambda file: file.path))
         )
-        return Taken(change=change, findings=tuple(findings), ignored=tuple(ignored))
+        return CollectedChange(change=change, findings=tuple(findings), ignored=tuple(ignored))
 
     def close(self) -> None:
         self._remove()

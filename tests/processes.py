@@ -48,11 +48,11 @@ def is_alive(pid: int) -> bool:
 def find_processes(folder: Path) -> list[int]:
     """Find the processes of which a word or a variable names this folder."""
     found = []
-    for one in Path("/proc").glob("[0-9]*"):
+    for path in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            told = (one / "environ").read_bytes() + (one / "cmdline").read_bytes()
-            if str(folder).encode() in told and int(one.name) != os.getpid():
-                found.append(int(one.name))
+            told = (path / "environ").read_bytes() + (path / "cmdline").read_bytes()
+            if str(folder).encode() in told and int(path.name) != os.getpid():
+                found.append(int(path.name))
     return [pid for pid in found if is_alive(pid)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.desk import Desk
-from agent.editing.preparation import Preparation, Ready
+from agent.editing.preparation import MeasuredBase, Preparation
 from agent.editing.run_context import RunContext, read_terms
 from agent.models.checks import CheckReport
 from agent.models.environment import Checkout, Prepared
@@ -29,6 +29,6 @@ def make_run_context(
         prepared,
         once,
         desk,
-        preparation=Preparation(Ready(prepared, baseline)),
+        preparation=Preparation(MeasuredBase(prepared, baseline)),
         attempt_limits=read_terms(prepared.contract.config, desk.models),
     )

@@ -101,4 +101,6 @@ def left_of(backend: str, home: Path) -> set[str]:
         return cgroup.list_names(slots.make_prefix(home))
     mark = f"{container_arguments.HOME_LABEL}={slots.make_prefix(home)}"
     with docker_engine.open_client(settings_for(backend, home)) as client:
-        return {one["Id"] for one in client.containers(all=True, filters={"label": mark})}
+        return {
+            container["Id"] for container in client.containers(all=True, filters={"label": mark})
+        }

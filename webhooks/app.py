@@ -88,9 +88,9 @@ def make_listener(secret: bytes, inbox: Inbox, sources: Sequence[TicketSource] =
         try:
             answer, kept = await taken(request)
         except RefusedDelivery as problem:
-            figures.refused(problem.status)
+            figures.count_refused(problem.status)
             raise
-        figures.taken(kept, time.perf_counter() - begun)
+        figures.count_taken(kept, time.perf_counter() - begun)
         return answer
 
     async def take(request: Request) -> tuple[Response, ReceiptKind]:

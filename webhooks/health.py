@@ -97,7 +97,7 @@ def _explain_standstill(seconds: float | None) -> str | None:
 
 def _prove(inbox: Inbox) -> tuple[Counts, float | None]:
     inbox.prove_writable()
-    return inbox.counts(), inbox.read_last_beat()
+    return inbox.count_deliveries(), inbox.read_last_beat()
 
 
 # --- metrics ------------------------------------------------------------------------------------
@@ -138,12 +138,12 @@ class ListenerMetrics:
         for status in _REFUSALS:
             self._answers.labels(str(status), "refused")
 
-    def taken(self, kept: ReceiptKind, seconds: float) -> None:
+    def count_taken(self, kept: ReceiptKind, seconds: float) -> None:
         """Count a delivery that was answered with 202."""
         self._taken[kept].inc()
         self._seconds.observe(seconds)
 
-    def refused(self, status: int) -> None:
+    def count_refused(self, status: int) -> None:
         """Count a delivery that was refused."""
         self._answers.labels(str(status), "refused").inc()
 
@@ -152,7 +152,7 @@ class ListenerMetrics:
         now = read_clock()
         try:
             # Who reads waits for nobody who writes.
-            there = self._inbox.counts()
+            there = self._inbox.count_deliveries()
         except AgentError:
             self._readable.set(0)
         else:

@@ -21,7 +21,7 @@ from webhooks.admission import RefusedDelivery
 _BEARER = "bearer "
 
 
-class _Sent(BaseModel):
+class _PostedTicket(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     repository: str
@@ -61,7 +61,7 @@ def read_ticket(source: TicketSource, body: bytes) -> Delivery:
             repository.
     """
     try:
-        sent = _Sent.model_validate_json(body)
+        sent = _PostedTicket.model_validate_json(body)
     except ValidationError as problem:
         first = problem.errors(include_input=False, include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "the body"

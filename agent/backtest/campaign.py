@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from agent.backtest import folders
-from agent.backtest.judging import Judge, Wanted
+from agent.backtest.judging import ExpectedTests, Judge
 from agent.backtest.tasks import PastChange
 from agent.desk import Desk
 from agent.errors import AgentError, RequestRefused
-from agent.models.backtest import End, Row, find_end
+from agent.models.backtest import BacktestResult, End, find_end
 from agent.models.clock import read_clock
-from agent.models.environment import Opened, Prepared
+from agent.models.environment import OpenedRepository, Prepared
 from agent.models.record import Record
 from agent.models.run import Reason, Run, make_run_id
 from agent.models.step import AnyStep
@@ -37,13 +37,13 @@ from agent.runs import commands
 from agent.runs.folders import hold_trees
 from agent.settings import Settings
 from agent.stages import baseline, checkout, environment
-from agent.stages.environment import Measures
+from agent.stages.environment import BaselineRunners
 from agent.store.sql_run_store import open_store
 from agent.telemetry.private_files import write_private_file
 
 #: What backtests share with the service: caches, and what the operator has put there.
 _SHARED = ("environments", "mirrors", "pythons", "roots")
-_MEASURES = Measures(baseline.measure_base, baseline.measure_tests, baseline.measure_others)
+_MEASURES = BaselineRunners(baseline.measure_base, baseline.measure_tests, baseline.measure_others)
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -74,7 +74,9 @@ class Campaign:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _is_stopped: bool = False
 
-    def carry(self, jobs: int, show: Callable[[Row], None]) -> tuple[Row, ...]:
+    def run_tasks(
+        self, jobs: int, show: Callable[[BacktestResult], None]
+    ) -> tuple[BacktestResult, ...]:
         """Carry out and judge what has no row yet; return all rows, in the order of the tasks.
 
         Args:
@@ -87,12 +89,12 @@ class Campaign:
         }
         left = [task for task in self.order.tasks if rows[task.instance_id] is None]
 
-        def carry_one(task: PastChange) -> Row | None:
+        def run_one(task: PastChange) -> BacktestResult | None:
             is_over = self._is_stopped or self._find_limit(rows.values())
-            return None if is_over else self._carry(task)
+            return None if is_over else self._run_task(task)
 
         with ThreadPoolExecutor(jobs) as pool:
-            futures = {pool.submit(carry_one, task): task for task in left}
+            futures = {pool.submit(run_one, task): task for task in left}
             try:
                 for one in as_completed(futures):
                     if row := one.result():
@@ -106,7 +108,7 @@ class Campaign:
             self.say(f"{missing} tasks did not start: {self._find_limit(rows.values())}")
         return tuple(row for row in rows.values() if row)
 
-    def _find_limit(self, rows: Iterable[Row | None]) -> str:
+    def _find_limit(self, rows: Iterable[BacktestResult | None]) -> str:
         """Say why no further run may be begun; empty: it may."""
         if (most := self.order.usd) is None:
             return ""
@@ -124,7 +126,7 @@ class Campaign:
 
     # --- one task ---------------------------------------------------------------------------------
 
-    def _carry(self, task: PastChange) -> Row:
+    def _run_task(self, task: PastChange) -> BacktestResult:
         def say(line: str) -> None:
             self.say(f"{task.instance_id}: {line}")
 
@@ -137,7 +139,9 @@ class Campaign:
             # What the run has found out of the set-up is known by now.
             wanted, set_up = self._with_judge(task, desk, lambda judge: judge.find_wanted())
         if wanted is None:
-            wanted = Wanted(why_not=f"the tests of the base commit could not be run: {set_up}")
+            wanted = ExpectedTests(
+                why_not=f"the tests of the base commit could not be run: {set_up}"
+            )
         row = _read_report(task, told, wanted, set_up)
         if not wanted.why_not:
             judged, problem = self._with_judge(
@@ -179,7 +183,7 @@ class Campaign:
         with hold_trees(desk.base_folder(run).parent):
             base = checkout.prepare_checkout(run, desk)
             contract = checkout.read_contract(run, base, desk)
-            opened = Opened(run=run, checkout=base, contract=contract)
+            opened = OpenedRepository(run=run, checkout=base, contract=contract)
             yield environment.prepare_environment(opened, _MEASURES, None, _PlainSteps(), desk)[0]
 
     def _run(self, task: PastChange, say: Callable[[str], None]) -> dict[str, Any]:
@@ -227,7 +231,7 @@ class Campaign:
 
     # --- rows on disk -----------------------------------------------------------------------------
 
-    def _store(self, task: PastChange, row: Row) -> Row:
+    def _store(self, task: PastChange, row: BacktestResult) -> BacktestResult:
         write_private_file(self.folder / f"{task.file_name}.json", row.model_dump_json(indent=1))
         return row
 
@@ -252,8 +256,8 @@ def _name_set_up(prepared: Prepared) -> str:
     return "configured" if prepared.contract.config.setup else "by a template"
 
 
-def _make_row(task: PastChange, end: End, wanted: Wanted, set_up: str) -> Row:
-    return Row(
+def _make_row(task: PastChange, end: End, wanted: ExpectedTests, set_up: str) -> BacktestResult:
+    return BacktestResult(
         instance_id=task.instance_id,
         title=task.title,
         end=end,
@@ -266,7 +270,9 @@ def _make_row(task: PastChange, end: End, wanted: Wanted, set_up: str) -> Row:
     )
 
 
-def _read_report(task: PastChange, told: dict[str, Any], wanted: Wanted, set_up: str) -> Row:
+def _read_report(
+    task: PastChange, told: dict[str, Any], wanted: ExpectedTests, set_up: str
+) -> BacktestResult:
     """Read what `mergewright run --json` has printed."""
     if "outcome" not in told:
         words = str(told.get("problem", ""))
@@ -274,16 +280,17 @@ def _read_report(task: PastChange, told: dict[str, Any], wanted: Wanted, set_up:
         return row.model_copy(update={"reason": told.get("reason") or "failed", "sentence": words})
     findings, models = told["findings"], told["models"]
     end = find_end(
-        Reason(told["reason"]), has_remarks=any(one["severity"] == "review" for one in findings)
+        Reason(told["reason"]),
+        has_remarks=any(finding["severity"] == "review" for finding in findings),
     )
     path = told["patch_path"] if told["outcome"] == "dry_run" else None
     facts = {
         "reason": told["reason"],
         "sentence": told["sentence"],
         "run_id": told["run_id"],
-        "model": ", ".join(dict.fromkeys(one["model"] for one in models)),
+        "model": ", ".join(dict.fromkeys(model["model"] for model in models)),
         "usd": told["cost_usd"],
-        "requests": sum(one["calls"] for one in models),
+        "requests": sum(model["calls"] for model in models),
         "seconds": sum(told["seconds"].values()),
         "patch": Path(path).read_text(encoding="utf-8") if path else "",
     }
@@ -334,7 +341,7 @@ def load_order(folder: Path) -> Order:
     return Order.model_validate_json((folder / folders.ORDER).read_bytes())
 
 
-def write_predictions(rows: Sequence[Row], file: Path) -> None:
+def write_predictions(rows: Sequence[BacktestResult], file: Path) -> None:
     """Write what the public harness of SWE-bench takes."""
     lines = (
         json.dumps(

@@ -8,18 +8,18 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from agent.models.backtest import Row
+from agent.models.backtest import BacktestResult
 
 ORDER = "order.json"
 
 
-class Kept(NamedTuple):
+class StoredBacktest(NamedTuple):
     """A backtest as it stands."""
 
     name: str
     tasks: int
     """That it was asked for."""
-    rows: tuple[Row, ...]
+    rows: tuple[BacktestResult, ...]
 
 
 def list_folders(own: Path) -> list[Path]:
@@ -31,19 +31,19 @@ def list_folders(own: Path) -> list[Path]:
     return sorted(place.parent for place in (own / "campaigns").glob(f"*/{ORDER}"))
 
 
-def load_row(place: Path) -> Row | None:
+def load_row(place: Path) -> BacktestResult | None:
     """Read a row; None: it is not there, or none of ours."""
     try:
-        return Row.model_validate_json(place.read_bytes())
+        return BacktestResult.model_validate_json(place.read_bytes())
     except (OSError, ValidationError):
         return None
 
 
-def load_kept(folder: Path) -> Kept:
+def load_kept(folder: Path) -> StoredBacktest:
     """Read what is kept of a backtest, under way or over."""
     try:
         tasks = len(json.loads((folder / ORDER).read_bytes())["tasks"])
     except (OSError, ValueError, KeyError, TypeError):
         tasks = 0
     found = map(load_row, sorted(place for place in folder.glob("*.json") if place.name != ORDER))
-    return Kept(folder.name, tasks, tuple(row for row in found if row))
+    return StoredBacktest(folder.name, tasks, tuple(row for row in found if row))

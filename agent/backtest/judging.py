@@ -24,7 +24,7 @@ from agent.models.record import Record
 _PASSING = frozenset({"passed", "xfailed"})
 
 
-class Wanted(Record):
+class ExpectedTests(Record):
     """What has to pass with a change."""
 
     fail_to_pass: tuple[str, ...] = ()
@@ -50,21 +50,21 @@ class Judge:
     """Base with its environment; the folders of its run are held by the caller."""
     desk: Desk
 
-    def find_wanted(self) -> Wanted:
+    def find_wanted(self) -> ExpectedTests:
         """Take the tests that are named, or measure which count."""
         task = self.task
         if task.FAIL_TO_PASS:
-            return Wanted(fail_to_pass=task.FAIL_TO_PASS, pass_to_pass=task.PASS_TO_PASS)
+            return ExpectedTests(fail_to_pass=task.FAIL_TO_PASS, pass_to_pass=task.PASS_TO_PASS)
         try:
             before = self._run_tests("")
             first, second = self._run_tests(task.patch), self._run_tests(task.patch)
         except AgentError as problem:
-            return Wanted(why_not=f"the merged change cannot be measured: {problem.message}")
+            return ExpectedTests(why_not=f"the merged change cannot be measured: {problem.message}")
         unsteady = {
             one for one in first.keys() | second.keys() if first.get(one) != second.get(one)
         }
         passing = {one for one, passes in first.items() if passes} - unsteady
-        found = Wanted(
+        found = ExpectedTests(
             fail_to_pass=tuple(sorted(one for one in passing if not before.get(one))),
             pass_to_pass=tuple(sorted(one for one in passing if before.get(one))),
             unsteady=tuple(sorted(unsteady)),
@@ -76,7 +76,7 @@ class Judge:
             why = f"{why}; of {len(first):,} tests {len(unsteady):,} are flaky"
         return found.model_copy(update={"why_not": why})
 
-    def judge(self, patch: str, wanted: Wanted) -> Judgement:
+    def judge(self, patch: str, wanted: ExpectedTests) -> Judgement:
         """Judge a change, as a patch on the base commit; none is one that does nothing.
 
         Raises:
@@ -101,7 +101,7 @@ class Judge:
         suite = measuring.suite_of(site)
         if suite is None:
             return {}
-        names = {one.path for one in tests.files if one.after is not None}
+        names = {file.path for file in tests.files if file.after is not None}
         files = tuple(sorted(name for name in names if name.endswith(".py")))
         found = running.run_check(
             suite.select(Part(Selection(files=files))), site, desk.sandbox, desk.say
@@ -111,7 +111,7 @@ class Judge:
 
 def _lay_over(change: Change, tests: Change) -> Change:
     """Put the merged test files in the place of what a change made of them."""
-    files: dict[str, ChangedFile] = {one.path: one for one in (*change.files, *tests.files)}
+    files: dict[str, ChangedFile] = {file.path: file for file in (*change.files, *tests.files)}
     ordered = tuple(files[path] for path in sorted(files))
     return change.model_copy(update={"files": ordered})
 

@@ -35,7 +35,7 @@ _SCRIPT = re.compile(rb"#![^\n]*\bpython[0-9.]*")
 
 
 @dataclass(frozen=True)
-class Sides:
+class ChangedSites:
     """A change with both of its sides, and what runs tools on them."""
 
     change: Change
@@ -61,11 +61,11 @@ class ContractLint:
     look: Callable[[Mapping[str, bytes]], Iterable[CheckItem]] = lambda _: ()
     """Finds in Python files what ruff has no rule for."""
 
-    def find_new(self, sides: Sides) -> LintRun | None:
+    def find_new(self, sides: ChangedSites) -> LintRun | None:
         """Return what ruff finds in the files of a change, and does not find on base."""
         files = sides.change.files
-        after = {one.path: one.after for one in files if one.after is not None}
-        before = {one.path: one.before for one in files if one.before is not None}
+        after = {file.path: file.after for file in files if file.after is not None}
+        before = {file.path: file.before for file in files if file.before is not None}
         found = self._run(sides, after, sides.head)
         if found is None or found.reason:
             return found
@@ -84,11 +84,13 @@ class ContractLint:
             update={
                 "items": items,
                 "status": Status.FAILED if items else Status.PASSED,
-                "output": "\n".join(f"{one.place}: {one.text}" for one in items),
+                "output": "\n".join(
+                    f"{check_item.place}: {check_item.text}" for check_item in items
+                ),
             }
         )
 
-    def _run(self, sides: Sides, files: Mapping[str, bytes], site: Site) -> LintRun | None:
+    def _run(self, sides: ChangedSites, files: Mapping[str, bytes], site: Site) -> LintRun | None:
         paths = [*_list_python(files, site)]
         return sides.run(self._check(paths), site) if paths else None
 
@@ -113,7 +115,9 @@ def count_once(items: Iterable[CheckItem], codes: tuple[str, ...]) -> list[Check
 def read_remarks(text: str) -> list[ToolRemark] | None:
     """Read the JSON of ruff; the message begins with the code."""
     remarks = readers.read_ruff(text)
-    return remarks and [replace(one, message=f"{one.code}: {one.message}") for one in remarks]
+    return remarks and [
+        replace(remark, message=f"{remark.code}: {remark.message}") for remark in remarks
+    ]
 
 
 def _choose_python(files: Mapping[str, bytes]) -> dict[str, bytes]:

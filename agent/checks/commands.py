@@ -116,11 +116,11 @@ class ToolCheck(_Command):
         text = sanitise.strip_terminal_codes((content or b"").decode("utf-8", "replace"))
         remarks = None if content is None else reader.read(text)
         if remarks is not None:
-            remarks = [replace(one, path=site.path_of(one.path)) for one in remarks]
+            remarks = [replace(remark, path=site.path_of(remark.path)) for remark in remarks]
         # Warnings count where they are what fails the tool.
-        wrong = [one for one in remarks or () if one.severity == "error"]
+        wrong = [remark for remark in remarks or () if remark.severity == "error"]
         if not wrong and result.exit_code == 1:
-            wrong = [one for one in remarks or () if one.severity == "warning"]
+            wrong = [remark for remark in remarks or () if remark.severity == "warning"]
         items = list_items(wrong)
         said = f"{text}\n{result.output}" if reader.is_text else result.output
         words = suite.find_error_line(said)

@@ -47,12 +47,12 @@ REPLACED = "replaced"
 
 def compare_reports(base: CheckReport, head: CheckReport) -> tuple[AnyComparison, ...]:
     """Compare check by check; a check that neither side has is left out."""
-    return tuple(_compare_check(*one) for one in _pair_results(base, head))
+    return tuple(_compare_check(*result) for result in _pair_results(base, head))
 
 
 def _pair_results(base: CheckReport, head: CheckReport) -> Iterator[tuple[str, AnyRun, AnyRun]]:
     """Yield each check with both of its sides, but for those that neither side has."""
-    for name in dict.fromkeys(one.name for one in (*head.results, *base.results)):
+    for name in dict.fromkeys(result.name for result in (*head.results, *base.results)):
         before, after = base.result(name.removesuffix(BASE_RULES)), head.result(name)
         before, after = before or _make_absent(name, after), after or _make_absent(name, before)
         if {before.status, after.status} != {Status.ABSENT}:
@@ -190,11 +190,11 @@ def _tests(name: str, before: TestRun, after: TestRun) -> TestComparison:
     new = {item.item_id: item for item in after.items}
     later = pair_families(old, new)
     earlier = {now: then for then, now in later.items()}
-    repeated = {one.item_id: one for one in after.repeated}
+    repeated = {test.item_id: test for test in after.repeated}
     # What base had no time for is asked of it only where it fails with the change.
     unknown = {one for one in before.unrun if not (one in repeated and repeated[one].base)}
     unrun = {*after.unrun} | {one for one in unknown if one in new and _is_worse(None, new[one])}
-    blocked = {one.item_id for one in after.blocked_tests}
+    blocked = {test.item_id for test in after.blocked_tests}
     families, find = {*map(name_family, new)}, SuitePlaces(after.suite or SuiteFacts()).locate_test
     missing = [
         item_id
@@ -213,8 +213,8 @@ def _tests(name: str, before: TestRun, after: TestRun) -> TestComparison:
     modules = [item_id.removesuffix(COLLECTION) for item_id in old if not _is_test(item_id)]
     unread = tuple(name + mark for name in modules for mark in ("::", "."))
     failed_alone = {
-        one.item_id for one in after.repeated if one.base and one.item_id in before.unrun
-        and not any(run.outcome in PASSING for run in one.base)
+        test.item_id for test in after.repeated if test.base and test.item_id in before.unrun
+        and not any(run.outcome in PASSING for run in test.base)
     }  # fmt: skip
     failures = [
         item
@@ -223,7 +223,9 @@ def _tests(name: str, before: TestRun, after: TestRun) -> TestComparison:
         and (item.item_id in old or not item.item_id.startswith(unread))
         and item.item_id not in unrun | failed_alone
     ]
-    flaky = [one for one in failures if reruns.is_flaky(one, repeated.get(one.item_id))]
+    flaky = [
+        failure for failure in failures if reruns.is_flaky(failure, repeated.get(failure.item_id))
+    ]
     stopped = [
         item_id
         for item_id, item in old.items()
@@ -249,13 +251,15 @@ def _tests(name: str, before: TestRun, after: TestRun) -> TestComparison:
         base_unrun=len(before.unrun),
         head_unrun=len(after.unrun),
         known=after.count(*FAILING) - sum(item.outcome in FAILING for item in failures),
-        new_failures=tuple(_add_reruns(one, repeated) for one in failures if one not in flaky),
-        flaky=tuple(repeated[one.item_id] for one in flaky),
+        new_failures=tuple(
+            _add_reruns(failure, repeated) for failure in failures if failure not in flaky
+        ),
+        flaky=tuple(repeated[check_item.item_id] for check_item in flaky),
         gone=(*missing, *stopped),
         rewritten=tuple(
-            one
-            for one in after.blocked_tests
-            if (now := new.get(later.get(one.item_id, one.item_id))) and now.outcome == "passed"
+            test
+            for test in after.blocked_tests
+            if (now := new.get(later.get(test.item_id, test.item_id))) and now.outcome == "passed"
         ),
         unrun=tuple(sorted(unrun)),
         added=tuple(

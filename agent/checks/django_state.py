@@ -66,7 +66,7 @@ class SystemCheck(ReportEvent):
         return ""
 
 
-class Replaced(ReportEvent):
+class ReplacedEvent(ReportEvent):
     """What of Django's own functions and classes is another's."""
 
     event: Literal["replaced"]
@@ -119,12 +119,12 @@ class DjangoState:
         return order.model_copy(update={"directory": posixpath.join(SANDBOX_TREE, folder)})
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> LintRun:
-        report = sealed.read_report(result, secret, (self.answer, Replaced))
+        report = sealed.read_report(result, secret, (self.answer, ReplacedEvent))
         limit = check.explain_limit(result, site.tool_limits(), "the check was")
         answer = report.first(self.answer)
         if answer is None:
             # A project that cannot be entered is told from one that hides the answer.
-            broken = report.first(sealed.Broken)
+            broken = report.first(sealed.BrokenEvent)
             if broken is not None and not report.problem and result.exit_code != 0:
                 place = f" ({broken.place})" if broken.place else ""
                 limit = limit or f"Django could not answer: {broken.text}{place}"
@@ -144,7 +144,7 @@ class DjangoState:
             for one in answer.items
         )
         # Whether base has the same is left to the comparison.
-        replaced = report.first(Replaced)
+        replaced = report.first(ReplacedEvent)
         parts = replaced.parts if replaced else []
         items += tuple(CheckItem(item_id=part, outcome=REPLACED) for part in parts)
         return check.make_result(

@@ -88,17 +88,17 @@ class FastapiEndpoints:
         if reason or listed is None:
             return found
         endpoints = tuple(
-            Endpoint(**one.model_dump(exclude={"asks"}), asks=tuple(one.asks))
-            for one in listed.endpoints
+            Endpoint(**endpoint.model_dump(exclude={"asks"}), asks=tuple(endpoint.asks))
+            for endpoint in listed.endpoints
         )
         return found.model_copy(update={"endpoints": endpoints})
 
 
-def _find_problem(site: check.Site, report: sealed.Report, listed: Endpoints | None) -> str:
+def _find_problem(site: check.Site, report: sealed.SealedReport, listed: Endpoints | None) -> str:
     """Say why the endpoints are not known; "" where they are."""
     if site.project.fastapi_app is None:
         return "found no FastAPI application, or several; set fastapi.app"
-    if (broken := report.first(sealed.Broken)) is not None:
+    if (broken := report.first(sealed.BrokenEvent)) is not None:
         place = f" ({broken.place})" if broken.place else ""
         return f"the application cannot be started: {broken.text}{place}"
     if report.problem or listed is None:

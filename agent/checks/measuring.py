@@ -97,7 +97,7 @@ def run_all_checks(
             cancelled.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return tuple(one.result() for one in futures[::-1])
+    return tuple(future.result() for future in futures[::-1])
 
 
 def _add_lines(result: LintRun, site: Site) -> LintRun:

@@ -45,7 +45,11 @@ def not_passed(base: TestRun, held: TestRun) -> tuple[CheckItem, ...]:
     before = base.suite.doctests if base.suite else {}
     after = held.suite.doctests if held.suite else {}
     unrun = {*held.unrun}
-    lost = {one.item_id: one.text for one in held.items if one.item_id.endswith(COLLECTION)}
+    lost = {
+        check_item.item_id: check_item.text
+        for check_item in held.items
+        if check_item.item_id.endswith(COLLECTION)
+    }
     found = []
     for item in base.items:
         if item.outcome != "passed" or item.item_id in unrun:

@@ -50,7 +50,7 @@ def check_packages(
             {one.source for one in declared if one.source},
         ),
     )  # fmt: skip
-    new_count = sum(one.is_new for one in found)
+    new_count = sum(package.is_new for package in found)
     other_count = len(found) - new_count
     counts = [f"{new_count} new"] if new_count else []
     counts += [f"{other_count} in another version"] if other_count else []
@@ -59,5 +59,5 @@ def check_packages(
         status=Status.PASSED,
         counts=", ".join(counts) or "none new",
         added_packages=added,
-        output="\n".join(f"{one.name} {one.version}" for one in found),
+        output="\n".join(f"{package.name} {package.version}" for package in found),
     )

@@ -55,9 +55,9 @@ def list_items(remarks: Iterable[ToolRemark]) -> tuple[CheckItem, ...]:
 
 def render_remarks(remarks: Iterable[ToolRemark]) -> str:
     return "\n".join(
-        f"{one.path}:{one.line or 1}: {one.severity}: {one.message}"
-        + (f"  [{one.code}]" if one.code else "")
-        for one in remarks
+        f"{remark.path}:{remark.line or 1}: {remark.severity}: {remark.message}"
+        + (f"  [{remark.code}]" if remark.code else "")
+        for remark in remarks
     )
 
 
@@ -94,13 +94,13 @@ def _make_pyright_remarks(facts: object) -> list[ToolRemark]:
         return [ToolRemark(".", "empty", "no project file to check was found")]
     return [
         ToolRemark(
-            path=str(one["file"]),
-            code=str(one.get("rule") or ""),
-            message=" ".join(str(one["message"]).split()),
-            line=int(one["range"]["start"]["line"]) + 1 if one.get("range") else None,
-            severity=str(one["severity"]),
+            path=str(fact["file"]),
+            code=str(fact.get("rule") or ""),
+            message=" ".join(str(fact["message"]).split()),
+            line=int(fact["range"]["start"]["line"]) + 1 if fact.get("range") else None,
+            severity=str(fact["severity"]),
         )
-        for one in facts["generalDiagnostics"]
+        for fact in facts["generalDiagnostics"]
     ]
 
 

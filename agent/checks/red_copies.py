@@ -51,7 +51,7 @@ _OF_PYTEST = "({module}.raises, (KeyError, str)), ({module}.fail, ({left!r},)),"
 
 
 @dataclass(frozen=True)
-class Copies:
+class FailingCopies:
     """Test files with copies in the place of tests."""
 
     files: Mapping[str, bytes]
@@ -61,7 +61,7 @@ class Copies:
     """In the text of a copy for which `assert` alone does nothing, as with `python -O`."""
 
 
-def write_copies(sources: Mapping[str, bytes], wanted: Iterable[tuple[str, str]]) -> Copies:
+def write_copies(sources: Mapping[str, bytes], wanted: Iterable[tuple[str, str]]) -> FailingCopies:
     """Put copies in the place of tests; those that are not written out there are left out.
 
     Args:
@@ -81,7 +81,7 @@ def write_copies(sources: Mapping[str, bytes], wanted: Iterable[tuple[str, str]]
         if copied:
             files[path] = ast.unparse(ast.fix_missing_locations(module)).encode()
             done |= {(path, name) for name in copied}
-    return Copies(files, frozenset(done), mute)
+    return FailingCopies(files, frozenset(done), mute)
 
 
 def _copy_body(

@@ -50,8 +50,8 @@ def store_baseline(stored: Path, report: CheckReport) -> None:
         StorageFull: It could not be written.
     """
     if all(
-        one.status is Status.ABSENT
-        or (one.status is not Status.UNVERIFIED and one.exit_code is not None)
-        for one in report.results
+        result.status is Status.ABSENT
+        or (result.status is not Status.UNVERIFIED and result.exit_code is not None)
+        for result in report.results
     ):
         write_private_file(stored, report.model_dump_json())

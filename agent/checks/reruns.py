@@ -126,14 +126,18 @@ class SuiteRerunner:
         verb = "fails" if len(failures) == 1 else "fail"
         self.say(f"tests: {len(failures)} {verb} only with the change; running again")
         found = {
-            one.item_id: RepeatedTest(
-                item_id=one.item_id, is_new=one.item_id in new, place=one.place
+            failure.item_id: RepeatedTest(
+                item_id=failure.item_id, is_new=failure.item_id in new, place=failure.place
             )
-            for one in failures
+            for failure in failures
         }
         end = time.monotonic() + self.head.test_limits().seconds
         for number in range(_MOST_ROUNDS):
-            left = [one.item_id for one in failures if _is_open(one, found[one.item_id], number)]
+            left = [
+                failure.item_id
+                for failure in failures
+                if _is_open(failure, found[failure.item_id], number)
+            ]
             if not left or end - time.monotonic() < _LEAST_SECONDS:
                 break
             known = [one for one in left if not found[one].is_new]

@@ -184,7 +184,7 @@ def _split_call(site: Site) -> tuple[str, tuple[str, ...]]:
     if name != "manage.py":
         return root, (from_root, *given)
     own, top = site.tree / folder, site.tree / root
-    named = [one for one in site.project.test_args if one[:1] not in ("-", "/", ".")]
+    named = [arg for arg in site.project.test_args if arg[:1] not in ("-", "/", ".")]
     # Of a name that is too long, this says no, where a Path raises.
     is_from_root = any(exists(top / one) and not exists(own / one) for one in named)  # noqa: PTH110
     # What Django's runner looks for; a project around a package has its tests at the root.

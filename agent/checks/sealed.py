@@ -98,21 +98,21 @@ class ReportEvent(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Exit(ReportEvent):
+class ExitEvent(ReportEvent):
     """The script is about to end with this code."""
 
     event: Literal["exit"]
     code: int
 
 
-class Refused(ReportEvent):
+class RefusedEvent(ReportEvent):
     """The tool is not what it should be."""
 
     event: Literal["refused"]
     text: Text
 
 
-class Broken(ReportEvent):
+class BrokenEvent(ReportEvent):
     """The project could not even be entered."""
 
     event: Literal["broken"]
@@ -121,7 +121,7 @@ class Broken(ReportEvent):
 
 
 @dataclass(frozen=True)
-class Report:
+class SealedReport:
     """The sealed events of a sandbox, in order."""
 
     events: tuple[ReportEvent, ...]
@@ -137,32 +137,32 @@ class Report:
 
 def read_report(
     result: SandboxResult, secret: Secret, kinds: tuple[type[ReportEvent], ...]
-) -> Report:
+) -> SealedReport:
     """Read a report as far as its seal holds.
 
     A report that is whole ends with the exit code that the sandbox saw.
     """
     content = result.files.get(secret.report)
     if content is None:
-        return Report((), _explain_missing(result, secret))
-    known = _make_reader((*kinds, Exit, Refused, Broken))
+        return SealedReport((), _explain_missing(result, secret))
+    known = _make_reader((*kinds, ExitEvent, RefusedEvent, BrokenEvent))
     events: list[ReportEvent] = []
     last, key = b"", bytes.fromhex(secret.key)
     lines = content.split(b"\n")
     torn = lines.pop()
     if len(lines) > _MOST_LINES:
-        return Report((), f"the report has more than {_MOST_LINES} lines")
+        return SealedReport((), f"the report has more than {_MOST_LINES} lines")
     for number, line in enumerate(lines, 1):
         digest, _, body = line.partition(b" ")
         expected = hashlib.blake2b(last + body, key=key, digest_size=16).hexdigest().encode()
         if not secrets.compare_digest(digest, expected):
-            return Report(tuple(events), f"line {number} of the report is forged")
+            return SealedReport(tuple(events), f"line {number} of the report is forged")
         last = expected
         try:
             events.append(known.validate_json(body))
         except (ValueError, RecursionError):
-            return Report(tuple(events), f"line {number} of the report cannot be read")
-    return Report(tuple(events), _explain_unfinished(events, torn, result))
+            return SealedReport(tuple(events), f"line {number} of the report cannot be read")
+    return SealedReport(tuple(events), _explain_unfinished(events, torn, result))
 
 
 @cache
@@ -183,7 +183,7 @@ def _explain_unfinished(events: list[ReportEvent], torn: bytes, result: SandboxR
     if torn:
         return "the last line of the report is incomplete"
     last = events[-1] if events else None
-    if not isinstance(last, Exit):
+    if not isinstance(last, ExitEvent):
         return (
             f"the test runner stopped before it finished its report (exit code {result.exit_code})"
         )

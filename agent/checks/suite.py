@@ -35,12 +35,12 @@ class SuiteEvent(ReportEvent):
     setup_only: bool
 
 
-class Collected(ReportEvent):
+class CollectedEvent(ReportEvent):
     event: Literal["collected"]
     ids: list[Id]
 
 
-class Uncollected(ReportEvent):
+class UncollectedEvent(ReportEvent):
     """A module that could not be collected."""
 
     event: Literal["uncollected"]
@@ -95,7 +95,7 @@ class Facts(ReportEvent):
 
 
 KINDS: tuple[type[ReportEvent], ...] = (
-    SuiteEvent, Collected, Uncollected, Test, Fixture, SuiteEnd, Facts,
+    SuiteEvent, CollectedEvent, UncollectedEvent, Test, Fixture, SuiteEnd, Facts,
 )  # fmt: skip
 
 
@@ -166,7 +166,7 @@ class _SuiteRun:
     collected: list[list[str]] = field(default_factory=list)
     tests: list[Test] = field(default_factory=list)
     fixtures: list[Fixture] = field(default_factory=list)
-    uncollected: list[Uncollected] = field(default_factory=list)
+    uncollected: list[UncollectedEvent] = field(default_factory=list)
     finish: SuiteEnd | None = None
     items: dict[str, CheckItem] = field(default_factory=dict)
     """Each test once, with its worst outcome."""
@@ -206,13 +206,13 @@ class _SuiteRun:
             covered = [name for name in pending if _covers(fixture, name)]
             for test_id in covered or [fixture.id]:
                 keep_worst(_make_item(test_id, fixture))
-        for one in self.uncollected:
-            item_id = one.id + COLLECTION
-            keep_worst(CheckItem(item_id=item_id, outcome="error", text=one.text))
+        for uncollected in self.uncollected:
+            item_id = uncollected.id + COLLECTION
+            keep_worst(CheckItem(item_id=item_id, outcome="error", text=uncollected.text))
         return found
 
 
-def _split_runs(report: sealed.Report, secret: Secret) -> list[_SuiteRun]:
+def _split_runs(report: sealed.SealedReport, secret: Secret) -> list[_SuiteRun]:
     runs: list[_SuiteRun] = []
     for event in report.events:
         if isinstance(event, SuiteEvent):
@@ -221,13 +221,13 @@ def _split_runs(report: sealed.Report, secret: Secret) -> list[_SuiteRun]:
             continue
         run = runs[-1]
         match event:
-            case Collected():
+            case CollectedEvent():
                 run.collected.append(event.ids)
             case Test():
                 run.tests.append(event)
             case Fixture():
                 run.fixtures.append(event)
-            case Uncollected():
+            case UncollectedEvent():
                 run.uncollected.append(event)
             case SuiteEnd():
                 run.finish = event
@@ -262,29 +262,29 @@ def _make_item(test_id: str, event: Test | Fixture) -> CheckItem:
     return CheckItem(item_id=test_id, outcome=event.outcome, text=event.text, place=event.place)
 
 
-def _join_facts(report: sealed.Report, result: SandboxResult) -> SuiteFacts | None:
+def _join_facts(report: sealed.SealedReport, result: SandboxResult) -> SuiteFacts | None:
     every = list(report.iterate_events(Facts))
     if not every:
         return None
     lists = {
-        name: tuple(dict.fromkeys(path for one in every for path in getattr(one, name)))
+        name: tuple(dict.fromkeys(path for facts in every for path in getattr(facts, name)))
         for name in ("files", "product", "empty")
     }
     tables = {
-        name: {key: text for one in every for key, text in getattr(one, name).items()}
+        name: {key: text for facts in every for key, text in getattr(facts, name).items()}
         for name in ("doctests", "plugins", "settings")
     }
     return SuiteFacts.model_validate({**lists, **tables, "left_behind": result.new})
 
 
 def _judge_runs(
-    report: sealed.Report,
+    report: sealed.SealedReport,
     runs: list[_SuiteRun],
     items: tuple[CheckItem, ...],
     result: SandboxResult,
     codes: range,
 ) -> tuple[Status, str]:
-    if not runs and not report.problem and report.first(sealed.Refused) is None:
+    if not runs and not report.problem and report.first(sealed.RefusedEvent) is None:
         # A red exit without a session claims nothing that would need a proof.
         status = Status.UNVERIFIED if result.exit_code == 0 else Status.FAILED
         return status, f"no test was run: {get_last_lines(result)}"
@@ -299,9 +299,9 @@ def _judge_runs(
 
 
 def _find_problems(
-    report: sealed.Report, runs: list[_SuiteRun], result: SandboxResult, codes: range
+    report: sealed.SealedReport, runs: list[_SuiteRun], result: SandboxResult, codes: range
 ) -> Iterator[str]:
-    for refused in report.iterate_events(sealed.Refused):
+    for refused in report.iterate_events(sealed.RefusedEvent):
         yield refused.text
     for run in runs:
         yield from _find_disagreements(run, get_last_lines(result))

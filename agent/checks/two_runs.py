@@ -116,7 +116,7 @@ class TwoRuns:
             return _refuse(held, f"{named} was modified or hidden while the tests ran")
         left = not_passed(self.base, held)
         held = self._repeat_held(held, list_failing(left))
-        by_chance = {one.item_id for one in held.repeated if _passes_at_times(one)}
+        by_chance = {test.item_id for test in held.repeated if _passes_at_times(test)}
         left = tuple(item for item in left if item.item_id not in by_chance)
         problem, doubt = self._judge_copies(copied, held) if copied else ("", "")
         if problem:
@@ -137,9 +137,12 @@ class TwoRuns:
                 strict = strict.model_copy(update={"items": tuple(ran.values())})
                 seen = by_chance | {item.item_id for item in left}
                 more = not_passed(self.base, strict)
-                left += tuple(one for one in more if one.item_id not in seen)
+                left += tuple(check_item for check_item in more if check_item.item_id not in seen)
         blocked = tuple(
-            BlockedTest(item_id=one.item_id, outcome=one.outcome, text=one.text) for one in left
+            BlockedTest(
+                item_id=check_item.item_id, outcome=check_item.outcome, text=check_item.text
+            )
+            for check_item in left
         )
         return held.model_copy(
             update={"blocked_tests": blocked, "doubts": tuple(filter(None, doubts))}
@@ -169,7 +172,7 @@ class TwoRuns:
         if self._sources is None:
             return None
         files = self.change.files
-        own = {one.path: one.after or b"" for one in files if one.path.endswith(".py")}
+        own = {file.path: file.after or b"" for file in files if file.path.endswith(".py")}
         return Imports({**self._imports_by_file, **test_files.read_imports(own)})
 
     @cached_property
@@ -212,9 +215,9 @@ class TwoRuns:
         """Whether source, and what tests are configured by, are as another change has them."""
         own, others = (
             rule_changes.drop_files(
-                one, self._list_tests(one) - rule_changes.test_rules(one, self.project)
+                change, self._list_tests(change) - rule_changes.test_rules(change, self.project)
             )
-            for one in (self.change, other)
+            for change in (self.change, other)
         )
         return own.files == others.files
 
@@ -261,21 +264,21 @@ class TwoRuns:
     def _repeat_held(self, held: TestRun, failing: tuple[CheckItem, ...]) -> TestRun:
         """Run again what base has passed, and on base what fails and had no time there."""
         late = {*self.base.unrun}
-        ids = tuple(one.item_id for one in list_failing(held.items) if one.item_id in late)
-        found = {one.item_id: one for one in held.repeated}
+        ids = tuple(item.item_id for item in list_failing(held.items) if item.item_id in late)
+        found = {test.item_id: test for test in held.repeated}
         if ids := tuple(one for one in ids if one not in found):
             self.sites.say(f"tests: running {len(ids):,} failing tests on the base branch too")
             found |= self._ask_base(Part(Selection(ids=ids)), dict.fromkeys(ids))
-        failing = tuple(one for one in failing if one.item_id not in found)
+        failing = tuple(item for item in failing if item.item_id not in found)
         if not held.reason and 0 < len(failing) <= MOST_TESTS:
             again = replace(self.sites, head=self._site).repeat(failing)
-            found |= {one.item_id: one for one in again}
+            found |= {test.item_id: test for test in again}
         # That they run in another order than on base may be why they fail.
         odd = {
-            one.item_id: found.get(one.item_id)
-            for one in failing
-            if (known := found.get(one.item_id)) is None or _passes_at_times(known)
-            if not is_flaky(one, known)
+            item.item_id: found.get(item.item_id)
+            for item in failing
+            if (known := found.get(item.item_id)) is None or _passes_at_times(known)
+            if not is_flaky(item, known)
         }
         first = {*self._part.first}
         if first and any(self.places.locate_test(one)[0] not in first for one in odd):
@@ -309,7 +312,9 @@ class TwoRuns:
 
     def _explain_unknown_helpers(self) -> str:
         files = self.product.files
-        changed = [one.path for one in files if one.path.endswith(".py") and one.before is not None]
+        changed = [
+            file.path for file in files if file.path.endswith(".py") and file.before is not None
+        ]
         if self._sources is not None or not changed:
             return ""
         return (
@@ -320,8 +325,8 @@ class TwoRuns:
     def _explain_shadowed(self) -> str:
         """Say which new files tests of base import, that passed when these were not there."""
         files = self.change.files
-        gone = {test_files.name_module(one.path) for one in files if one.after is None}
-        new = [one.path for one in self.product.files if one.before is None]
+        gone = {test_files.name_module(file.path) for file in files if file.after is None}
+        new = [file.path for file in self.product.files if file.before is None]
         passed = {self.places.locate_test(item.item_id)[0] for item in list_passed(self.base)}
         known = {**self._imports_by_file, **dict.fromkeys(new, ())}
         packages = {posixpath.dirname(path) for path in known if path.endswith("/__init__.py")}
@@ -366,8 +371,8 @@ class TwoRuns:
         if held.status is Status.UNVERIFIED or held.exit_code is None:
             return held
         left = tuple(
-            CheckItem(item_id=one.item_id, outcome=one.outcome, text=one.text)
-            for one in held.blocked_tests
+            CheckItem(item_id=test.item_id, outcome=test.outcome, text=test.text)
+            for test in held.blocked_tests
         )
         wanted = self._choose_own(left)
         if wanted.is_empty and not wanted.deleted:
@@ -395,13 +400,17 @@ class TwoRuns:
 
     def _repeat_own(self, result: TestRun) -> TestRun:
         """Run again what fails as the change has it alone: new and edited tests."""
-        known = {one.item_id for one in result.repeated}
-        known |= {one.item_id for one in result.blocked_tests}
-        failing = tuple(one for one in self._list_worse(result) if one.item_id not in known)
+        known = {test.item_id for test in result.repeated}
+        known |= {test.item_id for test in result.blocked_tests}
+        failing = tuple(
+            check_item for check_item in self._list_worse(result) if check_item.item_id not in known
+        )
         if not is_proved(result) or not 0 < len(failing) <= MOST_TESTS:
             return result
         on_base = {*self.base.unrun, *(item.item_id for item in self.base.items)}
-        repeated = self.sites.repeat(failing, {one.item_id for one in failing} - on_base)
+        repeated = self.sites.repeat(
+            failing, {check_item.item_id for check_item in failing} - on_base
+        )
         return result.model_copy(update={"repeated": (*result.repeated, *repeated)})
 
     @cached_property
@@ -410,7 +419,7 @@ class TwoRuns:
 
     def _list_worse(self, result: TestRun) -> tuple[CheckItem, ...]:
         """Return what fails and did not fail on base, at no time."""
-        repeated = {one.item_id: one for one in result.repeated}
+        repeated = {test.item_id: test for test in result.repeated}
         return tuple(
             item
             for item in list_failing(result.items)
@@ -424,12 +433,12 @@ class TwoRuns:
     def _passed(self) -> dict[str, tuple[str, str]]:
         """File and name of each test that base passes, by its id."""
         found = {
-            one.item_id: self.places.locate_test(one.item_id) for one in list_passed(self.base)
+            item.item_id: self.places.locate_test(item.item_id) for item in list_passed(self.base)
         }
         return {item_id: at for item_id, at in found.items() if at[0] in self.of_tests.sure}
 
     @cached_property
-    def _copies(self) -> red_copies.Copies:
+    def _copies(self) -> red_copies.FailingCopies:
         """Copies of tests that reach what the change edits, or of any where none seems to."""
         edited = [path for path in self.product.paths if path.endswith(".py")]
         reached = self.imports.list_reached_files(edited) if self.imports else frozenset()
@@ -492,7 +501,8 @@ class TwoRuns:
     def _weigh_copies(self, result: TestRun) -> dict[str, int]:
         mute = self._copies.mute
         return {
-            one.item_id: _MUTE if mute in one.text else _RED for one in list_failing(result.items)
+            item.item_id: _MUTE if mute in item.text else _RED
+            for item in list_failing(result.items)
         }
 
 

@@ -39,7 +39,7 @@ def weigh_comparisons(
         tools: The known tools that checks are, by the names of the checks.
     """
 
-    def level(found: Iterable[Finding], rules: tuple[Rule, ...]) -> tuple[Finding, ...]:
+    def apply_levels(found: Iterable[Finding], rules: tuple[Rule, ...]) -> tuple[Finding, ...]:
         return tuple(levels.apply_levels(iter(found), rules, config, floors))
 
     weighed = []
@@ -50,25 +50,25 @@ def weigh_comparisons(
             pass
         elif one.name == ruff_contract.CHECK:
             told = ruff_contract.find_problems(one.new_failures, config)
-            found = _replace_failures(one, level(told, ruff_rules.RULES))
+            found = _replace_failures(one, apply_levels(told, ruff_rules.RULES))
         elif tools.get(one.name) in readers.FORMATTERS and one.base_count:
             found = _replace_failures(one, ())  # what base does not pass, nobody enforces
         elif one.new_failures and isinstance(after, LintRun) and after.settings_of_base:
             told = tool_rules.find_problems(one.new_failures)
-            found = _replace_failures(one, level(told, (tool_rules.OTHER_SETTINGS,)))
+            found = _replace_failures(one, apply_levels(told, (tool_rules.OTHER_SETTINGS,)))
         more: tuple[Finding, ...] = ()
         if isinstance(before, TestRun) and isinstance(after, TestRun) and is_of_tests(one):
             changed = test_changes.find_problems(one, before, after)
-            more += level(changed, test_changes.OF_TESTS)
+            more += apply_levels(changed, test_changes.OF_TESTS)
         if isinstance(before, EndpointRun) and isinstance(after, EndpointRun):
             access = fastapi_auth.find_problems(config.fastapi, before.endpoints, after.endpoints)
-            more += level(access, (fastapi_auth.FASTAPI_AUTH,))
+            more += apply_levels(access, (fastapi_auth.FASTAPI_AUTH,))
         if after is not None and after.silenced:
             told = suppressions.find_silenced(after.silenced)
-            more += level(told, suppressions.RULES)
+            more += apply_levels(told, suppressions.RULES)
         if isinstance(after, PackageRun):
             of_packages = added_packages.find_package_problems(after.added_packages)
-            more += level(of_packages, added_packages.OF_PACKAGES)
+            more += apply_levels(of_packages, added_packages.OF_PACKAGES)
         weighed.append(found.model_copy(update={"findings": (*found.findings, *more)}))
     return tuple(weighed)
 

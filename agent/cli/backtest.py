@@ -14,7 +14,7 @@ from agent.errors import RequestRefused
 if TYPE_CHECKING:
     from agent.backtest.campaign import Campaign
     from agent.backtest.tasks import PastChange, Unsuitable
-    from agent.models.backtest import Figures, Row
+    from agent.models.backtest import BacktestResult, Figures
     from agent.settings import Settings
 
 _MOST_JOBS = 16
@@ -145,7 +145,7 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
         folder = campaign.begin(order, home)
     made = campaign.Campaign(folder, order, own, wiring.make_local_desk, terminal.print_aside)
     terminal.print_aside(f"backtest {folder.name}: {len(order.tasks)} tasks")
-    rows = made.carry(jobs, lambda row: terminal.print_aside(_describe(row)))
+    rows = made.run_tasks(jobs, lambda row: terminal.print_aside(_describe(row)))
     _finish(made, rows, html, as_json=as_json)
     raise typer.Exit(len(rows) != len(order.tasks))
 
@@ -187,19 +187,21 @@ def _read_pulls(
 
 
 def _show_unsuitable(left: list[Unsuitable]) -> None:
-    for one in left[:_MOST_SHOWN]:
-        terminal.print_aside(f"skipped: {one.name}: {one.why}")
+    for unsuitable in left[:_MOST_SHOWN]:
+        terminal.print_aside(f"skipped: {unsuitable.name}: {unsuitable.why}")
     if len(left) > _MOST_SHOWN:
         terminal.print_aside(f"skipped: {len(left) - _MOST_SHOWN} more")
 
 
-def _describe(row: Row) -> str:
+def _describe(row: BacktestResult) -> str:
     said = {True: "resolved", False: "not resolved", None: f"not judged: {row.why_not}"}
     mark = "WRONGLY READY  " if row.is_wrongly_ready else ""
     return f"{mark}{row.instance_id}: {row.end}, {said[row.resolved]}"
 
 
-def _finish(made: Campaign, rows: tuple[Row, ...], html: Path | None, *, as_json: bool) -> None:
+def _finish(
+    made: Campaign, rows: tuple[BacktestResult, ...], html: Path | None, *, as_json: bool
+) -> None:
     from agent.backtest import campaign
     from agent.models.backtest import compute_figures
 
@@ -216,7 +218,7 @@ def _finish(made: Campaign, rows: tuple[Row, ...], html: Path | None, *, as_json
             {
                 "backtest": made.folder.name,
                 "figures": figures.model_dump(mode="json"),
-                "tasks": [one.model_dump(mode="json", exclude={"patch", "merged"}) for one in rows],
+                "tasks": [row.model_dump(mode="json", exclude={"patch", "merged"}) for row in rows],
                 "predictions": str(predictions),
             }
         )
@@ -227,7 +229,7 @@ def _finish(made: Campaign, rows: tuple[Row, ...], html: Path | None, *, as_json
         print(f"page         {html}")
 
 
-def _show(rows: tuple[Row, ...], figures: Figures) -> None:
+def _show(rows: tuple[BacktestResult, ...], figures: Figures) -> None:
     headings = ("task", "end", "judged", "requests", "dollars", "time", "title")
     judged = {True: "resolved", False: "not resolved", None: "not judged"}
     terminal.show_table(

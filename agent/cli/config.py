@@ -11,7 +11,7 @@ from agent import settings
 from agent.cli import repository, terminal
 from agent.policy import levels
 from agent.setup import effective, proposal
-from agent.setup.effective import Effective
+from agent.setup.effective import EffectiveValue
 from repo_config import detect, load, schema
 from repo_config.located import escape_text, format_excerpt
 
@@ -120,7 +120,7 @@ def detect_values(repo: repository.Folder = None, as_json: terminal.Json = False
         print(text, end="")
 
 
-def _select_keys(key: str, found: list[Effective]) -> list[Effective]:
+def _select_keys(key: str, found: list[EffectiveValue]) -> list[EffectiveValue]:
     """The key itself, what is below it, or the key in whose value it stands."""
     exact = [one for one in found if one.key == key or one.key.startswith(f"{key}.")]
     return exact or [one for one in found if key.startswith((f"{one.key}.", f"{one.key}["))]

@@ -13,7 +13,7 @@ from agent import settings, wiring
 from agent.cli import terminal
 from agent.errors import AgentError, SandboxLost, SandboxMissing, SettingsInvalid
 from agent.llm import routes
-from agent.models.chat import Asked, ChatRequest
+from agent.models.chat import ChatRequest, UserTurn
 from agent.models.sandbox import SANDBOX_OUT, SandboxLimits, SandboxRequest
 from agent.sandbox import limit_probes, sandboxes
 from agent.settings import Settings
@@ -236,7 +236,7 @@ def _try_model(name: str, loaded: Settings, *, ask: bool) -> dict[str, Any]:
             ChatRequest(
                 role="editor",
                 system="This is a connection test.",
-                messages=(Asked(text="Answer with one word: ready."),),
+                messages=(UserTurn(text="Answer with one word: ready."),),
                 most_tokens=_CHECK_TOKENS,
             )
         )

@@ -13,7 +13,7 @@ import typer
 
 from agent.cli import terminal
 from agent.git.tree import WorkTree
-from agent.setup.effective import Read
+from agent.setup.effective import LoadedConfig
 from repo_config import load
 from repo_config.located import START, make_problem
 from repo_config.schema import RepoConfig
@@ -103,7 +103,7 @@ def read_config_text(config: Path | None) -> str | None:
         ) from problem
 
 
-def read_configuration(folder: Path, files: Tree) -> Read:
+def read_configuration(folder: Path, files: Tree) -> LoadedConfig:
     """Read a repository's own configuration.
 
     Raises:
@@ -112,11 +112,11 @@ def read_configuration(folder: Path, files: Tree) -> Read:
     _refuse_links(folder)
     source = load.find_config(files)
     if source is None:
-        return Read(RepoConfig(), None)
-    return Read(load.from_text(source.text, source.name, files), source)
+        return LoadedConfig(RepoConfig(), None)
+    return LoadedConfig(load.from_text(source.text, source.name, files), source)
 
 
-def open_repository(folder: Path | None, *, as_json: bool) -> tuple[Path, Tree, Read]:
+def open_repository(folder: Path | None, *, as_json: bool) -> tuple[Path, Tree, LoadedConfig]:
     """Find a repository and read it; a configuration with mistakes ends the command with 2."""
     place = find_root(folder)
     files = read_tree(place)

@@ -122,7 +122,7 @@ def _describe_kind(check: AnyComparison) -> dict[str, object]:
         return {}
     return {
         "gone": list(check.gone),
-        "flaky": [one.item_id for one in check.flaky],
+        "flaky": [test.item_id for test in check.flaky],
         "added": list(check.added),
     }
 

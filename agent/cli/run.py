@@ -149,7 +149,7 @@ def _find_unfinished(run_id: str | None, repo: str, ticket: Path | None) -> Run:
     with runs.open_store(settings.load_settings()) as store:
         if run_id is not None:
             begin_so = store.find_by_prefix(run_id, runs.CANDIDATES + 1) if store else ()
-            runs.require_one(run_id, [one.run.run_id for one in begin_so])
+            runs.require_one(run_id, [stored_run.run.run_id for stored_run in begin_so])
             if not commands.may_resume(begin_so[0]):
                 raise typer.BadParameter(
                     f"run {begin_so[0].run.run_id} is done, or would end the same way. Start a"

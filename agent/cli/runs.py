@@ -61,7 +61,7 @@ def open_store(loaded: Settings) -> Iterator[SqlRunStore | None]:
 def _find_shown(loaded: Settings, run_id: str) -> StoredRun:
     with open_store(loaded) as store:
         found = store.find_by_prefix(run_id, CANDIDATES + 1) if store else ()
-    require_one(run_id, [one.run.run_id for one in found])
+    require_one(run_id, [run.run.run_id for run in found])
     return found[0]
 
 
@@ -97,8 +97,8 @@ def open_folder(loaded: Settings, run_id: str) -> Iterator[Path]:
 
 def _find_folder(home: Path, run_id: str) -> Path:
     ledgers = (home / "runs").glob(f"*/{LEDGER}")
-    found = sorted(one.parent for one in ledgers if one.parent.name.startswith(run_id))
-    require_one(run_id, [one.name for one in found], f"`ls {home / 'runs'}`")
+    found = sorted(ledger.parent for ledger in ledgers if ledger.parent.name.startswith(run_id))
+    require_one(run_id, [path.name for path in found], f"`ls {home / 'runs'}`")
     return found[0]
 
 
@@ -126,7 +126,7 @@ def list_runs(
     with open_store(loaded) as store:
         stored = store.list_latest(limit, repository) if store else ()
     if as_json:
-        terminal.print_json([_list_facts(one) for one in stored])
+        terminal.print_json([_list_facts(run) for run in stored])
     elif stored:
         terminal.show_table(_COLUMNS, map(_make_row, stored), cuts_last=True)
     else:

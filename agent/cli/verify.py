@@ -49,7 +49,11 @@ def verify(
     if as_json:
         terminal.print_json(found.model_dump(mode="json"))
     else:
-        rows = [("run", found.run), ("key", found.key), *(("digest", one) for one in found.digests)]
+        rows = [
+            ("run", found.run),
+            ("key", found.key),
+            *(("digest", digest) for digest in found.digests),
+        ]
         rows += [("commit", found.commit or "none"), ("end", found.sentence)]
         for name, words in rows:
             print(f"{name:<8}{terminal.make_line(words)}")

@@ -45,12 +45,12 @@ class Command(Record):
     """What follows the name in the same paragraph."""
 
 
-class Unknown(Record):
+class UnknownCommand(Record):
     name: str
     """As it was written, cut; foreign words."""
 
 
-def parse_comment(body: str) -> Command | Unknown | None:
+def parse_comment(body: str) -> Command | UnknownCommand | None:
     """Find the command in a comment; None: it has none.
 
     Args:
@@ -69,13 +69,13 @@ def parse_comment(body: str) -> Command | Unknown | None:
     return None
 
 
-def _parse_command(rest: str) -> Command | Unknown:
+def _parse_command(rest: str) -> Command | UnknownCommand:
     name, words = [*rest.split(maxsplit=1), "", ""][:2]
     wanted = name.lower().rstrip(".,:;!")
     for known in NAMES:
         if wanted == known:
             return Command(name=known, words=words.strip())
-    return Unknown(name=name[:_LONGEST_NAME]) if name else Command(name="help")
+    return UnknownCommand(name=name[:_LONGEST_NAME]) if name else Command(name="help")
 
 
 def _list_paragraphs(text: str) -> list[tuple[int, int]]:
@@ -105,4 +105,4 @@ def is_for_others(words: str, logins: Collection[str]) -> bool:
 
 def is_command(words: str) -> bool:
     """Whether a comment has a command of ours in it, which is heard elsewhere."""
-    return isinstance(parse_comment(words), Command | Unknown)
+    return isinstance(parse_comment(words), Command | UnknownCommand)

@@ -67,7 +67,7 @@ def parse_payload(event: str, action: str | None, payload: dict[str, Any]) -> Pa
 
 
 def _parse_request(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
-    asked = payloads.Labelled.model_validate(payload)
+    asked = payloads.LabelledIssue.model_validate(payload)
     issue = asked.issue
     if issue.pull_request is not None:
         return Ignored(action=action, reason="the label is on a pull request")
@@ -147,7 +147,7 @@ def _make_comment(
     action: str | None,
     parsed: payloads.CommentOnIssue | payloads.CommentOnLine | payloads.ReviewEvent,
     subject: payloads.Subject,
-    written: payloads.Written,
+    written: payloads.PostedText,
     place: Place,
     at: str,
     *,

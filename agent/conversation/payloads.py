@@ -39,13 +39,13 @@ class PayloadPart(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True, hide_input_in_errors=True)
 
 
-class Named(PayloadPart):
+class AccountName(PayloadPart):
     """An account of which the name is enough."""
 
     login: Login
 
 
-class Account(Named):
+class Account(AccountName):
     """An account; its number stays when its name changes."""
 
     id: Number
@@ -93,23 +93,23 @@ class Subject(PayloadPart):
 class FullIssue(Subject):
     title: str = Field(max_length=4000)
     body: str | None = None
-    user: Named | None = None
+    user: AccountName | None = None
     labels: list[Label] = []
     updated_at: Moment
     html_url: Address
 
 
-class Written(PayloadPart):
+class PostedText(PayloadPart):
     id: Number
     user: Account
     body: str | None = None
 
 
-class WrittenComment(Written):
+class WrittenComment(PostedText):
     created_at: Moment
 
 
-class WrittenReview(Written):
+class WrittenReview(PostedText):
     submitted_at: Moment
     state: str = Field(default="", max_length=40)
 
@@ -131,47 +131,47 @@ class IssuePayload(PayloadPart):
     issue: Subject
 
 
-class Labelled(IssuePayload):
+class LabelledIssue(IssuePayload):
     issue: FullIssue
     repository: ClonedRepository
     sender: Account
     label: Label
 
 
-class _OfConversation(PayloadPart):
+class _ConversationPayload(PayloadPart):
     repository: ClonedRepository
     sender: Account
     installation: Installation | None = None
 
 
-class CommentOnIssue(_OfConversation):
+class CommentOnIssue(_ConversationPayload):
     issue: Subject
     comment: WrittenComment
 
 
-class CommentOnLine(_OfConversation):
+class CommentOnLine(_ConversationPayload):
     pull_request: Subject
     comment: WrittenComment
 
 
-class ReviewEvent(_OfConversation):
+class ReviewEvent(_ConversationPayload):
     pull_request: Subject
     review: WrittenReview
 
 
-class _OfRepository(PayloadPart):
+class _RepositoryPayload(PayloadPart):
     repository: Repository
-    sender: Named
+    sender: AccountName
 
 
-class PullRequestPayload(_OfRepository):
+class PullRequestPayload(_RepositoryPayload):
     pull_request: Subject
 
 
-class CheckSuitePayload(_OfRepository):
+class CheckSuitePayload(_RepositoryPayload):
     check_suite: ProjectCheckResult
 
 
-class StatusPayload(_OfRepository):
+class StatusPayload(_RepositoryPayload):
     sha: Commit
     state: Literal["pending", "success", "failure", "error"]

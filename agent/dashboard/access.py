@@ -51,7 +51,7 @@ class ActionRefused(Exception):
     """A form that is not taken; the words say why."""
 
 
-class NotThere(Exception):
+class PageMissing(Exception):
     """There is no such page, or not for this visitor: both get the same words."""
 
 
@@ -259,13 +259,13 @@ class Dashboard:
 
     def list_runs(self, visitor: Visitor) -> list[RunEntry]:
         """List the runs that a visitor may see, newest first."""
-        return [one for one in self.index.entries() if visitor.may_read(one.repository_id)]
+        return [entry for entry in self.index.entries() if visitor.may_read(entry.repository_id)]
 
     def find_entry(self, run_id: str, visitor: Visitor) -> RunEntry:
         """Give the entry of a run; NotThere also where the visitor may not see it."""
         entry = self.index.find(run_id)
         if entry is None or not visitor.may_read(entry.repository_id):
-            raise NotThere
+            raise PageMissing
         return entry
 
     def find_folder(self, run_id: str) -> Path | None:
@@ -290,7 +290,7 @@ class Dashboard:
         try:
             return self.store.get_run(run_id)
         except KeyError:
-            raise NotThere from None
+            raise PageMissing from None
 
 
 def _get_dashboard(request: Request) -> Dashboard:

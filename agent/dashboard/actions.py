@@ -11,7 +11,7 @@ from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.models.run import Reason, RunState
 from agent.runs import control
-from agent.runs.control import CannotNow, Speaker
+from agent.runs.control import CommandAuthor, CommandImpossible
 from agent.store.sql_run_store import SqlRunStore
 
 #: Whose end no further try could change.
@@ -50,7 +50,7 @@ def act(action: str, run: StoredRun, store: SqlRunStore, visitor: Visitor, plan:
         raise ActionRefused("The run has changed since, so this is no longer possible.")
     now = read_clock()
     moment = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    speaker = Speaker(visitor.login, moment, f"dashboard:{uuid.uuid4()}")
+    speaker = CommandAuthor(visitor.login, moment, f"dashboard:{uuid.uuid4()}")
     try:
         match action:
             case "stop":
@@ -63,7 +63,7 @@ def act(action: str, run: StoredRun, store: SqlRunStore, visitor: Visitor, plan:
                 store.retry_run(run.run.run_id, begin_with or "", now, said=note)
             case "retry":
                 control.retry_run(speaker, run, store, now)
-    except CannotNow as problem:
+    except CommandImpossible as problem:
         raise ActionRefused(str(problem)) from problem
     except ActiveRun as other:
         raise ActionRefused(f"{other.message}. Wait until it finishes, or stop it.") from other

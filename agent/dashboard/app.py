@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent import settings
 from agent.dashboard import backtest_page, card, overview_pages, pages, runs_pages, sign_in_pages
-from agent.dashboard.access import ActionRefused, Dashboard, NotThere, SignInNeeded, SignIns
+from agent.dashboard.access import ActionRefused, Dashboard, PageMissing, SignInNeeded, SignIns
 from agent.dashboard.github_people import GithubPeople, find_website
 from agent.dashboard.index import RunIndex
 from agent.errors import AgentError
@@ -61,7 +61,7 @@ def create_app(loaded: Settings, store: SqlRunStore, address: str) -> FastAPI:
     @app.get("/static/{name}")
     def give_static(name: str) -> Response:
         if name not in static:
-            raise NotThere
+            raise PageMissing
         cached = {"Cache-Control": "max-age=3600"}
         return Response(static[name], media_type=_STATIC[name], headers=cached)
 
@@ -74,12 +74,12 @@ def create_app(loaded: Settings, store: SqlRunStore, address: str) -> FastAPI:
         try:
             return PlainTextResponse((loaded.home / PUBLIC_FILE).read_text())
         except OSError:
-            raise NotThere from None
+            raise PageMissing from None
 
     app.add_exception_handler(SignInNeeded, _ask_to_sign_in)
-    for problem in (NotThere, ActionRefused, AgentError, HTTPException):
+    for problem in (PageMissing, ActionRefused, AgentError, HTTPException):
         app.add_exception_handler(problem, _explain)
-    app.add_middleware(_Headed)
+    app.add_middleware(_SecurityHeaders)
     return app
 
 
@@ -120,7 +120,7 @@ async def _explain(request: Request, problem: Exception) -> Response:
     return pages.render("problem.html.j2", status, words=words)
 
 
-class _Headed:
+class _SecurityHeaders:
     """Add security headers to every response; plain ASGI, so that streaming works."""
 
     def __init__(self, app: ASGIApp) -> None:

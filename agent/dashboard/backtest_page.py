@@ -13,10 +13,10 @@ from starlette.responses import Response
 
 from agent.backtest import folders
 from agent.dashboard import diffs, pages, plots
-from agent.dashboard.access import Dashboard, Here, NotThere, Visitor, Who
+from agent.dashboard.access import Dashboard, Here, PageMissing, Visitor, Who
 from agent.dashboard.diffs import DiffFile
 from agent.dashboard.plots import Plot
-from agent.models.backtest import End, Figures, Row, compute_figures
+from agent.models.backtest import BacktestResult, End, Figures, compute_figures
 
 router = APIRouter()
 
@@ -32,8 +32,8 @@ _JUDGED = {True: "resolved", False: "not resolved", None: "not judged"}
 
 
 @dataclass(frozen=True)
-class _Shown:
-    row: Row
+class _ShownTask:
+    row: BacktestResult
     tone: str
     judged: str
     ours: list[DiffFile]
@@ -51,29 +51,29 @@ def list_backtests(here: Here, who: Who) -> Response:
 def show_backtest(here: Here, who: Who, name: str) -> Response:
     found = next((backtest for backtest in _list_kept(here, who) if backtest.name == name), None)
     if found is None:
-        raise NotThere
+        raise PageMissing
     values = _make_values(name, found.rows, compute_figures(found.rows))
     return here.render("backtest.html.j2", who, **values)
 
 
-def _list_kept(here: Dashboard, who: Visitor) -> list[folders.Kept]:
+def _list_kept(here: Dashboard, who: Visitor) -> list[folders.StoredBacktest]:
     if not who.is_operator:
-        raise NotThere
+        raise PageMissing
     return [folders.load_kept(place) for place in folders.list_folders(here.home / "backtest")]
 
 
-def render_page(name: str, rows: Sequence[Row], figures: Figures) -> str:
+def render_page(name: str, rows: Sequence[BacktestResult], figures: Figures) -> str:
     """Write the page to hand on."""
     style = pages.read_static("style.css").decode()
     values = _make_values(name, rows, figures)
     return pages.render_text("backtest_export.html.j2", style=style, **values)
 
 
-def _make_values(name: str, rows: Sequence[Row], figures: Figures) -> dict[str, object]:
+def _make_values(name: str, rows: Sequence[BacktestResult], figures: Figures) -> dict[str, object]:
     """Give what the page shows; what would have been wrongly ready comes first."""
     plot = _make_plot(rows)
     shown = [
-        _Shown(
+        _ShownTask(
             row,
             _TONES[row.end],
             _JUDGED[row.resolved],
@@ -92,7 +92,7 @@ def _make_values(name: str, rows: Sequence[Row], figures: Figures) -> dict[str, 
     }
 
 
-def _make_plot(rows: Sequence[Row]) -> Plot:
+def _make_plot(rows: Sequence[BacktestResult]) -> Plot:
     """Count how runs ended, by what the merged tests say of them."""
     return Plot(
         "backtest",

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from agent.backtest import folders
 from agent.dashboard import pages
-from agent.dashboard.access import Here, NotThere
+from agent.dashboard.access import Here, PageMissing
 from agent.dashboard.index import summarize_runs
 from agent.models.backtest import compute_figures
 from agent.telemetry import statistics
@@ -23,7 +23,7 @@ router = APIRouter()
 def show_card(here: Here) -> Response:
     """Show the card to everybody, where the operator opens it."""
     if not here.has_card:
-        raise NotThere
+        raise PageMissing
     card = render_card(summarize_runs(here.index.entries()), here.home)
     headers = {
         "Cache-Control": "max-age=300",

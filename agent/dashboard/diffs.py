@@ -87,6 +87,10 @@ def _place(files: list[DiffFile], findings: Iterable[Finding]) -> None:
         file = by_path.get(finding.path)
         if file is None:
             continue
-        at = (one for one in file.lines if finding.line is not None and one.new == finding.line)
+        at = (
+            diff_line
+            for diff_line in file.lines
+            if finding.line is not None and diff_line.new == finding.line
+        )
         line = next(at, None)
         (line.findings if line else file.findings).append(finding)

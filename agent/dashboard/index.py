@@ -96,7 +96,7 @@ class RunIndex:
             del self._entries[run_id], self._stamps[run_id]
         for stored in self._store.load(sorted(changed)):
             self._entries[stored.run.run_id] = make_entry(stored)
-        newest = sorted(self._entries.values(), key=lambda one: (one.queued_at, one.run_id))
+        newest = sorted(self._entries.values(), key=lambda entry: (entry.queued_at, entry.run_id))
         self._newest = tuple(reversed(newest))
 
 
@@ -104,7 +104,7 @@ def make_entry(stored: StoredRun) -> RunEntry:
     run, outcome, snapshot = stored.run, stored.outcome, stored.run.snapshot
     summary = statistics.summarize_run(stored)
     return RunEntry(
-        **{one.name: getattr(summary, one.name) for one in fields(summary)},
+        **{field.name: getattr(summary, field.name) for field in fields(summary)},
         run_id=run.run_id,
         repository_id=snapshot.issue.repository_id if snapshot else 0,
         number=snapshot.issue.number if snapshot else 0,
@@ -144,5 +144,5 @@ def summarize_runs(
 
 
 def _join(first: RunEntry, following: list[RunEntry]) -> RunEntry:
-    used = [one.used for one in (first, *following) if one.used]
+    used = [entry.used for entry in (first, *following) if entry.used]
     return replace(first, used=ModelTotal.from_uses(used) if used else None, rounds=len(following))

@@ -16,7 +16,7 @@ from agent.dashboard.access import (
     Dashboard,
     Form,
     Here,
-    NotThere,
+    PageMissing,
     Visitor,
     Who,
 )
@@ -76,8 +76,8 @@ def show_repository(here: Here, who: Who, owner: str, name: str) -> Response:
             baseline = run_record.read_checks(folder, "base")
             doubtful = (Status.UNMEASURABLE, Status.UNVERIFIED)
             if baseline is not None:
-                found = [one for one in baseline.results if one.status in doubtful]
-                unmeasured = [(one.name, one.reason) for one in found]
+                found = [result for result in baseline.results if result.status in doubtful]
+                unmeasured = [(run.name, run.reason) for run in found]
             break
     return here.render(
         "repository.html.j2",
@@ -98,9 +98,9 @@ def show_repository(here: Here, who: Who, owner: str, name: str) -> Response:
 
 
 def _find_runs(here: Dashboard, who: Visitor, repository: str) -> list[RunEntry]:
-    runs = [one for one in here.list_runs(who) if one.repository == repository]
+    runs = [run for run in here.list_runs(who) if run.repository == repository]
     if not runs:
-        raise NotThere
+        raise PageMissing
     return runs
 
 
@@ -153,8 +153,11 @@ def _list_changed(config: dict[str, object], above: str = "") -> list[tuple[str,
 @router.get("/queue")
 def show_queue(here: Here, who: Who) -> Response:
     """Show what is under way, what waits and for what, and whether the worker is alive."""
-    runs = [one for one in here.list_runs(who) if one.active]
-    stored = {one.run.run_id: one for one in here.store.load([run.run_id for run in runs])}
+    runs = [run_entry for run_entry in here.list_runs(who) if run_entry.active]
+    stored = {
+        stored_run.run.run_id: stored_run
+        for stored_run in here.store.load([run.run_id for run in runs])
+    }
     now = read_clock()
     groups: dict[str, list[RunEntry]] = {"Running": [], "Next": [], "Waiting": []}
     for entry in reversed(runs):
@@ -171,7 +174,7 @@ def show_queue(here: Here, who: Who) -> Response:
         who,
         groups=groups,
         stored=stored,
-        paused_repositories={one.repository: one for one in here.store.pauses.list()},
+        paused_repositories={pause.repository: pause for pause in here.store.pauses.list()},
         beat=beat,
         is_alive=beat is not None and now - beat < _ALIVE_SECONDS,
     )

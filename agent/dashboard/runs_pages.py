@@ -18,7 +18,7 @@ from agent.dashboard.access import (
     Actor,
     Form,
     Here,
-    NotThere,
+    PageMissing,
     Visitor,
     Who,
 )
@@ -39,10 +39,10 @@ _CHUNK_BYTES = 64 * 1024
 _NOTICES = {"stop": "The run is being stopped.", "retry": "The run is queued.",
             "approve": "The plan is approved; the run continues."}  # fmt: skip
 _SORTS: dict[str, Callable[[RunEntry], float]] = {
-    "newest": lambda one: -one.queued_at,
+    "newest": lambda run_entry: -run_entry.queued_at,
     "oldest": lambda one: one.queued_at,
-    "longest": lambda one: -(one.seconds or 0.0),
-    "costliest": lambda one: -one.usd,
+    "longest": lambda run_entry: -(run_entry.seconds or 0.0),
+    "costliest": lambda run_entry: -run_entry.usd,
 }
 
 
@@ -67,7 +67,7 @@ class Filters(BaseModel):
 def list_runs(here: Here, who: Who, given: Annotated[Filters, Query()]) -> Response:
     every = here.list_runs(who)
     wanted = {name: str(getattr(given, name)) for name in _NARROWED_BY}
-    found = [one for one in every if _fits(one, wanted, given.text)]
+    found = [entry for entry in every if _fits(entry, wanted, given.text)]
     if given.sort in _SORTS and given.sort != "newest":
         found.sort(key=_SORTS[given.sort])
     pages = max(1, -(-len(found) // _PER_PAGE))
@@ -96,7 +96,7 @@ def _fits(entry: RunEntry, wanted: dict[str, str], text: str) -> bool:
 
 
 def _list_values(entries: Sequence[RunEntry], name: str) -> list[str]:
-    return sorted({str(value) for one in entries if (value := getattr(one, name))})[:500]
+    return sorted({str(value) for entry in entries if (value := getattr(entry, name))})[:500]
 
 
 # --- one run -------------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ def show_changes(here: Here, who: Who, run_id: str) -> Response:
         **_describe(who, stored, entry, "changes"),
         files=files,
         is_cut=is_cut,
-        others=[one for one in findings if one.path not in shown],
+        others=[finding for finding in findings if finding.path not in shown],
     )
 
 
@@ -197,11 +197,11 @@ def give_log(here: Here, who: Who, run_id: str) -> Response:
     here.find_entry(run_id, who)
     folder = here.find_folder(run_id)
     if folder is None or not (folder / "run.log").is_file():
-        raise NotThere
+        raise PageMissing
     try:
         file = run_record.open_file(folder / "run.log")
     except OSError:
-        raise NotThere from None
+        raise PageMissing from None
     parts = iter(lambda: file.read(_CHUNK_BYTES), b"")
     done = BackgroundTask(file.close)
     return StreamingResponse(parts, media_type="text/plain; charset=utf-8", background=done)
@@ -213,7 +213,7 @@ def give_signed_log(here: Here, who: Who, run_id: str) -> Response:
     here.find_entry(run_id, who)
     folder, file = here.find_folder(run_id), tempfile.TemporaryFile()  # noqa: SIM115
     if folder is None or not (folder / "ledger.jsonl").is_file():
-        raise NotThere
+        raise PageMissing
     signed_log.write_export(folder, file)
     file.seek(0)
     headers = {"Content-Disposition": f'attachment; filename="mergewright-{run_id}.zip"'}
@@ -262,9 +262,9 @@ def _list_findings(stored: StoredRun, record: run_record.RunRecord) -> list[Find
 def _place_bars(seconds: Sequence[float]) -> list[tuple[float, float]]:
     """Place a bar for each stage after those before it, in per cent of all."""
     total, at, bars = sum(seconds) or 1.0, 0.0, []
-    for one in seconds:
-        bars.append((round(100 * at / total, 2), round(100 * one / total, 2)))
-        at += one
+    for second in seconds:
+        bars.append((round(100 * at / total, 2), round(100 * second / total, 2)))
+        at += second
     return bars
 
 

@@ -33,12 +33,12 @@ class _Result:
     seconds: float
 
 
-class Ahead:
+class BackgroundSteps:
     """Runs a function of steps in a thread; implements `StepRunner` for it."""
 
     run_seconds_left = math.inf
 
-    def __init__(self, work: Callable[[Ahead], object]) -> None:
+    def __init__(self, work: Callable[[BackgroundSteps], object]) -> None:
         """Begin at once."""
         self.stopped = threading.Event()
         """Once it is set, sandboxes that the work has opened end."""
@@ -74,7 +74,7 @@ class Ahead:
         Args:
             say: Told how long a step took here.
         """
-        return _Attached(self, once, say)
+        return _JoinedSteps(self, once, say)
 
     def wait(self, name: str) -> _Result | None:
         """Wait for what comes of a step; None: the thread does not come to it."""
@@ -90,7 +90,7 @@ class Ahead:
         self.stopped.set()
         self._thread.join()
 
-    def _run(self, work: Callable[[Ahead], object]) -> None:
+    def _run(self, work: Callable[[BackgroundSteps], object]) -> None:
         try:
             work(self)
         except Exception:  # noqa: BLE001  the run's own steps meet it again
@@ -102,10 +102,10 @@ class Ahead:
 
 
 @dataclass(frozen=True)
-class _Attached:
+class _JoinedSteps:
     """The run's own steps, with what is done ahead of them; implements `StepRunner`."""
 
-    ahead: Ahead
+    ahead: BackgroundSteps
     once: StepRunner
     say: Callable[[str], None]
 

@@ -122,7 +122,7 @@ class Attempt:
         if isinstance(found, SubmittedAnswers) and not self.answers:
             edited = talk.change.digest != self._begun
             if problems := submissions.find_answer_problems(found, items, is_edited=edited):
-                return None, "\n".join(f"- {one}" for one in problems)
+                return None, "\n".join(f"- {problem}" for problem in problems)
             self.answers = submissions.read_answers(found)
             done = (answer.words.strip() for answer in found.answers if answer.became == "done")
             said = found.summary.strip() or "\n".join(done)

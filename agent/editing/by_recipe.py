@@ -23,7 +23,7 @@ from agent.recipes.add_field import edits, migration, recipe
 from agent.recipes.add_field.parameters import Edits, Parameters, ProducingCommand
 from agent.setup import obstacles, sandbox_requests, sandbox_services
 from agent.text import sanitise
-from repo_config.tree import Within
+from repo_config.tree import FolderFilter
 
 #: With less left of the run's minutes, nothing is begun.
 LEAST_SECONDS = 5.0
@@ -68,7 +68,7 @@ def call_recipe(
     tree = worktree.lay_out(prepared.checkout, desk.head_folder(prepared.run), desk.stopped)
     tree.replay(change)
     facts = asked.parameters.model_dump(mode="json", exclude_unset=True)
-    inner = Within(tree, contract.config.folder)
+    inner = FolderFilter(tree, contract.config.folder)
     try:
         parameters = recipe.settle(tickets.make_ticket(facts), inner, contract.project)
     except TicketUnclear as problem:
@@ -104,7 +104,7 @@ def apply_recipe(
     """
     contract = prepared.contract
     settled = Parameters.model_validate_json(parameters)
-    made = edits.make_edits(Within(tree, contract.config.folder), settled)
+    made = edits.make_edits(FolderFilter(tree, contract.config.folder), settled)
     files = dict(made.files)
     for path, content in made.files.items():
         if tree.has_path(path) and tree.read(path) == content:

@@ -15,15 +15,15 @@ from agent.editing.turns import StallWatch, Turn
 from agent.models.change import Change
 from agent.models.chat import (
     MOST_TOKENS,
-    Answered,
-    Asked,
     CallResults,
     ChatRequest,
     Message,
+    ModelTurn,
     OpeningMessage,
     Reply,
-    Returned,
     Role,
+    ToolTurn,
+    UserTurn,
 )
 from agent.models.step import StepName
 
@@ -81,7 +81,7 @@ class Conversation:
         if self._following is not None:
             form, self._following = self._following, None
             return form
-        self._messages = self._messages or (Asked(text=self.opening.text),)
+        self._messages = self._messages or (UserTurn(text=self.opening.text),)
         while not self._why:
             reply, done = self._take_turn(run_context)
             if done.handed:
@@ -159,8 +159,8 @@ class Conversation:
         names = ", ".join(f"`{spec.name}`" for spec in self.tools.specs)
         more = self._watch.warning if reply.calls else f"Call a tool: {names}."
         text = "\n".join(filter(None, (_CUT * (reply.finish == "length"), done.text, more)))
-        answer = Returned(results=done.results, text=text) if reply.calls else Asked(text=text)
-        self._messages = (*self._messages, Answered(reply=reply), answer)
+        answer = ToolTurn(results=done.results, text=text) if reply.calls else UserTurn(text=text)
+        self._messages = (*self._messages, ModelTurn(reply=reply), answer)
 
 
 def _make_message(words: str) -> OpeningMessage:

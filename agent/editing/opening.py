@@ -27,7 +27,7 @@ from agent.text import sanitise
 from agent.text.check_summary import describe_outcomes, format_count
 from repo_config import dependencies
 from repo_config.project_files import ProjectFiles
-from repo_config.tree import Below
+from repo_config.tree import FolderTree
 
 #: Characters of each part.
 _MOST_TICKET, _MOST_DIFF, _MOST_ITEMS = 20_000, 30_000, 24_000
@@ -80,8 +80,8 @@ def open_change(
         _describe_plan(plan, run_context),
         _fence("The change so far", _make_diff(change, run_context) if change else "", run_context),
         *(
-            _fence(f"Item {one.number}", one.text, run_context, most, "the pull request")
-            for one in items
+            _fence(f"Item {item.number}", item.text, run_context, most, "the pull request")
+            for item in items
         ),
         _fence("What went wrong", failed, run_context, _MOST_FAILED, "run the checks"),
     )
@@ -220,16 +220,16 @@ def describe_base(run_context: RunContext, *, failing: bool = True) -> OpeningMe
     """
     prepared, results = run_context.prepared, run_context.baseline.results
     paths = _open_base(run_context).paths()
-    failed = [one for one in results if one.status is Status.FAILED]
+    failed = [result for result in results if result.status is Status.FAILED]
     unknown = [
-        f"{one.name} ({' '.join(one.reason.split())[:_MOST_REASON]})"
-        for one in results
-        if one.status in (Status.UNVERIFIED, Status.UNMEASURABLE)
+        f"{result.name} ({' '.join(result.reason.split())[:_MOST_REASON]})"
+        for result in results
+        if result.status in (Status.UNVERIFIED, Status.UNMEASURABLE)
     ]
     facts = {
         "Versions": [f"python=={prepared.environment.python}", *_list_versions(run_context)],
         "Not installed": prepared.environment.left_out,
-        "Passes": [one.name for one in results if one.status is Status.PASSED],
+        "Passes": [result.name for result in results if result.status is Status.PASSED],
         "Cannot be measured": unknown,
     }
     lines = [
@@ -237,11 +237,11 @@ def describe_base(run_context: RunContext, *, failing: bool = True) -> OpeningMe
         for name, found in facts.items()
         if found
     ]
-    lines += [f"Fails already: {_describe_failed(one, paths)}" for one in failed if failing]
+    lines += [f"Fails already: {_describe_failed(run, paths)}" for run in failed if failing]
     lines += [
-        f"{one.name}: {shlex.join(one.command)}{_describe_size(one)}"
-        for one in results
-        if one.command and one.status is not Status.ABSENT
+        f"{result.name}: {shlex.join(result.command)}{_describe_size(result)}"
+        for result in results
+        if result.command and result.status is not Status.ABSENT
     ]
     minutes = int(run_context.seconds_left // 60)
     seconds = choose_seconds(run_context.baseline)
@@ -250,7 +250,9 @@ def describe_base(run_context: RunContext, *, failing: bool = True) -> OpeningMe
 
 
 def _list_versions(run_context: RunContext) -> list[str]:
-    files = ProjectFiles(Below(_open_base(run_context), run_context.base.contract.config.folder))
+    files = ProjectFiles(
+        FolderTree(_open_base(run_context), run_context.base.contract.config.folder)
+    )
     declared = sorted(dependencies.list_declared(files), key=lambda one: not one.runtime)
     versions = run_context.prepared.environment.versions
     found = (f"{one.name}=={versions[one.name]}" for one in declared if one.name in versions)
@@ -266,10 +268,10 @@ def _describe_size(result: AnyRun) -> str:
 def _describe_failed(result: AnyRun, paths: Collection[str]) -> str:
     """Count what fails, and name the first of it that is the repository's own."""
     items = result.items if isinstance(result, TestRun | LintRun) else ()
-    bad = [one for one in items if one.outcome in ("failed", "error", "finding")]
+    bad = [item for item in items if item.outcome in ("failed", "error", "finding")]
     if not bad:
         return f"{result.name}: {result.reason[:_MOST_REASON]}"
-    own = dict.fromkeys(_describe_item(one) for one in bad if _is_own(one, paths))
+    own = dict.fromkeys(_describe_item(item) for item in bad if _is_own(item, paths))
     # Some of many findings say nothing; tests that fail may be the ticket's.
     if len(own) > _MOST_FAILING and result.name != TESTS:
         own = {}

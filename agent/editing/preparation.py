@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from agent.desk import Desk
-from agent.editing.ahead import Ahead
+from agent.editing.ahead import BackgroundSteps
 from agent.models.checks import CheckReport
 from agent.models.environment import Prepared
 from agent.models.sandbox import Stoppable
@@ -20,7 +20,7 @@ Measure = Callable[[StepRunner, Desk], tuple[Prepared, CheckReport]]
 
 
 @dataclass(frozen=True)
-class Ready:
+class MeasuredBase:
     prepared: Prepared
     baseline: CheckReport
     reserved_seconds: float = 0.0
@@ -30,7 +30,7 @@ class Ready:
 class Preparation:
     """The base as it is."""
 
-    def __init__(self, ready: Ready | None = None) -> None:
+    def __init__(self, ready: MeasuredBase | None = None) -> None:
         self.ready = ready
         """None: it is not prepared."""
         self.built: set[str] = set()
@@ -39,7 +39,7 @@ class Preparation:
     def begin(self) -> None:
         """Go on from now on beside a model that reads and plans, unless it is done."""
 
-    def finish(self) -> Ready:
+    def finish(self) -> MeasuredBase:
         """Have it done."""
         assert self.ready is not None, "the base is not prepared"  # noqa: S101
         return self.ready
@@ -60,26 +60,26 @@ class MeasuredPreparation(Preparation):
         super().__init__()
         self._once, self._desk = once, desk
         self._measure, self._measure_ahead = measure, measure_ahead
-        self._ahead: Ahead | None = None
+        self._ahead: BackgroundSteps | None = None
 
     def begin(self) -> None:
         if self.ready is not None or self._ahead is not None:
             return
 
-        def prepare(step: Ahead) -> None:
+        def prepare(step: BackgroundSteps) -> None:
             sandbox = Stoppable(self._desk.sandbox, step.stopped)
             self._measure_ahead(step, replace(self._desk, sandbox=sandbox))
 
-        self._ahead = Ahead(prepare)
+        self._ahead = BackgroundSteps(prepare)
 
-    def finish(self) -> Ready:
+    def finish(self) -> MeasuredBase:
         """Have it done, once; it has minutes of its own."""
         if self.ready is None:
             step = self._ahead.attach(self._once, self._desk.say) if self._ahead else self._once
             with self._once.count_apart():
                 prepared, baseline = self._measure(step, self._desk)
             left = self._once.run_seconds_left
-            self.ready = Ready(prepared, baseline, plan_gate_seconds(baseline, left))
+            self.ready = MeasuredBase(prepared, baseline, plan_gate_seconds(baseline, left))
         return self.ready
 
     def close(self) -> None:

@@ -46,7 +46,7 @@ def _describe_stack(contract: Contract) -> Iterator[str]:
     if project.test_runner:
         yield f"tests run by {project.tests or config.checks.tests}"
     if commands := project.commands:
-        yield f"checked by {', '.join(one.name for one in commands)}"
+        yield f"checked by {', '.join(command.name for command in commands)}"
     if config.folder:
         yield f"the project is the folder {config.folder}"
 

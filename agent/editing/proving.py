@@ -38,7 +38,7 @@ from agent.models.checks import (
     TestRun,
 )
 from agent.models.environment import Prepared
-from agent.models.review import Proof, ProofRow, SourcePart, TakenBack
+from agent.models.review import Proof, ProofRow, RevertTrials, SourcePart
 from agent.policy.layout import is_migration, is_test
 from agent.telemetry.run_log import keep_log_context
 from agent.text.check_summary import is_of_tests, summarize_check
@@ -80,11 +80,11 @@ def prove_change(
         return Proof()  # its edits are known beforehand
     added = {name for check in compared if is_of_tests(check) for name in check.added}
     runs = any(map(hunks.changes_what_runs, change.files))
-    types = {one.name for one in prepared.contract.project.types}
+    types = {command.name for command in prepared.contract.project.types}
     no_code = Proof(unneeded=_explain_no_code(compared, types))
     if not runs and not any(map(after.result, types)):
         return no_code
-    trials = Trials(change, after, prepared, desk, seconds)
+    trials = PartRunner(change, after, prepared, desk, seconds)
     with trials.pool:
         tests = partial(prove_tests, change, added, after, trials)
         found = trials.begin(tests if runs else lambda: no_code)
@@ -94,7 +94,7 @@ def prove_change(
         proof = found.result()
         shown = tuple(row.name for row in proof.rows if row.is_proof)
         taken_back = take_back(trials, shown, added if asks_for_tests else None, last)
-    unneeded = "" if any(one.mistake for one in taken_back.tried) else proof.unneeded
+    unneeded = "" if any(part.mistake for part in taken_back.tried) else proof.unneeded
     return proof.model_copy(update={"hunks": taken_back, "unneeded": unneeded})
 
 
@@ -109,7 +109,7 @@ def _explain_no_code(compared: tuple[AnyComparison, ...], names: Collection[str]
 
 
 @dataclass(frozen=True)
-class Trials:
+class PartRunner:
     """Runs parts of a change in sandboxes, several side by side."""
 
     change: Change
@@ -150,7 +150,7 @@ def list_test_files(change: Change, head: TestRun | None) -> frozenset[str]:
 
 
 def prove_tests(
-    change: Change, added: Collection[str], after: CheckReport, trials: Trials
+    change: Change, added: Collection[str], after: CheckReport, trials: PartRunner
 ) -> Proof:
     """Run the tests of the change on the base, and compare that with the head.
 
@@ -183,11 +183,11 @@ def prove_tests(
 
 
 def take_back(
-    trials: Trials,
+    trials: PartRunner,
     shown: tuple[str, ...],
     mistaken: Collection[str] | None = None,
     last: Round | None = None,
-) -> TakenBack:
+) -> RevertTrials:
     """Take hunks of source back, one at a time, as long as there is time.
 
     Args:
@@ -199,7 +199,7 @@ def take_back(
     change, prepared, desk = trials.change, trials.prepared, trials.desk
     head = trials.after.test_run
     if head is None:
-        return TakenBack()
+        return RevertTrials()
     ours = list_test_files(change, head)
     found = [
         hunk
@@ -208,7 +208,7 @@ def take_back(
         for hunk in hunks.split_hunks(file)
     ]
     if not found and not mistaken:
-        return TakenBack()
+        return RevertTrials()
     base = worktree.open_tree(prepared.checkout, desk.base_folder(prepared.run))
     sources = _read_sources(change, base)
     imports = Imports(test_files.read_imports(sources))
@@ -218,7 +218,7 @@ def take_back(
         # Base's packages lack what the change needs: every test would seem to notice.
         rebuilt, _ = rebuilding.rebuild_environment(change, prepared, desk)
         if rebuilt is prepared:
-            return TakenBack(untried=tuple(hunk.part for hunk in found))
+            return RevertTrials(untried=tuple(hunk.part for hunk in found))
         prepared = rebuilt
     known = _list_unnoticed(change, ours, last)
     attempts = _TestRuns(trials, prepared, head, judges, shown, ours, imports, known)
@@ -249,7 +249,7 @@ def _list_unnoticed(change: Change, ours: frozenset[str], last: Round | None) ->
 class _TestRuns:
     """Tries hunks, and says which of them are noticed."""
 
-    trials: Trials
+    trials: PartRunner
     prepared: Prepared
     """With what the change declares."""
     head: TestRun
@@ -266,7 +266,7 @@ class _TestRuns:
     def _red(self) -> set[str]:
         """The tests that fail with the whole change, if only at times."""
         red = {item.item_id for item in reruns.list_failing(self.head.items)}
-        return red | {one.item_id for one in self.head.repeated}
+        return red | {test.item_id for test in self.head.repeated}
 
     @cached_property
     def _places(self) -> SuitePlaces:
@@ -277,7 +277,7 @@ class _TestRuns:
         """How many tests there are in each file."""
         return Counter(self._places.locate_test(item.item_id)[0] for item in self.head.items)
 
-    def try_all(self, found: list[Hunk]) -> TakenBack:
+    def try_all(self, found: list[Hunk]) -> RevertTrials:
         """Take each back alone, for the tests that most likely notice it; what is left, in groups.
 
         What the suite does not notice of several, it hardly notices of one.
@@ -296,7 +296,7 @@ class _TestRuns:
             is_noticed: tuple(hunk.part for hunk in found if noticed.get(hunk) is is_noticed)
             for is_noticed in (True, False, None)
         }
-        return TakenBack(noticed=parts[True], unnoticed=parts[False], untried=parts[None])
+        return RevertTrials(noticed=parts[True], unnoticed=parts[False], untried=parts[None])
 
     def _try_rest(self, rest: list[Hunk]) -> dict[Hunk, bool | None]:
         """Ask the whole suite, in as many groups as run side by side.
@@ -389,7 +389,9 @@ class _TestRuns:
         """Have the repository's type checkers look at the first of them, each taken back alone."""
         project, after = self.trials.prepared.contract.project, self.trials.after
         known = (
-            (make_tool_check(one), after.result(one.name)) for one in project.types if one.tool
+            (make_tool_check(command), after.result(command.name))
+            for command in project.types
+            if command.tool
         )
         checks = [
             (check, result)

@@ -25,7 +25,7 @@ def make_declaration_mark(change: Change, prepared: Prepared, desk: Desk) -> str
     if not requirements.has_changed(change_context):
         return ""
     _, after = requirements.read_sides(change_context)
-    locks = [(one.path, one.after) for one in requirements.list_changed_locks(change_context)]
+    locks = [(lock.path, lock.after) for lock in requirements.list_changed_locks(change_context)]
     said = repr((dependencies.list_declared(after), locks))
     return hashlib.sha256(said.encode()).hexdigest()
 

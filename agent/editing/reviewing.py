@@ -12,7 +12,7 @@ from agent.editing.tools import Forms, ToolExecutor
 from agent.errors import ROUND_ENDS
 from agent.models.change import Change, Finding, Severity
 from agent.models.record import Record
-from agent.models.review import Remark, ReviewNotes, Settled
+from agent.models.review import Remark, ReviewNotes, SettledFinding
 from agent.models.step import Step
 from agent.text.check_summary import format_count, summarize_check
 
@@ -71,7 +71,9 @@ def settle_review(
     second = review_change(answered, run_context)
     count = len(notes.blocking)
     said = f"{notes.model} asked for {count} change{'s' * (count != 1)}, and another edit was made."
-    kept = [one for one in notes.remarks if not one.blocking and one not in second.remarks]
+    kept = [
+        remark for remark in notes.remarks if not remark.blocking and remark not in second.remarks
+    ]
     update = {
         "ran": True,
         "sentence": f"{said} {second.sentence}",
@@ -92,11 +94,11 @@ def find_open_remarks(notes: ReviewNotes, change: Change) -> tuple[Finding, ...]
         return (_make_finding(f"{notes.model} {said}"),)
     said = "has a blocking remark that no edit has addressed:"
     found = []
-    for one in notes.blocking:
-        words = forms.flatten_text(" ".join(one.text.split()), _LONGEST_QUOTE)
-        file = next((file for file in change.files if file.path == one.path), None)
+    for remark in notes.blocking:
+        words = forms.flatten_text(" ".join(remark.text.split()), _LONGEST_QUOTE)
+        file = next((file for file in change.files if file.path == remark.path), None)
         lines = (file.after or b"").count(b"\n") + 1 if file else 0
-        line = one.line if one.line and 1 <= one.line <= lines else None
+        line = remark.line if remark.line and 1 <= remark.line <= lines else None
         message = f'{notes.model} {said} "{words}"'
         found.append(_make_finding(message, file.path if file else "", line))
     return tuple(found)
@@ -104,17 +106,21 @@ def find_open_remarks(notes: ReviewNotes, change: Change) -> tuple[Finding, ...]
 
 def apply_settled(findings: tuple[Finding, ...], notes: ReviewNotes | None) -> tuple[Finding, ...]:
     """Make a note, with the reviewer's words, of what a review that approves has settled."""
-    said = {one.finding: one.why for one in notes.settled} if notes and notes.approves else {}
+    said = (
+        {settled.finding: settled.why for settled in notes.settled}
+        if notes and notes.approves
+        else {}
+    )
     return tuple(
-        one.model_copy(
+        finding.model_copy(
             update={
                 "severity": Severity.INFO,
-                "message": f'{one.message} Settled by {notes.model}: "{said[one]}"',
+                "message": f'{finding.message} Settled by {notes.model}: "{said[finding]}"',
             }
         )
-        if notes and one in said
-        else one
-        for one in findings
+        if notes and finding in said
+        else finding
+        for finding in findings
     )
 
 
@@ -122,14 +128,15 @@ def _describe_findings(findings: tuple[Finding, ...]) -> str:
     """List what is open after the gate, with numbers where the reviewer can settle it."""
     numbers = {one: n for n, one in enumerate(_list_readings(findings), 1)}
     lines = (
-        f"{numbers.get(one, '-')}. {one.path}:{one.line or ''} {one.message} ({one.rule})"
-        for one in findings
+        f"{numbers.get(finding, '-')}. {finding.path}:{finding.line or ''} {finding.message}"
+        f" ({finding.rule})"
+        for finding in findings
     )
     return "\n".join(lines)
 
 
 def _list_readings(findings: tuple[Finding, ...]) -> list[Finding]:
-    return [one for one in findings if one.is_reading]
+    return [finding for finding in findings if finding.is_reading]
 
 
 def _make_finding(message: str, path: str = "", line: int | None = None) -> Finding:
@@ -166,19 +173,20 @@ def _make_notes(found: SubmittedReview, best: Round, run_context: RunContext) ->
     redact = run_context.desk.redactor
     readings = dict(enumerate(_list_readings(best.remarks), 1))
     settled = tuple(
-        Settled(
-            finding=readings[one.number],
-            why=forms.flatten_text(redact(" ".join(one.why.split())), _LONGEST_QUOTE),
+        SettledFinding(
+            finding=readings[finding.number],
+            why=forms.flatten_text(redact(" ".join(finding.why.split())), _LONGEST_QUOTE),
         )
-        for one in found.findings
-        if one.settled and one.number in readings
+        for finding in found.findings
+        if finding.settled and finding.number in readings
     )
     reviewer = run_context.account.find_last_model("reviewer")
     # Redacted first: half of a secret is not recognised.
     remarks = tuple(
-        one.model_copy(update={"text": redact(one.text)[:_LONGEST_REMARK]}) for one in found.remarks
+        remark.model_copy(update={"text": redact(remark.text)[:_LONGEST_REMARK]})
+        for remark in found.remarks
     )
-    blocking = sum(one.blocking for one in remarks)
+    blocking = sum(remark.blocking for remark in remarks)
     approves = found.approve and not blocking
     said = [f"{reviewer} reviewed the change: {format_count(len(remarks), 'remark')}."]
     if blocking:
@@ -197,8 +205,9 @@ def _make_notes(found: SubmittedReview, best: Round, run_context: RunContext) ->
 
 def summarize_checks(best: Round) -> str:
     checks = "; ".join(
-        f"{one.name} {one.verdict.value} (new failures: {summarize_check(one).new})"
-        for one in best.compared
+        f"{comparison.name} {comparison.verdict.value}"
+        f" (new failures: {summarize_check(comparison).new})"
+        for comparison in best.compared
     )
     shown = ", ".join(row.name for row in best.proof.rows if row.is_proof)
     words = f"Tests that fail without the change: {shown}." if shown else best.proof.missing

@@ -68,7 +68,7 @@ class Round:
             return {}
         if self.verdict is None or self.after is None:
             return dict(_find_blocking(self.refused))
-        red = (_find_red(check, self.after) for check in self.compared)
+        red = (_list_failures(check, self.after) for check in self.compared)
         return dict(chain(*red, _find_blocking(self.verdict.findings)))
 
     @property
@@ -163,7 +163,8 @@ def find_obstacle(problem: RunStopped) -> Finding:
 
 def format_remarks(remarks: tuple[Remark, ...]) -> str:
     lines = (
-        f"- {_format_place(one)}: {one.text}" if one.path else f"- {one.text}" for one in remarks
+        f"- {_format_place(remark)}: {remark.text}" if remark.path else f"- {remark.text}"
+        for remark in remarks
     )
     return "\n".join(("A reviewer demands:", *lines))
 
@@ -171,8 +172,8 @@ def format_remarks(remarks: tuple[Remark, ...]) -> str:
 def format_draft_reasons(findings: tuple[Finding, ...]) -> str:
     """List for the model what makes a change that passes a draft; empty: nothing does."""
     # No edit answers what is said of the base.
-    open_to_edits = [one for one in findings if one.rule not in (SET_UP, RED_BASE)]
-    said = [_format_finding(one) for one in open_to_edits[:_MOST_FINDINGS]]
+    open_to_edits = [finding for finding in findings if finding.rule not in (SET_UP, RED_BASE)]
+    said = [_format_finding(edit) for edit in open_to_edits[:_MOST_FINDINGS]]
     head = "The change passes, but a person will have to check this. Fix what you can, or submit"
     return "\n\n".join((f"{head} it as it is.", *said)) if said else ""
 
@@ -182,12 +183,12 @@ def _format_place(one: Remark | Finding) -> str:
 
 
 def _find_blocking(findings: tuple[Finding, ...]) -> Iterator[tuple[str, str]]:
-    for one in findings:
-        if one.severity is Severity.BLOCK:
-            yield f"{one.rule} {one.path} {one.message}", _format_finding(one)
+    for finding in findings:
+        if finding.severity is Severity.BLOCK:
+            yield f"{finding.rule} {finding.path} {finding.message}", _format_finding(finding)
 
 
-def _find_red(check: AnyComparison, after: CheckReport) -> Iterator[tuple[str, str]]:
+def _list_failures(check: AnyComparison, after: CheckReport) -> Iterator[tuple[str, str]]:
     new, gone = list_new(check), check.gone if is_of_tests(check) else ()
     for number, item in enumerate(new):
         yield f"{check.name} {item.item_id}", _format_failure(check, item, number)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from agent.desk import Desk
-from agent.editing.preparation import LEAST_GATE_SECONDS, Preparation, Ready
+from agent.editing.preparation import LEAST_GATE_SECONDS, MeasuredBase, Preparation
 from agent.editing.rounds import RoundHistory
 from agent.errors import (
     AgentError,
@@ -21,7 +21,7 @@ from agent.errors import (
 from agent.llm.budget import SpendingCaps
 from agent.models.chat import ChatModel, Role
 from agent.models.checks import CheckReport, Status
-from agent.models.environment import Opened, Prepared
+from agent.models.environment import OpenedRepository, Prepared
 from agent.models.model_account import ModelAccount
 from agent.models.model_use import ModelWork
 from agent.models.record import Record
@@ -40,7 +40,7 @@ class AttemptLimits(Record):
 @dataclass(frozen=True)
 class RunContext:
     task: Task
-    base: Opened
+    base: OpenedRepository
     once: StepRunner
     desk: Desk
     preparation: Preparation = field(default_factory=Preparation)
@@ -82,7 +82,7 @@ class RunContext:
         """The checks of the base commit, once they have run."""
         return self._ready().baseline
 
-    def _ready(self) -> Ready:
+    def _ready(self) -> MeasuredBase:
         assert self.preparation.ready is not None, "the base is not prepared yet"  # noqa: S101
         return self.preparation.ready
 

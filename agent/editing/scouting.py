@@ -15,14 +15,14 @@ from agent.desk import Desk
 from agent.editing import forms, prompting
 from agent.editing.loop import Conversation
 from agent.editing.opening import find_error_line
-from agent.editing.preparation import Preparation, Ready
+from agent.editing.preparation import MeasuredBase, Preparation
 from agent.editing.run_context import RunContext, explain_stop
 from agent.editing.tools import ToolExecutor
 from agent.errors import ASKING_ENDS, BudgetSpent, RequestRefused, SandboxMissing, TimeSpent
 from agent.models.change import Change
 from agent.models.chat import OpeningMessage
 from agent.models.checks import CheckReport
-from agent.models.environment import LEFT_OUT, Opened, Prepared
+from agent.models.environment import LEFT_OUT, OpenedRepository, Prepared
 from agent.models.record import Record
 from agent.models.sandbox import SandboxSession
 from agent.models.step import Step, StepName
@@ -76,7 +76,7 @@ class SetUpTools(ToolExecutor):
         super().close()
         self._network.close()
 
-    def _open_session(self, opened: Opened, change: Change) -> SandboxSession:
+    def _open_session(self, opened: OpenedRepository, change: Change) -> SandboxSession:
         desk = self._run_context.desk
         if desk.sessions is None or not isinstance(opened, Prepared):
             raise SandboxMissing("No sandbox is configured for models.")
@@ -112,7 +112,7 @@ def scout_configuration(
     nothing = CheckReport(
         side="base", commit=prepared.checkout.commit, change_digest=None, results=()
     )
-    ready = Ready(prepared, nothing, reserved_seconds=left * (1 - _SHARE))
+    ready = MeasuredBase(prepared, nothing, reserved_seconds=left * (1 - _SHARE))
     run_context = replace(
         run_context,
         budget_share=_SHARE,
@@ -188,9 +188,9 @@ def _search_configuration(
 def describe_tests(prepared: Prepared, report: CheckReport) -> str:
     """Count the tests, name files that are left out and tests that are red, each with its error."""
     tests = report.tests
-    left = (one.message for one in prepared.contract.scouted if one.rule == LEFT_OUT)
-    red = [one for one in tests.items if one.outcome in ("failed", "error")]
-    named = (f"- {one.item_id}: {find_error_line(one.text)}" for one in red[:_MOST_RED])
+    left = (finding.message for finding in prepared.contract.scouted if finding.rule == LEFT_OUT)
+    red = [item for item in tests.items if item.outcome in ("failed", "error")]
+    named = (f"- {item.item_id}: {find_error_line(item.text)}" for item in red[:_MOST_RED])
     head = describe_outcomes(tests) or "no tests"
     told = (head, tests.reason, *left, *named, "" if red else obstacles.list_errors(tests))
     return "\n".join(filter(None, told))

@@ -85,15 +85,15 @@ def read_plan(form: str) -> Plan:
     found = SubmittedPlan.model_validate_json(form)
     title = forms.flatten_text(" ".join(found.title.split()), len(found.title))
     named = (
-        posixpath.normpath(one.strip().removeprefix(f"{SANDBOX_TREE}/"))
-        for one in found.files
-        if one.strip()
+        posixpath.normpath(file.strip().removeprefix(f"{SANDBOX_TREE}/"))
+        for file in found.files
+        if file.strip()
     )
     return Plan(
         recipe="",
         title=sanitise.shorten(title, _LONGEST_TITLE),
         parameters="",
-        steps=tuple(cut_sentences(one, _LONGEST_STEP) for one in found.steps[:_MOST_STEPS]),
+        steps=tuple(cut_sentences(step, _LONGEST_STEP) for step in found.steps[:_MOST_STEPS]),
         category=found.category,
         files=tuple(dict.fromkeys(named))[:_MOST_PLANNED],
     )
@@ -111,10 +111,10 @@ def find_plan_problems(plan: Plan, run_context: RunContext) -> str:
     present = sorted(tree.paths())
     covered = [[one for one in present if _covers(path, one)] or [path] for path in plan.files]
     found = find_closed(chain(*covered), tree, config)
-    refused = {one.path for one in found}
+    refused = {finding.path for finding in found}
     wholly = {path for several in covered if refused.issuperset(several) for path in several[:1]}
-    closed = [one for one in found if one.path in wholly or not one.path]
-    said = dict.fromkeys(f"{one.path} {one.message} {one.fix}" for one in closed)
+    closed = [finding for finding in found if finding.path in wholly or not finding.path]
+    said = dict.fromkeys(f"{finding.path} {finding.message} {finding.fix}" for finding in closed)
     return "\n".join((*said, "Plan without these files, or decline.")) if said else ""
 
 
@@ -132,7 +132,7 @@ def find_closed(touched: Iterable[str], tree: Tree, config: RepoConfig) -> tuple
         for path, content in contents.items()
     )
     found = chain(limits.faults, *checked)
-    return tuple(one for one in found if one.severity is Severity.BLOCK)
+    return tuple(finding for finding in found if finding.severity is Severity.BLOCK)
 
 
 def read_refusal(
@@ -162,7 +162,7 @@ def read_refusal(
         return ForPeople(explain_refused(f"`{_flatten(found.refused_by).replace('`', '')}`"))
     if not found.tickets:
         return ForPeople(f"{model} leaves this to a person: {said}")
-    listed = "\n".join(f"- {_flatten(one)}" for one in found.tickets[:_MOST_QUESTIONS])
+    listed = "\n".join(f"- {_flatten(ticket)}" for ticket in found.tickets[:_MOST_QUESTIONS])
     return TooLarge(f"{model} says that this is several changes: {said}\n{listed}")
 
 
@@ -177,13 +177,13 @@ def explain_refused(notes: str) -> str:
 def read_answers(found: SubmittedAnswers) -> tuple[ItemAnswer, ...]:
     return tuple(
         ItemAnswer(
-            item=one.item,
-            end=_ENDS.get(one.became, "human"),
-            text=cut_sentences(one.words, MOST_SUMMARY),
+            item=answer.item,
+            end=_ENDS.get(answer.became, "human"),
+            text=cut_sentences(answer.words, MOST_SUMMARY),
             by_model=True,
-            is_beyond_ticket=one.became == "beyond",
+            is_beyond_ticket=answer.became == "beyond",
         )
-        for one in sorted(found.answers, key=lambda one: one.item)
+        for answer in sorted(found.answers, key=lambda answer: answer.item)
     )
 
 
@@ -191,11 +191,11 @@ def find_answer_problems(
     found: SubmittedAnswers, items: tuple[ReviewItem, ...], *, is_edited: bool
 ) -> list[str]:
     """List contradictions among answers, items and edits, for the model."""
-    wanted = Counter(one.number for one in items)
-    given = Counter(one.item for one in found.answers)
+    wanted = Counter(item.number for item in items)
+    given = Counter(answer.item for answer in found.answers)
     wrong = [f"item {one} has no answer" for one in wanted - given]
     wrong += [f"there is no item {one}, or it is already answered" for one in given - wanted]
-    is_done = any(one.became == "done" for one in found.answers)
+    is_done = any(answer.became == "done" for answer in found.answers)
     if is_done and not is_edited:
         wrong.append("nothing was edited, so no item is done")
     if is_edited and not is_done:

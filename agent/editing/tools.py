@@ -23,7 +23,7 @@ from agent.errors import EditFailed, SandboxMissing
 from agent.models.change import Change, Finding, Severity
 from agent.models.chat import CallResults, Reply, ToolCall, ToolResult, ToolSpec
 from agent.models.checks import CheckReport
-from agent.models.environment import Opened, Prepared
+from agent.models.environment import OpenedRepository, Prepared
 from agent.models.record import Record
 from agent.models.sandbox import SandboxSession
 from agent.text import sanitise
@@ -200,7 +200,7 @@ class ToolExecutor:
             return batch.session
         if self._session is None or self._digest != batch.before.digest:
             self.close()
-            opened: Opened = run_context.base
+            opened: OpenedRepository = run_context.base
             batch.notes.append(LOST if batch.calls_before else "")
             if self.is_planned:
                 batch.notes.append(self._rebuild_environment(batch.before))
@@ -211,7 +211,7 @@ class ToolExecutor:
         batch.losses = self._session.losses
         return self._session
 
-    def _open_session(self, opened: Opened, change: Change) -> SandboxSession:
+    def _open_session(self, opened: OpenedRepository, change: Change) -> SandboxSession:
         desk = self._run_context.desk
         if desk.sessions is None:
             raise SandboxMissing("No sandbox is configured for models.")
@@ -227,10 +227,14 @@ class ToolExecutor:
                 taken = session.take(include)
             update = {"notes": before.notes, "left_out": taken.findings}
             change = self._leave_out(taken.change, include).model_copy(update=update)
-            left = [(one.path, one.message) for one in taken.findings if _is_told(one, batch)]
+            left = [
+                (finding.path, finding.message)
+                for finding in taken.findings
+                if _is_told(finding, batch)
+            ]
             dropped = (path for path in taken.change.paths if path not in change.paths)
-            left += [(path, _LEFT_BEHIND) for path in dropped if batch.names(path)]
-            left += [(path, _IGNORED) for path in taken.ignored if batch.names(path)]
+            left += [(path, _LEFT_BEHIND) for path in dropped if batch.is_named(path)]
+            left += [(path, _IGNORED) for path in taken.ignored if batch.is_named(path)]
             told = [f"{path}: {message}" for path, message in left]
             listed = [line for line in told if line not in self._reported][:_MOST_LISTED]
             batch.notes += listed
@@ -248,7 +252,7 @@ class ToolExecutor:
         """Leave out new files that base's tests leave behind as well."""
         suite = self._run_context.baseline.tests.suite
         left = set(suite.left_behind if suite else ()).difference(include)
-        files = (one for one in change.files if one.before is not None or one.path not in left)
+        files = (file for file in change.files if file.before is not None or file.path not in left)
         return change.model_copy(update={"files": tuple(files)})
 
     def _update_lock(self, session: SandboxSession, change: Change) -> str:
@@ -370,7 +374,7 @@ class _Batch:
     left: int = MOST_OF_A_BATCH
     """Characters that answers may still have."""
 
-    def names(self, path: str) -> bool:
+    def is_named(self, path: str) -> bool:
         """Whether a call names a file: what programs leave behind is not offered."""
         name = posixpath.basename(path.rstrip("/"))
         return any(name in call.arguments for call in self.calls)
@@ -397,7 +401,7 @@ def choose_seconds(baseline: CheckReport | None) -> int:
 
 
 def _is_told(finding: Finding, batch: _Batch) -> bool:
-    return finding.severity is not Severity.INFO or batch.names(finding.path)
+    return finding.severity is not Severity.INFO or batch.is_named(finding.path)
 
 
 _TOOLS: dict[str, _Tool] = {

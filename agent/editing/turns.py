@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from agent.editing.run_context import RunContext
 from agent.errors import ModelRefused
 from agent.llm.budget import require_budget
-from agent.models.chat import ChatRequest, Message, Reply, Returned, ToolCall, ToolResult
+from agent.models.chat import ChatRequest, Message, Reply, ToolCall, ToolResult, ToolTurn
 from agent.models.step import Step, StepName
 from agent.text import sanitise
 from agent.text.check_summary import format_count
@@ -113,7 +113,7 @@ def trim_messages(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     What is cut for some messages is cut for all that begin with them: the prefix stays the same
     between one cut and the next, also after a restart.
     """
-    returned = [place for place, one in enumerate(messages) if isinstance(one, Returned)]
+    returned = [place for place, one in enumerate(messages) if isinstance(one, ToolTurn)]
     old: dict[tuple[int, int], int] = {}
     """Characters, by the place of the message and that of the result."""
     cut: set[tuple[int, int]] = set()
@@ -136,11 +136,11 @@ def trim_messages(messages: tuple[Message, ...]) -> tuple[Message, ...]:
 
 
 def _list_results(message: Message) -> tuple[ToolResult, ...]:
-    return message.results if isinstance(message, Returned) else ()
+    return message.results if isinstance(message, ToolTurn) else ()
 
 
 def _cut_message(message: Message, place: int, cut: set[tuple[int, int]]) -> Message:
-    if not isinstance(message, Returned):
+    if not isinstance(message, ToolTurn):
         return message
     results = (
         _cut_result(result) if (place, at) in cut else result

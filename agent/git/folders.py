@@ -29,10 +29,10 @@ def delete_folder(folder: Path) -> None:
     with suppress(OSError):
         folder.chmod(0o700)
     for above, below, _ in os.walk(folder):
-        for one in (Path(above, name) for name in below):
+        for path in (Path(above, name) for name in below):
             with suppress(OSError):  # another user's; deleting it says so
-                if not one.is_symlink():
-                    one.chmod(0o700)
+                if not path.is_symlink():
+                    path.chmod(0o700)
     try:
         shutil.rmtree(folder)
     except FileNotFoundError:

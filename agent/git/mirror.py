@@ -54,7 +54,7 @@ ADVICE = (
 
 
 @dataclass(frozen=True)
-class Hold:
+class LockedMirror:
     """The mirror while it is ours alone."""
 
     place: GitPlace
@@ -72,7 +72,7 @@ def locate_mirror(root: Path, mirrors: Path) -> Path:
 
 
 @contextmanager
-def hold_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[Hold]:
+def hold_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[LockedMirror]:
     """Wait until no other run uses the mirror, and keep it for this one.
 
     What a git that was cut off leaves in it is removed, before and afterwards. The lock's file
@@ -96,7 +96,7 @@ def hold_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[Hold]:
         _remove_leftovers(mirror, scratch)
         scratch.mkdir(mode=0o700)
         try:
-            yield Hold(GitPlace(mirror, (lock,), stopped=stopped), scratch)
+            yield LockedMirror(GitPlace(mirror, (lock,), stopped=stopped), scratch)
         finally:
             _remove_leftovers(mirror, scratch)
     finally:
@@ -111,7 +111,7 @@ def _remove_leftovers(mirror: Path, scratch: Path) -> None:
 
 
 @contextmanager
-def hold_sound_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[Hold]:
+def hold_sound_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[LockedMirror]:
     """Hold a mirror, and say what a failure of git in it means."""
     with (
         explain_mirror(mirror),
@@ -121,7 +121,7 @@ def hold_sound_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[Hol
         yield hold
 
 
-def hold_mirror_of(checkout: Checkout) -> AbstractContextManager[Hold]:
+def hold_mirror_of(checkout: Checkout) -> AbstractContextManager[LockedMirror]:
     return hold_sound_mirror(Path(checkout.mirror))
 
 
@@ -145,7 +145,9 @@ def explain_mirror(place: Path) -> Iterator[None]:
 # --- fetching ----------------------------------------------------------------------------------
 
 
-def update_from_view(hold: Hold, view: GitPlace, commit: str, *, alone: bool = False) -> None:
+def update_from_view(
+    hold: LockedMirror, view: GitPlace, commit: str, *, alone: bool = False
+) -> None:
     """Fetch branches, tags and the commit from a view of the user's repository.
 
     Args:
@@ -160,7 +162,7 @@ def update_from_view(hold: Hold, view: GitPlace, commit: str, *, alone: bool = F
     )
 
 
-def renew_mirror(hold: Hold, fetched: Callable[[GitPlace], None]) -> None:
+def renew_mirror(hold: LockedMirror, fetched: Callable[[GitPlace], None]) -> None:
     """Bring the mirror up to date, or make it: `fetched` fetches into the one that it is given."""
     mirror, fresh = hold.place.git_dir, hold.scratch / "fresh.git"
     if mirror.exists():
@@ -176,12 +178,12 @@ def renew_mirror(hold: Hold, fetched: Callable[[GitPlace], None]) -> None:
         process.run_git(hold.place, *_TIDY, seconds=FETCH_SECONDS)
 
 
-def make_mirror(hold: Hold) -> None:
+def make_mirror(hold: LockedMirror) -> None:
     if not hold.place.git_dir.exists():
         renew_mirror(hold, lambda place: None)
 
 
-def pin_commit(hold: Hold, commit: str, kind: str = "bases") -> None:
+def pin_commit(hold: LockedMirror, commit: str, kind: str = "bases") -> None:
     """Hold a commit by a ref, so that no clean-up takes it before the run is done with it."""
     process.run_git(hold.place, "update-ref", f"refs/mergewright/{kind}/{commit}", commit)
 

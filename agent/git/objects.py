@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from agent.errors import EditFailed
 from agent.git import process
-from agent.git.mirror import Hold
+from agent.git.mirror import LockedMirror
 from agent.git.process import GitFailed, GitPlace
 from agent.models.change import Change
 
@@ -45,7 +45,7 @@ class Identity(NamedTuple):
     """Seconds since the epoch."""
 
 
-def use_index(hold: Hold, *, keep: bool) -> GitPlace:
+def use_index(hold: LockedMirror, *, keep: bool) -> GitPlace:
     """Work on an index in the scratch folder; new objects go there too unless they are kept."""
     place = hold.place.with_environ(GIT_INDEX_FILE=hold.scratch / "index")
     if not keep:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.git import objects, process
-from agent.git.mirror import Hold
+from agent.git.mirror import LockedMirror
 
 NAME = "base.git"
 """Of the folder, beside the work trees of a run."""
@@ -30,7 +30,7 @@ CONFIG = b"""\
 """What git is told in a sandbox; a test that makes a home of its own is told nothing."""
 
 
-def make_repository(hold: Hold, commit: str, folder: Path) -> None:
+def make_repository(hold: LockedMirror, commit: str, folder: Path) -> None:
     """Pack the tree of a commit below a commit without parents, with an index of it."""
     dated = process.run_git(hold.place, "show", "--no-patch", "--format=%ct", commit)
     by = objects.Identity("base", "base@localhost", int(dated))

@@ -303,7 +303,7 @@ def explain_full_disk(folder: Path, advice: str) -> Iterator[None]:
             full = problem.errno in {errno.ENOSPC, errno.EDQUOT}
         else:
             # Git does not always give the reason, as for a file of a work tree.
-            there = next(one for one in (folder, *folder.parents) if one.exists())
+            there = next(parent for parent in (folder, *folder.parents) if parent.exists())
             full = shutil.disk_usage(there).free < _LITTLE_SPACE
             full = full or _NO_SPACE.search(problem.message) is not None
         if not full:

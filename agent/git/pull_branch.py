@@ -12,7 +12,7 @@ from typing import NamedTuple
 from agent.errors import BranchMoved, CacheGone, CodeHostUnavailable, EditFailed, RepositoryUnfit
 from agent.git import base, branches, mirror, objects, process, remote, worktree
 from agent.git.base import PinnedCommit, RepositoryLimits
-from agent.git.mirror import Hold
+from agent.git.mirror import LockedMirror
 from agent.git.process import GitPlace
 from agent.models.change import Change, ChangedFile
 from agent.models.pulls import BranchState
@@ -71,7 +71,7 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
 
 
 def _read_state(
-    hold: Hold,
+    hold: LockedMirror,
     url: str,
     start: PinnedCommit,
     head: str,

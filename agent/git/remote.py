@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from agent.errors import AccessLost, CodeHostUnavailable, PermanentError, RepositoryUnfit
 from agent.git import mirror, objects, process
-from agent.git.mirror import Hold
+from agent.git.mirror import LockedMirror
 from agent.git.process import GitFailed, GitPlace
 from agent.models import fence
 from agent.models.sandbox import Flag
@@ -52,7 +52,7 @@ class LeaseLost(RepositoryUnfit):
 
 
 @contextmanager
-def _reach_remote(hold: Hold, url: str, token: str) -> Iterator[Reach]:
+def _reach_remote(hold: LockedMirror, url: str, token: str) -> Iterator[Reach]:
     """Raises PermanentError where the address is not one that a token may be sent to."""
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -80,7 +80,7 @@ def _reach_remote(hold: Hold, url: str, token: str) -> Iterator[Reach]:
 
 
 @contextmanager
-def _read_remote(hold: Hold, url: str, token: str, branch: str = "") -> Iterator[Reach]:
+def _read_remote(hold: LockedMirror, url: str, token: str, branch: str = "") -> Iterator[Reach]:
     """Reach the code host, and say what a failure to read from it means."""
     with _reach_remote(hold, url, token) as there:
         try:
@@ -103,7 +103,7 @@ def _read_remote(hold: Hold, url: str, token: str, branch: str = "") -> Iterator
 
 def hold_mirror(
     url: str, mirrors: Path, stopped: Flag | None = None
-) -> AbstractContextManager[Hold]:
+) -> AbstractContextManager[LockedMirror]:
     """Hold the mirror of a repository behind an address, be it an empty one."""
     parts = urlsplit(url)
     root = Path(f"/{parts.netloc}{parts.path.removesuffix('.git')}")
@@ -113,7 +113,7 @@ def hold_mirror(
 # --- reading -----------------------------------------------------------------------------------
 
 
-def fetch_base(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int) -> str:
+def fetch_base(hold: LockedMirror, url: str, token: str, branch: str, *, max_bytes: int) -> str:
     reference = f"refs/heads/{branch}"
     wanted = (f"+{reference}:{reference}", "+refs/tags/*:refs/tags/*")
     with _read_remote(hold, url, token, branch) as (address, reaching):
@@ -125,7 +125,7 @@ def fetch_base(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int)
     return objects.require_object(hold.place, reference)
 
 
-def find_head(hold: Hold, url: str, token: str, branch: str) -> str | None:
+def find_head(hold: LockedMirror, url: str, token: str, branch: str) -> str | None:
     """Ask which commit a branch of the remote is at; None: there is no such branch."""
     reference = f"refs/heads/{branch}"
     args = ("ls-remote", "--quiet", "--heads", "--")
@@ -139,7 +139,7 @@ def find_head(hold: Hold, url: str, token: str, branch: str) -> str | None:
 
 
 def fetch_more(
-    hold: Hold, url: str, token: str, *wanted: str, branch: str = "", max_bytes: int
+    hold: LockedMirror, url: str, token: str, *wanted: str, branch: str = "", max_bytes: int
 ) -> None:
     """Fetch references (`+from:to`) into a mirror whose base was fetched."""
     with _read_remote(hold, url, token, branch) as (address, reaching):
@@ -150,7 +150,7 @@ def fetch_more(
 
 
 def push_branch(
-    hold: Hold, url: str, token: str, commit: str, branch: str, *, expected: str | None
+    hold: LockedMirror, url: str, token: str, commit: str, branch: str, *, expected: str | None
 ) -> None:
     """Move a branch of the remote to a commit (empty: delete it), if it is where we last saw it.
 
@@ -186,7 +186,7 @@ def push_branch(
 
 
 def push_or_look(
-    hold: Hold, url: str, token: str, commit: str, branch: str, *, expected: str | None
+    hold: LockedMirror, url: str, token: str, commit: str, branch: str, *, expected: str | None
 ) -> str | None:
     """Push as `push_branch` does; return the commit that the branch is at afterwards.
 

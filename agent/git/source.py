@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from agent.errors import RepositoryUnfit
 from agent.git import by_descriptor, folders, process
-from agent.git.mirror import Hold
+from agent.git.mirror import LockedMirror
 from agent.git.process import GitPlace
 
 _MAX_TEXT_BYTES = 1024**2
@@ -179,7 +179,9 @@ def _read_text(path: Path) -> str:
 
 
 @contextmanager
-def open_view(source: UserRepository, hold: Hold, *, write: bool = False) -> Iterator[GitPlace]:
+def open_view(
+    source: UserRepository, hold: LockedMirror, *, write: bool = False
+) -> Iterator[GitPlace]:
     """Make the view beside a mirror that is held; it is gone afterwards.
 
     To write, root becomes the owner of the repository: what is new in it must be theirs.

@@ -17,16 +17,16 @@ from agent.errors import AgentError, RequestRefused, StoreUnavailable
 from agent.github.api_errors import ignore_statuses
 from agent.github.connection import (
     IMPATIENT,
-    Asking,
     Facts,
     Pacing,
     Record,
     RenewableToken,
     RequestNotes,
+    RetryingRequest,
     WatchedRequester,
     translate_errors,
 )
-from agent.github.tokens import Minted, Tokens, TokenScope, read_credentials
+from agent.github.tokens import IssuedToken, Tokens, TokenScope, read_credentials
 from agent.models.run import Run
 from agent.models.ticket import IssueRef
 from agent.settings import Settings
@@ -180,9 +180,9 @@ class Access:
     def start_notes(self, purpose: str) -> RequestNotes:
         return RequestNotes(purpose, self.record, self.tokens.hide)
 
-    def asking(self, *, patient: bool = True) -> Asking:
+    def asking(self, *, patient: bool = True) -> RetryingRequest:
         """Give the way of asking again; not patient: one attempt, no wait."""
-        return Asking(self.pacing if patient else IMPATIENT, self.stopping)
+        return RetryingRequest(self.pacing if patient else IMPATIENT, self.stopping)
 
 
 class RepositorySession:
@@ -196,7 +196,7 @@ class RepositorySession:
         self._niceties: dict[str, tuple[str, Callable[[], object]]] = {}
         """What could not be done: what it is and how, by the note on it."""
         self._noted: set[str] = set()
-        self._tokens: dict[TokenScope, Minted] = {}
+        self._tokens: dict[TokenScope, IssuedToken] = {}
         self._requesters: dict[TokenScope, WatchedRequester] = {}
         self._lock = RLock()
 

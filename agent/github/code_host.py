@@ -88,7 +88,7 @@ class GithubCodeHost:
         if run.dry_run:
             return
         before, self._progress[run.run_id] = self._get_progress(run).stages, progress
-        begun = any(one.state != "waiting" for one in progress.stages)
+        begun = any(stage.state != "waiting" for stage in progress.stages)
         self._status(run).update(
             partial(status_text.under_way, run, progress, self._page(run)),
             soon=begun and progress.stages != before,
@@ -142,7 +142,7 @@ class GithubCodeHost:
         return pull
 
     def await_approval(self, run: Run, plan: Plan, number: str) -> None:
-        text = status_text.planned(run, plan, number, self._get_progress(run), self._page(run))
+        text = status_text.render_plan(run, plan, number, self._get_progress(run), self._page(run))
         self._status(run).begin(text, occasion=f"plan-{number}")
 
     def report_outcome(self, run: Run, outcome: Outcome) -> Outcome:
@@ -157,7 +157,7 @@ class GithubCodeHost:
             return self._count_calls(run, outcome)
         outcome = self._retry_niceties(run, outcome)
         progress = self._get_progress(run)
-        text = status_text.ended(run, outcome, progress, self._page(run))
+        text = status_text.render_end(run, outcome, progress, self._page(run))
         moot = outcome.reason is Reason.SUPERSEDED
         # People hear of a new pull request, and of an answer to their review, by that itself.
         is_known = moot or outcome.reason is Reason.CANCELLED or outcome.pull_request

@@ -290,7 +290,7 @@ def _read_json(status: int, body: str) -> object:
 # --- asking again ------------------------------------------------------------------------------
 
 
-class Asking:
+class RetryingRequest:
     def __init__(self, pacing: Pacing, stopping: Event | None = None) -> None:
         self._pacing = pacing
         self._stopping = stopping or Event()

@@ -75,7 +75,9 @@ class GithubIntakeApi:
             return None
         # After title and body: what is renamed in between counts as changed.
         events = issues.newest_events(session, issue.number)
-        renamed = next((one["created_at"] for one in events if one["event"] == "renamed"), None)
+        renamed = next(
+            (event["created_at"] for event in events if event["event"] == "renamed"), None
+        )
         moments = [str(one) for one in (renamed, read["lastEditedAt"]) if one is not None]
         now = {"title": read["title"], "body": read["body"]}
         return live.model_copy(update={**now, "changed_at": max(moments, default=None)})
@@ -149,7 +151,7 @@ class GithubIntakeApi:
             return
         session = self._session(run.snapshot.issue)
         comments.react(session)
-        StatusComment(session, run).wait(status_text.waiting(run, ahead, because))
+        StatusComment(session, run).wait(status_text.render_waiting(run, ahead, because))
 
     def find_issue(self, repository: str, number: int) -> LiveIssue | None:
         """Look an issue up by name and number alone, for a run that no webhook has started.

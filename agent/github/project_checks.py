@@ -143,10 +143,10 @@ def list_checks(session: RepositorySession, commit: str) -> tuple[ProjectCheck, 
         RefusedRequest: We may not read check runs there.
     """
     found: dict[str, ProjectCheck] = {}
-    for one in (*_list_check_runs(session, commit), *_list_statuses(session, commit)):
-        known = found.setdefault(one.name, one)
-        if _STATES.index(one.state) < _STATES.index(known.state):
-            found[one.name] = one
+    for run in (*_list_check_runs(session, commit), *_list_statuses(session, commit)):
+        known = found.setdefault(run.name, run)
+        if _STATES.index(run.state) < _STATES.index(known.state):
+            found[run.name] = run
     return tuple(found[name] for name in sorted(found))
 
 

@@ -68,7 +68,7 @@ class GithubPulls:
             return None
         threads = sorted(
             _list_threads(session, number),
-            key=lambda one: (one.comments[0].at, one.comments[0].comment_id),
+            key=lambda thread: (thread.comments[0].at, thread.comments[0].comment_id),
         )
         mergeable = raw.get("mergeable")
         return PullSnapshot(
@@ -178,7 +178,8 @@ def _list_threads(session: RepositorySession, number: int) -> Iterator[Thread]:
         # A line of the file as it was before is no line of the file.
         line = first["line"] if first.get("side", "RIGHT") == "RIGHT" else None
         node, resolved = next(
-            (known[one["id"]] for one in remarks if one["id"] in known), (f"inline:{root}", False)
+            (known[remark["id"]] for remark in remarks if remark["id"] in known),
+            (f"inline:{root}", False),
         )
         yield Thread(
             thread_id=node,
@@ -187,7 +188,9 @@ def _list_threads(session: RepositorySession, number: int) -> Iterator[Thread]:
             line=line,
             hunk=first["diff_hunk"],
             resolved=resolved,
-            comments=tuple(_make_comment(session, one, one["created_at"]) for one in remarks),
+            comments=tuple(
+                _make_comment(session, remark, remark["created_at"]) for remark in remarks
+            ),
         )
 
 
@@ -237,7 +240,11 @@ def _reply_on_lines(
     session: RepositorySession, number: int, thread: Thread, mark: str, words: str
 ) -> str:
     # The thread is as it was read just now; what an earlier attempt has said is in it.
-    said = (one.url for one in thread.comments if one.is_ours and one.body.startswith(mark))
+    said = (
+        comment.url
+        for comment in thread.comments
+        if comment.is_ours and comment.body.startswith(mark)
+    )
 
     def found() -> str | None:
         for raw in issues.list_remarks(session, number):

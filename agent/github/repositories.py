@@ -115,7 +115,7 @@ def read_config(session: RepositorySession) -> RepoConfig | None:
     # Most repositories have none of the files; one look tells.
     listed = _read_contents(session, str(PurePosixPath(OWN_FILES[0]).parent))
     there = {one.path for one in listed} if isinstance(listed, list) else set()
-    for name in (*(one for one in OWN_FILES if one in there), PYPROJECT):
+    for name in (*(file for file in OWN_FILES if file in there), PYPROJECT):
         found = _read_contents(session, name)
         if isinstance(found, ContentFile) and found.encoding == "base64":
             try:

@@ -24,14 +24,14 @@ _ROUNDS = {"review": "review round", "ci": "CI fix round", "update": "update rou
 _STOP = "`/mergewright stop` ends the run."
 
 
-def waiting(run: Run, ahead: int, because: str = "") -> str:
+def render_waiting(run: Run, ahead: int, because: str = "") -> str:
     """Write the text of a run that has not begun: others were there before, or it may not yet."""
     others = f"{ahead} run{'s are' if ahead > 1 else ' is'} ahead of it." if ahead else ""
     last = f"It starts automatically. {_STOP}"
     return " ".join(filter(None, (WAITS, sanitise.format_words(because), others, last)))
 
 
-def planned(run: Run, plan: Plan, number: str, progress: Progress, page: str | None) -> str:
+def render_plan(run: Run, plan: Plan, number: str, progress: Progress, page: str | None) -> str:
     """Write the text of a run that goes on when its plan is approved."""
     head = "**The plan below needs approval. Nothing has been edited yet.**"
     way = (
@@ -66,7 +66,7 @@ def under_way(run: Run, progress: Progress, page: str | None, now: float | None 
         _lines(
             f"{head} {_usage(progress, now)}.",
             _name_stages("Done", marks, "done"),
-            *(_current(one, now) for one in marks if one.state == "running"),
+            *(_current(mark, now) for mark in marks if mark.state == "running"),
             _name_stages("Then", marks, "waiting"),
             f"Plan: {sanitise.format_words(sanitise.shorten(plan.title, _LINE))}" if plan else "",
             f"No action needed. {_STOP} {_log(run, page)}",
@@ -75,13 +75,13 @@ def under_way(run: Run, progress: Progress, page: str | None, now: float | None 
     )
 
 
-def ended(run: Run, outcome: Outcome, progress: Progress, page: str | None) -> str:
+def render_end(run: Run, outcome: Outcome, progress: Progress, page: str | None) -> str:
     """Write the text of a run that has ended: where the result is, or why there is none."""
     seconds = progress.seconds + (max(0.0, read_clock() - progress.at) if progress.at else 0.0)
     used = f"It took {_duration(seconds)} and cost {outcome.figures.total_usage.cost}."
     moot = outcome.reason in (Reason.SUPERSEDED, Reason.CANCELLED)
     if run.follow_up is not None and (outcome.is_done or outcome.review_state.threads or moot):
-        head = _answered(run.follow_up, outcome)
+        head = _describe_answer(run.follow_up, outcome)
     elif run.follow_up is None and outcome.is_done and outcome.pull_request is not None:
         pull = outcome.pull_request
         way = "check the findings it lists, then merge or close it"
@@ -103,7 +103,7 @@ def ended(run: Run, outcome: Outcome, progress: Progress, page: str | None) -> s
     return _lines(head, f"{used} {_log(run, page)}")
 
 
-def _answered(about: FollowUp, outcome: Outcome) -> str:
+def _describe_answer(about: FollowUp, outcome: Outcome) -> str:
     pull = f"#{about.pull}"
     result = sanitise.format_words(outcome.sentence.removeprefix(f"Pull request {pull}: ")).rstrip(
         "."
@@ -114,8 +114,8 @@ def _answered(about: FollowUp, outcome: Outcome) -> str:
     if outcome.review_state.waiting_threads or outcome.review_state.review_places:
         way = f"answer the comments that need a person, then review {pull}."
     linked = (
-        (sanitise.format_words(one.about[:_LINE]), one.url)
-        for one in outcome.review_state.waiting_threads
+        (sanitise.format_words(thread.about[:_LINE]), thread.url)
+        for thread in outcome.review_state.waiting_threads
     )
     lines = (f"- [{title}]({url})" if url else f"- {title}" for title, url in linked)
     head = f"**{pull}: {_round(about)} is done: {result}.**"

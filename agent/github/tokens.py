@@ -14,7 +14,13 @@ from agent import settings as operator
 from agent.errors import AccessLost, AgentError, CodeHostUnavailable, SettingsInvalid
 from agent.github import api_errors, app_registration
 from agent.github.api_errors import RefusedRequest, UnexpectedAnswer
-from agent.github.connection import Asking, Pacing, RenewableToken, RequestNotes, WatchedRequester
+from agent.github.connection import (
+    Pacing,
+    RenewableToken,
+    RequestNotes,
+    RetryingRequest,
+    WatchedRequester,
+)
 from agent.models.clock import read_clock
 from agent.models.ticket import IssueRef
 from agent.settings import Settings
@@ -107,7 +113,7 @@ def read_credentials(settings: Settings) -> App | SecretStr:
     return App(app_id, key.get_secret_value())
 
 
-class Minted:
+class IssuedToken:
     """A token and when it ends, by our own steady clock."""
 
     def __init__(self, token: SecretStr, ends: float) -> None:
@@ -148,7 +154,7 @@ class Tokens:
             return None
         return WatchedRequester(self.who.auth, self._base_url, self._pacing, notes)
 
-    def fetch_login(self, notes: RequestNotes, asking: Asking) -> str:
+    def fetch_login(self, notes: RequestNotes, asking: RetryingRequest) -> str:
         """Ask what GitHub calls us: the first question of every process.
 
         Raises:
@@ -184,7 +190,7 @@ class Tokens:
                 raise self._explain_unknown(problem) from problem
             raise self._make_no_api_error(f"{path}: it returned {problem.status}") from problem
 
-    def mint(self, issue: IssueRef, scope: TokenScope, notes: RequestNotes) -> Minted:
+    def mint(self, issue: IssueRef, scope: TokenScope, notes: RequestNotes) -> IssuedToken:
         """Get a token for one repository.
 
         Raises:
@@ -192,7 +198,7 @@ class Tokens:
             SettingsInvalid: GitHub does not know our App by this key.
         """
         if isinstance(self.who, SecretStr):
-            return Minted(self.who, float("inf"))
+            return IssuedToken(self.who, float("inf"))
         app = WatchedRequester(self.who.auth, self._base_url, self._pacing, notes)
         was_known = issue.repository in self._installations
         try:
@@ -206,7 +212,7 @@ class Tokens:
 
     def _ask(
         self, app: WatchedRequester, issue: IssueRef, scope: TokenScope, notes: RequestNotes
-    ) -> Minted:
+    ) -> IssuedToken:
         if issue.repository not in self._installations:
             _, found = app.requestJsonAndCheck("GET", f"/repos/{issue.repository}/installation")
             self._installations[issue.repository] = int(found["id"]), found["permissions"]
@@ -222,7 +228,7 @@ class Tokens:
         self._secrets.append(token)
         lasts = ends.timestamp() - api_errors.server_time(headers)
         # A token that lasts less than our reserve, as an odd server may give, is used at once.
-        return Minted(token, time.monotonic() + max(lasts, _SPARE_SECONDS + 1.0))
+        return IssuedToken(token, time.monotonic() + max(lasts, _SPARE_SECONDS + 1.0))
 
     def _limit(
         self, issue: IssueRef, scope: TokenScope, held: dict[str, str], notes: RequestNotes

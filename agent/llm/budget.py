@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.errors import BudgetSpent, TimeSpent
-from agent.models.chat import LEAST_SECONDS, Worst
+from agent.models.chat import LEAST_SECONDS, WorstCase
 from agent.models.model_account import ModelAccount
 from agent.models.model_use import format_usd
 from agent.models.record import Record
@@ -54,7 +54,7 @@ class Budget:
 
 
 def require_budget(
-    spent: ModelAccount, worst: Worst, caps: SpendingCaps, seconds: float, *, purpose: str
+    spent: ModelAccount, worst: WorstCase, caps: SpendingCaps, seconds: float, *, purpose: str
 ) -> None:
     """Refuse a request that could take the run over one of its caps.
 

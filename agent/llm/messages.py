@@ -14,7 +14,7 @@ from pydantic_ai import messages as theirs
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.tools import ToolDefinition
 
-from agent.models.chat import Answered, Asked, ChatRequest, Reply, Returned, ToolCall, Usage
+from agent.models.chat import ChatRequest, ModelTurn, Reply, ToolCall, ToolTurn, Usage, UserTurn
 
 _RESPONSE = TypeAdapter(theirs.ModelResponse)
 #: Of a surrogate pair; no text can be sent or kept with one.
@@ -38,14 +38,14 @@ def make_history(request: ChatRequest) -> list[theirs.ModelMessage]:
     """Write the conversation; replies go back as they came, with what their provider needs."""
     return [
         _restore_reply(message.reply)
-        if isinstance(message, Answered)
+        if isinstance(message, ModelTurn)
         else theirs.ModelRequest([*_make_parts(message)], instructions=request.system)
         for message in request.messages
     ]
 
 
-def _make_parts(message: Asked | Returned) -> Iterator[theirs.ModelRequestPart]:
-    if isinstance(message, Returned):
+def _make_parts(message: UserTurn | ToolTurn) -> Iterator[theirs.ModelRequestPart]:
+    if isinstance(message, ToolTurn):
         for result in message.results:
             # That a call failed is said by its content: marked as failed, it becomes JSON on some
             # wires, in which every line break is written out.
@@ -59,7 +59,9 @@ def _restore_reply(reply: Reply) -> theirs.ModelResponse:
         return _RESPONSE.validate_json(reply.raw)
     except ValidationError:
         # Of a record that was made without the library, or redacted, its words and calls are left.
-        calls = [theirs.ToolCallPart(one.name, one.arguments, one.call_id) for one in reply.calls]
+        calls = [
+            theirs.ToolCallPart(call.name, call.arguments, call.call_id) for call in reply.calls
+        ]
         text = reply.text or ("" if calls else "(nothing)")
         return theirs.ModelResponse(parts=[*([theirs.TextPart(text)] if text else []), *calls])
 
@@ -85,7 +87,7 @@ def normalise_reply(response: theirs.ModelResponse, request: ChatRequest) -> the
     taken = {
         call.call_id
         for message in request.messages
-        if isinstance(message, Answered)
+        if isinstance(message, ModelTurn)
         for call in message.reply.calls
     }
     parts = [

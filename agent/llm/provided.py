@@ -37,7 +37,7 @@ from agent.errors import (
 from agent.llm import failures, messages, streams
 from agent.llm.failures import ModelFailure
 from agent.llm.routes import Chains, Prices
-from agent.models.chat import LEAST_SECONDS, Answered, ChatRequest, Reply, Role, Worst
+from agent.models.chat import LEAST_SECONDS, ChatRequest, ModelTurn, Reply, Role, WorstCase
 from agent.models.clock import read_clock
 from agent.models.sandbox import Flag
 
@@ -62,14 +62,14 @@ _TOKENS_A_MESSAGE = 64
 
 
 @dataclass(frozen=True)
-class _Asking:
+class _RequestState:
     request: ChatRequest
     seconds: float | None
     """What was left of the run's minutes when it was begun; None: no bound."""
     names: list[str]
     """Who is asked next, the first first."""
     failed: list[tuple[str, ModelFailure]] = field(default_factory=list)
-    lost: list[Worst] = field(default_factory=list)
+    lost: list[WorstCase] = field(default_factory=list)
     """The most that each try without a reply may have been charged for."""
     begun: float = field(default_factory=time.monotonic)
 
@@ -129,12 +129,12 @@ class ProvidedModels:
                 return ""
         return self._redact("; ".join(found))
 
-    def estimate_worst(self, request: ChatRequest) -> Worst:
+    def estimate_worst(self, request: ChatRequest) -> WorstCase:
         """Say the most that a reply can use; one that breaks off is charged and asked for again."""
         most = [self._bound_try(name, request) for name in self._list_asked(request)]
         # What has no price is bounded by tokens; it does not lift the bound of the others.
         known = [one.usd for one in most if one.usd is not None]
-        return Worst(
+        return WorstCase(
             tokens=max((one.tokens for one in most), default=0) * _PAID_TRIES,
             usd=max(known) * _PAID_TRIES if known else None,
         )
@@ -149,12 +149,12 @@ class ProvidedModels:
 
         Its usage holds the most that tries without a reply may have been charged for.
         """
-        asking = _Asking(request, seconds, self._list_asked(request))
+        asking = _RequestState(request, seconds, self._list_asked(request))
         response = _run_in_background(self._ask_chain(asking), stopped)
         if response is None:
             raise self._explain(asking)
         model, used = asking.names[0], messages.count_usage(response, request)
-        cost = self._prices.cost(model, used)
+        cost = self._prices.price_reply(model, used)
         if asking.lost:
             more = sum(one.tokens for one in asking.lost)
             used = used.model_copy(update={"input_tokens": used.input_tokens + more})
@@ -165,7 +165,7 @@ class ProvidedModels:
         lines = tuple(self._redact(f"{name}: {words}") for name, words in why if name != model)
         return made.model_copy(update={"passed_over": lines})
 
-    def _bound_try(self, model: str, request: ChatRequest) -> Worst:
+    def _bound_try(self, model: str, request: ChatRequest) -> WorstCase:
         """Say the most that one try with one model can use.
 
         A token is never shorter than a byte. What the model has been sent before is counted as its
@@ -173,20 +173,20 @@ class ProvidedModels:
         """
         fresh, counted = request, 0
         for place, message in enumerate(request.messages, 1):
-            if isinstance(message, Answered) and message.reply.model == model:
+            if isinstance(message, ModelTurn) and message.reply.model == model:
                 counted = message.reply.usage.tokens
                 update = {"system": "", "tools": (), "messages": request.messages[place:]}
                 fresh = request.model_copy(update=update) if counted else request
         parts_sent = len(fresh.messages) + len(fresh.tools) + 1
         sent = counted + fresh.bytes + _TOKENS_A_MESSAGE * parts_sent
-        usd = self._prices.worst(model, sent, request.most_tokens)
-        return Worst(tokens=sent + request.most_tokens, usd=usd)
+        usd = self._prices.price_worst_case(model, sent, request.most_tokens)
+        return WorstCase(tokens=sent + request.most_tokens, usd=usd)
 
     def _list_asked(self, request: ChatRequest) -> list[str]:
         chain = self.list_chain(request.role)
         return list(dict.fromkeys(filter(None, (request.model, *chain))))
 
-    async def _ask_chain(self, asking: _Asking) -> parts.ModelResponse | None:
+    async def _ask_chain(self, asking: _RequestState) -> parts.ModelResponse | None:
         """Ask one after the other; None: nobody answered, or not before the run's minutes ended."""
         with suppress(TimeoutError):
             async with asyncio.timeout(asking.seconds):
@@ -197,7 +197,7 @@ class ProvidedModels:
                         await self._pass_over(problem, asking)
         return None
 
-    async def _pass_over(self, problem: Exception, asking: _Asking) -> None:
+    async def _pass_over(self, problem: Exception, asking: _RequestState) -> None:
         """Note why the first in line did not answer; decide who is asked next."""
         name = asking.names.pop(0)
         if not isinstance(problem, ModelFailure):
@@ -212,7 +212,7 @@ class ProvidedModels:
             asking.names.append(name)
             await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _ask(self, name: str, asking: _Asking) -> parts.ModelResponse:
+    async def _ask(self, name: str, asking: _RequestState) -> parts.ModelResponse:
         """Ask one model for the whole reply; one that breaks off or is empty is a Failure."""
         given = await self._open_model(name), messages.make_history(asking.request)
         options: dict[str, Any] = {
@@ -266,7 +266,7 @@ class ProvidedModels:
             timeout=self._silence + 1,
         )
 
-    def _explain(self, asking: _Asking) -> AgentError:
+    def _explain(self, asking: _RequestState) -> AgentError:
         role, found = asking.request.role, [failure for _, failure in asking.failed]
         named = dict.fromkeys(f"{name}: {failure}" for name, failure in asking.failed)
         listed, reasons = self._redact("; ".join(named)), {failure.why for failure in found}

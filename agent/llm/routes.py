@@ -18,14 +18,14 @@ class Prices(NamedTuple):
     own: Mapping[str, tuple[float, float]]
     """Dollars for a million tokens of input and of output, by model."""
 
-    def million(self, model: str) -> tuple[float, float] | None:
+    def price_million(self, model: str) -> tuple[float, float] | None:
         """Price a million tokens of input and of output, each by itself; None: it is not known."""
         # By the thousand: prices that rise with the length of a request are not meant.
-        sent = self.cost(model, Usage(input_tokens=1_000))
-        written = self.cost(model, Usage(output_tokens=1_000))
+        sent = self.price_reply(model, Usage(input_tokens=1_000))
+        written = self.price_reply(model, Usage(output_tokens=1_000))
         return None if sent is None or written is None else (sent * 1_000, written * 1_000)
 
-    def cost(self, model: str, usage: Usage) -> float | None:
+    def price_reply(self, model: str, usage: Usage) -> float | None:
         """Price a reply in US dollars; None: no price of this model is known."""
         if (own := self.own.get(model)) is not None:
             return (usage.input_tokens * own[0] + usage.output_tokens * own[1]) / 1_000_000
@@ -39,11 +39,11 @@ class Prices(NamedTuple):
         except LookupError:
             return None
 
-    def worst(self, model: str, input_tokens: int, output_tokens: int) -> float | None:
+    def price_worst_case(self, model: str, input_tokens: int, output_tokens: int) -> float | None:
         """Price the most that a request can cost, wherever its input comes from or goes to."""
         plain = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
         written = plain.model_copy(update={"cache_write_tokens": input_tokens})
-        costs = (self.cost(model, usage) for usage in (plain, written))
+        costs = (self.price_reply(model, usage) for usage in (plain, written))
         return max((cost for cost in costs if cost is not None), default=None)
 
 
@@ -68,7 +68,9 @@ def find_problems(settings: Settings, prices: Prices) -> list[str]:
         f"{name} has no known price, so its cost is unlimited. Set its price with"
         f" {variable('model_prices')}, or limit the tokens per run with {variable('model_tokens')}."
         for name in names
-        if name not in unknown and settings.model_tokens is None and prices.million(name) is None
+        if name not in unknown
+        and settings.model_tokens is None
+        and prices.price_million(name) is None
     ]
     return [*unknown.values(), *unbounded]
 

@@ -11,7 +11,7 @@ from agent.errors import (
     ModelUnavailable,
     ModelUnusable,
 )
-from agent.models.chat import ChatModel, ChatRequest, Reply, Role, Worst
+from agent.models.chat import ChatModel, ChatRequest, Reply, Role, WorstCase
 from agent.models.clock import read_clock
 from agent.models.model_use import SpendingLimits, Spendings, format_usd
 from agent.models.sandbox import Flag
@@ -53,7 +53,7 @@ class CountedModels:
     def explain_missing(self, role: Role) -> str:
         return self._models.explain_missing(role)
 
-    def estimate_worst(self, request: ChatRequest) -> Worst:
+    def estimate_worst(self, request: ChatRequest) -> WorstCase:
         return self._models.estimate_worst(request)
 
     def reply(

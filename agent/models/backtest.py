@@ -38,7 +38,7 @@ def find_end(reason: Reason, *, has_remarks: bool) -> End:
     return End.DECLINED if is_declined else End.FAILED
 
 
-class Row(Record):
+class BacktestResult(Record):
     """One past change, and what became of it."""
 
     instance_id: str
@@ -91,24 +91,24 @@ class Figures(Record):
     median_requests: float | None
 
 
-def compute_figures(rows: Iterable[Row]) -> Figures:
+def compute_figures(rows: Iterable[BacktestResult]) -> Figures:
     every = list(rows)
-    ran = [one for one in every if one.end is not End.NOT_RUN]
-    prices = [one.usd for one in ran if one.usd is not None]
+    ran = [row for row in every if row.end is not End.NOT_RUN]
+    prices = [row.usd for row in ran if row.usd is not None]
     is_priced = len(prices) == len(ran)
-    stopped = (one for one in ran if one.end not in (End.READY, End.DRAFT))
+    stopped = (row for row in ran if row.end not in (End.READY, End.DRAFT))
     return Figures(
         tasks=len(every),
-        judged=sum(one.resolved is not None for one in every),
-        wrongly_ready=sum(one.is_wrongly_ready for one in every),
-        resolved=sum(one.resolved is True for one in every),
-        ends=dict(Counter(one.end.value for one in every)),
-        reasons=dict(Counter(one.reason for one in stopped)),
-        set_up=dict(Counter(one.set_up for one in ran if one.set_up)),
+        judged=sum(row.resolved is not None for row in every),
+        wrongly_ready=sum(row.is_wrongly_ready for row in every),
+        resolved=sum(row.resolved is True for row in every),
+        ends=dict(Counter(row.end.value for row in every)),
+        reasons=dict(Counter(row.reason for row in stopped)),
+        set_up=dict(Counter(row.set_up for row in ran if row.set_up)),
         usd=sum(prices) if is_priced else None,
         median_usd=statistics.median(prices) if prices and is_priced else None,
-        seconds=sum(one.seconds for one in ran),
-        median_seconds=statistics.median([one.seconds for one in ran]) if ran else None,
-        requests=sum(one.requests for one in ran),
-        median_requests=statistics.median([one.requests for one in ran]) if ran else None,
+        seconds=sum(row.seconds for row in ran),
+        median_seconds=statistics.median([row.seconds for row in ran]) if ran else None,
+        requests=sum(row.requests for row in ran),
+        median_requests=statistics.median([row.requests for row in ran]) if ran else None,
     )

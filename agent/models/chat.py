@@ -92,17 +92,17 @@ class Reply(Record):
         )
 
 
-class Asked(Record):
+class UserTurn(Record):
     kind: Literal["asked"] = "asked"
     text: str
 
 
-class Answered(Record):
+class ModelTurn(Record):
     kind: Literal["answered"] = "answered"
     reply: Reply
 
 
-class Returned(Record):
+class ToolTurn(Record):
     """What the calls of the reply before are answered with, in their order; each has one."""
 
     kind: Literal["returned"] = "returned"
@@ -110,7 +110,7 @@ class Returned(Record):
     text: str = ""
 
 
-Message = Annotated[Asked | Answered | Returned, Field(discriminator="kind")]
+Message = Annotated[UserTurn | ModelTurn | ToolTurn, Field(discriminator="kind")]
 
 
 class ChatRequest(Record):
@@ -153,18 +153,18 @@ class ChatRequest(Record):
 
 def _list_texts(message: Message) -> Iterator[str]:
     match message:
-        case Asked(text=text):
+        case UserTurn(text=text):
             yield text
-        case Answered(reply=reply):
+        case ModelTurn(reply=reply):
             yield reply.text
             for call in reply.calls:
                 yield from (call.name, call.arguments)
-        case Returned(results=results, text=text):
+        case ToolTurn(results=results, text=text):
             yield text
             yield from (result.content for result in results)
 
 
-class Worst(Record):
+class WorstCase(Record):
     tokens: int
     usd: float | None
     """None: no price is known."""
@@ -206,7 +206,7 @@ class ChatModel(Protocol):
         """
         ...
 
-    def estimate_worst(self, request: ChatRequest) -> Worst: ...
+    def estimate_worst(self, request: ChatRequest) -> WorstCase: ...
 
     def reply(
         self,

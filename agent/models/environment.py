@@ -118,7 +118,7 @@ class Environment(Record):
     @property
     def versions(self) -> dict[str, str]:
         """The versions of its packages, by their normalised names."""
-        return dict(one.split("==", 1) for one in self.packages)
+        return dict(package.split("==", 1) for package in self.packages)
 
     @property
     def marker_facts(self) -> dict[str, str]:
@@ -127,7 +127,7 @@ class Environment(Record):
         return {"python_version": minor, "python_full_version": self.python}
 
 
-class Opened(Record):
+class OpenedRepository(Record):
     """A repository at the base commit, before anything of it is run."""
 
     run: Run
@@ -135,7 +135,7 @@ class Opened(Record):
     contract: Contract
 
 
-class Prepared(Opened):
+class Prepared(OpenedRepository):
     """All that is fixed before the first edit."""
 
     environment: Environment

@@ -14,7 +14,7 @@ class Remark(Record):
     blocking: bool = False
 
 
-class Settled(Record):
+class SettledFinding(Record):
     """A finding of the gate that the reviewer has settled."""
 
     finding: Finding
@@ -29,7 +29,7 @@ class ReviewNotes(Record):
     sentence: str
     approves: bool = False
     remarks: tuple[Remark, ...] = ()
-    settled: tuple[Settled, ...] = ()
+    settled: tuple[SettledFinding, ...] = ()
     model: str = ""
     unfinished: bool = False
     """Whether a review was begun and did not come to its end."""
@@ -76,7 +76,7 @@ class SourcePart(Record):
         return f"{place} ({self.mistake})" if self.mistake else place
 
 
-class TakenBack(Record):
+class RevertTrials(Record):
     noticed: tuple[SourcePart, ...] = ()
     unnoticed: tuple[SourcePart, ...] = ()
     untried: tuple[SourcePart, ...] = ()
@@ -97,4 +97,4 @@ class Proof(Record):
     missing: str = ""
     """Why the change is not proved, in words; empty: it is, or need not be."""
     unneeded: str = ""
-    hunks: TakenBack = TakenBack()
+    hunks: RevertTrials = RevertTrials()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from agent.models.change import Change, Finding
-from agent.models.environment import Layer, Opened, Prepared
+from agent.models.environment import Layer, OpenedRepository, Prepared
 from agent.models.record import Record
 
 # Where things are inside every sandbox. Virtual environments hold absolute paths, so these are
@@ -194,7 +194,7 @@ class Sandbox(Protocol):
         ...
 
 
-class Ran(Record):
+class CommandResult(Record):
     output: str
     """stdout and stderr together, undecodable bytes replaced; head and tail where it was long."""
     exit_code: int | None
@@ -204,7 +204,7 @@ class Ran(Record):
     """Whether the sandbox had to be opened again, with the change as it was last taken."""
 
 
-class Taken(Record):
+class CollectedChange(Record):
     """What differs between the base commit and a session's tree."""
 
     change: Change
@@ -223,7 +223,7 @@ class SandboxSession(Protocol):
     losses: int
     """How often it was lost and opened again, with the change as it was last taken."""
 
-    def run(self, command: str, *, seconds: float) -> Ran:
+    def run(self, command: str, *, seconds: float) -> CommandResult:
         """Run `bash -c` in the tree; whatever it leaves running is ended with it."""
         ...
 
@@ -244,7 +244,7 @@ class SandboxSession(Protocol):
         """
         ...
 
-    def take(self, include: tuple[str, ...] = ()) -> Taken:
+    def take(self, include: tuple[str, ...] = ()) -> CollectedChange:
         """Return what differs between base and the tree, in which nothing runs any more.
 
         Args:
@@ -260,7 +260,9 @@ class SandboxSession(Protocol):
 class Sessions(Protocol):
     """Opens sandboxes that stay open. Raises SandboxMissing when there is no way to open one."""
 
-    def open(self, opened: Opened, change: Change, stopped: Flag | None = None) -> SandboxSession:
+    def open(
+        self, opened: OpenedRepository, change: Change, stopped: Flag | None = None
+    ) -> SandboxSession:
         """Lay out the base commit and the change, with the environment where one is prepared.
 
         Args:
@@ -285,7 +287,7 @@ class Sessions(Protocol):
         ...
 
 
-class _Either(NamedTuple):
+class _EitherFlag(NamedTuple):
     one: Flag
     other: Flag
 
@@ -304,5 +306,5 @@ class Stoppable:
     def run(
         self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
     ) -> SandboxResult:
-        either = _Either(self._stopped, cancelled) if cancelled else self._stopped
+        either = _EitherFlag(self._stopped, cancelled) if cancelled else self._stopped
         return self._sandbox.run(order, either, hear)

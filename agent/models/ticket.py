@@ -102,11 +102,11 @@ class Guidance(Record):
 
 def find_approval(said: Sequence[Guidance], plan: str) -> Guidance | None:
     """Find who approved a plan; what was approved before another wish was told does not count."""
-    for one in reversed(said):
-        if one.kind in ("answer", "change"):
+    for guidance in reversed(said):
+        if guidance.kind in ("answer", "change"):
             return None
-        if one.kind == "approval" and one.words == plan:
-            return one
+        if guidance.kind == "approval" and guidance.words == plan:
+            return guidance
     return None
 
 

@@ -18,7 +18,7 @@ from agent.policy.modules import Modules
 from agent.policy.view import View
 from repo_config.detect import Project, Tree
 from repo_config.schema import RepoConfig
-from repo_config.tree import Changed
+from repo_config.tree import ChangedTree
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class ChangeContext:
     @cached_property
     def after(self) -> Tree:
         """The files with the change applied."""
-        return Changed(self.tree, {file.path: file.after for file in self.change.files})
+        return ChangedTree(self.tree, {file.path: file.after for file in self.change.files})
 
     @cached_property
     def places(self) -> Modules:

@@ -101,7 +101,7 @@ def soften_human_findings(
     """
     if human_changes is None:
         return findings
-    theirs, ours = ({one.path: one for one in made.files} for made in (human_changes, change))
+    theirs, ours = ({file.path: file for file in made.files} for made in (human_changes, change))
 
     copies: defaultdict[tuple[str, str, bytes], set[int]] = defaultdict(set)
 
@@ -119,10 +119,10 @@ def soften_human_findings(
         return False
 
     return tuple(
-        one.model_copy(update={"severity": Severity.REVIEW})
-        if one.severity is Severity.BLOCK and is_theirs(one)
-        else one
-        for one in findings
+        finding.model_copy(update={"severity": Severity.REVIEW})
+        if finding.severity is Severity.BLOCK and is_theirs(finding)
+        else finding
+        for finding in findings
     )
 
 

@@ -22,7 +22,7 @@ def strip(content: bytes) -> ast.Module:
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: It cannot be read.
     """
-    module: ast.Module = _Bare().visit(foreign_python.parse_module(content))
+    module: ast.Module = _MeaningReducer().visit(foreign_python.parse_module(content))
     return module
 
 
@@ -35,7 +35,7 @@ def is_same(before: bytes | None, after: bytes | None) -> bool:
     return one == other
 
 
-class _Bare(ast.NodeTransformer):
+class _MeaningReducer(ast.NodeTransformer):
     def __init__(self) -> None:
         self._fields: set[ast.AnnAssign] = set()
 
@@ -71,14 +71,14 @@ class _Bare(ast.NodeTransformer):
         return None
 
     def visit_Import(self, node: ast.Import) -> ast.Import | None:
-        return None if {one.name for one in node.names} <= OF_TYPES else node
+        return None if {name.name for name in node.names} <= OF_TYPES else node
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom | None:
         return None if node.module in OF_TYPES else node
 
     def visit_Assign(self, node: ast.Assign) -> ast.Assign | None:
         # It tells readers and type checkers what is public.
-        return None if [ast.unparse(one) for one in node.targets] == ["__all__"] else node
+        return None if [ast.unparse(target) for target in node.targets] == ["__all__"] else node
 
     def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
         self.generic_visit(node)

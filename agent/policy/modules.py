@@ -66,7 +66,7 @@ class Modules:
 
     def name_module(self, path: str) -> str:
         """Return the dotted name by which a file is imported, from the innermost root."""
-        start = next((f"{one}/" for one in self._roots if path.startswith(f"{one}/")), "")
+        start = next((f"{root}/" for root in self._roots if path.startswith(f"{root}/")), "")
         return make_dotted(path.removeprefix(start))
 
     @property

@@ -36,7 +36,11 @@ class NameScope:
         """Add what a name may stand for; several assignments add up."""
         known = self.names.setdefault(name, [])
         # `x = x.y` in a row must not add up for ever.
-        new = [one for one in meanings if one not in known and one.count(".") < _MOST_DOTS]
+        new = [
+            meaning
+            for meaning in meanings
+            if meaning not in known and meaning.count(".") < _MOST_DOTS
+        ]
         known.extend(new[: _MOST_MEANINGS - len(known)])
 
     def look_up(self, name: str) -> list[str]:

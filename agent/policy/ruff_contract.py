@@ -167,7 +167,7 @@ def select_items(
     """
     after = {file.path: file.after or b"" for file in change.files}
 
-    def counts(item: CheckItem) -> bool:
+    def is_counted(item: CheckItem) -> bool:
         path, _, code, said = _split_item(item)
         if code == _SYNTAX and not source.is_parsable(after.get(path, b"")):
             return False  # no Python reads it, which `python-syntax` says once
@@ -183,7 +183,7 @@ def select_items(
         own = f"{banned['name'].replace('.', '/')}/"
         return not path.startswith((own, f"src/{own}"))
 
-    return tuple(item for item in items if counts(item))
+    return tuple(item for item in items if is_counted(item))
 
 
 def find_problems(items: tuple[CheckItem, ...], config: RepoConfig) -> Iterator[Finding]:

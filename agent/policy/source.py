@@ -71,7 +71,7 @@ def parse_module(content: bytes) -> ast.Module:
     try:
         return foreign_python.parse_module(content)
     except SyntaxError as problem:
-        is_beyond = isinstance(problem, foreign_python.BeyondBounds) or not _is_text(content)
+        is_beyond = isinstance(problem, foreign_python.SourceTooLarge) or not _is_text(content)
         raise UnreadableError(
             problem.msg or "invalid syntax", problem.lineno, may_run=is_beyond
         ) from problem
@@ -120,7 +120,7 @@ def is_caught(handler: ast.ExceptHandler, names: frozenset[str]) -> bool:
     if handler.type is None:
         return "Exception" in names
     several = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    return any(get_last_name(one) in names for one in several)
+    return any(get_last_name(node) in names for node in several)
 
 
 def is_type_checking(test: ast.expr) -> bool:

@@ -64,10 +64,10 @@ _OTHER = "Check that the tests still prove the same."
 def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterator[Finding]:
     """Yield a finding for each test that behaves differently from base."""
     alike: dict[tuple[str, str], list[str]] = {}
-    for one in found.rewritten:
-        said = one.text.strip().partition("\n")[0] or one.outcome
-        test = "" if one.cause else one.item_id.partition("[")[0]
-        alike.setdefault((test, said), []).append(one.item_id)
+    for blocked_test in found.rewritten:
+        said = blocked_test.text.strip().partition("\n")[0] or blocked_test.outcome
+        test = "" if blocked_test.cause else blocked_test.item_id.partition("[")[0]
+        alike.setdefault((test, said), []).append(blocked_test.item_id)
     for (_, said), ids in list(alike.items())[:_MOST]:
         many = f"{len(ids):,} tests pass" if len(ids) > 1 else f"{ids[0]} passes"
         named = f" ({list_some(ids)})" if len(ids) > 1 else ""

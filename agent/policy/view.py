@@ -140,7 +140,7 @@ class View:
             if isinstance(at, ast.ClassDef) and at not in found:
                 found[at] = where
                 named = self._find_definitions(self._name_bases(at, where))
-                waiting += [(one.node, one.scope) for one in named]
+                waiting += [(definition.node, definition.scope) for definition in named]
         return [*found.items()]
 
     def find_lineage(self, node: ast.AST, scope: NameScope) -> frozenset[str]:
@@ -149,8 +149,8 @@ class View:
         return frozenset[str]().union(*(self._name_bases(*one) for one in listed))
 
     def _name_bases(self, node: ast.ClassDef, scope: NameScope) -> frozenset[str]:
-        bases = (one.value if isinstance(one, ast.Subscript) else one for one in node.bases)
-        return frozenset[str]().union(*(self.find_names(one, scope) for one in bases))
+        bases = (base.value if isinstance(base, ast.Subscript) else base for base in node.bases)
+        return frozenset[str]().union(*(self.find_names(base, scope) for base in bases))
 
     def find_definitions(self, node: ast.expr | None, scope: NameScope) -> list[Definition]:
         """Return the classes and functions of the tree that an expression names."""
@@ -217,7 +217,7 @@ class View:
         for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
             # An argument that names its class is an instance of it.
             meanings = find_meaning(argument.annotation, scope)
-            inner.bind(argument.arg, [f"{one}.()" for one in meanings])
+            inner.bind(argument.arg, [f"{meaning}.()" for meaning in meanings])
         for several in (arguments.vararg, arguments.kwarg):
             if several is not None:
                 inner.bind(several.arg, [])

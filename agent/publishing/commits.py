@@ -125,7 +125,7 @@ def name_branch(
     """
     clause = re.split(r"[,;:(]|\s-+\s", title, maxsplit=1)[0]
     slugs = (make_slug(title), make_slug(clause))
-    named = next((one for one in slugs if len(one) <= _SLUG_LIMIT), "")
+    named = next((slug for slug in slugs if len(slug) <= _SLUG_LIMIT), "")
     words = (make_slug(f"{ticket_id} {named}")[: 2 * _SLUG_LIMIT] or "ticket").partition("-")
     ticket = "-".join(filter(None, (words[0], key, words[2])))
     end = f"-{get_branch_mark(run_id)}" if run_id else ""

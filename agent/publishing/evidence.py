@@ -13,7 +13,7 @@ from agent.models.ticket import Ticket
 from agent.telemetry.ledger import Seal
 
 
-class Decided(Record):
+class DecidedChange(Record):
     ticket: Ticket
     plan: Plan
     cleared: ClearedChange
@@ -27,11 +27,11 @@ class Decided(Record):
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What rules, checks and the verdict remark, in this order."""
-        found = (one for check in self.compared for one in check.findings)
+        found = (finding for check in self.compared for finding in check.findings)
         return (*self.cleared.findings, *found, *self.verdict.findings)
 
 
-class Evidence(Decided):
+class Evidence(DecidedChange):
     """What a decided run can show; every field comes from a step's result."""
 
     prepared: Prepared

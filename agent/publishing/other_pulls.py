@@ -59,7 +59,7 @@ def find_related_pulls(
     same: OwnPullRequest | None = None
     duplicate: OwnPullRequest | None = None
     replaced = []
-    for pull in sorted(pulls, key=lambda one: one.number):
+    for pull in sorted(pulls, key=lambda request: request.number):
         made_by, mark = _RUN.search(pull.body), _CHANGE.search(_join_lines(pull))
         if mark is None:
             continue

@@ -20,7 +20,7 @@ from agent.models.record import Record
 from agent.policy.content import gate_files
 from agent.policy.layout import is_migration, is_test
 from agent.publishing import commits, text
-from agent.publishing.evidence import Decided, Evidence
+from agent.publishing.evidence import DecidedChange, Evidence
 from agent.publishing.other_pulls import RelatedPulls
 from agent.telemetry.signed_log import COMMIT
 from agent.text import sanitise
@@ -41,7 +41,7 @@ class BranchDraft(Record):
     email: str
 
 
-class Placed(Record):
+class PushedBranch(Record):
     branch: str
     commit: str
     remote: Remote | None = None
@@ -84,7 +84,7 @@ def refuse_secrets(change: Change, redactor: Redactor) -> None:
 
 
 def draft_branch(
-    prepared: Prepared, decided: Decided, remote: Remote | None, redactor: Redactor
+    prepared: Prepared, decided: DecidedChange, remote: Remote | None, redactor: Redactor
 ) -> BranchDraft:
     """Name the branch and word its commit.
 
@@ -109,7 +109,7 @@ def draft_branch(
 
 def write_commit_message(
     prepared: Prepared,
-    decided: Decided,
+    decided: DecidedChange,
     author: str,
     redactor: Redactor,
     items: tuple[str, ...] = (),
@@ -137,7 +137,12 @@ def write_commit_message(
 
 
 def make_proposal(
-    prepared: Prepared, decided: Decided, placed: Placed, remote: Remote, words: str, desk: Desk
+    prepared: Prepared,
+    decided: DecidedChange,
+    placed: PushedBranch,
+    remote: Remote,
+    words: str,
+    desk: Desk,
 ) -> NewPullRequest:
     """Put together what is asked of the code host for a change that is on its branch."""
     wanted, snapshot = prepared.contract.config.pull_request, prepared.run.snapshot
@@ -162,13 +167,20 @@ def make_proposal(
         findings=desk.redactor.redact_record(decided.findings),
         summary=text.render_checks_summary(decided.compared, decided.verdict, desk.redactor),
         check_title=text.render_checks_title(decided.compared, desk.redactor),
-        checked=any({one.base, one.head} != {Status.ABSENT} for one in decided.compared),
+        checked=any(
+            {comparison.base, comparison.head} != {Status.ABSENT} for comparison in decided.compared
+        ),
         begun=prepared.run.started,
     )
 
 
 def render_text(
-    prepared: Prepared, decided: Decided, placed: Placed | None, desk: Desk, *, left: int = 0
+    prepared: Prepared,
+    decided: DecidedChange,
+    placed: PushedBranch | None,
+    desk: Desk,
+    *,
+    left: int = 0,
 ) -> str:
     """Write the text of a pull request, or why there is none, and sign the log so far.
 
@@ -217,7 +229,7 @@ def list_deeds(change: Change, *, by_model: bool) -> tuple[str, ...]:
     return (*listed, *change.notes)
 
 
-def list_sensitive(decided: Decided, prepared: Prepared) -> Iterator[tuple[str, str]]:
+def list_sensitive(decided: DecidedChange, prepared: Prepared) -> Iterator[tuple[str, str]]:
     """List the files and packages that ask for care, each with the reason."""
     findings = [one for one in decided.findings if one.rule == gate_files.OTHER_FILES.id]
     for file in decided.cleared.change.files:
@@ -229,10 +241,14 @@ def list_sensitive(decided: Decided, prepared: Prepared) -> Iterator[tuple[str, 
         reasons += [finding.message for finding in findings if finding.path == file.path]
         if reasons:
             yield file.path, "; ".join(reasons)
-    for result in (one for one in decided.after.results if isinstance(one, PackageRun)):
-        for one in result.added_packages.packages:
-            why = "new package" if one.is_new else f"package, was {one.before or 'another version'}"
-            yield f"{one.name} {one.version}".rstrip(), why
+    for result in (run for run in decided.after.results if isinstance(run, PackageRun)):
+        for package in result.added_packages.packages:
+            why = (
+                "new package"
+                if package.is_new
+                else f"package, was {package.before or 'another version'}"
+            )
+            yield f"{package.name} {package.version}".rstrip(), why
 
 
 def _find_kind(path: str) -> str:

@@ -14,7 +14,7 @@ from agent.text.check_summary import format_count, is_of_tests, list_added
 def group_other_tests(evidence: Evidence) -> dict[str, list[str]]:
     """Group the new tests that are not in the table of proofs by what they do, in words."""
     without = {row.name: row.without for row in evidence.proof.rows}
-    outcomes = {one.item_id: one.outcome for one in evidence.after.tests.items}
+    outcomes = {item.item_id: item.outcome for item in evidence.after.tests.items}
     told: dict[str, list[str]] = {}
     for name in list_added(evidence.compared):
         if name not in without:
@@ -31,7 +31,7 @@ def group_other_tests(evidence: Evidence) -> dict[str, list[str]]:
 def list_untried_files(evidence: Evidence) -> list[str]:
     """List the changed files that no test is tried for, since they are no Python."""
     paths = evidence.cleared.change.paths
-    return [one for one in paths if not (one.endswith((".py", *PROSE)) or is_test(one))]
+    return [path for path in paths if not (path.endswith((".py", *PROSE)) or is_test(path))]
 
 
 def list_unmeasured(evidence: Evidence) -> Iterator[str]:

@@ -214,7 +214,7 @@ def _list_facts(evidence: Evidence) -> dict[str, object]:
         "log_place": _log_place(where, prepared.run),
         "checkout": _list_checkout(evidence),
         "variables": [
-            *(f"# requires a running {one.title}" for one in prepared.environment.services),
+            *(f"# requires a running {service.title}" for service in prepared.environment.services),
             *(f"export {name}={shlex.quote(value)}" for name, value in config.env.items()),
         ],
         "commands": commands,
@@ -225,7 +225,7 @@ def _list_rewritten(comparisons: tuple[AnyComparison, ...]) -> list[BlockedTest]
     """List tests that pass only as changed; of several parameters, which share code, the first."""
     found: dict[str, BlockedTest] = {}
     tests = (test for check in comparisons if is_of_tests(check) for test in check.rewritten)
-    for test in (one for one in tests if not one.cause):
+    for test in (blocked_test for blocked_test in tests if not blocked_test.cause):
         found.setdefault(test.item_id.partition("[")[0], test)
     return [*found.values()]
 
@@ -240,24 +240,24 @@ def _list_checkout(evidence: Evidence) -> list[str]:
     return [f"git fetch origin {branch}", f"git switch --detach {commit or 'FETCH_HEAD'}"]
 
 
-class _Row(NamedTuple):
+class _CheckRow(NamedTuple):
     names: str
     base: str
     head: str
     result: str
 
 
-def _make_rows(comparisons: tuple[AnyComparison, ...]) -> Iterator[_Row]:
+def _make_rows(comparisons: tuple[AnyComparison, ...]) -> Iterator[_CheckRow]:
     """Make a row for each check; those that say the same share one."""
     said = [(check, check_summary.summarize_check(check)) for check in comparisons]
     listed = [
-        _Row(check.name, one.base, one.head, check_summary.tell_result(check))
+        _CheckRow(check.name, one.base, one.head, check_summary.tell_result(check))
         for check, one in said
     ]
     # What differs from the others stands first.
     listed.sort(key=lambda row: row[1:] == ("clean", "clean", "passed"))
     for same, several in groupby(listed, lambda row: row[1:]):
-        yield _Row(", ".join(row.names for row in several), *same)
+        yield _CheckRow(", ".join(row.names for row in several), *same)
 
 
 class _Group(NamedTuple):
@@ -270,8 +270,10 @@ class _Group(NamedTuple):
 def _group_findings(findings: tuple[Finding, ...]) -> Iterator[_Group]:
     """Say each thing once, first what a person has to look at; the fix of a rule once too."""
     groups: dict[tuple[str, str, str, str], list[Finding]] = {}
-    for one in sorted(findings, key=lambda one: one.severity is Severity.INFO):
-        groups.setdefault((one.severity.value, one.rule, one.message, one.fix), []).append(one)
+    for finding in sorted(findings, key=lambda finding: finding.severity is Severity.INFO):
+        groups.setdefault(
+            (finding.severity.value, finding.rule, finding.message, finding.fix), []
+        ).append(finding)
     fixes = set()
     for (severity, rule, message, fix), same in groups.items():
         words = message if (rule, fix) in fixes else f"{message} {fix}".strip()
@@ -281,7 +283,7 @@ def _group_findings(findings: tuple[Finding, ...]) -> Iterator[_Group]:
 
 def _fold_places(findings: list[Finding]) -> Iterator[str]:
     """Name the places of findings; lines that follow one another share a name."""
-    places = sorted({(one.path or one.rule, one.line or -1) for one in findings})
+    places = sorted({(finding.path or finding.rule, finding.line or -1) for finding in findings})
     for _, run in groupby(enumerate(places), lambda at: (at[1][0], at[1][1] - at[0])):
         same = [place for _, place in run]
         (path, first), (_, last) = same[0], same[-1]
@@ -363,7 +365,7 @@ def _get_environment() -> jinja2.Environment:
 
 
 def _list_codes(things: Iterable[str]) -> str:
-    shown = (sanitise.format_code(sanitise.shorten(one, _SENTENCE)) for one in things)
+    shown = (sanitise.format_code(sanitise.shorten(thing, _SENTENCE)) for thing in things)
     return sanitise.list_some(shown, _ROWS)
 
 

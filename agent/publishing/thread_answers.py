@@ -14,7 +14,7 @@ from agent.models.pulls import PullSnapshot, Thread
 from agent.models.run import Reason, Run
 from agent.models.task import ItemAnswer, PullContext, ReviewItem, Task
 from agent.publishing import threads
-from agent.publishing.evidence import Decided
+from agent.publishing.evidence import DecidedChange
 from agent.text import sanitise
 
 #: How the id of what is no thread but a check begins.
@@ -37,7 +37,7 @@ def tell_stopped(run: Run, outcome: Outcome, desk: Desk) -> None:
 
 
 def withhold_answers(
-    answers: tuple[ItemAnswer, ...], decided: Decided | None, refused: tuple[Finding, ...]
+    answers: tuple[ItemAnswer, ...], decided: DecidedChange | None, refused: tuple[Finding, ...]
 ) -> tuple[ItemAnswer, ...]:
     """Answer what was edited and is not published.
 
@@ -99,8 +99,8 @@ def _answer_thread(
 ) -> dict[str, object]:
     pulls = pulls_of(desk)
     # Ours is no word that was read.
-    last = max(one.comment_id for one in thread.comments if not one.is_ours)
-    first = next((one.body.strip() for one in thread.comments if one.body.strip()), "")
+    last = max(comment.comment_id for comment in thread.comments if not comment.is_ours)
+    first = next((comment.body.strip() for comment in thread.comments if comment.body.strip()), "")
     url = run.snapshot.url if run.snapshot else ""
     repository, found, _ = url.rpartition("/issues/")
     new_issue = f"{repository}/issues/new" if found else ""
@@ -109,11 +109,11 @@ def _answer_thread(
     key = f"{thread.thread_id} {last}"
     page = pulls.reply_in_thread(run, now.number, present, words, key=key)
     # What was said since it was read, or is said otherwise by now, is not to be hidden with it.
-    read = {one.comment_id: one.body for one in thread.comments}
+    read = {comment.comment_id: comment.body for comment in thread.comments}
     is_unread = any(
-        not one.is_ours
-        and (one.comment_id > last or read.get(one.comment_id) not in ("", one.body))
-        for one in present.comments
+        not comment.is_ours
+        and (comment.comment_id > last or read.get(comment.comment_id) not in ("", comment.body))
+        for comment in present.comments
     )
     return {
         "thread_id": thread.thread_id,
@@ -140,14 +140,14 @@ def _locate_check(item: ReviewItem, now: PullSnapshot) -> dict[str, object]:
 def list_lasting(pull: PullContext) -> tuple[ThreadOutcome, ...]:
     """Leave out what earlier rounds could not do about checks, which run anew on each commit."""
     return tuple(
-        one
-        for one in pull.thread_outcomes
-        if one.kind != "human" or not one.thread_id.startswith(_CHECK)
+        outcome
+        for outcome in pull.thread_outcomes
+        if outcome.kind != "human" or not outcome.thread_id.startswith(_CHECK)
     )
 
 
 def list_waiting(ends: Iterable[ThreadOutcome]) -> tuple[ThreadOutcome, ...]:
-    return tuple(one for one in ends if one.kind == "human")
+    return tuple(end for end in ends if end.kind == "human")
 
 
 # --- texts ----------------------------------------------------------------------------------------
@@ -200,8 +200,9 @@ def add_section(now: PullSnapshot, section: str) -> str:
 
 def call_people(ends: Sequence[ThreadOutcome]) -> str:
     """Say what a person has to do that is said in no thread; an edited text tells nobody."""
-    told = [one for one in ends if one.kind == "human" and one.thread_id.startswith(_CHECK)]
+    told = [end for end in ends if end.kind == "human" and end.thread_id.startswith(_CHECK)]
     lines = [
-        f"- {sanitise.format_words(one.about)}: {sanitise.format_words(one.text)}" for one in told
+        f"- {sanitise.format_words(outcome.about)}: {sanitise.format_words(outcome.text)}"
+        for outcome in told
     ]
     return "\n".join(("**A person has to handle this.**", "", *lines)) if lines else ""

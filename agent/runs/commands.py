@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.desk import Compose
-from agent.errors import AgentError, BrokenOff, Unforeseen
+from agent.errors import AgentError, InternalError, ProcessEnding
 from agent.git.folders import delete_folder
 from agent.models.clock import read_clock
 from agent.models.outcome import Outcome, StoredRun
@@ -37,7 +37,7 @@ _MOST_RUNS = 500
 
 
 @dataclass
-class Ended:
+class CommandOutcome:
     """How a command was done with a run; without outcome and problem it was broken off."""
 
     outcome: Outcome | None = None
@@ -103,11 +103,11 @@ def execute_run(
         SettingsInvalid: The operator's settings are wrong.
         StorageFull: The disk is full.
     """
-    run, ended, over = stored.run, Ended(), threading.Event()
+    run, ended, over = stored.run, CommandOutcome(), threading.Event()
     folder = folders.make_run_folder(settings.home, run)
     notes = StateFile(run.run_id, stored.state, store.set_state)
 
-    def carry_segment(run_id: str, remember: Remember) -> str:
+    def run_segment(run_id: str, remember: Remember) -> str:
         def begin_step(name: str, attempt: Callable[[], str]) -> str:
             ended.has_begun = True
             return remember(name, attempt)
@@ -119,14 +119,14 @@ def execute_run(
             )
         except Exception as problem:
             ended.problem = problem
-            raise BrokenOff from problem
+            raise ProcessEnding from problem
         else:
             ended.outcome = outcome
         finally:
             over.set()
         return outcome.model_dump_json()
 
-    engine = Engine(folder, carry_segment)
+    engine = Engine(folder, run_segment)
     segment = Segment(run_id=run.run_id, number=stored.segment)
     with _watch_for_stop(store, run.run_id) as cancellation:
         try:
@@ -145,7 +145,7 @@ def _wait(
     over: threading.Event,
     engine: Engine,
     segment: Segment,
-    ended: Ended,
+    ended: CommandOutcome,
     cancellation: Cancellation,
 ) -> None:
     """Wait for the end of a run; a first Ctrl-C breaks off what it does."""
@@ -157,7 +157,7 @@ def _wait(
                 ended.outcome = Outcome.model_validate_json(said)
                 return
             if status is EngineStatus.BROKEN:
-                raise Unforeseen(f"The engine cannot continue {segment.run_id}: {said}")
+                raise InternalError(f"The engine cannot continue {segment.run_id}: {said}")
     except KeyboardInterrupt:
         cancellation.break_off()
         over.wait()
@@ -168,7 +168,7 @@ def _interrupted(run: Run) -> Outcome:
     return Outcome.for_stopped_run(run.run_id, Reason.INTERRUPTED, sentence)
 
 
-def _note_end(store: SqlRunStore, stored: StoredRun, ended: Ended, folder: Path) -> None:
+def _note_end(store: SqlRunStore, stored: StoredRun, ended: CommandOutcome, folder: Path) -> None:
     """Note how a run ended; one that never came to a step leaves nothing."""
     run = stored.run
     if ended.outcome is None and not ended.has_begun and not stored.retries:

@@ -33,11 +33,11 @@ ROUND_REFUSALS: dict[Following, str] = {
 MOST_GRANTS = 5
 
 
-class CannotNow(Exception):
+class CommandImpossible(Exception):
     """A command that is not possible now; the words say why."""
 
 
-class Speaker(NamedTuple):
+class CommandAuthor(NamedTuple):
     """Who gave a command, when and where."""
 
     name: str
@@ -53,21 +53,23 @@ class Speaker(NamedTuple):
         return Guidance.model_validate({"kind": kind, "words": words, **said})
 
 
-def stop_run(speaker: Speaker, run: StoredRun | None, store: SqlRunStore) -> None:
+def stop_run(speaker: CommandAuthor, run: StoredRun | None, store: SqlRunStore) -> None:
     words, note = f"{speaker.name} stopped this run.", speaker.make_guidance("command", "stop")
     if run is None or not run.active or not store.request_stop(run.run.run_id, words, said=note):
-        raise CannotNow(f"No run of this {speaker.place} is active, so there is nothing to stop.")
+        raise CommandImpossible(
+            f"No run of this {speaker.place} is active, so there is nothing to stop."
+        )
 
 
 def approve_plan(
-    speaker: Speaker, run: StoredRun | None, words: str, store: SqlRunStore, now: float
+    speaker: CommandAuthor, run: StoredRun | None, words: str, store: SqlRunStore, now: float
 ) -> None:
     number = words.split(maxsplit=1)[0].strip("`.,:;!()<>*_\"'").lower() if words else ""
     if run is None or not has_plan(run):
-        raise CannotNow(f"No plan of this {speaker.place} is waiting for approval.")
+        raise CommandImpossible(f"No plan of this {speaker.place} is waiting for approval.")
     if number != run.plan_asked:
         which = f", not {sanitise.format_code(number[:40])}" if number else ""
-        raise CannotNow(
+        raise CommandImpossible(
             f"The waiting plan is `{run.plan_asked}`{which}. Read it, then comment"
             f" `/mergewright approve {run.plan_asked}`."
         )
@@ -75,7 +77,7 @@ def approve_plan(
 
 
 def change_plan(
-    speaker: Speaker,
+    speaker: CommandAuthor,
     run: StoredRun | None,
     words: str,
     store: SqlRunStore,
@@ -84,12 +86,12 @@ def change_plan(
 ) -> None:
     """Have the plan that waits made anew with these words."""
     if run is None or not has_plan(run):
-        raise CannotNow(
+        raise CommandImpossible(
             f"No plan of this {speaker.place} is waiting. `/mergewright plan` without text"
             " creates one."
         )
     if not words:
-        raise CannotNow(
+        raise CommandImpossible(
             f"Plan `{run.plan_asked}` is already waiting; see the status comment. To change it,"
             " comment `/mergewright plan …` followed by what to change."
         )
@@ -101,26 +103,26 @@ def _add_guidance(
 ) -> None:
     match store.add_guidance(run.run.run_id, words, now, quiet):
         case "full":
-            raise CannotNow(ANSWERS_EXHAUSTED)
+            raise CommandImpossible(ANSWERS_EXHAUSTED)
         case "late":
-            raise CannotNow(
+            raise CommandImpossible(
                 f"Run {run.run.run_id} has moved on: its plan was approved or is being remade."
                 " `/mergewright stop` ends it; `/mergewright explain` shows its state."
             )
 
 
 def follow_up(
-    speaker: Speaker, run: StoredRun | None, kind: Kind, store: SqlRunStore, now: float
+    speaker: CommandAuthor, run: StoredRun | None, kind: Kind, store: SqlRunStore, now: float
 ) -> None:
     """Begin a follow-up of the pull request that a run has opened."""
     if run is None:
-        raise CannotNow(f"This {speaker.place} has no Mergewright pull request.")
+        raise CommandImpossible(f"This {speaker.place} has no Mergewright pull request.")
     request, note = FollowUpRequest(kind=kind, by=speaker.name), ("command", kind)
     following = store.queue_follow_up(
         run.run.first, request, now, said=speaker.make_guidance(*note)
     )
     if following in ("over", "full"):
-        raise CannotNow(ROUND_REFUSALS[following])
+        raise CommandImpossible(ROUND_REFUSALS[following])
 
 
 def may_retry(run: StoredRun) -> bool:
@@ -128,13 +130,13 @@ def may_retry(run: StoredRun) -> bool:
     return may_go_on(run) or find_ended_kind(run) is not None
 
 
-def retry_run(speaker: Speaker, run: StoredRun, store: SqlRunStore, now: float) -> None:
+def retry_run(speaker: CommandAuthor, run: StoredRun, store: SqlRunStore, now: float) -> None:
     """Let a run go on that a cap has ended, or have its follow-up done again."""
     if not may_go_on(run):
         follow_up(speaker, run, find_ended_kind(run) or "review", store, now)
         return
     if run.grants >= MOST_GRANTS:
-        raise CannotNow(
+        raise CommandImpossible(
             f"This run was granted its budget {run.grants} times. The operator can continue it"
             " on the dashboard. Or make the issue smaller."
         )
@@ -143,7 +145,7 @@ def retry_run(speaker: Speaker, run: StoredRun, store: SqlRunStore, now: float) 
     try:
         store.retry_run(run.run.run_id, begin_with or "", now, said=note)
     except ActiveRun as other:
-        raise CannotNow(f"{other.message}.") from None
+        raise CommandImpossible(f"{other.message}.") from None
 
 
 def has_plan(run: StoredRun | None) -> bool:

@@ -54,7 +54,7 @@ _log = structlog.get_logger()
 Say = Callable[[str], None]
 
 
-class Keeper(Memory, Protocol):
+class RunMemory(Memory, Protocol):
     """Keeps runs; the store implements it."""
 
     @property
@@ -87,7 +87,7 @@ class Watchers:
 
 def execute_run(
     stored: StoredRun,
-    keeper: Keeper,
+    keeper: RunMemory,
     settings: Settings,
     compose: Compose,
     remember: Remember,

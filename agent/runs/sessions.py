@@ -11,7 +11,7 @@ from agent.checks import check
 from agent.git import worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change
-from agent.models.environment import Checkout, Environment, Opened, Prepared
+from agent.models.environment import Checkout, Environment, OpenedRepository, Prepared
 from agent.models.sandbox import (
     SANDBOX_GATE,
     SANDBOX_HOME,
@@ -43,7 +43,9 @@ class SessionFactory:
         self._settings = settings
         self._sandbox = sandboxes.ChosenSandbox(settings)
 
-    def open(self, opened: Opened, change: Change, stopped: Flag | None = None) -> Session:
+    def open(
+        self, opened: OpenedRepository, change: Change, stopped: Flag | None = None
+    ) -> Session:
         """Lay out base and change; see the port."""
         folder = self._settings.home / "trees" / opened.run.run_id
         base = worktree.open_tree(opened.checkout, folder / "base")

@@ -10,6 +10,7 @@ from agent.errors import (
     BranchMoved,
     CacheGone,
     CodeHostLimited,
+    InternalError,
     ModelUnavailable,
     ModelUnusable,
     PermanentError,
@@ -20,7 +21,6 @@ from agent.errors import (
     StoreUnavailable,
     StoreUnusable,
     TransientError,
-    Unforeseen,
 )
 from agent.models.clock import read_clock
 from agent.models.run import Reason, Wait
@@ -32,7 +32,7 @@ _REASONS: dict[type[AgentError], Reason] = {
     StorageFull: Reason.STORAGE_FULL,
     ModelUnusable: Reason.MODEL_UNUSABLE,
     SettingsInvalid: Reason.SETTINGS_INVALID,
-    Unforeseen: Reason.INTERNAL,
+    InternalError: Reason.INTERNAL,
     ApprovalAwaited: Reason.UNANSWERED,
 }
 #: What holds a run up is tried again so often: for about six hours.

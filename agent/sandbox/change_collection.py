@@ -17,7 +17,7 @@ from agent.git import names, worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change, ChangedFile, Finding, Severity
 from agent.models.environment import Checkout
-from agent.models.sandbox import Taken
+from agent.models.sandbox import CollectedChange
 
 RULE = "not-taken"
 MOST_FILES = 2_000
@@ -122,7 +122,7 @@ class _ChangeCollector:
         self.total += size
         self.files[file.path] = file
 
-    def leave(
+    def skip_path(
         self, path: str, message: str, fix: str, severity: Severity = Severity.REVIEW
     ) -> None:
         """Say what is not taken; what was given stays."""
@@ -172,9 +172,9 @@ class _ChangeCollector:
                 else:
                     self.note(path, "Its mode is unchanged.", _BY_HAND, Severity.INFO)
             elif kind != ChangeKind.FILE:
-                self.leave(path, f"{_NOT_TAKEN[kind]} is not part of the change.", _USE_FILE)
+                self.skip_path(path, f"{_NOT_TAKEN[kind]} is not part of the change.", _USE_FILE)
             elif (problem := names.name_problem(path)) is not None:
-                self.leave(path, f"The file is not part of the change: {problem}.", _RENAME)
+                self.skip_path(path, f"The file is not part of the change: {problem}.", _RENAME)
             elif links.isdisjoint(_parents(path)):
                 found.append(entry)
         return found
@@ -185,7 +185,7 @@ class _ChangeCollector:
         known, in_base = self.ground.given.get(entry.path), self.ground.base.has_path(entry.path)
         if content is None:
             message = f"The file cannot be read, or has over {MOST_FILE_BYTES} bytes."
-            self.leave(path, message, _LESS)
+            self.skip_path(path, message, _LESS)
             return
         if known is None and not in_base and self.ground.laid.get(path) == content:
             return
@@ -193,7 +193,7 @@ class _ChangeCollector:
         if b"\0" in content[:_LOOKED_AT] and not is_same:
             # A new one is most likely left behind by a program.
             severity = Severity.REVIEW if in_base or known is not None else Severity.INFO
-            self.leave(path, "A binary file is not part of the change.", _BY_HAND, severity)
+            self.skip_path(path, "A binary file is not part of the change.", _BY_HAND, severity)
             return
         was_executable = base.is_executable(path) if in_base else None
         is_executable = bool(was_executable)
@@ -241,7 +241,7 @@ def collect_change(
     *,
     include: tuple[str, ...] = (),
     is_cut: bool = False,
-) -> Taken:
+) -> CollectedChange:
     """Decide what is part of the change.
 
     Args:
@@ -264,7 +264,7 @@ def collect_change(
         collector.decide_file(entry, content)
     collector.leave_misfits()
     files = tuple(file for _, file in sorted(collector.files.items()))
-    return Taken(
+    return CollectedChange(
         change=Change(base_commit=ground.checkout.commit, files=files),
         findings=collector.close(is_cut=is_cut),
         ignored=_summarize_folders(

@@ -51,7 +51,7 @@ def open_client(settings: Settings) -> Iterator[docker.APIClient]:
     """
     where = docker_address.find_address(settings)
     # Where nobody listens, the client would leave its socket open.
-    _knock(where)
+    _probe_engine(where)
     try:
         with closing(_make_client(where)) as client:
             yield client
@@ -84,7 +84,7 @@ def _make_client(where: str) -> docker.APIClient:
         ) from problem
 
 
-def _knock(where: str) -> None:
+def _probe_engine(where: str) -> None:
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(_PING_SECONDS)
         try:

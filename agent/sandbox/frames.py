@@ -36,7 +36,7 @@ class SandboxFailure(BaseModel):
     message: str
 
 
-class _Ended(BaseModel):
+class _EndFrame(BaseModel):
     facts: dict[str, Any]
     sizes: tuple[int, ...]
 
@@ -54,7 +54,7 @@ class Frames:
         self._buffer = bytearray()
         self.started = False
         self.failed: SandboxFailure | None = None
-        self._ended: _Ended | None = None
+        self._ended: _EndFrame | None = None
         self.contents: list[bytes] = []
 
     @property
@@ -97,7 +97,7 @@ class Frames:
         elif kind == FrameKind.OUTPUT and self.started and self._ended is None:
             self._take_output(body)
         elif kind == FrameKind.ENDED and self.started and self._ended is None:
-            ended = _Ended.model_validate_json(body)
+            ended = _EndFrame.model_validate_json(body)
             few = len(ended.sizes) <= self._limits.returned_files
             small = sum(ended.sizes) <= self._limits.returned_bytes
             if not few or not small or min(ended.sizes, default=0) < 0:
@@ -111,7 +111,7 @@ class Frames:
             raise SandboxLost("The sandbox's response is out of order.")
 
 
-class Printed:
+class OutputExcerpt:
     """The first and the last part of what was printed, and how much it was."""
 
     def __init__(self, keep: int) -> None:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from agent.errors import Cancelled, SandboxLost, SandboxMissing
 from agent.models.sandbox import Flag, Hear, SandboxLimits, SandboxRequest, SandboxResult
 from agent.sandbox import layout, lending
-from agent.sandbox.frames import Frames, Printed
+from agent.sandbox.frames import Frames, OutputExcerpt
 
 TICK_SECONDS = 0.1
 _OPENING_SECONDS = 180.0
@@ -69,7 +69,7 @@ class RunningSandbox:
         self._complaints = bytearray()
         limits = _SESSION_LIMITS if lasting else order.limits
         self.frames = Frames(self._nonce, limits, self._take_output)
-        self._printed = Printed(order.limits.output_bytes)
+        self._printed = OutputExcerpt(order.limits.output_bytes)
         self._to_send = memoryview(b"")
         self._stack = ExitStack()
 
@@ -281,7 +281,7 @@ class RunningSandbox:
         """
         frames = self.frames
         frames.expect_next()
-        self._printed = Printed(_SESSION_OUTPUT_BYTES)
+        self._printed = OutputExcerpt(_SESSION_OUTPUT_BYTES)
         self._request(operation, content, **fields)
         if end := self._wait(lambda: frames.complete, patience, stopped):
             late = "it did not respond in time"

@@ -17,9 +17,9 @@ from agent.git.tree import WorkTree
 from agent.models.change import Change
 from agent.models.environment import Checkout
 from agent.models.sandbox import (
+    CollectedChange,
+    CommandResult,
     Flag,
-    Ran,
-    Taken,
 )
 from agent.sandbox import change_collection
 from agent.sandbox.running import Answer, RunningSandbox
@@ -63,7 +63,7 @@ class Session:
         self.losses = 0
         self._start()
 
-    def run(self, command: str, *, seconds: float) -> Ran:
+    def run(self, command: str, *, seconds: float) -> CommandResult:
         """Run `bash -c`; see the port."""
         began = time.monotonic()
         try:
@@ -71,7 +71,7 @@ class Session:
         except SandboxLost as problem:
             lost = problem.message
         self._restart()
-        return Ran(
+        return CommandResult(
             output=f"[The sandbox was lost during this command: {lost}. A new one is open, with"
             " the change as last saved.]",
             exit_code=None,
@@ -98,7 +98,7 @@ class Session:
         if problem:
             raise EditFailed(f"`{path}` cannot be written: {problem}")
 
-    def take(self, include: tuple[str, ...] = ()) -> Taken:
+    def take(self, include: tuple[str, ...] = ()) -> CollectedChange:
         """Return what differs from the base; see the port."""
         try:
             taken = self._take(include)
@@ -113,10 +113,10 @@ class Session:
 
     # --- what is asked of the runner -----------------------------------------------------------
 
-    def _run(self, command: str, seconds: float) -> Ran:
+    def _run(self, command: str, seconds: float) -> CommandResult:
         kills = self._sandbox.count_memory_kills()
 
-        def judge(answer: Answer) -> Ran:
+        def judge(answer: Answer) -> CommandResult:
             limit, output = answer.facts["limit"], answer.output
             hit = limit
             if hit is None and self._sandbox.count_memory_kills() > kills:
@@ -124,7 +124,7 @@ class Session:
             if hit not in (None, "time"):
                 output = f"{output.rstrip()}\n[The {hit} limit was reached.]"
             code = answer.facts["exit_code"]
-            return Ran(output=output, exit_code=code, timed_out=limit == "time")
+            return CommandResult(output=output, exit_code=code, timed_out=limit == "time")
 
         late = seconds + _GRACE_SECONDS
         return self._ask(
@@ -147,7 +147,7 @@ class Session:
     def _edit(self, operation: str, content: bytes = b"", **fields: Any) -> str:
         return self._ask(lambda answer: str(answer.facts["problem"]), operation, content, **fields)
 
-    def _take(self, include: tuple[str, ...]) -> Taken:
+    def _take(self, include: tuple[str, ...]) -> CollectedChange:
         entries, is_cut = self._ask(_read_entries, "look")
         return change_collection.collect_change(
             entries, self._fetch, self._ground, include=include, is_cut=is_cut

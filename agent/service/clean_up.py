@@ -47,7 +47,7 @@ class Cleaner:
         # Nothing is older because somebody puts the clock forward.
         self._clock = loops.SteadyClock()
 
-    def turn(self) -> dict[str, int]:
+    def run_once(self) -> dict[str, int]:
         """Remove what there is, and say how much of each kind.
 
         What cannot be removed now is logged, and tried the next time.
@@ -85,9 +85,9 @@ class Cleaner:
             and ledger.stat().st_mtime < before
         ]
         active = self._store.list_active_ids() if gone else frozenset()
-        gone = [one for one in gone if one.name not in active]
-        for one in gone:
-            folders.delete_folder(one)
+        gone = [path for path in gone if path.name not in active]
+        for path in gone:
+            folders.delete_folder(path)
         return len(gone)
 
 

@@ -8,7 +8,7 @@ answer, so that nobody can make us write. Everything may be done twice: a commen
 from __future__ import annotations
 
 from agent.conversation import commands
-from agent.conversation.commands import Command, Unknown
+from agent.conversation.commands import Command, UnknownCommand
 from agent.conversation.events import Comment, Request
 from agent.errors import ActiveRun
 from agent.github.intake_api import GithubIntakeApi
@@ -17,9 +17,15 @@ from agent.models.outcome import StoredRun
 from agent.models.run import Kind, Reason, RunState
 from agent.models.ticket import Snapshot
 from agent.runs import control
-from agent.runs.control import CannotNow, Speaker
+from agent.runs.control import CommandAuthor, CommandImpossible
 from agent.service import intake
-from agent.service.intake import Accepted, Handled, IgnoredWish, IntakeDecision, PutOff
+from agent.service.intake import (
+    Accepted,
+    CommentHandled,
+    DecisionPostponed,
+    IgnoredRequest,
+    IntakeDecision,
+)
 from agent.store.sql_requests import QUIET_SECONDS, FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
 from agent.text import sanitise
@@ -75,7 +81,7 @@ class CommentHandler:
         """
         own_logins = self._intake_api.own_logins()
         if comment.author.lower() in own_logins:
-            return IgnoredWish(reason=f"written by {comment.author}, a bot", routine=True)
+            return IgnoredRequest(reason=f"written by {comment.author}, a bot", routine=True)
         run = self._find_run(comment)
         command = commands.parse_comment(comment.body)
         request = None if command else self._read_request(comment)
@@ -83,26 +89,26 @@ class CommentHandler:
         if (nothing := self._asks_nothing(comment, run, command, request, now)) is not None:
             return nothing
         if run is not None and self._was_heard(comment, run):
-            return Handled(reason="heard before")
+            return CommentHandled(reason="heard before")
         if refusal := self._explain_refusal(comment, now):
-            return IgnoredWish(reason=refusal)
+            return IgnoredRequest(reason=refusal)
         if request is not None and run is not None:
             return self._follow_up(comment, run, request, now)
         if run is not None and _is_older(comment, run, command):
-            return IgnoredWish(reason=f"written before run {run.run.run_id}")
+            return IgnoredRequest(reason=f"written before run {run.run.run_id}")
         if command is None and run is not None and control.is_awaiting_approval(run):
             return self._name_approval(comment, run)
         if (taken_back := self._find_taken_back(comment)) is not None:
             return taken_back
         if command is None:
             return self._take_answer(comment, run, now)
-        if isinstance(command, Unknown):
+        if isinstance(command, UnknownCommand):
             named = sanitise.format_code(command.name)
             words = f"Unknown command {named}. Available commands:\n\n{_LIST}"
             return self._refuse(comment, words, "no such command")
         try:
             return self._obey(command, comment, run, now, delivery_id)
-        except CannotNow as problem:
+        except CommandImpossible as problem:
             return self._refuse(comment, str(problem), str(problem).splitlines()[0])
 
     # --- who is heard --------------------------------------------------------------------------
@@ -117,26 +123,26 @@ class CommentHandler:
         self,
         comment: Comment,
         run: StoredRun | None,
-        command: Command | Unknown | None,
+        command: Command | UnknownCommand | None,
         request: FollowUpRequest | None,
         now: float,
     ) -> IntakeDecision | None:
         if command is None and request is None and not self._is_answer(comment, run):
             age = now - intake.parse_moment(comment.at)
             if not comment.on_pull and run and run.active and age < _ENDING_SECONDS:
-                return PutOff(reason=f"run {run.run.run_id} may just have asked for it")
-            return IgnoredWish(
+                return DecisionPostponed(reason=f"run {run.run.run_id} may just have asked for it")
+            return IgnoredRequest(
                 reason="no command, and no run is waiting for an answer", routine=True
             )
         if comment.on_pull and run is None:
             if self._store.is_publishing(comment.subject.repository_id):
-                return PutOff(reason="a run of the repository may just have opened it")
+                return DecisionPostponed(reason="a run of the repository may just have opened it")
             if request is not None:
-                return IgnoredWish(reason="no pull request of ours", routine=True)
+                return IgnoredRequest(reason="no pull request of ours", routine=True)
         if command is None and run is not None and control.is_awaiting_approval(run):
             # Said once for each plan; a program that answers us is not answered again.
             if self._store.was_heard(run.run.run_id, f"plan:{run.plan_asked}"):
-                return IgnoredWish(
+                return IgnoredRequest(
                     reason=f"no command, and the plan {run.plan_asked} is waiting for one"
                 )
         return None
@@ -199,7 +205,7 @@ class CommentHandler:
         if comment.place == "issue" and not self._intake_api.has_comment(
             comment.subject, comment.comment_id
         ):
-            return IgnoredWish(reason="deleted before it was read")
+            return IgnoredRequest(reason="deleted before it was read")
         return None
 
     # --- what words do -------------------------------------------------------------------------
@@ -214,13 +220,13 @@ class CommentHandler:
         self._intake_api.explain_refusal(comment.subject, words, key=f"plan-{plan}")
         speaker = _make_speaker(comment)._replace(comment=f"plan:{plan}")
         self._store.note_guidance(run.run.run_id, speaker.make_guidance("remark", comment.body))
-        return IgnoredWish(reason=f"no command, and the plan {plan} is waiting for one")
+        return IgnoredRequest(reason=f"no command, and the plan {plan} is waiting for one")
 
     def _take_answer(self, comment: Comment, run: StoredRun | None, now: float) -> IntakeDecision:
         assert run is not None  # noqa: S101  it is an answer to its questions
         live = self._intake_api.read_issue(comment.subject)
         if live is None or live.state == "closed" or live.locked:
-            return IgnoredWish(reason="the issue is closed, locked or gone")
+            return IgnoredRequest(reason="the issue is closed, locked or gone")
         run_id, answer = (
             run.run.run_id,
             _make_speaker(comment).make_guidance("answer", comment.body),
@@ -228,16 +234,16 @@ class CommentHandler:
         try:
             hearing = self._store.add_guidance(run_id, answer, now, self._pause)
         except ActiveRun as other:
-            return IgnoredWish(reason=other.message)
+            return IgnoredRequest(reason=other.message)
         if hearing == "full":
             # Once: whoever answers that is not answered again.
             self._intake_api.explain_refusal(
                 comment.subject, control.ANSWERS_EXHAUSTED, key=f"full-{run_id}"
             )
         if hearing in ("late", "full"):
-            return IgnoredWish(reason=f"run {run_id} is not waiting for an answer ({hearing})")
+            return IgnoredRequest(reason=f"run {run_id} is not waiting for an answer ({hearing})")
         self._react(comment, _READ)
-        return Handled(reason=f"an answer to run {run_id}")
+        return CommentHandled(reason=f"an answer to run {run_id}")
 
     def _follow_up(
         self, comment: Comment, run: StoredRun, request: FollowUpRequest, now: float
@@ -249,9 +255,9 @@ class CommentHandler:
             words = control.ROUND_REFUSALS[following]
             self._intake_api.explain_refusal(comment.subject, words, key="rounds-full")
         if following in ("over", "full"):
-            return IgnoredWish(reason=control.ROUND_REFUSALS[following])
+            return IgnoredRequest(reason=control.ROUND_REFUSALS[following])
         self._react(comment, _READ)
-        return Handled(reason=f"about pull request #{comment.subject.number} ({following})")
+        return CommentHandled(reason=f"about pull request #{comment.subject.number} ({following})")
 
     def _obey(
         self,
@@ -285,7 +291,7 @@ class CommentHandler:
                 first = name == "plan" or (run is not None and run.run.plan_first)
                 return self._begin_run(comment, run, delivery_id, now, plan_first=first)
         self._react(comment, _DONE)
-        return Handled(reason=f"the command: {command.name}")
+        return CommentHandled(reason=f"the command: {command.name}")
 
     def _begin_run(
         self,
@@ -298,26 +304,28 @@ class CommentHandler:
     ) -> IntakeDecision:
         """Make a run of the issue as it stands, by the word of whoever commands it."""
         if comment.on_pull:
-            raise CannotNow("This command works only on the issue. Comment there.")
+            raise CommandImpossible("This command works only on the issue. Comment there.")
         if run is not None and run.active:
             if run.stop_request:
-                return PutOff(reason=f"run {run.run.run_id} of this issue is being stopped")
-            raise CannotNow(
+                return DecisionPostponed(
+                    reason=f"run {run.run.run_id} of this issue is being stopped"
+                )
+            raise CommandImpossible(
                 f"Run {run.run.run_id} is still running. `/mergewright stop` ends it;"
                 " `/mergewright explain` shows its state."
             )
         if run is not None and run.run.attempt >= _MOST_BEGUN:
-            raise CannotNow(
+            raise CommandImpossible(
                 f"This issue has had {run.run.attempt} runs, so comments no longer start one."
                 " Remove the label and set it again."
             )
         text = self._intake_api.read_text(comment.subject)
         if text is None:
-            return IgnoredWish(reason="the issue no longer exists")
+            return IgnoredRequest(reason="the issue no longer exists")
         if text.state == "closed" or text.locked or text.is_pull_request:
-            raise CannotNow("The issue is closed or locked, so no run can start.")
+            raise CommandImpossible("The issue is closed or locked, so no run can start.")
         if text.changed_at is not None and text.changed_at >= comment.at:
-            raise CannotNow(
+            raise CommandImpossible(
                 "The issue was edited after your comment. Read it, then repeat the command."
             )
         label = self._intake_api.read_start_label(comment.subject)
@@ -347,8 +355,8 @@ class CommentHandler:
             now=now,
             delivery_id=delivery_id,
         )
-        if isinstance(decided, IgnoredWish):
-            raise CannotNow(f"No run was started: {decided.reason}.")
+        if isinstance(decided, IgnoredRequest):
+            raise CommandImpossible(f"No run was started: {decided.reason}.")
         if isinstance(decided, Accepted):
             self._react(comment, _DONE)
         return decided
@@ -358,7 +366,7 @@ class CommentHandler:
     def _refuse(self, comment: Comment, words: str, reason: str) -> IntakeDecision:
         self._answer(comment, words)
         self._react(comment, _CANNOT)
-        return Handled(reason=f"answered: {reason}")
+        return CommentHandled(reason=f"answered: {reason}")
 
     def _answer(self, comment: Comment, words: str) -> None:
         """Answer in words, unless too much was said there of late: two programs end here."""
@@ -382,12 +390,12 @@ class CommentHandler:
             )
 
 
-def _make_speaker(comment: Comment) -> Speaker:
+def _make_speaker(comment: Comment) -> CommandAuthor:
     place = "pull request" if comment.on_pull else "issue"
-    return Speaker(comment.author, comment.at, f"{comment.place}:{comment.comment_id}", place)
+    return CommandAuthor(comment.author, comment.at, f"{comment.place}:{comment.comment_id}", place)
 
 
-def _is_older(comment: Comment, run: StoredRun, command: Command | Unknown | None) -> bool:
+def _is_older(comment: Comment, run: StoredRun, command: Command | UnknownCommand | None) -> bool:
     """Whether a comment was written before the run that it would hit was asked for.
 
     By the code host's own clock; a follow-up has only ours, of when the word for it was heard here.

@@ -23,7 +23,14 @@ from agent.models.ticket import Delivery, OutsideTicket
 from agent.service import intake, loops, pull_outcomes
 from agent.service.comment_handler import CommentHandler
 from agent.service.dispatch import Bounds
-from agent.service.intake import Accepted, Handled, IgnoredWish, IntakeDecision, PutOff, StoppedRun
+from agent.service.intake import (
+    Accepted,
+    CommentHandled,
+    DecisionPostponed,
+    IgnoredRequest,
+    IntakeDecision,
+    StoppedRun,
+)
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import metrics
@@ -92,7 +99,7 @@ class Intake:
         # A clock that is put forward makes no delivery older.
         self._clock = loops.SteadyClock()
 
-    def turn(self) -> bool:
+    def run_once(self) -> bool:
         """Settle the deliveries that are there; return whether any was.
 
         What the code host does not answer stays unread and comes again after a while; it holds the
@@ -113,7 +120,7 @@ class Intake:
             self._alive()
             with structlog.contextvars.bound_contextvars(delivery=delivery.delivery_id):
                 decided = self._try_to_decide(delivery)
-                if isinstance(decided, PutOff):
+                if isinstance(decided, DecisionPostponed):
                     _log.info("not yet", reason=decided.reason)
                     pause = (now - delivery.received_at) * _PUT_OFF_SHARE
                     until = now + min(max(pause, _SOON_SECONDS), _LATE_SECONDS)
@@ -133,12 +140,12 @@ class Intake:
         try:
             return self._decide(delivery)
         except RunStopped as problem:
-            return IgnoredWish(reason=problem.message)
+            return IgnoredRequest(reason=problem.message)
         except AgentError as problem:
             # A wrong setting is the operator's to mend, however long that takes.
             old = self._clock.now() - delivery.received_at > _DAY
             if isinstance(problem, TransientError) and old:
-                return IgnoredWish(reason=f"could not be processed for a day: {problem.message}")
+                return IgnoredRequest(reason=f"could not be processed for a day: {problem.message}")
             until = problem.until if isinstance(problem, CodeHostLimited) else None
             why = problem.message
         except Exception as problem:  # noqa: BLE001  one bad delivery must not stop the rest
@@ -191,7 +198,7 @@ class Intake:
         name = delivery.delivery_id
         self._put_off.pop(name, None)
         del self._failures[name], self._faults[name]  # of a Counter, also what is not in it
-        if isinstance(decided, Accepted | Handled):
+        if isinstance(decided, Accepted | CommentHandled):
             # A run may begin, or go on, by it.
             self._accepted()
         if isinstance(decided, StoppedRun):
@@ -200,7 +207,7 @@ class Intake:
         reason = decided.run.run_id if isinstance(decided, Accepted) else decided.reason
         self._inbox.settle(name, decided.outcome, reason)
         metrics.count_delivery(decided.outcome)
-        routine = isinstance(decided, IgnoredWish) and decided.routine
+        routine = isinstance(decided, IgnoredRequest) and decided.routine
         (_log.debug if routine else _log.info)(decided.outcome, reason=reason)
         if isinstance(decided, Accepted):
             with structlog.contextvars.bound_contextvars(run=reason):

@@ -159,7 +159,7 @@ class Dispatcher:
         self._untold: dict[str, tuple[int, float]] = {}
         """By segments that broke: attempts to tell of the end, and when the next one is due."""
 
-    def turn(self) -> bool:
+    def run_once(self) -> bool:
         """Note what ended, stop what is to be stopped, begin what may begin; say if any was."""
         moved = False
         if dead := self._lease.take_over():

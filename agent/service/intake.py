@@ -49,19 +49,19 @@ class StoppedRun(IntakeDecision):
     run_id: str
 
 
-class Handled(IntakeDecision):
+class CommentHandled(IntakeDecision):
     """Somebody's words had their effect, or were answered; or something that happened was noted."""
 
     outcome = "heard"
 
 
-class IgnoredWish(IntakeDecision):
+class IgnoredRequest(IntakeDecision):
     outcome = "ignored"
     routine: bool = False
     """Every run brings some of these about, so that nobody looks for them."""
 
 
-class PutOff(IntakeDecision):
+class DecisionPostponed(IntakeDecision):
     """Nothing can be decided before the present run of the issue is over, which is soon."""
 
     outcome = ""
@@ -86,14 +86,14 @@ def accept_request(
     if settled := _by_runs(request, last):
         return settled
     if refusal := _explain_refusal(request, intake_api):
-        return IgnoredWish(reason=refusal)
+        return IgnoredRequest(reason=refusal)
     issue = request.snapshot.issue
     run_id = make_run_id(int(now))
     if _is_late(request.snapshot, now) and (
         earlier := intake_api.find_earlier_run(request.snapshot)
     ):
         if earlier.over or (store and store.find_run(earlier.run_id) is not None):
-            return IgnoredWish(reason=f"run {earlier.run_id} was already started by this label")
+            return IgnoredRequest(reason=f"run {earlier.run_id} was already started by this label")
         # Whoever carried that run has lost it. What it has left is found again by its id, and by
         # the time of its commit.
         run_id = earlier.run_id
@@ -129,7 +129,7 @@ def accept_ticket(
     live, clone_url = intake_api.open_ticket(ticket, delivery_id)
     issue = live.issue
     if last := store.find_newest_run(issue.repository_id, issue.number):
-        return IgnoredWish(reason=f"run {last.run.run_id} already exists for this ticket")
+        return IgnoredRequest(reason=f"run {last.run.run_id} already exists for this ticket")
     run = Run(
         run_id=make_run_id(int(now)),
         repository=clone_url,
@@ -151,13 +151,13 @@ def reconsider_run(
     issue = withdrawal.issue
     last = store.find_newest_run(issue.repository_id, issue.number)
     if last is None or not last.active:
-        return IgnoredWish(reason="no run of this issue is active", routine=True)
+        return IgnoredRequest(reason="no run of this issue is active", routine=True)
     run_id, snapshot = last.run.run_id, last.run.snapshot
     if last.stop_request or snapshot is None:
-        return IgnoredWish(reason=f"run {run_id} of this issue is being stopped", routine=True)
+        return IgnoredRequest(reason=f"run {run_id} of this issue is being stopped", routine=True)
     happened = _explain_withdrawal(snapshot, intake_api)
     if happened is None:
-        return IgnoredWish(
+        return IgnoredRequest(
             reason=f"the issue has not changed since run {run_id} read it", routine=True
         )
     words = f"{happened}, so the run was stopped."
@@ -179,10 +179,10 @@ def _by_runs(request: Request, last: StoredRun | None) -> IntakeDecision | None:
         return None
     run_id = last.run.run_id
     if last.stop_request and last.active:
-        return PutOff(reason=f"run {run_id} of this issue is being stopped")
+        return DecisionPostponed(reason=f"run {run_id} of this issue is being stopped")
     done = last.run.snapshot
     if done and done.by_label and _get_approval_time(request.snapshot) < _get_approval_time(done):
-        return IgnoredWish(reason=f"run {run_id} belongs to a later label")
+        return IgnoredRequest(reason=f"run {run_id} belongs to a later label")
     return None
 
 
@@ -197,13 +197,13 @@ def _decide_beside(
     if active.dry_run or same or not newer or (theirs and not theirs.by_label):
         if active.dry_run or not same:
             _explain_active(active, request, intake_api)
-        return IgnoredWish(reason=other.message)
+        return IgnoredRequest(reason=other.message)
     words = (
         f"{asked.actor} set the label again after the text changed. This run was stopped; a new"
         " one takes over."
     )
     store.request_stop(active.run_id, words, Reason.SUPERSEDED)
-    return PutOff(reason=f"run {active.run_id}, for the previous text, is being stopped")
+    return DecisionPostponed(reason=f"run {active.run_id}, for the previous text, is being stopped")
 
 
 def _explain_active(active: Run, request: Request, intake_api: GithubIntakeApi) -> None:

@@ -181,8 +181,8 @@ class Worker:
             stop=self._stop,
         )
         turns = {
-            "intake": lambda: lease.leads() and intake.turn(),
-            "dispatch": self._dispatcher.turn,
+            "intake": lambda: lease.leads() and intake.run_once(),
+            "dispatch": self._dispatcher.run_once,
         }
         written = {
             "intake": FileWatch(self._inbox.path),
@@ -204,7 +204,7 @@ class Worker:
             seconds=_choose_seconds(settings),
             found=wake_ups["intake"].set,
         )
-        return [*threads, self._repeat("reconcile", self._while_leading(missed.turn))]
+        return [*threads, self._repeat("reconcile", self._while_leading(missed.run_once))]
 
     def _make_other_loops(self) -> list[threading.Thread]:
         settings, store = self._settings, self._store
@@ -215,7 +215,7 @@ class Worker:
             return _QUEUE_SECONDS
 
         def clean() -> float:
-            cleaner.turn()
+            cleaner.run_once()
             return clean_up.EVERY_SECONDS
 
         threads = [

@@ -10,7 +10,7 @@ from agent.github.intake_api import GithubIntakeApi
 from agent.models.intake import LivePull
 from agent.models.outcome import PullEnd, StoredRun
 from agent.models.run import Reason
-from agent.service.intake import Handled, IgnoredWish, IntakeDecision, PutOff
+from agent.service.intake import CommentHandled, DecisionPostponed, IgnoredRequest, IntakeDecision
 from agent.store.sql_requests import FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
 
@@ -31,25 +31,27 @@ def handle_event(
     if event.commit:
         return _handle_checks(event, store, now, quiet)
     if event.number is None:
-        return IgnoredWish(reason="it names neither a commit nor a pull request", routine=True)
+        return IgnoredRequest(reason="it names neither a commit nor a pull request", routine=True)
     found = store.find_run_of_pull(event.repository_id, event.number)
     if found is None and store.is_publishing(event.repository_id):
-        return PutOff(reason="a run of this repository is about to report its pull request")
+        return DecisionPostponed(
+            reason="a run of this repository is about to report its pull request"
+        )
     if found is None or found.run.snapshot is None:
-        return IgnoredWish(reason="no pull request of ours", routine=True)
+        return IgnoredRequest(reason="no pull request of ours", routine=True)
     # In the repository as it is called by now.
     here = {"repository": event.repository, "number": event.number, "issue_id": 0}
     pull = intake_api.read_pull(found.run.snapshot.issue.model_copy(update=here))
     if pull is None:
-        return IgnoredWish(reason="the pull request no longer exists")
+        return IgnoredRequest(reason="the pull request no longer exists")
     first = found.run.first
     if pull.state != "open":
         _stop_follow_up(found, pull.state, store)
     if not store.note_pull(first, _make_end(event.number, pull)):
-        return IgnoredWish(
+        return IgnoredRequest(
             reason=f"the pull request is already known to be {pull.state}", routine=True
         )
-    return Handled(reason=f"the pull request of run {first} is {pull.state}")
+    return CommentHandled(reason=f"the pull request of run {first} is {pull.state}")
 
 
 def _make_end(number: int, pull: LivePull) -> PullEnd | None:
@@ -72,10 +74,12 @@ def _handle_checks(
     wish = FollowUpRequest(kind="ci", quiet=quiet)
     found = store.find_run_of_head(event.repository_id, event.commit)
     if found is None and store.is_publishing(event.repository_id, of_follow_up=True):
-        return PutOff(reason="a run of this repository is about to report its commit")
+        return DecisionPostponed(reason="a run of this repository is about to report its commit")
     if found is None:
-        return IgnoredWish(reason="not the last commit of one of our pull requests", routine=True)
+        return IgnoredRequest(
+            reason="not the last commit of one of our pull requests", routine=True
+        )
     following = store.queue_follow_up(found.run.first, wish, now)
     if following in ("over", "full"):
-        return IgnoredWish(reason=f"no follow-up for these checks ({following})")
-    return Handled(reason=f"checks of run {found.run.run_id}'s commit ({following})")
+        return IgnoredRequest(reason=f"no follow-up for these checks ({following})")
+    return CommentHandled(reason=f"checks of run {found.run.run_id}'s commit ({following})")

@@ -52,7 +52,7 @@ class MissedDeliveries:
         self._gone: set[str] = set()
         """What the log tells of, and GitHub does not have any more."""
 
-    def turn(self) -> float:
+    def run_once(self) -> float:
         """Read the log and fetch what is missing, the oldest first; return the seconds to wait."""
         sent, now, is_whole = self._read_log()
         missing = [

@@ -74,7 +74,7 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
         key=hashlib.sha256(f"{bare.parent.name}{system}".encode()).hexdigest()[:32],
         path=str(bare),
         gate_path=str(toolsets.provide_tools(toolsets.GATE, build_context)),
-        scripts_path=str(storage.scripts(settings)),
+        scripts_path=str(storage.provide_scripts(settings)),
         python=interpreter.version,
         interpreter_mounts=interpreter.mounts,
         interpreter=interpreter.path,

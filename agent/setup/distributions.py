@@ -102,10 +102,12 @@ def find_unasked(
     return (
         *found,
         *(
-            f"{one.name} from {one.source}"
-            for one in moved
-            if (one.name not in old or old[one.name].source != one.source)
-            and not any(one.source in source for source in sources)
+            f"{distribution.name} from {distribution.source}"
+            for distribution in moved
+            if (
+                distribution.name not in old or old[distribution.name].source != distribution.source
+            )
+            and not any(distribution.source in source for source in sources)
         ),
     )
 
@@ -164,7 +166,7 @@ def list_installed(environment: str) -> Iterator[tuple[str, metadata.Distributio
 def _is_bounded(place: Path) -> bool:
     """Whether what a package says of itself is of a size that packages have."""
     read = (place / name for name in ("METADATA", "PKG-INFO", "RECORD", "direct_url.json"))
-    return all(one.stat().st_size <= _MOST_BYTES for one in read if one.is_file())
+    return all(path.stat().st_size <= _MOST_BYTES for path in read if path.is_file())
 
 
 def _read_metadata(name: str, one: metadata.Distribution) -> Distribution:

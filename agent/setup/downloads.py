@@ -20,7 +20,7 @@ _MOST_BYTES = 8 * 1024**3
 
 
 @dataclass(frozen=True)
-class Kept:
+class CachedDownload:
     """An answer that is here."""
 
     place: Path
@@ -38,12 +38,12 @@ class Downloads:
         self._folder, self._most_bytes = folder, most_bytes
         folder.mkdir(parents=True, exist_ok=True)
 
-    def find(self, url: str, asked: Mapping[str, str]) -> Kept | None:
+    def find(self, url: str, asked: Mapping[str, str]) -> CachedDownload | None:
         place = self._locate(url, asked)
         try:
             headers = json.loads(place.with_suffix(".json").read_bytes())
             os.utime(place)
-            return Kept(place, headers, place.stat().st_size)
+            return CachedDownload(place, headers, place.stat().st_size)
         except (OSError, ValueError):
             return None
 

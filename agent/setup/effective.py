@@ -42,7 +42,7 @@ _BOUNDED = {
 }
 
 
-class Read(NamedTuple):
+class LoadedConfig(NamedTuple):
     config: RepoConfig
     source: load.ConfigSource | None
     """None where the repository has none."""
@@ -52,7 +52,7 @@ class Read(NamedTuple):
         return read_document(self.source.text, self.source.name) if self.source else Document("")
 
 
-class Effective(Record):
+class EffectiveValue(Record):
     key: str
     value: object
     origin: str
@@ -65,7 +65,9 @@ class Effective(Record):
         return self.origin not in (_DEFAULT, _NOTHING)
 
 
-def list_values(read: Read, project: Project | None, settings: Settings) -> Iterator[Effective]:
+def list_values(
+    read: LoadedConfig, project: Project | None, settings: Settings
+) -> Iterator[EffectiveValue]:
     """Yield what holds for every key, in the order of the reference; then for every rule."""
     places = KeyPlaces(read)
     for path, section in reference.sections():
@@ -74,7 +76,7 @@ def list_values(read: Read, project: Project | None, settings: Settings) -> Iter
             if reference.is_section(field.annotation) or key == "rules":
                 continue
             value: object = operator.attrgetter(key)(read.config)
-            origin = places.of((*path, name))
+            origin = places.locate((*path, name))
             found = _find_detected(key, value, project) if project else None
             if key in _BOUNDED:
                 value, origin = _bound(key, value, origin, settings)
@@ -84,7 +86,7 @@ def list_values(read: Read, project: Project | None, settings: Settings) -> Iter
             elif found and (origin is None or value in ("auto", None)):
                 value, origin = found
             meaning = " ".join((field.description or "").split())
-            yield Effective(key=key, value=value, origin=origin or _DEFAULT, meaning=meaning)
+            yield EffectiveValue(key=key, value=value, origin=origin or _DEFAULT, meaning=meaning)
     # It brings all that rules stand on; most commands start without.
     from agent.policy import registry
 
@@ -92,8 +94,10 @@ def list_values(read: Read, project: Project | None, settings: Settings) -> Iter
         yield explain_rule(rule, read, settings, places)
 
 
-def explain_rule(rule: Rule, read: Read, settings: Settings, places: KeyPlaces) -> Effective:
-    place = places.of(("rules", rule.id))
+def explain_rule(
+    rule: Rule, read: LoadedConfig, settings: Settings, places: KeyPlaces
+) -> EffectiveValue:
+    place = places.locate(("rules", rule.id))
     level = levels.get_level(rule, read.config, settings.floors)
     asked = read.config.rules.get(rule.id)
     origin = place or _DEFAULT
@@ -103,14 +107,14 @@ def explain_rule(rule: Rule, read: Read, settings: Settings, places: KeyPlaces) 
         origin = f"minimum set by {who}: {level}"
         if place:
             origin += f"; {place} sets {asked}"
-    return Effective(key=f"rules.{rule.id}", value=level, origin=origin, meaning=rule.demands)
+    return EffectiveValue(key=f"rules.{rule.id}", value=level, origin=origin, meaning=rule.demands)
 
 
 class KeyPlaces:
-    def __init__(self, read: Read) -> None:
+    def __init__(self, read: LoadedConfig) -> None:
         self._document = read.document
 
-    def of(self, path: tuple[str | int, ...]) -> str | None:
+    def locate(self, path: tuple[str | int, ...]) -> str | None:
         """`file:line` of a key; None where the file does not have it."""
         place = self._document.locate(path)
         return f"{self._document.file}:{place.key_at.line}" if place.path == path else None

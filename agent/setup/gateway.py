@@ -34,7 +34,7 @@ from agent.models.sandbox import Outlet
 from agent.settings import Settings
 from agent.setup import storage
 from agent.setup.authority import Authority
-from agent.setup.downloads import Downloads, Kept
+from agent.setup.downloads import CachedDownload, Downloads
 from agent.setup.hosts import (
     HostProxy,
     PublicNetwork,
@@ -448,7 +448,7 @@ class _Requests(BaseHTTPRequestHandler):
             self.wfile.write(b"0\r\n\r\n")
         _log.info(_EVENT, method=self.command, url=request, status=answer.status, size=size)
 
-    def _send_kept(self, kept: Kept, request: str) -> None:
+    def _send_kept(self, kept: CachedDownload, request: str) -> None:
         self._send_head(200, kept.headers, {"content-length": str(kept.size)})
         with kept.open() as file:
             shutil.copyfileobj(file, self.wfile)

@@ -132,21 +132,23 @@ def rank_interpreters(
     asked: str | None, hints: PythonHints, found: Sequence[FoundPython]
 ) -> list[FoundPython]:
     """Order the interpreters that fit, best first. Pure."""
-    usable = [one for one in found if Version(one.version) >= OLDEST]
+    usable = [python for python in found if Version(python.version) >= OLDEST]
     if asked is not None:
-        return _best_first(one for one in usable if _minor(one.version) == asked)
+        return _best_first(python for python in usable if _minor(python.version) == asked)
     allowed = hints.minors
-    fitting = [one for one in usable if not allowed or Version(one.version).minor in allowed]
-    named = [one for one in usable if _minor(one.version) == hints.version_file]
+    fitting = [
+        python for python in usable if not allowed or Version(python.version).minor in allowed
+    ]
+    named = [python for python in usable if _minor(python.version) == hints.version_file]
     # Of several years later, packages of the time have no wheels for it.
     newest = hints.newest or Version("4")
-    of_time = [one for one in fitting if Version(_minor(one.version)) <= newest]
+    of_time = [python for python in fitting if Version(_minor(python.version)) <= newest]
     order: dict[tuple[str, str], FoundPython] = {}
-    later = [one for one in fitting if one not in of_time]
-    nearest = sorted(_best_first(later), key=lambda one: Version(one.version).minor)
+    later = [python for python in fitting if python not in of_time]
+    nearest = sorted(_best_first(later), key=lambda python: Version(python.version).minor)
     for some in (_best_first(named), _best_first(of_time), nearest):
-        for one in some:
-            order.setdefault((one.root, one.path), one)
+        for python in some:
+            order.setdefault((python.root, python.path), python)
     return list(order.values())
 
 
@@ -172,7 +174,9 @@ def _explain_none(
     broken: Sequence[str],
     settings: Settings,
 ) -> str:
-    there = ", ".join(f"{one.version} ({one.path})" for one in _best_first(found)) or "none"
+    there = (
+        ", ".join(f"{python.version} ({python.path})" for python in _best_first(found)) or "none"
+    )
     wanted = f"a Python {hints.requires or 'of any version'}"
     wanted = f"Python {asked} (python.version)" if asked else wanted
     whole = f" Incomplete in a sandbox: {'; '.join(broken)}." if broken else ""
@@ -193,9 +197,11 @@ def find_pythons(settings: Settings, roots: Sequence[Root]) -> tuple[FoundPython
     shows_machine = any(root.folder == "/" for root in roots)
     found = [
         *_find_in_roots(roots),
-        *(one for one in _find_on_machine(settings) if shows_machine or not one.system),
+        *(python for python in _find_on_machine(settings) if shows_machine or not python.system),
     ]
-    return tuple({(one.root, one.version, one.prefix): one for one in found}.values())
+    return tuple(
+        {(python.root, python.version, python.prefix): python for python in found}.values()
+    )
 
 
 def _find_in_roots(roots: Sequence[Root]) -> Iterator[FoundPython]:

@@ -95,7 +95,11 @@ def find_lock(files: WorkTreeFiles) -> tuple[str, str]:
     whole, base = files.from_root_folder(), PurePosixPath(files.base)
     for kind in _COMMANDS:
         above = base.parents if kind == "uv" else ()
-        roots = (one for one in above if _is_workspace(whole.read(str(one / "pyproject.toml"))))
+        roots = (
+            pure_posix_path
+            for pure_posix_path in above
+            if _is_workspace(whole.read(str(pure_posix_path / "pyproject.toml")))
+        )
         for folder in (base, *roots):
             path = str(folder / lock_files.PYTHON[kind])
             if whole.read(path) is not None:
@@ -129,7 +133,7 @@ def _read_sources(content: bytes) -> tuple[object, dict[str, dict[str, Any]]]:
     if text.lstrip().startswith("{"):
         document = json.loads(text)
         sections = [table(document, name) for name in document if name != _META]
-        rows = [{**entry, "name": name} for one in sections for name, entry in one.items()]
+        rows = [{**entry, "name": name} for section in sections for name, entry in section.items()]
         return table(document, _META).get("sources"), {
             row["name"]: _read_source(row) for row in rows
         }

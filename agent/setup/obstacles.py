@@ -117,7 +117,7 @@ def rate_tests(tests: TestRun) -> float:
 
 def count_tests(tests: TestRun) -> int:
     """Count collected tests; a module that failed to collect does not count."""
-    return sum(not one.item_id.endswith(COLLECTION) for one in tests.items) + len(tests.unrun)
+    return sum(not item.item_id.endswith(COLLECTION) for item in tests.items) + len(tests.unrun)
 
 
 def is_given_up(tests: TestRun) -> bool:

@@ -51,7 +51,11 @@ class SimpleIndex:
         listed = [] if settings.index_url else [environ.get(name, "") for name in _MORE]
         more = (self._read(one) for one in " ".join(listed).split())
         # Folders of this machine no sandbox sees.
-        others = {one.url: one for one in more if _is_web(one) and one.url != self._default.url}
+        others = {
+            access.url: access
+            for access in more
+            if _is_web(access) and access.url != self._default.url
+        }
         self._others = tuple(others.values())
 
     @property
@@ -72,7 +76,9 @@ class SimpleIndex:
     @property
     def file_addresses(self) -> tuple[str, ...]:
         """Addresses below which the files of the indexes are, where these are on other hosts."""
-        return (_PUBLIC_FILES,) if _PUBLIC in {one.url for one in self.list_accesses()} else ()
+        return (
+            (_PUBLIC_FILES,) if _PUBLIC in {access.url for access in self.list_accesses()} else ()
+        )
 
     def _read(self, written: str) -> IndexAccess:
         name, address = _NAMED.fullmatch(written.strip()).groups()  # type: ignore[union-attr]

@@ -14,7 +14,7 @@ from agent.errors import RequestRefused
 from agent.git import worktree
 from agent.models.change import Finding, Severity
 from agent.models.checks import TestRun
-from agent.models.environment import LEFT_OUT, Contract, Opened, Prepared
+from agent.models.environment import LEFT_OUT, Contract, OpenedRepository, Prepared
 from agent.setup import obstacles, proposal
 from agent.text import sanitise
 from repo_config import command_lines, detect, load, rule_files, test_files
@@ -44,7 +44,7 @@ _HOST = re.compile(r"://(?:[^/\s'\"@]*@)?([^/\s'\":]*)")
 _HERE = {"", "localhost", "127.0.0.1"}
 
 
-def read_lines(text: str, base: Opened, folder: Path) -> Contract:
+def read_lines(text: str, base: OpenedRepository, folder: Path) -> Contract:
     """Read proposed lines, and lay them over the repository's own configuration.
 
     Args:
@@ -125,7 +125,7 @@ def _is_path(word: str, folder: str, tree: Tree) -> bool:
 
 
 def name_left_out(
-    base: Opened,
+    base: OpenedRepository,
     prepared: Prepared,
     tests: TestRun,
     most: int,
@@ -156,7 +156,7 @@ def name_left_out(
     left = _find_left_out(tests, tree)
     message = f"Test files that do not run: {sanitise.list_some(left, _MOST_LISTED)}."
     update = {"rule": LEFT_OUT, "message": message}
-    more = [one.model_copy(update=update) for one in contract.scouted[:1] if left]
+    more = [finding.model_copy(update=update) for finding in contract.scouted[:1] if left]
     return contract.model_copy(update={"scouted": (*contract.scouted, *more)})
 
 

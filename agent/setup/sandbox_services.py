@@ -122,12 +122,12 @@ def provide_services(
 def choose_program(wanted: str, there: Sequence[SandboxService], root: Root) -> SandboxService:
     """Choose the newest program that fits what is asked for."""
     name, _, version = wanted.partition(":")
-    same = sorted((one for one in there if one.name == name), key=_age, reverse=True)
-    for one in same:
-        if not version or f"{one.version}.".startswith(f"{version}."):
-            return one
+    same = sorted((service for service in there if service.name == name), key=_age, reverse=True)
+    for service in same:
+        if not version or f"{service.version}.".startswith(f"{version}."):
+            return service
     package = _PACKAGES[name] + (f"-{version}" if version and name == "postgres" else "")
-    found = ", ".join(f"{one.version} ({one.program})" for one in same) or "none"
+    found = ", ".join(f"{service.version} ({service.program})" for service in same) or "none"
     way = f" Install it with: {root.adding([package])}." if root.more else ""
     raise EnvironmentFailed(
         f"services: {SERVICE_TITLES[name]} {version}".rstrip()
@@ -161,12 +161,12 @@ def _provide_cluster(
     program: SandboxService, env: Mapping[str, str], build_context: BuildContext
 ) -> SandboxService:
     """Have a cluster with the users and databases that the repository's variables name."""
-    users, databases = accounts(env)
+    users, databases = list_accounts(env)
     statements = [f"CREATE ROLE {_quote(name)} SUPERUSER LOGIN" for name in users]
     statements += [f"CREATE DATABASE {_quote(name)}" for name in databases]
     of_its_own = {f"CREATE ROLE {_quote(_DEFAULT)} SUPERUSER LOGIN"}
     of_its_own |= {f"CREATE DATABASE {_quote(name)}" for name in (_DEFAULT, "template1")}
-    lines = "".join(f"{one}\n" for one in statements if one not in of_its_own)
+    lines = "".join(f"{statement}\n" for statement in statements if statement not in of_its_own)
     tar = f"{SANDBOX_OUT}/cluster.tar"
     script = _MAKE_CLUSTER.format(
         folder=posixpath.dirname(program.program), statements=shlex.quote(lines), tar=tar
@@ -197,7 +197,7 @@ def _quote(name: str) -> str:
     return f'"{escaped}"'
 
 
-def accounts(env: Mapping[str, str]) -> tuple[list[str], list[str]]:
+def list_accounts(env: Mapping[str, str]) -> tuple[list[str], list[str]]:
     """List users and databases that variables name, the first of each for whoever names none."""
     try:
         url = urlsplit(env.get(_URL, ""))
@@ -226,18 +226,18 @@ def variables(services: Sequence[SandboxService]) -> dict[str, str]:
     Whatever the repository's configuration says by one of these names wins.
     """
     said: dict[str, str] = {}
-    for one in services:
-        port = _PORTS[one.name]
-        if one.name == "postgres":
+    for service in services:
+        port = _PORTS[service.name]
+        if service.name == "postgres":
             for prefix, database in (("PG", "DATABASE"), ("POSTGRES_", "DB"), ("DB_", "NAME")):
                 said |= {
                     f"{prefix}HOST": "127.0.0.1",
                     f"{prefix}PORT": str(port),
-                    f"{prefix}USER": one.user,
+                    f"{prefix}USER": service.user,
                     f"{prefix}PASSWORD": _DEFAULT,
-                    f"{prefix}{database}": one.database,
+                    f"{prefix}{database}": service.database,
                 }
-            user, database = quote(one.user, safe=""), quote(one.database, safe="")
+            user, database = quote(service.user, safe=""), quote(service.database, safe="")
             said[_URL] = f"postgresql://{user}:{_DEFAULT}@127.0.0.1:{port}/{database}"
         else:
             said |= {
@@ -254,19 +254,21 @@ def add_services(order: SandboxRequest, services: Sequence[SandboxService]) -> S
         return order
     failure = f"{_FAILURE}{secrets.token_hex(16)}"
     commands, waits, mounts = [], [], []
-    for one in services:
-        folder, template = f"{_FOLDER}/{one.name}", ""
-        port = str(_PORTS[one.name])
-        if data := one.filled or one.template:
+    for service in services:
+        folder, template = f"{_FOLDER}/{service.name}", ""
+        port = str(_PORTS[service.name])
+        if data := service.filled or service.template:
             source = Path(data)
-            template = f"{_TEMPLATES}/{one.name}/{source.name}"
-            mounts.append(Mount(source=str(source.parent), target=f"{_TEMPLATES}/{one.name}"))
+            template = f"{_TEMPLATES}/{service.name}/{source.name}"
+            mounts.append(Mount(source=str(source.parent), target=f"{_TEMPLATES}/{service.name}"))
         arguments: tuple[str, ...] = ("--port", port, *_REDIS)
-        if one.name == "postgres":
+        if service.name == "postgres":
             settings = (word for setting in _POSTGRES for word in ("-c", setting))
             arguments = ("-D", f"{folder}/data", "-p", port, *settings)
-        commands.append(shlex.join(("start", one.title, folder, template, one.program, *arguments)))
-        waits.append(shlex.join(("await", one.title, folder)))
+        commands.append(
+            shlex.join(("start", service.title, folder, template, service.program, *arguments))
+        )
+        waits.append(shlex.join(("await", service.title, folder)))
     seconds = min(_START_SECONDS, int(order.limits.seconds))
     script = _START.format(
         failure=failure, seconds=seconds, commands="\n".join([*commands, *waits])
@@ -276,8 +278,11 @@ def add_services(order: SandboxRequest, services: Sequence[SandboxService]) -> S
             "argv": ("/bin/sh", "-c", script, "sh", *order.argv),
             "mounts": (*order.mounts, *mounts),
             "collect": (*order.collect, failure),
-            "company": {one.title: f"{_FOLDER}/{one.name}/number" for one in services},
-            "hosts": (*order.hosts, *(name for one in services for name in _HOSTS[one.name])),
+            "company": {service.title: f"{_FOLDER}/{service.name}/number" for service in services},
+            "hosts": (
+                *order.hosts,
+                *(name for service in services for name in _HOSTS[service.name]),
+            ),
         }
     )
 
@@ -285,9 +290,9 @@ def add_services(order: SandboxRequest, services: Sequence[SandboxService]) -> S
 def locate_cluster(services: Sequence[SandboxService]) -> dict[str, str] | None:
     """Say where a sandbox has PostgreSQL's data, for the script that keeps them."""
     folder = f"{_FOLDER}/postgres"
-    for one in services:
-        if one.name == "postgres":
-            control = f"{posixpath.dirname(one.program)}/pg_controldata"
+    for service in services:
+        if service.name == "postgres":
+            control = f"{posixpath.dirname(service.program)}/pg_controldata"
             return {"number": f"{folder}/number", "data": f"{folder}/data", "control": control}
     return None
 

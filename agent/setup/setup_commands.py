@@ -74,7 +74,7 @@ _NO_CACHES = {
 _FEW_RETRIES = {"npm_config_fetch_retries": "1", "npm_config_fetch_retry_mintimeout": "1000"}
 
 
-class _Stored(Record):
+class _StoredLayer(Record):
     inputs: dict[str, str] | None = None
     """Digests of what the commands have read of the tree; None: of what the code of a change has
     made, and where that is not known."""
@@ -116,10 +116,10 @@ def provide_layers(
     """
     if not asked.commands:
         return environment
-    return _add_layer(_Run(asked, files, environment, build_context))
+    return _add_layer(_CommandRun(asked, files, environment, build_context))
 
 
-def _add_layer(run: _Run) -> Environment:
+def _add_layer(run: _CommandRun) -> Environment:
     """Lay one more layer over those that the environment has."""
     settings, base, environment = run.build_context.settings, run.asked.base, run.environment
     stem, place = run.make_stem(), None
@@ -139,7 +139,7 @@ def _add_layer(run: _Run) -> Environment:
                     layer_files.take_from_base(part, layer.bulk, base.layers, run.asked.is_rule)
                 storage.write_whole(part / _RECORD, layer.model_dump_json().encode())
     storage.mark_used(settings, place.name)
-    layer = _Stored.model_validate_json((place / _RECORD).read_bytes())
+    layer = _StoredLayer.model_validate_json((place / _RECORD).read_bytes())
     if layer.altered:
         named = ", ".join(layer.altered[:_MOST_NAMED])
         run.build_context.say(
@@ -157,13 +157,13 @@ def _add_layer(run: _Run) -> Environment:
     if base is None and (place / _CLUSTER).is_file():
         filled = {"filled": str(place / _CLUSTER)}
         update["services"] = tuple(
-            one.model_copy(update=filled if one.name == "postgres" else {})
-            for one in environment.services
+            service.model_copy(update=filled if service.name == "postgres" else {})
+            for service in environment.services
         )
     return environment.model_copy(update=update)
 
 
-class _Run:
+class _CommandRun:
     """Commands that run in one sandbox."""
 
     def __init__(
@@ -179,7 +179,9 @@ class _Run:
         self._files = files
         self._indexes = sandbox_requests.name_indexes(build_context.index)
         #: As they are before any command.
-        self._services = [one.model_copy(update={"filled": ""}) for one in environment.services]
+        self._services = [
+            service.model_copy(update={"filled": ""}) for service in environment.services
+        ]
         self._variables = {
             **sandbox_services.variables(environment.services), **asked.variables,
         }  # fmt: skip
@@ -211,7 +213,7 @@ class _Run:
                 continue
             storage.hold_environment(settings, place.name)
             with suppress(OSError, ValidationError):
-                stored = _Stored.model_validate_json((place / _RECORD).read_bytes())
+                stored = _StoredLayer.model_validate_json((place / _RECORD).read_bytes())
                 if stored.inputs is None:
                     is_same = stored.tree == self._tree_digest
                 else:
@@ -229,7 +231,7 @@ class _Run:
         """Sum up what stands at places of the tree; of a folder, what it lists."""
         return {path: self._files.digest_entry(path) for path in paths}
 
-    def make(self, part: Path) -> _Stored:
+    def make(self, part: Path) -> _StoredLayer:
         """Run the commands and keep what they add below a folder.
 
         Raises:
@@ -261,7 +263,7 @@ class _Run:
         # The code of a change could have a say in what it is said to have read.
         is_told = report.inputs is not None and self.asked.base is None
         inputs = self._digest(report.inputs or ()) if is_told else None
-        return _Stored(
+        return _StoredLayer(
             inputs=inputs,
             tree=self._tree_digest if inputs is None else "",
             altered=tuple(altered),

@@ -208,7 +208,7 @@ def root_mark(folder: str | None) -> str:
     return total.hexdigest()[:16]
 
 
-def scripts(settings: Settings) -> Path:
+def provide_scripts(settings: Settings) -> Path:
     """A copy of the scripts for sandboxes, where their users can read them; compiled."""
     content = _script_contents()
     total = hashlib.sha256(MARK)

@@ -82,7 +82,7 @@ def list_installed(status: str) -> Iterator[str]:
             yield from filter(None, (entry.partition("(")[0].strip() for entry in named))
 
 
-class _Wanted(NamedTuple):
+class _PackagePlan(NamedTuple):
     """What of a list is to be fetched."""
 
     names: tuple[str, ...] = ()
@@ -93,9 +93,9 @@ class _Wanted(NamedTuple):
     key: str = ""
 
 
-def _choose(asked: Sequence[str], build_context: BuildContext) -> _Wanted:
+def _choose(asked: Sequence[str], build_context: BuildContext) -> _PackagePlan:
     if not asked:
-        return _Wanted()
+        return _PackagePlan()
     root = next(iter(build_context.sandbox.roots()), Root())
     top = Path(root.folder or "/nonexistent")
     if root.folder is None:
@@ -104,7 +104,7 @@ def _choose(asked: Sequence[str], build_context: BuildContext) -> _Wanted:
         status = (top / _STATUS).read_bytes() if (top / _STATUS).is_file() else b""
     missing = sorted({*asked} - {*list_installed(status.decode("utf-8", "replace"))})
     if not missing:
-        return _Wanted()
+        return _PackagePlan()
     patterns = build_context.settings.system_packages
     for name in missing:
         if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
@@ -112,11 +112,11 @@ def _choose(asked: Sequence[str], build_context: BuildContext) -> _Wanted:
     if not (root.can_lay and status):
         way = f"sandboxes do not have it; the operator can install it with: {root.adding(missing)}"
         raise _make_failure(missing, way)
-    facts = (status, *(part for one in _read_sources(top) for part in one))
+    facts = (status, *(part for source in _read_sources(top) for part in source))
     digests = [hashlib.sha256(fact).hexdigest() for fact in facts]
     told = json.dumps((storage.FORMAT, build_context.interpreter.root_mark, missing, digests))
     key = f"system-{hashlib.sha256(told.encode()).hexdigest()[:32]}"
-    return _Wanted(tuple(missing), top, status, key)
+    return _PackagePlan(tuple(missing), top, status, key)
 
 
 def _make_failure(names: Sequence[str], why: str) -> EnvironmentFailed:
@@ -134,7 +134,7 @@ def _read_status(build_context: BuildContext) -> bytes:
     return build_context.sandbox.run(order).files.get(handed, b"")
 
 
-def _make_layer(wanted: _Wanted, part: Path, build_context: BuildContext) -> None:
+def _make_layer(wanted: _PackagePlan, part: Path, build_context: BuildContext) -> None:
     """Fetch packages and lay them out below a folder.
 
     Raises:
@@ -153,7 +153,7 @@ def _make_layer(wanted: _Wanted, part: Path, build_context: BuildContext) -> Non
         (part / "ld.so.cache").write_bytes(listed)
 
 
-def _fetch_packages(wanted: _Wanted, target: Path, build_context: BuildContext) -> None:
+def _fetch_packages(wanted: _PackagePlan, target: Path, build_context: BuildContext) -> None:
     """Have apt fetch the packages, and unpack them below a folder."""
     files = [SandboxFile(path=f"{_PLACE}/status", content=wanted.status)]
     allowed: set[hosts.Target] = set()
@@ -167,7 +167,9 @@ def _fetch_packages(wanted: _Wanted, target: Path, build_context: BuildContext) 
             argv=(build_context.interpreter.path, "-I", "-S", _SCRIPT, _JOB),
             mounts=(
                 *build_context.interpreter.sandbox_mounts(),
-                Mount(source=str(storage.scripts(build_context.settings)), target=SANDBOX_OURS),
+                Mount(
+                    source=str(storage.provide_scripts(build_context.settings)), target=SANDBOX_OURS
+                ),
                 Mount(source=str(target), target=_MADE, writable=True),
             ),
             files=tuple(files),
@@ -197,7 +199,7 @@ def _read_sources(top: Path) -> Iterator[tuple[bytes, bytes]]:
             yield str(place.relative_to(etc)).encode(), content
 
 
-def _list_libraries(wanted: _Wanted, part: Path, build_context: BuildContext) -> bytes:
+def _list_libraries(wanted: _PackagePlan, part: Path, build_context: BuildContext) -> bytes:
     """Have ldconfig list the libraries of the root file system with those of the layer."""
     folders = sorted((wanted.top / "etc" / "ld.so.conf.d").glob("*.conf"))
     lines = [place.read_bytes() for place in folders]

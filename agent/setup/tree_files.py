@@ -32,7 +32,7 @@ class WorkTreeFiles:
     @cached_property
     def detection_files(self) -> ProjectFiles:
         """The regular files below the base, as detection reads them."""
-        return ProjectFiles(_Listed(self))
+        return ProjectFiles(_ListedFiles(self))
 
     def read(self, path: str) -> bytes | None:
         """Content of a regular file of the tree; None where there is none.
@@ -112,7 +112,7 @@ def _digest_entry(place: Path) -> bytes:
     return hashlib.sha256(kind + content).digest()
 
 
-class _Listed:
+class _ListedFiles:
     """Regular files, never by a link; implements `repo_config.tree.Tree`."""
 
     def __init__(self, files: WorkTreeFiles) -> None:

@@ -87,7 +87,7 @@ def restore_checkout(run: Run, start: BranchState, desk: Desk) -> None:
         StoreUnavailable: It cannot be had just now; no record of the run is given up for that.
     """
     base, commits = start.checkout, {start.checkout.commit, start.head, start.tip}
-    missing = [one for one in sorted(commits) if not worktree.has_commit(base.mirror, one)]
+    missing = [commit for commit in sorted(commits) if not worktree.has_commit(base.mirror, commit)]
     remote = desk.code_host.find_remote(run) if missing else None
     if remote is None:
         return

@@ -23,7 +23,7 @@ from agent.checks import (
     silenced,
     weighing,
 )
-from agent.checks.changed_files import Sides
+from agent.checks.changed_files import ChangedSites
 from agent.checks.check import Site, make_site
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
 from agent.checks.two_runs import TwoRuns
@@ -87,7 +87,7 @@ def run_checks(
     trees = replace(trees, environment=environment)
     site = trees.lay_out(change, desk.head_folder(prepared.run).name)
     runs = _prepare_two_runs(change, site, before, trees)
-    sides = Sides(change, site, trees.make_base(), desk.sandbox, desk.say)
+    sides = ChangedSites(change, site, trees.make_base(), desk.sandbox, desk.say)
     linted = _lint(sides, runs)
     _refuse_forbidden(linted, change, human_changes, trees)
     results: tuple[AnyRun, ...] = (*added, *_run_by_base_rules(change, trees))
@@ -107,7 +107,7 @@ def compare_sides(
 ) -> tuple[AnyComparison, ...]:
     """Hold the two sides against each other, check by check; rules weigh what some tools find."""
     contract, floors = prepared.contract, desk.settings.floors
-    tools = {one.name: one.tool for one in contract.project.commands}
+    tools = {command.name: command.tool for command in contract.project.commands}
     return weighing.weigh_comparisons(
         comparison.compare_reports(base, head), base, head, contract.config, floors, tools
     )
@@ -160,7 +160,7 @@ def _prepare_environment(
     if declares_others:
         reason = "the change declares different packages; checking with those"
         failed = "The packages that the change declares cannot be installed."
-    elif prepared.contract.config.setup and not all(one.endswith(".py") for one in change.paths):
+    elif prepared.contract.config.setup and not all(path.endswith(".py") for path in change.paths):
         reason = "the change touches more than Python code; running set-up again"
         failed = "Set-up fails with the change."
     else:
@@ -182,7 +182,7 @@ def _prepare_environment(
 # --- rules that ruff checks -----------------------------------------------------------------------
 
 
-def _lint(sides: Sides, runs: TwoRuns | None) -> LintRun | None:
+def _lint(sides: ChangedSites, runs: TwoRuns | None) -> LintRun | None:
     """Hold the change against the rules that ruff checks; None where nothing is new."""
     config = sides.head.config
     check = changed_files.ContractLint(
@@ -212,7 +212,7 @@ def _refuse_forbidden(
     told = ruff_contract.find_problems(linted.items, config)
     weighed = tuple(levels.apply_levels(told, ruff_rules.RULES, config, desk.settings.floors))
     found = levels.soften_human_findings(weighed, change, human_changes)
-    if blocking := [one for one in found if one.severity is Severity.BLOCK]:
+    if blocking := [finding for finding in found if finding.severity is Severity.BLOCK]:
         desk.say(f"{linted.name}: {blocking[0].rule} blocks the change; no checks run")
         raise PolicyRefused(found)
 
@@ -241,12 +241,13 @@ def _run_by_base_rules(change: Change, trees: _Trees) -> tuple[LintRun, ...]:
     desk.say(f"Django's checks without {', '.join(sorted(rules))}")
     site = trees.lay_out(rule_changes.drop_files(change, rules), "base-rules")
     results = (
-        running.run_check(one, site, desk.sandbox, desk.say)
-        for one in (DJANGO_CHECK, MAKEMIGRATIONS)
-        if not one.explain_absence(site)
+        running.run_check(makemigration, site, desk.sandbox, desk.say)
+        for makemigration in (DJANGO_CHECK, MAKEMIGRATIONS)
+        if not makemigration.explain_absence(site)
     )
     return tuple(
-        one.model_copy(update={"name": one.name + comparison.BASE_RULES}) for one in results
+        result.model_copy(update={"name": result.name + comparison.BASE_RULES})
+        for result in results
     )
 
 
@@ -299,12 +300,14 @@ def _measure_change(
         desk.say,
         tools=tools,
         in_place=runs.list_first(held),
-        known=tuple(one for one in earlier.results if one.name in _OF_SOURCE) if earlier else (),
+        known=tuple(result for result in earlier.results if result.name in _OF_SOURCE)
+        if earlier
+        else (),
     )
-    ran = {one.name: one for one in results if isinstance(one, TestRun)}
+    ran = {result.name: result for result in results if isinstance(result, TestRun)}
     tests, held = runs.finish(ran, held)
     tests = tests.model_copy(update={"disguised": tuple(sorted(runs.disguised_files))})
-    others = (one for one in results if not isinstance(one, TestRun))
+    others = (result for result in results if not isinstance(result, TestRun))
     noted = _note_settings(others, settings)
     return (*_look_behind_comments(change, noted, settings, trees), tests), held
 
@@ -314,14 +317,14 @@ def _look_behind_comments(
 ) -> tuple[AnyRun, ...]:
     """Have what reads code look once more, with comments of the change that say nothing to it."""
     passed = {
-        one.name
-        for one in results
+        result.name
+        for result in results
         if (
-            isinstance(one, CommandRun)
-            and one.status is Status.PASSED
-            and one.seconds <= _QUICK_SECONDS
+            isinstance(result, CommandRun)
+            and result.status is Status.PASSED
+            and result.seconds <= _QUICK_SECONDS
         )
-        or (isinstance(one, LintRun) and one.name not in _OF_SOURCE and not one.reason)
+        or (isinstance(result, LintRun) and result.name not in _OF_SOURCE and not result.reason)
     }
     masked = silenced.mask_comments(change) if passed else None
     if masked is None:
@@ -331,7 +334,7 @@ def _look_behind_comments(
     if settings:
         kept = rule_changes.drop_files(masked, frozenset(settings))
         tools = trees.lay_out(kept, "masked-comments-base-settings")
-    known = tuple(one for one in results if one.name not in passed)
+    known = tuple(result for result in results if result.name not in passed)
     found = measuring.run_all_checks(
         site, trees.desk.sandbox, trees.desk.say, tests=False, tools=tools, known=known
     )
@@ -341,8 +344,8 @@ def _look_behind_comments(
 def _note_settings(results: Iterable[AnyRun], settings: tuple[str, ...]) -> tuple[AnyRun, ...]:
     """Note which settings of base linters and type checkers have read."""
     return tuple(
-        one.model_copy(update={"settings_of_base": settings})
-        if isinstance(one, LintRun) and one.name not in _OF_SOURCE
-        else one
-        for one in results
+        result.model_copy(update={"settings_of_base": settings})
+        if isinstance(result, LintRun) and result.name not in _OF_SOURCE
+        else result
+        for result in results
     )

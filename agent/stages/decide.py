@@ -33,7 +33,7 @@ PROOF = "proof"
 
 
 @dataclass(frozen=True)
-class Row:
+class VerdictRule:
     fact: str
     """When it holds, in words."""
     reason: Reason
@@ -48,33 +48,33 @@ class Row:
 
 
 #: The decision table: the first row that holds decides.
-TABLE: tuple[Row, ...] = (
-    Row(
+TABLE: tuple[VerdictRule, ...] = (
+    VerdictRule(
         "a test fails, or a finding appears, that is not on the base branch",
         Reason.NEW_FAILURES,
         lambda facts: facts.tell_new_failures(),
     ),
-    Row(
+    VerdictRule(
         "a check did not complete, or no longer exists",
         Reason.NEW_FAILURES,
         lambda facts: facts.tell_failed(),
     ),
-    Row(
+    VerdictRule(
         "a check's result is unverified, before or after the change",
         Reason.UNVERIFIED,
         lambda facts: facts.tell_unverified(),
     ),
-    Row(
+    VerdictRule(
         "a check reports a finding of a rule with severity `block`",
         Reason.POLICY,
         lambda facts: facts.tell_blocked(),
     ),
-    Row(
+    VerdictRule(
         "no tests exist or ran, and tests are not turned off",
         Reason.NO_TESTS,
         lambda facts: facts.tell_no_tests(),
     ),
-    Row(
+    VerdictRule(
         "a person must review: a `review` finding, no test proves the change, most tests fail "
         "on the base branch, the ticket is only partly done, the second review did not approve, "
         "or the set-up is unconfirmed",
@@ -82,7 +82,7 @@ TABLE: tuple[Row, ...] = (
         lambda facts: facts.tell_to_review(),
         draft=True,
     ),
-    Row("none of these", Reason.READY, lambda facts: facts.tell_ready()),
+    VerdictRule("none of these", Reason.READY, lambda facts: facts.tell_ready()),
 )
 
 
@@ -143,7 +143,7 @@ class VerdictFacts:
     def remarks(self) -> tuple[Finding, ...]:
         """What a person has to look at before the change is merged."""
         every = (*self._rule_findings, *self.own_findings)
-        return tuple(one for one in every if one.severity is Severity.REVIEW)
+        return tuple(finding for finding in every if finding.severity is Severity.REVIEW)
 
     @property
     def own_findings(self) -> tuple[Finding, ...]:
@@ -164,11 +164,14 @@ class VerdictFacts:
 
     @property
     def _rule_findings(self) -> tuple[Finding, ...]:
-        return (*self.cleared.findings, *(one for check in self.compared for one in check.findings))
+        return (
+            *self.cleared.findings,
+            *(finding for check in self.compared for finding in check.findings),
+        )
 
     @property
     def _flaky_tests(self) -> tuple[Finding, ...]:
-        seen = dict.fromkeys(one for each in self._tests for one in each.flaky)
+        seen = dict.fromkeys(test for each in self._tests for test in each.flaky)
         return tuple(map(reruns.make_finding, seen))
 
     @property
@@ -212,12 +215,12 @@ class VerdictFacts:
         return tuple(
             _make_remark(
                 RED_BASE,
-                f"{one.base_failures:,} of {one.base_count - one.base_skipped:,} tests fail on "
+                f"{test.base_failures:,} of {test.base_count - test.base_skipped:,} tests fail on "
                 "the base branch, so they prove little about the change.",
                 "Configure what they need: `services`, `env`, `setup`.",
             )
-            for one in self._tests
-            if one.head_failures >= one.base_failures > (one.base_count - one.base_skipped) / 2
+            for test in self._tests
+            if test.head_failures >= test.base_failures > (test.base_count - test.base_skipped) / 2
         )
 
     @property
@@ -306,7 +309,7 @@ class VerdictFacts:
         return ""
 
     def tell_blocked(self) -> str:
-        found = [one for one in self._rule_findings if one.severity is Severity.BLOCK]
+        found = [finding for finding in self._rule_findings if finding.severity is Severity.BLOCK]
         shown = list_some(map(_format_finding, found))
         return f"A rule blocks the change: {shown}." if found else ""
 
@@ -316,8 +319,10 @@ class VerdictFacts:
             return ""
         if not any(check.name == TESTS for check in self.compared):
             return f"No test suite was found. {switch}"
-        whole = (one for one in self._tests if not (one.unrun or one.unfinished))
-        if any(one.head_count == one.head_skipped for one in whole):
+        whole = (test for test in self._tests if not (test.unrun or test.unfinished))
+        if any(
+            test_comparison.head_count == test_comparison.head_skipped for test_comparison in whole
+        ):
             return f"The test suite ran no tests. {switch}"
         return ""
 
@@ -366,7 +371,10 @@ def _make_remark(
 
 def _name_places(findings: Iterable[Finding]) -> tuple[str, ...]:
     """Name the places of findings, each once; of a whole change its rule stands for it."""
-    named = ((f"{one.path}:{one.line}" if one.line else one.path) or one.rule for one in findings)
+    named = (
+        (f"{finding.path}:{finding.line}" if finding.line else finding.path) or finding.rule
+        for finding in findings
+    )
     return tuple(dict.fromkeys(named))
 
 

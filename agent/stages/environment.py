@@ -20,7 +20,7 @@ from agent.editing.scouting import Scouted, TryLines
 from agent.errors import CheckUnfinished, EnvironmentFailed, RepositoryUnfit, RequestRefused
 from agent.git import worktree
 from agent.models.checks import CheckReport
-from agent.models.environment import Checkout, Contract, Environment, Opened, Prepared
+from agent.models.environment import Checkout, Contract, Environment, OpenedRepository, Prepared
 from agent.models.run import Run
 from agent.models.step import Step, StepRunner
 from agent.setup import build as environments
@@ -30,7 +30,7 @@ from agent.setup.request import EnvironmentRequest
 from repo_config.schema import RepoConfig
 
 
-class Measures(NamedTuple):
+class BaselineRunners(NamedTuple):
     all: Callable[[Prepared, Desk], CheckReport]
     tests: Callable[[Prepared, Desk], CheckReport]
     others: Callable[[Prepared, CheckReport, Desk], CheckReport]
@@ -41,7 +41,7 @@ Scout = Callable[[Callable[[], Prepared], Obstacle, TryLines], Scouted]
 """Searches with a model, which works in what the first gives."""
 
 
-class Tried(NamedTuple):
+class TriedSetup(NamedTuple):
     why: str
     prepared: Prepared
     report: CheckReport
@@ -54,7 +54,11 @@ _MOST_LINES = 200
 
 
 def prepare_environment(
-    base: Opened, measures: Measures, scout: Scout | None, once: StepRunner, desk: Desk
+    base: OpenedRepository,
+    measures: BaselineRunners,
+    scout: Scout | None,
+    once: StepRunner,
+    desk: Desk,
 ) -> tuple[Prepared, CheckReport]:
     """Build the environment, and run the checks without the change.
 
@@ -102,11 +106,11 @@ def prepare_environment(
 class _Attempts:
     """Builds and measures the base with several set-ups."""
 
-    base: Opened
+    base: OpenedRepository
     once: StepRunner
     desk: Desk
-    measures: Measures
-    tried: list[Tried] = field(default_factory=list)
+    measures: BaselineRunners
+    tried: list[TriedSetup] = field(default_factory=list)
     most: int = 0
     """Tests that were collected so far."""
 
@@ -120,7 +124,7 @@ class _Attempts:
         why = "as configured" if contract.config.setup else "by a template"
         prepared, report = self._measure(contract, "")
         self.most = max(self.most, obstacles.count_tests(report.tests))
-        self.tried.append(Tried(why, prepared, report))
+        self.tried.append(TriedSetup(why, prepared, report))
 
     def use_known(self) -> bool:
         """Take what an earlier run has found, where most tests still pass with it."""
@@ -132,7 +136,7 @@ class _Attempts:
         limits = self.base.contract.config.limits
         if isinstance(result, str) or obstacles.is_poor(result[1].tests, limits):
             return False
-        self.tried.append(Tried(_FOUND, *result))
+        self.tried.append(TriedSetup(_FOUND, *result))
         return True
 
     def try_lines(self, text: str, name: str) -> Scouted:
@@ -165,7 +169,7 @@ class _Attempts:
             return scouting.describe_tests(prepared, report)
         return prepared, report
 
-    def search(self, problem: EnvironmentFailed | None, scout: Scout | None) -> Tried:
+    def search(self, problem: EnvironmentFailed | None, scout: Scout | None) -> TriedSetup:
         """Let a model search.
 
         Raises:
@@ -181,7 +185,7 @@ class _Attempts:
             with suppress(EnvironmentFailed):
                 result = scout((lambda: last.prepared) if last else bare, obstacle, self.try_lines)
         if not isinstance(result, str):
-            return Tried(_FOUND, *result)
+            return TriedSetup(_FOUND, *result)
         words = "\n\n".join(filter(None, (obstacle.words, result)))
         if last and last.report.tests.limit:
             raise CheckUnfinished(words)
@@ -197,7 +201,7 @@ class _Attempts:
         return prepared, once(Step.BASELINE.named(name), measure, prepared, desk)
 
 
-def _compare_tried(tried: list[Tried]) -> str:
+def _compare_tried(tried: list[TriedSetup]) -> str:
     counts = (
         (one.why, one.report.tests.count("passed"), obstacles.count_tests(one.report.tests))
         for one in tried
@@ -205,7 +209,9 @@ def _compare_tried(tried: list[Tried]) -> str:
     return "; ".join(f"{why}: {passed} of {every}" for why, passed, every in counts)
 
 
-def find_obstacle(base: Opened, tried: Tried | None, problem: str, desk: Desk) -> Obstacle:
+def find_obstacle(
+    base: OpenedRepository, tried: TriedSetup | None, problem: str, desk: Desk
+) -> Obstacle:
     tests = tried.report.tests if tried else None
     lines = tried.prepared.environment.sources if tried else base.contract.config.setup
     found = obstacles.find_obstacle(tests, problem, lines)
@@ -213,7 +219,7 @@ def find_obstacle(base: Opened, tried: Tried | None, problem: str, desk: Desk) -
     return found
 
 
-def _explain_lack(tried: Tried | None) -> str:
+def _explain_lack(tried: TriedSetup | None) -> str:
     """Say what an environment is without."""
     left = tried.prepared.environment.left_out if tried else ()
     return "\n".join(f"Not installed: {one}" for one in left[:_MOST_LEFT_OUT])
@@ -225,7 +231,7 @@ def read_known(run: Run, desk: Desk) -> str:
     return json.dumps(known) if known else ""
 
 
-def build_bare(base: Opened, desk: Desk) -> Prepared:
+def build_bare(base: OpenedRepository, desk: Desk) -> Prepared:
     """Build an environment without anything of the repository, for a model to look around in.
 
     Raises:
@@ -242,7 +248,9 @@ def build_bare(base: Opened, desk: Desk) -> Prepared:
 
 def _find_difference(given: RepoConfig, taken: RepoConfig) -> dict[str, object]:
     """Return what to configure, so that nothing else is tried; of a section, its changed keys."""
-    old, new = (proposal.flatten_values(one.model_dump(mode="json")) for one in (given, taken))
+    old, new = (
+        proposal.flatten_values(config.model_dump(mode="json")) for config in (given, taken)
+    )
     before = dict(old)
     return proposal.nest_values({key: value for key, value in new if value != before[key]})
 
@@ -254,7 +262,7 @@ def choose_environment(run: Run, why: str, more: dict[str, object], desk: Desk) 
     return why
 
 
-def _rank(tried: Tried) -> tuple[bool, float, int]:
+def _rank(tried: TriedSetup) -> tuple[bool, float, int]:
     """Rank by the tests that pass; where none does, by how far the runner got."""
     tests = tried.report.tests
     return obstacles.is_measured(tests), obstacles.rate_tests(tests), len(tests.items)

@@ -48,7 +48,7 @@ def read_context(run: Run, desk: Desk) -> PullContext:
     history, remote = desk.memory.list_history(run), desk.code_host.find_remote(run)
     if remote is None:
         raise RequestRefused(ELSEWHERE)
-    outcomes = [one.outcome for one in history if one.outcome is not None]
+    outcomes = [stored_run.outcome for stored_run in history if stored_run.outcome is not None]
     # What became of each thread last, by its id.
     ends = {end.thread_id: end for outcome in outcomes for end in outcome.review_state.threads}
     plans = [outcome.judged.plan for outcome in outcomes if outcome.judged.plan]
@@ -57,27 +57,31 @@ def read_context(run: Run, desk: Desk) -> PullContext:
     asked: tuple[Thread, ...] = ()
     if about.kind == "review":
         names = frozenset((remote.author,))
-        people = _People(run, pulls)
-        threads = tuple(_as_read(one, ends) for one in pull.threads)
-        newest = sorted(threads, key=lambda one: one.comments[-1].at, reverse=True)
-        wanted_ids = {one.thread_id for one in newest if _is_asked(one, ends, names, people)}
-        asked = tuple(people.hide_others(one) for one in threads if one.thread_id in wanted_ids)
+        people = _Writers(run, pulls)
+        threads = tuple(_as_read(thread, ends) for thread in pull.threads)
+        newest = sorted(threads, key=lambda thread: thread.comments[-1].at, reverse=True)
+        wanted_ids = {
+            thread.thread_id for thread in newest if _is_asked(thread, ends, names, people)
+        }
+        asked = tuple(
+            people.hide_others(thread) for thread in threads if thread.thread_id in wanted_ids
+        )
     return PullContext(
         about=about,
         remote=remote,
         # What nobody waits for is not carried along.
         pull=pull.model_copy(update={"threads": ()}),
         checks=tuple(
-            one
-            for one in (pulls.list_checks(run, pull.head) if about.kind == "ci" else ())
-            if one.state in ("failed", "waiting")
+            check
+            for check in (pulls.list_checks(run, pull.head) if about.kind == "ci" else ())
+            if check.state in ("failed", "waiting")
         ),
         threads=asked[:MOST_THREADS],
         threads_left=max(0, len(asked) - MOST_THREADS),
         plan=plans[-1] if plans else Plan(recipe="", title=pull.title, parameters="", steps=()),
         thread_outcomes=tuple(ends.values()),
         text_digest=digests[-1] if digests else None,
-        earlier_rounds=sum(_is_like(one, about) for one in history),
+        earlier_rounds=sum(_is_like(stored_run, about) for stored_run in history),
     )
 
 
@@ -89,7 +93,7 @@ def _is_like(earlier: StoredRun, about: FollowUp) -> bool:
     return before is not None and (before.kind, before.by) == (about.kind, about.by)
 
 
-class _People:
+class _Writers:
     """Knows whose words count: ours, and those of people who may write."""
 
     def __init__(self, run: Run, pulls: Pulls) -> None:
@@ -109,14 +113,16 @@ class _People:
     def hide_others(self, thread: Thread) -> Thread:
         """Empty what others have written in a thread: no model and no recipe gets to see it."""
         comments = (
-            one if one.is_ours or self.may_write(one) else one.model_copy(update={"body": ""})
-            for one in thread.comments
+            comment
+            if comment.is_ours or self.may_write(comment)
+            else comment.model_copy(update={"body": ""})
+            for comment in thread.comments
         )
         return thread.model_copy(update={"comments": tuple(comments)})
 
 
 def _is_asked(
-    thread: Thread, ends: dict[str, ThreadOutcome], names: frozenset[str], people: _People
+    thread: Thread, ends: dict[str, ThreadOutcome], names: frozenset[str], people: _Writers
 ) -> bool:
     """Whether people who may decide wait for an answer of ours in a thread."""
     if thread.resolved:
@@ -126,19 +132,23 @@ def _is_asked(
         return False
     fresh = _since_ours(thread, before.last_comment_id if before else 0)
     if thread.approves:
-        fresh = [one for one in fresh if is_mentioned(one.body, names)]
+        fresh = [comment for comment in fresh if is_mentioned(comment.body, names)]
     elif thread.place != "inline":
-        fresh = [one for one in fresh if not is_for_others(one.body, names)]
+        fresh = [comment for comment in fresh if not is_for_others(comment.body, names)]
     # Who spoke last first: strangers before them hide nobody.
-    return any(people.may_write(one) for one in reversed(fresh))
+    return any(people.may_write(comment) for comment in reversed(fresh))
 
 
 def _as_read(thread: Thread, ends: dict[str, ThreadOutcome]) -> Thread:
     """Put what people said while we wrote an answer behind that: it was not read for it."""
     before = ends.get(thread.thread_id)
     upto = before.last_comment_id if before else 0
-    unread = [one for one in thread.comments if 0 < upto < one.comment_id and not one.is_ours]
-    read = [one for one in thread.comments if one not in unread]
+    unread = [
+        comment
+        for comment in thread.comments
+        if 0 < upto < comment.comment_id and not comment.is_ours
+    ]
+    read = [comment for comment in thread.comments if comment not in unread]
     return thread.model_copy(update={"comments": (*read, *unread)})
 
 
@@ -146,9 +156,9 @@ def _since_ours(thread: Thread, upto: int) -> list[ThreadComment]:
     """Return what people have said in a thread since we had read it and answered."""
     last = max((at for at, one in enumerate(thread.comments) if one.is_ours), default=-1)
     return [
-        one
-        for one in thread.comments[last + 1 :]
-        if one.comment_id > upto and not one.is_bot and not is_command(one.body)
+        comment
+        for comment in thread.comments[last + 1 :]
+        if comment.comment_id > upto and not comment.is_bot and not is_command(comment.body)
     ]
 
 
@@ -167,17 +177,17 @@ def list_items(
 
 def _of_thread(thread: Thread) -> ReviewItem:
     place = f"{thread.path}:{thread.line}" if thread.line else thread.path
-    bodies = (one.body.strip() for one in thread.comments)
+    bodies = (comment.body.strip() for comment in thread.comments)
     first = next(filter(None, bodies), "").partition("\n")[0]
     if first.startswith(("```", "~~~")):
         first = "a suggestion"
     lines = [f"On {place}" if place else "In the pull request's conversation"]
     if thread.hunk:
         lines += ["The commented lines:", *thread.hunk.splitlines()[-_MOST_HUNK_LINES:]]
-    for one in thread.comments:
-        words = sanitise.clean_ticket(one.body)[0].strip()
+    for comment in thread.comments:
+        words = sanitise.clean_ticket(comment.body)[0].strip()
         if words:
-            lines.append(f"{'We' if one.is_ours else one.author} wrote: {words}")
+            lines.append(f"{'We' if comment.is_ours else comment.author} wrote: {words}")
     text = sanitise.shorten_middle("\n".join(lines), _MOST_SAID, where="the pull request")
     return ReviewItem(number=0, about=f"{place} {first}".strip(), text=text, thread=thread)
 
@@ -187,7 +197,9 @@ def _of_checks(pull: PullContext, start: BranchState, run: Run, desk: Desk) -> I
     red_on_base: frozenset[str] = frozenset()
     if pull.checks:
         base = pulls.list_checks(run, start.tip)
-        red_on_base = frozenset(one.name for one in base if one.state == "failed")
+        red_on_base = frozenset(
+            project_check.name for project_check in base if project_check.state == "failed"
+        )
     seen_to = 0
     for check in pull.checks:
         item = ReviewItem(number=0, about=f"check {check.name}", text="", check=check)

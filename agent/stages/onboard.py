@@ -12,7 +12,7 @@ from agent.errors import Cancelled, RepositoryUnfit, RunStopped, Superseded
 from agent.git import worktree
 from agent.models.change import Change, ChangedFile
 from agent.models.code_host import NewPullRequest
-from agent.models.environment import Checkout, Opened
+from agent.models.environment import Checkout, OpenedRepository
 from agent.models.outcome import PullRequest
 from agent.models.run import Run
 from agent.setup import proposal
@@ -22,7 +22,7 @@ BRANCH = "mergewright/onboarding"
 """Of the pull request; by it that is found again."""
 
 
-def propose_configuration(base: Opened, desk: Desk) -> str:
+def propose_configuration(base: OpenedRepository, desk: Desk) -> str:
     """Propose a configuration once it is known what runs base's tests; say what came of it.
 
     May run twice. What cannot be proposed is a note, and ends no run.

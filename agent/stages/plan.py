@@ -17,12 +17,12 @@ from agent.errors import (
 )
 from agent.git import worktree
 from agent.models.change import Plan
-from agent.models.environment import Contract, Opened
+from agent.models.environment import Contract, OpenedRepository
 from agent.models.run import Run
 from agent.models.task import Task
 from agent.models.ticket import Guidance, find_approval
 from agent.recipes.add_field import recipe
-from repo_config.tree import Tree, Within
+from repo_config.tree import FolderFilter, Tree
 
 
 def settle_parameters(task: Task, run: Run, contract: Contract, desk: Desk) -> str:
@@ -46,7 +46,7 @@ def settle_parameters(task: Task, run: Run, contract: Contract, desk: Desk) -> s
         _require_tests(contract)
         return ""
     tree = worktree.open_tree(task.start.checkout, desk.base_folder(run))
-    mine = Within(tree, contract.config.folder)
+    mine = FolderFilter(tree, contract.config.folder)
     if not task.decision.recipe:
         raise _explain_no_recipe(mine, contract)
     if not can_ask and contract.project.django and contract.project.django.missing:
@@ -91,7 +91,7 @@ def _require_tests(contract: Contract) -> None:
         )
 
 
-def require_plan_approval(plan: Plan, base: Opened, desk: Desk) -> str:
+def require_plan_approval(plan: Plan, base: OpenedRepository, desk: Desk) -> str:
     """Go on where nobody is to be asked, or somebody has agreed; say which. May run twice.
 
     Raises:
@@ -116,9 +116,9 @@ def require_plan_approval(plan: Plan, base: Opened, desk: Desk) -> str:
     raise ApprovalAwaited(f"Waiting for approval of plan {plan.number}.", plan.number)
 
 
-def _to_be_asked(plan: Plan, base: Opened, said: Sequence[Guidance]) -> bool:
+def _to_be_asked(plan: Plan, base: OpenedRepository, said: Sequence[Guidance]) -> bool:
     config = base.contract.config
-    wished = any(one.kind == "change" for one in said)
+    wished = any(guidance.kind == "change" for guidance in said)
     if base.run.plan_first or config.plan.approval == "always" or wished:
         # Who wished for another plan wants to see it.
         return True

@@ -55,7 +55,9 @@ def clear_change(
         cleared = judge_change(change_context, desk.settings.floors, human_changes)
     except PolicyRefused as problem:
         desk.say(
-            _explain_refusal([one for one in problem.findings if one.severity is Severity.BLOCK])
+            _explain_refusal(
+                [finding for finding in problem.findings if finding.severity is Severity.BLOCK]
+            )
         )
         raise
     remarks = len(cleared.findings)
@@ -113,11 +115,11 @@ def _soften_size(
     """Let a bound on the whole change only remark where what people committed is beyond it too."""
     stood = size.check_change(replace(change_context, change=human_changes))
     # The way out names the bound; the message tells numbers.
-    beyond = {one.fix for one in stood if not one.path}
-    for one in findings:
-        is_theirs = one.rule == size.SIZE.id and not one.path and one.fix in beyond
-        is_softened = is_theirs and one.severity is Severity.BLOCK
-        yield one.model_copy(update={"severity": Severity.REVIEW}) if is_softened else one
+    beyond = {finding.fix for finding in stood if not finding.path}
+    for finding in findings:
+        is_theirs = finding.rule == size.SIZE.id and not finding.path and finding.fix in beyond
+        is_softened = is_theirs and finding.severity is Severity.BLOCK
+        yield finding.model_copy(update={"severity": Severity.REVIEW}) if is_softened else finding
 
 
 def _find_taken_back(
@@ -127,16 +129,16 @@ def _find_taken_back(
 
     Of a file that is as it was before, no rule speaks.
     """
-    named = {one.path for one in findings if one.rule == paths.PATHS.id}
-    now = {one.path: (one.after, one.executable) for one in change_context.change.files}
-    was = {one.path: (one.after, one.executable) for one in human_changes.files}
-    for one in paths.check_change(replace(change_context, change=human_changes)):
-        is_edited = one.path in was and now.get(one.path) != was[one.path]
-        if one.rule == paths.PATHS.id and is_edited and one.path not in named:
-            yield one
+    named = {finding.path for finding in findings if finding.rule == paths.PATHS.id}
+    now = {file.path: (file.after, file.executable) for file in change_context.change.files}
+    was = {file.path: (file.after, file.executable) for file in human_changes.files}
+    for finding in paths.check_change(replace(change_context, change=human_changes)):
+        is_edited = finding.path in was and now.get(finding.path) != was[finding.path]
+        if finding.rule == paths.PATHS.id and is_edited and finding.path not in named:
+            yield finding
 
 
-def tolerate_standing(
+def keep_human_findings(
     compared: tuple[AnyComparison, ...], change: Change, human_changes: Change | None
 ) -> tuple[AnyComparison, ...]:
     """Let what rules find in lines that people have committed remark, no more."""

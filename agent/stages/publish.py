@@ -18,7 +18,7 @@ from agent.errors import AccessLost, Cancelled, Duplicate, Superseded
 from agent.git import branches, pull_branch, worktree
 from agent.models.change import Change, Finding
 from agent.models.code_host import Remote
-from agent.models.environment import Opened, Prepared
+from agent.models.environment import OpenedRepository, Prepared
 from agent.models.outcome import (
     JudgedChange,
     Outcome,
@@ -34,8 +34,8 @@ from agent.models.step import Step
 from agent.models.task import ItemAnswer, PullContext, Task
 from agent.models.ticket import Ticket
 from agent.publishing import other_pulls, pull_request_content, thread_answers, threads
-from agent.publishing.evidence import Decided
-from agent.publishing.pull_request_content import BranchDraft, Placed
+from agent.publishing.evidence import DecidedChange
+from agent.publishing.pull_request_content import BranchDraft, PushedBranch
 from agent.text import sanitise
 
 #: The step that is done again where somebody has pushed: what is asked may be another by then.
@@ -43,10 +43,10 @@ _LOOK_AGAIN = Step.READ_PULL
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Announcement:
     """What people were told, and where."""
 
-    placed: Placed | None
+    placed: PushedBranch | None
     """Where the change is now; None: nowhere."""
     sentence: str
     pull_request: PullRequest | None
@@ -59,10 +59,10 @@ class _Told:
 
 def publish_result(
     task: Task,
-    decided: Decided | None,
+    decided: DecidedChange | None,
     refused: tuple[Finding, ...],
     answers: tuple[ItemAnswer, ...],
-    base: Opened,
+    base: OpenedRepository,
     desk: Desk,
 ) -> Outcome:
     """Put a change that passed on a branch, and tell people what became of the task.
@@ -119,7 +119,7 @@ def end_without_work(pull: PullContext, run: Run, desk: Desk) -> Outcome:
     )
 
 
-def _say_result(told: _Told, desk: Desk) -> None:
+def _say_result(told: _Announcement, desk: Desk) -> None:
     if told.placed:
         desk.say(f"branch {told.placed.branch} at {told.placed.commit[:12]}")
     if told.placed and told.pull_request:
@@ -130,10 +130,10 @@ def _say_result(told: _Told, desk: Desk) -> None:
 
 def _make_outcome(
     task: Task,
-    decided: Decided | None,
+    decided: DecidedChange | None,
     refused: tuple[Finding, ...],
-    told: _Told,
-    base: Opened,
+    told: _Announcement,
+    base: OpenedRepository,
     desk: Desk,
 ) -> Outcome:
     run, pull, placed = base.run, task.pull, told.placed
@@ -175,7 +175,9 @@ def _make_outcome(
 # --- a new pull request ---------------------------------------------------------------------------
 
 
-def _place_change(prepared: Prepared, decided: Decided, desk: Desk) -> tuple[Decided, Placed]:
+def _place_change(
+    prepared: Prepared, decided: DecidedChange, desk: Desk
+) -> tuple[DecidedChange, PushedBranch]:
     """Find where the change is already, or make the branch; one that is there is left alone.
 
     The world may have changed while the checks ran: then there is nothing to publish, or something
@@ -194,7 +196,7 @@ def _place_change(prepared: Prepared, decided: Decided, desk: Desk) -> tuple[Dec
     digest = other_pulls.compute_digest(change, goes_to)
     found = other_pulls.find_related_pulls(others, run.run_id, snapshot.issue.number, digest)
     if same := found.same:
-        placed = Placed(branch=same.branch, commit=same.commit)
+        placed = PushedBranch(branch=same.branch, commit=same.commit)
     elif found.duplicate:
         raise Duplicate(found.duplicate.number)
     else:
@@ -204,7 +206,7 @@ def _place_change(prepared: Prepared, decided: Decided, desk: Desk) -> tuple[Dec
     )
 
 
-def _open_pull_request(prepared: Prepared, decided: Decided, desk: Desk) -> _Told:
+def _open_pull_request(prepared: Prepared, decided: DecidedChange, desk: Desk) -> _Announcement:
     """Make the branch and open its pull request, or write down why there is none."""
     run, placed, pull_request = prepared.run, None, None
     if decided.verdict.publish and not run.dry_run:
@@ -230,10 +232,10 @@ def _open_pull_request(prepared: Prepared, decided: Decided, desk: Desk) -> _Tol
         if pull_request.notes:
             sentence += f" Pull request: {'; '.join(pull_request.notes).rstrip('.')}."
     digest = threads.compute_digest(words) if pull_request else None
-    return _Told(placed, sentence, pull_request, words, digest)
+    return _Announcement(placed, sentence, pull_request, words, digest)
 
 
-def _ask_again(run: Run, decided: Decided, branch: str, desk: Desk) -> Decided:
+def _ask_again(run: Run, decided: DecidedChange, branch: str, desk: Desk) -> DecidedChange:
     """Read the ticket once more; what others see already is brought to its end all the same.
 
     Raises:
@@ -246,7 +248,7 @@ def _ask_again(run: Run, decided: Decided, branch: str, desk: Desk) -> Decided:
         # A pull request that was merged or closed needs no branch any more.
         ours = re.compile(rf"{re.escape(branch)}(-\d+)?")
         with suppress(AccessLost):
-            if any(ours.fullmatch(one.branch) for one in desk.code_host.list_own_pulls(run, "")):
+            if any(ours.fullmatch(pull.branch) for pull in desk.code_host.list_own_pulls(run, "")):
                 return decided
         raise
     # The text that was carried out stays, with what people have said to it; it may have been
@@ -263,7 +265,7 @@ def _read_ticket_unless_stopped(run: Run, desk: Desk) -> Ticket:
     return desk.code_host.read_ticket(run)
 
 
-def _require_wanted(run: Run, placed: Placed, remote: Remote, desk: Desk) -> None:
+def _require_wanted(run: Run, placed: PushedBranch, remote: Remote, desk: Desk) -> None:
     """Look once more before a pull request is opened; if it is moot, take the branch away again.
 
     Raises:
@@ -296,7 +298,7 @@ def _require_wanted(run: Run, placed: Placed, remote: Remote, desk: Desk) -> Non
 
 @contextmanager
 def _tell_of_branch(
-    placed: Placed | None, but: str = "no pull request could be opened"
+    placed: PushedBranch | None, but: str = "no pull request could be opened"
 ) -> Iterator[None]:
     """Let what fails after the push say that there is a branch, and which."""
     try:
@@ -312,14 +314,14 @@ def _tell_of_branch(
 
 def _make_branch(
     prepared: Prepared, change: Change, draft: BranchDraft, remote: Remote | None, desk: Desk
-) -> Placed:
+) -> PushedBranch:
     """Make the one commit, and the branch that ends in it."""
     run, base = prepared.run, prepared.checkout
     commit = worktree.make_commit(
         base, change, draft.message, date=run.started, author=draft.author, email=draft.email
     )
     if remote is None:
-        return Placed(branch=worktree.deliver_branch(base, commit, draft.name), commit=commit)
+        return PushedBranch(branch=worktree.deliver_branch(base, commit, draft.name), commit=commit)
     token = desk.code_host.create_credential(run, write=True)
     desk.redactor.learn(token)
     name = worktree.push_commit(
@@ -330,7 +332,7 @@ def _make_branch(
         token,
         taken=lambda name: _require_unproposed(run, name, desk),
     )
-    return Placed(branch=name, commit=commit)
+    return PushedBranch(branch=name, commit=commit)
 
 
 def _require_unproposed(run: Run, branch: str, desk: Desk) -> None:
@@ -368,10 +370,10 @@ def _extend_branch(
     task: Task,
     pull: PullContext,
     answers: tuple[ItemAnswer, ...],
-    decided: Decided,
+    decided: DecidedChange,
     prepared: Prepared,
     desk: Desk,
-) -> Placed:
+) -> PushedBranch:
     """Put the change on the branch.
 
     Raises:
@@ -404,18 +406,18 @@ def _extend_branch(
     desk.redactor.learn(token)
     pull_branch.push_follow(task.start, commit, branch, remote.url, token, look_again=_LOOK_AGAIN)
     digest = other_pulls.compute_digest(change, base_branch)
-    return Placed(branch=branch, commit=commit, digest=digest)
+    return PushedBranch(branch=branch, commit=commit, digest=digest)
 
 
 def _update_pull_request(
     task: Task,
     pull: PullContext,
-    decided: Decided | None,
+    decided: DecidedChange | None,
     refused: tuple[Finding, ...],
     answers: tuple[ItemAnswer, ...],
-    base: Opened,
+    base: OpenedRepository,
     desk: Desk,
-) -> _Told:
+) -> _Announcement:
     """Push what passed, answer every thread, bring the text up to date, and report the checks."""
     run, pulls, at, placed = base.run, pulls_of(desk), pull.pull, None
     # People may have given it other words meanwhile.
@@ -453,11 +455,11 @@ def _update_pull_request(
         pulls.add_comment(run, at.number, call, key=f"{of} people")
     sentence = f"{thread_answers.OVER}{at.number}: {_tell_ends(ends, decided, placed)}."
     digest = threads.compute_digest(words) if words else None
-    return _Told(placed, sentence, pull_request, "", digest, ends, waiting)
+    return _Announcement(placed, sentence, pull_request, "", digest, ends, waiting)
 
 
 def _tell_ends(
-    ends: Sequence[ThreadOutcome], decided: Decided | None, placed: Placed | None
+    ends: Sequence[ThreadOutcome], decided: DecidedChange | None, placed: PushedBranch | None
 ) -> str:
     if not ends:
         if placed:
@@ -465,7 +467,7 @@ def _tell_ends(
         said = decided.verdict.sentence if decided else "a rule blocks the result"
         return said.rstrip(".")
     commit = next((end.commit for end in ends if end.commit), "")
-    counts = Counter(end.kind for end in ends)
+    counts = Counter[str](end.kind for end in ends)
     needs = "needs" if counts["human"] == 1 else "need"
     words: dict[ThreadResult, str] = {
         "commit": f"addressed in {commit[:12]}",

@@ -47,25 +47,27 @@ def add_guidance(ticket: Ticket, said: Sequence[Guidance]) -> Ticket:
     What is a recipe's ticket by itself, as the form that we propose, stands in place of its text;
     other words are added to it.
     """
-    told = [one for one in said if one.kind in ("answer", "change")]
+    told = [guidance for guidance in said if guidance.kind in ("answer", "change")]
     if not told:
         return ticket
     body, removed = ticket.body, ticket.removed
     heard: tuple[str, ...] = ()
     digest = hashlib.sha256(ticket.digest.encode())
     by_recipe = recipe.fits_ticket(ticket)
-    for one in told:
-        digest.update(f"\0{one.comment}\0{one.words}".encode())
-        words, without = sanitise.clean_ticket(one.words)
+    for guidance in told:
+        digest.update(f"\0{guidance.comment}\0{guidance.words}".encode())
+        words, without = sanitise.clean_ticket(guidance.words)
         words = words.strip()
-        what = "an answer" if one.kind == "answer" else "a requested plan change"
-        heard += (f"{what} of {one.by}, {one.at}",)
-        removed += tuple(f"{what} ({one.kind} by {one.by})" for what in without)
+        what = "an answer" if guidance.kind == "answer" else "a requested plan change"
+        heard += (f"{what} of {guidance.by}, {guidance.at}",)
+        removed += tuple(f"{what} ({guidance.kind} by {guidance.by})" for what in without)
         alone = ticket.model_copy(update={"title": "", "body": words})
         if by_recipe and recipe.fits_ticket(alone):
             body = words
             continue
-        body = f"{body}\n\n{what.capitalize()}, by {one.by} ({one.at}):\n\n{words}".strip()
+        body = (
+            f"{body}\n\n{what.capitalize()}, by {guidance.by} ({guidance.at}):\n\n{words}".strip()
+        )
     update = {"body": body, "removed": removed, "comments": heard, "digest": digest.hexdigest()}
     return ticket.model_copy(update=update)
 
@@ -124,8 +126,9 @@ def add_earlier_attempt(ticket: Ticket, run: Run, desk: Desk) -> Ticket:
         desk.say(f"earlier pull request #{number} could not be read: {problem.message}")
         return ticket
     words = [
-        f"{one.author}, {one.at}:\n{sanitise.clean_ticket(one.body)[0].strip()[:_MOST_REMARK]}"
-        for one in remarks
+        f"{remark.author}, {remark.at}:\n"
+        + sanitise.clean_ticket(remark.body)[0].strip()[:_MOST_REMARK]
+        for remark in remarks
     ]
     desk.say(f"earlier pull request #{number} was closed with {len(words)} comments by people")
     began = f"Pull request #{number} for this was closed{':' if words else ' without comment.'}"
@@ -138,13 +141,13 @@ def add_earlier_attempt(ticket: Ticket, run: Run, desk: Desk) -> Ticket:
 
 def _list_remarks(pull: PullSnapshot, run: Run, pulls: Pulls) -> Iterator[ThreadComment]:
     """Yield what people with write permission wrote in a pull request, the newest first."""
-    said = [one for thread in pull.threads for one in thread.comments]
+    said = [comment for thread in pull.threads for comment in thread.comments]
     may_write: dict[tuple[str, int], bool] = {}
-    for one in sorted(said, key=lambda one: one.at, reverse=True):
-        if one.is_ours or one.is_bot or is_command(one.body):
+    for comment in sorted(said, key=lambda comment: comment.at, reverse=True):
+        if comment.is_ours or comment.is_bot or is_command(comment.body):
             continue
-        who = one.author, one.author_id
+        who = comment.author, comment.author_id
         if who not in may_write and len(may_write) < _MOST_ASKED:
             may_write[who] = pulls.may_write(run, *who)
         if may_write.get(who):
-            yield one
+            yield comment

@@ -10,7 +10,7 @@ from agent.editing.run_context import RunContext, explain_stop
 from agent.errors import ROUND_ENDS, EditFailed, EnvironmentFailed, PolicyRefused
 from agent.models.review import ReviewNotes
 from agent.models.step import Step
-from agent.publishing.evidence import Decided
+from agent.publishing.evidence import DecidedChange
 from agent.stages import checks, decide, edit, policy
 
 
@@ -71,7 +71,7 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
         desk,
     )
     desk.facts.compared = compared
-    compared = policy.tolerate_standing(compared, change, run_context.task.human_changes)
+    compared = policy.keep_human_findings(compared, change, run_context.task.human_changes)
     proof = once(
         Step.PROOF.named(number),
         proving.prove_change,
@@ -96,7 +96,9 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
     return Round(number, draft, (), cleared, after, compared, proof, verdict)
 
 
-def gather_results(chosen: Round, notes: ReviewNotes, run_context: RunContext) -> Decided | None:
+def gather_results(
+    chosen: Round, notes: ReviewNotes, run_context: RunContext
+) -> DecidedChange | None:
     """Put together what a run found out about a change; None: rules refused a follow-up's.
 
     Raises:
@@ -110,7 +112,7 @@ def gather_results(chosen: Round, notes: ReviewNotes, run_context: RunContext) -
     if work.undone and (notes.open or not verdict.publish):
         sentence = " ".join((verdict.sentence, *work.undone))
         verdict = verdict.model_copy(update={"sentence": sentence})
-    return Decided(
+    return DecidedChange(
         ticket=run_context.task.ticket,
         plan=chosen.draft.plan,
         cleared=chosen.cleared,

@@ -41,7 +41,7 @@ from agent.errors import PermanentError, SettingsInvalid, StorageFull, Transient
 _IDLE_SECONDS = 10.0
 
 
-class Errors(NamedTuple):
+class DriverErrors(NamedTuple):
     """What the driver's errors are called for one of the databases."""
 
     unavailable: type[TransientError]
@@ -57,7 +57,7 @@ class Database:
         self,
         path: Path,
         tables: Sequence[Table],
-        errors: Errors,
+        errors: DriverErrors,
         *,
         url: str | None = None,
         busy_seconds: float,
@@ -269,7 +269,7 @@ def _make_unwritable(path: Path, problem: OSError) -> SettingsInvalid:
 
 
 @contextmanager
-def translate_errors(name: str, errors: Errors) -> Iterator[None]:
+def translate_errors(name: str, errors: DriverErrors) -> Iterator[None]:
     """Make the driver's errors ours.
 
     Args:
@@ -292,7 +292,7 @@ def translate_errors(name: str, errors: Errors) -> Iterator[None]:
         raise errors.unavailable(f"{name} is currently unavailable: {cause}.") from problem
 
 
-def _make_damaged(name: str, found: str, errors: Errors) -> PermanentError:
+def _make_damaged(name: str, found: str, errors: DriverErrors) -> PermanentError:
     way_out = "restore it from a backup"
     if Path(name).is_absolute():
         short = Path(name).name

@@ -33,7 +33,7 @@ from dbos import (
     error,
 )
 
-from agent.errors import AgentError, BrokenOff, StoreUnavailable, StoreUnusable, VersionUnknown
+from agent.errors import AgentError, ProcessEnding, StoreUnavailable, StoreUnusable, VersionUnknown
 from agent.models.record import Record
 from agent.models.run import Remember
 from agent.store import database
@@ -52,7 +52,7 @@ _WORKFLOW = "carry"
 _BROKEN = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED")
 _OVER = ("SUCCESS", *_BROKEN)
 _FORGOTTEN_AT_ONCE = 1_000
-_ERRORS = database.Errors(
+_ERRORS = database.DriverErrors(
     StoreUnavailable,
     StoreUnusable,
     "; active runs then start over and find what they already wrote.",
@@ -112,12 +112,12 @@ class Engine:
         @DBOS.workflow(name=_WORKFLOW)
         def carried(run_id: str) -> str:
             if self._draining.is_set():
-                raise BrokenOff
+                raise ProcessEnding
             name = str(DBOS.workflow_id)
             self._left.pop(name, None)
             with self._count_alive():
                 try:
-                    return carry(run_id, _Kept(self._name, self._draining))
+                    return carry(run_id, _EngineMemory(self._name, self._draining))
                 finally:
                     self._left[name] = time.monotonic()
 
@@ -276,7 +276,7 @@ class Engine:
                 raise StoreUnusable(f"{self._name} does not respond: {problem}") from problem
 
 
-class _Kept:
+class _EngineMemory:
     """Keeps the records of one run's steps in the engine's database."""
 
     def __init__(self, database_name: str, draining: threading.Event) -> None:
@@ -285,7 +285,7 @@ class _Kept:
 
     def __call__(self, name: str, attempt: Callable[[], str]) -> str:
         if self._draining.is_set():
-            raise BrokenOff
+            raise ProcessEnding
         with database.translate_errors(self._database_name, _ERRORS):
             try:
                 return DBOS.run_step({"name": str(name)}, attempt)

@@ -25,11 +25,13 @@ from agent.models.clock import read_clock
 from agent.models.record import Record
 from agent.models.ticket import Delivery
 from agent.settings import HEARTBEAT, Settings
-from agent.store.database import Database, Errors, compute_version
+from agent.store.database import Database, DriverErrors, compute_version
 
 FILE_NAME = "inbox.sqlite"
 _BUSY_SECONDS = 4.0
-_ERRORS = Errors(InboxUnavailable, InboxUnusable, " and let GitHub redeliver what is missing.")
+_ERRORS = DriverErrors(
+    InboxUnavailable, InboxUnusable, " and let GitHub redeliver what is missing."
+)
 #: What the sender may still deliver again is at most 30 days old; the rows outlive that.
 _BODY_DAYS, _ROW_DAYS = 7, 90
 #: Deliveries that are added by one statement.
@@ -83,7 +85,7 @@ class NoteRow(SQLModel, table=True):
     at: float
 
 
-class Note(NamedTuple):
+class InboxNote(NamedTuple):
     at: float
     """Seconds since the epoch; of a fleet by the database's clock."""
     words: str
@@ -211,7 +213,7 @@ class Inbox:
                 return None
             return SettledDelivery(delivery=_delivery(row), outcome=row.outcome, reason=row.reason)
 
-    def counts(self) -> Counts:
+    def count_deliveries(self) -> Counts:
         waiting = col(DeliveryRow.outcome).is_(None)
         with self._database.read() as session:
             unread, oldest = session.exec(
@@ -252,10 +254,10 @@ class Inbox:
         with self._database.write() as session:
             session.merge(NoteRow(name=name, words=words, at=at))
 
-    def find_note(self, name: str) -> Note | None:
+    def find_note(self, name: str) -> InboxNote | None:
         with self._database.read() as session:
             row = session.get(NoteRow, name)
-            return Note(row.at, row.words) if row else None
+            return InboxNote(row.at, row.words) if row else None
 
     def prune(self, now: float) -> int:
         """Empty the bodies of old settled deliveries; remove the oldest, and return how many.

@@ -287,7 +287,7 @@ def _queue_follow_up(
             if wish.by:
                 active.run = _mark_commanded(active, wish.by)
             return "joined"
-        stored = {one.kind: one for one in _read_requests(first)}
+        stored = {request.kind: request for request in _read_requests(first)}
         same = stored.pop(wish.kind, wish)
         # Whoever commanded it is to be told, whatever else asks for it afterwards.
         wish = wish.model_copy(update={"by": wish.by or same.by})

@@ -18,7 +18,7 @@ from agent.models.outcome import Outcome, PullEnd, StoredRun
 from agent.models.run import Reason, Run, RunState, Wait
 from agent.settings import Settings
 from agent.store import sql_requests, sql_spendings
-from agent.store.database import Database, Errors
+from agent.store.database import Database, DriverErrors
 from agent.store.sql_leases import ONLY_LEASE, Lease, SharedLease
 from agent.store.sql_queue import RunQueue, SqlPauses
 from agent.store.sql_requests import RunRequests
@@ -43,7 +43,7 @@ _BUSY_SECONDS = 10.0
 #: A command of another machine that was begun before that was killed there.
 _LONGEST_COMMAND = 86_400.0
 _COMMANDS = select(RunRow).where(col(RunRow.active), col(RunRow.worker).startswith(COMMAND))
-_ERRORS = Errors(
+_ERRORS = DriverErrors(
     StoreUnavailable,
     StoreUnusable,
     "; to restart runs that were queued in it, remove their label and set it again.",
@@ -190,7 +190,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
                 session.exec(
                     update(RunRow)
                     .where(col(RunRow.follows_run) == run_id, col(RunRow.active).is_(False))
-                    .where(col(RunRow.state).in_(one.value for one in shared))
+                    .where(col(RunRow.state).in_(run_state.value for run_state in shared))
                     .values(state=state.value)
                 )
             return is_news

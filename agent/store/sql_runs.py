@@ -145,7 +145,7 @@ class RunReader:
         """Of a follow-up: list the run that opened the pull request, then earlier follow-ups."""
         if run.follow_up is None:
             return ()
-        later = (one for one in self.follow_ups(run.first) if one.run.run_id != run.run_id)
+        later = (up for up in self.follow_ups(run.first) if up.run.run_id != run.run_id)
         return (self.get_run(run.first), *later)
 
     def _first(

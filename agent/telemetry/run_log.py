@@ -58,7 +58,7 @@ def configure_logging(*, verbose: bool, debug: bool = True) -> None:
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )
     root = logging.getLogger()
-    others = [one for one in root.handlers if not isinstance(one, _ToStructlog)]
+    others = [handler for handler in root.handlers if not isinstance(handler, _ToStructlog)]
     root.handlers = [*others, _ToStructlog()] if verbose else others
 
 
@@ -141,7 +141,7 @@ def describe_result(result: object) -> str:
         case Environment():
             sources = "; ".join(result.sources) or "nothing declared"
             packages = "\n".join(f"  {package}" for package in result.packages)
-            beside = "".join(f", beside {one.title}" for one in result.services)
+            beside = "".join(f", beside {service.title}" for service in result.services)
             return f"Python {result.python}, from {sources}, key {result.key}{beside}\n{packages}"
         case Change():
             notes = "\n".join(f"  {note}" for note in result.notes)
@@ -149,11 +149,11 @@ def describe_result(result: object) -> str:
             return f"change {result.digest}\n{notes}\nfiles:\n{paths}"
         case CheckReport(side=side, results=results):
             told, absent = [], defaultdict[str, list[str]](list)
-            for one in results:
-                if one.status is Status.ABSENT:
-                    absent[one.reason].append(one.name)
+            for run in results:
+                if run.status is Status.ABSENT:
+                    absent[run.reason].append(run.name)
                 else:
-                    told.append(describe_check(side, one))
+                    told.append(describe_check(side, run))
             for reason, names in absent.items():
                 why = f" ({reason})" if reason else ""
                 told.append(f"[{side}] not run: {', '.join(names)}{why}")
@@ -177,7 +177,7 @@ def tell_comparison(comparison: AnyComparison) -> str:
     said = check_summary.summarize_check(comparison)
     text = f"{comparison.name}: base {said.base}; head {said.head}; new failures: {said.new}"
     if isinstance(comparison, TestComparison) and comparison.flaky:
-        text += f", flaky: {', '.join(one.item_id for one in comparison.flaky)}"
+        text += f", flaky: {', '.join(test.item_id for test in comparison.flaky)}"
     return f"{text} ({comparison.reason})" if comparison.reason else text
 
 

@@ -138,7 +138,7 @@ def _list_types(settings: Mapping[str, Any]) -> tuple[str, ...]:
     listed, by_name = settings.get("type"), settings.get("fragment")
     if isinstance(listed, list):
         tables = [one for one in listed if isinstance(one, Mapping)]
-        return tuple(str(one.get("directory", one.get("name", ""))).lower() for one in tables)
+        return tuple(str(table.get("directory", table.get("name", ""))).lower() for table in tables)
     if isinstance(by_name, Mapping):
         return tuple(str(name).lower() for name in by_name)
     return _DEFAULT_TYPES

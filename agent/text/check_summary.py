@@ -72,10 +72,10 @@ def summarize_all(checks: Iterable[AnyComparison]) -> str:
 
 def describe_outcomes(result: TestRun) -> str:
     """Count tests by their outcome; empty where there are none."""
-    if not any(one.outcome in ("passed", "failed", "error", "skipped") for one in result.items):
+    if not any(item.outcome in ("passed", "failed", "error", "skipped") for item in result.items):
         return ""
-    ran = [one for one in result.items if not one.item_id.endswith(COLLECTION)]
-    counts = Counter(one.outcome for one in ran)
+    ran = [item for item in result.items if not item.item_id.endswith(COLLECTION)]
+    counts = Counter(item.outcome for item in ran)
     parts = [f"{count:,} {outcome}" for outcome, count in counts.most_common()]
     if lost := len(result.items) - len(ran):
         parts.append(f"{format_count(lost, 'module')} not collected")
@@ -161,7 +161,7 @@ def _make_sentences(check: AnyComparison) -> Iterable[str]:
     if not is_of_tests(check) and (count := _count_new(check)):
         yield f"{name}: {format_count(count, 'new finding')}."
     if is_of_tests(check) and check.flaky:
-        told = [f"{one.item_id} {one.summary}" for one in check.flaky]
+        told = [f"{test.item_id} {test.summary}" for test in check.flaky]
         yield f"{name}: {list_some(told)}."
 
 

@@ -35,13 +35,13 @@ _GRAM = 8
 _PLACES = 8
 
 
-class Redacted(NamedTuple):
+class RedactedText(NamedTuple):
     text: str
     removed: int
     """How many were taken out."""
 
 
-class _Needle(NamedTuple):
+class _SecretPattern(NamedTuple):
     letters: bytes
     enough: int
     """So many of its letters in a row are a find."""
@@ -51,7 +51,7 @@ class Redactor:
     """Knows the secrets in hand; may be told more while others use it."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._needles: tuple[_Needle, ...] = ()
+        self._needles: tuple[_SecretPattern, ...] = ()
         self._grams: dict[bytes, tuple[tuple[int, int], ...]] = {}
         self._seen: set[str] = set()
         for secret in secrets:
@@ -77,7 +77,7 @@ class Redactor:
             low, high = _TELLING
             enough = min(len(form), max(low, min(high, len(form) // 2)))
             number = len(needles)
-            needles.append(_Needle(form, enough))
+            needles.append(_SecretPattern(form, enough))
             for at in range(len(form) - _GRAM + 1):
                 gram = form[at : at + _GRAM]
                 grams[gram] = (*grams.get(gram, ()), (number, at))[:_PLACES]
@@ -87,11 +87,11 @@ class Redactor:
     def __call__(self, text: str) -> str:
         return self.redact(text).text
 
-    def redact(self, text: str) -> Redacted:
+    def redact(self, text: str) -> RedactedText:
         known = self.find_known(text)
         text = _replace_spans(text, known)
         others = secret_shapes.find_shaped_secrets(text)
-        return Redacted(_replace_spans(text, others), len(known) + len(others))
+        return RedactedText(_replace_spans(text, others), len(known) + len(others))
 
     def redact_record(self, value: T) -> T:
         """Return a record, or a JSON value, without secrets in any of its texts; bytes stay."""

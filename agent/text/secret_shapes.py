@@ -144,7 +144,9 @@ def _read_patterns(plugin: str) -> tuple[re.Pattern[str], ...]:
     found = importlib.import_module(f"detect_secrets.plugins.{module}")
     # What may follow a value is no part of it.
     patterns = getattr(found, name)().denylist
-    return tuple(re.compile(one.pattern.removesuffix(".*"), one.flags) for one in patterns)
+    return tuple(
+        re.compile(pattern.pattern.removesuffix(".*"), pattern.flags) for pattern in patterns
+    )
 
 
 def _find_value(text: str, match: re.Match[str]) -> Span | None:

@@ -477,7 +477,7 @@ def _weighed(stage: Stage, after: Files) -> Verdict:
     head = checks.run_checks(cleared, before, prepared, services)
     compared = checks.compare_sides(before, head, prepared, services)
     verdict = decide.decide_verdict(compared, cleared, contract)
-    told = (*cleared.findings, *(one for check in compared for one in check.findings))
+    told = (*cleared.findings, *(finding for check in compared for finding in check.findings))
     return verdict.model_copy(update={"findings": (*verdict.findings, *told)})
 
 
@@ -493,7 +493,7 @@ def test_RX5_MO6_tests_that_are_cheated_are_never_ready(weigh: Weigh, name: str)
     except PolicyRefused:
         assert cheat.end == "withheld"
         return
-    said = " ".join((verdict.sentence, *(one.rule for one in verdict.findings)))
+    said = " ".join((verdict.sentence, *(finding.rule for finding in verdict.findings)))
     assert _end(verdict) == cheat.end, said
     assert cheat.named in said
 

@@ -215,7 +215,7 @@ def test_RX2_nothing_of_it_ran_outside_of_a_sandbox(scene: Scene) -> None:
 
 def test_RX2_nothing_secret_stands_in_what_checks_said(scene: Scene) -> None:
     assert scene.hostile is not None
-    texts = [one.model_dump_json() for one in scene.hostile.results]
+    texts = [result.model_dump_json() for result in scene.hostile.results]
     texts += [scene.hostile.environment.model_dump_json(), *scene.said, *scene.witness.printed]
     assert scene.ground.leaks(*texts, *scene.witness.ordered()) == set()
     assert "attacked by" in "".join(scene.witness.printed)
@@ -245,7 +245,7 @@ def test_RX8_the_next_run_is_as_if_there_had_been_no_attack(between: Scene) -> N
     assert after.environment.packages == before.environment.packages
     assert differences(before.packages, after.packages, new=True) == []
     assert after.verdicts() == before.verdicts()
-    proved = {one.name: one.status for one in after.results}
+    proved = {result.name: result.status for result in after.results}
     assert {proved[name] for name in ("tests", "mypy", "django check")} == {Status.PASSED}
     assert between.spoiled["checks of harmless"] == []
     assert between.spoiled["what others use"] == []

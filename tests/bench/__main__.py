@@ -29,8 +29,8 @@ from tests.bench import (
 )
 
 _SECTIONS = {
-    one.__name__.rpartition(".")[2]: one.measure
-    for one in (label, gate, contained, acknowledge, resume, model)
+    module_type.__name__.rpartition(".")[2]: module_type.measure
+    for module_type in (label, gate, contained, acknowledge, resume, model)
 }
 
 

@@ -51,7 +51,13 @@ def make_venv(ours: Path, scratch: Path, settings: Settings) -> Path:
     names = {name for name, _ in distributions.list_installed(str(ours))}
     found = distributions.read_distributions(str(ours), names).values()
     listed = scratch / "requirements.txt"
-    listed.write_text("".join(f"{one.name}=={one.version}\n" for one in found if not one.is_local))
+    listed.write_text(
+        "".join(
+            f"{distribution.name}=={distribution.version}\n"
+            for distribution in found
+            if not distribution.is_local
+        )
+    )
     tool, python = uv.find_uv_bin(), os.path.realpath(ours / "bin" / "python")
     run([tool, "venv", "--quiet", "--python", python, str(venv)], scratch, shell)
     install = [tool, "pip", "install", "--quiet", "--compile-bytecode", "-r", str(listed)]

@@ -116,7 +116,7 @@ def _make_site(scratch: Path, kind: str, sandbox: Sandbox, settings: Settings, s
         settings,
         lambda _: None,
     )
-    paths = [one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_file()]
+    paths = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
     return Site(
         tree=folder,
         environment=environment,

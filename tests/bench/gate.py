@@ -17,7 +17,7 @@ from typing import Any
 from agent.editing.rounds import Draft, Round
 from agent.editing.run_context import RunContext
 from agent.models.change import Change, Plan
-from agent.models.review import TakenBack
+from agent.models.review import RevertTrials
 from agent.models.ticket import Ticket
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
@@ -90,7 +90,7 @@ def _judge(change: Change, context: RunContext) -> Round:
 
 
 def _require_proof(judged: Round) -> None:
-    hunks: TakenBack = judged.proof.hunks
+    hunks: RevertTrials = judged.proof.hunks
     if not judged.is_passed or len(hunks.noticed) != 3:
         raise BareFailed(f"{judged.objection or judged.feedback}; noticed: {hunks}")
 

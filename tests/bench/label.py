@@ -129,7 +129,7 @@ def _set_up(first: Play, scratch: Path, say: Say) -> _Stand:
     _, expected = carry_issue(first)
     settings = Settings(home=first.stage.home)
     stored = storage.locate_environment(settings, "").glob("setup-*/environment")
-    place = max(stored, key=lambda one: one.stat().st_mtime)
+    place = max(stored, key=lambda path: path.stat().st_mtime)
     say("label: the same packages in a plain virtual environment, and a clone")
     venv = bare.make_venv(place, scratch, settings)
     stand = _Stand(first, scratch, venv, expected, bare.make_environ(scratch, settings))

@@ -135,11 +135,11 @@ def _tell(campaign: Campaign, verdict: Verdict) -> None:
     print(f"kills: {campaign.kills.total()} ({points})")
     tickets = campaign.tickets.all[len(campaign.expected) :]
     ends = Counter(
-        f"{one.kind.name} ({campaign.expected[one.kind.name]['run'][0].split()[1]})"
-        for one in tickets
+        f"{ticket.kind.name} ({campaign.expected[ticket.kind.name]['run'][0].split()[1]})"
+        for ticket in tickets
     )
     told = ", ".join(f"{count} {end}" for end, count in sorted(ends.items()))
-    repositories = len({one.repository.id for one in campaign.tickets.all})
+    repositories = len({ticket.repository.id for ticket in campaign.tickets.all})
     print(f"tickets: {len(tickets)} in {repositories} repositories: {told}")
 
 

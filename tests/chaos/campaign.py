@@ -78,7 +78,7 @@ class Campaign:
             asked = (_write(one, ticket) for one in ground.world.requests.find(since=since))
             self.writes[kind] = list(dict.fromkeys(name for name in asked if name))
             events = self._events(self._rows(ticket)[0][0])
-            self.steps[kind] = [one["step"] for one in events if one["event"] == "started"]
+            self.steps[kind] = [event["step"] for event in events if event["event"] == "started"]
             self.expected[kind] = effects.of(ground, ticket)
             self._say(f"undisturbed {kind}: {', '.join(self.expected[kind]['run'])}")
         self._stop()

@@ -31,9 +31,9 @@ def creations(ground: Ground) -> dict[str, Counter[str]]:
     From the requests that GitHub has answered with 201, and its record of every branch.
     """
     found: dict[str, Counter[str]] = {}
-    for one in ground.world.requests.find("/api/v3/repos/*", method="POST"):
-        _, _, _, _, owner, name, kind, *rest = one.path.split("/")
-        if one.status == 201 and (kind in ("pulls", "check-runs") or rest[1:]):
+    for asked in ground.world.requests.find("/api/v3/repos/*", method="POST"):
+        _, _, _, _, owner, name, kind, *rest = asked.path.split("/")
+        if asked.status == 201 and (kind in ("pulls", "check-runs") or rest[1:]):
             what = kind if not rest else rest[-1]
             if what in ("pulls", "check-runs", "comments", "reactions", "refs"):
                 found.setdefault(f"{owner}/{name}", Counter())[what] += 1
@@ -70,7 +70,9 @@ class _Told:
             if ours.match(name.removeprefix("refs/heads/"))
         }
         self._pulls = [
-            one for one in self._repository.pulls() if one.pull and ours.match(one.pull.head_ref)
+            pull
+            for pull in self._repository.pulls()
+            if pull.pull and ours.match(pull.pull.head_ref)
         ]
 
     def effects(self) -> Effects:
@@ -80,25 +82,27 @@ class _Told:
         return {
             "run": [f"{state} {reason} active={active}" for _, state, reason, active in self._runs],
             "ledger": [problem for run in self._runs for problem in self._ledger(str(run[0]))],
-            "branch": [self._branch(*one) for one in sorted(self._branches.items())],
+            "branch": [self._branch(*item) for item in sorted(self._branches.items())],
             "pull request": [self._pull(one) for one in self._pulls],
             "words on the pull request": [
-                self._comment(one) for pull in self._pulls for one in pull.comments
+                self._comment(comment) for pull in self._pulls for comment in pull.comments
             ],
             "check": [
-                self._check(one)
-                for one in self._repository.check_runs.values()
+                self._check(check_run)
+                for check_run in self._repository.check_runs.values()
                 # Equal changes of one second are one commit, so another issue may report on it too.
-                if one.head_sha in heads and one.external_id in ours
+                if check_run.head_sha in heads and check_run.external_id in ours
             ],
-            "comment": [self._comment(one) for one in issue.comments],
-            "label": [one.name for one in issue.labels],
+            "comment": [self._comment(comment) for comment in issue.comments],
+            "label": [label.name for label in issue.labels],
             "label set or taken": [
-                f"{one.event} {one.label.name}"
-                for one in issue.happenings
-                if one.label is not None and one.actor is self._us
+                f"{happening.event} {happening.label.name}"
+                for happening in issue.happenings
+                if happening.label is not None and happening.actor is self._us
             ],
-            "reaction": [f"{one.content} by {one.user.login}" for one in issue.reactions],
+            "reaction": [
+                f"{reaction.content} by {reaction.user.login}" for reaction in issue.reactions
+            ],
             "issue": [f"{issue.state} {issue.title}"],
         }
 

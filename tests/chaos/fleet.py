@@ -88,7 +88,7 @@ class FleetCampaign(Campaign):
             ticket.issue.number,
         )
         pids = {int(str(process).split()[1]) for (process,) in found}
-        return next((one for one in self.ground.crew if one.pid in pids), None)
+        return next((workers for workers in self.ground.crew if workers.pid in pids), None)
 
     # --- strikes ---------------------------------------------------------------------------------
 

@@ -164,7 +164,9 @@ class Ground:
     @property
     def homes(self) -> tuple[Path, ...]:
         """The data folders of all workers, where they really are."""
-        return tuple(one.disk for one in self.crew if one.disk is not None) or (self.home,)
+        return tuple(workers.disk for workers in self.crew if workers.disk is not None) or (
+            self.home,
+        )
 
     def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
         """Ask the store of runs, which the worker may be writing to."""

@@ -132,20 +132,20 @@ def _unforeseen(log: Path) -> list[str]:
 
 def find_left(ground: Ground) -> list[str]:
     """What killed workers have left that is not ours any more."""
-    found = [f"a temporary file: {one}" for one in ground.scratch.iterdir()]
+    found = [f"a temporary file: {path}" for path in ground.scratch.iterdir()]
     for home in ground.homes:
         found += _left_below(home)
-    return found + [f"a process: {one}" for one in _processes(ground.home)]
+    return found + [f"a process: {process}" for process in _processes(ground.home)]
 
 
 def _left_below(home: Path) -> list[str]:
-    found = [f"a work tree: {one}" for one in home.glob("trees/*") if one.is_dir()]
+    found = [f"a work tree: {path}" for path in home.glob("trees/*") if path.is_dir()]
     for pattern in ("mirrors/*.scratch", "mirrors/*.git/**/*.lock"):
-        found += [f"of a clone: {one}" for one in home.glob(pattern)]
-    for one in home.glob("sandboxes/slot-*"):
-        with slots.hold_if_free(home, int(one.name.removeprefix("slot-"))) as free:
+        found += [f"of a clone: {path}" for path in home.glob(pattern)]
+    for path in home.glob("sandboxes/slot-*"):
+        with slots.hold_if_free(home, int(path.name.removeprefix("slot-"))) as free:
             if not free:
-                found.append(f"an open sandbox: {one}")
+                found.append(f"an open sandbox: {path}")
     found += [f"a sandbox's group: {name}" for name in cgroup.list_names(slots.make_prefix(home))]
     return found
 

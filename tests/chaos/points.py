@@ -44,9 +44,9 @@ class Point(NamedTuple):
 
 def arm(point: Point) -> None:
     """Have this process die at the point, without another word."""
-    plain = engine._Kept.__call__
+    plain = engine._EngineMemory.__call__
 
-    def kept(self: engine._Kept, name: str, attempt: Callable[[], str]) -> str:
+    def kept(self: engine._EngineMemory, name: str, attempt: Callable[[], str]) -> str:
         made = False
 
         def watched() -> str:
@@ -66,7 +66,7 @@ def arm(point: Point) -> None:
         if (name, when) == point:
             _die()
 
-    engine._Kept.__call__ = kept  # type: ignore[method-assign]
+    engine._EngineMemory.__call__ = kept  # type: ignore[method-assign]
 
 
 def _die() -> None:

@@ -90,7 +90,7 @@ class Tickets:
 
     def _make_repository(self, kind: Kind) -> Repository:
         """Make one for one ticket: the same change twice in a repository is a duplicate."""
-        name = f"{kind.name}-{sum(one.kind.name == kind.name for one in self.all) + 1}"
+        name = f"{kind.name}-{sum(ticket.kind.name == kind.name for ticket in self.all) + 1}"
         source = self._folder / name
         if kind.on_sample:
             shutil.copytree(SAMPLE, source, ignore=shutil.ignore_patterns("__pycache__"))

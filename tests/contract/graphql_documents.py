@@ -16,7 +16,10 @@ from tests.contract.make_slice import GRAPHQL
 def types() -> dict[str, Any]:
     """Give GitHub's types by name."""
     text = gzip.decompress(GRAPHQL.read_bytes()).decode()
-    return {one.name.value: one for one in parse(text, no_location=True).definitions}
+    return {
+        definition.name.value: definition
+        for definition in parse(text, no_location=True).definitions
+    }
 
 
 def faults(document: str) -> list[str]:
@@ -30,11 +33,11 @@ def _faults(of: str, selected: ast.SelectionSetNode | None):
     # A union has no fields of its own.
     has = getattr(types()[of], "fields", ()) if selected else ()
     fields = {one.name.value: one for one in has}
-    for one in selected.selections if selected else ():
-        if isinstance(one, ast.InlineFragmentNode):
-            yield from _faults(one.type_condition.name.value, one.selection_set)
+    for selection in selected.selections if selected else ():
+        if isinstance(selection, ast.InlineFragmentNode):
+            yield from _faults(selection.type_condition.name.value, selection.selection_set)
             continue
-        name = one.name.value
+        name = selection.name.value
         if name == "__typename":
             continue
         if name not in fields:
@@ -43,10 +46,10 @@ def _faults(of: str, selected: ast.SelectionSetNode | None):
         taken = {each.name.value for each in fields[name].arguments or ()}
         yield from (
             f"{of}.{name}({each.name.value})"
-            for each in one.arguments or ()
+            for each in selection.arguments or ()
             if each.name.value not in taken
         )
         type_ = fields[name].type
         while not isinstance(type_, ast.NamedTypeNode):
             type_ = type_.type
-        yield from _faults(type_.name.value, one.selection_set)
+        yield from _faults(type_.name.value, selection.selection_set)

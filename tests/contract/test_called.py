@@ -63,7 +63,7 @@ def intake(scene: Scene) -> None:
         ann = scene.world.user("ann")
         said = actions.comment(scene.issue, ann, "/mergewright help")
     scene.intake_api.add_reaction(issue, said.id, "+1", inline=False)
-    assert [one.content for one in said.reactions] == ["+1"]
+    assert [reaction.content for reaction in said.reactions] == ["+1"]
     assert scene.intake_api.has_comment(issue, said.id)
     assert scene.intake_api.read_text(issue).title == scene.issue.title
 
@@ -123,12 +123,12 @@ def follow_up(scene: Scene) -> None:
     on_line = issue.pull.review_comments()[0]
     ref = scene.run.snapshot.issue.model_copy(update={"number": issue.number, "issue_id": 0})
     scene.intake_api.add_reaction(ref, on_line.id, "eyes", inline=True)
-    assert [one.content for one in on_line.reactions] == ["eyes"]
+    assert [reaction.content for reaction in on_line.reactions] == ["eyes"]
     pulls = GithubPulls(scene.access, scene.settings)
     for number, thread in enumerate(pulls.read_pull(scene.run, issue.number).threads):
         assert pulls.reply_in_thread(scene.run, issue.number, thread, "Done.", key=str(number))
         assert pulls.resolve_thread(scene.run, thread) is (thread.place == "inline")
-    (red,) = (one for one in pulls.list_checks(scene.run, head) if one.state == "failed")
+    (red,) = (check for check in pulls.list_checks(scene.run, head) if check.state == "failed")
     assert pulls.read_log(scene.run, red) == "1 failed\n"
 
 
@@ -260,7 +260,7 @@ def exchanged(tmp_path_factory) -> Iterator[tuple[list[Exchange], list[Delivery]
 
 def test_every_operation_is_one_of_githubs_and_called_by_our_client_or_by_people(exchanged):
     by_us = {str(one.operation) for one in exchanged[0] if one.by_us} - {"POST /api/graphql"}
-    registered = {str(one) for one in calls.OPERATIONS}
+    registered = {str(operation) for operation in calls.OPERATIONS}
     assert registered == set(operations.OPERATIONS)
     assert by_us | set(operations.NOT_CALLED) == registered
     assert by_us & set(operations.NOT_CALLED) == set()
@@ -290,9 +290,9 @@ def test_every_payload_that_was_delivered_fits_the_schema_of_its_event(exchanged
 
 def test_every_graphql_document_of_our_client_fits_githubs_schema(exchanged):
     bodies = [json.loads(one.sent) for one in exchanged[0] if one.operation == "POST /api/graphql"]
-    documents = {one["query"] for one in bodies}
+    documents = {body["query"] for body in bodies}
     assert len(documents) == 4
-    assert [fault for one in documents for fault in graphql_documents.faults(one)] == []
+    assert [fault for document in documents for fault in graphql_documents.faults(document)] == []
     assert graphql_documents.faults("{ repository { celebrated issue(age: 1) { id } } }") == [
         "Repository.celebrated", "Repository.issue(age)",
     ]  # fmt: skip
@@ -300,8 +300,8 @@ def test_every_graphql_document_of_our_client_fits_githubs_schema(exchanged):
 
 def test_every_request_of_our_client_is_one_that_github_takes(exchanged):
     sent = [
-        one for one in exchanged[0]
-        if one.by_us and isinstance(one.operation, Operation) and one.operation.method != "GET"
+        run for run in exchanged[0]
+        if run.by_us and isinstance(run.operation, Operation) and run.operation.method != "GET"
     ]  # fmt: skip
     assert len({str(one.operation) for one in sent}) > 10
     faults = {fault for one in sent for fault in schemas.request_faults(one.operation, one.sent)}

@@ -31,7 +31,7 @@ def test_what_github_would_not_send_or_take_is_found():
     assert schemas.request_faults(opening, b'{"title": "t", "head": "h"}')
 
     payloads = schemas.webhook_examples()["issues"]
-    labeled = next(one for one in payloads if one["action"] == "labeled")
+    labeled = next(payload for payload in payloads if payload["action"] == "labeled")
     assert schemas.hook_faults("issues", json.dumps(labeled).encode()) == ()
     assert schemas.hook_faults("issues", json.dumps({**labeled, "issue": 7}).encode())
 

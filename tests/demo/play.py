@@ -198,7 +198,7 @@ class Play:
         ).raise_for_status()
 
     def pull(self) -> Issue | None:
-        pulls = [one for one in self.repository.issues.values() if one.pull is not None]
+        pulls = [issue for issue in self.repository.issues.values() if issue.pull is not None]
         return pulls[-1] if pulls else None
 
     def noticed(self) -> bool:

@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         kept = {
             key: said[key] for key in said if not (key.project in names and key.rule in asked.rules)
         }
-        said = kept | {one.key: said.get(one.key, Judgement()) for one in blocks}
+        said = kept | {block.key: said.get(block.key, Judgement()) for block in blocks}
         judged.FILE.write_text(judged.write(said), "utf-8")
     _print_counts(looked, asked.rules)
     return _conclude(looked, blocks, said)
@@ -64,14 +64,14 @@ def _fetch(project: Project, folder: Path) -> Path:
 
 
 def _conclude(looked: list[Looked], blocks: list[Found], said: Mapping[Key, Judgement]) -> int:
-    by = Counter(said.get(one.key, Judgement()).verdict for one in blocks)
+    by = Counter(said.get(block.key, Judgement()).verdict for block in blocks)
     files = sum(each.python_files for each in looked)
     share = 1000 * by["wrong"] / files
-    for one in blocks:
-        if said.get(one.key, Judgement()).verdict != "right":
-            finding = one.finding
-            print(f"{finding.rule} {one.project} {finding.path}:{finding.line} {finding.message}")
-            print(f"    {one.text[:200]}")
+    for block in blocks:
+        if said.get(block.key, Judgement()).verdict != "right":
+            finding = block.finding
+            print(f"{finding.rule} {block.project} {finding.path}:{finding.line} {finding.message}")
+            print(f"    {block.text[:200]}")
     print(
         f"{len(looked)} projects, {files:,} Python files; {len(blocks)} findings would withhold a"
         f" change: {by['right']} right, {by['wrong']} wrong ({share:.2f} per 1,000 files; at most"

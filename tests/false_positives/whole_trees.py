@@ -68,7 +68,9 @@ def look(project: Project, tree: Path, rules: Collection[str]) -> Looked:
 def _findings(change_context: ChangeContext, rules: Collection[str]) -> Iterator[Finding]:
     for module in registry.MODULES:
         if any(rule.id in rules for rule in module.RULES):
-            yield from (one for one in module.check_change(change_context) if one.rule in rules)
+            yield from (
+                finding for finding in module.check_change(change_context) if finding.rule in rules
+            )
 
 
 def _linted(tree: Path, config: RepoConfig, rules: Collection[str]) -> Iterator[Finding]:
@@ -81,7 +83,7 @@ def _linted(tree: Path, config: RepoConfig, rules: Collection[str]) -> Iterator[
     )  # fmt: skip
     remarks = changed_files.read_remarks(done.stdout.decode())
     assert remarks is not None, done.stderr
-    paths = (Path(one.path).relative_to(tree).as_posix() for one in remarks)
+    paths = (Path(remark.path).relative_to(tree).as_posix() for remark in remarks)
     placed = [replace(one, path=path) for one, path in zip(remarks, paths, strict=True)]
     listed = readers.list_items(placed)
     once = tuple(changed_files.count_once(listed, ruff_contract.ONCE))
@@ -89,17 +91,21 @@ def _linted(tree: Path, config: RepoConfig, rules: Collection[str]) -> Iterator[
         base_commit="0" * 40,
         files=tuple(
             ChangedFile(path=path, before=None, after=(tree / path).read_bytes())
-            for path in {one.path for one in placed}
+            for path in {remark.path for remark in placed}
         ),
     )
     items = ruff_contract.select_items(once, change, config, (), {"pandas"})
-    yield from (one for one in ruff_contract.find_problems(items, config) if one.rule in rules)
+    yield from (
+        problem for problem in ruff_contract.find_problems(items, config) if problem.rule in rules
+    )
 
 
 def _found(project: str, findings: list[Finding], files: Mapping[str, bytes]) -> Iterator[Found]:
-    for one in findings:
-        text = _text(files.get(one.path), one.line)
-        yield Found(project, one, text, judged.make_key(project, one.rule, one.path, text))
+    for finding in findings:
+        text = _text(files.get(finding.path), finding.line)
+        yield Found(
+            project, finding, text, judged.make_key(project, finding.rule, finding.path, text)
+        )
 
 
 def _changes(files: Mapping[str, bytes]) -> Iterator[tuple[Change, dict[str, bytes]]]:

@@ -230,31 +230,31 @@ class Story:
     def labelled(self) -> list[str]:
         """Ids of the deliveries that tell of the label on the issue, each once."""
         found = []
-        for one in list(self.stage.world.hooks.log):
-            if (one.event, one.action) != ("issues", "labeled"):
+        for package in list(self.stage.world.hooks.log):
+            if (package.event, package.action) != ("issues", "labeled"):
                 continue
-            told = json.loads(one.body)
+            told = json.loads(package.body)
             here = (told["repository"]["id"], told["issue"]["number"])
             if told["label"]["name"] == LABEL and here == (self.repository.id, self.issue.number):
-                found.append(one.guid)
+                found.append(package.guid)
         return list(dict.fromkeys(found))
 
     def comments(self) -> list[Comment]:
-        return [one for one in self.issue.comments if one.author is self.us]
+        return [comment for comment in self.issue.comments if comment.author is self.us]
 
     def pulls(self) -> list[Issue]:
         """Pull requests that are there for the issue."""
         ours = f"mergewright/{self.issue.number}-"
         return [
-            one
-            for one in self.repository.pulls()
-            if one.pull and one.pull.head_ref.startswith(ours)
+            pull
+            for pull in self.repository.pulls()
+            if pull.pull and pull.pull.head_ref.startswith(ours)
         ]
 
     def checks(self) -> list[CheckRun]:
         """Check runs on the branches that are there for the issue."""
         heads = {self.git("rev-parse", f"refs/heads/{name}").strip() for name in self.branches()}
-        return [one for one in self.repository.check_runs.values() if one.head_sha in heads]
+        return [run for run in self.repository.check_runs.values() if run.head_sha in heads]
 
     def git(self, *args: str) -> str:
         """Ask git in the repository at GitHub."""
@@ -271,8 +271,8 @@ class Story:
 
     def sign(self, comment: Comment) -> list[str]:
         await_(lambda: comment.reactions or None, f"a reaction in {self.name}")
-        assert all(one.user is self.us for one in comment.reactions)
-        return [one.content for one in comment.reactions]
+        assert all(reaction.user is self.us for reaction in comment.reactions)
+        return [reaction.content for reaction in comment.reactions]
 
     def events(self, attempt: int = 1) -> list[dict[str, Any]]:
         """What the ledger of a run has so far."""
@@ -286,7 +286,7 @@ class Story:
     def started(self, since: int = 0, attempt: int = 1) -> list[str]:
         """Names of the steps that were begun after so many events."""
         events = self.events(attempt)[since:]
-        return [one["step"] for one in events if one["event"] == "started"]
+        return [event["step"] for event in events if event["event"] == "started"]
 
     def begun(self, step: str) -> None:
         """Wait until a step of the run is under way."""
@@ -323,7 +323,9 @@ class Story:
         assert f"Closes #{self.issue.number}" in (pull.body or "")
         assert "is ready for review" in comment.body
         assert re.search(rf"(#|/pull/){pull.number}\b", comment.body), comment.body
-        assert [(one.user, one.content) for one in self.issue.reactions] == [(self.us, "eyes")]
+        assert [(reaction.user, reaction.content) for reaction in self.issue.reactions] == [
+            (self.us, "eyes")
+        ]
         return pull
 
     def assert_nothing_pushed(self) -> None:

@@ -142,7 +142,7 @@ def test_who_may_not_write_starts_nothing(job):
 
 def assert_no_command(printed: str) -> None:
     """Whatever the runner would take for a command stands where it was told to take none."""
-    begin, *lines = [one for one in printed.splitlines() if "::" in one or "##[" in one]
+    begin, *lines = [line for line in printed.splitlines() if "::" in line or "##[" in line]
     token = begin.removeprefix("::stop-commands::")
     assert len(token) == 32
     assert lines[-1] == f"::{token}::"

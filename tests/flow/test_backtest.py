@@ -132,7 +132,7 @@ def backtest(store: Path, past: tuple[Repository, dict[str, str]]):
 
 def _by_title(seen, said):
     """Choose what is said by the ticket's title."""
-    words = next(one for one in said if one in seen.messages[0][1])
+    words = next(finding for finding in said if finding in seen.messages[0][1])
     return said[words]
 
 

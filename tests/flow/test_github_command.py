@@ -48,7 +48,7 @@ def test_a_run_with_a_personal_token_and_no_webhook_opens_the_pull_request(story
     assert "Closes #1" in pull.body
     # GitHub takes a check from Apps alone; it is the only one who speaks.
     assert (told.checks(), told.repository.statuses) == ([], [])
-    assert [one.author.login for one in told.issue.comments] == ["robot"]
+    assert [comment.author.login for comment in told.issue.comments] == ["robot"]
     (run,) = told.runs()
     assert (run.active, run.run.snapshot.by_label) == (False, False)
     run_id = run.run.run_id
@@ -72,7 +72,7 @@ def test_what_is_wrong_is_told_with_its_place_and_begins_no_run(
     story, command, args, settings, code, said
 ):
     told = story()
-    done = command("run", *(one.format(name=told.name) for one in args), **settings)
+    done = command("run", *(arg.format(name=told.name) for arg in args), **settings)
     shown = " ".join((done.stdout + done.stderr).replace("│", " ").split())
     assert (done.returncode, said in shown, "Traceback" in shown) == (code, True, False), shown
     assert told.runs() == []

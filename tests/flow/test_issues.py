@@ -50,7 +50,11 @@ def test_GH8_a_labelled_issue_becomes_one_checked_pull_request_however_often_it_
     assert (check.name, check.external_id) == ("Mergewright", run.run.run_id)
     # The eyes come before anything else is written.
     asked = told.requests(path="/api/*")
-    written = [one.path for one in asked if one.method == "POST" and "/issues/" in one.path]
+    written = [
+        repository.path
+        for repository in asked
+        if repository.method == "POST" and "/issues/" in repository.path
+    ]
     assert written[0].endswith("/reactions")
     assert len(asked) <= 40
     (log,) = set(re.findall(r"http://[^\s<>()]+/runs/[^\s<>()/]+/log", pull.body))
@@ -61,10 +65,10 @@ def test_GH8_a_labelled_issue_becomes_one_checked_pull_request_however_often_it_
     # What is told again, and what we did ourselves, starts nothing.
     assert hooks.drain(10)
     ours = [one for one in hooks.log if one.repository_id == told.repository.id]
-    assert {"issues", "issue_comment", "pull_request", "check_suite"} <= {one.event for one in ours}
-    for one in ours:
+    assert {"issues", "issue_comment", "pull_request", "check_suite"} <= {our.event for our in ours}
+    for our in ours:
         for _ in range(3):
-            hooks.redeliver(one)
+            hooks.redeliver(our)
     assert hooks.drain(30)
     decided = told.decided()
     assert [outcome for outcome, _ in decided].count("accepted") == 1
@@ -91,8 +95,8 @@ def test_a_round_that_has_nothing_to_do_ends_and_a_plain_comment_is_answered_wit
     told.say("Please call it `remark`.")
     told.ended(3)
     last = await_(
-        lambda: next((one for one in pull.comments if "call it" in one.body
-                      and one.author is told.us), None), "the answer")  # fmt: skip
+        lambda: next((comment for comment in pull.comments if "call it" in comment.body
+                      and comment.author is told.us), None), "the answer")  # fmt: skip
     assert "I can't make this change: no model is configured." in last.body
     assert "environment" not in told.started(0, 3)
 
@@ -263,7 +267,7 @@ def test_a_trackers_ticket_becomes_one_issue_and_a_pull_request_with_its_key(sto
     assert [post().json()["status"] for _ in range(2)] == ["accepted", "duplicate"]
     told.issue = await_(
         lambda: next(
-            (one for one in told.repository.issues.values() if "SHOP-7" in one.title), None
+            (issue for issue in told.repository.issues.values() if "SHOP-7" in issue.title), None
         ),
         "the issue of the ticket",
     )
@@ -271,6 +275,6 @@ def test_a_trackers_ticket_becomes_one_issue_and_a_pull_request_with_its_key(sto
     told.assert_ready()
     (pull,) = told.pulls()
     assert "-SHOP-7-" in pull.pull.head_ref
-    assert [one.title for one in told.repository.issues.values() if not one.pull] == [
+    assert [issue.title for issue in told.repository.issues.values() if not issue.pull] == [
         TITLE, f"SHOP-7: {TITLE}",
     ]  # fmt: skip

@@ -55,7 +55,7 @@ def test_PF1_kill_9_at_every_write_around_a_call_for_a_person_calls_once(ground,
     assert " call=" in comment
     before = campaign.kills.total()
     writes = {"POST issues/N/comments", "DELETE issues/comments/N"}
-    campaign.writes["unclear"] = [one for one in campaign.writes["unclear"] if one in writes]
+    campaign.writes["unclear"] = [write for write in campaign.writes["unclear"] if write in writes]
     campaign.at_every_write("unclear")
     assert campaign.kills.total() - before == len(writes)
     assert_well(ground, campaign)

@@ -70,7 +70,7 @@ def follow_up(told: Story, number: int = 1) -> Outcome:
     """Wait for the end of a follow-up."""
 
     def over() -> Outcome | None:
-        found = [one for one in told.runs() if one.run.follow_up]
+        found = [run for run in told.runs() if run.run.follow_up]
         return found[number - 1].outcome if len(found) >= number else None
 
     return await_(over, f"follow-up {number} of {told.name}", 120)
@@ -91,7 +91,7 @@ def head(told: Story) -> str:
 def threads(told: Story):
     (pull,) = told.pulls()
     return [
-        ([(one.author.login, one.body) for one in thread.comments], thread.resolved_by)
+        ([(comment.author.login, comment.body) for comment in thread.comments], thread.resolved_by)
         for thread in pull.pull.threads
     ]
 
@@ -109,7 +109,7 @@ def approves(seen: Seen) -> Said | None:
 
 
 def rounds(told: Story) -> list[StoredRun]:
-    return [one for one in told.runs() if one.run.follow_up]
+    return [run for run in told.runs() if run.run.follow_up]
 
 
 def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, voice):
@@ -164,7 +164,7 @@ def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, vo
     voice.script = lambda seen: approves(seen) or script(seen)
     outcome = follow_up(opened)
     assert outcome.reason.value == "ready", outcome.sentence
-    ends = [one.kind for one in outcome.review_state.threads]
+    ends = [thread.kind for thread in outcome.review_state.threads]
     assert sorted(ends) == ["commit", "commit", "human", "reply", "reply"]
     after = head(opened)
     assert opened.git("rev-parse", f"{after}~").strip() == foreign
@@ -199,7 +199,7 @@ def test_a_round_that_stops_says_so_in_the_pull_request_and_the_next_one_sees_to
     outcome = follow_up(opened)
     assert outcome.reason.value == "config_invalid", outcome.sentence
     (pull,) = opened.pulls()
-    (stopped,) = (one.body for one in pull.comments if one.author is opened.us)
+    (stopped,) = (comment.body for comment in pull.comments if comment.author is opened.us)
     assert "limitz" in stopped
     # Nothing new has been said; all three wait none the less.
     opened.push(".github/mergewright.yml", "limits: {}\n", "Bound it rightly", branch="main")
@@ -209,4 +209,4 @@ def test_a_round_that_stops_says_so_in_the_pull_request_and_the_next_one_sees_to
     opened.say("/mergewright retry")
     outcome = follow_up(opened, 2)
     assert outcome.reason.value == "ready", outcome.sentence
-    assert [one.kind for one in outcome.review_state.threads] == ["reply", "reply", "reply"]
+    assert [thread.kind for thread in outcome.review_state.threads] == ["reply", "reply", "reply"]

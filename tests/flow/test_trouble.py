@@ -66,7 +66,7 @@ def test_PF3_a_disk_that_is_full_when_a_step_is_recorded_holds_the_run_up_until_
     time.sleep(3)
     for _ in range(20):
         with suppress(StorageFull, StoreUnavailable):
-            one.dispatcher.turn()
+            one.dispatcher.run_once()
         time.sleep(0.05)
     assert asked == ["long"]
     assert not one.over(), "it waits"

@@ -61,7 +61,7 @@ class Service:
             with suppress(StoreUnavailable, StorageFull):
                 if wanted():
                     return
-                self.dispatcher.turn()
+                self.dispatcher.run_once()
             assert time.monotonic() < end, "it did not come to that"
             time.sleep(0.02)
 

@@ -76,7 +76,7 @@ def main() -> None:
     say("works")
     while not stop.is_set():
         try:
-            dispatcher.turn()
+            dispatcher.run_once()
         except Exception as problem:
             say(f"failed {problem!r}")
         time.sleep(_LOOK_SECONDS)

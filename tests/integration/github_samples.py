@@ -70,7 +70,7 @@ class Scene:
 
     def own_comments(self) -> list[Comment]:
         """Our comments on the issue."""
-        return [one for one in self.issue.comments if one.author.login == self.login]
+        return [comment for comment in self.issue.comments if comment.author.login == self.login]
 
     def labels(self) -> set[str]:
         return {label.name for label in self.issue.labels}

@@ -50,7 +50,7 @@ def test_packages_of_a_change_come_by_the_lines_of_base(begun):
     cleared = changed(prepared, requirements_DOT_txt="pytest\nsix>=1.17\n")
     worktree.lay_out(prepared.checkout, desk.head_folder(prepared.run)).replay(cleared.change)
     built = desk.environment_of_change(prepared)
-    assert dict(one.split("==") for one in built.packages)["six"] == "1.17.0"
+    assert dict(package.split("==") for package in built.packages)["six"] == "1.17.0"
 
 
 def test_what_the_build_of_a_change_writes_into_the_environment_is_named(begun):

@@ -26,15 +26,15 @@ from agent.llm import provided, routes
 from agent.llm.provided import ProvidedModels
 from agent.llm.routes import Prices
 from agent.models.chat import (
-    Answered,
-    Asked,
     ChatModel,
     ChatRequest,
+    ModelTurn,
     Reply,
-    Returned,
     ToolResult,
     ToolSpec,
+    ToolTurn,
     Usage,
+    UserTurn,
 )
 from tests import scripted
 from tests.scripted import Call, Fault, Said, Script, Server
@@ -50,7 +50,7 @@ READ = ToolSpec(
         "additionalProperties": False,
     },
 )
-ASKED = Asked(text="Mend the paginator.")
+ASKED = UserTurn(text="Mend the paginator.")
 REQUEST = ChatRequest(role="editor", system="You edit.", tools=(READ,), messages=(ASKED,))
 TWO_CALLS = Said("Let me look.", (Call("read", {"path": "a.py"}), Call("read", {"path": "ü/b.py"})))
 WIRES = ("chat", "responses", "anthropic", "gemini")
@@ -93,9 +93,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return naps
 
 
-def returned(reply: Reply, *contents: str) -> Returned:
+def returned(reply: Reply, *contents: str) -> ToolTurn:
     pairs = zip(reply.calls, contents, strict=True)
-    return Returned(
+    return ToolTurn(
         results=tuple(
             ToolResult(call_id=call.call_id, name=call.name, content=content)
             for call, content in pairs
@@ -116,7 +116,7 @@ def test_a_conversation_with_parallel_calls_goes_both_ways(opened, wire, stream)
     assert len({call.call_id for call in first.calls}) == 2
     # What is kept is JSON, and makes the next request as the reply itself would.
     kept = Reply.model_validate_json(first.model_dump_json())
-    messages = (ASKED, Answered(reply=kept), returned(kept, "x = 1", "y = 2"))
+    messages = (ASKED, ModelTurn(reply=kept), returned(kept, "x = 1", "y = 2"))
     last = models.reply(REQUEST.model_copy(update={"messages": messages, "model": kept.model}))
     assert (last.text, last.calls, last.finish) == ("Done.", (), "stop")
     one, two = server.requests
@@ -215,7 +215,7 @@ def test_what_may_be_charged_for_is_not_tried_again_where_the_next_can_answer(op
     chain = "openai-chat:first,openai-chat:second"
     models, server = opened([Fault(cut=True), Said("Done.")], MERGEWRIGHT_MODEL=chain)
     assert models.reply(REQUEST).model == "openai-chat:second"
-    assert [one.model for one in server.requests] == ["first", "second"]
+    assert [request.model for request in server.requests] == ["first", "second"]
 
 
 @pytest.mark.parametrize("wire", ["chat", "anthropic", "gemini"])
@@ -368,9 +368,9 @@ def test_the_next_of_the_chain_answers_and_is_asked_first_from_then_on(opened, q
     assert reply.model == "openai-chat:second"
     assert reply.passed_over == ("openai-chat:first: 503, server_error",)
     asked = len(server.requests)
-    messages = (ASKED, Answered(reply=reply), Asked(text="Sure?"))
+    messages = (ASKED, ModelTurn(reply=reply), UserTurn(text="Sure?"))
     models.reply(REQUEST.model_copy(update={"messages": messages, "model": reply.model}))
-    assert [one.model for one in server.requests[asked:]] == ["second"]
+    assert [request.model for request in server.requests[asked:]] == ["second"]
 
 
 def test_a_stop_ends_the_wait_at_once(opened):
@@ -413,7 +413,7 @@ def test_no_request_costs_more_than_its_worst(opened):
         assert worst.tokens >= reply.usage.tokens
         # Twice, since a reply that breaks off may be charged for as well.
         assert worst.usd / 2 >= reply.cost_usd > worst.usd / 4
-        messages = (*request.messages, Answered(reply=reply), Asked(text="ü" * 500))
+        messages = (*request.messages, ModelTurn(reply=reply), UserTurn(text="ü" * 500))
         request = request.model_copy(update={"messages": messages, "model": reply.model})
 
 

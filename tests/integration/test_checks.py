@@ -931,7 +931,7 @@ def test_what_only_the_settings_of_base_object_to_is_for_the_reviewer(
         more_DOT_py="number = 1000 + 1000 + 1000 + 1000 + 1000\n",
     )
     held = found["ruff check"]
-    assert (held.verdict, [one.rule for one in held.findings]) == (
+    assert (held.verdict, [finding.rule for finding in held.findings]) == (
         Status.PASSED, ["other-settings"],
     )  # fmt: skip
 
@@ -1034,7 +1034,7 @@ def test_endpoints_are_held_to_the_dependency_of_their_path(served: Callable[...
     changed = textwrap.dedent(GUARDED).replace("user=Depends(current_user)", "")
     found = served(files, config={"fastapi": AUTH}).weighed(app__main_DOT_py=changed)["endpoints"]
     assert found.verdict is Status.PASSED, found.reason
-    (auth,) = (one for one in found.findings if one.rule == "fastapi-auth")
+    (auth,) = (finding for finding in found.findings if finding.rule == "fastapi-auth")
     assert (auth.path, auth.line, auth.severity) == ("app/main.py", 7, Severity.REVIEW)
     assert "/orders" in auth.message
 

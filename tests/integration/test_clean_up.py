@@ -94,10 +94,10 @@ def test_PF2_a_work_tree_goes_once_nobody_holds_it(place):
     aged(theirs)
     with (held / ".held").open() as holder:
         fcntl.flock(holder, fcntl.LOCK_EX)
-        assert place.cleaner().turn()["trees"] == 1
+        assert place.cleaner().run_once()["trees"] == 1
         assert there(left, held, theirs, young) == [held, theirs, young]
     aged(young)
-    assert place.cleaner().turn()["trees"] == 2
+    assert place.cleaner().run_once()["trees"] == 2
     assert there(left, held, theirs, young) == [theirs]
 
 
@@ -126,7 +126,7 @@ def test_PF2_temporary_files_go_when_they_are_old_and_named_as_we_name_them(plac
     link = home / "baselines" / ".new-link1234"
     link.symlink_to(target)
     aged(link)
-    assert place.cleaner().turn()["files"] == len(ours) + 1
+    assert place.cleaner().run_once()["files"] == len(ours) + 1
     assert there(*ours, link) == []
     assert there(*theirs, target / "kept") == [*theirs, target / "kept"]
     (target / "kept").unlink()
@@ -148,7 +148,7 @@ def test_PF2_the_group_of_a_sandbox_goes_with_its_processes_and_only_where_the_s
         (place.home / "sandboxes").mkdir(exist_ok=True)
         with (place.home / "sandboxes" / "slot-61").open("w") as holder:
             fcntl.flock(holder, fcntl.LOCK_EX)
-            assert place.cleaner().turn()["sandboxes"] == 1
+            assert place.cleaner().run_once()["sandboxes"] == 1
         assert sleeper.wait(5) == -9
         assert cgroup.list_names(ours) == set()
         assert cgroup.list_names(used)

@@ -15,7 +15,13 @@ from agent.models.run import Reason, Run, RunState, Wait
 from agent.models.ticket import Guidance
 from agent.runs import control
 from agent.service.comment_handler import CommentHandler
-from agent.service.intake import Accepted, Handled, IgnoredWish, IntakeDecision, PutOff
+from agent.service.intake import (
+    Accepted,
+    CommentHandled,
+    DecisionPostponed,
+    IgnoredRequest,
+    IntakeDecision,
+)
 from agent.store.sql_requests import MOST_ROUNDS, FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration import github_samples as samples
@@ -70,8 +76,8 @@ class Talk:
     def reactions(self) -> list[str]:
         """On the newest comment of a person."""
         own = self.scene.own_comments()
-        newest = [one for one in self.scene.issue.comments if one not in own][-1]
-        return [one.content for one in newest.reactions]
+        newest = [comment for comment in self.scene.issue.comments if comment not in own][-1]
+        return [reaction.content for reaction in newest.reactions]
 
     def answered(self) -> str:
         """Our newest comment, without its marker."""
@@ -126,7 +132,7 @@ def ended_again(talk: Talk, run: Run) -> None:
 def test_TC2_who_may_not_write_is_not_heard_and_gets_no_answer(talk, by, words):
     run = talk.planned()
     heard = talk.say(f"/mergewright {words}", by)
-    assert isinstance(heard, IgnoredWish)
+    assert isinstance(heard, IgnoredRequest)
     assert (talk.reactions(), talk.scene.own_comments()) == ([], [])
     assert talk.stands(run) is RunState.AWAITING_APPROVAL
     assert talk.store.list_guidance(run.run_id) == ()
@@ -137,7 +143,7 @@ def test_TC4_a_command_that_was_deleted_before_it_is_heard_is_not_obeyed(talk):
     said = talk.write(f"/mergewright approve {PLAN}")
     with talk.scene.world.lock:
         talk.scene.issue.comments.pop()
-    assert isinstance(talk.hear(said), IgnoredWish)
+    assert isinstance(talk.hear(said), IgnoredRequest)
     assert talk.stands(run) is RunState.AWAITING_APPROVAL
     assert talk.scene.own_comments() == []
 
@@ -150,19 +156,19 @@ def test_TC8_a_stranger_who_goes_on_writing_is_looked_up_once(talk, monkeypatch)
         api, "read_permission", lambda issue, login: asked.append(login) or read(issue, login)
     )
     for words in ("Me too!", "/mergewright stop", "When will this be done?"):
-        assert isinstance(talk.say(words, "stranger"), IgnoredWish)
+        assert isinstance(talk.say(words, "stranger"), IgnoredRequest)
     assert asked == ["stranger"]
 
 
 def test_TC3_our_own_words_are_not_heard(talk):
     talk.planned()
-    assert isinstance(talk.say("/mergewright stop", author=talk.scene.login), IgnoredWish)
+    assert isinstance(talk.say("/mergewright stop", author=talk.scene.login), IgnoredRequest)
 
 
 def test_TC3_another_account_that_has_the_name_now_is_not_heard(talk):
     talk.planned()
     heard = talk.say("/mergewright stop", author_id=4711)
-    assert isinstance(heard, IgnoredWish)
+    assert isinstance(heard, IgnoredRequest)
 
 
 # --- commands ----------------------------------------------------------------------------------
@@ -238,7 +244,7 @@ def test_GH8_an_answer_too_many_begins_nothing_and_is_told_once(talk):
     ended_again(talk, run)
     retries = talk.store.get_run(run.run_id).retries
     for _ in range(10):
-        assert isinstance(talk.say("an answer to what you have just said"), IgnoredWish)
+        assert isinstance(talk.say("an answer to what you have just said"), IgnoredRequest)
     assert talk.store.get_run(run.run_id).retries == retries
     assert not talk.store.get_run(run.run_id).active
     assert len(talk.scene.own_comments()) == 1
@@ -258,7 +264,7 @@ def test_GH8_comments_begin_so_many_runs_of_an_issue_and_no_more(talk):
         assert talk.store.claim_run(time.time(), most=99) is not None
         outcome = Outcome.for_stopped_run(begun.run.run_id, Reason.NO_RECIPE, "So it ended.")
         talk.store.finish_run(begun.run.run_id, outcome, time.time())
-    assert isinstance(talk.say("/mergewright retry"), Handled)
+    assert isinstance(talk.say("/mergewright retry"), CommentHandled)
     assert talk.reactions() == ["confused"]
     assert (
         talk.store.find_newest_run(talk.scene.repository.id, talk.scene.issue.number).run.attempt
@@ -280,7 +286,7 @@ def test_a_word_that_was_written_before_the_run_is_not_about_it(talk):
     early = talk.write("/mergewright stop")
     snapshot = talk.scene.run.snapshot.model_copy(update={"approved_at": "2037-01-01T00:00:00Z"})
     run = talk.store.add_run(talk.scene.run.model_copy(update={"snapshot": snapshot}), time.time())
-    assert isinstance(talk.hear(early), IgnoredWish)
+    assert isinstance(talk.hear(early), IgnoredRequest)
     assert talk.store.get_run(run.run_id).stop_request is None
 
 
@@ -318,7 +324,7 @@ def test_TC4_a_text_that_was_edited_after_the_command_is_not_taken(talk):
     scene = talk.scene
     with scene.world.lock:
         actions.edit(scene.issue, scene.world.user("ann"), body="Something else.")
-    assert isinstance(talk.hear(said), Handled)
+    assert isinstance(talk.hear(said), CommentHandled)
     assert talk.reactions() == ["confused"]
     assert talk.store.list_latest(9) == ()
 
@@ -328,10 +334,10 @@ def test_TC4_a_text_that_was_edited_after_the_command_is_not_taken(talk):
 
 def test_an_answer_lets_a_run_go_on_from_its_top(talk):
     run = talk.ended(Reason.UNCLEAR)
-    assert isinstance(talk.say("It is till/count.py."), Handled)
+    assert isinstance(talk.say("It is till/count.py."), CommentHandled)
     assert talk.reactions() == ["eyes"]
     assert talk.store.claim_run(time.time(), most=9) is None, "more may be written just now"
-    assert isinstance(talk.say("And the other one as well.", "max"), Handled)
+    assert isinstance(talk.say("And the other one as well.", "max"), CommentHandled)
     again = talk.store.claim_run(time.time() + 60, most=9)
     assert (again.run.run_id, again.begin_with) == (run.run_id, "")
     said = talk.store.list_guidance(run.run_id)
@@ -341,18 +347,18 @@ def test_an_answer_lets_a_run_go_on_from_its_top(talk):
 def test_an_answer_counts_that_comes_before_the_run_that_asked_is_over(talk):
     run, told_at = talk.begun(), time.time()
     answer = talk.write("It is till/count.py.")
-    assert isinstance(talk.hear(answer), PutOff)
+    assert isinstance(talk.hear(answer), DecisionPostponed)
     outcome = Outcome.for_stopped_run(run.run_id, Reason.UNCLEAR, "Which one?")
     told = outcome.with_part("figures", told_at=told_at)
     talk.store.finish_run(run.run_id, told, told_at + 40)
-    assert isinstance(talk.hear(answer), Handled)
+    assert isinstance(talk.hear(answer), CommentHandled)
     assert [one.words for one in talk.store.list_guidance(run.run_id)] == [answer.body]
 
 
 def test_TC4_what_is_said_while_a_run_is_at_work_is_dropped(talk):
     run = talk.begun()
     said = talk.write("Also rewrite the admin.", at="2026-11-20T10:00:01Z")
-    assert isinstance(talk.hear(said), IgnoredWish)
+    assert isinstance(talk.hear(said), IgnoredRequest)
     assert talk.store.list_guidance(run.run_id) == ()
     assert talk.reactions() == []
 
@@ -393,7 +399,7 @@ def _rounds(talk, run):
 def test_what_people_ask_of_a_pull_request_is_followed_up(talk, opened, words, more):
     login = next(iter(talk.scene.intake_api.own_logins())).removesuffix("[bot]")
     words = words.replace("@MERGE", f"@{login.upper()}").replace("@merge", f"@{login}")
-    assert isinstance(_remark(talk, words, **more), Handled)
+    assert isinstance(_remark(talk, words, **more), CommentHandled)
     assert _rounds(talk, opened) == [("review", "", True)]
     assert talk.scene.own_comments() == []
     assert talk.store.claim_run(time.time() + 50, most=9) is None, "a quiet minute"
@@ -411,7 +417,7 @@ def test_what_people_ask_of_a_pull_request_is_followed_up(talk, opened, words, m
 )
 def test_other_words_are_not(talk, opened, words, more):
     login = next(iter(talk.scene.intake_api.own_logins())).removesuffix("[bot]")
-    assert isinstance(_remark(talk, words.format(login), **more), IgnoredWish)
+    assert isinstance(_remark(talk, words.format(login), **more), IgnoredRequest)
     assert _rounds(talk, opened) == []
 
 
@@ -454,8 +460,8 @@ def test_that_the_rounds_of_a_pull_request_are_over_is_said(talk, opened, monkey
         claimed = talk.store.claim_run(time.time() + 1, most=9).run
         end = Outcome.for_stopped_run(claimed.run_id, Reason.UNAVAILABLE, "So.")
         talk.store.finish_run(claimed.run_id, end, time.time())
-    assert isinstance(_remark(talk), IgnoredWish)
-    assert isinstance(_remark(talk), IgnoredWish)
+    assert isinstance(_remark(talk), IgnoredRequest)
+    assert isinstance(_remark(talk), IgnoredRequest)
     number, key, _ = told[0]
     assert number == 40
     assert {one[1] for one in told} == {key}, "one comment: the code host is told one key"
@@ -496,7 +502,10 @@ def test_two_people_who_command_at_once_have_one_effect_and_each_is_told(
     for one in (*said, *said):  # each comes twice
         talk.hear(one)
     stored = talk.store.get_run(run.run_id)
-    found = {one.id: [each.content for each in one.reactions] for one in talk.scene.issue.comments}
+    found = {
+        comment.id: [each.content for each in comment.reactions]
+        for comment in talk.scene.issue.comments
+    }
     assert [found[one.comment_id] for one in said] == [[sign] for sign in signs]
     kinds = [one.kind for one in talk.store.list_guidance(run.run_id)]
     assert (stored.stop_request is not None) == (ends == "stopped")

@@ -43,9 +43,12 @@ def found(folder: Path, files: dict[str, str], config: RepoConfig) -> set[tuple[
     assert b"preview" not in done.stderr, done.stderr
     made = [
         readers.ToolRemark(
-            Path(one.path).relative_to(folder).as_posix(), one.code, one.message, one.line
+            Path(remark.path).relative_to(folder).as_posix(),
+            remark.code,
+            remark.message,
+            remark.line,
         )
-        for one in remarks
+        for remark in remarks
     ]
     change = Change(
         base_commit="0" * 40,
@@ -55,7 +58,7 @@ def found(folder: Path, files: dict[str, str], config: RepoConfig) -> set[tuple[
         ),
     )
     items = ruff_contract.select_items(readers.list_items(made), change, config, (), {"pandas"})
-    return {(one.path, one.rule) for one in ruff_contract.find_problems(items, config)}
+    return {(problem.path, problem.rule) for problem in ruff_contract.find_problems(items, config)}
 
 
 #: By rule: what breaks it, and the same as it should be.
@@ -163,14 +166,17 @@ def test_what_is_new_in_a_change_is_weighed_and_what_was_there_is_not(
             came_DOT_py=OLD,
             new_DOT_py="import requests  # noqa: TID251\n\neval(input())\n",
         )
-    assert {(one.rule, one.path, one.line, one.severity) for one in caught.value.findings} == {
+    assert {
+        (finding.rule, finding.path, finding.line, finding.severity)
+        for finding in caught.value.findings
+    } == {
         ("http-client", "new.py", 1, Severity.BLOCK),
         ("security-lint", "new.py", 3, Severity.REVIEW),
     }
     assert made.sandbox.count == counted + len(("base", "head", "before")), "no test ran"
     result = made.weighed(new_DOT_py="eval(input())\n")[ruff_contract.CHECK]
     assert (result.verdict, result.new_failures) == (Status.PASSED, ())
-    assert [one.rule for one in result.findings] == ["security-lint"]
+    assert [finding.rule for finding in result.findings] == ["security-lint"]
     assert ruff_contract.CHECK not in made.weighed(new_DOT_py="NUMBER = 1\n")
 
 

@@ -18,7 +18,7 @@ from agent.errors import (
     ModelUnavailable,
 )
 from agent.llm.spendings import CountedModels
-from agent.models.chat import Asked, ChatRequest, Worst
+from agent.models.chat import ChatRequest, UserTurn, WorstCase
 from agent.models.model_use import SpendingLimits
 from agent.models.outcome import Outcome
 from agent.models.run import Reason
@@ -27,7 +27,7 @@ from agent.settings import Settings
 from tests.fakes import FakeCodeHost, FakeKeeper, FakeModel, make_reply, make_stored_run
 from tests.unit.stages import code_host_runs
 
-REQUEST = ChatRequest(role="editor", system="You edit.", messages=(Asked(text="Go."),))
+REQUEST = ChatRequest(role="editor", system="You edit.", messages=(UserTurn(text="Go."),))
 DAY = 86_400.0
 
 
@@ -45,7 +45,7 @@ def counted(asked, store, repository_id, **most):
 
 
 def model(answer=lambda request: make_reply(), usd=0.4):
-    return FakeModel(answer, worst=Worst(tokens=10, usd=usd))
+    return FakeModel(answer, worst=WorstCase(tokens=10, usd=usd))
 
 
 def test_a_reply_is_paid_for_in_advance_and_settled_by_what_it_cost(store):

@@ -171,7 +171,7 @@ def test_a_run_under_way_is_held_before_its_next_step_and_does_nothing_again(ser
     )
     one = service(stepping(asked))
     for _ in range(5):
-        one.dispatcher.turn()
+        one.dispatcher.run_once()
         time.sleep(0.05)
     assert asked == ["first", "second"]
     one.store.pauses.remove()
@@ -187,7 +187,7 @@ def test_what_is_over_the_runs_of_a_day_waits_and_others_do_not(service):
     one.store.add_run(run(9, 8), now)
     one.until(lambda: all(one.over(name) for name in ("r1", "r2", "r9")))
     for _ in range(3):
-        one.dispatcher.turn()
+        one.dispatcher.run_once()
     assert one.store.get_run("r3").started_at is None
     assert one.store.find_quota("r3", time.time(), 2) == 2
     assert one.store.find_quota("r3", time.time(), 3) is None

@@ -44,7 +44,7 @@ def settings(home):
 
 def containers(client: docker.APIClient, home: Path) -> list[str]:
     mark = f"{container_arguments.HOME_LABEL}={slots.make_prefix(home)}"
-    return [one["Id"] for one in client.containers(all=True, filters={"label": mark})]
+    return [container["Id"] for container in client.containers(all=True, filters={"label": mark})]
 
 
 def test_without_an_engine_it_is_said_how_to_start_one(home):
@@ -130,7 +130,7 @@ def test_containers_of_killed_processes_are_swept_and_those_in_use_stay(client, 
         with slots.claim_slot(home) as slot:
             assert slot.number == 0
             assert sandboxes.remove_strays(settings) == 1
-        there = {one["Id"] for one in client.containers(all=True)}
+        there = {container["Id"] for container in client.containers(all=True)}
         assert [one in there for one in made] == [False, True, True, True]
         assert sandboxes.remove_strays(settings) == 1
     finally:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import BrokenOff, StorageFull, StoreUnusable
+from agent.errors import ProcessEnding, StorageFull, StoreUnusable
 from agent.store.engine import FILE_NAME, Engine, EngineStatus, Segment
 from tests.deep import deep
 from tests.integration.small_disks import fill, small_disk
@@ -67,8 +67,8 @@ def engine(tmp_path):
     made = []
 
     def launch(carry, home=tmp_path):
-        for one in made:
-            one.close()
+        for check in made:
+            check.close()
         made.append(Engine(home, carry))
         made[-1].launch()
         return made[-1]
@@ -127,7 +127,7 @@ def test_what_a_dead_worker_has_is_stranded_until_another_begins_it(tmp_path, po
     """A server that is gone between the claim of a run and this leaves it so."""
 
     def break_off(run_id, remember):
-        raise BrokenOff
+        raise ProcessEnding
 
     url = postgresql.create_database()
     first = Engine(tmp_path, break_off, url=url, worker=1)

@@ -54,7 +54,7 @@ class Turns:
 
 
 def _runs_tests(order: SandboxRequest) -> bool:
-    told = next((json.loads(one.content) for one in order.files if one.path == ORDER_PATH), {})
+    told = next((json.loads(file.content) for file in order.files if file.path == ORDER_PATH), {})
     # What some tests can be chosen for is a suite.
     return "only" in told
 
@@ -87,7 +87,7 @@ def test_what_fails_on_base_at_times_is_flaky_and_does_not_withhold(
     judged = Judged(stage(PYTEST, test_runner="pytest"), base="PPF", head="FFP")
     assert judged.runs() == ("pf", "fp")
     assert (judged.tests.verdict, judged.tests.new_failures) == (Status.PASSED, ())
-    assert [one.item_id for one in judged.tests.flaky] == [TEST_ID]
+    assert [definition.item_id for definition in judged.tests.flaky] == [TEST_ID]
     assert judged.verdict.reason is Reason.READY
     assert TEST_ID in judged.verdict.sentence
     [found] = judged.verdict.findings

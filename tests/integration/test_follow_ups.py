@@ -66,7 +66,7 @@ def test_what_is_wished_for_meanwhile_comes_after_the_run_at_work(store):
     assert (following.follow_up.round, following.follow_up.kind) == (2, "review")
     store.finish_run(following.run_id, _ended(following.run_id, commit="b" * 40), NOW + 800)
     assert store.claim_run(NOW + 9_999, most=9) is None
-    assert [one.run.run_id for one in store.follow_ups(first.run_id)] == [
+    assert [up.run.run_id for up in store.follow_ups(first.run_id)] == [
         at_work.run_id,
         following.run_id,
     ]

@@ -94,7 +94,7 @@ def test_a_dry_run_writes_nothing_on_the_issue(scene):
     assert scene.issue.comments == []
     assert scene.issue.reactions == []
     assert scene.labels() == {"mergewright"}
-    assert [one["path"] for one in scene.writes if "access_tokens" not in str(one)] == []
+    assert [write["path"] for write in scene.writes if "access_tokens" not in str(write)] == []
 
 
 def test_an_end_that_the_comment_cannot_show_is_delivered_again(scene):
@@ -157,12 +157,12 @@ def test_a_stop_that_needs_a_person_is_a_new_comment_in_place_of_the_earlier_one
     # People let it go on, so that its next stop is another occasion.
     scene.code_host.announce_start(scene.run)
     scene.code_host.update_status(scene.run, Progress(again=1))
-    assert [one.id for one in scene.own_comments()] == stops[:1]
+    assert [comment.id for comment in scene.own_comments()] == stops[:1]
     scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red again"))
     (again,) = scene.own_comments()
     assert again.id not in (begun.id, *stops)
     scene.code_host.report_outcome(scene.run, outcome(Reason.CANCELLED, "stopped by maria"))
-    assert [one.id for one in scene.own_comments()] == [again.id]
+    assert [comment.id for comment in scene.own_comments()] == [again.id]
 
 
 def test_a_token_reaches_no_other_repository(scene):
@@ -202,7 +202,7 @@ def test_only_open_pull_requests_of_ours_on_other_branches_are_told_of_in_one_ca
         scene.repository, scene.world.user("ann"), title="Mine", body="mine",
         head="theirs", base="main", draft=False,
     )  # fmt: skip
-    closed = next(one for one in scene.repository.pulls() if one.number == gone.number)
+    closed = next(pull for pull in scene.repository.pulls() if pull.number == gone.number)
     actions.set_state(closed, "closed", scene.world.user("ann"))
     scene.code_host.find_remote(scene.run)
     before = scene.asked()

@@ -102,7 +102,7 @@ WRITES = {
     ),
     "pull request labelled": Write(
         "POST", "issues/2/labels", lambda scene: propose(scene, labels=("bug",)),
-        lambda scene: [one.name for one in scene.repository.pulls()[0].labels], ["bug"],
+        lambda scene: [label.name for label in scene.repository.pulls()[0].labels], ["bug"],
     ),
     "token made": Write(
         "POST", "/api/v3/app/installations/*/access_tokens", _begin,
@@ -294,7 +294,7 @@ def test_UI6_no_token_in_log_record_address_or_text(scene, caplog):
     shown = [
         caplog.text,
         repr(scene.writes),
-        *(f"{one.path}?{one.query} {one.body}" for one in scene.requests()),
+        *(f"{request.path}?{request.query} {request.body}" for request in scene.requests()),
         *(comment.body for comment in scene.issue.comments),
         repr(
             (

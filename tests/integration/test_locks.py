@@ -103,4 +103,4 @@ def test_other_locks_are_brought_up_to_date_by_their_own_tools(settings, folder,
     assert b"attrs" in content
     assert b"six" in content
     lock.write_bytes(content)
-    assert any(one.startswith("attrs==") for one in ensure(settings, folder).packages)
+    assert any(package.startswith("attrs==") for package in ensure(settings, folder).packages)

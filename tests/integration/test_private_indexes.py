@@ -47,11 +47,11 @@ def fill(served: local_index.LocalIndex) -> None:
 def find_secrets(settings: Settings, *texts: str) -> list[str]:
     """Texts, and files of the data folder, that hold a password, or its form in a header."""
     logins = [f"me:{PASSWORD}", f"clerk:{SECRET}"]
-    shapes = [PASSWORD, SECRET, *(base64.b64encode(one.encode()).decode() for one in logins)]
+    shapes = [PASSWORD, SECRET, *(base64.b64encode(login.encode()).decode() for login in logins)]
     places = settings.home.rglob("*")
-    files = [one for one in places if one.is_file() and not one.is_symlink()]
-    told = {**{str(one): one.read_bytes() for one in files}, "told": "".join(texts).encode()}
-    return [name for name, text in told.items() if any(one.encode() in text for one in shapes)]
+    files = [place for place in places if place.is_file() and not place.is_symlink()]
+    told = {**{str(file): file.read_bytes() for file in files}, "told": "".join(texts).encode()}
+    return [name for name, text in told.items() if any(shape.encode() in text for shape in shapes)]
 
 
 @pytest.mark.parametrize("proxied", [False, deep(True)])

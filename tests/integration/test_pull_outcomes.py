@@ -12,7 +12,7 @@ from agent.conversation.events import ConversationEvent
 from agent.models.code_host import NewPullRequest
 from agent.models.run import Reason, RunState
 from agent.service import pull_outcomes
-from agent.service.intake import Handled, IgnoredWish
+from agent.service.intake import CommentHandled, IgnoredRequest
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, Scene
@@ -87,26 +87,26 @@ def opened(world, tmp_path):
 def test_a_closed_pull_request_ends_its_run_and_an_opened_one_is_open_again(opened):
     opened.people("closed")
     assert opened.state is RunState.CLOSED
-    assert isinstance(opened.look(), IgnoredWish), "once"
+    assert isinstance(opened.look(), IgnoredRequest), "once"
     opened.people("open")
     assert opened.state is RunState.OPEN
 
 
 @pytest.mark.parametrize("more", [{"number": 4711}, {"repository_id": 4711}, {"number": None}])
 def test_other_pull_requests_and_other_events_are_left_alone(opened, more):
-    assert isinstance(opened.look(**more), IgnoredWish)
+    assert isinstance(opened.look(**more), IgnoredRequest)
     assert opened.state is RunState.OPEN
 
 
 def test_a_red_check_of_our_last_commit_has_a_follow_up(opened):
     for _ in range(2):
-        assert isinstance(opened.check(), Handled)
+        assert isinstance(opened.check(), CommentHandled)
     assert opened.follow_ups() == [("ci", RunState.RECEIVED)]
     assert opened.state is RunState.OPEN
 
 
 def test_checks_of_other_commits_have_none(opened):
-    assert isinstance(opened.check(commit="f" * 40), IgnoredWish)
+    assert isinstance(opened.check(commit="f" * 40), IgnoredRequest)
     assert opened.follow_ups() == []
 
 
@@ -118,4 +118,4 @@ def test_a_pull_request_that_is_closed_has_its_follow_up_stopped(opened):
     stopped = opened.store.get_run(claimed.run.run_id)
     assert f"#{opened.pull.number}" in stopped.stop_request
     assert stopped.stop_reason is Reason.SUPERSEDED
-    assert isinstance(opened.check(), IgnoredWish)
+    assert isinstance(opened.check(), IgnoredRequest)

@@ -54,11 +54,11 @@ class Talk:
         return found
 
     def threads(self, place: str) -> list[Thread]:
-        return [one for one in self.read().threads if one.place == place]
+        return [thread for thread in self.read().threads if thread.place == place]
 
     def reply(self, thread: Thread, words: str = "Because.", key: str = "1") -> str:
         """Answer a thread as it stands by now, as a follow-up does."""
-        now = {one.thread_id: one for one in self.read().threads}
+        now = {guidance.thread_id: guidance for guidance in self.read().threads}
         thread = now.get(thread.thread_id, thread)
         return self.pulls.reply_in_thread(self.scene.run, self.number, thread, words, key=key)
 
@@ -177,7 +177,7 @@ def status(talk: Talk, state: str, context: str = "ci/elsewhere", **more: str) -
 
 def checks(talk: Talk) -> dict[str, ProjectCheck]:
     found = talk.pulls.list_checks(talk.scene.run, head_of(talk))
-    assert len({one.name for one in found}) == len(found)
+    assert len({socket.name for socket in found}) == len(found)
     return {one.name: one for one in found}
 
 

@@ -40,7 +40,7 @@ def settings() -> Iterator[Settings]:
 def minors(settings: Settings) -> list[str]:
     """The minor versions that this machine has an interpreter of."""
     roots: tuple[Root, ...] = BubblewrapSandbox(settings).roots()
-    found = [Version(one.version) for one in interpreters.find_pythons(settings, roots)]
+    found = [Version(python.version) for python in interpreters.find_pythons(settings, roots)]
     wanted = sorted({(one.major, one.minor) for one in found if one >= interpreters.OLDEST})
     return [f"{major}.{minor}" for major, minor in wanted]
 
@@ -103,12 +103,12 @@ def test_checks_tell_the_truth_on_each_python(settings):
 
 def tell_the_truth(settings: Settings, minor: str) -> None:
     found = measured(settings, project(minor, HONEST.format(minor=minor)), minor)
-    tests = {one.item_id: one.outcome for one in found["tests"].items}
+    tests = {item.item_id: item.outcome for item in found["tests"].items}
     assert tests == {"test_all.py::test_green": "passed", "test_all.py::test_red": "failed"}
     assert (found["tests"].status, found["tests"].reason) == (Status.FAILED, "")
     (wrong,) = found["mypy"].items
     assert (found["mypy"].status, "typed.py" in wrong.place) == (Status.FAILED, True)
-    assert [one.item_id for one in found["makemigrations"].items] == ["shop: Create model Order"]
+    assert [item.item_id for item in found["makemigrations"].items] == ["shop: Create model Order"]
     assert found["django check"].status is Status.PASSED, found["django check"].reason
     forged = measured(settings, project(minor, FORGED), minor)
     assert forged["tests"].status is Status.UNVERIFIED

@@ -58,5 +58,5 @@ def test_each_model_is_asked_for_one_word_where_that_is_wanted(tmp_path, monkeyp
     good, bad = report["roles"][0]["models"]
     assert "problem" not in good
     assert all(fact in bad["problem"] for fact in ("401", "invalid_api_key", "OPENAI_API_KEY"))
-    assert [one.model for one in server.requests] == ["good", "bad"]
+    assert [request.model for request in server.requests] == ["good", "bad"]
     assert KEY not in json.dumps(report)

@@ -10,7 +10,7 @@ import pytest
 
 from agent.errors import Cancelled, EditFailed
 from agent.models.change import Change, ChangedFile
-from agent.models.environment import Opened, SandboxService
+from agent.models.environment import OpenedRepository, SandboxService
 from agent.setup import storage
 from tests.fakes import FakeSessions
 from tests.integration.session_samples import FILES, LIMITS, Workplace, paths
@@ -79,7 +79,7 @@ def test_servers_are_started_for_each_command(backend, home):
     place = Workplace(settings_for(backend, home, **LIMITS))
     redis = SandboxService(name="redis", version="7", program="/usr/bin/redis-server")
     environment = place.prepared.environment.model_copy(
-        update={"services": (redis,), "scripts_path": str(storage.scripts(place.settings))}
+        update={"services": (redis,), "scripts_path": str(storage.provide_scripts(place.settings))}
     )
     prepared = place.prepared.model_copy(update={"environment": environment})
     session = place.sessions.open(prepared, place.change())
@@ -282,7 +282,9 @@ def test_pip_speaks_of_the_environment(equipped):
 
 def test_before_an_environment_there_is_the_tree_with_git(place):
     prepared = place.prepared
-    opened = Opened(run=prepared.run, checkout=prepared.checkout, contract=prepared.contract)
+    opened = OpenedRepository(
+        run=prepared.run, checkout=prepared.checkout, contract=prepared.contract
+    )
     session = place.sessions.open(opened, place.change())
     try:
         ran = session.run("git grep -l class; ls /env 2>&1 | grep -c 'No such'", seconds=20)

@@ -51,7 +51,7 @@ class Yard:
             key="env",
             path=str(venv),
             gate_path=str(gate),
-            scripts_path=str(storage.scripts(self.settings)),
+            scripts_path=str(storage.provide_scripts(self.settings)),
             python="3.11.2",
             interpreter_mounts=(),
             interpreter="/usr/bin/python3",

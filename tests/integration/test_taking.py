@@ -14,7 +14,7 @@ import pytest
 from agent.git import worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change
-from agent.models.sandbox import Taken
+from agent.models.sandbox import CollectedChange
 from agent.sandbox import change_collection
 from tests.deep import deep
 from tests.folders import lay_files
@@ -53,7 +53,7 @@ class Place:
         shutil.copytree(self.base.folder, self.folder / name, symlinks=True)
         return WorkTree(self.folder / name, self.base.paths())
 
-    def take(self, tree: Path, given: Change) -> Taken:
+    def take(self, tree: Path, given: Change) -> CollectedChange:
         """Take what differs in a tree that has a file of ours beside."""
         differing = importlib.import_module("differing")
         found = differing.Difference(str(self.base.folder), str(tree), None)

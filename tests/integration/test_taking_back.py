@@ -10,7 +10,7 @@ from agent.editing import proving
 from agent.editing.rounds import Draft, Round
 from agent.models.change import Plan
 from agent.models.checks import Status
-from agent.models.review import SourcePart, TakenBack
+from agent.models.review import RevertTrials, SourcePart
 from agent.stages import baseline, checks
 from tests.integration.check_samples import Stage
 
@@ -19,11 +19,11 @@ ADDED = SUMS.replace("return a\n", "return a + b\n", 1)
 TEST = "import sums\n\n\ndef test_add():\n    assert sums.add(1, 0) == 1\n"
 
 
-def take_back(made: Stage, mistaken: tuple[str, ...] = (), **edits: str) -> TakenBack:
+def take_back(made: Stage, mistaken: tuple[str, ...] = (), **edits: str) -> RevertTrials:
     base = baseline.measure_base(made.prepared, made.services)
     cleared = made.cleared(**edits)
     head = checks.run_checks(cleared, base, made.prepared, made.services)
-    trials = proving.Trials(cleared.change, head, made.prepared, made.services)
+    trials = proving.PartRunner(cleared.change, head, made.prepared, made.services)
     with trials.pool:
         return proving.take_back(trials, (), mistaken)
 
@@ -36,14 +36,14 @@ def test_a_hunk_that_no_test_notices_is_named(stage: Callable[..., Stage]) -> No
         test_sums_DOT_py=TEST.replace("1, 0) == 1", "1, 2) == 3"),
     )
     noticed, unnoticed = (SourcePart(path="sums.py", line=line) for line in (2, 6))
-    assert found == TakenBack(noticed=(noticed,), unnoticed=(unnoticed,))
+    assert found == RevertTrials(noticed=(noticed,), unnoticed=(unnoticed,))
 
 
 @pytest.mark.deep
 def test_tests_alone_have_to_notice_mistakes(stage: Callable[..., Stage]) -> None:
     made = stage({"sums.py": ADDED, "test_sums.py": "def test_a(): ...\n"}, test_runner="pytest")
     new = ("test_sums.py::test_add",)
-    assert take_back(made, (), test_sums_DOT_py=TEST) == TakenBack()
+    assert take_back(made, (), test_sums_DOT_py=TEST) == RevertTrials()
     # Nothing added: what adds could as well take away.
     found = take_back(made, new, test_sums_DOT_py=TEST)
     assert [one.line for one in (*found.noticed, *found.unnoticed)] == [2, 2]
@@ -101,4 +101,4 @@ def test_an_alias_of_types_is_for_the_type_checker(stage: Callable[..., Stage]) 
     found = take_back(made, sums_DOT_py=alias.replace("a: int", "a: Size"))
     # Without the alias its name is not there; without the annotation nothing is wrong.
     assert [one.line for one in found.checked] == [3]
-    assert [one.line for one in found.typed] == [7]
+    assert [arg.line for arg in found.typed] == [7]

@@ -72,7 +72,7 @@ def build(project: Project, tree: Path, environment: Environment, access: IndexA
     libraries = {"LD_LIBRARY_PATH": os.pathsep.join(copied)} if copied else {}
     bare = Bare(project, tree, tree.parent / "venv", libraries)
     own = canonicalize_name(project.name)
-    packages = [one for one in environment.packages if one.partition("==")[0] != own]
+    packages = [package for package in environment.packages if package.partition("==")[0] != own]
     if "pytest" in project.suite:
         packages += _missing_pytest(environment)
     listed = tree.parent / "packages.txt"

@@ -103,7 +103,7 @@ def find_differences(bare: Outcomes, sandbox: Outcomes) -> dict[str, tuple[str, 
 def assert_same_version(made: Environment, bare: Bare) -> None:
     """Hold the project's own version against the one that its backend makes of the tag itself."""
     own = canonicalize_name(bare.project.name)
-    given = next((one for one in made.packages if one.partition("==")[0] == own), None)
+    given = next((package for package in made.packages if package.partition("==")[0] == own), None)
     if given is None:
         return
     with tempfile.TemporaryDirectory(dir=bare.venv.parent) as place:

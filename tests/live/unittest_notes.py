@@ -14,9 +14,9 @@ _suites = []
 
 
 def _note(result, test, outcome):
-    if not any(result is one for one in _suites):
+    if not any(result is suite for suite in _suites):
         _suites.append(result)
-    number = 1 + [result is one for one in _suites].index(True)
+    number = 1 + [result is suite for suite in _suites].index(True)
     with open(_PLACE, "a", encoding="utf-8") as file:
         file.write(json.dumps([number, test.id(), outcome]) + "\n")
 

@@ -44,7 +44,7 @@ def read(body: dict[str, Any]) -> tuple[str, list[tuple[str, str]]]:
 
 def whole(request: Seen, said: Said, calls: list[tuple[str, Call]], tokens: Any) -> dict[str, Any]:
     parts: list[dict[str, Any]] = [{"text": said.text}] if said.text else []
-    return _object(request, said, parts + [_call(*one) for one in calls], tokens)
+    return _object(request, said, parts + [_call(*call) for call in calls], tokens)
 
 
 def events(
@@ -52,8 +52,8 @@ def events(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     for at in range(0, len(said.text), _PIECE):
         yield "", _object(request, said, [{"text": said.text[at : at + _PIECE]}], None)
-    for one in calls:
-        yield "", _object(request, said, [_call(*one)], None)
+    for call in calls:
+        yield "", _object(request, said, [_call(*call)], None)
     yield "", _object(request, said, [], tokens)
 
 

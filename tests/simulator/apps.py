@@ -50,10 +50,18 @@ def _get_repository_installation(call: Call) -> object:
 def _create_token(call: Call) -> object:
     """Make an installation token, narrowed to repositories and permissions."""
     installation, body = _find_installation(call), call.body
-    covered = [one for one in call.world.repositories.values() if installation.covers(one)]
+    covered = [
+        repository
+        for repository in call.world.repositories.values()
+        if installation.covers(repository)
+    ]
     names = [name.lower() for name in body.get("repositories", [])]
     numbers = body.get("repository_ids", [])
-    chosen = [one for one in covered if one.name.lower() in names or one.id in numbers]
+    chosen = [
+        repository
+        for repository in covered
+        if repository.name.lower() in names or repository.id in numbers
+    ]
     if len(chosen) < len(names) + len(numbers):
         raise Refusal(422, "There is at least one repository that is not accessible.")
     wanted = body.get("permissions", {})
@@ -63,7 +71,7 @@ def _create_token(call: Call) -> object:
             message = "The permissions requested are not granted to this installation."
             raise Refusal(422, message)
     permissions = {"metadata": "read", **wanted} if wanted else None
-    ids = {one.id for one in chosen} if chosen else None
+    ids = {repository.id for repository in chosen} if chosen else None
     token = call.world.issue_token(installation, permissions, ids)
     shaped = {
         "token": token.value,
@@ -71,7 +79,7 @@ def _create_token(call: Call) -> object:
         "permissions": token.permissions,
         "repository_selection": "selected" if chosen or installation.repository_ids else "all",
     }
-    listed = [shapes.shape_repository(one) for one in chosen]
+    listed = [shapes.shape_repository(repository) for repository in chosen]
     return {**shaped, "repositories": listed} if listed else shaped
 
 
@@ -82,14 +90,14 @@ def _create_token(call: Call) -> object:
 def _list_deliveries(call: Call) -> object:
     """List the App's deliveries, newest first; a cursor is the number of the first to list."""
     hook, size = _require_app(call).hook, int(call.query.get("per_page", 30))
-    done = [one for one in reversed(call.world.hooks.log) if _is_tried(one, hook.id)]
+    done = [delivery for delivery in reversed(call.world.hooks.log) if _is_tried(delivery, hook.id)]
     if cursor := call.query.get("cursor"):
         done = [one for one in done if one.id <= int(cursor.removeprefix("v1_"))]
     headers = {}
     if done[size:]:
         query = f"per_page={size}&cursor=v1_{done[size].id}"
         headers["Link"] = f'<{call.world.base_url}/api/v3{_DELIVERIES}?{query}>; rel="next"'
-    return Reply([_shape(one) for one in done[:size]], headers=headers)
+    return Reply([_shape(delivery) for delivery in done[:size]], headers=headers)
 
 
 def _is_tried(one: Delivery, hook_id: int) -> bool:
@@ -107,8 +115,12 @@ def _shape(one: Delivery) -> shapes.Shape:
 @operation("GET", f"{_DELIVERIES}/{{delivery_id}}")
 def _show_delivery(call: Call) -> object:
     hook, number = _require_app(call).hook, call.read_number("delivery_id")
-    for one in call.world.hooks.log:
-        if one.id == number and _is_tried(one, hook.id):
-            request = {"headers": {}, "payload": json.loads(one.body)}
-            return {**_shape(one), "request": request, "response": {"headers": {}, "payload": ""}}
+    for delivery in call.world.hooks.log:
+        if delivery.id == number and _is_tried(delivery, hook.id):
+            request = {"headers": {}, "payload": json.loads(delivery.body)}
+            return {
+                **_shape(delivery),
+                "request": request,
+                "response": {"headers": {}, "payload": ""},
+            }
     raise NotFound

@@ -32,8 +32,8 @@ def _create_check_run(call: Call) -> object:
     repository, sha = call.require_writing("checks", role="write"), body["head_sha"]
     if git_store.resolve(repository.git_dir, sha) != sha:
         raise Refusal(422, f"No commit found for SHA: {sha}")
-    same = (one for one in repository.check_runs.values() if one.head_sha == sha)
-    suites = {one.app_id: one.suite_id for one in same}
+    same = (check_run for check_run in repository.check_runs.values() if check_run.head_sha == sha)
+    suites = {check_run.app_id: check_run.suite_id for check_run in same}
     suite_id = suites.get(app_id) or call.world.next_id()
     number = call.world.next_id()
     output = body["output"]
@@ -61,7 +61,7 @@ def _list_check_runs(call: Call) -> object:
     runs = sorted(newest.values(), key=lambda run: -run.id)
     return call.paginate(
         runs,
-        lambda one: shapes.shape_check_run(repository, one),
+        lambda check_run: shapes.shape_check_run(repository, check_run),
         lambda page: {"total_count": len(runs), "check_runs": page},
     )
 
@@ -87,7 +87,7 @@ def _create_status(call: Call) -> object:
 def _get_combined_status(call: Call) -> object:
     repository = call.require_reading("statuses")
     sha = _resolve(call, repository)
-    newest = {one.context: one for one in repository.statuses if one.sha == sha}
+    newest = {status.context: status for status in repository.statuses if status.sha == sha}
     return call.paginate(
         list(newest.values()), shapes.shape_status, lambda page: {"statuses": page}
     )
@@ -99,10 +99,10 @@ def _get_combined_status(call: Call) -> object:
 @operation("GET", f"{_REPOSITORY}/actions/runs")
 def _list_workflow_runs(call: Call) -> object:
     repository, sha = call.require_reading("actions"), call.query["head_sha"]
-    found = [one for one in reversed(repository.workflow_runs) if one.head_sha == sha]
+    found = [run for run in reversed(repository.workflow_runs) if run.head_sha == sha]
     return call.paginate(
         found,
-        lambda one: shapes.shape_workflow_run(repository, one),
+        lambda run: shapes.shape_workflow_run(repository, run),
         lambda page: {"workflow_runs": page},
     )
 

@@ -22,16 +22,16 @@ def deliver(
 ) -> None:
     """Send an event to the Apps on a repository that have subscribed to it."""
     world = repository.world
-    for one in world.installations.values():
-        hook = one.app.hook
-        if not (one.covers(repository) and event in hook.events and hook.url):
+    for installation in world.installations.values():
+        hook = installation.app.hook
+        if not (installation.covers(repository) and event in hook.events and hook.url):
             continue
         payload: Shape = {
             **({"action": action} if action else {}),
             **fields,
             "repository": shapes.shape_repository(repository),
             "sender": shapes.shape_user(sender),
-            "installation": {"id": one.id},
+            "installation": {"id": installation.id},
         }
         world.hooks.emit(hook, event, payload, repository.id)
 
@@ -62,7 +62,11 @@ def on_check_run(repository: Repository, run: CheckRun, action: str, sender: Use
     """Deliver that a check run was created or completed, and that its suite is over with it."""
     fields = {"check_run": shapes.shape_check_run(repository, run)}
     deliver(repository, "check_run", action, sender, fields)
-    runs = [one for one in repository.check_runs.values() if one.suite_id == run.suite_id]
-    if action == "completed" and all(one.status == "completed" for one in runs):
+    runs = [
+        check_run
+        for check_run in repository.check_runs.values()
+        if check_run.suite_id == run.suite_id
+    ]
+    if action == "completed" and all(check_run.status == "completed" for check_run in runs):
         suite = {"check_suite": shapes.shape_check_suite(repository, runs)}
         deliver(repository, "check_suite", "completed", sender, suite)

@@ -89,9 +89,9 @@ def _push(
     after = git_store.references(repository.git_dir)
     compressed = variables["HTTP_CONTENT_ENCODING"] == "gzip"
     done = [
-        Update(before.get(one.name, ZERO), one.new, one.name)
-        for one in _read_updates(gzip.decompress(body) if compressed else body)
-        if after.get(one.name, ZERO) == one.new != before.get(one.name, ZERO)
+        Update(before.get(update.name, ZERO), update.new, update.name)
+        for update in _read_updates(gzip.decompress(body) if compressed else body)
+        if after.get(update.name, ZERO) == update.new != before.get(update.name, ZERO)
     ]
     with world.lock:
         pull_actions.follow_push(repository, caller.user, done)

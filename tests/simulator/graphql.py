@@ -86,11 +86,11 @@ def _answer_threads(asked: _Asked) -> Shape:
     begin = max(0, end - _THREADS_PER_PAGE)
     nodes = [
         {
-            "id": build_node_id("PRRT", one.id),
-            "isResolved": one.resolved_by is not None,
-            "comments": {"nodes": [{"fullDatabaseId": str(one.comments[0].id)}]},
+            "id": build_node_id("PRRT", thread.id),
+            "isResolved": thread.resolved_by is not None,
+            "comments": {"nodes": [{"fullDatabaseId": str(thread.comments[0].id)}]},
         }
-        for one in threads[begin:end]
+        for thread in threads[begin:end]
     ]
     info = {"hasPreviousPage": begin > 0, "startCursor": str(begin)}
     found = {"reviewThreads": {"pageInfo": info, "nodes": nodes}}

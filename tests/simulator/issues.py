@@ -85,7 +85,7 @@ def _read_text(call: Call) -> str:
 def _list_comments(call: Call) -> object:
     """List a conversation, oldest first."""
     issue = call.find_issue(call.require_reading(*_READS))
-    return call.paginate(issue.comments, lambda one: shapes.shape_comment(issue, one))
+    return call.paginate(issue.comments, lambda comment: shapes.shape_comment(issue, comment))
 
 
 @operation("POST", f"{_ISSUE}/comments", 201)
@@ -132,9 +132,9 @@ def _react(call: Call, given: list[Reaction]) -> Reply:
     content, user = call.body["content"], call.caller.user
     if content not in _REACTIONS:
         raise InvalidField("Reaction", "content", "invalid")
-    for one in given:
-        if one.user is user and one.content == content:
-            return Reply({"id": one.id, "content": content}, 200)
+    for reaction in given:
+        if reaction.user is user and reaction.content == content:
+            return Reply({"id": reaction.id, "content": content}, 200)
     made = Reaction(call.world.next_id(), user, content)
     given.append(made)
     return Reply({"id": made.id, "content": content})
@@ -169,7 +169,7 @@ def _react_to_review_comment(call: Call) -> object:
 
 
 def _list_labels(call: Call, issue: Issue) -> Reply:
-    return call.paginate(issue.labels, lambda one: {"name": one.name, "color": one.color})
+    return call.paginate(issue.labels, lambda label: {"name": label.name, "color": label.color})
 
 
 def _find_labels(call: Call, repository: Repository, names: list[str]) -> list[Label]:

@@ -67,7 +67,7 @@ def _color_patch(patch: str) -> Markup:
     kinds = {"+": "added", "-": "removed", "@": "place"}
     lines = patch.split("\n")
     named = Markup('<span class="{}">{}</span>')
-    return Markup("\n").join(named.format(kinds.get(one[:1], "same"), one) for one in lines)
+    return Markup("\n").join(named.format(kinds.get(line[:1], "same"), line) for line in lines)
 
 
 _pages.filters["moment"] = shapes.format_time
@@ -180,7 +180,8 @@ def _translate(issue: Issue, form: dict[str, str]) -> tuple[str, str, dict[str, 
 def _list_entries(issue: Issue) -> list[dict[str, Any]]:
     """List what was written and what happened, in the order of time."""
     found: list[tuple[Any, ...]] = [
-        (one, one.author, one.created, "commented", one.body) for one in issue.comments
+        (comment, comment.author, comment.created, "commented", comment.body)
+        for comment in issue.comments
     ]
     for event in issue.happenings:
         words = f"{event.event} {event.label.name if event.label else ''}"
@@ -203,12 +204,16 @@ def _describe_changes(repository: Repository, issue: Issue) -> dict[str, Any]:
         return {"checks": [], "commits": [], "files": []}
     pull, git_dir = issue.pull, repository.git_dir
     checks = [
-        (one.name, one.conclusion or one.status, one.title or "")
-        for one in repository.check_runs.values()
-        if one.head_sha == pull.head_sha
+        (run.name, run.conclusion or run.status, run.title or "")
+        for run in repository.check_runs.values()
+        if run.head_sha == pull.head_sha
     ]
-    latest = {one.context: one for one in repository.statuses if one.sha == pull.head_sha}
-    checks += [(one.context, one.state, one.description or "") for one in latest.values()]
+    latest = {
+        status.context: status for status in repository.statuses if status.sha == pull.head_sha
+    }
+    checks += [
+        (status.context, status.state, status.description or "") for status in latest.values()
+    ]
     commits = git_store.list_commits(git_dir, pull.base_sha, pull.head_sha)
     return {
         "checks": checks,

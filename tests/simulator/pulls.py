@@ -24,14 +24,14 @@ def _list_pulls(call: Call) -> object:
     repository, query = call.require_reading("pull_requests"), call.query
     head = query.get("head", "").partition(":")[2]
     found = [
-        one.pull
-        for one in repository.pulls()
-        if one.pull
-        and query.get("state", "open") in ("all", one.state)
-        and head in ("", one.pull.head_ref)
+        pull.pull
+        for pull in repository.pulls()
+        if pull.pull
+        and query.get("state", "open") in ("all", pull.state)
+        and head in ("", pull.pull.head_ref)
     ]
     by_update = query.get("sort") == "updated"
-    found.sort(key=lambda one: (one.issue.updated * by_update, one.issue.number))
+    found.sort(key=lambda pull: (pull.issue.updated * by_update, pull.issue.number))
     if query.get("direction", "asc" if by_update else "desc") == "desc":
         found.reverse()
     return call.paginate(found, shapes.shape_pull)
@@ -108,7 +108,7 @@ def _request_reviewers(call: Call) -> object:
 @operation("GET", f"{_PULL}/reviews")
 def _list_reviews(call: Call) -> object:
     pull = call.find_pull(call.require_reading("pull_requests"))
-    return call.paginate(pull.reviews, lambda one: shapes.shape_review(pull, one))
+    return call.paginate(pull.reviews, lambda review: shapes.shape_review(pull, review))
 
 
 @operation("POST", f"{_PULL}/reviews")
@@ -144,7 +144,7 @@ def _list_review_comments(call: Call) -> object:
     repository = call.require_reading("pull_requests")
     pull = call.find_pull(repository)
     found = pull.review_comments()
-    return call.paginate(found, lambda one: shapes.shape_review_comment(pull, one))
+    return call.paginate(found, lambda comment: shapes.shape_review_comment(pull, comment))
 
 
 @operation("POST", f"{_PULL}/comments/{{comment_id}}/replies", 201)

@@ -34,7 +34,7 @@ def authorize(world: World, query: Mapping[str, str], headers: Mapping[str, str]
             raise Refusal(422, "The redirect_uri is not associated with this application.")
         chosen = world.users.get(query.get("as", "").lower())
         if chosen is None:
-            people = [one.login for one in world.users.values() if one.kind == "User"]
+            people = [user.login for user in world.users.values() if user.kind == "User"]
             return 200, dict(headers), _write_page(app, query, people)
         code = secrets.token_hex(10)
         world.sign_ins[code] = (app, chosen, query.get("code_challenge", ""))
@@ -85,9 +85,9 @@ def _write_page(app: App, query: Mapping[str, str], people: list[str]) -> bytes:
 
 def _list_repositories(call: Call, installation: Installation) -> list[Repository]:
     return [
-        one
-        for one in call.world.repositories.values()
-        if installation.covers(one) and is_visible(call.caller, one)
+        repository
+        for repository in call.world.repositories.values()
+        if installation.covers(repository) and is_visible(call.caller, repository)
     ]
 
 
@@ -96,7 +96,11 @@ def _list_installations(call: Call) -> object:
     if call.caller.app or call.caller.is_installation:
         raise Refusal(403, "Resource not accessible by integration")
     call.caller.user  # noqa: B018  nobody is refused
-    found = [one for one in call.world.installations.values() if _list_repositories(call, one)]
+    found = [
+        installation
+        for installation in call.world.installations.values()
+        if _list_repositories(call, installation)
+    ]
     return call.paginate(
         found,
         shapes.shape_installation,

@@ -118,9 +118,9 @@ class World(State):
         """Give a repository by its present OWNER/NAME, whatever the case."""
         with self.lock:
             found = (
-                one
-                for one in self.repositories.values()
-                if one.full_name.lower() == full_name.lower()
+                repository
+                for repository in self.repositories.values()
+                if repository.full_name.lower() == full_name.lower()
             )
             return next(found, None)
 
@@ -189,7 +189,9 @@ class World(State):
         permissions: Permissions | None = None,
     ) -> Installation:
         with self.lock:
-            chosen = None if repositories is None else {one.id for one in repositories}
+            chosen = (
+                None if repositories is None else {repository.id for repository in repositories}
+            )
             held, on = dict(permissions or app.permissions), self.user(account)
             made = Installation(self.next_id(), app, on, held, chosen)
             self.installations[made.id] = made

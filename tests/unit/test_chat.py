@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.models.chat import Answered, Asked, ChatRequest, Returned, ToolResult, ToolSpec
+from agent.models.chat import ChatRequest, ModelTurn, ToolResult, ToolSpec, ToolTurn, UserTurn
 from tests.fakes import make_reply
 
 READ = ToolSpec(name="read", description="Read a file.", parameters={"type": "object"})
@@ -13,9 +13,9 @@ def shown(*calls: tuple[str, dict[str, object]], result: str) -> str:
     """Give the digest of a request that goes on after one answer."""
     given = ToolResult(call_id="c0", name="read", content=result)
     messages = (
-        Asked(text="Do it."),
-        Answered(reply=make_reply(*calls)),
-        Returned(results=(given,)),
+        UserTurn(text="Do it."),
+        ModelTurn(reply=make_reply(*calls)),
+        ToolTurn(results=(given,)),
     )
     request = ChatRequest(role="editor", system="You edit.", tools=(READ,), messages=messages)
     return request.digest

@@ -24,9 +24,9 @@ def test_a_delivery_that_cannot_be_decided_now_holds_no_other_up(inbox, store):
     gate = Gate({1: CodeHostUnavailable("away")})
     inbox.append([delivery(1), delivery(2)])
     intake = deliveries.Intake(inbox, store, gate)
-    assert intake.turn()
+    assert intake.run_once()
     assert outcomes(inbox, 2) == [None, "ignored"]
-    assert not intake.turn()
+    assert not intake.run_once()
     assert gate.asked == [1, 2], "it is not asked again at once"
 
 
@@ -44,7 +44,7 @@ def test_checks_that_wait_for_a_follow_up_hold_no_label_up(inbox, store, monkeyp
     )
     intake = deliveries.Intake(inbox, store, Gate({}))
     for _ in range(5):
-        intake.turn()
+        intake.run_once()
         now += 1.0
     assert inbox.find("d2").outcome == "ignored"
 
@@ -52,7 +52,7 @@ def test_checks_that_wait_for_a_follow_up_hold_no_label_up(inbox, store, monkeyp
 def test_a_delivery_that_could_not_be_decided_for_a_day_is_given_up_with_the_reason(inbox, store):
     gate = Gate({1: CodeHostUnavailable("away")})
     inbox.append([delivery(1, received=time.time() - 90_000)])
-    deliveries.Intake(inbox, store, gate).turn()
+    deliveries.Intake(inbox, store, gate).run_once()
     settled = inbox.find("d1")
     assert settled.outcome == "ignored"
     assert "for a day: away" in settled.reason
@@ -75,7 +75,7 @@ def test_a_worker_killed_before_it_settled_makes_no_second_run(inbox, store, ove
     if over:
         store.finish_run("2026-1", done(run(1)), 2.0)
     gate = Gate({})
-    assert deliveries.Intake(inbox, store, gate).turn()
+    assert deliveries.Intake(inbox, store, gate).run_once()
     settled = inbox.find("d1")
     assert (settled.outcome, settled.reason) == ("accepted", "2026-1")
     assert [one.run.run_id for one in store.list_latest(9)] == ["2026-1"]
@@ -87,12 +87,12 @@ def test_a_delivery_that_we_fail_at_is_tried_three_times_and_then_told(inbox, st
     gate = Gate({1: CodeHostUnavailable("away")})
     inbox.append([delivery(1), delivery(2)])
     intake = deliveries.Intake(inbox, store, gate)
-    intake.turn()  # what the code host does not answer does not count
+    intake.run_once()  # what the code host does not answer does not count
     gate.problems[1] = ZeroDivisionError()
     for _ in range(2):
-        intake.turn()
+        intake.run_once()
         assert outcomes(inbox, 1) == [None]
-    intake.turn()
+    intake.run_once()
     settled = inbox.find("d1")
     assert settled.outcome == "failed"
     assert "ZeroDivisionError" in settled.reason
@@ -113,7 +113,7 @@ def test_a_wait_that_cannot_be_shown_neither_loses_nor_delays_a_run(inbox, store
     gate.shown = begin
     inbox.append([delivery(1), delivery(2), delivery(3)])
     with capture_logs() as said:
-        deliveries.Intake(inbox, store, gate, accepted=lambda: heard.append(1)).turn()
+        deliveries.Intake(inbox, store, gate, accepted=lambda: heard.append(1)).run_once()
     assert outcomes(inbox, 3) == ["accepted"] * 3
     assert len(heard) == len(store.list_latest(9)) == 3
     assert [one[0] for one in gate.waiting] == [2, 3]

@@ -90,12 +90,12 @@ def test_no_service_reaches_another_or_the_engine(fleet):
     assert all(port.startswith("127.0.0.1:") for one in reached for port in one["ports"])
     # Workers of a fleet have a disk each.
     assert all(one["volumes"] == ([] if fleet else [f"data:{HOME}"]) for one in each)
-    for one in each:
-        assert "privileged" not in one
-        assert one["cap_drop"] == ["ALL"]
-        assert "no-new-privileges:true" in one["security_opt"]
-        assert one["read_only"] is True
-        assert one["restart"] == "unless-stopped"
+    for node in each:
+        assert "privileged" not in node
+        assert node["cap_drop"] == ["ALL"]
+        assert "no-new-privileges:true" in node["security_opt"]
+        assert node["read_only"] is True
+        assert node["restart"] == "unless-stopped"
 
 
 def test_the_container_refuses_the_calls_that_sandboxes_refuse():
@@ -116,9 +116,9 @@ def folders_of_home() -> set[str]:
 def test_the_listener_sees_the_inbox_of_the_data_folder_alone():
     assert "pythons" in folders_of_home()
     hidden = {
-        one.partition(":")[0].removeprefix(f"{HOME}/")
-        for one in services()["listener"]["tmpfs"]
-        if one.startswith(f"{HOME}/") and ":ro," in one
+        service.partition(":")[0].removeprefix(f"{HOME}/")
+        for service in services()["listener"]["tmpfs"]
+        if service.startswith(f"{HOME}/") and ":ro," in service
     }
     assert hidden == folders_of_home()
 

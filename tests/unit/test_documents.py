@@ -60,7 +60,9 @@ def test_every_command_that_a_text_names_exists():
             command, words = typer.main.get_command(app), "".join(line).split()
             while words and hasattr(command, "commands") and words[0] in command.commands:
                 command = command.commands[words.pop(0)]
-            known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
+            known = {
+                name for param in command.params for name in (*param.opts, *param.secondary_opts)
+            }
             is_group = hasattr(command, "commands") and words[:1] and words[0].isalpha()
             if is_group or any(word.startswith("--") and word not in known for word in words):
                 wrong.append(f"{path.name}: mergewright {''.join(line)}")
@@ -70,7 +72,7 @@ def test_every_command_that_a_text_names_exists():
 def _list_sources():
     kinds = {".py", ".j2", ".md", ".yml"}
     for package in ("agent", "repo_config", "webhooks"):
-        yield from (one for one in (ROOT / package).rglob("*") if one.suffix in kinds)
+        yield from (path for path in (ROOT / package).rglob("*") if path.suffix in kinds)
 
 
 def test_the_lock_file_names_no_index_and_has_every_dependency():

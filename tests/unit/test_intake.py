@@ -11,7 +11,7 @@ from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Reason, Run, RunState, make_run_id
 from agent.models.ticket import IssueRef, Snapshot
 from agent.service import intake
-from agent.service.intake import Accepted, IgnoredWish, PutOff, StoppedRun
+from agent.service.intake import Accepted, DecisionPostponed, IgnoredRequest, StoppedRun
 
 ISSUE = IssueRef(repository="o/r", repository_id=7, number=42, issue_id=99)
 
@@ -112,7 +112,7 @@ def reason(gate, **changes):
     runs = Runs()
     settled = intake.accept_request(request(**changes), gate, runs, now=1_700_000_000.5)
     assert runs.added == []
-    assert isinstance(settled, IgnoredWish)
+    assert isinstance(settled, IgnoredRequest)
     return settled.reason
 
 
@@ -172,7 +172,7 @@ LATER = SNAPSHOT.model_copy(update={"approved_at": "2026-11-20T10:00:07Z", "body
 def test_a_label_set_anew_for_another_text_stops_the_run_of_the_old_one_and_waits_for_its_end():
     runs, gate = Runs(active()), Gate()
     settled = intake.accept_request(request(LATER), gate, runs, now=1.0)
-    assert isinstance(settled, PutOff)
+    assert isinstance(settled, DecisionPostponed)
     ((run_id, words, reason),) = runs.stopped
     assert (run_id, reason) == ("other", Reason.SUPERSEDED)
     assert "maria" in words
@@ -183,7 +183,7 @@ def test_a_label_set_anew_for_the_same_text_lets_its_run_go_on():
     runs = Runs(active())
     again = SNAPSHOT.model_copy(update={"approved_at": LATER.approved_at})
     settled = intake.accept_request(request(again), Gate(), runs, now=1.0)
-    assert isinstance(settled, IgnoredWish)
+    assert isinstance(settled, IgnoredRequest)
     assert runs.stopped == []
 
 
@@ -201,7 +201,7 @@ def test_a_label_set_anew_for_the_same_text_lets_its_run_go_on():
 def test_a_label_beside_a_run_that_goes_on_is_answered(under_way, words):
     runs, gate = Runs(under_way), Gate()
     settled = intake.accept_request(request(LATER), gate, runs, now=1.0)
-    assert isinstance(settled, IgnoredWish)
+    assert isinstance(settled, IgnoredRequest)
     ((told, key),) = gate.explained
     assert words in told
     assert (key, runs.stopped) == ("active-other", [])
@@ -213,7 +213,7 @@ def test_PF6_a_label_that_arrives_after_a_later_one_starts_nothing(over):
     last = stored(newer, reason=Reason.READY if over else None)
     gate, runs = Gate(), Runs(None if over else newer, last=last)
     settled = intake.accept_request(request(), gate, runs, now=1.0)
-    assert isinstance(settled, IgnoredWish)
+    assert isinstance(settled, IgnoredRequest)
     assert (runs.added, runs.stopped, gate.asked) == ([], [], [])
 
 
@@ -239,7 +239,7 @@ def test_GH7_an_issue_that_is_taken_back_stops_its_run_for_what_it_is_now(live, 
 
 def test_PF6_an_issue_that_stands_as_approved_by_now_goes_on():
     runs = Runs(active())
-    assert isinstance(intake.reconsider_run(WITHDRAWAL, Gate(), runs), IgnoredWish)
+    assert isinstance(intake.reconsider_run(WITHDRAWAL, Gate(), runs), IgnoredRequest)
     assert runs.stopped == []
 
 

@@ -31,7 +31,7 @@ def filled(path):
 
 def keys(path):
     events = [json.loads(line) for line in path.read_text().splitlines()]
-    return [(one["run"], one["step"], one["attempt"], one["number"]) for one in events]
+    return [(event["run"], event["step"], event["attempt"], event["number"]) for event in events]
 
 
 def test_writes_from_many_threads_at_once_are_each_an_event_of_their_own(tmp_path):

@@ -20,7 +20,7 @@ def test_a_loop_and_each_delivery_are_signs_of_life(inbox, store, monkeypatch):
 
     def turn():
         stop.set()
-        return intake.turn()
+        return intake.run_once()
 
     time.sleep(0.05)
     assert heartbeat.seconds_since_beat() >= 0.05
@@ -54,7 +54,7 @@ def test_a_turn_that_fails_is_logged_once_and_does_not_end_the_loop():
     with capture_logs() as logged:
         loops.repeat("x", turns.turn, turns.stop, 0.01)
     assert len(turns.at) == 4
-    assert [one.get("problem") for one in logged] == ["away", None]
+    assert [item.get("problem") for item in logged] == ["away", None]
 
 
 def test_GH2_the_next_turn_waits_for_as_long_as_the_forge_says():

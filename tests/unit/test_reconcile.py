@@ -15,7 +15,7 @@ from agent.github.app_deliveries import SentDelivery, SentPage
 from agent.models.intake import EarlierRun
 from agent.models.ticket import Delivery, Snapshot
 from agent.service import intake, reconcile
-from agent.service.intake import Accepted, IgnoredWish
+from agent.service.intake import Accepted, IgnoredRequest
 from agent.service.reconcile import MissedDeliveries
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
@@ -122,7 +122,7 @@ def test_WH3_what_did_not_arrive_is_fetched_once_and_in_its_order(code_host):
         code_host.deliver(name)
     made = reconciler(code_host)
     for _ in range(3):
-        assert made.turn() == 300.0
+        assert made.run_once() == 300.0
         code_host.clock += HOUR
     assert code_host.fetched == ["a", "b", "c"]
     assert len(code_host.rung) == 3
@@ -140,7 +140,7 @@ def test_what_nobody_acts_on_is_left_alone(code_host):
         ("d", "labeled", "issues"),
     ):  # fmt: skip
         code_host.deliver(name, action, event)
-    reconciler(code_host).turn()
+    reconciler(code_host).run_once()
     assert code_host.fetched == ["d"]
 
 
@@ -149,8 +149,8 @@ def test_what_github_has_no_more_is_asked_for_once(code_host):
     code_host.deliver("a")
     code_host.deliver("b")
     made = reconciler(code_host)
-    made.turn()
-    made.turn()
+    made.run_once()
+    made.run_once()
     assert code_host.fetched == ["a", "b"]
 
 
@@ -163,9 +163,9 @@ def test_GH3_a_log_that_breaks_off_is_read_again(inbox):
     code_host.failing, code_host.failing_page = CodeHostUnavailable("away"), 2
     made = reconciler(code_host)
     with pytest.raises(CodeHostUnavailable):
-        made.turn()
+        made.run_once()
     code_host.failing = None
-    made.turn()
+    made.run_once()
     assert code_host.fetched == [f"d{number}" for number in range(7)]
 
 
@@ -174,7 +174,7 @@ def test_PF8_a_clock_of_ours_that_is_wrong_by_days_changes_nothing(code_host):
     code_host.listening = False
     code_host.deliver("a")
     code_host.clock += HOUR
-    reconciler(code_host).turn()
+    reconciler(code_host).run_once()
     assert code_host.fetched == ["a"]
 
 
@@ -187,9 +187,9 @@ def test_what_one_turn_could_not_read_is_not_lost(inbox, monkeypatch):
     made = reconciler(code_host)
     with monkeypatch.context() as few:
         few.setattr(reconcile, "_MOST_PAGES", 2)
-        made.turn()
+        made.run_once()
     assert len(code_host.fetched) == 4
-    made.turn()
+    made.run_once()
     assert sorted(code_host.fetched) == [f"d{number}" for number in range(7)]
 
 
@@ -222,7 +222,7 @@ def accept(gate: Remembering, store: SqlRunStore, after: float):
 
 def test_PF2_a_label_that_a_run_has_answered_starts_none_though_we_have_forgotten_it(store):
     gate = Remembering(EarlierRun(run_id=LOST, over=True))
-    assert isinstance(accept(gate, store, HOUR), IgnoredWish)
+    assert isinstance(accept(gate, store, HOUR), IgnoredRequest)
     assert store.list_latest(10) == ()
 
 

@@ -65,7 +65,11 @@ def test_runs_are_listed_newest_first_each_on_its_line(kept):
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["run", OTHER, NEW, OLD]
     assert all(TITLE in line for line in lines[1:])
-    assert [one["run"] for one in json.loads(called("list", "--json").stdout)] == [OTHER, NEW, OLD]
+    assert [load["run"] for load in json.loads(called("list", "--json").stdout)] == [
+        OTHER,
+        NEW,
+        OLD,
+    ]
 
 
 @pytest.mark.parametrize(("is_draft", "word"), [(True, "draft"), (False, "open")])

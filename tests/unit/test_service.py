@@ -20,7 +20,7 @@ def watched(inbox, monkeypatch):
     stop = threading.Event()
 
     def watch(heartbeat, *targets):
-        threads = [threading.Thread(target=one, daemon=True) for one in targets]
+        threads = [threading.Thread(target=target, daemon=True) for target in targets]
         for thread in threads:
             thread.start()
         threading.Timer(0.3, stop.set).start()

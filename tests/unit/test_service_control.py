@@ -42,7 +42,7 @@ def comes(inbox, intake, name, number=1, **changes):
     )
     told = delivery(number).model_dump() | {"delivery_id": name, "content_key": ""}
     inbox.append([Delivery.model_validate(told | {"body": body.model_dump_json().encode()})])
-    intake.turn()
+    intake.run_once()
 
 
 def test_a_label_set_anew_waits_for_the_end_of_the_old_run_and_holds_no_other_up(inbox, store):
@@ -55,12 +55,12 @@ def test_a_label_set_anew_waits_for_the_end_of_the_old_run_and_holds_no_other_up
     comes(inbox, intake, "c", number=2)
     assert inbox.find("c").outcome == "accepted"
     time.sleep(0.6)
-    intake.turn()
+    intake.run_once()
     assert inbox.find("b").outcome is None, "it is not over yet"
     over = Outcome.for_stopped_run(old.run.run_id, Reason.SUPERSEDED, "Over.")
     store.finish_run(old.run.run_id, over, time.time())
     # Another one: what was put off is known from the inbox alone.
-    Intake(inbox, store, Gate(), bounds=Bounds(most=5)).turn()
+    Intake(inbox, store, Gate(), bounds=Bounds(most=5)).run_once()
     assert inbox.find("b").outcome == "accepted"
     newest = store.find_newest_run(7, 1)
     assert (newest.run.snapshot.body, newest.run.attempt) == ("surname", 2)

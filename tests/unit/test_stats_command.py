@@ -102,7 +102,7 @@ def test_figures_are_read_from_what_the_service_keeps(kept):
 
 def test_groups_and_a_span_of_time_are_as_asked(kept):
     report = json.loads(called("--since", "30d", "--json").stdout)
-    assert [(one["group"], one["runs"]) for one in report["categories"]] == [
+    assert [(row["group"], row["runs"]) for row in report["categories"]] == [
         ("bug", 4), ("docs", 1), ("unknown", 1),
     ]  # fmt: skip
     assert report["all"]["runs"] == 6

@@ -12,16 +12,16 @@ from agent.errors import (
     AgentError,
     ApprovalAwaited,
     BranchMoved,
-    BrokenOff,
     CacheGone,
     Cancelled,
     CodeHostLimited,
     Duplicate,
+    InternalError,
     ModelUnavailable,
     PolicyRefused,
+    ProcessEnding,
     StorageFull,
     TicketUnclear,
-    Unforeseen,
     VersionUnknown,
 )
 from agent.llm.budget import Budget
@@ -82,7 +82,7 @@ def told() -> str:
 
 
 def test_a_step_that_fails_is_recorded_as_failed_and_told_in_our_words(step, tmp_path):
-    with pytest.raises(Unforeseen, match="itself failed: ValueError: no"):
+    with pytest.raises(InternalError, match="itself failed: ValueError: no"):
         step(Step.EDIT.named("add"), fail)
     assert '"event": "failed"' in (tmp_path / "ledger.jsonl").read_text()
     assert "Traceback" in (tmp_path / "run.log").read_text()
@@ -125,7 +125,9 @@ def test_attempts_in_which_no_model_answered_count_in_the_minutes(tmp_path):
             first(Step.EDIT.named(work.__name__), work)
     path = tmp_path / "ledger.jsonl"
     events = [json.loads(line) for line in path.read_text().splitlines()]
-    lines = [{**one, "seconds": 20.0} if one["event"] == "failed" else one for one in events]
+    lines = [
+        {**event, "seconds": 20.0} if event["event"] == "failed" else event for event in events
+    ]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     again = steps(tmp_path)
     assert again.run_seconds_left == 60 * 60 - 20.0, "the code host's are not"
@@ -146,12 +148,12 @@ def test_what_is_broken_off_leaves_no_record_and_what_is_handed_over_comes_to_it
         raise OSError("cut")
 
     kept, cancellation = Records(), Cancellation()
-    with pytest.raises(BrokenOff):
+    with pytest.raises(ProcessEnding):
         steps(tmp_path, remember=kept, cancellation=cancellation)(Step.EDIT, break_off)
     cancellation = Cancellation()
     step = steps(tmp_path, remember=kept, cancellation=cancellation)
     assert step(Step.PUBLISH, work) == "delivered"
-    with pytest.raises(BrokenOff):
+    with pytest.raises(ProcessEnding):
         step(Step.EDIT.named("after"), nothing)
     assert list(kept.kept) == ["publish"]
 
@@ -221,8 +223,8 @@ def test_an_error_has_a_record_too_and_comes_back_whole(tmp_path, problem):
 def test_every_error_of_ours_can_be_kept():
     def below(kind):
         yield kind
-        for one in kind.__subclasses__():
-            yield from below(one)
+        for subclass in kind.__subclasses__():
+            yield from below(subclass)
 
     made = {type(problem): problem for problem in ERRORS}
     for kind in below(AgentError):
@@ -261,7 +263,7 @@ def test_a_step_that_takes_its_worker_down_again_and_again_is_not_begun_again(tm
     lines = ledger.read_text().splitlines(keepends=True)
     # A process that is killed leaves no such line.
     ledger.write_text("".join(line for line in lines if '"failed"' not in line))
-    with pytest.raises(Unforeseen):
+    with pytest.raises(InternalError):
         steps(tmp_path, remember=kept)(Step.CHECKS.named("1"), told)
 
 

@@ -206,7 +206,7 @@ def test_TC6_what_steps_have_found_is_cleaned_before_it_is_kept_or_printed(
     monkeypatch.setattr(workflow, "run_task", resolve)
     outcome, _ = carry(home, None, None, hide=[key])
     # What was found of another round says nothing of the change that was published.
-    told = [one.message for one in outcome.judged.findings]
+    told = [finding.message for finding in outcome.judged.findings]
     assert told == ([] if outcome.is_done else ["it is [secret removed]"])
     assert key not in json.dumps(result.make_report(outcome, {}))
     for name in ("ledger.jsonl", "run.log"):

@@ -139,7 +139,7 @@ def _chosen(suite, order):
     cases = list(_cases(suite))
     if only is not None:
         ids = frozenset(only["ids"])
-        cases = [one for one in cases if get_id(one) in ids or _locate(one) in only["files"]]
+        cases = [case for case in cases if get_id(case) in ids or _locate(case) in only["files"]]
     # Django sorts tests by what they leave in the database: within each kind that stays.
     kinds = [
         getattr(sys.modules.get("django.test"), name, ()) for name in ("TestCase", "SimpleTestCase")
@@ -227,7 +227,7 @@ def _own_tests(order):
     return [case(name) for name in tests]
 
 
-class _Silent:
+class _NullStream:
     """Stands for a stream while our own tests run."""
 
     def __getattr__(self, name):
@@ -242,7 +242,7 @@ def _run_own_tests(order, result, held):
     """
     stream = getattr(result, "stream", None)
     if stream is not None:
-        result.stream = _Silent()
+        result.stream = _NullStream()
     failures = getattr(result, "failures", None)
     before = len(failures) if isinstance(failures, list) else None
     try:

@@ -66,12 +66,12 @@ async def ask_guarded(app, endpoints):
     """Note what endpoints with a wanted dependency answer to who has no credentials; 0: nothing."""
     root = (getattr(app, "root_path", "") or "").rstrip("/")
     end = time.monotonic() + SECONDS_ALL
-    for one in endpoints:
-        one["status"] = 0
-        method = one["methods"].partition(" ")[0]
-        if one["asks"] and method != "WEBSOCKET" and time.monotonic() < end:
-            path = re.sub(r"{[^}]*}", "1", one["path"][len(root) :])
-            one["status"] = await _ask(app, method, path)
+    for endpoint in endpoints:
+        endpoint["status"] = 0
+        method = endpoint["methods"].partition(" ")[0]
+        if endpoint["asks"] and method != "WEBSOCKET" and time.monotonic() < end:
+            path = re.sub(r"{[^}]*}", "1", endpoint["path"][len(root) :])
+            endpoint["status"] = await _ask(app, method, path)
 
 
 async def _ask(app, method, path):
@@ -113,7 +113,10 @@ def _iterate_endpoints(routes, before):
 
 def _depends(dependant, wanted):
     """Whether a dependency is asked, by whatever other ones."""
-    return any(_is(one.call, wanted) or _depends(one, wanted) for one in dependant.dependencies)
+    return any(
+        _is(dependency.call, wanted) or _depends(dependency, wanted)
+        for dependency in dependant.dependencies
+    )
 
 
 def _is(call, wanted):

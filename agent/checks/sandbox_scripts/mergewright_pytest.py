@@ -56,7 +56,7 @@ def pytest_configure(config):
     workerinput = getattr(config, "workerinput", None)
     if workerinput is not None:
         _order = workerinput["mergewright"]
-        config.pluginmanager.register(_NotesOfWorker(), "mergewright_notes")
+        config.pluginmanager.register(_XdistNotes(), "mergewright_notes")
         return
     option = config.option
     _report.add(
@@ -326,7 +326,7 @@ def _stop_at_failure(item_id):
 # --- running ---------------------------------------------------------------------------------
 
 
-class _Quiet:
+class _QuietReporter:
     """Keeps our tests out of what is printed; they still count for the exit code."""
 
     @staticmethod
@@ -339,7 +339,7 @@ class _Quiet:
 def _be_quiet(config):
     """Only from when our tests are near: the hook would be called three times for each test."""
     if not config.pluginmanager.hasplugin("mergewright_quiet"):
-        config.pluginmanager.register(_Quiet(), "mergewright_quiet")
+        config.pluginmanager.register(_QuietReporter(), "mergewright_quiet")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -379,7 +379,7 @@ def pytest_runtest_makereport(item, call):
         _order["last_start"] = 0
 
 
-class _NotesOfWorker:
+class _XdistNotes:
     """Sends the notes along with the reports, in a worker of pytest-xdist."""
 
     @staticmethod

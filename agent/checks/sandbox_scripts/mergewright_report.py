@@ -37,7 +37,7 @@ def take_order():
     return order
 
 
-class Report:
+class SealedWriter:
     """A file of sealed lines, written by the process that opened it and by no other."""
 
     def __init__(self, order):

@@ -28,7 +28,7 @@ def _without_others(plugins):
     """Keep plugins of installed packages out that are not among these; None: let all in."""
     if plugins is None:
         return
-    for name in sorted({one.name for one in _list_plugins()} - set(plugins)):
+    for name in sorted({plugin.name for plugin in _list_plugins()} - set(plugins)):
         yield from ("-p", "no:" + name)
 
 
@@ -40,12 +40,12 @@ def _without_shadowed(gate):
     if not gate:
         return
     known, plugins = set(), set()
-    for one in importlib.metadata.distributions(path=[p for p in sys.path if p != gate]):
-        known.add(_get_name(one))
-        plugins.update(_list_plugins_of(one))
-    for one in importlib.metadata.distributions(path=[gate]):
-        if _get_name(one) in known:
-            for name in sorted(set(_list_plugins_of(one)) - plugins):
+    for distribution in importlib.metadata.distributions(path=[p for p in sys.path if p != gate]):
+        known.add(_get_name(distribution))
+        plugins.update(_list_plugins_of(distribution))
+    for distribution in importlib.metadata.distributions(path=[gate]):
+        if _get_name(distribution) in known:
+            for name in sorted(set(_list_plugins_of(distribution)) - plugins):
                 yield from ("-p", "no:" + name)
 
 
@@ -54,16 +54,16 @@ def _get_name(distribution):
 
 
 def _list_plugins_of(distribution):
-    return [one.name for one in distribution.entry_points if one.group == "pytest11"]
+    return [point.name for point in distribution.entry_points if point.group == "pytest11"]
 
 
 def _locate_plugins():
     """Say where each of these plugins comes from, as `sys.path` is now."""
     places = {}
-    for one in _list_plugins():
-        spec = importlib.util.find_spec(one.value.partition(":")[0].partition(".")[0])
+    for plugin in _list_plugins():
+        spec = importlib.util.find_spec(plugin.value.partition(":")[0].partition(".")[0])
         if spec is not None:
-            places.setdefault(one.name, (one.value, spec.origin))
+            places.setdefault(plugin.name, (plugin.value, spec.origin))
     return places
 
 

@@ -46,7 +46,7 @@ _PUBLIC = ("Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IF",)
 
 
 @dataclass(frozen=True)
-class _Found:
+class _FoundSecret:
     line: int
     value: str
     certainty: Literal["of vendor", "of shape", "random"]
@@ -74,7 +74,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             yield SECRETS.make_finding("", "A new path contains what looks like a credential", _FIX)
 
 
-def _find_new(file: ChangedFile) -> Iterator[_Found]:
+def _find_new(file: ChangedFile) -> Iterator[_FoundSecret]:
     """Find what the new content has and the old has not, once for each line."""
     after = (file.after or b"").decode("utf-8", "replace")
     said: set[int] = set()
@@ -86,7 +86,7 @@ def _find_new(file: ChangedFile) -> Iterator[_Found]:
         yield found
 
 
-def _find(text: str) -> Iterator[_Found]:
+def _find(text: str) -> Iterator[_FoundSecret]:
     places = [(span, "of vendor" if by else "of shape")
               for span, by in secret_shapes.find_given_out(text)]  # fmt: skip
     places += [(span, "random") for span in secret_shapes.find_random_words(text)]
@@ -95,10 +95,10 @@ def _find(text: str) -> Iterator[_Found]:
         is_weak = certainty == "random"
         if is_weak and (last if last >= 0 else len(text)) - first > _LONGEST_LINE:
             continue  # a picture, or what a bundler has written
-        yield _Found(text.count("\n", 0, start) + 1, text[start:end], certainty)  # type: ignore[arg-type]
+        yield _FoundSecret(text.count("\n", 0, start) + 1, text[start:end], certainty)  # type: ignore[arg-type]
 
 
-def _find_joined(file: PythonFile) -> Iterator[_Found]:
+def _find_joined(file: PythonFile) -> Iterator[_FoundSecret]:
     """Find credentials whose parts are put together in the source."""
     if file.after is None:
         return

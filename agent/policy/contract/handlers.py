@@ -73,8 +73,10 @@ def find_handlers(view: View, *, is_django: bool) -> Iterator[Handler]:
         if found := _find_route(view, visit):
             yield found
         elif visit.up is None and is_django and _takes_request(view, visit):
-            decorators = (view.find_names(one, visit.scope) for one in visit.node.decorator_list)
-            is_decorated = any(_ABOVE_VIEWS.fullmatch(one) for names in decorators for one in names)
+            decorators = (view.find_names(node, visit.scope) for node in visit.node.decorator_list)
+            is_decorated = any(
+                _ABOVE_VIEWS.fullmatch(name) for names in decorators for name in names
+            )
             is_answering = visit.node in answering and not visit.node.name.startswith("_")
             if is_decorated or is_answering:
                 yield Handler(visit, "view", "django")
@@ -100,8 +102,9 @@ def _find_route(view: View, visit: Function) -> Handler | None:
 def _takes_request(view: View, visit: Function) -> bool:
     arguments = [*visit.node.args.posonlyargs, *visit.node.args.args][:1]
     return any(
-        one.arg in {"request", "req"} or view.find_names(one.annotation, visit.scope) & _REQUESTS
-        for one in arguments
+        argument.arg in {"request", "req"}
+        or view.find_names(argument.annotation, visit.scope) & _REQUESTS
+        for argument in arguments
     )
 
 

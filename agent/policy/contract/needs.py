@@ -30,7 +30,7 @@ _LIBRARY = re.compile(r"'(?P<name>[\w.]+)(?:\((?P<argument>\w+)\))?'(?: (?P<kind
 
 
 @dataclass(frozen=True)
-class Need:
+class VersionNeed:
     """Something in a file that asks for a minor version of Python 3."""
 
     minor: int
@@ -38,7 +38,7 @@ class Need:
     what: str
 
 
-def find_needs(content: bytes, target: Version) -> list[Need]:
+def find_needs(content: bytes, target: Version) -> list[VersionNeed]:
     """Return all that is newer than the target, the oldest supported version.
 
     Raises:
@@ -55,7 +55,7 @@ def find_needs(content: bytes, target: Version) -> list[Need]:
         if isinstance(node, _DEFINITIONS)
         or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
     }
-    newer: dict[str, Need] = {}
+    newer: dict[str, VersionNeed] = {}
     for need in _ask_vermin(module, source.decode_text(content)):
         named = _LIBRARY.fullmatch(need.what)
         root, dot, _ = named["name"].partition(".") if named else ("", "", "")
@@ -66,11 +66,11 @@ def find_needs(content: bytes, target: Version) -> list[Need]:
         if need.line in guarded or need.what.startswith(_MISTAKEN) or (3, need.minor) <= target:
             continue
         what = _format_name(named) if named else need.what
-        newer.setdefault(what, Need(need.minor, need.line, what))
+        newer.setdefault(what, VersionNeed(need.minor, need.line, what))
     return list(newer.values())
 
 
-def _ask_vermin(module: ast.Module, text: str) -> Iterator[Need]:
+def _ask_vermin(module: ast.Module, text: str) -> Iterator[VersionNeed]:
     settings = vermin.Config()
     settings.set_parse_comments(False)  # `# novm` in a file must not hide anything from us
     settings.set_format(formats.ParsableFormat())
@@ -81,7 +81,7 @@ def _ask_vermin(module: ast.Module, text: str) -> Iterator[Need]:
     for row in visitor.output_text().splitlines():
         _, line, _, _, version, message = row.split(":", 5)
         if minor := re.fullmatch(r"3\.(\d+)", version):
-            yield Need(int(minor[1]), int(line) if line else None, message)
+            yield VersionNeed(int(minor[1]), int(line) if line else None, message)
 
 
 def _format_name(named: re.Match[str]) -> str:
@@ -115,9 +115,9 @@ def _find_guarded_parts(node: ast.AST) -> Iterator[ast.stmt | ast.expr]:
         case ast.BoolOp() if _asks_for_version(node):
             yield node
         case ast.Try(body=body, handlers=handlers):
-            if any(source.is_caught(one, _NAME_ERRORS) for one in handlers):
+            if any(source.is_caught(handler, _NAME_ERRORS) for handler in handlers):
                 yield from body
-            if any(source.is_caught(one, _IMPORT_ERRORS) for one in handlers):
+            if any(source.is_caught(handler, _IMPORT_ERRORS) for handler in handlers):
                 yield from (one for one in ast.walk(node) if isinstance(one, _IMPORTS))
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             # Such as `skipif(sys.version_info < (3, 11))`.
@@ -126,6 +126,6 @@ def _find_guarded_parts(node: ast.AST) -> Iterator[ast.stmt | ast.expr]:
 
 
 def _asks_for_version(test: ast.expr) -> bool:
-    parts = (one for one in ast.walk(test) if isinstance(one, ast.Name | ast.Attribute))
-    names = {source.get_last_name(one) for one in parts}
+    parts = (node for node in ast.walk(test) if isinstance(node, ast.Name | ast.Attribute))
+    names = {source.get_last_name(part) for part in parts}
     return any(name in _CONDITIONS or _FLAG.fullmatch(name) for name in names)

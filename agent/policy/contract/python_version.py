@@ -51,12 +51,14 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     found = re.match(r"(\d+)\.(\d+)", change_context.project.python_version or "")
     target = (int(found[1]), int(found[2])) if found else None
     for file in change_context.python:
-        for one in _check_file(file, target, change_context):
-            if _is_data(file.path) and one.rule in (PYTHON_SYNTAX.id, HIDDEN.id):
+        for finding in _check_file(file, target, change_context):
+            if _is_data(file.path) and finding.rule in (PYTHON_SYNTAX.id, HIDDEN.id):
                 fix = "Check that no older Python reads it."
-                yield PYTHON_SYNTAX_OF_DATA.make_finding(one.path, one.message, fix, one.line)
+                yield PYTHON_SYNTAX_OF_DATA.make_finding(
+                    finding.path, finding.message, fix, finding.line
+                )
             else:
-                yield one
+                yield finding
 
 
 def _is_data(path: str) -> bool:

@@ -53,12 +53,12 @@ def _find_model(visit: Visit[ast.Attribute], view: View, managers: Mapping[str, 
     names = view.find_names(node, visit.scope)
     if isinstance(node, ast.Call) and view.find_names(node.func, visit.scope) & _GET_MODEL:
         # `get_model("shop", "Order")` or `get_model("shop.Order")`
-        app, _, model = ".".join(read_constant_text(one) or "" for one in node.args).rpartition(".")
+        app, _, model = ".".join(read_constant_text(arg) or "" for arg in node.args).rpartition(".")
         for key in managers:
             *above, last = key.split(".")
             if last.lower() == model.lower() and (not above or app in above):
                 return key
     for key in managers:
-        if key in names or ("." not in key and any(one.endswith(f".{key}") for one in names)):
+        if key in names or ("." not in key and any(name.endswith(f".{key}") for name in names)):
             return key
     return None

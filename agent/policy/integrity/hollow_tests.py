@@ -45,13 +45,13 @@ def _find_hollow(view: View) -> Iterator[Hit]:
                 (one for one in visit.walk_up() if isinstance(one.node, ast.ClassDef)), None
             )
             classes = view.list_classes(around.node, around.scope) if around else []
-            if not _Reading(view, by_name, classes).has_assertions(visit.node, view.scope):
+            if not _AssertionFinder(view, by_name, classes).has_assertions(visit.node, view.scope):
                 shown = f"{visit.qualname}.{name}".lstrip(".")
                 yield Hit(f"{shown} asserts nothing", visit.node.lineno)
 
 
 @dataclass
-class _Reading:
+class _AssertionFinder:
     """Follows the calls of a test to helpers of the tests; of what it cannot follow, it is sure."""
 
     view: View
@@ -74,7 +74,7 @@ class _Reading:
         for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs):
             inside.bind(argument.arg, [f"{_GIVEN}.{argument.arg}"])
         calls = [inner.func for inner in ast.walk(node) if isinstance(inner, ast.Call)]
-        return any(self._asserts(one, inside) for one in calls)
+        return any(self._asserts(call, inside) for call in calls)
 
     def _asserts(self, called: ast.expr, scope: NameScope) -> bool:
         """Whether a helper of the tests asserts, or cannot be followed."""
@@ -87,8 +87,8 @@ class _Reading:
         if f"{_GIVEN}.{name}" in names:
             return True
         found = self.view.find_definitions(called, scope)
-        of_tests = [one for one in found if is_test(one.path)]
-        if any(self.has_assertions(one.node, one.scope) for one in of_tests):
+        of_tests = [definition for definition in found if is_test(definition.path)]
+        if any(self.has_assertions(test.node, test.scope) for test in of_tests):
             return True
         if not found and any(is_test(self.view.places.find_path(one)) for one in names):
             return True

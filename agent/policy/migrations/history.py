@@ -13,7 +13,7 @@ from agent.models.change import Finding, Severity
 from agent.policy import layout, meaning
 from agent.policy.change_context import ChangeContext
 from agent.policy.migrations import reading
-from agent.policy.migrations.reading import Migration, Touched
+from agent.policy.migrations.reading import Migration, TouchedMigration
 from agent.policy.rule import Rule
 
 MERGED = Rule(
@@ -48,7 +48,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             )
 
 
-def _describe_squash(one: Touched, change_context: ChangeContext) -> str:
+def _describe_squash(one: TouchedMigration, change_context: ChangeContext) -> str:
     before, after = one.before, one.after
     if before is None:
         return "replaces other migrations" if after and after.replaces else ""

@@ -14,7 +14,7 @@ from agent.models.change import Finding, Severity
 from agent.policy import layout
 from agent.policy.change_context import ChangeContext
 from agent.policy.migrations import reading
-from agent.policy.migrations.reading import Migration, Operation, Touched, is_docstring
+from agent.policy.migrations.reading import Migration, Operation, TouchedMigration, is_docstring
 from agent.policy.rule import Rule
 
 DESTRUCTIVE = Rule(
@@ -84,19 +84,23 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
 
 def _find_by_hand(migration: Migration) -> list[tuple[int, str]]:
     """Find what is not an operation of Django on tables, written out in a list."""
-    found = [(one.line, _describe(one)) for one in migration.operations if one.in_database]
+    found = [
+        (operation.line, _describe(operation))
+        for operation in migration.operations
+        if operation.in_database
+    ]
     found = [(line, says) for line, says in found if says]
     listed = reading.find_operations(migration.node)
-    known = {one.node for one in migration.operations}
+    known = {operation.node for operation in migration.operations}
     if listed is None or any(item not in known for item in listed):
         line = migration.node.lineno
         found.append((line, "does not list its operations literally"))
-    beside = [one for one in migration.view.module.body if one is not migration.node]
-    beside += [one for one in migration.node.body if not _is_attribute(one)]
-    beside = [one for one in beside if not (isinstance(one, _IMPORTS) or is_docstring(one))]
+    beside = [node for node in migration.view.module.body if node is not migration.node]
+    beside += [node for node in migration.node.body if not _is_attribute(node)]
+    beside = [node for node in beside if not (isinstance(node, _IMPORTS) or is_docstring(node))]
     if not found:
         # What a named operation calls is looked at with it.
-        found += [(one.lineno, "contains custom code") for one in beside]
+        found += [(node.lineno, "contains custom code") for node in beside]
     return found[:_MOST_SHOWN]
 
 
@@ -123,7 +127,7 @@ def _is_attribute(node: ast.stmt) -> bool:
 
 
 def _find_losses(
-    operation: Operation, one: Touched, change_context: ChangeContext
+    operation: Operation, one: TouchedMigration, change_context: ChangeContext
 ) -> Iterator[_Problem]:
     if says := _LOSES.get(operation.kind):
         says = says.format(field=operation.field, model=operation.model)

@@ -93,7 +93,7 @@ class Migration:
 
 
 @dataclass(frozen=True)
-class Touched:
+class TouchedMigration:
     file: PythonFile
     before: Migration | None
     after: Migration | None
@@ -118,7 +118,7 @@ class Touched:
 
 
 @dataclass(frozen=True)
-class Called:
+class CalledFunction:
     """A function that the change edits, and that a migration of base calls."""
 
     path: str
@@ -128,7 +128,7 @@ class Called:
     """Path."""
 
 
-def find_called(change_context: ChangeContext) -> Iterator[Called]:
+def find_called(change_context: ChangeContext) -> Iterator[CalledFunction]:
     """Yield the edited functions that migrations of base call, each once.
 
     A call counts where a migration runs it: within its functions, and what RunPython is given.
@@ -136,12 +136,12 @@ def find_called(change_context: ChangeContext) -> Iterator[Called]:
     """
     places = change_context.places
     edited = {
-        f"{places.name_module(file.path)}.{name}": Called(file.path, line, name, "")
+        f"{places.name_module(file.path)}.{name}": CalledFunction(file.path, line, name, "")
         for file in change_context.python
         if file.before and file.after and not _is_loaded_migration(file.path, file.after.content)
         for name, line in _list_edited(file.before, file.after)
     }
-    names = {one.name.encode() for one in edited.values()}
+    names = {called.name.encode() for called in edited.values()}
     changed = {*change_context.change.paths}
     for path in places.paths if edited else ():
         text = places.read_text(path)
@@ -189,11 +189,11 @@ def _is_loaded_migration(path: str, content: bytes) -> bool:
     return _is_loaded(path) and _CLASS.search(content) is not None
 
 
-def find_touched(change_context: ChangeContext) -> list[Touched]:
+def find_touched(change_context: ChangeContext) -> list[TouchedMigration]:
     return change_context.compute_once(_find_touched)
 
 
-def _find_touched(change_context: ChangeContext) -> list[Touched]:
+def _find_touched(change_context: ChangeContext) -> list[TouchedMigration]:
     found = []
     for file in change_context.python:
         content = (file.file.before or b"") + (file.file.after or b"")
@@ -203,7 +203,7 @@ def _find_touched(change_context: ChangeContext) -> list[Touched]:
             was_here = file.file.before is not None and file.before is not None
             before = _read_migration(file.before) if was_here and file.before else None
             if before or after:
-                found.append(Touched(file, before, after))
+                found.append(TouchedMigration(file, before, after))
     return found
 
 
@@ -229,7 +229,7 @@ def _is_loaded(path: str) -> bool:
 
 
 def read_others(
-    one: Touched, change_context: ChangeContext, word: str
+    one: TouchedMigration, change_context: ChangeContext, word: str
 ) -> Iterator[tuple[str, Migration | None]]:
     """Yield the other migrations of the app that have a word in them, the newest name first.
 
@@ -350,7 +350,7 @@ def read_column(node: ast.expr | None) -> Column | None:
 
 
 def read_previous_column(
-    operation: Operation, one: Touched, change_context: ChangeContext
+    operation: Operation, one: TouchedMigration, change_context: ChangeContext
 ) -> Column | None:
     """Return what the migrations before this one say of the field; None where that is not known."""
     if not operation.field:

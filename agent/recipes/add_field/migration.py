@@ -55,7 +55,7 @@ def make_command(parameters: Parameters, project: Project) -> ProducingCommand:
 
 def _list_formatters(project: Project) -> list[tuple[str, tuple[str, ...]]]:
     """List the tools that will look at the shape of new files, with the options of their hooks."""
-    told = {one.tool: one.options for one in project.lint}
+    told = {command.tool: command.options for command in project.lint}
     return [(tool, told[tool]) for tool in _FORMATTERS if tool in told]
 
 

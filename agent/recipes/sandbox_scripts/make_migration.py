@@ -21,7 +21,7 @@ import sys
 import traceback
 
 
-class Problem(Exception):
+class MigrationProblem(Exception):
     """What stands in the way, in words for people."""
 
     def __init__(self, words, kind="failed"):
@@ -36,7 +36,7 @@ def main(argv):
     report = {"problem": None, "kind": "failed", "switched_off": [], "tables": []}
     try:
         make_project_migrations(request, report)
-    except Problem as problem:
+    except MigrationProblem as problem:
         report.update(problem=str(problem), kind=problem.kind)
     except SystemExit as stopped:
         report["problem"] = "the project's code ended the process (exit code %r)" % stopped.code
@@ -61,7 +61,7 @@ def make_project_migrations(request, report):
     try:
         from django.core import management
     except ImportError as problem:
-        raise Problem(
+        raise MigrationProblem(
             "Django is not installed in the repository's environment. Add it in"
             " .github/mergewright.yml: `python: {install: [django]}`"
         ) from problem
@@ -97,8 +97,8 @@ def start_django(request):
         codes = [frame.f_code for frame, _ in traceback.walk_tb(problem.__traceback__)]
         # The body of the model's class, which stands as it was but for the field.
         if any(is_of_model(code.co_name, code.co_filename, request) for code in codes):
-            raise Problem("Django rejects the field: %s" % said, "unfit") from problem
-        raise Problem(
+            raise MigrationProblem("Django rejects the field: %s" % said, "unfit") from problem
+        raise MigrationProblem(
             "Django cannot be started with %s: %s" % (name_settings(), said), "unstarted"
         ) from problem
 
@@ -133,7 +133,7 @@ def make(request, report, root):
     paths = [os.path.relpath(os.path.realpath(writer.path), root) for writer in writers]
     for path in paths:
         if os.path.dirname(path) not in request["folders"]:
-            raise Problem(
+            raise MigrationProblem(
                 "with %s the migration would be %s, not in %s. Set other settings, without"
                 " MIGRATION_MODULES, in .github/mergewright.yml: `django: {settings: ...}`"
                 % (name_settings(), path, " or ".join(request["folders"]))
@@ -171,7 +171,7 @@ def find_tables(request):
         if is_there and any(is_of_model(*file, request) for file in files):
             found.append(model)
     if not found and not request["abstract"]:
-        raise Problem(
+        raise MigrationProblem(
             "%s is not an installed model with its own table. Is its app in INSTALLED_APPS of"
             " %s? Set other settings in .github/mergewright.yml: "
             "`django: {settings: ...}`" % (request["label"], name_settings())
@@ -186,7 +186,7 @@ def has_migrations(model, before, request):
         return True
     if request["abstract"] and meta.app_label not in {label for label, _ in before.models}:
         return False
-    raise Problem(
+    raise MigrationProblem(
         "no existing migration creates the table of %s. Run `python manage.py makemigrations"
         " %s` on "
         "the base branch and commit the result" % (meta.label, meta.app_label)
@@ -216,11 +216,13 @@ def check_field(model, request):
     found = [said for said in found if said.level >= checks.WARNING and not said.is_silenced()]
     if found:
         refused = " ".join(said.msg for said in found)
-        raise Problem("Django does not allow %s: %s" % (field.name, refused), "unfit")
+        raise MigrationProblem("Django does not allow %s: %s" % (field.name, refused), "unfit")
     if field.primary_key:
-        raise Problem("%s has a primary key already" % model._meta.label, "unfit")
+        raise MigrationProblem("%s has a primary key already" % model._meta.label, "unfit")
     if field.unique and (existing or field.has_default() or not field.null):
-        raise Problem("a unique field needs null=True: one value cannot fit all rows", "unfit")
+        raise MigrationProblem(
+            "a unique field needs null=True: one value cannot fit all rows", "unfit"
+        )
     given = [field.default] if field.has_default() else []
     given += [stated_value(request, model)] if existing else []
     for value in given:
@@ -229,7 +231,7 @@ def check_field(model, request):
         try:
             field.run_validators(field.to_python(value))
         except exceptions.ValidationError as problem:
-            raise Problem(
+            raise MigrationProblem(
                 "%r is not a valid value of %s: %s"
                 % (value, field.name, " ".join(problem.messages)),
                 "unfit",
@@ -246,7 +248,9 @@ def stated_value(request, model):
         exec("\n".join(given["imports"]), names)  # noqa: S102 - as it is in the model's file
         return eval(given["code"], names)  # noqa: S307
     except Exception as problem:
-        raise Problem("%s cannot be created: %r" % (given["code"], problem), "unfit") from problem
+        raise MigrationProblem(
+            "%s cannot be created: %r" % (given["code"], problem), "unfit"
+        ) from problem
 
 
 def set_clock():
@@ -274,7 +278,7 @@ def find_migrations(request, tables, loader, before):
     for model in tables:
         label, name = model._meta.app_label, model._meta.model_name
         if leaves := loader.detect_conflicts().get(label):
-            raise Problem(
+            raise MigrationProblem(
                 "%s has conflicting migrations (several leaf nodes): %s"
                 % (label, ", ".join(sorted(leaves)))
             )
@@ -287,7 +291,7 @@ def find_migrations(request, tables, loader, before):
     class Questioner(MigrationQuestioner):
         def ask_not_null_addition(self, field_name, model_name):
             if request["existing"] is None:
-                raise Problem(
+                raise MigrationProblem(
                     "existing rows of %s need a value for the new %s: a default, null=True, or"
                     " a one-time value" % (model_name, field_name),
                     "unfit",
@@ -301,7 +305,7 @@ def find_migrations(request, tables, loader, before):
     for model in tables if request["existing"] and not asked else ():
         given = model._meta.get_field(request["field"]).get_default()
         if stated_value(request, model) != given:
-            raise Problem(
+            raise MigrationProblem(
                 "existing rows get %r anyway; remove the default for existing rows" % (given,),
                 "unfit",
             )

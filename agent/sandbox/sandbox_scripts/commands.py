@@ -128,7 +128,7 @@ def start_command(order: Order, argv: list[str], environ: dict[str, str]) -> tup
 # --- attending -------------------------------------------------------------------------------
 
 
-class Attendance:
+class RunningCommand:
     """A command at work: what it prints is passed on, and its limits are looked at.
 
     With `once` in the request, a full disk ends the command; else that is its own failure.
@@ -324,7 +324,7 @@ class Watch:
 # --- ending ----------------------------------------------------------------------------------
 
 
-def lives(place: str) -> bool:
+def is_alive(place: str) -> bool:
     """Whether the process is there whose number is in a file, which foreign code may have made."""
     try:
         descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -218,7 +218,7 @@ class Difference:
                 continue
             before = list_base(self.base + folder)
             for name in before.keys() - now.keys():
-                self.miss(folder + "/" + name, before[name])
+                self.note_missing(folder + "/" + name, before[name])
             for name in guide.keys() & now.keys():
                 path = folder + "/" + name
                 try:
@@ -238,13 +238,13 @@ class Difference:
                 self.add(path, REPOSITORY)
                 return False
             if before is not None and not was_folder:
-                self.miss(path, before)
+                self.note_missing(path, before)
             if path.count("/") > MOST_DEPTH:
                 self.add(path, CLOSED)
                 return False
             return True
         if was_folder and stat.S_ISREG(state.st_mode):
-            self.miss(path, before)
+            self.note_missing(path, before)
             before = None
         if stat.S_ISLNK(state.st_mode) or (before is not None and before.is_symlink()):
             if not is_same_link(self.tree + path, self.base + path):
@@ -270,11 +270,11 @@ class Difference:
                     return True
         return False
 
-    def miss(self, path: str, before: os.DirEntry[str]) -> None:
+    def note_missing(self, path: str, before: os.DirEntry[str]) -> None:
         """Remember that what the base has is not there any more, with all that was in it."""
         if before.is_dir(follow_symlinks=False):
             for name, entry in list_base(self.base + path).items():
-                self.miss(path + "/" + name, entry)
+                self.note_missing(path + "/" + name, entry)
         else:
             self.add(path, LINK if before.is_symlink() else GONE)
 

@@ -51,10 +51,10 @@ def serve(listener: socket.socket, proxy: str) -> NoReturn:
                 watch.register(far, selectors.EVENT_READ, near)
             # Else its other side was given up in this round, and a new one may have its number.
             elif watch.get_map().get(key.fd) is key:
-                carry(key.fileobj, key.data, watch)
+                pass_data(key.fileobj, key.data, watch)
 
 
-def carry(one: Any, other: socket.socket, watch: Any) -> None:
+def pass_data(one: Any, other: socket.socket, watch: Any) -> None:
     """Hand on what one side has said, or that it has ended."""
     try:
         content = one.recv(1 << 16)

@@ -231,7 +231,7 @@ class Server:
         pid, reading = commands.start_command(order, argv, open_outlet(order))
         code, limit = attendance.attend(pid, reading, self.requests)
         company = request.get("company", {}).items()
-        gone = [name for name, place in company if not commands.lives(place)]
+        gone = [name for name, place in company if not commands.is_alive(place)]
         commands.end_everything()
         limit = limit or commands.find_counted_limit(order)
         commands.remove_shared()

@@ -59,7 +59,7 @@ def configure(place: str) -> None:
         "Acquire::https::CAInfo": environ.get("SSL_CERT_FILE", ""),
     }
     with open(place + "/apt.conf", "w") as file:
-        file.writelines('%s "%s";\n' % one for one in settings.items() if one[1])
+        file.writelines('%s "%s";\n' % item for item in settings.items() if item[1])
     environ["APT_CONFIG"] = place + "/apt.conf"
     environ["LC_ALL"] = "C.UTF-8"
 
@@ -89,7 +89,7 @@ def show_alternatives(target: str) -> None:
     folders = sorted({os.path.dirname(path)[len(target) :] for path in found})
     os.makedirs(target + "/etc/ld.so.conf.d", exist_ok=True)
     with open(target + "/etc/ld.so.conf.d/zz-alternatives.conf", "w") as file:
-        file.writelines(one + "\n" for one in folders)
+        file.writelines(folder + "\n" for folder in folders)
 
 
 def main() -> None:

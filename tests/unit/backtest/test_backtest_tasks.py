@@ -11,7 +11,7 @@ from agent.backtest import tasks
 from agent.errors import RequestRefused
 from agent.git.history import PastCommit
 from agent.models import backtest as records
-from agent.models.backtest import End, Row
+from agent.models.backtest import BacktestResult, End
 from agent.models.run import Reason
 
 ROW = {
@@ -67,10 +67,16 @@ def test_a_line_that_is_no_task_is_named(tmp_path: Path, row, said):
 
 def test_figures_count_what_was_judged_and_name_what_was_wrongly_ready():
     rows = [
-        Row(instance_id="a", title="", end=End.READY, resolved=False, usd=1.0, requests=4),
-        Row(instance_id="b", title="", end=End.DRAFT, resolved=True, usd=3.0, requests=8),
-        Row(instance_id="c", title="", end=End.DECLINED, reason="unclear", resolved=False),
-        Row(instance_id="d", title="", end=End.NOT_RUN, why_not="no test"),
+        BacktestResult(
+            instance_id="a", title="", end=End.READY, resolved=False, usd=1.0, requests=4
+        ),
+        BacktestResult(
+            instance_id="b", title="", end=End.DRAFT, resolved=True, usd=3.0, requests=8
+        ),
+        BacktestResult(
+            instance_id="c", title="", end=End.DECLINED, reason="unclear", resolved=False
+        ),
+        BacktestResult(instance_id="d", title="", end=End.NOT_RUN, why_not="no test"),
     ]
     found = records.compute_figures(rows)
     assert (found.tasks, found.judged, found.wrongly_ready, found.resolved) == (4, 3, 1, 1)

@@ -149,7 +149,7 @@ def test_a_test_that_gains_or_loses_parameters_is_the_same(
     before: tuple[str, ...], after: tuple[str, ...], gone: int, added: int, *, edited: bool
 ) -> None:
     base, head = (
-        suite_of(*(f"test_a.py::test_{one}" for one in side), suite=FILE)
+        suite_of(*(f"test_a.py::test_{run}" for run in side), suite=FILE)
         for side in (before, after)
     )
     head = head.model_copy(update={"edited": ("test_a.py",) if edited else ()})
@@ -223,7 +223,7 @@ def test_a_run_under_the_rules_of_base_is_held_against_the_same_base() -> None:
     under_base = lint("a", "b", name="mypy" + comparison.BASE_RULES)
     head = report("head", under_base, lint("b"))
     found = comparison.compare_reports(report("base", lint("b")), head)
-    assert [(one.name, one.verdict, new(one)) for one in found] == [
+    assert [(item.name, item.verdict, new(item)) for item in found] == [
         ("mypy, base rules", Status.FAILED, ["a"]),
         ("mypy", Status.PASSED, []),
     ]

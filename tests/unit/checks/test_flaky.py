@@ -14,8 +14,8 @@ FAILURE = CheckItem(item_id="t", outcome="failed", text="assert 1 == 2", place="
 def runs(letters: str, text: str = "assert 3 == 4") -> tuple[Rerun, ...]:
     """Runs from letters; another one means that the sandbox proved nothing."""
     return tuple(
-        Rerun(outcome=_OUTCOMES.get(one, "unproved"), text=text if one in "FE" else "")
-        for one in letters
+        Rerun(outcome=_OUTCOMES.get(letter, "unproved"), text=text if letter in "FE" else "")
+        for letter in letters
     )
 
 

@@ -53,7 +53,7 @@ def test_django_is_asked_with_the_settings_that_the_tests_have(given: str) -> No
     )
     for question in (MAKEMIGRATIONS, DJANGO_CHECK):
         order = question.make_request(here, Secret())
-        (told,) = (one for one in order.files if one.path.endswith("order.json"))
+        (told,) = (file for file in order.files if file.path.endswith("order.json"))
         assert json.loads(told.content)["settings"] == (given or "config.settings.production")
 
 
@@ -92,5 +92,5 @@ def test_every_check_finds_the_same_variables() -> None:
         assert order.environ.items() >= wanted.items(), line
     for question in (MAKEMIGRATIONS, DJANGO_CHECK, PytestSuite()):
         files = question.make_request(here, Secret()).files
-        (told,) = (one for one in files if one.path.endswith("order.json"))
+        (told,) = (file for file in files if file.path.endswith("order.json"))
         assert json.loads(told.content)["environ"].items() >= wanted.items(), question.name

@@ -36,13 +36,13 @@ def looked(tmp_path, declared, **head):
 
 
 def rules(result):
-    return {one.rule for one in added_packages.find_package_problems(result.added_packages)}
+    return {problem.rule for problem in added_packages.find_package_problems(result.added_packages)}
 
 
 def test_what_is_declared_is_told_with_what_it_needs(tmp_path):
     result = looked(tmp_path, ["httpx"], httpx="certifi>=2 ; extra == 'x'", certifi="")
     assert result.counts == "2 new"
-    assert {one.name for one in result.added_packages.packages} == {"certifi", "httpx"}
+    assert {package.name for package in result.added_packages.packages} == {"certifi", "httpx"}
     assert "package-unasked" not in rules(result)
 
 

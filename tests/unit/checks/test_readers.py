@@ -100,8 +100,8 @@ def test_findings_are_read_from_what_tools_print(
 def diagnose(*severities: str, files: int = 1) -> str:
     place = {"start": {"line": 6}}
     found = [
-        {"file": "/work/a.py", "severity": one, "message": f"{one}\n  at all", "rule": "reportX",
-         "range": place} for one in severities
+        {"file": "/work/a.py", "severity": severity, "message": f"{severity}\n  at all", "rule": "reportX",
+         "range": place} for severity in severities
     ]  # fmt: skip
     return json.dumps({"generalDiagnostics": found, "summary": {"filesAnalyzed": files}})
 

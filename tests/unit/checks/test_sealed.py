@@ -41,7 +41,7 @@ def came_back(
     )
 
 
-def read(secret: Secret, content: bytes | None, **more: object) -> sealed.Report:
+def read(secret: Secret, content: bytes | None, **more: object) -> sealed.SealedReport:
     return sealed.read_report(came_back(secret, content, **more), secret, suite.KINDS)  # type: ignore[arg-type]
 
 
@@ -53,7 +53,7 @@ def test_a_whole_report_has_no_problem() -> None:
     secret = Secret()
     report = read(secret, written(secret, TEST, EXIT))
     assert report.problem == ""
-    assert [type(event).__name__ for event in report.events] == ["Test", "Exit"]
+    assert [type(event).__name__ for event in report.events] == ["Test", "ExitEvent"]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_each_suite_of_a_script_counts_by_itself() -> None:
         return suite.judge_suite(PytestSuite(), site(10), secret, result, range(1, 2))
 
     base, head = run("passed", "failed"), run("failed", "failed")
-    assert [one.item_id for one in base.items] == ["a.py::b", "a.py::b #2"]
+    assert [item.item_id for item in base.items] == ["a.py::b", "a.py::b #2"]
     assert [one.item_id for one in not_passed(base, head)] == ["a.py::b"]
     assert Selection(ids=("a.py::b", "a.py::b #2")).bare_ids == ["a.py::b"]
 

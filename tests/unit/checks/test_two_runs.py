@@ -42,7 +42,7 @@ Some = Callable[[tuple[str, ...]], TestRun]
 
 
 def ran(*ids: str, outcome: str = "passed", **more: object) -> TestRun:
-    items = tuple(CheckItem(item_id=one, outcome=outcome) for one in ids)
+    items = tuple(CheckItem(item_id=visit, outcome=outcome) for visit in ids)
     status = Status.FAILED if outcome == "failed" else Status.PASSED
     facts = {"name": "tests", "status": status, "items": items, "exit_code": 0, "suite": FACTS}
     return TestRun.model_validate(facts | more)

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from agent.conversation import commands
-from agent.conversation.commands import Command, Unknown, parse_comment
+from agent.conversation.commands import Command, UnknownCommand, parse_comment
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from agent.conversation.commands import Command, Unknown, parse_comment
             Command(name="plan", words="leave the admin out\nand say so"),
         ),
         ("/merge\u200bwright stop", Command(name="stop")),
-        ("/mergewright merge now", Unknown(name="merge")),
+        ("/mergewright merge now", UnknownCommand(name="merge")),
     ],
 )
 def test_a_line_that_begins_with_it_is_a_command(body, wanted):

@@ -7,7 +7,7 @@ import random
 import time
 from pathlib import Path
 
-from agent.models.backtest import End, Row
+from agent.models.backtest import BacktestResult, End
 from agent.models.change import Finding, Plan, Severity
 from agent.models.checks import (
     CheckItem,
@@ -24,7 +24,7 @@ from agent.models.outcome import (
     PullEnd,
     PullRequest,
 )
-from agent.models.review import Proof, ProofRow, SourcePart, TakenBack
+from agent.models.review import Proof, ProofRow, RevertTrials, SourcePart
 from agent.models.run import Reason, Run, RunState, end_state
 from agent.models.ticket import IssueRef, Snapshot
 from agent.store.sql_run_store import SqlRunStore
@@ -202,17 +202,17 @@ def write_folder(home: Path, run: Run, outcome: Outcome | None, begun: float) ->
     proof = Proof(
         rows=(ProofRow(name="test_customer_has_a_nickname", without="failed",
                        error="FieldDoesNotExist: no field 'nickname'", with_change="passed"),),
-        hunks=TakenBack(noticed=(SourcePart(path="shop/models.py", line=10),),
+        hunks=RevertTrials(noticed=(SourcePart(path="shop/models.py", line=10),),
                         unnoticed=(SourcePart(path="shop/models.py", line=9),)),
     )  # fmt: skip
-    checks = [one.model_dump(mode="json") for one in make_checks()]
+    checks = [check.model_dump(mode="json") for check in make_checks()]
     steps: tuple[tuple[str, float, object], ...] = (
         ("read ticket", 0.2, None), ("triage", 0.4, None), ("checkout", 2.1, None),
         ("plan opening", 0.1, None), ("plan 1 reply", 7.5, None), ("plan 1 calls", 0.1, None),
         ("plan", 0.1, PLAN.model_dump(mode="json")),
         ("environment", 21.0, ENVIRONMENT), ("baseline", 33.2, None),
         ("edit 1 1 reply", 9.0, None), ("edit 1 1 calls", 2.0, None), ("edit 1 2 reply", 8.0, None),
-        ("policy 1", 0.3, {"findings": [one.model_dump(mode="json") for one in FINDINGS]}),
+        ("policy 1", 0.3, {"findings": [finding.model_dump(mode="json") for finding in FINDINGS]}),
         ("checks 1", 35.0, None), ("compare 1", 0.1, checks),
         ("proof 1", 12.0, proof.model_dump(mode="json")),
     )  # fmt: skip
@@ -271,5 +271,5 @@ def write_backtest(home: Path, title: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "order.json").write_text('{"tasks": [{}, {}]}')
     patch = f"--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-1\n+{title}\n"
-    row = Row(instance_id="x-1", title=title, end=End.READY, resolved=False, patch=patch)
+    row = BacktestResult(instance_id="x-1", title=title, end=End.READY, resolved=False, patch=patch)
     (folder / "x-1.json").write_text(row.model_dump_json())

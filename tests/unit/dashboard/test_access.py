@@ -194,7 +194,7 @@ def test_a_sign_in_that_failed_cannot_be_gone_on_with(stranger, people):
 
 def test_only_their_own_new_sign_ins_end_the_old_ones_of_a_person(app, people, tmp_path, operator):
     browsers = [Browser(app, people, tmp_path).sign_in("ann", {100: True}) for _ in range(6)]
-    assert [one.get("/").status_code for one in browsers] == [303, 200, 200, 200, 200, 200]
+    assert [browser.get("/").status_code for browser in browsers] == [303, 200, 200, 200, 200, 200]
     assert operator.get("/").status_code == 200
 
 

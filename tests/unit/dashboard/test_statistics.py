@@ -30,7 +30,9 @@ def runs(entries):
 
 
 def test_what_has_gone_on_with_a_pull_request_counts_with_it(entries):
-    first = next(one for one in entries if one.used and one.used.calls and not one.is_dry_run)
+    first = next(
+        entry for entry in entries if entry.used and entry.used.calls and not entry.is_dry_run
+    )
     following = [replace(first, run_id=name, follows=first.run_id) for name in ("f1", "f2")]
     [joined] = summarize_runs([first, *following])
     assert (joined.run_id, joined.rounds) == (first.run_id, 2)

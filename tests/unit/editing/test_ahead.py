@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from agent.editing.ahead import Ahead, need_model
+from agent.editing.ahead import BackgroundSteps, need_model
 from agent.errors import EnvironmentFailed
 from agent.models.step import Step
 
@@ -39,7 +39,7 @@ def test_a_step_takes_what_was_done_ahead_and_does_what_was_not():
         scout()
         return step(Step.BASELINE, note, done, "measured")
 
-    ahead = Ahead(lambda step: work(step, need_model))
+    ahead = BackgroundSteps(lambda step: work(step, need_model))
     assert work(ahead.attach(own, said.append), lambda: None) == "measured"
     assert done == [("built", "ahead"), ("measured", "MainThread")]
     assert own.names == ["environment", "baseline"]
@@ -47,7 +47,7 @@ def test_a_step_takes_what_was_done_ahead_and_does_what_was_not():
 
 
 def test_an_error_ahead_is_the_steps_own():
-    ahead = Ahead(lambda step: step(Step.ENVIRONMENT, fail))
+    ahead = BackgroundSteps(lambda step: step(Step.ENVIRONMENT, fail))
     with pytest.raises(EnvironmentFailed, match="no such package"):
         ahead.attach(OwnSteps(), print)(Step.ENVIRONMENT, fail)
 
@@ -63,7 +63,7 @@ def test_what_is_ended_begins_nothing_more():
         step(Step.ENVIRONMENT, build)
         step(Step.BASELINE, note, done, "measured")
 
-    ahead = Ahead(work)
+    ahead = BackgroundSteps(work)
     assert begun.wait(10)
     ahead.stopped.set()
     may_end.set()

@@ -8,7 +8,7 @@ import pytest
 
 from agent.editing import attempts
 from agent.editing.preparation import MeasuredPreparation
-from agent.models.chat import Answered, Returned
+from agent.models.chat import ModelTurn, ToolTurn
 from repo_config.schema import RepoConfig
 from tests.fakes import FakeModel, make_reply
 from tests.unit.editing import desks
@@ -27,8 +27,8 @@ def begin(prepared, home, replies, records=None):
     told = []
 
     def answer(request):
-        told[:] = [one for one in request.messages if isinstance(one, Returned)]
-        return replies[sum(isinstance(one, Answered) for one in request.messages)]
+        told[:] = [message for message in request.messages if isinstance(message, ToolTurn)]
+        return replies[sum(isinstance(message, ModelTurn) for message in request.messages)]
 
     run_context = desks.run_context(prepared, home, FakeModel(answer), records=records)
     measured = []
@@ -106,7 +106,7 @@ def test_kill_each_step_of_a_plan_with_calls_behind_it_and_go_on(prepared, home)
             run_context.preparation.finish()
             attempt.begin_edits()
             draft = attempt.next_draft()
-        called = [[result.failed for result in one.results] for one in told]
+        called = [[result.failed for result in command.results] for command in told]
         assert called in ([], [[False]], [[False], [False, False]])
         return draft.change.digest, draft.words, run_context.account.tokens
 

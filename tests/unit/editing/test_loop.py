@@ -9,7 +9,7 @@ import pytest
 from agent.editing import tools
 from agent.errors import BudgetSpent, ModelRefused
 from agent.llm.budget import Budget, SpendingCaps
-from agent.models.chat import Answered, Returned, Worst
+from agent.models.chat import ModelTurn, ToolTurn, WorstCase
 from agent.text.redaction import Redactor
 from tests.fakes import FakeModel, make_reply
 from tests.unit.editing import desks
@@ -59,7 +59,7 @@ def test_a_reply_that_was_cut_off_is_told_so(prepared, home):
     )
     run_context = desks.run_context(prepared, home, model)
     assert conversation(run_context).next_form(run_context).name
-    called, silent = (one.messages[-1] for one in model.requests[1:])
+    called, silent = (request.messages[-1] for request in model.requests[1:])
     assert "8,192" in called.text
     assert called.results[0].failed
     assert "8,192" in silent.text
@@ -82,7 +82,7 @@ def test_what_could_cost_more_than_is_left_is_not_asked(prepared, home, monkeypa
     monkeypatch.setattr(Budget, "find_limits", lambda *given: SpendingCaps(tokens=35))
     model = FakeModel(
         lambda request: make_reply(write(f"a{len(request.messages)}.py")),
-        worst=Worst(tokens=20, usd=None),
+        worst=WorstCase(tokens=20, usd=None),
     )
     run_context = desks.run_context(prepared, home, model)
     with pytest.raises(BudgetSpent) as raised, run_context.close_at_end():
@@ -102,7 +102,7 @@ def test_a_reply_that_is_not_taken_counts_in_what_the_run_has_spent(prepared, ho
         with pytest.raises(ModelRefused):
             conversation(run_context).next_form(run_context)
         assert (run_context.account.tokens, run_context.account.usd) == (10, 0.01)
-        assert [(one.model, one.calls, one.usd) for one in run_context.account.uses] == [
+        assert [(use.model, use.calls, use.usd) for use in run_context.account.uses] == [
             ("fake:one", 1, 0.01)
         ]
 
@@ -112,22 +112,28 @@ def test_all_that_is_said_is_on_record_once(prepared, home):
     run_context = desks.run_context(prepared, home, model)
     conversation(run_context).next_form(run_context)
     asked = events(home, prepared, "model.asked")
-    assert [(one["conversation"], one["turn"], one["role"]) for one in asked] == [
+    assert [(comment["conversation"], comment["turn"], comment["role"]) for comment in asked] == [
         ("edit 1", number, "editor") for number in (1, 2, 3)
     ]
     assert [[message["kind"] for message in one["messages"]] for one in asked] == [
         ["asked"], ["returned"], ["returned"],
     ]  # fmt: skip
-    assert [one["digest"] for one in asked] == [one.digest for one in model.requests]
+    assert [comparison["digest"] for comparison in asked] == [
+        request.digest for request in model.requests
+    ]
     assert asked[0]["model_chain"] == ["fake:one"]
     assert asked[0]["system"] == model.requests[0].system
     answered = events(home, prepared, "model.answered")
-    assert [one["reply"]["calls"][0]["name"] for one in answered] == ["bash", "write", "submit"]
-    assert [one["digest"] for one in answered] == [one["digest"] for one in asked]
+    assert [finding["reply"]["calls"][0]["name"] for finding in answered] == [
+        "bash",
+        "write",
+        "submit",
+    ]
+    assert [finding["digest"] for finding in answered] == [issue["digest"] for issue in asked]
     called = events(home, prepared, "model.called")
     assert len({one["change_digest"] for one in called}) == 2
     # The steps' own events tell it by its digest, so that it stands there once, and redacted.
-    done = [one for one in events(home, prepared, "done") if one["step"].startswith("edit 1")]
+    done = [event for event in events(home, prepared, "done") if event["step"].startswith("edit 1")]
     assert not any("result" in one for one in done)
 
 
@@ -143,12 +149,12 @@ def test_secrets_are_in_no_event(prepared, home):
     written = (home / "runs" / prepared.run.run_id / "ledger.jsonl").read_text()
     assert secret not in written
     answered = events(home, prepared, "model.answered")
-    assert [one.get("redacted") for one in answered] == [True, None, True]
+    assert [test.get("redacted") for test in answered] == [True, None, True]
     log = (home / "runs" / prepared.run.run_id / "run.log").read_text()
     assert "| write {" in log
     assert secret not in log
     # What is sent is what the files hold, else no edit would match.
-    assert any(secret in one.messages[-1].model_dump_json() for one in model.requests)
+    assert any(secret in request.messages[-1].model_dump_json() for request in model.requests)
 
 
 class Killed(BaseException):
@@ -177,7 +183,7 @@ def test_kill_each_turn_and_go_on(prepared, home):
             make_reply(write("shop/more.py")),
             make_reply(submit()),
         ]
-        return replies[sum(isinstance(one, Answered) for one in request.messages)]
+        return replies[sum(isinstance(message, ModelTurn) for message in request.messages)]
 
     def carry(records, model):
         run_context = desks.run_context(prepared, home, model, records=records)
@@ -198,6 +204,8 @@ def test_kill_each_turn_and_go_on(prepared, home):
         # What has a record is not asked for again.
         assert len(model.requests) - before == 4 - len(recorded)
         assert run_context.account.tokens == 40
-        said_so = [one for one in model.requests[-1].messages if isinstance(one, Returned)]
+        said_so = [
+            message for message in model.requests[-1].messages if isinstance(message, ToolTurn)
+        ]
         lost = [one for one in said_so if tools.LOST in one.text]
         assert len(lost) == (2 <= at <= 5)

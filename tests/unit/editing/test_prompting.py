@@ -12,7 +12,7 @@ from agent.editing.prompting import fence_text
 from agent.editing.submissions import SubmittedAnswers
 from agent.editing.tools import ToolExecutor
 from agent.git.tree import WorkTree
-from agent.models.chat import Asked, ChatRequest
+from agent.models.chat import ChatRequest, UserTurn
 from agent.models.checks import CheckItem, LintRun, Status, TestRun
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
@@ -44,7 +44,7 @@ def test_the_fixed_part_is_below_5500_characters(part, tmp_path, home):
         role="editor",
         system=prompting.make_prompt(part, prepared.contract),
         tools=ToolExecutor(run_context, FORMS[part], edits=part != "review").specs,
-        messages=(Asked(text=""),),
+        messages=(UserTurn(text=""),),
     )
     assert request.bytes < 5_500
 

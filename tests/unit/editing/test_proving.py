@@ -68,7 +68,7 @@ class Attempts(proving._TestRuns):
         names = {self.noticing[hunk.line] for hunk in several if hunk.line in self.noticing}
         ids = part.only.ids if part.only else (f"{FILE}::test_old",)
         files = part.only.files if part.only else ()
-        seen = {one for one in names if f"{FILE}::{one}" in ids or FILE in files}
+        seen = {name for name in names if f"{FILE}::{name}" in ids or FILE in files}
         return result(**dict.fromkeys(seen, "failed"), test_other="passed")
 
 

@@ -54,8 +54,10 @@ def finding(rule="http-client", severity=Severity.BLOCK):
 
 def failed(*ids, **facts):
     items = tuple(
-        CheckItem(item_id=one, outcome="failed", text="AssertionError: assert 2 == 3", place="a:7")
-        for one in ids
+        CheckItem(
+            item_id=command, outcome="failed", text="AssertionError: assert 2 == 3", place="a:7"
+        )
+        for command in ids
     )
     check = TestComparison(
         name="tests", base=Status.PASSED, head=Status.FAILED, verdict=Status.FAILED,

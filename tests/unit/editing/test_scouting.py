@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.editing import scouting
-from agent.models.chat import Worst
+from agent.models.chat import WorstCase
 from agent.models.checks import CheckItem, CheckReport, Status, TestRun
 from agent.settings import Settings
 from agent.setup import uv_program
@@ -68,8 +68,8 @@ def scout(prepared, home):
         found = scouting.scout_configuration(
             run_context, lambda: prepared, Obstacle(words="No data."), try_lines
         )
-        sent = (one.content for request in model.requests[1:]
-                for one in request.messages[-1].results)  # fmt: skip
+        sent = (result.content for request in model.requests[1:]
+                for result in request.messages[-1].results)  # fmt: skip
         return found, [*sent], tried, run_context
 
     return search
@@ -99,7 +99,7 @@ def test_it_ends_once_it_has_spent_its_quarter(scout, prepared, home):
     limits = desks.run_context(prepared, home, FakeModel(lambda _: make_reply())).limits
     # The first costs a cent, and the next could cost as much as a quarter of the run.
     found, _, _, run_context = scout(
-        [make_reply(desks.bash())], [], worst=Worst(tokens=9, usd=limits.usd / 4)
+        [make_reply(desks.bash())], [], worst=WorstCase(tokens=9, usd=limits.usd / 4)
     )
     assert run_context.account.tokens == 10
     assert "quarter" in found

@@ -14,7 +14,7 @@ from agent.errors import EnvironmentFailed
 from agent.models.change import Change
 from agent.models.chat import Reply
 from agent.models.checks import Status, SuiteFacts, TestRun
-from agent.models.sandbox import Ran
+from agent.models.sandbox import CommandResult
 from agent.models.ticket import Decision
 from agent.recipes.add_field.parameters import Edits
 from repo_config.detect import DjangoProject
@@ -73,7 +73,7 @@ def test_calls_run_in_order_and_what_they_make_is_the_change(opened):
     done = opened.call(
         edit(), write("shop/new.py"), bash("rm a.py; cat shop/new.py; echo x > b.txt")
     )
-    assert [one.failed for one in done.results] == [False] * 3
+    assert [result.failed for result in done.results] == [False] * 3
     assert opened.files == {
         "a.py": None,
         "b.txt": b"x\n",
@@ -136,7 +136,7 @@ def test_a_sandbox_that_was_lost_comes_back_with_the_change_alone(opened):
 def test_a_submit_of_a_batch_that_lost_its_sandbox_is_not_accepted(opened, monkeypatch):
     def lose(session, command, *, seconds):
         session.losses += 1
-        return Ran(output="lost", exit_code=None, restarted=True)
+        return CommandResult(output="lost", exit_code=None, restarted=True)
 
     monkeypatch.setattr(FakeSession, "run", lose)
     done = opened.call(write(), bash("true"), submit())
@@ -152,7 +152,9 @@ def test_before_a_plan_the_base_is_read_and_nothing_kept(opened):
     assert "plan" in done.results[1].content
     late = replace(TURN, calls=8)
     done = opened.call(bash("ls"), bash("ls"), turn=late)
-    assert [one.failed for one in done.results] == [False, True], "the tenth call is the plan's"
+    assert [result.failed for result in done.results] == [False, True], (
+        "the tenth call is the plan's"
+    )
 
 
 def test_calls_behind_a_plan_wait_until_it_is_agreed(opened):
@@ -160,11 +162,14 @@ def test_calls_behind_a_plan_wait_until_it_is_agreed(opened):
     opened.tools.is_planned = False
     given = make_reply(desks.plan(), edit(), submit())
     done = opened.call(given)
-    assert (done.handed, [one.failed for one in done.results]) == ("plan", [False, True, True])
+    assert (done.handed, [result.failed for result in done.results]) == (
+        "plan",
+        [False, True, True],
+    )
     opened.tools.is_planned = True
     done = opened.tools.execute_calls(given, opened.change, (), TURN, done)
     assert (done.handed, done.at) == ("submit", 2)
-    assert [one.name for one in done.results] == ["plan", "edit", "submit"]
+    assert [result.name for result in done.results] == ["plan", "edit", "submit"]
     assert done.change.paths == ("shop/prices.py",)
 
 
@@ -172,7 +177,7 @@ def test_a_plan_that_is_sent_again_holds_up_no_call_behind_it(opened):
     opened.tools = ToolExecutor(opened.run_context, attempts._EDITING)
     opened.tools.is_planned = True
     done = opened.call(make_reply(desks.plan(), edit(), submit()))
-    assert (done.handed, [one.failed for one in done.results]) == ("submit", [False] * 3)
+    assert (done.handed, [result.failed for result in done.results]) == ("submit", [False] * 3)
     assert done.results[0].content.startswith("The plan is accepted.")
 
 
@@ -180,7 +185,7 @@ def test_a_command_has_by_default_half_as_long_again_as_the_tests(opened, monkey
     given = []
     monkeypatch.setattr(
         FakeSession, "run", lambda session, command, *, seconds: given.append(seconds) or
-        Ran(output="", exit_code=0),
+        CommandResult(output="", exit_code=0),
     )  # fmt: skip
     opened.call(bash("true"))
     tests = TestRun(name="tests", status=Status.PASSED, seconds=200.0)

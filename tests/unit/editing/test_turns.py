@@ -11,7 +11,7 @@ from agent.editing import turns
 from agent.editing.turns import StallWatch, trim_messages
 from agent.errors import BudgetSpent, TimeSpent
 from agent.llm.budget import Budget, SpendingCaps, require_budget
-from agent.models.chat import Answered, Asked, Returned, ToolCall, ToolResult, Usage, Worst
+from agent.models.chat import ModelTurn, ToolCall, ToolResult, ToolTurn, Usage, UserTurn, WorstCase
 from agent.models.model_account import ModelAccount
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
@@ -31,15 +31,15 @@ def require(limits, usd, worst, seconds=60.0):
     ("limits", "usd", "worst", "words"),
     [
         (
-            SpendingCaps(usd=1.0), 0.75, Worst(tokens=10, usd=0.26),
+            SpendingCaps(usd=1.0), 0.75, WorstCase(tokens=10, usd=0.26),
             ("$0.2600", "$0.2500 of $1.00", "limits.usd, MERGEWRIGHT_MODEL_USD", "$1.0100 in total"),
         ),
         (
-            SpendingCaps(tokens=30), 0.0, Worst(tokens=10, usd=0.0),
+            SpendingCaps(tokens=30), 0.0, WorstCase(tokens=10, usd=0.0),
             ("10 tokens", "9 of 30", "MERGEWRIGHT_MODEL_TOKENS"),
         ),
         (
-            SpendingCaps(usd=1.0), 0.0, Worst(tokens=10, usd=None),
+            SpendingCaps(usd=1.0), 0.0, WorstCase(tokens=10, usd=None),
             ("no known price", "MERGEWRIGHT_MODEL_PRICES"),
         ),
     ],
@@ -47,8 +47,8 @@ def require(limits, usd, worst, seconds=60.0):
 def test_what_could_go_over_is_not_asked(limits, usd, worst, words):
     with pytest.raises(BudgetSpent) as raised:
         require(limits, usd, worst)
-    for one in words:
-        assert one in raised.value.message
+    for word in words:
+        assert word in raised.value.message
 
 
 @pytest.mark.parametrize(
@@ -67,16 +67,16 @@ def test_the_lower_of_operator_and_repository_counts(asked, set_by_operator, wan
 
 
 def conversation(turns, content=LONG):
-    messages = [Asked(text="Go.")]
+    messages = [UserTurn(text="Go.")]
     for number in range(1, turns + 1):
         result = ToolResult(call_id="c0", name="bash", content=f"{number} {content}")
-        messages += [Answered(reply=make_reply(("bash", {}))), Returned(results=(result,))]
+        messages += [ModelTurn(reply=make_reply(("bash", {}))), ToolTurn(results=(result,))]
     return tuple(messages)
 
 
 def number_whole(messages):
     """Number the turns whose results are whole in a request with these messages."""
-    returned = [one for one in trim_messages(messages) if isinstance(one, Returned)]
+    returned = [message for message in trim_messages(messages) if isinstance(message, ToolTurn)]
     return [
         number
         for number, one in enumerate(returned, 1)
@@ -107,15 +107,19 @@ def test_cuts_come_in_batches_so_that_the_prefix_stays_the_same():
 def test_what_cannot_be_called_again_is_not_offered_and_what_binds_is_never_cut():
     def answer(name, text):
         result = ToolResult(call_id="c0", name=name, content=text)
-        return Answered(reply=make_reply((name, {}))), Returned(results=(result,))
+        return ModelTurn(reply=make_reply((name, {}))), ToolTurn(results=(result,))
 
     plan = "agreed\n" + "tests: python -m pytest\n" * 300
     first, second = "1. " + "finding\n" * 500, "2. " + "finding\n" * 500
     messages = (
-        Asked(text="Go."), *answer("plan", plan), *answer("submit", first),
+        UserTurn(text="Go."), *answer("plan", plan), *answer("submit", first),
         *answer("submit", second), *conversation(9)[1:],
     )  # fmt: skip
-    found = [one.results[0].content for one in trim_messages(messages) if isinstance(one, Returned)]
+    found = [
+        message.results[0].content
+        for message in trim_messages(messages)
+        if isinstance(message, ToolTurn)
+    ]
     assert found[0] == plan
     assert found[1].endswith("characters cut; of an earlier change]")
     assert found[2] == second
@@ -153,4 +157,4 @@ def test_a_model_that_gets_nowhere_is_stopped_and_warned_before(each, turns):
 
 def test_with_too_little_time_left_nobody_is_asked():
     with pytest.raises(TimeSpent, match="limits.minutes"):
-        require(SpendingCaps(), 0.0, Worst(tokens=1, usd=0.0), 9.4)
+        require(SpendingCaps(), 0.0, WorstCase(tokens=1, usd=0.0), 9.4)

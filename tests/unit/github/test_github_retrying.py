@@ -9,13 +9,13 @@ import pytest
 
 from agent.errors import CodeHostUnavailable
 from agent.github.api_errors import RateLimited, RefusedRequest
-from agent.github.connection import Asking, Pacing
+from agent.github.connection import Pacing, RetryingRequest
 
 QUICK = Pacing(first_wait=0.001, longest_limit=0.2)
 
 
-def asking(pacing: Pacing = QUICK, stopping: threading.Event | None = None) -> Asking:
-    return Asking(pacing, stopping)
+def asking(pacing: Pacing = QUICK, stopping: threading.Event | None = None) -> RetryingRequest:
+    return RetryingRequest(pacing, stopping)
 
 
 class Server:

@@ -46,12 +46,12 @@ FOLLOWING = RUN.model_copy(update={"run_id": "r2", "follow_up": FOLLOW_UP})
 @pytest.mark.parametrize("ends", [("commit", "human"), ("commit", "reply"), ()])
 def test_a_round_tells_how_its_threads_ended_and_who_acts(ends):
     threads = tuple(ended_thread(end) for end in ends)
-    waiting = tuple(one for one in threads if one.kind == "human")
+    waiting = tuple(thread for thread in threads if thread.kind == "human")
     for reason in (Reason.READY, *([Reason.NEW_FAILURES] if threads else [])):
         ended = outcome(reason, "body", PULL).with_part(
             "review_state", threads=threads, waiting_threads=waiting
         )
-        text = status.ended(FOLLOWING, ended, PROGRESS, PAGE)
+        text = status.render_end(FOLLOWING, ended, PROGRESS, PAGE)
     head, _, rest = text.partition("\n")
     assert "#9" in head
     assert "Said \\*so\\*." in head
@@ -70,7 +70,7 @@ def test_what_was_used_is_told_as_far_as_it_is_known(facts, told):
     progress = PROGRESS.model_copy(update=facts)
     for text in (
         status.under_way(RUN, progress, PAGE),
-        status.planned(RUN, PLAN, PLAN.number, progress, PAGE),
+        status.render_plan(RUN, PLAN, PLAN.number, progress, PAGE),
     ):
         assert told in text
         assert f"]({PAGE}/log)" in text

@@ -54,7 +54,10 @@ def test_a_refusal_names_every_finding_of_every_rule_with_its_place_and_the_way_
     for finding in blocking:
         assert any(finding.rule in line and finding.path in line for line in lines)
         assert finding.fix in error.message
-    assert {one.rule for one in cases.review(list(error.findings))} == {"gate-files", "other-files"}
+    assert {item.rule for item in cases.review(list(error.findings))} == {
+        "gate-files",
+        "other-files",
+    }
 
 
 def _makes_cleared_change(node: ast.AST) -> bool:
@@ -118,7 +121,9 @@ def test_a_repository_says_what_a_rule_weighs_and_the_operator_how_little_it_may
     assert [finding.severity for finding in judged("review", {})] == [Severity.REVIEW]
     assert [finding.severity for finding in judged("info", {})] == [Severity.INFO]
     assert judged("off", {}) == ()
-    assert [one.severity for one in judged("off", {"concurrency": "review"})] == [Severity.REVIEW]
+    assert [comparison.severity for comparison in judged("off", {"concurrency": "review"})] == [
+        Severity.REVIEW
+    ]
     with pytest.raises(PolicyRefused, match="concurrency"):
         judged("off", {"concurrency": "block"})
 
@@ -157,7 +162,7 @@ def test_what_people_have_committed_opens_no_file_to_more_of_the_same(path, thei
     changed = {} if after == _BRANCH_BASE[path] else {path: after}
     with pytest.raises(PolicyRefused) as refused:
         on_top({path: theirs}, changed)
-    assert path in {one.path for one in refused.value.findings}
+    assert path in {finding.path for finding in refused.value.findings}
 
 
 def test_people_who_have_edited_anything_do_not_lift_the_bound_of_size():
@@ -165,7 +170,9 @@ def test_people_who_have_edited_anything_do_not_lift_the_bound_of_size():
     with pytest.raises(PolicyRefused, match="size"):
         on_top(page, {**page, **large})
     cleared = on_top(large, {**large, **page})
-    assert {(one.rule, one.severity) for one in cleared.findings} == {("size", Severity.REVIEW)}
+    assert {(finding.rule, finding.severity) for finding in cleared.findings} == {
+        ("size", Severity.REVIEW)
+    }
 
 
 def test_what_tools_find_in_lines_of_people_only_remarks():
@@ -183,8 +190,8 @@ def test_what_tools_find_in_lines_of_people_only_remarks():
             rule.make_finding("app/a.py", "brings it in", "Do not.", line) for line in (1, 2, 3)
         ),
     )
-    [held] = policy.tolerate_standing((found,), made, human_changes)
-    assert [one.severity for one in held.findings] == [
+    [held] = policy.keep_human_findings((found,), made, human_changes)
+    assert [finding.severity for finding in held.findings] == [
         Severity.BLOCK,
         Severity.REVIEW,
         Severity.BLOCK,  # a second copy is ours

@@ -28,5 +28,5 @@ def test_a_credential_is_named_by_file_and_line_and_stays_unsaid():
 
 def test_a_credential_in_a_new_path_is_found_and_stays_unsaid():
     findings, _ = found({f"docs/{TOKEN}.md": "hello\n"})
-    assert [one.severity for one in findings] == [Severity.BLOCK]
+    assert [finding.severity for finding in findings] == [Severity.BLOCK]
     assert TOKEN not in repr(findings)

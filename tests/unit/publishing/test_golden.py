@@ -24,7 +24,7 @@ from agent.models.checks import (
 from agent.models.code_host import Progress, StageMark
 from agent.models.model_use import ModelUse, ModelWork
 from agent.models.outcome import Outcome, PullRequest, RunFigures, ThreadOutcome, Verdict
-from agent.models.review import Proof, ProofRow, Remark, ReviewNotes, SourcePart, TakenBack
+from agent.models.review import Proof, ProofRow, Remark, RevertTrials, ReviewNotes, SourcePart
 from agent.models.run import Reason, RunState, end_state
 from agent.models.ticket import Ticket
 from agent.publishing import pull_request_content, text, threads
@@ -55,7 +55,7 @@ REPORT = CheckReport(
     results=tuple(
         (TestRun if name == "tests" else LintRun)(
             name=name, status=Status.PASSED, command=tuple(command.split()),
-            items=tuple(CheckItem(item_id=one, outcome="passed") for one in ADDED),
+            items=tuple(CheckItem(item_id=guidance, outcome="passed") for guidance in ADDED),
         )
         for name, command in {
             "ruff check": "ruff check .", "django check": "python manage.py check",
@@ -91,7 +91,7 @@ PROOF = Proof(
         ),
         ProofRow(name=ADDED[1], without="passed", with_change="passed"),
     ),
-    hunks=TakenBack(noticed=(SourcePart(path="shop/prices.py", line=3),)),
+    hunks=RevertTrials(noticed=(SourcePart(path="shop/prices.py", line=3),)),
 )  # fmt: skip
 REVIEW = ReviewNotes(
     ran=True, approves=True, model="openai:two",
@@ -183,7 +183,7 @@ def draft_with_findings() -> str:
                 "verdict": READY.model_copy(update={"review": ("shop/prices.py:9",)}),
                 "proof": PROOF.model_copy(
                     update={
-                        "hunks": TakenBack(
+                        "hunks": RevertTrials(
                             noticed=(SourcePart(path="shop/prices.py", line=3),),
                             unnoticed=(SourcePart(path="shop/prices.py", line=21),),
                         )
@@ -261,7 +261,7 @@ def ended(reason: Reason, sentence: str, words: str | None = None) -> str:
     outcome = Outcome(run_id="r1", state=end_state(reason), reason=reason, sentence=sentence)
     words = words or text.render_stopped(outcome, code_host_runs.TICKET, f"{PAGE}/log", run=RUN)
     outcome = outcome.with_part("files", text=words)
-    return status_text.ended(RUN, outcome, Progress(seconds=13.2), PAGE)
+    return status_text.render_end(RUN, outcome, Progress(seconds=13.2), PAGE)
 
 
 def stopped() -> str:
@@ -324,7 +324,9 @@ def status_comment() -> str:
         sentence="No new failures in 5 checks.", figures=RunFigures(models=USES),
     )  # fmt: skip
     working = status_text.under_way(RUN, progress, PAGE, now=1_055.0)
-    return f"{working}\n\n---\n\n{status_text.ended(RUN, outcome, Progress(seconds=180), PAGE)}"
+    return (
+        f"{working}\n\n---\n\n{status_text.render_end(RUN, outcome, Progress(seconds=180), PAGE)}"
+    )
 
 
 KINDS: tuple[Callable[[], str], ...] = (

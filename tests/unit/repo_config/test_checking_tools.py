@@ -48,7 +48,7 @@ repos:
   - {id: flake8, args: [--config, "$CONFIG"]}
 """
     found = detect.detect_project(DictTree({".pre-commit-config.yaml": hooks}), RepoConfig())
-    assert [one.line for one in found.commands] == [
+    assert [command.line for command in found.commands] == [
         "flake8 --config '$CONFIG'", "black --line-length=100 --quiet --check .",
     ]  # fmt: skip
     assert found.lint[1].options == ("--line-length=100", "--quiet")

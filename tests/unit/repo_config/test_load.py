@@ -86,7 +86,7 @@ scope:
   max_files: many
 7: x
 """
-    assert [(one.line, one.column) for one in problems(text)] == [
+    assert [(problem.line, problem.column) for problem in problems(text)] == [
         (1, 1), (3, 12), (5, 6), (6, 3), (6, 7), (8, 10), (9, 14), (10, 1),
     ]  # fmt: skip
 

@@ -40,7 +40,7 @@ def run(*args: object):
 def explained(repo: Path, *args: str) -> dict[str, tuple[object, str]]:
     result = run("config", "explain", "--repo", repo, "--json", *args)
     assert result.exit_code == 0, result.output
-    return {one["key"]: (one.get("value"), one["origin"]) for one in json.loads(result.output)}
+    return {load["key"]: (load.get("value"), load["origin"]) for load in json.loads(result.output)}
 
 
 def test_what_the_operator_bounds_is_told_with_what_was_asked_for(repo, monkeypatch):

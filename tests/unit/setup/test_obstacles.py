@@ -77,7 +77,7 @@ def test_tests_that_ran_and_failed_did_start(outcome):
 
 
 def test_tests_that_only_end_in_errors_are_not_measured():
-    error, passed = (CheckItem(item_id="a", outcome=one) for one in ("error", "passed"))
+    error, passed = (CheckItem(item_id="a", outcome=run) for run in ("error", "passed"))
     assert not obstacles.is_measured(result("", error))
     assert not obstacles.is_measured(result("no test was run"))
     assert obstacles.is_measured(result("", error, passed))

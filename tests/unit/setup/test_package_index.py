@@ -19,10 +19,10 @@ def read(tmp_path, **environ: str) -> SimpleIndex:
 def test_further_indexes_are_asked_first_in_their_order_and_once(tmp_path):
     more = {"UV_INDEX": f"x={A} {D[:-1]}", "PIP_EXTRA_INDEX_URL": f"{B} {A} file:///srv"}
     found = read(tmp_path, PIP_INDEX_URL=B, UV_DEFAULT_INDEX="https://pypi.org/simple", **more)
-    assert [one.url for one in found.list_accesses()] == [A, D, B, "https://pypi.org/simple/"]
+    assert [access.url for access in found.list_accesses()] == [A, D, B, "https://pypi.org/simple/"]
     assert found.file_addresses == ("https://files.pythonhosted.org/",)
     alone = read(tmp_path, own=B, **more)
-    assert [one.url for one in alone.list_accesses()] == [B]
+    assert [access.url for access in alone.list_accesses()] == [B]
     assert alone.file_addresses == ()
     assert read(tmp_path).mark == "public"
 

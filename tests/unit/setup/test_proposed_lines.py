@@ -68,7 +68,9 @@ def test_what_goes_beyond_a_set_up_is_refused_before_anything_is_built(prepared,
 )
 def test_what_a_set_up_needs_is_taken(prepared, home, text):
     findings = read(text, prepared, home).scouted
-    assert findings and max(len(one.message) for one in findings) < 400, "nobody cuts a line"
+    assert findings and max(len(finding.message) for finding in findings) < 400, (
+        "nobody cuts a line"
+    )
 
 
 def test_fewer_tests_and_what_decides_about_them_are_refused(prepared, home, tmp_path):

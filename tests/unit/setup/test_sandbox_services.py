@@ -69,4 +69,4 @@ def test_only_a_place_that_was_ordered_says_that_a_server_did_not_start():
     ],
 )
 def test_users_and_databases_are_those_that_variables_name(env, users, databases):
-    assert sandbox_services.accounts(env) == (users, databases)
+    assert sandbox_services.list_accounts(env) == (users, databases)

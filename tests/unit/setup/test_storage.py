@@ -57,7 +57,7 @@ def test_several_runs_of_a_worker_write_one_file_at_a_time_each_whole(tmp_path):
 
     with ThreadPoolExecutor(len(contents)) as pool:
         list(pool.map(write, contents))
-    assert [one.name for one in tmp_path.iterdir()] == ["known.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["known.json"]
 
 
 def test_python_takes_the_bytecode_that_lies_beside_a_script(tmp_path):

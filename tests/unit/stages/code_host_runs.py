@@ -14,7 +14,7 @@ from agent.models.outcome import Outcome, Verdict
 from agent.models.review import ReviewNotes
 from agent.models.run import Reason, Run
 from agent.models.ticket import IssueRef, Snapshot, Ticket
-from agent.publishing.evidence import Decided
+from agent.publishing.evidence import DecidedChange
 from agent.settings import Settings
 from agent.stages import publish
 from repo_config.schema import RepoConfig
@@ -155,10 +155,10 @@ def decided(
     after: bytes = b"x = 1\ny = 2\n",
     title: str = PLAN.title,
     compared: tuple[TestComparison, ...] = (TESTS,),
-) -> Decided:
+) -> DecidedChange:
     file = ChangedFile(path=path, before=before, after=after)
     change = Change(base_commit=base.checkout.commit, files=(file,), notes=("Added `y`.",))
-    return Decided(
+    return DecidedChange(
         ticket=TICKET,
         plan=PLAN.model_copy(update={"title": title}),
         cleared=ClearedChange(change=change, findings=()),
@@ -169,6 +169,6 @@ def decided(
     )
 
 
-def publish_change(base: Prepared, made: Decided, desk: Desk) -> Outcome:
+def publish_change(base: Prepared, made: DecidedChange, desk: Desk) -> Outcome:
     task = make_task(made.ticket, base.checkout)
     return publish.publish_result(task, made, (), (), base, desk)

@@ -29,7 +29,7 @@ from agent.models.checks import (
 )
 from agent.models.environment import Contract
 from agent.models.outcome import Verdict
-from agent.models.review import Proof, SourcePart, TakenBack
+from agent.models.review import Proof, RevertTrials, SourcePart
 from agent.models.run import Reason
 from agent.stages import decide
 from agent.text.check_summary import format_count, is_of_tests, summarize_check
@@ -61,7 +61,7 @@ def results(draw, name):
         status = draw(st.sampled_from([Status.FAILED, Status.UNVERIFIED, Status.UNMEASURABLE]))
         items = [] if status is not Status.UNVERIFIED else items
     else:
-        red = any(one.outcome in ("finding", *FAILING) for one in items)
+        red = any(item.outcome in ("finding", *FAILING) for item in items)
         status = Status.FAILED if red else Status.PASSED
     kind = TestRun if name == TESTS else LintRun
     return kind(name=name, status=status, items=tuple(items), reason=reason)
@@ -135,7 +135,7 @@ UNMEASURED = tool(
 MODELS = ChangedFile(path="shop/models.py", before=b"a = 1\n", after=b"a = 2\n")
 A, B = SourcePart(path="a.py", line=3), SourcePart(path="b.py", line=9)
 WRONG = A.model_copy(update={"mistake": "`<` in place of `>=`"})
-UNNOTICED = Proof(hunks=TakenBack(unnoticed=(A,), untried=(B,)))
+UNNOTICED = Proof(hunks=RevertTrials(unnoticed=(A,), untried=(B,)))
 FLAKY = (flips("t::a", "pf", "p"),)
 
 
@@ -218,15 +218,15 @@ DECISIONS = {
         [suite()], {"proof": UNNOTICED}, "open as draft", "READY", "a.py:3, b.py:9",
     ),
     "there was no time for a part, another is noticed": (
-        [suite()], {"proof": Proof(hunks=TakenBack(noticed=(A,), untried=(B,)))},
+        [suite()], {"proof": Proof(hunks=RevertTrials(noticed=(A,), untried=(B,)))},
         "open", "READY", "",
     ),
     "tests notice one mistake in code that is not changed, and another not": (
-        [suite()], {"proof": Proof(hunks=TakenBack(noticed=(A,), unnoticed=(WRONG,)))},
+        [suite()], {"proof": Proof(hunks=RevertTrials(noticed=(A,), unnoticed=(WRONG,)))},
         "open", "READY", "",
     ),
     "tests notice no mistake": (
-        [suite()], {"proof": Proof(hunks=TakenBack(unnoticed=(WRONG,)))},
+        [suite()], {"proof": Proof(hunks=RevertTrials(unnoticed=(WRONG,)))},
         "open as draft", "READY", "a.py:3",
     ),
     "a person has to look": (

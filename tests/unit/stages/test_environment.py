@@ -8,7 +8,7 @@ import pytest
 
 from agent.errors import CheckUnfinished, EnvironmentFailed, RepositoryUnfit
 from agent.models.checks import CheckItem, CheckReport, Status, SuiteFacts, TestRun
-from agent.models.environment import Checkout, Contract, Environment, Opened
+from agent.models.environment import Checkout, Contract, Environment, OpenedRepository
 from agent.models.run import Run
 from agent.setup import proposal
 from agent.stages import environment
@@ -52,7 +52,9 @@ def prepare(tmp_path, monkeypatch):
             end = left.pop(0)
             return end if isinstance(end, CheckReport) else report(*end)
 
-        measures = environment.Measures(measure, measure, lambda prepared, tests, desk: tests)
+        measures = environment.BaselineRunners(
+            measure, measure, lambda prepared, tests, desk: tests
+        )
 
         def step(name, work, *args, **named):
             names.append(name)
@@ -68,7 +70,7 @@ def prepare(tmp_path, monkeypatch):
             committed=1729180000,
         )  # fmt: skip
         contract = Contract(config=config, project=detect.detect_project(tree, config), source=None)
-        opened = Opened(run=run, checkout=base, contract=contract)
+        opened = OpenedRepository(run=run, checkout=base, contract=contract)
         desk = SimpleNamespace(
             say=lambda line: None, store_report=lambda run, report: None,
             base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path),

@@ -145,7 +145,7 @@ def test_TC8_a_flood_of_threads_is_answered_twenty_at_a_time_and_says_how_many_a
     ]
     pulls = Pulls(*several)
     context = read(pulls)
-    assert [one.thread_id for one in context.threads] == [f"T{one}" for one in range(1, 21)]
+    assert [python.thread_id for python in context.threads] == [f"T{run}" for run in range(1, 21)]
     assert context.threads_left == 280
     assert pulls.asked == ["maria"]
 
@@ -184,7 +184,11 @@ def test_what_people_say_while_an_answer_is_written_is_answered_in_the_next_roun
         comment(3, "us[bot]", "Done in c.", is_ours=True),
     ]
     (asked,) = read(Pulls(thread(*said)), ended(1)).threads
-    assert [one.body for one in asked.comments] == ["Rename it.", "Done in c.", "And add a test."]
+    assert [comparison.body for comparison in asked.comments] == [
+        "Rename it.",
+        "Done in c.",
+        "And add a test.",
+    ]
     assert read(Pulls(thread(*said)), ended(2)).threads == ()
 
 

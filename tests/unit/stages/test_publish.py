@@ -284,7 +284,7 @@ def test_TC6_a_secret_in_the_change_stops_the_run_before_the_push(made, dress):
     after = f"x = 1\n\nENV = '{dressed()[dress]}'\n".encode()
     with pytest.raises(PolicyRefused) as raised:
         runs.publish_change(base, runs.decided(base, after=after), desk)
-    assert [(one.path, one.line) for one in raised.value.findings] == [("a.py", 3)]
+    assert [(finding.path, finding.line) for finding in raised.value.findings] == [("a.py", 3)]
     assert dressed()[dress] not in raised.value.message
     assert there.calls == ["remote"]
 

@@ -9,7 +9,7 @@ import pytest
 from agent.editing import reviewing
 from agent.editing.rounds import Round
 from agent.models.change import Finding, Severity
-from agent.models.review import Proof, Remark, ReviewNotes, SourcePart, TakenBack
+from agent.models.review import Proof, Remark, RevertTrials, ReviewNotes, SourcePart
 from agent.stages import decide
 from tests.fakes import FakeModel, make_reply
 from tests.unit.editing import desks
@@ -121,7 +121,7 @@ def with_open_findings(prepared, *parts):
     guard = _open("conftest.py", "gate-files", is_reading=False)
     cleared = best.cleared.model_copy(update={"findings": (guard,)})
     compared = (best.compared[0].model_copy(update={"findings": (rewritten,)}), *best.compared[1:])
-    proof = Proof(hunks=TakenBack(unnoticed=parts))
+    proof = Proof(hunks=RevertTrials(unnoticed=parts))
     verdict = decide.decide_verdict(compared, cleared, prepared.contract, proof)
     return replace(best, cleared=cleared, compared=compared, proof=proof, verdict=verdict)
 
@@ -157,7 +157,7 @@ def test_a_reviewer_settles_what_is_a_matter_of_reading_and_nothing_that_guards_
 def test_what_would_be_missed_by_its_name_may_go_without_a_test(prepared, goes):
     best = passing(prepared)
     proof = Proof(
-        hunks=TakenBack(unnoticed=(SourcePart(path="a.py", line=1, goes=goes),)),
+        hunks=RevertTrials(unnoticed=(SourcePart(path="a.py", line=1, goes=goes),)),
         missing="the change adds no test",
     )
     verdict = decide.decide_verdict(best.compared, best.cleared, prepared.contract, proof)

@@ -102,7 +102,7 @@ def test_PF4_a_row_that_makes_no_sense_holds_nobody_up(in_file):
     other.execute("UPDATE deliveries SET received_at = 'soon' WHERE delivery_id = 'bad'")
     other.close()
     assert ids(in_file) == ["a", "c"]
-    assert in_file.counts().unread == 2
+    assert in_file.count_deliveries().unread == 2
     assert in_file.list_unread(limit=1)[0].delivery_id == "a"
 
 
@@ -148,7 +148,7 @@ def test_a_link_in_its_place_is_not_followed(tmp_path):
 
 def test_a_second_inbox_of_a_process_takes_no_lock_from_the_first(tmp_path):
     with closing(Inbox(tmp_path)) as first:
-        assert first.counts().unread == 0
+        assert first.count_deliveries().unread == 0
         log = first.path.with_name(f"{first.path.name}-wal")
         before = log.stat().st_ino
         Inbox(tmp_path).close()

@@ -27,7 +27,7 @@ _SUPPRESSION = Cases(
 
 
 def _new(body: str, head: str = "", **others: str) -> Snippet:
-    text = "".join(f"    {one}\n" for one in body.splitlines())
+    text = "".join(f"    {line}\n" for line in body.splitlines())
     files = {path.replace("__", "/") + ".py": content for path, content in others.items()}
     return Snippet({_PATH: f"{head}def test_new():\n{text}", **files})
 
