@@ -102,8 +102,8 @@ class Settings(Record):
     git_hosts: tuple[str, ...] = ()
     """Hosts from which set-up may fetch by git, such as github.com; default: none."""
     system_packages: tuple[str, ...] = ("*",)
-    """Debian packages that a repository may request for its sandboxes, as patterns such as
-    lib*-dev; empty: none. They are unpacked in these sandboxes only; their scripts do not run.
+    """Debian packages that a repository may request for its sandboxes (patterns such as
+    lib*-dev); empty: none. They are unpacked in these sandboxes only; their scripts do not run.
     Docker sandboxes use the packages in their image."""
     rule_floors: tuple[str, ...] = ()
     """Minimum severities of rules, such as `http-client=block`. `secrets=off` lets repositories

@@ -200,7 +200,9 @@ def _read_node(node: Node) -> object:
         return tuple(map(_read_node, node.value))
     if not isinstance(node, MappingNode):
         if _SURROGATE.search(node.value):
-            raise _refuse(node, "an escape of half a character", "Write the character itself")
+            raise _refuse(
+                node, "an escape for half of a character (surrogate)", "Write the character itself"
+            )
         return _read_scalar(str(node.tag).removeprefix(_TAG), str(node.value))
     found: dict[str, object] = {}
     for key, value in node.value:

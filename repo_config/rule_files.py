@@ -20,7 +20,7 @@ _CONFIGURES = "it configures the checks"
 _RUNS_FIRST = "Python runs it before anything else"
 #: By name, in lower case: why it decides.
 _BY_NAME = {
-    "conftest.py": "it is loaded into every test run below it",
+    "conftest.py": "pytest loads it for every test below it",
     "manage.py": "it starts the checks",
     "runtests.py": "it starts the tests",
     "sitecustomize.py": _RUNS_FIRST,

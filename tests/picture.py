@@ -35,7 +35,7 @@ def main(target: Path) -> None:
         out = Console(file=screen, width=88)
         ends = [show_play(played, out, is_whole=False) for played in plays]
         if not all(ends):
-            sys.exit(f"The demo has not ended as it should:\n{screen.getvalue()}")
+            sys.exit(f"Unexpected outcome of the demo:\n{screen.getvalue()}")
         pull = plays[-1].pull()
         assert pull is not None
         page = browser.new_page(viewport={"width": _WIDTH, "height": 1200})

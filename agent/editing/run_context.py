@@ -63,7 +63,9 @@ class RunContext:
             ModelUnusable: None is configured any more.
         """
         if self.desk.models is None:
-            raise ModelUnusable("No model is configured; set MERGEWRIGHT_MODEL, or _EDITOR.")
+            raise ModelUnusable(
+                "No model is configured; set MERGEWRIGHT_MODEL or MERGEWRIGHT_MODEL_EDITOR."
+            )
         return self.desk.models
 
     @property

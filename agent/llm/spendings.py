@@ -85,4 +85,4 @@ class CountedModels:
         try:
             self._store.settle(number, usd)
         except (AgentError, OSError) as problem:
-            _log.warning("the cost of a request is not noted", problem=str(problem))
+            _log.warning("the cost of a request could not be stored", problem=str(problem))

@@ -55,7 +55,7 @@ TABLE: tuple[VerdictRule, ...] = (
         lambda facts: facts.tell_new_failures(),
     ),
     VerdictRule(
-        "a check does not complete, or disappeared",
+        "a check did not complete, or no longer exists",
         Reason.NEW_FAILURES,
         lambda facts: facts.tell_failed(),
     ),
@@ -65,7 +65,7 @@ TABLE: tuple[VerdictRule, ...] = (
         lambda facts: facts.tell_unverified(),
     ),
     VerdictRule(
-        "a rule with severity `block` has a finding from a check",
+        "a check reports a finding of a rule with severity `block`",
         Reason.POLICY,
         lambda facts: facts.tell_blocked(),
     ),
@@ -267,7 +267,10 @@ class VerdictFacts:
     @property
     def _not_done(self) -> tuple[Finding, ...]:
         """What the ticket says besides."""
-        rule, fix = "rest of the ticket", "If it asks for more, open a separate ticket."
+        rule, fix = (
+            "rest of the ticket",
+            "If this sentence asks for another change, open a separate ticket.",
+        )
         said = (
             f"The recipe ignored this sentence: “{sentence}”"
             for sentence in self.cleared.change.not_done

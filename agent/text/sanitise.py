@@ -67,7 +67,7 @@ def clean_ticket(text: str) -> tuple[str, tuple[str, ...]]:
     lines = "\n".join(line.rstrip() for line in kept.split("\n"))
     short, runs = _RUN.subn(lambda run: run[0][:_LONGEST_RUN], lines)
     if runs:
-        removed.append(f"the rest of {runs} overlong run{'s' * (runs > 1)} of one character")
+        removed.append(f"part of {runs} overlong repetition{'s' * (runs > 1)} of one character")
     return short, tuple(removed)
 
 

@@ -100,7 +100,10 @@ MANIPULATIONS = {
     "a changed verdict": (edit(change_verdict), "Line 5 (done of 'decide 1') was changed"),
     "a changed end": (edit(change_end), "(ended of 'run') was changed"),
     "a verdict and a new chain": (edit(change_verdict_and_chain_anew), "its signature was changed"),
-    "a removed line": (edit(lambda lines: lines.pop(5)), "lines after it are missing: line 6"),
+    "a removed line": (
+        edit(lambda lines: lines.pop(5)),
+        "lines after it are missing (detected at line 6",
+    ),
     "an added line": (edit(lambda lines: lines.insert(6, lines[5])), "lines before it were added"),
     "reordered lines": (edit(lambda lines: lines.insert(3, lines.pop(4))), "was moved"),
     "a cut end": (edit(lambda lines: lines.pop()), END_MISSING),

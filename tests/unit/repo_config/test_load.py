@@ -63,7 +63,7 @@ def test_an_unquoted_version_is_told_apart_from_the_number_that_is_made_of_it(te
         ("version: 1\nenv: {A: \x1b[31m}", "2:10", "escape in quotes"),
         ("env: &e {A: b}", "1:6", "an anchor"),
         ("<<: {version: 1}", "1:1 <<", "Known keys here"),
-        ('env: {A: "\\ud800"}', "1:10", "half a character"),
+        ('env: {A: "\\ud800"}', "1:10", "half of a character"),
         ("version: 1\nenv: {}\nversion: 1", "3:1", "duplicate key"),
     ],
 )
