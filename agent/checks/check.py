@@ -168,6 +168,8 @@ class Part:
     """Files whose tests run before all others, in this order."""
     watched: tuple[str, ...] = ()
     """Files that belong to the tests of base, and that nothing is to write to."""
+    lists_new: bool = False
+    """Whether files that are new in the tree are listed; of a whole suite they always are."""
 
     def describe(self, site: Site) -> dict[str, object]:
         """Compose what a script in the sandbox is told, with whole paths."""

@@ -79,7 +79,9 @@ class PytestSuite:
                 "tools": [f"{SANDBOX_ENVIRONMENT}/", f"{SANDBOX_GATE}/"],
             },
         )
-        return order.model_copy(update={"watched": part.whole_watched, "lists_new": part == Part()})
+        return order.model_copy(
+            update={"watched": part.whole_watched, "lists_new": part.lists_new or part == Part()}
+        )
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> TestRun:
         return suite.judge_suite(self, site, secret, result, _PYTEST_CODES)
@@ -162,7 +164,10 @@ class DjangoSuite:
             files=entry,
         )
         directory = posixpath.join(SANDBOX_TREE, folder)
-        more = {"watched": self.part.whole_watched, "lists_new": self.part == Part()}
+        more = {
+            "watched": self.part.whole_watched,
+            "lists_new": self.part.lists_new or self.part == Part(),
+        }
         return order.model_copy(update={"directory": directory, **more})
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> TestRun:

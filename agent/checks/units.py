@@ -219,7 +219,7 @@ class _Sides:
 
     def _split(self, now: ast.stmt, was: ast.stmt) -> Iterator[TextEdit]:
         """Take back each inner statement that differs alone, where the rest is the same."""
-        blocks = [*zip(_list_blocks(now), _list_blocks(was), strict=False)]
+        blocks = [*zip(list_blocks(now), list_blocks(was), strict=False)]
         is_alike = blocks and _describe_head(now) == _describe_head(was)
         if not is_alike or not all(map(self._are_apart, blocks)):
             yield self._give_back(_find_lines([now]), _find_lines([was]))
@@ -277,10 +277,10 @@ class _Sides:
         return TextEdit(*here, tuple(map(_end_line, instead)), line)
 
 
-def _list_blocks(node: ast.AST) -> list[list[ast.stmt]]:
+def list_blocks(node: ast.AST) -> list[list[ast.stmt]]:
     """List the blocks of statements within a statement that have any."""
     blocks = [getattr(node, name, []) for name in _OWN_BLOCKS]
-    inner = (block for part in _list_branches(node) for block in _list_blocks(part))
+    inner = (block for part in _list_branches(node) for block in list_blocks(part))
     return [block for block in (*blocks, *inner) if block]
 
 
@@ -295,7 +295,7 @@ def _describe_head(node: ast.stmt) -> str:
     heads = (
         _empty(part, *_OWN_BLOCKS, "handlers", "cases") for part in (node, *_list_branches(node))
     )
-    return f"{[*map(ast.dump, heads)]} {len(_list_blocks(node))}"
+    return f"{[*map(ast.dump, heads)]} {len(list_blocks(node))}"
 
 
 def _name_type(node: ast.stmt) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TypeVar
 
-from agent.checks import comparison, hunks, measuring, reruns, running, test_files
+from agent.checks import comparison, entered, hunks, measuring, reruns, running, test_files
 from agent.checks.check import Part, Selection, Site, count_sandboxes, make_site
 from agent.checks.commands import make_tool_check
 from agent.checks.hunks import Hunk
@@ -222,9 +222,10 @@ def take_back(
         prepared = rebuilt
     known = _list_unnoticed(change, ours, last)
     attempts = _TestRuns(trials, prepared, head, judges, shown, ours, imports, known)
+    blocks = trials.begin(attempts.list_unentered)
     checked = attempts.try_types([hunk for hunk in found if hunk.is_of_types])
     code = attempts.try_all([hunk for hunk in found if not hunk.is_of_types])
-    return code.model_copy(update=checked)
+    return code.model_copy(update={**checked, "unentered": blocks.result()})
 
 
 def _list_unnoticed(change: Change, ours: frozenset[str], last: Round | None) -> set[SourcePart]:
@@ -384,6 +385,22 @@ class _TestRuns:
         if self.judges:
             return not self.judges.isdisjoint(failing)
         return bool(result.reason or failing)
+
+    def list_unentered(self) -> tuple[SourcePart, ...]:
+        """List the blocks that neither the tests of the change nor those near it enter."""
+        change = self.trials.change
+        marked = entered.mark_blocks(change, self.ours)
+        paths = {part.path for part in marked.parts.values()}
+        near = {test for path in paths for test in self.imports.importers_of(path)}
+        files = tuple(sorted((self.ours | near) & self._files.keys()))
+        if not marked.parts or not files or time.monotonic() > self.trials.end:
+            return ()
+        site = self.trials.lay_out(marked.change, self.prepared)
+        part = Part(Selection(files=files), lists_new=True)
+        result = _run_tests(site, part, "tests with marked blocks", self.trials.desk)
+        if result is None or result.limit or result.suite is None or not is_proved(result):
+            return ()
+        return marked.list_unentered(result.suite.left_behind)
 
     def try_types(self, found: list[Hunk]) -> dict[str, tuple[SourcePart, ...]]:
         """Have the repository's type checkers look at the first of them, each taken back alone."""

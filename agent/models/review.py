@@ -85,6 +85,8 @@ class RevertTrials(Record):
     """Of types alone, which no type checker misses."""
     checked: tuple[SourcePart, ...] = ()
     """Those that the repository's type checker notices."""
+    unentered: tuple[SourcePart, ...] = ()
+    """Blocks of functions that the change wrote and no test near it enters."""
 
     @property
     def tried(self) -> tuple[SourcePart, ...]:
