@@ -1,8 +1,8 @@
 """The units of a change: the parts of the syntax tree that can be taken back one at a time.
 
 A unit is a statement, the decorators of a function, or the head of a class. A changed one gets
-base's text back, of a function each statement for itself; a new function raises; what is new
-besides goes; what has gone comes back.
+base's text back, of a function each statement for itself; a new function raises, or returns what
+nobody expects; what is new besides goes; what has gone comes back.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ _OWN_BLOCKS = ("body", "orelse", "finalbody")
 _DO = "do"
 """The kind of statements without a name."""
 _FAILS = b"raise NotImplementedError\n"
+_FOREIGN = b"return object()\n"
+"""Where a value is expected: a test that only calls the function does not notice."""
 _IN_ORDER = operator.itemgetter(0, 1)
 _Node = TypeVar("_Node", bound=ast.AST)
 
@@ -316,11 +318,28 @@ def _take_away(unit: _Unit, new_lines: list[bytes]) -> Iterator[TextEdit]:
         body = node.body
         if not all(map(_is_filler, body)) and not _is_abstract(body):
             first = _find_first(body[0])
-            instead = new_lines[first][: body[0].col_offset] + _FAILS
+            wrong = _FOREIGN if _gives_value(node) else _FAILS
+            instead = new_lines[first][: body[0].col_offset] + wrong
             yield TextEdit(first, unit.last, (instead,), unit.first)
     elif not (isinstance(node, ast.ClassDef) and unit.last < (node.end_lineno or 0)):
         filler = new_lines[unit.first][: node.col_offset] + b"pass\n"
         yield TextEdit(unit.first, unit.last, (filler,) if unit.owner else (), unit.first)
+
+
+def _gives_value(function: ast.AST) -> bool:
+    """Whether a function returns a value of its own, and does not yield."""
+    found, left = False, [*ast.iter_child_nodes(function)]
+    while left:
+        node = left.pop()
+        if isinstance(node, (ast.Yield, ast.YieldFrom)):
+            return False
+        found |= isinstance(node, ast.Return) and not (
+            node.value is None
+            or (isinstance(node.value, ast.Constant) and node.value.value is None)
+        )
+        if not isinstance(node, (*_DEFINITIONS, ast.Lambda)):
+            left += ast.iter_child_nodes(node)
+    return found
 
 
 def _is_abstract(body: Sequence[ast.stmt]) -> bool:
