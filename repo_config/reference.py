@@ -29,7 +29,7 @@ def sections(
             yield from sections((*path, name), inner)
 
 
-def find_annotation(path: Path) -> Any:
+def find_key_type(path: Path) -> Any:
     """Return what a key below nothing but sections takes; None where there is no such key."""
     above, name = path[:-1], path[-1]
     section = next((one for at, one in sections() if at == above), None)

@@ -157,7 +157,7 @@ def _verify_delivery(
         delivery_id=delivery_id,
         event=event,
         action=parsed.action,
-        content_key=parsed.about.content_key,
+        content_key=parsed.about.deduplication_key,
         received_at=read_clock(),
         body=parsed.about.model_dump_json().encode(),
     )

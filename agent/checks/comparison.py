@@ -89,7 +89,7 @@ def _compare_check(name: str, before: AnyRun, after: AnyRun) -> AnyComparison:
         return _not_told_apart(
             found, Status.UNMEASURABLE, f"on the base branch, twice: {before.reason}"
         )
-    if _was_cut(before, after):
+    if _hit_time_limit(before, after):
         found = found.model_copy(update={"unfinished": True})
         why = f"the run's time limit (limits.minutes) was reached after {after.seconds:.0f} s of it"
         return _not_told_apart(found, Status.UNMEASURABLE, why)
@@ -124,7 +124,7 @@ def _begin_comparison(name: str, before: AnyRun, after: AnyRun) -> AnyComparison
     return found.model_copy(update=counts)
 
 
-def _was_cut(before: AnyRun, after: AnyRun) -> bool:
+def _hit_time_limit(before: AnyRun, after: AnyRun) -> bool:
     """Whether the run's minutes ended a check that is not known to take longer with the change."""
     is_longer = after.seconds > 2 * before.seconds + _SLACK_SECONDS
     return after.limit == MINUTES_LIMIT and not is_longer

@@ -146,7 +146,7 @@ def _confirm_check(first: AnyRun, site: Site, sandbox: Sandbox, say: Say) -> Any
         second = running.run_check(check, site, sandbox, say)
     if _was_ended(second):
         raise CheckUnfinished(
-            f"The check {first.name} did not finish on the base commit, twice:"
+            f"The check {first.name} did not finish on the base commit in two attempts:"
             f" {second.reason.rstrip('.')}."
         )
     is_same = (first.status, first.exit_code) == (second.status, second.exit_code)

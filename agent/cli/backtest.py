@@ -87,7 +87,7 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
         str | None,
         typer.Argument(
             metavar="BACKTEST",
-            help="With --resume: the backtest's name, or its beginning.",
+            help="With --resume: the backtest's name, or its first characters.",
             show_default=False,
         ),
     ] = None,

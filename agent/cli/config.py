@@ -87,11 +87,9 @@ def explain(
         found = _select_keys(key, found)
         if not found:
             near = difflib.get_close_matches(key, known, 2)
-            fix = (
-                f"Did you mean {' or '.join(near)}?"
-                if near
-                else "`config explain --all` lists them"
-            )
+            fix = "`config explain --all` lists them"
+            if near:
+                fix = f"Did you mean {' or '.join(near)}?"
             words = f"there is no key {format_excerpt(key, quoted=False)}. {fix}"
             raise typer.BadParameter(words, param_hint="KEY")
     if as_json:

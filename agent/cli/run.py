@@ -336,7 +336,7 @@ def read_repository_name(repo: str, github_url: str) -> str:
     if (found["web"] or ours) != ours or (found["ssh"] or ours) not in (ours, ours.split(":")[0]):
         raise typer.BadParameter(
             f"{repo} is not on {ours}, the server of MERGEWRIGHT_GITHUB_URL ({github_url})."
-            " Set it, with credentials, or use a repository on that server",
+            " Set MERGEWRIGHT_GITHUB_URL and its credentials, or use a repository on that server",
             param_hint="--repo",
         )
     return found["name"]

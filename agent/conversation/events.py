@@ -34,7 +34,7 @@ class Request(Record):
     """Whoever asked wants to see the plan before anything is edited."""
 
     @property
-    def content_key(self) -> str:
+    def deduplication_key(self) -> str:
         """Equal for whatever tells of the same label on the same version of the issue."""
         issue = self.snapshot.issue
         parts = [
@@ -55,7 +55,7 @@ class Withdrawal(Record):
     issue: IssueRef
 
     @property
-    def content_key(self) -> str:
+    def deduplication_key(self) -> str:
         """Empty: it is only an occasion to look, which may be had twice."""
         return ""
 
@@ -81,7 +81,7 @@ class Comment(Record):
     """Address of the repository for git, without credentials."""
 
     @property
-    def content_key(self) -> str:
+    def deduplication_key(self) -> str:
         """Equal for whatever tells of the same comment."""
         parts = ["comment", self.subject.repository_id, self.place, self.comment_id]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
@@ -101,7 +101,7 @@ class ConversationEvent(Record):
     """GitHub's words, as `pull_request.closed`."""
 
     @property
-    def content_key(self) -> str:
+    def deduplication_key(self) -> str:
         return ""
 
 

@@ -105,11 +105,11 @@ class PostedText(PayloadPart):
     body: str | None = None
 
 
-class WrittenComment(PostedText):
+class PostedComment(PostedText):
     created_at: Moment
 
 
-class WrittenReview(PostedText):
+class PostedReview(PostedText):
     submitted_at: Moment
     state: str = Field(default="", max_length=40)
 
@@ -146,17 +146,17 @@ class _ConversationPayload(PayloadPart):
 
 class CommentOnIssue(_ConversationPayload):
     issue: Subject
-    comment: WrittenComment
+    comment: PostedComment
 
 
 class CommentOnLine(_ConversationPayload):
     pull_request: Subject
-    comment: WrittenComment
+    comment: PostedComment
 
 
 class ReviewEvent(_ConversationPayload):
     pull_request: Subject
-    review: WrittenReview
+    review: PostedReview
 
 
 class _RepositoryPayload(PayloadPart):

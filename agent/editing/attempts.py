@@ -12,7 +12,7 @@ from agent.errors import BudgetSpent, EditFailed, TimeSpent
 from agent.models.change import Change, Finding, Plan, Severity
 from agent.models.chat import OpeningMessage
 from agent.models.step import Step, StepName
-from agent.models.task import ItemAnswer, ReviewItem
+from agent.models.task import FollowUpItem, ItemAnswer
 from agent.text.cutting import cut_sentences
 
 _SUBMIT = "Check the change; `include` lists ignored files that belong to it."
@@ -31,7 +31,7 @@ class Attempt:
         talk: Conversation,
         plan: Plan,
         run_context: RunContext,
-        items: tuple[ReviewItem, ...] = (),
+        items: tuple[FollowUpItem, ...] = (),
     ) -> None:
         """Take a conversation whose plan is agreed.
 
@@ -184,7 +184,7 @@ def begin_attempt(run_context: RunContext) -> Attempt:
                 agreed = run_context.once(Step.PLAN, submissions.read_plan, handed.form)
                 return Attempt(talk, agreed, run_context)
         talk.answer(words, run_context)
-    against = f" Against the last one stood:\n{words}" if words else ""
+    against = f" Problems of its last plan:\n{words}" if words else ""
     raise EditFailed(f"The model made no valid plan: {handed.why}.{against}")
 
 
@@ -195,7 +195,7 @@ def begin_anew(plan: Plan, failed: str, run_context: RunContext) -> Attempt:
 
 
 def continue_draft(
-    draft: Draft, items: tuple[ReviewItem, ...], failed: str, run_context: RunContext
+    draft: Draft, items: tuple[FollowUpItem, ...], failed: str, run_context: RunContext
 ) -> Attempt:
     """Go on with a change that no conversation of this run has made.
 
@@ -209,7 +209,7 @@ def continue_draft(
 def _continue_plan(
     plan: Plan,
     change: Change | None,
-    items: tuple[ReviewItem, ...],
+    items: tuple[FollowUpItem, ...],
     failed: str,
     run_context: RunContext,
 ) -> Attempt:

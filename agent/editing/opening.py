@@ -22,7 +22,7 @@ from agent.git.tree import WorkTree
 from agent.models.change import Change, Plan
 from agent.models.chat import OpeningMessage
 from agent.models.checks import TESTS, AnyRun, CheckItem, LintRun, Status, TestRun
-from agent.models.task import ReviewItem
+from agent.models.task import FollowUpItem
 from agent.text import sanitise
 from agent.text.check_summary import describe_outcomes, format_count
 from repo_config import dependencies
@@ -60,7 +60,7 @@ def open_ticket(run_context: RunContext) -> OpeningMessage:
 def open_change(
     plan: Plan,
     change: Change | None,
-    items: tuple[ReviewItem, ...],
+    items: tuple[FollowUpItem, ...],
     failed: str,
     run_context: RunContext,
 ) -> OpeningMessage:

@@ -20,7 +20,7 @@ from agent.models.change import ChangedFile, Finding, Plan, Severity
 from agent.models.outcome import ThreadResult
 from agent.models.record import Record
 from agent.models.sandbox import SANDBOX_TREE
-from agent.models.task import ItemAnswer, ReviewItem
+from agent.models.task import FollowUpItem, ItemAnswer
 from agent.models.ticket import Category
 from agent.policy.content import paths
 from agent.text import sanitise
@@ -188,7 +188,7 @@ def read_answers(found: SubmittedAnswers) -> tuple[ItemAnswer, ...]:
 
 
 def find_answer_problems(
-    found: SubmittedAnswers, items: tuple[ReviewItem, ...], *, is_edited: bool
+    found: SubmittedAnswers, items: tuple[FollowUpItem, ...], *, is_edited: bool
 ) -> list[str]:
     """List contradictions among answers, items and edits, for the model."""
     wanted = Counter(item.number for item in items)

@@ -145,7 +145,7 @@ def require_fit(view: GitPlace, commit: str, limits: RepositoryLimits) -> None:
             f"{_quote_path(one)} -> {_quote_path(targets[one])}"
             for one in names.find_links_out(targets)
         ],
-        "Make each a relative link inside the tree or remove it, then commit",
+        "Make each a relative link to a path in the repository or remove it, then commit",
     )
 
 

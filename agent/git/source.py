@@ -73,7 +73,7 @@ def find_source(repository: str) -> UserRepository:
         around = next((above for above in root.parents if (above / ".git").exists()), None)
         hint = " Use the folder of a clone, or create a repository: git init, git add, git commit"
         if around is not None:
-            hint = f" It is inside the one at {around}: use that folder"
+            hint = f" It is inside the repository at {around}: use that folder"
         raise RepositoryUnfit(f"{root} is not a git repository.{hint}")
     try:
         _require_own_parts(git_dir, common_dir)

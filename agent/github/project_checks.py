@@ -165,7 +165,7 @@ def _list_check_runs(session: RepositorySession, commit: str) -> Iterator[Projec
     states: dict[int, set[State]] = {}
     for run in newest.values():
         suite = run["check_suite"]["id"]
-        workflow, output, state = workflows.get(suite), run["output"] or {}, _read_state(run)
+        workflow, output, state = workflows.get(suite), run["output"] or {}, _read_check_state(run)
         states.setdefault(suite, set()).add(state)
         if workflow and run["conclusion"] in _CUT_SHORT and workflow["conclusion"] == "failure":
             # GitHub ends the other jobs of a matrix once one has failed; they run again with it.
@@ -179,7 +179,7 @@ def _list_check_runs(session: RepositorySession, commit: str) -> Iterator[Projec
             summary=_summarize(*said) if state != "passed" else "",
         )
     for suite, workflow in workflows.items():
-        state, known = _read_state(workflow), states.get(suite, set())
+        state, known = _read_check_state(workflow), states.get(suite, set())
         # What the jobs do not tell: a run that waits, or has none yet.
         if (state == "waiting" and state not in known) or (not known and state != "passed"):
             url, why = str(workflow["html_url"]), _explain_state(workflow)
@@ -215,7 +215,7 @@ def _name(workflow: Raw) -> str:
     return str(workflow.get("name") or workflow["path"])
 
 
-def _read_state(run: Raw) -> State:
+def _read_check_state(run: Raw) -> State:
     conclusion = run["conclusion"]
     if run["status"] == "waiting" or conclusion == "action_required" or conclusion in _CUT_SHORT:
         return "waiting"

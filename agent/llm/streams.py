@@ -46,7 +46,7 @@ class StreamedCalls:
             self._named.add(index)
 
 
-class _DistinctCalls:
+class _ToolCallRepairMixin:
     """Comes before the library's class of a streamed reply, whichever that is."""
 
     def _map_part_delta(self, choice: Choice) -> Iterable[ModelResponseStreamEvent]:
@@ -62,6 +62,6 @@ def tell_calls_apart(model: Model) -> Model:
     kind: Any = type(model)
     # To ask for its class would load a provider that may not be in use.
     if (stream := getattr(model, "_streamed_response_cls", None)) is not None:
-        own = type(stream.__name__, (_DistinctCalls, stream), {})
+        own = type(stream.__name__, (_ToolCallRepairMixin, stream), {})
         model.__class__ = type(kind.__name__, (kind,), {"_streamed_response_cls": own})
     return model

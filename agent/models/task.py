@@ -11,7 +11,7 @@ from agent.models.run import FollowUp
 from agent.models.ticket import Decision, Ticket
 
 
-class ReviewItem(Record):
+class FollowUpItem(Record):
     """One thing that a follow-up has to see to: a thread, or a check that is red."""
 
     number: int
@@ -70,7 +70,7 @@ class Task(Record):
     """Where the change begins: the base commit, or the branch of the pull request."""
     pull: PullContext | None = None
     """None: there is no pull request yet."""
-    items: tuple[ReviewItem, ...] = ()
+    items: tuple[FollowUpItem, ...] = ()
     """What is asked of the pull request."""
     parameters: str = ""
     """A recipe's parameters; empty: no recipe carries it out."""

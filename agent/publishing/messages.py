@@ -77,8 +77,8 @@ _NEXT = {
     ),
     Reason.EDIT_FAILED: "Read the log. Change the {ticket}, or {models}, {again}.",
     Reason.UNASKED_OPERATIONS: (
-        "Find out what in the project adds operations to migrations, {commit}. Or write this "
-        "migration by hand."
+        "Find and remove what in the project adds operations to migrations, {commit}. Or write "
+        "this migration by hand."
     ),
     Reason.NEW_FAILURES: ("Decide whether the test or the {ticket} is wrong, fix it, {again}."),
     Reason.UNVERIFIED: "Fix the cause named above, {commit}.",

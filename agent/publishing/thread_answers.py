@@ -12,7 +12,7 @@ from agent.models.change import Finding
 from agent.models.outcome import Outcome, ThreadOutcome
 from agent.models.pulls import PullSnapshot, Thread
 from agent.models.run import Reason, Run
-from agent.models.task import ItemAnswer, PullContext, ReviewItem, Task
+from agent.models.task import FollowUpItem, ItemAnswer, PullContext, Task
 from agent.publishing import threads
 from agent.publishing.evidence import DecidedChange
 from agent.text import sanitise
@@ -58,7 +58,7 @@ def withhold_answers(
 
 
 def answer_threads(
-    items: tuple[ReviewItem, ...],
+    items: tuple[FollowUpItem, ...],
     answers: tuple[ItemAnswer, ...],
     commit: str,
     now: PullSnapshot,
@@ -124,7 +124,7 @@ def _answer_thread(
     }
 
 
-def _locate_check(item: ReviewItem, now: PullSnapshot) -> dict[str, object]:
+def _locate_check(item: FollowUpItem, now: PullSnapshot) -> dict[str, object]:
     """Name a check with its page; whoever may set a status names any address as its page."""
     repository = now.url.rpartition("/pull/")[0]
     pages = (f"{repository}/actions/runs/", f"{repository}/runs/")

@@ -41,7 +41,7 @@ _CACHES = frozenset(
 )  # fmt: skip
 
 
-class ChangeKind(IntEnum):
+class EntryKind(IntEnum):
     """What a path has become; must equal those of `agent/sandbox/sandbox_scripts/differing.py`."""
 
     FILE = 0
@@ -54,10 +54,10 @@ class ChangeKind(IntEnum):
 
 
 _NOT_TAKEN = {
-    ChangeKind.LINK: "A symbolic link",
-    ChangeKind.SPECIAL: "A pipe, socket or device",
-    ChangeKind.REPOSITORY: "A repository within the repository",
-    ChangeKind.CLOSED: "An unreadable file",
+    EntryKind.LINK: "A symbolic link",
+    EntryKind.SPECIAL: "A pipe, socket or device",
+    EntryKind.REPOSITORY: "A repository within the repository",
+    EntryKind.CLOSED: "An unreadable file",
 }
 _USE_FILE = "Use a regular file."
 _RENAME = "Give it another name."
@@ -69,7 +69,7 @@ class ChangedEntry(NamedTuple):
     """A path of the tree that differs from the base."""
 
     path: str
-    kind: ChangeKind
+    kind: EntryKind
     size: int
     is_executable: bool
 
@@ -159,19 +159,19 @@ class _ChangeCollector:
         """Take deletions, note what no change can hold; return regular files, tracked first."""
         base, given = self.ground.base, self.ground.given
         listed = sorted(entries, key=lambda entry: (not base.has_path(entry.path), entry.path))
-        links = {entry.path for entry in listed if entry.kind == ChangeKind.LINK}
+        links = {entry.path for entry in listed if entry.kind == EntryKind.LINK}
         found = []
         for entry in listed:
             path, kind = entry.path, entry.kind
-            if kind == ChangeKind.GONE:
+            if kind == EntryKind.GONE:
                 if base.has_path(path):
                     self.add(ChangedFile(path=path, before=base.read(path), after=None))
-            elif kind == ChangeKind.MODE:
+            elif kind == EntryKind.MODE:
                 if path in given and given[path].executable == entry.is_executable:
                     self.add(given[path])
                 else:
                     self.note(path, "Its mode is unchanged.", _BY_HAND, Severity.INFO)
-            elif kind != ChangeKind.FILE:
+            elif kind != EntryKind.FILE:
                 self.skip_path(path, f"{_NOT_TAKEN[kind]} is not part of the change.", _USE_FILE)
             elif (problem := names.name_problem(path)) is not None:
                 self.skip_path(path, f"The file is not part of the change: {problem}.", _RENAME)
@@ -252,7 +252,7 @@ def collect_change(
     included = {path.rstrip("/") for path in include}
     asked = [path for path in new if included.isdisjoint((path, *_parents(path)))]
     cached = {path for path in asked if not ground.folders.issuperset(_list_caches(path))}
-    links = {entry.path for entry in entries if entry.kind == ChangeKind.LINK}
+    links = {entry.path for entry in entries if entry.kind == EntryKind.LINK}
     plain = (path for path in asked if links.isdisjoint(_parents(path)))
     named = [path for path in plain if names.name_problem(path) is None]
     ignored = worktree.find_ignored(ground.checkout, ground.base.folder, named) - cached

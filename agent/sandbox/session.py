@@ -217,7 +217,7 @@ class Session:
 def _read_entries(answer: Answer) -> tuple[list[change_collection.ChangedEntry], bool]:
     entries = [
         change_collection.ChangedEntry(
-            str(path), change_collection.ChangeKind(kind), int(size), bool(mode)
+            str(path), change_collection.EntryKind(kind), int(size), bool(mode)
         )
         for path, kind, size, mode in json.loads(answer.contents[0])
     ]

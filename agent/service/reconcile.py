@@ -80,7 +80,7 @@ class MissedDeliveries:
         if isinstance(parsed, Ignored):
             reason = parsed.reason
         else:
-            key, body = parsed.about.content_key, parsed.about.model_dump_json().encode()
+            key, body = parsed.about.deduplication_key, parsed.about.model_dump_json().encode()
         fetched = Delivery(
             delivery_id=attempt.delivery_id,
             event=attempt.event,

@@ -36,9 +36,9 @@ from agent.setup import storage
 from agent.setup.authority import Authority
 from agent.setup.downloads import CachedDownload, Downloads
 from agent.setup.hosts import (
+    HostPort,
     HostProxy,
     PublicNetwork,
-    Target,
     find_addresses,
     is_inside,
     is_internal,
@@ -97,11 +97,11 @@ class Gateway(ThreadingUnixStreamServer):
     def __init__(
         self,
         folder: Path,
-        allowed: Iterable[Target],
+        allowed: Iterable[HostPort],
         *,
-        inside: Iterable[Target] = (),
+        inside: Iterable[HostPort] = (),
         accesses: Iterable[IndexAccess] = (),
-        git_hosts: Iterable[Target] = (),
+        git_hosts: Iterable[HostPort] = (),
         downloads: Downloads | None = None,
         proxies: Mapping[str, str] | None = None,
     ) -> None:
@@ -192,7 +192,7 @@ class Gateway(ThreadingUnixStreamServer):
 
     # --- where requests go --------------------------------------------------------------------
 
-    def check(self, wanted: Target) -> None:
+    def check(self, wanted: HostPort) -> None:
         """Hold a host against the list.
 
         Raises:
@@ -205,7 +205,7 @@ class Gateway(ThreadingUnixStreamServer):
         if addresses and all(map(is_internal, addresses)):
             raise _RefusedError(403, f"{wanted} (resolves to an internal address)")
 
-    def find_login(self, wanted: Target, path: str) -> str:
+    def find_login(self, wanted: HostPort, path: str) -> str:
         """What an index wants to hear; empty: nothing. Of several on a host the nearest counts.
 
         It is asked for its pages and, beside them, its files; what else the operator may read on
@@ -222,7 +222,7 @@ class Gateway(ThreadingUnixStreamServer):
         near = [place for place in logins if asked.startswith(place)]
         return logins[max(near, key=len)] or "" if near else ""
 
-    def open_pool(self, wanted: Target, scheme: str) -> tuple[httpcore.ConnectionPool, str]:
+    def open_pool(self, wanted: HostPort, scheme: str) -> tuple[httpcore.ConnectionPool, str]:
         """Give the connections for a host, and what names the proxy between if there is one."""
         proxy = self._proxies[scheme]
         if proxy and urllib.request.proxy_bypass(str(wanted), self._named):
@@ -256,7 +256,7 @@ class _Requests(BaseHTTPRequestHandler):
     server: Gateway
     protocol_version = "HTTP/1.1"
     timeout = _IDLE_SECONDS
-    _host: Target | None = None
+    _host: HostPort | None = None
     """Whom CONNECT names."""
 
     def do_CONNECT(self) -> None:
@@ -264,7 +264,7 @@ class _Requests(BaseHTTPRequestHandler):
         if match is None or self._host:
             self.send_error(400)
             return
-        wanted = Target(match[1].lower(), int(match[2]))
+        wanted = HostPort(match[1].lower(), int(match[2]))
         try:
             self.server.check(wanted)
         except _RefusedError as refused:
@@ -331,7 +331,7 @@ class _Requests(BaseHTTPRequestHandler):
 
     # --- what is asked ------------------------------------------------------------------------
 
-    def _read_place(self) -> tuple[Target, str]:
+    def _read_place(self) -> tuple[HostPort, str]:
         """Read whom a request is for, and its path with the query.
 
         Raises:
@@ -356,7 +356,7 @@ class _Requests(BaseHTTPRequestHandler):
             raise _RefusedError(400)
         return wanted, path
 
-    def _read_body(self, wanted: Target, path: str) -> bytes:
+    def _read_body(self, wanted: HostPort, path: str) -> bytes:
         """Read what a fetch of git wants; nothing else has anything to say to a host.
 
         Raises:
@@ -381,7 +381,7 @@ class _Requests(BaseHTTPRequestHandler):
 
     # --- what is answered ---------------------------------------------------------------------
 
-    def _forward(self, wanted: Target, path: str, body: bytes) -> None:
+    def _forward(self, wanted: HostPort, path: str, body: bytes) -> None:
         """Ask the host, where the answer is not here, and hand it back.
 
         Raises:
@@ -488,7 +488,7 @@ def open_gateway(
 
 @contextmanager
 def open_gateway_to(
-    allowed: Iterable[Target], settings: Settings, **more: Any
+    allowed: Iterable[HostPort], settings: Settings, **more: Any
 ) -> Iterator[Gateway]:
     """Open the way to these hosts alone."""
     downloads = Downloads(storage.folder(settings) / "downloads")

@@ -14,7 +14,7 @@ import httpcore
 from agent.errors import SettingsInvalid
 
 
-class Target(NamedTuple):
+class HostPort(NamedTuple):
     """A host and port that may be reached."""
 
     host: str
@@ -25,7 +25,7 @@ class Target(NamedTuple):
         return f"{self.host[:120]}:{self.port}"
 
 
-def parse_target(written: str) -> Target:
+def parse_target(written: str) -> HostPort:
     """Read `host`, `host:port` or an address with a scheme.
 
     Raises:
@@ -33,7 +33,7 @@ def parse_target(written: str) -> Target:
     """
     parts = urlsplit(written if "://" in written else f"https://{written}")
     port = parts.port or (80 if parts.scheme == "http" else 443)
-    return Target((parts.hostname or "").lower(), port)
+    return HostPort((parts.hostname or "").lower(), port)
 
 
 def is_internal(address: str) -> bool:
@@ -44,7 +44,7 @@ def is_internal(address: str) -> bool:
     return not ip.is_global or ip.is_multicast
 
 
-def find_addresses(target: Target) -> list[str]:
+def find_addresses(target: HostPort) -> list[str]:
     try:
         found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):  # the latter: no name that could be looked up
@@ -52,7 +52,7 @@ def find_addresses(target: Target) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def is_inside(host: Target) -> bool:
+def is_inside(host: HostPort) -> bool:
     addresses = find_addresses(host)
     return bool(addresses) and all(map(is_internal, addresses))
 
@@ -63,20 +63,20 @@ class PublicNetwork(httpcore.SyncBackend):
     What is connected to is the address that was looked at: there is no second look-up.
     """
 
-    def __init__(self, inside: Container[Target]) -> None:
+    def __init__(self, inside: Container[HostPort]) -> None:
         self._inside = inside
 
     def connect_tcp(
         self, host: str, port: int, *args: object, **named: object
     ) -> httpcore.NetworkStream:
-        for address in self._list_addresses(Target(host, port)):
+        for address in self._list_addresses(HostPort(host, port)):
             try:
                 return super().connect_tcp(address, port, *args, **named)  # type: ignore[arg-type]
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 continue
         raise httpcore.ConnectError(f"{host} cannot be reached")
 
-    def _list_addresses(self, target: Target) -> Iterator[str]:
+    def _list_addresses(self, target: HostPort) -> Iterator[str]:
         for address in find_addresses(target):
             if target in self._inside or not is_internal(address):
                 yield address
@@ -107,9 +107,9 @@ class HostProxy:
             return None
         try:
             parts = urlsplit(written if "://" in written else f"http://{written}")
-            target = Target(parts.hostname or "", parts.port or 80)
+            target = HostPort(parts.hostname or "", parts.port or 80)
         except ValueError:
-            target = Target("")
+            target = HostPort("")
         if not target.host or parts.scheme.lower() != "http":
             # The value itself may hold a password, so it is not repeated.
             raise SettingsInvalid(

@@ -119,7 +119,7 @@ def choose_interpreter(
             path=candidate.path,
             mounts=_list_mounts(candidate, settings),
             root=candidate.root,
-            root_mark=root.mark or storage.root_mark(root.folder),
+            root_mark=root.mark or storage.compute_root_fingerprint(root.folder),
         )
         version, problem = _try_interpreter(interpreter, sandbox)
         if not problem:
@@ -221,7 +221,9 @@ def _find_in_roots(roots: Sequence[Root]) -> Iterator[FoundPython]:
 
 
 def _find_on_machine(settings: Settings) -> Iterator[FoundPython]:
-    for row in uv_program.list_pythons(settings, os.pathsep.join(_list_folders(settings))):
+    for row in uv_program.list_pythons(
+        settings, os.pathsep.join(_list_interpreter_folders(settings))
+    ):
         # Builds without the lock and debug builds take other wheels than the version says.
         if (row["implementation"], row["variant"]) != ("cpython", "default"):
             continue
@@ -236,7 +238,7 @@ def _find_on_machine(settings: Settings) -> Iterator[FoundPython]:
             )
 
 
-def _list_folders(settings: Settings) -> Iterator[str]:
+def _list_interpreter_folders(settings: Settings) -> Iterator[str]:
     """Folders of programs: those of our own, of pyenv, whose shims are no Pythons, and of PATH."""
     home = Path.home()
     for parent, pattern in (

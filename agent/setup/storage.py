@@ -195,7 +195,7 @@ def no_space(what: str) -> Iterator[None]:
         raise
 
 
-def root_mark(folder: str | None) -> str:
+def compute_root_fingerprint(folder: str | None) -> str:
     """What a root file system of sandboxes is: the release of the system and its C library."""
     root = Path(folder or "/")
     total = hashlib.sha256(str(root).encode())

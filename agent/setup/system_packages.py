@@ -156,7 +156,7 @@ def _make_layer(wanted: _PackagePlan, part: Path, build_context: BuildContext) -
 def _fetch_packages(wanted: _PackagePlan, target: Path, build_context: BuildContext) -> None:
     """Have apt fetch the packages, and unpack them below a folder."""
     files = [SandboxFile(path=f"{_PLACE}/status", content=wanted.status)]
-    allowed: set[hosts.Target] = set()
+    allowed: set[hosts.HostPort] = set()
     for name, content in _read_sources(wanted.top):
         allowed |= {*map(hosts.parse_target, _HOST.findall(content.decode("utf-8", "replace")))}
         files.append(SandboxFile(path=f"{_PLACE}/etc/{name.decode()}", content=content))

@@ -34,7 +34,10 @@ GATE = "gate.txt"
 TYPES = "types.txt"
 """Pins of basedpyright and its Node.js: far larger than the gate, and few repositories need it."""
 SETTINGS = "pyvenv.cfg"
-_TITLES = {GATE: "our own tools for this Python", TYPES: "basedpyright, and the Node.js it runs on"}
+_TITLES = {
+    GATE: "our check tools for this Python",
+    TYPES: "basedpyright, and the Node.js it runs on",
+}
 #: Where the shared folder is in the sandbox.
 _STORE = "/store"
 _REQUIREMENTS = "/tmp/requirements.txt"  # noqa: S108 - a sandbox's own

@@ -268,7 +268,10 @@ def _lay_out_for_tools(change: Change, site: Site, trees: _Trees) -> tuple[Site,
     )
     if not held or not trees.prepared.contract.project.commands:
         return site, ()
-    trees.desk.say(f"linters and type checkers use the base branch's {', '.join(held)}")
+    trees.desk.say(
+        "the change edits tool settings: linters and type checkers use the base branch's"
+        f" {', '.join(held)}"
+    )
     return trees.lay_out(rule_changes.drop_files(change, frozenset(held)), "base-settings"), held
 
 

@@ -267,7 +267,10 @@ class VerdictFacts:
     @property
     def _not_done(self) -> tuple[Finding, ...]:
         """What the ticket says besides."""
-        rule, fix = "rest of the ticket", "If it asks for more, open a separate ticket."
+        rule, fix = (
+            "rest of the ticket",
+            "If this sentence asks for another change, open a separate ticket.",
+        )
         said = (
             f"The recipe ignored this sentence: “{sentence}”"
             for sentence in self.cleared.change.not_done

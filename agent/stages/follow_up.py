@@ -19,7 +19,7 @@ from agent.models.pulls import (
     ThreadComment,
 )
 from agent.models.run import FollowUp, Run
-from agent.models.task import PullContext, ReviewItem
+from agent.models.task import FollowUpItem, PullContext
 from agent.text import sanitise
 
 #: So many threads one round answers, the oldest first.
@@ -164,7 +164,7 @@ def _since_ours(thread: Thread, upto: int) -> list[ThreadComment]:
 
 def list_items(
     pull: PullContext, start: BranchState, run: Run, desk: Desk
-) -> tuple[ReviewItem, ...]:
+) -> tuple[FollowUpItem, ...]:
     """List what is asked of the pull request, each with a number."""
     found = [_of_thread(thread) for thread in pull.threads]
     found += list(_of_checks(pull, start, run, desk))
@@ -175,7 +175,7 @@ def list_items(
     )
 
 
-def _of_thread(thread: Thread) -> ReviewItem:
+def _of_thread(thread: Thread) -> FollowUpItem:
     place = f"{thread.path}:{thread.line}" if thread.line else thread.path
     bodies = (comment.body.strip() for comment in thread.comments)
     first = next(filter(None, bodies), "").partition("\n")[0]
@@ -189,10 +189,12 @@ def _of_thread(thread: Thread) -> ReviewItem:
         if words:
             lines.append(f"{'We' if comment.is_ours else comment.author} wrote: {words}")
     text = sanitise.shorten_middle("\n".join(lines), _MOST_SAID, where="the pull request")
-    return ReviewItem(number=0, about=f"{place} {first}".strip(), text=text, thread=thread)
+    return FollowUpItem(number=0, about=f"{place} {first}".strip(), text=text, thread=thread)
 
 
-def _of_checks(pull: PullContext, start: BranchState, run: Run, desk: Desk) -> Iterator[ReviewItem]:
+def _of_checks(
+    pull: PullContext, start: BranchState, run: Run, desk: Desk
+) -> Iterator[FollowUpItem]:
     pulls = pulls_of(desk)
     red_on_base: frozenset[str] = frozenset()
     if pull.checks:
@@ -202,7 +204,7 @@ def _of_checks(pull: PullContext, start: BranchState, run: Run, desk: Desk) -> I
         )
     seen_to = 0
     for check in pull.checks:
-        item = ReviewItem(number=0, about=f"check {check.name}", text="", check=check)
+        item = FollowUpItem(number=0, about=f"check {check.name}", text="", check=check)
         if check.state == "waiting":
             words = check.summary or "It is waiting for someone to approve or restart it."
             yield item.model_copy(update={"settled": words})

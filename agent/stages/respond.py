@@ -13,14 +13,14 @@ from agent.editing import attempts
 from agent.editing.rounds import Draft
 from agent.editing.run_context import RunContext
 from agent.models.change import Plan
-from agent.models.task import ItemAnswer, PullContext, ReviewItem
+from agent.models.task import FollowUpItem, ItemAnswer, PullContext
 
 #: Answers to reviews of a pull request, and unasked repairs of its red checks.
 _REVIEW_ROUNDS, _CI_ROUNDS = 5, 2
 _NO_MODEL = "I can't make this change: no model is configured."
 
 
-def settle_by_rules(pull: PullContext, items: tuple[ReviewItem, ...]) -> tuple[ItemAnswer, ...]:
+def settle_by_rules(pull: PullContext, items: tuple[FollowUpItem, ...]) -> tuple[ItemAnswer, ...]:
     """Answer what is for a person in any case, without an edit."""
     about, earlier = pull.about, pull.earlier_rounds
     words = ""
@@ -72,5 +72,5 @@ def answer_by_model(
     return following, settled + attempt.answers
 
 
-def _for_people(item: ReviewItem, words: str) -> ItemAnswer:
+def _for_people(item: FollowUpItem, words: str) -> ItemAnswer:
     return ItemAnswer(item=item.number, end="human", text=words)

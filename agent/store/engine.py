@@ -291,8 +291,8 @@ class _EngineMemory:
                 return DBOS.run_step({"name": str(name)}, attempt)
             except error.DBOSUnexpectedStepError as problem:
                 raise VersionUnknown(
-                    "Another version of Mergewright recorded a different step in place of"
-                    f" '{name}'. Remove the label from the issue and set it again to start over."
+                    f"The step '{name}' was recorded by an incompatible version of Mergewright."
+                    " Remove the label from the issue and set it again to start over."
                 ) from problem
 
 

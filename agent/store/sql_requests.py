@@ -192,7 +192,7 @@ def is_approved(session: Session, row: RunRow, plan: str) -> bool:
     return find_approval(_list_guidance(session, row.run_id), plan) is not None
 
 
-def go_on(session: Session, over: RunRow, now: float) -> None:
+def queue_waiting_follow_up(session: Session, over: RunRow, now: float) -> None:
     """Queue what was wished for while a run of the issue was at work; it is over now."""
     wanted = select(RunRow).where(
         is_of_issue(over.repository_id, over.number), col(RunRow.follow_up_requests).is_not(None)

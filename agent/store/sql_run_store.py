@@ -247,4 +247,4 @@ def _end_run(session: Session, row: RunRow, outcome: Outcome, now: float) -> Non
     row.head = outcome.commit if outcome.judged.digest else None
     row.pull = outcome.pull_request.number if outcome.pull_request else row.pull
     session.flush()
-    sql_requests.go_on(session, row, now)
+    sql_requests.queue_waiting_follow_up(session, row, now)

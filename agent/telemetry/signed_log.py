@@ -78,7 +78,7 @@ def verify_log(place: Path, key: str, run_id: str | None = None) -> Verification
     )
 
 
-def _verify_files(read: Read, facts: _Facts) -> Iterator[str]:
+def _verify_files(read: Read, facts: _LogClaims) -> Iterator[str]:
     for name, digest in facts.files.items():
         content = read(name)
         if content is None:
@@ -131,7 +131,7 @@ def _open_log(place: Path) -> Read:
 
 
 @dataclass
-class _Facts:
+class _LogClaims:
     """What a ledger tells of itself, believed or not."""
 
     run: str = ""
@@ -141,8 +141,8 @@ class _Facts:
     files: dict[str, str] = field(default_factory=dict)
 
 
-def _read_facts(raw: bytes) -> _Facts:
-    facts = _Facts()
+def _read_facts(raw: bytes) -> _LogClaims:
+    facts = _LogClaims()
     for line in raw.split(b"\n"):
         # What is no event is told by its place in the chain.
         with suppress(ValueError, RecursionError, KeyError, TypeError, AttributeError):

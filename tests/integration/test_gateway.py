@@ -18,7 +18,7 @@ from agent.models.package_index import IndexAccess
 from agent.setup import hosts
 from agent.setup.downloads import Downloads
 from agent.setup.gateway import Gateway
-from agent.setup.hosts import HostProxy, Target
+from agent.setup.hosts import HostPort, HostProxy
 from tests.integration.recording_proxy import recording
 from tests.unit.setup import local_index
 from tests.unit.setup.certificates import make_server
@@ -28,7 +28,7 @@ CODED = base64.b64encode(f"clerk:{SECRET}".encode()).decode()
 
 
 @contextmanager
-def opened(folder: Path, *allowed: Target, **more) -> Iterator[Gateway]:
+def opened(folder: Path, *allowed: HostPort, **more) -> Iterator[Gateway]:
     place = folder / "gateway"
     place.mkdir(exist_ok=True)
     made = Gateway(place, allowed, **more)
@@ -58,7 +58,7 @@ def connect(made: Gateway, host: str, port: int) -> bytes:
 
 
 @contextmanager
-def tunnelled(made: Gateway, target: Target) -> Iterator[http.client.HTTPConnection]:
+def tunnelled(made: Gateway, target: HostPort) -> Iterator[http.client.HTTPConnection]:
     """Speak TLS with a host, as a client that trusts the gateway does."""
     client = dial(made)
     client.sendall(f"CONNECT {target} HTTP/1.1\r\n\r\n".encode())
@@ -72,7 +72,7 @@ def tunnelled(made: Gateway, target: Target) -> Iterator[http.client.HTTPConnect
 
 
 @pytest.fixture
-def index(tmp_path) -> Iterator[tuple[local_index.LocalIndex, Target, IndexAccess]]:
+def index(tmp_path) -> Iterator[tuple[local_index.LocalIndex, HostPort, IndexAccess]]:
     """An index that speaks TLS, whose authority the operator names."""
     context, public = make_server(tmp_path / "index")
     with local_index.serving(tls=context) as served:
@@ -175,7 +175,7 @@ def test_what_its_server_calls_unchanging_is_fetched_once(tmp_path, control, ask
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
-    here = Target("127.0.0.1", server.server_port)
+    here = HostPort("127.0.0.1", server.server_port)
     downloads = Downloads(tmp_path / "downloads", most_bytes=50_000)
     try:
         with opened(tmp_path, here, inside=[here], downloads=downloads) as made:
@@ -232,7 +232,7 @@ def test_addresses_of_this_machine_and_of_private_networks_are_internal(address)
     ],
 )
 def test_what_is_no_request_for_a_gateway_gets_no_answer(tmp_path, request_text):
-    with opened(tmp_path, Target("index.example.org")) as made, dial(made) as client:
+    with opened(tmp_path, HostPort("index.example.org")) as made, dial(made) as client:
         client.sendall(request_text.encode())
         client.shutdown(socket.SHUT_WR)
         answer = b""
@@ -243,7 +243,7 @@ def test_what_is_no_request_for_a_gateway_gets_no_answer(tmp_path, request_text)
 
 def test_connections_are_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr(Gateway, "most_connections", 2)
-    with opened(tmp_path, Target("index.example.org")) as made:
+    with opened(tmp_path, HostPort("index.example.org")) as made:
         waiting = [dial(made) for _ in range(2)]
         for client in waiting:
             client.sendall(b"CONNECT ")
@@ -258,7 +258,7 @@ def test_connections_are_bounded(tmp_path, monkeypatch):
 
 
 def test_the_notes_hold_no_credentials_and_do_not_grow_without_end(tmp_path):
-    with opened(tmp_path, Target("index.example.org")) as made:
+    with opened(tmp_path, HostPort("index.example.org")) as made:
         ask(made, "GET http://user:hunter2@example.org/x HTTP/1.1\r\n\r\n")
         for number in range(70):
             connect(made, f"host{number}.example.org", 443)
@@ -271,7 +271,7 @@ def test_the_notes_hold_no_credentials_and_do_not_grow_without_end(tmp_path):
 
 def test_what_leads_inside_is_refused_with_a_proxy_too(tmp_path):
     with recording() as proxy:
-        wanted = [Target("169.254.169.254", 80), Target("localhost")]
+        wanted = [HostPort("169.254.169.254", 80), HostPort("localhost")]
         with opened(tmp_path, *wanted, proxies={"all": proxy.url()}) as made:
             assert connect(made, "localhost", 443).startswith(b"HTTP/1.1 403")
             plain = ask(made, "GET http://169.254.169.254/x HTTP/1.1\r\n\r\n")
@@ -296,7 +296,7 @@ def test_what_a_sandbox_says_to_the_proxy_does_not_reach_it(tmp_path):
 def test_a_proxy_that_refuses_is_named_without_its_password(tmp_path):
     with recording("other:word") as proxy:
         by = {"https": proxy.url().replace("other:word", f"clerk:{SECRET}")}
-        here = Target("index.corp.invalid")
+        here = HostPort("index.corp.invalid")
         with opened(tmp_path, here, proxies=by) as made, tunnelled(made, here) as client:
             client.request("GET", "/simple/pip/")
             assert client.getresponse().status == 502

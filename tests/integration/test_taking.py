@@ -59,7 +59,7 @@ class Place:
         found = differing.Difference(str(self.base.folder), str(tree), None)
         found.walk()
         entries = [
-            change_collection.ChangedEntry(path, change_collection.ChangeKind(kind), *more)
+            change_collection.ChangedEntry(path, change_collection.EntryKind(kind), *more)
             for path, kind, *more in found.entries
         ]
 

@@ -28,7 +28,7 @@ SYNC_HANDLER = Rule(
     severity=Severity.REVIEW,
 )
 RULES = (CONCURRENCY, SYNC_HANDLER)
-_SYNC_FIX = "Use a plain function, or change `concurrency` in the configuration first."
+_SYNC_FIX = "Use `def` instead of `async def`, or change `concurrency` in the configuration first."
 _ASYNC_FIX = "Use `async def`, or check that it may block a server thread."
 
 

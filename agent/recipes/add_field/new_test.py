@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from agent.recipes.add_field import writing
 from agent.recipes.add_field.definition import UnfitError
 from agent.recipes.add_field.models_index import Model, ModelsIndex
-from agent.recipes.add_field.parameters import NewTest, Parameters
+from agent.recipes.add_field.parameters import NewTestSpec, Parameters
 from agent.recipes.source import SourceFile
 from repo_config.detect import Project
 
@@ -24,7 +24,7 @@ _ATTRIBUTES = (
 )
 
 
-def plan_test(model: Model, field: str, index: ModelsIndex, project: Project) -> NewTest:
+def plan_test(model: Model, field: str, index: ModelsIndex, project: Project) -> NewTestSpec:
     """Settle where the test goes.
 
     Raises:
@@ -44,7 +44,7 @@ def plan_test(model: Model, field: str, index: ModelsIndex, project: Project) ->
     numbered = (f"{stem}{number or ''}.py" for number in itertools.count())
     file = next(name for name in numbered if name.lower() not in taken)
     annotated = sum(b") -> None:" in index.modules.read_text(path) for path in nearby)
-    return NewTest(
+    return NewTestSpec(
         path=f"{folder}/{file}".lstrip("/"),
         is_method=project.test_runner == "django",
         module=model.module,
@@ -56,7 +56,7 @@ def _to_snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
-def render_test(parameters: Parameters, test: NewTest, like: SourceFile) -> bytes:
+def render_test(parameters: Parameters, test: NewTestSpec, like: SourceFile) -> bytes:
     """Write the file of the test; quotes and line ends are those of another file."""
     model, name, code = parameters.model, parameters.name, parameters.definition.code
     arrow = " -> None" if test.annotated else ""
@@ -75,7 +75,7 @@ def render_test(parameters: Parameters, test: NewTest, like: SourceFile) -> byte
     return "".join(f"{line}{like.newline}" for line in lines).encode()
 
 
-def _list_checks(definition: str, test: NewTest) -> Iterator[str]:
+def _list_checks(definition: str, test: NewTestSpec) -> Iterator[str]:
     call = ast.parse(definition, mode="eval").body
     kind = definition.partition("(")[0].rpartition(".")[2]
     wanted: dict[str, object] = {"type(field).__name__": kind}

@@ -43,7 +43,7 @@ class Expression(Record):
     """Statements that the file lacks for it."""
 
 
-class NewTest(Record):
+class NewTestSpec(Record):
     path: str
     is_method: bool
     """Whether it is a method of a TestCase, for Django's own runner; else a function."""
@@ -66,7 +66,7 @@ class Parameters(Record):
     """Folders in which a migration may be made."""
     listing: ModelPlace | None
     """The admin class whose list the new field joins."""
-    test: NewTest | None
+    test: NewTestSpec | None
     form: str
     """The form, filled in: for what Django finds wrong."""
     not_done: tuple[str, ...] = ()

@@ -148,7 +148,7 @@ def test_what_is_new_goes_or_fails_each_alone():
     added = SHOP + b"import more\n\n\n@more.view\ndef new(a):\n    return a\n\n\nSIZE = 1\n"
     assert units(added) == [
         ("@more.view", False),
-        ("    return object() |     return a", False),
+        ("    return a |     return object()", False),
         ("SIZE = 1", False),
     ]
     in_class = SHOP.replace(b"    @property", b"    size = 1\n\n    @property")
@@ -156,12 +156,12 @@ def test_what_is_new_goes_or_fails_each_alone():
     assert len(units(SHOP, None)) == 5, "a new file has the same units, but for its imports"
     assert units(b"class A(B): x = 1\n", None) == [("class A(B): x = 1", False)]
     assert units(b"def f(): return 1\n", None) == [
-        ("def f(): return object() | def f(): return 1", False)
+        ("def f(): return 1 | def f(): return object()", False)
     ]
     assert units(b"class A:\n    def f(self): ...\n", None) == []
     for body in (b"print(1)", b"yield 1\n    return 2", b"def g(): return 1\n    g()"):
         [(edit, _)] = units(b"def f():\n    " + body + b"\n", None)
-        assert edit.startswith("    raise NotImplementedError"), "it gives no value of its own"
+        assert "raise NotImplementedError" in edit, "it gives no value of its own"
 
 
 def test_what_has_gone_comes_back_where_it_was():

@@ -13,7 +13,7 @@ from agent.models.code_host import Remote
 from agent.models.environment import Checkout
 from agent.models.pulls import BranchState, ProjectCheck, PullSnapshot, Thread
 from agent.models.run import FollowUp
-from agent.models.task import ItemAnswer, PullContext, ReviewItem, Task
+from agent.models.task import FollowUpItem, ItemAnswer, PullContext, Task
 from agent.models.ticket import Decision
 from agent.stages import publish
 from agent.text.redaction import Redactor
@@ -72,7 +72,7 @@ def published(
         tree=commit,
     )  # fmt: skip
     of = {"check" if isinstance(asked, ProjectCheck) else "thread": asked}
-    item = ReviewItem.model_validate({"number": 1, "about": "Rename it.", "text": "", **of})
+    item = FollowUpItem.model_validate({"number": 1, "about": "Rename it.", "text": "", **of})
     task = Task(
         ticket=code_host_runs.TICKET, decision=Decision(recipe="", sentence=""),
         start=branch_state, pull=context, items=(item,),
