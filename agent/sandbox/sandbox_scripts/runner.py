@@ -226,7 +226,7 @@ class Server:
         def print_piece(piece: bytes) -> None:
             channel.send_bytes(OUTPUT, piece)
 
-        attendance = commands.Attendance(order, request, print_piece)
+        attendance = commands.RunningCommand(order, request, print_piece)
         argv = [*order["argv"], *request["arguments"]]
         pid, reading = commands.start_command(order, argv, open_outlet(order))
         code, limit = attendance.attend(pid, reading, self.requests)
