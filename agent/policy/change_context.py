@@ -97,6 +97,8 @@ class ChangeContext:
     """Names of the distributions that the environment has, normalised."""
     list_modules: Callable[[], Collection[str]] = tuple
     """Names by which what they bring is imported."""
+    list_commands: Callable[[], Collection[str]] = tuple
+    """Names of the management commands that they bring."""
     _computed: dict[object, object] = field(default_factory=dict, init=False)
 
     def compute_once(self, compute: Callable[[ChangeContext], Result]) -> Result:

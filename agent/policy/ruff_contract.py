@@ -35,6 +35,8 @@ _TEST_TOOLS = (
 )  # fmt: skip
 #: By these it could see that it is being tested; no import brings them in.
 _FRAMES = frozenset({"f_back", "tb_frame", "gi_frame", "cr_frame", "ag_frame"})
+#: FastAPI has it for tests alone.
+_OF_TESTS = frozenset({"dependency_overrides"})
 _VARIABLE = re.compile(r"PYTEST_\w+")
 #: HTTP clients by the name that `http_client` gives them. Where a module also holds what sends
 #: nothing, only its parts that send are named.
@@ -131,7 +133,7 @@ def _list_bans(config: RepoConfig, ours: Collection[str]) -> dict[str, str]:
 
 
 def find_test_signs(files: Mapping[str, bytes]) -> Iterator[CheckItem]:
-    """Yield where Python files read frames, or variables that pytest sets, as ruff words a ban."""
+    """Yield where files use frames, overrides or variables of pytest, as ruff words a ban."""
     for path, content in files.items():
         try:
             nodes = list(ast.walk(source.parse_module(content)))
@@ -141,7 +143,9 @@ def find_test_signs(files: Mapping[str, bytes]) -> Iterator[CheckItem]:
             name = node.attr if isinstance(node, ast.Attribute) else ""
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 name = found[0] if (found := _VARIABLE.search(node.value)) else ""
-            if isinstance(node, ast.expr) and (name in _FRAMES or _VARIABLE.fullmatch(name)):
+            if isinstance(node, ast.expr) and (
+                name in _FRAMES | _OF_TESTS or _VARIABLE.fullmatch(name)
+            ):
                 text = f"{BAN}: `{name}` is banned: test-tool-in-source"
                 place = f"{path}:{node.lineno}"
                 yield CheckItem(

@@ -23,6 +23,7 @@ BYTECODE = "__pycache__"
 _MOST_BYTES = 16 * 1024**2
 _ADDRESS = re.compile(r'"url"\s*:\s*"([^"]{1,1000})"')
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+_COMMAND = re.compile(r"/management/commands/([^/_][^/]*)\.py\Z")
 #: Files in which tools note how they have installed a package.
 _OF_INSTALLERS = frozenset({"RECORD", "REQUESTED", "INSTALLER", "WHEEL", "uv_cache.json"})
 
@@ -152,6 +153,14 @@ def list_modules(environment: str) -> frozenset[str]:
     owners = _list_owners(environment).items()
     names = (Path(path).parts[0].partition(".")[0] for path, owner in owners if not owner.is_local)
     return frozenset(name for name in names if name.isidentifier())
+
+
+@lru_cache(maxsize=8)
+def list_commands(environment: str) -> frozenset[str]:
+    """Name the management commands of Django and other packages, but for the repository's own."""
+    owners = _list_owners(environment).items()
+    found = (_COMMAND.search(path) for path, owner in owners if not owner.is_local)
+    return frozenset(one[1] for one in found if one)
 
 
 def list_installed(environment: str) -> Iterator[tuple[str, metadata.Distribution]]:

@@ -50,6 +50,7 @@ def clear_change(
         ticket,
         environment.versions,
         partial(distributions.list_modules, environment.path),
+        partial(distributions.list_commands, environment.path),
     )
     try:
         cleared = judge_change(change_context, desk.settings.floors, human_changes)

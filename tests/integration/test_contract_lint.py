@@ -197,8 +197,9 @@ def test_source_that_sees_that_it_is_tested_is_for_the_reviewer() -> None:
             "b.py": b"def caller(seen):\n    return seen.__traceback__.tb_frame.f_back\n",
             "c.py": b"NAME = 'f_back'\n",
             "d.py": b"def broken(:\n",
+            "e.py": b"app.dependency_overrides[user] = guest\n",
         }
     )
     told = list(ruff_contract.find_problems(tuple(signs), CONTRACT))
-    assert {(one.path, one.line) for one in told} == {("a.py", 3), ("b.py", 2)}
+    assert {(one.path, one.line) for one in told} == {("a.py", 3), ("b.py", 2), ("e.py", 1)}
     assert {(one.rule, one.severity) for one in told} == {("test-tool-in-source", Severity.REVIEW)}

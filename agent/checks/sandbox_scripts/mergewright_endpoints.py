@@ -10,8 +10,10 @@ import asyncio
 import functools
 import importlib
 import inspect
+import os
 import pkgutil
 import re
+import signal
 import sys
 import time
 
@@ -19,7 +21,7 @@ import mergewright_entry
 import mergewright_report
 
 MOST_ENDPOINTS = 5000
-SECONDS_EACH, SECONDS_ALL = 5, 60
+SECONDS_START, SECONDS_EACH, SECONDS_ALL = 10, 5, 60
 
 
 def main():
@@ -36,15 +38,71 @@ def main():
                 wanted[name] = pkgutil.resolve_name(name)
             except (ImportError, AttributeError, ValueError):
                 missing.append(name)
-        listed = list_endpoints(found, order["tree"], wanted)
-        asyncio.run(ask_guarded(found, listed))
+        listed = _run(list_started(found, order["tree"], wanted))
         print("%d endpoints" % len(listed))
         endpoints = listed[:MOST_ENDPOINTS]
         report.add("endpoints", endpoints=endpoints, all=len(listed), missing=missing)
         return 0
 
     ended = "the application ended the process with %s"
-    mergewright_report.leave(report, order["tree"], work, ended)
+    try:
+        mergewright_report.leave(report, order["tree"], work, ended)
+    except SystemExit as end:
+        os._exit(end.code)  # threads that the application has started may never end
+
+
+class _TooLongError(BaseException):
+    """Nothing of the application catches it."""
+
+
+def _run(work):
+    """Run it in a loop that is left as it is: what the application began in it may never end."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    return loop.run_until_complete(work)
+
+
+async def list_started(app, tree, wanted):
+    """List the endpoints once the application has started, where it does: that may add some."""
+    started, ends, state = asyncio.Event(), asyncio.Event(), {}
+
+    async def receive():
+        if started.is_set():
+            await ends.wait()
+            return {"type": "lifespan.shutdown"}
+        return {"type": "lifespan.startup"}
+
+    async def send(message):
+        if message["type"].startswith("lifespan.startup."):
+            started.set()
+
+    async def live():
+        scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": state}
+        try:
+            await app(scope, receive, send)
+        except BaseException as problem:
+            print("it did not start or end: %r" % problem)
+        started.set()
+
+    life = asyncio.ensure_future(live())
+    await _wait(asyncio.ensure_future(started.wait()))
+    listed = list_endpoints(app, tree, wanted)
+    await ask_guarded(app, listed, state)
+    ends.set()
+    await _wait(life)
+    return listed
+
+
+async def _wait(task):
+    """Wait a while; code that blocks is ended by a signal."""
+
+    def give_up(*_):
+        raise _TooLongError
+
+    signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(SECONDS_START + 1)
+    await asyncio.wait([task], timeout=SECONDS_START)
+    signal.alarm(0)
 
 
 def list_endpoints(app, tree, wanted):
@@ -56,13 +114,15 @@ def list_endpoints(app, tree, wanted):
             "path": path,
             "function": ".".join(_name(route.endpoint)),
             "place": _place(route.endpoint, tree),
-            "asks": [name for name, one in wanted.items() if _depends(route.dependant, one)],
+            "asks": [
+                name for name, one in wanted.items() if _depends(route.dependant, one, overrides)
+            ],
         }
-        for path, route in _iterate_endpoints(app.routes, root)
+        for path, route, overrides in _iterate_endpoints(app, root)
     ]
 
 
-async def ask_guarded(app, endpoints):
+async def ask_guarded(app, endpoints, state=None):
     """Note what endpoints with a wanted dependency answer to who has no credentials; 0: nothing."""
     root = (getattr(app, "root_path", "") or "").rstrip("/")
     end = time.monotonic() + SECONDS_ALL
@@ -71,10 +131,10 @@ async def ask_guarded(app, endpoints):
         method = endpoint["methods"].partition(" ")[0]
         if endpoint["asks"] and method != "WEBSOCKET" and time.monotonic() < end:
             path = re.sub(r"{[^}]*}", "1", endpoint["path"][len(root) :])
-            endpoint["status"] = await _ask(app, method, path)
+            endpoint["status"] = await _ask(app, method, path, state or {})
 
 
-async def _ask(app, method, path):
+async def _ask(app, method, path, state):
     told = []
 
     async def receive():
@@ -87,7 +147,7 @@ async def _ask(app, method, path):
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http",
         "method": method, "path": path, "raw_path": path.encode(), "query_string": b"",
         "root_path": "", "headers": [(b"host", b"localhost")],
-        "client": ("127.0.0.1", 1), "server": ("localhost", 80),
+        "client": ("127.0.0.1", 1), "server": ("localhost", 80), "state": {**state},
     }  # fmt: skip
     try:
         await asyncio.wait_for(app(scope, receive, send), SECONDS_EACH)
@@ -96,25 +156,32 @@ async def _ask(app, method, path):
     return told[0] if told else 0
 
 
-def _iterate_endpoints(routes, before):
-    """Yield the whole path of each endpoint of FastAPI, also of mounted applications, with it."""
+def _iterate_endpoints(app, before):
+    """Yield each endpoint's whole path, also in mounted applications, it, and what is overridden.
+
+    A path parameter keeps its converter, as in `{name:path}`.
+    """
     from fastapi import routing
 
+    overrides = getattr(app, "dependency_overrides", None) or {}
     # Later versions keep included routers as they are.
     opened = getattr(routing, "iter_route_contexts", None)
-    for route in opened(routes) if opened else routes:
+    for route in opened(app.routes) if opened else app.routes:
         if getattr(route, "dependant", None) is None:
             path = before + (getattr(route, "path", None) or "")
-            for found in _iterate_endpoints(getattr(route, "routes", None) or (), path):
+            inner = getattr(route, "_base_app", getattr(route, "app", None))
+            inner = inner if hasattr(inner, "routes") else route
+            for found in _iterate_endpoints(inner, path) if hasattr(inner, "routes") else ():
                 yield found
         elif getattr(route, "endpoint", None) is not None:
-            yield before + getattr(route, "path_format", route.path), route
+            yield before + route.path, route, overrides
 
 
-def _depends(dependant, wanted):
-    """Whether a dependency is asked, by whatever other ones."""
+def _depends(dependant, wanted, overrides):
+    """Whether a dependency is asked, by whatever other ones; not one that is overridden."""
     return any(
-        _is(dependency.call, wanted) or _depends(dependency, wanted)
+        dependency.call not in overrides
+        and (_is(dependency.call, wanted) or _depends(dependency, wanted, overrides))
         for dependency in dependant.dependencies
     )
 

@@ -60,6 +60,8 @@ _APART = frozenset(
 _UNDRAWN = re.compile(r"\b(?:FILLER|VARIATION SELECTOR|GRAPHEME JOINER|INHERENT|BLANK)\b")
 #: Pages end so, and a flag may be made of tags, a number of a selector.
 _MEANT = re.compile(r"\x0c(?=\s*\Z)|\r\Z|\U0001f3f4[\U000e0020-\U000e007f]{5,7}|\ufe0f(?=\u20e3)")
+#: Selectors of more than a font or colour, which can spell out a text of their own.
+_SELECTORS = re.compile(r"[\U000e0100-\U000e01ef]|[\ufe00-\ufe0f](?=[\ufe00-\ufe0f])")
 _ESCAPE = re.compile(r"[\\%][A-Za-z]")
 _KNOWN = frozenset({*dir(builtins), *keyword.kwlist, *keyword.softkwlist})
 
@@ -137,6 +139,11 @@ def _check_tokens(file: PythonFile) -> Iterator[Finding]:
         if any(map(_is_hidden, name)):
             says = "contains a name with an invisible character"
             yield HIDDEN_TEXT.make_finding(file.path, says, _FIX, line)
+        elif (read := unicodedata.normalize("NFKC", name)) != name:
+            # The micro sign of a keyboard is read as a letter of Greek.
+            says = f"contains a name that Python reads as `{read}`"
+            rule = LOOK_ALIKES if read.isascii() else ODD_TEXT
+            yield rule.make_finding(file.path, says, f"Write it as `{read}`.", line)
         elif (shape := _draw(name)) != name and shape in (names | _KNOWN):
             rule = LOOK_ALIKES if len(name) >= _LEAST_LETTERS else ODD_TEXT
             says = f"contains a name that looks like `{shape}` but differs"
@@ -149,6 +156,8 @@ def _find_hidden(line: str) -> str:
     Joiners, marks and selectors count between letters of ASCII alone: other scripts need them.
     """
     line = _MEANT.sub("", line)
+    if selector := _SELECTORS.search(line):
+        return selector[0]
     for at, letter in enumerate(line):
         around = line[max(0, at - 1) : at] + line[at + 1 : at + 2]
         if _is_hidden(letter) and (_is_control(letter) or around.isascii()):

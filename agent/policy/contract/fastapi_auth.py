@@ -7,7 +7,7 @@ finding is for the reviewer. Endpoints that were open on base are not held again
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from agent.models.change import Finding, Severity
 from agent.models.checks import Endpoint
@@ -21,6 +21,8 @@ FASTAPI_AUTH = Rule(
     severity=Severity.REVIEW,
 )
 _MOST_FINDINGS = 20
+#: A parameter that no slash can be in, as Starlette has them.
+_ONE_PART = re.compile(r"{\w+(?::(?:str|int|float|uuid))?}")
 _Mark = tuple[str, ...]
 
 
@@ -52,8 +54,8 @@ def find_problems(
         else:
             says += f" without depending on {for_paths}"
             fix = (
-                f"Add {entry.dependency} to its signature, decorator or router, or exclude the"
-                " path in fastapi.auth first."
+                f"Add {entry.dependency} to its signature, decorator or router without overriding"
+                " it, or exclude the path in fastapi.auth first."
             )
         yield FASTAPI_AUTH.make_finding(path, says, fix, line)
 
@@ -76,19 +78,51 @@ def _find_open(
 
 
 def _find_entry(section: FastapiSection, path: str) -> FastapiAuth | None:
+    """Return the first entry with a pattern for a path as it is written, else for one it answers.
+
+    `/{area}/total` answers `/api/total`.
+    """
+    written = _split_path(path)
+    answered = [_ONE_PART.sub("*", part) for part in written]
+    answered = ["**" if "{" in part else part for part in answered]
     return next(
-        (entry for entry in section.auth if any(is_match(one, path) for one in entry.paths)), None
+        (
+            entry
+            for parts in (written, answered)
+            for entry in section.auth
+            if any(_may_meet(_split_path(one), parts, "**") for one in entry.paths)
+        ),
+        None,
     )
 
 
-def is_match(pattern: str, path: str) -> bool:
-    """Whether a pattern of `fastapi` matches a URL path; slashes at the end do not count."""
-    parts = (
-        "(?:/[^/]+)*" if part == "**" else "/" + re.escape(part).replace(r"\*", "[^/]*")
-        for part in _split_path(pattern)
-    )
-    whole = "".join(f"/{part}" for part in _split_path(path))
-    return re.fullmatch("".join(parts), whole) is not None
+def _may_meet(one: Sequence[str], other: Sequence[str], many: str) -> bool:
+    """Whether two patterns have something in common; `many` stands for any number of items.
+
+    Items are parts of a path, and of these each letter; slashes at the end do not count.
+    """
+    waiting, seen = [(0, 0)], set[tuple[int, int]]()
+    while waiting:
+        at = waiting.pop()
+        if at in seen:
+            continue
+        seen.add(at)
+        left, right = one[at[0] : at[0] + 1], other[at[1] : at[1] + 1]
+        if not left and not right:
+            return True
+        is_many = [[*side] == [many] for side in (left, right)]
+        is_alike = bool(left and right) and (
+            left == right
+            or (many == "**" and not any(is_many) and _may_meet(left[0], right[0], "*"))
+        )
+        # What stands for many ends here, or takes one more of the other.
+        if left and any(is_many):
+            waiting.append((at[0] + 1, at[1]))
+        if right and any(is_many):
+            waiting.append((at[0], at[1] + 1))
+        if is_alike:
+            waiting.append((at[0] + 1, at[1] + 1))
+    return False
 
 
 def _split_path(path: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Refuse new modules that Python would import in the place of others.
+"""Refuse new modules that Python or Django would take in the place of others.
 
 A `json.py` at the root decides what every `import json` brings, in tests and in what they use.
 """
@@ -16,22 +16,33 @@ from agent.policy.rule import Rule
 
 IN_PLACE = Rule(
     id="module-in-place-of-another",
-    demands="No new module shadows the standard library or an installed package.",
+    demands="No new module shadows the standard library, an installed package, another module or"
+    " a management command.",
     severity=Severity.BLOCK,
     floor=Severity.REVIEW,
 )
 RULES = (IN_PLACE,)
 #: Python imports them by itself when it starts.
 _BY_ITSELF = frozenset({"sitecustomize", "usercustomize"})
+_COMMANDS = "/management/commands"
 _FIX = "Rename it, or move it into a package."
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    before = frozenset(change_context.tree.paths())
+    before, after = (frozenset(one.paths()) for one in (change_context.tree, change_context.after))
     for file in change_context.change.files:
         if file.before is not None or file.after is None or not file.path.endswith(".py"):
             continue
         folder, name = posixpath.split(file.path.removesuffix("/__init__.py").removesuffix(".py"))
+        module = posixpath.join(folder, f"{name}.py")
+        if module != file.path and module in after:
+            says = f"would be imported instead of {module}"
+            yield IN_PLACE.make_finding(file.path, says, f"Delete {module}, or rename it.", 1)
+        if module == file.path and f"/{folder}".endswith(_COMMANDS):
+            others = {path for path in after if f"/{path}".endswith(f"{_COMMANDS}/{name}.py")}
+            if others != {module} or name in change_context.list_commands():
+                says = f"would run instead of the existing command {name}, or never"
+                yield IN_PLACE.make_finding(file.path, says, "Rename the command.", 1)
         # Of a folder of tests that is no package, pytest makes a place to import from.
         if folder not in change_context.import_roots and not (
             is_test(file.path) and f"{folder}/__init__.py" not in before

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
+import time
 from typing import Annotated
 
 import pytest
@@ -76,15 +78,18 @@ def test_routers_mounts_and_hidden_endpoints_are_listed_by_their_whole_paths(scr
     app.include_router(outer, prefix="/v1")
     app.mount("/sub", sub)
     assert listed(script, app, a=signed_in, b=other_signed_in) == {
-        "GET /shop/v1/inner/{name}": ["a", "b"],
+        "GET /shop/v1/inner/{name:path}": ["a", "b"],
         "WEBSOCKET /shop/v1/inner/live": ["a", "b"],
         "POST or PUT /shop/sub/": [],
     }
 
 
 def test_guarded_endpoints_are_asked_without_credentials(script):
+    closed = [True]
+
     def refuses() -> None:
-        raise HTTPException(401)
+        if closed:
+            raise HTTPException(401)
 
     app = FastAPI(openapi_url=None)
     app.root_path = "/shop"
@@ -98,5 +103,53 @@ def test_guarded_endpoints_are_asked_without_credentials(script):
         return {one["path"]: one["status"] for one in found}
 
     assert ask() == {"/shop/{name}": 401, "/shop/orders": 401, "/shop/open/x": 0}
-    app.dependency_overrides[refuses] = lambda: None
+    closed.clear()
     assert ask() == {"/shop/{name}": 200, "/shop/orders": 200, "/shop/open/x": 0}
+
+
+def test_an_overridden_dependency_is_not_asked(script):
+    app, sub = FastAPI(openapi_url=None), FastAPI(openapi_url=None)
+    for one in (app, sub):
+        one.get("/x", dependencies=[Depends(admin)])(f)
+    app.mount("/sub", sub)
+    app.dependency_overrides[signed_in] = lambda: None
+    assert listed(script, app, it=signed_in) == {"GET /x": [], "GET /sub/x": ["it"]}
+
+
+async def add_one(app: FastAPI) -> None:
+    app.get("/late", dependencies=[Depends(signed_in)])(lambda: None)
+
+
+async def wait_for_ever(_: FastAPI) -> None:
+    await asyncio.Event().wait()
+
+
+async def block(_: FastAPI) -> None:
+    time.sleep(9)  # noqa: ASYNC251 - what blocks
+
+
+async def fail(_: FastAPI) -> None:
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize(
+    ("begin", "paths"),
+    [
+        (add_one, ["/x", "/late"]),
+        (wait_for_ever, ["/x"]),
+        (block, ["/x"]),
+        (fail, ["/x"]),
+    ],
+)
+def test_endpoints_that_a_start_adds_are_listed_where_it_works(script, monkeypatch, begin, paths):
+    @contextlib.asynccontextmanager
+    async def live(app: FastAPI):
+        await begin(app)
+        yield
+
+    monkeypatch.setattr(script, "SECONDS_START", 1)
+    app = FastAPI(openapi_url=None, lifespan=live)
+    app.get("/x")(f)
+    found = asyncio.run(script.list_started(app, "/tree", {"it": signed_in}))
+    assert [one["path"] for one in found] == paths
+    assert [one["status"] for one in found if one["asks"]] == [200] * (len(paths) - 1)

@@ -39,6 +39,9 @@ def found(before: list[Endpoint], after: list[Endpoint]) -> list[str]:
     [
         (endpoint("/orders"), "app.auth.user"),
         (endpoint("/admin/users", "app.auth.user"), "app.auth.admin"),
+        (endpoint("/{area}/total"), "app.auth.admin"),
+        (endpoint("/{rest:path}", "app.auth.user"), "app.auth.admin"),
+        (endpoint("/o{rest}"), "app.auth.user"),
     ],
 )
 def test_a_new_endpoint_without_what_its_path_demands_is_found(after, demanded):
@@ -52,6 +55,9 @@ def test_a_new_endpoint_without_what_its_path_demands_is_found(after, demanded):
     ("before", "after"),
     [
         ([], [endpoint("/orders", "app.auth.user"), endpoint("/health")]),
+        ([], [endpoint("/shops/{name}/admin"), endpoint("/old/{name}"), endpoint("/x{a}{b}")]),
+        # What a path is written for comes first.
+        ([], [endpoint("/orders/{number}", "app.auth.user")]),
         # It was open before, also where its function or its URL is another now.
         ([endpoint("/orders")], [endpoint("/orders", function="app.new.orders")]),
         ([endpoint("/old", function="app.f")], [endpoint("/new", function="app.f")]),

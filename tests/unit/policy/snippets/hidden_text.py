@@ -26,6 +26,8 @@ CASES = {
             "a name of nothing": Snippet("\u3164 = 2\n", line=1),
             "a soft hyphen": Snippet("x = 'pass\u00adword'\n", line=1),
             "a mark of Khmer": Snippet("x = 'pass\u17b4word'\n", line=1),
+            "a text of selectors": Snippet("x = 'x\U000e0169\U000e016d'\n", line=1),
+            "selectors in a row": Snippet("x = '\u2764\ufe01\ufe0f'\n", line=1),
             "escapes in code": Snippet("# coding: unicode_escape\n# \\u000ax = 2\n", line=1),
             "not UTF-8": Snippet("# coding: latin-1\nx = 2\n", line=1),
             "another alphabet": Snippet("# coding: utf-7\nx = 2\n", line=1),
@@ -42,6 +44,7 @@ CASES = {
         fails={
             "in a text": Snippet(f"if role == '{_A}dmin':\n    pass\n", line=1),
             "a dotless letter": Snippet("def is_adm\u0131n(): ...\n", line=1),
+            "a name that Python reads as another": Snippet("import o\u017f\n", line=1),
             "a name like another": Snippet("copy = 1\n\u0441\u043e\u0440\u0443 = 2\n", line=2),
             "a name like one of Python's": Snippet("\u043e\u0440\u0435n = 2\n", line=1),
         },
@@ -54,6 +57,7 @@ CASES = {
     ),
     "odd-text": Cases(
         fails={
+            "a name that Python reads as one not of ASCII": Snippet("\u00b5_s = 1\n", line=1),
             "in a translation": _at("locale/ru/django.po", f'msgstr "p{_A}y"\n', 1),
             "behind blanks": Snippet(f"x = 1{' ' * 99}; x = 2\n", line=1),
             "a short name like another": Snippet("p = 1\n\u03c1 = 2\n", line=2),

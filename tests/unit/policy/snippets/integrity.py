@@ -102,6 +102,15 @@ _NAMES = Cases(
         "a package below src": Snippet({"src/random/__init__.py": ""}, line=1),
         "what Python runs first": Snippet({"sitecustomize.py": "x = 1\n"}, line=1),
         "beside tests that are no package": Snippet({"tests/django.py": "x = 1\n"}, line=1),
+        "a package beside a module": Snippet(
+            {"tests/helpers/__init__.py": ""}, base={"tests/helpers.py": "x = 1\n"}, line=1
+        ),
+        "a command of Django": Snippet({"shop/management/commands/migrate.py": ""}, line=1),
+        "a command of another app": Snippet(
+            {"shop/management/commands/sync.py": ""},
+            base={"stock/management/commands/sync.py": ""},
+            line=1,
+        ),
     },
     passes={
         "in a package": Snippet({"shop/json.py": "x = 1\n"}),
@@ -109,6 +118,10 @@ _NAMES = Cases(
         "it was there": Snippet({"json.py": "x = 2\n"}, base={"json.py": "x = 1\n"}),
         "a module becomes a package": Snippet(
             {"json/__init__.py": "x = 1\n", "json.py": None}, base={"json.py": "x = 1\n"}
+        ),
+        "a command that moves": Snippet(
+            {"shop/management/commands/sync.py": "", "stock/management/commands/sync.py": None},
+            base={"stock/management/commands/sync.py": ""},
         ),
         "tests that are a package": Snippet(
             {"tests/types.py": "x = 1\n"}, base={"tests/__init__.py": ""}
