@@ -130,7 +130,7 @@ def test_WH3_what_did_not_arrive_is_fetched_once_and_in_its_order(code_host):
     assert [one.delivery_id for one in kept] == ["a", "b", "c"]
     request = Request.model_validate_json(kept[0].body)
     assert request.snapshot == delivery_samples.snapshot(2)
-    assert kept[0].content_key == request.content_key
+    assert kept[0].content_key == request.deduplication_key
 
 
 def test_what_nobody_acts_on_is_left_alone(code_host):

@@ -77,8 +77,8 @@ def test_WH3_the_same_comment_from_two_hooks_is_one_content(event, make):
     del by_repository["installation"]
     by_repository["repository"]["full_name"] = "octo/renamed"
     one, other = parse_event(event, raw(by_app)), parse_event(event, raw(by_repository))
-    assert one.about.content_key == other.about.content_key != ""
-    assert parse_event(event, raw(make())).about.content_key != one.about.content_key
+    assert one.about.deduplication_key == other.about.deduplication_key != ""
+    assert parse_event(event, raw(make())).about.deduplication_key != one.about.deduplication_key
 
 
 @pytest.mark.parametrize(("event", "make"), WRITTEN.items())
@@ -118,7 +118,7 @@ def test_TC4_editing_a_comment_never_triggers(event):
 @pytest.mark.parametrize("action", ["closed", "reopened"])
 def test_the_end_of_a_pull_request_is_an_occasion_to_look(action):
     kept = heard("pull_request", of_pull(action))
-    assert kept.content_key == "", "the same may be true again later"
+    assert kept.deduplication_key == "", "the same may be true again later"
     assert kept == ConversationEvent(
         repository="octo/shop", repository_id=5, number=40, event=f"pull_request.{action}",
     )  # fmt: skip

@@ -47,7 +47,7 @@ def test_a_renamed_repository_and_a_changed_title_are_the_same_content():
     other = copy.deepcopy(one)
     other["repository"]["full_name"] = "octo/renamed"
     other["issue"]["title"] = "Another"
-    assert asked(raw(one)).content_key == asked(raw(other)).content_key
+    assert asked(raw(one)).deduplication_key == asked(raw(other)).deduplication_key
 
 
 @pytest.mark.parametrize(
@@ -113,6 +113,6 @@ def test_GH7_what_takes_an_issue_back_is_kept_as_an_occasion_to_look(action):
     assert (told.issue.repository, told.issue.repository_id) == ("octo/shop", 5)
     assert told.issue.number == payload["issue"]["number"]
     assert told.issue.installation_id == 3
-    assert (kept.action, told.content_key) == (action, ""), "the same may be true again later"
+    assert (kept.action, told.deduplication_key) == (action, ""), "the same may be true again later"
     # Listener and intake agree on which these are.
     assert {"unlabeled", "closed", "deleted", "transferred", "locked"} == TAKES_BACK
