@@ -233,7 +233,7 @@ def verify_ledger(raw: bytes, run_id: str, key: str | None = None) -> Iterator[s
             after = hashes[link]
             yield f"{name} was moved, or lines before it were added: it belongs to line {after}."
         elif link != previous:
-            yield f"{before} was changed, or lines after it are missing (found at line {number})."
+            yield f"{before} was changed, or lines after it are missing (see line {number})."
         if repeated:
             yield f"{name} repeats another line."
         seen.add(place)
