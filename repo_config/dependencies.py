@@ -61,7 +61,7 @@ def list_declared(files: ProjectFiles) -> tuple[Dependency, ...]:
         for path, lists in _list_requirements(files)
         for lines, runtime in lists
         for line in lines
-        if (found := _parse_line(line, path, runtime=runtime))
+        if (found := parse_line(line, path, runtime=runtime))
     )
 
 
@@ -166,7 +166,7 @@ def _write_requirement(name: str, asked: Any) -> str:
         return name
 
 
-def _parse_line(line: str, path: str, *, runtime: bool) -> Dependency | None:
+def parse_line(line: str, path: str, *, runtime: bool) -> Dependency | None:
     """Parse a line of a list or a file; None where it names no package."""
     text = _EDITABLE.sub("", _BEHIND.split(line.strip(), maxsplit=1)[0].strip())
     if _REMOTE.match(text):

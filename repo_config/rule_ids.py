@@ -12,6 +12,7 @@ test-asserts-nothing suppression module-in-place-of-another
 python-syntax python-syntax-of-data unreadable-python hidden-from-rules
 concurrency sync-handler
 new-dependency forbidden-dependency dependency-source
+fastapi-auth
 django-signals django-views django-manager
 migration-merged migration-squash
 migration-destructive migration-by-hand
@@ -23,7 +24,7 @@ security-lint
 other-settings
 test-rewritten test-removed test-surroundings test-not-run test-not-collected
 test-module-in-use
-fastapi-auth environment-altered package-unasked
+environment-altered package-unasked
 """
 RULE_IDS = tuple(_IN_ORDER.split())
 """In the order in which findings are listed."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import copy
+from collections.abc import Iterator
 from typing import TypeVar
 
 from repo_config import foreign_python
@@ -33,6 +35,62 @@ def is_same(before: bytes | None, after: bytes | None) -> bool:
     except UNREADABLE:
         return False
     return one == other
+
+
+def list_bound(content: bytes) -> dict[str, list[ast.stmt]]:
+    """Return the statements of a module that bind or alter each of its names, without docstrings.
+
+    Raises:
+        SyntaxError, ValueError, RecursionError, MemoryError: It cannot be read.
+    """
+    found: dict[str, list[ast.stmt]] = {}
+    for statement in strip(content).body:
+        parts = [statement]
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            parts = [_keep_alias(statement, alias) for alias in statement.names]
+        for part in parts:
+            for name in dict.fromkeys(_list_names(part)):
+                found.setdefault(name, []).append(part)
+    return found
+
+
+def _keep_alias(statement: ast.Import | ast.ImportFrom, alias: ast.alias) -> ast.stmt:
+    kept = copy.copy(statement)
+    kept.names = [alias]
+    return kept
+
+
+def list_edited(before: bytes, after: bytes) -> dict[str, int]:
+    """Return the names of a module that no longer mean what they did, with the last line of each.
+
+    Raises:
+        SyntaxError, ValueError, RecursionError, MemoryError: One cannot be read.
+    """
+    old, new = (list_bound(content) for content in (before, after))
+    return {
+        name: new[name][-1].lineno
+        for name in old.keys() & new.keys()
+        if [*map(ast.dump, old[name])] != [*map(ast.dump, new[name])]
+    }
+
+
+def _list_names(statement: ast.stmt) -> Iterator[str]:
+    """Yield what a statement binds or alters: `x` of `x.y[0] = 1` and of `x.update()` as well."""
+    waiting: list[ast.AST] = [statement]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node.name
+            continue
+        waiting.extend(ast.iter_child_nodes(node))
+        if isinstance(node, ast.alias):
+            yield node.asname or node.name.partition(".")[0]
+        is_target = isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del))
+        at = node if is_target else node.value if isinstance(node, ast.Expr) else None
+        while isinstance(at, (ast.Attribute, ast.Subscript, ast.Call)):
+            at = at.func if isinstance(at, ast.Call) else at.value
+        if isinstance(at, ast.Name):
+            yield at.id
 
 
 class _MeaningReducer(ast.NodeTransformer):

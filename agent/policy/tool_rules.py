@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from agent.models.change import Finding, Severity
 from agent.models.checks import CheckItem
 from agent.policy import ruff_rules, test_changes
-from agent.policy.contract import added_packages, fastapi_auth
+from agent.policy.contract import added_packages
 from agent.policy.rule import Rule, split_place
 
 OTHER_SETTINGS = Rule(
@@ -25,7 +25,6 @@ RULES: tuple[Rule, ...] = (
     *ruff_rules.RULES,
     OTHER_SETTINGS,
     *test_changes.OF_TESTS,
-    fastapi_auth.FASTAPI_AUTH,
     *added_packages.OF_PACKAGES,
 )
 

@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator
 
 from agent.models.change import ChangedFile, Finding, Severity
-from agent.policy import layout
+from agent.policy import layout, source
 from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
 from agent.text import changelog
-from repo_config import lock_files, rule_files
+from repo_config import lock_files, rule_files, script_blocks
 from repo_config.detect import Project
 
 GATE_FILES = Rule(
@@ -77,6 +77,10 @@ def list_reasons(file: ChangedFile, project: Project) -> list[str]:
     if rule_files.has_tables(file.path):
         return list(_name_tables(file))
     reason = _find_reason(file.path, project)
+    is_script = source.is_python(file.path, file.after) or source.is_python(file.path, file.before)
+    sides = (file.before, file.after) if is_script else ()
+    if len({script_blocks.read_block(side) for side in sides}) > 1:
+        reason = reason or "its script block determines which packages are installed to run it"
     return [reason] if reason else []
 
 

@@ -1,29 +1,66 @@
 """Hold FastAPI endpoints to the dependency that their URL path demands. Pure.
 
 The application lists its endpoints in a sandbox; its code could make such a list up, so that a
-finding is for the reviewer. Endpoints that were open on base are not held against the change.
+finding is for the reviewer. Endpoints that were open on base are not held against the change. An
+edit of the dependency is: that it rejects who has no credentials says nothing of whom it lets in.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Sequence
 
 from agent.models.change import Finding, Severity
 from agent.models.checks import Endpoint
+from agent.policy import meaning
+from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule, split_place
 from repo_config.schema import FastapiAuth, FastapiSection
 
 FASTAPI_AUTH = Rule(
     id="fastapi-auth",
     demands="Every endpoint has the dependency that `fastapi.auth` requires for its URL path,"
-    " and rejects requests without credentials.",
+    " and rejects requests without credentials; changes to such a dependency need review.",
     severity=Severity.REVIEW,
 )
+RULES = (FASTAPI_AUTH,)
 _MOST_FINDINGS = 20
 #: A parameter that no slash can be in, as Starlette has them.
 _ONE_PART = re.compile(r"{\w+(?::(?:str|int|float|uuid))?}")
 _Mark = tuple[str, ...]
+
+
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
+    """Yield a finding where the change edits a dependency, or what its module has for it."""
+    places, told = change_context.places, set[tuple[str, str]]()
+    for entry in change_context.config.fastapi.auth:
+        for file in change_context.python:
+            if file.after is None:
+                continue
+            start = f"{places.name_module(file.path)}."
+            named = (one for one in places.list_names(entry.dependency) if one.startswith(start))
+            waiting = [one.removeprefix(start).partition(".")[0] for one in named]
+            if not waiting:
+                continue
+            after = file.after.content
+            # All of a module that was not there is new.
+            edited = meaning.list_edited(file.before.content, after) if file.before else None
+            bound, used = meaning.list_bound(after), set[str]()
+            while waiting:
+                name = waiting.pop()
+                if name not in bound or name in used:
+                    continue
+                used.add(name)
+                parts = (part for statement in bound[name] for part in ast.walk(statement))
+                waiting += [part.id for part in parts if isinstance(part, ast.Name)]
+            for name in sorted(used if edited is None else used & edited.keys()):
+                if (file.path, name) not in told:
+                    told.add((file.path, name))
+                    says = f"edits {name}, by which {entry.dependency} of fastapi.auth decides"
+                    fix = "Check that it still rejects all whom it should reject."
+                    line = edited[name] if edited else bound[name][-1].lineno
+                    yield FASTAPI_AUTH.make_finding(file.path, says, fix, line)
 
 
 def find_problems(

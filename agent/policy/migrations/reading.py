@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 
 from agent.policy import meaning, source
 from agent.policy.change_context import ChangeContext, PythonFile
-from agent.policy.view import FunctionNode, View, Visit
+from agent.policy.view import View, Visit
 
 _CLASS = re.compile(rb"^\s*class Migration\b", re.MULTILINE)
+#: Most migrations bring in nothing but Django.
+_IMPORTS_OWN = re.compile(rb"^\s*(?:from|import)\s+(?!django\b)[\w.]", re.MULTILINE)
 _CLASSES = frozenset({"django.db.migrations.Migration", "django.db.migrations.migration.Migration"})
 _HOMES = ("django.db.migrations.", "django.contrib.postgres.operations.")
 #: What the positional arguments are called.
@@ -118,8 +120,8 @@ class TouchedMigration:
 
 
 @dataclass(frozen=True)
-class CalledFunction:
-    """A function that the change edits, and that a migration of base calls."""
+class UsedDefinition:
+    """What the change edits, and a migration of base refers to."""
 
     path: str
     line: int
@@ -128,61 +130,31 @@ class CalledFunction:
     """Path."""
 
 
-def find_called(change_context: ChangeContext) -> Iterator[CalledFunction]:
-    """Yield the edited functions that migrations of base call, each once.
-
-    A call counts where a migration runs it: within its functions, and what RunPython is given.
-    What fields name, as their defaults, belongs to the models.
-    """
+def find_used(change_context: ChangeContext) -> Iterator[UsedDefinition]:
+    """Yield the edited functions, classes and values that migrations of base use, each once."""
     places = change_context.places
     edited = {
-        f"{places.name_module(file.path)}.{name}": CalledFunction(file.path, line, name, "")
+        f"{places.name_module(file.path)}.{name}": UsedDefinition(file.path, line, name, "")
         for file in change_context.python
         if file.before and file.after and not _is_loaded_migration(file.path, file.after.content)
-        for name, line in _list_edited(file.before, file.after)
+        for name, line in meaning.list_edited(file.before.content, file.after.content).items()
     }
-    names = {called.name.encode() for called in edited.values()}
+    names = {used.name.encode() for used in edited.values()}
     changed = {*change_context.change.paths}
     for path in places.paths if edited else ():
         text = places.read_text(path)
         is_merged = path not in changed and _is_loaded_migration(path, text)
-        if not is_merged or not any(name in text for name in names):
+        is_near = is_merged and _IMPORTS_OWN.search(text) is not None
+        if not is_near or not any(name in text for name in names):
             continue
         try:
             view = View(path, text, places)
         except source.UnreadableError:
             continue
-        for name in _list_called(view) & edited.keys():
+        visits = (*view.list_visits(ast.Name), *view.list_visits(ast.Attribute))
+        referred = {name for visit in visits for name in view.find_names(visit.node, visit.scope)}
+        for name in sorted(referred & edited.keys()):
             yield replace(edited.pop(name), migration=path)
-
-
-def _list_edited(before: View, after: View) -> Iterator[tuple[str, int]]:
-    """Yield the functions of a module that no longer do what they did, with their lines."""
-    old, new = (
-        {
-            node.name: ast.dump(node)
-            for node in meaning.strip(view.content).body
-            if isinstance(node, FunctionNode)
-        }
-        for view in (before, after)
-    )
-    for visit in after.functions:
-        name = visit.node.name
-        if visit.up is None and name in old and old[name] != new.get(name):
-            yield name, visit.node.lineno
-
-
-def _list_called(view: View) -> set[str]:
-    """Return the full names of all that a migration calls when it is applied."""
-    found: set[str] = set()
-    for visit in view.list_visits(ast.Call):
-        names = view.find_names(visit.node.func, visit.scope)
-        if visit.function is not None:
-            found |= names
-        elif any(name.endswith(".RunPython") for name in names):
-            given = (*visit.node.args, *(word.value for word in visit.node.keywords))
-            found.update(*(view.find_names(value, visit.scope) for value in given))
-    return found
 
 
 def _is_loaded_migration(path: str, content: bytes) -> bool:
