@@ -225,7 +225,8 @@ def take_back(
     blocks = trials.begin(attempts.list_unentered)
     checked = attempts.try_types([hunk for hunk in found if hunk.is_of_types])
     code = attempts.try_all([hunk for hunk in found if not hunk.is_of_types])
-    return code.model_copy(update={**checked, "unentered": blocks.result()})
+    left = tuple(part for part in blocks.result() if part not in code.unnoticed)
+    return code.model_copy(update={**checked, "unentered": left})
 
 
 def _list_unnoticed(change: Change, ours: frozenset[str], last: Round | None) -> set[SourcePart]:

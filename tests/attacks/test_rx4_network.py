@@ -7,7 +7,7 @@ import os
 
 from agent.models.sandbox import Mount, SandboxFile, SandboxLimits, SandboxRequest
 from agent.setup.gateway import Gateway
-from agent.setup.hosts import Target
+from agent.setup.hosts import HostPort
 from tests.attacks import ground as grounds
 from tests.attacks import planted
 from tests.sandboxes import PYTHON
@@ -116,7 +116,7 @@ def test_RX4_the_way_to_the_index_leads_nowhere_else(ground, sandbox, home):
         files=(SandboxFile(path="/tmp/requests.json", content=json.dumps(requests).encode()),),
         limits=LIMITS,
     )
-    index = Target("127.0.0.1", http)
+    index = HostPort("127.0.0.1", http)
     gateway = Gateway(home, [index], inside=[index])
     try:
         result = sandbox.run(order.model_copy(update={"outlet": gateway.outlet}))

@@ -28,15 +28,24 @@ def take_back(made: Stage, mistaken: tuple[str, ...] = (), **edits: str) -> Reve
         return proving.take_back(trials, (), mistaken)
 
 
-def test_a_hunk_that_no_test_notices_is_named(stage: Callable[..., Stage]) -> None:
+FEE = "def fee(p):\n    if p == 13:\n        return -1\n    return p * 2\n"
+FEE_TEST = "import fee\n\n\ndef test_fee():\n    assert fee.fee(2) == 4\n"
+
+
+def test_what_no_test_notices_or_enters_is_named(stage: Callable[..., Stage]) -> None:
     made = stage({"sums.py": SUMS, "test_sums.py": TEST}, test_runner="pytest")
     found = take_back(
         made,
         sums_DOT_py=ADDED[: ADDED.rindex("a")] + "a - b\n",
         test_sums_DOT_py=TEST.replace("1, 0) == 1", "1, 2) == 3"),
+        fee_DOT_py=FEE,
+        test_fee_DOT_py=FEE_TEST,
     )
+    fee, branch = (SourcePart(path="fee.py", line=line) for line in (1, 3))
     noticed, unnoticed = (SourcePart(path="sums.py", line=line) for line in (2, 6))
-    assert found == RevertTrials(noticed=(noticed,), unnoticed=(unnoticed,))
+    assert found == RevertTrials(
+        noticed=(fee, noticed), unnoticed=(unnoticed,), unentered=(branch,)
+    )
 
 
 @pytest.mark.deep

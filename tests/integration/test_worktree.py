@@ -121,7 +121,7 @@ def test_what_is_not_a_repository_is_said(tmp_path, mirrors):
     with pytest.raises(RepositoryUnfit, match=r"not a git repository.*git init"):
         worktree.prepare_checkout(str(tmp_path / "plain"), None, mirrors)
     project = samples.make(tmp_path / "project")
-    with pytest.raises(RepositoryUnfit, match=f"is inside the one at {project}"):
+    with pytest.raises(RepositoryUnfit, match=f"is inside the repository at {project}"):
         worktree.prepare_checkout(str(project / "pkg"), None, mirrors)
     (tmp_path / "new").mkdir()
     git(tmp_path / "new", "init", "--quiet")
