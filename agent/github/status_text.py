@@ -84,9 +84,9 @@ def render_end(run: Run, outcome: Outcome, progress: Progress, page: str | None)
         head = _describe_answer(run.follow_up, outcome)
     elif run.follow_up is None and outcome.is_done and outcome.pull_request is not None:
         pull = outcome.pull_request
-        way = "check the findings it lists, then merge or close it"
+        way = "check the findings it lists, mark it ready, then merge or close it"
         head = _lines(
-            f"**{pull.title} is ready for review.**",
+            f"**{pull.title} is {'open' if pull.draft else 'ready for review'}.**",
             sanitise.format_words(
                 " ".join((outcome.sentence, *(f"{note}." for note in pull.notes)))
             ),

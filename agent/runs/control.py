@@ -224,4 +224,5 @@ def _explain_end(run: StoredRun, outcome: Outcome) -> str:
         if outcome.review_state.waiting_threads
         else "review it"
     )
-    return f"{pull.title} is ready for review. {said} Next: {way}, then merge or close it."
+    state = "open" if pull.draft else "ready for review"
+    return f"{pull.title} is {state}. {said} Next: {way}, then merge or close it."

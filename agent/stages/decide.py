@@ -269,7 +269,7 @@ class VerdictFacts:
         """What the ticket says besides."""
         rule, fix = (
             "rest of the ticket",
-            "If this sentence asks for another change, open a separate ticket.",
+            "If it asks for more, state that in the form, or in a separate ticket.",
         )
         said = (
             f"The recipe ignored this sentence: “{sentence}”"

@@ -37,6 +37,7 @@ from agent.publishing import other_pulls, pull_request_content, thread_answers, 
 from agent.publishing.evidence import DecidedChange
 from agent.publishing.pull_request_content import BranchDraft, PushedBranch
 from agent.text import sanitise
+from agent.text.check_summary import format_count
 
 #: The step that is done again where somebody has pushed: what is asked may be another by then.
 _LOOK_AGAIN = Step.READ_PULL
@@ -474,4 +475,8 @@ def _tell_ends(
         "reply": "answered",
         "human": f"{needs} a person",
     }
-    return ", ".join(f"{counts[kind]} {said}" for kind, said in words.items() if counts[kind])
+    return ", ".join(
+        f"{format_count(counts[kind], 'comment')} {said}"
+        for kind, said in words.items()
+        if counts[kind]
+    )

@@ -177,7 +177,10 @@ def _show_step(step: ShownStep, record: RunRecord, out: Console) -> None:
     if name is not None and name.step is Step.COMPARE:
         for comparison in record.comparisons:
             if comparison.is_in_the_way:
-                out.print(f"[red]FAIL[/] {comparison.name}: not published", highlight=False)
+                out.print(
+                    f"[red]FAIL[/] {comparison.name}: sent back, the next try follows",
+                    highlight=False,
+                )
                 for item in getattr(comparison, "new_failures", ()):
                     words = item.text.partition("\n")[0]
                     _print_plain(out, f"     {item.item_id.rpartition('/')[2]}\n     {words}")

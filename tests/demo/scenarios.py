@@ -48,7 +48,7 @@ def _all() -> tuple[Scenario, ...]:
     return (
         Scenario(
             "add-field",
-            "a recipe adds a field to a Django model; no language model is used",
+            "a recipe adds a field to a Django model",
             title,
             body,
             Reason.READY,

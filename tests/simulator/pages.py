@@ -18,9 +18,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from tests.simulator import calls, git_store, shapes
+from tests.simulator import calls, git_store, pull_actions, shapes
 from tests.simulator.calls import Caller, Refusal
-from tests.simulator.records import ROLES, Issue, Repository, Token
+from tests.simulator.records import ROLES, Issue, Pull, Repository, Token, User
 from tests.simulator.world import World
 
 SECURITY_HEADERS = {
@@ -122,6 +122,8 @@ def act(world: World, path: str, form: dict[str, str]) -> Answer:
     """
     with world.lock:
         user = world.users.get(form.get("as", "").lower())
+        if user is None:
+            raise Refusal(422, "Choose one of the people in the list.")
         if path == "/":
             where = form.get("repository", "")
             method, below = "POST", "issues"
@@ -129,9 +131,9 @@ def act(world: World, path: str, form: dict[str, str]) -> Answer:
         else:
             repository, issue = _find(world, path)
             where = repository.full_name
+            if issue.pull and form.get("deed") == "ready":
+                return _mark_ready(world, path, issue.pull, user)
             method, below, body = _translate(issue, form)
-    if user is None:
-        raise Refusal(422, "Choose one of the people in the list.")
     caller, raw = Caller(Token("", None, user)), json.dumps(body).encode()
     try:
         reply = calls.perform(world, caller, method, f"/repos/{where}/{below}", raw)
@@ -140,6 +142,18 @@ def act(world: World, path: str, form: dict[str, str]) -> Answer:
         return show(world, path, user.login, notice)
     if isinstance(reply.body, dict) and path == "/":
         path = f"/{where}/issues/{reply.body['number']}"
+    return _lead_to(path, user)
+
+
+def _mark_ready(world: World, path: str, pull: Pull, user: User) -> Answer:
+    """Do what GitHub has no REST operation for."""
+    if ROLES.index(world.role(pull.issue.repository, user)) < ROLES.index("write"):
+        return show(world, path, user.login, f"{user.login} may not do that.")
+    pull_actions.mark_ready(pull, user)
+    return _lead_to(path, user)
+
+
+def _lead_to(path: str, user: User) -> Answer:
     location = f"{quote(path)}?as={quote(user.login)}"
     return 303, {**SECURITY_HEADERS, "Location": location}, b""
 

@@ -11,6 +11,8 @@ from tests.simulator.calls import InvalidField, Refusal
 from tests.simulator.git_store import ZERO, Person
 from tests.simulator.records import Pull, Repository, Review, ReviewComment, Thread, User
 
+#: As GitHub links issues that end with a pull request.
+_CLOSES = re.compile(r"(?i)\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?) #([0-9]{1,9})\b")
 _HUNK = re.compile(r"@@ -\S+ \+(\d+)")
 
 
@@ -135,7 +137,18 @@ def merge(pull: Pull, actor: User) -> str:
     text = f"Merge pull request #{issue.number} from {branch}\n\n{issue.title}\n"
     made = write_commit(repository, actor, tree, (tip, pull.head_sha), text)
     move_reference(repository, actor, f"refs/heads/{pull.base_ref}", tip, made)
+    for number in _CLOSES.findall(issue.body or ""):
+        if closed := repository.issues.get(int(number)):
+            actions.set_state(closed, "closed", actor)
     return made
+
+
+def mark_ready(pull: Pull, actor: User) -> None:
+    """Have a draft reviewed and merged like any other."""
+    if pull.draft:
+        pull.draft = False
+        actions.note(pull.issue, "ready_for_review", actor)
+        events.on_issue(pull.issue, "ready_for_review", actor)
 
 
 # --- reviews -------------------------------------------------------------------------------------
