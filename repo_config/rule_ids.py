@@ -8,7 +8,7 @@ from __future__ import annotations
 _IN_ORDER = """\
 paths file-mode size secrets sample-secrets hidden-text look-alikes odd-text
 gate-files other-files
-test-asserts-nothing suppression module-in-place-of-another
+test-asserts-nothing suppression module-in-place-of-another replaced-command
 python-syntax python-syntax-of-data unreadable-python hidden-from-rules
 concurrency sync-handler
 new-dependency forbidden-dependency dependency-source

@@ -16,12 +16,17 @@ from agent.policy.rule import Rule
 
 IN_PLACE = Rule(
     id="module-in-place-of-another",
-    demands="No new module shadows the standard library, an installed package, another module or"
-    " a management command.",
+    demands="No new module shadows the standard library, an installed package or another module.",
     severity=Severity.BLOCK,
     floor=Severity.REVIEW,
 )
-RULES = (IN_PLACE,)
+COMMAND = Rule(
+    id="replaced-command",
+    demands="New management commands that replace existing ones need review.",
+    severity=Severity.REVIEW,
+    floor=Severity.REVIEW,
+)
+RULES = (IN_PLACE, COMMAND)
 #: Python imports them by itself when it starts.
 _BY_ITSELF = frozenset({"sitecustomize", "usercustomize"})
 _COMMANDS = "/management/commands"
@@ -42,7 +47,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             others = {path for path in after if f"/{path}".endswith(f"{_COMMANDS}/{name}.py")}
             if others != {module} or name in change_context.list_commands():
                 says = f"would run instead of the existing command {name}, or never"
-                yield IN_PLACE.make_finding(file.path, says, "Rename the command.", 1)
+                yield COMMAND.make_finding(file.path, says, "Check that this is wanted.", 1)
         # Of a folder of tests that is no package, pytest makes a place to import from.
         if folder not in change_context.import_roots and not (
             is_test(file.path) and f"{folder}/__init__.py" not in before

@@ -105,12 +105,6 @@ _NAMES = Cases(
         "a package beside a module": Snippet(
             {"tests/helpers/__init__.py": ""}, base={"tests/helpers.py": "x = 1\n"}, line=1
         ),
-        "a command of Django": Snippet({"shop/management/commands/migrate.py": ""}, line=1),
-        "a command of another app": Snippet(
-            {"shop/management/commands/sync.py": ""},
-            base={"stock/management/commands/sync.py": ""},
-            line=1,
-        ),
     },
     passes={
         "in a package": Snippet({"shop/json.py": "x = 1\n"}),
@@ -119,13 +113,27 @@ _NAMES = Cases(
         "a module becomes a package": Snippet(
             {"json/__init__.py": "x = 1\n", "json.py": None}, base={"json.py": "x = 1\n"}
         ),
+        "tests that are a package": Snippet(
+            {"tests/types.py": "x = 1\n"}, base={"tests/__init__.py": ""}
+        ),
+    },
+)
+
+_COMMANDS = Cases(
+    fails={
+        "a command of Django": Snippet({"shop/management/commands/migrate.py": ""}, line=1),
+        "a command of another app": Snippet(
+            {"shop/management/commands/sync.py": ""},
+            base={"stock/management/commands/sync.py": ""},
+            line=1,
+        ),
+    },
+    passes={
         "a command that moves": Snippet(
             {"shop/management/commands/sync.py": "", "stock/management/commands/sync.py": None},
             base={"stock/management/commands/sync.py": ""},
         ),
-        "tests that are a package": Snippet(
-            {"tests/types.py": "x = 1\n"}, base={"tests/__init__.py": ""}
-        ),
+        "a command of its own": Snippet({"shop/management/commands/sync.py": ""}),
     },
 )
 
@@ -133,4 +141,5 @@ CASES = {
     "suppression": _SUPPRESSION,
     "test-asserts-nothing": _HOLLOW,
     "module-in-place-of-another": _NAMES,
+    "replaced-command": _COMMANDS,
 }
