@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-# Whole runs wait for other processes at times: three for two processors.
-TESTERS = $(shell echo $$(($$(nproc) * 3 / 2)))
+# Whole runs wait for other processes at times: two for each processor.
+TESTERS = $(shell echo $$(($$(nproc) * 2)))
 PYTEST  = $(BIN)/python -m pytest -n $(TESTERS)
 
 # Where it is set, each of the many processes compiles all that it loads anew: two seconds a start.

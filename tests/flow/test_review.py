@@ -135,7 +135,7 @@ def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, vo
         number = {
             key: int(
                 re.search(
-                    rf"Matter (\d+) \(data\)\n(?:(?!Matter \d).)*{words}",
+                    rf"Item (\d+) \(data\)\n(?:(?!Item \d).)*{words}",
                     seen.messages[0][1],
                     re.DOTALL,
                 )[1]

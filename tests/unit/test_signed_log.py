@@ -102,7 +102,7 @@ MANIPULATIONS = {
     "a verdict and a new chain": (edit(change_verdict_and_chain_anew), "its signature was changed"),
     "a removed line": (
         edit(lambda lines: lines.pop(5)),
-        "lines after it are missing (found at line 6",
+        "lines after it are missing (see line 6",
     ),
     "an added line": (edit(lambda lines: lines.insert(6, lines[5])), "lines before it were added"),
     "reordered lines": (edit(lambda lines: lines.insert(3, lines.pop(4))), "was moved"),
