@@ -142,7 +142,7 @@ class Campaign:
             wanted = ExpectedTests(
                 why_not=f"the tests of the base commit could not be run: {set_up}"
             )
-        row = _read_report(task, told, wanted, set_up)
+        row = _make_result_of_run(task, told, wanted, set_up)
         if not wanted.why_not:
             judged, problem = self._with_judge(
                 task, desk, lambda judge: judge.judge(row.patch, wanted)
@@ -270,7 +270,7 @@ def _make_row(task: PastChange, end: End, wanted: ExpectedTests, set_up: str) ->
     )
 
 
-def _read_report(
+def _make_result_of_run(
     task: PastChange, told: dict[str, Any], wanted: ExpectedTests, set_up: str
 ) -> BacktestResult:
     """Read what `mergewright run --json` has printed."""

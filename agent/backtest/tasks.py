@@ -58,7 +58,7 @@ class PastChange(Record):
         return _ODD.sub("-", self.instance_id)
 
 
-class Unsuitable(Record):
+class SkippedChange(Record):
     """A past change that is no task, and why."""
 
     name: str
@@ -67,7 +67,7 @@ class Unsuitable(Record):
 
 def read_commits(
     repository: Path, mirrors: Path, revisions: str, *, since: int | None = None, most: int
-) -> tuple[list[PastChange], list[Unsuitable]]:
+) -> tuple[list[PastChange], list[SkippedChange]]:
     """Read the newest commits of a clone that changed code and tests.
 
     Args:
@@ -76,12 +76,12 @@ def read_commits(
         most: Tasks; older commits are not looked at once there are so many.
     """
     found: list[PastChange] = []
-    left: list[Unsuitable] = []
+    left: list[SkippedChange] = []
     with history.read_commits(str(repository), mirrors, revisions, since) as commits:
         for past in commits:
             if why := _find_lack(past):
                 subject = past.message.partition("\n")[0]
-                left.append(Unsuitable(name=f"{past.commit[:12]} {subject}", why=why))
+                left.append(SkippedChange(name=f"{past.commit[:12]} {subject}", why=why))
             else:
                 instance_id = f"{repository.name}-{past.commit[:12]}"
                 found.append(_make_task(past, repository, instance_id, _read_message(past.message)))
@@ -97,7 +97,7 @@ def read_pulls(
     mirror: Path,
     *,
     most: int,
-) -> tuple[list[PastChange], list[Unsuitable]]:
+) -> tuple[list[PastChange], list[SkippedChange]]:
     """Read merged pull requests that closed an issue and changed code and tests.
 
     Args:
@@ -108,7 +108,7 @@ def read_pulls(
         most: Tasks; older ones are not looked at once there are so many.
     """
     found: list[PastChange] = []
-    left: list[Unsuitable] = []
+    left: list[SkippedChange] = []
     closed: set[int] = set()
     for pull in pulls:
         past = None
@@ -117,7 +117,7 @@ def read_pulls(
             past = read(pull.number, pull.base_tip)
             why = _find_missing_tests(past) if past else "the base commit no longer exists"
         if past is None or why:
-            left.append(Unsuitable(name=f"#{pull.number}", why=why))
+            left.append(SkippedChange(name=f"#{pull.number}", why=why))
             continue
         closed |= {issue.number for issue in pull.issues}
         words = "\n\n".join(f"{issue.title}\n\n{issue.body}" for issue in pull.issues)

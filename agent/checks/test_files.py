@@ -63,7 +63,7 @@ class Imports:
         return frozenset(seen)
 
 
-def read_python_files(tree: Tree) -> dict[str, bytes] | None:
+def read_python_sources(tree: Tree) -> dict[str, bytes] | None:
     """Read the Python files of a tree; None where they are too much."""
     sources = {}
     left = _MOST_BYTES

@@ -80,7 +80,7 @@ class TwoRuns:
         suite, wanted, found = self.sites.suite, self._choose_own(()), []
         if known is None and self._drawn:
             only = Part(Selection(ids=self._drawn))
-            site = self._lay_out_copies(self.product, self.sites.head)
+            site = self._lay_out_broken_tests(self.product, self.sites.head)
             found.append((suite.select(only, COPIES), site))
         if not wanted.is_empty:
             own = Part(None if wanted.whole else Selection(files=wanted.files))
@@ -160,7 +160,7 @@ class TwoRuns:
 
     @cached_property
     def _sources(self) -> dict[str, bytes] | None:
-        return test_files.read_python_files(self.tree)
+        return test_files.read_python_sources(self.tree)
 
     @cached_property
     def _imports_by_file(self) -> dict[str, tuple[str, ...]]:
@@ -454,7 +454,7 @@ class TwoRuns:
         ids = [one for one, at in self._passed.items() if at in self._copies.names]
         return tuple(secrets.SystemRandom().sample(ids, min(len(ids), _MOST_COPIES)))
 
-    def _lay_out_copies(self, part: Change, site: Site) -> Site:
+    def _lay_out_broken_tests(self, part: Change, site: Site) -> Site:
         files = {file.path: file for file in part.files}
         for path, content in self._copies.files.items():
             files[path] = ChangedFile(path=path, before=self.tree.read(path), after=content)
@@ -471,7 +471,7 @@ class TwoRuns:
         if not left:
             return "", ""
         nothing = rule_changes.drop_files(self.change, frozenset(self.change.paths))
-        site = self._lay_out_copies(nothing, self.sites.base)
+        site = self._lay_out_broken_tests(nothing, self.sites.base)
         base = self.sites.run_some(site, Selection(ids=tuple(sorted(left))), COPIES)
         on_base = self._weigh_copies(base)
         silent = left - {item.item_id for item in copied.items}

@@ -13,7 +13,7 @@ from agent.errors import RequestRefused
 
 if TYPE_CHECKING:
     from agent.backtest.campaign import Campaign
-    from agent.backtest.tasks import PastChange, Unsuitable
+    from agent.backtest.tasks import PastChange, SkippedChange
     from agent.models.backtest import BacktestResult, Figures
     from agent.settings import Settings
 
@@ -115,7 +115,7 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
     wiring.make_home(loaded)
     home = campaign.make_home(loaded.home)
     own = loaded.model_copy(update={"home": home})
-    left: list[Unsuitable] = []
+    left: list[SkippedChange] = []
     if resume:
         folder = campaign.find(home, name)
         order = campaign.load_order(folder)
@@ -146,7 +146,7 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
     made = campaign.Campaign(folder, order, own, wiring.make_local_desk, terminal.print_aside)
     terminal.print_aside(f"backtest {folder.name}: {len(order.tasks)} tasks")
     rows = made.run_tasks(jobs, lambda row: terminal.print_aside(_describe(row)))
-    _finish(made, rows, html, as_json=as_json)
+    _report_results(made, rows, html, as_json=as_json)
     raise typer.Exit(len(rows) != len(order.tasks))
 
 
@@ -158,7 +158,7 @@ def _read_tasks(
     file: Path | None,
     clones: Path | None,
     mirrors: Path,
-) -> tuple[list[PastChange], list[Unsuitable]]:
+) -> tuple[list[PastChange], list[SkippedChange]]:
     from agent.backtest import tasks
 
     if file is not None:
@@ -170,7 +170,7 @@ def _read_tasks(
 
 def _read_pulls(
     repo: str, last: int, loaded: Settings
-) -> tuple[list[PastChange], list[Unsuitable]]:
+) -> tuple[list[PastChange], list[SkippedChange]]:
     from agent import wiring
     from agent.backtest import tasks
     from agent.git import history
@@ -186,7 +186,7 @@ def _read_pulls(
         return tasks.read_pulls(name, pulls, read, mirror, most=last)
 
 
-def _show_unsuitable(left: list[Unsuitable]) -> None:
+def _show_unsuitable(left: list[SkippedChange]) -> None:
     for unsuitable in left[:_MOST_SHOWN]:
         terminal.print_aside(f"skipped: {unsuitable.name}: {unsuitable.why}")
     if len(left) > _MOST_SHOWN:
@@ -199,7 +199,7 @@ def _describe(row: BacktestResult) -> str:
     return f"{mark}{row.instance_id}: {row.end}, {said[row.resolved]}"
 
 
-def _finish(
+def _report_results(
     made: Campaign, rows: tuple[BacktestResult, ...], html: Path | None, *, as_json: bool
 ) -> None:
     from agent.backtest import campaign

@@ -65,7 +65,7 @@ class Repository(PayloadPart):
     full_name: FullName
 
 
-class ClonedRepository(Repository):
+class CloneableRepository(Repository):
     """A repository and where git finds it."""
 
     clone_url: Address
@@ -90,7 +90,7 @@ class Subject(PayloadPart):
     """Of an issue: set where it is a pull request."""
 
 
-class FullIssue(Subject):
+class IssueDetails(Subject):
     title: str = Field(max_length=4000)
     body: str | None = None
     user: AccountName | None = None
@@ -132,14 +132,14 @@ class IssuePayload(PayloadPart):
 
 
 class LabelledIssue(IssuePayload):
-    issue: FullIssue
-    repository: ClonedRepository
+    issue: IssueDetails
+    repository: CloneableRepository
     sender: Account
     label: Label
 
 
 class _ConversationPayload(PayloadPart):
-    repository: ClonedRepository
+    repository: CloneableRepository
     sender: Account
     installation: Installation | None = None
 

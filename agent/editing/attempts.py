@@ -6,7 +6,7 @@ from agent.editing import opening, prompting, submissions
 from agent.editing.loop import Conversation, SubmittedForm
 from agent.editing.rounds import Draft
 from agent.editing.run_context import RunContext, explain_stop
-from agent.editing.submissions import SubmittedAnswers
+from agent.editing.submissions import FollowUpSubmission
 from agent.editing.tools import MOST_SUMMARY, PLAN, Forms, Submit, ToolExecutor
 from agent.errors import BudgetSpent, EditFailed, TimeSpent
 from agent.models.change import Change, Finding, Plan, Severity
@@ -116,10 +116,10 @@ class Attempt:
 
     def _read_submission(self, form: str) -> tuple[Draft | None, str]:
         talk, items = self._talk, self._items
-        found = (SubmittedAnswers if items else Submit).model_validate_json(form)
+        found = (FollowUpSubmission if items else Submit).model_validate_json(form)
         talk.include += found.include
         self.summaries[talk.change.digest] = cut_sentences(found.summary, MOST_SUMMARY)
-        if isinstance(found, SubmittedAnswers) and not self.answers:
+        if isinstance(found, FollowUpSubmission) and not self.answers:
             edited = talk.change.digest != self._begun
             if problems := submissions.find_answer_problems(found, items, is_edited=edited):
                 return None, "\n".join(f"- {problem}" for problem in problems)
@@ -217,7 +217,7 @@ def _continue_plan(
     name = (Step.ANSWER if items else Step.EDIT).named(run_context.history.round_number)
     given = plan, change, items, failed, run_context
     first = run_context.once(name.named("opening"), opening.open_change, *given)
-    submit: Forms = {"submit": (_SUBMIT, SubmittedAnswers if items else Submit)}
+    submit: Forms = {"submit": (_SUBMIT, FollowUpSubmission if items else Submit)}
     prompt, forms = "answer" if items else "agent", submit if change else _EDITING
     talk = _start_conversation(name, prompt, first, change, forms, run_context)
     return Attempt(talk, plan, run_context, items)

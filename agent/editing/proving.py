@@ -483,7 +483,7 @@ def _quote_error(item: CheckItem) -> str:
 
 def _read_sources(change: Change, base: Tree) -> dict[str, bytes]:
     """Read the Python files with the change; those of the change alone where they are too much."""
-    sources = test_files.read_python_files(base) or {}
+    sources = test_files.read_python_sources(base) or {}
     for file in change.files:
         sources.pop(file.path, None)
         if file.after is not None and file.path.endswith(".py"):

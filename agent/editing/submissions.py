@@ -66,7 +66,7 @@ class SubmittedAnswer(Record):
     words: str = forms.show_limits(pattern=r"\S", maxLength=MOST_SUMMARY)
 
 
-class SubmittedAnswers(Submit):
+class FollowUpSubmission(Submit):
     """A change, with an answer to each review item."""
 
     summary: str = ""
@@ -174,7 +174,7 @@ def explain_refused(notes: str) -> str:
     )
 
 
-def read_answers(found: SubmittedAnswers) -> tuple[ItemAnswer, ...]:
+def read_answers(found: FollowUpSubmission) -> tuple[ItemAnswer, ...]:
     return tuple(
         ItemAnswer(
             item=answer.item,
@@ -188,7 +188,7 @@ def read_answers(found: SubmittedAnswers) -> tuple[ItemAnswer, ...]:
 
 
 def find_answer_problems(
-    found: SubmittedAnswers, items: tuple[FollowUpItem, ...], *, is_edited: bool
+    found: FollowUpSubmission, items: tuple[FollowUpItem, ...], *, is_edited: bool
 ) -> list[str]:
     """List contradictions among answers, items and edits, for the model."""
     wanted = Counter(item.number for item in items)

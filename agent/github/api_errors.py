@@ -56,7 +56,7 @@ class RefusedRequest(Exception):
         """Whether one of these, in lower case, is in what GitHub says."""
         return any(part in self.full_message.lower() for part in parts)
 
-    def make_error(self) -> AgentError:
+    def make_agent_error(self) -> AgentError:
         """Turn it into an error of ours: what was asked, what GitHub said, what to do."""
         answer = ": ".join(filter(None, (str(self.status), self.full_message.rstrip("."))))
         said = f"{self.request} answered {answer}" if self.request else answer
@@ -120,7 +120,7 @@ class RateLimited(Exception):
         super().__init__(words)
         self.wait = max(0.0, wait)
 
-    def make_error(self, doing: str) -> CodeHostLimited:
+    def make_agent_error(self, doing: str) -> CodeHostLimited:
         until = read_clock() + self.wait
         when = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         return CodeHostLimited(

@@ -80,7 +80,7 @@ class GithubCodeHost:
             return
         session = self._access.open_run_session(run)
         if run.follow_up is None:
-            comments.react(session)
+            comments.mark_issue_seen(session)
         text = status_text.under_way(run, self._get_progress(run), self._page(run))
         self._status(run).begin(text)
 

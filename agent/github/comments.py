@@ -29,7 +29,7 @@ def make_marker(kind: str, key: str) -> str:
     return f"<!-- mergewright:{kind} {key} -->"
 
 
-def react(session: RepositorySession) -> None:
+def mark_issue_seen(session: RepositorySession) -> None:
     """Show on the issue with a pair of eyes that the label was seen; once per account."""
     number = session.issue.number
     session.try_nicety(

@@ -335,7 +335,7 @@ class RetryingRequest:
             told = f"Could not {doing} on GitHub: {problem}"
             raise CodeHostUnavailable(told) from problem
         except RateLimited as problem:
-            raise problem.make_error(doing) from problem
+            raise problem.make_agent_error(doing) from problem
         except RefusedRequest as problem:
             problem.doing = doing
             raise
@@ -368,7 +368,7 @@ def translate_errors() -> Iterator[None]:
     try:
         yield
     except RefusedRequest as problem:
-        raise problem.make_error() from problem
+        raise problem.make_agent_error() from problem
     except MALFORMED as problem:
         name = type(problem).__name__
         raise CodeHostUnavailable(f"GitHub's response is invalid ({name}).") from problem

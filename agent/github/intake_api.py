@@ -150,7 +150,7 @@ class GithubIntakeApi:
         if run.snapshot is None:
             return
         session = self._session(run.snapshot.issue)
-        comments.react(session)
+        comments.mark_issue_seen(session)
         StatusComment(session, run).wait(status_text.render_waiting(run, ahead, because))
 
     def find_issue(self, repository: str, number: int) -> LiveIssue | None:

@@ -267,7 +267,7 @@ class Tokens:
 
     def _explain_unknown(self, problem: RefusedRequest) -> AgentError:
         if problem.status == 403:
-            return problem.make_error()
+            return problem.make_agent_error()
         if self.app_id is None:
             return SettingsInvalid(
                 f"GitHub does not accept our token ({problem.words}). Put a new one in"

@@ -24,7 +24,7 @@ from agent.settings import Settings
 HOME_LABEL, SLOT_LABEL = "mergewright.home", "mergewright.slot"
 
 
-def host_config(
+def build_host_config(
     order: SandboxRequest, uid: int, shown: Mapping[str, str], settings: Settings
 ) -> dict[str, Any]:
     limits = order.limits

@@ -74,7 +74,7 @@ class DockerSandbox:
         shown = container_arguments.lay_out(home, uid, order.hosts)
         sandbox.start(
             container_arguments.build_container(uid, slot, image, home),
-            container_arguments.host_config(order, uid, shown, self._settings),
+            container_arguments.build_host_config(order, uid, shown, self._settings),
         )
         return sandbox
 

@@ -104,7 +104,7 @@ def count_own_tasks(order: SandboxRequest) -> int:
     return 1 if order.outlet is None else 2
 
 
-def encode_order(order: SandboxRequest, *, bounded: bool, more: dict[str, Any]) -> bytes:
+def encode_request(order: SandboxRequest, *, bounded: bool, more: dict[str, Any]) -> bytes:
     """Write all that the runner has to know, and the files it is to lay out.
 
     Args:

@@ -33,7 +33,7 @@ _SESSION_OUTPUT_BYTES = 32 * 1024
 _LATE, _LOST = "time", "lost"
 
 
-class _CommandEnded(BaseModel):
+class _EndReport(BaseModel):
     exit_code: int | None
     limit: str | None
     touched: tuple[str, ...] = ()
@@ -103,7 +103,7 @@ class RunningSandbox:
     # --- what they hand in -----------------------------------------------------------------------
 
     def send_order(self, *, bounded: bool, **more: Any) -> None:
-        self.send(self._nonce + layout.encode_order(self._order, bounded=bounded, more=more))
+        self.send(self._nonce + layout.encode_request(self._order, bounded=bounded, more=more))
 
     def send(self, content: bytes) -> None:
         self._to_send = memoryview(bytes(self._to_send) + content)
@@ -230,9 +230,9 @@ class RunningSandbox:
             **facts,
         )
 
-    def _read_end(self) -> _CommandEnded:
+    def _read_end(self) -> _EndReport:
         try:
-            ended = _CommandEnded.model_validate(self.frames.facts)
+            ended = _EndReport.model_validate(self.frames.facts)
         except ValidationError as problem:
             raise SandboxLost(f"The sandbox's response cannot be read: {problem}") from problem
         if len(set(ended.files)) != len(self.frames.contents):

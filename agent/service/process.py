@@ -92,7 +92,7 @@ class Worker:
         self._inbox, self._store = open_inbox(settings), open_store(settings)
         self._way, self._compose, self._intake_api = way, compose, intake_api
         key = signing.load_signer(settings).public
-        self._lease = self._store.take_lease(settings.lease_seconds, key)
+        self._lease = self._store.take_worker_lease(settings.lease_seconds, key)
         self._lease.keep()
         fence.raise_fence(self._lease.require)
         self._bounds = Bounds(settings.max_runs, settings.runs_per_day, settings.quiet_seconds)

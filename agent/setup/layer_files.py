@@ -60,7 +60,7 @@ def remove_special(top: Path, links: dict[str, tuple[object, ...]] | None = None
             place.unlink()
 
 
-def remove_known(top: Path, tree: Path, gone: Iterable[str]) -> list[str]:
+def delete_repository_files(top: Path, tree: Path, gone: Iterable[str]) -> list[str]:
     """Remove from what commands have left all that the tree has; name what of it was altered.
 
     Args:

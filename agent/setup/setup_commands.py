@@ -255,7 +255,7 @@ class _CommandRun:
         if result.exit_code != 0:
             raise self._make_failure(result, report, opened.explain_refused())
         layer_files.remove_special(part / "services", {})
-        altered = layer_files.remove_known(part / "tree", self._files.root, report.gone)
+        altered = layer_files.delete_repository_files(part / "tree", self._files.root, report.gone)
         layer_files.remove_special(part / "home")
         self._keep_environment(venv, before, known)
         context.say(f"set-up done in {time.monotonic() - began:.1f} s")

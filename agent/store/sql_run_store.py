@@ -195,7 +195,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
                 )
             return is_news
 
-    def take_lease(self, seconds: float, key: str) -> Lease:
+    def take_worker_lease(self, seconds: float, key: str) -> Lease:
         """Become a worker: on PostgreSQL one of several, else the only one of the data folder.
 
         Args:

@@ -132,7 +132,7 @@ class Redactor:
         for at in range(0, len(letters) - _GRAM + 1, _GRAM):
             for number, offset in grams.get(letters[at : at + _GRAM], ()):
                 needle = needles[number]
-                start, end = _extend_match(letters, at, needle.letters, offset)
+                start, end = _extend_seed(letters, at, needle.letters, offset)
                 if end - start >= needle.enough:
                     yield start, end
 
@@ -144,7 +144,7 @@ def _find_all(letters: bytes, needle: bytes) -> Iterator[Span]:
         at = letters.find(needle, at + len(needle))
 
 
-def _extend_match(letters: bytes, at: int, needle: bytes, offset: int) -> Span:
+def _extend_seed(letters: bytes, at: int, needle: bytes, offset: int) -> Span:
     """How far text and needle agree around a place where they do."""
     before = 0
     while before < min(at, offset) and letters[at - before - 1] == needle[offset - before - 1]:

@@ -321,7 +321,8 @@ class Story:
         assert self.git("rev-list", "--count", f"main..{outcome.branch}").strip() == "1"
         assert (check.status, check.conclusion) == ("completed", "success")
         assert f"Closes #{self.issue.number}" in (pull.body or "")
-        assert "is ready for review" in comment.body
+        state = "is open" if pull.pull.draft else "is ready for review"
+        assert state in comment.body
         assert re.search(rf"(#|/pull/){pull.number}\b", comment.body), comment.body
         assert [(reaction.user, reaction.content) for reaction in self.issue.reactions] == [
             (self.us, "eyes")

@@ -168,6 +168,7 @@ def test_TC2_TC4_TC5_TC8_nothing_that_strangers_write_on_an_issue_changes_what_i
 # --- the conversation -----------------------------------------------------------------------------
 
 
+@pytest.mark.deep
 def test_GH8_an_unclear_issue_is_answered_by_who_may_write_and_then_done(story, stage):
     told, world = story(body=WRONG), stage.world
     told.label()

@@ -98,6 +98,7 @@ def replies(requests) -> Counter[tuple[str, int]]:
     return Counter((seen.messages[0][1], seen.turn) for seen in requests)
 
 
+@pytest.mark.deep
 def test_a_run_is_shown_stopped_and_gone_on_with(store, shop, ticket):
     agent = Held(*CARRIED)
     review = [calls(("submit_review", {"approve": True, "remarks": []}))]

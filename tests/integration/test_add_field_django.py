@@ -212,12 +212,12 @@ def test_what_the_projects_own_command_keeps_comes_with_the_migration(
     ("field", "existing", "about"),
     [
         ("CharField(null=True, choices=[1])", "", "'choices' must be"),
-        ("ForeignKey(Place, null=True)", "", "'on_delete'"),
+        deep("ForeignKey(Place, null=True)", "", "'on_delete'"),
         deep("PhoneField(null=True)", "", "no attribute 'PhoneField'"),
-        ("CharField(max_length=5, unique=True)", "'x'", "unique field needs null=True"),
+        deep("CharField(max_length=5, unique=True)", "'x'", "unique field needs null=True"),
         deep("IntegerField(primary_key=True, default=1)", "", "primary key already"),
         ("IntegerField(blank=True)", "", "xisting rows of customer need a value"),
-        ("CharField(max_length=5, default='a')", "'x'", "xisting rows get 'a' anyway"),
+        deep("CharField(max_length=5, default='a')", "'x'", "xisting rows get 'a' anyway"),
         ("CharField(max_length=5)", "'too long'", "'too long' is not a valid value of added"),
         deep("DateTimeField(default=timezone.now())", "", "Fixed default value"),
     ],
@@ -255,6 +255,7 @@ def test_a_project_that_cannot_be_started_is_unfit_and_not_a_failed_edit(
         repository.add(NICKNAME)
 
 
+@pytest.mark.deep
 def test_the_migration_passes_the_formatter_of_the_repository(repository: Repository) -> None:
     # Django itself knows no options of black, and formats with one that is installed.
     repository.told = (

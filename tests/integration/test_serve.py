@@ -281,6 +281,7 @@ def test_a_worker_without_a_sandbox_does_not_start(environ, tmp_path):
 # --- the last one: nothing goes on after it ---------------------------------------------------
 
 
+@pytest.mark.deep
 def test_both_end_with_a_supervisor_that_is_killed(service):
     service.wait(service.ready)
     children = [service.pid(name) for name in (LISTENER, WORKER)]

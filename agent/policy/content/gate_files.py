@@ -53,7 +53,7 @@ _LOOK = "Review this first: it affects what the checks prove."
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     fragments = changelog.find_fragments(change_context.tree)
     for file in change_context.change.files:
-        reasons = list_reasons(file, change_context.project)
+        reasons = explain_gate_file(file, change_context.project)
         for reason in reasons:
             yield GATE_FILES.make_finding(file.path, f"was changed, and {reason}", _LOOK)
         is_fragment = fragments is not None and file.path.startswith(f"{fragments}/")
@@ -72,7 +72,7 @@ def _is_usual(path: str) -> bool:
     return not is_hidden and _USUAL.fullmatch(ending) is not None
 
 
-def list_reasons(file: ChangedFile, project: Project) -> list[str]:
+def explain_gate_file(file: ChangedFile, project: Project) -> list[str]:
     """Say why a changed file decides about the checks; nothing where it does not."""
     if rule_files.has_tables(file.path):
         return list(_name_tables(file))

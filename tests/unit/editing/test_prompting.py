@@ -9,7 +9,7 @@ import pytest
 
 from agent.editing import attempts, opening, prompting, reviewing
 from agent.editing.prompting import fence_text
-from agent.editing.submissions import SubmittedAnswers
+from agent.editing.submissions import FollowUpSubmission
 from agent.editing.tools import ToolExecutor
 from agent.git.tree import WorkTree
 from agent.models.chat import ChatRequest, UserTurn
@@ -23,7 +23,7 @@ from tests.unit.stages import code_host_runs
 
 FORMS = {
     "agent": attempts._EDITING,
-    "answer": {"submit": ("Submit.", SubmittedAnswers)},
+    "answer": {"submit": ("Submit.", FollowUpSubmission)},
     "review": reviewing.FORMS,
 }
 

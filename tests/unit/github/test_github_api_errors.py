@@ -55,7 +55,7 @@ def test_a_plain_403_is_no_limit_and_names_the_permission_of_the_header():
         **{"x-accepted-github-permissions": "issues=write; pull_requests=write"},
     )
     error.doing = "comment on issue #4"
-    explained = error.make_error()
+    explained = error.make_agent_error()
     assert isinstance(explained, AccessLost)
     assert "comment on issue #4" in explained.message
     assert "issues: write or pull_requests: write" in explained.message
@@ -70,7 +70,7 @@ def test_a_plain_403_is_no_limit_and_names_the_permission_of_the_header():
     ],
 )
 def test_a_refusal_is_told_by_its_kind(status, message, kind):
-    assert isinstance(refusal(status, message).make_error(), kind)
+    assert isinstance(refusal(status, message).make_agent_error(), kind)
 
 
 def test_graphql_errors_are_told_though_their_status_is_200():
