@@ -56,7 +56,8 @@ def test_GH8_a_labelled_issue_becomes_one_checked_pull_request_however_often_it_
         if repository.method == "POST" and "/issues/" in repository.path
     ]
     assert written[0].endswith("/reactions")
-    assert len(asked) <= 40
+    # The status comment keeps up for as long as the run takes.
+    assert len([one for one in asked if one.method != "PATCH"]) <= 40
     (log,) = set(re.findall(r"http://[^\s<>()]+/runs/[^\s<>()/]+/log", pull.body))
     assert log == f"{check.details_url}/log"
     written_log = (stage.home / "runs" / run.run.run_id / "run.log").read_text()
