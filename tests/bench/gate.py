@@ -37,7 +37,7 @@ _PROJECT: dict[str, Any] = {
     "types": ("mypy .",),
 }
 _NOTE = """\
-Two of the hunks are noticed by the new test, one by tests that were there. Bare pytest runs beside
+Each part of the change is noticed by a test. Bare pytest runs beside
 nothing else; ours has two sandboxes open at a time where there are two processors."""
 
 
@@ -91,7 +91,7 @@ def _judge(change: Change, context: RunContext) -> Round:
 
 def _require_proof(judged: Round) -> None:
     hunks: RevertTrials = judged.proof.hunks
-    if not judged.is_passed or len(hunks.noticed) != 3:
+    if not judged.is_passed or len(hunks.noticed) < 3 or hunks.unnoticed or hunks.untried:
         raise BareFailed(f"{judged.objection or judged.feedback}; noticed: {hunks}")
 
 
