@@ -274,7 +274,7 @@ def test_migrations_that_the_settings_switch_off_are_switched_on(repository: Rep
     )
     repository.write({"config/off.py": off})
     off, made = repository.add(NICKNAME, "config.off")
-    assert "shop off" in off
+    assert "Migrations of shop are disabled" in off
     assert MADE in made
 
 
