@@ -168,8 +168,8 @@ class Part:
     """Files whose tests run before all others, in this order."""
     watched: tuple[str, ...] = ()
     """Files that belong to the tests of base, and that nothing is to write to."""
-    lists_new: bool = False
-    """Whether files that are new in the tree are listed; of a whole suite they always are."""
+    is_marked: bool = False
+    """Whether marks that the code leaves in the tree are looked for."""
 
     def describe(self, site: Site) -> dict[str, object]:
         """Compose what a script in the sandbox is told, with whole paths."""
@@ -187,6 +187,11 @@ class Part:
             "may_fail": None if site.may_fail is None else sorted(site.may_fail),
             "first_tests": FIRST_TESTS if site.gives_up else 0,
         }
+
+    @property
+    def lists_new(self) -> bool:
+        """Whether files that are new in the tree are listed."""
+        return self.is_marked or self == Part()
 
     @property
     def whole_watched(self) -> tuple[str, ...]:

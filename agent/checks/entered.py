@@ -11,17 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from agent.checks import units
+from agent.checks import hunks, units
 from agent.models.change import Change
 from agent.models.review import SourcePart
 from agent.models.sandbox import SANDBOX_TREE
-from agent.policy.meaning import UNREADABLE
-from repo_config import foreign_python
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-#: After these a block goes on: their bodies are entered, or are another's.
-_GO_ON = (ast.With, ast.AsyncWith, *_FUNCTIONS, ast.ClassDef)
-_UNMARKED = (ast.Pass, ast.Global, ast.Nonlocal, *_FUNCTIONS, ast.ClassDef)
+#: Their bodies are another's block, and decorators stand before them.
+_DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
+_UNMARKED = (ast.Pass, ast.Global, ast.Nonlocal, *_DEFINITIONS)
 _NAME = ".mergewright-entered-"
 _MARK = "__import__('os').close(__import__('os').open('%s/%s%d', 65))\n"
 
@@ -52,7 +50,7 @@ def mark_blocks(change: Change, passed_over: frozenset[str]) -> MarkedChange:
         if file.path.endswith(".py") and file.path not in passed_over:
             written = _find_written((file.before or b"").splitlines(keepends=True), lines)
             found: dict[str, SourcePart] = {}
-            for node in reversed([*_list_starts(file.after or b"")]):
+            for node in reversed(_list_starts(file.after or b"")):
                 line = lines[node.lineno - 1]
                 start, rest = line[: node.col_offset], line[node.col_offset :]
                 if node.lineno - 1 in written and not start.strip() and rest[:4] != b"elif":
@@ -60,7 +58,7 @@ def mark_blocks(change: Change, passed_over: frozenset[str]) -> MarkedChange:
                     found[f"{_NAME}{number}"] = SourcePart(path=file.path, line=node.lineno)
                     mark = start + (_MARK % (SANDBOX_TREE, _NAME, number)).encode()
                     lines.insert(node.lineno - 1, mark)
-            if found and _can_read(content := b"".join(lines)):
+            if found and hunks.parse_code(content := b"".join(lines)):
                 parts |= found
                 marked = file.model_copy(update={"after": content})
         files.append(marked)
@@ -79,31 +77,24 @@ def _find_written(before: Sequence[bytes], after: Sequence[bytes]) -> set[int]:
     }
 
 
-def _can_read(content: bytes) -> bool:
-    try:
-        foreign_python.parse_module(content)
-    except UNREADABLE:
-        return False
-    return True
-
-
-def _list_starts(content: bytes) -> Iterator[ast.stmt]:
-    """Yield the first statement of each block within functions, in their order."""
-    try:
-        module = units.strip_words(foreign_python.parse_module(content))
-        functions = [node for node in ast.walk(module) if isinstance(node, _FUNCTIONS)]
-        starts = {node.lineno: node for each in functions for node in _split_block(each.body)}
-    except (*UNREADABLE, RecursionError):
-        return
-    yield from (starts[line] for line in sorted(starts))
+def _list_starts(content: bytes) -> list[ast.stmt]:
+    """List the first statement of each block within functions, in their order."""
+    module = hunks.parse_code(content)
+    functions = (
+        [node for node in ast.walk(module) if isinstance(node, _FUNCTIONS)] if module else []
+    )
+    starts = {node.lineno: node for each in functions for node in _split_block(each.body)}
+    return [starts[line] for line in sorted(starts)]
 
 
 def _split_block(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
     is_start = True
     for node in body:
-        blocks = [] if isinstance(node, (*_FUNCTIONS, ast.ClassDef)) else units.list_blocks(node)
         if is_start and not isinstance(node, _UNMARKED):
             yield node
+            is_start = False
+        blocks = [] if isinstance(node, _DEFINITIONS) else units.list_blocks(node)
         for block in blocks:
             yield from _split_block(block)
-        is_start = bool(blocks) and not isinstance(node, _GO_ON)
+        # After the body of a `with` its own block goes on.
+        is_start |= bool(blocks) and not isinstance(node, (ast.With, ast.AsyncWith))

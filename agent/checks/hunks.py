@@ -88,7 +88,7 @@ def split_hunks(file: ChangedFile) -> tuple[Hunk, ...]:
     """
     if file.after is None or not file.path.endswith(".py"):
         return ()
-    before, after = map(_parse_code, (file.before, file.after))
+    before, after = map(parse_code, (file.before, file.after))
     if before is None or after is None:
         return ()
     lines, describe = file.after.splitlines(keepends=True), cache(_describe_code)
@@ -122,13 +122,13 @@ def _parse(content: bytes | None) -> ast.Module | None:
         return None
 
 
-def _parse_code(content: bytes | None) -> ast.Module | None:
+def parse_code(content: bytes | None) -> ast.Module | None:
     """Parse a module, and leave its documentation out; None: it cannot be read."""
     return units.strip_words(module) if (module := _parse(content)) else None
 
 
 def _describe_code(content: bytes) -> str | None:
-    return ast.dump(module) if (module := _parse_code(content)) else None
+    return ast.dump(module) if (module := parse_code(content)) else None
 
 
 # --- types ----------------------------------------------------------------------------------------

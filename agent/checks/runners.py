@@ -79,9 +79,7 @@ class PytestSuite:
                 "tools": [f"{SANDBOX_ENVIRONMENT}/", f"{SANDBOX_GATE}/"],
             },
         )
-        return order.model_copy(
-            update={"watched": part.whole_watched, "lists_new": part.lists_new or part == Part()}
-        )
+        return order.model_copy(update={"watched": part.whole_watched, "lists_new": part.lists_new})
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> TestRun:
         return suite.judge_suite(self, site, secret, result, _PYTEST_CODES)
@@ -166,7 +164,7 @@ class DjangoSuite:
         directory = posixpath.join(SANDBOX_TREE, folder)
         more = {
             "watched": self.part.whole_watched,
-            "lists_new": self.part.lists_new or self.part == Part(),
+            "lists_new": self.part.lists_new,
         }
         return order.model_copy(update={"directory": directory, **more})
 

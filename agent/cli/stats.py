@@ -77,7 +77,7 @@ def _write_page(path: Path, begun: float) -> None:
     from agent.dashboard import card, plots
 
     chosen = _summarize_runs(begun)
-    made = card.render_card(chosen, settings.load_settings().home)
+    made = card.render_card(chosen, card.count_backtests(settings.load_settings().home))
     terminal.write_page(path, plots.write_html(chosen, made, begun, read_clock()))
     print(f"Wrote {path} ({len(chosen):,} runs).")
 

@@ -27,7 +27,7 @@ from agent.telemetry.statistics import RunSummary
 
 # It looks at every later import for maps, in a way that Python has given up.
 sys.meta_path[:] = [
-    protocol for protocol in sys.meta_path if not isinstance(protocol, pygal.PluginImportFixer)
+    finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)
 ]
 
 _DAY = 86_400.0
@@ -147,7 +147,7 @@ def make_plots(runs: Sequence[RunSummary], now: float) -> tuple[Plot, ...]:
 
 def _plot_counts(name: str, counts: Counter[str], labels: tuple[str, ...] = ()) -> Plot:
     """Plot a bar for each label; without labels for the most frequent ones."""
-    ranked = sorted(counts, key=lambda count: (-counts[count], count))
+    ranked = sorted(counts, key=lambda name: (-counts[name], name))
     labels = labels or tuple(ranked[:_MOST_ROWS])
     series = {_TEXTS[name][2]: tuple(counts[label] for label in labels)}
     return Plot(name, "bars", labels, series)
@@ -160,7 +160,7 @@ def _plot_acceptance(runs: Sequence[RunSummary]) -> Plot:
         if run.reason is not None:
             state = run.state.value if run.state in statistics.OPENED else names[-1]
             counts[run.category or statistics.UNKNOWN][state] += 1
-    labels = tuple(sorted(counts, key=lambda count: (-counts[count].total(), count)))
+    labels = tuple(sorted(counts, key=lambda name: (-counts[name].total(), name)))
     series = {name: tuple(counts[label][name] for label in labels) for name in names}
     return Plot("acceptance", "stacked", labels, series)
 
@@ -200,7 +200,7 @@ def _plot_contributions(runs: Sequence[RunSummary], weeks: tuple[str, ...]) -> P
     for run in runs:
         if run.state is RunState.MERGED:
             counts[run.repository][_name_week(run.queued_at)] += 1
-    largest = sorted(counts, key=lambda count: (-counts[count].total(), count))[:_MOST_ROWS]
+    largest = sorted(counts, key=lambda name: (-counts[name].total(), name))[:_MOST_ROWS]
     rows = {"all": sum(counts.values(), Counter[str]())}
     if len(counts) > 1:
         rows |= {name: counts[name] for name in largest}

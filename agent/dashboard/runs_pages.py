@@ -262,9 +262,9 @@ def _list_findings(stored: StoredRun, record: run_record.RunRecord) -> list[Find
 def _place_bars(seconds: Sequence[float]) -> list[tuple[float, float]]:
     """Place a bar for each stage after those before it, in per cent of all."""
     total, at, bars = sum(seconds) or 1.0, 0.0, []
-    for second in seconds:
-        bars.append((round(100 * at / total, 2), round(100 * second / total, 2)))
-        at += second
+    for took in seconds:
+        bars.append((round(100 * at / total, 2), round(100 * took / total, 2)))
+        at += took
     return bars
 
 

@@ -288,7 +288,7 @@ class _TestRuns:
         if self.shown and not self.judges:
             noticed = self._try_each(dict.fromkeys(found, Part(Selection(ids=self.shown))))
         left = [hunk for hunk in found if noticed.get(hunk) is not True]
-        chosen = {hunk: part for hunk in left if (part := self._choose_tests(hunk))}
+        chosen = {hunk: part for hunk in left if (part := self._choose_tests([hunk.path]))}
         noticed |= self._try_each(chosen)
         if not self.judges:
             left = [hunk for hunk in found if noticed.get(hunk) is not True]
@@ -347,16 +347,16 @@ class _TestRuns:
         }
         return {hunk: trial.result() for hunk, trial in begun.items()}
 
-    def _choose_tests(self, hunk: Hunk) -> Part | None:
-        """Choose the tests of the change and some that reach the hunk, in this order.
+    def _choose_tests(self, paths: Collection[str]) -> Part | None:
+        """Choose the tests of the change and some that reach these files, in this order.
 
         What a framework loads by itself is imported nowhere: only the whole suite shows that no
         test notices.
         """
         if self.judges:
             return Part(Selection(ids=tuple(sorted(self.judges))))
-        near = self.imports.importers_of(hunk.path)
-        reached = self.imports.list_reached_files([hunk.path])
+        near = {test for path in paths for test in self.imports.importers_of(path)}
+        reached = self.imports.list_reached_files(paths)
         chosen, most = sorted(self.ours & self._files.keys()), _SHARE * len(self.head.items)
         for path in (*sorted(near), *sorted(reached - near)):
             if path in self._files and path not in chosen and self._files[path] <= most:
@@ -388,17 +388,14 @@ class _TestRuns:
         return bool(result.reason or failing)
 
     def list_unentered(self) -> tuple[SourcePart, ...]:
-        """List the blocks that neither the tests of the change nor those near it enter."""
-        change = self.trials.change
-        marked = entered.mark_blocks(change, self.ours)
-        paths = {part.path for part in marked.parts.values()}
-        near = {test for path in paths for test in self.imports.importers_of(path)}
-        files = tuple(sorted((self.ours | near) & self._files.keys()))
-        if not marked.parts or not files or time.monotonic() > self.trials.end:
+        """List the blocks that the tests chosen for the change do not enter."""
+        marked = entered.mark_blocks(self.trials.change, self.ours)
+        part = self._choose_tests(sorted({part.path for part in marked.parts.values()}))
+        if not marked.parts or part is None or time.monotonic() > self.trials.end:
             return ()
         site = self.trials.lay_out(marked.change, self.prepared)
-        part = Part(Selection(files=files), lists_new=True)
-        result = _run_tests(site, part, "tests with marked blocks", self.trials.desk)
+        marks = replace(part, is_marked=True)
+        result = _run_tests(site, marks, "tests with marked blocks", self.trials.desk)
         if result is None or result.limit or result.suite is None or not is_proved(result):
             return ()
         return marked.list_unentered(result.suite.left_behind)

@@ -86,7 +86,7 @@ class RevertTrials(Record):
     checked: tuple[SourcePart, ...] = ()
     """Those that the repository's type checker notices."""
     unentered: tuple[SourcePart, ...] = ()
-    """Blocks of functions that the change wrote and no test near it enters."""
+    """Blocks of functions that the change wrote, and that its tests and those near it pass by."""
 
     @property
     def tried(self) -> tuple[SourcePart, ...]:

@@ -129,7 +129,7 @@ class _MeaningReducer(ast.NodeTransformer):
         return None
 
     def visit_Import(self, node: ast.Import) -> ast.Import | None:
-        return None if {name.name for name in node.names} <= OF_TYPES else node
+        return None if {alias.name for alias in node.names} <= OF_TYPES else node
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom | None:
         return None if node.module in OF_TYPES else node

@@ -96,9 +96,7 @@ def find_lock(files: WorkTreeFiles) -> tuple[str, str]:
     for kind in _COMMANDS:
         above = base.parents if kind == "uv" else ()
         roots = (
-            pure_posix_path
-            for pure_posix_path in above
-            if _is_workspace(whole.read(str(pure_posix_path / "pyproject.toml")))
+            folder for folder in above if _is_workspace(whole.read(str(folder / "pyproject.toml")))
         )
         for folder in (base, *roots):
             path = str(folder / lock_files.PYTHON[kind])

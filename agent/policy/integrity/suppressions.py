@@ -83,5 +83,5 @@ def _list_bound(node: ast.AST) -> list[str]:
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return [node.name]
     if isinstance(node, (ast.Import, ast.ImportFrom)):
-        return [(name.asname or name.name).partition(".")[0] for name in node.names]
+        return [(alias.asname or alias.name).partition(".")[0] for alias in node.names]
     return [node.id] if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) else []

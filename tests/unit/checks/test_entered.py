@@ -50,7 +50,7 @@ def test_each_block_that_the_change_wrote_is_marked_once():
     # A branch on the line of its `if` has no place for a mark; what follows `with` is its block.
     assert [lines[part.line - 1].strip() for part in marked.parts.values()] == [
         "return 3", "with a:", "a.b()", "return 0", "try:", "a()", "raise", "return 4",
-        "a += 1", "return lambda: 5",
+        "match a:", "a += 1", "return lambda: 5",
     ]  # fmt: skip
 
 
