@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from agent.models.change import Finding, Severity
 from agent.models.checks import Endpoint
 from agent.policy import meaning
-from agent.policy.change_context import ChangeContext
+from agent.policy.change_context import ChangeContext, PythonFile
+from agent.policy.modules import Modules
 from agent.policy.rule import Rule, split_place
 from repo_config.schema import FastapiAuth, FastapiSection
 
@@ -33,34 +34,43 @@ _Mark = tuple[str, ...]
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding where the change edits a dependency, or what its module has for it."""
-    places, told = change_context.places, set[tuple[str, str]]()
+    told = set[tuple[str, str]]()
     for entry in change_context.config.fastapi.auth:
         for file in change_context.python:
-            if file.after is None:
-                continue
-            start = f"{places.name_module(file.path)}."
-            named = (one for one in places.list_names(entry.dependency) if one.startswith(start))
-            waiting = [one.removeprefix(start).partition(".")[0] for one in named]
-            if not waiting:
-                continue
-            after = file.after.content
-            # All of a module that was not there is new.
-            edited = meaning.list_edited(file.before.content, after) if file.before else None
-            bound, used = meaning.list_bound(after), set[str]()
-            while waiting:
-                name = waiting.pop()
-                if name not in bound or name in used:
-                    continue
-                used.add(name)
-                parts = (part for statement in bound[name] for part in ast.walk(statement))
-                waiting += [part.id for part in parts if isinstance(part, ast.Name)]
-            for name in sorted(used if edited is None else used & edited.keys()):
+            for name, line in _list_edits(entry.dependency, file, change_context.places):
                 if (file.path, name) not in told:
                     told.add((file.path, name))
                     says = f"edits {name}, by which {entry.dependency} of fastapi.auth decides"
                     fix = "Check that it still rejects all whom it should reject."
-                    line = edited[name] if edited else bound[name][-1].lineno
                     yield FASTAPI_AUTH.make_finding(file.path, says, fix, line)
+
+
+def _list_edits(dependency: str, file: PythonFile, places: Modules) -> Iterator[tuple[str, int]]:
+    """Yield what a file edits of a dependency that it defines: names, each with its line."""
+    start = f"{places.name_module(file.path)}."
+    named = [one for one in places.list_names(dependency) if one.startswith(start)]
+    if file.after is None or not named:
+        return
+    bound = meaning.list_bound(file.after.content)
+    used = _follow_names(bound, [one.removeprefix(start).partition(".")[0] for one in named])
+    if file.before is None:
+        # All of a module that was not there is new.
+        edited = {name: bound[name][-1].lineno for name in used}
+    else:
+        edited = meaning.list_edited(file.before.content, file.after.content)
+    yield from ((name, edited[name]) for name in sorted(used & edited.keys()))
+
+
+def _follow_names(bound: Mapping[str, Sequence[ast.stmt]], names: Iterable[str]) -> set[str]:
+    """Collect names of a module and, over and over, those that their statements use."""
+    waiting, used = list(names), set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in bound and name not in used:
+            used.add(name)
+            parts = (part for statement in bound[name] for part in ast.walk(statement))
+            waiting += [part.id for part in parts if isinstance(part, ast.Name)]
+    return used
 
 
 def find_problems(
