@@ -41,8 +41,6 @@ _RAN = (*PASSING, *FAILING)
 _COUNTED = "finding"
 #: A check may take so much longer at one time than at another.
 _SLACK_SECONDS = 60.0
-#: Outcome of an item that names a part of a tool which is no longer the tool's own.
-REPLACED = "replaced"
 
 
 def compare_reports(base: CheckReport, head: CheckReport) -> tuple[AnyComparison, ...]:
@@ -140,11 +138,6 @@ def _not_told_apart(found: AnyComparison, verdict: Status, reason: str) -> AnyCo
     return found.model_copy(update=facts)
 
 
-def _list_replaced(run: AnyRun) -> Iterator[CheckItem]:
-    items = run.items if isinstance(run, LintRun) else ()
-    return (item for item in items if item.outcome == REPLACED)
-
-
 def _explain_unproved(before: AnyRun, after: AnyRun) -> str:
     """Say which side proves nothing, and why."""
     if before.status is Status.UNVERIFIED:
@@ -152,10 +145,6 @@ def _explain_unproved(before: AnyRun, after: AnyRun) -> str:
     is_measured = before.status in (Status.PASSED, Status.FAILED) and not _as_a_whole(before)
     if after.status is Status.UNVERIFIED and not is_measured:
         return f"with the change: {after.reason}"
-    own = {item.item_id for item in _list_replaced(before)}
-    for item in _list_replaced(after):
-        if item.item_id not in own:
-            return f"the change replaces {item.item_id}, which controls what the check finds"
     if _as_a_whole(before) and _as_a_whole(after):
         return f"on the base branch and with the change: {after.reason}"
     if _as_a_whole(before) and after.status is Status.FAILED:

@@ -1,7 +1,7 @@
 """Django's own questions about a project: missing migrations, conflicts, system check.
 
-The system check counts only if Django, in the same process, also reported a planted error. What a
-change replaces of Django's own functions makes an answer worth nothing.
+An answer counts only if Django, in the same process, also named a planted mistake: an error of the
+system check, and a field without a migration in a model of each app.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Literal
 
 from agent.checks import check, sealed, suite
 from agent.checks.check import Site
-from agent.checks.comparison import REPLACED
 from agent.checks.sealed import Id, ReportEvent, Secret, Text
 from agent.models.checks import CheckItem, LintRun, Status
 from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
@@ -22,56 +21,19 @@ class Item(ReportEvent):
     """One message of Django."""
 
     id: Id
-    text: Text = ""
-    fails: bool = True
+    text: Text
+    fails: bool
 
 
-class Migrations(ReportEvent):
-    """What `makemigrations --check` sees."""
+class DjangoAnswer(ReportEvent):
+    """What Django says to a question."""
 
-    event: Literal["migrations"]
-    items: list[Item]
-    conflicts: bool
-    migrated: list[Text]
-    switched_off: list[Text]
-
-    @property
-    def problem(self) -> str:
-        """What makes the answer worth nothing."""
-        # Django's own command goes no further than conflicts either.
-        return "conflicts without names" if self.conflicts and not self.items else ""
-
-    @property
-    def absence(self) -> str:
-        return "" if self.migrated else "no installed app has migrations"
-
-
-class SystemCheck(ReportEvent):
-    """The answer of `check`."""
-
-    event: Literal["system_check"]
+    event: Literal["django"]
     items: list[Item]
     seen: bool
-    """Whether the error that must be found was."""
-    asked: list[Text]
-    """Which of our two functions were called."""
-
-    @property
-    def problem(self) -> str:
-        is_whole = self.seen and self.asked == ["fails", "passes"]
-        return "" if is_whole else "a deliberate error was not reported by the system check"
-
-    @property
-    def absence(self) -> str:
-        return ""
-
-
-class ReplacedEvent(ReportEvent):
-    """What of Django's own functions and classes is another's."""
-
-    event: Literal["replaced"]
-    parts: list[Id]
-    """Full names, each with a digest."""
+    """Whether it names the mistake that was planted."""
+    absence: Text
+    """Why there is nothing to ask; "" where there is."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +43,6 @@ class DjangoState:
     name: str
     arguments: tuple[str, ...]
     """Of manage.py; the first is the job of our script."""
-    answer: type[Migrations | SystemCheck]
     kind = LintRun
 
     def explain_absence(self, site: Site) -> str:
@@ -119,9 +80,9 @@ class DjangoState:
         return order.model_copy(update={"directory": posixpath.join(SANDBOX_TREE, folder)})
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> LintRun:
-        report = sealed.read_report(result, secret, (self.answer, ReplacedEvent))
+        report = sealed.read_report(result, secret, (DjangoAnswer,))
         limit = check.explain_limit(result, site.tool_limits(), "the check was")
-        answer = report.first(self.answer)
+        answer = report.first(DjangoAnswer)
         if answer is None:
             # A project that cannot be entered is told from one that hides the answer.
             broken = report.first(sealed.BrokenEvent)
@@ -133,7 +94,9 @@ class DjangoState:
             found = check.make_unverified(self, site, result, reason)
             return found.model_copy(update={"status": status})
         fails = any(item.fails for item in answer.items)
-        problem = report.problem or answer.problem
+        problem = report.problem
+        if not problem and not answer.seen:
+            problem = f"a deliberate error was not reported by {self.name}"
         if not problem and result.exit_code != int(fails):
             problem = f"the report contradicts exit code {result.exit_code}"
         status = Status.FAILED if fails else Status.PASSED
@@ -143,10 +106,6 @@ class DjangoState:
             CheckItem(item_id=one.id, outcome="finding" if one.fails else "warning", text=one.text)
             for one in answer.items
         )
-        # Whether base has the same is left to the comparison.
-        replaced = report.first(ReplacedEvent)
-        parts = replaced.parts if replaced else []
-        items += tuple(CheckItem(item_id=part, outcome=REPLACED) for part in parts)
         return check.make_result(
             self,
             site,
@@ -159,7 +118,5 @@ class DjangoState:
         )
 
 
-MAKEMIGRATIONS = DjangoState(
-    "makemigrations", ("makemigrations", "--check", "--dry-run"), Migrations
-)
-DJANGO_CHECK = DjangoState("django check", ("check",), SystemCheck)
+MAKEMIGRATIONS = DjangoState("makemigrations", ("makemigrations", "--check", "--dry-run"))
+DJANGO_CHECK = DjangoState("django check", ("check",))

@@ -25,13 +25,14 @@ _BANNED = re.compile(r"`(?P<name>[\w.]+)` is banned: (?P<rule>[\w-]+)")
 #: Common in good code, or a matter of style: asserts, errors that are passed over, random numbers,
 #: subprocesses. `hardcoded-password` has a rule of its own.
 _LEFT_OUT = ("S101", "S110", "S112", "S311", "S404", "S603", "S606", "S607")
-#: With these, source could decide how its own tests end.
+#: With these, source could decide how its own tests end, or which migrations seem to be missing.
 _TEST_TOOLS = (
     "pytest", "_pytest", "pluggy", "unittest", "django.test", "gc", "ctypes", "sys.modules",
     "sys._getframe", "sys._getframemodulename", "sys._current_frames", "sys.settrace",
     "sys.setprofile", "sys.monitoring", "threading.settrace", "threading.setprofile",
     "inspect.currentframe", "inspect.stack", "inspect.trace", "inspect.getouterframes",
     "traceback.walk_stack", "traceback.extract_stack", "traceback.format_stack",
+    "django.db.migrations.autodetector", "django.core.management.commands.makemigrations",
 )  # fmt: skip
 #: By these it could see that it is being tested; no import brings them in.
 _FRAMES = frozenset({"f_back", "tb_frame", "gi_frame", "cr_frame", "ag_frame"})

@@ -1,8 +1,8 @@
 """Ask Django itself for missing migrations, conflicts and system check messages.
 
 The project's own manage.py runs first, if there is one, for its effects on `sys.path` and the
-environment. Then Django's own autodetector is asked, no command of the project. Functions of Django
-that were replaced are reported.
+environment. Then Django's own autodetector is asked, no command of the project. Each question has a
+deliberate mistake in it, which the answer has to name.
 
 Arguments: `makemigrations` or `check`.
 """
@@ -15,11 +15,9 @@ import runpy
 import sys
 
 import mergewright_entry
-import mergewright_originals
 import mergewright_report
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-_MOST_PARTS = 1000
 
 
 def main():
@@ -33,29 +31,25 @@ def main():
         # Django itself is in the tree.
         sys.path[:] = [*python_path, *whole_path]
         from django.core import management
-    own = mergewright_originals.take_digests()
     sys.path[:] = [*python_path, *whole_path]
     if order["manage"]:
         # Python puts the script's folder first; the others come after it.
         folder = os.path.dirname(os.path.abspath(order["manage"]))
         sys.path[:] = [folder, *whole_path, *python_path]
-    jobs = {"makemigrations": migrations, "check": system_check}
-    done = []
+    jobs = {"makemigrations": find_missing_migrations, "check": run_system_check}
+    answers = []
 
     def work(argv=None):
-        if done:
+        if answers:
             return
-        done.append(None)
+        answers.append(None)
         if order["settings"]:
             os.environ["DJANGO_SETTINGS_MODULE"] = order["settings"]
         import django
 
         django.setup()
-        early = mergewright_originals.find_replaced(own)
-        done[0] = jobs[job](order, report)
-        # Migrations and checks are imported on the way.
-        late = mergewright_originals.find_replaced(own)
-        report.add("replaced", parts=sorted({*early, *late})[:_MOST_PARTS])
+        answers[0] = jobs[job](order)
+        report.add("django", **answers[0])
 
     def enter():
         if order["manage"]:
@@ -63,7 +57,7 @@ def main():
             sys.argv[:] = [order["manage"], job]
             runpy.run_path(order["manage"], run_name="__main__")
         work()
-        return 1 if done[0] else 0
+        return int(any(item["fails"] for item in answers[0]["items"]))
 
     ended = "the project ended the process with exit code %s"
     mergewright_report.leave(report, order["tree"], enter, ended)
@@ -72,8 +66,8 @@ def main():
 # --- migrations ------------------------------------------------------------------------------
 
 
-def migrations(order, report):
-    """Compare models with migrations; return whether anything is missing."""
+def find_missing_migrations(order):
+    """Compare models with migrations."""
     from django.apps import apps
     from django.conf import settings
     from django.db.migrations.loader import MigrationLoader
@@ -84,28 +78,27 @@ def migrations(order, report):
     own = {config.label: config for config in apps.get_app_configs() if _is_own(config, order)}
     switched_off = _switch_on(settings, own)
     loader = MigrationLoader(None, ignore_no_migrations=True)
-    conflicts = loader.detect_conflicts()
+    conflicts, seen = loader.detect_conflicts(), True
     text = "Several migrations have no successor; merge them with makemigrations --merge."
     items = [
-        {"id": "%s: conflicting migrations %s" % (label, ", ".join(sorted(names))), "text": text}
+        _make_item("%s: conflicting migrations %s" % (label, ", ".join(sorted(names))), text)
         for label, names in sorted(conflicts.items())
     ]
+    # Django's own command goes no further than conflicts either.
     if not conflicts:
-        items += _pending(loader)
-    report.add(
-        "migrations",
-        items=items,
-        conflicts=bool(conflicts),
-        migrated=sorted(loader.migrated_apps),
-        switched_off=switched_off,
-    )
+        items, seen = _detect_changes(loader, own, order["module"])
     for item in items:
         print(item["id"])
     for label in switched_off:
         print("%s: its migrations are disabled in the settings; they were checked anyway" % label)
     if not items:
         print("No changes detected")
-    return bool(items)
+    absence = "" if loader.migrated_apps else "no installed app has migrations"
+    return {"items": items, "seen": seen, "absence": absence}
+
+
+def _make_item(name, text, *, fails=True):
+    return {"id": name, "text": text, "fails": fails}
 
 
 def _is_own(config, order):
@@ -143,23 +136,46 @@ def _has_migrations(path):
     )
 
 
-def _pending(loader):
+def _detect_changes(loader, own, planted):
+    """List the changes that no migration has, and say whether those planted were found as well.
+
+    Args:
+        loader: Of the migrations.
+        own: The labels of the project's apps.
+        planted: Name for a field that one model of each app gets.
+    """
     from django.apps import apps
+    from django.db import models
     from django.db.migrations.autodetector import MigrationAutodetector
+    from django.db.migrations.operations import AddField
     from django.db.migrations.questioner import MigrationQuestioner
     from django.db.migrations.state import ProjectState
 
+    before, after = loader.project_state(), ProjectState.from_apps(apps)
+    chosen = {
+        label: name
+        for label, name in sorted(before.models.keys() & after.models.keys())
+        if label in own and _has_table(before, label, name) and _has_table(after, label, name)
+    }
+    for label, name in chosen.items():
+        AddField(name, planted, models.BooleanField(default=False)).state_forwards(label, after)
     # The plain questioner answers what a dry run would have to ask, and never ends the process.
     asked = MigrationQuestioner(dry_run=True)
-    before, after = loader.project_state(), ProjectState.from_apps(apps)
     changes = MigrationAutodetector(before, after, asked).changes(graph=loader.graph)
     text = "The models have this change, but no migration does."
-    return [
-        {"id": "%s: %s" % (label, _describe_operation(operation)), "text": text}
-        for label, found in sorted(changes.items())
-        for migration in found
-        for operation in migration.operations
-    ]
+    items, found = [], set()
+    for label, migrations in sorted(changes.items()):
+        for operation in (each for migration in migrations for each in migration.operations):
+            if getattr(operation, "name", "") == planted:
+                found.add(label)
+            else:
+                items.append(_make_item("%s: %s" % (label, _describe_operation(operation)), text))
+    return items, found == set(chosen)
+
+
+def _has_table(state, label, name):
+    options = state.models[label, name].options
+    return options.get("managed", True) and not options.get("proxy")
 
 
 def _describe_operation(operation):
@@ -179,36 +195,27 @@ def _describe_operation(operation):
 # --- system check ----------------------------------------------------------------------------
 
 
-def system_check(order, report):
-    """Run Django's system checks; return whether any message is an error."""
+def run_system_check(order):
+    """Run Django's system checks, with one of ours that reports an error."""
     from django.core import checks
 
-    asked = []
     message_id = order["module"] + "." + order["must_fail"]
 
     def fails(app_configs=None, **kwargs):
-        asked.append("fails")
         return [checks.Error("must be seen", id=message_id)]
 
-    def passes(app_configs=None, **kwargs):
-        asked.append("passes")
-        return []
-
     checks.register(fails)
-    checks.register(passes)
-    messages = checks.run_checks()
     items, seen = [], False
-    for message in messages:
+    for message in checks.run_checks():
         is_silenced = message.is_silenced()
         if message.id == message_id:
             seen = not is_silenced and message.level >= checks.ERROR
         elif not is_silenced:
             items.append(_describe_message(message, checks.ERROR))
-    report.add("system_check", items=items, seen=seen, asked=sorted(asked))
     for item in items:
         print(item["id"])
     print("System check identified %d issue(s)" % len(items))
-    return any(item["fails"] for item in items)
+    return {"items": items, "seen": seen, "absence": ""}
 
 
 def _describe_message(message, error):
@@ -220,11 +227,8 @@ def _describe_message(message, error):
         about = about._meta.label
     level = levels.get(message.level, str(message.level))
     text = "%s %s: %s: %s" % (level, message.id or "(no id)", about, message.msg)
-    return {
-        "id": _ADDRESS.sub("", text)[:600],
-        "text": mergewright_report.cut(str(message.hint or "")),
-        "fails": message.level >= error,
-    }
+    hint = mergewright_report.cut(str(message.hint or ""))
+    return _make_item(_ADDRESS.sub("", text)[:600], hint, fails=message.level >= error)
 
 
 if __name__ == "__main__":
