@@ -15,7 +15,7 @@ import json
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from typing import Any, ParamSpec, Protocol, TypeVar, get_type_hints
@@ -111,7 +111,7 @@ class Steps:
         self,
         ledger: Ledger,
         log: RunLog,
-        watcher: Watcher,
+        watchers: Sequence[Watcher],
         facts: RunFacts,
         budget: Budget,
         remember: Remember,
@@ -128,7 +128,7 @@ class Steps:
         """
         self._ledger = ledger
         self._log = log
-        self._watcher = watcher
+        self._watchers = watchers
         self._facts = facts
         self._budget = budget
         self._remember = remember
@@ -168,7 +168,7 @@ class Steps:
             record = made[0] if made else StepRecord.model_validate_json(kept)
             self.seconds[name] = record.seconds
             if not made:
-                self._watcher.ended(name, record.seconds, ok=record.failure is None)
+                self._tell_ended(name, record.seconds, ok=record.failure is None)
             if record.failure is not None:
                 raise errors.restore_error(record.failure)
             result = (
@@ -191,7 +191,8 @@ class Steps:
             # What others can see is on disk as begun before it begins; the rest runs again.
             self._ledger.started(name, read_clock(), wait=name.step.is_lasting)
             self._log.line(f"[{name}]")
-            self._watcher.started(name)
+            for watcher in self._watchers:
+                watcher.started(name)
             self._may_begin(name)
             result = called()
             # What a step returns must survive the process.
@@ -210,12 +211,16 @@ class Steps:
         finally:
             # Also where the process is interrupted and no record is made.
             seconds = self.seconds[name] = round(time.monotonic() - begun, 3)
-            self._watcher.ended(name, seconds, ok=value is not None)
+            self._tell_ended(name, seconds, ok=value is not None)
             if value is None:
                 facts = _failure_for_ledger(failure, self._log.redactor)
                 with suppress(OSError):  # a full disk may be why it failed
                     self._ledger.append(name, 3, "failed", seconds=seconds, **facts)
         return StepRecord(seconds=seconds, value=value, failure=failure)
+
+    def _tell_ended(self, name: AnyStep, seconds: float, *, ok: bool) -> None:
+        for watcher in self._watchers:
+            watcher.ended(name, seconds, ok=ok)
 
     def _explain_error(self, name: AnyStep, problem: Exception) -> AgentError:
         """Give an error its sentence; what breaks off because the run was stopped is no trouble."""

@@ -25,7 +25,6 @@ from agent.models.task import ItemAnswer, PullContext, Task
 from agent.publishing.evidence import DecidedChange
 from agent.recipes.add_field import recipe
 from agent.stages import (
-    baseline,
     checkout,
     decide,
     edit,
@@ -38,10 +37,6 @@ from agent.stages import (
     respond,
     triage,
     validate,
-)
-
-_MEASURES = environment.BaselineRunners(
-    baseline.measure_base, baseline.measure_tests, baseline.measure_others
 )
 
 
@@ -91,7 +86,7 @@ def _begin_work(task: Task, opened: OpenedRepository, once: StepRunner, desk: De
     desk.lower_limit(desk.budget.find_usd(config))
     begun = RunContext(task, opened, once, desk, attempt_limits=terms)
     scout = partial(scouting.scout_configuration, begun)
-    measure = partial(environment.prepare_environment, opened, _MEASURES)
+    measure = partial(environment.prepare_environment, opened)
     preparation = MeasuredPreparation(
         once, desk, partial(measure, scout), partial(measure, ahead.need_model)
     )

@@ -335,6 +335,10 @@ class FakeKeeper(ForgetfulMemory):
 
     def __init__(self, *, files: Any = None, spendings: Any = None) -> None:
         self.files, self.spendings = files, spendings
+        self.states: list[RunState] = []
+
+    def set_state(self, run_id: str, state: RunState) -> None:
+        self.states.append(state)
 
 
 def make_stored_run(run: Run, **facts: Any) -> StoredRun:

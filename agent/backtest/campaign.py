@@ -8,7 +8,6 @@ begins; a backtest that is broken off goes on with what has none, and its runs w
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 import signal
@@ -17,7 +16,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -36,14 +35,12 @@ from agent.models.step import AnyStep
 from agent.runs import commands
 from agent.runs.folders import hold_trees
 from agent.settings import Settings
-from agent.stages import baseline, checkout, environment
-from agent.stages.environment import BaselineRunners
+from agent.stages import checkout, environment
 from agent.store.sql_run_store import open_store
 from agent.telemetry.private_files import write_private_file
 
 #: What backtests share with the service: caches, and what the operator has put there.
 _SHARED = ("environments", "mirrors", "pythons", "roots")
-_MEASURES = BaselineRunners(baseline.measure_base, baseline.measure_tests, baseline.measure_others)
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -184,7 +181,7 @@ class Campaign:
             base = checkout.prepare_checkout(run, desk)
             contract = checkout.read_contract(run, base, desk)
             opened = OpenedRepository(run=run, checkout=base, contract=contract)
-            yield environment.prepare_environment(opened, _MEASURES, None, _PlainSteps(), desk)[0]
+            yield environment.prepare_environment(opened, None, _do_step, desk)[0]
 
     def _run(self, task: PastChange, say: Callable[[str], None]) -> dict[str, Any]:
         """Have a command carry the task; return what it reports."""
@@ -236,18 +233,9 @@ class Campaign:
         return row
 
 
-class _PlainSteps:
-    """Does what is asked at once, and remembers nothing."""
-
-    run_seconds_left = math.inf
-
-    def __call__(
-        self, name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        return work(*args, **kwargs)
-
-    def count_apart(self) -> AbstractContextManager[None]:
-        return nullcontext()
+def _do_step(name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do the work, and remember nothing."""
+    return work(*args, **kwargs)
 
 
 def _name_set_up(prepared: Prepared) -> str:

@@ -6,16 +6,14 @@ work itself; so a run that goes on after a kill repeats the same steps in the sa
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import wraps
 from typing import Never, ParamSpec, TypeVar, cast
 
-from agent.models.step import AnyStep, StepRunner
+from agent.models.step import AnyStep, Once
 from agent.telemetry.run_log import keep_log_context
 
 T = TypeVar("T")
@@ -34,9 +32,7 @@ class _Result:
 
 
 class BackgroundSteps:
-    """Runs a function of steps in a thread; implements `StepRunner` for it."""
-
-    run_seconds_left = math.inf
+    """Runs a function of steps in a thread; implements `Once` for it."""
 
     def __init__(self, work: Callable[[BackgroundSteps], object]) -> None:
         """Begin at once."""
@@ -68,22 +64,32 @@ class BackgroundSteps:
             raise problem
         return cast(T, value)
 
-    def attach(self, once: StepRunner, say: Callable[[str], None]) -> StepRunner:
+    def attach(self, once: Once, say: Callable[[str], None]) -> Once:
         """Return the run's own steps, each of which waits for what comes of it here.
 
         Args:
             say: Told how long a step took here.
         """
-        return _JoinedSteps(self, once, say)
 
-    def wait(self, name: str) -> _Result | None:
+        def join(name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+            @wraps(work)
+            def take(*args: P.args, **kwargs: P.kwargs) -> T:
+                if (result := self._wait(name)) is None:
+                    return work(*args, **kwargs)
+                say(f"{name}: {result.seconds:.1f} s, beside the model")
+                if result.problem is not None:
+                    raise result.problem
+                return cast(T, result.value)
+
+            return once(name, take, *args, **kwargs)
+
+        return join
+
+    def _wait(self, name: str) -> _Result | None:
         """Wait for what comes of a step; None: the thread does not come to it."""
         with self._changed:
             self._changed.wait_for(lambda: name in self._results or self._is_over)
             return self._results.pop(name, None)
-
-    def count_apart(self) -> AbstractContextManager[None]:
-        return nullcontext()
 
     def close(self) -> None:
         """End what is under way, and wait for that."""
@@ -99,36 +105,6 @@ class BackgroundSteps:
             with self._changed:
                 self._is_over = True
                 self._changed.notify_all()
-
-
-@dataclass(frozen=True)
-class _JoinedSteps:
-    """The run's own steps, with what is done ahead of them; implements `StepRunner`."""
-
-    ahead: BackgroundSteps
-    once: StepRunner
-    say: Callable[[str], None]
-
-    def __call__(
-        self, name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        @wraps(work)
-        def take(*args: P.args, **kwargs: P.kwargs) -> T:
-            if (result := self.ahead.wait(name)) is None:
-                return work(*args, **kwargs)
-            self.say(f"{name}: {result.seconds:.1f} s, beside the model")
-            if result.problem is not None:
-                raise result.problem
-            return cast(T, result.value)
-
-        return self.once(name, take, *args, **kwargs)
-
-    @property
-    def run_seconds_left(self) -> float:
-        return self.once.run_seconds_left
-
-    def count_apart(self) -> AbstractContextManager[None]:
-        return self.once.count_apart()
 
 
 def need_model(*_: object) -> Never:

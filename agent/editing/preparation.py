@@ -10,12 +10,12 @@ from agent.editing.ahead import BackgroundSteps
 from agent.models.checks import CheckReport
 from agent.models.environment import Prepared
 from agent.models.sandbox import Stoppable
-from agent.models.step import StepRunner
+from agent.models.step import Once, StepRunner
 
 #: What judging a change takes beside its checks.
 LEAST_GATE_SECONDS = 30.0
 
-Measure = Callable[[StepRunner, Desk], tuple[Prepared, CheckReport]]
+Measure = Callable[[Once, Desk], tuple[Prepared, CheckReport]]
 """Builds the environment and measures the base, by steps."""
 
 

@@ -135,12 +135,16 @@ class StepName(str):
 AnyStep = Step | StepName
 
 
-class StepRunner(Protocol):
+class Once(Protocol):
     """Do a piece of work once and remember its result under a stable, unique name."""
 
     def __call__(
         self, name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T: ...
+
+
+class StepRunner(Once, Protocol):
+    """The steps of a run, with its minutes."""
 
     @property
     def run_seconds_left(self) -> float:

@@ -23,7 +23,6 @@ from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Reason, Remember, Run, goes_on
 from agent.runs import executor, folders
 from agent.runs.executor import Say
-from agent.runs.progress import StateFile
 from agent.settings import Settings
 from agent.steps import Cancellation, Watcher
 from agent.store.engine import FILE_NAME, Engine, EngineStatus, Segment
@@ -105,7 +104,6 @@ def execute_run(
     """
     run, ended, over = stored.run, CommandOutcome(), threading.Event()
     folder = folders.make_run_folder(settings.home, run)
-    notes = StateFile(run.run_id, stored.state, store.set_state)
 
     def run_segment(run_id: str, remember: Remember) -> str:
         def begin_step(name: str, attempt: Callable[[], str]) -> str:
@@ -115,7 +113,7 @@ def execute_run(
         given = stored, store, settings, compose, begin_step
         try:
             outcome, ended.seconds = executor.execute_run(
-                *given, notes, watcher, cancellation=cancellation, say=say
+                *given, watcher, cancellation=cancellation, say=say
             )
         except Exception as problem:
             ended.problem = problem

@@ -6,7 +6,7 @@ Outcome, and people are told of every end. The caller decides which run is carri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import metadata
 from typing import TYPE_CHECKING, Protocol
@@ -22,7 +22,6 @@ from agent.errors import (
     ModelUnusable,
     PolicyRefused,
     StorageFull,
-    Superseded,
     VersionUnknown,
 )
 from agent.git import worktree
@@ -32,8 +31,8 @@ from agent.models.chat import ChatModel
 from agent.models.clock import read_clock
 from agent.models.model_use import SpendingLimits, Spendings
 from agent.models.outcome import JudgedChange, Outcome, RunFiles, StoredRun
-from agent.models.run import Reason, Remember, Run, end_state
-from agent.models.step import AnyStep, Step
+from agent.models.run import Reason, Remember, Run, RunState, end_state
+from agent.models.step import Step
 from agent.publishing import text, thread_answers
 from agent.publishing.pull_request_content import PATCH
 from agent.runs import folders, notifications, waiting
@@ -58,8 +57,8 @@ class RunMemory(Memory, Protocol):
     """Keeps runs; the store implements it."""
 
     @property
-    def spendings(self) -> Spendings | None:
-        """Counts what models cost; None: nobody counts requests without a reply."""
+    def spendings(self) -> Spendings:
+        """Counts what models cost."""
         ...
 
     @property
@@ -67,22 +66,7 @@ class RunMemory(Memory, Protocol):
         """Keeps folders where other machines find them; None: there are no others."""
         ...
 
-
-class Watchers:
-    """Tells every watcher of a run what happens."""
-
-    def __init__(self, watchers: Sequence[Watcher]) -> None:
-        self._watchers = watchers
-
-    def started(self, step: AnyStep) -> None:
-        """A step begins."""
-        for watcher in self._watchers:
-            watcher.started(step)
-
-    def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None:
-        """A step is over."""
-        for watcher in self._watchers:
-            watcher.ended(step, seconds, ok=ok)
+    def set_state(self, run_id: str, state: RunState) -> None: ...
 
 
 def execute_run(
@@ -136,8 +120,6 @@ def execute_run(
         say(line)
 
     def count(models: ChatModel) -> ChatModel:
-        if keeper.spendings is None:
-            return models
         return CountedModels(models, keeper.spendings, _make_limits(stored, settings))
 
     desk = compose(
@@ -152,25 +134,16 @@ def execute_run(
         grants=stored.grants,
         memory=keeper,
     )
-    run_progress = RunProgress(
-        run,
-        desk.code_host,
-        desk.budget,
-        redactor,
-        desk.facts,
-        again=stored.retries,
-    )
+    run_progress = RunProgress(stored, desk, keeper.set_state)
     step = Steps(
         ledger,
         log,
-        Watchers([run_progress, *further, *([copy] if copy else [])]),
+        [run_progress, *further, *([copy] if copy else [])],
         desk.facts,
         desk.budget,
         remember,
         cancellation=cancellation,
     )
-    if stored.retries:
-        _show_again(run, desk, cancellation)
     try:
         outcome = run_workflow(run, step, desk, ledger, log, waited=waited)
         if copy is not None:
@@ -203,28 +176,11 @@ def _make_limits(stored: StoredRun, settings: Settings) -> SpendingLimits:
 
 def _tell_wait(postponed: RunPostponed, run_progress: RunProgress) -> None:
     """Show on the issue that a model is waited for; what is wrong with it is its operator's."""
-    wait = postponed.wait
-    match postponed.__cause__:
-        case ModelUnavailable():
-            run_progress.show_wait(wait.until, wait.reason)
-        case ModelUnusable():
-            words = "The operator has to fix the model first."
-            run_progress.show_wait(wait.until, words)
-
-
-def _show_again(run: Run, desk: Desk, cancellation: Cancellation) -> None:
-    """Show a run that was over as one that is at work, if the issue still stands.
-
-    It is no step, since a run that goes on does not repeat the one that told of it first; what
-    fails here is told by the run itself.
-    """
-    try:
-        desk.code_host.read_ticket(run)
-        desk.code_host.announce_start(run)
-    except Superseded as problem:
-        cancellation.set(problem.message, Reason.SUPERSEDED)
-    except AgentError as problem:
-        _log.warning("status comment not updated", problem=problem.message)
+    wait, cause = postponed.wait, postponed.__cause__
+    if isinstance(cause, ModelUnavailable):
+        run_progress.show_wait(wait.until, wait.reason)
+    elif isinstance(cause, ModelUnusable):
+        run_progress.show_wait(wait.until, "The operator has to fix the model first.")
 
 
 # --- from the first step to the exit --------------------------------------------------------------
@@ -357,9 +313,7 @@ def _deliver_outcome(
         if outcome.reason is Reason.VERSION_UNKNOWN:
             # Where the records are not ours to follow, none can be added to them.
             return desk.code_host.report_outcome(run, outcome)
-        if stopped and run.follow_up:
-            return step(Step.DELIVER, _tell_on_pull, run, outcome, desk)
-        return step(Step.DELIVER, _report_outcome, run, outcome, desk)
+        return step(Step.DELIVER, _report_outcome, run, outcome, desk, is_stopped=stopped)
     except AgentError as problem:
         waiting.postpone_run(problem, step.at, waited)
         # A full disk or a silent code host may have been the reason; the words reach the caller.
@@ -367,14 +321,11 @@ def _deliver_outcome(
         return outcome
 
 
-def _report_outcome(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
+def _report_outcome(run: Run, outcome: Outcome, desk: Desk, *, is_stopped: bool) -> Outcome:
+    if is_stopped and run.follow_up:
+        thread_answers.tell_stopped(run, outcome, desk)
     told = outcome.with_part("figures", told_at=read_clock())
     return desk.code_host.report_outcome(run, told)
-
-
-def _tell_on_pull(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
-    thread_answers.tell_stopped(run, outcome, desk)
-    return desk.code_host.report_outcome(run, outcome)
 
 
 def _notify(run: Run, outcome: Outcome, step: Steps, desk: Desk) -> None:

@@ -31,7 +31,6 @@ from agent.models.code_host import CodeHost
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Remember, Run
 from agent.runs import executor
-from agent.runs.progress import StateFile
 from agent.service import clean_up, loops, reconcile
 from agent.service.deliveries import Intake
 from agent.service.dispatch import Bounds, Dispatcher, SegmentRunner
@@ -147,12 +146,9 @@ class Worker:
     def _execute(
         self, stored: StoredRun, remember: Remember, cancellation: Cancellation
     ) -> Outcome:
-        notes = StateFile(stored.run.run_id, stored.state, self._store.set_state)
         given = stored, self._store, self._settings, self._compose, remember
         try:
-            return executor.execute_run(
-                *given, notes, metrics.StepTimes(), cancellation=cancellation
-            )[0]
+            return executor.execute_run(*given, metrics.StepTimes(), cancellation=cancellation)[0]
         finally:
             self._wake_ups["dispatch"].set()
 

@@ -22,20 +22,13 @@ from agent.git import worktree
 from agent.models.checks import CheckReport
 from agent.models.environment import Checkout, Contract, Environment, OpenedRepository, Prepared
 from agent.models.run import Run
-from agent.models.step import Step, StepRunner
+from agent.models.step import Once, Step
 from agent.setup import build as environments
 from agent.setup import obstacles, proposal, proposed_lines
 from agent.setup.obstacles import Obstacle
 from agent.setup.request import EnvironmentRequest
+from agent.stages import baseline
 from repo_config.schema import RepoConfig
-
-
-class BaselineRunners(NamedTuple):
-    all: Callable[[Prepared, Desk], CheckReport]
-    tests: Callable[[Prepared, Desk], CheckReport]
-    others: Callable[[Prepared, CheckReport, Desk], CheckReport]
-    """Completes a report of the tests."""
-
 
 Scout = Callable[[Callable[[], Prepared], Obstacle, TryLines], Scouted]
 """Searches with a model, which works in what the first gives."""
@@ -55,9 +48,8 @@ _MOST_LINES = 200
 
 def prepare_environment(
     base: OpenedRepository,
-    measures: BaselineRunners,
     scout: Scout | None,
-    once: StepRunner,
+    once: Once,
     desk: Desk,
 ) -> tuple[Prepared, CheckReport]:
     """Build the environment, and run the checks without the change.
@@ -71,7 +63,7 @@ def prepare_environment(
         CheckUnfinished: A limit ended a check twice.
     """
     limits = base.contract.config.limits
-    attempts = _Attempts(base, once, desk, measures)
+    attempts = _Attempts(base, once, desk)
     tried, problem = attempts.tried, None
     if not attempts.use_known():
         try:
@@ -87,7 +79,7 @@ def prepare_environment(
     taken = max(tried, key=_rank)
     before = taken.report
     if len(before.results) == 1:
-        before = once(Step.OTHER_CHECKS, measures.others, taken.prepared, before, desk)
+        before = once(Step.OTHER_CHECKS, baseline.measure_others, taken.prepared, before, desk)
     if taken.why != _FOUND:
         return taken.prepared, before
     why = f"Set-up {_FOUND}. Passing tests on the base branch: {_compare_tried(tried)}."
@@ -107,9 +99,8 @@ class _Attempts:
     """Builds and measures the base with several set-ups."""
 
     base: OpenedRepository
-    once: StepRunner
+    once: Once
     desk: Desk
-    measures: BaselineRunners
     tried: list[TriedSetup] = field(default_factory=list)
     most: int = 0
     """Tests that were collected so far."""
@@ -197,7 +188,7 @@ class _Attempts:
         built = once(Step.ENVIRONMENT.named(name), build_environment, run, commit, asked, desk)
         prepared = Prepared(run=run, checkout=commit, contract=asked, environment=built)
         # Of what is only tried, the tests decide.
-        measure = self.measures.tests if name else self.measures.all
+        measure = baseline.measure_tests if name else baseline.measure_base
         return prepared, once(Step.BASELINE.named(name), measure, prepared, desk)
 
 

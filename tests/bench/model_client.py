@@ -18,7 +18,6 @@ from agent.models.checks import CheckReport
 from agent.models.environment import Prepared
 from agent.models.run import Remember, Run, make_run_id
 from agent.models.ticket import Ticket
-from agent.runs.executor import Watchers
 from agent.stages import checkout, environment
 from agent.steps import Steps
 from agent.store.engine import Engine, EngineStatus, Segment
@@ -66,7 +65,7 @@ class _Side:
             record=record,
         )
         log = RunLog(folder / "run.log", desk.redactor)
-        step = Steps(ledger, log, Watchers(()), desk.facts, desk.budget, remember)
+        step = Steps(ledger, log, (), desk.facts, desk.budget, remember)
         commit = prepared.checkout.commit
         baseline = CheckReport(side="base", commit=commit, change_digest=None, results=())
         run_context = make_run_context(_TICKET, prepared, baseline, step, desk)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 
 import pytest
@@ -11,9 +10,8 @@ from agent.desk import Desk
 from agent.errors import CodeHostLimited, ModelUnavailable
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState, Wait
-from agent.models.step import Step, read_step_name
+from agent.models.step import Step
 from agent.runs import executor
-from agent.runs.progress import StateFile
 from agent.runs.waiting import RunPostponed
 from agent.settings import Settings
 from tests.fakes import FakeCodeHost, FakeKeeper, make_stored_run
@@ -47,30 +45,11 @@ def with_forge(home, code_host, keep=lambda record: None):
     return settings, compose
 
 
-def test_the_state_of_a_run_follows_its_steps_into_the_store(store):
-    store.add_run(run(), 1.0)
-    store.claim_run(2.0, most=1)
-    notes = StateFile("2026-1", RunState.TRIAGING, store.set_state)
-    seen = []
-    for step in (
-        "read ticket", "announce", "triage", "checkout", "read config", "clarify",
-        "plan", "environment", "baseline", "edit", "policy 1", "checks 1",
-        "policy 2", "checks 2", "review", "compare", "decide", "publish",
-    ):  # fmt: skip
-        notes.started(read_step_name(step))
-        notes.ended(read_step_name(step), 0.1, ok=True)
-        seen.append(store.find_run("2026-1").state.value)
-    assert [state for state, _ in itertools.groupby(seen)] == [
-        "triaging", "preparing", "planning", "preparing", "editing", "checking", "editing", "checking",
-        "reviewing", "publishing",
-    ]  # fmt: skip
-
-
 def test_foreign_lines_reach_log_and_terminal_without_secrets(home, monkeypatch):
     secret, shown = SECRET, []
 
     def carry(run, step, desk, ledger, log, *, waited):
-        step._watcher.started(Step.BASELINE)
+        step._watchers[0].started(Step.BASELINE)
         desk.say(f"tests | {secret}")
         return done(run)
 
@@ -94,7 +73,7 @@ def test_a_model_that_is_waited_for_is_told_on_the_issue(home, monkeypatch, prob
     code_host = FakeCodeHost(None)
 
     def carry(run, step, desk, ledger, log, *, waited):
-        step._watcher.started(Step.EDIT.named("1 1 reply"))
+        step._watchers[0].started(Step.EDIT.named("1 1 reply"))
         wait = Wait(reason=problem.message, until=time.time() + 900, begin_with="edit 1 1 reply")
         raise RunPostponed(wait) from problem
 

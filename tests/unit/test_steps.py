@@ -47,7 +47,7 @@ def steps(folder, **given):
     return Steps(
         Ledger(folder / "ledger.jsonl", "r"),
         RunLog(folder / "run.log"),
-        given.pop("watcher", Watcher()),
+        [given.pop("watcher", Watcher())],
         given.pop("facts", RunFacts()),
         Budget(Settings(home=folder, max_minutes=60), given.pop("grants", 1)),
         given.pop("remember", Records()),
@@ -303,7 +303,7 @@ def test_secrets_in_a_result_stay_out_of_the_ledger(tmp_path):
     secret = "cnry0f3a9c5b7d1e48260f3a9c5b"
     ledger = Ledger(tmp_path / "ledger.jsonl", "r")
     log = RunLog(tmp_path / "run.log", Redactor([secret]))
-    step = Steps(ledger, log, Watcher(), RunFacts(), Budget(Settings(home=tmp_path)), Records())
+    step = Steps(ledger, log, [Watcher()], RunFacts(), Budget(Settings(home=tmp_path)), Records())
 
     def names() -> dict[str, list[str]]:
         return {f"a/{secret}.py": ["fine", secret.encode().hex()]}

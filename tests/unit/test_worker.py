@@ -66,7 +66,7 @@ def carry(home, problem, waits, *, at="read ticket", code_host=FakeCodeHost, req
     folder = folders.make_run_folder(home, run())
     ledger = Ledger(folder / "ledger.jsonl", "2026-1")
     log = RunLog(folder / "run.log", services.redactor)
-    step = Steps(ledger, log, desks.Watcher(), services.facts, services.budget, desks.Records())
+    step = Steps(ledger, log, [desks.Watcher()], services.facts, services.budget, desks.Records())
     waited = None if waits is None else PastWait(at, waits)
     return executor.run_workflow(
         request or run(), step, services, ledger, log, waited=waited

@@ -97,7 +97,7 @@ def run_context(
     step = Steps(
         ledger,
         RunLog(folder / "run.log"),
-        Watcher(),
+        [Watcher()],
         desk.facts,
         desk.budget,
         records or Records(),

@@ -11,7 +11,7 @@ from agent.models.checks import CheckItem, CheckReport, Status, SuiteFacts, Test
 from agent.models.environment import Checkout, Contract, Environment, OpenedRepository
 from agent.models.run import Run
 from agent.setup import proposal
-from agent.stages import environment
+from agent.stages import baseline, environment
 from repo_config import detect
 from repo_config.schema import RepoConfig
 from tests.fakes import FakeSandbox
@@ -52,15 +52,14 @@ def prepare(tmp_path, monkeypatch):
             end = left.pop(0)
             return end if isinstance(end, CheckReport) else report(*end)
 
-        measures = environment.BaselineRunners(
-            measure, measure, lambda prepared, tests, desk: tests
-        )
-
         def step(name, work, *args, **named):
             names.append(name)
             return work(*args, **named)
 
         monkeypatch.setattr(environment, "build_environment", build)
+        monkeypatch.setattr(baseline, "measure_base", measure)
+        monkeypatch.setattr(baseline, "measure_tests", measure)
+        monkeypatch.setattr(baseline, "measure_others", lambda prepared, tests, desk: tests)
         tree = DictTree({"pyproject.toml": ""})
         monkeypatch.setattr(environment.worktree, "open_tree", lambda base, folder: tree)
         config = RepoConfig(checks=checks or {}, setup=setup)
@@ -76,7 +75,7 @@ def prepare(tmp_path, monkeypatch):
             base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path),
             sandbox=FakeSandbox(str),
         )  # fmt: skip
-        prepared, before = environment.prepare_environment(opened, measures, scout, step, desk)
+        prepared, before = environment.prepare_environment(opened, scout, step, desk)
         values = dict(proposal.flatten_values(proposal.load_values(tmp_path, "x")))
         return SimpleNamespace(
             kept=values, prepared=prepared, baseline=before, configs=configs, names=names
