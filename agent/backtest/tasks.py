@@ -66,7 +66,7 @@ class SkippedChange(Record):
 
 
 def read_commits(
-    repository: Path, mirrors: Path, revisions: str, *, since: int | None = None, most: int
+    repository: Path, revisions: str, *, since: int | None = None, most: int
 ) -> tuple[list[PastChange], list[SkippedChange]]:
     """Read the newest commits of a clone that changed code and tests.
 
@@ -77,7 +77,7 @@ def read_commits(
     """
     found: list[PastChange] = []
     left: list[SkippedChange] = []
-    with history.read_commits(str(repository), mirrors, revisions, since) as commits:
+    with history.read_commits(str(repository), revisions, since) as commits:
         for past in commits:
             if why := _find_lack(past):
                 subject = past.message.partition("\n")[0]

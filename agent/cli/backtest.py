@@ -129,7 +129,7 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
                 param_hint="--commits, --since, --tasks, --repo",
             )
         if kinds:
-            found, left = _read_tasks(repo, commits, since, last, tasks, clones, home / "mirrors")
+            found, left = _read_tasks(repo, commits, since, last, tasks, clones)
         else:
             found, left = _read_pulls(repo, last, own)
         _show_unsuitable(left)
@@ -157,7 +157,6 @@ def _read_tasks(
     last: int,
     file: Path | None,
     clones: Path | None,
-    mirrors: Path,
 ) -> tuple[list[PastChange], list[SkippedChange]]:
     from agent.backtest import tasks
 
@@ -165,7 +164,7 @@ def _read_tasks(
         return tasks.read_rows(file, clones)[:last], []
     place = repository.find_clone(Path(repo))
     begun = int(stats.find_start(since)) if since else None
-    return tasks.read_commits(place, mirrors, commits or "HEAD", since=begun, most=last)
+    return tasks.read_commits(place, commits or "HEAD", since=begun, most=last)
 
 
 def _read_pulls(

@@ -1,7 +1,7 @@
 """Find the base commit, hold it against limits and rules, and describe it.
 
-The view of the user's repository is listed before anything is copied: a commit of ten billion
-paths is refused at its first hundred thousand.
+The user's repository is listed before anything is copied: a commit of ten billion paths is refused
+at its first hundred thousand.
 """
 
 from __future__ import annotations
@@ -51,17 +51,17 @@ USUAL = RepositoryLimits()
 # --- which commit ----------------------------------------------------------------------------
 
 
-def find_commit(view: GitPlace, source: UserRepository, base: str | None) -> PinnedCommit:
+def find_commit(source: UserRepository, base: str | None) -> PinnedCommit:
     wanted = "HEAD" if base is None else base
     _require_plain(wanted)
-    refs = list_refs(view, "refs/heads", "refs/tags", "refs/remotes")
+    refs = list_refs(source.place, "refs/heads", "refs/tags", "refs/remotes")
     candidates = [wanted, f"refs/heads/{wanted}", f"refs/tags/{wanted}", f"refs/remotes/{wanted}"]
     if wanted == "HEAD":
-        head = process.run_git(view, "symbolic-ref", "--quiet", "HEAD", ok=(0, 1))
+        head = process.run_git(source.place, "symbolic-ref", "--quiet", "HEAD", ok=(0, 1))
         candidates = [os.fsdecode(head.strip())]
     name = next((name for name in candidates if name in refs), wanted)
     if name in refs or name == "HEAD" or _OBJECT_ID.fullmatch(name):
-        if commit := peel_object(view, refs.get(name, name)):
+        if commit := peel_object(source.place, refs.get(name, name)):
             return PinnedCommit(commit, _name_branch(name))
     if not refs:
         raise RepositoryUnfit(
@@ -116,10 +116,10 @@ def _shorten_ref(ref: str) -> str:
 # --- is it fit to be worked on ---------------------------------------------------------------
 
 
-def require_fit(view: GitPlace, commit: str, limits: RepositoryLimits) -> None:
+def require_fit(place: GitPlace, commit: str, limits: RepositoryLimits) -> None:
     paths: list[str] = []
     links: dict[str, str] = {}
-    for mode, object_id, size, path in _list_files(view, commit, limits):
+    for mode, object_id, size, path in _list_files(place, commit, limits):
         paths.append(path)
         if mode == _LINK:
             links[path] = object_id if size <= _MAX_LINK_BYTES else ""
@@ -137,7 +137,7 @@ def require_fit(view: GitPlace, commit: str, limits: RepositoryLimits) -> None:
     )
     # One whose text is too long for a path counts as leading out.
     wanted = {path: object_id for path, object_id in links.items() if object_id}
-    contents = map(os.fsdecode, objects.read_contents(view, wanted.values()))
+    contents = map(os.fsdecode, objects.read_contents(place, wanted.values()))
     targets = dict.fromkeys(links, "/") | dict(zip(wanted, contents, strict=True))
     _refuse(
         "a symlink that leads out of the tree",
@@ -150,12 +150,12 @@ def require_fit(view: GitPlace, commit: str, limits: RepositoryLimits) -> None:
 
 
 def _list_files(
-    view: GitPlace, commit: str, limits: RepositoryLimits
+    place: GitPlace, commit: str, limits: RepositoryLimits
 ) -> Iterator[tuple[bytes, str, int, str]]:
     """Yield mode, object id, size and path of every file, as long as the limits hold."""
     files = folders = total = 0
     # Folders are listed too: a tree may be endless without a single file in it.
-    for record in process.read_records(view, "ls-tree", "-r", "-t", "-z", "--long", commit):
+    for record in process.read_records(place, "ls-tree", "-r", "-t", "-z", "--long", commit):
         about, _, path = record.partition(b"\t")
         mode, kind, object_id, length = about.split()
         if length == b"BAD":

@@ -54,24 +54,25 @@ def remove_branch(url: str, token: str, mirrors: Path, branch: str, commit: str)
 # --- in the user's repository ----------------------------------------------------------------
 
 
-def send_objects(here: GitPlace, view: GitPlace, start: str, commit: str) -> None:
+def send_objects(here: GitPlace, there: GitPlace, start: str, commit: str) -> None:
     """Hand over the commit's objects as loose ones; git checks each, and that all are there."""
-    known = [f"^{start}"] if base.peel_object(view, start) else []
+    known = [f"^{start}"] if base.peel_object(there, start) else []
     wanted = "\n".join([commit, *known, ""]).encode()
     pack = process.run_git(here, "pack-objects", "--revs", "--stdout", "--quiet", stdin=wanted)
-    process.run_git(view, "unpack-objects", "-q", "--strict", stdin=pack)
+    process.run_git(there, "unpack-objects", "-q", "--strict", stdin=pack)
 
 
-def create_branch(view: GitPlace, user: UserRepository, commit: str, branch: str) -> str:
+def create_branch(user: UserRepository, commit: str, branch: str) -> str:
     """Make the branch, or one with the next free name, where the user has it; return its name."""
-    refs = base.list_refs(view, "refs/heads")
+    refs = base.list_refs(user.place, "refs/heads")
     for name in list_candidate_names(branch):
         ref = f"refs/heads/{name}"
         if refs.get(ref) == commit:
             return name
         if not any(f"{other}/".lower().startswith(f"{ref}/".lower()) for other in refs):
-            # The zeros say that it must not be there yet.
-            process.run_git(view, "update-ref", ref, commit, "0" * len(commit))
+            # The zeros say that it must not be there yet. Without a log nobody has to be named.
+            args = ("-c", "core.logAllRefUpdates=false", "update-ref", ref, commit)
+            process.run_git(user.place, *args, "0" * len(commit))
             return name
     raise RepositoryUnfit(
         f"{user.root} has {MOST_NAMES} branches named like {branch}. Delete those not needed: "

@@ -1,7 +1,7 @@
 """Read what a repository's own history did: commits as patches, and a patch as a Change.
 
-Nothing is applied to a work tree. A repository on this disk is read through its view, as for a run,
-one on GitHub through our mirror.
+Nothing is applied to a work tree. A repository on this disk is read where it is, one on GitHub
+through our mirror.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class PastCommit(NamedTuple):
 
 @contextmanager
 def read_commits(
-    repository: str, mirrors: Path, revisions: str, since: int | None = None
+    repository: str, revisions: str, since: int | None = None
 ) -> Iterator[Iterator[PastCommit]]:
     """Give the commits that `git log --first-parent` lists, the newest first; roots are left out.
 
@@ -44,13 +44,10 @@ def read_commits(
     Raises:
         RequestRefused: Git does not know them.
     """
-    user = source.find_source(repository)
-    copy = mirror.locate_mirror(user.root, mirrors.absolute())
-    with mirror.hold_mirror(copy) as hold, source.open_view(user, hold) as view:
-        try:
-            yield _list_commits(view, revisions, since)
-        except GitFailed as problem:
-            raise RequestRefused(f"git log {revisions}: {problem.message}") from problem
+    try:
+        yield _list_commits(source.find_source(repository).place, revisions, since)
+    except GitFailed as problem:
+        raise RequestRefused(f"git log {revisions}: {problem.message}") from problem
 
 
 @contextmanager
@@ -77,14 +74,14 @@ def read_pulls(
         yield hold.place.git_dir, read
 
 
-def _list_commits(view: GitPlace, revisions: str, since: int | None) -> Iterator[PastCommit]:
+def _list_commits(place: GitPlace, revisions: str, since: int | None) -> Iterator[PastCommit]:
     args = ["log", "-z", "--first-parent", "--no-show-signature", "--format=%H %P%n%B"]
     args += [] if since is None else [f"--since=@{since}"]
-    for record in process.read_records(view, *args, "--end-of-options", revisions, "--"):
+    for record in process.read_records(place, *args, "--end-of-options", revisions, "--"):
         about, _, message = record.decode(errors="replace").partition("\n")
         commit, *parents = about.split()
         if parents:
-            yield _describe_commit(view, commit, parents[0], message.strip())
+            yield _describe_commit(place, commit, parents[0], message.strip())
 
 
 def _describe_commit(place: GitPlace, commit: str, parent: str, message: str) -> PastCommit:

@@ -145,21 +145,20 @@ def explain_mirror(place: Path) -> Iterator[None]:
 # --- fetching ----------------------------------------------------------------------------------
 
 
-def update_from_view(
-    hold: LockedMirror, view: GitPlace, commit: str, *, alone: bool = False
+def update_from_disk(
+    hold: LockedMirror, root: Path, commit: str, upload_pack: str, *, alone: bool = False
 ) -> None:
-    """Fetch branches, tags and the commit from a view of the user's repository.
+    """Fetch branches, tags and the commit from the user's repository.
 
     Args:
+        upload_pack: What git starts on their side.
         alone: Only the commit, without its history, of which objects may be missing.
     """
-    wanted = [f"+{commit}:refs/mergewright/bases/{commit}"]
+    wanted = [f"+{commit}:{BASES}{commit}"]
     if not alone:
         wanted += [f"+refs/{kind}/*:refs/{kind}/*" for kind in ("heads", "tags", "remotes")]
-    depth = ("--depth=1",) if alone else ()
-    renew_mirror(
-        hold, lambda place: fetch_references(place, str(view.git_dir), *wanted, options=depth)
-    )
+    options = (f"--upload-pack={upload_pack}", *(("--depth=1",) if alone else ()))
+    renew_mirror(hold, lambda place: fetch_references(place, str(root), *wanted, options=options))
 
 
 def renew_mirror(hold: LockedMirror, fetched: Callable[[GitPlace], None]) -> None:

@@ -56,11 +56,11 @@ def prepare_checkout(
         source.explain_git(user),
         process.explain_full_disk(mirrors, mirror.ADVICE),
         mirror.hold_mirror(copy) as hold,
-        source.open_view(user, hold) as view,
     ):
-        start = base_commit.find_commit(view, user, base)
-        base_commit.require_fit(view, start.commit, limits)
-        mirror.update_from_view(hold, view, start.commit, alone=source.is_partial(user))
+        start = base_commit.find_commit(user, base)
+        base_commit.require_fit(user.place, start.commit, limits)
+        alone = source.is_partial(user)
+        mirror.update_from_disk(hold, user.root, start.commit, user.upload_pack, alone=alone)
         return base_commit.describe_commit(hold.place, str(user.root), start)
 
 
@@ -292,14 +292,13 @@ def deliver_branch(checkout: Checkout, commit: str, branch: str) -> str:
         source.explain_git(user),
         process.explain_full_disk(folder.parent, mirror.ADVICE),
         mirror.hold_mirror(folder) as hold,
-        source.open_view(user, hold, write=True) as view,
     ):
         try:
             with process.explain_full_disk(
                 user.common_dir, "Free some space; no branch was created"
             ):
-                branches.send_objects(hold.place, view, checkout.commit, commit)
-                return branches.create_branch(view, user, commit, branch)
+                branches.send_objects(hold.place, user.place, checkout.commit, commit)
+                return branches.create_branch(user, commit, branch)
         except GitFailed as problem:
             raise RepositoryUnfit(
                 f"The branch could not be created in {user.root}: {problem.message}. Run as the"
