@@ -9,18 +9,16 @@ _IN_ORDER = """\
 paths file-mode size secrets sample-secrets hidden-text look-alikes odd-text
 gate-files other-files
 test-asserts-nothing suppression module-in-place-of-another replaced-command
-python-syntax python-syntax-of-data unreadable-python hidden-from-rules
+python-syntax unreadable-python hidden-from-rules
 concurrency sync-handler
 new-dependency forbidden-dependency dependency-source
 fastapi-auth
 django-signals django-views django-manager
-migration-merged migration-squash
-migration-destructive migration-by-hand
+migration-merged migration-destructive migration-by-hand
 newer-syntax http-client http-timeout background-tasks
 forbidden-import
 blocking-call test-tool-in-source
-checker-in-code data-code hardcoded-password
-security-lint
+checker-in-code security-lint
 other-settings
 test-rewritten test-removed test-surroundings test-not-run test-not-collected
 test-module-in-use

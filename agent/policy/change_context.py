@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar, cast
 
 from agent.models.change import Change, ChangedFile
 from agent.models.ticket import Ticket
@@ -39,7 +38,6 @@ class Hit:
 
 
 Find = Callable[[View], Iterable[Hit]]
-Result = TypeVar("Result")
 
 
 class PythonFile:
@@ -93,19 +91,10 @@ class ChangeContext:
     tree: Tree
     """The files of the base commit."""
     ticket: Ticket | None = None
-    packages: Collection[str] = ()
-    """Names of the distributions that the environment has, normalised."""
     list_modules: Callable[[], Collection[str]] = tuple
-    """Names by which what they bring is imported."""
+    """Names by which installed packages are imported."""
     list_commands: Callable[[], Collection[str]] = tuple
-    """Names of the management commands that they bring."""
-    _computed: dict[object, object] = field(default_factory=dict, init=False)
-
-    def compute_once(self, compute: Callable[[ChangeContext], Result]) -> Result:
-        """Return what this makes of the change; several rules that ask share it."""
-        if compute not in self._computed:
-            self._computed[compute] = compute(self)
-        return cast(Result, self._computed[compute])
+    """Names of the management commands of installed packages."""
 
     @cached_property
     def after(self) -> Tree:

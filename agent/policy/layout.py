@@ -14,21 +14,14 @@ is_test = test_files.is_test
 
 _APART_FOLDERS = frozenset(
     {
-        "bench", "benchmark", "benchmarks", "bin", "ci", "commands", "doc", "docs", "docs_src",
+        "bench", "benchmark", "benchmarks", "bin", "ci", "doc", "docs", "docs_src",
         "demo", "demos", "dev", "example", "examples", "fixtures", "migrations", "notebooks",
-        "perf", "playground", "recipes", "samples", "script", "scripts", "tools", "tutorial",
-        "tutorials", "versions",
+        "perf", "playground", "samples", "sandbox", "script", "scripts", "testapp", "testproject",
+        "tools", "tutorial", "tutorials", "versions",
     }
 )  # fmt: skip
 _APART_FILE = re.compile(
-    r"(?:setup|noxfile|tasks|fabfile|manage|cli|__main__|benchmark.*|bench_.*|example.*)\.py$"
-)
-#: Of a Django project: tests and the apps that they use, examples and scripts.
-_NOT_APPLICATION = re.compile(
-    r"(?:^|/)(?:tests?|testing|test_\w+|\w+_tests?|testapp|testproject|fixtures"
-    r"|examples?|demos?|docs?|samples?|sandbox|benchmarks?|scripts?|tools)/"
-    r"|(?:^|/)(?:tests?|test_[^/]*|[^/]*_tests?|conftest|factories)\.py$",
-    re.IGNORECASE,
+    r"(?:setup|noxfile|fabfile|manage|cli|__main__|benchmark.*|bench_.*|example.*)\.py$"
 )
 
 
@@ -49,5 +42,5 @@ def is_migration(path: str) -> bool:
 
 
 def is_application(path: str) -> bool:
-    """Whether it is code that a Django application runs: commands are, migrations are not."""
-    return not _NOT_APPLICATION.search(path) and not is_migration(path)
+    """Whether it is code of the application itself; management commands are part of it."""
+    return not is_apart(path)

@@ -15,16 +15,18 @@ _Block = TypeVar("_Block", ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncF
 _Function = TypeVar("_Function", ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def strip(content: bytes) -> ast.Module:
+def strip(content: bytes, *, keeps_fields: bool = True) -> ast.Module:
     """Parse a module and take out docstrings, and annotations and imports for type checkers alone.
 
-    Annotations in a class stay where dataclasses and their kind could read them: it has a
-    decorator, a base or a metaclass.
+    Args:
+        keeps_fields: Leave annotations in classes where dataclasses and their kind could read them:
+            with a decorator, a base or a metaclass.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: It cannot be read.
     """
-    module: ast.Module = _MeaningReducer().visit(foreign_python.parse_module(content))
+    reducer = _MeaningReducer(keeps_fields=keeps_fields)
+    module: ast.Module = reducer.visit(foreign_python.parse_module(content))
     return module
 
 
@@ -94,14 +96,15 @@ def _list_names(statement: ast.stmt) -> Iterator[str]:
 
 
 class _MeaningReducer(ast.NodeTransformer):
-    def __init__(self) -> None:
+    def __init__(self, *, keeps_fields: bool) -> None:
+        self._keeps_fields = keeps_fields
         self._fields: set[ast.AnnAssign] = set()
 
     def visit_Module(self, node: ast.Module) -> ast.Module:
         return self._drop_docstring(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
-        if node.decorator_list or node.bases or node.keywords:
+        if self._keeps_fields and (node.decorator_list or node.bases or node.keywords):
             self._fields.update(one for one in node.body if isinstance(one, ast.AnnAssign))
         return self._drop_docstring(node)
 

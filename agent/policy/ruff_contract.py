@@ -22,9 +22,9 @@ from repo_config.schema import RepoConfig
 #: The name of the check whose findings these rules weigh.
 CHECK = "contract lint"
 _BANNED = re.compile(r"`(?P<name>[\w.]+)` is banned: (?P<rule>[\w-]+)")
-#: Common in good code, or a matter of style: asserts, errors that are passed over, random numbers,
-#: subprocesses. `hardcoded-password` has a rule of its own.
-_LEFT_OUT = ("S101", "S110", "S112", "S311", "S404", "S603", "S606", "S607")
+#: Common in good code, or a matter of style: asserts, texts that are called like passwords, errors
+#: that are passed over, random numbers, subprocesses. `secrets` knows passwords by their shapes.
+_LEFT_OUT = ("S101", "S105", "S106", "S107", "S110", "S112", "S311", "S404", "S603", "S606", "S607")
 #: With these, source could decide how its own tests end, or which migrations seem to be missing.
 _TEST_TOOLS = (
     "pytest", "_pytest", "pluggy", "unittest", "django.test", "gc", "ctypes", "sys.modules",
@@ -159,7 +159,6 @@ def select_items(
     change: Change,
     config: RepoConfig,
     disguised: Collection[str],
-    packages: Collection[str],
 ) -> tuple[CheckItem, ...]:
     """Return what rules have to say something about.
 
@@ -168,7 +167,6 @@ def select_items(
         change: As it was shown to ruff.
         config: The contract.
         disguised: Files that are called as those of tests are, and are none.
-        packages: Normalised names of what the environment has.
     """
     after = {file.path: file.after or b"" for file in change.files}
 
@@ -177,7 +175,7 @@ def select_items(
         if code == _SYNTAX and not source.is_parsable(after.get(path, b"")):
             return False  # no Python reads it, which `python-syntax` says once
         row = _find_row(code, said, config)
-        if row is None or (row.of_packages and row.of_packages.isdisjoint(packages)):
+        if row is None:
             return False
         if row.exempt(path) and not (path in disguised and row.exempt is is_test):
             return False

@@ -28,8 +28,6 @@ class RuffRule(Rule):
     exempt: Callable[[str], bool] = is_test
     """Paths that the rule does not apply to."""
     applies: Callable[[RepoConfig], bool] = lambda _: True
-    of_packages: frozenset[str] = frozenset()
-    """It applies where one of these is installed; empty: everywhere."""
 
 
 def _applies_nowhere(_: str) -> bool:
@@ -102,23 +100,6 @@ TABLE: tuple[RuffRule, ...] = (
         codes=(BAN,),
         fix="Remove it: a change may not influence its own checks.",
         exempt=_applies_nowhere,
-    ),
-    RuffRule(
-        id="data-code",
-        demands="Data frame and array code follows pandas' and NumPy's advice.",
-        severity=Severity.INFO,
-        codes=("PD", "NPY", "PERF"),
-        fix="Follow the advice, or keep it if it reads better as it is.",
-        exempt=is_apart,
-        of_packages=frozenset({"pandas", "numpy"}),
-    ),
-    RuffRule(
-        id="hardcoded-password",
-        demands="No password, secret or token is hardcoded.",
-        severity=Severity.INFO,
-        codes=("S105", "S106", "S107"),
-        fix="Read it from the environment or a secret store, without a fallback value.",
-        exempt=is_apart,
     ),
     RuffRule(
         id="security-lint",

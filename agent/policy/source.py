@@ -102,11 +102,10 @@ def _is_text(content: bytes) -> bool:
 
 def decode_text(content: bytes) -> str:
     """Decode a file that parses, by its own encoding line."""
-    found = re.match(rb"[^\n]*\n?[^\n]*?coding[:=]\s*([-\w.]+)", content[:400])
-    encoding = found.group(1).decode("ascii", "replace") if found else "utf-8-sig"
     try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
         return content.decode(encoding, "replace")
-    except LookupError:
+    except (SyntaxError, LookupError):
         return content.decode("utf-8", "replace")
 
 
@@ -115,25 +114,6 @@ def get_last_name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
-def is_caught(handler: ast.ExceptHandler, names: frozenset[str]) -> bool:
-    """Whether a handler catches one of these exceptions."""
-    if handler.type is None:
-        return "Exception" in names
-    several = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    return any(get_last_name(node) in names for node in several)
-
-
 def is_type_checking(test: ast.expr) -> bool:
     """Whether a condition is `TYPE_CHECKING`, which no running code ever finds true."""
     return get_last_name(test) == "TYPE_CHECKING"
-
-
-def format_node(node: ast.AST) -> str:
-    """Return an expression or statement as text, the same for the same one.
-
-    Python before 3.12 cannot write every f-string that it can read; of those the tree is returned.
-    """
-    try:
-        return ast.unparse(node)
-    except (ValueError, RecursionError):
-        return ast.dump(node)

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Generic, TypeVar
 
 from agent.policy import source
-from agent.policy.modules import Definition, Modules
+from agent.policy.modules import Modules
 from agent.policy.names import NameScope, bind_item, find_meaning
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
@@ -126,38 +126,26 @@ class View:
             self._named[key] = frozenset[str]().union(*found)
         return self._named[key]
 
-    def list_classes(self, node: ast.AST, scope: NameScope) -> list[tuple[ast.ClassDef, NameScope]]:
-        """List a class and those of the tree that it inherits from, however far away.
+    def find_lineage(self, node: ast.ClassDef, scope: NameScope) -> frozenset[str]:
+        """Return the names of all classes that a class inherits from, however far away.
 
         Args:
-            node: The class, of this file or another one; anything else is none.
+            node: The class.
             scope: What names mean where it stands.
         """
-        found: dict[ast.ClassDef, NameScope] = {}
+        found: dict[ast.AST, frozenset[str]] = {}
         waiting: list[tuple[ast.AST, NameScope]] = [(node, scope)]
         while waiting and len(found) < _MOST_ANCESTORS:
             at, where = waiting.pop()
             if isinstance(at, ast.ClassDef) and at not in found:
-                found[at] = where
-                named = self._find_definitions(self._name_bases(at, where))
-                waiting += [(definition.node, definition.scope) for definition in named]
-        return [*found.items()]
-
-    def find_lineage(self, node: ast.AST, scope: NameScope) -> frozenset[str]:
-        """Return the names of all classes that a class inherits from, as `list_classes`."""
-        listed = self.list_classes(node, scope)
-        return frozenset[str]().union(*(self._name_bases(*one) for one in listed))
+                found[at] = self._name_bases(at, where)
+                named = map(self.places.find_definition, sorted(found[at]))
+                waiting += [(one.node, one.scope) for one in named if one]
+        return frozenset[str]().union(*found.values())
 
     def _name_bases(self, node: ast.ClassDef, scope: NameScope) -> frozenset[str]:
         bases = (base.value if isinstance(base, ast.Subscript) else base for base in node.bases)
         return frozenset[str]().union(*(self.find_names(base, scope) for base in bases))
-
-    def find_definitions(self, node: ast.expr | None, scope: NameScope) -> list[Definition]:
-        """Return the classes and functions of the tree that an expression names."""
-        return self._find_definitions(self.find_names(node, scope))
-
-    def _find_definitions(self, names: frozenset[str]) -> list[Definition]:
-        return [one for one in map(self.places.find_definition, sorted(names)) if one]
 
     # --- the walk -----------------------------------------------------------------------------
 

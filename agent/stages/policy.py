@@ -48,7 +48,6 @@ def clear_change(
         contract.project,
         base,
         ticket,
-        environment.versions,
         partial(distributions.list_modules, environment.path),
         partial(distributions.list_commands, environment.path),
     )

@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator
 
 from agent.models.change import ChangedFile, Finding, Severity
-from agent.policy import layout, source
+from agent.policy import layout
 from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
 from agent.text import changelog
-from repo_config import lock_files, rule_files, script_blocks
+from repo_config import lock_files, rule_files
 from repo_config.detect import Project
 
 GATE_FILES = Rule(
@@ -77,10 +77,6 @@ def explain_gate_file(file: ChangedFile, project: Project) -> list[str]:
     if rule_files.has_tables(file.path):
         return list(_name_tables(file))
     reason = _find_reason(file.path, project)
-    is_script = source.is_python(file.path, file.after) or source.is_python(file.path, file.before)
-    sides = (file.before, file.after) if is_script else ()
-    if len({script_blocks.read_block(side) for side in sides}) > 1:
-        reason = reason or "its script block determines which packages are installed to run it"
     return [reason] if reason else []
 
 
@@ -101,16 +97,5 @@ def _name_tables(file: ChangedFile) -> Iterator[str]:
     found = rule_files.list_read_by_tools(file.path, file.before, file.after)
     if found is None:
         yield "it configures the checks and does not parse before or after the change"
-    for name, old, new in found or ():
-        yield f"[{name}] configures a tool: {_name_keys(old, new)}"
-
-
-def _name_keys(old: object, new: object, start: str = "") -> str:
-    """Name the keys of two tables that differ."""
-    if not isinstance(old, dict) or not isinstance(new, dict):
-        tables = [one for one in (old, new) if isinstance(one, dict)]
-        return ", ".join(tables[0]) if tables and not start else start
-    names = [name for name in (old | new) if old.get(name) != new.get(name)]
-    return ", ".join(
-        _name_keys(old.get(name), new.get(name), f"{start}.{name}".strip(".")) for name in names
-    )
+    for name, _, _ in found or ():
+        yield f"[{name}] configures a tool"

@@ -115,14 +115,22 @@ def _find_guarded_parts(node: ast.AST) -> Iterator[ast.stmt | ast.expr]:
         case ast.BoolOp() if _asks_for_version(node):
             yield node
         case ast.Try(body=body, handlers=handlers):
-            if any(source.is_caught(handler, _NAME_ERRORS) for handler in handlers):
+            caught = _list_caught(handlers)
+            if caught & _NAME_ERRORS:
                 yield from body
-            if any(source.is_caught(handler, _IMPORT_ERRORS) for handler in handlers):
+            if caught & _IMPORT_ERRORS:
                 yield from (one for one in ast.walk(node) if isinstance(one, _IMPORTS))
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             # Such as `skipif(sys.version_info < (3, 11))`.
             if any(_asks_for_version(one) for one in node.decorator_list):
                 yield node
+
+
+def _list_caught(handlers: list[ast.ExceptHandler]) -> set[str]:
+    """List the exceptions that handlers catch; one without a type catches all."""
+    parts = (part for one in handlers if one.type for part in ast.walk(one.type))
+    caught = {source.get_last_name(part) for part in parts if isinstance(part, ast.expr)}
+    return caught | {"Exception" for one in handlers if one.type is None}
 
 
 def _asks_for_version(test: ast.expr) -> bool:

@@ -11,9 +11,8 @@ from agent.models.change import Finding, Severity
 from agent.policy.change_context import ChangeContext
 from agent.policy.contract import requirements
 from agent.policy.rule import Rule
-from repo_config import dependencies, script_blocks
+from repo_config import dependencies
 from repo_config.dependencies import Dependency
-from repo_config.project_files import ProjectFiles
 
 NEW_DEPENDENCY = Rule(
     id="new-dependency",
@@ -35,7 +34,6 @@ RULES = (NEW_DEPENDENCY, FORBIDDEN_DEPENDENCY, SOURCE)
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    yield from _check_scripts(change_context)
     if not requirements.may_declare(change_context):
         return
     before, after = requirements.read_sides(change_context)
@@ -57,22 +55,6 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             if (one.name, finding.rule) not in told:
                 told.add((one.name, finding.rule))
                 yield finding
-
-
-def _check_scripts(change_context: ChangeContext) -> Iterator[Finding]:
-    """Check what single scripts declare for themselves."""
-    for file in change_context.python:
-        after = script_blocks.list_declared(file.path, file.file.after)
-        if not after:
-            continue
-        project = dependencies.list_declared(requirements.read_sides(change_context)[0])
-        had = (*project, *script_blocks.list_declared(file.path, file.file.before))
-        for one in after:
-            if one.name not in {other.name for other in had}:
-                line = requirements.find_line(
-                    ProjectFiles(change_context.after, ""), file.path, one.name
-                )
-                yield from _check_new(one, change_context, file.path, line)
 
 
 def _check_new(

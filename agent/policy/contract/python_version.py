@@ -24,11 +24,6 @@ PYTHON_SYNTAX = Rule(
     severity=Severity.BLOCK,
     floor=Severity.REVIEW,
 )
-PYTHON_SYNTAX_OF_DATA = Rule(
-    id="python-syntax-of-data",
-    demands="Data files in tests that need a newer Python need review.",
-    severity=Severity.REVIEW,
-)
 UNREADABLE_PYTHON = Rule(
     id="unreadable-python",
     demands="Every changed Python file can be parsed.",
@@ -41,7 +36,7 @@ HIDDEN = Rule(
     severity=Severity.BLOCK,
     floor=Severity.BLOCK,
 )
-RULES = (PYTHON_SYNTAX, PYTHON_SYNTAX_OF_DATA, UNREADABLE_PYTHON, HIDDEN)
+RULES = (PYTHON_SYNTAX, UNREADABLE_PYTHON, HIDDEN)
 
 _TEST_MODULE = re.compile(r"(?:test_.*|.*_test|conftest|__init__)\.py")
 _HOST = sys.version_info[:2]
@@ -51,14 +46,9 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     found = re.match(r"(\d+)\.(\d+)", change_context.project.python_version or "")
     target = (int(found[1]), int(found[2])) if found else None
     for file in change_context.python:
-        for finding in _check_file(file, target, change_context):
-            if _is_data(file.path) and finding.rule in (PYTHON_SYNTAX.id, HIDDEN.id):
-                fix = "Check that no older Python reads it."
-                yield PYTHON_SYNTAX_OF_DATA.make_finding(
-                    finding.path, finding.message, fix, finding.line
-                )
-            else:
-                yield finding
+        problems = _check_file(file, target, change_context)
+        is_data = _is_data(file.path)
+        yield from (one for one in problems if not (is_data and one.rule == PYTHON_SYNTAX.id))
 
 
 def _is_data(path: str) -> bool:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
-from agent.policy import layout, source
+from agent.policy import layout
 from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.rule import Rule
 from agent.policy.view import View
@@ -25,10 +25,11 @@ RULES = (SIGNALS,)
 
 _CLASSES = frozenset({"django.dispatch.Signal", "django.dispatch.dispatcher.Signal"})
 _RECEIVERS = frozenset({"django.dispatch.receiver", "django.dispatch.dispatcher.receiver"})
-_DJANGO = re.compile(
-    r"django\.(?:core|db\.models|db\.backends|contrib\.auth|test)\.signals\.\w+"
+#: Of a signal of Django, or of one that is defined in the tree.
+_CONNECT = re.compile(
+    r"(?:django\.(?:core|db\.models|db\.backends|contrib\.auth|test)\.signals\.\w+"
     r"|django\.dispatch(?:\.dispatcher)?\.Signal(?:\.\(\))?"
-    r"|django\.db\.models\.signals\.ModelSignal\.\(\)"
+    r"|django\.db\.models\.signals\.ModelSignal\.\(\))\.connect"
 )
 _FIX = "Call the function directly, or change django.signals first."
 
@@ -49,24 +50,8 @@ def _find_signals(view: View) -> Iterator[Hit]:
         names = view.find_names(call.node.func, call.scope)
         if names & _CLASSES:
             yield Hit("defines a signal", call.node.lineno)
-        elif names & _RECEIVERS:
-            signals = call.node.args[0] if call.node.args else None
-            yield Hit(f"connects a handler to {_format_node(signals)}", call.node.lineno)
-        elif _is_connected(names):
-            signal = call.node.func.value if isinstance(call.node.func, ast.Attribute) else None
-            yield Hit(f"connects a handler to {_format_node(signal)}", call.node.lineno)
+        elif names & _RECEIVERS or any(map(_CONNECT.fullmatch, names)):
+            yield Hit("connects a signal handler", call.node.lineno)
     for made in view.list_visits(ast.ClassDef):
         if view.find_lineage(made.node, made.scope) & _CLASSES:
             yield Hit("defines a signal class", made.node.lineno)
-
-
-def _is_connected(names: frozenset[str]) -> bool:
-    """Whether it is `connect` of a signal of Django, or of one that is defined in the tree."""
-    return any(
-        method == "connect" and _DJANGO.fullmatch(owner)
-        for owner, _, method in (name.rpartition(".") for name in names)
-    )
-
-
-def _format_node(node: ast.expr | None) -> str:
-    return "a signal" if node is None else " ".join(source.format_node(node).split())

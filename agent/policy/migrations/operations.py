@@ -48,7 +48,7 @@ _ON_TABLES = frozenset(
         "RenameField", "RenameIndex", "RenameModel", "ValidateConstraint",
     }
 )  # fmt: skip
-_ATTRIBUTES = frozenset({"initial", "dependencies", "operations", "replaces"})
+_ATTRIBUTES = frozenset({"initial", "dependencies", "operations"})
 _IMPORTS = (ast.Import, ast.ImportFrom)
 _SEE_ROWS = "Check what it does to production data."
 _MOST_SHOWN = 3
@@ -76,10 +76,6 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         if not layout.is_test(path):
             says = "is in a migrations folder but is not a readable migration"
             yield BY_HAND.make_finding(path, says, _SEE_ROWS, 1)
-    for used in reading.find_used(change_context):
-        says = f"edits {used.name}, which the merged migration {used.migration} uses"
-        fix = "Copy the old version into the migration, or check that new databases stay the same."
-        yield BY_HAND.make_finding(used.path, says, fix, used.line)
 
 
 def _find_by_hand(migration: Migration) -> list[tuple[int, str]]:
@@ -100,7 +96,9 @@ def _find_by_hand(migration: Migration) -> list[tuple[int, str]]:
     beside = [node for node in beside if not (isinstance(node, _IMPORTS) or is_docstring(node))]
     if not found:
         # What a named operation calls is looked at with it.
-        found += [(node.lineno, "contains custom code") for node in beside]
+        found += [
+            (node.lineno, "contains custom code, or replaces other migrations") for node in beside
+        ]
     return found[:_MOST_SHOWN]
 
 
@@ -119,7 +117,7 @@ def _describe(operation: Operation) -> str:
 
 
 def _is_attribute(node: ast.stmt) -> bool:
-    """Whether a statement sets one of the lists that Django itself writes into migrations."""
+    """Whether a statement sets what Django itself writes into every migration."""
     targets: list[ast.expr] = [node.target] if isinstance(node, ast.AnnAssign) else []
     targets = node.targets if isinstance(node, ast.Assign) else targets
     names = [target.id for target in targets if isinstance(target, ast.Name)]
@@ -133,8 +131,7 @@ def _find_losses(
         says = says.format(field=operation.field, model=operation.model)
         yield DESTRUCTIVE, says, _LOSES_FIX
     elif operation.kind == "AlterField":
-        before = reading.read_previous_column(operation, one, change_context)
-        after = reading.read_column(operation.words.get("field"))
+        before = reading.read_previous_field(operation, one, change_context)
         fix = "Check that every row fits, or fix the rows in an earlier migration."
-        for loss in reading.find_narrowed(before, after) if before and after else ():
+        for loss in reading.find_narrowed(before, operation.words.get("field")):
             yield DESTRUCTIVE, f"alters {operation.field} on {operation.model}: {loss}", fix

@@ -10,15 +10,13 @@ import ast
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from agent.policy import meaning, source
+from agent.policy import source
 from agent.policy.change_context import ChangeContext, PythonFile
 from agent.policy.view import View, Visit
 
 _CLASS = re.compile(rb"^\s*class Migration\b", re.MULTILINE)
-#: Most migrations bring in nothing but Django.
-_IMPORTS_OWN = re.compile(rb"^\s*(?:from|import)\s+(?!django\b)[\w.]", re.MULTILINE)
 _CLASSES = frozenset({"django.db.migrations.Migration", "django.db.migrations.migration.Migration"})
 _HOMES = ("django.db.migrations.", "django.contrib.postgres.operations.")
 #: What the positional arguments are called.
@@ -62,10 +60,6 @@ class Operation:
         is_text = isinstance(value, ast.Constant) and isinstance(value.value, str)
         return str(value.value) if is_text else ""  # type: ignore[union-attr]
 
-    def list_items(self, name: str) -> list[ast.expr]:
-        """Return the items of an argument that is a list; none where it is not written out."""
-        return [*_list_items(self.words.get(name))]
-
     @property
     def model(self) -> str:
         """The model that it is about, as written; "" where there is none."""
@@ -85,13 +79,6 @@ class Migration:
     view: View
     node: ast.ClassDef
     operations: tuple[Operation, ...]
-
-    @property
-    def replaces(self) -> tuple[str, ...]:
-        """Labels and names of the migrations that it replaces."""
-        parts = ast.walk(_find_value(self.node, "replaces") or ast.Tuple([]))
-        values = (part.value for part in parts if isinstance(part, ast.Constant))
-        return tuple(value for value in values if isinstance(value, str))
 
 
 @dataclass(frozen=True)
@@ -119,53 +106,7 @@ class TouchedMigration:
         return self.before is None and self.after is not None
 
 
-@dataclass(frozen=True)
-class UsedDefinition:
-    """What the change edits, and a migration of base refers to."""
-
-    path: str
-    line: int
-    name: str
-    migration: str
-    """Path."""
-
-
-def find_used(change_context: ChangeContext) -> Iterator[UsedDefinition]:
-    """Yield the edited functions, classes and values that migrations of base use, each once."""
-    places = change_context.places
-    edited = {
-        f"{places.name_module(file.path)}.{name}": UsedDefinition(file.path, line, name, "")
-        for file in change_context.python
-        if file.before and file.after and not _is_loaded_migration(file.path, file.after.content)
-        for name, line in meaning.list_edited(file.before.content, file.after.content).items()
-    }
-    names = {used.name.encode() for used in edited.values()}
-    changed = {*change_context.change.paths}
-    for path in places.paths if edited else ():
-        text = places.read_text(path)
-        is_merged = path not in changed and _is_loaded_migration(path, text)
-        is_near = is_merged and _IMPORTS_OWN.search(text) is not None
-        if not is_near or not any(name in text for name in names):
-            continue
-        try:
-            view = View(path, text, places)
-        except source.UnreadableError:
-            continue
-        visits = (*view.list_visits(ast.Name), *view.list_visits(ast.Attribute))
-        referred = {name for visit in visits for name in view.find_names(visit.node, visit.scope)}
-        for name in sorted(referred & edited.keys()):
-            yield replace(edited.pop(name), migration=path)
-
-
-def _is_loaded_migration(path: str, content: bytes) -> bool:
-    return _is_loaded(path) and _CLASS.search(content) is not None
-
-
 def find_touched(change_context: ChangeContext) -> list[TouchedMigration]:
-    return change_context.compute_once(_find_touched)
-
-
-def _find_touched(change_context: ChangeContext) -> list[TouchedMigration]:
     found = []
     for file in change_context.python:
         content = (file.file.before or b"") + (file.file.after or b"")
@@ -294,75 +235,54 @@ def _read_operation(visit: Visit[ast.Call], view: View, *, in_database: bool) ->
 _BOUNDS = ("max_length", "max_digits", "decimal_places")
 
 
-@dataclass(frozen=True)
-class Column:
-    """A field as a migration writes it."""
-
-    kind: str
-    """The last part of its class."""
-    words: dict[str, ast.expr]
-
-    def number(self, name: str) -> int | None:
-        """Return an option that is a number; None where it is not known."""
-        value = self.words.get(name)
-        number = value.value if isinstance(value, ast.Constant) else None
-        return number if isinstance(number, int) and not isinstance(number, bool) else None
-
-    def is_set(self, name: str) -> bool:
-        value = self.words.get(name)
-        return isinstance(value, ast.Constant) and value.value is True
-
-
-def read_column(node: ast.expr | None) -> Column | None:
-    """Read a field; None where it is no plain call."""
-    if not isinstance(node, ast.Call) or any(word.arg is None for word in node.keywords):
-        return None
-    words = {word.arg: word.value for word in node.keywords if word.arg}
-    return Column(source.get_last_name(node.func), words)
-
-
-def read_previous_column(
+def read_previous_field(
     operation: Operation, one: TouchedMigration, change_context: ChangeContext
-) -> Column | None:
-    """Return what the migrations before this one say of the field; None where that is not known."""
-    if not operation.field:
-        return None
+) -> ast.expr | None:
+    """Return the field as the migrations before this one write it; None where that is not known."""
     for name, migration in read_others(one, change_context, operation.field):
         if name > one.name:
             continue
         if migration is None:
             return None
-        if found := _find_last_column(migration, operation.model.lower(), operation.field):
-            return found[0]
+        for field, node in _list_fields(migration, operation.model.lower()):
+            if field == operation.field:
+                return node
     return None
 
 
-def _find_last_column(migration: Migration, model: str, field: str) -> list[Column | None]:
-    """Return the last thing that a migration says of a field, in a list; empty if nothing."""
+def _list_fields(migration: Migration, model: str) -> Iterator[tuple[str, ast.expr | None]]:
+    """Yield the fields of a model that a migration writes, the last first; None: it is renamed."""
     for operation in reversed(migration.operations):
         if operation.model.lower() != model:
             continue
-        if operation.kind in {"AddField", "AlterField"} and operation.field == field:
-            return [read_column(operation.words.get("field"))]
-        if operation.kind == "RenameField" and operation.text("new_name") == field:
-            return [None]
-        if operation.kind == "CreateModel":
-            for item in _list_items(operation.words.get("fields")):
-                match item:
-                    case ast.Tuple(elts=[ast.Constant(value=name), node]) if name == field:
-                        return [read_column(node)]
-    return []
+        if operation.kind in {"AddField", "AlterField"}:
+            yield operation.field, operation.words.get("field")
+        elif operation.kind == "RenameField":
+            yield operation.text("new_name"), None
+        for item in _list_items(operation.words.get("fields")):
+            match item:
+                case ast.Tuple(elts=[ast.Constant(value=str() as name), node]):
+                    yield name, node
 
 
-def find_narrowed(old: Column, new: Column) -> Iterator[str]:
-    """Yield, in words, what no longer fits."""
-    if old.kind != new.kind:
-        yield f"{old.kind} becomes {new.kind}"
+def find_narrowed(old: ast.expr | None, new: ast.expr | None) -> Iterator[str]:
+    """Yield, in words, what no longer fits; nothing where one is not written out."""
+    if not isinstance(old, ast.Call) or not isinstance(new, ast.Call):
         return
+    was, now = source.get_last_name(old.func), source.get_last_name(new.func)
+    if was != now:
+        yield f"{was} becomes {now}"
+        return
+    had, has = _read_options(old), _read_options(new)
     for name in _BOUNDS:
-        had, has = old.number(name), new.number(name)
-        if had is not None and has is not None and has < had:
-            yield f"{name} decreases from {had} to {has}"
-    may_fill = "default" in new.words or "db_default" in new.words
-    if old.is_set("null") and "null" not in new.words and not may_fill:
+        before, after = had.get(name), has.get(name)
+        if isinstance(before, int) and isinstance(after, int) and after < before:
+            yield f"{name} decreases from {before} to {after}"
+    may_be_empty = {None, "null", "default", "db_default"} & has.keys()
+    if had.get("null") is True and not may_be_empty:
         yield "it is no longer nullable, and null rows get no default"
+
+
+def _read_options(field: ast.Call) -> dict[str | None, object]:
+    """Return the options of a field by name, with the values that are written out."""
+    return {word.arg: getattr(word.value, "value", None) for word in field.keywords}

@@ -10,19 +10,14 @@ def _one(path: str, after: str | None = "x = 1\n", before: str = "x = 0\n") -> S
 
 
 _TOML = '[project]\nname = "a"\n\n[tool.pytest.ini_options]\naddopts = "-q"\n'
-_SCRIPT = "# /// script\n# dependencies = []\n# [tool.uv]\n# index-url = 'https://a.b'\n# ///\n"
 
 CASES = {
     "gate-files": Cases(
         fails={
             "a folder that shadows a tool": Snippet({"pytest/__init__.py": ""}),
-            "where a script takes its packages from": _one(
-                "jobs/a.py", _SCRIPT.replace("a.b", "c.d"), _SCRIPT
-            ),
             "a table of a tool": _one("pyproject.toml", _TOML.replace("-q", "-x"), _TOML),
         },
         passes={
-            "a script below its block": _one("jobs/a.py", f"{_SCRIPT}x = 1\n", _SCRIPT),
             "what the project needs and says of itself": _one(
                 "pyproject.toml",
                 _TOML.replace('"a"', '"a"\nversion = "2"\ndependencies = ["httpx"]'),

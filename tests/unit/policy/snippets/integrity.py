@@ -32,34 +32,17 @@ def _new(body: str, head: str = "", **others: str) -> Snippet:
     return Snippet({_PATH: f"{head}def test_new():\n{text}", **files})
 
 
-_BASE = """from django.test import TestCase
-from rest_framework import status
-
-
-class ApiCase(TestCase):
-    def post(self, data, code=status.HTTP_201_CREATED):
-        response = self.send(data)
-        self.check(response, code)
-
-    def send(self, data):
-        return self.client.post("/", data)
-
-    def check(self, response, code):
-        self.assertEqual(response.status_code, code)
-"""
-
-
-def _method(call: str, base: str = "ApiCase") -> Snippet:
-    head = "from rest_framework import status\nfrom tests.base import ApiCase, Lost\n\n\n"
-    test = f"class CartTests({base}):\n    def test_new(self):\n        {call}\n"
-    return Snippet({_PATH: head + test, "tests/base.py": _BASE})
+def _method(call: str) -> Snippet:
+    head = "from tests.base import ApiCase\n\n\n"
+    return Snippet(
+        {_PATH: f"{head}class CartTests(ApiCase):\n    def test_new(self):\n        {call}\n"}
+    )
 
 
 _HOLLOW = Cases(
     fails={
         "only calls": _new("total([])"),
         "a helper that looks at nothing": _new("check()", head="def check():\n    total([])\n"),
-        "a method of the base that only sends": _method("self.send({})"),
         "what every case has": _method("self.id()"),
         "beside another one": Snippet(
             {_PATH: "def test_old():\n    assert f()\n\n\ndef test_new():\n    f()\n"},
@@ -72,9 +55,8 @@ _HOLLOW = Cases(
         "a method of a case": _new("self.assertEqual(total([]), 0)"),
         "an error that has to come": _new("with pytest.raises(ValueError):\n    total(None)"),
         "a helper of the file": _new("check()", head="def check():\n    assert total([]) == 0\n"),
-        "a method of the base": _method("self.post({}, status.HTTP_400_BAD_REQUEST)"),
-        "a method of the base through it": _method("super().post({})"),
-        "a method of a class that is not there": _method("self.post({})", "Lost"),
+        "a method of another case": _method("self.post({}, 400)"),
+        "a method of another case through it": _method("super().post({})"),
         "a class of the tests": _new(
             "with Checks():\n    f()",
             head="from tests.helpers import Checks\n\n\n",

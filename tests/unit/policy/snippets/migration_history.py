@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from tests.unit.policy.cases import Cases, Snippet
-from tests.unit.policy.migration_files import NOTE, ORDER, SHOP, migration
+from tests.unit.policy.migration_files import NOTE, SHOP, migration
 
 _PAID = "migrations.AddField('order', 'paid', models.BooleanField(default=False))"
 _THIRD = migration(_PAID, after="0002_note")
-_SQUASHED = migration(ORDER, NOTE, replaces=("0001_initial", "0002_note"))
-_WITH_SQUASHED = {**SHOP, "shop/migrations/0001_squashed_0002_note.py": _SQUASHED}
 
 
 def _new(
@@ -31,6 +29,7 @@ CASES = {
     "migration-merged": Cases(
         fails={
             "no migration any more": _edited("x = 1\n", line=1),
+            "it is deleted": _edited(None),
             "a way to be applied": _edited(
                 migration(NOTE, after="0001_initial") + "    def apply(self, *given): ...\n", line=9
             ),
@@ -50,17 +49,6 @@ CASES = {
             "types and a docstring of its code": _new(
                 "0003_fill", _filled("def f(a: A) -> None:\n    'Fill.'\n    a()\n\n"), _FILLED
             ),
-        },
-    ),
-    "migration-squash": Cases(
-        fails={
-            "what was replaced goes": _edited(None, _WITH_SQUASHED),
-            "it no longer replaces": _new(
-                "0001_squashed_0002_note", migration(ORDER, NOTE), _WITH_SQUASHED
-            ),
-        },
-        passes={
-            "there already": _new("0001_squashed_0002_note", "# so\n" + _SQUASHED, _WITH_SQUASHED),
         },
     ),
 }

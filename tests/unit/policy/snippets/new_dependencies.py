@@ -33,9 +33,6 @@ def _files(
     return Snippet(after, base=base, line=line)
 
 
-_SCRIPT = "# /// script\n# dependencies = [\n#   'httpx',\n# ]\n# ///\nx = 1\n"
-_MORE = _SCRIPT.replace("# ]", "#   'tablib>2',\n# ]")
-
 CASES = {
     "new-dependency": Cases(
         fails={
@@ -43,12 +40,8 @@ CASES = {
             "in a requirements file": _files(
                 {"requirements.txt": "httpx\ntablib\n"}, {"requirements.txt": "httpx\n"}, 2
             ),
-            "in a script": _files({"app/job.py": _MORE}, {"app/job.py": _SCRIPT}, 4),
         },
         passes={
-            "as a script had it": _files(
-                {"app/job.py": _SCRIPT.replace("x = 1", "x = 2")}, {"app/job.py": _MORE}
-            ),
             "written otherwise": _asked(("Typing_Extensions",), base=("typing-extensions",)),
             "allowed": _asked(("httpx", "tablib"), scope="allow"),
         },

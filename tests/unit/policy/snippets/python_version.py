@@ -9,10 +9,6 @@ def _on(version: str | None, after: str, line: int | None = None, base: str = ""
     return Snippet(after, base=base, line=line, project={"python_version": version})
 
 
-def _name_data(path: str, after: str, base: dict[str, str] = {}) -> Snippet:  # noqa: B006 - never changed
-    return Snippet({path: after}, base=base, project={"python_version": "3.9"})
-
-
 _OLD = "print 'a'\n"
 _DEEP = f"x = {' + '.join('1' * 300)}\n"
 
@@ -22,21 +18,11 @@ CASES = {
             "a module of the library": _on("3.9", "x = 1\nimport tomllib\n", 2),
         },
         passes={
+            "data of tests, of any version": Snippet({"tests/fixtures/broken.py": "def f(:\n"}),
             "for types only": _on(
                 "3.9",
                 "from __future__ import annotations\nfrom typing import TYPE_CHECKING\n"
                 "if TYPE_CHECKING:\n    from typing import Self\ndef f(a: int | None) -> Self: ...\n",
-            ),
-        },
-    ),
-    "python-syntax-of-data": Cases(
-        fails={
-            "no Python at all": _name_data("tests/fixtures/broken.py", "def f(:\n"),
-            "newer": _name_data("tests/data/case.py", "import tomllib\n"),
-        },
-        passes={
-            "a test": _name_data(
-                "tests/test_match.py", "import tomllib\n", {"tests/conftest.py": ""}
             ),
         },
     ),
