@@ -84,21 +84,19 @@ def place(home):
 
 def test_PF2_a_work_tree_goes_once_nobody_holds_it(place):
     trees = place.home / "trees"
-    left, held, theirs, young = (
-        trees / name for name in ("20261120-101010-aaaaaaaaaaaaaaaa", "20261120-b", "notes", "env-1795191744-abcdef")
+    left, held, theirs, cut_off = (
+        trees / name for name in ("20261120-b", "20261120-c", "notes", "20261120-101010-aaaaaaaaaaaaaaaa")
     )  # fmt: skip
-    for folder in (left, held, theirs, young):
+    for folder in (left, held, theirs, cut_off):
         file(folder / "base" / "a.py")
     for folder in (left, held):
         file(folder / ".held", "")
-    aged(theirs)
     with (held / ".held").open() as holder:
         fcntl.flock(holder, fcntl.LOCK_EX)
-        assert place.cleaner().run_once()["trees"] == 1
-        assert there(left, held, theirs, young) == [held, theirs, young]
-    aged(young)
-    assert place.cleaner().run_once()["trees"] == 2
-    assert there(left, held, theirs, young) == [theirs]
+        assert place.cleaner().run_once()["trees"] == 2
+        assert there(left, held, theirs, cut_off) == [held, theirs]
+    assert place.cleaner().run_once()["trees"] == 1
+    assert there(left, held, theirs, cut_off) == [theirs]
 
 
 def test_PF2_temporary_files_go_when_they_are_old_and_named_as_we_name_them(place):
