@@ -150,6 +150,10 @@ class Desk:
     def _request(self, prepared: Prepared, tree: Path) -> EnvironmentRequest:
         return EnvironmentRequest.from_tree(prepared.contract, prepared.checkout, tree)
 
+    def record_words(self, kind: str, facts: Mapping[str, object], **words: object) -> None:
+        """Write into the run's ledger what models did; their words go in without secrets."""
+        self.record(kind, {**facts, **self.redactor.redact_record(words)})
+
     def run_folder(self, run: Run) -> Path:
         """Folder that keeps the run's text, log and ledger."""
         return self.settings.home / "runs" / run.run_id

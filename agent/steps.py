@@ -36,7 +36,7 @@ from agent.errors import (
     VersionUnknown,
 )
 from agent.llm.budget import Budget
-from agent.models.chat import CallResults, OpeningMessage, Reply
+from agent.models.chat import CallResults, Reply
 from agent.models.clock import read_clock
 from agent.models.outcome import Outcome
 from agent.models.record import Record
@@ -55,7 +55,7 @@ _log = structlog.get_logger()
 #: Larger results stand in the ledger by their digest alone.
 _LEDGER_BYTES = 64 * 1024
 #: Results that have events of their own in the ledger, which are redacted.
-_TOLD_APART = (Reply, CallResults, OpeningMessage)
+_TOLD_APART = (Reply, CallResults)
 #: A step that takes its worker down with it is not to do so for ever. Whatever else was under way
 #: when a worker died is counted as well.
 _MOST_LOST = 20
@@ -293,10 +293,7 @@ def make_agent_error(problem: Exception) -> AgentError:
 def _for_ledger(value: str, redactor: Redactor, *, whole: bool) -> dict[str, object]:
     facts: dict[str, object] = {"result_sha256": hashlib.sha256(value.encode()).hexdigest()}
     if whole and len(value) <= _LEDGER_BYTES:
-        result = json.loads(value)
-        facts["result"] = redactor.redact_record(result)
-        if facts["result"] != result:
-            facts["redacted"] = True
+        facts["result"] = redactor.redact_record(json.loads(value))
     return facts
 
 

@@ -15,7 +15,7 @@ from agent.desk import Desk
 from agent.editing import ahead, attempts, reviewing, scouting
 from agent.editing.preparation import MeasuredPreparation
 from agent.editing.rounds import Draft, Round, choose_best
-from agent.editing.run_context import RunContext, read_terms
+from agent.editing.run_context import RunContext, list_roles
 from agent.errors import EnvironmentFailed, RepositoryUnfit
 from agent.models.environment import OpenedRepository
 from agent.models.outcome import Outcome
@@ -81,10 +81,10 @@ def run_task(run: Run, once: StepRunner, desk: Desk) -> Outcome:
 def _begin_work(task: Task, opened: OpenedRepository, once: StepRunner, desk: Desk) -> RunContext:
     """Put together what the steps of a change work with; nothing is prepared yet."""
     config = opened.contract.config
-    terms = once(Step.TERMS, read_terms, config, desk.models)
+    roles = once(Step.ROLES, list_roles, desk.models)
     # Requests that get no reply are held to what the repository allows, too.
     desk.lower_limit(desk.budget.find_usd(config))
-    begun = RunContext(task, opened, once, desk, attempt_limits=terms)
+    begun = RunContext(task, opened, once, desk, roles=roles)
     scout = partial(scouting.scout_configuration, begun)
     measure = partial(environment.prepare_environment, opened)
     preparation = MeasuredPreparation(

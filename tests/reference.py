@@ -16,7 +16,7 @@ from jinja2 import Template
 
 from agent import settings
 from agent.conversation import commands
-from agent.models.run import Reason, end_state, goes_on
+from agent.models.run import Reason
 from agent.settings import Settings
 from agent.stages.decide import TABLE
 from agent.telemetry.statistics import Figure, Statistics
@@ -71,9 +71,9 @@ def _list_commands() -> Iterator[str]:
 def _list_ends() -> Iterator[str]:
     texts = read_docstrings(Reason)
     for reason in Reason:
-        on = "yes" if goes_on(reason) else "no"
+        on = "no" if reason.is_settled else "yes"
         on = "of issues only" if reason in _OF_ISSUES else on
-        state = end_state(reason).value
+        state = reason.state.value
         yield f"| `{reason.value}` | `{state}` | {on} | {texts[reason.name]} |"
 
 

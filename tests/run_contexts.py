@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.desk import Desk
 from agent.editing.preparation import MeasuredBase, Preparation
-from agent.editing.run_context import RunContext, read_terms
+from agent.editing.run_context import RunContext, list_roles
 from agent.models.checks import CheckReport
 from agent.models.environment import Checkout, Prepared
 from agent.models.pulls import BranchState
@@ -30,5 +30,5 @@ def make_run_context(
         once,
         desk,
         preparation=Preparation(MeasuredBase(prepared, baseline)),
-        attempt_limits=read_terms(prepared.contract.config, desk.models),
+        roles=list_roles(desk.models),
     )

@@ -10,7 +10,6 @@ from agent.editing.submissions import FollowUpSubmission
 from agent.editing.tools import MOST_SUMMARY, PLAN, Forms, Submit, ToolExecutor
 from agent.errors import BudgetSpent, EditFailed, TimeSpent
 from agent.models.change import Change, Finding, Plan, Severity
-from agent.models.chat import OpeningMessage
 from agent.models.step import Step, StepName
 from agent.models.task import FollowUpItem, ItemAnswer
 from agent.text.cutting import cut_sentences
@@ -58,7 +57,7 @@ class Attempt:
         # What was read in is closed: from here on there is an environment.
         tools.close()
         tools.is_planned = True
-        self._talk.answer(f"agreed\n{base.text}", run_context, accepted=True)
+        self._talk.answer(f"agreed\n{base}", run_context, accepted=True)
         self._talk.rename(name)
 
     def answer(self, words: str, draft: Draft, *, passed: bool = False) -> None:
@@ -226,7 +225,7 @@ def _continue_plan(
 def _start_conversation(
     name: StepName,
     prompt: str,
-    first: OpeningMessage,
+    first: str,
     change: Change | None,
     forms: Forms,
     run_context: RunContext,

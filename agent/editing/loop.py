@@ -19,7 +19,6 @@ from agent.models.chat import (
     ChatRequest,
     Message,
     ModelTurn,
-    OpeningMessage,
     Reply,
     Role,
     ToolTurn,
@@ -48,7 +47,8 @@ class Conversation:
     role: Role
     prompt: str
     tools: ToolExecutor
-    opening: OpeningMessage
+    opening: str
+    """Our first message."""
     change: Change
     """As the last calls have left it."""
     most_turns: int = MOST_TURNS
@@ -81,7 +81,7 @@ class Conversation:
         if self._following is not None:
             form, self._following = self._following, None
             return form
-        self._messages = self._messages or (UserTurn(text=self.opening.text),)
+        self._messages = self._messages or (UserTurn(text=self.opening),)
         while not self._why:
             reply, done = self._take_turn(run_context)
             if done.handed:
@@ -99,7 +99,7 @@ class Conversation:
             return
         (reply, done), self._open = self._open, None
         name = self.name.named(self._number)
-        said = run_context.once(name.named("answer"), _make_message, words).text
+        said = run_context.once(name.named("answer"), _return_words, words)
         results = list(done.results)
         update = {"content": said, "failed": not accepted}
         results[done.at] = results[done.at].model_copy(update=update)
@@ -163,5 +163,5 @@ class Conversation:
         self._messages = (*self._messages, ModelTurn(reply=reply), answer)
 
 
-def _make_message(words: str) -> OpeningMessage:
-    return OpeningMessage(text=words)
+def _return_words(words: str) -> str:
+    return words

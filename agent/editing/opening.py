@@ -20,7 +20,6 @@ from agent.errors import EditFailed
 from agent.git import worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change, Plan
-from agent.models.chat import OpeningMessage
 from agent.models.checks import TESTS, AnyRun, CheckItem, LintRun, Status, TestRun
 from agent.models.task import FollowUpItem
 from agent.text import sanitise
@@ -43,7 +42,7 @@ _CONTRIBUTING = re.compile(
 )
 
 
-def open_ticket(run_context: RunContext) -> OpeningMessage:
+def open_ticket(run_context: RunContext) -> str:
     """Begin with a ticket; the state of the base comes with the answer to the plan."""
     listed, *notes = _describe_repository(run_context)
     if notes and run_context.base.contract.config.contributions == "auto":
@@ -63,7 +62,7 @@ def open_change(
     items: tuple[FollowUpItem, ...],
     failed: str,
     run_context: RunContext,
-) -> OpeningMessage:
+) -> str:
     """Begin with a plan that is agreed.
 
     Args:
@@ -72,7 +71,7 @@ def open_change(
         failed: What stands against it, or against an earlier attempt.
     """
     most = _MOST_ITEMS // max(1, len(items))
-    base = describe_base(run_context).text
+    base = describe_base(run_context)
     return _join_parts(
         _fence("The base commit and its checks", base, run_context),
         *_describe_repository(run_context),
@@ -87,16 +86,14 @@ def open_change(
     )
 
 
-def open_review(
-    draft: Draft, checks: str, findings: str, run_context: RunContext
-) -> OpeningMessage:
+def open_review(draft: Draft, checks: str, findings: str, run_context: RunContext) -> str:
     """Begin the review of a change that passed.
 
     Args:
         checks: Summary of the checks and the proof, in words of ours.
         findings: What the gate leaves open, with foreign words in it.
     """
-    base = describe_base(run_context, failing=False).text
+    base = describe_base(run_context, failing=False)
     return _join_parts(
         _fence("The base commit and its checks", base, run_context),
         _describe_ticket(run_context),
@@ -108,8 +105,8 @@ def open_review(
     )
 
 
-def _join_parts(*parts: str) -> OpeningMessage:
-    return OpeningMessage(text="\n\n".join(filter(None, parts)))
+def _join_parts(*parts: str) -> str:
+    return "\n\n".join(filter(None, parts))
 
 
 def _fence(
@@ -212,7 +209,7 @@ def _count_lines(tree: WorkTree, path: str) -> int:
 # --- the base ---------------------------------------------------------------------------------
 
 
-def describe_base(run_context: RunContext, *, failing: bool = True) -> OpeningMessage:
+def describe_base(run_context: RunContext, *, failing: bool = True) -> str:
     """Describe versions, commands, limits, and which checks pass, fail or cannot be measured.
 
     Args:
@@ -246,7 +243,7 @@ def describe_base(run_context: RunContext, *, failing: bool = True) -> OpeningMe
     minutes = int(run_context.seconds_left // 60)
     seconds = choose_seconds(run_context.baseline)
     lines.append(f"Default seconds of bash: {seconds}. Minutes left in the run: {minutes}.")
-    return OpeningMessage(text="\n".join(lines))
+    return "\n".join(lines)
 
 
 def _list_versions(run_context: RunContext) -> list[str]:

@@ -45,7 +45,7 @@ def review_change(best: Round, run_context: RunContext) -> ReviewNotes:
         return ReviewNotes(ran=False, sentence="Not run: no model edited anything.")
     if not best.is_passed:
         return ReviewNotes(ran=False, sentence="Not run: the change did not pass.")
-    if "reviewer" not in run_context.attempt_limits.roles:
+    if "reviewer" not in run_context.roles:
         return ReviewNotes(ran=False, sentence="Not run: no model is configured for reviews.")
     try:
         handed = _request_review(best, run_context)

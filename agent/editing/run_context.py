@@ -24,17 +24,8 @@ from agent.models.checks import CheckReport, Status
 from agent.models.environment import OpenedRepository, Prepared
 from agent.models.model_account import ModelAccount
 from agent.models.model_use import ModelWork
-from agent.models.record import Record
 from agent.models.step import StepRunner
 from agent.models.task import Task
-from repo_config.schema import RepoConfig
-
-
-class AttemptLimits(Record):
-    """Repairs, and roles that a model is set for: read once, since steps keep their order."""
-
-    repair_rounds: int = 4
-    roles: tuple[Role, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,7 +35,8 @@ class RunContext:
     once: StepRunner
     desk: Desk
     preparation: Preparation = field(default_factory=Preparation)
-    attempt_limits: AttemptLimits = field(default_factory=AttemptLimits)
+    roles: tuple[Role, ...] = ()
+    """Those that a model is set for: read once, since steps keep their order."""
     budget_share: float = 1.0
     """Of what the run may spend, the part that may be spent here."""
     history: RoundHistory = field(default_factory=RoundHistory)
@@ -154,6 +146,5 @@ def explain_stop(problem: AgentError) -> str:
     return problem.message.partition("\n")[0].rstrip(".:")
 
 
-def read_terms(config: RepoConfig, models: ChatModel | None) -> AttemptLimits:
-    roles = (role for role in get_args(Role) if models and models.list_chain(role))
-    return AttemptLimits(repair_rounds=config.limits.repair_rounds, roles=tuple(roles))
+def list_roles(models: ChatModel | None) -> tuple[Role, ...]:
+    return tuple(role for role in get_args(Role) if models and models.list_chain(role))

@@ -20,7 +20,6 @@ from agent.editing.run_context import RunContext, explain_stop
 from agent.editing.tools import ToolExecutor
 from agent.errors import ASKING_ENDS, BudgetSpent, RequestRefused, SandboxMissing, TimeSpent
 from agent.models.change import Change
-from agent.models.chat import OpeningMessage
 from agent.models.checks import CheckReport
 from agent.models.environment import LEFT_OUT, OpenedRepository, Prepared
 from agent.models.record import Record
@@ -105,7 +104,7 @@ def scout_configuration(
         prepare: Gives the base with an environment for the model's sandbox.
     """
     # Steps alone decide what follows, so that a run that goes on meets the same ones.
-    if "editor" not in run_context.attempt_limits.roles:
+    if "editor" not in run_context.roles:
         return ""
     # Only this conversation is bounded so; what it costs counts in the run as any other.
     prepared, left = prepare(), run_context.once.run_seconds_left
@@ -134,7 +133,7 @@ def scout_configuration(
         talk.tools.close()
 
 
-def _make_opening(obstacle: Obstacle, base: Prepared, desk: Desk) -> OpeningMessage:
+def _make_opening(obstacle: Obstacle, base: Prepared, desk: Desk) -> str:
     words = f"{obstacle.words}\n\n{obstacle.evidence}"
     told = prompting.fence_text("Tests of the base commit so far", words, base.run.run_id)
     found = interpreters.find_pythons(desk.settings, desk.sandbox.roots())
@@ -144,7 +143,7 @@ def _make_opening(obstacle: Obstacle, base: Prepared, desk: Desk) -> OpeningMess
     told += f" Your shell has {base.environment.python}."
     if base.environment.sources:
         told += "\n\nSet up so far by:\n" + "\n".join(base.environment.sources)
-    return OpeningMessage(text=told)
+    return told
 
 
 def _search_configuration(

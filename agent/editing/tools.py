@@ -345,14 +345,9 @@ class ToolExecutor:
         return self._until - time.monotonic()
 
     def _record(self, called: CallResults, before: Change, turn: Turn) -> None:
-        results = self._run_context.desk.redactor.redact_record(called.results)
-        facts = {
-            **turn.facts,
-            "results": [result.model_dump(mode="json") for result in results],
-            "change_digest": (called.change or before).digest,
-            **({"redacted": True} if results != called.results else {}),
-        }
-        self._run_context.desk.record("model.called", facts)
+        facts = {**turn.facts, "change_digest": (called.change or before).digest}
+        results = [result.model_dump(mode="json") for result in called.results]
+        self._run_context.desk.record_words("model.called", facts, results=results)
 
 
 @dataclass

@@ -69,30 +69,20 @@ def _ask_model(request: ChatRequest, turn: Turn, run_context: RunContext) -> Rep
     purpose = f"turn {turn.number} of {turn.conversation}"
     worst = models.estimate_worst(request)
     require_budget(run_context.account, worst, run_context.limits, seconds, purpose=purpose)
-    _record_request(request, turn, run_context)
+    facts = {**turn.facts, "digest": request.digest}
+    new = [message.model_dump(mode="json") for message in request.messages[turn.sent :]]
+    desk.record_words(
+        "model.asked",
+        {**facts, "role": request.role, "model_chain": models.list_chain(request.role)},
+        messages=new,
+        **({"system": request.system} if turn.number == 1 else {}),
+    )
     if turn.conversation.step is Step.PLAN:
         run_context.preparation.begin()
     reply = models.reply(request, desk.stopped, seconds)
-    redacted = desk.redactor.redact_record(reply)
-    facts = {**turn.facts, "digest": request.digest, "reply": redacted.model_dump(mode="json")}
-    desk.record("model.answered", {**facts, **({"redacted": True} if redacted != reply else {})})
+    desk.record_words("model.answered", facts, reply=reply.model_dump(mode="json"))
     desk.say(_summarize_reply(turn, reply))
     return reply
-
-
-def _record_request(request: ChatRequest, turn: Turn, run_context: RunContext) -> None:
-    redactor, new = run_context.desk.redactor, request.messages[turn.sent :]
-    redacted = redactor.redact_record(new)
-    facts = {
-        **turn.facts,
-        "digest": request.digest,
-        "role": request.role,
-        "model_chain": run_context.models.list_chain(request.role),
-        "messages": [message.model_dump(mode="json") for message in redacted],
-        **({"system": redactor(request.system)} if turn.number == 1 else {}),
-        **({"redacted": True} if redacted != new else {}),
-    }
-    run_context.desk.record("model.asked", facts)
 
 
 def _summarize_reply(turn: Turn, reply: Reply) -> str:

@@ -146,6 +146,6 @@ def count_usage(response: theirs.ModelResponse, request: ChatRequest) -> Usage:
     if counted.unmeasured_requests or not (counted.input_tokens or counted.output_tokens):
         said = len(_RESPONSE.dump_json(response))
         return Usage(
-            input_tokens=request.bytes, output_tokens=max(1, min(said, request.most_tokens))
+            input_tokens=request.sent_bytes, output_tokens=max(1, min(said, request.most_tokens))
         )
     return Usage(**{name: getattr(counted, name) for name in Usage.model_fields})

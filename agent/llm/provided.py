@@ -178,7 +178,7 @@ class ProvidedModels:
                 update = {"system": "", "tools": (), "messages": request.messages[place:]}
                 fresh = request.model_copy(update=update) if counted else request
         parts_sent = len(fresh.messages) + len(fresh.tools) + 1
-        sent = counted + fresh.bytes + _TOKENS_A_MESSAGE * parts_sent
+        sent = counted + fresh.sent_bytes + _TOKENS_A_MESSAGE * parts_sent
         usd = self._prices.price_worst_case(model, sent, request.most_tokens)
         return WorstCase(tokens=sent + request.most_tokens, usd=usd)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from agent.models.record import Record
-from agent.models.run import WITHHELD, Reason, RunState, end_state
+from agent.models.run import WITHHELD, Reason, RunState
 
 
 class End(StrEnum):
@@ -34,7 +34,7 @@ def find_end(reason: Reason, *, has_remarks: bool) -> End:
         return End.DRAFT if has_remarks else End.READY
     if reason in WITHHELD:
         return End.WITHHELD
-    is_declined = end_state(reason) in (RunState.DECLINED, RunState.NEEDS_HUMAN)
+    is_declined = reason.state in (RunState.DECLINED, RunState.NEEDS_HUMAN)
     return End.DECLINED if is_declined else End.FAILED
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import Field
@@ -131,49 +130,28 @@ class ChatRequest(Record):
     @property
     def digest(self) -> str:
         """sha256 over all that the model is shown, whoever it is: equal requests, equal digest."""
+        return hashlib.sha256(self._shown).hexdigest()
+
+    @property
+    def sent_bytes(self) -> int:
+        """How much is sent, in UTF-8 and as JSON: no model makes more tokens of it."""
+        return len(self._shown)
+
+    @property
+    def _shown(self) -> bytes:
         shown = self.model_dump(mode="json", exclude={"model"})
         for message in shown["messages"]:
             if message["kind"] == "answered":
                 reply = message["reply"]
                 message["reply"] = {"text": reply["text"], "calls": reply["calls"]}
-        return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
-
-    @property
-    def bytes(self) -> int:
-        """How much text is sent, in UTF-8: no model makes more tokens of it."""
-        return sum(len(text.encode(errors="surrogatepass")) for text in self._list_texts())
-
-    def _list_texts(self) -> Iterator[str]:
-        yield self.system
-        for tool in self.tools:
-            yield from (tool.name, tool.description, json.dumps(tool.parameters))
-        for message in self.messages:
-            yield from _list_texts(message)
-
-
-def _list_texts(message: Message) -> Iterator[str]:
-    match message:
-        case UserTurn(text=text):
-            yield text
-        case ModelTurn(reply=reply):
-            yield reply.text
-            for call in reply.calls:
-                yield from (call.name, call.arguments)
-        case ToolTurn(results=results, text=text):
-            yield text
-            yield from (result.content for result in results)
+        words = json.dumps(shown, sort_keys=True, ensure_ascii=False)
+        return words.encode(errors="surrogatepass")
 
 
 class WorstCase(Record):
     tokens: int
     usd: float | None
     """None: no price is known."""
-
-
-class OpeningMessage(Record):
-    """Our first message in a conversation, or our answer to a form."""
-
-    text: str
 
 
 class CallResults(Record):

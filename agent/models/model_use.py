@@ -8,18 +8,6 @@ from typing import NamedTuple, Protocol, Self
 from agent.models.record import Record
 
 
-class ModelUse(Record):
-    role: str
-    model: str
-    calls: int
-    input_tokens: int
-    cached_tokens: int
-    output_tokens: int
-    usd: float | None
-    """None: no price is known of some of it."""
-    seconds: float
-
-
 class ModelTotal(Record):
     calls: int
     input_tokens: int
@@ -29,7 +17,7 @@ class ModelTotal(Record):
     """None: no price is known of some of it."""
 
     @classmethod
-    def from_uses(cls, uses: Iterable[ModelUse | ModelTotal]) -> Self:
+    def from_uses(cls, uses: Iterable[ModelTotal]) -> Self:
         several = tuple(uses)
         prices = [use.usd for use in several]
         known = [price for price in prices if price is not None]
@@ -56,6 +44,14 @@ class ModelTotal(Record):
         requests = f"{self.calls:,} request{'s' * (self.calls != 1)}"
         tokens = f"{self.input_tokens:,} tokens in, {self.output_tokens:,} out"
         return f"{self.cost}, {requests}, {tokens}."
+
+
+class ModelUse(ModelTotal):
+    """What one model did in one role."""
+
+    role: str
+    model: str
+    seconds: float
 
 
 class ModelWork(Record):

@@ -9,7 +9,7 @@ from agent.models.checks import AnyComparison
 from agent.models.model_use import ModelTotal, ModelUse
 from agent.models.record import Record
 from agent.models.review import ReviewNotes
-from agent.models.run import Reason, Run, RunState, end_state
+from agent.models.run import Reason, Run, RunState
 from agent.models.ticket import Category
 
 
@@ -155,7 +155,7 @@ class Outcome(Record):
 
     @classmethod
     def for_stopped_run(cls, run_id: str, reason: Reason, sentence: str) -> Self:
-        return cls(run_id=run_id, state=end_state(reason), reason=reason, sentence=sentence)
+        return cls(run_id=run_id, state=reason.state, reason=reason, sentence=sentence)
 
     def with_part(self, name: str, **facts: object) -> Self:
         """Return it with other facts in one of its parts."""

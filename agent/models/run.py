@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 from agent.models.record import Record
 from agent.models.ticket import Snapshot
@@ -47,41 +47,50 @@ ENDS = frozenset(
 
 
 class Reason(StrEnum):
-    """Why a run ended as it did, for machines; the sentence beside it is for people."""
+    """Why a run ended as it did, for machines; the sentence beside it is for people.
 
-    READY = "ready"
+    Attributes:
+        state: Where the run ends.
+        is_settled: Whether a run that goes on would end so again: ticket, repository and all that a
+            model has said are on record.
+    """
+
+    state: RunState
+    is_settled: bool
+
+    READY = "ready", RunState.OPEN, True
     """The change passed; it is on a branch or in a pull request."""
-    DRY_RUN = "dry_run"
+    DRY_RUN = "dry_run", RunState.CANCELLED, True
     """Dry run: the change passed and nothing was published."""
-    UNCLEAR = "unclear"
+    UNCLEAR = "unclear", RunState.NEEDS_HUMAN, True
     """The ticket is unclear; the sentence lists the questions."""
-    NO_RECIPE = "no_recipe"
+    NO_RECIPE = "no_recipe", RunState.NEEDS_HUMAN, True
     """No recipe fits the ticket, and no model is configured."""
-    REFUSED = "refused"
+    REFUSED = "refused", RunState.DECLINED, True
     """The ticket asks for something that is not supported."""
-    TOO_LARGE = "too_large"
+    TOO_LARGE = "too_large", RunState.DECLINED, True
     """The ticket is too large for one change."""
-    FOR_PEOPLE = "for_people"
+    FOR_PEOPLE = "for_people", RunState.DECLINED, True
     """The ticket touches code that only people may change."""
-    UNFIT = "repository_unfit"
+    UNFIT = "repository_unfit", RunState.FAILED, True
     """The repository is not supported as it is."""
-    CONFIG_INVALID = "config_invalid"
+    CONFIG_INVALID = "config_invalid", RunState.NEEDS_HUMAN, True
     """The repository's configuration is invalid."""
-    ENVIRONMENT = "environment_failed"
+    ENVIRONMENT = "environment_failed", RunState.FAILED, True
     """The repository's Python or dependencies could not be installed."""
-    EDIT_FAILED = "edit_failed"
+    EDIT_FAILED = "edit_failed", RunState.FAILED, True
     """The requested edit could not be made."""
-    UNASKED_OPERATIONS = "unasked_operations"
+    UNASKED_OPERATIONS = "unasked_operations", RunState.NEEDS_HUMAN, True
     """The result does more than requested."""
-    POLICY = "policy"
+    POLICY = "policy", RunState.DECLINED, True
     """A rule blocks the change."""
     NEW_FAILURES = "new_failures"
     """A check that passed before fails with the change."""
     UNVERIFIED = "unverified"
     """A check's result could not be verified, so nothing is published."""
-    CHECK_UNFINISHED = "check_unfinished"
+    CHECK_UNFINISHED = "check_unfinished", RunState.FAILED, True
     """A check of the base commit reached a limit, twice."""
-    NO_TESTS = "no_tests"
+    NO_TESTS = "no_tests", RunState.FAILED, True
     """The repository has no tests to verify the change."""
     NO_SANDBOX = "no_sandbox"
     """No sandbox can be started on the machine."""
@@ -99,24 +108,36 @@ class Reason(StrEnum):
     """A provider rejected the request, for example because it is too long."""
     MODEL_UNUSABLE = "model_unusable"
     """A model's key, name, URL or account has to be fixed."""
-    CONFLICT = "merge_conflict"
+    CONFLICT = "merge_conflict", RunState.NEEDS_HUMAN
     """The branch conflicts with its base branch."""
-    UNANSWERED = "unanswered"
+    UNANSWERED = "unanswered", RunState.NEEDS_HUMAN
     """The plan was not approved within two weeks."""
-    INTERRUPTED = "interrupted"
+    INTERRUPTED = "interrupted", RunState.CANCELLED
     """The command was interrupted."""
-    SUPERSEDED = "superseded"
+    SUPERSEDED = "superseded", RunState.CANCELLED
     """The issue changed after it was approved."""
     ACCESS_LOST = "access_lost"
     """GitHub denied access that the run needs."""
-    CANCELLED = "cancelled"
+    CANCELLED = "cancelled", RunState.CANCELLED
     """Someone stopped the run."""
-    VERSION_UNKNOWN = "version_unknown"
+    VERSION_UNKNOWN = "version_unknown", RunState.FAILED, True
     """The run was started by an incompatible version of Mergewright."""
     UNAVAILABLE = "unavailable"
     """A system that the run needs did not respond."""
     INTERNAL = "internal_error"
     """Mergewright failed; the log has the traceback."""
+
+    def __new__(
+        cls,
+        code: str,
+        state: RunState = RunState.FAILED,
+        is_settled: bool = False,  # noqa: FBT001, FBT002  a column of the table above
+    ) -> Self:
+        """Make a member of one line of the table."""
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.state, member.is_settled = state, is_settled
+        return member
 
 
 WITHHELD = frozenset({Reason.NEW_FAILURES, Reason.UNVERIFIED, Reason.POLICY, Reason.NO_TESTS})
@@ -124,50 +145,6 @@ WITHHELD = frozenset({Reason.NEW_FAILURES, Reason.UNVERIFIED, Reason.POLICY, Rea
 
 CAPS_REACHED = frozenset({Reason.BUDGET_SPENT, Reason.TIME_SPENT})
 """Whoever lets a run go on after these grants it as much again, and after no other."""
-
-
-#: Where a run ends, by reason; every reason that is not here ends as `failed`.
-_END_STATES = {
-    Reason.READY: RunState.OPEN,
-    Reason.UNCLEAR: RunState.NEEDS_HUMAN,
-    Reason.UNANSWERED: RunState.NEEDS_HUMAN,
-    Reason.CONFLICT: RunState.NEEDS_HUMAN,
-    Reason.NO_RECIPE: RunState.NEEDS_HUMAN,
-    Reason.CONFIG_INVALID: RunState.NEEDS_HUMAN,
-    Reason.UNASKED_OPERATIONS: RunState.NEEDS_HUMAN,
-    Reason.REFUSED: RunState.DECLINED,
-    Reason.TOO_LARGE: RunState.DECLINED,
-    Reason.FOR_PEOPLE: RunState.DECLINED,
-    Reason.POLICY: RunState.DECLINED,
-    # Nothing was opened, as asked.
-    Reason.DRY_RUN: RunState.CANCELLED,
-    Reason.INTERRUPTED: RunState.CANCELLED,
-    Reason.SUPERSEDED: RunState.CANCELLED,
-    Reason.CANCELLED: RunState.CANCELLED,
-    Reason.ACCESS_LOST: RunState.FAILED,
-}
-
-
-#: Only another ticket or repository could end otherwise, and a run that goes on has both on record.
-_SETTLED = frozenset(
-    {
-        Reason.READY, Reason.DRY_RUN, Reason.UNCLEAR, Reason.NO_RECIPE, Reason.REFUSED,
-        Reason.TOO_LARGE, Reason.FOR_PEOPLE, Reason.UNFIT, Reason.CONFIG_INVALID,
-        Reason.UNASKED_OPERATIONS, Reason.POLICY, Reason.NO_TESTS, Reason.ENVIRONMENT,
-        Reason.CHECK_UNFINISHED, Reason.VERSION_UNKNOWN,
-        # What a model has said is on record as well, so it would give up at the same place.
-        Reason.EDIT_FAILED,
-    }
-)  # fmt: skip
-
-
-def goes_on(reason: Reason) -> bool:
-    """Whether a run that a command carried can go on after it has ended so."""
-    return reason not in _SETTLED
-
-
-def end_state(reason: Reason) -> RunState:
-    return _END_STATES.get(reason, RunState.FAILED)
 
 
 Kind = Literal["review", "ci", "update"]

@@ -50,7 +50,7 @@ class Step(StrEnum):
     CHECKOUT = "checkout", Stage.READ, RunState.PREPARING
     READ_THREADS = "read threads", Stage.READ
     READ_CONFIG = "read config", Stage.READ, RunState.PREPARING
-    TERMS = "terms", Stage.READ
+    ROLES = "roles", Stage.READ
     CLARIFY = "clarify", Stage.READ, RunState.PREPARING
     PLAN = "plan", Stage.READ, RunState.PLANNING
     APPROVAL = "approval", Stage.READ

@@ -20,7 +20,7 @@ from agent.errors import AgentError, InternalError, ProcessEnding
 from agent.git.folders import delete_folder
 from agent.models.clock import read_clock
 from agent.models.outcome import Outcome, StoredRun
-from agent.models.run import Reason, Remember, Run, goes_on
+from agent.models.run import Reason, Remember, Run
 from agent.runs import executor, folders
 from agent.runs.executor import Say
 from agent.settings import Settings
@@ -82,7 +82,7 @@ def find_latest(store: SqlRunStore, repository: str, ticket: str | None = None) 
 
 def may_resume(stored: StoredRun) -> bool:
     """Whether `mergewright run --resume` can go on with a run."""
-    return stored.outcome is None or goes_on(stored.outcome.reason)
+    return stored.outcome is None or not stored.outcome.reason.is_settled
 
 
 def execute_run(
@@ -177,7 +177,7 @@ def _note_end(store: SqlRunStore, stored: StoredRun, ended: CommandOutcome, fold
     if ended.problem is not None:
         outcome = outcome.model_copy(update={"sentence": str(ended.problem)})
     store.finish_run(run.run_id, outcome, read_clock())
-    if not goes_on(outcome.reason):
+    if outcome.reason.is_settled:
         for place in folder.glob(f"{FILE_NAME}*"):
             place.unlink(missing_ok=True)
 

@@ -31,7 +31,7 @@ from agent.models.chat import ChatModel
 from agent.models.clock import read_clock
 from agent.models.model_use import SpendingLimits, Spendings
 from agent.models.outcome import JudgedChange, Outcome, RunFiles, StoredRun
-from agent.models.run import Reason, Remember, Run, RunState, end_state
+from agent.models.run import Reason, Remember, Run, RunState
 from agent.models.step import Step
 from agent.publishing import text, thread_answers
 from agent.publishing.pull_request_content import PATCH
@@ -242,8 +242,7 @@ def run_workflow(
 def _record_beginning(run: Run, desk: Desk, ledger: Ledger) -> None:
     """Note what is carried out, so that the ledger alone tells how to do it again."""
     kept = desk.redactor.redact_record(run)
-    redacted = {"redacted": True} if kept != run else {}
-    facts = {"run_record": kept.model_dump(mode="json"), "log": desk.log_place(run), **redacted}
+    facts = {"run_record": kept.model_dump(mode="json"), "log": desk.log_place(run)}
     try:
         ledger.begin(version=metadata.version("mergewright"), **facts)
     except OSError as problem:
@@ -269,7 +268,7 @@ def _end_with(
     reason = waiting.find_reason(problem)
     return Outcome(
         run_id=run.run_id,
-        state=end_state(reason),
+        state=reason.state,
         reason=reason,
         sentence=sentence,
         branch=problem.branch,

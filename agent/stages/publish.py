@@ -29,7 +29,7 @@ from agent.models.outcome import (
     ThreadResult,
 )
 from agent.models.pulls import PullSnapshot
-from agent.models.run import Reason, Run, end_state
+from agent.models.run import Reason, Run
 from agent.models.step import Step
 from agent.models.task import ItemAnswer, PullContext, Task
 from agent.models.ticket import Ticket
@@ -107,7 +107,7 @@ def end_without_work(pull: PullContext, run: Run, desk: Desk) -> Outcome:
         pulls_of(desk).add_comment(run, about.pull, f"{words} Nothing was done.", key=run.run_id)
     return Outcome(
         run_id=run.run_id,
-        state=end_state(Reason.READY),
+        state=Reason.READY.state,
         reason=Reason.READY,
         sentence=words,
         branch=at.branch,
@@ -152,7 +152,7 @@ def _make_outcome(
         )
     return Outcome(
         run_id=run.run_id,
-        state=end_state(reason),
+        state=reason.state,
         reason=reason,
         sentence=told.sentence,
         branch=placed.branch if placed else pull.pull.branch if pull else None,

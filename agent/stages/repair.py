@@ -30,7 +30,7 @@ def next_draft(tried: Sequence[Round], run_context: RunContext) -> Draft | None:
     if (
         run_context.desk.models is None
         or not words
-        or len(tried) > run_context.attempt_limits.repair_rounds
+        or len(tried) > run_context.base.contract.config.limits.repair_rounds
     ):
         return None
     try:
@@ -55,7 +55,7 @@ def _find_objection(last: Round, run_context: RunContext) -> str:
         for one in run_context.history.rounds
         if one.number < last.number
     )
-    has_reader = "reviewer" in run_context.attempt_limits.roles
+    has_reader = "reviewer" in run_context.roles
     is_for_reader = has_reader and all(finding.is_reading for finding in last.remarks)
     if told or is_for_reader or last.draft.by is None:
         return ""

@@ -20,7 +20,7 @@ from prometheus_client import (
 
 from agent.errors import SettingsInvalid
 from agent.models.clock import read_clock
-from agent.models.run import ENDS, Reason, RunState, end_state
+from agent.models.run import ENDS, Reason, RunState
 from agent.models.step import AnyStep
 
 # When each counter began is the process's start, which is told once.
@@ -67,7 +67,7 @@ _BUDGET = {
 ProcessCollector(namespace=f"{_NAMESPACE}_worker", registry=REGISTRY)
 # What is there from the beginning has a rate from the first event on.
 for _reason in Reason:
-    _ENDED.labels(end_state(_reason).value, _reason.value)
+    _ENDED.labels(_reason.state.value, _reason.value)
 for _outcome in ("accepted", "ignored", "stopped", "failed"):
     _SETTLED.labels(_outcome)
 

@@ -24,7 +24,7 @@ from agent.github.tokens import TokenScope
 from agent.models.change import Finding, Severity
 from agent.models.code_host import NewPullRequest, Progress, StageMark
 from agent.models.outcome import Outcome
-from agent.models.run import Reason, end_state
+from agent.models.run import Reason
 from agent.models.ticket import OutsideTicket
 from tests.contract import graphql_documents, operations, schemas
 from tests.contract.schemas import Operation
@@ -100,7 +100,7 @@ def publish(scene: Scene) -> None:
         code_host.report_outcome(
             run,
             make_outcome(
-                run_id=RUN_ID, state=end_state(reason), reason=reason, sentence="So it ended.",
+                run_id=RUN_ID, state=reason.state, reason=reason, sentence="So it ended.",
                 text="body", pull_request=pull,
             ),
         )  # fmt: skip

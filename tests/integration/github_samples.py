@@ -18,7 +18,7 @@ from agent.github.connection import Pacing
 from agent.github.intake_api import GithubIntakeApi
 from agent.models.code_host import NewPullRequest
 from agent.models.outcome import Outcome, PullRequest
-from agent.models.run import Reason, Run, end_state
+from agent.models.run import Reason, Run
 from agent.models.ticket import IssueRef, Snapshot
 from agent.settings import Settings
 from tests.faulty_github import Asked, Fault, FaultyWorld, Kind
@@ -182,7 +182,7 @@ def outcome(
     reason: Reason = Reason.NEW_FAILURES, text: str | None = "red", pull: PullRequest | None = None
 ) -> Outcome:
     return make_outcome(
-        run_id=RUN_ID, state=end_state(reason), reason=reason, sentence="That is how it ended.",
+        run_id=RUN_ID, state=reason.state, reason=reason, sentence="That is how it ended.",
         text=text, pull_request=pull,
     )  # fmt: skip
 

@@ -26,7 +26,7 @@ from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Sev
 from agent.models.checks import TestComparison
 from agent.models.environment import Checkout
 from agent.models.outcome import Outcome, Verdict
-from agent.models.run import Reason, RunState, end_state
+from agent.models.run import Reason, RunState
 from agent.models.step import Step
 from agent.models.ticket import Decision
 from agent.runs import executor, folders
@@ -196,7 +196,7 @@ def test_TC6_what_steps_have_found_is_cleaned_before_it_is_kept_or_printed(
         return Verdict(publish=True, reason=Reason.READY, sentence="s", findings=(found,))
 
     def publish() -> Outcome:
-        return Outcome(run_id="2026-1", state=end_state(reason), reason=reason, sentence="ok")
+        return Outcome(run_id="2026-1", state=reason.state, reason=reason, sentence="ok")
 
     def resolve(run, step, desk):
         desk.facts.decision = step(Step.TRIAGE, triage)

@@ -25,7 +25,7 @@ from agent.models.outcome import (
     PullRequest,
 )
 from agent.models.review import Proof, ProofRow, RevertTrials, SourcePart
-from agent.models.run import Reason, Run, RunState, end_state
+from agent.models.run import Reason, Run, RunState
 from agent.models.ticket import IssueRef, Snapshot
 from agent.store.sql_run_store import SqlRunStore
 from agent.store.sql_tables import RunRow
@@ -78,7 +78,7 @@ def make_outcome(run: Run, reason: Reason, luck: random.Random) -> Outcome:
     )  # fmt: skip
     by_model = luck.random() < 0.8
     return outcomes.make_outcome(
-        run_id=run.run_id, state=end_state(reason), reason=reason,
+        run_id=run.run_id, state=reason.state, reason=reason,
         sentence="Nothing new fails, in 5 checks. Tests: 214 on base, 216 with the change, 2 new."
         if is_done else f"The run ended: {reason.value.replace('_', ' ')}. What to do is said here.",
         branch=f"mergewright/{issue.number}-change" if is_done else None,

@@ -11,7 +11,7 @@ from agent.editing.loop import Conversation
 from agent.editing.run_context import RunContext
 from agent.editing.tools import Submit, ToolExecutor
 from agent.models.change import Change
-from agent.models.chat import ChatModel, OpeningMessage
+from agent.models.chat import ChatModel
 from agent.models.checks import CheckReport
 from agent.models.environment import Prepared
 from agent.models.step import Step
@@ -116,7 +116,7 @@ def conversation(made: RunContext, **facts: object) -> Conversation:
         role="editor",
         prompt=prompting.make_prompt("agent", made.base.contract),
         tools=ToolExecutor(made, {"submit": ("Submit.", Submit)}),
-        opening=OpeningMessage(text="Mend it."),
+        opening="Mend it.",
         change=Change(base_commit=made.prepared.checkout.commit, files=()),
         **facts,
     )

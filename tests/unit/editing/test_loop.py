@@ -10,7 +10,7 @@ from agent.editing import tools
 from agent.errors import BudgetSpent, ModelRefused
 from agent.llm.budget import Budget, SpendingCaps
 from agent.models.chat import ModelTurn, ToolTurn, WorstCase
-from agent.text.redaction import Redactor
+from agent.text.redaction import REMOVED, Redactor
 from tests.fakes import FakeModel, make_reply
 from tests.unit.editing import desks
 from tests.unit.editing.desks import bash, conversation, submit, write
@@ -149,7 +149,7 @@ def test_secrets_are_in_no_event(prepared, home):
     written = (home / "runs" / prepared.run.run_id / "ledger.jsonl").read_text()
     assert secret not in written
     answered = events(home, prepared, "model.answered")
-    assert [test.get("redacted") for test in answered] == [True, None, True]
+    assert [REMOVED in json.dumps(event) for event in answered] == [True, False, True]
     log = (home / "runs" / prepared.run.run_id / "run.log").read_text()
     assert "| write {" in log
     assert secret not in log

@@ -46,7 +46,7 @@ def test_the_fixed_part_is_below_5500_characters(part, tmp_path, home):
         tools=ToolExecutor(run_context, FORMS[part], edits=part != "review").specs,
         messages=(UserTurn(text=""),),
     )
-    assert request.bytes < 5_500
+    assert request.sent_bytes < 5_500
 
 
 def test_foreign_words_cannot_end_their_fence():
@@ -77,7 +77,7 @@ def test_notes_that_refuse_machines_are_held_to_unless_it_is_allowed(
     if on_forge:
         prepared = prepared.model_copy(update={"run": code_host_runs.run()})
     run_context = desks.run_context(prepared, home, FakeModel(lambda request: make_reply()))
-    told = opening.open_ticket(run_context).text
+    told = opening.open_ticket(run_context)
     assert "Changes by machines" in told
     assert ("refuse machine-made changes" in told) is bool(words)
     assert words in told
@@ -136,13 +136,13 @@ def test_what_fails_already_is_counted_and_named_where_it_is_the_repositorys(tmp
                     command=("python", "-m", "pytest")),
     )  # fmt: skip
     desks.set_baseline(run_context, desks.BEFORE.model_copy(update={"results": results}))
-    told = opening.describe_base(run_context).text
+    told = opening.describe_base(run_context)
     assert "Fails already: mypy (1)\nFails already: tests (12):\n" in told
     assert told.count("- tests/test_a.py::test_") == 10
     assert "- tests/test_a.py::test_0: AssertionError: assert 1 == 2\n" in told
     assert "tests: python -m pytest (13 tests: 12 failed, 1 passed; 181 s)" in told
     assert "Default seconds of bash: 271. Minutes left in the run: 60." in told
-    assert "Fails already" not in opening.describe_base(run_context, failing=False).text
+    assert "Fails already" not in opening.describe_base(run_context, failing=False)
 
 
 def test_a_title_that_the_body_begins_with_stands_there_once(tmp_path, home):
@@ -154,7 +154,7 @@ def test_a_title_that_the_body_begins_with_stands_there_once(tmp_path, home):
         run_context = replace(
             run_context, task=run_context.task.model_copy(update={"ticket": ticket})
         )
-        assert opening.open_ticket(run_context).text.count("Totals are wrong") == 1
+        assert opening.open_ticket(run_context).count("Totals are wrong") == 1
 
 
 def test_the_contract_stands_first(tmp_path, home):

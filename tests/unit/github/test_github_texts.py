@@ -8,7 +8,7 @@ from agent.github import status_text as status
 from agent.models.change import Plan
 from agent.models.code_host import Progress, StageMark
 from agent.models.outcome import Outcome, PullRequest, ThreadOutcome
-from agent.models.run import FollowUp, Reason, end_state
+from agent.models.run import FollowUp, Reason
 from tests.outcomes import make_outcome
 from tests.unit import delivery_samples
 
@@ -27,7 +27,7 @@ PULL = PullRequest(number=9, url="https://g/9")
 
 def outcome(reason: Reason, text: str | None = None, pull: PullRequest | None = None) -> Outcome:
     return make_outcome(
-        run_id="r1", state=end_state(reason), reason=reason, sentence="Said *so*.",
+        run_id="r1", state=reason.state, reason=reason, sentence="Said *so*.",
         text=text, pull_request=pull,
     )  # fmt: skip
 

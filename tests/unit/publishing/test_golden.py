@@ -25,7 +25,7 @@ from agent.models.code_host import Progress, StageMark
 from agent.models.model_use import ModelUse, ModelWork
 from agent.models.outcome import Outcome, PullRequest, RunFigures, ThreadOutcome, Verdict
 from agent.models.review import Proof, ProofRow, Remark, RevertTrials, ReviewNotes, SourcePart
-from agent.models.run import Reason, RunState, end_state
+from agent.models.run import Reason, RunState
 from agent.models.ticket import Ticket
 from agent.publishing import pull_request_content, text, threads
 from agent.setup import proposal
@@ -258,7 +258,7 @@ def withheld() -> str:
 
 def ended(reason: Reason, sentence: str, words: str | None = None) -> str:
     """The comment of a run that made no pull request."""
-    outcome = Outcome(run_id="r1", state=end_state(reason), reason=reason, sentence=sentence)
+    outcome = Outcome(run_id="r1", state=reason.state, reason=reason, sentence=sentence)
     words = words or text.render_stopped(outcome, code_host_runs.TICKET, f"{PAGE}/log", run=RUN)
     outcome = outcome.with_part("files", text=words)
     return status_text.render_end(RUN, outcome, Progress(seconds=13.2), PAGE)

@@ -10,7 +10,7 @@ import pytest
 from agent.editing.rounds import Draft
 from agent.models.change import Change, ChangedFile, Plan
 from agent.stages import edit, validate
-from agent.text.redaction import Redactor
+from agent.text.redaction import REMOVED, Redactor
 from repo_config.schema import RepoConfig
 from tests.fakes import FakeCodeHost, FakeModel, make_reply
 from tests.unit.editing import desks
@@ -93,7 +93,7 @@ def test_the_diff_of_each_draft_is_on_record_however_long_the_files_are(tmp_path
     (event,) = [one for one in events if one["event"] == "change.drafted"]
     assert (event["round"], event["change_digest"]) == (1, change.digest)
     assert "-x_7 = 7\n+x_7 = 8\n" in event["diff"]
-    assert event["redacted"]
+    assert REMOVED in event["diff"]
     assert secret not in written
 
 

@@ -74,7 +74,7 @@ def script(*replies, roles=("editor",)):
 
 def begun(run_context):
     """Name the conversations, in their order."""
-    asked = [name for name in run_context.once._watcher.names if name.endswith(" reply")]
+    asked = [name for name in run_context.once._watchers[0].names if name.endswith(" reply")]
     return list(dict.fromkeys(name.rsplit(" ", 2)[0] for name in asked))
 
 
