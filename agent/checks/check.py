@@ -18,9 +18,7 @@ from agent.models.checks import (
     TESTS,
     CheckRun,
     Status,
-    SuiteFacts,
     TestRun,
-    strip_run_number,
 )
 from agent.models.environment import Contract, Environment
 from agent.models.sandbox import (
@@ -59,8 +57,6 @@ _START_VARIABLES = frozenset({
 
 
 RunT = TypeVar("RunT", bound=CheckRun)
-#: By so many a set-up is judged before the others run.
-FIRST_TESTS = 50
 
 
 @dataclass(frozen=True)
@@ -77,8 +73,6 @@ class Site:
     """Checks that may be under way at a time."""
     may_fail: frozenset[str] | None = None
     """The first test that fails ends its run, but for these; None: none does."""
-    gives_up: bool = False
-    """Whether no further test begins where nearly all of the first ones fail."""
     until: float = math.inf
     """When the run's minutes end, by the monotonic clock."""
 
@@ -152,20 +146,12 @@ class Selection:
     files: tuple[str, ...] = ()
     """Relative to the tree."""
 
-    @property
-    def bare_ids(self) -> list[str]:
-        return list(dict.fromkeys(map(strip_run_number, self.ids)))
-
 
 @dataclass(frozen=True)
 class Part:
     """Which tests of a suite run, and how; all of them by default."""
 
     only: Selection | None = None
-    base: SuiteFacts | None = None
-    """Of base: tests are looked for in no other file, and no other plugin is there."""
-    first: tuple[str, ...] = ()
-    """Files whose tests run before all others, in this order."""
     watched: tuple[str, ...] = ()
     """Files that belong to the tests of base, and that nothing is to write to."""
     is_marked: bool = False
@@ -173,19 +159,13 @@ class Part:
 
     def describe(self, site: Site) -> dict[str, object]:
         """Compose what a script in the sandbox is told, with whole paths."""
-        base = self.base
-        # Files without a test are among them: tests may rely on their having been imported.
-        within = (*base.files, *base.product, *base.empty) if base else ()
         seconds = site.test_limits().seconds
         reserve = min(_MOST_RESERVE, seconds * _RESERVE)
-        only = self.only and {"ids": self.only.bare_ids, "files": _whole_paths(self.only.files)}
+        only = self.only and {"ids": self.only.ids, "files": _whole_paths(self.only.files)}
         return {
             "only": only,
-            "within": _whole_paths(within) if base else None,
-            "first": _whole_paths(self.first),
             "last_start": None if self.only else seconds - reserve,
             "may_fail": None if site.may_fail is None else sorted(site.may_fail),
-            "first_tests": FIRST_TESTS if site.gives_up else 0,
         }
 
     @property

@@ -180,9 +180,9 @@ def _tests(name: str, before: TestRun, after: TestRun) -> TestComparison:
     later = pair_families(old, new)
     earlier = {now: then for then, now in later.items()}
     repeated = {test.item_id: test for test in after.repeated}
-    # What base had no time for is asked of it only where it fails with the change.
-    unknown = {one for one in before.unrun if not (one in repeated and repeated[one].base)}
-    unrun = {*after.unrun} | {one for one in unknown if one in new and _is_worse(None, new[one])}
+    # Of what base had no time for, a failure says nothing of the change.
+    unrun = {*after.unrun}
+    unrun |= {one for one in before.unrun if one in new and _is_worse(None, new[one])}
     blocked = {test.item_id for test in after.blocked_tests}
     families, find = {*map(name_family, new)}, SuitePlaces(after.suite or SuiteFacts()).locate_test
     missing = [
@@ -201,16 +201,12 @@ def _tests(name: str, before: TestRun, after: TestRun) -> TestComparison:
     # What cannot be imported on base counts as failing there.
     modules = [item_id.removesuffix(COLLECTION) for item_id in old if not _is_test(item_id)]
     unread = tuple(name + mark for name in modules for mark in ("::", "."))
-    failed_alone = {
-        test.item_id for test in after.repeated if test.base and test.item_id in before.unrun
-        and not any(run.outcome in PASSING for run in test.base)
-    }  # fmt: skip
     failures = [
         item
         for item in new.values()
         if _is_worse(old.get(earlier.get(item.item_id, item.item_id)), item)
         and (item.item_id in old or not item.item_id.startswith(unread))
-        and item.item_id not in unrun | failed_alone
+        and item.item_id not in unrun
     ]
     flaky = [
         failure for failure in failures if reruns.is_flaky(failure, repeated.get(failure.item_id))

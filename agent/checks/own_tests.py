@@ -6,8 +6,6 @@ Owns which these are, and one result made of this run and that of the tests as b
 from __future__ import annotations
 
 import ast
-import posixpath
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,17 +21,15 @@ from agent.models.checks import (
     Status,
     SuiteFacts,
     TestRun,
-    strip_run_number,
 )
 from agent.policy.meaning import UNREADABLE
 from agent.text.sanitise import list_some
 from repo_config import foreign_python
-from repo_config.test_files import is_test
+from repo_config.test_files import has_test_name, is_test
 
 #: Outcome of a doctest of base that no runner gives.
 OTHER_TEXT = "other text"
 _MOST_SOURCE = 2_000
-_SIGN = re.compile(r"::|\.")
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -94,7 +90,7 @@ def choose_scope(
     touched: frozenset[str],
     left: tuple[str, ...],
     facts: SuiteFacts,
-    imports: Imports | None,
+    imports: Imports,
     *,
     other_rules: bool,
 ) -> Scope:
@@ -104,16 +100,16 @@ def choose_scope(
         touched: What the change does to tests, and may do.
         left: Tests that did not pass as base has them.
         facts: Of base.
-        imports: Of the files with the change; None: not known.
+        imports: Of the files with the change.
         other_rules: Whether the change touches what tests are configured by.
     """
     files = {file.path: file for file in change.files}
     data = [path for path in touched if not path.endswith(".py") and files[path].before is not None]
     modules = {path for path in touched if path.endswith(".py")}
-    if other_rules or data or (modules and imports is None):
+    if other_rules or data:
         return Scope(whole=True)
     known = {*facts.files, *facts.product}
-    reached = imports.list_reached_files(modules) if imports else ()
+    reached = imports.list_reached_files(modules)
     own = modules | {path for path in reached if path in known or is_test(path)}
     if facts.product:
         own |= {path for path in files if path.endswith(".py")}
@@ -143,13 +139,10 @@ def merge_results(
 ) -> TestRun:
     """Put what ran as the change has it in the place of what ran as base has it."""
     replaced = {*wanted.files, *wanted.deleted}
-    # A test that runs runs in all suites of a script.
-    ids = frozenset(map(strip_run_number, wanted.ids))
     kept = tuple(
         item
         for item in (() if wanted.whole else held.items)
-        if strip_run_number(item.item_id) not in ids
-        and places.locate_test(item.item_id)[0] not in replaced
+        if item.item_id not in wanted.ids and places.locate_test(item.item_id)[0] not in replaced
     )
     items = (*kept, *own.items)
     facts = held.suite
@@ -204,38 +197,35 @@ def source_of(content: bytes | None, name: str) -> str:
 
 def find_uncollected(change: Change, own: TestRun) -> tuple[str, ...]:
     """Say which new tests no runner has collected: they look as if they proved something."""
-    find = SuitePlaces(own.suite or SuiteFacts()).locate_test
-    names = {item.item_id: _SIGN.split(item.item_id.partition("[")[0])[-1] for item in own.items}
-    # A class may be there to be inherited from: its tests then run elsewhere.
-    ran = {(place, name) for one, name in names.items() for place in (find(one)[0], "")}
+    # Not by their files: tests of a class that others inherit from run elsewhere.
+    ran = {_name_test(item.item_id) for item in own.items}
     found = []
     for file in change.files:
-        name = posixpath.basename(file.path)
-        if file.after is None or not is_test(name) or name == "conftest.py":
+        if file.after is None or not has_test_name(file.path):
             continue
-        fresh = _list_tests(file.after, file.path) - _list_tests(file.before or b"", file.path)
+        fresh = _list_tests(file.after) - _list_tests(file.before or b"")
         # Libraries add to the name of a test, as for each set of parameters.
-        missing = [
-            test
-            for place, test in sorted(fresh)
-            if not any(place == at and name.startswith(test) for at, name in ran)
-        ]
+        missing = [test for test in fresh if not any(name.startswith(test) for name in ran)]
         if missing:
-            found.append(f"{file.path} has tests that were not run: {list_some(missing)}")
+            found.append(f"{file.path} has tests that were not run: {list_some(sorted(missing))}")
     return tuple(found)
 
 
-def _list_tests(content: bytes, path: str) -> frozenset[tuple[str, str]]:
-    """Return the tests of a file by its path, and those in its classes by none."""
+def _name_test(item_id: str) -> str:
+    """Return the name of the function that a test is."""
+    return comparison.name_family(item_id).replace("::", ".").rpartition(".")[2]
+
+
+def _list_tests(content: bytes) -> frozenset[str]:
+    """List the tests of a file by their names: functions, and methods of classes."""
     try:
         module = foreign_python.parse_module(content)
     except UNREADABLE:
         return frozenset()
-    places = [(path, module.body)]
-    places += [("", node.body) for node in module.body if isinstance(node, ast.ClassDef)]
+    classes = [node for node in module.body if isinstance(node, ast.ClassDef)]
     return frozenset(
-        (place, node.name)
-        for place, nodes in places
-        for node in nodes
+        node.name
+        for body in (module.body, *(each.body for each in classes))
+        for node in body
         if isinstance(node, _FUNCTIONS) and node.name.startswith("test")
     )

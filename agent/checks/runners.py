@@ -74,7 +74,6 @@ class PytestSuite:
             options={
                 **part.describe(site),
                 "options": options,
-                "plugins": sorted(part.base.plugins) if part.base else None,
                 "gate": "" if site.has_package("pytest") else site.packages_of(SANDBOX_GATE),
                 "tools": [f"{SANDBOX_ENVIRONMENT}/", f"{SANDBOX_GATE}/"],
             },

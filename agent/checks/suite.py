@@ -88,7 +88,6 @@ class Facts(ReportEvent):
     event: Literal["suite"]
     files: list[Id]
     product: list[Id]
-    empty: list[Id]
     doctests: dict[Id, Text]
     plugins: dict[Id, Text]
     settings: dict[Id, Text]
@@ -112,12 +111,7 @@ def judge_suite(
     """
     report = sealed.read_report(result, secret, KINDS)
     runs = _split_runs(report, secret)
-    numbered = list(zip(runs, _number_ids(runs), strict=True))
-    items = tuple(
-        item.model_copy(update={"item_id": names[test_id]})
-        for run, names in numbered
-        for test_id, item in run.items.items()
-    )
+    items = _join_items(runs)
     status, reason = _judge_runs(report, runs, items, result, codes)
     found = check.make_result(
         suite,
@@ -133,7 +127,7 @@ def judge_suite(
         "touched": tuple(path.removeprefix(f"{SANDBOX_TREE}/") for path in result.touched),
         "suite": _join_facts(report, result),
         "unrun": tuple(
-            names[one] for run, names in numbered if run.finish for one in run.list_pending()
+            dict.fromkeys(test_id for run in runs if run.finish for test_id in run.list_pending())
         ),
     }
     return found.model_copy(update=facts)
@@ -168,8 +162,6 @@ class _SuiteRun:
     fixtures: list[Fixture] = field(default_factory=list)
     uncollected: list[UncollectedEvent] = field(default_factory=list)
     finish: SuiteEnd | None = None
-    items: dict[str, CheckItem] = field(default_factory=dict)
-    """Each test once, with its worst outcome."""
 
     def is_ours(self, test_id: str) -> bool:
         return test_id.startswith(self.secret.module)
@@ -190,26 +182,18 @@ class _SuiteRun:
             return left
         return [one for one in left if not any(_covers(each, one) for each in self.fixtures)]
 
-    def find_items(self) -> dict[str, CheckItem]:
-        found: dict[str, CheckItem] = {}
-
-        def keep_worst(item: CheckItem) -> None:
-            present = found.get(item.item_id)
-            if present is None or _RANK.index(item.outcome) > _RANK.index(present.outcome):
-                found[item.item_id] = item
-
+    def list_items(self) -> Iterator[CheckItem]:
         for test in self.tests:
             if not self.is_ours(test.id) and test.outcome != "unrun":
-                keep_worst(_make_item(test.id, test))
+                yield _make_item(test.id, test)
         pending = self.list_pending(covered=True) if self.fixtures else []
         for fixture in self.fixtures:
             covered = [name for name in pending if _covers(fixture, name)]
             for test_id in covered or [fixture.id]:
-                keep_worst(_make_item(test_id, fixture))
+                yield _make_item(test_id, fixture)
         for uncollected in self.uncollected:
             item_id = uncollected.id + COLLECTION
-            keep_worst(CheckItem(item_id=item_id, outcome="error", text=uncollected.text))
-        return found
+            yield CheckItem(item_id=item_id, outcome="error", text=uncollected.text)
 
 
 def _split_runs(report: sealed.SealedReport, secret: Secret) -> list[_SuiteRun]:
@@ -231,21 +215,17 @@ def _split_runs(report: sealed.SealedReport, secret: Secret) -> list[_SuiteRun]:
                 run.uncollected.append(event)
             case SuiteEnd():
                 run.finish = event
-    for run in runs:
-        run.items = run.find_items()
     return runs
 
 
-def _number_ids(runs: list[_SuiteRun]) -> Iterator[dict[str, str]]:
-    """Yield names by id for each run, with its number where an earlier run had the same id.
-
-    So a test that one run of a script breaks is not hidden by another run that fails on base.
-    """
-    seen: set[str] = set()
-    for number, run in enumerate(runs, 1):
-        ids = {*run.list_ids(), *run.items}
-        yield {one: f"{one} #{number}" if one in seen else one for one in ids}
-        seen |= ids
+def _join_items(runs: list[_SuiteRun]) -> tuple[CheckItem, ...]:
+    """Join the items of all runs: each test once, with its worst outcome."""
+    found: dict[str, CheckItem] = {}
+    for item in (item for run in runs for item in run.list_items()):
+        present = found.get(item.item_id)
+        if present is None or _RANK.index(item.outcome) > _RANK.index(present.outcome):
+            found[item.item_id] = item
+    return tuple(found.values())
 
 
 def _covers(fixture: Fixture, test_id: str) -> bool:
@@ -268,7 +248,7 @@ def _join_facts(report: sealed.SealedReport, result: SandboxResult) -> SuiteFact
         return None
     lists = {
         name: tuple(dict.fromkeys(path for facts in every for path in getattr(facts, name)))
-        for name in ("files", "product", "empty")
+        for name in ("files", "product")
     }
     tables = {
         name: {key: text for facts in every for key, text in getattr(facts, name).items()}

@@ -15,11 +15,12 @@ import hashlib
 import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from agent.errors import EditFailed
 from agent.models.change import Change
-from agent.models.checks import COLLECTION, SuiteFacts, strip_run_number
+from agent.models.checks import COLLECTION, SuiteFacts
 from agent.policy.meaning import UNREADABLE
 from repo_config import foreign_python
 from repo_config.test_files import find_folder, has_test_name
@@ -27,8 +28,6 @@ from repo_config.tree import Tree
 
 _CONFTEST = "conftest.py"
 _TOOLS = ("pytest.", "unittest.", "django.test.")
-#: Of all Python files together: read in about half a minute.
-_MOST_BYTES = 100_000_000
 
 
 class Imports:
@@ -63,20 +62,12 @@ class Imports:
         return frozenset(seen)
 
 
-def read_python_sources(tree: Tree) -> dict[str, bytes] | None:
-    """Read the Python files of a tree; None where they are too much."""
+def read_python_sources(tree: Tree) -> dict[str, bytes]:
     sources = {}
-    left = _MOST_BYTES
     for path in tree.paths():
-        if not path.endswith(".py"):
-            continue
-        try:
-            sources[path] = tree.read(path)
-        except EditFailed:  # a link, or gone: nothing that could be followed
-            continue
-        left -= len(sources[path])
-        if left < 0:
-            return None
+        if path.endswith(".py"):
+            with suppress(EditFailed):  # a link, or gone: nothing that could be followed
+                sources[path] = tree.read(path)
     return sources
 
 
@@ -275,7 +266,7 @@ class SuitePlaces:
 
     def locate_test(self, test_id: str) -> tuple[str, str]:
         """Return file and qualified name of a test; nothing where it is not known."""
-        bare = strip_run_number(test_id).partition("[")[0]
+        bare = test_id.partition("[")[0]
         path, mark, inner = bare.partition("::")
         if mark:
             found = self._files.get(path, "")

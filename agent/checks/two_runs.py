@@ -39,11 +39,9 @@ from agent.models.checks import (
     BlockedTest,
     CheckItem,
     RepeatedTest,
-    Rerun,
     Status,
     SuiteFacts,
     TestRun,
-    strip_run_number,
 )
 from agent.text.sanitise import list_some
 from repo_config.detect import Project
@@ -71,14 +69,10 @@ class TwoRuns:
     """Lays a part of the change out, under a name."""
     project: Project
 
-    def list_first(self, known: TestRun | None = None) -> tuple[tuple[Suite, Site], ...]:
-        """List the runs that need no other before them, and where; what takes longest comes last.
-
-        Args:
-            known: What `finish` has returned of an earlier change with the same source.
-        """
+    def list_first(self) -> tuple[tuple[Suite, Site], ...]:
+        """List the runs that need no other before them, and where; the longest comes last."""
         suite, wanted, found = self.sites.suite, self._choose_own(()), []
-        if known is None and self._drawn:
+        if self._drawn:
             only = Part(Selection(ids=self._drawn))
             site = self._lay_out_broken_tests(self.product, self.sites.head)
             found.append((suite.select(only, COPIES), site))
@@ -86,26 +80,19 @@ class TwoRuns:
             own = Part(None if wanted.whole else Selection(files=wanted.files))
             found.append((suite.select(own, OWN), self.sites.head))
         is_alike = self.sites.head.environment == self.sites.base.environment
-        if known is None and (self.product.files or not is_alike):
-            found.append((suite.select(self._part), self._site))
+        if self.product.files or not is_alike:
+            found.append((suite.select(Part(watched=self._watched_files)), self._site))
         return tuple(found)
 
-    def finish(
-        self, ran: Mapping[str, TestRun], known: TestRun | None = None
-    ) -> tuple[TestRun, TestRun | None]:
+    def finish(self, ran: Mapping[str, TestRun]) -> TestRun:
         """Run again what failed, and as the change has it what is left; join all results.
 
         Args:
             ran: How the first runs ended, by name.
-            known: As in `list_first`.
-
-        Returns:
-            One result, and what of it holds for each change with the same source, if it is whole.
         """
         # Where no source is changed, base has shown it.
-        held = known or self._settle(ran.get(TESTS, self.base), ran.get(COPIES))
-        result = self._judge_own(held, ran.get(OWN))
-        return result, held.model_copy(update={"output": ""}) if is_proved(held) else None
+        held = self._settle(ran.get(TESTS, self.base), ran.get(COPIES))
+        return self._judge_own(held, ran.get(OWN))
 
     def _settle(self, held: TestRun, copied: TestRun | None) -> TestRun:
         """Judge the tests as base has them; what does not pass is among the blocked ones."""
@@ -121,7 +108,7 @@ class TwoRuns:
         problem, doubt = self._judge_copies(copied, held) if copied else ("", "")
         if problem:
             return _refuse(held, problem)
-        doubts = [self._explain_unknown_helpers(), self._explain_shadowed(), doubt]
+        doubts = [self._explain_shadowed(), doubt]
         if self._shared_files:
             shared = list_some(sorted(self._shared_files))
             self.sites.say(f"tests: running again with the base branch's {shared}")
@@ -159,26 +146,24 @@ class TwoRuns:
         return SuitePlaces(self.facts)
 
     @cached_property
-    def _sources(self) -> dict[str, bytes] | None:
+    def _sources(self) -> dict[str, bytes]:
         return test_files.read_python_sources(self.tree)
 
     @cached_property
     def _imports_by_file(self) -> dict[str, tuple[str, ...]]:
-        return test_files.read_imports(self._sources or {})
+        return test_files.read_imports(self._sources)
 
     @cached_property
-    def imports(self) -> Imports | None:
+    def imports(self) -> Imports:
         """Of the files with the change."""
-        if self._sources is None:
-            return None
         files = self.change.files
         own = {file.path: file.after or b"" for file in files if file.path.endswith(".py")}
         return Imports({**self._imports_by_file, **test_files.read_imports(own)})
 
     @cached_property
     def of_tests(self) -> BaseTestFiles:
-        sources, imports = self._sources or {}, Imports(self._imports_by_file)
-        return test_files.find_test_files(self.facts, sources, imports, self.tree.paths())
+        imports = Imports(self._imports_by_file)
+        return test_files.find_test_files(self.facts, self._sources, imports, self.tree.paths())
 
     @cached_property
     def rules(self) -> frozenset[str]:
@@ -192,9 +177,7 @@ class TwoRuns:
     @cached_property
     def disguised_files(self) -> frozenset[str]:
         """What it touches of the product under names that tests have."""
-        own = self._touched_test_files
-        if self.imports is not None:
-            own = self.of_tests.without_imported(own, self.imports)
+        own = self.of_tests.without_imported(self._touched_test_files, self.imports)
         return frozenset(path for path in self.change.paths if is_test(path)) - own - self.rules
 
     @cached_property
@@ -204,22 +187,10 @@ class TwoRuns:
         New helpers stay: tests of base do not know them, and source may do something else where
         they are not.
         """
-        return rule_changes.drop_files(self.change, self._list_tests(self.change) | self.rules)
-
-    def _list_tests(self, change: Change) -> frozenset[str]:
-        new = {file.path for file in change.files if file.before is None}
+        new = {file.path for file in self.change.files if file.before is None}
         stay = {path for path in new if not (has_test_name(path) or path.endswith("__init__.py"))}
-        return self.of_tests.list_touched(change) - stay
-
-    def differs_in_tests_alone(self, other: Change) -> bool:
-        """Whether source, and what tests are configured by, are as another change has them."""
-        own, others = (
-            rule_changes.drop_files(
-                change, self._list_tests(change) - rule_changes.test_rules(change, self.project)
-            )
-            for change in (self.change, other)
-        )
-        return own.files == others.files
+        tests = self._touched_test_files - stay
+        return rule_changes.drop_files(self.change, tests | self.rules)
 
     @cached_property
     def _shared_files(self) -> frozenset[str]:
@@ -236,15 +207,6 @@ class TwoRuns:
         return self.lay_out(self.product, "base-tests")
 
     @cached_property
-    def _part(self) -> Part:
-        """All tests as base has them; where some had no time, first what the change reaches."""
-        part = Part(base=self.facts, watched=self._watched_files)
-        if self.imports is None or not self.base.unrun:
-            return part
-        reached = self.imports.list_reached_files(self.product.paths) & {*self.facts.files}
-        return replace(part, first=tuple(sorted(reached)))
-
-    @cached_property
     def _watched_files(self) -> tuple[str, ...]:
         """Files of base's tests and the data among them, as far as the change leaves them alone."""
         return tuple(
@@ -254,51 +216,19 @@ class TwoRuns:
     @cached_property
     def _shared_part(self) -> Part:
         """The tests that what they share with the product could fail."""
-        reached = self.imports.list_reached_files(self._shared_files) if self.imports else ()
+        reached = self.imports.list_reached_files(self._shared_files)
         files = tuple(sorted({*self.facts.files, *self.facts.product}.intersection(reached)))
         only = Selection(files=files) if files else None
-        return Part(only, self.facts, watched=self._watched_files)
+        return Part(only, watched=self._watched_files)
 
     # --- as base has them -------------------------------------------------------------------------
 
     def _repeat_held(self, held: TestRun, failing: tuple[CheckItem, ...]) -> TestRun:
-        """Run again what base has passed, and on base what fails and had no time there."""
-        late = {*self.base.unrun}
-        ids = tuple(item.item_id for item in list_failing(held.items) if item.item_id in late)
-        found = {test.item_id: test for test in held.repeated}
-        if ids := tuple(one for one in ids if one not in found):
-            self.sites.say(f"tests: running {len(ids):,} failing tests on the base branch too")
-            found |= self._ask_base(Part(Selection(ids=ids)), dict.fromkeys(ids))
-        failing = tuple(item for item in failing if item.item_id not in found)
-        if not held.reason and 0 < len(failing) <= MOST_TESTS:
-            again = replace(self.sites, head=self._site).repeat(failing)
-            found |= {test.item_id: test for test in again}
-        # That they run in another order than on base may be why they fail.
-        odd = {
-            item.item_id: found.get(item.item_id)
-            for item in failing
-            if (known := found.get(item.item_id)) is None or _passes_at_times(known)
-            if not is_flaky(item, known)
-        }
-        first = {*self._part.first}
-        if first and any(self.places.locate_test(one)[0] not in first for one in odd):
-            self.sites.say("tests: running the base branch in the same order")
-            found |= self._ask_base(self._part, odd)
-        return held.model_copy(update={"repeated": tuple(found.values())})
-
-    def _ask_base(
-        self, part: Part, wanted: Mapping[str, RepeatedTest | None]
-    ) -> dict[str, RepeatedTest]:
-        """Add what tests do on base to what is known of them."""
-        said = self.sites.run_part(self.sites.base, part)
-        return {
-            item.item_id: known.model_copy(
-                update={"base": (*known.base, Rerun(outcome=item.outcome, text=item.text))}
-            )
-            for item in (said.items if is_proved(said) else ())
-            if item.item_id in wanted
-            for known in (wanted[item.item_id] or RepeatedTest(item_id=item.item_id),)
-        }
+        """Run again what base has passed."""
+        if held.reason or not 0 < len(failing) <= MOST_TESTS:
+            return held
+        again = replace(self.sites, head=self._site).repeat(failing)
+        return held.model_copy(update={"repeated": again})
 
     def _find_touched(self, held: TestRun) -> frozenset[str]:
         """Return the files of tests that are touched as they run with the change, and not on base.
@@ -307,20 +237,8 @@ class TwoRuns:
         """
         if not held.touched:
             return frozenset()
-        base = self.sites.run_part(self.sites.base, self._part)
+        base = self.sites.run_part(self.sites.base, Part(watched=self._watched_files))
         return frozenset(held.touched) - frozenset(base.touched)
-
-    def _explain_unknown_helpers(self) -> str:
-        files = self.product.files
-        changed = [
-            file.path for file in files if file.path.endswith(".py") and file.before is not None
-        ]
-        if self._sources is not None or not changed:
-            return ""
-        return (
-            f"The project is too large to trace imports. {list_some(changed)} are treated as"
-            " product code but may be test helpers"
-        )
 
     def _explain_shadowed(self) -> str:
         """Say which new files tests of base import, that passed when these were not there."""
@@ -379,12 +297,12 @@ class TwoRuns:
             return held
         nothing = {"items": (), "status": Status.PASSED, "reason": "", "output": ""}
         own = pardon_nothing(own) if own else held.model_copy(update=nothing)
-        known = {strip_run_number(item.item_id) for item in own.items}
+        known = {item.item_id for item in own.items}
         locate = self.places.locate_test
         ids = tuple(
             one
             for one in (() if wanted.whole else wanted.ids)
-            if strip_run_number(one) not in known and locate(one)[0] not in wanted.files
+            if one not in known and locate(one)[0] not in wanted.files
         )
         if left:
             self.sites.say(f"tests: {len(left):,} existing tests do not pass unmodified")
@@ -441,7 +359,7 @@ class TwoRuns:
     def _copies(self) -> red_copies.FailingCopies:
         """Copies of tests that reach what the change edits, or of any where none seems to."""
         edited = [path for path in self.product.paths if path.endswith(".py")]
-        reached = self.imports.list_reached_files(edited) if self.imports else frozenset()
+        reached = self.imports.list_reached_files(edited)
         near = [one for one, (path, _) in self._passed.items() if path in reached]
         every = (near or [*self._passed]) if edited else []
         # More than run: some tests are not written out where they are found.

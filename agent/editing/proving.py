@@ -24,7 +24,6 @@ from agent.checks.reruns import is_proved
 from agent.checks.test_files import Imports, SuitePlaces
 from agent.desk import Desk
 from agent.editing import rebuilding
-from agent.editing.rounds import Round
 from agent.git import worktree
 from agent.models.change import Change, Plan
 from agent.models.checks import (
@@ -63,13 +62,11 @@ def prove_change(
     after: CheckReport,
     prepared: Prepared,
     desk: Desk,
-    last: Round | None = None,
     seconds: float = math.inf,
 ) -> Proof:
     """Run the tests of a change without it and without its hunks, where all else has passed.
 
     Args:
-        last: The round before; what no test noticed of the same source need not all run again.
         seconds: Left of the run's minutes.
     """
     if prepared.contract.config.checks.tests == "off":
@@ -93,7 +90,7 @@ def prove_change(
         asks_for_tests = plan.category == "tests"
         proof = found.result()
         shown = tuple(row.name for row in proof.rows if row.is_proof)
-        taken_back = take_back(trials, shown, added if asks_for_tests else None, last)
+        taken_back = take_back(trials, shown, added if asks_for_tests else None)
     unneeded = "" if any(part.mistake for part in taken_back.tried) else proof.unneeded
     return proof.model_copy(update={"hunks": taken_back, "unneeded": unneeded})
 
@@ -186,7 +183,6 @@ def take_back(
     trials: PartRunner,
     shown: tuple[str, ...],
     mistaken: Collection[str] | None = None,
-    last: Round | None = None,
 ) -> RevertTrials:
     """Take hunks of source back, one at a time, as long as there is time.
 
@@ -194,7 +190,6 @@ def take_back(
         shown: Ids of tests that fail without the whole change.
         mistaken: Ids of the new tests that have to notice mistakes, where there are no hunks; None:
             no mistakes are made.
-        last: The round before.
     """
     change, prepared, desk = trials.change, trials.prepared, trials.desk
     head = trials.after.test_run
@@ -220,31 +215,12 @@ def take_back(
         if rebuilt is prepared:
             return RevertTrials(untried=tuple(hunk.part for hunk in found))
         prepared = rebuilt
-    known = _list_unnoticed(change, ours, last)
-    attempts = _TestRuns(trials, prepared, head, judges, shown, ours, imports, known)
+    attempts = _TestRuns(trials, prepared, head, judges, shown, ours, imports)
     blocks = trials.begin(attempts.list_unentered)
     checked = attempts.try_types([hunk for hunk in found if hunk.is_of_types])
     code = attempts.try_all([hunk for hunk in found if not hunk.is_of_types])
     left = tuple(part for part in blocks.result() if part not in code.unnoticed)
     return code.model_copy(update={**checked, "unentered": left})
-
-
-def _list_unnoticed(change: Change, ours: frozenset[str], last: Round | None) -> set[SourcePart]:
-    """Return the hunks that tests besides those of the change do not notice, as a round has shown.
-
-    Args:
-        ours: The test files of the change.
-        last: The round before; it knows something where source is the same.
-    """
-    if last is None or last.cleared is None or last.after is None:
-        return set()
-    before = last.cleared.change
-    theirs = list_test_files(before, last.after.test_run)
-    sides = [
-        tuple(file for file in one.files if file.path not in tests)
-        for one, tests in ((change, ours), (before, theirs))
-    ]
-    return {*last.proof.hunks.unnoticed} if sides[0] == sides[1] and theirs <= ours else set()
 
 
 @dataclass(frozen=True)
@@ -261,8 +237,6 @@ class _TestRuns:
     """The tests that fail without the whole change, which most likely notice a part of it."""
     ours: frozenset[str]
     imports: Imports
-    known: Collection[SourcePart]
-    """Hunks that no other test notices."""
 
     @cached_property
     def _red(self) -> set[str]:
@@ -292,8 +266,7 @@ class _TestRuns:
         noticed |= self._try_each(chosen)
         if not self.judges:
             left = [hunk for hunk in found if noticed.get(hunk) is not True]
-            noticed |= {hunk: False if hunk.part in self.known else None for hunk in left}
-            noticed |= self._try_rest([hunk for hunk in left if hunk.part not in self.known])
+            noticed |= dict.fromkeys(left) | self._try_rest(left)
         parts = {
             is_noticed: tuple(hunk.part for hunk in found if noticed.get(hunk) is is_noticed)
             for is_noticed in (True, False, None)
@@ -348,7 +321,7 @@ class _TestRuns:
         return {hunk: trial.result() for hunk, trial in begun.items()}
 
     def _choose_tests(self, paths: Collection[str]) -> Part | None:
-        """Choose the tests of the change and some that reach these files, in this order.
+        """Choose the tests of the change and some that reach these files.
 
         What a framework loads by itself is imported nowhere: only the whole suite shows that no
         test notices.
@@ -363,7 +336,7 @@ class _TestRuns:
                 chosen.append(path)
                 most -= self._files[path]
         files = tuple(chosen)
-        return Part(Selection(files=files), first=files) if files else None
+        return Part(Selection(files=files)) if files else None
 
     def _run(self, several: list[Hunk], part: Part, *, fails_fast: bool) -> TestRun:
         name = several[0].part.name if len(several) == 1 else f"{len(several)} parts"
@@ -479,8 +452,8 @@ def _quote_error(item: CheckItem) -> str:
 
 
 def _read_sources(change: Change, base: Tree) -> dict[str, bytes]:
-    """Read the Python files with the change; those of the change alone where they are too much."""
-    sources = test_files.read_python_sources(base) or {}
+    """Read the Python files with the change."""
+    sources = test_files.read_python_sources(base)
     for file in change.files:
         sources.pop(file.path, None)
         if file.after is not None and file.path.endswith(".py"):

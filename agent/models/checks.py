@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
@@ -41,15 +40,6 @@ class CheckItem(Record):
     """`path:line` where the tool names one."""
     source: str = ""
     """The line at the place of a finding."""
-
-
-#: Follows the ids of tests that an earlier suite of the same script has run too.
-_RUN_NUMBER = re.compile(r" #\d+$")
-
-
-def strip_run_number(test_id: str) -> str:
-    """Return the id of a test as its runner reports it."""
-    return _RUN_NUMBER.sub("", test_id)
 
 
 UNPROVED = "unproved"
@@ -134,8 +124,6 @@ class SuiteFacts(Record):
     tree."""
     product: tuple[str, ...] = ()
     """Files of the tree that hold doctests and are nothing of the above."""
-    empty: tuple[str, ...] = ()
-    """Files that were imported to look for tests, and hold none."""
     left_behind: tuple[str, ...] = ()
     """Files of the tree that were not there before the tests ran."""
     doctests: dict[str, str] = {}
@@ -263,8 +251,6 @@ class CheckReport(Record):
     commit: str
     change_digest: str | None
     results: tuple[AnyRun, ...]
-    held: TestRun | None = None
-    """Of head: the tests as base has them, for a later change with the same source."""
 
     def result(self, name: str) -> AnyRun | None:
         return next((result for result in self.results if result.name == name), None)

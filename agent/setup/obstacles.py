@@ -20,7 +20,7 @@ _ERROR = re.compile(r"(?:E\s+)?([A-Za-z_][\w.]*: \S.*)")
 _MOST_ITEMS = 5
 _MOST_EVIDENCE = 3_000
 #: Of the tests on base.
-_MOST_RED, _HARDLY = 0.05, 0.1
+_MOST_RED = 0.05
 #: Of the run's minutes, for one run of the tests.
 _MOST_TIME = 1 / 6
 LONGEST = 300
@@ -120,11 +120,6 @@ def count_tests(tests: TestRun) -> int:
     return sum(not item.item_id.endswith(COLLECTION) for item in tests.items) + len(tests.unrun)
 
 
-def is_given_up(tests: TestRun) -> bool:
-    """Whether nearly all of the first tests failed, so that no other began."""
-    return bool(tests.unrun) and not tests.limit and is_hopeless(tests)
-
-
 def is_poor(tests: TestRun, limits: LimitsSection) -> bool:
     """Whether other versions may have more of base's tests pass, in reasonable time."""
     if tests.status is Status.ABSENT:
@@ -142,11 +137,6 @@ def may_improve(tests: TestRun, limits: LimitsSection) -> bool:
     """Whether there is something to try: also where a single module cannot be imported."""
     has_lost = any(item.item_id.endswith(COLLECTION) for item in tests.items)
     return is_poor(tests, limits) or (has_lost and not _is_slow(tests, limits))
-
-
-def is_hopeless(tests: TestRun) -> bool:
-    """Whether hardly any test passes, so that versions alone may not be the cause."""
-    return tests.count("passed") <= _HARDLY * tests.count("passed", "failed", "error")
 
 
 def _is_slow(tests: TestRun, limits: LimitsSection) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from agent.errors import RequestRefused
+from agent.errors import EditFailed, RequestRefused
 from agent.git import worktree
 from agent.models.change import Finding, Severity
 from agent.models.checks import TestRun
@@ -182,6 +182,12 @@ def _find_left_out(tests: TestRun, tree: Tree) -> list[str]:
     """List files of tests that were not collected; one that failed to be is red, not left out."""
     if (suite := tests.suite) is None:
         return []
-    seen = {*suite.files, *suite.empty}
     named = (path for path in tree.paths() if test_files.has_test_name(path))
-    return [path for path in named if path not in seen and not path.endswith("conftest.py")]
+    return [path for path in named if path not in suite.files and b"def test" in _read(tree, path)]
+
+
+def _read(tree: Tree, path: str) -> bytes:
+    try:
+        return tree.read(path)
+    except EditFailed:  # a link
+        return b""

@@ -5,8 +5,6 @@ Kept by `agent.checks.reports`, so that a second run on the same base does not m
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from agent.checks import check, measuring, reports
 from agent.desk import Desk
 from agent.git import worktree
@@ -47,9 +45,6 @@ def measure_tests(prepared: Prepared, desk: Desk) -> CheckReport:
 
 def measure_others(prepared: Prepared, tests: CheckReport, desk: Desk) -> CheckReport:
     """Measure what is left once the tests are known; raises what `measure_base` raises."""
-    if obstacles.is_given_up(tests.tests):
-        # Nothing better was found, so all of them count.
-        tests = _run_checks(prepared, desk, tests=True, gives_up=False)
     if len(tests.results) > 1:
         return tests
     others = _run_checks(prepared, desk, tests=False)
@@ -59,13 +54,10 @@ def measure_others(prepared: Prepared, tests: CheckReport, desk: Desk) -> CheckR
     return report
 
 
-def _run_checks(
-    prepared: Prepared, desk: Desk, *, tests: bool | None = None, gives_up: bool = True
-) -> CheckReport:
+def _run_checks(prepared: Prepared, desk: Desk, *, tests: bool | None = None) -> CheckReport:
     worktree.open_tree(prepared.checkout, desk.base_folder(prepared.run))
     environment, folder = desk.environment(prepared), desk.base_folder(prepared.run)
     site = check.make_site(folder, environment, prepared.contract, desk.settings)
-    site = replace(site, gives_up=gives_up)
 
     def is_enough(result: AnyRun) -> bool:
         limits = site.config.limits

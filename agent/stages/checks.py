@@ -28,7 +28,6 @@ from agent.checks.check import Site, make_site
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
 from agent.checks.two_runs import TwoRuns
 from agent.desk import Desk
-from agent.editing.rounds import Round
 from agent.errors import EnvironmentFailed, PolicyRefused
 from agent.git import worktree
 from agent.git.tree import WorkTree
@@ -62,7 +61,6 @@ def run_checks(
     prepared: Prepared,
     desk: Desk,
     human_changes: Change | None = None,
-    last: Round | None = None,
     seconds: float = math.inf,
 ) -> CheckReport:
     """Run all checks on the change; first of all, hold it against the rules that ruff checks.
@@ -75,7 +73,6 @@ def run_checks(
 
     Args:
         human_changes: What a branch held before; what rules find in lines of people only remarks.
-        last: The round before; where source is the same, it knows how base's tests end with it.
         seconds: Left of the run's minutes; what is not over by then is ended.
 
     Raises:
@@ -91,7 +88,7 @@ def run_checks(
     linted = _lint(sides, runs)
     _refuse_forbidden(linted, change, human_changes, trees)
     results: tuple[AnyRun, ...] = (*added, *_run_by_base_rules(change, trees))
-    measured, held = _measure_change(change, site, runs, trees, last)
+    measured = _measure_change(change, site, runs, trees)
     report = CheckReport(
         side="head",
         commit=prepared.checkout.commit,
@@ -99,7 +96,7 @@ def run_checks(
         results=(*results, *measured, *((linted,) if linted else ())),
     )
     desk.store_report(prepared.run, report)
-    return report.model_copy(update={"held": held})
+    return report
 
 
 def compare_sides(
@@ -274,43 +271,23 @@ def _lay_out_for_tools(change: Change, site: Site, trees: _Trees) -> tuple[Site,
 
 
 def _measure_change(
-    change: Change, site: Site, runs: TwoRuns | None, trees: _Trees, last: Round | None
-) -> tuple[tuple[AnyRun, ...], TestRun | None]:
-    """Run the checks, and the tests twice where base tells what they are.
-
-    Returns:
-        All results, and that of the tests as base has them, as far as it can stand for later ones.
-    """
+    change: Change, site: Site, runs: TwoRuns | None, trees: _Trees
+) -> tuple[AnyRun, ...]:
+    """Run the checks, and the tests twice where base tells what they are."""
     desk = trees.desk
     tools, settings = _lay_out_for_tools(change, site, trees)
     if runs is None:
         found = measuring.run_all_checks(site, desk.sandbox, desk.say, tools=tools)
         noted = _note_settings(found, settings)
-        return _look_behind_comments(change, noted, settings, trees), None
-    is_alike = last and last.cleared and runs.differs_in_tests_alone(last.cleared.change)
-    earlier = last.after if last and last.after and last.after.held and is_alike else None
-    held = earlier.held if earlier else None
-    if earlier:
-        desk.say(
-            "tests: source unchanged since the last attempt; the base branch's tests are not"
-            " run again"
-        )
+        return _look_behind_comments(change, noted, settings, trees)
     results = measuring.run_all_checks(
-        site,
-        desk.sandbox,
-        desk.say,
-        tools=tools,
-        in_place=runs.list_first(held),
-        known=tuple(result for result in earlier.results if result.name in _OF_SOURCE)
-        if earlier
-        else (),
+        site, desk.sandbox, desk.say, tools=tools, in_place=runs.list_first()
     )
     ran = {result.name: result for result in results if isinstance(result, TestRun)}
-    tests, held = runs.finish(ran, held)
-    tests = tests.model_copy(update={"disguised": tuple(sorted(runs.disguised_files))})
+    tests = runs.finish(ran).model_copy(update={"disguised": tuple(sorted(runs.disguised_files))})
     others = (result for result in results if not isinstance(result, TestRun))
     noted = _note_settings(others, settings)
-    return (*_look_behind_comments(change, noted, settings, trees), tests), held
+    return (*_look_behind_comments(change, noted, settings, trees), tests)
 
 
 def _look_behind_comments(

@@ -36,7 +36,6 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
         run_context.prepared,
         run_context.history.round_number,
     )
-    last = next((one for one in reversed(run_context.history.rounds) if one.after), None)
     try:
         made = draft.plan, draft.change, number, prepared, desk
         change = once(Step.CHANGELOG.named(number), edit.add_changelog_entry, *made)
@@ -52,7 +51,6 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
             prepared,
             desk,
             run_context.task.human_changes,
-            last,
             run_context.gate_seconds,
         )
     except PolicyRefused as problem:
@@ -81,7 +79,6 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
         after,
         prepared,
         desk,
-        last,
         run_context.gate_seconds,
     )
     verdict = once(

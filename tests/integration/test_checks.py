@@ -16,10 +16,9 @@ from typing import Any
 import pytest
 
 from agent.checks import check, measuring, running
-from agent.checks.check import Part, Site
+from agent.checks.check import Site
 from agent.models.change import Severity
-from agent.models.checks import CheckReport, Status, SuiteFacts, TestRun
-from agent.setup import obstacles
+from agent.models.checks import CheckReport, Status, TestRun
 from agent.stages import baseline
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
@@ -169,27 +168,6 @@ def test_workers_of_xdist_are_watched_as_well(workshop: Workshop) -> None:
     }
 
 
-def test_tests_of_base_run_from_its_files_and_with_its_plugins_alone(workshop: Workshop) -> None:
-    # It has no test, but one relies on its having been imported.
-    given = {
-        "test_a.py": "import os\n\nos.one = 1\n",
-        "test_sums.py": "import os\n\n\ndef test_sum():\n    assert os.one + 1 == 2\n",
-    }
-    files = {**given, "test_more.py": "raise SystemExit\n"}
-    told = workshop.tests(given).suite
-    assert told is not None
-    assert (told.files, told.empty) == (("test_sums.py",), ("test_a.py",))
-    assert "xdist" in told.plugins
-    site = workshop.site(files, test_runner="pytest")
-    suite = measuring.suite_of(site)
-    assert suite is not None
-    tests = suite.select(Part(base=SuiteFacts(files=told.files, empty=told.empty)))
-    result = running.run_check(tests, site, workshop.sandbox, lambda line: None)
-    assert outcomes(result) == {"test_sums.py::test_sum": "passed"}
-    assert result.suite is not None
-    assert result.suite.plugins == {}
-
-
 def test_a_suite_that_never_ends_is_ended_and_shown_meanwhile(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -270,35 +248,6 @@ def test_a_suite_that_fails_fast_ends_with_its_first_failure(
 def test_the_gates_pytest_comes_with_what_it_is_made_of(workshop: Workshop) -> None:
     found = workshop.tests(GREEN, packages=("pluggy==0.13.1",))
     assert (found.status, found.reason) == (Status.PASSED, "")
-
-
-@pytest.mark.parametrize("runner", ["pytest", "django"])
-def test_a_set_up_is_judged_by_its_first_tests_before_the_others_run(
-    workshop: Workshop, runner: str
-) -> None:
-    tests = "import unittest\n\n\nclass Tests(unittest.TestCase):\n"
-    for number in range(120):
-        does = "pass" if number % 20 == 0 else "raise OSError('no database')"
-        tests += f"    def test_{number:03}(self):\n        {does}\n"
-    files = {"test_all.py": tests, "run.py": "import unittest\n\nunittest.main('test_all')\n"}
-    script = "run.py" if runner == "django" else None
-    site = workshop.site(files, test_runner=runner, test_script=script)
-
-    def measure(made: Site) -> TestRun:
-        [result] = measuring.run_all_checks(
-            made, workshop.sandbox, workshop.said.append, tests=True
-        )
-        return result
-
-    result = measure(replace(site, gives_up=True))
-    assert (len(result.items), len(result.unrun), result.status) == (50, 70, Status.FAILED)
-    assert obstacles.is_given_up(result)
-    whole = measure(site)
-    assert (len(whole.items), whole.unrun) == (120, ())
-    assert not obstacles.is_given_up(whole)
-    green = {**files, "test_all.py": tests.replace("raise", "pass  #")}
-    site = workshop.site(green, test_runner=runner, test_script=script)
-    assert len(measure(replace(site, gives_up=True)).items) == 120
 
 
 # --- forgeries: each with a failing test beside it, none may come out as passed --------------
@@ -476,13 +425,6 @@ RUNTESTS = """
         sys.exit(%s)
 """
 SCRIPTED: dict[str, Any] = {**MANAGED, "test_script": "tests/runtests.py"}
-
-
-def test_djangos_runner_tells_what_it_imports_that_holds_no_test(workshop: Workshop) -> None:
-    files = {**DJANGO, "proj/test.py": "from proj.settings import *\n"}
-    result = workshop.tests(files, config={"checks": {"makemigrations": "off"}}, **MANAGED)
-    assert result.suite is not None
-    assert result.suite.empty == ("proj/test.py",)
 
 
 SCRIPT_FORGERIES = {
@@ -948,19 +890,6 @@ def test_a_second_run_on_the_same_base_does_not_measure_again(stage: Callable[..
     )
     baseline.measure_base(made.prepared.model_copy(update={"contract": other}), made.services)
     assert made.sandbox.count == 2 * counted
-
-
-def test_a_baseline_that_gave_up_is_measured_whole_where_nothing_better_is_found(
-    stage: Callable[..., Stage],
-) -> None:
-    tests = "import pytest\n\n\n@pytest.mark.parametrize('n', range(60))\n"
-    made = stage(
-        {"test_all.py": f"{tests}def test_n(n):\n    assert n > 55\n"}, test_runner="pytest"
-    )
-    cut = baseline.measure_tests(made.prepared, made.services)
-    assert len(cut.tests.items) == 50
-    whole = baseline.measure_others(made.prepared, cut, made.services)
-    assert (len(whole.tests.items), whole.tests.unrun) == (60, ())
 
 
 def test_a_baseline_that_proves_nothing_is_not_kept(stage: Callable[..., Stage]) -> None:

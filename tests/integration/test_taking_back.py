@@ -1,4 +1,4 @@
-"""Hunks of a change are taken back, and a round that changes tests alone, in real sandboxes."""
+"""Hunks of a change are taken back in real sandboxes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from collections.abc import Callable
 import pytest
 
 from agent.editing import proving
-from agent.editing.rounds import Draft, Round
-from agent.models.change import Plan
-from agent.models.checks import Status
 from agent.models.review import RevertTrials, SourcePart
 from agent.stages import baseline, checks
 from tests.integration.check_samples import Stage
@@ -67,36 +64,6 @@ def test_old_tests_notice_nothing_for_new_ones(stage: Callable[..., Stage]) -> N
     found = take_back(made, ("test_sums.py::test_new",), test_sums_DOT_py=hollow)
     assert not found.noticed
     assert found.unnoticed
-
-
-@pytest.mark.deep
-def test_a_round_that_changes_tests_alone_runs_these(stage: Callable[..., Stage]) -> None:
-    made = stage({"sums.py": SUMS, "test_sums.py": TEST}, test_runner="pytest")
-    prepared, services = made.prepared, made.services
-    base = baseline.measure_base(prepared, services)
-    plan = Plan(recipe="", title="Add", parameters="", steps=())
-    rounds, counts = [], []
-    for wanted in ("1", "2"):
-        test = (
-            f"import sums\n\n\ndef test_sum():\n    assert sums.add({wanted}, 1) == {wanted} + 1\n"
-        )
-        cleared = made.cleared(sums_DOT_py=ADDED, test_new_DOT_py=test)
-        last, begun = rounds[-1] if rounds else None, made.sandbox.count
-        head = checks.run_checks(cleared, base, prepared, services, None, last)
-        compared = checks.compare_sides(base, head, prepared, services)
-        proof = proving.prove_change(plan, cleared.change, compared, head, prepared, services, last)
-        counts.append(made.sandbox.count - begun)
-        rounds.append(Round(1, Draft(plan, cleared.change), (), cleared, head, compared, proof))
-    first, second = rounds
-    assert {item.item_id for item in second.after.tests.items} == {
-        "test_sums.py::test_add",
-        "test_new.py::test_sum",
-    }
-    assert second.after.tests.status is Status.PASSED
-    assert first.proof.hunks == second.proof.hunks
-    assert len(first.proof.hunks.noticed) == 1
-    assert second.after.held == first.after.held
-    assert counts[1] < counts[0]
 
 
 @pytest.mark.deep

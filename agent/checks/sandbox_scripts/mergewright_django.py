@@ -39,7 +39,6 @@ class Recorder:
         self.report = report
         self.running = {}
         self.is_late = False
-        self.first_tests = mergewright_report.FirstTests(order["first_tests"])
 
     def watch(self, result):
         self.result = result
@@ -103,8 +102,6 @@ class Recorder:
         last_start = self.order["last_start"]
         if last_start is not None and _now() - mergewright_report.BEGUN > last_start:
             self.is_late = self.result.shouldStop = True
-        if facts and self.first_tests.has_given_up(facts["outcome"] in ("failed", "error")):
-            self.is_late = self.result.shouldStop = True
 
     def add(self, event, facts):
         self.report.add(event, **facts)
@@ -132,25 +129,14 @@ def _cases(suite):
                 yield inner
 
 
-def _chosen(suite, order):
-    only, first = order["only"], order["first"]
-    if only is None and (not first or hasattr(suite, "subsuites")):
+def _choose(suite, order):
+    only = order["only"]
+    if only is None:
         return suite
-    cases = list(_cases(suite))
-    if only is not None:
-        ids = frozenset(only["ids"])
-        cases = [case for case in cases if get_id(case) in ids or _locate(case) in only["files"]]
-    # Django sorts tests by what they leave in the database: within each kind that stays.
-    kinds = [
-        getattr(sys.modules.get("django.test"), name, ()) for name in ("TestCase", "SimpleTestCase")
-    ]
-
-    def rank(test):
-        path = _locate(test)
-        at = first.index(path) if path in first else len(first)
-        return [not isinstance(test, kind) for kind in kinds], at
-
-    return unittest.TestSuite(sorted(cases, key=rank) if first else cases)
+    ids = frozenset(only["ids"])
+    return unittest.TestSuite(
+        [case for case in _cases(suite) if get_id(case) in ids or _locate(case) in only["files"]]
+    )
 
 
 _LOST = ("unittest.loader._FailedTest.", "unittest.loader.ModuleImportFailure.")
@@ -162,10 +148,7 @@ def _locate(test):
         if get_id(test).startswith(prefix):
             end = get_id(test)[len(prefix) :].replace(".", os.sep) + ".py"
             paths = [os.path.abspath(os.path.join(folder, end)) for folder in sys.path]
-            paths = [path for path in paths if os.path.isfile(path)]
-            # Of a module below a folder without `__init__.py` the name may be only the last one.
-            paths += sorted(path for path in _LOADED if path.endswith(os.sep + end))
-            return next(iter(paths), None)
+            return next((path for path in paths if os.path.isfile(path)), None)
     path = getattr(sys.modules.get(type(test).__module__), "__file__", None)
     # A folder on the path may be named with dots, as that above an example's manage.py.
     return path and os.path.abspath(path)
@@ -173,30 +156,11 @@ def _locate(test):
 
 def _look_around(suite, tree):
     files = {mergewright_report.relative_path(_locate(test), tree) for test in _cases(suite)}
-    empty = {mergewright_report.relative_path(path, tree) for path in _LOADED} - files
     settings = mergewright_report.django_settings()
     return {
-        "files": sorted(files - {""}), "product": [], "empty": sorted(empty - {""}),
-        "doctests": {}, "plugins": {}, "settings": settings,
+        "files": sorted(files - {""}), "product": [], "doctests": {}, "plugins": {},
+        "settings": settings,
     }  # fmt: skip
-
-
-#: What was imported where tests were looked for, by whole path. It may hold none, as a
-#: `settings/test.py` that other modules are changed by.
-_LOADED = set()
-
-
-def _collect_within(files):
-    """Leave out the files that nobody asked for where tests are looked for; None: look at all."""
-    original = unittest.loader.TestLoader._match_path
-
-    def match(self, path, full_path, pattern):
-        matches = (files is None or full_path in files) and original(self, path, full_path, pattern)
-        if matches:
-            _LOADED.add(full_path)
-        return matches
-
-    unittest.loader.TestLoader._match_path = match
 
 
 def _serial(suite):
@@ -285,7 +249,7 @@ def install(order, report):
         if depth[0] or os.getpid() != process:
             return original(self, *args, **named)
         result = args[0] if args else named["result"]
-        chosen = _chosen(self, order)
+        chosen = _choose(self, order)
         report.add("session", tool="unittest", collect_only=False, setup_only=False)
         report.add("collected", ids=[get_id(test) for test in _cases(chosen)])
         report.add("suite", **_look_around(self, order["tree"]))
@@ -323,12 +287,10 @@ def main():
     sys.path[:] = mergewright_report.own_tools_only(order["tree"])
     # Modules that a file of the same name beside the script must not replace.
     import unittest.case
-    import unittest.loader
     import unittest.result
     import unittest.runner  # noqa: F401
 
     install(order, report)
-    _collect_within(order["within"])
     script = os.path.abspath(sys.argv[1])
     sys.argv[:] = sys.argv[1:]
     sys.path[:] = [os.path.dirname(script), *whole_path]

@@ -33,8 +33,6 @@ _report = None
 _facts = None
 _session = None
 _attempts = {}
-_first_tests = mergewright_report.FirstTests(0)
-_raised = set()
 _SUBTESTS = ("SubTestReport", "SubtestReport")
 MUST_FAIL = "This test fails on purpose, to show that failures are detected."
 
@@ -43,7 +41,6 @@ def begin(order, report):
     """Take the order; called before pytest starts, in the process that reports."""
     global _order, _report
     _order, _report = order, report
-    _first_tests.count = order["first_tests"]
     if _order["last_start"] is not None:
         # The workers of pytest-xdist have the same clock.
         _order["last_start"] += mergewright_report.BEGUN
@@ -79,16 +76,7 @@ def pytest_configure_node(node):
     _be_quiet(node.config)
     node.workerinput["mergewright"] = {
         name: _order.get(name)
-        for name in (
-            "module",
-            "must_pass",
-            "must_fail",
-            "tree",
-            "only",
-            "within",
-            "first",
-            "last_start",
-        )
+        for name in ("module", "must_pass", "must_fail", "tree", "only", "last_start")
     }
 
 
@@ -110,9 +98,9 @@ def _root(config):
 
 @functools.lru_cache
 def _wanted_files(root):
-    only, within = _order.get("only"), _order.get("within")
+    only = _order.get("only")
     if only is None:
-        return None if within is None else frozenset(within)
+        return None
     files = {os.path.join(root, test_id.partition("::")[0]) for test_id in only["ids"]}
     return frozenset(files.union(only["files"]))
 
@@ -198,9 +186,6 @@ def _is_own(nodeid):
 def pytest_collection_modifyitems(session, items):
     """Add the two tests once everybody else has chosen and sorted theirs."""
     _look_around(session.config, items)
-    # What sorts them afterwards, as by the kind of database that they need, keeps this order.
-    first = {path: number for number, path in enumerate(_order["first"])}
-    items.sort(key=lambda item: first.get(str(_place(item)), len(first)))
     yield
     if _order.get("only") is not None:
         wanted = [item for item in items if _is_wanted(item)]
@@ -239,8 +224,7 @@ def _facts_so_far():
     global _facts  # noqa: PLW0603 - a plugin is a module
     if _facts is None:
         _facts = {
-            "files": set(), "product": set(), "empty": set(),
-            "doctests": {}, "plugins": {}, "settings": {},
+            "files": set(), "product": set(), "doctests": {}, "plugins": {}, "settings": {},
         }  # fmt: skip
     return _facts
 
@@ -255,8 +239,7 @@ def _list_facts():
     facts = _facts_so_far()
     files = facts["files"] - {""}
     product = facts["product"] - files - {""}
-    empty = facts["empty"] - files - product - {""}
-    return dict(facts, files=sorted(files), product=sorted(product), empty=sorted(empty))
+    return dict(facts, files=sorted(files), product=sorted(product))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -285,13 +268,6 @@ def pytest_collection_finish(session):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_node_collection_finished(node, ids):
     _report.add("collected", ids=list(ids))
-
-
-def pytest_collectstart(collector):
-    """Note each file that is looked into, whatever comes of it."""
-    if isinstance(collector, pytest.File) and not _is_own(collector.nodeid + "::"):
-        place = mergewright_report.relative_path(str(_place(collector)), _order["tree"])
-        _facts_so_far()["empty"].add(place)
 
 
 def pytest_collectreport(report):
@@ -370,13 +346,7 @@ def _pass_over(item, nextitem):
 
 def pytest_runtest_makereport(item, call):
     """Note what a phase really did, before a report is made of it."""
-    note = _notes[item.nodeid, call.when] = _describe_call(call) if call.excinfo else _ENDED
-    if not _first_tests.count or _is_own(item.nodeid):
-        return
-    if note.get("did") == "raise":
-        _raised.add(item.nodeid)
-    if call.when == "teardown" and _first_tests.has_given_up(item.nodeid in _raised):
-        _order["last_start"] = 0
+    _notes[item.nodeid, call.when] = _describe_call(call) if call.excinfo else _ENDED
 
 
 class _XdistNotes:

@@ -129,20 +129,6 @@ def django_settings():
     return found
 
 
-class FirstTests:
-    """Counts how the first tests of a run end."""
-
-    def __init__(self, count):
-        self.count = count
-        self.done = self.red = 0
-
-    def has_given_up(self, is_red):
-        """Take one more; say whether they are all over by now, and nearly all are red."""
-        self.done += 1
-        self.red += bool(is_red)
-        return self.done == self.count and self.red >= 0.9 * self.count
-
-
 def cut(text):
     """Keep the first and the last part of a long text."""
     if len(text) <= LONGEST_TEXT:

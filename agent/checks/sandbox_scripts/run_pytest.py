@@ -24,14 +24,6 @@ def _list_plugins():
     return found.select(group="pytest11") if hasattr(found, "select") else found.get("pytest11", ())
 
 
-def _without_others(plugins):
-    """Keep plugins of installed packages out that are not among these; None: let all in."""
-    if plugins is None:
-        return
-    for name in sorted({plugin.name for plugin in _list_plugins()} - set(plugins)):
-        yield from ("-p", "no:" + name)
-
-
 def _without_shadowed(gate):
     """Keep plugins out that only the gate's version of an installed package has.
 
@@ -99,8 +91,7 @@ def main():
             report.add("refused", text="the plugin %s was loaded from the repository" % name)
             return 70
     sys.argv[0] = os.path.join(os.path.dirname(pytest.__file__), "__main__.py")
-    options = [*order["options"], *_without_others(order["plugins"])]
-    options += _without_shadowed(order["gate"])
+    options = [*order["options"], *_without_shadowed(order["gate"])]
     if importlib.util.find_spec("_pytest.faulthandler") and "no:faulthandler" not in sys.argv:
         # A test that hangs is named by where it stands, before time ends the run.
         options += ("-o", "faulthandler_timeout=60")

@@ -15,8 +15,6 @@ from agent.models.checks import (
     CheckReport,
     CommandRun,
     LintRun,
-    RepeatedTest,
-    Rerun,
     Status,
     SuiteFacts,
     TestRun,
@@ -116,18 +114,9 @@ def test_a_check_that_fails_as_a_whole_says_why() -> None:
     assert found.reason == "on the base branch: no tests were collected"
 
 
-@pytest.mark.parametrize(
-    ("alone", "fresh", "unrun"),
-    [((), [], ("b",)), (("failed",), [], ()), (("passed",), ["b"], ())],
-)
-def test_what_base_had_no_time_for_is_new_only_where_it_passes_there_alone(
-    alone: tuple[str, ...], fresh: list[str], unrun: tuple[str, ...]
-) -> None:
-    runs = tuple(Rerun(outcome=one) for one in alone)
-    seen = (RepeatedTest(item_id="b", base=runs, head=(Rerun(outcome="failed"),)),) if runs else ()
-    head = suite_of("a", "b=failed", "c", repeated=seen)
-    found = compare(suite_of("a", unrun=("b", "c")), head)
-    assert (new(found), found.added, found.unrun) == (fresh, (), unrun)
+def test_what_base_had_no_time_for_is_unrun_where_it_fails() -> None:
+    found = compare(suite_of("a", unrun=("b", "c")), suite_of("a", "b=failed", "c"))
+    assert (new(found), found.added, found.unrun) == ([], (), ("b",))
     assert (found.base_unrun, found.head_unrun) == (2, 0)
 
 

@@ -71,7 +71,6 @@ def test_places_are_found_by_ids_of_both_kinds() -> None:
     file = "back/shop/tests/test_a.py"
     assert places.locate_test("shop/tests/test_a.py::Case::test_b[1-x]") == (file, "Case.test_b")
     assert places.locate_test("shop.tests.test_a.Case.test_b") == (file, "Case.test_b")
-    assert places.locate_test("shop.tests.test_a.Case.test_b #2") == (file, "Case.test_b")
     assert places.locate_test("other/test_a.py::test_b") == ("", "")
     assert places.locate_test("shop.tests.Case.test_b") == (
         "back/shop/tests/__init__.py",

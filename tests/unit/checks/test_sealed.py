@@ -12,11 +12,8 @@ from pathlib import Path
 import pytest
 
 from agent.checks import sealed, suite
-from agent.checks.check import Selection
-from agent.checks.own_tests import not_passed
 from agent.checks.runners import PytestSuite
 from agent.checks.sealed import Secret
-from agent.models.checks import TestRun
 from agent.models.sandbox import SandboxResult
 from tests.unit.checks.test_limits import site
 
@@ -109,20 +106,15 @@ def test_an_exit_code_that_the_sandbox_did_not_see_is_a_problem() -> None:
     assert read(secret, written(secret, TEST, EXIT), exit_code=0).problem
 
 
-def test_each_suite_of_a_script_counts_by_itself() -> None:
-    def run(*outcomes: str) -> TestRun:
-        secret, events = Secret(), []
-        for outcome in outcomes:
-            session = {"event": "session", "tool": "t", "collect_only": False, "setup_only": False}
-            test = {"event": "test", "id": "a.py::b", "outcome": outcome}
-            events += [session, {"event": "collected", "ids": ["a.py::b"]}, test]
-        result = came_back(secret, written(secret, *events, EXIT))
-        return suite.judge_suite(PytestSuite(), site(10), secret, result, range(1, 2))
-
-    base, head = run("passed", "failed"), run("failed", "failed")
-    assert [item.item_id for item in base.items] == ["a.py::b", "a.py::b #2"]
-    assert [one.item_id for one in not_passed(base, head)] == ["a.py::b"]
-    assert Selection(ids=("a.py::b", "a.py::b #2")).bare_ids == ["a.py::b"]
+def test_a_test_that_several_suites_of_a_script_run_has_its_worst_outcome() -> None:
+    secret, events = Secret(), []
+    for outcome in ("passed", "failed", "passed"):
+        session = {"event": "session", "tool": "t", "collect_only": False, "setup_only": False}
+        test = {"event": "test", "id": "a.py::b", "outcome": outcome}
+        events += [session, {"event": "collected", "ids": ["a.py::b"]}, test]
+    result = came_back(secret, written(secret, *events, EXIT))
+    found = suite.judge_suite(PytestSuite(), site(10), secret, result, range(1, 2))
+    assert [(item.item_id, item.outcome) for item in found.items] == [("a.py::b", "failed")]
 
 
 def test_nothing_is_read_as_xml() -> None:

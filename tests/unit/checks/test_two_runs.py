@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.checks import comparison, test_files
+from agent.checks import comparison
 from agent.checks.check import Part, Selection, Site
 from agent.checks.own_tests import choose_scope, find_uncollected, not_passed
 from agent.checks.reruns import SuiteRerunner
 from agent.checks.runners import PytestSuite
+from agent.checks.test_files import Imports
 from agent.checks.two_runs import COPIES, OWN, TwoRuns
 from agent.models.change import Severity
 from agent.models.checks import (
@@ -96,7 +97,7 @@ def finished(
     ended = {"tests": held}
     if COPIES in first:
         ended[COPIES] = copied(first[COPIES].only.ids)
-    return runs.finish(ended)[0]
+    return runs.finish(ended)
 
 
 def test_tests_for_which_there_was_no_time_are_named(tmp_path: Path) -> None:
@@ -113,7 +114,7 @@ def test_tests_for_which_there_was_no_time_are_named(tmp_path: Path) -> None:
 def test_what_is_shown_of_two_runs_is_both_of_them(tmp_path: Path) -> None:
     runs = prepare(fail, tmp_path, {"test_new.py": "def test_n(): pass\n"})
     ended = {"tests": ran(*IDS, output="3 passed"), OWN: ran(output="1 passed")}
-    found, _ = runs.finish(ended)
+    found = runs.finish(ended)
     assert found.output == "Tests of the base branch:\n3 passed\n\nNew and changed tests:\n1 passed"
 
 
@@ -183,55 +184,12 @@ def test_ids_of_chance_are_matched_by_their_family(
     assert len(compared.new_failures) == new
 
 
-def test_what_the_change_reaches_runs_first_only_where_base_had_no_time_for_all(
-    tmp_path: Path,
-) -> None:
-    def order_of(base: TestRun) -> tuple[str, ...]:
-        runs = prepare(fail, tmp_path, {"shop.py": "a = 1\n"}, base)
-        [suite] = [suite for suite, _ in runs.list_first() if suite.name == "tests"]
-        return suite.part.first  # type: ignore[attr-defined]
-
-    assert order_of(ran(*IDS, seconds=60)) == ()
-    assert order_of(ran(IDS[0], unrun=IDS[1:])) == ("test_shop.py",)
-
-
-def test_what_base_had_no_time_for_is_asked_of_it_where_it_fails(tmp_path: Path) -> None:
-    cut = ran(IDS[0], unrun=IDS[1:])
-    held = ran(*IDS).model_copy(
-        update={"items": (*ran(IDS[0], IDS[1]).items, *fail((IDS[2],)).items)}
-    )
-    asked: list[tuple[str, ...]] = []
-
-    def answer(ids: tuple[str, ...]) -> TestRun:
-        asked.append(ids)
-        return fail(ids)
-
-    found = finished(held, answer, tmp_path, base=cut)
-    assert asked == [IDS[2:]]
-    [known] = found.repeated
-    assert (known.item_id, [run.outcome for run in known.base]) == (IDS[2], ["failed"])
-
-
 def test_where_tests_alone_change_base_has_shown_the_rest(tmp_path: Path) -> None:
     files = {"test_shop.py": "import shop\n\n\ndef test_a(): pass\n"}
     runs = prepare(fail, tmp_path, files)
     assert [suite.name for suite, _ in runs.list_first()] == [OWN]
     runs = prepare(fail, tmp_path, {**files, "shop.py": "a = 1\n"})
     assert {suite.name for suite, _ in runs.list_first()} == {"tests", OWN, COPIES}
-    other, _ = change({"shop.py": "a = 1\n", "test_new.py": "def test_n(): pass\n"}, dict(FILES))
-    assert runs.differs_in_tests_alone(other)
-    other, _ = change({"shop.py": "a = 2\n", **files}, dict(FILES))
-    assert not runs.differs_in_tests_alone(other)
-    assert [suite.name for suite, _ in runs.list_first(known=ran(*IDS))] == [OWN]
-
-
-def test_helpers_of_tests_that_nobody_can_know_leave_a_doubt(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(test_files, "_MOST_BYTES", 10)
-    assert (
-        "shop.py" in finished(ran(*IDS), lambda _: ran(*IDS, outcome="failed"), tmp_path).doubts[0]
-    )
 
 
 @pytest.mark.parametrize(("name", "named"), [("new.py", 0), ("src/shop.py", 1), ("json.py", 0)])
@@ -255,19 +213,21 @@ def test_a_module_that_becomes_a_package_leaves_no_doubt(tmp_path: Path) -> None
 
 def test_data_and_rules_of_tests_have_all_of_them_run() -> None:
     made, _ = change({"tests/a.json": "{}"}, {"tests/a.json": "[]"})
-    assert choose_scope(made, frozenset(made.paths), (), FACTS, None, other_rules=False).whole
-    assert choose_scope(made, frozenset(), (), FACTS, None, other_rules=True).whole
-    assert choose_scope(made, frozenset(), (), FACTS, None, other_rules=False).is_empty
+    assert choose_scope(
+        made, frozenset(made.paths), (), FACTS, Imports({}), other_rules=False
+    ).whole
+    assert choose_scope(made, frozenset(), (), FACTS, Imports({}), other_rules=True).whole
+    assert choose_scope(made, frozenset(), (), FACTS, Imports({}), other_rules=False).is_empty
 
 
 def test_new_tests_that_were_not_run_are_named() -> None:
     text = "def test_a(): ...\n\n\ndef test_b(): ...\n\n\nclass Odd:\n    def test_c(self): ...\n"
-    made, _ = change({"test_n.py": text, "conftest.py": text}, {"test_n.py": "def test_b(): ..."})
+    made, _ = change({"test_n.py": text}, {"test_n.py": "def test_b(): ..."})
     facts = SuiteFacts(files=("test_n.py", "other.py"))
     [said] = find_uncollected(made, ran("test_n.py::test_a[1]", suite=facts))
     assert said.startswith("test_n.py ")
     assert said.endswith(" test_c")
-    [said] = find_uncollected(made, ran("other.py::test_a", "other.py::It::test_c_0", suite=facts))
+    [said] = find_uncollected(made, ran("other.py::It::test_c_0", suite=facts))
     assert said.endswith(" test_a")
     assert find_uncollected(made, ran("test_n.test_a_0", "other.It.test_c", suite=facts)) == ()
 

@@ -12,7 +12,6 @@ from agent.checks.hunks import Hunk
 from agent.checks.test_files import Imports
 from agent.editing import proving
 from agent.models.checks import CheckItem, Status, SuiteFacts, TestRun
-from agent.models.review import SourcePart
 
 FILE = "shop/tests/test_prices.py"
 SUITE = SuiteFacts(files=(FILE, "tests/test_other.py"))
@@ -72,14 +71,13 @@ class Attempts(proving._TestRuns):
         return result(**dict.fromkeys(seen, "failed"), test_other="passed")
 
 
-def attempt(noticing, *, ours=(), known=(), shown=(), seconds=1.0):
+def attempt(noticing, *, ours=(), shown=(), seconds=1.0):
     """Say what becomes of four hunks; return their lines, and which ran together."""
     kind = type("Some", (Attempts,), {"noticing": noticing, "ran": []})
     trials = SimpleNamespace(end=time.monotonic() + 60, at_once=2, begin=Done)
     head = result(test_old="passed").model_copy(update={"seconds": seconds})
     parts = [Hunk("shop/a.py", line, b"", b"") for line in (1, 2, 3, 4)]
-    seen = {SourcePart(path="shop/a.py", line=line) for line in known}
-    attempts = kind(trials, None, head, frozenset(), shown, frozenset(ours), Imports({}), seen)
+    attempts = kind(trials, None, head, frozenset(), shown, frozenset(ours), Imports({}))
     found = attempts.try_all(parts)
     sides = (found.noticed, found.unnoticed, found.untried)
     return [[part.line for part in side] for side in sides], kind.ran
@@ -109,11 +107,6 @@ def test_what_tests_of_the_change_notice_does_not_need_the_suite():
     lines, ran = attempt(dict.fromkeys((1, 2, 3, 4), "test_old"), ours=[FILE])
     assert lines == [[1, 2, 3, 4], [], []]
     assert ran == [(1,), (2,), (3,), (4,)]
-
-
-def test_what_the_suite_did_not_notice_before_is_not_asked_of_it_again():
-    lines, ran = attempt({}, known=(1, 2, 3, 4))
-    assert (lines, ran) == ([[], [1, 2, 3, 4], []], [])
 
 
 def test_without_the_time_for_the_suite_nothing_is_said():

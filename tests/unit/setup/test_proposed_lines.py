@@ -10,7 +10,12 @@ from agent.models.environment import Layer
 from agent.setup import proposed_lines
 from tests.unit.editing import desks
 
-FILES = {"package.json": "{}", ".npmrc": "", "app/tests/test_a.py": "", "app/tests/test_b.py": ""}
+FILES = {
+    "package.json": "{}",
+    ".npmrc": "",
+    "app/tests/test_a.py": "",
+    "app/tests/test_b.py": "def test_b(): ...",
+}
 SET_UP = "setup: [mkdir -p data]"
 
 
