@@ -14,12 +14,14 @@ from urllib.parse import unquote
 from agent import settings as given
 from agent.errors import RequestRefused, SettingsInvalid
 from agent.git import worktree
+from agent.git.tree import WorkTree
 from agent.llm.budget import Budget
 from agent.llm.spendings import CountedModels
+from agent.models.change import Change
 from agent.models.chat import ChatModel
 from agent.models.checks import CheckReport
 from agent.models.code_host import CodeHost, Pulls
-from agent.models.environment import Environment, Prepared
+from agent.models.environment import Environment, OpenedRepository, Prepared
 from agent.models.outcome import StoredRun
 from agent.models.package_index import PackageIndex
 from agent.models.run import Run
@@ -124,9 +126,7 @@ class Desk:
         held = all(storage.is_held(self.settings, key) for key in parts) and not wants_more
         if held or not Path(known.path).is_relative_to(stored):
             return known
-        tree = self.base_folder(prepared.run)
-        worktree.open_tree(prepared.checkout, tree)
-        request = self._request(prepared, tree)
+        request = self._request(prepared, self.open_base(prepared).folder)
         return environments.reuse_environment(
             request, known, self.sandbox, self.index, self.settings, self.say
         )
@@ -149,6 +149,28 @@ class Desk:
 
     def _request(self, prepared: Prepared, tree: Path) -> EnvironmentRequest:
         return EnvironmentRequest.from_tree(prepared.contract, prepared.checkout, tree)
+
+    def open_base(self, base: OpenedRepository) -> WorkTree:
+        """Open the work tree of the base commit; a run that goes on may have to lay it out anew."""
+        return worktree.open_tree(base.checkout, self.base_folder(base.run))
+
+    def lay_out_head(self, base: OpenedRepository, change: Change | None = None) -> WorkTree:
+        """Lay out the base commit with a change, in place of what was laid out before."""
+        tree = worktree.lay_out(base.checkout, self.head_folder(base.run), self.stopped)
+        if change is not None:
+            tree.replay(change)
+        return tree
+
+    @property
+    def mirrors(self) -> Path:
+        """Folder of the bare mirrors of all repositories."""
+        return self.settings.home / "mirrors"
+
+    def create_token(self, run: Run, *, write: bool) -> str:
+        """Get a token for git, for the run's repository alone; no text shows it."""
+        token = self.code_host.create_credential(run, write=write)
+        self.redactor.learn(token)
+        return token
 
     def record_words(self, kind: str, facts: Mapping[str, object], **words: object) -> None:
         """Write into the run's ledger what models did; their words go in without secrets."""

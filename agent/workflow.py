@@ -62,18 +62,17 @@ def run_task(run: Run, once: StepRunner, desk: Desk) -> Outcome:
     checkout.restore_checkout(run, start, desk)
     items = once(Step.READ_THREADS, follow_up.list_items, pull, start, run, desk) if pull else ()
     facts.contract = contract = once(Step.READ_CONFIG, checkout.read_contract, run, commit, desk)
+    base = OpenedRepository(run=run, checkout=commit, contract=contract)
     task = Task(ticket=ticket, decision=decision, start=start, pull=pull, items=items)
     if not pull:
-        parameters = once(Step.CLARIFY, plan.settle_parameters, task, run, contract, desk)
+        parameters = once(Step.CLARIFY, plan.settle_parameters, task, base, desk)
         task = task.model_copy(update={"parameters": parameters})
-    run_context = _begin_work(
-        task, OpenedRepository(run=run, checkout=commit, contract=contract), once, desk
-    )
+    run_context = _begin_work(task, base, once, desk)
     with run_context.close_at_end():
         tried, answers = _make_change(run_context)
         decided = _review_change(tried, run_context) if tried else None
     refused = tried.refused if tried and not decided else ()
-    base = run_context.prepared if decided else run_context.base
+    base = run_context.prepared if decided else base
     made = task, decided, refused, answers, base
     return once(Step.PUBLISH, publish.publish_result, *made, desk)
 

@@ -12,7 +12,6 @@ from typing import Literal
 
 from agent.desk import Desk
 from agent.errors import EditFailed, RepositoryUnfit, RequestRefused, TicketUnclear
-from agent.git import worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change
 from agent.models.environment import Prepared
@@ -65,8 +64,7 @@ def call_recipe(
         SandboxLost: The sandbox ended without a word.
     """
     contract = prepared.contract
-    tree = worktree.lay_out(prepared.checkout, desk.head_folder(prepared.run), desk.stopped)
-    tree.replay(change)
+    tree = desk.lay_out_head(prepared, change)
     facts = asked.parameters.model_dump(mode="json", exclude_unset=True)
     inner = FolderFilter(tree, contract.config.folder)
     try:

@@ -130,16 +130,12 @@ def _make_diff(change: Change, run_context: RunContext) -> str:
 
 
 def _open_base(run_context: RunContext) -> WorkTree:
-    base = run_context.base
-    return worktree.open_tree(base.checkout, run_context.desk.base_folder(base.run))
+    return run_context.desk.open_base(run_context.base)
 
 
 def _describe_ticket(run_context: RunContext) -> str:
     ticket = run_context.task.ticket
-    body = ticket.body.strip()
-    # Written in a file, a ticket begins with its title.
-    has_title = body.partition("\n")[0].strip("# ") == ticket.title.strip()
-    words = body if has_title else f"{ticket.title}\n\n{body}".strip()
+    words = f"{ticket.title}\n\n{ticket.body}".strip()
     return _fence("The ticket", words, run_context, _MOST_TICKET, "the issue")
 
 

@@ -204,7 +204,7 @@ def take_back(
     ]
     if not found and not mistaken:
         return RevertTrials()
-    base = worktree.open_tree(prepared.checkout, desk.base_folder(prepared.run))
+    base = desk.open_base(prepared)
     sources = _read_sources(change, base)
     imports = Imports(test_files.read_imports(sources))
     judges = frozenset(() if found else mistaken or ())

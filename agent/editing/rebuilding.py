@@ -6,7 +6,6 @@ import hashlib
 
 from agent.desk import Desk
 from agent.errors import EnvironmentFailed
-from agent.git import worktree
 from agent.models.change import Change
 from agent.models.environment import Prepared
 from agent.policy.change_context import ChangeContext
@@ -41,8 +40,7 @@ def update_lock(change: Change, prepared: Prepared, desk: Desk) -> tuple[dict[st
     has_lock = any(map(after.has_file, lock_files.PYTHON.values()))
     if not has_lock or not requirements.has_changed(change_context):
         return {}, ""
-    folder = desk.head_folder(prepared.run)
-    worktree.lay_out(prepared.checkout, folder, desk.stopped).replay(change)
+    desk.lay_out_head(prepared, change)
     try:
         locked = desk.updated_lock(prepared)
     except EnvironmentFailed as problem:
@@ -58,8 +56,7 @@ def rebuild_environment(change: Change, prepared: Prepared, desk: Desk) -> tuple
         The base with it, and words for the model.
     """
     desk.say("the change declares different packages; opening its sandbox with those")
-    folder = desk.head_folder(prepared.run)
-    worktree.lay_out(prepared.checkout, folder, desk.stopped).replay(change)
+    desk.lay_out_head(prepared, change)
     try:
         asked = requirements.list_new_requirements(_make_context(change, prepared, desk))
         built = desk.environment_of_change(prepared)
@@ -74,5 +71,5 @@ def rebuild_environment(change: Change, prepared: Prepared, desk: Desk) -> tuple
 
 
 def _make_context(change: Change, prepared: Prepared, desk: Desk) -> ChangeContext:
-    base = worktree.open_tree(prepared.checkout, desk.base_folder(prepared.run))
-    return ChangeContext(change, prepared.contract.config, prepared.contract.project, base)
+    config, project = prepared.contract.config, prepared.contract.project
+    return ChangeContext(change, config, project, desk.open_base(prepared))

@@ -127,7 +127,6 @@ class RunContext:
             uses=self.account.uses,
             claims=claims,
             rounds=tuple(judged.feedback for judged in self.history.rounds),
-            passed_over=self.account.passed_over,
             undone=tuple(dict.fromkeys(self.history.losses)),
         )
 

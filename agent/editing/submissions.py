@@ -15,7 +15,6 @@ from agent.editing import forms
 from agent.editing.run_context import RunContext
 from agent.editing.tools import MOST_SUMMARY, Forms, Submit
 from agent.errors import ForPeople, TicketUnclear, TooLarge
-from agent.git import worktree
 from agent.models.change import ChangedFile, Finding, Plan, Severity
 from agent.models.outcome import ThreadResult
 from agent.models.record import Record
@@ -105,9 +104,10 @@ def find_plan_problems(plan: Plan, run_context: RunContext) -> str:
     A folder or a pattern stands for some of the files that it covers, so it may be touched where
     one of them may.
     """
-    base = run_context.base
-    config = base.contract.config
-    tree = worktree.open_tree(base.checkout, run_context.desk.base_folder(base.run))
+    config, tree = (
+        run_context.base.contract.config,
+        run_context.desk.open_base(run_context.base),
+    )
     present = sorted(tree.paths())
     covered = [[one for one in present if _covers(path, one)] or [path] for path in plan.files]
     found = find_closed(chain(*covered), tree, config)

@@ -94,7 +94,7 @@ def _summarize_reply(turn: Turn, reply: Reply) -> str:
         f"{turn.conversation}, turn {turn.number}: {calls}, {reply.usage.tokens:,} tokens{price},"
         f" {reply.seconds:.1f} s by {reply.model}"
     )
-    return "; ".join((line, *reply.stands_in))
+    return "; ".join((line, *(f"no answer from {why}" for why in reply.passed_over)))
 
 
 def trim_messages(messages: tuple[Message, ...]) -> tuple[Message, ...]:

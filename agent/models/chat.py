@@ -81,15 +81,6 @@ class Reply(Record):
     passed_over: tuple[str, ...] = ()
     """Models that were to answer before this one, each with the reason why not."""
 
-    @property
-    def stands_in(self) -> tuple[str, ...]:
-        """Say for whom it stands in and why, each without a full stop."""
-        named = (one.partition(": ") for one in self.passed_over)
-        return tuple(
-            f"{name} did not answer ({why}); {self.model} was used instead"
-            for name, _, why in named
-        )
-
 
 class UserTurn(Record):
     kind: Literal["asked"] = "asked"

@@ -67,9 +67,3 @@ class ModelAccount:
             usd=round(sum(prices), 6) if len(prices) == len(replies) else None,
             seconds=round(sum(reply.seconds for reply in replies), 3),
         )
-
-    @property
-    def passed_over(self) -> tuple[str, ...]:
-        """Models that gave no answer, each with the reason, in sentences."""
-        found = (f"{model}." for _, reply in self._replies for model in reply.stands_in)
-        return tuple(dict.fromkeys(found))

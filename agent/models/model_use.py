@@ -61,8 +61,6 @@ class ModelWork(Record):
     claims: str = ""
     """What the editing model says of its change; claims, no facts."""
     rounds: tuple[str, ...] = ()
-    passed_over: tuple[str, ...] = ()
-    """Which models were to answer and did not, why, and who did; a sentence for each."""
     undone: tuple[str, ...] = ()
     """What did not come about any more and why, as sentences of ours."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from agent.checks import check, measuring, reports
 from agent.desk import Desk
-from agent.git import worktree
 from agent.models.checks import AnyRun, CheckReport, TestRun
 from agent.models.environment import Prepared
 from agent.setup import obstacles
@@ -55,8 +54,7 @@ def measure_others(prepared: Prepared, tests: CheckReport, desk: Desk) -> CheckR
 
 
 def _run_checks(prepared: Prepared, desk: Desk, *, tests: bool | None = None) -> CheckReport:
-    worktree.open_tree(prepared.checkout, desk.base_folder(prepared.run))
-    environment, folder = desk.environment(prepared), desk.base_folder(prepared.run)
+    folder, environment = desk.open_base(prepared).folder, desk.environment(prepared)
     site = check.make_site(folder, environment, prepared.contract, desk.settings)
 
     def is_enough(result: AnyRun) -> bool:

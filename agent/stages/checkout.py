@@ -27,19 +27,16 @@ _OF_ROOT = frozenset({"root", "python", "django", "checks", "setup"})
 
 def prepare_checkout(run: Run, desk: Desk) -> Checkout:
     """Bring our mirror up to date and pin the commit that the whole run is based on."""
-    settings = desk.settings
-    mirrors, limits = settings.home / "mirrors", RepositoryLimits.from_settings(settings)
+    limits = RepositoryLimits.from_settings(desk.settings)
     remote = desk.code_host.find_remote(run)
     if remote is None:
-        base = worktree.prepare_checkout(run.repository, run.base, mirrors, limits)
+        base = worktree.prepare_checkout(run.repository, run.base, desk.mirrors, limits)
     else:
-        token = desk.code_host.create_credential(run, write=False)
-        desk.redactor.learn(token)
         base = worktree.prepare_remote(
             remote.url,
-            token,
+            desk.create_token(run, write=False),
             run.base or remote.default_branch,
-            mirrors,
+            desk.mirrors,
             limits=limits,
             stopped=desk.stopped,
         )
@@ -58,14 +55,12 @@ def prepare_start(pull: PullContext | None, run: Run, desk: Desk) -> BranchState
     if pull is None:
         return BranchState.at_base(prepare_checkout(run, desk))
     remote, branch, base_branch = pull.remote, pull.pull.branch, pull.pull.base_branch
-    token = desk.code_host.create_credential(run, write=False)
-    desk.redactor.learn(token)
     found = pull_branch.read_branch_state(
         remote.url,
-        token,
+        desk.create_token(run, write=False),
         branch,
         base_branch,
-        desk.settings.home / "mirrors",
+        desk.mirrors,
         author=remote.author,
         email=remote.email,
         limits=RepositoryLimits.from_settings(desk.settings),
@@ -92,14 +87,12 @@ def restore_checkout(run: Run, start: BranchState, desk: Desk) -> None:
     if remote is None:
         return
     try:
-        token = desk.code_host.create_credential(run, write=False)
-        desk.redactor.learn(token)
-        mirrors, limits = (
-            desk.settings.home / "mirrors",
+        token, limits = (
+            desk.create_token(run, write=False),
             RepositoryLimits.from_settings(desk.settings),
         )
         branch = base.base_branch or remote.default_branch
-        worktree.restore_commits(remote.url, token, branch, missing, mirrors, limits=limits)
+        worktree.restore_commits(remote.url, token, branch, missing, desk.mirrors, limits=limits)
     except TransientError as problem:
         raise StoreUnavailable(problem.message) from problem
 

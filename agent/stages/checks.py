@@ -122,7 +122,7 @@ class _Trees:
 
     @property
     def base(self) -> WorkTree:
-        return worktree.open_tree(self.prepared.checkout, self.desk.base_folder(self.prepared.run))
+        return self.desk.open_base(self.prepared)
 
     def make_base(self) -> Site:
         tree = self.base  # a run that goes on after a kill has its records, but no files

@@ -38,7 +38,7 @@ def apply_plan(plan: Plan, prepared: Prepared, desk: Desk) -> Change:
         EditFailed: What was produced is not what was asked for, or nothing was changed.
         TicketUnclear: Django does not take the field.
     """
-    tree = worktree.lay_out(prepared.checkout, desk.head_folder(prepared.run), desk.stopped)
+    tree = desk.lay_out_head(prepared)
     made = by_recipe.apply_recipe(plan.parameters, tree, prepared, desk)
     if not tree.changes():
         raise EditFailed("The recipe changed nothing: the code already does what the ticket asks.")
@@ -104,8 +104,7 @@ def add_changelog_entry(
         number: Of the round that judges it.
     """
     if prepared.run.snapshot is not None:
-        tree = worktree.lay_out(prepared.checkout, desk.head_folder(prepared.run), desk.stopped)
-        tree.replay(change)
+        tree = desk.lay_out_head(prepared, change)
         kind = _KINDS.get(plan.category, "misc")
         notes = _write_changelog_entry(plan, kind, tree, prepared, desk)
         notes = tuple(dict.fromkeys((*change.notes, *notes)))
@@ -133,8 +132,8 @@ def _write_changelog_entry(
     before = tree.read(entry.path) if entry.path in tree.paths() else None
     file = ChangedFile(path=entry.path, before=before, after=entry.content)
     whole = Change(base_commit=prepared.checkout.commit, files=(*tree.changes(), file))
-    base = worktree.open_tree(prepared.checkout, desk.base_folder(run))
-    change_context = ChangeContext(whole, config, prepared.contract.project, base)
+    project, base = prepared.contract.project, desk.open_base(prepared)
+    change_context = ChangeContext(whole, config, project, base)
     for finding in (*paths.check_change(change_context), *size.check_change(change_context)):
         # What the change breaks without the entry is said by the policy.
         about_it = finding.path == entry.path or (finding.rule == "size" and not finding.path)

@@ -265,9 +265,8 @@ def build_environment(run: Run, base: Checkout, contract: Contract, desk: Desk) 
     Raises:
         EnvironmentFailed: It cannot be built; the failing line and its words are in it.
     """
-    tree = desk.base_folder(run)
     # A run that goes on after a kill has its records, but no files.
-    worktree.open_tree(base, tree)
+    tree = worktree.open_tree(base, desk.base_folder(run)).folder
     request = EnvironmentRequest.from_tree(contract, base, tree)
     clients = desk.sandbox, desk.index, desk.settings, desk.say
     return environments.ensure_environment(request, *clients)

@@ -89,8 +89,7 @@ def _push_file(run: Run, base: Checkout, file: ChangedFile, desk: Desk) -> str:
         author=remote.author,
         email=remote.email,
     )
-    token = desk.code_host.create_credential(run, write=True)
-    desk.redactor.learn(token)
+    token = desk.create_token(run, write=True)
 
     def keep(name: str) -> None:
         raise _BranchTaken(name)

@@ -15,17 +15,15 @@ from agent.errors import (
     RequestRefused,
     TicketUnclear,
 )
-from agent.git import worktree
 from agent.models.change import Plan
 from agent.models.environment import Contract, OpenedRepository
-from agent.models.run import Run
 from agent.models.task import Task
 from agent.models.ticket import Guidance, find_approval
 from agent.recipes.add_field import recipe
 from repo_config.tree import FolderFilter, Tree
 
 
-def settle_parameters(task: Task, run: Run, contract: Contract, desk: Desk) -> str:
+def settle_parameters(task: Task, base: OpenedRepository, desk: Desk) -> str:
     """Turn the ticket into the recipe's parameters, before anything costly is started.
 
     Nothing comes of it where a model takes the ticket: no recipe fits, or one cannot carry it out
@@ -39,13 +37,14 @@ def settle_parameters(task: Task, run: Run, contract: Contract, desk: Desk) -> s
         ForPeople: The repository takes no changes by machines.
         RepositoryUnfit: A model would have no tests to show its work by.
     """
-    if contract.config.contributions == "refuse" and run.snapshot is not None:
+    contract = base.contract
+    if contract.config.contributions == "refuse" and base.run.snapshot is not None:
         raise ForPeople(submissions.explain_refused("`contributions: refuse`"))
     can_ask = has_model(desk)
     if not task.decision.recipe and can_ask:
         _require_tests(contract)
         return ""
-    tree = worktree.open_tree(task.start.checkout, desk.base_folder(run))
+    tree = desk.open_base(base)
     mine = FolderFilter(tree, contract.config.folder)
     if not task.decision.recipe:
         raise _explain_no_recipe(mine, contract)

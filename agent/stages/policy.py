@@ -12,7 +12,6 @@ from functools import partial
 
 from agent.desk import Desk
 from agent.errors import PolicyRefused
-from agent.git import worktree
 from agent.models.change import Change, ClearedChange, Finding, Level, Severity
 from agent.models.checks import AnyComparison
 from agent.models.environment import Prepared
@@ -39,14 +38,13 @@ def clear_change(
     Raises:
         PolicyRefused: A rule forbids it; the message names rule, file, line and the way out.
     """
-    base = worktree.open_tree(prepared.checkout, desk.base_folder(prepared.run))
     contract = prepared.contract
     environment = prepared.environment
     change_context = ChangeContext(
         change,
         contract.config,
         contract.project,
-        base,
+        desk.open_base(prepared),
         ticket,
         partial(distributions.list_modules, environment.path),
         partial(distributions.list_commands, environment.path),

@@ -283,11 +283,10 @@ def _require_wanted(run: Run, placed: PushedBranch, remote: Remote, desk: Desk) 
         with suppress(AccessLost):  # where we may not open one, there is none of ours
             if desk.code_host.has_pull_request(run, placed.branch):
                 return
-        token = desk.code_host.create_credential(run, write=True)
-        mirrors, gone = desk.settings.home / "mirrors", False
-        desk.redactor.learn(token)
+        token, gone = desk.create_token(run, write=True), False
+        at = desk.mirrors, placed.branch, placed.commit
         with suppress(AccessLost):
-            gone = branches.remove_branch(remote.url, token, mirrors, placed.branch, placed.commit)
+            gone = branches.remove_branch(remote.url, token, *at)
         if not gone:
             raise type(moot)(
                 "the run was cancelled. The branch was kept: it changed since the push, or"
@@ -323,8 +322,7 @@ def _make_branch(
     )
     if remote is None:
         return PushedBranch(branch=worktree.deliver_branch(base, commit, draft.name), commit=commit)
-    token = desk.code_host.create_credential(run, write=True)
-    desk.redactor.learn(token)
+    token = desk.create_token(run, write=True)
     name = worktree.push_commit(
         base,
         commit,
@@ -403,8 +401,7 @@ def _extend_branch(
         author=remote.author,
         email=remote.email,
     )
-    token = desk.code_host.create_credential(run, write=True)
-    desk.redactor.learn(token)
+    token = desk.create_token(run, write=True)
     pull_branch.push_follow(task.start, commit, branch, remote.url, token, look_again=_LOOK_AGAIN)
     digest = other_pulls.compute_digest(change, base_branch)
     return PushedBranch(branch=branch, commit=commit, digest=digest)

@@ -6,10 +6,9 @@ import json
 
 import pytest
 
-from agent.editing import tools
 from agent.errors import BudgetSpent, ModelRefused
 from agent.llm.budget import Budget, SpendingCaps
-from agent.models.chat import ModelTurn, ToolTurn, WorstCase
+from agent.models.chat import WorstCase
 from agent.text.redaction import REMOVED, Redactor
 from tests.fakes import FakeModel, make_reply
 from tests.unit.editing import desks
@@ -32,19 +31,14 @@ def events(home, prepared, kind):
     return [event for event in map(json.loads, lines) if event["event"] == kind]
 
 
-def test_who_answered_last_is_asked_first_and_who_was_passed_over_is_named(prepared, home):
+def test_who_answered_last_is_asked_first(prepared, home):
     model = FakeModel(lambda request: make_reply())
     model.list_chain = lambda role: ("fake:one", "fake:two")
     run_context = desks.run_context(prepared, home, model)
     assert run_context.choose_model("editor") == "", "the first of the chain"
-    over = ("fake:one: 503, server_error: away",)
-    run_context.account.count_reply(
-        "editor", make_reply(model="fake:two").model_copy(update={"passed_over": over})
-    )
+    run_context.account.count_reply("editor", make_reply(model="fake:two"))
     assert run_context.choose_model("editor") == "fake:two"
     assert run_context.choose_model("reviewer") == ""
-    [told] = run_context.summarize_model_work("").passed_over
-    assert "503, server_error: away" in told
 
 
 def test_a_reply_that_was_cut_off_is_told_so(prepared, home):
@@ -173,39 +167,3 @@ class Mortal(desks.Records):
             attempt()
             raise Killed
         return super().__call__(name, attempt)
-
-
-def test_kill_each_turn_and_go_on(prepared, home):
-    def answer(request):
-        replies = [
-            make_reply(bash()),
-            make_reply(write()),
-            make_reply(write("shop/more.py")),
-            make_reply(submit()),
-        ]
-        return replies[sum(isinstance(message, ModelTurn) for message in request.messages)]
-
-    def carry(records, model):
-        run_context = desks.run_context(prepared, home, model, records=records)
-        talk = conversation(run_context)
-        with run_context.close_at_end():
-            handed = talk.next_form(run_context)
-        return handed, talk.change.digest, run_context
-
-    wanted = carry(desks.Records(), FakeModel(answer))[:2]
-    for at in range(8):
-        records, model = Mortal(at), FakeModel(answer)
-        with pytest.raises(Killed):
-            carry(records, model)
-        recorded = [name for name in records.kept if name.endswith("reply")]
-        before = len(model.requests)
-        *found, run_context = carry(desks.Records(records.kept), model)
-        assert tuple(found) == wanted
-        # What has a record is not asked for again.
-        assert len(model.requests) - before == 4 - len(recorded)
-        assert run_context.account.tokens == 40
-        said_so = [
-            message for message in model.requests[-1].messages if isinstance(message, ToolTurn)
-        ]
-        lost = [one for one in said_so if tools.LOST in one.text]
-        assert len(lost) == (2 <= at <= 5)

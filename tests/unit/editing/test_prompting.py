@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -143,18 +142,6 @@ def test_what_fails_already_is_counted_and_named_where_it_is_the_repositorys(tmp
     assert "tests: python -m pytest (13 tests: 12 failed, 1 passed; 181 s)" in told
     assert "Default seconds of bash: 271. Minutes left in the run: 60." in told
     assert "Fails already" not in opening.describe_base(run_context, failing=False)
-
-
-def test_a_title_that_the_body_begins_with_stands_there_once(tmp_path, home):
-    prepared = desks.repository(tmp_path, home)
-    run_context = desks.run_context(prepared, home, FakeModel(lambda _: make_reply()))
-    for body in ("# Totals are wrong\n\nBy one.", "By one."):
-        update = {"title": "Totals are wrong", "body": body}
-        ticket = run_context.task.ticket.model_copy(update=update)
-        run_context = replace(
-            run_context, task=run_context.task.model_copy(update={"ticket": ticket})
-        )
-        assert opening.open_ticket(run_context).count("Totals are wrong") == 1
 
 
 def test_the_contract_stands_first(tmp_path, home):

@@ -110,16 +110,3 @@ def test_a_model_that_gives_up_says_why_and_without_one_nobody_is_asked(scout):
     found, *_ = scout([make_reply(("decline", {"why": "LDAP is needed."}))], [])
     assert "LDAP is needed." in found
     assert scout([], [], roles=())[0] == ""
-
-
-def test_a_run_that_goes_on_after_a_kill_asks_nothing_twice(prepared, home):
-    records = desks.Records()
-    for turns in ([make_reply(desks.bash()), make_reply(try_())], []):
-        model = FakeModel(lambda request, turns=turns: turns.pop(0))
-        run_context = begin(prepared, home, model, records=records)
-        end = (prepared, report(passed=3))
-        found = scouting.scout_configuration(
-            run_context, lambda: prepared, Obstacle(words="x"), lambda text, name, end=end: end
-        )
-        assert found == end
-        assert run_context.account.tokens == 20

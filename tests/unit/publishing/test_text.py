@@ -54,7 +54,7 @@ def test_foreign_words_are_inert(render, of_issue):
         ),
         "cleared": cleared(finding),
         "verdict": Verdict(publish=True, reason=Reason.READY, sentence=EVIL),
-        "work": ModelWork(uses=(USE,), claims=EVIL, rounds=(EVIL,), passed_over=(EVIL,)),
+        "work": ModelWork(uses=(USE,), claims=EVIL, rounds=(EVIL,), undone=(EVIL,)),
         "proof": Proof(rows=(ProofRow(name=EVIL, without="failed", error=EVIL, with_change="passed"),)),
         "notes": ReviewNotes(
             ran=True, sentence=EVIL, remarks=(Remark(text=EVIL, path=EVIL, line=3),)

@@ -2,85 +2,33 @@
 
 from __future__ import annotations
 
-import re
 from itertools import product
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from agent.checks import comparison
 from agent.editing import proving
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Plan, Severity
 from agent.models.checks import (
-    COLLECTION,
-    TESTS,
     AnyComparison,
     CheckItem,
     CheckReport,
     LintComparison,
-    LintRun,
     RepeatedTest,
     Rerun,
     Status,
     TestComparison,
-    TestRun,
 )
 from agent.models.environment import Contract
 from agent.models.outcome import Verdict
 from agent.models.review import Proof, RevertTrials, SourcePart
 from agent.models.run import Reason
 from agent.stages import decide
-from agent.text.check_summary import format_count, is_of_tests, summarize_check
 from repo_config.schema import RepoConfig
 from tests.unit.policy.cases import change
 from tests.unit.trees import make_project
 
 PASSED, FAILED, UNVERIFIED = Status.PASSED, Status.FAILED, Status.UNVERIFIED
-
-
-FAILING = ("failed", "error")
-IDS = st.sampled_from([f"t.py::test_{n}" for n in range(6)] + [f"t{COLLECTION}"])
-OUTCOMES = st.sampled_from(["passed", "failed", "error", "skipped", "xfailed", "xpassed"])
-
-
-@st.composite
-def results(draw, name):
-    reason = draw(st.sampled_from(["", "", "", "it broke"]))
-    if name == TESTS:
-        found = draw(st.dictionaries(IDS, OUTCOMES, min_size=1))
-        items = [
-            CheckItem(item_id=one, outcome="error" if one.endswith(COLLECTION) else outcome)
-            for one, outcome in found.items()
-        ]
-    else:
-        ids = draw(st.lists(st.sampled_from("abc"), max_size=4))
-        items = [CheckItem(item_id=one, outcome="finding") for one in ids]
-    if reason:
-        status = draw(st.sampled_from([Status.FAILED, Status.UNVERIFIED, Status.UNMEASURABLE]))
-        items = [] if status is not Status.UNVERIFIED else items
-    else:
-        red = any(item.outcome in ("finding", *FAILING) for item in items)
-        status = Status.FAILED if red else Status.PASSED
-    kind = TestRun if name == TESTS else LintRun
-    return kind(name=name, status=status, items=tuple(items), reason=reason)
-
-
-def sides():
-    names = st.sampled_from([TESTS, "mypy"])
-    return names.flatmap(lambda name: st.tuples(results(name), results(name)))
-
-
-def report(side, *found):
-    return CheckReport(side=side, commit="0", change_digest=None, results=found)
-
-
-def compared_checks():
-    def compare(pair):
-        return comparison.compare_reports(report("base", pair[0]), report("head", pair[1]))[0]
-
-    return sides().map(compare)
 
 
 def suite(**facts: object) -> TestComparison:
@@ -266,23 +214,6 @@ def test_what_the_ticket_says_besides_opens_a_draft():
     assert weigh(suite()).decision == "open"
     assert weigh(suite(), not_done=("Mail everybody.",)).decision == "open as draft"
     assert weigh(suite(verdict=UNVERIFIED), not_done=("Mail everybody.",)).decision == "withhold"
-
-
-@given(compared_checks(), compared_checks())
-def test_the_sentence_of_a_decision_is_that_of_the_compared_record(one, other):
-    verdict = weigh(one, other, runner="off")
-    if verdict.publish:
-        measured = sum(check.verdict is PASSED for check in (one, other))
-        start = f"in {format_count(measured, 'check')}" if measured else "No check could be"
-        assert start in verdict.sentence
-        assert all(summarize_check(check).sentence in verdict.sentence for check in (one, other))
-    elif verdict.reason is Reason.NEW_FAILURES:
-        counts = {len(check.new_failures) for check in (one, other)}
-        counts |= {len(check.gone) for check in (one, other) if is_of_tests(check)}
-        said = re.search(r": (\d+) (?:test|new finding)", verdict.sentence)
-        assert said is None or int(said[1]) in counts
-    else:
-        assert verdict.sentence in [summarize_check(check).sentence for check in (one, other)]
 
 
 def test_what_a_check_says_by_the_rules_of_either_side_is_said_once():

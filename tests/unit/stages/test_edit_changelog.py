@@ -26,7 +26,7 @@ def carried(tmp_path, home, files, *, config=None, on_forge=True):
         config=config, on_forge=on_forge,
     )  # fmt: skip
     desk, said = runs.services(home, FakeCodeHost(runs.TICKET))
-    edit.worktree.open_tree(base.checkout, desk.base_folder(base.run))
+    desk.open_base(base)
     plan = Plan(recipe="", title="Log payments", parameters="", steps=(), category="refactor")
     after = CODE.replace("print", "log")
     file = ChangedFile(path="shop/pay.py", before=CODE.encode(), after=after.encode())

@@ -136,24 +136,6 @@ def test_a_change_that_nothing_shows_is_told_so_once_and_may_stay(prepared, home
     assert len(model.requests) == 3
 
 
-def test_what_makes_a_draft_is_told_once(prepared, home):
-    one, run_context, model = submitted(prepared, home, make_reply(submit("It has to be.")))
-    passed = judged(1, one)
-    found = Finding(
-        rule="suppression", severity=Severity.REVIEW, path="a.py", line=3, message="Here.", fix="x"
-    )
-    info = found.model_copy(update={"severity": Severity.INFO, "message": "There."})
-    cleared = passed.cleared.model_copy(update={"findings": (found, info)})
-    assert (
-        repair.next_draft(
-            [run_context.history.record_round(replace(passed, cleared=cleared))], run_context
-        )
-        is None
-    )
-    told = model.requests[2].messages[-1].results[0].content
-    assert ("a.py:3 Here." in told, "There." in told) == (True, False)
-
-
 @pytest.mark.parametrize(("is_reading", "asked"), [(True, 2), (False, 3)])
 def test_what_a_reviewer_can_settle_goes_to_the_reviewer(prepared, home, is_reading, asked):
     replies = make_reply(submit("As ordered."))

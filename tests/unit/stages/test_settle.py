@@ -29,7 +29,9 @@ def settle(tmp_path):
         ticket = code_host_runs.TICKET.model_copy(update={"body": body})
         contract = made.contract.model_copy(update={"project": project()})
         return plan.settle_parameters(
-            make_task(ticket, made.checkout, DECISION), made.run, contract, desk
+            make_task(ticket, made.checkout, DECISION),
+            made.model_copy(update={"contract": contract}),
+            desk,
         )
 
     return settle
@@ -44,7 +46,11 @@ def test_what_is_refused_is_refused_before_any_request_but_to_a_local_run(tmp_pa
     contract = made.contract.model_copy(update={"config": config})
     desk, _ = code_host_runs.services(tmp_path / "home", FakeCodeHost(code_host_runs.TICKET))
     desk = replace(desk, models=FakeModel(lambda _: pytest.fail("a request")))
-    given = (make_task(code_host_runs.TICKET, made.checkout), made.run, contract, desk)
+    given = (
+        make_task(code_host_runs.TICKET, made.checkout),
+        made.model_copy(update={"contract": contract}),
+        desk,
+    )
     if not on_forge:
         assert plan.settle_parameters(*given) == ""
         return
@@ -70,7 +76,11 @@ def test_without_a_recipe_and_a_model_examples_are_of_this_repository(tmp_path, 
     tree = DictTree({path: text.encode() for path, text in files.items()})
     project = detect.detect_project(tree, made.contract.config)
     contract = made.contract.model_copy(update={"project": project})
-    given = (make_task(code_host_runs.TICKET, made.checkout), made.run, contract, desk)
+    given = (
+        make_task(code_host_runs.TICKET, made.checkout),
+        made.model_copy(update={"contract": contract}),
+        desk,
+    )
     with pytest.raises(NoRecipe, match="MERGEWRIGHT_MODEL") as raised:
         plan.settle_parameters(*given)
     examples = [line[2:] for line in raised.value.message.splitlines() if line.startswith("- ")]
