@@ -123,8 +123,10 @@ class Desk:
         known, stored = prepared.environment, storage.locate_environment(self.settings, "")
         wants_more = prepared.contract.project.uses_pyright and not known.type_checker_path
         parts = (known.key, *(Path(layer.folder).name for layer in known.layers))
-        held = all(storage.is_held(self.settings, key) for key in parts) and not wants_more
-        if held or not Path(known.path).is_relative_to(stored):
+        if not Path(known.path).is_relative_to(stored):
+            return known
+        # Each of them is noted as used.
+        if all(storage.note_use(self.settings, key) for key in parts) and not wants_more:
             return known
         request = self._request(prepared, self.open_base(prepared).folder)
         return environments.reuse_environment(

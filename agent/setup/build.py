@@ -38,7 +38,7 @@ from agent.setup import (
     templates,
     toolsets,
 )
-from agent.setup.build_context import BuildContext, RootedSandbox
+from agent.setup.build_context import BuildContext
 from agent.setup.request import EnvironmentRequest
 from agent.setup.tree_files import WorkTreeFiles
 
@@ -99,7 +99,7 @@ def _open_build(
     sandbox, index, settings, say = clients
     hints = interpreters.read_hints(files, request.committed)
     interpreter = interpreters.choose_interpreter(request.python.version, hints, sandbox, settings)
-    return BuildContext(RootedSandbox(sandbox, interpreter.root), index, settings, interpreter, say)
+    return BuildContext(sandbox, index, settings, interpreter, say)
 
 
 def _add_tools(

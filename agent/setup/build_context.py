@@ -6,28 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.models.package_index import PackageIndex
-from agent.models.sandbox import Flag, Hear, Root, Sandbox, SandboxRequest, SandboxResult
+from agent.models.sandbox import Root, Sandbox, SandboxRequest, SandboxResult
 from agent.settings import Settings
 from agent.setup import storage
 from agent.setup.interpreters import Interpreter
+from agent.text import sanitise
 
-
-@dataclass(frozen=True)
-class RootedSandbox:
-    """Sandboxes that all have one root file system: that of the interpreter."""
-
-    sandbox: Sandbox
-    root: str
-
-    def run(
-        self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
-    ) -> SandboxResult:
-        return self.sandbox.run(order.model_copy(update={"root": self.root}), cancelled, hear)
-
-    def roots(self) -> tuple[Root, ...]:
-        """List the one; the usual one may have a name of its own as well."""
-        every = self.sandbox.roots()
-        return tuple(root for root in every if root.name == self.root) or every[:1]
+_MOST_WORDS = 2000
 
 
 @dataclass(frozen=True)
@@ -50,3 +35,21 @@ class BuildContext:
             f"{self.interpreter.version}\0{self.interpreter.path}\0"
             f"{self.interpreter.root_mark}\0{storage.FORMAT}\0"
         )
+
+    @property
+    def root(self) -> Root:
+        """The root file system that the interpreter belongs to."""
+        roots = self.sandbox.roots()
+        own = (root for root in roots if root.name == self.interpreter.root)
+        return next(own, roots[0] if roots else Root())
+
+    def run(self, order: SandboxRequest) -> SandboxResult:
+        """Run a command in that root file system."""
+        return self.sandbox.run(order.model_copy(update={"root": self.interpreter.root}))
+
+
+def describe_failure(result: SandboxResult) -> str:
+    """Say how a command ended that did not succeed, and its last words."""
+    ended = f"reached the {result.limit} limit" if result.limit else "failed"
+    words = sanitise.strip_terminal_codes(result.output).strip()[-_MOST_WORDS:]
+    return f"{ended}:\n{words}"

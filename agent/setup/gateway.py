@@ -17,33 +17,26 @@ import ssl
 import sys
 import tempfile
 import threading
-import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingUnixStreamServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import httpcore
+import httpx
 import structlog
 
+from agent.errors import SettingsInvalid
 from agent.models.package_index import IndexAccess, PackageIndex
 from agent.models.sandbox import Outlet
 from agent.settings import Settings
 from agent.setup import storage
 from agent.setup.authority import Authority
 from agent.setup.downloads import CachedDownload, Downloads
-from agent.setup.hosts import (
-    HostPort,
-    HostProxy,
-    PublicNetwork,
-    find_addresses,
-    is_inside,
-    is_internal,
-    parse_target,
-)
+from agent.setup.hosts import HostPort, parse_target
 
 _log = structlog.get_logger()
 _CONNECT_SECONDS = 20.0
@@ -65,12 +58,6 @@ _NOT_HANDED_BACK = frozenset(
 _GIT_QUERY = "service=git-upload-pack"
 #: Of an answer to these no whole is known.
 _PARTIAL = frozenset({"range", "if-none-match", "if-modified-since"})
-_TIMEOUTS = {
-    "timeout": {"connect": _CONNECT_SECONDS, "read": _IDLE_SECONDS, "write": _IDLE_SECONDS}
-}
-_HTTP_FAULTS = (
-    httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, httpcore.ProxyError
-)  # fmt: skip
 _EVENT = "package request"
 
 
@@ -84,11 +71,7 @@ class _RefusedError(Exception):
 
 
 class Gateway(ThreadingUnixStreamServer):
-    """Reads from hosts on a list.
-
-    One that resolves to this machine or to a private network is refused too, unless `inside`
-    names it: the index itself may be configured there.
-    """
+    """Reads from hosts on a list, by the proxy that this machine's variables name, if any."""
 
     # What waits for a silent host holds up neither closing nor the end of the process for long.
     daemon_threads = True
@@ -99,11 +82,9 @@ class Gateway(ThreadingUnixStreamServer):
         folder: Path,
         allowed: Iterable[HostPort],
         *,
-        inside: Iterable[HostPort] = (),
         accesses: Iterable[IndexAccess] = (),
         git_hosts: Iterable[HostPort] = (),
         downloads: Downloads | None = None,
-        proxies: Mapping[str, str] | None = None,
     ) -> None:
         """Open it.
 
@@ -113,7 +94,9 @@ class Gateway(ThreadingUnixStreamServer):
             accesses: Indexes, whose credentials and certificates count.
             git_hosts: Hosts that git may fetch from.
             downloads: Where unchanging files are kept.
-            proxies: As `urllib.request.getproxies_environment` has it.
+
+        Raises:
+            SettingsInvalid: The proxy cannot be used.
         """
         self.authority = Authority()
         self.outlet = Outlet(
@@ -127,11 +110,8 @@ class Gateway(ThreadingUnixStreamServer):
         """Hosts that were not reached, each once with the reason, at most 50."""
         self.git_hosts = frozenset(git_hosts)
         self._allowed = {*allowed, *self.git_hosts}
-        self._inside = {*inside}
         self._accesses = tuple(accesses)
-        self._named = dict(proxies or {})
-        self._proxies = {one: HostProxy.read(one, self._named) for one in ("http", "https")}
-        self._pools: dict[str, httpcore.ConnectionPool] = {}
+        self.client = _make_client(self._accesses)
         self._places = threading.BoundedSemaphore(self.most_connections)
         self._lock = threading.Lock()
         self.request_queue_size = self.most_connections
@@ -149,8 +129,7 @@ class Gateway(ThreadingUnixStreamServer):
         self.server_close()
         self._thread.join()
         Path(self.outlet.socket).unlink(missing_ok=True)
-        for pool in self._pools.values():
-            pool.close()
+        self.client.close()
 
     def explain_refused(self) -> str:
         """Say what was turned away, and who may allow it; empty: nothing was."""
@@ -196,14 +175,10 @@ class Gateway(ThreadingUnixStreamServer):
         """Hold a host against the list.
 
         Raises:
-            _RefusedError: It is not on it, or leads into a private network.
+            _RefusedError: It is not on it.
         """
         if wanted not in self._allowed:
             raise _RefusedError(403, f"{wanted} (not an allowed host)")
-        # A name that only this host's proxy can look up is its affair.
-        addresses = [] if wanted in self._inside else find_addresses(wanted)
-        if addresses and all(map(is_internal, addresses)):
-            raise _RefusedError(403, f"{wanted} (resolves to an internal address)")
 
     def find_login(self, wanted: HostPort, path: str) -> str:
         """What an index wants to hear; empty: nothing. Of several on a host the nearest counts.
@@ -211,43 +186,51 @@ class Gateway(ThreadingUnixStreamServer):
         It is asked for its pages and, beside them, its files; what else the operator may read on
         that host is no affair of a set-up.
         """
+        asked = posixpath.normpath(unquote(path))
         logins = {
-            posixpath.join(
-                posixpath.dirname(urlsplit(access.url).path.rstrip("/")), ""
-            ): access.login
+            place: access.login
             for access in self._accesses
             if access.login and parse_target(access.url) == wanted
+            if asked.startswith(place := _find_folder(access.url))
         }
-        asked = posixpath.normpath(unquote(path))
-        near = [place for place in logins if asked.startswith(place)]
-        return logins[max(near, key=len)] or "" if near else ""
-
-    def open_pool(self, wanted: HostPort, scheme: str) -> tuple[httpcore.ConnectionPool, str]:
-        """Give the connections for a host, and what names the proxy between if there is one."""
-        proxy = self._proxies[scheme]
-        if proxy and urllib.request.proxy_bypass(str(wanted), self._named):
-            proxy = None
-        with self._lock:
-            if (url := proxy.url if proxy else "") not in self._pools:
-                trusted = ssl.create_default_context()
-                for bundle in {access.ca_bundle for access in self._accesses} - {None}:
-                    trusted.load_verify_locations(bundle)
-                # How many there are is bounded on the other side.
-                self._pools[url] = (
-                    httpcore.HTTPProxy(url, proxy.login, ssl_context=trusted, max_connections=None)
-                    if proxy
-                    else httpcore.ConnectionPool(
-                        trusted,
-                        max_connections=None,
-                        network_backend=PublicNetwork(self._inside),
-                    )
-                )
-            return self._pools[url], proxy.address if proxy else ""
+        return logins[max(logins, key=len)] if logins else ""
 
     def note_fault(self, fault: str) -> None:
         with self._lock:
             noted = dict.fromkeys((*self.faults, fault[:_LONGEST_FAULT]))
             self.faults = tuple(noted)[:_MOST_NOTES]
+
+
+def _find_folder(url: str) -> str:
+    """Return the path of the folder that an index lies in."""
+    return posixpath.join(posixpath.dirname(urlsplit(url).path.rstrip("/")), "")
+
+
+def _make_client(accesses: tuple[IndexAccess, ...]) -> httpx.Client:
+    """Make what asks hosts: without headers or cookies of its own.
+
+    Raises:
+        SettingsInvalid: The variables of this machine name no proxy that can be asked by HTTP.
+    """
+    trusted = ssl.create_default_context()
+    for bundle in {access.ca_bundle for access in accesses} - {None}:
+        trusted.load_verify_locations(bundle)
+    try:
+        client = httpx.Client(
+            verify=trusted,
+            timeout=httpx.Timeout(_IDLE_SECONDS, connect=_CONNECT_SECONDS, pool=None),
+            # How many there are is bounded on the other side.
+            limits=httpx.Limits(max_connections=None),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        )
+    except (ValueError, ImportError, httpx.InvalidURL):
+        # The value itself may hold a password, so it is not repeated.
+        raise SettingsInvalid(
+            "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY is not a proxy that can reach package indexes."
+            " Use http://host:port, or exempt the indexes with NO_PROXY."
+        ) from None
+    client.headers.clear()
+    return client
 
 
 class _Requests(BaseHTTPRequestHandler):
@@ -402,51 +385,47 @@ class _Requests(BaseHTTPRequestHandler):
         asked = {**headers, "host": host}
         if login:
             asked["authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
-        if body:
-            asked["content-length"] = str(len(body))
-        pool, proxy = self.server.open_pool(wanted, scheme)
-        url = httpcore.URL(scheme=scheme, host=wanted.host, port=wanted.port, target=path)
-        is_begun, told = False, list(asked.items())
+        sent = self.server.client.build_request(
+            self.command, request, headers=asked, content=body or None
+        )
+        is_begun = False
         try:
-            with pool.stream(
-                self.command, url, headers=told, content=body or None, extensions=_TIMEOUTS
-            ) as answer:
+            with closing(self.server.client.send(sent, stream=True)) as answer:
                 is_begun = True
                 self._hand_back(answer, request, headers, store)
-        except _HTTP_FAULTS as problem:
-            between = f"{proxy} on the way to " * bool(proxy)
-            self.server.note_fault(f"{between}{wanted}: {problem}")
+        except httpx.TransportError as problem:
+            self.server.note_fault(f"{wanted}: {problem}")
             if not is_begun:
                 raise _RefusedError(502) from problem
             self.close_connection = True  # the client sees that it is not whole
 
     def _hand_back(
         self,
-        answer: httpcore.Response,
+        answer: httpx.Response,
         request: str,
         asked: dict[str, str],
         store: Downloads | None,
     ) -> None:
         """Carry an answer back, and keep it where that is of use."""
-        headers = {name.decode().lower(): value.decode("latin-1") for name, value in answer.headers}
-        is_bare = self.command == "HEAD" or answer.status in (204, 304)
+        headers, status = dict(answer.headers), answer.status_code
+        is_bare = self.command == "HEAD" or status in (204, 304)
         is_chunked = "content-length" not in headers and not is_bare
         length = {"transfer-encoding": "chunked"} if is_chunked else {}
         if "content-length" in headers:
             length = {"content-length": headers["content-length"]}
-        self._send_head(answer.status, headers, length)
+        self._send_head(status, headers, length)
         size = 0
         with ExitStack() as stack:
-            keeping = store.open(request, asked, answer.status, headers) if store else nullcontext()
+            keeping = store.open(request, asked, status, headers) if store else nullcontext()
             file = stack.enter_context(keeping)
-            for chunk in () if is_bare else answer.iter_stream():
+            for chunk in () if is_bare else answer.iter_raw():
                 size += len(chunk)
                 self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if is_chunked else chunk)
                 if file:
                     file.write(chunk)
         if is_chunked:
             self.wfile.write(b"0\r\n\r\n")
-        _log.info(_EVENT, method=self.command, url=request, status=answer.status, size=size)
+        _log.info(_EVENT, method=self.command, url=request, status=status, size=size)
 
     def _send_kept(self, kept: CachedDownload, request: str) -> None:
         self._send_head(200, kept.headers, {"content-length": str(kept.size)})
@@ -471,17 +450,11 @@ def open_gateway(
 ) -> Iterator[Gateway]:
     """Open the way to the indexes, `more` hosts and nothing else, for the length of the block."""
     accesses = index.list_accesses()
-    indexes = [parse_target(access.url) for access in accesses]
-    named = [parse_target(host) for host in settings.allow_hosts]
-    others = [*map(parse_target, (*index.file_addresses, *more))]
-    # No repository has a say in these names: within a private network they are a mirror.
-    internal = [host for host in (*indexes, *others) if is_inside(host)]
+    named = (access.url for access in accesses)
+    allowed = (*named, *settings.allow_hosts, *index.file_addresses, *more)
+    git_hosts = map(parse_target, settings.git_hosts)
     with open_gateway_to(
-        [*indexes, *named, *others],
-        settings,
-        inside=[*named, *internal],
-        accesses=accesses,
-        git_hosts=[parse_target(host) for host in settings.git_hosts],
+        map(parse_target, allowed), settings, accesses=accesses, git_hosts=git_hosts
     ) as opened:
         yield opened
 
@@ -494,8 +467,7 @@ def open_gateway_to(
     downloads = Downloads(storage.folder(settings) / "downloads")
     with tempfile.TemporaryDirectory(prefix="mergewright-", ignore_cleanup_errors=True) as place:
         Path(place).chmod(0o711)
-        proxies = urllib.request.getproxies_environment()
-        opened = Gateway(Path(place), allowed, downloads=downloads, proxies=proxies, **more)
+        opened = Gateway(Path(place), allowed, downloads=downloads, **more)
         try:
             yield opened
         finally:

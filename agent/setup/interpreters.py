@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -54,29 +54,22 @@ class PythonHints(Record):
         return Version(f"3.{day.year - 2011 - (day.month < _RELEASE_MONTH)}")
 
 
-class FoundPython(Record):
+class Interpreter(Record):
+    """An interpreter for sandboxes."""
+
     version: str
-    prefix: str
-    """Where it is installed; also its place in the sandbox."""
     path: str
     """Of the program, in the sandbox."""
-    system: bool
+    prefix: str = "/usr"
+    """Where it is installed; also its place in the sandbox."""
+    is_system: bool = True
     """Whether it belongs to a root file system of sandboxes."""
     root: str = ""
-    """Name of that one; empty: the usual one."""
-
-
-class Interpreter(Record):
-    """An interpreter that works in a sandbox."""
-
-    version: str
-    path: str
-    mounts: tuple[tuple[str, str], ...] = ()
-    """(host folder, path in the sandbox) beyond the root."""
-    root: str = ""
-    """Name of the root file system that sandboxes need for it; see `agent.models.sandbox.Root`."""
+    """Name of that one; empty: the usual one. See `agent.models.sandbox.Root`."""
     root_mark: str = ""
     """Changes whenever that root file system does."""
+    mounts: tuple[tuple[str, str], ...] = ()
+    """(host folder, path in the sandbox) beyond the root."""
 
     def sandbox_mounts(self) -> tuple[Mount, ...]:
         return tuple(Mount(source=host, target=sandbox) for host, sandbox in self.mounts)
@@ -114,12 +107,9 @@ def choose_interpreter(
         # What is mounted goes with the usual root, which stands first.
         usual = (one for one in roots if not candidate.root or one.name == candidate.root)
         root = next(usual, Root())
-        interpreter = Interpreter(
-            version=candidate.version,
-            path=candidate.path,
-            mounts=_list_mounts(candidate, settings),
-            root=candidate.root,
-            root_mark=root.mark or storage.compute_root_fingerprint(root.folder),
+        mark = root.mark or storage.compute_root_fingerprint(root.folder)
+        interpreter = candidate.model_copy(
+            update={"mounts": _list_mounts(candidate, settings), "root_mark": mark}
         )
         version, problem = _try_interpreter(interpreter, sandbox)
         if not problem:
@@ -129,37 +119,36 @@ def choose_interpreter(
 
 
 def rank_interpreters(
-    asked: str | None, hints: PythonHints, found: Sequence[FoundPython]
-) -> list[FoundPython]:
-    """Order the interpreters that fit, best first. Pure."""
-    usable = [python for python in found if Version(python.version) >= OLDEST]
-    if asked is not None:
-        return _best_first(python for python in usable if _minor(python.version) == asked)
-    allowed = hints.minors
-    fitting = [
-        python for python in usable if not allowed or Version(python.version).minor in allowed
-    ]
-    named = [python for python in usable if _minor(python.version) == hints.version_file]
-    # Of several years later, packages of the time have no wheels for it.
+    asked: str | None, hints: PythonHints, found: Sequence[Interpreter]
+) -> list[Interpreter]:
+    """Order the interpreters that fit, best first: those of the commit's time before later ones.
+
+    Packages of the commit's time have no wheels for a Python of several years later.
+    """
     newest = hints.newest or Version("4")
-    of_time = [python for python in fitting if Version(_minor(python.version)) <= newest]
-    order: dict[tuple[str, str], FoundPython] = {}
-    later = [python for python in fitting if python not in of_time]
-    nearest = sorted(_best_first(later), key=lambda python: Version(python.version).minor)
-    for some in (_best_first(named), _best_first(of_time), nearest):
-        for python in some:
-            order.setdefault((python.root, python.path), python)
-    return list(order.values())
 
+    def fits(python: Interpreter) -> bool:
+        version, minor = Version(python.version), _minor(python.version)
+        if version < OLDEST:
+            return False
+        if asked is not None:
+            return minor == asked
+        return minor == hints.version_file or not hints.minors or version.minor in hints.minors
 
-def _best_first(found: Iterable[FoundPython]) -> list[FoundPython]:
-    """What is no preview goes first, then the newest minor, then what sandboxes have anyway."""
+    def rate(python: Interpreter) -> tuple[bool, bool, bool, int, bool, bool, Version]:
+        version = Version(python.version)
+        is_of_time = Version(_minor(python.version)) <= newest
+        return (
+            asked is None and _minor(python.version) == hints.version_file,
+            is_of_time,
+            not version.is_prerelease,
+            version.minor if is_of_time else -version.minor,
+            python.is_system,
+            not python.root,
+            version,
+        )
 
-    def rank(one: FoundPython) -> tuple[bool, int, bool, bool, Version]:
-        version = Version(one.version)
-        return not version.is_prerelease, version.minor, one.system, not one.root, version
-
-    return sorted(found, key=rank, reverse=True)
+    return sorted(filter(fits, found), key=rate, reverse=True)
 
 
 def _minor(text: str) -> str:
@@ -170,13 +159,12 @@ def _minor(text: str) -> str:
 def _explain_none(
     asked: str | None,
     hints: PythonHints,
-    found: Sequence[FoundPython],
+    found: Sequence[Interpreter],
     broken: Sequence[str],
     settings: Settings,
 ) -> str:
-    there = (
-        ", ".join(f"{python.version} ({python.path})" for python in _best_first(found)) or "none"
-    )
+    newest_first = sorted(found, key=lambda python: Version(python.version), reverse=True)
+    there = ", ".join(f"{python.version} ({python.path})" for python in newest_first) or "none"
     wanted = f"a Python {hints.requires or 'of any version'}"
     wanted = f"Python {asked} (python.version)" if asked else wanted
     whole = f" Incomplete in a sandbox: {'; '.join(broken)}." if broken else ""
@@ -192,35 +180,35 @@ def _explain_none(
 # --- what there is -----------------------------------------------------------------------------
 
 
-def find_pythons(settings: Settings, roots: Sequence[Root]) -> tuple[FoundPython, ...]:
+def find_pythons(settings: Settings, roots: Sequence[Root]) -> tuple[Interpreter, ...]:
     """Find the interpreters of the roots of sandboxes, and this machine's by uv."""
     shows_machine = any(root.folder == "/" for root in roots)
     found = [
         *_find_in_roots(roots),
-        *(python for python in _find_on_machine(settings) if shows_machine or not python.system),
+        *(python for python in _find_on_machine(settings) if shows_machine or not python.is_system),
     ]
     return tuple(
         {(python.root, python.version, python.prefix): python for python in found}.values()
     )
 
 
-def _find_in_roots(roots: Sequence[Root]) -> Iterator[FoundPython]:
+def _find_in_roots(roots: Sequence[Root]) -> Iterator[Interpreter]:
     for root in roots:
         for own in root.pythons:
-            yield FoundPython(**own.model_dump(), system=True, root=root.name)
+            yield Interpreter(**own.model_dump(), is_system=True, root=root.name)
         for prefix in ("/usr", "/usr/local") if root.folder not in (None, "/") else ():
             for program in sorted(Path(f"{root.folder}{prefix}/bin").glob("python3.*")):
                 if minor := re.fullmatch(r"python(3\.\d+)", program.name):
-                    yield FoundPython(
+                    yield Interpreter(
                         version=minor[1],
                         prefix=prefix,
                         path=f"{prefix}/bin/{program.name}",
-                        system=True,
+                        is_system=True,
                         root=root.name,
                     )
 
 
-def _find_on_machine(settings: Settings) -> Iterator[FoundPython]:
+def _find_on_machine(settings: Settings) -> Iterator[Interpreter]:
     for row in uv_program.list_pythons(
         settings, os.pathsep.join(_list_interpreter_folders(settings))
     ):
@@ -230,11 +218,11 @@ def _find_on_machine(settings: Settings) -> Iterator[FoundPython]:
         prefix = Path(os.path.realpath(row["path"])).parent.parent
         path = prefix / "bin" / f"python3.{row['version_parts']['minor']}"
         if path.exists():
-            yield FoundPython(
+            yield Interpreter(
                 version=row["version"],
                 prefix=str(prefix),
                 path=str(path),
-                system=prefix.is_relative_to("/usr"),
+                is_system=prefix.is_relative_to("/usr"),
             )
 
 
@@ -275,13 +263,13 @@ def _try_interpreter(one: Interpreter, sandbox: Sandbox) -> tuple[str, str]:
     return words or one.version, problem
 
 
-def _list_mounts(one: FoundPython, settings: Settings) -> tuple[tuple[str, str], ...]:
+def _list_mounts(one: Interpreter, settings: Settings) -> tuple[tuple[str, str], ...]:
     """What has to be shown besides the root: the installation, at its original path.
 
     An interpreter finds its library by the place it was built for. As root, sandboxes run as
     somebody else: an installation that this user could not read is copied.
     """
-    if one.system:
+    if one.is_system:
         return ()
     prefix = Path(one.prefix)
     # An installation is made with one set of permissions, so a few parts tell of the whole.

@@ -6,18 +6,17 @@ sources to build have a say. Of what it writes the lock alone comes back.
 
 from __future__ import annotations
 
-import json
 import posixpath
+import re
 import tomllib
 from pathlib import PurePosixPath
-from typing import Any
 
 from agent.errors import EnvironmentFailed
+from agent.models.package_index import PackageIndex
 from agent.models.sandbox import SANDBOX_TREE, SandboxLimits, SandboxRequest
 from agent.setup import gateway, sandbox_requests, uv_program
-from agent.setup.build_context import BuildContext
+from agent.setup.build_context import BuildContext, describe_failure
 from agent.setup.tree_files import WorkTreeFiles
-from agent.text import sanitise
 from repo_config import lock_files
 from repo_config.documents import table
 
@@ -29,12 +28,7 @@ _COMMANDS = {
     "pipenv": ("tool", "run", "pipenv", "lock"),
 }
 _LIMITS = SandboxLimits(seconds=600, processes=256, disk_bytes=4 * 1024**3)
-_MOST_WORDS = 2000
-_META = "_meta"
-#: Keys and types of a package's source by which it is of the tree itself.
-_IN_TREE = frozenset({"path", "file", "directory", "editable", "virtual"})
-#: Keys of a package by which it says where it comes from, where it has no table for that.
-_NAMED = ("index", "git", "hg", "svn", "bzr", "url", "vcs", "archive", *sorted(_IN_TREE))
+_HOST = re.compile(rb"://(?:[^/\s\"'@]*@)?([^/\s\"']+)")
 
 
 def update_lock(files: WorkTreeFiles, build_context: BuildContext) -> dict[str, bytes]:
@@ -44,7 +38,8 @@ def update_lock(files: WorkTreeFiles, build_context: BuildContext) -> dict[str, 
         The lock, by its path from the root of the repository.
 
     Raises:
-        EnvironmentFailed: The tool cannot, or packages would change the index that they come from.
+        EnvironmentFailed: The tool cannot, or would take packages from hosts that the lock does not
+            name.
     """
     kind, path = find_lock(files)
     before = files.from_root_folder().read(path) if kind else None
@@ -75,17 +70,17 @@ def update_lock(files: WorkTreeFiles, build_context: BuildContext) -> dict[str, 
         collect=(place,),
     )
     with gateway.open_gateway(build_context.index, build_context.settings) as opened:
-        result = build_context.sandbox.run(order.model_copy(update={"outlet": opened.outlet}))
+        result = build_context.run(order.model_copy(update={"outlet": opened.outlet}))
     if result.exit_code != 0:
-        ended = f"reached the {result.limit} limit" if result.limit else "failed"
-        words = sanitise.strip_terminal_codes(result.output).strip()[-_MOST_WORDS:]
-        raise EnvironmentFailed(f"`{kind} lock` {ended}:\n{words}{opened.explain_refused()}")
+        said = f"`{kind} lock` {describe_failure(result)}"
+        raise EnvironmentFailed(f"{said}{opened.explain_refused()}")
     content = result.files.get(place)
     if content is None:
         return {}
-    if not _is_made_alike(before, content, build_context.index.url):
+    known = _find_hosts(before) or _list_index_hosts(build_context.index)
+    if others := sorted(_find_hosts(content) - known):
         raise EnvironmentFailed(
-            f"{path} has indexes or options that differ from the configured ones."
+            f"{path} would take packages from other hosts than before: {', '.join(others)}."
         )
     return {path: content}
 
@@ -112,37 +107,11 @@ def _is_workspace(project: bytes | None) -> bool:
         return False
 
 
-def _is_made_alike(old: bytes, new: bytes, index: str) -> bool:
-    """Whether a lock still takes what it had from where it was, and the rest from there too."""
-    try:
-        (options, before), (options_after, after) = map(_read_sources, (old, new))
-    except (TypeError, AttributeError, LookupError, ValueError, RecursionError):
-        return False  # tools make a lock anew that they cannot read
-    known = [*before.values(), {"registry": index}, {"registry": index.rstrip("/")}, {}]
-    return options == options_after and all(
-        source == before[name] if name in before else source in known or _is_of_tree(source)
-        for name, source in after.items()
-    )
+def _list_index_hosts(index: PackageIndex) -> set[str]:
+    addresses = [access.url for access in index.list_accesses()]
+    return _find_hosts("\n".join((*addresses, *index.file_addresses)).encode())
 
 
-def _read_sources(content: bytes) -> tuple[object, dict[str, dict[str, Any]]]:
-    """Read what else decides where packages are from, and by name what each says of it."""
-    text = content.decode()
-    if text.lstrip().startswith("{"):
-        document = json.loads(text)
-        sections = [table(document, name) for name in document if name != _META]
-        rows = [{**entry, "name": name} for section in sections for name, entry in section.items()]
-        return table(document, _META).get("sources"), {
-            row["name"]: _read_source(row) for row in rows
-        }
-    document = tomllib.loads(text)
-    rows = document.get("package", [])
-    return document.get("options"), {str(row["name"]): _read_source(row) for row in rows}
-
-
-def _read_source(row: dict[str, Any]) -> dict[str, Any]:
-    return table(row, "source") or {key: row[key] for key in _NAMED if key in row}
-
-
-def _is_of_tree(source: dict[str, Any]) -> bool:
-    return bool({str(source.get("type")), *source} & _IN_TREE)
+def _find_hosts(content: bytes) -> set[str]:
+    """Find the hosts of all addresses in a text."""
+    return {found.decode("utf-8", "replace") for found in _HOST.findall(content)}

@@ -14,7 +14,7 @@ from agent.settings import Settings
 from agent.setup import storage
 
 _DAY = 86_400
-#: What no run has used for so long goes.
+#: What no run has used for so long goes; no run takes as long.
 UNUSED_DAYS = 14.0
 
 
@@ -24,10 +24,8 @@ def remove_unused(settings: Settings, days: float = UNUSED_DAYS) -> int:
     for place in filter(Path.is_dir, storage.locate_environment(settings, "").glob("*")):
         # What is no layer is of another version of ours: nothing will ever ask for it.
         if _is_older(place, oldest) or not place.name.startswith(storage.LAYERS):
-            with storage.hold_if_unused(settings, place.name) as is_free:
-                if is_free:
-                    storage.remove_folder(place)
-                    gone += 1
+            storage.discard(settings, place)
+            gone += 1
     for place in (settings.home / "baselines").glob("*"):
         if _is_older(place, oldest):
             place.unlink(missing_ok=True)

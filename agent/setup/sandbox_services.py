@@ -31,7 +31,7 @@ from agent.models.sandbox import (
     SandboxResult,
 )
 from agent.setup import storage
-from agent.setup.build_context import BuildContext
+from agent.setup.build_context import BuildContext, describe_failure
 from agent.text import sanitise
 
 #: Names of hosts by which settings written for containers look for them.
@@ -109,10 +109,9 @@ def provide_services(
     if not asked:
         return ()
     there = tuple(_list_programs(build_context))
-    root = next(iter(build_context.sandbox.roots()), Root())
     given = []
     for wanted in asked:
-        program = choose_program(wanted, there, root)
+        program = choose_program(wanted, there, build_context.root)
         if program.name == "postgres":
             program = _provide_cluster(program, env, build_context)
         given.append(program)
@@ -151,7 +150,7 @@ def _make_request(script: str, *, seconds: float = 120, collect: str = "") -> Sa
 
 
 def _list_programs(build_context: BuildContext) -> Iterator[SandboxService]:
-    result = build_context.sandbox.run(_make_request(_FIND))
+    result = build_context.run(_make_request(_FIND))
     for match in _FOUND.finditer(result.output):
         name = "postgres" if match["program"].endswith("postgres") else "redis"
         yield SandboxService(name=name, program=match["program"], version=match["version"])
@@ -177,12 +176,10 @@ def _provide_cluster(
     with storage.lock_name(build_context.settings, f"service-{key}"):
         if not place.is_dir():
             build_context.say(f"creating an empty PostgreSQL {program.version} database")
-            result = build_context.sandbox.run(_make_request(script, seconds=300, collect=tar))
+            result = build_context.run(_make_request(script, seconds=300, collect=tar))
             if result.exit_code != 0 or tar not in result.files:
-                ended = f" at the {result.limit} limit" if result.limit else ""
-                words = _shorten_output(result.output)
                 raise EnvironmentFailed(
-                    f"services: PostgreSQL could not create a database{ended}:\n{words}"
+                    f"services: creating a PostgreSQL database {describe_failure(result)}"
                 )
             with storage.reserve_build_folder(build_context.settings, place) as part:
                 storage.write_whole(part / "cluster.tar", result.files[tar])
@@ -211,10 +208,6 @@ def list_accounts(env: Mapping[str, str]) -> tuple[list[str], list[str]]:
 
 def _names(given: Sequence[str | None]) -> list[str]:
     return list(dict.fromkeys(name for name in given if name)) or [_DEFAULT]
-
-
-def _shorten_output(output: str) -> str:
-    return sanitise.strip_terminal_codes(output).strip()[-_MOST_WORDS:]
 
 
 # --- beside a command ------------------------------------------------------------------------

@@ -132,13 +132,12 @@ def _add_layer(run: _CommandRun) -> Environment:
         if place is None:
             key = f"{stem}-{secrets.token_hex(4)}"
             place = storage.locate_environment(settings, key)
-            storage.hold_environment(settings, key)
             with storage.reserve_build_folder(settings, place) as part:
                 layer = run.make(part)
                 if base is not None:
                     layer_files.take_from_base(part, layer.bulk, base.layers, run.asked.is_rule)
                 storage.write_whole(part / _RECORD, layer.model_dump_json().encode())
-    storage.mark_used(settings, place.name)
+    storage.note_use(settings, place.name)
     layer = _StoredLayer.model_validate_json((place / _RECORD).read_bytes())
     if layer.altered:
         named = ", ".join(layer.altered[:_MOST_NAMED])
@@ -211,7 +210,6 @@ class _CommandRun:
         for place in storage.locate_environment(settings, "").glob(f"{stem}-*"):
             if known is not None and place.name not in known:
                 continue
-            storage.hold_environment(settings, place.name)
             with suppress(OSError, ValidationError):
                 stored = _StoredLayer.model_validate_json((place / _RECORD).read_bytes())
                 if stored.inputs is None:
@@ -220,7 +218,6 @@ class _CommandRun:
                     is_same = stored.inputs == self._digest(stored.inputs)
                 if is_same:
                     return place
-            storage.release_environment(settings, place.name)
         return None
 
     @cached_property
@@ -247,7 +244,7 @@ class _CommandRun:
         order = sandbox_services.add_services(self._make_request(part), self._services)
         with gateway.open_gateway(context.index, context.settings, HOSTS) as opened:
             order = order.model_copy(update={"outlet": opened.outlet})
-            result = context.sandbox.run(order)
+            result = context.run(order)
         report = _SetupReport.read(result)
         left_out = [f"setup: denied access to {attempt}" for attempt in opened.refused_attempts]
         for line in left_out:

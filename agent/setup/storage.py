@@ -40,9 +40,6 @@ _SCRIPT_PACKAGES = ("checks", "recipes", "setup")
 MARK = f"{sys.implementation.cache_tag} {MAGIC_NUMBER.hex()}".encode()
 """Differs where the bytecode of an equal source may differ."""
 
-#: Locks that this process keeps on what it uses, so that nobody prunes it: open descriptors.
-_held: dict[tuple[Path, str], int] = {}
-
 
 def folder(settings: Settings) -> Path:
     """The folder of all environments; a sandbox's user may pass through."""
@@ -82,7 +79,10 @@ def reserve_build_folder(settings: Settings, goal: Path) -> Iterator[Path]:
 @contextmanager
 def lock_name(settings: Settings, name: str) -> Iterator[None]:
     """Let one at a time do the work of that name; the others wait."""
-    descriptor = _open_lock(settings, name)
+    locks = folder(settings) / "locks"
+    with no_space("a lock"):
+        locks.mkdir(exist_ok=True)
+        descriptor = os.open(locks / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -90,42 +90,20 @@ def lock_name(settings: Settings, name: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def hold_environment(settings: Settings, key: str) -> None:
-    """Keep an environment from being pruned for as long as this process lives."""
-    if (settings.home, key) not in _held:
-        descriptor = _open_lock(settings, key)
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
-        _held[settings.home, key] = descriptor
-
-
-def is_held(settings: Settings, key: str) -> bool:
-    """Whether this process keeps an environment from being pruned, and it is there."""
-    return (settings.home, key) in _held and locate_environment(settings, key).is_dir()
-
-
-def release_environment(settings: Settings, key: str) -> None:
-    descriptor = _held.pop((settings.home, key), None)
-    if descriptor is not None:
-        os.close(descriptor)
-
-
-def mark_used(settings: Settings, key: str) -> None:
-    os.utime(locate_environment(settings, key))
-
-
-@contextmanager
-def hold_if_unused(settings: Settings, key: str) -> Iterator[bool]:
-    """Say whether nobody uses or builds what has that key, and keep it so for the block."""
-    descriptor = _open_lock(settings, key)
+def note_use(settings: Settings, key: str) -> bool:
+    """Note that an environment is used, so that nobody prunes it for days; False: it is gone."""
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(descriptor)
+        os.utime(locate_environment(settings, key))
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def discard(settings: Settings, place: Path) -> None:
+    """Remove a folder of the store; from the start, nobody finds a part of it."""
+    parts = folder(settings) / _BUILDING
+    parts.mkdir(exist_ok=True)
+    remove_folder(place.rename(parts / f"{os.getpid()}-{secrets.token_hex(6)}"))
 
 
 def remove_leftovers(settings: Settings) -> int:
@@ -238,10 +216,3 @@ def _script_contents() -> dict[str, bytes]:
             if entry.is_file() and entry.name != "__init__.py":
                 found[f"{package}/{entry.name}"] = entry.read_bytes()
     return found
-
-
-def _open_lock(settings: Settings, name: str) -> int:
-    locks = folder(settings) / "locks"
-    with no_space("a lock"):
-        locks.mkdir(exist_ok=True)
-        return os.open(locks / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

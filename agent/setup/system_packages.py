@@ -21,14 +21,12 @@ from agent.models.sandbox import (
     SANDBOX_OURS,
     SANDBOX_OUT,
     Mount,
-    Root,
     SandboxFile,
     SandboxLimits,
     SandboxRequest,
 )
 from agent.setup import gateway, hosts, layer_files, storage
-from agent.setup.build_context import BuildContext
-from agent.text import sanitise
+from agent.setup.build_context import BuildContext, describe_failure
 
 _ETC = "etc/apt"
 _STATUS = "var/lib/dpkg/status"
@@ -45,7 +43,6 @@ _LOGIN = re.compile(rb"(?<=://)[^\s/@]*@")
 _HOST = re.compile(r"\bhttps?://[\w.-]+(?::\d{1,5})?")
 _SECONDS = 900
 _MOST_BYTES = 8 * 1024**3
-_MOST_WORDS = 500
 
 
 def provide_layer(names: Sequence[str], build_context: BuildContext) -> str:
@@ -64,12 +61,11 @@ def provide_layer(names: Sequence[str], build_context: BuildContext) -> str:
         return ""
     place = storage.locate_environment(settings, wanted.key)
     with storage.lock_name(settings, f"build-{wanted.key}"):
-        storage.hold_environment(settings, wanted.key)
         if not place.is_dir():
             build_context.say(f"fetching Debian packages: {', '.join(wanted.names)}")
             with storage.reserve_build_folder(settings, place) as part:
                 _make_layer(wanted, part, build_context)
-    storage.mark_used(settings, wanted.key)
+    storage.note_use(settings, wanted.key)
     return str(place)
 
 
@@ -96,7 +92,7 @@ class _PackagePlan(NamedTuple):
 def _choose(asked: Sequence[str], build_context: BuildContext) -> _PackagePlan:
     if not asked:
         return _PackagePlan()
-    root = next(iter(build_context.sandbox.roots()), Root())
+    root = build_context.root
     top = Path(root.folder or "/nonexistent")
     if root.folder is None:
         status = _read_status(build_context)
@@ -131,7 +127,7 @@ def _read_status(build_context: BuildContext) -> bytes:
         directory=SANDBOX_OUT,
         limits=SandboxLimits(seconds=60),
     )
-    return build_context.sandbox.run(order).files.get(handed, b"")
+    return build_context.run(order).files.get(handed, b"")
 
 
 def _make_layer(wanted: _PackagePlan, part: Path, build_context: BuildContext) -> None:
@@ -162,7 +158,7 @@ def _fetch_packages(wanted: _PackagePlan, target: Path, build_context: BuildCont
         files.append(SandboxFile(path=f"{_PLACE}/etc/{name.decode()}", content=content))
     job = {"place": _PLACE, "names": wanted.names, "target": _MADE}
     files.append(SandboxFile(path=_JOB, content=json.dumps(job).encode()))
-    with gateway.open_gateway_to(allowed, build_context.settings, inside=allowed) as opened:
+    with gateway.open_gateway_to(allowed, build_context.settings) as opened:
         order = SandboxRequest(
             argv=(build_context.interpreter.path, "-I", "-S", _SCRIPT, _JOB),
             mounts=(
@@ -177,15 +173,11 @@ def _fetch_packages(wanted: _PackagePlan, target: Path, build_context: BuildCont
             outlet=opened.outlet,
             limits=SandboxLimits(seconds=_SECONDS, disk_bytes=_MOST_BYTES),
         )
-        result = build_context.sandbox.run(order)
+        result = build_context.run(order)
     for attempt in opened.refused_attempts:
         build_context.say(f"apt was denied access to {attempt}")
-    if result.limit is not None:
-        why = f"the download exceeded the {result.limit} limit"
-        raise _make_failure(wanted.names, why)
     if result.exit_code != 0:
-        words = sanitise.strip_terminal_codes(result.output).strip()[-_MOST_WORDS:]
-        raise _make_failure(wanted.names, words or "apt failed")
+        raise _make_failure(wanted.names, f"apt {describe_failure(result)}")
 
 
 def _read_sources(top: Path) -> Iterator[tuple[bytes, bytes]]:
@@ -213,4 +205,4 @@ def _list_libraries(wanted: _PackagePlan, part: Path, build_context: BuildContex
         collect=(_CACHE,),
         limits=SandboxLimits(seconds=60),
     )
-    return build_context.sandbox.run(order).files.get(_CACHE, b"")
+    return build_context.run(order).files.get(_CACHE, b"")

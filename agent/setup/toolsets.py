@@ -26,8 +26,7 @@ from agent.models.sandbox import (
     SandboxResult,
 )
 from agent.setup import distributions, gateway, sandbox_requests, storage, uv_program
-from agent.setup.build_context import BuildContext
-from agent.text import sanitise
+from agent.setup.build_context import BuildContext, describe_failure
 
 GATE = "gate.txt"
 """Pins of our own tools."""
@@ -44,7 +43,6 @@ _REQUIREMENTS = "/tmp/requirements.txt"  # noqa: S108 - a sandbox's own
 _EXACT = ("--no-deps",)
 #: Before it every virtual environment had setuptools, which old tools import undeclared.
 _BARE = Version("3.12")
-_MOST_WORDS = 2000
 _LIMITS = SandboxLimits(seconds=900, processes=256, disk_bytes=24 * 1024**3)
 
 
@@ -165,7 +163,7 @@ def _install(
             outlet=opened.outlet,
         )
         with storage.no_space("packages"):
-            result = build_context.sandbox.run(order)
+            result = build_context.run(order)
         if result.exit_code != 0:
             raise _make_failure(result, opened, build_context)
     if replaced := find_replaced(folder / "venv", folder / SETTINGS):
@@ -178,19 +176,18 @@ def _install(
 def _make_failure(
     result: SandboxResult, opened: gateway.Gateway, build_context: BuildContext
 ) -> Exception:
-    words = sanitise.strip_terminal_codes(result.output).strip()[-_MOST_WORDS:]
     if "No space left on device" in result.output:
         return StorageFull(
             "The disk that holds Mergewright's data is full: the packages do not fit. "
             "Free some: environments/, mirrors/ and baselines/ in it are caches."
         )
+    said = describe_failure(result)
     if opened.faults:
         named = "\n".join(opened.faults)
-        return IndexUnavailable(f"The packages cannot be fetched:\n{named}\n{words}")
-    ended = f" reached the {result.limit} limit" if result.limit else " failed"
+        return IndexUnavailable(f"The packages cannot be fetched:\n{named}\n{said}")
     python = build_context.interpreter.version
     return EnvironmentFailed(
-        f"Fetching packages for Python {python}{ended}:\n{words}{opened.explain_refused()}"
+        f"Fetching packages for Python {python} {said}{opened.explain_refused()}"
     )
 
 
@@ -231,7 +228,7 @@ def compile_all(build_context: BuildContext, venv: Path) -> None:
         ),
         limits=SandboxLimits(seconds=600, disk_bytes=24 * 1024**3),
     )
-    result = build_context.sandbox.run(order)
+    result = build_context.run(order)
     # Packages ship files for other Pythons on purpose, so one that does not compile is no fault;
     # only a sandbox that ended early is worth a word.
     if result.limit is not None:

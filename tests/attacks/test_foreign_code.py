@@ -183,7 +183,6 @@ def between(backend: str) -> Iterator[Scene]:
             made.attack(*hostile.PACKAGES)
             made.spoiled["what others use"] = differences(stored, lasting(settings), new=False)
             # Its environment alone goes: caches, builders and tools stay, and are used again.
-            storage.release_environment(settings, made.before.environment.key)
             storage.remove_folder(Path(made.before.environment.path).parent)
             made.after = made.measure(harmless)
             yield made

@@ -20,7 +20,7 @@ from agent.models.sandbox import Root, SandboxRequest
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 from agent.setup import system_packages
-from agent.setup.build_context import BuildContext, RootedSandbox
+from agent.setup.build_context import BuildContext
 from agent.setup.interpreters import Interpreter
 from tests.integration.session_samples import Workplace, paths
 
@@ -130,9 +130,7 @@ def provide(home: Path, sandboxes: Sandboxes) -> Iterator[Provide]:
         line = f"deb {options} http://127.0.0.1:{server.server_port}/ ./\n"
         (top / "etc/apt/sources.list").write_text(line)
         python = Interpreter(version="3.11.2", path="/usr/bin/python3")
-        build_context = BuildContext(
-            RootedSandbox(sandboxes, ""), None, Settings(home=home), python, print
-        )  # type: ignore[arg-type]
+        build_context = BuildContext(sandboxes, None, Settings(home=home), python, print)  # type: ignore[arg-type]
         return system_packages.provide_layer(names, build_context)
 
     yield provide

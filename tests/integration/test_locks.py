@@ -62,10 +62,9 @@ def test_a_uv_lock_is_brought_up_to_date_with_what_it_holds_kept(settings, folde
     assert lock.count(b'version = "1.0"') == 2, "what was locked stays"
     lay_files(folder, {"pyproject.toml": UV.format('"transitive", "direct"')})
     elsewhere = re.sub(rb"http://[^/]+", b"https://pypi.org", lock)
-    for refused in (elsewhere, b"version = 1\n[[package]]\n"):
-        (folder / "uv.lock").write_bytes(refused)
-        with pytest.raises(EnvironmentFailed):
-            update()
+    (folder / "uv.lock").write_bytes(elsewhere)
+    with pytest.raises(EnvironmentFailed, match="other hosts"):
+        update()
 
 
 #: What a project file says, and what comes with a change.

@@ -27,21 +27,8 @@ def begun() -> Iterator[tuple[Prepared, Desk]]:
         yield begin_run(settings, dict(FILES))
 
 
-def forget(desk: Desk, prepared: Prepared) -> None:
-    """Be as another process, which has no hold on the environment."""
-    storage.release_environment(desk.settings, prepared.environment.key)
-
-
-def test_another_process_holds_the_environment_that_it_goes_on_with(begun):
-    prepared, desk = begun
-    forget(desk, prepared)
-    assert desk.environment(prepared) == prepared.environment
-    assert prune.remove_unused(desk.settings, days=0) == 0
-
-
 def test_an_environment_that_was_evicted_is_built_again(begun):
     prepared, desk = begun
-    forget(desk, prepared)
     assert prune.remove_unused(desk.settings, days=0) == 1
     shutil.rmtree(desk.base_folder(prepared.run))
     again = desk.environment(prepared)
@@ -51,7 +38,6 @@ def test_an_environment_that_was_evicted_is_built_again(begun):
 
 def test_an_environment_that_would_be_another_today_sends_the_run_back(begun):
     prepared, desk = begun
-    forget(desk, prepared)
     stale = prepared.environment.model_copy(
         update={
             "key": "0" * 32,

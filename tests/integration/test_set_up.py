@@ -13,7 +13,7 @@ from agent.models.environment import Environment
 from agent.models.sandbox import Sandbox, SandboxLimits, SandboxResult
 from agent.settings import Settings
 from agent.setup import sandbox_requests, sandbox_services, setup_commands, storage
-from agent.setup.build_context import BuildContext, RootedSandbox
+from agent.setup.build_context import BuildContext
 from agent.setup.interpreters import Interpreter
 from agent.setup.package_index import SimpleIndex
 from agent.setup.request import EnvironmentRequest
@@ -62,8 +62,7 @@ class Yard:
 
     def context(self) -> BuildContext:
         python = Interpreter(version="3.11.2", path="/usr/bin/python3")
-        rooted = RootedSandbox(self.sandbox, "")
-        return BuildContext(rooted, self.index, self.settings, python, self.said.append)
+        return BuildContext(self.sandbox, self.index, self.settings, python, self.said.append)
 
     def set_up(self, *commands: Any, base: Environment | None = None) -> Environment:
         build_context = self.context()

@@ -15,16 +15,16 @@ from agent.errors import EnvironmentFailed, TransientError
 from agent.models.sandbox import Root, SandboxResult
 from agent.settings import Settings
 from agent.setup import interpreters
-from agent.setup.interpreters import FoundPython, PythonHints
+from agent.setup.interpreters import Interpreter, PythonHints
 from agent.setup.tree_files import WorkTreeFiles
 from tests.fakes import FakeSandbox
 
 
-def found(version: str, *, system: bool = False) -> FoundPython:
+def found(version: str, *, system: bool = False) -> Interpreter:
     minor = ".".join(version.split(".")[:2])
     prefix = "/usr" if system else f"/opt/{version}"
     path = f"{prefix}/bin/python{minor}"
-    return FoundPython(version=version, prefix=prefix, path=path, system=system)
+    return Interpreter(version=version, prefix=prefix, path=path, is_system=system)
 
 
 SPRING_2022, AUTUMN_2023 = 1_650_000_000, 1_700_000_000
@@ -120,7 +120,7 @@ def test_what_only_its_owner_can_read_is_copied_so_that_everybody_can(alone, mon
     monkeypatch.setattr(interpreters.os, "geteuid", lambda: 0)
     prefix = alone.home / "private" / "3.12"
     program = install(prefix, "3.12.1", 0o700)
-    one = FoundPython(version="3.12.1", prefix=str(prefix), path=str(program), system=False)
+    one = Interpreter(version="3.12.1", prefix=str(prefix), path=str(program), is_system=False)
     ((source, target),) = interpreters._list_mounts(one, alone)
     assert target == str(prefix)
     place = Path(source)

@@ -38,15 +38,6 @@ def test_what_a_killed_process_left_is_swept_after_a_day(settings):
     assert [place.exists() for place in (old, new)] == [False, True]
 
 
-def test_what_is_held_counts_as_used_until_released(settings):
-    storage.hold_environment(settings, "k")
-    with storage.hold_if_unused(settings, "k") as free:
-        assert not free
-    storage.release_environment(settings, "k")
-    with storage.hold_if_unused(settings, "k") as free:
-        assert free
-
-
 def test_several_runs_of_a_worker_write_one_file_at_a_time_each_whole(tmp_path):
     place, contents = tmp_path / "known.json", [bytes([65 + n]) * 50_000 for n in range(4)]
 

@@ -11,7 +11,7 @@ from agent.errors import EnvironmentFailed
 from agent.models.sandbox import Root, SandboxRequest, SandboxResult
 from agent.settings import Settings
 from agent.setup import system_packages
-from agent.setup.build_context import BuildContext, RootedSandbox
+from agent.setup.build_context import BuildContext
 from agent.setup.interpreters import Interpreter
 from tests.fakes import FakeSandbox
 from tests.folders import lay_files
@@ -67,9 +67,7 @@ def provide(
 ) -> str:
     interpreter = Interpreter(version="3.11.2", path="/usr/bin/python3")
     settings = Settings(home=home, system_packages=allowed)
-    build_context = BuildContext(
-        RootedSandbox(sandboxes, ""), None, settings, interpreter, lambda line: None
-    )  # type: ignore[arg-type]
+    build_context = BuildContext(sandboxes, None, settings, interpreter, lambda line: None)  # type: ignore[arg-type]
     return system_packages.provide_layer(names, build_context)
 
 
@@ -108,6 +106,6 @@ def test_sandboxes_without_layers_have_the_command_of_the_operator_named(home):
 def test_what_failed_is_named_and_tried_again(home, root, code, link, why):
     sandboxes = Sandboxes(root, code, link)
     for _ in range(2):
-        with pytest.raises(EnvironmentFailed, match=f"cowsay, libpq-dev: .*{why}"):
+        with pytest.raises(EnvironmentFailed, match=f"(?s)cowsay, libpq-dev: .*{why}"):
             provide(sandboxes, home, "libpq-dev", "cowsay")
     assert len(sandboxes.orders) == 2
