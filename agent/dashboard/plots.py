@@ -125,9 +125,7 @@ _TEXTS = {
 def make_plots(runs: Sequence[RunSummary], now: float) -> tuple[Plot, ...]:
     weeks = _list_weeks(runs, now)
     judged = (run.first_round for run in runs if run.first_round)
-    verdicts = Counter(
-        "passed" if first_round.passed else _word(first_round.reason) for first_round in judged
-    )
+    verdicts = Counter("passed" if reason is Reason.READY else _word(reason) for reason in judged)
     ended = (run for run in runs if run.state in (RunState.MERGED, RunState.CLOSED))
     rounds = Counter(_ROUNDS[min(run.rounds, len(_ROUNDS) - 1)] for run in ended)
     failed = Counter(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from agent.editing import opening, prompting, submissions
 from agent.editing.loop import Conversation, SubmittedForm
-from agent.editing.rounds import Draft
-from agent.editing.run_context import RunContext, explain_stop
+from agent.editing.rounds import Draft, explain_stop
+from agent.editing.run_context import RunContext
 from agent.editing.submissions import FollowUpSubmission
 from agent.editing.tools import MOST_SUMMARY, PLAN, Forms, Submit, ToolExecutor
 from agent.errors import BudgetSpent, EditFailed, TimeSpent

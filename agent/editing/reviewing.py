@@ -6,8 +6,8 @@ from pydantic import Field
 
 from agent.editing import forms, opening, prompting
 from agent.editing.loop import Conversation, SubmittedForm
-from agent.editing.rounds import Round
-from agent.editing.run_context import RunContext, explain_stop
+from agent.editing.rounds import Round, explain_stop
+from agent.editing.run_context import RunContext
 from agent.editing.tools import Forms, ToolExecutor
 from agent.errors import ROUND_ENDS
 from agent.models.change import Change, Finding, Severity

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from agent.errors import RUN_ENDS, AgentError, RunStopped
+from agent.errors import (
+    ROUND_ENDS,
+    RUN_ENDS,
+    AgentError,
+    BudgetSpent,
+    ModelRefused,
+    ModelUnusable,
+    RunStopped,
+    TimeSpent,
+)
 from agent.models.change import Change, ClearedChange, Finding, Plan, Severity
 from agent.models.checks import AnyComparison, CheckItem, CheckReport
 from agent.models.outcome import Verdict
@@ -140,8 +150,36 @@ class RoundHistory:
         """Whether a change that has passed is published in spite of an error."""
         return self.has_passed and not isinstance(problem, RUN_ENDS)
 
+    @contextmanager
+    def keep_passed_change(self, before: str) -> Iterator[None]:
+        """Have an error end the block alone, once a change has passed.
+
+        Args:
+            before: What did not come about any more, in words.
+        """
+        try:
+            yield
+        except ROUND_ENDS as problem:
+            if not self.keeps_passed_change(problem):
+                raise
+            self.record_loss(f"{explain_stop(problem)} before {before}.")
+
     def record_loss(self, sentence: str) -> None:
         self.losses.append(sentence)
+
+
+def explain_stop(problem: AgentError) -> str:
+    """Say why no model is asked any more, for people who get a change all the same."""
+    match problem:
+        case ModelRefused():
+            return "The model refused to continue"
+        case TimeSpent():
+            return "The run reached its time limit (limits.minutes)"
+        case BudgetSpent():
+            return "The run reached its model budget"
+        case ModelUnusable():
+            return "The model was unavailable (see the service's log)"
+    return problem.message.partition("\n")[0].rstrip(".:")
 
 
 def choose_best(rounds: Sequence[Round]) -> Round:

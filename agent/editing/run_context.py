@@ -12,11 +12,8 @@ from agent.editing.preparation import LEAST_GATE_SECONDS, MeasuredBase, Preparat
 from agent.editing.rounds import RoundHistory
 from agent.errors import (
     AgentError,
-    BudgetSpent,
-    ModelRefused,
     ModelUnusable,
     RepositoryUnfit,
-    TimeSpent,
 )
 from agent.llm.budget import SpendingCaps
 from agent.models.chat import ChatModel, Role
@@ -129,20 +126,6 @@ class RunContext:
             rounds=tuple(judged.feedback for judged in self.history.rounds),
             undone=tuple(dict.fromkeys(self.history.losses)),
         )
-
-
-def explain_stop(problem: AgentError) -> str:
-    """Say why no model is asked any more, for people who get a change all the same."""
-    match problem:
-        case ModelRefused():
-            return "The model refused to continue"
-        case TimeSpent():
-            return "The run reached its time limit (limits.minutes)"
-        case BudgetSpent():
-            return "The run reached its model budget"
-        case ModelUnusable():
-            return "The model was unavailable (see the service's log)"
-    return problem.message.partition("\n")[0].rstrip(".:")
 
 
 def list_roles(models: ChatModel | None) -> tuple[Role, ...]:

@@ -16,7 +16,8 @@ from agent.editing import forms, prompting
 from agent.editing.loop import Conversation
 from agent.editing.opening import find_error_line
 from agent.editing.preparation import MeasuredBase, Preparation
-from agent.editing.run_context import RunContext, explain_stop
+from agent.editing.rounds import explain_stop
+from agent.editing.run_context import RunContext
 from agent.editing.tools import ToolExecutor
 from agent.errors import ASKING_ENDS, BudgetSpent, RequestRefused, SandboxMissing, TimeSpent
 from agent.models.change import Change

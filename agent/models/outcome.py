@@ -70,15 +70,6 @@ class PullRequest(Record):
         return f"{'Draft pull' if self.draft else 'Pull'} request #{self.number}"
 
 
-class FirstRound(Record):
-    """What became of the first change of a run that was judged."""
-
-    passed: bool
-    """Whether it might have been published as it was."""
-    reason: Reason
-    """`ready`, or what stood against it."""
-
-
 class RunFiles(Record):
     """What a run leaves in its folder, for whoever reads its end."""
 
@@ -120,8 +111,8 @@ class RunFigures(Record):
     """What kind of work triage took the ticket for; None: it did not come to that."""
     recipe: str | None = None
     """That carried the ticket out; "": models did; None: triage did not come to that."""
-    first_round: FirstRound | None = None
-    """None: no change was judged."""
+    first_round: Reason | None = None
+    """What became of the first change that was judged; `ready`: it passed; None: none was."""
     models: tuple[ModelUse, ...] = ()
     told_at: float | None = None
     """When people were about to be told, in seconds since the epoch; it is over only later."""

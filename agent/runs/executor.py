@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import metadata
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import structlog
 
 from agent import steps, workflow
-from agent.desk import Compose, Desk, Memory, make_redactor
+from agent.desk import Compose, Desk, make_redactor
 from agent.errors import (
     AgentError,
     Duplicate,
@@ -29,9 +29,9 @@ from agent.llm.budget import Budget
 from agent.llm.spendings import CountedModels
 from agent.models.chat import ChatModel
 from agent.models.clock import read_clock
-from agent.models.model_use import SpendingLimits, Spendings
+from agent.models.model_use import SpendingLimits
 from agent.models.outcome import JudgedChange, Outcome, RunFiles, StoredRun
-from agent.models.run import Reason, Remember, Run, RunState
+from agent.models.run import Reason, Remember, Run
 from agent.models.step import Step
 from agent.publishing import text, thread_answers
 from agent.publishing.pull_request_content import PATCH
@@ -46,32 +46,16 @@ from agent.telemetry.ledger import Ledger, LedgerClosed
 from agent.telemetry.run_log import RunLog
 
 if TYPE_CHECKING:
-    from agent.store.sql_run_files import SqlRunFiles
+    from agent.store.sql_run_store import SqlRunStore
 
 _log = structlog.get_logger()
 
 Say = Callable[[str], None]
 
 
-class RunMemory(Memory, Protocol):
-    """Keeps runs; the store implements it."""
-
-    @property
-    def spendings(self) -> Spendings:
-        """Counts what models cost."""
-        ...
-
-    @property
-    def files(self) -> SqlRunFiles | None:
-        """Keeps folders where other machines find them; None: there are no others."""
-        ...
-
-    def set_state(self, run_id: str, state: RunState) -> None: ...
-
-
 def execute_run(
     stored: StoredRun,
-    keeper: RunMemory,
+    keeper: SqlRunStore,
     settings: Settings,
     compose: Compose,
     remember: Remember,

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from agent.desk import Desk
 from agent.editing import attempts, by_recipe
 from agent.editing.attempts import Attempt
-from agent.editing.rounds import Draft, Round, choose_best
-from agent.editing.run_context import RunContext, explain_stop
+from agent.editing.rounds import Draft, Round, choose_best, explain_stop
+from agent.editing.run_context import RunContext
 from agent.errors import ASKING_ENDS, EditFailed
 from agent.git import worktree
 from agent.git.tree import WorkTree

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from agent.editing import attempts, rounds
 from agent.editing.rounds import Draft, Round
-from agent.editing.run_context import RunContext, explain_stop
-from agent.errors import ROUND_ENDS
+from agent.editing.run_context import RunContext
 from agent.models.review import ReviewNotes
 from agent.text import sanitise
 
@@ -33,16 +32,13 @@ def next_draft(tried: Sequence[Round], run_context: RunContext) -> Draft | None:
         or len(tried) > run_context.base.contract.config.limits.repair_rounds
     ):
         return None
-    try:
-        return _get_next_draft(
-            last, sanitise.shorten_middle(words, _MOST_WORDS, where="run the checks"), run_context
-        )
-    except ROUND_ENDS as problem:
-        if not run_context.history.keeps_passed_change(problem):
-            raise
+    shown = sanitise.shorten_middle(words, _MOST_WORDS, where="run the checks")
+    following: Draft | None = None
+    with run_context.history.keep_passed_change("another change was made"):
+        following = _get_next_draft(last, shown, run_context)
+    if following is None:
         run_context.history.give_up()
-        run_context.history.record_loss(f"{explain_stop(problem)} before another change was made.")
-    return None
+    return following
 
 
 def _find_objection(last: Round, run_context: RunContext) -> str:
@@ -68,9 +64,7 @@ def _get_next_draft(last: Round, words: str, run_context: RunContext) -> Draft |
         author = attempts.continue_draft(last.draft, (), words, run_context)
     else:
         author.answer(words, last.draft, passed=last.is_passed)
-    if (following := author.next_draft()) is None:
-        run_context.history.give_up()
-    return following
+    return author.next_draft()
 
 
 def answer_submission(best: Round, notes: ReviewNotes, run_context: RunContext) -> Draft | None:
@@ -80,19 +74,13 @@ def answer_submission(best: Round, notes: ReviewNotes, run_context: RunContext) 
     """
     if not notes.blocking or not best.is_passed:
         return None
-    try:
+    history, following = run_context.history, None
+    with history.keep_passed_change("the reviewer's blocking remarks were addressed"):
         following = _get_next_draft(best, rounds.format_remarks(notes.blocking), run_context)
-    except ROUND_ENDS as problem:
-        if not run_context.history.keeps_passed_change(problem):
-            raise
-        run_context.history.give_up()
-        run_context.history.record_loss(
-            f"{explain_stop(problem)} before the reviewer's blocking remarks were addressed."
-        )
-        return None
+        if following is None:
+            history.record_loss(
+                "An edit to address the reviewer's blocking remarks changed nothing."
+            )
     if following is None:
-        run_context.history.record_loss(
-            "An edit to address the reviewer's blocking remarks changed nothing."
-        )
-        return None
+        history.give_up()
     return following

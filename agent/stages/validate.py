@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from agent.editing import proving, rounds
 from agent.editing.rounds import Draft, Round
-from agent.editing.run_context import RunContext, explain_stop
-from agent.errors import ROUND_ENDS, EditFailed, EnvironmentFailed, PolicyRefused
+from agent.editing.run_context import RunContext
+from agent.errors import EditFailed, EnvironmentFailed, PolicyRefused
 from agent.models.review import ReviewNotes
 from agent.models.step import Step
 from agent.publishing.evidence import DecidedChange
@@ -17,15 +17,10 @@ from agent.stages import checks, decide, edit, policy
 def judge_change(draft: Draft, run_context: RunContext) -> Round:
     """Judge a change; if judging stops early, keep the earlier change that passed."""
     number = run_context.history.round_number
-    try:
-        return run_context.history.record_round(_run_gates(draft, run_context))
-    except ROUND_ENDS as problem:
-        if not run_context.history.keeps_passed_change(problem):
-            raise
-        run_context.history.record_loss(
-            f"{explain_stop(problem)} before the checks of another change finished."
-        )
-        return run_context.history.record_round(Round(number, draft, unfinished=True))
+    judged = Round(number, draft, unfinished=True)
+    with run_context.history.keep_passed_change("the checks of another change finished"):
+        judged = _run_gates(draft, run_context)
+    return run_context.history.record_round(judged)
 
 
 def _run_gates(draft: Draft, run_context: RunContext) -> Round:
@@ -42,7 +37,6 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
         draft = replace(draft, change=change)
         held = change, run_context.task.ticket, prepared, desk, run_context.task.human_changes
         cleared = once(Step.POLICY.named(number), policy.clear_change, *held)
-        desk.facts.note_cleared(cleared)
         after = once(
             Step.CHECKS.named(number),
             checks.run_checks,
@@ -54,7 +48,7 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
             run_context.gate_seconds,
         )
     except PolicyRefused as problem:
-        desk.facts.note_refusal(problem.reason)
+        desk.facts.note_round(problem.reason)
         return Round(number, draft, refused=problem.findings)
     except (EditFailed, EnvironmentFailed) as problem:
         if draft.plan.recipe:  # nobody would mend it
@@ -89,7 +83,7 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
         prepared.contract,
         proof,
     )
-    desk.facts.note_verdict(verdict)
+    desk.facts.note_round(verdict.reason, (*cleared.findings, *verdict.findings))
     return Round(number, draft, (), cleared, after, compared, proof, verdict)
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from statistics import mean, median
 
 from agent.models.model_use import ModelTotal
-from agent.models.outcome import FirstRound, StoredRun
+from agent.models.outcome import StoredRun
 from agent.models.record import Record
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Category
@@ -38,7 +38,7 @@ class RunSummary:
     """None: it is not over."""
     queued_at: float
     category: Category | None = None
-    first_round: FirstRound | None = None
+    first_round: Reason | None = None
     seconds_to_pull: float | None = None
     """From the label to the end of the run; None: it has opened no pull request, or not known."""
     seconds_to_end: float | None = None
@@ -139,7 +139,7 @@ def compute_statistics(group: str, runs: Sequence[RunSummary]) -> Statistics:
         ),
         pull_requests=len(opened),
         merged=compute_mean(run.state is RunState.MERGED for run in ended),
-        first_round=compute_mean(judged.passed if judged else None for judged in rounds),
+        first_round=compute_mean(judged is Reason.READY if judged else None for judged in rounds),
         seconds_to_pull=compute_median(run.seconds_to_pull for run in opened),
         seconds_to_merge=compute_median(run.seconds_to_end for run in merged),
         review_rounds=compute_median(run.rounds for run in ended),

@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 from agent.cli import main
 from agent.models.model_use import ModelUse
 from agent.models.outcome import (
-    FirstRound,
     PullEnd,
     PullRequest,
 )
@@ -25,7 +24,6 @@ from tests.unit.stages import code_host_runs
 
 NOW = float(int(time.time()))
 DAY = 86_400.0
-PASSED = FirstRound(passed=True, reason=Reason.READY)
 USE = ModelUse(
     role="editor", model="fake:one", calls=3, input_tokens=900, cached_tokens=0, output_tokens=100,
     usd=0.2, seconds=3.0,
@@ -55,7 +53,7 @@ def add(store, number, ago=0.0, **more):
     given = {
         "run_id": run.run_id, "state": RunState.OPEN, "reason": Reason.READY, "sentence": "s",
         "pull_request": PullRequest(number=number, url="u"), "category": "bug", "recipe": "",
-        "first_round": PASSED, "models": (USE,), "commit": "c", **more,
+        "first_round": Reason.READY, "models": (USE,), "commit": "c", **more,
     }  # fmt: skip
     store.finish_run(run.run_id, make_outcome(**given), NOW - ago + 120)
     return run.run_id

@@ -27,7 +27,7 @@ from agent.errors import (
 from agent.llm.budget import Budget
 from agent.models.change import Finding, Plan, Severity
 from agent.models.environment import Contract
-from agent.models.outcome import FirstRound, Outcome, Verdict
+from agent.models.outcome import Outcome
 from agent.models.record import Record
 from agent.models.run import Reason, Run
 from agent.models.run_facts import RunFacts
@@ -321,9 +321,8 @@ def test_secrets_in_a_result_stay_out_of_the_ledger(tmp_path):
 def test_what_became_of_the_first_change_stays_known():
     facts = RunFacts()
     for reason in (Reason.NEW_FAILURES, Reason.READY):
-        facts.note_verdict(Verdict(publish=reason is Reason.READY, reason=reason, sentence="s"))
-    facts.note_refusal(Reason.POLICY)
-    assert facts.first_round == FirstRound(passed=False, reason=Reason.NEW_FAILURES)
+        facts.note_round(reason)
+    assert facts.first_round is Reason.NEW_FAILURES
 
 
 def test_the_category_is_that_of_the_plan_and_before_that_of_the_labels():

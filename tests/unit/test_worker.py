@@ -162,9 +162,10 @@ def carried(home, monkeypatch, problem):
         raise problem
 
     def resolve(run, step, desk):
-        desk.facts.note_cleared(step(Step.POLICY.named(1), clear))
+        cleared = step(Step.POLICY.named(1), clear)
         desk.facts.compared = step(Step.COMPARE, compare)
-        desk.facts.note_verdict(step(Step.DECIDE, decide))
+        verdict = step(Step.DECIDE, decide)
+        desk.facts.note_round(verdict.reason, (*cleared.findings, *verdict.findings))
         step(Step.PUBLISH, publish)
 
     monkeypatch.setattr(workflow, "run_task", resolve)
@@ -200,7 +201,8 @@ def test_TC6_what_steps_have_found_is_cleaned_before_it_is_kept_or_printed(
 
     def resolve(run, step, desk):
         desk.facts.decision = step(Step.TRIAGE, triage)
-        desk.facts.note_verdict(step(Step.DECIDE.named(2), decide))
+        verdict = step(Step.DECIDE.named(2), decide)
+        desk.facts.note_round(verdict.reason, verdict.findings)
         return step(Step.PUBLISH, publish)
 
     monkeypatch.setattr(workflow, "run_task", resolve)

@@ -19,7 +19,6 @@ from agent.models.checks import (
 )
 from agent.models.model_use import ModelUse
 from agent.models.outcome import (
-    FirstRound,
     Outcome,
     PullEnd,
     PullRequest,
@@ -89,9 +88,7 @@ def make_outcome(run: Run, reason: Reason, luck: random.Random) -> Outcome:
         ) if is_done else None,
         checks=make_checks(), category=luck.choice(CATEGORIES),
         recipe="" if by_model else "add-django-field",
-        first_round=FirstRound(
-            passed=luck.random() < 0.7, reason=Reason.READY if is_done else reason
-        ),
+        first_round=Reason.READY if luck.random() < 0.7 else Reason.NEW_FAILURES,
         models=(use,) if by_model else (),
     )  # fmt: skip
 
