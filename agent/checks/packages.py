@@ -29,7 +29,7 @@ def check_packages(
     """
     old, new = base.versions, head.versions
     other = {name for name, version in new.items() if old.get(name) != version}
-    after = distributions.read_distributions(head.path, other)
+    after = distributions.list_installed(head.path)
     found = tuple(
         Package(
             name=name,

@@ -110,8 +110,6 @@ class Environment(Record):
     """What was asked for and could not be had, each with the reason."""
     services: tuple[SandboxService, ...] = ()
     layers: tuple[Layer, ...] = ()
-    altered: tuple[str, ...] = ()
-    """Files of the repository that these commands altered, which has no effect."""
     system: str = ""
     """Folder with Debian packages that are laid over /usr; empty: none are."""
 

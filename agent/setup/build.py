@@ -85,9 +85,9 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
         system=system,
     )
     asked = request.model_copy(update={"commands": lines})
-    made = setup_commands.provide_layers(asked, files, environment, build_context)
-    installed = distributions.list_installed(made.path)
-    packages = tuple(sorted(f"{name}=={one.version}" for name, one in installed))
+    made = setup_commands.provide_layer(asked, files, environment, build_context)
+    installed = distributions.list_installed(made.path).values()
+    packages = tuple(sorted(f"{package.name}=={package.version}" for package in installed))
     key = Path(made.layers[-1].folder).name if made.layers else made.key
     made = made.model_copy(update={"packages": packages, "key": key})
     return _add_tools(made, request, build_context)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import filecmp
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from importlib import metadata
 from pathlib import Path
 
@@ -17,7 +18,6 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from agent.models.environment import Environment
-from agent.models.record import Record
 
 BYTECODE = "__pycache__"
 _MOST_BYTES = 16 * 1024**2
@@ -28,16 +28,40 @@ _COMMAND = re.compile(r"/management/commands/([^/_][^/]*)\.py\Z")
 _OF_INSTALLERS = frozenset({"RECORD", "REQUESTED", "INSTALLER", "WHEEL", "uv_cache.json"})
 
 
-class Distribution(Record):
+@dataclass(frozen=True)
+class Distribution:
+    """An installed package, as it describes itself."""
+
     name: str
     """Normalised."""
     version: str
-    is_local: bool = False
-    """Whether it was built from the repository itself."""
-    source: str = ""
-    """Address that it was taken from, where that is no package index."""
-    requires: tuple[str, ...] = ()
-    """Normalised names of what it needs, with any extra."""
+    _found: metadata.Distribution = field(repr=False, compare=False)
+
+    @cached_property
+    def _address(self) -> str:
+        """Where it was taken from, if that is no package index."""
+        match = _ADDRESS.search(self._found.read_text("direct_url.json") or "")
+        return match[1] if match else ""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it was built from the repository itself."""
+        return self._address.startswith("file://")
+
+    @property
+    def source(self) -> str:
+        """Address that it was taken from, where that is neither the repository nor an index."""
+        return "" if self.is_local else self._address
+
+    @property
+    def requires(self) -> set[str]:
+        """Normalised names of what it needs, with any extra."""
+        heads = map(_NAME.match, map(str, self._found.metadata.get_all("Requires-Dist") or []))
+        return {str(canonicalize_name(head[0])) for head in heads if head}
+
+    def list_files(self) -> list[str]:
+        """Return its files by their paths in the environment's site-packages."""
+        return [str(file) for file in self._found.files or ()]
 
 
 def find_unmet(
@@ -60,19 +84,6 @@ def find_unmet(
     return tuple(unmet)
 
 
-def read_distributions(environment: str, wanted: Collection[str]) -> dict[str, Distribution]:
-    """Read the metadata of some packages.
-
-    Returns:
-        By name; what is not installed, or says nothing that can be read, is not in it.
-    """
-    return {
-        name: _read_metadata(name, one)
-        for name, one in list_installed(environment)
-        if name in wanted
-    }
-
-
 def find_unasked(
     base: str, head: str, declared: Collection[str], sources: Collection[str]
 ) -> tuple[str, ...]:
@@ -87,17 +98,14 @@ def find_unasked(
     Returns:
         Names; where a package comes from an address that nobody declares, with that.
     """
-    old, new = (
-        {name: _read_metadata(name, one) for name, one in list_installed(folder)}
-        for folder in (base, head)
-    )
+    old, new = map(list_installed, (base, head))
     # The project's own package says what its build makes up.
     asked, waiting = {name for name, one in new.items() if one.is_local}, {*declared}
     while waiting:
         name = waiting.pop()
         if name not in asked:
             asked.add(name)
-            waiting |= {*new[name].requires} if name in new else set()
+            waiting |= new[name].requires if name in new else set()
     found = [name for name in sorted(new) if name not in old and name not in asked]
     moved = (one for name, one in sorted(new.items()) if name in asked and one.source)
     return (
@@ -130,7 +138,8 @@ def find_altered(base: str, head: str) -> tuple[str, ...]:
         path = str(Path(*place.relative_to(head).parts[3:]))
         had, has = old.get(path), new.get(path)
         is_same = in_base.is_file() and filecmp.cmp(place, in_base, shallow=False)
-        is_newer = has is not None and not has.is_local and has != had
+        is_other = has != had or (has and had and has.source != had.source)
+        is_newer = has is not None and not has.is_local and is_other
         is_own = has is not None and has.is_local and (had is None or had.is_local)
         if not (is_same or is_newer or is_own):
             found.append(path)
@@ -139,37 +148,38 @@ def find_altered(base: str, head: str) -> tuple[str, ...]:
 
 def _list_owners(environment: str) -> dict[str, Distribution]:
     """List the files of an environment's packages, by their paths in its site-packages."""
-    return {
-        str(file): owner
-        for name, one in list_installed(environment)
-        for owner in (_read_metadata(name, one),)
-        for file in one.files or ()
-    }
+    installed = list_installed(environment).values()
+    return {file: owner for owner in installed for file in owner.list_files()}
 
 
 @lru_cache(maxsize=8)  # an environment is read-only once it is made
+def _list_foreign_files(environment: str) -> tuple[str, ...]:
+    owners = _list_owners(environment)
+    return tuple(path for path, owner in owners.items() if not owner.is_local)
+
+
 def list_modules(environment: str) -> frozenset[str]:
     """Name what is imported from packages, but for those of the repository itself."""
-    owners = _list_owners(environment).items()
-    names = (Path(path).parts[0].partition(".")[0] for path, owner in owners if not owner.is_local)
+    files = _list_foreign_files(environment)
+    names = (Path(path).parts[0].partition(".")[0] for path in files)
     return frozenset(name for name in names if name.isidentifier())
 
 
-@lru_cache(maxsize=8)
 def list_commands(environment: str) -> frozenset[str]:
     """Name the management commands of Django and other packages, but for the repository's own."""
-    owners = _list_owners(environment).items()
-    found = (_COMMAND.search(path) for path, owner in owners if not owner.is_local)
-    return frozenset(one[1] for one in found if one)
+    found = map(_COMMAND.search, _list_foreign_files(environment))
+    return frozenset(match[1] for match in found if match)
 
 
-def list_installed(environment: str) -> Iterator[tuple[str, metadata.Distribution]]:
-    """Yield the packages of a virtual environment on the host, each with its normalised name."""
+def list_installed(environment: str) -> dict[str, Distribution]:
+    """Return the packages of a virtual environment on the host, by their normalised names."""
+    found = {}
     for place in sorted(Path(environment).glob("lib/python3*/site-packages/*.*-info")):
         if place.is_dir() and _is_bounded(place):
             one = metadata.Distribution.at(place)
-            if name := _field(one, "Name"):
-                yield str(canonicalize_name(name)), one
+            if name := str(canonicalize_name(_read_field(one, "Name"))):
+                found[name] = Distribution(name, _read_field(one, "Version"), one)
+    return found
 
 
 def _is_bounded(place: Path) -> bool:
@@ -178,19 +188,5 @@ def _is_bounded(place: Path) -> bool:
     return all(path.stat().st_size <= _MOST_BYTES for path in read if path.is_file())
 
 
-def _read_metadata(name: str, one: metadata.Distribution) -> Distribution:
-    direct = one.read_text("direct_url.json") or ""
-    is_local = "file://" in direct
-    address = _ADDRESS.search(direct)
-    heads = map(_NAME.match, map(str, one.metadata.get_all("Requires-Dist") or []))
-    return Distribution(
-        name=name,
-        version=_field(one, "Version"),
-        is_local=is_local,
-        source=address[1] if address and not is_local else "",
-        requires=tuple(str(canonicalize_name(head[0])) for head in heads if head),
-    )
-
-
-def _field(one: metadata.Distribution, name: str) -> str:
+def _read_field(one: metadata.Distribution, name: str) -> str:
     return str((one.metadata.get_all(name) or [""])[0]).strip()

@@ -10,7 +10,8 @@ from __future__ import annotations
 import operator
 import posixpath
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 from agent.models.record import Record
 from agent.policy import levels
@@ -42,14 +43,20 @@ _BOUNDED = {
 }
 
 
-class LoadedConfig(NamedTuple):
+@dataclass(frozen=True)
+class LoadedConfig:
     config: RepoConfig
     source: load.ConfigSource | None
     """None where the repository has none."""
 
-    @property
+    @cached_property
     def document(self) -> Document:
         return read_document(self.source.text, self.source.name) if self.source else Document("")
+
+    def locate(self, *path: str) -> str | None:
+        """Return `file:line` of a key; None where the file does not have it."""
+        place = self.document.locate(path)
+        return f"{self.document.file}:{place.key_at.line}" if place.path == path else None
 
 
 class EffectiveValue(Record):
@@ -69,14 +76,13 @@ def list_values(
     read: LoadedConfig, project: Project | None, settings: Settings
 ) -> Iterator[EffectiveValue]:
     """Yield what holds for every key, in the order of the reference; then for every rule."""
-    places = KeyPlaces(read)
     for path, section in reference.sections():
         for name, field in section.model_fields.items():
             key = ".".join((*path, name))
             if reference.is_section(field.annotation) or key == "rules":
                 continue
             value: object = operator.attrgetter(key)(read.config)
-            origin = places.locate((*path, name))
+            origin = read.locate(*path, name)
             found = _find_detected(key, value, project) if project else None
             if key in _BOUNDED:
                 value, origin = _bound(key, value, origin, settings)
@@ -91,13 +97,11 @@ def list_values(
     from agent.policy import registry
 
     for rule in registry.RULES:
-        yield explain_rule(rule, read, settings, places)
+        yield explain_rule(rule, read, settings)
 
 
-def explain_rule(
-    rule: Rule, read: LoadedConfig, settings: Settings, places: KeyPlaces
-) -> EffectiveValue:
-    place = places.locate(("rules", rule.id))
+def explain_rule(rule: Rule, read: LoadedConfig, settings: Settings) -> EffectiveValue:
+    place = read.locate("rules", rule.id)
     level = levels.get_level(rule, read.config, settings.floors)
     asked = read.config.rules.get(rule.id)
     origin = place or _DEFAULT
@@ -108,16 +112,6 @@ def explain_rule(
         if place:
             origin += f"; {place} sets {asked}"
     return EffectiveValue(key=f"rules.{rule.id}", value=level, origin=origin, meaning=rule.demands)
-
-
-class KeyPlaces:
-    def __init__(self, read: LoadedConfig) -> None:
-        self._document = read.document
-
-    def locate(self, path: tuple[str | int, ...]) -> str | None:
-        """`file:line` of a key; None where the file does not have it."""
-        place = self._document.locate(path)
-        return f"{self._document.file}:{place.key_at.line}" if place.path == path else None
 
 
 def read_detected(key: str, project: Project) -> object:

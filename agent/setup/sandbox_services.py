@@ -285,8 +285,7 @@ def locate_cluster(services: Sequence[SandboxService]) -> dict[str, str] | None:
     folder = f"{_FOLDER}/postgres"
     for service in services:
         if service.name == "postgres":
-            control = f"{posixpath.dirname(service.program)}/pg_controldata"
-            return {"number": f"{folder}/number", "data": f"{folder}/data", "control": control}
+            return {"number": f"{folder}/number", "data": f"{folder}/data"}
     return None
 
 

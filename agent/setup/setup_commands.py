@@ -80,7 +80,6 @@ class _StoredLayer(Record):
     made, and where that is not known."""
     tree: str = ""
     """Digest of the whole tree, which counts where the inputs are not known."""
-    altered: tuple[str, ...] = ()
     bulk: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
@@ -103,25 +102,21 @@ class _SetupReport(BaseModel):
             return cls()
 
 
-def provide_layers(
+def provide_layer(
     asked: EnvironmentRequest,
     files: WorkTreeFiles,
     environment: Environment,
     build_context: BuildContext,
 ) -> Environment:
-    """Give the environment with what all set-up commands add.
+    """Give the environment with what the set-up commands add.
 
     Raises:
         EnvironmentFailed: A command fails or reaches a limit.
     """
     if not asked.commands:
         return environment
-    return _add_layer(_CommandRun(asked, files, environment, build_context))
-
-
-def _add_layer(run: _CommandRun) -> Environment:
-    """Lay one more layer over those that the environment has."""
-    settings, base, environment = run.build_context.settings, run.asked.base, run.environment
+    run = _CommandRun(asked, files, environment, build_context)
+    settings, base = build_context.settings, asked.base
     stem, place = run.make_stem(), None
     if base is not None:
         # Of others' layers a change has that of its base alone.
@@ -130,25 +125,17 @@ def _add_layer(run: _CommandRun) -> Environment:
     with storage.lock_name(settings, f"build-{stem}"):
         place = place or run.find_layer(stem)
         if place is None:
-            key = f"{stem}-{secrets.token_hex(4)}"
-            place = storage.locate_environment(settings, key)
+            place = storage.locate_environment(settings, f"{stem}-{secrets.token_hex(4)}")
             with storage.reserve_build_folder(settings, place) as part:
                 layer = run.make(part)
                 if base is not None:
-                    layer_files.take_from_base(part, layer.bulk, base.layers, run.asked.is_rule)
+                    layer_files.take_from_base(part, layer.bulk, base.layers, asked.is_rule)
                 storage.write_whole(part / _RECORD, layer.model_dump_json().encode())
     storage.note_use(settings, place.name)
     layer = _StoredLayer.model_validate_json((place / _RECORD).read_bytes())
-    if layer.altered:
-        named = ", ".join(layer.altered[:_MOST_NAMED])
-        run.build_context.say(
-            "set-up changes files of the repository; the checks use the committed versions:"
-            f" {named}"
-        )
     update: dict[str, object] = {
-        "layers": (*environment.layers, Layer(folder=str(place), bulk=layer.bulk)),
-        "altered": tuple(dict.fromkeys((*environment.altered, *layer.altered))),
-        "left_out": tuple(dict.fromkeys((*environment.left_out, *layer.left_out))),
+        "layers": (Layer(folder=str(place), bulk=layer.bulk),),
+        "left_out": layer.left_out,
     }
     if (place / layer_files.ENVIRONMENT).is_dir():
         update["path"] = str(place / layer_files.ENVIRONMENT)
@@ -254,6 +241,11 @@ class _CommandRun:
         layer_files.remove_special(part / "services", {})
         altered = layer_files.delete_repository_files(part / "tree", self._files.root, report.gone)
         layer_files.remove_special(part / "home")
+        if altered:
+            context.say(
+                "set-up changes files of the repository; the checks use the committed versions:"
+                f" {sanitise.list_some(altered, _MOST_NAMED)}"
+            )
         self._keep_environment(venv, before, known)
         context.say(f"set-up done in {time.monotonic() - began:.1f} s")
         bulk = layer_files.separate_large_folders(part, self._files.root)
@@ -263,7 +255,6 @@ class _CommandRun:
         return _StoredLayer(
             inputs=inputs,
             tree=self._tree_digest if inputs is None else "",
-            altered=tuple(altered),
             bulk=tuple(bulk),
             left_out=tuple(left_out),
         )

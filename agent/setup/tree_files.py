@@ -35,29 +35,10 @@ class WorkTreeFiles:
         return ProjectFiles(_ListedFiles(self))
 
     def read(self, path: str) -> bytes | None:
-        """Content of a regular file of the tree; None where there is none.
-
-        Raises:
-            EnvironmentFailed: The file is a link that leaves the tree, or is far too large.
-        """
-        place = self._resolve_inside(path)
-        if place is None:
-            raise EnvironmentFailed(
-                f"{path} points outside the repository, so it is not read. Replace the link"
-                " with a file."
-            )
-        try:
-            facts = place.stat()
-            if not stat.S_ISREG(facts.st_mode):
-                return None
-            if facts.st_size > _LARGEST:
-                raise EnvironmentFailed(
-                    f"{path} has {facts.st_size} bytes; the maximum for dependency files is"
-                    f" {_LARGEST}."
-                )
-            return place.read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        """Content of a regular file of the tree; None where there is none, or one far too large."""
+        place = Path(os.path.realpath(self.root / self.base / path))
+        is_inside = place.is_relative_to(self.root) and place.is_file()
+        return place.read_bytes() if is_inside and place.stat().st_size <= _LARGEST else None
 
     def digest(self) -> bytes:
         """Sum up all of the tree that a build can see: a setup.py may import whatever is in it.
@@ -88,11 +69,6 @@ class WorkTreeFiles:
             return hashlib.sha256(_digest_entry(place) + b"\0".join(names)).hexdigest()
         except OSError:
             return ""
-
-    def _resolve_inside(self, path: str) -> Path | None:
-        """The place of a path, links followed; None where that is outside the tree."""
-        place = Path(os.path.realpath(self.root / self.base / path))
-        return place if place.is_relative_to(self.root) else None
 
 
 def _raise(problem: OSError) -> None:

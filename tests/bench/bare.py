@@ -48,8 +48,7 @@ def make_venv(ours: Path, scratch: Path, settings: Settings) -> Path:
     venv, shell = scratch / f"bare-{ours.parent.name}", make_environ(scratch, settings)
     if venv.is_dir():
         return venv
-    names = {name for name, _ in distributions.list_installed(str(ours))}
-    found = distributions.read_distributions(str(ours), names).values()
+    found = distributions.list_installed(str(ours)).values()
     listed = scratch / "requirements.txt"
     listed.write_text(
         "".join(

@@ -104,15 +104,8 @@ def leave(order: dict[str, Any], report: dict[str, Any]) -> None:
         json.dump(report, file)
 
 
-def read_transaction(cluster: dict[str, str]) -> str:
-    """Read the number of PostgreSQL's next transaction, which is the same until one writes."""
-    asked = [cluster["control"], cluster["data"]]
-    told = subprocess.run(asked, env={}, stdout=subprocess.PIPE, text=True, check=False).stdout
-    return "".join(line for line in told.splitlines() if "NextXID" in line)
-
-
-def keep_cluster(cluster: dict[str, str], before: str) -> None:
-    """Stop PostgreSQL and leave its data, if commands have written any."""
+def keep_cluster(cluster: dict[str, str]) -> None:
+    """Stop PostgreSQL and leave its data."""
     with open(cluster["number"], encoding="utf-8") as file:
         os.kill(int(file.read()), signal.SIGINT)
     end = time.monotonic() + STOP_SECONDS
@@ -120,16 +113,14 @@ def keep_cluster(cluster: dict[str, str], before: str) -> None:
         if time.monotonic() > end:
             sys.exit("PostgreSQL does not stop after the set-up commands")
         time.sleep(0.05)
-    if read_transaction(cluster) != before:
-        with tarfile.open(cluster["to"], "w") as tar:
-            tar.add(cluster["data"], arcname="data")
+    with tarfile.open(cluster["to"], "w") as tar:
+        tar.add(cluster["data"], arcname="data")
 
 
 def main() -> int:
     with open(sys.argv[1], encoding="utf-8") as file:
         order: dict[str, Any] = json.load(file)
     cluster = order["cluster"]
-    written = read_transaction(cluster) if cluster else ""
     top = order["places"]["tree"]["from"]
     noted = is_noted(top)
     mark_unread([top + path for path in list_entries(top)])
@@ -146,7 +137,7 @@ def main() -> int:
             leave(order, {"at": number, "code": code})
             return 1
     if cluster:
-        keep_cluster(cluster, written)
+        keep_cluster(cluster)
     read = list_read(top, ["", *before["tree"]]) if noted else None
     gone = []
     for name, place in order["places"].items():
