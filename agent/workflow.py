@@ -54,8 +54,8 @@ def run_task(run: Run, once: StepRunner, desk: Desk) -> Outcome:
         return once(Step.PUBLISH, publish.end_without_work, pull, run, desk)
     facts.ticket = ticket = once(Step.READ_TICKET, triage.read_ticket, run, desk)
     once(Step.ANNOUNCE, desk.code_host.announce_start, run)
-    facts.decision = decision = once(Step.TRIAGE, triage.decide_ticket, ticket, pull, run, desk)
-    if not decision.recipe:
+    facts.recipe = chosen = once(Step.TRIAGE, triage.decide_ticket, ticket, pull, desk)
+    if not chosen:
         facts.ticket = ticket = once(Step.EARLIER, triage.add_earlier_attempt, ticket, run, desk)
     start = once(Step.CHECKOUT, checkout.prepare_start, pull, run, desk)
     facts.checkout = commit = start.checkout
@@ -63,7 +63,7 @@ def run_task(run: Run, once: StepRunner, desk: Desk) -> Outcome:
     items = once(Step.READ_THREADS, follow_up.list_items, pull, start, run, desk) if pull else ()
     facts.contract = contract = once(Step.READ_CONFIG, checkout.read_contract, run, commit, desk)
     base = OpenedRepository(run=run, checkout=commit, contract=contract)
-    task = Task(ticket=ticket, decision=decision, start=start, pull=pull, items=items)
+    task = Task(ticket=ticket, recipe=chosen, start=start, pull=pull, items=items)
     if not pull:
         parameters = once(Step.CLARIFY, plan.settle_parameters, task, base, desk)
         task = task.model_copy(update={"parameters": parameters})

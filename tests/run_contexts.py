@@ -10,13 +10,13 @@ from agent.models.environment import Checkout, Prepared
 from agent.models.pulls import BranchState
 from agent.models.step import StepRunner
 from agent.models.task import Task
-from agent.models.ticket import Decision, Ticket
+from agent.models.ticket import Ticket
 
 
-def make_task(ticket: Ticket, checkout: Checkout, decision: Decision | None = None) -> Task:
+def make_task(ticket: Ticket, checkout: Checkout, recipe: str = "") -> Task:
     return Task(
         ticket=ticket,
-        decision=decision or Decision(recipe="", sentence="", category="bug"),
+        recipe=recipe,
         start=BranchState.at_base(checkout),
     )
 

@@ -30,7 +30,7 @@ from repo_config.tree import Tree
 _MOST_QUESTIONS = 8
 _LONGEST_QUESTION = 500
 _LONGEST_TITLE, _LONGEST_STEP, _MOST_STEPS, _MOST_PLANNED = 72, 500, 20, 200
-_ENDS: dict[str, ThreadResult] = {"done": "commit", "answered": "reply", "beyond": "reply"}
+_ENDS: dict[str, ThreadResult] = {"done": "commit", "answered": "reply", "person": "human"}
 
 
 class SubmittedPlan(Record):
@@ -61,7 +61,7 @@ class Declined(Record):
 
 class SubmittedAnswer(Record):
     item: int
-    became: Literal["done", "answered", "beyond", "person"]
+    became: Literal["done", "answered", "person"]
     words: str = forms.show_limits(pattern=r"\S", maxLength=MOST_SUMMARY)
 
 
@@ -178,10 +178,9 @@ def read_answers(found: FollowUpSubmission) -> tuple[ItemAnswer, ...]:
     return tuple(
         ItemAnswer(
             item=answer.item,
-            end=_ENDS.get(answer.became, "human"),
+            end=_ENDS[answer.became],
             text=cut_sentences(answer.words, MOST_SUMMARY),
             by_model=True,
-            is_beyond_ticket=answer.became == "beyond",
         )
         for answer in sorted(found.answers, key=lambda answer: answer.item)
     )

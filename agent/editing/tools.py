@@ -93,7 +93,7 @@ class ToolExecutor:
         """
         self._run_context, self._given, self._edits = run_context, given, edits
         names = _TOOLS.keys() if edits else {"bash"}
-        if not run_context.task.decision.recipe:
+        if not run_context.task.recipe:
             names -= {"recipe"}
         self._tools = {name: tool for name, tool in _TOOLS.items() if name in names}
         self._session: SandboxSession | None = None

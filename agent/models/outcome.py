@@ -53,8 +53,6 @@ class ThreadOutcome(Record):
     last_comment_id: int
     """Number of the last comment that was seen to; 0: the round ended before that."""
     resolved: bool = False
-    is_beyond_ticket: bool = False
-    """Whether it asks for more than the ticket, so that an issue of its own was offered."""
 
 
 class PullRequest(Record):
@@ -108,7 +106,7 @@ class RunFigures(Record):
     """What statistics are made of."""
 
     category: Category | None = None
-    """What kind of work triage took the ticket for; None: it did not come to that."""
+    """What kind of work its plan is; None: there is none."""
     recipe: str | None = None
     """That carried the ticket out; "": models did; None: triage did not come to that."""
     first_round: Reason | None = None

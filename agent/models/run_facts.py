@@ -9,7 +9,7 @@ from agent.models.checks import AnyComparison
 from agent.models.environment import Checkout, Contract
 from agent.models.model_account import ModelAccount
 from agent.models.run import Reason
-from agent.models.ticket import Category, Decision, Ticket
+from agent.models.ticket import Ticket
 
 
 @dataclass
@@ -17,7 +17,8 @@ class RunFacts:
     """What is not known yet is None; a run that goes on after a kill learns all of it again."""
 
     ticket: Ticket | None = None
-    decision: Decision | None = None
+    recipe: str | None = None
+    """That the ticket is for; "": a model's."""
     checkout: Checkout | None = None
     contract: Contract | None = None
     plan: Plan | None = None
@@ -30,13 +31,6 @@ class RunFacts:
     change: Change | None = None
     """The best one that a model has made, for people who go on by hand."""
     account: ModelAccount = field(default_factory=ModelAccount)
-
-    @property
-    def category(self) -> Category | None:
-        """Of the plan; before there is one, by the labels."""
-        if self.plan is not None:
-            return self.plan.category
-        return self.decision.category if self.decision else None
 
     def note_round(self, reason: Reason, findings: tuple[Finding, ...] = ()) -> None:
         """Note how a change was judged, and what policy and verdict have found in it."""

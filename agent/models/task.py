@@ -8,7 +8,7 @@ from agent.models.outcome import ThreadOutcome, ThreadResult
 from agent.models.pulls import BranchState, ProjectCheck, PullSnapshot, Thread
 from agent.models.record import Record
 from agent.models.run import FollowUp
-from agent.models.ticket import Decision, Ticket
+from agent.models.ticket import Ticket
 
 
 class FollowUpItem(Record):
@@ -33,8 +33,6 @@ class ItemAnswer(Record):
     end: ThreadResult
     text: str
     by_model: bool = False
-    is_beyond_ticket: bool = False
-    """Whether it asks for more than the ticket, which can be an issue of its own."""
 
 
 class PullContext(Record):
@@ -65,7 +63,8 @@ class PullContext(Record):
 
 class Task(Record):
     ticket: Ticket
-    decision: Decision
+    recipe: str
+    """That the ticket is for; "": a model plans and edits."""
     start: BranchState
     """Where the change begins: the base commit, or the branch of the pull request."""
     pull: PullContext | None = None

@@ -127,11 +127,3 @@ class Ticket(Record):
 
 Category = Literal["bug", "feature", "refactor", "tests", "docs", "typing", "dependency"]
 """What kind of work a ticket asks for."""
-
-
-class Decision(Record):
-    recipe: str
-    """Its name; "": a model plans and edits."""
-    sentence: str
-    category: Category = "feature"
-    """By the issue's labels; a recipe has no use for it."""

@@ -88,7 +88,6 @@ def answer_threads(
             "text": answer.text,
             "by_model": answer.by_model,
             "commit": held,
-            "is_beyond_ticket": answer.is_beyond_ticket,
         }
         found.append(ThreadOutcome.model_validate(facts | place))
     return tuple(found)
@@ -100,11 +99,7 @@ def _answer_thread(
     pulls = pulls_of(desk)
     # Ours is no word that was read.
     last = max(comment.comment_id for comment in thread.comments if not comment.is_ours)
-    first = next((comment.body.strip() for comment in thread.comments if comment.body.strip()), "")
-    url = run.snapshot.url if run.snapshot else ""
-    repository, found, _ = url.rpartition("/issues/")
-    new_issue = f"{repository}/issues/new" if found else ""
-    words = threads.write_reply(answer, commit, desk.redactor(first), new_issue)
+    words = threads.write_reply(answer, commit)
     present = next((one for one in now.threads if one.thread_id == thread.thread_id), thread)
     key = f"{thread.thread_id} {last}"
     page = pulls.reply_in_thread(run, now.number, present, words, key=key)
@@ -175,8 +170,6 @@ def list_notes(
         notes.append(
             f"Merged {base} ({start.tip[:12]}) in {commit[:12]}; the checks ran on that commit."
         )
-        if not start.foreign_commits and any(end.commit for end in pull.thread_outcomes):
-            notes.append("It includes our earlier commits.")
     if start.foreign_commits and not is_published:
         notes.append(
             f"People have pushed to the branch (now {start.head[:12]}). The check results above "

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from urllib.parse import quote
 
 from agent.models.outcome import ThreadOutcome, ThreadResult
 from agent.models.task import ItemAnswer
@@ -27,13 +26,11 @@ _LONGEST_CELL = 160
 _MOST_ROWS = 20
 
 
-def write_reply(answer: ItemAnswer, commit: str, asked: str, new_issue: str = "") -> str:
+def write_reply(answer: ItemAnswer, commit: str) -> str:
     """Write the answer to a thread.
 
     Args:
-        asked: The first words of the thread.
         commit: That holds what was done; empty: nothing was.
-        new_issue: Page on which a new issue is opened in the repository.
     """
     head = {
         "commit": f"Done in {commit}.",
@@ -43,14 +40,7 @@ def write_reply(answer: ItemAnswer, commit: str, asked: str, new_issue: str = ""
     said = sanitise.format_words(answer.text)
     if answer.by_model:
         said = f"Model: “{said}”"
-    parts = [" ".join(part for part in (head, said) if part)]
-    if answer.is_beyond_ticket:
-        offer = "open a new issue for it"
-        if new_issue:
-            title = quote(sanitise.make_inert(_cut(asked)), safe="")
-            offer = f"[{offer}]({new_issue}?title={title})"
-        parts.append(f"This goes beyond the ticket: {offer}.")
-    return "\n\n".join(parts)
+    return " ".join(part for part in (head, said) if part)
 
 
 def write_section(ends: Sequence[ThreadOutcome], notes: Iterable[str] = ()) -> str:

@@ -210,8 +210,8 @@ def run_workflow(
             .with_part("judged", checks=outcome.judged.checks or facts.compared)
             .with_part(
                 "figures",
-                category=facts.category,
-                recipe=facts.decision.recipe if facts.decision else None,
+                category=facts.plan.category if facts.plan else None,
+                recipe=facts.recipe,
                 first_round=facts.first_round,
                 models=facts.account.uses,
             )

@@ -41,12 +41,12 @@ def settle_parameters(task: Task, base: OpenedRepository, desk: Desk) -> str:
     if contract.config.contributions == "refuse" and base.run.snapshot is not None:
         raise ForPeople(submissions.explain_refused("`contributions: refuse`"))
     can_ask = has_model(desk)
-    if not task.decision.recipe and can_ask:
+    if not task.recipe and can_ask:
         _require_tests(contract)
         return ""
     tree = desk.open_base(base)
     mine = FolderFilter(tree, contract.config.folder)
-    if not task.decision.recipe:
+    if not task.recipe:
         raise _explain_no_recipe(mine, contract)
     if not can_ask and contract.project.django and contract.project.django.missing:
         raise RepositoryUnfit(contract.project.django.missing)

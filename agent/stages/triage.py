@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import get_args
 
 from agent.conversation.commands import is_command
 from agent.desk import Desk
@@ -16,16 +14,10 @@ from agent.models.code_host import Pulls
 from agent.models.pulls import PullSnapshot, ThreadComment
 from agent.models.run import Run
 from agent.models.task import PullContext
-from agent.models.ticket import Category, Decision, Guidance, Ticket
+from agent.models.ticket import Guidance, Ticket
 from agent.recipes.add_field import recipe
 from agent.text import sanitise
 
-#: Kinds of work by what labels say: our own names, and those that GitHub and Dependabot give.
-_CATEGORIES: dict[str, Category] = {name: name for name in get_args(Category)} | {
-    "documentation": "docs",
-    "enhancement": "feature",
-    "dependencies": "dependency",
-}
 _MOST_REMARKS, _MOST_REMARK = 10, 2_000
 _MOST_ASKED = 20
 """Of so many people is asked whether they may write."""
@@ -72,18 +64,15 @@ def add_guidance(ticket: Ticket, said: Sequence[Guidance]) -> Ticket:
     return ticket.model_copy(update=update)
 
 
-def decide_ticket(ticket: Ticket, pull: PullContext | None, run: Run, desk: Desk) -> Decision:
+def decide_ticket(ticket: Ticket, pull: PullContext | None, desk: Desk) -> str:
     """Choose who carries a ticket out; see `choose_recipe`. With a pull request models go on."""
-    if pull is not None:
-        return Decision(recipe="", sentence="A follow-up.", category=pull.plan.category)
-    labels = run.snapshot.labels if run.snapshot else ()
-    return choose_recipe(ticket, desk.models, labels)
+    name = "" if pull else choose_recipe(ticket, desk.models)
+    desk.say(f"recipe {name}" if name else "no recipe: for a model, or a person")
+    return name
 
 
-def choose_recipe(
-    ticket: Ticket, models: ChatModel | None = None, labels: tuple[str, ...] = ()
-) -> Decision:
-    """Choose the recipe for a ticket; what none fits is for a model, or else for a person. Pure.
+def choose_recipe(ticket: Ticket, models: ChatModel | None = None) -> str:
+    """Choose the recipe for a ticket; "": it is for a model, or else for a person. Pure.
 
     Raises:
         TicketUnclear: The ticket is empty.
@@ -92,23 +81,12 @@ def choose_recipe(
     if not ticket.title.strip() and not ticket.body.strip():
         hidden = f" ({', '.join(ticket.removed)} removed)" if ticket.removed else ""
         raise TicketUnclear((f"The ticket has no visible text{hidden}. What should be done?",))
-    kind = _read_category(labels)
     if recipe.fits_ticket(ticket):
-        return Decision(recipe=recipe.NAME, sentence=f"recipe {recipe.NAME}", category=kind)
-    if models is None or not (editors := models.list_chain("editor")):
-        # What can be written instead is said once the repository is known.
-        return Decision(recipe="", sentence="no recipe fits; no model is configured", category=kind)
-    if missing := models.explain_missing("editor"):
+        return recipe.NAME
+    if models and models.list_chain("editor") and (missing := models.explain_missing("editor")):
         raise NoModel(f"No recipe fits this ticket, and no model is available ({missing}).")
-    sentence = f"{kind}, for {editors[0]}"
-    return Decision(recipe="", sentence=sentence, category=kind)
-
-
-def _read_category(labels: Iterable[str]) -> Category:
-    for label in labels:
-        if found := _CATEGORIES.get(re.split(r"[\s:/=]+", label.lower())[-1]):
-            return found
-    return "feature"
+    # Without a model, what can be written instead is said once the repository is known.
+    return ""
 
 
 def add_earlier_attempt(ticket: Ticket, run: Run, desk: Desk) -> Ticket:

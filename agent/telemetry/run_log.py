@@ -24,7 +24,6 @@ from agent.models.checks import AnyComparison, AnyRun, CheckReport, Status, Test
 from agent.models.clock import read_clock
 from agent.models.environment import Environment
 from agent.models.record import Record
-from agent.models.ticket import Decision
 from agent.text import check_summary, sanitise
 from agent.text.redaction import Redactor
 
@@ -136,8 +135,6 @@ class RunLog:
 def describe_result(result: object) -> str:
     """Say what a step's result means; empty for records that need no words in the log."""
     match result:
-        case Decision():
-            return result.sentence
         case Environment():
             sources = "; ".join(result.sources) or "nothing declared"
             packages = "\n".join(f"  {package}" for package in result.packages)

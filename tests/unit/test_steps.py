@@ -25,14 +25,13 @@ from agent.errors import (
     VersionUnknown,
 )
 from agent.llm.budget import Budget
-from agent.models.change import Finding, Plan, Severity
+from agent.models.change import Finding, Severity
 from agent.models.environment import Contract
 from agent.models.outcome import Outcome
 from agent.models.record import Record
 from agent.models.run import Reason, Run
 from agent.models.run_facts import RunFacts
 from agent.models.step import Step
-from agent.models.ticket import Decision
 from agent.settings import Settings
 from agent.steps import Cancellation, Steps
 from agent.telemetry.ledger import END_MISSING, Ledger, verify_ledger
@@ -323,10 +322,3 @@ def test_what_became_of_the_first_change_stays_known():
     for reason in (Reason.NEW_FAILURES, Reason.READY):
         facts.note_round(reason)
     assert facts.first_round is Reason.NEW_FAILURES
-
-
-def test_the_category_is_that_of_the_plan_and_before_that_of_the_labels():
-    facts = RunFacts(decision=Decision(recipe="", sentence="s", category="tests"))
-    assert facts.category == "tests"
-    facts.plan = Plan(recipe="", title="t", parameters="", steps=(), category="bug")
-    assert facts.category == "bug"

@@ -22,13 +22,12 @@ from agent.errors import (
     StorageFull,
     StoreUnavailable,
 )
-from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Severity
+from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Plan, Severity
 from agent.models.checks import TestComparison
 from agent.models.environment import Checkout
 from agent.models.outcome import Outcome, Verdict
 from agent.models.run import Reason, RunState
 from agent.models.step import Step
-from agent.models.ticket import Decision
 from agent.runs import executor, folders
 from agent.runs.waiting import MOST_WAITS, PastWait, RunPostponed
 from agent.settings import Settings
@@ -189,8 +188,8 @@ def test_TC6_what_steps_have_found_is_cleaned_before_it_is_kept_or_printed(
 ):
     key = "cnry5f0a9be47c21d86e3350bb91c2da7f84"
 
-    def triage() -> Decision:
-        return Decision(recipe="", sentence=f"Use {key}", category="feature")
+    def plan() -> Plan:
+        return Plan(recipe="", title=f"Use {key}", parameters="", steps=())
 
     def decide() -> Verdict:
         found = FINDING.model_copy(update={"message": f"it is {key}"})
@@ -200,7 +199,7 @@ def test_TC6_what_steps_have_found_is_cleaned_before_it_is_kept_or_printed(
         return Outcome(run_id="2026-1", state=reason.state, reason=reason, sentence="ok")
 
     def resolve(run, step, desk):
-        desk.facts.decision = step(Step.TRIAGE, triage)
+        desk.facts.plan = step(Step.PLAN, plan)
         verdict = step(Step.DECIDE.named(2), decide)
         desk.facts.note_round(verdict.reason, verdict.findings)
         return step(Step.PUBLISH, publish)

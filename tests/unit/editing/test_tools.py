@@ -15,7 +15,6 @@ from agent.models.change import Change
 from agent.models.chat import Reply
 from agent.models.checks import Status, SuiteFacts, TestRun
 from agent.models.sandbox import CommandResult
-from agent.models.ticket import Decision
 from agent.recipes.add_field.parameters import Edits
 from repo_config.detect import DjangoProject
 from tests.fakes import FakeModel, FakeSession, make_reply
@@ -237,8 +236,7 @@ def test_a_recipe_writes_what_it_makes_in_the_sandbox(tmp_path, home, monkeypatc
     contract = prepared.contract.model_copy(update={"project": project})
     made = Opened(prepared.model_copy(update={"contract": contract}), home)
     assert "recipe" not in [spec.name for spec in made.tools.specs]
-    decision = Decision(recipe="add-django-field", sentence="", category="bug")
-    task = made.run_context.task.model_copy(update={"decision": decision})
+    task = made.run_context.task.model_copy(update={"recipe": "add-django-field"})
     made.run_context = replace(made.run_context, task=task)
     made.tools = ToolExecutor(made.run_context, {"submit": ("Submit.", Submit)})
     named = {"name": "add-django-field", "parameters": {"model": "shop.Order", "field": "x"}}

@@ -290,7 +290,7 @@ def follow_up() -> str:
         ThreadOutcome(
             thread_id="T2", place="inline", about="shop/prices.py:9: And taxes?",
             url="https://forge.example/shop/app/pull/9#r2", kind="human",
-            text="Taxes are no part of the ticket.", by_model=True, last_comment_id=1, is_beyond_ticket=True,
+            text="Taxes are no part of the ticket.", by_model=True, last_comment_id=1,
         ),
     )  # fmt: skip
     body = text.render_pull_request(evidence_of_issue(**MADE_BY_MODEL, left=1))

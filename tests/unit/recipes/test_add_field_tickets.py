@@ -25,7 +25,7 @@ NICK = "shop.Customer: nick = models.CharField(max_length=50, blank=True)"
 
 def told(body: str, title: str = "A field") -> str:
     """What is settled, in one line, for a ticket that the recipe is chosen for."""
-    assert triage.choose_recipe(ticket(body, title)).recipe == recipe.NAME
+    assert triage.choose_recipe(ticket(body, title)) == recipe.NAME
     settled = settle(body, FILES, title)
     said = f"{settled.app_label}.{settled.model}: {settled.assignment}"
     said += f"; existing {settled.existing.code}" if settled.existing else ""
@@ -74,7 +74,7 @@ def test_what_structure_states_is_settled(name: str) -> None:
 )
 def test_sentences_alone_are_for_a_model_or_a_person(body: str) -> None:
     assert not recipe.fits_ticket(ticket(body))
-    assert triage.choose_recipe(ticket(body, "Add a field")).recipe == ""
+    assert triage.choose_recipe(ticket(body, "Add a field")) == ""
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from agent.models.environment import Checkout
 from agent.models.pulls import BranchState, ProjectCheck, PullSnapshot, Thread
 from agent.models.run import FollowUp
 from agent.models.task import FollowUpItem, ItemAnswer, PullContext, Task
-from agent.models.ticket import Decision
 from agent.stages import publish
 from agent.text.redaction import Redactor
 from tests.integration import run_samples
@@ -74,7 +73,7 @@ def published(
     of = {"check" if isinstance(asked, ProjectCheck) else "thread": asked}
     item = FollowUpItem.model_validate({"number": 1, "about": "Rename it.", "text": "", **of})
     task = Task(
-        ticket=code_host_runs.TICKET, decision=Decision(recipe="", sentence=""),
+        ticket=code_host_runs.TICKET, recipe="",
         start=branch_state, pull=context, items=(item,),
     )  # fmt: skip
     pulls = pulls or Pulls(now)

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from agent.errors import ForPeople, NoRecipe, TicketUnclear
-from agent.models.ticket import Decision
 from agent.stages import plan, triage
 from repo_config import detect
 from tests.fakes import FakeCodeHost, FakeModel, make_reply
@@ -17,7 +16,6 @@ from tests.unit.stages import code_host_runs
 from tests.unit.trees import DictTree
 
 HALF = "Add `note = models.TextField()` to the orders."
-DECISION = Decision(recipe="add-django-field", sentence="recipe add-django-field")
 
 
 @pytest.fixture
@@ -29,7 +27,7 @@ def settle(tmp_path):
         ticket = code_host_runs.TICKET.model_copy(update={"body": body})
         contract = made.contract.model_copy(update={"project": project()})
         return plan.settle_parameters(
-            make_task(ticket, made.checkout, DECISION),
+            make_task(ticket, made.checkout, "add-django-field"),
             made.model_copy(update={"contract": contract}),
             desk,
         )
@@ -88,7 +86,7 @@ def test_without_a_recipe_and_a_model_examples_are_of_this_repository(tmp_path, 
     for example, part in zip(examples, words, strict=True):
         assert part in example
         ticket = code_host_runs.TICKET.model_copy(update={"title": "", "body": example})
-        assert triage.choose_recipe(ticket).recipe
+        assert triage.choose_recipe(ticket)
 
 
 def test_half_a_ticket_is_the_models_or_comes_back_as_the_form(settle):
