@@ -11,7 +11,6 @@ import builtins
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
 
 from agent.checks import units
 from agent.models.change import Change, ChangedFile
@@ -97,13 +96,13 @@ def split_hunks(file: ChangedFile) -> tuple[Hunk, ...]:
     try:
         if (code := ast.dump(after)) == ast.dump(before):
             return ()
-        sides = before if file.before is not None else None, file.before or b"", after, file.after
-        edits = units.find_edits(*sides, lambda text: describe(text) is not None)
-        texts = [units.apply_edits(lines, [edit]) for edit in edits]
+        known = before if file.before is not None else None
+        edits = units.find_edits(known, file.before or b"", after, file.after)
+        texts = [units.apply_edits(lines, [edit]) for edit in edits or ()]
         left = [*map(describe, texts)]
     except RecursionError:
         return (whole,)
-    if None in left or any(one.last > other.first for one, other in pairwise(edits)):
+    if edits is None or None in left:
         return (whole,)
     return tuple(
         Hunk(
