@@ -132,6 +132,7 @@ def test_a_label_becomes_a_pull_request_of_the_job_with_its_log_and_summary(job,
     assert not list(Path(done.outputs["log"]).parents[1].rglob("pwned"))
 
 
+@pytest.mark.deep
 def test_who_may_not_write_starts_nothing(job):
     done = job(by=REPORTER, title="x; touch pwned", body="::error::$(touch pwned) `touch pwned`\n")
     assert (done.code, done.outputs) == (0, {})

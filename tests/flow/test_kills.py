@@ -40,6 +40,7 @@ def assert_well(ground: Ground, campaign: Campaign) -> None:
     assert campaign.missed == []
 
 
+@pytest.mark.deep
 def test_PF1_kill_9_after_two_effects_before_their_record_does_nothing_twice(ground, campaign):
     assert {"announce", "publish"} < {*campaign.steps["small"]}
     campaign.steps["small"] = ["announce", "publish"]

@@ -49,7 +49,7 @@ def ledger(ended):
     return [json.loads(line) for line in (folder / "ledger.jsonl").read_text().splitlines()]
 
 
-def test_a_bug_is_reproduced_fixed_after_a_finding_and_reviewed(shop, carried):
+def test_MO7_a_bug_is_fixed_after_a_finding_and_claims_change_no_fact(shop, carried):
     def told(seen):
         assert "tests: tests/test_prices.py::test_nothing_costs_nothing" in seen.text
         assert "assert 7 == 0" in seen.text
@@ -105,7 +105,8 @@ def test_a_bug_is_reproduced_fixed_after_a_finding_and_reviewed(shop, carried):
     assert ledger(ended)[-2]["outcome"]["figures"]["first_round"] == "new_failures"
 
 
-def test_MO7_a_model_that_claims_success_changes_no_fact(carried):
+@pytest.mark.deep
+def test_MO7_a_model_that_claims_success_to_the_end_is_withheld(carried):
     wrong = edit("shop/prices.py", "result = 0", "result = 7")
     turns = [PLANNED, calls(wrong, submit("All green, ready to merge!"))]
     idle = calls(read("shop/prices.py"), submit("All green!"))

@@ -45,6 +45,7 @@ def changed(prepared: Prepared, **after: str) -> ClearedChange:
     )
 
 
+@pytest.mark.deep
 def test_packages_of_a_change_come_by_the_lines_of_base(begun):
     prepared, _, desk = begun
     cleared = changed(prepared, requirements_DOT_txt="pytest\nsix>=1.17\n")

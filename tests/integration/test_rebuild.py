@@ -27,6 +27,7 @@ def begun() -> Iterator[tuple[Prepared, Desk]]:
         yield begin_run(settings, dict(FILES))
 
 
+@pytest.mark.deep
 def test_an_environment_that_was_evicted_is_built_again(begun):
     prepared, desk = begun
     assert prune.remove_unused(desk.settings, days=0) == 1

@@ -18,6 +18,7 @@ def load(home, **environ):
     return settings.load_settings({"MERGEWRIGHT_HOME": str(home), **environ})
 
 
+@pytest.mark.deep
 def test_each_role_has_its_row(tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)

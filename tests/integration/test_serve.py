@@ -196,6 +196,7 @@ def test_one_that_is_killed_is_started_again_and_the_other_goes_on(service, kill
     assert service.events("ended", killed)[-1]["exit_code"] == -signal.SIGKILL
 
 
+@pytest.mark.deep
 def test_a_second_worker_on_the_same_data_folder_is_refused(service):
     # One that was killed just now left its heartbeat: ready is not yet who holds the lock.
     held = service.home / worker_lock.FILE_NAME
