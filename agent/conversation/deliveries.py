@@ -72,7 +72,7 @@ def _parse_request(action: str | None, payload: dict[str, Any]) -> ParsedEvent |
     if issue.pull_request is not None:
         return Ignored(action=action, reason="the label is on a pull request")
     snapshot = Snapshot(
-        issue=_make_reference(asked.repository, issue, asked.installation),
+        issue=_make_reference(asked.repository, issue),
         url=issue.html_url,
         title=issue.title,
         body=issue.body or "",
@@ -96,21 +96,19 @@ def _parse_withdrawal(action: str | None, payload: dict[str, Any]) -> ParsedEven
     parsed = payloads.IssuePayload.model_validate(payload)
     if parsed.issue.pull_request is not None:
         return Ignored(action=action, reason="it is a pull request")
-    issue = _make_reference(parsed.repository, parsed.issue, parsed.installation)
+    issue = _make_reference(parsed.repository, parsed.issue)
     return ParsedEvent(action=action, about=Withdrawal(issue=issue))
 
 
 def _make_reference(
     repository: payloads.Repository,
     subject: payloads.Subject,
-    installation: payloads.Installation | None,
 ) -> IssueRef:
     return IssueRef(
         repository=repository.full_name,
         repository_id=repository.id,
         number=subject.number,
         issue_id=subject.id,
-        installation_id=installation.id if installation else None,
     )
 
 
@@ -161,7 +159,7 @@ def _make_comment(
     if author.id != parsed.sender.id:
         return Ignored(action=action, reason="it was sent by someone other than its author")
     comment = Comment(
-        subject=_make_reference(parsed.repository, subject, parsed.installation),
+        subject=_make_reference(parsed.repository, subject),
         on_pull=on_pull,
         place=place,
         comment_id=written.id,

@@ -71,12 +71,6 @@ class CloneableRepository(Repository):
     clone_url: Address
 
 
-class Installation(PayloadPart):
-    """Of the App, in a repository."""
-
-    id: Number
-
-
 class Label(PayloadPart):
     name: str = Field(min_length=1, max_length=100)
 
@@ -127,7 +121,6 @@ class IssuePayload(PayloadPart):
 
     action: str
     repository: Repository
-    installation: Installation | None = None
     issue: Subject
 
 
@@ -141,7 +134,6 @@ class LabelledIssue(IssuePayload):
 class _ConversationPayload(PayloadPart):
     repository: CloneableRepository
     sender: Account
-    installation: Installation | None = None
 
 
 class CommentOnIssue(_ConversationPayload):

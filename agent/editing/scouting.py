@@ -109,9 +109,7 @@ def scout_configuration(
         return ""
     # Only this conversation is bounded so; what it costs counts in the run as any other.
     prepared, left = prepare(), run_context.once.run_seconds_left
-    nothing = CheckReport(
-        side="base", commit=prepared.checkout.commit, change_digest=None, results=()
-    )
+    nothing = CheckReport(side="base", commit=prepared.checkout.commit, results=())
     ready = MeasuredBase(prepared, nothing, reserved_seconds=left * (1 - _SHARE))
     run_context = replace(
         run_context,

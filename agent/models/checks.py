@@ -249,7 +249,6 @@ class CheckReport(Record):
 
     side: str
     commit: str
-    change_digest: str | None
     results: tuple[AnyRun, ...]
 
     def result(self, name: str) -> AnyRun | None:

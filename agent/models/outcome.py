@@ -23,13 +23,6 @@ class Verdict(Record):
     """Places that a person has to look at first, as in `shop/models.py:3`: the pull request is a
     draft until then."""
 
-    @property
-    def decision(self) -> str:
-        """The decision in the words of the table, as people read it."""
-        if not self.publish:
-            return "withhold"
-        return "open as draft" if self.review else "open"
-
 
 Place = Literal["inline", "review", "issue"]
 """Where a thread of a pull request stands: on lines, as the text of a review, in the

@@ -33,8 +33,6 @@ class IssueRef(Record):
     repository_id: int
     number: int
     issue_id: int
-    installation_id: int | None = None
-    """Of the App in this repository; None with a token."""
 
 
 class Snapshot(Record):

@@ -69,6 +69,5 @@ def _run_checks(prepared: Prepared, desk: Desk, *, tests: bool | None = None) ->
     return CheckReport(
         side="base",
         commit=prepared.checkout.commit,
-        change_digest=None,
         results=results,
     )

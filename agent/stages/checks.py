@@ -92,7 +92,6 @@ def run_checks(
     report = CheckReport(
         side="head",
         commit=prepared.checkout.commit,
-        change_digest=change.digest,
         results=(*results, *measured, *((linted,) if linted else ())),
     )
     desk.store_report(prepared.run, report)

@@ -67,7 +67,7 @@ class _Side:
         log = RunLog(folder / "run.log", desk.redactor)
         step = Steps(ledger, log, (), desk.facts, desk.budget, remember)
         commit = prepared.checkout.commit
-        baseline = CheckReport(side="base", commit=commit, change_digest=None, results=())
+        baseline = CheckReport(side="base", commit=commit, results=())
         run_context = make_run_context(_TICKET, prepared, baseline, step, desk)
         with run_context.close_at_end():
             attempt = attempts.begin_attempt(run_context)

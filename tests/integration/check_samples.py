@@ -156,7 +156,7 @@ class Workshop:
     def measure(self, site: Site) -> CheckReport:
         """All checks of a site."""
         results = measuring.run_all_checks(site, self.sandbox, self.said.append)
-        return CheckReport(side="base", commit="0" * 40, change_digest=None, results=results)
+        return CheckReport(side="base", commit="0" * 40, results=results)
 
     def one(self, name: str, files: Files, **more: Any) -> Any:
         """One check of these files."""

@@ -139,12 +139,12 @@ def scene(world: FaultyWorld, folder: Path, *, app: bool = True, pacing: Pacing 
     return Scene(
         world, repository, issue, made, installation, settings, access,
         GithubCodeHost(access, settings), GithubIntakeApi(access, settings),
-        _run(world.base_url, repository, issue, installation), writes,
+        _run(world.base_url, repository, issue), writes,
         since=world.requests.next_number(),
     )  # fmt: skip
 
 
-def _run(base: str, repository: Repository, issue: Issue, installation: Installation | None) -> Run:
+def _run(base: str, repository: Repository, issue: Issue) -> Run:
     return Run(
         run_id=RUN_ID,
         repository=f"{base}/{repository.full_name}.git",
@@ -155,7 +155,6 @@ def _run(base: str, repository: Repository, issue: Issue, installation: Installa
                 repository_id=repository.id,
                 number=issue.number,
                 issue_id=issue.id,
-                installation_id=installation.id if installation else None,
             ),
             url=f"{base}/{repository.full_name}/issues/{issue.number}",
             title=issue.title,

@@ -17,7 +17,7 @@ SECRET = "Zk3mQ9wLx7Tn2Rb8Vc5Yd1Hf"
 
 def report(output):
     result = TestRun(name="tests", status=Status.FAILED, output=output)
-    return CheckReport(side="head", commit="a" * 40, change_digest=None, results=(result,))
+    return CheckReport(side="head", commit="a" * 40, results=(result,))
 
 
 def test_secrets_in_hand_never_reach_the_file(tmp_path):

@@ -176,7 +176,7 @@ def test_ids_of_chance_are_matched_by_their_family(
     held = ran(f"{IDS[0]}[b]", outcome=after)
     found = finished(held, lambda _: ran(), tmp_path, base=base)
     sides = (
-        CheckReport(side=side, commit="", change_digest=None, results=(result,))
+        CheckReport(side=side, commit="", results=(result,))
         for side, result in (("base", base), ("head", found))
     )
     [compared] = comparison.compare_reports(*sides)

@@ -27,7 +27,7 @@ FILES = {
     "shop/prices.py": "def total(prices):\n    return sum(prices[1:])\n",
     "tests/__init__.py": "",
 }
-BEFORE = CheckReport(side="base", commit="c", change_digest=None, results=())
+BEFORE = CheckReport(side="base", commit="c", results=())
 
 
 class Watcher:

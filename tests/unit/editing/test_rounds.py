@@ -64,7 +64,7 @@ def failed(*ids, **facts):
         new_failures=items, **facts,
     )  # fmt: skip
     result = TestRun(name="tests", status=Status.FAILED, output=OUTPUT)
-    report = CheckReport(side="head", commit="c", change_digest=None, results=(result,))
+    report = CheckReport(side="head", commit="c", results=(result,))
     return check, report
 
 
@@ -121,7 +121,7 @@ def test_a_check_that_fails_as_a_whole_is_told_by_its_last_lines():
         reason="it ended at the memory limit",
     )  # fmt: skip
     result = LintRun(name="mypy", status=Status.UNVERIFIED, output="a\nKilled\n")
-    after = CheckReport(side="head", commit="c", change_digest=None, results=(result,))
+    after = CheckReport(side="head", commit="c", results=(result,))
     found = met(check, after)
     assert list(found.failures) == ["mypy as a whole"]
     assert found.objection.endswith("mypy: it ended at the memory limit\na\nKilled")

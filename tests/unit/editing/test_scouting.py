@@ -32,7 +32,7 @@ def report(suite=None, **outcomes: int) -> CheckReport:
         for n in range(count)
     )
     tests = TestRun(name="tests", status=Status.FAILED, items=items, suite=suite)
-    return CheckReport(side="base", commit="c", change_digest=None, results=(tests,))
+    return CheckReport(side="base", commit="c", results=(tests,))
 
 
 def try_(text=SET_UP):

@@ -56,7 +56,7 @@ def evidence(**changes) -> Evidence:
         "done": ("Added nickname.",),
         "diff": "+ nickname",
         "compared": (code_host_runs.TESTS,),
-        "after": CheckReport(side="head", commit="a" * 40, change_digest=None, results=()),
+        "after": CheckReport(side="head", commit="a" * 40, results=()),
         "notes": ReviewNotes(ran=False, sentence="Not run: no model is configured."),
         "verdict": Verdict(publish=True, reason=Reason.READY, sentence="Nothing fails."),
         "branch": "mergewright/42-add",

@@ -51,7 +51,7 @@ TESTS = TestComparison(
 )  # fmt: skip
 CLEAN = tuple(map(clean, ("ruff check", "django check", "makemigrations", "mypy")))
 REPORT = CheckReport(
-    side="head", commit="b" * 40, change_digest=None,
+    side="head", commit="b" * 40,
     results=tuple(
         (TestRun if name == "tests" else LintRun)(
             name=name, status=Status.PASSED, command=tuple(command.split()),

@@ -62,7 +62,6 @@ def test_foreign_words_are_inert(render, of_issue):
         "after": CheckReport(
             side="head",
             commit="a",
-            change_digest=None,
             results=(TestRun(name="tests", status=Status.FAILED, output=EVIL),),
         ),
     }  # fmt: skip

@@ -162,7 +162,7 @@ def decided(
         ticket=TICKET,
         plan=PLAN.model_copy(update={"title": title}),
         cleared=ClearedChange(change=change, findings=()),
-        after=CheckReport(side="head", commit="a" * 40, change_digest=None, results=()),
+        after=CheckReport(side="head", commit="a" * 40, results=()),
         compared=compared,
         notes=ReviewNotes(ran=False, sentence="Not run."),
         verdict=verdict,

@@ -27,7 +27,7 @@ def report(passed, red, seconds=0.0, kind="failed", *names, limit="", status=Sta
         name="tests", status=status, items=items, suite=suite, seconds=seconds,
         limit=limit,
     )  # fmt: skip
-    return CheckReport(side="base", commit="c", change_digest=None, results=(tests,))
+    return CheckReport(side="base", commit="c", results=(tests,))
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def judged(number, one, *ids, reason=Reason.NEW_FAILURES, missing=""):
         name="tests", base=Status.PASSED, head=state, verdict=state,
         new_failures=items,
     )  # fmt: skip
-    after = CheckReport(side="head", commit="c", change_digest=None, results=())
+    after = CheckReport(side="head", commit="c", results=())
     passed = not ids and reason is Reason.NEW_FAILURES
     lacking = Finding(
         rule="proof", severity=Severity.REVIEW, path="", line=None, message=missing, fix="Test it."

@@ -72,7 +72,7 @@ def test_a_blocking_remark_that_nothing_answers_makes_a_draft_with_its_place(pre
     best = passing(prepared)
     weighed = decide.with_review(best, notes, prepared.contract)
     verdict = weighed.verdict
-    assert (verdict.publish, verdict.decision) == (True, "open as draft")
+    assert (verdict.publish, bool(verdict.review)) == (True, True)
     assert verdict.review == ("shop/new.py:1", "second-review")
     assert "shop/new.py:1, second-review" in verdict.sentence
     first, second = verdict.findings
@@ -103,7 +103,8 @@ def test_a_review_that_approves_was_never_to_be_or_is_of_a_red_change_changes_no
 )
 def test_a_review_without_approval_or_end_makes_a_draft(prepared, notes):
     verdict = decide.with_review(passing(prepared), notes, prepared.contract).verdict
-    assert verdict.decision == "open as draft"
+    assert verdict.publish
+    assert verdict.review
     assert notes.sentence in verdict.sentence
 
 
