@@ -27,7 +27,6 @@ from agent.models.sandbox import (
     SANDBOX_OURS,
     SANDBOX_TOOLS,
     SANDBOX_TREE,
-    SandboxFile,
     SandboxLimits,
     SandboxRequest,
     SandboxResult,
@@ -241,7 +240,6 @@ def request_script(
     *,
     limits: SandboxLimits,
     options: Mapping[str, object],
-    files: tuple[SandboxFile, ...] = (),
 ) -> SandboxRequest:
     """Compose the order for one of our scripts in the repository's environment.
 
@@ -267,7 +265,7 @@ def request_script(
         (sandbox_requests.PYTHON, *flags, f"{SANDBOX_OURS}/checks/{name}", *arguments),
         environ=first,
         limits=limits,
-        files=(secret.order_file(environ=late, **options), *files),
+        files=(secret.order_file(environ=late, **options),),
         collect=(secret.report,),
         folder=site.project.root,
     )

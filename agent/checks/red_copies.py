@@ -1,8 +1,8 @@
 """Write tests of base as copies that have to fail, to see that a failure is still seen. Pure.
 
 Code of a change that swallows what tests raise, or makes assertions do nothing, is found so,
-whatever it calls itself. A copy does all that the test does, and then has to see one assertion of
-each kind fail; where it did, it raises, and is red. Whoever recognizes copies is not found.
+whatever it calls itself. A copy does all that the test does, and then makes one assertion of each
+kind that has to fail; where all did, it raises, and is red. Whoever recognizes copies is not found.
 """
 
 from __future__ import annotations
@@ -16,38 +16,32 @@ from agent.policy.meaning import UNREADABLE
 from repo_config import foreign_python
 
 _FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
-#: What every copy ends in; the names are made up anew for each.
+#: What every copy ends in; the names are made up anew for each. `assert` does nothing with -O.
 _END = """
-{names} = []
-for {check}, {values} in (
-    {kinds}
-):
-    try:
-        {check}(*{values})
-    except BaseException as {problem}:
-        if isinstance({problem}, (SystemExit, KeyboardInterrupt)):
-            raise
-    else:
-        {names}.append({check})
-try:
+def {check}():
+    if not __debug__:
+        raise AssertionError
     assert {left!r} == {right!r}
-except AssertionError:
-    pass
+for {check} in ({check}, {kinds}):
+    try:
+        {check}()
+    except BaseException:
+        continue
+    break
 else:
-    {names}.append("assert")
-if {names} in ([], ["assert"]):
-    raise AssertionError({left!r} if not {names} else {mute!r})
+    raise AssertionError({left!r})
 """
+#: In a class that has none of these, asking for one fails as well.
 _OF_CASES = (
-    "(getattr({self}, 'assertEqual'), ({left!r}, {right!r})),"
-    "(getattr({self}, 'assertTrue'), ('',)),"
-    "(getattr({self}, 'assertFalse'), ({left!r},)),"
-    "(getattr({self}, 'assertIn'), ({left!r}, ())),"
-    "(getattr({self}, 'assertIsNone'), ({left!r},)),"
-    "(getattr({self}, 'assertRaises'), (KeyError, str)),"
-    "(getattr({self}, 'fail'), ()),"
+    "{self}.assertEqual({left!r}, {right!r})",
+    "{self}.assertTrue('')",
+    "{self}.assertFalse({left!r})",
+    "{self}.assertIn({left!r}, ())",
+    "{self}.assertIsNone({left!r})",
+    "{self}.assertRaises(KeyError, str)",
+    "{self}.fail()",
 )
-_OF_PYTEST = "({module}.raises, (KeyError, str)), ({module}.fail, ({left!r},)),"
+_OF_PYTEST = ("{pytest}.raises(KeyError, str)", "{pytest}.fail({left!r})")
 
 
 @dataclass(frozen=True)
@@ -57,8 +51,6 @@ class FailingCopies:
     files: Mapping[str, bytes]
     names: frozenset[tuple[str, str]]
     """File and qualified name of each test that was copied."""
-    mute: str
-    """In the text of a copy for which `assert` alone does nothing, as with `python -O`."""
 
 
 def write_copies(sources: Mapping[str, bytes], wanted: Iterable[tuple[str, str]]) -> FailingCopies:
@@ -69,51 +61,44 @@ def write_copies(sources: Mapping[str, bytes], wanted: Iterable[tuple[str, str]]
         wanted: File and qualified name of each test, as in `Case.test_it`.
     """
     names = frozenset(wanted)
-    files, done, mute = {}, set(), f"_{secrets.token_hex(8)}"
+    files, done = {}, set()
     for path, content in sources.items():
         try:
             module = foreign_python.parse_module(content)
         except UNREADABLE:
             continue
         own = {name for file, name in names if file == path}
-        words = {"mute": mute, "pytest": _name_of_pytest(module)}
-        copied = set(_copy_body(module.body, own, "", words, of_case=False))
+        copied = set(_copy_body(module.body, own, "", _name_of_pytest(module)))
         if copied:
             files[path] = ast.unparse(ast.fix_missing_locations(module)).encode()
             done |= {(path, name) for name in copied}
-    return FailingCopies(files, frozenset(done), mute)
+    return FailingCopies(files, frozenset(done))
 
 
-def _copy_body(
-    body: list[ast.stmt], wanted: set[str], owner: str, words: Mapping[str, str], *, of_case: bool
-) -> Iterable[str]:
+def _copy_body(body: list[ast.stmt], wanted: set[str], owner: str, pytest: str) -> Iterable[str]:
     for node in body:
         if isinstance(node, ast.ClassDef):
-            # `assertEqual` is there where some base class brings it.
-            yield from _copy_body(node.body, wanted, f"{owner}{node.name}.", words, of_case=True)
+            yield from _copy_body(node.body, wanted, f"{owner}{node.name}.", pytest)
         elif isinstance(node, _FunctionNode) and f"{owner}{node.name}" in wanted:
             if any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in ast.walk(node)):
                 continue
-            node.body = [_turned_red(node, words, of_case=of_case)]
+            end = _write_end(node.args.args[:1] if owner else [], pytest)
+            node.body = [ast.Try(body=node.body, handlers=[], orelse=[], finalbody=end)]
             yield f"{owner}{node.name}"
 
 
-def _turned_red(node: _FunctionNode, given: Mapping[str, str], *, of_case: bool) -> ast.stmt:
-    pytest = given["pytest"]
-    words = {"mute": given["mute"]} | {
-        name: f"_{secrets.token_hex(4)}"
-        for name in ("names", "check", "values", "problem", "left", "right")
-    }
-    left, right = words["left"], words["right"]
-    kinds = _OF_PYTEST.format(module=pytest, left=left) if pytest else ""
-    first = (*node.args.posonlyargs, *node.args.args)[:1]
-    end = ast.parse(_END.format(**words, kinds=kinds)).body
-    if of_case and first:
-        cases = _OF_CASES.format(self=first[0].arg, left=left, right=right)
-        is_case = f"hasattr({first[0].arg}, 'assertEqual')"
-        text = f"(({cases}) if {is_case} else ()) + ({kinds})"
-        end = ast.parse(_END.format(**words, kinds=f"*({text}),")).body
-    return ast.Try(body=node.body, handlers=[], orelse=[], finalbody=end)
+def _write_end(owner: list[ast.arg], pytest: str) -> list[ast.stmt]:
+    """Write what raises, unless an assertion that must fail does not.
+
+    Args:
+        owner: The first argument of a method.
+        pytest: The name of the module there; "": it is not known.
+    """
+    words = {name: f"_{secrets.token_hex(4)}" for name in ("check", "left", "right")}
+    words |= {"pytest": pytest, "self": owner[0].arg if owner else ""}
+    kinds = (*(_OF_CASES if owner else ()), *(_OF_PYTEST if pytest else ()))
+    calls = "".join(f"lambda: {kind.format(**words)}, " for kind in kinds)
+    return ast.parse(_END.format(**words, kinds=calls)).body
 
 
 def _name_of_pytest(module: ast.Module) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from dataclasses import dataclass, field, replace
 from os.path import exists
+from typing import Self
 
 from agent.checks import check, suite
 from agent.checks.check import Part, Site
@@ -40,15 +41,34 @@ if __name__ == "__main__":
 
 
 @dataclass(frozen=True)
-class PytestSuite:
-    """pytest with a plugin of ours: the repository's own where it has one, else the gate's."""
+class _Suite:
+    """What both runners have in common."""
 
     part: Part = field(default_factory=Part)
     name: str = TESTS
     kind = TestRun
 
-    def select(self, part: Part, name: str = TESTS) -> PytestSuite:
-        return PytestSuite(part, name)
+    def select(self, part: Part, name: str = TESTS) -> Self:
+        return replace(self, part=part, name=name)
+
+    def request(
+        self, site: Site, secret: Secret, script: tuple[str, ...], **more: object
+    ) -> SandboxRequest:
+        """Compose the order for a script that runs the tests.
+
+        Args:
+            more: What it needs to know besides.
+        """
+        options = {**self.part.describe(site), **more}
+        order = check.request_script(
+            site, secret, script, limits=site.test_limits(), options=options
+        )
+        part = {"watched": self.part.whole_watched, "lists_new": self.part.lists_new}
+        return order.model_copy(update=part)
+
+
+class PytestSuite(_Suite):
+    """pytest with a plugin of ours: the repository's own where it has one, else the gate's."""
 
     def explain_absence(self, site: Site) -> str:
         is_run = site.project.test_runner == "pytest"
@@ -63,22 +83,16 @@ class PytestSuite:
         return (*start, *words)
 
     def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
-        part, options = self.part, _PAST_FAILURES
         # What the configuration says wins.
         env = {**_list_variables(site, SANDBOX_TREE), **site.config.env}
-        order = check.request_script(
+        return self.request(
             replace(site, config=site.config.model_copy(update={"env": env})),
             secret,
             ("run_pytest.py", *site.project.test_args),
-            limits=site.test_limits(),
-            options={
-                **part.describe(site),
-                "options": options,
-                "gate": "" if site.has_package("pytest") else site.packages_of(SANDBOX_GATE),
-                "tools": [f"{SANDBOX_ENVIRONMENT}/", f"{SANDBOX_GATE}/"],
-            },
+            options=_PAST_FAILURES,
+            gate="" if site.has_package("pytest") else site.packages_of(SANDBOX_GATE),
+            tools=[f"{SANDBOX_ENVIRONMENT}/", f"{SANDBOX_GATE}/"],
         )
-        return order.model_copy(update={"watched": part.whole_watched, "lists_new": part.lists_new})
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> TestRun:
         return suite.judge_suite(self, site, secret, result, _PYTEST_CODES)
@@ -104,19 +118,11 @@ def _list_variables(site: Site, tree: str) -> dict[str, str]:
     return environ
 
 
-@dataclass(frozen=True)
-class DjangoSuite:
+class DjangoSuite(_Suite):
     """A script that starts unittest in its own process, watched by a wrapper of ours.
 
     Without a script, and with known settings, `python -m django test`.
     """
-
-    part: Part = field(default_factory=Part)
-    name: str = TESTS
-    kind = TestRun
-
-    def select(self, part: Part, name: str = TESTS) -> DjangoSuite:
-        return DjangoSuite(part, name)
 
     def explain_absence(self, site: Site) -> str:
         if site.project.test_runner != "django":
@@ -152,20 +158,12 @@ class DjangoSuite:
             entry = (SandboxFile(path=_ENTRY, content=_ENTER.format(paths).encode()),)
         else:
             folder, arguments = _split_call(site)
-        order = check.request_script(
-            site,
-            secret,
-            ("mergewright_django.py", *arguments),
-            limits=site.test_limits(),
-            options=self.part.describe(site),
-            files=entry,
-        )
-        directory = posixpath.join(SANDBOX_TREE, folder)
-        more = {
-            "watched": self.part.whole_watched,
-            "lists_new": self.part.lists_new,
+        order = self.request(site, secret, ("mergewright_django.py", *arguments))
+        update = {
+            "directory": posixpath.join(SANDBOX_TREE, folder),
+            "files": (*order.files, *entry),
         }
-        return order.model_copy(update={"directory": directory, **more})
+        return order.model_copy(update=update)
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> TestRun:
         return suite.judge_suite(self, site, secret, result, _SCRIPT_CODES)

@@ -8,7 +8,6 @@ to `comparison`.
 
 from __future__ import annotations
 
-import posixpath
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -50,8 +49,6 @@ from repo_config.tree import Tree
 
 OWN, COPIES = "tests as changed", "deliberately broken tests"
 """Names of what runs beside the tests as base has them."""
-#: Of a copy that must fail: it does, and it does but for `assert`, which does nothing there.
-_RED, _MUTE = 2, 1
 _MOST_COPIES = 20
 
 
@@ -247,15 +244,7 @@ class TwoRuns:
         new = [file.path for file in self.product.files if file.before is None]
         passed = {self.places.locate_test(item.item_id)[0] for item in list_passed(self.base)}
         known = {**self._imports_by_file, **dict.fromkeys(new, ())}
-        packages = {posixpath.dirname(path) for path in known if path.endswith("/__init__.py")}
-        # A folder within a package is a part of it, and nothing that modules are looked for in.
-        parts = {
-            f"{folder}/__init__.py"
-            for path in new
-            for folder in test_files.list_folders(path)
-            if not packages.isdisjoint(test_files.list_folders(folder))
-        }
-        imports = Imports({**known, **dict.fromkeys(parts - known.keys(), ())})
+        imports = Imports(known)
         found = [
             path
             for path in new
@@ -383,19 +372,16 @@ class TwoRuns:
     def _judge_copies(self, copied: TestRun, held: TestRun) -> tuple[str, str]:
         """Say which copies of tests did not fail, and do on base; and which say nothing."""
         passed = {item.item_id for item in list_passed(held)}
-        ids = [one for one in self._drawn if one in passed]
-        seen = self._weigh_copies(copied)
-        left = frozenset(one for one in ids if seen.get(one, 0) < _RED)
+        ids = [drawn for drawn in self._drawn if drawn in passed]
+        left = frozenset(ids) - _list_red(copied)
         if not left:
             return "", ""
         nothing = rule_changes.drop_files(self.change, frozenset(self.change.paths))
         site = self._lay_out_broken_tests(nothing, self.sites.base)
         base = self.sites.run_some(site, Selection(ids=tuple(sorted(left))), COPIES)
-        on_base = self._weigh_copies(base)
+        # What a limit ended says nothing of those that did not run.
         silent = left - {item.item_id for item in copied.items}
-        green = {one for one in left if on_base.get(one, 0) > seen.get(one, 0)}
-        # What a limit ended with the change says nothing of it.
-        green -= silent if copied.limit else frozenset()
+        green = (left & _list_red(base)) - (silent if copied.limit else frozenset())
         if base.limit:
             silent |= left - {item.item_id for item in base.items}
         if green:
@@ -404,7 +390,7 @@ class TwoRuns:
                 f" copy of {min(green)}: the change controls test results"
             )
             return problem, ""
-        blind = left - silent - on_base.keys()
+        blind = left - silent - _list_red(base)
         if not (silent or blind):
             return "", ""
         doubt = (
@@ -416,12 +402,9 @@ class TwoRuns:
         named = f"{len(silent or blind):,} of {len(ids):,} deliberately broken tests"
         return "", f"{named} {doubt}"
 
-    def _weigh_copies(self, result: TestRun) -> dict[str, int]:
-        mute = self._copies.mute
-        return {
-            item.item_id: _MUTE if mute in item.text else _RED
-            for item in list_failing(result.items)
-        }
+
+def _list_red(result: TestRun) -> frozenset[str]:
+    return frozenset(item.item_id for item in list_failing(result.items))
 
 
 def list_passed(result: TestRun) -> Iterable[CheckItem]:

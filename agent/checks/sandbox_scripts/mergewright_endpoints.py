@@ -13,7 +13,6 @@ import inspect
 import os
 import pkgutil
 import re
-import signal
 import sys
 import time
 
@@ -21,7 +20,7 @@ import mergewright_entry
 import mergewright_report
 
 MOST_ENDPOINTS = 5000
-SECONDS_START, SECONDS_EACH, SECONDS_ALL = 10, 5, 60
+SECONDS_EACH, SECONDS_ALL = 5, 60
 
 
 def main():
@@ -38,7 +37,9 @@ def main():
                 wanted[name] = pkgutil.resolve_name(name)
             except (ImportError, AttributeError, ValueError):
                 missing.append(name)
-        listed = _run(list_started(found, order["tree"], wanted))
+        listed = list_endpoints(found, order["tree"], wanted)
+        # A loop that is left as it is: what the application begins in it may never end.
+        asyncio.new_event_loop().run_until_complete(ask_guarded(found, listed))
         print("%d endpoints" % len(listed))
         endpoints = listed[:MOST_ENDPOINTS]
         report.add("endpoints", endpoints=endpoints, all=len(listed), missing=missing)
@@ -49,60 +50,6 @@ def main():
         mergewright_report.leave(report, order["tree"], work, ended)
     except SystemExit as end:
         os._exit(end.code)  # threads that the application has started may never end
-
-
-class _TooLongError(BaseException):
-    """Nothing of the application catches it."""
-
-
-def _run(work):
-    """Run it in a loop that is left as it is: what the application began in it may never end."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    return loop.run_until_complete(work)
-
-
-async def list_started(app, tree, wanted):
-    """List the endpoints once the application has started, where it does: that may add some."""
-    started, ends, state = asyncio.Event(), asyncio.Event(), {}
-
-    async def receive():
-        if started.is_set():
-            await ends.wait()
-            return {"type": "lifespan.shutdown"}
-        return {"type": "lifespan.startup"}
-
-    async def send(message):
-        if message["type"].startswith("lifespan.startup."):
-            started.set()
-
-    async def live():
-        scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": state}
-        try:
-            await app(scope, receive, send)
-        except BaseException as problem:
-            print("it did not start or end: %r" % problem)
-        started.set()
-
-    life = asyncio.ensure_future(live())
-    await _wait(asyncio.ensure_future(started.wait()))
-    listed = list_endpoints(app, tree, wanted)
-    await ask_guarded(app, listed, state)
-    ends.set()
-    await _wait(life)
-    return listed
-
-
-async def _wait(task):
-    """Wait a while; code that blocks is ended by a signal."""
-
-    def give_up(*_):
-        raise _TooLongError
-
-    signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(SECONDS_START + 1)
-    await asyncio.wait([task], timeout=SECONDS_START)
-    signal.alarm(0)
 
 
 def list_endpoints(app, tree, wanted):
@@ -122,7 +69,7 @@ def list_endpoints(app, tree, wanted):
     ]
 
 
-async def ask_guarded(app, endpoints, state=None):
+async def ask_guarded(app, endpoints):
     """Note what endpoints with a wanted dependency answer to who has no credentials; 0: nothing."""
     root = (getattr(app, "root_path", "") or "").rstrip("/")
     end = time.monotonic() + SECONDS_ALL
@@ -131,10 +78,10 @@ async def ask_guarded(app, endpoints, state=None):
         method = endpoint["methods"].partition(" ")[0]
         if endpoint["asks"] and method != "WEBSOCKET" and time.monotonic() < end:
             path = re.sub(r"{[^}]*}", "1", endpoint["path"][len(root) :])
-            endpoint["status"] = await _ask(app, method, path, state or {})
+            endpoint["status"] = await _ask(app, method, path)
 
 
-async def _ask(app, method, path, state):
+async def _ask(app, method, path):
     told = []
 
     async def receive():
@@ -147,7 +94,7 @@ async def _ask(app, method, path, state):
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http",
         "method": method, "path": path, "raw_path": path.encode(), "query_string": b"",
         "root_path": "", "headers": [(b"host", b"localhost")],
-        "client": ("127.0.0.1", 1), "server": ("localhost", 80), "state": {**state},
+        "client": ("127.0.0.1", 1), "server": ("localhost", 80), "state": {},
     }  # fmt: skip
     try:
         await asyncio.wait_for(app(scope, receive, send), SECONDS_EACH)

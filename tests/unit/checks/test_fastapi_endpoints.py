@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
-import time
 from typing import Annotated
 
 import pytest
@@ -114,42 +112,3 @@ def test_an_overridden_dependency_is_not_asked(script):
     app.mount("/sub", sub)
     app.dependency_overrides[signed_in] = lambda: None
     assert listed(script, app, it=signed_in) == {"GET /x": [], "GET /sub/x": ["it"]}
-
-
-async def add_one(app: FastAPI) -> None:
-    app.get("/late", dependencies=[Depends(signed_in)])(lambda: None)
-
-
-async def wait_for_ever(_: FastAPI) -> None:
-    await asyncio.Event().wait()
-
-
-async def block(_: FastAPI) -> None:
-    time.sleep(9)  # noqa: ASYNC251 - what blocks
-
-
-async def fail(_: FastAPI) -> None:
-    raise SystemExit(3)
-
-
-@pytest.mark.parametrize(
-    ("begin", "paths"),
-    [
-        (add_one, ["/x", "/late"]),
-        (wait_for_ever, ["/x"]),
-        (block, ["/x"]),
-        (fail, ["/x"]),
-    ],
-)
-def test_endpoints_that_a_start_adds_are_listed_where_it_works(script, monkeypatch, begin, paths):
-    @contextlib.asynccontextmanager
-    async def live(app: FastAPI):
-        await begin(app)
-        yield
-
-    monkeypatch.setattr(script, "SECONDS_START", 1)
-    app = FastAPI(openapi_url=None, lifespan=live)
-    app.get("/x")(f)
-    found = asyncio.run(script.list_started(app, "/tree", {"it": signed_in}))
-    assert [one["path"] for one in found] == paths
-    assert [one["status"] for one in found if one["asks"]] == [200] * (len(paths) - 1)
