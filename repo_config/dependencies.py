@@ -113,9 +113,6 @@ def _list_pyproject(files: ProjectFiles) -> _Lists:
         {"dev": table(tool, "uv").get("dev-dependencies")},
     ):
         yield from ((texts(lines), False) for lines in groups.values())
-    for environment in table(tool, "hatch", "envs").values():
-        for key in ("dependencies", "extra-dependencies"):
-            yield texts(table(environment).get(key)), False
 
 
 def list_own_names(files: ProjectFiles) -> tuple[str, ...]:

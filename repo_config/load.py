@@ -209,21 +209,11 @@ def _explain_value(place: Place, details: list[Any], *, is_key: bool) -> tuple[P
         return at, f"{dotted(path)}: {own['message']}: {given}", own["fix"]
     expected = ", or ".join(dict.fromkeys(map(_name_expected, details)))
     message = f"{dotted(path)}: expected {expected}; found {place.describe()}"
-    kinds = {detail["type"] for detail in details}
-    written = format_excerpt(place.written)
     fix = f"Make it {expected}"
-    if place.value is None:
-        fix = "Give a value, or remove the line"
-    elif keys := ", ".join(reference.list_keys(path)):
-        fix = f"Write keys below it: {keys}"
-    elif near := difflib.get_close_matches(place.written.lower(), _list_choices(details), 1):
+    if near := difflib.get_close_matches(place.written.lower(), _list_choices(details), 1):
         fix = f"Did you mean {near[0]}?"
-    elif "tuple_type" in kinds and not isinstance(place.value, dict):
-        fix = f"Write a list: [{written}]"
-    elif "string_type" in kinds and not isinstance(place.value, dict | tuple):
-        fix = f"Write {written} in quotes"
-    elif "int_type" in kinds and place.written.isdecimal():
-        fix = f"Write {place.written} without quotes"
+    elif first["type"] == "string_type" and not isinstance(place.value, dict | tuple):
+        fix = f"Write {format_excerpt(place.written)} in quotes"
     return place.shown_at, message, fix
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import configparser
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar, cast
@@ -140,13 +140,13 @@ class ProjectFiles:
             for target in node.targets
             if isinstance(target, ast.Name)
         }
-        found: dict[str, list[str]] = {}
-        for node in ast.walk(module):
-            if isinstance(node, ast.Call) and _get_called_name(node) == "setup":
-                for keyword in node.keywords:
-                    if keyword.arg:
-                        found[keyword.arg] = list(_texts_in(keyword.value, constants))
-        return found
+        return {
+            keyword.arg: _list_texts(keyword.value, dict(constants))
+            for node in ast.walk(module)
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("setup")
+            for keyword in node.keywords
+            if keyword.arg
+        }
 
     @cached_property
     def setup_extras(self) -> tuple[str, ...]:
@@ -173,26 +173,17 @@ class ProjectFiles:
         return by_name
 
 
-def _get_called_name(node: ast.Call) -> str:
-    function = node.func
-    if isinstance(function, ast.Attribute):
-        return function.attr
-    return function.id if isinstance(function, ast.Name) else ""
-
-
-def _texts_in(node: ast.expr, constants: dict[str, ast.expr], depth: int = 8) -> Iterator[str]:
-    """Literal texts in an expression of lists, dicts, sums and module constants."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        yield node.value
-    elif depth and isinstance(node, ast.Name) and node.id in constants:
-        yield from _texts_in(constants[node.id], constants, depth - 1)
-    elif depth and isinstance(node, ast.List | ast.Tuple | ast.Set | ast.Dict | ast.BinOp):
-        parts: list[ast.expr] = []
-        if isinstance(node, ast.BinOp):
-            parts = [node.left, node.right]
-        elif isinstance(node, ast.Dict):
-            parts = node.values
+def _list_texts(node: ast.expr, constants: dict[str, ast.expr]) -> list[str]:
+    """List the texts in an expression of lists, dicts and constants of the module, without keys."""
+    texts, waiting = [], [node]
+    while waiting:
+        at = waiting.pop(0)
+        if isinstance(at, ast.Constant) and isinstance(at.value, str):
+            texts.append(at.value)
+        elif isinstance(at, ast.Name):
+            # Each is followed once, since one may name itself.
+            waiting += [constants.pop(at.id)] if at.id in constants else []
         else:
-            parts = [item.value if isinstance(item, ast.Starred) else item for item in node.elts]
-        for part in parts:
-            yield from _texts_in(part, constants, depth - 1)
+            below = at.values if isinstance(at, ast.Dict) else ast.iter_child_nodes(at)
+            waiting += [part for part in below if isinstance(part, ast.expr)]
+    return texts

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import types
 import typing
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -52,42 +51,3 @@ def _find_model(annotation: Any) -> Any:
     if is_section(annotation):
         return annotation
     return next(filter(None, map(_find_model, typing.get_args(annotation))), None)
-
-
-def render_markdown() -> str:
-    """Write the reference of all keys: one table, in the order of the models."""
-    rows = ["| key | type | default | meaning |", "|---|---|---|---|"]
-    for path, section in sections():
-        for name, field in section.model_fields.items():
-            if not is_section(field.annotation):
-                cells = (
-                    f"`{'.'.join((*path, name))}`",
-                    _describe_type(field.annotation),
-                    _describe_default(field.default),
-                    " ".join((field.description or "").split()),
-                )
-                rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(rows)
-
-
-def _describe_type(form: Any) -> str:
-    origin, inner = typing.get_origin(form), typing.get_args(form)
-    if origin is Annotated:
-        return _describe_type(inner[0])
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join(_describe_type(one) for one in inner if one is not type(None))
-    if origin is Literal:
-        return ", ".join(map(str, inner))
-    if origin is tuple:
-        return f"list of {_describe_type(inner[0])}"
-    if origin is dict or is_section(form):
-        return "mapping"
-    return {str: "text", bool: "true or false"}.get(form, "number")
-
-
-def _describe_default(value: object) -> str:
-    if value is None:
-        return "not set"
-    if isinstance(value, tuple):
-        return f"`[{', '.join(chr(34) + str(item) + chr(34) for item in value)}]`"
-    return f"`{value}`"

@@ -118,40 +118,16 @@ def has_tables(path: str) -> bool:
 
 def list_read_by_tools(
     path: str, before: bytes | None, after: bytes | None
-) -> tuple[tuple[str, object, object], ...] | None:
-    """Return the tables that differ in what tools or the build read; None: one is unreadable."""
-    found = _list_changed(path, before, after)
-    if found is None:
-        return None
-    sides = {
-        name: (_strip_table(path, name, old), _strip_table(path, name, new))
-        for name, (old, new) in found.items()
-    }
-    return tuple((name, old, new) for name, (old, new) in sides.items() if old != new)
-
-
-def _strip_table(path: str, name: str, table: object) -> object:
-    if not path.lower().endswith(".toml"):
-        return None if _PACKAGING_SECTION.fullmatch(name) else table
-    names = _READ_BY_TOOLS.get(name)
-    if names is None or not isinstance(table, dict):
-        return table
-    return {one: table[one] for one in names if one in table} or None
-
-
-def _list_changed(
-    path: str, before: bytes | None, after: bytes | None
-) -> dict[str, tuple[object, object]] | None:
+) -> tuple[str, ...] | None:
+    """Name the tables that differ in what tools or the build read; None: one is unreadable."""
     old, new = _read_tables(path, before), _read_tables(path, after)
     if old is None or new is None:
         return None
-    names = sorted(old.keys() | new.keys())
-    pairs = {name: (old.get(name), new.get(name)) for name in names}
-    return {name: (was, now) for name, (was, now) in pairs.items() if was != now}
+    return tuple(name for name in sorted(old | new) if old.get(name) != new.get(name))
 
 
 def _read_tables(path: str, content: bytes | None) -> Tables | None:
-    """Return the tables by name, those of `tool` one by one; None: it does not parse."""
+    """Return what tools read, by table, those of `tool` one by one; None: it does not parse."""
     reader: Callable[[str], Tables] = _read_toml if path.lower().endswith(".toml") else _read_ini
     try:
         return reader((content or b"").decode())
@@ -164,10 +140,18 @@ def _read_toml(text: str) -> Tables:
     tools = tables.pop("tool", {})
     if not isinstance(tools, dict):
         raise documents.DocumentError("tool is not a table")
-    return {**tables, **{f"tool.{name}": table for name, table in tools.items()}}
+    tables |= {f"tool.{name}": table for name, table in tools.items()}
+    for name in _READ_BY_TOOLS.keys() & tables.keys():
+        table = documents.as_map(tables[name])
+        tables[name] = {key: table[key] for key in _READ_BY_TOOLS[name] if key in table} or None
+    return tables
 
 
 def _read_ini(text: str) -> Tables:
     parser = configparser.RawConfigParser()
     parser.read_string(text)
-    return {name: dict(section) for name, section in parser.items() if section}
+    return {
+        name: dict(section)
+        for name, section in parser.items()
+        if section and not _PACKAGING_SECTION.fullmatch(name)
+    }

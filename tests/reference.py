@@ -8,9 +8,12 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
+import types
+import typing
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from jinja2 import Template
 
@@ -40,6 +43,7 @@ def render() -> str:
     """Write the whole document."""
     template = Template(_TEMPLATE.read_text(encoding="utf-8"), keep_trailing_newline=True)
     parts = {
+        "keys": _list_keys(),
         "settings": _list_settings(),
         "commands": _list_commands(),
         "ends": _list_ends(),
@@ -47,8 +51,46 @@ def render() -> str:
         "figures": _list_figures(),
     }
     joined = {name: "\n".join(lines) for name, lines in parts.items()}
-    document: str = template.render(keys=reference.render_markdown().rstrip("\n"), **joined)
+    document: str = template.render(**joined)
     return document
+
+
+def _list_keys() -> Iterator[str]:
+    """Yield the rows of the table of keys, in the order of the models."""
+    yield from ("| key | type | default | meaning |", "|---|---|---|---|")
+    for path, section in reference.sections():
+        for name, field in section.model_fields.items():
+            if not reference.is_section(field.annotation):
+                cells = (
+                    f"`{'.'.join((*path, name))}`",
+                    _describe_type(field.annotation),
+                    _describe_default(field.default),
+                    " ".join((field.description or "").split()),
+                )
+                yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _describe_type(form: Any) -> str:
+    origin, inner = typing.get_origin(form), typing.get_args(form)
+    if origin is Annotated:
+        return _describe_type(inner[0])
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(_describe_type(one) for one in inner if one is not type(None))
+    if origin is Literal:
+        return ", ".join(map(str, inner))
+    if origin is tuple:
+        return f"list of {_describe_type(inner[0])}"
+    if origin is dict or reference.is_section(form):
+        return "mapping"
+    return {str: "text", bool: "true or false"}.get(form, "number")
+
+
+def _describe_default(value: object) -> str:
+    if value is None:
+        return "not set"
+    if isinstance(value, tuple):
+        return f"`[{', '.join(chr(34) + str(item) + chr(34) for item in value)}]`"
+    return f"`{value}`"
 
 
 def _list_settings() -> Iterator[str]:

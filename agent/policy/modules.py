@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from agent.policy import source
-from agent.policy.names import DefinitionNode, NameScope, bind_item, bind_target
+from agent.policy.names import DefinitionNode, NameScope, bind_target
 from repo_config.detect import Tree
 
 #: For one name; what is longer than this leads in a circle.
@@ -167,14 +167,8 @@ class Modules:
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
                     bind_target(target, value, scope)
-            case (
-                ast.AnnAssign(target=target, value=value)
-                | ast.NamedExpr(target=target, value=value)
-                | ast.withitem(context_expr=value, optional_vars=ast.expr() as target)
-            ):
+            case ast.AnnAssign(target=target, value=value):
                 bind_target(target, value, scope)
-            case ast.For(target=target, iter=items) | ast.AsyncFor(target=target, iter=items):
-                bind_item(target, items, scope)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 scope.defined[node.name] = node
                 # Of the module itself it can be imported by this name, and asked for elsewhere.

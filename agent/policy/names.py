@@ -65,13 +65,6 @@ def bind_target(target: ast.expr, value: ast.expr | None, scope: NameScope) -> N
                 scope.bind(name.id, [])
 
 
-def bind_item(target: ast.expr, items: ast.expr, scope: NameScope) -> None:
-    """Bind what takes one item after the other: any of those that are written out."""
-    written = items.elts if isinstance(items, ast.Tuple | ast.List | ast.Set) else [None]
-    for item in written[:_MOST_MEANINGS]:
-        bind_target(target, item, scope)
-
-
 def find_meaning(node: ast.expr | None, scope: NameScope) -> list[str]:
     """Say what an expression stands for; several where it may be one or the other."""
     match node:
@@ -79,11 +72,9 @@ def find_meaning(node: ast.expr | None, scope: NameScope) -> list[str]:
             return scope.look_up(name)
         case ast.Attribute(value=owner, attr=name):
             return [f"{one}.{name}" for one in find_meaning(owner, scope)]
-        case ast.Call(func=ast.Name(id="getattr"), args=[owner, ast.Constant(value=str(name)), *_]):
-            return [f"{one}.{name}" for one in find_meaning(owner, scope)]
         case ast.Call(func=func):
             return [f"{one}.()" for one in find_meaning(func, scope)]
-        case ast.Await(value=value) | ast.NamedExpr(value=value) | ast.Starred(value=value):
+        case ast.Await(value=value):
             return find_meaning(value, scope)
         case ast.IfExp(body=left, orelse=right) | ast.BinOp(left=left, op=ast.BitOr(), right=right):
             return find_meaning(left, scope) + find_meaning(right, scope)

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from agent.policy import source
 from agent.policy.modules import Modules
-from agent.policy.names import NameScope, bind_item, find_meaning
+from agent.policy.names import NameScope, find_meaning
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 Node_co = TypeVar("Node_co", bound=ast.AST, covariant=True)
@@ -175,11 +175,6 @@ class View:
                 for outer in (*node.decorator_list, *node.bases, *node.keywords):
                     self._walk(outer, scope, visit)
                 self._enter(node.body, NameScope(parent=scope, is_class=True), visit)
-            case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-                inner = NameScope(parent=scope)
-                for generator in node.generators:
-                    bind_item(generator.target, generator.iter, inner)
-                self._walk_children(node, inner, visit)
             case ast.If() if source.is_type_checking(node.test):
                 for statement in node.orelse:
                     self._walk(statement, scope, visit)

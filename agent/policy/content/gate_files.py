@@ -97,5 +97,5 @@ def _name_tables(file: ChangedFile) -> Iterator[str]:
     found = rule_files.list_read_by_tools(file.path, file.before, file.after)
     if found is None:
         yield "it configures the checks and does not parse before or after the change"
-    for name, _, _ in found or ():
+    for name in found or ():
         yield f"[{name}] configures a tool"

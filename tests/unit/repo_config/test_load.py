@@ -53,7 +53,7 @@ def test_an_unquoted_version_is_told_apart_from_the_number_that_is_made_of_it(te
     ("text", "at", "fix"),
     [
         ("framework: djnago", "1:12 framework", "django?"),
-        ("checks: {minutes: '10'}", "1:19 checks.minutes", "10 without quotes"),
+        ("checks: {minutes: '10'}", "1:19 checks.minutes", "a whole number"),
         ("limits: {usd: 0}", "1:15 limits.usd", "greater than 0"),
         ('python: {version: "2.7"}', "1:19 python.version", '"3.11"'),
         ("env: {MERGEWRIGHT_HOME: x}", "1:7 env.MERGEWRIGHT_HOME", "another name"),

@@ -31,9 +31,6 @@ CASES = {
     "django-manager": Cases(
         fails={
             "objects": _asked(_IMPORT + "Order.objects.all()\n", 3),
-            "of one model after the other": _asked(
-                _IMPORT + "for model in (Order,):\n    model.objects.all()\n", 4
-            ),
         },
         passes={
             "the manager": _asked(_IMPORT + "Order.active.all()\n"),
