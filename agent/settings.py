@@ -48,6 +48,8 @@ _NAME = r"[a-z0-9][a-z0-9-]{0,39}:[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}"
 _PRICE = r"[0-9]+(\.[0-9]+)?"
 _Model = Annotated[str, _of_form(_NAME, "provider:name")]
 _Prices = Annotated[str, _of_form(rf"{_NAME}={_PRICE}/{_PRICE}", "provider:name=0.5/1.5")]
+_FLOOR = rf"({'|'.join(RULE_IDS)})=({'|'.join(get_args(Level))})"
+_Floor = Annotated[str, _of_form(_FLOOR, f"rule={'|'.join(get_args(Level))}, with a known rule")]
 _Secret = SecretStr | Path
 """A secret, or a file that holds it (then append `_FILE` to the variable's name)."""
 _SECRET_FILE_BYTES = 64 * 1024
@@ -105,7 +107,7 @@ class Settings(Record):
     """Debian packages that a repository may request for its sandboxes (patterns such as
     lib*-dev); empty: none. They are unpacked in these sandboxes only; their scripts do not run.
     Docker sandboxes use the packages in their image."""
-    rule_floors: tuple[str, ...] = ()
+    rule_floors: tuple[_Floor, ...] = ()
     """Minimum severities of rules, such as `http-client=block`. `secrets=off` lets repositories
     turn that rule off. Default: each rule's own minimum."""
     max_minutes: int = Field(default=60, ge=1)
@@ -200,20 +202,6 @@ class Settings(Record):
     reconcile_minutes: float | None = Field(default=None, ge=0.01, le=1440, allow_inf_nan=False)
     """Minutes between checks for missed webhook deliveries, which are then fetched. None: 5, or
     20 seconds if `public_url` is not set."""
-
-    @field_validator("rule_floors")
-    @classmethod
-    def _rules_and_weights(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for place, entry in enumerate(value):
-            rule, _, level = entry.partition("=")
-            if rule not in RULE_IDS:
-                near = difflib.get_close_matches(rule, RULE_IDS, 1, 0.6)
-                hint = f" Did you mean {near[0]}?" if near else ""
-                raise ValueError(f"entry {place + 1} is not a rule.{hint}")
-            if level not in get_args(Level):
-                levels = ", ".join(get_args(Level))
-                raise ValueError(f"entry {place + 1}: after {rule}= use one of {levels}")
-        return value
 
     @property
     def floors(self) -> dict[str, Level]:

@@ -282,7 +282,10 @@ def make_agent_error(problem: Exception) -> AgentError:
     if isinstance(problem, AgentError):
         return problem
     if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageFull(f"The disk is full: {problem}. Free some space.")
+        return StorageFull(
+            f"The disk is full: {problem}. Free some space; in the data folder environments/,"
+            " mirrors/ and baselines/ are caches."
+        )
     _log.error("unforeseen", error=repr(problem), exc_info=problem)
     return InternalError(
         f"Mergewright itself failed: {type(problem).__name__}: {problem}. The log has the"

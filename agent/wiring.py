@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from agent.desk import Compose, Desk, Record, make_redactor
-from agent.errors import ModelUnusable, SettingsInvalid
+from agent.errors import ModelUnusable
 from agent.models.chat import ChatModel
 from agent.models.code_host import CodeHost, Pulls
 from agent.models.sandbox import Flag, Sandbox, Sessions, Stoppable
 from agent.runs.local_code_host import LocalCodeHost
 from agent.runs.sessions import SessionFactory
 from agent.sandbox.sandboxes import ChosenSandbox
-from agent.settings import Settings
+from agent.settings import Settings, require_home
 from agent.setup.package_index import SimpleIndex
 from agent.telemetry import signing
 from agent.text.redaction import Redactor
@@ -163,10 +163,4 @@ def make_home(settings: Settings) -> None:
     # Sandboxes run as another user: what is laid out for them must be readable, whatever the
     # shell's umask was.
     os.umask(0o022)
-    try:
-        settings.home.mkdir(parents=True, exist_ok=True, mode=0o711)
-    except OSError as problem:
-        raise SettingsInvalid(
-            f"MERGEWRIGHT_HOME: {settings.home} cannot be created ({problem.strerror}). Use a"
-            " folder that you can write to."
-        ) from problem
+    require_home(settings)

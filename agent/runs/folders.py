@@ -5,7 +5,6 @@ A work tree is locked as long as its run is at work; what is locked by nobody is
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import time
 from collections.abc import Iterator
@@ -15,9 +14,10 @@ from typing import TextIO
 
 import structlog
 
-from agent.errors import AgentError, SettingsInvalid, StorageFull, TransientError
+from agent.errors import AgentError, TransientError
 from agent.git.folders import delete_folder
 from agent.models.run import RUN_ID, Run
+from agent.steps import make_agent_error
 
 _log = structlog.get_logger()
 
@@ -32,7 +32,6 @@ def make_run_folder(home: Path, run: Run) -> Path:
 
     Raises:
         StorageFull: The disk is full.
-        SettingsInvalid: It cannot be made there.
     """
     folder = home / "runs" / run.run_id
     try:
@@ -40,15 +39,7 @@ def make_run_folder(home: Path, run: Run) -> Path:
         # It is there when a run begins anew.
         folder.mkdir(exist_ok=True, mode=0o700)
     except OSError as problem:
-        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFull(
-                f"The disk of {home} is full. Free some: its environments/, mirrors/ and"
-                " baselines/ are caches and are recreated."
-            ) from problem
-        raise SettingsInvalid(
-            f"MERGEWRIGHT_HOME: {folder} cannot be created ({problem.strerror}). Use a folder"
-            " that you can write to."
-        ) from problem
+        raise make_agent_error(problem) from problem
     return folder
 
 
