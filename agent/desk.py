@@ -49,28 +49,19 @@ class Memory(Protocol):
 
     def list_history(self, run: Run) -> tuple[StoredRun, ...]:
         """Of a follow-up: list the run that opened the pull request, then earlier follow-ups."""
-        ...
+        return ()
 
     def find_earlier_pull(self, run: Run) -> int | None:
         """Return the newest pull request of the run's issue that is not known to be merged."""
-        ...
-
-    def list_guidance(self, run_id: str) -> tuple[Guidance, ...]:
-        """List what people have said to a run since its text was approved."""
-        ...
-
-
-class ForgetfulMemory:
-    """Nobody keeps runs."""
-
-    def list_history(self, run: Run) -> tuple[StoredRun, ...]:
-        return ()
-
-    def find_earlier_pull(self, run: Run) -> int | None:
         return None
 
     def list_guidance(self, run_id: str) -> tuple[Guidance, ...]:
+        """List what people have said to a run since its text was approved."""
         return ()
+
+
+class ForgetfulMemory(Memory):
+    """Nobody keeps runs."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from agent.models.ticket import Category
 from agent.policy.change_context import ChangeContext
 from agent.policy.content import paths, size
 from agent.text import changelog, sanitise
+from agent.text.changelog import ChangelogEntry
 
 #: What a change is to the users of a project; all others are nothing that they see.
 _KINDS: dict[Category, changelog.Kind] = {"bug": "bug", "feature": "feature"}
@@ -103,10 +104,11 @@ def add_changelog_entry(
     Args:
         number: Of the round that judges it.
     """
-    if prepared.run.snapshot is not None:
-        tree = desk.lay_out_head(prepared, change)
-        kind = _KINDS.get(plan.category, "misc")
-        notes = _write_changelog_entry(plan, kind, tree, prepared, desk)
+    snapshot = prepared.run.snapshot
+    if snapshot is not None and prepared.contract.config.pull_request.changelog != "off":
+        tree, kind = desk.lay_out_head(prepared, change), _KINDS.get(plan.category, "misc")
+        entry = changelog.write_entry(tree, plan.title, str(snapshot.issue.number), kind=kind)
+        notes = _add_entry(entry, tree, prepared, desk) if entry else ()
         notes = tuple(dict.fromkeys((*change.notes, *notes)))
         change = change.model_copy(update={"files": tree.changes(), "notes": notes})
     # Nothing has bounded it yet, and searching it takes time.
@@ -118,22 +120,17 @@ def add_changelog_entry(
     return change
 
 
-def _write_changelog_entry(
-    plan: Plan, kind: changelog.Kind, tree: WorkTree, prepared: Prepared, desk: Desk
+def _add_entry(
+    entry: ChangelogEntry, tree: WorkTree, prepared: Prepared, desk: Desk
 ) -> tuple[str, ...]:
-    """Add the changelog entry, where the repository keeps one and its rules leave space for it."""
-    run, config = prepared.run, prepared.contract.config
-    if run.snapshot is None or config.pull_request.changelog == "off":
-        return ()
-    number = str(run.snapshot.issue.number)
-    entry = changelog.write_entry(tree, plan.title, number, kind=kind)
-    if entry is None or _is_there(entry.path, tree):
+    """Add the changelog entry, where the rules of the repository leave space for it."""
+    if _is_there(entry.path, tree):
         return ()
     before = tree.read(entry.path) if entry.path in tree.paths() else None
     file = ChangedFile(path=entry.path, before=before, after=entry.content)
     whole = Change(base_commit=prepared.checkout.commit, files=(*tree.changes(), file))
-    project, base = prepared.contract.project, desk.open_base(prepared)
-    change_context = ChangeContext(whole, config, project, base)
+    contract, base = prepared.contract, desk.open_base(prepared)
+    change_context = ChangeContext(whole, contract.config, contract.project, base)
     for finding in (*paths.check_change(change_context), *size.check_change(change_context)):
         # What the change breaks without the entry is said by the policy.
         about_it = finding.path == entry.path or (finding.rule == "size" and not finding.path)

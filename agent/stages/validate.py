@@ -25,28 +25,16 @@ def judge_change(draft: Draft, run_context: RunContext) -> Round:
 
 def _run_gates(draft: Draft, run_context: RunContext) -> Round:
     """Check a change against the rules, then run the project's checks."""
-    once, desk, prepared, number = (
-        run_context.once,
-        run_context.desk,
-        run_context.prepared,
-        run_context.history.round_number,
-    )
+    once, desk, prepared = run_context.once, run_context.desk, run_context.prepared
+    task, before, number = run_context.task, run_context.baseline, run_context.history.round_number
     try:
         made = draft.plan, draft.change, number, prepared, desk
         change = once(Step.CHANGELOG.named(number), edit.add_changelog_entry, *made)
         draft = replace(draft, change=change)
-        held = change, run_context.task.ticket, prepared, desk, run_context.task.human_changes
+        held = change, task.ticket, prepared, desk, task.human_changes
         cleared = once(Step.POLICY.named(number), policy.clear_change, *held)
-        after = once(
-            Step.CHECKS.named(number),
-            checks.run_checks,
-            cleared,
-            run_context.baseline,
-            prepared,
-            desk,
-            run_context.task.human_changes,
-            run_context.gate_seconds,
-        )
+        sides = cleared, before, prepared, desk, task.human_changes, run_context.gate_seconds
+        after = once(Step.CHECKS.named(number), checks.run_checks, *sides)
     except PolicyRefused as problem:
         desk.facts.note_round(problem.reason)
         return Round(number, draft, refused=problem.findings)
@@ -54,35 +42,14 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
         if draft.plan.recipe:  # nobody would mend it
             raise
         return Round(number, draft, refused=(rounds.find_obstacle(problem),))
-    compared = once(
-        Step.COMPARE.named(number),
-        checks.compare_sides,
-        run_context.baseline,
-        after,
-        prepared,
-        desk,
-    )
+    reports = before, after, prepared, desk
+    compared = once(Step.COMPARE.named(number), checks.compare_sides, *reports)
     desk.facts.compared = compared
-    compared = policy.keep_human_findings(compared, change, run_context.task.human_changes)
-    proof = once(
-        Step.PROOF.named(number),
-        proving.prove_change,
-        draft.plan,
-        change,
-        compared,
-        after,
-        prepared,
-        desk,
-        run_context.gate_seconds,
-    )
-    verdict = once(
-        Step.DECIDE.named(number),
-        decide.decide_verdict,
-        compared,
-        cleared,
-        prepared.contract,
-        proof,
-    )
+    compared = policy.keep_human_findings(compared, change, task.human_changes)
+    tried = draft.plan, change, compared, after, prepared, desk, run_context.gate_seconds
+    proof = once(Step.PROOF.named(number), proving.prove_change, *tried)
+    found = compared, cleared, prepared.contract, proof
+    verdict = once(Step.DECIDE.named(number), decide.decide_verdict, *found)
     desk.facts.note_round(verdict.reason, (*cleared.findings, *verdict.findings))
     return Round(number, draft, (), cleared, after, compared, proof, verdict)
 
