@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator
 from typing import TypeVar
 
 from repo_config import foreign_python
 
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 OF_TYPES = frozenset({"typing", "typing_extensions", "collections.abc", "__future__"})
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _Block = TypeVar("_Block", ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _Function = TypeVar("_Function", ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -40,7 +40,7 @@ def is_same(before: bytes | None, after: bytes | None) -> bool:
 
 
 def list_bound(content: bytes) -> dict[str, list[ast.stmt]]:
-    """Return the statements of a module that bind or alter each of its names, without docstrings.
+    """Return the statements of a module that bind, alter or use each name, without docstrings.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: It cannot be read.
@@ -51,7 +51,7 @@ def list_bound(content: bytes) -> dict[str, list[ast.stmt]]:
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
             parts = [_keep_alias(statement, alias) for alias in statement.names]
         for part in parts:
-            for name in dict.fromkeys(_list_names(part)):
+            for name in _list_names(part):
                 found.setdefault(name, []).append(part)
     return found
 
@@ -76,23 +76,15 @@ def list_edited(before: bytes, after: bytes) -> dict[str, int]:
     }
 
 
-def _list_names(statement: ast.stmt) -> Iterator[str]:
-    """Yield what a statement binds or alters: `x` of `x.y[0] = 1` and of `x.update()` as well."""
-    waiting: list[ast.AST] = [statement]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            yield node.name
-            continue
-        waiting.extend(ast.iter_child_nodes(node))
-        if isinstance(node, ast.alias):
-            yield node.asname or node.name.partition(".")[0]
-        is_target = isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del))
-        at = node if is_target else node.value if isinstance(node, ast.Expr) else None
-        while isinstance(at, (ast.Attribute, ast.Subscript, ast.Call)):
-            at = at.func if isinstance(at, ast.Call) else at.value
-        if isinstance(at, ast.Name):
-            yield at.id
+def _list_names(statement: ast.stmt) -> set[str]:
+    """Return the name of a function or class; of another statement all that it names."""
+    if isinstance(statement, _DEFINITIONS):
+        return {statement.name}
+    parts = [*ast.walk(statement)]
+    names = {part.id for part in parts if isinstance(part, ast.Name)}
+    names |= {part.name for part in parts if isinstance(part, _DEFINITIONS)}
+    imported = [part for part in parts if isinstance(part, ast.alias)]
+    return names | {alias.asname or alias.name.partition(".")[0] for alias in imported}
 
 
 class _MeaningReducer(ast.NodeTransformer):

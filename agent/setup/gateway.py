@@ -112,8 +112,8 @@ class Gateway(ThreadingUnixStreamServer):
         self._allowed = {*allowed, *self.git_hosts}
         self._accesses = tuple(accesses)
         self.client = _make_client(self._accesses)
-        self._places = threading.BoundedSemaphore(self.most_connections)
         self._lock = threading.Lock()
+        self._places = threading.BoundedSemaphore(self.most_connections)
         self.request_queue_size = self.most_connections
         super().__init__(self.outlet.socket, _Requests)
         # The sandbox's own user has to reach it; the folder's name is what keeps others out.
@@ -142,8 +142,11 @@ class Gateway(ThreadingUnixStreamServer):
 
     def note(self, attempt: str) -> None:
         with self._lock:
-            noted = dict.fromkeys((*self.refused_attempts, attempt))
-            self.refused_attempts = tuple(noted)[:_MOST_NOTES]
+            self.refused_attempts = _add_note(self.refused_attempts, attempt)
+
+    def note_fault(self, fault: str) -> None:
+        with self._lock:
+            self.faults = _add_note(self.faults, fault[:_LONGEST_FAULT])
 
     # --- connections --------------------------------------------------------------------------
 
@@ -195,10 +198,9 @@ class Gateway(ThreadingUnixStreamServer):
         }
         return logins[max(logins, key=len)] if logins else ""
 
-    def note_fault(self, fault: str) -> None:
-        with self._lock:
-            noted = dict.fromkeys((*self.faults, fault[:_LONGEST_FAULT]))
-            self.faults = tuple(noted)[:_MOST_NOTES]
+
+def _add_note(notes: tuple[str, ...], note: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*notes, note)))[:_MOST_NOTES]
 
 
 def _find_folder(url: str) -> str:

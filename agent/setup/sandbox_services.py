@@ -14,11 +14,8 @@ import re
 import secrets
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
-
-from packaging.version import InvalidVersion, Version
 
 from agent.errors import EnvironmentFailed
 from agent.models.environment import SERVICE_TITLES, SandboxService
@@ -121,7 +118,8 @@ def provide_services(
 def choose_program(wanted: str, there: Sequence[SandboxService], root: Root) -> SandboxService:
     """Choose the newest program that fits what is asked for."""
     name, _, version = wanted.partition(":")
-    same = sorted((service for service in there if service.name == name), key=_age, reverse=True)
+    same = [service for service in there if service.name == name]
+    same.sort(key=_rate_version, reverse=True)
     for service in same:
         if not version or f"{service.version}.".startswith(f"{version}."):
             return service
@@ -134,10 +132,8 @@ def choose_program(wanted: str, there: Sequence[SandboxService], root: Root) -> 
     )
 
 
-def _age(one: SandboxService) -> Version:
-    with suppress(InvalidVersion):
-        return Version(one.version)
-    return Version("0")
+def _rate_version(service: SandboxService) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", service.version)]
 
 
 def _make_request(script: str, *, seconds: float = 120, collect: str = "") -> SandboxRequest:

@@ -123,25 +123,6 @@ def test_a_tool_of_its_own_is_of_the_months_of_the_commit_unless_the_index_tells
     assert found == {"dated": "version = '2.0'\n", "undated": "version = '3.0'\n"}
 
 
-def test_lines_of_base_serve_a_change_until_it_touches_what_they_have_read(settings, folder):
-    with local_index.serving() as served:
-        wheels = [local_index.wheel("lib", "1.0"), local_index.wheel("lib", "2.0")]
-        served.add(local_index.wheel("pip", "1.0"), *wheels)
-        index = local(settings, served)
-        lay_files(folder, {"requirements.txt": "lib<2\n", "README": "one\n"})
-        base = ensure(settings, folder, index=index)
-        assert base.packages == ("lib==1.0", "pip==1.0")
-        lay_files(folder, {"README": "two\n"})
-        assert ensure(settings, folder, index=index, base=base) == base
-        lay_files(folder, {"requirements.txt": "lib\n"})
-        made = ensure(settings, folder, index=index, base=base)
-        assert made.packages == ("lib==2.0", "pip==1.0")
-        # What a change has made nobody else gets.
-        again = ensure(settings, folder, index=index)
-        assert again.packages == made.packages
-        assert again.key != made.key
-
-
 def test_requirements_that_cannot_be_resolved_reach_the_reader(settings, folder):
     ready = set(storage.locate_environment(settings, "").glob("*"))
     lay_files(folder, {"requirements.txt": "six<1.10\nsix>1.16\n"})

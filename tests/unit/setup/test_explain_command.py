@@ -1,4 +1,4 @@
-"""`mergewright config explain`, as it is called."""
+"""`mergewright config explain` and `detect`, as they are called."""
 
 from __future__ import annotations
 
@@ -75,6 +75,14 @@ def test_the_weight_of_a_rule_is_bounded_by_its_floor_and_by_the_operator(repo, 
     assert found["rules.file-mode"] == ("info", ".github/mergewright.yml:3")
     assert found["rules.http-client"][0] == "review"
     assert found["rules.http-client"][1].startswith("minimum set by MERGEWRIGHT_RULE_FLOORS")
+
+
+def test_what_is_proposed_is_a_valid_file(repo):
+    printed = run("config", "detect", "--repo", repo).stdout
+    assert "  types: mypy .\n" in printed
+    write(repo, ".github/mergewright.yml", printed)
+    checked = run("config", "check", "--repo", repo).output
+    assert checked.startswith(".github/mergewright.yml: valid\n")
 
 
 def test_the_reference_is_what_the_code_says():
