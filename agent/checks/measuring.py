@@ -23,61 +23,63 @@ from agent.telemetry import run_log
 from repo_config.command_lines import CheckCommand
 
 AnyCheck = Check[AnyRun]
+Checks = tuple[tuple[AnyCheck, Site], ...]
+"""What runs, each with where."""
 _OF_CODE: tuple[AnyCheck, ...] = (DJANGO_CHECK, MAKEMIGRATIONS, FastapiEndpoints())
 _SUITES: Mapping[str, Suite] = {"pytest": PytestSuite(), "django": DjangoSuite()}
 
 
-def list_checks(site: Site) -> tuple[AnyCheck, ...]:
+def list_others(site: Site, tools: Site | None = None) -> Checks:
     """List all checks but the tests, in the order in which their results are shown.
 
     Each usually takes longer than those before it.
+
+    Args:
+        tools: Where known linters and type checkers run, if that is elsewhere.
     """
     project = site.project
     lint, others = map(make_check, project.lint), (*project.types, *project.extra)
-    return (*lint, *_OF_CODE, *map(make_check, others))
+    checks: tuple[AnyCheck, ...] = (*lint, *_OF_CODE, *map(make_check, others))
+    return tuple(
+        (check, tools if tools and isinstance(check, ToolCheck) else site) for check in checks
+    )
 
 
-def run_all_checks(
-    site: Site,
+def list_tests(site: Site) -> Checks:
+    if site.project.test_runner == "command":
+        line = CheckCommand(name=TESTS, line=site.config.checks.tests)
+        return ((ShellCheck(line), site),)
+    return ((suite_of(site) or _NoSuite(), site),)
+
+
+def list_all(site: Site) -> Checks:
+    return (*list_others(site), *list_tests(site))
+
+
+def run_checks(
+    checks: Checks,
     sandbox: Sandbox,
     say: Say,
     *,
-    tests: bool | None = None,
-    tools: Site | None = None,
-    in_place: tuple[tuple[AnyCheck, Site], ...] | None = None,
-    known: tuple[AnyRun, ...] = (),
     is_enough: Callable[[AnyRun], bool] = lambda _: False,
 ) -> tuple[AnyRun, ...]:
-    """Run all checks that the repository has; those that it has not are named as absent.
+    """Run those checks that the repository has; the others are named as absent.
 
-    As many at a time as the operator allows and there are processors for, the longest first.
+    As many at a time as the operator allows and there are processors for, the last first.
 
     Args:
-        tests: Run the tests alone, or all but them; None stands for everything.
-        tools: Where known linters and type checkers run, if that is elsewhere.
-        in_place: What runs in the place of the tests, and where; the last begins first.
-        known: Results of checks that need not run.
         is_enough: Of the first result of which it holds, nothing else is wanted; the rest is ended.
     """
-    checks: list[tuple[AnyCheck, Site]] = []
-    if not tests:
-        checks += [
-            (one, tools if tools and isinstance(one, ToolCheck) else site)
-            for one in list_checks(site)
-        ]
-    if tests is not False:
-        checks += ((_choose_tests(site), site),) if in_place is None else in_place
-    cancelled, by_name = Event(), {one.name: one for one in known}
+    cancelled = Event()
 
     def run(check: AnyCheck, at: Site) -> AnyRun:
-        if result := by_name.get(check.name):
-            return result
         if reason := check.explain_absence(at):
             return CommandRun(name=check.name, status=Status.ABSENT, reason=reason)
         made = running.run_check(check, at, sandbox, say, cancelled)
         return _add_lines(made, at) if isinstance(made, LintRun) else made
 
-    with ThreadPoolExecutor(count_sandboxes(site.at_once)) as pool:
+    at_once = max((site.at_once for _, site in checks), default=1)
+    with ThreadPoolExecutor(count_sandboxes(at_once)) as pool:
         futures = [pool.submit(run_log.keep_log_context(run), *one) for one in checks[::-1]]
         try:
             for one in as_completed(futures):
@@ -141,8 +143,7 @@ def _confirm_check(first: AnyRun, site: Site, sandbox: Sandbox, say: Say) -> Any
     second = first
     if first.limit in ("", "time"):  # what came to another limit has run twice already
         say(f"{first.name}: no result on the base commit ({first.reason}); retrying")
-        checks = (*list_checks(site), _choose_tests(site))
-        check = next(check for check in checks if check.name == first.name)
+        check = next(check for check, _ in list_all(site) if check.name == first.name)
         second = running.run_check(check, site, sandbox, say)
     if _was_ended(second):
         raise CheckUnfinished(
@@ -168,13 +169,6 @@ def _was_ended(result: CheckRun) -> bool:
 def suite_of(site: Site) -> Suite | None:
     """Return what runs the tests, if the repository has any."""
     return _SUITES.get(site.project.test_runner or "")
-
-
-def _choose_tests(site: Site) -> AnyCheck:
-    if site.project.test_runner == "command":
-        line = site.config.checks.tests
-        return ShellCheck(CheckCommand(name=TESTS, line=line))
-    return suite_of(site) or _NoSuite()
 
 
 def compute_digest() -> str:

@@ -133,7 +133,6 @@ def merge_results(
     held: TestRun,
     own: TestRun,
     wanted: Scope,
-    left: tuple[CheckItem, ...],
     sides: Sides,
     places: SuitePlaces,
 ) -> TestRun:
@@ -149,12 +148,6 @@ def merge_results(
     if held.suite and own.suite:
         files = dict.fromkeys((*held.suite.files, *own.suite.files))
         facts = held.suite.model_copy(update={"files": tuple(files)})
-    blocked = []
-    for item in left:
-        path, name = places.locate_test(item.item_id)
-        before, after = (source_of(side, name) for side in sides.get(path, (None, None)))
-        versions = {"outcome": item.outcome, "text": item.text, "before": before, "after": after}
-        blocked.append(BlockedTest.model_validate({"item_id": item.item_id, **versions}))
     shown = (
         ("Tests of the base branch:", "" if wanted.whole else held.output),
         ("New and changed tests:", own.output),
@@ -165,7 +158,9 @@ def merge_results(
             "output": "\n\n".join(f"{label}\n{text}" for label, text in shown if text),
             "status": Status.FAILED if reruns.list_failing(items) else Status.PASSED,
             "name": held.name,
-            "blocked_tests": tuple(blocked),
+            "blocked_tests": tuple(
+                _add_versions(test, sides, places) for test in held.blocked_tests
+            ),
             "edited": wanted.files,
             "doubts": held.doubts,
             "repeated": held.repeated,
@@ -174,6 +169,12 @@ def merge_results(
             "seconds": held.seconds + own.seconds,
         }
     )
+
+
+def _add_versions(test: BlockedTest, sides: Sides, places: SuitePlaces) -> BlockedTest:
+    path, name = places.locate_test(test.item_id)
+    before, after = (source_of(side, name) for side in sides.get(path, (None, None)))
+    return test.model_copy(update={"before": before, "after": after})
 
 
 _parse = lru_cache(maxsize=2)(foreign_python.parse_module)

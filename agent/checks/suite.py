@@ -30,9 +30,6 @@ class SuiteEvent(ReportEvent):
     """A run of a suite begins; scripts may have several."""
 
     event: Literal["session"]
-    tool: Text
-    collect_only: bool
-    setup_only: bool
 
 
 class CollectedEvent(ReportEvent):
@@ -40,36 +37,21 @@ class CollectedEvent(ReportEvent):
     ids: list[Id]
 
 
-class UncollectedEvent(ReportEvent):
-    """A module that could not be collected."""
-
-    event: Literal["uncollected"]
-    id: Id
-    text: Text
-
-
 class Test(ReportEvent):
-    """One test is over."""
+    """One test is over, or something that stands for tests."""
 
     __test__ = False
 
     event: Literal["test"]
     id: Id
+    kind: Literal["test", "fixture", "module"] = "test"
+    """`fixture`: the set-up or tear-down of a class or a module failed or was skipped; `module`:
+    it could not be collected."""
     outcome: Ending
     text: Text = ""
     place: Text = ""
     hidden: bool = False
     """Its report says other than what its call did."""
-
-
-class Fixture(ReportEvent):
-    """The set-up or tear-down of a class or a module failed or was skipped."""
-
-    event: Literal["fixture"]
-    id: Id
-    outcome: Ending
-    text: Text = ""
-    place: Text = ""
 
 
 class SuiteEnd(ReportEvent):
@@ -87,15 +69,13 @@ class Facts(ReportEvent):
 
     event: Literal["suite"]
     files: list[Id]
-    product: list[Id]
-    doctests: dict[Id, Text]
-    plugins: dict[Id, Text]
+    product: list[Id] = []
+    doctests: dict[Id, Text] = {}
+    plugins: dict[Id, Text] = {}
     settings: dict[Id, Text]
 
 
-KINDS: tuple[type[ReportEvent], ...] = (
-    SuiteEvent, CollectedEvent, UncollectedEvent, Test, Fixture, SuiteEnd, Facts,
-)  # fmt: skip
+KINDS: tuple[type[ReportEvent], ...] = (SuiteEvent, CollectedEvent, Test, SuiteEnd, Facts)
 
 
 def judge_suite(
@@ -155,12 +135,11 @@ def find_error_line(output: str) -> str:
 class _SuiteRun:
     """The events between one `session` and the next."""
 
-    session: SuiteEvent
     secret: Secret
     collected: list[list[str]] = field(default_factory=list)
     tests: list[Test] = field(default_factory=list)
-    fixtures: list[Fixture] = field(default_factory=list)
-    uncollected: list[UncollectedEvent] = field(default_factory=list)
+    fixtures: list[Test] = field(default_factory=list)
+    modules: list[Test] = field(default_factory=list)
     finish: SuiteEnd | None = None
 
     def is_ours(self, test_id: str) -> bool:
@@ -191,28 +170,27 @@ class _SuiteRun:
             covered = [name for name in pending if _covers(fixture, name)]
             for test_id in covered or [fixture.id]:
                 yield _make_item(test_id, fixture)
-        for uncollected in self.uncollected:
-            item_id = uncollected.id + COLLECTION
-            yield CheckItem(item_id=item_id, outcome="error", text=uncollected.text)
+        for module in self.modules:
+            yield _make_item(module.id + COLLECTION, module)
 
 
 def _split_runs(report: sealed.SealedReport, secret: Secret) -> list[_SuiteRun]:
     runs: list[_SuiteRun] = []
     for event in report.events:
         if isinstance(event, SuiteEvent):
-            runs.append(_SuiteRun(event, secret))
+            runs.append(_SuiteRun(secret))
         if not runs:
             continue
         run = runs[-1]
         match event:
             case CollectedEvent():
                 run.collected.append(event.ids)
-            case Test():
+            case Test(kind="test"):
                 run.tests.append(event)
-            case Fixture():
+            case Test(kind="fixture"):
                 run.fixtures.append(event)
-            case UncollectedEvent():
-                run.uncollected.append(event)
+            case Test(kind="module"):
+                run.modules.append(event)
             case SuiteEnd():
                 run.finish = event
     return runs
@@ -228,13 +206,13 @@ def _join_items(runs: list[_SuiteRun]) -> tuple[CheckItem, ...]:
     return tuple(found.values())
 
 
-def _covers(fixture: Fixture, test_id: str) -> bool:
+def _covers(fixture: Test, test_id: str) -> bool:
     """Whether `setUpClass (package.module.Class)` stands for a test that never ran."""
     kind, _, rest = fixture.id.partition(" (")
     return kind in {"setUpClass", "setUpModule"} and test_id.startswith(rest.rstrip(")") + ".")
 
 
-def _make_item(test_id: str, event: Test | Fixture) -> CheckItem:
+def _make_item(test_id: str, event: Test) -> CheckItem:
     if module := next((test_id.removeprefix(one) for one in _LOST if test_id.startswith(one)), ""):
         # unittest's words are a whole traceback; its last line says what is wrong.
         lines = event.text.strip().splitlines() or [""]
@@ -292,10 +270,6 @@ def _find_problems(
 
 
 def _find_disagreements(run: _SuiteRun, words: str) -> Iterator[str]:
-    if run.session.collect_only:
-        yield "the tests were only collected, not run (--collect-only)"
-    if run.session.setup_only:
-        yield "the tests were only set up, not run (--setup-only)"
     if hidden := [test.id for test in run.tests if test.hidden]:
         yield f"the outcome of {sanitise.list_some(hidden, 1)} was changed after the test ran"
     if run.finish is None:
@@ -308,7 +282,7 @@ def _find_disagreements(run: _SuiteRun, words: str) -> Iterator[str]:
         yield f"{sanitise.list_some(pending, 1)} has no outcome{stopped}"
     yield from _find_unproved(run)
     least = sum(test.outcome in _FAILING for test in run.tests)
-    least += len(run.uncollected) + sum(fix.outcome == "error" for fix in run.fixtures)
+    least += len(run.modules) + sum(fix.outcome == "error" for fix in run.fixtures)
     if run.finish.failed < least:
         yield f"{least} tests failed, but the runner counted {run.finish.failed}"
 

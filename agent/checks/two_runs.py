@@ -68,7 +68,7 @@ class TwoRuns:
 
     def list_first(self) -> tuple[tuple[Suite, Site], ...]:
         """List the runs that need no other before them, and where; the longest comes last."""
-        suite, wanted, found = self.sites.suite, self._choose_own(()), []
+        suite, wanted, found = self.sites.suite, self._choose_own(), []
         if self._drawn:
             only = Part(Selection(ids=self._drawn))
             site = self._lay_out_broken_tests(self.product, self.sites.head)
@@ -107,30 +107,33 @@ class TwoRuns:
             return _refuse(held, problem)
         doubts = [self._explain_shadowed(), doubt]
         if self._shared_files:
-            shared = list_some(sorted(self._shared_files))
-            self.sites.say(f"tests: running again with the base branch's {shared}")
-            product = rule_changes.drop_files(self.product, self._shared_files)
-            strict = self.sites.run_part(self.lay_out(product, "base-shared"), self._shared_part)
+            strict = self._run_with_shared_files_of_base()
             if strict.status is Status.UNVERIFIED:
                 return strict
             if strict.limit:
-                doubts.append(f"the tests with the base branch's {shared} did not finish")
+                doubts.append("the tests with the base branch's helpers did not finish")
             else:
-                ran = {item.item_id: item for item in held.items}
-                ran |= {item.item_id: item for item in strict.items}
-                strict = strict.model_copy(update={"items": tuple(ran.values())})
+                items = {item.item_id: item for item in (*held.items, *strict.items)}
+                strict = strict.model_copy(update={"items": tuple(items.values())})
                 seen = by_chance | {item.item_id for item in left}
                 more = not_passed(self.base, strict)
-                left += tuple(check_item for check_item in more if check_item.item_id not in seen)
+                left += tuple(item for item in more if item.item_id not in seen)
         blocked = tuple(
-            BlockedTest(
-                item_id=check_item.item_id, outcome=check_item.outcome, text=check_item.text
-            )
-            for check_item in left
+            BlockedTest(item_id=item.item_id, outcome=item.outcome, text=item.text) for item in left
         )
         return held.model_copy(
             update={"blocked_tests": blocked, "doubts": tuple(filter(None, doubts))}
         )
+
+    def _run_with_shared_files_of_base(self) -> TestRun:
+        """Run tests that use what they share with the product, with that as base has it."""
+        shared = self._shared_files
+        self.sites.say(f"tests: running again with the base branch's {list_some(sorted(shared))}")
+        site = self.lay_out(rule_changes.drop_files(self.product, shared), "base-shared")
+        reached = self.imports.list_reached_files(shared)
+        files = tuple(sorted({*self.facts.files, *self.facts.product}.intersection(reached)))
+        only = Selection(files=files) if files else None
+        return self.sites.run_part(site, Part(only, watched=self._watched_files))
 
     # --- what is known ----------------------------------------------------------------------------
 
@@ -210,14 +213,6 @@ class TwoRuns:
             sorted({*self.facts.files, *self.of_tests.sure}.difference(self.product.paths))
         )
 
-    @cached_property
-    def _shared_part(self) -> Part:
-        """The tests that what they share with the product could fail."""
-        reached = self.imports.list_reached_files(self._shared_files)
-        files = tuple(sorted({*self.facts.files, *self.facts.product}.intersection(reached)))
-        only = Selection(files=files) if files else None
-        return Part(only, watched=self._watched_files)
-
     # --- as base has them -------------------------------------------------------------------------
 
     def _repeat_held(self, held: TestRun, failing: tuple[CheckItem, ...]) -> TestRun:
@@ -260,14 +255,14 @@ class TwoRuns:
 
     # --- as the change has them -------------------------------------------------------------------
 
-    def _choose_own(self, left: tuple[CheckItem, ...]) -> Scope:
-        """Choose what the change adds, edits, or does not pass as base has it."""
+    def _choose_own(self, left: tuple[str, ...] = ()) -> Scope:
+        """Choose what the change adds or edits, and what it does not pass as base has it."""
         touched = (self._touched_test_files | self._shared_files) - self.rules
         conftests = frozenset(path for path in self.rules if path.endswith("conftest.py"))
         return choose_scope(
             self.change,
             touched | conftests,
-            tuple(item.item_id for item in left),
+            left,
             self.facts,
             self.imports,
             other_rules=bool(self.rules - conftests),
@@ -277,10 +272,7 @@ class TwoRuns:
         """Run what is left, and join both results."""
         if held.status is Status.UNVERIFIED or held.exit_code is None:
             return held
-        left = tuple(
-            CheckItem(item_id=test.item_id, outcome=test.outcome, text=test.text)
-            for test in held.blocked_tests
-        )
+        left = tuple(test.item_id for test in held.blocked_tests)
         wanted = self._choose_own(left)
         if wanted.is_empty and not wanted.deleted:
             return held
@@ -301,7 +293,7 @@ class TwoRuns:
         if not is_proved(own):
             return own.model_copy(update={"name": TESTS})
         sides = {file.path: (file.before, file.after) for file in self.change.files}
-        result = merge_results(held, own, wanted, left, sides, self.places)
+        result = merge_results(held, own, wanted, sides, self.places)
         uncollected = find_uncollected(self.change, own)
         return self._repeat_own(result.model_copy(update={"uncollected": uncollected}))
 

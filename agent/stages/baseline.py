@@ -62,9 +62,9 @@ def _run_checks(prepared: Prepared, desk: Desk, *, tests: bool | None = None) ->
         is_poor = isinstance(result, TestRun) and obstacles.may_improve(result, limits)
         return tests is None and is_poor
 
-    results = measuring.run_all_checks(
-        site, desk.sandbox, desk.say, tests=tests, is_enough=is_enough
-    )
+    checks = () if tests else measuring.list_others(site)
+    checks += () if tests is False else measuring.list_tests(site)
+    results = measuring.run_checks(checks, desk.sandbox, desk.say, is_enough=is_enough)
     results = measuring.confirm_failures(results, site, desk.sandbox, desk.say)
     return CheckReport(
         side="base",

@@ -276,12 +276,12 @@ def _measure_change(
     desk = trees.desk
     tools, settings = _lay_out_for_tools(change, site, trees)
     if runs is None:
-        found = measuring.run_all_checks(site, desk.sandbox, desk.say, tools=tools)
+        checks = (*measuring.list_others(site, tools), *measuring.list_tests(site))
+        found = measuring.run_checks(checks, desk.sandbox, desk.say)
         noted = _note_settings(found, settings)
         return _look_behind_comments(change, noted, settings, trees)
-    results = measuring.run_all_checks(
-        site, desk.sandbox, desk.say, tools=tools, in_place=runs.list_first()
-    )
+    checks = (*measuring.list_others(site, tools), *runs.list_first())
+    results = measuring.run_checks(checks, desk.sandbox, desk.say)
     ran = {result.name: result for result in results if isinstance(result, TestRun)}
     tests = runs.finish(ran).model_copy(update={"disguised": tuple(sorted(runs.disguised_files))})
     others = (result for result in results if not isinstance(result, TestRun))
@@ -311,10 +311,8 @@ def _look_behind_comments(
     if settings:
         kept = rule_changes.drop_files(masked, frozenset(settings))
         tools = trees.lay_out(kept, "masked-comments-base-settings")
-    known = tuple(result for result in results if result.name not in passed)
-    found = measuring.run_all_checks(
-        site, trees.desk.sandbox, trees.desk.say, tests=False, tools=tools, known=known
-    )
+    again = (each for each in measuring.list_others(site, tools) if each[0].name in passed)
+    found = measuring.run_checks(tuple(again), trees.desk.sandbox, trees.desk.say)
     return silenced.note_silenced(results, found)
 
 

@@ -155,14 +155,14 @@ class Workshop:
 
     def measure(self, site: Site) -> CheckReport:
         """All checks of a site."""
-        results = measuring.run_all_checks(site, self.sandbox, self.said.append)
+        results = measuring.run_checks(measuring.list_all(site), self.sandbox, self.said.append)
         return CheckReport(side="base", commit="0" * 40, results=results)
 
     def one(self, name: str, files: Files, **more: Any) -> Any:
         """One check of these files."""
         site = self.site(files, **more)
-        tests = name == TESTS
-        results = measuring.run_all_checks(site, self.sandbox, self.said.append, tests=tests)
+        checks = measuring.list_tests(site) if name == TESTS else measuring.list_others(site)
+        results = measuring.run_checks(checks, self.sandbox, self.said.append)
         return next(result for result in results if result.name == name)
 
     def tests(self, files: Files, **more: Any) -> Any:
@@ -240,7 +240,10 @@ def declared_site(
 
 def measured(site: Site, sandbox: Sandbox) -> dict[str, Any]:
     """All checks of a site, by name."""
-    return {one.name: one for one in measuring.run_all_checks(site, sandbox, lambda line: None)}
+    return {
+        one.name: one
+        for one in measuring.run_checks(measuring.list_all(site), sandbox, lambda line: None)
+    }
 
 
 # --- the stages ------------------------------------------------------------------------------

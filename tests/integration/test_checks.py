@@ -178,7 +178,9 @@ def test_a_suite_that_never_ends_is_ended_and_shown_meanwhile(
     )
     limits = site.limits.model_copy(update={"seconds": 3.0})
     site = replace(site, limits=limits)
-    [result] = measuring.run_all_checks(site, workshop.sandbox, workshop.said.append, tests=True)
+    [result] = measuring.run_checks(
+        measuring.list_tests(site), workshop.sandbox, workshop.said.append
+    )
     assert result.status is Status.FAILED
     assert "after 3 seconds" in result.reason
     assert any(line.startswith("tests | ") for line in workshop.said)
@@ -199,7 +201,7 @@ def test_tests_without_time_stay_unrun_and_the_others_are_proved(
         )
         site = replace(site, limits=site.limits.model_copy(update={"seconds": seconds}))
         begun = time.monotonic()
-        [result] = measuring.run_all_checks(site, workshop.sandbox, [].append, tests=True)
+        [result] = measuring.run_checks(measuring.list_tests(site), workshop.sandbox, [].append)
         return result, time.monotonic() - begun
 
     tests = "import time\nimport unittest\n\n\nclass Tests(unittest.TestCase):\n"
@@ -229,18 +231,24 @@ def test_a_suite_that_fails_fast_ends_with_its_first_failure(
     files = {"test_all.py": tests, "run.py": "import unittest\n\nunittest.main('test_all')\n"}
     script = "run.py" if runner == "django" else None
     site = workshop.site(files, test_runner=runner, test_script=script)
-    [result] = measuring.run_all_checks(
-        replace(site, may_fail=frozenset()), workshop.sandbox, workshop.said.append, tests=True
+    [result] = measuring.run_checks(
+        measuring.list_tests(replace(site, may_fail=frozenset())),
+        workshop.sandbox,
+        workshop.said.append,
     )
     assert [item.outcome for item in result.items] == ["passed", "failed"]
     assert result.exit_code
     known = replace(site, may_fail=frozenset({result.items[1].item_id}))
-    [result] = measuring.run_all_checks(known, workshop.sandbox, workshop.said.append, tests=True)
+    [result] = measuring.run_checks(
+        measuring.list_tests(known), workshop.sandbox, workshop.said.append
+    )
     assert [item.outcome for item in result.items] == ["passed", "failed", "passed"]
     green = {"test_all.py": tests.replace("self.fail()", "pass"), "run.py": files["run.py"]}
     site = workshop.site(green, test_runner=runner, test_script=script)
-    [result] = measuring.run_all_checks(
-        replace(site, may_fail=frozenset()), workshop.sandbox, workshop.said.append, tests=True
+    [result] = measuring.run_checks(
+        measuring.list_tests(replace(site, may_fail=frozenset())),
+        workshop.sandbox,
+        workshop.said.append,
     )
     assert result.status is Status.PASSED
 

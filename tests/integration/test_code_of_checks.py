@@ -36,6 +36,8 @@ def test_compiled_code_in_the_tree_does_not_stand_for_its_source(
     files = {"sums.py": WRONG, "test_add.py": TEST}
     site = workshop.site(files, test_runner="pytest", test_args=args)
     compiled(site.tree, RIGHT, lambda path: Path(importlib.util.cache_from_source(str(path))))
-    [tests] = measuring.run_all_checks(site, workshop.sandbox, workshop.said.append, tests=True)
+    [tests] = measuring.run_checks(
+        measuring.list_tests(site), workshop.sandbox, workshop.said.append
+    )
     assert tests.status is Status.FAILED
     assert [item.outcome for item in tests.items] == ["failed"]

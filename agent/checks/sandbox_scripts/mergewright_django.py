@@ -81,7 +81,7 @@ class Recorder:
         if facts["outcome"] != "failed":
             self.join(facts, outcome, raised, said)
         if is_over:
-            self.add("test" if is_test else "fixture", facts)
+            self.add(facts if is_test else dict(facts, kind="fixture"))
 
     def join(self, facts, outcome, raised, said):
         facts["outcome"] = outcome
@@ -98,13 +98,13 @@ class Recorder:
     def stop(self, test):
         facts = self.running.pop(get_id(test), None)
         if facts is not None:
-            self.add("test", facts)
+            self.add(facts)
         last_start = self.order["last_start"]
         if last_start is not None and _now() - mergewright_report.BEGUN > last_start:
             self.is_late = self.result.shouldStop = True
 
-    def add(self, event, facts):
-        self.report.add(event, **facts)
+    def add(self, facts):
+        self.report.add("test", **facts)
         # The first failure may say enough.
         known = self.order["may_fail"]
         is_red = facts["outcome"] in ("failed", "error")
@@ -156,11 +156,7 @@ def _locate(test):
 
 def _look_around(suite, tree):
     files = {mergewright_report.relative_path(_locate(test), tree) for test in _cases(suite)}
-    settings = mergewright_report.django_settings()
-    return {
-        "files": sorted(files - {""}), "product": [], "doctests": {}, "plugins": {},
-        "settings": settings,
-    }  # fmt: skip
+    return {"files": sorted(files - {""}), "settings": mergewright_report.django_settings()}
 
 
 def _serial(suite):
@@ -250,7 +246,7 @@ def install(order, report):
             return original(self, *args, **named)
         result = args[0] if args else named["result"]
         chosen = _choose(self, order)
-        report.add("session", tool="unittest", collect_only=False, setup_only=False)
+        report.add("session")
         report.add("collected", ids=[get_id(test) for test in _cases(chosen)])
         report.add("suite", **_look_around(self, order["tree"]))
         recorder = Recorder(order, report)

@@ -48,20 +48,14 @@ def begin(order, report):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
-    """Say how this run was asked for; in a worker, take the order from its controller."""
+    """Say that a run begins; in a worker, take the order from its controller."""
     global _order  # noqa: PLW0603 - a plugin is a module
     workerinput = getattr(config, "workerinput", None)
     if workerinput is not None:
         _order = workerinput["mergewright"]
         config.pluginmanager.register(_XdistNotes(), "mergewright_notes")
         return
-    option = config.option
-    _report.add(
-        "session",
-        tool="pytest " + pytest.__version__,
-        collect_only=bool(getattr(option, "collectonly", False)),
-        setup_only=bool(getattr(option, "setuponly", False) or getattr(option, "setupplan", False)),
-    )
+    _report.add("session")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -282,8 +276,8 @@ def pytest_collectreport(report):
     text = getattr(report.longrepr, "longrepr", None) or str(report.longrepr)
     lines = text.splitlines()
     said = [line[1:] for line in lines if line.startswith("E ")] or lines[-15:]
-    text = textwrap.dedent("\n".join(said))
-    _report.add("uncollected", id=report.nodeid, text=mergewright_report.cut(text))
+    text = mergewright_report.cut(textwrap.dedent("\n".join(said)))
+    _report.add("test", kind="module", id=report.nodeid, outcome="error", text=text)
     _stop_at_failure(report.nodeid + " (collection)")
 
 

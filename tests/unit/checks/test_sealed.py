@@ -109,7 +109,7 @@ def test_an_exit_code_that_the_sandbox_did_not_see_is_a_problem() -> None:
 def test_a_test_that_several_suites_of_a_script_run_has_its_worst_outcome() -> None:
     secret, events = Secret(), []
     for outcome in ("passed", "failed", "passed"):
-        session = {"event": "session", "tool": "t", "collect_only": False, "setup_only": False}
+        session = {"event": "session"}
         test = {"event": "test", "id": "a.py::b", "outcome": outcome}
         events += [session, {"event": "collected", "ids": ["a.py::b"]}, test]
     result = came_back(secret, written(secret, *events, EXIT))
