@@ -101,6 +101,11 @@ class Desk:
     def budget(self) -> Budget:
         return Budget(self.settings, self.grants)
 
+    @property
+    def has_editor(self) -> bool:
+        """Whether a model is set that plans and edits."""
+        return self.models is not None and bool(self.models.list_chain("editor"))
+
     def lower_limit(self, usd: float) -> None:
         """Lower what models may cost the run; requests without a reply count as well."""
         if isinstance(self.models, CountedModels):
@@ -126,7 +131,8 @@ class Desk:
 
     def environment_of_change(self, prepared: Prepared) -> Environment:
         """Give the environment that the lines of base make of the change, laid out as head."""
-        request = self._request_of_change(prepared)
+        request = self._request(prepared, self.head_folder(prepared.run))
+        request = request.model_copy(update={"base": self.environment(prepared)})
         return environments.ensure_environment(
             request, self.sandbox, self.index, self.settings, self.say
         )
@@ -135,10 +141,6 @@ class Desk:
         """Have its tool bring a change's lock up to date (EnvironmentFailed); by its path."""
         request = self._request(prepared, self.head_folder(prepared.run))
         return environments.update_lock(request, self.sandbox, self.index, self.settings, self.say)
-
-    def _request_of_change(self, prepared: Prepared) -> EnvironmentRequest:
-        request = self._request(prepared, self.head_folder(prepared.run))
-        return request.model_copy(update={"base": self.environment(prepared)})
 
     def _request(self, prepared: Prepared, tree: Path) -> EnvironmentRequest:
         return EnvironmentRequest.from_tree(prepared.contract, prepared.checkout, tree)

@@ -28,7 +28,6 @@ from agent.errors import (
     AgentError,
     Cancelled,
     InternalError,
-    ModelUnavailable,
     ProcessEnding,
     RunStopped,
     StorageFull,
@@ -256,7 +255,12 @@ class Steps:
     def run_seconds_left(self) -> float:
         contract = self._facts.contract
         granted = self._budget.find_minutes(contract.config if contract else None) * 60
-        return max(0.0, granted - self._used_seconds)
+        used = sum(
+            seconds
+            for name, seconds in self.seconds.items()
+            if (name in self._set_up) is self._is_apart
+        )
+        return max(0.0, granted - used)
 
     @contextmanager
     def count_apart(self) -> Iterator[None]:
@@ -265,17 +269,6 @@ class Steps:
             yield
         finally:
             self._is_apart = False
-
-    @property
-    def _used_seconds(self) -> float:
-        """Seconds of the steps, and of earlier attempts in which no model answered."""
-        counted = (
-            seconds
-            for name, seconds in self.seconds.items()
-            if (name in self._set_up) is self._is_apart
-        )
-        in_vain = 0.0 if self._is_apart else self._ledger.seconds_of(ModelUnavailable.__name__)
-        return sum(counted) + in_vain
 
 
 def make_agent_error(problem: Exception) -> AgentError:

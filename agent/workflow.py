@@ -134,6 +134,7 @@ def _by_model(run_context: RunContext) -> Round:
     desk.facts.plan = attempt.plan
     once(Step.APPROVAL, plan.require_plan_approval, attempt.plan, run_context.base, desk)
     _prepare_base(run_context)
+    attempt.begin_edits()
     candidates: list[Round] = []
     for draft in edit.make_candidates(attempt, candidates, run_context):
         candidates.append(_until_green(draft, run_context))

@@ -6,7 +6,7 @@ measured as any other set-up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from agent.editing.opening import find_error_line
 from agent.editing.preparation import MeasuredBase, Preparation
 from agent.editing.rounds import explain_stop
 from agent.editing.run_context import RunContext
-from agent.editing.tools import ToolExecutor
+from agent.editing.tools import Forms, ToolExecutor
 from agent.errors import ASKING_ENDS, BudgetSpent, RequestRefused, SandboxMissing, TimeSpent
 from agent.models.change import Change
 from agent.models.checks import CheckReport
@@ -56,7 +56,7 @@ class GiveUp(Record):
     why: str
 
 
-_FORMS: Mapping[str, tuple[str, type[Record]]] = {
+_FORMS: Forms = {
     "try_setup": (
         "Run these lines in a clean sandbox, then the base commit's tests; returns their counts.",
         TrySetup,

@@ -13,31 +13,18 @@ from agent.models.record import Record
 # the same in all phases.
 SANDBOX_TREE = "/work"
 """A private, writable copy of the work tree; also the working directory."""
-
-
 SANDBOX_ENVIRONMENT = "/env"
 """The repository's environment, read-only (writable only while it is built)."""
-
-
 SANDBOX_GATE = "/gate"
 """Our own pinned tools, read-only."""
-
-
 SANDBOX_TOOLS = "/tools"
 """A folder for each tool that a repository pins, read-only."""
-
-
 SANDBOX_TYPE_CHECKER = "/type-checker"
 """basedpyright and its Node.js, read-only, in the sandboxes that run it."""
-
-
 SANDBOX_OURS = "/mergewright"
 """Our own scripts that run inside the sandbox, read-only."""
-
-
 SANDBOX_HOME = "/home/sandbox"
 """Of the user in it; beside /tmp, since tests tell the two apart."""
-
 SANDBOX_OUT = "/out"
 """Empty and writable: where a command leaves files that are to be handed back."""
 

@@ -66,30 +66,26 @@ def make_candidates(
         ModelRefused: The model will not go on, and nothing was made.
         EditFailed: Nothing was changed by any of them.
     """
-    attempt = first
-    for number in range(MOST_ATTEMPTS):
+    history, attempt = run_context.history, first
+    for number in range(1, MOST_ATTEMPTS + 1):
         try:
-            if number == 0:
-                first.begin_edits()
-            else:
+            if number > 1:
                 attempt.close()
-                met = (
-                    choose_best(tried).objection if tried else f"It changed nothing: {attempt.why}."
-                )
+                why = f"It changed nothing: {attempt.why}."
+                met = choose_best(tried).objection if tried else why
                 attempt = attempts.begin_anew(first.plan, met, run_context)
             draft = attempt.next_draft()
         except ASKING_ENDS as problem:
             if not tried:
                 raise
-            run_context.history.record_loss(f"{explain_stop(problem)} before attempt {number + 1}.")
+            history.record_loss(f"{explain_stop(problem)} before attempt {number}.")
             return
         if draft is None:
-            run_context.history.give_up()
+            history.give_up()
             continue
         yield draft
-        if run_context.history.has_passed:
+        if history.has_passed:
             return
-        attempt = tried[-1].draft.by or first
     if not tried:
         raise EditFailed(f"The model changed nothing: {attempt.why}.")
 

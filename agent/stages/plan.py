@@ -40,7 +40,7 @@ def settle_parameters(task: Task, base: OpenedRepository, desk: Desk) -> str:
     contract = base.contract
     if contract.config.contributions == "refuse" and base.run.snapshot is not None:
         raise ForPeople(submissions.explain_refused("`contributions: refuse`"))
-    can_ask = has_model(desk)
+    can_ask = desk.has_editor
     if not task.recipe and can_ask:
         _require_tests(contract)
         return ""
@@ -61,10 +61,6 @@ def settle_parameters(task: Task, base: OpenedRepository, desk: Desk) -> str:
     if found := submissions.find_closed(recipe.list_touched(parameters), tree, contract.config):
         raise PolicyRefused(found)
     return parameters
-
-
-def has_model(desk: Desk) -> bool:
-    return desk.models is not None and bool(desk.models.list_chain("editor"))
 
 
 def _explain_no_recipe(tree: Tree, contract: Contract) -> NoRecipe:

@@ -52,13 +52,13 @@ def answer_by_model(
         TimeSpent: The minutes of the run are used.
         ModelRefused: The model will not go on.
     """
-    task, models = run_context.task, run_context.desk.models
+    task = run_context.task
     draft = Draft(plan=plan, change=task.start.change)
     done = {answer.item for answer in settled}
     left = tuple(item for item in task.items if item.number not in done)
     if not left:
         return draft, settled
-    if models is None or not models.list_chain("editor"):
+    if not run_context.desk.has_editor:
         return draft, settled + tuple(_for_people(item, _NO_MODEL) for item in left)
     run_context.preparation.finish()
     # A recipe makes its change anew from the base, and would lose what others have edited.

@@ -13,7 +13,7 @@ import itertools
 import json
 import os
 import threading
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -71,7 +71,6 @@ class Ledger:
         self._closed = False
         self._lost: Counter[str] = Counter()
         self._begun: set[str] = set()
-        self._failed: defaultdict[str, float] = defaultdict(float)
         self._resume()
 
     def _resume(self) -> None:
@@ -89,8 +88,6 @@ class Ledger:
             for event in events:
                 if event["event"] in _OUTCOMES:
                     self._lost[event["step"]] = 0
-                    if failure := event.get("failure"):
-                        self._failed[failure["kind"]] += event["seconds"]
                 elif event["event"] == "started":
                     self._lost[event["step"]] += 1
                     self._begun.add(event["step"])
@@ -102,10 +99,6 @@ class Ledger:
     def has_begun(self, step: str) -> bool:
         """Whether an earlier attempt has begun a step, however that ended."""
         return step in self._begun
-
-    def seconds_of(self, failure: str) -> float:
-        """Add up the steps of earlier attempts that ended with this kind of error."""
-        return self._failed[failure]
 
     def append(self, step: str, number: int, event: str, **facts: object) -> None:
         """Write one event and wait until it is on disk."""

@@ -17,7 +17,6 @@ from agent.errors import (
     CodeHostLimited,
     Duplicate,
     InternalError,
-    ModelUnavailable,
     PolicyRefused,
     ProcessEnding,
     StorageFull,
@@ -104,37 +103,11 @@ def test_set_up_has_minutes_of_its_own(tmp_path):
     assert step.run_seconds_left == pytest.approx(100.0, abs=1)
 
 
-def test_whoever_lets_a_run_go_on_grants_its_minutes_again(tmp_path):
-    facts = RunFacts(contract=contract(minutes=2))
-    step = steps(tmp_path, facts=facts, grants=2)
+@pytest.mark.parametrize(("minutes", "grants", "left"), [(2, 2, 119.0), (10_000, 1, 3479.0)])
+def test_minutes_are_granted_again_and_bounded_by_the_operator(tmp_path, minutes, grants, left):
+    step = steps(tmp_path, facts=RunFacts(contract=contract(minutes=minutes)), grants=grants)
     step.seconds["edit"] = 121.0
-    assert step.run_seconds_left == pytest.approx(119.0, abs=1)
-
-
-def test_attempts_in_which_no_model_answered_count_in_the_minutes(tmp_path):
-    def away() -> Record:
-        raise ModelUnavailable("No model answered as editor.")
-
-    def silent() -> Record:
-        raise CodeHostLimited("GitHub wants us to wait.", 0.0)
-
-    first = steps(tmp_path)
-    for work, error in ((away, ModelUnavailable), (silent, CodeHostLimited)):
-        with pytest.raises(error):
-            first(Step.EDIT.named(work.__name__), work)
-    path = tmp_path / "ledger.jsonl"
-    events = [json.loads(line) for line in path.read_text().splitlines()]
-    lines = [
-        {**event, "seconds": 20.0} if event["event"] == "failed" else event for event in events
-    ]
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    again = steps(tmp_path)
-    assert again.run_seconds_left == 60 * 60 - 20.0, "the code host's are not"
-
-
-def test_the_operators_bound_holds_over_the_repositorys(tmp_path):
-    step = steps(tmp_path, facts=RunFacts(contract=contract(minutes=10_000)))
-    assert step.run_seconds_left == pytest.approx(60 * 60.0, abs=1)
+    assert step.run_seconds_left == pytest.approx(left, abs=1)
 
 
 def test_what_is_broken_off_leaves_no_record_and_what_is_handed_over_comes_to_its_end(tmp_path):
