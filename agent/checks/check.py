@@ -33,6 +33,7 @@ from agent.models.sandbox import (
 )
 from agent.settings import Settings
 from agent.setup import sandbox_requests, sandbox_services
+from agent.text import sanitise
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
 
@@ -44,6 +45,7 @@ LEAST_SECONDS = 5.0
 MINUTES_LIMIT = "minutes"
 #: Of the seconds for the tests, so much is left to those under way when no further one is begun.
 _RESERVE, _MOST_RESERVE = 0.15, 60.0
+_OUTPUT_LIMIT = 60_000
 #: A file of settings that is larger is none.
 _MOST_BYTES = 256 * 1024
 #: What an interpreter reads when it starts and at no other time, and that names no code.
@@ -308,22 +310,17 @@ def get_granted_limits(settings: Settings) -> SandboxLimits:
 # --- results --------------------------------------------------------------------------------------
 
 
-def explain_limit(result: SandboxResult, limits: SandboxLimits, what: str) -> str:
-    """Say which limit ended a sandbox, or nothing."""
-    if result.limit is None:
-        return ""
-    seconds, minutes = limits.seconds, int(limits.seconds // 60)
-    duration = f"{seconds:g} seconds"
-    if minutes and seconds % 60 == 0:
-        duration = f"{minutes} minute{'s' * (minutes != 1)}"
+def explain_limit(name: str, limit: str, limits: SandboxLimits) -> str:
+    """Say which limit ended a check."""
+    seconds = limits.seconds
     amounts = {
-        "time": f"after {duration}",
+        "time": f"after {seconds / 60:g} minutes" if seconds > 60 else f"after {seconds:g} seconds",
         "memory": f"at the limit of {limits.memory_bytes // 1024**2} MB of memory",
         "processes": f"at the limit of {limits.processes} processes",
         "disk": f"at the limit of {limits.disk_bytes // 1024**2} MB of disk",
-        "returned": "because it wrote more output files than allowed",
+        "returned": "because of more output files than allowed",
     }
-    return f"{what} ended {amounts.get(result.limit, f'at the {result.limit} limit')}"
+    return f"{name} ended {amounts.get(limit, f'at the {limit} limit')}"
 
 
 def make_result(
@@ -332,28 +329,38 @@ def make_result(
     result: SandboxResult,
     status: Status,
     reason: str = "",
-    *,
-    limit: str = "",
-    output: str = "",
     **own: object,
 ) -> RunT:
     """Make the result of a check of what its sandbox gave back.
 
     Args:
-        limit: The words for a limit that ended it, or another cause that fails it as a whole.
-        own: What its kind of run has besides.
+        own: What its kind of run has besides, or another output.
     """
     made = check.kind(
         name=check.name,
-        status=Status.FAILED if limit else status,
+        status=status,
         exit_code=result.exit_code,
         seconds=result.seconds,
         command=check.command(site),
-        reason=limit or reason,
-        output=output,
+        reason=reason,
+        output=shorten_output(result.output),
     )
     return made.model_copy(update=own)
 
 
-def make_unverified(check: Check[RunT], site: Site, result: SandboxResult, reason: str) -> RunT:
-    return make_result(check, site, result, Status.UNVERIFIED, reason, output=result.output)
+def shorten_output(text: str) -> str:
+    """Return head and tail of a text, as it is kept in a result."""
+    return sanitise.shorten_middle(text, _OUTPUT_LIMIT, where="not kept")
+
+
+def get_last_lines(result: SandboxResult) -> str:
+    lines = [line.strip() for line in sanitise.strip_terminal_codes(result.output).splitlines()]
+    words = [line for line in lines if line.strip("=-_ ")]
+    return " / ".join(words[-3:])[-600:] or f"nothing was printed, exit code {result.exit_code}"
+
+
+def find_error_line(output: str) -> str:
+    """Return the line by which a tool says why it cannot run, without how it is to be used."""
+    lines = sanitise.strip_terminal_codes(output).strip().splitlines() or [""]
+    marked = (line for line in reversed(lines) if "error" in line.lower())
+    return next(marked, lines[-1]).strip()[:300] or "nothing was printed"

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agent.checks import check, suite
+from agent.checks import check
 from agent.checks.check import Site
 from agent.checks.readers import READERS, Reader, ToolRemark, list_items, render_remarks
 from agent.checks.sealed import Secret
@@ -123,16 +123,13 @@ class ToolCheck(_Command):
             wrong = [remark for remark in remarks or () if remark.severity == "warning"]
         items = list_items(wrong)
         said = f"{text}\n{result.output}" if reader.is_text else result.output
-        words = suite.find_error_line(said)
+        words = check.find_error_line(said)
         status, reason = self._judge_remarks(result, remarks, wrong, words)
         if not reason:
             status = Status.FAILED if items else Status.PASSED
-        limit = check.explain_limit(result, site.tool_limits(), f"{self.name} was")
-        lines = (render_remarks(remarks or ()) or "no findings", limit or reason)
-        output = suite.shorten_output("\n".join(filter(None, lines)))
-        return check.make_result(
-            self, site, result, status, reason, limit=limit, items=items, output=output
-        )
+        lines = (render_remarks(remarks or ()) or "no findings", reason)
+        output = check.shorten_output("\n".join(filter(None, lines)))
+        return check.make_result(self, site, result, status, reason, items=items, output=output)
 
     def _judge_remarks(
         self,
@@ -175,16 +172,9 @@ class ShellCheck(_Command):
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CommandRun:
         code = result.exit_code
-        reason = f"exit code {code}: {suite.get_last_lines(result)}" if code else ""
-        return check.make_result(
-            self,
-            site,
-            result,
-            Status.FAILED if reason else Status.PASSED,
-            reason,
-            limit=check.explain_limit(result, site.tool_limits(), f"{self.name} was"),
-            output=suite.shorten_output(result.output),
-        )
+        reason = f"exit code {code}: {check.get_last_lines(result)}" if code else ""
+        status = Status.FAILED if reason else Status.PASSED
+        return check.make_result(self, site, result, status, reason)
 
 
 def make_check(command: CheckCommand) -> ToolCheck | ShellCheck:

@@ -177,7 +177,7 @@ def _as_a_whole(result: AnyRun) -> bool:
 def _tests(name: str, before: TestRun, after: TestRun) -> TestComparison:
     old = {item.item_id: item for item in before.items}
     new = {item.item_id: item for item in after.items}
-    later = pair_families(old, new)
+    later = {item_id: item_id for item_id in old if item_id in new} | pair_families(old, new)
     earlier = {now: then for then, now in later.items()}
     repeated = {test.item_id: test for test in after.repeated}
     # Of what base had no time for, a failure says nothing of the change.
@@ -188,7 +188,8 @@ def _tests(name: str, before: TestRun, after: TestRun) -> TestComparison:
     missing = [
         item_id
         for item_id in dict.fromkeys((*old, *before.unrun))
-        if later.get(item_id, item_id) not in new
+        if item_id not in later
+        and item_id not in new
         and item_id not in unrun
         and _is_test(item_id)
         # Who edits a test chooses its parameters; those that fail as base has them do not go so.
@@ -204,7 +205,7 @@ def _tests(name: str, before: TestRun, after: TestRun) -> TestComparison:
     failures = [
         item
         for item in new.values()
-        if _is_worse(old.get(earlier.get(item.item_id, item.item_id)), item)
+        if _is_worse(old.get(earlier.get(item.item_id, "")), item)
         and (item.item_id in old or not item.item_id.startswith(unread))
         and item.item_id not in unrun
     ]
@@ -214,9 +215,7 @@ def _tests(name: str, before: TestRun, after: TestRun) -> TestComparison:
     stopped = [
         item_id
         for item_id, item in old.items()
-        if (now := new.get(later.get(item_id, item_id)))
-        and item.outcome in _RAN
-        and now.outcome in _NOT_RUN
+        if item_id in later and item.outcome in _RAN and new[later[item_id]].outcome in _NOT_RUN
     ]
     return TestComparison(
         name=name,
@@ -244,13 +243,13 @@ def _tests(name: str, before: TestRun, after: TestRun) -> TestComparison:
         rewritten=tuple(
             test
             for test in after.blocked_tests
-            if (now := new.get(later.get(test.item_id, test.item_id))) and now.outcome == "passed"
+            if test.item_id in later and new[later[test.item_id]].outcome == "passed"
         ),
         unrun=tuple(sorted(unrun)),
         added=tuple(
             item_id
             for item_id in new
-            if item_id not in {*old, *before.unrun, *earlier} and _is_test(item_id)
+            if item_id not in {*before.unrun, *earlier} and _is_test(item_id)
         ),
         seconds=after.seconds,
     )

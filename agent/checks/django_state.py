@@ -10,7 +10,7 @@ import posixpath
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.checks import check, sealed, suite
+from agent.checks import check, sealed
 from agent.checks.check import Site
 from agent.checks.sealed import Id, ReportEvent, Secret, Text
 from agent.models.checks import CheckItem, LintRun, Status
@@ -81,18 +81,15 @@ class DjangoState:
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> LintRun:
         report = sealed.read_report(result, secret, (DjangoAnswer,))
-        limit = check.explain_limit(result, site.tool_limits(), "the check was")
         answer = report.first(DjangoAnswer)
         if answer is None:
             # A project that cannot be entered is told from one that hides the answer.
             broken = report.first(sealed.BrokenEvent)
             if broken is not None and not report.problem and result.exit_code != 0:
-                place = f" ({broken.place})" if broken.place else ""
-                limit = limit or f"Django could not answer: {broken.text}{place}"
-            status = Status.FAILED if limit else Status.UNVERIFIED
-            reason = limit or report.problem or "there was no output"
-            found = check.make_unverified(self, site, result, reason)
-            return found.model_copy(update={"status": status})
+                words = f"Django could not answer: {broken.words}"
+                return check.make_result(self, site, result, Status.FAILED, words)
+            words = report.problem or "there was no output"
+            return check.make_result(self, site, result, Status.UNVERIFIED, words)
         fails = any(item.fails for item in answer.items)
         problem = report.problem
         if not problem and not answer.seen:
@@ -106,16 +103,8 @@ class DjangoState:
             CheckItem(item_id=one.id, outcome="finding" if one.fails else "warning", text=one.text)
             for one in answer.items
         )
-        return check.make_result(
-            self,
-            site,
-            result,
-            status,
-            problem or answer.absence,
-            limit=limit,
-            items=items,
-            output=suite.shorten_output(result.output),
-        )
+        reason = problem or answer.absence
+        return check.make_result(self, site, result, status, reason, items=items)
 
 
 MAKEMIGRATIONS = DjangoState("makemigrations", ("makemigrations", "--check", "--dry-run"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 from typing import Literal
 
-from agent.checks import check, sealed, suite
+from agent.checks import check, sealed
 from agent.checks.sealed import Id, ReportEvent, Secret, Text
 from agent.models.checks import Endpoint, EndpointRun, Status
 from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
@@ -75,16 +75,9 @@ class FastapiEndpoints:
     def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> EndpointRun:
         report = sealed.read_report(result, secret, (Endpoints,))
         listed = report.first(Endpoints)
-        reason = check.explain_limit(result, site.tool_limits(), "the application was")
-        reason = reason or _find_problem(site, report, listed)
-        found = check.make_result(
-            self,
-            site,
-            result,
-            Status.UNVERIFIED if reason else Status.PASSED,
-            reason,
-            output=suite.shorten_output(result.output),
-        )
+        reason = _find_problem(site, report, listed)
+        status = Status.UNVERIFIED if reason else Status.PASSED
+        found = check.make_result(self, site, result, status, reason)
         if reason or listed is None:
             return found
         endpoints = tuple(
@@ -99,8 +92,7 @@ def _find_problem(site: check.Site, report: sealed.SealedReport, listed: Endpoin
     if site.project.fastapi_app is None:
         return "found no FastAPI application, or several; set fastapi.app"
     if (broken := report.first(sealed.BrokenEvent)) is not None:
-        place = f" ({broken.place})" if broken.place else ""
-        return f"the application cannot be started: {broken.text}{place}"
+        return f"the application cannot be started: {broken.words}"
     if report.problem or listed is None:
         return report.problem or "nothing was reported"
     if listed.missing:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from agent.checks.check import MINUTES_LIMIT, Check, RunT, Site, make_unverified
+from agent.checks.check import MINUTES_LIMIT, Check, RunT, Site, explain_limit, make_result
 from agent.checks.sealed import Secret
+from agent.models.checks import Status
 from agent.models.sandbox import Flag, Sandbox
 from agent.setup import sandbox_services
 from agent.text import sanitise
@@ -36,15 +37,19 @@ def run_check(
         result = sandbox.run(order, cancelled, live)
         if is_last or result.limit in (None, "time"):
             break
+    limit = result.limit or ""
+    ended = explain_limit(check.name, limit, order.limits) if limit else ""
     if words := sandbox_services.not_started(order, result):
-        found = make_unverified(check, site, result, f"the check did not start: {words}")
+        problem = f"the check did not start: {words}"
+        found = make_result(check, site, result, Status.UNVERIFIED, problem)
+    elif result.gone:
+        stopped = f"{' and '.join(result.gone)} stopped during the check"
+        problem = "; ".join(filter(None, (ended, stopped)))
+        found = make_result(check, site, result, Status.UNVERIFIED, problem)
     else:
         found = check.judge(site, secret, result)
-        if result.gone:
-            limit = f"{found.reason}; " if result.limit else ""
-            words = f"{limit}{' and '.join(result.gone)} stopped during the check"
-            found = make_unverified(check, site, result, words)
-    limit = result.limit or ""
+        if ended:
+            found = found.model_copy(update={"status": Status.FAILED, "reason": ended})
     if limit == "time" and time.monotonic() >= site.until:
         limit = MINUTES_LIMIT
     return found.model_copy(update={"limit": limit})

@@ -115,6 +115,10 @@ class BrokenEvent(ReportEvent):
     text: Text
     place: Text = ""
 
+    @property
+    def words(self) -> str:
+        return f"{self.text} ({self.place})" if self.place else self.text
+
 
 @dataclass(frozen=True)
 class SealedReport:

@@ -18,7 +18,6 @@ from agent.models.sandbox import SANDBOX_TREE, SandboxResult
 from agent.text import sanitise
 
 _FAILING = ("failed", "error")
-_OUTPUT_LIMIT = 60_000
 _RANK = ("passed", "xpassed", "xfailed", "skipped", "unrun", "error", "failed")
 #: How unittest names what stands for a module that cannot be imported.
 _LOST = ("unittest.loader._FailedTest.", "unittest.loader.ModuleImportFailure.")
@@ -93,42 +92,19 @@ def judge_suite(
     runs = _split_runs(report, secret)
     items = _join_items(runs)
     status, reason = _judge_runs(report, runs, items, result, codes)
-    found = check.make_result(
+    return check.make_result(
         suite,
         site,
         result,
         status,
         reason,
-        limit=check.explain_limit(result, site.test_limits(), "the tests were"),
         items=items,
-        output=shorten_output(result.output),
-    )
-    facts = {
-        "touched": tuple(path.removeprefix(f"{SANDBOX_TREE}/") for path in result.touched),
-        "suite": _join_facts(report, result),
-        "unrun": tuple(
+        touched=tuple(path.removeprefix(f"{SANDBOX_TREE}/") for path in result.touched),
+        suite=_join_facts(report, result),
+        unrun=tuple(
             dict.fromkeys(test_id for run in runs if run.finish for test_id in run.list_pending())
         ),
-    }
-    return found.model_copy(update=facts)
-
-
-def shorten_output(text: str) -> str:
-    """Return head and tail of a text, as it is kept in a result."""
-    return sanitise.shorten_middle(text, _OUTPUT_LIMIT, where="not kept")
-
-
-def get_last_lines(result: SandboxResult) -> str:
-    lines = [line.strip() for line in sanitise.strip_terminal_codes(result.output).splitlines()]
-    words = [line for line in lines if line.strip("=-_ ")]
-    return " / ".join(words[-3:])[-600:] or f"nothing was printed, exit code {result.exit_code}"
-
-
-def find_error_line(output: str) -> str:
-    """Return the line by which a tool says why it cannot run, without how it is to be used."""
-    lines = sanitise.strip_terminal_codes(output).strip().splitlines() or [""]
-    marked = (line for line in reversed(lines) if "error" in line.lower())
-    return next(marked, lines[-1]).strip()[:300] or "nothing was printed"
+    )
 
 
 @dataclass
@@ -245,13 +221,13 @@ def _judge_runs(
     if not runs and not report.problem and report.first(sealed.RefusedEvent) is None:
         # A red exit without a session claims nothing that would need a proof.
         status = Status.UNVERIFIED if result.exit_code == 0 else Status.FAILED
-        return status, f"no test was run: {get_last_lines(result)}"
+        return status, f"no test was run: {check.get_last_lines(result)}"
     if problem := next(_find_problems(report, runs, result, codes), ""):
         return Status.UNVERIFIED, problem
     if not items:
         is_late = any(run.list_pending() for run in runs)
         said = "no test started in time" if is_late else "no tests were collected"
-        return Status.FAILED, f"{said}: {get_last_lines(result)}"
+        return Status.FAILED, f"{said}: {check.get_last_lines(result)}"
     failed = any(item.outcome in _FAILING for item in items)
     return (Status.FAILED if failed else Status.PASSED), ""
 
@@ -262,7 +238,7 @@ def _find_problems(
     for refused in report.iterate_events(sealed.RefusedEvent):
         yield refused.text
     for run in runs:
-        yield from _find_disagreements(run, get_last_lines(result))
+        yield from _find_disagreements(run, check.get_last_lines(result))
     if report.problem:
         yield report.problem
     if result.exit_code not in codes:

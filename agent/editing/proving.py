@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from agent.checks import comparison, entered, hunks, measuring, reruns, running, test_files
 from agent.checks.check import Part, Selection, Site, count_sandboxes, make_site
-from agent.checks.commands import make_tool_check
+from agent.checks.commands import ToolCheck, make_tool_check
 from agent.checks.hunks import Hunk
 from agent.checks.reruns import is_proved
 from agent.checks.test_files import Imports, SuitePlaces
@@ -83,7 +83,7 @@ def prove_change(
         return no_code
     trials = PartRunner(change, after, prepared, desk, seconds)
     with trials.pool:
-        tests = partial(prove_tests, change, added, after, trials)
+        tests = partial(prove_tests, added, trials)
         found = trials.begin(tests if runs else lambda: no_code)
         if plan.recipe:
             return found.result()
@@ -146,15 +146,13 @@ def list_test_files(change: Change, head: TestRun | None) -> frozenset[str]:
     return frozenset(path for path in change.paths if is_test(path) and path not in disguised)
 
 
-def prove_tests(
-    change: Change, added: Collection[str], after: CheckReport, trials: PartRunner
-) -> Proof:
+def prove_tests(added: Collection[str], trials: PartRunner) -> Proof:
     """Run the tests of the change on the base, and compare that with the head.
 
     Args:
         added: Ids of the tests that base does not have.
     """
-    head = after.test_run
+    change, head = trials.change, trials.after.test_run
     own = list_test_files(change, head)
     if not any(path.endswith(".py") and path not in own for path in change.paths):
         return Proof(unneeded="only tests were changed")
@@ -217,10 +215,15 @@ def take_back(
         prepared = rebuilt
     attempts = _TestRuns(trials, prepared, head, judges, shown, ours, imports)
     blocks = trials.begin(attempts.list_unentered)
-    checked = attempts.try_types([hunk for hunk in found if hunk.is_of_types])
+    types = [hunk for hunk in found if hunk.is_of_types]
+    checked = attempts.try_types(types)
     code = attempts.try_all([hunk for hunk in found if not hunk.is_of_types])
-    left = tuple(part for part in blocks.result() if part not in code.unnoticed)
-    return code.model_copy(update={**checked, "unentered": left})
+    update = {
+        "checked": checked,
+        "typed": tuple(hunk.part for hunk in types if hunk.part not in checked),
+        "unentered": tuple(part for part in blocks.result() if part not in code.unnoticed),
+    }
+    return code.model_copy(update=update)
 
 
 @dataclass(frozen=True)
@@ -373,36 +376,27 @@ class _TestRuns:
             return ()
         return marked.list_unentered(result.suite.left_behind)
 
-    def try_types(self, found: list[Hunk]) -> dict[str, tuple[SourcePart, ...]]:
-        """Have the repository's type checkers look at the first of them, each taken back alone."""
-        project, after = self.trials.prepared.contract.project, self.trials.after
-        known = (
-            (make_tool_check(command), after.result(command.name))
-            for command in project.types
-            if command.tool
-        )
-        checks = [
-            (check, result)
-            for check, result in known
-            if isinstance(result, LintRun) and is_proved(result)
-        ]
+    def try_types(self, found: list[Hunk]) -> tuple[SourcePart, ...]:
+        """Take the first of them back, each alone, and name those that a type checker notices."""
+        desk, checks = self.trials.desk, list[tuple[ToolCheck, LintRun]]()
+        for command in self.trials.prepared.contract.project.types:
+            head = self.trials.after.result(command.name)
+            if command.tool and isinstance(head, LintRun) and is_proved(head):
+                checks.append((make_tool_check(command), head))
 
         def is_noticed(hunk: Hunk) -> bool:
-            desk = self.trials.desk
-            return time.monotonic() < self.trials.end and any(
-                is_proved(result) and comparison.find_new(result.items, head.items)
-                for site in (self._lay_out([hunk]),)
-                for check, head in checks
-                for result in (running.run_check(check, site, desk.sandbox, desk.say),)
-            )
+            if time.monotonic() > self.trials.end:
+                return False
+            site = self._lay_out([hunk])
+            for check, head in checks:
+                result = running.run_check(check, site, desk.sandbox, desk.say)
+                if is_proved(result) and comparison.find_new(result.items, head.items):
+                    return True
+            return False
 
-        begun = {
-            hunk.part: self.trials.begin(partial(is_noticed, hunk))
-            for hunk in found[: _MOST_TYPES if checks else 0]
-        }
-        checked = tuple(part for part, trial in begun.items() if trial.result())
-        typed = tuple(hunk.part for hunk in found if hunk.part not in checked)
-        return {"checked": checked, "typed": typed}
+        tried = found[:_MOST_TYPES] if checks else []
+        trials = [self.trials.begin(partial(is_noticed, hunk)) for hunk in tried]
+        return tuple(hunk.part for hunk, trial in zip(tried, trials, strict=True) if trial.result())
 
 
 def _run_tests(site: Site, part: Part, name: str, desk: Desk) -> TestRun | None:
