@@ -37,6 +37,7 @@ from agent.models.chat import (
     UserTurn,
 )
 from tests import scripted
+from tests.deep import deep
 from tests.scripted import Call, Fault, Said, Script, Server
 from tests.scripted.faults import KEY, fault
 
@@ -52,7 +53,11 @@ READ = ToolSpec(
 )
 ASKED = UserTurn(text="Mend the paginator.")
 REQUEST = ChatRequest(role="editor", system="You edit.", tools=(READ,), messages=(ASKED,))
-TWO_CALLS = Said("Let me look.", (Call("read", {"path": "a.py"}), Call("read", {"path": "ü/b.py"})))
+TWO_CALLS = Said(
+    "Let me look.",
+    (Call("read", {"path": "a.py"}), Call("read", {"path": "ü/b.py"})),
+    input_tokens=1000, output_tokens=50, cached_tokens=800,
+)  # fmt: skip
 WIRES = ("chat", "responses", "anthropic", "gemini")
 
 Open = Callable[..., tuple[ChatModel, Server]]
@@ -103,8 +108,13 @@ def returned(reply: Reply, *contents: str) -> ToolTurn:
     )
 
 
-@pytest.mark.parametrize("stream", ["on", "off"])
-@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize(
+    ("wire", "stream"),
+    [
+        ("chat", "on"), ("responses", "off"), ("anthropic", "on"), ("gemini", "off"),
+        deep("chat", "off"), deep("responses", "on"), deep("anthropic", "off"), deep("gemini", "on"),
+    ],
+)  # fmt: skip
 def test_a_conversation_with_parallel_calls_goes_both_ways(opened, wire, stream):
     models, server = opened([TWO_CALLS, Said("Done.")], wire, MERGEWRIGHT_MODEL_STREAM=stream)
     first = models.reply(REQUEST)
@@ -114,6 +124,7 @@ def test_a_conversation_with_parallel_calls_goes_both_ways(opened, wire, stream)
         ("read", {"path": "ü/b.py"}),
     ]
     assert len({call.call_id for call in first.calls}) == 2
+    assert first.usage == Usage(input_tokens=1000, output_tokens=50, cache_read_tokens=800)
     # What is kept is JSON, and makes the next request as the reply itself would.
     kept = Reply.model_validate_json(first.model_dump_json())
     messages = (ASKED, ModelTurn(reply=kept), returned(kept, "x = 1", "y = 2"))
@@ -131,14 +142,6 @@ def test_a_conversation_with_parallel_calls_goes_both_ways(opened, wire, stream)
     assert [text for kind, text in two.messages if kind == "result"] == ["x = 1", "y = 2"]
     assert {one.stream, two.stream} == {stream == "on"}
     assert {one.wire, two.wire} == {wire}
-
-
-@pytest.mark.parametrize("wire", WIRES)
-def test_tokens_are_counted_and_cached_ones_among_them(opened, wire):
-    said = Said("Done.", input_tokens=1000, output_tokens=50, cached_tokens=800)
-    models, _ = opened([said], wire)
-    usage = models.reply(REQUEST).usage
-    assert usage == Usage(input_tokens=1000, output_tokens=50, cache_read_tokens=800)
 
 
 def test_the_stable_beginning_is_marked_for_the_cache_of_anthropic(opened):
@@ -183,20 +186,14 @@ def test_calls_that_cannot_be_told_apart_name_the_way_out(opened):
         ("responses", "off", Fault(body="<html>proxy</html>")),
         ("anthropic", "on", Fault(empty=True)),
         ("gemini", "on", Fault(cut=True)),
+        *((wire, "on", Fault(over=True)) for wire in WIRES),
         ("anthropic", "on", fault("anthropic", "overloaded", late=True)),
     ],
-    ids=["limited", "overloaded", "no JSON", "empty", "cut off", "in the midst"],
+    ids=["limited", "overloaded", "no JSON", "empty", "cut off", *WIRES, "in the midst"],
 )
 def test_MO8_what_may_pass_is_tried_again(opened, quick, passing, stream, wire):
     first = fault(wire, passing) if isinstance(passing, str) else passing
     models, server = opened([first, Said("Done.")], wire, MERGEWRIGHT_MODEL_STREAM=stream)
-    assert models.reply(REQUEST).text == "Done."
-    assert len(server.requests) == 2
-
-
-@pytest.mark.parametrize("wire", WIRES)
-def test_a_stream_that_ends_before_the_reply_does_is_no_reply(opened, quick, wire):
-    models, server = opened([Fault(over=True), Said("Done.")], wire)
     assert models.reply(REQUEST).text == "Done."
     assert len(server.requests) == 2
 
@@ -297,20 +294,6 @@ def test_what_never_passes_is_tried_once(opened, quick, caplog, wire, kind, prob
     assert KEY not in f"{told.value!r} {caplog.text}"
 
 
-def test_a_secret_where_words_are_cut_is_taken_out_whole(opened, quick):
-    body = json.dumps({"error": {"message": "x" * 280 + f" {KEY}"}})
-    models, _ = opened(lambda seen: Fault(status=500, body=body))
-    with pytest.raises(ModelUnavailable) as told:
-        models.reply(REQUEST)
-    assert KEY[:10] not in told.value.details
-
-
-def test_a_provider_that_declines_what_is_asked_has_refused_it(opened):
-    models, _ = opened(lambda seen: Fault(status=400, code="content_filter"))
-    with pytest.raises(ModelRefused, match="400, content_filter"):
-        models.reply(REQUEST)
-
-
 @pytest.mark.parametrize(
     ("others", "problem"),
     [
@@ -332,30 +315,37 @@ def test_what_a_chain_came_to_is_what_helps_soonest(opened, quick, others, probl
 
 @pytest.mark.parametrize(
     ("kind", "late", "wire"),
-    [("limited", False, "chat"), ("broken", True, "anthropic"), ("proxy", False, "gemini")],
-)
+    [
+        ("limited", False, "chat"), ("broken", True, "anthropic"), ("proxy", False, "gemini"),
+        ("cut", False, "chat"),
+    ],
+)  # fmt: skip
 def test_a_key_that_is_repeated_gets_no_further(opened, quick, caplog, kind, late, wire):
-    said = Fault(body=f"<html>{KEY}</html>") if kind == "proxy" else fault(wire, kind, late=late)
+    bodies = {
+        "proxy": Fault(body=f"<html>{KEY}</html>"),
+        # Where words are cut, it is taken out whole.
+        "cut": Fault(status=500, body=json.dumps({"error": {"message": "x" * 280 + f" {KEY}"}})),
+    }
+    said = bodies.get(kind) or fault(wire, kind, late=late)
     models, _ = opened(lambda seen: said, wire)
     with pytest.raises(ModelUnavailable) as told:
         models.reply(REQUEST)
-    assert KEY not in f"{told.value!r} {caplog.text}"
+    assert KEY[:10] not in f"{told.value!r} {told.value.details} {caplog.text}"
 
 
 @pytest.mark.parametrize("wire", WIRES)
-def test_a_refusal_is_final(opened, wire):
-    models, server = opened([Said("I will not do this.", finish="refused")], wire)
-    reply = models.reply(REQUEST)
+def test_a_reply_that_refuses_or_was_cut_says_so_and_is_final(opened, wire):
+    ends = [Said("I will not do this.", finish="refused"), Said("And then", finish="length")]
+    models, server = opened(ends, wire)
+    refusal, cut = models.reply(REQUEST), models.reply(REQUEST)
+    assert (refusal.finish, refusal.text, cut.finish) == (
+        "refused",
+        "I will not do this.",
+        "length",
+    )
     # It has been paid for, so whoever asked counts it before the run is ended.
-    assert (reply.finish, reply.text) == ("refused", "I will not do this.")
-    assert reply.usage.tokens > 0
-    assert len(server.requests) == 1
-
-
-@pytest.mark.parametrize("wire", WIRES)
-def test_a_reply_that_was_cut_at_its_length_says_so(opened, wire):
-    models, _ = opened([Said("And then", finish="length")], wire)
-    assert models.reply(REQUEST).finish == "length"
+    assert refusal.usage.tokens > 0
+    assert len(server.requests) == 2
 
 
 def test_the_next_of_the_chain_answers_and_is_asked_first_from_then_on(opened, quick):

@@ -9,11 +9,9 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.conversation.events import Comment
-from agent.errors import CodeHostUnavailable
-from agent.models.outcome import Outcome, PullEnd, PullRequest
+from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Reason, Run, RunState, Wait
 from agent.models.ticket import Guidance
-from agent.runs import control
 from agent.service.comment_handler import CommentHandler
 from agent.service.intake import (
     Accepted,
@@ -22,7 +20,6 @@ from agent.service.intake import (
     IgnoredRequest,
     IntakeDecision,
 )
-from agent.store.sql_requests import MOST_ROUNDS, FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import Scene
@@ -116,13 +113,6 @@ def talk(scene, store) -> Talk:
     return Talk(scene, store)
 
 
-def ended_again(talk: Talk, run: Run) -> None:
-    """Let a run that goes on end with the same questions."""
-    assert talk.store.claim_run(time.time() + 60, most=9) is not None
-    outcome = Outcome.for_stopped_run(run.run_id, Reason.UNCLEAR, "So it ended.")
-    talk.store.finish_run(run.run_id, outcome, time.time())
-
-
 # --- who is heard ------------------------------------------------------------------------------
 
 
@@ -160,15 +150,10 @@ def test_TC8_a_stranger_who_goes_on_writing_is_looked_up_once(talk, monkeypatch)
     assert asked == ["stranger"]
 
 
-def test_TC3_our_own_words_are_not_heard(talk):
+def test_TC3_our_own_words_and_those_of_an_account_that_has_the_name_now_are_not_heard(talk):
     talk.planned()
-    assert isinstance(talk.say("/mergewright stop", author=talk.scene.login), IgnoredRequest)
-
-
-def test_TC3_another_account_that_has_the_name_now_is_not_heard(talk):
-    talk.planned()
-    heard = talk.say("/mergewright stop", author_id=4711)
-    assert isinstance(heard, IgnoredRequest)
+    for facts in ({"author": talk.scene.login}, {"author_id": 4711}):
+        assert isinstance(talk.say("/mergewright stop", **facts), IgnoredRequest)
 
 
 # --- commands ----------------------------------------------------------------------------------
@@ -234,22 +219,6 @@ def test_what_is_said_while_a_run_looks_is_not_lost(talk, kind, begins, ending, 
     assert again.begin_with == begins
 
 
-def test_GH8_an_answer_too_many_begins_nothing_and_is_told_once(talk):
-    run = talk.ended(Reason.UNCLEAR)
-    for number in range(20):
-        assert (
-            talk.store.add_guidance(run.run_id, guidance("answer", "x", 9_000 + number), 1.0)
-            == "heard"
-        )
-    ended_again(talk, run)
-    retries = talk.store.get_run(run.run_id).retries
-    for _ in range(10):
-        assert isinstance(talk.say("an answer to what you have just said"), IgnoredRequest)
-    assert talk.store.get_run(run.run_id).retries == retries
-    assert not talk.store.get_run(run.run_id).active
-    assert len(talk.scene.own_comments()) == 1
-
-
 def test_GH8_whoever_answers_every_word_of_ours_gets_ten_and_then_a_sign_alone(talk):
     for cycle in range(12):
         talk.say(f"/mergewright nonsense\n\n(cycle {cycle})")
@@ -288,18 +257,6 @@ def test_a_word_that_was_written_before_the_run_is_not_about_it(talk):
     run = talk.store.add_run(talk.scene.run.model_copy(update={"snapshot": snapshot}), time.time())
     assert isinstance(talk.hear(early), IgnoredRequest)
     assert talk.store.get_run(run.run_id).stop_request is None
-
-
-def test_a_retry_that_is_delivered_twice_allows_once_as_much(talk):
-    run = talk.ended(Reason.BUDGET_SPENT, stopped_at="edit 1 reply")
-    said = talk.write("/mergewright retry")
-    talk.hear(said)
-    talk.store.claim_run(time.time(), most=9)
-    outcome = Outcome.for_stopped_run(run.run_id, Reason.BUDGET_SPENT, "Again.")
-    talk.store.finish_run(run.run_id, outcome, time.time())
-    talk.hear(said)
-    stored = talk.store.get_run(run.run_id)
-    assert (stored.active, stored.grants) == (False, 2)
 
 
 # --- runs that commands begin ------------------------------------------------------------------
@@ -391,8 +348,6 @@ def _rounds(talk, run):
         ("Please rename it.", {}),
         ("Not like this.", {"place": "review", "verdict": "changes_requested"}),
         ("@MERGE, could you?", {"place": "issue"}),
-        ("Please rename it.", {"place": "issue"}),
-        ("Mind the plural.", {"place": "review", "verdict": "commented"}),
         ("@hal, @MERGE shall rename it.", {"place": "issue"}),
     ],
 )
@@ -434,39 +389,6 @@ def test_a_follow_up_is_commanded_from_either_place(talk, opened, command, kind,
     assert talk.store.claim_run(time.time() + 1, most=9).run.follow_up.kind == kind
 
 
-def test_a_refusal_is_told_though_the_code_host_was_away_at_first(talk, opened, monkeypatch):
-    def be_away(*_, **__):
-        raise CodeHostUnavailable("away")
-
-    talk.store.note_pull(opened.run_id, PullEnd(pull=1, state="closed", at=None))
-    said = talk.write("/mergewright update")
-    with monkeypatch.context() as away:
-        away.setattr(talk.scene.intake_api, "explain_refusal", be_away)
-        with pytest.raises(CodeHostUnavailable):
-            talk.hear(said)
-    talk.hear(said)
-    assert control.ROUND_REFUSALS["over"] in talk.answered()
-
-
-def test_that_the_rounds_of_a_pull_request_are_over_is_said(talk, opened, monkeypatch):
-    told = []
-    explain = lambda issue, words, *, key: told.append((issue.number, key, words))  # noqa: E731
-    monkeypatch.setattr(talk.scene.intake_api, "explain_refusal", explain)
-    for _ in range(MOST_ROUNDS):
-        assert (
-            talk.store.queue_follow_up(opened.run_id, FollowUpRequest(kind="review"), time.time())
-            == "queued"
-        )
-        claimed = talk.store.claim_run(time.time() + 1, most=9).run
-        end = Outcome.for_stopped_run(claimed.run_id, Reason.UNAVAILABLE, "So.")
-        talk.store.finish_run(claimed.run_id, end, time.time())
-    assert isinstance(_remark(talk), IgnoredRequest)
-    assert isinstance(_remark(talk), IgnoredRequest)
-    number, key, _ = told[0]
-    assert number == 40
-    assert {one[1] for one in told} == {key}, "one comment: the code host is told one key"
-
-
 # --- two people at once ------------------------------------------------------------------------
 
 
@@ -488,7 +410,6 @@ def stop(talk: Talk) -> tuple[str, str]:
         (approve, change, "approved", ["+1", "confused"]),
         (change, approve, "changed", ["+1", "confused"]),
         (approve, stop, "stopped", ["+1", "+1"]),
-        (stop, approve, "stopped", ["+1", "confused"]),
         (approve, approve, "approved", ["+1", "+1"]),
     ],
     ids=lambda given: given.__name__ if callable(given) else None,

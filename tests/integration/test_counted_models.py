@@ -60,16 +60,6 @@ def test_a_reply_is_paid_for_in_advance_and_settled_by_what_it_cost(store):
     assert spent(store) == [reply.cost_usd] == [0.01]
 
 
-def test_a_reply_that_is_paid_for_counts_though_its_cost_cannot_be_noted(store):
-    def answer(request):
-        store.close()
-        store.path.rename(store.path.with_suffix(".away"))
-        store.path.mkdir()
-        return make_reply()
-
-    assert counted(model(answer), store, 7).reply(REQUEST) == make_reply()
-
-
 def test_what_could_go_beyond_the_day_waits_until_enough_is_of_yesterday(store):
     now = time.time()
     for at, usd in ((now - DAY - 5, 9.0), (now - 3600, 0.3), (now - 60, 0.5)):

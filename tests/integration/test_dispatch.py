@@ -101,21 +101,6 @@ def test_a_bug_that_stays_is_told_once_where_people_wait(service, monkeypatch):
     assert (ended.state, ended.outcome.reason) == (RunState.FAILED, Reason.INTERNAL)
 
 
-def test_a_worker_that_ended_before_it_told_of_a_broken_run_loses_nothing(service, monkeypatch):
-    monkeypatch.setattr(dispatch, "_TROUBLE_SECONDS", 0.0)
-
-    def carry(*_):
-        raise ZeroDivisionError
-
-    one = service(carry)
-    one.away = 9
-    one.store.add_run(run(1), 1.0)
-    one.until(lambda: one.away < 9)
-    one = service(carry)
-    one.until(lambda: one.over("r1"))
-    assert one.told == [("r1", Reason.INTERNAL)]
-
-
 def stepping(asked, inside=None, go=None):
     """Carry three steps; the second tells that it is under way, and waits to be let go on."""
 

@@ -18,7 +18,6 @@ from agent.sandbox import (
     container_arguments,
     docker_engine,
     docker_sandbox,
-    layout,
     sandboxes,
     slots,
 )
@@ -136,14 +135,6 @@ def test_containers_of_killed_processes_are_swept_and_those_in_use_stay(client, 
     finally:
         for one in made:
             docker_sandbox.remove_container(client, one)
-
-
-def test_a_command_that_could_not_be_bounded_is_not_started(settings, monkeypatch):
-    """As under a kernel that does not know one of the bounds."""
-    monkeypatch.setattr(layout, "_OPEN_FILES", -5)
-    result = DockerSandbox(settings).run(SandboxRequest(argv=("echo", "ran"), limits=SMALL))
-    assert (result.exit_code, "ran" in result.output) == (127, False)
-    assert "limits could not be set" in result.output
 
 
 def test_left_to_us_it_is_docker_where_there_is_an_image_and_bubblewrap_elsewhere(settings, home):

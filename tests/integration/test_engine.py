@@ -10,12 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import ProcessEnding, StorageFull, StoreUnusable
+from agent.errors import ProcessEnding, StoreUnusable
 from agent.store.engine import FILE_NAME, Engine, EngineStatus, Segment
 from tests.deep import deep
-from tests.integration.small_disks import fill, small_disk
 
-__all__ = ["small_disk"]
 ROOT = Path(__file__).parents[2]
 RUN = Segment(run_id="r1")
 _WORKER = """
@@ -143,43 +141,6 @@ def test_what_a_dead_worker_has_is_stranded_until_another_begins_it(tmp_path, po
         assert ended(second) == (EngineStatus.ENDED, "over")
     finally:
         second.close()
-
-
-def test_an_end_that_a_full_disk_kept_from_being_noted_is_noted_later(
-    engine, small_disk, monkeypatch
-):
-    monkeypatch.setattr("agent.store.engine._NOTED_SECONDS", 1.0)
-    disk, asked, filling = small_disk(8), [], []
-
-    def carry(run_id, remember):
-        told = remember("a", lambda: asked.append("a") or "1")
-        if not filling:
-            filling.append(fill(disk))
-        return told * 400_000
-
-    made = engine(carry, disk)
-    made.begin(RUN)
-    assert ended(made) == (EngineStatus.STRANDED, "")
-    with pytest.raises(StorageFull):
-        made.begin(RUN)
-    filling[0].unlink()
-    assert ended(made) == (EngineStatus.STRANDED, "")
-    made.begin(RUN)
-    assert ended(made) == (EngineStatus.ENDED, "1" * 400_000)
-    assert asked == ["a"]
-
-
-def test_nobody_waits_for_it_to_close(engine):
-    took = []
-    for number in range(3):
-        made = engine(lambda run_id, remember: "over")
-        segment = Segment(run_id=f"r{number}")
-        made.begin(segment)
-        ended(made, segment)
-        begun = time.monotonic()
-        made.close()
-        took.append(time.monotonic() - begun)
-    assert min(took) < 0.4
 
 
 def test_a_damaged_file_is_named_with_the_way_out(tmp_path):

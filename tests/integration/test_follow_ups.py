@@ -72,19 +72,6 @@ def test_what_is_wished_for_meanwhile_comes_after_the_run_at_work(store):
     ]
 
 
-def test_whoever_commands_what_is_wished_for_already_is_known_to_the_run(store):
-    first = _opened(store)
-    commanded = FollowUpRequest(kind="ci", by="maria")
-    store.queue_follow_up(first.run_id, FollowUpRequest(kind="ci", quiet=60.0), NOW + 1)
-    assert store.queue_follow_up(first.run_id, commanded, NOW + 2) == "joined"
-    at_work = store.claim_run(NOW + 3, most=9).run
-    assert at_work.follow_up.by == "maria"
-    assert store.queue_follow_up(first.run_id, commanded, NOW + 4) == "after"
-    assert store.queue_follow_up(first.run_id, CI, NOW + 5) == "after"
-    store.finish_run(at_work.run_id, _ended(at_work.run_id), NOW + 6)
-    assert store.claim_run(NOW + 99, most=9).run.follow_up.by == "maria"
-
-
 def test_a_pull_request_has_so_many_rounds_at_most(store):
     first = _opened(store)
     for number in range(1, MOST_ROUNDS + 1):

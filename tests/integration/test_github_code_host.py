@@ -66,22 +66,6 @@ def test_marks_in_quick_succession_become_few_edits_and_the_last_one_shows(world
     assert scene.asked("PATCH") <= 3
 
 
-def test_a_run_does_not_wait_for_an_edit_of_its_comment(world, tmp_path):
-    quick = samples.Pacing(first_wait=0.01, seconds_between_writes=0, mark_seconds=0.01)
-    scene = samples.scene(world, tmp_path, pacing=quick)
-    scene.code_host.announce_start(scene.run)
-    slow = scene.fault("slow", "PATCH", "issues/comments/*", seconds=1.5)
-    scene.code_host.update_status(scene.run, marks("running"))
-    while not slow.hits:
-        time.sleep(0.01)
-    began = time.monotonic()
-    scene.code_host.update_status(scene.run, marks("done", "running"))
-    assert time.monotonic() - began < 1.0
-    while "stage 1" not in scene.own_comments()[0].body:
-        time.sleep(0.02)
-    scene.code_host.stop_updates(scene.run)
-
-
 def test_a_dry_run_writes_nothing_on_the_issue(scene):
     run = scene.run.model_copy(update={"dry_run": True})
     scene.code_host.read_ticket(run)
@@ -231,18 +215,9 @@ def test_reviewers_and_labels_are_set_as_far_as_they_can_be(scene):
     assert sorted(told) == ["elsewhere/team", "nobody-here", "x" * 60]
 
 
-@pytest.mark.parametrize(
-    ("path", "text"),
-    [
-        (".github/mergewright.yml", "label: robot please\nlimits: {runs_per_day: 2}\n"),
-        (
-            "pyproject.toml",
-            '[tool.mergewright]\nlabel = "robot please"\nlimits = {runs_per_day = 2}\n',
-        ),
-    ],
-)
-def test_the_label_of_the_repositorys_configuration_starts_a_run(scene, path, text):
-    samples.put_file(scene.repository, path, text)
+def test_the_label_of_the_repositorys_configuration_starts_a_run(scene):
+    text = '[tool.mergewright]\nlabel = "robot please"\nlimits = {runs_per_day = 2}\n'
+    samples.put_file(scene.repository, "pyproject.toml", text)
     assert scene.intake_api.read_start_label(scene.run.snapshot.issue) == "robot please"
     before = scene.asked()
     assert scene.intake_api.read_runs_per_day(scene.run.snapshot.issue) == 2

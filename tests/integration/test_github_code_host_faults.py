@@ -24,7 +24,6 @@ from agent.errors import (
 from agent.github.connection import Pacing
 from agent.github.tokens import TokenScope
 from agent.models import clock
-from agent.models.intake import Permission
 from agent.models.outcome import PullRequest
 from agent.models.run import Reason
 from tests.integration import github_samples as samples
@@ -208,19 +207,6 @@ def test_a_permission_that_the_app_lacks_is_named(scene, missing, act):
     assert scene.name in caught.value.message
 
 
-# --- intake's questions ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("role", ["admin", "triage"])
-def test_a_persons_permission_is_asked_for_as_it_is_now(scene, role):
-    issue, number = scene.run.snapshot.issue, scene.world.user("ann").id
-    found = Permission(level="write", account_id=number)
-    assert scene.intake_api.read_permission(issue, "ann") == found
-    scene.world.grant(scene.repository, "ann", role)
-    found = Permission(level=role, account_id=number)
-    assert scene.intake_api.read_permission(issue, "ann") == found
-
-
 def test_an_address_that_is_not_the_apis_is_told_with_the_right_form(scene):
     # An Enterprise server without /api/v3 answers with pages for people.
     settings = scene.settings.model_copy(update={"github_url": scene.world.base_url})
@@ -261,19 +247,6 @@ def test_doctor_asks_github_what_a_service_asks_it_at_its_start(scene):
         update={"github_url": f"{scene.world.base_url}/elsewhere"}
     )
     assert doctor.examine_github(elsewhere)[0].startswith("MERGEWRIGHT_GITHUB_URL: ")
-
-
-def test_an_earlier_comment_that_may_not_be_deleted_stays_beside_the_new_one(scene):
-    scene.code_host.announce_start(scene.run)
-    refused = scene.fault("answer", "DELETE", "issues/comments/*", status=403)
-    scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"))
-    assert refused.hits == 1
-    assert "red" in scene.own_comments()[-1].body
-
-
-def test_a_server_that_does_not_know_bots_by_name_gives_an_address_without_number(scene):
-    scene.fault("answer", "GET", "/api/v3/users/*", status=404)
-    assert scene.code_host.find_remote(scene.run).email.startswith(f"{scene.login}@")
 
 
 # --- UI6: nothing shows a secret ---------------------------------------------------------------

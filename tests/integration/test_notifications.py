@@ -49,18 +49,6 @@ def test_every_receiver_that_answers_hears_of_an_end_once(receiver, tmp_path):
     assert told == ["o/r#3: pull request opened: Add a field\nhttps://h/o/r/pull/4"] * 2
 
 
-@pytest.mark.parametrize(
-    ("end", "said"),
-    [
-        (ended(RunState.OPEN, Reason.READY, PullRequest(number=4, url="p", draft=True)), "draft"),
-        (ended(RunState.FAILED, Reason.NEW_FAILURES), "withheld"),
-        (ended(RunState.NEEDS_HUMAN, Reason.UNCLEAR), "needs a person"),
-    ],
-)
-def test_what_is_said_of_an_end(end, said):
-    assert notifications.describe_end(run(3), end).startswith(f"o/r#3: {said}")
-
-
 def test_of_a_stopped_run_and_of_a_follow_up_nothing_is_said():
     assert notifications.describe_end(run(3), ended(RunState.CANCELLED, Reason.CANCELLED)) == ""
     about = FollowUp(of="r3", pull=4, round=1, kind="review")

@@ -287,20 +287,6 @@ def test_with_commits_of_people_the_base_is_merged_and_nothing_of_theirs_goes(pu
     assert (after.foreign_commits, after.base_has_moved) == ((person,), False)
 
 
-def test_a_branch_that_somebody_pushed_to_meanwhile_is_looked_at_again(pull):
-    state = pull.branch_state()
-    made = pull.follow(state, plus(state, "new.py", b"n = 1\n"))
-    person = pull.theirs({"notes.txt": "n\n"})
-    with pytest.raises(BranchMoved, match="Someone pushed") as problem:
-        pull.push(state, made)
-    assert problem.value.look_again == "read pull request"
-    assert pull.tip() == person
-    again = pull.branch_state()
-    assert again.foreign_commits == (person,)
-    pull.push(again, pull.follow(again, plus(again, "new.py", b"n = 1\n")))
-    assert pull.show("merge-base", "--is-ancestor", person, BRANCH) == ""
-
-
 def test_somebody_who_is_quicker_in_the_last_moment_loses_nothing(pull, monkeypatch):
     pull.on_base({"keep.py": "kept = 2\n"})
     state = pull.branch_state()

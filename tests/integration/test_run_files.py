@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import sqlite3
 import zipfile
 from contextlib import closing, contextmanager
 
 import pytest
-from sqlalchemy import event
 from typer.testing import CliRunner
 
 from agent.cli import runs
@@ -44,15 +41,6 @@ class Fleet:
             yield session
         if self.fault == "cut after the commit":
             raise StoreUnavailable(self.fault)
-
-    def limit_values(self, most):
-        """Have the database refuse longer values."""
-
-        def limit(connection, _):
-            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, most)
-
-        self._database.engine.dispose()
-        event.listen(self._database.engine, "connect", limit)
 
     def carry(self, folder):
         folder.mkdir(exist_ok=True)
@@ -105,16 +93,6 @@ def test_a_step_ends_only_when_its_files_are_stored(fleet, tmp_path, monkeypatch
     fleet.fault = "down"
     copy.ended(Step.EDIT, 1.0, ok=True)
     assert fleet.files.read(fleet.run_id, "change.patch") == b"diff"
-
-
-@pytest.mark.parametrize("name", ["change.patch", "run.log"])
-def test_a_file_is_stored_however_large_it_is(fleet, tmp_path, monkeypatch, name):
-    monkeypatch.setattr(sql_run_files, "_PIECE_BYTES", 10_000)
-    fleet.limit_values(20_000)
-    copy = fleet.files.open(fleet.run_id, tmp_path)
-    (tmp_path / name).write_bytes(content := os.urandom(50_000))
-    copy.store()
-    assert fleet.files.read(fleet.run_id, name) == content
 
 
 def test_a_run_whose_end_cannot_be_stored_is_not_over(fleet, tmp_path):

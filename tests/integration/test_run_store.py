@@ -140,13 +140,6 @@ def test_the_bounds_hold_over_all_workers_together(store, tmp_path, database_url
     assert all(len(store.under_way(worker)) <= 4 for worker in (1, 2, 3))
 
 
-def test_who_was_queued_before_is_ahead(store):
-    store.add_run(run("a", number=1, repository_id=1), 1_000.0)
-    store.add_run(run("b", number=2, repository_id=1), 1_100.0)
-    store.add_run(run("c", number=3, repository_id=2), 1_200.0)
-    assert [store.count_ahead(f"20261120-100000-{n}", 2_000.0, most=1) for n in "abc"] == [0, 1, 2]
-
-
 def test_the_revision_makes_the_tables_of_the_models(tmp_path):
     SqlRunStore(tmp_path).close()
     engine = create_engine(f"sqlite:///{tmp_path / sql_run_store.FILE_NAME}")

@@ -26,6 +26,7 @@ from agent.models.sandbox import (
 )
 from agent.sandbox import limit_probes, seccomp
 from agent.sandbox.frames import Frames
+from tests.deep import deep
 from tests.sandboxes import (
     MIB,
     PYTHON,
@@ -355,7 +356,7 @@ open_sandbox(sys.argv[3], Path(sys.argv[1])).run(order)
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [deep(signal.SIGINT), signal.SIGKILL])
 def test_an_interrupted_host_leaves_no_process_and_what_else_it_leaves_is_swept(
     home, backend, number
 ):

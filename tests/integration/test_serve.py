@@ -20,6 +20,7 @@ import pytest
 
 from agent.cli import serve
 from agent.store import worker_lock
+from tests.deep import deep
 from tests.faulty_github import FaultyWorld
 from tests.integration import github_samples as samples
 from tests.processes import find_free_port, find_processes, is_alive, run_agent, wait_until
@@ -186,7 +187,7 @@ def test_the_processes_have_their_own_secrets_and_not_each_others(service):
     assert secret not in worker.values()
 
 
-@pytest.mark.parametrize(("killed", "other"), [(LISTENER, WORKER), (WORKER, LISTENER)])
+@pytest.mark.parametrize(("killed", "other"), [deep(LISTENER, WORKER), (WORKER, LISTENER)])
 def test_one_that_is_killed_is_started_again_and_the_other_goes_on(service, killed, other):
     first, spared = service.pid(killed), service.pid(other)
     os.kill(first, signal.SIGKILL)
@@ -222,33 +223,6 @@ def test_a_signal_ends_both_and_leaves_nothing(environ, home, tmp_path):
         assert find_processes(home) == []
         for name in (LISTENER, WORKER):
             assert service.events("stopped", name)[0]["exit_code"] == 0
-
-
-# --- starting again --------------------------------------------------------------------------
-
-
-def ends_with(code: int) -> serve._Child:
-    return serve._Child("test", ("-c", f"raise SystemExit({code})"), dict(os.environ))
-
-
-def watched_until(child: serve._Child, true: Callable[[], bool]) -> int | None:
-    """Watch a child as the supervisor does; return what that says."""
-    end = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < end
-        if (code := child.watch()) is not None:
-            return code
-        time.sleep(0.02)
-    return None
-
-
-def test_what_ends_again_and_again_is_started_after_longer_pauses():
-    child = ends_with(1)
-    paused = []
-    for count in (1, 2, 3):
-        assert watched_until(child, lambda count=count: child.failures == count) is None
-        paused.append(round(child.start_at - time.monotonic(), 1))
-    assert paused == [0.2, 1.0, 5.0]
 
 
 def test_a_clock_that_is_put_forward_makes_no_process_stand_still(tmp_path):

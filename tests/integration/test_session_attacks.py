@@ -113,27 +113,6 @@ def test_no_daemon_survives_its_command(session):
     assert alive(marker) == []
 
 
-_LEAVE = """
-import ctypes
-library = ctypes.CDLL(None)
-print([library.shmget(7, 1 << 20, 0o1600), library.semget(7, 1, 0o1600),
-       library.msgget(7, 0o1600), library.mq_open(b"/left", 0o102, 0o600, None)])
-"""
-_FIND = """
-import ctypes
-library = ctypes.CDLL(None)
-print(library.shmget(7, 0, 0), library.semget(7, 0, 0), library.msgget(7, 0),
-      library.mq_open(b"/left", 0o2))
-"""
-
-
-def test_the_kernel_keeps_nothing_of_a_command(session):
-    made = session.run(f"python3 -c '{_LEAVE}'", seconds=20).output
-    assert "[0, 0, 0, -1]" in made
-    assert session.run(f"python3 -c '{_FIND}'", seconds=20).output == "-1 -1 -1 -1\n"
-    assert works(session)
-
-
 def test_a_full_disk_is_the_commands_own_failure(session):
     full = session.run("head -c 100M /dev/zero >fill; echo $?", seconds=30)
     assert full.output.endswith("1\n"), full.output
@@ -232,13 +211,6 @@ def test_a_large_file_is_left_out_and_files_of_holes_are_not_all_read(session):
     taken = session.take()
     assert taken.change.files == ()
     assert "8 files are not part of it" in taken.findings[-1].message
-
-
-def test_a_home_that_is_closed_or_replaced_ends_nothing(session):
-    session.run("rm -rf ~; mkdir -p ~/.gitconfig/x", seconds=20)
-    assert works(session)
-    session.run("chmod 0 ~", seconds=20)
-    assert works(session)
 
 
 def test_without_an_overlay_all_of_the_tree_is_compared(backend, home, monkeypatch):

@@ -35,26 +35,6 @@ def test_what_has_an_odd_name_is_laid_out_beside_the_files_that_are_edited(repos
     assert {"-rf", "data/new\nline", "data/caf\udce9.txt"} <= worktree.list_links(checkout)
 
 
-def test_a_partial_clone_is_refused_only_where_the_base_lacks_objects(
-    repository, mirrors, tmp_path
-):
-    first = git(repository, "rev-parse", "HEAD")
-    (repository / "pkg" / "b.py").write_text("y = 2\n")
-    second = samples.commit_all(repository, "Second")
-    git(repository, "config", "uploadpack.allowFilter", "true")
-    clone = tmp_path / "partial"
-    args = ("clone", "--quiet", "--no-local", "--filter=blob:none", str(repository), str(clone))
-    git(tmp_path, *args)
-    checkout = worktree.prepare_checkout(str(clone), None, mirrors)
-    assert checkout.commit == second
-    assert worktree.lay_out(checkout, mirrors / "laid").read("pkg/b.py") == b"y = 2\n"
-    made = worktree.make_commit(checkout, samples.edit(checkout), "Edit", date=DATE)
-    assert worktree.deliver_branch(checkout, made, "mergewright/x") == "mergewright/x"
-    assert git(clone, "log", "--format=%s", "mergewright/x").split() == ["Edit", "Second", "First"]
-    with pytest.raises(RepositoryUnfit, match=r"partial clone that lacks objects.*--refetch"):
-        worktree.prepare_checkout(str(clone), first, mirrors)
-
-
 def test_what_is_checked_out_a_branch_a_tag_and_a_commit_can_be_the_base(repository, mirrors):
     first = git(repository, "rev-parse", "HEAD")
     git(repository, "tag", "-a", "v1", "-m", "annotated")
