@@ -117,7 +117,7 @@ def test_RX4_the_way_to_the_index_leads_nowhere_else(ground, sandbox, home):
         limits=LIMITS,
     )
     index = HostPort("127.0.0.1", http)
-    gateway = Gateway(home, [index], inside=[index])
+    gateway = Gateway(home, [index])
     try:
         result = sandbox.run(order.model_copy(update={"outlet": gateway.outlet}))
     finally:
