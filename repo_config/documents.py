@@ -48,14 +48,14 @@ class WrittenFloat(float):
         self.written = written
 
 
-def parse_toml(text: str, most: int = MOST_CHARACTERS) -> dict[str, Any]:
+def parse_toml(text: str) -> dict[str, Any]:
     """Parse TOML.
 
     Raises:
         DocumentError: With the place where the parser knows it.
     """
-    if len(text) > most:
-        raise DocumentError(f"larger than {most // 1024} KiB")
+    if len(text) > MOST_CHARACTERS:
+        raise DocumentError(f"larger than {MOST_CHARACTERS // 1024} KiB")
     lines = text.split("\n")
     for number, line in enumerate(lines, 1):
         if line.count(".") > _MOST_DOTS:

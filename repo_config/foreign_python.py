@@ -22,7 +22,7 @@ class SourceTooLarge(SyntaxError):
     """Source that exceeds our parser's size or depth limits."""
 
 
-def parse_module(source: str | bytes, filename: str = "<source>") -> ast.Module:
+def parse_module(source: str | bytes) -> ast.Module:
     """Parse a module by the grammar of our Python.
 
     Raises:
@@ -39,4 +39,4 @@ def parse_module(source: str | bytes, filename: str = "<source>") -> ast.Module:
     with warnings.catch_warnings():
         # Old escapes in strings are for their authors to fix.
         warnings.simplefilter("ignore")
-        return ast.parse(source, filename=filename)
+        return ast.parse(source)

@@ -63,18 +63,13 @@ class ProjectFiles:
         found = [path for name in names for path in self._by_name.get(name, ())]
         return sorted(found, key=lambda path: (path.count("/"), path))
 
-    @property
-    def names(self) -> frozenset[str]:
-        """The names of all files, without their folders."""
-        return frozenset(self._by_name)
-
-    def text(self, path: str, most: int = _MOST_BYTES) -> str:
+    def text(self, path: str) -> str:
         """What a file says, undecodable bytes replaced; empty when there is no such file."""
         if not self.has_file(path):
             return ""
         if path not in self._texts:
             content = self._tree.read(path)
-            is_read = len(content) <= most
+            is_read = len(content) <= _MOST_BYTES
             self._texts[path] = content.decode("utf-8-sig", "replace") if is_read else ""
         return self._texts[path]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import filecmp
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from importlib import metadata
@@ -64,23 +64,16 @@ class Distribution:
         return [str(file) for file in self._found.files or ()]
 
 
-def find_unmet(
-    declared: Iterable[str], environment: Environment, has: Mapping[str, str] | None = None
-) -> tuple[str, ...]:
-    """Say which requirements an environment does not meet, each with the version that it has.
-
-    Args:
-        has: Versions by their normalised names, in place of those of the environment.
-    """
-    has, facts = environment.versions if has is None else has, environment.marker_facts
+def find_unmet(declared: Iterable[str], environment: Environment) -> tuple[str, ...]:
+    """Say which requirements an environment does not meet, each with the version that it has."""
+    has, facts = environment.versions, environment.marker_facts
     unmet = []
-    for text in declared:
-        one = Requirement(text)
-        version = has.get(str(canonicalize_name(one.name)))
-        if one.marker is not None and not one.marker.evaluate(facts):
+    for required in map(Requirement, declared):
+        version = has.get(str(canonicalize_name(required.name)))
+        if required.marker is not None and not required.marker.evaluate(facts):
             continue
-        if version is None or not one.specifier.contains(version, prereleases=True):
-            unmet.append(f"{one.name}{one.specifier} (has {version or 'none'})")
+        if version is None or not required.specifier.contains(version, prereleases=True):
+            unmet.append(f"{required.name}{required.specifier} (has {version or 'none'})")
     return tuple(unmet)
 
 

@@ -81,10 +81,10 @@ def name_way(lines: Sequence[str]) -> str:
     return f"If a command or variable is needed first, add it to `.github/mergewright.yml`: {told}."
 
 
-def quote_as_code(text: str, longest: int = LONGEST) -> str:
+def quote_as_code(text: str) -> str:
     """Write foreign words as one piece of code in a sentence, cut; paths as the repository has."""
     flat = " ".join(text.split()).replace("`", "'").replace(f"{SANDBOX_TREE}/", "")
-    return f"`{flat if len(flat) <= longest else f'{flat[: longest - 1]}…'}`"
+    return f"`{flat if len(flat) <= LONGEST else f'{flat[: LONGEST - 1]}…'}`"
 
 
 def list_errors(tests: TestRun) -> str:

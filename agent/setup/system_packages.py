@@ -57,7 +57,7 @@ def provide_layer(names: Sequence[str], build_context: BuildContext) -> str:
         SandboxMissing: There is no sandbox in which apt could run.
     """
     settings = build_context.settings
-    if not (wanted := _choose(names, build_context)).names:
+    if not names or (wanted := _choose(names, build_context)) is None:
         return ""
     place = storage.locate_environment(settings, wanted.key)
     with storage.lock_name(settings, f"build-{wanted.key}"):
@@ -81,17 +81,20 @@ def list_installed(status: str) -> Iterator[str]:
 class _PackagePlan(NamedTuple):
     """What of a list is to be fetched."""
 
-    names: tuple[str, ...] = ()
-    top: Path = Path("/nonexistent")
+    names: list[str]
+    top: Path
     """The root file system."""
-    status: bytes = b""
+    status: bytes
     """dpkg's list of what is installed in it."""
-    key: str = ""
+    key: str
 
 
-def _choose(asked: Sequence[str], build_context: BuildContext) -> _PackagePlan:
-    if not asked:
-        return _PackagePlan()
+def _choose(asked: Sequence[str], build_context: BuildContext) -> _PackagePlan | None:
+    """Choose what is not installed; None: all is.
+
+    Raises:
+        EnvironmentFailed: The operator does not allow it, or sandboxes cannot have it.
+    """
     root = build_context.root
     top = Path(root.folder or "/nonexistent")
     if root.folder is None:
@@ -100,7 +103,7 @@ def _choose(asked: Sequence[str], build_context: BuildContext) -> _PackagePlan:
         status = (top / _STATUS).read_bytes() if (top / _STATUS).is_file() else b""
     missing = sorted({*asked} - {*list_installed(status.decode("utf-8", "replace"))})
     if not missing:
-        return _PackagePlan()
+        return None
     patterns = build_context.settings.system_packages
     for name in missing:
         if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
@@ -112,7 +115,7 @@ def _choose(asked: Sequence[str], build_context: BuildContext) -> _PackagePlan:
     digests = [hashlib.sha256(fact).hexdigest() for fact in facts]
     told = json.dumps((storage.FORMAT, build_context.interpreter.root_mark, missing, digests))
     key = f"system-{hashlib.sha256(told.encode()).hexdigest()[:32]}"
-    return _PackagePlan(tuple(missing), top, status, key)
+    return _PackagePlan(missing, top, status, key)
 
 
 def _make_failure(names: Sequence[str], why: str) -> EnvironmentFailed:
