@@ -157,8 +157,7 @@ class PolicyRefused(RunStopped, reason=Reason.POLICY):
 
 
 def _in_words(finding: Finding) -> str:
-    line = f":{finding.line}" if finding.line is not None else ""
-    place = f" {finding.path}{line}" if finding.path else ""
+    place = f" {finding.place}" if finding.path else ""
     return f"{finding.rule}:{place} {finding.message} {finding.fix}"
 
 

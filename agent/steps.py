@@ -73,7 +73,7 @@ class Cancellation:
     """Stops a run; what it is doing breaks off within two seconds."""
 
     def __init__(self) -> None:
-        self._problem: RunStopped = Cancelled()
+        self.problem: RunStopped = Cancelled()
         self.is_broken_off = False
         self._set = threading.Event()
 
@@ -81,7 +81,7 @@ class Cancellation:
         """Stop it; the first words count."""
         if not self._set.is_set():
             moot = reason is Reason.SUPERSEDED
-            self._problem = Superseded(words) if moot else Cancelled(words)
+            self.problem = Superseded(words) if moot else Cancelled(words)
         self._set.set()
 
     def break_off(self) -> None:
@@ -91,10 +91,6 @@ class Cancellation:
 
     def is_set(self) -> bool:
         return self._set.is_set()
-
-    @property
-    def problem(self) -> RunStopped:
-        return self._problem
 
 
 class Watcher(Protocol):

@@ -14,6 +14,7 @@ from agent.models.checks import AnyComparison, PackageComparison, Status, TestCo
 from agent.models.outcome import Outcome
 from agent.models.run import Reason
 from agent.publishing import messages
+from agent.telemetry import run_log
 from agent.text import check_summary, sanitise
 
 _LISTED = 5
@@ -139,8 +140,7 @@ def show(outcome: Outcome, seconds: dict[str, float], repo: Path | None = None) 
         if len(new) > _LISTED:
             print(f"  and {len(new) - _LISTED} more")
     for found in outcome.judged.findings:
-        place = found.path if found.line is None else f"{found.path}:{found.line}"
-        print(terminal.make_line(f"  {found.severity.value} {found.rule} {place}: {found.message}"))
+        print(terminal.make_line(f"  {run_log.tell_finding(found)}"))
     unfinished = "not finished" if outcome.branch else "not done"
     mark = unfinished if choose_exit_code(outcome) else "done"
     is_draft = any(found.severity is Severity.REVIEW for found in outcome.judged.findings)

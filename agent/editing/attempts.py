@@ -153,8 +153,6 @@ def _make_unfinished(why: str) -> Finding:
     return Finding(
         rule="unfinished",
         severity=Severity.REVIEW,
-        path="",
-        line=None,
         message=f"{why} before the model submitted this change.",
         fix="Check whether any part of the ticket is missing.",
     )

@@ -52,6 +52,7 @@ def read_arguments(call: ToolCall, kind: type[R]) -> R:
 
 def flatten_text(text: str, most: int = _MOST_NAME) -> str:
     """Put a model's words on one line, bounded, for words of ours."""
+    text = " ".join(text.split())
     shown = text if text.isprintable() else text.encode("unicode_escape", "replace").decode()
     return f"{shown[:most]}…" if len(shown) > most else shown
 

@@ -95,7 +95,7 @@ def find_open_remarks(notes: ReviewNotes, change: Change) -> tuple[Finding, ...]
     said = "has a blocking remark that no edit has addressed:"
     found = []
     for remark in notes.blocking:
-        words = forms.flatten_text(" ".join(remark.text.split()), _LONGEST_QUOTE)
+        words = forms.flatten_text(remark.text, _LONGEST_QUOTE)
         file = next((file for file in change.files if file.path == remark.path), None)
         lines = (file.after or b"").count(b"\n") + 1 if file else 0
         line = remark.line if remark.line and 1 <= remark.line <= lines else None
@@ -175,7 +175,7 @@ def _make_notes(found: SubmittedReview, best: Round, run_context: RunContext) ->
     settled = tuple(
         SettledFinding(
             finding=readings[finding.number],
-            why=forms.flatten_text(redact(" ".join(finding.why.split())), _LONGEST_QUOTE),
+            why=forms.flatten_text(redact(finding.why), _LONGEST_QUOTE),
         )
         for finding in found.findings
         if finding.settled and finding.number in readings

@@ -192,8 +192,6 @@ def find_obstacle(problem: RunStopped) -> Finding:
     return Finding(
         rule=problem.reason.value,
         severity=Severity.BLOCK,
-        path="",
-        line=None,
         message=problem.message,
         fix="Change what it names, or do without.",
     )
@@ -201,7 +199,7 @@ def find_obstacle(problem: RunStopped) -> Finding:
 
 def format_remarks(remarks: tuple[Remark, ...]) -> str:
     lines = (
-        f"- {_format_place(remark)}: {remark.text}" if remark.path else f"- {remark.text}"
+        f"- {remark.place}: {remark.text}" if remark.path else f"- {remark.text}"
         for remark in remarks
     )
     return "\n".join(("A reviewer demands:", *lines))
@@ -214,10 +212,6 @@ def format_draft_reasons(findings: tuple[Finding, ...]) -> str:
     said = [_format_finding(edit) for edit in open_to_edits[:_MOST_FINDINGS]]
     head = "The change passes, but a person will have to check this. Fix what you can, or submit"
     return "\n\n".join((f"{head} it as it is.", *said)) if said else ""
-
-
-def _format_place(one: Remark | Finding) -> str:
-    return f"{one.path}:{one.line}" if one.line else one.path
 
 
 def _find_blocking(findings: tuple[Finding, ...]) -> Iterator[tuple[str, str]]:
@@ -252,4 +246,4 @@ def _shorten_lines(lines: list[str]) -> list[str]:
 
 
 def _format_finding(one: Finding) -> str:
-    return f"{_format_place(one)} {one.message} ({one.rule}) {one.fix}".strip()
+    return f"{one.place} {one.message} ({one.rule}) {one.fix}".strip()

@@ -82,7 +82,7 @@ FORMS: Forms = {
 def read_plan(form: str) -> Plan:
     """Read a plan; formalities in it are mended."""
     found = SubmittedPlan.model_validate_json(form)
-    title = forms.flatten_text(" ".join(found.title.split()), len(found.title))
+    title = forms.flatten_text(found.title, len(found.title))
     named = (
         posixpath.normpath(file.strip().removeprefix(f"{SANDBOX_TREE}/"))
         for file in found.files
@@ -203,4 +203,4 @@ def find_answer_problems(
 
 
 def _flatten(words: str) -> str:
-    return " ".join(words.split())[:_LONGEST_QUESTION]
+    return forms.flatten_text(words, _LONGEST_QUESTION)

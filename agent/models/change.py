@@ -62,8 +62,9 @@ class Finding(Record):
 
     rule: str
     severity: Severity
-    path: str
-    line: int | None
+    path: str = ""
+    """Empty: it is about the change as a whole."""
+    line: int | None = None
     """1-based line in the new file; None for the file as a whole."""
     message: str
     fix: str
@@ -71,6 +72,11 @@ class Finding(Record):
     """Whether it is a matter of reading, which a reviewer can settle."""
     subject: str = ""
     """What a ticket may name in place of the path: a package, normalised."""
+
+    @property
+    def place(self) -> str:
+        """`path:line`, as far as they are known."""
+        return f"{self.path}:{self.line}" if self.line else self.path
 
 
 class ClearedChange(Record):

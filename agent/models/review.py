@@ -13,6 +13,11 @@ class Remark(Record):
     """1-based, in the new file."""
     blocking: bool = False
 
+    @property
+    def place(self) -> str:
+        """`path:line`, as far as they are known."""
+        return f"{self.path}:{self.line}" if self.line else self.path
+
 
 class SettledFinding(Record):
     """A finding of the gate that the reviewer has settled."""

@@ -68,7 +68,6 @@ def read_lines(text: str, base: OpenedRepository, folder: Path) -> Contract:
             rule=SET_UP,
             severity=Severity.INFO,
             path=given.source or load.OWN_FILES[0],
-            line=None,
             message=f"The tests run with set-up that a model found: {line}.",
             fix="Check it, and add it to the configuration.",
         )

@@ -374,16 +374,11 @@ def _make_remark(
 
 def _name_places(findings: Iterable[Finding]) -> tuple[str, ...]:
     """Name the places of findings, each once; of a whole change its rule stands for it."""
-    named = (
-        (f"{finding.path}:{finding.line}" if finding.line else finding.path) or finding.rule
-        for finding in findings
-    )
-    return tuple(dict.fromkeys(named))
+    return tuple(dict.fromkeys(finding.place or finding.rule for finding in findings))
 
 
 def _format_finding(finding: Finding) -> str:
-    place = f"{finding.path}:{finding.line}" if finding.line else finding.path
-    return f"{place} {finding.message.rstrip('.')} ({finding.rule})".strip()
+    return f"{finding.place} {finding.message.rstrip('.')} ({finding.rule})".strip()
 
 
 def _format_item(item: CheckItem) -> str:

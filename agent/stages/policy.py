@@ -69,8 +69,7 @@ def clear_change(
 def _explain_refusal(blocking: list[Finding]) -> str:
     """Say in one line what stands against a change."""
     first = blocking[0]
-    place = first.path if first.line is None else f"{first.path}:{first.line}"
-    said = f"{first.rule} blocks the change: {place} {first.message}".replace("  ", " ")
+    said = f"{first.rule} blocks the change: {first.place} {first.message}".replace("  ", " ")
     more = len(blocking) - 1
     return said + (f" ({more} more finding{'s' * (more != 1)})" if more else "")
 

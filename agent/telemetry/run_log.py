@@ -179,5 +179,4 @@ def tell_comparison(comparison: AnyComparison) -> str:
 
 
 def tell_finding(finding: Finding) -> str:
-    place = finding.path if finding.line is None else f"{finding.path}:{finding.line}"
-    return f"{finding.severity.value} {finding.rule} {place}: {finding.message}"
+    return f"{finding.severity.value} {finding.rule} {finding.place}: {finding.message}"

@@ -98,12 +98,6 @@ def test_the_outline_gives_folders_with_their_sizes(tmp_path: Path) -> None:
     assert opening.outline_folders(tree, "shop/api", 3_000) == "shop/api: 1 file, 1 line"
 
 
-def test_folders_that_have_no_space_are_counted_with_those_above(tmp_path: Path) -> None:
-    files = {f"app_{n % 3}/part_{n}/module.py": "x = 1\n" for n in range(600)}
-    shown = opening.outline_folders(lay(tmp_path, files), "", 3_000)
-    assert shown.splitlines() == [f"app_{n}: 200 files, 200 lines" for n in range(3)]
-
-
 @pytest.mark.parametrize(
     ("text", "line"),
     [

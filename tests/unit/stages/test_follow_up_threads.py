@@ -82,15 +82,6 @@ def test_TC2_what_a_stranger_writes_in_a_thread_of_a_maintainer_is_seen_by_nobod
         assert foreign not in item.text + item.about
 
 
-def test_TC2_a_strangers_thread_that_a_maintainer_takes_up_holds_the_maintainers_words_alone():
-    said = [comment(1, "stranger", EVIL), comment(2, "max", "Yes, please rename it.")]
-    (asked,) = read(Pulls(thread(*said))).threads
-    item = follow_up._of_thread(asked)
-    assert "Yes, please rename it." in item.text
-    assert item.about == "a.py:1 Yes, please rename it."
-    assert "evil" not in item.text
-
-
 def test_TC3_an_account_that_has_the_name_of_a_maintainer_is_not_heard():
     said = comment(1, "maria", EVIL, author_id=77)
     assert read(Pulls(thread(said))).threads == ()

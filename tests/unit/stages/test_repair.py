@@ -56,9 +56,7 @@ def judged(number, one, *ids, reason=Reason.NEW_FAILURES, missing=""):
     )  # fmt: skip
     after = CheckReport(side="head", commit="c", results=())
     passed = not ids and reason is Reason.NEW_FAILURES
-    lacking = Finding(
-        rule="proof", severity=Severity.REVIEW, path="", line=None, message=missing, fix="Test it."
-    )
+    lacking = Finding(rule="proof", severity=Severity.REVIEW, message=missing, fix="Test it.")
     verdict = Verdict(
         publish=passed, reason=Reason.READY if passed else reason, sentence="As it is.",
         findings=(lacking,) if missing else (),
@@ -141,7 +139,7 @@ def test_what_a_reviewer_can_settle_goes_to_the_reviewer(prepared, home, is_read
     replies = make_reply(submit("As ordered."))
     one, run_context, model = submitted(prepared, home, replies, roles=("editor", "reviewer"))
     found = Finding(
-        rule="test-rewritten", severity=Severity.REVIEW, path="", line=None, message="Here.",
+        rule="test-rewritten", severity=Severity.REVIEW, message="Here.",
         fix="x", is_reading=is_reading,
     )  # fmt: skip
     passed = judged(1, one)
