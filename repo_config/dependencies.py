@@ -143,9 +143,9 @@ def _list_requirement_files(files: ProjectFiles) -> list[str]:
 def _write_all(entries: dict[str, Any]) -> Iterator[str]:
     """Yield what a table asks for, as requirements; without bounds that these cannot express."""
     for name, entry in entries.items():
-        for one in entry if isinstance(entry, list) else [entry]:
+        for bounds in entry if isinstance(entry, list) else [entry]:
             if name.lower() != "python":
-                yield _write_requirement(name, one)
+                yield _write_requirement(name, bounds)
 
 
 def _write_requirement(name: str, asked: Any) -> str:

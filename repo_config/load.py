@@ -240,5 +240,5 @@ def _explain_unknown_key(key: str, parent: Path) -> tuple[str, str]:
 def find_nearest(key: str, known: tuple[str, ...]) -> list[str]:
     """Return the known key that was probably meant, if there is one."""
     asked = key.lower().replace("-", "_")
-    begun = [one for one in known if len(one) > 2 and asked.startswith(one)]
+    begun = [name for name in known if len(name) > 2 and asked.startswith(name)]
     return difflib.get_close_matches(asked, known, 1) or begun[:1]

@@ -106,7 +106,7 @@ class Document:
             value = value[step]  # type: ignore[index]
             path = (*path, step)
             if isinstance(node, MappingNode):
-                key, node = next(one for one in node.value if one[0].value == step)
+                key, node = next(pair for pair in node.value if pair[0].value == step)
                 key_at, at = _get_position(key.start_mark), _get_position(node.start_mark)
             elif isinstance(node, SequenceNode) and isinstance(step, int):
                 node = node.value[step]

@@ -64,7 +64,7 @@ class ChangedTree:
     def paths(self) -> tuple[str, ...]:
         """All paths, sorted."""
         every = {*self._tree.paths(), *self._contents}
-        return tuple(sorted(one for one in every if self._contents.get(one, b"") is not None))
+        return tuple(sorted(path for path in every if self._contents.get(path, b"") is not None))
 
     def read(self, path: str) -> bytes:
         """Content of one of these paths."""

@@ -158,11 +158,11 @@ class ChangeContext:
         for (file, hits), known in zip(found, had, strict=True):
             more = Counter(hit.what for hit, _ in hits) - known
             fresh = []
-            for hit, line in sorted(hits, key=lambda one: not file.is_new(one[0].line)):
+            for hit, line in sorted(hits, key=lambda pair: not file.is_new(pair[0].line)):
                 if more[hit.what] > 0:
                     more[hit.what] -= 1
                     fresh.append((hit, line))
-            for hit, line in sorted(fresh, key=lambda one: one[0].line):
+            for hit, line in sorted(fresh, key=lambda pair: pair[0].line):
                 left[hit.what, line] -= 1
                 if left[hit.what, line] < 0:
                     yield file, hit

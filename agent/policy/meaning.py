@@ -97,11 +97,11 @@ class _MeaningReducer(ast.NodeTransformer):
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
         if self._keeps_fields and (node.decorator_list or node.bases or node.keywords):
-            self._fields.update(one for one in node.body if isinstance(one, ast.AnnAssign))
+            self._fields.update(part for part in node.body if isinstance(part, ast.AnnAssign))
         return self._drop_docstring(node)
 
     def visit_FunctionDef(self, node: _Function) -> _Function | None:
-        names = {ast.unparse(one).rpartition(".")[2] for one in node.decorator_list}
+        names = {ast.unparse(part).rpartition(".")[2] for part in node.decorator_list}
         if "overload" in names:  # for type checkers: the function after it replaces it
             return None
         _take_annotations(node)
@@ -157,4 +157,4 @@ def _take_annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
 
 
 def _has_call(node: ast.expr | None) -> bool:
-    return node is not None and any(isinstance(one, ast.Call) for one in ast.walk(node))
+    return node is not None and any(isinstance(part, ast.Call) for part in ast.walk(node))

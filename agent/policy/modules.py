@@ -121,7 +121,7 @@ class Modules:
             return []
         scope = self.get_scope(path) or NameScope()
         found = scope.names.get(head, [f"{star}.{head}" for star in scope.stars])
-        return [f"{one}{dot}{rest}" for one in found]
+        return [f"{meaning}{dot}{rest}" for meaning in found]
 
     def read_text(self, path: str) -> bytes:
         """Return the content of a module."""

@@ -71,21 +71,21 @@ def find_meaning(node: ast.expr | None, scope: NameScope) -> list[str]:
         case ast.Name(id=name):
             return scope.look_up(name)
         case ast.Attribute(value=owner, attr=name):
-            return [f"{one}.{name}" for one in find_meaning(owner, scope)]
+            return [f"{meaning}.{name}" for meaning in find_meaning(owner, scope)]
         case ast.Call(func=func):
-            return [f"{one}.()" for one in find_meaning(func, scope)]
+            return [f"{meaning}.()" for meaning in find_meaning(func, scope)]
         case ast.Await(value=value):
             return find_meaning(value, scope)
         case ast.IfExp(body=left, orelse=right) | ast.BinOp(left=left, op=ast.BitOr(), right=right):
             return find_meaning(left, scope) + find_meaning(right, scope)
         case ast.BoolOp(values=parts):
-            return [one for part in parts for one in find_meaning(part, scope)]
+            return [meaning for part in parts for meaning in find_meaning(part, scope)]
         case ast.Subscript(value=value, slice=index):
             held = find_meaning(value, scope)
             if not _WRAPPERS.isdisjoint(held):
                 inner = index.elts[0] if isinstance(index, ast.Tuple) and index.elts else index
                 return find_meaning(inner, scope)
-            return [f"{one}.[]" for one in held]
+            return [f"{meaning}.[]" for meaning in held]
     return []
 
 

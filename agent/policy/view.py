@@ -140,7 +140,7 @@ class View:
             if isinstance(at, ast.ClassDef) and at not in found:
                 found[at] = self._name_bases(at, where)
                 named = map(self.places.find_definition, sorted(found[at]))
-                waiting += [(one.node, one.scope) for one in named if one]
+                waiting += [(each.node, each.scope) for each in named if each]
         return frozenset[str]().union(*found.values())
 
     def _name_bases(self, node: ast.ClassDef, scope: NameScope) -> frozenset[str]:

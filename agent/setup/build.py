@@ -164,7 +164,7 @@ def reuse_environment(
     """
     made = ensure_environment(request, *clients)
     # What a layer was made of, without the number of the layer itself.
-    before, after = (one.key.rsplit("-", 1)[0] for one in (environment, made))
+    before, after = (known.key.rsplit("-", 1)[0] for known in (environment, made))
     if (before, environment.packages) != (after, made.packages):
         raise CacheGone(
             "The environment that the run started with no longer exists: Mergewright or the"

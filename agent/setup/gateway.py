@@ -324,7 +324,7 @@ class _Requests(BaseHTTPRequestHandler):
         """
         parts = urlsplit(self.path)
         try:
-            named = [parse_target(one).host for one in self.headers.get_all("Host") or ()]
+            named = [parse_target(value).host for value in self.headers.get_all("Host") or ()]
             wanted = self._host or parse_target(self.path)
         except ValueError as problem:
             raise _RefusedError(400) from problem

@@ -105,7 +105,7 @@ def choose_interpreter(
     broken: list[str] = []
     for candidate in rank_interpreters(asked, hints, found):
         # What is mounted goes with the usual root, which stands first.
-        usual = (one for one in roots if not candidate.root or one.name == candidate.root)
+        usual = (place for place in roots if not candidate.root or place.name == candidate.root)
         root = next(usual, Root())
         mark = root.mark or storage.compute_root_fingerprint(root.folder)
         interpreter = candidate.model_copy(

@@ -140,7 +140,9 @@ def _copy_missing(source: Path, target: Path, wants: Callable[[str], bool]) -> N
     for path, place, state in _walk(source):
         above = [target / folder for folder in Path(path).parents]
         is_free = all(
-            one.is_dir() and not one.is_symlink() for one in above if os.path.lexists(one)
+            parent.is_dir() and not parent.is_symlink()
+            for parent in above
+            if os.path.lexists(parent)
         )
         goal = target / path
         if stat.S_ISDIR(state.st_mode) or not wants(path) or not is_free or os.path.lexists(goal):

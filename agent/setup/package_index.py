@@ -49,7 +49,7 @@ class SimpleIndex:
             )
         # Our own setting stands alone.
         listed = [] if settings.index_url else [environ.get(name, "") for name in _MORE]
-        more = (self._read(one) for one in " ".join(listed).split())
+        more = (self._read(written_url) for written_url in " ".join(listed).split())
         # Folders of this machine no sandbox sees.
         others = {
             access.url: access
@@ -94,7 +94,7 @@ class SimpleIndex:
         if user or password:
             yield f"{unquote(user or '')}:{unquote(password or '')}"
         start = f"UV_INDEX_{re.sub(r'[^A-Z0-9]', '_', name.upper())}"
-        user, password = (self._environ.get(f"{start}_{one}") for one in ("USERNAME", "PASSWORD"))
+        user, password = (self._environ.get(f"{start}_{part}") for part in ("USERNAME", "PASSWORD"))
         if user or password:
             yield f"{user or ''}:{password or ''}"
 

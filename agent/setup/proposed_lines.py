@@ -111,14 +111,14 @@ def _list_lines(asked: Mapping[str, Any]) -> Iterator[str]:
         whole = [proposal.write_pair(key, value)]
         if isinstance(value, list | dict) and len(whole[0]) > obstacles.LONGEST:
             pairs = value.items() if isinstance(value, dict) else ()
-            parts: list[Any] = [{name: one} for name, one in pairs] or [[one] for one in value]
+            parts: list[Any] = [{name: each} for name, each in pairs] or [[each] for each in value]
             whole = [proposal.write_pair(key, part) for part in parts]
         yield from whole
 
 
 def _is_path(word: str, folder: str, tree: Tree) -> bool:
     """Whether a word is a file or folder, or its dotted name; then it is no option."""
-    names = {posixpath.normpath(f"{folder}/{one}") for one in (word, word.replace(".", "/"))}
+    names = {posixpath.normpath(f"{folder}/{form}") for form in (word, word.replace(".", "/"))}
     starts = tuple(f"{name}/" for name in (*names, *(f"{name}.py" for name in names)))
     return any(f"{path}/".startswith(starts) for path in tree.paths())
 

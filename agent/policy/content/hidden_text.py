@@ -200,8 +200,8 @@ def _draw(word: str) -> str:
 def _draw_letter(letter: str) -> str:
     if letter.isascii():
         return letter
-    alike = (one["c"] for one in confusables.confusables_data.get(letter, ()))
-    plain = (one for one in alike if one.isascii() and one.isalpha())
+    alike = (row["c"] for row in confusables.confusables_data.get(letter, ()))
+    plain = (drawn for drawn in alike if drawn.isascii() and drawn.isalpha())
     look: str = next(plain, unicodedata.normalize("NFKC", letter))
     return look
 

@@ -147,7 +147,7 @@ def _find_name_fault(path: str) -> str:
         return f"is not an allowed path: {problem}"
     if ".gitmodules" in fold_case(path).split("/"):
         return "declares submodules, which would fetch code from elsewhere"
-    hidden = (one for one in path if unicodedata.category(one) in {"Cc", "Cf", "Cs", "Co"})
+    hidden = (char for char in path if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co"})
     letter = next(hidden, "")
     return f"contains an invisible character (U+{ord(letter):04X})" if letter else ""
 

@@ -48,11 +48,11 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
 def _list_edits(dependency: str, file: PythonFile, places: Modules) -> Iterator[tuple[str, int]]:
     """Yield what a file edits of a dependency that it defines: names, each with its line."""
     start = f"{places.name_module(file.path)}."
-    named = [one for one in places.list_names(dependency) if one.startswith(start)]
+    named = [dotted for dotted in places.list_names(dependency) if dotted.startswith(start)]
     if file.after is None or not named:
         return
     bound = meaning.list_bound(file.after.content)
-    used = _follow_names(bound, [one.removeprefix(start).partition(".")[0] for one in named])
+    used = _follow_names(bound, [dotted.removeprefix(start).partition(".")[0] for dotted in named])
     if file.before is None:
         # All of a module that was not there is new.
         edited = {name: bound[name][-1].lineno for name in used}
@@ -88,7 +88,7 @@ def find_problems(
     if before is None or after is None:
         return
     were_open = {mark for _, _, marks in _find_open(section, before) for mark in marks}
-    found = [one for one in _find_open(section, after) if not were_open & one[2]]
+    found = [opened for opened in _find_open(section, after) if not were_open & opened[2]]
     for endpoint, entry, _ in found[:_MOST_FINDINGS]:
         path, line = split_place(endpoint.place)
         says = (
@@ -137,7 +137,7 @@ def _find_entry(section: FastapiSection, path: str) -> FastapiAuth | None:
             entry
             for parts in (written, answered)
             for entry in section.auth
-            if any(_may_meet(_split_path(one), parts, "**") for one in entry.paths)
+            if any(_may_meet(_split_path(pattern), parts, "**") for pattern in entry.paths)
         ),
         None,
     )

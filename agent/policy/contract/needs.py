@@ -119,18 +119,18 @@ def _find_guarded_parts(node: ast.AST) -> Iterator[ast.stmt | ast.expr]:
             if caught & _NAME_ERRORS:
                 yield from body
             if caught & _IMPORT_ERRORS:
-                yield from (one for one in ast.walk(node) if isinstance(one, _IMPORTS))
+                yield from (part for part in ast.walk(node) if isinstance(part, _IMPORTS))
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             # Such as `skipif(sys.version_info < (3, 11))`.
-            if any(_asks_for_version(one) for one in node.decorator_list):
+            if any(_asks_for_version(decorator) for decorator in node.decorator_list):
                 yield node
 
 
 def _list_caught(handlers: list[ast.ExceptHandler]) -> set[str]:
     """List the exceptions that handlers catch; one without a type catches all."""
-    parts = (part for one in handlers if one.type for part in ast.walk(one.type))
+    parts = (part for handler in handlers if handler.type for part in ast.walk(handler.type))
     caught = {source.get_last_name(part) for part in parts if isinstance(part, ast.expr)}
-    return caught | {"Exception" for one in handlers if one.type is None}
+    return caught | {"Exception" for handler in handlers if handler.type is None}
 
 
 def _asks_for_version(test: ast.expr) -> bool:

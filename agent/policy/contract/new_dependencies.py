@@ -38,22 +38,22 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         return
     before, after = requirements.read_sides(change_context)
     had = dependencies.list_declared(before)
-    sources = {(one.name, one.source) for one in had}
+    sources = {(need.name, need.source) for need in had}
     # Extras may name the project itself: `app[test]`.
-    known = {one.name for one in had}.union(dependencies.list_own_names(after)[:1])
+    known = {need.name for need in had}.union(dependencies.list_own_names(after)[:1])
     root = f"{change_context.project.root}/" if change_context.project.root else ""
     told: set[tuple[str, str]] = set()
-    for one in dependencies.list_declared(after):
-        place = root + one.path, requirements.find_line(after, one.path, one.name)
-        found = [] if one.name in known else [*_check_new(one, change_context, *place)]
-        is_moved = one.name not in known or (one.name, "") in sources
-        if one.source and is_moved and (one.name, one.source) not in sources:
-            says = f"installs {one.name} from {one.source[:200]}, not from the package index"
+    for need in dependencies.list_declared(after):
+        place = root + need.path, requirements.find_line(after, need.path, need.name)
+        found = [] if need.name in known else [*_check_new(need, change_context, *place)]
+        is_moved = need.name not in known or (need.name, "") in sources
+        if need.source and is_moved and (need.name, need.source) not in sources:
+            says = f"installs {need.name} from {need.source[:200]}, not from the package index"
             fix = "Use a released version, or check what is there and who can change it."
             found.append(SOURCE.make_finding(place[0], says, fix, place[1]))
         for finding in found:
-            if (one.name, finding.rule) not in told:
-                told.add((one.name, finding.rule))
+            if (need.name, finding.rule) not in told:
+                told.add((need.name, finding.rule))
                 yield finding
 
 

@@ -48,7 +48,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     for file in change_context.python:
         problems = _check_file(file, target, change_context)
         is_data = _is_data(file.path)
-        yield from (one for one in problems if not (is_data and one.rule == PYTHON_SYNTAX.id))
+        yield from (each for each in problems if not (is_data and each.rule == PYTHON_SYNTAX.id))
 
 
 def _is_data(path: str) -> bool:

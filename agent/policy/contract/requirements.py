@@ -61,10 +61,12 @@ def list_new_requirements(change_context: ChangeContext) -> tuple[str, ...]:
     """Return what the change declares anew or with other bounds, of packages of the index."""
     before, after = read_sides(change_context)
     had, own = {*list_declared(before)}, list_own_names(after)[:1]
-    new = (one for one in list_declared(after) if one not in had and one.name not in own)
-    of_index = (one for one in new if not one.source and one.version != LOCAL)
+    new = (need for need in list_declared(after) if need not in had and need.name not in own)
+    of_index = (need for need in new if not need.source and need.version != LOCAL)
     return tuple(
-        sorted({f"{one.name}{one.version}{one.marker and f' ; {one.marker}'}" for one in of_index})
+        sorted(
+            {f"{need.name}{need.version}{need.marker and f' ; {need.marker}'}" for need in of_index}
+        )
     )
 
 

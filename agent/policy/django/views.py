@@ -51,7 +51,7 @@ def _find_classes(view: View) -> Iterator[Hit]:
 def _find_functions(view: View) -> Iterator[Hit]:
     for handler in handlers.find_handlers(view, is_django=True):
         node = handler.visit.node
-        arguments = {one.arg for one in ast.walk(node.args) if isinstance(one, ast.arg)}
+        arguments = {part.arg for part in ast.walk(node.args) if isinstance(part, ast.arg)}
         is_view = handler.family == "django" and handler.visit.up is None
         if is_view and "exception" not in arguments:
             yield Hit("a view", node.lineno, f"defines the view {node.name} as a function")

@@ -34,7 +34,9 @@ _FIX = "Rename it, or move it into a package."
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    before, after = (frozenset(one.paths()) for one in (change_context.tree, change_context.after))
+    before, after = (
+        frozenset(side.paths()) for side in (change_context.tree, change_context.after)
+    )
     for file in change_context.change.files:
         if file.before is not None or file.after is None or not file.path.endswith(".py"):
             continue

@@ -71,10 +71,12 @@ def _find_switches(view: View) -> Iterator[Hit]:
 def _only_adds_imports(node: ast.If, module: ast.Module) -> bool:
     """Whether a branch for type checkers imports names that nothing else in the module binds."""
     is_plain = isinstance(node.test, (ast.Name, ast.Attribute)) and not node.orelse
-    if not is_plain or not all(isinstance(one, (ast.Import, ast.ImportFrom)) for one in node.body):
+    if not is_plain or not all(
+        isinstance(part, (ast.Import, ast.ImportFrom)) for part in node.body
+    ):
         return False
-    own = Counter(name for one in node.body for name in _list_bound(one))
-    everywhere = Counter(name for one in ast.walk(module) for name in _list_bound(one))
+    own = Counter(name for part in node.body for name in _list_bound(part))
+    everywhere = Counter(name for part in ast.walk(module) for name in _list_bound(part))
     return "*" not in own and all(everywhere[name] == count for name, count in own.items())
 
 

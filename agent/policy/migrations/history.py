@@ -24,18 +24,18 @@ RULES = (MERGED,)
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    for one in reading.find_touched(change_context):
-        if not one.before or layout.is_test(one.path) or _is_same(one.before, one.after):
+    for each in reading.find_touched(change_context):
+        if not each.before or layout.is_test(each.path) or _is_same(each.before, each.after):
             continue
-        is_gone = one.file.file.after is None
+        is_gone = each.file.file.after is None
         done = "is deleted, but databases have recorded it as applied"
         if not is_gone:
             done = "is edited, but databases that applied it will not change"
         yield MERGED.make_finding(
-            one.path,
+            each.path,
             f"is already on the base branch, and {done}",
             "Leave it unchanged and add a new migration.",
-            None if is_gone else min(one.file.new_lines, default=None),
+            None if is_gone else min(each.file.new_lines, default=None),
         )
 
 

@@ -122,7 +122,7 @@ def find_touched(change_context: ChangeContext) -> list[TouchedMigration]:
 
 def find_unread(change_context: ChangeContext) -> list[str]:
     """List new files beside migrations that Django would load, and that are not read as one."""
-    known = {one.path for one in find_touched(change_context)}
+    known = {migration.path for migration in find_touched(change_context)}
     places = change_context.places
     return [
         file.path
@@ -194,9 +194,11 @@ def find_operations(node: ast.ClassDef) -> list[ast.expr] | None:
     """Return the items of `operations`; None where they are not written out in one place."""
     value = _find_value(node, "operations")
     named = [
-        one
-        for one in ast.walk(node)
-        if isinstance(one, ast.Name) and one.id == "operations" and isinstance(one.ctx, ast.Store)
+        part
+        for part in ast.walk(node)
+        if isinstance(part, ast.Name)
+        and part.id == "operations"
+        and isinstance(part.ctx, ast.Store)
     ]
     return value.elts if isinstance(value, ast.List) and len(named) == 1 else None
 
