@@ -191,10 +191,10 @@ def _read_wait_seconds(headers: Mapping[str, Any]) -> float:
     return min(max(0.0, wait), _LONGEST_WAIT)
 
 
-def read_next_link(headers: Mapping[str, Any], relation: str) -> dict[str, str]:
-    """Give the query of the address that the header `Link` names for next, last and so on."""
+def read_next_link(headers: Mapping[str, Any]) -> dict[str, str]:
+    """Give the query of the address of the next page, as the header `Link` names it."""
     for link in parse_header_links(str(headers.get("link") or "")):
-        if link.get("rel") == relation:
+        if link.get("rel") == "next":
             return dict(parse_qsl(urlsplit(link["url"]).query))
     return {}
 

@@ -61,7 +61,7 @@ class AppDeliveries:
             headers, found = self._app.requestJsonAndCheck("GET", _DELIVERIES, parameters=wanted)
             return SentPage(
                 deliveries=tuple(_make_sent_delivery(one) for one in found),
-                after=api_errors.read_next_link(headers, "next").get("cursor"),
+                after=api_errors.read_next_link(headers).get("cursor"),
                 now=api_errors.server_time(headers),
             )
 

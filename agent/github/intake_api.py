@@ -71,16 +71,7 @@ class GithubIntakeApi:
         session = self._session(issue)
         live = issues.read_issue(session)
         read = issues.read_text(session, issue.number) if live else None
-        if live is None or read is None:
-            return None
-        # After title and body: what is renamed in between counts as changed.
-        events = issues.newest_events(session, issue.number)
-        renamed = next(
-            (event["created_at"] for event in events if event["event"] == "renamed"), None
-        )
-        moments = [str(one) for one in (renamed, read["lastEditedAt"]) if one is not None]
-        now = {"title": read["title"], "body": read["body"]}
-        return live.model_copy(update={**now, "changed_at": max(moments, default=None)})
+        return live.model_copy(update=dict(read)) if live and read else None
 
     def read_pull(self, pull: IssueRef) -> LivePull | None:
         """Read a pull request by its repository and number; None: it is not there."""

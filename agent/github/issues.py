@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from github.Repository import Repository
-
-from agent.github import api_errors
 from agent.github.access import Raw, RepositorySession
 from agent.github.api_errors import LostReply, ignore_statuses
 from agent.github.comments import make_marker
@@ -18,10 +15,14 @@ from agent.text import sanitise
 
 _TEXT = """query Text($owner: String!, $name: String!, $number: Int!) {
   repository(owner: $owner, name: $name) {
-    issue(number: $number) { title body lastEditedAt }
+    issue(number: $number) {
+      title body lastEditedAt
+      timelineItems(itemTypes: RENAMED_TITLE_EVENT, last: 1) {
+        nodes { ... on RenamedTitleEvent { createdAt } }
+      }
+    }
   }
 }"""
-_PER_PAGE, _EVENT_PAGES = 100, 5
 #: Pages of the newest issues with the label.
 _LOOKED_AT = 3
 #: Of the comments, reviews or remarks of one subject.
@@ -105,38 +106,28 @@ def name_author(raw: Raw) -> str:
 
 
 def read_text(session: RepositorySession, number: int) -> Raw | None:
-    """Read `title`, `body` and when the body was last edited (`lastEditedAt`), all at once.
+    """Read `title`, `body` and `changed_at`, when one of them was last edited, all at once.
 
     None: the issue is gone. REST does not tell of edits.
     """
+
+    def read(data: Raw) -> Raw:
+        found = data["repository"]["issue"]
+        renamed = [event["createdAt"] for event in found["timelineItems"]["nodes"] if event]
+        moments = [str(at) for at in (*renamed, found["lastEditedAt"]) if at is not None]
+        text = {"title": found["title"], "body": found["body"]}
+        # GitHub's times sort as text.
+        return {**text, "changed_at": max(moments, default=None)}
+
     owner, _, name = session.name.partition("/")
     with ignore_statuses(404):
         return session.query(
             _TEXT,
             {"owner": owner, "name": name, "number": number},
-            lambda data: dict(data["repository"]["issue"]),
+            read,
             doing=f"read when issue #{number} was last edited",
         )
     return None
-
-
-def newest_events(session: RepositorySession, number: int) -> Iterator[Raw]:
-    """Go through the events of an issue, the newest first; very old ones are left out."""
-
-    def ask(page: int) -> tuple[int, list[Raw]]:
-        def work(repository: Repository) -> tuple[int, list[Raw]]:
-            headers, raw = repository.requester.requestJsonAndCheck(
-                "GET",
-                f"{repository.url}/issues/{number}/events",
-                parameters={"per_page": _PER_PAGE, "page": page},
-            )
-            return int(api_errors.read_next_link(headers, "last").get("page", 1)), list(raw)
-
-        return session.ask(work, doing=f"read the events of issue #{number}")
-
-    last, first = ask(1)
-    for page in range(last, max(0, last - _EVENT_PAGES), -1):
-        yield from reversed(first if page == 1 else ask(page)[1])
 
 
 # --- what people write -------------------------------------------------------------------------

@@ -34,7 +34,7 @@ from agent.errors import (
     ModelUnusable,
     TimeSpent,
 )
-from agent.llm import failures, messages, streams
+from agent.llm import failures, messages
 from agent.llm.failures import ModelFailure
 from agent.llm.routes import Chains, Prices
 from agent.models.chat import LEAST_SECONDS, ChatRequest, ModelTurn, Reply, Role, WorstCase
@@ -250,7 +250,7 @@ class ProvidedModels:
     async def _open_model(self, name: str) -> Model:
         # Its connections are kept for the next request, of whatever run.
         if name not in self._open:
-            model = streams.tell_calls_apart(infer_model(name))
+            model = infer_model(name)
             self._open[name] = await self._connections.enter_async_context(model)
         return self._open[name]
 

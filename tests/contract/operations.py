@@ -26,7 +26,6 @@ OPERATIONS = (
     "PATCH /repos/{owner}/{repo}/issues/{issue_number}",
     "GET /repos/{owner}/{repo}/issues/{issue_number}/comments",
     "POST /repos/{owner}/{repo}/issues/{issue_number}/comments",
-    "GET /repos/{owner}/{repo}/issues/{issue_number}/events",
     "POST /repos/{owner}/{repo}/issues/{issue_number}/labels",
     "DELETE /repos/{owner}/{repo}/issues/{issue_number}/labels/{name}",
     "POST /repos/{owner}/{repo}/issues/{issue_number}/reactions",

@@ -13,7 +13,6 @@ from tests.flow.stories import TICKET
 MARKS = "Add `nickname = models.CharField(max_length=50, blank=True, default='')` to `Customer`.\n"
 #: What `git diff --name-status` says of the ticket.
 ADDED = [
-    "M\tshop/admin.py",
     "A\tshop/migrations/0002_customer_nickname.py",
     "M\tshop/models.py",
     "A\tshop/tests/test_customer_nickname.py",

@@ -156,16 +156,6 @@ def test_the_stable_beginning_is_marked_for_the_cache_of_anthropic(opened):
 # --- what models emit -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("pieces", ["one index", "name again", "whole again", "one id", "no index"])
-def test_calls_of_a_stream_are_told_apart_whatever_their_host_makes_of_them(opened, pieces):
-    calls = (*TWO_CALLS.calls, Call("read", {"path": "c" * 90}))
-    models, _ = opened([Said("", calls, pieces=pieces)])
-    reply = models.reply(REQUEST)
-    found = [(call.name, json.loads(call.arguments)) for call in reply.calls]
-    assert found == [(call.name, call.arguments) for call in calls]
-    assert len({call.call_id for call in reply.calls}) == len(calls)
-
-
 def test_calls_that_cannot_be_told_apart_name_the_way_out(opened):
     joined = Said("", (Call("readread", {"path": "a.py"}),))
     models, _ = opened([joined])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,6 @@ class Said:
     """None: a fourth of the characters that were sent."""
     output_tokens: int | None = None
     cached_tokens: int = 0
-    pieces: Literal["", "one index", "name again", "whole again", "one id", "no index"] = ""
-    """How hosts of models send streamed calls otherwise than the wire has it (`chat` alone)."""
     counted: bool = True
     """False: the server tells no tokens, as some do on the wire `chat`."""
 

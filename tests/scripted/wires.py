@@ -199,21 +199,11 @@ def _stream_chat(request: Seen, said: Said) -> Iterator[Event]:
     for piece in _pieces(said.text):
         yield chunk({"content": piece})
     for place, (one, call) in enumerate(_ids(request, said)):
-        at: dict[str, Any] = {"index": 0 if said.pieces == "one index" else place}
-        if said.pieces == "no index":
-            at = {}
-        start = {**at, "id": "same" if said.pieces == "one id" else one, "type": "function"}
+        start = {"index": place, "id": one, "type": "function"}
         named = {"name": call.name, "arguments": ""}
-        if said.pieces == "whole again":
-            whole_call = {**start, "function": {**named, "arguments": call.text}}
-            yield chunk({"tool_calls": [whole_call]})
-            yield chunk({"tool_calls": [{**start, "function": named}]})
-            continue
         yield chunk({"tool_calls": [{**start, "function": named}]})
         for piece in _pieces(call.text):
-            more = {**start, "function": {**named, "arguments": piece}}
-            bare = {**at, "function": {"arguments": piece}}
-            yield chunk({"tool_calls": [more if said.pieces == "name again" else bare]})
+            yield chunk({"tool_calls": [{"index": place, "function": {"arguments": piece}}]})
     yield chunk({}, _chat_finish(said))
     name, last = chunk({})
     if said.counted:

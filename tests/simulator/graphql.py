@@ -74,7 +74,7 @@ def _answer_text(asked: _Asked) -> Shape:
     issue = asked.subject("issues")
     edited = shapes.format_time_if_any(issue.edited)
     found = {"title": issue.title, "body": issue.body or "", "lastEditedAt": edited}
-    return {"repository": {"issue": found}}
+    return {"repository": {"issue": found | _shape_renamings(issue, last=1)}}
 
 
 def _answer_threads(asked: _Asked) -> Shape:
@@ -121,19 +121,23 @@ def _shape_merged(issue: Issue) -> Shape:
 
 def _shape_history(issue: Issue) -> Shape:
     edits = [{"editedAt": shapes.format_time(moment), "diff": text} for moment, text in issue.texts]
-    renamings = [
-        {"createdAt": shapes.format_time(happening.created), "previousTitle": happening.was}
-        for happening in issue.happenings
-        if happening.event == "renamed"
-    ]
     return {
         "number": issue.number,
         "title": issue.title,
         "body": issue.body or "",
         "createdAt": shapes.format_time(issue.created),
         "userContentEdits": {"nodes": edits[::-1]},
-        "timelineItems": {"nodes": renamings},
+        **_shape_renamings(issue),
     }
+
+
+def _shape_renamings(issue: Issue, last: int = 100) -> Shape:
+    renamings = [
+        {"createdAt": shapes.format_time(happening.created), "previousTitle": happening.was}
+        for happening in issue.happenings
+        if happening.event == "renamed"
+    ]
+    return {"timelineItems": {"nodes": renamings[-last:]}}
 
 
 def _resolve(asked: _Asked) -> Shape:

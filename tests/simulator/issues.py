@@ -63,13 +63,6 @@ def _edit_issue(call: Call) -> object:
     return shapes.shape_issue(issue)
 
 
-@operation("GET", f"{_ISSUE}/events")
-def _list_happenings(call: Call) -> object:
-    repository = call.require_reading(*_READS)
-    found = call.find_issue(repository).happenings
-    return call.paginate(found, shapes.shape_happening)
-
-
 # --- comments ------------------------------------------------------------------------------------
 
 

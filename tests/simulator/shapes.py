@@ -12,7 +12,6 @@ from tests.simulator.records import (
     App,
     CheckRun,
     Comment,
-    Happening,
     Installation,
     Issue,
     Pull,
@@ -134,17 +133,6 @@ def shape_comment(issue: Issue, comment: Comment) -> Shape:
         "user": shape_user(comment.author),
         **_shape_times(comment.created, comment.updated),
     }
-
-
-def shape_happening(happening: Happening) -> Shape:
-    shaped: Shape = {
-        **_take(happening, "id", "event"),
-        "actor": shape_user(happening.actor),
-        "created_at": format_time(happening.created),
-    }
-    if happening.label:
-        shaped["label"] = _take(happening.label, "name", "color")
-    return shaped
 
 
 # --- pull requests -------------------------------------------------------------------------------

@@ -18,8 +18,8 @@ from agent.recipes.add_field.definition import format_code
 from agent.recipes.add_field.models_index import read_dotted_name
 from repo_config import foreign_python
 
-EXISTING, ADMIN, TEST = "default for existing rows", "show in admin list", "add a test"
-_QUESTIONS = ("model", "field", EXISTING, ADMIN, TEST)
+_EXISTING, _TEST = "default for existing rows", "add a test"
+_QUESTIONS = ("model", "field", _EXISTING, _TEST)
 _TYPE = re.compile(r"(?:\w+\.)*(?:[A-Z]\w*Field|ForeignKey|ParentalKey)")
 _MODEL = re.compile(r"(?:[a-z_]\w*\.)*[A-Z]\w*")
 _MODEL_AND_NAME = re.compile(r"(?P<model>(?:[a-z_]\w*\.)*[A-Z]\w*)\.(?P<name>[a-z_]\w*)")
@@ -37,8 +37,7 @@ class FieldRequest:
     """A call, or the bare name of a type."""
     existing: str = ""
     """Python source."""
-    wishes: set[str] = field(default_factory=set)
-    """Of `ADMIN` and `TEST` those that are wanted."""
+    wants_test: bool = False
     problems: list[str] = field(default_factory=list)
     """What is missing or unclear, in words."""
     not_done: tuple[str, ...] = ()
@@ -51,8 +50,8 @@ class FieldRequest:
         if not isinstance(self.definition, ast.Call):
             code = f"{code if '.' in code else f'models.{code}'}(…)"
         answers = {"model": self.model, "field": f"{self.name or '…'} = {code}"}
-        wishes = dict.fromkeys(sorted(self.wishes, reverse=True), "yes")
-        return tickets.write_form({**answers, EXISTING: self.existing, **wishes})
+        wishes = {_TEST: "yes"} if self.wants_test else {}
+        return tickets.write_form({**answers, _EXISTING: self.existing, **wishes})
 
 
 def read_request(ticket: Ticket) -> FieldRequest:
@@ -65,7 +64,7 @@ def read_request(ticket: Ticket) -> FieldRequest:
 
 def _take_answers(request: FieldRequest, answers: dict[str, str]) -> None:
     bare = {question: value.strip("` \n") for question, value in answers.items()}
-    request.model, request.existing = bare.get("model", ""), bare.get(EXISTING, "")
+    request.model, request.existing = bare.get("model", ""), bare.get(_EXISTING, "")
     if text := bare.get("field"):
         found = [*_find_definitions(_parse_statements(text))]
         if len(found) == 1:
@@ -75,12 +74,10 @@ def _take_answers(request: FieldRequest, answers: dict[str, str]) -> None:
         else:
             words = f"`{tickets.shorten_line(text, 80)}` is not a Django field in Python syntax"
             request.problems.append(words)
-    for question in (ADMIN, TEST):
-        said = bare.get(question, "")
-        if said.lower() in _YES:
-            request.wishes.add(question)
-        elif said and said.lower() not in _NO:
-            request.problems.append(f"`{tickets.shorten_line(said, 80)}` is neither yes nor no")
+    said = bare.get(_TEST, "")
+    request.wants_test = said.lower() in _YES
+    if said and said.lower() not in _YES | _NO:
+        request.problems.append(f"`{tickets.shorten_line(said, 80)}` is neither yes nor no")
 
 
 # --- definitions ------------------------------------------------------------------------------
