@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import shutil
 import tempfile
 import textwrap
@@ -487,19 +486,6 @@ def test_a_missing_migration_is_named_with_app_and_field(workshop: Workshop) -> 
     assert result.command == ("python", "manage.py", "makemigrations", "--check", "--dry-run")
 
 
-def test_a_migration_may_write_its_options_as_lists(workshop: Workshop) -> None:
-    first = "shop/migrations/0001_initial.py"
-    listed = "], options={'unique_together': [['id', 'name']]},\n        )"
-    files = {
-        **PENDING,
-        first: re.sub(r"\],\s*\)", listed, DJANGO[first]),
-        "shop/models.py": PENDING["shop/models.py"]
-        + "    class Meta:\n        unique_together = [['id', 'name']]\n",
-    }
-    result = workshop.one("makemigrations", files, **NO_TESTS)
-    assert [item.item_id.partition(" to ")[0] for item in result.items] == ["shop: Add field note"]
-
-
 def test_names_in_the_language_of_the_settings_need_no_migration(workshop: Workshop) -> None:
     first, models, settings = (
         "shop/migrations/0001_initial.py",
@@ -654,21 +640,6 @@ def test_the_gates_mypy_knows_the_packages_of_the_repository(workshop: Workshop)
     }
     result = workshop.one("mypy", files, packages=("iniconfig",), types=("mypy a.py",))
     assert [item.item_id.split(": ")[1] for item in result.items] == ["assignment"]
-
-
-def test_what_keeps_mypy_from_checking_anything_is_quoted(workshop: Workshop) -> None:
-    files = {"one/sums.py": "x = 1\n", "two/sums.py": "x = 1\n"}
-    # Older ones name no line for it.
-    result = workshop.one("mypy", files, types=("mypy one two",), packages=("mypy==1.4.1",))
-    assert result.status is Status.FAILED
-    assert 'Duplicate module named "sums"' in result.reason
-
-
-def test_a_module_that_mypy_cannot_read_is_named_in_words(workshop: Workshop) -> None:
-    result = workshop.one("mypy", {**TYPED, "shop/odd.py": "def odd(:\n"}, types=("mypy shop",))
-    assert result.status is Status.FAILED
-    assert "exit code 2): shop/odd.py: " in result.reason
-    assert result.items
 
 
 # --- code that runs when an interpreter starts -----------------------------------------------
