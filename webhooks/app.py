@@ -21,8 +21,7 @@ from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from agent.conversation.deliveries import Ignored
-from agent.models.clock import read_clock
+from agent.conversation import deliveries
 from agent.models.ticket import Delivery
 from agent.settings import TicketSource
 from agent.store.sql_inbox import Inbox, ReceiptKind
@@ -142,25 +141,7 @@ def _verify_delivery(
         # Other servers and relays number their deliveries. The header is not signed, so whoever
         # sends an old body once more could use up the number of the next one.
         delivery_id += f"-{hashlib.sha256(body).hexdigest()[:32]}"
-    parsed = events.parse_event(event, body)
-    if isinstance(parsed, Ignored):
-        return Delivery(
-            delivery_id=delivery_id,
-            event=event,
-            action=parsed.action,
-            content_key="",
-            received_at=read_clock(),
-            body=b"",
-            ignored=parsed.reason,
-        )
-    return Delivery(
-        delivery_id=delivery_id,
-        event=event,
-        action=parsed.action,
-        content_key=parsed.about.deduplication_key,
-        received_at=read_clock(),
-        body=parsed.about.model_dump_json().encode(),
-    )
+    return deliveries.make_delivery(delivery_id, event, events.parse_event(event, body))
 
 
 def _header(given: Mapping[str, str], name: str, shape: re.Pattern[str]) -> str:

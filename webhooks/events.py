@@ -8,7 +8,8 @@ from typing import Any
 import jiter
 
 from agent.conversation import deliveries
-from agent.conversation.deliveries import Ignored, ParsedEvent
+from agent.conversation.deliveries import Ignored
+from agent.conversation.events import Event
 from webhooks.admission import RefusedDelivery
 
 _ACTION = re.compile(r"[a-z_]{1,64}")
@@ -63,7 +64,7 @@ def read_body(event: str, body: bytes) -> dict[str, Any]:
     return payload
 
 
-def parse_event(event: str, body: bytes) -> ParsedEvent | Ignored:
+def parse_event(event: str, body: bytes) -> Event | Ignored:
     """Read a delivery whose signature is verified.
 
     Args:
@@ -76,5 +77,5 @@ def parse_event(event: str, body: bytes) -> ParsedEvent | Ignored:
     action = payload.get("action")
     action = action if isinstance(action, str) and _ACTION.fullmatch(action) else None
     if event == "ping":
-        return Ignored(action=None, reason="ping: the webhook is set up")
+        return Ignored(reason="ping: the webhook is set up")
     return deliveries.parse_payload(event, action, payload)

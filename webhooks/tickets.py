@@ -75,7 +75,6 @@ def read_ticket(source: TicketSource, body: bytes) -> Delivery:
     return Delivery(
         delivery_id=str(uuid.uuid4()),
         event="ticket",
-        action=None,
         content_key=hashlib.sha256(same.encode()).hexdigest() if same else "",
         received_at=read_clock(),
         body=ticket.model_dump_json().encode(),

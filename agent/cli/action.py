@@ -68,11 +68,11 @@ def _run_for_event(payload: dict[str, Any], loaded: Settings) -> Outcome | str:
     parsed = deliveries.parse_payload("issues", payload.get("action"), payload)
     if isinstance(parsed, deliveries.Ignored):
         return parsed.reason
-    if not isinstance(parsed.about, Request):
+    if not isinstance(parsed, Request):
         return "only labelling an issue starts a run"
     way = wiring.way_to_github(loaded)
     intake_api = wiring.make_intake_api(loaded, way)
-    decided = intake.accept_request(parsed.about, intake_api, None, now=read_clock())
+    decided = intake.accept_request(parsed, intake_api, None, now=read_clock())
     if not isinstance(decided, intake.Accepted):
         return decided.reason
     return run.execute_issue_run(decided.run, Console(stderr=True), loaded, way)[0]

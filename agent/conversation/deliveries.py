@@ -13,64 +13,76 @@ from pydantic import ValidationError
 
 from agent.conversation import payloads
 from agent.conversation.events import (
-    TAKES_BACK,
     Comment,
     ConversationEvent,
+    Event,
     Place,
     Request,
     Withdrawal,
 )
+from agent.models.clock import read_clock
 from agent.models.record import Record
-from agent.models.ticket import IssueRef, Snapshot
+from agent.models.ticket import Delivery, IssueRef, Snapshot
 
 #: GitHub takes no longer comments.
 MOST_CHARACTERS = 65_536
 #: Of checks; the last: somebody has to allow it before it goes on.
 _RED = frozenset({"failure", "error", "timed_out", "startup_failure", "action_required"})
+#: What is done to issues that may take back what was asked for.
+_TAKES_BACK = ("unlabeled", "closed", "deleted", "transferred", "locked")
 
 
 class Ignored(Record):
     """A delivery on which nobody has to act."""
 
-    action: str | None
     reason: str
     """In words, with nothing of the delivery in them but checked names."""
 
 
-class ParsedEvent(Record):
-    """A delivery for the intake."""
-
-    action: str | None
-    about: Comment | ConversationEvent | Request | Withdrawal
+Reading = Callable[[dict[str, Any]], Event | Ignored]
 
 
-Reading = Callable[[str | None, dict[str, Any]], ParsedEvent | Ignored]
+def make_delivery(delivery_id: str, event: str, parsed: Event | Ignored) -> Delivery:
+    """Put what a payload says into the form in which the inbox stores it."""
+    key, body, reason = "", b"", ""
+    if isinstance(parsed, Ignored):
+        reason = parsed.reason
+    else:
+        key, body = parsed.deduplication_key, parsed.model_dump_json().encode()
+    return Delivery(
+        delivery_id=delivery_id,
+        event=event,
+        content_key=key,
+        received_at=read_clock(),
+        body=body,
+        ignored=reason,
+    )
 
 
-def parse_payload(event: str, action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
+def parse_payload(event: str, action: str | None, payload: dict[str, Any]) -> Event | Ignored:
     """Read a payload that GitHub has sent, or that has the same parts."""
     if event not in READS:
-        return Ignored(action=action, reason=f"the event {event} is not handled")
+        return Ignored(reason=f"the event {event} is not handled")
     actions = READS[event]
     name = event if None in actions else f"{event}.{action}"
     if action not in actions:
         name = name if action else f"an event {event} without an action"
-        return Ignored(action=action, reason=f"{name} is not handled")
+        return Ignored(reason=f"{name} is not handled")
     try:
-        return actions[action](action, payload)
+        return actions[action](payload)
     except ValidationError as problem:
         place = ".".join(str(part) for part in problem.errors(include_input=False)[0]["loc"])
-        return Ignored(action=action, reason=f"{name} without a usable {place}")
+        return Ignored(reason=f"{name} without a usable {place}")
 
 
 # --- issues ------------------------------------------------------------------------------------
 
 
-def _parse_request(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
+def _parse_request(payload: dict[str, Any]) -> Request | Ignored:
     asked = payloads.LabelledIssue.model_validate(payload)
     issue = asked.issue
     if issue.pull_request is not None:
-        return Ignored(action=action, reason="the label is on a pull request")
+        return Ignored(reason="the label is on a pull request")
     snapshot = Snapshot(
         issue=_make_reference(asked.repository, issue),
         url=issue.html_url,
@@ -83,21 +95,20 @@ def _parse_request(action: str | None, payload: dict[str, Any]) -> ParsedEvent |
         actor_id=asked.sender.id,
         approved_at=issue.updated_at,
     )
-    request = Request(
+    return Request(
         snapshot=snapshot,
         label=asked.label.name,
         actor_is_bot=asked.sender.type == "Bot",
         clone_url=asked.repository.clone_url,
     )
-    return ParsedEvent(action=action, about=request)
 
 
-def _parse_withdrawal(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
+def _parse_withdrawal(payload: dict[str, Any]) -> Withdrawal | Ignored:
     parsed = payloads.IssuePayload.model_validate(payload)
     if parsed.issue.pull_request is not None:
-        return Ignored(action=action, reason="it is a pull request")
+        return Ignored(reason="it is a pull request")
     issue = _make_reference(parsed.repository, parsed.issue)
-    return ParsedEvent(action=action, about=Withdrawal(issue=issue))
+    return Withdrawal(issue=issue)
 
 
 def _make_reference(
@@ -115,34 +126,33 @@ def _make_reference(
 # --- what people write -------------------------------------------------------------------------
 
 
-def _parse_comment(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
+def _parse_comment(payload: dict[str, Any]) -> Comment | Ignored:
     parsed = payloads.CommentOnIssue.model_validate(payload)
     on_pull = parsed.issue.pull_request is not None
     written, at = parsed.comment, parsed.comment.created_at
-    return _make_comment(action, parsed, parsed.issue, written, "issue", at, on_pull=on_pull)
+    return _make_comment(parsed, parsed.issue, written, "issue", at, on_pull=on_pull)
 
 
-def _parse_remark(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
+def _parse_remark(payload: dict[str, Any]) -> Comment | Ignored:
     parsed = payloads.CommentOnLine.model_validate(payload)
     return _make_comment(
-        action, parsed, parsed.pull_request, parsed.comment, "inline", parsed.comment.created_at
+        parsed, parsed.pull_request, parsed.comment, "inline", parsed.comment.created_at
     )
 
 
-def _parse_review(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
+def _parse_review(payload: dict[str, Any]) -> Comment | Ignored:
     parsed = payloads.ReviewEvent.model_validate(payload)
     review = parsed.review
     if not (review.body or "").strip():
         # What it says stands in remarks on lines, of which each comes by itself.
-        return Ignored(action=action, reason="a review without text")
+        return Ignored(reason="a review without text")
     return _make_comment(
-        action, parsed, parsed.pull_request, review, "review", review.submitted_at,
+        parsed, parsed.pull_request, review, "review", review.submitted_at,
         verdict=review.state.lower(),
     )  # fmt: skip
 
 
 def _make_comment(
-    action: str | None,
     parsed: payloads.CommentOnIssue | payloads.CommentOnLine | payloads.ReviewEvent,
     subject: payloads.Subject,
     written: payloads.PostedText,
@@ -151,14 +161,14 @@ def _make_comment(
     *,
     on_pull: bool = True,
     verdict: str = "",
-) -> ParsedEvent | Ignored:
+) -> Comment | Ignored:
     author = written.user
     if author.is_bot or parsed.sender.is_bot:
         # Nobody here acts on what a program writes, our own words least of all.
-        return Ignored(action=action, reason="a bot wrote it")
+        return Ignored(reason="a bot wrote it")
     if author.id != parsed.sender.id:
-        return Ignored(action=action, reason="it was sent by someone other than its author")
-    comment = Comment(
+        return Ignored(reason="it was sent by someone other than its author")
+    return Comment(
         subject=_make_reference(parsed.repository, subject),
         on_pull=on_pull,
         place=place,
@@ -170,54 +180,43 @@ def _make_comment(
         at=at,
         clone_url=parsed.repository.clone_url,
     )
-    return ParsedEvent(action=action, about=comment)
 
 
 # --- occasions to look -------------------------------------------------------------------------
 
 
-def _parse_pull(action: str | None, payload: dict[str, Any]) -> ParsedEvent:
+def _parse_pull(payload: dict[str, Any]) -> ConversationEvent:
     parsed = payloads.PullRequestPayload.model_validate(payload)
-    happening = ConversationEvent(
+    return ConversationEvent(
         repository=parsed.repository.full_name,
         repository_id=parsed.repository.id,
         number=parsed.pull_request.number,
-        event=f"pull_request.{action}",
     )
-    return ParsedEvent(action=action, about=happening)
 
 
-def _parse_suite(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
+def _parse_suite(payload: dict[str, Any]) -> ConversationEvent | Ignored:
     parsed = payloads.CheckSuitePayload.model_validate(payload)
     suite = parsed.check_suite
-    return _make_checked(action, f"check_suite.{action}", parsed, suite.head_sha, suite.conclusion)
+    return _make_checked(parsed.repository, suite.head_sha, suite.conclusion)
 
 
-def _parse_status(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
+def _parse_status(payload: dict[str, Any]) -> ConversationEvent | Ignored:
     parsed = payloads.StatusPayload.model_validate(payload)
-    return _make_checked(action, "status", parsed, parsed.sha, parsed.state)
+    return _make_checked(parsed.repository, parsed.sha, parsed.state)
 
 
 def _make_checked(
-    action: str | None,
-    event: str,
-    parsed: payloads.CheckSuitePayload | payloads.StatusPayload,
-    commit: str,
-    conclusion: str | None,
-) -> ParsedEvent | Ignored:
+    repository: payloads.Repository, commit: str, conclusion: str | None
+) -> ConversationEvent | Ignored:
     if conclusion not in _RED:
-        return Ignored(action=action, reason="checks that neither failed nor need approval")
-    happening = ConversationEvent(
-        repository=parsed.repository.full_name,
-        repository_id=parsed.repository.id,
-        commit=commit,
-        event=event,
+        return Ignored(reason="checks that neither failed nor need approval")
+    return ConversationEvent(
+        repository=repository.full_name, repository_id=repository.id, commit=commit
     )
-    return ParsedEvent(action=action, about=happening)
 
 
 READS: Mapping[str, Mapping[str | None, Reading]] = {
-    "issues": {"labeled": _parse_request, **dict.fromkeys(TAKES_BACK, _parse_withdrawal)},
+    "issues": {"labeled": _parse_request, **dict.fromkeys(_TAKES_BACK, _parse_withdrawal)},
     # Editing or deleting one triggers nothing: who may edit a comment need not have written it.
     "issue_comment": {"created": _parse_comment},
     "pull_request_review": {"submitted": _parse_review},

@@ -13,13 +13,18 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from agent.models.record import Record
-from agent.models.ticket import IssueRef, Snapshot
-
-#: Of the deliveries that hold a Withdrawal; the others hold a Request.
-TAKES_BACK = frozenset({"unlabeled", "closed", "deleted", "transferred", "locked"})
+from agent.models.ticket import IssueRef, OutsideTicket, Snapshot
 
 Place = Literal["issue", "review", "inline"]
 """In a conversation (of an issue or a pull request), as the text of a review, on a line."""
+
+
+class Occasion(Record):
+    """What only causes a look, which may be had twice."""
+
+    @property
+    def deduplication_key(self) -> str:
+        return ""
 
 
 class Request(Record):
@@ -49,15 +54,10 @@ class Request(Record):
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-class Withdrawal(Record):
+class Withdrawal(Occasion):
     """Something was done to an issue that may take back what was asked for."""
 
     issue: IssueRef
-
-    @property
-    def deduplication_key(self) -> str:
-        """Empty: it is only an occasion to look, which may be had twice."""
-        return ""
 
 
 class Comment(Record):
@@ -87,7 +87,7 @@ class Comment(Record):
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-class ConversationEvent(Record):
+class ConversationEvent(Occasion):
     """Something happened to a pull request, or to the checks of a commit."""
 
     repository: str
@@ -97,21 +97,16 @@ class ConversationEvent(Record):
     """Of the pull request; None: only the commit is told."""
     commit: str = ""
     """That red checks are of, or such as wait for somebody; empty: it is about the pull request."""
-    event: str
-    """GitHub's words, as `pull_request.closed`."""
-
-    @property
-    def deduplication_key(self) -> str:
-        return ""
 
 
-_EITHER: TypeAdapter[Comment | ConversationEvent] = TypeAdapter(Comment | ConversationEvent)
+Event = Request | Withdrawal | Comment | ConversationEvent
+_ANY: TypeAdapter[Event | OutsideTicket] = TypeAdapter(Event | OutsideTicket)
 
 
-def read_event(body: bytes) -> Comment | ConversationEvent:
-    """Read what a delivery holds of a conversation.
+def read_event(body: bytes) -> Event | OutsideTicket:
+    """Read what a delivery holds; each record has fields of its own.
 
     Raises:
-        ValidationError: It holds neither.
+        ValidationError: It holds none of them.
     """
-    return _EITHER.validate_json(body)
+    return _ANY.validate_json(body)

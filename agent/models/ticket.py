@@ -14,15 +14,12 @@ class Delivery(Record):
     delivery_id: str
     """The sender's GUID; a redelivery carries the same one."""
     event: str
-    action: str | None
-    """What happened, where the event's kind has such a word."""
     content_key: str
     """Equal for deliveries that say the same of the same version of an object; empty where the
     content does not matter."""
     received_at: float
     body: bytes
-    """What the intake reads, as JSON; empty where nobody will. The event tells which record it is:
-    of `issues` one of `agent.service.intake`, of all others one of `agent.conversation.events`."""
+    """What the intake reads (`agent.conversation.events`), as JSON; empty where nobody will."""
     ignored: str = ""
     """Why nobody has to act on it, in words; empty: it is for the intake."""
 

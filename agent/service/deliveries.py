@@ -14,7 +14,7 @@ from collections.abc import Callable
 import structlog
 
 from agent.conversation import events
-from agent.conversation.events import ConversationEvent
+from agent.conversation.events import Comment, ConversationEvent, Withdrawal
 from agent.errors import AgentError, CodeHostLimited, RunStopped, TransientError
 from agent.github.intake_api import GithubIntakeApi
 from agent.models.clock import read_clock
@@ -159,40 +159,22 @@ class Intake:
         return None
 
     def _decide(self, delivery: Delivery) -> IntakeDecision:
-        of_issue = delivery.event == "issues"
-        if of_issue and delivery.action in events.TAKES_BACK:
-            withdrawal = events.Withdrawal.model_validate_json(delivery.body)
-            return intake.reconsider_run(withdrawal, self._intake_api, self._store)
+        intake_api, store, now = self._intake_api, self._store, read_clock()
+        name, event = delivery.delivery_id, events.read_event(delivery.body)
+        if isinstance(event, Withdrawal):
+            return intake.reconsider_run(event, intake_api, store)
+        if isinstance(event, ConversationEvent):
+            quiet = self._bounds.quiet
+            return pull_outcomes.handle_event(event, intake_api, store, now=now, quiet=quiet)
         # Run and delivery are in two files: a worker that was killed between the two writes has
         # left a run whose delivery still counts as unread.
-        if earlier := self._store.find_run_of_delivery(delivery.delivery_id):
+        if earlier := store.find_run_of_delivery(name):
             return Accepted(run=earlier.run)
-        if delivery.event == "ticket":
-            return intake.accept_ticket(
-                OutsideTicket.model_validate_json(delivery.body),
-                self._intake_api,
-                self._store,
-                now=read_clock(),
-                delivery_id=delivery.delivery_id,
-            )
-        if not of_issue:
-            event = events.read_event(delivery.body)
-            if isinstance(event, ConversationEvent):
-                quiet = self._bounds.quiet
-                return pull_outcomes.handle_event(
-                    event, self._intake_api, self._store, now=read_clock(), quiet=quiet
-                )
-            return self._comment_handler.handle(
-                event, now=read_clock(), delivery_id=delivery.delivery_id
-            )
-        request = events.Request.model_validate_json(delivery.body)
-        return intake.accept_request(
-            request,
-            self._intake_api,
-            self._store,
-            now=read_clock(),
-            delivery_id=delivery.delivery_id,
-        )
+        if isinstance(event, Comment):
+            return self._comment_handler.handle(event, now=now, delivery_id=name)
+        if isinstance(event, OutsideTicket):
+            return intake.accept_ticket(event, intake_api, store, now=now, delivery_id=name)
+        return intake.accept_request(event, intake_api, store, now=now, delivery_id=name)
 
     def _settle(self, delivery: Delivery, decided: IntakeDecision) -> None:
         name = delivery.delivery_id

@@ -13,10 +13,8 @@ from collections.abc import Callable
 import structlog
 
 from agent.conversation import deliveries
-from agent.conversation.deliveries import READS, Ignored
+from agent.conversation.deliveries import READS
 from agent.github.app_deliveries import AppDeliveries, SentDelivery
-from agent.models.clock import read_clock
-from agent.models.ticket import Delivery
 from agent.store.sql_inbox import Inbox
 
 _log = structlog.get_logger()
@@ -76,20 +74,7 @@ class MissedDeliveries:
             _log.error("delivery lost", delivery=attempt.delivery_id)
             return
         parsed = deliveries.parse_payload(attempt.event, attempt.action, payload)
-        key, body, reason = "", b"", ""
-        if isinstance(parsed, Ignored):
-            reason = parsed.reason
-        else:
-            key, body = parsed.about.deduplication_key, parsed.about.model_dump_json().encode()
-        fetched = Delivery(
-            delivery_id=attempt.delivery_id,
-            event=attempt.event,
-            action=attempt.action,
-            content_key=key,
-            received_at=read_clock(),
-            body=body,
-            ignored=reason,
-        )
+        fetched = deliveries.make_delivery(attempt.delivery_id, attempt.event, parsed)
         self._inbox.append([fetched])
         _log.info("delivery fetched", delivery=attempt.delivery_id)
         self._found()

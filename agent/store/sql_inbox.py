@@ -53,7 +53,6 @@ class DeliveryRow(SQLModel, table=True):
     )
     delivery_id: str = Field(unique=True)
     event: str
-    action: str | None
     content_key: str
     received_at: float
     body: bytes
@@ -330,7 +329,6 @@ def _row(delivery: Delivery, receipt: Receipt) -> dict[str, object]:
     return {
         "delivery_id": delivery.delivery_id,
         "event": delivery.event,
-        "action": delivery.action,
         "content_key": delivery.content_key if accepted else "",
         "received_at": delivery.received_at,
         "body": delivery.body if accepted else b"",

@@ -180,7 +180,6 @@ def test_the_role_of_listeners_adds_deliveries_and_reads_nothing_of_runs(tmp_pat
         one = Delivery(
             delivery_id="1",
             event="issues",
-            action="labeled",
             content_key="",
             received_at=1.0,
             body=b"{}",

@@ -184,7 +184,7 @@ def test_a_delivery_is_in_the_inbox_when_it_is_acknowledged(listener):
     inbox.close()
     assert found is not None
     assert found.outcome is None
-    assert (found.delivery.event, found.delivery.action) == ("issues", "labeled")
+    assert found.delivery.event == "issues"
     request = Request.model_validate_json(found.delivery.body)
     assert request.snapshot.title == payload["issue"]["title"]
     assert request.snapshot.issue.issue_id == payload["issue"]["id"]
@@ -436,7 +436,7 @@ def test_PF3_a_full_disk_takes_nothing_and_once_there_is_space_it_takes_again(sm
         for _ in range(count):
             name = str(uuid.uuid4())
             one = Delivery(
-                delivery_id=name, event="issues", action="labeled", content_key=name,
+                delivery_id=name, event="issues", content_key=name,
                 received_at=time.time(), body=b"x" * size,
             )  # fmt: skip
             inbox.append([one])

@@ -53,12 +53,12 @@ class Opened:
         else:
             done = httpx.put(f"{below}/merge", headers=token, json={"merge_method": how})
         assert done.status_code == 200, done.text
-        self.look("reopened" if how == "open" else "closed")
+        self.look()
 
-    def look(self, what="closed", **more):
+    def look(self, **more):
         happened = ConversationEvent(
             repository=self.scene.name, repository_id=self.scene.repository.id,
-            number=self.pull.number, event=f"pull_request.{what}",
+            number=self.pull.number,
         ).model_copy(update=more)  # fmt: skip
         return pull_outcomes.handle_event(
             happened, self.scene.intake_api, self.store, now=time.time(), quiet=0.0
@@ -66,8 +66,7 @@ class Opened:
 
     def check(self, **more):
         """Tell that a check of the last commit is over."""
-        of_check = {"event": "check_suite.completed", "number": None, "commit": self.commit}
-        return self.look(**{**of_check, **more})
+        return self.look(**{"number": None, "commit": self.commit, **more})
 
     @property
     def state(self):

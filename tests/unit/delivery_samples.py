@@ -22,7 +22,7 @@ def snapshot(number=1):
 def delivery(number, received=None):
     request = Request(snapshot=snapshot(number), label="mergewright", clone_url="https://h/o/r.git")
     return Delivery(
-        delivery_id=f"d{number}", event="issues", action="labeled", content_key=f"k{number}",
+        delivery_id=f"d{number}", event="issues", content_key=f"k{number}",
         received_at=time.time() if received is None else received,
         body=request.model_dump_json().encode(),
     )  # fmt: skip

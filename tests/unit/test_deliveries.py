@@ -36,8 +36,8 @@ def test_checks_that_wait_for_a_follow_up_hold_no_label_up(inbox, store, monkeyp
     store.add_run(run(1), 1.0)
     store.claim_run(1.0, most=1)
     store.set_state("2026-1", RunState.FOLLOWING_UP)
-    red = ConversationEvent(repository="o/r", repository_id=7, commit="a" * 40, event="status")
-    of_event = {"event": "status", "action": None, "content_key": "", "received_at": now}
+    red = ConversationEvent(repository="o/r", repository_id=7, commit="a" * 40)
+    of_event = {"event": "status", "content_key": "", "received_at": now}
     body = red.model_dump_json().encode()
     inbox.append(
         [Delivery(delivery_id=f"c{n}", body=body, **of_event) for n in range(250)] + [delivery(2)]

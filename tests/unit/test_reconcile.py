@@ -47,7 +47,7 @@ class CodeHost:
 
     def deliver(self, name: str, action: str | None = "labeled", event: str = "issues") -> None:
         if self.listening:
-            self.inbox.append([delivery(name, event, action)])
+            self.inbox.append([delivery(name)])
         self.sent.append(
             SentDelivery(
                 number=len(self.sent) + 1, delivery_id=name, event=event, action=action,
@@ -94,10 +94,8 @@ def labelled(number: int) -> dict[str, object]:
     }  # fmt: skip
 
 
-def delivery(name: str, event: str = "issues", action: str | None = "labeled") -> Delivery:
-    return Delivery(
-        delivery_id=name, event=event, action=action, content_key="", received_at=START, body=b"x"
-    )
+def delivery(name: str) -> Delivery:
+    return Delivery(delivery_id=name, event="issues", content_key="", received_at=START, body=b"x")
 
 
 @pytest.fixture

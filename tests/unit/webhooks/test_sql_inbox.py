@@ -23,7 +23,6 @@ def delivery(name: str, key: str = "", **changed) -> Delivery:
     fields = {
         "delivery_id": name,
         "event": "issues",
-        "action": "labeled",
         "content_key": key,
         "received_at": NOW,
         "body": name.encode(),
