@@ -1,8 +1,7 @@
 """The inbox: deliveries on their way from the listener to the intake; a SQLite file of its own.
 
 Owns its tables and what counts as the same delivery. An append is on disk when it returns.
-Signatures and HTTP are the listener's; what a delivery means is the intake's. Beside them are
-notes: small facts by name, in words, with the time.
+Signatures and HTTP are the listener's; what a delivery means is the intake's.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import BigInteger, ColumnElement, Connection, Index, Integer, Table, func, text
@@ -21,11 +20,10 @@ from sqlmodel import Field, SQLModel, col, select
 
 from agent import settings
 from agent.errors import InboxUnavailable, InboxUnusable
-from agent.models.clock import read_clock
 from agent.models.record import Record
 from agent.models.ticket import Delivery
 from agent.settings import HEARTBEAT, Settings
-from agent.store.database import Database, DriverErrors, compute_version
+from agent.store.database import Database, DriverErrors
 
 FILE_NAME = "inbox.sqlite"
 _BUSY_SECONDS = 4.0
@@ -33,10 +31,7 @@ _ERRORS = DriverErrors(
     InboxUnavailable, InboxUnusable, " and let GitHub redeliver what is missing."
 )
 #: What the sender may still deliver again is at most 30 days old; the rows outlive that.
-_BODY_DAYS, _ROW_DAYS = 7, 90
-#: Deliveries that are added by one statement.
-_ROWS_AT_ONCE = 1_000
-_DAY = 86_400.0
+_KEPT_SECONDS = 35 * 86_400.0
 _BEAT = "intake"
 
 
@@ -76,26 +71,21 @@ class DeliveryRow(SQLModel, table=True):
     )
 
 
-class NoteRow(SQLModel, table=True):
-    __tablename__ = "notes"
+class HeartbeatRow(SQLModel, table=True):
+    """When the intake of a fleet was last alive."""
+
+    __tablename__ = "heartbeats"
 
     name: str = Field(primary_key=True)
-    words: str
     at: float
-
-
-class InboxNote(NamedTuple):
-    at: float
-    """Seconds since the epoch; of a fleet by the database's clock."""
-    words: str
+    """Seconds since the epoch, by the database's clock."""
 
 
 _ROWS: Table = DeliveryRow.__table__  # type: ignore[attr-defined]
-_TABLES = [_ROWS, NoteRow.metadata.tables[NoteRow.__tablename__]]
+_TABLES = [_ROWS, HeartbeatRow.metadata.tables[HeartbeatRow.__tablename__]]
 _SERVER_NOW: Any = func.extract("epoch", func.clock_timestamp())
 _COLUMNS = [column.name for column in _ROWS.columns if column.name != "number"]
 _ADD_NEW = f"INSERT INTO {_ROWS.name} ({', '.join(_COLUMNS)}) VALUES"
-VERSION = compute_version(_TABLES)
 
 
 class ReceiptKind(StrEnum):
@@ -147,7 +137,6 @@ class Inbox:
         self._one = threading.Lock()
         self._database = Database(self.path, _TABLES, _ERRORS, url=url, busy_seconds=_BUSY_SECONDS)
         self._database.require_sound()
-        self._identity = _identity(self.path)
 
     def append(self, deliveries: Sequence[Delivery]) -> tuple[Receipt, ...]:
         """Add deliveries in one transaction, in their order; they are on disk at the return.
@@ -159,16 +148,12 @@ class Inbox:
             return ()
         receipts = tuple(_make_receipt(delivery) for delivery in deliveries)
         with self._one, self._database.connect() as connection:
-            few = len(deliveries) <= _ROWS_AT_ONCE
-            if not few or _insert(connection, deliveries, receipts) != len(deliveries):
-                # Some are known; which, each one tells.
-                connection.rollback()
-                receipts = ()
-        if not receipts:
-            with self._one, self._database.connect() as connection:
-                receipts = tuple(_append_one(connection, delivery) for delivery in deliveries)
-        self._require_same_file()
-        return receipts
+            if _insert(connection, deliveries, receipts) == len(deliveries):
+                return receipts
+            # Some are known; which, each of them tells.
+            connection.rollback()
+        with self._one, self._database.connect() as connection:
+            return tuple(_append_one(connection, delivery) for delivery in deliveries)
 
     def list_unread(
         self, limit: int = 100, *, without: Collection[str] = ()
@@ -225,7 +210,6 @@ class Inbox:
     def prove_writable(self) -> None:
         """Write to the disk now; fails as `append` does."""
         self._database.prove_writable()
-        self._require_same_file()
 
     def beat(self, *, leads: bool = True) -> None:
         """Leave a sign of life of whoever reads the inbox.
@@ -236,56 +220,30 @@ class Inbox:
         with suppress(OSError):
             self._heartbeat.touch(mode=0o600)
         if leads and self.is_shared:
-            with suppress(InboxUnavailable):
-                self.put_note(_BEAT)
+            with suppress(InboxUnavailable), self._database.write() as session:
+                session.merge(HeartbeatRow(name=_BEAT, at=_SERVER_NOW))
 
     def read_last_beat(self) -> float | None:
         """When the reader last left a sign of life, in seconds since the epoch; None: never."""
         if self.is_shared:
-            with suppress(InboxUnavailable):
-                return beat.at if (beat := self.find_note(_BEAT)) else None
+            with suppress(InboxUnavailable), self._database.read() as session:
+                beat = session.get(HeartbeatRow, _BEAT)
+                return beat.at if beat else None
         with suppress(OSError):
             return self._heartbeat.stat().st_mtime
         return None
 
-    def put_note(self, name: str, words: str = "") -> None:
-        at = _SERVER_NOW if self.is_shared else read_clock()
-        with self._database.write() as session:
-            session.merge(NoteRow(name=name, words=words, at=at))
-
-    def find_note(self, name: str) -> InboxNote | None:
-        with self._database.read() as session:
-            row = session.get(NoteRow, name)
-            return InboxNote(row.at, row.words) if row else None
-
     def prune(self, now: float) -> int:
-        """Empty the bodies of old settled deliveries; remove the oldest, and return how many.
+        """Remove old settled deliveries, and return how many.
 
         What is unread stays, however old. A removed delivery would be new if it came again.
         """
-        settled = _ROWS.c.outcome.is_not(None)
-        received = _ROWS.c.received_at
+        settled, old = _ROWS.c.outcome.is_not(None), _ROWS.c.received_at < now - _KEPT_SECONDS
         with self._one, self._database.connect() as connection:
-            gone = connection.execute(
-                _ROWS.delete().where(settled, received < now - _ROW_DAYS * _DAY)
-            )
-            connection.execute(
-                _ROWS.update()
-                .where(settled, received < now - _BODY_DAYS * _DAY, _ROWS.c.body != b"")
-                .values(body=b"")
-            )
-            return gone.rowcount
+            return connection.execute(_ROWS.delete().where(settled, old)).rowcount
 
     def close(self) -> None:
         self._database.close()
-
-    def _require_same_file(self) -> None:
-        # Whoever puts another file in its place must not have deliveries acknowledged that are
-        # in a file without a name.
-        if not self.is_shared and _identity(self.path) != self._identity:
-            raise InboxUnusable(
-                f"{self.path} was removed or replaced while it was in use. Restart the service."
-            )
 
     def _settle(self, which: ColumnElement[bool], outcome: str, reason: str) -> None:
         with self._one, self._database.connect() as connection:
@@ -341,10 +299,3 @@ def _delivery(row: DeliveryRow) -> Delivery:
     # SQLite keeps any value in any column, and a table's model does not check what is read.
     fields = {name: getattr(row, name) for name in Delivery.model_fields if name != "ignored"}
     return Delivery.model_validate(fields, strict=True)
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    with suppress(OSError):
-        there = path.stat()
-        return there.st_dev, there.st_ino
-    return None

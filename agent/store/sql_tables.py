@@ -14,7 +14,6 @@ from sqlmodel import Field, SQLModel, col
 
 from agent.models.outcome import Outcome, PullEnd, StoredRun
 from agent.models.run import Reason, Run, RunState
-from agent.store.database import compute_version
 
 _log = structlog.get_logger()
 
@@ -156,7 +155,6 @@ class RunFileRow(SQLModel, table=True):
 METADATA = RunRow.metadata
 _NAMES = ("runs", "spendings", "guidance", "pauses", "worker_lease", "run_files")
 TABLES = [METADATA.tables[name] for name in _NAMES]
-VERSION = compute_version(TABLES)
 NEWEST = (col(RunRow.queued_at).desc(), col(RunRow.run_id).desc())
 COMMAND = "command "
 """What the name of a worker begins with that is one command; its process and machine follow."""

@@ -102,6 +102,16 @@ def test_the_tree_is_a_private_copy_of_which_new_and_changed_files_come_back(san
     assert result.refused == ()
 
 
+def test_RX7_nothing_but_plain_files_is_handed_back(sandbox):
+    leave = (
+        "cd /out && ln -s /etc/passwd link && ln -s /etc folder && mkfifo pipe && echo t >twin"
+        " && ln twin second && printf plain >plain && truncate -s 256M large"
+    )
+    order = shell(leave, returned_bytes=MIB, disk_bytes=512 * MIB)
+    result = sandbox.run(order.model_copy(update={"collect": ("/out/**",)}))
+    assert (result.limit, result.files) == ("returned", {"/out/plain": b"plain"})
+
+
 def test_ordered_files_replace_what_the_tree_has_and_follow_no_link(sandbox, tree):
     result = sandbox.run(
         SandboxRequest(
