@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from agent.models.backtest import BacktestResult
 
 ORDER = "order.json"
+
+
+class StoredBacktest(NamedTuple):
+    """A backtest as it stands."""
+
+    name: str
+    tasks: int
+    """That it was asked for."""
+    rows: tuple[BacktestResult, ...]
 
 
 def list_folders(own: Path) -> list[Path]:
@@ -26,3 +37,13 @@ def load_row(place: Path) -> BacktestResult | None:
         return BacktestResult.model_validate_json(place.read_bytes())
     except (OSError, ValidationError):
         return None
+
+
+def load_kept(folder: Path) -> StoredBacktest:
+    """Read what is kept of a backtest, under way or over."""
+    try:
+        tasks = len(json.loads((folder / ORDER).read_bytes())["tasks"])
+    except (OSError, ValueError, KeyError, TypeError):
+        tasks = 0
+    found = map(load_row, sorted(place for place in folder.glob("*.json") if place.name != ORDER))
+    return StoredBacktest(folder.name, tasks, tuple(row for row in found if row))

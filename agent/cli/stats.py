@@ -74,10 +74,11 @@ def stats(
 def _write_page(path: Path, begun: float) -> None:
     """Write the dashboard's statistics to a file."""
     # It loads what draws the plots.
-    from agent.dashboard import plots
+    from agent.dashboard import card, plots
 
     chosen = _summarize_runs(begun)
-    terminal.write_page(path, plots.write_html(chosen, begun, read_clock()))
+    made = card.render_card(chosen, card.count_backtests(settings.load_settings().home))
+    terminal.write_page(path, plots.write_html(chosen, made, begun, read_clock()))
     print(f"Wrote {path} ({len(chosen):,} runs).")
 
 

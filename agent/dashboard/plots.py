@@ -10,7 +10,7 @@ import math
 import re
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -59,6 +59,7 @@ _SCRIPT = re.compile(rb"<script.*?</script>|<!--.*?-->", re.DOTALL)
 _LABELS_OF_COUNTS = 5
 _LABELS_SHOWN = 8
 
+
 Value = float | int | None
 
 
@@ -67,10 +68,9 @@ class Plot:
     """One plot: a value for each series at each label."""
 
     name: str
-    kind: Literal["bars", "stacked", "lines"]
+    kind: Literal["bars", "stacked", "lines", "weeks"]
     labels: tuple[str, ...]
-    series: tuple[tuple[str, tuple[Value, ...]], ...]
-    """Each with its name."""
+    series: Mapping[str, tuple[Value, ...]]
 
     @property
     def title(self) -> str:
@@ -87,14 +87,14 @@ class Plot:
 
     @property
     def is_empty(self) -> bool:
-        return not any(value for _, values in self.series for value in values)
+        return not any(value for values in self.series.values() for value in values)
 
     @property
     def rows(self) -> list[tuple[str, tuple[Value, ...]]]:
         """The same as lines of a table, one for each label."""
+        columns = tuple(self.series.values())
         return [
-            (label, tuple(values[at] for _, values in self.series))
-            for at, label in enumerate(self.labels)
+            (label, tuple(values[at] for values in columns)) for at, label in enumerate(self.labels)
         ]
 
 
@@ -110,8 +110,13 @@ _TEXTS = {
         "Rounds of review and repair per merged or closed pull request.", "pull requests"),
     "dollars": ("Dollars per merged pull request",
         "Mean model cost, by the week of the label.", "dollars"),
+    "tokens": ("Tokens per merged pull request",
+        "Mean number of tokens, by the week of the label.", "tokens"),
     "failures": ("Runs without a pull request, by reason",
         "Why runs ended without a pull request.", "runs"),
+    "contributions": ("Contributions by week",
+        "Merged pull requests by the week of the label, in total and by repository.",
+        "merged pull requests"),
     "backtest": ("Past changes, redone",
         "How the runs ended, and the result of the merged tests.", "past changes"),
 }  # fmt: skip
@@ -131,8 +136,10 @@ def make_plots(runs: Sequence[RunSummary], now: float) -> tuple[Plot, ...]:
         _plot_time_to_pull(runs, weeks),
         _plot_counts("first-round", verdicts),
         _plot_counts("repair-rounds", rounds, _ROUNDS),
-        _plot_dollars(runs, weeks),
+        _plot_mean("dollars", runs, weeks, statistics.get_usd),
+        _plot_mean("tokens", runs, weeks, statistics.get_tokens),
         _plot_counts("failures", failed),
+        _plot_contributions(runs, weeks),
     )
 
 
@@ -140,8 +147,8 @@ def _plot_counts(name: str, counts: Counter[str], labels: tuple[str, ...] = ()) 
     """Plot a bar for each label; without labels for the most frequent ones."""
     ranked = sorted(counts, key=lambda name: (-counts[name], name))
     labels = labels or tuple(ranked[:_MOST_ROWS])
-    values = tuple(counts[label] for label in labels)
-    return Plot(name, "bars", labels, ((_TEXTS[name][2], values),))
+    series = {_TEXTS[name][2]: tuple(counts[label] for label in labels)}
+    return Plot(name, "bars", labels, series)
 
 
 def _plot_acceptance(runs: Sequence[RunSummary]) -> Plot:
@@ -152,7 +159,7 @@ def _plot_acceptance(runs: Sequence[RunSummary]) -> Plot:
             state = run.state.value if run.state in statistics.OPENED else names[-1]
             counts[run.category or statistics.UNKNOWN][state] += 1
     labels = tuple(sorted(counts, key=lambda name: (-counts[name].total(), name)))
-    series = tuple((name, tuple(counts[label][name] for label in labels)) for name in names)
+    series = {name: tuple(counts[label][name] for label in labels) for name in names}
     return Plot("acceptance", "stacked", labels, series)
 
 
@@ -165,20 +172,38 @@ def _plot_time_to_pull(runs: Sequence[RunSummary], weeks: tuple[str, ...]) -> Pl
     def measure(compute: Callable[[list[float]], float]) -> tuple[Value, ...]:
         return tuple(round(compute(minutes[week]), 1) if minutes[week] else None for week in weeks)
 
-    series = (
-        ("median", measure(median)),
-        ("90th percentile", measure(lambda values: find_percentile(values, 0.9))),
-    )
+    series = {
+        "median": measure(median),
+        "90th percentile": measure(lambda values: find_percentile(values, 0.9)),
+    }
     return Plot("time-to-pull-request", "lines", weeks, series)
 
 
-def _plot_dollars(runs: Sequence[RunSummary], weeks: tuple[str, ...]) -> Plot:
+def _plot_mean(
+    unit: str,
+    runs: Sequence[RunSummary],
+    weeks: tuple[str, ...],
+    get_used: Callable[[RunSummary], float | None],
+) -> Plot:
     used: dict[str, list[float | None]] = defaultdict(list)
     for run in runs:
         if run.state is RunState.MERGED:
-            used[_name_week(run.queued_at)].append(statistics.get_usd(run))
+            used[_name_week(run.queued_at)].append(get_used(run))
     means = tuple(statistics.compute_mean(used[week]).value for week in weeks)
-    return Plot("dollars", "lines", weeks, (("dollars", means),))
+    return Plot(unit, "lines", weeks, {unit: means})
+
+
+def _plot_contributions(runs: Sequence[RunSummary], weeks: tuple[str, ...]) -> Plot:
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for run in runs:
+        if run.state is RunState.MERGED:
+            counts[run.repository][_name_week(run.queued_at)] += 1
+    largest = sorted(counts, key=lambda name: (-counts[name].total(), name))[:_MOST_ROWS]
+    rows = {"all": sum(counts.values(), Counter[str]())}
+    if len(counts) > 1:
+        rows |= {name: counts[name] for name in largest}
+    series = {name: tuple(row[week] for week in weeks) for name, row in rows.items()}
+    return Plot("contributions", "weeks", weeks, series)
 
 
 def find_percentile(values: Sequence[float], share: float) -> float:
@@ -215,10 +240,22 @@ def _word(reason: Reason) -> str:
 # --- pictures ------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=256)
 def draw(plot: Plot) -> bytes:
     """Draw a plot; equal plots are drawn once."""
-    kind, labels, series = plot.kind, plot.labels, plot.series
+    series = tuple(plot.series.items())
+    return _draw(plot.kind, plot.title, plot.unit, plot.labels, series)
+
+
+@lru_cache(maxsize=256)
+def _draw(
+    kind: str,
+    title: str,
+    unit: str,
+    labels: tuple[str, ...],
+    series: tuple[tuple[str, tuple[float | int | None, ...]], ...],
+) -> bytes:
+    if kind == "weeks":
+        return _draw_weeks(title, labels, series)
     made = {"stacked": pygal.StackedBar, "bars": pygal.HorizontalBar, "lines": pygal.Line}[kind]
     chart = made(
         style=_STYLE,
@@ -259,19 +296,40 @@ def draw(plot: Plot) -> bytes:
     return _SCRIPT.sub(b"", chart.render())
 
 
+def _draw_weeks(
+    title: str,
+    labels: tuple[str, ...],
+    series: tuple[tuple[str, tuple[float | int | None, ...]], ...],
+) -> bytes:
+    most = max((value or 0 for _, values in series for value in values), default=0)
+    rows = [
+        (name, [(value or 0, _find_level(value or 0, most)) for value in values])
+        for name, values in series
+    ]
+    template = pages.TEMPLATES.get_template("weeks.svg.j2")
+    return template.render(title=title, labels=labels, rows=rows).encode()
+
+
+def _find_level(value: float, most: float) -> int:
+    """Say how dark a square is, from 0 to 4."""
+    return 0 if not value else max(1, round(4 * value / most))
+
+
 def embed_pictures(made: Sequence[Plot]) -> dict[str, str]:
     """Give the picture of each plot, by its name, as an address that holds all of it."""
-    return {
-        plot.name: f"data:image/svg+xml;base64,{base64.b64encode(draw(plot)).decode()}"
-        for plot in made
-    }
+    return {plot.name: _embed(draw(plot)) for plot in made}
 
 
-def write_html(runs: Sequence[RunSummary], since: float, now: float) -> str:
+def _embed(picture: bytes) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(picture).decode()}"
+
+
+def write_html(runs: Sequence[RunSummary], card: str, since: float, now: float) -> str:
     """Write the statistics as one page to hand on: it fetches nothing and runs no script.
 
     Args:
         runs: What it is about.
+        card: Of them, as SVG.
         since: When the first of them may have begun, in seconds since the epoch; 0: at any time.
     """
     made = make_plots(runs, now)
@@ -283,4 +341,5 @@ def write_html(runs: Sequence[RunSummary], since: float, now: float) -> str:
         groups=statistics.compute_by_category(runs),
         plots=made,
         images=embed_pictures(made),
+        card=_embed(card.encode()),
     )

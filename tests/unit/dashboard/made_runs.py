@@ -7,6 +7,7 @@ import random
 import time
 from pathlib import Path
 
+from agent.models.backtest import BacktestResult, End
 from agent.models.change import Finding, Plan, Severity
 from agent.models.checks import (
     CheckItem,
@@ -259,3 +260,13 @@ def _write_turn(notes, turn: int) -> None:
     notes("model.answered", {**at, "digest": "d", "reply": reply})
     result = {"call_id": "c", "name": "bash", "content": "2 passed\n" * 30, "failed": turn == 2}
     notes("model.called", {**at, "results": [result], "change_digest": "d"})
+
+
+def write_backtest(home: Path, title: str) -> None:
+    """Keep a backtest of two tasks, of which one is done: it was ready, and wrong."""
+    folder = home / "backtest" / "campaigns" / "20261127-1"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "order.json").write_text('{"tasks": [{}, {}]}')
+    patch = f"--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-1\n+{title}\n"
+    row = BacktestResult(instance_id="x-1", title=title, end=End.READY, resolved=False, patch=patch)
+    (folder / "x-1.json").write_text(row.model_dump_json())

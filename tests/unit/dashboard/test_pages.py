@@ -7,12 +7,12 @@ import random
 import re
 import time
 import zipfile
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
-from agent.dashboard import backtest_page, pages, run_record
-from agent.models.backtest import BacktestResult, End, compute_figures
+from agent.dashboard import pages, run_record
 from agent.models.model_use import SpendingLimits
 from agent.models.run import Reason
 from agent.models.step import Stage
@@ -198,11 +198,26 @@ def test_a_ledger_that_is_none_spoils_no_page(store, operator, tmp_path, ledger)
         assert operator.get(f"/runs/{run.run_id}{below}").status_code == 200
 
 
-def test_the_page_of_a_backtest_is_inert():
-    patch = f"--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-1\n+{EVIL}\n"
-    row = BacktestResult(instance_id="x-1", title=EVIL, end=End.READY, resolved=False, patch=patch)
-    page = backtest_page.render_page("20261127-1", [row], compute_figures([row]))
+def test_backtests_are_listed_for_the_operator_alone(operator, stranger, tmp_path):
+    made_runs.write_backtest(tmp_path, EVIL)
+    assert "1 of 2" in operator.get("/backtests").text
+    page = operator.get("/backtests/20261127-1").text
     assert "ready but wrong" in page
-    assert "<script" not in page
-    assert "onerror=alert(1)>" not in page
-    assert "\x1b" not in page
+    assert_inert(re.sub(r'src="data:image/svg[^"]*"', 'src="/static/icon.svg"', page))
+    stranger.sign_in("ann", {100: True})
+    assert [stranger.get(f"/backtests{name}").status_code for name in ("", "/20261127-1")] == [
+        404, 404,
+    ]  # fmt: skip
+
+
+def test_the_card_is_shown_to_everybody_once_the_operator_opens_it(app, store, stranger, tmp_path):
+    made_runs.fill(store, 20, days=30)
+    made_runs.write_backtest(tmp_path, "A change")
+    assert stranger.get("/card.svg").status_code == 404
+    app.state.dashboard = replace(app.state.dashboard, has_card=True)
+    shown = stranger.get("/card.svg")
+    assert shown.headers["content-type"] == "image/svg+xml"
+    [title] = re.findall("<title>(.*)</title>", shown.text)
+    opened, merged = map(int, re.findall(r"(\d+) (?:pull requests|merged)", title))
+    assert 0 < merged < opened
+    assert title.endswith("0 of 1 backtests resolved")

@@ -56,5 +56,5 @@ def test_one_file_holds_all_and_fetches_nothing(tmp_path, monkeypatch):
     page = file.read_text()
     assert len(page) < 1_000_000
     assert "<script" not in page
-    assert page.count("data:image/svg+xml;base64,") >= 6
+    assert page.count("data:image/svg+xml;base64,") >= 8
     assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]', page)
