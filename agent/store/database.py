@@ -14,21 +14,21 @@ import sqlite3
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module, resources
 from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import (
-    Column,
     Connection,
     Engine,
-    MetaData,
     String,
     Table,
+    column,
     create_engine,
     event,
-    insert,
     inspect,
     select,
+    table,
     update,
 )
 from sqlalchemy.exc import DBAPIError
@@ -78,11 +78,7 @@ class Database:
         self.name = "PostgreSQL" if url else str(path)
         self.guard: Callable[[Connection], None] = lambda connection: None
         """Called in each transaction that writes, once nobody else writes."""
-        self._version = Table(
-            f"{tables[0].name}_version",
-            MetaData(),
-            Column("version_num", String, primary_key=True),
-        )
+        self._version = table(f"{tables[0].name}_version", column("version_num", String))
         if url is None:
             create_file(path)
             self.engine = _open_file(path, busy_seconds)
@@ -96,6 +92,11 @@ class Database:
             """For a write that takes no lock, since it may never wait; a server's only."""
             _lock_writers(self.engine, tables[0].name, self._ask_guard)
         try:
+            with self.translate_errors():
+                is_new = not inspect(self.engine).has_table(self._version.name)
+            if is_new:
+                # Loaded only where tables are made, and while nobody waits for that.
+                import_module("alembic.command")
             with self.connect() as connection:
                 self._create_tables(connection, tables)
         except BaseException:
@@ -148,28 +149,30 @@ class Database:
         self.guard(connection)
 
     def _create_tables(self, connection: Connection, tables: Sequence[Table]) -> None:
-        version = compute_version(tables)
-        if not inspect(connection).has_table(self._version.name):
-            for table in (self._version, *tables):
-                table.create(connection)
-            connection.execute(insert(self._version).values(version_num=version))
-            return
-        found = connection.execute(select(self._version.c.version_num)).scalars().all()
-        if found != [version]:
+        version, name = compute_version(tables), self._version.name
+        if inspect(connection).has_table(name):
+            found = connection.execute(select(self._version.c.version_num)).scalars()
+            if (there := found.all()) == [version]:
+                return
             empty = "an empty database" if self.is_server else "an empty MERGEWRIGHT_HOME"
             raise self._errors.unusable(
                 f"{self.name} was created by another version of Mergewright (table revision"
-                f" {', '.join(found)}, not {version}). Start with {empty}, or use that version."
+                f" {', '.join(there)}, not {version}). Start with {empty}, or use that version."
             )
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        scripts = resources.files("agent.store").joinpath("migrations")
+        config.set_main_option("script_location", str(scripts))
+        config.attributes |= {"connection": connection, "tables": tables, "version_table": name}
+        command.upgrade(config, "head")
+        connection.execute(update(self._version).values(version_num=version))
 
 
 def compute_version(tables: Sequence[Table]) -> str:
-    """Name the columns as the models describe them: tables with others are never opened."""
-    columns = [
-        repr((str(column), str(column.type), column.nullable))
-        for table in tables
-        for column in table.c
-    ]
+    """Name the columns as the models describe them, so that others are never opened."""
+    columns = [repr((str(one), str(one.type), one.nullable)) for table in tables for one in table.c]
     return hashlib.sha256("".join(columns).encode()).hexdigest()[:12]
 
 

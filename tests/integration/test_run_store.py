@@ -10,6 +10,9 @@ from collections import Counter
 from contextlib import closing
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
 
 from agent.errors import ActiveRun, StoreUnusable
 from agent.models.run import Reason, RunState, Wait
@@ -135,6 +138,26 @@ def test_the_bounds_hold_over_all_workers_together(store, tmp_path, database_url
     assert len(taken) == 6
     assert max(Counter(one.repository for one in taken).values()) == 1
     assert all(len(store.under_way(worker)) <= 4 for worker in (1, 2, 3))
+
+
+def test_the_revision_makes_the_tables_of_the_models(tmp_path):
+    SqlRunStore(tmp_path).close()
+    engine = create_engine(f"sqlite:///{tmp_path / sql_run_store.FILE_NAME}")
+    with engine.connect() as connection:
+        found = compare_metadata(
+            MigrationContext.configure(
+                connection,
+                opts={
+                    "version_table": "runs_version",
+                    "include_object": lambda thing, name, kind, *_: (
+                        name not in ("deliveries", "heartbeats")
+                    ),
+                },
+            ),
+            sql_tables.METADATA,
+        )
+    engine.dispose()
+    assert found == []
 
 
 def test_who_reads_waits_for_nobody_who_writes(store):

@@ -1,0 +1,15 @@
+"""The tables as the models describe them; edited in place until version 0.1."""
+
+from __future__ import annotations
+
+from alembic import context, op
+from sqlmodel import SQLModel
+
+revision = "initial"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    tables = context.config.attributes["tables"]
+    SQLModel.metadata.create_all(op.get_bind(), tables=tables)
