@@ -10,7 +10,6 @@ from agent.models.ticket import Ticket
 from agent.stages import triage
 from tests.fakes import FakeModel, make_reply
 
-MODEL = FakeModel(lambda _: make_reply())
 FIELD = "Add `nick = models.CharField(max_length=50)` to `shop.Customer`."
 
 
