@@ -7,9 +7,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).parents[1]
 
@@ -37,6 +38,43 @@ def of_home(home: Path, **more: str) -> dict[str, str]:
 def find_free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as door:
         return int(door.getsockname()[1])
+
+
+@contextmanager
+def listening(
+    argv: Sequence[str], port: int, environ: Mapping[str, str], out: int | IO[bytes]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program of ours that listens at a port; it is ended with the block.
+
+    Args:
+        environ: Its variables.
+        out: Takes what it prints.
+
+    Raises:
+        SubprocessError: It has ended before it listened.
+    """
+    process = subprocess.Popen(
+        argv, env=dict(environ), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+        start_new_session=True,
+    )  # fmt: skip
+
+    def is_listening() -> bool:
+        if process.poll() is not None:
+            raise subprocess.SubprocessError(f"{argv} ended with {process.returncode}")
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return True
+        return False
+
+    try:
+        wait_until(is_listening, 60)
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def is_alive(pid: int) -> bool:

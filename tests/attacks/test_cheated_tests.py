@@ -437,8 +437,6 @@ _USUAL = {
     "a plugin in the place of an installed one",
     "source that writes over a test before it is read",
     "an assignment in a new test file",
-    "a comment that keeps a linter away",
-    "a helper that only tests import",
     "Django: source that takes an assertion away",
 }
 

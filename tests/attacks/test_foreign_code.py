@@ -310,7 +310,7 @@ ADDRESSES: dict[str, dict[str, str]] = {
     "a file beside the tree": {"requirements.txt": "-r ../operator/.netrc\n"},
     "a variable": {"requirements.txt": "evil-${MERGEWRIGHT_CANARY}\n"},
 }
-ANY = ("a direct address", "metadata", "an index")
+ANY = ("a direct address", "metadata")
 
 
 @pytest.mark.parametrize("name", [*ANY, *(deep(name) for name in ADDRESSES if name not in ANY)])

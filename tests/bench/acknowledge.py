@@ -11,23 +11,22 @@ import asyncio
 import hashlib
 import hmac
 import os
-import socket
 import sqlite3
 import statistics
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from collections.abc import Callable
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from tests.bench.timing import BareFailed, Row, Say, Section, wait_for
+from tests.bench.timing import BareFailed, Row, Say, Section
 from tests.postgresql import serving
-from tests.processes import find_free_port
+from tests.processes import find_free_port, listening
 from tests.unit.webhooks import deliveries
 
 SECRET = "a secret of the bench, of no use"
@@ -67,8 +66,13 @@ def _measure_store(home: Path, rounds: int, store: str, url: str | None, bare: s
         "MERGEWRIGHT_WEBHOOK_SECRET": SECRET,
         **({"MERGEWRIGHT_DATABASE_URL": url} if url else {}),
     }
-    command = ["tests.bench.acknowledge", str(bare_port), bare]
-    with _serve(["webhooks"], port, environ), _serve(command, bare_port, {}):
+    here = {"PATH": os.environ["PATH"]}
+    ours = (sys.executable, "-m", "webhooks")
+    other = (sys.executable, "-m", "tests.bench.acknowledge", str(bare_port), bare)
+    with (
+        listening(ours, port, here | environ, subprocess.DEVNULL),
+        listening(other, bare_port, here, subprocess.DEVNULL),
+    ):
         ports = {"ours": port, "bare": bare_port}
         for one in ports.values():
             _deliver(one, WARM)  # the first requests load what is loaded late
@@ -96,35 +100,6 @@ def _measure_store(home: Path, rounds: int, store: str, url: str | None, bare: s
     )
     title = f"Acknowledging a delivery that is on disk in {store}, and a bare server doing so"
     return Section(f"acknowledge {store}", title, "bare", rows, note)
-
-
-@contextmanager
-def _serve(module: list[str], port: int, environ: dict[str, str]) -> Iterator[None]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", *module],
-        env={"PATH": os.environ["PATH"], **environ},
-        stdout=subprocess.DEVNULL,
-    )
-
-    def is_listening() -> bool | None:
-        if process.poll() is not None:
-            raise BareFailed("a listener ended at its start")
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            return None
-        return True
-
-    try:
-        wait_for(is_listening, "a listener", look=0.05)
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def _require_all(database: str, table: str, expected: int) -> None:

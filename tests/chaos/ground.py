@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-import httpx
-
 from agent import settings
 from agent.cli import serve
 from agent.store import engine, sql_inbox, sql_run_store
@@ -27,7 +25,7 @@ from tests.demo import play
 from tests.demo.play import OWNER
 from tests.faulty_github import FaultyWorld
 from tests.postgresql import Server
-from tests.processes import find_free_port
+from tests.processes import find_free_port, listening
 from tests.simulator import serving
 from tests.simulator.records import App
 
@@ -267,10 +265,12 @@ def laid_out(
             whole["MERGEWRIGHT_DATABASE_URL"] = server.create_database()
         environ = {**serve._keep_for_worker(whole), **more}
         log = folder / "worker.log"
+        of_listener = settings.keep_for_listener(whole)
         with (
+            (folder / "listener.log").open("ab") as out,
             crew_of(environ, log, "", workers if server else 0) as crew,
             closing(crew[0] if crew else Workers(environ, log)) as first,
-            _listening(settings.keep_for_listener(whole), public, folder / "listener.log"),
+            listening((*_bound(), "-m", "webhooks"), port, of_listener, out),
         ):
             yield Ground(world, address, app, home, scratch, environ, first, crew, server)
 
@@ -294,33 +294,6 @@ def crew_of(
                 (disk / shared.name).symlink_to(shared)
             made.append(stack.enter_context(closing(Workers(environ, log, broken, disk))))
         yield tuple(made)
-
-
-@contextmanager
-def _listening(environ: Mapping[str, str], public: str, log: Path) -> Iterator[None]:
-    with log.open("ab") as out:
-        process = subprocess.Popen(
-            [*_bound(), "-m", "webhooks"],
-            env=dict(environ), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-            start_new_session=True,
-        )  # fmt: skip
-    try:
-        end = time.monotonic() + _READY_SECONDS
-        while True:
-            with suppress(httpx.HTTPError):
-                httpx.get(public, timeout=2)
-                break
-            if process.poll() is not None or time.monotonic() > end:
-                raise Stuck(f"the listener does not start: {log.read_text()[-2000:]}")
-            time.sleep(0.05)
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def _bound() -> tuple[str, ...]:

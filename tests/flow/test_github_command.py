@@ -7,8 +7,9 @@ import subprocess
 
 import pytest
 
-from tests.deep import deep
 from tests.processes import run_agent
+
+pytestmark = pytest.mark.deep
 
 
 @pytest.fixture
@@ -27,7 +28,6 @@ def command(stage):
     return run
 
 
-@pytest.mark.deep
 def test_a_run_with_a_personal_token_and_no_webhook_opens_the_pull_request(story, command, stage):
     told, world = story(), stage.world
     if "robot" not in world.users:
@@ -64,8 +64,8 @@ def test_a_run_with_a_personal_token_and_no_webhook_opens_the_pull_request(story
     [
         (("--repo", "{name}", "--issue", "77", "--json"), {}, 1, '"refused"'),
         (("--repo", "{name}", "--issue", "1"), {"without": "GITHUB_"}, 2, "GITHUB_APP_ID"),
-        deep(("--repo", "corner-shop/no", "--issue", "1", "--json"), {}, 1, '"access_lost"'),
-        deep(("--repo", "{name}"), {}, 2, "--issue N"),
+        (("--repo", "corner-shop/no", "--issue", "1", "--json"), {}, 1, '"access_lost"'),
+        (("--repo", "{name}"), {}, 2, "--issue N"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place_and_begins_no_run(

@@ -77,31 +77,6 @@ def test_GH8_a_labelled_issue_becomes_one_checked_pull_request_however_often_it_
     told.assert_ready()
 
 
-@pytest.mark.deep
-def test_a_round_that_has_nothing_to_do_ends_and_a_plain_comment_is_answered_without_a_model(story):
-    told = story()
-    told.label()
-    pull = told.assert_ready()
-    told.say("/mergewright fix-ci")
-    told.ended(2)
-    await_(
-        lambda: "No project check is failing" in told.comments()[0].body or None, "the end shown"
-    )
-    (status,) = told.comments()
-    assert "in progress" not in status.body
-    assert "CI fix round 1 is done" in status.body
-    told.say("/mergewright explain")
-    await_(lambda: len(pull.comments) > 3 or None, "the words of explain")
-    assert pull.comments[-1].body.endswith("Next: review it, then merge or close it.")
-    told.say("Please call it `remark`.")
-    told.ended(3)
-    last = await_(
-        lambda: next((comment for comment in pull.comments if "call it" in comment.body
-                      and comment.author is told.us), None), "the answer")  # fmt: skip
-    assert "I can't make this change: no model is configured." in last.body
-    assert "environment" not in told.started(0, 3)
-
-
 def addresses(canary: str, number: int) -> str:
     """What a careless reader would fetch: from here, from this machine, from the cloud's host."""
     return (

@@ -41,15 +41,6 @@ def assert_well(ground: Ground, campaign: Campaign) -> None:
 
 
 @pytest.mark.deep
-def test_PF1_kill_9_after_two_effects_before_their_record_does_nothing_twice(ground, campaign):
-    assert {"announce", "publish"} < {*campaign.steps["small"]}
-    campaign.steps["small"] = ["announce", "publish"]
-    campaign.at_every_step("small", (When.EFFECT,))
-    assert campaign.kills.total() == 2
-    assert_well(ground, campaign)
-
-
-@pytest.mark.deep
 def test_PF1_kill_9_at_every_write_around_a_call_for_a_person_calls_once(ground, campaign):
     campaign.undisturbed(("unclear",))
     (comment,) = campaign.expected["unclear"]["comment"]

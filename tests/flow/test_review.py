@@ -112,6 +112,7 @@ def rounds(told: Story) -> list[StoredRun]:
     return [run for run in told.runs() if run.run.follow_up]
 
 
+@pytest.mark.deep
 def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, voice):
     text = opened.git("show", f"{opened.branches()[0]}:{PATH}")
     foreign = opened.push(PATH, text.replace("coins up.", "coins up, all of them."), "Say more")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import subprocess
-import tempfile
 import threading
 import time
 from contextlib import closing, suppress
@@ -18,6 +16,7 @@ from agent.errors import SandboxLost, SandboxMissing, StorageFull, StoreUnavaila
 from agent.models.run import RunState, Wait
 from agent.models.sandbox import SandboxRequest
 from agent.runs.waiting import RunPostponed
+from agent.sandbox import running
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.service import loops
 from agent.settings import Settings
@@ -26,8 +25,6 @@ from agent.store.sql_run_store import SqlRunStore
 from tests.integration.dispatching import done, services
 from tests.integration.run_samples import run
 from tests.integration.small_disks import fill, small_disk
-from tests.processes import run_agent
-from tests.simulator.world import make_key_pair
 
 __all__ = ["services", "small_disk"]
 
@@ -114,13 +111,10 @@ def test_PF7_a_sandbox_program_that_does_not_work_is_no_result_and_runs_nothing_
 
 
 def test_PF7_a_sandbox_that_hangs_while_it_is_opened_is_taken_down(home, monkeypatch):
-
     tools = home / "bin"
     tools.mkdir(mode=0o755)
     (tools / "bwrap").write_text(FAKES["hangs"])
     (tools / "bwrap").chmod(0o755)
-    from agent.sandbox import running
-
     monkeypatch.setattr(running, "_OPENING_SECONDS", 1.0)
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
     with pytest.raises((SandboxMissing, SandboxLost)):
@@ -160,23 +154,3 @@ def test_PF8_that_the_clock_was_set_is_noticed_and_told_until_it_is_heard(monkey
     stop.set()
     watching.join(5)
     assert moved == [-86_400.0, -86_400.0]
-
-
-def refused(home: Path) -> str:
-    """Start a worker that must refuse; return what it says."""
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as key:
-        key.write(make_key_pair()[0])
-        key.flush()
-        app = {"MERGEWRIGHT_GITHUB_APP_ID": "1", "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE": key.name}
-        given = {"PATH": os.environ["PATH"], "MERGEWRIGHT_HOME": str(home), **app}
-        done = run_agent("work", environ=given, timeout=60)
-    assert done.returncode == 2, (done.returncode, done.stderr)
-    assert "Traceback" not in done.stderr
-    (line,) = [one for one in done.stderr.splitlines() if one.startswith("mergewright: ")]
-    return line
-
-
-def test_a_folder_that_cannot_be_written_to_is_said_in_one_line(small_disk):
-    disk = small_disk(1)
-    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-    assert f"MERGEWRIGHT_HOME: {disk} cannot be used (Read-only file system)" in refused(disk)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
 import sys
@@ -10,19 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import uv
 
 from agent.errors import EditFailed, RepositoryUnfit, TicketUnclear
 from agent.models.ticket import Ticket
 from agent.recipes.add_field import edits, migration, recipe
 from agent.recipes.add_field.parameters import Parameters
-from repo_config.command_lines import CheckCommand
 from repo_config.detect import DjangoProject, Project
 from tests.deep import deep
 from tests.folders import lay_files
 from tests.unit.trees import make_project
-
-pytestmark = pytest.mark.index
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "agent" / "recipes" / "sandbox_scripts" / "make_migration.py"
@@ -56,11 +51,9 @@ class Place(models.Model):
 
 @dataclass
 class Repository:
-    """A Django project on disk, with the interpreter that has Django."""
+    """A Django project on disk."""
 
     root: Path
-    python: Path
-    told: tuple[CheckCommand, ...] = ()
 
     def write(self, files: dict[str, str]) -> None:
         lay_files(self.root, files)
@@ -73,9 +66,9 @@ class Repository:
         return (self.root / path).read_bytes()
 
     def run(self, *words: str | Path, **environ: str) -> None:
-        path = os.pathsep.join([str(self.python.parent), "/usr/bin", "/bin"])
-        environ = {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1", **environ}
-        subprocess.run([self.python, *words], cwd=self.root, timeout=120, env=environ, check=True)
+        environ = {"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", **environ}
+        command = [sys.executable, *words]
+        subprocess.run(command, cwd=self.root, timeout=120, env=environ, check=True)
 
     def manage(self, *words: str) -> None:
         self.run("manage.py", *words)
@@ -85,7 +78,7 @@ class Repository:
         return make_project(
             framework="django", python_version="3.11", django=django, test_runner="django",
             test_script="manage.py",
-        ).model_copy(update={"lint": self.told})  # fmt: skip
+        )  # fmt: skip
 
     def add(self, body: str, settings: str = "config.settings") -> tuple[str, ...]:
         """Carry a ticket out, up to an accepted migration."""
@@ -109,24 +102,9 @@ class Repository:
 
 
 @pytest.fixture(scope="session")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An interpreter with Django; MERGEWRIGHT_TEST_DJANGO_PYTHON names another one."""
-    if given := os.environ.get("MERGEWRIGHT_TEST_DJANGO_PYTHON"):
-        return Path(given)
-    tool, folder = uv.find_uv_bin(), tmp_path_factory.mktemp("django") / "env"
-    python = folder / "bin" / "python"
-    for command in (
-        [tool, "venv", "-q", "--python", sys.executable, str(folder)],
-        [tool, "pip", "install", "-q", "--python", str(python), "django>=5.2,<5.3", "black"],
-    ):
-        subprocess.run(command, check=True, timeout=300, capture_output=True)
-    return python
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory, python: Path) -> Repository:
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """A project whose models and migrations agree, with a migrated database."""
-    repository = Repository(tmp_path_factory.mktemp("project") / "work", python)
+    repository = Repository(tmp_path_factory.mktemp("project") / "work")
     repository.write(
         {
             "manage.py": MANAGE,
@@ -147,7 +125,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory, python: Path) -> Reposito
 def repository(migrated: Repository, tmp_path: Path) -> Repository:
     root = tmp_path / "work"
     subprocess.run(["cp", "-r", str(migrated.root), str(root)], check=True, timeout=60)
-    return Repository(root, migrated.python)
+    return Repository(root)
 
 
 def form(model: str, field: str, existing: str = "") -> str:
@@ -196,6 +174,7 @@ class Command(Base):
 """
 
 
+@pytest.mark.deep
 def test_what_the_projects_own_command_keeps_comes_with_the_migration(
     repository: Repository,
 ) -> None:
@@ -256,16 +235,6 @@ def test_a_project_that_cannot_be_started_is_unfit_and_not_a_failed_edit(
 
 
 @pytest.mark.deep
-def test_the_migration_passes_the_formatter_of_the_repository(repository: Repository) -> None:
-    # Django itself knows no options of black, and formats with one that is installed.
-    repository.told = (
-        CheckCommand(name="black", line="black .", tool="black", options=("-l", "50")),
-    )
-    repository.add(NICKNAME)
-    repository.run("-m", "black", "--check", "-l", "50", MADE)
-
-
-@pytest.mark.deep
 def test_migrations_that_the_settings_switch_off_are_switched_on(repository: Repository) -> None:
     off = (
         "from .settings import *\n\n\nclass Off:\n    def __contains__(self, item):\n"
@@ -278,6 +247,7 @@ def test_migrations_that_the_settings_switch_off_are_switched_on(repository: Rep
     assert MADE in made
 
 
+@pytest.mark.deep
 def test_migrations_in_another_place_are_refused_with_the_way_out(repository: Repository) -> None:
     other = "from .settings import *\nMIGRATION_MODULES = {'shop': 'shop.other'}\n"
     repository.write({"config/other.py": other, "shop/other/__init__.py": ""})

@@ -16,6 +16,7 @@ from agent.models.run import Reason, Run
 from agent.sandbox import cgroup, layout, slots
 from agent.service.clean_up import Cleaner
 from agent.settings import Settings
+from agent.setup import prune
 from agent.store.engine import Engine
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration import run_samples
@@ -182,3 +183,13 @@ def test_PF2_a_sandbox_that_lost_its_opener_is_ended_and_a_look_alike_is_not():
         for pid in (ours, named, other):
             if is_alive(pid):
                 os.kill(pid, 9)
+
+
+def test_base_commits_that_were_measured_long_ago_go(home):
+    folder = home / "baselines"
+    folder.mkdir(parents=True)
+    for name, days in (("old.json", 40), ("young.json", 2)):
+        (folder / name).write_text("x" * 5000)
+        os.utime(folder / name, (time.time() - days * DAY,) * 2)
+    assert prune.remove_unused(Settings(home=home)) == 1
+    assert os.listdir(folder) == ["young.json"]

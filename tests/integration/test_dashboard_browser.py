@@ -16,7 +16,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -25,7 +24,7 @@ from agent.models.outcome import Outcome
 from agent.models.run import Reason
 from agent.store.sql_run_store import SqlRunStore
 from tests.browsers import launched
-from tests.processes import find_free_port, wait_until
+from tests.processes import find_free_port, listening, wait_until
 from tests.simulator import serving
 from tests.simulator.world import World
 from tests.unit.dashboard import made_runs
@@ -78,13 +77,13 @@ def there(tmp_path_factory) -> Iterator[SimpleNamespace]:
         world.repositories[100] = shop
         world.grant(shop, "maria", "write")
         world.install(app, "corner-shop")
-        with serving_dashboard(home, address, app) as (url, _):
+        with serving_dashboard(home, address, app) as url:
             yield SimpleNamespace(home=home, store=store, url=url, world=world)
 
 
 @contextmanager
-def serving_dashboard(home: Path, github: str, app) -> Iterator[tuple[str, int]]:
-    """Run a dashboard; give its address and the number of its process."""
+def serving_dashboard(home: Path, github: str, app) -> Iterator[str]:
+    """Run a dashboard; give its address."""
     port = find_free_port()
     url = f"http://127.0.0.1:{port}"
     given = {
@@ -94,20 +93,9 @@ def serving_dashboard(home: Path, github: str, app) -> Iterator[tuple[str, int]]
         "MERGEWRIGHT_GITHUB_CLIENT_ID": app.client_id,
         "MERGEWRIGHT_GITHUB_CLIENT_SECRET": app.client_secret,
     }  # fmt: skip
-    process = subprocess.Popen([sys.executable, "-m", "agent.dashboard"], env=given, cwd=ROOT)
-    try:
-        wait_until(lambda: is_alive(url), 120)
-        yield url, process.pid
-    finally:
-        process.terminate()
-        assert process.wait(20) == 0
-
-
-def is_alive(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/healthz", timeout=2).is_success
-    except httpx.HTTPError:
-        return False
+    program = (sys.executable, "-m", "agent.dashboard")
+    with listening(program, port, given, subprocess.DEVNULL):
+        yield url
 
 
 def add_run(there, number: int, *, outcome: bool = False, **more):

@@ -16,7 +16,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -29,7 +28,7 @@ from agent.settings import HEARTBEAT
 from agent.store.sql_inbox import Inbox
 from tests.deep import deep
 from tests.integration.small_disks import fill, small_disk
-from tests.processes import find_free_port
+from tests.processes import find_free_port, listening
 from tests.unit.webhooks.deliveries import SECRET, headers, labeled, raw, signature
 
 __all__ = ["small_disk"]
@@ -83,46 +82,23 @@ def find_log(home: Path) -> Path:
     return home.with_name(f"{home.name}.log")
 
 
-def start(home: Path, **environ: str) -> Listener:
-    port, health_port = find_free_port(), find_free_port()
-    # A pipe that nobody reads is full after 500 refusals, and holds the listener up.
-    with find_log(home).open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "webhooks"],
-            cwd=ROOT,
-            env={
-                "PATH": os.environ["PATH"],
-                "MERGEWRIGHT_HOME": str(home),
-                "MERGEWRIGHT_LISTEN_PORT": str(port),
-                "MERGEWRIGHT_HEALTH_PORT": str(health_port),
-                "MERGEWRIGHT_WEBHOOK_SECRET": SECRET,
-                **environ,
-            },
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-        )
-    listener = Listener(process, port, health_port, home)
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        if process.poll() is not None:
-            raise AssertionError(listener.wait())
-        with suppress(OSError):
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return listener
-        time.sleep(0.05)
-    process.kill()
-    raise AssertionError("the listener did not begin to listen")
-
-
 @contextmanager
-def running(home: Path, **options: Any) -> Iterator[Listener]:
-    listener = start(home, **options)
-    try:
-        yield listener
-    finally:
-        if listener.process.poll() is None:
-            listener.process.kill()
-        listener.process.wait(30)
+def running(home: Path, **environ: str) -> Iterator[Listener]:
+    port, health_port = find_free_port(), find_free_port()
+    given = {
+        "PATH": os.environ["PATH"],
+        "MERGEWRIGHT_HOME": str(home),
+        "MERGEWRIGHT_LISTEN_PORT": str(port),
+        "MERGEWRIGHT_HEALTH_PORT": str(health_port),
+        "MERGEWRIGHT_WEBHOOK_SECRET": SECRET,
+        **environ,
+    }
+    # A pipe that nobody reads is full after 500 refusals, and holds the listener up.
+    with (
+        find_log(home).open("wb") as log,
+        listening((sys.executable, "-m", "webhooks"), port, given, log) as process,
+    ):
+        yield Listener(process, port, health_port, home)
 
 
 #: What an operator's shell may have, and a listener must not.

@@ -10,7 +10,6 @@ import pytest
 
 from agent.errors import BranchMoved, RepositoryUnfit
 from agent.git import pull_branch, remote, worktree
-from agent.git.base import RepositoryLimits
 from agent.models.change import Change, ChangedFile
 from tests.folders import lay_files
 from tests.integration import git_samples
@@ -188,17 +187,6 @@ def test_links_and_submodules_in_a_branch_are_left_to_people(pull, mode, target,
     assert (state.change.files, state.foreign_commits) == ((), (head,))
     with pytest.raises(RepositoryUnfit):
         pull.follow(state, state.change)
-
-
-def test_a_branch_that_changes_very_much_is_left_to_people(pull, monkeypatch):
-    monkeypatch.setattr(pull_branch, "MOST_FILES", 20)
-    pull.ours({f"many/{number}.txt": f"{number}\n" for number in range(21)})
-    assert pull.branch_state().unfit_reason
-    pull.git("reset", "--quiet", "--hard", "HEAD~1")
-    monkeypatch.setattr(pull_branch, "MOST_BYTES", 1024**2)
-    pull.ours({"large.txt": b"x" * (1024**2 + 1)})
-    assert "larger than 1 MB" in pull.branch_state().unfit_reason
-    assert "more than 5 files" in pull.branch_state(limits=RepositoryLimits(5)).unfit_reason
 
 
 def test_GR2_no_driver_filter_or_hook_of_the_repository_runs(pull, tmp_path, monkeypatch, canary):

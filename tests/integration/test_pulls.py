@@ -144,17 +144,6 @@ def test_an_answer_in_the_conversation_says_what_it_answers_and_calls_nobody(tal
     assert words == "It is."
 
 
-def test_no_token_of_ours_and_no_overlong_text_is_sent(talk):
-    thread = talk.ask()
-    token = talk.scene.code_host.create_credential(talk.scene.run, write=True)
-    talk.reply(thread, f"The token is {token}.\n" + "long " * 20_000)
-    (body,) = talk.ours()
-    assert token not in body
-    assert "(secret removed)" in body
-    assert len(body) <= 65_536
-    assert "https://m.example/runs/" in body
-
-
 def head_of(talk: Talk) -> str:
     return samples.head(talk.scene.repository, BRANCH)
 

@@ -244,6 +244,7 @@ def test_a_clock_that_is_put_forward_makes_no_process_stand_still(tmp_path):
 # --- refusing --------------------------------------------------------------------------------
 
 
+@pytest.mark.deep
 def test_a_worker_without_a_sandbox_does_not_start(environ, tmp_path):
     tools = tmp_path / "bin"
     tools.mkdir()

@@ -125,28 +125,6 @@ def test_two_runs_at_once_do_not_disturb_each_other(repository, mirrors, tmp_pat
     git(repository, "fsck", "--strict")
 
 
-def test_a_work_tree_that_was_cut_off_while_it_was_made_or_deleted_is_made_anew(
-    repository, mirrors, monkeypatch
-):
-    class Killed(BaseException):
-        pass
-
-    def be_killed(folder):
-        if folder.name == "base":
-            (folder / "a.py").unlink(missing_ok=True)
-            raise Killed
-        real(folder)
-
-    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
-    folder = mirrors / "trees" / "base"
-    worktree.open_tree(checkout, folder)
-    real = worktree.folders.delete_folder
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(worktree.folders, "delete_folder", be_killed)
-        worktree.remove_work_tree(folder)
-    assert worktree.open_tree(checkout, folder).read("a.py") == b"x = 1\n"
-
-
 def test_a_work_tree_holds_the_files_and_no_git(repository, mirrors, tmp_path):
     (repository / "run.sh").write_text("#!/bin/sh\n")
     (repository / "run.sh").chmod(0o755)

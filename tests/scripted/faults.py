@@ -16,27 +16,16 @@ from tests.scripted.script import Fault
 KEY = "sk-scripted-0f3a9c5b7d1e4826a0c94e5d"
 Kind = Literal["key", "name", "money", "sandbox", "request", "limited", "overloaded", "broken"]
 
-_TOO_LONG = (
-    "This model's maximum context length is 128000 tokens. However, your messages resulted in"
-    " 131072 tokens. Please reduce the length of the messages."
-)
 #: Status, type, code and message. The wire `responses` has the same.
 _OPENAI: dict[Kind, tuple[int, str, str | None, str]] = {
     "key": (401, "invalid_request_error", "invalid_api_key", "Incorrect API key provided."),
-    "name": (404, "invalid_request_error", "model_not_found", "The model does not exist."),
-    "money": (429, "insufficient_quota", "insufficient_quota", "You exceeded your current quota."),
-    "sandbox": (400, "invalid_request_error", "context_length_exceeded", _TOO_LONG),
     "request": (400, "invalid_request_error", "invalid_value", "Invalid value: 'tool'."),
     "limited": (429, "tokens", "rate_limit_exceeded", "Rate limit reached for requests."),
-    "overloaded": (503, "server_error", None, "The engine is currently overloaded."),
-    "broken": (500, "server_error", "server_error", "The server had an error."),
 }
 #: Status, type and message.
 _ANTHROPIC: dict[Kind, tuple[int, str, str]] = {
-    "key": (401, "authentication_error", "invalid x-api-key"),
     "name": (404, "not_found_error", "model: scripted"),
     "money": (400, "invalid_request_error", "Your credit balance is too low to access the API."),
-    "sandbox": (400, "invalid_request_error", "prompt is too long: 208310 tokens > 200000 maximum"),
     "request": (400, "invalid_request_error", "messages.0: text content blocks must be non-empty"),
     "limited": (429, "rate_limit_error", "This request would exceed your rate limit."),
     "overloaded": (529, "overloaded_error", "Overloaded"),
@@ -47,31 +36,21 @@ _ABOUT_THE_KEY = {
     "reason": "API_KEY_INVALID",
     "domain": "googleapis.com",
 }
-#: Status, its name, message and details. What is used up is not told from what is limited.
+#: Status, its name, message and details.
 _GEMINI: dict[Kind, tuple[int, str, str, list[dict[str, Any]]]] = {
     "key": (400, "INVALID_ARGUMENT", "API key not valid.", [_ABOUT_THE_KEY]),
-    "name": (404, "NOT_FOUND", "models/scripted is not found for API version v1beta.", []),
     "sandbox": (
         *(400, "INVALID_ARGUMENT"),
         "The input token count (1048577) exceeds the maximum number of tokens allowed (1048576).",
         [],
     ),
-    "request": (400, "INVALID_ARGUMENT", "Invalid value at 'contents[0].parts[0]'.", []),
-    "limited": (429, "RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota).", []),
-    "overloaded": (503, "UNAVAILABLE", "The model is overloaded. Please try again later.", []),
-    "broken": (500, "INTERNAL", "An internal error has occurred.", []),
 }
 
 
 def fault(wire: str, kind: Kind, *, after: int | None = None, late: bool = False) -> Fault:
     """Make what the provider behind a wire answers."""
     status, body = _told(wire, kind)
-    headers = {}
-    if after is not None and wire == "gemini":
-        delay = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{after}s"}
-        body["error"]["details"].append(delay)
-    elif after is not None:
-        headers["Retry-After"] = str(after)
+    headers = {} if after is None else {"Retry-After": str(after)}
     return Fault(status=status, headers=headers, body=json.dumps(body), late=late)
 
 

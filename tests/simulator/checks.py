@@ -75,11 +75,10 @@ def _create_status(call: Call) -> object:
     sha, description = _resolve(call, repository), body.get("description")
     require_length("Status", "description", description, 140)
     context, address = body.get("context", "default"), body.get("target_url")
-    by = call.caller.user
-    made = Status(world.next_id(), sha, body["state"], context, description, address, by)
+    made = Status(world.next_id(), sha, body["state"], context, description, address)
     repository.statuses.append(made)
     fields = {"id": made.id, "sha": sha, "state": made.state, "context": context}
-    events.deliver(repository, "status", None, by, fields)
+    events.deliver(repository, "status", None, call.caller.user, fields)
     return shapes.shape_status(made)
 
 

@@ -49,7 +49,6 @@ class Commit:
     sha: str
     parents: tuple[str, ...]
     author: Person
-    committer: Person
     message: str
 
 
@@ -58,7 +57,6 @@ class TreeEntry(NamedTuple):
 
     kind: str
     sha: str
-    size: int
     path: str
 
 
@@ -67,7 +65,6 @@ class FileChange(NamedTuple):
 
     path: str
     status: str
-    sha: str
     additions: int
     deletions: int
     patch: str
@@ -208,7 +205,6 @@ def read_commit(git_dir: Path, sha: str) -> Commit:
         sha=sha,
         parents=tuple(value for name, _, value in fields if name == "parent"),
         author=_person(named["author"]),
-        committer=_person(named["committer"]),
         message=message.rstrip("\n"),
     )
 
@@ -240,12 +236,12 @@ def read_blob(git_dir: Path, sha: str) -> bytes:
 
 def list_tree(git_dir: Path, commit: str, path: str) -> list[TreeEntry]:
     """Give what lies at a path of a commit, or with a slash at its end what lies below."""
-    out = run(git_dir, "ls-tree", "-z", "-l", commit, "--", path, accept=(0, 128)).decode()
+    out = run(git_dir, "ls-tree", "-z", commit, "--", path, accept=(0, 128)).decode()
     found = []
     for line in filter(None, out.split("\0")):
         fields, _, name = line.partition("\t")
-        _, kind, sha, size = fields.split()
-        found.append(TreeEntry(kind, sha, 0 if size == "-" else int(size), name))
+        _, kind, sha = fields.split()
+        found.append(TreeEntry(kind, sha, name))
     return found
 
 
@@ -268,18 +264,16 @@ def merge_base(git_dir: Path, one: str, other: str) -> str | None:
 def changes(git_dir: Path, old: str, new: str) -> tuple[FileChange, ...]:
     """Give the files that differ between two trees or commits, with patches."""
     flags = ("diff-tree", "-r", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
-    names = run(git_dir, *flags, "--raw", "-z", "--abbrev=40", old, new).decode("utf-8", "replace")
+    names = run(git_dir, *flags, "--name-status", "-z", old, new).decode("utf-8", "replace")
     whole = run(git_dir, *flags, "-p", old, new).decode("utf-8", "replace")
     patches = re.split(r"^diff --git .*\n", whole, flags=re.MULTILINE)[1:]
     fields = names.split("\0")[:-1]
     found: list[FileChange] = []
-    for record, path, patch in zip(fields[::2], fields[1::2], patches, strict=True):
-        _, _, old_sha, new_sha, letter = record.split()
+    for letter, path, patch in zip(fields[::2], fields[1::2], patches, strict=True):
         at = patch.find("@@ ")
         hunks = patch[at:].rstrip("\n") if at >= 0 else ""
         added, deleted = (len(re.findall(rf"^\{sign}", hunks, re.MULTILINE)) for sign in "+-")
-        sha = old_sha if letter == "D" else new_sha
-        found.append(FileChange(path, _STATUS[letter], sha, added, deleted, hunks))
+        found.append(FileChange(path, _STATUS[letter], added, deleted, hunks))
     return tuple(found)
 
 

@@ -186,7 +186,6 @@ class Status:
     context: str
     description: str | None
     target_url: str | None
-    creator: User
 
 
 @dataclass(eq=False)

@@ -247,8 +247,3 @@ def shape_workflow_run(repository: Repository, run: WorkflowRun) -> Shape:
         "repository": {"id": repository.id},
         "head_repository": {"id": run.fork or repository.id},
     }
-
-
-def shape_job(job: CheckRun) -> Shape:
-    """Shape a job of a run of a workflow, which is a check run as well."""
-    return {**_take(job, "id", "name", "status", "conclusion"), "html_url": job.details_url}

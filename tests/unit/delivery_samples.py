@@ -6,7 +6,8 @@ import time
 
 from agent.conversation.events import Request
 from agent.models.intake import LiveIssue, Permission
-from agent.models.run import Run
+from agent.models.outcome import Outcome
+from agent.models.run import Reason, Run, RunState
 from agent.models.ticket import Delivery, IssueRef, Snapshot
 
 
@@ -33,6 +34,11 @@ def run(number=1):
         run_id=f"2026-{number}", repository="https://h/o/r.git", ticket=f"#{number}",
         snapshot=snapshot(number), started=0,
     )  # fmt: skip
+
+
+def done(one):
+    """Give the outcome of a run that opened its pull request."""
+    return Outcome(run_id=one.run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Ready.")
 
 
 class Gate:

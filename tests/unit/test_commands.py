@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
-from agent.cli import main
+from agent.cli import main, run
 from agent.cli.main import app
 
 pytestmark = pytest.mark.usefixtures("commands_home")
@@ -18,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("commands_home")
 COMMANDS = (("config", "check"), ("run", "--ticket", "ticket.md"))
 
 
-def run(*args: object):
+def called(*args: object):
     return CliRunner().invoke(app, [str(arg) for arg in args])
 
 
@@ -36,7 +38,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_outside_of_a_repository_all_say_the_same(here, command):
     for more in ((), ("--json",)):
-        result = run(*command, *more)
+        result = called(*command, *more)
         assert (result.exit_code, result.stdout) == (2, "")
         assert f"{here} is not in a git repository" in plain(result.stderr)
 
@@ -64,3 +66,45 @@ def test_wrong_arguments_and_settings_are_one_object_for_programs(
         assert [json.loads(line)["problem"].count(problem) for line in out.splitlines()] == (
             [1] if asked else []
         )
+
+
+PUBLIC = "https://api.github.com"
+OWN = "https://git.shop.example:8443/api/v3"
+
+
+@pytest.mark.parametrize(
+    ("repo", "github_url"),
+    [
+        ("shop/till", PUBLIC),
+        ("https://github.com/shop/till", PUBLIC),
+        ("git@git.shop.example:shop/till.git", OWN),
+    ],
+)
+def test_a_repository_is_named_by_itself_or_by_its_address(repo, github_url):
+    assert run.read_repository_name(repo, github_url) == "shop/till"
+
+
+@pytest.mark.parametrize(
+    ("repo", "github_url", "ours"),
+    [
+        ("https://github.com.evil.example/shop/till", PUBLIC, "github.com"),
+        ("https://github.com:8443/shop/till", PUBLIC, "github.com"),
+        ("https://git.shop.example/shop/till", OWN, "git.shop.example"),
+    ],
+)
+def test_an_address_on_another_server_is_refused_in_words(repo, github_url, ours):
+    with pytest.raises(typer.BadParameter) as raised:
+        run.read_repository_name(repo, github_url)
+    assert ours in raised.value.message
+    assert raised.value.param_hint == "--repo"
+
+
+def test_an_address_is_cloned_for_a_ticket_once(tmp_path, monkeypatch):
+    remote, here = tmp_path / "till.git", tmp_path / "here"
+    subprocess.run(["git", "init", "--quiet", "--bare", remote], check=True)
+    here.mkdir()
+    monkeypatch.chdir(here)
+    assert run.find_folder(remote.as_uri()) == here / "till"
+    assert run.find_folder(remote.as_uri()) == here / "till"
+    with pytest.raises(typer.BadParameter):
+        run.find_folder((tmp_path / "missing.git").as_uri())

@@ -9,11 +9,10 @@ from structlog.testing import capture_logs
 
 from agent.conversation.events import ConversationEvent
 from agent.errors import CodeHostUnavailable
-from agent.models.outcome import Outcome
-from agent.models.run import Reason, RunState
+from agent.models.run import RunState
 from agent.models.ticket import Delivery
 from agent.service import deliveries
-from tests.unit.delivery_samples import Gate, Open, delivery, run
+from tests.unit.delivery_samples import Gate, Open, delivery, done, run
 
 
 def outcomes(inbox, count):
@@ -40,10 +39,10 @@ def test_checks_that_wait_for_a_follow_up_hold_no_label_up(inbox, store, monkeyp
     of_event = {"event": "status", "content_key": "", "received_at": now}
     body = red.model_dump_json().encode()
     inbox.append(
-        [Delivery(delivery_id=f"c{n}", body=body, **of_event) for n in range(250)] + [delivery(2)]
+        [Delivery(delivery_id=f"c{n}", body=body, **of_event) for n in range(150)] + [delivery(2)]
     )
     intake = deliveries.Intake(inbox, store, Gate({}))
-    for _ in range(5):
+    for _ in range(3):
         intake.run_once()
         now += 1.0
     assert inbox.find("d2").outcome == "ignored"
@@ -56,10 +55,6 @@ def test_a_delivery_that_could_not_be_decided_for_a_day_is_given_up_with_the_rea
     settled = inbox.find("d1")
     assert settled.outcome == "ignored"
     assert "for a day: away" in settled.reason
-
-
-def done(one):
-    return Outcome(run_id=one.run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Ready.")
 
 
 def accepted_once(inbox, store):

@@ -8,19 +8,13 @@ import pytest
 
 from agent.desk import Desk
 from agent.errors import CodeHostLimited, ModelUnavailable
-from agent.models.outcome import Outcome
-from agent.models.run import Reason, RunState, Wait
+from agent.models.run import Wait
 from agent.models.step import Step
 from agent.runs import executor
 from agent.runs.waiting import RunPostponed
 from agent.settings import Settings
 from tests.fakes import FakeCodeHost, FakeKeeper, make_stored_run
-from tests.unit.delivery_samples import run
-
-
-def done(one):
-    return Outcome(run_id=one.run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Ready.")
-
+from tests.unit.delivery_samples import done, run
 
 SECRET = "Zq8" * 9
 

@@ -9,18 +9,12 @@ from agent.errors import ActiveRun
 from agent.models.intake import LiveIssue, Permission
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Reason, Run, RunState, make_run_id
-from agent.models.ticket import IssueRef, Snapshot
 from agent.service import intake
 from agent.service.intake import Accepted, DecisionPostponed, IgnoredRequest, StoppedRun
+from tests.unit.delivery_samples import snapshot
 
-ISSUE = IssueRef(repository="o/r", repository_id=7, number=42, issue_id=99)
-
-
-SNAPSHOT = Snapshot(
-    issue=ISSUE, url="https://h/o/r/issues/42", title="Add a field", body="nickname",
-    labels=("mergewright",), author="carl", actor="maria", actor_id=5,
-    approved_at="2026-11-20T10:00:00Z",
-)  # fmt: skip
+SNAPSHOT = snapshot(42)
+ISSUE = SNAPSHOT.issue
 
 
 def request(snapshot=SNAPSHOT, **changes):

@@ -37,7 +37,6 @@ class CodeHost:
         self.sent: list[SentDelivery] = []
         self.read: list[str | None] = []
         self.fetched: list[str] = []
-        self.gone: set[str] = set()
         self.rung: list[int] = []
         self.failing: Exception | None = None
         self.failing_page: int | None = None
@@ -70,12 +69,12 @@ class CodeHost:
             now=self.clock + self.ahead,
         )
 
-    def read_payload(self, number: int) -> dict[str, object] | None:
+    def read_payload(self, number: int) -> dict[str, object]:
         sent = self.sent[number - 1]
         self.fetched.append(sent.delivery_id)
         if self.failing:
             raise self.failing
-        return None if sent.delivery_id in self.gone else labelled(number)
+        return labelled(number)
 
 
 def labelled(number: int) -> dict[str, object]:
@@ -140,16 +139,6 @@ def test_what_nobody_acts_on_is_left_alone(code_host):
         code_host.deliver(name, action, event)
     reconciler(code_host).run_once()
     assert code_host.fetched == ["d"]
-
-
-def test_what_github_has_no_more_is_asked_for_once(code_host):
-    code_host.listening, code_host.gone = False, {"a"}
-    code_host.deliver("a")
-    code_host.deliver("b")
-    made = reconciler(code_host)
-    made.run_once()
-    made.run_once()
-    assert code_host.fetched == ["a", "b"]
 
 
 def test_GH3_a_log_that_breaks_off_is_read_again(inbox):

@@ -65,10 +65,6 @@ def change_verdict(lines):
     lines[4] = lines[4].replace('"publish": false', '"publish": true')
 
 
-def change_end(lines):
-    lines[-2] = lines[-2].replace("Two tests are red", "Nothing is red")
-
-
 def change_verdict_and_chain_anew(lines):
     """What somebody does who knows the format and has no key."""
     change_verdict(lines)
@@ -98,7 +94,6 @@ def sign_with_another_key(folder: Path, home: Path) -> None:
 MANIPULATIONS = {
     "nothing": (lambda folder, home: None, ""),
     "a changed verdict": (edit(change_verdict), "Line 5 (done of 'decide 1') was changed"),
-    "a changed end": (edit(change_end), "(ended of 'run') was changed"),
     "a verdict and a new chain": (edit(change_verdict_and_chain_anew), "its signature was changed"),
     "a removed line": (
         edit(lambda lines: lines.pop(5)),
@@ -107,13 +102,10 @@ MANIPULATIONS = {
     "an added line": (edit(lambda lines: lines.insert(6, lines[5])), "lines before it were added"),
     "reordered lines": (edit(lambda lines: lines.insert(3, lines.pop(4))), "was moved"),
     "a cut end": (edit(lambda lines: lines.pop()), END_MISSING),
-    "half a last line": (edit(lambda lines: lines.append(lines.pop()[:-9])), END_MISSING),
-    "a line after the end": (edit(lambda lines: lines.append(lines[-2])), END_MISSING),
     "a changed signature": (edit(change_signature), "its signature was changed"),
     "another key": (sign_with_another_key, "was signed by another key"),
     "a log of another run": (bring_from_another, f"is of another run, '{OTHER}'"),
     "a swapped patch": (put("change.patch", b"+admin\n"), "change.patch is not the run's"),
-    "a swapped report": (put("checks-head.json", b"{}"), "checks-head.json is not the run's"),
     "a swapped commit": (put(f"commit-{COMMIT_ID}", b"tree 9\n"), "is not the run's"),
     "a missing patch": (lambda folder, home: (folder / "change.patch").unlink(), "is missing"),
 }

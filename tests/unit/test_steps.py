@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from agent import errors
@@ -35,7 +33,6 @@ from agent.settings import Settings
 from agent.steps import Cancellation, Steps
 from agent.telemetry.ledger import END_MISSING, Ledger, verify_ledger
 from agent.telemetry.run_log import RunLog
-from agent.text.redaction import REMOVED, Redactor
 from repo_config.schema import LimitsSection, RepoConfig
 from tests.unit.editing.desks import Records, Watcher
 from tests.unit.trees import make_project
@@ -269,29 +266,3 @@ def test_what_was_begun_to_be_handed_over_is_begun_again_though_the_run_is_stopp
     with pytest.raises(Cancelled, match="maria took"):
         steps(tmp_path, cancellation=cancellation)(Step.PUBLISH, told)
     assert steps(tmp_path, cancellation=cancellation)(Step.PUBLISH, told) == "told"
-
-
-def test_secrets_in_a_result_stay_out_of_the_ledger(tmp_path):
-    secret = "cnry0f3a9c5b7d1e48260f3a9c5b"
-    ledger = Ledger(tmp_path / "ledger.jsonl", "r")
-    log = RunLog(tmp_path / "run.log", Redactor([secret]))
-    step = Steps(ledger, log, [Watcher()], RunFacts(), Budget(Settings(home=tmp_path)), Records())
-
-    def names() -> dict[str, list[str]]:
-        return {f"a/{secret}.py": ["fine", secret.encode().hex()]}
-
-    assert step(Step.EDIT.named("names"), names) == names()
-    _, line = (tmp_path / "ledger.jsonl").read_text().splitlines()
-    event = json.loads(line)
-    assert event["result"] == {f"a/{REMOVED}.py": ["fine", REMOVED]}
-    assert secret not in (tmp_path / "ledger.jsonl").read_text()
-
-
-# --- what is told of a run ---------------------------------------------------------------------
-
-
-def test_what_became_of_the_first_change_stays_known():
-    facts = RunFacts()
-    for reason in (Reason.NEW_FAILURES, Reason.READY):
-        facts.note_round(reason)
-    assert facts.first_round is Reason.NEW_FAILURES

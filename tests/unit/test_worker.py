@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import threading
 import time
 from pathlib import Path
 
@@ -40,15 +38,6 @@ from tests.fakes import FakeCodeHost, make_reply
 from tests.unit.delivery_samples import run
 from tests.unit.editing import desks
 from tests.unit.stages import code_host_runs
-
-
-def left_over(home):
-    """The work tree of a killed attempt at the run, held by a child that is not over yet."""
-    folder = home / "trees" / run().run_id
-    folder.mkdir(parents=True)
-    holder = (folder / ".held").open("w")
-    fcntl.flock(holder, fcntl.LOCK_EX)
-    return holder
 
 
 def carry(home, problem, waits, *, at="read ticket", code_host=FakeCodeHost, request=None, hide=()):
@@ -248,11 +237,3 @@ def test_what_a_model_had_done_is_kept_as_a_patch_with_what_it_cost(home, tmp_pa
     patch = Path(outcome.files.patch_path)
     assert patch.parent == home / "runs" / "2026-1"
     assert "-x = 1\n+x = 2\n" in patch.read_text()
-
-
-def test_what_a_killed_attempt_has_left_running_is_waited_for(home):
-    with left_over(home) as holder:
-        threading.Timer(0.5, holder.close).start()
-        with pytest.raises(RunPostponed, match="no longer"):
-            carry(home, CodeHostUnavailable("no longer"), 0)
-    assert [*(home / "trees").glob("2*")] == []

@@ -8,7 +8,6 @@ import time
 import pytest
 
 from agent.dashboard import sign_in_links
-from agent.dashboard.github_people import find_website
 from agent.errors import CodeHostUnavailable
 from agent.models.run import Reason, Wait
 from agent.store.sql_run_store import SqlRunStore
@@ -214,9 +213,3 @@ def test_the_host_that_a_request_names_leads_nowhere(operator):
     answer = operator.get("/queue/", headers={"Host": "evil.example"})
     assert answer.status_code == 404
     assert "evil" not in str(answer.headers)
-
-
-def test_people_are_sent_to_the_pages_of_the_github_that_the_settings_name():
-    assert find_website("https://api.github.com") == "https://github.com"
-    assert find_website("https://ghe.example/api/v3") == "https://ghe.example"
-    assert find_website("https://api.octo.ghe.com") == "https://octo.ghe.com"

@@ -12,10 +12,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from agent.dashboard import pages, run_record
+from agent.dashboard import pages
 from agent.models.model_use import SpendingLimits
 from agent.models.run import Reason
-from agent.models.step import Stage
 from agent.settings import Settings
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import signing
@@ -97,16 +96,6 @@ def test_a_run_shows_what_is_known_of_it(store, operator, tmp_path):
     assert "line 59" in log
     [link] = re.findall(r'/log#(\S+)">tests<', page)
     assert re.search(rf'id="{link}">[^<]*216 passed<', log)
-
-
-def test_a_step_that_waits_for_people_has_not_failed():
-    record = run_record.RunRecord({
-        name: run_record.ShownStep(name, 1.0, state=state)
-        for name, state in (("plan", "done"), ("approval", "failed"))
-    })  # fmt: skip
-    states = {stage.title: stage.state for stage in record.list_stages(is_active=True)}
-    assert states[Stage.READ] == "waiting"
-    assert [stage.state for stage in record.list_stages(is_active=False)] == ["failed"]
 
 
 @pytest.mark.parametrize("facts", [{}, {"snapshot": None, "ticket": "/t/note.md"}])

@@ -48,7 +48,7 @@ def test_the_fixed_part_is_below_5500_characters(part, tmp_path, home):
     assert request.sent_bytes < 5_500
 
 
-def test_foreign_words_cannot_end_their_fence():
+def test_TC7_foreign_words_cannot_end_their_fence():
     first = fence_text("The ticket", "Do it.", "run-1")
     mark = first.split("<<<")[1].split("\n")[0]
     assert first == f"The ticket (data)\n<<<{mark}\nDo it.\n{mark}>>>"

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from agent.errors import Duplicate
 from agent.models.change import ChangedFile, ClearedChange, Finding, Severity
-from agent.models.checks import BlockedTest, CheckReport, PackageComparison, Status, TestRun
+from agent.models.checks import BlockedTest, CheckReport, Status, TestRun
 from agent.models.model_use import ModelUse, ModelWork
 from agent.models.outcome import Outcome, Verdict
 from agent.models.review import Proof, ProofRow, Remark, ReviewNotes
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Ticket
-from agent.policy import test_changes
 from agent.policy.content import gate_files
-from agent.publishing import pull_request_content, risks, text
+from agent.publishing import pull_request_content, text
 from agent.text import sanitise
 from tests.unit.publishing.samples import (
     EVIL,
@@ -89,26 +87,6 @@ def test_files_that_ask_for_care_are_named_and_others_are_not():
     assert set(found) == {*paths, "pyproject.toml"}
 
 
-def test_a_check_of_the_change_alone_leaves_nothing_unmeasured():
-    alone = PackageComparison(
-        name="packages", base=Status.ABSENT, head=Status.PASSED, verdict=Status.PASSED
-    )
-    assert list(risks.list_unmeasured(evidence(compared=(alone,)))) == []
-
-
-def test_a_rewritten_test_stands_once_for_all_its_parameters():
-    held = tuple(
-        BlockedTest(item_id=f"t.py::test_x[{one}]", outcome="failed", text="no", before="b")
-        for one in "abc"
-    )
-    compared = red().model_copy(update={"rewritten": held})
-    ran = TestRun(name="tests", status=Status.PASSED)
-    (finding,) = test_changes.find_problems(compared, ran, ran)
-    assert finding.message.startswith("3 tests pass only in the changed version (t.py::test_x[a]")
-    shown = text.render_pull_request(evidence_of_issue(compared=(compared,)))
-    assert shown.count("old version fails</summary>") == 1
-
-
 def test_UI4_whatever_is_too_long_is_cut_said_and_closed():
     finding = Finding(
         rule="r", severity=Severity.REVIEW, path="p" * 200, line=1, message="m" * 900, fix=""
@@ -138,16 +116,6 @@ def ended(reason, sentence):
 
 def comment(reason, sentence, place="https://m.example/log"):
     return text.render_stopped(ended(reason, sentence), None, place, run=code_host_runs.run())
-
-
-def test_a_duplicate_links_the_pull_request_that_is_open():
-    problem = Duplicate(7)
-    outcome = ended(problem.reason, problem.message).model_copy(
-        update={"duplicate_of": problem.pull}
-    )
-    words = text.render_stopped(outcome, None, "l", run=code_host_runs.run())
-    assert "\nThe pull request: #7\n" in words
-    assert "Nothing was pushed." in words
 
 
 def test_every_reason_makes_an_inert_comment_without_headings():

@@ -1,12 +1,14 @@
-"""Which root file systems a sandbox can have, by name."""
+"""Which root file systems a sandbox can have, and which user."""
 
 from __future__ import annotations
+
+import os
 
 import pytest
 
 from agent.errors import SandboxMissing
 from agent.models.sandbox import SandboxRequest
-from agent.sandbox import bwrap_arguments
+from agent.sandbox import bwrap_arguments, slots
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 
@@ -36,3 +38,17 @@ def test_the_usual_one_comes_first_and_what_is_not_whole_is_left_out(given):
 def test_a_root_that_is_not_there_is_never_replaced_by_another(given, name):
     with pytest.raises(SandboxMissing, match="no longer exists"):
         BubblewrapSandbox(given).run(SandboxRequest(argv=("true",), root=name))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="one who is not root has one user for all sandboxes")
+def test_open_sandboxes_have_users_of_their_own_also_those_of_other_data_folders(tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    with (
+        slots.claim_slot(one) as first,
+        slots.claim_slot(one) as second,
+        slots.claim_slot(other) as third,
+    ):
+        assert (first.number, second.number, third.number) == (0, 1, 0)
+    assert len({first.uid, second.uid, third.uid}) == 3
+    with slots.claim_slot(one) as again:
+        assert again.uid == first.uid

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import pytest
 
 from agent.conversation.deliveries import Ignored
@@ -32,21 +30,6 @@ def asked(body: bytes) -> Request:
     kept = parse_event("issues", body)
     assert isinstance(kept, Request)
     return kept
-
-
-@pytest.mark.parametrize(("kind", "is_bot"), [("User", False), ("Bot", True)])
-def test_the_intake_learns_who_is_a_bot(kind, is_bot):
-    payload = labeled()
-    payload["sender"] = {"id": 8, "login": "helper[bot]" if is_bot else "octo", "type": kind}
-    assert asked(raw(payload)).actor_is_bot is is_bot
-
-
-def test_a_renamed_repository_and_a_changed_title_are_the_same_content():
-    one = labeled()
-    other = copy.deepcopy(one)
-    other["repository"]["full_name"] = "octo/renamed"
-    other["issue"]["title"] = "Another"
-    assert asked(raw(one)).deduplication_key == asked(raw(other)).deduplication_key
 
 
 @pytest.mark.parametrize(
