@@ -18,7 +18,7 @@ migration-merged migration-destructive migration-by-hand
 newer-syntax http-client http-timeout background-tasks
 forbidden-import
 blocking-call test-tool-in-source
-checker-in-code security-lint
+checker-in-code data-code security-lint
 other-settings
 test-rewritten test-removed test-surroundings test-not-run test-not-collected
 test-module-in-use

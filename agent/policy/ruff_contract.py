@@ -159,6 +159,7 @@ def select_items(
     change: Change,
     config: RepoConfig,
     disguised: Collection[str],
+    packages: Collection[str],
 ) -> tuple[CheckItem, ...]:
     """Return what rules have to say something about.
 
@@ -167,6 +168,7 @@ def select_items(
         change: As it was shown to ruff.
         config: The contract.
         disguised: Files that are called as those of tests are, and are none.
+        packages: Normalised names of what the environment has.
     """
     after = {file.path: file.after or b"" for file in change.files}
 
@@ -175,7 +177,7 @@ def select_items(
         if code == _SYNTAX and not source.is_parsable(after.get(path, b"")):
             return False  # no Python reads it, which `python-syntax` says once
         row = _find_row(code, said, config)
-        if row is None:
+        if row is None or (row.of_packages and row.of_packages.isdisjoint(packages)):
             return False
         if row.exempt(path) and not (path in disguised and row.exempt is is_test):
             return False

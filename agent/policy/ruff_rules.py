@@ -28,6 +28,8 @@ class RuffRule(Rule):
     exempt: Callable[[str], bool] = is_test
     """Paths that the rule does not apply to."""
     applies: Callable[[RepoConfig], bool] = lambda _: True
+    of_packages: frozenset[str] = frozenset()
+    """It applies where one of these is installed; empty: everywhere."""
 
 
 def _applies_nowhere(_: str) -> bool:
@@ -100,6 +102,15 @@ TABLE: tuple[RuffRule, ...] = (
         codes=(BAN,),
         fix="Remove it: a change may not influence its own checks.",
         exempt=_applies_nowhere,
+    ),
+    RuffRule(
+        id="data-code",
+        demands="Data frame and array code follows pandas' and NumPy's advice.",
+        severity=Severity.INFO,
+        codes=("PD", "NPY", "PERF"),
+        fix="Follow the advice, or keep it if it reads better as it is.",
+        exempt=is_apart,
+        of_packages=frozenset({"pandas", "numpy"}),
     ),
     RuffRule(
         id="security-lint",

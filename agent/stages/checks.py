@@ -192,7 +192,8 @@ def _lint(sides: ChangedSites, runs: TwoRuns | None) -> LintRun | None:
     if found is None or found.reason:
         return found
     disguised = runs.disguised_files if runs else frozenset()
-    items = ruff_contract.select_items(found.items, sides.change, config, disguised)
+    packages = sides.head.environment.versions
+    items = ruff_contract.select_items(found.items, sides.change, config, disguised, packages)
     return found.model_copy(update={"items": items}) if items else None
 
 

@@ -57,7 +57,7 @@ def found(folder: Path, files: dict[str, str], config: RepoConfig) -> set[tuple[
             for path, content in files.items()
         ),
     )
-    items = ruff_contract.select_items(readers.list_items(made), change, config, ())
+    items = ruff_contract.select_items(readers.list_items(made), change, config, (), {"pandas"})
     return {(problem.path, problem.rule) for problem in ruff_contract.find_problems(items, config)}
 
 
@@ -94,6 +94,10 @@ EXAMPLES = {
     "checker-in-code": (
         "import mergewright_pytest",
         "import pytest  # in tests/conftest.py",
+    ),
+    "data-code": (
+        "import pandas as pd\n\ntable = pd.read_csv('a')\nprint(table.isnull())",
+        "import pandas as pd\n\ntable = pd.read_csv('a')\nprint(table.isna())",
     ),
     "security-lint": (
         "import requests\n\nrequests.get(url, verify=False, timeout=10)",

@@ -76,6 +76,10 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         if not layout.is_test(path):
             says = "is in a migrations folder but is not a readable migration"
             yield BY_HAND.make_finding(path, says, _SEE_ROWS, 1)
+    for used in reading.find_used(change_context):
+        says = f"edits {used.name}, which the merged migration {used.migration} uses"
+        fix = "Copy the old version into the migration, or check that new databases stay the same."
+        yield BY_HAND.make_finding(used.path, says, fix, used.line)
 
 
 def _find_by_hand(migration: Migration) -> list[tuple[int, str]]:

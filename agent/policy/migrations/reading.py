@@ -10,13 +10,15 @@ import ast
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from agent.policy import source
+from agent.policy import meaning, source
 from agent.policy.change_context import ChangeContext, PythonFile
 from agent.policy.view import View, Visit
 
 _CLASS = re.compile(rb"^\s*class Migration\b", re.MULTILINE)
+#: Most migrations bring in nothing but Django.
+_IMPORTS_OWN = re.compile(rb"^\s*(?:from|import)\s+(?!django\b)[\w.]", re.MULTILINE)
 _CLASSES = frozenset({"django.db.migrations.Migration", "django.db.migrations.migration.Migration"})
 _HOMES = ("django.db.migrations.", "django.contrib.postgres.operations.")
 #: What the positional arguments are called.
@@ -104,6 +106,48 @@ class TouchedMigration:
     def is_new(self) -> bool:
         """Whether base has no migration at this place."""
         return self.before is None and self.after is not None
+
+
+@dataclass(frozen=True)
+class UsedDefinition:
+    """What the change edits, and a migration of base refers to."""
+
+    path: str
+    line: int
+    name: str
+    migration: str
+    """Path."""
+
+
+def find_used(change_context: ChangeContext) -> Iterator[UsedDefinition]:
+    """Yield the edited functions, classes and values that migrations of base use, each once."""
+    places = change_context.places
+    edited = {
+        f"{places.name_module(file.path)}.{name}": UsedDefinition(file.path, line, name, "")
+        for file in change_context.python
+        if file.before and file.after and not _is_loaded_migration(file.path, file.after.content)
+        for name, line in meaning.list_edited(file.before.content, file.after.content).items()
+    }
+    names = {used.name.encode() for used in edited.values()}
+    changed = {*change_context.change.paths}
+    for path in places.paths if edited else ():
+        text = places.read_text(path)
+        is_merged = path not in changed and _is_loaded_migration(path, text)
+        is_near = is_merged and _IMPORTS_OWN.search(text) is not None
+        if not is_near or not any(name in text for name in names):
+            continue
+        try:
+            view = View(path, text, places)
+        except source.UnreadableError:
+            continue
+        visits = (*view.list_visits(ast.Name), *view.list_visits(ast.Attribute))
+        referred = {name for visit in visits for name in view.find_names(visit.node, visit.scope)}
+        for name in sorted(referred & edited.keys()):
+            yield replace(edited.pop(name), migration=path)
+
+
+def _is_loaded_migration(path: str, content: bytes) -> bool:
+    return _is_loaded(path) and _CLASS.search(content) is not None
 
 
 def find_touched(change_context: ChangeContext) -> list[TouchedMigration]:

@@ -24,6 +24,31 @@ def _passes(*operations: str) -> Snippet:
     return _does(*operations, line=None)
 
 
+def _fills(after: str) -> Snippet:
+    """Edit a module with a function that the merged migration calls, and one that it does not."""
+    base = "def fill(apps, editor):\n    return 1\n\n\ndef show():\n    return 1\n"
+    called = migration("migrations.RunPython(rows.fill)", before="from shop import rows\n\n")
+    files = {**SHOP, "shop/__init__.py": "", "shop/rows.py": base}
+    return Snippet(
+        {"shop/rows.py": base.replace(*after.split(">"))},
+        base={**files, "shop/migrations/0003_fill.py": called},
+    )
+
+
+def _keeps(after: str) -> Snippet:
+    """Edit a module with a default and a field that the merged migration names."""
+    base = "def code():\n    return 1\n\n\nclass Code(CharField):\n    size = 1\n\n\nN = 1\n"
+    field = "fields.Code(default=fields.code)"
+    named = migration(
+        f"migrations.AddField('order', 'a', {field})", before="from shop import fields\n\n"
+    )
+    files = {**SHOP, "shop/__init__.py": "", "shop/fields.py": base}
+    return Snippet(
+        {"shop/fields.py": base.replace(*after.split(">"))},
+        base={**files, "shop/migrations/0003_a.py": named},
+    )
+
+
 def _alters(field: str, to: str) -> str:
     return f"migrations.AlterField('order', '{field}', models.{to})"
 
@@ -90,9 +115,17 @@ CASES = {
             "in place of others": _is(
                 CLASS.format("[]") + "    replaces = [('shop', '0002_note')]\n", 7
             ),
+            "an edited function that a merged migration calls": _fills(
+                "):\n    return 1>):\n    a()"
+            ),
+            "an edited default of a merged migration": _keeps("return 1>return 2"),
+            "an edited field of a merged migration": _keeps("size = 1>size = 2"),
             "atomic": _is(CLASS.format("[]") + "    atomic = False\n", 7),
         },
         passes={
+            "another function of its module": _fills("show():\n    return 1>show():\n    return 2"),
+            "a value beside what a merged migration uses": _keeps("N = 1>N = 2"),
+            "a docstring of what a merged migration calls": _fills("r):\n>r):\n    'Fill.'\n"),
             "a field": _passes("migrations.AddField('order', 'a', models.IntegerField(default=0))"),
         },
     ),
