@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
@@ -44,20 +43,11 @@ def list_next_steps(outcome: Outcome, repo: Path | None) -> tuple[str, ...]:
     if outcome.is_done and outcome.branch:
         here = Path.cwd().is_relative_to(repo)
         git = "git" if here else f"git -C {shlex.quote(str(repo))}"
-        return messages.list_branch_commands(outcome.branch, git, _find_remote(repo))
+        return messages.list_branch_commands(outcome.branch, git)
     words = messages.get_next_step_here(
         outcome.reason, outcome.run_id, config_name=outcome.config_name
     )
     return (words,) if words else ()
-
-
-def _find_remote(repo: Path) -> str:
-    """Return the first remote of a repository, `origin` before others; empty: it has none."""
-    told = subprocess.run(
-        ["git", "-C", str(repo), "remote"], capture_output=True, text=True, check=False
-    )
-    names = told.stdout.split()
-    return "origin" if "origin" in names else next(iter(names), "")
 
 
 def make_report(

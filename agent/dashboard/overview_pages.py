@@ -9,7 +9,7 @@ import structlog
 from fastapi import APIRouter, Query
 from starlette.responses import RedirectResponse, Response
 
-from agent.dashboard import plots, run_record
+from agent.dashboard import plots
 from agent.dashboard.access import (
     ActionRefused,
     Actor,
@@ -21,7 +21,6 @@ from agent.dashboard.access import (
     Who,
 )
 from agent.dashboard.index import RunEntry, summarize_runs
-from agent.models.checks import Status
 from agent.models.clock import read_clock
 from agent.store.sql_queue import OPERATOR, Pause
 from agent.telemetry import statistics
@@ -31,8 +30,6 @@ router = APIRouter()
 _log = structlog.get_logger()
 
 _DAY = 86_400.0
-#: Runs of a repository that are looked through for one that knows its configuration.
-_MOST_LOOKS = 10
 _RECENT = 15
 _ALIVE_SECONDS = 30.0
 RANGES = {"30d": 30, "90d": 90, "1y": 365, "all": 0}
@@ -61,24 +58,9 @@ def list_repositories(here: Here, who: Who) -> Response:
 
 @router.get("/repositories/{owner}/{name}")
 def show_repository(here: Here, who: Who, owner: str, name: str) -> Response:
-    """Show what is known of a repository: its configuration, set-up, and what its runs came to."""
+    """Show what the runs of a repository came to; a run's page has its configuration and set-up."""
     repository = f"{owner}/{name}"
     runs = _find_runs(here, who, repository)
-    contract = environment = known_by = None
-    unmeasured: list[tuple[str, str]] | None = None
-    for entry in runs[:_MOST_LOOKS]:
-        folder = here.find_folder(entry.run_id)
-        record = run_record.read_record(folder)
-        if record.contract is not None and contract is None:
-            contract, known_by = record.contract, entry
-        if record.environment is not None:
-            environment = record.environment
-            baseline = run_record.read_checks(folder, "base")
-            doubtful = (Status.UNMEASURABLE, Status.UNVERIFIED)
-            if baseline is not None:
-                found = [result for result in baseline.results if result.status in doubtful]
-                unmeasured = [(run.name, run.reason) for run in found]
-            break
     return here.render(
         "repository.html.j2",
         who,
@@ -87,13 +69,6 @@ def show_repository(here: Here, who: Who, owner: str, name: str) -> Response:
         runs=runs[:_RECENT],
         pause=here.store.pauses.find(runs[0].repository_id),
         may_write=who.may_write(runs[0].repository_id),
-        contract=contract,
-        changed=_list_changed(contract.config.model_dump(exclude_defaults=True))
-        if contract
-        else (),
-        environment=environment,
-        unmeasured=unmeasured,
-        known_by=known_by,
     )
 
 
@@ -132,19 +107,6 @@ def act_on_repository(
 
 def _read_reason(form: dict[str, str]) -> str:
     return " ".join(form.get("reason", "").split())[:500]
-
-
-def _list_changed(config: dict[str, object], above: str = "") -> list[tuple[str, str]]:
-    """List the keys of a configuration that are not as they would be without it."""
-    found = []
-    for key, value in config.items():
-        name = f"{above}{key}"
-        if isinstance(value, dict) and value:
-            found += _list_changed(value, f"{name}.")
-        elif name != "version":
-            text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-            found.append((name, text))
-    return found
 
 
 # --- queue ---------------------------------------------------------------------------------------

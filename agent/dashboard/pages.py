@@ -145,7 +145,7 @@ def _make_renderer() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
     renderer = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
-    renderer.validateLink = _is_web_link  # type: ignore[assignment,method-assign]
+    renderer.validateLink = is_web_link  # type: ignore[assignment,method-assign]
     # A wide one scrolls by itself, also for who has no mouse.
     around = '<div class="scroll" tabindex="0" role="region" aria-label="Table">'
     renderer.add_render_rule("table_open", lambda *_: f"{around}<table>\n")
@@ -153,7 +153,7 @@ def _make_renderer() -> MarkdownIt:
     return renderer
 
 
-def _is_web_link(address: str) -> bool:
+def is_web_link(address: str) -> bool:
     return address.lower().startswith(("https://", "http://"))
 
 

@@ -23,7 +23,7 @@ from agent.dashboard.access import (
     Who,
 )
 from agent.dashboard.index import RunEntry
-from agent.dashboard.pages import render_markdown
+from agent.dashboard.pages import is_web_link, render_markdown
 from agent.models.change import Finding
 from agent.models.outcome import StoredRun
 from agent.telemetry import signed_log
@@ -239,15 +239,10 @@ def _describe(who: Visitor, stored: StoredRun, entry: RunEntry, tab: str) -> dic
         "tab": tab,
         "run": stored,
         "entry": entry,
-        "issue_url": _keep_web(snapshot.url if snapshot else None),
-        "pull_url": _keep_web(pull.url if pull else None),
+        "issue_url": snapshot.url if snapshot and is_web_link(snapshot.url) else "",
+        "pull_url": pull.url if pull and is_web_link(pull.url) else "",
         "actions": actions.list_actions(stored, who),
     }
-
-
-def _keep_web(address: str | None) -> str:
-    """Let an address pass that leads to the web; no other becomes a link."""
-    return address if address and address.startswith(("https://", "http://")) else ""
 
 
 def _list_findings(stored: StoredRun, record: run_record.RunRecord) -> list[Finding]:

@@ -24,7 +24,6 @@ _SUBJECTS = 50
 _MAX_LINK_BYTES = 4095
 _LISTED = 10
 _OBJECT_ID = re.compile(r"[0-9a-f]{7,64}")
-_EXPRESSION = re.compile(r"@\{|\.\.|[~^:?*\[ ]")
 _FOLDER, _LINK = b"tree", b"120000"
 
 
@@ -78,10 +77,6 @@ def _require_plain(base: str) -> None:
     shown = base.encode("unicode_escape", "replace").decode()[:100]
     if problem := names.name_problem(base):
         raise RepositoryUnfit(f"`{shown}` cannot be the name of a branch, tag or commit: {problem}")
-    if _EXPRESSION.search(base):
-        raise RepositoryUnfit(
-            f"`{shown}` is an expression. Use the plain name of a branch or tag, or a commit id"
-        )
 
 
 def list_refs(place: GitPlace, *prefixes: str) -> dict[str, str]:

@@ -145,19 +145,15 @@ def explain_mirror(place: Path) -> Iterator[None]:
 # --- fetching ----------------------------------------------------------------------------------
 
 
-def update_from_disk(
-    hold: LockedMirror, root: Path, commit: str, upload_pack: str, *, alone: bool = False
-) -> None:
+def update_from_disk(hold: LockedMirror, root: Path, commit: str, upload_pack: str) -> None:
     """Fetch branches, tags and the commit from the user's repository.
 
     Args:
         upload_pack: What git starts on their side.
-        alone: Only the commit, without its history, of which objects may be missing.
     """
     wanted = [f"+{commit}:{BASES}{commit}"]
-    if not alone:
-        wanted += [f"+refs/{kind}/*:refs/{kind}/*" for kind in ("heads", "tags", "remotes")]
-    options = (f"--upload-pack={upload_pack}", *(("--depth=1",) if alone else ()))
+    wanted += [f"+refs/{kind}/*:refs/{kind}/*" for kind in ("heads", "tags", "remotes")]
+    options = (f"--upload-pack={upload_pack}",)
     renew_mirror(hold, lambda place: fetch_references(place, str(root), *wanted, options=options))
 
 

@@ -59,8 +59,7 @@ def prepare_checkout(
     ):
         start = base_commit.find_commit(user, base)
         base_commit.require_fit(user.place, start.commit, limits)
-        alone = source.is_partial(user)
-        mirror.update_from_disk(hold, user.root, start.commit, user.upload_pack, alone=alone)
+        mirror.update_from_disk(hold, user.root, start.commit, user.upload_pack)
         return base_commit.describe_commit(hold.place, str(user.root), start)
 
 

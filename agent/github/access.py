@@ -193,9 +193,6 @@ class RepositorySession:
         self.issue = issue
         self.name = issue.repository
         self.notes = access.start_notes(purpose)
-        self._niceties: dict[str, tuple[str, Callable[[], object]]] = {}
-        """What could not be done: what it is and how, by the note on it."""
-        self._noted: set[str] = set()
         self._tokens: dict[TokenScope, IssuedToken] = {}
         self._requesters: dict[TokenScope, WatchedRequester] = {}
         self._lock = RLock()
@@ -302,8 +299,6 @@ class RepositorySession:
     def try_nicety(self, what: str, work: Callable[[], object]) -> str:
         """Do what a run can do without; return why it could not be done, or an empty text.
 
-        It is tried once more by `retry_niceties`.
-
         Args:
             what: What is not there then, as "the check".
         """
@@ -314,17 +309,9 @@ class RepositorySession:
             raise  # whether this worker may still write is not known
         except AgentError as problem:
             note = f"{what} is missing: {problem.message}"
-            if note not in self._noted:
-                _log.warning("skipped on GitHub", run=self.notes.run_id, note=note)
-            self._noted.add(note)
-            self._niceties[note] = what, work
+            _log.warning("skipped on GitHub", run=self.notes.run_id, note=note)
             return note
         return ""
-
-    def retry_niceties(self) -> frozenset[str]:
-        """Retry optional requests that failed; return the notes of those that now succeed."""
-        tried, self._niceties = self._niceties, {}
-        return frozenset(note for note, one in tried.items() if not self.try_nicety(*one))
 
     def _drop(self, scope: TokenScope) -> bool:
         """Forget a token that GitHub refused; a personal one cannot be had anew."""

@@ -6,8 +6,6 @@ permission; what tokens may do follows from here.
 
 from __future__ import annotations
 
-from agent.errors import SettingsInvalid
-
 PERMISSIONS = {
     "metadata": "read",
     "contents": "write",
@@ -21,10 +19,3 @@ EVENTS = (
     "issues", "issue_comment", "pull_request", "pull_request_review",
     "pull_request_review_comment", "check_suite", "status",
 )  # fmt: skip
-
-
-def make_no_api_error(address: str, told: str) -> SettingsInvalid:
-    return SettingsInvalid(
-        f"MERGEWRIGHT_GITHUB_URL: {address} does not respond like GitHub's REST API ({told})."
-        " Use https://api.github.com, or https://HOST/api/v3 for Enterprise Server."
-    )

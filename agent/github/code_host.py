@@ -155,7 +155,6 @@ class GithubCodeHost:
         """
         if run.dry_run:
             return self._count_calls(run, outcome)
-        outcome = self._retry_niceties(run, outcome)
         progress = self._get_progress(run)
         text = status_text.render_end(run, outcome, progress, self._page(run))
         moot = outcome.reason is Reason.SUPERSEDED
@@ -179,14 +178,6 @@ class GithubCodeHost:
 
     def calls(self, run: Run) -> int:
         return self._access.calls(run.run_id)
-
-    def _retry_niceties(self, run: Run, outcome: Outcome) -> Outcome:
-        """Try once more what the run could do without; drop the notes of what is there by now."""
-        done, pull = self._access.open_run_session(run).retry_niceties(), outcome.pull_request
-        if not done or pull is None:
-            return outcome
-        notes = tuple(note for note in pull.notes if note not in done)
-        return outcome.model_copy(update={"pull_request": pull.model_copy(update={"notes": notes})})
 
     def _count_calls(self, run: Run, outcome: Outcome) -> Outcome:
         return outcome.with_part("figures", code_host_calls=self.calls(run))

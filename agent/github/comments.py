@@ -6,7 +6,6 @@ marker is never taken for ours.
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import NamedTuple
 
 from github.IssueComment import IssueComment
@@ -14,9 +13,6 @@ from github.Repository import Repository
 
 from agent.github.access import RepositorySession
 from agent.github.api_errors import LostReply, ignore_statuses
-
-#: So many of the oldest comments are looked through, and half as many of the newest.
-_SEARCHED = 2_000
 
 
 class OwnComment(NamedTuple):
@@ -53,15 +49,9 @@ def list_comments(
     number = on or session.issue.number
 
     def work(repository: Repository) -> list[OwnComment]:
-        comments = repository.get_issue(number).get_comments()
-        seen = list(islice(comments, _SEARCHED))
-        if len(seen) == _SEARCHED:
-            known = {one.id for one in seen}
-            newest = islice(comments.reversed, _SEARCHED // 2)
-            seen += [one for one in newest if one.id not in known]
         return sorted(
             _comment(one)
-            for one in seen
+            for one in repository.get_issue(number).get_comments()
             # An account that was deleted is no account of ours.
             if (one.body or "").startswith(mark) and one.user
             if session.access.is_own(one.user.login)

@@ -77,8 +77,8 @@ class Pacing:
     """A wait that GitHub asks for is slept up to here; a longer one ends the step."""
     seconds_between_writes: float = 0.2
     """Of one run; GitHub allows 80 new texts a minute."""
-    mark_seconds: float = 2.0
-    """Least time between two edits of the status comment; grows while a run goes on."""
+    mark_seconds: float = 5.0
+    """Least time between two edits of the status comment."""
     timeout_seconds: int = 20
     """Of one request."""
 

@@ -21,7 +21,6 @@ from agent.telemetry import run_log
 
 _log = structlog.get_logger()
 
-_SLOWER, _SLOWEST = 1.5, 15.0
 #: So long after the last edit comes another one: elapsed times and turns of a model move on.
 _REFRESH_SECONDS = 25.0
 _STATUS = "<!-- mergewright:status run="
@@ -176,7 +175,7 @@ class StatusComment:
             if self._timer is None or self._is_closed:
                 return
             self._timer = None
-            self._pause, render = min(_SLOWEST, self._pause * _SLOWER), self._render
+            render = self._render
             try:
                 self._edit(render(), patient=False)
             except (AgentError, RefusedRequest) as problem:

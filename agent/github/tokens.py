@@ -280,4 +280,7 @@ class Tokens:
 
     def _make_no_api_error(self, told: str) -> SettingsInvalid:
         told += f", or there is no App {self.app_id}" if self.app_id is not None else ""
-        return app_registration.make_no_api_error(self._base_url, told)
+        return SettingsInvalid(
+            f"MERGEWRIGHT_GITHUB_URL: {self._base_url} does not respond like GitHub's REST API"
+            f" ({told}). Use https://api.github.com, or https://HOST/api/v3 for Enterprise Server."
+        )

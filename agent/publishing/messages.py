@@ -109,7 +109,7 @@ _NEXT_ON_ISSUE = {
     ),
     Reason.UNANSWERED: "Comment `/mergewright retry`.",
     Reason.CONFLICT: ("Merge the base branch by hand and push. The next round starts from there."),
-    Reason.NO_RECIPE: ("Assign a person. Or edit the issue so that a recipe fits, {again}."),
+    Reason.NO_RECIPE: "Assign a person, or have the operator set a model, {again}.",
     Reason.ACCESS_LOST: "Grant the access named above, {again}.",
     Reason.SUPERSEDED: ("To run it again, set the label again on the open issue."),
     Reason.CANCELLED: "To run it again, {go_on}.",
@@ -122,8 +122,7 @@ _NEXT_HERE = {
     Reason.UNANSWERED: "Run the same command again. Running it approves the plan.",
     Reason.NO_RECIPE: (
         "Pass a model: `--model openai:NAME`, with its key in OPENAI_API_KEY (compatible "
-        "server: `openai-chat:NAME`, OPENAI_BASE_URL). Or edit the ticket so that a recipe "
-        "fits, {again}."
+        "server: `openai-chat:NAME`, OPENAI_BASE_URL)."
     ),
     Reason.INTERRUPTED: "Continue it: `mergewright run --resume {run}`.",
 }
@@ -173,18 +172,12 @@ def get_next_step_here(reason: Reason, run_id: str, *, config_name: str | None =
     return words.format(**known, file=file, run=run_id)
 
 
-def list_branch_commands(branch: str, git: str = "git", remote: str = "origin") -> tuple[str, ...]:
-    """What can be done with a branch that a run has made here: commands, each with its purpose.
-
-    Args:
-        remote: Where it can be published; empty: nowhere.
-    """
+def list_branch_commands(branch: str, git: str = "git") -> tuple[str, ...]:
+    """What can be done with a branch that a run has made here: commands, each with its purpose."""
     name = shlex.quote(branch)
-    push = f"{git} push {remote} {name}  # or push it, to open a pull request with this text"
     return (
         f"{git} show {name}  # show the change (one commit)",
         f"{git} merge {name}  # merge it into the current branch",
-        *([push] if remote else ()),
     )
 
 

@@ -21,8 +21,7 @@ from agent.models.change import Finding, Severity
 from agent.models.checks import AnyComparison, BlockedTest
 from agent.models.model_use import ModelTotal
 from agent.models.outcome import Outcome, Verdict
-from agent.models.run import Reason, Run
-from agent.models.step import Step
+from agent.models.run import Run
 from agent.models.ticket import Ticket
 from agent.publishing import messages, other_pulls, risks
 from agent.publishing.evidence import Evidence
@@ -53,21 +52,6 @@ _SENTENCE = 300
 _EXCERPT = 800
 _LOG = 6_000
 _DIFF = 30_000
-#: A run may end so after the push too, or when it begins anew after one.
-_MAY_HAVE_PUSHED = frozenset(
-    {
-        Reason.UNAVAILABLE,
-        Reason.SUPERSEDED,
-        Reason.CANCELLED,
-        Reason.ACCESS_LOST,
-        Reason.REFUSED,
-        Reason.UNFIT,
-        Reason.STORAGE_FULL,
-        Reason.INTERRUPTED,
-        Reason.INTERNAL,
-    }
-)
-
 #: Where something was taken out, as the page shows it and as Markdown has it.
 _REMOVED = re.compile(r"\\?\[" + re.escape(REMOVED[1:-1]) + r"\\?\]")
 
@@ -138,17 +122,9 @@ def render_stopped(
         headline=messages.get_headline(outcome),
         told=messages.render_outcome_text(outcome),
         next_step=next_step,
-        certain=_has_pushed_nothing(outcome),
         log_place=place,
     )
     return _finish(_tidy(text), place, redactor, limit=_COMMENT_LIMIT)
-
-
-def _has_pushed_nothing(outcome: Outcome) -> bool:
-    if outcome.reason not in _MAY_HAVE_PUSHED:
-        return True
-    stopped_by_people = outcome.reason in (Reason.SUPERSEDED, Reason.CANCELLED)
-    return stopped_by_people and outcome.stopped_at not in (None, Step.PUBLISH, Step.DELIVER)
 
 
 def render_checks_summary(

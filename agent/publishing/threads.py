@@ -93,14 +93,10 @@ def _place(lines: list[str]) -> tuple[int, int] | None:
 
 
 def _make_row(end: ThreadOutcome) -> str:
-    about = sanitise.format_words(_cut(end.about))
+    about = sanitise.format_words(sanitise.shorten(end.about, _LONGEST_CELL))
     linked = f"[{about}]({end.url})" if _PAGE.fullmatch(end.url) else about
     became = _BECAME[end.kind].format(commit=end.commit[:_SHA])
     if end.resolved:
         became += ", resolved"
-    said = sanitise.format_words(_cut(end.text))
+    said = sanitise.format_words(sanitise.shorten(end.text, _LONGEST_CELL))
     return f"| {linked} | {became} | {f'“{said}”' if end.by_model else said} |"
-
-
-def _cut(words: str) -> str:
-    return sanitise.shorten(words, _LONGEST_CELL)

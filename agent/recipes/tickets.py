@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from markdown_it import MarkdownIt
 
 from agent.models.ticket import Ticket
+from agent.text import sanitise
 
 #: Keys of a ticket file that are no questions.
 _ASIDE = frozenset({"title", "labels", "assignees", "name", "about"})
@@ -50,7 +51,9 @@ class TicketDocument:
         seen = [_MARKUP.sub(r"\1", sentence[:_MOST_READ]) for sentence in rest]
         seen = [sentence for sentence in seen if re.search(r"\w", sentence)]
         seen += [f"`{block}`" for block in self.blocks if block not in used]
-        shown = [shorten_line(sentence, _LONGEST_SENTENCE) for sentence in seen[:_MOST_SENTENCES]]
+        shown = [
+            sanitise.shorten(sentence, _LONGEST_SENTENCE) for sentence in seen[:_MOST_SENTENCES]
+        ]
         more = len(seen) - len(shown)
         return (*shown, *([f"{more} more sentences"] if more else []))
 
@@ -119,8 +122,3 @@ def write_form(answers: dict[str, str]) -> str:
     """Write a form as front matter, to be copied; open answers are to be filled in."""
     lines = ["---", *(f"{key}: {value or '…'}" for key, value in answers.items()), "---"]
     return "\n".join(["Fill in this form to answer:", *(f"  {line}" for line in lines)])
-
-
-def shorten_line(text: str, most: int) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= most else f"{line[: most - 1]}…"

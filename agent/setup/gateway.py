@@ -427,13 +427,13 @@ class _Requests(BaseHTTPRequestHandler):
                     file.write(chunk)
         if is_chunked:
             self.wfile.write(b"0\r\n\r\n")
-        _log.info(_EVENT, method=self.command, url=request, status=status, size=size)
+        _log.debug(_EVENT, method=self.command, url=request, status=status, size=size)
 
     def _send_kept(self, kept: CachedDownload, request: str) -> None:
         self._send_head(200, kept.headers, {"content-length": str(kept.size)})
         with kept.open() as file:
             shutil.copyfileobj(file, self.wfile)
-        _log.info(_EVENT, method=self.command, url=request, status=200, size=kept.size, kept=True)
+        _log.debug(_EVENT, method=self.command, url=request, status=200, size=kept.size, kept=True)
 
     def _send_head(self, status: int, headers: Mapping[str, str], length: dict[str, str]) -> None:
         self.send_response_only(status)

@@ -62,7 +62,7 @@ def every_step(repository: Path, mirrors: Path, folder: Path) -> tuple[Checkout,
     ],
 )
 def test_GR1_what_is_no_name_and_no_folder_is_refused(repository, mirrors, canary, place, base):
-    words = "cannot be the name|expression|not a folder on this machine"
+    words = "cannot be the name|is not a commit in|not a folder on this machine"
     place = place.format(canary=canary) or str(repository)
     with pytest.raises(RepositoryUnfit, match=words):
         worktree.prepare_checkout(place, base and base.format(canary=canary), mirrors)

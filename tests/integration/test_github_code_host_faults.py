@@ -12,7 +12,6 @@ from types import SimpleNamespace
 
 import pytest
 from github import Requester
-from structlog.testing import capture_logs
 
 from agent.cli import doctor
 from agent.errors import (
@@ -220,7 +219,7 @@ def test_an_address_that_is_not_the_apis_is_told_with_the_right_form(scene):
 # --- other GitHubs -----------------------------------------------------------------------------
 
 
-def test_what_a_run_can_do_without_never_ends_it_and_is_tried_again_at_the_end(scene):
+def test_what_a_run_can_do_without_never_ends_it_and_is_noted(scene):
     reaction = scene.fault("answer", "POST", "issues/1/reactions", status=404)
     check = scene.fault("answer", "POST", "check-runs", status=422, body={"message": "no checks"})
     scene.code_host.announce_start(scene.run)
@@ -230,14 +229,6 @@ def test_what_a_run_can_do_without_never_ends_it_and_is_tried_again_at_the_end(s
     assert "POST /repos/" in note
     assert "422: no checks" in note
     assert scene.repository.check_runs == {}
-    again = scene.fault("answer", "POST", "issues/1/reactions", status=404)
-    with capture_logs() as logged:
-        told = scene.code_host.report_outcome(scene.run, outcome(Reason.READY, "body", pull))
-    assert (again.hits, logged) == (1, []), "what stays away was noted before"
-    scene.code_host.report_outcome(scene.run, outcome(Reason.READY, "body", pull))
-    assert told.pull_request.notes == ()
-    assert len(scene.repository.check_runs) == 1
-    assert [one.content for one in scene.issue.reactions] == ["eyes"]
 
 
 def test_doctor_asks_github_what_a_service_asks_it_at_its_start(scene):

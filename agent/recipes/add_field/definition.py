@@ -10,9 +10,9 @@ import builtins
 import copy
 from collections.abc import Iterator
 
-from agent.recipes import tickets
 from agent.recipes.add_field.models_index import Model, ModelsIndex, read_dotted_name
 from agent.recipes.add_field.parameters import Expression
+from agent.text import sanitise
 from repo_config import foreign_python
 
 #: What is imported where the file does not have it.
@@ -45,7 +45,7 @@ def read_value(source: str) -> ast.expr:
         body = []
     if len(body) != 1 or not isinstance(body[0], ast.Expr):
         raise UnfitError(
-            f"`{tickets.shorten_line(source, 80)}` is not a Python value; text needs quotes"
+            f"`{sanitise.shorten(source, 80)}` is not a Python value; text needs quotes"
         )
     return body[0].value
 
@@ -140,6 +140,6 @@ def _walk_names(node: ast.expr) -> Iterator[ast.Name]:
 
 def format_code(node: ast.expr, most: int = 2_000) -> str:
     try:
-        return tickets.shorten_line(ast.unparse(node), most)
+        return sanitise.shorten(ast.unparse(node), most)
     except (ValueError, RecursionError, MemoryError):
         return "…"

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from agent.errors import EditFailed, RepositoryUnfit, RequestRefused, UnaskedOperations
-from agent.recipes import tickets
 from agent.recipes.add_field.models_index import read_dotted_name
 from agent.recipes.add_field.parameters import Parameters, ProducingCommand
 from agent.recipes.add_field.settling import explain_unclear
+from agent.text import sanitise
 from repo_config import foreign_python
 from repo_config.detect import Project
 
@@ -149,7 +149,7 @@ def _is_head(node: ast.stmt) -> bool:
 
 
 def _read_operation(node: ast.expr) -> _Operation:
-    text = tickets.shorten_line(ast.unparse(node), 100)
+    text = sanitise.shorten(ast.unparse(node), 100)
     called = (read_dotted_name(node.func) or "") if isinstance(node, ast.Call) else ""
     if not isinstance(node, ast.Call) or not called.startswith("migrations."):
         return _Operation("", "", "", text)

@@ -12,6 +12,7 @@ from agent.recipes import tickets
 from agent.recipes.add_field import edits, request, settling
 from agent.recipes.add_field.models_index import ModelsIndex
 from agent.recipes.add_field.parameters import Parameters
+from agent.text import sanitise
 from repo_config.detect import Project, Tree
 
 NAME = "add-django-field"
@@ -60,7 +61,7 @@ def draft_plan(parameters: str) -> Plan:
     title = f"Add {settled.name} to {settled.model}"
     return Plan(
         recipe=NAME,
-        title=tickets.shorten_line(title, _LONGEST_TITLE),
+        title=sanitise.shorten(title, _LONGEST_TITLE),
         parameters=parameters,
         steps=tuple(words),
         category="feature",

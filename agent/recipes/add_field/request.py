@@ -16,6 +16,7 @@ from agent.models.ticket import Ticket
 from agent.recipes import tickets
 from agent.recipes.add_field.definition import format_code
 from agent.recipes.add_field.models_index import read_dotted_name
+from agent.text import sanitise
 from repo_config import foreign_python
 
 _EXISTING, _TEST = "default for existing rows", "add a test"
@@ -72,12 +73,12 @@ def _take_answers(request: FieldRequest, answers: dict[str, str]) -> None:
         elif _NAME.fullmatch(text):
             request.name = text
         else:
-            words = f"`{tickets.shorten_line(text, 80)}` is not a Django field in Python syntax"
+            words = f"`{sanitise.shorten(text, 80)}` is not a Django field in Python syntax"
             request.problems.append(words)
     said = bare.get(_TEST, "")
     request.wants_test = said.lower() in _YES
     if said and said.lower() not in _YES | _NO:
-        request.problems.append(f"`{tickets.shorten_line(said, 80)}` is neither yes nor no")
+        request.problems.append(f"`{sanitise.shorten(said, 80)}` is neither yes nor no")
 
 
 # --- definitions ------------------------------------------------------------------------------

@@ -127,13 +127,9 @@ def test_every_reason_makes_an_inert_comment_without_headings():
         assert acting(words) == [], reason
 
 
-def test_a_branch_that_was_pushed_is_named_and_none_is_denied_that_may_be_there():
+def test_a_branch_that_was_pushed_is_named():
     left = ended(Reason.ACCESS_LOST, "So.").model_copy(
         update={"branch": "mergewright/42-x", "commit": "c" * 40}
     )
     words = text.render_stopped(left, None, "https://m.example/log", run=code_host_runs.run())
     assert f"`mergewright/42-x` was created at commit `{'c' * 40}`" in words
-    for reason in (Reason.UNAVAILABLE, Reason.SUPERSEDED, Reason.INTERNAL):
-        assert "pushed" not in comment(reason, "It is so.")
-    moot = ended(Reason.SUPERSEDED, "It was closed.").model_copy(update={"stopped_at": "announce"})
-    assert "Nothing was pushed." in text.render_stopped(moot, None, "l", run=code_host_runs.run())
