@@ -20,7 +20,7 @@ import mergewright_entry
 import mergewright_report
 
 MOST_ENDPOINTS = 5000
-SECONDS_EACH, SECONDS_ALL = 5, 60
+SECONDS_START, SECONDS_EACH, SECONDS_ALL = 10, 5, 60
 
 
 def main():
@@ -37,9 +37,9 @@ def main():
                 wanted[name] = pkgutil.resolve_name(name)
             except (ImportError, AttributeError, ValueError):
                 missing.append(name)
-        listed = list_endpoints(found, order["tree"], wanted)
         # A loop that is left as it is: what the application begins in it may never end.
-        asyncio.new_event_loop().run_until_complete(ask_guarded(found, listed))
+        work = list_started(found, order["tree"], wanted)
+        listed = asyncio.new_event_loop().run_until_complete(work)
         print("%d endpoints" % len(listed))
         endpoints = listed[:MOST_ENDPOINTS]
         report.add("endpoints", endpoints=endpoints, all=len(listed), missing=missing)
@@ -50,6 +50,25 @@ def main():
         mergewright_report.leave(report, order["tree"], work, ended)
     except SystemExit as end:
         os._exit(end.code)  # threads that the application has started may never end
+
+
+async def list_started(app, tree, wanted):
+    """List the endpoints once the application has started, where it does: that may add some."""
+
+    async def start():
+        try:
+            return await app.router.lifespan_context(app).__aenter__()
+        except (
+            BaseException
+        ) as problem:  # applications leave by sys.exit where a setting is missing
+            print("it did not start: %r" % problem)
+
+    starting = asyncio.ensure_future(start())
+    done, _ = await asyncio.wait([starting], timeout=SECONDS_START)
+    state = starting.result() if done else None
+    listed = list_endpoints(app, tree, wanted)
+    await ask_guarded(app, listed, state or {})
+    return listed
 
 
 def list_endpoints(app, tree, wanted):
@@ -69,7 +88,7 @@ def list_endpoints(app, tree, wanted):
     ]
 
 
-async def ask_guarded(app, endpoints):
+async def ask_guarded(app, endpoints, state):
     """Note what endpoints with a wanted dependency answer to who has no credentials; 0: nothing."""
     root = (getattr(app, "root_path", "") or "").rstrip("/")
     end = time.monotonic() + SECONDS_ALL
@@ -78,10 +97,10 @@ async def ask_guarded(app, endpoints):
         method = endpoint["methods"].partition(" ")[0]
         if endpoint["asks"] and method != "WEBSOCKET" and time.monotonic() < end:
             path = re.sub(r"{[^}]*}", "1", endpoint["path"][len(root) :])
-            endpoint["status"] = await _ask(app, method, path)
+            endpoint["status"] = await _ask(app, method, path, state)
 
 
-async def _ask(app, method, path):
+async def _ask(app, method, path, state):
     told = []
 
     async def receive():
@@ -94,7 +113,7 @@ async def _ask(app, method, path):
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http",
         "method": method, "path": path, "raw_path": path.encode(), "query_string": b"",
         "root_path": "", "headers": [(b"host", b"localhost")],
-        "client": ("127.0.0.1", 1), "server": ("localhost", 80), "state": {},
+        "client": ("127.0.0.1", 1), "server": ("localhost", 80), "state": {**state},
     }  # fmt: skip
     try:
         await asyncio.wait_for(app(scope, receive, send), SECONDS_EACH)

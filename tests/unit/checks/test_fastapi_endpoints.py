@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 from typing import Annotated
 
@@ -97,7 +98,7 @@ def test_guarded_endpoints_are_asked_without_credentials(script):
 
     def ask() -> dict[str, int]:
         found = script.list_endpoints(app, "/tree", {"it": refuses})
-        asyncio.run(script.ask_guarded(app, found))
+        asyncio.run(script.ask_guarded(app, found, {}))
         return {one["path"]: one["status"] for one in found}
 
     assert ask() == {"/shop/{name}": 401, "/shop/orders": 401, "/shop/open/x": 0}
@@ -112,3 +113,34 @@ def test_an_overridden_dependency_is_not_asked(script):
     app.mount("/sub", sub)
     app.dependency_overrides[signed_in] = lambda: None
     assert listed(script, app, it=signed_in) == {"GET /x": [], "GET /sub/x": ["it"]}
+
+
+async def add_late(app: FastAPI) -> None:
+    app.get("/late", dependencies=[Depends(signed_in)])(lambda: None)
+
+
+async def wait_for_ever(_: FastAPI) -> None:
+    await asyncio.Event().wait()
+
+
+async def leave(_: FastAPI) -> None:
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize(
+    ("begin", "paths"), [(add_late, ["/x", "/late"]), (wait_for_ever, ["/x"]), (leave, ["/x"])]
+)
+def test_endpoints_that_a_start_adds_are_listed_where_it_works(script, monkeypatch, begin, paths):
+    @contextlib.asynccontextmanager
+    async def live(app: FastAPI):
+        await begin(app)
+        yield
+
+    monkeypatch.setattr(script, "SECONDS_START", 1)
+    app = FastAPI(openapi_url=None, lifespan=live)
+    app.get("/x")(f)
+    found = asyncio.run(script.list_started(app, "/tree", {"it": signed_in}))
+    assert [endpoint["path"] for endpoint in found] == paths
+    assert [endpoint["status"] for endpoint in found if endpoint["asks"]] == [200] * (
+        len(paths) - 1
+    )
