@@ -51,6 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         }
         said = kept | {block.key: said.get(block.key, Judgement()) for block in blocks}
         judged.FILE.write_text(judged.write(said), "utf-8")
+    if len(asked.rules) == 1:
+        for each in looked:
+            for found in each.found:
+                _show(found)
     _print_counts(looked, asked.rules)
     return _conclude(looked, blocks, said)
 
@@ -69,15 +73,19 @@ def _conclude(looked: list[Looked], blocks: list[Found], said: Mapping[Key, Judg
     share = 1000 * by["wrong"] / files
     for block in blocks:
         if said.get(block.key, Judgement()).verdict != "right":
-            finding = block.finding
-            print(f"{finding.rule} {block.project} {finding.path}:{finding.line} {finding.message}")
-            print(f"    {block.text[:200]}")
+            _show(block)
     print(
         f"{len(looked)} projects, {files:,} Python files; {len(blocks)} findings would withhold a"
         f" change: {by['right']} right, {by['wrong']} wrong ({share:.2f} per 1,000 files; at most"
         f" {MOST_WRONG:g}), {by['?']} not judged yet (ARGS=--write adds them to {judged.FILE.name})"
     )
     return 1 if by["?"] or share > MOST_WRONG else 0
+
+
+def _show(found: Found) -> None:
+    finding = found.finding
+    print(f"{finding.rule} {found.project} {finding.place} {finding.message}")
+    print(f"    {found.text[:200]}")
 
 
 def _print_counts(looked: list[Looked], rules: Sequence[str]) -> None:
