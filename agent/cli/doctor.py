@@ -44,8 +44,8 @@ def doctor(
 ) -> None:
     """Test every sandbox limit by trying to break it, and list what is missing here.
 
-    One kind of sandbox is enough: docker or bubblewrap. Exit code 0: ready; 1: something is
-    missing, and no ticket can run.
+    The kind of sandbox that runs would use is tested: docker or bubblewrap. Exit code 0: ready; 1:
+    something is missing, and no ticket can run.
     """
     report = examine(settings.load_settings(), ask_models=models)
     if as_json:
@@ -58,15 +58,15 @@ def doctor(
 def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
     """Gather limits, versions and places; `sound` says whether tickets can be worked on here."""
     used = sandboxes.choose_kind(given)
-    kinds = {kind: _measure(kind, given) for kind in sandboxes.KINDS}
-    broken = kinds[used]["broken"] and f"not enforced: {', '.join(kinds[used]['broken'])}"
+    measured = _measure(used, given)
+    broken = measured["broken"] and f"not enforced: {', '.join(measured['broken'])}"
     git, folder = _ask_version("git"), ""
     try:
         settings.require_home(given)
     except SettingsInvalid as invalid:
         folder = invalid.message
     space = f"{given.home}, {shutil.disk_usage(given.home).free / 1024**3:.1f} GiB free"
-    unfit = kinds[used]["missing"] or broken
+    unfit = measured["missing"] or broken
     models = examine_models(given, ask=ask_models)
     github, us = examine_github(given)
     needed = (
@@ -86,8 +86,7 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
     return {
         "sound": not any(problem for _, problem, _ in needed),
         "used": used,
-        **kinds[used],
-        "kinds": kinds,
+        **measured,
         "needed": [
             {"what": what, "there": not problem, "detail": problem or detail}
             for what, problem, detail in needed
@@ -167,13 +166,11 @@ def _ask_version(program: str) -> str | None:
 
 
 def _show(report: dict[str, Any]) -> None:
-    for kind, found in report["kinds"].items():
-        used = "used" if kind == report["used"] else "not used"
-        terminal.print_wrapped(f"{kind} ({used}) {found['missing'] or ''}".rstrip(), "  ")
-        for line in found["limits"]:
-            no = "NO" if line["required"] else "no, optional"
-            held = "yes" if line["enforced"] else f"{no}; {line['detail']}"
-            terminal.print_wrapped(f"  {line['limit']}: {held}", "    ")
+    terminal.print_wrapped(f"sandbox: {report['used']}")
+    for line in report["limits"]:
+        no = "NO" if line["required"] else "no, optional"
+        held = "yes" if line["enforced"] else f"{no}; {line['detail']}"
+        terminal.print_wrapped(f"  {line['limit']}: {held}", "    ")
     print("models")
     for row in report["models"]["roles"]:
         models = ", ".join(map(_render_model, row["models"])) or "none, recipes only"

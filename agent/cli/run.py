@@ -16,7 +16,7 @@ from rich.console import Console
 from agent import settings
 from agent.cli import repository, result, runs, terminal
 from agent.cli.terminal import StepDisplay
-from agent.errors import RequestRefused, SettingsInvalid
+from agent.errors import RequestRefused
 from agent.models.clock import read_clock
 from agent.models.intake import LiveIssue
 from agent.models.outcome import Outcome, StoredRun
@@ -254,11 +254,6 @@ def load_settings_with(model: str | None) -> settings.Settings:
     """Load the settings, with other models where the command names them."""
     if model is None:
         return settings.load_settings()
-    try:
-        settings.load_settings({_MODEL: model})
-    except SettingsInvalid as problem:
-        words = problem.message.removeprefix(f"{_MODEL}: ")
-        raise typer.BadParameter(words, param_hint="--model") from problem
     others = {name: value for name, value in os.environ.items() if not _ASKED.fullmatch(name)}
     return settings.load_settings({**others, _MODEL: model})
 

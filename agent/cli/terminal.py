@@ -32,14 +32,12 @@ def show_table(
     headings: Sequence[str],
     rows: Iterable[Sequence[str]],
     *,
-    whole: int = 1,
     cuts_last: bool = False,
 ) -> None:
     """Print rows of any text in columns, in a pipe or a file each on its line.
 
     Args:
         headings: All empty: no line for them.
-        whole: So many columns from the left, as ids that are copied, are neither cut nor wrapped.
         cuts_last: Whether the last column is cut in a terminal, so that each row is one line.
     """
     cells = [[make_line(cell) for cell in row] for row in rows]
@@ -50,7 +48,8 @@ def show_table(
         cells = [[*row[:-1], sanitise.shorten(row[-1], room)] for row in cells]
     table = Table(box=None, pad_edge=False, show_header=any(headings))
     for place, heading in enumerate(headings):
-        kept = place < whole
+        # Ids are copied: they are neither cut nor wrapped.
+        kept = place == 0
         least = max((len(row[place]) for row in cells), default=0) if kept else None
         table.add_column(heading, no_wrap=kept, min_width=least, overflow="fold")
     for row in cells:

@@ -37,8 +37,8 @@ _SESSION_SECONDS, _STATE_SECONDS = 8 * 3600, 600
 #: Permissions are asked for again after the first, while GitHub is silent after the second, and
 #: forgotten after the third.
 _ASK_SECONDS, _SILENT_SECONDS, _KEEP_SECONDS = 60.0, 30.0, 900.0
-#: Of one person the oldest session ends for a new one; nobody's ends for somebody else's.
-_MOST_OF_ONE, _MOST_SESSIONS = 5, 10_000
+#: Of one person the oldest session ends for a new one.
+_MOST_OF_ONE = 5
 _SILENT = "GitHub could not confirm your permissions. Try again in a minute."
 _FORM_BYTES = 64 * 1024
 
@@ -224,8 +224,6 @@ class SignIns:
             ]
             for old_id in own[: max(0, len(own) - _MOST_OF_ONE + 1)]:
                 del self._sessions[old_id]
-            if person is not None and len(self._sessions) >= _MOST_SESSIONS:
-                raise AccessLost("Too many people are signed in. Try again later.")
             self._sessions[session_id] = session
         self._set_cookie(response, self._cookie, session_id, _SESSION_SECONDS)
 
