@@ -33,6 +33,7 @@ class RecipeFacts(Record):
     model: str = ""
     field: str = ""
     default_for_existing_rows: str = ""
+    show_in_admin_list: bool = False
     add_a_test: bool = False
 
 

@@ -12,6 +12,7 @@ from tests.flow.stories import TICKET
 
 #: What `git diff --name-status` says of the ticket.
 ADDED = [
+    "M\tshop/admin.py",
     "A\tshop/migrations/0002_customer_nickname.py",
     "M\tshop/models.py",
     "A\tshop/tests/test_customer_nickname.py",

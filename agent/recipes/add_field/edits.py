@@ -9,9 +9,9 @@ import ast
 import re
 
 from agent.errors import EditFailed, RequestRefused
-from agent.recipes.add_field import new_test, writing
+from agent.recipes.add_field import admin_list, new_test, writing
 from agent.recipes.add_field.models_index import read_dotted_name
-from agent.recipes.add_field.parameters import Edits, Parameters
+from agent.recipes.add_field.parameters import LISTED_IN, Edits, ModelPlace, Parameters
 from agent.recipes.source import SourceFile
 from repo_config.detect import Tree
 
@@ -27,36 +27,42 @@ def make_edits(tree: Tree, parameters: Parameters) -> Edits:
         EditFailed: A place is not as it was when the ticket was settled.
         RequestRefused: A file cannot be read as text or as Python.
     """
-    path = parameters.place.path
-    model = SourceFile(path, tree.read(path))
+    place, listing = parameters.place, parameters.listing
+    model = SourceFile(place.path, tree.read(place.path))
+    files = {place.path: model}
     _add_field(model, parameters)
     label = f"{parameters.app_label}.{parameters.model}"
-    notes = [f"Added `{parameters.assignment}` to `{label}` in `{path}`."]
-    made = {path: model.result()}
+    notes = [f"Added `{parameters.assignment}` to `{label}` in `{place.path}`."]
+    if listing:
+        source = files.setdefault(listing.path, SourceFile(listing.path, tree.read(listing.path)))
+        value = admin_list.find_list(_find_class(source, listing))
+        if value is None:
+            raise EditFailed(f"{listing.format()}: {LISTED_IN} is no longer a literal.")
+        writing.append_item(source, value, ast.Constant(parameters.name))
+        words = f"`{LISTED_IN}` of `{listing.class_name}` in `{listing.path}`"
+        notes.append(f"Added `{parameters.name}` to {words}.")
+    made = {path: source.result() for path, source in files.items()}
     if test := parameters.test:
         made[test.path] = new_test.render_test(parameters, test, model)
         notes.append(f"Added a test in `{test.path}`.")
-    for edited, content in made.items():
+    for path, content in made.items():
         try:
-            _ = SourceFile(edited, content).tree
+            _ = SourceFile(path, content).tree
         except RequestRefused as problem:
-            raise EditFailed(f"{edited} would no longer be valid Python: {problem}") from problem
+            raise EditFailed(f"{path} would no longer be valid Python: {problem}") from problem
     return Edits(files=made, notes=tuple(notes), not_done=parameters.not_done)
 
 
-def _find_class(source: SourceFile, parameters: Parameters) -> ast.ClassDef:
-    place = parameters.place
+def _find_class(source: SourceFile, place: ModelPlace) -> ast.ClassDef:
     for node in ast.walk(source.tree):
         if isinstance(node, ast.ClassDef) and node.lineno == place.line:
             return node
-    raise EditFailed(
-        f"{place.class_name} ({place.path}:{place.line}) has moved since the ticket was read."
-    )
+    raise EditFailed(f"{place.format()} has moved since the ticket was read.")
 
 
 def _add_field(source: SourceFile, parameters: Parameters) -> None:
     """Put the field after the last one of its class; without one, first in its body."""
-    node = _find_class(source, parameters)
+    node = _find_class(source, parameters.place)
     if node.body[0].lineno == node.lineno:
         raise RequestRefused(
             f"{source.path}: the body of class {node.name} is on the same line as its name."

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from agent.models.record import Record
 
+LISTED_IN = "list_display"
+"""The attribute of an admin class that lists fields."""
+
 
 class Edits(Record):
     files: dict[str, bytes]
@@ -27,6 +30,9 @@ class ModelPlace(Record):
     class_name: str
     line: int
     """1-based line of the word `class`."""
+
+    def format(self) -> str:
+        return f"{self.class_name} ({self.path}:{self.line})"
 
 
 class Expression(Record):
@@ -58,6 +64,8 @@ class Parameters(Record):
     """Value for rows that are already there, used once and not kept as the field's default."""
     migrations: tuple[str, ...]
     """Folders in which a migration may be made."""
+    listing: ModelPlace | None
+    """The admin class whose list the new field joins."""
     test: NewTestSpec | None
     form: str
     """The form, filled in: for what Django finds wrong."""

@@ -11,7 +11,7 @@ from agent.models.ticket import Ticket
 from agent.recipes import tickets
 from agent.recipes.add_field import edits, request, settling
 from agent.recipes.add_field.models_index import ModelsIndex
-from agent.recipes.add_field.parameters import Parameters
+from agent.recipes.add_field.parameters import LISTED_IN, Parameters
 from agent.text import sanitise
 from repo_config.detect import Project, Tree
 
@@ -53,6 +53,8 @@ def draft_plan(parameters: str) -> Plan:
     """Say in words what will be done, and where."""
     settled = Parameters.model_validate_json(parameters)
     words = [f"Add `{settled.assignment}` to {settled.model} in {settled.place.path}."]
+    if settled.listing:
+        words.append(f"Add {settled.name} to {LISTED_IN} of {settled.listing.format()}.")
     if settled.test:
         words.append(f"Write a test in {settled.test.path}.")
     words += [f"Create the migration in {folder} with Django." for folder in settled.migrations]
@@ -69,4 +71,5 @@ def draft_plan(parameters: str) -> Plan:
 
 
 def list_touched(parameters: str) -> tuple[str, ...]:
-    return (Parameters.model_validate_json(parameters).place.path,)
+    settled = Parameters.model_validate_json(parameters)
+    return tuple(place.path for place in (settled.place, settled.listing) if place)

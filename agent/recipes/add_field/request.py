@@ -19,8 +19,8 @@ from agent.recipes.add_field.models_index import read_dotted_name
 from agent.text import sanitise
 from repo_config import foreign_python
 
-_EXISTING, _TEST = "default for existing rows", "add a test"
-_QUESTIONS = ("model", "field", _EXISTING, _TEST)
+EXISTING, ADMIN, TEST = "default for existing rows", "show in admin list", "add a test"
+_QUESTIONS = ("model", "field", EXISTING, ADMIN, TEST)
 _TYPE = re.compile(r"(?:\w+\.)*(?:[A-Z]\w*Field|ForeignKey|ParentalKey)")
 _MODEL = re.compile(r"(?:[a-z_]\w*\.)*[A-Z]\w*")
 _MODEL_AND_NAME = re.compile(r"(?P<model>(?:[a-z_]\w*\.)*[A-Z]\w*)\.(?P<name>[a-z_]\w*)")
@@ -38,7 +38,8 @@ class FieldRequest:
     """A call, or the bare name of a type."""
     existing: str = ""
     """Python source."""
-    wants_test: bool = False
+    wishes: set[str] = field(default_factory=set)
+    """Of `ADMIN` and `TEST` those that are wanted."""
     problems: list[str] = field(default_factory=list)
     """What is missing or unclear, in words."""
     not_done: tuple[str, ...] = ()
@@ -51,8 +52,8 @@ class FieldRequest:
         if not isinstance(self.definition, ast.Call):
             code = f"{code if '.' in code else f'models.{code}'}(…)"
         answers = {"model": self.model, "field": f"{self.name or '…'} = {code}"}
-        wishes = {_TEST: "yes"} if self.wants_test else {}
-        return tickets.write_form({**answers, _EXISTING: self.existing, **wishes})
+        wishes = dict.fromkeys(sorted(self.wishes, reverse=True), "yes")
+        return tickets.write_form({**answers, EXISTING: self.existing, **wishes})
 
 
 def read_request(ticket: Ticket) -> FieldRequest:
@@ -65,7 +66,7 @@ def read_request(ticket: Ticket) -> FieldRequest:
 
 def _take_answers(request: FieldRequest, answers: dict[str, str]) -> None:
     bare = {question: value.strip("` \n") for question, value in answers.items()}
-    request.model, request.existing = bare.get("model", ""), bare.get(_EXISTING, "")
+    request.model, request.existing = bare.get("model", ""), bare.get(EXISTING, "")
     if text := bare.get("field"):
         found = [*_find_definitions(_parse_statements(text))]
         if len(found) == 1:
@@ -75,10 +76,12 @@ def _take_answers(request: FieldRequest, answers: dict[str, str]) -> None:
         else:
             words = f"`{sanitise.shorten(text, 80)}` is not a Django field in Python syntax"
             request.problems.append(words)
-    said = bare.get(_TEST, "")
-    request.wants_test = said.lower() in _YES
-    if said and said.lower() not in _YES | _NO:
-        request.problems.append(f"`{sanitise.shorten(said, 80)}` is neither yes nor no")
+    for question in (ADMIN, TEST):
+        said = bare.get(question, "")
+        if said.lower() in _YES:
+            request.wishes.add(question)
+        elif said and said.lower() not in _NO:
+            request.problems.append(f"`{sanitise.shorten(said, 80)}` is neither yes nor no")
 
 
 # --- definitions ------------------------------------------------------------------------------

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from agent.errors import RequestRefused, TicketUnclear
-from agent.recipes.add_field import definition, new_test
+from agent.recipes.add_field import admin_list, definition, new_test
 from agent.recipes.add_field.definition import UnfitError
 from agent.recipes.add_field.models_index import Model, ModelsIndex
 from agent.recipes.add_field.parameters import Expression, ModelPlace, Parameters
-from agent.recipes.add_field.request import FieldRequest
+from agent.recipes.add_field.request import ADMIN, TEST, FieldRequest
 from repo_config.detect import Project, Tree
 
 _Found = TypeVar("_Found")
@@ -50,11 +50,13 @@ def settle_facts(asked: FieldRequest, tree: Tree, project: Project) -> Parameter
     model = settle(lambda: _find_model(asked, index))
     settle(lambda: _check_name(name, model, index))
     written = settle(lambda: _write_definition(asked, model, index))
-    existing = test = None
+    existing = listing = test = None
     if model:
         _require_table(model)
         existing = settle(lambda: _write_existing(asked, model))
-    if model and not problems and asked.wants_test:
+    if model and not problems and ADMIN in asked.wishes:
+        listing = settle(lambda: admin_list.find_admin(model, name, index))
+    if model and not problems and TEST in asked.wishes:
         test = settle(lambda: new_test.plan_test(model, name, index, project))
     if model is None or written is None or problems:
         raise explain_unclear(problems, asked.fill_form())
@@ -67,6 +69,7 @@ def settle_facts(asked: FieldRequest, tree: Tree, project: Project) -> Parameter
         definition=written,
         existing=existing,
         migrations=tuple(sorted({table.migrations for table in tables})),
+        listing=listing,
         test=test,
         form=asked.fill_form(),
         not_done=asked.not_done,

@@ -15,6 +15,9 @@ from tests.unit.trees import DictTree
 FILES = SHOP | {
     "shop/models.py": SHOP["shop/models.py"]
     + "\n\nclass Order(models.Model):\n    total = models.IntegerField()\n",
+    "shop/admin.py": "from django.contrib import admin\n\nfrom .models import Customer\n\n\n"
+    "@admin.register(Customer)\nclass CustomerAdmin(admin.ModelAdmin):\n"
+    '    list_display = ("name", "email")\n',
     "shop/test_models.py": "def test_name():\n    pass\n",
 }
 NICK = "shop.Customer: nick = models.CharField(max_length=50, blank=True)"
@@ -26,6 +29,7 @@ def told(body: str, title: str = "A field") -> str:
     settled = settle(body, FILES, title)
     said = f"{settled.app_label}.{settled.model}: {settled.assignment}"
     said += f"; existing {settled.existing.code}" if settled.existing else ""
+    said += "; admin" if settled.listing else ""
     return said + ("; test" if settled.test else "")
 
 
@@ -33,7 +37,7 @@ FIELD = "nick = models.CharField(max_length=50, blank=True)"
 BLOCK = f"On `shop.Customer`:\n\n```python\n{FIELD}\n```\n"
 SHAPES = {
     "front matter": (f"---\nmodel: shop.Customer\nfield: {FIELD}\n---\n", NICK),
-    "a form": (form(field_name="nick", add_a_test="Yes"), f"{NICK}; test"),
+    "a form": (form(field_name="nick", show_in_admin_list="Yes"), f"{NICK}; admin"),
     "code marks": ("Add `nick` to `shop.Customer`: `CharField(max_length=50, blank=True)`.", NICK),
     "a path": ("Add `shop.Customer.nick`, a `CharField(max_length=50, blank=True)`.", NICK),
     "a block": (BLOCK, NICK),
@@ -93,7 +97,7 @@ def test_sentences_alone_are_for_a_model_or_a_person(body: str) -> None:
         ),
         ("Add `a = models.TextField()` and `b = models.TextField()` to `Order`", "several fields", set()),
         ("Add `nick = models.TextField(blank=True)` to `Order`, or `Customer`", "the model", set()),
-        (form(add_a_test="perhaps not"), "neither yes nor no", set()),
+        (form(show_in_admin_list="perhaps not"), "neither yes nor no", set()),
         (form(options="fifty characters"), "not a Django field", set()),
     ],
 )  # fmt: skip
@@ -111,8 +115,8 @@ def test_what_is_missing_comes_back_as_the_form_filled_in_so_far(
 
 def test_answers_to_questions_that_nobody_asks_are_named_with_them() -> None:
     stated = "---\ntitle: A nickname\nmodel: shop.Customer\nfield: n = models.CharField(max_length=9, null=True)"
-    body = f"{stated}\nshow in admin list: yes\n---\n"
-    assert settle(body, FILES).not_done == ("show in admin list: yes",)
+    body = f"{stated}\nshow in admin lst: yes\n---\n"
+    assert settle(body, FILES).not_done == ("show in admin lst: yes",)
     assert settle(f"{form()}\n\n### Show in list\n\nYes", FILES).not_done == ("Show in list: Yes",)
 
 
@@ -164,7 +168,7 @@ def test_a_value_that_cannot_be_written_down_is_a_problem(options: str) -> None:
 def test_named_values_settle_a_field_as_a_form_does() -> None:
     field = "nickname = models.CharField(\n    max_length=50, blank=True\n)"
     given = {"model": "shop.Customer", "field": field, "default_for_existing_rows": '""'}
-    named = tickets.make_ticket({**given, "add_a_test": False})
+    named = tickets.make_ticket({**given, "show_in_admin_list": False})
     settled = recipe.settle(named, DictTree(SHOP), project())
     told_by_form = settle(form(default_for_existing_rows='""'))
     assert Parameters.model_validate_json(settled) == told_by_form
