@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import structlog
@@ -24,7 +25,7 @@ from starlette.responses import JSONResponse, Response
 from agent.conversation import deliveries
 from agent.models.ticket import Delivery
 from agent.settings import TicketSource
-from agent.store.sql_inbox import Inbox, ReceiptKind
+from agent.store.sql_inbox import Inbox
 from webhooks import admission, events, health
 from webhooks import tickets as ticket_sources
 from webhooks.admission import RefusedDelivery
@@ -74,25 +75,24 @@ def make_listener(secret: bytes, inbox: Inbox, sources: Sequence[TicketSource] =
 
     app = FastAPI(lifespan=lifespan, **_PLAIN)
 
-    async def github(request: Request) -> Response:
-        return await count(request, take)
-
-    async def tickets(request: Request) -> Response:
-        return await count(request, take_ticket)
-
-    async def count(
-        request: Request, taken: Callable[[Request], Awaitable[tuple[Response, ReceiptKind]]]
-    ) -> Response:
+    async def answer(read: Callable[[Request], Awaitable[Delivery]], request: Request) -> Response:
         begun = time.perf_counter()
         try:
-            answer, kept = await taken(request)
+            delivery = await read(request)
+            receipt = await committer.put(delivery)
         except RefusedDelivery as problem:
             figures.count_refused(problem.status)
             raise
-        figures.count_taken(kept, time.perf_counter() - begun)
-        return answer
+        figures.count_taken(receipt.kept, time.perf_counter() - begun)
+        told = {
+            "delivery": delivery.delivery_id,
+            "status": receipt.kept.value,
+            "reason": receipt.reason,
+        }
+        # `JSONResponse` makes an encoder of its own each time.
+        return Response(to_json(told), 202, media_type="application/json")
 
-    async def take(request: Request) -> tuple[Response, ReceiptKind]:
+    async def read_github(request: Request) -> Delivery:
         # Taken apart once: to ask the framework for each is a search through all of them.
         given = admission.join_headers(request.scope["headers"])
         admission.check_head(given)
@@ -102,30 +102,20 @@ def make_listener(secret: bytes, inbox: Inbox, sources: Sequence[TicketSource] =
         body = await admission.read_body(request.stream())
         read = (secret, body, signature, event, delivery_id)
         if len(body) > _ASIDE_BYTES:
-            delivery = await asyncio.to_thread(_verify_delivery, *read)
-        else:
-            delivery = _verify_delivery(*read)
-        return await keep(delivery, delivery_id)
+            return await asyncio.to_thread(_verify_delivery, *read)
+        return _verify_delivery(*read)
 
-    async def take_ticket(request: Request) -> tuple[Response, ReceiptKind]:
+    async def read_ticket(request: Request) -> Delivery:
         given = admission.join_headers(request.scope["headers"])
         admission.check_head(given)
         source = ticket_sources.find_source(sources, given.get("authorization", ""))
-        body = await admission.read_body(request.stream())
-        delivery = ticket_sources.read_ticket(source, body)
-        return await keep(delivery, delivery.delivery_id)
-
-    async def keep(delivery: Delivery, name: str) -> tuple[Response, ReceiptKind]:
-        receipt = await committer.put(delivery)
-        told = {"delivery": name, "status": receipt.kept.value, "reason": receipt.reason}
-        # `JSONResponse` makes an encoder of its own each time.
-        return Response(to_json(told), 202, media_type="application/json"), receipt.kept
+        return ticket_sources.read_ticket(source, await admission.read_body(request.stream()))
 
     # A plain route: there is nothing for the framework to take apart before the signature is
     # checked.
-    app.add_route("/webhooks/github", github, methods=["POST"])
+    app.add_route("/webhooks/github", partial(answer, read_github), methods=["POST"])
     if sources:
-        app.add_route("/tickets", tickets, methods=["POST"])
+        app.add_route("/tickets", partial(answer, read_ticket), methods=["POST"])
     app.add_exception_handler(RefusedDelivery, _make_refusal)
     beside = FastAPI(**_PLAIN)
     beside.include_router(health.router(committer, figures))

@@ -24,9 +24,9 @@ from typing import Any
 from agent.errors import SandboxMissing
 from agent.git import worktree
 from agent.models.environment import Checkout
-from agent.models.sandbox import Flag, Hear, Mount, Root, SandboxRequest, SandboxResult
-from agent.sandbox import bwrap_arguments, cgroup, layout, lending, overlays, slots
-from agent.sandbox.running import RunningSandbox
+from agent.models.sandbox import Hear, Mount, Root, SandboxRequest
+from agent.sandbox import bwrap_arguments, cgroup, layout, lending, overlays
+from agent.sandbox.running import RunningSandbox, SandboxMaker
 from agent.settings import Settings
 
 _PIPE_BYTES = 1024**2
@@ -41,34 +41,20 @@ def _starter() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="sandboxes")
 
 
-class BubblewrapSandbox:
+class BubblewrapSandbox(SandboxMaker):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._swept = False
         self._sweeping = Lock()
 
-    def run(
-        self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
-    ) -> SandboxResult:
-        with ExitStack() as stack:
-            return self._start(order, stack, hear=hear).run(cancelled)
-
-    def open_session(
-        self, order: SandboxRequest, checkout: Checkout, stack: ExitStack, stopped: Flag | None
-    ) -> RunningSandbox:
-        sandbox = self._start(order, stack, checkout=checkout)
-        sandbox.open(stopped)
-        return sandbox
-
     def roots(self) -> tuple[Root, ...]:
         """List the root file systems that sandboxes can have: ours, and those below `roots/`."""
         return bwrap_arguments.list_roots(self._settings)
 
-    def _start(
+    def start(
         self,
         order: SandboxRequest,
         stack: ExitStack,
-        *,
         hear: Hear | None = None,
         checkout: Checkout | None = None,
     ) -> RunningSandbox:
@@ -79,18 +65,20 @@ class BubblewrapSandbox:
                 cgroup.remove_orphans(home)
                 self._swept = True
         root = bwrap_arguments.find_root(order.root, self._settings)
-        order, slot, uid = stack.enter_context(lending.prepare_request(order, self._settings))
+        order, slot = stack.enter_context(lending.prepare_request(order, self._settings))
         base = None
         if checkout is not None and order.tree is not None and overlays.is_possible(home):
             # Its user owns what a tree is laid over, and it never changes while it is.
             base = Path(order.tree).with_name(f"session-{slot.number}")
             worktree.open_tree(checkout, base)
             owned = Mount(source=str(base), target=layout.SOURCE, writable=True)
-            stack.enter_context(lending.hand_over((owned,), uid))
+            stack.enter_context(lending.hand_over((owned,), slot.uid))
             order = order.model_copy(update={"tree": str(base)})
         laid = overlays.plan_overlays(order, root, home, slot.number, base)
-        group = stack.enter_context(self._make_cgroup(order, slot))
-        sandbox = BubblewrapProcess(order, uid, group, laid, hear, lasting=lasting)
+        tasks = order.limits.processes + layout.count_own_tasks(order)
+        group = cgroup.create_cgroup(slot.name, order.limits.memory_bytes, tasks)
+        stack.enter_context(group)
+        sandbox = BubblewrapProcess(order, slot.uid, group, laid, hear, lasting=lasting)
         stack.enter_context(sandbox)
         more = laid.arguments() if laid is not None else ()
         python = bwrap_arguments.find_interpreter(root)
@@ -101,10 +89,6 @@ class BubblewrapSandbox:
             python,
         )
         return sandbox
-
-    def _make_cgroup(self, order: SandboxRequest, slot: slots.Slot) -> cgroup.Cgroup:
-        tasks = order.limits.processes + layout.count_own_tasks(order)
-        return cgroup.create_cgroup(slot.name, order.limits.memory_bytes, tasks)
 
 
 class BubblewrapProcess(RunningSandbox):

@@ -18,20 +18,17 @@ from docker.types import LogConfig, Mount
 from agent.models.sandbox import SandboxRequest
 from agent.sandbox import cgroup, layout, seccomp, slots
 from agent.sandbox.docker_engine import Image
-from agent.settings import Settings
 
 #: By these labels a container is known as a sandbox of a data folder.
 HOME_LABEL, SLOT_LABEL = "mergewright.home", "mergewright.slot"
 
 
-def build_host_config(
-    order: SandboxRequest, uid: int, shown: Mapping[str, str], settings: Settings
-) -> dict[str, Any]:
+def build_host_config(order: SandboxRequest, uid: int, shown: Mapping[str, str]) -> dict[str, Any]:
     limits = order.limits
     mounts = [Mount(place, path, "bind", read_only=True) for place, path in shown.items()]
     for source, target, writable in layout.list_binds(order):
         mounts.append(Mount(target, source, "bind", read_only=not writable))
-    config: dict[str, Any] = {
+    return {
         "network_mode": "none",
         "ipc_mode": "none",
         "cap_drop": ["ALL"],
@@ -54,16 +51,15 @@ def build_host_config(
         "userns_mode": "host",
         "mounts": mounts,
     }
-    return config
 
 
-def build_container(uid: int, slot: slots.Slot, image: Image, home: Path) -> dict[str, Any]:
+def build_container(slot: slots.Slot, image: Image, home: Path) -> dict[str, Any]:
     """Say what runs first in the sandbox, and as whom."""
     return {
         "image": image.digest,
         "name": slot.name,
         "hostname": layout.HOSTNAME,
-        "user": f"{uid}:{_group(uid)}",
+        "user": f"{slot.uid}:{_group(slot.uid)}",
         # Never one of a mount: foreign code of an earlier sandbox may have replaced it.
         "entrypoint": ["python3", "-I", "-S", layout.RUNNER, "1"],
         "command": [],

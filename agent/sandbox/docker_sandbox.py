@@ -24,9 +24,9 @@ from docker import errors
 
 from agent.errors import SandboxLost, SandboxMissing
 from agent.models.environment import Checkout
-from agent.models.sandbox import Flag, Hear, Root, RootPython, SandboxRequest, SandboxResult
+from agent.models.sandbox import Hear, Root, RootPython, SandboxRequest
 from agent.sandbox import container_arguments, docker_engine, lending, slots
-from agent.sandbox.running import RunningSandbox
+from agent.sandbox.running import RunningSandbox, SandboxMaker
 from agent.settings import Settings
 
 _PIECE_BYTES = 1024**2
@@ -37,24 +37,11 @@ _OUTPUT = 1
 _log = structlog.get_logger()
 
 
-class DockerSandbox:
+class DockerSandbox(SandboxMaker):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._has_answered = False
         self._connecting = Lock()
-
-    def run(
-        self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
-    ) -> SandboxResult:
-        with ExitStack() as stack:
-            return self._start(order, stack, hear, lasting=False).run(cancelled)
-
-    def open_session(
-        self, order: SandboxRequest, checkout: Checkout, stack: ExitStack, stopped: Flag | None
-    ) -> RunningSandbox:
-        sandbox = self._start(order, stack, None, lasting=True)
-        sandbox.open(stopped)
-        return sandbox
 
     def roots(self) -> tuple[Root, ...]:
         with self._open_client() as client:
@@ -63,18 +50,22 @@ class DockerSandbox:
         del others[usual.version]
         return tuple(_make_root(image) for image in (usual, *others.values()))
 
-    def _start(
-        self, order: SandboxRequest, stack: ExitStack, hear: Hear | None, *, lasting: bool
+    def start(
+        self,
+        order: SandboxRequest,
+        stack: ExitStack,
+        hear: Hear | None = None,
+        checkout: Checkout | None = None,
     ) -> Container:
-        home = self._settings.home
+        home, lasting = self._settings.home, checkout is not None
         client = stack.enter_context(self._open_client())
-        order, slot, uid = stack.enter_context(lending.prepare_request(order, self._settings))
+        order, slot = stack.enter_context(lending.prepare_request(order, self._settings))
         image = docker_engine.choose_image(client, self._settings, order.root)
         sandbox = stack.enter_context(Container(order, client, hear, lasting=lasting))
-        shown = container_arguments.lay_out(home, uid, order.hosts)
+        shown = container_arguments.lay_out(home, slot.uid, order.hosts)
         sandbox.start(
-            container_arguments.build_container(uid, slot, image, home),
-            container_arguments.build_host_config(order, uid, shown, self._settings),
+            container_arguments.build_container(slot, image, home),
+            container_arguments.build_host_config(order, slot.uid, shown),
         )
         return sandbox
 

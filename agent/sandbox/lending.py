@@ -20,8 +20,8 @@ from agent.settings import Settings
 @contextmanager
 def prepare_request(
     order: SandboxRequest, settings: Settings
-) -> Iterator[tuple[SandboxRequest, slots.Slot, int]]:
-    """Yield the order within the limits of the settings, a slot, and the host user."""
+) -> Iterator[tuple[SandboxRequest, slots.Slot]]:
+    """Yield the order within the limits of the settings, and a slot, whose user has the mounts."""
     limits = order.limits
     most = {
         "memory_bytes": min(limits.memory_bytes, settings.sandbox_memory_mb * 1024**2),
@@ -30,7 +30,7 @@ def prepare_request(
     }
     order = order.model_copy(update={"limits": limits.model_copy(update=most)})
     with slots.claim_slot(settings.home) as slot, hand_over(order.mounts, slot.uid):
-        yield order, slot, slot.uid
+        yield order, slot
 
 
 # --- lent folders ----------------------------------------------------------------------------

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple, Self
 from pydantic import BaseModel, ValidationError
 
 from agent.errors import Cancelled, SandboxLost, SandboxMissing
-from agent.models.sandbox import Flag, Hear, SandboxLimits, SandboxRequest, SandboxResult
+from agent.models.environment import Checkout
+from agent.models.sandbox import Flag, Hear, Root, SandboxLimits, SandboxRequest, SandboxResult
 from agent.sandbox import layout, lending
 from agent.sandbox.frames import Frames, OutputExcerpt
 
@@ -287,3 +288,39 @@ class RunningSandbox:
             late = "it did not respond in time"
             raise SandboxLost(late if end == _LATE else "its first process exited")
         return Answer(frames.facts or {}, frames.contents, self._printed.text)
+
+
+class SandboxMaker:
+    """A way to open sandboxes: for one command, or for a session; implements `Sandbox`."""
+
+    def roots(self) -> tuple[Root, ...]:
+        """List the root file systems that sandboxes can have, the usual one first."""
+        raise NotImplementedError
+
+    def start(
+        self,
+        order: SandboxRequest,
+        stack: ExitStack,
+        hear: Hear | None = None,
+        checkout: Checkout | None = None,
+    ) -> RunningSandbox:
+        """Start what the stack takes down.
+
+        Args:
+            checkout: For a session, the commit that its tree is laid over.
+        """
+        raise NotImplementedError
+
+    def run(
+        self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> SandboxResult:
+        with ExitStack() as stack:
+            return self.start(order, stack, hear).run(cancelled)
+
+    def open_session(
+        self, order: SandboxRequest, checkout: Checkout, stack: ExitStack, stopped: Flag | None
+    ) -> RunningSandbox:
+        """Open a sandbox that answers request after request; the stack takes it down."""
+        sandbox = self.start(order, stack, checkout=checkout)
+        sandbox.open(stopped)
+        return sandbox

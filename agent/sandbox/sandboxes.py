@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from threading import Lock
-from typing import Literal, Protocol
+from typing import Literal
 
 import structlog
 
 from agent.errors import SandboxLost, SandboxMissing
 from agent.models.environment import Checkout
-from agent.models.sandbox import Flag, Hear, Root, Sandbox, SandboxRequest, SandboxResult
+from agent.models.sandbox import Hear, Root, SandboxRequest
 from agent.sandbox import cgroup, docker_address
 from agent.sandbox.bubblewrap import BubblewrapSandbox
-from agent.sandbox.running import RunningSandbox
+from agent.sandbox.running import RunningSandbox, SandboxMaker
 from agent.settings import Settings
 
 _log = structlog.get_logger()
@@ -22,17 +22,7 @@ Kind = Literal["docker", "bubblewrap"]
 KINDS: tuple[Kind, ...] = ("docker", "bubblewrap")
 
 
-class SandboxKind(Sandbox, Protocol):
-    """A kind of sandbox, which can also stay open."""
-
-    def open_session(
-        self, order: SandboxRequest, checkout: Checkout, stack: ExitStack, stopped: Flag | None
-    ) -> RunningSandbox:
-        """Open a sandbox that answers request after request; the stack takes it down."""
-        ...
-
-
-def make_sandbox(kind: Kind, settings: Settings) -> SandboxKind:
+def make_sandbox(kind: Kind, settings: Settings) -> SandboxMaker:
     if kind == "bubblewrap":
         return BubblewrapSandbox(settings)
     # The client of the engine takes its time to load; who has no engine does without.
@@ -63,7 +53,7 @@ def choose_kind(settings: Settings) -> Kind:
     return "docker"
 
 
-class ChosenSandbox:
+class ChosenSandbox(SandboxMaker):
     """The sandboxes that the settings ask for; which kind that is, is found out when one is needed.
 
     It stays that kind from then on: an engine that goes away later makes for an error, never for
@@ -72,23 +62,22 @@ class ChosenSandbox:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._found: SandboxKind | None = None
+        self._found: SandboxMaker | None = None
         self._choosing = Lock()
-
-    def run(
-        self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
-    ) -> SandboxResult:
-        return self._get_sandbox().run(order, cancelled, hear)
 
     def roots(self) -> tuple[Root, ...]:
         return self._get_sandbox().roots()
 
-    def open_session(
-        self, order: SandboxRequest, checkout: Checkout, stack: ExitStack, stopped: Flag | None
+    def start(
+        self,
+        order: SandboxRequest,
+        stack: ExitStack,
+        hear: Hear | None = None,
+        checkout: Checkout | None = None,
     ) -> RunningSandbox:
-        return self._get_sandbox().open_session(order, checkout, stack, stopped)
+        return self._get_sandbox().start(order, stack, hear, checkout)
 
-    def _get_sandbox(self) -> SandboxKind:
+    def _get_sandbox(self) -> SandboxMaker:
         with self._choosing:
             if self._found is None:
                 self._found = make_sandbox(choose_kind(self._settings), self._settings)

@@ -84,13 +84,14 @@ class Database:
             self.engine = _open_file(path, busy_seconds)
             self._readers = self.engine.execution_options(reads_only=True)
         else:
-            self.engine = _connect_to_server(url, busy_seconds)
+            arguments = _make_connect_arguments(busy_seconds)
+            self.engine = create_engine(url, pool_pre_ping=True, connect_args=arguments)
             self._readers = self.engine.execution_options(
                 reads_only=True, isolation_level="REPEATABLE READ"
             )
             self.beside = self.engine.execution_options(reads_only=True)
             """For a write that takes no lock, since it may never wait; a server's only."""
-            _lock_writers(self.engine, tables[0].name, self._ask_guard)
+            self._lock_writers(tables[0].name)
         try:
             with self.translate_errors():
                 is_new = not inspect(self.engine).has_table(self._version.name)
@@ -145,8 +146,14 @@ class Database:
         with translate_errors(self.name, self._errors):
             yield
 
-    def _ask_guard(self, connection: Connection) -> None:
-        self.guard(connection)
+    def _lock_writers(self, name: str) -> None:
+        key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big")
+
+        @event.listens_for(self.engine, "begin")
+        def _begun(connection: Connection) -> None:
+            if not connection.get_execution_options().get("reads_only", False):
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({key})")
+                self.guard(connection)
 
     def _create_tables(self, connection: Connection, tables: Sequence[Table]) -> None:
         version, name = compute_version(tables), self._version.name
@@ -187,22 +194,6 @@ def _make_connect_arguments(busy_seconds: float) -> dict[str, object]:
         "tcp_user_timeout": milliseconds,
         "options": f"-c idle_in_transaction_session_timeout={idle} -c lock_timeout={milliseconds}",
     }
-
-
-def _connect_to_server(url: str, busy_seconds: float) -> Engine:
-    return create_engine(
-        url, pool_pre_ping=True, connect_args=_make_connect_arguments(busy_seconds)
-    )
-
-
-def _lock_writers(engine: Engine, name: str, guard: Callable[[Connection], None]) -> None:
-    key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big")
-
-    @event.listens_for(engine, "begin")
-    def _begun(connection: Connection) -> None:
-        if not connection.get_execution_options().get("reads_only", False):
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({key})")
-            guard(connection)
 
 
 def _open_file(path: Path, busy_seconds: float) -> Engine:
