@@ -86,7 +86,7 @@ def test_a_shallow_clone_serves(repository, mirrors, tmp_path):
 
 @pytest.mark.parametrize(
     ("base", "words"),
-    [("relase/1.2", "Nearest: release/1.2"), ("v9", "`v9`"), ("main~1", "expression")],
+    [("relase/1.2", "Nearest: release/1.2"), ("v9", "`v9`"), ("main~1", "Nearest: main")],
 )
 def test_an_unknown_base_is_answered_with_the_nearest_names(repository, mirrors, base, words):
     git(repository, "branch", "release/1.2")
