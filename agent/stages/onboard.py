@@ -28,7 +28,7 @@ def propose_configuration(base: OpenedRepository, desk: Desk) -> str:
     May run twice. What cannot be proposed is a note, and ends no run.
     """
     run = base.run
-    if base.contract.source is not None or run.follow_up is not None or not _may_ask(run, desk):
+    if base.contract.source is not None or run.follow_up is not None or not _may_propose(run, desk):
         return "not asked"
     if desk.code_host.has_pull_request(run, BRANCH):
         return "asked already"
@@ -43,7 +43,7 @@ def propose_configuration(base: OpenedRepository, desk: Desk) -> str:
     return pull.url
 
 
-def _may_ask(run: Run, desk: Desk) -> bool:
+def _may_propose(run: Run, desk: Desk) -> bool:
     """Whether a label has begun it; whoever calls a command has been asked."""
     by_label = run.snapshot is not None and run.snapshot.by_label
     return by_label and desk.settings.onboarding != "off" and not run.dry_run
