@@ -124,6 +124,12 @@ def require_fit(place: GitPlace, commit: str, limits: RepositoryLimits) -> None:
         [f"{_quote_path(path)}: {problem}" for path, problem in bad],
         "Rename them and commit",
     )
+    same = names.find_collisions(paths)
+    _refuse(
+        "names that differ only in case or encoding",
+        [f"{_quote_path(one)} and {_quote_path(other)}" for one, other in same],
+        "Rename one of each and commit",
+    )
     # One whose text is too long for a path counts as leading out.
     wanted = {path: object_id for path, object_id in links.items() if object_id}
     contents = map(os.fsdecode, objects.read_contents(place, wanted.values()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 MAX_PATH_BYTES = 4000
 """Below the kernel's 4096, so that a folder can stand before it."""
@@ -72,6 +72,23 @@ def _fold_case(text: str) -> str:
         return text.lower()
     shown = (c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
     return unicodedata.normalize("NFC", "".join(shown).casefold())
+
+
+def find_collisions(paths: Iterable[str]) -> list[tuple[str, str]]:
+    """Find paths that differ only in case, Unicode form or invisible characters."""
+    found: list[tuple[str, str]] = []
+    files: dict[str, str] = {}
+    folders: set[str] = set()
+    for path in paths:
+        other = files.setdefault(_fold_case(path), path)
+        if other != path:
+            found.append((other, path))
+        folder = path.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    keys = ((_fold_case(folder), folder) for folder in sorted(folders))
+    return found + [(files[key], folder) for key, folder in keys if key in files]
 
 
 def find_links_out(links: Mapping[str, str]) -> list[str]:

@@ -1,7 +1,4 @@
-"""Try every limit that this machine has to enforce, never by a version, flag or setting.
-
-Each is tried by an attempt to break it. What our own code does alone is left to its tests.
-"""
+"""Try every limit of a sandbox by an attempt to break it, never by a version, flag or setting."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from agent.errors import SandboxLost
-from agent.models.sandbox import Sandbox, SandboxLimits, SandboxRequest
+from agent.models.sandbox import SANDBOX_OUT, Sandbox, SandboxLimits, SandboxRequest
 from agent.sandbox import layout, slots
 from agent.sandbox.cgroup import CGROUP_ROOT
 from agent.settings import Settings
@@ -29,9 +26,14 @@ _Facts = dict[str, Any]
 _OPTIONAL = ("own user ids", "kernel call filter", "own root file system", "enforced by the kernel")
 #: What one look around shows.
 _LOOKS = ["read-only root", "source tree", "no network", "no privileges", "own namespaces"]
-_LOOKS += ["no new namespaces", "runner not reachable", "own processes only"]
-_LOOKS += ["unprivileged user", *_OPTIONAL]
-_LOOK = "break_limits.py"
+_LOOKS += ["no new namespaces", "runner not reachable", "clean environment"]
+_LOOKS += ["own processes only", "unprivileged user", *_OPTIONAL]
+#: What must not be collected, beside one plain file.
+LEAVE = (
+    f"cd {SANDBOX_OUT} && ln -s /etc/passwd link && ln -s /etc folder && mkfifo pipe"
+    " && echo t >twin && ln twin second && printf plain >plain && truncate -s 256M large"
+)
+_LOOK = "break_limits look"
 _FEW = {"passed": range(1, 32), "limit": ["processes"]}
 #: Dots tell how far it came in a sandbox that was ended.
 FORKS = "(for n in $(seq 200); do sleep 60 & printf .; done); sleep 60 & printf .; exec sleep 60"
@@ -40,6 +42,9 @@ HOGS = "for n in 1 2 3 4 5 6; do (head -c 60M /dev/zero; sleep 1) | tail >/dev/n
 _FILL, _FULL = "head -c 17M /dev/zero", {"limit": ["disk"]}
 _DEAF = """trap '' TERM HUP INT; setsid sh -c 'sleep 120; :' "$0" & sleep 120; :"""
 _NAMES = "n=0; while :; do : >/tmp/name-$n; n=$((n + 1)); done"
+_LOUD = "yes 0123456789abcdefghi | head -n 1000000"
+_CUT = {"output_bytes": [20_000_000], "kept": range(MIB + 100)}
+_PLAIN = {"limit": ["returned"], "files": [{f"{SANDBOX_OUT}/plain": b"plain"}]}
 #: The limit, what is tried (in a shell, or by `break_limits.py`), the sandbox's bounds, and of what
 #: is found the values that show that it holds. Each attempt has a sandbox of its own.
 _ATTEMPTS: tuple[tuple[str, str, _Facts, _Facts], ...] = (
@@ -50,6 +55,9 @@ _ATTEMPTS: tuple[tuple[str, str, _Facts, _Facts], ...] = (
     ("time", _DEAF, {"seconds": 1}, {"limit": ["time"], "seconds": range(6), "left over": [0]}),
     *((f"disk space of {at}", f"{_FILL} >{at}/fill", {}, _FULL) for at in layout.WRITABLE),
     ("number of files", _NAMES, {"disk_bytes": 4 * MIB}, {"limit": ["disk", "memory"]}),
+    ("output", _LOUD, {"output_bytes": MIB}, _CUT),
+    ("returned files", LEAVE, {"returned_bytes": MIB, "disk_bytes": 512 * MIB}, _PLAIN),
+    ("proof of completion", "break_limits forge", {}, {"exit_code": [7], "limit": [None]}),
 )
 
 
@@ -69,27 +77,41 @@ def _judge_probe(limit: str, what: str, end: Future[_Facts], must: _Facts) -> _F
     held = False
     try:
         found = {name: end.result()[name] for name in must}
-    except SandboxLost as problem:
-        detail = f"the sandbox was lost: {problem.message}"
-    else:
         held = all(found[name] in wanted for name, wanted in must.items())
-        if what == _LOOK:
-            detail = f"in the sandbox: {', '.join(found[limit]) or 'nothing'}"
-        else:
-            detail = f"{what}: {', '.join(f'{name} {value}' for name, value in found.items())}"
+    except SandboxLost as problem:
+        found = {"lost": problem}
+    if what == _LOOK:
+        listed = [
+            one
+            for value in found.values()
+            for one in (value if isinstance(value, list) else [value])
+        ]
+        detail = f"in the sandbox: {', '.join(map(str, listed)) or 'nothing'}"
+    else:
+        detail = f"{what}: {', '.join(f'{name} {value}' for name, value in found.items())}"
     required = limit not in _OPTIONAL
     return {"limit": limit, "required": required, "enforced": held, "detail": detail}
 
 
+def _make_request(marker: str, what: str, *args: str, **more: Any) -> SandboxRequest:
+    """Order what is tried; its processes are known by the marker."""
+    argv: tuple[str, ...] = ("sh", "-c", what, marker)
+    if what.startswith("break_limits "):
+        code = (
+            resources.files("agent.sandbox").joinpath("sandbox_scripts/break_limits.py").read_text()
+        )
+        argv = ("python3", "-I", "-S", "-c", f"{code}# {marker}", *what.split()[1:], *args)
+    return SandboxRequest(argv=argv, collect=(f"{SANDBOX_OUT}/**",), **{"limits": LIMITS, **more})
+
+
 def _run_probe(sandbox: Sandbox, what: str, bounds: _Facts) -> _Facts:
     marker, began = secrets.token_hex(8), time.monotonic()
-    limits = LIMITS.model_copy(update=bounds)
-    end = sandbox.run(SandboxRequest(argv=("sh", "-c", what, marker), limits=limits))
-    return {
-        "limit": end.limit,
+    end = sandbox.run(_make_request(marker, what, limits=LIMITS.model_copy(update=bounds)))
+    return end.model_dump() | {
         "passed": end.output.count("."),
         "seconds": int(time.monotonic() - began),
         "left over": len(_list_processes(marker)),
+        "kept": len(end.output),
     }
 
 
@@ -108,10 +130,7 @@ def _look_around(sandbox: Sandbox, tree: Path) -> _Facts:
             "usr": [usr.st_dev, usr.st_ino],
             "sizes": dict.fromkeys(layout.WRITABLE, LIMITS.disk_bytes),
         }
-        scripts = resources.files("agent.sandbox").joinpath("sandbox_scripts")
-        code = scripts.joinpath("break_limits.py").read_text()
-        argv = ("python3", "-I", "-S", "-c", f"{code}# {marker}", json.dumps(host))
-        order = SandboxRequest(argv=argv, tree=str(tree), limits=LIMITS)
+        order = _make_request(marker, _LOOK, json.dumps(host), tree=str(tree))
         end = sandbox.run(order, hear=lambda _: seen.update(_inspect_processes(marker)))
     if end.exit_code != 0:
         raise SandboxLost(f"The probe did not finish: {end.output[-300:]}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, NamedTuple, Self
@@ -290,13 +291,14 @@ class RunningSandbox:
         return Answer(frames.facts or {}, frames.contents, self._printed.text)
 
 
-class SandboxMaker:
+class SandboxMaker(ABC):
     """A way to open sandboxes: for one command, or for a session; implements `Sandbox`."""
 
+    @abstractmethod
     def roots(self) -> tuple[Root, ...]:
         """List the root file systems that sandboxes can have, the usual one first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def start(
         self,
         order: SandboxRequest,
@@ -309,7 +311,6 @@ class SandboxMaker:
         Args:
             checkout: For a session, the commit that its tree is laid over.
         """
-        raise NotImplementedError
 
     def run(
         self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None

@@ -24,10 +24,10 @@ from tests.scripted.faults import KEY
 
 REQUIRED = {
     "read-only root", "source tree", "no network", "no privileges", "own namespaces",
-    "no new namespaces", "runner not reachable", "own processes only",
+    "no new namespaces", "runner not reachable", "clean environment", "own processes only",
     "unprivileged user", "processes", "memory of a process", "memory of the sandbox", "time",
     "disk space of /tmp", "disk space of /work", "disk space of /home/sandbox", "disk space of /out", "disk space of /dev/shm",
-    "number of files",
+    "number of files", "output", "returned files", "proof of completion",
 }  # fmt: skip
 OPTIONAL = {
     "own user ids": {"bubblewrap", "bubblewrap-own-root"},

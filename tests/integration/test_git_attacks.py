@@ -270,6 +270,23 @@ def test_GR5_dangerous_gitmodules_are_refused_by_name(repository, mirrors, modul
     refuse(repository, mirrors, f"refuses an object.*{rule}")
 
 
+def test_GR5_a_link_and_a_submodule_that_share_a_name_are_refused(repository, mirrors):
+    link = samples.blob(repository, b".git")
+    hook = samples.tree(
+        repository, ("100755", samples.blob(repository, b"#!/bin/sh\n"), "post-checkout")
+    )
+    modules = samples.blob(repository, b'[submodule "x"]\n\tpath = A/modules/x\n\turl = x\n')
+    inner = samples.tree(repository, ("040000", hook, "hooks"))
+    root = samples.tree(
+        repository,
+        ("100644", modules, ".gitmodules"),
+        ("040000", samples.tree(repository, ("040000", inner, "modules")), "A"),
+        ("120000", link, "a"),
+    )
+    samples.commit_tree(repository, root)
+    refuse(repository, mirrors, "differ only in case.*\n.*`a` and `A`")
+
+
 def test_GR5_submodules_are_not_entered(repository, mirrors, tmp_path, canary):
     inner = samples.make(tmp_path / "inner")
     head = git(inner, "rev-parse", "HEAD")

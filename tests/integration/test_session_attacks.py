@@ -242,3 +242,31 @@ def test_closing_leaves_nothing(backend, home):
     assert left_of(backend, home) == set()
     assert sorted(os.listdir("/proc/self/fd")) == descriptors
     assert threading.active_count() == threads
+
+
+_LEAVE = """
+import ctypes
+library = ctypes.CDLL(None)
+print([library.shmget(7, 1 << 20, 0o1600), library.semget(7, 1, 0o1600),
+       library.msgget(7, 0o1600), library.mq_open(b"/left", 0o102, 0o600, None)])
+"""
+_FIND = """
+import ctypes
+library = ctypes.CDLL(None)
+print(library.shmget(7, 0, 0), library.semget(7, 0, 0), library.msgget(7, 0),
+      library.mq_open(b"/left", 0o2))
+"""
+
+
+def test_the_kernel_keeps_nothing_of_a_command(session):
+    made = session.run(f"python3 -c '{_LEAVE}'", seconds=20).output
+    assert "[0, 0, 0, -1]" in made
+    assert session.run(f"python3 -c '{_FIND}'", seconds=20).output == "-1 -1 -1 -1\n"
+    assert works(session)
+
+
+def test_a_home_that_is_closed_or_replaced_ends_nothing(session):
+    session.run("rm -rf ~; mkdir -p ~/.gitconfig/x", seconds=20)
+    assert works(session)
+    session.run("chmod 0 ~", seconds=20)
+    assert works(session)

@@ -1,6 +1,6 @@
 """Try to break the limits of a sandbox, where it takes more than a line of shell.
 
-Runs in the sandbox with only the standard library; its argument tells of the host, as JSON.
+Runs in the sandbox with only the standard library; the first argument chooses the function.
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import signal
 import socket
+import struct
 import sys
 import time
 from contextlib import suppress
@@ -17,6 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 CLONE_NEWUSER, PTRACE_SEIZE = 0x10000000, 0x4206
+VARIABLES = {"PATH", "HOME", "LANG", "TMPDIR", "PWD", "LC_CTYPE"}
 
 
 def list_successful_attempts(**attempts) -> list[str]:
@@ -69,6 +72,7 @@ def look(host_facts: str) -> None:
             memory=partial(open, "/proc/1/mem"),
             descriptors=lambda: os.listdir("/proc/1/fd"),
         ),
+        "clean environment": sorted(set(os.environ) - VARIABLES),
         "own processes only": sorted(filter(str.isdigit, others)),
         "own root file system": ["/usr"] if [usr.st_dev, usr.st_ino] == host["usr"] else [],
     }
@@ -76,5 +80,20 @@ def look(host_facts: str) -> None:
     time.sleep(3)
 
 
+def forge() -> None:
+    """Claim success by every way out, attack process 1, and end with 7."""
+    claim = b'{"exit_code": 0, "limit": null, "files": [], "refused": []}'
+    content = struct.pack("!16sBQ", bytes(16), 2, len(claim)) + claim
+    for number in range(256):
+        paths = Path(f"/proc/1/fd/{number}"), Path(f"/proc/self/fd/{number}")
+        list_successful_attempts(
+            **{str(path): partial(path.write_bytes, content) for path in paths}
+        )
+        list_successful_attempts(inherited=partial(os.write, number, content))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGSTOP, signal.SIGKILL):
+        list_successful_attempts(killed=partial(os.kill, 1, number))
+    os._exit(7)
+
+
 if __name__ == "__main__":
-    look(sys.argv[1])
+    globals()[sys.argv[1]](*sys.argv[2:])
