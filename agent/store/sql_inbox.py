@@ -137,6 +137,7 @@ class Inbox:
         self._one = threading.Lock()
         self._database = Database(self.path, _TABLES, _ERRORS, url=url, busy_seconds=_BUSY_SECONDS)
         self._database.require_sound()
+        self._identity = _identity(self.path)
 
     def append(self, deliveries: Sequence[Delivery]) -> tuple[Receipt, ...]:
         """Add deliveries in one transaction, in their order; they are on disk at the return.
@@ -148,12 +149,15 @@ class Inbox:
             return ()
         receipts = tuple(_make_receipt(delivery) for delivery in deliveries)
         with self._one, self._database.connect() as connection:
-            if _insert(connection, deliveries, receipts) == len(deliveries):
-                return receipts
-            # Some are known; which, each of them tells.
-            connection.rollback()
-        with self._one, self._database.connect() as connection:
-            return tuple(_append_one(connection, delivery) for delivery in deliveries)
+            if _insert(connection, deliveries, receipts) != len(deliveries):
+                # Some are known; which, each of them tells.
+                connection.rollback()
+                receipts = ()
+        if not receipts:
+            with self._one, self._database.connect() as connection:
+                receipts = tuple(_append_one(connection, delivery) for delivery in deliveries)
+        self._require_same_file()
+        return receipts
 
     def list_unread(
         self, limit: int = 100, *, without: Collection[str] = ()
@@ -210,6 +214,7 @@ class Inbox:
     def prove_writable(self) -> None:
         """Write to the disk now; fails as `append` does."""
         self._database.prove_writable()
+        self._require_same_file()
 
     def beat(self, *, leads: bool = True) -> None:
         """Leave a sign of life of whoever reads the inbox.
@@ -244,6 +249,14 @@ class Inbox:
 
     def close(self) -> None:
         self._database.close()
+
+    def _require_same_file(self) -> None:
+        # Whoever puts another file in its place must not have deliveries acknowledged that are
+        # in a file without a name.
+        if not self.is_shared and _identity(self.path) != self._identity:
+            raise InboxUnusable(
+                f"{self.path} was removed or replaced while it was in use. Restart the service."
+            )
 
     def _settle(self, which: ColumnElement[bool], outcome: str, reason: str) -> None:
         with self._one, self._database.connect() as connection:
@@ -299,3 +312,10 @@ def _delivery(row: DeliveryRow) -> Delivery:
     # SQLite keeps any value in any column, and a table's model does not check what is read.
     fields = {name: getattr(row, name) for name in Delivery.model_fields if name != "ignored"}
     return Delivery.model_validate(fields, strict=True)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    with suppress(OSError):
+        there = path.stat()
+        return there.st_dev, there.st_ino
+    return None

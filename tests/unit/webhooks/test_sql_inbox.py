@@ -114,6 +114,15 @@ def test_a_damaged_file_is_refused(tmp_path):
         Inbox(tmp_path)
 
 
+def test_a_file_that_was_taken_away_gives_no_false_receipt(in_file):
+    in_file.append([delivery("a", "1")])
+    in_file.path.rename(in_file.path.with_name("elsewhere"))
+    with pytest.raises(InboxUnusable, match="removed or replaced"):
+        in_file.append([delivery("b", "2")])
+    with pytest.raises(InboxUnusable, match="removed or replaced"):
+        in_file.prove_writable()
+
+
 def test_nobody_else_may_read_it(in_file):
     in_file.append([delivery("a", "1")])
     for path in in_file.path.parent.glob("inbox.sqlite*"):
