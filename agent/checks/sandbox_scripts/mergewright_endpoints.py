@@ -58,9 +58,8 @@ async def list_started(app, tree, wanted):
     async def start():
         try:
             return await app.router.lifespan_context(app).__aenter__()
-        except (
-            BaseException
-        ) as problem:  # applications leave by sys.exit where a setting is missing
+        # Applications leave by sys.exit where a setting is missing.
+        except BaseException as problem:
             print("it did not start: %r" % problem)
 
     starting = asyncio.ensure_future(start())
