@@ -46,6 +46,16 @@ class Hunk:
         return self.edit is not None and self.edit.goes
 
     @property
+    def is_inner(self) -> bool:
+        """Whether it is a part of another one."""
+        return self.edit is not None and self.edit.is_inner
+
+    def is_within(self, other: Hunk) -> bool:
+        if not (self.edit and other.edit and self.path == other.path):
+            return False
+        return other.edit.first <= self.edit.first and self.edit.last <= other.edit.last
+
+    @property
     def part(self) -> SourcePart:
         return SourcePart(path=self.path, line=self.line, mistake=self.mistake, goes=self.goes)
 
@@ -102,7 +112,9 @@ def split_hunks(file: ChangedFile) -> tuple[Hunk, ...]:
         left = [*map(describe, texts)]
     except RecursionError:
         return (whole,)
-    if edits is None or None in left:
+    if edits is None or any(
+        described is None and not edit.is_inner for edit, described in zip(edits, left, strict=True)
+    ):
         return (whole,)
     return tuple(
         Hunk(
@@ -110,7 +122,7 @@ def split_hunks(file: ChangedFile) -> tuple[Hunk, ...]:
             is_of_types=is_of_types or _is_same_but_types(text, file.after),
         )
         for edit, text, described in zip(edits, texts, left, strict=True)
-        if described != code
+        if described not in (None, code)
     )  # fmt: skip
 
 

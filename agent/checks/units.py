@@ -2,7 +2,9 @@
 
 A unit is a statement, the decorators of a function, or the head of a class. A changed one gets
 base's text back; where only the blocks in it differ, each statement there is a unit. A new function
-raises, or returns what nobody expects; what is new besides goes; what has gone comes back.
+raises, or returns what nobody expects; what is new besides goes; what has gone comes back. Within
+what is new, each statement without a block of its own goes as well; so does each new element of a
+list, a dictionary and the like, and each operand of `and` and `or`.
 """
 
 from __future__ import annotations
@@ -38,6 +40,8 @@ class TextEdit(NamedTuple):
     """0-based: where the unit differs from base."""
     goes: bool = False
     """Whether the change only takes away what would be missed by its name."""
+    is_inner: bool = False
+    """Whether it is a part of another unit."""
 
 
 def find_edits(
@@ -145,6 +149,7 @@ class _Sides:
         )
         if not (can_split and (is_alike or is_class)):
             yield self._give_back(_find_lines(now), _find_lines(was))
+            yield from self._drop_parts(now, was)
             return
         if not is_alike:
             yield self._give_back(_find_head(now, blocks[0][0]), _find_head(was, blocks[0][1]))
@@ -165,6 +170,8 @@ class _Sides:
             first, last = _find_decorators(node)
             yield TextEdit(first, last, (), first)
         first, last = node.lineno - 1, _find_end(node)
+        yield from self._take_inner(node)
+        yield from self._drop_parts(node)
         if isinstance(node, _FUNCTIONS):
             body = node.body
             if not all(map(_is_filler, body)) and not _is_abstract(body):
@@ -179,6 +186,37 @@ class _Sides:
                 yield from self._take_away(inner)
         else:
             yield self._replace(node, last, b"pass\n", first)
+
+    def _take_inner(self, node: ast.stmt) -> Iterator[TextEdit]:
+        """Take away what is within a function or a branch, statement by statement.
+
+        Nothing is said of names that are only set for the statements behind.
+        """
+        inner = [] if isinstance(node, ast.ClassDef) else list_blocks(node)
+        alone = node.body if isinstance(node, _FUNCTIONS) and len(node.body) == 1 else []
+        for block in inner:
+            for part in block if self.are_apart(block, ()) else ():
+                yield from self._drop_parts(part)
+                if isinstance(part, ast.ClassDef) or list_blocks(part):
+                    yield from self._take_inner(part)
+                elif not (_is_filler(part) or _only_names(part)) and block != alone:
+                    edit = self._replace(part, _find_end(part), b"pass\n", part.lineno - 1)
+                    yield edit._replace(is_inner=True)
+
+    def _drop_parts(self, now: ast.stmt, was: ast.stmt | None = None) -> Iterator[TextEdit]:
+        """Drop each new part of the expressions of a statement, its blocks left aside."""
+        known = [_describe(part) for parts in _list_parts(was) for part in parts] if was else []
+        for parts in _list_parts(now):
+            for number, part in enumerate(parts):
+                if len(parts) == 1 or _describe(part) in known:
+                    continue
+                if part is parts[-1]:
+                    start, end = _get_end(parts[number - 1][-1]), _get_end(part[-1])
+                else:
+                    start, end = _get_start(part[0]), _get_start(parts[number + 1][0])
+                left = self.new[start[0]][: start[1]] + self.new[end[0]][end[1] :]
+                line = part[0].lineno - 1
+                yield TextEdit(start[0], end[0] + 1, (left,), line, is_inner=True)
 
     def _replace(self, node: ast.stmt, last: int, instead: bytes, line: int) -> TextEdit:
         """Put a line in the place of a statement and all up to a last line."""
@@ -297,6 +335,44 @@ def _is_filler(node: ast.stmt) -> bool:
     """Whether a statement only fills a body."""
     is_constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     return is_constant or isinstance(node, ast.Pass)
+
+
+def _list_parts(node: ast.stmt) -> Iterator[list[list[ast.expr]]]:
+    """List the parts of each collection and condition in a statement, its blocks left aside.
+
+    A part has one expression; an entry of a dictionary has two, or one behind `**`.
+    """
+    is_definition = isinstance(node, _DEFINITIONS)
+    left: list[ast.AST] = [] if is_definition else [*ast.iter_child_nodes(node)]
+    while left:
+        inner = left.pop()
+        # Python tells no places within a formatted string.
+        if isinstance(inner, (ast.stmt, ast.excepthandler, ast.match_case, ast.JoinedStr)):
+            continue
+        left += ast.iter_child_nodes(inner)
+        match inner:
+            case ast.Dict(keys=keys, values=values):
+                yield [[*filter(None, pair)] for pair in zip(keys, values, strict=True)]
+            case ast.BoolOp(values=values) | ast.Set(elts=values):
+                yield [[value] for value in values]
+            case ast.List(elts=values, ctx=ast.Load()) | ast.Tuple(elts=values, ctx=ast.Load()):
+                yield [[value] for value in values]
+
+
+def _get_start(node: ast.expr) -> tuple[int, int]:
+    """Return line and column, in bytes, both 0-based."""
+    return node.lineno - 1, node.col_offset
+
+
+def _get_end(node: ast.expr) -> tuple[int, int]:
+    return (node.end_lineno or node.lineno) - 1, node.end_col_offset or 0
+
+
+def _only_names(node: ast.stmt) -> bool:
+    """Whether a statement only gives names to what other statements read."""
+    if isinstance(node, ast.Assign):
+        return all(isinstance(target, ast.Name) for target in node.targets)
+    return isinstance(node, (*_IMPORTS, ast.Global, ast.Nonlocal))
 
 
 def _is_abstract(body: _Block) -> bool:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TypeVar
 
-from agent.checks import comparison, entered, hunks, measuring, reruns, running, test_files
+from agent.checks import comparison, hunks, measuring, reruns, running, test_files
 from agent.checks.check import Part, Selection, Site, count_sandboxes, make_site
 from agent.checks.commands import ToolCheck, make_tool_check
 from agent.checks.hunks import Hunk
@@ -53,6 +53,8 @@ _PART = 0.1
 _SHARE = 0.25
 _MOST_IDS = 200
 _MOST_TYPES = 10
+#: For the single statements of new code, where the suite takes less.
+_LEAST_SECONDS = 30
 
 
 def prove_change(
@@ -214,16 +216,18 @@ def take_back(
             return RevertTrials(untried=tuple(hunk.part for hunk in found))
         prepared = rebuilt
     attempts = _TestRuns(trials, prepared, head, judges, shown, ours, imports)
-    blocks = trials.begin(attempts.list_unentered)
-    types = [hunk for hunk in found if hunk.is_of_types]
+    inner = [hunk for hunk in found if hunk.is_inner and not hunk.is_of_types]
+    units = [hunk for hunk in found if not hunk.is_inner]
+    types = [hunk for hunk in units if hunk.is_of_types]
     checked = attempts.try_types(types)
-    code = attempts.try_all([hunk for hunk in found if not hunk.is_of_types])
+    code = attempts.try_all([hunk for hunk in units if not hunk.is_of_types])
+    unnoticed = [hunk for hunk in units if hunk.part in code.unnoticed]
+    inner = [hunk for hunk in inner if not any(map(hunk.is_within, unnoticed))]
     update = {
         "checked": checked,
         "typed": tuple(hunk.part for hunk in types if hunk.part not in checked),
-        "unentered": tuple(part for part in blocks.result() if part not in code.unnoticed),
     }
-    return code.model_copy(update=update)
+    return attempts.try_inner(inner, code.model_copy(update=update))
 
 
 @dataclass(frozen=True)
@@ -270,11 +274,11 @@ class _TestRuns:
         if not self.judges:
             left = [hunk for hunk in found if noticed.get(hunk) is not True]
             noticed |= dict.fromkeys(left) | self._try_rest(left)
-        parts = {
-            is_noticed: tuple(hunk.part for hunk in found if noticed.get(hunk) is is_noticed)
-            for is_noticed in (True, False, None)
-        }
-        return RevertTrials(noticed=parts[True], unnoticed=parts[False], untried=parts[None])
+        return RevertTrials(
+            noticed=_list_parts(found, noticed, wanted=True),
+            unnoticed=_list_parts(found, noticed, wanted=False),
+            untried=_list_parts(found, noticed, wanted=None),
+        )
 
     def _try_rest(self, rest: list[Hunk]) -> dict[Hunk, bool | None]:
         """Ask the whole suite, in as many groups as run side by side.
@@ -310,11 +314,13 @@ class _TestRuns:
         ids = sorted(failing - lost)[:_MOST_IDS]
         return Selection(ids=tuple(ids), files=tuple(files)) if ids or files else None
 
-    def _try_each(self, chosen: Mapping[Hunk, Part]) -> dict[Hunk, bool | None]:
+    def _try_each(
+        self, chosen: Mapping[Hunk, Part], end: float = math.inf
+    ) -> dict[Hunk, bool | None]:
         """Say of each, by some tests, whether it is noticed; None: its run said nothing."""
 
         def attempt(hunk: Hunk, part: Part) -> bool | None:
-            if time.monotonic() > self.trials.end:
+            if time.monotonic() > min(end, self.trials.end):
                 return None
             return self._is_noticed(self._run([hunk], part, fails_fast=True))
 
@@ -363,18 +369,19 @@ class _TestRuns:
             return not self.judges.isdisjoint(failing)
         return bool(result.reason or failing)
 
-    def list_unentered(self) -> tuple[SourcePart, ...]:
-        """List the blocks that the tests chosen for the change do not enter."""
-        marked = entered.mark_blocks(self.trials.change, self.ours)
-        part = self._choose_tests(sorted({part.path for part in marked.parts.values()}))
-        if not marked.parts or part is None or time.monotonic() > self.trials.end:
-            return ()
-        site = self.trials.lay_out(marked.change, self.prepared)
-        marks = replace(part, is_marked=True)
-        result = _run_tests(site, marks, "tests with marked blocks", self.trials.desk)
-        if result is None or result.limit or result.suite is None or not is_proved(result):
-            return ()
-        return marked.list_unentered(result.suite.left_behind)
+    def try_inner(self, found: list[Hunk], code: RevertTrials) -> RevertTrials:
+        """Take statements of new code away, each alone, for as long as the suite takes at most.
+
+        Only the tests near the change are asked: they reach new code, if any do.
+        """
+        end = time.monotonic() + max(_LEAST_SECONDS, self.head.seconds)
+        chosen = {hunk: part for hunk in found if (part := self._choose_tests([hunk.path]))}
+        noticed = self._try_each(chosen, end)
+        update = {
+            "unmissed": _list_parts(found, noticed, wanted=False),
+            "untried": (*code.untried, *_list_parts(found, noticed, wanted=None)),
+        }
+        return code.model_copy(update=update)
 
     def try_types(self, found: list[Hunk]) -> tuple[SourcePart, ...]:
         """Take the first of them back, each alone, and name those that a type checker notices."""
@@ -397,6 +404,12 @@ class _TestRuns:
         tried = found[:_MOST_TYPES] if checks else []
         trials = [self.trials.begin(partial(is_noticed, hunk)) for hunk in tried]
         return tuple(hunk.part for hunk, trial in zip(tried, trials, strict=True) if trial.result())
+
+
+def _list_parts(
+    found: Iterable[Hunk], noticed: Mapping[Hunk, bool | None], *, wanted: bool | None
+) -> tuple[SourcePart, ...]:
+    return tuple(hunk.part for hunk in found if noticed.get(hunk) is wanted)
 
 
 def _run_tests(site: Site, part: Part, name: str, desk: Desk) -> TestRun | None:

@@ -90,8 +90,8 @@ class RevertTrials(Record):
     """Of types alone, which no type checker misses."""
     checked: tuple[SourcePart, ...] = ()
     """Those that the repository's type checker notices."""
-    unentered: tuple[SourcePart, ...] = ()
-    """Blocks of functions that the change wrote, and that its tests and those near it pass by."""
+    unmissed: tuple[SourcePart, ...] = ()
+    """Single statements of new code without which its tests and those near it pass."""
 
     @property
     def tried(self) -> tuple[SourcePart, ...]:

@@ -160,8 +160,50 @@ def test_what_is_new_goes_or_fails_each_alone():
     ]
     assert units(b"class A:\n    def f(self): ...\n", None) == []
     for body in (b"print(1)", b"yield 1\n    return 2", b"def g(): return 1\n    g()"):
-        [(edit, _)] = units(b"def f():\n    " + body + b"\n", None)
-        assert "raise NotImplementedError" in edit, "it gives no value of its own"
+        edits = [edit for edit, _ in units(b"def f():\n    " + body + b"\n", None)]
+        assert any("raise NotImplementedError" in edit for edit in edits), "it gives no value"
+
+
+def test_each_statement_of_what_is_new_goes():
+    new = b"""\
+def f(a):
+    b = a.c
+    if a: return 1
+    try:
+        a.d += 1
+        e = 1
+    except ValueError:
+        raise
+    finally:
+        a.close()
+    def g():
+        log(b)
+        return e
+    return g
+"""
+    whole, *inner = split(new, None)
+    assert not whole.is_inner
+    assert all(hunk.is_inner and hunk.is_within(whole) for hunk in inner)
+    lines = [new.splitlines()[hunk.line - 1].strip() for hunk in inner]
+    assert lines == [
+        b"a.d += 1", b"raise", b"a.close()", b"log(b)", b"return e", b"return g",
+    ]  # fmt: skip
+    assert split(b"def f():\n    return 1\n", None)[1:] == (), "it is the function"
+
+
+def test_each_new_part_of_an_expression_is_dropped():
+    before = b"urls = [\n    a(1),\n]\nlimits = {'a': 1}\nis_on = a and b\n"
+    after = before.replace(b"a(1),", b"a(1),\n    b(2),  # More.\n    c(f'{1, 2}'),")
+    after = after.replace(b"1}", b"1, 'b': 2, **more}").replace(b"a and b", b"a and (b or c)")
+    inner = [hunk.without for hunk in split(after, before) if hunk.is_inner]
+    assert {*inner} == {
+        after.replace(b"b(2),  # More.\n    ", b""),
+        after.replace(b",  # More.\n    c(f'{1, 2}')", b""),
+        after.replace(b"'b': 2, ", b""),
+        after.replace(b", **more", b""),
+        after.replace(b"(b or c)", b"(c)"),
+        after.replace(b" or c", b""),
+    }
 
 
 def test_what_has_gone_comes_back_where_it_was():
@@ -178,7 +220,7 @@ def test_what_has_gone_comes_back_where_it_was():
 
 
 def _kinds(after: bytes, before: bytes = BASE):
-    return [hunk.is_of_types for hunk in split(after, before)]
+    return [hunk.is_of_types for hunk in split(after, before) if not hunk.is_inner]
 
 
 def test_parts_that_cannot_stand_alone_go_together():
