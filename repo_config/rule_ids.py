@@ -8,7 +8,7 @@ from __future__ import annotations
 _IN_ORDER = """\
 paths file-mode size secrets sample-secrets hidden-text look-alikes odd-text
 gate-files other-files
-test-asserts-nothing suppression module-in-place-of-another replaced-command
+test-asserts-nothing test-edited suppression module-in-place-of-another replaced-command
 python-syntax unreadable-python hidden-from-rules
 concurrency sync-handler
 new-dependency forbidden-dependency dependency-source
@@ -17,9 +17,9 @@ django-signals django-views django-manager
 migration-merged migration-destructive migration-by-hand
 newer-syntax http-client http-timeout background-tasks
 forbidden-import
-blocking-call test-tool-in-source
+blocking-call test-tool-in-source environment-read
 checker-in-code data-code security-lint
-other-settings
+other-settings fastapi-auth-uncovered
 test-rewritten test-removed test-surroundings test-not-run test-not-collected
 test-module-in-use
 environment-altered package-unasked

@@ -62,7 +62,7 @@ def weigh_comparisons(
             more += apply_levels(changed, test_changes.OF_TESTS)
         if isinstance(before, EndpointRun) and isinstance(after, EndpointRun):
             access = fastapi_auth.find_problems(config.fastapi, before.endpoints, after.endpoints)
-            more += apply_levels(access, (fastapi_auth.FASTAPI_AUTH,))
+            more += apply_levels(access, (fastapi_auth.FASTAPI_AUTH, fastapi_auth.UNCOVERED))
         if after is not None and after.silenced:
             told = suppressions.find_silenced(after.silenced)
             more += apply_levels(told, suppressions.RULES)

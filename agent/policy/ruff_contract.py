@@ -34,6 +34,7 @@ _TEST_TOOLS = (
     "traceback.walk_stack", "traceback.extract_stack", "traceback.format_stack",
     "django.db.migrations.autodetector", "django.core.management.commands.makemigrations",
 )  # fmt: skip
+_VARIABLES = ("os.environ", "os.environb", "os.getenv", "os.getenvb")
 #: By these it could see that it is being tested; no import brings them in.
 _FRAMES = frozenset({"f_back", "tb_frame", "gi_frame", "cr_frame", "ag_frame"})
 #: FastAPI has it for tests alone.
@@ -122,6 +123,7 @@ def make_ban(config: RepoConfig, ours: Collection[str] = ()) -> tuple[str, str]:
 def _list_bans(config: RepoConfig, ours: Collection[str]) -> dict[str, str]:
     """Return the names that may not be brought in, each with the id of its rule."""
     bans = dict.fromkeys(_TEST_TOOLS, "test-tool-in-source")
+    bans |= dict.fromkeys(_VARIABLES, "environment-read")
     for allowed, known, rule in (
         (config.http_client, _CLIENTS, "http-client"),
         (config.background_tasks, _TASK_SYSTEMS, "background-tasks"),

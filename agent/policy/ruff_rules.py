@@ -95,6 +95,13 @@ TABLE: tuple[RuffRule, ...] = (
         fix="Check that it does not influence test results.",
     ),
     RuffRule(
+        id="environment-read",
+        demands="Source that begins to read environment variables is listed.",
+        severity=Severity.INFO,
+        codes=(BAN,),
+        fix="Check what the code does where they are set: the checks run without new ones.",
+    ),
+    RuffRule(
         id="checker-in-code",
         demands="Changes do not touch the scripts that run the checks.",
         severity=Severity.BLOCK,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from agent.models.change import Finding, Severity
 from agent.models.checks import CheckItem
 from agent.policy import ruff_rules, test_changes
-from agent.policy.contract import added_packages
+from agent.policy.contract import added_packages, fastapi_auth
 from agent.policy.rule import Rule, split_place
 
 OTHER_SETTINGS = Rule(
@@ -24,6 +24,7 @@ OTHER_SETTINGS = Rule(
 RULES: tuple[Rule, ...] = (
     *ruff_rules.RULES,
     OTHER_SETTINGS,
+    fastapi_auth.UNCOVERED,
     *test_changes.OF_TESTS,
     *added_packages.OF_PACKAGES,
 )

@@ -91,6 +91,7 @@ EXAMPLES = {
         "import unittest  # in shop/cart.py",
         "import decimal  # and unittest in tests/test_cart.py",
     ),
+    "environment-read": ("import os\n\nopen_to_all = os.getenv('OPEN')", "import os"),
     "checker-in-code": (
         "import mergewright_pytest",
         "import pytest  # in tests/conftest.py",

@@ -80,7 +80,9 @@ def list_endpoints(app, tree, wanted):
             "function": ".".join(_name(route.endpoint)),
             "place": _place(route.endpoint, tree),
             "asks": [
-                name for name, one in wanted.items() if _depends(route.dependant, one, overrides)
+                name
+                for name, one in wanted.items()
+                if hasattr(route, "dependant") and _depends(route.dependant, one, overrides)
             ],
         }
         for path, route, overrides in _iterate_endpoints(app, root)
@@ -132,14 +134,15 @@ def _iterate_endpoints(app, before):
     # Later versions keep included routers as they are.
     opened = getattr(routing, "iter_route_contexts", None)
     for route in opened(app.routes) if opened else app.routes:
-        if getattr(route, "dependant", None) is None:
-            path = before + (getattr(route, "path", None) or "")
-            inner = getattr(route, "_base_app", getattr(route, "app", None))
-            inner = inner if hasattr(inner, "routes") else route
-            for found in _iterate_endpoints(inner, path) if hasattr(inner, "routes") else ():
-                yield found
-        elif getattr(route, "endpoint", None) is not None:
-            yield before + route.path, route, overrides
+        path = before + (getattr(route, "path", None) or "")
+        if getattr(route, "endpoint", None) is not None:
+            # Those of Starlette have no dependencies.
+            yield path, route, overrides
+            continue
+        inner = getattr(route, "_base_app", getattr(route, "app", None))
+        inner = inner if hasattr(inner, "routes") else route
+        if hasattr(inner, "routes"):
+            yield from _iterate_endpoints(inner, path)
 
 
 def _depends(dependant, wanted, overrides):

@@ -25,6 +25,11 @@ FASTAPI_AUTH = Rule(
     " and rejects requests without credentials; changes to such a dependency need review.",
     severity=Severity.REVIEW,
 )
+UNCOVERED = Rule(
+    id="fastapi-auth-uncovered",
+    demands="New endpoints whose URL path no entry of `fastapi.auth` covers are listed.",
+    severity=Severity.INFO,
+)
 RULES = (FASTAPI_AUTH,)
 _MOST_FINDINGS = 20
 #: A parameter that no slash can be in, as Starlette has them.
@@ -78,7 +83,7 @@ def find_problems(
     before: tuple[Endpoint, ...] | None,
     after: tuple[Endpoint, ...] | None,
 ) -> Iterator[Finding]:
-    """Yield a finding for every endpoint that the change leaves open.
+    """Yield a finding for every endpoint that the change leaves open, or adds outside the paths.
 
     Args:
         section: Of the configuration.
@@ -87,6 +92,13 @@ def find_problems(
     """
     if before is None or after is None:
         return
+    known = {(endpoint.methods, endpoint.path) for endpoint in before}
+    for endpoint in after:
+        is_new = (endpoint.methods, endpoint.path) not in known
+        if section.auth and is_new and _find_entry(section, endpoint.path) is None:
+            path, line = split_place(endpoint.place)
+            says = f"answers {endpoint.methods} {endpoint.path}, which fastapi.auth does not cover"
+            yield UNCOVERED.make_finding(path, says, "Check that anybody may call it.", line)
     were_open = {mark for _, _, marks in _find_open(section, before) for mark in marks}
     found = [opened for opened in _find_open(section, after) if not were_open & opened[2]]
     for endpoint, entry, _ in found[:_MOST_FINDINGS]:

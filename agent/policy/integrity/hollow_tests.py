@@ -1,4 +1,4 @@
-"""Name tests that assert nothing, or no longer do.
+"""Name tests that assert nothing, or no longer do, and those of base that are edited.
 
 Whether an assertion can fail at all is seen where the tests run without the change.
 """
@@ -16,6 +16,7 @@ from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.layout import is_test
 from agent.policy.rule import Rule
 from agent.policy.view import FunctionNode, View
+from agent.text.sanitise import list_some
 
 HOLLOW = Rule(
     id="test-asserts-nothing",
@@ -23,14 +24,36 @@ HOLLOW = Rule(
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
 )
-RULES = (HOLLOW,)
+EDITED = Rule(
+    id="test-edited",
+    demands="Existing tests that the change edits are listed.",
+    severity=Severity.INFO,
+)
+RULES = (HOLLOW, EDITED)
 #: What of pytest fails a test, besides `assert`.
 _OF_PYTEST = frozenset({"raises", "warns", "fail", "deprecated_call"})
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     fix = "Assert what the code should do. A test that cannot fail proves nothing."
-    return HOLLOW.report_hits(change_context, _find_hollow, fix, is_test)
+    yield from HOLLOW.report_hits(change_context, _find_hollow, fix, is_test)
+    for file in change_context.python:
+        if is_test(file.path) and file.after and file.before:
+            before, after = _describe_tests(file.before), _describe_tests(file.after)
+            edited = [name for name, code in before.items() if after.get(name, code) != code]
+            if edited:
+                says = f"edits {list_some(edited)}"
+                fix = "Check that they still test what they did."
+                yield EDITED.make_finding(file.path, says, fix)
+
+
+def _describe_tests(view: View) -> dict[str, str]:
+    """Return the code of each test, without comments and layout."""
+    return {
+        f"{visit.qualname}.{visit.node.name}".lstrip("."): ast.dump(visit.node)
+        for visit in view.functions
+        if visit.node.name.startswith("test")
+    }
 
 
 def _find_hollow(view: View) -> Iterator[Hit]:

@@ -76,7 +76,9 @@ def test_routers_mounts_and_hidden_endpoints_are_listed_by_their_whole_paths(scr
     app.root_path = "/shop/"
     app.include_router(outer, prefix="/v1")
     app.mount("/sub", sub)
+    app.router.add_route("/plain", f)
     assert listed(script, app, a=signed_in, b=other_signed_in) == {
+        "GET or HEAD /shop/plain": [],
         "GET /shop/v1/inner/{name:path}": ["a", "b"],
         "WEBSOCKET /shop/v1/inner/live": ["a", "b"],
         "POST or PUT /shop/sub/": [],

@@ -29,9 +29,16 @@ def endpoint(
     )
 
 
-def found(before: list[Endpoint], after: list[Endpoint]) -> list[str]:
+def found(before: list[Endpoint], after: list[Endpoint], rule: str = "fastapi-auth") -> list[str]:
     several = fastapi_auth.find_problems(SECTION, tuple(before), tuple(after))
-    return [f"{one.path}:{one.line} {one.message}" for one in several]
+    return [f"{one.path}:{one.line} {one.message}" for one in several if one.rule == rule]
+
+
+def test_a_new_endpoint_on_no_path_is_named():
+    health, total = endpoint("/health"), endpoint("/orders/total", "app.auth.user")
+    (message,) = found([], [health, total], "fastapi-auth-uncovered")
+    assert message == "app/views.py:7 answers GET /health, which fastapi.auth does not cover."
+    assert found([health], [health], "fastapi-auth-uncovered") == []
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,22 @@ _HOLLOW = Cases(
     },
 )
 
+_EDITED = Cases(
+    fails={
+        "an assertion less": Snippet(
+            {_PATH: "class T:\n    def test_a(self):\n        assert f()\n"},
+            base={_PATH: "class T:\n    def test_a(self):\n        assert f() == 1\n"},
+        )
+    },
+    passes={
+        "a comment, and a new test": Snippet(
+            {_PATH: "def test_a():\n    assert f()  # It is.\n\n\ndef test_b(): assert g()\n"},
+            base={_PATH: "def test_a():\n    assert f()\n"},
+        ),
+        "a helper of the source": Snippet("def test_a(): return 1\n", "def test_a(): return 2\n"),
+    },
+)
+
 _NAMES = Cases(
     fails={
         "a module at the root": Snippet({"json.py": "x = 1\n"}, line=1),
@@ -122,6 +138,7 @@ _COMMANDS = Cases(
 CASES = {
     "suppression": _SUPPRESSION,
     "test-asserts-nothing": _HOLLOW,
+    "test-edited": _EDITED,
     "module-in-place-of-another": _NAMES,
     "replaced-command": _COMMANDS,
 }
