@@ -58,7 +58,9 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             yield GATE_FILES.make_finding(file.path, f"was changed, and {reason}", _LOOK)
         is_fragment = fragments is not None and file.path.startswith(f"{fragments}/")
         is_known = reasons or is_fragment or rule_files.has_tables(file.path)
-        if not (is_known or _is_usual(file.path)):
+        # A new one without content, such as py.typed, does nothing by itself.
+        is_marker = file.before is None and file.after == b""
+        if not (is_known or is_marker or _is_usual(file.path)):
             says = "is not source, a template, a static file, a translation, docs or test data"
             yield OTHER_FILES.make_finding(file.path, says, "Check what it does.")
 

@@ -31,12 +31,14 @@ CASES = {
             "CI of a service that nobody listed": _one(".drone.yml"),
             "a script without an ending": _one("deploy/up", None),
             "source in a hidden folder": _one(".hooks/check.py"),
+            "a file that is emptied": Snippet({".drone.yml": ""}, base={".drone.yml": "kind: a"}),
             "what type checkers read in place of code": _one("shop/prices.pyi"),
         },
         passes={
             "usual parts of a change": Snippet(
                 {"shop/cart.html": "", "locale/de/django.po": "", "docs/CART.RST": "", "a.py": ""}
             ),
+            "a new file that only marks": Snippet({"shop/py.typed": ""}),
             "data of a test": Snippet({"tests/data/orders.json": "{}"}),
             "a news fragment": Snippet(
                 {"news/3.bugfix": "Mended."},
