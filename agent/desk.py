@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote
 
 from agent import settings as given
-from agent.errors import RequestRefused, SettingsInvalid
+from agent.errors import SettingsInvalid
 from agent.git import worktree
 from agent.git.tree import WorkTree
 from agent.llm.budget import Budget
@@ -20,7 +20,7 @@ from agent.llm.spendings import CountedModels
 from agent.models.change import Change
 from agent.models.chat import ChatModel
 from agent.models.checks import CheckReport
-from agent.models.code_host import CodeHost, Pulls
+from agent.models.code_host import CodeHost
 from agent.models.environment import Environment, OpenedRepository, Prepared
 from agent.models.outcome import StoredRun
 from agent.models.package_index import PackageIndex
@@ -35,10 +35,6 @@ from agent.setup.request import EnvironmentRequest
 from agent.telemetry.ledger import STORED, Seal
 from agent.telemetry.private_files import write_private_file
 from agent.text.redaction import Redactor
-
-#: Why a run on this machine does not get there.
-ELSEWHERE = "Only the GitHub service can follow up on pull requests."
-
 
 Record = Callable[[str, Mapping[str, object]], None]
 """Takes kind and facts of something that happened; redacted by the caller."""
@@ -78,8 +74,6 @@ class Desk:
     """Opens what a model works in; None where no model does."""
     models: ChatModel | None = None
     """None: no model is configured."""
-    pulls: Pulls | None = None
-    """Pull requests of ours after they were opened; None: there is no code host."""
     redactor: Redactor = field(default_factory=Redactor)
     """Takes secrets out of every text that leaves."""
     stopped: Flag = field(default_factory=threading.Event)
@@ -243,10 +237,3 @@ def make_redactor(settings: Settings) -> Redactor:
         if parts and parts["password"]:
             found.learn(unquote(parts["password"]))
     return found
-
-
-def pulls_of(desk: Desk) -> Pulls:
-    """Return the way to pull requests that are open; RequestRefused where there is none."""
-    if desk.pulls is None:
-        raise RequestRefused(ELSEWHERE)
-    return desk.pulls

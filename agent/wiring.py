@@ -14,7 +14,7 @@ import structlog
 from agent.desk import Compose, Desk, Record, make_redactor
 from agent.errors import ModelUnusable
 from agent.models.chat import ChatModel
-from agent.models.code_host import CodeHost, Pulls
+from agent.models.code_host import CodeHost
 from agent.models.sandbox import Flag, Sandbox, Sessions, Stoppable
 from agent.runs.local_code_host import LocalCodeHost
 from agent.runs.sessions import SessionFactory
@@ -47,12 +47,12 @@ def on_this_machine(settings: Settings) -> Compose:
     """Give what composes the desk of a run without a server."""
     make_home(settings)
     asked, sessions = make_models(settings), SessionFactory(settings)
-    return partial(_make_desk, settings, lambda record: (LocalCodeHost(), None), asked, sessions)
+    return partial(_make_desk, settings, lambda record: LocalCodeHost(), asked, sessions)
 
 
 def _make_desk(
     settings: Settings,
-    reach: Callable[[Record], tuple[CodeHost, Pulls | None]],
+    reach: Callable[[Record], CodeHost],
     asked: ChatModel | None,
     sessions: Sessions,
     *,
@@ -62,12 +62,10 @@ def _make_desk(
     **own: Any,
 ) -> Desk:
     """Put the clients of the process to what is of one execution; see `Compose`."""
-    code_host, pulls = reach(record_write)
     stopped = stopped or Event()
     return Desk(
         settings=settings,
-        code_host=code_host,
-        pulls=pulls,
+        code_host=reach(record_write),
         sandbox=Stoppable(make_sandbox(settings), stopped),
         index=SimpleIndex(settings),
         models=count(asked) if asked else None,
@@ -132,7 +130,6 @@ def on_github(settings: Settings, way: Access) -> Compose:
     """
     # Loaded now, so that the first run does not wait for it.
     from agent.github.code_host import GithubCodeHost
-    from agent.github.pulls import GithubPulls
 
     make_home(settings)
     # A key that cannot sign is told before a run begins.
@@ -144,9 +141,8 @@ def on_github(settings: Settings, way: Access) -> Compose:
         # What providers need takes seconds to load; the first run does not wait for all of it.
         threading.Thread(target=asked.preload, name="load models", daemon=True).start()
 
-    def reach(record_write: Record) -> tuple[CodeHost, Pulls]:
-        recorded = way.recording(record_write)
-        return GithubCodeHost(recorded, settings), GithubPulls(recorded, settings)
+    def reach(record_write: Record) -> CodeHost:
+        return GithubCodeHost(way.recording(record_write), settings)
 
     return partial(_make_desk, settings, reach, asked, sessions)
 

@@ -15,6 +15,7 @@ from agent.github import comments, issues, project_checks, pull_requests, reposi
 from agent.github.access import Access
 from agent.github.connection import translate_errors, translating_errors
 from agent.github.intake_api import GithubIntakeApi
+from agent.github.pulls import GithubPulls
 from agent.github.status_comment import StatusComment
 from agent.github.tokens import TokenScope
 from agent.models.change import Plan
@@ -37,13 +38,12 @@ _EDITED = "an edit made after the label was set (only the approved text counts)"
 
 
 @translating_errors
-class GithubCodeHost:
+class GithubCodeHost(GithubPulls):
     """Tickets from issues, results as pull requests."""
 
     def __init__(self, access: Access, settings: Settings) -> None:
-        self._access = access
+        super().__init__(access, settings)
         self._intake_api = GithubIntakeApi(access, settings)
-        self._dashboard_url = settings.dashboard_url
         self._statuses: dict[str, StatusComment] = {}
         self._progress: dict[str, Progress] = {}
 

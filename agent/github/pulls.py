@@ -1,4 +1,4 @@
-"""A pull request of ours after it was opened: implements `Pulls`.
+"""A pull request of ours after it was opened: the second half of `CodeHost`.
 
 Threads are read by REST; GraphQL alone tells which are resolved, and resolves them. What the
 project's own checks say is left to `project_checks`.

@@ -89,7 +89,8 @@ class CodeHost(Protocol):
 
     Everything that writes may run twice: it looks for its own earlier effect first, by the run's
     id. What is written here is how a folder on this machine answers, which has neither remote nor
-    pull requests; code hosts have their own.
+    pull requests; code hosts have their own, which raise CodeHostUnavailable, CodeHostLimited,
+    AccessLost.
     """
 
     def read_ticket(self, run: Run) -> Ticket:
@@ -152,21 +153,15 @@ class CodeHost(Protocol):
         """
         return outcome
 
-
-class Pulls(Protocol):
-    """A pull request of ours after it was opened: what is read of it, and answered in it.
-
-    Everything that writes may run twice: it looks for its own earlier effect first. Raises
-    CodeHostUnavailable, CodeHostLimited, AccessLost.
-    """
+    # --- a pull request of ours after it was opened ---------------------------------------------
 
     def read_pull(self, run: Run, number: int) -> PullSnapshot | None:
         """Read the pull request with all its threads; None: it is not there any more."""
-        ...
+        raise AssertionError(_FOLDER)
 
     def may_write(self, run: Run, login: str, account_id: int) -> bool:
         """Whether whoever has the login now is that account and may write in the repository."""
-        ...
+        raise AssertionError(_FOLDER)
 
     def reply_in_thread(
         self, run: Run, number: int, thread: Thread, words: str, *, key: str
@@ -176,22 +171,23 @@ class Pulls(Protocol):
         Args:
             thread: As it was read in this attempt; what an earlier one has said is in it.
         """
-        ...
+        raise AssertionError(_FOLDER)
 
     def add_comment(self, run: Run, number: int, words: str, *, key: str) -> None:
         """Comment once for each key in the conversation of the pull request."""
-        ...
+        raise AssertionError(_FOLDER)
 
-    def rewrite_text(self, run: Run, number: int, body: str) -> None: ...
+    def rewrite_text(self, run: Run, number: int, body: str) -> None:
+        raise AssertionError(_FOLDER)
 
     def resolve_thread(self, run: Run, thread: Thread) -> bool:
         """Mark a thread as resolved; return False where the code host does not let us."""
-        ...
+        raise AssertionError(_FOLDER)
 
     def list_checks(self, run: Run, commit: str) -> tuple[ProjectCheck, ...]:
         """List the project's own checks of a commit, without those that we have reported."""
-        ...
+        raise AssertionError(_FOLDER)
 
     def read_log(self, run: Run, check: ProjectCheck) -> str:
         """Read the end of the log of a check, at most 200,000 characters; empty: it has none."""
-        ...
+        raise AssertionError(_FOLDER)

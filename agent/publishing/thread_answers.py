@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from agent.desk import Desk, pulls_of
+from agent.desk import Desk
 from agent.models.change import Finding
 from agent.models.outcome import Outcome, ThreadOutcome
 from agent.models.pulls import PullSnapshot, Thread
@@ -27,10 +27,10 @@ _SHOWN = 5
 def tell_stopped(run: Run, outcome: Outcome, desk: Desk) -> None:
     """Tell people of a follow-up that ended without a result; where they ended it, they know."""
     over = outcome.reason is Reason.SUPERSEDED and outcome.sentence.startswith(OVER)
-    if desk.pulls and not over and outcome.reason is not Reason.CANCELLED:
+    if not over and outcome.reason is not Reason.CANCELLED:
         words = outcome.files.text or sanitise.format_words(outcome.sentence)
         key = f"{run.run_id} {outcome.reason.value}"
-        desk.pulls.add_comment(run, run.about.pull, words, key=key)
+        desk.code_host.add_comment(run, run.about.pull, words, key=key)
 
 
 # --- threads --------------------------------------------------------------------------------------
@@ -96,13 +96,12 @@ def answer_threads(
 def _answer_thread(
     thread: Thread, answer: ItemAnswer, commit: str, now: PullSnapshot, run: Run, desk: Desk
 ) -> dict[str, object]:
-    pulls = pulls_of(desk)
     # Ours is no word that was read.
     last = max(comment.comment_id for comment in thread.comments if not comment.is_ours)
     words = threads.write_reply(answer, commit)
     present = next((one for one in now.threads if one.thread_id == thread.thread_id), thread)
     key = f"{thread.thread_id} {last}"
-    page = pulls.reply_in_thread(run, now.number, present, words, key=key)
+    page = desk.code_host.reply_in_thread(run, now.number, present, words, key=key)
     # What was said since it was read, or is said otherwise by now, is not to be hidden with it.
     read = {comment.comment_id: comment.body for comment in thread.comments}
     is_unread = any(
@@ -115,7 +114,7 @@ def _answer_thread(
         "place": thread.place,
         "url": page,
         "last_comment_id": last,
-        "resolved": bool(commit) and not is_unread and pulls.resolve_thread(run, thread),
+        "resolved": bool(commit) and not is_unread and desk.code_host.resolve_thread(run, thread),
     }
 
 

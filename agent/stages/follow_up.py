@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.conversation.commands import ROUNDS_OVER, is_command, is_for_others, is_mentioned
-from agent.desk import ELSEWHERE, Desk, pulls_of
+from agent.desk import Desk
 from agent.errors import RequestRefused, Superseded
 from agent.models.change import Plan
-from agent.models.code_host import Pulls
+from agent.models.code_host import CodeHost
 from agent.models.outcome import StoredRun, ThreadOutcome
 from agent.models.pulls import (
     BranchState,
@@ -40,14 +40,14 @@ def read_context(run: Run, desk: Desk) -> PullContext:
     Raises:
         Superseded: It is no longer open.
     """
-    about, pulls = run.about, pulls_of(desk)
-    pull = pulls.read_pull(run, about.pull)
+    about, code_host = run.about, desk.code_host
+    pull = code_host.read_pull(run, about.pull)
     if pull is None or pull.state != "open":
         became = "is gone" if pull is None else f"was {pull.state}"
         raise Superseded(f"Pull request #{about.pull} {became}; nothing was done.")
     history, remote = desk.memory.list_history(run), desk.code_host.find_remote(run)
     if remote is None:
-        raise RequestRefused(ELSEWHERE)
+        raise RequestRefused("Only the GitHub service can follow up on pull requests.")
     outcomes = [stored_run.outcome for stored_run in history if stored_run.outcome is not None]
     # What became of each thread last, by its id.
     ends = {end.thread_id: end for outcome in outcomes for end in outcome.review_state.threads}
@@ -57,7 +57,7 @@ def read_context(run: Run, desk: Desk) -> PullContext:
     asked: tuple[Thread, ...] = ()
     if about.kind == "review":
         names = frozenset((remote.author,))
-        people = _Writers(run, pulls)
+        people = _Writers(run, code_host)
         threads = tuple(_as_read(thread, ends) for thread in pull.threads)
         newest = sorted(threads, key=lambda thread: thread.comments[-1].at, reverse=True)
         wanted_ids = {
@@ -73,7 +73,7 @@ def read_context(run: Run, desk: Desk) -> PullContext:
         pull=pull.model_copy(update={"threads": ()}),
         checks=tuple(
             check
-            for check in (pulls.list_checks(run, pull.head) if about.kind == "ci" else ())
+            for check in (code_host.list_checks(run, pull.head) if about.kind == "ci" else ())
             if check.state in ("failed", "waiting")
         ),
         threads=asked[:MOST_THREADS],
@@ -96,8 +96,8 @@ def _is_like(earlier: StoredRun, about: FollowUp) -> bool:
 class _Writers:
     """Knows whose words count: ours, and those of people who may write."""
 
-    def __init__(self, run: Run, pulls: Pulls) -> None:
-        self._run, self._pulls = run, pulls
+    def __init__(self, run: Run, code_host: CodeHost) -> None:
+        self._run, self._code_host = run, code_host
         self._known: dict[tuple[str, int], bool] = {}
 
     def may_write(self, comment: ThreadComment) -> bool:
@@ -105,7 +105,7 @@ class _Writers:
         if account not in self._known:
             if comment.is_bot or len(self._known) >= _MOST_ACCOUNTS:
                 return False
-            self._known[account] = self._pulls.may_write(
+            self._known[account] = self._code_host.may_write(
                 self._run, comment.author, comment.author_id
             )
         return self._known[account]
@@ -195,10 +195,9 @@ def _of_thread(thread: Thread) -> FollowUpItem:
 def _of_checks(
     pull: PullContext, start: BranchState, run: Run, desk: Desk
 ) -> Iterator[FollowUpItem]:
-    pulls = pulls_of(desk)
     red_on_base: frozenset[str] = frozenset()
     if pull.checks:
-        base = pulls.list_checks(run, start.tip)
+        base = desk.code_host.list_checks(run, start.tip)
         red_on_base = frozenset(
             project_check.name for project_check in base if project_check.state == "failed"
         )
@@ -216,7 +215,7 @@ def _of_checks(
             yield item.model_copy(update={"settled": words})
         else:
             seen_to += 1
-            log = pulls.read_log(run, check)[-_MOST_LOG:]
+            log = desk.code_host.read_log(run, check)[-_MOST_LOG:]
             said = "\n".join(part for part in (check.summary, log) if part)
             text = f"The project's check {check.name} fails on the branch. Output:\n{said}"
             yield item.model_copy(update={"text": text})

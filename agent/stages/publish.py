@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from agent import steps
-from agent.desk import Desk, pulls_of
+from agent.desk import Desk
 from agent.errors import AccessLost, Cancelled, Duplicate, Superseded
 from agent.git import branches, pull_branch, worktree
 from agent.models.change import Change, Finding
@@ -104,7 +104,8 @@ def end_without_work(pull: PullContext, run: Run, desk: Desk) -> Outcome:
         "update": f"The branch is up to date with {at.base_branch}.",
     }[about.kind]
     if about.by:
-        pulls_of(desk).add_comment(run, about.pull, f"{words} Nothing was done.", key=run.run_id)
+        said = f"{words} Nothing was done."
+        desk.code_host.add_comment(run, about.pull, said, key=run.run_id)
     return Outcome(
         run_id=run.run_id,
         state=Reason.READY.state,
@@ -359,7 +360,7 @@ def _require_open(pull: PullContext, run: Run, desk: Desk) -> PullSnapshot:
     """
     if desk.stopped.is_set():
         raise Cancelled
-    now = pulls_of(desk).read_pull(run, pull.pull.number)
+    now = desk.code_host.read_pull(run, pull.pull.number)
     if now is None or now.state != "open":
         raise Superseded(f"{thread_answers.OVER}{pull.pull.number} is no longer open.")
     return now
@@ -417,7 +418,7 @@ def _update_pull_request(
     desk: Desk,
 ) -> _Announcement:
     """Push what passed, answer every thread, bring the text up to date, and report the checks."""
-    run, pulls, at, placed = base.run, pulls_of(desk), pull.pull, None
+    run, at, placed = base.run, pull.pull, None
     # People may have given it other words meanwhile.
     now = _require_open(pull, run, desk)
     if decided is not None and decided.verdict.publish and isinstance(base, Prepared):
@@ -447,10 +448,10 @@ def _update_pull_request(
         kept = {"title": now.title, "base_branch": at.base_branch, "reviewers": (), "labels": ()}
         pull_request = desk.code_host.publish_pull_request(run, content.model_copy(update=kept))
     elif body.replace("\r\n", "\n") != now.body.replace("\r\n", "\n"):
-        pulls.rewrite_text(run, now.number, body)
+        desk.code_host.rewrite_text(run, now.number, body)
     if call := thread_answers.call_people(ends):
         of = run.run_id if (decided or refused) and not placed else commit
-        pulls.add_comment(run, at.number, call, key=f"{of} people")
+        desk.code_host.add_comment(run, at.number, call, key=f"{of} people")
     sentence = f"{thread_answers.OVER}{at.number}: {_tell_ends(ends, decided, placed)}."
     digest = threads.compute_digest(words) if words else None
     return _Announcement(placed, sentence, pull_request, "", digest, ends, waiting)

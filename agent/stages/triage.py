@@ -10,7 +10,7 @@ from agent.conversation.commands import is_command
 from agent.desk import Desk
 from agent.errors import AccessLost, NoModel, TicketUnclear
 from agent.models.chat import ChatModel
-from agent.models.code_host import Pulls
+from agent.models.code_host import CodeHost
 from agent.models.pulls import PullSnapshot, ThreadComment
 from agent.models.run import Run
 from agent.models.task import PullContext
@@ -96,10 +96,10 @@ def add_earlier_attempt(ticket: Ticket, run: Run, desk: Desk) -> Ticket:
     """
     number = desk.memory.find_earlier_pull(run)
     try:
-        pull = desk.pulls.read_pull(run, number) if number and desk.pulls else None
-        if pull is None or desk.pulls is None or pull.state != "closed":
+        pull = desk.code_host.read_pull(run, number) if number else None
+        if pull is None or pull.state != "closed":
             return ticket
-        remarks = list(islice(_list_remarks(pull, run, desk.pulls), _MOST_REMARKS))[::-1]
+        remarks = list(islice(_list_remarks(pull, run, desk.code_host), _MOST_REMARKS))[::-1]
     except AccessLost as problem:
         desk.say(f"earlier pull request #{number} could not be read: {problem.message}")
         return ticket
@@ -117,7 +117,7 @@ def add_earlier_attempt(ticket: Ticket, run: Run, desk: Desk) -> Ticket:
     return ticket.model_copy(update=update)
 
 
-def _list_remarks(pull: PullSnapshot, run: Run, pulls: Pulls) -> Iterator[ThreadComment]:
+def _list_remarks(pull: PullSnapshot, run: Run, code_host: CodeHost) -> Iterator[ThreadComment]:
     """Yield what people with write permission wrote in a pull request, the newest first."""
     said = [comment for thread in pull.threads for comment in thread.comments]
     may_write: dict[tuple[str, int], bool] = {}
@@ -126,6 +126,6 @@ def _list_remarks(pull: PullSnapshot, run: Run, pulls: Pulls) -> Iterator[Thread
             continue
         who = comment.author, comment.author_id
         if who not in may_write and len(may_write) < _MOST_ASKED:
-            may_write[who] = pulls.may_write(run, *who)
+            may_write[who] = code_host.may_write(run, *who)
         if may_write.get(who):
             yield comment

@@ -19,7 +19,6 @@ from agent.dashboard.github_people import GithubPeople
 from agent.errors import AccessLost
 from agent.github import merged_pulls
 from agent.github.app_deliveries import AppDeliveries
-from agent.github.pulls import GithubPulls
 from agent.github.tokens import TokenScope
 from agent.models.change import Finding, Severity
 from agent.models.code_host import NewPullRequest, Progress, StageMark
@@ -124,7 +123,7 @@ def follow_up(scene: Scene) -> None:
     ref = scene.run.snapshot.issue.model_copy(update={"number": issue.number, "issue_id": 0})
     scene.intake_api.add_reaction(ref, on_line.id, "eyes", inline=True)
     assert [reaction.content for reaction in on_line.reactions] == ["eyes"]
-    pulls = GithubPulls(scene.access, scene.settings)
+    pulls = scene.code_host
     for number, thread in enumerate(pulls.read_pull(scene.run, issue.number).threads):
         assert pulls.reply_in_thread(scene.run, issue.number, thread, "Done.", key=str(number))
         assert pulls.resolve_thread(scene.run, thread) is (thread.place == "inline")

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from agent.github.pulls import GithubPulls
+from agent.github.code_host import GithubCodeHost
 from agent.models.code_host import NewPullRequest
 from agent.models.pulls import ProjectCheck, PullSnapshot, Thread
 from tests.integration import github_samples as samples
@@ -26,7 +26,7 @@ class Talk:
     """A pull request of ours, and whoever talks in it."""
 
     scene: Scene
-    pulls: GithubPulls
+    pulls: GithubCodeHost
     number: int
 
     def person(self, method: str, path: str, who: str = "ann", **sent: Any) -> Any:
@@ -78,7 +78,7 @@ def talking(scene: Scene) -> Talk:
         branch=BRANCH, commit=commit, base_branch="main", title="Add a field", body="All passed."
     )
     pull = scene.code_host.publish_pull_request(scene.run, given)
-    return Talk(scene, GithubPulls(scene.access, scene.settings), pull.number)
+    return Talk(scene, scene.code_host, pull.number)
 
 
 @pytest.fixture

@@ -78,12 +78,11 @@ def published(
     )  # fmt: skip
     pulls = pulls or Pulls(now)
     desk = SimpleNamespace(
-        pulls=pulls,
+        code_host=pulls,
         stopped=SimpleNamespace(is_set=lambda: stopped),
         redactor=Redactor(()),
         say=lambda words: None,
         run_folder=lambda run: Path("/runs"),
-        code_host=SimpleNamespace(report_outcome=lambda run, outcome: outcome),
     )
     said = ItemAnswer(item=1, end="commit", text="Renamed.")
     publish.publish_result(task, None, (), (said,), SimpleNamespace(run=run), desk)

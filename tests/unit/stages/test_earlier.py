@@ -20,7 +20,7 @@ def known(tmp_path, pulls):
     made, told = code_host_runs.services(tmp_path, FakeCodeHost(code_host_runs.TICKET))
     desk = replace(
         replace(made, memory=code_host_runs.Remembered(earlier=7)),
-        pulls=pulls,
+        code_host=pulls,
     )
     return triage.add_earlier_attempt(code_host_runs.TICKET, code_host_runs.run(), desk), told
 

@@ -59,10 +59,9 @@ def read(pulls: Pulls, *ends: ThreadOutcome, earlier: tuple[object, ...] = ()):
     remote = Remote(
         name="o/r", url="https://h/o/r.git", default_branch="main", author="us[bot]", email="us@h"
     )
-    code_host = SimpleNamespace(find_remote=lambda run: remote)
+    pulls.find_remote = lambda run: remote
     desk = SimpleNamespace(
-        pulls=pulls,
-        code_host=code_host,
+        code_host=pulls,
         memory=code_host_runs.Remembered(history=history),
     )
     return follow_up.read_context(run, desk)
@@ -208,7 +207,7 @@ def test_checks_that_are_red_on_the_base_too_leave_the_round_to_the_others():
     branch_state = SimpleNamespace(tip="b" * 40)
     found = list(
         follow_up._of_checks(
-            context, branch_state, run_samples.run(1), SimpleNamespace(pulls=pulls)
+            context, branch_state, run_samples.run(1), SimpleNamespace(code_host=pulls)
         )
     )
     assert [bool(one.settled) for one in found] == [*[True] * 6, False, True]
