@@ -173,14 +173,12 @@ def _read_pulls(
     from agent import wiring
     from agent.backtest import tasks
     from agent.git import history
-    from agent.git.base import RepositoryLimits
     from agent.github import merged_pulls
 
     name = run.read_repository_name(repo, loaded.github_url)
     found, token, pulls = merged_pulls.open_repository(wiring.way_to_github(loaded), name)
-    limit = RepositoryLimits.from_settings(loaded).fetched
-    place = loaded.home / "mirrors"
-    opened = history.read_pulls(found.url, token, found.default_branch, place, max_bytes=limit)
+    place, limit = loaded.home / "mirrors", loaded.max_repository_mb
+    opened = history.read_pulls(found.url, token, found.default_branch, place, max_mb=limit)
     with opened as (mirror, read):
         return tasks.read_pulls(name, pulls, read, mirror, most=last)
 

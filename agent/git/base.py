@@ -17,9 +17,12 @@ from agent.git import names, objects, process
 from agent.git.process import GitFailed, GitPlace
 from agent.git.source import UserRepository
 from agent.models.environment import Checkout
-from agent.settings import Settings
 
 MAX_REFS = 100_000
+MAX_FILES = 100_000
+"""Files, and folders, that one commit may have."""
+MAX_BYTES = 2048 * 1024**2
+"""Of all files of one commit together."""
 _SUBJECTS = 50
 _MAX_LINK_BYTES = 4095
 _LISTED = 10
@@ -30,21 +33,6 @@ _FOLDER, _LINK = b"tree", b"120000"
 class PinnedCommit(NamedTuple):
     commit: str
     branch: str | None
-
-
-class RepositoryLimits(NamedTuple):
-    """How large one commit may be, and how much may be fetched with its history."""
-
-    files: int = 100_000
-    bytes: int = 2048 * 1024**2
-    fetched: int = 4096 * 1024**2
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> RepositoryLimits:
-        return cls(fetched=settings.max_repository_mb * 1024**2)
-
-
-USUAL = RepositoryLimits()
 
 
 # --- which commit ----------------------------------------------------------------------------
@@ -111,10 +99,10 @@ def _shorten_ref(ref: str) -> str:
 # --- is it fit to be worked on ---------------------------------------------------------------
 
 
-def require_fit(place: GitPlace, commit: str, limits: RepositoryLimits) -> None:
+def require_fit(place: GitPlace, commit: str) -> None:
     paths: list[str] = []
     links: dict[str, str] = {}
-    for mode, object_id, size, path in _list_files(place, commit, limits):
+    for mode, object_id, size, path in _list_files(place, commit):
         paths.append(path)
         if mode == _LINK:
             links[path] = object_id if size <= _MAX_LINK_BYTES else ""
@@ -144,9 +132,7 @@ def require_fit(place: GitPlace, commit: str, limits: RepositoryLimits) -> None:
     )
 
 
-def _list_files(
-    place: GitPlace, commit: str, limits: RepositoryLimits
-) -> Iterator[tuple[bytes, str, int, str]]:
+def _list_files(place: GitPlace, commit: str) -> Iterator[tuple[bytes, str, int, str]]:
     """Yield mode, object id, size and path of every file, as long as the limits hold."""
     files = folders = total = 0
     # Folders are listed too: a tree may be endless without a single file in it.
@@ -159,11 +145,11 @@ def _list_files(
             )
         size = int(length) if kind == b"blob" else 0
         folders, files, total = folders + (kind == _FOLDER), files + (kind != _FOLDER), total + size
-        if max(files, folders) > limits.files:
-            raise RepositoryUnfit(f"The commit has more than {limits.files:,} files or folders")
-        if total > limits.bytes:
+        if max(files, folders) > MAX_FILES:
+            raise RepositoryUnfit(f"The commit has more than {MAX_FILES:,} files or folders")
+        if total > MAX_BYTES:
             raise RepositoryUnfit(
-                f"The files of the commit are larger than {limits.bytes // 1024**2:,} MB"
+                f"The files of the commit are larger than {MAX_BYTES // 1024**2:,} MB"
             )
         if kind != _FOLDER:
             yield mode, object_id.decode(), size, os.fsdecode(path)

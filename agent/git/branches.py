@@ -42,10 +42,11 @@ def list_candidate_names(branch: str) -> list[str]:
 
 def remove_branch(url: str, token: str, mirrors: Path, branch: str, commit: str) -> bool:
     """Delete a branch on the code host that is still at our commit; say whether it was."""
-    with remote.hold_mirror(url, mirrors) as hold:
-        mirror.make_mirror(hold)
+    with remote.open_mirror(url, token, mirrors) as repository:
+        with mirror.renew_mirror(repository.hold.place, repository.hold.scratch):
+            pass  # git pushes from a repository alone, whatever is in it
         try:
-            remote.push_branch(hold, url, token, "", branch, expected=commit)
+            repository.push_branch("", branch, expected=commit)
         except remote.LeaseLost:
             return False
         return True

@@ -52,26 +52,27 @@ def read_commits(
 
 @contextmanager
 def read_pulls(
-    url: str, token: str, branch: str, mirrors: Path, *, max_bytes: int
+    url: str, token: str, branch: str, mirrors: Path, *, max_mb: int
 ) -> Iterator[tuple[Path, Callable[[int, str], PastCommit | None]]]:
     """Give our mirror of a repository on GitHub, and what reads a pull request of it.
 
     What reads takes the number and the end of the base branch; None: they have no commit in common
     that is still there.
     """
-    with remote.hold_mirror(url, mirrors) as hold:
-        remote.fetch_base(hold, url, token, branch, max_bytes=max_bytes)
+    with remote.open_mirror(url, token, mirrors) as repository:
+        repository.fetch_base(branch, max_mb)
+        place = repository.hold.place
 
         def read(number: int, base_tip: str) -> PastCommit | None:
             name = f"{_PULLS}{number}"
             wanted = f"+refs/pull/{number}/head:{name}"
-            remote.fetch_more(hold, url, token, wanted, max_bytes=max_bytes)
-            head = objects.require_object(hold.place, name)
-            known = base.peel_object(hold.place, base_tip)
-            fork = objects.find_fork(hold.place, known, head) if known else None
-            return _describe_commit(hold.place, head, fork, "") if fork else None
+            repository.fetch_more(wanted, max_mb=max_mb)
+            head = objects.require_object(place, name)
+            known = base.peel_object(place, base_tip)
+            fork = objects.find_fork(place, known, head) if known else None
+            return _describe_commit(place, head, fork, "") if fork else None
 
-        yield hold.place.git_dir, read
+        yield place.git_dir, read
 
 
 def _list_commits(place: GitPlace, revisions: str, since: int | None) -> Iterator[PastCommit]:

@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -73,7 +73,7 @@ def locate_mirror(root: Path, mirrors: Path) -> Path:
 
 @contextmanager
 def hold_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[LockedMirror]:
-    """Wait until no other run uses the mirror, and keep it for this one.
+    """Wait until no other run uses the mirror, and keep it for this one; StorageFull as it says.
 
     What a git that was cut off leaves in it is removed, before and afterwards. The lock's file
     stays: who waits for it holds it.
@@ -154,28 +154,25 @@ def update_from_disk(hold: LockedMirror, root: Path, commit: str, upload_pack: s
     wanted = [f"+{commit}:{BASES}{commit}"]
     wanted += [f"+refs/{kind}/*:refs/{kind}/*" for kind in ("heads", "tags", "remotes")]
     options = (f"--upload-pack={upload_pack}",)
-    renew_mirror(hold, lambda place: fetch_references(place, str(root), *wanted, options=options))
+    with renew_mirror(hold.place, hold.scratch) as place:
+        fetch_references(place, str(root), *wanted, options=options)
 
 
-def renew_mirror(hold: LockedMirror, fetched: Callable[[GitPlace], None]) -> None:
-    """Bring the mirror up to date, or make it: `fetched` fetches into the one that it is given."""
-    mirror, fresh = hold.place.git_dir, hold.scratch / "fresh.git"
+@contextmanager
+def renew_mirror(place: GitPlace, scratch: Path) -> Iterator[GitPlace]:
+    """Give where to fetch into: the mirror, or one that takes its place once the block is over."""
+    mirror, fresh = place.git_dir, scratch / "fresh.git"
     if mirror.exists():
-        fetched(hold.place)
+        yield place
     else:
-        begun = replace(hold.place, git_dir=fresh)
+        begun = replace(place, git_dir=fresh)
         process.run_git(begun, "init", "--quiet", "--bare", "--template=")
         (fresh / "info").mkdir()
         (fresh / "info" / "attributes").write_text(_ATTRIBUTES)
-        fetched(begun)
+        yield begun
         fresh.rename(mirror)
     with suppress(GitFailed):  # what is not tidied now is tidied by a later run
-        process.run_git(hold.place, *_TIDY, seconds=FETCH_SECONDS)
-
-
-def make_mirror(hold: LockedMirror) -> None:
-    if not hold.place.git_dir.exists():
-        renew_mirror(hold, lambda place: None)
+        process.run_git(place, *_TIDY, seconds=FETCH_SECONDS)
 
 
 def pin_commit(hold: LockedMirror, commit: str, kind: str = "bases") -> None:
@@ -187,20 +184,24 @@ def fetch_references(
     place: GitPlace,
     address: str,
     *wanted: str,
-    max_bytes: int | None = None,
+    max_mb: int | None = None,
     options: tuple[str, ...] = (),
 ) -> None:
     """Fetch the wanted references (`+from:to`) and nothing beside them.
 
-    RepositoryUnfit: more than `max_bytes` would be sent, or git refuses an object.
+    RepositoryUnfit: more than `max_mb` would be sent, or git refuses an object.
     """
     # A single file of a bounded size, however few objects there are.
-    packed = () if max_bytes is None else ("-c", "fetch.unpackLimit=1")
+    packed = () if max_mb is None else ("-c", "fetch.unpackLimit=1")
     args = (*packed, *_FETCH, *options, "--", address, *wanted)
+    file_bytes = max_mb and max_mb * 1024**2
     try:
-        process.run_git(place, *args, seconds=FETCH_SECONDS, file_bytes=max_bytes)
+        process.run_git(place, *args, seconds=FETCH_SECONDS, file_bytes=file_bytes)
     except process.FileTooLarge as problem:
-        raise _make_too_large(max_bytes or 0) from problem
+        raise RepositoryUnfit(
+            f"The repository is larger than {max_mb:,} MB with its history, so it was not"
+            " fetched. The operator can raise MERGEWRIGHT_MAX_REPOSITORY_MB"
+        ) from problem
     except GitFailed as problem:
         if found := _FSCK.search(problem.message):
             raise RepositoryUnfit(
@@ -209,10 +210,3 @@ def fetch_references(
                 " with git filter-repo"
             ) from problem
         raise
-
-
-def _make_too_large(max_bytes: int) -> RepositoryUnfit:
-    return RepositoryUnfit(
-        f"The repository is larger than {max_bytes // 1024**2:,} MB with its history, so it was"
-        " not fetched. The operator can raise MERGEWRIGHT_MAX_REPOSITORY_MB"
-    )

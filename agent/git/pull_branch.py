@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from agent.errors import BranchMoved, CacheGone, CodeHostUnavailable, EditFailed, RepositoryUnfit
 from agent.git import base, branches, mirror, objects, process, remote, worktree
-from agent.git.base import PinnedCommit, RepositoryLimits
+from agent.git.base import PinnedCommit
 from agent.git.mirror import LockedMirror
 from agent.git.process import GitPlace
 from agent.models.change import Change, ChangedFile
@@ -43,7 +43,7 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
     *,
     author: str = worktree.AUTHOR,
     email: str = worktree.AUTHOR_EMAIL,
-    limits: RepositoryLimits = base.USUAL,
+    max_mb: int = remote.MAX_MB,
     stopped: Flag | None = None,
 ) -> BranchState:
     """Fetch the branch of a pull request and its base, and compare them. May run twice.
@@ -53,11 +53,11 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
     """
     for name in (branch, base_branch):
         branches.require_name(name)
-    with remote.hold_mirror(url, mirrors, stopped) as hold:
-        start = remote.fetch_base(hold, url, token, base_branch, max_bytes=limits.fetched)
+    with remote.open_mirror(url, token, mirrors, stopped) as repository:
+        start, hold = repository.fetch_base(base_branch, max_mb), repository.hold
         try:
             wanted = f"+refs/heads/{branch}:{_LOOKED_AT}"
-            remote.fetch_more(hold, url, token, wanted, branch=branch, max_bytes=limits.fetched)
+            repository.fetch_more(wanted, branch=branch, max_mb=max_mb)
         except remote.BranchMissing as problem:
             raise RepositoryUnfit(
                 f"The pull request's branch {branch} no longer exists. To continue, restore it on"
@@ -67,7 +67,7 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
         for commit in (start, head):
             mirror.pin_commit(hold, commit)
         ours = (author, email)
-        return _read_state(hold, url, PinnedCommit(start, base_branch), head, ours, limits)
+        return _read_state(hold, url, PinnedCommit(start, base_branch), head, ours)
 
 
 def _read_state(
@@ -76,13 +76,12 @@ def _read_state(
     start: PinnedCommit,
     head: str,
     ours: tuple[str, str],
-    limits: RepositoryLimits,
 ) -> BranchState:
     tip = start.commit
     place = objects.use_index(hold, keep=False)
     fork = objects.find_fork(place, tip, head)
     joined = _join_base(place, fork, tip, head)
-    base.require_fit(place, joined.against, limits)
+    base.require_fit(place, joined.against)
     commits = list(_list_commits(place, tip, head, ours))
     foreign = tuple(commit for commit, own in commits[-MOST_COMMITS:] if not own)
     change, unfit = Change(base_commit=joined.against, files=()), ""
@@ -91,7 +90,7 @@ def _read_state(
             raise _make_unfit("has no commit in common with its base branch")
         if len(commits) > MOST_COMMITS:
             raise _make_unfit(f"has over {MOST_COMMITS:,} commits that are not on its base branch")
-        base.require_fit(place, joined.tree, limits)
+        base.require_fit(place, joined.tree)
         change = read_difference(place, joined.against, joined.tree)
     except RepositoryUnfit as problem:
         unfit = problem.message
@@ -235,12 +234,15 @@ def push_follow(
     again.
     """
     branches.require_name(branch)
-    with mirror.hold_mirror_of(branch_state.checkout) as hold:
+    with (
+        mirror.hold_mirror_of(branch_state.checkout) as hold,
+        remote.reach_remote(hold, url, token) as repository,
+    ):
         _require_there(hold.place, branch_state, commit)
-        at = remote.find_head(hold, url, token, branch)
+        at = repository.find_head(branch)
         if at == branch_state.head != commit:
             try:
-                at = remote.push_or_look(hold, url, token, commit, branch, expected=at)
+                at = repository.push_or_look(commit, branch, expected=at)
             except remote.LeaseLost as problem:
                 raise CodeHostUnavailable(problem.message) from problem
     if at != commit:

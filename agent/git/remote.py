@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -37,10 +37,11 @@ _REFUSED = re.compile(
 )
 _MISSING = re.compile(r"(?i)couldn't find remote ref")
 _IN_THE_WAY = re.compile(r"'refs/heads/([^']+)' exists; cannot create")
+_PUSH = ("push", "--quiet", "--no-verify", "--no-signed", "--recurse-submodules=no")
 _MOVED = re.compile(r"(?i)stale info|cannot lock ref|reference already exists")
 
-#: The address for git, and what makes a place able to reach it with the token.
-Reach = tuple[str, Callable[[GitPlace], GitPlace]]
+#: Of a repository with its history.
+MAX_MB = 4096
 
 
 class BranchMissing(RepositoryUnfit):
@@ -51,8 +52,91 @@ class LeaseLost(RepositoryUnfit):
     """The branch is not where it was last seen."""
 
 
+@dataclass(frozen=True)
+class RemoteRepository:
+    """A repository behind an address, from our mirror of it, which is ours alone meanwhile."""
+
+    hold: LockedMirror
+    place: GitPlace
+    """The mirror, for a git that reaches the address with the token."""
+    address: str
+    """For git, without the token."""
+    token: str
+
+    # --- reading -------------------------------------------------------------------------------
+
+    def fetch_base(self, branch: str, max_mb: int) -> str:
+        """Bring the mirror up to date, or make it; return the commit of the branch."""
+        reference = f"refs/heads/{branch}"
+        wanted = (f"+{reference}:{reference}", "+refs/tags/*:refs/tags/*")
+        with _explain_reading(branch), mirror.renew_mirror(self.place, self.hold.scratch) as place:
+            mirror.fetch_references(place, self.address, *wanted, max_mb=max_mb)
+        return objects.require_object(self.hold.place, reference)
+
+    def fetch_more(self, *wanted: str, branch: str = "", max_mb: int) -> None:
+        """Fetch references (`+from:to`) into a mirror whose base was fetched."""
+        with _explain_reading(branch):
+            mirror.fetch_references(self.place, self.address, *wanted, max_mb=max_mb)
+
+    def find_head(self, branch: str) -> str | None:
+        """Ask which commit a branch of the remote is at; None: there is no such branch."""
+        args = ("ls-remote", "--quiet", "--heads", "--", self.address, f"refs/heads/{branch}")
+        with _explain_reading(branch):
+            listed = process.run_git(self.place, *args, seconds=_LISTING_SECONDS)
+        # The name is a pattern, which longer names may end with as well.
+        pairs = (line.split("\t") for line in listed.decode("utf-8", "replace").splitlines())
+        return next((commit for commit, name in pairs if name == f"refs/heads/{branch}"), None)
+
+    # --- pushing -------------------------------------------------------------------------------
+
+    def push_branch(self, commit: str, branch: str, *, expected: str | None) -> None:
+        """Move a branch of the remote to a commit (empty: delete it), if it is where we saw it.
+
+        LeaseLost: it is not at `expected` (None: not there yet). CodeHostUnavailable: whether the
+        push arrived is not known.
+        """
+        reference = f"refs/heads/{branch}"
+        lease = f"--force-with-lease={reference}:{expected or ''}"
+        args = (*_PUSH, lease, "--", self.address, f"{commit}:{reference}")
+        # Not ended by a stop: what was sent may have arrived, and a run tells what it has left.
+        # Whoever pushes holds the mirror without one.
+        fence.require_lease()
+        try:
+            process.run_git(self.place, *args, seconds=_PUSH_SECONDS)
+        except GitFailed as problem:
+            words = problem.message.replace(self.token, "[token]")
+            if found := _IN_THE_WAY.search(words):
+                raise RepositoryUnfit(
+                    f"The branch `{found[1]}` prevents branches named `{found[1]}/…`. Rename it,"
+                    " or set pull_request.branch_prefix in .github/mergewright.yml."
+                ) from problem
+            if _MOVED.search(words):
+                raise LeaseLost(f"{branch} has moved since it was read") from problem
+            if _REFUSED.search(words):
+                raise AccessLost(
+                    f"The code host rejected the push of {branch}: {words}\nIf a branch rule is"
+                    " the cause, exempt our App there. Or set pull_request.branch_prefix in the"
+                    " repository's configuration to a free name."
+                ) from problem
+            raise CodeHostUnavailable(f"The push of {branch} failed: {words}") from problem
+
+    def push_or_look(self, commit: str, branch: str, *, expected: str | None) -> str | None:
+        """Push as `push_branch` does; return the commit that the branch is at afterwards.
+
+        Where somebody was quicker, or the answer was lost on its way, what is there tells.
+        """
+        try:
+            self.push_branch(commit, branch, expected=expected)
+        except (LeaseLost, CodeHostUnavailable):
+            now = self.find_head(branch)
+            if now == expected:
+                raise
+            return now
+        return commit
+
+
 @contextmanager
-def _reach_remote(hold: LockedMirror, url: str, token: str) -> Iterator[Reach]:
+def reach_remote(hold: LockedMirror, url: str, token: str) -> Iterator[RemoteRepository]:
     """Raises PermanentError where the address is not one that a token may be sent to."""
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -69,134 +153,43 @@ def _reach_remote(hold: LockedMirror, url: str, token: str) -> Iterator[Reach]:
         ask.chmod(0o700)
         environ = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         environ |= {"GIT_ASKPASS": str(ask), "GIT_ALLOW_PROTOCOL": parts.scheme}
-        yield (
-            f"{parts.scheme}://{_USER}@{parts.netloc}{parts.path}",
-            lambda place: replace(
-                place.with_environ(**environ), inherited=(*place.inherited, secret)
-            ),
-        )
+        place = hold.place.with_environ(**environ)
+        place = replace(place, inherited=(*place.inherited, secret))
+        address = f"{parts.scheme}://{_USER}@{parts.netloc}{parts.path}"
+        yield RemoteRepository(hold, place, address, token)
     finally:
         os.close(secret)
 
 
 @contextmanager
-def _read_remote(hold: LockedMirror, url: str, token: str, branch: str = "") -> Iterator[Reach]:
-    """Reach the code host, and say what a failure to read from it means."""
-    with _reach_remote(hold, url, token) as there:
-        try:
-            yield there
-        except GitFailed as problem:
-            if _MISSING.search(problem.message):
-                raise BranchMissing(
-                    f"The repository has no branch {branch}. Is it still the default branch, and"
-                    " does it have a commit?"
-                ) from problem
-            if _REFUSED.search(problem.message):
-                raise AccessLost(
-                    "The code host denied read access to the repository. Is the App installed in"
-                    f" it, with the permission contents: read? It said: {problem.message}"
-                ) from problem
-            raise CodeHostUnavailable(
-                f"git cannot reach the code host: {problem.message}"
-            ) from problem
-
-
-def hold_mirror(
-    url: str, mirrors: Path, stopped: Flag | None = None
-) -> AbstractContextManager[LockedMirror]:
-    """Hold the mirror of a repository behind an address, be it an empty one."""
+def open_mirror(
+    url: str, token: str, mirrors: Path, stopped: Flag | None = None
+) -> Iterator[RemoteRepository]:
+    """Hold the mirror of a repository behind an address, be it one that is not there yet."""
     parts = urlsplit(url)
     root = Path(f"/{parts.netloc}{parts.path.removesuffix('.git')}")
-    return mirror.hold_sound_mirror(mirror.locate_mirror(root, mirrors.absolute()), stopped)
+    place = mirror.locate_mirror(root, mirrors.absolute())
+    with (
+        mirror.hold_sound_mirror(place, stopped) as hold,
+        reach_remote(hold, url, token) as repository,
+    ):
+        yield repository
 
 
-# --- reading -----------------------------------------------------------------------------------
-
-
-def fetch_base(hold: LockedMirror, url: str, token: str, branch: str, *, max_bytes: int) -> str:
-    reference = f"refs/heads/{branch}"
-    wanted = (f"+{reference}:{reference}", "+refs/tags/*:refs/tags/*")
-    with _read_remote(hold, url, token, branch) as (address, reaching):
-
-        def fetch(place: GitPlace) -> None:
-            mirror.fetch_references(reaching(place), address, *wanted, max_bytes=max_bytes)
-
-        mirror.renew_mirror(hold, fetch)
-    return objects.require_object(hold.place, reference)
-
-
-def find_head(hold: LockedMirror, url: str, token: str, branch: str) -> str | None:
-    """Ask which commit a branch of the remote is at; None: there is no such branch."""
-    reference = f"refs/heads/{branch}"
-    args = ("ls-remote", "--quiet", "--heads", "--")
-    with _read_remote(hold, url, token) as (address, reaching):
-        listed = process.run_git(
-            reaching(hold.place), *args, address, reference, seconds=_LISTING_SECONDS
-        )
-    # The name is a pattern, which longer names may end with as well.
-    pairs = (line.split("\t") for line in listed.decode("utf-8", "replace").splitlines())
-    return next((commit for commit, name in pairs if name == reference), None)
-
-
-def fetch_more(
-    hold: LockedMirror, url: str, token: str, *wanted: str, branch: str = "", max_bytes: int
-) -> None:
-    """Fetch references (`+from:to`) into a mirror whose base was fetched."""
-    with _read_remote(hold, url, token, branch) as (address, reaching):
-        mirror.fetch_references(reaching(hold.place), address, *wanted, max_bytes=max_bytes)
-
-
-# --- pushing -----------------------------------------------------------------------------------
-
-
-def push_branch(
-    hold: LockedMirror, url: str, token: str, commit: str, branch: str, *, expected: str | None
-) -> None:
-    """Move a branch of the remote to a commit (empty: delete it), if it is where we last saw it.
-
-    LeaseLost: it is not at `expected` (None: not there yet). CodeHostUnavailable: whether the push
-    arrived is not known.
-    """
-    reference = f"refs/heads/{branch}"
-    lease = f"--force-with-lease={reference}:{expected or ''}"
-    args = ("push", "--quiet", "--no-verify", "--no-signed", "--recurse-submodules=no", lease, "--")
-    with _reach_remote(hold, url, token) as (address, reaching):
-        # Not ended by a stop: what was sent may have arrived, and a run tells what it has left.
-        # Whoever pushes holds the mirror without one.
-        place, wanted = reaching(hold.place), f"{commit}:{reference}"
-        fence.require_lease()
-        try:
-            process.run_git(place, *args, address, wanted, seconds=_PUSH_SECONDS)
-        except GitFailed as problem:
-            words = problem.message.replace(token, "[token]")
-            if found := _IN_THE_WAY.search(words):
-                raise RepositoryUnfit(
-                    f"The branch `{found[1]}` prevents branches named `{found[1]}/…`. Rename it,"
-                    " or set pull_request.branch_prefix in .github/mergewright.yml."
-                ) from problem
-            if _MOVED.search(words):
-                raise LeaseLost(f"{branch} has moved since it was read") from problem
-            if _REFUSED.search(words):
-                raise AccessLost(
-                    f"The code host rejected the push of {branch}: {words}\nIf a branch rule is"
-                    " the cause, exempt our App there. Or set pull_request.branch_prefix in the"
-                    " repository's configuration to a free name."
-                ) from problem
-            raise CodeHostUnavailable(f"The push of {branch} failed: {words}") from problem
-
-
-def push_or_look(
-    hold: LockedMirror, url: str, token: str, commit: str, branch: str, *, expected: str | None
-) -> str | None:
-    """Push as `push_branch` does; return the commit that the branch is at afterwards.
-
-    Where somebody was quicker, or the answer was lost on its way, what is there tells.
-    """
+@contextmanager
+def _explain_reading(branch: str) -> Iterator[None]:
+    """Say what a failure to read from the code host means."""
     try:
-        push_branch(hold, url, token, commit, branch, expected=expected)
-    except (LeaseLost, CodeHostUnavailable):
-        now = find_head(hold, url, token, branch)
-        if now == expected:
-            raise
-        return now
-    return commit
+        yield
+    except GitFailed as problem:
+        if _MISSING.search(problem.message):
+            raise BranchMissing(
+                f"The repository has no branch {branch}. Is it still the default branch, and"
+                " does it have a commit?"
+            ) from problem
+        if _REFUSED.search(problem.message):
+            raise AccessLost(
+                "The code host denied read access to the repository. Is the App installed in"
+                f" it, with the permission contents: read? It said: {problem.message}"
+            ) from problem
+        raise CodeHostUnavailable(f"git cannot reach the code host: {problem.message}") from problem

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent import futures
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -30,7 +29,7 @@ from agent.git import (
     remote,
     source,
 )
-from agent.git.base import PinnedCommit, RepositoryLimits
+from agent.git.base import PinnedCommit
 from agent.git.process import GitFailed, GitPlace
 from agent.git.tree import WorkTree
 from agent.models.change import Change
@@ -46,9 +45,7 @@ IDENTITY = (AUTHOR, AUTHOR_EMAIL)
 # --- checkout --------------------------------------------------------------------------------
 
 
-def prepare_checkout(
-    repository: str, base: str | None, mirrors: Path, limits: RepositoryLimits = base_commit.USUAL
-) -> Checkout:
+def prepare_checkout(repository: str, base: str | None, mirrors: Path) -> Checkout:
     """Fix the base commit (None: what is checked out) and update our mirror of the repository."""
     user = source.find_source(repository)
     copy = mirror.locate_mirror(user.root, mirrors.absolute())
@@ -58,7 +55,7 @@ def prepare_checkout(
         mirror.hold_mirror(copy) as hold,
     ):
         start = base_commit.find_commit(user, base)
-        base_commit.require_fit(user.place, start.commit, limits)
+        base_commit.require_fit(user.place, start.commit)
         mirror.update_from_disk(hold, user.root, start.commit, user.upload_pack)
         return base_commit.describe_commit(hold.place, str(user.root), start)
 
@@ -69,39 +66,33 @@ def prepare_remote(
     branch: str,
     mirrors: Path,
     *,
-    limits: RepositoryLimits = base_commit.USUAL,
+    max_mb: int = remote.MAX_MB,
     stopped: Flag | None = None,
 ) -> Checkout:
     """Fix the base commit of a repository behind an address, and bring our mirror up to date.
 
     Args:
         url: For git, without credentials.
+        max_mb: That may be fetched, with the history.
         stopped: Once it is set, git is ended, and the mirror is left as it was.
     """
     branches.require_name(branch)
-    with remote.hold_mirror(url, mirrors, stopped) as hold:
-        commit = remote.fetch_base(hold, url, token, branch, max_bytes=limits.fetched)
-        base_commit.require_fit(hold.place, commit, limits)
+    with remote.open_mirror(url, token, mirrors, stopped) as repository:
+        commit, hold = repository.fetch_base(branch, max_mb), repository.hold
+        base_commit.require_fit(hold.place, commit)
         mirror.pin_commit(hold, commit)
         return base_commit.describe_commit(hold.place, url, PinnedCommit(commit, branch))
 
 
 def restore_commits(
-    url: str,
-    token: str,
-    branch: str,
-    commits: Sequence[str],
-    mirrors: Path,
-    *,
-    limits: RepositoryLimits = base_commit.USUAL,
+    url: str, token: str, branch: str, commits: Sequence[str], mirrors: Path, *, max_mb: int
 ) -> None:
     """Bring commits into our mirror that another machine's has; they may be in no branch by now."""
     branches.require_name(branch)
-    with remote.hold_mirror(url, mirrors) as hold:
-        remote.fetch_base(hold, url, token, branch, max_bytes=limits.fetched)
-        wanted = [f"+{commit}:{mirror.BASES}{commit}" for commit in commits]
-        if wanted:
-            remote.fetch_more(hold, url, token, *wanted, max_bytes=limits.fetched)
+    with remote.open_mirror(url, token, mirrors) as repository:
+        repository.fetch_base(branch, max_mb)
+        wanted = (f"+{commit}:{mirror.BASES}{commit}" for commit in commits)
+        repository.fetch_more(*wanted, max_mb=max_mb)
 
 
 def has_commit(mirrored: str, commit: str) -> bool:
@@ -123,8 +114,7 @@ def lay_out(checkout: Checkout, folder: Path, stopped: Flag | None = None) -> Wo
     remove_work_tree(folder)
     mirrored = GitPlace(Path(checkout.mirror), stopped=stopped)
     place = mirrored.with_environ(GIT_WORK_TREE=folder, GIT_INDEX_FILE=index)
-    with mirror.explain_mirror(Path(checkout.mirror)), futures.ThreadPoolExecutor(1) as beside:
-        paths = beside.submit(_list_commit_files, checkout.mirror, checkout.commit)
+    with mirror.explain_mirror(Path(checkout.mirror)):
         try:
             # Whether the disk is full is asked before the tree is taken away again.
             with process.explain_full_disk(folder.parent, mirror.ADVICE):
@@ -136,7 +126,7 @@ def lay_out(checkout: Checkout, folder: Path, stopped: Flag | None = None) -> Wo
             raise
         finally:
             index.unlink(missing_ok=True)
-        return WorkTree(folder, paths.result()[0])
+        return WorkTree(folder, _list_commit_files(checkout.mirror, checkout.commit)[0])
 
 
 def open_tree(checkout: Checkout, folder: Path) -> WorkTree:
@@ -323,14 +313,17 @@ def push_commit(
         taken: Called with the name of a branch that is there, before the next is tried.
     """
     branches.require_name(branch)
-    with mirror.hold_mirror_of(checkout) as hold:
+    with (
+        mirror.hold_mirror_of(checkout) as hold,
+        remote.reach_remote(hold, url, token) as repository,
+    ):
         for name in branches.list_candidate_names(branch):
-            at = remote.find_head(hold, url, token, name)
+            at = repository.find_head(name)
             if at == commit:
                 return name
             if at is not None:
                 taken(name)
                 continue
-            if remote.push_or_look(hold, url, token, commit, name, expected=None) == commit:
+            if repository.push_or_look(commit, name, expected=None) == commit:
                 return name
     raise RepositoryUnfit(f"The repository has {branches.MOST_NAMES} branches named like {branch}")

@@ -11,7 +11,6 @@ from agent.errors import (
     TransientError,
 )
 from agent.git import pull_branch, worktree
-from agent.git.base import RepositoryLimits
 from agent.models.environment import Checkout, Contract
 from agent.models.pulls import BranchState
 from agent.models.run import Run
@@ -27,17 +26,16 @@ _OF_ROOT = frozenset({"root", "python", "django", "checks", "setup"})
 
 def prepare_checkout(run: Run, desk: Desk) -> Checkout:
     """Bring our mirror up to date and pin the commit that the whole run is based on."""
-    limits = RepositoryLimits.from_settings(desk.settings)
     remote = desk.code_host.find_remote(run)
     if remote is None:
-        base = worktree.prepare_checkout(run.repository, run.base, desk.mirrors, limits)
+        base = worktree.prepare_checkout(run.repository, run.base, desk.mirrors)
     else:
         base = worktree.prepare_remote(
             remote.url,
             desk.create_token(run, write=False),
             run.base or remote.default_branch,
             desk.mirrors,
-            limits=limits,
+            max_mb=desk.settings.max_repository_mb,
             stopped=desk.stopped,
         )
     branch = f" ({base.base_branch})" if base.base_branch else ""
@@ -63,7 +61,7 @@ def prepare_start(pull: PullContext | None, run: Run, desk: Desk) -> BranchState
         desk.mirrors,
         author=remote.author,
         email=remote.email,
-        limits=RepositoryLimits.from_settings(desk.settings),
+        max_mb=desk.settings.max_repository_mb,
         stopped=desk.stopped,
     )
     if found.unfit_reason:
@@ -87,12 +85,9 @@ def restore_checkout(run: Run, start: BranchState, desk: Desk) -> None:
     if remote is None:
         return
     try:
-        token, limits = (
-            desk.create_token(run, write=False),
-            RepositoryLimits.from_settings(desk.settings),
-        )
-        branch = base.base_branch or remote.default_branch
-        worktree.restore_commits(remote.url, token, branch, missing, desk.mirrors, limits=limits)
+        token, branch = desk.create_token(run, write=False), base.base_branch
+        given = remote.url, token, branch or remote.default_branch, missing, desk.mirrors
+        worktree.restore_commits(*given, max_mb=desk.settings.max_repository_mb)
     except TransientError as problem:
         raise StoreUnavailable(problem.message) from problem
 

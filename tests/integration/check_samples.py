@@ -21,7 +21,6 @@ from agent.checks import check, comparison, measuring
 from agent.checks.check import Site
 from agent.desk import Desk
 from agent.git import worktree
-from agent.git.base import RepositoryLimits
 from agent.git.tree import WorkTree
 from agent.models.change import Change, ChangedFile, ClearedChange
 from agent.models.checks import TESTS, CheckReport
@@ -317,9 +316,7 @@ def make_stage(
     git_samples.begin(lay_files(repository, flat), "Start")
     home = Path(tempfile.mkdtemp(dir=workshop.home))
     home.chmod(0o711)
-    checkout = worktree.prepare_checkout(
-        str(repository), None, home / "mirrors", RepositoryLimits(1000, 10**7)
-    )
+    checkout = worktree.prepare_checkout(str(repository), None, home / "mirrors")
     run = Run(run_id="run-1", repository=str(repository), ticket="ticket.md", started=1_700_000_000)
     contract = Contract(
         config=RepoConfig.model_validate(config or {}, strict=False),

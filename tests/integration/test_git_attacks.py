@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import RepositoryUnfit
-from agent.git import worktree
-from agent.git.base import RepositoryLimits
+from agent.git import base, worktree
 from agent.models.environment import Checkout
 from tests.folders import lay_files
 from tests.integration import git_samples as samples
@@ -377,11 +376,11 @@ def test_GR7_odd_files_in_the_work_tree_do_not_hang(repository, mirrors, tmp_pat
     assert stat.S_ISFIFO((repository / "a.py").stat().st_mode)
 
 
-def refused_soon(repository: Path, mirrors: Path, words: str, **more: RepositoryLimits) -> None:
+def refused_soon(repository: Path, mirrors: Path, words: str) -> None:
     """Without these bounds a bomb would take hours."""
     start = time.monotonic()
     with pytest.raises(RepositoryUnfit, match=words):
-        worktree.prepare_checkout(str(repository), None, mirrors, **more)
+        worktree.prepare_checkout(str(repository), None, mirrors)
     assert time.monotonic() - start < 60
     assert not list(mirrors.glob("*.git")), "refused before anything is copied"
 
@@ -404,11 +403,12 @@ def test_GR8_ten_billion_paths_are_refused_at_once(repository, mirrors, *, has_f
     assert time.monotonic() - start < 60
 
 
-def test_GR8_a_huge_file_is_refused_before_it_is_copied(repository, mirrors):
+def test_GR8_a_huge_file_is_refused_before_it_is_copied(repository, mirrors, monkeypatch):
     lay_files(repository, {"huge": b"\0" * 3_000_000, "large": b"\1" * 3_000_000})
     samples.commit_all(repository, "Huge")
-    limits = RepositoryLimits(bytes=5 * 1024**2)
-    refused_soon(repository, mirrors, "larger than 5 MB", limits=limits)
+    with monkeypatch.context() as patch:
+        patch.setattr(base, "MAX_BYTES", 5 * 1024**2)
+        refused_soon(repository, mirrors, "larger than 5 MB")
     assert worktree.prepare_checkout(str(repository), None, mirrors).base_branch == "main"
 
 

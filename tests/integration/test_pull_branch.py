@@ -285,8 +285,8 @@ def test_somebody_who_is_quicker_in_the_last_moment_loses_nothing(pull, monkeypa
         late.append(pull.theirs({"notes.txt": "n\n"}))
         real(*args, **more)
 
-    real = remote.push_branch
-    monkeypatch.setattr(remote, "push_branch", push)
+    real = remote.RemoteRepository.push_branch
+    monkeypatch.setattr(remote.RemoteRepository, "push_branch", push)
     with pytest.raises(BranchMoved):
         pull.push(state, made)
     assert [pull.tip()] == late

@@ -12,7 +12,6 @@ import pytest
 
 from agent.errors import AccessLost, Cancelled, CodeHostUnavailable, PermanentError, RepositoryUnfit
 from agent.git import worktree
-from agent.git.base import RepositoryLimits
 from agent.models.change import Change, ChangedFile
 from tests.integration import git_samples
 from tests.integration import github_samples as samples
@@ -29,12 +28,11 @@ def github(world, tmp_path):
     return there
 
 
-def prepared(github, home, branch="main", max_bytes=64 * MIB):
+def prepared(github, home, branch="main", max_mb=64):
     remote = github.code_host.find_remote(github.run)
     token = github.code_host.create_credential(github.run, write=False)
-    limits = RepositoryLimits(fetched=max_bytes)
     return remote, worktree.prepare_remote(
-        remote.url, token, branch, home / "mirrors", limits=limits
+        remote.url, token, branch, home / "mirrors", max_mb=max_mb
     )
 
 
@@ -77,7 +75,7 @@ def grown(github, scratch, sizes):
 def test_GR8_a_repository_that_is_too_large_is_refused_and_nothing_of_it_stays(github, home):
     grown(github, home / "scratch", [6 * MIB])
     with pytest.raises(RepositoryUnfit, match=r"larger than 2 MB.*MERGEWRIGHT_MAX_REPOSITORY_MB"):
-        prepared(github, home, max_bytes=2 * MIB)
+        prepared(github, home, max_mb=2)
     assert [path.suffix for path in (home / "mirrors").iterdir()] == [".lock"]
     assert prepared(github, home)[1].base_branch == "main"
 
