@@ -112,8 +112,9 @@ class SandboxRequest(Record):
     outlet: Outlet | None = None
     """None: no network."""
     collect: tuple[str, ...] = ()
-    """Absolute glob patterns in the sandbox (`**` allowed); regular files that match are handed
-    back. Below SANDBOX_TREE only files that are new or differ from the tree that was handed in."""
+    """Absolute paths in the sandbox of regular files that are handed back; `*` as the last part
+    stands for all files of a folder. Below SANDBOX_TREE only files that are new or differ from the
+    tree that was handed in."""
     lists_new: bool = False
     """Whether the result names the files that the command leaves in the tree."""
     watched: tuple[str, ...] = ()
@@ -135,7 +136,7 @@ class SandboxResult(Record):
     files: dict[str, bytes] = {}
     """Returned files by absolute path in the sandbox."""
     refused: tuple[str, ...] = ()
-    """Matches that were not handed back, with the reason: links, devices, too large, too many."""
+    """Files that were not handed back, with the reason: links, devices, too large, too many."""
     touched: tuple[str, ...] = ()
     """The first of the watched files that were touched, whatever they hold now."""
     new: tuple[str, ...] = ()

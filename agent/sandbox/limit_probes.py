@@ -101,7 +101,7 @@ def _make_request(marker: str, what: str, *args: str, **more: Any) -> SandboxReq
             resources.files("agent.sandbox").joinpath("sandbox_scripts/break_limits.py").read_text()
         )
         argv = ("python3", "-I", "-S", "-c", f"{code}# {marker}", *what.split()[1:], *args)
-    return SandboxRequest(argv=argv, collect=(f"{SANDBOX_OUT}/**",), **{"limits": LIMITS, **more})
+    return SandboxRequest(argv=argv, collect=(f"{SANDBOX_OUT}/*",), **{"limits": LIMITS, **more})
 
 
 def _run_probe(sandbox: Sandbox, what: str, bounds: _Facts) -> _Facts:

@@ -81,12 +81,15 @@ def test_the_tree_is_a_private_copy_of_which_new_and_changed_files_come_back(san
             open("/out/report.xml", "w").write("<x/>")
             os.makedirs("/out/deep/er")
             for name in "abc": open("/out/deep/er/" + name, "w").close()
-            for _ in range(1500):
-                os.mkdir("d")
-                os.chdir("d")
             """,
             tree=str(tree),
-            collect=("/work/**", "/out/*.xml", "/out/*/er/[!a]*"),
+            collect=(
+                "/work/*",
+                "/work/package/*",
+                "/out/report.xml",
+                "/out/none",
+                "/out/deep/er/*",
+            ),
         )
     )
     assert result.output == "ran\n"
@@ -96,8 +99,7 @@ def test_the_tree_is_a_private_copy_of_which_new_and_changed_files_come_back(san
         "/work/package/new.py": b"new = 1\n",
         "/work/same-size.txt": b"bbb",
         "/out/report.xml": b"<x/>",
-        "/out/deep/er/b": b"",
-        "/out/deep/er/c": b"",
+        **dict.fromkeys((f"/out/deep/er/{name}" for name in "abc"), b""),
     }
     assert result.refused == ()
 
@@ -108,7 +110,7 @@ def test_RX7_nothing_but_plain_files_is_handed_back(sandbox):
         " && ln twin second && printf plain >plain && truncate -s 256M large"
     )
     order = shell(leave, returned_bytes=MIB, disk_bytes=512 * MIB)
-    result = sandbox.run(order.model_copy(update={"collect": ("/out/**",)}))
+    result = sandbox.run(order.model_copy(update={"collect": ("/out/*", "/out/folder/*")}))
     assert (result.limit, result.files) == ("returned", {"/out/plain": b"plain"})
 
 

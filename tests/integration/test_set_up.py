@@ -76,7 +76,7 @@ class Yard:
         limits = SandboxLimits(seconds=60)
         order = sandbox_requests.make_request(
             environment, self.tree, ("bash", "-c", script), environ={}, limits=limits,
-            collect=("/work/**",),
+            collect=("/work/*", "/work/data/*"),
         )  # fmt: skip
         services = environment.services
         return self.sandbox.run(sandbox_services.add_services(order, services))

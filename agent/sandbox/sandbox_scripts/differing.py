@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from fnmatch import fnmatchcase
 
 TYPE_CHECKING = False  # see commands.py
 if TYPE_CHECKING:
@@ -57,23 +56,8 @@ def is_same_link(path: str, other: str) -> bool:
 # --- what a command hands back ---------------------------------------------------------------
 
 
-def matches(path: str, pattern: str) -> bool:
-    """Hold a path against a glob, name by name; `**` at the end is all that is below."""
-    names, wanted = path.split("/"), pattern.split("/")
-    if wanted[-1] == "**":
-        wanted[-1:] = ["*"] * max(1, len(names) - len(wanted) + 1)
-    return len(names) == len(wanted) and all(map(fnmatchcase, names, wanted))
-
-
-def find_start(pattern: str) -> str:
-    """Return the folder up to the first wildcard."""
-    names = pattern.split("/")[:-1]
-    fixed = [number for number, name in enumerate(names) if any(sign in name for sign in "*?[")]
-    return "/".join(names[: fixed[0]] if fixed else names) or "/"
-
-
 class Collection:
-    """The regular files that match, within the caps, and why others were left."""
+    """The regular files that are asked for, within the caps, and why others were left."""
 
     def __init__(self, order: dict[str, Any], request: dict[str, Any]) -> None:
         self.tree = order["tree"]
@@ -92,12 +76,22 @@ class Collection:
         if request.get("lists_new"):
             laid = {file["path"] for file in order["files"]}
             self.list_new(self.tree, laid | self.bulk)
-        for pattern in request["collect"]:
-            start = find_start(pattern)
-            if os.path.realpath(start) == start:
-                self.walk(start, pattern)
-            else:
-                self.refuse(start, "symbolic link")
+        for wanted in request["collect"]:
+            self.collect(*os.path.split(wanted))
+
+    def collect(self, folder: str, name: str) -> None:
+        """Consider a file of a folder; `*` stands for all of them."""
+        if os.path.realpath(folder) != folder:
+            self.refuse(folder, "symbolic link")
+            return
+        try:
+            for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+                if name in ("*", entry.name) and not entry.is_dir(follow_symlinks=False):
+                    self.consider(entry.path, os.lstat(entry.path))
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as problem:  # such as a path that is too long
+            self.refuse(folder, str(problem.strerror))
 
     def refuse(self, path: str, why: str) -> None:
         if len(self.refused) < MOST_REFUSALS:
@@ -116,25 +110,6 @@ class Collection:
                         self.list_new(entry.path, known)
                 elif not any(os.path.lexists(source + path) for source in self.sources):
                     self.new.append(path[1:].encode("utf-8", "replace").decode())
-
-    def walk(self, start: str, pattern: str) -> None:
-        deepest = None if pattern.endswith("/**") else pattern.count("/")
-        todo = [start]
-        while todo:
-            folder = todo.pop()
-            try:
-                entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-                for entry in entries:
-                    path = entry.path
-                    if not entry.is_dir(follow_symlinks=False):
-                        if matches(path, pattern):
-                            self.consider(path, os.lstat(path))
-                    elif path not in self.bulk and (deepest is None or path.count("/") < deepest):
-                        todo.append(path)
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            except OSError as problem:  # such as a path that is too long
-                self.refuse(folder, str(problem.strerror))
 
     def consider(self, path: str, state: os.stat_result) -> None:
         if path in self.files or self.is_as_given(path, state):
@@ -165,7 +140,7 @@ class Collection:
 
 
 def find_objection(path: str, state: os.stat_result) -> str | None:
-    """Say why a match may not leave the sandbox, whatever its size."""
+    """Say why a file may not leave the sandbox, whatever its size."""
     try:
         path.encode("utf-8")
     except UnicodeEncodeError:

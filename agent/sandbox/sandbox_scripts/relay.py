@@ -1,19 +1,20 @@
 """Carry what programs in a sandbox say to their proxy over to the proxy's socket on the host.
 
-A process beside `runner.py`, in fetch sandboxes only. It holds nothing that foreign code could
-want: the socket is shown in the sandbox anyway.
+A process beside `runner.py`, in sandboxes with a way out only. It holds nothing that foreign code
+could want: the socket is shown in the sandbox anyway.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
-import selectors
 import socket
-from typing import TYPE_CHECKING, Any
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from asyncio import StreamReader, StreamWriter
     from collections.abc import Callable
-    from typing import NoReturn
 
 
 def start(proxy: str, keep_only: Callable[[set[int]], None]) -> int:
@@ -25,49 +26,27 @@ def start(proxy: str, keep_only: Callable[[set[int]], None]) -> int:
         return port
     try:
         keep_only({listener.fileno()})
-        serve(listener, proxy)
+        asyncio.run(serve(listener, proxy))
     finally:
         os._exit(1)
 
 
-def serve(listener: socket.socket, proxy: str) -> NoReturn:
-    """Serve connections until the sandbox ends.
+async def serve(listener: socket.socket, proxy: str) -> None:
+    """Serve connections until the sandbox ends."""
 
-    One thread and blocking sends: a side that stops reading holds up its own sandbox only.
-    """
-    watch = selectors.DefaultSelector()
-    watch.register(listener, selectors.EVENT_READ)
-    while True:
-        for key, _ in watch.select():
-            if key.fileobj is listener:
-                near, far = listener.accept()[0], socket.socket(socket.AF_UNIX)
-                try:
-                    far.connect(proxy)
-                except OSError:
-                    near.close()
-                    far.close()
-                    continue
-                watch.register(near, selectors.EVENT_READ, far)
-                watch.register(far, selectors.EVENT_READ, near)
-            # Else its other side was given up in this round, and a new one may have its number.
-            elif watch.get_map().get(key.fd) is key:
-                pass_data(key.fileobj, key.data, watch)
+    async def carry(near_in: StreamReader, near_out: StreamWriter) -> None:
+        with closing(near_out), suppress(OSError):
+            far_in, far_out = await asyncio.open_unix_connection(proxy)
+            with closing(far_out):
+                await asyncio.gather(pass_data(near_in, far_out), pass_data(far_in, near_out))
+
+    server = await asyncio.start_server(carry, sock=listener)
+    await server.serve_forever()
 
 
-def pass_data(one: Any, other: socket.socket, watch: Any) -> None:
-    """Hand on what one side has said, or that it has ended."""
-    try:
-        content = one.recv(1 << 16)
-        if content:
-            other.sendall(content)
-            return
-        other.shutdown(1)
-        watch.unregister(one)
-        if other.fileno() in watch.get_map():
-            return
-    except OSError:
-        for end in (one, other):
-            if end.fileno() in watch.get_map():
-                watch.unregister(end)
-    one.close()
-    other.close()
+async def pass_data(reader: StreamReader, writer: StreamWriter) -> None:
+    """Hand on what one side says, and that it has ended."""
+    while content := await reader.read(1 << 16):
+        writer.write(content)
+        await writer.drain()
+    writer.write_eof()
