@@ -44,21 +44,14 @@ class Outlet(Record):
     """File with the authority that the gateway speaks by."""
 
 
-class RootPython(Record):
-    version: str
-    prefix: str
-    path: str
-
-
 class Root(Record):
     name: str = ""
-    """For `SandboxRequest.root`; empty: what sandboxes have when nothing is said."""
+    """For `SandboxRequest.root`; empty: what sandboxes have when nothing is said. Of an image: the
+    minor version of its Python."""
     folder: str | None = None
     """Where it is on this machine, whose own is `/`; None: in an image."""
     mark: str = ""
     """Of an image: changes whenever it does."""
-    pythons: tuple[RootPython, ...] = ()
-    """Of an image: the interpreters in it. In a folder they are looked for."""
     more: str = ""
     """Command that adds Debian packages; their names follow."""
     can_lay: bool = False

@@ -22,12 +22,9 @@ from agent.models.record import Record
 from agent.sandbox import docker_address
 from agent.settings import Settings
 
-#: What `mergewright images build` writes down on an image, for whoever opens sandboxes of it.
-PYTHON_LABEL = "mergewright.python"
-PREFIX_LABEL = "mergewright.python.prefix"
 _ANSWER_SECONDS = 60
 _PING_SECONDS = 10.0
-_ASK = "import platform, sys; print(platform.python_version(), sys.base_prefix)"
+_ASK = "import platform; print(platform.python_version())"
 _TAG = re.compile(r"3\.[0-9]+")
 
 
@@ -37,7 +34,6 @@ class Image(Record):
     """Of its content."""
     version: str
     """The minor version of Python in it, as `3.11`."""
-    labels: dict[str, str] = {}
 
 
 # --- reaching it -----------------------------------------------------------------------------
@@ -119,8 +115,7 @@ def list_images(client: docker.APIClient, settings: Settings) -> dict[str, Image
         for reference in listed["RepoTags"] or ():
             name, _, tag = reference.rpartition(":")
             if name == settings.docker_image and _TAG.fullmatch(tag):
-                digest, labels = listed["Id"], listed["Labels"] or {}
-                found[tag] = Image(reference=reference, digest=digest, version=tag, labels=labels)
+                found[tag] = Image(reference=reference, digest=listed["Id"], version=tag)
     return found
 
 
@@ -138,7 +133,7 @@ def choose_image(client: docker.APIClient, settings: Settings, version: str = ""
 
 
 def build_image(version: str, packages: list[str], settings: Settings) -> Image:
-    """Build the image of a version of Python, and write down on it which Python it has."""
+    """Build the image of a version of Python."""
     base = settings.docker_base or f"python:{version}-slim"
     arguments = {"BASE": base, "PACKAGES": " ".join(packages)}
     with open_client(settings) as api:
@@ -146,14 +141,13 @@ def build_image(version: str, packages: list[str], settings: Settings) -> Image:
         before = list_images(api, settings).get(version)
         address = docker_address.find_address(settings)
         with closing(docker.DockerClient(address, version="auto")) as client:
-            python, prefix = _ask_python(client, _run_build(client, arguments, {}))
+            made = _run_build(client, arguments)
+            python = _ask_python(client, made)
             if not python.startswith(f"{version}."):
                 raise SandboxMissing(
                     f"{base} has Python {python}. Set MERGEWRIGHT_DOCKER_BASE to an image with"
                     f" Python {version}."
                 )
-            # Once more with what was found out; the layers are there.
-            made = _run_build(client, arguments, {PYTHON_LABEL: python, PREFIX_LABEL: prefix})
         api.tag(made, settings.docker_image, version, force=True)
         if before is not None and before.digest != made:
             with suppress(errors.APIError):  # a sandbox is open that has it
@@ -161,17 +155,13 @@ def build_image(version: str, packages: list[str], settings: Settings) -> Image:
         return choose_image(api, settings, version)
 
 
-def _run_build(
-    client: docker.DockerClient, arguments: dict[str, str], labels: dict[str, str]
-) -> str:
+def _run_build(client: docker.DockerClient, arguments: dict[str, str]) -> str:
     ours = Path(agent.__file__).parent
     # Beside us in the repository, in us where installed.
     places = (folder / "sandbox_images" / "python" for folder in (ours.parent, ours))
     place = next(folder for folder in places if folder.is_dir())
     try:
-        image, _ = client.images.build(
-            path=str(place), buildargs=arguments, labels=labels, rm=True, forcerm=True
-        )
+        image, _ = client.images.build(path=str(place), buildargs=arguments, rm=True, forcerm=True)
     except errors.DockerException as problem:
         raise SandboxMissing(
             f"The image could not be built on {arguments['BASE']}: {problem}. Without a"
@@ -181,7 +171,7 @@ def _run_build(
     return str(image.id)
 
 
-def _ask_python(client: docker.DockerClient, image: str) -> tuple[str, str]:
+def _ask_python(client: docker.DockerClient, image: str) -> str:
     try:
         answer = client.containers.run(
             image,
@@ -195,5 +185,4 @@ def _ask_python(client: docker.DockerClient, image: str) -> tuple[str, str]:
         )
     except errors.ContainerError as problem:
         raise SandboxMissing(f"The Python of the image does not work: {problem}") from problem
-    version, prefix = answer.decode().split()
-    return version, prefix
+    return str(answer.decode().strip())

@@ -24,7 +24,7 @@ from docker import errors
 
 from agent.errors import SandboxLost, SandboxMissing
 from agent.models.environment import Checkout
-from agent.models.sandbox import Hear, Root, RootPython, SandboxRequest
+from agent.models.sandbox import Hear, Root, SandboxRequest
 from agent.sandbox import container_arguments, docker_engine, lending, slots
 from agent.sandbox.running import RunningSandbox, SandboxMaker
 from agent.settings import Settings
@@ -88,12 +88,8 @@ class DockerSandbox(SandboxMaker):
 
 
 def _make_root(image: docker_engine.Image) -> Root:
-    labels = docker_engine.PYTHON_LABEL, docker_engine.PREFIX_LABEL
-    python, prefix = (image.labels.get(name) for name in labels)
-    path = f"{prefix}/bin/python{image.version}"
-    known = (RootPython(version=python, prefix=prefix, path=path),) if python and prefix else ()
     more = f"mergewright images build {image.version}"
-    return Root(name=image.version, mark=image.digest, pythons=known, more=more)
+    return Root(name=image.version, mark=image.digest, more=more)
 
 
 class Container(RunningSandbox):

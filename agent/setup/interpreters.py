@@ -30,8 +30,13 @@ FOLDER = "pythons"
 OLDEST = Version("3.9")
 #: Releases come on its first days, or late in the month before.
 _RELEASE_MONTH = 10
-#: Modules of the standard library that checks and builds rely on, and that a build may lack.
-_NEEDED = "import ssl, sqlite3, ctypes, lzma, bz2, zlib, hashlib, venv, unittest"
+#: Imports what checks and builds rely on, and a build may lack; prints the version and the path.
+_TRIAL = """
+import ssl, sqlite3, ctypes, lzma, bz2, zlib, hashlib, venv, unittest
+import platform, sys
+print(platform.python_version())
+print("%s/bin/python%d.%d" % (sys.base_prefix, *sys.version_info[:2]))
+"""
 
 
 class PythonHints(Record):
@@ -111,9 +116,9 @@ def choose_interpreter(
         interpreter = candidate.model_copy(
             update={"mounts": _list_mounts(candidate, settings), "root_mark": mark}
         )
-        version, problem = _try_interpreter(interpreter, sandbox)
+        found_there, problem = _try_interpreter(interpreter, sandbox)
         if not problem:
-            return interpreter.model_copy(update={"version": version})
+            return interpreter.model_copy(update=found_there)
         broken.append(f"{candidate.path} ({problem})")
     raise EnvironmentFailed(_explain_none(asked, hints, found, broken, settings))
 
@@ -194,8 +199,8 @@ def find_pythons(settings: Settings, roots: Sequence[Root]) -> tuple[Interpreter
 
 def _find_in_roots(roots: Sequence[Root]) -> Iterator[Interpreter]:
     for root in roots:
-        for own in root.pythons:
-            yield Interpreter(**own.model_dump(), is_system=True, root=root.name)
+        if root.folder is None:
+            yield Interpreter(version=root.name, path="python3", root=root.name)
         for prefix in ("/usr", "/usr/local") if root.folder not in (None, "/") else ():
             for program in sorted(Path(f"{root.folder}{prefix}/bin").glob("python3.*")):
                 if minor := re.fullmatch(r"python(3\.\d+)", program.name):
@@ -203,7 +208,6 @@ def _find_in_roots(roots: Sequence[Root]) -> Iterator[Interpreter]:
                         version=minor[1],
                         prefix=prefix,
                         path=f"{prefix}/bin/{program.name}",
-                        is_system=True,
                         root=root.name,
                     )
 
@@ -247,20 +251,20 @@ def _list_interpreter_folders(settings: Settings) -> Iterator[str]:
 # --- in a sandbox ------------------------------------------------------------------------------
 
 
-def _try_interpreter(one: Interpreter, sandbox: Sandbox) -> tuple[str, str]:
-    """Return the version of an interpreter as it says it in a sandbox, or why it does not work."""
-    program = f"{_NEEDED}, platform; print(platform.python_version())"
+def _try_interpreter(one: Interpreter, sandbox: Sandbox) -> tuple[dict[str, str], str]:
+    """Return the version and path of an interpreter as it says them in a sandbox, or a problem."""
     order = SandboxRequest(
-        argv=(one.path, "-I", "-S", "-c", program),
+        argv=(one.path, "-I", "-S", "-c", _TRIAL),
         root=one.root,
         mounts=one.sandbox_mounts(),
         limits=SandboxLimits(seconds=60),
     )
     result = sandbox.run(order)
+    *_, version, path = ["", "", *result.output.strip().splitlines()]
+    if result.exit_code != 0:
+        return {}, path[:200] or "it does not start"
     # A build between two releases ends in a plus.
-    words = result.output.strip().rpartition("\n")[2][:200].rstrip("+")
-    problem = "" if result.exit_code == 0 else words or "it does not start"
-    return words or one.version, problem
+    return {"version": version[:200].rstrip("+"), "path": path}, ""
 
 
 def _list_mounts(one: Interpreter, settings: Settings) -> tuple[tuple[str, str], ...]:
