@@ -6,7 +6,7 @@ is left out becomes a finding. A tree that lies can only fool itself: the gate j
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
@@ -28,8 +28,6 @@ _MOST_READ = 2 * MOST_BYTES
 MOST_FILE_BYTES = 8 * 1024**2
 _MOST_FINDINGS = 50
 _MOST_IGNORED = 200
-_PORTION = 200
-"""Files that are asked for at a time."""
 #: As git decides: a zero byte among the first ones.
 _LOOKED_AT = 8000
 #: What tools leave behind: no part of a change, whether the base ignores it or not.
@@ -74,8 +72,8 @@ class ChangedEntry(NamedTuple):
     is_executable: bool
 
 
-#: Returns the contents of regular files; None where there is none that can be read.
-Fetch = Callable[[Sequence[ChangedEntry]], Mapping[str, bytes | None]]
+#: Returns the content of a regular file; None where there is none that can be read.
+Fetch = Callable[[str], bytes | None]
 
 
 @dataclass(frozen=True)
@@ -260,8 +258,8 @@ def collect_change(
     wanted = collector.sort_out(one for one in entries if one.path not in ignored | cached)
     read = _limit_entries(wanted)
     collector.left_out += len(wanted) - len(read)
-    for entry, content in _read_portions(read, fetch):
-        collector.decide_file(entry, content)
+    for entry in read:
+        collector.decide_file(entry, fetch(entry.path))
     collector.leave_misfits()
     files = tuple(file for _, file in sorted(collector.files.items()))
     return CollectedChange(
@@ -300,14 +298,3 @@ def _limit_entries(entries: list[ChangedEntry]) -> list[ChangedEntry]:
     sizes = accumulate(entry.size if entry.size <= MOST_FILE_BYTES else 0 for entry in entries)
     few = (entry for entry, size in zip(entries, sizes, strict=True) if size <= _MOST_READ)
     return list(islice(few, MOST_FILES))
-
-
-def _read_portions(
-    entries: Sequence[ChangedEntry], fetch: Fetch
-) -> Iterator[tuple[ChangedEntry, bytes | None]]:
-    while entries:
-        sizes = accumulate(min(entry.size, MOST_FILE_BYTES) for entry in entries)
-        count = sum(size <= MOST_BYTES for size in islice(sizes, _PORTION))
-        part, entries = entries[: max(1, count)], entries[max(1, count) :]
-        contents = fetch(part)
-        yield from ((entry, contents.get(entry.path)) for entry in part)

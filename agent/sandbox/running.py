@@ -29,7 +29,7 @@ _GRACE_SECONDS = 3.0
 _HANDING_BACK_SECONDS = 60.0
 _DRAIN_SECONDS = 5.0
 _MOST_COMPLAINTS = 16 * 1024
-_SESSION_LIMITS = SandboxLimits(returned_bytes=96 * 1024**2, returned_files=1000)
+_SESSION_LIMITS = SandboxLimits(returned_bytes=96 * 1024**2, returned_files=1)
 """Of one answer in a session."""
 _SESSION_OUTPUT_BYTES = 32 * 1024
 _LATE, _LOST = "time", "lost"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
@@ -83,7 +83,7 @@ class Session:
         if names.name_problem(path) is not None:
             return None
         with self._refuse_if_lost():
-            problem, content = self._read([path])[0]
+            problem, content = self._read(path)
         if problem:
             raise EditFailed(f"`{path}` cannot be read: {problem}")
         return None if problem is None else content
@@ -136,13 +136,15 @@ class Session:
             **_PLAIN,
         )
 
-    def _read(self, paths: list[str]) -> list[tuple[str | None, bytes]]:
-        """Read files, each with its problem: None where there is no such file, "" for none."""
-
-        def pair(answer: Answer) -> list[tuple[str | None, bytes]]:
-            return list(zip(answer.facts["problems"], answer.contents, strict=True))
-
-        return self._ask(pair, "read", paths=paths, most_bytes=change_collection.MOST_FILE_BYTES)
+    def _read(self, path: str) -> tuple[str | None, bytes]:
+        """Read a file, with its problem: None where there is no such file, "" for none."""
+        most = change_collection.MOST_FILE_BYTES
+        return self._ask(
+            lambda answer: (answer.facts["problem"], answer.contents[0]),
+            "read",
+            path=path,
+            most_bytes=most,
+        )
 
     def _edit(self, operation: str, content: bytes = b"", **fields: Any) -> str:
         return self._ask(lambda answer: str(answer.facts["problem"]), operation, content, **fields)
@@ -153,13 +155,9 @@ class Session:
             entries, self._fetch, self._ground, include=include, is_cut=is_cut
         )
 
-    def _fetch(self, entries: Sequence[change_collection.ChangedEntry]) -> dict[str, bytes | None]:
-        paths = [entry.path for entry in entries]
-        found = self._read(paths) if paths else []
-        return {
-            path: content if problem == "" else None
-            for path, (problem, content) in zip(paths, found, strict=True)
-        }
+    def _fetch(self, path: str) -> bytes | None:
+        problem, content = self._read(path)
+        return content if problem == "" else None
 
     def _ask(
         self,

@@ -6,7 +6,6 @@ import importlib
 import os
 import random
 import shutil
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -63,12 +62,11 @@ class Place:
             for path, kind, *more in found.entries
         ]
 
-        def fetch(entries: Sequence[change_collection.ChangedEntry]) -> Mapping[str, bytes | None]:
-            return {entry.path: (tree / entry.path).read_bytes() for entry in entries}
-
         files = {file.path: file for file in given.files if file.after is not None}
         ground = change_collection.TreeBase(self.checkout, self.base, files, {"laid": b"laid\n"})
-        return change_collection.collect_change(entries, fetch, ground)
+        return change_collection.collect_change(
+            entries, lambda path: (tree / path).read_bytes(), ground
+        )
 
 
 def disturb(tree: Path, chance: random.Random) -> None:

@@ -269,28 +269,23 @@ class Server:
         self.channel.answer({"is_cut": found.is_cut}, [entries])
 
     def read(self, request: dict[str, Any], content: bytes) -> None:
-        """Return regular files, each with the reason where it is not had; None: there is none."""
-        found = [self.read_file(path, request["most_bytes"]) for path in request["paths"]]
-        problems = [problem for problem, _ in found]
-        self.channel.answer({"problems": problems}, [content for _, content in found])
+        """Return a regular file, or the reason where it is not had; None: there is none."""
+        problem, found = self.read_file(request["path"], request["most_bytes"])
+        self.channel.answer({"problem": problem}, [found])
 
     def read_file(self, path: str, most_bytes: int) -> tuple[str | None, bytes]:
-        """Read one of them; "" for one that is there."""
         try:
             with by_descriptor.open_parent(self.order["tree"], path) as (parent, name):
+                state = os.stat(name, dir_fd=parent, follow_symlinks=False)
+                if not stat.S_ISREG(state.st_mode):
+                    return None, b""
+                if state.st_size > most_bytes:
+                    return "it has %d bytes" % state.st_size, b""
                 descriptor = os.open(name, by_descriptor.READ, dir_fd=parent)
         except (OSError, ValueError):
             return None, b""
-        try:
-            state = os.fstat(descriptor)
-            if not stat.S_ISREG(state.st_mode):
-                return None, b""
-            if state.st_size > most_bytes:
-                return "it has %d bytes" % state.st_size, b""
-            with open(descriptor, "rb", closefd=False) as file:
-                return "", file.read()
-        finally:
-            os.close(descriptor)
+        with open(descriptor, "rb") as file:
+            return "", file.read()
 
     def write(self, request: dict[str, Any], content: bytes) -> None:
         path, executable = request["path"], request["executable"]
