@@ -23,7 +23,6 @@ from agent.models.checks import CheckReport
 from agent.models.code_host import CodeHost
 from agent.models.environment import Environment, OpenedRepository, Prepared
 from agent.models.outcome import StoredRun
-from agent.models.package_index import PackageIndex
 from agent.models.run import Run
 from agent.models.run_facts import RunFacts
 from agent.models.sandbox import Flag, Sandbox, Sessions
@@ -31,6 +30,7 @@ from agent.models.ticket import Guidance
 from agent.settings import Settings
 from agent.setup import build as environments
 from agent.setup import storage
+from agent.setup.package_index import PackageIndex
 from agent.setup.request import EnvironmentRequest
 from agent.telemetry.ledger import STORED, Seal
 from agent.telemetry.private_files import write_private_file

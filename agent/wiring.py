@@ -20,7 +20,7 @@ from agent.runs.local_code_host import LocalCodeHost
 from agent.runs.sessions import SessionFactory
 from agent.sandbox.sandboxes import ChosenSandbox
 from agent.settings import Settings, require_home
-from agent.setup.package_index import SimpleIndex
+from agent.setup.package_index import PackageIndex
 from agent.telemetry import signing
 from agent.text.redaction import Redactor
 
@@ -67,7 +67,7 @@ def _make_desk(
         settings=settings,
         code_host=reach(record_write),
         sandbox=Stoppable(make_sandbox(settings), stopped),
-        index=SimpleIndex(settings),
+        index=PackageIndex(settings),
         models=count(asked) if asked else None,
         sessions=sessions,
         stopped=stopped,

@@ -107,7 +107,7 @@ def _measure(kind: sandboxes.Kind, given: Settings) -> dict[str, Any]:
 
 def _try_gateway(given: Settings) -> str:
     """Read from the default index as set-up does, and try more than that; return what is wrong."""
-    index = package_index.SimpleIndex(given)
+    index = package_index.PackageIndex(given)
     try:
         with gateway.open_gateway(index, given) as opened:
             order = SandboxRequest(

@@ -23,7 +23,6 @@ from pathlib import Path
 from agent.errors import CacheGone
 from agent.models.clock import read_clock
 from agent.models.environment import Environment
-from agent.models.package_index import PackageIndex
 from agent.models.sandbox import Sandbox
 from agent.models.step import Step
 from agent.settings import Settings
@@ -39,6 +38,7 @@ from agent.setup import (
     toolsets,
 )
 from agent.setup.build_context import BuildContext
+from agent.setup.package_index import PackageIndex
 from agent.setup.request import EnvironmentRequest
 from agent.setup.tree_files import WorkTreeFiles
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent.models.package_index import PackageIndex
 from agent.models.sandbox import Root, Sandbox, SandboxRequest, SandboxResult
 from agent.settings import Settings
 from agent.setup import storage
 from agent.setup.interpreters import Interpreter
+from agent.setup.package_index import PackageIndex
 from agent.text import sanitise
 
 _MOST_WORDS = 2000

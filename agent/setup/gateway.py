@@ -30,13 +30,13 @@ import httpx
 import structlog
 
 from agent.errors import SettingsInvalid
-from agent.models.package_index import IndexAccess, PackageIndex
 from agent.models.sandbox import Outlet
 from agent.settings import Settings
 from agent.setup import storage
 from agent.setup.authority import Authority
 from agent.setup.downloads import CachedDownload, Downloads
 from agent.setup.hosts import HostPort, parse_target
+from agent.setup.package_index import IndexAccess, PackageIndex
 
 _log = structlog.get_logger()
 _CONNECT_SECONDS = 20.0

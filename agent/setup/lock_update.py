@@ -12,10 +12,10 @@ import tomllib
 from pathlib import PurePosixPath
 
 from agent.errors import EnvironmentFailed
-from agent.models.package_index import PackageIndex
 from agent.models.sandbox import SANDBOX_TREE, SandboxLimits, SandboxRequest
 from agent.setup import gateway, sandbox_requests, uv_program
 from agent.setup.build_context import BuildContext, describe_failure
+from agent.setup.package_index import PackageIndex
 from agent.setup.tree_files import WorkTreeFiles
 from repo_config import lock_files
 from repo_config.documents import table

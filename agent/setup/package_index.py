@@ -12,8 +12,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from pydantic import Field
+
 from agent.errors import SettingsInvalid
-from agent.models.package_index import IndexAccess
+from agent.models.record import Record
 from agent.settings import Settings, variable
 
 _PUBLIC = "https://pypi.org/simple/"
@@ -26,8 +28,19 @@ _CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_C
 _NAMED = re.compile(r"(?:([\w.-]+)=)?(.+)")
 
 
-class SimpleIndex:
-    """Simple indexes over HTTP.
+class IndexAccess(Record):
+    """How an index is reached; for the host only."""
+
+    url: str
+    """Address of the simple index, without credentials, with a slash at its end."""
+    login: str | None = Field(default=None, repr=False)
+    """`user:password`. It enters no sandbox: the gateway adds it to each request."""
+    ca_bundle: str | None = None
+    """Certificate file on the host that the operator trusts beyond the usual ones."""
+
+
+class PackageIndex:
+    """Simple indexes over HTTP, as far as set-up needs them from outside a sandbox.
 
     Raises:
         SettingsInvalid: A configured address is not one of a web index.

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from agent.git import one_commit
 from agent.models.environment import Environment
-from agent.models.package_index import PackageIndex
 from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
     SANDBOX_GATE,
@@ -23,6 +22,7 @@ from agent.models.sandbox import (
 )
 from agent.settings import Settings
 from agent.setup import uv_program
+from agent.setup.package_index import PackageIndex
 
 #: The environment's Python, and the place of our scripts (`checks/…`, `recipes/…`).
 PYTHON = f"{SANDBOX_ENVIRONMENT}/bin/python"

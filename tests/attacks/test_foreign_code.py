@@ -19,12 +19,11 @@ from agent.checks.check import Site
 from agent.errors import EnvironmentFailed
 from agent.models.checks import TESTS, CheckRun, LintRun, Status, TestRun
 from agent.models.environment import Environment
-from agent.models.package_index import PackageIndex
 from agent.models.sandbox import Sandbox
 from agent.settings import Settings
 from agent.setup import build, storage
 from agent.setup.build import EnvironmentRequest
-from agent.setup.package_index import SimpleIndex
+from agent.setup.package_index import PackageIndex
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
 from tests import sandboxes as kinds
@@ -136,7 +135,7 @@ class Scene:
     def build(self, tree: Path, index: PackageIndex | None = None) -> Environment:
         return build.ensure_environment(
             EnvironmentRequest(tree=str(tree)), self.witness,
-            index or SimpleIndex(self.settings), self.settings, self.said.append,
+            index or PackageIndex(self.settings), self.settings, self.said.append,
         )  # fmt: skip
 
 
@@ -259,9 +258,9 @@ def tools(scene: Scene) -> Settings:
     return scene.settings
 
 
-def local(settings: Settings, served: local_index.LocalIndex, secret: str = "") -> SimpleIndex:
+def local(settings: Settings, served: local_index.LocalIndex, secret: str = "") -> PackageIndex:
     url = served.url.replace("://", f"://u:{secret}@") if secret else served.url
-    return SimpleIndex(settings.model_copy(update={"index_url": url}), {})
+    return PackageIndex(settings.model_copy(update={"index_url": url}), {})
 
 
 @pytest.mark.parametrize("door", ["a source archive", deep("a backend in the tree")])

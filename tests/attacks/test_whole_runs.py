@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from agent.settings import Settings
-from agent.setup.package_index import SimpleIndex
+from agent.setup.package_index import PackageIndex
 from agent.telemetry.ledger import verify_ledger
 from tests.attacks import ground as grounds
 from tests.attacks import planted
@@ -86,7 +86,7 @@ def store(base: Path) -> Path:
 @pytest.fixture
 def trap(home: Path, store: Path, settings: Settings) -> Iterator[Trap]:
     with grounds.opened(home / "ground") as ground:
-        access = SimpleIndex(settings).list_accesses()[-1]
+        access = PackageIndex(settings).list_accesses()[-1]
         environ = {
             "PATH": os.environ["PATH"],
             # What uv notes is no work of an attacker.

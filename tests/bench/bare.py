@@ -10,7 +10,7 @@ import uv
 
 from agent.settings import Settings
 from agent.setup import distributions
-from agent.setup.package_index import SimpleIndex
+from agent.setup.package_index import PackageIndex
 from tests.bench.timing import BareFailed
 
 _SECONDS = 600
@@ -24,7 +24,7 @@ def make_environ(scratch: Path, settings: Settings) -> dict[str, str]:
     tools.mkdir(parents=True, exist_ok=True)
     (tools / "uv").unlink(missing_ok=True)
     (tools / "uv").symlink_to(uv.find_uv_bin())
-    access = SimpleIndex(settings).list_accesses()[-1]
+    access = PackageIndex(settings).list_accesses()[-1]
     given = {
         "PATH": f"{tools}:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(tools.parent),

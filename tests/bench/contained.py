@@ -23,7 +23,7 @@ from agent.models.sandbox import Sandbox, SandboxRequest
 from agent.sandbox import sandboxes
 from agent.settings import Settings, load_settings
 from agent.setup import build
-from agent.setup.package_index import SimpleIndex
+from agent.setup.package_index import PackageIndex
 from agent.setup.request import EnvironmentRequest
 from repo_config import detect
 from repo_config.schema import RepoConfig
@@ -112,7 +112,7 @@ def _make_site(scratch: Path, kind: str, sandbox: Sandbox, settings: Settings, s
     environment = build.ensure_environment(
         EnvironmentRequest(tree=str(folder)),
         sandbox,
-        SimpleIndex(settings),
+        PackageIndex(settings),
         settings,
         lambda _: None,
     )

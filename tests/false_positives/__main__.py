@@ -19,7 +19,7 @@ from pathlib import Path
 from agent import settings
 from agent.models.change import Severity
 from agent.policy import registry, ruff_rules
-from agent.setup.package_index import SimpleIndex
+from agent.setup.package_index import PackageIndex
 from tests.false_positives import judged, whole_trees
 from tests.false_positives.judged import Judgement, Key
 from tests.false_positives.projects import LEFT_OUT, PROJECTS, Project
@@ -63,7 +63,7 @@ def _fetch(project: Project, folder: Path) -> Path:
     tree = folder / project.name
     if not tree.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        sources.fetched(project.source, SimpleIndex(settings.load_settings({})), folder)
+        sources.fetched(project.source, PackageIndex(settings.load_settings({})), folder)
     return tree
 
 

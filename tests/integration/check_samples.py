@@ -31,7 +31,7 @@ from agent.models.ticket import Ticket
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 from agent.setup import build
-from agent.setup.package_index import SimpleIndex
+from agent.setup.package_index import PackageIndex
 from agent.setup.request import EnvironmentRequest
 from agent.stages import baseline
 from agent.stages import checks as checks_stage
@@ -229,7 +229,7 @@ def declared_site(
     return Site(
         tree=tree,
         environment=build.ensure_environment(
-            request, sandbox, SimpleIndex(settings), settings, say
+            request, sandbox, PackageIndex(settings), settings, say
         ),
         config=config,
         project=found,

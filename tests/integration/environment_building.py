@@ -16,7 +16,7 @@ from agent.models.sandbox import SandboxLimits
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 from agent.setup import build, sandbox_requests
-from agent.setup.package_index import SimpleIndex
+from agent.setup.package_index import PackageIndex
 from agent.setup.request import EnvironmentRequest
 from agent.stages import checkout, environment
 from repo_config.schema import PythonSection
@@ -46,7 +46,7 @@ def ensure(
             base=base,
         ),
         BubblewrapSandbox(settings),
-        index or SimpleIndex(settings),
+        index or PackageIndex(settings),
         settings,
         (said if said is not None else []).append,
     )
@@ -65,8 +65,8 @@ def with_our_tools() -> Iterator[Settings]:
         yield Settings(home=home)
 
 
-def local(settings, served) -> SimpleIndex:
-    return SimpleIndex(settings.model_copy(update={"index_url": served.url}), {})
+def local(settings, served) -> PackageIndex:
+    return PackageIndex(settings.model_copy(update={"index_url": served.url}), {})
 
 
 def python(settings, made, folder, program: str) -> str:

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from agent.errors import SettingsInvalid
-from agent.models.package_index import IndexAccess
 from agent.setup import hosts
 from agent.setup.downloads import Downloads
 from agent.setup.gateway import Gateway
 from agent.setup.hosts import HostPort
+from agent.setup.package_index import IndexAccess
 from tests.integration.recording_proxy import recording
 from tests.unit.setup import local_index
 from tests.unit.setup.certificates import make_server

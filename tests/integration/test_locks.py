@@ -13,7 +13,7 @@ import uv
 from agent.errors import EnvironmentFailed
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.setup import build
-from agent.setup.package_index import SimpleIndex
+from agent.setup.package_index import PackageIndex
 from agent.setup.request import EnvironmentRequest
 from tests.folders import lay_files
 from tests.integration.environment_building import ensure, local
@@ -87,7 +87,7 @@ def test_other_locks_are_brought_up_to_date_by_their_own_tools(settings, folder,
     text = text.replace(before, before + new)
     if kind == "poetry":
         # What it asks of pypi.org itself is more than a simple index has.
-        url = SimpleIndex(settings).url.rstrip("/")
+        url = PackageIndex(settings).url.rstrip("/")
         text += f'[[tool.poetry.source]]\nname = "main"\nurl = "{url}"\npriority = "primary"\n'
         source = f'\\1[package.source]\ntype = "legacy"\nurl = "{url}"\nreference = "main"\n'
         lock.write_text(
@@ -97,7 +97,7 @@ def test_other_locks_are_brought_up_to_date_by_their_own_tools(settings, folder,
         )
     project.write_text(text)
     request = EnvironmentRequest(tree=str(folder))
-    given = BubblewrapSandbox(settings), SimpleIndex(settings), settings, [].append
+    given = BubblewrapSandbox(settings), PackageIndex(settings), settings, [].append
     (content,) = build.update_lock(request, *given).values()
     assert b"attrs" in content
     assert b"six" in content

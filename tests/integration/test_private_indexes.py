@@ -10,7 +10,7 @@ from agent.models.sandbox import SandboxRequest, SandboxResult
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 from agent.setup import build
-from agent.setup.package_index import SimpleIndex
+from agent.setup.package_index import PackageIndex
 from agent.setup.request import EnvironmentRequest
 from tests.deep import deep
 from tests.folders import lay_files
@@ -77,7 +77,7 @@ def test_a_private_index_is_asked_and_no_sandbox_sees_a_password(
         }
         lay_files(folder, {"requirements.txt": f"direct\n# {proxied}\n"})
         sandbox, said = Recorder(settings), []
-        index, request = SimpleIndex(settings, environ), EnvironmentRequest(tree=str(folder))
+        index, request = PackageIndex(settings, environ), EnvironmentRequest(tree=str(folder))
         made = build.ensure_environment(request, sandbox, index, settings, said.append)
         assert made.packages == ("direct==1.0", "onlysource==1.0", "pip==1.0")
         assert None not in served.credentials

@@ -15,7 +15,7 @@ from agent.settings import Settings
 from agent.setup import sandbox_requests, sandbox_services, setup_commands, storage
 from agent.setup.build_context import BuildContext
 from agent.setup.interpreters import Interpreter
-from agent.setup.package_index import SimpleIndex
+from agent.setup.package_index import PackageIndex
 from agent.setup.request import EnvironmentRequest
 from agent.setup.tree_files import WorkTreeFiles
 from tests.folders import lay_files
@@ -38,7 +38,7 @@ class Yard:
 
     def __init__(self, sandbox: Sandbox, home: Path, index_url: str) -> None:
         self.sandbox, self.settings = sandbox, Settings(home=home, index_url=index_url)
-        self.index = SimpleIndex(self.settings, {})
+        self.index = PackageIndex(self.settings, {})
         self.tree = lay_files(home / "tree", FILES)
         venv = lay_files(
             home / "environments" / "ready" / "env" / "venv", {"pyvenv.cfg": "home = x\n"}
@@ -167,7 +167,7 @@ def test_what_commands_do_not_read_has_no_say_in_what_they_make(yard: Yard) -> N
 
 def test_what_needs_no_package_needs_no_index(yard: Yard) -> None:
     yard.settings = yard.settings.model_copy(update={"index_url": "http://127.0.0.1:9/simple/"})
-    yard.index = SimpleIndex(yard.settings, {})
+    yard.index = PackageIndex(yard.settings, {})
     assert yard.run(yard.set_up("echo made >made.txt"), "cat made.txt").output == "made\n"
 
 

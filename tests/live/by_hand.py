@@ -24,7 +24,7 @@ from uv import find_uv_bin
 
 from agent.models.checks import COLLECTION, TestRun
 from agent.models.environment import Environment
-from agent.models.package_index import IndexAccess
+from agent.setup.package_index import IndexAccess
 from tests import postgresql
 from tests.live.projects import Project
 

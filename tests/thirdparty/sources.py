@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from pypi_simple import PyPISimple
 
-from agent.models.package_index import PackageIndex
+from agent.setup.package_index import PackageIndex
 from tests.flow.stories import Repository
 
 _MOST_BYTES = 64 * 1024**2

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from agent.settings import Settings
-from agent.setup.package_index import SimpleIndex
+from agent.setup.package_index import PackageIndex
 from tests.flow.stories import Ended, Repository, carry_out
 from tests.processes import of_home
 from tests.thirdparty import sources
@@ -100,8 +100,8 @@ def run_field_ticket(
 
 
 @pytest.fixture
-def index(home) -> SimpleIndex:
-    return SimpleIndex(Settings(home=home))
+def index(home) -> PackageIndex:
+    return PackageIndex(Settings(home=home))
 
 
 @pytest.mark.parametrize("known", PROJECTS, ids=lambda known: known.source.name)

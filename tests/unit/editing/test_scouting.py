@@ -10,7 +10,7 @@ from agent.models.checks import CheckItem, CheckReport, Status, TestRun
 from agent.settings import Settings
 from agent.setup import uv_program
 from agent.setup.obstacles import Obstacle
-from agent.setup.package_index import SimpleIndex
+from agent.setup.package_index import PackageIndex
 from tests.fakes import FakeModel, FakeSandbox, make_reply
 from tests.unit.editing import desks
 
@@ -47,7 +47,7 @@ def prepared(tmp_path, home, monkeypatch):
 
 def begin(prepared, home, model, **more):
     settings = Settings(home=home)
-    more = {"settings": settings, "index": SimpleIndex(settings, {}), **more}
+    more = {"settings": settings, "index": PackageIndex(settings, {}), **more}
     return desks.run_context(prepared, home, model, sandbox=FakeSandbox(str), **more)
 
 

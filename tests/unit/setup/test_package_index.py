@@ -6,14 +6,14 @@ import pytest
 
 from agent.errors import SettingsInvalid
 from agent.settings import Settings
-from agent.setup.package_index import SimpleIndex
+from agent.setup.package_index import PackageIndex
 
 A, B, D = (f"https://{name}.example.org/simple/" for name in "abd")
 
 
-def read(tmp_path, **environ: str) -> SimpleIndex:
+def read(tmp_path, **environ: str) -> PackageIndex:
     own = environ.pop("own", None)
-    return SimpleIndex(Settings(home=tmp_path, index_url=own), environ)
+    return PackageIndex(Settings(home=tmp_path, index_url=own), environ)
 
 
 def test_further_indexes_are_asked_first_in_their_order_and_once(tmp_path):
