@@ -109,7 +109,7 @@ def _try_gateway(given: Settings) -> str:
     """Read from the default index as set-up does, and try more than that; return what is wrong."""
     index = package_index.PackageIndex(given)
     try:
-        with gateway.open_gateway(index, given) as opened:
+        with gateway.open_gateway(given, index) as opened:
             order = SandboxRequest(
                 argv=("python3", "-I", "-c", _ASK, f"{index.url}pip/"),
                 directory=SANDBOX_OUT,

@@ -81,7 +81,7 @@ class SetUpTools(ToolExecutor):
         if desk.sessions is None or not isinstance(opened, Prepared):
             raise SandboxMissing("No sandbox is configured for models.")
         way = self._network.enter_context(
-            gateway.open_gateway(desk.index, desk.settings, setup_commands.HOSTS)
+            gateway.open_gateway(desk.settings, desk.index, setup_commands.HOSTS)
         )
         environ = sandbox_requests.name_indexes(desk.index)
         return desk.sessions.open_set_up(opened, way.outlet, environ, desk.stopped)

@@ -28,15 +28,14 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 import structlog
+import trustme
 
 from agent.errors import SettingsInvalid
 from agent.models.sandbox import Outlet
 from agent.settings import Settings
 from agent.setup import storage
-from agent.setup.authority import Authority
 from agent.setup.downloads import CachedDownload, Downloads
-from agent.setup.hosts import HostPort, parse_target
-from agent.setup.package_index import IndexAccess, PackageIndex
+from agent.setup.package_index import HostPort, IndexAccess, PackageIndex, parse_target
 
 _log = structlog.get_logger()
 _CONNECT_SECONDS = 20.0
@@ -98,11 +97,12 @@ class Gateway(ThreadingUnixStreamServer):
         Raises:
             SettingsInvalid: The proxy cannot be used.
         """
-        self.authority = Authority()
+        self._authority = trustme.CA(path_length=0, organization_name="Package gateway")
+        self._contexts: dict[str, ssl.SSLContext] = {}
         self.outlet = Outlet(
             socket=str(folder / "out.sock"), certificates=str(folder / "authority.pem")
         )
-        Path(self.outlet.certificates).write_bytes(self.authority.certificate)
+        Path(self.outlet.certificates).write_bytes(self._authority.cert_pem.bytes())
         self.downloads = downloads
         self.refused_attempts: tuple[str, ...] = ()
         """Attempts that were turned away, as `host:port (reason)`, each once, at most 50."""
@@ -171,6 +171,15 @@ class Gateway(ThreadingUnixStreamServer):
         """Say nothing of connections that break; all else is a fault of ours."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
+
+    def make_context(self, host: str) -> ssl.SSLContext:
+        """Give what speaks TLS for a host."""
+        with self._lock:
+            if host not in self._contexts:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                self._authority.issue_cert(host).configure_cert(context)
+                self._contexts[host] = context
+            return self._contexts[host]
 
     # --- where requests go --------------------------------------------------------------------
 
@@ -258,7 +267,7 @@ class _Requests(BaseHTTPRequestHandler):
         self.send_response_only(200, "Connection established")
         self.end_headers()
         try:
-            context = self.server.authority.make_context(wanted.host)
+            context = self.server.make_context(wanted.host)
             self.request = context.wrap_socket(self.connection, server_side=True)
         except ssl.SSLError:
             self.server.note(f"{wanted} (the client does not trust the gateway)")
@@ -443,33 +452,25 @@ class _Requests(BaseHTTPRequestHandler):
         self.end_headers()
 
 
-# --- opened for a while ----------------------------------------------------------------------
-
-
 @contextmanager
 def open_gateway(
-    index: PackageIndex, settings: Settings, more: Iterable[str] = ()
+    settings: Settings, index: PackageIndex | None, more: Iterable[str] = ()
 ) -> Iterator[Gateway]:
     """Open the way to the indexes, `more` hosts and nothing else, for the length of the block."""
-    accesses = index.list_accesses()
-    named = (access.url for access in accesses)
-    allowed = (*named, *settings.allow_hosts, *index.file_addresses, *more)
-    git_hosts = map(parse_target, settings.git_hosts)
-    with open_gateway_to(
-        map(parse_target, allowed), settings, accesses=accesses, git_hosts=git_hosts
-    ) as opened:
-        yield opened
-
-
-@contextmanager
-def open_gateway_to(
-    allowed: Iterable[HostPort], settings: Settings, **more: Any
-) -> Iterator[Gateway]:
-    """Open the way to these hosts alone."""
+    allowed, git_hosts = [*more], settings.git_hosts if index else ()
+    if index:
+        urls = (access.url for access in index.list_accesses())
+        allowed += (*urls, *settings.allow_hosts, *index.file_addresses)
     downloads = Downloads(storage.folder(settings) / "downloads")
     with tempfile.TemporaryDirectory(prefix="mergewright-", ignore_cleanup_errors=True) as place:
         Path(place).chmod(0o711)
-        opened = Gateway(Path(place), allowed, downloads=downloads, **more)
+        opened = Gateway(
+            Path(place),
+            map(parse_target, allowed),
+            accesses=index.list_accesses() if index else (),
+            git_hosts=map(parse_target, git_hosts),
+            downloads=downloads,
+        )
         try:
             yield opened
         finally:

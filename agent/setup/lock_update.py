@@ -69,7 +69,7 @@ def update_lock(files: WorkTreeFiles, build_context: BuildContext) -> dict[str, 
         limits=_LIMITS,
         collect=(place,),
     )
-    with gateway.open_gateway(build_context.index, build_context.settings) as opened:
+    with gateway.open_gateway(build_context.settings, build_context.index) as opened:
         result = build_context.run(order.model_copy(update={"outlet": opened.outlet}))
     if result.exit_code != 0:
         said = f"`{kind} lock` {describe_failure(result)}"

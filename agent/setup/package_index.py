@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pydantic import Field
@@ -26,6 +27,28 @@ _MORE = ("UV_INDEX", "UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL")
 _CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
 #: uv allows `name=https://…`.
 _NAMED = re.compile(r"(?:([\w.-]+)=)?(.+)")
+
+
+class HostPort(NamedTuple):
+    """A host and port that may be reached."""
+
+    host: str
+    port: int = 443
+
+    def __str__(self) -> str:
+        """Name it for people: nothing a client made up beyond its letters and length."""
+        return f"{self.host[:120]}:{self.port}"
+
+
+def parse_target(written: str) -> HostPort:
+    """Read `host`, `host:port` or an address with a scheme.
+
+    Raises:
+        ValueError: It is none of them.
+    """
+    parts = urlsplit(written if "://" in written else f"https://{written}")
+    port = parts.port or (80 if parts.scheme == "http" else 443)
+    return HostPort((parts.hostname or "").lower(), port)
 
 
 class IndexAccess(Record):

@@ -229,7 +229,7 @@ class _CommandRun:
         shutil.copytree(before, venv, symlinks=True)
         known = layer_files.mark_entries(venv)
         order = sandbox_services.add_services(self._make_request(part), self._services)
-        with gateway.open_gateway(context.index, context.settings, HOSTS) as opened:
+        with gateway.open_gateway(context.settings, context.index, HOSTS) as opened:
             order = order.model_copy(update={"outlet": opened.outlet})
             result = context.run(order)
         report = _SetupReport.read(result)

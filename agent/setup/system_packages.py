@@ -25,7 +25,7 @@ from agent.models.sandbox import (
     SandboxLimits,
     SandboxRequest,
 )
-from agent.setup import gateway, hosts, layer_files, storage
+from agent.setup import gateway, layer_files, storage
 from agent.setup.build_context import BuildContext, describe_failure
 
 _ETC = "etc/apt"
@@ -155,13 +155,13 @@ def _make_layer(wanted: _PackagePlan, part: Path, build_context: BuildContext) -
 def _fetch_packages(wanted: _PackagePlan, target: Path, build_context: BuildContext) -> None:
     """Have apt fetch the packages, and unpack them below a folder."""
     files = [SandboxFile(path=f"{_PLACE}/status", content=wanted.status)]
-    allowed: set[hosts.HostPort] = set()
+    allowed: set[str] = set()
     for name, content in _read_sources(wanted.top):
-        allowed |= {*map(hosts.parse_target, _HOST.findall(content.decode("utf-8", "replace")))}
+        allowed |= {*_HOST.findall(content.decode("utf-8", "replace"))}
         files.append(SandboxFile(path=f"{_PLACE}/etc/{name.decode()}", content=content))
     job = {"place": _PLACE, "names": wanted.names, "target": _MADE}
     files.append(SandboxFile(path=_JOB, content=json.dumps(job).encode()))
-    with gateway.open_gateway_to(allowed, build_context.settings) as opened:
+    with gateway.open_gateway(build_context.settings, None, allowed) as opened:
         order = SandboxRequest(
             argv=(build_context.interpreter.path, "-I", "-S", _SCRIPT, _JOB),
             mounts=(

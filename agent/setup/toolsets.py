@@ -149,7 +149,7 @@ def _install(
     if options == _EXACT:
         # The hashes say what it has to be, so that it may come from whoever has it.
         environ["UV_INDEX_STRATEGY"] = "unsafe-best-match"
-    with gateway.open_gateway(index, settings) as opened:
+    with gateway.open_gateway(settings, index) as opened:
         order = SandboxRequest(
             argv=("sh", "-ec", "\n".join(map(shlex.join, commands))),
             environ=environ,

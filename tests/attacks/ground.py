@@ -19,7 +19,7 @@ from tests.attacks.listeners import Canary
 from tests.attacks.planted import Operator
 
 PAYLOAD = (Path(__file__).parent / "payload.py").read_text()
-EVIDENCE = "/tmp/attacked-*.json"
+EVIDENCE = "/tmp/attacked/*"
 #: Metadata services of clouds, a private network, the documentation's own network.
 BEYOND = ("169.254.169.254", "10.0.0.1", "192.0.2.1")
 ENGINES = (
@@ -108,7 +108,7 @@ class Witness:
     ) -> SandboxResult:
         asked = order.model_copy(update={"collect": (*order.collect, EVIDENCE)})
         result = self._sandbox.run(asked, cancelled, hear)
-        ours = {path for path in result.files if path.startswith("/tmp/attacked-")}
+        ours = {path for path in result.files if path.startswith("/tmp/attacked/")}
         with self._lock:
             self.orders.append(order)
             self.printed.append(result.output)
@@ -157,7 +157,7 @@ def bare(ground: Ground, *, seconds: float = 60.0) -> dict[str, Any]:
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     printed, _ = process.communicate(timeout=seconds)
-    evidence = Path(f"/tmp/attacked-control-{process.pid}.json")
+    evidence = Path(f"/tmp/attacked/control-{process.pid}.json")
     found: dict[str, Any] = json.loads(evidence.read_text())
     evidence.unlink()
     assert "attacked by control" in printed

@@ -3,7 +3,7 @@
 Standard library only, any Python from 3.9. It is laid into hostile repositories and packages as
 it stands, with `LABEL` and `AIM` written above it. It steals what it finds, sends it out by every
 way there is, writes wherever it should not, and leaves what it achieved in
-`/tmp/attacked-<label>-<process>.json`, which only ever is evidence: the listeners and the hashes
+`/tmp/attacked/<label>-<process>.json`, which only ever is evidence: the listeners and the hashes
 outside are what counts.
 """
 
@@ -173,9 +173,11 @@ def main():
         "python": sys.executable,
         "process": os.getpid(),
     }
-    place = f"/tmp/attacked-{LABEL.replace(' ', '-')}-{os.getpid()}.json"
-    with contextlib.suppress(OSError), open(place, "w") as file:
-        json.dump(evidence, file)
+    place = f"/tmp/attacked/{LABEL.replace(' ', '-')}-{os.getpid()}.json"
+    with contextlib.suppress(OSError):
+        os.makedirs("/tmp/attacked", exist_ok=True)
+        with open(place, "w") as file:
+            json.dump(evidence, file)
     # Not where a tool may expect an answer of its own.
     print("attacked by", LABEL, file=sys.stderr, flush=True)
 

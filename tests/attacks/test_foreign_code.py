@@ -207,7 +207,7 @@ def test_RX2_import_time_code_achieves_nothing(scene: Scene) -> None:
 
 def test_RX2_nothing_of_it_ran_outside_of_a_sandbox(scene: Scene) -> None:
     assert scene.ground.canary.silent()
-    assert not list(Path("/tmp").glob("attacked-*"))
+    assert not list(Path("/tmp").glob("attacked/*"))
     assert scene.spoiled["the operator's files"] == []
 
 

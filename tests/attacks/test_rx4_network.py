@@ -7,7 +7,7 @@ import os
 
 from agent.models.sandbox import Mount, SandboxFile, SandboxLimits, SandboxRequest
 from agent.setup.gateway import Gateway
-from agent.setup.hosts import HostPort
+from agent.setup.package_index import HostPort
 from tests.attacks import ground as grounds
 from tests.attacks import planted
 from tests.sandboxes import PYTHON

@@ -15,11 +15,9 @@ from pathlib import Path
 import pytest
 
 from agent.errors import SettingsInvalid
-from agent.setup import hosts
 from agent.setup.downloads import Downloads
 from agent.setup.gateway import Gateway
-from agent.setup.hosts import HostPort
-from agent.setup.package_index import IndexAccess
+from agent.setup.package_index import HostPort, IndexAccess, parse_target
 from tests.integration.recording_proxy import recording
 from tests.unit.setup import local_index
 from tests.unit.setup.certificates import make_server
@@ -79,7 +77,7 @@ def index(tmp_path) -> Iterator[tuple[local_index.LocalIndex, HostPort, IndexAcc
     with local_index.serving(tls=context) as served:
         served.add(local_index.wheel("pip", "1.0"))
         access = IndexAccess(url=served.url, ca_bundle=str(public))
-        yield served, hosts.parse_target(served.url), access
+        yield served, parse_target(served.url), access
 
 
 def test_a_page_and_a_file_are_read_over_tls_on_one_connection(tmp_path, index):
@@ -144,7 +142,7 @@ def test_credentials_are_added_for_the_index_alone_and_those_of_a_sandbox_are_no
     served, here, access = index
     access = access.model_copy(update={"login": f"clerk:{SECRET}"})
     with local_index.serving() as other:
-        plain = hosts.parse_target(other.url)
+        plain = parse_target(other.url)
         with opened(tmp_path, here, plain, accesses=[access]) as made:
             with tunnelled(made, here) as client:
                 client.request("GET", "/simple/pip/", headers={"Authorization": "Basic Zm9yZ2Vk"})
@@ -197,7 +195,7 @@ def test_what_its_server_calls_unchanging_is_fetched_once(tmp_path, control, ask
 def test_git_fetches_from_a_host_that_the_operator_names_and_pushes_nothing(tmp_path):
     with (
         local_index.serving() as served,
-        opened(tmp_path, git_hosts=[here := hosts.parse_target(served.url)]) as made,
+        opened(tmp_path, git_hosts=[here := parse_target(served.url)]) as made,
     ):
         base = f"http://{here}/a/b.git"
         kind = "Content-Type: application/x-git-upload-pack-request\r\nContent-Length: 4"
@@ -271,7 +269,7 @@ def set_proxy(monkeypatch) -> Callable[[str, str], None]:
 
 def test_what_a_sandbox_says_to_the_proxy_does_not_reach_it(tmp_path, set_proxy):
     with recording(f"clerk:{SECRET}") as proxy, local_index.serving() as served:
-        here = hosts.parse_target(served.url)
+        here = parse_target(served.url)
         set_proxy("HTTP_PROXY", proxy.url())
         with opened(tmp_path, here) as made:
             forged = "Proxy-Authorization: Basic Zm9yZ2Vk\r\nHost: elsewhere.example.org\r\n"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from agent.setup.authority import Authority
+import trustme
 
 
 def make_server(folder: Path) -> tuple[ssl.SSLContext, Path]:
     """Return what the server speaks by, and the file of the authority."""
     folder.mkdir(exist_ok=True)
-    authority, public = Authority(), folder / "ca.pem"
-    public.write_bytes(authority.certificate)
-    return authority.make_context("127.0.0.1"), public
+    authority, public = trustme.CA(), folder / "ca.pem"
+    public.write_bytes(authority.cert_pem.bytes())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context, public
