@@ -25,8 +25,9 @@ from agent.models.environment import Environment, OpenedRepository, Prepared
 from agent.models.outcome import StoredRun
 from agent.models.run import Run
 from agent.models.run_facts import RunFacts
-from agent.models.sandbox import Flag, Sandbox, Sessions
+from agent.models.sandbox import Flag, Outlet, Sandbox
 from agent.models.ticket import Guidance
+from agent.sandbox.session import Session
 from agent.settings import Settings
 from agent.setup import build as environments
 from agent.setup import storage
@@ -38,6 +39,22 @@ from agent.text.redaction import Redactor
 
 Record = Callable[[str, Mapping[str, object]], None]
 """Takes kind and facts of something that happened; redacted by the caller."""
+
+
+class Sessions(Protocol):
+    """Opens what models work in: `agent.runs.sessions`. SandboxMissing where there is no way to."""
+
+    def open(
+        self, opened: OpenedRepository, change: Change, stopped: Flag | None = None
+    ) -> Session: ...
+
+    def open_set_up(
+        self,
+        prepared: Prepared,
+        outlet: Outlet,
+        environ: dict[str, str],
+        stopped: Flag | None = None,
+    ) -> Session: ...
 
 
 class Memory(Protocol):

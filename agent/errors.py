@@ -26,6 +26,8 @@ from agent.models.run import Reason, Run
 class AgentError(Exception):
     """Something the agent could not do."""
 
+    reason: Reason = Reason.UNAVAILABLE
+    """By which a run ends with it."""
     branch: str | None = None
     """What the run had made before."""
     commit: str | None = None
@@ -37,6 +39,9 @@ class AgentError(Exception):
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or (self.__doc__ or "").strip())
+
+    def __init_subclass__(cls, reason: Reason | None = None) -> None:
+        cls.reason = reason or cls.reason
 
     def __reduce__(self) -> tuple[type[AgentError], tuple[Any, ...]]:
         """Keep what the class was made of; each parameter has an attribute of its name."""
@@ -61,13 +66,8 @@ class ProcessEnding(BaseException):
     """
 
 
-class RunStopped(AgentError):
+class RunStopped(AgentError, reason=Reason.UNFIT):
     """The run ends here, for a reason people can act on."""
-
-    reason: Reason = Reason.UNFIT
-
-    def __init_subclass__(cls, reason: Reason | None = None) -> None:
-        cls.reason = reason or cls.reason
 
 
 class TicketUnclear(RunStopped, reason=Reason.UNCLEAR):
@@ -225,7 +225,7 @@ class BranchMoved(TransientError):
         self.look_again = look_again
 
 
-class ApprovalAwaited(TransientError):
+class ApprovalAwaited(TransientError, reason=Reason.UNANSWERED):
     """A person with write permission has to approve the plan of this number."""
 
     def __init__(self, message: str, plan: str) -> None:
@@ -279,7 +279,7 @@ class PermanentError(AgentError):
     """An operator must act before this can work."""
 
 
-class SandboxMissing(PermanentError):
+class SandboxMissing(PermanentError, reason=Reason.NO_SANDBOX):
     """No sandbox can be opened on this machine, and nothing runs outside one."""
 
 
@@ -287,11 +287,11 @@ class ProgramMissing(SandboxMissing):
     """A program is not installed on this machine, without which nothing runs."""
 
 
-class SettingsInvalid(PermanentError):
+class SettingsInvalid(PermanentError, reason=Reason.SETTINGS_INVALID):
     """An operator's setting is wrong."""
 
 
-class ModelUnusable(SettingsInvalid):
+class ModelUnusable(SettingsInvalid, reason=Reason.MODEL_UNUSABLE):
     """A model's key, name or address is wrong."""
 
 
@@ -301,7 +301,7 @@ ROUND_ENDS = (RunStopped, ModelUnavailable, ModelUnusable)
 """All others of these end a round alone, once a change has passed: that one is handed over."""
 
 
-class StorageFull(PermanentError):
+class StorageFull(PermanentError, reason=Reason.STORAGE_FULL):
     """The disk that holds Mergewright's own data is full."""
 
 
@@ -321,7 +321,7 @@ class LedgerUnusable(PermanentError):
     """The ledger does not tell what is needed to do its run again."""
 
 
-class InternalError(AgentError):
+class InternalError(AgentError, reason=Reason.INTERNAL):
     """Mergewright itself failed."""
 
 

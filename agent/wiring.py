@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from agent.desk import Compose, Desk, Record, make_redactor
+from agent.desk import Compose, Desk, Record, Sessions, make_redactor
 from agent.errors import ModelUnusable
 from agent.models.chat import ChatModel
 from agent.models.code_host import CodeHost
-from agent.models.sandbox import Flag, Sandbox, Sessions, Stoppable
+from agent.models.sandbox import Flag, Sandbox, Stoppable
 from agent.runs.local_code_host import LocalCodeHost
 from agent.runs.sessions import SessionFactory
 from agent.sandbox.sandboxes import ChosenSandbox

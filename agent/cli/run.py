@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -129,8 +130,9 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
         outcome, seconds = run_issue(repo, issue, console, loaded, base=base, dry_run=dry_run)
     elif ticket is not None and issue is None:
         folder = find_folder(repo)
-        request = make_run(folder, ticket, config=config, base=base, dry_run=dry_run)
-        outcome, seconds = run_ticket(request, console, model=model)
+        outcome, seconds = run_ticket(
+            folder, ticket, console, config=config, base=base, model=model, dry_run=dry_run
+        )
     else:
         raise typer.BadParameter(
             "use either --ticket FILE or --issue N", param_hint="--ticket, --issue"
@@ -180,27 +182,17 @@ def find_folder(repo: str) -> Path:
     return repository.find_clone(folder)
 
 
-def make_run(
-    repo: Path, ticket: Path, *, config: Path | None, base: str | None, dry_run: bool
-) -> Run:
-    """Name a new run; the name begins with the time, so that names sort by age."""
-    started = int(read_clock())
-    return Run(
-        run_id=make_run_id(started),
-        repository=str(repo.resolve()),
-        ticket=str(ticket.resolve()),
-        base=base,
-        config_text=repository.read_config_text(config),
-        config_name=str(config) if config else None,
-        dry_run=dry_run,
-        started=started,
-    )
-
-
 def run_ticket(
-    request: Run, console: Console, *, model: str | None = None
+    repo: Path,
+    ticket: Path,
+    console: Console,
+    *,
+    config: Path | None,
+    base: str | None,
+    model: str | None,
+    dry_run: bool,
 ) -> tuple[Outcome, dict[str, float]]:
-    """Carry a run to its end with live progress; return its outcome and the seconds by step.
+    """Carry a ticket file to its end with live progress; return how it ended, and seconds by step.
 
     Args:
         model: Models for it, as `MERGEWRIGHT_MODEL` names them; None: those of the settings.
@@ -214,10 +206,20 @@ def run_ticket(
     # One that cannot be asked is refused before the run has a name.
     if models := wiring.make_models(loaded):
         models.close()
-    request = request.model_copy(update={"models": model})
-    with commands.begin_run(request, loaded) as kept:
-        console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
-        return _execute(*kept, loaded, wiring.on_this_machine(loaded), console)
+    started = int(read_clock())
+    request = Run(
+        run_id=make_run_id(started),
+        repository=str(repo.resolve()),
+        ticket=str(ticket.resolve()),
+        base=base,
+        config_text=repository.read_config_text(config),
+        config_name=str(config) if config else None,
+        dry_run=dry_run,
+        models=model,
+        started=started,
+    )
+    begun = commands.begin_run(request, loaded)
+    return _execute(begun, "run", wiring.on_this_machine(loaded), loaded, console)
 
 
 def resume_run(
@@ -232,22 +234,23 @@ def resume_run(
         compose = wiring.on_github(loaded, wiring.way_to_github(loaded))
     else:
         compose = wiring.on_this_machine(loaded)
-    with commands.resume_run(run.run_id, loaded) as kept:
-        console.print(f"continuing {run.run_id}", highlight=False, soft_wrap=True)
-        return _execute(*kept, loaded, compose, console)
+    return _execute(commands.resume_run(run.run_id, loaded), "continuing", compose, loaded, console)
 
 
 def _execute(
-    store: SqlRunStore,
-    stored: StoredRun,
-    loaded: settings.Settings,
+    begun: AbstractContextManager[tuple[SqlRunStore, StoredRun]],
+    head: str,
     compose: Compose,
+    loaded: settings.Settings,
     console: Console,
 ) -> tuple[Outcome, dict[str, float]]:
     from agent.runs import commands
 
-    with StepDisplay(console) as progress:
-        return commands.execute_run(*(store, stored, loaded, compose, progress), say=progress.said)
+    with begun as (store, stored):
+        console.print(f"{head} {stored.run.run_id}", highlight=False, soft_wrap=True)
+        with StepDisplay(console) as progress:
+            given = store, stored, loaded, compose, progress
+            return commands.execute_run(*given, say=progress.said)
 
 
 def load_settings_with(model: str | None) -> settings.Settings:
@@ -274,10 +277,17 @@ def run_issue(
     from agent import wiring
 
     name, way = read_repository_name(repo, loaded.github_url), wiring.way_to_github(loaded)
-    live = _look_up(wiring.make_intake_api(loaded, way), name, number)
-    return execute_issue_run(
-        _make_issue_run(live, base=base, dry_run=dry_run), console, loaded, way
+    live, started = _look_up(wiring.make_intake_api(loaded, way), name, number), int(read_clock())
+    request = Run(
+        run_id=make_run_id(started),
+        repository=live.issue.repository,
+        ticket=f"#{live.issue.number}",
+        snapshot=live.take_snapshot(by_label=False),
+        base=base,
+        dry_run=dry_run,
+        started=started,
     )
+    return execute_issue_run(request, console, loaded, way)
 
 
 def execute_issue_run(
@@ -287,9 +297,7 @@ def execute_issue_run(
     from agent.runs import commands
 
     compose = wiring.on_github(loaded, way)
-    with commands.begin_run(request, loaded) as kept:
-        console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
-        return _execute(*kept, loaded, compose, console)
+    return _execute(commands.begin_run(request, loaded), "run", compose, loaded, console)
 
 
 def _look_up(intake_api: GithubIntakeApi, name: str, number: int) -> LiveIssue:
@@ -335,16 +343,3 @@ def read_repository_name(repo: str, github_url: str) -> str:
             param_hint="--repo",
         )
     return found["name"]
-
-
-def _make_issue_run(live: LiveIssue, *, base: str | None, dry_run: bool) -> Run:
-    started = int(read_clock())
-    return Run(
-        run_id=make_run_id(started),
-        repository=live.issue.repository,
-        ticket=f"#{live.issue.number}",
-        snapshot=live.take_snapshot(by_label=False),
-        base=base,
-        dry_run=dry_run,
-        started=started,
-    )

@@ -24,8 +24,8 @@ from agent.models.change import Change
 from agent.models.checks import CheckReport
 from agent.models.environment import LEFT_OUT, OpenedRepository, Prepared
 from agent.models.record import Record
-from agent.models.sandbox import SandboxSession
 from agent.models.step import Step, StepName
+from agent.sandbox.session import Session
 from agent.setup import (
     gateway,
     interpreters,
@@ -76,7 +76,7 @@ class SetUpTools(ToolExecutor):
         super().close()
         self._network.close()
 
-    def _open_session(self, opened: OpenedRepository, change: Change) -> SandboxSession:
+    def _open_session(self, opened: OpenedRepository, change: Change) -> Session:
         desk = self._run_context.desk
         if desk.sessions is None or not isinstance(opened, Prepared):
             raise SandboxMissing("No sandbox is configured for models.")

@@ -25,7 +25,7 @@ from agent.models.chat import CallResults, Reply, ToolCall, ToolResult, ToolSpec
 from agent.models.checks import CheckReport
 from agent.models.environment import OpenedRepository, Prepared
 from agent.models.record import Record
-from agent.models.sandbox import SandboxSession
+from agent.sandbox.session import Session
 from agent.text import sanitise
 from agent.text.cutting import shorten_output
 
@@ -81,7 +81,7 @@ class Submit(Record):
 
 Forms = Mapping[str, tuple[str, type[Record]]]
 """Description and fields of each form, by name."""
-_Tool = tuple[str, type[Record], Callable[["ToolExecutor", SandboxSession, Any], str]]
+_Tool = tuple[str, type[Record], Callable[["ToolExecutor", Session, Any], str]]
 
 
 class ToolExecutor:
@@ -96,7 +96,7 @@ class ToolExecutor:
         if not run_context.task.recipe:
             names -= {"recipe"}
         self._tools = {name: tool for name, tool in _TOOLS.items() if name in names}
-        self._session: SandboxSession | None = None
+        self._session: Session | None = None
         self._digest = ""
         """Of the change that the sandbox holds; empty: not known."""
         self._rebuilt: Prepared | None = None
@@ -194,7 +194,7 @@ class ToolExecutor:
         arguments = forms.read_arguments(call, kind)
         return work(self, self._open(batch), arguments)
 
-    def _open(self, batch: _Batch) -> SandboxSession:
+    def _open(self, batch: _Batch) -> Session:
         run_context = self._run_context
         if batch.session is not None:
             return batch.session
@@ -211,13 +211,13 @@ class ToolExecutor:
         batch.losses = self._session.losses
         return self._session
 
-    def _open_session(self, opened: OpenedRepository, change: Change) -> SandboxSession:
+    def _open_session(self, opened: OpenedRepository, change: Change) -> Session:
         desk = self._run_context.desk
         if desk.sessions is None:
             raise SandboxMissing("No sandbox is configured for models.")
         return desk.sessions.open(opened, change, desk.stopped)
 
-    def _take(self, batch: _Batch, session: SandboxSession, include: tuple[str, ...]) -> Change:
+    def _take(self, batch: _Batch, session: Session, include: tuple[str, ...]) -> Change:
         """Take the change from the tree, and rebuild the environment where it declares another."""
         before = change = batch.before
         if self._edits and self.is_planned:
@@ -255,7 +255,7 @@ class ToolExecutor:
         files = (file for file in change.files if file.before is not None or file.path not in left)
         return change.model_copy(update={"files": tuple(files)})
 
-    def _update_lock(self, session: SandboxSession, change: Change) -> str:
+    def _update_lock(self, session: Session, change: Change) -> str:
         """Have the lock follow the declared dependencies; describe the result, if any."""
         prepared, desk = self._run_context.prepared, self._run_context.desk
         declared = rebuilding.make_declaration_mark(change, prepared, desk)
@@ -282,7 +282,7 @@ class ToolExecutor:
             )
         return words
 
-    def run_bash(self, session: SandboxSession, asked: Bash) -> str:
+    def run_bash(self, session: Session, asked: Bash) -> str:
         """Run a command; its output, exit code and limits are the answer."""
         ready = self._run_context.preparation.ready
         wanted = asked.seconds or choose_seconds(ready.baseline if ready else None)
@@ -299,7 +299,7 @@ class ToolExecutor:
             said.append(f"[exit code {ran.exit_code}]")
         return "\n".join(filter(None, said)) or "(no output)"
 
-    def edit_file(self, session: SandboxSession, asked: Edit) -> str:
+    def edit_file(self, session: Session, asked: Edit) -> str:
         """Replace a piece that occurs exactly once; line ends stay as they are."""
         content = session.read(asked.path)
         if content is None:
@@ -314,13 +314,13 @@ class ToolExecutor:
         session.write(asked.path, (edited.replace("\n", "\r\n") if crlf else edited).encode())
         return f"lines {first} to {last}" if last >= first else "removed"
 
-    def write_file(self, session: SandboxSession, asked: Write) -> str:
+    def write_file(self, session: Session, asked: Write) -> str:
         if asked.path.startswith("~"):
             raise EditFailed("`~` is not expanded: paths start at the root of the tree")
         session.write(asked.path, asked.text.encode())
         return f"{asked.text.count(chr(10)):,} lines"
 
-    def run_recipe(self, session: SandboxSession, asked: by_recipe.RecipeRequest) -> str:
+    def run_recipe(self, session: Session, asked: by_recipe.RecipeRequest) -> str:
         """Have a recipe edit the change, and write its files into the sandbox."""
         run_context = self._run_context
         made = by_recipe.call_recipe(
@@ -362,7 +362,7 @@ class _Batch:
     handed: str = ""
     at: int = 0
     form: Record | None = None
-    session: SandboxSession | None = None
+    session: Session | None = None
     losses: int = 0
     """Of the session, before the first call."""
     notes: list[str] = field(default_factory=list)

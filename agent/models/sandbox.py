@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from agent.models.change import Change, Finding
-from agent.models.environment import Layer, OpenedRepository, Prepared
+from agent.models.environment import Layer
 from agent.models.record import Record
 
 # Where things are inside every sandbox. Virtual environments hold absolute paths, so these are
@@ -193,79 +193,6 @@ class CollectedChange(Record):
     """What is not part of the change, and why: links, binary files, modes, more than is taken."""
     ignored: tuple[str, ...]
     """New files that the base's rules ignore; a folder of nothing else ends in a slash."""
-
-
-class SandboxSession(Protocol):
-    """A sandbox that stays open around one writable tree; for one thread at a time.
-
-    Every method may raise SandboxLost, and Cancelled once the session's flag is set.
-    """
-
-    losses: int
-    """How often it was lost and opened again, with the change as it was last taken."""
-
-    def run(self, command: str, *, seconds: float) -> CommandResult:
-        """Run `bash -c` in the tree; whatever it leaves running is ended with it."""
-        ...
-
-    def read(self, path: str) -> bytes | None:
-        """Return the content of a regular file of the tree; None: there is none of that name.
-
-        Raises:
-            EditFailed: It is larger than a file of a change may be, or the sandbox was lost.
-        """
-        ...
-
-    def write(self, path: str, content: bytes) -> None:
-        """Create or replace a file, inside the sandbox; it keeps its mode, folders are made.
-
-        Raises:
-            EditFailed: The name leads outside or through a link, there is no space, or the
-                sandbox was lost.
-        """
-        ...
-
-    def take(self, include: tuple[str, ...] = ()) -> CollectedChange:
-        """Return what differs between base and the tree, in which nothing runs any more.
-
-        Args:
-            include: Ignored files or folders that are part of the change all the same.
-        """
-        ...
-
-    def close(self) -> None:
-        """End everything in the sandbox, and the sandbox; may be called twice."""
-        ...
-
-
-class Sessions(Protocol):
-    """Opens sandboxes that stay open. Raises SandboxMissing when there is no way to open one."""
-
-    def open(
-        self, opened: OpenedRepository, change: Change, stopped: Flag | None = None
-    ) -> SandboxSession:
-        """Lay out the base commit and the change, with the environment where one is prepared.
-
-        Args:
-            stopped: Once it is set, what runs in the session is ended within half a second.
-        """
-        ...
-
-    def open_set_up(
-        self,
-        prepared: Prepared,
-        outlet: Outlet,
-        environ: dict[str, str],
-        stopped: Flag | None = None,
-    ) -> SandboxSession:
-        """Lay out the base commit, with an empty environment and a way to package indexes.
-
-        Args:
-            prepared: Says which interpreter and servers there are.
-            environ: Names the indexes.
-            stopped: As for `open`.
-        """
-        ...
 
 
 class _EitherFlag(NamedTuple):

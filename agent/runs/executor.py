@@ -249,11 +249,10 @@ def _end_with(
     if run.snapshot is None and problem.details:
         sentence = f"{sentence} {problem.details}"
     anew = isinstance(problem, VersionUnknown)
-    reason = waiting.find_reason(problem)
     return Outcome(
         run_id=run.run_id,
-        state=reason.state,
-        reason=reason,
+        state=problem.reason.state,
+        reason=problem.reason,
         sentence=sentence,
         branch=problem.branch,
         commit=problem.commit,

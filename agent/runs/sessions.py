@@ -46,7 +46,11 @@ class SessionFactory:
     def open(
         self, opened: OpenedRepository, change: Change, stopped: Flag | None = None
     ) -> Session:
-        """Lay out base and change; see the port."""
+        """Lay out the base commit and the change, with the environment where one is prepared.
+
+        Args:
+            stopped: Once it is set, what runs in the session is ended within half a second.
+        """
         folder = self._settings.home / "trees" / opened.run.run_id
         base = worktree.open_tree(opened.checkout, folder / "base")
         order = (
@@ -61,7 +65,12 @@ class SessionFactory:
         environ: dict[str, str],
         stopped: Flag | None = None,
     ) -> Session:
-        """Lay out the base with an environment that can be installed into; see the port."""
+        """Lay out the base commit, with an empty environment and a way to package indexes.
+
+        Args:
+            prepared: Says which interpreter and servers there are.
+            environ: Names the indexes.
+        """
         folder = self._settings.home / "trees" / prepared.run.run_id
         base = worktree.open_tree(prepared.checkout, folder / "base")
         empty = Change(base_commit=prepared.checkout.commit, files=())

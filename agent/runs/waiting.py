@@ -10,31 +10,16 @@ from agent.errors import (
     BranchMoved,
     CacheGone,
     CodeHostLimited,
-    InternalError,
     ModelUnavailable,
-    ModelUnusable,
     PermanentError,
-    RunStopped,
-    SandboxMissing,
-    SettingsInvalid,
-    StorageFull,
     StoreUnavailable,
     StoreUnusable,
     TransientError,
 )
 from agent.models.clock import read_clock
-from agent.models.run import Reason, Wait
+from agent.models.run import Wait
 from agent.models.step import AnyStep, Step
 
-#: What an operator has to act on, and how a run that does not wait for that ends.
-_REASONS: dict[type[AgentError], Reason] = {
-    SandboxMissing: Reason.NO_SANDBOX,
-    StorageFull: Reason.STORAGE_FULL,
-    ModelUnusable: Reason.MODEL_UNUSABLE,
-    SettingsInvalid: Reason.SETTINGS_INVALID,
-    InternalError: Reason.INTERNAL,
-    ApprovalAwaited: Reason.UNANSWERED,
-}
 #: What holds a run up is tried again so often: for about six hours.
 MOST_WAITS = 32
 #: And an end is told for about an hour.
@@ -110,14 +95,4 @@ def write_sentence(problem: AgentError, waited: PastWait | None) -> str:
     return (
         "Mergewright was unable to work for hours because of an internal problem; the operator"
         " can find it in the log. Once it is fixed, remove the label and set it again."
-    )
-
-
-def find_reason(problem: AgentError) -> Reason:
-    """Say by which reason a run ends with an error."""
-    if isinstance(problem, RunStopped):
-        return problem.reason
-    return next(
-        (found for kind, found in _REASONS.items() if isinstance(problem, kind)),
-        Reason.UNAVAILABLE,
     )

@@ -36,7 +36,10 @@ _Read = TypeVar("_Read")
 
 
 class Session:
-    """See `agent.models.sandbox.SandboxSession`."""
+    """A sandbox that stays open around one writable tree; for one thread at a time.
+
+    Every method may raise SandboxLost, and Cancelled once the session's flag is set.
+    """
 
     def __init__(
         self,
@@ -61,10 +64,11 @@ class Session:
         self._stopped = stopped
         self._stack = ExitStack()
         self.losses = 0
+        """How often it was lost and opened again, with the change as it was last taken."""
         self._start()
 
     def run(self, command: str, *, seconds: float) -> CommandResult:
-        """Run `bash -c`; see the port."""
+        """Run `bash -c` in the tree; whatever it leaves running is ended with it."""
         began = time.monotonic()
         try:
             return self._run(command, seconds)
@@ -80,6 +84,11 @@ class Session:
         )
 
     def read(self, path: str) -> bytes | None:
+        """Return the content of a regular file of the tree; None: there is none of that name.
+
+        Raises:
+            EditFailed: It is larger than a file of a change may be, or the sandbox was lost.
+        """
         if names.name_problem(path) is not None:
             return None
         with self._refuse_if_lost():
@@ -89,7 +98,12 @@ class Session:
         return None if problem is None else content
 
     def write(self, path: str, content: bytes) -> None:
-        """Create or replace a file; see the port."""
+        """Create or replace a file, inside the sandbox; it keeps its mode, folders are made.
+
+        Raises:
+            EditFailed: The name leads outside or through a link, there is no space, or the
+                sandbox was lost.
+        """
         if problem := names.name_problem(path):
             shown = path.encode("unicode_escape").decode()[:200]
             raise EditFailed(f"`{shown}` cannot be written: {problem}")
@@ -99,7 +113,11 @@ class Session:
             raise EditFailed(f"`{path}` cannot be written: {problem}")
 
     def take(self, include: tuple[str, ...] = ()) -> CollectedChange:
-        """Return what differs from the base; see the port."""
+        """Return what differs between base and the tree, in which nothing runs any more.
+
+        Args:
+            include: Ignored files or folders that are part of the change all the same.
+        """
         try:
             taken = self._take(include)
         except SandboxLost:
