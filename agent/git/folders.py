@@ -1,13 +1,44 @@
-"""Delete folders whose content we did not make ourselves."""
+"""Make folders whole or not at all, and delete those whose content we did not make ourselves."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from agent.errors import PermanentError
+
+
+def provide_folder(place: Path, files: Mapping[str, bytes]) -> Path:
+    """Have a folder of these files that every user can read, and return it.
+
+    Args:
+        place: Without the digest of the files, which the name ends in: so it never changes.
+    """
+    total = hashlib.sha256()
+    for path, content in sorted(files.items()):
+        total.update(f"{path}\0{len(content)}\0".encode() + content)
+    goal = place.with_name(f"{place.name}-{total.hexdigest()[:16]}")
+    if goal.is_dir():
+        return goal
+    part = goal.with_name(f".{goal.name}.{os.getpid()}-{os.urandom(4).hex()}")
+    for path, content in files.items():
+        file = part / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        file.chmod(0o444)
+    for folder in (part, *(below for below in part.rglob("*") if below.is_dir())):
+        folder.chmod(0o755)
+    try:
+        part.rename(goal)
+    except OSError:
+        delete_folder(part)  # somebody else was quicker
+        if not goal.is_dir():
+            raise
+    return goal
 
 
 def delete_folder(folder: Path) -> None:

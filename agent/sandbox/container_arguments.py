@@ -6,15 +6,14 @@ in files. These are the same for all sandboxes, hold no secret, and are made onc
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from docker.types import LogConfig, Mount
 
+from agent.git import folders
 from agent.models.sandbox import SandboxRequest
 from agent.sandbox import cgroup, layout, seccomp, slots
 from agent.sandbox.docker_engine import Image
@@ -96,32 +95,8 @@ def lay_out(home: Path, uid: int, hosts: Sequence[str] = ()) -> dict[str, str]:
     # Places that something else may be laid over: a read-only folder takes no new ones.
     ours |= {Path(place).name: b"" for place in (layout.PROXY, layout.CERTIFICATES)}
     etc = {name: text.encode() for name, text in layout.make_etc(uid, hosts).items()}
-    shown = _folder(home, "etc", etc)
-    return {layout.SANDBOX: str(_folder(home, "runner", ours))} | {
+    place = slots.open_home(home) / "sandboxes"
+    shown = folders.provide_folder(place / "etc", etc)
+    return {layout.SANDBOX: str(folders.provide_folder(place / "runner", ours))} | {
         f"/etc/{name}": str(shown / name) for name in etc
     }
-
-
-def _folder(home: Path, name: str, files: Mapping[str, bytes]) -> Path:
-    """Make a folder of these files, whole or not at all, unless it is there."""
-    total = hashlib.sha256()
-    for path, content in sorted(files.items()):
-        total.update(f"{path}\0{len(content)}\0".encode() + content)
-    place = slots.open_home(home) / "sandboxes" / f"{name}-{total.hexdigest()[:16]}"
-    if place.is_dir():
-        return place
-    part = place.with_name(f".{place.name}.{os.getpid()}-{os.urandom(4).hex()}")
-    for path, content in files.items():
-        file = part / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-        file.chmod(0o444)
-    for folder in (part, *(below for below in part.rglob("*") if below.is_dir())):
-        folder.chmod(0o755)
-    try:
-        part.rename(place)
-    except OSError:
-        shutil.rmtree(part)  # somebody else was quicker
-        if not place.is_dir():
-            raise
-    return place

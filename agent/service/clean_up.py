@@ -19,7 +19,7 @@ from agent.runs import folders as run_folders
 from agent.sandbox import sandboxes
 from agent.service import loops
 from agent.settings import Settings
-from agent.setup import prune
+from agent.setup import storage
 from agent.store.engine import Engine
 from agent.store.sql_run_store import SqlRunStore
 
@@ -56,7 +56,7 @@ class Cleaner:
         parts: dict[str, Callable[[], int]] = {
             "sandboxes": lambda: sandboxes.remove_strays(self._settings),
             "trees": lambda: run_folders.remove_left_trees(self._home),
-            "environments": lambda: prune.remove_unused(self._settings),
+            "environments": lambda: storage.remove_unused(self._settings),
             "files": lambda: _remove_files(self._home, self._clock.now() - _HOUR),
             "records": lambda: self._engine.forget_before(before, self._store.list_active_ids()),
             "stored files": lambda: (

@@ -13,8 +13,8 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from agent.git import folders
 from agent.models.environment import Layer
-from agent.setup import storage
 
 ENVIRONMENT = "environment"
 #: Folders with more than these are mounted; smaller ones are copied into each sandbox.
@@ -26,16 +26,16 @@ def _walk(top: Path) -> Iterator[tuple[str, Path, os.stat_result]]:
 
     A folder that is removed meanwhile is not gone into.
     """
-    folders = [""]
-    while folders:
-        folder = folders.pop()
+    waiting = [""]
+    while waiting:
+        folder = waiting.pop()
         if not (top / folder).is_dir():
             continue
         for entry in sorted(os.scandir(top / folder), key=lambda entry: entry.name):
             path = posixpath.join(folder, entry.name)
             state = entry.stat(follow_symlinks=False)
             if stat.S_ISDIR(state.st_mode):
-                folders.append(path)
+                waiting.append(path)
             yield path, top / path, state
 
 
@@ -81,10 +81,7 @@ def delete_repository_files(top: Path, tree: Path, gone: Iterable[str]) -> list[
                 continue
             if path != ".git" and not _is_same(place, tree / path):
                 altered.add(path)
-        if stat.S_ISDIR(state.st_mode):
-            storage.remove_folder(place)
-        else:
-            place.unlink()
+        folders.delete_folder(place)
     return sorted(altered)
 
 
@@ -122,7 +119,7 @@ def take_from_base(
     part: Path, bulk: Sequence[str], layers: Sequence[Layer], is_rule: Callable[[str], bool]
 ) -> None:
     """Have rules and $HOME as the set-up of base has made them."""
-    storage.remove_folder(part / "home")
+    folders.delete_folder(part / "home")
     (part / "home").mkdir()
     tops = {"": part / "tree"}
     tops |= {path: part / "bulk" / str(number) for number, path in enumerate(bulk)}

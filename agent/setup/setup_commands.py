@@ -23,6 +23,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.errors import EnvironmentFailed
+from agent.git import folders
 from agent.models.environment import Environment, Layer
 from agent.models.record import Record
 from agent.models.sandbox import (
@@ -322,7 +323,7 @@ class _CommandRun:
         """Keep the environment where the commands have altered it."""
         layer_files.remove_special(venv, known)
         if layer_files.mark_entries(venv) == known:
-            storage.remove_folder(venv)
+            folders.delete_folder(venv)
             return
         if replaced := toolsets.find_replaced(venv, before / toolsets.SETTINGS):
             raise EnvironmentFailed(
@@ -332,5 +333,5 @@ class _CommandRun:
         if self.asked.base is not None:
             # Python takes what has time and size of its source; code of a change could write that.
             for place in [*(venv / "lib").glob(f"**/{distributions.BYTECODE}")]:
-                storage.remove_folder(place)
+                folders.delete_folder(place)
         toolsets.compile_all(self.build_context, venv)

@@ -12,18 +12,15 @@ import fcntl
 import hashlib
 import os
 import secrets
-import shutil
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import resources
-from importlib.util import MAGIC_NUMBER
-from itertools import starmap
 from pathlib import Path
 
 from agent import settings as operator
 from agent.errors import StorageFull
+from agent.git import folders
 from agent.models.clock import read_clock
 from agent.settings import Settings
 from agent.text.bytecode import compile_module
@@ -33,12 +30,10 @@ FORMAT = 4
 #: How keys begin of what lies over or under environments.
 LAYERS = ("setup-", "system-")
 _BUILDING = "building"
-#: No set-up takes as long.
-_LONGEST_BUILD = 86_400
+_DAY = 86_400
+#: What no run has used for so long goes; no run takes as long.
+UNUSED_DAYS = 14.0
 _SCRIPT_PACKAGES = ("checks", "recipes", "setup")
-
-MARK = f"{sys.implementation.cache_tag} {MAGIC_NUMBER.hex()}".encode()
-"""Differs where the bytecode of an equal source may differ."""
 
 
 def folder(settings: Settings) -> Path:
@@ -72,8 +67,7 @@ def reserve_build_folder(settings: Settings, goal: Path) -> Iterator[Path]:
             goal.parent.mkdir(parents=True, exist_ok=True)
             part.replace(goal)
     finally:
-        if part.exists():
-            remove_folder(part)
+        folders.delete_folder(part)
 
 
 @contextmanager
@@ -97,36 +91,6 @@ def note_use(settings: Settings, key: str) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def discard(settings: Settings, place: Path) -> None:
-    """Remove a folder of the store; from the start, nobody finds a part of it."""
-    parts = folder(settings) / _BUILDING
-    parts.mkdir(exist_ok=True)
-    remove_folder(place.rename(parts / f"{os.getpid()}-{secrets.token_hex(6)}"))
-
-
-def remove_leftovers(settings: Settings) -> int:
-    """Remove what was begun so long ago that nobody builds it any more; return how much."""
-    gone, oldest = 0, read_clock() - _LONGEST_BUILD
-    for place in (folder(settings) / _BUILDING).glob("*-*"):
-        if place.stat().st_mtime < oldest:
-            remove_folder(place)
-            gone += 1
-    return gone
-
-
-def remove_folder(place: Path) -> None:
-    """Remove a folder with all in it, however its permissions are set; links are not followed."""
-    if not place.is_dir():
-        return
-    place.chmod(0o700)
-    for current, folders, _ in os.walk(place):
-        for name in folders:
-            below = Path(current, name)
-            if not below.is_symlink():
-                below.chmod(0o700)
-    shutil.rmtree(place)
 
 
 def write_whole(place: Path, content: bytes) -> None:
@@ -188,31 +152,57 @@ def compute_root_fingerprint(folder: str | None) -> str:
 
 def provide_scripts(settings: Settings) -> Path:
     """A copy of the scripts for sandboxes, where their users can read them; compiled."""
-    content = _script_contents()
-    total = hashlib.sha256(MARK)
-    for path, text in content.items():
-        total.update(f"{path}\0{len(text)}\0".encode() + text)
-    place = folder(settings) / "scripts" / total.hexdigest()[:16]
-    if place.is_dir():
-        return place
-    with lock_name(settings, "scripts"):
-        if not place.is_dir():
-            compiled = dict(starmap(compile_module, content.items()))
-            with reserve_build_folder(settings, place) as part:
-                for name, written in (content | compiled).items():
-                    file = part / name
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    file.write_bytes(written)
-                    file.chmod(0o644)
-    return place
+    with no_space("scripts"):
+        return folders.provide_folder(folder(settings) / "scripts" / "all", _read_scripts())
 
 
 @cache
-def _script_contents() -> dict[str, bytes]:
-    found = {}
+def _read_scripts() -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
     for package in _SCRIPT_PACKAGES:
         inside = resources.files("agent") / package / "sandbox_scripts"
-        for entry in sorted(inside.iterdir(), key=lambda entry: entry.name):
+        for entry in inside.iterdir():
             if entry.is_file() and entry.name != "__init__.py":
-                found[f"{package}/{entry.name}"] = entry.read_bytes()
+                path, source = f"{package}/{entry.name}", entry.read_bytes()
+                compiled, code = compile_module(path, source)
+                found |= {path: source, compiled: code}
     return found
+
+
+# --- what is not needed any more ------------------------------------------------------------------
+
+
+def remove_unused(settings: Settings, days: float = UNUSED_DAYS) -> int:
+    """Remove environments and measured base commits that nobody has used; return how many.
+
+    What a run leaves for people (its text, log and ledger) is never touched.
+    """
+    oldest, gone = read_clock() - days * _DAY, 0
+    # Nobody builds for a day.
+    for place in (folder(settings) / _BUILDING).glob("*-*"):
+        if _is_older(place, read_clock() - _DAY):
+            folders.delete_folder(place)
+            gone += 1
+    for place in filter(Path.is_dir, locate_environment(settings, "").glob("*")):
+        # What is no layer is of another version of ours: nothing will ever ask for it.
+        if _is_older(place, oldest) or not place.name.startswith(LAYERS):
+            _discard(settings, place)
+            gone += 1
+    for place in (settings.home / "baselines").glob("*"):
+        if _is_older(place, oldest):
+            place.unlink(missing_ok=True)
+            gone += 1
+    return gone
+
+
+def _discard(settings: Settings, place: Path) -> None:
+    """Remove a folder of the store; from the start, nobody finds a part of it."""
+    parts = folder(settings) / _BUILDING
+    parts.mkdir(exist_ok=True)
+    folders.delete_folder(place.rename(parts / f"{os.getpid()}-{secrets.token_hex(6)}"))
+
+
+def _is_older(place: Path, moment: float) -> bool:
+    with suppress(FileNotFoundError):
+        return place.lstat().st_mtime <= moment
+    return False

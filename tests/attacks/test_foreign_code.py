@@ -17,6 +17,7 @@ import pytest
 from agent.checks import check, measuring
 from agent.checks.check import Site
 from agent.errors import EnvironmentFailed
+from agent.git import folders
 from agent.models.checks import TESTS, CheckRun, LintRun, Status, TestRun
 from agent.models.environment import Environment
 from agent.models.sandbox import Sandbox
@@ -182,7 +183,7 @@ def between(backend: str) -> Iterator[Scene]:
             made.attack(*hostile.PACKAGES)
             made.spoiled["what others use"] = differences(stored, lasting(settings), new=False)
             # Its environment alone goes: caches, builders and tools stay, and are used again.
-            storage.remove_folder(Path(made.before.environment.path).parent)
+            folders.delete_folder(Path(made.before.environment.path).parent)
             made.after = made.measure(harmless)
             yield made
 

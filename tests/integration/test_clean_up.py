@@ -16,7 +16,7 @@ from agent.models.run import Reason, Run
 from agent.sandbox import cgroup, layout, slots
 from agent.service.clean_up import Cleaner
 from agent.settings import Settings
-from agent.setup import prune
+from agent.setup import storage
 from agent.store.engine import Engine
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration import run_samples
@@ -191,5 +191,5 @@ def test_base_commits_that_were_measured_long_ago_go(home):
     for name, days in (("old.json", 40), ("young.json", 2)):
         (folder / name).write_text("x" * 5000)
         os.utime(folder / name, (time.time() - days * DAY,) * 2)
-    assert prune.remove_unused(Settings(home=home)) == 1
+    assert storage.remove_unused(Settings(home=home)) == 1
     assert os.listdir(folder) == ["young.json"]

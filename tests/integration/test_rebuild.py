@@ -12,7 +12,7 @@ from agent.desk import Desk
 from agent.errors import CacheGone
 from agent.git import worktree
 from agent.models.environment import Prepared
-from agent.setup import prune, storage
+from agent.setup import storage
 from agent.stages import checkout
 from tests.flow.github_stories import FILES
 from tests.integration.environment_building import begin_run, with_our_tools
@@ -30,7 +30,7 @@ def begun() -> Iterator[tuple[Prepared, Desk]]:
 @pytest.mark.deep
 def test_an_environment_that_was_evicted_is_built_again(begun):
     prepared, desk = begun
-    assert prune.remove_unused(desk.settings, days=0) == 1
+    assert storage.remove_unused(desk.settings, days=0) == 1
     shutil.rmtree(desk.base_folder(prepared.run))
     again = desk.environment(prepared)
     assert again.packages == prepared.environment.packages

@@ -34,7 +34,7 @@ def test_what_a_killed_process_left_is_swept_after_a_day(settings):
     for place in (old, new):
         place.mkdir(parents=True)
     os.utime(old, (1, 1))
-    storage.remove_leftovers(settings)
+    storage.remove_unused(settings)
     assert [place.exists() for place in (old, new)] == [False, True]
 
 
