@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from agent.errors import CacheGone
@@ -67,7 +67,7 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
     lines = base.sources if base else request.commands
     if not lines:
         lock, _ = lock_update.find_lock(files)
-        lines = templates.write_lines(files.detection_files, lock, _find_day(request))
+        lines = templates.write_lines(files.detection_files, lock, _find_end(request.committed))
     bare = toolsets.provide_pinned(("pip",), build_context)
     services = sandbox_services.provide_services(request.services, request.variables, build_context)
     environment = Environment(
@@ -108,35 +108,23 @@ def _add_tools(
     """Add the tools that have environments of their own."""
     if (project := request.project) is None:
         return environment
-    tools = toolsets.provide_pinned_tools(
-        project.tool_pins, environment, build_context, _find_month(request)
-    )
+    # Not of the day: tools are shared, and each would be made again for nearly every commit.
+    month = _find_end(request.committed, of_month=True)
+    tools = toolsets.provide_pinned_tools(project.tool_pins, environment, build_context, month)
     more: dict[str, object] = {"tools": tools}
     if project.uses_pyright:
         more["type_checker_path"] = str(toolsets.provide_tools(toolsets.TYPES, build_context))
     return environment.model_copy(update=more)
 
 
-def _find_day(request: EnvironmentRequest) -> str | None:
-    """Return the day after the commit; None where it is not over, or the commit's not known."""
-    return _tell_past(_date(request) + timedelta(days=1)) if request.committed else None
-
-
-def _find_month(request: EnvironmentRequest) -> str | None:
-    """Return the first day after the month of the commit, as `_find_day`.
-
-    Not the day: tools are shared, so that each would be made again for nearly every commit.
-    """
-    after = _date(request).replace(day=1) + timedelta(days=31)
-    return _tell_past(after.replace(day=1)) if request.committed else None
-
-
-def _date(request: EnvironmentRequest) -> date:
-    return datetime.fromtimestamp(request.committed, UTC).date()
-
-
-def _tell_past(day: date) -> str | None:
-    return day.isoformat() if day < datetime.fromtimestamp(read_clock(), UTC).date() else None
+def _find_end(committed: int, *, of_month: bool = False) -> str | None:
+    """Return the day after a commit, or after its month; None: it is to come, or not known."""
+    day = datetime.fromtimestamp(committed, UTC).date()
+    after = day + timedelta(days=1)
+    if of_month:
+        after = (day.replace(day=1) + timedelta(days=31)).replace(day=1)
+    is_past = after < datetime.fromtimestamp(read_clock(), UTC).date()
+    return after.isoformat() if committed and is_past else None
 
 
 def update_lock(request: EnvironmentRequest, *clients: *Clients) -> dict[str, bytes]:

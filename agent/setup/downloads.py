@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from agent.setup import storage
+from agent.telemetry.private_files import write_private_file
 
 #: Headers by which one address has several answers.
 _VARYING = ("accept", "accept-encoding")
@@ -66,7 +67,7 @@ class Downloads:
             with part.open("wb") as file:
                 yield file
             part.replace(place)
-            storage.write_whole(place.with_suffix(".json"), json.dumps(kept).encode())
+            write_private_file(place.with_suffix(".json"), json.dumps(kept))
         finally:
             part.unlink(missing_ok=True)
 

@@ -19,7 +19,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from agent.models.run import Run
-from agent.setup import effective, storage
+from agent.setup import effective
+from agent.telemetry.private_files import write_private_file
 from agent.text import sanitise
 from agent.text.redaction import Redactor
 from repo_config import detect, load, reference, suites, test_files
@@ -169,9 +170,7 @@ def write_body(run: Run, text: str, redactor: Redactor) -> str:
 
 def store_values(home: Path, repository: str, values: Mapping[str, object]) -> None:
     """Keep values of a configuration in place of those of an earlier run."""
-    place = _locate_values(home, repository)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    storage.write_whole(place, json.dumps(values).encode())
+    write_private_file(_locate_values(home, repository), json.dumps(values))
 
 
 def load_values(home: Path, repository: str) -> dict[str, Any]:

@@ -178,7 +178,8 @@ def _provide_cluster(
                     f"services: creating a PostgreSQL database {describe_failure(result)}"
                 )
             with storage.reserve_build_folder(build_context.settings, place) as part:
-                storage.write_whole(part / "cluster.tar", result.files[tar])
+                (part / "cluster.tar").write_bytes(result.files[tar])
+                (part / "cluster.tar").chmod(0o644)
     template = str(place / "cluster.tar")
     return program.model_copy(
         update={"template": template, "user": users[0], "database": databases[0]}

@@ -131,7 +131,7 @@ def provide_layer(
                 layer = run.make(part)
                 if base is not None:
                     layer_files.take_from_base(part, layer.bulk, base.layers, asked.is_rule)
-                storage.write_whole(part / _RECORD, layer.model_dump_json().encode())
+                (part / _RECORD).write_text(layer.model_dump_json())
     storage.note_use(settings, place.name)
     layer = _StoredLayer.model_validate_json((place / _RECORD).read_bytes())
     update: dict[str, object] = {

@@ -93,25 +93,6 @@ def note_use(settings: Settings, key: str) -> bool:
     return True
 
 
-def write_whole(place: Path, content: bytes) -> None:
-    """Write a file so that it is there as a whole, or not at all; of several writers the last wins.
-
-    Raises:
-        StorageFull: There is no space for it.
-    """
-    with no_space(place.name):
-        part = make_temporary_path(place)
-        try:
-            with part.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            part.chmod(0o644)
-            part.replace(place)
-        finally:
-            part.unlink(missing_ok=True)
-
-
 def make_temporary_path(place: Path) -> Path:
     """Name a file for one writer alone, from which what it writes is renamed into place."""
     return place.with_name(f".{place.name}.{os.getpid()}-{secrets.token_hex(6)}")

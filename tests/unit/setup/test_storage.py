@@ -9,6 +9,7 @@ import pytest
 
 from agent.settings import Settings
 from agent.setup import storage
+from agent.telemetry.private_files import write_private_file
 from agent.text.bytecode import compile_module
 
 
@@ -39,12 +40,12 @@ def test_what_a_killed_process_left_is_swept_after_a_day(settings):
 
 
 def test_several_runs_of_a_worker_write_one_file_at_a_time_each_whole(tmp_path):
-    place, contents = tmp_path / "known.json", [bytes([65 + n]) * 50_000 for n in range(4)]
+    place, contents = tmp_path / "known.json", [letter * 50_000 for letter in "ABCD"]
 
-    def write(content: bytes) -> None:
+    def write(content: str) -> None:
         for _ in range(10):
-            storage.write_whole(place, content)
-            assert place.read_bytes() in contents
+            write_private_file(place, content)
+            assert place.read_text() in contents
 
     with ThreadPoolExecutor(len(contents)) as pool:
         list(pool.map(write, contents))
