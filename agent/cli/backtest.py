@@ -246,9 +246,9 @@ def _show(rows: tuple[BacktestResult, ...], figures: Figures) -> None:
     lines = (
         ("wrongly ready", f"{figures.wrongly_ready} of {figures.judged} judged"),
         ("resolved", f"{figures.resolved} of {figures.judged} judged"),
-        ("ended as", _count(figures.ends)),
-        ("because of", _count(figures.reasons)),
-        ("set-up", _count(figures.set_up)),
+        ("ended as", stats.format_counts(figures.ends)),
+        ("because of", stats.format_counts(figures.reasons)),
+        ("set-up", stats.format_counts(figures.set_up)),
         ("dollars", f"{dollars}{median}"),
         ("time", f"{terminal.format_span(figures.seconds)} in total"),
         ("requests", f"{figures.requests:,} in total"),
@@ -262,9 +262,3 @@ def _show(rows: tuple[BacktestResult, ...], figures: Figures) -> None:
                 f"{row.failing[0]}{f' and {len(row.failing) - 1} more' * (len(row.failing) > 1)}"
             )
             print(terminal.make_line(f"fails       {row.instance_id}: {named}"))
-
-
-def _count(counted: dict[str, int]) -> str:
-    return (
-        ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in counted.items()) or "-"
-    )

@@ -108,8 +108,8 @@ def _summarize_runs(begun: float) -> list[RunSummary]:
 def _show(every: Statistics) -> None:
     """Show the figures one below the other."""
     cells = _list_cells(every) | {
-        "ended as": _format_counts(every.states),
-        "without a pull request": _format_counts(every.reasons),
+        "ended as": format_counts(every.states),
+        "without a pull request": format_counts(every.reasons),
     }
     terminal.show_table(("", ""), cells.items())
     print()
@@ -137,7 +137,7 @@ def _list_cells(figures: Statistics) -> dict[str, str]:
     }
 
 
-def _format_counts(counted: dict[str, int]) -> str:
+def format_counts(counted: dict[str, int]) -> str:
     words = (f"{number} {name.replace('_', ' ')}" for name, number in counted.items())
     return ", ".join(words) or _NOTHING
 

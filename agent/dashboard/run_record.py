@@ -79,8 +79,8 @@ class StageRecord:
     def detail(self) -> str:
         """Describe the number of rounds and model replies."""
         names = [name for step in self.steps if (name := read_step_name(step.name))]
-        rounds = max((name.round for name in names), default=1)
-        replies = sum(name.turn is not None and name.endswith("reply") for name in names)
+        rounds = sum(name.step in (Step.POLICY, Step.CHECKS) for name in names)
+        replies = sum(name.endswith(" reply") for name in names)
         parts = [f"{rounds} rounds"] if rounds > 1 else []
         parts += [f"{replies} {'reply' if replies == 1 else 'replies'}"] if replies else []
         return ", ".join(parts)

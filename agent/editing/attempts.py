@@ -166,7 +166,8 @@ def begin_attempt(run_context: RunContext) -> Attempt:
         EditFailed: No plan came that the rules allow.
     """
     first = run_context.once(Step.PLAN.named("opening"), opening.open_ticket, run_context)
-    talk = _start_conversation(StepName(Step.PLAN), "agent", first, None, _EDITING, run_context)
+    given = first, run_context.unchanged, _EDITING, run_context
+    talk = _start_conversation(StepName(Step.PLAN), "agent", *given)
     talk.tools.is_planned = False
     words = ""
     while (handed := talk.next_form(run_context)).name:
@@ -188,43 +189,35 @@ def begin_attempt(run_context: RunContext) -> Attempt:
 def begin_anew(plan: Plan, failed: str, run_context: RunContext) -> Attempt:
     """Begin from the base once more, with the next model, which is told why the last failed."""
     run_context.account.try_next_model()
-    return _continue_plan(plan, None, (), f"{_GIVEN_UP}\n{failed}", run_context)
+    draft = Draft(plan=plan, change=run_context.unchanged)
+    return continue_draft(draft, (), f"{_GIVEN_UP}\n{failed}", run_context)
 
 
 def continue_draft(
     draft: Draft, items: tuple[FollowUpItem, ...], failed: str, run_context: RunContext
 ) -> Attempt:
-    """Go on with a change that no conversation of this run has made.
+    """Go on with a change that no conversation of this run has made, by a plan that is agreed.
 
     Args:
+        draft: Its change may be empty: then it is begun anew.
         items: What people ask of it; nothing where only judges do.
         failed: What stands against it, in words for the model; empty: nothing.
     """
-    return _continue_plan(draft.plan, draft.change, items, failed, run_context)
-
-
-def _continue_plan(
-    plan: Plan,
-    change: Change | None,
-    items: tuple[FollowUpItem, ...],
-    failed: str,
-    run_context: RunContext,
-) -> Attempt:
-    """Begin with a plan that is agreed, from a change or from the base."""
     name = (Step.ANSWER if items else Step.EDIT).named(run_context.history.round_number)
-    given = plan, change, items, failed, run_context
+    given = draft.plan, draft.change, items, failed, run_context
     first = run_context.once(name.named("opening"), opening.open_change, *given)
     submit: Forms = {"submit": (_SUBMIT, FollowUpSubmission if items else Submit)}
-    prompt, forms = "answer" if items else "agent", submit if change else _EDITING
-    talk = _start_conversation(name, prompt, first, change, forms, run_context)
-    return Attempt(talk, plan, run_context, items)
+    is_begun = bool(items or draft.change.files)
+    prompt, forms = "answer" if items else "agent", submit if is_begun else _EDITING
+    talk = _start_conversation(name, prompt, first, draft.change, forms, run_context)
+    return Attempt(talk, draft.plan, run_context, items)
 
 
 def _start_conversation(
     name: StepName,
     prompt: str,
     first: str,
-    change: Change | None,
+    change: Change,
     forms: Forms,
     run_context: RunContext,
 ) -> Conversation:
@@ -234,5 +227,5 @@ def _start_conversation(
         prompt=prompting.make_prompt(prompt, run_context.base.contract),
         tools=ToolExecutor(run_context, forms),
         opening=first,
-        change=change or Change(base_commit=run_context.base.checkout.commit, files=()),
+        change=change,
     )

@@ -58,7 +58,7 @@ def open_ticket(run_context: RunContext) -> str:
 
 def open_change(
     plan: Plan,
-    change: Change | None,
+    change: Change,
     items: tuple[FollowUpItem, ...],
     failed: str,
     run_context: RunContext,
@@ -66,18 +66,19 @@ def open_change(
     """Begin with a plan that is agreed.
 
     Args:
-        change: Of a pull request, as it is; None: it is begun anew.
+        change: So far; empty: it is begun anew.
         items: What people ask of it.
         failed: What stands against it, or against an earlier attempt.
     """
     most = _MOST_ITEMS // max(1, len(items))
     base = describe_base(run_context)
+    diff = _make_diff(change, run_context) if change.files else ""
     return _join_parts(
         _fence("The base commit and its checks", base, run_context),
         *_describe_repository(run_context),
         _describe_ticket(run_context),
         _describe_plan(plan, run_context),
-        _fence("The change so far", _make_diff(change, run_context) if change else "", run_context),
+        _fence("The change so far", diff, run_context),
         *(
             _fence(f"Item {item.number}", item.text, run_context, most, "the pull request")
             for item in items

@@ -10,12 +10,9 @@ from typing import get_args
 from agent.desk import Desk
 from agent.editing.preparation import LEAST_GATE_SECONDS, MeasuredBase, Preparation
 from agent.editing.rounds import RoundHistory
-from agent.errors import (
-    AgentError,
-    ModelUnusable,
-    RepositoryUnfit,
-)
+from agent.errors import AgentError, ModelUnusable, RepositoryUnfit
 from agent.llm.budget import SpendingCaps
+from agent.models.change import Change
 from agent.models.chat import ChatModel, Role
 from agent.models.checks import CheckReport, Status
 from agent.models.environment import OpenedRepository, Prepared
@@ -39,6 +36,11 @@ class RunContext:
     history: RoundHistory = field(default_factory=RoundHistory)
     resources: ExitStack = field(default_factory=ExitStack)
     """Closes what is open when the run is over."""
+
+    @property
+    def unchanged(self) -> Change:
+        """Where a change begins."""
+        return Change(base_commit=self.base.checkout.commit, files=())
 
     @property
     def account(self) -> ModelAccount:

@@ -123,7 +123,7 @@ def scout_configuration(
         prompt=prompting.make_prompt("setup", run_context.base.contract),
         tools=SetUpTools(run_context),
         opening=run_context.once(name, _make_opening, obstacle, prepared, run_context.desk),
-        change=Change(base_commit=prepared.checkout.commit, files=()),
+        change=run_context.unchanged,
         most_turns=_MOST_TURNS,
     )
     try:

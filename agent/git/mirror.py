@@ -94,9 +94,11 @@ def hold_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[LockedMir
             if stopped is not None and stopped.is_set():
                 raise Cancelled("The run was stopped while it waited for another run's git.")
         _remove_leftovers(mirror, scratch)
-        scratch.mkdir(mode=0o700)
         try:
-            yield LockedMirror(GitPlace(mirror, (lock,), stopped=stopped), scratch)
+            # Whether the disk is full is asked before the scratch folder is taken away.
+            with process.explain_full_disk(mirror.parent, ADVICE):
+                scratch.mkdir(mode=0o700)
+                yield LockedMirror(GitPlace(mirror, (lock,), stopped=stopped), scratch)
         finally:
             _remove_leftovers(mirror, scratch)
     finally:
@@ -113,11 +115,7 @@ def _remove_leftovers(mirror: Path, scratch: Path) -> None:
 @contextmanager
 def hold_sound_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[LockedMirror]:
     """Hold a mirror, and say what a failure of git in it means."""
-    with (
-        explain_mirror(mirror),
-        process.explain_full_disk(mirror.parent, ADVICE),
-        hold_mirror(mirror, stopped) as hold,
-    ):
+    with explain_mirror(mirror), hold_mirror(mirror, stopped) as hold:
         yield hold
 
 

@@ -49,11 +49,7 @@ def prepare_checkout(repository: str, base: str | None, mirrors: Path) -> Checko
     """Fix the base commit (None: what is checked out) and update our mirror of the repository."""
     user = source.find_source(repository)
     copy = mirror.locate_mirror(user.root, mirrors.absolute())
-    with (
-        source.explain_git(user),
-        process.explain_full_disk(mirrors, mirror.ADVICE),
-        mirror.hold_mirror(copy) as hold,
-    ):
+    with source.explain_git(user), mirror.hold_mirror(copy) as hold:
         start = base_commit.find_commit(user, base)
         base_commit.require_fit(user.place, start.commit)
         mirror.update_from_disk(hold, user.root, start.commit, user.upload_pack)
@@ -276,12 +272,8 @@ def deliver_branch(checkout: Checkout, commit: str, branch: str) -> str:
     at the same commit it is our own earlier delivery, else the next free name is used (`-2`, …).
     """
     branches.require_name(branch)
-    user, folder = source.find_source(checkout.repository), Path(checkout.mirror)
-    with (
-        source.explain_git(user),
-        process.explain_full_disk(folder.parent, mirror.ADVICE),
-        mirror.hold_mirror(folder) as hold,
-    ):
+    user = source.find_source(checkout.repository)
+    with source.explain_git(user), mirror.hold_mirror(Path(checkout.mirror)) as hold:
         try:
             with process.explain_full_disk(
                 user.common_dir, "Free some space; no branch was created"

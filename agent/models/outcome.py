@@ -125,8 +125,6 @@ class Outcome(Record):
     branch: str | None = None
     commit: str | None = None
     pull_request: PullRequest | None = None
-    duplicate_of: int | None = None
-    """Number of an open pull request for another issue that holds the very change."""
     stopped_at: str | None = None
     """The step that a further try goes on with, where the run was not done; None: the first."""
     config_name: str | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from enum import StrEnum
@@ -12,10 +11,6 @@ from agent.models.run import RunState
 
 T = TypeVar("T")
 P = ParamSpec("P")
-
-#: In the name of a turn: its round, where its conversation has one, and its number.
-_TURN = re.compile(r"(?:(?P<round>\d+) )?(?P<turn>\d+) (?:reply|calls)")
-_ROUND = re.compile(r"\d+\b")
 
 
 class Stage(StrEnum):
@@ -116,20 +111,6 @@ class StepName(str):
     def named(self, detail: object) -> StepName:
         """Name a part of it."""
         return StepName(self.step, f"{self.detail} {detail}".strip())
-
-    @property
-    def turn(self) -> int | None:
-        """Number of a model's turn; None: it is none."""
-        found = _TURN.fullmatch(self.detail)
-        return int(found["turn"]) if found else None
-
-    @property
-    def round(self) -> int:
-        """Number of the round that it belongs to; 1 as well where there are none."""
-        if found := _TURN.fullmatch(self.detail):
-            return int(found["round"] or 1)
-        plain = _ROUND.match(self.detail)
-        return int(plain[0]) if plain else 1
 
 
 AnyStep = Step | StepName

@@ -17,7 +17,6 @@ from agent import steps, workflow
 from agent.desk import Compose, Desk, make_redactor
 from agent.errors import (
     AgentError,
-    Duplicate,
     ModelUnavailable,
     ModelUnusable,
     PolicyRefused,
@@ -256,7 +255,6 @@ def _end_with(
         sentence=sentence,
         branch=problem.branch,
         commit=problem.commit,
-        duplicate_of=problem.pull if isinstance(problem, Duplicate) else None,
         stopped_at=None if anew else step.at,
         files=RunFiles(patch_path=_store_patch(run, desk)),
         judged=JudgedChange(
