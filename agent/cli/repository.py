@@ -16,7 +16,6 @@ from agent.git.tree import WorkTree
 from agent.setup.effective import LoadedConfig
 from repo_config import load
 from repo_config.located import START, make_problem
-from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
 INVALID = 2
@@ -103,25 +102,13 @@ def read_config_text(config: Path | None) -> str | None:
         ) from problem
 
 
-def read_configuration(folder: Path, files: Tree) -> LoadedConfig:
-    """Read a repository's own configuration.
-
-    Raises:
-        ConfigProblem: With every mistake.
-    """
-    _refuse_links(folder)
-    source = load.find_config(files)
-    if source is None:
-        return LoadedConfig(RepoConfig(), None)
-    return LoadedConfig(load.from_text(source.text, source.name, files), source)
-
-
 def open_repository(folder: Path | None, *, as_json: bool) -> tuple[Path, Tree, LoadedConfig]:
     """Find a repository and read it; a configuration with mistakes ends the command with 2."""
     place = find_root(folder)
     files = read_tree(place)
     try:
-        return place, files, read_configuration(place, files)
+        _refuse_links(place)
+        return place, files, LoadedConfig(load.from_tree(files), load.find_config(files))
     except load.ConfigProblem as problem:
         print_problems(problem, as_json=as_json)
         raise typer.Exit(INVALID) from problem

@@ -9,9 +9,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import Future
 from functools import wraps
-from typing import Never, ParamSpec, TypeVar, cast
+from typing import Any, Never, ParamSpec, TypeVar
 
 from agent.models.step import AnyStep, Once
 from agent.telemetry.run_log import keep_log_context
@@ -24,21 +24,21 @@ class ModelNeeded(Exception):
     """What comes next asks a model, which the run itself does."""
 
 
-@dataclass(frozen=True)
-class _Result:
-    value: object
-    problem: Exception | None
-    seconds: float
-
-
 class BackgroundSteps:
     """Runs a function of steps in a thread; implements `Once` for it."""
 
-    def __init__(self, work: Callable[[BackgroundSteps], object]) -> None:
-        """Begin at once."""
+    def __init__(
+        self, work: Callable[[BackgroundSteps], object], say: Callable[[str], None]
+    ) -> None:
+        """Begin at once.
+
+        Args:
+            say: Told how long each step took.
+        """
+        self._say = say
         self.stopped = threading.Event()
         """Once it is set, sandboxes that the work has opened end."""
-        self._results: dict[str, _Result] = {}
+        self._results: dict[str, Future[Any]] = {}
         self._is_over = False
         self._changed = threading.Condition()
         run = keep_log_context(self._run)
@@ -51,41 +51,31 @@ class BackgroundSteps:
         """Do the work of a step, in the thread."""
         if self.stopped.is_set():
             raise ModelNeeded
-        begun = time.monotonic()
-        value, problem = None, None
+        begun, done = time.monotonic(), Future[T]()
         try:
-            value = work(*args, **kwargs)
-        except Exception as raised:  # noqa: BLE001  the run's own step raises it
-            problem = raised
+            done.set_result(work(*args, **kwargs))
+        except Exception as problem:  # noqa: BLE001  the run's own step raises it
+            done.set_exception(problem)
+        self._say(f"{name}: {time.monotonic() - begun:.1f} s, beside the model")
         with self._changed:
-            self._results[name] = _Result(value, problem, time.monotonic() - begun)
+            self._results[name] = done
             self._changed.notify_all()
-        if problem is not None:
-            raise problem
-        return cast(T, value)
+        return done.result()
 
-    def attach(self, once: Once, say: Callable[[str], None]) -> Once:
-        """Return the run's own steps, each of which waits for what comes of it here.
-
-        Args:
-            say: Told how long a step took here.
-        """
+    def attach(self, once: Once) -> Once:
+        """Return the run's own steps, each of which waits for what comes of it here."""
 
         def join(name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
             @wraps(work)
             def take(*args: P.args, **kwargs: P.kwargs) -> T:
-                if (result := self._wait(name)) is None:
-                    return work(*args, **kwargs)
-                say(f"{name}: {result.seconds:.1f} s, beside the model")
-                if result.problem is not None:
-                    raise result.problem
-                return cast(T, result.value)
+                done: Future[T] | None = self._wait(name)
+                return work(*args, **kwargs) if done is None else done.result()
 
             return once(name, take, *args, **kwargs)
 
         return join
 
-    def _wait(self, name: str) -> _Result | None:
+    def _wait(self, name: str) -> Future[Any] | None:
         """Wait for what comes of a step; None: the thread does not come to it."""
         with self._changed:
             self._changed.wait_for(lambda: name in self._results or self._is_over)

@@ -70,12 +70,12 @@ class MeasuredPreparation(Preparation):
             sandbox = Stoppable(self._desk.sandbox, step.stopped)
             self._measure_ahead(step, replace(self._desk, sandbox=sandbox))
 
-        self._ahead = BackgroundSteps(prepare)
+        self._ahead = BackgroundSteps(prepare, self._desk.say)
 
     def finish(self) -> MeasuredBase:
         """Have it done, once; it has minutes of its own."""
         if self.ready is None:
-            step = self._ahead.attach(self._once, self._desk.say) if self._ahead else self._once
+            step = self._ahead.attach(self._once) if self._ahead else self._once
             with self._once.count_apart():
                 prepared, baseline = self._measure(step, self._desk)
             left = self._once.run_seconds_left

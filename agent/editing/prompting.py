@@ -20,10 +20,8 @@ def make_prompt(name: str, contract: Contract) -> str:
     Args:
         name: Of the file in `prompts/`, without its ending.
     """
-    stack, constraints = (
-        "; ".join(_describe_stack(contract)),
-        "; ".join(_list_constraints(contract.config)),
-    )
+    stack = "; ".join(_describe_stack(contract))
+    constraints = "; ".join(_list_constraints(contract.config))
     head = _read_text("contract").format(stack=stack, constraints=constraints)
     return f"{head.strip()}\n\n{_read_text(name).strip()}\n"
 

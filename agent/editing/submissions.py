@@ -104,10 +104,7 @@ def find_plan_problems(plan: Plan, run_context: RunContext) -> str:
     A folder or a pattern stands for some of the files that it covers, so it may be touched where
     one of them may.
     """
-    config, tree = (
-        run_context.base.contract.config,
-        run_context.desk.open_base(run_context.base),
-    )
+    config, tree = run_context.base.contract.config, run_context.desk.open_base(run_context.base)
     present = sorted(tree.paths())
     covered = [[one for one in present if _covers(path, one)] or [path] for path in plan.files]
     found = find_closed(chain(*covered), tree, config)
@@ -153,10 +150,8 @@ def read_refusal(
                 for one in asked[:_MOST_QUESTIONS]
             )
         )
-    found, model = (
-        redact(Declined.model_validate_json(form)),
-        run_context.account.find_last_model("editor"),
-    )
+    found = redact(Declined.model_validate_json(form))
+    model = run_context.account.find_last_model("editor")
     said = f"“{_flatten(found.why)}”. What would make it fit: “{_flatten(found.fits)}”."
     if found.refused_by:
         return ForPeople(explain_refused(f"`{_flatten(found.refused_by).replace('`', '')}`"))

@@ -295,14 +295,15 @@ def push_commit(
     url: str,
     token: str,
     *,
-    taken: Callable[[str], None] = lambda name: None,
+    taken: Callable[[str], object] = lambda name: None,
 ) -> str:
     """Push the commit to a branch of the repository at the address; return its name.
 
     A branch that is there is never moved: at another commit the next free name is used (`-2`, …).
 
     Args:
-        taken: Called with the name of a branch that is there, before the next is tried.
+        taken: Called with the name of a branch that is there, before the next is tried; true: it
+            is left at that.
     """
     branches.require_name(branch)
     with (
@@ -314,7 +315,8 @@ def push_commit(
             if at == commit:
                 return name
             if at is not None:
-                taken(name)
+                if taken(name):
+                    return name
                 continue
             if repository.push_or_look(commit, name, expected=None) == commit:
                 return name

@@ -276,18 +276,16 @@ def _measure_change(
     """Run the checks, and the tests twice where base tells what they are."""
     desk = trees.desk
     tools, settings = _lay_out_for_tools(change, site, trees)
-    if runs is None:
-        checks = (*measuring.list_others(site, tools), *measuring.list_tests(site))
-        found = measuring.run_checks(checks, desk.sandbox, desk.say)
-        noted = _note_settings(found, settings)
-        return _look_behind_comments(change, noted, settings, trees)
-    checks = (*measuring.list_others(site, tools), *runs.list_first())
+    first = runs.list_first() if runs else measuring.list_tests(site)
+    checks = (*measuring.list_others(site, tools), *first)
     results = measuring.run_checks(checks, desk.sandbox, desk.say)
-    ran = {result.name: result for result in results if isinstance(result, TestRun)}
-    tests = runs.finish(ran).model_copy(update={"disguised": tuple(sorted(runs.disguised_files))})
-    others = (result for result in results if not isinstance(result, TestRun))
-    noted = _note_settings(others, settings)
-    return (*_look_behind_comments(change, noted, settings, trees), tests)
+    if runs:
+        ran = {result.name: result for result in results if isinstance(result, TestRun)}
+        others = (result for result in results if not isinstance(result, TestRun))
+        disguised = tuple(sorted(runs.disguised_files))
+        results = (*others, runs.finish(ran).model_copy(update={"disguised": disguised}))
+    noted = _note_settings(results, settings)
+    return _look_behind_comments(change, noted, settings, trees)
 
 
 def _look_behind_comments(

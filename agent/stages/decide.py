@@ -267,15 +267,13 @@ class VerdictFacts:
     @property
     def _not_done(self) -> tuple[Finding, ...]:
         """What the ticket says besides."""
-        rule, fix = (
-            "rest of the ticket",
-            "If it asks for more, state that in the form, or in a separate ticket.",
-        )
-        said = (
-            f"The recipe ignored this sentence: “{sentence}”"
+        fix = "If it asks for more, state that in the form, or in a separate ticket."
+        return tuple(
+            _make_remark(
+                "rest of the ticket", f"The recipe ignored this sentence: “{sentence}”", fix
+            )
             for sentence in self.cleared.change.not_done
         )
-        return tuple(_make_remark(rule, message, fix) for message in said)
 
     # --- sentences --------------------------------------------------------------------------------
 

@@ -239,11 +239,9 @@ def build_bare(base: OpenedRepository, desk: Desk) -> Prepared:
 
 def _find_difference(given: RepoConfig, taken: RepoConfig) -> dict[str, object]:
     """Return what to configure, so that nothing else is tried; of a section, its changed keys."""
-    old, new = (
-        proposal.flatten_values(config.model_dump(mode="json")) for config in (given, taken)
-    )
-    before = dict(old)
-    return proposal.nest_values({key: value for key, value in new if value != before[key]})
+    before = dict(proposal.flatten_values(given.model_dump(mode="json")))
+    after = proposal.flatten_values(taken.model_dump(mode="json"))
+    return proposal.nest_values({key: value for key, value in after if value != before[key]})
 
 
 def choose_environment(run: Run, why: str, more: dict[str, object], desk: Desk) -> str:

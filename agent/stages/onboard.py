@@ -91,16 +91,10 @@ def _push_file(run: Run, base: Checkout, file: ChangedFile, desk: Desk) -> str:
     )
     token = desk.create_token(run, write=True)
 
-    def keep(name: str) -> None:
-        raise _BranchTaken(name)
-
-    try:
-        worktree.push_commit(base, commit, BRANCH, remote.url, token, taken=keep)
-    except _BranchTaken:
+    def keep(name: str) -> bool:
         # Another run of the repository was quicker, or was killed before it opened the request.
-        desk.say(f"the branch {BRANCH} already exists; proposing it as it is")
+        desk.say(f"the branch {name} already exists; proposing it as it is")
+        return True
+
+    worktree.push_commit(base, commit, BRANCH, remote.url, token, taken=keep)
     return commit
-
-
-class _BranchTaken(Exception):
-    """The branch is there, with something else on it."""

@@ -39,17 +39,17 @@ def test_a_step_takes_what_was_done_ahead_and_does_what_was_not():
         scout()
         return step(Step.BASELINE, note, done, "measured")
 
-    ahead = BackgroundSteps(lambda step: work(step, need_model))
-    assert work(ahead.attach(own, said.append), lambda: None) == "measured"
+    ahead = BackgroundSteps(lambda step: work(step, need_model), said.append)
+    assert work(ahead.attach(own), lambda: None) == "measured"
     assert done == [("built", "ahead"), ("measured", "MainThread")]
     assert own.names == ["environment", "baseline"]
     assert [line.partition(":")[0] for line in said] == ["environment"]
 
 
 def test_an_error_ahead_is_the_steps_own():
-    ahead = BackgroundSteps(lambda step: step(Step.ENVIRONMENT, fail))
+    ahead = BackgroundSteps(lambda step: step(Step.ENVIRONMENT, fail), print)
     with pytest.raises(EnvironmentFailed, match="no such package"):
-        ahead.attach(OwnSteps(), print)(Step.ENVIRONMENT, fail)
+        ahead.attach(OwnSteps())(Step.ENVIRONMENT, fail)
 
 
 def test_what_is_ended_begins_nothing_more():
@@ -63,7 +63,7 @@ def test_what_is_ended_begins_nothing_more():
         step(Step.ENVIRONMENT, build)
         step(Step.BASELINE, note, done, "measured")
 
-    ahead = BackgroundSteps(work)
+    ahead = BackgroundSteps(work, print)
     assert begun.wait(10)
     ahead.stopped.set()
     may_end.set()
