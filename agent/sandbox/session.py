@@ -9,18 +9,14 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from agent.errors import EditFailed, SandboxLost
 from agent.git import names
 from agent.git.tree import WorkTree
 from agent.models.change import Change
 from agent.models.environment import Checkout
-from agent.models.sandbox import (
-    CollectedChange,
-    CommandResult,
-    Flag,
-)
+from agent.models.sandbox import CollectedChange, CommandResult, Flag
 from agent.sandbox import change_collection
 from agent.sandbox.running import Answer, RunningSandbox
 
@@ -32,7 +28,6 @@ _PLAIN: dict[str, Any] = {"once": False, "collect": (), "returned_bytes": 0, "re
 
 #: Opens the sandbox with the base laid out; the stack takes it down.
 Open = Callable[[ExitStack], RunningSandbox]
-_Read = TypeVar("_Read")
 
 
 class Session:
@@ -68,12 +63,22 @@ class Session:
         self._start()
 
     def run(self, command: str, *, seconds: float) -> CommandResult:
-        """Run `bash -c` in the tree; whatever it leaves running is ended with it."""
-        began = time.monotonic()
+        """Run `bash -c`; see the port."""
+        began, kills = time.monotonic(), self._sandbox.count_memory_kills()
+        late = seconds + _GRACE_SECONDS
+        asked = {"arguments": (command,), "seconds": seconds, **_PLAIN}
         try:
-            return self._run(command, seconds)
+            answer = self._ask("run", patience=late, **asked)
         except SandboxLost as problem:
             lost = problem.message
+        else:
+            limit, output = answer.facts["limit"], answer.output
+            is_killed = limit is None and self._sandbox.count_memory_kills() > kills
+            hit = "memory" if is_killed else limit
+            if hit not in (None, "time"):
+                output = f"{output.rstrip()}\n[The {hit} limit was reached.]"
+            code = answer.facts["exit_code"]
+            return CommandResult(output=output, exit_code=code, timed_out=limit == "time")
         self._restart()
         return CommandResult(
             output=f"[The sandbox was lost during this command: {lost}. A new one is open, with"
@@ -84,18 +89,13 @@ class Session:
         )
 
     def read(self, path: str) -> bytes | None:
-        """Return the content of a regular file of the tree; None: there is none of that name.
-
-        Raises:
-            EditFailed: It is larger than a file of a change may be, or the sandbox was lost.
-        """
         if names.name_problem(path) is not None:
             return None
         with self._refuse_if_lost():
             problem, content = self._read(path)
         if problem:
             raise EditFailed(f"`{path}` cannot be read: {problem}")
-        return None if problem is None else content
+        return content
 
     def write(self, path: str, content: bytes) -> None:
         """Create or replace a file, inside the sandbox; it keeps its mode, folders are made.
@@ -131,69 +131,43 @@ class Session:
 
     # --- what is asked of the runner -----------------------------------------------------------
 
-    def _run(self, command: str, seconds: float) -> CommandResult:
-        kills = self._sandbox.count_memory_kills()
-
-        def judge(answer: Answer) -> CommandResult:
-            limit, output = answer.facts["limit"], answer.output
-            hit = limit
-            if hit is None and self._sandbox.count_memory_kills() > kills:
-                hit = "memory"
-            if hit not in (None, "time"):
-                output = f"{output.rstrip()}\n[The {hit} limit was reached.]"
-            code = answer.facts["exit_code"]
-            return CommandResult(output=output, exit_code=code, timed_out=limit == "time")
-
-        late = seconds + _GRACE_SECONDS
-        return self._ask(
-            judge,
-            "run",
-            patience=late,
-            arguments=(command,),
-            seconds=seconds,
-            **_PLAIN,
-        )
-
-    def _read(self, path: str) -> tuple[str | None, bytes]:
-        """Read a file, with its problem: None where there is no such file, "" for none."""
+    def _read(self, path: str) -> tuple[str, bytes | None]:
+        """Read a file; with the problem of one that cannot be had, and None for its content."""
         most = change_collection.MOST_FILE_BYTES
-        return self._ask(
-            lambda answer: (answer.facts["problem"], answer.contents[0]),
-            "read",
-            path=path,
-            most_bytes=most,
-        )
+        answer = self._ask("read", path=path, most_bytes=most)
+        problem = answer.facts["problem"]
+        return problem or "", answer.contents[0] if problem == "" else None
 
     def _edit(self, operation: str, content: bytes = b"", **fields: Any) -> str:
-        return self._ask(lambda answer: str(answer.facts["problem"]), operation, content, **fields)
+        return str(self._ask(operation, content, **fields).facts["problem"])
 
     def _take(self, include: tuple[str, ...]) -> CollectedChange:
-        entries, is_cut = self._ask(_read_entries, "look")
+        answer = self._ask("look")
+        entries = [
+            change_collection.ChangedEntry(
+                path, change_collection.EntryKind(kind), size, is_executable
+            )
+            for path, kind, size, is_executable in json.loads(answer.contents[0])
+        ]
         return change_collection.collect_change(
-            entries, self._fetch, self._ground, include=include, is_cut=is_cut
+            entries,
+            lambda path: self._read(path)[1],
+            self._ground,
+            include=include,
+            is_cut=answer.facts["is_cut"],
         )
-
-    def _fetch(self, path: str) -> bytes | None:
-        problem, content = self._read(path)
-        return content if problem == "" else None
 
     def _ask(
         self,
-        read: Callable[[Answer], _Read],
         operation: str,
         content: bytes = b"",
         *,
         patience: float = _FILE_SECONDS,
         **fields: Any,
-    ) -> _Read:
-        """Send a request and read its answer; one of the wrong form means a lost sandbox."""
-        answer = self._sandbox.ask(
+    ) -> Answer:
+        return self._sandbox.ask(
             operation, content, patience=patience, stopped=self._stopped, **fields
         )
-        try:
-            return read(answer)
-        except (LookupError, RecursionError, TypeError, ValueError) as problem:
-            raise SandboxLost("its answer cannot be read") from problem
 
     # --- the sandbox ---------------------------------------------------------------------------
 
@@ -228,13 +202,3 @@ class Session:
                     raise EditFailed(f"`{file.path}` cannot be copied to the sandbox: {problem}")
             # Only what is whole stays open.
             self._stack = stack.pop_all()
-
-
-def _read_entries(answer: Answer) -> tuple[list[change_collection.ChangedEntry], bool]:
-    entries = [
-        change_collection.ChangedEntry(
-            str(path), change_collection.EntryKind(kind), int(size), bool(mode)
-        )
-        for path, kind, size, mode in json.loads(answer.contents[0])
-    ]
-    return entries, bool(answer.facts["is_cut"])
