@@ -208,7 +208,9 @@ def test_RX2_import_time_code_achieves_nothing(scene: Scene) -> None:
 
 def test_RX2_nothing_of_it_ran_outside_of_a_sandbox(scene: Scene) -> None:
     assert scene.ground.canary.silent()
-    assert not list(Path("/tmp").glob("attacked/*"))
+    found = [path.name for path in Path("/tmp").glob("attacked/*")]
+    # The control of another test runs without a sandbox, maybe at this moment.
+    assert not [name for name in found if not name.startswith("control-")]
     assert scene.spoiled["the operator's files"] == []
 
 

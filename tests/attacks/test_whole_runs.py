@@ -153,7 +153,9 @@ def test_RX2_RX8_GR2_GR3_a_run_of_a_hostile_repository_publishes_the_edit_and_no
     assert planted.state(*trap.ground.watched()) == before
     after = planted.state(trap.repository.path / "shop", trap.repository.path / "config")
     assert after == tree
-    assert not list(Path("/tmp").glob("attacked/*"))
+    found = [path.name for path in Path("/tmp").glob("attacked/*")]
+    # The control of another test runs without a sandbox, maybe at this moment.
+    assert not [name for name in found if not name.startswith("control-")]
     folder = Path(result["log"]).parent
     assert list(verify_ledger((folder / "ledger.jsonl").read_bytes(), folder.name)) == []
     # The control: it did run, in sandboxes.
