@@ -155,8 +155,6 @@ class Part:
     only: Selection | None = None
     watched: tuple[str, ...] = ()
     """Files that belong to the tests of base, and that nothing is to write to."""
-    is_marked: bool = False
-    """Whether marks that the code leaves in the tree are looked for."""
 
     def describe(self, site: Site) -> dict[str, object]:
         """Compose what a script in the sandbox is told, with whole paths."""
@@ -172,7 +170,7 @@ class Part:
     @property
     def lists_new(self) -> bool:
         """Whether files that are new in the tree are listed."""
-        return self.is_marked or self == Part()
+        return self == Part()
 
     @property
     def whole_watched(self) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 
 from agent.checks import units
 from agent.models.change import Change, ChangedFile
@@ -90,7 +90,9 @@ def changes_what_runs(file: ChangedFile) -> bool:
 
 
 def split_hunks(file: ChangedFile) -> tuple[Hunk, ...]:
-    """Return the units of a Python file whose change does something.
+    """Return the units of a Python file whose change does something, and the parts of new ones.
+
+    Whether a part does something is left to `runs_otherwise`: few of many are ever tried.
 
     Where they share a line, or one of them cannot be taken back alone, the file goes as a whole;
     of a deleted file, and of one that cannot be parsed, there is none.
@@ -108,22 +110,28 @@ def split_hunks(file: ChangedFile) -> tuple[Hunk, ...]:
             return ()
         known = before if file.before is not None else None
         edits = units.find_edits(known, file.before or b"", after, file.after)
-        texts = [units.apply_edits(lines, [edit]) for edit in edits or ()]
-        left = [*map(describe, texts)]
+        hunks = [
+            Hunk(file.path, edit.line + 1, file.after, units.apply_edits(lines, [edit]), edit=edit)
+            for edit in edits or ()
+        ]
+        left = {hunk: describe(hunk.without or b"") for hunk in hunks if not hunk.is_inner}
     except RecursionError:
         return (whole,)
-    if edits is None or any(
-        described is None and not edit.is_inner for edit, described in zip(edits, left, strict=True)
-    ):
+    if edits is None or None in left.values():
         return (whole,)
     return tuple(
-        Hunk(
-            file.path, edit.line + 1, file.after, text, edit=edit,
-            is_of_types=is_of_types or _is_same_but_types(text, file.after),
-        )
-        for edit, text, described in zip(edits, texts, left, strict=True)
-        if described not in (None, code)
-    )  # fmt: skip
+        hunk
+        if hunk.is_inner
+        else replace(hunk, is_of_types=is_of_types or _is_same_but_types(hunk.without, file.after))
+        for hunk in hunks
+        if hunk.is_inner or left[hunk] != code
+    )
+
+
+def runs_otherwise(part: Hunk) -> bool:
+    """Whether a file without a part can be read, and is not the same to who runs it."""
+    is_read = parse_code(part.without) is not None
+    return is_read and not _is_same_but_types(part.without, part.original)
 
 
 def _parse(content: bytes | None) -> ast.Module | None:
@@ -150,10 +158,15 @@ def _is_same_but_types(before: bytes | None, after: bytes | None) -> bool:
     if is_same(before, after):
         return True
     try:
-        one, other = (ast.dump(_strip_aliases(content or b"")) for content in (before, after))
+        one, other = (_describe_what_runs(content or b"") for content in (before, after))
     except UNREADABLE:
         return False
     return one == other
+
+
+@lru_cache(maxsize=2)  # many versions of a file are held against the same
+def _describe_what_runs(content: bytes) -> str:
+    return ast.dump(_strip_aliases(content))
 
 
 def _strip_aliases(content: bytes) -> ast.Module:

@@ -24,6 +24,8 @@ _OWN_BLOCKS = ("body", "orelse", "finalbody")
 _FAILS = b"raise NotImplementedError\n"
 _FOREIGN = b"return object()\n"
 """Where a value is expected: a test that only calls the function does not notice."""
+#: Of a module: more are never tried in the time that there is.
+_MOST_INNER = 200
 _IN_ORDER = operator.itemgetter(0, 1)
 _Node = TypeVar("_Node", bound=ast.AST)
 _Block = Sequence[ast.stmt]
@@ -62,8 +64,13 @@ def find_edits(
     sides = _Sides(old_lines, new_lines, frozenset(used - known))
     if not sides.are_apart(after.body, olds):
         return None
-    edits = sides.compare_blocks(after.body, olds, is_module=True)
-    return sorted(edits, key=_IN_ORDER)
+    edits, inner = list[TextEdit](), list[TextEdit]()
+    for edit in sides.compare_blocks(after.body, olds, is_module=True):
+        if not edit.is_inner:
+            edits.append(edit)
+        elif len(inner) < _MOST_INNER:
+            inner.append(edit)
+    return sorted((*edits, *inner), key=_IN_ORDER)
 
 
 def apply_edits(lines: Sequence[bytes], edits: Iterable[TextEdit]) -> bytes:
@@ -205,10 +212,10 @@ class _Sides:
 
     def _drop_parts(self, now: ast.stmt, was: ast.stmt | None = None) -> Iterator[TextEdit]:
         """Drop each new part of the expressions of a statement, its blocks left aside."""
-        known = [_describe(part) for parts in _list_parts(was) for part in parts] if was else []
+        known = {_name_part(part) for parts in _list_parts(was) for part in parts} if was else set()
         for parts in _list_parts(now):
             for number, part in enumerate(parts):
-                if len(parts) == 1 or _describe(part) in known:
+                if len(parts) == 1 or _name_part(part) in known:
                     continue
                 if part is parts[-1]:
                     start, end = _get_end(parts[number - 1][-1]), _get_end(part[-1])
@@ -357,6 +364,10 @@ def _list_parts(node: ast.stmt) -> Iterator[list[list[ast.expr]]]:
                 yield [[value] for value in values]
             case ast.List(elts=values, ctx=ast.Load()) | ast.Tuple(elts=values, ctx=ast.Load()):
                 yield [[value] for value in values]
+
+
+def _name_part(part: list[ast.expr]) -> str:
+    return " ".join(map(ast.dump, part))
 
 
 def _get_start(node: ast.expr) -> tuple[int, int]:

@@ -216,7 +216,7 @@ def take_back(
             return RevertTrials(untried=tuple(hunk.part for hunk in found))
         prepared = rebuilt
     attempts = _TestRuns(trials, prepared, head, judges, shown, ours, imports)
-    inner = [hunk for hunk in found if hunk.is_inner and not hunk.is_of_types]
+    inner = [hunk for hunk in found if hunk.is_inner]
     units = [hunk for hunk in found if not hunk.is_inner]
     types = [hunk for hunk in units if hunk.is_of_types]
     checked = attempts.try_types(types)
@@ -322,6 +322,8 @@ class _TestRuns:
         def attempt(hunk: Hunk, part: Part) -> bool | None:
             if time.monotonic() > min(end, self.trials.end):
                 return None
+            if hunk.is_inner and not hunks.runs_otherwise(hunk):
+                return True  # there is nothing to miss
             return self._is_noticed(self._run([hunk], part, fails_fast=True))
 
         begun = {
@@ -372,14 +374,15 @@ class _TestRuns:
     def try_inner(self, found: list[Hunk], code: RevertTrials) -> RevertTrials:
         """Take statements of new code away, each alone, for as long as the suite takes at most.
 
-        Only the tests near the change are asked: they reach new code, if any do.
+        Only the tests near the change are asked: they reach new code, if any do. Where there are
+        none, nothing is said.
         """
         end = time.monotonic() + max(_LEAST_SECONDS, self.head.seconds)
         chosen = {hunk: part for hunk in found if (part := self._choose_tests([hunk.path]))}
         noticed = self._try_each(chosen, end)
         update = {
-            "unmissed": _list_parts(found, noticed, wanted=False),
-            "untried": (*code.untried, *_list_parts(found, noticed, wanted=None)),
+            "unmissed": _list_parts(chosen, noticed, wanted=False),
+            "untried": (*code.untried, *_list_parts(chosen, noticed, wanted=None)),
         }
         return code.model_copy(update=update)
 

@@ -82,7 +82,8 @@ def list_endpoints(app, tree, wanted):
             "asks": [
                 name
                 for name, one in wanted.items()
-                if hasattr(route, "dependant") and _depends(route.dependant, one, overrides)
+                # Routes of Starlette have no dependencies.
+                if _depends(getattr(route, "dependant", None), one, overrides)
             ],
         }
         for path, route, overrides in _iterate_endpoints(app, root)
@@ -136,7 +137,6 @@ def _iterate_endpoints(app, before):
     for route in opened(app.routes) if opened else app.routes:
         path = before + (getattr(route, "path", None) or "")
         if getattr(route, "endpoint", None) is not None:
-            # Those of Starlette have no dependencies.
             yield path, route, overrides
             continue
         inner = getattr(route, "_base_app", getattr(route, "app", None))
@@ -147,7 +147,7 @@ def _iterate_endpoints(app, before):
 
 def _depends(dependant, wanted, overrides):
     """Whether a dependency is asked, by whatever other ones; not one that is overridden."""
-    return any(
+    return dependant is not None and any(
         dependency.call not in overrides
         and (_is(dependency.call, wanted) or _depends(dependency, wanted, overrides))
         for dependency in dependant.dependencies
