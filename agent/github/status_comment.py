@@ -76,9 +76,11 @@ class StatusComment:
     def wait(self, text: str) -> None:
         """Show that a run is not begun yet; where it is, the comment says more."""
         with self._lock:
-            shown = self._look()[1]
-            if status_text.WAITS in shown or not shown.startswith(self._mark):
-                self._put(text)
+            comment, shown = self._look()
+            if comment is None:
+                self._create(self._whole(text, f"{self._mark}-->"))
+            elif status_text.WAITS in shown or not shown.startswith(self._mark):
+                self._edit(text)
 
     def begin(self, text: str, *, occasion: str = "") -> None:
         """Make the comment, or go on with that of an earlier attempt or run.
