@@ -28,7 +28,7 @@ from tests.bench.timing import BareFailed, Row, Say, Section, measure_time
 from tests.integration.check_samples import Stage, Workshop, lay_tree, make_stage
 from tests.run_contexts import make_run_context
 
-BAR, BAR_AGAIN = 2.0, 1.0
+BAR = 2.0
 #: Tests, and how much each of them computes: a suite runs for ten seconds and more.
 SUITES = ((300, 90), (2_000, 18))
 _PROJECT: dict[str, Any] = {
@@ -59,7 +59,7 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
         )  # fmt: skip
         run_bare = _prepare_bare(stage, files, sample_suites.edit_computing(files, ""))
         whole = Row(f"first submit, {count:,} tests", [], [], BAR)
-        again = Row(f"second submit, {count:,} tests", [], whole.bare, BAR_AGAIN)
+        again = Row(f"second submit, {count:,} tests", [], whole.bare, BAR)
         for number in range(rounds):
             say(f"gate, {count:,} tests: round {number + 1} of {rounds}")
             context = _make_context(stage, base)

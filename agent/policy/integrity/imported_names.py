@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
 from agent.policy.change_context import ChangeContext
-from agent.policy.layout import is_test
 from agent.policy.rule import Rule
+from repo_config.test_files import has_test_name
 
 IN_PLACE = Rule(
     id="module-in-place-of-another",
@@ -37,6 +37,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     before, after = (
         frozenset(side.paths()) for side in (change_context.tree, change_context.after)
     )
+    places = {*change_context.import_roots, *_find_places_of_tests(after)}
     for file in change_context.change.files:
         if file.before is not None or file.after is None or not file.path.endswith(".py"):
             continue
@@ -50,15 +51,22 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             if others != {module} or name in change_context.list_commands():
                 says = f"would run instead of the existing command {name}, or never"
                 yield COMMAND.make_finding(file.path, says, "Check that this is wanted.", 1)
-        # Of a folder of tests that is no package, pytest makes a place to import from.
-        if folder not in change_context.import_roots and not (
-            is_test(file.path) and f"{folder}/__init__.py" not in before
-        ):
+        if folder not in places:
             continue
         had = {posixpath.join(folder, f"{name}.py"), posixpath.join(folder, name, "__init__.py")}
         if before.isdisjoint(had) and _is_taken(name, change_context):
             says = f"would be imported instead of the existing {name}"
             yield IN_PLACE.make_finding(file.path, says, _FIX, 1)
+
+
+def _find_places_of_tests(paths: frozenset[str]) -> Iterator[str]:
+    """Yield the folders that pytest imports from: those above the packages of test modules."""
+    for path in paths:
+        if has_test_name(path):
+            folder = posixpath.dirname(path)
+            while f"{folder}/__init__.py" in paths:
+                folder = posixpath.dirname(folder)
+            yield folder
 
 
 def _is_taken(name: str, change_context: ChangeContext) -> bool:
