@@ -181,5 +181,5 @@ READERS: Mapping[str, Reader] = {
     "pyright": _PYRIGHT,
     "basedpyright": _PYRIGHT,
 }  # fmt: skip
-#: What base does not pass by one of these, nobody enforces.
+#: A file that base does not pass by one of these need not pass with the change.
 FORMATTERS = frozenset({"ruff format", "black", "isort"})

@@ -8,6 +8,7 @@ from agent.checks import readers
 from agent.models.change import Finding, Level
 from agent.models.checks import (
     AnyComparison,
+    AnyRun,
     CheckReport,
     EndpointRun,
     LintComparison,
@@ -19,7 +20,7 @@ from agent.models.checks import (
 from agent.policy import levels, ruff_contract, ruff_rules, test_changes, tool_rules
 from agent.policy.contract import added_packages, fastapi_auth
 from agent.policy.integrity import suppressions
-from agent.policy.rule import Rule
+from agent.policy.rule import Rule, split_place
 from agent.text.check_summary import is_of_tests
 from repo_config.schema import RepoConfig
 
@@ -43,22 +44,22 @@ def weigh_comparisons(
         return tuple(levels.apply_levels(iter(found), rules, config, floors))
 
     weighed = []
-    for one in compared:
-        after, before = head.result(one.name), base.result(one.name)
-        found = one
-        if not isinstance(one, LintComparison):
+    for check in compared:
+        after, before = head.result(check.name), base.result(check.name)
+        found = check
+        if isinstance(found, LintComparison) and tools.get(check.name) in readers.FORMATTERS:
+            found = _drop_unformatted(found, before)
+        if not isinstance(found, LintComparison):
             pass
-        elif one.name == ruff_contract.CHECK:
-            told = ruff_contract.find_problems(one.new_failures, config)
-            found = _replace_failures(one, apply_levels(told, ruff_rules.RULES))
-        elif tools.get(one.name) in readers.FORMATTERS and one.base_count:
-            found = _replace_failures(one, ())  # what base does not pass, nobody enforces
-        elif one.new_failures and isinstance(after, LintRun) and after.settings_of_base:
-            told = tool_rules.find_problems(one.new_failures)
-            found = _replace_failures(one, apply_levels(told, (tool_rules.OTHER_SETTINGS,)))
+        elif check.name == ruff_contract.CHECK:
+            told = ruff_contract.find_problems(found.new_failures, config)
+            found = _replace_failures(found, apply_levels(told, ruff_rules.RULES))
+        elif found.new_failures and isinstance(after, LintRun) and after.settings_of_base:
+            told = tool_rules.find_problems(found.new_failures)
+            found = _replace_failures(found, apply_levels(told, (tool_rules.OTHER_SETTINGS,)))
         more: tuple[Finding, ...] = ()
-        if isinstance(before, TestRun) and isinstance(after, TestRun) and is_of_tests(one):
-            changed = test_changes.find_problems(one, before, after)
+        if isinstance(before, TestRun) and isinstance(after, TestRun) and is_of_tests(check):
+            changed = test_changes.find_problems(check, before, after)
             more += apply_levels(changed, test_changes.OF_TESTS)
         if isinstance(before, EndpointRun) and isinstance(after, EndpointRun):
             access = fastapi_auth.find_problems(config.fastapi, before.endpoints, after.endpoints)
@@ -71,6 +72,15 @@ def weigh_comparisons(
             more += apply_levels(of_packages, added_packages.OF_PACKAGES)
         weighed.append(found.model_copy(update={"findings": (*found.findings, *more)}))
     return tuple(weighed)
+
+
+def _drop_unformatted(found: LintComparison, before: AnyRun | None) -> LintComparison:
+    """Drop the findings in files that base does not pass either: nobody enforces their format."""
+    items = before.items if isinstance(before, LintRun) else ()
+    paths = {split_place(item.place)[0] for item in items}
+    left = tuple(item for item in found.new_failures if split_place(item.place)[0] not in paths)
+    kept = found.model_copy(update={"new_failures": left})
+    return kept if left else _replace_failures(kept, ())
 
 
 def _replace_failures(found: LintComparison, findings: tuple[Finding, ...]) -> LintComparison:

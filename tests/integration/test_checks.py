@@ -831,14 +831,6 @@ def test_what_only_the_settings_of_base_object_to_is_for_the_reviewer(
     )  # fmt: skip
 
 
-def test_a_formatter_that_base_does_not_pass_does_not_hold_a_change_back(
-    stage: Callable[..., Stage],
-) -> None:
-    made = stage({**GREEN, "untidy.py": "import os, sys\n"}, lint=("isort --check-only .",))
-    found = made.weighed(more_DOT_py="import sys, os\n")["isort"]
-    assert (found.verdict, found.new_failures, found.findings) == (Status.PASSED, (), ())
-
-
 def test_any_other_command_is_compared_by_its_exit_code(stage: Callable[..., Stage]) -> None:
     made = stage(
         {**GREEN, "state.txt": "yes\n"}, test_runner="pytest",

@@ -1,0 +1,41 @@
+"""What rules make of findings that base does not have."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.checks import comparison, weighing
+from agent.models.checks import CheckItem, CheckReport, LintRun, Status
+from repo_config.schema import RepoConfig
+
+
+def report(side: str, *items: tuple[str, str]) -> CheckReport:
+    found = tuple(
+        CheckItem(item_id=f"{path}: format: {words}", outcome="finding", place=path)
+        for path, words in items
+    )
+    run = LintRun(name="black", status=Status.FAILED if found else Status.PASSED, items=found)
+    return CheckReport(side=side, commit="0" * 40, results=(run,))
+
+
+OLD, OLD_LATER = ("old.py", "cannot format: 1:1"), ("old.py", "cannot format: 2:1")
+NEW = ("new.py", "would be reformatted")
+
+
+@pytest.mark.parametrize(
+    ("tool", "with_change", "failing"),
+    [
+        ("black", (NEW, OLD_LATER), ["new.py"]),
+        ("black", (OLD_LATER,), []),
+        ("flake8", (NEW, OLD_LATER), ["new.py", "old.py"]),
+    ],
+)
+def test_a_formatter_is_heeded_in_files_that_base_passes(
+    tool: str, with_change: tuple[tuple[str, str], ...], failing: list[str]
+) -> None:
+    base, head = report("base", OLD), report("head", *with_change)
+    compared = comparison.compare_reports(base, head)
+    [found] = weighing.weigh_comparisons(compared, base, head, RepoConfig(), {}, {"black": tool})
+    assert found.kind == "findings"
+    assert [item.place for item in found.new_failures] == failing
+    assert found.verdict is (Status.FAILED if failing else Status.PASSED)
