@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agent.checks import running
@@ -53,8 +53,8 @@ def is_flaky(failure: CheckItem, repeated: RepeatedTest | None) -> bool:
 
 
 def make_finding(repeated: RepeatedTest) -> Finding:
-    """Name a test that fails at times; a new one, or one that never passed, is for review."""
-    is_known = not repeated.is_new and _has_outcome(repeated.head, PASSING)
+    """Name a test that fails at times; one that never passed with the change is for review."""
+    is_known = _has_outcome(repeated.head, PASSING)
     path, _, line = repeated.place.rpartition(":")
     return Finding(
         rule=RULE,
@@ -115,20 +115,15 @@ class SuiteRerunner:
     def run_some(self, site: Site, only: Selection, shown_as: str = TESTS) -> TestRun:
         return self.run_part(site, Part(only), shown_as)
 
-    def repeat(
-        self, failures: tuple[CheckItem, ...], new: Container[str] = ()
-    ) -> tuple[RepeatedTest, ...]:
+    def repeat(self, failures: tuple[CheckItem, ...]) -> tuple[RepeatedTest, ...]:
         """Run failed tests again until their runs say enough, for as long as the suite may take.
 
-        Args:
-            new: The tests that base does not have; they run with the change alone.
+        With the change once; more often only those that base has failed, or that have passed.
         """
         verb = "fails" if len(failures) == 1 else "fail"
         self.say(f"tests: {len(failures)} {verb} only with the change; running again")
         found = {
-            failure.item_id: RepeatedTest(
-                item_id=failure.item_id, is_new=failure.item_id in new, place=failure.place
-            )
+            failure.item_id: RepeatedTest(item_id=failure.item_id, place=failure.place)
             for failure in failures
         }
         end = time.monotonic() + self.head.test_limits().seconds
@@ -140,10 +135,9 @@ class SuiteRerunner:
             ]
             if not left or end - time.monotonic() < _LEAST_SECONDS:
                 break
-            known = [one for one in left if not found[one].is_new]
-            on_base = [one for one in known if not _has_both_outcomes(found[one].base)]
             # One side after the other: code of the change must not slow down what base does.
-            for side, site, ids in (("base", self.base, on_base), ("head", self.head, left)):
+            for side, site in (("base", self.base), ("head", self.head)):
+                ids = [item_id for item_id in left if _tells_more(found[item_id], side)]
                 for item_id, run in self._run_again(site, ids, end):
                     one = found[item_id]
                     found[item_id] = one.model_copy(update={side: (*getattr(one, side), run)})
@@ -167,5 +161,16 @@ def _is_open(failure: CheckItem, one: RepeatedTest, rounds: int) -> bool:
     """Whether another run could still change what is known of a test."""
     if is_flaky(failure, one):
         return False
-    surprised = _has_both_outcomes(one.base) or _has_outcome(one.head, PASSING)
-    return rounds < _ENOUGH or surprised or _has_outcome(one.base, FAILING)
+    return rounds < _ENOUGH or _is_surprising(one)
+
+
+def _tells_more(one: RepeatedTest, side: str) -> bool:
+    """Whether another run on a side could change what is known of a test that is open."""
+    if side == "base":
+        return not _has_both_outcomes(one.base)
+    return not one.head or _is_surprising(one)
+
+
+def _is_surprising(one: RepeatedTest) -> bool:
+    """Whether a test did what nobody expects of one that the change breaks."""
+    return _has_outcome(one.base, FAILING) or _has_outcome(one.head, PASSING)

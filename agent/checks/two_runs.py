@@ -298,18 +298,14 @@ class TwoRuns:
         return self._repeat_own(result.model_copy(update={"uncollected": uncollected}))
 
     def _repeat_own(self, result: TestRun) -> TestRun:
-        """Run again what fails as the change has it alone: new and edited tests."""
-        known = {test.item_id for test in result.repeated}
-        known |= {test.item_id for test in result.blocked_tests}
-        failing = tuple(
-            check_item for check_item in self._list_worse(result) if check_item.item_id not in known
-        )
+        """Run again tests of base that fail as the change has them alone: edited ones."""
+        open_ids = {*self.base.unrun, *(item.item_id for item in self.base.items)}
+        open_ids -= {test.item_id for test in result.repeated}
+        open_ids -= {test.item_id for test in result.blocked_tests}
+        failing = tuple(item for item in self._list_worse(result) if item.item_id in open_ids)
         if not is_proved(result) or not 0 < len(failing) <= MOST_TESTS:
             return result
-        on_base = {*self.base.unrun, *(item.item_id for item in self.base.items)}
-        repeated = self.sites.repeat(
-            failing, {check_item.item_id for check_item in failing} - on_base
-        )
+        repeated = self.sites.repeat(failing)
         return result.model_copy(update={"repeated": (*result.repeated, *repeated)})
 
     @cached_property

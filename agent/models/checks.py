@@ -55,7 +55,6 @@ class RepeatedTest(Record):
     """A test that failed with the change alone, and what it did when it was run again."""
 
     item_id: str
-    is_new: bool = False
     base: tuple[Rerun, ...] = ()
     head: tuple[Rerun, ...] = ()
     place: str = ""
@@ -64,11 +63,9 @@ class RepeatedTest(Record):
     @property
     def summary(self) -> str:
         """Say how often it failed; the runs of the whole suites, that began it, count as well."""
-        with_change = f"failed in {_format_failures(self.head, 1)} with the change"
         return (
-            with_change
-            if self.is_new
-            else f"{with_change} and in {_format_failures(self.base, 0)} on the base branch"
+            f"failed in {_format_failures(self.head, 1)} with the change"
+            f" and in {_format_failures(self.base, 0)} on the base branch"
         )
 
 
