@@ -1,7 +1,7 @@
 """Find the commands that check a project besides its tests: as configured, else as is usual.
 
-A known tool counts where the project has settings for it, or a hook of pre-commit that runs it on
-the whole project. Its settings are the tool's own affair.
+A known tool counts where the project has settings for it, or a hook of pre-commit that runs it
+before commits. Its settings are the tool's own affair.
 """
 
 from __future__ import annotations
@@ -10,21 +10,23 @@ import posixpath
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
 from repo_config import command_lines
-from repo_config.command_lines import CheckCommand
+from repo_config.command_lines import FILES, CheckCommand, HookFiles
 from repo_config.documents import as_list, as_map, table, texts
 from repo_config.known_tools import HOOKS, PINNED, TOOLS, KnownTool
 from repo_config.located import escape_text
 from repo_config.project_files import ProjectFiles
 from repo_config.schema import RepoConfig
 
-#: By these a hook looks at some files only, which a check of the whole tree could not follow.
-_LIMITING = frozenset({"files", "exclude", "exclude_types", "stages"})
+#: When a hook has to run, to be a check.
+_AT_COMMIT = frozenset({"commit", "pre-commit"})
+#: Types of files, as pre-commit calls them.
+_SUFFIXES = {"python": ".py", "pyi": ".pyi", "jupyter": ".ipynb"}
 #: What names targets of mypy: without any, these have to stand in its command.
 _TARGETS_OF_MYPY = frozenset({"files", "packages", "modules"})
 _NO_TARGETS = frozenset({"test", "tests", "testing", "docs", "doc", "examples", "build", "dist"})
@@ -44,8 +46,11 @@ class _Hook(NamedTuple):
 
     arguments: tuple[str, ...] | None
     """None where the repository sets none."""
-    is_limited: bool
-    """Whether it looks at some files only, or not before commits."""
+    gets_files: bool
+    """Whether files are named to it, or its arguments say what it looks at."""
+    files: HookFiles | None
+    """Which it is given, where it says so."""
+    is_at_commit: bool
     pins: tuple[str, ...]
     """The version of its tool and what is installed beside it, as requirements."""
 
@@ -92,10 +97,30 @@ def _read_hooks(files: ProjectFiles) -> Iterator[tuple[str, _Hook]]:
                     tool.check,
                     _Hook(
                         arguments=tuple(texts(given)) if isinstance(given, list) else None,
-                        is_limited=bool(_LIMITING & {*whole, *entry}),
+                        gets_files=str(entry.get("pass_filenames")).lower() != "false",
+                        files=_choose_files(tool, whole, entry),
+                        is_at_commit="stages" not in entry
+                        or bool(_AT_COMMIT & {*texts(entry["stages"])}),
                         pins=tuple(_pin(tool.program, str(repository.get("rev")), texts(beside))),
                     ),
                 )
+
+
+def _choose_files(tool: KnownTool, *levels: Mapping[str, Any]) -> HookFiles | None:
+    """Read which files a hook is given; None: all that its tool looks at.
+
+    Args:
+        levels: The whole file of the hooks, and the entry of this one.
+    """
+    files, exclude, kinds = (
+        tuple(text for level in levels for text in texts(level.get(key)))
+        for key in ("files", "exclude", "exclude_types")
+    )
+    if not tool.suffixes or not (files or exclude or kinds):
+        return None
+    left_out = {_SUFFIXES.get(kind) for kind in kinds}
+    suffixes = tuple(suffix for suffix in tool.suffixes if suffix not in left_out)
+    return HookFiles(files, exclude, suffixes)
 
 
 def _pin(program: str, tag: str, beside: list[str]) -> Iterator[str]:
@@ -113,11 +138,10 @@ def _find_usual(files: ProjectFiles, hooks: Mapping[str, _Hook]) -> Iterator[Che
     has_based = False
     for check, tool in TOOLS.items():
         hook = hooks.get(check)
-        is_used = _is_configured(files, tool) or (hook is not None and not hook.is_limited)
+        is_used = _is_configured(files, tool) or (hook is not None and hook.is_at_commit)
         if is_used and not (check == "pyright" and has_based):
             has_based |= check == "basedpyright"
-            given = () if hook is None else hook.arguments
-            yield _make_command(files, tool, tool.hook_args if given is None else given)
+            yield _make_command(files, tool, hook)
 
 
 def _is_configured(files: ProjectFiles, tool: KnownTool) -> bool:
@@ -136,10 +160,19 @@ def _is_configured(files: ProjectFiles, tool: KnownTool) -> bool:
     return False
 
 
-def _make_command(files: ProjectFiles, tool: KnownTool, hook: tuple[str, ...]) -> CheckCommand:
-    words = (*hook, *tool.options.split(), *_choose_targets(files, tool))
-    line = escape_text(shlex.join((*tool.check.split(), *words)))
-    return CheckCommand(name=tool.check, line=line, tool=tool.check, words=words, options=hook)
+def _make_command(files: ProjectFiles, tool: KnownTool, hook: _Hook | None) -> CheckCommand:
+    options: tuple[str, ...] = ()
+    chosen, targets = None, tuple(_choose_targets(files, tool))
+    if hook is not None:
+        options = tool.hook_args if hook.arguments is None else hook.arguments
+        chosen = hook.files if hook.gets_files and hook.is_at_commit else None
+        targets = tool.with_files if chosen else targets if hook.gets_files else ()
+    words = (*options, *tool.options.split(), *targets)
+    typed = shlex.join((*tool.check.split(), *words, *((FILES,) if chosen else ())))
+    return CheckCommand(
+        name=tool.check, line=escape_text(typed), tool=tool.check, words=words, options=options,
+        hook_files=chosen,
+    )  # fmt: skip
 
 
 def _choose_targets(files: ProjectFiles, tool: KnownTool) -> Iterable[str]:

@@ -44,7 +44,7 @@ repos:
 - repo: https://example.org/x
   hooks:
   - {id: black, args: [--line-length=100, --quiet]}
-  - {id: mypy, files: ^src/}
+  - {id: mypy, stages: [manual]}
   - {id: flake8, args: [--config, "$CONFIG"]}
 """
     found = detect.detect_project(DictTree({".pre-commit-config.yaml": hooks}), RepoConfig())
@@ -52,3 +52,24 @@ repos:
         "flake8 --config '$CONFIG'", "black --line-length=100 --quiet --check .",
     ]  # fmt: skip
     assert found.lint[1].options == ("--line-length=100", "--quiet")
+
+
+def test_a_hook_may_say_which_files_its_tool_is_given() -> None:
+    hooks = """
+exclude: ^docs/
+repos:
+- repo: https://example.org/x
+  hooks:
+  - {id: flake8, args: [--ignore=E501], files: ^(shop|tests)/, exclude: [broken]}
+  - {id: ruff-format, exclude: "/migrations/", exclude_types: [jupyter]}
+  - {id: pyright, files: ^src/}
+"""
+    found = detect.detect_project(DictTree({".pre-commit-config.yaml": hooks}), RepoConfig())
+    assert [command.line for command in found.commands] == [
+        "ruff format --check --force-exclude FILES", "flake8 --ignore=E501 FILES", "pyright",
+    ]  # fmt: skip
+    assert [command.hook_files for command in found.commands] == [
+        ((), ("^docs/", "/migrations/"), (".py", ".pyi")),
+        (("^(shop|tests)/",), ("^docs/", "broken"), (".py",)),
+        None,
+    ]
