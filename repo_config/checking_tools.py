@@ -44,20 +44,21 @@ class Commands(NamedTuple):
 class _Hook(NamedTuple):
     """A hook of pre-commit that runs a known tool."""
 
-    arguments: tuple[str, ...] | None
-    """None where the repository sets none."""
-    gets_files: bool
-    """Whether files are named to it, or its arguments say what it looks at."""
-    files: HookFiles | None
-    """Which it is given, where it says so."""
-    is_at_commit: bool
-    pins: tuple[str, ...]
+    tool: KnownTool
+    words: tuple[str, ...] = ()
+    """What it tells the tool, besides files."""
+    names_files: bool = True
+    """Whether files are named to the tool; else its words say what it looks at."""
+    files: HookFiles | None = None
+    """Which; None: all that the tool looks at."""
+    is_at_commit: bool = True
+    pins: tuple[str, ...] = ()
     """The version of its tool and what is installed beside it, as requirements."""
 
 
 def find_commands(files: ProjectFiles, config: RepoConfig) -> Commands:
     """Find the commands, and in which versions hooks run their tools."""
-    hooks = dict(_read_hooks(files))
+    hooks = list(_read_hooks(files))
     usual, checks, kinds = list(_find_usual(files, hooks)), config.checks, {}
     for kind, of_types in (("types", True), ("lint", False)):
         given: str | tuple[str, ...] = getattr(checks, kind)
@@ -77,32 +78,30 @@ def find_commands(files: ProjectFiles, config: RepoConfig) -> Commands:
         lint=named[ends[0] : ends[1]],
         extra=named[ends[1] :],
         tool_pins={
-            TOOLS[check].program: hook.pins
-            for check, hook in hooks.items()
-            if hook.pins and TOOLS[check].program in programs
+            hook.tool.program: hook.pins
+            for hook in hooks
+            if hook.pins and hook.tool.program in programs
         },
     )
 
 
-def _read_hooks(files: ProjectFiles) -> Iterator[tuple[str, _Hook]]:
-    """Yield the hooks of known tools by their checks; none where the file cannot be read."""
+def _read_hooks(files: ProjectFiles) -> Iterator[_Hook]:
+    """Yield the hooks of known tools; none where the file cannot be read."""
     whole = files.yaml(".pre-commit-config.yaml")
     for repository in map(as_map, as_list(whole.get("repos"))):
-        for entry in map(as_map, as_list(repository.get("hooks"))):
-            if tool := HOOKS.get(str(entry.get("id"))):
-                given = entry.get("args")
+        for hook in map(as_map, as_list(repository.get("hooks"))):
+            if tool := HOOKS.get(str(hook.get("id"))):
+                args = hook.get("args")
                 # What mypy is to know of packages, it finds where these are installed.
-                beside = [] if tool.program == "mypy" else entry.get("additional_dependencies")
-                yield (
-                    tool.check,
-                    _Hook(
-                        arguments=tuple(texts(given)) if isinstance(given, list) else None,
-                        gets_files=str(entry.get("pass_filenames")).lower() != "false",
-                        files=_choose_files(tool, whole, entry),
-                        is_at_commit="stages" not in entry
-                        or bool(_AT_COMMIT & {*texts(entry["stages"])}),
-                        pins=tuple(_pin(tool.program, str(repository.get("rev")), texts(beside))),
-                    ),
+                beside = [] if tool.program == "mypy" else hook.get("additional_dependencies")
+                stages = texts(hook.get("stages", "pre-commit"))
+                yield _Hook(
+                    tool=tool,
+                    words=tuple(texts(args)) if isinstance(args, list) else tool.hook_args,
+                    names_files=str(hook.get("pass_filenames")).lower() != "false",
+                    files=_choose_files(tool, whole, hook),
+                    is_at_commit=bool(_AT_COMMIT & {*stages}),
+                    pins=tuple(_pin(tool.program, str(repository.get("rev")), texts(beside))),
                 )
 
 
@@ -133,15 +132,17 @@ def _pin(program: str, tag: str, beside: list[str]) -> Iterator[str]:
                     yield str(asked)
 
 
-def _find_usual(files: ProjectFiles, hooks: Mapping[str, _Hook]) -> Iterator[CheckCommand]:
-    """Yield the plain commands of the tools that the project has."""
+def _find_usual(files: ProjectFiles, hooks: list[_Hook]) -> Iterator[CheckCommand]:
+    """Yield the commands of the tools that the project has: one for each hook, or a plain one."""
     has_based = False
     for check, tool in TOOLS.items():
-        hook = hooks.get(check)
-        is_used = _is_configured(files, tool) or (hook is not None and hook.is_at_commit)
-        if is_used and not (check == "pyright" and has_based):
-            has_based |= check == "basedpyright"
-            yield _make_command(files, tool, hook)
+        own = [hook for hook in hooks if hook.tool is tool]
+        used = [hook for hook in own if hook.is_at_commit]
+        if not used and _is_configured(files, tool):
+            used = own[:1] or [_Hook(tool)]
+        if not (check == "pyright" and has_based):
+            has_based |= check == "basedpyright" and bool(used)
+            yield from (_make_command(files, hook) for hook in used)
 
 
 def _is_configured(files: ProjectFiles, tool: KnownTool) -> bool:
@@ -160,19 +161,19 @@ def _is_configured(files: ProjectFiles, tool: KnownTool) -> bool:
     return False
 
 
-def _make_command(files: ProjectFiles, tool: KnownTool, hook: _Hook | None) -> CheckCommand:
-    options: tuple[str, ...] = ()
-    chosen, targets = None, tuple(_choose_targets(files, tool))
-    if hook is not None:
-        options = tool.hook_args if hook.arguments is None else hook.arguments
-        chosen = hook.files if hook.gets_files and hook.is_at_commit else None
-        targets = tool.with_files if chosen else targets if hook.gets_files else ()
-    words = (*options, *tool.options.split(), *targets)
+def _make_command(files: ProjectFiles, hook: _Hook) -> CheckCommand:
+    tool, chosen = hook.tool, hook.files if hook.names_files else None
+    targets = tuple(_choose_targets(files, tool)) if hook.names_files else ()
+    words = (*hook.words, *tool.options.split(), *(tool.with_files if chosen else targets))
     typed = shlex.join((*tool.check.split(), *words, *((FILES,) if chosen else ())))
     return CheckCommand(
-        name=tool.check, line=escape_text(typed), tool=tool.check, words=words, options=options,
+        name=tool.check,
+        line=escape_text(typed),
+        tool=tool.check,
+        words=words,
+        options=hook.words,
         hook_files=chosen,
-    )  # fmt: skip
+    )
 
 
 def _choose_targets(files: ProjectFiles, tool: KnownTool) -> Iterable[str]:

@@ -55,8 +55,12 @@ def make_command(parameters: Parameters, project: Project) -> ProducingCommand:
 
 def _list_formatters(project: Project) -> list[tuple[str, tuple[str, ...]]]:
     """List the tools that will look at the shape of new files, with the options of their hooks."""
-    told = {command.tool: command.options for command in project.lint}
-    return [(tool, told[tool]) for tool in _FORMATTERS if tool in told]
+    return [
+        (tool, command.options)
+        for tool in _FORMATTERS
+        for command in project.lint
+        if command.tool == tool
+    ]
 
 
 def accept_migration(

@@ -73,3 +73,20 @@ repos:
         (("^(shop|tests)/",), ("^docs/", "broken"), (".py",)),
         None,
     ]
+
+
+def test_each_hook_of_a_tool_is_a_check() -> None:
+    hooks = """
+repos:
+- repo: https://example.org/x
+  hooks:
+  - {id: ruff, args: [--fix]}
+  - {id: ruff, name: Ruff isort, args: [--select, I]}
+  - {id: mypy, pass_filenames: false, args: [shop], files: ^shop/}
+"""
+    found = detect.detect_project(DictTree({".pre-commit-config.yaml": hooks}), RepoConfig())
+    assert [(command.name, command.line) for command in found.commands] == [
+        ("ruff check", "ruff check --fix --no-fix ."),
+        ("ruff check --select I --no-fix .", "ruff check --select I --no-fix ."),
+        ("mypy", "mypy shop"),
+    ]
