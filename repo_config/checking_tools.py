@@ -90,19 +90,31 @@ def _read_hooks(files: ProjectFiles) -> Iterator[_Hook]:
     whole = files.yaml(".pre-commit-config.yaml")
     for repository in map(as_map, as_list(whole.get("repos"))):
         for hook in map(as_map, as_list(repository.get("hooks"))):
-            if tool := HOOKS.get(str(hook.get("id"))):
-                args = hook.get("args")
+            tool, words = _read_call(hook)
+            if tool:
                 # What mypy is to know of packages, it finds where these are installed.
                 beside = [] if tool.program == "mypy" else hook.get("additional_dependencies")
                 stages = texts(hook.get("stages", "pre-commit"))
                 yield _Hook(
                     tool=tool,
-                    words=tuple(texts(args)) if isinstance(args, list) else tool.hook_args,
+                    words=words,
                     names_files=str(hook.get("pass_filenames")).lower() != "false",
                     files=_choose_files(tool, whole, hook),
                     is_at_commit=bool(_AT_COMMIT & {*stages}),
                     pins=tuple(_pin(tool.program, str(repository.get("rev")), texts(beside))),
                 )
+
+
+def _read_call(hook: Mapping[str, Any]) -> tuple[KnownTool | None, tuple[str, ...]]:
+    """Return the known tool that a hook runs, if it does, and what its entry and arguments say."""
+    args = tuple(texts(hook.get("args")))
+    if "entry" in hook:
+        call = command_lines.split_call(str(hook["entry"]))
+        # As in `poetry run black`, with whatever program has environments.
+        check, words = command_lines.find_tool(call[2:] if call[1:2] == ("run",) else call)
+        return TOOLS.get(check), (*words, *args)
+    tool = HOOKS.get(str(hook.get("id")))
+    return tool, tool.hook_args if tool and "args" not in hook else args
 
 
 def _choose_files(tool: KnownTool, *levels: Mapping[str, Any]) -> HookFiles | None:

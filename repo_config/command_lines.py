@@ -82,7 +82,7 @@ def split_call(line: str) -> tuple[str, ...]:
     return tuple(shlex.split(line))
 
 
-def _find_tool(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+def find_tool(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """Return the known tool that a call is of, and the words behind its name; "" for any other."""
     if len(words) > 2 and _PYTHON.fullmatch(words[0]) and words[1] == "-m":
         words = words[2:]
@@ -99,7 +99,7 @@ def read_command(line: str, name: str = "") -> CheckCommand:
     Args:
         name: Of a check that has one of its own; else it is called as its tool, or as it is typed.
     """
-    tool, words = _find_tool(split_call(line))
+    tool, words = find_tool(split_call(line))
     shown = " ".join(line.split())
     typed = shown if len(shown) <= _LONGEST_NAME else f"{shown[:_LONGEST_NAME]}…"
     return CheckCommand(

@@ -90,3 +90,19 @@ repos:
         ("ruff check --select I --no-fix .", "ruff check --select I --no-fix ."),
         ("mypy", "mypy shop"),
     ]
+
+
+def test_a_hook_with_an_entry_is_what_this_calls() -> None:
+    hooks = """
+repos:
+- repo: local
+  hooks:
+  - {id: black, entry: poetry run black --fast, language: system, types: [python]}
+  - {id: style, entry: python -m flake8 --config .flake8, args: [--statistics]}
+  - {id: mypy, entry: uv run mypy src, pass_filenames: false}
+  - {id: isort, entry: make sorted}
+"""
+    found = detect.detect_project(DictTree({".pre-commit-config.yaml": hooks}), RepoConfig())
+    assert [command.line for command in found.commands] == [
+        "flake8 --config .flake8 --statistics", "black --fast --check .", "mypy src",
+    ]  # fmt: skip
