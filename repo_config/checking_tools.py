@@ -7,6 +7,7 @@ before commits. Its settings are the tool's own affair.
 from __future__ import annotations
 
 import posixpath
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -23,6 +24,9 @@ from repo_config.located import escape_text
 from repo_config.project_files import ProjectFiles
 from repo_config.schema import RepoConfig
 
+_HOOKS_FILE = ".pre-commit-config.yaml"
+#: The tag that a commit had when `pre-commit autoupdate --freeze` wrote it.
+_FROZEN = re.compile(r"\brev: *['\"]?(\w+)['\"]? +# frozen: *(\S+)")
 #: When a hook has to run, to be a check.
 _AT_COMMIT = frozenset({"commit", "pre-commit"})
 #: Types of files, as pre-commit calls them.
@@ -87,8 +91,10 @@ def find_commands(files: ProjectFiles, config: RepoConfig) -> Commands:
 
 def _read_hooks(files: ProjectFiles) -> Iterator[_Hook]:
     """Yield the hooks of known tools; none where the file cannot be read."""
-    whole = files.yaml(".pre-commit-config.yaml")
+    whole, frozen = files.yaml(_HOOKS_FILE), dict(_FROZEN.findall(files.text(_HOOKS_FILE)))
     for repository in map(as_map, as_list(whole.get("repos"))):
+        revision = str(repository.get("rev"))
+        tag = frozen.get(revision, revision)
         for hook in map(as_map, as_list(repository.get("hooks"))):
             tool, words = _read_call(hook)
             if tool:
@@ -101,7 +107,7 @@ def _read_hooks(files: ProjectFiles) -> Iterator[_Hook]:
                     names_files=str(hook.get("pass_filenames")).lower() != "false",
                     files=_choose_files(tool, whole, hook),
                     is_at_commit=bool(_AT_COMMIT & {*stages}),
-                    pins=tuple(_pin(tool.program, str(repository.get("rev")), texts(beside))),
+                    pins=tuple(_pin(tool.program, tag, texts(beside))),
                 )
 
 

@@ -25,7 +25,7 @@ repos:
   rev: v0.4.4
   hooks: [{id: ruff-format}]
 - repo: https://github.com/PyCQA/isort
-  rev: 5.13.2
+  rev: c235f5e450b4b84e58d114ed4c589cbf454175a3  # frozen: 5.13.2
   hooks: [{id: isort}]
 """
 
