@@ -19,12 +19,11 @@ from packaging.version import InvalidVersion, Version
 from repo_config import command_lines
 from repo_config.command_lines import FILES, CheckCommand, HookFiles
 from repo_config.documents import as_list, as_map, table, texts
-from repo_config.known_tools import HOOKS, PINNED, TOOLS, KnownTool
+from repo_config.known_tools import HOOKS, HOOKS_FILE, PINNED, TOOLS, KnownTool
 from repo_config.located import escape_text
 from repo_config.project_files import ProjectFiles
 from repo_config.schema import RepoConfig
 
-_HOOKS_FILE = ".pre-commit-config.yaml"
 #: The tag that a commit had when `pre-commit autoupdate --freeze` wrote it.
 _FROZEN = re.compile(r"\brev: *['\"]?(\w+)['\"]? +# frozen: *(\S+)")
 #: When a hook has to run, to be a check.
@@ -91,7 +90,7 @@ def find_commands(files: ProjectFiles, config: RepoConfig) -> Commands:
 
 def _read_hooks(files: ProjectFiles) -> Iterator[_Hook]:
     """Yield the hooks of known tools; none where the file cannot be read."""
-    whole, frozen = files.yaml(_HOOKS_FILE), dict(_FROZEN.findall(files.text(_HOOKS_FILE)))
+    whole, frozen = files.yaml(HOOKS_FILE), dict(_FROZEN.findall(files.text(HOOKS_FILE)))
     for repository in map(as_map, as_list(whole.get("repos"))):
         revision = str(repository.get("rev"))
         tag = frozen.get(revision, revision)
@@ -116,8 +115,7 @@ def _read_call(hook: Mapping[str, Any]) -> tuple[KnownTool | None, tuple[str, ..
     args = tuple(texts(hook.get("args")))
     if "entry" in hook:
         call = command_lines.split_call(str(hook["entry"]))
-        # As in `poetry run black`, with whatever program has environments.
-        check, words = command_lines.find_tool(call[2:] if call[1:2] == ("run",) else call)
+        check, words = command_lines.find_tool(command_lines.find_inner_call(call))
         return TOOLS.get(check), (*words, *args)
     tool = HOOKS.get(str(hook.get("id")))
     return tool, tool.hook_args if tool and "args" not in hook else args

@@ -82,6 +82,15 @@ def split_call(line: str) -> tuple[str, ...]:
     return tuple(shlex.split(line))
 
 
+def find_inner_call(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the call that another one makes, as `poetry run`, `coverage run -m` or `python -m`."""
+    if words[1:2] == ("run",):
+        words = words[2:]
+    if words and _PYTHON.fullmatch(words[0]):
+        words = words[1:]
+    return words[1:] if words[:1] == ("-m",) else words
+
+
 def find_tool(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """Return the known tool that a call is of, and the words behind its name; "" for any other."""
     if len(words) > 2 and _PYTHON.fullmatch(words[0]) and words[1] == "-m":

@@ -18,6 +18,7 @@ from repo_config import (
     django_projects,
     frameworks,
     suites,
+    unrun_checks,
     versions,
 )
 from repo_config.command_lines import CheckCommand
@@ -99,6 +100,8 @@ class Project(BaseModel):
     """By tool: the requirements of its version that the project pins, and of its plugins."""
     plugins: tuple[str, ...] = ()
     """Files of the repository that mypy or pytest load as plugins."""
+    unrun: dict[str, tuple[str, ...]] = {}
+    """Checks that the repository has and none of its commands here runs, by what they are."""
     root: str = ""
     """Folder of the project in the repository, which all its paths here begin with; "" is the
     repository itself."""
@@ -128,7 +131,11 @@ class Project(BaseModel):
 
 def detect_project(tree: Tree, config: RepoConfig) -> Project:
     """Detect what the checks need to know; paths are those of the repository."""
-    found = _detect(ProjectFiles(tree, config.folder), config)
+    files = ProjectFiles(tree, config.folder)
+    found = _detect(files, config)
+    own = unrun_checks.OwnChecks(found.commands, found.tests or config.checks.tests)
+    whole = ProjectFiles(tree) if config.folder else files
+    found = found.model_copy(update={"unrun": unrun_checks.list_unrun(own, files, whole)})
     return _move_up(found, config.folder) if config.folder else found
 
 

@@ -72,6 +72,7 @@ _ROWS = (
     ),
 )  # fmt: skip
 
+HOOKS_FILE = ".pre-commit-config.yaml"
 #: By check.
 TOOLS = {tool.check: tool for tool in _ROWS}
 HOOKS = {hook: tool for tool in _ROWS for hook in tool.hooks.split()}

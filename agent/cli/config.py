@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import textwrap
 from typing import Annotated
 
 import typer
@@ -99,6 +100,10 @@ def explain(
         print(f"{one.key:<26} {value}  ({escape_text(one.origin)})")
         if key is not None and one.meaning:
             print(f"    {one.meaning}")
+    if key is None:
+        for kind, names in project.unrun.items():
+            print(f"not run: {kind}")
+            print(textwrap.indent("\n".join(names), "    "))
     if hidden := len(found) - len(shown):
         print(f"{hidden} other keys and rules have their defaults; --all shows them.")
 

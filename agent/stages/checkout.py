@@ -115,4 +115,7 @@ def read_contract(run: Run, base: Checkout, desk: Desk) -> Contract:
     if not config.model_fields_set & _OF_ROOT and (folder := proposal.find_only_folder(tree)):
         desk.say(f"using the project in {folder}: the root declares none")
         config = config.model_copy(update={"root": folder})
-    return Contract(config=config, project=detect.detect_project(tree, config), source=source)
+    project = detect.detect_project(tree, config)
+    for kind, names in project.unrun.items():
+        desk.say(f"not run here: {kind}: {', '.join(names)}")
+    return Contract(config=config, project=project, source=source)

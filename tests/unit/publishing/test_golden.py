@@ -208,8 +208,17 @@ def draft_not_measurable() -> str:
         Severity.REVIEW, "makemigrations", "shop/models.py", None,
         "`makemigrations --check` cannot run on the base branch, so model and migration drift is unchecked.",
     )  # fmt: skip
+    prepared = evidence_of_issue().prepared
+    unrun = {
+        "pre-commit hooks": ("codespell", "mdformat`", "pyupgrade", "zizmor", "end-of-file", "x"),
+        "tox environments": ("docs",),
+        "commands of CI": ("make docs", "npm ci"),
+    }
+    project = prepared.contract.project.model_copy(update={"unrun": unrun})
+    contract = prepared.contract.model_copy(update={"project": project})
     return text.render_pull_request(
         evidence_of_issue(
+            prepared=prepared.model_copy(update={"contract": contract}),
             plan=plan("Add a stock field", "add-django-field"),
             done=("Added `stock` to shop.Product in shop/models.py.",),
             compared=(clean("mypy"), broken, flaky),

@@ -99,8 +99,10 @@ def test_the_reference_is_what_the_code_says():
 
 def test_what_has_its_default_is_shown_on_demand_alone(repo):
     write(repo, ".github/mergewright.yml", "http_client: httpx\nrules: {secrets: block}\n")
+    write(repo, ".pre-commit-config.yaml", "repos: [{hooks: [{id: codespell}]}]\n")
     shown = run("config", "explain", "--repo", repo).output.splitlines()
     assert any(line.startswith("http_client ") for line in shown)
+    assert shown[-3:-1] == ["not run: pre-commit hooks", "    codespell"]
     assert not any(line.startswith(("label ", "limits.usd ", "rules.paths ")) for line in shown)
     assert "--all" in shown[-1]
     whole = run("config", "explain", "--repo", repo, "--all").output.splitlines()

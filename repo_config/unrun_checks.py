@@ -1,0 +1,155 @@
+"""List what a repository has as checks of its own, and no check of ours runs.
+
+Only the structure of its files is read: hooks of pre-commit, environments of tox and nox, steps of
+its workflows on GitHub. Nothing interprets a shell; each text is shown as it stands.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from repo_config import command_lines
+from repo_config.command_lines import CheckCommand, SuiteCommand
+from repo_config.documents import as_list, as_map, table, texts
+from repo_config.known_tools import HOOKS, HOOKS_FILE
+from repo_config.located import escape_text
+from repo_config.project_files import ProjectFiles
+
+COMMANDS = "commands of CI"
+"""The kind of those that stand in workflows."""
+_MOST, _LONGEST = 100, 100
+#: Between names of environments of tox; a comma within braces is part of one.
+_SEPARATOR = re.compile(r"[\n,](?![^{}]*\})")
+#: What they start, hooks and environments, is listed by name.
+_LISTED_APART = frozenset({"pre-commit", "tox", "nox"})
+
+
+class OwnChecks(NamedTuple):
+    """The checks that we run."""
+
+    commands: tuple[CheckCommand, ...]
+    tests: str
+    """The command line of the tests; empty: there are none."""
+
+    @property
+    def tools(self) -> set[str]:
+        return {command.tool for command in self.commands if command.tool}
+
+    def cover(self, line: str) -> bool:
+        """Whether a command line is one of them, or starts the program of one.
+
+        Also where it starts what is listed by name.
+        """
+        line = line.strip()
+        call = command_lines.find_inner_call(command_lines.split_call(line))
+        suite = command_lines.read_test_command(shlex.join(call))
+        words = tuple(line.split(" ")) if "\n" not in line else ()
+        return (
+            line in {self.tests, *(command.line for command in self.commands)}
+            or command_lines.find_tool(call)[0] in self.tools
+            or (suite.runner != "command" and suite[:2] == self._suite[:2])
+            or bool({*words[:1], *command_lines.find_inner_call(words)[:1]} & _LISTED_APART)
+        )
+
+    @property
+    def _suite(self) -> SuiteCommand:
+        return command_lines.read_test_command(self.tests)
+
+
+def list_unrun(
+    own: OwnChecks, project: ProjectFiles, repository: ProjectFiles
+) -> dict[str, tuple[str, ...]]:
+    """List what is not run, by what it is; first lines where a text has several.
+
+    Args:
+        project: The files of the project, which may be a folder of the repository.
+    """
+    kinds = {
+        "pre-commit hooks": _find_hooks(own, project),
+        "tox environments": _find_environments(own, project),
+        "nox sessions": _find_sessions(own, project),
+        COMMANDS: _find_commands(own, repository),
+    }
+    found = {
+        kind: tuple(dict.fromkeys(_cut(name) for name in names if name.strip()))[:_MOST]
+        for kind, names in kinds.items()
+    }
+    return {kind: lines for kind, lines in found.items() if lines}
+
+
+def _cut(text: str) -> str:
+    first, *more = text.strip().splitlines()
+    shown = escape_text(first[:_LONGEST])
+    return f"{shown}…" if more or len(first) > _LONGEST else shown
+
+
+def _find_hooks(own: OwnChecks, files: ProjectFiles) -> Iterator[str]:
+    for repository in map(as_map, as_list(files.yaml(HOOKS_FILE).get("repos"))):
+        for hook in map(as_map, as_list(repository.get("hooks"))):
+            name = str(hook.get("id", ""))
+            is_run = name in HOOKS and HOOKS[name].check in own.tools
+            if not is_run and not own.cover(str(hook.get("entry"))):
+                yield name
+
+
+def _find_environments(own: OwnChecks, files: ProjectFiles) -> Iterator[str]:
+    """Yield the names of environments of tox; those without a section share the first one's."""
+    toml = files.toml("tox.toml") or table(files.pyproject, "tool", "tox")
+    ini = {
+        section.removeprefix("testenv").removeprefix(":"): values
+        for section, values in files.ini("tox.ini").items()
+        if section.startswith("testenv")
+    }
+    head = table(files.ini("tox.ini"), "tox")
+    commands = {
+        name: values.get("commands", "").replace("\\\n", " ").replace("{envpython}", "python")
+        for name, values in ini.items()
+    }
+    for name, values in {**table(toml, "env"), "": toml.get("env_run_base")}.items():
+        calls = as_list(as_map(values).get("commands"))
+        commands.setdefault(name, "\n".join(shlex.join(texts(call)) for call in calls))
+    others = [*texts(toml.get("env_list"))]
+    for key in ("envlist", "env_list"):
+        others += map(str.strip, _SEPARATOR.split(head.get(key, "")))
+    for name, lines in commands.items():
+        if not all(own.cover(line) for line in lines.splitlines() if line.strip()):
+            yield from [name] if name else [other for other in others if other not in commands]
+
+
+def _find_sessions(own: OwnChecks, files: ProjectFiles) -> Iterator[str]:
+    for node in files.module("noxfile.py").body:
+        marks = map(ast.unparse, getattr(node, "decorator_list", ()))
+        if isinstance(node, ast.FunctionDef) and any("session" in mark for mark in marks):
+            calls = [call for call in ast.walk(node) if isinstance(call, ast.Call)]
+            lines = [
+                shlex.join(str(arg.value) for arg in call.args if isinstance(arg, ast.Constant))
+                for call in calls
+                if ast.unparse(call.func).endswith(".run")
+            ]
+            if not lines or not all(map(own.cover, lines)):
+                yield node.name
+
+
+def _find_commands(own: OwnChecks, files: ProjectFiles) -> Iterator[str]:
+    for path in files.paths:
+        if not (path.startswith(".github/workflows/") and path.endswith((".yml", ".yaml"))):
+            continue
+        workflow = files.yaml(path)
+        jobs = table(workflow, "jobs") if _is_for_changes(workflow.get("on")) else {}
+        for step in (step for job in jobs.values() for step in as_list(as_map(job).get("steps"))):
+            line = str(as_map(step).get("run", ""))
+            if line.strip() and not own.cover(line):
+                yield line
+
+
+def _is_for_changes(events: object) -> bool:
+    """Whether a workflow runs for pull requests, or for pushes to branches."""
+    if not isinstance(events, dict):
+        return bool({"pull_request", "push"}.intersection(texts(events)))
+    push = as_map(events.get("push"))
+    is_for_tags = "tags" in push and "branches" not in push
+    return "pull_request" in events or ("push" in events and not is_for_tags)

@@ -1,0 +1,88 @@
+"""Which checks of a repository none of ours runs."""
+
+from __future__ import annotations
+
+import textwrap
+
+from repo_config import detect
+from repo_config.schema import RepoConfig
+from tests.unit.trees import DictTree
+
+FILES = {
+    "tests/test_a.py": "def test_a(): ...\n",
+    ".pre-commit-config.yaml": """
+        repos:
+        - repo: https://example.org/x
+          hooks: [{id: ruff}, {id: codespell}, {id: "two\\nlines `"}, {name: none}]
+        - repo: local
+          hooks:
+          - {id: style, entry: uv run ruff check --fix}
+          - {id: docs, entry: make docs}
+          - {id: links, entry: make links}
+        """,
+    "tox.ini": """
+        [tox]
+        envlist = py{310,311}, lint
+            docs-{py313}
+        [testenv]
+        commands =
+            {envpython} -m pytest {posargs}
+            mkdocs build
+        [testenv:lint]
+        commands = pre-commit run --all-files
+        [testenv:unit]
+        commands = coverage run -m pytest tests
+        [testenv:typing]
+        commands =
+            ruff check .
+            ty check
+        """,
+    "noxfile.py": """
+        import nox
+        @nox.session
+        def tests(session):
+            session.install(".")
+            session.run("pytest", *session.posargs)
+        @nox.session(python=["3.12"])
+        def package(session):
+            session.run("twine", "check")
+        """,
+    ".github/workflows/checks.yml": """
+        on: [push, pull_request]
+        jobs:
+          a:
+            steps:
+            - uses: actions/checkout@v4
+            - run: tox -e ${{ matrix.env }}
+            - run: python -m pytest -x
+            - run: make docs
+            - run: |
+                cd docs
+                make html
+            - run: npm test
+          b: {steps: [{run: npm test}]}
+        """,
+    ".github/workflows/release.yml": """
+        on: {push: {tags: ["v*"]}}
+        jobs: {a: {steps: [{run: twine upload}]}}
+        """,
+}
+
+
+def test_hooks_environments_and_steps_that_no_check_runs_are_listed() -> None:
+    tree = DictTree({path: textwrap.dedent(text) for path, text in FILES.items()})
+    config = RepoConfig.model_validate(
+        {"checks": {"tests": "pytest", "extra": [{"name": "docs", "run": "make docs"}]}},
+        strict=False,
+    )
+    assert detect.detect_project(tree, config).unrun == {
+        "pre-commit hooks": ("codespell", "two…", "links"),
+        "tox environments": ("py{310,311}", "docs-{py313}", "typing"),
+        "nox sessions": ("package",),
+        "commands of CI": ("cd docs…", "npm test"),
+    }
+
+
+def test_where_there_is_nothing_or_nothing_can_be_read_nothing_is_listed() -> None:
+    broken = dict.fromkeys((*FILES, "tox.toml"), "[}")
+    assert detect.detect_project(DictTree(broken), RepoConfig()).unrun == {}
