@@ -57,7 +57,14 @@ class Hunk:
 
     @property
     def part(self) -> SourcePart:
-        return SourcePart(path=self.path, line=self.line, mistake=self.mistake, goes=self.goes)
+        removed = self.edit.removed if self.edit else ""
+        return SourcePart(
+            path=self.path,
+            line=self.line,
+            mistake=self.mistake,
+            goes=self.goes,
+            removed=removed,
+        )
 
 
 def take_back_together(change: Change, several: Sequence[Hunk]) -> Change:

@@ -44,6 +44,8 @@ class TextEdit(NamedTuple):
     """Whether the change only takes away what would be missed by its name."""
     is_inner: bool = False
     """Whether it is a part of another unit."""
+    removed: str = ""
+    """Name of the function or class that the change removes; empty: it does something else."""
 
 
 def find_edits(
@@ -234,7 +236,8 @@ class _Sides:
         text = [*map(_end_line, self.old[slice(*_find_lines(node))])]
         if at == len(self.new) and self.new and not self.new[-1].endswith(b"\n"):
             text = [b"\n", *text]
-        return TextEdit(at, at, tuple(text), max(at - 1, 0), goes)
+        removed = node.name if isinstance(node, _DEFINITIONS) else ""
+        return TextEdit(at, at, tuple(text), max(at - 1, 0), goes, removed=removed)
 
 
 # --- pairs ----------------------------------------------------------------------------------------

@@ -74,11 +74,14 @@ class SourcePart(Record):
     """In words; empty: it was taken back."""
     goes: bool = False
     """Whether the change only takes away what would be missed by its name."""
+    removed: str = ""
+    """Name of the function or class that the change removes here; empty: it does something else."""
 
     @property
     def name(self) -> str:
         place = f"{self.path}:{self.line}"
-        return f"{place} ({self.mistake})" if self.mistake else place
+        about = self.mistake or (self.removed and f"{self.removed} was removed")
+        return f"{place} ({about})" if about else place
 
 
 class RevertTrials(Record):

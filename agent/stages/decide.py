@@ -16,7 +16,7 @@ from agent.models.change import ClearedChange, Finding, Severity
 from agent.models.checks import TESTS, AnyComparison, CheckItem, Status, TestComparison
 from agent.models.environment import Contract
 from agent.models.outcome import Verdict
-from agent.models.review import Proof, ReviewNotes
+from agent.models.review import Proof, ReviewNotes, SourcePart
 from agent.models.run import Reason
 from agent.policy.layout import is_migration
 from agent.text.check_summary import (
@@ -236,13 +236,7 @@ class VerdictFacts:
         is_shown = is_shown or any(row.is_proof for row in self.proof.rows)
         gone = any(part.goes for part in hunks.unnoticed)
         found: list[tuple[str, int | None, str]] = [
-            (
-                part.path,
-                part.line,
-                f"No test catches {part.mistake}."
-                if part.mistake
-                else "Reverting this breaks no test.",
-            )
+            (part.path, part.line, _tell_unnoticed(part))
             for part in hunks.unnoticed
             if not part.goes and not (part.mistake and is_shown)
         ]
@@ -351,6 +345,14 @@ class VerdictFacts:
         rules = comparison.BASE_RULES
         said += [one for one in told if rules not in one or one.replace(rules, "", 1) not in told]
         return " ".join(filter(None, said))
+
+
+def _tell_unnoticed(part: SourcePart) -> str:
+    if part.mistake:
+        return f"No test catches {part.mistake}."
+    if part.removed:
+        return f"Putting the removed {part.removed} back breaks no test."
+    return "Reverting this breaks no test."
 
 
 def _make_remark(

@@ -210,6 +210,8 @@ def test_each_new_part_of_an_expression_is_dropped():
 def test_what_has_gone_comes_back_where_it_was():
     without = SHOP.replace(b"import legacy\n", b"").partition(b"\n\ndef old")[0]
     assert units(without) == [("    return legacy.x | def old():", True)]
+    [hunk] = split(without, SHOP)
+    assert hunk.part.name.endswith("(old was removed)")
     without = SHOP.replace(b'    title = "Order"\n\n', b"").replace(b"    @property\n", b"")
     assert units(without) == [('    title = "Order"', False), ("    @property", False)]
     moved = b"def old():\n    return legacy.x\n\n\n" + SHOP.partition(b"\n\ndef old")[0]
