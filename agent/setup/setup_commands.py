@@ -18,6 +18,7 @@ import time
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -45,6 +46,7 @@ from agent.setup import (
     sandbox_requests,
     sandbox_services,
     storage,
+    templates,
     toolsets,
 )
 from agent.setup.build_context import BuildContext
@@ -63,12 +65,13 @@ _SECONDS = 1800.0
 _MOST_LINES = 12
 _MOST_WORDS = 2000
 _MOST_NAMED = 20
+_MOST_REASON = 200
 _MOST_REPORT = 1024**2
 #: What would fill the home with what is only there to make a second run quicker.
-_NO_CACHES = {
+_CACHES = {
     "npm_config_cache": "/tmp/npm",  # noqa: S108
     "PIP_NO_CACHE_DIR": "1",
-    "UV_NO_CACHE": "1",
+    "UV_CACHE_DIR": "/tmp/uv",  # noqa: S108
     "PDM_CACHE_DIR": "/tmp/pdm",  # noqa: S108
     "PDM_IGNORE_SAVED_PYTHON": "1",
 }
@@ -109,12 +112,12 @@ def provide_layer(
     environment: Environment,
     build_context: BuildContext,
 ) -> Environment:
-    """Give the environment with what the set-up commands add.
+    """Give the environment with what its set-up commands add.
 
     Raises:
         EnvironmentFailed: A command fails or reaches a limit.
     """
-    if not asked.commands:
+    if not environment.sources:
         return environment
     run = _CommandRun(asked, files, environment, build_context)
     settings, base = build_context.settings, asked.base
@@ -150,6 +153,27 @@ def provide_layer(
     return environment.model_copy(update=update)
 
 
+def has_layer(
+    asked: EnvironmentRequest,
+    files: WorkTreeFiles,
+    environment: Environment,
+    build_context: BuildContext,
+) -> bool:
+    """Whether the set-up commands of an environment need not run again."""
+    run = _CommandRun(asked, files, environment, build_context)
+    return run.find_layer(run.make_stem()) is not None
+
+
+def _list_missing(output: str) -> list[str]:
+    """Name what lines of a template went on without, each with the last words of its command."""
+    lines = [line.strip() for line in sanitise.strip_terminal_codes(output).splitlines()]
+    return [
+        f"{line.removeprefix(templates.MISSING)} ({before[:_MOST_REASON]})"
+        for before, line in pairwise(filter(None, lines))
+        if line.startswith(templates.MISSING)
+    ][:_MOST_NAMED]
+
+
 class _CommandRun:
     """Commands that run in one sandbox."""
 
@@ -181,7 +205,7 @@ class _CommandRun:
         """
         context = self.build_context
         parts = (
-            storage.FORMAT, self.asked.commands, self.asked.tag, self.environment.key,
+            storage.FORMAT, self.environment.sources, self.asked.tag, self.environment.key,
             self._files.base,
             context.mark, context.index.mark, sorted(self._variables.items()),
             base and [layer.folder for layer in base.layers],
@@ -223,7 +247,7 @@ class _CommandRun:
             EnvironmentFailed: One fails, or reaches a limit.
         """
         began, context = time.monotonic(), self.build_context
-        context.say(f"set-up: {'; '.join(self.asked.commands)}")
+        context.say(f"set-up: {'; '.join(self.environment.sources)}")
         for name in ("tree", "home", "services"):
             (part / name).mkdir()
         before, venv = Path(self.environment.path), part / layer_files.ENVIRONMENT
@@ -235,6 +259,7 @@ class _CommandRun:
             result = context.run(order)
         report = _SetupReport.read(result)
         left_out = [f"setup: denied access to {attempt}" for attempt in opened.refused_attempts]
+        left_out += _list_missing(result.output)
         for line in left_out:
             context.say(line)
         if result.exit_code != 0:
@@ -263,7 +288,7 @@ class _CommandRun:
     def _make_request(self, part: Path) -> SandboxRequest:
         cluster = sandbox_services.locate_cluster(self._services)
         job = {
-            "commands": self.asked.commands,
+            "commands": self.environment.sources,
             "cluster": cluster and {**cluster, "to": f"{_MADE}/{_CLUSTER}"},
             "directory": posixpath.join(SANDBOX_TREE, self._files.base).rstrip("/"),
             "report": _REPORT,
@@ -287,7 +312,7 @@ class _CommandRun:
                 self.environment.interpreter, "-I", "-S",
                 f"{SANDBOX_OURS}/setup/set_up.py", _JOB,
             ),
-            environ={**_NO_CACHES, **_FEW_RETRIES, **self._indexes, **self._variables},
+            environ={**_CACHES, **_FEW_RETRIES, **self._indexes, **self._variables},
             limits=limits,
             files=(file,),
             collect=(_REPORT,),
@@ -306,7 +331,7 @@ class _CommandRun:
     def _make_failure(
         self, result: SandboxResult, report: _SetupReport, hint: str
     ) -> EnvironmentFailed:
-        commands = self.asked.commands
+        commands = self.environment.sources
         command = commands[report.at if 0 <= report.at < len(commands) else 0]
         if result.limit is not None:
             ended = f"reached the {result.limit} limit after {result.seconds:.0f} s"

@@ -41,20 +41,23 @@ def test_a_requirements_file_becomes_a_read_only_environment_once(settings, fold
     assert said == [], "every phase of a build says a line"
 
 
-def test_a_package_is_imported_from_the_tree_with_its_test_extra(settings, folder):
+def test_a_package_is_imported_from_the_tree_with_all_extras_that_can_be_had(settings, folder):
     lay_files(
         folder,
         {
             "pyproject.toml": '[build-system]\nrequires = ["setuptools>=64"]\n'
             'build-backend = "setuptools.build_meta"\n'
             '[project]\nname = "mine"\nversion = "3.2"\ndependencies = ["six"]\n'
-            '[project.optional-dependencies]\ntest = ["iniconfig"]\ndocs = ["sphinx"]\n',
+            '[project.optional-dependencies]\ntest = ["iniconfig"]\n'
+            'feature = ["packaging"]\nold = ["six<1.10"]\n',
             "src/mine/__init__.py": "value = 42\n",
         },
     )
     environment = ensure(settings, folder)
     names = {package.split("==")[0] for package in environment.packages}
-    assert names == {"mine", "pip", "six", "iniconfig"}
+    assert names == {"mine", "pip", "six", "iniconfig", "packaging"}
+    (left_out,) = environment.left_out
+    assert left_out.startswith("extra old (")
     said = python(settings, environment, folder, "import mine; print(mine.__file__, mine.value)")
     assert said == "/work/src/mine/__init__.py 42"
     # Nothing of the build stays in the tree that was handed in.

@@ -66,10 +66,9 @@ class Yard:
 
     def set_up(self, *commands: Any, base: Environment | None = None) -> Environment:
         build_context = self.context()
-        asked = EnvironmentRequest(
-            tree=str(self.tree), commands=commands, variables={"GREETING": "hello"}, base=base
-        )
-        plain = (base or self.environment).model_copy(update={"layers": ()})
+        asked = EnvironmentRequest(tree=str(self.tree), variables={"GREETING": "hello"}, base=base)
+        update = {"layers": (), "sources": commands}
+        plain = (base or self.environment).model_copy(update=update)
         return setup_commands.provide_layer(asked, WorkTreeFiles(self.tree), plain, build_context)
 
     def run(self, environment: Environment, script: str) -> SandboxResult:
