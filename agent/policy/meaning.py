@@ -115,7 +115,7 @@ class _MeaningReducer(ast.NodeTransformer):
         is_alias = ast.unparse(node.annotation).rpartition(".")[2] == "TypeAlias"
         if node.value is None or is_alias:
             return None
-        return ast.Assign([node.target], node.value)
+        return ast.copy_location(ast.Assign([node.target], node.value), node)
 
     def visit_TypeAlias(self, node: ast.stmt) -> None:  # from Python 3.12 on
         return None

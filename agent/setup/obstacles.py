@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from agent.models.checks import COLLECTION, Status, TestRun
 from agent.models.record import Record
 from agent.models.sandbox import SANDBOX_TREE
 from agent.text import sanitise
 from repo_config.schema import LimitsSection
+from repo_config.test_files import has_test_name
 
 #: As Python prints one, and pytest behind an E.
 _ERROR = re.compile(r"(?:E\s+)?([A-Za-z_][\w.]*: \S.*)")
@@ -23,6 +24,7 @@ _MOST_EVIDENCE = 3_000
 _MOST_RED = 0.05
 #: Of the run's minutes, for one run of the tests.
 _MOST_TIME = 1 / 6
+_CONFTEST = "conftest.py"
 LONGEST = 300
 """Characters of foreign words that are quoted at once."""
 
@@ -137,6 +139,19 @@ def may_improve(tests: TestRun, limits: LimitsSection) -> bool:
     """Whether there is something to try: also where a single module cannot be imported."""
     has_lost = any(item.item_id.endswith(COLLECTION) for item in tests.items)
     return is_poor(tests, limits) or (has_lost and not _is_slow(tests, limits))
+
+
+def explain_missing_modules(tests: TestRun, paths: Iterable[str]) -> str:
+    """Say that most of the files that are called as test modules took no part; "": they did.
+
+    Args:
+        paths: Of all files of the project.
+    """
+    if tests.suite is None:
+        return ""
+    modules = {path for path in paths if has_test_name(path) and not path.endswith(_CONFTEST)}
+    ran = len(modules.intersection(tests.suite.files))
+    return "" if 2 * ran >= len(modules) else f"Only {ran} of {len(modules)} test modules ran."
 
 
 def _is_slow(tests: TestRun, limits: LimitsSection) -> bool:

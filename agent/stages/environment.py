@@ -72,10 +72,12 @@ def prepare_environment(
             problem = refusal
     if not any(obstacles.is_measured(one.report.tests) for one in tried):
         tried.append(attempts.search(problem, scout))
-    elif scout is not None and obstacles.may_improve(tried[0].report.tests, limits):
-        # What few tests run are better than none.
-        with suppress(EnvironmentFailed, RepositoryUnfit):
-            tried.append(attempts.search(problem, scout))
+    elif scout is not None:
+        missing = attempts.explain_missing_modules()
+        if missing or obstacles.may_improve(tried[0].report.tests, limits):
+            # What few tests run are better than none.
+            with suppress(EnvironmentFailed, RepositoryUnfit):
+                tried.append(attempts.search(problem, scout, missing))
     taken = max(tried, key=_rank)
     before = taken.report
     if len(before.results) == 1:
@@ -160,15 +162,30 @@ class _Attempts:
             return scouting.describe_tests(prepared, report)
         return prepared, report
 
-    def search(self, problem: EnvironmentFailed | None, scout: Scout | None) -> TriedSetup:
+    def explain_missing_modules(self) -> str:
+        """Say that a command which nobody has configured runs few of the test modules."""
+        base, desk = self.base, self.desk
+        if base.contract.config.checks.tests != "auto":
+            return ""
+        tree = worktree.open_tree(base.checkout, desk.base_folder(base.run))
+        root = base.contract.project.root
+        paths = (path for path in tree.paths() if path.startswith(root))
+        return obstacles.explain_missing_modules(self.tried[0].report.tests, paths)
+
+    def search(
+        self, problem: EnvironmentFailed | None, scout: Scout | None, missing: str = ""
+    ) -> TriedSetup:
         """Let a model search.
+
+        Args:
+            missing: What does not run, in a sentence; "": it is not known.
 
         Raises:
             RunStopped: Nothing is found; the cause is said, with the way out.
         """
         base, once, desk = self.base, self.once, self.desk
         last = self.tried[-1] if self.tried else None
-        said = problem.message if problem else _explain_lack(last)
+        said = problem.message if problem else missing or _explain_lack(last)
         obstacle = once(Step.OBSTACLE, find_obstacle, base, last, said, desk)
         result: Scouted = ""
         if scout is not None:

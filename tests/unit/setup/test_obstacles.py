@@ -82,3 +82,16 @@ def test_tests_that_only_end_in_errors_are_not_measured():
     assert not obstacles.is_measured(result("no test was run"))
     assert obstacles.is_measured(result("", error, passed))
     assert obstacles.is_measured(result("", suite=SuiteFacts())), "there are none"
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (("example/test_a.py",), "Only 1 of 3 test modules ran."),
+        (("tests/test_b.py", "tests/test_c.py"), ""),
+    ],
+)
+def test_it_is_said_when_most_test_modules_take_no_part(files, words):
+    paths = ["example/test_a.py", "tests/test_b.py", "tests/test_c.py", "tests/conftest.py"]
+    ran = TestRun(name="tests", status=Status.PASSED, suite=SuiteFacts(files=files))
+    assert obstacles.explain_missing_modules(ran, [*paths, "app/models.py"]) == words
