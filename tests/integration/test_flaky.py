@@ -32,6 +32,11 @@ AT_TIMES = """
 """
 PYTEST = {**GREEN, "test_luck.py": AT_TIMES, "shop.py": "A = 1\n"}
 TEST_ID = "test_luck.py::test_at_times"
+_LONG = """
+    import pytest
+
+    @pytest.mark.parametrize("text", [1], ids=["x" * 2000])
+    def test_at_times(text):"""
 
 
 class Turns:
@@ -84,10 +89,14 @@ class Judged:
 def test_what_fails_on_base_at_times_is_flaky_and_does_not_withhold(
     stage: Callable[..., Stage],
 ) -> None:
-    judged = Judged(stage(PYTEST, test_runner="pytest"), base="PPF", head="FFP")
+    # Its id is longer than what is kept of ids, and it is asked for again all the same.
+    of_long_id = AT_TIMES.replace("    def test_at_times():", _LONG)
+    files = {**PYTEST, "test_luck.py": of_long_id}
+    judged = Judged(stage(files, test_runner="pytest"), base="PPF", head="FFP")
     assert judged.runs() == ("pf", "fp")
     assert (judged.tests.verdict, judged.tests.new_failures) == (Status.PASSED, ())
-    assert [definition.item_id for definition in judged.tests.flaky] == [TEST_ID]
+    [flaky] = judged.tests.flaky
+    assert flaky.item_id.startswith(f"{TEST_ID}[xxx")
     assert judged.verdict.reason is Reason.READY
     assert TEST_ID in judged.verdict.sentence
     [found] = judged.verdict.findings

@@ -28,7 +28,8 @@ MUST_FAIL = "This test fails on purpose, to show that failures are detected."
 def get_id(test):
     """Return the id of a test, which may have an attribute of that name."""
     named = type(test).id
-    return named(test) if callable(named) else unittest.TestCase.id(test)
+    own = named(test) if callable(named) else unittest.TestCase.id(test)
+    return mergewright_report.shorten_id(own)
 
 
 class Recorder:

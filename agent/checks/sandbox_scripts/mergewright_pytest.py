@@ -202,7 +202,7 @@ def _look_around(config, items):
         facts["product" if is_product else "files"].add(place)
         if is_product:
             text = repr([(example.source, example.want) for example in examples])
-            facts["doctests"][item.nodeid] = hashlib.sha256(text.encode()).hexdigest()
+            facts["doctests"][_get_id(item)] = hashlib.sha256(text.encode()).hexdigest()
     for plugin in manager.get_plugins():
         facts["files"].add(
             mergewright_report.relative_path(getattr(plugin, "__file__", None), tree)
@@ -241,8 +241,13 @@ def pytest_testnodedown(node, error):
     _join_facts(getattr(node, "workeroutput", {}).get("mergewright", {}))
 
 
+def _get_id(node):
+    """Return the id of a test or of its report as both sides know it."""
+    return mergewright_report.shorten_id(node.nodeid)
+
+
 def _is_wanted(item):
-    return item.nodeid in _wanted_ids() or str(_place(item)) in _order["only"]["files"]
+    return _get_id(item) in _wanted_ids() or str(_place(item)) in _order["only"]["files"]
 
 
 @functools.lru_cache
@@ -254,14 +259,14 @@ def _wanted_ids():
 def pytest_collection_finish(session):
     """Say which tests are going to run, and what belongs to them, unless workers do."""
     if _report is not None:
-        _report.add("collected", ids=[item.nodeid for item in session.items])
+        _report.add("collected", ids=[_get_id(item) for item in session.items])
         if _facts is not None:
             _report.add("suite", **_list_facts())
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_node_collection_finished(node, ids):
-    _report.add("collected", ids=list(ids))
+    _report.add("collected", ids=[mergewright_report.shorten_id(one) for one in ids])
 
 
 def pytest_collectreport(report):
@@ -277,8 +282,8 @@ def pytest_collectreport(report):
     lines = text.splitlines()
     said = [line[1:] for line in lines if line.startswith("E ")] or lines[-15:]
     text = mergewright_report.cut(textwrap.dedent("\n".join(said)))
-    _report.add("test", kind="module", id=report.nodeid, outcome="error", text=text)
-    _stop_at_failure(report.nodeid + " (collection)")
+    _report.add("test", kind="module", id=_get_id(report), outcome="error", text=text)
+    _stop_at_failure(_get_id(report) + " (collection)")
 
 
 def _stop_at_failure(item_id):
@@ -429,9 +434,9 @@ def pytest_runtest_logreport(report):
         return
     known = (("text", attempt.text), ("place", attempt.place), ("hidden", attempt.hidden))
     more = {name: value for name, value in known if value}
-    _report.add("test", id=report.nodeid, outcome=attempt.outcome, **more)
+    _report.add("test", id=_get_id(report), outcome=attempt.outcome, **more)
     if attempt.outcome in ("failed", "error") and not _is_own(report.nodeid):
-        _stop_at_failure(report.nodeid)
+        _stop_at_failure(_get_id(report))
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)

@@ -19,6 +19,7 @@ import traceback
 
 ORDER_PATH = "/tmp/mergewright-order.json"  # noqa: S108 - in the sandbox, whose /tmp is its own
 LONGEST_TEXT = 2000
+LONGEST_ID = 900
 WRITE_SECONDS = 0.1
 
 # Bound now: a test may replace these in their modules while one of its lines is written.
@@ -135,6 +136,14 @@ def cut(text):
         return text
     half = LONGEST_TEXT // 2
     return text[:half] + "\n[...]\n" + text[-half:]
+
+
+def shorten_id(text):
+    """Cut a long id, so that the other side takes it as it is and can ask for it again."""
+    if len(text) <= LONGEST_ID:
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return text[:LONGEST_ID] + "_" + digest[:12]
 
 
 def find_last_place(trace, tree):
