@@ -22,6 +22,7 @@ from agent.git.tree import WorkTree
 from agent.models.change import Change, Plan
 from agent.models.checks import TESTS, AnyRun, CheckItem, LintRun, Status, TestRun
 from agent.models.task import FollowUpItem
+from agent.policy.layout import is_note
 from agent.text import sanitise
 from agent.text.check_summary import describe_outcomes, format_count
 from repo_config import dependencies
@@ -35,11 +36,6 @@ _MOST_NOTE_FILES, _MOST_FAILING, _MOST_VERSIONS = 2, 10, 20
 _MOST_REASON, _MOST_WHY = 300, 160
 _MARKED = re.compile(r"E\s+\S")
 _FRAME = re.compile(r'\s*File ".*", line \d+')
-#: Where people tell contributors how code is written, and who may contribute.
-_CONTRIBUTING = re.compile(
-    r"(?:\.github/|docs/)?(?:agents|contributing|(?:ai|llms?)[_-]?policy)\.(?:md|rst|txt)",
-    re.IGNORECASE,
-)
 
 
 def open_ticket(run_context: RunContext) -> str:
@@ -167,7 +163,7 @@ def _describe_repository(run_context: RunContext) -> tuple[str, ...]:
 
 def _find_notes(paths: Collection[str]) -> list[str]:
     """List the notes for contributors: what they say of machines first, then those at the root."""
-    found = filter(_CONTRIBUTING.fullmatch, paths)
+    found = filter(is_note, paths)
     return sorted(found, key=lambda path: ("policy" not in path.lower(), path.count("/"), path))
 
 

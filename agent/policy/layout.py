@@ -23,6 +23,17 @@ _APART_FOLDERS = frozenset(
 _APART_FILE = re.compile(
     r"(?:setup|noxfile|fabfile|manage|cli|__main__|benchmark.*|bench_.*|example.*)\.py$"
 )
+#: What people, and the models that work for them, are told before they change anything.
+_NOTE = re.compile(
+    r"(?:\.github/|docs/)?(?:agents|claude|gemini|contributing|copilot-instructions"
+    r"|(?:ai|llms?)[_-]?policy)\.(?:md|rst|txt)",
+    re.IGNORECASE,
+)
+
+
+def is_note(path: str) -> bool:
+    """Whether a file tells contributors, or models, how to work on the repository."""
+    return _NOTE.fullmatch(path) is not None
 
 
 def is_apart(path: str) -> bool:

@@ -19,7 +19,7 @@ from repo_config.detect import Project
 
 GATE_FILES = Rule(
     id="gate-files",
-    demands="Changes to files that configure the checks need review.",
+    demands="Changes to files that configure the checks, or tell models how to work, need review.",
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
     may_be_asked=True,
@@ -47,7 +47,7 @@ _DEPENDENCIES = re.compile(
     r"(?:.*requirements.*|constraints.*)\.(?:txt|in)|pipfile|environment\.ya?ml|\.python-version"
 )
 _INSTALLS = "it determines which packages the checks use"
-_LOOK = "Review this first: it affects what the checks prove."
+_LOOK = "Review this first: it affects what the checks prove, or what models do."
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
@@ -91,6 +91,8 @@ def _find_reason(path: str, project: Project) -> str | None:
         or "/requirements/" in f"/{lowered}"
     ):
         return _INSTALLS
+    if layout.is_note(path):
+        return "models that work on the repository read it as advice"
     return _BY_NAME.get(name) or rule_files.explain_file(path, project)
 
 

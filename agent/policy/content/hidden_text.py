@@ -17,6 +17,7 @@ import tokenize
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
+from itertools import groupby
 
 from confusable_homoglyphs import confusables
 
@@ -70,6 +71,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     before = {line for file in change_context.change.files for line in _lines(file.before)}
     said: set[tuple[str, int | None]] = set()
     for file in change_context.change.files:
+        yield from _check_name(file)
         for finding in _check_file(file, before):
             said.add((finding.path, finding.line))
             yield finding
@@ -78,6 +80,15 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         for finding in _check_tokens(python) if python.after else ():
             if (finding.path, finding.line) not in said:
                 yield finding
+
+
+def _check_name(file: ChangedFile) -> Iterator[Finding]:
+    """Name a new module that is called by letters which only look like those of ASCII."""
+    name = posixpath.basename(file.path)
+    if file.before is None and not name.isascii() and name.endswith(".py"):
+        if (shape := _draw(name)).isascii():
+            says = f"has a name that looks like `{shape}` but differs"
+            yield LOOK_ALIKES.make_finding(file.path, says, "Use plain letters.")
 
 
 def _check_encoding(file: PythonFile) -> Iterator[Finding]:
@@ -158,10 +169,11 @@ def _find_hidden(line: str) -> str:
     line = _MEANT.sub("", line)
     if selector := _SELECTORS.search(line):
         return selector[0]
-    for at, letter in enumerate(line):
-        around = line[max(0, at - 1) : at] + line[at + 1 : at + 2]
-        if _is_hidden(letter) and (_is_control(letter) or around.isascii()):
-            return letter
+    runs = ["", *("".join(run) for _, run in groupby(line, _is_hidden)), ""]
+    for before, run, after in zip(runs, runs[1:], runs[2:], strict=False):
+        around = before[-1:] + after[:1]
+        if run and _is_hidden(run[0]) and (around.isascii() or any(map(_is_control, run))):
+            return run[0]
     return ""
 
 

@@ -24,6 +24,7 @@ CASES = {
             "a next line": Snippet("x = 1  # note\x85x = 2\n", line=1),
             "a name that ends in nothing": Snippet("a = 1\na\ufe0f = 2\n", line=2),
             "a name of nothing": Snippet("\u3164 = 2\n", line=1),
+            "a text of tags": Snippet("x = 1  # \U000e0061\U000e0062\n", line=1),
             "a soft hyphen": Snippet("x = 'pass\u00adword'\n", line=1),
             "a mark of Khmer": Snippet("x = 'pass\u17b4word'\n", line=1),
             "a text of selectors": Snippet("x = 'x\U000e0169\U000e016d'\n", line=1),
@@ -46,6 +47,9 @@ CASES = {
             "a dotless letter": Snippet("def is_adm\u0131n(): ...\n", line=1),
             "a name that Python reads as another": Snippet("import o\u017f\n", line=1),
             "a name like another": Snippet("copy = 1\n\u0441\u043e\u0440\u0443 = 2\n", line=2),
+            "a module that is called like another": Snippet(
+                {"shop/\u0441\u043e\u0440\u0443.py": ""}
+            ),
             "a name like one of Python's": Snippet("\u043e\u0440\u0435n = 2\n", line=1),
         },
         passes={
