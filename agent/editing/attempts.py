@@ -169,7 +169,7 @@ def begin_attempt(run_context: RunContext) -> Attempt:
     given = first, run_context.unchanged, _EDITING, run_context
     talk = _start_conversation(StepName(Step.PLAN), "agent", *given)
     talk.tools.is_planned = False
-    words = ""
+    problems = ""
     while (handed := talk.next_form(run_context)).name:
         if handed.name == "submit":
             words = "Call `plan` first."
@@ -177,12 +177,12 @@ def begin_attempt(run_context: RunContext) -> Attempt:
             raise submissions.read_refusal(handed.name, handed.form, run_context)
         else:
             plan = submissions.read_plan(handed.form)
-            words = submissions.find_plan_problems(plan, run_context)
-            if not words:
+            words = problems = submissions.find_plan_problems(plan, run_context)
+            if not problems:
                 agreed = run_context.once(Step.PLAN, submissions.read_plan, handed.form)
                 return Attempt(talk, agreed, run_context)
         talk.answer(words, run_context)
-    against = f" Problems of its last plan:\n{words}" if words else ""
+    against = f" Problems of its last plan:\n{problems}" if problems else ""
     raise EditFailed(f"The model made no valid plan: {handed.why}.{against}")
 
 

@@ -90,7 +90,7 @@ class RevertTrials(Record):
     untried: tuple[SourcePart, ...] = ()
     """There was no time left, or its run proved nothing."""
     typed: tuple[SourcePart, ...] = ()
-    """Of types alone, which no type checker misses."""
+    """Of types alone; a type checker, if there is one, does not miss them."""
     checked: tuple[SourcePart, ...] = ()
     """Those that the repository's type checker notices."""
     unmissed: tuple[SourcePart, ...] = ()

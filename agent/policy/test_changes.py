@@ -47,7 +47,7 @@ NOT_COLLECTED = Rule(
 )
 IN_USE = Rule(
     id="test-module-in-use",
-    demands="Modules named like tests are used by tests only.",
+    demands="Files named like tests are part of the suite, and used by tests only.",
     severity=Severity.REVIEW,
 )
 OF_TESTS = (REWRITTEN, REMOVED, SURROUNDINGS, NOT_RUN, NOT_COLLECTED, IN_USE)
@@ -77,8 +77,8 @@ def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterat
     if len(alike) > _MOST:
         yield REWRITTEN.make_finding("", f"{len(alike) - _MOST:,} more such tests", _READ)
     if found.gone:
-        many = f"{len(found.gone):,} tests" if len(found.gone) > 1 else "A test"
-        said = f"{many} from the base branch no longer run: {list_some(found.gone, _MOST)}"
+        many = f"{len(found.gone):,} tests" if len(found.gone) > 1 else "1 test"
+        said = f"{many} from the base branch did not run: {list_some(found.gone, _MOST)}"
         yield REMOVED.make_finding("", said, _MISSED)
     if found.unrun:
         named = list_some(found.unrun)
@@ -93,8 +93,8 @@ def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterat
     for path in head.disguised:
         yield IN_USE.make_finding(
             path,
-            "is named like a test but used by the application, so some rules skip it",
-            "Move the application's code to a module with another name.",
+            "is named like a test but is not part of the suite that ran; some rules skip it",
+            "Have the suite collect it, or choose another name for application code.",
         )
     for doubt in head.doubts:
         yield SURROUNDINGS.make_finding("", doubt, _OTHER)

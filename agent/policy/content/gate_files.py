@@ -61,7 +61,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         # A new one without content, such as py.typed, does nothing by itself.
         is_marker = file.before is None and file.after == b""
         if not (is_known or is_marker or _is_usual(file.path)):
-            says = "is not source, a template, a static file, a translation, docs or test data"
+            says = "not source, a template, a static file, a translation, docs or test data"
             yield OTHER_FILES.make_finding(file.path, says, "Check what it does.")
 
 

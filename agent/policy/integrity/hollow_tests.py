@@ -26,7 +26,7 @@ HOLLOW = Rule(
 )
 EDITED = Rule(
     id="test-edited",
-    demands="Existing tests that the change edits are listed.",
+    demands="Existing tests, and their data, that the change edits are listed.",
     severity=Severity.INFO,
 )
 RULES = (HOLLOW, EDITED)
@@ -37,14 +37,18 @@ _OF_PYTEST = frozenset({"raises", "warns", "fail", "deprecated_call"})
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     fix = "Assert what the code should do. A test that cannot fail proves nothing."
     yield from HOLLOW.report_hits(change_context, _find_hollow, fix, is_test)
+    fix = "Check that they still test what they did."
+    for changed in change_context.change.files:
+        is_data = is_test(changed.path) and not source.is_python(changed.path, changed.after)
+        if is_data and changed.before is not None:
+            does = "edits" if changed.after is not None else "deletes"
+            yield EDITED.make_finding(changed.path, f"{does} data of tests", fix)
     for file in change_context.python:
         if is_test(file.path) and file.after and file.before:
             before, after = _describe_tests(file.before), _describe_tests(file.after)
             edited = [name for name, code in before.items() if after.get(name, code) != code]
             if edited:
-                says = f"edits {list_some(edited)}"
-                fix = "Check that they still test what they did."
-                yield EDITED.make_finding(file.path, says, fix)
+                yield EDITED.make_finding(file.path, f"edits {list_some(edited)}", fix)
 
 
 def _describe_tests(view: View) -> dict[str, str]:
