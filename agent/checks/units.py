@@ -1,10 +1,9 @@
 """The units of a change: the parts of the syntax tree that can be taken back one at a time.
 
-A unit is a statement, the decorators of a function, or the head of a class. A changed one gets
-base's text back; where only the blocks in it differ, each statement there is a unit. A new function
-raises, or returns what nobody expects; what is new besides goes; what has gone comes back. Within
-what is new, each statement without a block of its own goes as well; so does each new element of a
-list, a dictionary and the like, and each operand of `and` and `or`.
+A unit is a function, its decorators, the head of a class, or another statement. A changed one gets
+base's text back. A new function raises, or returns what nobody expects; what is new besides goes;
+what has gone comes back. Within a function, each statement is tried in the same way, as a part of
+it; so is each new element of a list, a dictionary and the like, and each operand of `and` and `or`.
 """
 
 from __future__ import annotations
@@ -150,6 +149,16 @@ class _Sides:
             now, was = _empty(now, "decorator_list"), _empty(was, "decorator_list")
         if ast.dump(now) == ast.dump(was) or _drops_imports(now, was):
             return
+        if isinstance(now, _FUNCTIONS):
+            yield self._give_back(_find_lines(now), _find_lines(was))
+            inner = [*self._compare_parts(now, was)]
+            # One alone says no more than the whole function.
+            yield from (edit._replace(is_inner=True) for edit in inner if len(inner) > 1)
+        else:
+            yield from self._compare_parts(now, was)
+
+    def _compare_parts(self, now: ast.stmt, was: ast.stmt) -> Iterator[TextEdit]:
+        """Find what takes back what differs within two statements, or the first as a whole."""
         blocks = [*zip(list_blocks(now), list_blocks(was), strict=False)]
         is_class = isinstance(now, ast.ClassDef) and isinstance(was, ast.ClassDef)
         is_alike = _describe_head(now) == _describe_head(was)

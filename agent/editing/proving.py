@@ -53,7 +53,7 @@ _PART = 0.1
 _SHARE = 0.25
 _MOST_IDS = 200
 _MOST_TYPES = 10
-#: For the single statements of new code, where the suite takes less.
+#: For the parts of functions, where the suite takes less.
 _LEAST_SECONDS = 30
 
 
@@ -372,7 +372,7 @@ class _TestRuns:
         return bool(result.reason or failing)
 
     def try_inner(self, found: list[Hunk], code: RevertTrials) -> RevertTrials:
-        """Take statements of new code away, each alone, for as long as the suite takes at most.
+        """Take parts of functions back, each alone, for as long as the suite takes at most.
 
         Only the tests near the change are asked: they reach new code, if any do. Where there are
         none, nothing is said.

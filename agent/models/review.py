@@ -94,7 +94,7 @@ class RevertTrials(Record):
     checked: tuple[SourcePart, ...] = ()
     """Those that the repository's type checker notices."""
     unmissed: tuple[SourcePart, ...] = ()
-    """Single statements of new code without which its tests and those near it pass."""
+    """Parts of functions that no test near them notices, although it notices the functions."""
 
     @property
     def tried(self) -> tuple[SourcePart, ...]:

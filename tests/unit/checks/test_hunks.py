@@ -118,18 +118,26 @@ def test_a_unit_is_a_function_decorators_a_head_an_attribute_or_a_statement():
     ]  # fmt: skip
 
 
-def test_within_a_function_each_statement_is_a_unit():
+def inner_units(after: bytes, before: bytes) -> list[str]:
+    """What is not as the change has it, for each part of a unit."""
+    left = [hunk.without.splitlines() for hunk in split(after, before) if hunk.is_inner]
+    return [b" | ".join(sorted({*after.splitlines()} ^ {*lines})).decode() for lines in left]
+
+
+def test_an_edited_function_is_a_unit_and_each_statement_in_it_a_part():
     before = b"def f(a):\n    if a:\n        b = 1\n        c = 2\n    else:\n        b = 2\n    return b\n"
     changed = before.replace(b"c = 2", b"c = 3").replace(b"return b", b"return str(b)")
-    assert [line for line, _ in units(changed, before)] == [
+    assert len(units(changed, before)) == 1
+    assert inner_units(changed, before) == [
         "        c = 2 |         c = 3", "    return b |     return str(b)",
     ]  # fmt: skip
     more = before.replace(b"    return b", b"    log(b)\n    return b").replace(
         b"        c = 2\n", b""
     )
-    assert [line for line, _ in units(more, before)] == ["        c = 2", "    log(b) |     pass"]
-    head = before.replace(b"f(a)", b"f(a, d=1)").replace(b"return b", b"return d")
-    assert len(units(head, before)) == 1, "with another head it is one unit"
+    assert inner_units(more, before) == ["        c = 2", "    log(b) |     pass"]
+    head = changed.replace(b"f(a)", b"f(a, d=1)")
+    assert len(units(head, before)) == 1
+    assert inner_units(before.replace(b"c = 2", b"c = 3"), before) == [], "it is the function"
     of_one_line = b"def f(a): return 1\n"
     assert len(units(of_one_line.replace(b"1", b"2"), of_one_line)) == 1
 
@@ -141,7 +149,9 @@ def test_what_a_function_defines_is_taken_back_with_its_decorators():
     )
     assert units(before.replace(b"@old", b"@new"), before) == [("    @new |     @old", False)]
     inner = before.replace(b"x = 1", b"x = 2").replace(b"An A", b"One A")
-    assert units(inner, before) == [("            x = 1 |             x = 2", False)]
+    assert units(inner.replace(b"One A", b"An A"), before) == [
+        ("            x = 1 |             x = 2", False)
+    ]
     gone = before.replace(b"    @old\n", b"")
     assert units(gone, before) == [("    @old", False)]
 
