@@ -45,7 +45,7 @@ class PythonSection(Section):
 
     version: PythonMinor | None = None
     """Minor version, as in "3.11". Default: .python-version, otherwise the newest installed version
-    that requires-python allows and that was released before the commit."""
+    that requires-python allows and came before the year of the commit."""
     system_packages: tuple[SystemPackage, ...] = ()
     """Debian packages that `setup` and checks need, such as libpq-dev."""
 

@@ -28,8 +28,6 @@ FOLDER = "pythons"
 """Folder in the data folder for interpreters that somebody puts there for us."""
 #: Our own scripts and pinned tools run on nothing older.
 OLDEST = Version("3.9")
-#: Releases come on its first days, or late in the month before.
-_RELEASE_MONTH = 10
 #: Imports what checks and builds rely on, and a build may lack; prints the version and the path.
 _TRIAL = """
 import ssl, sqlite3, ctypes, lzma, bz2, zlib, hashlib, venv, unittest
@@ -52,11 +50,12 @@ class PythonHints(Record):
 
     @property
     def newest(self) -> Version | None:
-        """The newest minor version there was at the time: one comes each October (PEP 602)."""
-        if not self.committed:
-            return None
-        day = datetime.fromtimestamp(self.committed, UTC)
-        return Version(f"3.{day.year - 2011 - (day.month < _RELEASE_MONTH)}")
+        """The newest minor version of the year before: projects follow it after it has come.
+
+        One comes each October (PEP 602).
+        """
+        year = datetime.fromtimestamp(self.committed, UTC).year
+        return Version(f"3.{year - 2012}") if self.committed else None
 
 
 class Interpreter(Record):
