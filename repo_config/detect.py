@@ -204,8 +204,9 @@ def _detect_django(files: ProjectFiles, config: RepoConfig) -> DjangoProject:
     if manage is None:
         manage = next(iter(django_projects.find_manage_scripts(files)), None)
         # An example's manage.py says nothing about a project that is started otherwise.
-        is_example = manage is not None and django_projects.is_aside(manage)
-        if is_example and (given or django_projects.find_settings(files, None)):
+        other = given or django_projects.find_settings(files, None)
+        is_below = "/" in (manage or "") and django_projects.find_settings_beside_tests(files)
+        if manage and (is_below or (other and django_projects.is_aside(manage))):
             manage = None
     module = given or django_projects.find_settings(files, manage)
     by_manage = module is None and django_projects.is_configuring(files, manage)

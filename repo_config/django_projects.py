@@ -16,6 +16,7 @@ VARIABLE = "DJANGO_SETTINGS_MODULE"
 
 _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z")
 _TESTISH = re.compile(r"(?:^|[_./])tests?(?:ing|project|app|s)?(?:[_./]|$)|testproject")
+_BESIDE_TESTS = re.compile(r"tests?/\w*settings\.py")
 _MOST_GUESSES = 20
 
 
@@ -27,13 +28,19 @@ def is_aside(path: str) -> bool:
 def find_manage_scripts(files: ProjectFiles) -> list[str]:
     """List Django's manage.py files, nearest to the root first, those of examples last."""
     paths = files.find_named("manage.py")[:_MOST_GUESSES]
-    # A template has a placeholder where a project has its settings module.
     starting = [
         path
         for path in paths
-        if "django" in files.text(path).lower() and "{{" not in path + files.text(path)
+        if "django" in files.text(path).lower() and _has_settings(files, path)
     ]
     return sorted(starting, key=is_aside)
+
+
+def _has_settings(files: ProjectFiles, path: str) -> bool:
+    """Whether a module of settings that a script names is there; not in a template or remains."""
+    named = [module.replace(".", "/") for _, module in _find_assigned(files.module(path))]
+    ends = tuple(f"/{inner}{end}" for inner in named for end in (".py", "/__init__.py"))
+    return not named or any(f"/{path}".endswith(ends) for path in files.paths)
 
 
 def _find_conftests(files: ProjectFiles) -> list[str]:
@@ -48,13 +55,25 @@ def find_settings(files: ProjectFiles, manage: str | None) -> str | None:
     """Find the settings module that the project's own checks run with, where it can be known."""
     scripts = (manage, suites.find_test_script(files), *_find_conftests(files))
     named = (_find_in_script(files, path) for path in scripts)
-    return _find_in_pytest(files.pytest) or next(filter(None, named), None)
+    found = _find_in_pytest(files.pytest) or next(filter(None, named), None)
+    return found or find_settings_beside_tests(files)
+
+
+def find_settings_beside_tests(files: ProjectFiles) -> str | None:
+    """Find the only settings of Django among the tests, where a package for Django has them."""
+    found = [
+        path
+        for path in filter(_BESIDE_TESTS.fullmatch, files.paths)
+        if "INSTALLED_APPS" in files.text(path)
+    ]
+    return found[0].removesuffix(".py").replace("/", ".") if len(found) == 1 else None
 
 
 def find_test_settings(files: ProjectFiles) -> str | None:
     """Find the settings module in the places that are there for the tests alone."""
     script = suites.find_test_script(files)
-    return _find_in_pytest(files.pytest) or _find_in_script(files, script)
+    found = _find_in_pytest(files.pytest) or _find_in_script(files, script)
+    return found or find_settings_beside_tests(files)
 
 
 def is_configuring(files: ProjectFiles, path: str | None) -> bool:

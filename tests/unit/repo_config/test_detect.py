@@ -90,8 +90,9 @@ def test_pytest_runs_the_tests_of_a_package_that_is_no_project_of_django(tree):
 @pytest.mark.parametrize(
     ("files", "module"),
     [
+        ({"tests/settings.py": APPS, "tests/x_settings.py": "", "x/manage.py": ""}, "tests.settings"),
         ({"tox.ini": "[pytest]\naddopts = -x --ds a.b\nDJANGO_SETTINGS_MODULE = c\n"}, "a.b"),
-        ({"manage.py": "import django\nif test:\n  os.environ['DJANGO_SETTINGS_MODULE'] = 's.dev'\nelse:\n  os.environ.setdefault('DJANGO_SETTINGS_MODULE', 's.test')\n"}, "s.test"),
+        ({"manage.py": "import django\nif test:\n  os.environ['DJANGO_SETTINGS_MODULE'] = 's.dev'\nelse:\n  os.environ.setdefault('DJANGO_SETTINGS_MODULE', 's.test')\n", "s/test.py": ""}, "s.test"),
     ],
 )  # fmt: skip
 def test_settings_are_found_where_projects_name_them(tree, files, module):
@@ -100,11 +101,15 @@ def test_settings_are_found_where_projects_name_them(tree, files, module):
     assert project.django.settings_module == module
 
 
-PLAIN = {"manage.py": MANAGE.format("tests.settings"), "tests/test_x.py": TESTS}
+PLAIN = {
+    "manage.py": MANAGE.format("tests.settings"), "tests/settings.py": "", "tests/test_x.py": TESTS,
+}  # fmt: skip
 
 
-def test_the_manage_py_nearest_to_the_root_counts_and_templates_do_not(tree):
+def test_the_manage_py_nearest_to_the_root_counts_and_templates_and_remains_do_not(tree):
     files = {
+        "old/manage.py": MANAGE.format("gone.settings"),
+        "web/settings.py": APPS,
         "a/b/manage.py": MANAGE.format("deep.settings"),
         "web/manage.py": MANAGE.format("web.settings"),
         "{{cookiecutter.name}}/manage.py": MANAGE.format("x.settings"),
@@ -252,11 +257,12 @@ def test_the_only_application_that_a_module_makes(tree, files, expected):
 def test_the_order_of_settings_is_config_env_pytest_manage(tree):
     files = {
         "manage.py": MANAGE.format("by.manage"),
+        "by/manage.py": "",
         "pytest.ini": "[pytest]\nDJANGO_SETTINGS_MODULE = by.pytest\n",
     }
     whole = "django: {settings: by.config}\nenv: {DJANGO_SETTINGS_MODULE: by.env}"
     found = [detected(tree(files), text) for text in (whole, whole.partition("\n")[2], "")]
-    found.append(detected(tree({"manage.py": files["manage.py"]})))
+    found.append(detected(tree(files | {"pytest.ini": ""})))
     modules = [project.django and project.django.settings_module for project in found]
     assert modules == ["by.config", "by.env", "by.pytest", "by.manage"]
 

@@ -17,7 +17,7 @@ def propose(made, **kept) -> dict[str, object]:
 
 
 def test_what_a_run_has_found_is_laid_over_what_is_detected(tree):
-    made = tree({"manage.py": MANAGE, "site/tests.py": "", "mypy.ini": ""})
+    made = tree({"manage.py": MANAGE, "site/settings.py": "", "site/tests.py": "", "mypy.ini": ""})
     found = propose(made, checks={"tests": "pytest"}, setup=["true"])
     assert (found["framework"], found["django.settings"]) == ("django", "site.settings")
     assert (found["checks.types"], found["checks.tests"]) == ("mypy .", "pytest")
