@@ -13,7 +13,9 @@ import shlex
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from repo_config import dependencies
 from repo_config.documents import as_list, as_map, table, texts
+from repo_config.known_tools import HOOKS_FILE
 from repo_config.project_files import ProjectFiles
 
 MISSING = "Not installed: "
@@ -26,7 +28,8 @@ _BRIEFLY = "timeout 300"
 _TESTS = re.compile(r"(?:^|[-_./])(?:tests?|testing)(?:$|[-_./])")
 _DEVELOPMENT = re.compile(r"(?:^|[-_./])(?:dev|develop|development)(?:$|[-_./])")
 _REQUIREMENTS = re.compile(
-    r"(?:[\w.-]*require[\w.-]*/[\w./-]+|[\w.-]*require[\w.-]*)\.(?:txt|pip)", re.IGNORECASE
+    r"(?:[\w.-]*require[\w.-]*/[\w./-]+|(?:tests?/)?[\w.-]*require[\w.-]*)\.(?:txt|pip)",
+    re.IGNORECASE,
 )
 _PLAIN = frozenset({"requirements.txt", "requirements/base.txt"})
 #: Builders of before do not all install a project so that its files are edited in place (PEP 660).
@@ -90,6 +93,13 @@ def write_lines(
         needed, others = _write_export(files)
     else:
         needed, others = _write_install(files, day)
+    if needed:
+        add = " ".join((_BRIEFLY, "uv pip install", *_name_days(files, day), "-c", _INSTALLED))
+        packages = _Parts("package", (), (), [*dict.fromkeys(_list_packages(files))])
+        others += packages.add_each(f'{add} "$package"')
+    # What there is by then keeps its version.
+    if any(_INSTALLED in line for line in others):
+        others.insert(0, f"uv pip freeze --exclude-editable > {_INSTALLED}")
     return (*needed, *others) if is_whole else tuple(needed)
 
 
@@ -135,7 +145,6 @@ def _write_install(files: ProjectFiles, day: str | None) -> tuple[list[str], lis
     if more != words:
         alone = f'echo "{MISSING}what is for development"; {line}'
         line = f"{' '.join((install, *more))} || {{ {alone}; }}"
-    # What there is by then keeps its version.
     add = f"{_BRIEFLY} {install} -c {_INSTALLED}"
     declaring = next(filter(files.has_file, ("pyproject.toml", "setup.py", "setup.cfg")), "")
     extras, groups, requirements = (part._replace(development=()) for part in parts)
@@ -144,8 +153,6 @@ def _write_install(files: ProjectFiles, day: str | None) -> tuple[list[str], lis
         *groups.add_each(f'{add} --group "$group"'),
         *requirements.add_each(f'{add} -r "$file"'),
     ]
-    if others:
-        others.insert(0, f"uv pip freeze --exclude-editable > {_INSTALLED}")
     return [line], others
 
 
@@ -195,17 +202,40 @@ def _list_groups(files: ProjectFiles) -> _Parts:
     return _Parts.divide("group", table(files.pyproject, "dependency-groups"))
 
 
+def _list_packages(files: ProjectFiles) -> list[str]:
+    """List what is installed besides where tests and mypy run: by Hatch, tox and the hook."""
+    environments = table(files.pyproject, "tool", "hatch", "envs")
+    environments = environments or table(files.toml("hatch.toml"), "envs")
+    lines = files.ini("tox.ini").get("testenv", {}).get("deps", "").splitlines()
+    for name in environments:
+        if name == "default" or _TESTS.search(name):
+            for key in ("dependencies", "extra-dependencies"):
+                lines += texts(table(environments, name).get(key))
+    for repository in as_list(files.yaml(HOOKS_FILE).get("repos")):
+        for hook in map(as_map, as_list(as_map(repository).get("hooks"))):
+            lines += texts(hook.get("additional_dependencies")) if hook.get("id") == "mypy" else ()
+    found = [dependencies.parse_line(line, "", runtime=False) for line in lines]
+    # Lines for some factors of tox, files and places outside of the index are none.
+    return [
+        line.partition(" #")[0].strip()
+        for line, one in zip(lines, found, strict=True)
+        if one and not one.source and one.version != dependencies.LOCAL
+    ]
+
+
 def _list_files(files: ProjectFiles) -> _Parts:
     """List files of requirements; the plain ones are needed beside those for the tests."""
     found = [path for path in files.paths if _REQUIREMENTS.fullmatch(path)]
-    # Beside `tests.txt`, `tests-min.txt` asks for other versions of the same.
-    variants = {
-        path
-        for path in found
-        for other in found
-        if other != path and (_TESTS.search(other) or _DEVELOPMENT.search(other))
-        if re.match(rf"{re.escape(other.rpartition('.')[0])}[-_.]", path)
-    }
+    aimed = [path for path in found if _TESTS.search(path) or _DEVELOPMENT.search(path)]
+    variants = {path for path in found if any(_is_variant(path, other) for other in aimed)}
     plain = [path for path in found if path in _PLAIN]
     parts = _Parts.divide("file", (path for path in found if path not in {*plain, *variants}))
     return parts._replace(tests=(*plain, *parts.tests))
+
+
+def _is_variant(path: str, other: str) -> bool:
+    """Whether a file asks for other versions of the same: `tests-min.txt` beside `tests.txt`."""
+    parts, others = (text.rpartition(".")[0].split("/") for text in (path, other))
+    pairs = zip(parts, others, strict=False)
+    is_longer = (re.match(rf"{re.escape(given)}(?:[-_.]|\Z)", part) for part, given in pairs)
+    return parts != others and len(parts) == len(others) and all(is_longer)

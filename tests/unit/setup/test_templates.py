@@ -68,6 +68,7 @@ def add_each(kind: str, names: str, command: str) -> str:
                 "requirements.txt": "",
                 "requirements/tests.txt": "",
                 "requirements/tests-min.txt": "",
+                "requirements-min/tests-min.txt": "",
                 "tests/data/notes.txt": "",
             },
             (f"{INSTALL} -r requirements.txt -r requirements/tests.txt",),
@@ -77,6 +78,11 @@ def add_each(kind: str, names: str, command: str) -> str:
             # What the tests want has another purpose than the plain file.
             {"requirements.txt": "", "requirements-test.txt": ""},
             (f"{INSTALL} -r requirements.txt -r requirements-test.txt",),
+        ),
+        (
+            "",
+            {"setup.py": "", "tests/requirements.txt": "", "docs/requirements.txt": ""},
+            (f"{INSTALL} -e . -r tests/requirements.txt",),
         ),
         (
             "pdm",
@@ -137,6 +143,23 @@ typing = []
                 add_each("extra", "crypto yaml", f'{ADD} -r pyproject.toml --extra "$extra"'),
                 add_each("group", "typing", f'{ADD} --group "$group"'),
                 add_each("file", "requirements-mypy.txt", f'{ADD} -r "$file"'),
+            ),
+        ),
+        (
+            # Tests need what Hatch and tox install beside it, mypy what its hook does.
+            "",
+            {
+                "pyproject.toml": BUILT + "[tool.hatch.envs.default]\n"
+                "dependencies = ['pytest>=8', 'a @ {root:uri}/a']\n[tool.hatch.envs.docs]\n"
+                "dependencies = ['mkdocs']\n",
+                "tox.ini": "[testenv]\ndeps =\n  dj52: Django<6\n  -r x.txt\n  unidecode # fast\n",
+                ".pre-commit-config.yaml": "repos: [{hooks: [{id: mypy, additional_dependencies:"
+                " [types-x]}, {id: flake8, additional_dependencies: [bugbear]}]}]",
+            },
+            (f"{INSTALL} -e .",),
+            (
+                "uv pip freeze --exclude-editable > /tmp/installed.txt",
+                add_each("package", "unidecode 'pytest>=8' types-x", f'{ADD} "$package"'),
             ),
         ),
         (
