@@ -26,6 +26,10 @@ from repo_config.schema import RepoConfig
 
 #: The tag that a commit had when `pre-commit autoupdate --freeze` wrote it.
 _FROZEN = re.compile(r"\brev: *['\"]?(\w+)['\"]? +# frozen: *(\S+)")
+#: Files with commands and packages: those at the root that are no texts, workflows, requirements.
+_NAMING = re.compile(
+    r"[^/]+(?<!\.md)(?<!\.rst)|\.github/workflows/.+|[^/]+/.*require.*|require.*/.+"
+)
 #: When a hook has to run, to be a check.
 _AT_COMMIT = frozenset({"commit", "pre-commit"})
 #: Types of files, as pre-commit calls them.
@@ -127,13 +131,15 @@ def _choose_files(tool: KnownTool, *levels: Mapping[str, Any]) -> HookFiles | No
     Args:
         levels: The whole file of the hooks, and the entry of this one.
     """
-    files, exclude, kinds = (
+    files, exclude, kinds, *types = (
         tuple(text for level in levels for text in texts(level.get(key)))
-        for key in ("files", "exclude", "exclude_types")
+        for key in ("files", "exclude", "exclude_types", "types", "types_or")
     )
-    if not tool.suffixes or not (files or exclude or kinds):
+    named = {_SUFFIXES[kind] for kind in (*types[0], *types[1]) if kind in _SUFFIXES}
+    if not tool.suffixes or not (files or exclude or kinds or named):
         return None
     left_out = {_SUFFIXES.get(kind) for kind in kinds}
+    left_out |= {*tool.suffixes} - named if named else set()
     suffixes = tuple(suffix for suffix in tool.suffixes if suffix not in left_out)
     return HookFiles(files, exclude, suffixes)
 
@@ -150,15 +156,24 @@ def _pin(program: str, tag: str, beside: list[str]) -> Iterator[str]:
 
 def _find_usual(files: ProjectFiles, hooks: list[_Hook]) -> Iterator[CheckCommand]:
     """Yield the commands of the tools that the project has: one for each hook, or a plain one."""
-    has_based = False
+    found: set[str] = set()
     for check, tool in TOOLS.items():
         own = [hook for hook in hooks if hook.tool is tool]
         used = [hook for hook in own if hook.is_at_commit]
-        if not used and _is_configured(files, tool):
+        # Beside ruff, settings of other linters are remains unless something else speaks of them.
+        is_alone = tool.checks_types or tool.program == "ruff" or "ruff check" not in found
+        is_in_use = is_alone or _is_named(files, tool.program)
+        if not used and _is_configured(files, tool) and is_in_use:
             used = own[:1] or [_Hook(tool)]
-        if not (check == "pyright" and has_based):
-            has_based |= check == "basedpyright" and bool(used)
+        if used and not (check == "pyright" and "basedpyright" in found):
+            found.add(check)
             yield from (_make_command(files, hook) for hook in used)
+
+
+def _is_named(files: ProjectFiles, program: str) -> bool:
+    """Whether a command or a list of packages may name a program; headings of settings do not."""
+    pattern = re.compile(rf"(?<![\w.\[-]){program}(?![\w.:\]-])")
+    return any(pattern.search(files.text(path)) for path in files.paths if _NAMING.fullmatch(path))
 
 
 def _is_configured(files: ProjectFiles, tool: KnownTool) -> bool:

@@ -21,6 +21,8 @@ _PYTHON = re.compile(r"python[0-9.]*|\$PY")
 _ASSIGNMENT = re.compile(r"\w+=")
 _PYTESTS = frozenset({"pytest", "py.test"})
 _LONGEST_NAME = 60
+#: Names of checks that are no command lines.
+_TAKEN = frozenset({"tests", "django check", "makemigrations", "endpoints"})
 FILES = "FILES"
 """In a command line: the files that a hook is given."""
 
@@ -121,7 +123,7 @@ def name_apart(commands: list[CheckCommand]) -> tuple[CheckCommand, ...]:
     found: dict[str, CheckCommand] = {}
     for command in commands:
         name, count = command.name, 1
-        while name in found:
+        while name in found or name in _TAKEN:
             name = " ".join(command.line.split()) if count == 1 else f"{command.name} ({count})"
             count += 1
         found[name] = command.model_copy(update={"name": name})

@@ -61,16 +61,19 @@ repos:
 - repo: https://example.org/x
   hooks:
   - {id: flake8, args: [--ignore=E501], files: ^(shop|tests)/, exclude: [broken]}
-  - {id: ruff-format, exclude: "/migrations/", exclude_types: [jupyter]}
+  - {id: ruff-format, exclude: "/migrations/", exclude_types: [jupyter], types_or: [python, pyi]}
+  - {id: isort, types: [python]}
   - {id: pyright, files: ^src/}
 """
     found = detect.detect_project(DictTree({".pre-commit-config.yaml": hooks}), RepoConfig())
     assert [command.line for command in found.commands] == [
-        "ruff format --check --force-exclude FILES", "flake8 --ignore=E501 FILES", "pyright",
+        "ruff format --check --force-exclude FILES", "flake8 --ignore=E501 FILES",
+        "isort --filter-files --check-only FILES", "pyright",
     ]  # fmt: skip
     assert [command.hook_files for command in found.commands] == [
         ((), ("^docs/", "/migrations/"), (".py", ".pyi")),
         (("^(shop|tests)/",), ("^docs/", "broken"), (".py",)),
+        ((), ("^docs/",), (".py",)),
         None,
     ]
 
@@ -104,5 +107,26 @@ repos:
 """
     found = detect.detect_project(DictTree({".pre-commit-config.yaml": hooks}), RepoConfig())
     assert [command.line for command in found.commands] == [
-        "flake8 --config .flake8 --statistics", "black --fast --check .", "mypy src",
+        "flake8 --config .flake8 --statistics", "black --fast --check FILES", "mypy src",
     ]  # fmt: skip
+
+
+def test_beside_ruff_settings_of_linters_that_nothing_names_are_remains() -> None:
+    files = {
+        "pyproject.toml": "[tool.ruff]\n[tool.isort]\n[tool.black]\n[tool.mypy]\n",
+        "setup.cfg": "[flake8]\n",
+        "README.md": "Checked by flake8\n",
+        "Makefile": "lint:\n\tisort --check .\n",
+    }
+    found = detect.detect_project(DictTree(files), RepoConfig())
+    assert [command.tool for command in found.commands] == ["ruff check", "isort", "mypy"]
+    found = detect.detect_project(DictTree({"setup.cfg": files["setup.cfg"]}), RepoConfig())
+    assert [command.tool for command in found.commands] == ["flake8"]
+
+
+def test_a_further_check_does_not_take_the_name_of_the_tests() -> None:
+    config = RepoConfig.model_validate(
+        {"checks": {"extra": [{"name": "tests", "run": "make x"}]}}, strict=False
+    )
+    found = detect.detect_project(DictTree({}), config)
+    assert [command.name for command in found.commands] == ["make x"]
