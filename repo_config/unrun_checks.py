@@ -26,6 +26,8 @@ _MOST, _LONGEST = 100, 100
 _SEPARATOR = re.compile(r"[\n,](?![^{}]*\})")
 #: What they start, hooks and environments, is listed by name.
 _LISTED_APART = frozenset({"pre-commit", "tox", "nox"})
+#: Options that have pytest and pyright look at something else.
+_OTHER_WORK = frozenset({"--doctest-modules", "--verifytypes"})
 
 
 class OwnChecks(NamedTuple):
@@ -46,6 +48,11 @@ class OwnChecks(NamedTuple):
         """
         line = line.strip()
         call = command_lines.find_inner_call(command_lines.split_call(line))
+        if _OTHER_WORK & {*call} - {
+            *self.tests.split(),
+            *(w for c in self.commands for w in c.words),
+        }:
+            return False
         suite = command_lines.read_test_command(shlex.join(call))
         words = tuple(line.split(" ")) if "\n" not in line else ()
         return (

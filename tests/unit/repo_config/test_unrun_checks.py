@@ -32,6 +32,8 @@ FILES = {
         commands = pre-commit run --all-files
         [testenv:unit]
         commands = coverage run -m pytest tests
+        [testenv:doctests]
+        commands = pytest --doctest-modules shop
         [testenv:typing]
         commands =
             ruff check .
@@ -77,7 +79,7 @@ def test_hooks_environments_and_steps_that_no_check_runs_are_listed() -> None:
     )
     assert detect.detect_project(tree, config).unrun == {
         "pre-commit hooks": ("codespell", "two…", "links"),
-        "tox environments": ("py{310,311}", "docs-{py313}", "typing"),
+        "tox environments": ("py{310,311}", "docs-{py313}", "doctests", "typing"),
         "nox sessions": ("package",),
         "commands of CI": ("cd docs…", "npm test"),
     }
