@@ -18,7 +18,7 @@ from agent.policy.rule import Rule
 from repo_config.schema import RepoConfig
 
 #: As a ticket writes the path of a file.
-_PATH = re.compile(r"[\w./-]+\.\w+")
+_PATH = re.compile(r"[\w./-]*\.[\w-]+")
 _CODE = re.compile(r"`([^`]{1,500})`")
 _WORD = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?")
 _ORDER: tuple[Level, ...] = ("off", "info", "review", "block")

@@ -30,6 +30,12 @@ def test_a_file_that_the_ticket_names_is_no_reason_for_a_draft(ticket, severity)
     assert weights["suppression"] is Severity.REVIEW, "guards the gate whatever is named"
 
 
+def test_a_hidden_file_is_named_like_any_other():
+    snippet = Snippet({".gitignore": "*.pyc\n"}, ticket="Add it to the .gitignore.")
+    found = policy.judge_change(snippet.change_context(), {}).findings
+    assert {one.severity for one in found if one.path == ".gitignore"} == {Severity.INFO}
+
+
 @pytest.mark.parametrize(
     ("ticket", "severity"),
     [("Export with `Tab_Lib`.", Severity.INFO), ("A tab-lib of exports.", Severity.REVIEW)],
