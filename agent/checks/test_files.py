@@ -266,6 +266,8 @@ class SuitePlaces:
 
     def locate_test(self, test_id: str) -> tuple[str, str]:
         """Return file and qualified name of a test; nothing where it is not known."""
+        if test_id.endswith(COLLECTION):
+            return self.locate_module(test_id), ""
         bare = test_id.partition("[")[0]
         path, mark, inner = bare.partition("::")
         if mark:

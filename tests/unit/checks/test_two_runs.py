@@ -10,10 +10,16 @@ import pytest
 
 from agent.checks import comparison
 from agent.checks.check import Part, Selection, Site
-from agent.checks.own_tests import choose_scope, find_uncollected, not_passed
+from agent.checks.own_tests import (
+    Scope,
+    choose_scope,
+    find_uncollected,
+    merge_results,
+    not_passed,
+)
 from agent.checks.reruns import SuiteRerunner
 from agent.checks.runners import PytestSuite
-from agent.checks.test_files import Imports
+from agent.checks.test_files import Imports, SuitePlaces
 from agent.checks.two_runs import COPIES, OWN, TwoRuns
 from agent.models.change import Severity
 from agent.models.checks import (
@@ -260,3 +266,11 @@ def test_source_under_the_name_of_a_test_is_for_the_reviewer(tmp_path: Path) -> 
     [told] = test_changes.find_problems(compared, ran(), ran(disguised=("test_client.py",)))
     assert (told.rule, told.path) == ("test-module-in-use", "test_client.py")
     assert told.severity is Severity.REVIEW
+
+
+def test_a_module_whose_tests_are_gone_is_looked_for_as_the_change_has_it() -> None:
+    places = SuitePlaces(SuiteFacts(files=("shop/tests/__init__.py", "shop/tests/test_old.py")))
+    lost = CheckItem(item_id="shop.tests.test_old (collection)", outcome="error")
+    held, own = ran().model_copy(update={"items": (lost,)}), ran()
+    wanted = Scope(whole=False, files=("shop/tests/test_old.py",))
+    assert merge_results(held, own, wanted, {}, places).items == ()
