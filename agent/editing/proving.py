@@ -7,6 +7,7 @@ the functions that the new tests call take the place of hunks.
 from __future__ import annotations
 
 import math
+import re
 import threading
 import time
 from collections import Counter
@@ -46,6 +47,8 @@ from repo_config.tree import Tree
 T = TypeVar("T")
 
 _MOST_ROWS = 30
+#: What Python raises where a name or a parameter is not there.
+_MISSING = re.compile(r"(?:Name|UnboundLocal|Attribute|Import|ModuleNotFound|Type)Error\b|$")
 _LONGEST_ERROR = 200
 #: For all hunks together, of the seconds of the run.
 _PART = 0.1
@@ -177,6 +180,20 @@ def prove_tests(added: Collection[str], trials: PartRunner) -> Proof:
     # Of a new test it is always said what it did.
     more = [row for row in rows[_MOST_ROWS:] if row.name in added]
     return Proof(rows=(*rows[:_MOST_ROWS], *more[:_MOST_IDS]), missing=missing)
+
+
+def locate_failing_tests(proof: Proof, head: CheckReport) -> frozenset[tuple[str, str]]:
+    """Return file and name of the tests that run without the change, fail there, and pass with it.
+
+    That a name is missing there, or a parameter, says nothing of what a test looks at.
+    """
+    suite = head.test_run.suite if head.test_run else None
+    places = SuitePlaces(suite or SuiteFacts())
+    return frozenset(
+        places.locate_test(row.name)
+        for row in proof.rows
+        if row.is_proof and row.without == "failed" and not _MISSING.match(row.error)
+    )
 
 
 def take_back(

@@ -10,6 +10,7 @@ from agent.editing.run_context import RunContext
 from agent.errors import EditFailed, EnvironmentFailed, PolicyRefused
 from agent.models.review import ReviewNotes
 from agent.models.step import Step
+from agent.policy.integrity import hollow_tests
 from agent.publishing.evidence import DecidedChange
 from agent.stages import checks, decide, edit, policy
 
@@ -48,6 +49,9 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
     compared = policy.keep_human_findings(compared, change, task.human_changes)
     tried = draft.plan, change, compared, after, prepared, desk, run_context.gate_seconds
     proof = once(Step.PROOF.named(number), proving.prove_change, *tried)
+    failing = proving.locate_failing_tests(proof, after)
+    softened = hollow_tests.soften_failing_tests(cleared.findings, failing)
+    cleared = cleared.model_copy(update={"findings": softened})
     found = compared, cleared, prepared.contract, proof
     verdict = once(Step.DECIDE.named(number), decide.decide_verdict, *found)
     desk.facts.note_round(verdict.reason, (*cleared.findings, *verdict.findings))

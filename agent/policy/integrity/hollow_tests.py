@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import unittest
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from agent.models.change import Finding, Severity
@@ -20,7 +20,7 @@ from agent.text.sanitise import list_some
 
 HOLLOW = Rule(
     id="test-asserts-nothing",
-    demands="Tests without assertions need review.",
+    demands="Tests without assertions need review, unless they fail without the change.",
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
 )
@@ -36,8 +36,10 @@ _OF_PYTEST = frozenset({"raises", "warns", "fail", "deprecated_call"})
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     fix = "Assert what the code should do. A test that cannot fail proves nothing."
-    yield from HOLLOW.report_hits(change_context, _find_hollow, fix, is_test)
-    fix = "Check that they still test what they did."
+    for python, hit in change_context.find_new_hits(_find_hollow, is_test):
+        finding = HOLLOW.make_finding(python.path, f"{hit.what} asserts nothing", fix, hit.line)
+        yield finding.model_copy(update={"subject": hit.what})
+    fix = "Check that each still tests what it did."
     for changed in change_context.change.files:
         is_data = is_test(changed.path) and not source.is_python(changed.path, changed.after)
         if is_data and changed.before is not None:
@@ -49,6 +51,28 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             edited = [name for name, code in before.items() if after.get(name, code) != code]
             if edited:
                 yield EDITED.make_finding(file.path, f"edits {list_some(edited)}", fix)
+
+
+def soften_failing_tests(
+    findings: tuple[Finding, ...], failing: Collection[tuple[str, str]]
+) -> tuple[Finding, ...]:
+    """Let what is said of tests that can fail remark.
+
+    Args:
+        failing: File and qualified name of each test that fails without the change.
+    """
+    return tuple(
+        finding.model_copy(
+            update={
+                "severity": Severity.INFO,
+                "message": f"{finding.subject} asserts nothing, but fails without the change.",
+                "fix": "Check that it fails for what it tests.",
+            }
+        )
+        if finding.rule == HOLLOW.id and (finding.path, finding.subject) in failing
+        else finding
+        for finding in findings
+    )
 
 
 def _describe_tests(view: View) -> dict[str, str]:
@@ -66,7 +90,7 @@ def _find_hollow(view: View) -> Iterator[Hit]:
         if visit.function is None and name.startswith("test"):
             if not _AssertionFinder(view).has_assertions(visit.node):
                 shown = f"{visit.qualname}.{name}".lstrip(".")
-                yield Hit(f"{shown} asserts nothing", visit.node.lineno)
+                yield Hit(shown, visit.node.lineno)
 
 
 @dataclass

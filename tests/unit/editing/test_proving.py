@@ -11,7 +11,10 @@ import pytest
 from agent.checks.hunks import Hunk
 from agent.checks.test_files import Imports
 from agent.editing import proving
-from agent.models.checks import CheckItem, Status, SuiteFacts, TestRun
+from agent.models.change import Severity
+from agent.models.checks import CheckItem, CheckReport, Status, SuiteFacts, TestRun
+from agent.models.review import Proof, ProofRow
+from agent.policy.integrity import hollow_tests
 
 FILE = "shop/tests/test_prices.py"
 SUITE = SuiteFacts(files=(FILE, "tests/test_other.py"))
@@ -113,3 +116,24 @@ def test_without_the_time_for_the_suite_nothing_is_said():
     lines, ran = attempt({}, ours=[FILE], seconds=100.0)
     assert lines == [[], [], [1, 2, 3, 4]]
     assert ran == [(1,), (2,), (3,), (4,)]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "error", "severity"),
+    [
+        ("failed", "ValueError: not enough values", Severity.INFO),
+        ("failed", "AttributeError: module has no attribute", Severity.REVIEW),
+        ("passed", "", Severity.REVIEW),
+        ("error", "ModuleNotFoundError: No module", Severity.REVIEW),
+    ],
+)
+def test_a_test_without_assertions_that_fails_without_the_change_is_a_note(
+    outcome, error, severity
+):
+    row = ProofRow(name=f"{FILE}::test_new[1]", without=outcome, error=error, with_change="passed")
+    head = CheckReport(side="head", commit="", results=(result(),))
+    failing = proving.locate_failing_tests(Proof(rows=(row,)), head)
+    finding = hollow_tests.HOLLOW.make_finding(FILE, "test_new asserts nothing", "Assert.", 1)
+    finding = finding.model_copy(update={"subject": "test_new"})
+    [found] = hollow_tests.soften_failing_tests((finding,), failing)
+    assert found.severity is severity
