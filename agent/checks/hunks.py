@@ -57,13 +57,13 @@ class Hunk:
 
     @property
     def part(self) -> SourcePart:
-        removed = self.edit.removed if self.edit else ""
         return SourcePart(
             path=self.path,
             line=self.line,
             mistake=self.mistake,
             goes=self.goes,
-            removed=removed,
+            removed=self.edit.removed if self.edit else "",
+            code=_cut_code(self.edit.code) if self.edit else "",
         )
 
 
@@ -290,5 +290,9 @@ def _mistake(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
 
 
 def _shorten_code(node: ast.expr) -> str:
-    text = ast.unparse(node).partition("\n")[0]
+    return _cut_code(ast.unparse(node))
+
+
+def _cut_code(text: str) -> str:
+    text = text.partition("\n")[0]
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

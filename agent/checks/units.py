@@ -44,7 +44,10 @@ class TextEdit(NamedTuple):
     is_inner: bool = False
     """Whether it is a part of another unit."""
     removed: str = ""
-    """Name of the function or class that the change removes; empty: it does something else."""
+    """What the change removes: the name of a function or class, else a statement; empty: it does
+    something else."""
+    code: str = ""
+    """Of a part of a statement."""
 
 
 def find_edits(
@@ -234,7 +237,8 @@ class _Sides:
                     start, end = _get_start(part[0]), _get_start(parts[number + 1][0])
                 left = self.new[start[0]][: start[1]] + self.new[end[0]][end[1] :]
                 line = part[0].lineno - 1
-                yield TextEdit(start[0], end[0] + 1, (left,), line, is_inner=True)
+                code = ": ".join(map(ast.unparse, part))
+                yield TextEdit(start[0], end[0] + 1, (left,), line, is_inner=True, code=code)
 
     def _replace(self, node: ast.stmt, last: int, instead: bytes, line: int) -> TextEdit:
         """Put a line in the place of a statement and all up to a last line."""
@@ -245,7 +249,7 @@ class _Sides:
         text = [*map(_end_line, self.old[slice(*_find_lines(node))])]
         if at == len(self.new) and self.new and not self.new[-1].endswith(b"\n"):
             text = [b"\n", *text]
-        removed = node.name if isinstance(node, _DEFINITIONS) else ""
+        removed = node.name if isinstance(node, _DEFINITIONS) else "statement"
         return TextEdit(at, at, tuple(text), max(at - 1, 0), goes, removed=removed)
 
 

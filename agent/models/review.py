@@ -75,12 +75,15 @@ class SourcePart(Record):
     goes: bool = False
     """Whether the change only takes away what would be missed by its name."""
     removed: str = ""
-    """Name of the function or class that the change removes here; empty: it does something else."""
+    """What the change removes here: the name of a function or class, else a statement; empty: it
+    does something else."""
+    code: str = ""
+    """Where it is a part of a statement."""
 
     @property
     def name(self) -> str:
         place = f"{self.path}:{self.line}"
-        about = self.mistake or (self.removed and f"{self.removed} was removed")
+        about = self.mistake or self.code or (self.removed and f"{self.removed} was removed")
         return f"{place} ({about})" if about else place
 
 

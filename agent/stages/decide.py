@@ -250,7 +250,11 @@ class VerdictFacts:
         if self.proof.missing and not (hunks.noticed or hunks.checked or found or gone):
             found.append(("", None, f"No test proves the change: {self.proof.missing}."))
         fix = "Add a test that fails without it, or review it closely."
-        return tuple(_make_remark(PROOF, message, fix, path, line) for path, line, message in found)
+        # Of what was removed at one place, once.
+        unique = dict.fromkeys(found)
+        return tuple(
+            _make_remark(PROOF, message, fix, path, line) for path, line, message in unique
+        )
 
     @property
     def _left_open(self) -> tuple[Finding, ...]:
