@@ -104,7 +104,8 @@ def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterat
     after = {**head.suite.settings, **head.suite.plugins}
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):
-            was, now = before.get(name, "not there"), after.get(name, "not there")
+            sides = (side.get(name, "not there") for side in (before, after))
+            was, now = (said.removeprefix(f"{name}==") for said in sides)
             yield SURROUNDINGS.make_finding(
                 "", f"{name} is {now} but was {was} on the base branch", _OTHER
             )

@@ -80,7 +80,7 @@ _NEXT = {
         "Find and remove what in the project adds operations to migrations, {commit}. Or write "
         "this migration by hand."
     ),
-    Reason.NEW_FAILURES: ("Decide whether the test or the {ticket} is wrong, fix it, {again}."),
+    Reason.NEW_FAILURES: "Change the {ticket}, or the failing check if that is wrong, {again}.",
     Reason.UNVERIFIED: "Fix the cause named above, {commit}.",
     Reason.NO_TESTS: "Add a test, or set `checks.tests` to `off` in {file}, {commit}.",
     Reason.TIME_SPENT: (

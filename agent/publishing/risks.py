@@ -34,6 +34,13 @@ def list_untried_files(evidence: Evidence) -> list[str]:
     return [path for path in paths if not (path.endswith((".py", *PROSE)) or is_test(path))]
 
 
+def list_unnoticed(evidence: Evidence) -> list[str]:
+    """List the parts that no test misses, and no finding names."""
+    named = {(finding.path, finding.line) for finding in evidence.findings}
+    parts = evidence.proof.hunks.unnoticed
+    return [part.name for part in parts if (part.path, part.line) not in named]
+
+
 def list_unmeasured(evidence: Evidence) -> Iterator[str]:
     """Say what no check has measured, in sentences; foreign words are in some."""
     for check in evidence.compared:

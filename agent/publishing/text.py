@@ -176,6 +176,7 @@ def _list_facts(evidence: Evidence) -> dict[str, object]:
         "title": check_summary.summarize_all(evidence.compared),
         "rows": list(_make_rows(evidence.compared)),
         "found": list(_group_findings(evidence.findings)),
+        "unnoticed": risks.list_unnoticed(evidence),
         "other_tests": risks.group_other_tests(evidence),
         "untried_files": risks.list_untried_files(evidence),
         "unmeasured": list(risks.list_unmeasured(evidence)),

@@ -258,7 +258,7 @@ class _CommandRun:
             order = order.model_copy(update={"outlet": opened.outlet})
             result = context.run(order)
         report = _SetupReport.read(result)
-        left_out = [f"setup: denied access to {attempt}" for attempt in opened.refused_attempts]
+        left_out = [f"what the set-up wanted from {one}" for one in opened.refused_attempts]
         left_out += _list_missing(result.output)
         for line in left_out:
             context.say(line)

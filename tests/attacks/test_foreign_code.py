@@ -288,7 +288,7 @@ def test_RX1_code_that_runs_while_packages_are_installed_achieves_nothing(
             told = made.model_dump_json()
         except EnvironmentFailed as problem:
             told = problem.message
-    assert "denied access to 127.0.0.1" in told or "Network access blocked: 127.0.0.1" in told
+    assert "wanted from 127.0.0.1" in told or "Network access blocked: 127.0.0.1" in told
     assert ground.canary.silent()
     assert ground.leaks(told, *said, *witness.printed) == set()
     # Not even in a sandbox that no foreign code is in.
