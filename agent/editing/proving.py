@@ -169,6 +169,9 @@ def prove_tests(added: Collection[str], trials: PartRunner) -> Proof:
     on_base = _run_tests(site, part, "tests on the base branch", trials.desk) if site else None
     if head is None or on_base is None:
         return Proof(missing="the change adds no test")
+    places = SuitePlaces(head.suite or SuiteFacts())
+    if not any(places.locate_test(item.item_id)[0] in files for item in head.items):
+        return Proof(missing="the files of tests that it edits have no test left")
     if not is_proved(on_base):
         return Proof(missing=f"its tests cannot run without the change: {on_base.reason}")
     rows = sorted(
