@@ -18,7 +18,7 @@ from packaging.version import InvalidVersion, Version
 
 from repo_config import command_lines
 from repo_config.command_lines import FILES, CheckCommand, HookFiles
-from repo_config.documents import as_list, as_map, table, texts
+from repo_config.documents import table, texts
 from repo_config.known_tools import HOOKS, HOOKS_FILE, PINNED, TOOLS, KnownTool
 from repo_config.located import escape_text
 from repo_config.project_files import ProjectFiles
@@ -95,23 +95,21 @@ def find_commands(files: ProjectFiles, config: RepoConfig) -> Commands:
 def _read_hooks(files: ProjectFiles) -> Iterator[_Hook]:
     """Yield the hooks of known tools; none where the file cannot be read."""
     whole, frozen = files.yaml(HOOKS_FILE), dict(_FROZEN.findall(files.text(HOOKS_FILE)))
-    for repository in map(as_map, as_list(whole.get("repos"))):
-        revision = str(repository.get("rev"))
-        tag = frozen.get(revision, revision)
-        for hook in map(as_map, as_list(repository.get("hooks"))):
-            tool, words = _read_call(hook)
-            if tool:
-                # What mypy is to know of packages, it finds where these are installed.
-                beside = [] if tool.program == "mypy" else hook.get("additional_dependencies")
-                stages = texts(hook.get("stages", "pre-commit"))
-                yield _Hook(
-                    tool=tool,
-                    words=words,
-                    names_files=str(hook.get("pass_filenames")).lower() != "false",
-                    files=_choose_files(tool, whole, hook),
-                    is_at_commit=bool(_AT_COMMIT & {*stages}),
-                    pins=tuple(_pin(tool.program, tag, texts(beside))),
-                )
+    for repository, hook in files.hooks:
+        tool, words = _read_call(hook)
+        if tool:
+            revision = str(repository.get("rev"))
+            # What mypy is to know of packages, it finds where these are installed.
+            beside = [] if tool.program == "mypy" else hook.get("additional_dependencies")
+            stages = texts(hook.get("stages", "pre-commit"))
+            yield _Hook(
+                tool=tool,
+                words=words,
+                names_files=str(hook.get("pass_filenames")).lower() != "false",
+                files=_choose_files(tool, whole, hook),
+                is_at_commit=bool(_AT_COMMIT & {*stages}),
+                pins=tuple(_pin(tool.program, frozen.get(revision, revision), texts(beside))),
+            )
 
 
 def _read_call(hook: Mapping[str, Any]) -> tuple[KnownTool | None, tuple[str, ...]]:

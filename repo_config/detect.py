@@ -52,8 +52,8 @@ class DjangoProject(BaseModel):
     """Path of manage.py."""
     python_path: tuple[str, ...]
     """Folders that belong on sys.path, relative to the root; "" is the root."""
-    configured_by: str | None = None
-    """A manage.py that configures the settings itself, in place of a settings module."""
+    is_configured_by_manage: bool = False
+    """Whether manage.py configures the settings itself, in place of a settings module."""
     tests_know_settings: bool = True
     """Whether what runs the tests learns of the settings by itself: of its own configuration, a
     conftest.py, a script or a configured variable. Otherwise it gets the module by a variable."""
@@ -61,7 +61,7 @@ class DjangoProject(BaseModel):
     @property
     def missing(self) -> str:
         """Why Django cannot be started, and the way out; empty where it can be."""
-        if self.settings_module is not None or self.configured_by is not None:
+        if self.settings_module is not None or self.is_configured_by_manage:
             return ""
         return (
             "No settings module was found, so Django cannot be started. Set one in"
@@ -150,9 +150,6 @@ def _move_up(found: Project, folder: str) -> Project:
         django = django.model_copy(
             update={
                 "manage": find_parent(django.manage) if django.manage else None,
-                "configured_by": find_parent(django.configured_by)
-                if django.configured_by
-                else None,
                 "python_path": tuple(map(find_parent, django.python_path)),
             }
         )
@@ -209,12 +206,11 @@ def _detect_django(files: ProjectFiles, config: RepoConfig) -> DjangoProject:
         if manage and (is_below or (other and django_projects.is_aside(manage))):
             manage = None
     module = given or django_projects.find_settings(files, manage)
-    by_manage = module is None and django_projects.is_configuring(files, manage)
     return DjangoProject(
         settings_module=module,
         manage=manage,
         python_path=django_projects.find_python_path(files, manage),
-        configured_by=manage if by_manage else None,
+        is_configured_by_manage=module is None and django_projects.is_configuring(files, manage),
     )
 
 

@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, TypeVar, cast
 
 from repo_config import documents, foreign_python
+from repo_config.known_tools import HOOKS_FILE
 from repo_config.tree import FolderTree, Tree
 
 #: Larger files are not the settings or scripts that are looked for here.
@@ -100,6 +101,16 @@ class ProjectFiles:
             return documents.as_map(documents.parse_yaml(self.text(path)))
         except documents.DocumentError:
             return {}
+
+    @cached_property
+    def hooks(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """The hooks of pre-commit, each behind its repository; none where these cannot be read."""
+        repositories = map(documents.as_map, documents.as_list(self.yaml(HOOKS_FILE).get("repos")))
+        return [
+            (repository, hook)
+            for repository in repositories
+            for hook in map(documents.as_map, documents.as_list(repository.get("hooks")))
+        ]
 
     @property
     def pyproject(self) -> dict[str, object]:

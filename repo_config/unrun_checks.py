@@ -15,7 +15,7 @@ from typing import NamedTuple
 from repo_config import command_lines
 from repo_config.command_lines import CheckCommand, SuiteCommand
 from repo_config.documents import as_list, as_map, table, texts
-from repo_config.known_tools import HOOKS, HOOKS_FILE
+from repo_config.known_tools import HOOKS
 from repo_config.located import escape_text
 from repo_config.project_files import ProjectFiles
 
@@ -95,12 +95,11 @@ def _cut(text: str) -> str:
 
 
 def _find_hooks(own: OwnChecks, files: ProjectFiles) -> Iterator[str]:
-    for repository in map(as_map, as_list(files.yaml(HOOKS_FILE).get("repos"))):
-        for hook in map(as_map, as_list(repository.get("hooks"))):
-            name = str(hook.get("id", ""))
-            is_run = name in HOOKS and HOOKS[name].check in own.tools
-            if not is_run and not own.cover(str(hook.get("entry"))):
-                yield name
+    for _, hook in files.hooks:
+        name = str(hook.get("id", ""))
+        is_run = name in HOOKS and HOOKS[name].check in own.tools
+        if not is_run and not own.cover(str(hook.get("entry"))):
+            yield name
 
 
 def _find_environments(own: OwnChecks, files: ProjectFiles) -> Iterator[str]:

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from repo_config import dependencies
 from repo_config.documents import as_list, as_map, table, texts
-from repo_config.known_tools import HOOKS_FILE
 from repo_config.project_files import ProjectFiles
 
 MISSING = "Not installed: "
@@ -211,9 +210,8 @@ def _list_packages(files: ProjectFiles) -> list[str]:
         if name == "default" or _TESTS.search(name):
             for key in ("dependencies", "extra-dependencies"):
                 lines += texts(table(environments, name).get(key))
-    for repository in as_list(files.yaml(HOOKS_FILE).get("repos")):
-        for hook in map(as_map, as_list(as_map(repository).get("hooks"))):
-            lines += texts(hook.get("additional_dependencies")) if hook.get("id") == "mypy" else ()
+    for _, hook in files.hooks:
+        lines += texts(hook.get("additional_dependencies")) if hook.get("id") == "mypy" else ()
     found = [dependencies.parse_line(line, "", runtime=False) for line in lines]
     # Lines for some factors of tox, files and places outside of the index are none.
     return [
