@@ -193,7 +193,10 @@ def _is_configured(files: ProjectFiles, tool: KnownTool) -> bool:
 def _make_command(files: ProjectFiles, hook: _Hook) -> CheckCommand:
     tool, chosen = hook.tool, hook.files if hook.names_files else None
     targets = tuple(_choose_targets(files, tool)) if hook.names_files else ()
-    words = (*hook.words, *tool.options.split(), *(tool.with_files if chosen else targets))
+    # Some tools take none of their options twice.
+    ours = (*tool.options.split(), *(tool.with_files if chosen else ()))
+    added = [word for word in ours if word not in hook.words]
+    words = (*hook.words, *added, *(() if chosen else targets))
     typed = shlex.join((*tool.check.split(), *words, *((FILES,) if chosen else ())))
     return CheckCommand(
         name=tool.check,

@@ -64,13 +64,16 @@ repos:
   - {id: ruff-format, exclude: "/migrations/", exclude_types: [jupyter], types_or: [python, pyi]}
   - {id: isort, types: [python]}
   - {id: pyright, files: ^src/}
+  - {id: ruff, files: ^src/, args: [--no-fix, --force-exclude]}
 """
     found = detect.detect_project(DictTree({".pre-commit-config.yaml": hooks}), RepoConfig())
     assert [command.line for command in found.commands] == [
-        "ruff format --check --force-exclude FILES", "flake8 --ignore=E501 FILES",
+        "ruff check --no-fix --force-exclude FILES", "ruff format --check --force-exclude FILES",
+        "flake8 --ignore=E501 FILES",
         "isort --filter-files --check-only FILES", "pyright",
     ]  # fmt: skip
     assert [command.hook_files for command in found.commands] == [
+        (("^src/",), ("^docs/",), (".py", ".pyi", ".ipynb")),
         ((), ("^docs/", "/migrations/"), (".py", ".pyi")),
         (("^(shop|tests)/",), ("^docs/", "broken"), (".py",)),
         ((), ("^docs/",), (".py",)),
