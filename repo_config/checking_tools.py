@@ -129,17 +129,15 @@ def _choose_files(tool: KnownTool, *levels: Mapping[str, Any]) -> HookFiles | No
     Args:
         levels: The whole file of the hooks, and the entry of this one.
     """
-    files, exclude, kinds, *types = (
+    files, exclude, left_out, *types = (
         tuple(text for level in levels for text in texts(level.get(key)))
         for key in ("files", "exclude", "exclude_types", "types", "types_or")
     )
-    named = {_SUFFIXES[kind] for kind in (*types[0], *types[1]) if kind in _SUFFIXES}
-    if not tool.suffixes or not (files or exclude or kinds or named):
-        return None
-    left_out = {_SUFFIXES.get(kind) for kind in kinds}
-    left_out |= {*tool.suffixes} - named if named else set()
-    suffixes = tuple(suffix for suffix in tool.suffixes if suffix not in left_out)
-    return HookFiles(files, exclude, suffixes)
+    kinds = _SUFFIXES.keys() & {*types[0], *types[1]} or _SUFFIXES.keys()
+    taken = {_SUFFIXES[kind] for kind in kinds - {*left_out}}
+    suffixes = tuple(suffix for suffix in tool.suffixes if suffix in taken)
+    is_chosen = tool.suffixes and (files or exclude or suffixes != tool.suffixes)
+    return HookFiles(files, exclude, suffixes) if is_chosen else None
 
 
 def _pin(program: str, tag: str, beside: list[str]) -> Iterator[str]:
