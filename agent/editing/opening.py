@@ -163,7 +163,7 @@ def _describe_repository(run_context: RunContext) -> tuple[str, ...]:
 
 def _find_notes(paths: Collection[str]) -> list[str]:
     """List the notes for contributors: what they say of machines first, then those at the root."""
-    found = filter(is_note, paths)
+    found = (path for path in paths if is_note(path) and path.count("/") <= 1)
     return sorted(found, key=lambda path: ("policy" not in path.lower(), path.count("/"), path))
 
 

@@ -107,7 +107,7 @@ def _explain_no_code(compared: tuple[AnyComparison, ...], names: Collection[str]
         if check.name in names
         for said in (summarize_check(check),)
     )
-    return f"no executable code was changed{''.join(counts)}"
+    return f"no Python code was changed{''.join(counts)}"
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def prove_tests(added: Collection[str], trials: PartRunner) -> Proof:
     """
     change, head = trials.change, trials.after.test_run
     own = list_test_files(change, head)
-    if not any(path.endswith(".py") and path not in own for path in change.paths):
+    if not any(path not in own and not path.endswith(hunks.PROSE) for path in change.paths):
         return Proof(unneeded="only tests were changed")
     kept = tuple(file for file in change.files if file.path in own)
     tests = change.model_copy(update={"files": kept, "notes": ()})

@@ -25,7 +25,7 @@ _APART_FILE = re.compile(
 )
 #: What people, and the models that work for them, are told before they change anything.
 _NOTE = re.compile(
-    r"(?:\.github/|docs/)?(?:agents|claude|gemini|contributing|copilot-instructions"
+    r"(?:.*/)?(?:agents|claude|gemini|contributing|copilot-instructions"
     r"|(?:ai|llms?)[_-]?policy)\.(?:md|rst|txt)",
     re.IGNORECASE,
 )

@@ -71,7 +71,7 @@ _RUN = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 _LONG_RUNS = 3.0
 #: Bits per character; words of a language have fewer.
 _RANDOM_BITS = 3.5
-_SHORTEST, _SHORTEST_ALONE, _SHORTEST_HEX = 18, 36, 32
+_SHORTEST, _SHORTEST_ALONE, _SHORTEST_HEX = 18, 32, 32
 
 
 def find_shaped_secrets(text: str) -> tuple[Span, ...]:

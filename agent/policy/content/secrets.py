@@ -38,6 +38,8 @@ RULES = (SECRETS, SAMPLE_SECRETS)
 _FIX = "Remove the value from the ticket. Read it from the environment or a secret store."
 _SAMPLE_FIX = "Check that it is not a real credential, or generate it in the test."
 _SAMPLE_FOLDER = re.compile(r"docs?(?:_.*)?|(?:.*[-_])?examples?|samples?|tutorials?|demos?|t")
+#: Of 128 bits or more, as keys of services and of frameworks are.
+_HEX_KEY = re.compile(r"(?=.*[0-9])(?=.*[a-fA-F])(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{40,})")
 #: What is longer, nobody has written.
 _LONGEST_LINE = 1_000
 _PROSE = (".md", ".rst", ".adoc")
@@ -89,7 +91,8 @@ def _find_new(file: ChangedFile) -> Iterator[_FoundSecret]:
 def _find(text: str) -> Iterator[_FoundSecret]:
     places = [(span, "of vendor" if by else "of shape")
               for span, by in secret_shapes.find_given_out(text)]  # fmt: skip
-    places += [(span, "random") for span in secret_shapes.find_random_words(text)]
+    places += [(span, "random") for span in secret_shapes.find_random_words(text)
+               if not any(start <= span[0] < end for (start, end), _ in places)]  # fmt: skip
     for (start, end), certainty in places:
         first, last = text.rfind("\n", 0, start) + 1, text.find("\n", end)
         is_weak = certainty == "random"
@@ -110,6 +113,11 @@ def _find_joined(file: PythonFile) -> Iterator[_FoundSecret]:
             for found in _find(value):
                 yield replace(found, line=node.lineno)
                 break
+    # Digests look the same; those of what is downloaded or compared stand in tests and data.
+    for visit in () if layout.is_test(file.path) else file.after.list_visits(ast.Constant):
+        text = visit.node.value
+        if isinstance(text, str) and _HEX_KEY.fullmatch(text) and file.is_new(visit.node.lineno):
+            yield _FoundSecret(visit.node.lineno, text, "random")
 
 
 def _is_sample(path: str) -> bool:

@@ -7,6 +7,7 @@ matter of `gate-files`.
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
@@ -34,6 +35,8 @@ _TESTS: tuple[type[ast.If | ast.IfExp | ast.While | ast.Assert], ...] = (
 )  # fmt: skip
 
 
+#: As a tool is spoken to by its name, as in `# mypy: ignore-errors`.
+_SPOKEN_TO = re.compile(r"#\s*([\w-]+)\s*:")
 _FIX = "Check that it is necessary and as narrow as possible."
 _MOST_FINDINGS = 20
 
@@ -41,6 +44,14 @@ _MOST_FINDINGS = 20
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     for file, hit in change_context.find_new_hits(_find_switches, with_stubs=True):
         yield SUPPRESSION.make_finding(file.path, hit.message, _FIX, hit.line)
+    # What such a comment hides may come with a later change.
+    tools = {command.tool for command in change_context.project.commands}
+    for file in change_context.python:
+        for line in sorted(file.new_lines if file.after else ()):
+            told = _SPOKEN_TO.match(file.after.get_line(line)) if file.after else None
+            if told and told[1].lower() in tools:
+                says = f"sets options of {told[1]} for the whole file"
+                yield SUPPRESSION.make_finding(file.path, says, _FIX, line)
 
 
 def find_silenced(items: Iterable[CheckItem]) -> Iterator[Finding]:

@@ -96,7 +96,7 @@ def test_of_a_change_of_types_alone_the_counts_of_the_checker_are_the_proof() ->
     after = CheckReport(side="head", commit="", results=())
     proof = proving.prove_change(plan, made, (mypy, suite()), after, prepared, None)  # type: ignore[arg-type]
     counts = "mypy: 5 findings on the base branch, clean with the change"
-    assert proof.unneeded == f"no executable code was changed; {counts}"
+    assert proof.unneeded == f"no Python code was changed; {counts}"
 
 
 #: By what is measured: what is decided, why, and what the sentence names.

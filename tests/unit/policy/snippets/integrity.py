@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from repo_config import command_lines
 from tests.unit.policy.cases import Cases, Snippet
 
 _PATH = "tests/test_cart.py"
@@ -17,10 +18,16 @@ _SUPPRESSION = Cases(
             "def f(): ...\nif t.TYPE_CHECKING:\n    from shop import f\n", line=2
         ),
         "a value for type checkers": Snippet("f = g if TYPE_CHECKING else h\n", line=1),
+        "options of a tool": Snippet(
+            "x = 1\n# mypy: ignore-errors\n",
+            project={"types": (command_lines.read_command("mypy ."),)},
+            line=2,
+        ),
         "a stub": Snippet({"app/cart.pyi": "f = g if TYPE_CHECKING else h\n"}, line=1),
     },
     passes={
         "imports for annotations": Snippet("if TYPE_CHECKING:\n    from shop import Order\n"),
+        "options of a tool that nobody runs": Snippet("x = 1\n# mypy: ignore-errors\n"),
         "a comment, of which the tools tell": Snippet("x = f()  # noqa\n"),
     },
 )

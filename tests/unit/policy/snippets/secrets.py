@@ -42,11 +42,15 @@ CASES = {
             "of no shape that detect-secrets knows": Snippet(
                 f"KEY = 'phc_{_RANDOM}{_RANDOM}'\n", line=1
             ),
+            "in hexadecimal digits": Snippet("KEY = '9f3b7c2e81d44a6f0c5e7a9d2b86f14e'\n", line=1),
             "of a model's provider": Snippet(
                 {"tests/test_a.py": f"import os\nKEY = 'sk-ant-api03-{_RANDOM}{_RANDOM}'\n"}, line=2
             ),
         },
         passes={
+            "a digest in a test": Snippet(
+                {"tests/test_b.py": "MD5 = '9f3b7c2e81d44a6f0c5e7a9d2b86f14e'\n"}
+            ),
             "a word": Snippet({"tests/test_b.py": "API_KEY = 'winter20'\n"}),
         },
     ),
