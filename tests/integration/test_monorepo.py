@@ -17,6 +17,7 @@ TOOLS = {
         [tool.black]
         """,
     "setup.cfg": "[flake8]\n",
+    "Makefile": "lint:\n\tflake8 .\n\tblack --check .\n",
     "lib/__init__.py": "",
     "lib/sums.py": 'import os\n\n\ndef total() -> int:\n    return   "text"\n',
     "tests/test_lib.py": """
