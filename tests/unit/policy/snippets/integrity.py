@@ -23,6 +23,11 @@ _SUPPRESSION = Cases(
             project={"types": (command_lines.read_command("mypy ."),)},
             line=2,
         ),
+        "a tool with commands": Snippet(
+            "# ruff: noqa\nx = 1\n",
+            project={"lint": (command_lines.read_command("ruff check"),)},
+            line=1,
+        ),
         "a stub": Snippet({"app/cart.pyi": "f = g if TYPE_CHECKING else h\n"}, line=1),
     },
     passes={
