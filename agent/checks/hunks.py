@@ -62,6 +62,7 @@ class Hunk:
             line=self.line,
             mistake=self.mistake,
             goes=self.goes,
+            breaks=bool(self.edit and self.edit.breaks),
             removed=self.edit.removed if self.edit else "",
             code=_cut_code(self.edit.code) if self.edit else "",
         )
@@ -96,7 +97,7 @@ def changes_what_runs(file: ChangedFile) -> bool:
     return not _is_same_but_types(file.before, file.after)
 
 
-def split_hunks(file: ChangedFile) -> tuple[Hunk, ...]:
+def split_hunks(file: ChangedFile, *, breaks: bool = False) -> tuple[Hunk, ...]:
     """Return the units of a Python file whose change does something, and the parts of new ones.
 
     Whether a part does something is left to `runs_otherwise`: few of many are ever tried.
@@ -116,7 +117,7 @@ def split_hunks(file: ChangedFile) -> tuple[Hunk, ...]:
         if (code := ast.dump(after)) == ast.dump(before):
             return ()
         known = before if file.before is not None else None
-        edits = units.find_edits(known, file.before or b"", after, file.after)
+        edits = units.find_edits(known, file.before or b"", after, file.after, breaks=breaks)
         hunks = [
             Hunk(file.path, edit.line + 1, file.after, units.apply_edits(lines, [edit]), edit=edit)
             for edit in edits or ()

@@ -43,6 +43,8 @@ class TextEdit(NamedTuple):
     """Whether the change only takes away what would be missed by its name."""
     is_inner: bool = False
     """Whether it is a part of another unit."""
+    breaks: bool = False
+    """Whether a function of base fails, in place of getting its text back."""
     removed: str = ""
     """What the change removes: the name of a function or class, else a statement; empty: it does
     something else."""
@@ -51,12 +53,13 @@ class TextEdit(NamedTuple):
 
 
 def find_edits(
-    before: ast.Module | None, old: bytes, after: ast.Module, new: bytes
+    before: ast.Module | None, old: bytes, after: ast.Module, new: bytes, *, breaks: bool = False
 ) -> list[TextEdit] | None:
     """Find what takes back each unit in which a module differs from base, by its lines.
 
     Args:
         before: As `strip_words` leaves it, like `after`; None: base has no such file.
+        breaks: An edited function fails, as a new one does, and does not get base's text back.
 
     Returns:
         None where statements share a line.
@@ -65,7 +68,7 @@ def find_edits(
     known = {name for node in olds for name in _list_imported(node)}
     used = {node.id for node in ast.walk(after) if isinstance(node, ast.Name)}
     old_lines, new_lines = (text.splitlines(keepends=True) for text in (old, new))
-    sides = _Sides(old_lines, new_lines, frozenset(used - known))
+    sides = _Sides(old_lines, new_lines, frozenset(used - known), breaks)
     if not sides.are_apart(after.body, olds):
         return None
     edits, inner = list[TextEdit](), list[TextEdit]()
@@ -110,6 +113,7 @@ class _Sides:
     new: list[bytes]
     needed: frozenset[str]
     """Names that code uses and base did not import: that one is missing shows by itself."""
+    breaks: bool
 
     def are_apart(self, now: _Block, was: _Block) -> bool:
         """Whether statements have lines of their own, indented alike on both sides."""
@@ -152,7 +156,9 @@ class _Sides:
             now, was = _empty(now, "decorator_list"), _empty(was, "decorator_list")
         if ast.dump(now) == ast.dump(was) or _drops_imports(now, was):
             return
-        if isinstance(now, _FUNCTIONS):
+        if isinstance(now, _FUNCTIONS) and self.breaks:
+            yield from self._break(now)
+        elif isinstance(now, _FUNCTIONS):
             yield self._give_back(_find_lines(now), _find_lines(was))
             inner = [*self._compare_parts(now, was)]
             # One alone says no more than the whole function.
@@ -194,10 +200,7 @@ class _Sides:
         yield from self._take_inner(node)
         yield from self._drop_parts(node)
         if isinstance(node, _FUNCTIONS):
-            body = node.body
-            if not all(map(_is_filler, body)) and not _is_abstract(body):
-                wrong = _FOREIGN if _gives_value(node) else _FAILS
-                yield self._replace(body[0], last, wrong, first)
+            yield from self._break(node)
         elif (
             isinstance(node, ast.ClassDef)
             and self.are_apart(node.body, ())
@@ -207,6 +210,13 @@ class _Sides:
                 yield from self._take_away(inner)
         else:
             yield self._replace(node, last, b"pass\n", first)
+
+    def _break(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[TextEdit]:
+        body = node.body
+        if not all(map(_is_filler, body)) and not _is_abstract(body):
+            wrong = _FOREIGN if _gives_value(node) else _FAILS
+            edit = self._replace(body[0], _find_end(node), wrong, node.lineno - 1)
+            yield edit._replace(breaks=self.breaks)
 
     def _take_inner(self, node: ast.stmt) -> Iterator[TextEdit]:
         """Take away what is within a function or a branch, statement by statement.

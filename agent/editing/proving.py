@@ -95,7 +95,10 @@ def prove_change(
         asks_for_tests = plan.category == "tests"
         proof = found.result()
         shown = tuple(row.name for row in proof.rows if row.is_proof)
-        taken_back = take_back(trials, shown, added if asks_for_tests else None)
+        is_refactoring = plan.category == "refactor"
+        taken_back = take_back(
+            trials, shown, added if asks_for_tests else None, breaks=is_refactoring
+        )
     unneeded = "" if any(part.mistake for part in taken_back.tried) else proof.unneeded
     return proof.model_copy(update={"hunks": taken_back, "unneeded": unneeded})
 
@@ -203,6 +206,8 @@ def take_back(
     trials: PartRunner,
     shown: tuple[str, ...],
     mistaken: Collection[str] | None = None,
+    *,
+    breaks: bool = False,
 ) -> RevertTrials:
     """Take hunks of source back, one at a time, as long as there is time.
 
@@ -210,6 +215,7 @@ def take_back(
         shown: Ids of tests that fail without the whole change.
         mistaken: Ids of the new tests that have to notice mistakes, where there are no hunks; None:
             no mistakes are made.
+        breaks: What is to behave as before is broken: no test can tell it from base.
     """
     change, prepared, desk = trials.change, trials.prepared, trials.desk
     head = trials.after.test_run
@@ -220,7 +226,8 @@ def take_back(
         hunk
         for file in change.files
         if file.path not in ours and not is_migration(file.path)
-        for hunk in hunks.split_hunks(file)
+        for hunk in hunks.split_hunks(file, breaks=breaks)
+        if not (breaks and hunk.is_inner)
     ]
     if not found and not mistaken:
         return RevertTrials()

@@ -74,6 +74,8 @@ class SourcePart(Record):
     """In words; empty: it was taken back."""
     goes: bool = False
     """Whether the change only takes away what would be missed by its name."""
+    breaks: bool = False
+    """Whether it was broken, since its behaviour is to stay as it was."""
     removed: str = ""
     """What the change removes here: the name of a function or class, else a statement; empty: it
     does something else."""

@@ -356,7 +356,9 @@ def _tell_unnoticed(part: SourcePart) -> str:
         return f"No test catches {part.mistake}."
     if part.removed:
         return f"Putting the removed {part.removed} back breaks no test."
-    return "Reverting this breaks no test."
+    return (
+        "No test notices that this is broken." if part.breaks else "Reverting this breaks no test."
+    )
 
 
 def _make_remark(

@@ -142,6 +142,16 @@ def test_an_edited_function_is_a_unit_and_each_statement_in_it_a_part():
     assert len(units(of_one_line.replace(b"1", b"2"), of_one_line)) == 1
 
 
+def test_an_edited_function_of_a_refactoring_is_broken():
+    after = SHOP.replace(b"sum", b"max").replace(b"3", b"4")
+    file = ChangedFile(path="a.py", before=SHOP, after=after)
+    limit, total = (one for one in hunks.split_hunks(file, breaks=True) if not one.is_inner)
+    assert b"LIMIT = 3" in limit.without
+    assert not limit.part.breaks
+    assert b"return object()" in total.without
+    assert total.part.breaks
+
+
 def test_what_a_function_defines_is_taken_back_with_its_decorators():
     before = (
         b"def f():\n    @old\n    def g():\n        return 1\n\n    class A:\n"
