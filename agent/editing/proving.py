@@ -100,7 +100,10 @@ def prove_change(
             trials, shown, added if asks_for_tests else None, breaks=is_refactoring
         )
     unneeded = "" if any(part.mistake for part in taken_back.tried) else proof.unneeded
-    return proof.model_copy(update={"hunks": taken_back, "unneeded": unneeded})
+    # No test of a refactoring fails without it.
+    missing = "" if is_refactoring and taken_back.noticed else proof.missing
+    update = {"hunks": taken_back, "unneeded": unneeded, "missing": missing}
+    return proof.model_copy(update=update)
 
 
 def _explain_no_code(compared: tuple[AnyComparison, ...], names: Collection[str]) -> str:
