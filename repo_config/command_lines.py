@@ -22,7 +22,9 @@ _ASSIGNMENT = re.compile(r"\w+=")
 _PYTESTS = frozenset({"pytest", "py.test"})
 _LONGEST_NAME = 60
 #: Names of checks that are no command lines.
-_TAKEN = frozenset({"tests", "django check", "makemigrations", "endpoints"})
+TAKEN = frozenset(
+    {"tests", "django check", "makemigrations", "endpoints", "packages", "contract lint"}
+)
 FILES = "FILES"
 """In a command line: the files that a hook is given."""
 
@@ -123,7 +125,7 @@ def name_apart(commands: list[CheckCommand]) -> tuple[CheckCommand, ...]:
     found: dict[str, CheckCommand] = {}
     for command in commands:
         name, count = command.name, 1
-        while name in found or name in _TAKEN:
+        while name in found or name in TAKEN:
             name = " ".join(command.line.split()) if count == 1 else f"{command.name} ({count})"
             count += 1
         found[name] = command.model_copy(update={"name": name})

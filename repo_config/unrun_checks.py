@@ -48,10 +48,8 @@ class OwnChecks(NamedTuple):
         """
         line = line.strip()
         call = command_lines.find_inner_call(command_lines.split_call(line))
-        if _OTHER_WORK & {*call} - {
-            *self.tests.split(),
-            *(w for c in self.commands for w in c.words),
-        }:
+        ours = {*self.tests.split(), *(word for each in self.commands for word in each.words)}
+        if _OTHER_WORK & ({*call} - ours):
             return False
         suite = command_lines.read_test_command(shlex.join(call))
         words = tuple(line.split(" ")) if "\n" not in line else ()

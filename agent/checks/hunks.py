@@ -98,12 +98,15 @@ def changes_what_runs(file: ChangedFile) -> bool:
 
 
 def split_hunks(file: ChangedFile, *, breaks: bool = False) -> tuple[Hunk, ...]:
-    """Return the units of a Python file whose change does something, and the parts of new ones.
+    """Return the units of a Python file whose change does something, and their parts.
 
     Whether a part does something is left to `runs_otherwise`: few of many are ever tried.
 
     Where they share a line, or one of them cannot be taken back alone, the file goes as a whole;
     of a deleted file, and of one that cannot be parsed, there is none.
+
+    Args:
+        breaks: As for `units.find_edits`.
     """
     if file.after is None or not file.path.endswith(".py"):
         return ()

@@ -44,7 +44,7 @@ class TextEdit(NamedTuple):
     is_inner: bool = False
     """Whether it is a part of another unit."""
     breaks: bool = False
-    """Whether a function of base fails, in place of getting its text back."""
+    """Whether it makes a function of a refactoring fail."""
     removed: str = ""
     """What the change removes: the name of a function or class, else a statement; empty: it does
     something else."""
@@ -114,6 +114,7 @@ class _Sides:
     needed: frozenset[str]
     """Names that code uses and base did not import: that one is missing shows by itself."""
     breaks: bool
+    """Whether edited functions fail, in place of getting base's text back."""
 
     def are_apart(self, now: _Block, was: _Block) -> bool:
         """Whether statements have lines of their own, indented alike on both sides."""

@@ -47,7 +47,8 @@ _DEPENDENCIES = re.compile(
     r"(?:.*requirements.*|constraints.*)\.(?:txt|in)|pipfile|environment\.ya?ml|\.python-version"
 )
 _INSTALLS = "it determines which packages the checks use"
-_LOOK = "Review this first: it affects what the checks prove, or what models do."
+_LOOK = "Review this first: it affects what the checks prove."
+_READ = "Check what it asks of them."
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
@@ -55,7 +56,8 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     for file in change_context.change.files:
         reasons = explain_gate_file(file, change_context.project)
         for reason in reasons:
-            yield GATE_FILES.make_finding(file.path, f"was changed, and {reason}", _LOOK)
+            fix = _READ if layout.is_note(file.path) else _LOOK
+            yield GATE_FILES.make_finding(file.path, f"was changed, and {reason}", fix)
         is_fragment = fragments is not None and file.path.startswith(f"{fragments}/")
         is_known = reasons or is_fragment or rule_files.has_tables(file.path)
         # A new one without content, such as py.typed, does nothing by itself.

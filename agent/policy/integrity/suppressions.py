@@ -47,8 +47,10 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     # What such a comment hides may come with a later change.
     tools = {command.tool.partition(" ")[0] for command in change_context.project.commands}
     for file in change_context.python:
-        for line in sorted(file.new_lines if file.after else ()):
-            told = _SPOKEN_TO.match(file.after.get_line(line)) if file.after else None
+        if file.after is None:
+            continue
+        for line in sorted(file.new_lines):
+            told = _SPOKEN_TO.match(file.after.get_line(line))
             if told and told[1].lower() in tools:
                 says = f"sets options of {told[1]} for the whole file"
                 yield SUPPRESSION.make_finding(file.path, says, _FIX, line)

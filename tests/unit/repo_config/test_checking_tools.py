@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from repo_config import detect
+from agent.checks import django_state, fastapi_endpoints, packages
+from agent.models.checks import TESTS
+from agent.policy import ruff_contract
+from repo_config import command_lines, detect
 from repo_config.schema import RepoConfig
 from tests.unit.trees import DictTree
 
@@ -133,3 +136,15 @@ def test_a_further_check_does_not_take_the_name_of_the_tests() -> None:
     )
     found = detect.detect_project(DictTree({}), config)
     assert [command.name for command in found.commands] == ["make x"]
+
+
+def test_no_further_check_is_called_like_one_of_ours():
+    own = {
+        TESTS,
+        packages.NAME,
+        fastapi_endpoints.NAME,
+        ruff_contract.CHECK,
+        django_state.DJANGO_CHECK.name,
+        django_state.MAKEMIGRATIONS.name,
+    }
+    assert own == command_lines.TAKEN
