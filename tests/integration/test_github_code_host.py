@@ -55,6 +55,13 @@ def test_a_strangers_comment_that_quotes_the_marker_is_never_adopted(scene):
     assert len(scene.own_comments()) == 1
 
 
+def test_a_run_that_began_before_the_intake_could_say_that_it_waits_is_not_looked_up_again(scene):
+    scene.code_host.announce_start(scene.run)
+    shown, asked = scene.own_comments()[0].body, scene.asked("GET")
+    scene.intake_api.show_queued(scene.run, 1)
+    assert (scene.own_comments()[0].body, scene.asked("GET")) == (shown, asked)
+
+
 def test_marks_in_quick_succession_become_few_edits_and_the_last_one_shows(world, tmp_path):
     slow = samples.Pacing(first_wait=0.01, seconds_between_writes=0, mark_seconds=0.2)
     scene = samples.scene(world, tmp_path, pacing=slow)
