@@ -58,6 +58,8 @@ _MOST_IDS = 200
 _MOST_TYPES = 10
 #: For the parts of functions, where the suite takes less.
 _LEAST_SECONDS = 30
+#: A run without a part that takes so much longer than the whole suite will not end.
+_HANGS, _HANGS_SECONDS = 5, 10
 
 
 def prove_change(
@@ -385,7 +387,8 @@ class _TestRuns:
         site = self._lay_out(several)
         site = replace(site, may_fail=frozenset(self._red) if fails_fast else None)
         said = f"tests {'with' if several[0].mistake else 'without'} {name}"
-        site = site.limit_seconds(max(1.0, self.trials.end - time.monotonic()))
+        left = max(1.0, self.trials.end - time.monotonic())
+        site = site.limit_seconds(min(left, _HANGS * self.head.seconds + _HANGS_SECONDS))
         return _run_tests(site, part, said, self.trials.desk) or self.head
 
     def _lay_out(self, several: list[Hunk]) -> Site:
@@ -395,6 +398,8 @@ class _TestRuns:
 
     def _is_noticed(self, result: TestRun) -> bool | None:
         """Whether a test fails, or the suite cannot run; None: a limit or forgery ended the run."""
+        if result.limit == "time" and time.monotonic() < self.trials.end:
+            return True  # as where a loop does not end
         if result.limit or (result.status is Status.UNVERIFIED and result.exit_code == 0):
             return None
         failing = {item.item_id for item in reruns.list_failing(result.items)} - self._red
