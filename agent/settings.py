@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, cast, get_args, get_origin
+from typing import Annotated, Literal, cast, get_args, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -57,8 +57,6 @@ _NUMBERS = {"int": "a whole number", "float": "a number"}
 _BOUNDS = {"ge": "at least", "gt": "above", "le": "at most"}
 SHORTEST_SECRET = 16
 """Bytes of the webhook secret; a shorter one can be guessed from one delivery at leisure."""
-_SHORTEST_TOKEN = 20
-_REPOSITORY = re.compile(r"[A-Za-z0-9_.-]+/([A-Za-z0-9_.-]+|\*)")
 
 
 class Settings(Record):
@@ -132,10 +130,6 @@ class Settings(Record):
     """A fine-grained personal token, for `mergewright run --issue` without an App."""
     webhook_secret: _Secret | None = None
     """Secret of the GitHub webhook. The listener does not start without it."""
-    ticket_sources: _Secret | None = None
-    """Systems that may post tickets to the listener's `/tickets`. One per line: a name, a token
-    of at least 20 characters, and the allowed repositories, such as
-    `jira TOKEN owner/name other/*`."""
     onboarding: Literal["on", "off"] = "on"
     """on: propose a configuration, in a pull request, to a repository that has none. Runs use
     detected values meanwhile. off: do not propose."""
@@ -249,7 +243,6 @@ def _list_variables(field: str) -> tuple[str, ...]:
 #: All that the listener, which strangers talk to, has a use for.
 _OF_LISTENER = (
     *("home", "listen_host", "listen_port", "health_port", "webhook_secret", "database_url"),
-    "ticket_sources",
 )
 _OF_DASHBOARD = (
     *("home", "dashboard", "dashboard_host", "dashboard_port", "dashboard_url"),
@@ -462,47 +455,6 @@ def read_secret(settings: Settings, field: str) -> SecretStr | None:
         text = given.get_secret_value() if given is not None else ""
     # Editors and `echo` end a file with a newline that is no part of the secret.
     return SecretStr(text.strip()) if text.strip() else None
-
-
-class TicketSource(NamedTuple):
-    """Who may send tickets."""
-
-    name: str
-    token: str
-    repositories: frozenset[str]
-    """As `owner/name`, in lower case; `owner/*` are all of an owner."""
-
-    def may_name(self, repository: str) -> bool:
-        owner = repository.lower().partition("/")[0]
-        return not self.repositories.isdisjoint({repository.lower(), f"{owner}/*"})
-
-
-def read_ticket_sources(settings: Settings) -> tuple[TicketSource, ...]:
-    """Read who may send tickets.
-
-    Raises:
-        SettingsInvalid: A line is wrong; which, is said without its words.
-    """
-    secret = read_secret(settings, "ticket_sources")
-    found = []
-    lines = secret.get_secret_value().splitlines() if secret else []
-    for number, line in enumerate(lines, 1):
-        match line.split():
-            case []:
-                continue
-            case [name, token, *repositories] if (
-                len(token) >= _SHORTEST_TOKEN
-                and repositories
-                and all(map(_REPOSITORY.fullmatch, repositories))
-            ):
-                found.append(TicketSource(name, token, frozenset(map(str.lower, repositories))))
-            case _:
-                raise SettingsInvalid(
-                    f"{variable('ticket_sources')}: line {number}: expected a name, a token of"
-                    f" at least {_SHORTEST_TOKEN} characters, and repositories (owner/name,"
-                    " owner/*)."
-                )
-    return tuple(found)
 
 
 def read_addresses(settings: Settings) -> tuple[str, ...]:

@@ -31,7 +31,6 @@ def main() -> None:
     try:
         loaded = settings.load_settings()
         secret = settings.signing_secret(loaded)
-        sources = settings.read_ticket_sources(loaded)
         inbox = open_inbox(loaded)
         names = "MERGEWRIGHT_LISTEN_HOST, MERGEWRIGHT_LISTEN_PORT"
         door = web_server.open_door(loaded.listen_host, loaded.listen_port, names)
@@ -41,7 +40,7 @@ def main() -> None:
         print(f"mergewright listener: {problem.message}", file=sys.stderr)
         raise SystemExit(2 if isinstance(problem, SettingsInvalid) else 1) from None
     host, port = door.getsockname()[:2]
-    made = make_listener(secret, inbox, sources)
+    made = make_listener(secret, inbox)
     health_port = health_door.getsockname()[1]
     _log.info("listening", host=host, port=port, health_port=health_port, inbox=str(inbox.path))
     # The thread that commits asks for the interpreter's lock after every statement; at the usual

@@ -1,8 +1,8 @@
 """The listener's routes: verify, parse, commit, answer.
 
-`POST /webhooks/github` and `/tickets` answer 202 only for what is on disk. Requests that their
-headers rule out are refused before the body is read. Everything else is judged only after the
-signature, or the token, was found right.
+`POST /webhooks/github` answers 202 only for what is on disk. Requests that their headers rule out
+are refused before the body is read. Everything else is judged only after the signature was found
+right.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ import asyncio
 import hashlib
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any, NamedTuple
 
 import structlog
@@ -24,10 +23,8 @@ from starlette.responses import JSONResponse, Response
 
 from agent.conversation import deliveries
 from agent.models.ticket import Delivery
-from agent.settings import TicketSource
 from agent.store.sql_inbox import Inbox
 from webhooks import admission, events, health
-from webhooks import tickets as ticket_sources
 from webhooks.admission import RefusedDelivery
 from webhooks.inbox import Committer
 
@@ -57,12 +54,11 @@ _PLAIN: dict[str, Any] = {
 }
 
 
-def make_listener(secret: bytes, inbox: Inbox, sources: Sequence[TicketSource] = ()) -> Listener:
+def make_listener(secret: bytes, inbox: Inbox) -> Listener:
     """Make the listener's applications.
 
     Args:
         inbox: Closed when the application of deliveries ends.
-        sources: Who may send tickets; none: nobody is asked for a token.
     """
     committer = Committer(inbox)
     figures = health.ListenerMetrics(inbox, committer)
@@ -75,10 +71,10 @@ def make_listener(secret: bytes, inbox: Inbox, sources: Sequence[TicketSource] =
 
     app = FastAPI(lifespan=lifespan, **_PLAIN)
 
-    async def answer(read: Callable[[Request], Awaitable[Delivery]], request: Request) -> Response:
+    async def answer(request: Request) -> Response:
         begun = time.perf_counter()
         try:
-            delivery = await read(request)
+            delivery = await read_delivery(request)
             receipt = await committer.put(delivery)
         except RefusedDelivery as problem:
             figures.count_refused(problem.status)
@@ -92,7 +88,7 @@ def make_listener(secret: bytes, inbox: Inbox, sources: Sequence[TicketSource] =
         # `JSONResponse` makes an encoder of its own each time.
         return Response(to_json(told), 202, media_type="application/json")
 
-    async def read_github(request: Request) -> Delivery:
+    async def read_delivery(request: Request) -> Delivery:
         # Taken apart once: to ask the framework for each is a search through all of them.
         given = admission.join_headers(request.scope["headers"])
         admission.check_head(given)
@@ -105,17 +101,9 @@ def make_listener(secret: bytes, inbox: Inbox, sources: Sequence[TicketSource] =
             return await asyncio.to_thread(_verify_delivery, *read)
         return _verify_delivery(*read)
 
-    async def read_ticket(request: Request) -> Delivery:
-        given = admission.join_headers(request.scope["headers"])
-        admission.check_head(given)
-        source = ticket_sources.find_source(sources, given.get("authorization", ""))
-        return ticket_sources.read_ticket(source, await admission.read_body(request.stream()))
-
     # A plain route: there is nothing for the framework to take apart before the signature is
     # checked.
-    app.add_route("/webhooks/github", partial(answer, read_github), methods=["POST"])
-    if sources:
-        app.add_route("/tickets", partial(answer, read_ticket), methods=["POST"])
+    app.add_route("/webhooks/github", answer, methods=["POST"])
     app.add_exception_handler(RefusedDelivery, _make_refusal)
     beside = FastAPI(**_PLAIN)
     beside.include_router(health.router(committer, figures))

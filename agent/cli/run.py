@@ -285,7 +285,7 @@ def run_issue(
         run_id=make_run_id(started),
         repository=live.issue.repository,
         ticket=f"#{live.issue.number}",
-        snapshot=live.take_snapshot(by_label=False),
+        snapshot=live.take_snapshot(),
         base=base,
         dry_run=dry_run,
         started=started,

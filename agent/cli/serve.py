@@ -50,7 +50,7 @@ _EXIT_SETTINGS = 2
 #: What the worker is never given.
 _SECRETS_OF_OTHERS = frozenset(
     settings.variable(f"{name}{ending}")
-    for name in ("webhook_secret", "github_client_secret", "ticket_sources")
+    for name in ("webhook_secret", "github_client_secret")
     for ending in ("", "_file")
 )
 
@@ -86,9 +86,7 @@ def serve(
         Role.WORKER: lambda: settings.raise_all_problems(
             lambda: _require_access(loaded), lambda: notifications.load_receivers(loaded)
         ),
-        Role.LISTENER: lambda: settings.raise_all_problems(
-            lambda: settings.signing_secret(loaded), lambda: settings.read_ticket_sources(loaded)
-        ),
+        Role.LISTENER: lambda: settings.signing_secret(loaded),
     }
     wanted = [check for of, check in checks.items() if role in (Role.ALL, of)]
     settings.raise_all_problems(

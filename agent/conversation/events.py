@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from agent.models.record import Record
-from agent.models.ticket import IssueRef, OutsideTicket, Snapshot
+from agent.models.ticket import IssueRef, Snapshot
 
 Place = Literal["issue", "review", "inline"]
 """In a conversation (of an issue or a pull request), as the text of a review, on a line."""
@@ -100,10 +100,10 @@ class ConversationEvent(Occasion):
 
 
 Event = Request | Withdrawal | Comment | ConversationEvent
-_ANY: TypeAdapter[Event | OutsideTicket] = TypeAdapter(Event | OutsideTicket)
+_ANY: TypeAdapter[Event] = TypeAdapter(Event)
 
 
-def read_event(body: bytes) -> Event | OutsideTicket:
+def read_event(body: bytes) -> Event:
     """Read what a delivery holds; each record has fields of its own.
 
     Raises:

@@ -12,7 +12,7 @@ from agent.github.connection import translating_errors
 from agent.github.status_comment import StatusComment
 from agent.models.intake import EarlierRun, LiveIssue, LivePull, Permission, Reaction
 from agent.models.run import Run
-from agent.models.ticket import IssueRef, OutsideTicket, Snapshot
+from agent.models.ticket import IssueRef, Snapshot
 from agent.settings import Settings
 from agent.text import sanitise
 from repo_config.schema import RepoConfig
@@ -157,27 +157,6 @@ class GithubIntakeApi:
             return None
         ids = {"repository_id": int(facts["id"]), "repository": str(facts["full_name"])}
         return found.model_copy(update={"issue": found.issue.model_copy(update=ids)})
-
-    def open_ticket(self, ticket: OutsideTicket, delivery_id: str) -> tuple[LiveIssue, str]:
-        """Open the issue of a tracker's ticket, or find the one that was opened for it.
-
-        Args:
-            delivery_id: Tells a ticket without a key from others.
-
-        Returns:
-            The issue, and where git finds the repository.
-        """
-        session = self._access.open_named_session(ticket.repository, "tickets")
-        facts = repositories.read_facts(session)
-        wanted = IssueRef(
-            repository=str(facts["full_name"]),
-            repository_id=int(facts["id"]),
-            number=0,
-            issue_id=0,
-        )
-        label = self.read_start_label(wanted)
-        live = issues.open_issue(session, wanted, ticket, label, delivery_id)
-        return live, str(facts["clone_url"])
 
     def _session(self, issue: IssueRef) -> RepositorySession:
         return self._access.open_session(issue, f"intake {issue.repository_id}#{issue.number}")

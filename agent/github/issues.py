@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
 from agent.github.access import Raw, RepositorySession
 from agent.github.api_errors import LostReply, ignore_statuses
-from agent.github.comments import make_marker
 from agent.github.repositories import GONE
 from agent.models.intake import LiveIssue
-from agent.models.ticket import IssueRef, OutsideTicket
-from agent.text import sanitise
+from agent.models.ticket import IssueRef
 
 _TEXT = """query Text($owner: String!, $name: String!, $number: Int!) {
   repository(owner: $owner, name: $name) {
@@ -23,8 +20,6 @@ _TEXT = """query Text($owner: String!, $name: String!, $number: Int!) {
     }
   }
 }"""
-#: Pages of the newest issues with the label.
-_LOOKED_AT = 3
 #: Of the comments, reviews or remarks of one subject.
 _MOST_PAGES = 20
 
@@ -38,42 +33,6 @@ def read_issue(session: RepositorySession) -> LiveIssue | None:
         )
         return _make_live_issue(wanted, raw)
     return None
-
-
-def open_issue(
-    session: RepositorySession, wanted: IssueRef, ticket: OutsideTicket, label: str, occasion: str
-) -> LiveIssue:
-    """Open an issue of a tracker's ticket with the label; may run twice.
-
-    Args:
-        wanted: Its repository.
-        occasion: Tells a ticket without a key from others.
-    """
-    name = f"{ticket.source} {ticket.key or occasion}"
-    mark = make_marker("ticket", hashlib.sha256(name.encode()).hexdigest()[:32])
-    title = sanitise.make_inert(ticket.title)
-    if ticket.key and ticket.key not in title:
-        title = f"{ticket.key}: {title}"
-    where = f"[{ticket.key or 'the ticket'}]({ticket.url})" if ticket.url else ticket.key
-    origin = f"From {sanitise.format_code(ticket.source)}{f', {where}' * bool(where)}."
-    told = {
-        "title": title,
-        "body": session.hide(f"{mark}\n{ticket.body.strip()}\n\n{origin}"),
-        "labels": [label],
-    }
-
-    def find() -> Raw | None:
-        parameters = {"labels": label, "state": "all"}
-        listed = session.pages("issues", parameters, most=_LOOKED_AT, doing="find a ticket's issue")
-        ours = (raw for raw in listed if session.access.is_own(name_author(raw)))
-        return next((raw for raw in ours if (raw["body"] or "").startswith(mark)), None)
-
-    made = find() or session.call(
-        "POST", "issues", _validate_issue, body=told, found=find, doing="open a ticket's issue"
-    )
-    live = _make_live_issue(wanted.model_copy(update={"number": made["number"]}), made)
-    assert live is not None  # noqa: S101  no number was wanted
-    return live
 
 
 def _validate_issue(raw: Raw) -> Raw:

@@ -22,7 +22,7 @@ class LiveIssue(Record):
     changed_at: str | None = None
     """ISO 8601, UTC: when title or text were last edited; None: never, or that was not asked."""
 
-    def take_snapshot(self, *, by_label: bool = True, key: str = "") -> Snapshot:
+    def take_snapshot(self) -> Snapshot:
         """Take it as it stands, where what starts the run is no person's label."""
         return Snapshot(
             issue=self.issue,
@@ -34,8 +34,7 @@ class LiveIssue(Record):
             actor="",
             actor_id=0,
             approved_at=self.updated_at,
-            by_label=by_label,
-            key=key,
+            by_label=False,
         )
 
 

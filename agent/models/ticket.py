@@ -49,8 +49,6 @@ class Snapshot(Record):
     """ISO 8601, UTC: `updated_at` of the issue when the label was set."""
     by_label: bool = True
     """False: started by a command of the operator, without a label."""
-    key: str = ""
-    """Of the tracker's ticket that the issue was made of."""
 
     @property
     def approval_key(self) -> str:
@@ -66,19 +64,6 @@ class Snapshot(Record):
 
     def says_the_same(self, title: str, body: str) -> bool:
         return (self.title, self.body) == (title, body)
-
-
-class OutsideTicket(Record):
-    """A ticket of a tracker, sent by a source that may open issues in the repository."""
-
-    source: str
-    repository: str
-    """`owner/name`."""
-    title: str
-    body: str = ""
-    url: str = ""
-    key: str = ""
-    """Its name in the tracker, as ABC-123; the same one means the same issue."""
 
 
 class Guidance(Record):

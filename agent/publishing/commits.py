@@ -110,24 +110,20 @@ def write_message(
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def name_branch(
-    prefix: str, ticket_id: str, title: str, *, key: str = "", run_id: str | None = None
-) -> str:
+def name_branch(prefix: str, ticket_id: str, title: str, *, run_id: str | None = None) -> str:
     """Name the branch `<prefix><ticket>-<slug>`: lower-case ASCII, digits and dashes only.
 
     A title that is too long gives way to its first clause, or else is left out: no name ends in
     the middle of a phrase.
 
     Args:
-        key: Of a tracker's ticket, by which the tracker finds the branch; it stays as it is.
         run_id: Where several runs may share a repository, a part of it ends the name, so that
             a run finds its own branch again.
     """
     clause = re.split(r"[,;:(]|\s-+\s", title, maxsplit=1)[0]
     slugs = (make_slug(title), make_slug(clause))
     named = next((slug for slug in slugs if len(slug) <= _SLUG_LIMIT), "")
-    words = (make_slug(f"{ticket_id} {named}")[: 2 * _SLUG_LIMIT] or "ticket").partition("-")
-    ticket = "-".join(filter(None, (words[0], key, words[2])))
+    ticket = make_slug(f"{ticket_id} {named}")[: 2 * _SLUG_LIMIT].rstrip("-") or "ticket"
     end = f"-{get_branch_mark(run_id)}" if run_id else ""
     return f"{prefix}{ticket}{end}"
 

@@ -96,13 +96,12 @@ def draft_branch(
     prefix = prepared.contract.config.pull_request.branch_prefix
     # One's own repository is shared with no other run.
     run_id = prepared.run.run_id if remote else None
-    key = prepared.run.snapshot.key if prepared.run.snapshot else ""
     branch = commits.name_branch(
-        prefix, decided.ticket.ticket_id, redactor(decided.plan.title), key=key, run_id=run_id
+        prefix, decided.ticket.ticket_id, redactor(decided.plan.title), run_id=run_id
     )
     # Without its signs a secret may show only now.
     if redactor.redact(branch).removed:
-        branch = commits.name_branch(prefix, decided.ticket.ticket_id, "", key=key, run_id=run_id)
+        branch = commits.name_branch(prefix, decided.ticket.ticket_id, "", run_id=run_id)
     message = write_commit_message(prepared, decided, f"{name} <{email}>", redactor)
     return BranchDraft(name=branch, message=message, author=name, email=email)
 

@@ -19,7 +19,7 @@ from agent.errors import AgentError, CodeHostLimited, RunStopped, TransientError
 from agent.github.intake_api import GithubIntakeApi
 from agent.models.clock import read_clock
 from agent.models.run import Run
-from agent.models.ticket import Delivery, OutsideTicket
+from agent.models.ticket import Delivery
 from agent.service import intake, loops, pull_outcomes
 from agent.service.comment_handler import CommentHandler
 from agent.service.dispatch import Bounds
@@ -172,8 +172,6 @@ class Intake:
             return Accepted(run=earlier.run)
         if isinstance(event, Comment):
             return self._comment_handler.handle(event, now=now, delivery_id=name)
-        if isinstance(event, OutsideTicket):
-            return intake.accept_ticket(event, intake_api, store, now=now, delivery_id=name)
         return intake.accept_request(event, intake_api, store, now=now, delivery_id=name)
 
     def _settle(self, delivery: Delivery, decided: IntakeDecision) -> None:

@@ -15,7 +15,7 @@ from agent.models.intake import LiveIssue
 from agent.models.outcome import StoredRun
 from agent.models.record import Record
 from agent.models.run import Reason, Run, make_run_id, read_run_start
-from agent.models.ticket import OutsideTicket, Snapshot
+from agent.models.ticket import Snapshot
 from agent.text import sanitise
 
 if TYPE_CHECKING:
@@ -112,33 +112,6 @@ def accept_request(
         return Accepted(run=store.add_run(run, now, delivery_id=delivery_id))
     except ActiveRun as other:
         return _decide_beside(other, request, intake_api, store)
-
-
-def accept_ticket(
-    ticket: OutsideTicket,
-    intake_api: GithubIntakeApi,
-    store: SqlRunStore,
-    *,
-    now: float,
-    delivery_id: str,
-) -> IntakeDecision:
-    """Make an issue of a tracker's ticket, and a run of it; may be called twice.
-
-    The token of its source stands for the label of a person.
-    """
-    live, clone_url = intake_api.open_ticket(ticket, delivery_id)
-    issue = live.issue
-    if last := store.find_newest_run(issue.repository_id, issue.number):
-        return IgnoredRequest(reason=f"run {last.run.run_id} already exists for this ticket")
-    run = Run(
-        run_id=make_run_id(int(now)),
-        repository=clone_url,
-        ticket=f"#{issue.number}",
-        snapshot=live.take_snapshot(key=ticket.key),
-        runs_per_day=intake_api.read_runs_per_day(issue),
-        started=int(now),
-    )
-    return Accepted(run=store.add_run(run, now, delivery_id=delivery_id))
 
 
 def reconsider_run(

@@ -24,7 +24,6 @@ from agent.models.change import Finding, Severity
 from agent.models.code_host import NewPullRequest, Progress, StageMark
 from agent.models.outcome import Outcome
 from agent.models.run import Reason
-from agent.models.ticket import OutsideTicket
 from tests.contract import graphql_documents, operations, schemas
 from tests.contract.schemas import Operation
 from tests.integration import github_samples as samples
@@ -171,18 +170,6 @@ def reconcile(scene: Scene) -> None:
         assert log.read_payload(sent.number)["action"] == sent.action
 
 
-def open_tickets(scene: Scene) -> None:
-    """Open the issue of a tracker's ticket, once however often it comes."""
-    ticket = OutsideTicket(
-        source="jira", repository=scene.name, title="Count @all coins", url="https://t/1", key="T-1"
-    )
-    first, second = (scene.intake_api.open_ticket(ticket, str(number))[0] for number in range(2))
-    assert first.issue == second.issue
-    assert first.title.startswith("T-1: Count")
-    assert "@all" not in first.title
-    assert "mergewright" in first.labels
-
-
 def look_back(scene: Scene) -> None:
     """List what was merged, as a backtest does."""
     found, token, pulls = merged_pulls.open_repository(scene.access, scene.name)
@@ -250,7 +237,7 @@ def exchanged(tmp_path_factory) -> Iterator[tuple[list[Exchange], list[Delivery]
             scene = samples.scene(world, tmp_path_factory.mktemp("scene"), app=app)
             for deed in (
                 intake, work, publish, follow_up, look_an_issue_up, sign_in, reconcile,
-                ask_for_less_than_wanted, open_tickets, act_as_people, look_back,
+                ask_for_less_than_wanted, act_as_people, look_back,
             ):  # fmt: skip
                 deed(scene)
         world.hooks.drain()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import faulty_github
-from tests.demo.play import OWNER, Stage
+from tests.demo.play import Stage
 from tests.flow import github_stories
 from tests.flow.github_stories import Story
 from tests.flow.stories import SAMPLE, Ended, Repository, carry_out
@@ -63,7 +63,6 @@ def stage(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
     soon = {
         "MERGEWRIGHT_QUIET_SECONDS": "1",
         "MERGEWRIGHT_RECONCILE_MINUTES": "0.05",
-        "MERGEWRIGHT_TICKET_SOURCES": f"jira {github_stories.TRACKER_TOKEN} {OWNER}/*",
     }
     with faulty_github.staging(store, tmp_path_factory.mktemp("github"), **soon) as made:
         # Whoever made the App may have asked for more than we have a use for.

@@ -83,7 +83,6 @@ FILES: Mapping[str, str] = {
         "        self.assertEqual(Coin().total([1, 2]), 3)\n"
     ),
 }
-TRACKER_TOKEN = "of-a-tracker-in-the-stories"
 _numbers = itertools.count(1)
 
 

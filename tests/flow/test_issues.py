@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 
-import httpx
 import pytest
 
 from agent.models.run import Reason
@@ -17,7 +16,6 @@ from tests.flow.github_stories import (
     MODELS,
     OTHER_BODY,
     TITLE,
-    TRACKER_TOKEN,
     WRONG,
     Story,
     await_,
@@ -225,33 +223,3 @@ def test_GH6_a_base_that_is_not_what_it_was_is_an_honest_end(story, stage, how):
     assert told.pulls() == []
     (comment,) = told.comments()
     assert outcome.branch is None or f"`{outcome.branch}`" in comment.body
-
-
-@pytest.mark.deep
-def test_a_trackers_ticket_becomes_one_issue_and_a_pull_request_with_its_key(story, stage):
-    told = story()
-    sent = {"repository": told.name, "title": TITLE, "body": BODY, "key": "SHOP-7"}
-    url = f"http://127.0.0.1:{stage.service.environ['MERGEWRIGHT_LISTEN_PORT']}/tickets"
-
-    def post(token: str = TRACKER_TOKEN, **other: str) -> httpx.Response:
-        given = {"Authorization": f"Bearer {token}"}
-        return httpx.post(url, json={**sent, **other}, headers=given, timeout=20)
-
-    assert post("of-nobody").status_code == 401
-    assert post(repository="others/shop").status_code == 403
-    assert "title" in (wrong := post(title="")).json()["reason"]
-    assert wrong.status_code == 422
-    assert [post().json()["status"] for _ in range(2)] == ["accepted", "duplicate"]
-    told.issue = await_(
-        lambda: next(
-            (issue for issue in told.repository.issues.values() if "SHOP-7" in issue.title), None
-        ),
-        "the issue of the ticket",
-    )
-    assert told.issue.author is told.us
-    told.assert_ready()
-    (pull,) = told.pulls()
-    assert "-SHOP-7-" in pull.pull.head_ref
-    assert [issue.title for issue in told.repository.issues.values() if not issue.pull] == [
-        TITLE, f"SHOP-7: {TITLE}",
-    ]  # fmt: skip

@@ -33,20 +33,6 @@ def _create_issue(call: Call) -> object:
     return shapes.shape_issue(made)
 
 
-@operation("GET", _ISSUES)
-def _list_issues(call: Call) -> object:
-    """List issues and pull requests, the newest first."""
-    repository, query = call.require_reading(*_READS), call.query
-    wanted = {name for name in query.get("labels", "").split(",") if name}
-    found = [
-        issue
-        for issue in repository.issues.values()
-        if query.get("state", "open") in ("all", issue.state)
-        and wanted <= {label.name for label in issue.labels}
-    ]
-    return call.paginate(found[::-1], shapes.shape_issue)
-
-
 @operation("GET", _ISSUE)
 def _get_issue(call: Call) -> object:
     repository = call.require_reading(*_READS)

@@ -22,8 +22,6 @@ def test_a_new_setting_does_not_stay_by_itself():
         "MERGEWRIGHT_HOME",
         "MERGEWRIGHT_LISTEN_HOST",
         "MERGEWRIGHT_LISTEN_PORT",
-        "MERGEWRIGHT_TICKET_SOURCES",
-        "MERGEWRIGHT_TICKET_SOURCES_FILE",
         "MERGEWRIGHT_WEBHOOK_SECRET",
         "MERGEWRIGHT_WEBHOOK_SECRET_FILE",
     }
