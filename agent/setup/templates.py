@@ -13,7 +13,6 @@ import shlex
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from repo_config import dependencies
 from repo_config.documents import as_list, as_map, table, texts
 from repo_config.project_files import ProjectFiles
 
@@ -92,10 +91,6 @@ def write_lines(
         needed, others = _write_export(files)
     else:
         needed, others = _write_install(files, day)
-    if needed:
-        add = " ".join((_BRIEFLY, "uv pip install", *_name_days(files, day), "-c", _INSTALLED))
-        packages = _Parts("package", (), (), [*dict.fromkeys(_list_packages(files))])
-        others += packages.add_each(f'{add} "$package"')
     # What there is by then keeps its version.
     if any(_INSTALLED in line for line in others):
         others.insert(0, f"uv pip freeze --exclude-editable > {_INSTALLED}")
@@ -199,26 +194,6 @@ def _list_extras(files: ProjectFiles) -> _Parts:
 
 def _list_groups(files: ProjectFiles) -> _Parts:
     return _Parts.divide("group", table(files.pyproject, "dependency-groups"))
-
-
-def _list_packages(files: ProjectFiles) -> list[str]:
-    """List what is installed besides where tests and mypy run: by Hatch, tox and the hook."""
-    environments = table(files.pyproject, "tool", "hatch", "envs")
-    environments = environments or table(files.toml("hatch.toml"), "envs")
-    lines = files.ini("tox.ini").get("testenv", {}).get("deps", "").splitlines()
-    for name in environments:
-        if name == "default" or _TESTS.search(name):
-            for key in ("dependencies", "extra-dependencies"):
-                lines += texts(table(environments, name).get(key))
-    for _, hook in files.hooks:
-        lines += texts(hook.get("additional_dependencies")) if hook.get("id") == "mypy" else ()
-    found = [dependencies.parse_line(line, "", runtime=False) for line in lines]
-    # Lines for some factors of tox, files and places outside of the index are none.
-    return [
-        line.partition(" #")[0].strip()
-        for line, one in zip(lines, found, strict=True)
-        if one and not one.source and one.version != dependencies.LOCAL
-    ]
 
 
 def _list_files(files: ProjectFiles) -> _Parts:

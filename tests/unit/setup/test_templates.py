@@ -146,23 +146,6 @@ typing = []
             ),
         ),
         (
-            # Tests need what Hatch and tox install beside it, mypy what its hook does.
-            "",
-            {
-                "pyproject.toml": BUILT + "[tool.hatch.envs.default]\n"
-                "dependencies = ['pytest>=8', 'a @ {root:uri}/a']\n[tool.hatch.envs.docs]\n"
-                "dependencies = ['mkdocs']\n",
-                "tox.ini": "[testenv]\ndeps =\n  dj52: Django<6\n  -r x.txt\n  unidecode # fast\n",
-                ".pre-commit-config.yaml": "repos: [{hooks: [{id: mypy, additional_dependencies:"
-                " [types-x]}, {id: flake8, additional_dependencies: [bugbear]}]}]",
-            },
-            (f"{INSTALL} -e .",),
-            (
-                "uv pip freeze --exclude-editable > /tmp/installed.txt",
-                add_each("package", "unidecode 'pytest>=8' types-x", f'{ADD} "$package"'),
-            ),
-        ),
-        (
             # None is called for tests.
             "",
             {"pyproject.toml": PROJECT + "[dependency-groups]\ndev = []\nci = []\n"},
