@@ -83,21 +83,6 @@ class TicketUnclear(RunStopped, reason=Reason.UNCLEAR):
         self.answer = answer
 
 
-class Duplicate(TicketUnclear):
-    """An open pull request of ours for another issue holds the very change."""
-
-    pull: int
-
-    def __init__(self, pull: int) -> None:
-        self.pull = pull
-        question = (
-            f"The open pull request #{pull}, opened for another issue, makes exactly the same"
-            " change. If it also resolves this issue, close this one. If not, say what should"
-            f" be different. To get the change for this issue instead, close #{pull} first."
-        )
-        super().__init__((question,))
-
-
 class NoRecipe(RunStopped, reason=Reason.NO_RECIPE):
     """No recipe fits this ticket, and no model is configured; a person has to do it."""
 

@@ -22,7 +22,6 @@ from agent.models.chat import ChatRequest, Reply, Role, ToolCall, Usage, WorstCa
 from agent.models.code_host import (
     CodeHost,
     NewPullRequest,
-    OwnPullRequest,
     Progress,
     Remote,
 )
@@ -93,21 +92,8 @@ class FakeCodeHost(CodeHost):
         self.calls.append("proposed")
         return any(proposal.branch == branch for proposal in self.proposals)
 
-    def list_own_pulls(self, run: Run, besides: str) -> tuple[OwnPullRequest, ...]:
-        self.calls.append("own_pulls")
-        newest = {proposal.branch: proposal for proposal in self.proposals}
-        return tuple(
-            OwnPullRequest(
-                number=number,
-                body=one.body,
-                url=self._page(number),
-                branch=one.branch,
-                commit=one.commit,
-                draft=one.draft and not self._notes,
-            )
-            for number, one in enumerate(newest.values(), 100)
-            if one.branch != besides
-        )
+    def has_open_pull_request(self, run: Run, branch: str) -> bool:
+        return any(proposal.branch == branch for proposal in self.proposals)
 
     def publish_pull_request(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         self.calls.append("propose")

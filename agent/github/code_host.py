@@ -21,7 +21,6 @@ from agent.github.tokens import TokenScope
 from agent.models.change import Plan
 from agent.models.code_host import (
     NewPullRequest,
-    OwnPullRequest,
     Progress,
     Remote,
 )
@@ -124,8 +123,8 @@ class GithubCodeHost(GithubPulls):
     def has_pull_request(self, run: Run, branch: str) -> bool:
         return pull_requests.has_pull_request(self._access.open_run_session(run), branch)
 
-    def list_own_pulls(self, run: Run, besides: str) -> tuple[OwnPullRequest, ...]:
-        return pull_requests.list_own_open(self._access.open_run_session(run), besides)
+    def has_open_pull_request(self, run: Run, branch: str) -> bool:
+        return pull_requests.has_open_pull_request(self._access.open_run_session(run), branch)
 
     def publish_pull_request(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         session, page = self._access.open_run_session(run), self._page(run)

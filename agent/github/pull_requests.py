@@ -11,7 +11,7 @@ from github.Repository import Repository
 from agent.errors import AccessLost, RepositoryUnfit, Superseded
 from agent.github.access import RepositorySession
 from agent.github.api_errors import LostReply, RefusedRequest
-from agent.models.code_host import NewPullRequest, OwnPullRequest
+from agent.models.code_host import NewPullRequest
 from agent.models.outcome import PullRequest
 from agent.text import sanitise
 
@@ -57,28 +57,6 @@ def open_or_update(
     return _make_pull_request(pull, notes), new
 
 
-def list_own_open(session: RepositorySession, besides: str) -> tuple[OwnPullRequest, ...]:
-    """List our open pull requests but that of one branch, among the newest that are open."""
-    is_own = session.access.is_own
-
-    def work(repository: Repository) -> tuple[OwnPullRequest, ...]:
-        pulls = repository.get_pulls(state="open", sort="created", direction="desc")
-        return tuple(
-            OwnPullRequest(
-                number=pull.number,
-                body=pull.body or "",
-                url=pull.html_url,
-                branch=pull.head.ref,
-                commit=pull.head.sha,
-                draft=pull.draft or False,
-            )
-            for pull in islice(pulls, _SEARCHED)
-            if is_own(_login(pull)) and pull.head.ref != besides
-        )
-
-    return session.ask(work, doing="look for pull requests of ours")
-
-
 def _make_pull_request(pull: GithubPull, notes: list[str]) -> PullRequest:
     draft = pull.draft or False
     return PullRequest(number=pull.number, url=pull.html_url, draft=draft, notes=tuple(notes))
@@ -111,6 +89,11 @@ def _login(pull: GithubPull) -> str:
 def has_pull_request(session: RepositorySession, branch: str) -> bool:
     """Say whether there is or was a pull request of a branch, whoever opened it."""
     return bool(_list_of_branch(session, branch))
+
+
+def has_open_pull_request(session: RepositorySession, branch: str) -> bool:
+    pull = _find_pull(session, branch)
+    return pull is not None and pull.state == "open"
 
 
 def _list_of_branch(session: RepositorySession, branch: str) -> list[GithubPull]:

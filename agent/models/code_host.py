@@ -44,15 +44,6 @@ class NewPullRequest(Record):
     """When the run began, in seconds since the epoch: that check took from then to now."""
 
 
-class OwnPullRequest(Record):
-    number: int
-    body: str
-    url: str = ""
-    branch: str = ""
-    commit: str = ""
-    draft: bool = False
-
-
 class StageMark(Record):
     stage: str
     state: Literal["waiting", "running", "done", "failed"]
@@ -125,9 +116,13 @@ class CodeHost(Protocol):
         """Say whether there is or was a pull request of a branch, whoever opened it."""
         return False
 
-    def list_own_pulls(self, run: Run, besides: str) -> tuple[OwnPullRequest, ...]:
-        """List our open pull requests but that of one branch, among the newest."""
-        return ()
+    def has_open_pull_request(self, run: Run, branch: str) -> bool:
+        """Say whether our pull request of a branch is open.
+
+        Raises:
+            AccessLost: One of somebody else's is.
+        """
+        return False
 
     def publish_pull_request(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Open the pull request, or bring the one of this branch up to date; report the check."""

@@ -48,9 +48,5 @@ class Evidence(DecidedChange):
     """Of the log, as of this text."""
     patch: str = "change.patch"
     """Where they find the change of a dry run, as a patch."""
-    digest: str = ""
-    """Of the change; empty where no other run will look for it."""
-    replaced: tuple[int, ...] = ()
-    """Open pull requests of ours for the same issue, which hold another change."""
     left: int = 0
     """How much of what was asked in its review is left to people."""

@@ -21,7 +21,6 @@ from agent.policy.content import gate_files
 from agent.policy.layout import is_migration, is_test
 from agent.publishing import commits, text
 from agent.publishing.evidence import DecidedChange, Evidence
-from agent.publishing.other_pulls import RelatedPulls
 from agent.telemetry.signed_log import COMMIT
 from agent.text import sanitise
 from agent.text.redaction import Redactor
@@ -46,10 +45,6 @@ class PushedBranch(Record):
     commit: str
     remote: Remote | None = None
     """None: the branch is in the user's own repository."""
-    digest: str = ""
-    """Of the change, as the text's hidden line has it; empty where nothing goes to a code host."""
-    related_pulls: RelatedPulls = RelatedPulls()
-    """Those of them for the same issue."""
 
 
 def refuse_secrets(change: Change, redactor: Redactor) -> None:
@@ -208,8 +203,6 @@ def render_text(
         log_path=desk.log_place(prepared.run),
         seal=seal,
         patch=_locate_patch(prepared, desk),
-        digest=placed.digest if placed else "",
-        replaced=placed.related_pulls.replaced if placed else (),
         left=left,
     )
     if decided.verdict.publish:

@@ -23,7 +23,7 @@ from agent.models.model_use import ModelTotal
 from agent.models.outcome import Outcome, Verdict
 from agent.models.run import Run
 from agent.models.ticket import Ticket
-from agent.publishing import messages, other_pulls, risks
+from agent.publishing import messages, risks
 from agent.publishing.evidence import Evidence
 from agent.telemetry import run_log
 from agent.text import check_summary, sanitise
@@ -62,13 +62,7 @@ def render_pull_request(evidence: Evidence, redactor: Redactor | None = None) ->
     evidence = _remove_secrets(evidence, redactor)
     head = f"# {sanitise.format_words(evidence.plan.title)}\n\n"
     if run.snapshot is not None:
-        marks = (
-            f"<!-- mergewright:run={run.first} approval={run.snapshot.approval_key} -->",
-            other_pulls.make_change_marker(evidence.digest, run.snapshot.issue.number)
-            if evidence.digest
-            else "",
-        )
-        head = "\n".join(filter(None, marks)) + "\n\n"
+        head = f"<!-- mergewright:run={run.first} approval={run.snapshot.approval_key} -->\n\n"
 
     body = _tidy("\n\n".join(_render_parts(evidence))).strip()
     return _finish(f"{head}{body}\n", _log_place(evidence.log_path, run), redactor)

@@ -6,7 +6,6 @@ again, each thread is answered once, and the texts are written anew.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 
 from agent import steps
 from agent.desk import Desk
-from agent.errors import AccessLost, Cancelled, Duplicate, Superseded
+from agent.errors import AccessLost, Cancelled, Superseded
 from agent.git import branches, pull_branch, worktree
 from agent.models.change import Change, Finding
 from agent.models.code_host import Remote
@@ -33,7 +32,7 @@ from agent.models.run import Reason, Run
 from agent.models.step import Step
 from agent.models.task import ItemAnswer, PullContext, Task
 from agent.models.ticket import Ticket
-from agent.publishing import other_pulls, pull_request_content, thread_answers, threads
+from agent.publishing import pull_request_content, thread_answers, threads
 from agent.publishing.evidence import DecidedChange
 from agent.publishing.pull_request_content import BranchDraft, PushedBranch
 from agent.text import sanitise
@@ -81,7 +80,6 @@ def publish_result(
         BranchMoved: Somebody has pushed meanwhile.
         PolicyRefused: The change holds a secret of the service's own.
         AccessLost: The code host does not let us write.
-        Duplicate: A pull request for another issue holds the very change.
     """
     if task.pull is None:
         assert decided is not None and isinstance(base, Prepared)  # noqa: S101, PT018
@@ -191,21 +189,7 @@ def _place_change(
     if remote is None:
         return decided, _make_branch(prepared, change, draft, remote, desk)
     decided = _ask_again(run, decided, draft.name, desk)
-    snapshot = run.snapshot
-    assert snapshot is not None  # noqa: S101  whatever has a remote is of an issue
-    goes_to = prepared.checkout.base_branch or remote.default_branch
-    others = desk.code_host.list_own_pulls(run, draft.name)
-    digest = other_pulls.compute_digest(change, goes_to)
-    found = other_pulls.find_related_pulls(others, run.run_id, snapshot.issue.number, digest)
-    if same := found.same:
-        placed = PushedBranch(branch=same.branch, commit=same.commit)
-    elif found.duplicate:
-        raise Duplicate(found.duplicate.number)
-    else:
-        placed = _make_branch(prepared, change, draft, remote, desk)
-    return decided, placed.model_copy(
-        update={"digest": digest, "related_pulls": found, "remote": remote}
-    )
+    return decided, _make_branch(prepared, change, draft, remote, desk)
 
 
 def _open_pull_request(prepared: Prepared, decided: DecidedChange, desk: Desk) -> _Announcement:
@@ -216,15 +200,7 @@ def _open_pull_request(prepared: Prepared, decided: DecidedChange, desk: Desk) -
     sentence = decided.verdict.sentence
     with _tell_of_branch(placed, "its text could not be updated"):
         words = pull_request_content.render_text(prepared, decided, placed, desk)
-    if placed and (same := placed.related_pulls.same):
-        note = "it already contains this change; no second one was opened"
-        pull_request = PullRequest(
-            number=same.number, url=same.url, draft=same.draft, notes=(note,)
-        )
-        sentence += (
-            f" #{same.number} already contains this change; no second pull request was opened."
-        )
-    elif placed and (remote := placed.remote):
+    if placed and (remote := placed.remote):
         _require_wanted(run, placed, remote, desk)
         with _tell_of_branch(placed):
             proposal = pull_request_content.make_proposal(
@@ -248,9 +224,8 @@ def _ask_again(run: Run, decided: DecidedChange, branch: str, desk: Desk) -> Dec
         now = _read_ticket_unless_stopped(run, desk)
     except (Superseded, Cancelled):
         # A pull request that was merged or closed needs no branch any more.
-        ours = re.compile(rf"{re.escape(branch)}(-\d+)?")
         with suppress(AccessLost):
-            if any(ours.fullmatch(pull.branch) for pull in desk.code_host.list_own_pulls(run, "")):
+            if desk.code_host.has_open_pull_request(run, branch):
                 return decided
         raise
     # The text that was carried out stays, with what people have said to it; it may have been
@@ -332,7 +307,7 @@ def _make_branch(
         token,
         taken=lambda name: _require_unproposed(run, name, desk),
     )
-    return PushedBranch(branch=name, commit=commit)
+    return PushedBranch(branch=name, commit=commit, remote=remote)
 
 
 def _require_unproposed(run: Run, branch: str, desk: Desk) -> None:
@@ -404,8 +379,7 @@ def _extend_branch(
     )
     token = desk.create_token(run, write=True)
     pull_branch.push_follow(task.start, commit, branch, remote.url, token, look_again=_LOOK_AGAIN)
-    digest = other_pulls.compute_digest(change, base_branch)
-    return PushedBranch(branch=branch, commit=commit, digest=digest)
+    return PushedBranch(branch=branch, commit=commit)
 
 
 def _update_pull_request(

@@ -81,7 +81,6 @@ def publish(scene: Scene) -> None:
     code_host, run = scene.code_host, scene.run
     code_host.create_credential(run, write=True)
     commit = samples.push_branch(scene.repository)
-    code_host.list_own_pulls(run, BRANCH)
     given = NewPullRequest(
         branch=BRANCH, commit=commit, base_branch="main", title="Add a field", body="Closes #1",
         summary="| check | head |", reviewers=("ann",), labels=("bug",), findings=_REMARKS,

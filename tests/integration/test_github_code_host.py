@@ -13,7 +13,7 @@ from agent.errors import (
     Superseded,
 )
 from agent.github.code_host import GithubCodeHost
-from agent.models.code_host import OwnPullRequest, Progress, StageMark
+from agent.models.code_host import Progress, StageMark
 from agent.models.intake import EarlierRun
 from agent.models.run import Reason
 from tests.integration import github_samples as samples
@@ -177,34 +177,6 @@ def test_a_strangers_pull_request_for_our_branch_is_never_touched(scene):
     with pytest.raises(AccessLost, match="opened by `ann`, not by us"):
         scene.code_host.publish_pull_request(scene.run, proposal(commit))
     assert (theirs.issue.title, theirs.issue.body) == ("Mine", "mine")
-
-
-def test_only_open_pull_requests_of_ours_on_other_branches_are_told_of_in_one_call(scene):
-    for branch in (BRANCH, "mergewright/2", "mergewright/3", "theirs"):
-        samples.push_branch(scene.repository, branch)
-    ours = scene.code_host.publish_pull_request(
-        scene.run, proposal("a" * 40, branch="mergewright/2", body="two")
-    )
-    gone = scene.code_host.publish_pull_request(
-        scene.run, proposal("a" * 40, branch="mergewright/3", body="three")
-    )
-    scene.code_host.publish_pull_request(scene.run, proposal("a" * 40))
-    pull_actions.open_pull(
-        scene.repository, scene.world.user("ann"), title="Mine", body="mine",
-        head="theirs", base="main", draft=False,
-    )  # fmt: skip
-    closed = next(pull for pull in scene.repository.pulls() if pull.number == gone.number)
-    actions.set_state(closed, "closed", scene.world.user("ann"))
-    scene.code_host.find_remote(scene.run)
-    before = scene.asked()
-    told = scene.code_host.list_own_pulls(scene.run, BRANCH)
-    assert scene.asked() - before == 1
-    at = scene.repository.issues[ours.number].pull.head_sha
-    assert told == (
-        OwnPullRequest(
-            number=ours.number, body="two", url=ours.url, branch="mergewright/2", commit=at
-        ),
-    )  # fmt: skip
 
 
 def test_reviewers_and_labels_are_set_as_far_as_they_can_be(scene):

@@ -13,7 +13,6 @@ from agent.errors import (
     CacheGone,
     Cancelled,
     CodeHostLimited,
-    Duplicate,
     InternalError,
     PolicyRefused,
     ProcessEnding,
@@ -163,7 +162,6 @@ ERRORS = [
         (Finding(rule="r", severity=Severity.BLOCK, path="a.py", line=3, message="m", fix="f"),)
     ),
     CodeHostLimited("wait", 1234.5),
-    Duplicate(7),
     ActiveRun(Run(run_id="2026-1", repository="/r", ticket="/t", started=0)),
     StorageFull("The disk is full."),
     CacheGone("The mirror is gone.", "checkout"),

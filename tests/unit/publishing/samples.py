@@ -100,7 +100,6 @@ def outside_fences(words: str) -> str:
 _OUR_HTML = re.compile(
     r"</?details>|<details><summary>[\w:, ']+</summary>"
     r"|<!-- mergewright:run=[\w-]+ approval=[0-9a-f]{20} -->"
-    r"|<!-- mergewright:change=[0-9a-f]{64} issue=\d+ -->"
 )
 
 

@@ -115,7 +115,6 @@ MADE_BY_MODEL = {
     "work": WORK,
     "proof": PROOF,
     "notes": REVIEW,
-    "digest": "e" * 64,
 }
 
 
@@ -136,8 +135,6 @@ def recipe() -> str:
             proof=Proof(rows=PROOF.rows),
             sensitive=(("shop/migrations/0002_customer_nickname.py", "database migration"),),
             seal=Seal(digest="d" * 64, key="c" * 64),
-            digest="e" * 64,
-            replaced=(13, 15),
         )
     )
 
@@ -225,7 +222,6 @@ def draft_not_measurable() -> str:
             cleared=cleared(found),
             after=REPORT,
             verdict=READY.model_copy(update={"review": ("shop/models.py",)}),
-            digest="e" * 64,
         )
     )
 

@@ -12,14 +12,13 @@ from agent.errors import (
     AccessLost,
     AgentError,
     CodeHostLimited,
-    Duplicate,
     PolicyRefused,
     StorageFull,
     Superseded,
 )
 from agent.git import worktree
 from agent.models.outcome import PullRequest
-from agent.models.run import Reason, RunState
+from agent.models.run import RunState
 from agent.text.redaction import REMOVED
 from repo_config.schema import RepoConfig
 from tests.fakes import FakeCodeHost
@@ -51,7 +50,7 @@ def test_a_passing_change_becomes_a_pull_request(tmp_path, home):
     outcome = runs.publish_change(base, runs.decided(base), desk)
 
     assert there.calls == [
-        "remote", "ticket", "own_pulls", "credential", "ticket", "propose"
+        "remote", "ticket", "credential", "ticket", "propose"
     ]  # fmt: skip
     (branch, message, _), proposal = there.commits[0], there.proposals[0]
     assert branch == "mergewright/42-log-instead-of-printing-a1b2c3"
@@ -67,46 +66,6 @@ def test_a_passing_change_becomes_a_pull_request(tmp_path, home):
     assert proposal.checked
     assert "(https://runs.example/runs/20261120-120000-a1b2c3d4/log)" in proposal.body
     assert str(home) not in proposal.body
-
-
-def later(prepared, number=42):
-    """Another run, of the same issue or another one."""
-    run = prepared.run
-    issue = run.snapshot.issue.model_copy(update={"number": number})
-    snapshot = run.snapshot.model_copy(update={"issue": issue})
-    changed = run.model_copy(
-        update={"run_id": "20261120-130000-ffffffff", "snapshot": snapshot, "attempt": 2}
-    )
-    return prepared.model_copy(update={"run": changed})
-
-
-def test_the_same_change_for_the_same_issue_gets_no_second_pull_request(made):
-    there, base, desk = made
-    runs.publish_change(base, runs.decided(base), desk)
-    outcome = runs.publish_change(later(base), runs.decided(base), desk)
-    assert (len(there.commits), len(there.proposals)) == (1, 1)
-    first = there.proposals[0]
-    assert (outcome.state, outcome.reason) == (RunState.OPEN, Reason.READY)
-    assert "#100" in outcome.sentence
-    assert (outcome.branch, outcome.commit) == (first.branch, first.commit)
-    assert outcome.pull_request.number == 100
-    assert len(outcome.pull_request.notes) == 1
-    with pytest.raises(Duplicate) as raised:
-        runs.publish_change(later(base, number=43), runs.decided(base), desk)
-    assert (raised.value.pull, raised.value.reason) == (100, Reason.UNCLEAR)
-    assert (len(there.commits), len(there.proposals)) == (1, 1)
-
-
-def test_another_change_for_the_same_issue_says_what_it_replaces(made):
-    there, base, desk = made
-    path = "shop/migrations/0002_x.py"
-    runs.publish_change(base, runs.decided(base, path=path, before=None), desk)
-    other = runs.decided(base, path="shop/migrations/0002_y.py", before=None)
-    outcome = runs.publish_change(later(base), other, desk)
-    body = there.proposals[1].body
-    assert outcome.pull_request.number == 101
-    assert "\nReplaces #100" in body
-    assert "#100 also adds" not in body
 
 
 class Hosted(FakeCodeHost):
@@ -197,7 +156,9 @@ def test_GH7_a_pull_request_that_was_merged_meanwhile_gets_its_branch_not_back(h
     first, there, _ = hosted()
     where = hosted.github.repository.git_dir
     git(where, "update-ref", "-d", f"refs/heads/{first.branch}")
-    there.list_own_pulls = lambda run, besides: ()  # it is open no more, though it was proposed
+    there.has_open_pull_request = lambda run, branch: (
+        False
+    )  # it is open no more, though it was proposed
     there.read_ticket = lambda run: closed(there)
     again, _, _ = hosted(there=there)
     assert isinstance(again, Superseded)
