@@ -203,7 +203,7 @@ class PullRequestSection(Section):
     labels: tuple[Label, ...] = ()
     """On GitHub: labels of the pull request."""
     changelog: Literal["auto", "off"] = "auto"
-    """auto: on GitHub, add a news fragment or a changelog line if the project has these."""
+    """auto: a model adds a news fragment or a changelog line if the project has these."""
     sign_off: Literal["auto", "always", "off"] = "auto"
     """Signed-off-by line in the commit; auto: if most of the latest commits have one."""
 

@@ -69,6 +69,8 @@ def _list_constraints(config: RepoConfig) -> Iterator[str]:
         yield f"{config.django.views}-based views"
     if config.django.signals == "forbid":
         yield "no new signals"
+    if config.pull_request.changelog == "off":
+        yield "no changelog entry"
 
 
 def fence_text(title: str, text: str, run_id: str) -> str:

@@ -62,7 +62,7 @@ class Step(StrEnum):
     EDIT = "edit", Stage.CHANGE, RunState.EDITING
     ANSWER = "answer", Stage.CHANGE, RunState.EDITING
     SETTLE = "settle", Stage.CHANGE
-    CHANGELOG = "changelog", Stage.CHANGE
+    DRAFT = "draft", Stage.CHANGE
     POLICY = "policy", Stage.CHANGE, RunState.EDITING
     CHECKS = "checks", Stage.CHECKS, RunState.CHECKING
     COMPARE = "compare", Stage.CHECKS, RunState.REVIEWING

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from agent.editing import proving, rounds
 from agent.editing.rounds import Draft, Round
 from agent.editing.run_context import RunContext
@@ -29,9 +27,8 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
     once, desk, prepared = run_context.once, run_context.desk, run_context.prepared
     task, before, number = run_context.task, run_context.baseline, run_context.history.round_number
     try:
-        made = draft.plan, draft.change, number, prepared, desk
-        change = once(Step.CHANGELOG.named(number), edit.add_changelog_entry, *made)
-        draft = replace(draft, change=change)
+        change = draft.change
+        once(Step.DRAFT.named(number), edit.record_draft, change, number, prepared, desk)
         held = change, task.ticket, prepared, desk, task.human_changes
         cleared = once(Step.POLICY.named(number), policy.clear_change, *held)
         sides = cleared, before, prepared, desk, task.human_changes, run_context.gate_seconds

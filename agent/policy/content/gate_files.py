@@ -8,14 +8,14 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from agent.models.change import ChangedFile, Finding, Severity
 from agent.policy import layout
 from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
-from agent.text import changelog
-from repo_config import lock_files, rule_files
-from repo_config.detect import Project
+from repo_config import documents, lock_files, rule_files
+from repo_config.detect import Project, Tree
 
 GATE_FILES = Rule(
     id="gate-files",
@@ -52,7 +52,7 @@ _READ = "Check what it asks of them."
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    fragments = changelog.find_fragments(change_context.tree)
+    fragments = _find_news_fragments(change_context.tree)
     for file in change_context.change.files:
         reasons = explain_gate_file(file, change_context.project)
         for reason in reasons:
@@ -65,6 +65,20 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         if not (is_known or is_marker or _is_usual(file.path)):
             says = "not source, a template, a static file, a translation, docs or test data"
             yield OTHER_FILES.make_finding(file.path, says, "Check what it does.")
+
+
+def _find_news_fragments(tree: Tree) -> str | None:
+    """Return the folder of towncrier's fragments, which end as its types are named; None: none."""
+    for path in sorted({"towncrier.toml", "pyproject.toml"}.intersection(tree.paths())):
+        with suppress(UnicodeDecodeError, documents.DocumentError):
+            tools = documents.table(documents.parse_toml(tree.read(path).decode()), "tool")
+            if "towncrier" in tools:
+                settings = documents.as_map(tools["towncrier"])
+                places = (str(settings.get(key, "")) for key in ("package_dir", "package"))
+                package = "/".join(place.replace(".", "/") for place in places)
+                folder = str(settings.get("directory", f"{package}/newsfragments"))
+                return posixpath.normpath(folder).lstrip("/")
+    return None
 
 
 def _is_usual(path: str) -> bool:

@@ -127,7 +127,6 @@ def recipe() -> str:
                 "Added `nickname` to `list_display` of `CustomerAdmin` in `shop/admin.py`.",
                 "Added a test in `shop/tests/test_customer_nickname.py`.",
                 "Django made `shop/migrations/0002_customer_nickname.py`.",
-                "Added a line to CHANGELOG.md.",
             ),
             compared=(*CLEAN, TESTS),
             after=REPORT,
