@@ -17,7 +17,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
 from repo_config import command_lines
-from repo_config.command_lines import FILES, CheckCommand, HookFiles
+from repo_config.command_lines import CheckCommand
 from repo_config.documents import table, texts
 from repo_config.known_tools import HOOKS, HOOKS_FILE, PINNED, TOOLS, KnownTool
 from repo_config.located import escape_text
@@ -26,14 +26,8 @@ from repo_config.schema import RepoConfig
 
 #: The tag that a commit had when `pre-commit autoupdate --freeze` wrote it.
 _FROZEN = re.compile(r"\brev: *['\"]?(\w+)['\"]? +# frozen: *(\S+)")
-#: Files with commands and packages: those at the root that are no texts, workflows, requirements.
-_NAMING = re.compile(
-    r"[^/]+(?<!\.md)(?<!\.rst)|\.github/workflows/.+|[^/]+/.*require.*|require.*/.+"
-)
 #: When a hook has to run, to be a check.
 _AT_COMMIT = frozenset({"commit", "pre-commit"})
-#: Types of files, as pre-commit calls them.
-_SUFFIXES = {"python": ".py", "pyi": ".pyi", "jupyter": ".ipynb"}
 #: What names targets of mypy: without any, these have to stand in its command.
 _TARGETS_OF_MYPY = frozenset({"files", "packages", "modules"})
 _NO_TARGETS = frozenset({"test", "tests", "testing", "docs", "doc", "examples", "build", "dist"})
@@ -54,10 +48,8 @@ class _Hook(NamedTuple):
     tool: KnownTool
     words: tuple[str, ...] = ()
     """What it tells the tool, besides files."""
-    names_files: bool = True
-    """Whether files are named to the tool; else its words say what it looks at."""
-    files: HookFiles | None = None
-    """Which; None: all that the tool looks at."""
+    names_targets: bool = False
+    """Whether these say what it looks at; else pre-commit names files to it."""
     is_at_commit: bool = True
     pins: tuple[str, ...] = ()
     """The version of its tool and what is installed beside it, as requirements."""
@@ -94,7 +86,7 @@ def find_commands(files: ProjectFiles, config: RepoConfig) -> Commands:
 
 def _read_hooks(files: ProjectFiles) -> Iterator[_Hook]:
     """Yield the hooks of known tools; none where the file cannot be read."""
-    whole, frozen = files.yaml(HOOKS_FILE), dict(_FROZEN.findall(files.text(HOOKS_FILE)))
+    frozen = dict(_FROZEN.findall(files.text(HOOKS_FILE)))
     for repository, hook in files.hooks:
         tool, words = _read_call(hook)
         if tool:
@@ -105,8 +97,7 @@ def _read_hooks(files: ProjectFiles) -> Iterator[_Hook]:
             yield _Hook(
                 tool=tool,
                 words=words,
-                names_files=str(hook.get("pass_filenames")).lower() != "false",
-                files=_choose_files(tool, whole, hook),
+                names_targets=str(hook.get("pass_filenames")).lower() == "false",
                 is_at_commit=bool(_AT_COMMIT & {*stages}),
                 pins=tuple(_pin(tool.program, frozen.get(revision, revision), texts(beside))),
             )
@@ -121,23 +112,6 @@ def _read_call(hook: Mapping[str, Any]) -> tuple[KnownTool | None, tuple[str, ..
         return TOOLS.get(check), (*words, *args)
     tool = HOOKS.get(str(hook.get("id")))
     return tool, tool.hook_args if tool and "args" not in hook else args
-
-
-def _choose_files(tool: KnownTool, *levels: Mapping[str, Any]) -> HookFiles | None:
-    """Read which files a hook is given; None: all that its tool looks at.
-
-    Args:
-        levels: The whole file of the hooks, and the entry of this one.
-    """
-    files, exclude, left_out, *types = (
-        tuple(text for level in levels for text in texts(level.get(key)))
-        for key in ("files", "exclude", "exclude_types", "types", "types_or")
-    )
-    kinds = _SUFFIXES.keys() & {*types[0], *types[1]} or _SUFFIXES.keys()
-    taken = {_SUFFIXES[kind] for kind in kinds - {*left_out}}
-    suffixes = tuple(suffix for suffix in tool.suffixes if suffix in taken)
-    is_chosen = tool.suffixes and (files or exclude or suffixes != tool.suffixes)
-    return HookFiles(files, exclude, suffixes) if is_chosen else None
 
 
 def _pin(program: str, tag: str, beside: list[str]) -> Iterator[str]:
@@ -156,20 +130,11 @@ def _find_usual(files: ProjectFiles, hooks: list[_Hook]) -> Iterator[CheckComman
     for check, tool in TOOLS.items():
         own = [hook for hook in hooks if hook.tool is tool]
         used = [hook for hook in own if hook.is_at_commit]
-        # Beside ruff, settings of other linters are remains unless something else speaks of them.
-        is_alone = tool.checks_types or tool.program == "ruff" or "ruff check" not in found
-        is_in_use = is_alone or _is_named(files, tool.program)
-        if not used and _is_configured(files, tool) and is_in_use:
+        if not used and _is_configured(files, tool):
             used = own[:1] or [_Hook(tool)]
         if used and not (check == "pyright" and "basedpyright" in found):
             found.add(check)
             yield from (_make_command(files, hook) for hook in used)
-
-
-def _is_named(files: ProjectFiles, program: str) -> bool:
-    """Whether a command or a list of packages may name a program; headings of settings do not."""
-    pattern = re.compile(rf"(?<![\w.\[-]){program}(?![\w.:\]-])")
-    return any(pattern.search(files.text(path)) for path in files.paths if _NAMING.fullmatch(path))
 
 
 def _is_configured(files: ProjectFiles, tool: KnownTool) -> bool:
@@ -189,20 +154,17 @@ def _is_configured(files: ProjectFiles, tool: KnownTool) -> bool:
 
 
 def _make_command(files: ProjectFiles, hook: _Hook) -> CheckCommand:
-    tool, chosen = hook.tool, hook.files if hook.names_files else None
-    targets = tuple(_choose_targets(files, tool)) if hook.names_files else ()
+    tool = hook.tool
     # Some tools take none of their options twice.
-    ours = (*tool.options.split(), *(tool.with_files if chosen else ()))
-    added = [word for word in ours if word not in hook.words]
-    words = (*hook.words, *added, *(() if chosen else targets))
-    typed = shlex.join((*tool.check.split(), *words, *((FILES,) if chosen else ())))
+    added = [word for word in tool.options.split() if word not in hook.words]
+    targets = () if hook.names_targets else _choose_targets(files, tool)
+    words = (*hook.words, *added, *targets)
     return CheckCommand(
         name=tool.check,
-        line=escape_text(typed),
+        line=escape_text(shlex.join((*tool.check.split(), *words))),
         tool=tool.check,
         words=words,
         options=hook.words,
-        hook_files=chosen,
     )
 
 

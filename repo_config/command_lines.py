@@ -25,18 +25,6 @@ _LONGEST_NAME = 60
 TAKEN = frozenset(
     {"tests", "django check", "makemigrations", "endpoints", "packages", "contract lint"}
 )
-FILES = "FILES"
-"""In a command line: the files that a hook is given."""
-
-
-class HookFiles(NamedTuple):
-    """Which files a hook of pre-commit is given: by regular expressions, and by suffix."""
-
-    files: tuple[str, ...]
-    """All of them are found in the path of a file."""
-    exclude: tuple[str, ...]
-    """None of them is."""
-    suffixes: tuple[str, ...]
 
 
 class CheckCommand(BaseModel):
@@ -54,8 +42,6 @@ class CheckCommand(BaseModel):
     """Behind the name of that tool."""
     options: tuple[str, ...] = ()
     """What a hook of pre-commit tells it besides."""
-    hook_files: HookFiles | None = None
-    """What it looks at, where a hook chooses; the command line then has a word in their place."""
 
     @property
     def checks_types(self) -> bool:

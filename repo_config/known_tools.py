@@ -23,10 +23,6 @@ class KnownTool(NamedTuple):
     """What its plain command looks at; empty: what its own settings or the tool itself say."""
     hook_args: tuple[str, ...] = ()
     """Default arguments of its hook, as its authors set them."""
-    with_files: tuple[str, ...] = ()
-    """What its hook has besides, where single files are named."""
-    suffixes: tuple[str, ...] = (".py", ".pyi")
-    """Of the files that its hook is given; empty: it is never given any."""
     checks_types: bool = False
     is_pinned: bool = True
     """Whether it is run in the version that the project pins."""
@@ -39,23 +35,21 @@ class KnownTool(NamedTuple):
 _ROWS = (
     KnownTool(
         "ruff check", "ruff ruff-check", ("ruff.toml", ".ruff.toml", "pyproject.toml: tool.ruff"),
-        "--no-fix", with_files=("--force-exclude",), suffixes=(".py", ".pyi", ".ipynb"),
+        "--no-fix",
     ),
     KnownTool(
         "ruff format", "ruff-format",
         ("ruff.toml: format", ".ruff.toml: format", "pyproject.toml: tool.ruff.format"), "--check",
-        with_files=("--force-exclude",), suffixes=(".py", ".pyi", ".ipynb"),
     ),
     KnownTool(
         "flake8", "flake8", (".flake8", "setup.cfg: flake8", "tox.ini: flake8"), target="",
-        suffixes=(".py",),
     ),
     KnownTool("black", "black black-jupyter", ("pyproject.toml: tool.black",), "--check"),
     KnownTool(
         "isort", "isort",
         (".isort.cfg", "pyproject.toml: tool.isort", "setup.cfg: isort", "tox.ini: isort",
          "setup.cfg: tool:isort", "tox.ini: tool:isort"),
-        "--check-only", hook_args=("--filter-files",),
+        "--check-only",
     ),
     KnownTool(
         "mypy", "mypy", ("mypy.ini", ".mypy.ini", "pyproject.toml: tool.mypy", "setup.cfg: mypy"),
@@ -64,11 +58,11 @@ _ROWS = (
     # Of these two the first that is found is run.
     KnownTool(
         "basedpyright", "basedpyright", ("pyproject.toml: tool.basedpyright",),
-        target="", checks_types=True, is_pinned=False, suffixes=(),
+        target="", checks_types=True, is_pinned=False,
     ),
     KnownTool(
         "pyright", "pyright", ("pyrightconfig.json", "pyproject.toml: tool.pyright"),
-        target="", checks_types=True, is_pinned=False, suffixes=(),
+        target="", checks_types=True, is_pinned=False,
     ),
 )  # fmt: skip
 

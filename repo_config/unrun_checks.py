@@ -1,13 +1,11 @@
 """List what a repository has as checks of its own, and no check of ours runs.
 
-Only the structure of its files is read: hooks of pre-commit, environments of tox and nox, steps of
-its workflows on GitHub. Nothing interprets a shell; each text is shown as it stands.
+Only the structure of its files is read: hooks of pre-commit, and steps of its workflows on GitHub.
+Nothing interprets a shell or what it starts (tox, make): each line is shown as it stands.
 """
 
 from __future__ import annotations
 
-import ast
-import re
 import shlex
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -22,12 +20,8 @@ from repo_config.project_files import ProjectFiles
 COMMANDS = "commands of CI"
 """The kind of those that stand in workflows."""
 _MOST, _LONGEST = 100, 100
-#: Between names of environments of tox; a comma within braces is part of one.
-_SEPARATOR = re.compile(r"[\n,](?![^{}]*\})")
-#: What they start, hooks and environments, is listed by name.
-_LISTED_APART = frozenset({"pre-commit", "tox", "nox"})
-#: Options that have pytest and pyright look at something else.
-_OTHER_WORK = frozenset({"--doctest-modules", "--verifytypes"})
+#: Its hooks are listed by name.
+_PRE_COMMIT = "pre-commit"
 
 
 class OwnChecks(NamedTuple):
@@ -42,22 +36,16 @@ class OwnChecks(NamedTuple):
         return {command.tool for command in self.commands if command.tool}
 
     def cover(self, line: str) -> bool:
-        """Whether a command line is one of them, or starts the program of one.
-
-        Also where it starts what is listed by name.
-        """
+        """Whether a command line is one of them, or starts the program of one, or of the hooks."""
         line = line.strip()
         call = command_lines.find_inner_call(command_lines.split_call(line))
-        ours = {*self.tests.split(), *(word for each in self.commands for word in each.words)}
-        if _OTHER_WORK & ({*call} - ours):
-            return False
         suite = command_lines.read_test_command(shlex.join(call))
         words = tuple(line.split(" ")) if "\n" not in line else ()
         return (
             line in {self.tests, *(command.line for command in self.commands)}
             or command_lines.find_tool(call)[0] in self.tools
             or (suite.runner != "command" and suite[:2] == self._suite[:2])
-            or bool({*words[:1], *command_lines.find_inner_call(words)[:1]} & _LISTED_APART)
+            or _PRE_COMMIT in (*words[:1], *command_lines.find_inner_call(words)[:1])
         )
 
     @property
@@ -75,8 +63,6 @@ def list_unrun(
     """
     kinds = {
         "pre-commit hooks": _find_hooks(own, project),
-        "tox environments": _find_environments(own, project),
-        "nox sessions": _find_sessions(own, project),
         COMMANDS: _find_commands(own, repository),
     }
     found = {
@@ -98,44 +84,6 @@ def _find_hooks(own: OwnChecks, files: ProjectFiles) -> Iterator[str]:
         is_run = name in HOOKS and HOOKS[name].check in own.tools
         if not is_run and not own.cover(str(hook.get("entry"))):
             yield name
-
-
-def _find_environments(own: OwnChecks, files: ProjectFiles) -> Iterator[str]:
-    """Yield the names of environments of tox; those without a section share the first one's."""
-    toml = files.toml("tox.toml") or table(files.pyproject, "tool", "tox")
-    ini = {
-        section.removeprefix("testenv").removeprefix(":"): values
-        for section, values in files.ini("tox.ini").items()
-        if section.startswith("testenv")
-    }
-    head = table(files.ini("tox.ini"), "tox")
-    commands = {
-        name: values.get("commands", "").replace("\\\n", " ").replace("{envpython}", "python")
-        for name, values in ini.items()
-    }
-    for name, values in {**table(toml, "env"), "": toml.get("env_run_base")}.items():
-        calls = as_list(as_map(values).get("commands"))
-        commands.setdefault(name, "\n".join(shlex.join(texts(call)) for call in calls))
-    others = [*texts(toml.get("env_list"))]
-    for key in ("envlist", "env_list"):
-        others += map(str.strip, _SEPARATOR.split(head.get(key, "")))
-    for name, lines in commands.items():
-        if not all(own.cover(line) for line in lines.splitlines() if line.strip()):
-            yield from [name] if name else [other for other in others if other not in commands]
-
-
-def _find_sessions(own: OwnChecks, files: ProjectFiles) -> Iterator[str]:
-    for node in files.module("noxfile.py").body:
-        marks = map(ast.unparse, getattr(node, "decorator_list", ()))
-        if isinstance(node, ast.FunctionDef) and any("session" in mark for mark in marks):
-            calls = [call for call in ast.walk(node) if isinstance(call, ast.Call)]
-            lines = [
-                shlex.join(str(arg.value) for arg in call.args if isinstance(arg, ast.Constant))
-                for call in calls
-                if ast.unparse(call.func).endswith(".run")
-            ]
-            if not lines or not all(map(own.cover, lines)):
-                yield node.name
 
 
 def _find_commands(own: OwnChecks, files: ProjectFiles) -> Iterator[str]:

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from agent.checks import check
@@ -23,7 +21,6 @@ from agent.models.checks import CommandRun, LintRun, Status
 from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
     SANDBOX_GATE,
-    SANDBOX_OURS,
     SANDBOX_OUT,
     SANDBOX_TOOLS,
     SANDBOX_TYPE_CHECKER,
@@ -35,7 +32,7 @@ from agent.models.sandbox import (
 from agent.setup import sandbox_requests, sandbox_services
 from agent.text import sanitise
 from repo_config import documents
-from repo_config.command_lines import FILES, CheckCommand, HookFiles
+from repo_config.command_lines import CheckCommand
 
 #: What a shell, or a sandbox, says when there is no such program.
 _NO_PROGRAM = 127
@@ -46,8 +43,6 @@ _WITH_PLUGINS = (
     "import runpy, sys; sys.path.append({!r}); "
     "runpy.run_module('mypy', run_name='__main__', alter_sys=True)"
 )
-#: Starts a tool on the files that a hook is given; the file of these and its own words follow.
-_ON_FILES = (sandbox_requests.PYTHON, "-I", "-S", f"{SANDBOX_OURS}/checks/hook_files.py")
 _PYRIGHTS = frozenset({"pyright", "basedpyright"})
 #: Of the sandbox's memory; the rest is for what is not Node.js's heap.
 _HEAP = 0.75
@@ -78,8 +73,7 @@ class ToolCheck(_Command):
         line = self.command_line
         if self.is_ours:
             return ()
-        files = (FILES,) if line.hook_files else ()
-        return (*site.command_prefix, *line.tool.split(), *line.words, *files)
+        return (*site.command_prefix, *line.tool.split(), *line.words)
 
     def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
         line, reader = self.command_line, self.reader
@@ -93,15 +87,11 @@ class ToolCheck(_Command):
             if not {"-p", "--project"}.intersection(given):
                 files = [_write_pyright_settings(site, secret, line.tool)]
                 words = ("--project", files[0].path, *words)
-        start = self._start(site)
-        if line.hook_files:
-            files.append(_list_files(site, secret, line.hook_files))
-            start = (*_ON_FILES, files[-1].path, *start)
         script = _ALL_INTO_FILE if reader.is_text else _INTO_FILE
         order = sandbox_requests.make_request(
             site.environment,
             site.tree,
-            ("/bin/sh", "-c", script, secret.report, *start, *words),
+            ("/bin/sh", "-c", script, secret.report, *self._start(site), *words),
             environ={**environ, **reader.environ},
             limits=site.tool_limits(),
             files=tuple(files),
@@ -195,24 +185,6 @@ def make_check(command: CheckCommand) -> ToolCheck | ShellCheck:
 
 def make_tool_check(command: CheckCommand) -> ToolCheck:
     return ToolCheck(command, READERS[command.tool])
-
-
-def _list_files(site: Site, secret: Secret, hook: HookFiles) -> SandboxFile:
-    """Say which files there are, and how the hook chooses among them."""
-    top = site.tree / site.project.root
-    paths = (
-        Path(folder, name).relative_to(top)
-        for folder, _, names in os.walk(top)
-        for name in names
-        if name.endswith(hook.suffixes)
-    )
-    order = {
-        "paths": sorted(map(str, paths)),
-        "files": hook.files,
-        "exclude": hook.exclude,
-    }
-    path = f"{SANDBOX_OUT}/{secret.module}.json"
-    return SandboxFile(path=path, content=json.dumps(order).encode())
 
 
 def _get_harmless(environ: Mapping[str, str]) -> dict[str, str]:

@@ -53,10 +53,7 @@ def propose(tree: Tree, kept: Mapping[str, Any]) -> str:
     if folder := kept.get("root") or find_only_folder(tree):
         values["root"] = folder
     project = detect.detect_project(tree, RepoConfig(root=folder or "."))
-    # No command line says which files a hook of pre-commit is given: these stay detected.
-    kinds = {"checks.lint": project.lint, "checks.types": project.types}
-    of_hooks = {key for key in kinds if any(command.hook_files for command in kinds[key])}
-    for key in (key for key in effective.DETECTED if key not in of_hooks):
+    for key in effective.DETECTED:
         value = effective.read_detected(key, project)
         if value and value != "none" and key != "python.version":
             # What is detected may have a form that no configuration takes.

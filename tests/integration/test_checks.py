@@ -19,7 +19,6 @@ from agent.checks.check import Site
 from agent.models.change import Severity
 from agent.models.checks import CheckReport, Status, TestRun
 from agent.stages import baseline
-from repo_config import detect
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
 from tests.deep import deep
@@ -35,7 +34,6 @@ from tests.integration.check_samples import (
     outcomes,
 )
 from tests.integration.forgeries import DELETED, FORGERIES
-from tests.unit.trees import DictTree
 
 
 def only_deep(kinds: Iterable[str], *usual: str) -> list[object]:
@@ -816,28 +814,6 @@ def test_linters_and_formatters_find_and_place(
     assert [item.item_id.split(":")[0] for item in found["isort"].items] == ["shop/sums.py"]
     assert found["flake8"].items[0].place.startswith("shop/sums.py:")
     assert all("mergewright" not in result.output for result in report.results)
-
-
-def test_a_hook_looks_at_the_files_that_it_is_given(workshop: Workshop) -> None:
-    hooks = """
-exclude: ^shop/old/
-repos:
-- repo: https://example.org/x
-  hooks:
-  - {id: flake8, files: "^(shop/|-)", exclude: "("}
-  - {id: ruff, files: ^nowhere/}
-  - {id: black, exclude: sums}
-"""
-    # The first would be an option, where it is not named as a path.
-    wrong = {"--ignore=F401.py": "import os\n", "shop/old/a.py": "import os\n", "b.py": "x=1\n"}
-    files = {**UNTIDY, **wrong, ".pre-commit-config.yaml": hooks}
-    project = detect.detect_project(DictTree(files), RepoConfig())
-    report = workshop.measure(replace(workshop.site(files), project=project))
-    found: dict[str, Any] = {result.name: result for result in report.results}
-    assert found["ruff check"].status is Status.PASSED
-    assert [item.place for item in found["black"].items] == ["b.py"]
-    places = {item.place for item in found["flake8"].items if ": F401" in item.item_id}
-    assert places == {"--ignore=F401.py:1", "shop/sums.py:1", "shop/sums.py:2"}
 
 
 def test_what_only_the_settings_of_base_object_to_is_for_the_reviewer(

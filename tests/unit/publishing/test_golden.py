@@ -207,7 +207,6 @@ def draft_not_measurable() -> str:
     prepared = evidence_of_issue().prepared
     unrun = {
         "pre-commit hooks": ("codespell", "mdformat`", "pyupgrade", "zizmor", "end-of-file", "x"),
-        "tox environments": ("docs",),
         "commands of CI": ("make docs", "npm ci"),
     }
     project = prepared.contract.project.model_copy(update={"unrun": unrun})

