@@ -878,7 +878,7 @@ def served(workshop: Workshop, stage: Callable[..., Stage]) -> Callable[..., Sta
     """A repository with a FastAPI application, in an environment with FastAPI."""
 
     def make(files: Files, **more: object) -> Stage:
-        site = stage(files, framework="fastapi", fastapi_app="app.main:app", **more)
+        site = stage(files, framework="fastapi", **more)
         environment = workshop.environment("fastapi")
         prepared = site.prepared.model_copy(update={"environment": environment})
         return replace(site, prepared=prepared)
@@ -899,7 +899,7 @@ GUARDED = """
     @app.get("/open")
     def was_open(): ...
 """
-AUTH = {"auth": [{"paths": ["/**"], "dependency": "app.main.current_user"}]}
+AUTH = {"app": "app.main:app", "auth": [{"paths": ["/**"], "dependency": "app.main.current_user"}]}
 
 
 @pytest.mark.deep
