@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict
 
 from repo_config.known_tools import TOOLS
 
-#: What is left to a shell: variables, patterns, substitutions.
+#: What is left to a shell, unless it is quoted: variables, patterns, substitutions.
 _OPEN = re.compile(r"[$`*\n]")
+_QUOTED = re.compile(r"'[^'\n]*'")
 _PYTHON = re.compile(r"python[0-9.]*|\$PY")
 #: A name before it is a variable of this one command.
 _ASSIGNMENT = re.compile(r"\w+=")
@@ -67,7 +68,7 @@ def split_call(line: str) -> tuple[str, ...]:
     except ValueError:
         return ()
     is_more = any(word and not word.strip("();<>|&") for word in words)
-    if is_more or not words or _OPEN.search(line) or _ASSIGNMENT.match(words[0]):
+    if is_more or not words or _OPEN.search(_QUOTED.sub("", line)) or _ASSIGNMENT.match(words[0]):
         return ()
     return tuple(shlex.split(line))
 

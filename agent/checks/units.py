@@ -9,6 +9,7 @@ it; so is each new element of a list, a dictionary and the like, and each operan
 from __future__ import annotations
 
 import ast
+import builtins
 import operator
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -68,7 +69,8 @@ def find_edits(
     known = {name for node in olds for name in _list_imported(node)}
     used = {node.id for node in ast.walk(after) if isinstance(node, ast.Name)}
     old_lines, new_lines = (text.splitlines(keepends=True) for text in (old, new))
-    sides = _Sides(old_lines, new_lines, frozenset(used - known), breaks)
+    lost = _find_lost(olds, after) if before else frozenset()
+    sides = _Sides(old_lines, new_lines, frozenset(used - known), lost, breaks)
     if not sides.are_apart(after.body, olds):
         return None
     edits, inner = list[TextEdit](), list[TextEdit]()
@@ -113,6 +115,8 @@ class _Sides:
     new: list[bytes]
     needed: frozenset[str]
     """Names that code uses and base did not import: that one is missing shows by itself."""
+    lost: frozenset[str]
+    """Names that nothing stands for any more: whoever uses one misses it by its name."""
     breaks: bool
     """Whether edited functions fail, in place of getting base's text back."""
 
@@ -145,10 +149,9 @@ class _Sides:
                     self._compare(node, pairs[node]) if node in pairs else self._take_away(node)
                 )
             for other in gone[node]:
-                # Whoever uses a function misses it by its name; what a class, or settings, no
-                # longer have is taken from elsewhere in silence.
-                goes = is_module and isinstance(other, _DEFINITIONS)
-                yield self._bring_back(other, at, goes=goes)
+                # What a class, or settings, no longer have is taken from elsewhere in silence.
+                bound = set(_list_bound(other))
+                yield self._bring_back(other, at, goes=is_module and set() < bound <= self.lost)
 
     def _compare(self, now: ast.stmt, was: ast.stmt) -> Iterator[TextEdit]:
         if isinstance(now, _DEFINITIONS) and isinstance(was, _DEFINITIONS):
@@ -260,7 +263,7 @@ class _Sides:
         text = [*map(_end_line, self.old[slice(*_find_lines(node))])]
         if at == len(self.new) and self.new and not self.new[-1].endswith(b"\n"):
             text = [b"\n", *text]
-        removed = node.name if isinstance(node, _DEFINITIONS) else "statement"
+        removed = ", ".join(_list_bound(node)) or "statement"
         return TextEdit(at, at, tuple(text), max(at - 1, 0), goes, removed=removed)
 
 
@@ -299,6 +302,46 @@ def _name_statement(node: ast.stmt) -> str:
         case ast.Assign(targets=targets):
             return f"set {' '.join(map(ast.unparse, targets))}"
     return ast.dump(node)
+
+
+def _list_bound(node: ast.stmt) -> Iterator[str]:
+    """List the names that a definition, or an assignment to names alone, binds."""
+    if isinstance(node, _DEFINITIONS):
+        yield node.name
+    elif isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if all(isinstance(target, ast.Name) for target in targets):
+            yield from map(ast.unparse, targets)
+
+
+def _find_lost(olds: _Block, after: ast.Module) -> frozenset[str]:
+    """Find the names that base's module defines or uses, and for which nothing stands now.
+
+    A framework reads settings by their names, and does without those that are not there.
+    """
+    names = (node for old in olds for node in ast.walk(old) if isinstance(node, ast.Name))
+    known = {node.id for node in names if isinstance(node.ctx, ast.Load)}
+    known |= {old.name for old in olds if isinstance(old, _DEFINITIONS)}
+    left = {*_list_globals(after.body)}
+    # Python looks for builtins where a module has no such name, and for names of its own itself.
+    return frozenset(
+        name
+        for name in known - left - {*dir(builtins)}
+        if "*" not in left and not name.startswith("__")
+    )
+
+
+def _list_globals(block: _Block) -> Iterator[str]:
+    """List what a module binds, also below `if` and the like; "*" for what is not known."""
+    for node in block:
+        yield from _list_imported(node)
+        if isinstance(node, _DEFINITIONS):
+            yield node.name
+        else:
+            names = (name for name in ast.walk(node) if isinstance(name, ast.Name))
+            yield from (name.id for name in names if isinstance(name.ctx, ast.Store))
+            for inner in list_blocks(node):
+                yield from _list_globals(inner)
 
 
 def _name_kind(node: ast.stmt) -> str:

@@ -304,7 +304,9 @@ class VerdictFacts:
             if check.verdict is Status.UNMEASURABLE and is_row:
                 continue
             if not is_proved or Status.UNVERIFIED in (check.base, check.head):
-                return summarize_check(check).sentence or f"{name_check(check)} is unverified."
+                return (
+                    summarize_check(check).sentence or f"{name_check(check)} could not be verified."
+                )
         return ""
 
     def tell_blocked(self) -> str:

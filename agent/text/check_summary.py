@@ -148,7 +148,7 @@ def _make_sentences(check: AnyComparison) -> Iterable[str]:
         return
     if Status.UNVERIFIED in (check.verdict, check.base, check.head):
         why = check.reason or "its result is inconsistent"
-        yield f"{name} is unverified: {why.rstrip('.')}."
+        yield f"{name} could not be verified: {why.rstrip('.')}."
         return
     if is_of_tests(check):
         new = f", {len(check.added):,} new" if check.added else ""

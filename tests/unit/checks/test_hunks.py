@@ -242,6 +242,19 @@ def test_what_has_gone_comes_back_where_it_was():
     assert "return sum(self.prices)" in lines
 
 
+def test_what_nothing_stands_for_any_more_is_missed_by_its_name():
+    def goes(before: bytes, after: bytes = b"y = 1\n") -> list[bool]:
+        return [gone for _, gone in units(after, before)]
+
+    assert any(goes(b"A = 1\ny = A\n"))
+    assert goes(b"A = 1\ny = 1\n") == [False], "settings are read by their names"
+    assert goes(b"y = 1\ndef f(): ...\nclass B: ...\n") == [True, True]
+    for taken in (b"open", b"__getattr__"):
+        assert goes(b"y = 1\ndef " + taken + b"(): ...\n") == [False], "Python has another one"
+    for other in (b"from a import *\n", b"from a import f\n", b"if z:\n    f = 1\n"):
+        assert goes(other + b"def f(): ...\n", other) == [False], "there is another one"
+
+
 def _kinds(after: bytes, before: bytes = BASE):
     return [hunk.is_of_types for hunk in split(after, before) if not hunk.is_inner]
 

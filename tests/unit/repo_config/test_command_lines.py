@@ -34,6 +34,8 @@ def test_a_call_of_one_tool_is_read_and_all_else_is_left_to_a_shell(
     ("line", "command"),
     [
         ("pytest -q -k 'a and (b)'", SuiteCommand("pytest", None, ("-q", "-k", "a and (b)"))),
+        ("pytest -o 'x=*.py'", SuiteCommand("pytest", None, ("-o", "x=*.py"))),
+        ("pytest tests/*.py", SuiteCommand("command")),
         ("python3 -m pytest", SuiteCommand("pytest")),
         ("python src/manage.py test shop", SuiteCommand("django", "src/manage.py", ("shop",))),
         ("./manage.py test", SuiteCommand("django", "manage.py")),
