@@ -5,17 +5,14 @@ from __future__ import annotations
 import posixpath
 import shlex
 from contextlib import ExitStack
-from importlib import resources
 
 from agent.checks import check
 from agent.git import worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change
-from agent.models.environment import Checkout, Environment, OpenedRepository, Prepared
+from agent.models.environment import Checkout, OpenedRepository, Prepared
 from agent.models.sandbox import (
-    SANDBOX_GATE,
     SANDBOX_HOME,
-    SANDBOX_TOOLS,
     SANDBOX_TREE,
     Flag,
     Outlet,
@@ -28,8 +25,6 @@ from agent.sandbox.session import Session
 from agent.settings import Settings
 from agent.setup import sandbox_requests, sandbox_services, uv_program
 
-_FIRST_ON_PATH = f"{SANDBOX_HOME}/.local/bin"
-_LENT = f"{SANDBOX_HOME}/.local/lent"
 _OWN = f"{SANDBOX_HOME}/venv"
 _RIPGREP = f"{SANDBOX_HOME}/.config/ripgrep"
 #: Long lines fill an answer with what nobody reads; .github and its kin are part of the code.
@@ -118,43 +113,15 @@ class SessionFactory:
     def _order(self, prepared: Prepared, base: WorkTree) -> SandboxRequest:
         """Say what the sandbox shows: the environment, and git on one commit."""
         environment, config = prepared.environment, prepared.contract.config
-        programs = _stand_in(environment)
         environ = {**sandbox_services.variables(environment.services), **config.variables}
-        first = environ.get("PYTHONPATH")
-        environ |= {
-            "RIPGREP_CONFIG_PATH": _RIPGREP,
-            "PYTHONPATH": f"{_LENT}:{first}" if first else _LENT,
-        }
         order = sandbox_requests.make_request(
             environment,
             base.folder,
             ("bash", "-c"),
-            environ=environ,
+            environ={**environ, "RIPGREP_CONFIG_PATH": _RIPGREP},
             limits=check.get_granted_limits(self._settings),
-            files=programs,
+            files=(SandboxFile(path=_RIPGREP, content=_RIPGREP_LINES),),
         )
-        if "PATH" not in config.env:
-            path = f"{_FIRST_ON_PATH}:{order.environ['PATH']}"
-            order = order.model_copy(update={"environ": {**order.environ, "PATH": path}})
+        order = sandbox_requests.lend_tools(order, environment, config.env)
         order = sandbox_requests.add_uv(order, environment.interpreter, self._settings)
         return sandbox_services.add_services(order, environment.services)
-
-
-def _stand_in(environment: Environment) -> tuple[SandboxFile, ...]:
-    """Have the tools that the gate runs called, not those that the PATH would lead to."""
-    programs = {tool: f"{SANDBOX_TOOLS}/{tool}/bin/{tool}" for tool, _ in environment.tools}
-    if "mypy" in environment.versions:
-        programs.pop("mypy", None)
-    else:
-        program = programs.get("mypy", f"{SANDBOX_GATE}/bin/mypy")
-        programs["mypy"] = f"{program} --python-executable {sandbox_requests.PYTHON}"
-    if "pip" not in environment.versions:
-        # That of the system speaks of the system's packages.
-        programs |= dict.fromkeys(("pip", "pip3"), f"{uv_program.PATH} --offline --no-config pip")
-    files = {
-        f"{_FIRST_ON_PATH}/{tool}": f'#!/bin/sh\nexec {program} "$@"\n'.encode()
-        for tool, program in sorted(programs.items())
-    }
-    lending = resources.files("agent.sandbox").joinpath("sandbox_scripts", "lend_tools.py")
-    files |= {_RIPGREP: _RIPGREP_LINES, f"{_LENT}/sitecustomize.py": lending.read_bytes()}
-    return tuple(SandboxFile(path=path, content=content) for path, content in files.items())

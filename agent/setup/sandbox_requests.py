@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 
 from agent.git import one_commit
@@ -29,6 +30,8 @@ PYTHON = f"{SANDBOX_ENVIRONMENT}/bin/python"
 #: Debian packages bring servers into the third.
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/bin"
 _GIT_CONFIG = f"{SANDBOX_HOME}/.gitconfig"
+_FIRST_ON_PATH = f"{SANDBOX_HOME}/.local/bin"
+_LENT = f"{SANDBOX_HOME}/.local/lent"
 
 
 def make_request(
@@ -77,6 +80,39 @@ def make_request(
         limits=limits,
     )
     return add_git(ordered, tree)
+
+
+def lend_tools(
+    order: SandboxRequest, environment: Environment, given: Mapping[str, str]
+) -> SandboxRequest:
+    """Have a shell find the tools that the gate runs, and those that the environment lacks.
+
+    Args:
+        given: Variables that the configuration sets.
+    """
+    programs = {tool: f"{SANDBOX_TOOLS}/{tool}/bin/{tool}" for tool, _ in environment.tools}
+    if "mypy" in environment.versions:
+        programs.pop("mypy", None)
+    else:
+        program = programs.get("mypy", f"{SANDBOX_GATE}/bin/mypy")
+        programs["mypy"] = f"{program} --python-executable {PYTHON}"
+    if "pytest" not in environment.versions:
+        programs["pytest"] = f"{PYTHON} -m pytest"
+    if "pip" not in environment.versions:
+        # That of the system speaks of the system's packages.
+        programs |= dict.fromkeys(("pip", "pip3"), f"{uv_program.PATH} --offline --no-config pip")
+    files = {
+        f"{_FIRST_ON_PATH}/{tool}": f'#!/bin/sh\nexec {program} "$@"\n'.encode()
+        for tool, program in sorted(programs.items())
+    }
+    lending = resources.files("agent.sandbox").joinpath("sandbox_scripts", "lend_tools.py")
+    files[f"{_LENT}/sitecustomize.py"] = lending.read_bytes()
+    environ = dict(order.environ)
+    environ["PYTHONPATH"] = ":".join(filter(None, (_LENT, environ.get("PYTHONPATH"))))
+    if "PATH" not in given:
+        environ["PATH"] = f"{_FIRST_ON_PATH}:{environ['PATH']}"
+    lent = (SandboxFile(path=path, content=content) for path, content in files.items())
+    return order.model_copy(update={"environ": environ, "files": (*order.files, *lent)})
 
 
 def add_uv(order: SandboxRequest, interpreter: str, settings: Settings) -> SandboxRequest:

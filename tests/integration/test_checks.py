@@ -831,11 +831,15 @@ def test_what_only_the_settings_of_base_object_to_is_for_the_reviewer(
     )  # fmt: skip
 
 
+_OWN_PYTHON = "import sys\n\n\ndef test_prefix():\n    assert sys.prefix == '/env'\n"
+
+
 def test_any_other_command_is_compared_by_its_exit_code(stage: Callable[..., Stage]) -> None:
     made = stage(
-        {**GREEN, "state.txt": "yes\n"}, test_runner="pytest",
+        {**GREEN, "state.txt": "yes\n", "own.py": _OWN_PYTHON}, test_runner="pytest",
         config={"env": {"WANTED": "yes"}},
-        extra=("grep -q $WANTED state.txt", "cat missing && true", "test -e more.py"),
+        extra=("grep -q $WANTED state.txt", "cat missing && true", "test -e more.py",
+               "pytest -q own.py"),
     )  # fmt: skip
     found = made.weighed(state_DOT_txt="no\n", more_DOT_py="")
     red = found["grep -q $WANTED state.txt"]
@@ -844,6 +848,8 @@ def test_any_other_command_is_compared_by_its_exit_code(stage: Callable[..., Sta
     odd = found["cat missing && true"]
     assert (odd.verdict, "No such file" in odd.reason) == (Status.UNMEASURABLE, True)
     assert found["test -e more.py"].verdict is Status.PASSED
+    # The gate's pytest, in the environment's Python.
+    assert found["pytest -q own.py"].verdict is Status.PASSED
 
 
 # --- the stages ------------------------------------------------------------------------------

@@ -255,7 +255,7 @@ def equipped(workshop, home):
 
 
 def test_a_tool_that_only_the_gate_has_runs_as_a_module_of_the_environments_python(equipped):
-    ran = equipped.run("python -m pytest -q test_one.py", seconds=60)
+    ran = equipped.run("pytest -q test_one.py", seconds=60)
     assert (ran.exit_code, "1 passed" in ran.output) == (0, True), ran.output
     assert equipped.run("python -m mypy --version", seconds=60).exit_code == 0
     # To the code of the repository, the gate's packages are not there.
