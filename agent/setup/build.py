@@ -20,7 +20,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from agent.errors import CacheGone, EnvironmentFailed
+from agent.errors import CacheGone
 from agent.models.clock import read_clock
 from agent.models.environment import Environment
 from agent.models.sandbox import Sandbox
@@ -42,7 +42,6 @@ from agent.setup.package_index import PackageIndex
 from agent.setup.request import EnvironmentRequest
 from agent.setup.tree_files import WorkTreeFiles
 
-_BESIDE_TESTS = "extras and groups that are not for the tests (they reached a limit of set-up)"
 Clients = tuple[Sandbox, PackageIndex, Settings, Callable[[str], None]]
 """Sandboxes, package indexes, the operator's settings, and what takes a line of progress."""
 
@@ -81,10 +80,11 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
         services=services,
         system=system,
     )
-    if environment.sources:
-        made = setup_commands.provide_layer(request, files, environment, build_context)
-    else:
-        made = _use_template(request, files, environment, build_context)
+    if not environment.sources:
+        lock, _ = lock_update.find_lock(files)
+        lines = templates.write_lines(files.detection_files, lock, _find_end(request.committed))
+        environment = environment.model_copy(update={"sources": lines})
+    made = setup_commands.provide_layer(request, files, environment, build_context)
     installed = distributions.list_installed(made.path).values()
     packages = tuple(sorted(f"{package.name}=={package.version}" for package in installed))
     key = Path(made.layers[-1].folder).name if made.layers else made.key
@@ -99,38 +99,6 @@ def _open_build(
     hints = interpreters.read_hints(files, request.committed)
     interpreter = interpreters.choose_interpreter(request.python.version, hints, sandbox, settings)
     return BuildContext(sandbox, index, settings, interpreter, say)
-
-
-def _use_template(
-    request: EnvironmentRequest,
-    files: WorkTreeFiles,
-    environment: Environment,
-    build_context: BuildContext,
-) -> Environment:
-    """Add what the lines of a template install; where these reach a limit, what the tests ask for.
-
-    Raises:
-        EnvironmentFailed: Not even that can be installed.
-    """
-    lock, _ = lock_update.find_lock(files)
-    day = _find_end(request.committed)
-
-    def choose(*, is_whole: bool) -> Environment:
-        lines = templates.write_lines(files.detection_files, lock, day, is_whole=is_whole)
-        return environment.model_copy(update={"sources": lines})
-
-    whole, needed = choose(is_whole=True), choose(is_whole=False)
-    # A layer of less than all is only there where all has failed before.
-    if not setup_commands.has_layer(request, files, needed, build_context):
-        try:
-            return setup_commands.provide_layer(request, files, whole, build_context)
-        except EnvironmentFailed as problem:
-            if whole == needed:
-                raise
-            build_context.say(problem.message)
-    made = setup_commands.provide_layer(request, files, needed, build_context)
-    left_out = made.left_out if whole == needed else (*made.left_out, _BESIDE_TESTS)
-    return made.model_copy(update={"left_out": left_out})
 
 
 def _add_tools(

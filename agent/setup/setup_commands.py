@@ -153,17 +153,6 @@ def provide_layer(
     return environment.model_copy(update=update)
 
 
-def has_layer(
-    asked: EnvironmentRequest,
-    files: WorkTreeFiles,
-    environment: Environment,
-    build_context: BuildContext,
-) -> bool:
-    """Whether the set-up commands of an environment need not run again."""
-    run = _CommandRun(asked, files, environment, build_context)
-    return run.find_layer(run.make_stem()) is not None
-
-
 def _list_missing(output: str) -> list[str]:
     """Name what lines of a template went on without, each with the last words of its command."""
     lines = [line.strip() for line in sanitise.strip_terminal_codes(output).splitlines()]

@@ -57,7 +57,7 @@ def test_a_package_is_imported_from_the_tree_with_all_extras_that_can_be_had(set
     names = {package.split("==")[0] for package in environment.packages}
     assert names == {"mine", "pip", "six", "iniconfig", "packaging"}
     (left_out,) = environment.left_out
-    assert left_out.startswith("extra old (")
+    assert left_out.startswith("-r pyproject.toml --extra old (")
     said = python(settings, environment, folder, "import mine; print(mine.__file__, mine.value)")
     assert said == "/work/src/mine/__init__.py 42"
     # Nothing of the build stays in the tree that was handed in.

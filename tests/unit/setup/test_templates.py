@@ -14,7 +14,9 @@ EXTRAS = "[project.optional-dependencies]\ntests = []\n"
 GROUPS = "[dependency-groups]\ndev = []\n"
 INSTALL = "uv pip install --exclude-newer 2024-05-02"
 WANTED = "-e '.[tests]' --group tests"
-ADD = f"timeout 300 {INSTALL} -c /tmp/installed.txt"
+KEEP = "uv pip freeze --exclude-editable > /tmp/installed.txt"
+ADD = f"timeout 300 {INSTALL} -c /tmp/installed.txt $part"
+OR_NOT = '|| echo "Not installed: extras and groups that are not for the tests"'
 EXPORT = (
     "uv tool run --from 'poetry<3' --with poetry-plugin-export poetry export --without-hashes"
     " -o /tmp/requirements.txt"
@@ -22,13 +24,13 @@ EXPORT = (
 INSTALL_EXPORTED = "uv pip install -r /tmp/requirements.txt"
 
 
-def write(files: dict[str, str], lock: str = "", **more: bool) -> tuple[str, ...]:
+def add_each(parts: str) -> str:
+    return f'for part in {parts}; do {ADD} || echo "Not installed: $part"; done'
+
+
+def write(files: dict[str, str], lock: str = "") -> tuple[str, ...]:
     tree = DictTree({path: text.encode() for path, text in files.items()})
-    return write_lines(ProjectFiles(tree), lock, "2024-05-02", **more)
-
-
-def add_each(kind: str, names: str, command: str) -> str:
-    return f'for {kind} in {names}; do {command} || echo "Not installed: {kind} ${kind}"; done'
+    return write_lines(ProjectFiles(tree), lock, "2024-05-02")
 
 
 @pytest.mark.parametrize(
@@ -38,7 +40,7 @@ def add_each(kind: str, names: str, command: str) -> str:
         (
             "uv",
             {"pyproject.toml": PROJECT + EXTRAS + GROUPS},
-            ("uv sync --frozen --inexact --extra tests --group dev",),
+            ("uv sync --frozen --extra tests --group dev",),
         ),
         (
             "",
@@ -108,6 +110,7 @@ def test_lines_are_those_of_the_lock_or_of_what_is_declared(lock, files, lines):
     assert write(files, lock) == lines
 
 
+EXTRAS_OF_OTHERS = "'-r pyproject.toml --extra crypto' '-r pyproject.toml --extra yaml'"
 OTHERS = """
 [project.optional-dependencies]
 crypto = []
@@ -121,7 +124,7 @@ typing = []
 
 
 @pytest.mark.parametrize(
-    ("lock", "files", "needed", "others"),
+    ("lock", "files", "needed", "more"),
     [
         (
             "",
@@ -130,19 +133,12 @@ typing = []
                 "requirements-mypy.txt": "",
                 "requirements-test.txt": "",
             },
-            # What is for development decides about versions, too, where that can be.
+            (f"{INSTALL} {WANTED} -r requirements-test.txt",),
             (
-                (
-                    f"{INSTALL} {WANTED} --group dev -r requirements-test.txt || {{ echo"
-                    f' "Not installed: what is for development"; {INSTALL} {WANTED}'
-                    " -r requirements-test.txt; }"
+                KEEP,
+                add_each(
+                    f"{EXTRAS_OF_OTHERS} '--group dev' '--group typing' '-r requirements-mypy.txt'"
                 ),
-            ),
-            (
-                "uv pip freeze --exclude-editable > /tmp/installed.txt",
-                add_each("extra", "crypto yaml", f'{ADD} -r pyproject.toml --extra "$extra"'),
-                add_each("group", "typing", f'{ADD} --group "$group"'),
-                add_each("file", "requirements-mypy.txt", f'{ADD} -r "$file"'),
             ),
         ),
         (
@@ -150,30 +146,13 @@ typing = []
             "",
             {"pyproject.toml": PROJECT + "[dependency-groups]\ndev = []\nci = []\n"},
             (f"{INSTALL} -r pyproject.toml --group dev",),
-            (
-                "uv pip freeze --exclude-editable > /tmp/installed.txt",
-                add_each("group", "ci", f'{ADD} --group "$group"'),
-            ),
+            (KEEP, add_each("'--group ci'")),
         ),
         (
             "uv",
-            {
-                "pyproject.toml": PROJECT + OTHERS + "django4 = []\n[tool.uv]\n"
-                'conflicts = [[{group = "django4"}, {group = "django5"}]]\n'
-            },
-            ("uv sync --frozen --inexact --extra tests --group tests",),
-            (
-                add_each(
-                    "extra",
-                    "crypto yaml",
-                    'timeout 300 uv sync --frozen --inexact --extra "$extra"',
-                ),
-                add_each(
-                    "group",
-                    "dev typing",
-                    'timeout 300 uv sync --frozen --inexact --group "$group"',
-                ),
-            ),
+            {"pyproject.toml": PROJECT + OTHERS},
+            ("uv sync --frozen --extra tests --group tests",),
+            (f"timeout 300 uv sync --frozen --inexact --all-extras --all-groups {OR_NOT}",),
         ),
         (
             "poetry",
@@ -182,22 +161,12 @@ typing = []
                 "[tool.poetry.group.docs]\n[tool.poetry.group.test]\n"
             },
             (f"{EXPORT} --with test", INSTALL_EXPORTED, "uv pip install --no-deps -e ."),
-            (
-                add_each(
-                    "extra",
-                    "crypto",
-                    f'{EXPORT} --extras "$extra" && timeout 300 {INSTALL_EXPORTED}',
-                ),
-                add_each(
-                    "group", "docs", f'{EXPORT} --only "$group" && timeout 300 {INSTALL_EXPORTED}'
-                ),
-            ),
+            (f"{EXPORT} --all-extras --all-groups && timeout 300 {INSTALL_EXPORTED} {OR_NOT}",),
         ),
     ],
 )
-def test_what_the_tests_do_not_ask_for_is_added_by_lines_that_may_fail(lock, files, needed, others):
-    assert write(files, lock) == (*needed, *others)
-    assert write(files, lock, is_whole=False) == needed
+def test_what_the_tests_do_not_ask_for_is_added_by_a_line_that_may_fail(lock, files, needed, more):
+    assert write(files, lock) == (*needed, *more)
 
 
 @pytest.mark.parametrize(
