@@ -1,7 +1,7 @@
 """Find the commands that check a project besides its tests: as configured, else as is usual.
 
-A known tool counts where the project has settings for it, or a hook of pre-commit that runs it
-before commits. Its settings are the tool's own affair.
+A known tool counts where the project has settings for it, or a hook of pre-commit that runs it.
+Its settings are the tool's own affair.
 """
 
 from __future__ import annotations
@@ -26,8 +26,6 @@ from repo_config.schema import RepoConfig
 
 #: The tag that a commit had when `pre-commit autoupdate --freeze` wrote it.
 _FROZEN = re.compile(r"\brev: *['\"]?(\w+)['\"]? +# frozen: *(\S+)")
-#: When a hook has to run, to be a check.
-_AT_COMMIT = frozenset({"commit", "pre-commit"})
 #: What names targets of mypy: without any, these have to stand in its command.
 _TARGETS_OF_MYPY = frozenset({"files", "packages", "modules"})
 _NO_TARGETS = frozenset({"test", "tests", "testing", "docs", "doc", "examples", "build", "dist"})
@@ -50,7 +48,6 @@ class _Hook(NamedTuple):
     """What it tells the tool, besides files."""
     names_targets: bool = False
     """Whether these say what it looks at; else pre-commit names files to it."""
-    is_at_commit: bool = True
     pins: tuple[str, ...] = ()
     """The version of its tool and what is installed beside it, as requirements."""
 
@@ -93,12 +90,10 @@ def _read_hooks(files: ProjectFiles) -> Iterator[_Hook]:
             revision = str(repository.get("rev"))
             # What mypy is to know of packages, it finds where these are installed.
             beside = [] if tool.program == "mypy" else hook.get("additional_dependencies")
-            stages = texts(hook.get("stages", "pre-commit"))
             yield _Hook(
                 tool=tool,
                 words=words,
                 names_targets=str(hook.get("pass_filenames")).lower() == "false",
-                is_at_commit=bool(_AT_COMMIT & {*stages}),
                 pins=tuple(_pin(tool.program, frozen.get(revision, revision), texts(beside))),
             )
 
@@ -128,10 +123,9 @@ def _find_usual(files: ProjectFiles, hooks: list[_Hook]) -> Iterator[CheckComman
     """Yield the commands of the tools that the project has: one for each hook, or a plain one."""
     found: set[str] = set()
     for check, tool in TOOLS.items():
-        own = [hook for hook in hooks if hook.tool is tool]
-        used = [hook for hook in own if hook.is_at_commit]
+        used = [hook for hook in hooks if hook.tool is tool]
         if not used and _is_configured(files, tool):
-            used = own[:1] or [_Hook(tool)]
+            used = [_Hook(tool)]
         if used and not (check == "pyright" and "basedpyright" in found):
             found.add(check)
             yield from (_make_command(files, hook) for hook in used)

@@ -40,8 +40,6 @@ _TAKEN = (
     "allowed are existing paths, `-n auto`, `-m EXPRESSION`, `--ignore=PATH` and"
     " `--deselect=PATH::NAME`"
 )
-_HOST = re.compile(r"://(?:[^/\s'\"@]*@)?([^/\s'\":]*)")
-_HERE = {"", "localhost", "127.0.0.1"}
 
 
 def read_lines(text: str, base: OpenedRepository, folder: Path) -> Contract:
@@ -82,9 +80,6 @@ def _find_refusals(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
     values: dict[str, Any] = dict(proposal.flatten_values(asked))
     if others := [key for key in values if not f"{key}.".startswith(_KEYS)]:
         yield f"{', '.join(others)}: only {', '.join(_KEYS)} may be set"
-    hosts = {*_HOST.findall(json.dumps(asked).replace("\\", " "))} - _HERE
-    for address in sorted(hosts):
-        yield f"only addresses of this machine are allowed, not {address}"
     for name in values.get("env", {}):
         if _STEERING.fullmatch(name):
             yield f"env.{name} changes how programs start and is not allowed"

@@ -47,12 +47,12 @@ repos:
 - repo: https://example.org/x
   hooks:
   - {id: black, args: [--line-length=100, --quiet]}
-  - {id: mypy, stages: [manual]}
+  - {id: mypy, stages: [manual], args: [--strict]}
   - {id: flake8, args: [--config, "$CONFIG"]}
 """
     found = detect.detect_project(DictTree({".pre-commit-config.yaml": hooks}), RepoConfig())
     assert [command.line for command in found.commands] == [
-        "flake8 --config '$CONFIG'", "black --line-length=100 --quiet --check .",
+        "flake8 --config '$CONFIG'", "black --line-length=100 --quiet --check .", "mypy --strict .",
     ]  # fmt: skip
     assert found.lint[1].options == ("--line-length=100", "--quiet")
 

