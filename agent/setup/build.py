@@ -59,13 +59,14 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
         StorageFull: The disk is full.
         SandboxMissing: There is no sandbox to make it in.
     """
-    settings, files = clients[2], WorkTreeFiles(Path(request.tree), request.root)
+    config, settings = request.config, clients[2]
+    files = WorkTreeFiles(Path(request.tree), config.folder)
     build_context = _open_build(request, files, *clients)
-    system = system_packages.provide_layer(request.python.system_packages, build_context)
+    system = system_packages.provide_layer(config.python.system_packages, build_context)
     build_context = replace(build_context, system=system)
     interpreter = build_context.interpreter
     bare = toolsets.provide_pinned(("pip",), build_context)
-    services = sandbox_services.provide_services(request.services, request.variables, build_context)
+    services = sandbox_services.provide_services(config.services, config.variables, build_context)
     environment = Environment(
         key=hashlib.sha256(f"{bare.parent.name}{system}".encode()).hexdigest()[:32],
         path=str(bare),
@@ -75,7 +76,7 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
         interpreter_mounts=interpreter.mounts,
         interpreter=interpreter.path,
         root=interpreter.root,
-        sources=request.base.sources if request.base else request.commands,
+        sources=request.base.sources if request.base else config.setup,
         packages=(),
         services=services,
         system=system,
@@ -97,7 +98,9 @@ def _open_build(
 ) -> BuildContext:
     sandbox, index, settings, say = clients
     hints = interpreters.read_hints(files, request.committed)
-    interpreter = interpreters.choose_interpreter(request.python.version, hints, sandbox, settings)
+    interpreter = interpreters.choose_interpreter(
+        request.config.python.version, hints, sandbox, settings
+    )
     return BuildContext(sandbox, index, settings, interpreter, say)
 
 
@@ -135,7 +138,7 @@ def update_lock(request: EnvironmentRequest, *clients: *Clients) -> dict[str, by
     Raises:
         EnvironmentFailed: It cannot; with the tool's own words.
     """
-    files = WorkTreeFiles(Path(request.tree), request.root)
+    files = WorkTreeFiles(Path(request.tree), request.config.folder)
     return lock_update.update_lock(files, _open_build(request, files, *clients))
 
 

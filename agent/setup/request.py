@@ -9,7 +9,7 @@ from agent.models.environment import Checkout, Contract, Environment
 from agent.models.record import Record
 from repo_config import rule_files
 from repo_config.detect import Project
-from repo_config.schema import PythonSection
+from repo_config.schema import RepoConfig
 
 
 class EnvironmentRequest(Record):
@@ -19,16 +19,8 @@ class EnvironmentRequest(Record):
     """Work tree of the base commit, on the host, or of a change."""
     committed: int = 0
     """When the base commit was made, in seconds since the epoch; 0: not known."""
-    root: str = ""
-    """Folder of the project in it."""
-    python: PythonSection = PythonSection()
-    """The section of the repository's configuration."""
-    services: tuple[str, ...] = ()
-    """Servers that the checks need, as in the configuration."""
-    variables: dict[str, str] = {}
-    """The configuration's; they name users and databases of the servers."""
-    commands: tuple[str, ...] = ()
-    """The configured lines; empty: those of a template."""
+    config: RepoConfig = RepoConfig()
+    """The repository's, or what a model proposes: Python, servers, variables, set-up lines."""
     project: Project | None = None
     """Says which tools check it, and which files decide about checks."""
     base: Environment | None = None
@@ -39,15 +31,10 @@ class EnvironmentRequest(Record):
     @classmethod
     def from_tree(cls, contract: Contract, checkout: Checkout, tree: Path) -> EnvironmentRequest:
         """Compose the request for a commit, or for a change of it that is laid out in a folder."""
-        config = contract.config
         return cls(
             tree=str(tree),
             committed=checkout.committed,
-            root=config.folder,
-            python=config.python,
-            services=config.services,
-            variables=config.variables,
-            commands=config.setup,
+            config=contract.config,
             project=contract.project,
             tag=checkout.nearest_tag,
         )

@@ -183,7 +183,7 @@ class _CommandRun:
             service.model_copy(update={"filled": ""}) for service in environment.services
         ]
         self._variables = {
-            **sandbox_services.variables(environment.services), **asked.variables,
+            **sandbox_services.variables(environment.services), **asked.config.variables,
         }  # fmt: skip
 
     def make_stem(self, base: Environment | None = None) -> str:

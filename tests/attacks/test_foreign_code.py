@@ -354,7 +354,7 @@ def test_RX7_what_a_set_up_leaves_is_read_within_bounds(
     with local_index.serving() as served, measured_memory() as grown:
         served.add(local_index.wheel("pip", "1.0"))
         request = EnvironmentRequest(
-            tree=str(hostile.lay(home / "tree", {"a.py": ""})), commands=(_LEAVES,)
+            tree=str(hostile.lay(home / "tree", {"a.py": ""})), config=RepoConfig(setup=(_LEAVES,))
         )
         index = local(tools, served)
         made = build.ensure_environment(request, witness, index, tools, lambda _: None)

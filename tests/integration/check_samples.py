@@ -221,9 +221,7 @@ def declared_site(
     found = detect.detect_project(WorkTree(tree, dict.fromkeys(files, 0o644)), config)
     request = EnvironmentRequest(
         tree=str(tree),
-        python=config.python,
-        services=config.services,
-        variables=config.env,
+        config=config,
         project=found,
     )
     return Site(

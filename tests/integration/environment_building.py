@@ -19,7 +19,7 @@ from agent.setup import build, sandbox_requests
 from agent.setup.package_index import PackageIndex
 from agent.setup.request import EnvironmentRequest
 from agent.stages import checkout, environment
-from repo_config.schema import PythonSection
+from repo_config.schema import PythonSection, RepoConfig
 from tests.folders import BUILT, data_folder
 from tests.integration import git_samples
 
@@ -41,7 +41,7 @@ def ensure(
             tree=str(folder),
             committed=committed,
             project=project,
-            python=PythonSection(**section),
+            config=RepoConfig(python=PythonSection(**section)),
             tag=tag,
             base=base,
         ),

@@ -18,6 +18,7 @@ from agent.setup.interpreters import Interpreter
 from agent.setup.package_index import PackageIndex
 from agent.setup.request import EnvironmentRequest
 from agent.setup.tree_files import WorkTreeFiles
+from repo_config.schema import RepoConfig
 from tests.folders import lay_files
 from tests.integration.session_samples import Workplace, paths
 from tests.unit.setup import local_index
@@ -66,7 +67,8 @@ class Yard:
 
     def set_up(self, *commands: Any, base: Environment | None = None) -> Environment:
         build_context = self.context()
-        asked = EnvironmentRequest(tree=str(self.tree), variables={"GREETING": "hello"}, base=base)
+        config = RepoConfig(env={"GREETING": "hello"})
+        asked = EnvironmentRequest(tree=str(self.tree), config=config, base=base)
         update = {"layers": (), "sources": commands}
         plain = (base or self.environment).model_copy(update=update)
         return setup_commands.provide_layer(asked, WorkTreeFiles(self.tree), plain, build_context)
