@@ -51,8 +51,8 @@ def tell_result(check: AnyComparison) -> str:
     """Say what the comparison has shown, for a table cell."""
     if check.verdict is Status.FAILED and (new := list_new(check)):
         return f"{format_count(len(new), 'new failure')}"
-    if check.verdict is Status.PASSED and not is_of_tests(check) and _count_new(check):
-        return f"{format_count(len(check.findings), 'finding')} to review"
+    if check.verdict is Status.PASSED and not is_of_tests(check) and (found := _count_new(check)):
+        return f"{format_count(found, 'finding')} to review"
     return _NOT_COUNTED.get(check.verdict, check.verdict.value)
 
 
