@@ -93,6 +93,9 @@ class Project(BaseModel):
     """Those of linters and formatters."""
     extra: tuple[CheckCommand, ...] = ()
     """Further ones."""
+    fastapi_app: str | None = None
+    """Module and name of the FastAPI application, as in app.main:app; None where there is not
+    exactly one."""
     tool_pins: dict[str, tuple[str, ...]] = {}
     """By tool: the requirements of its version that the project pins, and of its plugins."""
     plugins: tuple[str, ...] = ()
@@ -174,6 +177,10 @@ def _detect(files: ProjectFiles, config: RepoConfig) -> Project:
     if django and start and not config.variables.get(django_projects.VARIABLE):
         knows = django_projects.is_known_to_runner(files, start.runner, start.script)
         django = django.model_copy(update={"tests_know_settings": knows})
+    app = config.fastapi.app
+    if framework == "fastapi" and app is None:
+        app = frameworks.find_only_fastapi_app(files)
+    app = app if framework == "fastapi" else None
     args = start.args if start else ()
     return Project(
         framework=framework,
@@ -182,6 +189,7 @@ def _detect(files: ProjectFiles, config: RepoConfig) -> Project:
         test_runner=start.runner if start else None,
         test_script=start.script if start else None,
         test_args=args,
+        fastapi_app=app,
         **checking_tools.find_commands(files, config)._asdict(),
         plugins=_find_plugins(files, args),
     )

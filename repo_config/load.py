@@ -203,10 +203,10 @@ def _explain_value(place: Place, details: list[Any], *, is_key: bool) -> tuple[P
     if own := next(
         (detail["ctx"] for detail in details if detail["type"] == values.WRONG_FORM), None
     ):
-        at, given = place.at, f": {place.describe()}" if isinstance(place.value, str) else ""
+        at, given = place.at, place.describe()
         if is_key:
-            at, given = place.key_at, f": {format_excerpt(str(path[-1]))}"
-        return at, f"{dotted(path)}: {own['message']}{given}", own["fix"]
+            at, given = place.key_at, format_excerpt(str(path[-1]))
+        return at, f"{dotted(path)}: {own['message']}: {given}", own["fix"]
     expected = ", or ".join(dict.fromkeys(map(_name_expected, details)))
     message = f"{dotted(path)}: expected {expected}; found {place.describe()}"
     fix = f"Make it {expected}"

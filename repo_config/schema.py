@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from repo_config.values import (
     ApplicationName,
@@ -29,7 +29,6 @@ from repo_config.values import (
     UrlPattern,
     VariableName,
     VariableValue,
-    make_error,
 )
 
 
@@ -81,20 +80,11 @@ class FastapiSection(Section):
     """Where the application is, and who may call its endpoints."""
 
     app: ApplicationName | None = None
-    """The application whose endpoints `auth` checks, as in app.main:app."""
+    """The application whose endpoints `auth` checks, as in app.main:app. Default: the project's
+    only application."""
     auth: tuple[FastapiAuth, ...] = ()
     """Entries of `paths` (patterns of URL paths: `*` is one part, `**` any number) and
-    `dependency` (dotted name of the dependency that these endpoints need). First match wins.
-    Needs `app`."""
-
-    @field_validator("auth")
-    @classmethod
-    def _require_app(
-        cls, auth: tuple[FastapiAuth, ...], info: ValidationInfo
-    ) -> tuple[FastapiAuth, ...]:
-        if auth and info.data.get("app", "") is None:
-            raise make_error("fastapi.app is missing", "Add `app`, as in `app: app.main:app`")
-        return auth
+    `dependency` (dotted name of the dependency that these endpoints need). First match wins."""
 
 
 class ImportsSection(Section):

@@ -31,7 +31,7 @@ DEBIAN_NAME = r"[a-z0-9][a-z0-9+.-]{1,99}"
 _SERVICE = r"(postgres|redis)(:[0-9]{1,3}(\.[0-9]{1,3}){0,2})?"
 
 
-def make_error(message: str, fix: str) -> PydanticCustomError:
+def _make_error(message: str, fix: str) -> PydanticCustomError:
     return PydanticCustomError(WRONG_FORM, "{message}", {"message": message, "fix": fix})
 
 
@@ -41,7 +41,7 @@ def _match(pattern: str, fix: str, *, is_shown: bool = True) -> AfterValidator:
     def check(text: str) -> str:
         if re.fullmatch(pattern, text) and (text.isprintable() or not is_shown):
             return text
-        raise make_error("not in the required form", fix)
+        raise _make_error("not in the required form", fix)
 
     return AfterValidator(check)
 
@@ -54,18 +54,18 @@ def _check_rule_id(text: str) -> str:
             if near
             else "`mergewright config explain rules` lists them"
         )
-        raise make_error("unknown rule", fix)
+        raise _make_error("unknown rule", fix)
     return text
 
 
 def _check_path(text: str) -> str:
     """Refuse what leads out of the repository or means different things to different tools."""
     if not text.strip() or not text.isprintable() or re.match(r"[-/~]|[A-Za-z]:|.*\\", text):
-        raise make_error(
+        raise _make_error(
             "not a path in the repository", "write it like src/app, without special characters"
         )
     if ".." in PurePosixPath(text).parts:
-        raise make_error("a path with ..", "use a path inside the repository")
+        raise _make_error("a path with ..", "use a path inside the repository")
     return str(PurePosixPath(text))
 
 
@@ -74,14 +74,14 @@ def _check_glob(text: str) -> str:
     mark = "!" if text.startswith("!") else ""
     pattern = _check_path(text.removeprefix(mark))
     if pattern == "." or text.startswith("#"):
-        raise make_error("a pattern that matches nothing", 'write "**" for everything')
+        raise _make_error("a pattern that matches nothing", 'write "**" for everything')
     return mark + pattern + "/" * text.endswith("/")
 
 
 def _check_services(entries: tuple[str, ...]) -> tuple[str, ...]:
     names = [entry.partition(":")[0] for entry in entries]
     if len({*names}) < len(names):
-        raise make_error("a service is listed more than once", "keep one of them")
+        raise _make_error("a service is listed more than once", "keep one of them")
     return entries
 
 

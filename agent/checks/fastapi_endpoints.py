@@ -51,12 +51,12 @@ class FastapiEndpoints:
         return "" if site.config.fastapi.auth else "fastapi.auth is not set"
 
     def command(self, site: check.Site) -> tuple[str, ...]:
-        module, _, name = (site.config.fastapi.app or "").partition(":")
+        module, _, name = (site.project.fastapi_app or "").partition(":")
         program = f"import {module} as m; print(*m.{name}.routes, sep='\\n')"
         return (*(site.command_prefix or ("env",)), "PYTHONPATH=src", "python", "-c", program)
 
     def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
-        module, _, name = (site.config.fastapi.app or "").partition(":")
+        module, _, name = (site.project.fastapi_app or "").partition(":")
         root = posixpath.join(SANDBOX_TREE, site.project.root).rstrip("/")
         return check.request_script(
             site,
@@ -75,7 +75,7 @@ class FastapiEndpoints:
     def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> EndpointRun:
         report = sealed.read_report(result, secret, (Endpoints,))
         listed = report.first(Endpoints)
-        reason = _find_problem(report, listed)
+        reason = _find_problem(site, report, listed)
         status = Status.UNVERIFIED if reason else Status.PASSED
         found = check.make_result(self, site, result, status, reason)
         if reason or listed is None:
@@ -87,8 +87,10 @@ class FastapiEndpoints:
         return found.model_copy(update={"endpoints": endpoints})
 
 
-def _find_problem(report: sealed.SealedReport, listed: Endpoints | None) -> str:
+def _find_problem(site: check.Site, report: sealed.SealedReport, listed: Endpoints | None) -> str:
     """Say why the endpoints are not known; "" where they are."""
+    if site.project.fastapi_app is None:
+        return "found no FastAPI application, or several; set fastapi.app"
     if (broken := report.first(sealed.BrokenEvent)) is not None:
         return f"the application cannot be started: {broken.words}"
     if report.problem or listed is None:

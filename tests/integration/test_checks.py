@@ -884,7 +884,7 @@ def served(workshop: Workshop, stage: Callable[..., Stage]) -> Callable[..., Sta
     """A repository with a FastAPI application, in an environment with FastAPI."""
 
     def make(files: Files, **more: object) -> Stage:
-        site = stage(files, framework="fastapi", **more)
+        site = stage(files, framework="fastapi", fastapi_app="app.main:app", **more)
         environment = workshop.environment("fastapi")
         prepared = site.prepared.model_copy(update={"environment": environment})
         return replace(site, prepared=prepared)
@@ -905,7 +905,7 @@ GUARDED = """
     @app.get("/open")
     def was_open(): ...
 """
-AUTH = {"app": "app.main:app", "auth": [{"paths": ["/**"], "dependency": "app.main.current_user"}]}
+AUTH = {"auth": [{"paths": ["/**"], "dependency": "app.main.current_user"}]}
 
 
 @pytest.mark.deep

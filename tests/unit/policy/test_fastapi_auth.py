@@ -10,11 +10,10 @@ from repo_config.schema import FastapiSection
 
 SECTION = FastapiSection.model_validate(
     {
-        "app": "app.main:app",
         "auth": [
             {"paths": ["/admin/**"], "dependency": "app.auth.admin"},
             {"paths": ["/orders/**", "/old", "/new"], "dependency": "app.auth.user"},
-        ],
+        ]
     },
     strict=False,
 )

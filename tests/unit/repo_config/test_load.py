@@ -56,7 +56,6 @@ def test_an_unquoted_version_is_told_apart_from_the_number_that_is_made_of_it(te
         ("checks: {minutes: '10'}", "1:19 checks.minutes", "a whole number"),
         ("limits: {usd: 0}", "1:15 limits.usd", "greater than 0"),
         ('python: {version: "2.7"}', "1:19 python.version", '"3.11"'),
-        ("fastapi: {auth: [{paths: [/a], dependency: a.b}]}", "1:17 fastapi.auth", "app.main:app"),
         ("env: {MERGEWRIGHT_HOME: x}", "1:7 env.MERGEWRIGHT_HOME", "another name"),
         ('scope: {allow: ["a\\u200bb"]}', "1:17 scope.allow[0]", "special characters"),
         # Nothing that YAML alone knows is taken.

@@ -18,12 +18,7 @@ def user(token):
 def other():
     return 1
 """
-_AUTH = {
-    "fastapi": {
-        "app": "app.main:app",
-        "auth": [{"paths": ["/**"], "dependency": "app.auth.user"}],
-    }
-}
+_AUTH = {"fastapi": {"auth": [{"paths": ["/**"], "dependency": "app.auth.user"}]}}
 
 
 def _edits(old: str, new: str, line: int | None = None) -> Snippet:
