@@ -21,18 +21,6 @@ _TYPES: dict[Category, str] = {
     "typing": "refactor",
     "dependency": "build",
 }
-#: Verbs whose past is known; others stay as they are.
-_PASTS = {
-    **{verb: f"{verb}ed" for verb in ("Add", "Fix", "Correct", "Convert", "Allow", "Test")},
-    **{verb: f"{verb}d" for verb in ("Change", "Remove", "Update", "Move", "Use", "Replace")},
-    **{verb: f"{verb}d" for verb in ("Improve", "Rename", "Delete", "Handle", "Raise")},
-    "Make": "Made",
-    "Drop": "Dropped",
-    "Stop": "Stopped",
-    "Log": "Logged",
-    "Apply": "Applied",
-}
-_IS_PAST = re.compile(rf"^(?:{'|'.join(_PASTS.values())})\b")
 #: Written by tools and release scripts: says nothing about what people here write.
 _NOT_BY_HAND = re.compile(
     r"^(Merge |Bump |Release |\[pre-commit\.ci\]|v?\d+(\.\d+)+)", re.IGNORECASE
@@ -48,7 +36,7 @@ def write_subject(
     """Write the first line of a commit, or a title, in the repository's convention.
 
     Recognised, each when at least half of the latest subjects follow it: Conventional Commits,
-    Django's "Fixed #N -- …", past tense, lower case, a full stop at the end.
+    Django's "Fixed #N -- …", lower case, a full stop at the end.
 
     Args:
         title: Imperative and capitalised, without a prefix.
@@ -61,9 +49,6 @@ def write_subject(
 
     # It acts on GitHub as a text does: it can mention people and close issues.
     words = sanitise.make_inert(title)
-    if is_usual(_IS_PAST) or is_usual(_DJANGO):
-        verb, _, rest = words.partition(" ")
-        words = f"{_PASTS.get(verb, verb)} {rest}".rstrip()
     if is_usual(_CONVENTIONAL):
         words = f"{_TYPES.get(category, 'feat')}: {_lower_first(words)}"
     elif is_usual(_DJANGO) and ticket_id.isdigit():

@@ -20,9 +20,8 @@ TITLE = "Add nickname to Customer"
         (
             ("Fixed #123 -- Added x.", "Refs #7 -- Made y faster."),
             "feature",
-            "Fixed #42 -- Added nickname to Customer.",
+            "Fixed #42 -- Add nickname to Customer.",
         ),
-        (("Added y", "Changed z"), "feature", "Added nickname to Customer"),
         (("add y", "change z"), "feature", "add nickname to Customer"),
     ],
 )
