@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import ast
 import builtins
+import difflib
 import operator
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, takewhile
+from itertools import takewhile
 from typing import NamedTuple, TypeVar
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -130,10 +131,14 @@ class _Sides:
         )
 
     def compare_blocks(
-        self, now: _Block, was: _Block, *, is_module: bool = False
+        self, now: _Block, was: _Block, *, is_module: bool = False, has_order: bool = False
     ) -> Iterator[TextEdit]:
-        """Find what takes back each statement in which two blocks differ."""
-        pairs = _pair(now, was)
+        """Find what takes back each statement in which two blocks differ.
+
+        Args:
+            has_order: A statement that has moved is new where it is, and gone where it was.
+        """
+        pairs = _keep_order(_pair(now, was), now, was) if has_order else _pair(now, was)
         counterparts = {other: node for node, other in pairs.items()}
         gone, place = defaultdict[ast.stmt | None, list[ast.stmt]](list), None
         for other in was:
@@ -173,19 +178,17 @@ class _Sides:
     def _compare_parts(self, now: ast.stmt, was: ast.stmt) -> Iterator[TextEdit]:
         """Find what takes back what differs within two statements, or the first as a whole."""
         blocks = [*zip(list_blocks(now), list_blocks(was), strict=False)]
-        is_class = isinstance(now, ast.ClassDef) and isinstance(was, ast.ClassDef)
+        is_defined = isinstance(now, _DEFINITIONS) and isinstance(was, _DEFINITIONS)
         is_alike = _describe_head(now) == _describe_head(was)
-        can_split = blocks and all(
-            self.are_apart(*sides) and (is_class or _keep_order(*sides)) for sides in blocks
-        )
-        if not (can_split and (is_alike or is_class)):
+        can_split = blocks and all(self.are_apart(*sides) for sides in blocks)
+        if not (can_split and (is_alike or is_defined)):
             yield self._give_back(_find_lines(now), _find_lines(was))
             yield from self._drop_parts(now, was)
             return
         if not is_alike:
             yield self._give_back(_find_head(now, blocks[0][0]), _find_head(was, blocks[0][1]))
         for sides in blocks:
-            yield from self.compare_blocks(*sides)
+            yield from self.compare_blocks(*sides, has_order=not isinstance(now, ast.ClassDef))
 
     def _give_back(self, here: tuple[int, int], there: tuple[int, int]) -> TextEdit:
         now, instead = self.new[slice(*here)], self.old[slice(*there)]
@@ -287,9 +290,19 @@ def _pair(now: _Block, was: _Block) -> Mapping[ast.stmt, ast.stmt]:
     return pairs
 
 
-def _keep_order(now: _Block, was: _Block) -> bool:
-    pairs, places = _pair(now, was), {node: number for number, node in enumerate(was)}
-    return all(one < other for one, other in pairwise(places[pairs[n]] for n in now if n in pairs))
+def _keep_order(
+    pairs: Mapping[ast.stmt, ast.stmt], now: _Block, was: _Block
+) -> Mapping[ast.stmt, ast.stmt]:
+    """Leave out pairs until the others stand in the same order on both sides."""
+    places = {node: number for number, node in enumerate(was)}
+    order = [places[pairs[node]] for node in now if node in pairs]
+    same = difflib.SequenceMatcher(None, order, sorted(order), autojunk=False)
+    kept = {
+        order[at]
+        for first, _, size in same.get_matching_blocks()
+        for at in range(first, first + size)
+    }
+    return {node: other for node, other in pairs.items() if places[other] in kept}
 
 
 def _name_statement(node: ast.stmt) -> str:
@@ -395,7 +408,7 @@ def _find_decorators(node: ast.stmt) -> tuple[int, int]:
 
 
 def _find_head(node: ast.stmt, body: _Block) -> tuple[int, int]:
-    """Return the lines of a class up to its body."""
+    """Return the lines of a definition up to its body."""
     return node.lineno - 1, _find_first(body[0])
 
 

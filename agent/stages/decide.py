@@ -252,9 +252,24 @@ class VerdictFacts:
         fix = "Add a test that fails without it, or review it closely."
         # Of what was removed at one place, once.
         unique = dict.fromkeys(found)
-        return tuple(
+        remarks = tuple(
             _make_remark(PROOF, message, fix, path, line) for path, line, message in unique
         )
+        return remarks + self._kept_behaviour
+
+    @property
+    def _kept_behaviour(self) -> tuple[Finding, ...]:
+        """What a refactoring has edited: that it does the same is for a reader to say."""
+        parts = [part for part in self.proof.hunks.noticed if part.breaks]
+        if not parts:
+            return ()
+        message = (
+            "A refactoring, by its plan: no test tells the new code from the old at"
+            f" {list_some([part.name for part in parts])}."
+        )
+        fix = "Check that the ticket asks for no other behaviour, and that there is none."
+        found = _make_remark(PROOF, message, fix, parts[0].path, parts[0].line)
+        return (found.model_copy(update={"is_reading": True}),)
 
     @property
     def _left_open(self) -> tuple[Finding, ...]:

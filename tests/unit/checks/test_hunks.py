@@ -137,6 +137,9 @@ def test_an_edited_function_is_a_unit_and_each_statement_in_it_a_part():
     assert inner_units(more, before) == ["        c = 2", "    log(b) |     pass"]
     head = changed.replace(b"f(a)", b"f(a, d=1)")
     assert len(units(head, before)) == 1
+    assert "def f(a): | def f(a, d=1):" in inner_units(head, before)
+    moved = b"def f(a):\n    c(a)\n    d(a)\n"
+    assert inner_units(b"def f(a):\n    d(a)\n    c(a)\n", moved) == ["", "    c(a) |     pass"]
     assert inner_units(before.replace(b"c = 2", b"c = 3"), before) == [], "it is the function"
     of_one_line = b"def f(a): return 1\n"
     assert len(units(of_one_line.replace(b"1", b"2"), of_one_line)) == 1

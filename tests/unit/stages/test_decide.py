@@ -21,7 +21,13 @@ from agent.models.checks import (
 )
 from agent.models.environment import Contract
 from agent.models.outcome import Verdict
-from agent.models.review import Proof, RevertTrials, SourcePart
+from agent.models.review import (
+    Proof,
+    RevertTrials,
+    ReviewNotes,
+    SettledFinding,
+    SourcePart,
+)
 from agent.models.run import Reason
 from agent.stages import decide
 from repo_config.schema import RepoConfig
@@ -55,12 +61,13 @@ def weigh(
     files: tuple[ChangedFile, ...] = (),
     proof: Proof | None = None,
     not_done: tuple[str, ...] = (),
+    review: ReviewNotes | None = None,
 ) -> Verdict:
     change = Change(base_commit="0" * 40, files=files, not_done=not_done)
     cleared = ClearedChange(change=change, findings=findings)
     config = RepoConfig.model_validate({"checks": {"tests": runner}})
     contract = Contract(config=config, project=make_project(), source=None)
-    return decide.decide_verdict(compared, cleared, contract, proof or Proof())
+    return decide.decide_verdict(compared, cleared, contract, proof or Proof(), review)
 
 
 def finding(severity: Severity, **more: object) -> Finding:
@@ -83,6 +90,7 @@ UNMEASURED = tool(
 MODELS = ChangedFile(path="shop/models.py", before=b"a = 1\n", after=b"a = 2\n")
 A, B = SourcePart(path="a.py", line=3), SourcePart(path="b.py", line=9)
 WRONG = A.model_copy(update={"mistake": "`<` in place of `>=`"})
+BROKEN = A.model_copy(update={"breaks": True})
 UNNOTICED = Proof(hunks=RevertTrials(unnoticed=(A,), untried=(B,)))
 FLAKY = (flips("t::a", "pf", "p"),)
 
@@ -177,6 +185,10 @@ DECISIONS = {
         [suite()], {"proof": Proof(hunks=RevertTrials(unnoticed=(WRONG,)))},
         "open as draft", "READY", "a.py:3",
     ),
+    "tests run through what a refactoring has edited": (
+        [suite()], {"proof": Proof(hunks=RevertTrials(noticed=(BROKEN,)))},
+        "open as draft", "READY", "a.py:3",
+    ),
     "a person has to look": (
         [suite()], {"findings": (finding(Severity.REVIEW), finding(Severity.INFO))},
         "open as draft", "READY", "a.",
@@ -198,6 +210,17 @@ def test_what_is_measured_decides(name):
     assert verdict.publish is (decision != "withhold")
     assert verdict.reason is Reason[reason]
     assert named in verdict.sentence
+
+
+def test_a_reviewer_may_say_that_a_refactoring_does_the_same():
+    proof = Proof(hunks=RevertTrials(noticed=(BROKEN,)))
+    (open_one,) = weigh(suite(), proof=proof).findings
+    assert open_one.is_reading
+    settled = SettledFinding(finding=open_one, why="It only has another name.")
+    notes = ReviewNotes(ran=True, sentence="Fine.", approves=True, settled=(settled,))
+    verdict = weigh(suite(), proof=proof, review=notes)
+    assert name_decision(verdict) == "open"
+    assert "another name" in verdict.findings[0].message
 
 
 def test_only_the_last_two_rows_publish():
