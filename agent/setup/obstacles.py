@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from agent.models.checks import COLLECTION, Status, TestRun
 from agent.models.record import Record
@@ -15,6 +15,7 @@ from agent.models.sandbox import SANDBOX_TREE
 from agent.text import sanitise
 from repo_config.schema import LimitsSection
 from repo_config.test_files import has_test_name
+from repo_config.tree import Tree
 
 #: As Python prints one, and pytest behind an E.
 _ERROR = re.compile(r"(?:E\s+)?([A-Za-z_][\w.]*: \S.*)")
@@ -24,7 +25,6 @@ _MOST_EVIDENCE = 3_000
 _MOST_RED = 0.05
 #: Of the run's minutes, for one run of the tests.
 _MOST_TIME = 1 / 6
-_CONFTEST = "conftest.py"
 LONGEST = 300
 """Characters of foreign words that are quoted at once."""
 
@@ -141,17 +141,19 @@ def may_improve(tests: TestRun, limits: LimitsSection) -> bool:
     return is_poor(tests, limits) or (has_lost and not _is_slow(tests, limits))
 
 
-def explain_missing_modules(tests: TestRun, paths: Iterable[str]) -> str:
-    """Say that most of the files that are called as test modules took no part; "": they did.
+def find_missing_modules(tests: TestRun, tree: Tree) -> tuple[list[str], str]:
+    """List files of tests that were not collected; one that failed to be is red, not missing.
 
-    Args:
-        paths: Of all files of the project.
+    Returns:
+        And a sentence, where these are most.
     """
-    if tests.suite is None:
-        return ""
-    modules = {path for path in paths if has_test_name(path) and not path.endswith(_CONFTEST)}
-    ran = len(modules.intersection(tests.suite.files))
-    return "" if 2 * ran >= len(modules) else f"Only {ran} of {len(modules)} test modules ran."
+    if (suite := tests.suite) is None:
+        return [], ""
+    named = (path for path in tree.paths() if has_test_name(path))
+    modules = [path for path in named if b"def test" in tree.read(path)]
+    missing = [path for path in modules if path not in suite.files]
+    ran = len(modules) - len(missing)
+    return missing, f"Only {ran} of {len(modules)} test modules ran." if ran < len(missing) else ""
 
 
 def _is_slow(tests: TestRun, limits: LimitsSection) -> bool:

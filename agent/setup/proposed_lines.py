@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from agent.errors import EditFailed, RequestRefused
+from agent.errors import RequestRefused
 from agent.git import worktree
 from agent.models.change import Finding, Severity
 from agent.models.checks import TestRun
@@ -146,8 +146,7 @@ def name_left_out(
     # Of tests that were ended nobody knows how many there are.
     if count < most and not tests.limit:
         raise RequestRefused(f"it collects {count} tests; an earlier try collected {most}")
-    tree = worktree.open_tree(prepared.checkout, folder)
-    left = _find_left_out(tests, tree)
+    left, _ = obstacles.find_missing_modules(tests, worktree.open_tree(prepared.checkout, folder))
     message = f"Test files that do not run: {sanitise.list_some(left, _MOST_LISTED)}."
     update = {"rule": LEFT_OUT, "message": message}
     more = [finding.model_copy(update=update) for finding in contract.scouted[:1] if left]
@@ -170,18 +169,3 @@ def _find_planted(prepared: Prepared) -> Iterator[str]:
                         path, contract.project
                     ):
                         yield path
-
-
-def _find_left_out(tests: TestRun, tree: Tree) -> list[str]:
-    """List files of tests that were not collected; one that failed to be is red, not left out."""
-    if (suite := tests.suite) is None:
-        return []
-    named = (path for path in tree.paths() if test_files.has_test_name(path))
-    return [path for path in named if path not in suite.files and b"def test" in _read(tree, path)]
-
-
-def _read(tree: Tree, path: str) -> bytes:
-    try:
-        return tree.read(path)
-    except EditFailed:  # a link
-        return b""

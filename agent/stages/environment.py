@@ -29,6 +29,7 @@ from agent.setup.obstacles import Obstacle
 from agent.setup.request import EnvironmentRequest
 from agent.stages import baseline
 from repo_config.schema import RepoConfig
+from repo_config.tree import FolderFilter
 
 Scout = Callable[[Callable[[], Prepared], Obstacle, TryLines], Scouted]
 """Searches with a model, which works in what the first gives."""
@@ -168,9 +169,8 @@ class _Attempts:
         if base.contract.config.checks.tests != "auto":
             return ""
         tree = worktree.open_tree(base.checkout, desk.base_folder(base.run))
-        root = base.contract.project.root
-        paths = (path for path in tree.paths() if path.startswith(root))
-        return obstacles.explain_missing_modules(self.tried[0].report.tests, paths)
+        own = FolderFilter(tree, base.contract.project.root)
+        return obstacles.find_missing_modules(self.tried[0].report.tests, own)[1]
 
     def search(
         self, problem: EnvironmentFailed | None, scout: Scout | None, missing: str = ""

@@ -91,7 +91,14 @@ def test_tests_that_only_end_in_errors_are_not_measured():
         (("tests/test_b.py", "tests/test_c.py"), ""),
     ],
 )
-def test_it_is_said_when_most_test_modules_take_no_part(files, words):
-    paths = ["example/test_a.py", "tests/test_b.py", "tests/test_c.py", "tests/conftest.py"]
+def test_it_is_said_when_most_test_modules_take_no_part(tree, files, words):
+    holding = dict.fromkeys(
+        ("example/test_a.py", "tests/test_b.py", "tests/test_c.py"), b"def test"
+    )
+    holding |= {"tests/conftest.py": b"", "tests/test_data.py": b"", "app/models.py": b"def test"}
     ran = TestRun(name="tests", status=Status.PASSED, suite=SuiteFacts(files=files))
-    assert obstacles.explain_missing_modules(ran, [*paths, "app/models.py"]) == words
+    missing, said = obstacles.find_missing_modules(ran, tree(holding))
+    assert said == words
+    assert {*files, *missing} == {path for path in holding if "/test_" in path} - {
+        "tests/test_data.py"
+    }
