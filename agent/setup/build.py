@@ -36,11 +36,12 @@ from agent.setup import (
     system_packages,
     templates,
     toolsets,
+    tree_files,
 )
 from agent.setup.build_context import BuildContext
 from agent.setup.package_index import PackageIndex
 from agent.setup.request import EnvironmentRequest
-from agent.setup.tree_files import WorkTreeFiles
+from repo_config.project_files import ProjectFiles
 
 Clients = tuple[Sandbox, PackageIndex, Settings, Callable[[str], None]]
 """Sandboxes, package indexes, the operator's settings, and what takes a line of progress."""
@@ -60,7 +61,8 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
         SandboxMissing: There is no sandbox to make it in.
     """
     config, settings = request.config, clients[2]
-    files = WorkTreeFiles(Path(request.tree), config.folder)
+    tree = tree_files.open_folder(Path(request.tree))
+    files = ProjectFiles(tree, config.folder)
     build_context = _open_build(request, files, *clients)
     system = system_packages.provide_layer(config.python.system_packages, build_context)
     build_context = replace(build_context, system=system)
@@ -82,10 +84,10 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
         system=system,
     )
     if not environment.sources:
-        lock, _ = lock_update.find_lock(files)
-        lines = templates.write_lines(files.detection_files, lock, _find_end(request.committed))
+        lock, _ = lock_update.find_lock(ProjectFiles(tree), config.folder)
+        lines = templates.write_lines(files, lock, _find_end(request.committed))
         environment = environment.model_copy(update={"sources": lines})
-    made = setup_commands.provide_layer(request, files, environment, build_context)
+    made = setup_commands.provide_layer(request, environment, build_context)
     installed = distributions.list_installed(made.path).values()
     packages = tuple(sorted(f"{package.name}=={package.version}" for package in installed))
     key = Path(made.layers[-1].folder).name if made.layers else made.key
@@ -94,7 +96,7 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
 
 
 def _open_build(
-    request: EnvironmentRequest, files: WorkTreeFiles, *clients: *Clients
+    request: EnvironmentRequest, files: ProjectFiles, *clients: *Clients
 ) -> BuildContext:
     sandbox, index, settings, say = clients
     hints = interpreters.read_hints(files, request.committed)
@@ -138,8 +140,9 @@ def update_lock(request: EnvironmentRequest, *clients: *Clients) -> dict[str, by
     Raises:
         EnvironmentFailed: It cannot; with the tool's own words.
     """
-    files = WorkTreeFiles(Path(request.tree), request.config.folder)
-    return lock_update.update_lock(files, _open_build(request, files, *clients))
+    tree, folder = tree_files.open_folder(Path(request.tree)), request.config.folder
+    build_context = _open_build(request, ProjectFiles(tree, folder), *clients)
+    return lock_update.update_lock(tree, folder, build_context)
 
 
 def reuse_environment(

@@ -21,8 +21,8 @@ from agent.models.record import Record
 from agent.models.sandbox import Mount, Root, Sandbox, SandboxLimits, SandboxRequest
 from agent.settings import Settings
 from agent.setup import storage, uv_program
-from agent.setup.tree_files import WorkTreeFiles
 from repo_config import versions
+from repo_config.project_files import ProjectFiles
 
 FOLDER = "pythons"
 """Folder in the data folder for interpreters that somebody puts there for us."""
@@ -79,16 +79,15 @@ class Interpreter(Record):
         return tuple(Mount(source=host, target=sandbox) for host, sandbox in self.mounts)
 
 
-def read_hints(files: WorkTreeFiles, committed: int = 0) -> PythonHints:
+def read_hints(files: ProjectFiles, committed: int = 0) -> PythonHints:
     """Read what the files of a project say of its Python.
 
     Args:
         committed: When they were committed, in seconds since the epoch; 0: not known.
     """
-    known = files.detection_files
-    requires, minors = versions.find_declared_pythons(known)
+    requires, minors = versions.find_declared_pythons(files)
     return PythonHints(
-        version_file=versions.read_version_file(known),
+        version_file=versions.read_version_file(files),
         requires=requires,
         minors=minors,
         committed=committed,

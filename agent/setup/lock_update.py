@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import posixpath
 import re
-import tomllib
 from pathlib import PurePosixPath
 
 from agent.errors import EnvironmentFailed
+from agent.git.tree import WorkTree
 from agent.models.sandbox import SANDBOX_TREE, SandboxLimits, SandboxRequest
 from agent.setup import gateway, sandbox_requests, uv_program
 from agent.setup.build_context import BuildContext, describe_failure
 from agent.setup.package_index import PackageIndex
-from agent.setup.tree_files import WorkTreeFiles
 from repo_config import lock_files
 from repo_config.documents import table
+from repo_config.project_files import ProjectFiles
 
 _COMMANDS = {
     "uv": ("lock",),
@@ -31,8 +31,11 @@ _LIMITS = SandboxLimits(seconds=600, processes=256, disk_bytes=4 * 1024**3)
 _HOST = re.compile(rb"://(?:[^/\s\"'@]*@)?([^/\s\"']+)")
 
 
-def update_lock(files: WorkTreeFiles, build_context: BuildContext) -> dict[str, bytes]:
+def update_lock(tree: WorkTree, base: str, build_context: BuildContext) -> dict[str, bytes]:
     """Bring the lock of a tree up to date; empty: it is, or there is none that a tool updates.
+
+    Args:
+        base: Folder of the project in the tree.
 
     Returns:
         The lock, by its path from the root of the repository.
@@ -41,10 +44,10 @@ def update_lock(files: WorkTreeFiles, build_context: BuildContext) -> dict[str, 
         EnvironmentFailed: The tool cannot, or would take packages from hosts that the lock does not
             name.
     """
-    kind, path = find_lock(files)
-    before = files.from_root_folder().read(path) if kind else None
-    if before is None:
+    kind, path = find_lock(ProjectFiles(tree), base)
+    if not kind:
         return {}
+    before = tree.read(path)
     build_context.say(f"{kind} updates {path}")
     python, place = build_context.interpreter, posixpath.join(SANDBOX_TREE, path)
     order = SandboxRequest(
@@ -64,8 +67,8 @@ def update_lock(files: WorkTreeFiles, build_context: BuildContext) -> dict[str, 
             *python.sandbox_mounts(),
             uv_program.mount(build_context.settings),
         ),
-        tree=str(files.root),
-        directory=posixpath.join(SANDBOX_TREE, files.base).rstrip("/"),
+        tree=str(tree.folder),
+        directory=posixpath.join(SANDBOX_TREE, base).rstrip("/"),
         limits=_LIMITS,
         collect=(place,),
     )
@@ -85,26 +88,23 @@ def update_lock(files: WorkTreeFiles, build_context: BuildContext) -> dict[str, 
     return {path: content}
 
 
-def find_lock(files: WorkTreeFiles) -> tuple[str, str]:
-    """Name the tool and the path of the lock, which for uv may lie at the root of a workspace."""
-    whole, base = files.from_root_folder(), PurePosixPath(files.base)
+def find_lock(files: ProjectFiles, base: str) -> tuple[str, str]:
+    """Name the tool and the path of the lock, which for uv may lie at the root of a workspace.
+
+    Args:
+        files: Of the repository.
+        base: Folder of the project in it.
+    """
+    own = PurePosixPath(base)
     for kind in _COMMANDS:
-        above = base.parents if kind == "uv" else ()
-        roots = (
-            folder for folder in above if _is_workspace(whole.read(str(folder / "pyproject.toml")))
-        )
-        for folder in (base, *roots):
+        above = own.parents if kind == "uv" else ()
+        projects = ((folder, files.toml(str(folder / "pyproject.toml"))) for folder in above)
+        roots = (folder for folder, said in projects if "workspace" in table(said, "tool", "uv"))
+        for folder in (own, *roots):
             path = str(folder / lock_files.PYTHON[kind])
-            if whole.read(path) is not None:
+            if files.has_file(path):
                 return kind, path
     return "", ""
-
-
-def _is_workspace(project: bytes | None) -> bool:
-    try:
-        return "workspace" in table(tomllib.loads((project or b"").decode()), "tool", "uv")
-    except ValueError:
-        return False
 
 
 def _list_index_hosts(index: PackageIndex) -> set[str]:

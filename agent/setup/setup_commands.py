@@ -17,7 +17,6 @@ import shutil
 import time
 from collections.abc import Collection, Iterable
 from contextlib import suppress
-from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
@@ -48,10 +47,10 @@ from agent.setup import (
     storage,
     templates,
     toolsets,
+    tree_files,
 )
 from agent.setup.build_context import BuildContext
 from agent.setup.request import EnvironmentRequest
-from agent.setup.tree_files import WorkTreeFiles
 from agent.text import sanitise
 
 #: Indexes of packages beside that of Python.
@@ -79,11 +78,9 @@ _FEW_RETRIES = {"npm_config_fetch_retries": "1", "npm_config_fetch_retry_mintime
 
 
 class _StoredLayer(Record):
-    inputs: dict[str, str] | None = None
-    """Digests of what the commands have read of the tree; None: of what the code of a change has
-    made, and where that is not known."""
-    tree: str = ""
-    """Digest of the whole tree, which counts where the inputs are not known."""
+    inputs: dict[str, str]
+    """Digests of what the commands have read of the tree, by path; of the whole where the code of a
+    change has made it, and where that is not known."""
     bulk: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
@@ -107,10 +104,7 @@ class _SetupReport(BaseModel):
 
 
 def provide_layer(
-    asked: EnvironmentRequest,
-    files: WorkTreeFiles,
-    environment: Environment,
-    build_context: BuildContext,
+    asked: EnvironmentRequest, environment: Environment, build_context: BuildContext
 ) -> Environment:
     """Give the environment with what its set-up commands add.
 
@@ -119,7 +113,7 @@ def provide_layer(
     """
     if not environment.sources:
         return environment
-    run = _CommandRun(asked, files, environment, build_context)
+    run = _CommandRun(asked, environment, build_context)
     settings, base = build_context.settings, asked.base
     stem, place = run.make_stem(), None
     if base is not None:
@@ -167,16 +161,12 @@ class _CommandRun:
     """Commands that run in one sandbox."""
 
     def __init__(
-        self,
-        asked: EnvironmentRequest,
-        files: WorkTreeFiles,
-        environment: Environment,
-        build_context: BuildContext,
+        self, asked: EnvironmentRequest, environment: Environment, build_context: BuildContext
     ) -> None:
         self.asked = asked
         self.environment = environment
         self.build_context = build_context
-        self._files = files
+        self._tree = Path(asked.tree)
         self._indexes = sandbox_requests.name_indexes(build_context.index)
         #: As they are before any command.
         self._services = [
@@ -195,7 +185,7 @@ class _CommandRun:
         context = self.build_context
         parts = (
             storage.FORMAT, self.environment.sources, self.asked.tag, self.environment.key,
-            self._files.base,
+            self.asked.config.folder,
             context.mark, context.index.mark, sorted(self._variables.items()),
             base and [layer.folder for layer in base.layers],
         )  # fmt: skip
@@ -213,21 +203,12 @@ class _CommandRun:
                 continue
             with suppress(OSError, ValidationError):
                 stored = _StoredLayer.model_validate_json((place / _RECORD).read_bytes())
-                if stored.inputs is None:
-                    is_same = stored.tree == self._tree_digest
-                else:
-                    is_same = stored.inputs == self._digest(stored.inputs)
-                if is_same:
+                if stored.inputs == self._digest(stored.inputs):
                     return place
         return None
 
-    @cached_property
-    def _tree_digest(self) -> str:
-        return self._files.digest().hex()
-
     def _digest(self, paths: Iterable[str]) -> dict[str, str]:
-        """Sum up what stands at places of the tree; of a folder, what it lists."""
-        return {path: self._files.digest_entry(path) for path in paths}
+        return {path: tree_files.digest_entry(self._tree, path) for path in paths}
 
     def make(self, part: Path) -> _StoredLayer:
         """Run the commands and keep what they add below a folder.
@@ -254,7 +235,7 @@ class _CommandRun:
         if result.exit_code != 0:
             raise self._make_failure(result, report, opened.explain_refused())
         layer_files.remove_special(part / "services", {})
-        altered = layer_files.delete_repository_files(part / "tree", self._files.root, report.gone)
+        altered = layer_files.delete_repository_files(part / "tree", self._tree, report.gone)
         layer_files.remove_special(part / "home")
         if altered:
             context.say(
@@ -263,23 +244,18 @@ class _CommandRun:
             )
         self._keep_environment(venv, before, known)
         context.say(f"set-up done in {time.monotonic() - began:.1f} s")
-        bulk = layer_files.separate_large_folders(part, self._files.root)
+        bulk = layer_files.separate_large_folders(part, self._tree)
         # The code of a change could have a say in what it is said to have read.
-        is_told = report.inputs is not None and self.asked.base is None
-        inputs = self._digest(report.inputs or ()) if is_told else None
-        return _StoredLayer(
-            inputs=inputs,
-            tree=self._tree_digest if inputs is None else "",
-            bulk=tuple(bulk),
-            left_out=tuple(left_out),
-        )
+        read = None if self.asked.base else report.inputs
+        inputs = self._digest([tree_files.WHOLE] if read is None else read)
+        return _StoredLayer(inputs=inputs, bulk=tuple(bulk), left_out=tuple(left_out))
 
     def _make_request(self, part: Path) -> SandboxRequest:
         cluster = sandbox_services.locate_cluster(self._services)
         job = {
             "commands": self.environment.sources,
             "cluster": cluster and {**cluster, "to": f"{_MADE}/{_CLUSTER}"},
-            "directory": posixpath.join(SANDBOX_TREE, self._files.base).rstrip("/"),
+            "directory": posixpath.join(SANDBOX_TREE, self.asked.config.folder).rstrip("/"),
             "report": _REPORT,
             "places": {
                 "tree": {"from": SANDBOX_TREE, "to": f"{_MADE}/tree"},
@@ -296,7 +272,7 @@ class _CommandRun:
         file = SandboxFile(path=_JOB, content=json.dumps(job).encode())
         order = sandbox_requests.make_request(
             self.environment,
-            self._files.root,
+            self._tree,
             (
                 self.environment.interpreter, "-I", "-S",
                 f"{SANDBOX_OURS}/setup/set_up.py", _JOB,
@@ -314,7 +290,7 @@ class _CommandRun:
             for target, name in lent.items()
         ]
         order = order.model_copy(update={"mounts": tuple(mounts)})
-        order = sandbox_requests.add_tag(order, self._files.root, self.asked.tag)
+        order = sandbox_requests.add_tag(order, self._tree, self.asked.tag)
         return sandbox_requests.add_uv(order, self.environment.interpreter, settings)
 
     def _make_failure(

@@ -17,7 +17,6 @@ from agent.setup.build_context import BuildContext
 from agent.setup.interpreters import Interpreter
 from agent.setup.package_index import PackageIndex
 from agent.setup.request import EnvironmentRequest
-from agent.setup.tree_files import WorkTreeFiles
 from repo_config.schema import RepoConfig
 from tests.folders import lay_files
 from tests.integration.session_samples import Workplace, paths
@@ -71,7 +70,7 @@ class Yard:
         asked = EnvironmentRequest(tree=str(self.tree), config=config, base=base)
         update = {"layers": (), "sources": commands}
         plain = (base or self.environment).model_copy(update=update)
-        return setup_commands.provide_layer(asked, WorkTreeFiles(self.tree), plain, build_context)
+        return setup_commands.provide_layer(asked, plain, build_context)
 
     def run(self, environment: Environment, script: str) -> SandboxResult:
         limits = SandboxLimits(seconds=60)
