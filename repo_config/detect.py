@@ -41,6 +41,10 @@ _PLUGINS = re.compile(
 )
 
 
+#: The value of an option in a command line.
+_OPTION = re.compile(r"(?<!\S)-[\w-]+[=\s]\s*['\"]?([^\s'\";|&<>]+)")
+
+
 class DjangoProject(BaseModel):
     """How Django is started here."""
 
@@ -115,6 +119,17 @@ class Project(BaseModel):
     def commands(self) -> tuple[CheckCommand, ...]:
         """All command lines but that of the tests."""
         return (*self.lint, *self.types, *self.extra)
+
+    @property
+    def named_files(self) -> frozenset[str]:
+        """Files that an option of a check's command line names, but for Python code."""
+        lines = (self.tests, *(command.line for command in self.commands))
+        return frozenset(
+            posixpath.normpath(posixpath.join(self.root, value))
+            for line in lines
+            for value in _OPTION.findall(line)
+            if not value.endswith(".py")
+        )
 
     @property
     def tests(self) -> str:

@@ -66,6 +66,7 @@ def explain_file(path: str, project: Project) -> str | None:
         (path == manage, "it starts the checks"),
         (path in _settings_files(project), "it is a settings module that the checks use"),
         (name.endswith(".pth"), _RUNS_FIRST),
+        (path in project.named_files, "the command of a check names it"),
         (path in project.plugins, "a checking tool loads it as a plugin"),
         (path.endswith(_OVERLOOKED), "it lists errors that basedpyright ignores"),
         (
@@ -81,13 +82,14 @@ def explain_file(path: str, project: Project) -> str | None:
     return _BY_NAME.get(name) or next((why for holds, why in cases if holds), None)
 
 
-def is_tool_setting(path: str) -> bool:
+def is_tool_setting(path: str, project: Project) -> bool:
     """Whether linters and type checkers are configured by a file, or told by it what to leave out.
 
     They run on the change with such files as base has them.
     """
     name = posixpath.basename(path).lower()
     configures = _BY_NAME.get(name) == _CONFIGURES or name in _LEAVE_OUT
+    configures = configures or path in project.named_files
     return configures or has_tables(path) or path.endswith(_OVERLOOKED)
 
 

@@ -230,7 +230,7 @@ def _run_by_base_rules(change: Change, trees: _Trees) -> tuple[LintRun, ...]:
     """Ask Django without the changes to what it is started with, where there are such."""
     desk, contract = trees.desk, trees.prepared.contract
     rules = rule_changes.rule_files(change, contract.project)
-    rules = frozenset(path for path in rules if not is_tool_setting(path))
+    rules = frozenset(path for path in rules if not is_tool_setting(path, contract.project))
     if not rules or contract.project.django is None:
         return ()
     desk.say(f"Django's checks without {', '.join(sorted(rules))}")
@@ -255,7 +255,7 @@ def _lay_out_for_tools(change: Change, site: Site, trees: _Trees) -> tuple[Site,
     held = tuple(
         file.path
         for file in change.files
-        if is_tool_setting(file.path)
+        if is_tool_setting(file.path, trees.prepared.contract.project)
         and (
             not has_tables(file.path)
             or list_read_by_tools(file.path, file.before, file.after) != ()

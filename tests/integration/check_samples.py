@@ -270,7 +270,7 @@ class Stage:
     files: dict[str, str]
 
     def cleared(self, **edits: str | None) -> ClearedChange:
-        """A change; keys are paths with `__` for `/` and no suffix `.py`."""
+        """A change; keys are paths with `__` for `/` and `_DOT_` for `.`."""
         changed = []
         for key, after in sorted(edits.items()):
             path = key.replace("__", "/").replace("_DOT_", ".")

@@ -11,7 +11,7 @@ from agent.policy.content import gate_files
 from repo_config import command_lines, rule_files
 from repo_config.detect import DjangoProject, Project
 from repo_config.schema import RepoConfig
-from tests.unit.trees import DictTree
+from tests.unit.trees import DictTree, make_project
 
 PROJECT = Project(
     framework="django",
@@ -85,9 +85,12 @@ def test_pyproject_decides_by_its_tool_tables(before: bytes, after: bytes, rules
     [
         ("api/ruff.toml", True), ("setup.cfg", True), (".gitignore", True),
         ("a/.basedpyright/baseline.json", True), ("conftest.py", False), ("site/conf.py", False),
+        ("backend/lint.txt", True), ("backend/quiet", True), ("a.py", False), ("b.txt", False),
     ],
 )  # fmt: skip
 def test_settings_of_tools_are_held_as_base_has_them_and_no_code_is(
     path: str, is_held: bool
 ) -> None:
-    assert rule_files.is_tool_setting(path) is is_held
+    lines = ("flake8 --config=lint.txt b.txt", "mypy -v a.py --config-file 'quiet'")
+    project = make_project(lint=lines, root="backend")
+    assert rule_files.is_tool_setting(path, project) is is_held
