@@ -134,7 +134,8 @@ def _show_end(played: Play, run: StoredRun | None, out: Console, begun: float) -
     if outcome is None:
         out.print(f"not finished within {_LONGEST_SECONDS / 60:.0f} minutes", style="red")
         return False
-    words = f"{outcome.state.value} ({outcome.reason.value}): {outcome.sentence}"
+    shown = f"pull request {outcome.state.value}" if outcome.is_done else outcome.state.value
+    words = f"{shown} ({outcome.reason.value}): {outcome.sentence}"
     _print_plain(out, f"{words} It took {time.monotonic() - begun:.0f} s.")
     return outcome.reason is played.scenario.ends
 
@@ -178,7 +179,7 @@ def _show_step(step: ShownStep, record: RunRecord, out: Console) -> None:
         for comparison in record.comparisons:
             if comparison.is_in_the_way:
                 out.print(
-                    f"[red]FAIL[/] {comparison.name}: sent back, the next try follows",
+                    f"[red]FAIL[/] {comparison.name}: sent back to the model, whose next try follows",
                     highlight=False,
                 )
                 for item in getattr(comparison, "new_failures", ()):
