@@ -76,12 +76,18 @@ def soften_failing_tests(
 
 
 def _describe_tests(view: View) -> dict[str, str]:
-    """Return the code of each test, without comments and layout."""
-    return {
+    """Return the code of each function, and whence each name comes, without layout."""
+    code = {
         f"{visit.qualname}.{visit.node.name}".lstrip("."): ast.dump(visit.node)
         for visit in view.functions
-        if visit.node.name.startswith("test")
+        if visit.function is None
     }
+    for node in view.module.body:
+        if isinstance(node, ast.Assign):
+            code[ast.unparse(node.targets[0])] = ast.dump(node.value)
+        for alias in node.names if isinstance(node, ast.Import | ast.ImportFrom) else ():
+            code[alias.asname or alias.name] = f"{getattr(node, 'module', '')}.{alias.name}"
+    return code
 
 
 def _find_hollow(view: View) -> Iterator[Hit]:

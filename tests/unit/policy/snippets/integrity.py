@@ -95,7 +95,11 @@ _EDITED = Cases(
         "an assertion less": Snippet(
             {_PATH: "class T:\n    def test_a(self):\n        assert f()\n"},
             base={_PATH: "class T:\n    def test_a(self):\n        assert f() == 1\n"},
-        )
+        ),
+        "another function of that name": Snippet(
+            {_PATH: "from b import f\n\n\ndef test_a(): assert f()\n"},
+            base={_PATH: "from a import f\n\n\ndef test_a(): assert f()\n"},
+        ),
     },
     passes={
         "a comment, and a new test": Snippet(
