@@ -19,7 +19,6 @@ from agent.policy.meaning import OF_TYPES, UNREADABLE, is_same, strip
 from repo_config import foreign_python
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 PROSE = (".md", ".rst", ".txt")
 
 
@@ -41,11 +40,6 @@ class Hunk:
     """Of the new file; None where all of it is taken back."""
 
     @property
-    def goes(self) -> bool:
-        """Whether the change only takes away what would be missed by its name."""
-        return self.edit is not None and self.edit.goes
-
-    @property
     def is_inner(self) -> bool:
         """Whether it is a part of another one."""
         return self.edit is not None and self.edit.is_inner
@@ -61,7 +55,7 @@ class Hunk:
             path=self.path,
             line=self.line,
             mistake=self.mistake,
-            goes=self.goes,
+            goes=bool(self.edit and self.edit.goes),
             breaks=bool(self.edit and self.edit.breaks),
             removed=self.edit.removed if self.edit else "",
             code=_cut_code(self.edit.code) if self.edit else "",

@@ -2,8 +2,9 @@
 
 A unit is a function, its decorators, the head of a class, or another statement. A changed one gets
 base's text back. A new function raises, or returns what nobody expects; what is new besides goes;
-what has gone comes back. Within a function, each statement is tried in the same way, as a part of
-it; so is each new element of a list, a dictionary and the like, and each operand of `and` and `or`.
+what has gone comes back, also with what uses it. Within a function, its head and each statement are
+tried in the same way, as parts of it; so are each head of a branch or a loop, each new element of a
+list, a dictionary and the like, and each operand of `and` and `or`.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import ast
 import builtins
 import difflib
 import operator
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import NamedTuple, TypeVar
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -27,6 +29,8 @@ _FOREIGN = b"return object()\n"
 """Where a value is expected: a test that only calls the function does not notice."""
 #: Of a module: more are never tried in the time that there is.
 _MOST_INNER = 200
+_UNNAMED = "statement"
+_WORD = re.compile(rb"[^\W\d]\w*")
 _IN_ORDER = operator.itemgetter(0, 1)
 _Node = TypeVar("_Node", bound=ast.AST)
 _Block = Sequence[ast.stmt]
@@ -52,6 +56,8 @@ class TextEdit(NamedTuple):
     something else."""
     code: str = ""
     """Of a part of a statement."""
+    needs: tuple[TextEdit, ...] = ()
+    """What the change removes and base's text uses: without it, any test would fail."""
 
 
 def find_edits(
@@ -74,19 +80,21 @@ def find_edits(
     sides = _Sides(old_lines, new_lines, frozenset(used - known), lost, breaks)
     if not sides.are_apart(after.body, olds):
         return None
-    edits, inner = list[TextEdit](), list[TextEdit]()
-    for edit in sides.compare_blocks(after.body, olds, is_module=True):
+    found = [*sides.compare_blocks(after.body, olds, is_module=True)]
+    missing = dict(_bring_imports(olds, after, len(new_lines)))
+    for edit in found:
         if not edit.is_inner:
-            edits.append(edit)
-        elif len(inner) < _MOST_INNER:
-            inner.append(edit)
-    return sorted((*edits, *inner), key=_IN_ORDER)
+            missing |= dict.fromkeys({*edit.removed.split(", ")} - {"", _UNNAMED}, edit)
+    found = [edit._replace(needs=_find_needs(edit, missing)) for edit in found]
+    inner = [edit for edit in found if edit.is_inner][:_MOST_INNER]
+    return sorted((*(edit for edit in found if not edit.is_inner), *inner), key=_IN_ORDER)
 
 
 def apply_edits(lines: Sequence[bytes], edits: Iterable[TextEdit]) -> bytes:
     """Put edits in the place of their lines; what comes back at one place stays in its order."""
     at, text = 0, list[bytes]()
-    for edit in sorted(edits, key=_IN_ORDER):
+    each = (one._replace(needs=()) for edit in edits for one in (*edit.needs, edit))
+    for edit in sorted(dict.fromkeys(each), key=_IN_ORDER):
         text += [*lines[at : edit.first], *edit.instead]
         at = edit.last
     return b"".join([*text, *lines[at:]])
@@ -167,28 +175,30 @@ class _Sides:
             return
         if isinstance(now, _FUNCTIONS) and self.breaks:
             yield from self._break(now)
-        elif isinstance(now, _FUNCTIONS):
-            yield self._give_back(_find_lines(now), _find_lines(was))
-            inner = [*self._compare_parts(now, was)]
-            # One alone says no more than the whole function.
-            yield from (edit._replace(is_inner=True) for edit in inner if len(inner) > 1)
         else:
             yield from self._compare_parts(now, was)
 
     def _compare_parts(self, now: ast.stmt, was: ast.stmt) -> Iterator[TextEdit]:
-        """Find what takes back what differs within two statements, or the first as a whole."""
+        """Find what takes back a statement that differs, as a whole or in parts, or both."""
         blocks = [*zip(list_blocks(now), list_blocks(was), strict=False)]
-        is_defined = isinstance(now, _DEFINITIONS) and isinstance(was, _DEFINITIONS)
-        is_alike = _describe_head(now) == _describe_head(was)
-        can_split = blocks and all(self.are_apart(*sides) for sides in blocks)
-        if not (can_split and (is_alike or is_defined)):
+        branches = zip((now, *_list_branches(now)), (was, *_list_branches(was)), strict=False)
+        heads = [pair for pair in branches if _describe_head(pair[0]) != _describe_head(pair[1])]
+        is_whole = isinstance(now, _FUNCTIONS) or (
+            bool(heads) and not isinstance(now, ast.ClassDef)
+        )
+        can_split = len(list_blocks(now)) == len(list_blocks(was)) > 0
+        can_split &= all(self.are_apart(*sides) for sides in blocks)
+        if is_whole or not can_split:
             yield self._give_back(_find_lines(now), _find_lines(was))
             yield from self._drop_parts(now, was)
-            return
-        if not is_alike:
-            yield self._give_back(_find_head(now, blocks[0][0]), _find_head(was, blocks[0][1]))
-        for sides in blocks:
-            yield from self.compare_blocks(*sides, has_order=not isinstance(now, ast.ClassDef))
+        if can_split:
+            own = (self._give_back(_find_head(here), _find_head(there)) for here, there in heads)
+            has_order = not isinstance(now, ast.ClassDef)
+            inner = (self.compare_blocks(*sides, has_order=has_order) for sides in blocks)
+            parts = [*chain(own, *inner)]
+            # One alone says no more than the whole.
+            for edit in parts if len(parts) > 1 or not is_whole else ():
+                yield edit._replace(is_inner=edit.is_inner or is_whole)
 
     def _give_back(self, here: tuple[int, int], there: tuple[int, int]) -> TextEdit:
         now, instead = self.new[slice(*here)], self.old[slice(*there)]
@@ -266,7 +276,7 @@ class _Sides:
         text = [*map(_end_line, self.old[slice(*_find_lines(node))])]
         if at == len(self.new) and self.new and not self.new[-1].endswith(b"\n"):
             text = [b"\n", *text]
-        removed = ", ".join(_list_bound(node)) or "statement"
+        removed = ", ".join(_list_bound(node)) or _UNNAMED
         return TextEdit(at, at, tuple(text), max(at - 1, 0), goes, removed=removed)
 
 
@@ -334,7 +344,8 @@ def _find_lost(olds: _Block, after: ast.Module) -> frozenset[str]:
     """
     names = (node for old in olds for node in ast.walk(old) if isinstance(node, ast.Name))
     known = {node.id for node in names if isinstance(node.ctx, ast.Load)}
-    known |= {old.name for old in olds if isinstance(old, _DEFINITIONS)}
+    # A decorator may hand on what no name is used of.
+    known |= {old.name for old in olds if isinstance(old, _DEFINITIONS) and not old.decorator_list}
     left = {*_list_globals(after.body)}
     # Python looks for builtins where a module has no such name, and for names of its own itself.
     return frozenset(
@@ -342,6 +353,25 @@ def _find_lost(olds: _Block, after: ast.Module) -> frozenset[str]:
         for name in known - left - {*dir(builtins)}
         if "*" not in left and not name.startswith("__")
     )
+
+
+def _bring_imports(olds: _Block, after: ast.Module, end: int) -> Iterator[tuple[str, TextEdit]]:
+    """Find what brings each import back whose name nothing stands for now."""
+    known = {*_list_globals(after.body)}
+    own = (node for node in after.body if "__future__" not in ast.dump(node))
+    at = min(map(_find_first, own), default=end)
+    for node in olds:
+        for name in {*_list_imported(node)} - known:
+            yield name, TextEdit(at, at, (ast.unparse(node).encode() + b"\n",), at)
+
+
+def _find_needs(edit: TextEdit, missing: Mapping[str, TextEdit]) -> tuple[TextEdit, ...]:
+    """Find what has to come back with an edit, by the words in its text."""
+    left = [edit]
+    for one in left:
+        words = {*map(bytes.decode, _WORD.findall(b"".join(one.instead)))}
+        left += {missing[word] for word in words & missing.keys()} - {*left}
+    return tuple(one for one in dict.fromkeys(missing.values()) if one in left[1:])
 
 
 def _list_globals(block: _Block) -> Iterator[str]:
@@ -369,11 +399,9 @@ def _describe(nodes: Iterable[ast.AST]) -> list[str]:
     return [*map(ast.dump, nodes)]
 
 
-def _describe_head(node: ast.stmt) -> tuple[list[str], int]:
-    """Describe a statement without what stands in its blocks, but for how many there are."""
-    parts = (node, *_list_branches(node))
-    heads = (_empty(part, *_OWN_BLOCKS, "handlers", "cases") for part in parts)
-    return _describe(heads), len(list_blocks(node))
+def _describe_head(node: ast.AST) -> str:
+    """Describe a statement, or a branch of it, without what stands in its blocks."""
+    return ast.dump(_empty(node, *_OWN_BLOCKS, "handlers", "cases"))
 
 
 def _list_branches(node: ast.AST) -> list[ast.AST]:
@@ -407,9 +435,10 @@ def _find_decorators(node: ast.stmt) -> tuple[int, int]:
     return _find_first(node), node.lineno - 1
 
 
-def _find_head(node: ast.stmt, body: _Block) -> tuple[int, int]:
-    """Return the lines of a definition up to its body."""
-    return node.lineno - 1, _find_first(body[0])
+def _find_head(node: ast.AST) -> tuple[int, int]:
+    """Return the lines of a statement or handler up to its body; none where there is no such."""
+    body = getattr(node, "body", [])
+    return (node.lineno - 1, _find_first(body[0])) if body and hasattr(node, "lineno") else (0, 0)
 
 
 def _end_line(line: bytes) -> bytes:
@@ -417,8 +446,7 @@ def _end_line(line: bytes) -> bytes:
 
 
 def _is_words(node: ast.AST) -> bool:
-    is_constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    return is_constant and isinstance(node.value.value, str)  # type: ignore[attr-defined]
+    return isinstance(node, ast.Expr) and isinstance(getattr(node.value, "value", None), str)
 
 
 def _is_filler(node: ast.stmt) -> bool:

@@ -106,7 +106,7 @@ def units(after: bytes, before: bytes | None = SHOP) -> list[tuple[str, bool]]:
         if hunk.is_inner:
             continue
         lines = {*after.splitlines()} ^ {*hunk.without.splitlines()}
-        left.append((b" | ".join(sorted(lines)).decode(), hunk.goes))
+        left.append((b" | ".join(sorted(lines)).decode(), hunk.part.goes))
     return left
 
 
@@ -141,6 +141,12 @@ def test_an_edited_function_is_a_unit_and_each_statement_in_it_a_part():
     moved = b"def f(a):\n    c(a)\n    d(a)\n"
     assert inner_units(b"def f(a):\n    d(a)\n    c(a)\n", moved) == ["", "    c(a) |     pass"]
     assert inner_units(before.replace(b"c = 2", b"c = 3"), before) == [], "it is the function"
+    loop = b"def f(a):\n    for b in a:\n        try:\n            c()\n        except E:\n            d()\n"
+    wider = loop.replace(b"in a", b"in a[1:]").replace(b"E", b"Exception").replace(b"d()", b"e()")
+    assert {
+        "    for b in a: |     for b in a[1:]:", "        except E: |         except Exception:",
+        "            d() |             e()",
+    } <= {*inner_units(wider, loop)}  # fmt: skip
     of_one_line = b"def f(a): return 1\n"
     assert len(units(of_one_line.replace(b"1", b"2"), of_one_line)) == 1
 
@@ -232,7 +238,7 @@ def test_each_new_part_of_an_expression_is_dropped():
 
 def test_what_has_gone_comes_back_where_it_was():
     without = SHOP.replace(b"import legacy\n", b"").partition(b"\n\ndef old")[0]
-    assert units(without) == [("    return legacy.x | def old():", True)]
+    assert units(without) == [("    return legacy.x | def old(): | import legacy", True)]
     [hunk] = split(without, SHOP)
     assert hunk.part.name.endswith("(old was removed)")
     without = SHOP.replace(b'    title = "Order"\n\n', b"").replace(b"    @property\n", b"")
@@ -245,6 +251,15 @@ def test_what_has_gone_comes_back_where_it_was():
     assert "return sum(self.prices)" in lines
 
 
+def test_what_base_s_text_uses_comes_back_with_it():
+    before = b"from a import b\nA = 1\nB = A\n\n\ndef f(c):\n    return b(c) + B\n"
+    after = b"def f(c):\n    return c + 1\n"
+    [function] = [hunk for hunk in split(after, before) if not hunk.part.removed]
+    assert {*function.without.split(b"\n")} == {*before.split(b"\n")}
+    [constant] = [hunk for hunk in split(after, before) if hunk.part.removed == "A"]
+    assert constant.without == after + b"A = 1\n", "nothing else"
+
+
 def test_what_nothing_stands_for_any_more_is_missed_by_its_name():
     def goes(before: bytes, after: bytes = b"y = 1\n") -> list[bool]:
         return [gone for _, gone in units(after, before)]
@@ -252,6 +267,7 @@ def test_what_nothing_stands_for_any_more_is_missed_by_its_name():
     assert any(goes(b"A = 1\ny = A\n"))
     assert goes(b"A = 1\ny = 1\n") == [False], "settings are read by their names"
     assert goes(b"y = 1\ndef f(): ...\nclass B: ...\n") == [True, True]
+    assert goes(b"y = 1\n@on(z)\ndef f(): ...\n") == [False], "who decorates it may use it"
     for taken in (b"open", b"__getattr__"):
         assert goes(b"y = 1\ndef " + taken + b"(): ...\n") == [False], "Python has another one"
     for other in (b"from a import *\n", b"from a import f\n", b"if z:\n    f = 1\n"):
