@@ -6,7 +6,7 @@ import json
 import secrets
 import socket
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib import resources
 from pathlib import Path
@@ -24,16 +24,11 @@ LIMITS = SandboxLimits(seconds=20, memory_bytes=256 * MIB, processes=32, disk_by
 _Facts = dict[str, Any]
 #: Sandboxes are used without these.
 _OPTIONAL = ("own user ids", "kernel call filter", "own root file system", "enforced by the kernel")
-#: What one look around shows.
-_LOOKS = ["read-only root", "source tree", "no network", "no privileges", "own namespaces"]
-_LOOKS += ["no new namespaces", "runner not reachable", "clean environment"]
-_LOOKS += ["own processes only", "unprivileged user", *_OPTIONAL]
 #: What must not be collected, beside one plain file.
 LEAVE = (
     f"cd {SANDBOX_OUT} && ln -s /etc/passwd link && ln -s /etc folder && mkfifo pipe"
     " && echo t >twin && ln twin second && printf plain >plain && truncate -s 256M large"
 )
-_LOOK = "break_limits look"
 _FEW = {"passed": range(1, 32), "limit": ["processes"]}
 #: Dots tell how far it came in a sandbox that was ended.
 FORKS = "(for n in $(seq 200); do sleep 60 & printf .; done); sleep 60 & printf .; exec sleep 60"
@@ -48,7 +43,6 @@ _PLAIN = {"limit": ["returned"], "files": [{f"{SANDBOX_OUT}/plain": b"plain"}]}
 #: The limit, what is tried (in a shell, or by `break_limits.py`), the sandbox's bounds, and of what
 #: is found the values that show that it holds. Each attempt has a sandbox of its own.
 _ATTEMPTS: tuple[tuple[str, str, _Facts, _Facts], ...] = (
-    *((limit, _LOOK, {}, {limit: [[]]}) for limit in _LOOKS),
     ("processes", FORKS, {"seconds": 4}, _FEW),
     ("memory of a process", HOG, {"memory_bytes": 96 * MIB}, {"passed": [1]}),
     ("memory of the sandbox", HOGS, {"memory_bytes": 96 * MIB}, {"limit": ["memory"]}),
@@ -67,28 +61,16 @@ def probe_limits(sandbox: Sandbox, settings: Settings) -> list[_Facts]:
     with TemporaryDirectory(prefix="measure-", dir=home) as name, ThreadPoolExecutor(4) as pool:
         tree = Path(name)
         tree.chmod(0o777)  # so that only the read-only mount keeps the sandbox from writing to it
-        ends = {_LOOK: pool.submit(_look_around, sandbox, tree)}
-        for _, what, bounds, _ in _ATTEMPTS[len(_LOOKS) :]:
-            ends[what] = pool.submit(_run_probe, sandbox, what, bounds)
-        return [_judge_probe(limit, what, ends[what], must) for limit, what, _, must in _ATTEMPTS]
-
-
-def _judge_probe(limit: str, what: str, end: Future[_Facts], must: _Facts) -> _Facts:
-    held = False
-    try:
-        found = {name: end.result()[name] for name in must}
-        held = all(found[name] in wanted for name, wanted in must.items())
-    except SandboxLost as problem:
-        found = {"lost": problem}
-    if what == _LOOK:
-        listed = [
-            one
-            for value in found.values()
-            for one in (value if isinstance(value, list) else [value])
+        looked = pool.submit(_look_around, sandbox, tree)
+        tried = [pool.submit(_run_probe, sandbox, *attempt) for attempt in _ATTEMPTS]
+        rows = [
+            _make_row(limit, f"in the sandbox: {', '.join(found) or 'nothing'}", held=not found)
+            for limit, found in looked.result().items()
         ]
-        detail = f"in the sandbox: {', '.join(map(str, listed)) or 'nothing'}"
-    else:
-        detail = f"{what}: {', '.join(f'{name} {value}' for name, value in found.items())}"
+        return [*rows, *(attempt.result() for attempt in tried)]
+
+
+def _make_row(limit: str, detail: str, *, held: bool) -> _Facts:
     required = limit not in _OPTIONAL
     return {"limit": limit, "required": required, "enforced": held, "detail": detail}
 
@@ -104,18 +86,24 @@ def _make_request(marker: str, what: str, *args: str, **more: Any) -> SandboxReq
     return SandboxRequest(argv=argv, collect=(f"{SANDBOX_OUT}/*",), **{"limits": LIMITS, **more})
 
 
-def _run_probe(sandbox: Sandbox, what: str, bounds: _Facts) -> _Facts:
+def _run_probe(sandbox: Sandbox, limit: str, what: str, bounds: _Facts, must: _Facts) -> _Facts:
     marker, began = secrets.token_hex(8), time.monotonic()
-    end = sandbox.run(_make_request(marker, what, limits=LIMITS.model_copy(update=bounds)))
-    return end.model_dump() | {
+    try:
+        end = sandbox.run(_make_request(marker, what, limits=LIMITS.model_copy(update=bounds)))
+    except SandboxLost as problem:
+        return _make_row(limit, f"{what}: {problem}", held=False)
+    found = end.model_dump() | {
         "passed": end.output.count("."),
         "seconds": int(time.monotonic() - began),
         "left over": len(_list_processes(marker)),
         "kept": len(end.output),
     }
+    held = all(found[name] in wanted for name, wanted in must.items())
+    said = ", ".join(f"{name} {found[name]}" for name in must)
+    return _make_row(limit, f"{what}: {said}", held=held)
 
 
-def _look_around(sandbox: Sandbox, tree: Path) -> _Facts:
+def _look_around(sandbox: Sandbox, tree: Path) -> dict[str, list[str]]:
     """Look around in a sandbox, and at it from outside while it is open: what comes through."""
     marker, usr = secrets.token_hex(8), Path("/usr").stat()
     names = ("ipc", "mnt", "net", "pid", "user", "uts")
@@ -130,7 +118,7 @@ def _look_around(sandbox: Sandbox, tree: Path) -> _Facts:
             "usr": [usr.st_dev, usr.st_ino],
             "sizes": dict.fromkeys(layout.WRITABLE, LIMITS.disk_bytes),
         }
-        order = _make_request(marker, _LOOK, json.dumps(host), tree=str(tree))
+        order = _make_request(marker, "break_limits look", json.dumps(host), tree=str(tree))
         end = sandbox.run(order, hear=lambda _: seen.update(_inspect_processes(marker)))
     if end.exit_code != 0:
         raise SandboxLost(f"The probe did not finish: {end.output[-300:]}")
