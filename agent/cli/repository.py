@@ -5,14 +5,13 @@ What commands say of these is their own; runs read the base commit instead.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from agent.cli import terminal
-from agent.git.tree import WorkTree
+from agent.git.tree import open_folder
 from agent.setup.effective import LoadedConfig
 from repo_config import load
 from repo_config.located import START, make_problem
@@ -50,11 +49,6 @@ ConfigFile = Annotated[
     ),
 ]
 
-#: Folders that hold no files of the project itself.
-_FOREIGN = frozenset(
-    {".git", ".hg", ".svn", ".tox", ".nox", ".venv", "node_modules", "__pycache__", ".eggs"}
-)
-
 
 def find_root(folder: Path | None) -> Path:
     """Find the root of the repository that a folder is in; without one the command ends with 2."""
@@ -75,23 +69,6 @@ def find_clone(folder: Path | None) -> Path:
     return here if (here / "HEAD").exists() else find_root(here)
 
 
-def read_tree(folder: Path) -> Tree:
-    """List the files of a folder, without links and without what tools have put there."""
-    paths: list[str] = []
-    for at, folders, names in os.walk(folder):
-        folders[:] = [
-            name
-            for name in folders
-            if name not in _FOREIGN and not Path(at, name, "pyvenv.cfg").exists()
-        ]
-        paths += [
-            Path(at, name).relative_to(folder).as_posix()
-            for name in names
-            if Path(at, name).is_file() and not Path(at, name).is_symlink()
-        ]
-    return WorkTree(folder, paths)
-
-
 def read_config_text(config: Path | None) -> str | None:
     """Read a configuration that was named in place of the repository's own."""
     try:
@@ -105,7 +82,7 @@ def read_config_text(config: Path | None) -> str | None:
 def open_repository(folder: Path | None, *, as_json: bool) -> tuple[Path, Tree, LoadedConfig]:
     """Find a repository and read it; a configuration with mistakes ends the command with 2."""
     place = find_root(folder)
-    files = read_tree(place)
+    files = open_folder(place)
     try:
         _refuse_links(place)
         return place, files, LoadedConfig(load.from_tree(files), load.find_config(files))

@@ -13,6 +13,11 @@ from agent.errors import AgentError, EditFailed, StorageFull
 from agent.git import by_descriptor, names
 from agent.models.change import Change, ChangedFile
 
+#: Folders of tools, which are nothing of a project.
+_FOREIGN = frozenset(
+    {".git", ".hg", ".svn", ".tox", ".nox", ".venv", "node_modules", "__pycache__", ".eggs"}
+)
+
 
 class _File(NamedTuple):
     content: bytes
@@ -118,6 +123,21 @@ class WorkTree:
             if state.st_nlink != 1:
                 raise EditFailed(f"`{path}` is a hard link; its other name may be anywhere")
             return _File(file.read(), bool(state.st_mode & stat.S_IXUSR))
+
+
+def open_folder(folder: Path) -> WorkTree:
+    """Open a folder with its regular files, but for what tools have put there."""
+    paths: list[str] = []
+    for above, below, files in os.walk(folder):
+        below[:] = (
+            name
+            for name in below
+            if name not in _FOREIGN and not Path(above, name, "pyvenv.cfg").exists()
+        )
+        places = (Path(above, name) for name in files)
+        regular = (place for place in places if stat.S_ISREG(place.lstat().st_mode))
+        paths += (place.relative_to(folder).as_posix() for place in regular)
+    return WorkTree(folder, (path for path in paths if names.name_problem(path) is None))
 
 
 def _require_plain(path: str) -> None:

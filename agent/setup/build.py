@@ -21,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from agent.errors import CacheGone
+from agent.git.tree import open_folder
 from agent.models.clock import read_clock
 from agent.models.environment import Environment
 from agent.models.sandbox import Sandbox
@@ -36,7 +37,6 @@ from agent.setup import (
     system_packages,
     templates,
     toolsets,
-    tree_files,
 )
 from agent.setup.build_context import BuildContext
 from agent.setup.package_index import PackageIndex
@@ -61,7 +61,7 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
         SandboxMissing: There is no sandbox to make it in.
     """
     config, settings = request.config, clients[2]
-    tree = tree_files.open_folder(Path(request.tree))
+    tree = open_folder(Path(request.tree))
     files = ProjectFiles(tree, config.folder)
     build_context = _open_build(request, files, *clients)
     system = system_packages.provide_layer(config.python.system_packages, build_context)
@@ -140,7 +140,7 @@ def update_lock(request: EnvironmentRequest, *clients: *Clients) -> dict[str, by
     Raises:
         EnvironmentFailed: It cannot; with the tool's own words.
     """
-    tree, folder = tree_files.open_folder(Path(request.tree)), request.config.folder
+    tree, folder = open_folder(Path(request.tree)), request.config.folder
     build_context = _open_build(request, ProjectFiles(tree, folder), *clients)
     return lock_update.update_lock(tree, folder, build_context)
 

@@ -1,4 +1,4 @@
-"""A work tree as a build sees it: its files, and digests of what stands in it."""
+"""Digests of what stands in a work tree, by which a build knows it again."""
 
 from __future__ import annotations
 
@@ -7,19 +7,10 @@ import os
 import stat
 from pathlib import Path
 
-from agent.git import by_descriptor, names
-from agent.git.tree import WorkTree
+from agent.git import by_descriptor
 
 WHOLE = "."
 """Stands for all of a tree: a setup.py may import whatever is in it."""
-
-
-def open_folder(folder: Path) -> WorkTree:
-    """Open a folder with all its regular files; nothing is ever read by a link."""
-    found = (Path(above, name) for above, _, files in os.walk(folder) for name in files)
-    regular = (path for path in found if stat.S_ISREG(path.lstat().st_mode))
-    paths = (str(path.relative_to(folder)) for path in regular)
-    return WorkTree(folder, (path for path in paths if names.name_problem(path) is None))
 
 
 def digest_entry(folder: Path, path: str) -> str:

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from agent.errors import EnvironmentFailed, TransientError
+from agent.git.tree import open_folder
 from agent.models.sandbox import Root, SandboxResult
 from agent.settings import Settings
-from agent.setup import interpreters, tree_files
+from agent.setup import interpreters
 from agent.setup.interpreters import Interpreter, PythonHints
 from repo_config.project_files import ProjectFiles
 from tests.fakes import FakeSandbox
@@ -50,7 +51,7 @@ def test_the_version_file_counts_before_the_commits_day():
 def test_what_a_project_says_of_its_python_is_read(tmp_path):
     (tmp_path / ".python-version").write_text("# ours\n3.12\n")
     (tmp_path / "pyproject.toml").write_text("[project]\nrequires-python = '>=3.9'\n")
-    hints = interpreters.read_hints(ProjectFiles(tree_files.open_folder(tmp_path)))
+    hints = interpreters.read_hints(ProjectFiles(open_folder(tmp_path)))
     assert (hints.version_file, hints.requires, hints.minors[0]) == ("3.12", ">=3.9", 9)
 
 
