@@ -1,4 +1,4 @@
-"""Read TOML, YAML, INI and JSON that strangers wrote, within bounds. Nothing is constructed or run.
+"""Read TOML, YAML and INI that strangers wrote, within bounds. Nothing is constructed or run.
 
 Our own configuration is read by `located`, which takes less of YAML and knows the places.
 """
@@ -6,7 +6,6 @@ Our own configuration is read by `located`, which takes less of YAML and knows t
 from __future__ import annotations
 
 import configparser
-import json
 import re
 import tomllib
 from functools import lru_cache
@@ -21,11 +20,6 @@ MOST_CHARACTERS = 256 * 1024
 _MOST_DOTS = 250
 #: Without one of these, and without quotes before it, keys stand before the first `=` of a line.
 _MORE_KEYS = re.compile(r"[{}]|\"\"\"|'''|\A[^=]*[\"']")
-#: Strings first, so that nothing in them is taken for a comment. What is opened and never closed
-#: is taken to the end at once, not tried again from each of its characters.
-_STRING = r"(?P<text>\"(?:[^\"\\]|\\.)*+(?:\"|\\?\Z))"
-_JSON_COMMENT = re.compile(rf"{_STRING}|//[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
-_JSON_COMMA = re.compile(rf"{_STRING}|,(?=\s*[}}\]])", re.DOTALL)
 
 
 class DocumentError(ValueError):
@@ -89,26 +83,6 @@ def parse_ini(text: str) -> dict[str, dict[str, str]]:
         section: {key: value or "" for key, value in parser.items(section)}
         for section in parser.sections()
     }
-
-
-def parse_json(text: str) -> object:
-    """Parse JSON with comments and trailing commas, as tools take it in their settings.
-
-    Raises:
-        DocumentError: It is not JSON, or nested far too deep.
-    """
-    plain = _JSON_COMMA.sub(_keep_string, _JSON_COMMENT.sub(_keep_string, text.lstrip("\ufeff")))
-    try:
-        return json.loads(plain)
-    except json.JSONDecodeError as problem:
-        raise DocumentError(problem.msg, problem.lineno, problem.colno) from problem
-    except (RecursionError, ValueError) as problem:
-        raise DocumentError("nested too deep, or a number too long") from problem
-
-
-def _keep_string(found: re.Match[str]) -> str:
-    # Of a comment the line ends stay, so that places stay.
-    return found["text"] or re.sub(r"[^\n]", " ", found[0])
 
 
 @lru_cache(maxsize=256)  # To read one takes long, and several ask for each.

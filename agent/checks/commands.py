@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 import posixpath
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from agent.checks import check
 from agent.checks.check import Site
@@ -43,6 +43,8 @@ _WITH_PLUGINS = (
     "import runpy, sys; sys.path.append({!r}); "
     "runpy.run_module('mypy', run_name='__main__', alter_sys=True)"
 )
+#: Up to where the first key stands, behind comments.
+_JSON_START = re.compile(r"\A(?:\s|\ufeff|//[^\n]*|/\*.*?\*/)*+\{", re.DOTALL)
 _PYRIGHTS = frozenset({"pyright", "basedpyright"})
 #: Of the sandbox's memory; the rest is for what is not Node.js's heap.
 _HEAP = 0.75
@@ -80,12 +82,12 @@ class ToolCheck(_Command):
         given = line.words
         end = given.index("--") if "--" in given else len(given)
         words = (*given[:end], *reader.options, *given[end:])
-        environ, files = _get_harmless(check.get_variables(site)), list[SandboxFile]()
+        environ, files = _get_harmless(check.get_variables(site)), tuple[SandboxFile, ...]()
         if line.tool in _PYRIGHTS:
             # It would start a Python that it finds.
             environ["PATH"] = "/nonexistent"
             if not {"-p", "--project"}.intersection(given):
-                files = [_write_pyright_settings(site, secret, line.tool)]
+                files = _write_pyright_settings(site, secret, line.tool)
                 words = ("--project", files[0].path, *words)
         script = _ALL_INTO_FILE if reader.is_text else _INTO_FILE
         order = sandbox_requests.make_request(
@@ -94,7 +96,7 @@ class ToolCheck(_Command):
             ("/bin/sh", "-c", script, secret.report, *self._start(site), *words),
             environ={**environ, **reader.environ},
             limits=site.tool_limits(),
-            files=tuple(files),
+            files=files,
             collect=(secret.report,),
             folder=site.project.root,
         )
@@ -218,28 +220,32 @@ def _start_pyright(site: Site) -> tuple[str, ...]:
     )
 
 
-def _write_pyright_settings(site: Site, secret: Secret, program: str) -> SandboxFile:
+def _write_pyright_settings(site: Site, secret: Secret, program: str) -> tuple[SandboxFile, ...]:
     """Lay pyright's mode below the repository's settings, and the environment above them.
 
     basedpyright, which runs in place of pyright, has a stricter mode. Settings of a tree may name
-    any folder with packages.
+    any folder with packages. Of a key that stands twice in an object the last counts.
     """
-    given: Any = {}
-    with contextlib.suppress(documents.DocumentError):
-        if (own := site.text(posixpath.join(site.project.root, "pyrightconfig.json"))) is not None:
-            given = documents.parse_json(own)
-        else:
+    own = site.text(posixpath.join(site.project.root, "pyrightconfig.json"))
+    if own is None:
+        given: object = {}
+        with contextlib.suppress(documents.DocumentError):
             text = site.text(posixpath.join(site.project.root, "pyproject.toml")) or ""
             tools = documents.table(documents.parse_toml(text), "tool")
             given = tools.get(program, tools.get("pyright"))
-    values = given if isinstance(given, dict) else {}
-    below: dict[str, object] = {"pythonVersion": ".".join(site.environment.python.split(".")[:2])}
-    if program == "pyright" and "extends" not in values:
+        own = json.dumps(documents.as_map(given), default=str)
+    below = {"pythonVersion": ".".join(site.environment.python.split(".")[:2])}
+    if program == "pyright" and '"extends"' not in own:
         below |= {"typeCheckingMode": "standard", "pythonPlatform": "Linux"}
+    own = _JSON_START.sub(lambda start: f"{start[0]}{json.dumps(below)[1:-1]},", own)
     above = {
+        "extends": f"{secret.module}-own.json",
         "venvPath": posixpath.dirname(SANDBOX_ENVIRONMENT),
         "venv": posixpath.basename(SANDBOX_ENVIRONMENT),
         "baselineFile": f"{SANDBOX_OUT}/no-baseline",
     }
-    content = json.dumps({**below, **values, **above}, default=str).encode()
-    return SandboxFile(path=site.in_sandbox(f"{secret.module}.json"), content=content)
+    texts = {f"{secret.module}.json": json.dumps(above), above["extends"]: own}
+    return tuple(
+        SandboxFile(path=site.in_sandbox(name), content=text.encode())
+        for name, text in texts.items()
+    )

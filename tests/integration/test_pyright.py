@@ -90,6 +90,37 @@ def test_nothing_of_the_tree_is_run_and_packages_of_its_own_are_not_read(
         ), (judged.reason, judged.output)
 
 
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        ({}, {"reportMissingImports"}),
+        ({"pyrightconfig.json": '// {\n{"reportMissingImports": false, // a server\n}'}, set()),
+        ({"pyproject.toml": "[tool.pyright]\nreportMissingImports = false\n"}, set()),
+        (
+            {"pyrightconfig.json": '{"typeCheckingMode": "strict", "reportMissingImports": false}'},
+            {"reportMissingParameterType", "reportUnknownParameterType"},
+        ),
+        (
+            {
+                "pyrightconfig.json": '{"extends": "base.json"}',
+                "base.json": '{"typeCheckingMode": "off"}',
+            },
+            set(),
+        ),
+    ],
+)
+def test_it_has_its_usual_mode_below_the_settings_of_a_project(
+    run: Callable[..., tuple[Site, Secret, SandboxResult]], settings: Files, found: set[str]
+) -> None:
+    judged = PYRIGHT.judge(
+        *run({"a.py": "import nothing_there\n\n\ndef f(a): return a\n", **settings})
+    )
+    rules = {item.item_id.split(": ")[1] for item in judged.items}
+    assert bool(rules) == bool(found), judged
+    assert found <= rules, judged
+    assert not judged.reason
+
+
 @pytest.mark.index
 def test_it_is_fetched_for_those_that_use_it_and_kept() -> None:
     with data_folder("pyright") as home:

@@ -123,14 +123,18 @@ def test_warnings_count_where_pyright_fails_by_them_alone(
 
 
 def test_pyright_has_its_own_mode_and_the_packages_of_the_environment_alone(site: Site) -> None:
-    (site.tree / "pyrightconfig.json").write_text('{"reportX": "error", "venv": ".venv"} // x')
+    settings = '{"reportX": "error", "venv": ".venv"} // x'
+    (site.tree / "pyrightconfig.json").write_text(settings)
     order = PYRIGHT.make_request(site, Secret())
-    [file] = order.files
-    told = json.loads(file.content)
-    assert (told["typeCheckingMode"], told["reportX"], told["venv"]) == ("standard", "error", "env")
-    assert ("--project", file.path) == order.argv[-3:-1]
-    own = json.loads(check_of("basedpyright").make_request(site, Secret()).files[0].content)
-    assert "typeCheckingMode" not in own
+    above, own = order.files
+    assert ("--project", above.path) == order.argv[-3:-1]
+    told = json.loads(above.content)
+    assert (told["venv"], own.path.endswith(f"/{told['extends']}")) == ("env", True)
+    assert own.content.endswith(settings[1:].encode())
+    assert b'"typeCheckingMode": "standard",' in own.content
+    for tool, text in (("basedpyright", settings), ("pyright", '{"extends": "base.json"}')):
+        (site.tree / "pyrightconfig.json").write_text(text)
+        assert b"Mode" not in check_of(tool).make_request(site, Secret()).files[1].content
 
 
 def test_any_other_command_says_by_its_exit_code_how_it_went(site: Site) -> None:

@@ -14,26 +14,6 @@ def test_a_tag_of_yaml_constructs_nothing():
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("{\n  // x\n  'a': 1\n}", "line 3: Expecting property name"),
-        ("[" * 100_000, "line 1: nested too deep"),
-    ],
-)
-def test_what_is_no_json_is_refused_with_its_line(text, says):
-    with pytest.raises(documents.DocumentError, match=f"^{says}"):
-        documents.parse_json(text)
-
-
-def test_what_is_opened_again_and_again_is_read_in_time():
-    started = time.process_time()
-    for text in ('"\\', "/*", '"', "/", ", ", '"a\\"'):
-        with pytest.raises(documents.DocumentError):
-            documents.parse_json(text * (200_000 // len(text)))
-    assert time.process_time() - started < 10
-
-
-@pytest.mark.parametrize(
     "line",
     [
         "a{} = 1",
