@@ -215,8 +215,9 @@ def list_deeds(change: Change, *, by_model: bool) -> tuple[str, ...]:
     if not by_model and change.notes:
         return change.notes
     kinds: dict[str, list[str]] = {}
-    for path in change.paths:
-        kinds.setdefault(_find_kind(path), []).append(f"`{path}`")
+    for file in change.files:
+        shown = f"`{file.path}`" if file.after is not None else f"`{file.path}` (deleted)"
+        kinds.setdefault(_find_kind(file.path), []).append(shown)
     listed = (f"{kind}: {sanitise.list_some(kinds[kind], 6)}." for kind in _KINDS if kind in kinds)
     return (*listed, *change.notes)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.models.change import ChangedFile, ClearedChange, Finding, Severity
+from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Severity
 from agent.models.checks import BlockedTest, CheckReport, Status, TestRun
 from agent.models.model_use import ModelUse, ModelWork
 from agent.models.outcome import Outcome, Verdict
@@ -131,3 +131,10 @@ def test_a_branch_that_was_pushed_is_named():
     )
     words = text.render_stopped(left, None, "https://m.example/log", run=code_host_runs.run())
     assert f"`mergewright/42-x` was created at commit `{'c' * 40}`" in words
+
+
+def test_a_file_that_goes_is_said_to_be_deleted():
+    gone = ChangedFile(path="shop/cli.py", before=b"x = 1\n", after=None)
+    change = Change(base_commit="0" * 40, files=(gone,))
+    words = pull_request_content.list_deeds(change, by_model=True)
+    assert words == ("Code: `shop/cli.py` (deleted).",)
