@@ -187,6 +187,10 @@ def test_the_code_of_a_change_sets_up_neither_rules_nor_home(yard: Yard) -> None
     base = yard.set_up(command)
     lay_files(yard.tree, {"package.json": "{'of': 'change'}\n"})
     changed = yard.set_up(command, base=base)
+    assert yard.set_up(command, base=base) == changed
+    lay_files(yard.tree, {"app/views.py": "x = 5\n"})
+    again = yard.set_up(command, base=base)
+    assert again.layers != changed.layers, "what it says of its reading does not count"
     shown = yard.run(changed, "cat made.json setup.cfg ~/x /env/x; ls -d run-*; ls large | wc -l")
     assert shown.output.splitlines() == ["{'of': 'change'}", "3", "3", "17", "run-17", "2100"]
     lay_files(yard.tree, {"package.json": "{}\n"})
