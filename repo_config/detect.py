@@ -39,8 +39,6 @@ _PLUGINS = re.compile(
     r"plugins[\"']?\s*\+?[=:]\s*(?:[\[(][^\])]*|.*(?:\n[ \t]+.*)*)"
     r"|(?<![\w-])-p[\s=\"',]*[\w.]+"
 )
-
-
 #: The value of an option in a command line.
 _OPTION = re.compile(r"(?<!\S)-[\w-]+[=\s]\s*['\"]?([^\s'\";|&<>]+)")
 

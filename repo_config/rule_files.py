@@ -88,9 +88,8 @@ def is_tool_setting(path: str, project: Project) -> bool:
     They run on the change with such files as base has them.
     """
     name = posixpath.basename(path).lower()
-    configures = _BY_NAME.get(name) == _CONFIGURES or name in _LEAVE_OUT
-    configures = configures or path in project.named_files
-    return configures or has_tables(path) or path.endswith(_OVERLOOKED)
+    configures = _BY_NAME.get(name) == _CONFIGURES or name in _LEAVE_OUT or has_tables(path)
+    return configures or path in project.named_files or path.endswith(_OVERLOOKED)
 
 
 def is_setting(path: str, project: Project) -> bool:

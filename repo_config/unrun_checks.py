@@ -40,11 +40,13 @@ class OwnChecks(NamedTuple):
         line = line.strip()
         call = command_lines.find_inner_call(command_lines.split_call(line))
         suite = command_lines.read_test_command(shlex.join(call))
+        # Also behind `uvx`, and where only a shell could read the rest of the line.
+        words = () if "\n" in line else tuple(line.split())
         return (
             line in {self.tests, *(command.line for command in self.commands)}
             or command_lines.find_tool(call)[0] in self.tools
             or (suite.runner != "command" and suite[:2] == self._suite[:2])
-            or ("\n" not in line and _PRE_COMMIT in line.split())
+            or _PRE_COMMIT in {*words[:2], *command_lines.find_inner_call(words)[:1]}
         )
 
     @property

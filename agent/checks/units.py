@@ -76,12 +76,13 @@ def find_edits(
     known = {name for node in olds for name in _list_imported(node)}
     used = {node.id for node in ast.walk(after) if isinstance(node, ast.Name)}
     old_lines, new_lines = (text.splitlines(keepends=True) for text in (old, new))
-    lost = _find_lost(olds, after) if before else frozenset()
+    bound = frozenset(_list_globals(after.body))
+    lost = _find_lost(olds, bound)
     sides = _Sides(old_lines, new_lines, frozenset(used - known), lost, breaks)
     if not sides.are_apart(after.body, olds):
         return None
     found = [*sides.compare_blocks(after.body, olds, is_module=True)]
-    missing = dict(_bring_imports(olds, after, len(new_lines)))
+    missing = dict(_bring_imports(olds, bound, after, len(new_lines)))
     for edit in found:
         if not edit.is_inner:
             missing |= dict.fromkeys({*edit.removed.split(", ")} - {"", _UNNAMED}, edit)
@@ -337,7 +338,7 @@ def _list_bound(node: ast.stmt) -> Iterator[str]:
             yield from map(ast.unparse, targets)
 
 
-def _find_lost(olds: _Block, after: ast.Module) -> frozenset[str]:
+def _find_lost(olds: _Block, bound: frozenset[str]) -> frozenset[str]:
     """Find the names that base's module defines or uses, and for which nothing stands now.
 
     A framework reads settings by their names, and does without those that are not there.
@@ -346,22 +347,21 @@ def _find_lost(olds: _Block, after: ast.Module) -> frozenset[str]:
     known = {node.id for node in names if isinstance(node.ctx, ast.Load)}
     # A decorator may hand on what no name is used of.
     known |= {old.name for old in olds if isinstance(old, _DEFINITIONS) and not old.decorator_list}
-    left = {*_list_globals(after.body)}
+    if "*" in bound:
+        return frozenset()
     # Python looks for builtins where a module has no such name, and for names of its own itself.
-    return frozenset(
-        name
-        for name in known - left - {*dir(builtins)}
-        if "*" not in left and not name.startswith("__")
-    )
+    lost = known - bound - {*dir(builtins)}
+    return frozenset(name for name in lost if not name.startswith("__"))
 
 
-def _bring_imports(olds: _Block, after: ast.Module, end: int) -> Iterator[tuple[str, TextEdit]]:
+def _bring_imports(
+    olds: _Block, bound: frozenset[str], after: ast.Module, end: int
+) -> Iterator[tuple[str, TextEdit]]:
     """Find what brings each import back whose name nothing stands for now."""
-    known = {*_list_globals(after.body)}
-    own = (node for node in after.body if "__future__" not in ast.dump(node))
+    own = (node for node in after.body if getattr(node, "module", "") != "__future__")
     at = min(map(_find_first, own), default=end)
     for node in olds:
-        for name in {*_list_imported(node)} - known:
+        for name in {*_list_imported(node)} - bound:
             yield name, TextEdit(at, at, (ast.unparse(node).encode() + b"\n",), at)
 
 

@@ -59,7 +59,7 @@ _MOST_TYPES = 10
 #: For the parts of functions, where the suite takes less.
 _LEAST_SECONDS = 30
 #: A run without a part that takes so much longer than the whole suite will not end.
-_HANGS, _HANGS_SECONDS = 5, 10
+_MOST_SLOWER, _MOST_SLOWER_SECONDS = 5, 10
 
 
 def prove_change(
@@ -388,7 +388,9 @@ class _TestRuns:
         site = replace(site, may_fail=frozenset(self._red) if fails_fast else None)
         said = f"tests {'with' if several[0].mistake else 'without'} {name}"
         left = max(1.0, self.trials.end - time.monotonic())
-        site = site.limit_seconds(min(left, _HANGS * self.head.seconds + _HANGS_SECONDS))
+        site = site.limit_seconds(
+            min(left, _MOST_SLOWER * self.head.seconds + _MOST_SLOWER_SECONDS)
+        )
         return _run_tests(site, part, said, self.trials.desk) or self.head
 
     def _lay_out(self, several: list[Hunk]) -> Site:

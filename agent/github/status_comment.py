@@ -77,12 +77,12 @@ class StatusComment:
         """Show that a run is not begun yet; where it is, the comment says more."""
         with self._lock:
             # Where the run was quicker than the intake, GitHub need not be asked.
-            if self._says_more(self._known.get(self._issue, (0, ""))[1]):
+            if self._shows_begun_run(self._known.get(self._issue, (0, ""))[1]):
                 return
             comment, shown = self._look()
             if comment is None:
                 self._create(self._whole(text, f"{self._mark}-->"))
-            elif not self._says_more(shown):
+            elif not self._shows_begun_run(shown):
                 self._edit(text)
 
     def begin(self, text: str, *, occasion: str = "") -> None:
@@ -124,7 +124,7 @@ class StatusComment:
             self._is_over = True
             self._put(text, make=make, occasion=occasion)
 
-    def _says_more(self, shown: str) -> bool:
+    def _shows_begun_run(self, shown: str) -> bool:
         """Whether a comment tells of this run after it had begun."""
         return shown.startswith(self._mark) and status_text.WAITS not in shown
 

@@ -145,7 +145,7 @@ def find_missing_modules(tests: TestRun, tree: Tree) -> tuple[list[str], str]:
     """List files of tests that were not collected; one that failed to be is red, not missing.
 
     Returns:
-        And a sentence, where these are most.
+        Them, and a sentence where they are most of all; "" where they are not.
     """
     if (suite := tests.suite) is None:
         return [], ""

@@ -150,7 +150,8 @@ class VerdictFacts:
         """What no rule has said yet."""
         found = (
             *self._flaky_tests, *self._unfinished, *self._unmeasured_files, *self._mostly_red,
-            *self._unproved_hunks, *self.contract.scouted, *self._left_open, *self._not_done,
+            *self._unproved_hunks, *self._kept_behaviour, *self.contract.scouted,
+            *self._left_open, *self._not_done,
         )  # fmt: skip
         return reviewing.apply_settled(found, self.review)
 
@@ -252,10 +253,9 @@ class VerdictFacts:
         fix = "Add a test that fails without it, or review it closely."
         # Of what was removed at one place, once.
         unique = dict.fromkeys(found)
-        remarks = tuple(
+        return tuple(
             _make_remark(PROOF, message, fix, path, line) for path, line, message in unique
         )
-        return remarks + self._kept_behaviour
 
     @property
     def _kept_behaviour(self) -> tuple[Finding, ...]:

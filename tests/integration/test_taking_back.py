@@ -32,7 +32,7 @@ FEE_TEST = "import fee\n\n\ndef test_fee():\n    assert fee.fee(3) == 4\n"
 def test_what_no_test_notices_is_named_within_new_functions_too(
     stage: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(proving, "_HANGS_SECONDS", 1)
+    monkeypatch.setattr(proving, "_MOST_SLOWER_SECONDS", 1)
     made = stage({"sums.py": SUMS, "test_sums.py": TEST}, test_runner="pytest")
     found = take_back(
         made,

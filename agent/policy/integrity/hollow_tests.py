@@ -47,7 +47,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             yield EDITED.make_finding(changed.path, f"{does} data of tests", fix)
     for file in change_context.python:
         if is_test(file.path) and file.after and file.before:
-            before, after = _describe_tests(file.before), _describe_tests(file.after)
+            before, after = _describe_names(file.before), _describe_names(file.after)
             edited = [name for name, code in before.items() if after.get(name, code) != code]
             if edited:
                 yield EDITED.make_finding(file.path, f"edits {list_some(edited)}", fix)
@@ -75,8 +75,8 @@ def soften_failing_tests(
     )
 
 
-def _describe_tests(view: View) -> dict[str, str]:
-    """Return the code of each function, and whence each name comes, without layout."""
+def _describe_names(view: View) -> dict[str, str]:
+    """Return by name the code of functions, and what a module sets or imports, without layout."""
     code = {
         f"{visit.qualname}.{visit.node.name}".lstrip("."): ast.dump(visit.node)
         for visit in view.functions
