@@ -13,6 +13,7 @@ import pytest
 
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Run
+from agent.runs import folders
 from agent.sandbox import cgroup, layout, slots
 from agent.service.clean_up import Cleaner
 from agent.settings import Settings
@@ -85,19 +86,16 @@ def place(home):
 
 def test_PF2_a_work_tree_goes_once_nobody_holds_it(place):
     trees = place.home / "trees"
-    left, held, theirs, cut_off = (
-        trees / name for name in ("20261120-b", "20261120-c", "notes", "20261120-101010-aaaaaaaaaaaaaaaa")
-    )  # fmt: skip
-    for folder in (left, held, theirs, cut_off):
+    left, held = (trees / f"20261120-101010-{name * 16}" for name in "ab")
+    theirs = trees / "notes"
+    for folder in (left, theirs):
         file(folder / "base" / "a.py")
-    for folder in (left, held):
-        file(folder / ".held", "")
-    with (held / ".held").open() as holder:
-        fcntl.flock(holder, fcntl.LOCK_EX)
-        assert place.cleaner().run_once()["trees"] == 2
-        assert there(left, held, theirs, cut_off) == [held, theirs]
-    assert place.cleaner().run_once()["trees"] == 1
-    assert there(left, held, theirs, cut_off) == [theirs]
+    with folders.hold_trees(held):
+        assert there(left, held, theirs) == [held, theirs]
+        file(left / "base" / "a.py")
+        assert place.cleaner().run_once()["trees"] == 1
+        assert there(left, held, theirs) == [held, theirs]
+    assert there(left, held, theirs) == [theirs]
 
 
 def test_PF2_temporary_files_go_when_they_are_old_and_named_as_we_name_them(place):
