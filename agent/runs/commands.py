@@ -103,6 +103,7 @@ def execute_run(
         StorageFull: The disk is full.
     """
     run, ended, over = stored.run, CommandOutcome(), threading.Event()
+    cancellation = Cancellation()
     folder = folders.make_run_folder(settings.home, run)
 
     def run_segment(run_id: str, remember: Remember) -> str:
@@ -126,39 +127,43 @@ def execute_run(
 
     engine = Engine(folder, run_segment)
     segment = Segment(run_id=run.run_id, number=stored.segment)
-    with _watch_for_stop(store, run.run_id) as cancellation:
+    try:
+        engine.launch()
+        engine.begin(segment, stored.begin_with)
         try:
-            engine.launch()
-            engine.begin(segment, stored.begin_with)
-            _wait(over, engine, segment, ended, cancellation)
-        finally:
-            engine.close()
-            _note_end(store, stored, ended, folder)
+            while not (over.wait(_LOOK_SECONDS) or _was_over(engine, segment, ended)):
+                stop_if_asked(store, run.run_id, cancellation)
+        except KeyboardInterrupt:
+            cancellation.break_off()
+            over.wait()
+    finally:
+        engine.close()
+        _note_end(store, stored, ended, folder)
     if ended.problem is not None:
         raise ended.problem
     return ended.outcome or _interrupted(run), ended.seconds
 
 
-def _wait(
-    over: threading.Event,
-    engine: Engine,
-    segment: Segment,
-    ended: CommandOutcome,
-    cancellation: Cancellation,
-) -> None:
-    """Wait for the end of a run; a first Ctrl-C breaks off what it does."""
-    try:
-        while not over.wait(_LOOK_SECONDS):
-            status, said = engine.read_status(segment)
-            if status is EngineStatus.ENDED and not over.is_set():
-                # It was over when a process before this was killed.
-                ended.outcome = Outcome.model_validate_json(said)
-                return
-            if status is EngineStatus.BROKEN:
-                raise InternalError(f"The engine cannot continue {segment.run_id}: {said}")
-    except KeyboardInterrupt:
-        cancellation.break_off()
-        over.wait()
+def _was_over(engine: Engine, segment: Segment, ended: CommandOutcome) -> bool:
+    """Whether a run was over when a process before this was killed.
+
+    Raises:
+        InternalError: It cannot go on.
+    """
+    status, said = engine.read_status(segment)
+    if status is EngineStatus.BROKEN:
+        raise InternalError(f"The engine cannot continue {segment.run_id}: {said}")
+    if status is EngineStatus.ENDED:
+        ended.outcome = Outcome.model_validate_json(said)
+    return status is EngineStatus.ENDED
+
+
+def stop_if_asked(store: SqlRunStore, run_id: str, cancellation: Cancellation) -> None:
+    """Stop a run if somebody has asked the store for it."""
+    with suppress(AgentError):  # it is asked again
+        stored = store.get_run(run_id)
+        if stored.stop_request:
+            cancellation.set(stored.stop_request, stored.stop_reason)
 
 
 def _interrupted(run: Run) -> Outcome:
@@ -180,25 +185,3 @@ def _note_end(store: SqlRunStore, stored: StoredRun, ended: CommandOutcome, fold
     if outcome.reason.is_settled:
         for place in folder.glob(f"{FILE_NAME}*"):
             place.unlink(missing_ok=True)
-
-
-@contextmanager
-def _watch_for_stop(store: SqlRunStore, run_id: str) -> Iterator[Cancellation]:
-    """Stop the run that the block carries when somebody asks the store for it."""
-    cancellation, over = Cancellation(), threading.Event()
-
-    def look() -> None:
-        while not over.wait(_LOOK_SECONDS):
-            with suppress(AgentError):  # it is asked again
-                stored = store.get_run(run_id)
-                if stored.stop_request:
-                    cancellation.set(stored.stop_request, stored.stop_reason)
-                    return
-
-    looking = threading.Thread(target=look, name="stoppable", daemon=True)
-    looking.start()
-    try:
-        yield cancellation
-    finally:
-        over.set()
-        looking.join()
