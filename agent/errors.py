@@ -290,6 +290,11 @@ class StorageFull(PermanentError, reason=Reason.STORAGE_FULL):
     """The disk that holds Mergewright's own data is full."""
 
 
+FREE_SOME_SPACE = (
+    "Free some space; in the data folder environments/, mirrors/ and baselines/ are caches."
+)
+
+
 class InboxUnusable(PermanentError):
     """The file of the inbox is damaged, replaced, or of another version."""
 

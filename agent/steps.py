@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import threading
 import time
 import traceback
@@ -25,6 +26,7 @@ from pydantic import TypeAdapter
 
 from agent import errors
 from agent.errors import (
+    FREE_SOME_SPACE,
     AgentError,
     Cancelled,
     InternalError,
@@ -270,11 +272,11 @@ class Steps:
 def make_agent_error(problem: Exception) -> AgentError:
     if isinstance(problem, AgentError):
         return problem
-    if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageFull(
-            f"The disk is full: {problem}. Free some space; in the data folder environments/,"
-            " mirrors/ and baselines/ are caches."
-        )
+    # copytree collects its failures; a full disk is among them as text.
+    if isinstance(problem, OSError) and (
+        problem.errno in (errno.ENOSPC, errno.EDQUOT) or os.strerror(errno.ENOSPC) in str(problem)
+    ):
+        return StorageFull(f"The disk is full: {problem}. {FREE_SOME_SPACE}")
     _log.error("unforeseen", error=repr(problem), exc_info=problem)
     return InternalError(
         f"Mergewright itself failed: {type(problem).__name__}: {problem}. The log has the"

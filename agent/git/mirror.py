@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.errors import CacheGone, Cancelled, PermanentError, RepositoryUnfit
+from agent.errors import CacheGone, Cancelled, PermanentError, RepositoryUnfit, StorageFull
 from agent.git import folders, process
 from agent.git.process import GitFailed, GitPlace
 from agent.models.environment import Checkout
@@ -47,11 +47,6 @@ _FETCH = (
     "--no-recurse-submodules", "--update-shallow",
 )  # fmt: skip
 
-ADVICE = (
-    "Free some space, or set MERGEWRIGHT_HOME to a folder on a larger disk. Unused mirrors and"
-    " work trees may be deleted; they are recreated"
-)
-
 
 @dataclass(frozen=True)
 class LockedMirror:
@@ -73,7 +68,7 @@ def locate_mirror(root: Path, mirrors: Path) -> Path:
 
 @contextmanager
 def hold_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[LockedMirror]:
-    """Wait until no other run uses the mirror, and keep it for this one; StorageFull as it says.
+    """Wait until no other run uses the mirror, and keep it for this one.
 
     What a git that was cut off leaves in it is removed, before and afterwards. The lock's file
     stays: who waits for it holds it.
@@ -95,10 +90,8 @@ def hold_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[LockedMir
                 raise Cancelled("The run was stopped while it waited for another run's git.")
         _remove_leftovers(mirror, scratch)
         try:
-            # Whether the disk is full is asked before the scratch folder is taken away.
-            with process.explain_full_disk(mirror.parent, ADVICE):
-                scratch.mkdir(mode=0o700)
-                yield LockedMirror(GitPlace(mirror, (lock,), stopped=stopped), scratch)
+            scratch.mkdir(mode=0o700)
+            yield LockedMirror(GitPlace(mirror, (lock,), stopped=stopped), scratch)
         finally:
             _remove_leftovers(mirror, scratch)
     finally:
@@ -169,7 +162,7 @@ def renew_mirror(place: GitPlace, scratch: Path) -> Iterator[GitPlace]:
         (fresh / "info" / "attributes").write_text(_ATTRIBUTES)
         yield begun
         fresh.rename(mirror)
-    with suppress(GitFailed):  # what is not tidied now is tidied by a later run
+    with suppress(GitFailed, StorageFull):  # what is not tidied now is tidied by a later run
         process.run_git(place, *_TIDY, seconds=FETCH_SECONDS)
 
 

@@ -5,7 +5,6 @@ The only user of GitPython, which starts the program and nothing else.
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import shutil
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import (
+    FREE_SOME_SPACE,
     AgentError,
     Cancelled,
     PermanentError,
@@ -143,14 +143,15 @@ def run_git(
 ) -> bytes:
     """Run git to its end; whatever interrupts the wait ends git as well.
 
-    GitFailed: it ended with another code than those that are `ok`, or was too slow. FileTooLarge:
-    it wrote a file that is larger than `file_bytes`. Cancelled: the place was stopped.
+    GitFailed: it ended with another code than those that are `ok`, or was too slow. StorageFull: so
+    it did, and a disk of the place is full. FileTooLarge: it wrote a file that is larger than
+    `file_bytes`. Cancelled: the place was stopped.
     """
     with _start_git(place, args, seconds, file_bytes) as process:
         # Without a time of its own: given one, Popen looks for the end only every other moment.
         out, err = process.communicate(stdin)
     if process.returncode not in ok:
-        failure = _make_failure(args, process.returncode, err)
+        failure = _make_failure(place, args, process.returncode, err)
         if file_bytes is not None and _TOO_LARGE.search(failure.message):
             raise FileTooLarge(failure.message)
         raise failure
@@ -168,7 +169,7 @@ def read_records(place: GitPlace, *args: str, seconds: float = _LISTING_SECONDS)
         words = process.stderr.read()
         process.wait()
     if process.returncode:
-        raise _make_failure(args, process.returncode, words)
+        raise _make_failure(place, args, process.returncode, words)
 
 
 @contextmanager
@@ -285,27 +286,12 @@ def _make_cancelled(args: Sequence[str]) -> Cancelled:
     return Cancelled(f"git {_command(args)} was cancelled because the run was stopped.")
 
 
-def _make_failure(args: Sequence[str], code: int, words: bytes) -> GitFailed:
+def _make_failure(place: GitPlace, args: Sequence[str], code: int, words: bytes) -> AgentError:
     text = words.decode(errors="replace").strip()[-2000:]
-    return GitFailed(text or f"git {_command(args)} ended with exit code {code}")
-
-
-# --- what a failure means --------------------------------------------------------------------
-
-
-@contextmanager
-def explain_full_disk(folder: Path, advice: str) -> Iterator[None]:
-    """Take a failure for a full disk where git or the kernel says so."""
-    try:
-        yield
-    except (OSError, GitFailed) as problem:
-        if isinstance(problem, OSError):
-            full = problem.errno in {errno.ENOSPC, errno.EDQUOT}
-        else:
-            # Git does not always give the reason, as for a file of a work tree.
-            there = next(parent for parent in (folder, *folder.parents) if parent.exists())
-            full = shutil.disk_usage(there).free < _LITTLE_SPACE
-            full = full or _NO_SPACE.search(problem.message) is not None
-        if not full:
-            raise
-        raise StorageFull(f"The disk that holds {folder} is full. {advice}") from problem
+    text = text or f"git {_command(args)} ended with exit code {code}"
+    # Git does not always give the reason, as for a file of a work tree.
+    folders = {place.git_dir, Path(place.environ.get("GIT_WORK_TREE", place.git_dir))}
+    is_full = any(shutil.disk_usage(each).free < _LITTLE_SPACE for each in folders if each.exists())
+    if is_full or _NO_SPACE.search(text):
+        return StorageFull(f"The disk is full: {text}. {FREE_SOME_SPACE}")
+    return GitFailed(text)

@@ -112,11 +112,9 @@ def lay_out(checkout: Checkout, folder: Path, stopped: Flag | None = None) -> Wo
     place = mirrored.with_environ(GIT_WORK_TREE=folder, GIT_INDEX_FILE=index)
     with mirror.explain_mirror(Path(checkout.mirror)):
         try:
-            # Whether the disk is full is asked before the tree is taken away again.
-            with process.explain_full_disk(folder.parent, mirror.ADVICE):
-                folder.mkdir(mode=0o755, parents=True)
-                process.run_git(place, "read-tree", "-m", "-u", checkout.commit)
-                _add_suffix(folder, ".commit").write_text(checkout.commit)
+            folder.mkdir(mode=0o755, parents=True)
+            process.run_git(place, "read-tree", "-m", "-u", checkout.commit)
+            _add_suffix(folder, ".commit").write_text(checkout.commit)
         except BaseException:
             remove_work_tree(folder)
             raise
@@ -275,11 +273,8 @@ def deliver_branch(checkout: Checkout, commit: str, branch: str) -> str:
     user = source.find_source(checkout.repository)
     with source.explain_git(user), mirror.hold_mirror(Path(checkout.mirror)) as hold:
         try:
-            with process.explain_full_disk(
-                user.common_dir, "Free some space; no branch was created"
-            ):
-                branches.send_objects(hold.place, user.place, checkout.commit, commit)
-                return branches.create_branch(user, commit, branch)
+            branches.send_objects(hold.place, user.place, checkout.commit, commit)
+            return branches.create_branch(user, commit, branch)
         except GitFailed as problem:
             raise RepositoryUnfit(
                 f"The branch could not be created in {user.root}: {problem.message}. Run as the"

@@ -7,7 +7,6 @@ a killed process left behind is swept a day later.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -19,7 +18,6 @@ from importlib import resources
 from pathlib import Path
 
 from agent import settings as operator
-from agent.errors import StorageFull
 from agent.git import folders
 from agent.models.clock import read_clock
 from agent.settings import Settings
@@ -40,10 +38,9 @@ def folder(settings: Settings) -> Path:
     """The folder of all environments; a sandbox's user may pass through."""
     place = settings.home / "environments"
     if not place.is_dir():
-        with no_space("environments"):
-            operator.require_home(settings)
-            place.mkdir(exist_ok=True)
-            place.chmod(0o755)
+        operator.require_home(settings)
+        place.mkdir(exist_ok=True)
+        place.chmod(0o755)
     return place
 
 
@@ -56,16 +53,14 @@ def locate_environment(settings: Settings, key: str) -> Path:
 def reserve_build_folder(settings: Settings, goal: Path) -> Iterator[Path]:
     """Give a new folder that becomes `goal` when the block ends well, and is gone otherwise."""
     parts = folder(settings) / _BUILDING
-    with no_space(goal.name):
-        parts.mkdir(exist_ok=True)
-        part = parts / f"{os.getpid()}-{secrets.token_hex(6)}"
-        part.mkdir()
+    parts.mkdir(exist_ok=True)
+    part = parts / f"{os.getpid()}-{secrets.token_hex(6)}"
+    part.mkdir()
     try:
-        with no_space(goal.name):
-            yield part
-            part.chmod(0o755)
-            goal.parent.mkdir(parents=True, exist_ok=True)
-            part.replace(goal)
+        yield part
+        part.chmod(0o755)
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        part.replace(goal)
     finally:
         folders.delete_folder(part)
 
@@ -74,9 +69,8 @@ def reserve_build_folder(settings: Settings, goal: Path) -> Iterator[Path]:
 def lock_name(settings: Settings, name: str) -> Iterator[None]:
     """Let one at a time do the work of that name; the others wait."""
     locks = folder(settings) / "locks"
-    with no_space("a lock"):
-        locks.mkdir(exist_ok=True)
-        descriptor = os.open(locks / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    locks.mkdir(exist_ok=True)
+    descriptor = os.open(locks / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -98,26 +92,6 @@ def make_temporary_path(place: Path) -> Path:
     return place.with_name(f".{place.name}.{os.getpid()}-{secrets.token_hex(6)}")
 
 
-@contextmanager
-def no_space(what: str) -> Iterator[None]:
-    """Say it in words when the disk is full.
-
-    Raises:
-        StorageFull: Writing failed for lack of space.
-    """
-    try:
-        yield
-    except OSError as problem:
-        # copytree collects its failures; a full disk is among them as text.
-        is_full = problem.errno in (errno.ENOSPC, errno.EDQUOT)
-        if is_full or os.strerror(errno.ENOSPC) in str(problem):
-            raise StorageFull(
-                f"The disk that holds Mergewright's data is full: no space for {what}. "
-                "Free some: environments/, mirrors/ and baselines/ in it are caches."
-            ) from problem
-        raise
-
-
 def compute_root_fingerprint(folder: str | None) -> str:
     """What a root file system of sandboxes is: the release of the system and its C library."""
     root = Path(folder or "/")
@@ -133,8 +107,7 @@ def compute_root_fingerprint(folder: str | None) -> str:
 
 def provide_scripts(settings: Settings) -> Path:
     """A copy of the scripts for sandboxes, where their users can read them; compiled."""
-    with no_space("scripts"):
-        return folders.provide_folder(folder(settings) / "scripts" / "all", _read_scripts())
+    return folders.provide_folder(folder(settings) / "scripts" / "all", _read_scripts())
 
 
 @cache

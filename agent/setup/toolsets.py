@@ -15,7 +15,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from agent.errors import EnvironmentFailed, IndexUnavailable, StorageFull
+from agent.errors import FREE_SOME_SPACE, EnvironmentFailed, IndexUnavailable, StorageFull
 from agent.models.environment import Environment
 from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
@@ -162,8 +162,7 @@ def _install(
             limits=_LIMITS,
             outlet=opened.outlet,
         )
-        with storage.no_space("packages"):
-            result = build_context.run(order)
+        result = build_context.run(order)
         if result.exit_code != 0:
             raise _make_failure(result, opened, build_context)
     if replaced := find_replaced(folder / "venv", folder / SETTINGS):
@@ -177,10 +176,7 @@ def _make_failure(
     result: SandboxResult, opened: gateway.Gateway, build_context: BuildContext
 ) -> Exception:
     if "No space left on device" in result.output:
-        return StorageFull(
-            "The disk that holds Mergewright's data is full: the packages do not fit. "
-            "Free some: environments/, mirrors/ and baselines/ in it are caches."
-        )
+        return StorageFull(f"The disk is full: the packages do not fit. {FREE_SOME_SPACE}")
     said = describe_failure(result)
     if opened.faults:
         named = "\n".join(opened.faults)
