@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import RepositoryUnfit
+from agent.errors import RepositoryUnfit, StorageFull
 from agent.git import worktree
 from tests.folders import lay_files
 from tests.integration import git_samples as samples
@@ -33,6 +33,20 @@ def test_what_has_an_odd_name_is_laid_out_beside_the_files_that_are_edited(repos
     assert sorted(os.listdir(tree.folder / "data")) == sorted(odd)
     assert [path for path in tree.paths() if path.startswith(("data/", "-"))] == ["data/-rf"]
     assert {"-rf", "data/new\nline", "data/caf\udce9.txt"} <= worktree.list_links(checkout)
+
+
+def test_PF3_neither_a_tree_nor_a_mirror_is_left_half_done_on_a_full_disk(
+    repository, mirrors, small_disk
+):
+    disk = small_disk(2)
+    (repository / "large").write_bytes(os.urandom(4 * 1024**2))
+    samples.commit_all(repository, "More than fits")
+    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
+    with pytest.raises(StorageFull):
+        worktree.lay_out(checkout, disk / "laid")
+    with pytest.raises(StorageFull):
+        worktree.prepare_checkout(str(repository), None, disk / "mirrors")
+    assert sorted(place.suffix for place in disk.rglob("*")) == ["", ".lock"]
 
 
 def test_what_is_checked_out_a_branch_a_tag_and_a_commit_can_be_the_base(repository, mirrors):
