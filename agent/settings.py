@@ -154,8 +154,6 @@ class Settings(Record):
     """Port of the dashboard. 0: any free port, which is logged."""
     dashboard_url: str | None = None
     """Public URL of the dashboard, for links and sign-in; None: comments do not link to it."""
-    dashboard_card: Literal["on", "off"] = "off"
-    """on: the dashboard's `/card.svg` shows the totals of all runs to everyone, for a README."""
     github_client_id: str | None = None
     """Client ID of the GitHub App, for signing in to the dashboard. Needs the client secret
     too. None: sign-in by one-time links only."""
@@ -245,8 +243,7 @@ _OF_LISTENER = (
     *("home", "listen_host", "listen_port", "health_port", "webhook_secret", "database_url"),
 )
 _OF_DASHBOARD = (
-    *("home", "dashboard", "dashboard_host", "dashboard_port", "dashboard_url"),
-    *("dashboard_card", "github_url"),
+    *("home", "dashboard", "dashboard_host", "dashboard_port", "dashboard_url", "github_url"),
     *("github_client_id", "github_client_secret", "database_url"),
 )
 _OF_SYSTEM = frozenset({

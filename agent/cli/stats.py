@@ -74,11 +74,10 @@ def stats(
 def _write_page(path: Path, begun: float) -> None:
     """Write the dashboard's statistics to a file."""
     # It loads what draws the plots.
-    from agent.dashboard import card, plots
+    from agent.dashboard import plots
 
     chosen = _summarize_runs(begun)
-    made = card.render_card(chosen, card.count_backtests(settings.load_settings().home))
-    terminal.write_page(path, plots.write_html(chosen, made, begun, read_clock()))
+    terminal.write_page(path, plots.write_html(chosen, begun, read_clock()))
     print(f"Wrote {path} ({len(chosen):,} runs).")
 
 

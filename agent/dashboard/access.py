@@ -248,8 +248,6 @@ class Dashboard:
     store: SqlRunStore
     index: RunIndex
     sessions: SignIns
-    has_card: bool
-    """Whether everybody may see the card."""
 
     def render(self, template: str, who: Visitor, **values: object) -> Response:
         """Make a page for a visitor."""

@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent import settings
-from agent.dashboard import backtest_page, card, overview_pages, pages, runs_pages, sign_in_pages
+from agent.dashboard import backtest_page, overview_pages, pages, runs_pages, sign_in_pages
 from agent.dashboard.access import ActionRefused, Dashboard, PageMissing, SignInNeeded, SignIns
 from agent.dashboard.github_people import GithubPeople, find_website
 from agent.dashboard.index import RunIndex
@@ -52,9 +52,8 @@ def create_app(loaded: Settings, store: SqlRunStore, address: str) -> FastAPI:
         store=store,
         index=RunIndex(store),
         sessions=SignIns(_make_github(loaded, address), address),
-        has_card=loaded.dashboard_card == "on",
     )
-    for part in (sign_in_pages, overview_pages, runs_pages, backtest_page, card):
+    for part in (sign_in_pages, overview_pages, runs_pages, backtest_page):
         app.include_router(part.router)
     static = {name: pages.read_static(name) for name in _STATIC}
 

@@ -324,12 +324,11 @@ def _embed(picture: bytes) -> str:
     return f"data:image/svg+xml;base64,{base64.b64encode(picture).decode()}"
 
 
-def write_html(runs: Sequence[RunSummary], card: str, since: float, now: float) -> str:
+def write_html(runs: Sequence[RunSummary], since: float, now: float) -> str:
     """Write the statistics as one page to hand on: it fetches nothing and runs no script.
 
     Args:
         runs: What it is about.
-        card: Of them, as SVG.
         since: When the first of them may have begun, in seconds since the epoch; 0: at any time.
     """
     made = make_plots(runs, now)
@@ -341,5 +340,4 @@ def write_html(runs: Sequence[RunSummary], card: str, since: float, now: float) 
         groups=statistics.compute_by_category(runs),
         plots=made,
         images=embed_pictures(made),
-        card=_embed(card.encode()),
     )

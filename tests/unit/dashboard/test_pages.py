@@ -7,7 +7,6 @@ import random
 import re
 import time
 import zipfile
-from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -197,16 +196,3 @@ def test_backtests_are_listed_for_the_operator_alone(operator, stranger, tmp_pat
     assert [stranger.get(f"/backtests{name}").status_code for name in ("", "/20261127-1")] == [
         404, 404,
     ]  # fmt: skip
-
-
-def test_the_card_is_shown_to_everybody_once_the_operator_opens_it(app, store, stranger, tmp_path):
-    made_runs.fill(store, 20, days=30)
-    made_runs.write_backtest(tmp_path, "A change")
-    assert stranger.get("/card.svg").status_code == 404
-    app.state.dashboard = replace(app.state.dashboard, has_card=True)
-    shown = stranger.get("/card.svg")
-    assert shown.headers["content-type"] == "image/svg+xml"
-    [title] = re.findall("<title>(.*)</title>", shown.text)
-    opened, merged = map(int, re.findall(r"(\d+) (?:pull requests|merged)", title))
-    assert 0 < merged < opened
-    assert title.endswith("0 of 1 backtests resolved")
