@@ -30,8 +30,6 @@ EVERY_SECONDS = _HOUR
 #: Who writes such a file is done with it within the hour.
 _TEMPORARY = (
     ("baselines", re.compile(r"\.new-[a-z0-9_]{8}")),
-    ("environments", re.compile(r"\.interpreters\.json\.[0-9]+")),
-    ("environments/tools/uv-*", re.compile(r"\.uv-[0-9]+")),
     ("sandboxes", re.compile(r"\.(?:runner|etc)-.+")),
     ("runs/*", re.compile(r"\.new-[a-z0-9_]{8}")),
     (".", re.compile(r"measure-[a-z0-9_]{8}")),

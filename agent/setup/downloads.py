@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
-from agent.setup import storage
 from agent.telemetry.private_files import write_private_file
 
 #: Headers by which one address has several answers.
@@ -51,7 +51,7 @@ class Downloads:
     @contextmanager
     def open(
         self, url: str, asked: Mapping[str, str], status: int, headers: Mapping[str, str]
-    ) -> Iterator[BinaryIO | None]:
+    ) -> Iterator[IO[bytes] | None]:
         """Give a file for an answer that may be kept, and keep it when the block ends well."""
         control = headers.get("cache-control", "").lower()
         is_fit = status == 200 and not {"set-cookie", "content-range"}.intersection(headers)
@@ -62,14 +62,15 @@ class Downloads:
         if not is_fit:
             yield None
             return
-        part = storage.make_temporary_path(place)
-        try:
-            with part.open("wb") as file:
+        with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as file:
+            part = Path(file.name)
+            try:
                 yield file
-            part.replace(place)
-            write_private_file(place.with_suffix(".json"), json.dumps(kept))
-        finally:
-            part.unlink(missing_ok=True)
+                file.flush()
+                part.replace(place)
+                write_private_file(place.with_suffix(".json"), json.dumps(kept))
+            finally:
+                part.unlink(missing_ok=True)
 
     def trim(self) -> None:
         """Remove what was of no use for longest, until the rest is small enough."""

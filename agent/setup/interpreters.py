@@ -286,16 +286,15 @@ def _copy(prefix: Path, version: str, settings: Settings) -> Path:
     """Copy an installation to our own store, without what was installed into it."""
     mark = f"{prefix}\0{prefix.stat().st_mtime_ns}\0{version}"
     name = f"{version}-{hashlib.sha256(mark.encode()).hexdigest()[:12]}"
-    place = storage.folder(settings) / "interpreters" / name
-    with storage.lock_name(settings, f"interpreter-{name}"):
-        if not place.is_dir():
-            with storage.reserve_build_folder(settings, place) as part:
-                shutil.copytree(
-                    prefix, part, symlinks=True, dirs_exist_ok=True,
-                    ignore=lambda folder, names: names if folder.endswith("-packages") else (),
-                )  # fmt: skip
-                for copied in (part, *part.rglob("*")):
-                    if not copied.is_symlink():
-                        mode = copied.stat().st_mode & 0o700
-                        copied.chmod(mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6)
-    return place
+
+    def make(part: Path) -> None:
+        shutil.copytree(
+            prefix, part, symlinks=True, dirs_exist_ok=True,
+            ignore=lambda folder, names: names if folder.endswith("-packages") else (),
+        )  # fmt: skip
+        for copied in (part, *part.rglob("*")):
+            if not copied.is_symlink():
+                mode = copied.stat().st_mode & 0o700
+                copied.chmod(mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6)
+
+    return storage.provide_folder(settings, storage.folder(settings) / "interpreters" / name, make)

@@ -169,20 +169,20 @@ def _provide_cluster(
     mark = json.dumps([program.version, script, build_context.interpreter.root_mark])
     key = hashlib.sha256(mark.encode()).hexdigest()[:24]
     place = storage.folder(build_context.settings) / "services" / f"postgres-{key}"
-    with storage.lock_name(build_context.settings, f"service-{key}"):
-        if not place.is_dir():
-            build_context.say(f"creating an empty PostgreSQL {program.version} database")
-            result = build_context.run(_make_request(script, seconds=300, collect=tar))
-            if result.exit_code != 0 or tar not in result.files:
-                raise EnvironmentFailed(
-                    f"services: creating a PostgreSQL database {describe_failure(result)}"
-                )
-            with storage.reserve_build_folder(build_context.settings, place) as part:
-                (part / "cluster.tar").write_bytes(result.files[tar])
-                (part / "cluster.tar").chmod(0o644)
-    template = str(place / "cluster.tar")
+
+    def make(part: Path) -> None:
+        build_context.say(f"creating an empty PostgreSQL {program.version} database")
+        result = build_context.run(_make_request(script, seconds=300, collect=tar))
+        if result.exit_code != 0 or tar not in result.files:
+            raise EnvironmentFailed(
+                f"services: creating a PostgreSQL database {describe_failure(result)}"
+            )
+        (part / "cluster.tar").write_bytes(result.files[tar])
+        (part / "cluster.tar").chmod(0o644)
+
+    template = storage.provide_folder(build_context.settings, place, make) / "cluster.tar"
     return program.model_copy(
-        update={"template": template, "user": users[0], "database": databases[0]}
+        update={"template": str(template), "user": users[0], "database": databases[0]}
     )
 
 

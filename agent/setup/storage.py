@@ -11,7 +11,7 @@ import fcntl
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import resources
@@ -65,6 +65,16 @@ def reserve_build_folder(settings: Settings, goal: Path) -> Iterator[Path]:
         folders.delete_folder(part)
 
 
+def provide_folder(settings: Settings, place: Path, make: Callable[[Path], object]) -> Path:
+    """Have a folder that never changes: what fills it is called once, whoever asks at a time."""
+    if not place.is_dir():
+        with lock_name(settings, place.name):
+            if not place.is_dir():
+                with reserve_build_folder(settings, place) as part:
+                    make(part)
+    return place
+
+
 @contextmanager
 def lock_name(settings: Settings, name: str) -> Iterator[None]:
     """Let one at a time do the work of that name; the others wait."""
@@ -85,11 +95,6 @@ def note_use(settings: Settings, key: str) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def make_temporary_path(place: Path) -> Path:
-    """Name a file for one writer alone, from which what it writes is renamed into place."""
-    return place.with_name(f".{place.name}.{os.getpid()}-{secrets.token_hex(6)}")
 
 
 def compute_root_fingerprint(folder: str | None) -> str:

@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,11 +61,8 @@ def provide_layer(names: Sequence[str], build_context: BuildContext) -> str:
     if not names or (wanted := _choose(names, build_context)) is None:
         return ""
     place = storage.locate_environment(settings, wanted.key)
-    with storage.lock_name(settings, f"build-{wanted.key}"):
-        if not place.is_dir():
-            build_context.say(f"fetching Debian packages: {', '.join(wanted.names)}")
-            with storage.reserve_build_folder(settings, place) as part:
-                _make_layer(wanted, part, build_context)
+    make = partial(_make_layer, wanted, build_context)
+    storage.provide_folder(settings, place, make)
     storage.note_use(settings, wanted.key)
     return str(place)
 
@@ -133,12 +131,13 @@ def _read_status(build_context: BuildContext) -> bytes:
     return build_context.run(order).files.get(handed, b"")
 
 
-def _make_layer(wanted: _PackagePlan, part: Path, build_context: BuildContext) -> None:
+def _make_layer(wanted: _PackagePlan, build_context: BuildContext, part: Path) -> None:
     """Fetch packages and lay them out below a folder.
 
     Raises:
         EnvironmentFailed: They cannot be had.
     """
+    build_context.say(f"fetching Debian packages: {', '.join(wanted.names)}")
     part.chmod(0o755)
     (part / "files").mkdir()
     _fetch_packages(wanted, part / "files", build_context)

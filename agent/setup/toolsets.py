@@ -114,14 +114,13 @@ def _provide(
 ) -> Path:
     settings = build_context.settings
     key = hashlib.sha256(mark.encode()).hexdigest()[:32]
-    place = storage.folder(settings) / "gates" / key
-    with storage.lock_name(settings, f"gate-{place.name}"):
-        if not place.is_dir():
-            build_context.say(f"fetching {title}")
-            with storage.reserve_build_folder(settings, place) as part:
-                _install(part, lines, build_context, options)
-                compile_all(build_context, part / "venv")
-    return place / "venv"
+
+    def make(part: Path) -> None:
+        build_context.say(f"fetching {title}")
+        _install(part, lines, build_context, options)
+        compile_all(build_context, part / "venv")
+
+    return storage.provide_folder(settings, storage.folder(settings) / "gates" / key, make) / "venv"
 
 
 def _install(

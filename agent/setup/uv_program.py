@@ -26,25 +26,16 @@ PATH = f"{FOLDER}/uv"
 _SECONDS = 30
 
 
-def version() -> str:
-    return metadata.version("uv")
-
-
-def program(settings: Settings) -> Path:
-    """A copy of uv that the user of a sandbox can reach."""
-    place = storage.folder(settings) / "tools" / f"uv-{version()}" / "uv"
-    if not place.is_file():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        part = storage.make_temporary_path(place)
-        shutil.copyfile(uv_package.find_uv_bin(), part)
-        part.chmod(0o755)
-        part.replace(place)
-    return place
-
-
 def mount(settings: Settings) -> Mount:
-    """Show it to a sandbox."""
-    return Mount(source=str(program(settings).parent), target=FOLDER)
+    """Show a sandbox a copy of it that its user can reach."""
+    place = storage.folder(settings) / "tools" / f"uv-{metadata.version('uv')}"
+
+    def make(part: Path) -> None:
+        shutil.copyfile(uv_package.find_uv_bin(), part / "uv")
+        (part / "uv").chmod(0o755)
+
+    source = storage.provide_folder(settings, place, make)
+    return Mount(source=str(source), target=FOLDER)
 
 
 def list_pythons(settings: Settings, search_path: str) -> list[dict[str, Any]]:
