@@ -65,13 +65,11 @@ def _find_shown(loaded: Settings, run_id: str) -> StoredRun:
     return found[0]
 
 
-def require_one(
-    prefix: str, run_ids: Sequence[str], listing: str = "`mergewright runs list`"
-) -> None:
-    """Refuse a prefix that not exactly one run has; `listing` is what shows all of them."""
+def require_one(prefix: str, run_ids: Sequence[str]) -> None:
+    """Refuse a prefix that not exactly one run has."""
     if len(run_ids) == 1:
         return
-    problem = f"no run id starts with {prefix!r}; {listing} lists them"
+    problem = f"no run id starts with {prefix!r}; `mergewright runs list` lists them"
     if run_ids:
         more = " and more" if len(run_ids) > CANDIDATES else ""
         named = ", ".join(run_ids[:CANDIDATES])
@@ -82,9 +80,6 @@ def require_one(
 @contextmanager
 def open_folder(loaded: Settings, run_id: str) -> Iterator[Path]:
     """Give the folder of the run whose id begins so; of a fleet it comes from the database."""
-    if settings.find_database(loaded) is None:
-        yield _find_folder(loaded.home, run_id)
-        return
     named = _find_shown(loaded, run_id).run.run_id
     folder = loaded.home / "runs" / named
     with open_store(loaded) as store, tempfile.TemporaryDirectory() as copies:
@@ -93,13 +88,6 @@ def open_folder(loaded: Settings, run_id: str) -> Iterator[Path]:
             folder = Path(copies, named)
             store.files.show(named, folder)
         yield folder
-
-
-def _find_folder(home: Path, run_id: str) -> Path:
-    ledgers = (home / "runs").glob(f"*/{LEDGER}")
-    found = sorted(ledger.parent for ledger in ledgers if ledger.parent.name.startswith(run_id))
-    require_one(run_id, [path.name for path in found], f"`ls {home / 'runs'}`")
-    return found[0]
 
 
 def format_time(seconds: float | None) -> str | None:
