@@ -40,7 +40,7 @@ from agent.store.sql_run_store import open_store
 from agent.telemetry.private_files import write_private_file
 
 #: What backtests share with the service: caches, and what the operator has put there.
-_SHARED = ("environments", "mirrors", "pythons", "roots")
+_SHARED = ("environments", "mirrors", "pythons")
 T = TypeVar("T")
 P = ParamSpec("P")
 

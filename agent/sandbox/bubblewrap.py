@@ -48,8 +48,11 @@ class BubblewrapSandbox(SandboxMaker):
         self._sweeping = Lock()
 
     def roots(self) -> tuple[Root, ...]:
-        """List the root file systems that sandboxes can have: ours, and those below `roots/`."""
-        return bwrap_arguments.list_roots(self._settings)
+        """Describe the root file system that all sandboxes have."""
+        own = self._settings.sandbox_root
+        more = f"sandbox_images/make_root.sh SUITE {own}" if own else "apt-get install"
+        can_lay = overlays.is_possible(self._settings.home, own)
+        return (Root(folder=str(own or "/"), more=more, can_lay=can_lay),)
 
     def start(
         self,
@@ -64,7 +67,12 @@ class BubblewrapSandbox(SandboxMaker):
             if not self._swept:
                 cgroup.remove_orphans(home)
                 self._swept = True
-        root = bwrap_arguments.find_root(order.root, self._settings)
+        if order.root:
+            raise SandboxMissing(
+                f"The run has begun in the docker image of Python {order.root}, and sandboxes are"
+                " bubblewrap's now. Set MERGEWRIGHT_SANDBOX=docker, or start the run again."
+            )
+        root = self._settings.sandbox_root
         order, slot = stack.enter_context(lending.prepare_request(order, self._settings))
         base = None
         if checkout is not None and order.tree is not None and overlays.is_possible(home):

@@ -12,9 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agent.errors import SandboxMissing
-from agent.models.sandbox import Root, SandboxRequest
-from agent.sandbox import layout, overlays, seccomp
-from agent.settings import Settings
+from agent.models.sandbox import SandboxRequest
+from agent.sandbox import layout, seccomp
 
 UID = 1000
 """The user inside; outside it is the slot's."""
@@ -29,9 +28,6 @@ _NO_NAMESPACES = (
     " kernel.apparmor_restrict_unprivileged_userns=0. A container also needs additional rights"
     " (deploy/README.md)."
 )
-#: Folder in the data folder whose own folders are root file systems by name.
-ROOTS = "roots"
-_ROOT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?<!\.building)")
 _NOT_SHOWN = {"proc", "dev", "sys", "tmp", "run", "work", "out", "src", "sandbox", "boot", "root"}
 _NAMESPACES = ("user", "ipc", "pid", "net", "uts", "cgroup-try")
 
@@ -124,29 +120,3 @@ def explain_failure(complaint: str) -> str | None:
     if "bwrap:" not in complaint or not any(sign in complaint for sign in signs):
         return None
     return _NO_NAMESPACES
-
-
-def list_roots(settings: Settings) -> tuple[Root, ...]:
-    own, home = settings.sandbox_root, settings.home
-    # A tree is never changed, only made anew.
-    made = "sandbox_images/make_root.sh SUITE"
-    more, can_lay = f"{made} {own}" if own else "apt-get install", overlays.is_possible(home)
-    usual = Root(folder=str(own or "/"), more=more, can_lay=overlays.is_possible(home, own))
-    return usual, *(
-        Root(name=place.name, folder=str(place), more=f"{made} {place}", can_lay=can_lay)
-        for place in sorted((home / ROOTS).glob("*"))
-        if _ROOT_NAME.fullmatch(place.name) and place.is_dir()
-    )
-
-
-def find_root(name: str, settings: Settings) -> Path | None:
-    """Say where the root file system of that name is; None: this machine's own."""
-    if not name:
-        return settings.sandbox_root
-    place = settings.home / ROOTS / name
-    if not _ROOT_NAME.fullmatch(name) or not place.is_dir():
-        raise SandboxMissing(
-            f"The sandbox's root file system {place} no longer exists. Rebuild it with"
-            " sandbox_images/make_root.sh, or start the run again."
-        )
-    return place

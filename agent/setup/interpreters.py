@@ -202,12 +202,8 @@ def _find_in_roots(roots: Sequence[Root]) -> Iterator[Interpreter]:
         for prefix in ("/usr", "/usr/local") if root.folder not in (None, "/") else ():
             for program in sorted(Path(f"{root.folder}{prefix}/bin").glob("python3.*")):
                 if minor := re.fullmatch(r"python(3\.\d+)", program.name):
-                    yield Interpreter(
-                        version=minor[1],
-                        prefix=prefix,
-                        path=f"{prefix}/bin/{program.name}",
-                        root=root.name,
-                    )
+                    path = f"{prefix}/bin/{program.name}"
+                    yield Interpreter(version=minor[1], prefix=prefix, path=path)
 
 
 def _find_on_machine(settings: Settings) -> Iterator[Interpreter]:

@@ -1,13 +1,8 @@
-"""Each Python of this machine, in a sandbox: its environment is built, and the checks tell the truth.
-
-`MERGEWRIGHT_TEST_ROOTS` names a folder of root file systems whose Pythons are tried as well.
-"""
+"""Each Python of this machine, in a sandbox: its environment is built, and the checks tell the truth."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,16 +19,10 @@ from tests.integration.check_samples import SITE, Files
 
 pytestmark = [pytest.mark.index, pytest.mark.deep]
 
-ROOTS = os.environ.get("MERGEWRIGHT_TEST_ROOTS")
-
 
 @pytest.fixture(scope="module")
 def settings() -> Iterator[Settings]:
-    """A data folder that has the root file systems of the test."""
     with data_folder("pythons") as home:
-        (home / "roots").mkdir()
-        for place in Path(ROOTS).iterdir() if ROOTS else ():
-            (home / "roots" / place.name).symlink_to(place)
         yield Settings(home=home)
 
 

@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from agent import settings
 from agent.conversation import deliveries
 from agent.github import app_registration, tokens
-from agent.sandbox import bwrap_arguments, seccomp
+from agent.sandbox import seccomp
 from agent.setup import interpreters
 from agent.store.sql_inbox import Inbox
 from agent.telemetry import metrics
@@ -107,7 +107,7 @@ def test_the_container_refuses_the_calls_that_sandboxes_refuse():
 
 def folders_of_home() -> set[str]:
     """Folders that the code makes in the data folder."""
-    found = {"sandboxes", interpreters.FOLDER, bwrap_arguments.ROOTS}
+    found = {"sandboxes", interpreters.FOLDER}
     for path in (ROOT / "agent").rglob("*.py"):
         found |= set(re.findall(r'\bhome\)? / "([a-z-]+)"', path.read_text()))
     return found

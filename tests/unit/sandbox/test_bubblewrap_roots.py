@@ -1,4 +1,4 @@
-"""Which root file systems a sandbox can have, and which user."""
+"""Which root file system a sandbox has, and which user."""
 
 from __future__ import annotations
 
@@ -8,36 +8,22 @@ import pytest
 
 from agent.errors import SandboxMissing
 from agent.models.sandbox import SandboxRequest
-from agent.sandbox import bwrap_arguments, slots
+from agent.sandbox import slots
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 
 
-@pytest.fixture
-def given(home):
-    for name in ("sid", "trixie", "forky.building", ".hidden"):
-        (home / "roots" / name).mkdir(parents=True)
-    (home / "roots" / "README").write_text("")
-    return Settings(home=home)
+def test_the_root_is_this_machines_or_the_operators(home):
+    (usual,) = BubblewrapSandbox(Settings(home=home)).roots()
+    assert (usual.name, usual.folder) == ("", "/")
+    assert usual.adding(["gettext"]) == "apt-get install gettext"
+    (own,) = BubblewrapSandbox(Settings(home=home, sandbox_root=home / "sid")).roots()
+    assert own.adding(["gettext"]) == f"sandbox_images/make_root.sh SUITE {home}/sid gettext"
 
 
-def test_the_usual_one_comes_first_and_what_is_not_whole_is_left_out(given):
-    found = bwrap_arguments.list_roots(given)
-    assert [(one.name, one.folder) for one in found] == [
-        ("", "/"),
-        ("sid", str(given.home / "roots" / "sid")),
-        ("trixie", str(given.home / "roots" / "trixie")),
-    ]
-    assert found[0].adding(["gettext"]) == "apt-get install gettext"
-    assert found[1].adding(["gettext"]) == (
-        f"sandbox_images/make_root.sh SUITE {given.home}/roots/sid gettext"
-    )
-
-
-@pytest.mark.parametrize("name", ["gone", "../roots/sid", ".hidden"])
-def test_a_root_that_is_not_there_is_never_replaced_by_another(given, name):
-    with pytest.raises(SandboxMissing, match="no longer exists"):
-        BubblewrapSandbox(given).run(SandboxRequest(argv=("true",), root=name))
+def test_an_image_of_docker_is_never_replaced_by_another_root(home):
+    with pytest.raises(SandboxMissing, match="the docker image of Python 3.13"):
+        BubblewrapSandbox(Settings(home=home)).run(SandboxRequest(argv=("true",), root="3.13"))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="one who is not root has one user for all sandboxes")
