@@ -1,7 +1,8 @@
 """Django's own questions about a project: missing migrations, conflicts, system check.
 
-An answer counts only if Django, in the same process, also named a planted mistake: an error of the
-system check, and a field without a migration in a model of each app.
+New migrations are tried on rows as well, for the reviewer. Any other answer counts only if Django,
+in the same process, also named a planted mistake: an error of the system check, and a field without
+a migration in a model of each app.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ class Item(ReportEvent):
     id: Id
     text: Text
     fails: bool
+    place: Text = ""
 
 
 class DjangoAnswer(ReportEvent):
@@ -43,6 +45,8 @@ class DjangoState:
     name: str
     arguments: tuple[str, ...]
     """Of manage.py; the first is the job of our script."""
+    new: tuple[str, ...] = ()
+    """Migrations of the change, by their paths."""
     kind = LintRun
 
     def explain_absence(self, site: Site) -> str:
@@ -75,6 +79,7 @@ class DjangoState:
                 "manage": posixpath.basename(django.manage) if django.manage else "",
                 "settings": site.settings_module or "",
                 "python_path": paths,
+                "new": self.new,
             },
         )
         return order.model_copy(update={"directory": posixpath.join(SANDBOX_TREE, folder)})
@@ -100,7 +105,12 @@ class DjangoState:
         if problem or answer.absence:
             status = Status.UNVERIFIED if problem else Status.ABSENT
         items = tuple(
-            CheckItem(item_id=one.id, outcome="finding" if one.fails else "warning", text=one.text)
+            CheckItem(
+                item_id=one.id,
+                outcome="finding" if one.fails else "warning",
+                text=one.text,
+                place=one.place,
+            )
             for one in answer.items
         )
         reason = problem or answer.absence
@@ -109,3 +119,5 @@ class DjangoState:
 
 MAKEMIGRATIONS = DjangoState("makemigrations", ("makemigrations", "--check", "--dry-run"))
 DJANGO_CHECK = DjangoState("django check", ("check",))
+MIGRATE = DjangoState("migrate", ("migrate",))
+"""Made for a change, with the migrations that are new in it."""

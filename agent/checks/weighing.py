@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from agent.checks import readers
+from agent.checks.django_state import MIGRATE
 from agent.models.change import Finding, Level
 from agent.models.checks import (
     AnyComparison,
@@ -20,6 +21,7 @@ from agent.models.checks import (
 from agent.policy import levels, ruff_contract, ruff_rules, test_changes, tool_rules
 from agent.policy.contract import added_packages, fastapi_auth
 from agent.policy.integrity import suppressions
+from agent.policy.migrations import on_rows
 from agent.policy.rule import Rule, split_place
 from agent.text.check_summary import is_of_tests
 from repo_config.schema import RepoConfig
@@ -54,6 +56,12 @@ def weigh_comparisons(
         elif check.name == ruff_contract.CHECK:
             told = ruff_contract.find_problems(found.new_failures, config)
             found = _replace_failures(found, apply_levels(told, ruff_rules.RULES))
+        elif check.name == MIGRATE.name and isinstance(after, LintRun):
+            tried = apply_levels(on_rows.find_problems(after), on_rows.OF_ROWS)
+            # It only adds to what the other checks say.
+            verdict = Status.UNMEASURABLE if after.reason else Status.PASSED
+            update = {"findings": tried, "new_failures": (), "verdict": verdict}
+            found = found.model_copy(update=update)
         elif found.new_failures and isinstance(after, LintRun) and after.settings_of_base:
             told = tool_rules.find_problems(found.new_failures)
             found = _replace_failures(found, apply_levels(told, (tool_rules.OTHER_SETTINGS,)))

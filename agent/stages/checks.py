@@ -25,7 +25,7 @@ from agent.checks import (
 )
 from agent.checks.changed_files import ChangedSites
 from agent.checks.check import Site, make_site
-from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
+from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS, MIGRATE
 from agent.checks.two_runs import TwoRuns
 from agent.desk import Desk
 from agent.errors import EnvironmentFailed, PolicyRefused
@@ -46,13 +46,14 @@ from agent.models.environment import Environment, Prepared
 from agent.policy import levels, ruff_contract, ruff_rules
 from agent.policy.change_context import ChangeContext
 from agent.policy.contract import requirements
+from agent.policy.migrations import reading
 from repo_config import dependencies
 from repo_config.rule_files import has_tables, is_tool_setting, list_read_by_tools
 
 #: A command that takes longer builds something; linters that we do not know are done by then.
 _QUICK_SECONDS = 30.0
 #: Checks that look at source alone, and not at what tests are.
-_OF_SOURCE = (DJANGO_CHECK.name, MAKEMIGRATIONS.name, fastapi_endpoints.NAME)
+_OF_SOURCE = (DJANGO_CHECK.name, MAKEMIGRATIONS.name, MIGRATE.name, fastapi_endpoints.NAME)
 
 
 def run_checks(
@@ -277,7 +278,7 @@ def _measure_change(
     desk = trees.desk
     tools, settings = _lay_out_for_tools(change, site, trees)
     first = runs.list_first() if runs else measuring.list_tests(site)
-    checks = (*measuring.list_others(site, tools), *first)
+    checks = (*measuring.list_others(site, tools), *_list_trials(change, site, trees), *first)
     results = measuring.run_checks(checks, desk.sandbox, desk.say)
     if runs:
         ran = {result.name: result for result in results if isinstance(result, TestRun)}
@@ -286,6 +287,13 @@ def _measure_change(
         results = (*others, runs.finish(ran).model_copy(update={"disguised": disguised}))
     noted = _note_settings(results, settings)
     return _look_behind_comments(change, noted, settings, trees)
+
+
+def _list_trials(change: Change, site: Site, trees: _Trees) -> measuring.Checks:
+    """List what tries the new migrations, where there are such."""
+    touched = reading.find_touched(trees.make_context(change))
+    new = tuple(one.path for one in touched if one.is_new)
+    return ((replace(MIGRATE, new=new), site),) if new else ()
 
 
 def _look_behind_comments(

@@ -948,3 +948,99 @@ def test_a_test_may_ask_git_on_both_sides(stage: Callable[..., Stage]) -> None:
     )
     found = made.compared(new_DOT_py="x = 1\n")["tests"]
     assert (found.base, found.head) == (Status.PASSED, Status.PASSED)
+
+
+# --- new migrations --------------------------------------------------------------------------
+
+STOCK: dict[str, str] = {
+    **DJANGO,
+    "shop/models.py": """
+        from django.db import models
+
+        class Order(models.Model):
+            code = models.CharField(max_length=20, null=True)
+            parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE)
+
+        class Line(models.Model):
+            order = models.ForeignKey(Order, on_delete=models.CASCADE)
+            price = models.DecimalField(max_digits=9, decimal_places=2)
+            day = models.DateField()
+            tags = models.ManyToManyField(Order, related_name="tagged")
+    """,
+    "shop/migrations/0001_initial.py": """
+        from django.db import migrations, models
+
+        class Migration(migrations.Migration):
+            operations = [
+                migrations.CreateModel("Order", fields=[
+                    ("id", models.BigAutoField(primary_key=True)),
+                    ("code", models.CharField(max_length=20, null=True)),
+                    ("parent", models.ForeignKey("shop.order", models.CASCADE, null=True)),
+                ]),
+                migrations.CreateModel("Line", fields=[
+                    ("id", models.BigAutoField(primary_key=True)),
+                    ("order", models.ForeignKey("shop.order", models.CASCADE)),
+                    ("price", models.DecimalField(max_digits=9, decimal_places=2)),
+                    ("day", models.DateField()),
+                    ("tags", models.ManyToManyField("shop.order", related_name="tagged")),
+                ]),
+            ]
+    """,
+}
+NULLED = "AlterField('order', 'code', models.CharField(max_length=20))"
+ALIKE = "AddField('line', 'note', models.UUIDField(default=uuid.uuid4, unique=True))"
+TRIALS: dict[tuple[str, ...], list[str]] = {
+    (NULLED,): ["fails on tables with rows: django.db.utils.IntegrityError: NOT NULL"],
+    (ALIKE,): ["fails on tables with rows: django.db.utils.IntegrityError: UNIQUE"],
+    (
+        "AddField('line', 'note', models.TextField(default=''))",
+        "AlterField('order', 'code', models.CharField(max_length=9, null=True))",
+        "RunPython(lambda apps, _: apps.get_model('shop', 'Line').objects.all().delete())",
+        "RunSQL('ALTER TABLE shop_order DROP COLUMN code')",
+    ): [
+        "decreases max_length of code of order from 20 to 9",
+        "leaves 0 of 2 rows in shop_line",
+        "leaves 0 of 2 rows in shop_line_tags",
+        "leaves shop_order without the column code",
+    ],
+}
+
+
+@pytest.mark.parametrize("operations", TRIALS)
+def test_new_migrations_are_tried_on_tables_with_rows(
+    stage: Callable[..., Stage], operations: tuple[str, ...]
+) -> None:
+    before, files = "0001_initial", {}
+    for number, operation in enumerate(operations, 2):
+        files[f"shop__migrations__000{number}_more_DOT_py"] = f"""
+            import uuid
+            from django.db import migrations, models
+
+            class Migration(migrations.Migration):
+                dependencies = [("shop", "{before}")]
+                operations = [migrations.{operation}]
+        """
+        before = f"000{number}_more"
+    told = stage(STOCK, **NO_TESTS).weighed(**files)["migrate"]
+    said = [finding.message for finding in told.findings]
+    assert len(said) == len(TRIALS[operations]), said
+    assert all(map(str.startswith, said, TRIALS[operations])), said
+    assert {finding.severity for finding in told.findings} == {Severity.REVIEW}
+    assert told.verdict is Status.PASSED
+
+
+def test_migrations_that_never_ran_on_base_are_only_noted(stage: Callable[..., Stage]) -> None:
+    first = "shop/migrations/0001_initial.py"
+    broken = STOCK[first].replace("operations = [", "operations = [migrations.RunSQL('x'),")
+    told = stage({**STOCK, first: broken}, **NO_TESTS).weighed(
+        shop__migrations__0002_more_DOT_py="""
+            from django.db import migrations
+
+            class Migration(migrations.Migration):
+                dependencies = [("shop", "0001_initial")]
+                operations = []
+        """
+    )["migrate"]
+    [finding] = told.findings
+    assert finding.severity is Severity.INFO
+    assert "could not be tried" in finding.message

@@ -2,9 +2,10 @@
 
 The project's own manage.py runs first, if there is one, for its effects on `sys.path` and the
 environment. Then Django's own autodetector is asked, no command of the project. Each question has a
-deliberate mistake in it, which the answer has to name.
+deliberate mistake in it, which the answer has to name. New migrations are tried on rows, too; that
+proves nothing, and serves the reviewer.
 
-Arguments: `makemigrations` or `check`.
+Arguments: `makemigrations`, `check` or `migrate`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 
 import mergewright_entry
 import mergewright_report
+import mergewright_rows
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
@@ -36,7 +38,11 @@ def main():
         # Python puts the script's folder first; the others come after it.
         folder = os.path.dirname(os.path.abspath(order["manage"]))
         sys.path[:] = [folder, *whole_path, *python_path]
-    jobs = {"makemigrations": find_missing_migrations, "check": run_system_check}
+    jobs = {
+        "makemigrations": find_missing_migrations,
+        "check": run_system_check,
+        "migrate": try_new_migrations,
+    }
     answers = []
 
     def work(argv=None):
@@ -97,8 +103,8 @@ def find_missing_migrations(order):
     return {"items": items, "seen": seen, "absence": absence}
 
 
-def _make_item(name, text, *, fails=True):
-    return {"id": name, "text": text, "fails": fails}
+def _make_item(name, text, *, fails=True, place=""):
+    return {"id": name, "text": text, "fails": fails, "place": place}
 
 
 def _is_own(config, order):
@@ -190,6 +196,31 @@ def _describe_operation(operation):
         except Exception:
             text += " as " + type(field).__name__
     return _ADDRESS.sub("", text)[:400]
+
+
+# --- new migrations --------------------------------------------------------------------------
+
+
+def try_new_migrations(order):
+    """Apply the new migrations to a database with rows; say of each what it does to them."""
+    from django.apps import apps
+    from django.conf import settings
+
+    own = {config.label: config for config in apps.get_app_configs() if _is_own(config, order)}
+    _switch_on(settings, own)
+    items = []
+    try:
+        for path, said in mergewright_rows.try_migrations(order["new"], order["tree"]):
+            items.append(_make_item("%s: %s" % (path, said), said, place=path))
+    except Exception as problem:
+        said = mergewright_report.describe_exception(type(problem), problem)
+        text = "could not be tried on a database with rows: " + said
+        items += [
+            _make_item("%s: untried" % path, text, fails=False, place=path) for path in order["new"]
+        ]
+    for item in items:
+        print("%s %s" % (item["place"], item["text"]))
+    return {"items": items, "seen": True, "absence": ""}
 
 
 # --- system check ----------------------------------------------------------------------------

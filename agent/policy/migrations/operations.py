@@ -14,7 +14,7 @@ from agent.models.change import Finding, Severity
 from agent.policy import layout
 from agent.policy.change_context import ChangeContext
 from agent.policy.migrations import reading
-from agent.policy.migrations.reading import Migration, Operation, TouchedMigration, is_docstring
+from agent.policy.migrations.reading import Migration, Operation, is_docstring
 from agent.policy.rule import Rule
 
 DESTRUCTIVE = Rule(
@@ -53,7 +53,6 @@ _IMPORTS = (ast.Import, ast.ImportFrom)
 _SEE_ROWS = "Check what it does to production data."
 _MOST_SHOWN = 3
 _BACK = {"RunPython": "reverse_code", "RunSQL": "reverse_sql"}
-_Problem = tuple[Rule, str, str]
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
@@ -66,8 +65,9 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     made = {(one.folder, it.text("name").lower()) for one, it in new if it.kind == "CreateModel"}
     for one, operation in new:
         if operation.in_database and (one.folder, operation.model.lower()) not in made:
-            for rule, says, fix in _find_losses(operation, one, change_context):
-                yield rule.make_finding(one.path, says, fix, operation.line)
+            if says := _LOSES.get(operation.kind):
+                says = says.format(field=operation.field, model=operation.model)
+                yield DESTRUCTIVE.make_finding(one.path, says, _LOSES_FIX, operation.line)
     for one in touched:
         if one.after:
             for line, says in _find_by_hand(one.after):
@@ -126,16 +126,3 @@ def _is_attribute(node: ast.stmt) -> bool:
     targets = node.targets if isinstance(node, ast.Assign) else targets
     names = [target.id for target in targets if isinstance(target, ast.Name)]
     return len(names) == len(targets) == 1 and names[0] in _ATTRIBUTES
-
-
-def _find_losses(
-    operation: Operation, one: TouchedMigration, change_context: ChangeContext
-) -> Iterator[_Problem]:
-    if says := _LOSES.get(operation.kind):
-        says = says.format(field=operation.field, model=operation.model)
-        yield DESTRUCTIVE, says, _LOSES_FIX
-    elif operation.kind == "AlterField":
-        before = reading.read_previous_field(operation, one, change_context)
-        fix = "Check that every row fits, or fix the rows in an earlier migration."
-        for loss in reading.find_narrowed(before, operation.words.get("field")):
-            yield DESTRUCTIVE, f"alters {operation.field} on {operation.model}: {loss}", fix

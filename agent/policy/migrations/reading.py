@@ -1,4 +1,4 @@
-"""Read the migrations of a change: their operations by name, and what columns were before.
+"""Read the migrations of a change: their operations by name.
 
 What stands in a constant elsewhere counts as not known. How migrations follow one another is
 Django's own question, which the checks ask.
@@ -23,17 +23,10 @@ _CLASSES = frozenset({"django.db.migrations.Migration", "django.db.migrations.mi
 _HOMES = ("django.db.migrations.", "django.contrib.postgres.operations.")
 #: What the positional arguments are called.
 _SIGNATURES = {
-    "AddConstraint": ("model_name", "constraint"),
-    "AddField": ("model_name", "name", "field", "preserve_default"),
-    "AddIndex": ("model_name", "index"),
-    "AlterField": ("model_name", "name", "field", "preserve_default"),
-    "AlterIndexTogether": ("name", "index_together"),
     "AlterModelTable": ("name", "table"),
-    "AlterUniqueTogether": ("name", "unique_together"),
     "CreateModel": ("name", "fields", "options", "bases", "managers"),
     "DeleteModel": ("name",),
     "RemoveField": ("model_name", "name"),
-    "RemoveIndex": ("model_name", "name"),
     "RenameField": ("model_name", "old_name", "new_name"),
     "RenameModel": ("old_name", "new_name"),
     "RunPython": ("code", "reverse_code", "atomic", "hints", "elidable"),
@@ -73,7 +66,7 @@ class Operation:
         """The field that it is about; "" where there is none."""
         if self.kind == "RenameField":
             return self.text("old_name")
-        return self.text("name") if self.kind in {"AddField", "AlterField", "RemoveField"} else ""
+        return self.text("name") if self.kind == "RemoveField" else ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,11 +85,6 @@ class TouchedMigration:
     @property
     def path(self) -> str:
         return self.file.path
-
-    @property
-    def name(self) -> str:
-        """As other migrations call it."""
-        return posixpath.basename(self.path).removesuffix(".py")
 
     @property
     def folder(self) -> str:
@@ -185,25 +173,6 @@ def _is_loaded(path: str) -> bool:
     return name.endswith(".py") and name[:1] not in {"_", "~"}
 
 
-def read_others(
-    one: TouchedMigration, change_context: ChangeContext, word: str
-) -> Iterator[tuple[str, Migration | None]]:
-    """Yield the other migrations of the app that have a word in them, the newest name first.
-
-    Read with the change applied; None where one cannot be.
-    """
-    places = change_context.places
-    for path in reversed(places.paths):
-        if posixpath.dirname(path) != one.folder or not _is_loaded(path) or path == one.path:
-            continue
-        name = posixpath.basename(path).removesuffix(".py")
-        if _CLASS.search(text := places.read_text(path)) and word.encode() in text:
-            try:
-                yield name, _read_migration(View(path, text, places))
-            except source.UnreadableError:
-                yield name, None
-
-
 def _read_migration(view: View) -> Migration | None:
     """Read a file; None where it is no migration."""
     for made in view.list_visits(ast.ClassDef):
@@ -274,61 +243,3 @@ def _read_operation(visit: Visit[ast.Call], view: View, *, in_database: bool) ->
     words = dict(zip(_SIGNATURES.get(kind, ()), visit.node.args, strict=False))
     words |= {word.arg: word.value for word in visit.node.keywords if word.arg}
     return Operation(kind, words, visit.node, in_database)
-
-
-# --- columns ----------------------------------------------------------------------------------
-
-_BOUNDS = ("max_length", "max_digits", "decimal_places")
-
-
-def read_previous_field(
-    operation: Operation, one: TouchedMigration, change_context: ChangeContext
-) -> ast.expr | None:
-    """Return the field as the migrations before this one write it; None where that is not known."""
-    for name, migration in read_others(one, change_context, operation.field):
-        if name > one.name:
-            continue
-        if migration is None:
-            return None
-        for field, node in _list_fields(migration, operation.model.lower()):
-            if field == operation.field:
-                return node
-    return None
-
-
-def _list_fields(migration: Migration, model: str) -> Iterator[tuple[str, ast.expr | None]]:
-    """Yield the fields of a model that a migration writes, the last first; None: it is renamed."""
-    for operation in reversed(migration.operations):
-        if operation.model.lower() != model:
-            continue
-        if operation.kind in {"AddField", "AlterField"}:
-            yield operation.field, operation.words.get("field")
-        elif operation.kind == "RenameField":
-            yield operation.text("new_name"), None
-        for item in _list_items(operation.words.get("fields")):
-            match item:
-                case ast.Tuple(elts=[ast.Constant(value=str() as name), node]):
-                    yield name, node
-
-
-def find_narrowed(old: ast.expr | None, new: ast.expr | None) -> Iterator[str]:
-    """Yield, in words, what no longer fits; nothing where one is not written out."""
-    if not isinstance(old, ast.Call) or not isinstance(new, ast.Call):
-        return
-    was, now = source.get_last_name(old.func), source.get_last_name(new.func)
-    if was != now:
-        yield f"{was} becomes {now}"
-        return
-    had, has = _read_options(old), _read_options(new)
-    for name in _BOUNDS:
-        before, after = had.get(name), has.get(name)
-        if isinstance(before, int) and isinstance(after, int) and after < before:
-            yield f"{name} decreases from {before} to {after}"
-    may_be_empty = {None, "null", "default", "db_default"} & has.keys()
-    if had.get("null") is True and not may_be_empty:
-        yield "it is no longer nullable, and null rows get no default"
-
-
-def _read_options(field: ast.Call) -> dict[str | None, object]:
-    """Return the options of a field by name, with the values that are written out."""
-    return {word.arg: getattr(word.value, "value", None) for word in field.keywords}

@@ -49,28 +49,11 @@ def _keeps(after: str) -> Snippet:
     )
 
 
-def _alters(field: str, to: str) -> str:
-    return f"migrations.AlterField('order', '{field}', models.{to})"
-
-
-_LONGER = _alters("code", "CharField(max_length=40, null=True)")
-
 CASES = {
     "migration-destructive": Cases(
         fails={
-            "shorter than it was last altered to be": Snippet(
-                {
-                    "shop/migrations/0004_code.py": migration(
-                        _LONGER.replace("40", "30"), after="0003_code"
-                    )
-                },
-                base={
-                    **SHOP,
-                    "shop/migrations/0003_code.py": migration(_LONGER, after="0002_note"),
-                },
-                line=FIRST,
-            ),
-            "another type": _does(_alters("size", "CharField(max_length=20)")),
+            "a dropped column": _does("migrations.RemoveField('order', 'note')"),
+            "a renamed table": _does("migrations.RenameModel('Order', 'Purchase')"),
         },
         passes={
             "what the same migration made": _passes(

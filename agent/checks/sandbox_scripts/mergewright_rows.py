@@ -1,0 +1,172 @@
+"""Apply new migrations to a test database with rows, and say what became of rows and columns.
+
+The migrations before them run first, as where tests begin. Then each table gets two rows where it
+can: one with a value in each column, one with as few as may be. Bounds of columns are compared as
+Django's own state has them: SQLite holds nobody to them.
+"""
+
+from __future__ import annotations
+
+import mergewright_report
+
+_BOUNDS = ("max_length", "max_digits", "decimal_places")
+_ROWS = (1, 2)
+
+
+def try_migrations(paths, tree):
+    """Yield the path of a migration and what is wrong with it, of each one that is new.
+
+    Args:
+        paths: Of the new ones, relative to the tree.
+        tree: Folder of the repository.
+
+    Raises:
+        Exception: There is no such database, or the earlier migrations do not run.
+    """
+    import sys
+
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    _make_database(connection)
+    executor = MigrationExecutor(connection)
+    leaves = executor.loader.graph.leaf_nodes()
+    new, earlier = {}, []
+    for step in executor.migration_plan(leaves):
+        module = sys.modules[type(step[0]).__module__]
+        path = mergewright_report.relative_path(module.__file__, tree)
+        if path in paths:
+            new[path] = step
+        else:
+            earlier.append(step)
+    state = executor.migrate(leaves, plan=earlier)
+    rows = _Rows(connection)
+    for model in _list_models(state):
+        rows.get(model)
+    for path, step in new.items():
+        before, had = state.clone(), _look(connection, state)
+        try:
+            state = executor.migrate(leaves, plan=[step], state=state)
+        except Exception as problem:
+            said = mergewright_report.describe_exception(type(problem), problem)
+            yield path, "fails on tables with rows: %s" % said
+            return
+        for said in (*_compare(had, _look(connection, state)), *_find_narrowed(before, state)):
+            yield path, said
+
+
+def _make_database(connection):
+    """Make an empty test database: the command that would fill it is left out."""
+    from django.core import management
+
+    command = management.call_command
+    management.call_command = lambda *args, **options: None
+    try:
+        connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    finally:
+        management.call_command = command
+
+
+class _Rows:
+    """Rows of each table, as far as they can be made."""
+
+    def __init__(self, connection):
+        self._connection = connection
+        self._made = {}
+
+    def get(self, model):
+        """Return the rows of a model; of one that is being made, none."""
+        if model not in self._made:
+            self._made[model] = []
+            # Earlier migrations may have filled it.
+            made = self._made[model] = self._try(lambda: [*model._base_manager.all()[:2]], [])
+            for number in _ROWS[len(made) :]:
+                row = self._try(lambda number=number: self._make(model, number), None)
+                made += [row] if row else []
+        return self._made[model]
+
+    def _try(self, work, otherwise):
+        from django.db import transaction
+
+        try:
+            with transaction.atomic(using=self._connection.alias):
+                return work()
+        except Exception:
+            return otherwise
+
+    def _make(self, model, number):
+        values = {}
+        for field in model._meta.concrete_fields:
+            is_link = field.remote_field and getattr(field.remote_field, "parent_link", False)
+            if is_link or (field.primary_key and field.get_internal_type().endswith("AutoField")):
+                continue
+            if number == _ROWS[0] or not (field.null or field.has_default()):
+                values[field.name] = self._choose(field, number)
+        return model._base_manager.create(**values)
+
+    def _choose(self, field, number):
+        """Return the first value that a field takes; None where there is none."""
+        if field.remote_field:
+            rows = self.get(field.remote_field.model)
+            return rows[min(number, len(rows)) - 1] if rows else None
+        chosen = [value for value, _ in field.flatchoices or ()][:1]
+        text, day, address = str(number), "2001-01-0%d" % number, "127.0.0.%d" % number
+        others = (day, number, True, "12:00", address, {}, [number], [text], b"1")
+        ways = (lambda value: field.clean(value, None)), field.to_python
+        tries = ((way, value) for way in ways for value in (*chosen, text, *others))
+        taken = (self._try(lambda one=one: self._convert(field, *one), None) for one in tries)
+        return next((value for value in taken if value is not None), None)
+
+    def _convert(self, field, way, value):
+        python = way(value)
+        field.get_db_prep_save(python, self._connection)
+        return python
+
+
+def _look(connection, state):
+    """Return the rows in the table of each model, and which columns are not as in the state."""
+    rows, wrong = {}, set()
+    with connection.cursor() as cursor:
+        tables = set(connection.introspection.table_names(cursor))
+        for model in _list_models(state):
+            table = model._meta.db_table
+            if table not in tables:
+                wrong.add("leaves no table %s" % table)
+                continue
+            rows[table] = model._base_manager.count()
+            described = connection.introspection.get_table_description(cursor, table)
+            found = {column.name for column in described}
+            wanted = {field.column for field in model._meta.local_concrete_fields}
+            wrong |= {"leaves %s without the column %s" % (table, one) for one in wanted - found}
+            more = "leaves the column %s in %s, which its model lacks"
+            wrong |= {more % (one, table) for one in found - wanted}
+    return rows, wrong
+
+
+def _list_models(state):
+    every = state.apps.get_models(include_auto_created=True)
+    return [model for model in every if model._meta.managed and not model._meta.proxy]
+
+
+def _compare(had, has):
+    (before, wrong), (after, now) = had, has
+    for table in sorted(before.keys() & after.keys()):
+        if after[table] != before[table]:
+            yield "leaves %d of %d rows in %s" % (after[table], before[table], table)
+    yield from sorted(now - wrong)
+
+
+def _find_narrowed(before, after):
+    """Yield, in words, which columns hold less than they did."""
+    for label in sorted(before.models.keys() & after.models.keys()):
+        old, new = (dict(side.models[label].fields) for side in (before, after))
+        for name in sorted(old.keys() & new.keys()):
+            was, now = old[name], new[name]
+            place = "%s of %s" % (name, label[1])
+            if was.get_internal_type() != now.get_internal_type():
+                kinds = (was.get_internal_type(), now.get_internal_type())
+                yield "makes %s, %s, a %s" % (place, *kinds)
+            for bound in _BOUNDS:
+                sizes = [getattr(one, bound, None) for one in (was, now)]
+                if None not in sizes and sizes[1] < sizes[0]:
+                    yield "decreases %s of %s from %s to %s" % (bound, place, *sizes)

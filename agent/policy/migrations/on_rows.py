@@ -1,0 +1,35 @@
+"""Show the reviewer what new migrations do to a test database with rows. Pure.
+
+They are applied in a sandbox (`agent.checks.django_state`). Their own code runs there, so silence
+proves nothing: what is no plain operation is a finding of `operations` all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agent.models.change import Finding, Severity
+from agent.models.checks import LintRun
+from agent.policy.rule import Rule
+
+ON_ROWS = Rule(
+    id="migration-on-rows",
+    demands="New migrations run on tables with rows, keep them, and leave the columns that the"
+    " models have.",
+    severity=Severity.REVIEW,
+)
+UNTRIED = Rule(
+    id="migration-untried",
+    demands="New migrations that cannot run on a test database with rows are listed.",
+    severity=Severity.INFO,
+)
+OF_ROWS = (ON_ROWS, UNTRIED)
+_FIX = "Check what it does to production data."
+
+
+def find_problems(trial: LintRun) -> Iterator[Finding]:
+    if trial.reason:
+        yield UNTRIED.make_finding("", f"New migrations were not tried: {trial.reason}", _FIX)
+    for item in trial.items:
+        rule = ON_ROWS if item.outcome == "finding" else UNTRIED
+        yield rule.make_finding(item.place, item.text.replace("\n", " "), _FIX, 1)
