@@ -16,8 +16,7 @@ from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
 from agent.checks.fastapi_endpoints import FastapiEndpoints
 from agent.checks.runners import DjangoSuite, PytestSuite
 from agent.checks.running import Say
-from agent.errors import CheckUnfinished
-from agent.models.checks import TESTS, AnyRun, CheckRun, CommandRun, LintRun, Status, TestRun
+from agent.models.checks import TESTS, AnyRun, CommandRun, LintRun, Status, TestRun
 from agent.models.sandbox import Sandbox
 from agent.telemetry import run_log
 from repo_config.command_lines import CheckCommand
@@ -117,53 +116,16 @@ def _add_lines(result: LintRun, site: Site) -> LintRun:
     return result.model_copy(update={"items": tuple(found)})
 
 
-def confirm_failures(
-    results: tuple[AnyRun, ...], site: Site, sandbox: Sandbox, say: Say
-) -> tuple[AnyRun, ...]:
-    """Run every check of base once more that failed itself.
+def set_unmeasurable(result: AnyRun) -> AnyRun:
+    """Set a check aside that says nothing of base, finding by finding, but for the tests.
 
-    What a tool does the same way twice, within its limits, has its cause in the repository: that
-    check cannot be measured, and is no obstacle to a change.
-
-    Raises:
-        CheckUnfinished: A limit ended a check both times, which says nothing of the repository. Of
-            tests that outran their minutes the result says so.
+    Its cause is in the repository, or in what it is set up without: it is no obstacle to a change.
     """
-    return tuple(_confirm_check(result, site, sandbox, say) for result in results)
-
-
-def _confirm_check(first: AnyRun, site: Site, sandbox: Sandbox, say: Say) -> AnyRun:
-    # Without its tests a repository proves nothing, for whatever reason.
-    is_tests = first.name == TESTS
-    if not _was_ended(first) and (is_tests or not _failed_itself(first)):
-        return first
-    # Minutes more would pass; what the tests lack is looked for instead.
-    if is_tests and first.limit == "time":
-        return first
-    second = first
-    if first.limit in ("", "time"):  # what came to another limit has run twice already
-        say(f"{first.name}: no result on the base commit ({first.reason}); retrying")
-        check = next(check for check, _ in list_all(site) if check.name == first.name)
-        second = running.run_check(check, site, sandbox, say)
-    if _was_ended(second):
-        raise CheckUnfinished(
-            f"The check {first.name} did not finish on the base commit in two attempts:"
-            f" {second.reason.rstrip('.')}."
-        )
-    is_same = (first.status, first.exit_code) == (second.status, second.exit_code)
-    if is_tests or not _failed_itself(second) or not is_same:
-        return second
-    return second.model_copy(update={"status": Status.UNMEASURABLE})
-
-
-def _failed_itself(result: CheckRun) -> bool:
-    """Whether a check said nothing finding by finding."""
-    failed = result.status is Status.FAILED and bool(result.reason)
-    return failed or result.status is Status.UNVERIFIED
-
-
-def _was_ended(result: CheckRun) -> bool:
-    return result.exit_code is None and result.status is not Status.ABSENT
+    if result.name == TESTS or result.status is Status.ABSENT:
+        return result
+    if result.status is Status.PASSED or (result.status is Status.FAILED and not result.reason):
+        return result
+    return result.model_copy(update={"status": Status.UNMEASURABLE})
 
 
 def suite_of(site: Site) -> Suite | None:

@@ -24,7 +24,7 @@ class Status(StrEnum):
     ABSENT = "absent"
     """The repository does not have this check."""
     UNMEASURABLE = "not measurable"
-    """On base the tool itself failed, the same way twice; then no change is held against it."""
+    """On base the tool itself failed; then no change is held against it."""
 
 
 class CheckItem(Record):

@@ -19,7 +19,6 @@ def measure_base(prepared: Prepared, desk: Desk) -> CheckReport:
 
     Raises:
         StorageFull: The measurement could not be stored.
-        CheckUnfinished: A limit ended a check twice.
     """
     stored = reports.locate_baseline(prepared, desk.settings)
     if report := reports.load_baseline(stored):
@@ -32,11 +31,7 @@ def measure_base(prepared: Prepared, desk: Desk) -> CheckReport:
 
 
 def measure_tests(prepared: Prepared, desk: Desk) -> CheckReport:
-    """Measure the tests of the base commit alone, as far as no stored measurement has them.
-
-    Raises:
-        CheckUnfinished: A limit ended them twice.
-    """
+    """Measure the tests of the base commit alone, as far as no stored measurement has them."""
     return reports.load_baseline(reports.locate_baseline(prepared, desk.settings)) or _run_checks(
         prepared, desk, tests=True
     )
@@ -65,7 +60,7 @@ def _run_checks(prepared: Prepared, desk: Desk, *, tests: bool | None = None) ->
     checks = () if tests else measuring.list_others(site)
     checks += () if tests is False else measuring.list_tests(site)
     results = measuring.run_checks(checks, desk.sandbox, desk.say, is_enough=is_enough)
-    results = measuring.confirm_failures(results, site, desk.sandbox, desk.say)
+    results = tuple(map(measuring.set_unmeasurable, results))
     return CheckReport(
         side="base",
         commit=prepared.checkout.commit,

@@ -61,7 +61,7 @@ def prepare_environment(
     Raises:
         EnvironmentFailed: It cannot be built; what hindered it is said.
         RepositoryUnfit: No test runs; the cause is said, with the way out.
-        CheckUnfinished: A limit ended a check twice.
+        CheckUnfinished: A limit ended the tests.
     """
     limits = base.contract.config.limits
     attempts = _Attempts(base, once, desk)
@@ -155,7 +155,7 @@ class _Attempts:
                 self.most,
                 folder,
             )
-        except (RequestRefused, EnvironmentFailed, CheckUnfinished) as problem:
+        except (RequestRefused, EnvironmentFailed) as problem:
             return problem.message
         self.most = max(self.most, obstacles.count_tests(report.tests))
         prepared = prepared.model_copy(update={"contract": contract})

@@ -102,6 +102,8 @@ class _Rows:
                 continue
             if number == _ROWS[0] or not (field.null or field.has_default()):
                 values[field.name] = self._choose(field, number)
+            elif field.null:
+                values[field.name] = None
         return model._base_manager.create(**values)
 
     def _choose(self, field, number):

@@ -11,7 +11,6 @@ import pytest
 from agent.checks import measuring, running
 from agent.checks.check import Site
 from agent.checks.commands import make_check
-from agent.errors import CheckUnfinished
 from agent.models.checks import LintRun, Status
 from agent.models.sandbox import SandboxRequest, SandboxResult
 from repo_config.command_lines import read_command
@@ -73,42 +72,23 @@ def ended(code: int | None, limit: str | None = None) -> SandboxResult:
     return SandboxResult(exit_code=code, output="why", output_bytes=3, seconds=0.1, limit=limit)
 
 
-def confirm(linted: Site, first: LintRun, second: SandboxResult) -> LintRun:
-    sandbox = FakeSandbox(lambda _: second)
-    [found] = measuring.confirm_failures((first,), linted, sandbox, lambda _: None)
-    return found
-
-
-BROKEN = LintRun(name="flake8", status=Status.FAILED, exit_code=2, reason="no such plugin")
-
-
-def test_a_tool_that_base_breaks_the_same_way_twice_cannot_be_measured(linted: Site) -> None:
-    found = confirm(linted, BROKEN, ended(2))
-    assert found.status is Status.UNMEASURABLE
-    assert "why" in found.reason
-
-
-def test_a_tool_that_was_only_disturbed_counts_as_it_ends_then(linted: Site) -> None:
-    assert confirm(linted, BROKEN, ended(3)).status is Status.FAILED
-    odd = BROKEN.model_copy(update={"status": Status.UNVERIFIED, "exit_code": 0})
-    assert confirm(linted, odd, ended(2)).status is Status.FAILED
-
-
-def test_a_limit_that_ends_a_check_of_base_twice_ends_the_run(linted: Site) -> None:
-    late = BROKEN.model_copy(update={"exit_code": None, "reason": "it was ended after 10 minutes"})
-    with pytest.raises(CheckUnfinished, match="flake8"):
-        confirm(linted, late, ended(None, "time"))
-    assert confirm(linted, late, ended(2)).status is Status.FAILED
-
-
-def test_tests_that_outran_their_minutes_do_not_run_once_more(linted: Site) -> None:
-    late = BROKEN.model_copy(update={"name": "tests", "exit_code": None, "limit": "time"})
-    assert confirm(linted, late, ended(0)) == late
-
-
-def test_findings_are_not_measured_again(linted: Site) -> None:
-    red = LintRun(name="flake8", status=Status.FAILED, exit_code=1)
-    assert confirm(linted, red, ended(None, "time")) == red
+@pytest.mark.parametrize(
+    ("status", "reason", "becomes"),
+    [
+        (Status.FAILED, "no such plugin", Status.UNMEASURABLE),
+        (Status.UNVERIFIED, "no readable report", Status.UNMEASURABLE),
+        (Status.FAILED, "", Status.FAILED),
+        (Status.PASSED, "", Status.PASSED),
+        (Status.ABSENT, "off", Status.ABSENT),
+    ],
+)
+def test_a_tool_that_cannot_run_on_base_cannot_be_measured(
+    status: Status, reason: str, becomes: Status
+) -> None:
+    found = LintRun(name="flake8", status=status, exit_code=2, reason=reason)
+    assert measuring.set_unmeasurable(found).status is becomes
+    tests = found.model_copy(update={"name": "tests"})
+    assert measuring.set_unmeasurable(tests) == tests
 
 
 @pytest.mark.parametrize(("limit", "runs"), [("memory", 2), ("time", 1)])
@@ -117,9 +97,3 @@ def test_what_the_machine_ended_runs_once_more(linted: Site, limit: str, runs: i
     sandbox = FakeSandbox(lambda _: sandboxes.pop(0))
     running.run_check(FLAKE8, linted, sandbox, lambda _: None)
     assert len(sandboxes) == 2 - runs
-
-
-def test_on_base_that_was_its_second_time(linted: Site) -> None:
-    late = BROKEN.model_copy(update={"exit_code": None, "limit": "memory"})
-    with pytest.raises(CheckUnfinished):
-        confirm(linted, late, ended(2))
