@@ -1,8 +1,7 @@
 """Show the reviewer what a new migration takes away, or does by hand.
 
-What takes away follows the incompatibilities that django-migration-linter documents. Tables that
-the same change makes are empty, and what only changes Django's own state does not count. By hand is
-all that is not known to be no more than an operation on tables.
+By hand is all that is not known to be no more than an operation on tables, written out in a list.
+What it does to rows is tried in a sandbox (`on_rows`).
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from agent.models.change import Finding, Severity
 from agent.policy import layout
 from agent.policy.change_context import ChangeContext
 from agent.policy.migrations import reading
-from agent.policy.migrations.reading import Migration, Operation, is_docstring
+from agent.policy.migrations.reading import Migration, Operation
 from agent.policy.rule import Rule
 
 DESTRUCTIVE = Rule(
@@ -30,11 +29,11 @@ BY_HAND = Rule(
 RULES = (DESTRUCTIVE, BY_HAND)
 
 _LOSES = {
-    "RemoveField": "drops the column {field} of {model} and its data",
-    "DeleteModel": "drops the table of {model} and its data",
-    "RenameField": "renames {field} on {model}, which running code still uses",
-    "RenameModel": "renames the table of {model}, which running code still uses",
-    "AlterModelTable": "renames the table of {model}, which running code still uses",
+    "RemoveField": "drops a column and its data",
+    "DeleteModel": "drops a table and its data",
+    "RenameField": "renames a column that running code still uses",
+    "RenameModel": "renames a table that running code still uses",
+    "AlterModelTable": "renames a table that running code still uses",
 }
 _LOSES_FIX = "Check that nothing uses it any more, and that there is a backup."
 #: Django's operations on tables and what it knows of them.
@@ -52,26 +51,20 @@ _ATTRIBUTES = frozenset({"initial", "dependencies", "operations"})
 _IMPORTS = (ast.Import, ast.ImportFrom)
 _SEE_ROWS = "Check what it does to production data."
 _MOST_SHOWN = 3
+#: The second of their arguments.
 _BACK = {"RunPython": "reverse_code", "RunSQL": "reverse_sql"}
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    touched = [
-        one
-        for one in reading.find_touched(change_context)
-        if one.is_new and one.after and not layout.is_test(one.path)
-    ]
-    new = [(one, operation) for one in touched if one.after for operation in one.after.operations]
-    made = {(one.folder, it.text("name").lower()) for one, it in new if it.kind == "CreateModel"}
-    for one, operation in new:
-        if operation.in_database and (one.folder, operation.model.lower()) not in made:
+    for one in reading.find_touched(change_context):
+        if not (one.is_new and one.after) or layout.is_test(one.path):
+            continue
+        for operation in one.after.operations or ():
             if says := _LOSES.get(operation.kind):
-                says = says.format(field=operation.field, model=operation.model)
-                yield DESTRUCTIVE.make_finding(one.path, says, _LOSES_FIX, operation.line)
-    for one in touched:
-        if one.after:
-            for line, says in _find_by_hand(one.after):
-                yield BY_HAND.make_finding(one.path, says, _SEE_ROWS, line)
+                says = f"{says}: {ast.unparse(operation.node)}"
+                yield DESTRUCTIVE.make_finding(one.path, says, _LOSES_FIX, operation.node.lineno)
+        for node, says in _find_by_hand(one.after):
+            yield BY_HAND.make_finding(one.path, says, _SEE_ROWS, node.lineno)
     for path in reading.find_unread(change_context):
         if not layout.is_test(path):
             says = "is in a migrations folder but is not a readable migration"
@@ -82,42 +75,39 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         yield BY_HAND.make_finding(used.path, says, fix, used.line)
 
 
-def _find_by_hand(migration: Migration) -> list[tuple[int, str]]:
+def _find_by_hand(migration: Migration) -> list[tuple[ast.stmt | ast.expr, str]]:
     """Find what is not an operation of Django on tables, written out in a list."""
-    found = [
-        (operation.line, _describe(operation))
-        for operation in migration.operations
-        if operation.in_database
+    found: list[tuple[ast.stmt | ast.expr, str]] = [
+        (operation.node, _describe(operation))
+        for operation in migration.operations or ()
+        if operation.kind not in _ON_TABLES
     ]
-    found = [(line, says) for line, says in found if says]
-    listed = reading.find_operations(migration.node)
-    known = {operation.node for operation in migration.operations}
-    if listed is None or any(item not in known for item in listed):
-        line = migration.node.lineno
-        found.append((line, "does not list its operations literally"))
+    if migration.operations is None:
+        found.append((migration.node, "does not list its operations literally"))
     beside = [node for node in migration.view.module.body if node is not migration.node]
     beside += [node for node in migration.node.body if not _is_attribute(node)]
-    beside = [node for node in beside if not (isinstance(node, _IMPORTS) or is_docstring(node))]
     if not found:
         # What a named operation calls is looked at with it.
         found += [
-            (node.lineno, "contains custom code, or replaces other migrations") for node in beside
+            (node, "contains custom code, or replaces other migrations")
+            for node in beside
+            if not isinstance(node, _IMPORTS) and not _is_docstring(node)
         ]
     return found[:_MOST_SHOWN]
 
 
 def _describe(operation: Operation) -> str:
-    kind, words = operation.kind, operation.words
-    if kind in _ON_TABLES:
-        return ""
-    if word := _BACK.get(kind):
-        back = words.get(word)
-        is_lost = back is None or (isinstance(back, ast.Constant) and back.value is None)
-        more = f" without {word}, so it cannot be reversed" if is_lost else ""
-        return f"has {kind}{more}"
-    if kind == "SeparateDatabaseAndState":
-        return "changes Django's state without the same database operations"
-    return f"has {kind or 'a custom operation'}"
+    kind = operation.kind or "a custom operation"
+    if operation.kind in _BACK and isinstance(operation.node, ast.Call):
+        words = {word.arg: word.value for word in operation.node.keywords}
+        back = [*operation.node.args[1:2], words.get(_BACK[operation.kind])][0]
+        if back is None or (isinstance(back, ast.Constant) and back.value is None):
+            return f"has {kind} without {_BACK[operation.kind]}, so it cannot be reversed"
+    return f"has {kind}"
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _is_attribute(node: ast.stmt) -> bool:

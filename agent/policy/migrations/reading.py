@@ -1,6 +1,6 @@
 """Read the migrations of a change: their operations by name.
 
-What stands in a constant elsewhere counts as not known. How migrations follow one another is
+How migrations follow one another is
 Django's own question, which the checks ask.
 """
 
@@ -14,66 +14,28 @@ from dataclasses import dataclass, replace
 
 from agent.policy import meaning, source
 from agent.policy.change_context import ChangeContext, PythonFile
-from agent.policy.view import View, Visit
+from agent.policy.view import View
 
 _CLASS = re.compile(rb"^\s*class Migration\b", re.MULTILINE)
 #: Most migrations bring in nothing but Django.
 _IMPORTS_OWN = re.compile(rb"^\s*(?:from|import)\s+(?!django\b)[\w.]", re.MULTILINE)
 _CLASSES = frozenset({"django.db.migrations.Migration", "django.db.migrations.migration.Migration"})
 _HOMES = ("django.db.migrations.", "django.contrib.postgres.operations.")
-#: What the positional arguments are called.
-_SIGNATURES = {
-    "AlterModelTable": ("name", "table"),
-    "CreateModel": ("name", "fields", "options", "bases", "managers"),
-    "DeleteModel": ("name",),
-    "RemoveField": ("model_name", "name"),
-    "RenameField": ("model_name", "old_name", "new_name"),
-    "RenameModel": ("old_name", "new_name"),
-    "RunPython": ("code", "reverse_code", "atomic", "hints", "elidable"),
-    "RunSQL": ("sql", "reverse_sql", "state_operations", "hints", "elidable"),
-    "SeparateDatabaseAndState": ("database_operations", "state_operations"),
-}
 
 
 @dataclass(frozen=True, eq=False)
 class Operation:
     kind: str
     """As in `AddField`; "" for one that is not Django's own."""
-    words: dict[str, ast.expr]
-    """Its arguments by name."""
-    node: ast.Call
-    in_database: bool = True
-    """Whether it touches tables, and not only what Django knows of them."""
-
-    @property
-    def line(self) -> int:
-        return self.node.lineno
-
-    def text(self, name: str) -> str:
-        """Return an argument that is a text; "" where it is none."""
-        value = self.words.get(name)
-        is_text = isinstance(value, ast.Constant) and isinstance(value.value, str)
-        return str(value.value) if is_text else ""  # type: ignore[union-attr]
-
-    @property
-    def model(self) -> str:
-        """The model that it is about, as written; "" where there is none."""
-        own = "old_name" if self.kind == "RenameModel" else "name"
-        return self.text("model_name") or self.text(own)
-
-    @property
-    def field(self) -> str:
-        """The field that it is about; "" where there is none."""
-        if self.kind == "RenameField":
-            return self.text("old_name")
-        return self.text("name") if self.kind == "RemoveField" else ""
+    node: ast.expr
 
 
 @dataclass(frozen=True, eq=False)
 class Migration:
     view: View
     node: ast.ClassDef
-    operations: tuple[Operation, ...]
+    operations: tuple[Operation, ...] | None
+    """None: they are not written out in one place."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +47,6 @@ class TouchedMigration:
     @property
     def path(self) -> str:
         return self.file.path
-
-    @property
-    def folder(self) -> str:
-        return posixpath.dirname(self.path)
 
     @property
     def is_new(self) -> bool:
@@ -179,33 +137,11 @@ def _read_migration(view: View) -> Migration | None:
         node = made.node
         is_named = made.up is None and node.name == "Migration"
         if is_named and view.find_lineage(node, made.scope) & _CLASSES:
-            return Migration(view, node, tuple(_read_operations(node, view)))
+            return Migration(view, node, _read_operations(node, view))
     return None
 
 
-def _find_value(node: ast.ClassDef, name: str) -> ast.expr | None:
-    for statement in node.body:
-        match statement:
-            case (
-                ast.Assign(targets=[ast.Name(id=target)], value=value)
-                | ast.AnnAssign(target=ast.Name(id=target), value=value)
-            ) if target == name:
-                return value
-    return None
-
-
-def _list_items(node: ast.expr | None) -> Iterator[ast.expr]:
-    """Yield the items of a list that is written out, also in parts joined by `+`."""
-    if isinstance(node, (ast.List, ast.Tuple)):
-        yield from node.elts
-    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        yield from _list_items(node.left)
-        yield from _list_items(node.right)
-
-
-def find_operations(node: ast.ClassDef) -> list[ast.expr] | None:
-    """Return the items of `operations`; None where they are not written out in one place."""
-    value = _find_value(node, "operations")
+def _read_operations(node: ast.ClassDef, view: View) -> tuple[Operation, ...] | None:
     named = [
         part
         for part in ast.walk(node)
@@ -213,33 +149,18 @@ def find_operations(node: ast.ClassDef) -> list[ast.expr] | None:
         and part.id == "operations"
         and isinstance(part.ctx, ast.Store)
     ]
-    return value.elts if isinstance(value, ast.List) and len(named) == 1 else None
+    for statement in node.body:
+        match statement:
+            case (
+                ast.Assign(targets=[target], value=ast.List(elts=listed))
+                | ast.AnnAssign(target=target, value=ast.List(elts=listed))
+            ) if [target] == named:
+                return tuple(Operation(_name_kind(item, view), item) for item in listed)
+    return None
 
 
-def is_docstring(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-
-
-def _read_operations(node: ast.ClassDef, view: View) -> Iterator[Operation]:
-    visits = {visit.node: visit for visit in view.list_visits(ast.Call)}
-
-    def of(listed: ast.expr | None, *, in_database: bool) -> Iterator[Operation]:
-        for item in _list_items(listed):
-            if not isinstance(item, ast.Call) or item not in visits:
-                continue
-            operation = _read_operation(visits[item], view, in_database=in_database)
-            if operation.kind == "SeparateDatabaseAndState":
-                yield from of(operation.words.get("database_operations"), in_database=True)
-                yield from of(operation.words.get("state_operations"), in_database=False)
-            yield operation
-
-    yield from of(_find_value(node, "operations"), in_database=True)
-
-
-def _read_operation(visit: Visit[ast.Call], view: View, *, in_database: bool) -> Operation:
-    names = view.find_names(visit.node.func, visit.scope)
-    known = {name.rpartition(".")[2] for name in names if name.startswith(_HOMES)}
-    kind = min(known, default="")
-    words = dict(zip(_SIGNATURES.get(kind, ()), visit.node.args, strict=False))
-    words |= {word.arg: word.value for word in visit.node.keywords if word.arg}
-    return Operation(kind, words, visit.node, in_database)
+def _name_kind(item: ast.expr, view: View) -> str:
+    if not isinstance(item, ast.Call):
+        return ""
+    names = view.find_names(item.func, view.scope)
+    return min((name.rpartition(".")[2] for name in names if name.startswith(_HOMES)), default="")
