@@ -205,11 +205,11 @@ def test_TC6_what_steps_have_found_is_cleaned_before_it_is_kept_or_printed(
 
 def test_what_a_kill_left_of_its_own_work_tree_does_not_hold_a_run_up(home):
     # Its holder is gone, or was never there; so it is where a removal was cut off.
-    left = home / "trees" / run().run_id / "base"
-    left.mkdir(parents=True)
-    with pytest.raises(RunPostponed, match="no longer"):
-        carry(home, CodeHostUnavailable("no longer"), 0)
-    assert not left.parent.exists()
+    trees = home / "trees" / "20260101-120000-0123456789abcdef"
+    (trees / "base").mkdir(parents=True)
+    with folders.hold_trees(trees):
+        assert not list(trees.iterdir())
+    assert not trees.exists()
 
 
 def test_what_a_model_had_done_is_kept_as_a_patch_with_what_it_cost(home, tmp_path, monkeypatch):
