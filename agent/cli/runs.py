@@ -1,6 +1,6 @@
-"""`mergewright runs`: list and show runs, pause and resume all.
+"""`mergewright runs`: list and show runs.
 
-People stop and retry a run by a command on its issue, or on the dashboard.
+People stop and retry a run by a command on its issue, or on the dashboard, which also pauses all.
 """
 
 from __future__ import annotations
@@ -27,11 +27,10 @@ from agent.telemetry.ledger import FILE_NAME as LEDGER
 from agent.text import sanitise
 
 if TYPE_CHECKING:
-    from agent.store.sql_queue import Pause
     from agent.store.sql_run_store import SqlRunStore
 
 app = typer.Typer(
-    help="List and show runs and their logs; pause and resume all runs.",
+    help="List and show runs and their logs.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
@@ -41,7 +40,6 @@ _COLUMNS = ("run", "issue", "result", "age", "title")
 #: Of an id, as a terminal shows it; every command takes its beginning.
 _SHORT_ID = len("20261120-120000-a1b2c3")
 CANDIDATES = 10
-_MOST_WORDS = 500
 
 
 @contextmanager
@@ -231,53 +229,8 @@ def _list_facts(one: StoredRun) -> dict[str, object]:
     }
 
 
-# --- what is asked of the service ---------------------------------------------------------------
-
-
-def _cut(reason: str) -> str:
-    return terminal.make_line(reason.strip())[:_MOST_WORDS]
-
-
-@app.command()
-def pause(
-    reason: Annotated[
-        str,
-        typer.Option("--reason", metavar="TEXT", help="Reason, shown wherever runs are listed."),
-    ] = "",
-) -> None:
-    """Pause all runs: none starts, and none continues with its next step.
-
-    Webhook deliveries are queued. The pause survives restarts, until `mergewright runs resume`.
-    To pause one repository, use the dashboard.
-    """
-    from agent.store import sql_run_store
-    from agent.store.sql_queue import Pause
-
-    with closing(sql_run_store.open_store(settings.load_settings())) as store:
-        changed = store.pauses.put(Pause(since=read_clock(), words=_cut(reason)))
-        paused = store.pauses.find()
-    print("Paused." if changed else "Already paused.", _describe_pause(paused))
-
-
-@app.command()
-def resume() -> None:
-    """Resume after `mergewright runs pause` or a pause on the dashboard."""
-    from agent.store import sql_run_store
-
-    with closing(sql_run_store.open_store(settings.load_settings())) as store:
-        changed = store.pauses.remove()
-    print("Resumed." if changed else "Nothing was paused.")
-
-
-def _describe_pause(paused: Pause | None) -> str:
-    if paused is None:
-        return ""
-    shown = f"{terminal.make_line(paused.sentence)}, since {format_time(paused.since)}."
-    where = "The dashboard" if paused.repository else "`mergewright runs resume`"
-    return f"{shown} {where} resumes its runs."
-
-
 def _show_pause(loaded: Settings) -> None:
     with open_store(loaded) as store:
-        for one in store.pauses.list() if store else ():
-            terminal.print_aside(_describe_pause(one), style="yellow")
+        for pause in store.pauses.list() if store else ():
+            shown = f"{terminal.make_line(pause.sentence)}, since {format_time(pause.since)}."
+            terminal.print_aside(f"{shown} The dashboard resumes its runs.", style="yellow")
