@@ -28,14 +28,6 @@ def sections(
             yield from sections((*path, name), inner)
 
 
-def find_key_type(path: Path) -> Any:
-    """Return what a key below nothing but sections takes; None where there is no such key."""
-    above, name = path[:-1], path[-1]
-    section = next((one for at, one in sections() if at == above), None)
-    field = section.model_fields.get(str(name)) if section else None
-    return field.annotation if field else None
-
-
 def list_keys(path: Path) -> tuple[str, ...]:
     """List the keys of the mapping at a path; none where no key is known there."""
     found: Any = RepoConfig

@@ -104,7 +104,7 @@ def flatten_values(values: Mapping[str, object], *above: str) -> Iterator[tuple[
     """Yield each value of a configuration by its dotted key."""
     for key, value in values.items():
         path = (*above, key)
-        if isinstance(value, dict) and reference.is_section(reference.find_key_type(path)):
+        if isinstance(value, dict) and reference.list_keys(path):
             yield from flatten_values(value, *path)
         else:
             yield ".".join(path), value
