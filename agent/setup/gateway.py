@@ -19,6 +19,7 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
+from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -30,7 +31,7 @@ import httpx
 import structlog
 import trustme
 
-from agent.errors import SettingsInvalid
+from agent.errors import EnvironmentFailed, IndexUnavailable, SettingsInvalid
 from agent.models.sandbox import Outlet
 from agent.settings import Settings
 from agent.setup import storage
@@ -107,7 +108,7 @@ class Gateway(ThreadingUnixStreamServer):
         self.refused_attempts: tuple[str, ...] = ()
         """Attempts that were turned away, as `host:port (reason)`, each once, at most 50."""
         self.faults: tuple[str, ...] = ()
-        """Hosts that were not reached, each once with the reason, at most 50."""
+        """Hosts that were not reached or failed, each once with the reason, at most 50."""
         self.git_hosts = frozenset(git_hosts)
         self._allowed = {*allowed, *self.git_hosts}
         self._accesses = tuple(accesses)
@@ -139,6 +140,13 @@ class Gateway(ThreadingUnixStreamServer):
             f"\nNetwork access blocked: {', '.join(self.refused_attempts)}. The operator can"
             " allow hosts with MERGEWRIGHT_ALLOW_HOSTS."
         )
+
+    def make_failure(self, said: str) -> Exception:
+        """Say why packages were not installed; that a host failed passes, and is waited for."""
+        if not self.faults:
+            return EnvironmentFailed(f"{said}{self.explain_refused()}")
+        named = "\n".join(self.faults)
+        return IndexUnavailable(f"The packages cannot be fetched:\n{named}\n{said}")
 
     def note(self, attempt: str) -> None:
         with self._lock:
@@ -419,6 +427,8 @@ class _Requests(BaseHTTPRequestHandler):
     ) -> None:
         """Carry an answer back, and keep it where that is of use."""
         headers, status = dict(answer.headers), answer.status_code
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.server.note_fault(f"{answer.url.host}: HTTP {status}")
         is_bare = self.command == "HEAD" or status in (204, 304)
         is_chunked = "content-length" not in headers and not is_bare
         length = {"transfer-encoding": "chunked"} if is_chunked else {}

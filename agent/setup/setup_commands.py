@@ -110,6 +110,7 @@ def provide_layer(
 
     Raises:
         EnvironmentFailed: A command fails or reaches a limit.
+        IndexUnavailable: One fails where a package index did not answer.
     """
     if not environment.sources:
         return environment
@@ -233,7 +234,8 @@ class _CommandRun:
         for line in left_out:
             context.say(line)
         if result.exit_code != 0:
-            raise self._make_failure(result, report, opened.explain_refused())
+            said = self._describe_failure(result, report)
+            raise EnvironmentFailed(said) if result.limit else opened.make_failure(said)
         layer_files.remove_special(part / "services", {})
         altered = layer_files.delete_repository_files(part / "tree", self._tree, report.gone)
         layer_files.remove_special(part / "home")
@@ -293,9 +295,7 @@ class _CommandRun:
         order = sandbox_requests.add_tag(order, self._tree, self.asked.tag)
         return sandbox_requests.add_uv(order, self.environment.interpreter, settings)
 
-    def _make_failure(
-        self, result: SandboxResult, report: _SetupReport, hint: str
-    ) -> EnvironmentFailed:
+    def _describe_failure(self, result: SandboxResult, report: _SetupReport) -> str:
         commands = self.environment.sources
         command = commands[report.at if 0 <= report.at < len(commands) else 0]
         if result.limit is not None:
@@ -305,7 +305,7 @@ class _CommandRun:
             ended = f"ended with exit code {code}"
         lines = sanitise.strip_terminal_codes(result.output).strip().splitlines()[-_MOST_LINES:]
         words = "\n".join(lines)[-_MOST_WORDS:]
-        return EnvironmentFailed(f"setup: `{command}` {ended}. Last output:\n{words}{hint}")
+        return f"setup: `{command}` {ended}. Last output:\n{words}"
 
     def _keep_environment(
         self, venv: Path, before: Path, known: dict[str, tuple[object, ...]]

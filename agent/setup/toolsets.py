@@ -15,7 +15,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from agent.errors import FREE_SOME_SPACE, EnvironmentFailed, IndexUnavailable, StorageFull
+from agent.errors import FREE_SOME_SPACE, EnvironmentFailed, StorageFull
 from agent.models.environment import Environment
 from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
@@ -176,14 +176,8 @@ def _make_failure(
 ) -> Exception:
     if "No space left on device" in result.output:
         return StorageFull(f"The disk is full: the packages do not fit. {FREE_SOME_SPACE}")
-    said = describe_failure(result)
-    if opened.faults:
-        named = "\n".join(opened.faults)
-        return IndexUnavailable(f"The packages cannot be fetched:\n{named}\n{said}")
     python = build_context.interpreter.version
-    return EnvironmentFailed(
-        f"Fetching packages for Python {python} {said}{opened.explain_refused()}"
-    )
+    return opened.make_failure(f"Fetching packages for Python {python} {describe_failure(result)}")
 
 
 def find_replaced(venv: Path, original: Path) -> list[str]:

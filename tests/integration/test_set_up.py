@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.errors import EnvironmentFailed
+from agent.errors import EnvironmentFailed, IndexUnavailable
 from agent.models.environment import Environment
 from agent.models.sandbox import Sandbox, SandboxLimits, SandboxResult
 from agent.settings import Settings
@@ -176,6 +176,15 @@ def test_a_command_that_fails_behind_a_refused_host_has_the_host_named(yard: Yar
         yard.set_up(f"/usr/bin/python3 -c '{ASK}'; false")
     assert "example.org" in caught.value.message
     assert "MERGEWRIGHT_ALLOW_HOSTS" in caught.value.message
+
+
+def test_a_command_that_fails_while_an_index_is_down_is_no_fault_of_the_repository(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "")
+    with pytest.raises(IndexUnavailable, match="ended with exit code 3"):
+        yard.set_up(f"python3 -c '{ASK}'; exit 3")
 
 
 def test_the_code_of_a_change_sets_up_neither_rules_nor_home(yard: Yard) -> None:
