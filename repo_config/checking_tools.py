@@ -88,13 +88,12 @@ def _read_hooks(files: ProjectFiles) -> Iterator[_Hook]:
         tool, words = _read_call(hook)
         if tool:
             revision = str(repository.get("rev"))
-            # What mypy is to know of packages, it finds where these are installed.
-            beside = [] if tool.program == "mypy" else hook.get("additional_dependencies")
+            beside = texts(hook.get("additional_dependencies"))
             yield _Hook(
                 tool=tool,
                 words=words,
                 names_targets=str(hook.get("pass_filenames")).lower() == "false",
-                pins=tuple(_pin(tool.program, frozen.get(revision, revision), texts(beside))),
+                pins=tuple(_pin(tool.program, frozen.get(revision, revision), beside)),
             )
 
 

@@ -202,13 +202,16 @@ def _get_harmless(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _start_mypy(site: Site) -> tuple[str, ...]:
-    # A mypy in the repository's own environment fits the plugins there.
-    if site.has_package("mypy"):
+    folder, path = SANDBOX_GATE, ""
+    if "mypy" in dict(site.environment.tools):
+        # What its hook installs beside it, stubs above all, counts as installed.
+        folder = f"{SANDBOX_TOOLS}/mypy"
+        path = site.packages_of(folder)
+    elif site.has_package("mypy"):
         return sandbox_requests.PYTHON, "-I", "-m", "mypy"
-    pinned = "mypy" in dict(site.environment.tools)
-    python = f"{SANDBOX_TOOLS}/mypy/bin/python" if pinned else f"{SANDBOX_GATE}/bin/python"
     plugins = _WITH_PLUGINS.format(site.packages_of(SANDBOX_ENVIRONMENT))
-    return python, "-I", "-c", plugins, "--python-executable", sandbox_requests.PYTHON
+    start = ("/usr/bin/env", f"PYTHONPATH={path}", f"{folder}/bin/python", "-I", "-c", plugins)
+    return *start, "--python-executable", sandbox_requests.PYTHON
 
 
 def _start_pyright(site: Site) -> tuple[str, ...]:

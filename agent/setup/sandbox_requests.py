@@ -91,11 +91,10 @@ def lend_tools(
         given: Variables that the configuration sets.
     """
     programs = {tool: f"{SANDBOX_TOOLS}/{tool}/bin/{tool}" for tool, _ in environment.tools}
-    if "mypy" in environment.versions:
-        programs.pop("mypy", None)
-    else:
+    if "mypy" in programs or "mypy" not in environment.versions:
         program = programs.get("mypy", f"{SANDBOX_GATE}/bin/mypy")
-        programs["mypy"] = f"{program} --python-executable {PYTHON}"
+        beside = f'PYTHONPATH="$(echo {SANDBOX_TOOLS}/mypy/lib/*/site-packages):$PYTHONPATH"'
+        programs["mypy"] = f"env {beside} {program} --python-executable {PYTHON}"
     if "pytest" not in environment.versions:
         programs["pytest"] = f"{PYTHON} -m pytest"
     if "pip" not in environment.versions:

@@ -31,6 +31,7 @@ from tests.integration.check_samples import (
     Stage,
     Workshop,
     make_flat,
+    measured,
     outcomes,
 )
 from tests.integration.forgeries import DELETED, FORGERIES
@@ -640,6 +641,18 @@ def test_the_gates_mypy_knows_the_packages_of_the_repository(workshop: Workshop)
     }
     result = workshop.one("mypy", files, packages=("iniconfig",), types=("mypy a.py",))
     assert [item.item_id.split(": ")[1] for item in result.items] == ["assignment"]
+
+
+def test_a_hooks_mypy_knows_also_what_the_hook_installs_beside_it(workshop: Workshop) -> None:
+    code = (
+        "import coverage, iniconfig\n\na: int = coverage.Coverage\nb: int = iniconfig.IniConfig\n"
+    )
+    files = {"mypy.ini": "[mypy]\n", "a.py": code}
+    site = workshop.site(files, packages=("iniconfig",), types=("mypy a.py",))
+    tools = (("mypy", site.environment.gate_path),)
+    site = replace(site, environment=site.environment.model_copy(update={"tools": tools}))
+    result = measured(site, workshop.sandbox)["mypy"]
+    assert [item.item_id.split(": ")[1] for item in result.items] == ["assignment"] * 2
 
 
 # --- code that runs when an interpreter starts -----------------------------------------------

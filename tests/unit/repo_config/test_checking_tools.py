@@ -37,7 +37,7 @@ def test_hooks_pin_the_versions_of_their_tools() -> None:
     found = detect.detect_project(DictTree({".pre-commit-config.yaml": HOOKS}), RepoConfig())
     assert found.tool_pins == {
         "flake8": ("flake8==6.1.0", "flake8-bugbear==23.1.1"),
-        "mypy": ("mypy==1.5.1",), "ruff": ("ruff==0.4.4",), "isort": ("isort==5.13.2",),
+        "mypy": ("mypy==1.5.1", "types-requests"), "ruff": ("ruff==0.4.4",), "isort": ("isort==5.13.2",),
     }  # fmt: skip
 
 
