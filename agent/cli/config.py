@@ -13,7 +13,7 @@ from agent.cli import repository, terminal
 from agent.policy import levels
 from agent.setup import effective, proposal
 from agent.setup.effective import EffectiveValue
-from repo_config import detect, load, schema
+from repo_config import detect, schema
 from repo_config.located import escape_text, format_excerpt
 
 app = typer.Typer(
@@ -24,32 +24,18 @@ app = typer.Typer(
 
 
 @app.command()
-def check(repo: repository.Folder = None, as_json: terminal.Json = False) -> None:
+def check(repo: repository.Folder = None) -> None:
     """Check the configuration. `config explain` shows the values in use.
 
     Exit code 0: valid; 2: invalid; every error is listed with its place and fix.
     """
-    _, tree, read = repository.open_repository(repo, as_json=as_json)
+    _, _, read = repository.open_repository(repo)
     # It brings all that rules stand on; other commands start without.
     from agent.policy import registry
 
-    config, name = read.config, read.source.name if read.source else None
-    project = detect.detect_project(tree, config)
-    warnings = list(levels.find_overruled_weights(registry.RULES, config, {}))
-    if as_json:
-        terminal.print_json(
-            {
-                "valid": True,
-                "file": name,
-                "problems": [],
-                "warnings": warnings,
-                "config": config.model_dump(mode="json"),
-                "detected": project.model_dump(mode="json"),
-            }
-        )
-        return
-    print(f"{name}: valid" if name else "no configuration: all keys have their defaults")
-    for warning in warnings:
+    valid = f"{read.source.name}: valid" if read.source else "no configuration: all defaults"
+    print(valid)
+    for warning in levels.find_overruled_weights(registry.RULES, read.config, {}):
         print(f"warning: {escape_text(warning)}")
 
 
@@ -71,14 +57,13 @@ def explain(
     is_whole: Annotated[
         bool, typer.Option("--all", help="Also show keys and rules with default values.")
     ] = False,
-    as_json: terminal.Json = False,
 ) -> None:
     """Show the values that are not defaults, and their source: file, detection or operator.
 
-    With KEY or --json, defaults are shown too. The operator's limits come from this machine's
-    MERGEWRIGHT_* variables.
+    With KEY, defaults are shown too. The operator's limits come from this machine's MERGEWRIGHT_*
+    variables.
     """
-    _, tree, read = repository.open_repository(repo, as_json=as_json)
+    _, tree, read = repository.open_repository(repo)
     project = detect.detect_project(tree, read.config)
     found = list(effective.list_values(read, project, settings.load_settings()))
     if key is not None:
@@ -91,9 +76,6 @@ def explain(
                 fix = f"Did you mean {' or '.join(near)}?"
             words = f"there is no key {format_excerpt(key, quoted=False)}. {fix}"
             raise typer.BadParameter(words, param_hint="KEY")
-    if as_json:
-        terminal.print_json([one.model_dump(mode="json", exclude_none=True) for one in found])
-        return
     shown = found if is_whole or key is not None else [one for one in found if one.is_set]
     for one in shown:
         value = proposal.write_value(one.model_dump(mode="json")["value"])
@@ -109,18 +91,14 @@ def explain(
 
 
 @app.command("detect")
-def detect_values(repo: repository.Folder = None, as_json: terminal.Json = False) -> None:
+def detect_values(repo: repository.Folder = None) -> None:
     """Propose a `.github/mergewright.yml` from the repository and earlier runs.
 
     Unknown values are left out.
     """
-    place, tree, _ = repository.open_repository(repo, as_json=as_json)
+    place, tree, _ = repository.open_repository(repo)
     kept = proposal.load_values(settings.load_settings().home, str(place))
-    text = proposal.propose(tree, kept)
-    if as_json:
-        terminal.print_json({"file": load.OWN_FILES[0], "text": text})
-    else:
-        print(text, end="")
+    print(proposal.propose(tree, kept), end="")
 
 
 def _select_keys(key: str, found: list[EffectiveValue]) -> list[EffectiveValue]:

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from agent.cli import terminal
 from agent.git.tree import open_folder
 from agent.setup.effective import LoadedConfig
 from repo_config import load
@@ -79,7 +78,7 @@ def read_config_text(config: Path | None) -> str | None:
         ) from problem
 
 
-def open_repository(folder: Path | None, *, as_json: bool) -> tuple[Path, Tree, LoadedConfig]:
+def open_repository(folder: Path | None) -> tuple[Path, Tree, LoadedConfig]:
     """Find a repository and read it; a configuration with mistakes ends the command with 2."""
     place = find_root(folder)
     files = open_folder(place)
@@ -87,7 +86,7 @@ def open_repository(folder: Path | None, *, as_json: bool) -> tuple[Path, Tree, 
         _refuse_links(place)
         return place, files, LoadedConfig(load.from_tree(files), load.find_config(files))
     except load.ConfigProblem as problem:
-        print_problems(problem, as_json=as_json)
+        print(problem)
         raise typer.Exit(INVALID) from problem
 
 
@@ -106,13 +105,3 @@ def _refuse_links(folder: Path) -> None:
     ]
     if problems:
         raise load.ConfigProblem(tuple(problems))
-
-
-def print_problems(problem: load.ConfigProblem, *, as_json: bool) -> None:
-    """Print every mistake of a configuration, with its place and the way out."""
-    if as_json:
-        problems = [one.model_dump(mode="json") for one in problem.problems]
-        file = problem.problems[0].file
-        terminal.print_json({"valid": False, "file": file, "problems": problems})
-        return
-    print(problem)

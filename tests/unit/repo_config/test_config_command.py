@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -46,10 +45,10 @@ def test_links_and_folders_of_tools_are_not_read(repo):
     write(repo, "venv/pyvenv.cfg", "")
     write(repo, "venv/lib/conftest.py", "")
     write(repo, "node_modules/conftest.py", "")
-    report = json.loads(run("check", "--repo", repo, "--json").output)
-    assert report["detected"]["types"] == []
-    assert report["detected"]["lint"] == []
-    assert report["detected"]["test_runner"] == "django"
+    proposed = run("detect", "--repo", repo).output
+    assert "types" not in proposed
+    assert "lint" not in proposed
+    assert "tests: python manage.py test" in proposed
 
 
 def test_a_configuration_that_is_a_link_is_refused_not_passed_over(repo):
