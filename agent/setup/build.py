@@ -42,6 +42,8 @@ from agent.setup.build_context import BuildContext
 from agent.setup.package_index import PackageIndex
 from agent.setup.request import EnvironmentRequest
 from repo_config.project_files import ProjectFiles
+from repo_config.schema import RepoConfig
+from repo_config.tree import Tree
 
 Clients = tuple[Sandbox, PackageIndex, Settings, Callable[[str], None]]
 """Sandboxes, package indexes, the operator's settings, and what takes a line of progress."""
@@ -78,21 +80,26 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
         interpreter_mounts=interpreter.mounts,
         interpreter=interpreter.path,
         root=interpreter.root,
-        sources=request.base.sources if request.base else config.setup,
+        sources=(request.base and request.base.sources)
+        or list_lines(tree, config, request.committed),
         packages=(),
         services=services,
         system=system,
     )
-    if not environment.sources:
-        lock, _ = lock_update.find_lock(ProjectFiles(tree), config.folder)
-        lines = templates.write_lines(files, lock, _find_end(request.committed))
-        environment = environment.model_copy(update={"sources": lines})
     made = setup_commands.provide_layer(request, environment, build_context)
     installed = distributions.list_installed(made.path).values()
     packages = tuple(sorted(f"{package.name}=={package.version}" for package in installed))
     key = Path(made.layers[-1].folder).name if made.layers else made.key
     made = made.model_copy(update={"packages": packages, "key": key})
     return _add_tools(made, request, build_context)
+
+
+def list_lines(tree: Tree, config: RepoConfig, committed: int) -> tuple[str, ...]:
+    """List the lines that set a commit up: as configured, or of a template."""
+    if config.setup:
+        return config.setup
+    lock, _ = lock_update.find_lock(ProjectFiles(tree), config.folder)
+    return templates.write_lines(ProjectFiles(tree, config.folder), lock, _find_end(committed))
 
 
 def _open_build(

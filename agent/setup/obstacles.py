@@ -78,9 +78,11 @@ def find_obstacle(tests: TestRun | None, problem: str, lines: Sequence[str] = ()
 
 def name_way(lines: Sequence[str]) -> str:
     """Name the keys of the configuration, the lines so far among them: these would be replaced."""
-    setup = f"setup: [{', '.join(map(json.dumps, (*lines, 'COMMAND')))}]"
-    told = ", ".join(map(quote_as_code, (setup, "env: {NAME: VALUE}")))
-    return f"If a command or variable is needed first, add it to `.github/mergewright.yml`: {told}."
+    setup = f"setup: [{', '.join(map(json.dumps, (*lines, 'COMMAND')))}]".replace("`", "\\u0060")
+    return (
+        "If a command, a variable or a server is needed first, add it to `.github/mergewright.yml`:"
+        f" `{setup}`, `env: {{NAME: VALUE}}`, `services: [postgres, redis]`."
+    )
 
 
 def quote_as_code(text: str) -> str:

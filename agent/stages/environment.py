@@ -220,8 +220,12 @@ def _compare_tried(tried: list[TriedSetup]) -> str:
 def find_obstacle(
     base: OpenedRepository, tried: TriedSetup | None, problem: str, desk: Desk
 ) -> Obstacle:
-    tests = tried.report.tests if tried else None
-    lines = tried.prepared.environment.sources if tried else base.contract.config.setup
+    if tried:
+        tests, lines = tried.report.tests, tried.prepared.environment.sources
+    else:
+        tree = worktree.open_tree(base.checkout, desk.base_folder(base.run))
+        config, committed = base.contract.config, base.checkout.committed
+        tests, lines = None, environments.list_lines(tree, config, committed)
     found = obstacles.find_obstacle(tests, problem, lines)
     desk.say(found.words)
     return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from agent.models.checks import CheckItem, Status, SuiteFacts, TestRun
@@ -59,10 +61,11 @@ def test_the_last_error_is_named(text, error):
 
 
 def test_without_an_environment_its_words_are_the_cause_and_the_lines_go_on():
-    lines = ("uv pip install -e .", "echo {}")
+    lines = ("uv pip install -e .", f"echo {'x' * 400}`hostname`")
     found = obstacles.find_obstacle(None, "No wheel of pycurl.", lines)
     assert found.words.startswith("No wheel of pycurl.")
-    assert '`setup: ["uv pip install -e .", "echo {}", "COMMAND"]`' in found.words
+    written = found.words.partition("`setup: ")[2].partition("`")[0]
+    assert json.loads(written) == [*lines, "COMMAND"]
 
 
 @pytest.mark.parametrize("outcome", ["failed", "error"])
