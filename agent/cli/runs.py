@@ -217,7 +217,6 @@ def _list_facts(one: StoredRun) -> dict[str, object]:
         "pull_request": outcome.pull_request.url if outcome and outcome.pull_request else None,
         "branch": outcome.branch if outcome else None,
         "commit": outcome.commit if outcome else None,
-        "requests": outcome.figures.code_host_calls if outcome else None,
         "queued_at": format_time(one.queued_at),
         "not_before": format_time(one.not_before) if one.active else None,
         "started_at": format_time(one.started_at),

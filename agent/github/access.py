@@ -171,12 +171,6 @@ class Access:
         unknown = IssueRef(repository=repository, repository_id=0, number=number, issue_id=0)
         return self.open_session(unknown, f"{purpose} {repository}#{number}")
 
-    def calls(self, run_id: str) -> int:
-        """How many requests a run has made so far, tokens included."""
-        with self._lock:
-            session = self._sessions.get(run_id)
-            return session.notes.calls if session else 0
-
     def start_notes(self, purpose: str) -> RequestNotes:
         return RequestNotes(purpose, self.record, self.tokens.hide)
 

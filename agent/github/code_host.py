@@ -153,7 +153,7 @@ class GithubCodeHost(GithubPulls):
             CodeHostUnavailable: GitHub did not answer; delivering again does no harm.
         """
         if run.dry_run:
-            return self._count_calls(run, outcome)
+            return outcome
         progress = self._get_progress(run)
         text = status_text.render_end(run, outcome, progress, self._page(run))
         moot = outcome.reason is Reason.SUPERSEDED
@@ -173,13 +173,7 @@ class GithubCodeHost(GithubPulls):
             told = f"{outcome.sentence} This could not be posted on the issue: {problem.message}"
             outcome = outcome.model_copy(update={"sentence": told})
         self._progress.pop(run.run_id, None)
-        return self._count_calls(run, outcome)
-
-    def calls(self, run: Run) -> int:
-        return self._access.calls(run.run_id)
-
-    def _count_calls(self, run: Run, outcome: Outcome) -> Outcome:
-        return outcome.with_part("figures", code_host_calls=self.calls(run))
+        return outcome
 
     # --- within a run --------------------------------------------------------------------------
 

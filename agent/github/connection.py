@@ -140,7 +140,6 @@ class RequestNotes:
     record: Record
     hide: Callable[[str], str]
     """Takes our own secrets out of a text."""
-    calls: int = 0
     behind: float = 0.0
     """Seconds that our clock is behind GitHub's, as its last answer said."""
     missing: frozenset[str] = frozenset()
@@ -184,7 +183,6 @@ class WatchedRequester(Requester):
             if isinstance(self.auth, RenewableToken):
                 # Minted before the request counts as sent.
                 _ = self.auth.token
-            self._notes.calls += 1
             with self._one_at_a_time:
                 if verb != "GET":
                     time.sleep(max(0.0, self._next_write - time.monotonic()))

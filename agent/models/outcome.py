@@ -107,8 +107,6 @@ class RunFigures(Record):
     models: tuple[ModelUse, ...] = ()
     told_at: float | None = None
     """When people were about to be told, in seconds since the epoch; it is over only later."""
-    code_host_calls: int | None = None
-    """Requests that this attempt sent to the code host; None: the code host does not count them."""
 
     @property
     def total_usage(self) -> ModelTotal:

@@ -163,7 +163,9 @@ def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, vo
         )
 
     voice.script = lambda seen: approves(seen) or script(seen)
+    before = len(opened.requests())
     outcome = follow_up(opened)
+    asked = len(opened.requests()) - before
     assert outcome.reason.value == "ready", outcome.sentence
     ends = [thread.kind for thread in outcome.review_state.threads]
     assert sorted(ends) == ["commit", "commit", "human", "reply", "reply"]
@@ -182,8 +184,8 @@ def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, vo
     assert "delete the tests" not in heard
     assert "import evil" not in heard
     # Nobody answers us, so nothing follows.
-    (follow,) = rounds(opened)
-    assert follow.outcome.figures.code_host_calls <= 40
+    assert len(rounds(opened)) == 1
+    assert asked <= 60
 
 
 # --- what is told seldom --------------------------------------------------------------------------

@@ -46,7 +46,6 @@ def kept(tmp_path, monkeypatch):
         reason=Reason.READY,
         sentence="Nothing fails.",
         pull_request=PullRequest(number=2, url="https://forge.example/shop/app/pull/2"),
-        code_host_calls=31,
     )
     store.finish_run(NEW, ended, 260.0)
     store.close()
