@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from repo_config import command_lines
-from repo_config.command_lines import CheckCommand, SuiteCommand
+from repo_config.command_lines import CheckCommand
 from repo_config.documents import as_list, as_map, table, texts
 from repo_config.known_tools import HOOKS
 from repo_config.located import escape_text
@@ -40,18 +40,15 @@ class OwnChecks(NamedTuple):
         line = line.strip()
         call = command_lines.find_inner_call(command_lines.split_call(line))
         suite = command_lines.read_test_command(shlex.join(call))
+        own_suite = command_lines.read_test_command(self.tests)
         # Also behind `uvx`, and where only a shell could read the rest of the line.
         words = () if "\n" in line else tuple(line.split())
         return (
             line in {self.tests, *(command.line for command in self.commands)}
             or command_lines.find_tool(call)[0] in self.tools
-            or (suite.runner != "command" and suite[:2] == self._suite[:2])
+            or (suite.runner != "command" and suite[:2] == own_suite[:2])
             or _PRE_COMMIT in {*words[:2], *command_lines.find_inner_call(words)[:1]}
         )
-
-    @property
-    def _suite(self) -> SuiteCommand:
-        return command_lines.read_test_command(self.tests)
 
 
 def list_unrun(

@@ -71,7 +71,9 @@ class Attempt:
         if draft.submitted and draft.submitted.digest != self._talk.change.digest:
             self._talk.change, self._last = draft.submitted, draft.submitted.digest
             words = f"The tree was reset to an earlier submit, which is better.\n\n{words}"
-        self._talk.answer(f"{words}\n\n{_describe_time(self._run_context)}", self._run_context)
+        minutes = int(self._run_context.seconds_left // 60)
+        words = f"{words}\n\nMinutes left in the run: {minutes}."
+        self._talk.answer(words, self._run_context)
 
     def next_draft(self) -> Draft | None:
         """Have a change submitted; None: none comes that is new."""
@@ -142,11 +144,6 @@ class Attempt:
             left_out = (*change.left_out, self._unfinished)
             change = change.model_copy(update={"left_out": left_out})
         return Draft(plan=self.plan, change=change, by=self, submitted=change)
-
-
-def _describe_time(run_context: RunContext) -> str:
-    minutes = int(run_context.seconds_left // 60)
-    return f"Minutes left in the run: {minutes}."
 
 
 def _make_unfinished(why: str) -> Finding:

@@ -20,7 +20,7 @@ from agent.editing.by_recipe import LEAST_SECONDS, limit_seconds
 from agent.editing.run_context import RunContext
 from agent.editing.turns import Turn
 from agent.errors import EditFailed, SandboxMissing
-from agent.models.change import Change, Finding, Severity
+from agent.models.change import Change, Severity
 from agent.models.chat import CallResults, Reply, ToolCall, ToolResult, ToolSpec
 from agent.models.checks import CheckReport
 from agent.models.environment import OpenedRepository, Prepared
@@ -162,7 +162,9 @@ class ToolExecutor:
             form=batch.form.model_dump_json() if batch.form else "",
             text="\n".join(filter(None, batch.notes)),
         )
-        self._record(called, before, turn)
+        facts = {**turn.facts, "change_digest": (called.change or before).digest}
+        results = [result.model_dump(mode="json") for result in called.results]
+        self._run_context.desk.record_words("model.called", facts, results=results)
         return called
 
     def _answer(self, call: ToolCall, number: int, batch: _Batch) -> str:
@@ -230,7 +232,7 @@ class ToolExecutor:
             left = [
                 (finding.path, finding.message)
                 for finding in taken.findings
-                if _is_told(finding, batch)
+                if finding.severity is not Severity.INFO or batch.is_named(finding.path)
             ]
             dropped = (path for path in taken.change.paths if path not in change.paths)
             left += [(path, _LEFT_BEHIND) for path in dropped if batch.is_named(path)]
@@ -344,11 +346,6 @@ class ToolExecutor:
     def _seconds_left(self) -> float:
         return self._until - time.monotonic()
 
-    def _record(self, called: CallResults, before: Change, turn: Turn) -> None:
-        facts = {**turn.facts, "change_digest": (called.change or before).digest}
-        results = [result.model_dump(mode="json") for result in called.results]
-        self._run_context.desk.record_words("model.called", facts, results=results)
-
 
 @dataclass
 class _Batch:
@@ -393,10 +390,6 @@ def choose_seconds(baseline: CheckReport | None) -> int:
     """Return the seconds of a command where the model does not say how many."""
     tests = baseline.tests.seconds if baseline else 0.0
     return max(_SECONDS, math.ceil(_TIMES_TESTS * tests))
-
-
-def _is_told(finding: Finding, batch: _Batch) -> bool:
-    return finding.severity is not Severity.INFO or batch.is_named(finding.path)
 
 
 _TOOLS: dict[str, _Tool] = {

@@ -125,8 +125,9 @@ def require_fit(place: GitPlace, commit: str) -> None:
     _refuse(
         "a symlink that leads out of the tree",
         [
-            f"{_quote_path(one)} -> {_quote_path(targets[one])}"
-            for one in names.find_links_out(targets)
+            f"{_quote_path(path)} -> {_quote_path(target)}"
+            for path, target in targets.items()
+            if names.leads_out(path, targets)
         ],
         "Make each a relative link to a path in the repository or remove it, then commit",
     )

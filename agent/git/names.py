@@ -91,15 +91,11 @@ def find_collisions(paths: Iterable[str]) -> list[tuple[str, str]]:
     return found + [(files[key], folder) for key, folder in keys if key in files]
 
 
-def find_links_out(links: Mapping[str, str]) -> list[str]:
-    """Find the links (path to target) that lead out of the tree.
+def leads_out(link: str, links: Mapping[str, str]) -> bool:
+    """Whether one of the links (path to target) leads out of the tree.
 
     Followed as the kernel does: a link may pass through other links.
     """
-    return [path for path in links if _leads_out(path, links)]
-
-
-def _leads_out(link: str, links: Mapping[str, str]) -> bool:
     here: list[str] = []
     ahead = link.split("/")[::-1]
     followed = 0

@@ -68,11 +68,6 @@ def find_source(repository: str) -> UserRepository:
     return UserRepository(root, place, Path(os.fsdecode(found).rstrip("\n")))
 
 
-def is_partial(source: UserRepository) -> bool:
-    """Whether objects may be missing that git would fetch when they are needed."""
-    return any((source.common_dir / "objects" / "pack").glob("*.promisor"))
-
-
 @contextmanager
 def explain_git(source: UserRepository) -> Iterator[None]:
     """Take a failure of git for one of the user's repository, with git's own words."""
@@ -81,7 +76,8 @@ def explain_git(source: UserRepository) -> Iterator[None]:
     except GitFailed as problem:
         root = source.root
         said = f"git cannot read {root}: {problem.message}. Run `git -C {root} fsck`"
-        if is_partial(source):
+        # Objects may be missing that git would fetch when they are needed.
+        if any((source.common_dir / "objects" / "pack").glob("*.promisor")):
             said = (
                 f"{root} is a partial clone that lacks objects of the base commit"
                 f" ({problem.message.splitlines()[-1]})."

@@ -40,12 +40,8 @@ class Obstacle(Record):
 
 def is_measured(tests: TestRun) -> bool:
     """Whether a test came to an end of its own, or the runner found that there is none."""
-    return tests.status is Status.ABSENT or finds_none(tests) or has_ended(tests)
-
-
-def finds_none(tests: TestRun) -> bool:
-    """Whether the runner looked for tests, and found none."""
-    return tests.suite is not None and not tests.items
+    finds_none = tests.suite is not None and not tests.items
+    return tests.status is Status.ABSENT or finds_none or has_ended(tests)
 
 
 def has_ended(tests: TestRun) -> bool:

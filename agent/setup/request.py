@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from pathlib import Path
 
 from agent.models.environment import Checkout, Contract, Environment
@@ -41,7 +40,6 @@ class EnvironmentRequest(Record):
 
     def is_rule(self, path: str) -> bool:
         """Whether a file decides about checks, so that no change's set-up makes it."""
-        named = posixpath.basename(path) in ("pyproject.toml", "setup.cfg")
-        return named or (
+        return rule_files.has_tables(path) or (
             self.project is not None and bool(rule_files.explain_file(path, self.project))
         )

@@ -119,7 +119,7 @@ def choose_program(wanted: str, there: Sequence[SandboxService], root: Root) -> 
     """Choose the newest program that fits what is asked for."""
     name, _, version = wanted.partition(":")
     same = [service for service in there if service.name == name]
-    same.sort(key=_rate_version, reverse=True)
+    same.sort(key=lambda service: [*map(int, re.findall(r"\d+", service.version))], reverse=True)
     for service in same:
         if not version or f"{service.version}.".startswith(f"{version}."):
             return service
@@ -130,10 +130,6 @@ def choose_program(wanted: str, there: Sequence[SandboxService], root: Root) -> 
         f"services: {SERVICE_TITLES[name]} {version}".rstrip()
         + f" is not available in a sandbox. Available: {found}.{way}"
     )
-
-
-def _rate_version(service: SandboxService) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", service.version)]
 
 
 def _make_request(script: str, *, seconds: float = 120, collect: str = "") -> SandboxRequest:

@@ -145,20 +145,16 @@ def remove_unused(settings: Settings, days: float = UNUSED_DAYS) -> int:
     for place in filter(Path.is_dir, locate_environment(settings, "").glob("*")):
         # What is no layer is of another version of ours: nothing will ever ask for it.
         if _is_older(place, oldest) or not place.name.startswith(LAYERS):
-            _discard(settings, place)
+            # From the start, nobody finds a part of it.
+            part = folder(settings) / _BUILDING / f"{os.getpid()}-{secrets.token_hex(6)}"
+            part.parent.mkdir(exist_ok=True)
+            folders.delete_folder(place.rename(part))
             gone += 1
     for place in (settings.home / "baselines").glob("*"):
         if _is_older(place, oldest):
             place.unlink(missing_ok=True)
             gone += 1
     return gone
-
-
-def _discard(settings: Settings, place: Path) -> None:
-    """Remove a folder of the store; from the start, nobody finds a part of it."""
-    parts = folder(settings) / _BUILDING
-    parts.mkdir(exist_ok=True)
-    folders.delete_folder(place.rename(parts / f"{os.getpid()}-{secrets.token_hex(6)}"))
 
 
 def _is_older(place: Path, moment: float) -> bool:

@@ -54,7 +54,7 @@ def provide_tools(pins: str, build_context: BuildContext) -> Path:
         IndexUnavailable: The index did not answer.
         StorageFull: The disk is full.
     """
-    text = _read_pins(pins)
+    text = (resources.files("agent.setup") / pins).read_text(encoding="utf-8")
     mark = f"{build_context.mark}{text}"
     return _provide(mark, _TITLES[pins], text.splitlines(), build_context, *_EXACT)
 
@@ -222,7 +222,3 @@ def compile_all(build_context: BuildContext, venv: Path) -> None:
     # only a sandbox that ended early is worth a word.
     if result.limit is not None:
         build_context.say(f"compiling bytecode reached the {result.limit} limit")
-
-
-def _read_pins(pins: str) -> str:
-    return (resources.files("agent.setup") / pins).read_text(encoding="utf-8")

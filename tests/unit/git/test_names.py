@@ -51,11 +51,11 @@ def test_names_that_differ_in_case_or_encoding_collide():
     "links", [{"a": "/etc/passwd"}, {"a": "b/../../x"}, {"a": "d/up/x", "d/up": "../.."}]
 )
 def test_a_link_that_leads_out_is_found(links):
-    assert "a" in names.find_links_out(links) or "d/a" in names.find_links_out(links)
+    assert any(names.leads_out(path, links) for path in links if path in {"a", "d/a"})
 
 
 @pytest.mark.parametrize(
     "links", [{"d/a": "../b.py"}, {"a": "d/up/x", "d/up": ".."}, {"a": "b", "b": "a"}]
 )
 def test_a_link_that_stays_inside_is_accepted(links):
-    assert names.find_links_out(links) == []
+    assert not any(names.leads_out(path, links) for path in links)
