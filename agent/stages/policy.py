@@ -49,29 +49,13 @@ def clear_change(
         partial(distributions.list_modules, environment.path),
         partial(distributions.list_commands, environment.path),
     )
-    try:
-        cleared = judge_change(change_context, desk.settings.floors, human_changes)
-    except PolicyRefused as problem:
-        desk.say(
-            _explain_refusal(
-                [finding for finding in problem.findings if finding.severity is Severity.BLOCK]
-            )
-        )
-        raise
+    cleared = judge_change(change_context, desk.settings.floors, human_changes)
     remarks = len(cleared.findings)
     desk.say(
         f"{len(registry.OF_CHANGES)} rules passed"
         + (f", {remarks} remark{'s' * (remarks != 1)} for the reviewer" if remarks else "")
     )
     return cleared
-
-
-def _explain_refusal(blocking: list[Finding]) -> str:
-    """Say in one line what stands against a change."""
-    first = blocking[0]
-    said = f"{first.rule} blocks the change: {first.place} {first.message}".replace("  ", " ")
-    more = len(blocking) - 1
-    return said + (f" ({more} more finding{'s' * (more != 1)})" if more else "")
 
 
 def judge_change(

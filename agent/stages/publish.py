@@ -89,7 +89,8 @@ def publish_result(
         told = _update_pull_request(task, task.pull, decided, refused, answers, base, desk)
     else:
         return end_without_work(task.pull, base.run, desk)
-    _say_result(told, desk)
+    if told.placed and told.pull_request:
+        desk.say(f"pull request {told.pull_request.url}")
     return desk.redactor.redact_record(_make_outcome(task, decided, refused, told, base, desk))
 
 
@@ -117,15 +118,6 @@ def end_without_work(pull: PullContext, run: Run, desk: Desk) -> Outcome:
             waiting_threads=thread_answers.list_waiting(thread_answers.list_lasting(pull))
         ),
     )
-
-
-def _say_result(told: _Announcement, desk: Desk) -> None:
-    if told.placed:
-        desk.say(f"branch {told.placed.branch} at {told.placed.commit[:12]}")
-    if told.placed and told.pull_request:
-        desk.say(f"pull request {told.pull_request.url}")
-        for note in told.pull_request.notes:
-            desk.say(f"pull request: {note}")
 
 
 def _make_outcome(
