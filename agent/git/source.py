@@ -79,7 +79,7 @@ def explain_git(source: UserRepository) -> Iterator[None]:
         # Objects may be missing that git would fetch when they are needed.
         if any((source.common_dir / "objects" / "pack").glob("*.promisor")):
             said = (
-                f"{root} is a partial clone that lacks objects of the base commit"
+                f"{root} is a partial clone that lacks objects of the base commit or its history"
                 f" ({problem.message.splitlines()[-1]})."
                 " Complete it: git fetch --refetch --no-filter"
             )
