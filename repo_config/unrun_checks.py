@@ -17,8 +17,6 @@ from repo_config.known_tools import HOOKS
 from repo_config.located import escape_text
 from repo_config.project_files import ProjectFiles
 
-COMMANDS = "commands of CI"
-"""The kind of those that stand in workflows."""
 _MOST, _LONGEST = 100, 100
 #: Its hooks are listed by name.
 _PRE_COMMIT = "pre-commit"
@@ -41,8 +39,8 @@ class OwnChecks(NamedTuple):
         call = command_lines.find_inner_call(command_lines.split_call(line))
         suite = command_lines.read_test_command(shlex.join(call))
         own_suite = command_lines.read_test_command(self.tests)
-        # Also behind `uvx`, and where only a shell could read the rest of the line.
-        words = () if "\n" in line else tuple(line.split())
+        # Also behind `uvx` or in an action, and where only a shell could read the rest of the line.
+        words = () if "\n" in line else tuple(line.replace("/", " ").split())
         return (
             line in {self.tests, *(command.line for command in self.commands)}
             or command_lines.find_tool(call)[0] in self.tools
@@ -61,7 +59,7 @@ def list_unrun(
     """
     kinds = {
         "pre-commit hooks": _find_hooks(own, project),
-        COMMANDS: _find_commands(own, repository),
+        "steps of CI": _find_steps(own, repository),
     }
     found = {
         kind: tuple(dict.fromkeys(_cut(name) for name in names if name.strip()))[:_MOST]
@@ -84,16 +82,19 @@ def _find_hooks(own: OwnChecks, files: ProjectFiles) -> Iterator[str]:
             yield name
 
 
-def _find_commands(own: OwnChecks, files: ProjectFiles) -> Iterator[str]:
+def _find_steps(own: OwnChecks, files: ProjectFiles) -> Iterator[str]:
     for path in files.paths:
         if not (path.startswith(".github/workflows/") and path.endswith((".yml", ".yaml"))):
             continue
         workflow = files.yaml(path)
         jobs = table(workflow, "jobs") if _is_for_changes(workflow.get("on")) else {}
-        for step in (step for job in jobs.values() for step in as_list(as_map(job).get("steps"))):
-            line = str(as_map(step).get("run", ""))
-            if line.strip() and not own.cover(line):
-                yield line
+        for job in map(as_map, jobs.values()):
+            # A job may itself use a workflow, as a step uses an action.
+            for step in map(as_map, (job, *as_list(job.get("steps")))):
+                line = str(step.get("run") or str(step.get("uses", "")).partition("@")[0])
+                # GitHub's own actions lay out the machine.
+                if not line.startswith("actions/") and not own.cover(line):
+                    yield line
 
 
 def _is_for_changes(events: object) -> bool:

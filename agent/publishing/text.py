@@ -29,7 +29,6 @@ from agent.telemetry import run_log
 from agent.text import check_summary, sanitise
 from agent.text.check_summary import is_of_tests
 from agent.text.redaction import REMOVED, Redactor
-from repo_config import unrun_checks
 
 #: GitHub refuses longer titles.
 _TITLE_LIMIT = 256
@@ -178,7 +177,6 @@ def _list_facts(evidence: Evidence) -> dict[str, object]:
         "tests_are_off": config.checks.tests == "off",
         "source": contract.source,
         "project": contract.project,
-        "ci_commands": unrun_checks.COMMANDS,
         "environment": prepared.environment,
         "diff_text": sanitise.shorten_middle(evidence.diff, _DIFF, where="the branch or the log"),
         "log_text": sanitise.shorten_middle(

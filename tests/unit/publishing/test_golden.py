@@ -207,7 +207,7 @@ def draft_not_measurable() -> str:
     prepared = evidence_of_issue().prepared
     unrun = {
         "pre-commit hooks": ("codespell", "mdformat`", "pyupgrade", "zizmor", "end-of-file", "x"),
-        "commands of CI": ("make docs", "npm ci"),
+        "steps of CI": ("make docs", "npm ci"),
     }
     project = prepared.contract.project.model_copy(update={"unrun": unrun})
     contract = prepared.contract.model_copy(update={"project": project})

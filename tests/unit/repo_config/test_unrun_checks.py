@@ -26,6 +26,8 @@ FILES = {
           a:
             steps:
             - uses: actions/checkout@v4
+            - uses: pre-commit/action@v3
+            - uses: example/analyze@v1
             - run: tox -e ${{ matrix.env }}
             - run: python -m pytest -x
             - run: make docs
@@ -36,6 +38,7 @@ FILES = {
                 make html
             - run: npm test
           b: {steps: [{run: npm test}]}
+          c: {uses: ./.github/workflows/more.yml}
         """,
     ".github/workflows/release.yml": """
         on: {push: {tags: ["v*"]}}
@@ -52,8 +55,9 @@ def test_hooks_and_steps_that_no_check_runs_are_listed() -> None:
     )
     assert detect.detect_project(tree, config).unrun == {
         "pre-commit hooks": ("codespell", "two…", "links"),
-        "commands of CI": (
-            "tox -e ${{ matrix.env }}", "make links && echo pre-commit", "cd docs…", "npm test",
+        "steps of CI": (
+            "example/analyze", "tox -e ${{ matrix.env }}", "make links && echo pre-commit",
+            "cd docs…", "npm test", "./.github/workflows/more.yml",
         ),
     }  # fmt: skip
 
