@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import textwrap
 from typing import Annotated
 
@@ -67,14 +66,9 @@ def explain(
     project = detect.detect_project(tree, read.config)
     found = list(effective.list_values(read, project, settings.load_settings()))
     if key is not None:
-        known = [one.key for one in found]
         found = _select_keys(key, found)
         if not found:
-            near = difflib.get_close_matches(key, known, 2)
-            fix = "`config explain --all` lists them"
-            if near:
-                fix = f"Did you mean {' or '.join(near)}?"
-            words = f"there is no key {format_excerpt(key, quoted=False)}. {fix}"
+            words = f"there is no key {format_excerpt(key, quoted=False)}; `--all` lists them"
             raise typer.BadParameter(words, param_hint="KEY")
     shown = found if is_whole or key is not None else [one for one in found if one.is_set]
     for one in shown:

@@ -60,7 +60,7 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
     used = sandboxes.choose_kind(given)
     measured = _measure(used, given)
     broken = measured["broken"] and f"not enforced: {', '.join(measured['broken'])}"
-    git, folder = _ask_version("git"), ""
+    git, folder = _ask_git_version(), ""
     try:
         settings.require_home(given)
     except SettingsInvalid as invalid:
@@ -82,7 +82,6 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
         ("models", " ".join(models["problems"]), _describe_models(models)),
         ("GitHub", github, us),
     )
-    versions = {"python": platform.python_version(), "kernel": platform.release(), "git": git}
     return {
         "sound": not any(problem for _, problem, _ in needed),
         "used": used,
@@ -92,7 +91,6 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
             for what, problem, detail in needed
         ],
         "models": models,
-        "versions": versions | {"bwrap": _ask_version("bwrap")},
     }
 
 
@@ -157,10 +155,10 @@ def examine_github(given: Settings) -> tuple[str, str]:
     return "", f"{login} at {way.base_url}"
 
 
-def _ask_version(program: str) -> str | None:
-    """Ask a program for its version; None where it is not there or does not work."""
+def _ask_git_version() -> str | None:
+    """Ask git for its version; None where it is not there or does not work."""
     try:
-        return subprocess.check_output([program, "--version"], text=True, timeout=10).strip()
+        return subprocess.check_output(["git", "--version"], text=True, timeout=10).strip()
     except (OSError, subprocess.SubprocessError):
         return None
 

@@ -10,7 +10,8 @@ from agent.github.access import Access, Raw, RepositorySession
 from agent.github.api_errors import ignore_statuses
 from agent.github.connection import translating_errors
 from agent.github.status_comment import StatusComment
-from agent.models.intake import EarlierRun, LiveIssue, LivePull, Permission, Reaction
+from agent.models.intake import EarlierRun, LiveIssue, Permission, Reaction
+from agent.models.outcome import PullEnd
 from agent.models.run import Run
 from agent.models.ticket import IssueRef, Snapshot
 from agent.settings import Settings
@@ -73,15 +74,13 @@ class GithubIntakeApi:
         read = issues.read_text(session, issue.number) if live else None
         return live.model_copy(update=dict(read)) if live and read else None
 
-    def read_pull(self, pull: IssueRef) -> LivePull | None:
+    def read_pull(self, pull: IssueRef) -> PullEnd | None:
         """Read a pull request by its repository and number; None: it is not there."""
 
-        def read(raw: Raw) -> LivePull:
+        def read(raw: Raw) -> PullEnd:
             ended = raw["merged_at"] or raw["closed_at"]
-            return LivePull(
-                state="merged" if raw["merged"] else raw["state"],
-                ended_at=None if ended is None else str(ended),
-            )
+            facts = {"state": "merged" if raw["merged"] else raw["state"], "at": ended}
+            return PullEnd.model_validate({"pull": pull.number, **facts})
 
         with ignore_statuses(*repositories.GONE):
             return self._session(pull).call(

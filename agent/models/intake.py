@@ -53,10 +53,4 @@ class EarlierRun(Record):
     over: bool
 
 
-class LivePull(Record):
-    state: Literal["open", "closed", "merged"]
-    ended_at: str | None = None
-    """ISO 8601, UTC: when it was merged or closed."""
-
-
 Reaction = Literal["eyes", "+1", "confused"]

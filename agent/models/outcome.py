@@ -147,12 +147,13 @@ class Outcome(Record):
 
 
 class PullEnd(Record):
-    """That people have merged or closed a pull request of ours, as the code host tells of it."""
+    """Whether people have merged or closed a pull request of ours, as the code host tells of it."""
 
     pull: int
     """Its number."""
-    state: Literal["merged", "closed"]
+    state: Literal["open", "merged", "closed"]
     at: str | None
+    """ISO 8601, UTC: when they did."""
 
 
 class StoredRun(Record):

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from agent.conversation.events import ConversationEvent
 from agent.github.intake_api import GithubIntakeApi
-from agent.models.intake import LivePull
-from agent.models.outcome import PullEnd, StoredRun
+from agent.models.outcome import StoredRun
 from agent.models.run import Reason
 from agent.service.intake import CommentHandled, DecisionPostponed, IgnoredRequest, IntakeDecision
 from agent.store.sql_requests import FollowUpRequest
@@ -47,17 +46,11 @@ def handle_event(
     first = found.run.first
     if pull.state != "open":
         _stop_follow_up(found, pull.state, store)
-    if not store.note_pull(first, _make_end(event.number, pull)):
+    if not store.note_pull(first, None if pull.state == "open" else pull):
         return IgnoredRequest(
             reason=f"the pull request is already known to be {pull.state}", routine=True
         )
     return CommentHandled(reason=f"the pull request of run {first} is {pull.state}")
-
-
-def _make_end(number: int, pull: LivePull) -> PullEnd | None:
-    if pull.state == "open":
-        return None
-    return PullEnd(pull=number, state=pull.state, at=pull.ended_at)
 
 
 def _stop_follow_up(found: StoredRun, became: str, store: SqlRunStore) -> None:
