@@ -19,7 +19,7 @@ from packaging.version import InvalidVersion, Version
 from repo_config import command_lines
 from repo_config.command_lines import CheckCommand
 from repo_config.documents import table, texts
-from repo_config.known_tools import HOOKS, HOOKS_FILE, PINNED, TOOLS, KnownTool
+from repo_config.known_tools import HOOKS, HOOKS_FILE, TOOLS, KnownTool
 from repo_config.located import escape_text
 from repo_config.project_files import ProjectFiles
 from repo_config.schema import RepoConfig
@@ -68,7 +68,7 @@ def find_commands(files: ProjectFiles, config: RepoConfig) -> Commands:
     ]
     named = command_lines.name_apart([*kinds["types"], *kinds["lint"], *extra])
     ends = len(kinds["types"]), len(named) - len(extra)
-    programs = {TOOLS[command.tool].program for command in named if command.tool} & PINNED
+    programs = {TOOLS[command.tool].program for command in named if command.tool}
     return Commands(
         types=named[: ends[0]],
         lint=named[ends[0] : ends[1]],

@@ -24,8 +24,6 @@ class KnownTool(NamedTuple):
     hook_args: tuple[str, ...] = ()
     """Default arguments of its hook, as its authors set them."""
     checks_types: bool = False
-    is_pinned: bool = True
-    """Whether it is run in the version that the project pins."""
 
     @property
     def program(self) -> str:
@@ -58,11 +56,11 @@ _ROWS = (
     # Of these two the first that is found is run.
     KnownTool(
         "basedpyright", "basedpyright", ("pyproject.toml: tool.basedpyright",),
-        target="", checks_types=True, is_pinned=False,
+        target="", checks_types=True,
     ),
     KnownTool(
         "pyright", "pyright", ("pyrightconfig.json", "pyproject.toml: tool.pyright"),
-        target="", checks_types=True, is_pinned=False,
+        target="", checks_types=True,
     ),
 )  # fmt: skip
 
@@ -70,6 +68,6 @@ HOOKS_FILE = ".pre-commit-config.yaml"
 #: By check.
 TOOLS = {tool.check: tool for tool in _ROWS}
 HOOKS = {hook: tool for tool in _ROWS for hook in tool.hooks.split()}
-PINNED = frozenset(tool.program for tool in _ROWS if tool.is_pinned)
+PROGRAMS = frozenset(tool.program for tool in _ROWS)
 #: Files that configure one tool alone.
 OWN_FILES = tuple(place for tool in _ROWS for place in tool.settings if ": " not in place)

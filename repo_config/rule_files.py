@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 
 from repo_config import documents
 from repo_config.detect import Project
-from repo_config.known_tools import OWN_FILES, PINNED
+from repo_config.known_tools import OWN_FILES, PROGRAMS
 
 _CONFIGURES = "it configures the checks"
 _RUNS_FIRST = "Python runs it before anything else"
@@ -33,7 +33,7 @@ _BY_NAME = {
     _CONFIGURES,
 )  # fmt: skip
 #: A module of one of these names at the root could be taken for the tool.
-_TOOLS = PINNED | {"pytest", "_pytest", "unittest", "django"}
+_TOOLS = PROGRAMS | {"pytest", "_pytest", "unittest", "django"}
 #: Where basedpyright keeps the errors that it knows of, unless its settings say otherwise.
 _OVERLOOKED = ".basedpyright/baseline.json"
 #: By these pyright knows environments.

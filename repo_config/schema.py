@@ -135,8 +135,7 @@ class ChecksSection(Section):
     listed; a suite that still runs at the limit fails."""
     types: Command | tuple[Command, ...] = "auto"
     """One or several commands, as in `mypy --strict src`, or off. auto: the plain command of each
-    type checker with settings or a pre-commit hook. basedpyright replaces
-    pyright, which needs a network; its mode is `standard` unless one is set."""
+    type checker with settings or a pre-commit hook."""
     lint: Command | tuple[Command, ...] = "auto"
     """Like `types`, for ruff, flake8, black and isort. Linters and type checkers use the base
     commit's settings."""

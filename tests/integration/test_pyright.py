@@ -15,12 +15,16 @@ from agent.checks.sealed import Secret
 from agent.models.sandbox import SANDBOX_OUT, SandboxResult
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
+from agent.setup import toolsets
+from agent.setup.build_context import BuildContext
+from agent.setup.interpreters import Interpreter
+from agent.setup.package_index import PackageIndex
 from repo_config.command_lines import read_command
 from tests.folders import data_folder
 from tests.integration import check_samples
 from tests.integration.check_samples import Files, Workshop
 
-pytestmark = pytest.mark.deep
+pytestmark = [pytest.mark.deep, pytest.mark.index]
 PYRIGHT = make_check(read_command("pyright"))
 
 
@@ -47,10 +51,15 @@ def run(workshop: Workshop) -> Callable[..., tuple[Site, Secret, SandboxResult]]
 
 
 def _with_checker(site: Site, workshop: Workshop) -> Site:
-    place = str(workshop.type_checker())
-    return replace(
-        site, environment=site.environment.model_copy(update={"type_checker_path": place})
-    )
+    """Add pyright as it is fetched, kept for later tests."""
+    with data_folder("pyright", built=True) as home:
+        settings = Settings(home=home)
+        python = Interpreter(version="3.11.2", path="/usr/bin/python3.11")
+        index = PackageIndex(settings)
+        context = BuildContext(workshop.sandbox, index, settings, python, workshop.said.append)
+        place = toolsets.provide_type_checkers("1.1.400", context).resolve()
+    update = {"type_checker_path": str(place)}
+    return replace(site, environment=site.environment.model_copy(update=update))
 
 
 #: Leaves a mark when it is run, and says what would hide every error.
@@ -121,7 +130,14 @@ def test_it_has_its_usual_mode_below_the_settings_of_a_project(
     assert not judged.reason
 
 
-@pytest.mark.index
+HOOKS = """
+repos:
+- repo: https://github.com/RobertCraigie/pyright-python
+  rev: v1.1.360
+  hooks: [{id: pyright}]
+"""
+
+
 def test_it_is_fetched_for_those_that_use_it_and_kept() -> None:
     with data_folder("pyright") as home:
         settings = Settings(home=home)
@@ -130,10 +146,10 @@ def test_it_is_fetched_for_those_that_use_it_and_kept() -> None:
             {"a.py": "x: int = 1\n"}, {}, settings, sandbox, said.append
         )
         assert plain.environment.type_checker_path == ""
-        assert not [line for line in said if "basedpyright" in line]
-        files = {"a.py": "x: int = ''\n", "pyrightconfig.json": "{}"}
+        assert not [line for line in said if "pyright" in line]
+        files = {"a.py": "x: int = ''\n", ".pre-commit-config.yaml": HOOKS}
         site = check_samples.declared_site(files, {}, settings, sandbox, said.append)
-        assert "fetching basedpyright, and the Node.js it runs on" in said
+        assert "fetching basedpyright with its Node.js and pyright@1.1.360" in said
         assert site.environment.key == plain.environment.key
         found = check_samples.measured(site, sandbox)["pyright"]
         assert [item.item_id.split(": ")[1] for item in found.items] == ["reportAssignmentType"]
