@@ -27,8 +27,10 @@ from agent.backtest.tasks import PastChange
 from agent.desk import Desk
 from agent.errors import AgentError, RequestRefused
 from agent.models.backtest import BacktestResult, End, find_end
+from agent.models.change import Severity
 from agent.models.clock import read_clock
 from agent.models.environment import OpenedRepository, Prepared
+from agent.models.outcome import Outcome
 from agent.models.record import Record
 from agent.models.run import Reason, Run, make_run_id
 from agent.models.step import AnyStep
@@ -262,26 +264,25 @@ def _make_result_of_run(
     task: PastChange, told: dict[str, Any], wanted: ExpectedTests, set_up: str
 ) -> BacktestResult:
     """Read what `mergewright run --json` has printed."""
-    if "outcome" not in told:
+    if "state" not in told:
         words = str(told.get("problem", ""))
         row = _make_row(task, End.FAILED, wanted, set_up)
         return row.model_copy(update={"reason": told.get("reason") or "failed", "sentence": words})
-    findings, models = told["findings"], told["models"]
-    end = find_end(
-        Reason(told["reason"]),
-        has_remarks=any(finding["severity"] == "review" for finding in findings),
-    )
-    path = told["patch_path"] if told["outcome"] == "dry_run" else None
+    outcome = Outcome.model_validate({name: told[name] for name in Outcome.model_fields})
+    findings, used = outcome.judged.findings, outcome.figures.total_usage
+    has_remarks = any(finding.severity is Severity.REVIEW for finding in findings)
+    path = outcome.files.patch_path if outcome.reason is Reason.DRY_RUN else None
     facts = {
-        "reason": told["reason"],
-        "sentence": told["sentence"],
-        "run_id": told["run_id"],
-        "model": ", ".join(dict.fromkeys(model["model"] for model in models)),
-        "usd": told["cost_usd"],
-        "requests": sum(model["calls"] for model in models),
+        "reason": outcome.reason.value,
+        "sentence": outcome.sentence,
+        "run_id": outcome.run_id,
+        "model": ", ".join(dict.fromkeys(use.model for use in outcome.figures.models)),
+        "usd": used.usd,
+        "requests": used.calls,
         "seconds": sum(told["seconds"].values()),
         "patch": Path(path).read_text(encoding="utf-8") if path else "",
     }
+    end = find_end(outcome.reason, has_remarks=has_remarks)
     return _make_row(task, end, wanted, set_up).model_copy(update=facts)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agent.cli import terminal
 from agent.models.change import Severity
-from agent.models.checks import AnyComparison, PackageComparison, Status, TestComparison
+from agent.models.checks import AnyComparison
 from agent.models.outcome import Outcome
 from agent.models.run import Reason
 from agent.publishing import messages
@@ -53,68 +53,12 @@ def list_next_steps(outcome: Outcome, repo: Path | None) -> tuple[str, ...]:
 def make_report(
     outcome: Outcome, seconds: dict[str, float], repo: Path | None = None
 ) -> dict[str, object]:
-    """Build the object that `--json` prints."""
-    used = outcome.figures.total_usage
+    """Build the object that `--json` prints: the outcome as it is kept, and what follows of it."""
     return {
-        # A dry run opens nothing, so it must not be taken for one that did.
-        "outcome": "dry_run" if outcome.reason is Reason.DRY_RUN else outcome.state.value,
-        "run_id": outcome.run_id,
-        "reason": outcome.reason.value,
-        "sentence": outcome.sentence,
-        "branch": outcome.branch,
-        "commit": outcome.commit,
-        "pull_request": outcome.pull_request.url if outcome.pull_request else None,
-        "pull_request_text": outcome.files.text,
-        "pull_request_path": outcome.files.text_path,
-        "patch_path": outcome.files.patch_path,
-        "log": outcome.files.log,
-        "checks": [
-            {
-                "name": check.name,
-                "kind": check.kind,
-                "base": _side(check.base, check, "base"),
-                "head": _side(check.head, check, "head"),
-                "verdict": check.verdict.value,
-                "reason": check.reason,
-                "new_failures": [item.item_id for item in check_summary.list_new(check)],
-                **_describe_kind(check),
-                "seconds": round(check.seconds, 3),
-            }
-            for check in outcome.judged.checks
-        ],
-        "findings": [finding.model_dump(mode="json") for finding in outcome.judged.findings],
+        **outcome.model_dump(mode="json"),
+        "cost_usd": outcome.figures.total_usage.usd,
         "next": list_next_steps(outcome, repo),
-        "review": None
-        if outcome.judged.review is None
-        else {**outcome.judged.review.model_dump(mode="json"), "open": outcome.judged.review.open},
-        "models": [use.model_dump(mode="json") for use in outcome.figures.models],
-        "tokens": {
-            "input": used.input_tokens,
-            "cached": used.cached_tokens,
-            "output": used.output_tokens,
-        },
-        "cost_usd": used.usd,
         "seconds": seconds,
-    }
-
-
-def _side(status: Status, check: AnyComparison, side: str) -> dict[str, object]:
-    names = ("count", "failures", "skipped")
-    counts = {name: getattr(check, f"{side}_{name}", None) for name in names}
-    return {"status": status.value} | {
-        name: count for name, count in counts.items() if count is not None
-    }
-
-
-def _describe_kind(check: AnyComparison) -> dict[str, object]:
-    if isinstance(check, PackageComparison):
-        return {"figures": check.counts}
-    if not isinstance(check, TestComparison):
-        return {}
-    return {
-        "gone": list(check.gone),
-        "flaky": [test.item_id for test in check.flaky],
-        "added": list(check.added),
     }
 
 

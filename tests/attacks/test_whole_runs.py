@@ -69,7 +69,7 @@ class Trap:
 
     def outbound(self, result: dict[str, Any]) -> list[bytes]:
         """Gather every byte that leaves, or may be shown to somebody."""
-        folder = Path(result["log"]).parent
+        folder = Path(result["files"]["log"]).parent
         texts = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
         assert any(path.name == "ledger.jsonl" for path in folder.iterdir())
         if result["branch"]:
@@ -136,7 +136,7 @@ def test_RX2_RX8_GR2_GR3_a_run_of_a_hostile_repository_publishes_the_edit_and_no
     before = planted.state(*trap.ground.watched())
     tree = planted.state(trap.repository.path / "shop", trap.repository.path / "config")
     result, printed = trap.run()
-    assert (result["outcome"], result["reason"]) == ("open", "ready"), result["sentence"]
+    assert (result["state"], result["reason"]) == ("open", "ready"), result["sentence"]
     changed = trap.repository.git("diff", "--name-status", f"main..{result['branch']}")
     assert changed.splitlines() == [
         "M\tshop/admin.py",
@@ -156,7 +156,7 @@ def test_RX2_RX8_GR2_GR3_a_run_of_a_hostile_repository_publishes_the_edit_and_no
     found = [path.name for path in Path("/tmp").glob("attacked/*")]
     # The control of another test runs without a sandbox, maybe at this moment.
     assert not [name for name in found if not name.startswith("control-")]
-    folder = Path(result["log"]).parent
+    folder = Path(result["files"]["log"]).parent
     assert list(verify_ledger((folder / "ledger.jsonl").read_bytes(), folder.name)) == []
     # The control: it did run, in sandboxes.
     log = (folder / "run.log").read_text()

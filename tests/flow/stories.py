@@ -67,14 +67,14 @@ class Ended:
 
     @property
     def text(self) -> str:
-        return self.result["pull_request_text"]
+        return self.result["files"]["text"]
 
     @property
     def log(self) -> str:
-        return Path(self.result["log"]).read_text()
+        return Path(self.result["files"]["log"]).read_text()
 
     def check(self, name: str) -> dict:
-        return next(check for check in self.result["checks"] if check["name"] == name)
+        return next(check for check in self.result["judged"]["checks"] if check["name"] == name)
 
 
 def carry_out(repository: Path, ticket: Path, *args: str, environ: Mapping[str, str]) -> Ended:

@@ -42,9 +42,9 @@ def test_a_run_with_a_personal_token_and_no_webhook_opens_the_pull_request(story
     )
     assert done.returncode == 0, done.stdout + done.stderr
     facts = json.loads(done.stdout)
-    assert (facts["outcome"], facts["reason"]) == ("open", "ready")
+    assert (facts["state"], facts["reason"]) == ("open", "ready")
     (pull,) = told.pulls()
-    assert facts["pull_request"].endswith(f"/{told.name}/pull/{pull.number}")
+    assert facts["pull_request"]["url"].endswith(f"/{told.name}/pull/{pull.number}")
     assert "Closes #1" in pull.body
     # GitHub takes a check from Apps alone; it is the only one who speaks.
     assert (told.checks(), told.repository.statuses) == ([], [])
@@ -53,7 +53,7 @@ def test_a_run_with_a_personal_token_and_no_webhook_opens_the_pull_request(story
     assert (run.active, run.run.snapshot.by_label) == (False, False)
     run_id = run.run.run_id
     shown = json.loads(command("runs", "show", run_id[:18], "--json").stdout)
-    assert shown["pull_request"] == facts["pull_request"]
+    assert shown["pull_request"] == facts["pull_request"]["url"]
     log = command("runs", "log", run_id).stdout
     assert "[head] tests: passed" in log
     assert token not in log + done.stdout + done.stderr

@@ -108,11 +108,11 @@ def index(home) -> PackageIndex:
 def test_the_ticket_gets_a_branch_with_what_it_asks_for_alone(known, index, built_home):
     repository = sources.repository(known.source, index, built_home, known.config)
     ended = run_field_ticket(repository, built_home, known, known.field, known.existing)
-    assert (ended.exit_code, ended.result["outcome"]) == (0, "open"), ended.result["sentence"]
-    assert {check["verdict"] for check in ended.result["checks"]} == {"passed"}
+    assert (ended.exit_code, ended.result["state"]) == (0, "open"), ended.result["sentence"]
+    assert {check["verdict"] for check in ended.result["judged"]["checks"]} == {"passed"}
     tests = ended.check("tests")
     assert (tests["new_failures"], tests["gone"]) == ([], [])
-    assert tests["head"]["count"] > tests["base"]["count"] > 0
+    assert tests["head_count"] > tests["base_count"] > 0
 
     changed = ("diff", "--no-renames", f"main..{ended.result['branch']}")
     rows = [line.split("\t") for line in repository.git(*changed, "--name-status").splitlines()]
