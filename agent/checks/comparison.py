@@ -85,7 +85,7 @@ def _compare_check(name: str, before: AnyRun, after: AnyRun) -> AnyComparison:
         if after.status is Status.PASSED:
             return found.model_copy(update={"verdict": Status.PASSED})
         return _not_told_apart(
-            found, Status.UNMEASURABLE, f"it cannot run on the base branch: {before.reason}"
+            found, Status.UNMEASURABLE, f"it fails on the base branch: {before.reason}"
         )
     if _hit_time_limit(before, after):
         found = found.model_copy(update={"unfinished": True})
