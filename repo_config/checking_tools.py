@@ -148,10 +148,11 @@ def _is_configured(files: ProjectFiles, tool: KnownTool) -> bool:
 
 def _make_command(files: ProjectFiles, hook: _Hook) -> CheckCommand:
     tool = hook.tool
-    # Some tools take none of their options twice.
-    added = [word for word in tool.options.split() if word not in hook.words]
+    # Some tools take none of their options twice; and what ours takes back is not said.
+    added = tool.options.split()
+    own = [word for word in hook.words if {word, f"--no-{word[2:]}"}.isdisjoint(added)]
     targets = () if hook.names_targets else _choose_targets(files, tool)
-    words = (*hook.words, *added, *targets)
+    words = (*own, *added, *targets)
     return CheckCommand(
         name=tool.check,
         line=escape_text(shlex.join((*tool.check.split(), *words))),

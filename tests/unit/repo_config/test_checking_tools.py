@@ -68,7 +68,7 @@ repos:
 """
     found = detect.detect_project(DictTree({".pre-commit-config.yaml": hooks}), RepoConfig())
     assert [(command.name, command.line) for command in found.commands] == [
-        ("ruff check", "ruff check --fix --no-fix ."),
+        ("ruff check", "ruff check --no-fix ."),
         ("ruff check --select I --no-fix .", "ruff check --select I --no-fix ."),
         ("mypy", "mypy shop"),
     ]
