@@ -8,7 +8,7 @@ passed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from agent.checks import reruns
 from agent.checks.check import MINUTES_LIMIT
@@ -45,16 +45,13 @@ _SLACK_SECONDS = 60.0
 
 def compare_reports(base: CheckReport, head: CheckReport) -> tuple[AnyComparison, ...]:
     """Compare check by check; a check that neither side has is left out."""
-    return tuple(_compare_check(*result) for result in _pair_results(base, head))
-
-
-def _pair_results(base: CheckReport, head: CheckReport) -> Iterator[tuple[str, AnyRun, AnyRun]]:
-    """Yield each check with both of its sides, but for those that neither side has."""
+    found = []
     for name in dict.fromkeys(result.name for result in (*head.results, *base.results)):
         before, after = base.result(name.removesuffix(BASE_RULES)), head.result(name)
         before, after = before or _make_absent(name, after), after or _make_absent(name, before)
         if {before.status, after.status} != {Status.ABSENT}:
-            yield name, before, after
+            found.append(_compare_check(name, before, after))
+    return tuple(found)
 
 
 def _make_absent(name: str, other: AnyRun | None) -> AnyRun:

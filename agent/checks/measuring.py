@@ -51,10 +51,6 @@ def list_tests(site: Site) -> Checks:
     return ((suite_of(site) or _NoSuite(), site),)
 
 
-def list_all(site: Site) -> Checks:
-    return (*list_others(site), *list_tests(site))
-
-
 def run_checks(
     checks: Checks,
     sandbox: Sandbox,

@@ -75,10 +75,10 @@ def find_obstacle(tests: TestRun | None, problem: str, lines: Sequence[str] = ()
 def name_way(lines: Sequence[str]) -> str:
     """Name the keys of the configuration, the lines so far among them: these would be replaced."""
     setup = f"setup: [{', '.join(map(json.dumps, (*lines, 'COMMAND')))}]".replace("`", "\\u0060")
-    return (
-        "If a command, a variable or a server is needed first, add it to `.github/mergewright.yml`:"
-        f" `{setup}`, `env: {{NAME: VALUE}}`, `services: [postgres, redis]`."
+    way = (
+        "If a command, a variable or a server is needed first, add it to `.github/mergewright.yml`"
     )
+    return f"{way}: `{setup}`, `env: {{NAME: VALUE}}`, `services: [postgres, redis]`."
 
 
 def quote_as_code(text: str) -> str:

@@ -185,7 +185,9 @@ class _Attempts:
         """
         base, once, desk = self.base, self.once, self.desk
         last = self.tried[-1] if self.tried else None
-        said = problem.message if problem else missing or _explain_lack(last)
+        left = last.prepared.environment.left_out[:_MOST_LEFT_OUT] if last else ()
+        lack = "\n".join(f"Not installed: {one}" for one in left)
+        said = problem.message if problem else missing or lack
         obstacle = once(Step.OBSTACLE, find_obstacle, base, last, said, desk)
         result: Scouted = ""
         if scout is not None:
@@ -229,12 +231,6 @@ def find_obstacle(
     found = obstacles.find_obstacle(tests, problem, lines)
     desk.say(found.words)
     return found
-
-
-def _explain_lack(tried: TriedSetup | None) -> str:
-    """Say what an environment is without."""
-    left = tried.prepared.environment.left_out if tried else ()
-    return "\n".join(f"Not installed: {one}" for one in left[:_MOST_LEFT_OUT])
 
 
 def read_known(run: Run, desk: Desk) -> str:

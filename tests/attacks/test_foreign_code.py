@@ -125,7 +125,11 @@ class Scene:
             config=RepoConfig.model_validate({"env": hostile.ENVIRON}, strict=False),
             limits=check.get_granted_limits(self.settings),
         )  # fmt: skip
-        results = measuring.run_checks(measuring.list_all(site), self.witness, self.said.append)
+        results = measuring.run_checks(
+            (*measuring.list_others(site), *measuring.list_tests(site)),
+            self.witness,
+            self.said.append,
+        )
         self.spoiled[f"checks of {tree.name}"] = differences(
             phase, planted.state(self.settings.home / "environments"), new=True
         )

@@ -150,7 +150,11 @@ class Workshop:
 
     def measure(self, site: Site) -> CheckReport:
         """All checks of a site."""
-        results = measuring.run_checks(measuring.list_all(site), self.sandbox, self.said.append)
+        results = measuring.run_checks(
+            (*measuring.list_others(site), *measuring.list_tests(site)),
+            self.sandbox,
+            self.said.append,
+        )
         return CheckReport(side="base", commit="0" * 40, results=results)
 
     def one(self, name: str, files: Files, **more: Any) -> Any:
@@ -235,7 +239,9 @@ def measured(site: Site, sandbox: Sandbox) -> dict[str, Any]:
     """All checks of a site, by name."""
     return {
         one.name: one
-        for one in measuring.run_checks(measuring.list_all(site), sandbox, lambda line: None)
+        for one in measuring.run_checks(
+            (*measuring.list_others(site), *measuring.list_tests(site)), sandbox, lambda line: None
+        )
     }
 
 

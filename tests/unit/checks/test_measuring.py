@@ -53,14 +53,19 @@ def test_as_many_checks_at_once_as_are_allowed_and_have_a_processor(
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(processors)))
     counting = Counting(together)
     measuring.run_checks(
-        measuring.list_all(replace(linted, at_once=at_once)), FakeSandbox(counting), lambda _: None
+        (
+            *measuring.list_others(replace(linted, at_once=at_once)),
+            *measuring.list_tests(replace(linted, at_once=at_once)),
+        ),
+        FakeSandbox(counting),
+        lambda _: None,
     )
     assert counting.most == together
 
 
 def test_once_a_result_is_enough_nothing_else_is_waited_for(linted: Site) -> None:
     [found] = measuring.run_checks(
-        measuring.list_all(linted),
+        (*measuring.list_others(linted), *measuring.list_tests(linted)),
         FakeSandbox(lambda _: ended(2)),
         lambda _: None,
         is_enough=lambda result: result.status is not Status.ABSENT,
