@@ -102,7 +102,7 @@ def _find_reason(path: str, project: Project) -> str | None:
     lowered = path.lower()
     name = posixpath.basename(lowered)
     if (
-        lock_files.is_lock(path)
+        lock_files.LOCK.fullmatch(name)
         or _DEPENDENCIES.fullmatch(name)
         or "/requirements/" in f"/{lowered}"
     ):

@@ -100,7 +100,6 @@ def test_clear_holds_a_change_against_the_files_and_the_configuration_of_the_bas
     file = ChangedFile(path="net/a.py", before=None, after=b"import httpx\n")
     with pytest.raises(PolicyRefused, match=r"paths: net/a.py "):
         policy.clear_change(Change(base_commit=commit, files=(file,)), TICKET, prepared, desk)
-    assert "paths" in said[-1]
     good = file.model_copy(update={"path": "b.py"})
     change = Change(base_commit=commit, files=(good,))
     cleared = policy.clear_change(change, TICKET, prepared, desk)
