@@ -50,6 +50,9 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
 
     Args:
         author: Under which name our commits are made; with `email`, what tells them from others.
+
+    Raises:
+        RepositoryUnfit: We cannot carry the branch on: links, submodules, its size.
     """
     for name in (branch, base_branch):
         branches.require_name(name)
@@ -80,30 +83,23 @@ def _read_state(
     tip = start.commit
     place = objects.use_index(hold, keep=False)
     fork = objects.find_fork(place, tip, head)
+    if fork is None:
+        raise _make_unfit("has no commit in common with its base branch")
     joined = _join_base(place, fork, tip, head)
     base.require_fit(place, joined.against)
     commits = list(_list_commits(place, tip, head, ours))
-    foreign = tuple(commit for commit, own in commits[-MOST_COMMITS:] if not own)
-    change, unfit = Change(base_commit=joined.against, files=()), ""
-    try:
-        if fork is None:
-            raise _make_unfit("has no commit in common with its base branch")
-        if len(commits) > MOST_COMMITS:
-            raise _make_unfit(f"has over {MOST_COMMITS:,} commits that are not on its base branch")
-        base.require_fit(place, joined.tree)
-        change = read_difference(place, joined.against, joined.tree)
-    except RepositoryUnfit as problem:
-        unfit = problem.message
+    if len(commits) > MOST_COMMITS:
+        raise _make_unfit(f"has over {MOST_COMMITS:,} commits that are not on its base branch")
+    base.require_fit(place, joined.tree)
     return BranchState(
         checkout=base.describe_commit(hold.place, url, PinnedCommit(joined.against, start.branch)),
-        change=change,
+        change=read_difference(place, joined.against, joined.tree),
         head=head,
         tip=tip,
         tree=joined.tree,
-        foreign_commits=foreign,
+        foreign_commits=tuple(commit for commit, own in commits if not own),
         base_has_moved=fork != tip,
         conflicts=joined.conflicts,
-        unfit_reason=unfit,
     )
 
 
@@ -113,9 +109,9 @@ class _JoinedBranch(NamedTuple):
     conflicts: tuple[str, ...] = ()
 
 
-def _join_base(place: GitPlace, fork: str | None, tip: str, head: str) -> _JoinedBranch:
+def _join_base(place: GitPlace, fork: str, tip: str, head: str) -> _JoinedBranch:
     alone = objects.find_tree(place, head)
-    if fork is None or fork == tip:
+    if fork == tip:
         return _JoinedBranch(tip, alone)
     try:
         tree, conflicts = objects.merge_trees(place, tip, head)
@@ -198,8 +194,6 @@ def make_follow_up_commit(
     the Change, all of it against the checkout, has beyond that. Returns the branch's head where
     nothing is to be done, or nothing of the branch is left.
     """
-    if branch_state.unfit_reason:
-        raise RepositoryUnfit(branch_state.unfit_reason)
     against, made = branch_state.checkout.commit, branch_state.head
     by = objects.Identity(author, email, date)
     with mirror.hold_mirror_of(branch_state.checkout) as hold:

@@ -80,9 +80,6 @@ class BranchState(Record):
     """Whether the base branch has commits that the branch has not."""
     conflicts: tuple[str, ...] = ()
     """Paths on which the two do not go together; then nothing was merged."""
-    unfit_reason: str = ""
-    """Why the branch cannot be carried on by us, in words: links, submodules, its size; then the
-    change is empty. Modes of files are in the change."""
 
     @classmethod
     def at_base(cls, checkout: Checkout) -> Self:

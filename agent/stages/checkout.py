@@ -6,7 +6,6 @@ from agent.desk import Desk
 from agent.errors import (
     ConfigInvalid,
     MergeConflict,
-    RepositoryUnfit,
     StoreUnavailable,
     TransientError,
 )
@@ -64,8 +63,6 @@ def prepare_start(pull: PullContext | None, run: Run, desk: Desk) -> BranchState
         max_mb=desk.settings.max_repository_mb,
         stopped=desk.stopped,
     )
-    if found.unfit_reason:
-        raise RepositoryUnfit(found.unfit_reason)
     if found.conflicts and pull.about.kind == "update":
         shown = list_some(map(sanitise.format_code, found.conflicts), 8)
         raise MergeConflict(f"{base_branch} cannot be merged into {branch}: both changed {shown}.")
