@@ -111,7 +111,7 @@ def _describe_answer(about: FollowUp, outcome: Outcome) -> str:
     if outcome.reason in (Reason.SUPERSEDED, Reason.CANCELLED) and not outcome.review_state.threads:
         return _lines(f"**The result is pull request {pull}.**", f"Its last round ended: {result}.")
     way = f"review {pull}, then merge or close it."
-    if outcome.review_state.waiting_threads or outcome.review_state.review_places:
+    if outcome.review_state.waiting_threads:
         way = f"answer the comments that need a person, then review {pull}."
     linked = (
         (sanitise.format_words(thread.about[:_LINE]), thread.url)

@@ -91,8 +91,6 @@ class ReviewState(Record):
     threads: tuple[ThreadOutcome, ...] = ()
     waiting_threads: tuple[ThreadOutcome, ...] = ()
     """The threads of all rounds that wait for a person."""
-    review_places: int = 0
-    """Places in the change that a person has to look at first."""
 
 
 class RunFigures(Record):

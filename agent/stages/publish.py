@@ -159,7 +159,6 @@ def _make_outcome(
             text_digest=told.text_digest,
             threads=told.threads,
             waiting_threads=told.waiting,
-            review_places=len(decided.verdict.review) if pull and placed and decided else 0,
         ),
     )
 
