@@ -95,6 +95,8 @@ def read_constant_text(node: ast.expr) -> str | None:
     match node:
         case ast.Constant(value=str() as text):
             return text
+        case ast.Constant(value=bytes() as raw):
+            return raw.decode("latin-1")
         case ast.BinOp(op=ast.Add(), left=left, right=right):
             parts = [left, right]
         case ast.JoinedStr(values=parts):
@@ -102,9 +104,9 @@ def read_constant_text(node: ast.expr) -> str | None:
         case ast.FormattedValue(value=value, format_spec=None):
             parts = [value]
         case ast.Call(
-            func=ast.Attribute(value=ast.Constant(value=str() as between), attr="join"),
+            func=ast.Attribute(value=ast.Constant(value=str() | bytes()) as glue, attr="join"),
             args=[ast.List(elts=parts) | ast.Tuple(elts=parts)],
         ):
-            pass
+            between = read_constant_text(glue) or ""
     texts = [read_constant_text(part) for part in parts]
     return between.join(filter(None, texts)) if texts and None not in texts else None

@@ -22,6 +22,7 @@ CASES = {
             "put together in other ways": Snippet(
                 f"A = ''.join(['{_GITHUB[:9]}', f\"{{'{_GITHUB[9:]}'}}\"])\n", line=1
             ),
+            "put together of bytes": Snippet(f"A = b'{_GITHUB[:9]}' b'{_GITHUB[9:]}'\n", line=1),
             "in an address": Snippet(
                 {"settings.toml": f'url = "postgres://app:{_RANDOM}@db.shop.example/app"\n'}, line=1
             ),
