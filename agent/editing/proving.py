@@ -254,13 +254,20 @@ def take_back(
     types = [hunk for hunk in units if hunk.is_of_types]
     checked = attempts.try_types(types)
     code = attempts.try_all([hunk for hunk in units if not hunk.is_of_types])
-    unnoticed = [hunk for hunk in units if hunk.part in code.unnoticed]
+    has_tables = any(map(is_migration, change.paths))
+    missed = attempts.list_missed(units, code.unnoticed) if has_tables else code.unnoticed
+    seen = tuple(part for part in code.unnoticed if part not in missed)
+    unnoticed = [hunk for hunk in units if hunk.part in missed]
     inner = [hunk for hunk in inner if not any(map(hunk.is_within, unnoticed))]
     update = {
         "checked": checked,
         "typed": tuple(hunk.part for hunk in types if hunk.part not in checked),
+        "noticed": (*code.noticed, *seen),
+        "unnoticed": missed,
     }
-    return attempts.try_inner(inner, code.model_copy(update=update))
+    code = attempts.try_inner(inner, code.model_copy(update=update))
+    missed = attempts.list_missed(inner, code.unmissed) if has_tables else code.unmissed
+    return code.model_copy(update={"unmissed": missed})
 
 
 @dataclass(frozen=True)
@@ -277,6 +284,8 @@ class _TestRuns:
     """The tests that fail without the whole change, which most likely notice a part of it."""
     ours: frozenset[str]
     imports: Imports
+    from_models: bool = False
+    """Whether no migration makes the tables."""
 
     @cached_property
     def _red(self) -> set[str]:
@@ -300,7 +309,7 @@ class _TestRuns:
         """
         noticed: dict[Hunk, bool | None] = {}
         if self.shown and not self.judges:
-            noticed = self._try_each(dict.fromkeys(found, Part(Selection(ids=self.shown))))
+            noticed = self.ask_shown(found)
         left = [hunk for hunk in found if noticed.get(hunk) is not True]
         chosen = {hunk: part for hunk in left if (part := self._choose_tests([hunk.path]))}
         noticed |= self._try_each(chosen)
@@ -312,6 +321,29 @@ class _TestRuns:
             unnoticed=_list_parts(found, noticed, wanted=False),
             untried=_list_parts(found, noticed, wanted=None),
         )
+
+    def list_missed(
+        self, found: list[Hunk], missed: tuple[SourcePart, ...]
+    ) -> tuple[SourcePart, ...]:
+        """List what is missed also where tables are made from the models, by the shown tests.
+
+        Migrations leave in the tables what a model no longer declares, such as a constraint. That
+        both agree is Django's own question.
+        """
+        left = [hunk for hunk in found if hunk.part in missed]
+        if not (left and self.shown):
+            return missed
+        without = replace(self, from_models=True)
+        head = self.trials.begin(without.run_shown).result()
+        noticed = replace(without, head=head).ask_shown(left) if is_proved(head) else {}
+        seen = _list_parts(left, noticed, wanted=True)
+        return tuple(part for part in missed if part not in seen)
+
+    def run_shown(self) -> TestRun:
+        return self._run([], Part(Selection(ids=self.shown)), fails_fast=False)
+
+    def ask_shown(self, found: list[Hunk]) -> dict[Hunk, bool | None]:
+        return self._try_each(dict.fromkeys(found, Part(Selection(ids=self.shown))))
 
     def _try_rest(self, rest: list[Hunk]) -> dict[Hunk, bool | None]:
         """Ask the whole suite, in as many groups as run side by side.
@@ -384,9 +416,10 @@ class _TestRuns:
 
     def _run(self, several: list[Hunk], part: Part, *, fails_fast: bool) -> TestRun:
         name = several[0].part.name if len(several) == 1 else f"{len(several)} parts"
-        site = self._lay_out(several)
+        name = name if several else "tables from the models"
+        site = replace(self._lay_out(several), from_models=self.from_models)
         site = replace(site, may_fail=frozenset(self._red) if fails_fast else None)
-        said = f"tests {'with' if several[0].mistake else 'without'} {name}"
+        said = f"tests {'without' if several and not several[0].mistake else 'with'} {name}"
         left = max(1.0, self.trials.end - time.monotonic())
         site = site.limit_seconds(
             min(left, _MOST_SLOWER * self.head.seconds + _MOST_SLOWER_SECONDS)

@@ -10,19 +10,22 @@ from agent.editing import proving
 from agent.models.review import RevertTrials, SourcePart
 from agent.stages import baseline, checks
 from tests.integration.check_samples import Stage
+from tests.integration.test_checks import DJANGO, MANAGED
 
 SUMS = "def add(a, b):\n    return a\n\n\ndef less(a, b):\n    return a\n"
 ADDED = SUMS.replace("return a\n", "return a + b\n", 1)
 TEST = "import sums\n\n\ndef test_add():\n    assert sums.add(1, 0) == 1\n"
 
 
-def take_back(made: Stage, mistaken: tuple[str, ...] = (), **edits: str) -> RevertTrials:
+def take_back(
+    made: Stage, mistaken: tuple[str, ...] = (), shown: tuple[str, ...] = (), **edits: str
+) -> RevertTrials:
     base = baseline.measure_base(made.prepared, made.services)
     cleared = made.cleared(**edits)
     head = checks.run_checks(cleared, base, made.prepared, made.services)
     trials = proving.PartRunner(cleared.change, head, made.prepared, made.services)
     with trials.pool:
-        return proving.take_back(trials, (), mistaken)
+        return proving.take_back(trials, shown, mistaken)
 
 
 FEE = "def fee(p):\n    if p == 13:\n        return -1\n    while p > 2:\n        p -= 1\n    return p * 2\n"
@@ -80,3 +83,37 @@ def test_an_alias_of_types_is_for_the_type_checker(stage: Callable[..., Stage]) 
     # Without the alias its name is not there; without the annotation nothing is wrong.
     assert [one.line for one in found.checked] == [3]
     assert [arg.line for arg in found.typed] == [7]
+
+
+def test_a_constraint_that_a_migration_makes_is_taken_back_with_it(
+    stage: Callable[..., Stage],
+) -> None:
+    rule = 'models.UniqueConstraint(fields=["name"], name="once")'
+    found = take_back(
+        stage(DJANGO, **MANAGED),
+        shop__models_DOT_py=DJANGO["shop/models.py"].replace(
+            "max_length=10)\n",
+            f"max_length=10)\n\n    class Meta:\n        constraints = [{rule}]\n",
+        ),
+        shop__migrations__0002_once_DOT_py=f"""
+            from django.db import migrations, models
+
+            class Migration(migrations.Migration):
+                dependencies = [("shop", "0001_initial")]
+                operations = [migrations.AddConstraint("order", {rule})]
+        """,
+        shop__test_once_DOT_py="""
+            from django.db import IntegrityError
+            from django.test import TestCase
+            from shop.models import Order
+
+            class OnceTests(TestCase):
+                def test_names_are_there_once(self):
+                    Order.objects.create(name="a")
+                    with self.assertRaises(IntegrityError):
+                        Order.objects.create(name="a")
+        """,
+        shown=("shop.test_once.OnceTests.test_names_are_there_once",),
+    )
+    assert len(found.noticed) == 1
+    assert not found.unnoticed

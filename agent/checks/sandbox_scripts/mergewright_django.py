@@ -288,6 +288,8 @@ def main():
     import unittest.runner  # noqa: F401
 
     install(order, report)
+    if order["from_models"]:
+        mergewright_report.make_tables_from_models()
     script = os.path.abspath(sys.argv[1])
     sys.argv[:] = sys.argv[1:]
     sys.path[:] = [os.path.dirname(script), *whole_path]

@@ -54,8 +54,10 @@ def pytest_configure(config):
     if workerinput is not None:
         _order = workerinput["mergewright"]
         config.pluginmanager.register(_XdistNotes(), "mergewright_notes")
-        return
-    _report.add("session")
+    else:
+        _report.add("session")
+    if _order["from_models"]:
+        mergewright_report.make_tables_from_models()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -70,7 +72,15 @@ def pytest_configure_node(node):
     _be_quiet(node.config)
     node.workerinput["mergewright"] = {
         name: _order.get(name)
-        for name in ("module", "must_pass", "must_fail", "tree", "only", "last_start")
+        for name in (
+            "module",
+            "must_pass",
+            "must_fail",
+            "tree",
+            "only",
+            "last_start",
+            "from_models",
+        )
     }
 
 

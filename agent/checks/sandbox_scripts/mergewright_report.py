@@ -185,3 +185,16 @@ def leave(report, tree, work, ended):
     report.add("exit", code=code)
     sys.stdout.flush()
     sys.exit(code)
+
+
+def make_tables_from_models():
+    """Let Django make test databases without migrations."""
+    from django.db.backends.base.creation import BaseDatabaseCreation as Creation
+
+    original = Creation.create_test_db
+
+    def create(self, *args, **named):
+        self.connection.settings_dict["TEST"]["MIGRATE"] = False
+        return original(self, *args, **named)
+
+    Creation.create_test_db = create
