@@ -973,12 +973,14 @@ STOCK: dict[str, str] = {
         class Order(models.Model):
             code = models.CharField(max_length=20, null=True)
             parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE)
+            size = models.IntegerField(default=0)
 
         class Line(models.Model):
             order = models.ForeignKey(Order, on_delete=models.CASCADE)
             price = models.DecimalField(max_digits=9, decimal_places=2)
             day = models.DateField()
             tags = models.ManyToManyField(Order, related_name="tagged")
+            number = models.IntegerField(default=0)
     """,
     "shop/migrations/0001_initial.py": """
         from django.db import migrations, models
@@ -996,6 +998,7 @@ STOCK: dict[str, str] = {
                     ("price", models.DecimalField(max_digits=9, decimal_places=2)),
                     ("day", models.DateField()),
                     ("tags", models.ManyToManyField("shop.order", related_name="tagged")),
+                    ("number", models.IntegerField(default=0)),
                 ]),
             ]
     """,
@@ -1015,6 +1018,19 @@ TRIALS: dict[tuple[str, ...], list[str]] = {
         "leaves 0 of 2 rows in shop_line",
         "leaves 0 of 2 rows in shop_line_tags",
         "leaves shop_order without the column code",
+        "gives code of order the type varchar(9), but its field needs varchar(20)",
+    ],
+    (
+        "AlterField('order', 'code', models.CharField(max_length=20, null=True, db_column='c'))",
+        "AlterField('line', 'order', models.ForeignKey('shop.line', models.CASCADE))",
+        "AddField('order', 'size', models.BooleanField(default=0))",
+        "AlterField('line', 'number', models.BigIntegerField(default=0))",
+        "AlterField('line', 'number', models.IntegerField(default=0))",
+    ): [
+        "changes the column of code of order from code to c",
+        "changes the target of order of line from shop.order to shop.line",
+        "changes the type of number of line from BigIntegerField to IntegerField",
+        "gives size of order the type bool, but its field needs integer",
     ],
 }
 

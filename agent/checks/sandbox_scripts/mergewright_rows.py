@@ -11,6 +11,11 @@ import mergewright_report
 
 _BOUNDS = ("max_length", "max_digits", "decimal_places")
 _ROWS = (1, 2)
+_MEANINGS = {
+    "type": lambda field: field.get_internal_type(),
+    "column": lambda field: field.column,
+    "target": lambda field: field.related_model and field.related_model._meta.label_lower,
+}
 
 
 def try_migrations(paths, tree):
@@ -25,6 +30,7 @@ def try_migrations(paths, tree):
     """
     import sys
 
+    from django.apps import apps
     from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
 
@@ -43,6 +49,7 @@ def try_migrations(paths, tree):
     rows = _Rows(connection)
     for model in _list_models(state):
         rows.get(model)
+    types = _list_types(state.apps, connection)
     for path, step in new.items():
         before, had = state.clone(), _look(connection, state)
         try:
@@ -53,6 +60,9 @@ def try_migrations(paths, tree):
             return
         for said in (*_compare(had, _look(connection, state)), *_find_narrowed(before, state)):
             yield path, said
+    now, wanted = (_list_types(registry, connection) for registry in (state.apps, apps))
+    for said in _find_other_types(types, now, wanted):
+        yield path, said
 
 
 def _make_database(connection):
@@ -159,16 +169,54 @@ def _compare(had, has):
 
 
 def _find_narrowed(before, after):
-    """Yield, in words, which columns hold less than they did."""
+    """Yield, in words, which columns hold less than they did, or something else."""
     for label in sorted(before.models.keys() & after.models.keys()):
-        old, new = (dict(side.models[label].fields) for side in (before, after))
-        for name in sorted(old.keys() & new.keys()):
-            was, now = old[name], new[name]
+        sides = [side.apps.get_model(*label)._meta for side in (before, after)]
+        for name in sorted(before.models[label].fields.keys() & after.models[label].fields.keys()):
+            was, now = [side.get_field(name) for side in sides]
             place = "%s of %s" % (name, label[1])
-            if was.get_internal_type() != now.get_internal_type():
-                kinds = (was.get_internal_type(), now.get_internal_type())
-                yield "makes %s, %s, a %s" % (place, *kinds)
+            for what, find in _MEANINGS.items():
+                old, new = find(was), find(now)
+                is_same = old == new or (what == "type" and _holds_as_much(was, now))
+                # What is renamed is not there any more.
+                is_there = what != "target" or tuple(str(old).split(".")) in after.models
+                if None not in (old, new) and is_there and not is_same:
+                    yield "changes the %s of %s from %s to %s" % (what, place, old, new)
             for bound in _BOUNDS:
                 sizes = [getattr(one, bound, None) for one in (was, now)]
                 if None not in sizes and sizes[1] < sizes[0]:
                     yield "decreases %s of %s from %s to %s" % (bound, place, *sizes)
+
+
+def _holds_as_much(was, now):
+    """Whether a column of another type takes every value, and gives it back; bounds apart."""
+    from django.db import models
+    from django.db.backends.base.operations import BaseDatabaseOperations
+
+    known = BaseDatabaseOperations.integer_field_ranges
+    ranges = [known.get(field.get_internal_type()) for field in (was, now)]
+    if None not in ranges:
+        return ranges[1][0] <= ranges[0][0] and ranges[0][1] <= ranges[1][1]
+    return isinstance(was, models.CharField) and isinstance(
+        now, (models.CharField, models.TextField)
+    )
+
+
+def _list_types(registry, connection):
+    """Return the type of each column, by model and field."""
+    return {
+        (model._meta.label_lower, field.name): field.db_type(connection)
+        for model in registry.get_models(include_auto_created=True)
+        for field in model._meta.local_concrete_fields
+    }
+
+
+def _find_other_types(before, after, wanted):
+    """Yield, in words, which columns become another type than the fields of their models have.
+
+    Fields say themselves what migrations know of them.
+    """
+    for key in sorted(after.keys() & wanted.keys()):
+        if after[key] not in (before.get(key), wanted[key]):
+            words = (key[1], key[0].split(".")[1], after[key], wanted[key])
+            yield "gives %s of %s the type %s, but its field needs %s" % words

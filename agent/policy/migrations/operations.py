@@ -47,6 +47,7 @@ _ON_TABLES = frozenset(
         "RenameField", "RenameIndex", "RenameModel", "ValidateConstraint",
     }
 )  # fmt: skip
+#: What it writes into every migration.
 _ATTRIBUTES = frozenset({"initial", "dependencies", "operations"})
 _IMPORTS = (ast.Import, ast.ImportFrom)
 _SEE_ROWS = "Check what it does to production data."
@@ -77,22 +78,25 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
 
 def _find_by_hand(migration: Migration) -> list[tuple[ast.stmt | ast.expr, str]]:
     """Find what is not an operation of Django on tables, written out in a list."""
+    if (operations := migration.operations) is None:
+        return [(migration.node, "does not list its operations literally")]
+    # Django refuses these in a transaction.
+    stand_alone = operations and all(one.kind.endswith("Concurrently") for one in operations)
+    known = _ATTRIBUTES | ({"atomic"} if stand_alone else set())
     found: list[tuple[ast.stmt | ast.expr, str]] = [
         (operation.node, _describe(operation))
-        for operation in migration.operations or ()
+        for operation in operations
         if operation.kind not in _ON_TABLES
     ]
-    if migration.operations is None:
-        found.append((migration.node, "does not list its operations literally"))
-    beside = [node for node in migration.view.module.body if node is not migration.node]
-    beside += [node for node in migration.node.body if not _is_attribute(node)]
+    beside = [node for node in migration.node.body if not _is_attribute(node, known)]
     if not found:
         # What a named operation calls is looked at with it.
-        found += [
-            (node, "contains custom code, or replaces other migrations")
-            for node in beside
-            if not isinstance(node, _IMPORTS) and not _is_docstring(node)
-        ]
+        beside += [node for node in migration.view.module.body if node is not migration.node]
+    found[:0] = [
+        (node, f"has more than operations: {ast.unparse(node).splitlines()[0]}")
+        for node in beside
+        if not isinstance(node, _IMPORTS) and not _is_docstring(node)
+    ]
     return found[:_MOST_SHOWN]
 
 
@@ -110,9 +114,9 @@ def _is_docstring(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
-def _is_attribute(node: ast.stmt) -> bool:
-    """Whether a statement sets what Django itself writes into every migration."""
+def _is_attribute(node: ast.stmt, known: frozenset[str]) -> bool:
+    """Whether a statement sets one of these alone."""
     targets: list[ast.expr] = [node.target] if isinstance(node, ast.AnnAssign) else []
     targets = node.targets if isinstance(node, ast.Assign) else targets
     names = [target.id for target in targets if isinstance(target, ast.Name)]
-    return len(names) == len(targets) == 1 and names[0] in _ATTRIBUTES
+    return len(names) == len(targets) == 1 and names[0] in known

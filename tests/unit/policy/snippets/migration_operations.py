@@ -92,6 +92,9 @@ CASES = {
             ),
             "another name for it": _is("Migration = Base\n", 1),
             "in a condition": _is("if True:\n    class Migration(migrations.Migration): ...\n", 1),
+            "in place of others, beside code": _is(
+                CLASS.format("[migrations.RunPython(f, f)]") + "    replaces = [('shop', '0002')]\n"
+            ),
             "in place of others": _is(
                 CLASS.format("[]") + "    replaces = [('shop', '0002_note')]\n", 7
             ),
@@ -103,6 +106,11 @@ CASES = {
             "atomic": _is(CLASS.format("[]") + "    atomic = False\n", 7),
         },
         passes={
+            "what has to stand alone": _is(
+                "from django.contrib.postgres.operations import AddIndexConcurrently\n"
+                + CLASS.format("[AddIndexConcurrently('order', INDEX)]")
+                + "    atomic = False\n"
+            ),
             "another function of its module": _fills("show():\n    return 1>show():\n    return 2"),
             "a value beside what a merged migration uses": _keeps("N = 1>N = 2"),
             "a docstring of what a merged migration calls": _fills("r):\n>r):\n    'Fill.'\n"),
