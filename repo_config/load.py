@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from repo_config import documents, located, reference, values
 from repo_config.located import (
@@ -19,6 +19,7 @@ from repo_config.located import (
     dotted,
     escape_text,
     format_excerpt,
+    make_problem,
     read_document,
 )
 from repo_config.schema import RepoConfig
@@ -44,8 +45,10 @@ class ConfigProblem(ValueError):
         return "\n".join(str(problem) for problem in self.problems)
 
 
-class ConfigSource(NamedTuple):
+class ConfigSource(BaseModel):
     """A configuration file: its path in the repository, and the whole of it, decoded."""
+
+    model_config = ConfigDict(frozen=True)
 
     name: str
     text: str
@@ -111,7 +114,7 @@ def from_text(text: str, name: str, tree: Tree | None = None) -> RepoConfig:
 
 
 def _refuse(name: str, message: str, fix: str, at: Position = START) -> ConfigProblem:
-    return ConfigProblem((Problem(name, *at, message, fix),))
+    return ConfigProblem((make_problem(name, at, (), message, fix),))
 
 
 def _require_size(size: int, name: str) -> None:
@@ -155,7 +158,7 @@ def _find_absent_paths(document: Document, config: RepoConfig, tree: Tree) -> It
         if not is_there:
             at = document.locate(key).at
             message = f"{dotted(key)}: not in the repository: {format_excerpt(str(value))}"
-            yield Problem(document.file, *at, message, "Use a committed path")
+            yield make_problem(document.file, at, key, message, "Use a committed path")
 
 
 # --- words for what the models refuse -----------------------------------------------------------
@@ -165,7 +168,9 @@ def _validate_config(document: Document) -> tuple[RepoConfig | None, list[Proble
     if not isinstance(document.value, dict):
         place = document.locate(())
         message = f"the configuration must be a mapping of keys; found {place.describe()}"
-        return None, [Problem(document.file, *place.at, message, "Start with a key: version: 1")]
+        return None, [
+            make_problem(document.file, place.at, (), message, "Start with a key: version: 1")
+        ]
     try:
         return RepoConfig.model_validate(document.value), []
     except ValidationError as error:
@@ -184,7 +189,7 @@ def _explain_errors(error: ValidationError, document: Document) -> Iterator[Prob
             by_path.setdefault((place.path, is_key), []).append(detail)
     for (path, is_key), details in by_path.items():
         at, message, fix = _explain_value(document.locate(path), details, is_key=is_key)
-        yield Problem(document.file, *at, message, fix[:1].upper() + fix[1:])
+        yield make_problem(document.file, at, path, message, fix[:1].upper() + fix[1:])
 
 
 def _explain_value(place: Place, details: list[Any], *, is_key: bool) -> tuple[Position, str, str]:

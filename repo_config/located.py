@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from pydantic import BaseModel, ConfigDict
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, StreamMark, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -29,14 +30,18 @@ TABLE = re.compile(r"^[ \t]*(?:\[{1,2}[ \t]*)?tool[ \t]*\.[ \t]*[\"']?mergewrigh
 Path: TypeAlias = tuple[str | int, ...]
 
 
-class Problem(NamedTuple):
+class Problem(BaseModel):
     """One mistake in a configuration file, at its place, with the way out."""
+
+    model_config = ConfigDict(frozen=True)
 
     file: str
     line: int
     """1-based."""
     column: int
     """1-based, in characters."""
+    key: str
+    """Dotted path of the key, empty for the file as a whole."""
     message: str
     fix: str
 
@@ -112,6 +117,13 @@ class Document:
         elif isinstance(value, WrittenFloat):
             written = value.written
         return Place(path, value, at, key_at, written)
+
+
+def make_problem(file: str, at: Position, path: Path, message: str, fix: str) -> Problem:
+    """Describe a mistake at its place."""
+    return Problem(
+        file=file, line=at.line, column=at.column, key=dotted(path), message=message, fix=fix
+    )
 
 
 def dotted(path: Path) -> str:

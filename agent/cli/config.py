@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import textwrap
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from agent.cli import repository, terminal
 from agent.policy import levels
 from agent.setup import effective, proposal
 from agent.setup.effective import EffectiveValue
-from repo_config import detect, schema
+from repo_config import detect, load, schema
 from repo_config.located import escape_text, format_excerpt
 
 app = typer.Typer(
@@ -23,18 +24,32 @@ app = typer.Typer(
 
 
 @app.command()
-def check(repo: repository.Folder = None) -> None:
+def check(repo: repository.Folder = None, as_json: terminal.Json = False) -> None:
     """Check the configuration. `config explain` shows the values in use.
 
     Exit code 0: valid; 2: invalid; every error is listed with its place and fix.
     """
-    _, _, read = repository.open_repository(repo)
+    _, tree, read = repository.open_repository(repo, as_json=as_json)
     # It brings all that rules stand on; other commands start without.
     from agent.policy import registry
 
-    valid = f"{read.source.name}: valid" if read.source else "no configuration: all defaults"
-    print(valid)
-    for warning in levels.find_overruled_weights(registry.RULES, read.config, {}):
+    config, name = read.config, read.source.name if read.source else None
+    project = detect.detect_project(tree, config)
+    warnings = list(levels.find_overruled_weights(registry.RULES, config, {}))
+    if as_json:
+        terminal.print_json(
+            {
+                "valid": True,
+                "file": name,
+                "problems": [],
+                "warnings": warnings,
+                "config": config.model_dump(mode="json"),
+                "detected": project.model_dump(mode="json"),
+            }
+        )
+        return
+    print(f"{name}: valid" if name else "no configuration: all keys have their defaults")
+    for warning in warnings:
         print(f"warning: {escape_text(warning)}")
 
 
@@ -56,20 +71,29 @@ def explain(
     is_whole: Annotated[
         bool, typer.Option("--all", help="Also show keys and rules with default values.")
     ] = False,
+    as_json: terminal.Json = False,
 ) -> None:
     """Show the values that are not defaults, and their source: file, detection or operator.
 
-    With KEY, defaults are shown too. The operator's limits come from this machine's MERGEWRIGHT_*
-    variables.
+    With KEY or --json, defaults are shown too. The operator's limits come from this machine's
+    MERGEWRIGHT_* variables.
     """
-    _, tree, read = repository.open_repository(repo)
+    _, tree, read = repository.open_repository(repo, as_json=as_json)
     project = detect.detect_project(tree, read.config)
     found = list(effective.list_values(read, project, settings.load_settings()))
     if key is not None:
+        known = [one.key for one in found]
         found = _select_keys(key, found)
         if not found:
-            words = f"there is no key {format_excerpt(key, quoted=False)}; `--all` lists them"
+            near = difflib.get_close_matches(key, known, 2)
+            fix = "`config explain --all` lists them"
+            if near:
+                fix = f"Did you mean {' or '.join(near)}?"
+            words = f"there is no key {format_excerpt(key, quoted=False)}. {fix}"
             raise typer.BadParameter(words, param_hint="KEY")
+    if as_json:
+        terminal.print_json([one.model_dump(mode="json", exclude_none=True) for one in found])
+        return
     shown = found if is_whole or key is not None else [one for one in found if one.is_set]
     for one in shown:
         value = proposal.write_value(one.model_dump(mode="json")["value"])
@@ -85,14 +109,18 @@ def explain(
 
 
 @app.command("detect")
-def detect_values(repo: repository.Folder = None) -> None:
+def detect_values(repo: repository.Folder = None, as_json: terminal.Json = False) -> None:
     """Propose a `.github/mergewright.yml` from the repository and earlier runs.
 
     Unknown values are left out.
     """
-    place, tree, _ = repository.open_repository(repo)
+    place, tree, _ = repository.open_repository(repo, as_json=as_json)
     kept = proposal.load_values(settings.load_settings().home, str(place))
-    print(proposal.propose(tree, kept), end="")
+    text = proposal.propose(tree, kept)
+    if as_json:
+        terminal.print_json({"file": load.OWN_FILES[0], "text": text})
+    else:
+        print(text, end="")
 
 
 def _select_keys(key: str, found: list[EffectiveValue]) -> list[EffectiveValue]:

@@ -10,9 +10,11 @@ from typing import Annotated
 
 import typer
 
+from agent.cli import terminal
 from agent.git.tree import open_folder
 from agent.setup.effective import LoadedConfig
 from repo_config import load
+from repo_config.located import START, make_problem
 from repo_config.tree import Tree
 
 INVALID = 2
@@ -77,17 +79,40 @@ def read_config_text(config: Path | None) -> str | None:
         ) from problem
 
 
-def open_repository(folder: Path | None) -> tuple[Path, Tree, LoadedConfig]:
+def open_repository(folder: Path | None, *, as_json: bool) -> tuple[Path, Tree, LoadedConfig]:
     """Find a repository and read it; a configuration with mistakes ends the command with 2."""
     place = find_root(folder)
     files = open_folder(place)
-    for name in load.OWN_FILES:
-        if (place / name).is_symlink():
-            # A run would pass it over; here the owner can still do something about it.
-            print(f"{name}: the file is a link; links are not followed. Put the file itself there")
-            raise typer.Exit(INVALID)
     try:
+        _refuse_links(place)
         return place, files, LoadedConfig(load.from_tree(files), load.find_config(files))
     except load.ConfigProblem as problem:
-        print(problem)
+        print_problems(problem, as_json=as_json)
         raise typer.Exit(INVALID) from problem
+
+
+def _refuse_links(folder: Path) -> None:
+    """A link would be passed over by every run; here the owner can still do something about it."""
+    problems = [
+        make_problem(
+            name,
+            START,
+            (),
+            "the file is a link; links are not followed",
+            "Replace it with the file itself",
+        )
+        for name in load.OWN_FILES
+        if (folder / name).is_symlink()
+    ]
+    if problems:
+        raise load.ConfigProblem(tuple(problems))
+
+
+def print_problems(problem: load.ConfigProblem, *, as_json: bool) -> None:
+    """Print every mistake of a configuration, with its place and the way out."""
+    if as_json:
+        problems = [one.model_dump(mode="json") for one in problem.problems]
+        file = problem.problems[0].file
+        terminal.print_json({"valid": False, "file": file, "problems": problems})
+        return
+    print(problem)

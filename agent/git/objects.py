@@ -22,6 +22,7 @@ DIFF_TREE = (
 )  # fmt: skip
 """Writes a patch that applies anywhere; two trees and paths follow."""
 
+_MERGES_SINCE = (2, 38)
 _MERGE_SECONDS = 120.0
 _MERGE = (
     # Pairs that are compared grow with the square of this.
@@ -90,6 +91,7 @@ def find_fork(place: GitPlace, one: str, other: str) -> str | None:
 
 def merge_trees(place: GitPlace, one: str, other: str) -> tuple[str, tuple[str, ...]]:
     """Merge two commits without a work tree; return the tree, and the paths of conflicts."""
+    process.require_version(_MERGES_SINCE, "to bring a pull request up to date with its base")
     said = process.run_git(place, *_MERGE, one, other, ok=(0, 1), seconds=_MERGE_SECONDS)
     # Behind the tree come the paths, an empty line and words; after a clean merge nothing.
     tree, *rest = said.decode(errors="replace").split("\0")

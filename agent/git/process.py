@@ -40,8 +40,8 @@ SECONDS = 600.0
 _LISTING_SECONDS = 120.0
 _GRACE_SECONDS = 5.0
 _LOOK_SECONDS = 0.25
-_OLDEST = (2, 38)
-"""Older ones do not merge without a work tree."""
+_OLDEST = (2, 31)
+"""Older ones do not know GIT_CONFIG_COUNT, and would run without the configuration below."""
 
 # Old faults of dates and names in commits, harmless and frequent in long histories; everything
 # else that git's own examination finds in an object stops the fetch.
@@ -213,7 +213,7 @@ def _start_git(
 def _launch(place: GitPlace, args: Sequence[str], file_bytes: int | None) -> Any:
     """Start git; GitPython ends it as soon as what is returned here is let go."""
     program = _program("git")
-    _require_version()
+    require_version(_OLDEST)
     path = f"{Path(program).parent}:/usr/local/bin:/usr/bin:/bin"
     environ = {"PATH": path, **_ENVIRON, "GIT_DIR": str(place.git_dir), **place.environ}
     # GitPython adds to the environment it finds; `env -i` leaves git only what stands here.
@@ -239,12 +239,13 @@ def _launch(place: GitPlace, args: Sequence[str], file_bytes: int | None) -> Any
 
 
 @cache
-def _require_version() -> None:
+def require_version(oldest: tuple[int, int], use: str = "") -> None:
+    """Refuse a git that is older than what is needed, be it for one use of it."""
     found = git.Git("/").version_info
-    if found < _OLDEST:
+    if found < oldest:
         raise PermanentError(
-            f"git {'.'.join(map(str, found))} is too old; {'.'.join(map(str, _OLDEST))} or later "
-            "is needed. On Debian: apt-get install git"
+            f"git {'.'.join(map(str, found))} is too old; {'.'.join(map(str, oldest))} or later "
+            f"is needed{use and ' '}{use}. On Debian: apt-get install git"
         )
 
 

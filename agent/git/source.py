@@ -64,8 +64,23 @@ def find_source(repository: str) -> UserRepository:
     try:
         found = process.run_git(place, *args, seconds=_SECONDS)
     except GitFailed as problem:
-        raise RepositoryUnfit(f"git cannot read {root}: {problem.message}") from problem
+        raise RepositoryUnfit(_explain_missing(root, problem)) from problem
     return UserRepository(root, place, Path(os.fsdecode(found).rstrip("\n")))
+
+
+def _explain_missing(root: Path, problem: GitFailed) -> str:
+    around = next((above for above in root.parents if (above / ".git").exists()), None)
+    if (root / ".git").exists():
+        return f"git cannot read {root}: {problem.message}"
+    if around is not None:
+        return (
+            f"{root} is not a git repository. It is inside the repository at {around}: use that"
+            " folder"
+        )
+    return (
+        f"{root} is not a git repository. Use the folder of a clone, or create a repository:"
+        " git init, git add, git commit"
+    )
 
 
 @contextmanager

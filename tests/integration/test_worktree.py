@@ -112,8 +112,11 @@ def test_what_is_not_a_repository_is_said(tmp_path, mirrors):
     with pytest.raises(RepositoryUnfit, match="not a folder on this machine"):
         worktree.prepare_checkout(str(tmp_path / "nowhere"), None, mirrors)
     (tmp_path / "plain").mkdir()
-    with pytest.raises(RepositoryUnfit, match="cannot read .*not a git repository"):
+    with pytest.raises(RepositoryUnfit, match=r"not a git repository.*git init"):
         worktree.prepare_checkout(str(tmp_path / "plain"), None, mirrors)
+    project = samples.make(tmp_path / "project")
+    with pytest.raises(RepositoryUnfit, match=f"is inside the repository at {project}"):
+        worktree.prepare_checkout(str(project / "pkg"), None, mirrors)
     (tmp_path / "new").mkdir()
     git(tmp_path / "new", "init", "--quiet")
     with pytest.raises(RepositoryUnfit, match="has no commits yet"):

@@ -37,9 +37,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_outside_of_a_repository_all_say_the_same(here, command):
-    result = called(*command)
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert f"{here} is not in a git repository" in plain(result.stderr)
+    for more in ((), ("--json",)):
+        result = called(*command, *more)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert f"{here} is not in a git repository" in plain(result.stderr)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -45,10 +46,10 @@ def test_links_and_folders_of_tools_are_not_read(repo):
     write(repo, "venv/pyvenv.cfg", "")
     write(repo, "venv/lib/conftest.py", "")
     write(repo, "node_modules/conftest.py", "")
-    proposed = run("detect", "--repo", repo).output
-    assert "types" not in proposed
-    assert "lint" not in proposed
-    assert "tests: python manage.py test" in proposed
+    report = json.loads(run("check", "--repo", repo, "--json").output)
+    assert report["detected"]["types"] == []
+    assert report["detected"]["lint"] == []
+    assert report["detected"]["test_runner"] == "django"
 
 
 def test_a_configuration_that_is_a_link_is_refused_not_passed_over(repo):
@@ -57,4 +58,4 @@ def test_a_configuration_that_is_a_link_is_refused_not_passed_over(repo):
     (repo / ".github" / "mergewright.yml").symlink_to(outside)
     result = run("check", "--repo", repo)
     assert result.exit_code == 2
-    assert result.output.startswith(".github/mergewright.yml: the file is a link")
+    assert result.output.startswith(".github/mergewright.yml:1:1: the file is a link")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli import repository
 from agent.cli.main import app
 from agent.models.run import Reason
-from agent.settings import Settings, load_settings
-from agent.setup import effective
-from repo_config import detect
+from agent.settings import Settings
 from tests import reference
 from tests.folders import lay_files
 
@@ -39,11 +37,10 @@ def run(*args: object):
     return CliRunner().invoke(app, [str(arg) for arg in args])
 
 
-def explained(repo: Path) -> dict[str, tuple[object, str]]:
-    _, tree, read = repository.open_repository(repo)
-    project = detect.detect_project(tree, read.config)
-    found = effective.list_values(read, project, load_settings())
-    return {one.key: (one.value, one.origin) for one in found}
+def explained(repo: Path, *args: str) -> dict[str, tuple[object, str]]:
+    result = run("config", "explain", "--repo", repo, "--json", *args)
+    assert result.exit_code == 0, result.output
+    return {load["key"]: (load.get("value"), load["origin"]) for load in json.loads(result.output)}
 
 
 def test_what_the_operator_bounds_is_told_with_what_was_asked_for(repo, monkeypatch):
@@ -72,7 +69,7 @@ def test_the_weight_of_a_rule_is_bounded_by_its_floor_and_by_the_operator(repo, 
         "rules:\n  paths: info\n  file-mode: info\n  http-client: off\n",
     )
     monkeypatch.setenv("MERGEWRIGHT_RULE_FLOORS", "http-client=review")
-    found = explained(repo)
+    found = explained(repo, "rules")
     assert found["rules.paths"][0] == "block"
     assert found["rules.paths"][1].startswith("minimum set by the rule")
     assert found["rules.file-mode"] == ("info", ".github/mergewright.yml:3")
