@@ -1015,7 +1015,7 @@ TRIALS: dict[tuple[str, ...], list[str]] = {
         "RunSQL('ALTER TABLE shop_order DROP COLUMN code')",
     ): [
         "decreases max_length of code of order from 20 to 9",
-        "leaves 0 of 2 rows in shop_line",
+        "leaves 0 of 3 rows in shop_line",
         "leaves 0 of 2 rows in shop_line_tags",
         "leaves shop_order without the column code",
         "gives code of order the type varchar(9), but its field needs varchar(20)",
@@ -1023,13 +1023,18 @@ TRIALS: dict[tuple[str, ...], list[str]] = {
     (
         "AlterField('order', 'code', models.CharField(max_length=20, null=True, db_column='c'))",
         "AlterField('line', 'order', models.ForeignKey('shop.line', models.CASCADE))",
-        "AddField('order', 'size', models.BooleanField(default=0))",
         "AlterField('line', 'number', models.BigIntegerField(default=0))",
         "AlterField('line', 'number', models.IntegerField(default=0))",
+        "AlterField('line', 'price', models.DecimalField(max_digits=9, decimal_places=3))",
+        "AlterUniqueTogether('line', {('price', 'number')})",
     ): [
         "changes the column of code of order from code to c",
         "changes the target of order of line from shop.order to shop.line",
         "changes the type of number of line from BigIntegerField to IntegerField",
+        "decreases digits before the point of price of line from 7 to 6",
+        "fails on tables with rows: django.db.utils.IntegrityError: UNIQUE",
+    ],
+    ("AddField('order', 'size', models.BooleanField(default=0))",): [
         "gives size of order the type bool, but its field needs integer",
     ],
 }

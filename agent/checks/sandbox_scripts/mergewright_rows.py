@@ -1,21 +1,15 @@
 """Apply new migrations to a test database with rows, and say what became of rows and columns.
 
-The migrations before them run first, as where tests begin. Then each table gets two rows where it
-can: one with a value in each column, one with as few as may be. Bounds of columns are compared as
-Django's own state has them: SQLite holds nobody to them.
+The migrations before them run first, as where tests begin. Then each table gets rows where it can:
+one with a value in each column, one with as few as may be, and one like the first. Bounds of
+columns are compared as Django's own state has them: SQLite holds nobody to them.
 """
 
 from __future__ import annotations
 
 import mergewright_report
 
-_BOUNDS = ("max_length", "max_digits", "decimal_places")
-_ROWS = (1, 2)
-_MEANINGS = {
-    "type": lambda field: field.get_internal_type(),
-    "column": lambda field: field.column,
-    "target": lambda field: field.related_model and field.related_model._meta.label_lower,
-}
+_ROWS = (1, 2, 1)
 
 
 def try_migrations(paths, tree):
@@ -89,7 +83,9 @@ class _Rows:
         if model not in self._made:
             self._made[model] = []
             # Earlier migrations may have filled it.
-            made = self._made[model] = self._try(lambda: [*model._base_manager.all()[:2]], [])
+            made = self._made[model] = self._try(
+                lambda: [*model._base_manager.all()[: len(_ROWS)]], []
+            )
             for number in _ROWS[len(made) :]:
                 row = self._try(lambda number=number: self._make(model, number), None)
                 made += [row] if row else []
@@ -175,17 +171,38 @@ def _find_narrowed(before, after):
         for name in sorted(before.models[label].fields.keys() & after.models[label].fields.keys()):
             was, now = [side.get_field(name) for side in sides]
             place = "%s of %s" % (name, label[1])
-            for what, find in _MEANINGS.items():
-                old, new = find(was), find(now)
+            sizes = _measure(now)
+            for what, old in _describe(was).items():
+                new = _describe(now)[what]
                 is_same = old == new or (what == "type" and _holds_as_much(was, now))
                 # What is renamed is not there any more.
                 is_there = what != "target" or tuple(str(old).split(".")) in after.models
                 if None not in (old, new) and is_there and not is_same:
                     yield "changes the %s of %s from %s to %s" % (what, place, old, new)
-            for bound in _BOUNDS:
-                sizes = [getattr(one, bound, None) for one in (was, now)]
-                if None not in sizes and sizes[1] < sizes[0]:
-                    yield "decreases %s of %s from %s to %s" % (bound, place, *sizes)
+            for bound, size in _measure(was).items():
+                if None not in (size, sizes[bound]) and sizes[bound] < size:
+                    yield "decreases %s of %s from %s to %s" % (bound, place, size, sizes[bound])
+
+
+def _describe(field):
+    target = field.related_model
+    return {
+        "type": type(field).__name__ if _converts(field) else field.get_internal_type(),
+        "column": field.column,
+        "target": target and target._meta.label_lower,
+    }
+
+
+def _measure(field):
+    names = ("max_length", "max_digits", "decimal_places")
+    length, digits, places = (getattr(field, name, None) for name in names)
+    whole = None if None in (digits, places) else digits - places
+    return {"max_length": length, "decimal_places": places, "digits before the point": whole}
+
+
+def _converts(field):
+    """Whether its class reads the column in its own way."""
+    return hasattr(field, "from_db_value")
 
 
 def _holds_as_much(was, now):
@@ -197,6 +214,8 @@ def _holds_as_much(was, now):
     ranges = [known.get(field.get_internal_type()) for field in (was, now)]
     if None not in ranges:
         return ranges[1][0] <= ranges[0][0] and ranges[0][1] <= ranges[1][1]
+    if _converts(was) or _converts(now):
+        return False
     return isinstance(was, models.CharField) and isinstance(
         now, (models.CharField, models.TextField)
     )
