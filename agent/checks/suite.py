@@ -246,7 +246,10 @@ def _find_problems(
 
 
 def _find_disagreements(run: _SuiteRun, words: str) -> Iterator[str]:
-    if hidden := [test.id for test in run.tests if test.hidden]:
+    hidden = [
+        "a control test" if run.is_ours(test.id) else test.id for test in run.tests if test.hidden
+    ]
+    if hidden := [*dict.fromkeys(hidden)]:
         yield f"the outcome of {sanitise.list_some(hidden, 1)} was changed after the test ran"
     if run.finish is None:
         yield f"the test run ended early: {words}"
