@@ -249,6 +249,7 @@ def take_back(
             return RevertTrials(untried=tuple(hunk.part for hunk in found))
         prepared = rebuilt
     attempts = _TestRuns(trials, prepared, head, judges, shown, ours, imports)
+    attempts = replace(attempts, readers=trials.begin(attempts.list_readers).result())
     inner = [hunk for hunk in found if hunk.is_inner]
     units = [hunk for hunk in found if not hunk.is_inner]
     types = [hunk for hunk in units if hunk.is_of_types]
@@ -264,6 +265,7 @@ def take_back(
         "typed": tuple(hunk.part for hunk in types if hunk.part not in checked),
         "noticed": (*code.noticed, *seen),
         "unnoticed": missed,
+        "readers": attempts.readers,
     }
     code = attempts.try_inner(inner, code.model_copy(update=update))
     missed = attempts.list_missed(inner, code.unmissed) if has_tables else code.unmissed
@@ -286,12 +288,13 @@ class _TestRuns:
     imports: Imports
     from_models: bool = False
     """Whether no migration makes the tables."""
+    readers: tuple[str, ...] = ()
 
     @cached_property
     def _red(self) -> set[str]:
-        """The tests that fail with the whole change, if only at times."""
+        """The tests that fail with the whole change, if only at times, or for its text alone."""
         red = {item.item_id for item in reruns.list_failing(self.head.items)}
-        return red | {test.item_id for test in self.head.repeated}
+        return red.union(self.readers, (test.item_id for test in self.head.repeated))
 
     @cached_property
     def _places(self) -> SuitePlaces:
@@ -321,6 +324,20 @@ class _TestRuns:
             unnoticed=_list_parts(found, noticed, wanted=False),
             untried=_list_parts(found, noticed, wanted=None),
         )
+
+    def list_readers(self) -> tuple[str, ...]:
+        """List the shown tests that read what they should run."""
+        if self.judges or not self.shown:
+            return ()
+        files = tuple(
+            file if file.path in self.ours or is_migration(file.path) else hunks.hide_text(file)
+            for file in self.trials.change.files
+        )
+        change = self.trials.change.model_copy(update={"files": files})
+        site, part = self.trials.lay_out(change, self.prepared), Part(Selection(ids=self.shown))
+        result = self._run_at(site, part, "tests without the source's text")
+        failing = {item.item_id for item in reruns.list_failing(result.items)} - self._red
+        return tuple(test for test in self.shown if test in failing)
 
     def list_missed(
         self, found: list[Hunk], missed: tuple[SourcePart, ...]
@@ -420,6 +437,9 @@ class _TestRuns:
         site = replace(self._lay_out(several), from_models=self.from_models)
         site = replace(site, may_fail=frozenset(self._red) if fails_fast else None)
         said = f"tests {'without' if several and not several[0].mistake else 'with'} {name}"
+        return self._run_at(site, part, said)
+
+    def _run_at(self, site: Site, part: Part, said: str) -> TestRun:
         left = max(1.0, self.trials.end - time.monotonic())
         site = site.limit_seconds(
             min(left, _MOST_SLOWER * self.head.seconds + _MOST_SLOWER_SECONDS)

@@ -100,6 +100,9 @@ class RevertTrials(Record):
     """Those that the repository's type checker notices."""
     unmissed: tuple[SourcePart, ...] = ()
     """Parts of functions that no test near them notices, although it notices the functions."""
+    readers: tuple[str, ...] = ()
+    """Tests that fail where the change runs, but its text is not in the files: they notice
+    nothing."""
 
     @property
     def tried(self) -> tuple[SourcePart, ...]:

@@ -85,6 +85,19 @@ def test_an_alias_of_types_is_for_the_type_checker(stage: Callable[..., Stage]) 
     assert [arg.line for arg in found.typed] == [7]
 
 
+def test_a_test_that_reads_the_source_notices_nothing(stage: Callable[..., Stage]) -> None:
+    reads = "\n\ndef test_text():\n    assert 'a + b' in open('sums.py').read()\n"
+    old = {"sums.py": SUMS, "test_sums.py": TEST}
+    found = take_back(
+        stage(old, test_runner="pytest"),
+        sums_DOT_py=ADDED,
+        test_sums_DOT_py=TEST + reads,
+        shown=("test_sums.py::test_text",),
+    )
+    assert found.readers == ("test_sums.py::test_text",)
+    assert (found.noticed, len(found.unnoticed)) == ((), 1)
+
+
 def test_a_constraint_that_a_migration_makes_is_taken_back_with_it(
     stage: Callable[..., Stage],
 ) -> None:
