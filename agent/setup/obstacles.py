@@ -75,10 +75,12 @@ def find_obstacle(tests: TestRun | None, problem: str, lines: Sequence[str] = ()
 def name_way(lines: Sequence[str]) -> str:
     """Name the keys of the configuration, the lines so far among them: these would be replaced."""
     setup = f"setup: [{', '.join(map(json.dumps, (*lines, 'COMMAND')))}]".replace("`", "\\u0060")
-    way = (
-        "If a command, a variable or a server is needed first, add it to `.github/mergewright.yml`"
-    )
-    return f"{way}: `{setup}`, `env: {{NAME: VALUE}}`, `services: [postgres, redis]`."
+    keys = (
+        setup, "python: {system_packages: [libpq-dev]}", "env: {NAME: VALUE}",
+        "services: [postgres, redis]",
+    )  # fmt: skip
+    way = "If a command, a Debian package, a variable or a server is needed first, add it to"
+    return f"{way} `.github/mergewright.yml`: {', '.join(f'`{key}`' for key in keys)}."
 
 
 def quote_as_code(text: str) -> str:
