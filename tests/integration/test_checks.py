@@ -968,6 +968,7 @@ def test_a_test_may_ask_git_on_both_sides(stage: Callable[..., Stage]) -> None:
 STOCK: dict[str, str] = {
     **DJANGO,
     "shop/models.py": """
+        import uuid
         from django.db import models
 
         class Order(models.Model):
@@ -981,8 +982,10 @@ STOCK: dict[str, str] = {
             day = models.DateField()
             tags = models.ManyToManyField(Order, related_name="tagged")
             number = models.IntegerField(default=0)
+            key = models.UUIDField(default=uuid.uuid4, null=True)
     """,
     "shop/migrations/0001_initial.py": """
+        import uuid
         from django.db import migrations, models
 
         class Migration(migrations.Migration):
@@ -999,6 +1002,7 @@ STOCK: dict[str, str] = {
                     ("day", models.DateField()),
                     ("tags", models.ManyToManyField("shop.order", related_name="tagged")),
                     ("number", models.IntegerField(default=0)),
+                    ("key", models.UUIDField(default=uuid.uuid4, null=True)),
                 ]),
             ]
     """,
@@ -1034,6 +1038,9 @@ TRIALS: dict[tuple[str, ...], list[str]] = {
         "decreases digits before the point of price of line from 7 to 6",
         "fails on tables with rows: django.db.utils.IntegrityError: UNIQUE",
     ],
+    (
+        "AlterField('line', 'key', models.UUIDField(default=uuid.uuid4, null=True, unique=True))",
+    ): [],
     ("AddField('order', 'size', models.BooleanField(default=0))",): [
         "gives size of order the type bool, but its field needs integer",
     ],
@@ -1059,7 +1066,7 @@ def test_new_migrations_are_tried_on_tables_with_rows(
     said = [finding.message for finding in told.findings]
     assert len(said) == len(TRIALS[operations]), said
     assert all(map(str.startswith, said, TRIALS[operations])), said
-    assert {finding.severity for finding in told.findings} == {Severity.REVIEW}
+    assert {finding.severity for finding in told.findings} <= {Severity.REVIEW}
     assert told.verdict is Status.PASSED
 
 

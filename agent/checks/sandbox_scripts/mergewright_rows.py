@@ -106,9 +106,11 @@ class _Rows:
             is_link = field.remote_field and getattr(field.remote_field, "parent_link", False)
             if is_link or (field.primary_key and field.get_internal_type().endswith("AutoField")):
                 continue
-            if number == _ROWS[0] or not (field.null or field.has_default()):
+            # What makes its own values may count on their being different.
+            makes_own = field.has_default() and callable(field.default)
+            if (number == 1 and not makes_own) or not (field.null or field.has_default()):
                 values[field.name] = self._choose(field, number)
-            elif field.null:
+            elif field.null and number != 1:
                 values[field.name] = None
         return model._base_manager.create(**values)
 
