@@ -68,7 +68,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             yield BY_HAND.make_finding(one.path, says, _SEE_ROWS, node.lineno)
     for path in reading.find_unread(change_context):
         if not layout.is_test(path):
-            says = "is in a migrations folder but is not a readable migration"
+            says = "is beside migrations but is not a readable migration"
             yield BY_HAND.make_finding(path, says, _SEE_ROWS, 1)
     for used in reading.find_used(change_context):
         says = f"edits {used.name}, which the merged migration {used.migration} uses"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from agent.policy import meaning, source
 from agent.policy.change_context import ChangeContext, PythonFile
+from agent.policy.modules import Modules
 from agent.policy.view import View
 
 _CLASS = re.compile(rb"^\s*class Migration\b", re.MULTILINE)
@@ -111,7 +112,7 @@ def find_touched(change_context: ChangeContext) -> list[TouchedMigration]:
 
 
 def find_unread(change_context: ChangeContext) -> list[str]:
-    """List new files beside migrations that Django would load, and that are not read as one."""
+    """List files beside migrations that Django would load, and that are not read as one."""
     known = {migration.path for migration in find_touched(change_context)}
     places = change_context.places
     return [
@@ -119,11 +120,20 @@ def find_unread(change_context: ChangeContext) -> list[str]:
         for file in change_context.python
         if file.after and _is_loaded(file.path) and file.path not in known
         if any(
-            _CLASS.search(places.read_text(path))
+            _has_migration(path, places)
             for path in places.paths
             if posixpath.dirname(path) == posixpath.dirname(file.path) and path != file.path
         )
     ]
+
+
+def _has_migration(path: str, places: Modules) -> bool:
+    text = places.read_text(path)
+    try:
+        # Others have classes of this name, too.
+        return bool(_CLASS.search(text)) and _read_migration(View(path, text, places)) is not None
+    except source.UnreadableError:
+        return False
 
 
 def _is_loaded(path: str) -> bool:

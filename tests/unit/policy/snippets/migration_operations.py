@@ -106,6 +106,10 @@ CASES = {
             "atomic": _is(CLASS.format("[]") + "    atomic = False\n", 7),
         },
         passes={
+            "beside another class of that name": Snippet(
+                {"birds/names.py": "N = 2\n"},
+                base={"birds/names.py": "N = 1\n", "birds/routes.py": "class Migration: ...\n"},
+            ),
             "what has to stand alone": _is(
                 "from django.contrib.postgres.operations import AddIndexConcurrently\n"
                 + CLASS.format("[AddIndexConcurrently('order', INDEX)]")
