@@ -43,7 +43,7 @@ from agent.models.checks import (
     TestRun,
 )
 from agent.models.environment import Environment, Prepared
-from agent.policy import levels, ruff_contract, ruff_rules
+from agent.policy import layout, levels, ruff_contract, ruff_rules
 from agent.policy.change_context import ChangeContext
 from agent.policy.contract import requirements
 from agent.policy.migrations import reading
@@ -290,9 +290,9 @@ def _measure_change(
 
 
 def _list_trials(change: Change, site: Site, trees: _Trees) -> measuring.Checks:
-    """List what tries the new migrations, where there are such."""
+    """List what tries the new migrations, where there are such; those of tests hold no data."""
     touched = reading.find_touched(trees.make_context(change))
-    new = tuple(one.path for one in touched if one.is_new)
+    new = tuple(one.path for one in touched if one.is_new and not layout.is_test(one.path))
     return ((replace(MIGRATE, new=new), site),) if new else ()
 
 

@@ -1070,6 +1070,20 @@ def test_new_migrations_are_tried_on_tables_with_rows(
     assert told.verdict is Status.PASSED
 
 
+def test_a_migration_that_django_does_not_run_is_named(stage: Callable[..., Stage]) -> None:
+    told = stage(STOCK, **NO_TESTS).weighed(
+        old__migrations__0001_initial_DOT_py="""
+            from django.db import migrations
+
+            class Migration(migrations.Migration):
+                operations = []
+        """
+    )["migrate"]
+    [finding] = told.findings
+    assert (finding.path, finding.severity) == ("old/migrations/0001_initial.py", Severity.REVIEW)
+    assert finding.message == "is not among the migrations that Django runs."
+
+
 def test_migrations_that_never_ran_on_base_are_only_noted(stage: Callable[..., Stage]) -> None:
     first = "shop/migrations/0001_initial.py"
     broken = STOCK[first].replace("operations = [", "operations = [migrations.RunSQL('x'),")

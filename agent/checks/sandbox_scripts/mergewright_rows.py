@@ -39,9 +39,12 @@ def try_migrations(paths, tree):
             new[path] = step
         else:
             earlier.append(step)
+    for path in paths:
+        if path not in new:
+            yield path, "is not among the migrations that Django runs"
     state = executor.migrate(leaves, plan=earlier)
     rows = _Rows(connection)
-    for model in _list_models(state):
+    for model in _list_models(connection, state):
         rows.get(model)
     types = _list_types(state.apps, connection)
     for path, step in new.items():
@@ -138,7 +141,7 @@ def _look(connection, state):
     rows, wrong = {}, set()
     with connection.cursor() as cursor:
         tables = set(connection.introspection.table_names(cursor))
-        for model in _list_models(state):
+        for model in _list_models(connection, state):
             table = model._meta.db_table
             if table not in tables:
                 wrong.add("leaves no table %s" % table)
@@ -153,9 +156,16 @@ def _look(connection, state):
     return rows, wrong
 
 
-def _list_models(state):
-    every = state.apps.get_models(include_auto_created=True)
-    return [model for model in every if model._meta.managed and not model._meta.proxy]
+def _list_models(connection, state):
+    """List the models that have their tables in this database, and by migrations."""
+    from django.db import router
+
+    return [
+        model
+        for model in state.apps.get_models(include_auto_created=True)
+        if model._meta.can_migrate(connection)
+        and router.allow_migrate_model(connection.alias, model)
+    ]
 
 
 def _compare(had, has):
