@@ -23,9 +23,9 @@ _ASSIGNMENT = re.compile(r"\w+=")
 _PYTESTS = frozenset({"pytest", "py.test"})
 _LONGEST_NAME = 60
 #: Names of checks that are no command lines.
-TAKEN = frozenset(
-    {"tests", "django check", "makemigrations", "endpoints", "packages", "contract lint"}
-)
+TAKEN = frozenset({
+    "tests", "django check", "makemigrations", "migrate", "endpoints", "packages", "contract lint",
+})  # fmt: skip
 
 
 class CheckCommand(BaseModel):
