@@ -113,9 +113,9 @@ def _add_lines(result: LintRun, site: Site) -> LintRun:
 
 
 def set_unmeasurable(result: AnyRun) -> AnyRun:
-    """Set a check aside that says nothing of base, finding by finding, but for the tests.
+    """Set aside a check that lists no findings on base; tests are never set aside.
 
-    Its cause is in the repository, or in what it is set up without: it is no obstacle to a change.
+    The cause is in the repository or its set-up, so that no change is held back for it.
     """
     if result.name == TESTS or result.status is Status.ABSENT:
         return result

@@ -255,8 +255,7 @@ def take_back(
     types = [hunk for hunk in units if hunk.is_of_types]
     checked = attempts.try_types(types)
     code = attempts.try_all([hunk for hunk in units if not hunk.is_of_types])
-    has_tables = any(map(is_migration, change.paths))
-    missed = attempts.list_missed(units, code.unnoticed) if has_tables else code.unnoticed
+    missed = attempts.list_missed(units, code.unnoticed)
     seen = tuple(part for part in code.unnoticed if part not in missed)
     unnoticed = [hunk for hunk in units if hunk.part in missed]
     inner = [hunk for hunk in inner if not any(map(hunk.is_within, unnoticed))]
@@ -268,8 +267,7 @@ def take_back(
         "readers": attempts.readers,
     }
     code = attempts.try_inner(inner, code.model_copy(update=update))
-    missed = attempts.list_missed(inner, code.unmissed) if has_tables else code.unmissed
-    return code.model_copy(update={"unmissed": missed})
+    return code.model_copy(update={"unmissed": attempts.list_missed(inner, code.unmissed)})
 
 
 @dataclass(frozen=True)
@@ -348,7 +346,10 @@ class _TestRuns:
         both agree is Django's own question.
         """
         left = [hunk for hunk in found if hunk.part in missed]
-        if not (left and self.shown):
+        has_tables = self.prepared.contract.project.django is not None and any(
+            map(is_migration, self.trials.change.paths)
+        )
+        if not (left and self.shown and has_tables):
             return missed
         without = replace(self, from_models=True)
         head = self.trials.begin(without.run_shown).result()

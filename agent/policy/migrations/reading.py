@@ -1,7 +1,6 @@
 """Read the migrations of a change: their operations by name.
 
-How migrations follow one another is
-Django's own question, which the checks ask.
+How migrations follow one another is Django's own question, which the checks ask.
 """
 
 from __future__ import annotations
