@@ -120,7 +120,7 @@ class EnvironmentFailed(RunStopped, reason=Reason.ENVIRONMENT):
 
 
 class CheckUnfinished(RunStopped, reason=Reason.CHECK_UNFINISHED):
-    """A limit ended a check of the base commit twice."""
+    """A limit ended the tests of the base commit."""
 
 
 class EditFailed(RunStopped, reason=Reason.EDIT_FAILED):

@@ -99,7 +99,10 @@ _ENVIRON = {
     **{f"GIT_CONFIG_KEY_{number}": key for number, key in enumerate(_CONFIG)},
     **{f"GIT_CONFIG_VALUE_{number}": value for number, value in enumerate(_CONFIG.values())},
 }
-_NO_SPACE = re.compile(r"(?i)no space left on device|disk quota exceeded|out of diskspace")
+#: Of this machine: what the code host says of its own disk begins otherwise.
+_NO_SPACE = re.compile(
+    r"(?im)^(?!remote:).*(?:no space left on device|disk quota exceeded|out of diskspace)"
+)
 _TOO_LARGE = re.compile(r"(?i)file too large")
 _LITTLE_SPACE = 1 << 16
 

@@ -89,7 +89,7 @@ class Reason(StrEnum):
     UNVERIFIED = "unverified"
     """A check's result could not be verified, so nothing is published."""
     CHECK_UNFINISHED = "check_unfinished", RunState.FAILED, True
-    """A check of the base commit reached a limit, twice."""
+    """The tests of the base commit reached a limit."""
     NO_TESTS = "no_tests", RunState.FAILED, True
     """The repository has no tests to verify the change."""
     NO_SANDBOX = "no_sandbox"

@@ -25,7 +25,7 @@ _HEADLINES = {
     Reason.CONFIG_INVALID: "The configuration of this repository is invalid.",
     Reason.UNFIT: "This repository is not supported as it is.",
     Reason.ENVIRONMENT: "The project's environment could not be built.",
-    Reason.CHECK_UNFINISHED: "A check does not finish on the base branch.",
+    Reason.CHECK_UNFINISHED: "The tests do not finish on the base branch.",
     Reason.EDIT_FAILED: "The requested edit could not be made.",
     Reason.UNASKED_OPERATIONS: "The change would do more than the issue asks.",
     Reason.TIME_SPENT: "The run reached its time limit.",
@@ -73,7 +73,7 @@ _NEXT = {
     Reason.UNFIT: "Fix this, {again}.",
     Reason.ENVIRONMENT: ("Fix the declared dependencies, or `python` in {file}, {commit}."),
     Reason.CHECK_UNFINISHED: (
-        "Raise `checks.minutes` in {file}, or turn the check off there, {commit}."
+        "Raise `checks.minutes` in {file}, or name fewer tests in `checks.tests`, {commit}."
     ),
     Reason.EDIT_FAILED: "Read the log. Change the {ticket}, or {models}, {again}.",
     Reason.UNASKED_OPERATIONS: (

@@ -113,6 +113,17 @@ def test_a_branch_in_the_way_is_named_at_the_push(github, home):
         worktree.push_commit(base, changed(base), "bots/tickets/x", remote.url, token)
 
 
+def test_a_full_disk_of_the_code_host_is_not_taken_for_ours(github, home):
+    remote, base = prepared(github, home)
+    hook = github.repository.git_dir / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho 'fatal: No space left on device' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    token = github.code_host.create_credential(github.run, write=True)
+    with pytest.raises(AccessLost, match="No space left on device"):
+        worktree.push_commit(base, changed(base), "mergewright/x", remote.url, token)
+
+
 def test_GH1_a_push_whose_reply_is_lost_is_made_once(github, home):
     remote, base = prepared(github, home)
     commit, token = changed(base), github.code_host.create_credential(github.run, write=True)
