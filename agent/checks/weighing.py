@@ -59,8 +59,10 @@ def weigh_comparisons(
         elif check.name == MIGRATE.name and isinstance(after, LintRun):
             tried = apply_levels(on_rows.find_problems(after), on_rows.OF_ROWS)
             # It only adds to what the other checks say.
-            verdict = Status.UNMEASURABLE if after.reason else Status.PASSED
-            update = {"findings": tried, "new_failures": (), "verdict": verdict}
+            notes = (item.text for item in after.items if item.outcome != "finding")
+            why = after.reason or next(notes, "")
+            verdict = Status.UNMEASURABLE if why else Status.PASSED
+            update = {"findings": tried, "new_failures": (), "verdict": verdict, "reason": why}
             found = found.model_copy(update=update)
         elif found.new_failures and isinstance(after, LintRun) and after.settings_of_base:
             told = tool_rules.find_problems(found.new_failures)

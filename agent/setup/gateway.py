@@ -144,7 +144,7 @@ class Gateway(ThreadingUnixStreamServer):
         )
 
     def make_failure(self, said: str) -> Exception:
-        """Say why packages were not installed; that a host failed passes, and is waited for."""
+        """Say why packages were not installed: a host that failed is transient, all else is not."""
         if not self.faults:
             return EnvironmentFailed(f"{said}{self.explain_refused()}")
         named = "\n".join(self.faults)

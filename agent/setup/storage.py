@@ -66,7 +66,7 @@ def reserve_build_folder(settings: Settings, goal: Path) -> Iterator[Path]:
 
 
 def provide_folder(settings: Settings, place: Path, make: Callable[[Path], object]) -> Path:
-    """Have a folder that never changes: what fills it is called once, whoever asks at a time."""
+    """Return a folder that never changes; `make` fills it once, however many ask for it."""
     if not place.is_dir():
         with lock_name(settings, place.name):
             if not place.is_dir():

@@ -61,7 +61,7 @@ def provide_gate(build_context: BuildContext) -> Path:
 def provide_type_checkers(
     pyright: str | None, build_context: BuildContext, day: str | None = None
 ) -> Path:
-    """Give basedpyright and, beside it, pyright as npm has it; without that where it has it not.
+    """Give basedpyright with its Node.js, and pyright from npm where npm has it.
 
     Args:
         pyright: Its version; "": the newest of the day; None: it is not needed.
