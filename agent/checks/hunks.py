@@ -276,7 +276,7 @@ def make_mutants(path: str, source: bytes, names: Iterable[str]) -> Iterator[Hun
                 end = starts[(old.end_lineno or old.lineno) - 1] + (old.end_col_offset or 0)
                 text = f"({ast.unparse(new)})".encode()
                 wrong = source[:start] + text + source[end:]
-                mistake = " in place of ".join(map(_shorten_code, (new, old)))
+                mistake = " in place of ".join(_cut_code(ast.unparse(node)) for node in (new, old))
                 yield Hunk(path, old.lineno, source, wrong, mistake)
 
 
@@ -294,10 +294,6 @@ def _mistake(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
         case ast.Return(value=ast.expr() as value):
             return value, ast.Constant(None)
     return None
-
-
-def _shorten_code(node: ast.expr) -> str:
-    return _cut_code(ast.unparse(node))
 
 
 def _cut_code(text: str) -> str:

@@ -317,11 +317,8 @@ def _find_level(value: float, most: float) -> int:
 
 def embed_pictures(made: Sequence[Plot]) -> dict[str, str]:
     """Give the picture of each plot, by its name, as an address that holds all of it."""
-    return {plot.name: _embed(draw(plot)) for plot in made}
-
-
-def _embed(picture: bytes) -> str:
-    return f"data:image/svg+xml;base64,{base64.b64encode(picture).decode()}"
+    start = "data:image/svg+xml;base64,"
+    return {plot.name: start + base64.b64encode(draw(plot)).decode() for plot in made}
 
 
 def write_html(runs: Sequence[RunSummary], since: float, now: float) -> str:

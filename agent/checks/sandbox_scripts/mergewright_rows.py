@@ -160,12 +160,9 @@ def _list_models(connection, state):
     """List the models that have their tables in this database, and by migrations."""
     from django.db import router
 
-    return [
-        model
-        for model in state.apps.get_models(include_auto_created=True)
-        if model._meta.can_migrate(connection)
-        and router.allow_migrate_model(connection.alias, model)
-    ]
+    every = state.apps.get_models(include_auto_created=True)
+    ours = (model for model in every if router.allow_migrate_model(connection.alias, model))
+    return [model for model in ours if model._meta.can_migrate(connection)]
 
 
 def _compare(had, has):

@@ -25,7 +25,9 @@ RULES = (MERGED,)
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     for each in reading.find_touched(change_context):
-        if not each.before or layout.is_test(each.path) or _is_same(each.before, each.after):
+        if not each.before or layout.is_test(each.path):
+            continue
+        if each.after and _dump(each.before) == _dump(each.after):
             continue
         is_gone = each.file.file.after is None
         done = "is deleted, but databases have recorded it as applied"
@@ -37,10 +39,6 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             "Leave it unchanged and add a new migration.",
             None if is_gone else min(each.file.new_lines, default=None),
         )
-
-
-def _is_same(before: Migration, after: Migration | None) -> bool:
-    return after is not None and _dump(before) == _dump(after)
 
 
 def _dump(migration: Migration) -> list[str]:

@@ -116,7 +116,7 @@ def _is_docstring(node: ast.stmt) -> bool:
 
 def _is_attribute(node: ast.stmt, known: frozenset[str]) -> bool:
     """Whether a statement sets one of these alone."""
-    targets: list[ast.expr] = [node.target] if isinstance(node, ast.AnnAssign) else []
-    targets = node.targets if isinstance(node, ast.Assign) else targets
-    names = [target.id for target in targets if isinstance(target, ast.Name)]
-    return len(names) == len(targets) == 1 and names[0] in known
+    match node:
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+            return name in known
+    return False
