@@ -23,7 +23,7 @@ other-settings fastapi-auth-uncovered
 test-rewritten test-removed test-surroundings test-not-run test-not-collected
 test-module-in-use
 environment-altered package-unasked
-migration-on-rows migration-untried
+migration-on-rows
 """
 RULE_IDS = tuple(_IN_ORDER.split())
 """In the order in which findings are listed."""

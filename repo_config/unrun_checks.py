@@ -59,7 +59,10 @@ def list_unrun(
     """
     kinds = {
         "pre-commit hooks": _find_hooks(own, project),
-        "steps of CI": _find_steps(own, repository),
+        # Few are shown, and most actions only lay out the machine, or report.
+        "steps of CI": [
+            line for kind in ("run", "uses") for line in _find_steps(own, repository, kind)
+        ],
     }
     found = {
         kind: tuple(dict.fromkeys(_cut(name) for name in names if name.strip()))[:_MOST]
@@ -82,7 +85,7 @@ def _find_hooks(own: OwnChecks, files: ProjectFiles) -> Iterator[str]:
             yield name
 
 
-def _find_steps(own: OwnChecks, files: ProjectFiles) -> Iterator[str]:
+def _find_steps(own: OwnChecks, files: ProjectFiles, kind: str) -> Iterator[str]:
     for path in files.paths:
         if not (path.startswith(".github/workflows/") and path.endswith((".yml", ".yaml"))):
             continue
@@ -91,7 +94,8 @@ def _find_steps(own: OwnChecks, files: ProjectFiles) -> Iterator[str]:
         for job in map(as_map, jobs.values()):
             # A job may itself use a workflow, as a step uses an action.
             for step in map(as_map, (job, *as_list(job.get("steps")))):
-                line = str(step.get("run") or str(step.get("uses", "")).partition("@")[0])
+                line = str(step.get(kind, ""))
+                line = line.partition("@")[0] if kind == "uses" else line
                 # GitHub's own actions lay out the machine.
                 if not line.startswith("actions/") and not own.cover(line):
                     yield line

@@ -12,6 +12,7 @@ import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from agent.checks import check
 from agent.checks.check import Site
@@ -216,7 +217,9 @@ def _start_mypy(site: Site) -> tuple[str, ...]:
 
 def _start_pyright(site: Site, program: str) -> tuple[str, ...]:
     place = f"{SANDBOX_TYPE_CHECKER}/{toolsets.NPM}/node_modules"
-    if program == "basedpyright":
+    if program == "pyright" and not _has_pyright(site):
+        program, place = "basedpyright", site.packages_of(SANDBOX_TYPE_CHECKER)
+    elif program == "basedpyright":
         own = SANDBOX_ENVIRONMENT if site.has_package(program) else SANDBOX_TYPE_CHECKER
         is_pinned = program in dict(site.environment.tools)
         place = site.packages_of(f"{SANDBOX_TOOLS}/{program}" if is_pinned else own)
@@ -225,6 +228,11 @@ def _start_pyright(site: Site, program: str) -> tuple[str, ...]:
         f"--max-old-space-size={int(site.tool_limits().memory_bytes * _HEAP) // 1024**2}",
         f"{place}/{program}/index.js",
     )
+
+
+def _has_pyright(site: Site) -> bool:
+    """Whether npm had it; else basedpyright takes its place."""
+    return (Path(site.environment.type_checker_path) / toolsets.NPM).is_dir()
 
 
 def _write_pyright_settings(site: Site, secret: Secret, program: str) -> tuple[SandboxFile, ...]:
@@ -242,6 +250,8 @@ def _write_pyright_settings(site: Site, secret: Secret, program: str) -> tuple[S
             given = tools.get(program, tools.get("pyright"))
         own = json.dumps(documents.as_map(given), default=str)
     below = {"pythonVersion": ".".join(site.environment.python.split(".")[:2])}
+    if program == "pyright" and not _has_pyright(site):
+        below["typeCheckingMode"] = "standard"  # the other one's is stricter
     own = _JSON_START.sub(lambda start: f"{start[0]}{json.dumps(below)[1:-1]},", own)
     above = {
         "extends": f"{secret.module}-own.json",

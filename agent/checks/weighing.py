@@ -57,7 +57,7 @@ def weigh_comparisons(
             told = ruff_contract.find_problems(found.new_failures, config)
             found = _replace_failures(found, apply_levels(told, ruff_rules.RULES))
         elif check.name == MIGRATE.name and isinstance(after, LintRun):
-            tried = apply_levels(on_rows.find_problems(after), on_rows.OF_ROWS)
+            tried = apply_levels(on_rows.find_problems(after), (on_rows.ON_ROWS,))
             # It only adds to what the other checks say.
             notes = (item.text for item in after.items if item.outcome != "finding")
             why = after.reason or next(notes, "")

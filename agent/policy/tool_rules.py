@@ -28,7 +28,7 @@ RULES: tuple[Rule, ...] = (
     fastapi_auth.UNCOVERED,
     *test_changes.OF_TESTS,
     *added_packages.OF_PACKAGES,
-    *on_rows.OF_ROWS,
+    on_rows.ON_ROWS,
 )
 
 

@@ -11,6 +11,7 @@ import hashlib
 import shlex
 from collections.abc import Sequence
 from importlib import resources
+from itertools import product
 from pathlib import Path
 
 from packaging.version import Version
@@ -81,7 +82,9 @@ def provide_type_checkers(
     except (EnvironmentFailed, IndexUnavailable) as problem:
         if not npm:
             raise
-        build_context.say(f"{npm[0]} is not available from npm")
+        build_context.say(
+            f"{npm[0]} is not available from npm; another version or basedpyright runs instead"
+        )
         # Who does not answer has no other version either.
         is_asked_again = pyright and isinstance(problem, EnvironmentFailed)
     return provide_type_checkers("" if is_asked_again else None, build_context, day)
@@ -114,7 +117,7 @@ def provide_pinned_tools(
     """Give tools an environment of their own, where the project's has them not as it should.
 
     Made as far as packages can be had: those of the day, or, where an index tells no days, the
-    newest.
+    newest; without what the hook has beside the tool where that is not to be had.
 
     Returns:
         Tools, each with its folder.
@@ -123,11 +126,12 @@ def provide_pinned_tools(
     for tool, lines in tools.items():
         if not distributions.find_unmet(lines, environment):
             continue
-        named = " ".join(lines)
-        needed = lines if Version(environment.python) >= _BARE else (*lines, "setuptools")
-        for until in dict.fromkeys((day, None)):
+        bare = () if Version(environment.python) >= _BARE else ("setuptools",)
+        for some, until in dict.fromkeys(product((lines, lines[:1]), (day, None))):
+            named = " ".join(some)
             try:
-                found.append((tool, str(provide_pinned(needed, build_context, until))))
+                place = provide_pinned((*some, *bare), build_context, until)
+                found.append((tool, str(place)))
                 build_context.say(f"in its own environment: {named}")
                 break
             except EnvironmentFailed as problem:

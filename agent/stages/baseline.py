@@ -26,15 +26,15 @@ def measure_base(prepared: Prepared, desk: Desk) -> CheckReport:
     else:
         report = _run_checks(prepared, desk)
         reports.store_baseline(stored, report)
+    report = _set_aside(report)
     desk.store_report(prepared.run, report)
     return report
 
 
 def measure_tests(prepared: Prepared, desk: Desk) -> CheckReport:
     """Measure the tests of the base commit alone, as far as no stored measurement has them."""
-    return reports.load_baseline(reports.locate_baseline(prepared, desk.settings)) or _run_checks(
-        prepared, desk, tests=True
-    )
+    stored = reports.load_baseline(reports.locate_baseline(prepared, desk.settings))
+    return _set_aside(stored or _run_checks(prepared, desk, tests=True))
 
 
 def measure_others(prepared: Prepared, tests: CheckReport, desk: Desk) -> CheckReport:
@@ -44,8 +44,15 @@ def measure_others(prepared: Prepared, tests: CheckReport, desk: Desk) -> CheckR
     others = _run_checks(prepared, desk, tests=False)
     report = tests.model_copy(update={"results": (*others.results, *tests.results)})
     reports.store_baseline(reports.locate_baseline(prepared, desk.settings), report)
+    report = _set_aside(report)
     desk.store_report(prepared.run, report)
     return report
+
+
+def _set_aside(report: CheckReport) -> CheckReport:
+    """Set aside what cannot be measured; not in the store, which keeps nothing unproved."""
+    results = tuple(map(measuring.set_unmeasurable, report.results))
+    return report.model_copy(update={"results": results})
 
 
 def _run_checks(prepared: Prepared, desk: Desk, *, tests: bool | None = None) -> CheckReport:
@@ -60,7 +67,6 @@ def _run_checks(prepared: Prepared, desk: Desk, *, tests: bool | None = None) ->
     checks = () if tests else measuring.list_others(site)
     checks += () if tests is False else measuring.list_tests(site)
     results = measuring.run_checks(checks, desk.sandbox, desk.say, is_enough=is_enough)
-    results = tuple(map(measuring.set_unmeasurable, results))
     return CheckReport(
         side="base",
         commit=prepared.checkout.commit,

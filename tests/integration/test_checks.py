@@ -1084,7 +1084,7 @@ def test_a_migration_that_django_does_not_run_is_named(stage: Callable[..., Stag
     assert finding.message == "is not among the migrations that Django runs."
 
 
-def test_migrations_that_never_ran_on_base_are_only_noted(stage: Callable[..., Stage]) -> None:
+def test_migrations_that_cannot_be_tried_are_for_the_reviewer(stage: Callable[..., Stage]) -> None:
     first = "shop/migrations/0001_initial.py"
     broken = STOCK[first].replace("operations = [", "operations = [migrations.RunSQL('x'),")
     told = stage({**STOCK, first: broken}, **NO_TESTS).weighed(
@@ -1097,5 +1097,5 @@ def test_migrations_that_never_ran_on_base_are_only_noted(stage: Callable[..., S
         """
     )["migrate"]
     [finding] = told.findings
-    assert (finding.severity, told.verdict) == (Severity.INFO, Status.UNMEASURABLE)
+    assert (finding.severity, told.verdict) == (Severity.REVIEW, Status.UNMEASURABLE)
     assert "could not be tried" in finding.message

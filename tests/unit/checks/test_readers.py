@@ -132,6 +132,7 @@ def test_pyright_has_its_settings_and_the_packages_of_the_environment_alone(site
     assert (told["venv"], own.path.endswith(f"/{told['extends']}")) == ("env", True)
     assert own.content.endswith(settings[1:].encode())
     assert own.content.startswith(b'{"pythonVersion": "3.')
+    assert b'"typeCheckingMode": "standard",' in own.content  # npm had it not
 
 
 def test_any_other_command_says_by_its_exit_code_how_it_went(site: Site) -> None:
