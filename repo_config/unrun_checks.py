@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from repo_config import command_lines
 from repo_config.command_lines import CheckCommand
@@ -59,10 +59,7 @@ def list_unrun(
     """
     kinds = {
         "pre-commit hooks": _find_hooks(own, project),
-        # Few are shown, and most actions only lay out the machine, or report.
-        "steps of CI": [
-            line for kind in ("run", "uses") for line in _find_steps(own, repository, kind)
-        ],
+        "steps of CI": _find_steps(own, repository),
     }
     found = {
         kind: tuple(dict.fromkeys(_cut(name) for name in names if name.strip()))[:_MOST]
@@ -85,7 +82,16 @@ def _find_hooks(own: OwnChecks, files: ProjectFiles) -> Iterator[str]:
             yield name
 
 
-def _find_steps(own: OwnChecks, files: ProjectFiles, kind: str) -> Iterator[str]:
+def _find_steps(own: OwnChecks, files: ProjectFiles) -> list[str]:
+    """Find commands, and then actions: few are shown, and most actions only lay out or report."""
+    steps = [*_list_steps(files)]
+    lines = [str(step.get("run", "")) for step in steps]
+    lines += [str(step.get("uses", "")).partition("@")[0] for step in steps]
+    # GitHub's own actions lay out the machine.
+    return [line for line in lines if not line.startswith("actions/") and not own.cover(line)]
+
+
+def _list_steps(files: ProjectFiles) -> Iterator[dict[str, Any]]:
     for path in files.paths:
         if not (path.startswith(".github/workflows/") and path.endswith((".yml", ".yaml"))):
             continue
@@ -93,12 +99,7 @@ def _find_steps(own: OwnChecks, files: ProjectFiles, kind: str) -> Iterator[str]
         jobs = table(workflow, "jobs") if _is_for_changes(workflow.get("on")) else {}
         for job in map(as_map, jobs.values()):
             # A job may itself use a workflow, as a step uses an action.
-            for step in map(as_map, (job, *as_list(job.get("steps")))):
-                line = str(step.get(kind, ""))
-                line = line.partition("@")[0] if kind == "uses" else line
-                # GitHub's own actions lay out the machine.
-                if not line.startswith("actions/") and not own.cover(line):
-                    yield line
+            yield from map(as_map, (job, *as_list(job.get("steps"))))
 
 
 def _is_for_changes(events: object) -> bool:

@@ -217,7 +217,7 @@ def _start_mypy(site: Site) -> tuple[str, ...]:
 
 def _start_pyright(site: Site, program: str) -> tuple[str, ...]:
     place = f"{SANDBOX_TYPE_CHECKER}/{toolsets.NPM}/node_modules"
-    if program == "pyright" and not _has_pyright(site):
+    if _is_replaced(site, program):
         program, place = "basedpyright", site.packages_of(SANDBOX_TYPE_CHECKER)
     elif program == "basedpyright":
         own = SANDBOX_ENVIRONMENT if site.has_package(program) else SANDBOX_TYPE_CHECKER
@@ -230,9 +230,10 @@ def _start_pyright(site: Site, program: str) -> tuple[str, ...]:
     )
 
 
-def _has_pyright(site: Site) -> bool:
-    """Whether npm had it; else basedpyright takes its place."""
-    return (Path(site.environment.type_checker_path) / toolsets.NPM).is_dir()
+def _is_replaced(site: Site, program: str) -> bool:
+    """Whether basedpyright takes the place of pyright, which npm did not have."""
+    has_pyright = (Path(site.environment.type_checker_path) / toolsets.NPM).is_dir()
+    return program == "pyright" and not has_pyright
 
 
 def _write_pyright_settings(site: Site, secret: Secret, program: str) -> tuple[SandboxFile, ...]:
@@ -250,7 +251,7 @@ def _write_pyright_settings(site: Site, secret: Secret, program: str) -> tuple[S
             given = tools.get(program, tools.get("pyright"))
         own = json.dumps(documents.as_map(given), default=str)
     below = {"pythonVersion": ".".join(site.environment.python.split(".")[:2])}
-    if program == "pyright" and not _has_pyright(site):
+    if _is_replaced(site, program):
         below["typeCheckingMode"] = "standard"  # the other one's is stricter
     own = _JSON_START.sub(lambda start: f"{start[0]}{json.dumps(below)[1:-1]},", own)
     above = {

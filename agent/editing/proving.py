@@ -287,6 +287,7 @@ class _TestRuns:
     from_models: bool = False
     """Whether no migration makes the tables."""
     readers: tuple[str, ...] = ()
+    """Those of the shown tests that read the source's text."""
 
     @cached_property
     def _red(self) -> set[str]:
@@ -351,14 +352,21 @@ class _TestRuns:
         )
         if not (left and self.shown and has_tables):
             return missed
-        without = replace(self, from_models=True)
-        head = self.trials.begin(without.run_shown).result()
-        noticed = replace(without, head=head).ask_shown(left) if is_proved(head) else {}
+        without = self._without_migrations
+        noticed = without.ask_shown(left) if is_proved(without.head) else {}
         seen = _list_parts(left, noticed, wanted=True)
         return tuple(part for part in missed if part not in seen)
 
-    def run_shown(self) -> TestRun:
-        return self._run([], Part(Selection(ids=self.shown)), fails_fast=False)
+    @cached_property
+    def _without_migrations(self) -> _TestRuns:
+        """The same with tables from the models, once the shown tests have run so."""
+
+        def run() -> TestRun:
+            site = replace(self._lay_out([]), from_models=True)
+            part = Part(Selection(ids=self.shown))
+            return self._run_at(site, part, "tests with tables from the models")
+
+        return replace(self, from_models=True, head=self.trials.begin(run).result())
 
     def ask_shown(self, found: list[Hunk]) -> dict[Hunk, bool | None]:
         return self._try_each(dict.fromkeys(found, Part(Selection(ids=self.shown))))
@@ -434,10 +442,9 @@ class _TestRuns:
 
     def _run(self, several: list[Hunk], part: Part, *, fails_fast: bool) -> TestRun:
         name = several[0].part.name if len(several) == 1 else f"{len(several)} parts"
-        name = name if several else "tables from the models"
         site = replace(self._lay_out(several), from_models=self.from_models)
         site = replace(site, may_fail=frozenset(self._red) if fails_fast else None)
-        said = f"tests {'without' if several and not several[0].mistake else 'with'} {name}"
+        said = f"tests {'with' if several[0].mistake else 'without'} {name}"
         return self._run_at(site, part, said)
 
     def _run_at(self, site: Site, part: Part, said: str) -> TestRun:

@@ -233,7 +233,9 @@ class _CommandRun:
             context.say(line)
         if result.exit_code != 0:
             said = self._describe_failure(result, report)
-            raise EnvironmentFailed(said) if result.limit else opened.make_failure(said)
+            if result.limit:
+                raise EnvironmentFailed(f"{said}{opened.explain_refused()}")
+            raise opened.make_failure(said)
         layer_files.remove_special(part / "services", {})
         altered = layer_files.delete_repository_files(part / "tree", self._tree, report.gone)
         layer_files.remove_special(part / "home")

@@ -177,7 +177,9 @@ def _find_narrowed(before, after):
     """Yield, in words, which columns hold less than they did, or something else."""
     for label in sorted(before.models.keys() & after.models.keys()):
         sides = [side.apps.get_model(*label)._meta for side in (before, after)]
-        for name in sorted(before.models[label].fields.keys() & after.models[label].fields.keys()):
+        # Before Django 3.1 these are pairs.
+        names = [dict(side.models[label].fields).keys() for side in (before, after)]
+        for name in sorted(names[0] & names[1]):
             was, now = [side.get_field(name) for side in sides]
             place = "%s of %s" % (name, label[1])
             sizes = _measure(now)
