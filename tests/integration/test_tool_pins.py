@@ -24,7 +24,7 @@ MODULE = '"""Say what it is."""\nimport os\n\nprint(os.sep)\n'
 @pytest.mark.parametrize(
     ("revision", "status", "word"),
     [
-        ("23.1.0", Status.PASSED, "fetching black==23.1.0"),
+        ("23.1.0", Status.PASSED, "in its own environment: black==23.1.0"),
         ("0.0.1", Status.FAILED, "is not available"),
     ],
 )
