@@ -67,6 +67,8 @@ class StatusComment:
         self._known = session.access.known.comments
         self._render: Callable[[], str] = str
         self._edited = 0.0
+        # The intake has made its comment before a run begins: from then on the run alone makes one.
+        self._is_missing = False
         self._timer: threading.Timer | None = None
         self._due = 0.0
         self._is_closed = False
@@ -171,11 +173,14 @@ class StatusComment:
         mark, _, rest = whole.partition("\n")
         made = comments.create_comment(self._session, mark, rest)
         self._known[self._issue], self._edited = (made.number, made.body), time.monotonic()
+        self._is_missing = False
 
     def _look(self) -> tuple[int | None, str]:
-        """Find the comment, for other runs of this process as well."""
-        if found := comments.list_comments(self._session, _STATUS):
+        """Find the comment, for other runs of this process as well; that it lacks is kept."""
+        found = [] if self._is_missing else comments.list_comments(self._session, _STATUS)
+        if found:
             self._known[self._issue], self._edited = found[-1][:2], time.monotonic()
+        self._is_missing = not found
         return self._known.get(self._issue, (None, ""))
 
     def _edit_later(self) -> None:

@@ -62,6 +62,16 @@ def test_a_run_that_began_before_the_intake_could_say_that_it_waits_is_not_looke
     assert (scene.own_comments()[0].body, scene.asked("GET")) == (shown, asked)
 
 
+def test_marks_before_the_comment_is_made_look_for_it_once(scene):
+    for count in range(3):
+        scene.code_host.update_status(scene.run, marks(*["done"] * count, "running"))
+        wait_until(lambda: scene.asked("GET", "*/issues/*/comments"), 15)
+        time.sleep(0.1)
+    scene.code_host.announce_start(scene.run)
+    assert len(scene.own_comments()) == 1
+    assert scene.asked("GET", "*/issues/*/comments") == 1
+
+
 def test_marks_in_quick_succession_become_few_edits_and_the_last_one_shows(world, tmp_path):
     slow = samples.Pacing(first_wait=0.01, seconds_between_writes=0, mark_seconds=0.2)
     scene = samples.scene(world, tmp_path, pacing=slow)
