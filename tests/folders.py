@@ -6,7 +6,6 @@ import hashlib
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,13 +15,14 @@ BUILT = "ENVIRONMENTS_OF_TESTS"
 _ROOT = Path(__file__).parents[1]
 #: Code that decides what is in an environment: another version of it builds everything anew.
 _BUILDERS = ("agent/setup", "agent/sandbox/sandbox_scripts", "agent/sandbox")
-_UNUSED_SECONDS = 14 * 86_400
+#: So many versions of the builders keep theirs, which are about a gigabyte each.
+_KEPT = 4
 
 
 def kept_environments() -> Path:
     """Make the user's cache of built environments, or take the one of earlier runs.
 
-    It lies where the users of sandboxes can enter; what no run has used for two weeks is removed.
+    It lies where the users of sandboxes can enter; those that were used last are kept.
     """
     # A home folder of root's is closed to every other user.
     caches = Path("/var/cache") if os.geteuid() == 0 else Path.home() / ".cache"
@@ -33,9 +33,9 @@ def kept_environments() -> Path:
     os.umask(0o022)
     folder.mkdir(parents=True, exist_ok=True)
     os.utime(folder)
-    for other in folder.parent.iterdir():
-        if time.time() - other.stat().st_mtime > _UNUSED_SECONDS:
-            shutil.rmtree(other, ignore_errors=True)
+    used = sorted(folder.parent.iterdir(), key=lambda other: other.stat().st_mtime)
+    for other in used[:-_KEPT]:
+        shutil.rmtree(other, ignore_errors=True)
     return folder
 
 

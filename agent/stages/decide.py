@@ -237,7 +237,7 @@ class VerdictFacts:
         is_shown = is_shown or any(row.is_proof for row in self.proof.rows)
         gone = any(part.goes for part in hunks.unnoticed)
         found: list[tuple[str, int | None, str]] = [
-            (part.path, part.line, _tell_unnoticed(part))
+            (part.path, part.line, _tell_unnoticed(part, hunks.readers))
             for part in hunks.unnoticed
             if not part.goes and not (part.mistake and is_shown)
         ]
@@ -368,13 +368,14 @@ class VerdictFacts:
         return " ".join(filter(None, said))
 
 
-def _tell_unnoticed(part: SourcePart) -> str:
+def _tell_unnoticed(part: SourcePart, readers: tuple[str, ...]) -> str:
     if part.mistake:
         return f"No test catches {part.mistake}."
+    none = "no test that runs it" if readers else "no test"
     if part.removed:
-        return f"Putting the removed {part.removed} back breaks no test."
+        return f"Putting the removed {part.removed} back breaks {none}."
     return (
-        "No test notices that this is broken." if part.breaks else "Reverting this breaks no test."
+        "No test notices that this is broken." if part.breaks else f"Reverting this breaks {none}."
     )
 
 
