@@ -221,6 +221,24 @@ def test_tests_without_time_stay_unrun_and_the_others_are_proved(
     assert len({*ran, *result.unrun}) >= 99
 
 
+def test_clocks_that_a_library_moves_leave_no_test_unrun(workshop: Workshop) -> None:
+    tests = """
+        import unittest
+
+        import time_machine
+
+        @time_machine.travel(4e9)
+        class Tests(unittest.TestCase):
+            def test_one(self):
+                pass
+
+            def test_two(self):
+                pass
+    """
+    result = workshop.tests({"test_all.py": tests}, packages=("time-machine==2.15.0",))
+    assert (list(outcomes(result).values()), result.unrun) == (["passed"] * 2, ())
+
+
 @pytest.mark.parametrize("runner", ["pytest", "django"])
 def test_a_suite_that_fails_fast_ends_with_its_first_failure(
     workshop: Workshop, runner: str

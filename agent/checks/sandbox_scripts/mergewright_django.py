@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import runpy
 import sys
-import time
 import unittest
 import unittest.suite
 
@@ -21,7 +20,7 @@ import mergewright_entry
 import mergewright_report
 
 # Bound now: a test may replace it.
-_now = time.monotonic
+_now = mergewright_report.now
 MUST_FAIL = "This test fails on purpose, to show that failures are detected."
 
 

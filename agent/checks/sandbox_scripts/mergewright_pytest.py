@@ -15,7 +15,6 @@ import functools
 import hashlib
 import os
 import textwrap
-import time
 import types
 import unittest
 
@@ -27,7 +26,7 @@ import pytest
 _imp.check_hash_based_pycs = "always"
 
 # Bound now: a test may replace it.
-_now = time.monotonic
+_now = mergewright_report.now
 _order = None
 _report = None
 _facts = None

@@ -24,9 +24,11 @@ WRITE_SECONDS = 0.1
 
 # Bound now: a test may replace these in their modules while one of its lines is written.
 _open, _write, _close, _getpid = os.open, os.write, os.close, os.getpid
-_dumps, _blake2b, _fstat, _now = json.dumps, hashlib.blake2b, os.fstat, time.monotonic
+_dumps, _blake2b, _fstat = json.dumps, hashlib.blake2b, os.fstat
+#: The clock that nothing moves: time-machine replaces `monotonic`, and in C.
+now = time.perf_counter
 #: When the script began: importing pytest counts for its time.
-BEGUN = time.monotonic()
+BEGUN = now()
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -53,7 +55,7 @@ class SealedWriter:
         self._identity = (state.st_dev, state.st_ino)
         self._descriptor = _out_of_the_way(descriptor)
         self._waiting = []
-        self._written = _now()
+        self._written = now()
 
     def add(self, event, **facts):
         """Append one event; those about single tests reach the file within a moment."""
@@ -64,13 +66,13 @@ class SealedWriter:
         digest = _blake2b(self._last + line, key=self._key, digest_size=16).hexdigest()
         self._last = digest.encode("ascii")
         self._waiting.append(self._last + b" " + line + b"\n")
-        if event != "test" or _now() - self._written > WRITE_SECONDS:
+        if event != "test" or now() - self._written > WRITE_SECONDS:
             self._write()
 
     def _write(self):
         content = b"".join(self._waiting)
         self._waiting.clear()
-        self._written = _now()
+        self._written = now()
         while content:
             try:
                 content = content[_write(self._descriptor, content) :]

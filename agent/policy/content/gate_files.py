@@ -43,6 +43,7 @@ _USUAL = re.compile(
     r"\.(?:py|html?|jinja2?|j2|djhtml|mjml|txt|css|scss|sass|less|m?js|tsx?|jsx|vue|svelte|svg|png"
     r"|jpe?g|gif|webp|ico|woff2?|ttf|pot?|mo|ftl|md|rst|adoc)"
 )
+_RENO = "releasenotes/notes/"
 _DEPENDENCIES = re.compile(
     r"(?:.*requirements.*|constraints.*)\.(?:txt|in)|pipfile|environment\.ya?ml|\.python-version"
 )
@@ -58,7 +59,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         for reason in reasons:
             fix = _READ if layout.is_note(file.path) else _LOOK
             yield GATE_FILES.make_finding(file.path, f"was changed, and {reason}", fix)
-        is_fragment = fragments is not None and file.path.startswith(f"{fragments}/")
+        is_fragment = file.path.startswith(fragments)
         is_known = reasons or is_fragment or rule_files.has_tables(file.path)
         # A new one without content, such as py.typed, does nothing by itself.
         is_marker = file.before is None and file.after == b""
@@ -67,8 +68,12 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             yield OTHER_FILES.make_finding(file.path, says, "Check what it does.")
 
 
-def _find_news_fragments(tree: Tree) -> str | None:
-    """Return the folder of towncrier's fragments, which end as its types are named; None: none."""
+def _find_news_fragments(tree: Tree) -> tuple[str, ...]:
+    """Return the folders of release notes in pieces, whose endings are not those of prose.
+
+    Those of towncrier end as its types are named; reno has a folder for its own.
+    """
+    found = [_RENO]
     for path in sorted({"towncrier.toml", "pyproject.toml"}.intersection(tree.paths())):
         with suppress(UnicodeDecodeError, documents.DocumentError):
             tools = documents.table(documents.parse_toml(tree.read(path).decode()), "tool")
@@ -77,8 +82,8 @@ def _find_news_fragments(tree: Tree) -> str | None:
                 places = (str(settings.get(key, "")) for key in ("package_dir", "package"))
                 package = "/".join(place.replace(".", "/") for place in places)
                 folder = str(settings.get("directory", f"{package}/newsfragments"))
-                return posixpath.normpath(folder).lstrip("/")
-    return None
+                found.append(f"{posixpath.normpath(folder).lstrip('/')}/")
+    return tuple(found)
 
 
 def _is_usual(path: str) -> bool:

@@ -41,6 +41,7 @@ CASES = {
             ),
             "a new file that only marks": Snippet({"shop/py.typed": ""}),
             "data of a test": Snippet({"tests/data/orders.json": "{}"}),
+            "a release note of reno": Snippet({"releasenotes/notes/mend-3f.yaml": "fixes: []"}),
             "a news fragment": Snippet(
                 {"news/3.bugfix": "Mended."},
                 base={"towncrier.toml": '[tool.towncrier]\ndirectory = "news"\n'},
