@@ -43,6 +43,8 @@ _USUAL = re.compile(
     r"\.(?:py|html?|jinja2?|j2|djhtml|mjml|txt|css|scss|sass|less|m?js|tsx?|jsx|vue|svelte|svg|png"
     r"|jpe?g|gif|webp|ico|woff2?|ttf|pot?|mo|ftl|md|rst|adoc)"
 )
+#: What Automake and setuptools call prose, without an ending.
+_PROSE = re.compile(r"licen[cs]e|copying|notice|authors|thanks|readme|news|change(?:s|log)")
 _RENO = "releasenotes/notes/"
 _DEPENDENCIES = re.compile(
     r"(?:.*requirements.*|constraints.*)\.(?:txt|in)|pipfile|environment\.ya?ml|\.python-version"
@@ -91,8 +93,9 @@ def _is_usual(path: str) -> bool:
     if layout.is_test(path):
         return True
     is_hidden = any(part.startswith(".") for part in path.split("/"))
-    ending = posixpath.splitext(path.lower())[1]
-    return not is_hidden and _USUAL.fullmatch(ending) is not None
+    name = posixpath.basename(path.lower())
+    ending = posixpath.splitext(name)[1]
+    return not is_hidden and bool(_USUAL.fullmatch(ending) or _PROSE.fullmatch(name))
 
 
 def explain_gate_file(file: ChangedFile, project: Project) -> list[str]:

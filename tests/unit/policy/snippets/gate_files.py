@@ -37,7 +37,7 @@ CASES = {
         },
         passes={
             "usual parts of a change": Snippet(
-                {"shop/cart.html": "", "locale/de/django.po": "", "docs/CART.RST": "", "a.py": ""}
+                {"shop/cart.html": "", "locale/de/django.po": "", "docs/CART.RST": "", "AUTHORS": ""}
             ),
             "a new file that only marks": Snippet({"shop/py.typed": ""}),
             "data of a test": Snippet({"tests/data/orders.json": "{}"}),
