@@ -37,7 +37,12 @@ CASES = {
         },
         passes={
             "usual parts of a change": Snippet(
-                {"shop/cart.html": "", "locale/de/django.po": "", "docs/CART.RST": "", "AUTHORS": ""}
+                {
+                    "shop/cart.html": "",
+                    "locale/de/django.po": "",
+                    "docs/CART.RST": "",
+                    "AUTHORS": "",
+                }
             ),
             "a new file that only marks": Snippet({"shop/py.typed": ""}),
             "data of a test": Snippet({"tests/data/orders.json": "{}"}),
