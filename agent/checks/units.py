@@ -234,7 +234,7 @@ class _Sides:
         if not all(map(_is_filler, body)) and not _is_abstract(body):
             wrong = _FOREIGN if _gives_value(node) else _FAILS
             edit = self._replace(body[0], _find_end(node), wrong, node.lineno - 1)
-            yield edit._replace(breaks=self.breaks)
+            yield edit._replace(breaks=True)
 
     def _take_inner(self, node: ast.stmt) -> Iterator[TextEdit]:
         """Take away what is within a function or a branch, statement by statement.

@@ -106,7 +106,7 @@ def prove_change(
     # No test of a refactoring fails without it.
     missing = "" if is_refactoring and taken_back.noticed else proof.missing
     update = {"hunks": taken_back, "unneeded": unneeded, "missing": missing}
-    return proof.model_copy(update=update)
+    return proof.model_copy(update={**update, "is_refactoring": is_refactoring})
 
 
 def _explain_no_code(compared: tuple[AnyComparison, ...], names: Collection[str]) -> str:

@@ -75,7 +75,7 @@ class SourcePart(Record):
     goes: bool = False
     """Whether the change only takes away what would be missed by its name."""
     breaks: bool = False
-    """Whether it was broken, since its behaviour is to stay as it was."""
+    """Whether the function was made to fail or to return something else, not taken back."""
     removed: str = ""
     """What the change removes here: the name of a function or class, else a statement; empty: it
     does something else."""
@@ -115,4 +115,6 @@ class Proof(Record):
     missing: str = ""
     """Why the change is not proved, in words; empty: it is, or need not be."""
     unneeded: str = ""
+    is_refactoring: bool = False
+    """By its plan, and no test tells it from base: its functions were broken."""
     hunks: RevertTrials = RevertTrials()

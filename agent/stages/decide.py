@@ -261,7 +261,7 @@ class VerdictFacts:
     def _kept_behaviour(self) -> tuple[Finding, ...]:
         """What a refactoring has edited: that it does the same is for a reader to say."""
         parts = [part for part in self.proof.hunks.noticed if part.breaks]
-        if not parts:
+        if not (parts and self.proof.is_refactoring):
             return ()
         message = (
             "A refactoring, by its plan: no test tells the new code from the old at"
@@ -374,9 +374,7 @@ def _tell_unnoticed(part: SourcePart, readers: tuple[str, ...]) -> str:
     none = "no test that runs it" if readers else "no test"
     if part.removed:
         return f"Putting the removed {part.removed} back breaks {none}."
-    return (
-        "No test notices that this is broken." if part.breaks else f"Reverting this breaks {none}."
-    )
+    return f"{'Breaking this function' if part.breaks else 'Reverting this'} breaks {none}."
 
 
 def _make_remark(

@@ -45,7 +45,8 @@ def test_what_no_test_notices_is_named_within_new_functions_too(
         test_fee_DOT_py=FEE_TEST,
     )
     # Without line 5 the loop of line 4 does not end, which is noticed.
-    fee, branch = (SourcePart(path="fee.py", line=line) for line in (1, 3))
+    fee = SourcePart(path="fee.py", line=1, breaks=True)
+    branch = SourcePart(path="fee.py", line=3)
     noticed, unnoticed = (SourcePart(path="sums.py", line=line) for line in (2, 6))
     assert found == RevertTrials(noticed=(fee, noticed), unnoticed=(unnoticed,), unmissed=(branch,))
 

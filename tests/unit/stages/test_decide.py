@@ -91,6 +91,7 @@ MODELS = ChangedFile(path="shop/models.py", before=b"a = 1\n", after=b"a = 2\n")
 A, B = SourcePart(path="a.py", line=3), SourcePart(path="b.py", line=9)
 WRONG = A.model_copy(update={"mistake": "`<` in place of `>=`"})
 BROKEN = A.model_copy(update={"breaks": True})
+KEPT = Proof(is_refactoring=True, hunks=RevertTrials(noticed=(BROKEN,)))
 UNNOTICED = Proof(hunks=RevertTrials(unnoticed=(A,), untried=(B,)))
 FLAKY = (flips("t::a", "pf", "p"),)
 
@@ -186,7 +187,7 @@ DECISIONS = {
         "open as draft", "READY", "a.py:3",
     ),
     "tests run through what a refactoring has edited": (
-        [suite()], {"proof": Proof(hunks=RevertTrials(noticed=(BROKEN,)))},
+        [suite()], {"proof": KEPT},
         "open as draft", "READY", "a.py:3",
     ),
     "a person has to look": (
@@ -213,12 +214,11 @@ def test_what_is_measured_decides(name):
 
 
 def test_a_reviewer_may_say_that_a_refactoring_does_the_same():
-    proof = Proof(hunks=RevertTrials(noticed=(BROKEN,)))
-    (open_one,) = weigh(suite(), proof=proof).findings
+    (open_one,) = weigh(suite(), proof=KEPT).findings
     assert open_one.is_reading
     settled = SettledFinding(finding=open_one, why="It only has another name.")
     notes = ReviewNotes(ran=True, sentence="Fine.", approves=True, settled=(settled,))
-    verdict = weigh(suite(), proof=proof, review=notes)
+    verdict = weigh(suite(), proof=KEPT, review=notes)
     assert name_decision(verdict) == "open"
     assert "another name" in verdict.findings[0].message
 
