@@ -6,27 +6,43 @@ import hashlib
 
 from agent.desk import Desk
 from agent.errors import EnvironmentFailed
-from agent.models.change import Change
+from agent.models.change import Change, ChangedFile
 from agent.models.environment import Prepared
 from agent.policy.change_context import ChangeContext
 from agent.policy.contract import requirements
-from agent.setup import distributions
+from agent.setup import distributions, setup_commands
 from agent.text import sanitise
 from repo_config import dependencies, lock_files
 
 _MOST_PROBLEM = 3_000
 _MOST_NAMED = 40
+_AS_THEY_ARE = (".py", ".md", ".rst")
 
 
 def make_declaration_mark(change: Change, prepared: Prepared, desk: Desk) -> str:
-    """Return a digest of the declared dependencies; empty: they are those of the base."""
+    """Return a digest of the declared dependencies, and of what else set-up makes something of.
+
+    Empty: the environment is that of the base.
+    """
     change_context = _make_context(change, prepared, desk)
-    if not requirements.has_changed(change_context):
+    built = [(file.path, file.after) for file in list_built(change, prepared, desk)]
+    if not (built or requirements.has_changed(change_context)):
         return ""
     _, after = requirements.read_sides(change_context)
     locks = [(lock.path, lock.after) for lock in requirements.list_changed_locks(change_context)]
-    said = repr((dependencies.list_declared(after), locks))
+    said = repr((dependencies.list_declared(after), locks, built))
     return hashlib.sha256(said.encode()).hexdigest()
+
+
+def list_built(change: Change, prepared: Prepared, desk: Desk) -> list[ChangedFile]:
+    """List the edited files that the set-up of base has read, C sources above all.
+
+    Python is edited in place, and nothing is built of prose.
+    """
+    read = setup_commands.list_inputs(desk.environment(prepared))
+    return [
+        file for file in change.files if file.path in read and not file.path.endswith(_AS_THEY_ARE)
+    ]
 
 
 def update_lock(change: Change, prepared: Prepared, desk: Desk) -> tuple[dict[str, bytes], str]:
@@ -55,14 +71,14 @@ def rebuild_environment(change: Change, prepared: Prepared, desk: Desk) -> tuple
     Returns:
         The base with it, and words for the model.
     """
-    desk.say("the change declares different packages; opening its sandbox with those")
+    desk.say("the change has an environment of its own; opening its sandbox with that")
     desk.lay_out_head(prepared, change)
     try:
         asked = requirements.list_new_requirements(_make_context(change, prepared, desk))
         built = desk.environment_of_change(prepared)
     except EnvironmentFailed as problem:
         words = sanitise.shorten_middle(problem.message, _MOST_PROBLEM, where="the log")
-        return prepared, f"The packages that you declare cannot be installed: {words}"
+        return prepared, f"The environment of your change cannot be built: {words}"
     had, has = set(prepared.environment.packages), set(built.packages)
     said = [f"New in the environment: {', '.join(sorted(has - had)[:_MOST_NAMED]) or 'nothing'}."]
     if unmet := distributions.find_unmet(asked, built):

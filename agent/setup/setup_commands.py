@@ -146,6 +146,16 @@ def provide_layer(
     return environment.model_copy(update=update)
 
 
+def list_inputs(environment: Environment) -> frozenset[str]:
+    """List the files that the set-up of an environment has read; none where that is not known."""
+    found = frozenset[str]()
+    for layer in environment.layers:
+        with suppress(OSError, ValidationError):
+            content = (Path(layer.folder) / _RECORD).read_bytes()
+            found |= _StoredLayer.model_validate_json(content).inputs.keys()
+    return found
+
+
 def _list_missing(output: str) -> list[str]:
     """Name what lines of a template went on without, each with the last words of its command."""
     lines = [line.strip() for line in sanitise.strip_terminal_codes(output).splitlines()]

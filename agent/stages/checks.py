@@ -28,6 +28,7 @@ from agent.checks.check import Site, make_site
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS, MIGRATE
 from agent.checks.two_runs import TwoRuns
 from agent.desk import Desk
+from agent.editing import rebuilding
 from agent.errors import EnvironmentFailed, PolicyRefused
 from agent.git import worktree
 from agent.git.tree import WorkTree
@@ -157,7 +158,9 @@ def _prepare_environment(
     if declares_others:
         reason = "the change declares different packages; checking with those"
         failed = "The packages that the change declares cannot be installed."
-    elif prepared.contract.config.setup and not all(path.endswith(".py") for path in change.paths):
+    elif rebuilding.list_built(change, prepared, desk) or (
+        prepared.contract.config.setup and not all(path.endswith(".py") for path in change.paths)
+    ):
         reason = "the change touches more than Python code; running set-up again"
         failed = "Set-up fails with the change."
     else:

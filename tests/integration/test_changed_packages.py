@@ -69,3 +69,30 @@ def test_what_the_build_of_a_change_writes_into_the_environment_is_named(begun):
     (finding,) = next(one for one in compared if one.name == "packages").findings
     assert (finding.rule, finding.severity.value) == ("environment-altered", "review")
     assert "pip/__init__.py, sitecustomize.py" in finding.message
+
+
+def test_what_is_built_of_a_file_that_a_change_edits_is_built_again():
+    files = {
+        "setup.py": "import setuptools\n\n"
+        "open('made.py', 'w').write(open('made.in').read())\n"
+        "setuptools.setup(name='shop', version='1', py_modules=['made'])\n",
+        "made.in": "RATE = 1\n",
+        "requirements.txt": "pytest\n",
+        "test_made.py": "import made\n\n\ndef test_made():\n    assert made.RATE == 1\n",
+    }
+    with with_our_tools() as settings:
+        prepared, desk = begin_run(settings, files)
+        before = baseline.measure_base(prepared, desk)
+        edits = {"made.in": "RATE = 2\n", "test_made.py": files["test_made.py"].replace("1", "2")}
+        change = Change(
+            base_commit=prepared.checkout.commit,
+            files=tuple(
+                ChangedFile(path=path, before=files[path].encode(), after=text.encode())
+                for path, text in edits.items()
+            ),
+        )
+        report = checks.run_checks(
+            ClearedChange(change=change, findings=()), before, prepared, desk
+        )
+        (item,) = report.test_run.items
+        assert (item.item_id, item.outcome) == ("test_made.py::test_made", "passed")

@@ -26,7 +26,7 @@ GATE_FILES = Rule(
 )
 OTHER_FILES = Rule(
     id="other-files",
-    demands="Changes to files of unusual types need review (anything but source, templates,"
+    demands="Changes to files of unusual types need review (anything but Python, templates,"
     " static files, translations, docs and test data).",
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
@@ -66,7 +66,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         # A new one without content, such as py.typed, does nothing by itself.
         is_marker = file.before is None and file.after == b""
         if not (is_known or is_marker or _is_usual(file.path)):
-            says = "not source, a template, a static file, a translation, docs or test data"
+            says = "not Python, a template, a static file, a translation, docs or test data"
             yield OTHER_FILES.make_finding(file.path, says, "Check what it does.")
 
 
