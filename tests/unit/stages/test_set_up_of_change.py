@@ -19,7 +19,7 @@ from tests.unit.trees import DictTree, make_project
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(checks._Trees, "lay_out", lambda *_: None)
     monkeypatch.setattr(checks._Trees, "base", DictTree({}))
-    installed: Any = SimpleNamespace(path=str(tmp_path), versions={})
+    installed: Any = SimpleNamespace(path=str(tmp_path), versions={}, layers=())
 
     def set_up(path: str, commands: tuple[str, ...], answer: Any) -> object:
         change = Change(base_commit="c", files=(ChangedFile(path=path, before=None, after=b"x"),))
