@@ -140,10 +140,17 @@ class Desk:
             request, known, self.sandbox, self.index, self.settings, self.say
         )
 
-    def environment_of_change(self, prepared: Prepared) -> Environment:
-        """Give the environment that the lines of base make of the change, laid out as head."""
+    def environment_of_change(
+        self, prepared: Prepared, requirements: tuple[str, ...] = ()
+    ) -> Environment:
+        """Give the environment that the lines of base make of the change, laid out as head.
+
+        Args:
+            requirements: Those that the change declares.
+        """
         request = self._request(prepared, self.head_folder(prepared.run))
-        request = request.model_copy(update={"base": self.environment(prepared)})
+        update = {"base": self.environment(prepared), "newer": requirements}
+        request = request.model_copy(update=update)
         return environments.ensure_environment(
             request, self.sandbox, self.index, self.settings, self.say
         )

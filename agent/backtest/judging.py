@@ -20,6 +20,8 @@ from agent.models.change import Change, ChangedFile
 from agent.models.checks import Status, TestRun
 from agent.models.environment import Prepared
 from agent.models.record import Record
+from agent.policy.change_context import ChangeContext
+from agent.policy.contract import requirements
 
 _PASSING = frozenset({"passed", "xfailed"})
 
@@ -96,7 +98,7 @@ class Judge:
         worktree.lay_out(base, folder, desk.stopped).replay(made)
         environment = desk.environment(prepared)
         if not all(path.endswith(".py") for path in made.paths):
-            environment = desk.environment_of_change(prepared)
+            environment = desk.environment_of_change(prepared, self._list_requirements(made))
         site = check.make_site(folder, environment, prepared.contract, desk.settings)
         suite = measuring.suite_of(site)
         if suite is None:
@@ -107,6 +109,11 @@ class Judge:
             suite.select(Part(Selection(files=files))), site, desk.sandbox, desk.say
         )
         return _read_ends(found)
+
+    def _list_requirements(self, change: Change) -> tuple[str, ...]:
+        contract, base = self.prepared.contract, self.desk.open_base(self.prepared)
+        change_context = ChangeContext(change, contract.config, contract.project, base)
+        return requirements.list_new_requirements(change_context)
 
 
 def _lay_over(change: Change, tests: Change) -> Change:

@@ -75,7 +75,7 @@ def rebuild_environment(change: Change, prepared: Prepared, desk: Desk) -> tuple
     desk.lay_out_head(prepared, change)
     try:
         asked = requirements.list_new_requirements(_make_context(change, prepared, desk))
-        built = desk.environment_of_change(prepared)
+        built = desk.environment_of_change(prepared, asked)
     except EnvironmentFailed as problem:
         words = sanitise.shorten_middle(problem.message, _MOST_PROBLEM, where="the log")
         return prepared, f"The environment of your change cannot be built: {words}"

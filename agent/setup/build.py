@@ -80,8 +80,9 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
         interpreter_mounts=interpreter.mounts,
         interpreter=interpreter.path,
         root=interpreter.root,
-        sources=(request.base and request.base.sources)
-        or list_lines(tree, config, request.committed),
+        sources=templates.take_newer(request.base.sources, request.newer)
+        if request.base and request.base.sources
+        else list_lines(tree, config, request.committed),
         packages=(),
         services=services,
         system=system,

@@ -24,6 +24,8 @@ class EnvironmentRequest(Record):
     """Says which tools check it, and which files decide about checks."""
     base: Environment | None = None
     """The environment of base with its layers, where the tree holds a change."""
+    newer: tuple[str, ...] = ()
+    """Requirements that a change declares: their releases are taken also from after base's day."""
     tag: str | None = None
     """Newest of the base commit, for builds that read their version from it."""
 

@@ -33,6 +33,8 @@ _REQUIREMENTS = re.compile(
 _PLAIN = frozenset({"requirements.txt", "requirements/base.txt"})
 #: Builders of before do not all install a project so that its files are edited in place (PEP 660).
 _EDITABLE = "2022-09-01"
+_ANY_DAY = "2100-01-01"
+_DAY = re.compile(r"--exclude-newer \S+")
 _SYNC = "uv sync --frozen"
 _EXPORT = (
     "uv tool run --from 'poetry<3' --with poetry-plugin-export poetry export --without-hashes"
@@ -78,6 +80,12 @@ def write_lines(files: ProjectFiles, lock: str = "", day: str | None = None) -> 
     if lock == "uv":
         return _write_sync(files)
     return _write_export(files) if lock == "poetry" else _write_install(files, day)
+
+
+def take_newer(lines: tuple[str, ...], requirements: Iterable[str]) -> tuple[str, ...]:
+    """Have lines take also later releases of these requirements, and of no others."""
+    options = " ".join(_allow_until(_ANY_DAY, requirements))
+    return tuple(_DAY.sub(lambda day: f"{day[0]} {options}".rstrip(), line) for line in lines)
 
 
 def _write_sync(files: ProjectFiles) -> tuple[str, ...]:
@@ -141,10 +149,13 @@ def _name_days(files: ProjectFiles, day: str | None) -> Iterator[str]:
         yield f"--exclude-newer {day}"
     if day and day < _EDITABLE and _is_installed(files):
         named = texts(table(files.pyproject, "build-system").get("requires")) or ["setuptools"]
-        for name in dict.fromkeys(
-            re.split(r"[^\w.-]", text.strip(), maxsplit=1)[0] for text in named
-        ):
-            yield f"--exclude-newer-package {shlex.quote(f'{name}={_EDITABLE}')}"
+        yield from _allow_until(_EDITABLE, named)
+
+
+def _allow_until(day: str, requirements: Iterable[str]) -> Iterator[str]:
+    names = (re.split(r"[^\w.-]", text.strip(), maxsplit=1)[0] for text in requirements)
+    for name in dict.fromkeys(names):
+        yield f"--exclude-newer-package {shlex.quote(f'{name}={day}')}"
 
 
 def _is_installed(files: ProjectFiles) -> bool:

@@ -168,7 +168,8 @@ def _prepare_environment(
     desk.say(reason)
     trees.lay_out(change, desk.head_folder(prepared.run).name)
     try:
-        built = desk.environment_of_change(prepared)
+        asked = requirements.list_new_requirements(change_context)
+        built = desk.environment_of_change(prepared, asked)
     except EnvironmentFailed as problem:
         raise EnvironmentFailed(f"{failed}\n{problem.message}") from problem
     declared = dependencies.list_declared(requirements.read_sides(change_context)[1])

@@ -252,7 +252,7 @@ def test_a_recipe_writes_what_it_makes_in_the_sandbox(tmp_path, home, monkeypatc
 
 
 def test_another_declaration_brings_another_environment_and_says_so(opened, monkeypatch):
-    def build(services, prepared):
+    def build(services, prepared, declared):
         tree = services.head_folder(prepared.run)
         if "nonsense" in (tree / "requirements.txt").read_text():
             raise EnvironmentFailed("There is no such package.")
@@ -280,7 +280,7 @@ def test_no_run_builds_environments_without_end(opened, monkeypatch):
 def test_a_lock_follows_what_is_declared_and_is_part_of_the_change(opened, monkeypatch):
     asked = []
 
-    def build(services, prepared):
+    def build(services, prepared, declared):
         asked.append(prepared)
         return prepared.environment.model_copy(update={"packages": ("tablib==3.8",)})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from agent.setup import templates
 from agent.setup.templates import write_lines
 from repo_config.project_files import ProjectFiles
 from tests.unit.trees import DictTree
@@ -178,3 +179,10 @@ def test_builders_of_before_they_could_install_for_editing_are_newer_ones(builde
     (line,) = write_lines(ProjectFiles(tree), "", "2022-02-14")
     newer = " ".join(f"--exclude-newer-package {name}=2022-09-01" for name in named.split())
     assert line == f"uv pip install --exclude-newer 2022-02-14 {newer} -e ."
+
+
+def test_what_a_change_declares_may_be_newer_than_base() -> None:
+    lines = (f"{INSTALL} -e .", "uv pip freeze")
+    newer = templates.take_newer(lines, ("ruff==0.12.11", "ruff>=0.12 ; x"))
+    assert newer == (f"{INSTALL} --exclude-newer-package ruff=2100-01-01 -e .", "uv pip freeze")
+    assert templates.take_newer(lines, ()) == lines

@@ -28,7 +28,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
             say=lambda line: None,
             head_folder=lambda run: Path(),
             environment=lambda prepared: installed,
-            environment_of_change=lambda prepared: answer(),
+            environment_of_change=lambda *_: answer(),
         )
         prepared: Any = SimpleNamespace(contract=contract, run=None)
         return checks._prepare_environment(change, checks._Trees(prepared, desk))
