@@ -9,14 +9,14 @@ from agent.errors import EnvironmentFailed
 from agent.models.change import Change, ChangedFile
 from agent.models.environment import Prepared
 from agent.policy.change_context import ChangeContext
+from agent.policy.content import gate_files
 from agent.policy.contract import requirements
 from agent.setup import distributions, setup_commands
 from agent.text import sanitise
-from repo_config import dependencies, lock_files
+from repo_config import dependencies, lock_files, rule_files
 
 _MOST_PROBLEM = 3_000
 _MOST_NAMED = 40
-_AS_THEY_ARE = (".py", ".md", ".rst")
 
 
 def make_declaration_mark(change: Change, prepared: Prepared, desk: Desk) -> str:
@@ -37,11 +37,14 @@ def make_declaration_mark(change: Change, prepared: Prepared, desk: Desk) -> str
 def list_built(change: Change, prepared: Prepared, desk: Desk) -> list[ChangedFile]:
     """List the edited files that the set-up of base has read, C sources above all.
 
-    Python is edited in place, and nothing is built of prose.
+    Usual files, such as Python, stand in place as they are edited; tables for tools build nothing.
     """
     read = setup_commands.list_inputs(desk.environment(prepared))
     return [
-        file for file in change.files if file.path in read and not file.path.endswith(_AS_THEY_ARE)
+        file
+        for file in change.files
+        if file.path in read
+        and not (gate_files.is_usual(file.path) or rule_files.has_tables(file.path))
     ]
 
 

@@ -65,7 +65,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         is_known = reasons or is_fragment or rule_files.has_tables(file.path)
         # A new one without content, such as py.typed, does nothing by itself.
         is_marker = file.before is None and file.after == b""
-        if not (is_known or is_marker or _is_usual(file.path)):
+        if not (is_known or is_marker or is_usual(file.path)):
             says = "not Python, a template, a static file, a translation, docs or test data"
             yield OTHER_FILES.make_finding(file.path, says, "Check what it does.")
 
@@ -88,7 +88,7 @@ def _find_news_fragments(tree: Tree) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _is_usual(path: str) -> bool:
+def is_usual(path: str) -> bool:
     """Whether a file is of a kind that programs do not act on by themselves, by its name."""
     if layout.is_test(path):
         return True
