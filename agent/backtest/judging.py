@@ -14,13 +14,13 @@ from agent.backtest.tasks import PastChange
 from agent.checks import check, measuring, running
 from agent.checks.check import Part, Selection
 from agent.desk import Desk
+from agent.editing import rebuilding
 from agent.errors import AgentError
 from agent.git import history, worktree
 from agent.models.change import Change, ChangedFile
 from agent.models.checks import Status, TestRun
 from agent.models.environment import Prepared
 from agent.models.record import Record
-from agent.policy.change_context import ChangeContext
 from agent.policy.contract import requirements
 
 _PASSING = frozenset({"passed", "xfailed"})
@@ -98,7 +98,10 @@ class Judge:
         worktree.lay_out(base, folder, desk.stopped).replay(made)
         environment = desk.environment(prepared)
         if not all(path.endswith(".py") for path in made.paths):
-            environment = desk.environment_of_change(prepared, self._list_requirements(made))
+            asked = requirements.list_new_requirements(
+                rebuilding.make_context(made, prepared, desk)
+            )
+            environment = desk.environment_of_change(prepared, asked)
         site = check.make_site(folder, environment, prepared.contract, desk.settings)
         suite = measuring.suite_of(site)
         if suite is None:
@@ -109,11 +112,6 @@ class Judge:
             suite.select(Part(Selection(files=files))), site, desk.sandbox, desk.say
         )
         return _read_ends(found)
-
-    def _list_requirements(self, change: Change) -> tuple[str, ...]:
-        contract, base = self.prepared.contract, self.desk.open_base(self.prepared)
-        change_context = ChangeContext(change, contract.config, contract.project, base)
-        return requirements.list_new_requirements(change_context)
 
 
 def _lay_over(change: Change, tests: Change) -> Change:

@@ -50,7 +50,7 @@ class TextEdit(NamedTuple):
     is_inner: bool = False
     """Whether it is a part of another unit."""
     breaks: bool = False
-    """Whether it makes a function of a refactoring fail."""
+    """Whether it makes a function fail or return something else, in place of taking it back."""
     removed: str = ""
     """What the change removes: the name of a function or class, else a statement; empty: it does
     something else."""

@@ -24,7 +24,7 @@ def make_declaration_mark(change: Change, prepared: Prepared, desk: Desk) -> str
 
     Empty: the environment is that of the base.
     """
-    change_context = _make_context(change, prepared, desk)
+    change_context = make_context(change, prepared, desk)
     built = [(file.path, file.after) for file in list_built(change, prepared, desk)]
     if not (built or requirements.has_changed(change_context)):
         return ""
@@ -39,13 +39,14 @@ def list_built(change: Change, prepared: Prepared, desk: Desk) -> list[ChangedFi
 
     Usual files, such as Python, stand in place as they are edited; tables for tools build nothing.
     """
-    read = setup_commands.list_inputs(desk.environment(prepared))
-    return [
+    unusual = [
         file
         for file in change.files
-        if file.path in read
-        and not (gate_files.is_usual(file.path) or rule_files.has_tables(file.path))
+        if not (gate_files.is_usual(file.path) or rule_files.has_tables(file.path))
     ]
+    # Asked after each call of a model, and most changes have none.
+    read = setup_commands.list_inputs(desk.environment(prepared)) if unusual else frozenset[str]()
+    return [file for file in unusual if file.path in read]
 
 
 def update_lock(change: Change, prepared: Prepared, desk: Desk) -> tuple[dict[str, bytes], str]:
@@ -54,7 +55,7 @@ def update_lock(change: Change, prepared: Prepared, desk: Desk) -> tuple[dict[st
     Returns:
         New contents by path, and words for the model.
     """
-    change_context = _make_context(change, prepared, desk)
+    change_context = make_context(change, prepared, desk)
     _, after = requirements.read_sides(change_context)
     has_lock = any(map(after.has_file, lock_files.PYTHON.values()))
     if not has_lock or not requirements.has_changed(change_context):
@@ -74,10 +75,10 @@ def rebuild_environment(change: Change, prepared: Prepared, desk: Desk) -> tuple
     Returns:
         The base with it, and words for the model.
     """
-    desk.say("the change has an environment of its own; opening its sandbox with that")
+    desk.say("the change needs an environment of its own; opening its sandbox with that")
     desk.lay_out_head(prepared, change)
     try:
-        asked = requirements.list_new_requirements(_make_context(change, prepared, desk))
+        asked = requirements.list_new_requirements(make_context(change, prepared, desk))
         built = desk.environment_of_change(prepared, asked)
     except EnvironmentFailed as problem:
         words = sanitise.shorten_middle(problem.message, _MOST_PROBLEM, where="the log")
@@ -89,6 +90,6 @@ def rebuild_environment(change: Change, prepared: Prepared, desk: Desk) -> tuple
     return prepared.model_copy(update={"environment": built}), " ".join(said)
 
 
-def _make_context(change: Change, prepared: Prepared, desk: Desk) -> ChangeContext:
+def make_context(change: Change, prepared: Prepared, desk: Desk) -> ChangeContext:
     config, project = prepared.contract.config, prepared.contract.project
     return ChangeContext(change, config, project, desk.open_base(prepared))

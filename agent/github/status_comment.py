@@ -176,7 +176,7 @@ class StatusComment:
         self._is_missing = False
 
     def _look(self) -> tuple[int | None, str]:
-        """Find the comment, for other runs of this process as well; that it lacks is kept."""
+        """Find the comment, for other runs of this process as well, and keep that there is none."""
         found = [] if self._is_missing else comments.list_comments(self._session, _STATUS)
         if found:
             self._known[self._issue], self._edited = found[-1][:2], time.monotonic()

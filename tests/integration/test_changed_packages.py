@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -31,11 +31,11 @@ def begun() -> Iterator[tuple[Prepared, CheckReport, Desk]]:
         yield prepared, baseline.measure_base(prepared, desk), desk
 
 
-def changed(prepared: Prepared, **after: str) -> ClearedChange:
+def changed(prepared: Prepared, base: Mapping[str, str] = FILES, /, **after: str) -> ClearedChange:
     files = tuple(
         ChangedFile(
             path=path,
-            before=FILES[path].encode() if path in FILES else None,
+            before=base[path].encode() if path in base else None,
             after=text.encode(),
         )
         for path, text in sorted((name.replace("_DOT_", "."), one) for name, one in after.items())
@@ -83,16 +83,8 @@ def test_what_is_built_of_a_file_that_a_change_edits_is_built_again():
     with with_our_tools() as settings:
         prepared, desk = begin_run(settings, files)
         before = baseline.measure_base(prepared, desk)
-        edits = {"made.in": "RATE = 2\n", "test_made.py": files["test_made.py"].replace("1", "2")}
-        change = Change(
-            base_commit=prepared.checkout.commit,
-            files=tuple(
-                ChangedFile(path=path, before=files[path].encode(), after=text.encode())
-                for path, text in edits.items()
-            ),
-        )
-        report = checks.run_checks(
-            ClearedChange(change=change, findings=()), before, prepared, desk
-        )
+        test = files["test_made.py"].replace("1", "2")
+        cleared = changed(prepared, files, made_DOT_in="RATE = 2\n", test_made_DOT_py=test)
+        report = checks.run_checks(cleared, before, prepared, desk)
         (item,) = report.test_run.items
         assert (item.item_id, item.outcome) == ("test_made.py::test_made", "passed")

@@ -42,6 +42,7 @@ CASES = {
                     "locale/de/django.po": "",
                     "docs/CART.RST": "",
                     "AUTHORS": "",
+                    "a.py": "",
                 }
             ),
             "a new file that only marks": Snippet({"shop/py.typed": ""}),
