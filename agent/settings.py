@@ -48,6 +48,21 @@ _NAME = r"[a-z0-9][a-z0-9-]{0,39}:[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}"
 _PRICE = r"[0-9]+(\.[0-9]+)?"
 _Model = Annotated[str, _of_form(_NAME, "provider:name")]
 _Prices = Annotated[str, _of_form(rf"{_NAME}={_PRICE}/{_PRICE}", "provider:name=0.5/1.5")]
+_LEAST_WINDOW = 16_384
+
+
+def _require_window(entry: str) -> str:
+    """Refuse a window in which no conversation has space."""
+    if int(entry.rpartition("=")[2]) < _LEAST_WINDOW:
+        raise ValueError(f"a context window has at least {_LEAST_WINDOW:,} tokens")
+    return entry
+
+
+_Window = Annotated[
+    str,
+    _of_form(rf"{_NAME}=[0-9]{{1,9}}", f"provider:name={_LEAST_WINDOW * 2}"),
+    AfterValidator(_require_window),
+]
 _FLOOR = rf"({'|'.join(RULE_IDS)})=({'|'.join(get_args(Level))})"
 _Floor = Annotated[str, _of_form(_FLOOR, f"rule={'|'.join(get_args(Level))}, with a known rule")]
 _Secret = SecretStr | Path
@@ -172,6 +187,9 @@ class Settings(Record):
     model_prices: tuple[_Prices, ...] = ()
     """Prices of models without a known price, in dollars per million input and output tokens,
     as `openai-chat:local=0.5/1.5`."""
+    model_context: tuple[_Window, ...] = ()
+    """Context windows of models, in tokens, as `openai-chat:local=32768`; at least 16384. Default:
+    the known figure of the model, else 128,000."""
     model_usd: float = Field(default=5.0, gt=0, allow_inf_nan=False)
     """Maximum dollars per run, and for a repository's `limits.usd`. Each request reserves two
     replies of 8,192 tokens: $0.25 at $15 per million tokens."""

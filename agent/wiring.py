@@ -91,7 +91,7 @@ def make_provided_models(chains: Chains, settings: Settings) -> ProvidedModels:
     """
     from agent.llm import routes
 
-    known = routes.load_prices(settings)
+    known = routes.load_catalogue(settings)
     if problems := routes.find_problems(settings, known):
         raise ModelUnusable("\n".join(problems))
     from agent.llm.provided import ProvidedModels

@@ -153,6 +153,9 @@ class FakeModel:
     def explain_missing(self, role: Role) -> str:
         return self._missing if role in self._roles else ""
 
+    def find_window(self, model: str) -> int:
+        return 200_000
+
     def estimate_worst(self, request: ChatRequest) -> WorstCase:
         return self._worst
 

@@ -194,7 +194,7 @@ def examine_models(loaded: Settings, *, ask: bool = False) -> dict[str, Any]:
         ask: Ask each model for one word.
     """
     chains = routes.list_chains(loaded)
-    problems = routes.find_problems(loaded, routes.load_prices(loaded))
+    problems = routes.find_problems(loaded, routes.load_catalogue(loaded))
     states: dict[str, dict[str, Any]] = {}
     if not problems:
         names = dict.fromkeys(name for chain in chains.values() for name in chain)

@@ -19,10 +19,10 @@ _MOST_CHARACTERS = 300
 #: Codes with which a provider declines what is asked: its content, not its form.
 _DECLINED = frozenset({"content_filter", "invalid_prompt"})
 
-Why = Literal["passing", "unusable", "rejected", "refused"]
+Why = Literal["passing", "unusable", "full", "rejected", "refused"]
 """It may answer when it is asked again; key, name or account are the operator's to fix; the
-provider does not accept the request as it is made, or as long as it is; the model or its provider
-will not have this asked."""
+request is longer than the context window; the provider does not accept the request as it is made;
+the model or its provider will not have this asked."""
 
 
 @dataclass(eq=False)
@@ -76,7 +76,7 @@ def _classify_kind(problem: Exception, name: str, summary: str, said: str) -> Mo
                 f"the request is too long for it ({summary}). Set a model with a larger context"
                 " in MERGEWRIGHT_MODEL, or make the ticket smaller"
             )
-            return ModelFailure(words, "rejected")
+            return ModelFailure(words, "full")
         case theirs.ModelRequestRejectedError() if problem.provider_error_code not in _DECLINED:
             whole = ": ".join(filter(None, (summary, said)))
             words = (

@@ -28,6 +28,7 @@ from pydantic_ai.settings import ModelSettings
 from agent.errors import (
     AgentError,
     Cancelled,
+    ContextFull,
     ModelRefused,
     ModelRequestRejected,
     ModelUnavailable,
@@ -36,7 +37,7 @@ from agent.errors import (
 )
 from agent.llm import failures, messages
 from agent.llm.failures import ModelFailure
-from agent.llm.routes import Chains, Prices
+from agent.llm.routes import Catalogue, Chains
 from agent.models.chat import LEAST_SECONDS, ChatRequest, ModelTurn, Reply, Role, WorstCase
 from agent.models.clock import read_clock
 from agent.models.sandbox import Flag
@@ -85,7 +86,7 @@ class ProvidedModels:
     def __init__(
         self,
         chains: Chains,
-        prices: Prices,
+        catalogue: Catalogue,
         *,
         stream: bool = True,
         silence_seconds: float = 120.0,
@@ -98,7 +99,7 @@ class ProvidedModels:
                 counts as one piece.
             redacted: Takes secrets out of words: providers repeat the key that they were sent.
         """
-        self._chains, self._prices = chains, prices
+        self._chains, self._catalogue = chains, catalogue
         self._stream, self._silence = stream, silence_seconds
         self._redact = redacted
         self._open: dict[str, Model] = {}
@@ -129,6 +130,9 @@ class ProvidedModels:
                 return ""
         return self._redact("; ".join(found))
 
+    def find_window(self, model: str) -> int:
+        return self._catalogue.find_window(model)
+
     def estimate_worst(self, request: ChatRequest) -> WorstCase:
         """Say the most that a reply can use; one that breaks off is charged and asked for again."""
         most = [self._bound_try(name, request) for name in self._list_asked(request)]
@@ -154,7 +158,7 @@ class ProvidedModels:
         if response is None:
             raise self._explain(asking)
         model, used = asking.names[0], messages.count_usage(response, request)
-        cost = self._prices.price_reply(model, used)
+        cost = self._catalogue.price_reply(model, used)
         if asking.lost:
             more = sum(one.tokens for one in asking.lost)
             used = used.model_copy(update={"input_tokens": used.input_tokens + more})
@@ -179,7 +183,7 @@ class ProvidedModels:
                 fresh = request.model_copy(update=update) if counted else request
         parts_sent = len(fresh.messages) + len(fresh.tools) + 1
         sent = counted + fresh.sent_bytes + _TOKENS_A_MESSAGE * parts_sent
-        usd = self._prices.price_worst_case(model, sent, request.most_tokens)
+        usd = self._catalogue.price_worst_case(model, sent, request.most_tokens)
         return WorstCase(tokens=sent + request.most_tokens, usd=usd)
 
     def _list_asked(self, request: ChatRequest) -> list[str]:
@@ -286,6 +290,8 @@ class ProvidedModels:
         elif reasons == {"unusable"}:
             words = f"No model can be used as {role}: {listed}."
             problem = ModelUnusable(f"{words} `mergewright doctor --models` tests them.")
+        elif "full" in reasons and reasons <= {"full", "unusable"}:
+            problem = ContextFull(f"No model has space for the {role} request: {listed}.")
         elif reasons and "refused" not in reasons:
             problem = ModelRequestRejected(f"No model accepts the {role} request: {listed}.")
         else:

@@ -1,4 +1,4 @@
-"""Who is asked for each role, and what its tokens cost."""
+"""Who is asked for each role, what its tokens cost, and how many of them it takes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,31 @@ Chains = Mapping[str, tuple[str, ...]]
 """By role who is to answer, as `provider:name`, the first first."""
 
 
-# The operator's prices come first. Nothing is fetched: genai-prices brings tables with it.
-class Prices(NamedTuple):
-    own: Mapping[str, tuple[float, float]]
-    """Dollars for a million tokens of input and of output, by model."""
+#: Of a model of which nobody says how much it takes.
+_USUAL_WINDOW = 128_000
+
+
+# What the operator says comes first. Nothing is fetched: genai-prices brings tables with it.
+class Catalogue(NamedTuple):
+    """What is known of models, by `provider:name`."""
+
+    prices: Mapping[str, tuple[float, float]] = {}
+    """The operator's: dollars for a million tokens of input and of output."""
+    windows: Mapping[str, int] = {}
+    """The operator's: tokens of a request and its reply."""
+
+    def find_window(self, model: str) -> int:
+        """Return how many tokens a request and its reply may have."""
+        if own := self.windows.get(model):
+            return own
+        from genai_prices.data_snapshot import get_snapshot
+
+        try:
+            name = model.partition(":")[2]
+            _, known = get_snapshot().find_provider_model(name, None, vendor(model), None)
+        except LookupError:
+            return _USUAL_WINDOW
+        return known.context_window or _USUAL_WINDOW
 
     def price_million(self, model: str) -> tuple[float, float] | None:
         """Price a million tokens of input and of output, each by itself; None: it is not known."""
@@ -27,7 +48,7 @@ class Prices(NamedTuple):
 
     def price_reply(self, model: str, usage: Usage) -> float | None:
         """Price a reply in US dollars; None: no price of this model is known."""
-        if (own := self.own.get(model)) is not None:
+        if (own := self.prices.get(model)) is not None:
             return (usage.input_tokens * own[0] + usage.output_tokens * own[1]) / 1_000_000
         # Only who asks a model has a use for the tables, which take a tenth of a second to load.
         from genai_prices import Usage as Counted
@@ -54,13 +75,15 @@ def list_chains(settings: Settings) -> Chains:
     }
 
 
-def load_prices(settings: Settings) -> Prices:
+def load_catalogue(settings: Settings) -> Catalogue:
     pairs = (entry.split("=") for entry in settings.model_prices)
     split = ((name, price.split("/")) for name, price in pairs)
-    return Prices({name: (float(sent), float(written)) for name, (sent, written) in split})
+    prices = {name: (float(sent), float(written)) for name, (sent, written) in split}
+    windows = (entry.split("=") for entry in settings.model_context)
+    return Catalogue(prices, {name: int(tokens) for name, tokens in windows})
 
 
-def find_problems(settings: Settings, prices: Prices) -> list[str]:
+def find_problems(settings: Settings, catalogue: Catalogue) -> list[str]:
     """Say which models cannot be asked, whoever answers: no such provider, or no bound of costs."""
     names = sorted({name for chain in list_chains(settings).values() for name in chain})
     unknown = {name: words for name in names if (words := _describe_unknown(name))}
@@ -70,7 +93,7 @@ def find_problems(settings: Settings, prices: Prices) -> list[str]:
         for name in names
         if name not in unknown
         and settings.model_tokens is None
-        and prices.price_million(name) is None
+        and catalogue.price_million(name) is None
     ]
     return [*unknown.values(), *unbounded]
 

@@ -53,6 +53,9 @@ class CountedModels:
     def explain_missing(self, role: Role) -> str:
         return self._models.explain_missing(role)
 
+    def find_window(self, model: str) -> int:
+        return self._models.find_window(model)
+
     def estimate_worst(self, request: ChatRequest) -> WorstCase:
         return self._models.estimate_worst(request)
 

@@ -18,8 +18,8 @@ from agent.models.sandbox import Flag
 
 Role = Literal["editor", "reviewer"]
 """What a model is asked to be; each is routed on its own."""
-#: Of one reply.
-MOST_TOKENS = 8_192
+#: Of one reply, with what the model thinks before it.
+MOST_TOKENS = 32_768
 LEAST_SECONDS = 10.0
 """Nobody is asked where less is left for the reply: it would be paid for and come too late."""
 
@@ -175,6 +175,10 @@ class ChatModel(Protocol):
         """
         ...
 
+    def find_window(self, model: str) -> int:
+        """Return how many tokens a request and its reply may have with `provider:name`."""
+        ...
+
     def estimate_worst(self, request: ChatRequest) -> WorstCase: ...
 
     def reply(
@@ -194,8 +198,8 @@ class ChatModel(Protocol):
             TimeSpent: There was no reply after `seconds`, or too few of them are left to try again.
             ModelUnavailable: Nobody answered: away, limited, or cut off; `until` says when to ask
                 again where the provider said so.
-            ModelRequestRejected: The provider does not accept the request as it is made, or the
-                model has no space for it.
+            ModelRequestRejected: The provider does not accept the request as it is made.
+            ContextFull: The request is longer than the context window of each model.
             ModelRefused: The provider will not have this asked.
             ModelUnusable: Key, name or address are wrong: the operator has to act.
             Cancelled: It was stopped.

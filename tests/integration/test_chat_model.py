@@ -16,6 +16,7 @@ from agent import settings as given
 from agent import wiring
 from agent.errors import (
     Cancelled,
+    ContextFull,
     ModelRefused,
     ModelRequestRejected,
     ModelUnavailable,
@@ -24,8 +25,9 @@ from agent.errors import (
 )
 from agent.llm import provided, routes
 from agent.llm.provided import ProvidedModels
-from agent.llm.routes import Prices
+from agent.llm.routes import Catalogue
 from agent.models.chat import (
+    MOST_TOKENS,
     ChatModel,
     ChatRequest,
     ModelTurn,
@@ -228,7 +230,7 @@ def test_a_key_that_is_missing_is_named(opened, monkeypatch, wire):
 
 def test_a_provider_that_there_is_not_is_told_before_prices(opened, tmp_path):
     loaded = given.Settings(home=tmp_path, model=("opnai:gpt-4o", "openai:own"))
-    first, second = routes.find_problems(loaded, Prices({}))
+    first, second = routes.find_problems(loaded, Catalogue())
     assert first.startswith("opnai:gpt-4o: unknown provider opnai")
     assert second.startswith("openai:own has no known price")
     with pytest.raises(ModelUnusable, match="opnai"):
@@ -270,7 +272,10 @@ def test_a_long_wait_is_the_runs_and_not_the_steps(opened, quick):
         ("gemini", "key", ModelUnusable, r"400.*GOOGLE_API_KEY"),
         ("anthropic", "name", ModelUnusable, "404"),
         ("anthropic", "money", ModelUnusable, "400"),
-        ("gemini", "sandbox", ModelRequestRejected, "too long"),
+        ("chat", "full", ContextFull, "too long"),
+        ("responses", "full", ContextFull, "too long"),
+        ("anthropic", "full", ContextFull, "too long"),
+        ("gemini", "full", ContextFull, "too long"),
         ("anthropic", "request", ModelRequestRejected, r"400.*MERGEWRIGHT_MODEL"),
     ],
 )
@@ -288,10 +293,11 @@ def test_what_never_passes_is_tried_once(opened, quick, caplog, wire, kind, prob
     ("others", "problem"),
     [
         (fault("chat", "key"), ModelRequestRejected),
+        (fault("chat", "full"), ModelRequestRejected),
         (Fault(status=400, code="invalid_prompt"), ModelRefused),
         (fault("chat", "limited", after=3000), ModelUnavailable),
     ],
-    ids=["key", "declined", "limited"],
+    ids=["key", "full", "declined", "limited"],
 )
 def test_what_a_chain_came_to_is_what_helps_soonest(opened, quick, others, problem):
     def by_name(seen: scripted.Seen) -> Fault:
@@ -373,6 +379,14 @@ def test_a_model_is_waited_for_no_longer_than_the_run_has(opened, wire, stream):
     assert len(server.requests) == 1
 
 
+def test_a_window_is_as_set_or_as_known_or_as_usual(opened):
+    set_by_hand = {"MERGEWRIGHT_MODEL_CONTEXT": "openai-chat:scripted=16384,openai:gpt-4o=20000"}
+    models, _ = opened([], **set_by_hand)
+    named = {"openai-chat:scripted": 16_384, "openai:gpt-4o": 20_000}
+    known = {"anthropic:claude-haiku-4-5": 200_000, "openai-chat:nobody-knows": 128_000}
+    assert {name: models.find_window(name) for name in named | known} == named | known
+
+
 # --- money ------------------------------------------------------------------------------------
 
 
@@ -404,7 +418,7 @@ def greedy(seen: scripted.Seen) -> scripted.Said:
     for function in functions:
         told += [function["name"], function["description"], json.dumps(function["parameters"])]
     sent = sum(len(text.encode()) for text in told)
-    return Said("x" * 40, input_tokens=sent, output_tokens=8192)
+    return Said("x" * 40, input_tokens=sent, output_tokens=MOST_TOKENS)
 
 
 # --- what no reply should be ------------------------------------------------------------------

@@ -14,12 +14,16 @@ from tests.scripted.script import Fault
 
 #: Looks like a provider's, so that whoever prints it is found out.
 KEY = "sk-scripted-0f3a9c5b7d1e4826a0c94e5d"
-Kind = Literal["key", "name", "money", "sandbox", "request", "limited", "overloaded", "broken"]
+Kind = Literal["key", "name", "money", "full", "request", "limited", "overloaded", "broken"]
 
 #: Status, type, code and message. The wire `responses` has the same.
 _OPENAI: dict[Kind, tuple[int, str, str | None, str]] = {
     "key": (401, "invalid_request_error", "invalid_api_key", "Incorrect API key provided."),
     "request": (400, "invalid_request_error", "invalid_value", "Invalid value: 'tool'."),
+    "full": (
+        *(400, "invalid_request_error", "context_length_exceeded"),
+        "This model's maximum context length is 128000 tokens.",
+    ),
     "limited": (429, "tokens", "rate_limit_exceeded", "Rate limit reached for requests."),
 }
 #: Status, type and message.
@@ -27,6 +31,7 @@ _ANTHROPIC: dict[Kind, tuple[int, str, str]] = {
     "name": (404, "not_found_error", "model: scripted"),
     "money": (400, "invalid_request_error", "Your credit balance is too low to access the API."),
     "request": (400, "invalid_request_error", "messages.0: text content blocks must be non-empty"),
+    "full": (400, "invalid_request_error", "prompt is too long: 200010 tokens > 200000 maximum"),
     "limited": (429, "rate_limit_error", "This request would exceed your rate limit."),
     "overloaded": (529, "overloaded_error", "Overloaded"),
     "broken": (500, "api_error", "Internal server error"),
@@ -39,7 +44,7 @@ _ABOUT_THE_KEY = {
 #: Status, its name, message and details.
 _GEMINI: dict[Kind, tuple[int, str, str, list[dict[str, Any]]]] = {
     "key": (400, "INVALID_ARGUMENT", "API key not valid.", [_ABOUT_THE_KEY]),
-    "sandbox": (
+    "full": (
         *(400, "INVALID_ARGUMENT"),
         "The input token count (1048577) exceeds the maximum number of tokens allowed (1048576).",
         [],

@@ -54,9 +54,9 @@ def test_a_reply_that_was_cut_off_is_told_so(prepared, home):
     run_context = desks.run_context(prepared, home, model)
     assert conversation(run_context).next_form(run_context).name
     called, silent = (request.messages[-1] for request in model.requests[1:])
-    assert "8,192" in called.text
+    assert "32,768" in called.text
     assert called.results[0].failed
-    assert "8,192" in silent.text
+    assert "32,768" in silent.text
     assert "`submit`" in silent.text
 
 
