@@ -11,12 +11,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import wraps
-from typing import Any, Never, ParamSpec, TypeVar
+from typing import Any, Generic, Never, ParamSpec, TypeVar
 
+from agent.models.sandbox import Flag
 from agent.models.step import AnyStep, Once
 from agent.telemetry.run_log import keep_log_context
 
 T = TypeVar("T")
+R = TypeVar("R")
 P = ParamSpec("P")
 
 
@@ -24,20 +26,21 @@ class ModelNeeded(Exception):
     """What comes next asks a model, which the run itself does."""
 
 
-class BackgroundSteps:
+class BackgroundSteps(Generic[R]):
     """Runs a function of steps in a thread; implements `Once` for it."""
 
-    def __init__(
-        self, work: Callable[[BackgroundSteps], object], say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, work: Callable[[Once, Flag], R], say: Callable[[str], None]) -> None:
         """Begin at once.
 
         Args:
+            work: Takes the steps, and a flag that is set once it is to end.
             say: Told how long each step took.
         """
         self._say = say
         self.stopped = threading.Event()
         """Once it is set, sandboxes that the work has opened end."""
+        self.result: R | Exception | None = None
+        """What the work returned, or the exception that ended it; None: it goes on."""
         self._results: dict[str, Future[Any]] = {}
         self._is_over = False
         self._changed = threading.Condition()
@@ -56,7 +59,7 @@ class BackgroundSteps:
             done.set_result(work(*args, **kwargs))
         except Exception as problem:  # noqa: BLE001  the run's own step raises it
             done.set_exception(problem)
-        self._say(f"{name}: {time.monotonic() - begun:.1f} s, beside the model")
+        self._say(f"{name}: {time.monotonic() - begun:.1f} s, while the model reads")
         with self._changed:
             self._results[name] = done
             self._changed.notify_all()
@@ -86,15 +89,15 @@ class BackgroundSteps:
         self.stopped.set()
         self._thread.join()
 
-    def _run(self, work: Callable[[BackgroundSteps], object]) -> None:
+    def _run(self, work: Callable[[Once, Flag], R]) -> None:
+        result: R | Exception
         try:
-            work(self)
-        except Exception:  # noqa: BLE001  the run's own steps meet it again
-            return
-        finally:
-            with self._changed:
-                self._is_over = True
-                self._changed.notify_all()
+            result = work(self, self.stopped)
+        except Exception as problem:  # noqa: BLE001  the run's own steps meet it again
+            result = problem
+        with self._changed:
+            self.result, self._is_over = result, True
+            self._changed.notify_all()
 
 
 def need_model(*_: object) -> Never:

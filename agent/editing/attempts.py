@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from agent.editing import opening, prompting, submissions
 from agent.editing.loop import Conversation, SubmittedForm
+from agent.editing.memory import PLAN
 from agent.editing.rounds import Draft, explain_stop
-from agent.editing.run_context import RunContext
+from agent.editing.run_context import RunContext, find_unverified
 from agent.editing.submissions import FollowUpSubmission
-from agent.editing.tools import MOST_SUMMARY, PLAN, Forms, Submit, ToolExecutor
+from agent.editing.tools import MOST_SUMMARY, Forms, News, Submit, ToolExecutor, limit_batch
 from agent.errors import BudgetSpent, EditFailed, TimeSpent
 from agent.models.change import Change, Finding, Plan, Severity
 from agent.models.step import Step, StepName
@@ -28,11 +31,12 @@ class Attempt:
     def __init__(
         self,
         talk: Conversation,
+        tools: ToolExecutor,
         plan: Plan,
         run_context: RunContext,
         items: tuple[FollowUpItem, ...] = (),
     ) -> None:
-        """Take a conversation whose plan is agreed.
+        """Take a conversation whose plan is accepted.
 
         Args:
             items: What a review asks; each needs an answer with the first submit.
@@ -43,21 +47,23 @@ class Attempt:
         """Why no further draft comes."""
         self.summaries: dict[str, str] = {}
         """What was said last of each tree, by its digest."""
-        self._talk, self._run_context, self._items = talk, run_context, items
+        self._talk, self._tools, self._run_context, self._items = talk, tools, run_context, items
         self._begun = self._last = talk.change.digest
         self._may_stay = False
         self._unfinished: Finding | None = None
 
     def begin_edits(self) -> None:
+        """Accept the plan, and go on with an environment.
+
+        Raises:
+            RepositoryUnfit: No change could be shown to be right.
+        """
         run_context = self._run_context
+        run_context.require_proofs()
         name = Step.EDIT.named(run_context.history.round_number)
-        told = Step.PLAN.named("base")
-        base = run_context.once(told, opening.describe_base, run_context)
-        tools = self._talk.tools
-        # What was read in is closed: from here on there is an environment.
-        tools.close()
-        tools.is_planned = True
-        self._talk.answer(f"agreed\n{base}", run_context, accepted=True)
+        base = run_context.once(Step.PLAN.named("base"), opening.describe_base, run_context)
+        self._tools.begin_edits()
+        self._talk.answer(f"accepted\n{base}", accepted=True)
         self._talk.rename(name)
 
     def answer(self, words: str, draft: Draft, *, passed: bool = False) -> None:
@@ -71,9 +77,7 @@ class Attempt:
         if draft.submitted and draft.submitted.digest != self._talk.change.digest:
             self._talk.change, self._last = draft.submitted, draft.submitted.digest
             words = f"The tree was reset to an earlier submit, which is better.\n\n{words}"
-        minutes = int(self._run_context.seconds_left // 60)
-        words = f"{words}\n\nMinutes left in the run: {minutes}."
-        self._talk.answer(words, self._run_context)
+        self._talk.answer(f"{words}\n\n{opening.describe_limits(self._run_context)}")
 
     def next_draft(self) -> Draft | None:
         """Have a change submitted; None: none comes that is new."""
@@ -87,13 +91,13 @@ class Attempt:
                 words = "The change has passed. Call `submit`."
             else:
                 raise submissions.read_refusal(handed.name, handed.form, run_context)
-            talk.answer(words, run_context)
+            talk.answer(words)
         self.why = handed.why
         is_whole = bool(self.answers) or not self._items
         return self._make_draft() if self._is_changed and is_whole else None
 
     def close(self) -> None:
-        self._talk.tools.close()
+        self._tools.close()
 
     def _await_form(self) -> SubmittedForm:
         """Have the next form; what is edited when money or minutes end counts as handed in.
@@ -104,12 +108,14 @@ class Attempt:
         """
         run_context = self._run_context
         try:
-            return self._talk.next_form(run_context)
+            return self._talk.next_form()
         except (BudgetSpent, TimeSpent) as problem:
             if not self._is_changed or run_context.history.has_passed:
                 raise
             self._unfinished = _make_unfinished(explain_stop(problem))
             return SubmittedForm(why=problem.message)
+        finally:
+            run_context.history.latest = self._talk.change
 
     @property
     def _is_changed(self) -> bool:
@@ -155,20 +161,28 @@ def _make_unfinished(why: str) -> Finding:
     )
 
 
-def begin_attempt(run_context: RunContext) -> Attempt:
+def begin_attempt(run_context: RunContext, prepare_base: Callable[[], object]) -> Attempt:
     """Have the ticket planned.
 
+    Args:
+        prepare_base: Finishes the preparation of the base.
+
     Raises:
-        RunStopped: The model refuses; see `submissions.read_refusal`.
+        RunStopped: The model refuses, see `submissions.read_refusal`; or the base cannot be
+            measured.
         EditFailed: No plan came that the rules allow.
     """
     first = run_context.once(Step.PLAN.named("opening"), opening.open_ticket, run_context)
-    given = first, run_context.unchanged, _EDITING, run_context
-    talk = _start_conversation(StepName(Step.PLAN), "agent", *given)
-    talk.tools.is_planned = False
+    tools = _make_tools(_EDITING, run_context, _watch_preparation(run_context))
+    name = StepName(Step.PLAN)
+    talk = _start_conversation(name, "agent", first, run_context.unchanged, tools, run_context)
     problems = ""
-    while (handed := talk.next_form(run_context)).name:
-        if handed.name == "submit":
+    while not (handed := talk.next_form()).why:
+        if not handed.name:
+            prepare_base()
+            run_context.require_proofs()
+            words = opening.describe_prepared(run_context)
+        elif handed.name == "submit":
             words = "Call `plan` first."
         elif handed.name != PLAN:
             raise submissions.read_refusal(handed.name, handed.form, run_context)
@@ -176,11 +190,27 @@ def begin_attempt(run_context: RunContext) -> Attempt:
             plan = submissions.read_plan(handed.form)
             words = problems = submissions.find_plan_problems(plan, run_context)
             if not problems:
-                agreed = run_context.once(Step.PLAN, submissions.read_plan, handed.form)
-                return Attempt(talk, agreed, run_context)
-        talk.answer(words, run_context)
+                accepted = run_context.once(Step.PLAN, submissions.read_plan, handed.form)
+                return Attempt(talk, tools, accepted, run_context)
+        talk.answer(words)
     against = f" Problems of its last plan:\n{problems}" if problems else ""
     raise EditFailed(f"The model made no valid plan: {handed.why}.{against}")
+
+
+def _watch_preparation(run_context: RunContext) -> Callable[[], News]:
+    """Return what reports, once, what came of the base while the model reads."""
+    reported: list[object] = []
+
+    def find_news() -> News:
+        result = run_context.preparation.result_ahead
+        if result is None or reported:
+            return News()
+        reported.append(result)
+        if isinstance(result, Exception) or find_unverified(result[1]):
+            return News(pauses=True)
+        return News(opening.describe_measured(*result, run_context))
+
+    return find_news
 
 
 def begin_anew(plan: Plan, failed: str, run_context: RunContext) -> Attempt:
@@ -193,21 +223,30 @@ def begin_anew(plan: Plan, failed: str, run_context: RunContext) -> Attempt:
 def continue_draft(
     draft: Draft, items: tuple[FollowUpItem, ...], failed: str, run_context: RunContext
 ) -> Attempt:
-    """Go on with a change that no conversation of this run has made, by a plan that is agreed.
+    """Go on with a change that no conversation of this run has made, by a plan that is accepted.
 
     Args:
         draft: Its change may be empty: then it is begun anew.
         items: What people ask of it; nothing where only judges do.
         failed: What stands against it, in words for the model; empty: nothing.
     """
+    run_context.require_proofs()
     name = (Step.ANSWER if items else Step.EDIT).named(run_context.history.round_number)
     given = draft.plan, draft.change, items, failed, run_context
     first = run_context.once(name.named("opening"), opening.open_change, *given)
     submit: Forms = {"submit": (_SUBMIT, FollowUpSubmission if items else Submit)}
     is_begun = bool(items or draft.change.files)
     prompt, forms = "answer" if items else "agent", submit if is_begun else _EDITING
-    talk = _start_conversation(name, prompt, first, draft.change, forms, run_context)
-    return Attempt(talk, draft.plan, run_context, items)
+    tools = _make_tools(forms, run_context)
+    talk = _start_conversation(name, prompt, first, draft.change, tools, run_context)
+    return Attempt(talk, tools, draft.plan, run_context, items)
+
+
+def _make_tools(
+    forms: Forms, run_context: RunContext, find_news: Callable[[], News] | None = None
+) -> ToolExecutor:
+    most = limit_batch(run_context.turns.find_window("editor"))
+    return ToolExecutor(run_context.bench, forms, most_of_a_batch=most, find_news=find_news)
 
 
 def _start_conversation(
@@ -215,14 +254,15 @@ def _start_conversation(
     prompt: str,
     first: str,
     change: Change,
-    forms: Forms,
+    tools: ToolExecutor,
     run_context: RunContext,
 ) -> Conversation:
     return Conversation(
         name=name,
         role="editor",
         prompt=prompting.make_prompt(prompt, run_context.base.contract),
-        tools=ToolExecutor(run_context, forms),
+        turns=run_context.turns,
+        tools=tools,
         opening=first,
         change=change,
     )

@@ -1,4 +1,4 @@
-"""The loop: ask, carry out what is called, ask again, until a form is handed in.
+"""The loop: ask, carry out what is called, ask again, until a form is submitted.
 
 Each reply is a durable step, each batch of calls another. All messages are made of their results.
 So a run that resumes after a kill sends the same messages and repeats no request.
@@ -6,38 +6,59 @@ So a run that resumes after a kill sends the same messages and repeats no reques
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Protocol
 
-from agent.editing import turns
-from agent.editing.run_context import RunContext
-from agent.editing.tools import ToolExecutor
-from agent.editing.turns import StallWatch, Turn
+from agent.editing import memory
+from agent.editing.turns import ModelTurns, StallWatch, Turn
+from agent.errors import ContextFull
 from agent.models.change import Change
 from agent.models.chat import (
-    MOST_TOKENS,
     CallResults,
     ChatRequest,
     Message,
     ModelTurn,
     Reply,
     Role,
+    ToolSpec,
     ToolTurn,
     UserTurn,
 )
 from agent.models.step import StepName
 
 MOST_TURNS = 100
-_CUT = f"Your reply was cut off: the maximum is {MOST_TOKENS:,} tokens. Write less at a time."
+_CUT = "Your reply was cut off: it reached the maximum of tokens. Write less at a time."
 
 
 @dataclass(frozen=True)
 class SubmittedForm:
-    """A form that a model hands in; without a name its conversation is over, for a reason."""
+    """A form that a model submits; without a name the conversation ends or pauses."""
 
     name: str = ""
     form: str = ""
     """As JSON."""
     why: str = ""
+    """Why the conversation is over; empty without a name: it pauses, see `CallResults`."""
+
+
+class Tools(Protocol):
+    """What a model can call in a conversation: `agent.editing.tools`."""
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]: ...
+
+    def execute_calls(
+        self,
+        reply: Reply,
+        before: Change,
+        include: tuple[str, ...],
+        turn: Turn,
+        planned: CallResults | None = None,
+    ) -> CallResults: ...
+
+    def close(self) -> None: ...
 
 
 @dataclass
@@ -46,7 +67,8 @@ class Conversation:
     """Unique in the run, with the numbers of its turns."""
     role: Role
     prompt: str
-    tools: ToolExecutor
+    turns: ModelTurns
+    tools: Tools
     opening: str
     """Our first message."""
     change: Change
@@ -58,7 +80,6 @@ class Conversation:
     """Of the last turn under this name."""
     _count: int = 0
     _calls: int = 0
-    """Calls since it began, or its plan was agreed."""
     _messages: tuple[Message, ...] = ()
     _sent: int = 0
     _cut_off: int = 0
@@ -66,51 +87,57 @@ class Conversation:
     _open: tuple[Reply, CallResults] | None = None
     """The reply whose form is not answered yet, and the results of its calls."""
     _following: SubmittedForm | None = None
-    """The form that was handed in behind a plan, in the same reply."""
+    """The form that was submitted behind a plan, in the same reply."""
     _why: str = ""
     """Why it is over; empty: it goes on."""
 
-    def next_form(self, run_context: RunContext) -> SubmittedForm:
-        """Ask until a form is handed in, or the conversation is over.
+    def next_form(self) -> SubmittedForm:
+        """Ask until a form is submitted, or the conversation is over or pauses.
 
         Raises:
             BudgetSpent: The next request could cost more than is left.
             ModelRefused: The model will not go on.
-            ModelUnavailable: Nobody answered.
+            ModelUnavailable: No model answered.
         """
         if self._following is not None:
             form, self._following = self._following, None
             return form
         self._messages = self._messages or (UserTurn(text=self.opening),)
         while not self._why:
-            reply, done = self._take_turn(run_context)
+            reply, done = self._take_turn()
             if done.handed:
                 self._open = reply, done
                 return SubmittedForm(done.handed, done.form)
+            if done.pauses:
+                self._open = reply, done
+                return SubmittedForm()
             self._add_messages(reply, done)
         return SubmittedForm(why=self._why)
 
-    def answer(self, words: str, run_context: RunContext, *, accepted: bool = False) -> None:
-        """Answer the form that was handed in last; the answer is a step, for replays.
+    def answer(self, words: str, *, accepted: bool = False) -> None:
+        """Answer the form that was submitted last, or say why it paused.
 
-        Calls behind a plan that is accepted are carried out then.
+        The answer is a step, for replays. Calls behind a plan that is accepted are carried out
+        then.
         """
         if self._open is None:
             return
         (reply, done), self._open = self._open, None
         name = self.name.named(self._number)
-        said = run_context.once(name.named("answer"), _return_words, words)
+        said = self.turns.once(name.named("answer"), _return_words, words)
+        if not done.handed:
+            text = "\n".join(filter(None, (done.text, said)))
+            self._add_messages(reply, done.model_copy(update={"text": text}))
+            return
         results = list(done.results)
         update = {"content": said, "failed": not accepted}
         results[done.at] = results[done.at].model_copy(update=update)
         done = done.model_copy(update={"results": tuple(results)})
-        if accepted:
-            self._calls = 0
         if accepted and results[done.at + 1 :]:
-            turn = self._make_turn()
+            turn = replace(self._make_turn(), calls=self._calls - len(reply.calls))
             given = reply, self.change, self.include, turn, done
-            done = run_context.once(name.named("rest"), self.tools.execute_calls, *given)
-            self._take_results(reply, done, run_context)
+            done = self.turns.once(name.named("rest"), self.tools.execute_calls, *given)
+            self._take_results(reply, done)
             if done.handed:
                 self._open = reply, done
                 self._following = SubmittedForm(done.handed, done.form)
@@ -121,38 +148,68 @@ class Conversation:
         """Give the turns that follow another name; the messages stay."""
         self.name, self._number = name, 0
 
-    def _take_turn(self, run_context: RunContext) -> tuple[Reply, CallResults]:
+    def _take_turn(self) -> tuple[Reply, CallResults]:
         self._number, self._count = self._number + 1, self._count + 1
+        reply = self._request_reply()
         turn = self._make_turn()
-        request = ChatRequest(
-            role=self.role,
-            model=run_context.choose_model(self.role),
-            system=self.prompt,
-            tools=self.tools.specs,
-            messages=turns.trim_messages(self._messages),
-            must_call=True,
-        )
-        reply = turns.request_reply(run_context, turn, request)
-        self._sent = len(self._messages) + 1
         given = reply, self.change, self.include, turn
-        done = run_context.once(
-            self.name.named(f"{self._number} calls"), self.tools.execute_calls, *given
-        )
+        name = self.name.named(f"{self._number} calls")
+        done = self.turns.once(name, self.tools.execute_calls, *given)
+        self._calls += len(reply.calls)
         self._cut_off += reply.finish == "length"
-        self._take_results(reply, done, run_context)
+        self._take_results(reply, done)
         ended = f"it used all its {self.most_turns} turns" if self._count >= self.most_turns else ""
         if why := self._watch.stall or ended:
-            cut = f"; {self._cut_off} of its replies were cut off at {MOST_TOKENS:,} tokens"
+            cut = f"; {self._cut_off} of its replies were cut off at the maximum of tokens"
             self._why = why + cut * bool(self._cut_off)
         return reply, done
 
-    def _make_turn(self) -> Turn:
-        numbers = {"number": self._number, "sent": self._sent, "calls": self._calls}
-        return Turn(conversation=self.name, **numbers)
+    def _request_reply(self) -> Reply:
+        """Ask for the next reply; once more with a shorter conversation if this one is too long."""
+        turn = self._shorten_messages(self._make_turn())
+        try:
+            reply = self.turns.request_reply(turn, self._make_request())
+        except ContextFull:
+            turn = self._shorten_messages(replace(turn, is_repeated=True))
+            if not turn.removed:
+                raise
+            reply = self.turns.request_reply(turn, self._make_request())
+        self._sent = len(self._messages) + 1
+        return reply
 
-    def _take_results(self, reply: Reply, done: CallResults, run_context: RunContext) -> None:
-        self.change = run_context.history.latest = done.change or self.change
-        self._calls += len(reply.calls)
+    def _shorten_messages(self, turn: Turn) -> Turn:
+        shorter = memory.shorten_messages(
+            self._messages,
+            self.turns.find_window(self.role),
+            self._fixed_characters,
+            self.change.paths,
+            is_rejected=turn.is_repeated,
+        )
+        removed = memory.count_characters(self._messages) - memory.count_characters(shorter)
+        self._messages = shorter
+        return replace(turn, removed=removed)
+
+    @cached_property
+    def _fixed_characters(self) -> int:
+        """Characters of prompt and tools, which each request begins with."""
+        tools = [spec.model_dump(mode="json") for spec in self.tools.specs]
+        return len(self.prompt) + len(json.dumps(tools))
+
+    def _make_request(self) -> ChatRequest:
+        return ChatRequest(
+            role=self.role,
+            model=self.turns.choose_model(self.role),
+            system=self.prompt,
+            tools=self.tools.specs,
+            messages=self._messages,
+            must_call=True,
+        )
+
+    def _make_turn(self) -> Turn:
+        return Turn(self.name, self._number, self._sent, self._calls)
+
+    def _take_results(self, reply: Reply, done: CallResults) -> None:
+        self.change = done.change or self.change
         self._watch.add_turn(reply.calls, done.results, self.change.digest)
 
     def _add_messages(self, reply: Reply, done: CallResults) -> None:

@@ -12,6 +12,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Collection
 
+from agent.editing import named_places
 from agent.editing.prompting import fence_text
 from agent.editing.rounds import Draft
 from agent.editing.run_context import RunContext
@@ -20,7 +21,16 @@ from agent.errors import EditFailed
 from agent.git import worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change, Plan
-from agent.models.checks import TESTS, AnyRun, CheckItem, LintRun, Status, TestRun
+from agent.models.checks import (
+    TESTS,
+    AnyRun,
+    CheckItem,
+    CheckReport,
+    LintRun,
+    Status,
+    TestRun,
+)
+from agent.models.environment import Prepared
 from agent.models.task import FollowUpItem
 from agent.policy.layout import is_note
 from agent.text import sanitise
@@ -30,26 +40,52 @@ from repo_config.project_files import ProjectFiles
 from repo_config.tree import FolderTree
 
 #: Characters of each part.
-_MOST_TICKET, _MOST_DIFF, _MOST_ITEMS = 20_000, 30_000, 24_000
-_MOST_FAILED, _MOST_OUTLINE, _MOST_NOTES = 8_000, 1_500, 5_000
-_MOST_NOTE_FILES, _MOST_FAILING, _MOST_VERSIONS = 2, 10, 20
-_MOST_REASON, _MOST_WHY = 300, 160
+_MOST_TICKET, _MOST_DIFF, _MOST_ITEMS = 50_000, 120_000, 60_000
+_MOST_FAILED, _MOST_OUTLINE, _MOST_NOTES = 30_000, 6_000, 20_000
+_MOST_NOTE_FILES, _MOST_FAILING, _MOST_VERSIONS = 4, 30, 40
+_MOST_REASON, _MOST_WHY = 600, 300
+_HEADING = re.compile(r"#{1,6} .+")
 _MARKED = re.compile(r"E\s+\S")
 _FRAME = re.compile(r'\s*File ".*", line \d+')
 
 
+_MEANWHILE = (
+    "While you read, the environment is set up and the checks run on the base commit. What comes"
+    " of it is added to the results of a later call."
+)
+_SET_UP_ANEW = (
+    "The first set-up of the base commit was not good enough, so a better one was looked for before"
+    " you go on."
+)
+_COMPARED = (
+    "These are failures of the base commit: they may go on failing, and are not your task unless"
+    " the ticket says so."
+)
+
+
 def open_ticket(run_context: RunContext) -> str:
-    """Begin with a ticket; the state of the base comes with the answer to the plan."""
-    listed, *notes = _describe_repository(run_context)
+    """Begin with a ticket; the state of the base comes as soon as it is known."""
+    *notes, folders = _describe_repository(run_context)
     if notes and run_context.base.contract.config.contributions == "auto":
-        # Whoever runs a command on a clone has decided for it.
-        told = (
+        # An owner who runs a command on a clone has decided for it.
+        what_to_do = (
             "`decline` and name the file"
             if run_context.base.run.snapshot
             else ("continue, and say so at the start of the summary")
         )
-        notes.append(f"If these notes refuse machine-made changes, {told}.")
-    return _join_parts(listed, *notes, _describe_ticket(run_context))
+        notes.append(f"If these notes refuse machine-made changes, {what_to_do}.")
+    ticket, base = run_context.task.ticket, run_context.base
+    places = named_places.describe_named_places(
+        f"{ticket.title}\n{ticket.body}", _open_base(run_context).paths(), base.checkout
+    )
+    return _join_parts(
+        *notes,
+        folders,
+        _describe_ticket(run_context),
+        _fence("Where the base commit has what the ticket names", places, run_context),
+        _MEANWHILE,
+        describe_limits(run_context),
+    )
 
 
 def open_change(
@@ -70,8 +106,8 @@ def open_change(
     base = describe_base(run_context)
     diff = _make_diff(change, run_context) if change.files else ""
     return _join_parts(
-        _fence("The base commit and its checks", base, run_context),
         *_describe_repository(run_context),
+        _fence("The base commit and its checks", base, run_context),
         _describe_ticket(run_context),
         _describe_plan(plan, run_context),
         _fence("The change so far", diff, run_context),
@@ -132,7 +168,9 @@ def _open_base(run_context: RunContext) -> WorkTree:
 
 def _describe_ticket(run_context: RunContext) -> str:
     ticket = run_context.task.ticket
-    words = f"{ticket.title}\n\n{ticket.body}".strip()
+    words = ticket.body.strip()
+    if not words.startswith(ticket.title):
+        words = f"{ticket.title}\n\n{words}".strip()
     return _fence("The ticket", words, run_context, _MOST_TICKET, "the issue")
 
 
@@ -146,25 +184,42 @@ def _describe_plan(plan: Plan, run_context: RunContext) -> str:
 
 
 def _describe_repository(run_context: RunContext) -> tuple[str, ...]:
-    """Give the folders of the base, and how people want code written."""
+    """Say how people want code written, and give the folders of the base."""
     tree = _open_base(run_context)
     outline = outline_folders(tree, run_context.base.contract.config.folder, _MOST_OUTLINE)
-    names = _find_notes(tree.paths())[:_MOST_NOTE_FILES]
-    texts = [sanitise.clean_ticket(tree.read(name).decode("utf-8", "replace"))[0] for name in names]
-    return _fence("Folders of the repository", outline, run_context), *(
-        _fence(
-            f"From {name}",
-            sanitise.shorten_middle(text, _MOST_NOTES, where=f"`{name}`, continue reading there"),
-            run_context,
-        )
-        for name, text in zip(names, texts, strict=True)
+    notes = [
+        (name, sanitise.clean_ticket(tree.read(name).decode("utf-8", "replace"))[0])
+        for name in _find_notes(tree.paths())[:_MOST_NOTE_FILES]
+    ]
+    return (
+        *(_fence(f"From {name}", shorten_notes(text, name), run_context) for name, text in notes),
+        _fence("Folders of the repository", outline, run_context),
     )
 
 
 def _find_notes(paths: Collection[str]) -> list[str]:
-    """List the notes for contributors: what they say of machines first, then those at the root."""
+    """List the notes for contributors: those for agents and on policy first, then by folder."""
     found = (path for path in paths if is_note(path) and path.count("/") <= 1)
-    return sorted(found, key=lambda path: ("policy" not in path.lower(), path.count("/"), path))
+    return sorted(found, key=lambda path: ("contributing" in path.lower(), path.count("/"), path))
+
+
+def shorten_notes(text: str, name: str) -> str:
+    """Keep notes whole up to a limit; of longer ones keep whole sections, and name the others."""
+    if len(text) <= _MOST_NOTES:
+        return text
+    lines, size, shown = text.splitlines(), 0, 0
+    headings = [number for number, line in enumerate(lines) if _HEADING.match(line)]
+    for number, line in enumerate(lines):
+        size += len(line) + 1
+        if size > _MOST_NOTES:
+            break
+        if number in headings:
+            shown = number
+    shown = shown or number
+    left = [f"line {number + 1}: {lines[number]}" for number in headings if number >= shown]
+    rest = sum(len(line) + 1 for line in lines[shown:])
+    notice = sanitise.format_omission(rest, f"`{name}`")
+    return "\n".join((*lines[:shown], notice, *left))[: 2 * _MOST_NOTES]
 
 
 def outline_folders(tree: WorkTree, folder: str, limit: int) -> str:
@@ -208,35 +263,68 @@ def describe_base(run_context: RunContext, *, failing: bool = True) -> str:
     Args:
         failing: Whether to name what fails.
     """
-    prepared, results = run_context.prepared, run_context.baseline.results
-    paths = _open_base(run_context).paths()
-    failed = [result for result in results if result.status is Status.FAILED]
+    prepared, baseline = run_context.prepared, run_context.baseline
+    facts = {
+        "Versions": [f"python=={prepared.environment.python}", *_list_versions(run_context)],
+        "Not installed": prepared.environment.left_out,
+    }
+    lines = [
+        f"{name}: {(', ' if name == 'Versions' else '; ').join(found)}"
+        for name, found in facts.items()
+        if found
+    ]
+    lines += _describe_results(baseline, run_context, failing=failing)
+    lines += [
+        f"{result.name}: {shlex.join(result.command)}{_describe_size(result)}"
+        for result in baseline.results
+        if result.command and result.status is not Status.ABSENT
+    ]
+    lines.append(f"Default seconds of bash: {choose_seconds(baseline)}.")
+    lines.append(describe_limits(run_context))
+    return "\n".join(lines)
+
+
+def describe_measured(prepared: Prepared, baseline: CheckReport, run_context: RunContext) -> str:
+    """Say what came of the base commit while the model reads."""
+    lines = _describe_results(baseline, run_context)
+    return _fence("The base commit is set up", "\n".join(lines), run_context)
+
+
+def describe_prepared(run_context: RunContext) -> str:
+    """Say what came of the base commit after a model had looked for its set-up."""
+    lines = [
+        run_context.prepared.environment.why,
+        *_describe_results(run_context.baseline, run_context),
+    ]
+    words = _fence("The base commit is set up", "\n".join(filter(None, lines)), run_context)
+    return f"{_SET_UP_ANEW}\n\n{words}"
+
+
+def _describe_results(
+    baseline: CheckReport, run_context: RunContext, *, failing: bool = True
+) -> list[str]:
+    """Say of each check of the base whether it passes, and name what fails."""
+    results, paths = baseline.results, _open_base(run_context).paths()
+    passed = [result.name for result in results if result.status is Status.PASSED]
     unknown = [
         f"{result.name} ({' '.join(result.reason.split())[:_MOST_REASON]})"
         for result in results
         if result.status in (Status.UNVERIFIED, Status.UNMEASURABLE)
     ]
-    facts = {
-        "Versions": [f"python=={prepared.environment.python}", *_list_versions(run_context)],
-        "Not installed": prepared.environment.left_out,
-        "Passes": [result.name for result in results if result.status is Status.PASSED],
-        "Cannot be measured": unknown,
-    }
-    lines = [
-        f"{name}: {(', ' if name in ('Versions', 'Passes') else '; ').join(found)}"
-        for name, found in facts.items()
-        if found
-    ]
-    lines += [f"Fails already: {_describe_failed(run, paths)}" for run in failed if failing]
-    lines += [
-        f"{result.name}: {shlex.join(result.command)}{_describe_size(result)}"
-        for result in results
-        if result.command and result.status is not Status.ABSENT
-    ]
+    failed = [result for result in results if result.status is Status.FAILED]
+    lines = [f"Passes: {', '.join(passed)}"] if passed else []
+    lines += [f"Cannot be measured: {'; '.join(unknown)}"] if unknown else []
+    if failing:
+        lines += [f"Fails already: {_describe_failed(run, paths)}" for run in failed]
+        lines += [_COMPARED] if failed else []
+    return lines
+
+
+def describe_limits(run_context: RunContext) -> str:
+    """Say what is left of the run's minutes and money."""
     minutes = int(run_context.seconds_left // 60)
-    seconds = choose_seconds(run_context.baseline)
-    lines.append(f"Default seconds of bash: {seconds}. Minutes left in the run: {minutes}.")
-    return "\n".join(lines)
+    left = run_context.turns.describe_money_left()
+    return f"Left in the run: {minutes} minutes{left}."
 
 
 def _list_versions(run_context: RunContext) -> list[str]:

@@ -9,7 +9,7 @@ from agent.desk import Desk
 from agent.editing.ahead import BackgroundSteps
 from agent.models.checks import CheckReport
 from agent.models.environment import Prepared
-from agent.models.sandbox import Stoppable
+from agent.models.sandbox import Flag, Stoppable
 from agent.models.step import Once, StepRunner
 
 #: What judging a change takes beside its checks.
@@ -39,6 +39,14 @@ class Preparation:
     def begin(self) -> None:
         """Go on from now on beside a model that reads and plans, unless it is done."""
 
+    @property
+    def result_ahead(self) -> tuple[Prepared, CheckReport] | Exception | None:
+        """What came of it while the model reads; an exception if more is needed than commands.
+
+        None: it goes on, or it is finished.
+        """
+        return None
+
     def finish(self) -> MeasuredBase:
         """Have it done."""
         assert self.ready is not None, "the base is not prepared"  # noqa: S101
@@ -60,15 +68,19 @@ class MeasuredPreparation(Preparation):
         super().__init__()
         self._once, self._desk = once, desk
         self._measure, self._measure_ahead = measure, measure_ahead
-        self._ahead: BackgroundSteps | None = None
+        self._ahead: BackgroundSteps[tuple[Prepared, CheckReport]] | None = None
+
+    @property
+    def result_ahead(self) -> tuple[Prepared, CheckReport] | Exception | None:
+        return None if self.ready or self._ahead is None else self._ahead.result
 
     def begin(self) -> None:
         if self.ready is not None or self._ahead is not None:
             return
 
-        def prepare(step: BackgroundSteps) -> None:
-            sandbox = Stoppable(self._desk.sandbox, step.stopped)
-            self._measure_ahead(step, replace(self._desk, sandbox=sandbox))
+        def prepare(step: Once, stopped: Flag) -> tuple[Prepared, CheckReport]:
+            sandbox = Stoppable(self._desk.sandbox, stopped)
+            return self._measure_ahead(step, replace(self._desk, sandbox=sandbox))
 
         self._ahead = BackgroundSteps(prepare, self._desk.say)
 

@@ -8,7 +8,7 @@ from agent.editing import forms, opening, prompting
 from agent.editing.loop import Conversation, SubmittedForm
 from agent.editing.rounds import Round, explain_stop
 from agent.editing.run_context import RunContext
-from agent.editing.tools import Forms, ToolExecutor
+from agent.editing.tools import Forms, ToolExecutor, limit_batch
 from agent.errors import ROUND_ENDS
 from agent.models.change import Change, Finding, Severity
 from agent.models.record import Record
@@ -154,17 +154,19 @@ def _request_review(best: Round, run_context: RunContext) -> SubmittedForm:
     name = Step.REVIEW.named(best.number)
     given = best.draft, summarize_checks(best), _describe_findings(best.remarks), run_context
     message = run_context.once(name.named("opening"), opening.open_review, *given)
+    most = limit_batch(run_context.turns.find_window("reviewer"))
     talk = Conversation(
         name=name,
         role="reviewer",
         prompt=prompting.make_prompt("review", run_context.base.contract),
-        tools=ToolExecutor(run_context, FORMS, edits=False),
+        turns=run_context.turns,
+        tools=ToolExecutor(run_context.bench, FORMS, most_of_a_batch=most, edits=False),
         opening=message,
         change=best.draft.change,
         most_turns=_MOST_TURNS,
     )
     try:
-        return talk.next_form(run_context)
+        return talk.next_form()
     finally:
         talk.tools.close()
 

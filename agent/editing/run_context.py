@@ -10,11 +10,12 @@ from typing import get_args
 from agent.desk import Desk
 from agent.editing.preparation import LEAST_GATE_SECONDS, MeasuredBase, Preparation
 from agent.editing.rounds import RoundHistory
-from agent.errors import AgentError, ModelUnusable, RepositoryUnfit
-from agent.llm.budget import SpendingCaps
+from agent.editing.tools import Workbench
+from agent.editing.turns import ModelTurns
+from agent.errors import AgentError, RepositoryUnfit
 from agent.models.change import Change
 from agent.models.chat import ChatModel, Role
-from agent.models.checks import CheckReport, Status
+from agent.models.checks import AnyRun, CheckReport, Status
 from agent.models.environment import OpenedRepository, Prepared
 from agent.models.model_account import ModelAccount
 from agent.models.model_use import ModelWork
@@ -47,21 +48,24 @@ class RunContext:
         return self.desk.facts.account
 
     @property
-    def models(self) -> ChatModel:
-        """The models of the run.
-
-        Raises:
-            ModelUnusable: None is configured any more.
-        """
-        if self.desk.models is None:
-            raise ModelUnusable(
-                "No model is configured; set MERGEWRIGHT_MODEL or MERGEWRIGHT_MODEL_EDITOR."
-            )
-        return self.desk.models
+    def turns(self) -> ModelTurns:
+        """What asks the run's models."""
+        caps = self.desk.budget.find_limits(self.base.contract.config, self.budget_share)
+        return ModelTurns(
+            self.once, self.desk, caps, lambda: self.seconds_left, self.preparation.begin
+        )
 
     @property
-    def limits(self) -> SpendingCaps:
-        return self.desk.budget.find_limits(self.base.contract.config, self.budget_share)
+    def bench(self) -> Workbench:
+        """What the tools of a conversation work on."""
+        return Workbench(
+            self.desk,
+            self.base,
+            self.preparation,
+            self.task.recipe,
+            lambda: self.seconds_left,
+            self.resources,
+        )
 
     @property
     def prepared(self) -> Prepared:
@@ -98,13 +102,12 @@ class RunContext:
         Raises:
             RepositoryUnfit: A check of the base commit proves nothing, so no result of it counts.
         """
-        for result in self.preparation.finish().baseline.results:
-            if result.status is Status.UNVERIFIED:
-                raise RepositoryUnfit(
-                    f"The check {result.name} cannot be measured on the base commit:"
-                    f" {result.reason.rstrip('.')}. No change can be verified with it. Fix that"
-                    " first, or turn the check off in .github/mergewright.yml."
-                )
+        if (result := find_unverified(self.preparation.finish().baseline)) is not None:
+            raise RepositoryUnfit(
+                f"The check {result.name} cannot be measured on the base commit:"
+                f" {result.reason.rstrip('.')}. No change can be verified with it. Fix that"
+                " first, or turn the check off in .github/mergewright.yml."
+            )
 
     @contextmanager
     def close_at_end(self) -> Iterator[None]:
@@ -118,9 +121,6 @@ class RunContext:
             with suppress(AgentError, OSError):
                 self.resources.close()
 
-    def choose_model(self, role: Role) -> str:
-        return self.account.choose_model(role, self.models.list_chain(role))
-
     def summarize_model_work(self, claims: str) -> ModelWork:
         return ModelWork(
             uses=self.account.uses,
@@ -132,3 +132,8 @@ class RunContext:
 
 def list_roles(models: ChatModel | None) -> tuple[Role, ...]:
     return tuple(role for role in get_args(Role) if models and models.list_chain(role))
+
+
+def find_unverified(baseline: CheckReport) -> AnyRun | None:
+    """Return the first check of the base that proves nothing, so that none of a change could."""
+    return next((run for run in baseline.results if run.status is Status.UNVERIFIED), None)

@@ -18,7 +18,7 @@ from agent.editing.opening import find_error_line
 from agent.editing.preparation import MeasuredBase, Preparation
 from agent.editing.rounds import explain_stop
 from agent.editing.run_context import RunContext
-from agent.editing.tools import Forms, ToolExecutor
+from agent.editing.tools import Forms, ToolExecutor, limit_batch
 from agent.errors import ASKING_ENDS, BudgetSpent, RequestRefused, SandboxMissing, TimeSpent
 from agent.models.change import Change
 from agent.models.checks import CheckReport
@@ -68,7 +68,8 @@ class SetUpTools(ToolExecutor):
     """A shell in a set-up sandbox, from which package indexes are reached."""
 
     def __init__(self, run_context: RunContext) -> None:
-        super().__init__(run_context, _FORMS, edits=False)
+        most = limit_batch(run_context.turns.find_window("editor"))
+        super().__init__(run_context.bench, _FORMS, most_of_a_batch=most, edits=False)
         self._network = ExitStack()
 
     def close(self) -> None:
@@ -76,7 +77,7 @@ class SetUpTools(ToolExecutor):
         self._network.close()
 
     def _open_session(self, opened: OpenedRepository, change: Change) -> Session:
-        desk = self._run_context.desk
+        desk = self._bench.desk
         if desk.sessions is None or not isinstance(opened, Prepared):
             raise SandboxMissing("No sandbox is configured for models.")
         way = self._network.enter_context(
@@ -120,13 +121,14 @@ def scout_configuration(
         name=StepName(Step.SCOUT),
         role="editor",
         prompt=prompting.make_prompt("setup", run_context.base.contract),
+        turns=run_context.turns,
         tools=SetUpTools(run_context),
         opening=run_context.once(name, _make_opening, obstacle, prepared, run_context.desk),
         change=run_context.unchanged,
         most_turns=_MOST_TURNS,
     )
     try:
-        return _search_configuration(talk, run_context, try_lines)
+        return _search_configuration(talk, try_lines)
     finally:
         talk.tools.close()
 
@@ -144,16 +146,14 @@ def _make_opening(obstacle: Obstacle, base: Prepared, desk: Desk) -> str:
     return told
 
 
-def _search_configuration(
-    talk: Conversation, run_context: RunContext, try_lines: TryLines
-) -> Scouted:
+def _search_configuration(talk: Conversation, try_lines: TryLines) -> Scouted:
     best: list[tuple[Prepared, CheckReport]] = []
     end, tries = "No attempt ran a test.", 0
     for number in range(1, _MOST_TURNS):
         if tries == _MOST_TRIES:
             break
         try:
-            handed = talk.next_form(run_context)
+            handed = talk.next_form()
         except ASKING_ENDS as problem:
             spent = isinstance(problem, BudgetSpent | TimeSpent)
             end = f"{_WITHIN} {problem.message}" if spent else explain_stop(problem)
@@ -168,7 +168,7 @@ def _search_configuration(
             result = words = try_lines(lines, f"try {number}")
         except RequestRefused as refusal:
             # Nothing was run, so it is no try.
-            talk.answer(refusal.message, run_context)
+            talk.answer(refusal.message)
             continue
         tries += 1
         if not isinstance(result, str):
@@ -176,9 +176,7 @@ def _search_configuration(
             words = describe_tests(*result)
             if not obstacles.is_poor(result[1].tests, result[0].contract.config.limits):
                 break
-        talk.answer(
-            sanitise.shorten_middle(str(words), _MOST_ANSWER, where="not kept"), run_context
-        )
+        talk.answer(sanitise.shorten_middle(str(words), _MOST_ANSWER, where="not kept"))
     return max(best, key=lambda one: obstacles.rate_tests(one[1].tests), default=end)
 
 

@@ -11,13 +11,16 @@ import posixpath
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
+from agent.desk import Desk
 from agent.editing import by_recipe, forms, rebuilding
 from agent.editing.by_recipe import LEAST_SECONDS, limit_seconds
-from agent.editing.run_context import RunContext
+from agent.editing.memory import PLAN
+from agent.editing.preparation import Preparation
 from agent.editing.turns import Turn
 from agent.errors import EditFailed, SandboxMissing
 from agent.models.change import Change, Severity
@@ -25,26 +28,31 @@ from agent.models.chat import CallResults, Reply, ToolCall, ToolResult, ToolSpec
 from agent.models.checks import CheckReport
 from agent.models.environment import OpenedRepository, Prepared
 from agent.models.record import Record
+from agent.sandbox.layout import TEMPORARY
 from agent.sandbox.session import Session
 from agent.text import sanitise
 from agent.text.cutting import shorten_output
 
 MOST_CALLS = 40
 MOST_SUMMARY = 1_500
-PLAN = "plan"
-"""The tool that hands a plan in."""
-#: The call by which the plan is due.
-_PLAN_IS_DUE = 10
-MOST_OF_A_BATCH = 48_000
-_MOST_RESULT = 24_000
+#: Characters of a result that come whole; of a longer one the rest is in a file of the sandbox.
+MOST_RESULT = 30_000
+#: Characters that the results of one reply may have: of a context window, in tokens, and at most.
+_BATCH_SHARE, _MOST_OF_A_BATCH = 0.75, 400_000
+_LEAST_RESULT = 400
+#: Turns of reading after which a sentence reminds of the plan.
+_REMINDED = 12
 #: Of a command: the most, what it has where nobody says, and that as a multiple of the tests' time.
 _MOST_SECONDS, _SECONDS, _TIMES_TESTS = 1_800, 120, 1.5
 _MOST_LISTED = 20
-_LONGEST_LINE = 160
+_LONGEST_LINE = 400
 _MOST_SHOWN_LINES = 12
+#: Lines that an edit shows before and after the new ones, and how many new ones.
+_LINES_AROUND, _MOST_NEW_LINES = 3, 60
 #: Environments built in one run; each may take minutes, and stays in the store.
 _MOST_REBUILDS = 5
 LOST = "This is a new sandbox. Only your change was kept from the previous one."
+_CARRIED = "This is a new sandbox, with your change and the files in /tmp."
 _IGNORED = "ignored by the repository's rules; `include` of `submit` makes it part of the change"
 _LEFT_BEHIND = (
     "left behind by the base branch's tests; `include` of `submit` makes it part of the change"
@@ -54,6 +62,10 @@ _CALLS_LOST = (
 )
 _AS_BASE = "The environment is the base branch's again."
 _NO_MORE = "This run builds no more environments: you work in the base branch's."
+_PLAN_COMES_FIRST = (
+    "`{name}` needs a plan first. Call `plan`; calls after it in the same reply run once it is"
+    " accepted. To read on, call `bash`."
+)
 
 
 class Bash(Record):
@@ -84,19 +96,65 @@ Forms = Mapping[str, tuple[str, type[Record]]]
 _Tool = tuple[str, type[Record], Callable[["ToolExecutor", Session, Any], str]]
 
 
+class News(NamedTuple):
+    """What happened to the base while the model was reading it."""
+
+    text: str = ""
+    pauses: bool = False
+    """Whether the conversation pauses, because the base cannot be measured as it is."""
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """What the tools of a conversation work on."""
+
+    desk: Desk
+    base: OpenedRepository
+    preparation: Preparation
+    recipe: str
+    """That the model may call; empty: none."""
+    find_seconds_left: Callable[[], float]
+    resources: ExitStack
+    """Closes what is open when the run is over."""
+
+
+def limit_batch(window: int) -> int:
+    """Return the characters that the results of one reply may have.
+
+    Args:
+        window: Tokens of the model's context.
+    """
+    return min(int(window * _BATCH_SHARE), _MOST_OF_A_BATCH)
+
+
 class ToolExecutor:
-    def __init__(self, run_context: RunContext, given: Forms, *, edits: bool = True) -> None:
-        """Take the forms that can be handed in, by name.
+    def __init__(
+        self,
+        bench: Workbench,
+        given: Forms,
+        *,
+        most_of_a_batch: int = _MOST_OF_A_BATCH,
+        edits: bool = True,
+        find_news: Callable[[], News] | None = None,
+    ) -> None:
+        """Take the forms that can be submitted, by name.
 
         Args:
+            most_of_a_batch: See `limit_batch`.
             edits: Whether what happens in the sandbox becomes part of the change.
+            find_news: Called after the calls of a reply until a plan is accepted: before that the
+                base is read, without an environment. None: there is a plan already.
         """
-        self._run_context, self._given, self._edits = run_context, given, edits
+        self._bench, self._given, self._edits = bench, given, edits
+        self._find_news = find_news
         names = _TOOLS.keys() if edits else {"bash"}
-        if not run_context.task.recipe:
+        if not bench.recipe:
             names -= {"recipe"}
         self._tools = {name: tool for name, tool in _TOOLS.items() if name in names}
+        self._most_of_a_batch = most_of_a_batch
         self._session: Session | None = None
+        self._carried: bytes | None = None
+        """Files in /tmp of the sandbox that was closed last, for the next one."""
         self._digest = ""
         """Of the change that the sandbox holds; empty: not known."""
         self._rebuilt: Prepared | None = None
@@ -105,21 +163,45 @@ class ToolExecutor:
         self._reported: set[str] = set()
         """Files outside the change that the model was told of."""
         self._until = 0.0
-        self.is_planned = True
-        """Whether the plan is agreed; before that the base is read, without an environment."""
-        run_context.resources.callback(self.close)
+        self._left = 0
+        """Characters that the result of the call at work may have."""
+        self._output_file = ""
+        """In the sandbox, for what the call at work prints."""
+        bench.resources.callback(self.close)
 
     @cached_property
     def specs(self) -> tuple[ToolSpec, ...]:
         """The tools as a model is shown them; the same throughout a conversation."""
-        tools = (forms.make_tool_spec(name, tool[0], tool[1]) for name, tool in self._tools.items())
+        limits = (
+            f" A result of up to {min(MOST_RESULT, self._most_of_a_batch):,} characters comes"
+            f" whole, as long as those of one reply have {self._most_of_a_batch:,} together; the"
+            " rest of a longer output is in a file in /tmp that the result names."
+        )
+        tools = (
+            forms.make_tool_spec(name, words + limits * (name == "bash"), kind)
+            for name, (words, kind, _) in self._tools.items()
+        )
         given = (forms.make_tool_spec(name, *form) for name, form in self._given.items())
         return (*tools, *given)
+
+    @property
+    def is_planned(self) -> bool:
+        return self._find_news is None
+
+    def begin_edits(self) -> None:
+        """Go on in a sandbox with the environment, since the plan is accepted; /tmp is kept."""
+        self._find_news = None
+        self._carry_over()
 
     def close(self) -> None:
         if self._session is not None:
             self._session.close()
         self._session, self._digest = None, ""
+
+    def _carry_over(self) -> None:
+        """Close the sandbox; the next one gets the files in /tmp."""
+        self._carried = self._session.pack_temporary() if self._session else b""
+        self.close()
 
     def execute_calls(
         self,
@@ -134,14 +216,14 @@ class ToolExecutor:
         Args:
             before: The change so far.
             include: Ignored files that belong to it.
-            planned: What the calls up to a plan were answered, which is agreed now.
+            planned: The results up to a plan, which is accepted now.
 
         Raises:
             SandboxLost: The sandbox ended without a word, or the run was stopped.
             SandboxMissing: No sandbox is to be had.
         """
-        self._until = time.monotonic() + self._run_context.seconds_left
-        batch = _Batch(before, reply.calls, turn.calls)
+        self._until = time.monotonic() + self._bench.find_seconds_left()
+        batch = _Batch(before, reply.calls, turn.calls, self._most_of_a_batch)
         begun = planned.at + 1 if planned else 0
         batch.results += planned.results[:begun] if planned else ()
         for number, call in enumerate(reply.calls[begun:], begun + 1):
@@ -154,17 +236,21 @@ class ToolExecutor:
             include += batch.form.include
             self._open(batch)
         change = self._take(batch, batch.session, include) if batch.session else before
+        news = self._find_news() if self._find_news else News()
+        if not self.is_planned and not batch.handed and turn.number % _REMINDED == 0:
+            batch.notes.append("Call `plan` as soon as you know what to change.")
         called = CallResults(
             results=tuple(batch.results),
             change=change if change != before else None,
             handed=batch.handed,
             at=batch.at,
             form=batch.form.model_dump_json() if batch.form else "",
-            text="\n".join(filter(None, batch.notes)),
+            text="\n".join(filter(None, (*batch.notes, news.text))),
+            pauses=news.pauses,
         )
         facts = {**turn.facts, "change_digest": (called.change or before).digest}
         results = [result.model_dump(mode="json") for result in called.results]
-        self._run_context.desk.record_words("model.called", facts, results=results)
+        self._bench.desk.record_words("model.called", facts, results=results)
         return called
 
     def _answer(self, call: ToolCall, number: int, batch: _Batch) -> str:
@@ -188,33 +274,37 @@ class ToolExecutor:
         if call.name not in self._tools:
             there = ", ".join((*self._tools, *self._given))
             raise EditFailed(f"there is no such tool; available: {there}")
-        if not self.is_planned and (
-            call.name != "bash" or batch.calls_before + number >= _PLAN_IS_DUE
-        ):
-            raise EditFailed(f"a plan is due: call one of {', '.join(self._given)}")
+        if not self.is_planned and call.name != "bash":
+            raise EditFailed(_PLAN_COMES_FIRST.format(name=call.name))
         _, kind, work = self._tools[call.name]
         arguments = forms.read_arguments(call, kind)
-        return work(self, self._open(batch), arguments)
+        session, self._left = self._open(batch), batch.left
+        self._output_file = f"{TEMPORARY}/output-{batch.calls_before + number}.txt"
+        return work(self, session, arguments)
 
     def _open(self, batch: _Batch) -> Session:
-        run_context = self._run_context
+        bench = self._bench
         if batch.session is not None:
             return batch.session
         if self._session is None or self._digest != batch.before.digest:
             self.close()
-            opened: OpenedRepository = run_context.base
-            batch.notes.append(LOST if batch.calls_before else "")
+            opened: OpenedRepository = bench.base
+            carried, self._carried = self._carried, None
+            if carried is None:
+                batch.notes.append(LOST if batch.calls_before else "")
             if self.is_planned:
                 batch.notes.append(self._rebuild_environment(batch.before))
-                opened = self._rebuilt or run_context.prepared
+                opened = self._rebuilt or self._prepared
             self._session = self._open_session(opened, batch.before)
+            if carried:
+                self._session.unpack_temporary(carried)
         # The digest is known again once all calls are carried out.
         self._digest, batch.session = "", self._session
         batch.losses = self._session.losses
         return self._session
 
     def _open_session(self, opened: OpenedRepository, change: Change) -> Session:
-        desk = self._run_context.desk
+        desk = self._bench.desk
         if desk.sessions is None:
             raise SandboxMissing("No sandbox is configured for models.")
         return desk.sessions.open(opened, change, desk.stopped)
@@ -246,20 +336,21 @@ class ToolExecutor:
                 batch.take_submit_back()
         self._digest = change.digest
         if self._digest != before.digest and (words := self._rebuild_environment(change)):
-            self.close()
-            batch.notes.append(words)
+            self._carry_over()
+            batch.notes += [words, _CARRIED]
         return change
 
     def _leave_out(self, change: Change, include: tuple[str, ...]) -> Change:
         """Leave out new files that base's tests leave behind as well."""
-        suite = self._run_context.baseline.tests.suite
+        ready = self._bench.preparation.ready
+        suite = ready.baseline.tests.suite if ready else None
         left = set(suite.left_behind if suite else ()).difference(include)
         files = (file for file in change.files if file.before is not None or file.path not in left)
         return change.model_copy(update={"files": tuple(files)})
 
     def _update_lock(self, session: Session, change: Change) -> str:
         """Have the lock follow the declared dependencies; describe the result, if any."""
-        prepared, desk = self._run_context.prepared, self._run_context.desk
+        prepared, desk = self._prepared, self._bench.desk
         declared = rebuilding.make_declaration_mark(change, prepared, desk)
         if not self._may_build or declared == self._declared:
             return ""
@@ -270,29 +361,32 @@ class ToolExecutor:
 
     def _rebuild_environment(self, change: Change) -> str:
         """Have the environment that a change declares; describe it, where it is another."""
-        run_context = self._run_context
-        declared = rebuilding.make_declaration_mark(change, run_context.prepared, run_context.desk)
+        prepared, desk = self._prepared, self._bench.desk
+        built = self._bench.preparation.built
+        declared = rebuilding.make_declaration_mark(change, prepared, desk)
         if declared == self._declared:
             return ""
         self._declared, self._rebuilt, words = declared, None, _AS_BASE
-        if declared not in {"", *run_context.preparation.built} and not self._may_build:
+        if declared not in {"", *built} and not self._may_build:
             words = _NO_MORE
         elif declared:
-            run_context.preparation.built.add(declared)
-            self._rebuilt, words = rebuilding.rebuild_environment(
-                change, run_context.prepared, run_context.desk
-            )
+            built.add(declared)
+            self._rebuilt, words = rebuilding.rebuild_environment(change, prepared, desk)
         return words
 
     def run_bash(self, session: Session, asked: Bash) -> str:
         """Run a command; its output, exit code and limits are the answer."""
-        ready = self._run_context.preparation.ready
+        ready = self._bench.preparation.ready
         wanted = asked.seconds or choose_seconds(ready.baseline if ready else None)
         seconds = limit_seconds(
             min(max(wanted, LEAST_SECONDS), _MOST_SECONDS), self._seconds_left()
         )
-        ran = session.run(asked.command, seconds=seconds)
-        said = [shorten_output(sanitise.strip_terminal_codes(ran.output).rstrip(), _MOST_RESULT)]
+        most = min(MOST_RESULT, max(self._left, _LEAST_RESULT))
+        file = self._output_file
+        ran = session.run(asked.command, seconds=seconds, transcript=file, above=most)
+        output = sanitise.strip_terminal_codes(ran.output).rstrip()
+        where, omitted = ran.transcript or "not kept", ran.omitted_bytes
+        said = [shorten_output(output, most, where=where, omitted=omitted)]
         if ran.timed_out:
             said.append(f"[stopped after {seconds} s]")
         if ran.restarted:
@@ -314,7 +408,7 @@ class ToolExecutor:
         plain = words.replace("\r\n", "\n") if crlf else words
         edited, first, last = replace_once(plain, asked.old, asked.new)
         session.write(asked.path, (edited.replace("\n", "\r\n") if crlf else edited).encode())
-        return f"lines {first} to {last}" if last >= first else "removed"
+        return _show_lines(edited, first, last)
 
     def write_file(self, session: Session, asked: Write) -> str:
         if asked.path.startswith("~"):
@@ -324,14 +418,8 @@ class ToolExecutor:
 
     def run_recipe(self, session: Session, asked: by_recipe.RecipeRequest) -> str:
         """Have a recipe edit the change, and write its files into the sandbox."""
-        run_context = self._run_context
-        made = by_recipe.call_recipe(
-            asked,
-            session.take().change,
-            run_context.prepared,
-            run_context.desk,
-            self._seconds_left(),
-        )
+        change, desk = session.take().change, self._bench.desk
+        made = by_recipe.call_recipe(asked, change, self._prepared, desk, self._seconds_left())
         for path, content in sorted(made.files.items()):
             session.write(path, content)
         not_done = (f"not done by this: {sentence}" for sentence in made.not_done)
@@ -341,7 +429,12 @@ class ToolExecutor:
     @property
     def _may_build(self) -> bool:
         has_time = self._seconds_left() > LEAST_SECONDS
-        return has_time and len(self._run_context.preparation.built) < _MOST_REBUILDS
+        return has_time and len(self._bench.preparation.built) < _MOST_REBUILDS
+
+    @property
+    def _prepared(self) -> Prepared:
+        """The base with its environment, once there is a plan."""
+        return self._bench.preparation.finish().prepared
 
     def _seconds_left(self) -> float:
         return self._until - time.monotonic()
@@ -355,6 +448,8 @@ class _Batch:
     calls: tuple[ToolCall, ...]
     calls_before: int
     """Of earlier replies: where there are any, a sandbox that has to be opened was lost."""
+    left: int
+    """Characters that results may still have."""
     results: list[ToolResult] = field(default_factory=list)
     handed: str = ""
     at: int = 0
@@ -363,8 +458,6 @@ class _Batch:
     losses: int = 0
     """Of the session, before the first call."""
     notes: list[str] = field(default_factory=list)
-    left: int = MOST_OF_A_BATCH
-    """Characters that answers may still have."""
 
     def is_named(self, path: str) -> bool:
         """Whether a call names a file: what programs leave behind is not offered."""
@@ -372,8 +465,6 @@ class _Batch:
         return any(name in call.arguments for call in self.calls)
 
     def add_result(self, call: ToolCall, said: str, *, failed: bool) -> None:
-        most = min(_MOST_RESULT, max(self.left, 200))
-        said = shorten_output(said, most)
         self.left -= len(said)
         result = {"call_id": call.call_id, "name": forms.flatten_text(call.name), "content": said}
         self.results.append(ToolResult(**result, failed=failed))
@@ -436,6 +527,18 @@ def replace_once(words: str, old: str, new: str) -> tuple[str, int, int]:
     shown = new.removesuffix("\n")
     last = lines[0] + shown.count("\n") if shown else lines[0] - 1
     return words[: starts[0]] + new + words[starts[0] + len(old) :], lines[0], last
+
+
+def _show_lines(text: str, first: int, last: int) -> str:
+    """Show the lines that an edit has made, with a few around them and their numbers."""
+    lines = text.split("\n")
+    start, end = max(0, first - 1 - _LINES_AROUND), min(len(lines), last + _LINES_AROUND)
+    shown = [f"{at + 1:>6}\t{lines[at][:_LONGEST_LINE]}" for at in range(start, end)]
+    half = _MOST_NEW_LINES // 2 + _LINES_AROUND
+    if len(shown) > 2 * half:
+        shown[half:-half] = [f"[{len(shown) - 2 * half:,} lines]"]
+    head = f"lines {first} to {last}" if last >= first else f"removed before line {first}"
+    return "\n".join((f"{head}; the file now has:", *shown))
 
 
 def _show_nearest_line(words: str, old: str) -> str:

@@ -1,4 +1,4 @@
-"""One turn of a conversation: asked within the budget, on record, from a history that is trimmed.
+"""One turn of a conversation: a model is asked within the budget, and its reply is on record.
 
 A reply that is on record is never asked for again. What is written into the ledger is redacted;
 what is sent is not, since edits have to match files to the letter.
@@ -6,23 +6,19 @@ what is sent is not, since edits have to match files to the letter.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from agent.editing.run_context import RunContext
-from agent.errors import ModelRefused
-from agent.llm.budget import require_budget
-from agent.models.chat import ChatRequest, Message, Reply, ToolCall, ToolResult, ToolTurn
-from agent.models.step import Step, StepName
+from agent.desk import Desk
+from agent.errors import ModelRefused, ModelUnusable
+from agent.llm.budget import SpendingCaps, require_budget
+from agent.models.chat import ChatModel, ChatRequest, Reply, Role, ToolCall, ToolResult
+from agent.models.model_use import format_usd
+from agent.models.step import Once, StepName
 from agent.text import sanitise
 from agent.text.check_summary import format_count
 
 _MOST_REFUSAL = 300
-#: Turns whose answers stay whole; characters of older ones with which a cut begins, and that it
-#: leaves. A cut changes the prefix that providers cache, so several answers are cut at once.
-_WHOLE_TURNS, MOST_OLD, _LEFT_OLD = 3, 6_500, 2_000
-_SHORT_RESULT = 300
-#: The answers that may be cut, each with what then stands in their place.
-_CUTTABLE = {"bash": "call again", "submit": "of an earlier change"}
 #: Turns in a row that may bring nothing new; a turn repeated word for word counts as several.
 _MOST_IDLE, _REPEATED = 8, 4
 _MOST_WITHOUT_CALL = 3
@@ -36,53 +32,109 @@ class Turn:
     sent: int
     """Messages that an earlier turn of the conversation has sent already."""
     calls: int = 0
-    """Calls before it, since the conversation or the work on its plan began."""
+    """Calls of the conversation before it."""
+    removed: int = 0
+    """Characters of old results that the request leaves out for the first time."""
+    is_repeated: bool = False
+    """Whether the same turn was asked for before, and the request was too long."""
+
+    @property
+    def name(self) -> StepName:
+        """Of the step that asks for the reply."""
+        again = " shorter" * self.is_repeated
+        return self.conversation.named(f"{self.number}{again} reply")
 
     @property
     def facts(self) -> dict[str, object]:
         return {"conversation": self.conversation, "turn": self.number}
 
 
-def request_reply(run_context: RunContext, turn: Turn, request: ChatRequest) -> Reply:
-    """Have the next reply, from the record where there is one.
+@dataclass(frozen=True)
+class ModelTurns:
+    """Asks the models of a run for the turns of its conversations."""
 
-    Raises:
-        AgentError: As `ChatModel.reply` does.
-        BudgetSpent: The request could cost more than is left.
-        RepositoryUnfit: Nothing that a model makes could be shown to be right.
-    """
-    if turn.conversation.step not in (Step.PLAN, Step.SCOUT):
-        run_context.require_proofs()
-    name = turn.conversation.named(f"{turn.number} reply")
-    reply = run_context.once(name, _ask_model, request, turn, run_context)
-    # A refusal has been paid for as well.
-    run_context.account.count_reply(request.role, reply)
-    if reply.finish == "refused":
-        said = run_context.desk.redactor(reply.text)
-        words = sanitise.strip_terminal_codes(" ".join(said.split()))[:_MOST_REFUSAL]
-        raise ModelRefused(f"{reply.model} refused to answer. {words}".strip())
-    return reply
+    once: Once
+    desk: Desk
+    caps: SpendingCaps
+    find_seconds_left: Callable[[], float]
+    """What models may still use of the run's minutes."""
+    begin: Callable[[], object] = lambda: None
+    """Called before each request."""
 
+    @property
+    def models(self) -> ChatModel:
+        """The models of the run.
 
-def _ask_model(request: ChatRequest, turn: Turn, run_context: RunContext) -> Reply:
-    models, desk, seconds = run_context.models, run_context.desk, run_context.seconds_left
-    purpose = f"turn {turn.number} of {turn.conversation}"
-    worst = models.estimate_worst(request)
-    require_budget(run_context.account, worst, run_context.limits, seconds, purpose=purpose)
-    facts = {**turn.facts, "digest": request.digest}
-    new = [message.model_dump(mode="json") for message in request.messages[turn.sent :]]
-    desk.record_words(
-        "model.asked",
-        {**facts, "role": request.role, "model_chain": models.list_chain(request.role)},
-        messages=new,
-        **({"system": request.system} if turn.number == 1 else {}),
-    )
-    if turn.conversation.step is Step.PLAN:
-        run_context.preparation.begin()
-    reply = models.reply(request, desk.stopped, seconds)
-    desk.record_words("model.answered", facts, reply=reply.model_dump(mode="json"))
-    desk.say(_summarize_reply(turn, reply))
-    return reply
+        Raises:
+            ModelUnusable: None is configured any more.
+        """
+        if self.desk.models is None:
+            raise ModelUnusable(
+                "No model is configured; set MERGEWRIGHT_MODEL or MERGEWRIGHT_MODEL_EDITOR."
+            )
+        return self.desk.models
+
+    def choose_model(self, role: Role) -> str:
+        """Name the model that is asked next; empty: the first of the chain."""
+        return self.desk.facts.account.choose_model(role, self.models.list_chain(role))
+
+    def find_window(self, role: Role) -> int:
+        """Return the tokens of the context of the model that is asked next."""
+        chain = self.models.list_chain(role)
+        return self.models.find_window(self.choose_model(role) or next(iter(chain), ""))
+
+    def describe_money_left(self) -> str:
+        """Say what models may still cost; empty: there is no limit."""
+        spent, caps = self.desk.facts.account, self.caps
+        usd = "" if caps.usd is None else f", {format_usd(max(0.0, caps.usd - spent.usd))}"
+        if caps.tokens is None:
+            return usd
+        return f"{usd}, {max(0, caps.tokens - spent.tokens):,} tokens"
+
+    def request_reply(self, turn: Turn, request: ChatRequest) -> Reply:
+        """Have the next reply, from the record where there is one.
+
+        Raises:
+            AgentError: As `ChatModel.reply` does.
+            BudgetSpent: The request could cost more than is left.
+        """
+        reply = self.once(turn.name, self._ask_model, request, turn)
+        # A refusal has been paid for as well.
+        self.desk.facts.account.count_reply(request.role, reply)
+        if reply.finish == "refused":
+            said = self.desk.redactor(reply.text)
+            words = sanitise.strip_terminal_codes(" ".join(said.split()))[:_MOST_REFUSAL]
+            raise ModelRefused(f"{reply.model} refused to answer. {words}".strip())
+        return reply
+
+    def _ask_model(self, request: ChatRequest, turn: Turn) -> Reply:
+        models, desk, seconds = self.models, self.desk, self.find_seconds_left()
+        purpose = f"turn {turn.number} of {turn.conversation}"
+        worst = models.estimate_worst(request)
+        require_budget(desk.facts.account, worst, self.caps, seconds, purpose=purpose)
+        facts = {**turn.facts, "digest": request.digest}
+        new = [message.model_dump(mode="json") for message in request.messages[turn.sent :]]
+        desk.record_words(
+            "model.asked",
+            {
+                **facts,
+                "role": request.role,
+                "model_chain": models.list_chain(request.role),
+                "removed_characters": turn.removed,
+            },
+            messages=new,
+            **({"system": request.system} if turn.number == 1 else {}),
+        )
+        if turn.removed:
+            desk.say(
+                f"{turn.conversation}: {turn.removed:,} characters of old results were removed,"
+                " since the conversation fills most of the model's context window"
+            )
+        self.begin()
+        reply = models.reply(request, desk.stopped, seconds)
+        desk.record_words("model.answered", facts, reply=reply.model_dump(mode="json"))
+        desk.say(_summarize_reply(turn, reply))
+        return reply
 
 
 def _summarize_reply(turn: Turn, reply: Reply) -> str:
@@ -95,54 +147,6 @@ def _summarize_reply(turn: Turn, reply: Reply) -> str:
         f" {reply.seconds:.1f} s by {reply.model}"
     )
     return "; ".join((line, *(f"no answer from {why}" for why in reply.passed_over)))
-
-
-def trim_messages(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """Cut the longest of the old answers, once these are too much, until they are few.
-
-    What is cut for some messages is cut for all that begin with them: the prefix stays the same
-    between one cut and the next, also after a restart.
-    """
-    returned = [place for place, one in enumerate(messages) if isinstance(one, ToolTurn)]
-    old: dict[tuple[int, int], int] = {}
-    """Characters, by the place of the message and that of the result."""
-    cut: set[tuple[int, int]] = set()
-    judged: dict[tuple[int, int], int] = {}
-    for place in returned[:-_WHOLE_TURNS]:
-        for at, result in enumerate(_list_results(messages[place])):
-            long = {(place, at): len(result.content)} if len(result.content) > _SHORT_RESULT else {}
-            if result.name == "submit":
-                # What the last one was answered is still open.
-                old, judged = old | judged, long
-            elif result.name in _CUTTABLE:
-                old |= long
-        if sum(old.values()) > MOST_OLD:
-            for key in sorted(old, key=lambda one: (-old[one], one)):
-                if sum(old.values()) <= _LEFT_OLD:
-                    break
-                cut.add(key)
-                del old[key]
-    return tuple(_cut_message(one, place, cut) for place, one in enumerate(messages))
-
-
-def _list_results(message: Message) -> tuple[ToolResult, ...]:
-    return message.results if isinstance(message, ToolTurn) else ()
-
-
-def _cut_message(message: Message, place: int, cut: set[tuple[int, int]]) -> Message:
-    if not isinstance(message, ToolTurn):
-        return message
-    results = (
-        _cut_result(result) if (place, at) in cut else result
-        for at, result in enumerate(message.results)
-    )
-    return message.model_copy(update={"results": tuple(results)})
-
-
-def _cut_result(result: ToolResult) -> ToolResult:
-    first = result.content.partition("\n")[0][:120]
-    words = f"{first}\n[{len(result.content):,} characters cut; {_CUTTABLE[result.name]}]"
-    return result.model_copy(update={"content": words})
 
 
 @dataclass

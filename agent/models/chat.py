@@ -156,6 +156,8 @@ class CallResults(Record):
     at: int = 0
     form: str = ""
     text: str = ""
+    pauses: bool = False
+    """Whether the conversation pauses here, because the base cannot be measured as it is."""
 
 
 class ChatModel(Protocol):

@@ -129,12 +129,16 @@ class OutputExcerpt:
             del self._tail[: -self._half or None]
 
     @property
+    def omitted_bytes(self) -> int:
+        """How much lies between head and tail."""
+        return max(0, self.total - len(self._head) - min(len(self._tail), self._half))
+
+    @property
     def text(self) -> str:
         """Head and tail, with a line between them that says how much is left out."""
         tail = self._tail[-self._half :] if self._half else bytearray()
-        left_out = self.total - len(self._head) - len(tail)
-        if left_out <= 0:
+        if not self.omitted_bytes:
             return bytes(self._head + tail).decode("utf-8", "replace")
         head = bytes(self._head).decode("utf-8", "replace")
         shown = bytes(tail).decode("utf-8", "replace")
-        return f"{head}\n[... {left_out} bytes omitted ...]\n{shown}"
+        return f"{head}\n[... {self.omitted_bytes} bytes omitted ...]\n{shown}"

@@ -24,30 +24,28 @@ def cut_sentences(text: str, limit: int) -> str:
     return f"{head.rpartition(' ')[0] or head} …"
 
 
-def shorten_output(text: str, limit: int) -> str:
-    """Fold lines that repeat; of clearly more than the limit keep the first and the last lines.
+def shorten_output(text: str, limit: int, *, where: str, omitted: int = 0) -> str:
+    """Fold lines that repeat; of more than the limit keep the first and the last lines.
 
-    The cut says how to read the others.
+    Args:
+        where: Where the whole text is, for the notice at the cut.
+        omitted: Characters that the text itself leaves out in its middle.
     """
-    whole = text.split("\n")
     lines: list[str] = []
-    for line, group in groupby(whole):
+    for line, group in groupby(text.split("\n")):
         count = sum(1 for _ in group)
         lines += [line] * (count if count <= _MOST_EQUAL else 1)
         if count > _MOST_EQUAL:
             lines.append(f"[line repeated {count - 1:,} more times]")
     folded = "\n".join(lines)
-    # To ask again for a few lines costs more than they do.
-    if len(folded) <= limit * 1.1:
+    if len(folded) <= limit:
         return folded
-    half = max(0, limit - 200) // 2
+    half = limit // 2
     head, tail = _take_lines(lines, half), _take_lines(lines[::-1], half)[::-1]
     if not head and not tail:
-        return sanitise.shorten_middle(folded, limit, where="a file in /tmp, read in parts")
-    notice = (
-        f"[{len(lines) - len(head) - len(tail):,} lines omitted: write the output to a file in"
-        " /tmp, then read the part you need with sed]"
-    )
+        return sanitise.shorten_middle(folded, limit, where=where)
+    shown = sum(len(line) + 1 for line in (*head, *tail))
+    notice = sanitise.format_omission(len(folded) - shown + omitted, where)
     return "\n".join([*head, notice, *tail])
 
 

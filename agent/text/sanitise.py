@@ -198,10 +198,19 @@ def shorten_middle(text: str, limit: int, *, where: str) -> str:
     """
     if len(text) <= limit:
         return text
-    notice = f"\n[... {len(text) - limit:,} characters omitted; full text: {where} ...]\n"
+    notice = f"\n{format_omission(len(text) - limit, where)}\n"
     space = max(0, limit - len(notice))
     head = space // 2
     return text[:head] + notice + text[len(text) - (space - head) :]
+
+
+def format_omission(count: int, where: str) -> str:
+    """Say how much of a text is left out, and where it is.
+
+    Args:
+        count: Characters.
+    """
+    return f"[... {count:,} characters omitted; full text: {where} ...]"
 
 
 def cut_markdown(text: str, limit: int, *, where: str) -> str:

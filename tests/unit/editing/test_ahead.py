@@ -39,7 +39,7 @@ def test_a_step_takes_what_was_done_ahead_and_does_what_was_not():
         scout()
         return step(Step.BASELINE, note, done, "measured")
 
-    ahead = BackgroundSteps(lambda step: work(step, need_model), said.append)
+    ahead = BackgroundSteps(lambda step, stopped: work(step, need_model), said.append)
     assert work(ahead.attach(own), lambda: None) == "measured"
     assert done == [("built", "ahead"), ("measured", "MainThread")]
     assert own.names == ["environment", "baseline"]
@@ -47,7 +47,7 @@ def test_a_step_takes_what_was_done_ahead_and_does_what_was_not():
 
 
 def test_an_error_ahead_is_the_steps_own():
-    ahead = BackgroundSteps(lambda step: step(Step.ENVIRONMENT, fail), print)
+    ahead = BackgroundSteps(lambda step, stopped: step(Step.ENVIRONMENT, fail), print)
     with pytest.raises(EnvironmentFailed, match="no such package"):
         ahead.attach(OwnSteps())(Step.ENVIRONMENT, fail)
 
@@ -59,7 +59,7 @@ def test_what_is_ended_begins_nothing_more():
         begun.set()
         assert may_end.wait(10)
 
-    def work(step):
+    def work(step, stopped):
         step(Step.ENVIRONMENT, build)
         step(Step.BASELINE, note, done, "measured")
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
 
 from agent.editing import attempts
-from agent.editing.preparation import MeasuredPreparation
+from agent.editing.ahead import need_model
+from agent.editing.preparation import MeasuredBase, MeasuredPreparation
+from agent.errors import RepositoryUnfit
 from agent.models.chat import ModelTurn, ToolTurn
+from agent.models.checks import CheckItem, Status, TestRun
 from repo_config.schema import RepoConfig
-from tests.fakes import FakeModel, make_reply
+from tests.fakes import FakeModel, FakeSandbox, make_reply
 from tests.unit.editing import desks
 from tests.unit.editing.desks import bash, edit, plan, submit, write
 from tests.unit.editing.test_loop import Killed, Mortal
@@ -22,27 +26,38 @@ def prepared(tmp_path, home):
     return desks.repository(tmp_path, home, {"pay/a.py": "", "docs/a.md": ""}, config=config)
 
 
-def begin(prepared, home, replies, records=None):
-    """Begin an attempt whose model says these, whatever it is told; list what it was told."""
+def begin(prepared, home, replies, records=None, ahead=None):
+    """Begin an attempt whose model says these, whatever it is told; list what it was told.
+
+    Args:
+        ahead: Prepares the base while the model reads; replies wait for it, but for the first.
+    """
     told = []
 
     def answer(request):
         told[:] = [message for message in request.messages if isinstance(message, ToolTurn)]
+        preparation, until = begun[0].preparation, time.monotonic() + 10
+        while ahead and told and preparation.result_ahead is None and preparation.ready is None:
+            assert time.monotonic() < until
+            time.sleep(0.01)
         return replies[sum(isinstance(message, ModelTurn) for message in request.messages)]
 
-    run_context = desks.run_context(prepared, home, FakeModel(answer), records=records)
+    facts = {"records": records, "sandbox": FakeSandbox(str)}
+    run_context = desks.run_context(prepared, home, FakeModel(answer), **facts)
     measured = []
 
     def measure(once, desk):
         measured.append(len(told))
         return prepared, desks.BEFORE
 
-    def measure_ahead(once, desk):
-        return prepared, desks.BEFORE  # counts for nothing here
+    def wait(once, desk):
+        while not desk.sandbox._stopped.is_set():
+            time.sleep(0.01)
 
     once, desk = run_context.once, run_context.desk
-    preparation = MeasuredPreparation(once, desk, measure, measure_ahead)
-    return replace(run_context, preparation=preparation), told, measured
+    preparation = MeasuredPreparation(once, desk, measure, ahead or wait)
+    begun = [replace(run_context, preparation=preparation)]
+    return begun[0], told, measured
 
 
 def test_the_base_is_read_and_a_faulty_plan_refused_before_anything_is_set_up(prepared, home):
@@ -55,7 +70,7 @@ def test_the_base_is_read_and_a_faulty_plan_refused_before_anything_is_set_up(pr
         ),
     ]
     run_context, told, measured = begin(prepared, home, replies)
-    attempt = attempts.begin_attempt(run_context)
+    attempt = attempts.begin_attempt(run_context, run_context.preparation.finish)
     assert measured == []
     assert "shop" in told[0].results[0].content
     assert "pay/a.py" in told[1].results[0].content
@@ -69,14 +84,60 @@ def test_the_answer_to_the_plan_stands_where_the_plan_was_called(prepared, home)
     replies = [make_reply(plan(), edit()), make_reply(submit())]
     run_context, told, _ = begin(prepared, home, replies)
     with run_context.close_at_end():
-        attempt = attempts.begin_attempt(run_context)
+        attempt = attempts.begin_attempt(run_context, run_context.preparation.finish)
         run_context.preparation.finish()
         attempt.begin_edits()
         assert attempt.next_draft().change.paths == ("shop/prices.py",)
     [results] = [one.results for one in told]
-    assert results[0].content.startswith("agreed\n")
-    assert "Minutes left in the run: " in results[0].content
-    assert results[1].content == "lines 2 to 2"
+    assert results[0].content.startswith("accepted\n")
+    assert "Left in the run: 59 minutes, $4.99." in results[0].content
+    assert results[1].content == (
+        "lines 2 to 2; the file now has:\n     1\tdef total(prices):\n     2\t    return sum(prices)\n     3\t"
+    )
+
+
+READING = [make_reply(bash()), make_reply(bash("ls")), make_reply(bash("pwd")), make_reply(plan())]
+
+
+def test_what_comes_of_the_base_is_said_once_while_the_model_reads(prepared, home):
+    failed = CheckItem(item_id="shop/prices.py::test_b", outcome="failed", text="E   OSError: no")
+    tests = TestRun(name="tests", status=Status.FAILED, items=(failed,))
+    report = desks.BEFORE.model_copy(update={"results": (tests,)})
+    begun = begin(prepared, home, READING, ahead=lambda once, desk: (prepared, report))
+    run_context, told, measured = begun
+    with run_context.close_at_end():
+        attempts.begin_attempt(run_context, run_context.preparation.finish)
+    assert ["test_b: OSError: no" in message.text for message in told].count(True) == 1
+    assert measured == [], "the run's own step comes after the plan"
+
+
+def test_a_set_up_that_fails_ends_reading_until_another_is_found(prepared, home):
+    records = desks.Records()
+    requests = []
+    for _ in range(2):  # once more from the records alone
+        begun = begin(prepared, home, READING, records, ahead=lambda once, desk: need_model())
+        run_context, told, measured = begun
+        with run_context.close_at_end():
+            attempts.begin_attempt(run_context, run_context.preparation.finish)
+            assert run_context.preparation.ready is not None
+        assert len(measured) == 1
+        requests.append([request.digest for request in run_context.desk.models.requests])
+        said = [message.text for message in told]
+        assert sum("a better one was looked for" in text for text in said) == (not requests[1:])
+    assert requests[1] == []
+
+
+def test_no_plan_is_paid_for_where_the_base_cannot_be_measured(prepared, home):
+    tests = TestRun(name="tests", status=Status.UNVERIFIED, reason="It printed nothing.")
+    report = desks.BEFORE.model_copy(update={"results": (tests,)})
+    begun = begin(prepared, home, READING, ahead=lambda once, desk: (prepared, report))
+    run_context = begun[0]
+    ready = MeasuredBase(prepared, report)
+    with run_context.close_at_end(), pytest.raises(RepositoryUnfit, match="printed nothing"):
+        attempts.begin_attempt(
+            run_context, lambda: setattr(run_context.preparation, "ready", ready)
+        )
+    assert len(run_context.desk.models.requests) <= 2
 
 
 def test_the_summary_of_the_last_submit_counts_also_where_the_tree_is_the_same(prepared, home):
@@ -84,14 +145,14 @@ def test_the_summary_of_the_last_submit_counts_also_where_the_tree_is_the_same(p
     replies = [make_reply(plan(), edit(), submit("First.")), make_reply(submit(long))]
     run_context, told, _ = begin(prepared, home, replies)
     with run_context.close_at_end():
-        attempt = attempts.begin_attempt(run_context)
+        attempt = attempts.begin_attempt(run_context, run_context.preparation.finish)
         run_context.preparation.finish()
         attempt.begin_edits()
         draft = attempt.next_draft()
         assert draft.words == "First."
         attempt.answer("Mend what you can.", draft, passed=True)
         assert attempt.next_draft() is None
-    assert "Minutes left in the run: " in told[-1].results[-1].content
+    assert "Left in the run: " in told[-1].results[-1].content
     assert len(draft.words) <= 1_500
     assert draft.words.endswith("as it is. …")
 
@@ -102,7 +163,7 @@ def test_kill_each_step_of_a_plan_with_calls_behind_it_and_go_on(prepared, home)
     def carry(records):
         run_context, told, _ = begin(prepared, home, replies, records)
         with run_context.close_at_end():
-            attempt = attempts.begin_attempt(run_context)
+            attempt = attempts.begin_attempt(run_context, run_context.preparation.finish)
             run_context.preparation.finish()
             attempt.begin_edits()
             draft = attempt.next_draft()

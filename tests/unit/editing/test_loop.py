@@ -35,10 +35,10 @@ def test_who_answered_last_is_asked_first(prepared, home):
     model = FakeModel(lambda request: make_reply())
     model.list_chain = lambda role: ("fake:one", "fake:two")
     run_context = desks.run_context(prepared, home, model)
-    assert run_context.choose_model("editor") == "", "the first of the chain"
+    assert run_context.turns.choose_model("editor") == "", "the first of the chain"
     run_context.account.count_reply("editor", make_reply(model="fake:two"))
-    assert run_context.choose_model("editor") == "fake:two"
-    assert run_context.choose_model("reviewer") == ""
+    assert run_context.turns.choose_model("editor") == "fake:two"
+    assert run_context.turns.choose_model("reviewer") == ""
 
 
 def test_a_reply_that_was_cut_off_is_told_so(prepared, home):
@@ -52,11 +52,11 @@ def test_a_reply_that_was_cut_off_is_told_so(prepared, home):
         make_reply(submit()),
     )
     run_context = desks.run_context(prepared, home, model)
-    assert conversation(run_context).next_form(run_context).name
+    assert conversation(run_context).next_form().name
     called, silent = (request.messages[-1] for request in model.requests[1:])
-    assert "32,768" in called.text
+    assert "maximum of tokens" in called.text
     assert called.results[0].failed
-    assert "32,768" in silent.text
+    assert "maximum of tokens" in silent.text
     assert "`submit`" in silent.text
 
 
@@ -66,7 +66,7 @@ def test_a_malformed_form_gets_a_precise_answer(prepared, home, arguments):
     call = bad.calls[0].model_copy(update={"arguments": arguments})
     model = script(bad.model_copy(update={"calls": (call,)}), make_reply(submit()))
     run_context = desks.run_context(prepared, home, model)
-    assert conversation(run_context).next_form(run_context).name
+    assert conversation(run_context).next_form().name
     (result,) = model.requests[1].messages[-1].results
     assert result.failed
     assert len(result.content) > 10
@@ -79,12 +79,13 @@ def test_what_could_cost_more_than_is_left_is_not_asked(prepared, home, monkeypa
         worst=WorstCase(tokens=20, usd=None),
     )
     run_context = desks.run_context(prepared, home, model)
+    talk = conversation(run_context)
     with pytest.raises(BudgetSpent) as raised, run_context.close_at_end():
-        conversation(run_context).next_form(run_context)
+        talk.next_form()
     assert len(model.requests) == 2
     assert run_context.once.at == "edit 1 3 reply"
     assert "15 of 35 are left" in raised.value.message
-    assert run_context.desk.facts.change.paths == ("a1.py", "a3.py")
+    assert talk.change.paths == ("a1.py", "a3.py")
 
 
 def test_a_reply_that_is_not_taken_counts_in_what_the_run_has_spent(prepared, home):
@@ -94,7 +95,7 @@ def test_a_reply_that_is_not_taken_counts_in_what_the_run_has_spent(prepared, ho
         # The second one goes on where the first one was killed, and asks nobody.
         run_context = desks.run_context(prepared, home, script(*answers), records=records)
         with pytest.raises(ModelRefused):
-            conversation(run_context).next_form(run_context)
+            conversation(run_context).next_form()
         assert (run_context.account.tokens, run_context.account.usd) == (10, 0.01)
         assert [(use.model, use.calls, use.usd) for use in run_context.account.uses] == [
             ("fake:one", 1, 0.01)
@@ -104,7 +105,7 @@ def test_a_reply_that_is_not_taken_counts_in_what_the_run_has_spent(prepared, ho
 def test_all_that_is_said_is_on_record_once(prepared, home):
     model = script(make_reply(bash()), make_reply(write()), make_reply(submit()))
     run_context = desks.run_context(prepared, home, model)
-    conversation(run_context).next_form(run_context)
+    conversation(run_context).next_form()
     asked = events(home, prepared, "model.asked")
     assert [(comment["conversation"], comment["turn"], comment["role"]) for comment in asked] == [
         ("edit 1", number, "editor") for number in (1, 2, 3)
@@ -139,7 +140,7 @@ def test_secrets_are_in_no_event(prepared, home):
         make_reply(submit(secret)),
     )
     run_context = desks.run_context(prepared, home, model, redactor=Redactor([secret]))
-    conversation(run_context).next_form(run_context)
+    conversation(run_context).next_form()
     written = (home / "runs" / prepared.run.run_id / "ledger.jsonl").read_text()
     assert secret not in written
     answered = events(home, prepared, "model.answered")

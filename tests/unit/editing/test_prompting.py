@@ -2,50 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from agent.editing import attempts, opening, prompting, reviewing
+from agent.editing import named_places, opening, prompting
 from agent.editing.prompting import fence_text
-from agent.editing.submissions import FollowUpSubmission
-from agent.editing.tools import ToolExecutor
 from agent.git.tree import WorkTree
-from agent.models.chat import ChatRequest, UserTurn
 from agent.models.checks import CheckItem, LintRun, Status, TestRun
-from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
 from tests.fakes import FakeModel, make_reply
 from tests.folders import lay_files
 from tests.unit.editing import desks
 from tests.unit.stages import code_host_runs
-
-FORMS = {
-    "agent": attempts._EDITING,
-    "answer": {"submit": ("Submit.", FollowUpSubmission)},
-    "review": reviewing.FORMS,
-}
-
-
-@pytest.mark.parametrize("part", FORMS)
-def test_the_fixed_part_is_below_5500_characters(part, tmp_path, home):
-    config = {"http_client": "httpx", "background_tasks": "celery", "concurrency": {"mode": "sync"}}
-    prepared = desks.repository(
-        tmp_path, home, config=RepoConfig.model_validate(config, strict=False)
-    )
-    # Of all projects, those of Django are told the most.
-    django = DjangoProject(settings_module="config.settings", manage="manage.py", python_path=("",))
-    project = prepared.contract.project.model_copy(update={"django": django, "framework": "django"})
-    contract = prepared.contract.model_copy(update={"project": project})
-    prepared = prepared.model_copy(update={"contract": contract})
-    run_context = desks.run_context(prepared, home, FakeModel(lambda _: make_reply()))
-    request = ChatRequest(
-        role="editor",
-        system=prompting.make_prompt(part, prepared.contract),
-        tools=ToolExecutor(run_context, FORMS[part], edits=part != "review").specs,
-        messages=(UserTurn(text=""),),
-    )
-    assert request.sent_bytes < 5_500
 
 
 def test_TC7_foreign_words_cannot_end_their_fence():
@@ -80,6 +50,48 @@ def test_notes_that_refuse_machines_are_held_to_unless_it_is_allowed(
     assert "Changes by machines" in told
     assert ("refuse machine-made changes" in told) is bool(words)
     assert words in told
+
+
+def test_notes_for_agents_come_first_and_whole_and_of_long_ones_whole_sections(tmp_path, home):
+    rules = "# Rules\n" + "Say why.\n" * 2_000
+    sections = [f"# Part {n}\n" + "Work like this.\n" * 300 for n in range(9)]
+    notes = {"AGENTS.md": rules, "CONTRIBUTING.md": "".join(sections)}
+    prepared = desks.repository(tmp_path, home, notes)
+    run_context = desks.run_context(prepared, home, FakeModel(lambda request: make_reply()))
+    told = opening.open_ticket(run_context)
+    assert told.startswith("From AGENTS.md (data)")
+    assert rules in told
+    kept = sum(section in told for section in sections)
+    assert 0 < kept < 9
+    assert f"full text: `CONTRIBUTING.md` ...]\nline {kept * 301 + 1}: # Part {kept}\n" in told
+    assert "line 2409: # Part 8" in told
+
+
+def test_the_places_that_a_ticket_names_are_listed(tmp_path, home):
+    files = {
+        "shop/pages.py": "class Paginator:\n    page_size = 3\n",
+        "shop/views.py": "from shop.pages import Paginator\n\nvalue = Paginator()\n",
+    }
+    prepared = desks.repository(tmp_path, home, files)
+    text = "`Paginator` and page_size, see pages.py and nowhere.py. The value of it.total()"
+    paths = ("shop/pages.py", "shop/views.py")
+    told = named_places.describe_named_places(text, paths, prepared.checkout)
+    assert told.splitlines() == [
+        "- shop/pages.py",
+        "- `Paginator`: defined at shop/pages.py:1; on 2 lines of shop/views.py",
+        "- `page_size`: on 1 line of shop/pages.py",
+        "- `total`: defined at shop/prices.py:1",
+    ]
+    assert named_places.describe_named_places("Nothing of it.", paths, prepared.checkout) == ""
+
+
+def test_a_title_that_begins_the_text_is_given_once(tmp_path, home):
+    prepared = desks.repository(tmp_path, home)
+    run_context = desks.run_context(prepared, home, FakeModel(lambda request: make_reply()))
+    ticket = run_context.task.ticket
+    words = {"title": "Count all prices", "body": "Count all prices\n\nNot from the second."}
+    task = run_context.task.model_copy(update={"ticket": ticket.model_copy(update=words)})
+    assert opening.open_ticket(replace(run_context, task=task)).count("Count all prices") == 1
 
 
 def lay(folder: Path, files: dict[str, str]) -> WorkTree:
@@ -118,7 +130,7 @@ def test_what_fails_already_is_counted_and_named_where_it_is_the_repositorys(tmp
     text = "AssertionError: assert 1 == 2\n  Use -v to get more diff"
     items = [
         CheckItem(item_id=f"tests/test_a.py::test_{n}", outcome="failed", text=text)
-        for n in range(12)
+        for n in range(32)
     ]
     elsewhere = "/env/lib/python3.11/site-packages/lib/a.py"
     types = CheckItem(item_id="x", outcome="finding", place=f"{elsewhere}:3")
@@ -130,11 +142,11 @@ def test_what_fails_already_is_counted_and_named_where_it_is_the_repositorys(tmp
     )  # fmt: skip
     desks.set_baseline(run_context, desks.BEFORE.model_copy(update={"results": results}))
     told = opening.describe_base(run_context)
-    assert "Fails already: mypy (1)\nFails already: tests (12):\n" in told
-    assert told.count("- tests/test_a.py::test_") == 10
+    assert "Fails already: mypy (1)\nFails already: tests (32):\n" in told
+    assert told.count("- tests/test_a.py::test_") == 30
     assert "- tests/test_a.py::test_0: AssertionError: assert 1 == 2\n" in told
-    assert "tests: python -m pytest (13 tests: 12 failed, 1 passed; 181 s)" in told
-    assert "Default seconds of bash: 271. Minutes left in the run: 60." in told
+    assert "tests: python -m pytest (33 tests: 32 failed, 1 passed; 181 s)" in told
+    assert "Default seconds of bash: 271.\nLeft in the run: 60 minutes, $5.00." in told
     assert "Fails already" not in opening.describe_base(run_context, failing=False)
 
 

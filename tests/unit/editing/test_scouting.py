@@ -96,7 +96,7 @@ def test_where_many_tests_are_red_another_try_may_have_fewer_and_the_best_is_kep
 
 
 def test_it_ends_once_it_has_spent_its_quarter(scout, prepared, home):
-    limits = desks.run_context(prepared, home, FakeModel(lambda _: make_reply())).limits
+    limits = desks.run_context(prepared, home, FakeModel(lambda _: make_reply())).turns.caps
     # The first costs a cent, and the next could cost as much as a quarter of the run.
     found, _, _, run_context = scout(
         [make_reply(desks.bash())], [], worst=WorstCase(tokens=9, usd=limits.usd / 4)

@@ -8,7 +8,7 @@ import pytest
 
 from agent.desk import Desk
 from agent.editing import attempts, by_recipe, tools
-from agent.editing.tools import Submit, ToolExecutor
+from agent.editing.tools import News, Submit, ToolExecutor
 from agent.editing.turns import Turn
 from agent.errors import EnvironmentFailed
 from agent.models.change import Change
@@ -31,7 +31,7 @@ class Opened:
         self.run_context = desks.run_context(
             prepared, home, FakeModel(lambda request: make_reply())
         )
-        self.tools = ToolExecutor(self.run_context, {"submit": ("Submit.", Submit)}, **facts)
+        self.tools = ToolExecutor(self.run_context.bench, {"submit": ("Submit.", Submit)}, **facts)
         self.change = Change(base_commit=prepared.checkout.commit, files=())
 
     def call(self, *calls, turn=TURN):
@@ -133,7 +133,7 @@ def test_a_sandbox_that_was_lost_comes_back_with_the_change_alone(opened):
 
 
 def test_a_submit_of_a_batch_that_lost_its_sandbox_is_not_accepted(opened, monkeypatch):
-    def lose(session, command, *, seconds):
+    def lose(session, command, *, seconds, **more):
         session.losses += 1
         return CommandResult(output="lost", exit_code=None, restarted=True)
 
@@ -143,38 +143,47 @@ def test_a_submit_of_a_batch_that_lost_its_sandbox_is_not_accepted(opened, monke
     assert opened.call(submit()).handed == "submit"
 
 
-def test_before_a_plan_the_base_is_read_and_nothing_kept(opened):
-    opened.tools.is_planned = False
-    done = opened.call(bash("echo x > new.py; cat shop/prices.py"), write())
-    assert done.results[0].content.startswith("def total")
-    assert (done.results[1].failed, opened.files) == (True, {})
-    assert "plan" in done.results[1].content
-    late = replace(TURN, calls=8)
-    done = opened.call(bash("ls"), bash("ls"), turn=late)
-    assert [result.failed for result in done.results] == [False, True], (
-        "the tenth call is the plan's"
+def read_first(opened, *, pauses=False):
+    """Give the tools of a conversation that has no plan yet."""
+    opened.tools = ToolExecutor(
+        opened.run_context.bench, attempts._EDITING, find_news=lambda: News("News.", pauses)
     )
 
 
-def test_calls_behind_a_plan_wait_until_it_is_agreed(opened):
-    opened.tools = ToolExecutor(opened.run_context, attempts._EDITING)
-    opened.tools.is_planned = False
+@pytest.mark.parametrize("pauses", [False, True])
+def test_before_a_plan_the_base_is_read_as_long_as_the_model_likes(opened, pauses):
+    read_first(opened, pauses=pauses)
+    done = opened.call(bash("echo x > new.py; cat shop/prices.py"), write())
+    assert done.results[0].content.startswith("def total")
+    assert (done.results[1].failed, opened.files) == (True, {})
+    assert "`plan`" in done.results[1].content
+    assert "`bash`" in done.results[1].content
+    assert (done.text, done.pauses) == ("News.", pauses)
+    late = opened.call(*[bash("ls")] * 9, turn=replace(TURN, number=12, calls=80))
+    assert not any(result.failed for result in late.results)
+    assert late.text.startswith("Call `plan` as soon as")
+
+
+def test_calls_behind_a_plan_wait_until_it_is_accepted_and_tmp_is_kept(opened):
+    read_first(opened)
+    opened.call(bash("ls"))
     given = make_reply(desks.plan(), edit(), submit())
     done = opened.call(given)
     assert (done.handed, [result.failed for result in done.results]) == (
         "plan",
         [False, True, True],
     )
-    opened.tools.is_planned = True
-    done = opened.tools.execute_calls(given, opened.change, (), TURN, done)
-    assert (done.handed, done.at) == ("submit", 2)
+    opened.tools.begin_edits()
+    done = opened.tools.execute_calls(given, opened.change, (), replace(TURN, calls=1), done)
+    assert (done.handed, done.at, done.text) == ("submit", 2, "")
     assert [result.name for result in done.results] == ["plan", "edit", "submit"]
     assert done.change.paths == ("shop/prices.py",)
+    first, second = opened.run_context.desk.sessions.opened
+    assert second.unpacked == first.pack_temporary()
 
 
 def test_a_plan_that_is_sent_again_holds_up_no_call_behind_it(opened):
-    opened.tools = ToolExecutor(opened.run_context, attempts._EDITING)
-    opened.tools.is_planned = True
+    opened.tools = ToolExecutor(opened.run_context.bench, attempts._EDITING)
     done = opened.call(make_reply(desks.plan(), edit(), submit()))
     assert (done.handed, [result.failed for result in done.results]) == ("submit", [False] * 3)
     assert done.results[0].content.startswith("The plan is accepted.")
@@ -183,7 +192,7 @@ def test_a_plan_that_is_sent_again_holds_up_no_call_behind_it(opened):
 def test_a_command_has_by_default_half_as_long_again_as_the_tests(opened, monkeypatch):
     given = []
     monkeypatch.setattr(
-        FakeSession, "run", lambda session, command, *, seconds: given.append(seconds) or
+        FakeSession, "run", lambda session, command, *, seconds, **more: given.append(seconds) or
         CommandResult(output="", exit_code=0),
     )  # fmt: skip
     opened.call(bash("true"))
@@ -212,13 +221,48 @@ def test_what_the_tests_of_base_leave_behind_is_no_part_of_the_change(opened):
     assert [*opened.files] == ["hc.sqlite", "new/own.json"]
 
 
-def test_repeated_lines_are_folded_and_a_cut_says_how_to_read_the_rest(opened):
+def test_repeated_lines_are_folded(opened):
     folded = opened.content(bash("yes warning | head -n 5000; echo done"))
     assert folded == "warning\n[line repeated 4,999 more times]\ndone"
-    cut = opened.content(bash("seq 20000"))
-    assert len(cut) <= tools._MOST_RESULT
+
+
+def test_results_come_whole_up_to_a_limit_and_a_longer_one_names_the_file_with_the_rest(opened):
+    turn = replace(TURN, calls=41)
+    whole = "seq 5000 | sed 's/$/./'"
+    done = opened.call(bash(whole), bash("seq 20000"), bash(whole), turn=turn)
+    first, cut, last = (result.content for result in done.results)
+    assert first == last == "\n".join(f"{number}." for number in range(1, 5001))
+    assert 29_000 < len(cut) <= 30_100
     assert (cut.startswith("1\n2\n"), cut.endswith("\n20000")) == (True, True)
-    assert "/tmp" in cut
+    assert "characters omitted; full text: /tmp/output-43.txt ...]" in cut
+
+
+def test_a_reply_gets_no_more_than_its_share_of_the_window(tmp_path, home):
+    prepared = desks.repository(tmp_path, home)
+    made = Opened(prepared, home, most_of_a_batch=tools.limit_batch(20_000))
+    with made.run_context.close_at_end():
+        assert "15,000 together" in made.tools.specs[0].description
+        done = made.call(*[bash("seq 3000")] * 4)
+    sizes = [len(result.content) for result in done.results]
+    assert sum(sizes) < 16_500
+    assert sizes[0] == 13_892
+    assert "full text: /tmp/output-4.txt" in done.results[3].content
+
+
+def test_an_edit_shows_the_lines_as_they_are_now(opened):
+    text = "".join(f"line {number}\n" for number in range(1, 201))
+    opened.call(write("shop/long.py", text))
+    shown = opened.content(edit("shop/long.py", "line 50\n", "one\ntwo\n"))
+    assert shown.splitlines() == [
+        "lines 50 to 51; the file now has:",
+        "    47\tline 47", "    48\tline 48", "    49\tline 49", "    50\tone", "    51\ttwo",
+        "    52\tline 51", "    53\tline 52", "    54\tline 53",
+    ]  # fmt: skip
+    removed = opened.content(edit("shop/long.py", "one\ntwo\n", ""))
+    assert removed.startswith("removed before line 50; the file now has:\n    47\tline 47")
+    many = opened.content(edit("shop/long.py", "line 60\n", "x\n" * 500))
+    assert "[440 lines]" in many
+    assert len(many.splitlines()) == 68
 
 
 def test_whoever_only_reads_changes_nothing(tmp_path, home):
@@ -238,7 +282,7 @@ def test_a_recipe_writes_what_it_makes_in_the_sandbox(tmp_path, home, monkeypatc
     assert "recipe" not in [spec.name for spec in made.tools.specs]
     task = made.run_context.task.model_copy(update={"recipe": "add-django-field"})
     made.run_context = replace(made.run_context, task=task)
-    made.tools = ToolExecutor(made.run_context, {"submit": ("Submit.", Submit)})
+    made.tools = ToolExecutor(made.run_context.bench, {"submit": ("Submit.", Submit)})
     named = {"name": "add-django-field", "parameters": {"model": "shop.Order", "field": "x"}}
     with made.run_context.close_at_end():
         for wrong in (named, {**named, "name": "rename"}, {**named, "parameters": {"path": "."}}):

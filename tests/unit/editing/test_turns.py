@@ -1,4 +1,4 @@
-"""A turn is asked within the budget, with old results cut; a model that stalls is stopped."""
+"""A turn is asked within the budget; a model that stalls is stopped."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from agent.editing import turns
-from agent.editing.turns import StallWatch, trim_messages
+from agent.editing.turns import StallWatch
 from agent.errors import BudgetSpent, TimeSpent
 from agent.llm.budget import Budget, SpendingCaps, require_budget
-from agent.models.chat import ModelTurn, ToolCall, ToolResult, ToolTurn, Usage, UserTurn, WorstCase
+from agent.models.chat import ToolCall, ToolResult, Usage, WorstCase
 from agent.models.model_account import ModelAccount
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
 from tests.fakes import make_reply
-
-LONG = "first line\n" + "x" * 2_000
 
 
 def require(limits, usd, worst, seconds=60.0):
@@ -64,66 +61,6 @@ def test_the_lower_of_operator_and_repository_counts(asked, set_by_operator, wan
     assert Budget(settings).find_limits(config) == SpendingCaps(usd=usd, tokens=tokens)
     doubled = SpendingCaps(usd=usd * 2, tokens=tokens and tokens * 2)
     assert Budget(settings, 2).find_limits(config) == doubled
-
-
-def conversation(turns, content=LONG):
-    messages = [UserTurn(text="Go.")]
-    for number in range(1, turns + 1):
-        result = ToolResult(call_id="c0", name="bash", content=f"{number} {content}")
-        messages += [ModelTurn(reply=make_reply(("bash", {}))), ToolTurn(results=(result,))]
-    return tuple(messages)
-
-
-def number_whole(messages):
-    """Number the turns whose results are whole in a request with these messages."""
-    returned = [message for message in trim_messages(messages) if isinstance(message, ToolTurn)]
-    return [
-        number
-        for number, one in enumerate(returned, 1)
-        if "characters cut" not in one.results[0].content
-    ]
-
-
-def test_answers_are_cut_once_the_old_ones_are_too_much_and_the_longest_first():
-    few = conversation(turns.MOST_OLD // len(LONG) + 3)
-    assert trim_messages(few) == few
-    longest = "first line\n" + "y" * 5_000
-    mixed = (*conversation(1, longest), *conversation(1, "z" * 900)[1:])
-    mixed += conversation(3, "short")[1:]
-    assert number_whole(mixed) == [1, 2, 3, 4, 5]
-    more = (*mixed[:-6], *conversation(1, "z" * 800)[1:], *mixed[-6:])
-    assert number_whole(more) == [2, 3, 4, 5, 6]
-
-
-def test_cuts_come_in_batches_so_that_the_prefix_stays_the_same():
-    cuts = 0
-    for count in range(1, 40):
-        before = trim_messages(conversation(count))
-        now = trim_messages(conversation(count + 1))
-        cuts += now[: len(before)] != before
-    assert 0 < cuts <= 12
-
-
-def test_what_cannot_be_called_again_is_not_offered_and_what_binds_is_never_cut():
-    def answer(name, text):
-        result = ToolResult(call_id="c0", name=name, content=text)
-        return ModelTurn(reply=make_reply((name, {}))), ToolTurn(results=(result,))
-
-    plan = "agreed\n" + "tests: python -m pytest\n" * 300
-    first, second = "1. " + "finding\n" * 500, "2. " + "finding\n" * 500
-    messages = (
-        UserTurn(text="Go."), *answer("plan", plan), *answer("submit", first),
-        *answer("submit", second), *conversation(9)[1:],
-    )  # fmt: skip
-    found = [
-        message.results[0].content
-        for message in trim_messages(messages)
-        if isinstance(message, ToolTurn)
-    ]
-    assert found[0] == plan
-    assert found[1].endswith("characters cut; of an earlier change]")
-    assert found[2] == second
-    assert found[3].endswith("characters cut; call again]")
 
 
 def add(watch, name, argument, answer="", digest="s", *, failed=False):

@@ -1,0 +1,122 @@
+"""All that a model was shown stays, until most of its context window is used."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.editing.memory import shorten_messages
+from agent.errors import ContextFull
+from agent.models.chat import ModelTurn, ToolResult, ToolTurn, Usage, UserTurn
+from tests.fakes import FakeModel, make_reply
+from tests.unit.editing import desks
+from tests.unit.editing.desks import bash, conversation, submit
+
+WINDOW = 200_000
+#: Of our scripted models, by the tokens of providers.
+CHARACTERS_A_TOKEN = 4
+
+
+def turn(number, messages, *calls, content):
+    """Add a turn whose reply is counted as a provider counts it."""
+    sent = sum(len(message.model_dump_json()) for message in messages) // CHARACTERS_A_TOKEN
+    calls = calls or (bash(f"cat file_{number}.py"),)
+    reply = make_reply(*calls).model_copy(
+        update={"usage": Usage(input_tokens=sent, output_tokens=50)}
+    )
+    reply = reply.model_copy(
+        update={
+            "calls": tuple(
+                call.model_copy(update={"call_id": f"{number}-{at}"})
+                for at, call in enumerate(reply.calls)
+            )
+        }
+    )
+    results = tuple(
+        ToolResult(call_id=call.call_id, name=call.name, content=content) for call in reply.calls
+    )
+    return (*messages, ModelTurn(reply=reply), ToolTurn(results=results))
+
+
+def count_tokens(messages):
+    return sum(len(message.model_dump_json()) for message in messages) // CHARACTERS_A_TOKEN
+
+
+def contents(messages):
+    return [
+        result.content
+        for message in messages
+        if isinstance(message, ToolTurn)
+        for result in message.results
+    ]
+
+
+def test_a_conversation_below_its_share_of_the_window_is_never_touched():
+    messages = (UserTurn(text="Go."),)
+    for number in range(42):
+        messages = turn(number, messages, content="x" * 5_000)
+        assert shorten_messages(messages, WINDOW, 9_000) is messages
+
+
+def test_a_long_conversation_stays_within_the_window_and_is_cut_seldom():
+    messages, cuts, characters = (UserTurn(text="Go."),), 0, 0
+    for number in range(300):
+        messages = turn(number, messages, content=f"{number}:".ljust(10_000, "x"))
+        characters += 10_000
+        before, messages = messages, shorten_messages(messages, WINDOW, 9_000)
+        cuts += messages != before
+        assert count_tokens(messages) < 0.62 * WINDOW
+        assert contents(messages)[-1] == contents(before)[-1], "it was not shown yet"
+    # Each cut makes place for a third of the window: 3 million characters need no more.
+    assert characters / CHARACTERS_A_TOKEN / (0.3 * WINDOW) - 2 <= cuts <= 13
+
+
+def test_what_binds_stays_and_what_shows_edited_files_goes_last():
+    plan, first, second = "plan " * 900, "first " * 900, "second " * 900
+    messages = turn(0, (UserTurn(text="Go."),), desks.plan(), content=plan)
+    messages = turn(1, messages, bash("cat shop/prices.py"), content="p" * 9_000)
+    messages = turn(2, messages, submit(), content=first)
+    messages = turn(3, messages, submit(), content=second)
+    for number in range(4, 8):
+        messages = turn(number, messages, content="x" * 9_000)
+    # All of it is about 11,000 tokens.
+    found = contents(shorten_messages(messages, 16_000, 0, ["shop/prices.py"]))
+    assert (found[0], found[1], found[3], found[-1]) == (plan, "p" * 9_000, second, "x" * 9_000)
+    assert "5,400 characters omitted; full text: it was about an earlier change" in found[2]
+    assert "9,000 characters omitted; full text: call again" in found[4]
+    # Where nothing else is left, the window comes first.
+    found = contents(shorten_messages(messages, 7_000, 0, ["shop/prices.py"]))
+    assert (found[0], found[3], found[-1]) == (plan, second, "x" * 9_000)
+    assert "9,000 characters omitted" in found[1]
+
+
+def test_a_request_that_is_too_long_is_shortened_and_sent_once_more(tmp_path, home):
+    prepared = desks.repository(tmp_path, home)
+    records, sent = desks.Records(), []
+
+    def answer(request):
+        if sum(map(len, contents(request.messages))) > 20_000:
+            raise ContextFull("too long")
+        return make_reply(bash(f"printf '%8000s' {len(request.messages)}"))
+
+    for _ in range(2):  # the second time, each answer is on record
+        model = FakeModel(answer)
+        run_context = desks.run_context(prepared, home, model, records=records)
+        with run_context.close_at_end():
+            talk = conversation(run_context, most_turns=6)
+            assert "all its 6 turns" in talk.next_form().why
+        sent.append([request.digest for request in model.requests])
+        kept = contents(talk._messages)
+    assert "8,000 characters omitted" in kept[0]
+    assert len(kept[-1]) == 8_000
+    assert (len(sent[0]) > 6, sent[1]) == (True, [])
+
+
+def test_what_cannot_be_shortened_is_not_sent_again(tmp_path, home):
+    def answer(request):
+        raise ContextFull("too long")
+
+    model = FakeModel(answer)
+    run_context = desks.run_context(desks.repository(tmp_path, home), home, model)
+    with run_context.close_at_end(), pytest.raises(ContextFull):
+        conversation(run_context).next_form()
+    assert len(model.requests) == 1
