@@ -22,12 +22,13 @@ def make_prompt(name: str, contract: Contract) -> str:
     """
     stack = "; ".join(_describe_stack(contract))
     constraints = "; ".join(_list_constraints(contract.config))
-    head = _read_text("contract").format(stack=stack, constraints=constraints)
-    return f"{head.strip()}\n\n{_read_text(name).strip()}\n"
+    head = read_prompt("contract").format(stack=stack, constraints=constraints)
+    return f"{head}\n{read_prompt(name)}"
 
 
 @cache
-def _read_text(name: str) -> str:
+def read_prompt(name: str) -> str:
+    """Read a file of `prompts/`, named without its ending."""
     return resources.files(__package__).joinpath("prompts", f"{name}.md").read_text("utf-8")
 
 

@@ -120,7 +120,7 @@ def scout_configuration(
     talk = Conversation(
         name=StepName(Step.SCOUT),
         role="editor",
-        prompt=prompting.make_prompt("setup", run_context.base.contract),
+        prompt=prompting.read_prompt("setup"),
         turns=run_context.turns,
         tools=SetUpTools(run_context),
         opening=run_context.once(name, _make_opening, obstacle, prepared, run_context.desk),
