@@ -133,7 +133,6 @@ def _by_model(run_context: RunContext) -> Round:
     once, desk = run_context.once, run_context.desk
     desk.facts.plan = attempt.plan
     once(Step.APPROVAL, plan.require_plan_approval, attempt.plan, run_context.base, desk)
-    _prepare_base(run_context)
     attempt.begin_edits()
     candidates: list[Round] = []
     for draft in edit.make_candidates(attempt, candidates, run_context):

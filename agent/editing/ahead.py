@@ -10,15 +10,15 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import wraps
-from typing import Any, Generic, Never, ParamSpec, TypeVar
+from typing import Any, Never, ParamSpec, TypeVar
 
 from agent.models.sandbox import Flag
 from agent.models.step import AnyStep, Once
 from agent.telemetry.run_log import keep_log_context
 
 T = TypeVar("T")
-R = TypeVar("R")
 P = ParamSpec("P")
 
 
@@ -26,10 +26,10 @@ class ModelNeeded(Exception):
     """What comes next asks a model, which the run itself does."""
 
 
-class BackgroundSteps(Generic[R]):
+class BackgroundSteps:
     """Runs a function of steps in a thread; implements `Once` for it."""
 
-    def __init__(self, work: Callable[[Once, Flag], R], say: Callable[[str], None]) -> None:
+    def __init__(self, work: Callable[[Once, Flag], object], say: Callable[[str], None]) -> None:
         """Begin at once.
 
         Args:
@@ -39,10 +39,9 @@ class BackgroundSteps(Generic[R]):
         self._say = say
         self.stopped = threading.Event()
         """Once it is set, sandboxes that the work has opened end."""
-        self.result: R | Exception | None = None
-        """What the work returned, or the exception that ended it; None: it goes on."""
+        self.is_over = False
+        """Whether the work is done, has failed, or has come to where a model is asked."""
         self._results: dict[str, Future[Any]] = {}
-        self._is_over = False
         self._changed = threading.Condition()
         run = keep_log_context(self._run)
         self._thread = threading.Thread(target=run, args=(work,), name="ahead", daemon=True)
@@ -81,7 +80,7 @@ class BackgroundSteps(Generic[R]):
     def _wait(self, name: str) -> Future[Any] | None:
         """Wait for what comes of a step; None: the thread does not come to it."""
         with self._changed:
-            self._changed.wait_for(lambda: name in self._results or self._is_over)
+            self._changed.wait_for(lambda: name in self._results or self.is_over)
             return self._results.pop(name, None)
 
     def close(self) -> None:
@@ -89,14 +88,12 @@ class BackgroundSteps(Generic[R]):
         self.stopped.set()
         self._thread.join()
 
-    def _run(self, work: Callable[[Once, Flag], R]) -> None:
-        result: R | Exception
-        try:
-            result = work(self, self.stopped)
-        except Exception as problem:  # noqa: BLE001  the run's own steps meet it again
-            result = problem
+    def _run(self, work: Callable[[Once, Flag], object]) -> None:
+        # The run's own steps meet again what goes wrong.
+        with suppress(Exception):
+            work(self, self.stopped)
         with self._changed:
-            self.result, self._is_over = result, True
+            self.is_over = True
             self._changed.notify_all()
 
 

@@ -8,9 +8,9 @@ from agent.editing import opening, prompting, submissions
 from agent.editing.loop import Conversation, SubmittedForm
 from agent.editing.memory import PLAN
 from agent.editing.rounds import Draft, explain_stop
-from agent.editing.run_context import RunContext, find_unverified
+from agent.editing.run_context import RunContext
 from agent.editing.submissions import FollowUpSubmission
-from agent.editing.tools import MOST_SUMMARY, Forms, News, Submit, ToolExecutor, limit_batch
+from agent.editing.tools import MOST_SUMMARY, Forms, Submit, ToolExecutor, limit_batch
 from agent.errors import BudgetSpent, EditFailed, TimeSpent
 from agent.models.change import Change, Finding, Plan, Severity
 from agent.models.step import Step, StepName
@@ -35,11 +35,13 @@ class Attempt:
         plan: Plan,
         run_context: RunContext,
         items: tuple[FollowUpItem, ...] = (),
+        base: str = "",
     ) -> None:
         """Take a conversation whose plan is accepted.
 
         Args:
             items: What a review asks; each needs an answer with the first submit.
+            base: What the answer to the plan says of the base commit and its checks.
         """
         self.plan = plan
         self.answers: tuple[ItemAnswer, ...] = ()
@@ -48,23 +50,16 @@ class Attempt:
         self.summaries: dict[str, str] = {}
         """What was said last of each tree, by its digest."""
         self._talk, self._tools, self._run_context, self._items = talk, tools, run_context, items
+        self._base = base
         self._begun = self._last = talk.change.digest
         self._may_stay = False
         self._unfinished: Finding | None = None
 
     def begin_edits(self) -> None:
-        """Accept the plan, and go on with an environment.
-
-        Raises:
-            RepositoryUnfit: No change could be shown to be right.
-        """
-        run_context = self._run_context
-        run_context.require_proofs()
-        name = Step.EDIT.named(run_context.history.round_number)
-        base = run_context.once(Step.PLAN.named("base"), opening.describe_base, run_context)
+        """Accept the plan, and go on with an environment."""
         self._tools.begin_edits()
-        self._talk.answer(f"accepted\n{base}", accepted=True)
-        self._talk.rename(name)
+        self._talk.answer(f"accepted\n{self._base}", accepted=True)
+        self._talk.rename(Step.EDIT.named(self._run_context.history.round_number))
 
     def answer(self, words: str, draft: Draft, *, passed: bool = False) -> None:
         """Answer the last submit.
@@ -173,44 +168,35 @@ def begin_attempt(run_context: RunContext, prepare_base: Callable[[], object]) -
         EditFailed: No plan came that the rules allow.
     """
     first = run_context.once(Step.PLAN.named("opening"), opening.open_ticket, run_context)
-    tools = _make_tools(_EDITING, run_context, _watch_preparation(run_context))
+    tools = _make_tools(_EDITING, run_context, is_planned=False)
     name = StepName(Step.PLAN)
     talk = _start_conversation(name, "agent", first, run_context.unchanged, tools, run_context)
-    problems = ""
+    base, problems = "", ""
     while not (handed := talk.next_form()).why:
-        if not handed.name:
-            prepare_base()
-            run_context.require_proofs()
-            words = opening.describe_prepared(run_context)
+        plan = submissions.read_plan(handed.form) if handed.name == PLAN else None
+        words = submissions.find_plan_problems(plan, run_context) if plan else ""
+        if plan and not words:
+            accepted = run_context.once(Step.PLAN, submissions.read_plan, handed.form)
+            base = base or _describe_base(prepare_base, run_context)
+            return Attempt(talk, tools, accepted, run_context, base=base)
+        if plan:
+            problems = words
+        elif not handed.name:
+            words = base = _describe_base(prepare_base, run_context)
         elif handed.name == "submit":
             words = "Call `plan` first."
-        elif handed.name != PLAN:
-            raise submissions.read_refusal(handed.name, handed.form, run_context)
         else:
-            plan = submissions.read_plan(handed.form)
-            words = problems = submissions.find_plan_problems(plan, run_context)
-            if not problems:
-                accepted = run_context.once(Step.PLAN, submissions.read_plan, handed.form)
-                return Attempt(talk, tools, accepted, run_context)
+            raise submissions.read_refusal(handed.name, handed.form, run_context)
         talk.answer(words)
     against = f" Problems of its last plan:\n{problems}" if problems else ""
     raise EditFailed(f"The model made no valid plan: {handed.why}.{against}")
 
 
-def _watch_preparation(run_context: RunContext) -> Callable[[], News]:
-    """Return what reports, once, what came of the base while the model reads."""
-    reported: list[object] = []
-
-    def find_news() -> News:
-        result = run_context.preparation.result_ahead
-        if result is None or reported:
-            return News()
-        reported.append(result)
-        if isinstance(result, Exception) or find_unverified(result[1]):
-            return News(pauses=True)
-        return News(opening.describe_measured(*result, run_context))
-
-    return find_news
+def _describe_base(prepare_base: Callable[[], object], run_context: RunContext) -> str:
+    """Have the base ready, which may take another set-up, and describe it for the model."""
+    prepare_base()
+    run_context.require_proofs()
+    return run_context.once(Step.PLAN.named("base"), opening.describe_base, run_context)
 
 
 def begin_anew(plan: Plan, failed: str, run_context: RunContext) -> Attempt:
@@ -242,11 +228,9 @@ def continue_draft(
     return Attempt(talk, tools, draft.plan, run_context, items)
 
 
-def _make_tools(
-    forms: Forms, run_context: RunContext, find_news: Callable[[], News] | None = None
-) -> ToolExecutor:
+def _make_tools(forms: Forms, run_context: RunContext, *, is_planned: bool = True) -> ToolExecutor:
     most = limit_batch(run_context.turns.find_window("editor"))
-    return ToolExecutor(run_context.bench, forms, most_of_a_batch=most, find_news=find_news)
+    return ToolExecutor(run_context.bench, forms, most_of_a_batch=most, is_planned=is_planned)
 
 
 def _start_conversation(

@@ -30,7 +30,6 @@ from agent.models.checks import (
     Status,
     TestRun,
 )
-from agent.models.environment import Prepared
 from agent.models.task import FollowUpItem
 from agent.policy.layout import is_note
 from agent.text import sanitise
@@ -50,12 +49,9 @@ _FRAME = re.compile(r'\s*File ".*", line \d+')
 
 
 _MEANWHILE = (
-    "While you read, the environment is set up and the checks run on the base commit. What comes"
-    " of it is added to the results of a later call."
-)
-_SET_UP_ANEW = (
-    "The first set-up of the base commit was not good enough, so a better one was looked for before"
-    " you go on."
+    "While you read, the environment is set up and the checks run on the base commit. The results"
+    " of a later call, or the answer to `plan`, say what came of it. If the tests do not run as"
+    " they should, another set-up is looked for before you go on."
 )
 _COMPARED = (
     "These are failures of the base commit: they may go on failing, and are not your task unless"
@@ -265,6 +261,7 @@ def describe_base(run_context: RunContext, *, failing: bool = True) -> str:
     """
     prepared, baseline = run_context.prepared, run_context.baseline
     facts = {
+        "Set-up": [prepared.environment.why] if prepared.environment.why else [],
         "Versions": [f"python=={prepared.environment.python}", *_list_versions(run_context)],
         "Not installed": prepared.environment.left_out,
     }
@@ -282,22 +279,6 @@ def describe_base(run_context: RunContext, *, failing: bool = True) -> str:
     lines.append(f"Default seconds of bash: {choose_seconds(baseline)}.")
     lines.append(describe_limits(run_context))
     return "\n".join(lines)
-
-
-def describe_measured(prepared: Prepared, baseline: CheckReport, run_context: RunContext) -> str:
-    """Say what came of the base commit while the model reads."""
-    lines = _describe_results(baseline, run_context)
-    return _fence("The base commit is set up", "\n".join(lines), run_context)
-
-
-def describe_prepared(run_context: RunContext) -> str:
-    """Say what came of the base commit after a model had looked for its set-up."""
-    lines = [
-        run_context.prepared.environment.why,
-        *_describe_results(run_context.baseline, run_context),
-    ]
-    words = _fence("The base commit is set up", "\n".join(filter(None, lines)), run_context)
-    return f"{_SET_UP_ANEW}\n\n{words}"
 
 
 def _describe_results(

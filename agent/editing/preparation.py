@@ -40,12 +40,9 @@ class Preparation:
         """Go on from now on beside a model that reads and plans, unless it is done."""
 
     @property
-    def result_ahead(self) -> tuple[Prepared, CheckReport] | Exception | None:
-        """What came of it while the model reads; an exception if more is needed than commands.
-
-        None: it goes on, or it is finished.
-        """
-        return None
+    def is_waiting(self) -> bool:
+        """Whether nothing more is done while the model reads, so that `finish` has no wait."""
+        return False
 
     def finish(self) -> MeasuredBase:
         """Have it done."""
@@ -68,19 +65,19 @@ class MeasuredPreparation(Preparation):
         super().__init__()
         self._once, self._desk = once, desk
         self._measure, self._measure_ahead = measure, measure_ahead
-        self._ahead: BackgroundSteps[tuple[Prepared, CheckReport]] | None = None
+        self._ahead: BackgroundSteps | None = None
 
     @property
-    def result_ahead(self) -> tuple[Prepared, CheckReport] | Exception | None:
-        return None if self.ready or self._ahead is None else self._ahead.result
+    def is_waiting(self) -> bool:
+        return self.ready is None and self._ahead is not None and self._ahead.is_over
 
     def begin(self) -> None:
         if self.ready is not None or self._ahead is not None:
             return
 
-        def prepare(step: Once, stopped: Flag) -> tuple[Prepared, CheckReport]:
+        def prepare(step: Once, stopped: Flag) -> None:
             sandbox = Stoppable(self._desk.sandbox, stopped)
-            return self._measure_ahead(step, replace(self._desk, sandbox=sandbox))
+            self._measure_ahead(step, replace(self._desk, sandbox=sandbox))
 
         self._ahead = BackgroundSteps(prepare, self._desk.say)
 

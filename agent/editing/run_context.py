@@ -15,7 +15,7 @@ from agent.editing.turns import ModelTurns
 from agent.errors import AgentError, RepositoryUnfit
 from agent.models.change import Change
 from agent.models.chat import ChatModel, Role
-from agent.models.checks import AnyRun, CheckReport, Status
+from agent.models.checks import CheckReport, Status
 from agent.models.environment import OpenedRepository, Prepared
 from agent.models.model_account import ModelAccount
 from agent.models.model_use import ModelWork
@@ -102,12 +102,13 @@ class RunContext:
         Raises:
             RepositoryUnfit: A check of the base commit proves nothing, so no result of it counts.
         """
-        if (result := find_unverified(self.preparation.finish().baseline)) is not None:
-            raise RepositoryUnfit(
-                f"The check {result.name} cannot be measured on the base commit:"
-                f" {result.reason.rstrip('.')}. No change can be verified with it. Fix that"
-                " first, or turn the check off in .github/mergewright.yml."
-            )
+        for result in self.preparation.finish().baseline.results:
+            if result.status is Status.UNVERIFIED:
+                raise RepositoryUnfit(
+                    f"The check {result.name} cannot be measured on the base commit:"
+                    f" {result.reason.rstrip('.')}. No change can be verified with it. Fix that"
+                    " first, or turn the check off in .github/mergewright.yml."
+                )
 
     @contextmanager
     def close_at_end(self) -> Iterator[None]:
@@ -132,8 +133,3 @@ class RunContext:
 
 def list_roles(models: ChatModel | None) -> tuple[Role, ...]:
     return tuple(role for role in get_args(Role) if models and models.list_chain(role))
-
-
-def find_unverified(baseline: CheckReport) -> AnyRun | None:
-    """Return the first check of the base that proves nothing, so that none of a change could."""
-    return next((run for run in baseline.results if run.status is Status.UNVERIFIED), None)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from agent.desk import Desk
 from agent.editing import by_recipe, forms, rebuilding
@@ -96,14 +96,6 @@ Forms = Mapping[str, tuple[str, type[Record]]]
 _Tool = tuple[str, type[Record], Callable[["ToolExecutor", Session, Any], str]]
 
 
-class News(NamedTuple):
-    """What happened to the base while the model was reading it."""
-
-    text: str = ""
-    pauses: bool = False
-    """Whether the conversation pauses, because the base cannot be measured as it is."""
-
-
 @dataclass(frozen=True)
 class Workbench:
     """What the tools of a conversation work on."""
@@ -135,18 +127,18 @@ class ToolExecutor:
         *,
         most_of_a_batch: int = _MOST_OF_A_BATCH,
         edits: bool = True,
-        find_news: Callable[[], News] | None = None,
+        is_planned: bool = True,
     ) -> None:
         """Take the forms that can be submitted, by name.
 
         Args:
             most_of_a_batch: See `limit_batch`.
             edits: Whether what happens in the sandbox becomes part of the change.
-            find_news: Called after the calls of a reply until a plan is accepted: before that the
-                base is read, without an environment. None: there is a plan already.
+            is_planned: Whether a plan is accepted; before that the base is read, without an
+                environment.
         """
         self._bench, self._given, self._edits = bench, given, edits
-        self._find_news = find_news
+        self._is_planned = is_planned
         names = _TOOLS.keys() if edits else {"bash"}
         if not bench.recipe:
             names -= {"recipe"}
@@ -184,13 +176,9 @@ class ToolExecutor:
         given = (forms.make_tool_spec(name, *form) for name, form in self._given.items())
         return (*tools, *given)
 
-    @property
-    def is_planned(self) -> bool:
-        return self._find_news is None
-
     def begin_edits(self) -> None:
         """Go on in a sandbox with the environment, since the plan is accepted; /tmp is kept."""
-        self._find_news = None
+        self._is_planned = True
         self._carry_over()
 
     def close(self) -> None:
@@ -236,8 +224,7 @@ class ToolExecutor:
             include += batch.form.include
             self._open(batch)
         change = self._take(batch, batch.session, include) if batch.session else before
-        news = self._find_news() if self._find_news else News()
-        if not self.is_planned and not batch.handed and turn.number % _REMINDED == 0:
+        if not self._is_planned and not batch.handed and turn.number % _REMINDED == 0:
             batch.notes.append("Call `plan` as soon as you know what to change.")
         called = CallResults(
             results=tuple(batch.results),
@@ -245,8 +232,8 @@ class ToolExecutor:
             handed=batch.handed,
             at=batch.at,
             form=batch.form.model_dump_json() if batch.form else "",
-            text="\n".join(filter(None, (*batch.notes, news.text))),
-            pauses=news.pauses,
+            text="\n".join(filter(None, batch.notes)),
+            pauses=not (self._is_planned or batch.handed) and self._bench.preparation.is_waiting,
         )
         facts = {**turn.facts, "change_digest": (called.change or before).digest}
         results = [result.model_dump(mode="json") for result in called.results]
@@ -265,7 +252,7 @@ class ToolExecutor:
             raise EditFailed(f"`{batch.handed}` has to be the last call of a reply")
         if number > MOST_CALLS:
             raise EditFailed(f"a reply may have {MOST_CALLS} calls")
-        if call.name == PLAN and self.is_planned:
+        if call.name == PLAN and self._is_planned:
             return "The plan is accepted. Carry it out; say in the summary what differs."
         if call.name in self._given:
             batch.form = forms.read_arguments(call, self._given[call.name][1])
@@ -274,7 +261,7 @@ class ToolExecutor:
         if call.name not in self._tools:
             there = ", ".join((*self._tools, *self._given))
             raise EditFailed(f"there is no such tool; available: {there}")
-        if not self.is_planned and call.name != "bash":
+        if not self._is_planned and call.name != "bash":
             raise EditFailed(_PLAN_COMES_FIRST.format(name=call.name))
         _, kind, work = self._tools[call.name]
         arguments = forms.read_arguments(call, kind)
@@ -292,7 +279,7 @@ class ToolExecutor:
             carried, self._carried = self._carried, None
             if carried is None:
                 batch.notes.append(LOST if batch.calls_before else "")
-            if self.is_planned:
+            if self._is_planned:
                 batch.notes.append(self._rebuild_environment(batch.before))
                 opened = self._rebuilt or self._prepared
             self._session = self._open_session(opened, batch.before)
@@ -312,7 +299,7 @@ class ToolExecutor:
     def _take(self, batch: _Batch, session: Session, include: tuple[str, ...]) -> Change:
         """Take the change from the tree, and rebuild the environment where it declares another."""
         before = change = batch.before
-        if self._edits and self.is_planned:
+        if self._edits and self._is_planned:
             taken = session.take(include)
             if words := self._update_lock(session, taken.change):
                 batch.notes.append(words)

@@ -157,7 +157,8 @@ class CallResults(Record):
     form: str = ""
     text: str = ""
     pauses: bool = False
-    """Whether the conversation pauses here, because the base cannot be measured as it is."""
+    """Whether the conversation pauses here, since the base commit is measured, or needs a set-up
+    that a model finds."""
 
 
 class ChatModel(Protocol):

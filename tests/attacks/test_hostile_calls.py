@@ -113,7 +113,7 @@ def talk(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
             problem, ended = None, None
             try:
                 with job.close_at_end():
-                    ended = about.next_form(job)
+                    ended = about.next_form()
             except AgentError as error:
                 problem = error
             paths = about.change.paths

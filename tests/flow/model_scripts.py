@@ -11,9 +11,9 @@ from tests.scripted import Call, Said, Seen
 
 #: How the prompt of each part begins.
 _PARTS = {
-    "agent": "Your part: the whole ticket",
+    "agent": "Your part is the whole ticket",
     "review": "Your part: review the diff",
-    "answer": "Your part: answer the review",
+    "answer": "Your part is to answer the review",
 }
 Turns = Sequence[Said] | Callable[[Seen], Said]
 

@@ -10,9 +10,9 @@ import pytest
 from agent.editing import attempts
 from agent.editing.ahead import need_model
 from agent.editing.preparation import MeasuredBase, MeasuredPreparation
-from agent.errors import RepositoryUnfit
+from agent.errors import EnvironmentFailed, RepositoryUnfit
 from agent.models.chat import ModelTurn, ToolTurn
-from agent.models.checks import CheckItem, Status, TestRun
+from agent.models.checks import Status, TestRun
 from repo_config.schema import RepoConfig
 from tests.fakes import FakeModel, FakeSandbox, make_reply
 from tests.unit.editing import desks
@@ -37,17 +37,18 @@ def begin(prepared, home, replies, records=None, ahead=None):
     def answer(request):
         told[:] = [message for message in request.messages if isinstance(message, ToolTurn)]
         preparation, until = begun[0].preparation, time.monotonic() + 10
-        while ahead and told and preparation.result_ahead is None and preparation.ready is None:
+        while ahead and not (preparation.is_waiting or preparation.ready):
             assert time.monotonic() < until
             time.sleep(0.01)
         return replies[sum(isinstance(message, ModelTurn) for message in request.messages)]
 
-    facts = {"records": records, "sandbox": FakeSandbox(str)}
-    run_context = desks.run_context(prepared, home, FakeModel(answer), **facts)
+    run_context = desks.run_context(
+        prepared, home, FakeModel(answer), records=records, sandbox=FakeSandbox(str)
+    )
     measured = []
 
     def measure(once, desk):
-        measured.append(len(told))
+        measured.append(len(run_context.desk.models.requests))
         return prepared, desks.BEFORE
 
     def wait(once, desk):
@@ -71,7 +72,7 @@ def test_the_base_is_read_and_a_faulty_plan_refused_before_anything_is_set_up(pr
     ]
     run_context, told, measured = begin(prepared, home, replies)
     attempt = attempts.begin_attempt(run_context, run_context.preparation.finish)
-    assert measured == []
+    assert measured == [4], "only then"
     assert "shop" in told[0].results[0].content
     assert "pay/a.py" in told[1].results[0].content
     assert "pay/new.py" in told[2].results[0].content
@@ -85,7 +86,6 @@ def test_the_answer_to_the_plan_stands_where_the_plan_was_called(prepared, home)
     run_context, told, _ = begin(prepared, home, replies)
     with run_context.close_at_end():
         attempt = attempts.begin_attempt(run_context, run_context.preparation.finish)
-        run_context.preparation.finish()
         attempt.begin_edits()
         assert attempt.next_draft().change.paths == ("shop/prices.py",)
     [results] = [one.results for one in told]
@@ -96,48 +96,39 @@ def test_the_answer_to_the_plan_stands_where_the_plan_was_called(prepared, home)
     )
 
 
-READING = [make_reply(bash()), make_reply(bash("ls")), make_reply(bash("pwd")), make_reply(plan())]
+READING = [make_reply(bash()), make_reply(bash("ls")), make_reply(plan())]
 
 
-def test_what_comes_of_the_base_is_said_once_while_the_model_reads(prepared, home):
-    failed = CheckItem(item_id="shop/prices.py::test_b", outcome="failed", text="E   OSError: no")
-    tests = TestRun(name="tests", status=Status.FAILED, items=(failed,))
-    report = desks.BEFORE.model_copy(update={"results": (tests,)})
-    begun = begin(prepared, home, READING, ahead=lambda once, desk: (prepared, report))
-    run_context, told, measured = begun
-    with run_context.close_at_end():
-        attempts.begin_attempt(run_context, run_context.preparation.finish)
-    assert ["test_b: OSError: no" in message.text for message in told].count(True) == 1
-    assert measured == [], "the run's own step comes after the plan"
-
-
-def test_a_set_up_that_fails_ends_reading_until_another_is_found(prepared, home):
-    records = desks.Records()
-    requests = []
+@pytest.mark.parametrize("ends", ["measured", "a model is needed"])
+def test_what_comes_of_the_base_is_said_as_soon_as_it_is_known(prepared, home, ends):
+    records, digests = desks.Records(), []
+    ahead = (lambda *_: None) if ends == "measured" else (lambda *_: need_model())
     for _ in range(2):  # once more from the records alone
-        begun = begin(prepared, home, READING, records, ahead=lambda once, desk: need_model())
-        run_context, told, measured = begun
+        run_context, told, measured = begin(prepared, home, READING, records, ahead)
         with run_context.close_at_end():
             attempts.begin_attempt(run_context, run_context.preparation.finish)
-            assert run_context.preparation.ready is not None
-        assert len(measured) == 1
-        requests.append([request.digest for request in run_context.desk.models.requests])
-        said = [message.text for message in told]
-        assert sum("a better one was looked for" in text for text in said) == (not requests[1:])
-    assert requests[1] == []
+        assert measured == [len(digests) == 0], "after the first turn"
+        digests.append([request.digest for request in run_context.desk.models.requests])
+        said = ["Versions: python==" in message.text for message in told]
+        assert said == ([True, False] if digests[-1] else [])
+    assert digests[1] == []
 
 
 def test_no_plan_is_paid_for_where_the_base_cannot_be_measured(prepared, home):
     tests = TestRun(name="tests", status=Status.UNVERIFIED, reason="It printed nothing.")
     report = desks.BEFORE.model_copy(update={"results": (tests,)})
-    begun = begin(prepared, home, READING, ahead=lambda once, desk: (prepared, report))
-    run_context = begun[0]
-    ready = MeasuredBase(prepared, report)
-    with run_context.close_at_end(), pytest.raises(RepositoryUnfit, match="printed nothing"):
-        attempts.begin_attempt(
-            run_context, lambda: setattr(run_context.preparation, "ready", ready)
-        )
-    assert len(run_context.desk.models.requests) <= 2
+
+    def fail():
+        raise EnvironmentFailed("There is no Python 2.")
+
+    def measure():
+        run_context.preparation.ready = MeasuredBase(prepared, report)
+
+    for prepare, problem in ((fail, EnvironmentFailed), (measure, RepositoryUnfit)):
+        run_context, *_ = begin(prepared, home, READING, ahead=lambda *_: None)
+        with run_context.close_at_end(), pytest.raises(problem):
+            attempts.begin_attempt(run_context, prepare)
+        assert len(run_context.desk.models.requests) == 1
 
 
 def test_the_summary_of_the_last_submit_counts_also_where_the_tree_is_the_same(prepared, home):
@@ -146,7 +137,6 @@ def test_the_summary_of_the_last_submit_counts_also_where_the_tree_is_the_same(p
     run_context, told, _ = begin(prepared, home, replies)
     with run_context.close_at_end():
         attempt = attempts.begin_attempt(run_context, run_context.preparation.finish)
-        run_context.preparation.finish()
         attempt.begin_edits()
         draft = attempt.next_draft()
         assert draft.words == "First."
@@ -164,7 +154,6 @@ def test_kill_each_step_of_a_plan_with_calls_behind_it_and_go_on(prepared, home)
         run_context, told, _ = begin(prepared, home, replies, records)
         with run_context.close_at_end():
             attempt = attempts.begin_attempt(run_context, run_context.preparation.finish)
-            run_context.preparation.finish()
             attempt.begin_edits()
             draft = attempt.next_draft()
         called = [[result.failed for result in command.results] for command in told]

@@ -8,7 +8,7 @@ import pytest
 
 from agent.desk import Desk
 from agent.editing import attempts, by_recipe, tools
-from agent.editing.tools import News, Submit, ToolExecutor
+from agent.editing.tools import Submit, ToolExecutor
 from agent.editing.turns import Turn
 from agent.errors import EnvironmentFailed
 from agent.models.change import Change
@@ -143,25 +143,21 @@ def test_a_submit_of_a_batch_that_lost_its_sandbox_is_not_accepted(opened, monke
     assert opened.call(submit()).handed == "submit"
 
 
-def read_first(opened, *, pauses=False):
+def read_first(opened):
     """Give the tools of a conversation that has no plan yet."""
-    opened.tools = ToolExecutor(
-        opened.run_context.bench, attempts._EDITING, find_news=lambda: News("News.", pauses)
-    )
+    opened.tools = ToolExecutor(opened.run_context.bench, attempts._EDITING, is_planned=False)
 
 
-@pytest.mark.parametrize("pauses", [False, True])
-def test_before_a_plan_the_base_is_read_as_long_as_the_model_likes(opened, pauses):
-    read_first(opened, pauses=pauses)
+def test_before_a_plan_the_base_is_read_as_long_as_the_model_likes(opened):
+    read_first(opened)
     done = opened.call(bash("echo x > new.py; cat shop/prices.py"), write())
     assert done.results[0].content.startswith("def total")
     assert (done.results[1].failed, opened.files) == (True, {})
     assert "`plan`" in done.results[1].content
     assert "`bash`" in done.results[1].content
-    assert (done.text, done.pauses) == ("News.", pauses)
     late = opened.call(*[bash("ls")] * 9, turn=replace(TURN, number=12, calls=80))
     assert not any(result.failed for result in late.results)
-    assert late.text.startswith("Call `plan` as soon as")
+    assert late.text == "Call `plan` as soon as you know what to change."
 
 
 def test_calls_behind_a_plan_wait_until_it_is_accepted_and_tmp_is_kept(opened):
