@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from agent.desk import Compose, Desk, Record, Sessions, make_redactor
-from agent.errors import ModelUnusable
+from agent.errors import ModelUnusable, SandboxMissing
 from agent.models.chat import ChatModel
 from agent.models.code_host import CodeHost
 from agent.models.sandbox import Flag, Sandbox, Stoppable
 from agent.runs.local_code_host import LocalCodeHost
 from agent.runs.sessions import SessionFactory
+from agent.sandbox import limit_probes
 from agent.sandbox.sandboxes import ChosenSandbox
 from agent.settings import Settings, require_home
 from agent.setup.package_index import PackageIndex
+from agent.stages import triage
 from agent.telemetry import signing
 from agent.text.redaction import Redactor
 
@@ -45,7 +47,7 @@ def make_local_desk(settings: Settings, say: Callable[[str], None]) -> Desk:
 
 def on_this_machine(settings: Settings) -> Compose:
     """Give what composes the desk of a run without a server."""
-    make_home(settings)
+    require_machine(settings)
     asked, sessions = make_models(settings), SessionFactory(settings)
     return partial(_make_desk, settings, lambda record: LocalCodeHost(), asked, sessions)
 
@@ -131,7 +133,7 @@ def on_github(settings: Settings, way: Access) -> Compose:
     # Loaded now, so that the first run does not wait for it.
     from agent.github.code_host import GithubCodeHost
 
-    make_home(settings)
+    require_machine(settings)
     # A key that cannot sign is told before a run begins.
     signing.load_signer(settings)
     Redactor()("What looks like a secret is loaded by the first text, which is this one.")
@@ -154,9 +156,37 @@ def make_intake_api(settings: Settings, way: Access) -> GithubIntakeApi:
     return GithubIntakeApi(way, settings)
 
 
-def make_home(settings: Settings) -> None:
-    """Have the data folder; SettingsInvalid where it cannot be made."""
+# --- before anything is started ---------------------------------------------------------------
+
+
+def require_machine(settings: Settings) -> None:
+    """Have the data folder, and find what would stop every run on this machine.
+
+    Raises:
+        SettingsInvalid: The folder cannot be made.
+        StorageFull, SandboxMissing, SandboxLost: See `limit_probes.require_machine`.
+    """
     # Sandboxes run as another user: what is laid out for them must be readable, whatever the
     # shell's umask was.
     os.umask(0o022)
     require_home(settings)
+    try:
+        limit_probes.require_machine(make_sandbox(settings), settings.home)
+    except SandboxMissing as problem:
+        raise SandboxMissing(
+            f"{problem.message} `mergewright doctor` tests every sandbox limit."
+        ) from problem
+
+
+def require_models(settings: Settings) -> None:
+    """Find what keeps a model that is set from being asked, such as a missing key.
+
+    Raises:
+        ModelUnusable: Names each such model and what it lacks.
+    """
+    if (models := make_models(settings)) is None:
+        return
+    missing = triage.explain_missing_models(models)
+    models.close()
+    if missing:
+        raise ModelUnusable(f"A model cannot be used ({missing}). Fix that, or set another model.")

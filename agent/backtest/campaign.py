@@ -146,9 +146,8 @@ class Campaign:
             judged, problem = self._with_judge(
                 task, desk, lambda judge: judge.judge(row.patch, wanted)
             )
-            ends: dict[str, Any] = {"resolved": False, "why_not": problem}
-            if judged:
-                ends = {"resolved": judged.resolved, "failing": judged.failing}
+            # That our patch does not apply, or the machine fails, is no fault of the change.
+            ends = dict(judged) if judged else {"why_not": problem}
             row = row.model_copy(update=ends)
         return self._store(task, row)
 
@@ -280,7 +279,7 @@ def _make_result_of_run(
         "usd": used.usd,
         "requests": used.calls,
         "seconds": sum(told["seconds"].values()),
-        "patch": Path(path).read_text(encoding="utf-8") if path else "",
+        "patch": Path(path).read_bytes().decode() if path else "",  # with its line ends
     }
     end = find_end(outcome.reason, has_remarks=has_remarks)
     return _make_row(task, end, wanted, set_up).model_copy(update=facts)

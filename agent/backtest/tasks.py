@@ -187,7 +187,8 @@ def read_rows(file: Path, clones: Path | None) -> list[PastChange]:
             file and line are named.
     """
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        # Other ends of lines are part of the texts.
+        lines = file.read_bytes().decode().split("\n")
     except (OSError, UnicodeDecodeError) as problem:
         raise RequestRefused(f"{file} cannot be read as UTF-8: {problem}") from problem
     found: dict[str, PastChange] = {}

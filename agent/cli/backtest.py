@@ -112,7 +112,8 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
     # It ends what is under way as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     loaded = run.load_settings_with(model)
-    wiring.make_home(loaded)
+    wiring.require_machine(loaded)
+    wiring.require_models(loaded)
     home = campaign.make_home(loaded.home)
     own = loaded.model_copy(update={"home": home})
     left: list[SkippedChange] = []

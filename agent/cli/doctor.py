@@ -11,7 +11,7 @@ import typer
 
 from agent import settings, wiring
 from agent.cli import terminal
-from agent.errors import AgentError, SandboxLost, SandboxMissing, SettingsInvalid
+from agent.errors import AgentError, SandboxLost, SandboxMissing, SettingsInvalid, StorageFull
 from agent.llm import routes
 from agent.models.chat import ChatRequest, UserTurn
 from agent.models.sandbox import SANDBOX_OUT, SandboxLimits, SandboxRequest
@@ -63,7 +63,8 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
     git, folder = _ask_git_version(), ""
     try:
         settings.require_home(given)
-    except SettingsInvalid as invalid:
+        limit_probes.require_space(given.home)
+    except (SettingsInvalid, StorageFull) as invalid:
         folder = invalid.message
     space = f"{given.home}, {shutil.disk_usage(given.home).free / 1024**3:.1f} GiB free"
     unfit = measured["missing"] or broken

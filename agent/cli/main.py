@@ -32,7 +32,6 @@ from agent.errors import (
     EngineLocked,
     InboxUnusable,
     LedgerUnusable,
-    RunStopped,
     SandboxMissing,
     SettingsInvalid,
     StoreUnusable,
@@ -97,14 +96,13 @@ def _common(
 def main() -> None:
     """Run the command line; every expected error is one clear line and an exit code.
 
-    With --json it is one object on stdout too, `{"problem": ...}`.
+    With --json it is one object on stdout too, `{"problem": ..., "reason": ...}`.
     """
     try:
         app()
     except AgentError as problem:
         print(f"mergewright: {problem.message}", file=sys.stderr)
-        reason = problem.reason.value if isinstance(problem, RunStopped) else None
-        _as_json(problem.message, reason)
+        _as_json(problem.message, problem.reason.value)
         lasting = isinstance(problem, _LASTING)
         raise SystemExit(2 if lasting else 1) from problem
     except SystemExit as end:

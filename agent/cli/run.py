@@ -199,13 +199,12 @@ def run_ticket(
     """
     # Only a run needs the stages and all that they stand on; other commands start without.
     from agent import wiring
-    from agent.runs import commands
 
     loaded = load_settings_with(model)
-    wiring.make_home(loaded)
-    # One that cannot be asked is refused before the run has a name.
-    if models := wiring.make_models(loaded):
-        models.close()
+    # What would stop every run is refused before this one has a name, or the engine is loaded.
+    compose = wiring.on_this_machine(loaded)
+    from agent.runs import commands
+
     started = int(read_clock())
     request = Run(
         run_id=make_run_id(started),
@@ -219,7 +218,7 @@ def run_ticket(
         started=started,
     )
     begun = commands.begin_run(request, loaded)
-    return _execute(begun, "run", wiring.on_this_machine(loaded), loaded, console)
+    return _execute(begun, "run", compose, loaded, console)
 
 
 def resume_run(

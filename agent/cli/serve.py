@@ -25,8 +25,7 @@ import typer
 
 from agent import settings, wiring
 from agent.dashboard import sign_in_links
-from agent.errors import SandboxMissing, SettingsInvalid
-from agent.models.sandbox import SandboxRequest
+from agent.errors import SettingsInvalid
 from agent.settings import Settings
 from agent.store.worker_lock import WorkerLock
 from agent.telemetry import run_log
@@ -141,8 +140,7 @@ def work() -> None:
     loaded = settings.load_settings()
     _require_access(loaded)
     with closing(WorkerLock(loaded.home)):
-        settings.require_home(loaded)
-        _require_sandbox(loaded)
+        wiring.require_models(loaded)
         way = wiring.way_to_github(loaded, stop)
         clients = way, wiring.on_github(loaded, way), wiring.make_intake_api(loaded, way)
         process.Worker(loaded, stop, *clients).run()
@@ -169,20 +167,6 @@ def _require_access(loaded: Settings) -> None:
             " App with the link in deploy/README.md. Tokens work with `mergewright run --issue`"
             " and GitHub Actions only."
         )
-
-
-def _require_sandbox(loaded: Settings) -> None:
-    """Open a first sandbox: without one every run would end without a result.
-
-    Raises:
-        SandboxMissing: With what this machine or container lacks.
-    """
-    try:
-        wiring.make_sandbox(loaded).run(SandboxRequest(argv=("true",)))
-    except SandboxMissing as problem:
-        raise SandboxMissing(
-            f"{problem.message} `mergewright doctor` tests every sandbox limit."
-        ) from problem
 
 
 # --- what each is given -----------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,12 +87,8 @@ def _list_commits(place: GitPlace, revisions: str, since: int | None) -> Iterato
 
 
 def _describe_commit(place: GitPlace, commit: str, parent: str, message: str) -> PastCommit:
-    def diff(some: tuple[str, ...]) -> str:
-        args = (*objects.DIFF_TREE, parent, commit, "--", *some)
-        shown = process.run_git(place, *args) if some else b""
-        return shown.decode(errors="surrogateescape")
-
     paths = tuple(objects.compare_trees(place, parent, commit))
+    diff = partial(objects.make_patch, place, parent, commit)
     return PastCommit(commit, parent, message, paths, diff)
 
 
@@ -106,9 +103,9 @@ def read_patch(checkout: Checkout, patch: str) -> Change:
         place = objects.use_index(hold, keep=False)
         process.run_git(place, "read-tree", checkout.commit)
         if patch.strip():
-            content = patch.encode(errors="surrogateescape")
+            args = ("apply", "--cached", "--whitespace=nowarn")
             try:
-                process.run_git(place, "apply", "--cached", "--whitespace=nowarn", stdin=content)
+                process.run_git(place, *args, stdin=patch.encode())
             except GitFailed as problem:
                 words = f"A patch does not apply to {checkout.commit[:12]}: {problem.message}"
                 raise RequestRefused(words) from problem

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,11 +18,10 @@ from agent.models.change import Change
 REGULAR = frozenset({"100644", "100755"})
 """Modes of the files that are worked on; links and submodules stay as they are."""
 
-DIFF_TREE = (
+_DIFF_TREE = (
     "diff-tree", "-r", "-p", "--binary", "--full-index", "--no-renames", "--no-color",
     "--no-ext-diff", "--no-textconv",
 )  # fmt: skip
-"""Writes a patch that applies anywhere; two trees and paths follow."""
 
 _MERGES_SINCE = (2, 38)
 _MERGE_SECONDS = 120.0
@@ -82,6 +83,26 @@ def read_contents(place: GitPlace, ids: Iterable[str]) -> Iterator[bytes]:
         size = int(answer[at:end].split()[2])
         yield answer[end + 1 : end + 1 + size]
         at = end + size + 2
+
+
+def make_patch(place: GitPlace, before: str, after: str, paths: Sequence[str]) -> str:
+    """Show what two trees have of these files as a patch that `git apply` takes anywhere.
+
+    It is UTF-8, so that it survives files and JSON: where a file's lines are not, git encodes them
+    as it does binary files. Nobody who writes or reads it may translate its line ends.
+    """
+    args = (*_DIFF_TREE, before, after, "--", *paths)
+    shown = process.run_git(place, *args) if paths else b""
+    with suppress(UnicodeDecodeError):
+        return shown.decode()
+    if len(paths) > 1:
+        return "".join(make_patch(place, before, after, (path,)) for path in paths)
+    with tempfile.NamedTemporaryFile() as attributes:
+        attributes.write(b"* -diff\n")
+        attributes.flush()
+        os.fchmod(attributes.fileno(), 0o644)  # git may run as another user
+        configured = ("-c", f"core.attributesFile={attributes.name}")
+        return process.run_git(place, *configured, *args).decode()
 
 
 def find_fork(place: GitPlace, one: str, other: str) -> str | None:

@@ -232,32 +232,11 @@ def _add_suffix(folder: Path, suffix: str) -> Path:
 
 
 def make_diff(checkout: Checkout, change: Change) -> str:
-    """Show a Change as a git patch that `git apply` takes: names quoted, binary files encoded.
-
-    A file that is not UTF-8 on either side is shown as binary.
-    """
+    """Show a Change as a patch; see `objects.make_patch`."""
     with mirror.hold_mirror_of(checkout) as hold:
         place = objects.use_index(hold, keep=False)
         tree = objects.write_tree(place, hold.scratch, checkout.commit, change)
-        texts = [file.path for file in change.files if _is_text(file.before, file.after)]
-        others = [file.path for file in change.files if file.path not in texts]
-        args = (*objects.DIFF_TREE, checkout.commit, tree, "--")
-        shown = process.run_git(place, *args, *texts) if texts else b""
-        if others:
-            attributes = hold.scratch / "attributes"
-            attributes.write_text("* -diff\n")
-            configured = ("-c", f"core.attributesFile={attributes}")
-            shown += process.run_git(place, *configured, *args, *others)
-    return shown.decode()
-
-
-def _is_text(*contents: bytes | None) -> bool:
-    try:
-        for content in contents:
-            (content or b"").decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+        return objects.make_patch(place, checkout.commit, tree, change.paths)
 
 
 def make_commit(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from agent.errors import SandboxLost
+from agent.errors import FREE_SOME_SPACE, SandboxLost, StorageFull
 from agent.models.sandbox import SANDBOX_OUT, Sandbox, SandboxLimits, SandboxRequest
 from agent.sandbox import layout, slots
 from agent.sandbox.cgroup import CGROUP_ROOT
@@ -22,6 +23,8 @@ from agent.settings import Settings
 MIB = 1024**2
 LIMITS = SandboxLimits(seconds=20, memory_bytes=256 * MIB, processes=32, disk_bytes=16 * MIB)
 _Facts = dict[str, Any]
+#: The smallest environment takes more.
+_LEAST_FREE = 64 * MIB
 #: Sandboxes are used without these.
 _OPTIONAL = ("own user ids", "kernel call filter", "own root file system", "enforced by the kernel")
 #: What must not be collected, beside one plain file.
@@ -53,6 +56,23 @@ _ATTEMPTS: tuple[tuple[str, str, _Facts, _Facts], ...] = (
     ("returned files", LEAVE, {"returned_bytes": MIB, "disk_bytes": 512 * MIB}, _PLAIN),
     ("proof of completion", "break_limits forge", {}, {"exit_code": [7], "limit": [None]}),
 )
+
+
+def require_machine(sandbox: Sandbox, home: Path) -> None:
+    """Find in a moment what would stop every run, before anything is paid for.
+
+    Raises:
+        StorageFull: The data folder has no space for an environment.
+        SandboxMissing: No sandbox can be opened on this machine.
+        SandboxLost: None could be opened this time.
+    """
+    require_space(home)
+    sandbox.run(SandboxRequest(argv=("true",)))
+
+
+def require_space(home: Path) -> None:
+    if (free := shutil.disk_usage(home).free) < _LEAST_FREE:
+        raise StorageFull(f"Only {free // MIB} MiB are free in {home}. {FREE_SOME_SPACE}")
 
 
 def probe_limits(sandbox: Sandbox, settings: Settings) -> list[_Facts]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import get_args
 
 from agent.conversation.commands import is_command
 from agent.desk import Desk
 from agent.errors import AccessLost, NoModel, TicketUnclear
-from agent.models.chat import ChatModel
+from agent.models.chat import ChatModel, Role
 from agent.models.code_host import CodeHost
 from agent.models.pulls import PullSnapshot, ThreadComment
 from agent.models.run import Run
 from agent.models.task import PullContext
 from agent.models.ticket import Guidance, Ticket
 from agent.recipes.add_field import recipe
+from agent.sandbox import limit_probes
 from agent.text import sanitise
 
 _MOST_REMARKS, _MOST_REMARK = 10, 2_000
@@ -65,8 +67,13 @@ def add_guidance(ticket: Ticket, said: Sequence[Guidance]) -> Ticket:
 
 
 def decide_ticket(ticket: Ticket, pull: PullContext | None, desk: Desk) -> str:
-    """Choose who carries a ticket out; see `choose_recipe`. With a pull request models go on."""
+    """Choose who carries a ticket out; see `choose_recipe`. With a pull request models go on.
+
+    Raises:
+        SandboxMissing, SandboxLost, StorageFull: Nobody can, on this machine.
+    """
     name = "" if pull else choose_recipe(ticket, desk.models)
+    limit_probes.require_machine(desk.sandbox, desk.settings.home)
     desk.say(f"recipe {name}" if name else "no recipe: for a model, or a person")
     return name
 
@@ -76,17 +83,23 @@ def choose_recipe(ticket: Ticket, models: ChatModel | None = None) -> str:
 
     Raises:
         TicketUnclear: The ticket is empty.
-        NoModel: No recipe fits, and what the models need is not set.
+        NoModel: No recipe fits, and what a model needs is not set.
     """
     if not ticket.title.strip() and not ticket.body.strip():
         hidden = f" ({', '.join(ticket.removed)} removed)" if ticket.removed else ""
         raise TicketUnclear((f"The ticket has no visible text{hidden}. What should be done?",))
     if recipe.fits_ticket(ticket):
         return recipe.NAME
-    if models and models.list_chain("editor") and (missing := models.explain_missing("editor")):
-        raise NoModel(f"No recipe fits this ticket, and no model is available ({missing}).")
+    if models and (missing := explain_missing_models(models)):
+        raise NoModel(f"No recipe fits this ticket, and a model cannot be used ({missing}).")
     # Without a model, what can be written instead is said once the repository is known.
     return ""
+
+
+def explain_missing_models(models: ChatModel) -> str:
+    """Say what has to be set before the models of each role can be asked; empty: nothing."""
+    found = (models.explain_missing(role) for role in get_args(Role))
+    return "; ".join(dict.fromkeys(filter(None, found)))
 
 
 def add_earlier_attempt(ticket: Ticket, run: Run, desk: Desk) -> Ticket:

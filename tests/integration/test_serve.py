@@ -245,13 +245,17 @@ def test_a_clock_that_is_put_forward_makes_no_process_stand_still(tmp_path):
 
 
 @pytest.mark.deep
-def test_a_worker_without_a_sandbox_does_not_start(environ, tmp_path):
+def test_a_service_without_a_sandbox_or_a_key_does_not_start(environ, tmp_path):
     tools = tmp_path / "bin"
     tools.mkdir()
     environ["PATH"] = str(tools)
-    said = refused(environ, "work")
+    said = refused(environ, "serve")
     assert "bubblewrap" in said
     assert "mergewright doctor" in said
+    environ["PATH"] = os.environ["PATH"]
+    assert "OPENAI_API_KEY is not set" in refused(
+        {**environ, "MERGEWRIGHT_MODEL": "openai-chat:gpt-4o"}, "serve"
+    )
 
 
 # --- the last one: nothing goes on after it ---------------------------------------------------

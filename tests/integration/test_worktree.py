@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from concurrent import futures
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import RepositoryUnfit, StorageFull
-from agent.git import worktree
+from agent.git import history, worktree
 from tests.folders import lay_files
 from tests.integration import git_samples as samples
 from tests.integration.git_samples import git
@@ -160,26 +161,44 @@ def test_a_work_tree_holds_the_files_and_no_git(repository, mirrors, tmp_path):
 
 
 def test_a_diff_applies_whatever_the_files_are(repository, mirrors, tmp_path):
-    lay_files(repository, {"bin": b"\0\1\2", "latin.txt": b"caf\xe9\n", "gone": "x\n"})
-    samples.commit_all(repository, "More")
+    before = {
+        "bin": b"\0\1\2", "latin.txt": b"caf\xe9\n", "gone": b"x\r\n", "mode": b"same\r\n",
+        "windows.py": b"a = 1\r\n\r\nb = 2\r\n", "mac.txt": b"one\rtwo\r", "mixed": b"a\r\nb\n",
+        "end": b"no newline", "bom.py": b"\xef\xbb\xbfx = 1\r\n", "far": b"caf\xe9\n" + b"x\n" * 9,
+    }  # fmt: skip
+    after = {
+        "bin": b"\0\1\3", "latin.txt": b"caf\xe9s\n", "a.py": b"x = 2\r\nno newline at end",
+        "windows.py": b"a = 1\r\n\r\nb = 3\r\n", "mac.txt": b"one\rthree\r", "mixed": b"a\nb\r\n",
+        "end": b"no newline\n", "bom.py": b"\xef\xbb\xbfx = 2\r\n", "new.txt": b"\xff\xfea\0\r\0",
+        "odd": "\u2028\x85\x0c\x1c\ufeff\r".encode(), "empty": b"", "one": b"\xe9",
+        'tricky "name"\u00e9 {a,b}[c]*.py': "é = 1\n".encode(), "far": b"caf\xe9\n" + b"x\n" * 8,
+    }  # fmt: skip
+    lay_files(repository, before)
+    base = samples.commit_all(repository, "More")
     checkout = worktree.prepare_checkout(str(repository), None, mirrors)
     tree = worktree.lay_out(checkout, tmp_path / "tree")
-    tree.write("a.py", b"x = 2\r\nno newline at end")
-    tree.write("bin", b"\0\1\3")
-    tree.write("latin.txt", b"caf\xe9s\n")
-    tree.write('tricky "name"\u00e9 {a,b}[c]*.py', "é = 1\n".encode())
-    tree.write("run.sh", b"#!/bin/sh\n", executable=True)
+    for path, content in after.items():
+        tree.write(path, content)
+    tree.write("run.sh", b"#!/bin/sh\r\n", executable=True)
+    tree.write("mode", b"same\r\n", executable=True)
     tree.delete("gone")
     change = samples.change(checkout, *tree.changes())
     objects = sorted(Path(checkout.mirror, "objects").rglob("*"))
     text = worktree.make_diff(checkout, change)
     assert sorted(Path(checkout.mirror, "objects").rglob("*")) == objects, "only looked at"
     assert "+é = 1" in text
-    assert "\x1b" not in text
+    assert "+b = 3\r\n" in text
     git(repository, "apply", "--index", "-", stdin=text.encode())
     commit = worktree.make_commit(checkout, change, "All", date=DATE)
     worktree.deliver_branch(checkout, commit, "mergewright/x")
     assert git(repository, "write-tree") == git(repository, "rev-parse", "mergewright/x^{tree}")
+    # As a backtest stores, reads and applies it, and what people have merged.
+    with history.read_commits(str(repository), f"{base}..mergewright/x") as commits:
+        (past,) = commits
+    for patch in (text, past.diff(past.paths)):
+        stored = json.dumps(patch, ensure_ascii=False).encode()
+        read = history.read_patch(checkout, json.loads(stored))
+        assert read.digest == change.digest
 
 
 def test_a_commit_leaves_every_other_file_as_it_is(repository, mirrors, tmp_path):

@@ -7,13 +7,14 @@ import time
 import pytest
 
 from agent.desk import Desk
-from agent.errors import CodeHostLimited, ModelUnavailable
-from agent.models.run import Wait
+from agent.errors import CodeHostLimited, ModelUnavailable, SandboxMissing
+from agent.models.run import Reason, Wait
 from agent.models.step import Step
+from agent.models.ticket import Ticket
 from agent.runs import executor
 from agent.runs.waiting import RunPostponed
 from agent.settings import Settings
-from tests.fakes import FakeCodeHost, FakeKeeper, make_stored_run
+from tests.fakes import FakeCodeHost, FakeKeeper, FakeSandbox, make_stored_run
 from tests.unit.delivery_samples import done, run
 
 SECRET = "Zq8" * 9
@@ -27,14 +28,14 @@ def direct(name, attempt):
     return attempt()
 
 
-def with_forge(home, code_host, keep=lambda record: None):
+def with_forge(home, code_host, keep=lambda record: None, sandbox=None):
     """Settings, and what makes the services of a run with that code host and a secret in hand."""
     settings = Settings(home=home)
 
     def compose(*, record_write, count, **own):
         keep(record_write)
         own["redactor"].learn(SECRET)
-        return Desk(settings=settings, code_host=code_host, sandbox=None, index=None, **own)
+        return Desk(settings=settings, code_host=code_host, sandbox=sandbox, index=None, **own)
 
     return settings, compose
 
@@ -77,6 +78,20 @@ def test_a_model_that_is_waited_for_is_told_on_the_issue(home, monkeypatch, prob
         executor.execute_run(stored(command=None), FakeKeeper(), settings, compose, direct)
     assert len(code_host.marks) == (2 if told else 1)
     assert code_host.marks[-1].stages[3].detail.partition(" UTC. ")[2] == told
+
+
+def test_where_no_sandbox_opens_the_service_waits_and_a_command_ends_before_any_checkout(home):
+    def refuse(order):
+        raise SandboxMissing("bubblewrap is not installed.")
+
+    words = Ticket(ticket_id="1", title="The page is slow", body="", digest="")
+    code_host = FakeCodeHost(words)
+    settings, compose = with_forge(home, code_host, sandbox=FakeSandbox(refuse))
+    with pytest.raises(RunPostponed) as put_off:
+        executor.execute_run(stored(command=None), FakeKeeper(), settings, compose, direct)
+    assert put_off.value.wait.begin_with == Step.TRIAGE
+    outcome, _ = executor.execute_run(stored(), FakeKeeper(), settings, compose, direct)
+    assert (outcome.reason, outcome.stopped_at) == (Reason.NO_SANDBOX, Step.TRIAGE)
 
 
 def test_an_attempt_that_is_put_off_writes_nothing_any_more(home):

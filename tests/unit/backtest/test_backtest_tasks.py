@@ -44,8 +44,10 @@ def test_a_commit_is_a_task_where_it_changed_code_and_tests_and_says_more(paths,
 def test_rows_of_swe_bench_are_read_with_their_lists_and_clones(tmp_path: Path):
     (tmp_path / "ada__shop" / ".git").mkdir(parents=True)
     file = tmp_path / "tasks.jsonl"
-    file.write_text(json.dumps(ROW) + "\n")
+    patch = "+a\u2028b\x85\r\n"
+    file.write_text(json.dumps({**ROW, "patch": patch}, ensure_ascii=False) + "\r\n")
     (task,) = tasks.read_rows(file, tmp_path)
+    assert task.patch == patch
     assert task.FAIL_TO_PASS == ("app.tests.Case.test_a", "tests/test_b.py::test_b")
     assert (task.repo, task.title) == (str(tmp_path / "ada__shop"), "The total is wrong")
 
