@@ -19,6 +19,7 @@ from pydantic import AfterValidator, ConfigDict, Field, SecretStr, ValidationErr
 
 from agent.errors import SettingsInvalid
 from agent.models.change import Level
+from agent.models.chat import Thinking
 from agent.models.record import Record
 from repo_config.rule_ids import RULE_IDS
 
@@ -46,7 +47,19 @@ def _of_form(pattern: str, shown: str) -> AfterValidator:
 
 _NAME = r"[a-z0-9][a-z0-9-]{0,39}:[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}"
 _PRICE = r"[0-9]+(\.[0-9]+)?"
-_Model = Annotated[str, _of_form(_NAME, "provider:name")]
+
+
+def _require_level(entry: str) -> str:
+    """Refuse a word after @ that is no level; a date there belongs to the name."""
+    _, at, level = entry.rpartition("@")
+    if at and level.isalpha() and level not in get_args(Thinking):
+        raise ValueError(f"unknown level after @. Use {', '.join(get_args(Thinking))}")
+    return entry
+
+
+_Model = Annotated[
+    str, _of_form(_NAME, "provider:name or provider:name@level"), AfterValidator(_require_level)
+]
 _Prices = Annotated[str, _of_form(rf"{_NAME}={_PRICE}/{_PRICE}", "provider:name=0.5/1.5")]
 _LEAST_WINDOW = 16_384
 
@@ -184,6 +197,10 @@ class Settings(Record):
     """Models for planning and editing; None: `model`."""
     model_reviewer: tuple[_Model, ...] = ()
     """Models for reviewing finished changes; None: `model`."""
+    model_thinking: Literal["default", Thinking] = "default"
+    """How hard models think before they answer. default: as the provider has it; off: not at all,
+    or as little as the model can. `openai:NAME@high` sets it for one model, in every list of
+    models. Thought counts as output."""
     model_prices: tuple[_Prices, ...] = ()
     """Prices of models without a known price, in dollars per million input and output tokens,
     as `openai-chat:local=0.5/1.5`."""
@@ -191,16 +208,19 @@ class Settings(Record):
     """Context windows of models, in tokens, as `openai-chat:local=32768`; at least 16384. Default:
     the known figure of the model, else 128,000."""
     model_usd: float = Field(default=5.0, gt=0, allow_inf_nan=False)
-    """Maximum dollars per run, and for a repository's `limits.usd`. Each request reserves two
-    replies of 8,192 tokens: $0.25 at $15 per million tokens."""
+    """Maximum dollars per run, and for a repository's `limits.usd`. Each request reserves its
+    input and a reply of 32,768 tokens ($0.49 at $15 per million), twice where there is enough.
+    Near the end the reply is halved, down to 4,096 tokens; a request for which even that is too
+    much is not sent."""
     model_tokens: int | None = Field(default=None, ge=1)
     """Maximum tokens per run. Required for models without a price."""
     model_usd_per_day: float = Field(default=20.0, gt=0, allow_inf_nan=False)
     """Maximum dollars per repository in 24 hours."""
     model_stream: Literal["on", "off"] = "on"
     """off: do not stream replies, for servers that do not support it."""
-    model_silence_seconds: float = Field(default=120.0, gt=0, le=3600, allow_inf_nan=False)
-    """Seconds without output after which a model request fails."""
+    model_silence_seconds: float = Field(default=300.0, gt=0, le=3600, allow_inf_nan=False)
+    """Seconds without output after which a model request fails. Some models think in silence.
+    Without streaming, the whole reply has to come within them."""
 
     signing_key: _Secret | None = None
     """Ed25519 key (PEM) that signs run logs; None: generated at first use, in `home`."""

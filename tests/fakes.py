@@ -156,7 +156,7 @@ class FakeModel:
     def find_window(self, model: str) -> int:
         return 200_000
 
-    def estimate_worst(self, request: ChatRequest) -> WorstCase:
+    def estimate_worst(self, request: ChatRequest, now: float | None = None) -> WorstCase:
         return self._worst
 
     def reply(

@@ -13,15 +13,13 @@ from agent import settings, wiring
 from agent.cli import terminal
 from agent.errors import AgentError, SandboxLost, SandboxMissing, SettingsInvalid, StorageFull
 from agent.llm import routes
-from agent.models.chat import ChatRequest, UserTurn
+from agent.models.chat import LEAST_TOKENS, ChatRequest, UserTurn
 from agent.models.sandbox import SANDBOX_OUT, SandboxLimits, SandboxRequest
 from agent.sandbox import limit_probes, sandboxes
 from agent.settings import Settings
 from agent.setup import gateway, package_index
 from agent.telemetry import signing
 
-#: Enough for a model that thinks before it says one word.
-_CHECK_TOKENS = 1_024
 #: Prints the status of a GET, of a POST, and for a host that is on no list.
 _ASK = """
 import sys, urllib.error, urllib.request
@@ -233,7 +231,7 @@ def _try_model(name: str, loaded: Settings, *, ask: bool) -> dict[str, Any]:
                 role="editor",
                 system="This is a connection test.",
                 messages=(UserTurn(text="Answer with one word: ready."),),
-                most_tokens=_CHECK_TOKENS,
+                most_tokens=LEAST_TOKENS,
             )
         )
     except AgentError as problem:

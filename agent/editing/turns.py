@@ -11,8 +11,16 @@ from dataclasses import dataclass, field
 
 from agent.desk import Desk
 from agent.errors import ModelRefused, ModelUnusable
-from agent.llm.budget import SpendingCaps, require_budget
-from agent.models.chat import ChatModel, ChatRequest, Reply, Role, ToolCall, ToolResult
+from agent.llm.budget import SpendingCaps, fit_request
+from agent.models.chat import (
+    ChatModel,
+    ChatRequest,
+    Reply,
+    Role,
+    ToolCall,
+    ToolResult,
+    WorstCase,
+)
 from agent.models.model_use import format_usd
 from agent.models.step import Once, StepName
 from agent.text import sanitise
@@ -110,8 +118,8 @@ class ModelTurns:
     def _ask_model(self, request: ChatRequest, turn: Turn) -> Reply:
         models, desk, seconds = self.models, self.desk, self.find_seconds_left()
         purpose = f"turn {turn.number} of {turn.conversation}"
-        worst = models.estimate_worst(request)
-        require_budget(desk.facts.account, worst, self.caps, seconds, purpose=purpose)
+        account, caps = desk.facts.account, self.caps
+        request, worst = fit_request(request, models, account, caps, seconds, purpose=purpose)
         facts = {**turn.facts, "digest": request.digest}
         new = [message.model_dump(mode="json") for message in request.messages[turn.sent :]]
         desk.record_words(
@@ -121,6 +129,8 @@ class ModelTurns:
                 "role": request.role,
                 "model_chain": models.list_chain(request.role),
                 "removed_characters": turn.removed,
+                "most_tokens": request.most_tokens,
+                "reserved_usd": worst.usd,
             },
             messages=new,
             **({"system": request.system} if turn.number == 1 else {}),
@@ -133,15 +143,16 @@ class ModelTurns:
         self.begin()
         reply = models.reply(request, desk.stopped, seconds)
         desk.record_words("model.answered", facts, reply=reply.model_dump(mode="json"))
-        desk.say(_summarize_reply(turn, reply))
+        desk.say(_summarize_reply(turn, reply, worst))
         return reply
 
 
-def _summarize_reply(turn: Turn, reply: Reply) -> str:
+def _summarize_reply(turn: Turn, reply: Reply, worst: WorstCase) -> str:
     """Describe a reply in one line, without the model's words."""
     refused = reply.finish == "refused"
     calls = "it refused to answer" if refused else format_count(len(reply.calls), "call")
     price = "" if reply.cost_usd is None else f", ${reply.cost_usd:.4f}"
+    price += f" of ${worst.usd:.4f} reserved" if price and worst.usd is not None else ""
     line = (
         f"{turn.conversation}, turn {turn.number}: {calls}, {reply.usage.tokens:,} tokens{price},"
         f" {reply.seconds:.1f} s by {reply.model}"

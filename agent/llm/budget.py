@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agent.errors import BudgetSpent, TimeSpent
-from agent.models.chat import LEAST_SECONDS, WorstCase
+from agent.models.chat import LEAST_SECONDS, LEAST_TOKENS, ChatModel, ChatRequest, WorstCase
 from agent.models.model_account import ModelAccount
 from agent.models.model_use import format_usd
 from agent.models.record import Record
@@ -53,6 +54,51 @@ class Budget:
         )
 
 
+def list_smaller(request: ChatRequest) -> Iterator[ChatRequest]:
+    """List the request, and what may be asked in its place where less is left; the dearest first.
+
+    A second try is what goes first: it is only made after a reply that broke off, which is rare,
+    and without it the run waits and asks again. Then the limit of the reply is halved.
+    """
+    yield request
+    tokens = request.most_tokens
+    while True:
+        yield request.model_copy(update={"paid_tries": 1, "most_tokens": tokens})
+        tokens //= 2
+        if tokens < LEAST_TOKENS:
+            return
+
+
+def fit_request(
+    request: ChatRequest,
+    models: ChatModel,
+    spent: ModelAccount,
+    caps: SpendingCaps,
+    seconds: float,
+    *,
+    purpose: str,
+) -> tuple[ChatRequest, WorstCase]:
+    """Lower what a request may use to what is left, as recorded replies have it.
+
+    Returns:
+        The request to be sent, and the most that it can use. After a kill they are the same.
+
+    Raises:
+        TimeSpent, BudgetSpent: As `require_budget` does, of the smallest request.
+    """
+    problem = None
+    for smaller in list_smaller(request):
+        worst = models.estimate_worst(smaller)
+        try:
+            require_budget(spent, worst, caps, seconds, purpose=purpose)
+        except BudgetSpent as found:
+            problem = found
+        else:
+            return smaller, worst
+    assert problem is not None, "the request itself is listed"  # noqa: S101
+    raise problem
+
+
 def require_budget(
     spent: ModelAccount, worst: WorstCase, caps: SpendingCaps, seconds: float, *, purpose: str
 ) -> None:
@@ -83,6 +129,7 @@ def require_budget(
     if (cost := spent.usd + worst.usd) > caps.usd:
         raise BudgetSpent(
             f"{purpose.capitalize()} could cost ${worst.usd:.4f}, but only"
-            f" ${max(0.0, caps.usd - spent.usd):.4f} of {format_usd(caps.usd)} are left"
-            f" (limits.usd, MERGEWRIGHT_MODEL_USD). It needs ${cost:.4f} in total."
+            f" ${max(0.0, caps.usd - spent.usd):.4f} of {format_usd(caps.usd)} are left and"
+            f" ${spent.usd:.4f} are used (limits.usd, MERGEWRIGHT_MODEL_USD). It needs ${cost:.4f}"
+            " in total."
         )

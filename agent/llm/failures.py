@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -18,6 +19,9 @@ KNOWN = (theirs.AgentRunError, theirs.UserError, ImportError, TimeoutError, *_SE
 _MOST_CHARACTERS = 300
 #: Codes with which a provider declines what is asked: its content, not its form.
 _DECLINED = frozenset({"content_filter", "invalid_prompt"})
+
+#: As the wires name it.
+_LIMIT = re.compile(r"max_(?:\w+_)?tokens|maxOutputTokens")
 
 Why = Literal["passing", "unusable", "full", "rejected", "refused"]
 """It may answer when it is asked again; key, name or account are the operator's to fix; the
@@ -36,6 +40,8 @@ class ModelFailure(Exception):
     """Whether the provider may charge for it all the same."""
     details: str = ""
     """See `errors.AgentError.details`."""
+    names_limit: bool = False
+    """Whether the provider names the limit of the reply, as it does where that is too high."""
 
     def __str__(self) -> str:
         return self.words
@@ -45,6 +51,7 @@ def classify_error(problem: Exception, name: str, redact: Callable[[str], str]) 
     """Turn an error of those that are `KNOWN` into what it means for a model."""
     said = _read_message(problem, redact)
     found = _classify_kind(problem, name, _summarize_problem(problem, redact), said)
+    found.names_limit = found.why in ("full", "rejected") and bool(_LIMIT.search(said))
     if said and said not in found.words:
         found.details = f"{name} says: “{said}”."
     return found
@@ -86,9 +93,9 @@ def _classify_kind(problem: Exception, name: str, summary: str, said: str) -> Mo
             return ModelFailure(words, "rejected")
         case theirs.ModelRequestRejectedError() | theirs.ContentFilterError():
             return ModelFailure(f"it refuses the request ({summary})", "refused")
-        case theirs.ModelRequestTimeout():
+        case theirs.ModelRequestTimeout(setting="request_timeout"):
             return ModelFailure(f"its answer did not come within {problem.timeout:g} s", paid=True)
-        case theirs.ModelTimeoutError() if problem.phase == "read":
+        case theirs.ModelRequestTimeout() | theirs.ModelTimeoutError(phase="read"):
             words = "it sent nothing for longer than MERGEWRIGHT_MODEL_SILENCE_SECONDS"
             return ModelFailure(words, paid=True)
         case theirs.ModelAPIError():

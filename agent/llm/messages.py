@@ -6,15 +6,27 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import chain, count
-from typing import Literal
+from typing import Literal, cast
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_ai import messages as theirs
-from pydantic_ai.models import ModelRequestParameters
+from pydantic_ai.models import Model, ModelRequestParameters
+from pydantic_ai.profiles import ModelProfile, prompt_cache_outlook
+from pydantic_ai.settings import ModelSettings, ThinkingLevel
 from pydantic_ai.tools import ToolDefinition
 
-from agent.models.chat import ChatRequest, ModelTurn, Reply, ToolCall, ToolTurn, Usage, UserTurn
+from agent.models.chat import (
+    ChatRequest,
+    ModelTurn,
+    Reply,
+    Thinking,
+    ToolCall,
+    ToolTurn,
+    Usage,
+    UserTurn,
+)
 
 _RESPONSE = TypeAdapter(theirs.ModelResponse)
 #: Of a surrogate pair; no text can be sent or kept with one.
@@ -32,6 +44,22 @@ def make_parameters(request: ChatRequest) -> ModelRequestParameters:
         ],
         allow_text_output=not (request.must_call and request.tools),
     )
+
+
+def make_thinking(level: Thinking, model: Model, most_tokens: int) -> ModelSettings:
+    """Say how hard to think."""
+    thinking: ThinkingLevel = {"on": True, "off": False}.get(level, cast(ThinkingLevel, level))
+    is_budget = "anthropic_max_output_tokens" in model.profile and not model.profile.get(
+        "anthropic_supports_adaptive_thinking"
+    )
+    if model.system != "anthropic" or not thinking or not is_budget:
+        return ModelSettings(thinking=thinking)
+    # Thought has a number of tokens there, which has to be below the limit of the reply.
+    from pydantic_ai.models.anthropic import AnthropicModelSettings
+    from pydantic_ai.profiles.anthropic import ANTHROPIC_THINKING_BUDGET_MAP
+
+    tokens = min(ANTHROPIC_THINKING_BUDGET_MAP[thinking], most_tokens // 2)
+    return AnthropicModelSettings(anthropic_thinking={"type": "enabled", "budget_tokens": tokens})
 
 
 def make_history(request: ChatRequest) -> list[theirs.ModelMessage]:
@@ -64,6 +92,12 @@ def _restore_reply(reply: Reply) -> theirs.ModelResponse:
         ]
         text = reply.text or ("" if calls else "(nothing)")
         return theirs.ModelResponse(parts=[*([theirs.TextPart(text)] if text else []), *calls])
+
+
+def is_cache_cold(reply: Reply, profile: ModelProfile, now: float) -> bool:
+    """Whether its provider is known to keep no longer what it was sent for this reply."""
+    moment = datetime.fromtimestamp(now, UTC)
+    return prompt_cache_outlook([_restore_reply(reply)], profile=profile, now=moment) == "cold"
 
 
 def find_joined_name(response: theirs.ModelResponse, request: ChatRequest) -> str:
@@ -140,12 +174,11 @@ def read_reply(
     )
 
 
-def count_usage(response: theirs.ModelResponse, request: ChatRequest) -> Usage:
+def count_usage(response: theirs.ModelResponse, worst: Usage) -> Usage:
     """Count what a reply used; where its server counts nothing, the most that it can be."""
     counted = response.usage
     if counted.unmeasured_requests or not (counted.input_tokens or counted.output_tokens):
         said = len(_RESPONSE.dump_json(response))
-        return Usage(
-            input_tokens=request.sent_bytes, output_tokens=max(1, min(said, request.most_tokens))
-        )
+        written = max(1, min(said, worst.output_tokens))
+        return Usage(input_tokens=worst.input_tokens, output_tokens=written)
     return Usage(**{name: getattr(counted, name) for name in Usage.model_fields})

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from pydantic_ai import messages as parts
 from pydantic_ai.direct import model_request, model_request_stream
-from pydantic_ai.models import Model, infer_model
+from pydantic_ai.models import Model, infer_model, infer_model_profile
 from pydantic_ai.settings import ModelSettings
 
 from agent.errors import (
@@ -38,7 +38,18 @@ from agent.errors import (
 from agent.llm import failures, messages
 from agent.llm.failures import ModelFailure
 from agent.llm.routes import Catalogue, Chains
-from agent.models.chat import LEAST_SECONDS, ChatRequest, ModelTurn, Reply, Role, WorstCase
+from agent.models.chat import (
+    LEAST_SECONDS,
+    LEAST_TOKENS,
+    ChatRequest,
+    ModelTurn,
+    Reply,
+    Role,
+    ToolTurn,
+    Usage,
+    WorstCase,
+    split_level,
+)
 from agent.models.clock import read_clock
 from agent.models.sandbox import Flag
 
@@ -49,8 +60,6 @@ T = TypeVar("T")
 _LOOK_SECONDS = 0.5
 #: Of the provider's client, on what it knows to pass.
 _RETRIES = 3
-#: Tries for one reply, over all models, that a provider may charge for without a reply.
-_PAID_TRIES = 2
 _PAUSE_SECONDS = 1.0
 #: A streamed reply may take so long, however busy it is.
 _REPLY_SECONDS = 1800.0
@@ -60,9 +69,15 @@ _MOST_CHARACTERS = 500_000
 _MOST_PARTS = 200
 #: The wire adds names and marks to each message and tool.
 _TOKENS_A_MESSAGE = 64
+#: No tokenizer makes more tokens of text or code, on average; what it is shown is mostly longer.
+_BYTES_A_TOKEN = 2
+#: The reply's part of a context window; conversations leave more than that.
+_WINDOW_PART = 3
+#: No model of those that cost much writes faster.
+_TOKENS_A_SECOND = 250
 
 
-@dataclass(frozen=True)
+@dataclass
 class _RequestState:
     request: ChatRequest
     seconds: float | None
@@ -89,7 +104,7 @@ class ProvidedModels:
         catalogue: Catalogue,
         *,
         stream: bool = True,
-        silence_seconds: float = 120.0,
+        silence_seconds: float = 300.0,
         redacted: Callable[[str], str],
     ) -> None:
         """Take what is set; nothing is asked yet.
@@ -103,6 +118,8 @@ class ProvidedModels:
         self._stream, self._silence = stream, silence_seconds
         self._redact = redacted
         self._open: dict[str, Model] = {}
+        self._lowered: dict[str, int] = {}
+        """Limits of replies, of models whose provider refused higher ones."""
         self._connections = AsyncExitStack()
 
     def close(self) -> None:
@@ -133,14 +150,19 @@ class ProvidedModels:
     def find_window(self, model: str) -> int:
         return self._catalogue.find_window(model)
 
-    def estimate_worst(self, request: ChatRequest) -> WorstCase:
-        """Say the most that a reply can use; one that breaks off is charged and asked for again."""
-        most = [self._bound_try(name, request) for name in self._list_asked(request)]
+    def estimate_worst(self, request: ChatRequest, now: float | None = None) -> WorstCase:
+        """Say the most that a request can use; see `ChatModel.estimate_worst`.
+
+        Each paid try is counted in full: one that breaks off is charged as far as it came, which
+        nobody knows in advance. Whoever has too little left for two sends a request with one.
+        """
+        names = self._list_asked(request)
+        most = [self._price_try(name, self._bound_try(name, request, now)) for name in names]
         # What has no price is bounded by tokens; it does not lift the bound of the others.
         known = [one.usd for one in most if one.usd is not None]
         return WorstCase(
-            tokens=max((one.tokens for one in most), default=0) * _PAID_TRIES,
-            usd=max(known) * _PAID_TRIES if known else None,
+            tokens=max((one.tokens for one in most), default=0) * request.paid_tries,
+            usd=max(known) * request.paid_tries if known else None,
         )
 
     def reply(
@@ -157,7 +179,8 @@ class ProvidedModels:
         response = _run_in_background(self._ask_chain(asking), stopped)
         if response is None:
             raise self._explain(asking)
-        model, used = asking.names[0], messages.count_usage(response, request)
+        model = asking.names[0]
+        used = messages.count_usage(response, self._bound_try(model, request))
         cost = self._catalogue.price_reply(model, used)
         if asking.lost:
             more = sum(one.tokens for one in asking.lost)
@@ -167,24 +190,63 @@ class ProvidedModels:
         made = messages.read_reply(response, model, time.monotonic() - asking.begun, used, cost)
         why = dict(asking.failed).items()
         lines = tuple(self._redact(f"{name}: {words}") for name, words in why if name != model)
-        return made.model_copy(update={"passed_over": lines})
+        update = {
+            "passed_over": lines,
+            "sent_bytes": request.sent_bytes,
+            "most_tokens": self._limit_reply(model, asking.request),
+        }
+        return made.model_copy(update=update)
 
-    def _bound_try(self, model: str, request: ChatRequest) -> WorstCase:
-        """Say the most that one try with one model can use.
+    def _bound_try(self, model: str, request: ChatRequest, now: float | None = None) -> Usage:
+        """Say the most that one try with one model can use, in tokens.
 
-        A token is never shorter than a byte. What the model has been sent before is counted as its
-        provider has counted it.
+        What the model has been sent before, word for word, is counted as its provider has counted
+        it, and as read from its cache, unless replies show that there is none or it is cold.
         """
-        fresh, counted = request, 0
-        for place, message in enumerate(request.messages, 1):
-            if isinstance(message, ModelTurn) and message.reply.model == model:
-                counted = message.reply.usage.tokens
-                update = {"system": "", "tools": (), "messages": request.messages[place:]}
-                fresh = request.model_copy(update=update) if counted else request
-        parts_sent = len(fresh.messages) + len(fresh.tools) + 1
-        sent = counted + fresh.sent_bytes + _TOKENS_A_MESSAGE * parts_sent
-        usd = self._catalogue.price_worst_case(model, sent, request.most_tokens)
-        return WorstCase(tokens=sent + request.most_tokens, usd=usd)
+        fresh, counted, cached = request, 0, 0
+        replies = [
+            (place, message.reply)
+            for place, message in enumerate(request.messages)
+            if isinstance(message, ModelTurn) and message.reply.model == model
+        ]
+        if replies:
+            place, last = replies[-1]
+            before = request.model_copy(update={"messages": request.messages[:place]})
+            if before.sent_bytes == last.sent_bytes:
+                counted = last.usage.tokens
+                update = {"system": "", "tools": (), "messages": request.messages[place + 1 :]}
+                fresh = request.model_copy(update=update)
+            is_read = len(replies) == 1 or last.usage.cache_read_tokens > 0
+            cached = counted if is_read and not self._is_cold(model, last, now) else 0
+        thought = sum(
+            message.reply.usage.output_tokens
+            for message in fresh.messages
+            if isinstance(message, ModelTurn)
+        )
+        results = sum(len(one.results) for one in fresh.messages if isinstance(one, ToolTurn))
+        parts_sent = len(fresh.messages) + results + len(fresh.tools) + 1
+        text = fresh.sent_bytes // _BYTES_A_TOKEN + _TOKENS_A_MESSAGE * parts_sent
+        return Usage(
+            input_tokens=counted + thought + text,
+            output_tokens=self._limit_reply(model, request),
+            cache_read_tokens=cached,
+        )
+
+    def _price_try(self, model: str, most: Usage) -> WorstCase:
+        return WorstCase(tokens=most.tokens, usd=self._catalogue.price_worst_case(model, most))
+
+    @staticmethod
+    def _is_cold(model: str, last: Reply, now: float | None) -> bool:
+        if now is None:
+            return False
+        with suppress(*failures.KNOWN):
+            return messages.is_cache_cold(last, infer_model_profile(split_level(model)[0]), now)
+        return False
+
+    def _limit_reply(self, model: str, request: ChatRequest) -> int:
+        """Return how many tokens a reply of this model may have."""
+        window = self._catalogue.find_window(model) // _WINDOW_PART
+        return min(request.most_tokens, window, self._lowered.get(model, window))
 
     def _list_asked(self, request: ChatRequest) -> list[str]:
         chain = self.list_chain(request.role)
@@ -195,22 +257,38 @@ class ProvidedModels:
         with suppress(TimeoutError):
             async with asyncio.timeout(asking.seconds):
                 while asking.names and not (asking.failed and asking.is_late):
+                    begun = time.monotonic()
                     try:
                         return await self._ask(asking.names[0], asking)
                     except (ModelFailure, *failures.KNOWN) as problem:
-                        await self._pass_over(problem, asking)
+                        await self._pass_over(problem, asking, time.monotonic() - begun)
         return None
 
-    async def _pass_over(self, problem: Exception, asking: _RequestState) -> None:
-        """Note why the first in line did not answer; decide who is asked next."""
-        name = asking.names.pop(0)
+    async def _pass_over(self, problem: Exception, asking: _RequestState, seconds: float) -> None:
+        """Note why the first in line did not answer within the seconds; decide who is asked next.
+
+        A provider that refuses the limit of the reply is asked again with half of it: nobody knows
+        the maximum of every model. It is remembered, unless the window had no space for it.
+        """
+        name, request = asking.names[0], asking.request
         if not isinstance(problem, ModelFailure):
             problem = failures.classify_error(problem, name, self._redact)
+        most = self._bound_try(name, request)
+        half = most.output_tokens // 2
+        if problem.names_limit and half >= LEAST_TOKENS:
+            if most.tokens <= self._catalogue.find_window(name):
+                self._lowered[name] = half
+            else:
+                asking.request = request.model_copy(update={"most_tokens": half})
+            return
+        asking.names.pop(0)
         asking.failed.append((name, problem))
         if not problem.paid:
             return
-        asking.lost.append(self._bound_try(name, asking.request))
-        if len(asking.lost) == _PAID_TRIES:
+        written = min(most.output_tokens, int(seconds * _TOKENS_A_SECOND))
+        most = most.model_copy(update={"output_tokens": written})
+        asking.lost.append(self._price_try(name, most))
+        if len(asking.lost) == request.paid_tries:
             asking.names.clear()
         elif not asking.names and problem.why == "passing":
             asking.names.append(name)
@@ -220,7 +298,7 @@ class ProvidedModels:
         """Ask one model for the whole reply; one that breaks off or is empty is a Failure."""
         given = await self._open_model(name), messages.make_history(asking.request)
         options: dict[str, Any] = {
-            "model_settings": self._make_settings(asking.request),
+            "model_settings": self._make_settings(name, given[0], asking.request),
             "model_request_parameters": messages.make_parameters(asking.request),
         }
         if self._stream:
@@ -253,14 +331,16 @@ class ProvidedModels:
 
     async def _open_model(self, name: str) -> Model:
         # Its connections are kept for the next request, of whatever run.
+        name, _ = split_level(name)
         if name not in self._open:
             model = infer_model(name)
             self._open[name] = await self._connections.enter_async_context(model)
         return self._open[name]
 
-    def _make_settings(self, request: ChatRequest) -> ModelSettings:
-        return ModelSettings(
-            max_tokens=request.most_tokens,
+    def _make_settings(self, name: str, model: Model, request: ChatRequest) -> ModelSettings:
+        limit = self._limit_reply(name, request)
+        made = ModelSettings(
+            max_tokens=limit,
             max_retries=_RETRIES,
             cache=True,
             first_event_timeout=self._silence,
@@ -269,6 +349,9 @@ class ProvidedModels:
             # client does not ask again for what may be charged for.
             timeout=self._silence + 1,
         )
+        if level := split_level(name)[1]:
+            made.update(messages.make_thinking(level, model, limit))
+        return made
 
     def _explain(self, asking: _RequestState) -> AgentError:
         role, found = asking.request.role, [failure for _, failure in asking.failed]

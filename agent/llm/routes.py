@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
-from agent.models.chat import Usage, vendor
+from agent.models.chat import Usage, split_level, vendor
 from agent.settings import Settings, variable
 
 Chains = Mapping[str, tuple[str, ...]]
@@ -28,6 +28,7 @@ class Catalogue(NamedTuple):
 
     def find_window(self, model: str) -> int:
         """Return how many tokens a request and its reply may have."""
+        model, _ = split_level(model)
         if own := self.windows.get(model):
             return own
         from genai_prices.data_snapshot import get_snapshot
@@ -48,6 +49,7 @@ class Catalogue(NamedTuple):
 
     def price_reply(self, model: str, usage: Usage) -> float | None:
         """Price a reply in US dollars; None: no price of this model is known."""
+        model, _ = split_level(model)
         if (own := self.prices.get(model)) is not None:
             return (usage.input_tokens * own[0] + usage.output_tokens * own[1]) / 1_000_000
         # Only who asks a model has a use for the tables, which take a tenth of a second to load.
@@ -60,31 +62,42 @@ class Catalogue(NamedTuple):
         except LookupError:
             return None
 
-    def price_worst_case(self, model: str, input_tokens: int, output_tokens: int) -> float | None:
-        """Price the most that a request can cost, wherever its input comes from or goes to."""
-        plain = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
-        written = plain.model_copy(update={"cache_write_tokens": input_tokens})
-        costs = (self.price_reply(model, usage) for usage in (plain, written))
+    def price_worst_case(self, model: str, usage: Usage) -> float | None:
+        """Price the most that a request can cost, whether or not its new part is cached."""
+        new = usage.input_tokens - usage.cache_read_tokens
+        written = usage.model_copy(update={"cache_write_tokens": new})
+        costs = (self.price_reply(model, one) for one in (usage, written))
         return max((cost for cost in costs if cost is not None), default=None)
 
 
 def list_chains(settings: Settings) -> Chains:
-    return {
+    """List who is asked; whose level of thinking is not the provider's own has it in its name."""
+    chains = {
         "editor": settings.model_editor or settings.model,
         "reviewer": settings.model_reviewer or settings.model,
+    }
+    level = settings.model_thinking
+    if level == "default":
+        return chains
+    return {
+        role: tuple(name if split_level(name)[1] else f"{name}@{level}" for name in chain)
+        for role, chain in chains.items()
     }
 
 
 def load_catalogue(settings: Settings) -> Catalogue:
     pairs = (entry.split("=") for entry in settings.model_prices)
-    split = ((name, price.split("/")) for name, price in pairs)
+    split = ((split_level(name)[0], price.split("/")) for name, price in pairs)
     prices = {name: (float(sent), float(written)) for name, (sent, written) in split}
     windows = (entry.split("=") for entry in settings.model_context)
-    return Catalogue(prices, {name: int(tokens) for name, tokens in windows})
+    return Catalogue(prices, {split_level(name)[0]: int(tokens) for name, tokens in windows})
 
 
 def find_problems(settings: Settings, catalogue: Catalogue) -> list[str]:
-    """Say which models cannot be asked, whoever answers: no such provider, or no bound of costs."""
+    """Say which models cannot be asked, whoever answers.
+
+    There is no such provider, nothing bounds the costs, or the model does not think.
+    """
     names = sorted({name for chain in list_chains(settings).values() for name in chain})
     unknown = {name: words for name in names if (words := _describe_unknown(name))}
     unbounded = [
@@ -95,7 +108,10 @@ def find_problems(settings: Settings, catalogue: Catalogue) -> list[str]:
         and settings.model_tokens is None
         and catalogue.price_million(name) is None
     ]
-    return [*unknown.values(), *unbounded]
+    thoughtless = [
+        words for name in names if name not in unknown and (words := _describe_thoughtless(name))
+    ]
+    return [*unknown.values(), *unbounded, *thoughtless]
 
 
 def _describe_unknown(model: str) -> str:
@@ -114,4 +130,22 @@ def _describe_unknown(model: str) -> str:
             " one of pydantic-ai. For your own chat completions server, use openai-chat and set"
             " OPENAI_BASE_URL."
         )
+    return ""
+
+
+def _describe_thoughtless(model: str) -> str:
+    """Say that a model cannot think as its level has it, with the fix; empty: it can."""
+    name, level = split_level(model)
+    if level in (None, "off"):
+        return ""
+    from pydantic_ai.models import infer_model_profile
+
+    # What is to be installed is told by the first request.
+    with suppress(ImportError):
+        profile = infer_model_profile(name)
+        if not (profile.get("supports_thinking") or profile.get("thinking_always_enabled")):
+            return (
+                f"{model}: this model is not known to think, so the level {level} would do nothing."
+                f" Write {name}@off, or choose a model that thinks."
+            )
     return ""

@@ -11,6 +11,7 @@ from agent.errors import (
     ModelUnavailable,
     ModelUnusable,
 )
+from agent.llm.budget import list_smaller
 from agent.models.chat import ChatModel, ChatRequest, Reply, Role, WorstCase
 from agent.models.clock import read_clock
 from agent.models.model_use import SpendingLimits, Spendings, format_usd
@@ -56,8 +57,8 @@ class CountedModels:
     def find_window(self, model: str) -> int:
         return self._models.find_window(model)
 
-    def estimate_worst(self, request: ChatRequest) -> WorstCase:
-        return self._models.estimate_worst(request)
+    def estimate_worst(self, request: ChatRequest, now: float | None = None) -> WorstCase:
+        return self._models.estimate_worst(request, now)
 
     def reply(
         self,
@@ -66,11 +67,10 @@ class CountedModels:
         seconds: float | None = None,
     ) -> Reply:
         """Ask, if that cannot go beyond what is left; raises what `Spendings.reserve` does."""
-        worst = self._models.estimate_worst(request).usd
-        if not worst:
+        if not self._models.estimate_worst(request).usd:
             # It costs nothing, or nobody knows how much: then tokens bound it.
             return self._models.reply(request, stopped, seconds)
-        number = self._store.reserve(worst, self._limits, read_clock())
+        request, number = self._reserve(request)
         try:
             reply = self._models.reply(request, stopped, seconds)
         except ModelUnavailable as problem:
@@ -82,6 +82,22 @@ class CountedModels:
         # Of one that was broken off nobody knows what it cost: all of it stays aside.
         self._settle(number, reply.cost_usd or 0.0)
         return reply
+
+    def _reserve(self, request: ChatRequest) -> tuple[ChatRequest, int]:
+        """Set aside what a request can cost; return it, and what it is settled by.
+
+        Whoever asks has fitted it to what replies have cost. Where requests without a reply have
+        cost more, or the provider's cache is cold, it becomes smaller here.
+        """
+        now, problem = read_clock(), None
+        for smaller in list_smaller(request):
+            worst = self._models.estimate_worst(smaller, now).usd or 0.0
+            try:
+                return smaller, self._store.reserve(worst, self._limits, now)
+            except (BudgetSpent, ModelUnavailable) as found:
+                problem = found
+        assert problem is not None, "the request itself is listed"  # noqa: S101
+        raise problem
 
     def _settle(self, number: int, usd: float) -> None:
         """Note what a request cost; where that fails, all of it stays aside."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal, Protocol
+from itertools import chain
+from typing import Annotated, Any, Literal, Protocol, cast, get_args
 
 from pydantic import Field
 
@@ -20,6 +21,8 @@ Role = Literal["editor", "reviewer"]
 """What a model is asked to be; each is routed on its own."""
 #: Of one reply, with what the model thinks before it.
 MOST_TOKENS = 32_768
+LEAST_TOKENS = 4_096
+"""Of one reply, where little money is left; less holds no thought and no edit."""
 LEAST_SECONDS = 10.0
 """Nobody is asked where less is left for the reply: it would be paid for and come too late."""
 
@@ -27,6 +30,17 @@ LEAST_SECONDS = 10.0
 def vendor(name: str) -> str:
     """Say whose a model is: the provider in its name, however it is spoken to."""
     return name.partition(":")[0].removesuffix("-chat").removesuffix("-responses")
+
+
+Thinking = Literal["off", "on", "minimal", "low", "medium", "high", "xhigh", "max"]
+"""How hard a model thinks before it answers. off: not at all, or as little as it can; on: as its
+provider has it."""
+
+
+def split_level(name: str) -> tuple[str, Thinking | None]:
+    """Split `provider:name@high`; None: no level is named, and the provider decides."""
+    model, _, level = name.rpartition("@")
+    return (model, cast(Thinking, level)) if level in get_args(Thinking) else (name, None)
 
 
 class ToolSpec(Record):
@@ -67,17 +81,21 @@ class Usage(Record):
 
 class Reply(Record):
     model: str
-    """`provider:name`, of the one that answered."""
+    """`provider:name`, of the one that answered; with `@level` where thinking is set."""
     text: str
     calls: tuple[ToolCall, ...] = ()
     finish: Literal["stop", "calls", "length", "refused"]
     """length: cut at the most tokens that were allowed."""
+    most_tokens: int = MOST_TOKENS
+    """As many were allowed."""
     usage: Usage
     cost_usd: float | None
     """None: no price is known."""
     seconds: float
     raw: str
     """The reply as the adapter keeps it, to be given back in later requests."""
+    sent_bytes: int = 0
+    """Of the request that it answers; see `ChatRequest.sent_bytes`."""
     passed_over: tuple[str, ...] = ()
     """Models that were to answer before this one, each with the reason why not."""
 
@@ -117,6 +135,8 @@ class ChatRequest(Record):
     """Whether the reply has to call a tool, as far as the provider can be told so."""
     most_tokens: int = MOST_TOKENS
     """Of the reply."""
+    paid_tries: int = 2
+    """How often it may be charged for: a reply that breaks off is, and is then asked for again."""
 
     @property
     def digest(self) -> str:
@@ -125,18 +145,32 @@ class ChatRequest(Record):
 
     @property
     def sent_bytes(self) -> int:
-        """How much is sent, in UTF-8 and as JSON: no model makes more tokens of it."""
-        return len(self._shown)
+        """Bytes of the texts that are sent, in UTF-8, without the thoughts in replies."""
+        texts = chain([self.system], *map(_list_texts, (*self.tools, *self.messages)))
+        return sum(len(text.encode(errors="surrogatepass")) for text in texts)
 
     @property
     def _shown(self) -> bytes:
-        shown = self.model_dump(mode="json", exclude={"model"})
+        shown = self.model_dump(mode="json", exclude={"model", "paid_tries"})
         for message in shown["messages"]:
             if message["kind"] == "answered":
                 reply = message["reply"]
                 message["reply"] = {"text": reply["text"], "calls": reply["calls"]}
         words = json.dumps(shown, sort_keys=True, ensure_ascii=False)
         return words.encode(errors="surrogatepass")
+
+
+def _list_texts(part: ToolSpec | UserTurn | ModelTurn | ToolTurn) -> list[str]:
+    match part:
+        case ToolSpec():
+            return [part.name, part.description, json.dumps(part.parameters)]
+        case UserTurn():
+            return [part.text]
+        case ModelTurn():
+            calls = part.reply.calls
+            return [part.reply.text, *(f"{call.name}{call.arguments}" for call in calls)]
+        case ToolTurn():
+            return [part.text, *(result.content for result in part.results)]
 
 
 class WorstCase(Record):
@@ -182,7 +216,14 @@ class ChatModel(Protocol):
         """Return how many tokens a request and its reply may have with `provider:name`."""
         ...
 
-    def estimate_worst(self, request: ChatRequest) -> WorstCase: ...
+    def estimate_worst(self, request: ChatRequest, now: float | None = None) -> WorstCase:
+        """Say the most that a request can use, with all its paid tries.
+
+        Args:
+            now: When it is sent, in seconds since the epoch: what the provider keeps no longer is
+                priced anew. None: its cache is as warm as the replies show.
+        """
+        ...
 
     def reply(
         self,

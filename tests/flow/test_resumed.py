@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,9 @@ def replies(requests) -> Counter[tuple[str, int]]:
 
 @pytest.mark.deep
 def test_a_run_is_shown_stopped_and_gone_on_with(store, shop, ticket):
-    agent = Held(*CARRIED)
+    agent = Held(
+        *(replace(said, thought=f"I think of turn {at}.") for at, said in enumerate(CARRIED))
+    )
     review = [calls(("submit_review", {"approve": True, "remarks": []}))]
     with serving(Scripts(agent=[agent], review=[review])) as server:
         command = Command(store, server, shop.path)
@@ -124,6 +127,11 @@ def test_a_run_is_shown_stopped_and_gone_on_with(store, shop, ticket):
         # What broke off was asked for again, and nothing else.
         assert sorted(replies(server.requests).values()) == [1, 1, 1, 1, 3]
         assert {seen.model for seen in server.requests} == {"scripted"}
+        # It was sent the same bytes each time, with every thought of the model.
+        last = [seen.body for seen in server.requests if seen.turn == len(CARRIED)]
+        assert last == [last[0]] * 3
+        thoughts = [said.get("reasoning_content") for said in last[0]["messages"]]
+        assert len(list(filter(None, thoughts))) == len(CARRIED) - 1
         assert shop.git("diff", "--name-status", f"main..{ended['branch']}").splitlines() == [
             "M\tshop/prices.py",
             "A\ttests/test_total.py",

@@ -15,6 +15,7 @@ import pytest
 from agent import settings as given
 from agent import wiring
 from agent.errors import (
+    BudgetSpent,
     Cancelled,
     ContextFull,
     ModelRefused,
@@ -24,9 +25,11 @@ from agent.errors import (
     TimeSpent,
 )
 from agent.llm import provided, routes
+from agent.llm.budget import SpendingCaps, fit_request
 from agent.llm.provided import ProvidedModels
 from agent.llm.routes import Catalogue
 from agent.models.chat import (
+    LEAST_TOKENS,
     MOST_TOKENS,
     ChatModel,
     ChatRequest,
@@ -38,8 +41,10 @@ from agent.models.chat import (
     Usage,
     UserTurn,
 )
+from agent.models.model_account import ModelAccount
 from tests import scripted
 from tests.deep import deep
+from tests.fakes import make_reply
 from tests.scripted import Call, Fault, Said, Script, Server
 from tests.scripted.faults import KEY, fault
 
@@ -155,6 +160,117 @@ def test_the_stable_beginning_is_marked_for_the_cache_of_anthropic(opened):
     assert body["system"][-1]["cache_control"] == mark
 
 
+THOUGHT = "Ü is one letter, and so on. " * 4_700
+#: For each wire a model that thinks; what says so; whether a call can be forced then.
+THINKING = {
+    "chat": ("openai-chat:gpt-5@high", {"reasoning_effort": "high"}, "required"),
+    "responses": ("openai:gpt-5@high", {"reasoning": {"effort": "high"}}, "required"),
+    "anthropic": (
+        "anthropic:claude-haiku-4-5@max",
+        {"thinking": {"type": "enabled", "budget_tokens": 16_384}},
+        {"type": "auto"},
+    ),
+    "gemini": ("google:gemini-2.5-flash@high", {}, None),
+}
+
+
+@pytest.mark.parametrize(
+    ("wire", "stream"),
+    [
+        ("chat", "on"), ("responses", "on"), ("anthropic", "on"), ("gemini", "on"),
+        deep("chat", "off"), deep("responses", "off"), deep("anthropic", "off"),
+        deep("gemini", "off"),
+    ],
+)  # fmt: skip
+def test_a_thought_goes_back_as_it_came_however_long_it_is(opened, wire, stream):
+    name, level, forced = THINKING[wire]
+    said = Said("Let me look.", TWO_CALLS.calls, thought=THOUGHT)
+    more = {"MERGEWRIGHT_MODEL": name, "MERGEWRIGHT_MODEL_STREAM": stream}
+    models, server = opened([said, Said("Done.")], wire, **more)
+    request = REQUEST.model_copy(update={"must_call": True})
+    first = models.reply(request)
+    assert (first.model, first.text) == (name, "Let me look.")
+    kept = Reply.model_validate_json(first.model_dump_json())
+    messages = (ASKED, ModelTurn(reply=kept), returned(kept, "x = 1", "y = 2"))
+    models.reply(request.model_copy(update={"messages": messages, "model": kept.model}))
+    body = server.requests[1].body
+    assert {key: body[key] for key in level} == level
+    assert body.get("tool_choice") == forced
+    sent_back = {
+        "chat": lambda: body["messages"][2]["reasoning_content"],
+        "responses": lambda: [body["input"][1][key] for key in ("id", "summary", "encrypted_content")],
+        "anthropic": lambda: body["messages"][1]["content"][:2],
+        "gemini": lambda: [
+            body["contents"][1]["parts"][0], body["contents"][1]["parts"][2]["thoughtSignature"],
+        ],
+    }  # fmt: skip
+    assert (
+        sent_back[wire]()
+        == {
+            "chat": THOUGHT,
+            "responses": ["rs_1", [{"type": "summary_text", "text": THOUGHT}], said.signature],
+            "anthropic": [
+                {"type": "thinking", "thinking": THOUGHT, "signature": said.signature},
+                {"type": "redacted_thinking", "data": said.signature[::-1]},
+            ],
+            "gemini": [{"text": THOUGHT, "thought": True}, said.signature],
+        }[wire]
+    )
+
+
+def test_a_level_is_of_one_model_or_of_all_and_is_no_part_of_its_name(opened):
+    def refuse(seen):
+        return Fault(status=503) if seen.model == "gpt-5" else Said("Done.")
+
+    chain = {
+        "MERGEWRIGHT_MODEL": "openai-chat:gpt-5,openai-chat:own@off",
+        "MERGEWRIGHT_MODEL_THINKING": "low",
+        "MERGEWRIGHT_MODEL_CONTEXT": "openai-chat:own=20000",
+        "MERGEWRIGHT_MODEL_PRICES": "openai-chat:own@high=2/10",
+    }
+    models, server = opened(refuse, **chain)
+    reply = models.reply(REQUEST)
+    assert models.list_chain("editor") == ("openai-chat:gpt-5@low", "openai-chat:own@off")
+    assert reply.model == "openai-chat:own@off"
+    assert reply.cost_usd
+    assert models.find_window(reply.model) == 20_000
+    assert models.find_window("openai-chat:gpt-5@low") == 400_000
+    first, last = server.requests[0], server.requests[-1]
+    assert first.body["reasoning_effort"] == "low"
+    assert (last.model, last.body.get("reasoning_effort")) == ("own", None)
+
+
+@pytest.mark.parametrize(
+    ("wire", "most", "words"),
+    [
+        ("chat", 16_384, "max_tokens is too large: {}. This model supports at most 16384."),
+        ("anthropic", 8_192, "max_tokens: {} > 8192, which is the maximum for scripted"),
+    ],
+)
+def test_a_limit_that_a_provider_refuses_is_halved_and_that_is_remembered(
+    opened, wire, most, words
+):
+    def answer(seen):
+        asked = seen.body.get("max_tokens") or seen.body["max_completion_tokens"]
+        if asked <= most:
+            return Said("Done.")
+        error = {"type": "invalid_request_error", "message": words.format(asked)}
+        return Fault(status=400, body=json.dumps({"type": "error", "error": error}))
+
+    models, server = opened(answer, wire)
+    assert models.reply(REQUEST).most_tokens == most
+    asked = len(server.requests)
+    assert asked == 2 if wire == "chat" else 3
+    assert models.reply(REQUEST).text == "Done."
+    assert len(server.requests) == asked + 1
+
+
+def test_a_window_leaves_space_for_the_request(opened):
+    models, server = opened([Said("Done.")], MERGEWRIGHT_MODEL_CONTEXT="openai-chat:scripted=24576")
+    models.reply(REQUEST)
+    assert server.requests[0].body["max_completion_tokens"] == 8_192
+
+
 # --- what models emit -------------------------------------------------------------------------
 
 
@@ -192,12 +308,18 @@ def test_MO8_what_may_pass_is_tried_again(opened, quick, passing, stream, wire):
 
 def test_what_may_be_charged_for_is_tried_twice_in_all_and_counted(opened, quick):
     lost = Fault(cut=True)
-    models, server = opened([lost, Said("Done.", input_tokens=70, output_tokens=2), lost, lost])
+    models, server = opened([lost, Said("Done.", input_tokens=70, output_tokens=2), *[lost] * 3])
     worst, reply = models.estimate_worst(REQUEST), models.reply(REQUEST)
-    assert reply.usage.tokens == worst.tokens // 2 + 72
+    # It broke off at once, so it cannot have written much.
+    assert 72 < reply.usage.tokens < worst.tokens // 2
+    once = REQUEST.model_copy(update={"paid_tries": 1})
+    assert models.estimate_worst(once).tokens == worst.tokens // 2
+    with pytest.raises(ModelUnavailable):
+        models.reply(once)
+    assert len(server.requests) == 3
     with pytest.raises(ModelUnavailable):
         models.reply(REQUEST)
-    assert len(server.requests) == 4
+    assert len(server.requests) == 5
 
 
 def test_what_may_be_charged_for_is_not_tried_again_where_the_next_can_answer(opened, quick):
@@ -235,6 +357,16 @@ def test_a_provider_that_there_is_not_is_told_before_prices(opened, tmp_path):
     assert second.startswith("openai:own has no known price")
     with pytest.raises(ModelUnusable, match="opnai"):
         opened([], MERGEWRIGHT_MODEL="openai:own,opnai:gpt-4o")
+
+
+def test_a_level_for_a_model_that_cannot_think_is_told_at_start(opened):
+    line = "openai-chat:gpt-4o@high: .* Write openai-chat:gpt-4o@off, or"
+    for more in (
+        {"MERGEWRIGHT_MODEL": "openai-chat:gpt-5@low,openai-chat:gpt-4o@high"},
+        {"MERGEWRIGHT_MODEL": "openai-chat:gpt-4o", "MERGEWRIGHT_MODEL_THINKING": "high"},
+    ):
+        with pytest.raises(ModelUnusable, match=f"^{line}[^\n]*$"):
+            opened([], **more)
 
 
 @pytest.mark.parametrize(("wire", "stream"), [("chat", "on"), ("anthropic", "off")])
@@ -393,7 +525,7 @@ def test_a_window_is_as_set_or_as_known_or_as_usual(opened):
 def test_what_a_server_does_not_count_is_counted_at_the_most_it_can_be(opened):
     models, _ = opened([Said("Done.", counted=False)])
     reply = models.reply(REQUEST)
-    assert reply.usage.input_tokens >= REQUEST.sent_bytes
+    assert reply.usage.input_tokens >= REQUEST.sent_bytes // 2
     assert 4 <= reply.usage.output_tokens <= REQUEST.most_tokens
 
 
@@ -412,13 +544,72 @@ def test_no_request_costs_more_than_its_worst(opened):
 
 
 def greedy(seen: scripted.Seen) -> scripted.Said:
-    """Count as many tokens as there can be: one for each byte, and a reply of full length."""
+    """Count as many tokens as there can be: one for two bytes, and a reply of full length."""
     functions = [tool["function"] for tool in seen.body["tools"]]
     told = [seen.system, *(text for _, text in seen.messages)]
     for function in functions:
         told += [function["name"], function["description"], json.dumps(function["parameters"])]
     sent = sum(len(text.encode()) for text in told)
-    return Said("x" * 40, input_tokens=sent, output_tokens=MOST_TOKENS)
+    return Said("x" * 40, input_tokens=sent // 2, output_tokens=MOST_TOKENS)
+
+
+def test_what_a_provider_keeps_is_priced_as_read_and_what_it_lost_anew(opened):
+    opus = "anthropic:claude-opus-4-1"
+    answers = [
+        Said("Well.", input_tokens=100_000, output_tokens=100),
+        Said("Well.", input_tokens=101_000, output_tokens=100, cached_tokens=100_000),
+        Said("Well.", input_tokens=102_000, output_tokens=100, cached_tokens=0),
+    ]
+    models, _ = opened(answers, "anthropic", MERGEWRIGHT_MODEL=opus)
+    request = REQUEST.model_copy(update={"paid_tries": 1, "most_tokens": 10_000})
+    asked = []
+    for _ in answers:
+        reply = models.reply(request)
+        messages = (*request.messages, ModelTurn(reply=reply), UserTurn(text="ü" * 1_000))
+        request = request.model_copy(update={"messages": messages, "model": opus})
+        asked.append(request)
+    replied = 10_000 * 75 / 1e6
+
+    def price(request, now=None):
+        return pytest.approx(models.estimate_worst(request, now).usd - replied, abs=0.03)
+
+    first, second, third = asked
+    read, written = 1.5 / 1e6, 18.75 / 1e6
+    assert 100_100 * read == price(first) == price(first, time.time())
+    assert 101_100 * read == price(second)
+    assert 102_100 * written == price(third), "the last reply shows that nothing is kept"
+    assert 101_100 * written == price(second, time.time() + 600), "it keeps it for five minutes"
+    changed = second.model_copy(update={"messages": (UserTurn(text="Cut."), *second.messages[1:])})
+    assert models.estimate_worst(changed).usd - replied < 0.1, "it is counted by its length"
+
+
+@pytest.mark.parametrize("model", ["anthropic:claude-opus-4-1", "openai:gpt-5"])
+def test_a_run_is_not_stopped_by_what_it_reserves_before_its_money_is_spent(opened, model):
+    models, _ = opened([], MERGEWRIGHT_MODEL=model, MERGEWRIGHT_MODEL_CONTEXT=f"{model}=2000000")
+    account, caps, limits = ModelAccount(), SpendingCaps(usd=3.0), []
+    request = REQUEST.model_copy(update={"model": model})
+    before = 0
+    with pytest.raises(BudgetSpent, match=r"could cost \$0.* MERGEWRIGHT_MODEL_USD"):
+        while True:
+            fitted, _ = fit_request(request, models, account, caps, 60.0, purpose="it")
+            limits.append(fitted.most_tokens)
+            usage = Usage(
+                input_tokens=before + 2_500,
+                output_tokens=1_500,
+                cache_read_tokens=before,
+                cache_write_tokens=2_500,
+            )
+            cost = Catalogue().price_reply(model, usage)
+            update = {"model": model, "usage": usage, "cost_usd": cost}
+            reply = make_reply().model_copy(update=update | {"sent_bytes": request.sent_bytes})
+            account.count_reply("editor", reply)
+            before = usage.tokens
+            messages = (*request.messages, ModelTurn(reply=reply), UserTurn(text="x" * 8_000))
+            request = request.model_copy(update={"messages": messages})
+    assert 2.0 < account.usd <= 3.0
+    assert limits[0] == MOST_TOKENS
+    assert limits == sorted(limits, reverse=True)
+    assert LEAST_TOKENS <= limits[-1] < MOST_TOKENS
 
 
 # --- what no reply should be ------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 
 import pytest
@@ -18,7 +18,7 @@ from agent.errors import (
     ModelUnavailable,
 )
 from agent.llm.spendings import CountedModels
-from agent.models.chat import ChatRequest, UserTurn, WorstCase
+from agent.models.chat import MOST_TOKENS, ChatRequest, UserTurn, WorstCase
 from agent.models.model_use import SpendingLimits
 from agent.models.outcome import Outcome
 from agent.models.run import Reason
@@ -74,6 +74,20 @@ def test_what_could_go_beyond_the_day_waits_until_enough_is_of_yesterday(store):
     assert all(fact in told.value.message for fact in facts)
     counted(asked, store, 8, day=1.0).reply(REQUEST)
     assert len(asked.requests) == 1
+
+
+def test_where_less_is_left_the_second_try_goes_and_then_the_reply_gets_shorter(store):
+    asked = model(usd=None)
+    asked.estimate_worst = lambda request, now=None: WorstCase(
+        tokens=1, usd=request.paid_tries * request.most_tokens / MOST_TOKENS
+    )
+    models = counted(asked, store, 7, run=2.0)
+    for usd in (0.0, 0.5, 0.65, 0.75):
+        store.spendings.settle(store.spendings.reserve(0.0, limits(7), time.time()), usd)
+        with suppress(BudgetSpent):
+            models.reply(REQUEST)
+    shown = [(request.paid_tries, request.most_tokens) for request in asked.requests]
+    assert shown == [(2, MOST_TOKENS), (1, MOST_TOKENS), (1, MOST_TOKENS // 2)]
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def read(body: dict[str, Any]) -> tuple[str, list[tuple[str, str]]]:
             elif "functionResponse" in part:
                 told = part["functionResponse"]["response"].values()
                 found.append(("result", "\n".join(map(str, told))))
-            else:
+            elif not part.get("thought"):
                 found.append((role, part["text"]))
     system = body.get("systemInstruction", {}).get("parts", ())
     return "\n".join(part["text"] for part in system), found
@@ -44,22 +44,34 @@ def read(body: dict[str, Any]) -> tuple[str, list[tuple[str, str]]]:
 
 def whole(request: Seen, said: Said, calls: list[tuple[str, Call]], tokens: Any) -> dict[str, Any]:
     parts: list[dict[str, Any]] = [{"text": said.text}] if said.text else []
-    return _object(request, said, parts + [_call(*call) for call in calls], tokens)
+    return _object(request, said, _thought(said) + parts + _calls(said, calls), tokens)
 
 
 def events(
     request: Seen, said: Said, calls: list[tuple[str, Call]], tokens: Any
 ) -> Iterator[tuple[str, dict[str, Any]]]:
+    for thought in _thought(said):
+        yield "", _object(request, said, [thought], None)
     for at in range(0, len(said.text), _PIECE):
         yield "", _object(request, said, [{"text": said.text[at : at + _PIECE]}], None)
-    for call in calls:
-        yield "", _object(request, said, [_call(*call)], None)
+    for call in _calls(said, calls):
+        yield "", _object(request, said, [call], None)
     yield "", _object(request, said, [], tokens)
 
 
-def _call(call_id: str, call: Call) -> dict[str, Any]:
-    given = json.loads(call.text)
-    return {"functionCall": {"id": call_id, "name": call.name, "args": given}}
+def _thought(said: Said) -> list[dict[str, Any]]:
+    return [{"text": said.thought, "thought": True}] if said.thought else []
+
+
+def _calls(said: Said, calls: list[tuple[str, Call]]) -> list[dict[str, Any]]:
+    """Write the calls; the first carries the signature of the thought."""
+    parts: list[dict[str, Any]] = [
+        {"functionCall": {"id": call_id, "name": call.name, "args": json.loads(call.text)}}
+        for call_id, call in calls
+    ]
+    if said.thought and parts:
+        parts[0]["thoughtSignature"] = said.signature
+    return parts
 
 
 def _object(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -76,6 +77,12 @@ class Said:
     cached_tokens: int = 0
     counted: bool = True
     """False: the server tells no tokens, as some do on the wire `chat`."""
+    thought: str = ""
+    """What comes before the text, signed where the wire has signatures."""
+
+    @property
+    def signature(self) -> str:
+        return base64.b64encode(self.thought[:30].encode()).decode()
 
 
 @dataclass(frozen=True)

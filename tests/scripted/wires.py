@@ -169,6 +169,8 @@ def _chat_usage(request: Seen, said: Said) -> dict[str, Any]:
 
 def _whole_chat(request: Seen, said: Said) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": said.text or None}
+    if said.thought:
+        message["reasoning_content"] = said.thought
     if said.calls:
         message["tool_calls"] = [
             {"id": one, "type": "function", "function": {"name": c.name, "arguments": c.text}}
@@ -196,6 +198,8 @@ def _stream_chat(request: Seen, said: Said) -> Iterator[Event]:
         }
 
     yield chunk({"role": "assistant", "content": ""})
+    for piece in _pieces(said.thought):
+        yield chunk({"reasoning_content": piece})
     for piece in _pieces(said.text):
         yield chunk({"content": piece})
     for place, (one, call) in enumerate(_ids(request, said)):
@@ -212,6 +216,15 @@ def _stream_chat(request: Seen, said: Said) -> Iterator[Event]:
 
 def _responses_output(request: Seen, said: Said) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
+    if said.thought:
+        found.append(
+            {
+                "id": f"rs_{request.number}",
+                "type": "reasoning",
+                "summary": [{"type": "summary_text", "text": said.thought}],
+                "encrypted_content": said.signature,
+            }
+        )
     if said.text or not said.calls:
         kind = "refusal" if said.finish == "refused" else "output_text"
         field = "refusal" if kind == "refusal" else "text"
@@ -302,6 +315,15 @@ def _stream_responses(request: Seen, said: Said) -> Iterator[Event]:
                 yield event("response.refusal.delta", **part, delta=content["refusal"])
                 yield event("response.refusal.done", **part, refusal=content["refusal"])
             yield event("response.content_part.done", **part, part=content)
+        elif item["type"] == "reasoning":
+            bare = {**item, "summary": []}
+            yield event("response.output_item.added", output_index=place, item=bare)
+            part, (summary,) = {**at, "summary_index": 0}, item["summary"]
+            empty = {**summary, "text": ""}
+            yield event("response.reasoning_summary_part.added", **part, part=empty)
+            for piece in _pieces(summary["text"]):
+                yield event("response.reasoning_summary_text.delta", **part, delta=piece)
+            yield event("response.reasoning_summary_part.done", **part, part=summary)
         else:
             bare = {**item, "status": "in_progress", "arguments": ""}
             yield event("response.output_item.added", output_index=place, item=bare)
@@ -336,8 +358,17 @@ def _as_object(text: str) -> Any:
         return {"broken": text}
 
 
+def _anthropic_thought(said: Said) -> list[dict[str, Any]]:
+    """Write a thought, and another one that is not shown."""
+    if not said.thought:
+        return []
+    shown = {"type": "thinking", "thinking": said.thought, "signature": said.signature}
+    return [shown, {"type": "redacted_thinking", "data": said.signature[::-1]}]
+
+
 def _whole_anthropic(request: Seen, said: Said) -> dict[str, Any]:
-    content: list[dict[str, Any]] = [{"type": "text", "text": said.text}] if said.text else []
+    content = _anthropic_thought(said)
+    content += [{"type": "text", "text": said.text}] if said.text else []
     content += [
         {"type": "tool_use", "id": one, "name": call.name, "input": _as_object(call.text)}
         for one, call in _ids(request, said)
@@ -371,6 +402,10 @@ def _stream_anthropic(request: Seen, said: Said) -> Iterator[Event]:
     begun = {**done, "content": [], "stop_reason": None, "usage": {**usage, "output_tokens": 1}}
     yield event("message_start", message=begun)
     place = 0
+    for thought in _anthropic_thought(said):
+        start = {**thought, **dict.fromkeys({"thinking", "signature"} & thought.keys(), "")}
+        yield from block(place, start, _thought_deltas(thought))
+        place += 1
     if said.text:
         deltas = ({"type": "text_delta", "text": piece} for piece in _pieces(said.text))
         yield from block(place, {"type": "text", "text": ""}, deltas)
@@ -383,6 +418,13 @@ def _stream_anthropic(request: Seen, said: Said) -> Iterator[Event]:
     ending = {"stop_reason": done["stop_reason"], "stop_sequence": None}
     yield event("message_delta", delta=ending, usage={"output_tokens": usage["output_tokens"]})
     yield event("message_stop")
+
+
+def _thought_deltas(thought: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if thought["type"] == "thinking":
+        for piece in _pieces(thought["thinking"]):
+            yield {"type": "thinking_delta", "thinking": piece}
+        yield {"type": "signature_delta", "signature": thought["signature"]}
 
 
 def _whole_gemini(request: Seen, said: Said) -> dict[str, Any]:

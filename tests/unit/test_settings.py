@@ -39,6 +39,29 @@ def test_all_that_is_wrong_is_said_at_once_each_on_its_line():
     assert "canary" not in refused.value.message
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("MODEL", "openai:gpt-5,openai:gpt-5@hihg", "entry 2: unknown level after @. Use off, on,"),
+        ("MODEL_REVIEWER", "gpt-5@high", "entry 1: does not have the form provider:name"),
+        ("MODEL_THINKING", "hard", "give default or off or on or minimal"),
+        ("MODEL_CONTEXT", "openai-chat:own=-1", "does not have the form provider:name=32768"),
+        ("MODEL_CONTEXT", "openai-chat:own=16000", "at least 16,384 tokens"),
+    ],
+)
+def test_a_wrong_setting_of_a_model_is_one_line_with_the_fix(name, value, words):
+    with pytest.raises(SettingsInvalid) as refused:
+        settings.load_settings({"MERGEWRIGHT_HOME": "/h", f"MERGEWRIGHT_{name}": value})
+    assert refused.value.message.startswith(f"MERGEWRIGHT_{name}: ")
+    assert words in refused.value.message
+    assert "\n" not in refused.value.message
+
+
+def test_a_date_after_the_at_sign_is_no_level():
+    named = {"MERGEWRIGHT_HOME": "/h", "MERGEWRIGHT_MODEL": "google:claude-opus-4@20250514"}
+    assert settings.load_settings(named).model == ("google:claude-opus-4@20250514",)
+
+
 def test_checks_are_all_made_and_told_together(tmp_path):
     (tmp_path / "file").touch()
     loaded = Settings(home=tmp_path / "file", webhook_secret="short")
