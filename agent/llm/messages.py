@@ -46,18 +46,27 @@ def make_parameters(request: ChatRequest) -> ModelRequestParameters:
     )
 
 
-def make_thinking(level: Thinking, model: Model, most_tokens: int) -> ModelSettings:
-    """Say how hard to think."""
+def make_thinking(
+    level: Thinking, model: Model, request: ChatRequest, most_tokens: int
+) -> ModelSettings:
+    """Say how hard to think before a reply of so many tokens."""
     thinking: ThinkingLevel = {"on": True, "off": False}.get(level, cast(ThinkingLevel, level))
-    is_budget = "anthropic_max_output_tokens" in model.profile and not model.profile.get(
-        "anthropic_supports_adaptive_thinking"
-    )
-    if model.system != "anthropic" or not thinking or not is_budget:
+    is_adaptive = model.profile.get("anthropic_supports_adaptive_thinking", False)
+    if model.system != "anthropic" or is_adaptive or not thinking:
         return ModelSettings(thinking=thinking)
-    # Thought has a number of tokens there, which has to be below the limit of the reply.
+    # Thought has a number of tokens there, below those of the reply. Calls that another model made
+    # without a thought of this one cannot be answered with one.
     from pydantic_ai.models.anthropic import AnthropicModelSettings
     from pydantic_ai.profiles.anthropic import ANTHROPIC_THINKING_BUDGET_MAP
 
+    replies = [one.reply for one in request.messages if isinstance(one, ModelTurn)]
+    if replies and replies[-1].calls:
+        made = _restore_reply(replies[-1]).parts
+        if not any(
+            isinstance(part, theirs.ThinkingPart) and part.provider_name == model.system
+            for part in made
+        ):
+            return ModelSettings()
     tokens = min(ANTHROPIC_THINKING_BUDGET_MAP[thinking], most_tokens // 2)
     return AnthropicModelSettings(anthropic_thinking={"type": "enabled", "budget_tokens": tokens})
 

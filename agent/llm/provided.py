@@ -171,10 +171,7 @@ class ProvidedModels:
         stopped: Flag | None = None,
         seconds: float | None = None,
     ) -> Reply:
-        """Ask, and wait for the whole reply.
-
-        Its usage holds the most that tries without a reply may have been charged for.
-        """
+        """Ask, and wait for the whole reply; see `ChatModel.reply`."""
         asking = _RequestState(request, seconds, self._list_asked(request))
         response = _run_in_background(self._ask_chain(asking), stopped)
         if response is None:
@@ -183,8 +180,6 @@ class ProvidedModels:
         used = messages.count_usage(response, self._bound_try(model, request))
         cost = self._catalogue.price_reply(model, used)
         if asking.lost:
-            more = sum(one.tokens for one in asking.lost)
-            used = used.model_copy(update={"input_tokens": used.input_tokens + more})
             # Known dollars count beside unknown ones.
             cost = (cost or 0.0) + sum(one.usd or 0.0 for one in asking.lost) or cost
         made = messages.read_reply(response, model, time.monotonic() - asking.begun, used, cost)
@@ -192,8 +187,8 @@ class ProvidedModels:
         lines = tuple(self._redact(f"{name}: {words}") for name, words in why if name != model)
         update = {
             "passed_over": lines,
+            "lost_tokens": sum(one.tokens for one in asking.lost),
             "sent_bytes": request.sent_bytes,
-            "most_tokens": self._limit_reply(model, asking.request),
         }
         return made.model_copy(update=update)
 
@@ -350,7 +345,7 @@ class ProvidedModels:
             timeout=self._silence + 1,
         )
         if level := split_level(name)[1]:
-            made.update(messages.make_thinking(level, model, limit))
+            made.update(messages.make_thinking(level, model, request, limit))
         return made
 
     def _explain(self, asking: _RequestState) -> AgentError:

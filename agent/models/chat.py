@@ -86,14 +86,14 @@ class Reply(Record):
     calls: tuple[ToolCall, ...] = ()
     finish: Literal["stop", "calls", "length", "refused"]
     """length: cut at the most tokens that were allowed."""
-    most_tokens: int = MOST_TOKENS
-    """As many were allowed."""
     usage: Usage
     cost_usd: float | None
     """None: no price is known."""
     seconds: float
     raw: str
     """The reply as the adapter keeps it, to be given back in later requests."""
+    lost_tokens: int = 0
+    """The most that tries without a reply used before it; the cost has them too."""
     sent_bytes: int = 0
     """Of the request that it answers; see `ChatRequest.sent_bytes`."""
     passed_over: tuple[str, ...] = ()

@@ -31,7 +31,7 @@ class ModelAccount:
 
     @property
     def tokens(self) -> int:
-        return sum(reply.usage.tokens for _, reply in self._replies)
+        return sum(reply.usage.tokens + reply.lost_tokens for _, reply in self._replies)
 
     def find_last_model(self, role: Role) -> str:
         """Name who answered a role last; empty: nobody has."""
@@ -61,7 +61,7 @@ class ModelAccount:
             role=role,
             model=model,
             calls=len(replies),
-            input_tokens=sum(reply.usage.input_tokens for reply in replies),
+            input_tokens=sum(reply.usage.input_tokens + reply.lost_tokens for reply in replies),
             cached_tokens=sum(reply.usage.cache_read_tokens for reply in replies),
             output_tokens=sum(reply.usage.output_tokens for reply in replies),
             usd=round(sum(prices), 6) if len(prices) == len(replies) else None,

@@ -8,7 +8,7 @@ import pytest
 
 from agent.errors import BudgetSpent, ModelRefused
 from agent.llm.budget import Budget, SpendingCaps
-from agent.models.chat import WorstCase
+from agent.models.chat import MOST_TOKENS, WorstCase
 from agent.text.redaction import REMOVED, Redactor
 from tests.fakes import FakeModel, make_reply
 from tests.unit.editing import desks
@@ -117,6 +117,7 @@ def test_all_that_is_said_is_on_record_once(prepared, home):
         request.digest for request in model.requests
     ]
     assert asked[0]["model_chain"] == ["fake:one"]
+    assert (asked[0]["most_tokens"], asked[0]["reserved_usd"]) == (MOST_TOKENS, 0.0)
     assert asked[0]["system"] == model.requests[0].system
     answered = events(home, prepared, "model.answered")
     assert [finding["reply"]["calls"][0]["name"] for finding in answered] == [
