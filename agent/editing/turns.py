@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from agent.desk import Desk
 from agent.errors import ModelRefused, ModelUnusable
-from agent.llm.budget import SpendingCaps, fit_request
+from agent.llm.budget import SpendingCaps, fit_request, require_budget
 from agent.models.chat import (
     ChatModel,
     ChatRequest,
@@ -118,8 +118,12 @@ class ModelTurns:
     def _ask_model(self, request: ChatRequest, turn: Turn) -> Reply:
         models, desk, seconds = self.models, self.desk, self.find_seconds_left()
         purpose = f"turn {turn.number} of {turn.conversation}"
-        account, caps = desk.facts.account, self.caps
-        request, worst = fit_request(request, models, account, caps, seconds, purpose=purpose)
+
+        def require(request: ChatRequest) -> WorstCase:
+            worst, spent = models.estimate_worst(request), desk.facts.account
+            return require_budget(spent, worst, self.caps, seconds, purpose=purpose)
+
+        request, worst = fit_request(request, require)
         facts = {**turn.facts, "digest": request.digest}
         new = [message.model_dump(mode="json") for message in request.messages[turn.sent :]]
         desk.record_words(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
-from agent.errors import BudgetSpent, TimeSpent
-from agent.models.chat import LEAST_SECONDS, LEAST_TOKENS, ChatModel, ChatRequest, WorstCase
+from agent.errors import BudgetSpent, ModelUnavailable, TimeSpent
+from agent.models.chat import LEAST_SECONDS, LEAST_TOKENS, ChatRequest, WorstCase
 from agent.models.model_account import ModelAccount
 from agent.models.model_use import format_usd
 from agent.models.record import Record
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
+
+T = TypeVar("T")
 
 
 class SpendingCaps(Record):
@@ -54,55 +57,31 @@ class Budget:
         )
 
 
-def list_smaller(request: ChatRequest) -> Iterator[ChatRequest]:
-    """List the request, and what may be asked in its place where less is left; the dearest first.
+def fit_request(request: ChatRequest, grant: Callable[[ChatRequest], T]) -> tuple[ChatRequest, T]:
+    """Lower what a request may use until it is granted; return it with what it is granted by.
 
     A second try is what goes first: it is only made after a reply that broke off, which is rare,
     and without it the run waits and asks again. Then the limit of the reply is halved.
-    """
-    yield request
-    tokens = request.most_tokens
-    while True:
-        yield request.model_copy(update={"paid_tries": 1, "most_tokens": tokens})
-        tokens //= 2
-        if tokens < LEAST_TOKENS:
-            return
-
-
-def fit_request(
-    request: ChatRequest,
-    models: ChatModel,
-    spent: ModelAccount,
-    caps: SpendingCaps,
-    seconds: float,
-    *,
-    purpose: str,
-) -> tuple[ChatRequest, WorstCase]:
-    """Lower what a request may use to what is left, as recorded replies have it.
-
-    Returns:
-        The request to be sent, and the most that it can use. After a kill they are the same.
 
     Raises:
-        TimeSpent, BudgetSpent: As `require_budget` does, of the smallest request.
+        BudgetSpent, ModelUnavailable: The smallest is not granted either.
     """
-    problem = None
-    for smaller in list_smaller(request):
-        worst = models.estimate_worst(smaller)
+    tokens = request.most_tokens
+    while True:
         try:
-            require_budget(spent, worst, caps, seconds, purpose=purpose)
-        except BudgetSpent as found:
-            problem = found
-        else:
-            return smaller, worst
-    assert problem is not None, "the request itself is listed"  # noqa: S101
-    raise problem
+            return request, grant(request)
+        except (BudgetSpent, ModelUnavailable):
+            if request.paid_tries == 1:
+                tokens //= 2
+            if tokens < LEAST_TOKENS:
+                raise
+        request = request.model_copy(update={"paid_tries": 1, "most_tokens": tokens})
 
 
 def require_budget(
     spent: ModelAccount, worst: WorstCase, caps: SpendingCaps, seconds: float, *, purpose: str
-) -> None:
-    """Refuse a request that could take the run over one of its caps.
+) -> WorstCase:
+    """Refuse a request that could take the run over one of its caps; else return its worst case.
 
     Args:
         seconds: Left of the run's minutes.
@@ -125,7 +104,7 @@ def require_budget(
             f" (MERGEWRIGHT_MODEL_TOKENS). It needs {needed:,} in total."
         )
     if caps.usd is None or worst.usd is None:
-        return
+        return worst
     if (cost := spent.usd + worst.usd) > caps.usd:
         raise BudgetSpent(
             f"{purpose.capitalize()} could cost ${worst.usd:.4f}, but only"
@@ -133,3 +112,4 @@ def require_budget(
             f" ${spent.usd:.4f} are used (limits.usd, MERGEWRIGHT_MODEL_USD). It needs ${cost:.4f}"
             " in total."
         )
+    return worst

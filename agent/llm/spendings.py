@@ -11,7 +11,7 @@ from agent.errors import (
     ModelUnavailable,
     ModelUnusable,
 )
-from agent.llm.budget import list_smaller
+from agent.llm.budget import fit_request
 from agent.models.chat import ChatModel, ChatRequest, Reply, Role, WorstCase
 from agent.models.clock import read_clock
 from agent.models.model_use import SpendingLimits, Spendings, format_usd
@@ -70,7 +70,9 @@ class CountedModels:
         if not self._models.estimate_worst(request).usd:
             # It costs nothing, or nobody knows how much: then tokens bound it.
             return self._models.reply(request, stopped, seconds)
-        request, number = self._reserve(request)
+        # Whoever asks has fitted it to what replies have cost. Where requests without a reply have
+        # cost more, or the provider's cache is cold, it becomes smaller here.
+        request, number = fit_request(request, self._reserve)
         try:
             reply = self._models.reply(request, stopped, seconds)
         except ModelUnavailable as problem:
@@ -83,21 +85,10 @@ class CountedModels:
         self._settle(number, reply.cost_usd or 0.0)
         return reply
 
-    def _reserve(self, request: ChatRequest) -> tuple[ChatRequest, int]:
-        """Set aside what a request can cost; return it, and what it is settled by.
-
-        Whoever asks has fitted it to what replies have cost. Where requests without a reply have
-        cost more, or the provider's cache is cold, it becomes smaller here.
-        """
-        now, problem = read_clock(), None
-        for smaller in list_smaller(request):
-            worst = self._models.estimate_worst(smaller, now).usd or 0.0
-            try:
-                return smaller, self._store.reserve(worst, self._limits, now)
-            except (BudgetSpent, ModelUnavailable) as found:
-                problem = found
-        assert problem is not None, "the request itself is listed"  # noqa: S101
-        raise problem
+    def _reserve(self, request: ChatRequest) -> int:
+        now = read_clock()
+        worst = self._models.estimate_worst(request, now).usd or 0.0
+        return self._store.reserve(worst, self._limits, now)
 
     def _settle(self, number: int, usd: float) -> None:
         """Note what a request cost; where that fails, all of it stays aside."""

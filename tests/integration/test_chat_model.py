@@ -25,7 +25,7 @@ from agent.errors import (
     TimeSpent,
 )
 from agent.llm import provided, routes
-from agent.llm.budget import SpendingCaps, fit_request
+from agent.llm.budget import SpendingCaps, fit_request, require_budget
 from agent.llm.provided import ProvidedModels
 from agent.llm.routes import Catalogue
 from agent.models.chat import (
@@ -600,9 +600,13 @@ def test_a_run_is_not_stopped_by_what_it_reserves_before_its_money_is_spent(open
     account, caps, limits = ModelAccount(), SpendingCaps(usd=3.0), []
     request = REQUEST.model_copy(update={"model": model})
     before = 0
+
+    def require(request):
+        return require_budget(account, models.estimate_worst(request), caps, 60.0, purpose="it")
+
     with pytest.raises(BudgetSpent, match=r"could cost \$0.* MERGEWRIGHT_MODEL_USD"):
         while True:
-            fitted, _ = fit_request(request, models, account, caps, 60.0, purpose="it")
+            fitted, _ = fit_request(request, require)
             limits.append(fitted.most_tokens)
             usage = Usage(
                 input_tokens=before + 2_500,
