@@ -99,5 +99,5 @@ _ANSWER = (
 
 def reply(seen: Seen) -> Said:
     """Give the reply of this turn."""
-    turns = _ANSWER if "Your part: answer the review" in seen.system else _CHANGE
+    turns = _ANSWER if "to answer the review" in seen.system else _CHANGE
     return turns[seen.turn - 1]
