@@ -50,8 +50,12 @@ def test_the_base_is_read_and_a_faulty_plan_refused_before_anything_is_set_up(pr
         make_reply(bash("git grep -l total || ls")),
         make_reply(plan(files=["pay/", "shop/"])),
         make_reply(plan(files=["./shop/", "docs/*.md", "/work/pay/new.py"])),
+        make_reply(plan(files=["./shop/", "pay/*_add_[a-z].py"])),
         make_reply(
-            plan(files=["./shop/", "docs/*.md"], title="Count all the\n prices " + "x" * 80)
+            plan(
+                files=["./shop/", "docs/*.md", "README*", "shop/??_*.py"],
+                title="Count all the\n prices " + "x" * 80,
+            )
         ),
     ]
     run_context, told, measured = begin(prepared, home, replies)
@@ -60,7 +64,8 @@ def test_the_base_is_read_and_a_faulty_plan_refused_before_anything_is_set_up(pr
     assert "shop" in told[0].results[0].content
     assert "pay/a.py" in told[1].results[0].content
     assert "pay/new.py" in told[2].results[0].content
-    assert attempt.plan.files == ("shop", "docs/*.md")
+    assert "pay/x_add_x.py" in told[3].results[0].content
+    assert attempt.plan.files == ("shop", "docs/*.md", "README*", "shop/??_*.py")
     assert attempt.plan.title.startswith("Count all the prices")
     assert len(attempt.plan.title) <= 72
 
