@@ -90,7 +90,7 @@ def open_review(draft: Draft, checks: str, findings: str, run_context: RunContex
         checks: Summary of the checks and the proof, in words of ours.
         findings: What the gate leaves open, with foreign words in it.
     """
-    base = describe_base(run_context, failing=False)
+    base = describe_base(run_context)
     return _join_parts(
         _fence("The base commit and its checks", base, run_context),
         _describe_ticket(run_context),
@@ -202,12 +202,8 @@ def _count_lines(tree: WorkTree, path: str) -> int:
 # --- the base ---------------------------------------------------------------------------------
 
 
-def describe_base(run_context: RunContext, *, failing: bool = True) -> str:
-    """Describe versions, commands, limits, and which checks pass, fail or cannot be measured.
-
-    Args:
-        failing: Whether to name what fails.
-    """
+def describe_base(run_context: RunContext) -> str:
+    """Describe versions, commands, limits, and which checks pass, fail or cannot be measured."""
     prepared, results = run_context.prepared, run_context.baseline.results
     paths = _open_base(run_context).paths()
     failed = [result for result in results if result.status is Status.FAILED]
@@ -227,7 +223,7 @@ def describe_base(run_context: RunContext, *, failing: bool = True) -> str:
         for name, found in facts.items()
         if found
     ]
-    lines += [f"Fails already: {_describe_failed(run, paths)}" for run in failed if failing]
+    lines += [f"Fails already: {_describe_failed(run, paths)}" for run in failed]
     lines += [
         f"{result.name}: {shlex.join(result.command)}{_describe_size(result)}"
         for result in results

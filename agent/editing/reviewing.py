@@ -69,8 +69,8 @@ def settle_review(
         more = f"A change that addresses this {how}, so the reviewed version was kept."
         return best, notes.model_copy(update={"sentence": f"{notes.sentence} {more}"})
     second = review_change(answered, run_context)
-    count = len(notes.blocking)
-    said = f"{notes.model} asked for {count} change{'s' * (count != 1)}, and another edit was made."
+    count = format_count(len(notes.remarks), "remark")
+    said = f"{notes.model} made {count}, and another edit was made."
     kept = [
         remark for remark in notes.remarks if not remark.blocking and remark not in second.remarks
     ]

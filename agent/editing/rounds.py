@@ -198,11 +198,13 @@ def find_obstacle(problem: RunStopped) -> Finding:
 
 
 def format_remarks(remarks: tuple[Remark, ...]) -> str:
+    """List a reviewer's remarks for the author, blocking ones first."""
     lines = (
-        f"- {remark.place}: {remark.text}" if remark.path else f"- {remark.text}"
-        for remark in remarks
+        f"- {'blocking: ' * remark.blocking}{f'{remark.place}: ' * bool(remark.path)}{remark.text}"
+        for remark in sorted(remarks, key=lambda remark: not remark.blocking)
     )
-    return "\n".join(("A reviewer demands:", *lines))
+    head = "A reviewer has read the change. Fix what is blocking, and of the rest what is right:"
+    return "\n".join((head, *lines))
 
 
 def format_draft_reasons(findings: tuple[Finding, ...]) -> str:

@@ -68,19 +68,17 @@ def _get_next_draft(last: Round, words: str, run_context: RunContext) -> Draft |
 
 
 def answer_submission(best: Round, notes: ReviewNotes, run_context: RunContext) -> Draft | None:
-    """Have the reviewer's blocking remarks seen to, once; None: there are none.
+    """Pass the remarks of a review without approval to the author, once; None: nothing to pass.
 
     Where the model cannot be asked or will not go on, the change stays as it passed.
     """
-    if not notes.blocking or not best.is_passed:
+    if notes.approves or not notes.remarks or not best.is_passed:
         return None
     history, following = run_context.history, None
-    with history.keep_passed_change("the reviewer's blocking remarks were addressed"):
-        following = _get_next_draft(best, rounds.format_remarks(notes.blocking), run_context)
+    with history.keep_passed_change("the reviewer's remarks were addressed"):
+        following = _get_next_draft(best, rounds.format_remarks(notes.remarks), run_context)
         if following is None:
-            history.record_loss(
-                "An edit to address the reviewer's blocking remarks changed nothing."
-            )
+            history.record_loss("An edit to address the reviewer's remarks changed nothing.")
     if following is None:
         history.give_up()
     return following

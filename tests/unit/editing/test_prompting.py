@@ -8,9 +8,11 @@ import pytest
 
 from agent.editing import attempts, opening, prompting, reviewing
 from agent.editing.prompting import fence_text
+from agent.editing.rounds import Draft
 from agent.editing.submissions import FollowUpSubmission
 from agent.editing.tools import ToolExecutor
 from agent.git.tree import WorkTree
+from agent.models.change import Change, Plan
 from agent.models.chat import ChatRequest, UserTurn
 from agent.models.checks import CheckItem, LintRun, Status, TestRun
 from repo_config.detect import DjangoProject
@@ -135,7 +137,9 @@ def test_what_fails_already_is_counted_and_named_where_it_is_the_repositorys(tmp
     assert "- tests/test_a.py::test_0: AssertionError: assert 1 == 2\n" in told
     assert "tests: python -m pytest (13 tests: 12 failed, 1 passed; 181 s)" in told
     assert "Default seconds of bash: 271. Minutes left in the run: 60." in told
-    assert "Fails already" not in opening.describe_base(run_context, failing=False)
+    plan = Plan(recipe="", title="t", parameters="", steps=("s",))
+    draft = Draft(plan=plan, change=Change(base_commit=prepared.checkout.commit, files=()))
+    assert told in opening.open_review(draft, "Checks.", "", run_context)
 
 
 def test_the_contract_stands_first(tmp_path, home):
