@@ -206,7 +206,8 @@ class _Sides:
         pairs = zip(now, instead, strict=False)
         same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
         line = here[0] + max(0, min(same, len(now) - 1))
-        return TextEdit(*here, tuple(map(_end_line, instead)), line)
+        removed = _UNNAMED if _only_lacks_lines(now, instead) else ""
+        return TextEdit(*here, tuple(map(_end_line, instead)), line, removed=removed)
 
     def _take_away(self, node: ast.stmt) -> Iterator[TextEdit]:
         if isinstance(node, _IMPORTS) and self.needed.issuperset(_list_imported(node)):
@@ -439,6 +440,16 @@ def _find_head(node: ast.AST) -> tuple[int, int]:
     """Return the lines of a statement or handler up to its body; none where there is no such."""
     body = getattr(node, "body", [])
     return (node.lineno - 1, _find_first(body[0])) if body and hasattr(node, "lineno") else (0, 0)
+
+
+def _only_lacks_lines(now: Iterable[bytes], was: Iterable[bytes]) -> bool:
+    """Whether lines of code have gone and none is new, however they are indented."""
+    here, there = (
+        [text for line in lines if (text := line.strip()) and not text.startswith(b"#")]
+        for lines in (now, was)
+    )
+    left = iter(there)
+    return len(here) < len(there) and all(line in left for line in here)
 
 
 def _end_line(line: bytes) -> bytes:

@@ -236,26 +236,33 @@ class VerdictFacts:
         is_shown = bool(hunks.noticed or hunks.checked)
         is_shown = is_shown or any(row.is_proof for row in self.proof.rows)
         gone = any(part.goes for part in hunks.unnoticed)
-        found: list[tuple[str, int | None, str]] = [
-            (part.path, part.line, _tell_unnoticed(part, hunks.readers))
+        more = self._tell_uncounted()
+        found = [
+            _make_unnoticed(part, more)
             for part in hunks.unnoticed
             if not part.goes and not (part.mistake and is_shown)
         ]
+        fix = "Add a test that fails without it, or review it closely."
+        if self.proof.missing and not (hunks.noticed or hunks.checked or found or gone):
+            message = f"No test proves the change: {self.proof.missing}.{more}"
+            found.append(_make_remark(PROOF, message, fix))
         if (untried := hunks.untried) and not is_shown:
             parts = format_count(len(untried), "part")
             message = (
                 f"{parts} of the code, starting here, could not be tested by reverting: "
                 "the time was up."
             )
-            found.append((untried[0].path, untried[0].line, message))
-        if self.proof.missing and not (hunks.noticed or hunks.checked or found or gone):
-            found.append(("", None, f"No test proves the change: {self.proof.missing}."))
-        fix = "Add a test that fails without it, or review it closely."
+            fix = "Review it closely, or raise `limits.minutes`: a tenth is for this."
+            remark = _make_remark(PROOF, message, fix, untried[0].path, untried[0].line)
+            found.append(remark.model_copy(update={"asks_author": False}))
         # Of what was removed at one place, once.
-        unique = dict.fromkeys(found)
-        return tuple(
-            _make_remark(PROOF, message, fix, path, line) for path, line, message in unique
-        )
+        return tuple(dict.fromkeys(found))
+
+    def _tell_uncounted(self) -> str:
+        """Name the tests that count as noticing nothing, with the reason."""
+        told = [f"{name} reads the source's text" for name in self.proof.hunks.readers]
+        told += [f"{test.item_id} is flaky" for each in self._tests for test in each.flaky]
+        return f" Not counted: {list_some(told)}." if told else ""
 
     @property
     def _kept_behaviour(self) -> tuple[Finding, ...]:
@@ -368,13 +375,18 @@ class VerdictFacts:
         return " ".join(filter(None, said))
 
 
-def _tell_unnoticed(part: SourcePart, readers: tuple[str, ...]) -> str:
+def _make_unnoticed(part: SourcePart, more: str) -> Finding:
+    """Name a part that no test notices; of code that only goes, a reader says whether it may."""
+    message = f"{'Breaking this function' if part.breaks else 'Reverting this'} breaks no test."
+    fix = "Add a test that fails without it, or review it closely."
     if part.mistake:
-        return f"No test catches {part.mistake}."
-    none = "no test that runs it" if readers else "no test"
-    if part.removed:
-        return f"Putting the removed {part.removed} back breaks {none}."
-    return f"{'Breaking this function' if part.breaks else 'Reverting this'} breaks {none}."
+        message = f"No test catches {part.mistake}."
+    elif part.removed:
+        message = f"Putting the removed {part.removed} back breaks no test."
+        fix = "Check that nothing needs what it did; a test is not asked for."
+    found = _make_remark(PROOF, message + more, fix, part.path, part.line)
+    update = {"is_reading": True, "asks_author": False} if part.removed else {}
+    return found.model_copy(update=update)
 
 
 def _make_remark(
