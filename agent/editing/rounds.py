@@ -22,14 +22,11 @@ from agent.models.change import Change, ClearedChange, Finding, Plan, Severity
 from agent.models.checks import AnyComparison, CheckItem, CheckReport
 from agent.models.outcome import Verdict
 from agent.models.review import Proof, Remark
-from agent.setup.proposed_lines import SET_UP
 from agent.text.check_summary import format_count, is_of_tests, list_new
 
 if TYPE_CHECKING:
     from agent.editing.attempts import Attempt
 
-RED_BASE = "base branch tests"
-"""Stands for a rule in the finding that most tests of base fail."""
 _MOST_FAILURES = 5
 _MOST_FINDINGS = 10
 _MOST_LINES = 30
@@ -209,8 +206,7 @@ def format_remarks(remarks: tuple[Remark, ...]) -> str:
 
 def format_draft_reasons(findings: tuple[Finding, ...]) -> str:
     """List for the model what makes a change that passes a draft; empty: nothing does."""
-    # No edit answers what is said of the base.
-    open_to_edits = [finding for finding in findings if finding.rule not in (SET_UP, RED_BASE)]
+    open_to_edits = [finding for finding in findings if finding.asks_author]
     said = [_format_finding(edit) for edit in open_to_edits[:_MOST_FINDINGS]]
     head = "The change passes, but a person will have to check this. Fix what you can, or submit"
     return "\n\n".join((f"{head} it as it is.", *said)) if said else ""

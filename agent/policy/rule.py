@@ -28,6 +28,8 @@ class Rule:
     """No repository can weigh it less, unless the operator says otherwise; None: it may be off."""
     is_reading: bool = False
     """Whether who reads ticket and diff can settle it; not so what guards the gate."""
+    asks_author: bool = True
+    """Whether an edit may answer its findings; else they ask for time, packages or settings."""
     may_be_asked: bool = False
     """Whether a ticket that names the file, or the finding's subject, asks for it."""
 
@@ -48,6 +50,7 @@ class Rule:
             message=message if message.endswith(".") else f"{message}.",
             fix=fix,
             is_reading=self.is_reading,
+            asks_author=self.asks_author,
         )
 
     def report_hits(

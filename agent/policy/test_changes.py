@@ -39,6 +39,7 @@ NOT_RUN = Rule(
     demands="All existing tests run with the change within the time limit.",
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
+    asks_author=False,
 )
 NOT_COLLECTED = Rule(
     id="test-not-collected",
@@ -86,7 +87,7 @@ def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterat
             "",
             f"{len(found.unrun):,} of {found.base_count + len(base.unrun):,} tests did not run in"
             f" time, such as {named}",
-            "Run them, or raise checks.minutes.",
+            "Run them, or raise `checks.minutes` (and `limits.minutes`, for the whole run).",
         )
     for said in head.uncollected:
         yield NOT_COLLECTED.make_finding(said.partition(" ")[0], said, _COLLECTED)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from agent.checks import comparison, fastapi_endpoints, reruns
 from agent.editing import reviewing
-from agent.editing.rounds import RED_BASE, Round
+from agent.editing.rounds import Round
 from agent.models.change import ClearedChange, Finding, Severity
 from agent.models.checks import TESTS, AnyComparison, CheckItem, Status, TestComparison
 from agent.models.environment import Contract
@@ -177,9 +177,14 @@ class VerdictFacts:
 
     @property
     def _unfinished(self) -> tuple[Finding, ...]:
-        fix = "Run it before merging, or raise `checks.minutes`."
+        fix = "Run it before merging, or raise `limits.minutes`."
         return tuple(
-            _make_remark("unfinished", f"{name_check(check)} did not finish: {check.reason}.", fix)
+            _make_remark(
+                "unfinished",
+                f"{name_check(check)} did not finish: {check.reason}.",
+                fix,
+                asks_author=False,
+            )
             for check in self.compared
             if check.unfinished
         )
@@ -201,13 +206,13 @@ class VerdictFacts:
                     "migration drift is unchecked."
                 )
                 fix = "Run `makemigrations --check` by hand."
-                found.append(_make_remark("makemigrations", message, fix, path))
+                found.append(_make_remark("makemigrations", message, fix, path, asks_author=False))
         if fastapi_endpoints.NAME in names and any(path.endswith(".py") for path in paths):
             message = "Endpoint dependencies cannot be checked on the base branch."
             fix = (
                 "Check by hand that every new endpoint has the dependency required by fastapi.auth."
             )
-            found.append(_make_remark(fastapi_endpoints.NAME, message, fix))
+            found.append(_make_remark(fastapi_endpoints.NAME, message, fix, asks_author=False))
         return tuple(found)
 
     @property
@@ -215,10 +220,11 @@ class VerdictFacts:
         """Tests of base of which most fail, on both sides: they say little of the change."""
         return tuple(
             _make_remark(
-                RED_BASE,
+                "base branch tests",
                 f"{test.base_failures:,} of {test.base_count - test.base_skipped:,} tests fail on "
                 "the base branch, so they prove little about the change.",
                 "Configure what they need: `services`, `env`, `setup`.",
+                asks_author=False,
             )
             for test in self._tests
             if test.head_failures >= test.base_failures > (test.base_count - test.base_skipped) / 2
@@ -253,8 +259,10 @@ class VerdictFacts:
                 "the time was up."
             )
             fix = "Review it closely, or raise `limits.minutes`: a tenth is for this."
-            remark = _make_remark(PROOF, message, fix, untried[0].path, untried[0].line)
-            found.append(remark.model_copy(update={"asks_author": False}))
+            first = untried[0]
+            found.append(
+                _make_remark(PROOF, message, fix, first.path, first.line, asks_author=False)
+            )
         # Of what was removed at one place, once.
         return tuple(dict.fromkeys(found))
 
@@ -275,8 +283,7 @@ class VerdictFacts:
             f" {list_some([part.name for part in parts])}."
         )
         fix = "Check that the ticket asks for no other behaviour, and that there is none."
-        found = _make_remark(PROOF, message, fix, parts[0].path, parts[0].line)
-        return (found.model_copy(update={"is_reading": True}),)
+        return (_make_remark(PROOF, message, fix, parts[0].path, parts[0].line, is_reading=True),)
 
     @property
     def _left_open(self) -> tuple[Finding, ...]:
@@ -384,9 +391,10 @@ def _make_unnoticed(part: SourcePart, more: str) -> Finding:
     elif part.removed:
         message = f"Putting the removed {part.removed} back breaks no test."
         fix = "Check that nothing needs what it did; a test is not asked for."
-    found = _make_remark(PROOF, message + more, fix, part.path, part.line)
-    update = {"is_reading": True, "asks_author": False} if part.removed else {}
-    return found.model_copy(update=update)
+    goes = bool(part.removed)
+    return _make_remark(
+        PROOF, message + more, fix, part.path, part.line, is_reading=goes, asks_author=not goes
+    )
 
 
 def _make_remark(
@@ -395,6 +403,9 @@ def _make_remark(
     fix: str,
     path: str = "",
     line: int | None = None,
+    *,
+    is_reading: bool = False,
+    asks_author: bool = True,
 ) -> Finding:
     return Finding(
         rule=rule,
@@ -403,6 +414,8 @@ def _make_remark(
         line=line,
         message=message,
         fix=fix,
+        is_reading=is_reading,
+        asks_author=asks_author,
     )
 
 

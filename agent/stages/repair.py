@@ -52,7 +52,9 @@ def _find_objection(last: Round, run_context: RunContext) -> str:
         if one.number < last.number
     )
     has_reader = "reviewer" in run_context.roles
-    is_for_reader = has_reader and all(finding.is_reading for finding in last.remarks)
+    is_for_reader = has_reader and all(
+        finding.is_reading for finding in last.remarks if finding.asks_author
+    )
     if told or is_for_reader or last.draft.by is None:
         return ""
     return rounds.format_draft_reasons(last.remarks)

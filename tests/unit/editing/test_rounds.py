@@ -19,7 +19,6 @@ from agent.models.checks import (
 from agent.models.outcome import Verdict
 from agent.models.review import Proof
 from agent.models.run import Reason
-from agent.setup.proposed_lines import SET_UP
 
 OUTPUT = """\
 ============================= test session starts ==============================
@@ -109,10 +108,12 @@ def test_the_best_passed_then_was_checked_then_has_the_fewest_failures():
     assert rounds.choose_best([replace(passed, verdict=lacking), passed]) is passed
 
 
-def test_what_is_wrong_with_the_base_alone_is_not_told_to_a_model():
-    about_base = [finding(rule) for rule in (SET_UP, rounds.RED_BASE)]
-    assert rounds.format_draft_reasons(tuple(about_base)) == ""
-    assert "(proof)" in rounds.format_draft_reasons((*about_base, finding("proof")))
+def test_what_no_edit_answers_is_not_told_to_a_model():
+    of_minutes = finding().model_copy(update={"asks_author": False})
+    assert rounds.format_draft_reasons((of_minutes,)) == ""
+    told = rounds.format_draft_reasons((of_minutes, finding("proof")))
+    assert "(proof)" in told
+    assert "http-client" not in told
 
 
 def test_a_check_that_fails_as_a_whole_is_told_by_its_last_lines():
