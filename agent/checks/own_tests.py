@@ -6,6 +6,7 @@ Owns which these are, and one result made of this run and that of the tests as b
 from __future__ import annotations
 
 import ast
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -185,8 +186,9 @@ def source_of(content: bytes | None, name: str) -> str:
     node = _find_test(content, name)
     if node is None:
         return ""
-    text = (content or b"").decode("utf-8", "replace")
-    return (ast.get_source_segment(text, node) or "")[:_MOST_SOURCE]
+    first = min(part.lineno for part in (node, *getattr(node, "decorator_list", ())))
+    lines = (content or b"").decode("utf-8", "replace").splitlines()[first - 1 : node.end_lineno]
+    return textwrap.dedent("\n".join(lines))[:_MOST_SOURCE]
 
 
 def is_altered(file: ChangedFile, name: str) -> bool:

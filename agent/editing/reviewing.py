@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from agent.editing import forms, opening, prompting
+from agent.editing import forms, opening, prompting, rounds
 from agent.editing.loop import Conversation, SubmittedForm
 from agent.editing.rounds import Round, explain_stop
 from agent.editing.run_context import RunContext
@@ -124,13 +124,12 @@ def apply_settled(findings: tuple[Finding, ...], notes: ReviewNotes | None) -> t
     )
 
 
-def _describe_findings(findings: tuple[Finding, ...]) -> str:
+def _describe_findings(best: Round) -> str:
     """List what is open after the gate, with numbers where the reviewer can settle it."""
-    numbers = {one: n for n, one in enumerate(_list_readings(findings), 1)}
+    numbers = {one: n for n, one in enumerate(_list_readings(best.remarks), 1)}
     lines = (
-        f"{numbers.get(finding, '-')}. {finding.path}:{finding.line or ''} {finding.message}"
-        f" ({finding.rule})"
-        for finding in findings
+        f"{numbers.get(finding, '-')}. {rounds.format_finding(finding, best.draft.change)}"
+        for finding in best.remarks
     )
     return "\n".join(lines)
 
@@ -152,7 +151,7 @@ def _make_finding(message: str, path: str = "", line: int | None = None) -> Find
 
 def _request_review(best: Round, run_context: RunContext) -> SubmittedForm:
     name = Step.REVIEW.named(best.number)
-    given = best.draft, summarize_checks(best), _describe_findings(best.remarks), run_context
+    given = best.draft, summarize_checks(best), _describe_findings(best), run_context
     message = run_context.once(name.named("opening"), opening.open_review, *given)
     talk = Conversation(
         name=name,
