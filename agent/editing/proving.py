@@ -52,7 +52,7 @@ _MOST_ROWS = 30
 _MISSING = re.compile(r"(?:Name|UnboundLocal|Attribute|Import|ModuleNotFound|Type)Error\b|$")
 _LONGEST_ERROR = 200
 #: For all hunks together, of the seconds of the run.
-PART = 0.1
+_PART = 0.1
 #: Of the suite, what runs for a single hunk; all of it is asked of several at once.
 _SHARE = 0.25
 _MOST_IDS = 200
@@ -134,7 +134,7 @@ class PartRunner:
 
     @cached_property
     def end(self) -> float:
-        most = PART * 60 * self.prepared.contract.config.limits.minutes
+        most = _PART * 60 * self.prepared.contract.config.limits.minutes
         return time.monotonic() + min(most, self.seconds)
 
     @cached_property

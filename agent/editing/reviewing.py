@@ -126,7 +126,7 @@ def apply_settled(findings: tuple[Finding, ...], notes: ReviewNotes | None) -> t
 
 def _describe_findings(best: Round) -> str:
     """List what is open after the gate, with numbers where the reviewer can settle it."""
-    numbers = {one: n for n, one in enumerate(_list_readings(best.remarks), 1)}
+    numbers = {finding: number for number, finding in _number_readings(best).items()}
     lines = (
         f"{numbers.get(finding, '-')}. {rounds.format_finding(finding, best.draft.change)}"
         for finding in best.remarks
@@ -134,8 +134,8 @@ def _describe_findings(best: Round) -> str:
     return "\n".join(lines)
 
 
-def _list_readings(findings: tuple[Finding, ...]) -> list[Finding]:
-    return [finding for finding in findings if finding.is_reading]
+def _number_readings(best: Round) -> dict[int, Finding]:
+    return dict(enumerate((finding for finding in best.remarks if finding.is_reading), 1))
 
 
 def _make_finding(message: str, path: str = "", line: int | None = None) -> Finding:
@@ -170,7 +170,7 @@ def _request_review(best: Round, run_context: RunContext) -> SubmittedForm:
 
 def _make_notes(found: SubmittedReview, best: Round, run_context: RunContext) -> ReviewNotes:
     redact = run_context.desk.redactor
-    readings = dict(enumerate(_list_readings(best.remarks), 1))
+    readings = _number_readings(best)
     settled = tuple(
         SettledFinding(
             finding=readings[finding.number],

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
 #: Characters of an answer to a submit; of what a check has printed, where it names no items.
 _MOST_WORDS, _MOST_PRINTED = 28_000, 4_000
 _FAILED = "withheld until it is fixed"
+_PASSES = (
+    "The change passes, but a person will have to check this. Fix what you can, or submit it as it"
+    " is."
+)
 
 
 @dataclass(frozen=True)
@@ -76,32 +81,25 @@ class Round:
     def is_passed(self) -> bool:
         return self.verdict is not None and self.verdict.publish
 
-    @property
-    def failures(self) -> dict[str, str]:
-        """All that stands against it, in foreign words for the model, by stable names."""
+    @cached_property
+    def failures(self) -> tuple[str, ...]:
+        """All that withholds it, in foreign words for the model."""
         if self.is_passed:
-            return {}
+            return ()
         if self.verdict is None or self.after is None:
-            return dict(self._find_blocking(self.refused))
+            return tuple(self._format_findings(Severity.BLOCK))
         red = (self._list_failures(check, self.after) for check in self.compared)
-        return dict(chain(*red, self._find_blocking(self.verdict.findings)))
+        return tuple(dict.fromkeys(chain(*red, self._format_findings(Severity.BLOCK))))
 
     @property
     def objection(self) -> str:
         """What its author can do something about, in the order of the decision; empty: nothing."""
-        open_to_edits = [finding for finding in self.findings if finding.asks_author]
-        if self.is_passed and not any(map(_is_remark, open_to_edits)):
-            return ""
         said = self.verdict.sentence if self.verdict else ""
-        if self.is_passed:
-            said = (
-                "The change passes, but a person will have to check this. Fix what you can, or"
-                " submit it as it is."
-            )
-        below = [one for one in open_to_edits if one.severity is not Severity.BLOCK]
-        below.sort(key=lambda finding: not _is_remark(finding))
-        told = (*self.failures.values(), *(format_finding(one, self.draft.change) for one in below))
-        return "\n\n".join(filter(None, (said, *_cut_list(told))))
+        told = [*self.failures, *self._format_findings(Severity.REVIEW)]
+        if self.is_passed and not told:
+            return ""
+        told += self._format_findings(Severity.INFO)
+        return "\n\n".join(filter(None, (_PASSES if self.is_passed else said, *_cut_list(told))))
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -112,28 +110,28 @@ class Round:
 
     @property
     def remarks(self) -> tuple[Finding, ...]:
-        return tuple(filter(_is_remark, self.findings))
+        return tuple(one for one in self.findings if one.severity is Severity.REVIEW)
 
-    def _find_blocking(self, findings: tuple[Finding, ...]) -> Iterator[tuple[str, str]]:
-        for finding in findings:
-            if finding.severity is Severity.BLOCK:
-                name = f"{finding.rule} {finding.path} {finding.message}"
-                yield name, format_finding(finding, self.draft.change)
+    def _format_findings(self, severity: Severity) -> Iterator[str]:
+        """List those of a weight that an edit may resolve."""
+        for finding in self.findings:
+            if finding.severity is severity and finding.asks_author:
+                yield format_finding(finding, self.draft.change)
 
-    def _list_failures(self, check: AnyComparison, after: CheckReport) -> Iterator[tuple[str, str]]:
+    def _list_failures(self, check: AnyComparison, after: CheckReport) -> Iterator[str]:
         new, gone = list_new(check), check.gone if is_of_tests(check) else ()
         result = after.result(check.name)
+        command = _shorten_command(result) if result and (new or gone) else ()
         for item in new:
-            yield f"{check.name} {item.item_id}", _format_failure(check, item, result)
+            yield _format_failure(check, item, command)
         for name in gone:
             said = f"[{_FAILED}] {name} ran on the base commit but no longer runs."
-            yield f"gone {name}", said + _tell_command(result, name)
-        yield from self._find_blocking(check.findings)
+            yield said + _tell_command(command, name)
         if check.is_in_the_way and not (new or gone):
             why = check.reason or f"{check.name} ended {check.head.value}"
             printed = result.output.strip()[-_MOST_PRINTED:] if result else ""
             said = "\n".join(filter(None, (f"[{_FAILED}] {check.name}: {why}", printed)))
-            yield f"{check.name} as a whole", said + _tell_command(result)
+            yield said + _tell_command(result.command if result else ())
 
     @property
     def rank(self) -> tuple[bool, bool, int, int]:
@@ -266,38 +264,37 @@ def _name_effect(finding: Finding) -> str:
     return f"draft unless {' or '.join(ways)}" if ways else "draft: a person checks it"
 
 
-def _is_remark(finding: Finding) -> bool:
-    return finding.severity is Severity.REVIEW
-
-
-def _format_failure(check: AnyComparison, item: CheckItem, result: AnyRun | None) -> str:
+def _format_failure(check: AnyComparison, item: CheckItem, command: tuple[str, ...]) -> str:
     place = f" at {item.place}" if item.place and item.place not in item.item_id else ""
     text = item.text.partition("\n(run again: ")[0].strip()
     head = f"[{_FAILED}] {check.name}: {item.item_id}{place}"
     source = f"    {item.source}" if item.source else ""
-    lines = (head, source, "" if text in head else text)
-    return "\n".join(filter(None, lines)) + _tell_command(result, item.item_id)
+    lines = "\n".join(filter(None, (head, source, "" if text in head else text)))
+    return lines + _tell_command(command, item.item_id if is_of_tests(check) else "")
 
 
-def _tell_command(result: AnyRun | None, item_id: str = "") -> str:
-    """Name what shows it in the model's shell; of tests the one that fails."""
-    words = result.command if result else ()
-    if isinstance(result, TestRun) and words and item_id:
-        ids = [item.item_id for item in result.items]
-        starts = (words.index(one) for one in ("pytest", "test") if one in words)
-        start = next(starts, len(words) - 1) + 1
-        pairs = zip(words[start - 1 :], words[start:], strict=False)
-        kept = [
-            word for last, word in pairs if last.startswith("--") or not _covers_some(word, ids)
-        ]
-        words = (*words[:start], *kept, item_id.removesuffix(COLLECTION))
-    return f"\nRun: {shlex.join(words)}" if words else ""
+def _tell_command(command: tuple[str, ...], test_id: str = "") -> str:
+    """Name what shows it in the model's shell."""
+    words = (*command, test_id.removesuffix(COLLECTION)) if test_id else command
+    return f"\nRun: {shlex.join(words)}" if command else ""
 
 
-def _covers_some(word: str, ids: Sequence[str]) -> bool:
-    """Whether a word of a command names a folder, a module or a class of tests."""
-    starts = tuple(f"{word.rstrip('/')}{mark}" for mark in ("/", "::", "."))
-    return any(item_id == word or item_id.startswith(starts) for item_id in ids)
+def _shorten_command(result: AnyRun) -> tuple[str, ...]:
+    """Leave out of a command the folders, modules and classes of tests that it names."""
+    words = result.command
+    if not isinstance(result, TestRun):
+        return words
+    ids = [item.item_id for item in result.items]
+    starts = (words.index(word) for word in ("pytest", "test") if word in words)
+    start = next(starts, len(words) - 1) + 1
+
+    def names_tests(word: str) -> bool:
+        begins = tuple(f"{word.rstrip('/')}{mark}" for mark in ("/", "::", "."))
+        return any(item_id == word or item_id.startswith(begins) for item_id in ids)
+
+    pairs = zip(words[start - 1 :], words[start:], strict=False)
+    left = (word for last, word in pairs if last.startswith("--") or not names_tests(word))
+    return (*words[:start], *left)
 
 
 def _quote_line(change: Change, path: str, line: int | None) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from agent.models.change import Finding, Severity
 from agent.policy.change_context import ChangeContext, Find
@@ -28,12 +28,12 @@ class Rule:
     """No repository can weigh it less, unless the operator says otherwise; None: it may be off."""
     is_reading: bool = False
     """Whether who reads ticket and diff can settle it; not so what guards the gate."""
-    asks_author: bool = True
-    """Whether an edit may answer its findings; else they ask for time, packages or settings."""
     may_be_asked: bool = False
     """Whether a ticket that names the file, or the finding's subject, asks for it."""
 
-    def make_finding(self, path: str, message: str, fix: str, line: int | None = None) -> Finding:
+    def make_finding(
+        self, path: str, message: str, fix: str, line: int | None = None, **more: Any
+    ) -> Finding:
         """Make a finding.
 
         Args:
@@ -41,6 +41,7 @@ class Rule:
             message: Continues the path: a clause in the present, without the final point.
             fix: A sentence that says the way out.
             line: In the new file, 1-based; None for the file as a whole.
+            more: Other fields of the finding.
         """
         return Finding(
             rule=self.id,
@@ -49,8 +50,7 @@ class Rule:
             line=line,
             message=message if message.endswith(".") else f"{message}.",
             fix=fix,
-            is_reading=self.is_reading,
-            asks_author=self.asks_author,
+            **{"is_reading": self.is_reading, **more},
         )
 
     def report_hits(

@@ -41,7 +41,6 @@ NOT_RUN = Rule(
     demands="All existing tests run with the change within the time limit.",
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
-    asks_author=False,
 )
 NOT_COLLECTED = Rule(
     id="test-not-collected",
@@ -75,10 +74,8 @@ def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterat
         ids = [test.item_id for test in tests]
         many = f"{len(ids):,} tests pass" if len(ids) > 1 else f"{ids[0]} passes"
         named = f" ({list_some(ids)})" if len(ids) > 1 else ""
-        shown = REWRITTEN.make_finding(
-            "", f"{many} only in the changed version{named}; the old version: {said}", _READ
-        )
-        yield shown.model_copy(update={"source": _show_versions(tests[0])})
+        message = f"{many} only in the changed version{named}; the old version: {said}"
+        yield REWRITTEN.make_finding("", message, _READ, source=_show_versions(tests[0]))
     if len(alike) > _MOST:
         yield REWRITTEN.make_finding("", f"{len(alike) - _MOST:,} more such tests", _READ)
     if found.gone:
@@ -92,6 +89,7 @@ def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterat
             f"{len(found.unrun):,} of {found.base_count + len(base.unrun):,} tests did not run in"
             f" time, such as {named}",
             "Run them, or raise `checks.minutes` (and `limits.minutes`, for the whole run).",
+            asks_author=False,
         )
     for said in head.uncollected:
         yield NOT_COLLECTED.make_finding(said.partition(" ")[0], said, _COLLECTED)

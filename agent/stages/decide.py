@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from agent.checks import comparison, fastapi_endpoints, reruns
 from agent.editing import reviewing
@@ -30,6 +31,7 @@ from agent.text.sanitise import list_some
 
 PROOF = "proof"
 """Stands for a rule in the finding that a change is not proved."""
+_ADD_TEST = "Add a test that fails without it, or review it closely."
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,6 @@ class VerdictFacts:
                 "unfinished",
                 f"{name_check(check)} did not finish: {check.reason}.",
                 fix,
-                asks_author=False,
             )
             for check in self.compared
             if check.unfinished
@@ -206,13 +207,13 @@ class VerdictFacts:
                     "migration drift is unchecked."
                 )
                 fix = "Run `makemigrations --check` by hand."
-                found.append(_make_remark("makemigrations", message, fix, path, asks_author=False))
+                found.append(_make_remark("makemigrations", message, fix, path))
         if fastapi_endpoints.NAME in names and any(path.endswith(".py") for path in paths):
             message = "Endpoint dependencies cannot be checked on the base branch."
             fix = (
                 "Check by hand that every new endpoint has the dependency required by fastapi.auth."
             )
-            found.append(_make_remark(fastapi_endpoints.NAME, message, fix, asks_author=False))
+            found.append(_make_remark(fastapi_endpoints.NAME, message, fix))
         return tuple(found)
 
     @property
@@ -224,7 +225,6 @@ class VerdictFacts:
                 f"{test.base_failures:,} of {test.base_count - test.base_skipped:,} tests fail on "
                 "the base branch, so they prove little about the change.",
                 "Configure what they need: `services`, `env`, `setup`.",
-                asks_author=False,
             )
             for test in self._tests
             if test.head_failures >= test.base_failures > (test.base_count - test.base_skipped) / 2
@@ -248,10 +248,9 @@ class VerdictFacts:
             for part in hunks.unnoticed
             if not part.goes and not (part.mistake and is_shown)
         ]
-        fix = "Add a test that fails without it, or review it closely."
         if self.proof.missing and not (hunks.noticed or hunks.checked or found or gone):
             message = f"No test proves the change: {self.proof.missing}.{more}"
-            found.append(_make_remark(PROOF, message, fix))
+            found.append(_make_remark(PROOF, message, _ADD_TEST, asks_author=True))
         if (untried := hunks.untried) and not is_shown:
             parts = format_count(len(untried), "part")
             message = (
@@ -259,10 +258,7 @@ class VerdictFacts:
                 "the time was up."
             )
             fix = "Review it closely, or raise `limits.minutes`: a tenth is for this."
-            first = untried[0]
-            found.append(
-                _make_remark(PROOF, message, fix, first.path, first.line, asks_author=False)
-            )
+            found.append(_make_remark(PROOF, message, fix, untried[0].path, untried[0].line))
         # Of what was removed at one place, once.
         return tuple(dict.fromkeys(found))
 
@@ -283,7 +279,8 @@ class VerdictFacts:
             f" {list_some([part.name for part in parts])}."
         )
         fix = "Check that the ticket asks for no other behaviour, and that there is none."
-        return (_make_remark(PROOF, message, fix, parts[0].path, parts[0].line, is_reading=True),)
+        place = parts[0].path, parts[0].line
+        return (_make_remark(PROOF, message, fix, *place, is_reading=True, asks_author=True),)
 
     @property
     def _left_open(self) -> tuple[Finding, ...]:
@@ -385,7 +382,7 @@ class VerdictFacts:
 def _make_unnoticed(part: SourcePart, more: str) -> Finding:
     """Name a part that no test notices; of code that only goes, a reader says whether it may."""
     message = f"{'Breaking this function' if part.breaks else 'Reverting this'} breaks no test."
-    fix = "Add a test that fails without it, or review it closely."
+    fix = _ADD_TEST
     if part.mistake:
         message = f"No test catches {part.mistake}."
     elif part.removed:
@@ -398,25 +395,11 @@ def _make_unnoticed(part: SourcePart, more: str) -> Finding:
 
 
 def _make_remark(
-    rule: str,
-    message: str,
-    fix: str,
-    path: str = "",
-    line: int | None = None,
-    *,
-    is_reading: bool = False,
-    asks_author: bool = True,
+    rule: str, message: str, fix: str, path: str = "", line: int | None = None, **more: bool
 ) -> Finding:
-    return Finding(
-        rule=rule,
-        severity=Severity.REVIEW,
-        path=path,
-        line=line,
-        message=message,
-        fix=fix,
-        is_reading=is_reading,
-        asks_author=asks_author,
-    )
+    """Make a finding for people; the author is told of it only where that is said."""
+    place: dict[str, Any] = {"path": path, "line": line, "asks_author": False, **more}
+    return Finding(rule=rule, severity=Severity.REVIEW, message=message, fix=fix, **place)
 
 
 def _name_places(findings: Iterable[Finding]) -> tuple[str, ...]:

@@ -110,7 +110,6 @@ def test_a_test_that_fails_is_told_with_its_line_and_the_command_that_shows_it(
     item_id, command, run
 ):
     found = met(*failed(item_id, command=tuple(command.split())))
-    assert list(found.failures) == [f"tests {item_id}"]
     assert found.objection == (
         f"Tests: 1 test fails.\n\n[withheld until it is fixed] tests: {item_id} at a:7\n"
         f"    assert total(values) == 3\nAssertionError: assert 2 == 3\nRun: {run}"
@@ -173,5 +172,4 @@ def test_a_check_that_fails_as_a_whole_is_told_by_its_last_lines():
     result = LintRun(name="mypy", status=Status.UNVERIFIED, output="a\nKilled\n")
     after = CheckReport(side="head", commit="c", results=(result,))
     found = met(check, after)
-    assert list(found.failures) == ["mypy as a whole"]
     assert found.objection.endswith("mypy: it ended at the memory limit\na\nKilled")
