@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from threading import Event
 
-from agent.checks import reruns, running
+from agent.checks import running
 from agent.checks.check import Check, Site, Suite, count_sandboxes
 from agent.checks.commands import ShellCheck, ToolCheck, make_check
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
@@ -70,8 +70,7 @@ def run_checks(
     def run(check: AnyCheck, at: Site) -> AnyRun:
         if reason := check.explain_absence(at):
             return CommandRun(name=check.name, status=Status.ABSENT, reason=reason)
-        made = running.run_check(check, at, sandbox, say, cancelled)
-        return _add_lines(made, at) if isinstance(made, LintRun | TestRun) else made
+        return running.run_check(check, at, sandbox, say, cancelled)
 
     at_once = max((site.at_once for _, site in checks), default=1)
     with ThreadPoolExecutor(count_sandboxes(at_once)) as pool:
@@ -95,21 +94,6 @@ def run_checks(
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return tuple(future.result() for future in futures[::-1])
-
-
-def _add_lines(result: LintRun | TestRun, site: Site) -> LintRun | TestRun:
-    """Add to findings, and to tests that fail, the lines that they are in."""
-    texts: dict[str, list[str]] = {}
-    found = []
-    for item in result.items:
-        path, _, number = item.place.rpartition(":")
-        line = ""
-        if item.outcome in ("finding", *reruns.FAILING) and number.isdecimal():
-            if path not in texts:
-                texts[path] = (site.text(path) or "").splitlines()
-            line = "".join(texts[path][int(number) - 1 : int(number)]).strip()
-        found.append(item.model_copy(update={"source": line}) if line else item)
-    return result.model_copy(update={"items": tuple(found)})
 
 
 def set_unmeasurable(result: AnyRun) -> AnyRun:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from agent.checks.check import MINUTES_LIMIT, Check, RunT, Site, explain_limit, make_result
 from agent.checks.sealed import Secret
-from agent.models.checks import Status
+from agent.models.checks import CheckRun, LintRun, Status, TestRun
 from agent.models.sandbox import Flag, Sandbox
 from agent.setup import sandbox_services
 from agent.text import sanitise
@@ -52,7 +52,24 @@ def run_check(
             found = found.model_copy(update={"status": Status.FAILED, "reason": ended})
     if limit == "time" and time.monotonic() >= site.until:
         limit = MINUTES_LIMIT
-    return found.model_copy(update={"limit": limit})
+    return found.model_copy(update={"limit": limit, **_add_lines(found, site)})
+
+
+def _add_lines(found: CheckRun, site: Site) -> dict[str, object]:
+    """Give the findings, and the tests, of a run; those that fail have their lines."""
+    if not isinstance(found, TestRun | LintRun):
+        return {}
+    texts: dict[str, list[str]] = {}
+    items = []
+    for item in found.items:
+        path, _, number = item.place.rpartition(":")
+        line = ""
+        if item.outcome in ("finding", "failed", "error") and number.isdecimal():
+            if path not in texts:
+                texts[path] = (site.text(path) or "").splitlines()
+            line = "".join(texts[path][int(number) - 1 : int(number)]).strip()
+        items.append(item.model_copy(update={"source": line}) if line else item)
+    return {"items": tuple(items)}
 
 
 class LiveOutput:

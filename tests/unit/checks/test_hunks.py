@@ -318,9 +318,8 @@ def test_a_function_that_only_lacks_lines_is_removed_code():
     def removed(after):
         return [hunk.part.removed for hunk in split(after, before) if not hunk.is_inner]
 
-    assert removed(before.replace(b"        log(a)  # all\n", b"        # silent\n")) == [
-        "statement"
-    ]
-    assert removed(b"def f(a):\n    log(a)  # all\n    b(a)\n    return a\n") == ["statement"]
+    silent = before.replace(b"        log(a)  # all\n", b"        # silent\n")
+    assert removed(silent) == ["“log(a)  # all”"]
+    assert removed(b"def f(a):\n    log(a)  # all\n    b(a)\n    return a\n") == ["“if a:”"]
     assert removed(before.replace(b"log(a)", b"log()")) == [""]
     assert removed(before.replace(b"    return a", b"        return a")) == [""]

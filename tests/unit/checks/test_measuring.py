@@ -11,6 +11,7 @@ import pytest
 from agent.checks import measuring, running
 from agent.checks.check import Site
 from agent.checks.commands import make_check
+from agent.checks.runners import PytestSuite
 from agent.models.checks import CheckItem, LintRun, Status, TestRun
 from agent.models.sandbox import SandboxRequest, SandboxResult
 from repo_config.command_lines import read_command
@@ -79,11 +80,10 @@ def test_a_test_that_fails_has_the_line_in_which_it_does(
     (linted.tree / "test_a.py").write_text("def test_a():\n    assert total() == 3\n")
     item = CheckItem(item_id="t", outcome="failed", place="test_a.py:2")
     made = TestRun(name="tests", status=Status.FAILED, items=(item,))
-    monkeypatch.setattr(running, "run_check", lambda *_: made)
-    [found] = measuring.run_checks(
-        ((FLAKE8, linted),), FakeSandbox(lambda _: ended(1)), lambda _: None
+    monkeypatch.setattr(PytestSuite, "judge", lambda *_: made)
+    found = running.run_check(
+        PytestSuite(), linted, FakeSandbox(lambda _: ended(1)), lambda _: None
     )
-    assert isinstance(found, TestRun)
     assert found.items[0].source == "assert total() == 3"
 
 
