@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cache
 
 from agent.checks.check import MINUTES_LIMIT, Check, RunT, Site, explain_limit, make_result
 from agent.checks.sealed import Secret
-from agent.models.checks import CheckRun, LintRun, Status, TestRun
+from agent.models.checks import CheckItem, CheckRun, LintRun, Status, TestRun
 from agent.models.sandbox import Flag, Sandbox
 from agent.setup import sandbox_services
 from agent.text import sanitise
@@ -59,17 +60,16 @@ def _add_lines(found: CheckRun, site: Site) -> dict[str, object]:
     """Give the findings, and the tests, of a run; those that fail have their lines."""
     if not isinstance(found, TestRun | LintRun):
         return {}
-    texts: dict[str, list[str]] = {}
-    items = []
-    for item in found.items:
+    read = cache(lambda path: (site.text(path) or "").splitlines())
+
+    def add_line(item: CheckItem) -> CheckItem:
         path, _, number = item.place.rpartition(":")
-        line = ""
-        if item.outcome in ("finding", "failed", "error") and number.isdecimal():
-            if path not in texts:
-                texts[path] = (site.text(path) or "").splitlines()
-            line = "".join(texts[path][int(number) - 1 : int(number)]).strip()
-        items.append(item.model_copy(update={"source": line}) if line else item)
-    return {"items": tuple(items)}
+        if item.outcome not in ("finding", "failed", "error") or not number.isdecimal():
+            return item
+        line = "".join(read(path)[int(number) - 1 : int(number)]).strip()
+        return item.model_copy(update={"source": line})
+
+    return {"items": tuple(map(add_line, found.items))}
 
 
 class LiveOutput:

@@ -189,22 +189,15 @@ def prove_tests(added: Collection[str], trials: PartRunner) -> Proof:
         _make_rows(files, added, on_base, head),
         key=lambda row: (not row.is_proof, row.name not in added),
     )
-    shown = any(row.is_proof for row in rows)
-    missing = (
-        ""
-        if shown
-        else f"none of its tests fails without it and passes with it{_list_outcomes(rows)}"
-    )
+    if not rows:
+        return Proof(missing="it edits no test, and its test files cannot be imported without it")
+    missing = ""
+    if not any(row.is_proof for row in rows):
+        told = (f"{row.name} {row.without} without it, {row.with_change} with it" for row in rows)
+        missing = f"none of its tests fails without it and passes with it: {list_some(told)}"
     # Of a new test it is always said what it did.
     more = [row for row in rows[_MOST_ROWS:] if row.name in added]
     return Proof(rows=(*rows[:_MOST_ROWS], *more[:_MOST_IDS]), missing=missing)
-
-
-def _list_outcomes(rows: list[ProofRow]) -> str:
-    if not rows:
-        return ": their files cannot be imported without it, which says nothing of unchanged tests"
-    several = (f"{row.name} ({row.without} without it, {row.with_change} with it)" for row in rows)
-    return f": {list_some(several)}"
 
 
 def _list_altered(change: Change, head: TestRun) -> Iterator[str]:

@@ -259,9 +259,9 @@ def _name_effect(finding: Finding) -> str:
         return _FAILED
     if finding.severity is Severity.INFO:
         return "note"
-    edit, accepted = ("an edit resolves it", "the reviewer accepts it")
-    ways = [edit] * finding.asks_author + [accepted] * finding.is_reading
-    return f"draft unless {' or '.join(ways)}" if ways else "draft: a person checks it"
+    ways = ["an edit resolves it"] * finding.asks_author
+    ways += ["the reviewer accepts it"] * finding.is_reading
+    return f"draft for a person{', unless ' * bool(ways)}{' or '.join(ways)}"
 
 
 def _format_failure(check: AnyComparison, item: CheckItem, command: tuple[str, ...]) -> str:

@@ -125,7 +125,7 @@ def test_what_withholds_comes_first_then_what_makes_a_draft_then_notes():
     found = replace(met(check, after), draft=Draft(plan=PLAN, change=change)).objection
     assert [part.partition("]")[0] for part in found.split("\n\n")[1:]] == [
         "[withheld until it is fixed", "[withheld until it is fixed",
-        "[draft unless an edit resolves it", "[note",
+        "[draft for a person, unless an edit resolves it", "[note",
     ]  # fmt: skip
     assert found.count("a.py:3 imports requests. (proof) Use httpx.\n    import requests") == 1
 

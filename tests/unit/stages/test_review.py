@@ -145,10 +145,10 @@ def test_a_reviewer_settles_what_is_a_matter_of_reading_and_nothing_that_guards_
     run_context.account.count_reply("editor", make_reply())
     notes = reviewing.review_change(run_context.history.record_round(best), run_context)
     told = model.requests[0].messages[0].text
-    accepted = "[draft unless an edit resolves it or the reviewer accepts it]"
+    accepted = "[draft for a person, unless an edit resolves it or the reviewer accepts it]"
     versions = "    -assert total() == 1\n    +assert total() == 2\n"
     assert f"1. {accepted} test-rewritten says. (test-rewritten) Look.\n{versions}" in told
-    edited = "[draft unless an edit resolves it]"
+    edited = "[draft for a person, unless an edit resolves it]"
     assert f"-. {edited} conftest.py gate-files says. (gate-files) Look." in told
     weighed = decide.with_review(best, notes, prepared.contract)
     assert weighed.verdict.review == ("conftest.py",)
