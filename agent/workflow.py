@@ -129,7 +129,12 @@ def _by_recipe(run_context: RunContext) -> Round:
 
 def _by_model(run_context: RunContext) -> Round:
     """One conversation from the plan to a change that passes; another attempt where none does."""
-    attempt = attempts.begin_attempt(run_context, partial(_prepare_base, run_context))
+
+    def prepare_base() -> str:
+        _prepare_base(run_context)
+        return validate.describe_gate(run_context)
+
+    attempt = attempts.begin_attempt(run_context, prepare_base)
     once, desk = run_context.once, run_context.desk
     desk.facts.plan = attempt.plan
     once(Step.APPROVAL, plan.require_plan_approval, attempt.plan, run_context.base, desk)

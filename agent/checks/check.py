@@ -96,11 +96,6 @@ class Site:
             place = SANDBOX_ENVIRONMENT if self.has_package(package) else SANDBOX_GATE
         return f"{place}/bin/{package}"
 
-    def packages_of(self, place: str) -> str:
-        """Return the site-packages folder of one of the sandbox's environments."""
-        minor = ".".join(self.environment.python.split(".")[:2])
-        return f"{place}/lib/python{minor}/site-packages"
-
     def in_sandbox(self, name: str) -> str:
         """Path in the sandbox of a file at the root of the project."""
         return posixpath.join(SANDBOX_TREE, self.project.root, name)

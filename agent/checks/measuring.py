@@ -70,8 +70,7 @@ def run_checks(
     def run(check: AnyCheck, at: Site) -> AnyRun:
         if reason := check.explain_absence(at):
             return CommandRun(name=check.name, status=Status.ABSENT, reason=reason)
-        made = running.run_check(check, at, sandbox, say, cancelled)
-        return _add_lines(made, at) if isinstance(made, LintRun) else made
+        return running.run_check(check, at, sandbox, say, cancelled)
 
     at_once = max((site.at_once for _, site in checks), default=1)
     with ThreadPoolExecutor(count_sandboxes(at_once)) as pool:
@@ -95,21 +94,6 @@ def run_checks(
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return tuple(future.result() for future in futures[::-1])
-
-
-def _add_lines(result: LintRun, site: Site) -> LintRun:
-    """Add to findings the lines that they are in."""
-    texts: dict[str, list[str]] = {}
-    found = []
-    for item in result.items:
-        path, _, number = item.place.rpartition(":")
-        line = ""
-        if item.outcome == "finding" and number.isdecimal():
-            if path not in texts:
-                texts[path] = (site.text(path) or "").splitlines()
-            line = "".join(texts[path][int(number) - 1 : int(number)]).strip()
-        found.append(item.model_copy(update={"source": line}) if line else item)
-    return result.model_copy(update={"items": tuple(found)})
 
 
 def set_unmeasurable(result: AnyRun) -> AnyRun:

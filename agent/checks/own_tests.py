@@ -6,13 +6,14 @@ Owns which these are, and one result made of this run and that of the tests as b
 from __future__ import annotations
 
 import ast
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from agent.checks import comparison, reruns
 from agent.checks.test_files import Imports, SuitePlaces
-from agent.models.change import Change
+from agent.models.change import Change, ChangedFile
 from agent.models.checks import (
     COLLECTION,
     GONE,
@@ -182,18 +183,32 @@ _parse = lru_cache(maxsize=2)(foreign_python.parse_module)
 
 def source_of(content: bytes | None, name: str) -> str:
     """Return a test as it is written, cut; "" where it is not found."""
+    node = _find_test(content, name)
+    if node is None:
+        return ""
+    first = min(part.lineno for part in (node, *getattr(node, "decorator_list", ())))
+    lines = (content or b"").decode("utf-8", "replace").splitlines()[first - 1 : node.end_lineno]
+    return textwrap.dedent("\n".join(lines))[:_MOST_SOURCE]
+
+
+def is_altered(file: ChangedFile, name: str) -> bool:
+    """Whether a change edits a test of base."""
+    before, after = (_find_test(side, name) for side in (file.before, file.after))
+    if before is None or after is None:
+        return False
+    return ast.dump(before) != ast.dump(after)
+
+
+def _find_test(content: bytes | None, name: str) -> ast.stmt | None:
     try:
         nodes: list[ast.stmt] = _parse(content or b"").body
     except UNREADABLE:
-        return ""
+        return None
     node: ast.stmt | None = None
     for part in name.split("."):
         node = next((one for one in nodes if getattr(one, "name", "") == part), None)
         nodes = getattr(node, "body", [])
-    if node is None:
-        return ""
-    text = (content or b"").decode("utf-8", "replace")
-    return (ast.get_source_segment(text, node) or "")[:_MOST_SOURCE]
+    return node
 
 
 def find_uncollected(change: Change, own: TestRun) -> tuple[str, ...]:

@@ -63,6 +63,7 @@ def make_finding(repeated: RepeatedTest) -> Finding:
         line=int(line) if path and line.isdecimal() else None,
         message=f"the test {repeated.item_id} is flaky: it {repeated.summary}.",
         fix="Find out what it depends on: time, order, randomness, the network.",
+        asks_author=False,
     )
 
 

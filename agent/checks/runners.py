@@ -90,7 +90,7 @@ class PytestSuite(_Suite):
             secret,
             ("run_pytest.py", *site.project.test_args),
             options=_PAST_FAILURES,
-            gate="" if site.has_package("pytest") else site.packages_of(SANDBOX_GATE),
+            gate="" if site.has_package("pytest") else site.environment.get_packages(SANDBOX_GATE),
             tools=[f"{SANDBOX_ENVIRONMENT}/", f"{SANDBOX_GATE}/"],
         )
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cache
 
 from agent.checks.check import MINUTES_LIMIT, Check, RunT, Site, explain_limit, make_result
 from agent.checks.sealed import Secret
-from agent.models.checks import Status
+from agent.models.checks import CheckItem, CheckRun, LintRun, Status, TestRun
 from agent.models.sandbox import Flag, Sandbox
 from agent.setup import sandbox_services
 from agent.text import sanitise
@@ -52,7 +53,23 @@ def run_check(
             found = found.model_copy(update={"status": Status.FAILED, "reason": ended})
     if limit == "time" and time.monotonic() >= site.until:
         limit = MINUTES_LIMIT
-    return found.model_copy(update={"limit": limit})
+    return found.model_copy(update={"limit": limit, **_add_lines(found, site)})
+
+
+def _add_lines(found: CheckRun, site: Site) -> dict[str, object]:
+    """Give the findings, and the tests, of a run; those that fail have their lines."""
+    if not isinstance(found, TestRun | LintRun):
+        return {}
+    read = cache(lambda path: (site.text(path) or "").splitlines())
+
+    def add_line(item: CheckItem) -> CheckItem:
+        path, _, number = item.place.rpartition(":")
+        if item.outcome not in ("finding", "failed", "error") or not number.isdecimal():
+            return item
+        line = "".join(read(path)[int(number) - 1 : int(number)]).strip()
+        return item.model_copy(update={"source": line})
+
+    return {"items": tuple(map(add_line, found.items))}
 
 
 class LiveOutput:

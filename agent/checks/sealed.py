@@ -22,7 +22,7 @@ from agent.text import sanitise
 ORDER_PATH = "/tmp/mergewright-order.json"  # noqa: S108 - in the sandbox, whose /tmp is its own
 _MOST_LINES = 500_000
 _LONGEST_ID = 1000
-_LONGEST_TEXT = 2100
+_LONGEST_TEXT = 4100
 
 _E = TypeVar("_E", bound="ReportEvent")
 

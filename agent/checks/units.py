@@ -29,7 +29,9 @@ _FOREIGN = b"return object()\n"
 """Where a value is expected: a test that only calls the function does not notice."""
 #: Of a module: more are never tried in the time that there is.
 _MOST_INNER = 200
-_UNNAMED = "statement"
+_QUOTE = "“"
+"""Begins the first line of code that goes, where it has no name."""
+_LONGEST = 60
 _WORD = re.compile(rb"[^\W\d]\w*")
 _IN_ORDER = operator.itemgetter(0, 1)
 _Node = TypeVar("_Node", bound=ast.AST)
@@ -52,8 +54,8 @@ class TextEdit(NamedTuple):
     breaks: bool = False
     """Whether it makes a function fail or return something else, in place of taking it back."""
     removed: str = ""
-    """What the change removes: the name of a function or class, else a statement; empty: it does
-    something else."""
+    """What the change removes: names, else its first line in quotes; empty: it does something
+    else."""
     code: str = ""
     """Of a part of a statement."""
     needs: tuple[TextEdit, ...] = ()
@@ -85,7 +87,8 @@ def find_edits(
     missing = dict(_bring_imports(olds, bound, after, len(new_lines)))
     for edit in found:
         if not edit.is_inner:
-            missing |= dict.fromkeys({*edit.removed.split(", ")} - {"", _UNNAMED}, edit)
+            names = [] if edit.removed.startswith(_QUOTE) else edit.removed.split(", ")
+            missing |= dict.fromkeys({*names} - {""}, edit)
     found = [edit._replace(needs=_find_needs(edit, missing)) for edit in found]
     inner = [edit for edit in found if edit.is_inner][:_MOST_INNER]
     return sorted((*(edit for edit in found if not edit.is_inner), *inner), key=_IN_ORDER)
@@ -206,7 +209,8 @@ class _Sides:
         pairs = zip(now, instead, strict=False)
         same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
         line = here[0] + max(0, min(same, len(now) - 1))
-        return TextEdit(*here, tuple(map(_end_line, instead)), line)
+        removed = _find_gone_line(now, instead)
+        return TextEdit(*here, tuple(map(_end_line, instead)), line, removed=removed)
 
     def _take_away(self, node: ast.stmt) -> Iterator[TextEdit]:
         if isinstance(node, _IMPORTS) and self.needed.issuperset(_list_imported(node)):
@@ -277,7 +281,7 @@ class _Sides:
         text = [*map(_end_line, self.old[slice(*_find_lines(node))])]
         if at == len(self.new) and self.new and not self.new[-1].endswith(b"\n"):
             text = [b"\n", *text]
-        removed = ", ".join(_list_bound(node)) or _UNNAMED
+        removed = ", ".join(_list_bound(node)) or _find_gone_line((), text)
         return TextEdit(at, at, tuple(text), max(at - 1, 0), goes, removed=removed)
 
 
@@ -439,6 +443,21 @@ def _find_head(node: ast.AST) -> tuple[int, int]:
     """Return the lines of a statement or handler up to its body; none where there is no such."""
     body = getattr(node, "body", [])
     return (node.lineno - 1, _find_first(body[0])) if body and hasattr(node, "lineno") else (0, 0)
+
+
+def _find_gone_line(now: Iterable[bytes], was: Iterable[bytes]) -> str:
+    """Quote the first line of code that has gone, where none is new, however all are indented."""
+    here, there = (
+        [text for line in lines if (text := line.strip()) and not text.startswith(b"#")]
+        for lines in (now, was)
+    )
+    gone = []
+    for line in there:
+        if here[:1] == [line]:
+            del here[0]
+        else:
+            gone.append(line.decode("utf-8", "replace"))
+    return f"{_QUOTE}{gone[0][:_LONGEST]}”" if gone and not here else ""
 
 
 def _end_line(line: bytes) -> bytes:

@@ -156,11 +156,11 @@ def _make_unfinished(why: str) -> Finding:
     )
 
 
-def begin_attempt(run_context: RunContext, prepare_base: Callable[[], object]) -> Attempt:
+def begin_attempt(run_context: RunContext, prepare_base: Callable[[], str]) -> Attempt:
     """Have the ticket planned.
 
     Args:
-        prepare_base: Finishes the preparation of the base.
+        prepare_base: Finishes the preparation of the base, and says what judges a change on it.
 
     Raises:
         RunStopped: The model refuses, see `submissions.read_refusal`; or the base cannot be
@@ -192,11 +192,12 @@ def begin_attempt(run_context: RunContext, prepare_base: Callable[[], object]) -
     raise EditFailed(f"The model made no valid plan: {handed.why}.{against}")
 
 
-def _describe_base(prepare_base: Callable[[], object], run_context: RunContext) -> str:
+def _describe_base(prepare_base: Callable[[], str], run_context: RunContext) -> str:
     """Have the base ready, which may take another set-up, and describe it for the model."""
-    prepare_base()
+    gate = prepare_base()
     run_context.require_proofs()
-    return run_context.once(Step.PLAN.named("base"), opening.describe_base, run_context)
+    base = run_context.once(Step.PLAN.named("base"), opening.describe_base, run_context)
+    return f"{base}\n{gate}"
 
 
 def begin_anew(plan: Plan, failed: str, run_context: RunContext) -> Attempt:

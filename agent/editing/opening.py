@@ -25,7 +25,6 @@ from agent.models.checks import (
     TESTS,
     AnyRun,
     CheckItem,
-    CheckReport,
     LintRun,
     Status,
     TestRun,
@@ -122,7 +121,7 @@ def open_review(draft: Draft, checks: str, findings: str, run_context: RunContex
         checks: Summary of the checks and the proof, in words of ours.
         findings: What the gate leaves open, with foreign words in it.
     """
-    base = describe_base(run_context, failing=False)
+    base = describe_base(run_context)
     return _join_parts(
         _fence("The base commit and its checks", base, run_context),
         _describe_ticket(run_context),
@@ -253,52 +252,37 @@ def _count_lines(tree: WorkTree, path: str) -> int:
 # --- the base ---------------------------------------------------------------------------------
 
 
-def describe_base(run_context: RunContext, *, failing: bool = True) -> str:
-    """Describe versions, commands, limits, and which checks pass, fail or cannot be measured.
-
-    Args:
-        failing: Whether to name what fails.
-    """
-    prepared, baseline = run_context.prepared, run_context.baseline
-    facts = {
-        "Set-up": [prepared.environment.why] if prepared.environment.why else [],
-        "Versions": [f"python=={prepared.environment.python}", *_list_versions(run_context)],
-        "Not installed": prepared.environment.left_out,
-    }
-    lines = [
-        f"{name}: {(', ' if name == 'Versions' else '; ').join(found)}"
-        for name, found in facts.items()
-        if found
-    ]
-    lines += _describe_results(baseline, run_context, failing=failing)
-    lines += [
-        f"{result.name}: {shlex.join(result.command)}{_describe_size(result)}"
-        for result in baseline.results
-        if result.command and result.status is not Status.ABSENT
-    ]
-    lines.append(f"Default seconds of bash: {choose_seconds(baseline)}.")
-    lines.append(describe_limits(run_context))
-    return "\n".join(lines)
-
-
-def _describe_results(
-    baseline: CheckReport, run_context: RunContext, *, failing: bool = True
-) -> list[str]:
-    """Say of each check of the base whether it passes, and name what fails."""
-    results, paths = baseline.results, _open_base(run_context).paths()
-    passed = [result.name for result in results if result.status is Status.PASSED]
+def describe_base(run_context: RunContext) -> str:
+    """Describe set-up, versions, commands, limits, and which checks pass, fail or prove nothing."""
+    prepared, results = run_context.prepared, run_context.baseline.results
+    paths = _open_base(run_context).paths()
+    failed = [result for result in results if result.status is Status.FAILED]
     unknown = [
         f"{result.name} ({' '.join(result.reason.split())[:_MOST_REASON]})"
         for result in results
         if result.status in (Status.UNVERIFIED, Status.UNMEASURABLE)
     ]
-    failed = [result for result in results if result.status is Status.FAILED]
-    lines = [f"Passes: {', '.join(passed)}"] if passed else []
-    lines += [f"Cannot be measured: {'; '.join(unknown)}"] if unknown else []
-    if failing:
-        lines += [f"Fails already: {_describe_failed(run, paths)}" for run in failed]
-        lines += [_COMPARED] if failed else []
-    return lines
+    facts = {
+        "Set-up": [prepared.environment.why] if prepared.environment.why else [],
+        "Versions": [f"python=={prepared.environment.python}", *_list_versions(run_context)],
+        "Not installed": prepared.environment.left_out,
+        "Passes": [result.name for result in results if result.status is Status.PASSED],
+        "Cannot be measured": unknown,
+    }
+    lines = [
+        f"{name}: {(', ' if name in ('Versions', 'Passes') else '; ').join(found)}"
+        for name, found in facts.items()
+        if found
+    ]
+    lines += [f"Fails already: {_describe_failed(run, paths)}" for run in failed]
+    lines += [_COMPARED] if failed else []
+    lines += [
+        f"{result.name}: {shlex.join(result.command)}{_describe_size(result)}"
+        for result in results
+        if result.command and result.status is not Status.ABSENT
+    ]
+    lines.append(f"Default seconds of bash: {choose_seconds(run_context.baseline)}.")
+    return "\n".join((*lines, describe_limits(run_context)))
 
 
 def describe_limits(run_context: RunContext) -> str:

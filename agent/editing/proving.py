@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TypeVar
 
-from agent.checks import comparison, hunks, measuring, reruns, running, test_files
+from agent.checks import comparison, hunks, measuring, own_tests, reruns, running, test_files
 from agent.checks.check import Part, Selection, Site, count_sandboxes, make_site
 from agent.checks.commands import ToolCheck, make_tool_check
 from agent.checks.hunks import Hunk
@@ -42,6 +42,7 @@ from agent.models.review import Proof, ProofRow, RevertTrials, SourcePart
 from agent.policy.layout import is_migration, is_test
 from agent.telemetry.run_log import keep_log_context
 from agent.text.check_summary import is_of_tests, summarize_check
+from agent.text.sanitise import list_some
 from repo_config.tree import Tree
 
 T = TypeVar("T")
@@ -83,6 +84,7 @@ def prove_change(
     if plan.recipe and not list_test_files(change, after.test_run):
         return Proof()  # its edits are known beforehand
     added = {name for check in compared if is_of_tests(check) for name in check.added}
+    added.update(_list_altered(change, after.tests))
     runs = any(map(hunks.changes_what_runs, change.files))
     types = {command.name for command in prepared.contract.project.types}
     no_code = Proof(unneeded=_explain_no_code(compared, types))
@@ -164,7 +166,7 @@ def prove_tests(added: Collection[str], trials: PartRunner) -> Proof:
     """Run the tests of the change on the base, and compare that with the head.
 
     Args:
-        added: Ids of the tests that base does not have.
+        added: Ids of the tests that base does not have, or has otherwise.
     """
     change, head = trials.change, trials.after.test_run
     own = list_test_files(change, head)
@@ -187,11 +189,25 @@ def prove_tests(added: Collection[str], trials: PartRunner) -> Proof:
         _make_rows(files, added, on_base, head),
         key=lambda row: (not row.is_proof, row.name not in added),
     )
-    shown = any(row.is_proof for row in rows)
-    missing = "" if shown else "none of its tests fails without it and passes with it"
+    if not rows:
+        return Proof(missing="it edits no test, and its test files cannot be imported without it")
+    missing = ""
+    if not any(row.is_proof for row in rows):
+        told = (f"{row.name} {row.without} without it, {row.with_change} with it" for row in rows)
+        missing = f"none of its tests fails without it and passes with it: {list_some(told)}"
     # Of a new test it is always said what it did.
     more = [row for row in rows[_MOST_ROWS:] if row.name in added]
     return Proof(rows=(*rows[:_MOST_ROWS], *more[:_MOST_IDS]), missing=missing)
+
+
+def _list_altered(change: Change, head: TestRun) -> Iterator[str]:
+    """List the tests that base has with another source."""
+    places = SuitePlaces(head.suite or SuiteFacts())
+    files = {file.path: file for file in change.files if file.before and file.after}
+    for item in head.items:
+        path, name = places.locate_test(item.item_id)
+        if (file := files.get(path)) and own_tests.is_altered(file, comparison.name_family(name)):
+            yield item.item_id
 
 
 def locate_failing_tests(proof: Proof, head: CheckReport) -> frozenset[tuple[str, str]]:
@@ -219,8 +235,8 @@ def take_back(
 
     Args:
         shown: Ids of tests that fail without the whole change.
-        mistaken: Ids of the new tests that have to notice mistakes, where there are no hunks; None:
-            no mistakes are made.
+        mistaken: Ids of the new and altered tests that have to notice mistakes, where there are no
+            hunks; None: no mistakes are made.
         breaks: What is to behave as before is broken: no test can tell it from base.
     """
     change, prepared, desk = trials.change, trials.prepared, trials.desk
@@ -291,9 +307,14 @@ class _TestRuns:
 
     @cached_property
     def _red(self) -> set[str]:
-        """The tests that fail with the whole change, if only at times, or for its text alone."""
+        """The tests that fail with the whole change, if only at times, or for its text alone.
+
+        A test that fails as base has it, and passes as the change has it, is none of them.
+        """
         red = {item.item_id for item in reruns.list_failing(self.head.items)}
-        return red.union(self.readers, (test.item_id for test in self.head.repeated))
+        by_chance = {test.item_id for test in self.head.repeated}
+        by_chance -= {test.item_id for test in self.head.blocked_tests}
+        return red.union(self.readers, by_chance)
 
     @cached_property
     def _places(self) -> SuitePlaces:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from agent.editing import forms, opening, prompting
+from agent.editing import forms, opening, prompting, rounds
 from agent.editing.loop import Conversation, SubmittedForm
 from agent.editing.rounds import Round, explain_stop
 from agent.editing.run_context import RunContext
@@ -69,8 +69,8 @@ def settle_review(
         more = f"A change that addresses this {how}, so the reviewed version was kept."
         return best, notes.model_copy(update={"sentence": f"{notes.sentence} {more}"})
     second = review_change(answered, run_context)
-    count = len(notes.blocking)
-    said = f"{notes.model} asked for {count} change{'s' * (count != 1)}, and another edit was made."
+    count = format_count(len(notes.remarks), "remark")
+    said = f"{notes.model} made {count}, and another edit was made."
     kept = [
         remark for remark in notes.remarks if not remark.blocking and remark not in second.remarks
     ]
@@ -124,19 +124,18 @@ def apply_settled(findings: tuple[Finding, ...], notes: ReviewNotes | None) -> t
     )
 
 
-def _describe_findings(findings: tuple[Finding, ...]) -> str:
+def _describe_findings(best: Round) -> str:
     """List what is open after the gate, with numbers where the reviewer can settle it."""
-    numbers = {one: n for n, one in enumerate(_list_readings(findings), 1)}
+    numbers = {finding: number for number, finding in _number_readings(best).items()}
     lines = (
-        f"{numbers.get(finding, '-')}. {finding.path}:{finding.line or ''} {finding.message}"
-        f" ({finding.rule})"
-        for finding in findings
+        f"{numbers.get(finding, '-')}. {rounds.format_finding(finding, best.draft.change)}"
+        for finding in best.remarks
     )
     return "\n".join(lines)
 
 
-def _list_readings(findings: tuple[Finding, ...]) -> list[Finding]:
-    return [finding for finding in findings if finding.is_reading]
+def _number_readings(best: Round) -> dict[int, Finding]:
+    return dict(enumerate((finding for finding in best.remarks if finding.is_reading), 1))
 
 
 def _make_finding(message: str, path: str = "", line: int | None = None) -> Finding:
@@ -152,7 +151,7 @@ def _make_finding(message: str, path: str = "", line: int | None = None) -> Find
 
 def _request_review(best: Round, run_context: RunContext) -> SubmittedForm:
     name = Step.REVIEW.named(best.number)
-    given = best.draft, summarize_checks(best), _describe_findings(best.remarks), run_context
+    given = best.draft, summarize_checks(best), _describe_findings(best), run_context
     message = run_context.once(name.named("opening"), opening.open_review, *given)
     most = limit_batch(run_context.turns.find_window("reviewer"))
     talk = Conversation(
@@ -173,7 +172,7 @@ def _request_review(best: Round, run_context: RunContext) -> SubmittedForm:
 
 def _make_notes(found: SubmittedReview, best: Round, run_context: RunContext) -> ReviewNotes:
     redact = run_context.desk.redactor
-    readings = dict(enumerate(_list_readings(best.remarks), 1))
+    readings = _number_readings(best)
     settled = tuple(
         SettledFinding(
             finding=readings[finding.number],

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import shlex
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -19,21 +22,28 @@ from agent.errors import (
     TimeSpent,
 )
 from agent.models.change import Change, ClearedChange, Finding, Plan, Severity
-from agent.models.checks import AnyComparison, CheckItem, CheckReport
+from agent.models.checks import (
+    COLLECTION,
+    AnyComparison,
+    AnyRun,
+    CheckItem,
+    CheckReport,
+    TestRun,
+)
 from agent.models.outcome import Verdict
 from agent.models.review import Proof, Remark
-from agent.setup.proposed_lines import SET_UP
 from agent.text.check_summary import format_count, is_of_tests, list_new
 
 if TYPE_CHECKING:
     from agent.editing.attempts import Attempt
 
-RED_BASE = "base branch tests"
-"""Stands for a rule in the finding that most tests of base fail."""
-_MOST_FAILURES = 5
-_MOST_FINDINGS = 10
-_MOST_LINES = 30
-_LONGEST_LINE = 240
+#: Characters of an answer to a submit; of what a check has printed, where it names no items.
+_MOST_WORDS, _MOST_PRINTED = 28_000, 4_000
+_FAILED = "withheld until it is fixed"
+_PASSES = (
+    "The change passes, but a person will have to check this. Fix what you can, or submit it as it"
+    " is."
+)
 
 
 @dataclass(frozen=True)
@@ -71,29 +81,57 @@ class Round:
     def is_passed(self) -> bool:
         return self.verdict is not None and self.verdict.publish
 
-    @property
-    def failures(self) -> dict[str, str]:
-        """All that stands against it, in foreign words for the model, by stable names."""
+    @cached_property
+    def failures(self) -> tuple[str, ...]:
+        """All that withholds it, in foreign words for the model."""
         if self.is_passed:
-            return {}
+            return ()
         if self.verdict is None or self.after is None:
-            return dict(_find_blocking(self.refused))
-        red = (_list_failures(check, self.after) for check in self.compared)
-        return dict(chain(*red, _find_blocking(self.verdict.findings)))
+            return tuple(self._format_findings(Severity.BLOCK))
+        red = (self._list_failures(check, self.after) for check in self.compared)
+        return tuple(dict.fromkeys(chain(*red, self._format_findings(Severity.BLOCK))))
 
     @property
     def objection(self) -> str:
-        """What stands against it, as one text that is cut."""
-        found = list(self.failures.values())
-        more = [f"and {len(found) - _MOST_FINDINGS} more"] if found[_MOST_FINDINGS:] else []
-        said = [self.verdict.sentence] if self.verdict else []
-        return "\n\n".join((*said, *found[:_MOST_FINDINGS], *more))
+        """What its author can do something about, in the order of the decision; empty: nothing."""
+        said = self.verdict.sentence if self.verdict else ""
+        told = [*self.failures, *self._format_findings(Severity.REVIEW)]
+        if self.is_passed and not told:
+            return ""
+        told += self._format_findings(Severity.INFO)
+        return "\n\n".join(filter(None, (_PASSES if self.is_passed else said, *_cut_list(told))))
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What rules, checks and the decision have found, each once."""
+        said = (self.cleared, *self.compared, self.verdict)
+        found = chain(self.refused, *(one.findings for one in said if one))
+        return tuple(dict.fromkeys(found))
 
     @property
     def remarks(self) -> tuple[Finding, ...]:
-        said = (self.cleared, *self.compared, self.verdict)
-        found = dict.fromkeys(finding for one in said if one for finding in one.findings)
-        return tuple(one for one in found if one.severity is Severity.REVIEW)
+        return tuple(one for one in self.findings if one.severity is Severity.REVIEW)
+
+    def _format_findings(self, severity: Severity) -> Iterator[str]:
+        """List those of a weight that an edit may resolve."""
+        for finding in self.findings:
+            if finding.severity is severity and finding.asks_author:
+                yield format_finding(finding, self.draft.change)
+
+    def _list_failures(self, check: AnyComparison, after: CheckReport) -> Iterator[str]:
+        new, gone = list_new(check), check.gone if is_of_tests(check) else ()
+        result = after.result(check.name)
+        command = _shorten_command(result) if result and (new or gone) else ()
+        for item in new:
+            yield _format_failure(check, item, command)
+        for name in gone:
+            said = f"[{_FAILED}] {name} ran on the base commit but no longer runs."
+            yield said + _tell_command(command, name)
+        if check.is_in_the_way and not (new or gone):
+            why = check.reason or f"{check.name} ended {check.head.value}"
+            printed = result.output.strip()[-_MOST_PRINTED:] if result else ""
+            said = "\n".join(filter(None, (f"[{_FAILED}] {check.name}: {why}", printed)))
+            yield said + _tell_command(result.command if result else ())
 
     @property
     def rank(self) -> tuple[bool, bool, int, int]:
@@ -197,53 +235,82 @@ def find_obstacle(problem: RunStopped) -> Finding:
     )
 
 
-def format_remarks(remarks: tuple[Remark, ...]) -> str:
+def format_remarks(remarks: tuple[Remark, ...], change: Change) -> str:
+    """List a reviewer's remarks for the author, blocking ones first."""
+    head = "A reviewer has read the change. Fix what is blocking, and of the rest what is right:"
     lines = (
-        f"- {remark.place}: {remark.text}" if remark.path else f"- {remark.text}"
-        for remark in remarks
+        f"- {'blocking: ' * remark.blocking}{f'{remark.place}: ' * bool(remark.path)}{remark.text}"
+        f"{_quote_line(change, remark.path, remark.line)}"
+        for remark in sorted(remarks, key=lambda remark: not remark.blocking)
     )
-    return "\n".join(("A reviewer demands:", *lines))
+    return "\n".join((head, *lines))
 
 
-def format_draft_reasons(findings: tuple[Finding, ...]) -> str:
-    """List for the model what makes a change that passes a draft; empty: nothing does."""
-    # No edit answers what is said of the base.
-    open_to_edits = [finding for finding in findings if finding.rule not in (SET_UP, RED_BASE)]
-    said = [_format_finding(edit) for edit in open_to_edits[:_MOST_FINDINGS]]
-    head = "The change passes, but a person will have to check this. Fix what you can, or submit"
-    return "\n\n".join((f"{head} it as it is.", *said)) if said else ""
+def format_finding(finding: Finding, change: Change) -> str:
+    """Say what a finding leads to and who resolves it, what it says, and in which line."""
+    quoted = textwrap.indent(f"\n{finding.source}", "    ") if finding.source else ""
+    quoted = quoted or _quote_line(change, finding.path, finding.line)
+    said = f"{finding.place} {finding.message} ({finding.rule}) {finding.fix}".strip()
+    return f"[{_name_effect(finding)}] {said}{quoted}"
 
 
-def _find_blocking(findings: tuple[Finding, ...]) -> Iterator[tuple[str, str]]:
-    for finding in findings:
-        if finding.severity is Severity.BLOCK:
-            yield f"{finding.rule} {finding.path} {finding.message}", _format_finding(finding)
+def _name_effect(finding: Finding) -> str:
+    if finding.severity is Severity.BLOCK:
+        return _FAILED
+    if finding.severity is Severity.INFO:
+        return "note"
+    ways = ["an edit resolves it"] * finding.asks_author
+    ways += ["the reviewer accepts it"] * finding.is_reading
+    return f"draft for a person{', unless ' * bool(ways)}{' or '.join(ways)}"
 
 
-def _list_failures(check: AnyComparison, after: CheckReport) -> Iterator[tuple[str, str]]:
-    new, gone = list_new(check), check.gone if is_of_tests(check) else ()
-    for number, item in enumerate(new):
-        yield f"{check.name} {item.item_id}", _format_failure(check, item, number)
-    for name in gone:
-        yield f"gone {name}", f"{name} ran on the base commit but no longer runs."
-    yield from _find_blocking(check.findings)
-    if check.is_in_the_way and not (new or gone):
-        said = check.reason or f"{check.name} ended {check.head.value}"
-        result = after.result(check.name)
-        last = _shorten_lines(result.output.strip().splitlines()[-_MOST_LINES:]) if result else []
-        yield f"{check.name} as a whole", "\n".join((f"{check.name}: {said}", *last))
+def _format_failure(check: AnyComparison, item: CheckItem, command: tuple[str, ...]) -> str:
+    place = f" at {item.place}" if item.place and item.place not in item.item_id else ""
+    text = item.text.partition("\n(run again: ")[0].strip()
+    head = f"[{_FAILED}] {check.name}: {item.item_id}{place}"
+    source = f"    {item.source}" if item.source else ""
+    lines = "\n".join(filter(None, (head, source, "" if text in head else text)))
+    return lines + _tell_command(command, item.item_id if is_of_tests(check) else "")
 
 
-def _format_failure(check: AnyComparison, item: CheckItem, number: int) -> str:
-    place = f" at {item.place}" if item.place else ""
-    text = item.text.partition("\n(run again: ")[0] if number < _MOST_FAILURES else ""
-    lines = _shorten_lines(text.strip().splitlines()[:_MOST_LINES])
-    return "\n".join((f"{check.name}: {item.item_id}{place}", *lines))
+def _tell_command(command: tuple[str, ...], test_id: str = "") -> str:
+    """Name what shows it in the model's shell."""
+    words = (*command, test_id.removesuffix(COLLECTION)) if test_id else command
+    return f"\nRun: {shlex.join(words)}" if command else ""
 
 
-def _shorten_lines(lines: list[str]) -> list[str]:
-    return [line[:_LONGEST_LINE] for line in lines]
+def _shorten_command(result: AnyRun) -> tuple[str, ...]:
+    """Leave out of a command the folders, modules and classes of tests that it names."""
+    words = result.command
+    if not isinstance(result, TestRun):
+        return words
+    ids = [item.item_id for item in result.items]
+    starts = (words.index(word) for word in ("pytest", "test") if word in words)
+    start = next(starts, len(words) - 1) + 1
+
+    def names_tests(word: str) -> bool:
+        begins = tuple(f"{word.rstrip('/')}{mark}" for mark in ("/", "::", "."))
+        return any(item_id == word or item_id.startswith(begins) for item_id in ids)
+
+    pairs = zip(words[start - 1 :], words[start:], strict=False)
+    left = (word for last, word in pairs if last.startswith("--") or not names_tests(word))
+    return (*words[:start], *left)
 
 
-def _format_finding(one: Finding) -> str:
-    return f"{one.place} {one.message} ({one.rule}) {one.fix}".strip()
+def _quote_line(change: Change, path: str, line: int | None) -> str:
+    """Give a line of a changed file, set in; empty where there is none."""
+    file = next((file for file in change.files if file.path == path), None)
+    lines = (file.after or b"").decode("utf-8", "replace").splitlines() if file and line else []
+    text = "".join(lines[line - 1 : line] if line else []).strip()
+    return f"\n    {text}" if text else ""
+
+
+def _cut_list(told: Iterable[str]) -> Iterator[str]:
+    """Keep the first texts of a list, and count the others."""
+    left, several = _MOST_WORDS, list(told)
+    for number, text in enumerate(several):
+        left -= len(text)
+        if left < 0 and number:
+            yield f"and {len(several) - number} more"
+            return
+        yield text

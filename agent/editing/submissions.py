@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections import Counter
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
@@ -30,6 +31,7 @@ from repo_config.tree import Tree
 _MOST_QUESTIONS = 8
 _LONGEST_QUESTION = 500
 _LONGEST_TITLE, _LONGEST_STEP, _MOST_STEPS, _MOST_PLANNED = 72, 500, 20, 200
+_GLOB_SIGNS = re.compile(r"\[.[^]]*\]|[*?]+")
 _ENDS: dict[str, ThreadResult] = {"done": "commit", "answered": "reply", "person": "human"}
 
 
@@ -102,11 +104,14 @@ def find_plan_problems(plan: Plan, run_context: RunContext) -> str:
     """Name the files of a plan that may not be touched; empty: none.
 
     A folder or a pattern stands for some of the files that it covers, so it may be touched where
-    one of them may.
+    one of them may. A pattern that matches nothing yet is checked by a name that it would match.
     """
     config, tree = run_context.base.contract.config, run_context.desk.open_base(run_context.base)
     present = sorted(tree.paths())
-    covered = [[one for one in present if _covers(path, one)] or [path] for path in plan.files]
+    covered = [
+        [file for file in present if _covers(path, file)] or [_GLOB_SIGNS.sub("x", path)]
+        for path in plan.files
+    ]
     found = find_closed(chain(*covered), tree, config)
     refused = {finding.path for finding in found}
     wholly = {path for several in covered if refused.issuperset(several) for path in several[:1]}

@@ -70,6 +70,10 @@ class Finding(Record):
     fix: str
     is_reading: bool = False
     """Whether it is a matter of reading, which a reviewer can settle."""
+    asks_author: bool = True
+    """Whether an edit may resolve it; else it is told to reviewers and people alone."""
+    source: str = ""
+    """What it is about, as text, such as both versions of a test; empty: its line says it."""
     subject: str = ""
     """What a ticket may name in place of the path: a package, normalised."""
 

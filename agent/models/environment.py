@@ -118,6 +118,11 @@ class Environment(Record):
         """The versions of its packages, by their normalised names."""
         return dict(package.split("==", 1) for package in self.packages)
 
+    def get_packages(self, place: str) -> str:
+        """Return the site-packages folder of one of the sandbox's environments."""
+        minor = ".".join(self.python.split(".")[:2])
+        return f"{place}/lib/python{minor}/site-packages"
+
     @property
     def marker_facts(self) -> dict[str, str]:
         """What markers of requirements are held against."""

@@ -77,8 +77,8 @@ class SourcePart(Record):
     breaks: bool = False
     """Whether the function was made to fail or to return something else, not taken back."""
     removed: str = ""
-    """What the change removes here: the name of a function or class, else a statement; empty: it
-    does something else."""
+    """What the change removes here: names, else its first line in quotes; empty: it does something
+    else."""
     code: str = ""
     """Where it is a part of a statement."""
 

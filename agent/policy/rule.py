@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from agent.models.change import Finding, Severity
 from agent.policy.change_context import ChangeContext, Find
@@ -31,7 +31,9 @@ class Rule:
     may_be_asked: bool = False
     """Whether a ticket that names the file, or the finding's subject, asks for it."""
 
-    def make_finding(self, path: str, message: str, fix: str, line: int | None = None) -> Finding:
+    def make_finding(
+        self, path: str, message: str, fix: str, line: int | None = None, **more: Any
+    ) -> Finding:
         """Make a finding.
 
         Args:
@@ -39,6 +41,7 @@ class Rule:
             message: Continues the path: a clause in the present, without the final point.
             fix: A sentence that says the way out.
             line: In the new file, 1-based; None for the file as a whole.
+            more: Other fields of the finding.
         """
         return Finding(
             rule=self.id,
@@ -47,7 +50,7 @@ class Rule:
             line=line,
             message=message if message.endswith(".") else f"{message}.",
             fix=fix,
-            is_reading=self.is_reading,
+            **{"is_reading": self.is_reading, **more},
         )
 
     def report_hits(

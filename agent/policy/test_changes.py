@@ -6,10 +6,12 @@ time. Only people know: so each is for the reviewer. What runs is left to `agent
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
+from itertools import islice
 
 from agent.models.change import Finding, Severity
-from agent.models.checks import TestComparison, TestRun
+from agent.models.checks import BlockedTest, TestComparison, TestRun
 from agent.policy.rule import Rule
 from agent.text.sanitise import list_some
 
@@ -63,17 +65,17 @@ _OTHER = "Check that the tests still prove the same."
 
 def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterator[Finding]:
     """Yield a finding for each test that behaves differently from base."""
-    alike: dict[tuple[str, str], list[str]] = {}
+    alike: dict[tuple[str, str], list[BlockedTest]] = {}
     for blocked_test in found.rewritten:
         said = blocked_test.text.strip().partition("\n")[0] or blocked_test.outcome
         test = "" if blocked_test.cause else blocked_test.item_id.partition("[")[0]
-        alike.setdefault((test, said), []).append(blocked_test.item_id)
-    for (_, said), ids in list(alike.items())[:_MOST]:
+        alike.setdefault((test, said), []).append(blocked_test)
+    for (_, said), tests in list(alike.items())[:_MOST]:
+        ids = [test.item_id for test in tests]
         many = f"{len(ids):,} tests pass" if len(ids) > 1 else f"{ids[0]} passes"
         named = f" ({list_some(ids)})" if len(ids) > 1 else ""
-        yield REWRITTEN.make_finding(
-            "", f"{many} only in the changed version{named}; the old version: {said}", _READ
-        )
+        message = f"{many} only in the changed version{named}; the old version: {said}"
+        yield REWRITTEN.make_finding("", message, _READ, source=_show_versions(tests[0]))
     if len(alike) > _MOST:
         yield REWRITTEN.make_finding("", f"{len(alike) - _MOST:,} more such tests", _READ)
     if found.gone:
@@ -86,7 +88,8 @@ def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterat
             "",
             f"{len(found.unrun):,} of {found.base_count + len(base.unrun):,} tests did not run in"
             f" time, such as {named}",
-            "Run them, or raise checks.minutes.",
+            "Run them, or raise `checks.minutes` (and `limits.minutes`, for the whole run).",
+            asks_author=False,
         )
     for said in head.uncollected:
         yield NOT_COLLECTED.make_finding(said.partition(" ")[0], said, _COLLECTED)
@@ -109,3 +112,9 @@ def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterat
             yield SURROUNDINGS.make_finding(
                 "", f"{name} is {now} but was {was} on the base branch", _OTHER
             )
+
+
+def _show_versions(test: BlockedTest) -> str:
+    """Give the lines of a test that differ, old beside new."""
+    sides = test.before.splitlines(), test.after.splitlines()
+    return "\n".join(islice(difflib.unified_diff(*sides, n=2, lineterm=""), 2, None))

@@ -68,6 +68,7 @@ def read_lines(text: str, base: OpenedRepository, folder: Path) -> Contract:
             path=given.source or load.OWN_FILES[0],
             message=f"The tests run with set-up that a model found: {line}.",
             fix="Check it, and add it to the configuration.",
+            asks_author=False,
         )
         for line in map(obstacles.quote_as_code, _list_lines(asked))
     ]

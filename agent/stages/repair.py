@@ -8,9 +8,6 @@ from agent.editing import attempts, rounds
 from agent.editing.rounds import Draft, Round
 from agent.editing.run_context import RunContext
 from agent.models.review import ReviewNotes
-from agent.text import sanitise
-
-_MOST_WORDS = 8_000
 
 
 def next_draft(tried: Sequence[Round], run_context: RunContext) -> Draft | None:
@@ -32,10 +29,9 @@ def next_draft(tried: Sequence[Round], run_context: RunContext) -> Draft | None:
         or len(tried) > run_context.base.contract.config.limits.repair_rounds
     ):
         return None
-    shown = sanitise.shorten_middle(words, _MOST_WORDS, where="run the checks")
     following: Draft | None = None
     with run_context.history.keep_passed_change("another change was made"):
-        following = _get_next_draft(last, shown, run_context)
+        following = _get_next_draft(last, words, run_context)
     if following is None:
         run_context.history.give_up()
     return following
@@ -47,15 +43,17 @@ def _find_objection(last: Round, run_context: RunContext) -> str:
         return last.objection if last.failures else ""
     # Of all that was judged: after a review another list of rounds begins.
     told = any(
-        one.is_passed and one.remarks
+        one.is_passed and one.objection
         for one in run_context.history.rounds
         if one.number < last.number
     )
     has_reader = "reviewer" in run_context.roles
-    is_for_reader = has_reader and all(finding.is_reading for finding in last.remarks)
+    is_for_reader = has_reader and all(
+        finding.is_reading for finding in last.remarks if finding.asks_author
+    )
     if told or is_for_reader or last.draft.by is None:
         return ""
-    return rounds.format_draft_reasons(last.remarks)
+    return last.objection
 
 
 def _get_next_draft(last: Round, words: str, run_context: RunContext) -> Draft | None:
@@ -68,19 +66,19 @@ def _get_next_draft(last: Round, words: str, run_context: RunContext) -> Draft |
 
 
 def answer_submission(best: Round, notes: ReviewNotes, run_context: RunContext) -> Draft | None:
-    """Have the reviewer's blocking remarks seen to, once; None: there are none.
+    """Pass the remarks of a review without approval to the author, once; None: nothing to pass.
 
     Where the model cannot be asked or will not go on, the change stays as it passed.
     """
-    if not notes.blocking or not best.is_passed:
+    if notes.approves or not notes.remarks or not best.is_passed:
         return None
     history, following = run_context.history, None
-    with history.keep_passed_change("the reviewer's blocking remarks were addressed"):
-        following = _get_next_draft(best, rounds.format_remarks(notes.blocking), run_context)
+    with history.keep_passed_change("the reviewer's remarks were addressed"):
+        following = _get_next_draft(
+            best, rounds.format_remarks(notes.remarks, best.draft.change), run_context
+        )
         if following is None:
-            history.record_loss(
-                "An edit to address the reviewer's blocking remarks changed nothing."
-            )
+            history.record_loss("An edit to address the reviewer's remarks changed nothing.")
     if following is None:
         history.give_up()
     return following

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from itertools import chain
+
 from agent.editing import proving, rounds
 from agent.editing.rounds import Draft, Round
 from agent.editing.run_context import RunContext
 from agent.errors import EditFailed, EnvironmentFailed, PolicyRefused
+from agent.models.change import Severity
+from agent.models.checks import Status
 from agent.models.review import ReviewNotes
 from agent.models.step import Step
+from agent.policy.change_context import ChangeContext
 from agent.policy.integrity import hollow_tests
 from agent.publishing.evidence import DecidedChange
 from agent.stages import checks, decide, edit, policy
+from agent.text.check_summary import format_count
 
 
 def judge_change(draft: Draft, run_context: RunContext) -> Round:
@@ -53,6 +60,37 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
     verdict = once(Step.DECIDE.named(number), decide.decide_verdict, *found)
     desk.facts.note_round(verdict.reason, (*cleared.findings, *verdict.findings))
     return Round(number, draft, (), cleared, after, compared, proof, verdict)
+
+
+def describe_gate(run_context: RunContext) -> str:
+    """Say what a submit runs and for how long, and what makes a draft of every change.
+
+    For that, the base is held against itself: what is decided then no edit has caused.
+    """
+    prepared, baseline, desk = run_context.prepared, run_context.baseline, run_context.desk
+    contract = prepared.contract
+    ran = [result for result in baseline.results if result.status is not Status.ABSENT]
+    names = ", ".join(result.name for result in ran) or "no check"
+    # New tests alone, and tests without parts of the change, come on top.
+    seconds = math.ceil(1.5 * max((result.seconds for result in ran), default=0.0))
+    runs = (
+        f"`submit` runs the rules, {names}, the new and changed tests without the change, and tests"
+        f" without parts of it. Expect {format_count(seconds, 'second')} or more."
+    )
+    compared = checks.compare_sides(baseline, baseline, prepared, desk)
+    given = contract.config, contract.project, desk.open_base(prepared)
+    nothing = policy.judge_change(ChangeContext(run_context.unchanged, *given), {})
+    verdict = decide.decide_verdict(compared, nothing, contract)
+    found = chain(verdict.findings, *(check.findings for check in compared))
+    causes = [finding.message for finding in found if finding.severity is Severity.REVIEW]
+    if contract.config.pull_request.draft:
+        causes.append("The configuration asks for it (pull_request.draft).")
+    said = [runs, *(f"Every change will be a draft, whatever you edit: {why}" for why in causes)]
+    if not verdict.publish:
+        said.append(f"Unless it changes this, every change is withheld: {verdict.sentence}")
+    if "reviewer" not in run_context.roles:
+        said.append("No reviewer is configured: what only a reviewer accepts makes a draft.")
+    return "\n".join(said)
 
 
 def gather_results(

@@ -70,7 +70,7 @@ class _Side:
         baseline = CheckReport(side="base", commit=commit, results=())
         run_context = make_run_context(_TICKET, prepared, baseline, step, desk)
         with run_context.close_at_end():
-            attempt = attempts.begin_attempt(run_context, lambda: None)
+            attempt = attempts.begin_attempt(run_context, lambda: "")
             attempt.begin_edits()
             draft = attempt.next_draft()
         ledger.close()

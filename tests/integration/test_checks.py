@@ -55,6 +55,9 @@ def test_every_kind_of_outcome_is_recorded_once_with_words_and_place(workshop: W
             def test_fails():
                 assert {"a": 1} == {"a": 2}
 
+            def test_long():
+                assert ["same"] * 100 + ["here"] == ["same"] * 100 + ["there"]
+
             @pytest.mark.skip(reason="not today")
             def test_skipped(): pass
 
@@ -87,12 +90,15 @@ def test_every_kind_of_outcome_is_recorded_once_with_words_and_place(workshop: W
                     for number in range(3):
                         with self.subTest(number=number):
                             self.assertNotEqual(number, 1)
+                def test_long(self):
+                    self.assertEqual(["same"] * 200, ["same"] * 199 + ["there"])
         """,
     })  # fmt: skip
     assert result.status is Status.FAILED
     assert outcomes(result) == {
         "test_all.py::test_passes": "passed",
         "test_all.py::test_fails": "failed",
+        "test_all.py::test_long": "failed",
         "test_all.py::test_skipped": "skipped",
         "test_all.py::test_xfails": "xfailed",
         "test_all.py::test_xpasses": "xpassed",
@@ -101,10 +107,17 @@ def test_every_kind_of_outcome_is_recorded_once_with_words_and_place(workshop: W
         "test_all.py::test_teardown": "error",
         "test_gone.py (collection)": "error",
         "test_case.py::Case::test_numbers": "failed",
+        "test_case.py::Case::test_long": "failed",
     }
     items = {item.item_id: item for item in result.items}
     assert items["test_all.py::test_fails"].place == "test_all.py:6"
     assert "{'a': 1} == {'a': 2}" in items["test_all.py::test_fails"].text
+    for name, lines in {
+        "test_all.py::test_long": ("-     'there',", "+     'here',"),
+        "test_case.py::Case::test_long": ("'same']", "'there']"),
+    }.items():
+        assert all(line in items[name].text for line in lines), items[name].text
+        assert "maxDiff" not in items[name].text
     assert "nothing_of_that_name" in items["test_gone.py (collection)"].text
     assert "mergewright" not in result.output
     assert result.command == ("python", "-m", "pytest")

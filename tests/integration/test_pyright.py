@@ -130,6 +130,19 @@ def test_it_has_its_usual_mode_below_the_settings_of_a_project(
     assert not judged.reason
 
 
+@pytest.mark.parametrize("program", ["pyright", "basedpyright"])
+def test_the_shell_of_a_model_has_it_with_the_packages_of_the_environment(
+    workshop: Workshop, program: str
+) -> None:
+    files = {"a.py": "import iniconfig, nothing_there\n\nx: int = iniconfig.IniConfig\n"}
+    site = _with_checker(workshop.site(files, packages=("iniconfig",)), workshop)
+    shell = make_check(read_command(f"cd . && {program}"))
+    result = workshop.sandbox.run(shell.make_request(site, Secret()))
+    assert '"nothing_there" could not be resolved' in result.output, result.output
+    assert '"iniconfig" could not be resolved' not in result.output
+    assert "a.py:3:" in result.output
+
+
 HOOKS = """
 repos:
 - repo: https://github.com/RobertCraigie/pyright-python

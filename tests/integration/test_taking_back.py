@@ -51,6 +51,16 @@ def test_what_no_test_notices_is_named_within_new_functions_too(
     assert found == RevertTrials(noticed=(fee, noticed), unnoticed=(unnoticed,), unmissed=(branch,))
 
 
+def test_a_test_whose_old_version_fails_with_the_change_notices_as_a_new_one_does(
+    stage: Callable[..., Stage],
+) -> None:
+    old = TEST.replace("1, 0) == 1", "1, 2) == 1")
+    made = stage({"sums.py": SUMS, "test_sums.py": old}, test_runner="pytest")
+    edited = {"sums_DOT_py": ADDED, "test_sums_DOT_py": old.replace("== 1", "== 3")}
+    found = take_back(made, shown=("test_sums.py::test_add",), **edited)
+    assert found == RevertTrials(noticed=(SourcePart(path="sums.py", line=2),))
+
+
 @pytest.mark.deep
 def test_tests_alone_have_to_notice_mistakes(stage: Callable[..., Stage]) -> None:
     made = stage({"sums.py": ADDED, "test_sums.py": "def test_a(): ...\n"}, test_runner="pytest")

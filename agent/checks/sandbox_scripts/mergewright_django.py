@@ -236,6 +236,8 @@ def _hold_back():
 
 def install(order, report):
     """Watch the outermost suite of this process from now on."""
+    # A difference that is cut does not show what differs.
+    unittest.TestCase.maxDiff = None
     original = unittest.suite.BaseTestSuite.__call__
     held = _hold_back()
     process = os.getpid()

@@ -25,6 +25,9 @@ import pytest
 # source; see `agent/checks/check.py`.
 _imp.check_hash_based_pycs = "always"
 
+# A difference that is cut does not show what differs.
+unittest.TestCase.maxDiff = None
+
 # Bound now: a test may replace it.
 _now = mergewright_report.now
 _order = None

@@ -18,7 +18,7 @@ import time
 import traceback
 
 ORDER_PATH = "/tmp/mergewright-order.json"  # noqa: S108 - in the sandbox, whose /tmp is its own
-LONGEST_TEXT = 2000
+LONGEST_TEXT = 4000
 LONGEST_ID = 900
 WRITE_SECONDS = 0.1
 

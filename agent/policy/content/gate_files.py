@@ -67,7 +67,9 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         is_marker = file.before is None and file.after == b""
         if not (is_known or is_marker or is_usual(file.path)):
             says = "not Python, a template, a static file, a translation, docs or test data"
-            yield OTHER_FILES.make_finding(file.path, says, "Check what it does.")
+            # A file that goes does nothing any more.
+            more = {"is_reading": file.after is None}
+            yield OTHER_FILES.make_finding(file.path, says, "Check what it does.", **more)
 
 
 def _find_news_fragments(tree: Tree) -> tuple[str, ...]:

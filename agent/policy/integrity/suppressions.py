@@ -61,12 +61,10 @@ def find_silenced(items: Iterable[CheckItem]) -> Iterator[Finding]:
     for item in [*items][:_MOST_FINDINGS]:
         path, line = split_place(item.place)
         said = (item.item_id.partition(": ")[2] or item.text).rstrip(".")
-        finding = SUPPRESSION.make_finding(
-            path, f"has a comment that suppresses a tool's finding: {said}", _FIX, line
-        )
+        said = f"has a comment that suppresses a tool's finding: {said}"
         # On the line itself: whoever reads it sees all that it hides.
         is_narrow = is_test(path) and "#" in item.source
-        yield finding.model_copy(update={"is_reading": is_narrow})
+        yield SUPPRESSION.make_finding(path, said, _FIX, line, is_reading=is_narrow)
 
 
 def _find_switches(view: View) -> Iterator[Hit]:

@@ -310,3 +310,16 @@ def test_deleted_and_foreign_files_have_no_parts():
     assert split(b"# nothing\n", before=None) == ()
     assert split(b"x = (\n") == ()
     assert split(b"x", before=b"y", path="a.txt") == ()
+
+
+def test_a_function_that_only_lacks_lines_is_removed_code():
+    before = b"def f(a):\n    if a:\n        log(a)  # all\n        b(a)\n    return a\n"
+
+    def removed(after):
+        return [hunk.part.removed for hunk in split(after, before) if not hunk.is_inner]
+
+    silent = before.replace(b"        log(a)  # all\n", b"        # silent\n")
+    assert removed(silent) == ["“log(a)  # all”"]
+    assert removed(b"def f(a):\n    log(a)  # all\n    b(a)\n    return a\n") == ["“if a:”"]
+    assert removed(before.replace(b"log(a)", b"log()")) == [""]
+    assert removed(before.replace(b"    return a", b"        return a")) == [""]

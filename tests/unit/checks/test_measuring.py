@@ -11,7 +11,8 @@ import pytest
 from agent.checks import measuring, running
 from agent.checks.check import Site
 from agent.checks.commands import make_check
-from agent.models.checks import LintRun, Status
+from agent.checks.runners import PytestSuite
+from agent.models.checks import CheckItem, LintRun, Status, TestRun
 from agent.models.sandbox import SandboxRequest, SandboxResult
 from repo_config.command_lines import read_command
 from tests.fakes import FakeSandbox
@@ -71,6 +72,19 @@ def test_once_a_result_is_enough_nothing_else_is_waited_for(linted: Site) -> Non
         is_enough=lambda result: result.status is not Status.ABSENT,
     )
     assert found.exit_code == 2
+
+
+def test_a_test_that_fails_has_the_line_in_which_it_does(
+    linted: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (linted.tree / "test_a.py").write_text("def test_a():\n    assert total() == 3\n")
+    item = CheckItem(item_id="t", outcome="failed", place="test_a.py:2")
+    made = TestRun(name="tests", status=Status.FAILED, items=(item,))
+    monkeypatch.setattr(PytestSuite, "judge", lambda *_: made)
+    found = running.run_check(
+        PytestSuite(), linted, FakeSandbox(lambda _: ended(1)), lambda _: None
+    )
+    assert found.items[0].source == "assert total() == 3"
 
 
 def ended(code: int | None, limit: str | None = None) -> SandboxResult:

@@ -16,6 +16,7 @@ from agent.checks.own_tests import (
     find_uncollected,
     merge_results,
     not_passed,
+    source_of,
 )
 from agent.checks.reruns import SuiteRerunner
 from agent.checks.runners import PytestSuite
@@ -253,6 +254,19 @@ def test_tests_that_cannot_be_imported_are_told_of_once_with_their_cause() -> No
     found = TestComparison(name="tests", base=PASSED, head=PASSED, verdict=PASSED, rewritten=tests)
     [told] = test_changes.find_problems(found, ran(*IDS), ran(*IDS))
     assert all(said in told.message for said in (*IDS[:2], "'responses'"))
+
+
+def test_a_test_that_passes_only_as_changed_is_shown_in_both_versions() -> None:
+    text = "import a\n\n\n@given(1)\ndef test_a(x):\n    b = 1\n    assert x == 1\n"
+    sides = (text.encode(), text.replace("given(1)", "given(2)").replace("== 1", "== 2").encode())
+    before, after = (source_of(side, "test_a") for side in sides)
+    test = BlockedTest(item_id=IDS[0], outcome="failed", text="1 != 2", before=before, after=after)
+    found = TestComparison(
+        name="tests", base=PASSED, head=PASSED, verdict=PASSED, rewritten=(test,)
+    )
+    [told] = test_changes.find_problems(found, ran(*IDS), ran(*IDS))
+    for line in ("-@given(1)\n+@given(2)\n", "-    assert x == 1\n+    assert x == 2"):
+        assert line in told.source
 
 
 def test_source_under_the_name_of_a_test_is_for_the_reviewer(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -61,22 +62,32 @@ def begin(prepared, home, replies, records=None, ahead=None):
     return begun[0], told, measured
 
 
+def finish(run_context):
+    run_context.preparation.finish()
+    return "What judges a change."
+
+
 def test_the_base_is_read_and_a_faulty_plan_refused_before_anything_is_set_up(prepared, home):
     replies = [
         make_reply(bash("git grep -l total || ls")),
         make_reply(plan(files=["pay/", "shop/"])),
         make_reply(plan(files=["./shop/", "docs/*.md", "/work/pay/new.py"])),
+        make_reply(plan(files=["./shop/", "pay/*_add_[a-z].py"])),
         make_reply(
-            plan(files=["./shop/", "docs/*.md"], title="Count all the\n prices " + "x" * 80)
+            plan(
+                files=["./shop/", "docs/*.md", "README*", "shop/??_*.py"],
+                title="Count all the\n prices " + "x" * 80,
+            )
         ),
     ]
     run_context, told, measured = begin(prepared, home, replies)
-    attempt = attempts.begin_attempt(run_context, run_context.preparation.finish)
-    assert measured == [4], "only then"
+    attempt = attempts.begin_attempt(run_context, partial(finish, run_context))
+    assert measured == [5], "only then"
     assert "shop" in told[0].results[0].content
     assert "pay/a.py" in told[1].results[0].content
     assert "pay/new.py" in told[2].results[0].content
-    assert attempt.plan.files == ("shop", "docs/*.md")
+    assert "pay/x_add_x.py" in told[3].results[0].content
+    assert attempt.plan.files == ("shop", "docs/*.md", "README*", "shop/??_*.py")
     assert attempt.plan.title.startswith("Count all the prices")
     assert len(attempt.plan.title) <= 72
 
@@ -85,11 +96,12 @@ def test_the_answer_to_the_plan_stands_where_the_plan_was_called(prepared, home)
     replies = [make_reply(plan(), edit()), make_reply(submit())]
     run_context, told, _ = begin(prepared, home, replies)
     with run_context.close_at_end():
-        attempt = attempts.begin_attempt(run_context, run_context.preparation.finish)
+        attempt = attempts.begin_attempt(run_context, partial(finish, run_context))
         attempt.begin_edits()
         assert attempt.next_draft().change.paths == ("shop/prices.py",)
     [results] = [one.results for one in told]
     assert results[0].content.startswith("accepted\n")
+    assert results[0].content.endswith("What judges a change.")
     assert "Left in the run: 59 minutes, $4.99." in results[0].content
     assert results[1].content == (
         "lines 2 to 2; the file now has:\n     1\tdef total(prices):\n     2\t    return sum(prices)\n     3\t"
@@ -106,7 +118,7 @@ def test_what_comes_of_the_base_is_said_as_soon_as_it_is_known(prepared, home, e
     for _ in range(2):  # once more from the records alone
         run_context, told, measured = begin(prepared, home, READING, records, ahead)
         with run_context.close_at_end():
-            attempts.begin_attempt(run_context, run_context.preparation.finish)
+            attempts.begin_attempt(run_context, partial(finish, run_context))
         assert measured == [len(digests) == 0], "after the first turn"
         digests.append([request.digest for request in run_context.desk.models.requests])
         said = ["Versions: python==" in message.text for message in told]
@@ -136,7 +148,7 @@ def test_the_summary_of_the_last_submit_counts_also_where_the_tree_is_the_same(p
     replies = [make_reply(plan(), edit(), submit("First.")), make_reply(submit(long))]
     run_context, told, _ = begin(prepared, home, replies)
     with run_context.close_at_end():
-        attempt = attempts.begin_attempt(run_context, run_context.preparation.finish)
+        attempt = attempts.begin_attempt(run_context, partial(finish, run_context))
         attempt.begin_edits()
         draft = attempt.next_draft()
         assert draft.words == "First."
@@ -153,7 +165,7 @@ def test_kill_each_step_of_a_plan_with_calls_behind_it_and_go_on(prepared, home)
     def carry(records):
         run_context, told, _ = begin(prepared, home, replies, records)
         with run_context.close_at_end():
-            attempt = attempts.begin_attempt(run_context, run_context.preparation.finish)
+            attempt = attempts.begin_attempt(run_context, partial(finish, run_context))
             attempt.begin_edits()
             draft = attempt.next_draft()
         called = [[result.failed for result in command.results] for command in told]

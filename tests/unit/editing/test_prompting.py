@@ -9,7 +9,9 @@ import pytest
 
 from agent.editing import named_places, opening, prompting
 from agent.editing.prompting import fence_text
+from agent.editing.rounds import Draft
 from agent.git.tree import WorkTree
+from agent.models.change import Change, Plan
 from agent.models.checks import CheckItem, LintRun, Status, TestRun
 from repo_config.schema import RepoConfig
 from tests.fakes import FakeModel, make_reply
@@ -147,7 +149,9 @@ def test_what_fails_already_is_counted_and_named_where_it_is_the_repositorys(tmp
     assert "- tests/test_a.py::test_0: AssertionError: assert 1 == 2\n" in told
     assert "tests: python -m pytest (33 tests: 32 failed, 1 passed; 181 s)" in told
     assert "Default seconds of bash: 271.\nLeft in the run: 60 minutes, $5.00." in told
-    assert "Fails already" not in opening.describe_base(run_context, failing=False)
+    plan = Plan(recipe="", title="t", parameters="", steps=("s",))
+    draft = Draft(plan=plan, change=Change(base_commit=prepared.checkout.commit, files=()))
+    assert told in opening.open_review(draft, "Checks.", "", run_context)
 
 
 def test_the_contract_stands_first(tmp_path, home):

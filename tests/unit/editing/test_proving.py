@@ -11,7 +11,7 @@ import pytest
 from agent.checks.hunks import Hunk
 from agent.checks.test_files import Imports
 from agent.editing import proving
-from agent.models.change import Severity
+from agent.models.change import Change, ChangedFile, Severity
 from agent.models.checks import CheckItem, CheckReport, Status, SuiteFacts, TestRun
 from agent.models.review import Proof, ProofRow
 from agent.policy.integrity import hollow_tests
@@ -57,6 +57,16 @@ def test_a_file_that_cannot_be_imported_without_the_change_fails_there(module):
     found = rows(on_base, head, added=("test_new",))
     assert {name: row.is_proof for name, row in found.items()} == {"test_new": True}
     assert found["test_new"].error == why
+
+
+def test_a_test_that_the_change_alters_counts_as_new():
+    made_of = b"def test_%s():\n    assert a == %d\n"
+    before = b"".join(made_of % (name, 1) for name in (b"one", b"other"))
+    after = before.replace(b"== 1", b"== 2", 1) + made_of % (b"new", 3)
+    file = ChangedFile(path=FILE, before=before, after=after)
+    change = Change(base_commit="c", files=(file,))
+    head = result(**{"test_one[a]": "passed", "test_other": "passed", "test_new": "passed"})
+    assert [*proving._list_altered(change, head)] == [f"{FILE}::test_one[a]"]
 
 
 class Attempts(proving._TestRuns):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from agent.editing import rounds
 from agent.editing.rounds import Draft, Round
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Plan, Severity
@@ -19,7 +21,6 @@ from agent.models.checks import (
 from agent.models.outcome import Verdict
 from agent.models.review import Proof
 from agent.models.run import Reason
-from agent.setup.proposed_lines import SET_UP
 
 OUTPUT = """\
 ============================= test session starts ==============================
@@ -52,18 +53,22 @@ def finding(rule="http-client", severity=Severity.BLOCK):
     )  # fmt: skip
 
 
-def failed(*ids, **facts):
+def failed(*ids, command=(), **facts):
     items = tuple(
         CheckItem(
-            item_id=command, outcome="failed", text="AssertionError: assert 2 == 3", place="a:7"
+            item_id=name, outcome="failed", text="AssertionError: assert 2 == 3", place="a:7",
+            source="assert total(values) == 3",
         )
-        for command in ids
-    )
+        for name in ids
+    )  # fmt: skip
     check = TestComparison(
         name="tests", base=Status.PASSED, head=Status.FAILED, verdict=Status.FAILED,
         new_failures=items, **facts,
     )  # fmt: skip
-    result = TestRun(name="tests", status=Status.FAILED, output=OUTPUT)
+    more = (CheckItem(item_id="tests/test_b.py::test_b", outcome="passed"),)
+    result = TestRun(
+        name="tests", status=Status.FAILED, output=OUTPUT, items=items + more, command=command
+    )
     report = CheckReport(side="head", commit="c", results=(result,))
     return check, report
 
@@ -85,12 +90,50 @@ def met(check, after):
     return Round(1, draft, after=after, compared=(check,), verdict=RED)
 
 
-def test_a_test_that_fails_is_told_with_its_place_and_what_went_wrong():
-    check, after = failed("tests/test_a.py::TestA::test_first")
-    found = met(check, after)
-    assert list(found.failures) == ["tests tests/test_a.py::TestA::test_first"]
-    assert "tests/test_a.py::TestA::test_first at a:7\n" in found.objection
-    assert found.objection.endswith("AssertionError: assert 2 == 3")
+@pytest.mark.parametrize(
+    ("item_id", "command", "run"),
+    [
+        (
+            "tests/test_a.py::TestA::test_first[a b]",
+            "env -C app python -m pytest -n 2 --cov tests tests tests/test_b.py",
+            "env -C app python -m pytest -n 2 --cov tests 'tests/test_a.py::TestA::test_first[a b]'",
+        ),
+        (
+            "shop.tests.A.test_b",
+            "python manage.py test shop --keepdb",
+            "python manage.py test --keepdb shop.tests.A.test_b",
+        ),
+        ("shop.tests (collection)", "python runtests.py", "python runtests.py shop.tests"),
+    ],
+)
+def test_a_test_that_fails_is_told_with_its_line_and_the_command_that_shows_it(
+    item_id, command, run
+):
+    found = met(*failed(item_id, command=tuple(command.split())))
+    assert found.objection == (
+        f"Tests: 1 test fails.\n\n[withheld until it is fixed] tests: {item_id} at a:7\n"
+        f"    assert total(values) == 3\nAssertionError: assert 2 == 3\nRun: {run}"
+    )
+
+
+def test_what_withholds_comes_first_then_what_makes_a_draft_then_notes():
+    line = b"import os\nimport sys\nimport requests\n"
+    change = Change(base_commit="c" * 40, files=(ChangedFile(path="a.py", before=b"", after=line),))
+    note, draft = finding("moved", severity=Severity.INFO), finding("proof", Severity.REVIEW)
+    check, after = failed("t::a")
+    check = check.model_copy(update={"findings": (note, draft, finding())})
+    found = replace(met(check, after), draft=Draft(plan=PLAN, change=change)).objection
+    assert [part.partition("]")[0] for part in found.split("\n\n")[1:]] == [
+        "[withheld until it is fixed", "[withheld until it is fixed",
+        "[draft for a person, unless an edit resolves it", "[note",
+    ]  # fmt: skip
+    assert found.count("a.py:3 imports requests. (proof) Use httpx.\n    import requests") == 1
+
+
+def test_what_is_too_long_for_one_answer_is_counted():
+    found = met(*failed(*(f"t::{number:0>1000}" for number in range(40)))).objection
+    assert len(found) < 30_000
+    assert found.endswith(" more")
 
 
 def test_the_best_passed_then_was_checked_then_has_the_fewest_failures():
@@ -109,10 +152,16 @@ def test_the_best_passed_then_was_checked_then_has_the_fewest_failures():
     assert rounds.choose_best([replace(passed, verdict=lacking), passed]) is passed
 
 
-def test_what_is_wrong_with_the_base_alone_is_not_told_to_a_model():
-    about_base = [finding(rule) for rule in (SET_UP, rounds.RED_BASE)]
-    assert rounds.format_draft_reasons(tuple(about_base)) == ""
-    assert "(proof)" in rounds.format_draft_reasons((*about_base, finding("proof")))
+def test_what_no_edit_answers_is_not_told_to_a_model():
+    passed = judged(1)
+    of_minutes = finding("minutes", Severity.REVIEW).model_copy(update={"asks_author": False})
+
+    def told(*findings):
+        return replace(passed, verdict=READY.model_copy(update={"findings": findings})).objection
+
+    assert told(of_minutes, finding("moved", Severity.INFO)) == ""
+    assert "(proof)" in told(of_minutes, finding("proof", Severity.REVIEW))
+    assert "(minutes)" not in told(of_minutes, finding("proof", Severity.REVIEW))
 
 
 def test_a_check_that_fails_as_a_whole_is_told_by_its_last_lines():
@@ -123,5 +172,4 @@ def test_a_check_that_fails_as_a_whole_is_told_by_its_last_lines():
     result = LintRun(name="mypy", status=Status.UNVERIFIED, output="a\nKilled\n")
     after = CheckReport(side="head", commit="c", results=(result,))
     found = met(check, after)
-    assert list(found.failures) == ["mypy as a whole"]
     assert found.objection.endswith("mypy: it ended at the memory limit\na\nKilled")

@@ -36,6 +36,13 @@ def test_a_hidden_file_is_named_like_any_other():
     assert {one.severity for one in found if one.path == ".gitignore"} == {Severity.INFO}
 
 
+@pytest.mark.parametrize(("content", "is_reading"), [(None, True), ("run\n", False)])
+def test_whether_a_file_of_an_unusual_type_may_go_is_for_who_reads_the_ticket(content, is_reading):
+    snippet = Snippet({"build.sh": content}, base={"build.sh": "make\n"}, ticket="Go.")
+    [found] = policy.judge_change(snippet.change_context(), {}).findings
+    assert (found.rule, found.is_reading) == ("other-files", is_reading)
+
+
 @pytest.mark.parametrize(
     ("ticket", "severity"),
     [("Export with `Tab_Lib`.", Severity.INFO), ("A tab-lib of exports.", Severity.REVIEW)],

@@ -223,6 +223,23 @@ def test_a_reviewer_may_say_that_a_refactoring_does_the_same():
     assert "another name" in verdict.findings[0].message
 
 
+def test_of_code_that_only_goes_a_reader_is_asked_and_no_test() -> None:
+    gone = A.model_copy(update={"removed": "statement"})
+    readers = ("t.py::test_text",)
+    proof = Proof(
+        missing="m", hunks=RevertTrials(unnoticed=(gone, B), untried=(A,), readers=readers)
+    )
+    removed, open_one, untried = weigh(suite(flaky=FLAKY), proof=proof).findings[1:]
+    assert (removed.is_reading, removed.asks_author) == (True, False)
+    assert "Add a test" not in removed.fix
+    assert (open_one.is_reading, open_one.asks_author) == (False, True)
+    assert (
+        "Not counted: t.py::test_text reads the source's text, t::a is flaky." in open_one.message
+    )
+    assert not untried.asks_author
+    assert "limits.minutes" in untried.fix
+
+
 def test_only_the_last_two_rows_publish():
     assert [(row.publish, row.draft) for row in decide.TABLE[-3:]] == [
         (False, False),

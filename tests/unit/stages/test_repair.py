@@ -30,7 +30,12 @@ PLAN = Plan(
     category="bug",
 )  # fmt: skip
 BLOCKING = ReviewNotes(
-    ran=True, sentence="x", remarks=(Remark(text="Close it.", path="shop/new.py", blocking=True),)
+    ran=True,
+    sentence="x",
+    remarks=(
+        Remark(text="A shorter name?"),
+        Remark(text="Close it.", path="shop/new.py", blocking=True),
+    ),
 )
 
 
@@ -161,7 +166,19 @@ def test_what_is_answered_is_laid_out_again_where_it_is_not_the_last(prepared, h
     assert {file.path: file.after for file in found.change.files} == {
         "shop/more.py": b"x = 1\n", "shop/new.py": b"x = 1\n",
     }  # fmt: skip
-    assert "shop/new.py: Close it." in model.requests[3].messages[-1].results[-1].content
+    told = model.requests[3].messages[-1].results[-1].content
+    assert "- blocking: shop/new.py: Close it.\n- A shorter name?" in told
+
+
+def test_remarks_of_a_review_that_approves_are_for_people_and_others_for_the_author(prepared, home):
+    fixed = make_reply(write("shop/more.py"), submit("Closed."))
+    one, run_context, model = submitted(prepared, home, fixed)
+    passed = run_context.history.record_round(judged(1, one))
+    notes = ReviewNotes(ran=True, sentence="x", remarks=(Remark(text="Too long."),), approves=True)
+    assert repair.answer_submission(passed, notes, run_context) is None
+    against = notes.model_copy(update={"approves": False})
+    assert repair.answer_submission(passed, against, run_context) is not None
+    assert "- Too long." in model.requests[2].messages[-1].results[-1].content
 
 
 @pytest.mark.parametrize(

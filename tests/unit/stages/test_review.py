@@ -118,7 +118,9 @@ def _open(path, rule, *, is_reading, line=None):
 def with_open_findings(prepared, *parts):
     """Give a passed round with a rewritten test, a gate file, and parts that no test notices."""
     best = passing(prepared)
+    versions = "-assert total() == 1\n+assert total() == 2"
     rewritten = _open("", "test-rewritten", is_reading=True)
+    rewritten = rewritten.model_copy(update={"source": versions})
     guard = _open("conftest.py", "gate-files", is_reading=False)
     cleared = best.cleared.model_copy(update={"findings": (guard,)})
     compared = (best.compared[0].model_copy(update={"findings": (rewritten,)}), *best.compared[1:])
@@ -143,8 +145,11 @@ def test_a_reviewer_settles_what_is_a_matter_of_reading_and_nothing_that_guards_
     run_context.account.count_reply("editor", make_reply())
     notes = reviewing.review_change(run_context.history.record_round(best), run_context)
     told = model.requests[0].messages[0].text
-    assert "1. : test-rewritten says. (test-rewritten)" in told
-    assert "-. conftest.py: gate-files says. (gate-files)" in told
+    accepted = "[draft for a person, unless an edit resolves it or the reviewer accepts it]"
+    versions = "    -assert total() == 1\n    +assert total() == 2\n"
+    assert f"1. {accepted} test-rewritten says. (test-rewritten) Look.\n{versions}" in told
+    edited = "[draft for a person, unless an edit resolves it]"
+    assert f"-. {edited} conftest.py gate-files says. (gate-files) Look." in told
     weighed = decide.with_review(best, notes, prepared.contract)
     assert weighed.verdict.review == ("conftest.py",)
     (settled,) = weighed.compared[0].findings
