@@ -6,9 +6,7 @@ So a run that resumes after a kill sends the same messages and repeats no reques
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Protocol
 
 from agent.editing import memory
@@ -181,19 +179,12 @@ class Conversation:
         shorter = memory.shorten_messages(
             self._messages,
             self.turns.find_window(self.role),
-            self._fixed_characters,
             self.change.paths,
             is_rejected=turn.is_repeated,
         )
         removed = memory.count_characters(self._messages) - memory.count_characters(shorter)
         self._messages = shorter
         return replace(turn, removed=removed)
-
-    @cached_property
-    def _fixed_characters(self) -> int:
-        """Characters of prompt and tools, which each request begins with."""
-        tools = [spec.model_dump(mode="json") for spec in self.tools.specs]
-        return len(self.prompt) + len(json.dumps(tools))
 
     def _make_request(self) -> ChatRequest:
         return ChatRequest(

@@ -32,7 +32,6 @@ class _Place(NamedTuple):
 def shorten_messages(
     messages: tuple[Message, ...],
     window: int,
-    fixed: int,
     edited: Iterable[str] = (),
     *,
     is_rejected: bool = False,
@@ -44,11 +43,10 @@ def shorten_messages(
 
     Args:
         window: Tokens of the model's context.
-        fixed: Characters of the prompt and the tools.
         edited: Paths of the change.
         is_rejected: The provider says that the request is too long, whatever was estimated.
     """
-    tokens, rate = _measure(messages, fixed)
+    tokens, rate = _measure(messages)
     left = min(_LEFT_SHARE * window, tokens / 2 if is_rejected else tokens)
     if not is_rejected and tokens <= _FULL_SHARE * window:
         return messages
@@ -56,25 +54,27 @@ def shorten_messages(
     names = {posixpath.basename(path) for path in edited}
     groups = _list_removable(messages, names)
     for group, most in zip(groups, (left, _FULL_SHARE * window), strict=True):
+        if tokens <= most:
+            break
         for place, result in group:
-            if tokens <= most:
+            if tokens <= left:
                 break
             removed[place] = _remove_content(result)
             tokens -= int((len(result.content) - len(removed[place].content)) * rate)
     return tuple(_replace_results(message, at, removed) for at, message in enumerate(messages))
 
 
-def _measure(messages: tuple[Message, ...], fixed: int) -> tuple[int, float]:
+def _measure(messages: tuple[Message, ...]) -> tuple[int, float]:
     """Estimate the tokens of a request, and of each of its characters, by the last reply."""
-    known, rate, sent, fresh = 0, _USUAL_TOKENS, fixed, fixed
+    known, rate, fresh = 0, _USUAL_TOKENS, 0
     for message in messages:
-        size = _count_in_message(message)
-        if isinstance(message, ModelTurn) and (usage := message.reply.usage).input_tokens:
-            rate = min(_MOST_TOKENS, usage.input_tokens / max(1, sent))
-            known, fresh = int(rate * sent) + usage.output_tokens, 0
+        if isinstance(message, ModelTurn):
+            reply = message.reply
+            known, fresh = reply.usage.tokens, 0
+            if reply.sent_bytes:
+                rate = min(_MOST_TOKENS, reply.usage.input_tokens / reply.sent_bytes)
         else:
-            fresh += size
-        sent += size
+            fresh += _count_in_message(message)
     return known + int(fresh * rate), rate
 
 
@@ -83,9 +83,9 @@ def count_characters(messages: tuple[Message, ...]) -> int:
 
 
 def _count_in_message(message: Message) -> int:
+    """Count the characters of what we send: no reply is ever shortened."""
     if isinstance(message, ModelTurn):
-        calls = sum(len(call.arguments) for call in message.reply.calls)
-        return len(message.reply.text) + calls
+        return 0
     results = message.results if isinstance(message, ToolTurn) else ()
     return len(message.text) + sum(len(result.content) for result in results)
 

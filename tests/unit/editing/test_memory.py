@@ -18,19 +18,18 @@ CHARACTERS_A_TOKEN = 4
 
 def turn(number, messages, *calls, content):
     """Add a turn whose reply is counted as a provider counts it."""
-    sent = sum(len(message.model_dump_json()) for message in messages) // CHARACTERS_A_TOKEN
+    sent = sum(len(message.model_dump_json()) for message in messages)
     calls = calls or (bash(f"cat file_{number}.py"),)
     reply = make_reply(*calls).model_copy(
-        update={"usage": Usage(input_tokens=sent, output_tokens=50)}
-    )
-    reply = reply.model_copy(
         update={
-            "calls": tuple(
-                call.model_copy(update={"call_id": f"{number}-{at}"})
-                for at, call in enumerate(reply.calls)
-            )
+            "usage": Usage(input_tokens=sent // CHARACTERS_A_TOKEN, output_tokens=50),
+            "sent_bytes": sent,
         }
     )
+    named = (
+        call.model_copy(update={"call_id": f"{number}-{at}"}) for at, call in enumerate(reply.calls)
+    )
+    reply = reply.model_copy(update={"calls": tuple(named)})
     results = tuple(
         ToolResult(call_id=call.call_id, name=call.name, content=content) for call in reply.calls
     )
@@ -54,7 +53,7 @@ def test_a_conversation_below_its_share_of_the_window_is_never_touched():
     messages = (UserTurn(text="Go."),)
     for number in range(42):
         messages = turn(number, messages, content="x" * 5_000)
-        assert shorten_messages(messages, WINDOW, 9_000) is messages
+        assert shorten_messages(messages, WINDOW) is messages
 
 
 def test_a_long_conversation_stays_within_the_window_and_is_cut_seldom():
@@ -62,7 +61,7 @@ def test_a_long_conversation_stays_within_the_window_and_is_cut_seldom():
     for number in range(300):
         messages = turn(number, messages, content=f"{number}:".ljust(10_000, "x"))
         characters += 10_000
-        before, messages = messages, shorten_messages(messages, WINDOW, 9_000)
+        before, messages = messages, shorten_messages(messages, WINDOW)
         cuts += messages != before
         assert count_tokens(messages) < 0.62 * WINDOW
         assert contents(messages)[-1] == contents(before)[-1], "it was not shown yet"
@@ -79,12 +78,12 @@ def test_what_binds_stays_and_what_shows_edited_files_goes_last():
     for number in range(4, 8):
         messages = turn(number, messages, content="x" * 9_000)
     # All of it is about 11,000 tokens.
-    found = contents(shorten_messages(messages, 16_000, 0, ["shop/prices.py"]))
+    found = contents(shorten_messages(messages, 16_000, ["shop/prices.py"]))
     assert (found[0], found[1], found[3], found[-1]) == (plan, "p" * 9_000, second, "x" * 9_000)
     assert "5,400 characters omitted; full text: it was about an earlier change" in found[2]
     assert "9,000 characters omitted; full text: call again" in found[4]
     # Where nothing else is left, the window comes first.
-    found = contents(shorten_messages(messages, 7_000, 0, ["shop/prices.py"]))
+    found = contents(shorten_messages(messages, 7_000, ["shop/prices.py"]))
     assert (found[0], found[3], found[-1]) == (plan, second, "x" * 9_000)
     assert "9,000 characters omitted" in found[1]
 
