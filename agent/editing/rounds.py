@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from agent.errors import (
     ROUND_ENDS,
@@ -34,9 +34,6 @@ from agent.models.outcome import Verdict
 from agent.models.review import Proof, Remark
 from agent.text.check_summary import format_count, is_of_tests, list_new
 
-if TYPE_CHECKING:
-    from agent.editing.attempts import Attempt
-
 #: Characters of an answer to a submit; of what a check has printed, where it names no items.
 _MOST_WORDS, _MOST_PRINTED = 28_000, 4_000
 _FAILED = "withheld until it is fixed"
@@ -46,11 +43,22 @@ _PASSES = (
 )
 
 
+class Author(Protocol):
+    """The conversation that a change comes from: `agent.editing.attempts`."""
+
+    summaries: dict[str, str]
+    """The last summary of each tree, by its digest."""
+
+    def answer(self, words: str, draft: Draft, *, passed: bool = False) -> None: ...
+
+    def next_draft(self) -> Draft | None: ...
+
+
 @dataclass(frozen=True)
 class Draft:
     plan: Plan
     change: Change
-    by: Attempt | None = None
+    by: Author | None = None
     """The conversation that it comes from; None: no model has edited it."""
     submitted: Change | None = None
     """As it came from there, before anything of ours was added."""
