@@ -17,11 +17,10 @@ from agent.models.step import Step, StepName
 from agent.models.task import FollowUpItem, ItemAnswer
 from agent.text.cutting import cut_sentences
 
-_SUBMIT = "Check the change; `include` lists ignored files that belong to it."
 _GIVEN_UP = (
     "An earlier attempt was abandoned and discarded; take another approach. Its best result:"
 )
-_EDITING: Forms = {"submit": (_SUBMIT, Submit), **submissions.FORMS}
+_EDITING: Forms = {"submit": Submit, **submissions.FORMS}
 _UNCHANGED = (
     "Nothing has changed since the last submit. Edit first, or submit again to keep it as it is."
 )
@@ -221,7 +220,7 @@ def continue_draft(
     name = (Step.ANSWER if items else Step.EDIT).named(run_context.history.round_number)
     given = draft.plan, draft.change, items, failed, run_context
     first = run_context.once(name.named("opening"), opening.open_change, *given)
-    submit: Forms = {"submit": (_SUBMIT, FollowUpSubmission if items else Submit)}
+    submit: Forms = {"submit": FollowUpSubmission if items else Submit}
     is_begun = bool(items or draft.change.files)
     prompt, forms = "answer" if items else "agent", submit if is_begun else _EDITING
     tools = _make_tools(forms, run_context)

@@ -11,11 +11,11 @@ import math
 from typing import Literal
 
 from agent.desk import Desk
+from agent.editing import forms
 from agent.errors import EditFailed, RepositoryUnfit, RequestRefused, TicketUnclear
 from agent.git.tree import WorkTree
 from agent.models.change import Change
 from agent.models.environment import Prepared
-from agent.models.record import Record
 from agent.models.sandbox import SANDBOX_OURS, SANDBOX_OUT, SANDBOX_TREE, SandboxLimits
 from agent.recipes import tickets
 from agent.recipes.add_field import edits, migration, recipe
@@ -29,15 +29,19 @@ LEAST_SECONDS = 5.0
 _LIMITS = SandboxLimits(seconds=300, returned_files=50, returned_bytes=4 * 1024**2)
 
 
-class RecipeFacts(Record):
+class RecipeFacts(forms.Form):
     model: str = ""
+    """As `app.Model`."""
     field: str = ""
+    """As in Python: `name = models.CharField(max_length=50)`."""
     default_for_existing_rows: str = ""
     show_in_admin_list: bool = False
     add_a_test: bool = False
 
 
-class RecipeRequest(Record):
+class RecipeRequest(forms.Form):
+    """Add a field to a Django model, with its migration."""
+
     name: Literal["add-django-field"]
     parameters: RecipeFacts
 

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from agent.errors import EditFailed
 from agent.models.chat import ToolCall, ToolSpec
 from agent.models.record import Record
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound="Form")
 
 _MOST_PROBLEMS = 5
 _MOST_NAME = 64
 _MOST_TEXT = 300
 #: A model has no use for these.
 _LEFT_OUT = frozenset({
-    "title", "description", "additionalProperties", "$defs", "minLength", "minItems", "pattern",
+    "title", "additionalProperties", "$defs", "minLength", "minItems", "pattern",
 })  # fmt: skip
+
+
+class Form(Record):
+    """Arguments of a tool; the docstrings of the class and its fields are shown to the model."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 def show_limits(default: Any = ..., /, **facts: Any) -> Any:
@@ -26,11 +32,16 @@ def show_limits(default: Any = ..., /, **facts: Any) -> Any:
     return Field(default, json_schema_extra=lambda schema: schema.update(facts))
 
 
-def make_tool_spec(name: str, description: str, kind: type[Record]) -> ToolSpec:
-    """Make a tool of a record, with the shortest schema that names its fields."""
+def make_tool_spec(name: str, kind: type[Form], more: str = "") -> ToolSpec:
+    """Make a tool of a form.
+
+    Args:
+        more: Behind the description.
+    """
     schema = kind.model_json_schema()
+    words = " ".join(f"{schema.pop('description')} {more}".split())
     parameters = _trim_schema(schema, schema.get("$defs", {}))
-    return ToolSpec(name=name, description=description, parameters=parameters)
+    return ToolSpec(name=name, description=words, parameters=parameters)
 
 
 def read_arguments(call: ToolCall, kind: type[R]) -> R:

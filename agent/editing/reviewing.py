@@ -11,7 +11,6 @@ from agent.editing.run_context import RunContext
 from agent.editing.tools import Forms, ToolExecutor, limit_batch
 from agent.errors import ROUND_ENDS
 from agent.models.change import Change, Finding, Severity
-from agent.models.record import Record
 from agent.models.review import Remark, ReviewNotes, SettledFinding
 from agent.models.step import Step
 from agent.text.check_summary import format_count, summarize_check
@@ -23,20 +22,22 @@ SECOND_REVIEW = "second-review"
 """The rule in findings that a review leaves."""
 
 
-class FindingVerdict(Record):
+class FindingVerdict(forms.Form):
     number: int
     settled: bool
     why: str
 
 
-class SubmittedReview(Record):
+class SubmittedReview(forms.Form):
+    """Submit the review."""
+
     approve: bool
     findings: tuple[FindingVerdict, ...] = Field(default=(), max_length=50)
     """One for each finding that has a number."""
     remarks: tuple[Remark, ...] = Field(default=(), max_length=20)
 
 
-FORMS: Forms = {"submit_review": ("Submit the review.", SubmittedReview)}
+FORMS: Forms = {"submit_review": SubmittedReview}
 
 
 def review_change(best: Round, run_context: RunContext) -> ReviewNotes:

@@ -62,7 +62,7 @@ class RunContext:
             self.desk,
             self.base,
             self.preparation,
-            self.task.recipe,
+            self.task.recipe if self.base.contract.project.django else "",
             lambda: self.seconds_left,
             self.resources,
         )

@@ -23,7 +23,6 @@ from agent.errors import ASKING_ENDS, BudgetSpent, RequestRefused, SandboxMissin
 from agent.models.change import Change
 from agent.models.checks import CheckReport
 from agent.models.environment import LEFT_OUT, OpenedRepository, Prepared
-from agent.models.record import Record
 from agent.models.step import Step, StepName
 from agent.sandbox.session import Session
 from agent.setup import (
@@ -46,22 +45,20 @@ _MOST_WORDS = 300
 _MOST_RED = 30
 
 
-class TrySetup(Record):
+class TrySetup(forms.Form):
+    """Run these lines in a clean sandbox, then the base commit's tests; returns their counts."""
+
     yaml: str
     """Lines of `.github/mergewright.yml`: python, system_packages, env, services, setup, checks."""
 
 
-class GiveUp(Record):
+class GiveUp(forms.Form):
+    """Say what is missing if no lines can help."""
+
     why: str
 
 
-_FORMS: Forms = {
-    "try_setup": (
-        "Run these lines in a clean sandbox, then the base commit's tests; returns their counts.",
-        TrySetup,
-    ),
-    "decline": ("Say what is missing if no lines can help.", GiveUp),
-}
+_FORMS: Forms = {"try_setup": TrySetup, "decline": GiveUp}
 
 
 class SetUpTools(ToolExecutor):

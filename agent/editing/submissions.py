@@ -18,7 +18,6 @@ from agent.editing.tools import MOST_SUMMARY, Forms, Submit
 from agent.errors import ForPeople, TicketUnclear, TooLarge
 from agent.models.change import ChangedFile, Finding, Plan, Severity
 from agent.models.outcome import ThreadResult
-from agent.models.record import Record
 from agent.models.sandbox import SANDBOX_TREE
 from agent.models.task import FollowUpItem, ItemAnswer
 from agent.models.ticket import Category
@@ -35,50 +34,57 @@ _GLOB_SIGNS = re.compile(r"\[.[^]]*\]|[*?]+")
 _ENDS: dict[str, ThreadResult] = {"done": "commit", "answered": "reply", "person": "human"}
 
 
-class SubmittedPlan(Record):
+class SubmittedPlan(forms.Form):
+    """Say what you will do, before the first edit."""
+
     title: str = forms.show_limits(pattern=r"\S", maxLength=_LONGEST_TITLE)
+    """Imperative, as of a commit."""
     category: Category
     steps: tuple[str, ...] = Field(min_length=1)
     files: tuple[str, ...]
-    """Also folders and patterns of them."""
+    """That will change; also folders and globs."""
 
 
-class Question(Record):
+class Question(forms.Form):
     question: str
+    """That can be answered in one line."""
     suggestion: str
-    """The answer that the model would take."""
+    """The answer that you would choose."""
 
 
-class Questions(Record):
+class Questions(forms.Form):
+    """Ask the maintainers, and end: a new run begins with their answers."""
+
     questions: tuple[Question, ...]
 
 
-class Declined(Record):
+class Declined(forms.Form):
+    """Leave the ticket to a person, and end."""
+
     why: str
     fits: str
+    """What would make it fit."""
     tickets: tuple[str, ...] = ()
+    """To split it into."""
     refused_by: str = Field(default="", max_length=300)
     """Path of the contributing notes that refuse changes by machines."""
 
 
-class SubmittedAnswer(Record):
+class SubmittedAnswer(forms.Form):
     item: int
     became: Literal["done", "answered", "person"]
     words: str = forms.show_limits(pattern=r"\S", maxLength=MOST_SUMMARY)
+    """To the person who asked."""
 
 
 class FollowUpSubmission(Submit):
-    """A change, with an answer to each review item."""
+    """Run all checks on the change, with an answer to each item of the review."""
 
     summary: str = ""
     answers: tuple[SubmittedAnswer, ...] = ()
 
 
-FORMS: Forms = {
-    "plan": ("Title is imperative; files: also folders, globs.", SubmittedPlan),
-    "ask": ("Ask people questions that each need one line, and end.", Questions),
-    "decline": ("Leave it to a person: why, what would fit, tickets to split it into.", Declined),
-}
+FORMS: Forms = {"plan": SubmittedPlan, "ask": Questions, "decline": Declined}
 
 
 def read_plan(form: str) -> Plan:

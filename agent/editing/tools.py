@@ -27,7 +27,6 @@ from agent.models.change import Change, Severity
 from agent.models.chat import CallResults, Reply, ToolCall, ToolResult, ToolSpec
 from agent.models.checks import CheckReport
 from agent.models.environment import OpenedRepository, Prepared
-from agent.models.record import Record
 from agent.sandbox.layout import TEMPORARY
 from agent.sandbox.session import Session
 from agent.text import sanitise
@@ -68,32 +67,42 @@ _PLAN_COMES_FIRST = (
 )
 
 
-class Bash(Record):
+class Bash(forms.Form):
+    """Run a shell command in the root of the repository."""
+
     command: str
     seconds: int = forms.show_limits(0, default=_SECONDS, maximum=_MOST_SECONDS)
-    """0: as many as there are where nobody says, which follows the tests."""
+    """After which it is ended. Without it: 120, or 1.5 times what the tests take."""
 
 
-class Edit(Record):
+class Edit(forms.Form):
+    """Replace text in a file. The result shows the lines as they are then."""
+
     path: str
     old: str
+    """Has to occur exactly once in the file."""
     new: str
 
 
-class Write(Record):
+class Write(forms.Form):
+    """Create a file, or replace all of it."""
+
     path: str
     text: str
 
 
-class Submit(Record):
+class Submit(forms.Form):
+    """Run all checks on your change."""
+
     summary: str = forms.show_limits(maxLength=MOST_SUMMARY)
     """For the reviewer: what changed, and what to look at."""
     include: tuple[str, ...] = ()
+    """Files that git ignores and that belong to the change all the same."""
 
 
-Forms = Mapping[str, tuple[str, type[Record]]]
-"""Description and fields of each form, by name."""
-_Tool = tuple[str, type[Record], Callable[["ToolExecutor", Session, Any], str]]
+Forms = Mapping[str, type[forms.Form]]
+"""What can be submitted, by the name of its tool."""
+_Tool = tuple[type[forms.Form], Callable[["ToolExecutor", Session, Any], str]]
 
 
 @dataclass(frozen=True)
@@ -165,15 +174,15 @@ class ToolExecutor:
     def specs(self) -> tuple[ToolSpec, ...]:
         """The tools as a model is shown them; the same throughout a conversation."""
         limits = (
-            f" A result of up to {min(MOST_RESULT, self._most_of_a_batch):,} characters comes"
+            f"A result of up to {min(MOST_RESULT, self._most_of_a_batch):,} characters comes"
             f" whole, as long as those of one reply have {self._most_of_a_batch:,} together; the"
             " rest of a longer output is in a file in /tmp that the result names."
         )
         tools = (
-            forms.make_tool_spec(name, words + limits * (name == "bash"), kind)
-            for name, (words, kind, _) in self._tools.items()
+            forms.make_tool_spec(name, kind, limits * (kind is Bash))
+            for name, (kind, _) in self._tools.items()
         )
-        given = (forms.make_tool_spec(name, *form) for name, form in self._given.items())
+        given = (forms.make_tool_spec(name, form) for name, form in self._given.items())
         return (*tools, *given)
 
     def begin_edits(self) -> None:
@@ -255,7 +264,7 @@ class ToolExecutor:
         if call.name == PLAN and self._is_planned:
             return "The plan is accepted. Carry it out; say in the summary what differs."
         if call.name in self._given:
-            batch.form = forms.read_arguments(call, self._given[call.name][1])
+            batch.form = forms.read_arguments(call, self._given[call.name])
             batch.handed, batch.at = call.name, number - 1
             return "accepted"
         if call.name not in self._tools:
@@ -263,7 +272,7 @@ class ToolExecutor:
             raise EditFailed(f"there is no such tool; available: {there}")
         if not self._is_planned and call.name != "bash":
             raise EditFailed(_PLAN_COMES_FIRST.format(name=call.name))
-        _, kind, work = self._tools[call.name]
+        kind, work = self._tools[call.name]
         arguments = forms.read_arguments(call, kind)
         session, self._left = self._open(batch), batch.left
         self._output_file = f"{TEMPORARY}/output-{batch.calls_before + number}.txt"
@@ -440,7 +449,7 @@ class _Batch:
     results: list[ToolResult] = field(default_factory=list)
     handed: str = ""
     at: int = 0
-    form: Record | None = None
+    form: forms.Form | None = None
     session: Session | None = None
     losses: int = 0
     """Of the session, before the first call."""
@@ -471,18 +480,10 @@ def choose_seconds(baseline: CheckReport | None) -> int:
 
 
 _TOOLS: dict[str, _Tool] = {
-    "bash": (
-        "Runs in the root; default seconds: at least 1.5 times the tests.",
-        Bash,
-        ToolExecutor.run_bash,
-    ),
-    "edit": ("Replace old, which occurs exactly once.", Edit, ToolExecutor.edit_file),
-    "write": ("Write a file.", Write, ToolExecutor.write_file),
-    "recipe": (
-        "Run add-django-field (model, field as in Python).",
-        by_recipe.RecipeRequest,
-        ToolExecutor.run_recipe,
-    ),
+    "bash": (Bash, ToolExecutor.run_bash),
+    "edit": (Edit, ToolExecutor.edit_file),
+    "write": (Write, ToolExecutor.write_file),
+    "recipe": (by_recipe.RecipeRequest, ToolExecutor.run_recipe),
 }
 
 

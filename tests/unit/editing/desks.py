@@ -116,7 +116,7 @@ def conversation(made: RunContext, **facts: object) -> Conversation:
         role="editor",
         prompt=prompting.make_prompt("agent", made.base.contract),
         turns=made.turns,
-        tools=ToolExecutor(made.bench, {"submit": ("Submit.", Submit)}),
+        tools=ToolExecutor(made.bench, {"submit": Submit}),
         opening="Mend it.",
         change=Change(base_commit=made.prepared.checkout.commit, files=()),
         **facts,

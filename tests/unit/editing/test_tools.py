@@ -31,7 +31,7 @@ class Opened:
         self.run_context = desks.run_context(
             prepared, home, FakeModel(lambda request: make_reply())
         )
-        self.tools = ToolExecutor(self.run_context.bench, {"submit": ("Submit.", Submit)}, **facts)
+        self.tools = ToolExecutor(self.run_context.bench, {"submit": Submit}, **facts)
         self.change = Change(base_commit=prepared.checkout.commit, files=())
 
     def call(self, *calls, turn=TURN):
@@ -278,7 +278,7 @@ def test_a_recipe_writes_what_it_makes_in_the_sandbox(tmp_path, home, monkeypatc
     assert "recipe" not in [spec.name for spec in made.tools.specs]
     task = made.run_context.task.model_copy(update={"recipe": "add-django-field"})
     made.run_context = replace(made.run_context, task=task)
-    made.tools = ToolExecutor(made.run_context.bench, {"submit": ("Submit.", Submit)})
+    made.tools = ToolExecutor(made.run_context.bench, {"submit": Submit})
     named = {"name": "add-django-field", "parameters": {"model": "shop.Order", "field": "x"}}
     with made.run_context.close_at_end():
         for wrong in (named, {**named, "name": "rename"}, {**named, "parameters": {"path": "."}}):
