@@ -20,6 +20,7 @@ from agent.text.cutting import cut_sentences
 _GIVEN_UP = (
     "An earlier attempt was abandoned and discarded; take another approach. Its best result:"
 )
+_KNOWN = "Meanwhile the base commit was set up and checked; there is an environment after the plan."
 _EDITING: Forms = {"submit": Submit, **submissions.FORMS}
 _UNCHANGED = (
     "Nothing has changed since the last submit. Edit first, or submit again to keep it as it is."
@@ -181,7 +182,8 @@ def begin_attempt(run_context: RunContext, prepare_base: Callable[[], str]) -> A
         if plan:
             problems = words
         elif not handed.name:
-            words = base = _describe_base(prepare_base, run_context)
+            base = _describe_base(prepare_base, run_context)
+            words = f"{_KNOWN}\n{base}"
         elif handed.name == "submit":
             words = "Call `plan` first."
         else:

@@ -263,13 +263,13 @@ def describe_base(run_context: RunContext) -> str:
         if result.status in (Status.UNVERIFIED, Status.UNMEASURABLE)
     ]
     facts = {
-        "Set-up": [prepared.environment.why] if prepared.environment.why else [],
         "Versions": [f"python=={prepared.environment.python}", *_list_versions(run_context)],
         "Not installed": prepared.environment.left_out,
         "Passes": [result.name for result in results if result.status is Status.PASSED],
         "Cannot be measured": unknown,
     }
-    lines = [
+    lines = [prepared.environment.why] if prepared.environment.why else []
+    lines += [
         f"{name}: {(', ' if name in ('Versions', 'Passes') else '; ').join(found)}"
         for name, found in facts.items()
         if found
