@@ -12,7 +12,7 @@ from tests.scripted import Call, Said, Seen
 #: How the prompt of each part begins.
 _PARTS = {
     "agent": "Your part is the whole ticket",
-    "review": "Your part: review the diff",
+    "review": "Your part is to review the diff",
     "answer": "Your part is to answer the review",
 }
 Turns = Sequence[Said] | Callable[[Seen], Said]

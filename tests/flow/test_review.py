@@ -103,7 +103,7 @@ def line_of(told: Story, words: str) -> int:
 
 def approves(seen: Seen) -> Said | None:
     """What the reviewing model says, where it is asked."""
-    if "Your part: review the diff" in seen.system:
+    if "Your part is to review the diff" in seen.system:
         return calls(("submit_review", {"approve": True, "remarks": []}))
     return None
 
@@ -132,7 +132,7 @@ def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, vo
         client.post(f"/pulls/{pull.number}/comments/{first}/replies", json=order).raise_for_status()
 
     def script(seen: Seen) -> Said:
-        assert "Your part: answer the review" in seen.system
+        assert "Your part is to answer the review" in seen.system
         number = {
             key: int(
                 re.search(
