@@ -182,8 +182,8 @@ def begin_attempt(run_context: RunContext, prepare_base: Callable[[], str]) -> A
         if plan:
             problems = words
         elif not handed.name:
-            base = _describe_base(prepare_base, run_context)
-            words = f"{_KNOWN}\n{base}"
+            words = f"{_KNOWN}\n{_describe_base(prepare_base, run_context)}"
+            base = opening.describe_limits(run_context)
         elif handed.name == "submit":
             words = "Call `plan` first."
         else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import keyword
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,8 +16,8 @@ from agent.models.environment import Checkout
 from agent.text.check_summary import format_count
 
 _MOST_NAMES, _MOST_FILES, _MOST_DEFINITIONS = 25, 4, 3
-#: A name on more lines than this says nothing of where to begin.
-_MOST_LINES = 200
+#: A name that is defined nowhere, on more lines than this, says nothing of where to begin.
+_MOST_LINES = 30
 _CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{2,}")
 #: Names that stand out without a mark: with an underscore or a capital inside, or called.
@@ -53,7 +55,8 @@ def _find_paths(text: str, paths: Sequence[str]) -> list[str]:
 def _find_names(text: str) -> Iterable[str]:
     """Return the identifiers in code spans, and those that no prose has."""
     spans = " ".join(_CODE.findall(text))
-    return dict.fromkeys((*_NAME.findall(spans), *_MARKED_NAME.findall(text)))
+    found = dict.fromkeys((*_NAME.findall(spans), *_MARKED_NAME.findall(text)))
+    return (name for name in found if not (keyword.iskeyword(name) or hasattr(builtins, name)))
 
 
 def _describe_names(names: Sequence[str], found: Sequence[FoundLine]) -> Iterator[str]:
@@ -63,10 +66,10 @@ def _describe_names(names: Sequence[str], found: Sequence[FoundLine]) -> Iterato
         for name in {*_NAME.findall(line.text)}.intersection(names):
             lines[name].append(line)
     for name in names:
-        if not 0 < len(lines[name]) <= _MOST_LINES:
-            continue
         definition = re.compile(_DEFINITION.format(re.escape(name)))
         defined = [line for line in lines[name] if definition.search(line.text)]
+        if not defined and not 0 < len(lines[name]) <= _MOST_LINES:
+            continue
         places = [f"{line.path}:{line.number}" for line in defined[:_MOST_DEFINITIONS]]
         files = list(dict.fromkeys(line.path for line in lines[name] if line not in defined))
         parts = [f"defined at {', '.join(places)}"] if places else []

@@ -62,11 +62,11 @@ def open_ticket(run_context: RunContext) -> str:
     """Begin with a ticket; the state of the base comes as soon as it is known."""
     *notes, folders = _describe_repository(run_context)
     if notes and run_context.base.contract.config.contributions == "auto":
-        # An owner who runs a command on a clone has decided for it.
         what_to_do = (
-            "`decline` and name the file"
+            "call `decline` with the file as `refused_by`"
             if run_context.base.run.snapshot
-            else ("continue, and say so at the start of the summary")
+            else "go on, as the owner of this clone has started the run, and say so at the start of"
+            " the summary"
         )
         notes.append(f"If these notes refuse machine-made changes, {what_to_do}.")
     ticket, base = run_context.task.ticket, run_context.base
@@ -289,7 +289,9 @@ def describe_limits(run_context: RunContext) -> str:
     """Say what is left of the run's minutes and money."""
     minutes = int(run_context.seconds_left // 60)
     left = run_context.turns.describe_money_left()
-    return f"Left in the run: {minutes} minutes{left}."
+    return (
+        f"Left for your work, besides set-up and the checks of a submit: {minutes} minutes{left}."
+    )
 
 
 def _list_versions(run_context: RunContext) -> list[str]:

@@ -70,6 +70,9 @@ def settle_review(
         more = f"A change that addresses this {how}, so the reviewed version was kept."
         return best, notes.model_copy(update={"sentence": f"{notes.sentence} {more}"})
     second = review_change(answered, run_context)
+    if notes.approves and (answered.rank < best.rank or not second.approves):
+        more = "An edit for its remarks was no better, so the approved version was kept."
+        return best, notes.model_copy(update={"sentence": f"{notes.sentence} {more}"})
     count = format_count(len(notes.remarks), "remark")
     said = f"{notes.model} made {count}, and another edit was made."
     kept = [

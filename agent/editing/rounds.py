@@ -245,7 +245,10 @@ def find_obstacle(problem: RunStopped) -> Finding:
 
 def format_remarks(remarks: tuple[Remark, ...], change: Change) -> str:
     """List a reviewer's remarks for the author, blocking ones first."""
-    head = "A reviewer has read the change. Fix what is blocking, and of the rest what is right:"
+    head = (
+        "A reviewer has read the change. Fix what is blocking, and of the rest what is right; if"
+        " nothing is, submit again as it is."
+    )
     lines = (
         f"- {'blocking: ' * remark.blocking}{f'{remark.place}: ' * bool(remark.path)}{remark.text}"
         f"{_quote_line(change, remark.path, remark.line)}"

@@ -294,6 +294,10 @@ class ToolExecutor:
             self._session = self._open_session(opened, batch.before)
             if carried:
                 self._session.unpack_temporary(carried)
+            if self._is_planned and self._edits:
+                # What set-up has left is not the model's.
+                left = self._session.take().ignored
+                self._reported.update(f"{path}: {_IGNORED}" for path in left)
         # The digest is known again once all calls are carried out.
         self._digest, batch.session = "", self._session
         batch.losses = self._session.losses

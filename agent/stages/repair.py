@@ -66,18 +66,18 @@ def _get_next_draft(last: Round, words: str, run_context: RunContext) -> Draft |
 
 
 def answer_submission(best: Round, notes: ReviewNotes, run_context: RunContext) -> Draft | None:
-    """Pass the remarks of a review without approval to the author, once; None: nothing to pass.
+    """Pass the remarks of a review to the author, once; None: there are none, or none was taken.
 
     Where the model cannot be asked or will not go on, the change stays as it passed.
     """
-    if notes.approves or not notes.remarks or not best.is_passed:
+    if not notes.remarks or not best.is_passed:
         return None
     history, following = run_context.history, None
     with history.keep_passed_change("the reviewer's remarks were addressed"):
         following = _get_next_draft(
             best, rounds.format_remarks(notes.remarks, best.draft.change), run_context
         )
-        if following is None:
+        if following is None and not notes.approves:
             history.record_loss("An edit to address the reviewer's remarks changed nothing.")
     if following is None:
         history.give_up()

@@ -25,12 +25,14 @@ def cut_sentences(text: str, limit: int) -> str:
 
 
 def shorten_output(text: str, limit: int, *, where: str, omitted: int = 0) -> str:
-    """Fold lines that repeat; of more than the limit keep the first and the last lines.
+    """Of more than the limit fold lines that repeat, and keep the first and the last lines.
 
     Args:
         where: Where the whole text is, for the notice at the cut.
         omitted: Characters that the text itself leaves out in its middle.
     """
+    if len(text) <= limit:
+        return text
     lines: list[str] = []
     for line, group in groupby(text.split("\n")):
         count = sum(1 for _ in group)

@@ -64,6 +64,7 @@ def test_MO7_a_bug_is_fixed_after_a_finding_and_claims_change_no_fact(shop, carr
             submit("All is green."),
         ),
         told,
+        calls(submit("It counts all.")),
     ]
 
     def work(seen):
@@ -96,7 +97,7 @@ def test_MO7_a_bug_is_fixed_after_a_finding_and_claims_change_no_fact(shop, carr
     assert "@maintainer" not in ended.text.replace("`@maintainer`", "")
     assert "shop/prices.py:3" in ended.text
     kinds = [one["event"] for one in ledger(ended) if one["event"].startswith("model.")]
-    assert kinds.count("model.asked") == kinds.count("model.answered") == len(requests) == 5
+    assert kinds.count("model.asked") == kinds.count("model.answered") == len(requests) == 6
     assert ended.result["cost_usd"] is None, "no price is known of it"
     uses = ended.result["figures"]["models"]
     assert [use["role"] for use in uses] == ["editor", "reviewer"]

@@ -102,7 +102,7 @@ def test_the_answer_to_the_plan_stands_where_the_plan_was_called(prepared, home)
     [results] = [one.results for one in told]
     assert results[0].content.startswith("accepted\n")
     assert results[0].content.endswith("What judges a change.")
-    assert "Left in the run: 59 minutes, $4.99." in results[0].content
+    assert "submit: 59 minutes, $4.99." in results[0].content
     assert results[1].content == (
         "lines 2 to 2; the file now has:\n     1\tdef total(prices):\n     2\t    return sum(prices)\n     3\t"
     )
@@ -154,7 +154,7 @@ def test_the_summary_of_the_last_submit_counts_also_where_the_tree_is_the_same(p
         assert draft.words == "First."
         attempt.answer("Mend what you can.", draft, passed=True)
         assert attempt.next_draft() is None
-    assert "Left in the run: " in told[-1].results[-1].content
+    assert "Left for your work, " in told[-1].results[-1].content
     assert len(draft.words) <= 1_500
     assert draft.words.endswith("as it is. …")
 

@@ -34,8 +34,8 @@ def test_TC7_foreign_words_cannot_end_their_fence():
 @pytest.mark.parametrize(
     ("allowed", "on_forge", "words"),
     [
-        ("auto", True, "`decline` and name"),
-        ("auto", False, "continue, and say so"),
+        ("auto", True, "call `decline` with the file"),
+        ("auto", False, "go on, as the owner"),
         ("allow", True, ""),
     ],
 )
@@ -148,7 +148,7 @@ def test_what_fails_already_is_counted_and_named_where_it_is_the_repositorys(tmp
     assert told.count("- tests/test_a.py::test_") == 30
     assert "- tests/test_a.py::test_0: AssertionError: assert 1 == 2\n" in told
     assert "tests: python -m pytest (33 tests: 32 failed, 1 passed; 181 s)" in told
-    assert "Default seconds of bash: 271.\nLeft in the run: 60 minutes, $5.00." in told
+    assert "submit: 60 minutes, $5.00." in told
     plan = Plan(recipe="", title="t", parameters="", steps=("s",))
     draft = Draft(plan=plan, change=Change(base_commit=prepared.checkout.commit, files=()))
     assert told in opening.open_review(draft, "Checks.", "", run_context)

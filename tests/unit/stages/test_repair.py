@@ -170,15 +170,18 @@ def test_what_is_answered_is_laid_out_again_where_it_is_not_the_last(prepared, h
     assert "- blocking: shop/new.py: Close it.\n- A shorter name?" in told
 
 
-def test_remarks_of_a_review_that_approves_are_for_people_and_others_for_the_author(prepared, home):
-    fixed = make_reply(write("shop/more.py"), submit("Closed."))
-    one, run_context, model = submitted(prepared, home, fixed)
+@pytest.mark.parametrize("approves", [True, False])
+def test_all_remarks_of_a_review_are_for_the_author_who_may_leave_the_change_as_it_is(
+    prepared, home, approves
+):
+    one, run_context, model = submitted(prepared, home, make_reply(submit("It is right.")))
     passed = run_context.history.record_round(judged(1, one))
-    notes = ReviewNotes(ran=True, sentence="x", remarks=(Remark(text="Too long."),), approves=True)
+    remarks = (Remark(text="Too long."),)
+    notes = ReviewNotes(ran=True, sentence="x", remarks=remarks, approves=approves)
     assert repair.answer_submission(passed, notes, run_context) is None
-    against = notes.model_copy(update={"approves": False})
-    assert repair.answer_submission(passed, against, run_context) is not None
-    assert "- Too long." in model.requests[2].messages[-1].results[-1].content
+    assert "- Too long." in model.requests[-1].messages[-1].results[-1].content
+    undone = run_context.summarize_model_work("").undone
+    assert bool(undone) is not approves, "a remark of a review that approves is no loss"
 
 
 @pytest.mark.parametrize(

@@ -212,6 +212,16 @@ def test_a_change_that_answers_a_review_is_taken_if_it_passes(prepared, home):
     assert told.remarks == (Remark(text="Good."), kept)
 
 
+def test_one_that_is_no_better_than_an_approved_change_is_not(prepared, home):
+    first, second = candidates(prepared, (), ())
+    notes = ReviewNotes(ran=True, sentence="Said.", remarks=(Remark(text="x"),), approves=True)
+    model = FakeModel(lambda request: submit(approve=False), roles=ROLES)
+    run_context = desks.run_context(prepared, home, model)
+    run_context.account.count_reply("editor", make_reply())
+    best, told = reviewing.settle_review(first, second, notes, run_context)
+    assert (best is first, told.approves, told.remarks) == (True, True, notes.remarks)
+
+
 @pytest.mark.parametrize("unfinished", [False, True])
 def test_one_that_does_not_pass_is_not(prepared, home, unfinished):
     first, second = candidates(prepared, (), ("t::a",))
