@@ -31,7 +31,6 @@ MEANT_FOR: dict[Name, str] = {
     "help": "show this list",
 }
 _COMMAND = re.compile(r"[ ]{0,3}/mergewright(?:\s+(?P<rest>\S.*))?\s*", re.IGNORECASE)
-_LONGEST_NAME = 40
 _MENTION = r"(?<![\w@/`.-])@{}(?:\[bot\])?(?![\w-])"
 _ADDRESSEE = re.compile(r"\s*@([\w-]+)")
 _QUOTED = re.compile(r"^ {0,3}>.*$", re.MULTILINE)
@@ -75,7 +74,7 @@ def _parse_command(rest: str) -> Command | UnknownCommand:
     for known in NAMES:
         if wanted == known:
             return Command(name=known, words=words.strip())
-    return UnknownCommand(name=name[:_LONGEST_NAME]) if name else Command(name="help")
+    return UnknownCommand(name=name[:40]) if name else Command(name="help")
 
 
 def _list_paragraphs(text: str) -> list[tuple[int, int]]:
