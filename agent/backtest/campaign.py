@@ -301,7 +301,7 @@ def begin(order: Order, own: Path) -> Path:
 
 
 def find(own: Path, name: str | None) -> Path:
-    """Find a backtest by how its name begins; None: the newest. RequestRefused: none, or several."""
+    """Find a backtest by the start of its name; None: the newest. RequestRefused: not just one."""
     every = folders.list_folders(own)
     found = [place for place in every if place.name.startswith(name or "")]
     if name and len(found) > 1:

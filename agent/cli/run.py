@@ -303,7 +303,7 @@ def execute_issue_run(
 
 
 def _look_up(intake_api: GithubIntakeApi, name: str, number: int) -> LiveIssue:
-    """Find the issue; RequestRefused: there is none. SettingsInvalid and AccessLost as from GitHub."""
+    """Find the issue; RequestRefused: there is none. SettingsInvalid, AccessLost as from GitHub."""
     # Whatever answers at a wrong address would say that nothing is there.
     intake_api.own_logins()
     live = intake_api.find_issue(name, number)

@@ -17,7 +17,6 @@ from agent.errors import AgentError, RequestRefused, StoreUnavailable
 from agent.github.api_errors import ignore_statuses
 from agent.github.connection import (
     IMPATIENT,
-    Facts,
     Pacing,
     Record,
     RenewableToken,
@@ -28,7 +27,7 @@ from agent.github.connection import (
 )
 from agent.github.tokens import IssuedToken, Tokens, TokenScope, read_credentials
 from agent.models.run import Run
-from agent.models.ticket import IssueRef
+from agent.models.ticket import IssueRef, Snapshot
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
 
@@ -61,11 +60,8 @@ def connect_to_github(
     """
     base_url, pacing = settings.github_url.rstrip("/"), pacing or Pacing()
     tokens = Tokens(read_credentials(settings), base_url, pacing)
-    return Access(base_url, tokens, record or _drop_record, pacing, stopping, AccessCache())
-
-
-def _drop_record(kind: str, facts: Facts) -> None:
-    pass
+    record = record or (lambda kind, facts: None)
+    return Access(base_url, tokens, record, pacing, stopping, AccessCache())
 
 
 @dataclass
@@ -160,9 +156,7 @@ class Access:
             return self._sessions[purpose]
 
     def open_run_session(self, run: Run) -> RepositorySession:
-        if run.snapshot is None:
-            raise RequestRefused("This run has no issue; only runs of issues use GitHub.")
-        return self.open_session(run.snapshot.issue, run.run_id)
+        return self.open_session(require_snapshot(run).issue, run.run_id)
 
     def open_named_session(
         self, repository: str, purpose: str, number: int = 0
@@ -177,6 +171,12 @@ class Access:
     def asking(self, *, patient: bool = True) -> RetryingRequest:
         """Give the way of asking again; not patient: one attempt, no wait."""
         return RetryingRequest(self.pacing if patient else IMPATIENT, self.stopping)
+
+
+def require_snapshot(run: Run) -> Snapshot:
+    if run.snapshot is None:
+        raise RequestRefused("This run has no issue; only runs of issues use GitHub.")
+    return run.snapshot
 
 
 class RepositorySession:

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from datetime import datetime
 from enum import Enum
+from typing import NamedTuple
 
 import jwt
 from pydantic import SecretStr
@@ -87,8 +88,7 @@ class App:
 def read_credentials(settings: Settings) -> App | SecretStr:
     """Read who we are from the operator's settings: an App, or whose token it is.
 
-    Raises:
-        SettingsInvalid: There is neither App nor token, or both, or the key is none.
+    SettingsInvalid: there is neither App nor token, or both, or the key is none.
     """
     operator.raise_all_problems(
         lambda: operator.read_secret(settings, "github_token"),
@@ -113,12 +113,11 @@ def read_credentials(settings: Settings) -> App | SecretStr:
     return App(app_id, key.get_secret_value())
 
 
-class IssuedToken:
+class IssuedToken(NamedTuple):
     """A token and when it ends, by our own steady clock."""
 
-    def __init__(self, token: SecretStr, ends: float) -> None:
-        self.token = token
-        self.ends = ends
+    token: SecretStr
+    ends: float
 
     @property
     def is_fresh(self) -> bool:

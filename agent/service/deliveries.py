@@ -108,9 +108,8 @@ class Intake:
         settled = failed = 0
         now = read_clock()
         # Who waits for longer than anybody is told to had the clock put back behind him.
-        waiting = {
-            one for one, until in self._put_off.items() if 0 < until - now < _LONGEST_PUT_OFF
-        }
+        put_off = self._put_off.items()
+        waiting = {name for name, until in put_off if 0 < until - now < _LONGEST_PUT_OFF}
         due = self._inbox.list_unread(without=waiting)
         # However many are put off, what was never looked at has its turn.
         new = self._inbox.list_unread(without=self._put_off) if self._put_off else ()
