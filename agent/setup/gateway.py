@@ -41,11 +41,7 @@ from agent.setup.package_index import HostPort, IndexAccess, PackageIndex, parse
 _log = structlog.get_logger()
 #: Indexes of packages beside that of Python.
 HOSTS = ("registry.npmjs.org", "http://deb.debian.org", "https://deb.debian.org")
-_CONNECT_SECONDS = 20.0
 _IDLE_SECONDS = 120.0
-_DRAIN_SECONDS = 2.0
-_MOST_NOTES = 50
-_LONGEST_FAULT = 400
 #: What a git client says of what it has and wants.
 _MOST_WISHES = 1024**2
 #: Headers of a request that are forwarded, and of an answer that are not.
@@ -156,7 +152,7 @@ class Gateway(ThreadingUnixStreamServer):
 
     def note_fault(self, fault: str) -> None:
         with self._lock:
-            self.faults = _add_note(self.faults, fault[:_LONGEST_FAULT])
+            self.faults = _add_note(self.faults, fault[:400])
 
     # --- connections --------------------------------------------------------------------------
 
@@ -219,7 +215,7 @@ class Gateway(ThreadingUnixStreamServer):
 
 
 def _add_note(notes: tuple[str, ...], note: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*notes, note)))[:_MOST_NOTES]
+    return tuple(dict.fromkeys((*notes, note)))[:50]
 
 
 def _find_folder(url: str) -> str:
@@ -239,7 +235,7 @@ def _make_client(accesses: tuple[IndexAccess, ...]) -> httpx.Client:
     try:
         client = httpx.Client(
             verify=trusted,
-            timeout=httpx.Timeout(_IDLE_SECONDS, connect=_CONNECT_SECONDS, pool=None),
+            timeout=httpx.Timeout(_IDLE_SECONDS, connect=20.0, pool=None),
             # How many there are is bounded on the other side.
             limits=httpx.Limits(max_connections=None),
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
@@ -319,7 +315,7 @@ class _Requests(BaseHTTPRequestHandler):
             self.wfile.write(words)
             # A client that is still sending would not hear the answer.
             size = self.headers.get("Content-Length", "") if hasattr(self, "headers") else ""
-            self.connection.settimeout(_DRAIN_SECONDS)
+            self.connection.settimeout(2.0)
             self.rfile.read(min(int(size), _MOST_WISHES) if size.isdecimal() else 0)
 
     def log_message(self, *_: object) -> None:

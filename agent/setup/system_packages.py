@@ -42,8 +42,6 @@ _SOURCES = ("sources.list", "sources.list.d/*", "preferences", "preferences.d/*"
             "trusted.gpg", "trusted.gpg.d/*", "keyrings/*")  # fmt: skip
 _LOGIN = re.compile(rb"(?<=://)[^\s/@]*@")
 _HOST = re.compile(r"\bhttps?://[\w.-]+(?::\d{1,5})?")
-_SECONDS = 900
-_MOST_BYTES = 8 * 1024**3
 
 
 def provide_layer(names: Sequence[str], build_context: BuildContext) -> str:
@@ -173,7 +171,7 @@ def _fetch_packages(wanted: _PackagePlan, target: Path, build_context: BuildCont
             files=tuple(files),
             directory=SANDBOX_OUT,
             outlet=opened.outlet,
-            limits=SandboxLimits(seconds=_SECONDS, disk_bytes=_MOST_BYTES),
+            limits=SandboxLimits(seconds=900, disk_bytes=8 * 1024**3),
         )
         result = build_context.run(order)
     for attempt in opened.refused_attempts:
