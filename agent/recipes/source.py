@@ -20,11 +20,7 @@ class SourceFile:
     """Text of a file with its encoding, byte order mark and line ends, and its syntax tree."""
 
     def __init__(self, path: str, content: bytes) -> None:
-        """Decode a file.
-
-        Raises:
-            RequestRefused: It cannot be decoded and encoded again.
-        """
+        """Decode a file; RequestRefused: it cannot be decoded and encoded again."""
         self.path = path
         said = ""
         try:
@@ -44,11 +40,7 @@ class SourceFile:
 
     @cached_property
     def tree(self) -> ast.Module:
-        """The syntax tree.
-
-        Raises:
-            RequestRefused: It is not Python, or beyond the bounds of what is read.
-        """
+        """The syntax tree; RequestRefused: it is not Python, or beyond what is read."""
         try:
             return foreign_python.parse_module(self.text)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
