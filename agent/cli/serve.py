@@ -41,7 +41,6 @@ _STILL_SECONDS = 300.0
 #: Longer than it takes the worker to bring the steps under way to their end, and the listener its
 #: requests; `deploy/` allows more than this.
 _STOP_SECONDS = 75.0
-_LOOK_SECONDS = 0.2
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _SET_PARENT_DEATH_SIGNAL = 1
 #: A wrong setting, or a machine without sandboxes, does not go away by starting again.
@@ -296,7 +295,7 @@ def _supervise(children: tuple[_Child, ...]) -> int:
                 if (ended := child.watch()) is not None:
                     code = ended
                     stop.set()
-            stop.wait(_LOOK_SECONDS)
+            stop.wait(0.2)
     finally:
         deadline = time.monotonic() + _STOP_SECONDS
         for child in children:

@@ -38,7 +38,6 @@ Raw = Mapping[str, Any]
 
 _log = structlog.get_logger()
 
-_SESSIONS = 200
 _PER_PAGE = 100
 
 
@@ -151,7 +150,7 @@ class Access:
             if purpose not in self._sessions:
                 self._sessions[purpose] = RepositorySession(self, issue, purpose)
             self._sessions.move_to_end(purpose)
-            while len(self._sessions) > _SESSIONS:
+            while len(self._sessions) > 200:
                 self._sessions.popitem(last=False)
             return self._sessions[purpose]
 

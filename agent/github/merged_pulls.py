@@ -33,7 +33,6 @@ _MERGED = """query Merged($owner: String!, $name: String!, $after: String) {
     }
   }
 }"""
-_MOST_PAGES = 20
 
 
 def open_repository(access: Access, name: str) -> tuple[Remote, str, Iterator[MergedPull]]:
@@ -50,7 +49,7 @@ def _list_merged(session: RepositorySession) -> Iterator[MergedPull]:
     """Yield the newest 500 merged pull requests; RequestRefused: GitHub does not list them."""
     owner, _, name = session.name.partition("/")
     variables = {"owner": owner, "name": name, "after": None}
-    for _ in range(_MOST_PAGES):
+    for _ in range(20):
         try:
             page = session.query(
                 _MERGED,

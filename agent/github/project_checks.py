@@ -32,7 +32,6 @@ _log = structlog.get_logger()
 NAME = "Mergewright"
 #: More, GitHub does not take in one request.
 _MOST_ANNOTATIONS = 50
-_LONGEST_MESSAGE = 10_000
 _LONGEST_TITLE = 255
 _LEVELS = {Severity.BLOCK: "failure", Severity.REVIEW: "warning", Severity.INFO: "notice"}
 
@@ -121,7 +120,7 @@ def _make_annotation(finding: Finding) -> dict[str, str | int]:
         "end_line": line,
         "annotation_level": _LEVELS[finding.severity],
         "title": sanitise.strip_terminal_codes(finding.rule)[:_LONGEST_TITLE],
-        "message": sanitise.strip_terminal_codes(words)[:_LONGEST_MESSAGE],
+        "message": sanitise.strip_terminal_codes(words)[:10_000],
     }
 
 

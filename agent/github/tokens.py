@@ -33,8 +33,6 @@ _SPARE_SECONDS = 600.0
 #: Tokens that an App signs bear a clock that is wrong by so much.
 _SKEW_SECONDS = 30.0
 _SECRETS = 500
-_HIDDEN = "(secret removed)"
-_JOB = "github-actions[bot]"
 _LEVELS = ("read", "write", "admin")
 
 
@@ -144,7 +142,7 @@ class Tokens:
 
     def hide(self, text: str) -> str:
         for secret in tuple(self._secrets):
-            text = text.replace(secret.get_secret_value(), _HIDDEN)
+            text = text.replace(secret.get_secret_value(), "(secret removed)")
         return text
 
     def as_app(self, notes: RequestNotes) -> WatchedRequester | None:
@@ -183,7 +181,7 @@ class Tokens:
         except RefusedRequest as problem:
             if problem.status == 403 and "by integration" in problem.words:
                 # A token of no account and not of our App: that of a job of GitHub Actions.
-                return _JOB
+                return "github-actions[bot]"
             # GitHub says why, in words.
             if problem.status in (401, 403) and problem.words:
                 raise self._explain_unknown(problem) from problem

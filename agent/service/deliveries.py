@@ -37,7 +37,6 @@ from agent.telemetry import metrics
 
 _log = structlog.get_logger()
 
-_DAY = 86_400.0
 _LONGEST_PUT_OFF = 2 * 3600.0
 _RETRY_SECONDS = (1.0, 5.0, 20.0, 60.0, 300.0)
 #: So many deliveries that cannot be decided one after the other: the code host itself is away.
@@ -142,7 +141,7 @@ class Intake:
             return IgnoredRequest(reason=problem.message)
         except AgentError as problem:
             # A wrong setting is the operator's to mend, however long that takes.
-            old = self._clock.now() - delivery.received_at > _DAY
+            old = self._clock.now() - delivery.received_at > 86_400.0
             if isinstance(problem, TransientError) and old:
                 return IgnoredRequest(reason=f"could not be processed for a day: {problem.message}")
             until = problem.until if isinstance(problem, CodeHostLimited) else None

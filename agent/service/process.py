@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger()
 
-_DAY = 86_400.0
 _BEAT_SECONDS = 1.0
 #: So often the figures of the queue are counted anew.
 _QUEUE_SECONDS = 5.0
@@ -271,7 +270,7 @@ def watch_heartbeat(
                 inbox.beat(leads=leads())
         else:
             _log.error("the intake is stuck", seconds=round(heartbeat.seconds_since_beat()))
-        if read_clock() - pruned > _DAY:
+        if read_clock() - pruned > 86_400.0:
             pruned = read_clock()
             with suppress(AgentError):  # what cannot be removed now is removed another day
                 inbox.prune(pruned)

@@ -23,7 +23,6 @@ from agent.errors import AgentError
 from agent.models.record import Record
 from agent.telemetry.signing import Signer, is_signed_by
 
-_OUTCOMES = ("done", "failed")
 _BEGUN, _CLOSED = "begun", "closed"
 ENDED, SEALED, STORED = "ended", "sealed", "stored"
 """Events: the run ended; something is published; a file beside the ledger was written."""
@@ -86,7 +85,7 @@ class Ledger:
             events = [json.loads(line) for line in whole.splitlines()]
             self._attempt = max(event["attempt"] for event in events) + 1
             for event in events:
-                if event["event"] in _OUTCOMES:
+                if event["event"] in ("done", "failed"):
                     self._lost[event["step"]] = 0
                 elif event["event"] == "started":
                     self._lost[event["step"]] += 1
