@@ -466,10 +466,7 @@ def require_home(settings: Settings) -> None:
 
 
 def read_secret(settings: Settings, field: str) -> SecretStr | None:
-    """Read a secret, from its value or its file; None: not given, or empty.
-
-    SettingsInvalid: the file cannot be read.
-    """
+    """Read a secret or its file; None: not given, or empty. SettingsInvalid: unreadable."""
     given: _Secret | None = getattr(settings, field)
     if isinstance(given, Path):
         text = _read_secret_file(given, variable(f"{field}_file"))
@@ -486,10 +483,7 @@ def read_addresses(settings: Settings) -> tuple[str, ...]:
 
 
 def find_database(settings: Settings) -> str | None:
-    """Read the address of PostgreSQL; None: SQLite in the data folder.
-
-    SettingsInvalid: it is none of PostgreSQL, or its file cannot be read.
-    """
+    """Read PostgreSQL's address; None: SQLite in `home`. SettingsInvalid: wrong or unreadable."""
     secret = read_secret(settings, "database_url")
     if secret is None:
         return None

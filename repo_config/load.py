@@ -73,11 +73,7 @@ def find_config(tree: Tree) -> ConfigSource | None:
 
 
 def from_tree(tree: Tree) -> RepoConfig:
-    """Read the configuration of a repository; without one, everything has its default.
-
-    Raises:
-        ConfigProblem: With every problem, also paths that are named but are not in the tree.
-    """
+    """Read the configuration, or all defaults; ConfigProblem has every problem, of paths too."""
     source = find_config(tree)
     return RepoConfig() if source is None else from_text(source.text, source.name, tree)
 

@@ -188,11 +188,7 @@ def _show(report: dict[str, Any]) -> None:
 
 
 def examine_models(loaded: Settings, *, ask: bool = False) -> dict[str, Any]:
-    """Gather the models of each role; `problems` has to be fixed before a model is asked.
-
-    Args:
-        ask: Ask each model for one word.
-    """
+    """Gather each role's models, and the `problems` to fix; `ask` each model for one word."""
     chains = routes.list_chains(loaded)
     problems = routes.find_problems(loaded, routes.load_catalogue(loaded))
     states: dict[str, dict[str, Any]] = {}

@@ -315,11 +315,7 @@ def _look_up(intake_api: GithubIntakeApi, name: str, number: int) -> LiveIssue:
 
 
 def read_repository_name(repo: str, github_url: str) -> str:
-    """Read `OWNER/NAME` from an address or from itself.
-
-    Args:
-        github_url: Of the API that the run would go to; an address elsewhere is refused.
-    """
+    """Read `OWNER/NAME` from itself or an address; one that the API is not of is refused."""
     found = re.fullmatch(
         r"(?:https?://(?P<web>[^/\s@]+)/|git@(?P<ssh>[^:/\s]+):)?"
         r"(?P<name>[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+?)(?:\.git)?/?",

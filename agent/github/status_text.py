@@ -46,7 +46,7 @@ def render_plan(run: Run, plan: Plan, number: str, progress: Progress, page: str
 
 
 def under_way(run: Run, progress: Progress, page: str | None, now: float | None = None) -> str:
-    """Write the text of a run that is at work now, in seconds since the epoch."""
+    """Write the text of a run that is at work; `now` is in seconds since the epoch."""
     head = "**Mergewright is working on this issue.**"
     if run.follow_up is not None:
         head = f"**#{run.follow_up.pull}: {_round(run.follow_up)} is in progress.**"

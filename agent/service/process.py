@@ -156,11 +156,7 @@ class Worker:
         return desk.code_host.report_outcome(run, outcome)
 
     def _make_watched_loops(self, heartbeat: Heartbeat) -> list[threading.Thread]:
-        """Make the loops without which nothing is done, the intake first.
-
-        Args:
-            heartbeat: Takes the beats of the intake.
-        """
+        """Make the loops without which nothing is done, the intake with its heartbeat first."""
         settings, lease, wake_ups = self._settings, self._lease, self._wake_ups
         intake = Intake(
             self._inbox,

@@ -190,11 +190,7 @@ class Gateway(ThreadingUnixStreamServer):
     # --- where requests go --------------------------------------------------------------------
 
     def check(self, wanted: HostPort) -> None:
-        """Hold a host against the list.
-
-        Raises:
-            _RefusedError: It is not on it.
-        """
+        """Hold a host against the list; _RefusedError: it is not on it."""
         if wanted not in self._allowed:
             raise _RefusedError(403, f"{wanted} (not an allowed host)")
 
@@ -224,11 +220,7 @@ def _find_folder(url: str) -> str:
 
 
 def _make_client(accesses: tuple[IndexAccess, ...]) -> httpx.Client:
-    """Make what asks hosts: without headers or cookies of its own.
-
-    Raises:
-        SettingsInvalid: The variables of this machine name no proxy that can be asked by HTTP.
-    """
+    """Make what asks hosts: no headers or cookies of its own; SettingsInvalid: no such proxy."""
     trusted = ssl.create_default_context()
     for bundle in {access.ca_bundle for access in accesses} - {None}:
         trusted.load_verify_locations(bundle)
@@ -357,11 +349,7 @@ class _Requests(BaseHTTPRequestHandler):
         return wanted, path
 
     def _read_body(self, wanted: HostPort, path: str) -> bytes:
-        """Read what a fetch of git wants; nothing else has anything to say to a host.
-
-        Raises:
-            _RefusedError: It is more than a request to read.
-        """
+        """Read what a fetch of git wants; _RefusedError: it is more than a request to read."""
         place, _, query = path.partition("?")
         size = self.headers.get("Content-Length", "0")
         if self.headers.get("Transfer-Encoding") or not size.isdecimal():
@@ -382,11 +370,7 @@ class _Requests(BaseHTTPRequestHandler):
     # --- what is answered ---------------------------------------------------------------------
 
     def _forward(self, wanted: HostPort, path: str, body: bytes) -> None:
-        """Ask the host, where the answer is not here, and hand it back.
-
-        Raises:
-            _RefusedError: The host is not reached.
-        """
+        """Ask the host, where the answer is not here; _RefusedError: it is not reached."""
         scheme, usual = ("https", 443) if self._host else ("http", 80)
         host = wanted.host if wanted.port == usual else str(wanted)
         headers = {name.lower(): value for name, value in self.headers.items()}

@@ -89,12 +89,7 @@ def update_lock(tree: WorkTree, base: str, build_context: BuildContext) -> dict[
 
 
 def find_lock(files: ProjectFiles, base: str) -> tuple[str, str]:
-    """Name the tool and the path of the lock, which for uv may lie at the root of a workspace.
-
-    Args:
-        files: Of the repository.
-        base: Folder of the project in it.
-    """
+    """Name the tool and the path of a project's lock, for uv also at the root of a workspace."""
     own = PurePosixPath(base)
     for kind in _COMMANDS:
         above = own.parents if kind == "uv" else ()

@@ -41,11 +41,7 @@ class HostPort(NamedTuple):
 
 
 def parse_target(written: str) -> HostPort:
-    """Read `host`, `host:port` or an address with a scheme.
-
-    Raises:
-        ValueError: It is none of them.
-    """
+    """Read `host`, `host:port` or an address with a scheme; ValueError: it is none."""
     parts = urlsplit(written if "://" in written else f"https://{written}")
     port = parts.port or (80 if parts.scheme == "http" else 443)
     return HostPort((parts.hostname or "").lower(), port)

@@ -44,11 +44,7 @@ _NEARLY_ALL = 0.9
 
 
 def propose(tree: Tree, kept: Mapping[str, Any]) -> str:
-    """Write what a repository's configuration could say.
-
-    Args:
-        kept: What a run has measured; it wins over what is detected.
-    """
+    """Write what a repository's configuration could say; what a run has measured wins."""
     values: dict[str, Any] = {}
     if folder := kept.get("root") or find_only_folder(tree):
         values["root"] = folder

@@ -182,11 +182,7 @@ class _CommandRun:
         }  # fmt: skip
 
     def make_stem(self, base: Environment | None = None) -> str:
-        """Sum up all that has a say in a layer but the tree.
-
-        Args:
-            base: Where the code of a change makes it.
-        """
+        """Sum up all that has a say in a layer but the tree; of a change, also its base."""
         context = self.build_context
         parts = (
             storage.FORMAT, self.environment.sources, self.asked.tag, self.environment.key,
@@ -197,11 +193,7 @@ class _CommandRun:
         return f"setup-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}"
 
     def find_layer(self, stem: str, known: Collection[str] | None = None) -> Path | None:
-        """Find a layer that was made of what the commands would read now.
-
-        Args:
-            known: Only these count; None: all.
-        """
+        """Find a layer of what the commands would read now, among those known; None: among all."""
         settings = self.build_context.settings
         for place in storage.locate_environment(settings, "").glob(f"{stem}-*"):
             if known is not None and place.name not in known:
@@ -216,11 +208,7 @@ class _CommandRun:
         return {path: tree_files.digest_entry(self._tree, path) for path in paths}
 
     def make(self, part: Path) -> _StoredLayer:
-        """Run the commands and keep what they add below a folder.
-
-        Raises:
-            EnvironmentFailed: One fails, or reaches a limit.
-        """
+        """Run the commands and keep what they add below a folder; EnvironmentFailed: one fails."""
         began, context = time.monotonic(), self.build_context
         context.say(f"set-up: {'; '.join(self.environment.sources)}")
         for name in ("tree", "home", "services"):

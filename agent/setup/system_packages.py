@@ -86,11 +86,7 @@ class _PackagePlan(NamedTuple):
 
 
 def _choose(asked: Sequence[str], build_context: BuildContext) -> _PackagePlan | None:
-    """Choose what is not installed; None: all is.
-
-    Raises:
-        EnvironmentFailed: The operator does not allow it, or sandboxes cannot have it.
-    """
+    """Choose what is not installed; None: all is. EnvironmentFailed: it may not be had."""
     root = build_context.root
     top = Path(root.folder or "/nonexistent")
     if root.folder is None:
@@ -130,11 +126,7 @@ def _read_status(build_context: BuildContext) -> bytes:
 
 
 def _make_layer(wanted: _PackagePlan, build_context: BuildContext, part: Path) -> None:
-    """Fetch packages and lay them out below a folder.
-
-    Raises:
-        EnvironmentFailed: They cannot be had.
-    """
+    """Fetch packages and lay them out below a folder; EnvironmentFailed: they are not to be had."""
     build_context.say(f"fetching Debian packages: {', '.join(wanted.names)}")
     part.chmod(0o755)
     (part / "files").mkdir()

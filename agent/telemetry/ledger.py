@@ -198,11 +198,7 @@ def _format_event(event: Mapping[str, object]) -> str:
 
 
 def verify_ledger(raw: bytes, run_id: str, key: str | None = None) -> Iterator[str]:
-    """Yield in a sentence each what is wrong with a ledger.
-
-    Args:
-        key: Public key that has to have signed it; None: its signatures are not looked at.
-    """
+    """Yield in a sentence each what is wrong with a ledger; with a key its signatures as well."""
     *lines, rest = raw.split(b"\n")
     hashes = {hashlib.sha256(line).hexdigest(): number for number, line in enumerate(lines, 1)}
     previous, before = hashlib.sha256(run_id.encode()).hexdigest(), "The beginning"

@@ -47,11 +47,7 @@ _LINE_START = re.compile(r"^([#+=-]|\d{1,9}(?=[.)](?:\s|$)))")
 
 
 def clean_ticket(text: str) -> tuple[str, tuple[str, ...]]:
-    """Reduce a ticket's text to what a person sees of it.
-
-    Returns:
-        The visible text, lines ended by newlines, and what was removed, in words.
-    """
+    """Reduce a ticket's text to what a person sees; return it, and what was removed, in words."""
     removed = []
     visible, comments = _COMMENT.subn("", text.replace("\r\n", "\n").replace("\r", "\n"))
     if comments:
