@@ -57,8 +57,8 @@ class Sessions(Protocol):
     ) -> Session: ...
 
 
-class Memory(Protocol):
-    """What is kept of this run and of others; the store implements it."""
+class Memory:
+    """What is kept of this run and of others: nothing here; the store has its own."""
 
     def list_history(self, run: Run) -> tuple[StoredRun, ...]:
         """Of a follow-up: list the run that opened the pull request, then earlier follow-ups."""
@@ -71,10 +71,6 @@ class Memory(Protocol):
     def list_guidance(self, run_id: str) -> tuple[Guidance, ...]:
         """List what people have said to a run since its text was approved."""
         return ()
-
-
-class ForgetfulMemory(Memory):
-    """Nobody keeps runs."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +101,7 @@ class Desk:
     """Times that the run was allowed its money and minutes."""
     facts: RunFacts = field(default_factory=RunFacts)
     """What the run has found out so far."""
-    memory: Memory = field(default_factory=ForgetfulMemory)
+    memory: Memory = field(default_factory=Memory)
     """Knows other runs, and what people have said."""
 
     @property
@@ -143,10 +139,9 @@ class Desk:
     def environment_of_change(
         self, prepared: Prepared, requirements: tuple[str, ...] = ()
     ) -> Environment:
-        """Give the environment that the lines of base make of the change, laid out as head.
+        """Give the environment that base's lines make of the change in the head folder.
 
-        Args:
-            requirements: Those that the change declares.
+        `requirements` are those that the change declares.
         """
         request = self._request(prepared, self.head_folder(prepared.run))
         update = {"base": self.environment(prepared), "newer": requirements}

@@ -45,8 +45,8 @@ def _of_form(pattern: str, shown: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-_NAME = r"[a-z0-9][a-z0-9-]{0,39}:[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}"
 _PRICE = r"[0-9]+(\.[0-9]+)?"
+_NAME = r"[a-z0-9][a-z0-9-]{0,39}:[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}"
 
 
 def _require_level(entry: str) -> str:
@@ -412,11 +412,7 @@ def describe_form(field: str) -> str:
 
 
 def raise_all_problems(*checks: Callable[[], object]) -> None:
-    """Make every check, and say in one go what is wrong.
-
-    Raises:
-        SettingsInvalid: Each problem on a line of its own.
-    """
+    """Make every check; SettingsInvalid says in one go what is wrong, a problem a line."""
     problems = []
     for check in checks:
         try:
@@ -436,11 +432,7 @@ def _join_problems(problems: list[str]) -> SettingsInvalid:
 
 
 def signing_secret(settings: Settings) -> bytes:
-    """Read the webhook secret.
-
-    Raises:
-        SettingsInvalid: One is needed, it can be guessed, or its file cannot be read.
-    """
+    """Read the webhook secret; SettingsInvalid: none is set, it is short, or cannot be read."""
     secret = read_secret(settings, "webhook_secret")
     if secret is None:
         raise SettingsInvalid(
@@ -459,11 +451,7 @@ def signing_secret(settings: Settings) -> bytes:
 
 
 def require_home(settings: Settings) -> None:
-    """Have the data folder, and the right to write there.
-
-    Raises:
-        SettingsInvalid: It cannot be made, or belongs to somebody else.
-    """
+    """Have the data folder with the right to write there, or raise SettingsInvalid."""
     home = settings.home
     try:
         # Sandboxes run as another user, who has to pass through.
@@ -478,11 +466,7 @@ def require_home(settings: Settings) -> None:
 
 
 def read_secret(settings: Settings, field: str) -> SecretStr | None:
-    """Read a secret, from its value or its file; None: not given, or empty.
-
-    Raises:
-        SettingsInvalid: The file cannot be read.
-    """
+    """Read a secret or its file; None: not given, or empty. SettingsInvalid: unreadable."""
     given: _Secret | None = getattr(settings, field)
     if isinstance(given, Path):
         text = _read_secret_file(given, variable(f"{field}_file"))
@@ -493,21 +477,13 @@ def read_secret(settings: Settings, field: str) -> SecretStr | None:
 
 
 def read_addresses(settings: Settings) -> tuple[str, ...]:
-    """Read the addresses of those who hear how runs end.
-
-    Raises:
-        SettingsInvalid: The file cannot be read.
-    """
+    """Read who hears how runs end; SettingsInvalid: the file cannot be read."""
     secret = read_secret(settings, "notify")
     return tuple(secret.get_secret_value().replace(",", " ").split()) if secret else ()
 
 
 def find_database(settings: Settings) -> str | None:
-    """Read the address of PostgreSQL; None: SQLite in the data folder.
-
-    Raises:
-        SettingsInvalid: It is none of PostgreSQL, or its file cannot be read.
-    """
+    """Read PostgreSQL's address; None: SQLite in `home`. SettingsInvalid: wrong or unreadable."""
     secret = read_secret(settings, "database_url")
     if secret is None:
         return None

@@ -55,8 +55,6 @@ _log = structlog.get_logger()
 
 #: Larger results stand in the ledger by their digest alone.
 _LEDGER_BYTES = 64 * 1024
-#: Results that have events of their own in the ledger, which are redacted.
-_TOLD_APART = (Reply, CallResults)
 #: A step that takes its worker down with it is not to do so for ever. Whatever else was under way
 #: when a worker died is counted as well.
 _MOST_LOST = 20
@@ -195,7 +193,8 @@ class Steps:
             # What a step returns must survive the process.
             value = result_adapter(work).dump_json(result).decode()
             seconds = round(time.monotonic() - begun, 3)
-            whole = not isinstance(result, _TOLD_APART)
+            # Replies and results of calls have events of their own, which are redacted.
+            whole = not isinstance(result, Reply | CallResults)
             facts = _for_ledger(value, self._log.redactor, whole=whole)
             self._ledger.append(name, 2, "done", seconds=seconds, **facts)
             self._log.result(name, result)

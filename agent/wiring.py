@@ -117,18 +117,16 @@ def way_to_github(settings: Settings, stopping: Event | None = None) -> Access:
     # Only runs on GitHub need its client; the others start without.
     from agent.github import access
 
-    return access.connect_to_github(settings, record=_note_fact, stopping=stopping)
+    def note_write(kind: str, facts: Mapping[str, object]) -> None:
+        _log.info(kind, **facts)
 
-
-def _note_fact(kind: str, facts: Mapping[str, object]) -> None:
-    _log.info(kind, **facts)
+    return access.connect_to_github(settings, record=note_write, stopping=stopping)
 
 
 def on_github(settings: Settings, way: Access) -> Compose:
     """Give what composes the desk of each run of an issue.
 
-    Args:
-        way: Of the process; what it has learned of us and of the repositories is not asked anew.
+    `way` is that of the process: what it has learned of us and of repositories is not asked anew.
     """
     # Loaded now, so that the first run does not wait for it.
     from agent.github.code_host import GithubCodeHost
@@ -162,9 +160,7 @@ def make_intake_api(settings: Settings, way: Access) -> GithubIntakeApi:
 def require_machine(settings: Settings) -> None:
     """Have the data folder, and find what would stop every run on this machine.
 
-    Raises:
-        SettingsInvalid: The folder cannot be made.
-        StorageFull, SandboxMissing, SandboxLost: See `limit_probes.require_machine`.
+    SettingsInvalid: the folder cannot be made. Else as `limit_probes.require_machine`.
     """
     # Sandboxes run as another user: what is laid out for them must be readable, whatever the
     # shell's umask was.
@@ -179,11 +175,7 @@ def require_machine(settings: Settings) -> None:
 
 
 def require_models(settings: Settings) -> None:
-    """Find what keeps a model that is set from being asked, such as a missing key.
-
-    Raises:
-        ModelUnusable: Names each such model and what it lacks.
-    """
+    """Raise ModelUnusable with each model that is set and cannot be asked, and what it lacks."""
     if (models := make_models(settings)) is None:
         return
     missing = triage.explain_missing_models(models)

@@ -62,10 +62,7 @@ def find_commands(files: ProjectFiles, config: RepoConfig) -> Commands:
         kinds[kind] = [command_lines.read_command(line) for line in lines]
         if given == "auto":
             kinds[kind] = [command for command in usual if command.checks_types == of_types]
-    extra = [
-        command_lines.read_command(extra_check.run, extra_check.name)
-        for extra_check in checks.extra
-    ]
+    extra = [command_lines.read_command(check.run, check.name) for check in checks.extra]
     named = command_lines.name_apart([*kinds["types"], *kinds["lint"], *extra])
     ends = len(kinds["types"]), len(named) - len(extra)
     programs = {TOOLS[command.tool].program for command in named if command.tool}
@@ -170,8 +167,6 @@ def _choose_targets(files: ProjectFiles, tool: KnownTool) -> Iterable[str]:
     if any(_TARGETS_OF_MYPY & section.keys() for section in sections):
         return ()
     # The whole folder may hold modules of equal names (conftest, setup), which mypy refuses.
-    packages = {
-        posixpath.dirname(path) for path in files.paths if path.endswith("/__init__.py")
-    } - _NO_TARGETS
-    tops = sorted(path for path in packages if "/" not in path)
+    packages = {posixpath.dirname(path) for path in files.find_named("__init__.py")}
+    tops = sorted(path for path in packages - _NO_TARGETS if path and "/" not in path)
     return ("src",) if "src" in files.folders else tops or (".",)

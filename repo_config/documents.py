@@ -43,11 +43,7 @@ class WrittenFloat(float):
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """Parse TOML.
-
-    Raises:
-        DocumentError: With the place where the parser knows it.
-    """
+    """Parse TOML; DocumentError has the place where the parser knows it."""
     if len(text) > MOST_CHARACTERS:
         raise DocumentError(f"larger than {MOST_CHARACTERS // 1024} KiB")
     lines = text.split("\n")
@@ -69,11 +65,7 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def parse_ini(text: str) -> dict[str, dict[str, str]]:
-    """Parse an INI text by section; keys keep their case.
-
-    Raises:
-        configparser.Error: It is none.
-    """
+    """Parse INI by section; keys keep their case. configparser.Error: it is none."""
     parser = configparser.RawConfigParser(
         strict=False, allow_no_value=True, default_section="\0none"
     )

@@ -56,9 +56,8 @@ def find_only_fastapi_app(files: ProjectFiles) -> str | None:
         if "FastAPI(" in files.text(path)
         for name in _list_fastapi_names(files.module(path))
     ]
-    if len(found) == 1 and all(map(str.isidentifier, found[0][0].split("."))):
-        return ":".join(found[0])
-    return None
+    is_only = len(found) == 1 and all(map(str.isidentifier, found[0][0].split(".")))
+    return ":".join(found[0]) if is_only else None
 
 
 def _list_fastapi_names(module: ast.Module) -> Iterator[str]:

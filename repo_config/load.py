@@ -73,11 +73,7 @@ def find_config(tree: Tree) -> ConfigSource | None:
 
 
 def from_tree(tree: Tree) -> RepoConfig:
-    """Read the configuration of a repository; without one, everything has its default.
-
-    Raises:
-        ConfigProblem: With every problem, also paths that are named but are not in the tree.
-    """
+    """Read the configuration, or all defaults; ConfigProblem has every problem, of paths too."""
     source = find_config(tree)
     return RepoConfig() if source is None else from_text(source.text, source.name, tree)
 
@@ -200,13 +196,13 @@ def _explain_value(place: Place, details: list[Any], *, is_key: bool) -> tuple[P
     if first["type"] == "missing":
         key = first["loc"][-1]
         return place.shown_at, f"{dotted(path)}: the key {key} is missing", f"Add {key}"
-    if own := next(
-        (detail["ctx"] for detail in details if detail["type"] == values.WRONG_FORM), None
-    ):
-        at, given = place.at, place.describe()
-        if is_key:
-            at, given = place.key_at, format_excerpt(str(path[-1]))
-        return at, f"{dotted(path)}: {own['message']}: {given}", own["fix"]
+    for detail in details:
+        if detail["type"] == values.WRONG_FORM:
+            at, given = place.at, place.describe()
+            if is_key:
+                at, given = place.key_at, format_excerpt(str(path[-1]))
+            own = detail["ctx"]
+            return at, f"{dotted(path)}: {own['message']}: {given}", own["fix"]
     expected = ", or ".join(dict.fromkeys(map(_name_expected, details)))
     message = f"{dotted(path)}: expected {expected}; found {place.describe()}"
     fix = f"Make it {expected}"
@@ -231,14 +227,9 @@ def _name_expected(detail: Any) -> str:
 
 def _explain_unknown_key(key: str, parent: Path) -> tuple[str, str]:
     known = reference.list_keys(parent)
-    near = find_nearest(key, known)
+    asked = key.lower().replace("-", "_")
+    begun = [name for name in known if len(name) > 2 and asked.startswith(name)]
+    near = difflib.get_close_matches(asked, known, 1) or begun
     where = f" in {dotted(parent)}" if parent else ""
     fix = f"Did you mean {near[0]}?" if near else f"Known keys here: {', '.join(known)}"
     return f"unknown key {format_excerpt(key)}{where}", fix
-
-
-def find_nearest(key: str, known: tuple[str, ...]) -> list[str]:
-    """Return the known key that was probably meant, if there is one."""
-    asked = key.lower().replace("-", "_")
-    begun = [name for name in known if len(name) > 2 and asked.startswith(name)]
-    return difflib.get_close_matches(asked, known, 1) or begun[:1]

@@ -148,11 +148,7 @@ def format_excerpt(text: str, *, quoted: bool = True) -> str:
 
 
 def read_document(text: str, file: str) -> Document:
-    """Read a file by its name: the table `[tool.mergewright]` of TOML, else YAML.
-
-    Raises:
-        DocumentError: With the place of what cannot be read.
-    """
+    """Read `[tool.mergewright]` of TOML, else YAML; DocumentError has the place of a mistake."""
     if not file.endswith(".toml"):
         root = _compose_yaml(text)
         return Document(file, None if root is None else _read_node(root), root)

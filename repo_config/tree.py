@@ -37,12 +37,8 @@ class FolderTree:
         return self._tree.read(self._start + path)
 
 
-class FolderFilter:
+class FolderFilter(FolderTree):
     """Only what lies in a folder of a tree; paths stay those of the tree."""
-
-    def __init__(self, tree: Tree, folder: str) -> None:
-        self._tree = tree
-        self._start = f"{folder}/" if folder else ""
 
     def paths(self) -> tuple[str, ...]:
         """All paths in the folder, relative to the root of the tree, sorted."""

@@ -48,13 +48,9 @@ def _match(pattern: str, fix: str, *, is_shown: bool = True) -> AfterValidator:
 
 def _check_rule_id(text: str) -> str:
     if text not in RULE_IDS:
-        near = difflib.get_close_matches(text, RULE_IDS, 2, 0.6)
-        fix = (
-            f"Did you mean {' or '.join(near)}?"
-            if near
-            else "`mergewright config explain rules` lists them"
-        )
-        raise _make_error("unknown rule", fix)
+        near = " or ".join(difflib.get_close_matches(text, RULE_IDS, 2, 0.6))
+        every = "`mergewright config explain rules` lists them"
+        raise _make_error("unknown rule", f"Did you mean {near}?" if near else every)
     return text
 
 

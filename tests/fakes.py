@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from agent.desk import ForgetfulMemory
+from agent.desk import Memory
 from agent.errors import EditFailed
 from agent.git import names
 from agent.models.change import Change, ChangedFile, Finding, Plan, Severity
@@ -329,7 +329,7 @@ def _make_remark(path: str, message: str) -> Finding:
     )
 
 
-class FakeKeeper(ForgetfulMemory):
+class FakeKeeper(Memory):
     """Keeps runs as a store does, with nothing of others."""
 
     def __init__(self, *, files: Any = None, spendings: Any = None) -> None:

@@ -18,9 +18,6 @@ from agent.store.sql_inbox import open_inbox
 from agent.telemetry import run_log, web_server
 from webhooks.app import make_listener
 
-_SWITCH_SECONDS = 0.002
-_STOP_SECONDS = 10
-
 _log = structlog.get_logger()
 
 
@@ -45,13 +42,13 @@ def main() -> None:
     _log.info("listening", host=host, port=port, health_port=health_port, inbox=str(inbox.path))
     # The thread that commits asks for the interpreter's lock after every statement; at the usual
     # 5 ms the event loop lets it wait longer than the disk does.
-    sys.setswitchinterval(_SWITCH_SECONDS)
+    sys.setswitchinterval(0.002)
     # What was loaded stays, and what a delivery makes goes by itself: looking for garbage at every
     # turn only costs time.
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     web_server.serve_beside(made.health, health_door)
-    web_server.serve(made.deliveries, door, lifespan="on", stop_seconds=_STOP_SECONDS)
+    web_server.serve(made.deliveries, door, lifespan="on", stop_seconds=10)
     _log.info("stopped")
 
 

@@ -27,11 +27,7 @@ class RefusedDelivery(AgentError):
     """The request is not taken; nothing of it was kept."""
 
     def __init__(self, status: int, message: str) -> None:
-        """Say why, with the way out.
-
-        Args:
-            status: Of the HTTP answer.
-        """
+        """Say why, with the way out and the status of the HTTP answer."""
         super().__init__(message)
         self.status = status
 
@@ -50,11 +46,7 @@ def join_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def check_head(given: Mapping[str, str]) -> None:
-    """Refuse by the headers alone what could not be taken anyway.
-
-    Raises:
-        Refused: 413 too large, 415 another type or compressed.
-    """
+    """Refuse by the headers what could not be taken: 413 too large, 415 another type."""
     declared = given.get("content-length", "0")
     # More digits than any size has are not worth the time of int().
     if len(declared) > 20 or (declared.isdecimal() and int(declared) > BODY_BYTES):
@@ -73,11 +65,7 @@ def check_head(given: Mapping[str, str]) -> None:
 
 
 async def read_body(parts: AsyncIterator[bytes]) -> bytes:
-    """Read the body, whatever length was declared.
-
-    Raises:
-        Refused: 413 too large, 408 too slow, 400 broken off.
-    """
+    """Read the body, whatever length was declared; refused: 413 large, 408 slow, 400 cut."""
     kept: list[bytes] = []
     size = 0
     try:
@@ -123,11 +111,7 @@ def read_signature(header: str | None) -> str:
 
 
 def verify_signature(secret: bytes, body: bytes, signature: str) -> None:
-    """Compare the signature with that of the raw body, in constant time.
-
-    Raises:
-        Refused: 401, the body was not signed with our secret.
-    """
+    """Compare the signature with that of the raw body, in constant time; else refuse (401)."""
     expected = hmac.new(secret, body, "sha256").hexdigest()
     if not hmac.compare_digest(expected, signature):
         raise RefusedDelivery(

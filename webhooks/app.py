@@ -55,11 +55,7 @@ _PLAIN: dict[str, Any] = {
 
 
 def make_listener(secret: bytes, inbox: Inbox) -> Listener:
-    """Make the listener's applications.
-
-    Args:
-        inbox: Closed when the application of deliveries ends.
-    """
+    """Make the listener's applications; the inbox is closed when that of deliveries ends."""
     committer = Committer(inbox)
     figures = health.ListenerMetrics(inbox, committer)
 

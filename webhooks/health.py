@@ -27,7 +27,6 @@ from agent.models.clock import read_clock
 from agent.store.sql_inbox import Counts, Inbox, ReceiptKind
 from webhooks.inbox import Committer
 
-_PROBE_SECONDS = 5.0
 #: The worker leaves a sign of life every second; longer than this it stands still.
 _STALE_SECONDS = 30.0
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -59,7 +58,7 @@ def router(committer: Committer, figures: ListenerMetrics) -> APIRouter:
 async def _probe(committer: Committer) -> dict[str, object]:
     """Write to the inbox, after the commit under way, and look for the worker's sign of life."""
     try:
-        async with asyncio.timeout(_PROBE_SECONDS):
+        async with asyncio.timeout(5.0):
             counts, beat = await committer.ask(_prove)
     except (AgentError, TimeoutError):
         return {

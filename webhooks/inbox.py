@@ -28,7 +28,6 @@ _TURNS = 2
 #: GitHub stops listening after 10 seconds, and a delivery may have to wait for the commit before
 #: its own.
 COMMIT_SECONDS = 4.5
-_SAY_AGAIN_SECONDS = 10.0
 
 _log = structlog.get_logger()
 
@@ -120,7 +119,7 @@ class Committer:
         if isinstance(problem, TimeoutError):
             problem = AgentError(f"the disk write took longer than {COMMIT_SECONDS:g} s")
         words = problem.message if isinstance(problem, AgentError) else repr(problem)
-        if time.monotonic() - self._said > _SAY_AGAIN_SECONDS:
+        if time.monotonic() - self._said > 10.0:
             self._said = time.monotonic()
             _log.error("deliveries not committed", count=len(batch), error=words)
         for _, answer in batch:

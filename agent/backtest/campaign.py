@@ -41,8 +41,6 @@ from agent.stages import checkout, environment
 from agent.store.sql_run_store import open_store
 from agent.telemetry.private_files import write_private_file
 
-#: What backtests share with the service: caches, and what the operator has put there.
-_SHARED = ("environments", "mirrors", "pythons")
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -101,7 +99,10 @@ class Campaign:
                         show(row)
             except BaseException:
                 self._is_stopped = True
-                self._interrupt()
+                # Each ends as with Ctrl-C; what it did is kept.
+                with self._lock:
+                    for child in self._children:
+                        child.send_signal(signal.SIGINT)
                 raise
         if missing := sum(row is None for row in rows.values()):
             self.say(f"{missing} tasks did not start: {self._find_limit(rows.values())}")
@@ -116,12 +117,6 @@ class Campaign:
             return f"a model's price is unknown, so the limit of ${most:g} cannot be enforced"
         spent = sum(cost or 0.0 for cost in costs)
         return f"the limit of ${most:g} is reached" if spent >= most else ""
-
-    def _interrupt(self) -> None:
-        """End the commands as Ctrl-C does; what they did is kept."""
-        with self._lock:
-            for child in self._children:
-                child.send_signal(signal.SIGINT)
 
     # --- one task ---------------------------------------------------------------------------------
 
@@ -156,8 +151,7 @@ class Campaign:
     ) -> tuple[T | None, str]:
         """Ask a judge of the base commit, set up without a model.
 
-        Returns:
-            The answer, and where the set-up is from; None and why, where there is none.
+        Return the answer, and where the set-up is from; None and why, where there is none.
         """
         try:
             with self._prepare(task, desk) as prepared:
@@ -193,7 +187,9 @@ class Campaign:
         bound = ["setpriv", "--pdeathsig", "INT"] if shutil.which("setpriv") else []
         argv = [*bound, sys.executable, "-m", "agent", "run"]
         argv += ["--repo", task.repo, "--ticket", str(ticket)]
-        if self._can_go_on(task, ticket):
+        with closing(open_store(self.settings)) as store:
+            begun = commands.find_latest(store, task.repo, str(ticket.resolve()))
+        if begun is not None:
             say("the run continues")
             argv += ["--resume"]
         else:
@@ -222,10 +218,6 @@ class Campaign:
         if self._is_stopped or told.get("reason") == Reason.INTERRUPTED:
             raise KeyboardInterrupt
         return dict(told)
-
-    def _can_go_on(self, task: PastChange, ticket: Path) -> bool:
-        with closing(open_store(self.settings)) as store:
-            return commands.find_latest(store, task.repo, str(ticket.resolve())) is not None
 
     # --- rows on disk -----------------------------------------------------------------------------
 
@@ -292,7 +284,8 @@ def make_home(home: Path) -> Path:
     """Make the data folder of the backtests below that of the service, and return it."""
     own = home / "backtest"
     own.mkdir(parents=True, exist_ok=True, mode=0o711)
-    for name in _SHARED:
+    # Caches, and what the operator has put there, are shared with the service.
+    for name in ("environments", "mirrors", "pythons"):
         (home / name).mkdir(exist_ok=True, mode=0o711)
         with suppress(FileExistsError):
             (own / name).symlink_to(Path("..", name))
@@ -308,11 +301,7 @@ def begin(order: Order, own: Path) -> Path:
 
 
 def find(own: Path, name: str | None) -> Path:
-    """Find a backtest by the beginning of its name; None: the newest.
-
-    Raises:
-        RequestRefused: There is none, or there are several.
-    """
+    """Find a backtest by the start of its name; None: the newest. RequestRefused: not just one."""
     every = folders.list_folders(own)
     found = [place for place in every if place.name.startswith(name or "")]
     if name and len(found) > 1:

@@ -23,11 +23,7 @@ class StoredBacktest(NamedTuple):
 
 
 def list_folders(own: Path) -> list[Path]:
-    """List the folders of all backtests, the oldest first.
-
-    Args:
-        own: Data folder of the backtests.
-    """
+    """List the folders of all backtests in their data folder, the oldest first."""
     return sorted(place.parent for place in (own / "campaigns").glob(f"*/{ORDER}"))
 
 

@@ -17,13 +17,10 @@ from agent.desk import Desk
 from agent.editing import rebuilding
 from agent.errors import AgentError
 from agent.git import history, worktree
-from agent.models.change import Change, ChangedFile
-from agent.models.checks import Status, TestRun
+from agent.models.checks import Status
 from agent.models.environment import Prepared
 from agent.models.record import Record
 from agent.policy.contract import requirements
-
-_PASSING = frozenset({"passed", "xfailed"})
 
 
 class ExpectedTests(Record):
@@ -81,8 +78,7 @@ class Judge:
     def judge(self, patch: str, wanted: ExpectedTests) -> Judgement:
         """Judge a change, as a patch on the base commit; none is one that does nothing.
 
-        Raises:
-            AgentError: What it declares cannot be installed, or there is no sandbox.
+        AgentError: what it declares cannot be installed, or there is no sandbox.
         """
         ended = self._run_tests(patch)
         counted = (*wanted.fail_to_pass, *wanted.pass_to_pass)
@@ -93,7 +89,10 @@ class Judge:
         """Run the merged test files over a change; say of each test whether it passes."""
         prepared, desk, base = self.prepared, self.desk, self.prepared.checkout
         tests = history.read_patch(base, self.task.test_patch)
-        made = _lay_over(history.read_patch(base, patch), tests)
+        change = history.read_patch(base, patch)
+        # The merged test files take the place of what the change made of them.
+        laid = {file.path: file for file in (*change.files, *tests.files)}
+        made = change.model_copy(update={"files": tuple(laid[path] for path in sorted(laid))})
         folder = desk.head_folder(prepared.run)
         worktree.lay_out(base, folder, desk.stopped).replay(made)
         environment = desk.environment(prepared)
@@ -111,17 +110,9 @@ class Judge:
         found = running.run_check(
             suite.select(Part(Selection(files=files))), site, desk.sandbox, desk.say
         )
-        return _read_ends(found)
-
-
-def _lay_over(change: Change, tests: Change) -> Change:
-    """Put the merged test files in the place of what a change made of them."""
-    files: dict[str, ChangedFile] = {file.path: file for file in (*change.files, *tests.files)}
-    ordered = tuple(files[path] for path in sorted(files))
-    return change.model_copy(update={"files": ordered})
-
-
-def _read_ends(found: TestRun) -> dict[str, bool]:
-    # Where exit code, report and sentinels do not agree, somebody decides how tests end.
-    is_proved = found.status is not Status.UNVERIFIED
-    return {item.item_id: is_proved and item.outcome in _PASSING for item in found.items}
+        # Where exit code, report and sentinels do not agree, somebody decides how tests end.
+        is_proved = found.status is not Status.UNVERIFIED
+        return {
+            item.item_id: is_proved and item.outcome in ("passed", "xfailed")
+            for item in found.items
+        }

@@ -19,7 +19,6 @@ from repo_config.test_files import is_test
 
 #: What git and code hosts add to a message, at its end.
 _TRAILER = re.compile(r"[A-Za-z][A-Za-z-]*-by: .*|Change-Id: .*", re.IGNORECASE)
-_ODD = re.compile(r"[^\w.-]+")
 #: Of Django's runner in SWE-bench: `test_a (app.tests.Case)`.
 _OF_CASE = re.compile(r"(\w+) \(([\w.]+)\)")
 
@@ -55,7 +54,7 @@ class PastChange(Record):
     @property
     def file_name(self) -> str:
         """Its id, as the files of its run are named."""
-        return _ODD.sub("-", self.instance_id)
+        return re.sub(r"[^\w.-]+", "-", self.instance_id)
 
 
 class SkippedChange(Record):

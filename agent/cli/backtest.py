@@ -10,6 +10,7 @@ import typer
 
 from agent.cli import repository, run, stats, terminal
 from agent.errors import RequestRefused
+from agent.text.sanitise import list_some
 
 if TYPE_CHECKING:
     from agent.backtest.campaign import Campaign
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from agent.models.backtest import BacktestResult, Figures
     from agent.settings import Settings
 
-_MOST_JOBS = 16
 _MOST_SHOWN = 20
 
 
@@ -78,7 +78,7 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
         ),
     ] = None,
     jobs: Annotated[
-        int, typer.Option("--jobs", min=1, max=_MOST_JOBS, help="Number of parallel runs.")
+        int, typer.Option("--jobs", min=1, max=16, help="Number of parallel runs.")
     ] = 1,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the newest backtest, or the given one.")
@@ -259,7 +259,5 @@ def _show(rows: tuple[BacktestResult, ...], figures: Figures) -> None:
         if row.why_not:
             print(terminal.make_line(f"not judged  {row.instance_id}: {row.why_not}"))
         elif row.failing:
-            named = (
-                f"{row.failing[0]}{f' and {len(row.failing) - 1} more' * (len(row.failing) > 1)}"
-            )
+            named = list_some(row.failing, 1)
             print(terminal.make_line(f"fails       {row.instance_id}: {named}"))

@@ -12,7 +12,6 @@ from agent import settings
 from agent.cli import repository, terminal
 from agent.policy import levels
 from agent.setup import effective, proposal
-from agent.setup.effective import EffectiveValue
 from repo_config import detect, load, schema
 from repo_config.located import escape_text, format_excerpt
 
@@ -83,7 +82,9 @@ def explain(
     found = list(effective.list_values(read, project, settings.load_settings()))
     if key is not None:
         known = [one.key for one in found]
-        found = _select_keys(key, found)
+        # The key itself and what is below it, or the key in whose value it stands.
+        exact = [one for one in found if one.key == key or one.key.startswith(f"{key}.")]
+        found = exact or [one for one in found if key.startswith((f"{one.key}.", f"{one.key}["))]
         if not found:
             near = difflib.get_close_matches(key, known, 2)
             fix = "`config explain --all` lists them"
@@ -121,9 +122,3 @@ def detect_values(repo: repository.Folder = None, as_json: terminal.Json = False
         terminal.print_json({"file": load.OWN_FILES[0], "text": text})
     else:
         print(text, end="")
-
-
-def _select_keys(key: str, found: list[EffectiveValue]) -> list[EffectiveValue]:
-    """The key itself, what is below it, or the key in whose value it stands."""
-    exact = [one for one in found if one.key == key or one.key.startswith(f"{key}.")]
-    return exact or [one for one in found if key.startswith((f"{one.key}.", f"{one.key}["))]

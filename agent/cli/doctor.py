@@ -67,6 +67,7 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
     space = f"{given.home}, {shutil.disk_usage(given.home).free / 1024**3:.1f} GiB free"
     unfit = measured["missing"] or broken
     models = examine_models(given, ask=ask_models)
+    has_models = any(row["models"] for row in models["roles"])
     github, us = examine_github(given)
     needed = (
         ("sandboxes", unfit, "every required limit holds"),
@@ -78,7 +79,11 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
             "not tried" if unfit else "reachable through the gateway, read-only",
         ),
         ("signing key", *examine_signing(given)),
-        ("models", " ".join(models["problems"]), _describe_models(models)),
+        (
+            "models",
+            " ".join(models["problems"]),
+            "all configured models can be used" if has_models else "none configured, recipes only",
+        ),
         ("GitHub", github, us),
     )
     return {
@@ -135,11 +140,7 @@ def examine_signing(given: Settings) -> tuple[str, str]:
 
 
 def examine_github(given: Settings) -> tuple[str, str]:
-    """Ask who we are there.
-
-    Returns:
-        What is wrong, and what is right; without any credentials nothing is needed.
-    """
+    """Ask who we are there: what is wrong, what is right. Without credentials nothing is needed."""
     keys = (given.github_private_key, given.github_token)
     if given.github_app_id is None and not any(keys):
         return "", "no App or token configured: only ticket files work"
@@ -187,11 +188,7 @@ def _show(report: dict[str, Any]) -> None:
 
 
 def examine_models(loaded: Settings, *, ask: bool = False) -> dict[str, Any]:
-    """Gather the models of each role; `problems` has to be fixed before a model is asked.
-
-    Args:
-        ask: Ask each model for one word.
-    """
+    """Gather each role's models, and the `problems` to fix; `ask` each model for one word."""
     chains = routes.list_chains(loaded)
     problems = routes.find_problems(loaded, routes.load_catalogue(loaded))
     states: dict[str, dict[str, Any]] = {}
@@ -206,11 +203,6 @@ def examine_models(loaded: Settings, *, ask: bool = False) -> dict[str, Any]:
         ],
         "problems": problems,
     }
-
-
-def _describe_models(models: dict[str, Any]) -> str:
-    is_set = any(row["models"] for row in models["roles"])
-    return "all configured models can be used" if is_set else "none configured, recipes only"
 
 
 def _render_model(model: dict[str, Any]) -> str:

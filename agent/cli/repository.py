@@ -17,9 +17,6 @@ from repo_config import load
 from repo_config.located import START, make_problem
 from repo_config.tree import Tree
 
-INVALID = 2
-"""Exit code of a configuration with a mistake."""
-
 Folder = Annotated[
     Path | None,
     typer.Option(
@@ -88,24 +85,15 @@ def open_repository(folder: Path | None, *, as_json: bool) -> tuple[Path, Tree, 
         return place, files, LoadedConfig(load.from_tree(files), load.find_config(files))
     except load.ConfigProblem as problem:
         print_problems(problem, as_json=as_json)
-        raise typer.Exit(INVALID) from problem
+        raise typer.Exit(2) from problem
 
 
 def _refuse_links(folder: Path) -> None:
     """A link would be passed over by every run; here the owner can still do something about it."""
-    problems = [
-        make_problem(
-            name,
-            START,
-            (),
-            "the file is a link; links are not followed",
-            "Replace it with the file itself",
-        )
-        for name in load.OWN_FILES
-        if (folder / name).is_symlink()
-    ]
-    if problems:
-        raise load.ConfigProblem(tuple(problems))
+    why, fix = "the file is a link; links are not followed", "Replace it with the file itself"
+    links = [name for name in load.OWN_FILES if (folder / name).is_symlink()]
+    if links:
+        raise load.ConfigProblem(tuple(make_problem(name, START, (), why, fix) for name in links))
 
 
 def print_problems(problem: load.ConfigProblem, *, as_json: bool) -> None:

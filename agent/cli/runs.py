@@ -156,9 +156,9 @@ def show(run_id: RunId, as_json: terminal.Json = False) -> None:
     """Show one run: its state or outcome, and where its files are."""
     loaded = settings.load_settings()
     one = _find_shown(loaded, run_id)
-    facts = _list_facts(one)
     folder = loaded.home / "runs" / one.run.run_id
-    facts |= {"log": str(folder / "run.log"), "text": str(folder / "pull_request.md")}
+    places = {"log": str(folder / "run.log"), "text": str(folder / "pull_request.md")}
+    facts = _list_facts(one) | places
     if as_json:
         terminal.print_json(facts)
         return

@@ -41,7 +41,6 @@ _STILL_SECONDS = 300.0
 #: Longer than it takes the worker to bring the steps under way to their end, and the listener its
 #: requests; `deploy/` allows more than this.
 _STOP_SECONDS = 75.0
-_LOOK_SECONDS = 0.2
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _SET_PARENT_DEATH_SIGNAL = 1
 #: A wrong setting, or a machine without sandboxes, does not go away by starting again.
@@ -153,11 +152,7 @@ def work() -> None:
 
 
 def _require_access(loaded: Settings) -> None:
-    """Hold what opens GitHub against what it takes; nobody is asked yet.
-
-    Raises:
-        SettingsInvalid: Names what is missing or wrong and where to get it.
-    """
+    """Raise SettingsInvalid where the credentials are not those of an App; nobody is asked yet."""
     # Only what works on GitHub needs its client.
     from agent.github import tokens
 
@@ -167,9 +162,6 @@ def _require_access(loaded: Settings) -> None:
             " App with the link in deploy/README.md. Tokens work with `mergewright run --issue`"
             " and GitHub Actions only."
         )
-
-
-# --- what each is given -----------------------------------------------------------------------
 
 
 def _keep_for_worker(environ: Mapping[str, str]) -> dict[str, str]:
@@ -230,11 +222,6 @@ class _Child:
             if sign != self.seen[0] or self.seen[1] < self.started:
                 self.seen = (sign, now)
         return now - max(self.seen[1], self.started) > _STILL_SECONDS
-
-    def ask_to_end(self) -> None:
-        """Send it the signal to stop."""
-        if self.process is not None:
-            self.process.terminate()
 
     def end(self, deadline: float, hurry: threading.Event | None = None) -> None:
         """Wait for its end, and make sure of it at the deadline, or when somebody hurries us."""
@@ -308,11 +295,12 @@ def _supervise(children: tuple[_Child, ...]) -> int:
                 if (ended := child.watch()) is not None:
                     code = ended
                     stop.set()
-            stop.wait(_LOOK_SECONDS)
+            stop.wait(0.2)
     finally:
         deadline = time.monotonic() + _STOP_SECONDS
         for child in children:
-            child.ask_to_end()
+            if child.process is not None:
+                child.process.terminate()
         for child in children:
             child.end(deadline, hurry)
     return code

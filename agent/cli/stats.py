@@ -15,11 +15,9 @@ from agent.models.clock import read_clock
 from agent.telemetry import statistics
 from agent.telemetry.statistics import Figure, RunSummary, Statistics
 
-SCHEMA_VERSION = 1
 _UNITS = {"h": 3_600.0, "d": 86_400.0, "w": 7 * 86_400.0}
 _SINCE = re.compile(r"([1-9]\d{0,4})([hdw])")
 _NOTHING = "-"
-_ALL = "all"
 
 
 def stats(
@@ -45,14 +43,18 @@ def stats(
     Uses only local files.
     """
     begun = find_start(since)
-    if html is not None:
-        _write_page(html, begun)
-        return
     summaries = _summarize_runs(begun)
-    every = statistics.compute_statistics(_ALL, summaries)
+    if html is not None:
+        # It loads what draws the plots.
+        from agent.dashboard import plots
+
+        terminal.write_page(html, plots.write_html(summaries, begun, read_clock()))
+        print(f"Wrote {html} ({len(summaries):,} runs).")
+        return
+    every = statistics.compute_statistics("all", summaries)
     if as_json:
         report = {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": 1,
             "since": runs.format_time(begun or None),
             "all": every.model_dump(mode="json"),
             "categories": [
@@ -69,16 +71,6 @@ def stats(
         )
     else:
         _show(every)
-
-
-def _write_page(path: Path, begun: float) -> None:
-    """Write the dashboard's statistics to a file."""
-    # It loads what draws the plots.
-    from agent.dashboard import plots
-
-    chosen = _summarize_runs(begun)
-    terminal.write_page(path, plots.write_html(chosen, begun, read_clock()))
-    print(f"Wrote {path} ({len(chosen):,} runs).")
 
 
 def find_start(since: str | None) -> float:
@@ -125,8 +117,8 @@ def _list_cells(figures: Statistics) -> dict[str, str]:
     return {
         "runs": str(figures.runs),
         "pull requests": str(figures.pull_requests),
-        "merged": _format_figure(figures.merged, _format_share),
-        "first round passed": _format_figure(figures.first_round, _format_share),
+        "merged": _format_figure(figures.merged, "{:.0%}".format),
+        "first round passed": _format_figure(figures.first_round, "{:.0%}".format),
         "label to pull request": _format_figure(figures.seconds_to_pull, terminal.format_span),
         "label to merge": _format_figure(figures.seconds_to_merge, terminal.format_span),
         "rounds of review": _format_figure(figures.review_rounds),
@@ -144,7 +136,3 @@ def format_counts(counted: dict[str, int]) -> str:
 def _format_figure(figure: Figure, write: Callable[[float], str] = "{:g}".format) -> str:
     unknown = f" (+{figure.unknown}?)" if figure.unknown else ""
     return (_NOTHING if figure.value is None else write(figure.value)) + unknown
-
-
-def _format_share(value: float) -> str:
-    return f"{value:.0%}"

@@ -74,11 +74,7 @@ def print_json(value: object) -> None:
 
 
 def write_page(path: Path, page: str) -> None:
-    """Write a page that `--html` names.
-
-    Raises:
-        RequestRefused: It cannot be written.
-    """
+    """Write a page that `--html` names; RequestRefused: it cannot be written."""
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as problem:

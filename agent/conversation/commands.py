@@ -31,7 +31,6 @@ MEANT_FOR: dict[Name, str] = {
     "help": "show this list",
 }
 _COMMAND = re.compile(r"[ ]{0,3}/mergewright(?:\s+(?P<rest>\S.*))?\s*", re.IGNORECASE)
-_LONGEST_NAME = 40
 _MENTION = r"(?<![\w@/`.-])@{}(?:\[bot\])?(?![\w-])"
 _ADDRESSEE = re.compile(r"\s*@([\w-]+)")
 _QUOTED = re.compile(r"^ {0,3}>.*$", re.MULTILINE)
@@ -51,11 +50,7 @@ class UnknownCommand(Record):
 
 
 def parse_comment(body: str) -> Command | UnknownCommand | None:
-    """Find the command in a comment; None: it has none.
-
-    Args:
-        body: Visible text and markup, as it was written.
-    """
+    """Find the command in a comment as it was written; None: it has none."""
     text, _ = sanitise.clean_ticket(body)
     if "/mergewright" not in text.lower():
         # Most comments are not ours to read closely, however long they are.
@@ -75,7 +70,7 @@ def _parse_command(rest: str) -> Command | UnknownCommand:
     for known in NAMES:
         if wanted == known:
             return Command(name=known, words=words.strip())
-    return UnknownCommand(name=name[:_LONGEST_NAME]) if name else Command(name="help")
+    return UnknownCommand(name=name[:40]) if name else Command(name="help")
 
 
 def _list_paragraphs(text: str) -> list[tuple[int, int]]:

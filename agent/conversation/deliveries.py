@@ -107,14 +107,10 @@ def _parse_withdrawal(payload: dict[str, Any]) -> Withdrawal | Ignored:
     parsed = payloads.IssuePayload.model_validate(payload)
     if parsed.issue.pull_request is not None:
         return Ignored(reason="it is a pull request")
-    issue = _make_reference(parsed.repository, parsed.issue)
-    return Withdrawal(issue=issue)
+    return Withdrawal(issue=_make_reference(parsed.repository, parsed.issue))
 
 
-def _make_reference(
-    repository: payloads.Repository,
-    subject: payloads.Subject,
-) -> IssueRef:
+def _make_reference(repository: payloads.Repository, subject: payloads.Subject) -> IssueRef:
     return IssueRef(
         repository=repository.full_name,
         repository_id=repository.id,

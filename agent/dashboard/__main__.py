@@ -21,8 +21,6 @@ from agent.errors import AgentError, SettingsInvalid
 from agent.store.sql_run_store import open_store
 from agent.telemetry import run_log, web_server
 
-_STOP_SECONDS = 3
-
 _log = structlog.get_logger()
 
 
@@ -43,7 +41,7 @@ def main() -> None:
         raise SystemExit(2 if isinstance(problem, SettingsInvalid) else 1) from None
     _log.info("showing the dashboard", host=host, port=port, address=address)
     threading.Thread(target=_warm, args=(app,), daemon=True).start()
-    web_server.serve(app, door, lifespan="off", stop_seconds=_STOP_SECONDS)
+    web_server.serve(app, door, lifespan="off", stop_seconds=3)
     _log.info("stopped")
 
 

@@ -154,10 +154,6 @@ class SignIns:
         finally:
             session.lock.release()
 
-    def sign_in_operator(self, response: Response) -> None:
-        """Give whoever followed a one-time link a session."""
-        self._add_session(response, None)
-
     def sign_out(self, request: Request, response: Response) -> None:
         self._sessions.pop(request.cookies.get(self._cookie, ""), None)
         response.delete_cookie(self._cookie, secure=self._is_https)
@@ -165,8 +161,7 @@ class SignIns:
     def begin_github(self, back_to: str) -> Response:
         """Send a browser to GitHub, and let it remember that, and from which page.
 
-        Raises:
-            AccessLost: Nobody signs in by GitHub here.
+        AccessLost: nobody signs in by GitHub here.
         """
         state = secrets.token_urlsafe(24)
         claims = {"state": state, "next": back_to, "exp": int(read_clock()) + _STATE_SECONDS}
@@ -179,9 +174,7 @@ class SignIns:
     def end_github(self, request: Request, state: str, code: str) -> Response:
         """Sign in whoever GitHub sends back, and lead them to the page that they came from.
 
-        Raises:
-            SignInNeeded: It is another browser, or too late.
-            AgentError: GitHub does not know the code, or does not answer.
+        SignInNeeded: another browser, or too late. AgentError: GitHub does not know the code.
         """
         cookie = request.cookies.get(self._state_cookie, "")
         try:
@@ -192,7 +185,7 @@ class SignIns:
             raise SignInNeeded
         answer = RedirectResponse(str(claims["next"]), 303)
         person = self._require_github().exchange(code, self._make_verifier(state))
-        self._add_session(answer, person)
+        self.add_session(answer, person)
         return answer
 
     def forget_state(self, response: Response) -> None:
@@ -208,7 +201,8 @@ class SignIns:
             raise AccessLost("GitHub sign-in is not set up here.")
         return self.github
 
-    def _add_session(self, response: Response, person: Person | None) -> None:
+    def add_session(self, response: Response, person: Person | None) -> None:
+        """Sign a person in; None: the operator."""
         now, session_id = time.monotonic(), secrets.token_urlsafe(32)
         ends_at, ask_at = now + _SESSION_SECONDS, now + _ASK_SECONDS
         session = _Session(person, secrets.token_hex(32), ends_at, now, ask_at)

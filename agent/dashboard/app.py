@@ -6,7 +6,6 @@ from urllib.parse import quote
 
 import structlog
 from fastapi import FastAPI
-from pydantic import SecretStr
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -30,13 +29,9 @@ _log = structlog.get_logger()
 
 
 def create_app(loaded: Settings, store: SqlRunStore, address: str) -> FastAPI:
-    """Make the application.
+    """Make the application; people reach it under the address, without slash at the end.
 
-    Args:
-        address: Under which people reach it, without slash at the end.
-
-    Raises:
-        SettingsInvalid: What signs people in is wrong.
+    SettingsInvalid: what signs people in is wrong.
     """
     app = FastAPI(
         # No generated pages: they would bring scripts of others.
@@ -86,14 +81,8 @@ def _make_github(loaded: Settings, address: str) -> GithubPeople | None:
     secret = settings.read_secret(loaded, "github_client_secret")
     if loaded.github_client_id is None or secret is None:
         return None
-    api_url = loaded.github_url
-    return GithubPeople(
-        api_url,
-        find_website(api_url),
-        loaded.github_client_id,
-        SecretStr(secret.get_secret_value()),
-        address,
-    )
+    website = find_website(loaded.github_url)
+    return GithubPeople(loaded.github_url, website, loaded.github_client_id, secret, address)
 
 
 async def _ask_to_sign_in(request: Request, problem: Exception) -> Response:

@@ -71,7 +71,12 @@ def render_page(name: str, rows: Sequence[BacktestResult], figures: Figures) -> 
 
 def _make_values(name: str, rows: Sequence[BacktestResult], figures: Figures) -> dict[str, object]:
     """Give what the page shows; what would have been wrongly ready comes first."""
-    plot = _make_plot(rows)
+    # How runs ended, by what the merged tests say of them.
+    ended = {
+        words: tuple(sum(row.end is end and row.resolved is value for row in rows) for end in End)
+        for value, words in _JUDGED.items()
+    }
+    plot = Plot("backtest", "stacked", tuple(end.value for end in End), ended)
     shown = [
         _ShownTask(
             row,
@@ -90,18 +95,3 @@ def _make_values(name: str, rows: Sequence[BacktestResult], figures: Figures) ->
         "groups": (),
         "images": plots.embed_pictures([plot]),
     }
-
-
-def _make_plot(rows: Sequence[BacktestResult]) -> Plot:
-    """Count how runs ended, by what the merged tests say of them."""
-    return Plot(
-        "backtest",
-        "stacked",
-        tuple(end.value for end in End),
-        {
-            words: tuple(
-                sum(row.end is end and row.resolved is value for row in rows) for end in End
-            )
-            for value, words in _JUDGED.items()
-        },
-    )

@@ -43,11 +43,7 @@ class DiffFile:
 
 
 def parse_diff(diff: str, findings: Iterable[Finding]) -> tuple[list[DiffFile], bool]:
-    """Take a diff of git's apart.
-
-    Returns:
-        The files, with the findings at their lines, and whether the diff was cut.
-    """
+    """Take a diff of git's apart: files with findings at their lines, and whether it was cut."""
     files: list[DiffFile] = []
     old = new = count = 0
     in_hunk = False
@@ -84,13 +80,6 @@ def _show(text: str) -> str:
 def _place(files: list[DiffFile], findings: Iterable[Finding]) -> None:
     by_path = {file.path: file for file in files}
     for finding in dict.fromkeys(findings):
-        file = by_path.get(finding.path)
-        if file is None:
-            continue
-        at = (
-            diff_line
-            for diff_line in file.lines
-            if finding.line is not None and diff_line.new == finding.line
-        )
-        line = next(at, None)
-        (line.findings if line else file.findings).append(finding)
+        if (file := by_path.get(finding.path)) is not None:
+            at = (line for line in file.lines if line.new is not None and line.new == finding.line)
+            next(at, file).findings.append(finding)

@@ -53,11 +53,7 @@ class GithubPeople:
     def __init__(
         self, api_url: str, website: str, client_id: str, client_secret: SecretStr, address: str
     ) -> None:
-        """Take the App's client.
-
-        Args:
-            address: Of the dashboard, as people reach it.
-        """
+        """Take the App's client, and the dashboard's address as people reach it."""
         self._api_url, self._website = api_url, website
         self._client_id, self._client_secret = client_id, client_secret
         self._back = address + CALLBACK_PATH
@@ -65,8 +61,7 @@ class GithubPeople:
     def authorize_url(self, state: str, verifier: str) -> str:
         """Name the page of GitHub that asks a person whether we may know them.
 
-        Args:
-            verifier: Secret that `exchange` shows, so that a stolen code is no use (PKCE).
+        `verifier` is a secret that `exchange` shows, so that a stolen code is no use (PKCE).
         """
         digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())
         asked = {
@@ -79,11 +74,7 @@ class GithubPeople:
         return f"{self._website}/login/oauth/authorize?{urlencode(asked)}"
 
     def exchange(self, code: str, verifier: str) -> Person:
-        """Find out who somebody is whom GitHub has sent back with a code.
-
-        Raises:
-            AccessLost: GitHub does not know the code.
-        """
+        """Find out who GitHub has sent back with a code; AccessLost: it does not know the code."""
         given = {
             "client_id": self._client_id,
             "client_secret": self._client_secret.get_secret_value(),
@@ -99,11 +90,7 @@ class GithubPeople:
             return self._describe(client, SecretStr(token))
 
     def ask_again(self, person: Person) -> Person:
-        """Find out anew what somebody may do.
-
-        Raises:
-            AccessLost: The token counts no more.
-        """
+        """Find out anew what somebody may do; AccessLost: the token counts no more."""
         with _client() as client:
             return replace(self._describe(client, person.token), login=person.login)
 

@@ -126,9 +126,7 @@ def summarize_runs(
 ) -> list[RunSummary]:
     """Summarise the runs of tickets; what has gone on with one counts as a part of it.
 
-    Args:
-        since: Seconds since the epoch.
-        repository: `owner/name`; empty: all.
+    Only those since a time, in seconds since the epoch, and of a repository; empty: all.
     """
     several = tuple(entries)
     following: dict[str, list[RunEntry]] = defaultdict(list)

@@ -30,8 +30,6 @@ router = APIRouter()
 _log = structlog.get_logger()
 
 _DAY = 86_400.0
-_RECENT = 15
-_ALIVE_SECONDS = 30.0
 RANGES = {"30d": 30, "90d": 90, "1y": 365, "all": 0}
 """Days by the name of a time range; 0: all."""
 _USUAL_RANGE = "90d"
@@ -66,7 +64,7 @@ def show_repository(here: Here, who: Who, owner: str, name: str) -> Response:
         who,
         repository=repository,
         numbers=statistics.compute_statistics(repository, summarize_runs(runs)),
-        runs=runs[:_RECENT],
+        runs=runs[:15],
         pause=here.store.pauses.find(runs[0].repository_id),
         may_write=who.may_write(runs[0].repository_id),
     )
@@ -115,11 +113,8 @@ def _read_reason(form: dict[str, str]) -> str:
 @router.get("/queue")
 def show_queue(here: Here, who: Who) -> Response:
     """Show what is under way, what waits and for what, and whether the worker is alive."""
-    runs = [run_entry for run_entry in here.list_runs(who) if run_entry.active]
-    stored = {
-        stored_run.run.run_id: stored_run
-        for stored_run in here.store.load([run.run_id for run in runs])
-    }
+    runs = [entry for entry in here.list_runs(who) if entry.active]
+    stored = {found.run.run_id: found for found in here.store.load([run.run_id for run in runs])}
     now = read_clock()
     groups: dict[str, list[RunEntry]] = {"Running": [], "Next": [], "Waiting": []}
     for entry in reversed(runs):
@@ -138,7 +133,7 @@ def show_queue(here: Here, who: Who) -> Response:
         stored=stored,
         paused_repositories={pause.repository: pause for pause in here.store.pauses.list()},
         beat=beat,
-        is_alive=beat is not None and now - beat < _ALIVE_SECONDS,
+        is_alive=beat is not None and now - beat < 30.0,
     )
 
 

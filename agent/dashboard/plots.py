@@ -33,15 +33,13 @@ sys.meta_path[:] = [
 _DAY = 86_400.0
 _MOST_WEEKS, _MOST_ROWS = 53, 15
 _ROUNDS = ("0", "1", "2", "3", "4", "5 or more")
-_WIDTH = 640
-_COLORS = ("#1a7f37", "#0969da", "#8250df", "#9a6700", "#bf3989")
 _STYLE = Style(
     background="transparent",
     plot_background="transparent",
     foreground="#59636e",
     foreground_strong="#1f2328",
     foreground_subtle="#d1d9e0",
-    colors=_COLORS,
+    colors=("#1a7f37", "#0969da", "#8250df", "#9a6700", "#bf3989"),
     font_family="system-ui, sans-serif",
     label_font_size=12,
     major_label_font_size=12,
@@ -252,7 +250,7 @@ def _draw(
     title: str,
     unit: str,
     labels: tuple[str, ...],
-    series: tuple[tuple[str, tuple[float | int | None, ...]], ...],
+    series: tuple[tuple[str, tuple[Value, ...]], ...],
 ) -> bytes:
     if kind == "weeks":
         return _draw_weeks(title, labels, series)
@@ -261,7 +259,7 @@ def _draw(
         style=_STYLE,
         css=["file://style.css", "file://graph.css", _DARK],
         js=[],
-        width=_WIDTH,
+        width=640,
         height=max(220, 70 + 26 * len(labels)) if kind == "bars" else 320,
         show_legend=len(series) > 1,
         legend_at_bottom=True,
@@ -297,9 +295,7 @@ def _draw(
 
 
 def _draw_weeks(
-    title: str,
-    labels: tuple[str, ...],
-    series: tuple[tuple[str, tuple[float | int | None, ...]], ...],
+    title: str, labels: tuple[str, ...], series: tuple[tuple[str, tuple[Value, ...]], ...]
 ) -> bytes:
     most = max((value or 0 for _, values in series for value in values), default=0)
     rows = [
@@ -324,9 +320,7 @@ def embed_pictures(made: Sequence[Plot]) -> dict[str, str]:
 def write_html(runs: Sequence[RunSummary], since: float, now: float) -> str:
     """Write the statistics as one page to hand on: it fetches nothing and runs no script.
 
-    Args:
-        runs: What it is about.
-        since: When the first of them may have begun, in seconds since the epoch; 0: at any time.
+    `since` is when the first run may have begun, in seconds since the epoch; 0: at any time.
     """
     made = make_plots(runs, now)
     return pages.render_text(

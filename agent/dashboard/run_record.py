@@ -27,7 +27,6 @@ from agent.models.step import Stage, Step, read_step_name
 from agent.text import sanitise
 
 _RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6,32}")
-_TEXT_BYTES = 256 * 1024
 #: Longer lines hold what pages do not show.
 _LONGEST_LINE = 8 * 1024 * 1024
 #: Where the result of a step is kept, and as what.
@@ -125,11 +124,7 @@ def find_folder(home: Path, run_id: str) -> Path | None:
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Open a file of a run's folder, for bytes; a link or a pipe is none.
-
-    Raises:
-        OSError: It cannot be read.
-    """
+    """Open a file of a run's folder, for bytes; OSError where it is a link, a pipe or gone."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     return os.fdopen(os.open(path, flags), "rb")
 
@@ -158,8 +153,7 @@ def _read_record(path: Path, _changed: int, _size: int) -> RunRecord:
 def iter_events(path: Path, *, without: tuple[bytes, ...] = ()) -> Iterator[dict[str, Any]]:
     """Go through the events of a ledger, up to a line that is none.
 
-    Args:
-        without: Lines that hold one of these are passed over unread.
+    Lines that hold a part of `without` are passed over unread.
     """
     with suppress(OSError), open_file(path) as file:
         for line in file:
@@ -175,16 +169,11 @@ def iter_events(path: Path, *, without: tuple[bytes, ...] = ()) -> Iterator[dict
 
 def read_text(folder: Path | None, name: str) -> str:
     """Read a text of a run's folder, inert; empty where there is none."""
-    raw = read_tail(folder, name, _TEXT_BYTES)[0]
-    return make_inert(raw)
+    return make_inert(read_tail(folder, name, 256 * 1024)[0])
 
 
 def read_tail(folder: Path | None, name: str, limit: int) -> tuple[bytes, int]:
-    """Read the end of a file in a run's folder, from the beginning of a line.
-
-    Returns:
-        The bytes, and where the file ended.
-    """
+    """Read the last lines of a file in a run's folder; return them, and where the file ended."""
     if folder is None:
         return b"", 0
     try:

@@ -72,7 +72,6 @@ def list_runs(here: Here, who: Who, given: Annotated[Filters, Query()]) -> Respo
         found.sort(key=_SORTS[given.sort])
     pages = max(1, -(-len(found) // _PER_PAGE))
     page = min(max(1, given.page), pages)
-    filters = given.model_dump(exclude={"page"}, exclude_defaults=True)
     return here.render(
         "runs.html.j2",
         who,
@@ -84,7 +83,7 @@ def list_runs(here: Here, who: Who, given: Annotated[Filters, Query()]) -> Respo
         sorts=tuple(_SORTS),
         page=page,
         pages=pages,
-        query=urlencode(filters),
+        query=urlencode(given.model_dump(exclude={"page"}, exclude_defaults=True)),
     )
 
 
@@ -156,15 +155,9 @@ def show_changes(here: Here, who: Who, run_id: str) -> Response:
 def show_conversation(here: Here, who: Who, run_id: str, page: int = 1) -> Response:
     stored, entry = here.find_run(run_id, who), here.find_entry(run_id, who)
     folder = here.find_folder(run_id)
-    turns, pages = transcript.read_turns(folder, max(1, page))
-    return here.render(
-        "conversation.html.j2",
-        who,
-        **_describe(who, stored, entry, "conversation"),
-        turns=turns,
-        page=max(1, page),
-        pages=pages,
-    )
+    turns, pages = transcript.read_turns(folder, page := max(1, page))
+    head = _describe(who, stored, entry, "conversation")
+    return here.render("conversation.html.j2", who, **head, turns=turns, page=page, pages=pages)
 
 
 @router.get("/runs/{run_id}/log")

@@ -20,13 +20,9 @@ _CODE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 def create_sign_in_link(home: Path, address: str) -> str:
-    """Make a link that signs in once, within ten minutes.
+    """Make a link that signs in once, within ten minutes, below the dashboard's address.
 
-    Args:
-        address: Of the dashboard, without slash at the end.
-
-    Raises:
-        SettingsInvalid: The data folder cannot be written to.
+    SettingsInvalid: the data folder cannot be written to.
     """
     code = secrets.token_urlsafe(32)
     try:

@@ -44,7 +44,7 @@ def use_link(request: Request, here: Here, form: Form) -> Response:
         problem = "This link was already used or has expired. Create a new one."
         return _show_ways(here, problem=problem)
     answer = RedirectResponse("/", 303)
-    here.sessions.sign_in_operator(answer)
+    here.sessions.add_session(answer, None)
     return answer
 
 

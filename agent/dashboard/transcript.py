@@ -52,14 +52,7 @@ class ShownTurn:
 
 
 def read_turns(folder: Path | None, page: int) -> tuple[list[ShownTurn], int]:
-    """Read one page of turns.
-
-    Args:
-        page: From 1.
-
-    Returns:
-        The turns, in the order in which they were asked, and the number of pages.
-    """
+    """Read a page of turns, from 1, as they were asked; return them and the number of pages."""
     events: dict[str, list[dict[str, Any]]] = {}
     if folder is not None:
         for event in iter_events(folder / "ledger.jsonl", without=(b'"event": "github write"',)):

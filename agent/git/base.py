@@ -23,7 +23,6 @@ MAX_FILES = 100_000
 """Files, and folders, that one commit may have."""
 MAX_BYTES = 2048 * 1024**2
 """Of all files of one commit together."""
-_SUBJECTS = 50
 _MAX_LINK_BYTES = 4095
 _LISTED = 10
 _OBJECT_ID = re.compile(r"[0-9a-f]{7,64}")
@@ -40,7 +39,9 @@ class PinnedCommit(NamedTuple):
 
 def find_commit(source: UserRepository, base: str | None) -> PinnedCommit:
     wanted = "HEAD" if base is None else base
-    _require_plain(wanted)
+    if problem := names.name_problem(wanted):
+        shown = wanted.encode("unicode_escape", "replace").decode()[:100]
+        raise RepositoryUnfit(f"`{shown}` cannot be the name of a branch, tag or commit: {problem}")
     refs = list_refs(source.place, "refs/heads", "refs/tags", "refs/remotes")
     candidates = [wanted, f"refs/heads/{wanted}", f"refs/tags/{wanted}", f"refs/remotes/{wanted}"]
     if wanted == "HEAD":
@@ -59,12 +60,6 @@ def find_commit(source: UserRepository, base: str | None) -> PinnedCommit:
     raise RepositoryUnfit(
         f"`{wanted}` is not a commit in {source.root}. Nearest: {', '.join(near)}"
     )
-
-
-def _require_plain(base: str) -> None:
-    shown = base.encode("unicode_escape", "replace").decode()[:100]
-    if problem := names.name_problem(base):
-        raise RepositoryUnfit(f"`{shown}` cannot be the name of a branch, tag or commit: {problem}")
 
 
 def list_refs(place: GitPlace, *prefixes: str) -> dict[str, str]:
@@ -175,7 +170,7 @@ def describe_commit(place: GitPlace, repository: str, start: PinnedCommit) -> Ch
     tag = process.run_git(place, "describe", "--tags", "--abbrev=0", start.commit, ok=(0, 128))
     trailer = "%(trailers:key=Signed-off-by,valueonly,separator=%x2C)"
     form = f"--format=%ct%x00%P%x00%s%x00{trailer}"
-    args = ("log", f"--max-count={_SUBJECTS}", form, "-z", "--no-show-signature", start.commit)
+    args = ("log", "--max-count=50", form, "-z", "--no-show-signature", start.commit)
     fields = process.run_git(place, *args, "--").decode(errors="replace").split("\0")
     commits = list(zip(*[iter(fields)] * 4, strict=False))
     # Whether most are signed off; merges do not count.

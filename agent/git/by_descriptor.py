@@ -40,8 +40,7 @@ def open_parent(root: str, path: str, *, create: bool = False) -> Iterator[tuple
 def replace_file(root: str, path: str, content: bytes, *, executable: bool | None) -> None:
     """Put a new file in the place of another; a hard link or open file of old stays as it was.
 
-    Args:
-        executable: None keeps the mode of the file that is there.
+    `executable` None keeps the mode of the file that is there.
     """
     mode = 0o755 if executable else 0o644
     with open_parent(root, path, create=True) as (folder, name):

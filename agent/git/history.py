@@ -18,8 +18,6 @@ from agent.git.process import GitFailed, GitPlace
 from agent.models.change import Change
 from agent.models.environment import Checkout
 
-_PULLS = "refs/mergewright/pulls/"
-
 
 class PastCommit(NamedTuple):
     """A commit, or the branch of a pull request, with what it changed."""
@@ -65,7 +63,7 @@ def read_pulls(
         place = repository.hold.place
 
         def read(number: int, base_tip: str) -> PastCommit | None:
-            name = f"{_PULLS}{number}"
+            name = f"refs/mergewright/pulls/{number}"
             wanted = f"+refs/pull/{number}/head:{name}"
             repository.fetch_more(wanted, max_mb=max_mb)
             head = objects.require_object(place, name)

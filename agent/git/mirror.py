@@ -23,7 +23,6 @@ from agent.models.sandbox import Flag
 from agent.models.step import Step
 
 FETCH_SECONDS = 3600.0
-_LOOK_SECONDS = 0.1
 #: Where the bases of runs are pinned.
 BASES = "refs/mergewright/bases/"
 _FSCK = re.compile(r"error: object (?P<object>[0-9a-f]+): (?P<words>.+)")
@@ -85,7 +84,7 @@ def hold_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[LockedMir
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                time.sleep(_LOOK_SECONDS)
+                time.sleep(0.1)
             if stopped is not None and stopped.is_set():
                 raise Cancelled("The run was stopped while it waited for another run's git.")
         _remove_leftovers(mirror, scratch)
@@ -137,11 +136,7 @@ def explain_mirror(place: Path) -> Iterator[None]:
 
 
 def update_from_disk(hold: LockedMirror, root: Path, commit: str, upload_pack: str) -> None:
-    """Fetch branches, tags and the commit from the user's repository.
-
-    Args:
-        upload_pack: What git starts on their side.
-    """
+    """Fetch branches, tags and the commit from the user's repository, by git `upload_pack`."""
     wanted = [f"+{commit}:{BASES}{commit}"]
     wanted += [f"+refs/{kind}/*:refs/{kind}/*" for kind in ("heads", "tags", "remotes")]
     options = (f"--upload-pack={upload_pack}",)

@@ -23,8 +23,6 @@ _DIFF_TREE = (
     "--no-ext-diff", "--no-textconv",
 )  # fmt: skip
 
-_MERGES_SINCE = (2, 38)
-_MERGE_SECONDS = 120.0
 _MERGE = (
     # Pairs that are compared grow with the square of this.
     "-c", "merge.renameLimit=1000",
@@ -112,8 +110,8 @@ def find_fork(place: GitPlace, one: str, other: str) -> str | None:
 
 def merge_trees(place: GitPlace, one: str, other: str) -> tuple[str, tuple[str, ...]]:
     """Merge two commits without a work tree; return the tree, and the paths of conflicts."""
-    process.require_version(_MERGES_SINCE, "to bring a pull request up to date with its base")
-    said = process.run_git(place, *_MERGE, one, other, ok=(0, 1), seconds=_MERGE_SECONDS)
+    process.require_version((2, 38), "to bring a pull request up to date with its base")
+    said = process.run_git(place, *_MERGE, one, other, ok=(0, 1), seconds=120.0)
     # Behind the tree come the paths, an empty line and words; after a clean merge nothing.
     tree, *rest = said.decode(errors="replace").split("\0")
     paths = tuple(rest[: rest.index("")])

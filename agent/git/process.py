@@ -37,9 +37,6 @@ import git
 
 SECONDS = 600.0
 """After this long a git that is not said to take longer is ended."""
-_LISTING_SECONDS = 120.0
-_GRACE_SECONDS = 5.0
-_LOOK_SECONDS = 0.25
 _OLDEST = (2, 31)
 """Older ones do not know GIT_CONFIG_COUNT, and would run without the configuration below."""
 
@@ -161,7 +158,7 @@ def run_git(
     return bytes(out)
 
 
-def read_records(place: GitPlace, *args: str, seconds: float = _LISTING_SECONDS) -> Iterator[bytes]:
+def read_records(place: GitPlace, *args: str, seconds: float = 120.0) -> Iterator[bytes]:
     """Yield NUL-ended records while git prints them; to leave the loop early ends git."""
     with _start_git(place, args, seconds) as process:
         process.stdin.close()
@@ -189,7 +186,7 @@ def _start_git(
     ended: list[AgentError] = []
 
     def watch() -> None:
-        while not ended and not over.wait(min(_LOOK_SECONDS, max(0.0, until - time.monotonic()))):
+        while not ended and not over.wait(min(0.25, max(0.0, until - time.monotonic()))):
             if stopped is not None and stopped.is_set():
                 ended.append(_make_cancelled(args))
             elif time.monotonic() >= until:
@@ -269,7 +266,7 @@ def _kill_git(process: subprocess.Popen[bytes]) -> None:
         # On the first one git takes its lock files away; the second is for what it has started.
         os.killpg(process.pid, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE_SECONDS)
+            process.wait(5.0)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         # Whoever deletes its files next must not race with a last write.

@@ -69,16 +69,11 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
         head = objects.require_object(hold.place, _LOOKED_AT)
         for commit in (start, head):
             mirror.pin_commit(hold, commit)
-        ours = (author, email)
-        return _read_state(hold, url, PinnedCommit(start, base_branch), head, ours)
+        return _read_state(hold, url, PinnedCommit(start, base_branch), head, (author, email))
 
 
 def _read_state(
-    hold: LockedMirror,
-    url: str,
-    start: PinnedCommit,
-    head: str,
-    ours: tuple[str, str],
+    hold: LockedMirror, url: str, start: PinnedCommit, head: str, ours: tuple[str, str]
 ) -> BranchState:
     tip = start.commit
     place = objects.use_index(hold, keep=False)

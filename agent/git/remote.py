@@ -22,9 +22,6 @@ from agent.git.process import GitFailed, GitPlace
 from agent.models import fence
 from agent.models.sandbox import Flag
 
-_PUSH_SECONDS = 600.0
-_LISTING_SECONDS = 120.0
-_USER = "x-access-token"
 #: Plain http would show the token to the network; on the machine itself there is none.
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 #: How this machine reaches the outside is the operator's; nothing else of the environment counts.
@@ -82,7 +79,7 @@ class RemoteRepository:
         """Ask which commit a branch of the remote is at; None: there is no such branch."""
         args = ("ls-remote", "--quiet", "--heads", "--", self.address, f"refs/heads/{branch}")
         with _explain_reading(branch):
-            listed = process.run_git(self.place, *args, seconds=_LISTING_SECONDS)
+            listed = process.run_git(self.place, *args, seconds=120.0)
         # The name is a pattern, which longer names may end with as well.
         pairs = (line.split("\t") for line in listed.decode("utf-8", "replace").splitlines())
         return next((commit for commit, name in pairs if name == f"refs/heads/{branch}"), None)
@@ -102,7 +99,7 @@ class RemoteRepository:
         # Whoever pushes holds the mirror without one.
         fence.require_lease()
         try:
-            process.run_git(self.place, *args, seconds=_PUSH_SECONDS)
+            process.run_git(self.place, *args, seconds=600.0)
         except GitFailed as problem:
             words = problem.message.replace(self.token, "[token]")
             if found := _IN_THE_WAY.search(words):
@@ -155,7 +152,7 @@ def reach_remote(hold: LockedMirror, url: str, token: str) -> Iterator[RemoteRep
         environ |= {"GIT_ASKPASS": str(ask), "GIT_ALLOW_PROTOCOL": parts.scheme}
         place = hold.place.with_environ(**environ)
         place = replace(place, inherited=(*place.inherited, secret))
-        address = f"{parts.scheme}://{_USER}@{parts.netloc}{parts.path}"
+        address = f"{parts.scheme}://x-access-token@{parts.netloc}{parts.path}"
         yield RemoteRepository(hold, place, address, token)
     finally:
         os.close(secret)

@@ -19,7 +19,6 @@ from agent.errors import RepositoryUnfit
 from agent.git import process
 from agent.git.process import GitFailed, GitPlace
 
-_SECONDS = 60.0
 # Git lets the side that is fetched from inherit no configuration of the environment.
 _UPLOAD_PACK_CONFIG = (
     "core.hooksPath=/dev/null",
@@ -62,7 +61,7 @@ def find_source(repository: str) -> UserRepository:
     place = GitPlace(git_dir, environ=environ, run_as=become)
     args = ("rev-parse", "--path-format=absolute", "--git-common-dir")
     try:
-        found = process.run_git(place, *args, seconds=_SECONDS)
+        found = process.run_git(place, *args, seconds=60.0)
     except GitFailed as problem:
         raise RepositoryUnfit(_explain_missing(root, problem)) from problem
     return UserRepository(root, place, Path(os.fsdecode(found).rstrip("\n")))

@@ -41,7 +41,6 @@ AUTHOR = "Mergewright"
 AUTHOR_EMAIL = "noreply@mergewright.invalid"
 IDENTITY = (AUTHOR, AUTHOR_EMAIL)
 """Author of commits on this machine; on a code host, the account that opens the pull request."""
-_FIND_SECONDS = 20.0
 
 
 # --- checkout --------------------------------------------------------------------------------
@@ -104,8 +103,7 @@ def has_commit(mirrored: str, commit: str) -> bool:
 def lay_out(checkout: Checkout, folder: Path, stopped: Flag | None = None) -> WorkTree:
     """Make the folder the clean work tree of the commit; what `open_tree` asks for comes last.
 
-    Args:
-        stopped: Once it is set, git is ended, and the folder is gone.
+    Once `stopped` is set, git is ended, and the folder is gone.
     """
     folder = folder.absolute()
     index = _add_suffix(folder, ".index")
@@ -152,11 +150,7 @@ def _lay_out_one_commit(checkout: Checkout, folder: Path) -> None:
 
 
 def find_ignored(checkout: Checkout, tree: Path, paths: Iterable[str]) -> frozenset[str]:
-    """Say which of these paths the ignore files of the commit ignore.
-
-    Args:
-        tree: A work tree of the commit that no foreign code can write to.
-    """
+    """Say which paths the commit ignores, by a work tree that no foreign code writes to."""
     # Begun like this, no name means more to git than itself.
     asked = b"".join(b"./" + os.fsencode(path) + b"\0" for path in paths)
     if not asked:
@@ -178,17 +172,13 @@ class FoundLine(NamedTuple):
 
 
 def find_words(checkout: Checkout, words: Sequence[str]) -> list[FoundLine]:
-    """Return the lines of the commit that have one of these words.
-
-    Raises:
-        GitFailed: It took too long.
-    """
+    """Return the lines of the commit that have one of these words; GitFailed: it took too long."""
     if not words:
         return []
     place, patterns = GitPlace(Path(checkout.mirror)), [f"-e{word}" for word in words]
     args = ("grep", "-z", "-n", "-I", "-w", "-F", *patterns, checkout.commit)
     with mirror.explain_mirror(Path(checkout.mirror)):
-        printed = process.run_git(place, *args, ok=(0, 1), seconds=_FIND_SECONDS)
+        printed = process.run_git(place, *args, ok=(0, 1), seconds=20.0)
     found = []
     for line in printed.splitlines():
         named, _, rest = line.partition(b"\0")

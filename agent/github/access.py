@@ -17,7 +17,6 @@ from agent.errors import AgentError, RequestRefused, StoreUnavailable
 from agent.github.api_errors import ignore_statuses
 from agent.github.connection import (
     IMPATIENT,
-    Facts,
     Pacing,
     Record,
     RenewableToken,
@@ -28,7 +27,7 @@ from agent.github.connection import (
 )
 from agent.github.tokens import IssuedToken, Tokens, TokenScope, read_credentials
 from agent.models.run import Run
-from agent.models.ticket import IssueRef
+from agent.models.ticket import IssueRef, Snapshot
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
 
@@ -39,7 +38,6 @@ Raw = Mapping[str, Any]
 
 _log = structlog.get_logger()
 
-_SESSIONS = 200
 _PER_PAGE = 100
 
 
@@ -61,11 +59,8 @@ def connect_to_github(
     """
     base_url, pacing = settings.github_url.rstrip("/"), pacing or Pacing()
     tokens = Tokens(read_credentials(settings), base_url, pacing)
-    return Access(base_url, tokens, record or _drop_record, pacing, stopping, AccessCache())
-
-
-def _drop_record(kind: str, facts: Facts) -> None:
-    pass
+    record = record or (lambda kind, facts: None)
+    return Access(base_url, tokens, record, pacing, stopping, AccessCache())
 
 
 @dataclass
@@ -146,23 +141,17 @@ class Access:
         return f"{number}{login}@users.noreply.{known}"
 
     def open_session(self, issue: IssueRef, purpose: str) -> RepositorySession:
-        """Hand out what one run, or the intake of one repository, works with.
-
-        Args:
-            purpose: The run's id; equal purposes share tokens and counters.
-        """
+        """Hand out what a run or the intake works with; equal purposes share tokens and counts."""
         with self._lock:
             if purpose not in self._sessions:
                 self._sessions[purpose] = RepositorySession(self, issue, purpose)
             self._sessions.move_to_end(purpose)
-            while len(self._sessions) > _SESSIONS:
+            while len(self._sessions) > 200:
                 self._sessions.popitem(last=False)
             return self._sessions[purpose]
 
     def open_run_session(self, run: Run) -> RepositorySession:
-        if run.snapshot is None:
-            raise RequestRefused("This run has no issue; only runs of issues use GitHub.")
-        return self.open_session(run.snapshot.issue, run.run_id)
+        return self.open_session(require_snapshot(run).issue, run.run_id)
 
     def open_named_session(
         self, repository: str, purpose: str, number: int = 0
@@ -177,6 +166,12 @@ class Access:
     def asking(self, *, patient: bool = True) -> RetryingRequest:
         """Give the way of asking again; not patient: one attempt, no wait."""
         return RetryingRequest(self.pacing if patient else IMPATIENT, self.stopping)
+
+
+def require_snapshot(run: Run) -> Snapshot:
+    if run.snapshot is None:
+        raise RequestRefused("This run has no issue; only runs of issues use GitHub.")
+    return run.snapshot
 
 
 class RepositorySession:
@@ -291,11 +286,7 @@ class RepositorySession:
         _log.warning("a GitHub list has more pages", repository=self.name, path=path, pages=most)
 
     def try_nicety(self, what: str, work: Callable[[], object]) -> str:
-        """Do what a run can do without; return why it could not be done, or an empty text.
-
-        Args:
-            what: What is not there then, as "the check".
-        """
+        """Do what a run can do without; return `what` is missing then and why, or an empty text."""
         try:
             with translate_errors():
                 work()

@@ -32,12 +32,7 @@ class RefusedRequest(Exception):
     def __init__(
         self, status: int, data: object, headers: Mapping[str, Any], request: str = ""
     ) -> None:
-        """Keep what says why.
-
-        Args:
-            headers: With names in lower case.
-            request: Method and path.
-        """
+        """Keep what says why; headers have names in lower case, `request` is method and path."""
         self.status = status
         self.request = request
         self.location = str(headers.get("location") or "")

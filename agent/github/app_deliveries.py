@@ -11,7 +11,6 @@ from agent.github.api_errors import ignore_statuses
 from agent.github.connection import translating_errors
 from agent.models.record import Record
 
-_PER_PAGE = 100
 _DELIVERIES = "/app/hook/deliveries"
 
 
@@ -41,11 +40,7 @@ class AppDeliveries:
     """The log of the App's webhook; only the App itself may read it."""
 
     def __init__(self, access: Access) -> None:
-        """Ask nothing yet.
-
-        Raises:
-            ValueError: We are no App, so that there is no such log.
-        """
+        """Ask nothing yet; ValueError: we are no App, so that there is no such log."""
         self._access = access
         app = access.tokens.as_app(access.start_notes("deliveries"))
         if app is None:
@@ -53,7 +48,7 @@ class AppDeliveries:
         self._app = app
 
     def read_page(self, after: str | None = None) -> SentPage:
-        wanted: dict[str, Any] = {"per_page": _PER_PAGE}
+        wanted: dict[str, Any] = {"per_page": 100}
         if after is not None:
             wanted["cursor"] = after
 

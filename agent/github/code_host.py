@@ -10,9 +10,9 @@ from functools import partial
 
 import structlog
 
-from agent.errors import AccessLost, CodeHostUnavailable, RequestRefused, RunStopped, Superseded
+from agent.errors import AccessLost, CodeHostUnavailable, RunStopped, Superseded
 from agent.github import comments, issues, project_checks, pull_requests, repositories, status_text
-from agent.github.access import Access
+from agent.github.access import Access, require_snapshot
 from agent.github.connection import translate_errors, translating_errors
 from agent.github.intake_api import GithubIntakeApi
 from agent.github.pulls import GithubPulls
@@ -24,10 +24,10 @@ from agent.models.code_host import (
     Progress,
     Remote,
 )
-from agent.models.intake import LiveIssue
+from agent.models.intake import explain_withdrawal
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Reason, Run
-from agent.models.ticket import Snapshot, Ticket
+from agent.models.ticket import Ticket
 from agent.settings import Settings
 from agent.text import sanitise
 
@@ -47,14 +47,11 @@ class GithubCodeHost(GithubPulls):
         self._progress: dict[str, Progress] = {}
 
     def read_ticket(self, run: Run) -> Ticket:
-        """Make a ticket of the approved snapshot, if the issue still stands.
-
-        Raises:
-            Superseded: It is closed, locked, gone, moved, or its label was taken away.
-        """
-        snapshot = _snapshot(run)
+        """Make a ticket of the approved snapshot; Superseded: the issue is not as approved."""
+        snapshot = require_snapshot(run)
         live = issues.read_issue(self._access.open_run_session(run))
-        self._still_wanted(snapshot, live)
+        if why := explain_withdrawal(snapshot, live, self._intake_api.read_start_label):
+            raise Superseded(f"{why}; nothing was done.")
         title, removed_title = sanitise.clean_ticket(snapshot.title)
         body, removed = sanitise.clean_ticket(snapshot.body)
         edited = live is not None and not snapshot.says_the_same(live.title, live.body)
@@ -98,18 +95,12 @@ class GithubCodeHost(GithubPulls):
             self._statuses[run.run_id].pause()
 
     def find_remote(self, run: Run) -> Remote | None:
-        """Say where git finds the repository now.
-
-        Raises:
-            AccessLost: It is gone, archived, disabled or out of our reach.
-        """
+        """Say where git finds the repository now; AccessLost: it is out of our reach."""
         return repositories.read_remote(self._access.open_run_session(run))
 
     def create_credential(self, run: Run, *, write: bool) -> str:
-        session, scope = (
-            self._access.open_run_session(run),
-            TokenScope.PUSH if write else TokenScope.TALK,
-        )
+        session = self._access.open_run_session(run)
+        scope = TokenScope.PUSH if write else TokenScope.TALK
         if write:
             # Known before a branch is left alone there.
             session.token(TokenScope.TALK)
@@ -167,7 +158,7 @@ class GithubCodeHost(GithubPulls):
         except RunStopped as problem:
             _log.warning("outcome not shown on the issue", run=run.run_id, reason=str(problem))
         except CodeHostUnavailable as problem:
-            if _snapshot(run).by_label:
+            if require_snapshot(run).by_label:
                 raise
             # Nobody takes up what a command has begun; whoever called it is told.
             told = f"{outcome.sentence} This could not be posted on the issue: {problem.message}"
@@ -184,31 +175,3 @@ class GithubCodeHost(GithubPulls):
         if run.run_id not in self._statuses:
             self._statuses[run.run_id] = StatusComment(self._access.open_run_session(run), run)
         return self._statuses[run.run_id]
-
-    def _page(self, run: Run) -> str | None:
-        return f"{self._dashboard_url}/runs/{run.run_id}" if self._dashboard_url else None
-
-    def _still_wanted(self, snapshot: Snapshot, live: LiveIssue | None) -> None:
-        issue = f"Issue #{snapshot.issue.number}"
-        if live is None:
-            raise Superseded(f"{issue} was deleted or transferred, or its repository renamed.")
-        ends = {
-            "is a pull request": live.is_pull_request,
-            "was closed": live.state == "closed",
-            "was locked": live.locked,
-        }
-        if what := next((what for what, is_so in ends.items() if is_so), None):
-            raise Superseded(f"{issue} {what}; nothing was done.")
-        present = {name.lower() for name in live.labels}
-        if not snapshot.by_label or present >= {name.lower() for name in snapshot.labels}:
-            # Whichever label it was, it is there.
-            return
-        label = self._intake_api.read_start_label(snapshot.issue)
-        if label.lower() not in present:
-            raise Superseded(f"{issue} lost the label {label}; nothing was done.")
-
-
-def _snapshot(run: Run) -> Snapshot:
-    if run.snapshot is None:
-        raise RequestRefused("This run has no issue; only runs of issues use GitHub.")
-    return run.snapshot

@@ -43,8 +43,6 @@ T = TypeVar("T")
 Facts = dict[str, object]
 Record = Callable[[str, Facts], None]
 
-_USER_AGENT = "mergewright"
-_API_VERSION = "2022-11-28"
 _MUTATION = re.compile(r"mutation[^{]*\{\s*(\w+)")
 #: PyGithub would follow a 301, and wait on a 202, by itself and without end. It is told a status
 #: that says the same and that it leaves to us.
@@ -152,14 +150,14 @@ class WatchedRequester(Requester):
             auth=auth,
             base_url=base_url,
             timeout=pacing.timeout_seconds,
-            user_agent=_USER_AGENT,
+            user_agent="mergewright",
             per_page=100,
             verify=True,
             retry=0,
             pool_size=None,
             # Objects ask for nothing by themselves.
             lazy=True,
-            api_version=_API_VERSION,
+            api_version="2022-11-28",
         )
         self._notes = notes
         # PyGithub's own pause between writes lasts for hours where the clock is put back.
@@ -358,11 +356,7 @@ class RetryingRequest:
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Make an error of ours of what GitHub refuses, or answers without sense.
-
-    Raises:
-        CodeHostUnavailable: An answer is not of the promised shape.
-    """
+    """Make an error of ours of what GitHub refuses; CodeHostUnavailable: it answers nonsense."""
     try:
         yield
     except RefusedRequest as problem:

@@ -113,11 +113,7 @@ class GithubIntakeApi:
     def add_reaction(
         self, subject: IssueRef, comment: int, content: Reaction, *, inline: bool
     ) -> None:
-        """React to a comment; what GitHub refuses is logged, since it is only a sign.
-
-        Args:
-            inline: Whether it stands on a line of a pull request.
-        """
+        """React to a comment (`inline`: on a line of code); a refusal is only logged."""
         session, where = self._session(subject), "pulls" if inline else "issues"
         session.try_nicety(
             "a reaction",
@@ -144,11 +140,7 @@ class GithubIntakeApi:
         StatusComment(session, run).wait(status_text.render_waiting(run, ahead, because))
 
     def find_issue(self, repository: str, number: int) -> LiveIssue | None:
-        """Look an issue up by name and number alone, for a run that no webhook has started.
-
-        Args:
-            repository: `owner/name`.
-        """
+        """Look an issue up by `owner/name` and number, for a run that no webhook has started."""
         session = self._access.open_named_session(repository, "find", number)
         facts = repositories.read_facts(session)
         found = issues.read_issue(session)

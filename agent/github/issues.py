@@ -28,21 +28,15 @@ def read_issue(session: RepositorySession) -> LiveIssue | None:
     """Read the issue; None: it was deleted, transferred, or another one has its number."""
     wanted = session.issue
     with ignore_statuses(*GONE):
-        raw = session.call(
-            "GET", f"issues/{wanted.number}", _validate_issue, doing=f"read issue #{wanted.number}"
-        )
-        return _make_live_issue(wanted, raw)
+        path, doing = f"issues/{wanted.number}", f"read issue #{wanted.number}"
+        return session.call("GET", path, lambda raw: _make_live_issue(wanted, raw), doing=doing)
     return None
-
-
-def _validate_issue(raw: Raw) -> Raw:
-    if not isinstance(raw["id"], int):
-        raise LostReply("its response contains no issue")
-    return raw
 
 
 def _make_live_issue(wanted: IssueRef, raw: Raw) -> LiveIssue | None:
     """Make our record of the answer; None: it is another issue than the one wanted."""
+    if not isinstance(raw["id"], int):
+        raise LostReply("its response contains no issue")
     if wanted.issue_id and raw["id"] != wanted.issue_id:
         return None
     return LiveIssue(

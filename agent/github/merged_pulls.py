@@ -33,17 +33,12 @@ _MERGED = """query Merged($owner: String!, $name: String!, $after: String) {
     }
   }
 }"""
-_MOST_PAGES = 20
 
 
 def open_repository(access: Access, name: str) -> tuple[Remote, str, Iterator[MergedPull]]:
-    """Give where git finds a repository, a token to read it, and its merged pull requests.
+    """Give where git finds `owner/name`, a token to read it, and its merged pull requests.
 
-    Args:
-        name: `owner/name`.
-
-    Raises:
-        AccessLost: It is not there for us.
+    AccessLost: it is not there for us.
     """
     session = access.open_named_session(name, "backtest")
     token = access.asking().ask(lambda: session.token(TokenScope.TALK), doing="get a token for git")
@@ -51,14 +46,10 @@ def open_repository(access: Access, name: str) -> tuple[Remote, str, Iterator[Me
 
 
 def _list_merged(session: RepositorySession) -> Iterator[MergedPull]:
-    """Yield merged pull requests, the newest first; 500 at most are looked at.
-
-    Raises:
-        RequestRefused: GitHub does not list them.
-    """
+    """Yield the newest 500 merged pull requests; RequestRefused: GitHub does not list them."""
     owner, _, name = session.name.partition("/")
     variables = {"owner": owner, "name": name, "after": None}
-    for _ in range(_MOST_PAGES):
+    for _ in range(20):
         try:
             page = session.query(
                 _MERGED,

@@ -32,12 +32,9 @@ _log = structlog.get_logger()
 NAME = "Mergewright"
 #: More, GitHub does not take in one request.
 _MOST_ANNOTATIONS = 50
-_LONGEST_MESSAGE = 10_000
 _LONGEST_TITLE = 255
-_SEARCHED = 300
 _LEVELS = {Severity.BLOCK: "failure", Severity.REVIEW: "warning", Severity.INFO: "notice"}
 
-_MOST_PAGES = 10
 #: GitHub's own App, whose check runs are jobs with the same number.
 _ACTIONS = "github-actions"
 _PASSED = frozenset({"success", "neutral", "skipped"})
@@ -48,7 +45,6 @@ _SUMMARY_LINES, _SUMMARY_CHARACTERS = 10, 1_000
 _LOG_CHARACTERS = 200_000
 #: The end of a longer log is not looked for; so many bytes are read in at most so many seconds.
 _LOG_BYTES = 64 * 1024**2
-_LOG_SECONDS = 60.0
 _STAMP = re.compile(r"^\ufeff?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z ?", re.MULTILINE)
 #: A log is deleted after a while, a job may never have begun, and we may not be let in.
 _NO_LOG = (403, 404, 410)
@@ -102,9 +98,7 @@ def report_check(
 
     def look(repository: Repository) -> bool | None:
         runs = repository.get_commit(proposal.commit).get_check_runs(check_name=NAME)
-        told = {
-            (run.app.id if run.app else None, run.external_id) for run in islice(runs, _SEARCHED)
-        }
+        told = {(run.app.id if run.app else None, run.external_id) for run in islice(runs, 300)}
         return (session.access.app_id, run_id) in told or None
 
     def found() -> bool | None:
@@ -126,7 +120,7 @@ def _make_annotation(finding: Finding) -> dict[str, str | int]:
         "end_line": line,
         "annotation_level": _LEVELS[finding.severity],
         "title": sanitise.strip_terminal_codes(finding.rule)[:_LONGEST_TITLE],
-        "message": sanitise.strip_terminal_codes(words)[:_LONGEST_MESSAGE],
+        "message": sanitise.strip_terminal_codes(words)[:10_000],
     }
 
 
@@ -252,8 +246,8 @@ def _list_statuses(session: RepositorySession, commit: str) -> Iterable[ProjectC
 
 
 def _list_items(session: RepositorySession, path: str, key: str, wanted: Raw) -> list[Raw]:
-    how = {"doing": "read the project's checks"}
-    return list(session.pages(path, wanted, most=_MOST_PAGES, key=key, **how))
+    doing = "read the project's checks"
+    return list(session.pages(path, wanted, most=10, key=key, doing=doing))
 
 
 def _list_if_allowed(session: RepositorySession, path: str, key: str, wanted: Raw) -> list[Raw]:
@@ -268,11 +262,7 @@ def _list_if_allowed(session: RepositorySession, path: str, key: str, wanted: Ra
 
 
 def read_log(session: RepositorySession, job: int) -> str:
-    """Read the end of a job's log as people see it; empty: it has none that we may read.
-
-    Raises:
-        CodeHostUnavailable: It could not be fetched, after all attempts.
-    """
+    """Read the end of a job's log as people see it; empty: it has none that we may read."""
 
     def work(repository: Repository) -> str:
         # It is on another server, for a minute, for whoever has the address.
@@ -293,11 +283,7 @@ def read_log(session: RepositorySession, job: int) -> str:
 
 
 def _fetch_log(address: str, api: str) -> str:
-    """Fetch the end of a log without any token; empty: it is not there.
-
-    Raises:
-        LostReply: No usable reply, or an address that we do not follow.
-    """
+    """Fetch the end of a log without any token; empty: it is gone. LostReply: no usable reply."""
     _require_safe(address, api)
     kept, read, begun = bytearray(), 0, time.monotonic()
     try:
@@ -314,7 +300,7 @@ def _fetch_log(address: str, api: str) -> str:
                 read += len(chunk)
                 # A character has four bytes at most; escapes and times come on top.
                 del kept[: -8 * _LOG_CHARACTERS]
-                if read > _LOG_BYTES or time.monotonic() - begun > _LOG_SECONDS:
+                if read > _LOG_BYTES or time.monotonic() - begun > 60.0:
                     kept += f"\n[Log truncated after {read:,} bytes.]\n".encode()
                     break
     except httpx.HTTPError as problem:
@@ -323,11 +309,7 @@ def _fetch_log(address: str, api: str) -> str:
 
 
 def _require_safe(address: str, api: str) -> None:
-    """See that an address is one of https; where GitHub is simulated here, of this machine.
-
-    Raises:
-        LostReply: It is another.
-    """
+    """Raise LostReply unless an address is https; on this machine, where GitHub is simulated."""
     parts = urlsplit(address)
     is_local = {parts.hostname, urlsplit(api).hostname} <= _LOOPBACK
     if not parts.hostname or parts.scheme not in (("http", "https") if is_local else ("https",)):

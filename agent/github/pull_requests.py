@@ -15,8 +15,6 @@ from agent.models.code_host import NewPullRequest
 from agent.models.outcome import PullRequest
 from agent.text import sanitise
 
-_SEARCHED = 100
-
 
 def open_or_update(
     session: RepositorySession, proposal: NewPullRequest, page: str | None = None
@@ -32,11 +30,8 @@ def open_or_update(
         RepositoryUnfit: Its base branch is gone, or nothing differs from it.
     """
     title = session.hide(proposal.title)
-    body = sanitise.shorten_middle(
-        session.hide(proposal.body),
-        sanitise.TEXT_LIMIT,
-        where=page or "the log of the run",
-    )
+    whole, where = session.hide(proposal.body), page or "the log of the run"
+    body = sanitise.shorten_middle(whole, sanitise.TEXT_LIMIT, where=where)
     notes: list[str] = []
     pull = _find_pull(session, proposal.branch)
     new = pull is None
@@ -65,8 +60,7 @@ def _make_pull_request(pull: GithubPull, notes: list[str]) -> PullRequest:
 def _find_pull(session: RepositorySession, branch: str) -> GithubPull | None:
     """Look for the pull request of a branch of ours: the open one, else the newest.
 
-    Raises:
-        AccessLost: The open one is somebody else's, and none of ours is open beside it.
+    AccessLost: the open one is somebody else's, and none of ours is open.
     """
     pulls, is_own = _list_of_branch(session, branch), session.access.is_own
     ours = [pull for pull in pulls if is_own(_login(pull))]
@@ -99,7 +93,7 @@ def has_open_pull_request(session: RepositorySession, branch: str) -> bool:
 def _list_of_branch(session: RepositorySession, branch: str) -> list[GithubPull]:
     def work(repository: Repository) -> list[GithubPull]:
         head = f"{session.name.partition('/')[0]}:{branch}"
-        pulls = islice(repository.get_pulls(state="all", head=head), _SEARCHED)
+        pulls = islice(repository.get_pulls(state="all", head=head), 100)
         # An odd server may take no notice of the filter.
         return [pull for pull in pulls if pull.head.ref == branch]
 

@@ -55,8 +55,7 @@ class GithubPulls:
     def read_pull(self, run: Run, number: int) -> PullSnapshot | None:
         """Read the pull request with all its threads; None: it is not there any more.
 
-        Raises:
-            AccessLost: The repository is out of our reach.
+        AccessLost: the repository is out of our reach.
         """
         session = self._access.open_run_session(run)
         raw: Raw | None = None
@@ -146,10 +145,12 @@ class GithubPulls:
             return ""
         return project_checks.read_log(self._access.open_run_session(run), check.job)
 
+    def _page(self, run: Run) -> str | None:
+        return f"{self._dashboard_url}/runs/{run.run_id}" if self._dashboard_url else None
+
     def _shorten_text(self, run: Run, words: str) -> str:
-        page = f"{self._dashboard_url}/runs/{run.run_id}" if self._dashboard_url else ""
-        limit = sanitise.TEXT_LIMIT - _FRAME
-        return sanitise.cut_markdown(words, limit, where=page or "the log of the run")
+        where = self._page(run) or "the log of the run"
+        return sanitise.cut_markdown(words, sanitise.TEXT_LIMIT - _FRAME, where=where)
 
 
 # --- reading -----------------------------------------------------------------------------------

@@ -88,11 +88,7 @@ class StatusComment:
                 self._edit(text)
 
     def begin(self, text: str, *, occasion: str = "") -> None:
-        """Make the comment, or go on with that of an earlier attempt or run.
-
-        Args:
-            occasion: As for `finish`.
-        """
+        """Make the comment, or go on with an earlier one; `occasion` as for `finish`."""
         with self._lock:
             # An edit that is due would put what was to be said before in the place of this.
             self.pause()

@@ -46,18 +46,12 @@ def render_plan(run: Run, plan: Plan, number: str, progress: Progress, page: str
 
 
 def under_way(run: Run, progress: Progress, page: str | None, now: float | None = None) -> str:
-    """Write the text of a run that is at work.
-
-    Args:
-        now: Seconds since the epoch; default: the clock's.
-    """
+    """Write the text of a run that is at work; `now` is in seconds since the epoch."""
     head = "**Mergewright is working on this issue.**"
     if run.follow_up is not None:
         head = f"**#{run.follow_up.pull}: {_round(run.follow_up)} is in progress.**"
     now = read_clock() if now is None else now
-    marks = progress.stages
-    plan = progress.plan
-    folded = ""
+    marks, plan, folded = progress.stages, progress.plan, ""
     if plan is not None:
         steps = _cut(_steps(plan), page)
         whose = "Plan" if plan.recipe else "Plan (written by a model)"

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from datetime import datetime
 from enum import Enum
+from typing import NamedTuple
 
 import jwt
 from pydantic import SecretStr
@@ -32,8 +33,6 @@ _SPARE_SECONDS = 600.0
 #: Tokens that an App signs bear a clock that is wrong by so much.
 _SKEW_SECONDS = 30.0
 _SECRETS = 500
-_HIDDEN = "(secret removed)"
-_JOB = "github-actions[bot]"
 _LEVELS = ("read", "write", "admin")
 
 
@@ -87,8 +86,7 @@ class App:
 def read_credentials(settings: Settings) -> App | SecretStr:
     """Read who we are from the operator's settings: an App, or whose token it is.
 
-    Raises:
-        SettingsInvalid: There is neither App nor token, or both, or the key is none.
+    SettingsInvalid: there is neither App nor token, or both, or the key is none.
     """
     operator.raise_all_problems(
         lambda: operator.read_secret(settings, "github_token"),
@@ -113,12 +111,11 @@ def read_credentials(settings: Settings) -> App | SecretStr:
     return App(app_id, key.get_secret_value())
 
 
-class IssuedToken:
+class IssuedToken(NamedTuple):
     """A token and when it ends, by our own steady clock."""
 
-    def __init__(self, token: SecretStr, ends: float) -> None:
-        self.token = token
-        self.ends = ends
+    token: SecretStr
+    ends: float
 
     @property
     def is_fresh(self) -> bool:
@@ -145,7 +142,7 @@ class Tokens:
 
     def hide(self, text: str) -> str:
         for secret in tuple(self._secrets):
-            text = text.replace(secret.get_secret_value(), _HIDDEN)
+            text = text.replace(secret.get_secret_value(), "(secret removed)")
         return text
 
     def as_app(self, notes: RequestNotes) -> WatchedRequester | None:
@@ -184,7 +181,7 @@ class Tokens:
         except RefusedRequest as problem:
             if problem.status == 403 and "by integration" in problem.words:
                 # A token of no account and not of our App: that of a job of GitHub Actions.
-                return _JOB
+                return "github-actions[bot]"
             # GitHub says why, in words.
             if problem.status in (401, 403) and problem.words:
                 raise self._explain_unknown(problem) from problem

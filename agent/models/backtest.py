@@ -25,11 +25,7 @@ class End(StrEnum):
 
 
 def find_end(reason: Reason, *, has_remarks: bool) -> End:
-    """Say how a dry run ended.
-
-    Args:
-        has_remarks: Whether a person would have to look at something first.
-    """
+    """Say how a dry run ended; with remarks a person would have to look at something first."""
     if reason is Reason.DRY_RUN:
         return End.DRAFT if has_remarks else End.READY
     if reason in WITHHELD:

@@ -85,11 +85,7 @@ class CodeHost(Protocol):
     """
 
     def read_ticket(self, run: Run) -> Ticket:
-        """Read the ticket as data.
-
-        Raises:
-            Superseded: The issue is no longer to be worked on.
-        """
+        """Read the ticket as data; Superseded: the issue is no longer to be worked on."""
         ...
 
     def announce_start(self, run: Run) -> None:
@@ -117,11 +113,7 @@ class CodeHost(Protocol):
         return False
 
     def has_open_pull_request(self, run: Run, branch: str) -> bool:
-        """Say whether our pull request of a branch is open.
-
-        Raises:
-            AccessLost: One of somebody else's is.
-        """
+        """Say whether our pull request of a branch is open; AccessLost: somebody else's is."""
         return False
 
     def publish_pull_request(self, run: Run, proposal: NewPullRequest) -> PullRequest:

@@ -123,12 +123,6 @@ class Environment(Record):
         minor = ".".join(self.python.split(".")[:2])
         return f"{place}/lib/python{minor}/site-packages"
 
-    @property
-    def marker_facts(self) -> dict[str, str]:
-        """What markers of requirements are held against."""
-        minor = ".".join(self.python.split(".")[:2])
-        return {"python_version": minor, "python_full_version": self.python}
-
 
 class OpenedRepository(Record):
     """A repository at the base commit, before anything of it is run."""

@@ -14,8 +14,7 @@ _ask: Callable[[], None] = lambda: None  # noqa: E731 - replaced below
 def require_lease() -> None:
     """Return if this process may write; it ends here where its lease is over.
 
-    Raises:
-        TransientError: Nobody can tell just now.
+    TransientError: nobody can tell just now.
     """
     _ask()
 

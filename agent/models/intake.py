@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from agent.models.record import Record
@@ -36,6 +37,32 @@ class LiveIssue(Record):
             approved_at=self.updated_at,
             by_label=False,
         )
+
+
+def explain_withdrawal(
+    snapshot: Snapshot, live: LiveIssue | None, read_label: Callable[[IssueRef], str]
+) -> str | None:
+    """Say why an issue is no longer what was approved; None: it still is.
+
+    `read_label` names the label that starts a run in its repository.
+    """
+    number = snapshot.issue.number
+    if live is None:
+        return f"Issue #{number} was deleted or transferred, or its repository renamed"
+    ends = {
+        "is a pull request": live.is_pull_request,
+        "was closed": live.state == "closed",
+        "was locked": live.locked,
+    }
+    if what := next((what for what, is_so in ends.items() if is_so), None):
+        return f"Issue #{number} {what}"
+    present = {name.lower() for name in live.labels}
+    if not snapshot.by_label or present >= {name.lower() for name in snapshot.labels}:
+        # Whichever label it was, it is there.
+        return None
+    label = read_label(snapshot.issue)
+    was_removed = label.lower() not in present
+    return f"The label {label} was removed from issue #{number}" if was_removed else None
 
 
 class Permission(Record):

@@ -198,11 +198,7 @@ class Run(Record):
 
     @property
     def about(self) -> FollowUp:
-        """What a follow-up goes on with.
-
-        Raises:
-            ValueError: It is none; it begins with its ticket.
-        """
+        """What a follow-up goes on with; ValueError: it is none, it begins with its ticket."""
         if self.follow_up is None:
             raise ValueError(f"{self.run_id} begins with its ticket")
         return self.follow_up
@@ -241,11 +237,7 @@ RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{16}")
 
 
 def make_run_id(started: int) -> str:
-    """Name a run; what follows the time cannot be guessed.
-
-    Args:
-        started: Seconds since the epoch.
-    """
+    """Name a run that started so many seconds after the epoch; the rest cannot be guessed."""
     stamp = datetime.fromtimestamp(started, UTC).strftime("%Y%m%d-%H%M%S")
     return f"{stamp}-{secrets.token_hex(8)}"
 

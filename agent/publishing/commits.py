@@ -109,12 +109,8 @@ def name_branch(prefix: str, ticket_id: str, title: str, *, run_id: str | None =
     slugs = (make_slug(title), make_slug(clause))
     named = next((slug for slug in slugs if len(slug) <= _SLUG_LIMIT), "")
     ticket = make_slug(f"{ticket_id} {named}")[: 2 * _SLUG_LIMIT].rstrip("-") or "ticket"
-    end = f"-{get_branch_mark(run_id)}" if run_id else ""
+    end = f"-{run_id.rsplit('-', 1)[-1][:6]}" if run_id else ""
     return f"{prefix}{ticket}{end}"
-
-
-def get_branch_mark(run_id: str) -> str:
-    return run_id.rsplit("-", 1)[-1][:6]
 
 
 def make_slug(text: str) -> str:

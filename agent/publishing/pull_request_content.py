@@ -22,7 +22,7 @@ from agent.policy.layout import is_migration, is_test
 from agent.publishing import commits, text
 from agent.publishing.evidence import DecidedChange, Evidence
 from agent.telemetry.signed_log import COMMIT
-from agent.text import sanitise
+from agent.text import check_summary, sanitise
 from agent.text.redaction import Redactor
 from repo_config import rule_files
 
@@ -50,8 +50,7 @@ class PushedBranch(Record):
 def refuse_secrets(change: Change, redactor: Redactor) -> None:
     """Stop before a secret in hand is pushed; what merely looks like one is a rule of policy.
 
-    Raises:
-        PolicyRefused: With the places, without the values.
+    PolicyRefused names the places, without the values.
     """
     found: list[tuple[str, int | None]] = []
     for file in change.files:
@@ -81,11 +80,7 @@ def refuse_secrets(change: Change, redactor: Redactor) -> None:
 def draft_branch(
     prepared: Prepared, decided: DecidedChange, remote: Remote | None, redactor: Redactor
 ) -> BranchDraft:
-    """Name the branch and word its commit.
-
-    Raises:
-        PolicyRefused: The change holds a secret of the service's own.
-    """
+    """Name the branch and word its commit; PolicyRefused: the change holds a secret of ours."""
     refuse_secrets(decided.cleared.change, redactor)
     name, email = (remote.author, remote.email) if remote else worktree.IDENTITY
     prefix = prepared.contract.config.pull_request.branch_prefix
@@ -108,11 +103,7 @@ def write_commit_message(
     redactor: Redactor,
     items: tuple[str, ...] = (),
 ) -> str:
-    """Write the commit message, in the manner of the repository.
-
-    Args:
-        items: What it is about; else its body names the ticket.
-    """
+    """Write the commit message as the repository does: about items, else about the ticket."""
     base, wanted = prepared.checkout, prepared.contract.config.pull_request
     signs_off = wanted.sign_off == "always" or (wanted.sign_off == "auto" and base.signs_off)
     ticket, plan = decided.ticket, decided.plan
@@ -160,7 +151,7 @@ def make_proposal(
         labels=wanted.labels,
         findings=desk.redactor.redact_record(decided.findings),
         summary=text.render_checks_summary(decided.compared, decided.verdict, desk.redactor),
-        check_title=text.render_checks_title(decided.compared, desk.redactor),
+        check_title=desk.redactor(check_summary.summarize_all(decided.compared)),
         checked=any(
             {comparison.base, comparison.head} != {Status.ABSENT} for comparison in decided.compared
         ),
@@ -178,8 +169,7 @@ def render_text(
 ) -> str:
     """Write the text of a pull request, or why there is none, and sign the log so far.
 
-    Args:
-        left: How much of what was asked in its review is left to people.
+    `left` tells how much of what was asked in its review is left to people.
     """
     change = decided.cleared.change
     diff = worktree.make_diff(prepared.checkout, change)
@@ -187,6 +177,7 @@ def render_text(
     desk.store_file(prepared.run, PATCH, shown)
     if placed and (commit := worktree.read_commit(prepared.checkout, placed.commit)):
         desk.store_file(prepared.run, f"{COMMIT}{placed.commit}", commit)
+    log = desk.log_place(prepared.run)
     seal = desk.seal(
         base=prepared.checkout.commit,
         commit=placed.commit if placed else None,
@@ -200,9 +191,10 @@ def render_text(
         diff=diff,
         branch=placed.branch if placed else None,
         commit=placed.commit if placed else None,
-        log_path=desk.log_place(prepared.run),
+        log_path=log,
         seal=seal,
-        patch=_locate_patch(prepared, desk),
+        # Beside the log, if that is a file.
+        patch=PATCH if "://" in log else str(Path(log).with_name(PATCH)),
         left=left,
     )
     if decided.verdict.publish:
@@ -236,11 +228,8 @@ def list_sensitive(decided: DecidedChange, prepared: Prepared) -> Iterator[tuple
             yield file.path, "; ".join(reasons)
     for result in (run for run in decided.after.results if isinstance(run, PackageRun)):
         for package in result.added_packages.packages:
-            why = (
-                "new package"
-                if package.is_new
-                else f"package, was {package.before or 'another version'}"
-            )
+            was = f"package, was {package.before or 'another version'}"
+            why = "new package" if package.is_new else was
             yield f"{package.name} {package.version}".rstrip(), why
 
 
@@ -249,9 +238,3 @@ def _find_kind(path: str) -> str:
     if is_test(path):
         return tests
     return migration if is_migration(path) else code if path.endswith(".py") else other
-
-
-def _locate_patch(prepared: Prepared, desk: Desk) -> str:
-    """Where the text says that the patch is: beside the log, if that is a file."""
-    log = desk.log_place(prepared.run)
-    return PATCH if "://" in log else str(Path(log).with_name(PATCH))

@@ -34,8 +34,6 @@ from agent.text.redaction import REMOVED, Redactor
 _TITLE_LIMIT = 256
 #: A comment gets the stages of the run around it.
 _COMMENT_LIMIT = sanitise.TEXT_LIMIT - 5_000
-_LONGEST_SENTENCE = 1_000
-_LONGEST_QUOTE = 1_500
 
 
 #: With their headings; what is folded stands last.
@@ -49,9 +47,6 @@ _PARTS = (
 #: How much is shown of what may be long: rows, else characters.
 _ROWS = 5
 _SENTENCE = 300
-_EXCERPT = 800
-_LOG = 6_000
-_DIFF = 30_000
 #: Where something was taken out, as the page shows it and as Markdown has it.
 _REMOVED = re.compile(r"\\?\[" + re.escape(REMOVED[1:-1]) + r"\\?\]")
 
@@ -92,8 +87,7 @@ def render_stopped(
 ) -> str:
     """Render the text of a run that ended before a change could be judged.
 
-    Args:
-        run: Whose end it is: a run of an issue gets a comment, any other a page of text.
+    The run of an issue gets a comment, any other a page of text.
     """
     on_forge = run is not None and run.snapshot is not None
     outcome, ticket = (redactor or Redactor()).redact_record((outcome, ticket))
@@ -131,12 +125,6 @@ def render_checks_summary(
     facts = {"evidence": evidence, "rows": list(_make_rows(comparisons))}
     text = _tidy(found.render(facts, tests_are_off=False))
     return _finish(text, "Log: see the pull request", redactor)
-
-
-def render_checks_title(
-    comparisons: tuple[AnyComparison, ...], redactor: Redactor | None = None
-) -> str:
-    return (redactor or Redactor())(check_summary.summarize_all(comparisons))
 
 
 def render_title(words: str, redactor: Redactor | None = None) -> str:
@@ -178,9 +166,9 @@ def _list_facts(evidence: Evidence) -> dict[str, object]:
         "source": contract.source,
         "project": contract.project,
         "environment": prepared.environment,
-        "diff_text": sanitise.shorten_middle(evidence.diff, _DIFF, where="the branch or the log"),
+        "diff_text": sanitise.shorten_middle(evidence.diff, 30_000, where="the branch or the log"),
         "log_text": sanitise.shorten_middle(
-            run_log.describe_result(evidence.after), _LOG, where=where
+            run_log.describe_result(evidence.after), 6_000, where=where
         ),
         "log_place": _log_place(where, prepared.run),
         "checkout": _list_checkout(evidence),
@@ -325,9 +313,9 @@ def _get_environment() -> jinja2.Environment:
         fenced=sanitise.format_fenced,
         cell=sanitise.format_cell,
         short=lambda text: sanitise.shorten(text, _SENTENCE),
-        long=lambda text: sanitise.shorten(text, _LONGEST_SENTENCE),
-        quote=lambda text: sanitise.shorten(text, _LONGEST_QUOTE),
-        excerpt=lambda text: sanitise.shorten_middle(text, _EXCERPT, where="the log"),
+        long=lambda text: sanitise.shorten(text, 1_000),
+        quote=lambda text: sanitise.shorten(text, 1_500),
+        excerpt=lambda text: sanitise.shorten_middle(text, 800, where="the log"),
         minute=_format_minute,
         list_codes=_list_codes,
         in_all=ModelTotal.from_uses,

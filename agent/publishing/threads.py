@@ -20,18 +20,13 @@ _BECAME: dict[ThreadResult, str] = {
     "reply": "answered",
     "human": "needs a person",
 }
-_SHA = 12
 _LONGEST_CELL = 160
 #: The newest; each is a thread that can be opened.
 _MOST_ROWS = 20
 
 
 def write_reply(answer: ItemAnswer, commit: str) -> str:
-    """Write the answer to a thread.
-
-    Args:
-        commit: That holds what was done; empty: nothing was.
-    """
+    """Write the answer to a thread, which a commit may have carried out; empty: none."""
     head = {
         "commit": f"Done in {commit}.",
         "reply": "",
@@ -44,11 +39,7 @@ def write_reply(answer: ItemAnswer, commit: str) -> str:
 
 
 def write_section(ends: Sequence[ThreadOutcome], notes: Iterable[str] = ()) -> str:
-    """Write what became of all that was asked, with marks by which it is found again.
-
-    Args:
-        notes: What else is to be said of the branch, as sentences of ours.
-    """
+    """Write what became of all that was asked, and notes of ours, with marks to find it by."""
     told = [f"- {sanitise.format_words(note)}" for note in notes]
     if not ends and not told:
         return ""
@@ -95,7 +86,7 @@ def _place(lines: list[str]) -> tuple[int, int] | None:
 def _make_row(end: ThreadOutcome) -> str:
     about = sanitise.format_words(sanitise.shorten(end.about, _LONGEST_CELL))
     linked = f"[{about}]({end.url})" if _PAGE.fullmatch(end.url) else about
-    became = _BECAME[end.kind].format(commit=end.commit[:_SHA])
+    became = _BECAME[end.kind].format(commit=end.commit[:12])
     if end.resolved:
         became += ", resolved"
     said = sanitise.format_words(sanitise.shorten(end.text, _LONGEST_CELL))

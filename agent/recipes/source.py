@@ -20,11 +20,7 @@ class SourceFile:
     """Text of a file with its encoding, byte order mark and line ends, and its syntax tree."""
 
     def __init__(self, path: str, content: bytes) -> None:
-        """Decode a file.
-
-        Raises:
-            RequestRefused: It cannot be decoded and encoded again.
-        """
+        """Decode a file; RequestRefused: it cannot be decoded and encoded again."""
         self.path = path
         said = ""
         try:
@@ -44,11 +40,7 @@ class SourceFile:
 
     @cached_property
     def tree(self) -> ast.Module:
-        """The syntax tree.
-
-        Raises:
-            RequestRefused: It is not Python, or beyond the bounds of what is read.
-        """
+        """The syntax tree; RequestRefused: it is not Python, or beyond what is read."""
         try:
             return foreign_python.parse_module(self.text)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
@@ -123,11 +115,7 @@ class SourceFile:
             self.insert(offset, "\n".join(lines) + "\n")
 
     def result(self) -> bytes:
-        """Return the file with all edits made, in its own encoding and with its own line ends.
-
-        Raises:
-            RequestRefused: The encoding lacks a character of what was put in.
-        """
+        """Return the edited file as it was encoded; RequestRefused: that lacks a new character."""
         text = self.text
         for start, end, new in sorted(self._edits, key=lambda edit: edit[0])[::-1]:
             text = text[:start] + new.replace("\n", self.newline) + text[end:]

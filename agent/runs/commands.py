@@ -51,9 +51,7 @@ class CommandOutcome:
 def begin_run(run: Run, settings: Settings) -> Iterator[tuple[SqlRunStore, StoredRun]]:
     """Put a run on record before its first step, in the hands of this process.
 
-    Raises:
-        ActiveRun: Its issue has a run that is not over.
-        SettingsInvalid: The data folder cannot be written.
+    ActiveRun: its issue has a run that is not over. SettingsInvalid: the data folder is read-only.
     """
     with closing(open_store(settings)) as store:
         added = store.add_run(run, read_clock(), worker=name_command(os.getpid()))
@@ -62,11 +60,7 @@ def begin_run(run: Run, settings: Settings) -> Iterator[tuple[SqlRunStore, Store
 
 @contextmanager
 def resume_run(run_id: str, settings: Settings) -> Iterator[tuple[SqlRunStore, StoredRun]]:
-    """Take up a run of a command that is not done.
-
-    Raises:
-        ActiveRun: Another process carries it.
-    """
+    """Take up a run of a command that is not done; ActiveRun: another process carries it."""
     with closing(open_store(settings)) as store:
         yield store, store.resume_run(run_id, read_clock(), name_command(os.getpid()))
 
@@ -145,11 +139,7 @@ def execute_run(
 
 
 def _was_over(engine: Engine, segment: Segment, ended: CommandOutcome) -> bool:
-    """Whether a run was over when a process before this was killed.
-
-    Raises:
-        InternalError: It cannot go on.
-    """
+    """Whether a run was over when an earlier process was killed; InternalError: it cannot go on."""
     status, said = engine.read_status(segment)
     if status is EngineStatus.BROKEN:
         raise InternalError(f"The engine cannot continue {segment.run_id}: {said}")

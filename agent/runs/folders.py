@@ -28,11 +28,7 @@ _LET_GO_SECONDS = 5.0
 
 
 def make_run_folder(home: Path, run: Run) -> Path:
-    """Make the folder of a run; tickets, diffs and logs are nobody else's business.
-
-    Raises:
-        StorageFull: The disk is full.
-    """
+    """Make the folder of a run, nobody else's business; StorageFull: the disk is full."""
     folder = home / "runs" / run.run_id
     try:
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

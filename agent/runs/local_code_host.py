@@ -14,18 +14,13 @@ from agent.text import sanitise
 
 #: As on GitHub; a longer text was never a ticket.
 _BODY_LIMIT = 65_536
-_TITLE_LIMIT = 100
 
 
 class LocalCodeHost(CodeHost):
     """Reads tickets from files; the executor leaves the texts in the run's folder."""
 
     def read_ticket(self, run: Run) -> Ticket:
-        """Read the ticket file: the first heading or line is the title, the rest the body.
-
-        Raises:
-            RequestRefused: It is no text, or longer than a ticket can be.
-        """
+        """Read the ticket file; RequestRefused: it is no text, or longer than a ticket can be."""
         path = Path(run.ticket)
         raw = path.read_bytes()
         try:
@@ -62,7 +57,7 @@ def _split_title(text: str) -> tuple[str, str]:
         # The facts of a form are its title, where no words follow them.
         rest = "\n".join(lines[end + 1 :]).strip()
         facts = ", ".join(line.strip() for line in lines[1:end] if line.strip())
-        title = _split_title(rest)[0] if rest else sanitise.shorten(facts, _TITLE_LIMIT)
+        title = _split_title(rest)[0] if rest else sanitise.shorten(facts, 100)
         return title, text.strip()
     first = lines[0].strip()
     if first.startswith(("# ", "#\t")):

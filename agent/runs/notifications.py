@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from apprise import Apprise
 
 _log = structlog.get_logger()
-_LONGEST = 300
 _WORDS = {
     RunState.DECLINED: "needs a person",
     RunState.NEEDS_HUMAN: "needs a person",
@@ -41,15 +40,14 @@ def describe_end(run: Run, outcome: Outcome) -> str:
         return ""
     title = sanitise.make_inert(sanitise.strip_terminal_codes(snapshot.title))
     place = f"{snapshot.issue.repository}#{snapshot.issue.number}"
-    line = sanitise.shorten(" ".join(f"{place}: {words}: {title}".split()), _LONGEST)
+    line = sanitise.shorten(" ".join(f"{place}: {words}: {title}".split()), 300)
     return f"{line}\n{pull.url if pull else snapshot.url}"
 
 
 def load_receivers(settings: Settings) -> tuple[Apprise, ...]:
-    """Make the receivers that the operator's addresses name, in their order.
+    """Make the receivers that the operator names; SettingsInvalid tells which one is none.
 
-    Raises:
-        SettingsInvalid: One is none; which, is said without its words, that may be a secret.
+    It does so without its words, that may be a secret.
     """
     if not (addresses := read_addresses(settings)):
         return ()

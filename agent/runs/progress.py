@@ -34,11 +34,7 @@ class RunProgress:
     def __init__(
         self, stored: StoredRun, desk: Desk, note_state: Callable[[str, RunState], None]
     ) -> None:
-        """Take a run and where it stands.
-
-        Args:
-            note_state: Takes the run's id and its new state.
-        """
+        """Take a run and where it stands, and what takes its id and its new state."""
         self._run, self._state, self._again = stored.run, stored.state, stored.retries
         self._desk, self._note_state = desk, note_state
         self._plan: tuple[Plan | None, Plan | None] = (None, None)
@@ -74,11 +70,7 @@ class RunProgress:
             self._at = max(self._at, stage)
 
     def show_wait(self, until: float, why: str) -> None:
-        """Show that the stage under way is tried again later; a short wait is not told.
-
-        Args:
-            until: Seconds since the epoch.
-        """
+        """Show that the stage is tried again later; `until` is in seconds since the epoch."""
         if self._at >= 0 and until - read_clock() >= _SHORTEST_WAIT_SECONDS:
             moment = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M UTC")
             self._update_status(f"retry at {moment}. {self._desk.redactor(why)}")

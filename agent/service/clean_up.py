@@ -34,7 +34,6 @@ _TEMPORARY = (
     ("runs/*", re.compile(r"\.new-[a-z0-9_]{8}")),
     (".", re.compile(r"measure-[a-z0-9_]{8}")),
 )
-_LEDGER = "ledger.jsonl"
 
 
 class Cleaner:
@@ -77,7 +76,7 @@ class Cleaner:
         """Remove the folders of runs that have been over for long."""
         gone = [
             ledger.parent
-            for ledger in (self._home / "runs").glob(f"*/{_LEDGER}")
+            for ledger in (self._home / "runs").glob("*/ledger.jsonl")
             if RUN_ID.fullmatch(ledger.parent.name)
             and not ledger.parent.is_symlink()
             and ledger.stat().st_mtime < before

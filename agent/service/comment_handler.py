@@ -56,29 +56,17 @@ class CommentHandler:
     """Hears comments, one at a time."""
 
     def __init__(
-        self,
-        intake_api: GithubIntakeApi,
-        store: SqlRunStore,
-        *,
-        quiet: float = 60.0,
+        self, intake_api: GithubIntakeApi, store: SqlRunStore, *, quiet: float = 60.0
     ) -> None:
-        """Take whom it asks and what it tells.
-
-        Args:
-            quiet: Seconds in which nobody may say more before a pull request is gone on with.
-        """
         self._quiet, self._pause = quiet, min(quiet, QUIET_SECONDS)
+        """Seconds without a further word before a pull request is gone on with, and a run."""
         self._intake_api = intake_api
         self._store = store
         self._refused_until: dict[tuple[int, int], float] = {}
         self._answered: dict[tuple[int, int], list[float]] = {}
 
     def handle(self, comment: Comment, *, now: float, delivery_id: str) -> IntakeDecision:
-        """Act on a comment, if it asks for something and its writer may.
-
-        Args:
-            delivery_id: Of the delivery that brought it.
-        """
+        """Act on a comment that a delivery brought, if it asks for something and its writer may."""
         own_logins = self._intake_api.own_logins()
         if comment.author.lower() in own_logins:
             return IgnoredRequest(reason=f"written by {comment.author}, a bot", routine=True)
@@ -227,10 +215,8 @@ class CommentHandler:
         live = self._intake_api.read_issue(comment.subject)
         if live is None or live.state == "closed" or live.locked:
             return IgnoredRequest(reason="the issue is closed, locked or gone")
-        run_id, answer = (
-            run.run.run_id,
-            _make_speaker(comment).make_guidance("answer", comment.body),
-        )
+        run_id = run.run.run_id
+        answer = _make_speaker(comment).make_guidance("answer", comment.body)
         try:
             hearing = self._store.add_guidance(run_id, answer, now, self._pause)
         except ActiveRun as other:

@@ -37,7 +37,6 @@ from agent.telemetry import metrics
 
 _log = structlog.get_logger()
 
-_DAY = 86_400.0
 _LONGEST_PUT_OFF = 2 * 3600.0
 _RETRY_SECONDS = (1.0, 5.0, 20.0, 60.0, 300.0)
 #: So many deliveries that cannot be decided one after the other: the code host itself is away.
@@ -108,9 +107,8 @@ class Intake:
         settled = failed = 0
         now = read_clock()
         # Who waits for longer than anybody is told to had the clock put back behind him.
-        waiting = {
-            one for one, until in self._put_off.items() if 0 < until - now < _LONGEST_PUT_OFF
-        }
+        put_off = self._put_off.items()
+        waiting = {name for name, until in put_off if 0 < until - now < _LONGEST_PUT_OFF}
         due = self._inbox.list_unread(without=waiting)
         # However many are put off, what was never looked at has its turn.
         new = self._inbox.list_unread(without=self._put_off) if self._put_off else ()
@@ -143,7 +141,7 @@ class Intake:
             return IgnoredRequest(reason=problem.message)
         except AgentError as problem:
             # A wrong setting is the operator's to mend, however long that takes.
-            old = self._clock.now() - delivery.received_at > _DAY
+            old = self._clock.now() - delivery.received_at > 86_400.0
             if isinstance(problem, TransientError) and old:
                 return IgnoredRequest(reason=f"could not be processed for a day: {problem.message}")
             until = problem.until if isinstance(problem, CodeHostLimited) else None

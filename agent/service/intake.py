@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from agent.conversation.events import Request, Withdrawal
 from agent.errors import ActiveRun
-from agent.models.intake import LiveIssue
+from agent.models.intake import LiveIssue, explain_withdrawal
 from agent.models.outcome import StoredRun
 from agent.models.record import Record
 from agent.models.run import Reason, Run, make_run_id, read_run_start
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 #: What of a code host's permissions lets a person start us; the triage role can label, no more.
 MAY_START = frozenset({"admin", "maintain", "write"})
-#: A label that was set longer ago may have been answered before.
 _FRESH_SECONDS = 60.0
 
 
@@ -87,11 +86,11 @@ def accept_request(
         return settled
     if refusal := _explain_refusal(request, intake_api):
         return IgnoredRequest(reason=refusal)
-    issue = request.snapshot.issue
     run_id = make_run_id(int(now))
-    if _is_late(request.snapshot, now) and (
-        earlier := intake_api.find_earlier_run(request.snapshot)
-    ):
+    # So long ago it may have been answered and forgotten: after an old backup was restored, the
+    # code host remembers more than we do.
+    is_late = now - _get_approval_time(request.snapshot) > _FRESH_SECONDS
+    if is_late and (earlier := intake_api.find_earlier_run(request.snapshot)):
         if earlier.over or (store and store.find_run(earlier.run_id) is not None):
             return IgnoredRequest(reason=f"run {earlier.run_id} was already started by this label")
         # Whoever carried that run has lost it. What it has left is found again by its id, and by
@@ -100,10 +99,10 @@ def accept_request(
     run = Run(
         run_id=run_id,
         repository=request.clone_url,
-        ticket=f"#{issue.number}",
+        ticket=f"#{asked.number}",
         snapshot=request.snapshot,
         plan_first=request.plan_first,
-        runs_per_day=intake_api.read_runs_per_day(issue),
+        runs_per_day=intake_api.read_runs_per_day(asked),
         started=read_run_start(run_id),
     )
     if store is None:
@@ -128,7 +127,8 @@ def reconsider_run(
     run_id, snapshot = last.run.run_id, last.run.snapshot
     if last.stop_request or snapshot is None:
         return IgnoredRequest(reason=f"run {run_id} of this issue is being stopped", routine=True)
-    happened = _explain_withdrawal(snapshot, intake_api)
+    live = intake_api.read_issue(issue)
+    happened = explain_withdrawal(snapshot, live, intake_api.read_start_label)
     if happened is None:
         return IgnoredRequest(
             reason=f"the issue has not changed since run {run_id} read it", routine=True
@@ -136,14 +136,6 @@ def reconsider_run(
     words = f"{happened}, so the run was stopped."
     store.request_stop(run_id, words, Reason.SUPERSEDED)
     return StoppedRun(run_id=run_id, reason=words)
-
-
-def _is_late(snapshot: Snapshot, now: float) -> bool:
-    """Whether the label was set so long ago that we may have answered it and forgotten that.
-
-    So it is after an old backup was restored, where the code host remembers more than we do.
-    """
-    return now - _get_approval_time(snapshot) > _FRESH_SECONDS
 
 
 def _by_runs(request: Request, last: StoredRun | None) -> IntakeDecision | None:
@@ -202,25 +194,6 @@ def parse_moment(at: str) -> float:
 
 def _get_approval_time(snapshot: Snapshot) -> float:
     return parse_moment(snapshot.approved_at)
-
-
-def _explain_withdrawal(snapshot: Snapshot, intake_api: GithubIntakeApi) -> str | None:
-    live = intake_api.read_issue(snapshot.issue)
-    number = snapshot.issue.number
-    if live is None:
-        return f"Issue #{number} was deleted or transferred"
-    if live.state == "closed":
-        return f"Issue #{number} was closed"
-    if live.locked:
-        return f"Issue #{number} was locked"
-    present = {name.lower() for name in live.labels}
-    if not snapshot.by_label or present >= {name.lower() for name in snapshot.labels}:
-        # Whichever label it was, it is there.
-        return None
-    wanted = intake_api.read_start_label(snapshot.issue)
-    if wanted.lower() not in present:
-        return f"The label {wanted} was removed from issue #{number}"
-    return None
 
 
 def _explain_refusal(request: Request, intake_api: GithubIntakeApi) -> str | None:

@@ -27,7 +27,6 @@ from agent.errors import AgentError, PermanentError, SettingsInvalid
 from agent.github.app_deliveries import AppDeliveries
 from agent.models import fence
 from agent.models.clock import read_clock
-from agent.models.code_host import CodeHost
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Remember, Run
 from agent.runs import executor
@@ -39,7 +38,7 @@ from agent.settings import Settings, find_database
 from agent.steps import Cancellation
 from agent.store.engine import Engine
 from agent.store.sql_inbox import Inbox, open_inbox
-from agent.store.sql_run_store import SqlRunStore, open_store
+from agent.store.sql_run_store import open_store
 from agent.telemetry import metrics, signing
 
 if TYPE_CHECKING:
@@ -48,7 +47,6 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger()
 
-_DAY = 86_400.0
 _BEAT_SECONDS = 1.0
 #: So often the figures of the queue are counted anew.
 _QUEUE_SECONDS = 5.0
@@ -152,20 +150,13 @@ class Worker:
         finally:
             self._wake_ups["dispatch"].set()
 
-    def _reach_code_host(self) -> CodeHost:
-        """Compose it for what is done about runs that are not at work: nobody follows it."""
-        redactor = make_redactor(self._settings)
-        return self._compose(say=lambda line: None, redactor=redactor).code_host
-
     def _deliver(self, run: Run, outcome: Outcome) -> Outcome:
-        return self._reach_code_host().report_outcome(run, outcome)
+        """Report the end of a run that is not at work, so that nobody follows it."""
+        desk = self._compose(say=lambda line: None, redactor=make_redactor(self._settings))
+        return desk.code_host.report_outcome(run, outcome)
 
     def _make_watched_loops(self, heartbeat: Heartbeat) -> list[threading.Thread]:
-        """Make the loops without which nothing is done, the intake first.
-
-        Args:
-            heartbeat: Takes the beats of the intake.
-        """
+        """Make the loops without which nothing is done, the intake with its heartbeat first."""
         settings, lease, wake_ups = self._settings, self._lease, self._wake_ups
         intake = Intake(
             self._inbox,
@@ -200,14 +191,20 @@ class Worker:
             seconds=_choose_seconds(settings),
             found=wake_ups["intake"].set,
         )
-        return [*threads, self._repeat("reconcile", self._while_leading(missed.run_once))]
+
+        def reconcile_deliveries() -> float:
+            return missed.run_once() if lease.leads() else _FOLLOW_SECONDS
+
+        return [*threads, self._repeat("reconcile", reconcile_deliveries)]
 
     def _make_other_loops(self) -> list[threading.Thread]:
         settings, store = self._settings, self._store
         cleaner = clean_up.Cleaner(settings, store, self._engine)
 
         def note_queue() -> float:
-            _note_queue(store)
+            there = store.count_backlog(read_clock())
+            is_paused = store.pauses.find() is not None
+            metrics.note_queue(**dict(there), is_paused=is_paused)
             return _QUEUE_SECONDS
 
         def clean() -> float:
@@ -228,9 +225,6 @@ class Worker:
     ) -> threading.Thread:
         return _thread(name, loops.repeat, name, turn, self._stop, *after_failure)
 
-    def _while_leading(self, turn: Callable[[], float]) -> Callable[[], float]:
-        return lambda: turn() if self._lease.leads() else _FOLLOW_SECONDS
-
 
 def _choose_seconds(settings: Settings) -> float:
     """Say how often GitHub's log is looked at: most of all where nothing else reaches us."""
@@ -242,17 +236,6 @@ def _choose_seconds(settings: Settings) -> float:
 def _thread(name: str, target: Callable[..., object], *args: object) -> threading.Thread:
     """Make one that ends with the process."""
     return threading.Thread(target=target, args=args, name=name, daemon=True)
-
-
-def _note_queue(store: SqlRunStore) -> None:
-    there = store.count_backlog(read_clock())
-    metrics.note_queue(
-        waiting=there.waiting,
-        oldest=there.oldest,
-        held_up=there.held_up,
-        is_paused=store.pauses.find() is not None,
-        states=there.states,
-    )
 
 
 def watch_heartbeat(
@@ -283,7 +266,7 @@ def watch_heartbeat(
                 inbox.beat(leads=leads())
         else:
             _log.error("the intake is stuck", seconds=round(heartbeat.seconds_since_beat()))
-        if read_clock() - pruned > _DAY:
+        if read_clock() - pruned > 86_400.0:
             pruned = read_clock()
             with suppress(AgentError):  # what cannot be removed now is removed another day
                 inbox.prune(pruned)

@@ -12,8 +12,6 @@ from agent.setup.interpreters import Interpreter
 from agent.setup.package_index import PackageIndex
 from agent.text import sanitise
 
-_MOST_WORDS = 2000
-
 
 @dataclass(frozen=True)
 class BuildContext:
@@ -51,5 +49,5 @@ class BuildContext:
 def describe_failure(result: SandboxResult) -> str:
     """Say how a command ended that did not succeed, and its last words."""
     ended = f"reached the {result.limit} limit" if result.limit else "failed"
-    words = sanitise.strip_terminal_codes(result.output).strip()[-_MOST_WORDS:]
+    words = sanitise.strip_terminal_codes(result.output).strip()[-2000:]
     return f"{ended}:\n{words}"

@@ -66,7 +66,9 @@ class Distribution:
 
 def find_unmet(declared: Iterable[str], environment: Environment) -> tuple[str, ...]:
     """Say which requirements an environment does not meet, each with the version that it has."""
-    has, facts = environment.versions, environment.marker_facts
+    has, python = environment.versions, environment.python
+    minor = ".".join(python.split(".")[:2])
+    facts = {"python_version": minor, "python_full_version": python}
     unmet = []
     for required in map(Requirement, declared):
         version = has.get(str(canonicalize_name(required.name)))
@@ -101,17 +103,11 @@ def find_unasked(
             waiting |= new[name].requires if name in new else set()
     found = [name for name in sorted(new) if name not in old and name not in asked]
     moved = (one for name, one in sorted(new.items()) if name in asked and one.source)
-    return (
-        *found,
-        *(
-            f"{distribution.name} from {distribution.source}"
-            for distribution in moved
-            if (
-                distribution.name not in old or old[distribution.name].source != distribution.source
-            )
-            and not any(distribution.source in source for source in sources)
-        ),
-    )
+    for one in moved:
+        is_other = one.name not in old or old[one.name].source != one.source
+        if is_other and not any(one.source in source for source in sources):
+            found.append(f"{one.name} from {one.source}")
+    return tuple(found)
 
 
 def find_altered(base: str, head: str) -> tuple[str, ...]:

@@ -17,7 +17,6 @@ from agent.telemetry.private_files import write_private_file
 #: Headers by which one address has several answers.
 _VARYING = ("accept", "accept-encoding")
 _KEPT = ("content-type", "content-encoding", "cache-control")
-_MOST_BYTES = 8 * 1024**3
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class CachedDownload:
 class Downloads:
     """Files below a folder, those that were of no use for longest gone first."""
 
-    def __init__(self, folder: Path, most_bytes: int = _MOST_BYTES) -> None:
+    def __init__(self, folder: Path, most_bytes: int = 8 * 1024**3) -> None:
         self._folder, self._most_bytes = folder, most_bytes
         folder.mkdir(parents=True, exist_ok=True)
 

@@ -131,10 +131,9 @@ def read_detected(key: str, project: Project) -> object:
 def _find_detected(key: str, value: object, project: Project) -> tuple[object, str] | None:
     if key not in DETECTED or value == "off":
         return None
-    found = read_detected(key, project)
-    if not found:
-        return ("none", _NOTHING) if value == "auto" else None
-    return found, "detected"
+    if found := read_detected(key, project):
+        return found, "detected"
+    return ("none", _NOTHING) if value == "auto" else None
 
 
 def _bound(

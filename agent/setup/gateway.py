@@ -41,11 +41,7 @@ from agent.setup.package_index import HostPort, IndexAccess, PackageIndex, parse
 _log = structlog.get_logger()
 #: Indexes of packages beside that of Python.
 HOSTS = ("registry.npmjs.org", "http://deb.debian.org", "https://deb.debian.org")
-_CONNECT_SECONDS = 20.0
 _IDLE_SECONDS = 120.0
-_DRAIN_SECONDS = 2.0
-_MOST_NOTES = 50
-_LONGEST_FAULT = 400
 #: What a git client says of what it has and wants.
 _MOST_WISHES = 1024**2
 #: Headers of a request that are forwarded, and of an answer that are not.
@@ -156,7 +152,7 @@ class Gateway(ThreadingUnixStreamServer):
 
     def note_fault(self, fault: str) -> None:
         with self._lock:
-            self.faults = _add_note(self.faults, fault[:_LONGEST_FAULT])
+            self.faults = _add_note(self.faults, fault[:400])
 
     # --- connections --------------------------------------------------------------------------
 
@@ -194,11 +190,7 @@ class Gateway(ThreadingUnixStreamServer):
     # --- where requests go --------------------------------------------------------------------
 
     def check(self, wanted: HostPort) -> None:
-        """Hold a host against the list.
-
-        Raises:
-            _RefusedError: It is not on it.
-        """
+        """Hold a host against the list; _RefusedError: it is not on it."""
         if wanted not in self._allowed:
             raise _RefusedError(403, f"{wanted} (not an allowed host)")
 
@@ -219,7 +211,7 @@ class Gateway(ThreadingUnixStreamServer):
 
 
 def _add_note(notes: tuple[str, ...], note: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*notes, note)))[:_MOST_NOTES]
+    return tuple(dict.fromkeys((*notes, note)))[:50]
 
 
 def _find_folder(url: str) -> str:
@@ -228,18 +220,14 @@ def _find_folder(url: str) -> str:
 
 
 def _make_client(accesses: tuple[IndexAccess, ...]) -> httpx.Client:
-    """Make what asks hosts: without headers or cookies of its own.
-
-    Raises:
-        SettingsInvalid: The variables of this machine name no proxy that can be asked by HTTP.
-    """
+    """Make what asks hosts: no headers or cookies of its own; SettingsInvalid: no such proxy."""
     trusted = ssl.create_default_context()
     for bundle in {access.ca_bundle for access in accesses} - {None}:
         trusted.load_verify_locations(bundle)
     try:
         client = httpx.Client(
             verify=trusted,
-            timeout=httpx.Timeout(_IDLE_SECONDS, connect=_CONNECT_SECONDS, pool=None),
+            timeout=httpx.Timeout(_IDLE_SECONDS, connect=20.0, pool=None),
             # How many there are is bounded on the other side.
             limits=httpx.Limits(max_connections=None),
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
@@ -319,7 +307,7 @@ class _Requests(BaseHTTPRequestHandler):
             self.wfile.write(words)
             # A client that is still sending would not hear the answer.
             size = self.headers.get("Content-Length", "") if hasattr(self, "headers") else ""
-            self.connection.settimeout(_DRAIN_SECONDS)
+            self.connection.settimeout(2.0)
             self.rfile.read(min(int(size), _MOST_WISHES) if size.isdecimal() else 0)
 
     def log_message(self, *_: object) -> None:
@@ -361,11 +349,7 @@ class _Requests(BaseHTTPRequestHandler):
         return wanted, path
 
     def _read_body(self, wanted: HostPort, path: str) -> bytes:
-        """Read what a fetch of git wants; nothing else has anything to say to a host.
-
-        Raises:
-            _RefusedError: It is more than a request to read.
-        """
+        """Read what a fetch of git wants; _RefusedError: it is more than a request to read."""
         place, _, query = path.partition("?")
         size = self.headers.get("Content-Length", "0")
         if self.headers.get("Transfer-Encoding") or not size.isdecimal():
@@ -386,11 +370,7 @@ class _Requests(BaseHTTPRequestHandler):
     # --- what is answered ---------------------------------------------------------------------
 
     def _forward(self, wanted: HostPort, path: str, body: bytes) -> None:
-        """Ask the host, where the answer is not here, and hand it back.
-
-        Raises:
-            _RefusedError: The host is not reached.
-        """
+        """Ask the host, where the answer is not here; _RefusedError: it is not reached."""
         scheme, usual = ("https", 443) if self._host else ("http", 80)
         host = wanted.host if wanted.port == usual else str(wanted)
         headers = {name.lower(): value for name, value in self.headers.items()}

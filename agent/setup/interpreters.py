@@ -80,11 +80,7 @@ class Interpreter(Record):
 
 
 def read_hints(files: ProjectFiles, committed: int = 0) -> PythonHints:
-    """Read what the files of a project say of its Python.
-
-    Args:
-        committed: When they were committed, in seconds since the epoch; 0: not known.
-    """
+    """Read what files of a project say of its Python; a commit time of 0 is not known."""
     requires, minors = versions.find_declared_pythons(files)
     return PythonHints(
         version_file=versions.read_version_file(files),
@@ -186,13 +182,11 @@ def _explain_none(
 def find_pythons(settings: Settings, roots: Sequence[Root]) -> tuple[Interpreter, ...]:
     """Find the interpreters of the roots of sandboxes, and this machine's by uv."""
     shows_machine = any(root.folder == "/" for root in roots)
-    found = [
-        *_find_in_roots(roots),
-        *(python for python in _find_on_machine(settings) if shows_machine or not python.is_system),
-    ]
-    return tuple(
-        {(python.root, python.version, python.prefix): python for python in found}.values()
-    )
+    here = _find_on_machine(settings)
+    own = (python for python in here if shows_machine or not python.is_system)
+    found = (*_find_in_roots(roots), *own)
+    unique = {(python.root, python.version, python.prefix): python for python in found}
+    return tuple(unique.values())
 
 
 def _find_in_roots(roots: Sequence[Root]) -> Iterator[Interpreter]:
@@ -207,9 +201,8 @@ def _find_in_roots(roots: Sequence[Root]) -> Iterator[Interpreter]:
 
 
 def _find_on_machine(settings: Settings) -> Iterator[Interpreter]:
-    for row in uv_program.list_pythons(
-        settings, os.pathsep.join(_list_interpreter_folders(settings))
-    ):
+    folders = os.pathsep.join(_list_interpreter_folders(settings))
+    for row in uv_program.list_pythons(settings, folders):
         # Builds without the lock and debug builds take other wheels than the version says.
         if (row["implementation"], row["variant"]) != ("cpython", "default"):
             continue

@@ -15,7 +15,6 @@ from agent.git.tree import WorkTree
 from agent.models.sandbox import SANDBOX_TREE, SandboxLimits, SandboxRequest
 from agent.setup import gateway, sandbox_requests, uv_program
 from agent.setup.build_context import BuildContext, describe_failure
-from agent.setup.package_index import PackageIndex
 from repo_config import lock_files
 from repo_config.documents import table
 from repo_config.project_files import ProjectFiles
@@ -27,7 +26,6 @@ _COMMANDS = {
     "pdm": ("tool", "run", "--from", "pdm[locked]<3", "pdm", "lock", "--update-reuse"),
     "pipenv": ("tool", "run", "pipenv", "lock"),
 }
-_LIMITS = SandboxLimits(seconds=600, processes=256, disk_bytes=4 * 1024**3)
 _HOST = re.compile(rb"://(?:[^/\s\"'@]*@)?([^/\s\"']+)")
 
 
@@ -69,7 +67,7 @@ def update_lock(tree: WorkTree, base: str, build_context: BuildContext) -> dict[
         ),
         tree=str(tree.folder),
         directory=posixpath.join(SANDBOX_TREE, base).rstrip("/"),
-        limits=_LIMITS,
+        limits=SandboxLimits(seconds=600, processes=256, disk_bytes=4 * 1024**3),
         collect=(place,),
     )
     with gateway.open_gateway(build_context.settings, build_context.index) as opened:
@@ -80,7 +78,9 @@ def update_lock(tree: WorkTree, base: str, build_context: BuildContext) -> dict[
     content = result.files.get(place)
     if content is None:
         return {}
-    known = _find_hosts(before) or _list_index_hosts(build_context.index)
+    index = build_context.index
+    addresses = (*(access.url for access in index.list_accesses()), *index.file_addresses)
+    known = _find_hosts(before) or _find_hosts("\n".join(addresses).encode())
     if others := sorted(_find_hosts(content) - known):
         raise EnvironmentFailed(
             f"{path} would take packages from other hosts than before: {', '.join(others)}."
@@ -89,12 +89,7 @@ def update_lock(tree: WorkTree, base: str, build_context: BuildContext) -> dict[
 
 
 def find_lock(files: ProjectFiles, base: str) -> tuple[str, str]:
-    """Name the tool and the path of the lock, which for uv may lie at the root of a workspace.
-
-    Args:
-        files: Of the repository.
-        base: Folder of the project in it.
-    """
+    """Name the tool and the path of a project's lock, for uv also at the root of a workspace."""
     own = PurePosixPath(base)
     for kind in _COMMANDS:
         above = own.parents if kind == "uv" else ()
@@ -105,11 +100,6 @@ def find_lock(files: ProjectFiles, base: str) -> tuple[str, str]:
             if files.has_file(path):
                 return kind, path
     return "", ""
-
-
-def _list_index_hosts(index: PackageIndex) -> set[str]:
-    addresses = [access.url for access in index.list_accesses()]
-    return _find_hosts("\n".join((*addresses, *index.file_addresses)).encode())
 
 
 def _find_hosts(content: bytes) -> set[str]:

@@ -19,8 +19,6 @@ from repo_config.tree import Tree
 
 #: As Python prints one, and pytest behind an E.
 _ERROR = re.compile(r"(?:E\s+)?([A-Za-z_][\w.]*: \S.*)")
-_MOST_ITEMS = 5
-_MOST_EVIDENCE = 3_000
 #: Of the tests on base.
 _MOST_RED = 0.05
 #: Of the run's minutes, for one run of the tests.
@@ -91,13 +89,13 @@ def quote_as_code(text: str) -> str:
 
 def list_errors(tests: TestRun) -> str:
     """Return the last error lines of a run of the tests, cut."""
-    return _join_texts(tests)[-_MOST_EVIDENCE:] or tests.reason
+    return _join_texts(tests)[-3_000:] or tests.reason
 
 
 def _join_texts(tests: TestRun) -> str:
     """Join what was printed and what single tests say; what counts most stands last."""
     red = (item.text for item in tests.items if item.outcome in ("failed", "error"))
-    texts = (tests.output, *[*dict.fromkeys(red)][:_MOST_ITEMS])
+    texts = (tests.output, *[*dict.fromkeys(red)][:5])
     return sanitise.strip_terminal_codes("\n".join(texts)).strip()
 
 

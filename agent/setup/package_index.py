@@ -41,11 +41,7 @@ class HostPort(NamedTuple):
 
 
 def parse_target(written: str) -> HostPort:
-    """Read `host`, `host:port` or an address with a scheme.
-
-    Raises:
-        ValueError: It is none of them.
-    """
+    """Read `host`, `host:port` or an address with a scheme; ValueError: it is none."""
     parts = urlsplit(written if "://" in written else f"https://{written}")
     port = parts.port or (80 if parts.scheme == "http" else 443)
     return HostPort((parts.hostname or "").lower(), port)
@@ -85,13 +81,10 @@ class PackageIndex:
             )
         # Our own setting stands alone.
         listed = [] if settings.index_url else [environ.get(name, "") for name in _MORE]
-        more = (self._read(written_url) for written_url in " ".join(listed).split())
+        more = map(self._read, " ".join(listed).split())
         # Folders of this machine no sandbox sees.
-        others = {
-            access.url: access
-            for access in more
-            if _is_web(access) and access.url != self._default.url
-        }
+        others = {access.url: access for access in more if _is_web(access)}
+        others.pop(self._default.url, None)
         self._others = tuple(others.values())
 
     @property
@@ -112,9 +105,8 @@ class PackageIndex:
     @property
     def file_addresses(self) -> tuple[str, ...]:
         """Addresses below which the files of the indexes are, where these are on other hosts."""
-        return (
-            (_PUBLIC_FILES,) if _PUBLIC in {access.url for access in self.list_accesses()} else ()
-        )
+        has_public = any(access.url == _PUBLIC for access in self.list_accesses())
+        return (_PUBLIC_FILES,) if has_public else ()
 
     def _read(self, written: str) -> IndexAccess:
         name, address = _NAMED.fullmatch(written.strip()).groups()  # type: ignore[union-attr]

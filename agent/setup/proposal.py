@@ -44,11 +44,7 @@ _NEARLY_ALL = 0.9
 
 
 def propose(tree: Tree, kept: Mapping[str, Any]) -> str:
-    """Write what a repository's configuration could say.
-
-    Args:
-        kept: What a run has measured; it wins over what is detected.
-    """
+    """Write what a repository's configuration could say; what a run has measured wins."""
     values: dict[str, Any] = {}
     if folder := kept.get("root") or find_only_folder(tree):
         values["root"] = folder
@@ -71,7 +67,10 @@ def find_only_folder(tree: Tree) -> str | None:
     """
     paths = tree.paths()
     at_root = [name for name in _PROJECT_FILES if name in paths]
-    if at_root and (at_root != ["pyproject.toml"] or _describes_project(tree)):
+    pyproject = ProjectFiles(tree).pyproject
+    # At the root pyproject.toml may have no more than settings of tools and of a workspace.
+    declares = {"project", "build-system"} & pyproject.keys() or table(pyproject, "tool", "poetry")
+    if at_root and (at_root != ["pyproject.toml"] or declares):
         return None
     folders = {
         folder
@@ -87,14 +86,6 @@ def find_only_folder(tree: Tree) -> str | None:
         and sum(path.startswith(f"{folder}/") for path in tests) >= len(tests) * _NEARLY_ALL
     ]
     return fitting[0] if len(fitting) == 1 else None
-
-
-def _describes_project(tree: Tree) -> bool:
-    """Whether pyproject.toml at the root is more than settings of tools and of a workspace."""
-    pyproject = ProjectFiles(tree).pyproject
-    return bool({"project", "build-system"} & pyproject.keys()) or bool(
-        table(pyproject, "tool", "poetry")
-    )
 
 
 # --- values of a configuration --------------------------------------------------------------------

@@ -33,7 +33,6 @@ SYSTEM_PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/bin"
 PYRIGHTS = frozenset({"pyright", "basedpyright"})
 NPM = "npm"
 """Folder of what npm has installed, in the environment of the type checkers."""
-_GIT_CONFIG = f"{SANDBOX_HOME}/.gitconfig"
 _FIRST_ON_PATH = f"{SANDBOX_HOME}/.local/bin"
 _LENT = f"{SANDBOX_HOME}/.local/lent"
 
@@ -186,7 +185,7 @@ def add_git(order: SandboxRequest, tree: Path) -> SandboxRequest:
         SandboxFile(path=f"{SANDBOX_TREE}/.git/{name}", content=content)
         for name, content in one_commit.read_files(history).items()
     )
-    told = SandboxFile(path=_GIT_CONFIG, content=one_commit.CONFIG)
+    told = SandboxFile(path=f"{SANDBOX_HOME}/.gitconfig", content=one_commit.CONFIG)
     shown = Mount(source=str(history), target=one_commit.SHOWN)
     return order.model_copy(
         update={"mounts": (*order.mounts, shown), "files": (*order.files, told, *own)}

@@ -37,8 +37,6 @@ _PACKAGES = {"postgres": "postgresql", "redis": "redis-server"}
 _TEMPLATES = "/services"
 _FOLDER = "/tmp/mergewright-services"  # noqa: S108 - in the sandbox, whose /tmp is its own
 _FAILURE = f"{SANDBOX_OUT}/services-"
-_START_SECONDS = 60
-_MOST_WORDS = 1500
 _DEFAULT = "postgres"
 _USERS = ("PGUSER", "POSTGRES_USER", "DB_USER")
 _DATABASES = ("PGDATABASE", "POSTGRES_DB", "DB_NAME")
@@ -98,14 +96,8 @@ exec "$@"
 def provide_services(
     asked: Sequence[str], env: Mapping[str, str], build_context: BuildContext
 ) -> tuple[SandboxService, ...]:
-    """Find what `services` asks for, and make what it begins with.
-
-    Raises:
-        EnvironmentFailed: One is not to be had; says what would help.
-    """
-    if not asked:
-        return ()
-    there = tuple(_list_programs(build_context))
+    """Find what `services` asks for, with its beginnings; EnvironmentFailed says what helps."""
+    there = tuple(_list_programs(build_context)) if asked else ()
     given = []
     for wanted in asked:
         program = choose_program(wanted, there, build_context.root)
@@ -255,7 +247,7 @@ def add_services(order: SandboxRequest, services: Sequence[SandboxService]) -> S
             shlex.join(("start", service.title, folder, template, service.program, *arguments))
         )
         waits.append(shlex.join(("await", service.title, folder)))
-    seconds = min(_START_SECONDS, int(order.limits.seconds))
+    seconds = min(60, int(order.limits.seconds))  # to start in
     script = _START.format(
         failure=failure, seconds=seconds, commands="\n".join([*commands, *waits])
     )
@@ -276,10 +268,8 @@ def add_services(order: SandboxRequest, services: Sequence[SandboxService]) -> S
 def locate_cluster(services: Sequence[SandboxService]) -> dict[str, str] | None:
     """Say where a sandbox has PostgreSQL's data, for the script that keeps them."""
     folder = f"{_FOLDER}/postgres"
-    for service in services:
-        if service.name == "postgres":
-            return {"number": f"{folder}/number", "data": f"{folder}/data"}
-    return None
+    place = {"number": f"{folder}/number", "data": f"{folder}/data"}
+    return place if any(service.name == "postgres" for service in services) else None
 
 
 def not_started(order: SandboxRequest, result: SandboxResult) -> str:
@@ -287,5 +277,5 @@ def not_started(order: SandboxRequest, result: SandboxResult) -> str:
     for path, content in result.files.items():
         if path.startswith(_FAILURE) and path in order.collect:
             words = sanitise.strip_terminal_codes(content.decode("utf-8", "replace")).strip()
-            return " ".join(words.split())[-_MOST_WORDS:]
+            return " ".join(words.split())[-1500:]
     return ""

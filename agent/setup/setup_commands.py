@@ -59,11 +59,7 @@ _MADE = "/made"
 _JOB = "/tmp/set-up.json"  # noqa: S108
 _REPORT = f"{SANDBOX_OUT}/set-up.json"
 _SECONDS = 1800.0
-_MOST_LINES = 12
-_MOST_WORDS = 2000
 _MOST_NAMED = 20
-_MOST_REASON = 200
-_MOST_REPORT = 1024**2
 #: What would fill the home with what is only there to make a second run quicker.
 _CACHES = {
     "npm_config_cache": "/tmp/npm",  # noqa: S108
@@ -96,7 +92,7 @@ class _SetupReport(BaseModel):
     @classmethod
     def read(cls, result: SandboxResult) -> _SetupReport:
         try:
-            return cls.model_validate_json(result.files.get(_REPORT, b"{}")[:_MOST_REPORT])
+            return cls.model_validate_json(result.files.get(_REPORT, b"{}")[: 1024**2])
         except ValidationError:
             return cls()
 
@@ -160,7 +156,7 @@ def _list_missing(output: str) -> list[str]:
     """Name what lines of a template went on without, each with the last words of its command."""
     lines = [line.strip() for line in sanitise.strip_terminal_codes(output).splitlines()]
     return [
-        f"{line.removeprefix(templates.MISSING)} ({before[:_MOST_REASON]})"
+        f"{line.removeprefix(templates.MISSING)} ({before[:200]})"
         for before, line in pairwise(filter(None, lines))
         if line.startswith(templates.MISSING)
     ][:_MOST_NAMED]
@@ -186,11 +182,7 @@ class _CommandRun:
         }  # fmt: skip
 
     def make_stem(self, base: Environment | None = None) -> str:
-        """Sum up all that has a say in a layer but the tree.
-
-        Args:
-            base: Where the code of a change makes it.
-        """
+        """Sum up all that has a say in a layer but the tree; of a change, also its base."""
         context = self.build_context
         parts = (
             storage.FORMAT, self.environment.sources, self.asked.tag, self.environment.key,
@@ -201,11 +193,7 @@ class _CommandRun:
         return f"setup-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}"
 
     def find_layer(self, stem: str, known: Collection[str] | None = None) -> Path | None:
-        """Find a layer that was made of what the commands would read now.
-
-        Args:
-            known: Only these count; None: all.
-        """
+        """Find a layer of what the commands would read now, among those known; None: among all."""
         settings = self.build_context.settings
         for place in storage.locate_environment(settings, "").glob(f"{stem}-*"):
             if known is not None and place.name not in known:
@@ -220,11 +208,7 @@ class _CommandRun:
         return {path: tree_files.digest_entry(self._tree, path) for path in paths}
 
     def make(self, part: Path) -> _StoredLayer:
-        """Run the commands and keep what they add below a folder.
-
-        Raises:
-            EnvironmentFailed: One fails, or reaches a limit.
-        """
+        """Run the commands and keep what they add below a folder; EnvironmentFailed: one fails."""
         began, context = time.monotonic(), self.build_context
         context.say(f"set-up: {'; '.join(self.environment.sources)}")
         for name in ("tree", "home", "services"):
@@ -313,8 +297,8 @@ class _CommandRun:
         else:
             code = report.code if report.code is not None else result.exit_code
             ended = f"ended with exit code {code}"
-        lines = sanitise.strip_terminal_codes(result.output).strip().splitlines()[-_MOST_LINES:]
-        words = "\n".join(lines)[-_MOST_WORDS:]
+        lines = sanitise.strip_terminal_codes(result.output).strip().splitlines()[-12:]
+        words = "\n".join(lines)[-2000:]
         return f"setup: `{command}` {ended}. Last output:\n{words}"
 
     def _keep_environment(

@@ -31,7 +31,6 @@ _BUILDING = "building"
 _DAY = 86_400
 #: What no run has used for so long goes; no run takes as long.
 UNUSED_DAYS = 14.0
-_SCRIPT_PACKAGES = ("checks", "recipes", "setup")
 
 
 def folder(settings: Settings) -> Path:
@@ -118,7 +117,7 @@ def provide_scripts(settings: Settings) -> Path:
 @cache
 def _read_scripts() -> dict[str, bytes]:
     found: dict[str, bytes] = {}
-    for package in _SCRIPT_PACKAGES:
+    for package in ("checks", "recipes", "setup"):
         inside = resources.files("agent") / package / "sandbox_scripts"
         for entry in inside.iterdir():
             if entry.is_file() and entry.name != "__init__.py":

@@ -42,8 +42,6 @@ _SOURCES = ("sources.list", "sources.list.d/*", "preferences", "preferences.d/*"
             "trusted.gpg", "trusted.gpg.d/*", "keyrings/*")  # fmt: skip
 _LOGIN = re.compile(rb"(?<=://)[^\s/@]*@")
 _HOST = re.compile(r"\bhttps?://[\w.-]+(?::\d{1,5})?")
-_SECONDS = 900
-_MOST_BYTES = 8 * 1024**3
 
 
 def provide_layer(names: Sequence[str], build_context: BuildContext) -> str:
@@ -88,11 +86,7 @@ class _PackagePlan(NamedTuple):
 
 
 def _choose(asked: Sequence[str], build_context: BuildContext) -> _PackagePlan | None:
-    """Choose what is not installed; None: all is.
-
-    Raises:
-        EnvironmentFailed: The operator does not allow it, or sandboxes cannot have it.
-    """
+    """Choose what is not installed; None: all is. EnvironmentFailed: it may not be had."""
     root = build_context.root
     top = Path(root.folder or "/nonexistent")
     if root.folder is None:
@@ -132,11 +126,7 @@ def _read_status(build_context: BuildContext) -> bytes:
 
 
 def _make_layer(wanted: _PackagePlan, build_context: BuildContext, part: Path) -> None:
-    """Fetch packages and lay them out below a folder.
-
-    Raises:
-        EnvironmentFailed: They cannot be had.
-    """
+    """Fetch packages and lay them out below a folder; EnvironmentFailed: they are not to be had."""
     build_context.say(f"fetching Debian packages: {', '.join(wanted.names)}")
     part.chmod(0o755)
     (part / "files").mkdir()
@@ -173,7 +163,7 @@ def _fetch_packages(wanted: _PackagePlan, target: Path, build_context: BuildCont
             files=tuple(files),
             directory=SANDBOX_OUT,
             outlet=opened.outlet,
-            limits=SandboxLimits(seconds=_SECONDS, disk_bytes=_MOST_BYTES),
+            limits=SandboxLimits(seconds=900, disk_bytes=8 * 1024**3),
         )
         result = build_context.run(order)
     for attempt in opened.refused_attempts:

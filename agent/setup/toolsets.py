@@ -40,7 +40,6 @@ _REQUIREMENTS = "/tmp/requirements.txt"  # noqa: S108 - a sandbox's own
 _EXACT = ("--no-deps",)
 #: Before it every virtual environment had setuptools, which old tools import undeclared.
 _BARE = Version("3.12")
-_LIMITS = SandboxLimits(seconds=900, processes=256, disk_bytes=24 * 1024**3)
 
 
 def provide_gate(build_context: BuildContext) -> Path:
@@ -204,7 +203,7 @@ def _install(
                 Mount(source=str(folder), target=_STORE, writable=True),
             ),
             files=(SandboxFile(path=_REQUIREMENTS, content="\n".join(lines).encode()),),
-            limits=_LIMITS,
+            limits=SandboxLimits(seconds=900, processes=256, disk_bytes=24 * 1024**3),
             outlet=opened.outlet,
         )
         result = build_context.run(order)

@@ -39,11 +39,7 @@ def mount(settings: Settings) -> Mount:
 
 
 def list_pythons(settings: Settings, search_path: str) -> list[dict[str, Any]]:
-    """List the interpreters of a search path and those that uv has installed, as uv says it.
-
-    Raises:
-        TransientError: uv did not answer in time.
-    """
+    """List the Pythons of a search path and of uv; TransientError: uv did not answer in time."""
     named = ("HOME", "XDG_DATA_HOME", "UV_PYTHON_INSTALL_DIR")
     environ = {name: os.environ[name] for name in named if name in os.environ}
     try:

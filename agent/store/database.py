@@ -37,9 +37,6 @@ from sqlmodel import Session
 
 from agent.errors import PermanentError, SettingsInvalid, StorageFull, TransientError
 
-#: Who stands still within a transaction holds the others up for so long.
-_IDLE_SECONDS = 10.0
-
 
 class DriverErrors(NamedTuple):
     """What the driver's errors are called for one of the databases."""
@@ -156,7 +153,10 @@ class Database:
                 self.guard(connection)
 
     def _create_tables(self, connection: Connection, tables: Sequence[Table]) -> None:
-        version, name = compute_version(tables), self._version.name
+        # The columns as the models describe them, so that others are never opened.
+        columns = [(str(one), str(one.type), one.nullable) for table in tables for one in table.c]
+        version = hashlib.sha256("".join(map(repr, columns)).encode()).hexdigest()[:12]
+        name = self._version.name
         if inspect(connection).has_table(name):
             found = connection.execute(select(self._version.c.version_num)).scalars()
             if (there := found.all()) == [version]:
@@ -177,22 +177,16 @@ class Database:
         connection.execute(update(self._version).values(version_num=version))
 
 
-def compute_version(tables: Sequence[Table]) -> str:
-    """Name the columns as the models describe them, so that others are never opened."""
-    columns = [repr((str(one), str(one.type), one.nullable)) for table in tables for one in table.c]
-    return hashlib.sha256("".join(columns).encode()).hexdigest()[:12]
-
-
 def _make_connect_arguments(busy_seconds: float) -> dict[str, object]:
     """Ask for connections that hold nobody up for long when their client is cut off or stopped."""
-    milliseconds, idle = round(busy_seconds * 1000), round(_IDLE_SECONDS * 1000)
+    milliseconds = round(busy_seconds * 1000)
     return {
         "connect_timeout": 5,
         "keepalives_idle": 5,
         "keepalives_interval": 2,
         "keepalives_count": 3,
         "tcp_user_timeout": milliseconds,
-        "options": f"-c idle_in_transaction_session_timeout={idle} -c lock_timeout={milliseconds}",
+        "options": f"-c idle_in_transaction_session_timeout=10000 -c lock_timeout={milliseconds}",
     }
 
 
@@ -217,11 +211,7 @@ def _open_file(path: Path, busy_seconds: float) -> Engine:
 
 
 def create_file(path: Path) -> None:
-    """Make a file where there is none; only this user may read it.
-
-    Raises:
-        SettingsInvalid: It cannot be made or opened there.
-    """
+    """Make a file where there is none, for this user alone; SettingsInvalid: it cannot be."""
     try:
         if not path.parent.exists():
             path.parent.mkdir(parents=True)

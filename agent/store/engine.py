@@ -40,18 +40,13 @@ from agent.store import database
 from agent.store.sql_queue import ONLY
 
 FILE_NAME = "engine.sqlite"
-_POLL_SECONDS = 0.25
 #: DBOS never carries a run of another version on, so this stays.
 VERSION = "runs-1"
-_NAME = "mergewright"
 #: More than it takes to note the end of a segment.
 _NOTED_SECONDS = 5.0
-_IDLE_SECONDS = 10.0
-_CONNECTIONS = 10
 _WORKFLOW = "carry"
 _BROKEN = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED")
 _OVER = ("SUCCESS", *_BROKEN)
-_FORGOTTEN_AT_ONCE = 1_000
 _ERRORS = database.DriverErrors(
     StoreUnavailable,
     StoreUnusable,
@@ -133,7 +128,9 @@ class Engine:
                 database.create_file(self.path)
             with database.translate_errors(self._name, _ERRORS):
                 if self._url is None:
-                    _write_ahead(self.path)
+                    # Readers and the writer do not wait for each other; every commit is on disk.
+                    with closing(sqlite3.connect(self.path, timeout=10.0)) as connection:
+                        connection.execute("PRAGMA journal_mode = WAL")
                 # Its own words are for those who run DBOS; what matters of them is raised.
                 logging.getLogger("dbos").setLevel(logging.ERROR)
                 # It then sets up no output of its own.
@@ -141,7 +138,7 @@ class Engine:
                 DBOS(config=self._config())
                 DBOS.listen_queues([self._queue])
                 DBOS.launch()
-                DBOS.register_queue(self._queue, polling_interval_sec=_POLL_SECONDS)
+                DBOS.register_queue(self._queue, polling_interval_sec=0.25)
         except BaseException:
             self.close()
             raise
@@ -216,7 +213,7 @@ class Engine:
                 completed_before=over,
                 load_input=False,
                 load_output=False,
-                limit=_FORGOTTEN_AT_ONCE,
+                limit=1_000,
             )
         names = [one.workflow_id for one in found]
         gone = [name for name in names if name.rpartition("/")[0] not in kept]
@@ -252,7 +249,7 @@ class Engine:
 
     def _config(self) -> DBOSConfig:
         return DBOSConfig(
-            name=_NAME,
+            name="mergewright",
             system_database_url=self._url or f"sqlite:///{self.path}",
             application_version=VERSION,
             executor_id=self._executor,
@@ -263,8 +260,8 @@ class Engine:
             # It looks for nothing, but `close` waits until it is awake.
             notification_listener_polling_interval_sec=0.05,
             # Nobody waits for a worker that stands still within a transaction.
-            sys_db_idle_transaction_timeout_sec=_IDLE_SECONDS,
-            sys_db_pool_size=_CONNECTIONS,
+            sys_db_idle_transaction_timeout_sec=10.0,
+            sys_db_pool_size=10,
         )
 
     @contextmanager
@@ -294,9 +291,3 @@ class _EngineMemory:
                     f"The step '{name}' was recorded by an incompatible version of Mergewright."
                     " Remove the label from the issue and set it again to start over."
                 ) from problem
-
-
-def _write_ahead(path: Path) -> None:
-    """Let readers and the writer not wait for each other; every commit is on disk (FULL)."""
-    with closing(sqlite3.connect(path, timeout=10.0)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")

@@ -26,7 +26,6 @@ from agent.settings import HEARTBEAT, Settings
 from agent.store.database import Database, DriverErrors
 
 FILE_NAME = "inbox.sqlite"
-_BUSY_SECONDS = 4.0
 _ERRORS = DriverErrors(
     InboxUnavailable, InboxUnusable, " and let GitHub redeliver what is missing."
 )
@@ -135,7 +134,7 @@ class Inbox:
         self.is_shared = url is not None
         """Whether it is on a server, where a fleet uses it."""
         self._one = threading.Lock()
-        self._database = Database(self.path, _TABLES, _ERRORS, url=url, busy_seconds=_BUSY_SECONDS)
+        self._database = Database(self.path, _TABLES, _ERRORS, url=url, busy_seconds=4.0)
         self._database.require_sound()
         self._identity = _identity(self.path)
 
@@ -217,11 +216,7 @@ class Inbox:
         self._require_same_file()
 
     def beat(self, *, leads: bool = True) -> None:
-        """Leave a sign of life of whoever reads the inbox.
-
-        Args:
-            leads: Whether this process is the one that does; others only tell that they live.
-        """
+        """Leave a sign of life of who reads the inbox (`leads`), or of a process beside it."""
         with suppress(OSError):
             self._heartbeat.touch(mode=0o600)
         if leads and self.is_shared:

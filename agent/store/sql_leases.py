@@ -29,7 +29,6 @@ from agent.store.sql_tables import LeaseRow, RunRow
 
 #: Parts of a lease: between two signs of life; and until a worker without one ends itself.
 _BEAT, _FENCE = 1 / 6, 0.6
-_LOOK_SECONDS = 0.1
 #: A supervisor starts the worker again, with another number.
 EXIT_FENCED = 70
 _NOW = func.extract("epoch", func.clock_timestamp())
@@ -156,7 +155,7 @@ class SharedLease(Lease):
                 self.require()
 
     def _watch(self) -> None:
-        while not self._over.wait(_LOOK_SECONDS):
+        while not self._over.wait(0.1):
             if _read_clock() - self._seen > self._seconds * _FENCE:
                 _leave("no heartbeat reached the database")
 

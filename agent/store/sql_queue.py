@@ -70,12 +70,7 @@ class RunQueue:
     _database: Database
 
     def claim_run(
-        self,
-        now: float,
-        *,
-        most: int,
-        per_day: int | None = None,
-        worker: int = ONLY,
+        self, now: float, *, most: int, per_day: int | None = None, worker: int = ONLY
     ) -> StoredRun | None:
         """Take the run whose turn it is; None: there is none, or too many are under way.
 
@@ -233,11 +228,7 @@ def _select_waiting(
         .outerjoin(begun, begun.c.repository_id == col(RunRow.repository_id))
         .where(col(RunRow.active), col(RunRow.worker).is_(None))
         .where(may, col(RunRow.not_before) <= now)
-        .order_by(
-            col(RunRow.stop_request).is_(None),
-            turn,
-            col(RunRow.run_id),
-        )
+        .order_by(col(RunRow.stop_request).is_(None), turn, col(RunRow.run_id))
     )
 
 
@@ -272,9 +263,8 @@ class SqlPauses:
 
     def find_holding(self, run: Run) -> Pause | None:
         """Find what holds a run up."""
-        return self.find() or (
-            self.find(run.snapshot.issue.repository_id) if run.snapshot else None
-        )
+        own = run.snapshot.issue.repository_id if run.snapshot else EVERYTHING
+        return self.find() or self.find(own)
 
     def list(self) -> list[Pause]:
         """List all, by the names of repositories."""

@@ -285,7 +285,9 @@ def _queue_follow_up(
             latest = active.queued_at + max(wish.quiet, _LONGEST_QUIET_SECONDS)
             active.not_before = min(now + wish.quiet, latest)
             if wish.by:
-                active.run = _mark_commanded(active, wish.by)
+                run = Run.model_validate_json(active.run)
+                about = run.about.model_copy(update={"by": wish.by})
+                active.run = run.model_copy(update={"follow_up": about}).model_dump_json()
             return "joined"
         stored = {request.kind: request for request in _read_requests(first)}
         same = stored.pop(wish.kind, wish)
@@ -323,13 +325,6 @@ def _add_run(
     row = make_row(run, now)
     row.not_before = now + wish.quiet
     session.add(row)
-
-
-def _mark_commanded(row: RunRow, by: str) -> str:
-    """Return the follow-up of a row as one that somebody commands."""
-    run = Run.model_validate_json(row.run)
-    about = run.about.model_copy(update={"by": by})
-    return run.model_copy(update={"follow_up": about}).model_dump_json()
 
 
 def _read_requests(first: RunRow) -> tuple[FollowUpRequest, ...]:

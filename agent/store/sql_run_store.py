@@ -39,7 +39,6 @@ from agent.store.sql_tables import (
 _log = structlog.get_logger()
 
 FILE_NAME = "mergewright.sqlite"
-_BUSY_SECONDS = 10.0
 #: A command of another machine that was begun before that was killed there.
 _LONGEST_COMMAND = 86_400.0
 _COMMANDS = select(RunRow).where(col(RunRow.active), col(RunRow.worker).startswith(COMMAND))
@@ -52,8 +51,7 @@ _ERRORS = DriverErrors(
 
 def open_store(loaded: Settings) -> SqlRunStore:
     """Open the runs where the settings say; raises what `SqlRunStore` does."""
-    url = settings.find_database(loaded)
-    return SqlRunStore(loaded.home, url)
+    return SqlRunStore(loaded.home, settings.find_database(loaded))
 
 
 class SqlRunStore(RunQueue, RunRequests, RunReader):
@@ -66,7 +64,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
             url: Of PostgreSQL; None: a file in the data folder.
         """
         self.path = home / FILE_NAME
-        self._database = Database(self.path, TABLES, _ERRORS, url=url, busy_seconds=_BUSY_SECONDS)
+        self._database = Database(self.path, TABLES, _ERRORS, url=url, busy_seconds=10.0)
         self.spendings = SqlSpendings(self._database)
         self.pauses = SqlPauses(self._database)
         self.files = SqlRunFiles(self._database) if url else None
@@ -85,7 +83,8 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
         if worker is not None:
             row.worker, row.state, row.started_at = worker, RunState.TRIAGING.value, now
         with self._database.write() as session:
-            if delivery_id is not None and (earlier := _of_delivery(session, delivery_id)):
+            of_delivery = select(RunRow).where(col(RunRow.delivery_id) == delivery_id)
+            if delivery_id is not None and (earlier := session.exec(of_delivery).first()):
                 return Run.model_validate_json(earlier.run)
             _end_dead_commands(session, now)
             sql_requests.require_no_other(session, row)
@@ -220,10 +219,6 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
     def _update(self, run_id: str, **values: object) -> None:
         with self._database.write() as session:
             session.execute(update(RunRow).where(col(RunRow.run_id) == run_id).values(**values))
-
-
-def _of_delivery(session: Session, delivery_id: str) -> RunRow | None:
-    return session.exec(select(RunRow).where(col(RunRow.delivery_id) == delivery_id)).first()
 
 
 def _end_dead_commands(session: Session, now: float) -> None:

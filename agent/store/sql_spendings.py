@@ -36,11 +36,7 @@ class SqlSpendings:
         row = SpendingRow(repository_id=limits.repository_id, run_id=limits.run_id, at=now, usd=usd)
         with self._database.write() as session:
             session.execute(delete(SpendingRow).where(col(SpendingRow.at) <= now - _KEPT))
-            require_left(
-                session.exec(of_run).one() or 0.0,
-                usd,
-                limits.of_run,
-            )
+            require_left(session.exec(of_run).one() or 0.0, usd, limits.of_run)
             if most is not None:
                 _require_left_today(session, usd, limits.repository_id, most, now)
             session.add(row)

@@ -23,7 +23,6 @@ from agent.errors import AgentError
 from agent.models.record import Record
 from agent.telemetry.signing import Signer, is_signed_by
 
-_OUTCOMES = ("done", "failed")
 _BEGUN, _CLOSED = "begun", "closed"
 ENDED, SEALED, STORED = "ended", "sealed", "stored"
 """Events: the run ended; something is published; a file beside the ledger was written."""
@@ -86,7 +85,7 @@ class Ledger:
             events = [json.loads(line) for line in whole.splitlines()]
             self._attempt = max(event["attempt"] for event in events) + 1
             for event in events:
-                if event["event"] in _OUTCOMES:
+                if event["event"] in ("done", "failed"):
                     self._lost[event["step"]] = 0
                 elif event["event"] == "started":
                     self._lost[event["step"]] += 1
@@ -199,11 +198,7 @@ def _format_event(event: Mapping[str, object]) -> str:
 
 
 def verify_ledger(raw: bytes, run_id: str, key: str | None = None) -> Iterator[str]:
-    """Yield in a sentence each what is wrong with a ledger.
-
-    Args:
-        key: Public key that has to have signed it; None: its signatures are not looked at.
-    """
+    """Yield in a sentence each what is wrong with a ledger; with a key its signatures as well."""
     *lines, rest = raw.split(b"\n")
     hashes = {hashlib.sha256(line).hexdigest(): number for number, line in enumerate(lines, 1)}
     previous, before = hashlib.sha256(run_id.encode()).hexdigest(), "The beginning"

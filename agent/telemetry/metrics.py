@@ -29,8 +29,6 @@ REGISTRY = CollectorRegistry()
 _NAMESPACE = "mergewright"
 #: A step may be a look at an issue, or the tests of a large repository.
 _STEP_BUCKETS = (0.05, 0.25, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
-#: What is done again carries a number in its name.
-_RESOURCES = ("core", "graphql", "search")
 
 
 def _make_counter(name: str, words: str, *labels: str) -> Counter:
@@ -106,11 +104,7 @@ def count_delivery(outcome: str) -> None:
 
 
 def count_request(verb: str, url: str, status: int | None) -> None:
-    """Count a request to GitHub.
-
-    Args:
-        status: None: there was no reply.
-    """
+    """Count a request to GitHub; status None: there was no reply."""
     kind = "read" if verb in ("GET", "HEAD") else "write"
     if url.endswith("/graphql"):
         kind = "graphql"
@@ -126,7 +120,7 @@ def note_budget(answered: Mapping[str, object]) -> None:
     ]
     if all(one.isdecimal() and len(one) <= 12 for one in values):
         named = str(answered.get("x-ratelimit-resource") or "core")
-        resource = named if named in _RESOURCES else "other"
+        resource = named if named in ("core", "graphql", "search") else "other"
         for gauge, value in zip(_BUDGET.values(), values, strict=True):
             gauge.labels(resource).set(int(value))
 
@@ -153,11 +147,7 @@ def note_queue(
 
 
 def serve_metrics(port: int) -> None:
-    """Answer Prometheus from now on.
-
-    Raises:
-        SettingsInvalid: Something else listens there.
-    """
+    """Answer Prometheus from now on; SettingsInvalid: something else listens there."""
     try:
         start_http_server(port, registry=REGISTRY)
     except OSError as problem:

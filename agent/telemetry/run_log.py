@@ -93,11 +93,7 @@ class RunLog:
     """
 
     def __init__(self, path: Path, redactor: Redactor | None = None) -> None:
-        """Take the place of the log.
-
-        Args:
-            redactor: Takes secrets out of what is written; default: whatever looks like one.
-        """
+        """Take the place of the log; by default whatever looks like a secret is taken out."""
         self.path = path
         self.redactor = redactor or Redactor()
 

@@ -94,11 +94,7 @@ def _verify_files(read: Read, facts: _LogClaims) -> Iterator[str]:
 
 
 def write_export(folder: Path, out: IO[bytes]) -> None:
-    """Write the signed log in the folder of a run as one zip.
-
-    Raises:
-        LedgerUnusable: The run has none.
-    """
+    """Write the signed log in a run's folder as one zip; LedgerUnusable: the run has none."""
     read = _open_log(folder)
     if (raw := read(ledger.FILE_NAME)) is None:
         raise LedgerUnusable(f"{folder.name} has no log.")

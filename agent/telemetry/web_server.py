@@ -18,10 +18,6 @@ from fastapi import FastAPI
 from agent.errors import SettingsInvalid
 
 _BACKLOG = 256
-_KEEP_ALIVE_SECONDS = 15
-_MOST_CONNECTIONS = 512
-_HEAD_BYTES = 64 * 1024
-"""A longer head of a request is refused."""
 
 
 def restart_without(kept: dict[str, str]) -> None:
@@ -64,11 +60,7 @@ def open_door(host: str, port: int, names: str) -> socket.socket:
 def serve(
     app: FastAPI, door: socket.socket, *, lifespan: Literal["on", "off"], stop_seconds: int
 ) -> None:
-    """Serve an application until a signal says stop.
-
-    Args:
-        stop_seconds: How long requests under way may still take then.
-    """
+    """Serve an application until a signal says stop; requests may then take `stop_seconds`."""
     # uvicorn raises the signal that stopped it once more; being stopped is no failure.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
@@ -94,9 +86,10 @@ def _make_server(app: FastAPI, lifespan: Literal["on", "off"], stop_seconds: int
         # Nobody's word is taken for where a request comes from.
         proxy_headers=False,
         backlog=_BACKLOG,
-        limit_concurrency=_MOST_CONNECTIONS,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        limit_concurrency=512,
+        timeout_keep_alive=15,
         timeout_graceful_shutdown=stop_seconds,
-        h11_max_incomplete_event_size=_HEAD_BYTES,
+        # A longer head of a request is refused.
+        h11_max_incomplete_event_size=64 * 1024,
     )
     return uvicorn.Server(config)

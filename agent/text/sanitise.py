@@ -47,11 +47,7 @@ _LINE_START = re.compile(r"^([#+=-]|\d{1,9}(?=[.)](?:\s|$)))")
 
 
 def clean_ticket(text: str) -> tuple[str, tuple[str, ...]]:
-    """Reduce a ticket's text to what a person sees of it.
-
-    Returns:
-        The visible text, lines ended by newlines, and what was removed, in words.
-    """
+    """Reduce a ticket's text to what a person sees; return it, and what was removed, in words."""
     removed = []
     visible, comments = _COMMENT.subn("", text.replace("\r\n", "\n").replace("\r", "\n"))
     if comments:
@@ -191,11 +187,7 @@ def shorten(text: str, limit: int) -> str:
 
 
 def shorten_middle(text: str, limit: int, *, where: str) -> str:
-    """Keep head and tail of a text that is too long, and say so.
-
-    Args:
-        where: Where the whole text is to be found, for the sentence at the cut.
-    """
+    """Keep head and tail of a text that is too long; the cut says where the whole text is."""
     if len(text) <= limit:
         return text
     notice = f"\n{format_omission(len(text) - limit, where)}\n"
@@ -205,11 +197,7 @@ def shorten_middle(text: str, limit: int, *, where: str) -> str:
 
 
 def format_omission(count: int, where: str) -> str:
-    """Say how much of a text is left out, and where it is.
-
-    Args:
-        count: Characters.
-    """
+    """Say how many characters of a text are left out, and where it is."""
     return f"[... {count:,} characters omitted; full text: {where} ...]"
 
 
@@ -238,11 +226,7 @@ def close_markup(text: str) -> str:
 
 
 def count_ticks(line: str, fence: str) -> str:
-    """Return the backticks of a line that opens a fence, or closes the one that is open.
-
-    Args:
-        fence: The backticks of the one that is open; empty: none is.
-    """
+    """Return the backticks of a line that opens a fence, or closes the one that is open, if any."""
     found = _FENCE.match(line)
     if found is None or (fence and (len(found["ticks"]) < len(fence) or found["info"].strip())):
         return ""

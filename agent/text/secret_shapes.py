@@ -115,14 +115,12 @@ def is_random(value: str) -> bool:
         return len(value) >= _SHORTEST_HEX
     if value.islower() or value.isupper() or not any(map(str.isalpha, value)):
         return False
-    runs = _RUN.findall(value)
-    return sum(map(len, runs)) <= _LONG_RUNS * len(runs) and _measure_bits(value) > _RANDOM_BITS
-
-
-def _measure_bits(value: str) -> float:
     from detect_secrets.plugins.high_entropy_strings import Base64HighEntropyString
 
-    return float(Base64HighEntropyString().calculate_shannon_entropy(value))
+    runs = _RUN.findall(value)
+    if sum(map(len, runs)) > _LONG_RUNS * len(runs):
+        return False
+    return float(Base64HighEntropyString().calculate_shannon_entropy(value)) > _RANDOM_BITS
 
 
 # --- shapes of detect-secrets ---------------------------------------------------------------------

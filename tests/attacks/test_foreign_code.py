@@ -277,7 +277,9 @@ def test_RX1_code_that_runs_while_packages_are_installed_achieves_nothing(
     """It is built while the index is reached with a password, and is ended for where it goes."""
     password = ground.operator.secret("the index's password")
     before = planted.state(*ground.watched())
-    archive = local_index.sdist("trapped", "1.0", build=attacking(ground))
+    # The payload as one statement, for the backend of `local_index`.
+    attack = f"exec({ground.payload('source archive')!r}, {{'__name__': 'attack'}})"
+    archive = local_index.sdist("trapped", "1.0", build=attack)
     files = {"requirements.txt": "trapped\n"}
     if door != "a source archive":
         files = {"pyproject.toml": PLAIN, "backend.py": hostile.backend(ground, "mine")}
@@ -298,11 +300,6 @@ def test_RX1_code_that_runs_while_packages_are_installed_achieves_nothing(
     # Not even in a sandbox that no foreign code is in.
     assert ground.leaks(*witness.ordered()) == set()
     assert planted.state(*ground.watched()) == before
-
-
-def attacking(ground: Ground) -> str:
-    """The payload as one statement, for the backend of `local_index`."""
-    return f"exec({ground.payload('source archive')!r}, {{'__name__': 'attack'}})"
 
 
 ADDRESS = "http://127.0.0.1:{http}/packages/evil-1.0-py3-none-any.whl"

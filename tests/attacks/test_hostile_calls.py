@@ -184,10 +184,6 @@ def test_MO2_no_edit_leads_out_of_the_tree(talk: Talker) -> None:
     had.assert_contained()
 
 
-def _new_each_time(seen: scripted.Seen) -> Said:
-    return calls(write(f"shop/new_{seen.number % 7}.py", f"x = {seen.number}\n"))
-
-
 ENDLESS: dict[str, Script] = {
     "the same call": lambda seen: calls(edit("shop/prices.py", "x", "y")),
     "two in alternation": lambda seen: calls(
@@ -206,7 +202,10 @@ def test_MO4_work_without_end_is_ended(talk: Talker, name: str) -> None:
 
 
 def test_MO4_or_its_budget_ends_it_with_the_work_kept(talk: Talker) -> None:
-    had = talk(_new_each_time, MERGEWRIGHT_MODEL_TOKENS="25000")
+    def write_more(seen: scripted.Seen) -> Said:
+        return calls(write(f"shop/new_{seen.number % 7}.py", f"x = {seen.number}\n"))
+
+    had = talk(write_more, MERGEWRIGHT_MODEL_TOKENS="25000")
     assert isinstance(had.problem, BudgetSpent)
     assert "MERGEWRIGHT_MODEL_TOKENS" in had.why
     turns = len(had.server.requests)

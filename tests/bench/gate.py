@@ -62,7 +62,9 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
         again = Row(f"second submit, {count:,} tests", [], whole.bare, BAR)
         for number in range(rounds):
             say(f"gate, {count:,} tests: round {number + 1} of {rounds}")
-            context = _make_context(stage, base)
+            ticket = Ticket(ticket_id="1", title="Round", body="", digest="")
+            given = ticket, stage.prepared, base, _Steps(), stage.services
+            context = make_run_context(*given)  # type: ignore[arg-type]
             whole.bare.append(run_bare())
             for row, change in ((whole, first), (again, second)):
                 seconds, judged = measure_time(lambda: _judge(change, context))  # noqa: B023
@@ -77,11 +79,6 @@ class _Steps:
 
     def __call__(self, name: str, work: Callable[..., object], *args: object) -> object:
         return work(*args)
-
-
-def _make_context(stage: Stage, base: object) -> RunContext:
-    ticket = Ticket(ticket_id="1", title="Round", body="", digest="")
-    return make_run_context(ticket, stage.prepared, base, _Steps(), stage.services)  # type: ignore[arg-type]
 
 
 def _judge(change: Change, context: RunContext) -> Round:

@@ -69,7 +69,7 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
         stand = _set_up(first, scratch, say)
         for number in range(-1, rounds):
             say(f"label: round {number + 1} of {rounds}")
-            seconds, commit = carry_new_issue(first)
+            seconds, commit = carry_issue(replace(first, issue=_open_issue(first)))
             _require_equal(stand, commit)
             took = _do_by_hand(stand)
             if number >= 0:  # what is looked up or compiled once is no part of either side
@@ -80,10 +80,6 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
     rows += [Row(name, several) for name, several in ours.items() if max(several) >= 0.01]
     title = "An issue with the demo's ticket, from the label to the pull request, warm"
     return [Section("label", title, "by hand", rows, _NOTE)]
-
-
-def carry_new_issue(first: Play) -> tuple[dict[str, float], str]:
-    return carry_issue(replace(first, issue=_open_issue(first)))
 
 
 def carry_issue(shown: Play) -> tuple[dict[str, float], str]:

@@ -42,7 +42,8 @@ def main() -> int:
 
     kept = False
     try:
-        with _served(asked.database) as server, _lay_out(folder, server, asked.workers) as ground:
+        database = serving() if asked.database == "postgresql" else nullcontext()
+        with database as server, _lay_out(folder, server, asked.workers) as ground:
             tickets = Tickets(ground, folder / "repositories")
             campaign = (FleetCampaign if server else Campaign)(ground, tickets, asked.seed, say)
             campaign.undisturbed(tuple(KINDS))
@@ -77,12 +78,6 @@ def _at_fault(ground: Ground, name: str) -> Iterator[Ground]:
         closing(crew[0] if crew else Workers(environ, log, name)) as workers,
     ):
         yield replace(ground, workers=workers, crew=crew, is_faulty=True)
-
-
-@contextmanager
-def _served(database: str) -> Iterator[Server | None]:
-    with serving() if database == "postgresql" else nullcontext() as server:
-        yield server
 
 
 @contextmanager

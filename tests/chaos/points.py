@@ -64,10 +64,6 @@ def arm(point: Point) -> None:
 
     def _die_if(name: str, when: When) -> None:
         if (name, when) == point:
-            _die()
+            os.kill(os.getpid(), signal.SIGKILL)
 
     engine._EngineMemory.__call__ = kept  # type: ignore[method-assign]
-
-
-def _die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)

@@ -137,7 +137,8 @@ def request_faults(operation: Operation, body: bytes) -> tuple[str, ...]:
 def hook_faults(event: str, body: bytes) -> tuple[str, ...]:
     """Hold a hook's payload against the schema for its event and action."""
     value = json.loads(body)
-    name = _hook_name(event, value)
+    action = value.get("action") if isinstance(value, dict) else None
+    name = "-".join(filter(None, (event, action))).replace("_", "-")
     schema = description()["x-webhooks"].get(name)
     if schema is None:
         return (f"hook {name}: not in the vendored slice; add it to operations.HOOKS",)
@@ -264,11 +265,6 @@ def _error_faults(value: Any, subject: str, schema: dict[str, Any] | None) -> tu
         name = "validation-error" if "errors" in value else "basic-error"
         schema = {"$ref": f"#/components/schemas/{name}"}
     return faults_of(value, schema, subject)
-
-
-def _hook_name(event: str, value: Any) -> str:
-    action = value.get("action") if isinstance(value, dict) else None
-    return "-".join(filter(None, (event, action))).replace("_", "-")
 
 
 def _json_schema_of(content: dict[str, Any]) -> dict[str, Any] | None:

@@ -212,7 +212,7 @@ def test_the_label_of_the_repositorys_configuration_starts_a_run(scene):
     assert scene.asked() == before, "both are read at once"
     scene.code_host.read_ticket(scene.run)
     scene.issue.labels.clear()
-    with pytest.raises(Superseded, match="lost the label robot please"):
+    with pytest.raises(Superseded, match="The label robot please was removed"):
         scene.code_host.read_ticket(scene.run)
 
 

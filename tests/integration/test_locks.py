@@ -23,11 +23,6 @@ SAMPLES = Path(__file__).parents[1] / "samples" / "locks"
 LOCKS = {"poetry": "poetry.lock", "pdm": "pdm.lock", "pipenv": "Pipfile.lock"}
 
 
-def lay_sample(folder: Path, kind: str) -> Path:
-    shutil.copytree(SAMPLES / kind, folder, dirs_exist_ok=True)
-    return folder / LOCKS[kind]
-
-
 UV = '[project]\nname = "shop"\nversion = "1"\nrequires-python = ">=3.9"\ndependencies = [{}]\n'
 
 
@@ -79,7 +74,8 @@ _DECLARES = {
 @pytest.mark.deep
 @pytest.mark.parametrize("kind", LOCKS)
 def test_other_locks_are_brought_up_to_date_by_their_own_tools(settings, folder, kind):
-    lock = lay_sample(folder, kind)
+    shutil.copytree(SAMPLES / kind, folder, dirs_exist_ok=True)
+    lock = folder / LOCKS[kind]
     project = folder / ("Pipfile" if kind == "pipenv" else "pyproject.toml")
     before, new = _DECLARES[kind]
     text = project.read_text()

@@ -36,7 +36,8 @@ def seen(number: int, path: str, raw: bytes, key: str) -> Seen:
         model, stream, tools = named["model"], bool(named["stream"]), gemini.tools(body)
     else:
         model, stream = body["model"], bool(body.get("stream"))
-        tools = tuple(_tool_name(tool) for tool in body.get("tools") or ())
+        offered = body.get("tools") or ()
+        tools = tuple(str(tool.get("name") or tool["function"]["name"]) for tool in offered)
     return Seen(
         number=number,
         wire=wire,
@@ -49,10 +50,6 @@ def seen(number: int, path: str, raw: bytes, key: str) -> Seen:
         body=body,
         characters=len(raw.decode()),
     )
-
-
-def _tool_name(tool: dict[str, Any]) -> str:
-    return str(tool.get("name") or tool["function"]["name"])
 
 
 def _plain(content: Any) -> str:

@@ -57,16 +57,11 @@ def test_a_delivery_that_could_not_be_decided_for_a_day_is_given_up_with_the_rea
     assert "for a day: away" in settled.reason
 
 
-def accepted_once(inbox, store):
-    """Add the run of a delivery, and be killed before the delivery is settled."""
-    store.add_run(run(1), 1.0, delivery_id="d1")
-    assert outcomes(inbox, 1) == [None]
-
-
 @pytest.mark.parametrize("over", [False, True])
 def test_a_worker_killed_before_it_settled_makes_no_second_run(inbox, store, over):
     inbox.append([delivery(1)])
-    accepted_once(inbox, store)
+    store.add_run(run(1), 1.0, delivery_id="d1")
+    assert outcomes(inbox, 1) == [None]
     if over:
         store.finish_run("2026-1", done(run(1)), 2.0)
     gate = Gate({})

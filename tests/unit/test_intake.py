@@ -217,7 +217,7 @@ WITHDRAWAL = Withdrawal(issue=ISSUE)
 @pytest.mark.parametrize(
     ("live", "words"),
     [
-        ({"state": "gone"}, "Issue #42 was deleted or transferred"),
+        ({"state": "gone"}, "Issue #42 was deleted or transferred, or its repository renamed"),
         ({"state": "closed"}, "Issue #42 was closed"),
         ({"locked": True}, "Issue #42 was locked"),
         ({"labels": ("bug",)}, "The label mergewright was removed from issue #42"),

@@ -76,22 +76,20 @@ def change_verdict_and_chain_anew(lines):
         lines[at] = json.dumps({**json.loads(lines[at]), "previous": before}, sort_keys=True) + "\n"
 
 
+def replace_by(run_id: str, key: str):
+    """Put all files of another run, or those that another key has signed, in the place of ours."""
+
+    def change(folder: Path, home: Path) -> None:
+        for path in write(home / key, run_id, patch=b"+admin\n").iterdir():
+            (folder / path.name).write_bytes(path.read_bytes())
+
+    return change
+
+
 def change_signature(lines):
     event = json.loads(lines[-1])
     event["signature"] = event["signature"].translate(str.maketrans("0123", "1230"))
     lines[-1] = json.dumps(event, sort_keys=True) + "\n"
-
-
-def bring_from_another(folder: Path, home: Path) -> None:
-    other = write(home, OTHER, patch=b"+admin\n")
-    for path in other.iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
-
-
-def sign_with_another_key(folder: Path, home: Path) -> None:
-    made = write(home / "elsewhere", patch=b"+admin\n")
-    for path in made.iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
 
 
 MANIPULATIONS = {
@@ -106,8 +104,8 @@ MANIPULATIONS = {
     "reordered lines": (edit(lambda lines: lines.insert(3, lines.pop(4))), "was moved"),
     "a cut end": (edit(lambda lines: lines.pop()), END_MISSING),
     "a changed signature": (edit(change_signature), "its signature was changed"),
-    "another key": (sign_with_another_key, "was signed by another key"),
-    "a log of another run": (bring_from_another, f"is of another run, '{OTHER}'"),
+    "another key": (replace_by(RUN, "elsewhere"), "was signed by another key"),
+    "a log of another run": (replace_by(OTHER, ""), f"is of another run, '{OTHER}'"),
     "a swapped patch": (put("change.patch", b"+admin\n"), "change.patch is not the run's"),
     "a swapped commit": (put(f"commit-{COMMIT_ID}", b"tree 9\n"), "is not the run's"),
     "a missing patch": (lambda folder, home: (folder / "change.patch").unlink(), "is missing"),

@@ -11,11 +11,7 @@ from agent.recipes.add_field.parameters import LISTED_IN, ModelPlace
 
 
 def find_admin(model: Model, field: str, index: ModelsIndex) -> ModelPlace:
-    """Find the admin class with a list for the field.
-
-    Raises:
-        UnfitError: There is none in the app, or several, or one whose list is no literal.
-    """
+    """Find the one admin class with a literal list for the field; UnfitError: there is none."""
     found = dict(_find_admins(model, index))
     if len(found) != 1:
         places = ", ".join(place.format() for place in found) or "none in its app"

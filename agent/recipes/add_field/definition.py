@@ -34,11 +34,7 @@ class UnfitError(ValueError):
 
 
 def read_value(source: str) -> ast.expr:
-    """Read a value written as Python.
-
-    Raises:
-        UnfitError: It is none.
-    """
+    """Read a value written as Python; UnfitError: it is none."""
     try:
         body = foreign_python.parse_module(f"({source.strip()}\n)").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -51,11 +47,7 @@ def read_value(source: str) -> ast.expr:
 
 
 def write_value(node: ast.expr, model: Model) -> Expression:
-    """Write a value for the file of a model.
-
-    Raises:
-        UnfitError: It holds more than literals, names and calls, or a name that nobody knows.
-    """
+    """Write a value for the file of a model; UnfitError: it holds more than is known there."""
     node = copy.deepcopy(node)
     imports: list[str] = []
     for name in _walk_names(node):
@@ -72,11 +64,7 @@ def write_value(node: ast.expr, model: Model) -> Expression:
 
 
 def write_definition(call: ast.Call, model: Model, index: ModelsIndex) -> Expression:
-    """Write the definition of a field for the file of its model.
-
-    Raises:
-        UnfitError: See `write_value`.
-    """
+    """Write the definition of a field for the file of its model; UnfitError as `write_value`."""
     call = copy.deepcopy(call)
     if isinstance(call.func, ast.Name) and not _is_bound_above(call.func.id, model):
         call.func = ast.Attribute(ast.Name("models"), call.func.id)
@@ -110,11 +98,7 @@ def asks_existing(call: ast.Call, model: Model) -> bool:
 
 
 def _walk_names(node: ast.expr) -> Iterator[ast.Name]:
-    """Yield the names that an expression hangs on.
-
-    Raises:
-        UnfitError: It holds more than literals, names and calls of names.
-    """
+    """Yield the names that an expression of literals, names and calls hangs on; else UnfitError."""
     inner: list[ast.expr] = []
     match node:
         case ast.Constant() | ast.UnaryOp(ast.USub(), ast.Constant(value=int() | float())):

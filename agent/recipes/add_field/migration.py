@@ -22,7 +22,6 @@ from repo_config.detect import Project
 
 SCRIPT = "make_migration.py"
 """Below `agent/recipes/sandbox_scripts`, mounted at /mergewright/recipes."""
-_FORMATTERS = ("ruff check", "ruff format", "isort", "black")
 REPORT = "report.json"
 """What the script writes to /out."""
 
@@ -42,7 +41,13 @@ def make_command(parameters: Parameters, project: Project) -> ProducingCommand:
         "existing": existing.model_dump() if existing else None,
         "manage": django.manage,
         "python_path": list(django.python_path),
-        "formatters": _list_formatters(project),
+        # The tools that will look at the shape of new files, with the options of their hooks.
+        "formatters": [
+            (tool, command.options)
+            for tool in ("ruff check", "ruff format", "isort", "black")
+            for command in project.lint
+            if command.tool == tool
+        ],
     }
     return ProducingCommand(
         args=(json.dumps(request, sort_keys=True),),
@@ -51,16 +56,6 @@ def make_command(parameters: Parameters, project: Project) -> ProducingCommand:
         ),
         globs=tuple(f"{folder}/*" for folder in parameters.migrations),
     )
-
-
-def _list_formatters(project: Project) -> list[tuple[str, tuple[str, ...]]]:
-    """List the tools that will look at the shape of new files, with the options of their hooks."""
-    return [
-        (tool, command.options)
-        for tool in _FORMATTERS
-        for command in project.lint
-        if command.tool == tool
-    ]
 
 
 def accept_migration(

@@ -18,7 +18,6 @@ from repo_config.detect import Project, Tree
 NAME = "add-django-field"
 FORM = tickets.write_form({"model": "", "field": "", "default for existing rows": ""})
 """The form that states all facts, empty."""
-_LONGEST_TITLE = 60
 
 
 def make_example(tree: Tree, project: Project) -> str:
@@ -60,10 +59,9 @@ def draft_plan(parameters: str) -> Plan:
     words += [f"Create the migration in {folder} with Django." for folder in settled.migrations]
     if settled.existing:
         words.append(f"Existing rows get {settled.existing.code}.")
-    title = f"Add {settled.name} to {settled.model}"
     return Plan(
         recipe=NAME,
-        title=sanitise.shorten(title, _LONGEST_TITLE),
+        title=sanitise.shorten(f"Add {settled.name} to {settled.model}", 60),
         parameters=parameters,
         steps=tuple(words),
         category="feature",

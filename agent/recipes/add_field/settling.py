@@ -20,7 +20,6 @@ from agent.recipes.add_field.request import ADMIN, TEST, FieldRequest
 from repo_config.detect import Project, Tree
 
 _Found = TypeVar("_Found")
-_TOO_DEEP = "the code is nested too deeply"
 
 
 def settle_facts(asked: FieldRequest, tree: Tree, project: Project) -> Parameters:
@@ -43,9 +42,11 @@ def settle_facts(asked: FieldRequest, tree: Tree, project: Project) -> Parameter
     def settle(find: Callable[[], _Found]) -> _Found | None:
         try:
             return find()
-        except (UnfitError, RecursionError) as problem:
-            problems.append(str(problem) if isinstance(problem, UnfitError) else _TOO_DEEP)
-            return None
+        except UnfitError as problem:
+            problems.append(str(problem))
+        except RecursionError:
+            problems.append("the code is nested too deeply")
+        return None
 
     model = settle(lambda: _find_model(asked, index))
     settle(lambda: _check_name(name, model, index))
@@ -53,7 +54,9 @@ def settle_facts(asked: FieldRequest, tree: Tree, project: Project) -> Parameter
     existing = listing = test = None
     if model:
         _require_table(model)
-        existing = settle(lambda: _write_existing(asked, model))
+        if asked.existing not in ("", "None"):
+            given = asked.existing
+            existing = settle(lambda: definition.write_value(definition.read_value(given), model))
     if model and not problems and ADMIN in asked.wishes:
         listing = settle(lambda: admin_list.find_admin(model, name, index))
     if model and not problems and TEST in asked.wishes:
@@ -124,13 +127,6 @@ def _write_definition(
     if not asked.existing and definition.asks_existing(call, model):
         raise UnfitError("existing rows need a value: a default, null=True, or a one-time value")
     return written
-
-
-def _write_existing(asked: FieldRequest, model: Model) -> Expression | None:
-    """Write what rows that are there already get."""
-    if asked.existing in ("", "None"):
-        return None
-    return definition.write_value(definition.read_value(asked.existing), model)
 
 
 def _require_table(model: Model) -> None:

@@ -13,7 +13,6 @@ from agent.recipes.source import SourceFile
 
 #: The narrowest that linters and formatters ask for by themselves.
 WIDTH = 79
-_Import = ast.Import | ast.ImportFrom
 
 
 def lay_out(node: ast.expr, indent: str, head: str = "", tail: str = "") -> list[str]:
@@ -77,7 +76,8 @@ def add_import(source: SourceFile, line: str) -> None:
     body = [node for node in source.tree.body if not is_docstring(node)]
     body = [node for node in body if getattr(node, "module", "") != "__future__"]
     own = source.path.removeprefix("src/").partition("/")[0]
-    keys = {node: _make_key(node, own) for node in body if isinstance(node, _Import)}
+    imports = (node for node in body if isinstance(node, ast.Import | ast.ImportFrom))
+    keys = {node: _make_key(node, own) for node in imports}
     (key,) = (_make_key(node, own) for node in ast.parse(line).body)
     same = [node for node in keys if keys[node][0] == key[0]]
     lower = [node for node in same or keys if keys[node] < key]

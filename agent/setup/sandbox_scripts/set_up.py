@@ -25,10 +25,8 @@ if TYPE_CHECKING:
 
     Marks = dict[str, tuple[int, ...]]
 
-MOST_GONE = 1000
 #: With more, all of the tree counts.
 MOST_READ = 5000
-STOP_SECONDS = 60
 
 
 def list_entries(top: str) -> Marks:
@@ -108,7 +106,7 @@ def keep_cluster(cluster: dict[str, str]) -> None:
     """Stop PostgreSQL and leave its data."""
     with open(cluster["number"], encoding="utf-8") as file:
         os.kill(int(file.read()), signal.SIGINT)
-    end = time.monotonic() + STOP_SECONDS
+    end = time.monotonic() + 60
     while os.path.exists(os.path.join(cluster["data"], "postmaster.pid")):
         if time.monotonic() > end:
             sys.exit("PostgreSQL does not stop after the set-up commands")
@@ -147,7 +145,7 @@ def main() -> int:
                 with suppress(FileNotFoundError):
                     copy(place["from"] + path, place["to"] + path)
         gone += [path[1:] for path in before[name] if name == "tree" and path not in now]
-    leave(order, {"gone": gone[:MOST_GONE], "inputs": read})
+    leave(order, {"gone": gone[:1000], "inputs": read})
     return 0
 
 

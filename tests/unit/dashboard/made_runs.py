@@ -127,7 +127,8 @@ def fill(store: SqlRunStore, count: int, *, days: float = 200, seed: int = 1) ->
             state, end = luck.choice(ACTIVE) if is_active else outcome.state, None
             if outcome and reason is Reason.READY and at < now - 2 * DAY:
                 state = RunState.MERGED if luck.random() < 0.8 else RunState.CLOSED
-                end = _make_end(outcome, state)
+                pull = outcome.pull_request.number
+                end = PullEnd(pull=pull, state=state.value, at="2026-11-01T10:00:00Z")
             issue = run.snapshot.issue
             begun = None if state is RunState.RECEIVED else at
             session.add(
@@ -144,11 +145,6 @@ def fill(store: SqlRunStore, count: int, *, days: float = 200, seed: int = 1) ->
                     pull_end=end.model_dump_json() if end else None,
                 )
             )  # fmt: skip
-
-
-def _make_end(outcome: Outcome, state: RunState) -> PullEnd:
-    number = outcome.pull_request.number
-    return PullEnd(pull=number, state=state.value, at="2026-11-01T10:00:00Z")
 
 
 DIFF = """\

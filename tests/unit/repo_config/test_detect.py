@@ -231,13 +231,6 @@ NEEDS = {"requirements.txt": "fastapi\n"}
 MAIN = "from fastapi import FastAPI\n\napp = FastAPI(title='Shop')\n"
 
 
-def find_app(tree, files, text=""):
-    project = detect.detect_project(
-        tree({**NEEDS, **files}), load.from_text(text, "mergewright.yml")
-    )
-    return project.fastapi_app
-
-
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
@@ -251,7 +244,7 @@ def find_app(tree, files, text=""):
     ],
 )
 def test_the_only_application_that_a_module_makes(tree, files, expected):
-    assert find_app(tree, files) == expected
+    assert detect.detect_project(tree({**NEEDS, **files}), RepoConfig()).fastapi_app == expected
 
 
 def test_the_order_of_settings_is_config_env_pytest_manage(tree):

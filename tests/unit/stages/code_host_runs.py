@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent.desk import Desk, ForgetfulMemory
+from agent.desk import Desk, Memory
 from agent.git import worktree
 from agent.models.change import Change, ChangedFile, ClearedChange, Plan
 from agent.models.checks import CheckReport, Status, TestComparison
@@ -103,7 +103,7 @@ def change_of(*paths: str) -> Change:
     return Change(base_commit="a" * 40, files=files)
 
 
-class Remembered(ForgetfulMemory):
+class Remembered(Memory):
     """Knows what a test says."""
 
     def __init__(self, *, guidance=(), earlier=None, history=()) -> None:

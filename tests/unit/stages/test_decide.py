@@ -75,13 +75,6 @@ def finding(severity: Severity, **more: object) -> Finding:
     return Finding.model_validate({"severity": severity, **given})
 
 
-def flips(item_id: str, base: str, head: str) -> RepeatedTest:
-    """A test that was run again: p passed, f failed."""
-    names = {"p": "passed", "f": "failed"}
-    sides = [tuple(Rerun(outcome=names[one]) for one in side) for side in (base, head)]
-    return RepeatedTest(item_id=item_id, base=sides[0], head=sides[1], place="tests/test_a.py:3")
-
-
 RED_TOOL = tool("mypy", verdict=FAILED, new_failures=failing("x", outcome="finding"))
 UNPROVED = tool("makemigrations", verdict=UNVERIFIED, reason="the report is odd")
 UNMEASURED = tool(
@@ -93,7 +86,8 @@ WRONG = A.model_copy(update={"mistake": "`<` in place of `>=`"})
 BROKEN = A.model_copy(update={"breaks": True})
 KEPT = Proof(is_refactoring=True, hunks=RevertTrials(noticed=(BROKEN,)))
 UNNOTICED = Proof(hunks=RevertTrials(unnoticed=(A,), untried=(B,)))
-FLAKY = (flips("t::a", "pf", "p"),)
+GREEN, RED = Rerun(outcome="passed"), Rerun(outcome="failed")
+FLAKY = (RepeatedTest(item_id="t::a", base=(GREEN, RED), head=(GREEN,), place="tests/test_a.py:3"),)
 
 
 def test_of_a_change_of_types_alone_the_counts_of_the_checker_are_the_proof() -> None:

@@ -33,10 +33,6 @@ WRITTEN = {
 BOT = {"id": 8, "login": "helper[bot]", "type": "Bot"}
 
 
-def words_of(payload: dict[str, Any]) -> dict[str, Any]:
-    return payload.get("comment") or payload["review"]
-
-
 def heard(event: str, payload: dict[str, Any]) -> Comment | ConversationEvent:
     """Parse what must be kept, and have it read as the intake does."""
     kept = parse_event(event, raw(payload))
@@ -59,7 +55,8 @@ def test_remarks_on_lines_and_texts_of_reviews_are_words_on_a_pull_request(
     assert isinstance(told, Comment)
     assert (told.place, told.on_pull, told.at) == (place, True, at)
     assert (told.subject.number, told.subject.issue_id) == (40, 4001)
-    assert (told.comment_id, told.body) == (words_of(payload)["id"], "/mergewright plan")
+    words = payload.get("comment") or payload["review"]
+    assert (told.comment_id, told.body) == (words["id"], "/mergewright plan")
 
 
 @pytest.mark.parametrize(("event", "make"), WRITTEN.items())
