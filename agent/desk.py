@@ -136,6 +136,13 @@ class Desk:
             request, known, self.sandbox, self.index, self.settings, self.say
         )
 
+    def provide(self, opened: OpenedRepository) -> OpenedRepository:
+        """Have the environment of a prepared base on this machine; see `environment`."""
+        if not isinstance(opened, Prepared):
+            return opened
+        built = self.environment(opened)
+        return opened.model_copy(update={"environment": built})
+
     def environment_of_change(
         self, prepared: Prepared, requirements: tuple[str, ...] = ()
     ) -> Environment:

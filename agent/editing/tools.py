@@ -307,7 +307,7 @@ class ToolExecutor:
         desk = self._bench.desk
         if desk.sessions is None:
             raise SandboxMissing("No sandbox is configured for models.")
-        return desk.sessions.open(opened, change, desk.stopped)
+        return desk.sessions.open(desk.provide(opened), change, desk.stopped)
 
     def _take(self, batch: _Batch, session: Session, include: tuple[str, ...]) -> Change:
         """Take the change from the tree, and rebuild the environment where it declares another."""

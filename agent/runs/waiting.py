@@ -12,6 +12,7 @@ from agent.errors import (
     CodeHostLimited,
     ModelUnavailable,
     PermanentError,
+    SandboxLost,
     StoreUnavailable,
     StoreUnusable,
     TransientError,
@@ -24,6 +25,8 @@ from agent.models.step import AnyStep, Step
 MOST_WAITS = 32
 #: And an end is told for about an hour.
 _MOST_TELLINGS = 11
+#: A sandbox that ends or does not start once more has a cause that waiting does not remove.
+_MOST_LOST = 3
 _SHORTEST_WAIT, _LONGEST_WAIT = 5.0, 900.0
 #: The word on a plan wakes the run; without one it looks once a day, for two weeks.
 _APPROVAL_SECONDS = 86_400.0
@@ -65,7 +68,7 @@ def postpone_run(problem: AgentError, step_at: AnyStep | None, waited: PastWait 
         if times >= _MOST_APPROVAL_WAITS:
             return
         until = read_clock() + _APPROVAL_SECONDS
-    elif times < (_MOST_TELLINGS if step_at == Step.DELIVER else MOST_WAITS):
+    elif times < _find_most_waits(problem, step_at):
         until = read_clock() + min(_SHORTEST_WAIT * 2.0**times, _LONGEST_WAIT)
     else:
         return
@@ -81,6 +84,12 @@ def postpone_run(problem: AgentError, step_at: AnyStep | None, waited: PastWait 
     asked = problem.plan if isinstance(problem, ApprovalAwaited) else None
     wait = Wait(reason=problem.message, until=until, begin_with=after, plan_asked=asked)
     raise RunPostponed(wait) from problem
+
+
+def _find_most_waits(problem: AgentError, step_at: AnyStep | None) -> int:
+    if isinstance(problem, SandboxLost):
+        return _MOST_LOST
+    return _MOST_TELLINGS if step_at == Step.DELIVER else MOST_WAITS
 
 
 def write_sentence(problem: AgentError, waited: PastWait | None) -> str:

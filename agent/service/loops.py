@@ -27,7 +27,7 @@ DUE_SECONDS = 2.0
 #: After a turn that failed.
 _TROUBLE_SECONDS, _SHORTEST_SECONDS = 1.0, 1.0
 #: A clock that is kept right is moved by less.
-_MOVED_SECONDS = 60.0
+_MOVED_SECONDS, _LOOK_SECONDS = 60.0, 1.0
 
 
 def take_turns(
@@ -159,7 +159,7 @@ def read_boot_time() -> float:
 def watch_clock(moved: Callable[[float], None], stop: threading.Event) -> None:
     """Tell by how many seconds the clock was put forward, or back, until told to stop."""
     known = read_boot_time()
-    while not stop.wait(1.0):
+    while not stop.wait(_LOOK_SECONDS):
         by = read_boot_time() - known
         if abs(by) < _MOVED_SECONDS:
             continue

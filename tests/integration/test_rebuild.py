@@ -35,6 +35,9 @@ def test_an_environment_that_was_evicted_is_built_again(begun):
     again = desk.environment(prepared)
     assert again.packages == prepared.environment.packages
     assert Path(again.path, "bin", "python").exists()
+    # What a model works in is provided in the same way.
+    assert storage.remove_unused(desk.settings, days=0) == 1
+    assert Path(desk.provide(prepared).environment.path, "bin", "python").exists()
 
 
 def test_an_environment_that_would_be_another_today_sends_the_run_back(begun):
