@@ -349,7 +349,11 @@ def make_failure(problem: AgentError) -> ErrorRecord:
 
 
 def restore_error(failure: ErrorRecord) -> AgentError:
-    """Make an error again from its record; ValueError: no class is made of these parts."""
+    """Make an error again from its record.
+
+    Raises:
+        ValueError: There is no such class, or it is made of other parts.
+    """
     kind = _KINDS.get(failure.kind)
     if kind is None:
         raise ValueError(f"unknown error type {failure.kind}")

@@ -432,7 +432,11 @@ def _join_problems(problems: list[str]) -> SettingsInvalid:
 
 
 def signing_secret(settings: Settings) -> bytes:
-    """Read the webhook secret; SettingsInvalid: none is set, it is short, or cannot be read."""
+    """Read the webhook secret.
+
+    Raises:
+        SettingsInvalid: One is needed, it can be guessed, or its file cannot be read.
+    """
     secret = read_secret(settings, "webhook_secret")
     if secret is None:
         raise SettingsInvalid(
@@ -451,7 +455,11 @@ def signing_secret(settings: Settings) -> bytes:
 
 
 def require_home(settings: Settings) -> None:
-    """Have the data folder with the right to write there, or raise SettingsInvalid."""
+    """Have the data folder, and the right to write there.
+
+    Raises:
+        SettingsInvalid: It cannot be made, or belongs to somebody else.
+    """
     home = settings.home
     try:
         # Sandboxes run as another user, who has to pass through.
@@ -466,7 +474,11 @@ def require_home(settings: Settings) -> None:
 
 
 def read_secret(settings: Settings, field: str) -> SecretStr | None:
-    """Read a secret or its file; None: not given, or empty. SettingsInvalid: unreadable."""
+    """Read a secret, from its value or its file; None: not given, or empty.
+
+    Raises:
+        SettingsInvalid: The file cannot be read.
+    """
     given: _Secret | None = getattr(settings, field)
     if isinstance(given, Path):
         text = _read_secret_file(given, variable(f"{field}_file"))
@@ -483,7 +495,11 @@ def read_addresses(settings: Settings) -> tuple[str, ...]:
 
 
 def find_database(settings: Settings) -> str | None:
-    """Read PostgreSQL's address; None: SQLite in `home`. SettingsInvalid: wrong or unreadable."""
+    """Read the address of PostgreSQL; None: SQLite in the data folder.
+
+    Raises:
+        SettingsInvalid: It is none of PostgreSQL, or its file cannot be read.
+    """
     secret = read_secret(settings, "database_url")
     if secret is None:
         return None

@@ -73,7 +73,11 @@ def find_config(tree: Tree) -> ConfigSource | None:
 
 
 def from_tree(tree: Tree) -> RepoConfig:
-    """Read the configuration, or all defaults; ConfigProblem has every problem, of paths too."""
+    """Read the configuration of a repository; without one, everything has its default.
+
+    Raises:
+        ConfigProblem: With every problem, also paths that are named but are not in the tree.
+    """
     source = find_config(tree)
     return RepoConfig() if source is None else from_text(source.text, source.name, tree)
 

@@ -46,7 +46,11 @@ def join_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def check_head(given: Mapping[str, str]) -> None:
-    """Refuse by the headers what could not be taken: 413 too large, 415 another type."""
+    """Refuse by the headers alone what could not be taken anyway.
+
+    Raises:
+        Refused: 413 too large, 415 another type or compressed.
+    """
     declared = given.get("content-length", "0")
     # More digits than any size has are not worth the time of int().
     if len(declared) > 20 or (declared.isdecimal() and int(declared) > BODY_BYTES):
@@ -65,7 +69,11 @@ def check_head(given: Mapping[str, str]) -> None:
 
 
 async def read_body(parts: AsyncIterator[bytes]) -> bytes:
-    """Read the body, whatever length was declared; refused: 413 large, 408 slow, 400 cut."""
+    """Read the body, whatever length was declared.
+
+    Raises:
+        Refused: 413 too large, 408 too slow, 400 broken off.
+    """
     kept: list[bytes] = []
     size = 0
     try:

@@ -301,7 +301,11 @@ def begin(order: Order, own: Path) -> Path:
 
 
 def find(own: Path, name: str | None) -> Path:
-    """Find a backtest by the start of its name; None: the newest. RequestRefused: not just one."""
+    """Find a backtest by the beginning of its name; None: the newest.
+
+    Raises:
+        RequestRefused: There is none, or there are several.
+    """
     every = folders.list_folders(own)
     found = [place for place in every if place.name.startswith(name or "")]
     if name and len(found) > 1:

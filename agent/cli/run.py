@@ -303,7 +303,13 @@ def execute_issue_run(
 
 
 def _look_up(intake_api: GithubIntakeApi, name: str, number: int) -> LiveIssue:
-    """Find the issue; RequestRefused: there is none. SettingsInvalid, AccessLost as from GitHub."""
+    """Find the issue.
+
+    Raises:
+        SettingsInvalid: What answers is not GitHub, or does not know us.
+        AccessLost: The repository is not there for us.
+        RequestRefused: It has no such issue.
+    """
     # Whatever answers at a wrong address would say that nothing is there.
     intake_api.own_logins()
     live = intake_api.find_issue(name, number)
@@ -315,7 +321,11 @@ def _look_up(intake_api: GithubIntakeApi, name: str, number: int) -> LiveIssue:
 
 
 def read_repository_name(repo: str, github_url: str) -> str:
-    """Read `OWNER/NAME` from itself or an address; one that the API is not of is refused."""
+    """Read `OWNER/NAME` from an address or from itself.
+
+    Args:
+        github_url: Of the API that the run would go to; an address elsewhere is refused.
+    """
     found = re.fullmatch(
         r"(?:https?://(?P<web>[^/\s@]+)/|git@(?P<ssh>[^:/\s]+):)?"
         r"(?P<name>[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+?)(?:\.git)?/?",

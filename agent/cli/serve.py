@@ -152,7 +152,11 @@ def work() -> None:
 
 
 def _require_access(loaded: Settings) -> None:
-    """Raise SettingsInvalid where the credentials are not those of an App; nobody is asked yet."""
+    """Hold what opens GitHub against what it takes; nobody is asked yet.
+
+    Raises:
+        SettingsInvalid: Names what is missing or wrong and where to get it.
+    """
     # Only what works on GitHub needs its client.
     from agent.github import tokens
 

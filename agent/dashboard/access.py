@@ -174,7 +174,9 @@ class SignIns:
     def end_github(self, request: Request, state: str, code: str) -> Response:
         """Sign in whoever GitHub sends back, and lead them to the page that they came from.
 
-        SignInNeeded: another browser, or too late. AgentError: GitHub does not know the code.
+        Raises:
+            SignInNeeded: It is another browser, or too late.
+            AgentError: GitHub does not know the code, or does not answer.
         """
         cookie = request.cookies.get(self._state_cookie, "")
         try:

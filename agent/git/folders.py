@@ -13,7 +13,11 @@ from agent.errors import PermanentError
 
 
 def provide_folder(place: Path, files: Mapping[str, bytes]) -> Path:
-    """Have a folder of these files that every user can read; its name ends in their digest."""
+    """Have a folder of these files that every user can read, and return it.
+
+    Args:
+        place: Without the digest of the files, which the name ends in: so it never changes.
+    """
     total = hashlib.sha256()
     for path, content in sorted(files.items()):
         total.update(f"{path}\0{len(content)}\0".encode() + content)

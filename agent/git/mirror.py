@@ -136,7 +136,11 @@ def explain_mirror(place: Path) -> Iterator[None]:
 
 
 def update_from_disk(hold: LockedMirror, root: Path, commit: str, upload_pack: str) -> None:
-    """Fetch branches, tags and the commit from the user's repository, by git `upload_pack`."""
+    """Fetch branches, tags and the commit from the user's repository.
+
+    Args:
+        upload_pack: What git starts on their side.
+    """
     wanted = [f"+{commit}:{BASES}{commit}"]
     wanted += [f"+refs/{kind}/*:refs/{kind}/*" for kind in ("heads", "tags", "remotes")]
     options = (f"--upload-pack={upload_pack}",)

@@ -141,7 +141,11 @@ class Access:
         return f"{number}{login}@users.noreply.{known}"
 
     def open_session(self, issue: IssueRef, purpose: str) -> RepositorySession:
-        """Hand out what a run or the intake works with; equal purposes share tokens and counts."""
+        """Hand out what one run, or the intake of one repository, works with.
+
+        Args:
+            purpose: The run's id; equal purposes share tokens and counters.
+        """
         with self._lock:
             if purpose not in self._sessions:
                 self._sessions[purpose] = RepositorySession(self, issue, purpose)
@@ -286,7 +290,11 @@ class RepositorySession:
         _log.warning("a GitHub list has more pages", repository=self.name, path=path, pages=most)
 
     def try_nicety(self, what: str, work: Callable[[], object]) -> str:
-        """Do what a run can do without; return `what` is missing then and why, or an empty text."""
+        """Do what a run can do without; return why it could not be done, or an empty text.
+
+        Args:
+            what: What is not there then, as "the check".
+        """
         try:
             with translate_errors():
                 work()

@@ -47,7 +47,11 @@ class GithubCodeHost(GithubPulls):
         self._progress: dict[str, Progress] = {}
 
     def read_ticket(self, run: Run) -> Ticket:
-        """Make a ticket of the approved snapshot; Superseded: the issue is not as approved."""
+        """Make a ticket of the approved snapshot, if the issue still stands.
+
+        Raises:
+            Superseded: It is closed, locked, gone, moved, or its label was taken away.
+        """
         snapshot = require_snapshot(run)
         live = issues.read_issue(self._access.open_run_session(run))
         if why := explain_withdrawal(snapshot, live, self._intake_api.read_start_label):
@@ -95,7 +99,11 @@ class GithubCodeHost(GithubPulls):
             self._statuses[run.run_id].pause()
 
     def find_remote(self, run: Run) -> Remote | None:
-        """Say where git finds the repository now; AccessLost: it is out of our reach."""
+        """Say where git finds the repository now.
+
+        Raises:
+            AccessLost: It is gone, archived, disabled or out of our reach.
+        """
         return repositories.read_remote(self._access.open_run_session(run))
 
     def create_credential(self, run: Run, *, write: bool) -> str:

@@ -41,7 +41,11 @@ def mark_issue_seen(session: RepositorySession) -> None:
 def list_comments(
     session: RepositorySession, mark: str, *, on: int | None = None
 ) -> list[OwnComment]:
-    """List our comments that begin with a mark, by age; `on` the session's issue or another."""
+    """List the comments of ours that begin with a mark, the oldest first.
+
+    Args:
+        on: Number of the issue or pull request; None: the session's.
+    """
     number = on or session.issue.number
 
     def work(repository: Repository) -> list[OwnComment]:
@@ -77,7 +81,11 @@ def leave_comment(
     *,
     on: int | None = None,
 ) -> OwnComment:
-    """Make a comment unless it is there; a lost reply makes no second one."""
+    """Make a comment unless it is there; a lost reply makes no second one.
+
+    Args:
+        on: As for `list_comments`.
+    """
     found = list_comments(session, mark, on=on)
     return found[0] if found else create_comment(session, mark, text, on=on)
 

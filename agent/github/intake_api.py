@@ -113,7 +113,11 @@ class GithubIntakeApi:
     def add_reaction(
         self, subject: IssueRef, comment: int, content: Reaction, *, inline: bool
     ) -> None:
-        """React to a comment (`inline`: on a line of code); a refusal is only logged."""
+        """React to a comment; what GitHub refuses is logged, since it is only a sign.
+
+        Args:
+            inline: Whether it stands on a line of a pull request.
+        """
         session, where = self._session(subject), "pulls" if inline else "issues"
         session.try_nicety(
             "a reaction",

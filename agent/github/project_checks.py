@@ -262,7 +262,11 @@ def _list_if_allowed(session: RepositorySession, path: str, key: str, wanted: Ra
 
 
 def read_log(session: RepositorySession, job: int) -> str:
-    """Read the end of a job's log as people see it; empty: it has none that we may read."""
+    """Read the end of a job's log as people see it; empty: it has none that we may read.
+
+    Raises:
+        CodeHostUnavailable: It could not be fetched, after all attempts.
+    """
 
     def work(repository: Repository) -> str:
         # It is on another server, for a minute, for whoever has the address.
@@ -283,7 +287,11 @@ def read_log(session: RepositorySession, job: int) -> str:
 
 
 def _fetch_log(address: str, api: str) -> str:
-    """Fetch the end of a log without any token; empty: it is gone. LostReply: no usable reply."""
+    """Fetch the end of a log without any token; empty: it is not there.
+
+    Raises:
+        LostReply: No usable reply, or an address that we do not follow.
+    """
     _require_safe(address, api)
     kept, read, begun = bytearray(), 0, time.monotonic()
     try:

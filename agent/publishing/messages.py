@@ -160,7 +160,9 @@ def get_next_step_of_follow_up(reason: Reason) -> str:
 def get_next_step_here(reason: Reason, run_id: str, *, config_name: str | None = None) -> str:
     """What a person can do about it on this machine; empty where that is nothing.
 
-    A configuration by another name, in place of the repository's, counts as it is on the disk.
+    Args:
+        config_name: The file that took the place of the repository's configuration; it counts as it
+            is on the disk.
     """
     words, known = (_NEXT | _NEXT_HERE).get(reason, ""), dict(_HERE)
     file = _CONFIGURATION

@@ -39,7 +39,11 @@ def tell_stopped(run: Run, outcome: Outcome, desk: Desk) -> None:
 def withhold_answers(
     answers: tuple[ItemAnswer, ...], decided: DecidedChange | None, refused: tuple[Finding, ...]
 ) -> tuple[ItemAnswer, ...]:
-    """Answer what was edited and is not published: rules refused it, or else by the verdict."""
+    """Answer what was edited and is not published.
+
+    Args:
+        refused: Why rules did not let it through; then nothing was decided.
+    """
     if refused:
         why = f"The rule {refused[0].rule} blocks it: {refused[0].message}"
     elif decided is not None and not decided.verdict.publish:
@@ -61,7 +65,11 @@ def answer_threads(
     run: Run,
     desk: Desk,
 ) -> tuple[ThreadOutcome, ...]:
-    """Answer each thread as it is in this attempt; what a check was about has no thread."""
+    """Answer each thread where it is; what a check was about has no thread.
+
+    Args:
+        now: The pull request as it is in this attempt: an earlier one may have answered some.
+    """
     by_number = {answer.item: desk.redactor.redact_record(answer) for answer in answers}
     pairs = [(item, by_number[item.number]) for item in items if item.number in by_number]
     for item, answer in pairs:
@@ -142,7 +150,13 @@ def list_waiting(ends: Iterable[ThreadOutcome]) -> tuple[ThreadOutcome, ...]:
 def list_notes(
     task: Task, pull: PullContext, commit: str, *, is_published: bool, is_edited: bool
 ) -> list[str]:
-    """List what is to be said of the branch, which ends at a commit."""
+    """List what is to be said of the branch.
+
+    Args:
+        commit: At its end.
+        is_published: Whether that is new.
+        is_edited: Whether people have edited the text.
+    """
     start, notes, base = task.start, [], pull.pull.base_branch
     if start.conflicts:
         shown = ", ".join(start.conflicts[:_SHOWN])

@@ -26,7 +26,11 @@ _MOST_ROWS = 20
 
 
 def write_reply(answer: ItemAnswer, commit: str) -> str:
-    """Write the answer to a thread, which a commit may have carried out; empty: none."""
+    """Write the answer to a thread.
+
+    Args:
+        commit: That holds what was done; empty: nothing was.
+    """
     head = {
         "commit": f"Done in {commit}.",
         "reply": "",

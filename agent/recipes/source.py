@@ -115,7 +115,11 @@ class SourceFile:
             self.insert(offset, "\n".join(lines) + "\n")
 
     def result(self) -> bytes:
-        """Return the edited file as it was encoded; RequestRefused: that lacks a new character."""
+        """Return the file with all edits made, in its own encoding and with its own line ends.
+
+        Raises:
+            RequestRefused: The encoding lacks a character of what was put in.
+        """
         text = self.text
         for start, end, new in sorted(self._edits, key=lambda edit: edit[0])[::-1]:
             text = text[:start] + new.replace("\n", self.newline) + text[end:]

@@ -51,7 +51,9 @@ class CommandOutcome:
 def begin_run(run: Run, settings: Settings) -> Iterator[tuple[SqlRunStore, StoredRun]]:
     """Put a run on record before its first step, in the hands of this process.
 
-    ActiveRun: its issue has a run that is not over. SettingsInvalid: the data folder is read-only.
+    Raises:
+        ActiveRun: Its issue has a run that is not over.
+        SettingsInvalid: The data folder cannot be written.
     """
     with closing(open_store(settings)) as store:
         added = store.add_run(run, read_clock(), worker=name_command(os.getpid()))

@@ -20,7 +20,11 @@ class LocalCodeHost(CodeHost):
     """Reads tickets from files; the executor leaves the texts in the run's folder."""
 
     def read_ticket(self, run: Run) -> Ticket:
-        """Read the ticket file; RequestRefused: it is no text, or longer than a ticket can be."""
+        """Read the ticket file: the first heading or line is the title, the rest the body.
+
+        Raises:
+            RequestRefused: It is no text, or longer than a ticket can be.
+        """
         path = Path(run.ticket)
         raw = path.read_bytes()
         try:

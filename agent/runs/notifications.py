@@ -45,9 +45,10 @@ def describe_end(run: Run, outcome: Outcome) -> str:
 
 
 def load_receivers(settings: Settings) -> tuple[Apprise, ...]:
-    """Make the receivers that the operator names; SettingsInvalid tells which one is none.
+    """Make the receivers that the operator's addresses name, in their order.
 
-    It does so without its words, that may be a secret.
+    Raises:
+        SettingsInvalid: One is none; which, is said without its words, that may be a secret.
     """
     if not (addresses := read_addresses(settings)):
         return ()

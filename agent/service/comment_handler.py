@@ -58,6 +58,11 @@ class CommentHandler:
     def __init__(
         self, intake_api: GithubIntakeApi, store: SqlRunStore, *, quiet: float = 60.0
     ) -> None:
+        """Take whom it asks and what it tells.
+
+        Args:
+            quiet: Seconds in which nobody may say more before a pull request is gone on with.
+        """
         self._quiet, self._pause = quiet, min(quiet, QUIET_SECONDS)
         """Seconds without a further word before a pull request is gone on with, and a run."""
         self._intake_api = intake_api

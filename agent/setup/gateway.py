@@ -220,7 +220,11 @@ def _find_folder(url: str) -> str:
 
 
 def _make_client(accesses: tuple[IndexAccess, ...]) -> httpx.Client:
-    """Make what asks hosts: no headers or cookies of its own; SettingsInvalid: no such proxy."""
+    """Make what asks hosts: without headers or cookies of its own.
+
+    Raises:
+        SettingsInvalid: The variables of this machine name no proxy that can be asked by HTTP.
+    """
     trusted = ssl.create_default_context()
     for bundle in {access.ca_bundle for access in accesses} - {None}:
         trusted.load_verify_locations(bundle)
@@ -349,7 +353,11 @@ class _Requests(BaseHTTPRequestHandler):
         return wanted, path
 
     def _read_body(self, wanted: HostPort, path: str) -> bytes:
-        """Read what a fetch of git wants; _RefusedError: it is more than a request to read."""
+        """Read what a fetch of git wants; nothing else has anything to say to a host.
+
+        Raises:
+            _RefusedError: It is more than a request to read.
+        """
         place, _, query = path.partition("?")
         size = self.headers.get("Content-Length", "0")
         if self.headers.get("Transfer-Encoding") or not size.isdecimal():

@@ -80,7 +80,11 @@ class Interpreter(Record):
 
 
 def read_hints(files: ProjectFiles, committed: int = 0) -> PythonHints:
-    """Read what files of a project say of its Python; a commit time of 0 is not known."""
+    """Read what the files of a project say of its Python.
+
+    Args:
+        committed: When they were committed, in seconds since the epoch; 0: not known.
+    """
     requires, minors = versions.find_declared_pythons(files)
     return PythonHints(
         version_file=versions.read_version_file(files),

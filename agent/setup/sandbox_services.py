@@ -96,7 +96,11 @@ exec "$@"
 def provide_services(
     asked: Sequence[str], env: Mapping[str, str], build_context: BuildContext
 ) -> tuple[SandboxService, ...]:
-    """Find what `services` asks for, with its beginnings; EnvironmentFailed says what helps."""
+    """Find what `services` asks for, and make what it begins with.
+
+    Raises:
+        EnvironmentFailed: One is not to be had; says what would help.
+    """
     there = tuple(_list_programs(build_context)) if asked else ()
     given = []
     for wanted in asked:

@@ -86,7 +86,11 @@ class _PackagePlan(NamedTuple):
 
 
 def _choose(asked: Sequence[str], build_context: BuildContext) -> _PackagePlan | None:
-    """Choose what is not installed; None: all is. EnvironmentFailed: it may not be had."""
+    """Choose what is not installed; None: all is.
+
+    Raises:
+        EnvironmentFailed: The operator does not allow it, or sandboxes cannot have it.
+    """
     root = build_context.root
     top = Path(root.folder or "/nonexistent")
     if root.folder is None:

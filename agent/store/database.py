@@ -211,7 +211,11 @@ def _open_file(path: Path, busy_seconds: float) -> Engine:
 
 
 def create_file(path: Path) -> None:
-    """Make a file where there is none, for this user alone; SettingsInvalid: it cannot be."""
+    """Make a file where there is none; only this user may read it.
+
+    Raises:
+        SettingsInvalid: It cannot be made or opened there.
+    """
     try:
         if not path.parent.exists():
             path.parent.mkdir(parents=True)

@@ -216,7 +216,11 @@ class Inbox:
         self._require_same_file()
 
     def beat(self, *, leads: bool = True) -> None:
-        """Leave a sign of life of who reads the inbox (`leads`), or of a process beside it."""
+        """Leave a sign of life of whoever reads the inbox.
+
+        Args:
+            leads: Whether this process is the one that does; others only tell that they live.
+        """
         with suppress(OSError):
             self._heartbeat.touch(mode=0o600)
         if leads and self.is_shared:

@@ -47,7 +47,11 @@ def read_value(source: str) -> ast.expr:
 
 
 def write_value(node: ast.expr, model: Model) -> Expression:
-    """Write a value for the file of a model; UnfitError: it holds more than is known there."""
+    """Write a value for the file of a model.
+
+    Raises:
+        UnfitError: It holds more than literals, names and calls, or a name that nobody knows.
+    """
     node = copy.deepcopy(node)
     imports: list[str] = []
     for name in _walk_names(node):
