@@ -33,6 +33,7 @@ from agent.models.task import FollowUpItem
 from agent.policy.layout import is_note
 from agent.text import sanitise
 from agent.text.check_summary import describe_outcomes, format_count
+from agent.text.sanitise import list_some
 from repo_config import dependencies
 from repo_config.project_files import ProjectFiles
 from repo_config.tree import FolderTree
@@ -41,7 +42,7 @@ from repo_config.tree import FolderTree
 _MOST_TICKET, _MOST_DIFF, _MOST_ITEMS = 50_000, 120_000, 60_000
 _MOST_FAILED, _MOST_OUTLINE, _MOST_NOTES = 30_000, 6_000, 20_000
 _MOST_NOTE_FILES, _MOST_FAILING, _MOST_VERSIONS = 4, 30, 40
-_MOST_REASON, _MOST_WHY = 600, 300
+_MOST_REASON, _MOST_WHY, _MOST_ALIKE = 600, 300, 20
 _HEADING = re.compile(r"#{1,6} .+")
 _MARKED = re.compile(r"E\s+\S")
 _FRAME = re.compile(r'\s*File ".*", line \d+')
@@ -316,23 +317,25 @@ def _describe_failed(result: AnyRun, paths: Collection[str]) -> str:
     bad = [item for item in items if item.outcome in ("failed", "error", "finding")]
     if not bad:
         return f"{result.name}: {result.reason[:_MOST_REASON]}"
-    own = dict.fromkeys(_describe_item(item) for item in bad if _is_own(item, paths))
+    alike: dict[str, list[str]] = {}
+    for item in bad:
+        if _is_own(item, paths):
+            # A finding's name says it all.
+            why = find_error_line(item.text)[:_MOST_WHY] if item.outcome != "finding" else ""
+            alike.setdefault(why or item.item_id, []).append(item.item_id)
     # Some of many findings say nothing; tests that fail may be the ticket's.
-    if len(own) > _MOST_FAILING and result.name != TESTS:
-        own = {}
-    named = "".join(f"\n- {one}" for one in [*own][:_MOST_FAILING])
-    return f"{result.name} ({len(bad):,}){':' * bool(named)}{named}"
+    if len(alike) > _MOST_FAILING and result.name != TESTS:
+        alike = {}
+    named = [
+        f"\n- {list_some([*dict.fromkeys(ids)], _MOST_ALIKE)}{f': {why}' * (why != ids[0])}"
+        for why, ids in [*alike.items()][:_MOST_FAILING]
+    ]
+    return f"{result.name} ({len(bad):,}){':' * bool(named)}{''.join(named)}"
 
 
 def _is_own(item: CheckItem, paths: Collection[str]) -> bool:
     path = (item.place or item.item_id).partition(":")[0]
     return not path.endswith(".py") or path in paths
-
-
-def _describe_item(item: CheckItem) -> str:
-    """Name a test with its error; a finding's name says it all."""
-    why = find_error_line(item.text) if item.outcome != "finding" else ""
-    return f"{item.item_id}: {why[:_MOST_WHY]}" if why else item.item_id
 
 
 def find_error_line(text: str) -> str:

@@ -60,7 +60,7 @@ def _list_constraints(config: RepoConfig) -> Iterator[str]:
     if config.concurrency.mode != "any":
         yield f"{config.concurrency.mode} code"
     if config.rules.get("http-timeout") != "off":
-        yield "every request with a timeout"
+        yield "every HTTP request with a timeout"
     if config.imports.forbid:
         yield f"no import of {list_some(config.imports.forbid, _MOST_NAMED)}"
     if scope.new_dependencies != "allow":
