@@ -13,12 +13,15 @@ import base64
 import posixpath
 import re
 import shutil
+import socket
 import ssl
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
+from functools import cache
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from http.server import BaseHTTPRequestHandler
@@ -27,11 +30,13 @@ from socketserver import ThreadingUnixStreamServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import httpcore
 import httpx
 import structlog
+import tenacity
 import trustme
 
-from agent.errors import EnvironmentFailed, IndexUnavailable, SettingsInvalid
+from agent.errors import AgentError, EnvironmentFailed, IndexUnavailable, SettingsInvalid
 from agent.models.sandbox import Outlet
 from agent.settings import Settings
 from agent.setup import storage
@@ -42,6 +47,8 @@ _log = structlog.get_logger()
 #: Indexes of packages beside that of Python.
 HOSTS = ("registry.npmjs.org", "http://deb.debian.org", "https://deb.debian.org")
 _IDLE_SECONDS = 120.0
+#: Names of hosts that were turned away, and addresses without an answer, that are kept.
+_MOST_NOTES = 50
 #: What a git client says of what it has and wants.
 _MOST_WISHES = 1024**2
 #: Headers of a request that are forwarded, and of an answer that are not.
@@ -83,6 +90,7 @@ class Gateway(ThreadingUnixStreamServer):
         accesses: Iterable[IndexAccess] = (),
         git_hosts: Iterable[HostPort] = (),
         downloads: Downloads | None = None,
+        resolve: Callable[..., Any] = socket.getaddrinfo,
     ) -> None:
         """Open it.
 
@@ -92,6 +100,7 @@ class Gateway(ThreadingUnixStreamServer):
             accesses: Indexes, whose credentials and certificates count.
             git_hosts: Hosts that git may fetch from.
             downloads: Where unchanging files are kept.
+            resolve: Looks a name up; each that it finds is kept for as long as this is open.
 
         Raises:
             SettingsInvalid: The proxy cannot be used.
@@ -105,12 +114,13 @@ class Gateway(ThreadingUnixStreamServer):
         self.downloads = downloads
         self.refused_attempts: tuple[str, ...] = ()
         """Attempts that were turned away, as `host:port (reason)`, each once, at most 50."""
-        self.faults: tuple[str, ...] = ()
-        """Hosts that were not reached or failed, each once with the reason, at most 50."""
+        self.faults: dict[str, tuple[float, str]] = {}
+        """By address: when it was last asked for in vain, and why; at most 50. What is answered
+        later is none."""
         self.git_hosts = frozenset(git_hosts)
         self._allowed = {*allowed, *self.git_hosts}
         self._accesses = tuple(accesses)
-        self.client = _make_client(self._accesses)
+        self.client = _make_client(self._accesses, _Network(resolve))
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(self.most_connections)
         self.request_queue_size = self.most_connections
@@ -139,20 +149,37 @@ class Gateway(ThreadingUnixStreamServer):
             " allow hosts with MERGEWRIGHT_ALLOW_HOSTS."
         )
 
-    def make_failure(self, said: str) -> Exception:
-        """Say why packages were not installed: a host that failed is transient, all else is not."""
-        if not self.faults:
+    def make_failure(self, said: str, since: float = 0.0) -> AgentError:
+        """Say why packages were not installed: transient is only what was never answered.
+
+        Args:
+            said: Which command ended how.
+            since: When it began, by the monotonic clock.
+        """
+        causes = dict.fromkeys(why for moment, why in self.faults.values() if moment >= since)
+        if not causes:
             return EnvironmentFailed(f"{said}{self.explain_refused()}")
-        named = "\n".join(self.faults)
-        return IndexUnavailable(f"The packages cannot be fetched:\n{named}\n{said}")
+        return IndexUnavailable("\n".join(("The packages cannot be fetched:", *causes, said)))
 
     def note(self, attempt: str) -> None:
         with self._lock:
-            self.refused_attempts = _add_note(self.refused_attempts, attempt)
+            noted = dict.fromkeys((*self.refused_attempts, attempt))
+            self.refused_attempts = tuple(noted)[:_MOST_NOTES]
 
-    def note_fault(self, fault: str) -> None:
+    def note_fault(self, address: str, why: str) -> None:
         with self._lock:
-            self.faults = _add_note(self.faults, fault[:400])
+            if address in self.faults or len(self.faults) < _MOST_NOTES:
+                self.faults[address] = time.monotonic(), why[:400]
+
+    @tenacity.retry(
+        retry=tenacity.retry_if_exception_type(httpx.TransportError),
+        stop=tenacity.stop_after_attempt(3) | tenacity.stop_before_delay(10.0),
+        wait=tenacity.wait_exponential(multiplier=0.5, exp_base=4),
+        reraise=True,
+    )
+    def send(self, request: httpx.Request) -> httpx.Response:
+        """Ask a host, and again where no answer begins."""
+        return self.client.send(request, stream=True)
 
     # --- connections --------------------------------------------------------------------------
 
@@ -210,16 +237,31 @@ class Gateway(ThreadingUnixStreamServer):
         return logins[max(logins, key=len)] if logins else ""
 
 
-def _add_note(notes: tuple[str, ...], note: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*notes, note)))[:50]
-
-
 def _find_folder(url: str) -> str:
     """Return the path of the folder that an index lies in."""
     return posixpath.join(posixpath.dirname(urlsplit(url).path.rstrip("/")), "")
 
 
-def _make_client(accesses: tuple[IndexAccess, ...]) -> httpx.Client:
+class _Network(httpcore.SyncBackend):
+    """Connects to hosts whose names are looked up once: one look-up of many may fail."""
+
+    def __init__(self, resolve: Callable[..., Any]) -> None:
+        self._find, self._lock = cache(resolve), threading.Lock()
+
+    def connect_tcp(self, host: str, port: int, *args: Any, **named: Any) -> httpcore.NetworkStream:
+        try:
+            with self._lock:
+                found = self._find(host, None, type=socket.SOCK_STREAM)
+        except OSError as problem:
+            raise httpcore.ConnectError(f"{host} is not found: {problem}") from problem
+        addresses = [address[0] for *_, address in found]
+        for address in addresses[:-1]:
+            with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
+                return super().connect_tcp(address, port, *args, **named)
+        return super().connect_tcp(addresses[-1], port, *args, **named)
+
+
+def _make_client(accesses: tuple[IndexAccess, ...], network: _Network) -> httpx.Client:
     """Make what asks hosts: without headers or cookies of its own.
 
     Raises:
@@ -243,6 +285,10 @@ def _make_client(accesses: tuple[IndexAccess, ...]) -> httpx.Client:
             " Use http://host:port, or exempt the indexes with NO_PROXY."
         ) from None
     client.headers.clear()
+    # A client takes none itself, and only its own transports know the variables for proxies.
+    for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001
+        if isinstance(transport, httpx.HTTPTransport):
+            transport._pool._network_backend = network  # noqa: SLF001
     return client
 
 
@@ -399,11 +445,11 @@ class _Requests(BaseHTTPRequestHandler):
         )
         is_begun = False
         try:
-            with closing(self.server.client.send(sent, stream=True)) as answer:
+            with closing(self.server.send(sent)) as answer:
                 is_begun = True
                 self._hand_back(answer, request, headers, store)
         except httpx.TransportError as problem:
-            self.server.note_fault(f"{wanted}: {problem}")
+            self.server.note_fault(request, f"{wanted}: {problem}")
             if not is_begun:
                 raise _RefusedError(502) from problem
             self.close_connection = True  # the client sees that it is not whole
@@ -418,7 +464,7 @@ class _Requests(BaseHTTPRequestHandler):
         """Carry an answer back, and keep it where that is of use."""
         headers, status = dict(answer.headers), answer.status_code
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            self.server.note_fault(f"{answer.url.host}: HTTP {status}")
+            self.server.note_fault(request, f"{answer.url.host}: HTTP {status}")
         is_bare = self.command == "HEAD" or status in (204, 304)
         is_chunked = "content-length" not in headers and not is_bare
         length = {"transfer-encoding": "chunked"} if is_chunked else {}
@@ -436,6 +482,8 @@ class _Requests(BaseHTTPRequestHandler):
                     file.write(chunk)
         if is_chunked:
             self.wfile.write(b"0\r\n\r\n")
+        if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.server.faults.pop(request, None)
         _log.debug(_EVENT, method=self.command, url=request, status=status, size=size)
 
     def _send_kept(self, kept: CachedDownload, request: str) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import posixpath
 import secrets
 import shutil
@@ -85,6 +86,7 @@ class _SetupReport(BaseModel):
     model_config = ConfigDict(strict=True)
 
     at: int = 0
+    since: float = 0.0
     code: int | None = None
     gone: list[str] = []
     inputs: list[str] | None = None
@@ -104,7 +106,7 @@ def provide_layer(
 
     Raises:
         EnvironmentFailed: A command fails or reaches a limit.
-        IndexUnavailable: One fails where a package index did not answer.
+        IndexUnavailable: One fails, and what it asked of a package index was never answered.
     """
     if not environment.sources:
         return environment
@@ -231,9 +233,7 @@ class _CommandRun:
             context.say(line)
         if result.exit_code != 0:
             said = self._describe_failure(result, report)
-            if result.limit:
-                raise EnvironmentFailed(f"{said}{opened.explain_refused()}")
-            raise opened.make_failure(said)
+            raise opened.make_failure(said, math.inf if result.limit else report.since)
         layer_files.remove_special(part / "services", {})
         altered = layer_files.delete_repository_files(part / "tree", self._tree, report.gone)
         layer_files.remove_special(part / "home")

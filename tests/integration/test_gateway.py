@@ -289,7 +289,7 @@ def test_a_proxy_that_refuses_is_told_without_its_password(tmp_path, set_proxy):
         with opened(tmp_path, here) as made, tunnelled(made, here) as client:
             client.request("GET", "/simple/pip/")
             assert client.getresponse().status == 502
-        (fault,) = made.faults
+        ((_, fault),) = made.faults.values()
     assert "index.corp.invalid:443" in fault
     assert "407" in fault
     assert SECRET not in fault

@@ -128,11 +128,12 @@ def main() -> int:
     os.makedirs(order["directory"], exist_ok=True)
     os.chdir(order["directory"])
     for number, command in enumerate(order["commands"]):
-        leave(order, {"at": number})
+        report = {"at": number, "since": time.monotonic()}
+        leave(order, report)
         print("$ " + command.replace("\n", " "), flush=True)
         code = subprocess.run(["bash", "-eo", "pipefail", "-c", command], check=False).returncode
         if code:
-            leave(order, {"at": number, "code": code})
+            leave(order, dict(report, code=code))
             return 1
     if cluster:
         keep_cluster(cluster)

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import json
+import socket
 import ssl
 import tarfile
 import threading
@@ -95,6 +96,9 @@ class LocalIndex:
         """By file: the day on which it appeared; pages in JSON tell it."""
         self.failures = 0
         """So many requests are answered with 503 first."""
+        self.connections = 0
+        self.breaks = False
+        """Whether of two connections the first is broken off without an answer."""
         self.asked: list[str] = []
         self.credentials: list[str | None] = []
         self.login: str | None = None
@@ -141,6 +145,12 @@ def serving(form: str = "json", *, tls: ssl.SSLContext | None = None) -> Iterato
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            super().setup()
+            index.connections += 1
+            if index.breaks and index.connections % 2:
+                self.request.shutdown(socket.SHUT_RDWR)
 
         def do_GET(self) -> None:
             index.asked.append(self.path)
