@@ -17,6 +17,7 @@ from agent import steps, workflow
 from agent.desk import Compose, Desk, make_redactor
 from agent.errors import (
     AgentError,
+    IndexUnavailable,
     ModelUnavailable,
     ModelUnusable,
     PolicyRefused,
@@ -158,9 +159,9 @@ def _make_limits(stored: StoredRun, settings: Settings) -> SpendingLimits:
 
 
 def _tell_wait(postponed: RunPostponed, run_progress: RunProgress) -> None:
-    """Show on the issue that a model is waited for; what is wrong with it is its operator's."""
+    """Show on the issue what is waited for; what is wrong with a model is its operator's."""
     wait, cause = postponed.wait, postponed.__cause__
-    if isinstance(cause, ModelUnavailable):
+    if isinstance(cause, ModelUnavailable | IndexUnavailable):
         run_progress.show_wait(wait.until, wait.reason)
     elif isinstance(cause, ModelUnusable):
         run_progress.show_wait(wait.until, "The operator has to fix the model first.")

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from agent.desk import Desk
-from agent.errors import CodeHostLimited, ModelUnavailable, SandboxMissing
+from agent.errors import CodeHostLimited, IndexUnavailable, ModelUnavailable, SandboxMissing
 from agent.models.run import Reason, Wait
 from agent.models.step import Step
 from agent.models.ticket import Ticket
@@ -61,10 +61,11 @@ def test_foreign_lines_reach_log_and_terminal_without_secrets(home, monkeypatch)
     ("problem", "told"),
     [
         (ModelUnavailable(f"No model answered: {SECRET}."), "No model answered: [secret removed]."),
+        (IndexUnavailable("pypi.org: timed out"), "pypi.org: timed out"),
         (CodeHostLimited("wait", 0.0), ""),
     ],
 )
-def test_a_model_that_is_waited_for_is_told_on_the_issue(home, monkeypatch, problem, told):
+def test_a_model_or_an_index_that_is_waited_for_is_told_on_the_issue(home, monkeypatch, problem, told):
     code_host = FakeCodeHost(None)
 
     def carry(run, step, desk, ledger, log, *, waited):
