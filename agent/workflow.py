@@ -84,11 +84,14 @@ def _begin_work(task: Task, opened: OpenedRepository, once: StepRunner, desk: De
     # Requests that get no reply are held to what the repository allows, too.
     desk.lower_limit(desk.budget.find_usd(config))
     begun = RunContext(task, opened, once, desk, roles=roles)
-    scout = partial(scouting.scout_configuration, begun)
-    measure = partial(environment.prepare_environment, opened)
-    preparation = MeasuredPreparation(
-        once, desk, partial(measure, scout), partial(measure, ahead.need_model)
+    # Steps alone decide what follows, so that a run that goes on meets the same ones.
+    has_model = "editor" in roles
+    scouts = partial(scouting.scout_configuration, begun), ahead.need_model
+    measures = (
+        partial(environment.prepare_environment, opened, scout if has_model else None)
+        for scout in scouts
     )
+    preparation = MeasuredPreparation(once, desk, *measures)
     return replace(begun, preparation=preparation)
 
 

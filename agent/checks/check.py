@@ -74,6 +74,8 @@ class Site:
     """Checks that may be under way at a time."""
     may_fail: frozenset[str] | None = None
     """The first test that fails ends its run, but for these; None: none does."""
+    looks_early: bool = False
+    """Whether the tests end where half of the first ones fail."""
     from_models: bool = False
     """Whether tests find tables as the models have them, and no migration runs."""
     until: float = math.inf
@@ -162,6 +164,7 @@ class Part:
             "only": only,
             "last_start": None if self.only else seconds - reserve,
             "may_fail": None if site.may_fail is None else sorted(site.may_fail),
+            "looks_early": site.looks_early,
             "from_models": site.from_models,
         }
 

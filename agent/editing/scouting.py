@@ -101,9 +101,6 @@ def scout_configuration(
     Args:
         prepare: Gives the base with an environment for the model's sandbox.
     """
-    # Steps alone decide what follows, so that a run that goes on meets the same ones.
-    if "editor" not in run_context.roles:
-        return ""
     # Only this conversation is bounded so; what it costs counts in the run as any other.
     prepared, left = prepare(), run_context.once.run_seconds_left
     nothing = CheckReport(side="base", commit=prepared.checkout.commit, results=())
@@ -171,7 +168,7 @@ def _search_configuration(talk: Conversation, try_lines: TryLines) -> Scouted:
         if not isinstance(result, str):
             best.append(result)
             words = describe_tests(*result)
-            if not obstacles.is_poor(result[1].tests, result[0].contract.config.limits):
+            if not obstacles.is_poor(result[1].tests):
                 break
         talk.answer(sanitise.shorten_middle(str(words), _MOST_ANSWER, where="not kept"))
     return max(best, key=lambda one: obstacles.rate_tests(one[1].tests), default=end)

@@ -13,16 +13,13 @@ from agent.models.checks import COLLECTION, Status, TestRun
 from agent.models.record import Record
 from agent.models.sandbox import SANDBOX_TREE
 from agent.text import sanitise
-from repo_config.schema import LimitsSection
 from repo_config.test_files import has_test_name
 from repo_config.tree import Tree
 
 #: As Python prints one, and pytest behind an E.
 _ERROR = re.compile(r"(?:E\s+)?([A-Za-z_][\w.]*: \S.*)")
 #: Of the tests on base.
-_MOST_RED = 0.05
-#: Of the run's minutes, for one run of the tests.
-_MOST_TIME = 1 / 6
+_MOST_RED = 0.1
 LONGEST = 300
 """Characters of foreign words that are quoted at once."""
 
@@ -37,9 +34,17 @@ class Obstacle(Record):
 
 
 def is_measured(tests: TestRun) -> bool:
-    """Whether a test came to an end of its own, or the runner found that there is none."""
+    """Whether a test came to an end of its own, or the runner found that there is none.
+
+    What was ended early may still be, and has to be measured to its end.
+    """
     finds_none = tests.suite is not None and not tests.items
-    return tests.status is Status.ABSENT or finds_none or has_ended(tests)
+    return tests.status is Status.ABSENT or finds_none or has_ended(tests) or ended_early(tests)
+
+
+def ended_early(tests: TestRun) -> bool:
+    """Whether tests were left out for another reason than a limit."""
+    return tests.status is Status.UNVERIFIED and bool(tests.unrun) and not tests.limit
 
 
 def has_ended(tests: TestRun) -> bool:
@@ -63,7 +68,8 @@ def find_obstacle(tests: TestRun | None, problem: str, lines: Sequence[str] = ()
     if ran := [item for item in tests.items if not item.item_id.endswith(COLLECTION)]:
         red = sum(item.outcome in ("failed", "error") for item in ran)
         said = f"{red:,} of {len(ran):,} tests fail on the base commit"
-        cause = f"{said}. Last error: {error}."
+        left = f"; {len(tests.unrun):,} were not run" if tests.unrun else ""
+        cause = f"{said}{left}. Last error: {error}."
     if tests.limit:
         cause = f"Tests did not finish on the base commit: {tests.reason.rstrip('.')}."
     words = "\n\n".join(filter(None, (cause, problem, way)))
@@ -120,23 +126,23 @@ def count_tests(tests: TestRun) -> int:
     return sum(not item.item_id.endswith(COLLECTION) for item in tests.items) + len(tests.unrun)
 
 
-def is_poor(tests: TestRun, limits: LimitsSection) -> bool:
-    """Whether other versions may have more of base's tests pass, in reasonable time."""
-    if tests.status is Status.ABSENT:
-        return False
-    if tests.limit or tests.status is Status.UNVERIFIED:
-        return True
+def is_poor(tests: TestRun) -> bool:
+    """Whether another set-up may have more of base's tests pass: also where a limit ended them."""
+    return bool(tests.limit or tests.unrun) or passes_few(tests)
+
+
+def passes_few(tests: TestRun) -> bool:
+    """Whether fewer than nine of ten tests pass, or it is not known."""
+    if tests.status in (Status.ABSENT, Status.UNVERIFIED):
+        return tests.status is Status.UNVERIFIED
     passed, red = tests.count("passed"), tests.count("failed", "error")
-    if passed > red and _is_slow(tests, limits):
-        return False
     # Of few tests, a single red one is rarely a matter of versions.
-    return not passed or red > max(1, _MOST_RED * len(tests.items))
+    return not passed or red > max(1, _MOST_RED * (passed + red))
 
 
-def may_improve(tests: TestRun, limits: LimitsSection) -> bool:
+def may_improve(tests: TestRun) -> bool:
     """Whether there is something to try: also where a single module cannot be imported."""
-    has_lost = any(item.item_id.endswith(COLLECTION) for item in tests.items)
-    return is_poor(tests, limits) or (has_lost and not _is_slow(tests, limits))
+    return is_poor(tests) or any(item.item_id.endswith(COLLECTION) for item in tests.items)
 
 
 def find_missing_modules(tests: TestRun, tree: Tree) -> tuple[list[str], str]:
@@ -152,7 +158,3 @@ def find_missing_modules(tests: TestRun, tree: Tree) -> tuple[list[str], str]:
     missing = [path for path in modules if path not in suite.files]
     ran = len(modules) - len(missing)
     return missing, f"Only {ran} of {len(modules)} test modules ran." if ran < len(missing) else ""
-
-
-def _is_slow(tests: TestRun, limits: LimitsSection) -> bool:
-    return tests.seconds > limits.minutes * 60 * _MOST_TIME

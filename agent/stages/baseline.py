@@ -5,6 +5,8 @@ Kept by `agent.checks.reports`, so that a second run on the same base does not m
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agent.checks import check, measuring, reports
 from agent.desk import Desk
 from agent.models.checks import AnyRun, CheckReport, TestRun
@@ -12,10 +14,13 @@ from agent.models.environment import Prepared
 from agent.setup import obstacles
 
 
-def measure_base(prepared: Prepared, desk: Desk) -> CheckReport:
+def measure_base(prepared: Prepared, desk: Desk, *, looks_early: bool = False) -> CheckReport:
     """Measure the base commit, or take the stored measurement of it.
 
     Where something else is to be tried for its tests, the report has nothing but these.
+
+    Args:
+        looks_early: Whether the tests end where half of the first ones fail.
 
     Raises:
         StorageFull: The measurement could not be stored.
@@ -24,7 +29,7 @@ def measure_base(prepared: Prepared, desk: Desk) -> CheckReport:
     if report := reports.load_baseline(stored):
         desk.say("reusing the base commit's check results from an earlier run")
     else:
-        report = _run_checks(prepared, desk)
+        report = _run_checks(prepared, desk, looks_early=looks_early)
         reports.store_baseline(stored, report)
     report = _set_aside(report)
     desk.store_report(prepared.run, report)
@@ -55,13 +60,15 @@ def _set_aside(report: CheckReport) -> CheckReport:
     return report.model_copy(update={"results": results})
 
 
-def _run_checks(prepared: Prepared, desk: Desk, *, tests: bool | None = None) -> CheckReport:
+def _run_checks(
+    prepared: Prepared, desk: Desk, *, tests: bool | None = None, looks_early: bool = False
+) -> CheckReport:
     folder, environment = desk.open_base(prepared).folder, desk.environment(prepared)
     site = check.make_site(folder, environment, prepared.contract, desk.settings)
+    site = replace(site, looks_early=looks_early)
 
     def is_enough(result: AnyRun) -> bool:
-        limits = site.config.limits
-        is_poor = isinstance(result, TestRun) and obstacles.may_improve(result, limits)
+        is_poor = isinstance(result, TestRun) and obstacles.may_improve(result)
         return tests is None and is_poor
 
     checks = () if tests else measuring.list_others(site)

@@ -63,24 +63,25 @@ def prepare_environment(
         RepositoryUnfit: No test runs; the cause is said, with the way out.
         CheckUnfinished: A limit ended the tests.
     """
-    limits = base.contract.config.limits
     attempts = _Attempts(base, once, desk)
     tried, problem = attempts.tried, None
     if not attempts.use_known():
         try:
-            attempts.make_first()
+            attempts.make_first(looks_early=scout is not None)
         except EnvironmentFailed as refusal:
             problem = refusal
     if not any(obstacles.is_measured(one.report.tests) for one in tried):
         tried.append(attempts.search(problem, scout))
     elif scout is not None:
         missing = attempts.explain_missing_modules()
-        if missing or obstacles.may_improve(tried[0].report.tests, limits):
+        if missing or obstacles.may_improve(tried[0].report.tests):
             # What few tests run are better than none.
             with suppress(EnvironmentFailed, RepositoryUnfit):
                 tried.append(attempts.search(problem, scout, missing))
     taken = max(tried, key=_rank)
     before = taken.report
+    if obstacles.ended_early(before.tests):
+        before = attempts.measure_whole(taken)
     if len(before.results) == 1:
         before = once(Step.OTHER_CHECKS, baseline.measure_others, taken.prepared, before, desk)
     if taken.why != _FOUND:
@@ -108,15 +109,18 @@ class _Attempts:
     most: int = 0
     """Tests that were collected so far."""
 
-    def make_first(self) -> None:
+    def make_first(self, *, looks_early: bool) -> None:
         """Try what is configured, or a template.
+
+        Args:
+            looks_early: Whether the tests end where half of the first ones fail.
 
         Raises:
             EnvironmentFailed: It cannot be built.
         """
         contract = self.base.contract
         why = "as configured" if contract.config.setup else "by a template"
-        prepared, report = self._measure(contract, "")
+        prepared, report = self._measure(contract, "", looks_early=looks_early)
         self.most = max(self.most, obstacles.count_tests(report.tests))
         self.tried.append(TriedSetup(why, prepared, report))
 
@@ -127,8 +131,7 @@ class _Attempts:
             result = self.try_lines(known, "known") if known else ""
         except RequestRefused:
             return False
-        limits = self.base.contract.config.limits
-        if isinstance(result, str) or obstacles.is_poor(result[1].tests, limits):
+        if isinstance(result, str) or obstacles.passes_few(result[1].tests):
             return False
         self.tried.append(TriedSetup(_FOUND, *result))
         return True
@@ -201,14 +204,34 @@ class _Attempts:
             raise CheckUnfinished(words)
         raise EnvironmentFailed(words) if problem else RepositoryUnfit(words)
 
-    def _measure(self, asked: Contract, name: str) -> tuple[Prepared, CheckReport]:
+    def measure_whole(self, taken: TriedSetup) -> CheckReport:
+        """Measure to the end what was ended early, where nothing better is found.
+
+        Raises:
+            RunStopped: No test runs; the cause is said, with the way out.
+        """
+        name = Step.BASELINE.named("whole")
+        report = self.once(name, baseline.measure_base, taken.prepared, self.desk)
+        if obstacles.is_measured(report.tests):
+            return report
+        lines = taken.prepared.environment.sources
+        words = obstacles.find_obstacle(report.tests, "", lines).words
+        raise CheckUnfinished(words) if report.tests.limit else RepositoryUnfit(words)
+
+    def _measure(
+        self, asked: Contract, name: str, *, looks_early: bool = False
+    ) -> tuple[Prepared, CheckReport]:
         base, once, desk = self.base, self.once, self.desk
         run, commit = base.run, base.checkout
         built = once(Step.ENVIRONMENT.named(name), build_environment, run, commit, asked, desk)
         prepared = Prepared(run=run, checkout=commit, contract=asked, environment=built)
-        # Of what is only tried, the tests decide.
-        measure = baseline.measure_tests if name else baseline.measure_base
-        return prepared, once(Step.BASELINE.named(name), measure, prepared, desk)
+        measured = Step.BASELINE.named(name)
+        if name:
+            # Of what is only tried, the tests decide.
+            return prepared, once(measured, baseline.measure_tests, prepared, desk)
+        return prepared, once(
+            measured, baseline.measure_base, prepared, desk, looks_early=looks_early
+        )
 
 
 def _compare_tried(tried: list[TriedSetup]) -> str:

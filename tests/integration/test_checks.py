@@ -18,6 +18,7 @@ from agent.checks import check, measuring, running
 from agent.checks.check import Site
 from agent.models.change import Severity
 from agent.models.checks import CheckReport, Status, TestRun
+from agent.setup import obstacles
 from agent.stages import baseline
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
@@ -282,6 +283,27 @@ def test_a_suite_that_fails_fast_ends_with_its_first_failure(
         workshop.said.append,
     )
     assert result.status is Status.PASSED
+
+
+@pytest.mark.parametrize("runner", ["pytest", "django"])
+def test_a_suite_half_of_whose_first_tests_fail_is_ended_where_that_is_wanted(
+    workshop: Workshop, runner: str
+) -> None:
+    tests = "import unittest\n\n\nclass Tests(unittest.TestCase):\n"
+    for number in range(60):
+        tests += f"    def test_{number:02}(self):\n        assert {number} % 2\n"
+    files = {"test_all.py": tests, "run.py": "import unittest\n\nunittest.main('test_all')\n"}
+    site = workshop.site(
+        files, test_runner=runner, test_script="run.py" if runner == "django" else None
+    )
+    for looks_early, ran in ((True, 50), (False, 60)):
+        [result] = measuring.run_checks(
+            measuring.list_tests(replace(site, looks_early=looks_early)),
+            workshop.sandbox,
+            workshop.said.append,
+        )
+        assert (len(result.items), len(result.unrun)) == (ran, 60 - ran)
+        assert obstacles.ended_early(result) is looks_early
 
 
 def test_the_gates_pytest_comes_with_what_it_is_made_of(workshop: Workshop) -> None:

@@ -65,7 +65,9 @@ def test_foreign_lines_reach_log_and_terminal_without_secrets(home, monkeypatch)
         (CodeHostLimited("wait", 0.0), ""),
     ],
 )
-def test_a_model_or_an_index_that_is_waited_for_is_told_on_the_issue(home, monkeypatch, problem, told):
+def test_a_model_or_an_index_that_is_waited_for_is_told_on_the_issue(
+    home, monkeypatch, problem, told
+):
     code_host = FakeCodeHost(None)
 
     def carry(run, step, desk, ledger, log, *, waited):

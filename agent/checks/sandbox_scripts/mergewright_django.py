@@ -38,6 +38,7 @@ class Recorder:
         self.order = order
         self.report = report
         self.running = {}
+        self.first = mergewright_report.FirstTests(order)
         self.is_late = False
 
     def watch(self, result):
@@ -108,7 +109,8 @@ class Recorder:
         # The first failure may say enough.
         known = self.order["may_fail"]
         is_red = facts["outcome"] in ("failed", "error")
-        if known is not None and is_red and facts["id"] not in known:
+        ends = known is not None and is_red and facts["id"] not in known
+        if self.first.are_poor(facts["outcome"]) or ends:
             self.result.shouldStop = True
 
 

@@ -32,6 +32,7 @@ unittest.TestCase.maxDiff = None
 _now = mergewright_report.now
 _order = None
 _report = None
+_first = None
 _facts = None
 _session = None
 _attempts = {}
@@ -41,8 +42,8 @@ MUST_FAIL = "This test fails on purpose, to show that failures are detected."
 
 def begin(order, report):
     """Take the order; called before pytest starts, in the process that reports."""
-    global _order, _report
-    _order, _report = order, report
+    global _order, _report, _first
+    _order, _report, _first = order, report, mergewright_report.FirstTests(order)
     if _order["last_start"] is not None:
         # The workers of pytest-xdist have the same clock.
         _order["last_start"] += mergewright_report.BEGUN
@@ -303,9 +304,12 @@ def _stop_at_failure(item_id):
 
     Not by pytest's own option: it would end the run at the first of our tests that must fail.
     """
-    if _order["may_fail"] is None or item_id in _order["may_fail"]:
-        return
-    _session.shouldfail = "a test failed"
+    if _order["may_fail"] is not None and item_id not in _order["may_fail"]:
+        _stop("a test failed")
+
+
+def _stop(why):
+    _session.shouldfail = why
     if controller := _session.config.pluginmanager.getplugin("dsession"):
         controller.shouldstop = _session.shouldfail
 
@@ -447,8 +451,12 @@ def pytest_runtest_logreport(report):
     known = (("text", attempt.text), ("place", attempt.place), ("hidden", attempt.hidden))
     more = {name: value for name, value in known if value}
     _report.add("test", id=_get_id(report), outcome=attempt.outcome, **more)
-    if attempt.outcome in ("failed", "error") and not _is_own(report.nodeid):
+    if _is_own(report.nodeid):
+        return
+    if attempt.outcome in ("failed", "error"):
         _stop_at_failure(_get_id(report))
+    if _first.are_poor(attempt.outcome):
+        _stop("at least half of the first tests fail")
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)

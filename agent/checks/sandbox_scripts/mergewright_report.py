@@ -90,6 +90,23 @@ class SealedWriter:
         self._descriptor = _out_of_the_way(descriptor)
 
 
+class FirstTests:
+    """The outcomes of the first 50 tests, or of those that a minute has ended."""
+
+    def __init__(self, order):
+        self._counts = {"passed": 0, "failed": 0, "error": 0}
+        self._is_over = not order["looks_early"]
+
+    def are_poor(self, outcome):
+        """Count a test; say, once, whether so many fail that the others need not run."""
+        if self._is_over or outcome not in self._counts:
+            return False
+        self._counts[outcome] += 1
+        ended = sum(self._counts.values())
+        self._is_over = ended >= 50 or (ended >= 5 and now() - BEGUN > 60)
+        return self._is_over and 2 * self._counts["passed"] <= ended
+
+
 def _out_of_the_way(descriptor):
     """Give a descriptor a number that no test gets by opening a file after closing many."""
     try:

@@ -18,14 +18,16 @@ from tests.fakes import FakeSandbox
 from tests.unit.trees import DictTree
 
 
-def report(passed, red, seconds=0.0, kind="failed", *names, limit="", status=Status.FAILED):
+def report(
+    passed, red, seconds=0.0, kind="failed", *names, limit="", status=Status.FAILED, unrun=()
+):
     outcomes = ["passed"] * passed + [kind] * red
     ids = [f"test_0.py::{n}" for n in range(passed + red - len(names))] + [*names]
     items = tuple(CheckItem(item_id=n, outcome=one) for n, one in zip(ids, outcomes, strict=True))
     suite = None if outcomes else SuiteFacts()
     tests = TestRun(
         name="tests", status=status, items=items, suite=suite, seconds=seconds,
-        limit=limit,
+        limit=limit, unrun=unrun,
     )  # fmt: skip
     return CheckReport(side="base", commit="c", results=(tests,))
 
@@ -35,7 +37,7 @@ def prepare(tmp_path, monkeypatch):
     """Try set-ups; each ends as one of the numbers of passed and red tests, or not at all."""
 
     def begin(*ends, scout=None, checks=None, setup=()):
-        left, configs, names = list(ends), [], []
+        left, configs, names, looks = list(ends), [], [], []
 
         def build(run, base, contract, desk):
             configs.append(contract.config)
@@ -48,7 +50,8 @@ def prepare(tmp_path, monkeypatch):
                 packages=("django==6.0",),
             )  # fmt: skip
 
-        def measure(prepared, desk):
+        def measure(prepared, desk, **options):
+            looks.append(options)
             end = left.pop(0)
             return end if isinstance(end, CheckReport) else report(*end)
 
@@ -78,8 +81,9 @@ def prepare(tmp_path, monkeypatch):
         prepared, before = environment.prepare_environment(opened, scout, step, desk)
         values = dict(proposal.flatten_values(proposal.load_values(tmp_path, "x")))
         return SimpleNamespace(
-            kept=values, prepared=prepared, baseline=before, configs=configs, names=names
-        )
+            kept=values, prepared=prepared, baseline=before, configs=configs, names=names,
+            looks=looks,
+        )  # fmt: skip
 
     return begin
 
@@ -87,7 +91,7 @@ def prepare(tmp_path, monkeypatch):
 RED = (0, 9, 0.0, "error")
 
 
-@pytest.mark.parametrize("counts", [(96, 4), (5, 1), (9, 3, 1500.0)])
+@pytest.mark.parametrize("counts", [(90, 10), (5, 1)])
 def test_a_set_up_that_works_pays_for_nothing_more(prepare, counts):
     run_context = prepare(counts, scout=lambda *_: pytest.fail("asked"))
     assert run_context.names[:3] == ["known set-up", "environment", "baseline"]
@@ -133,7 +137,20 @@ def test_a_model_is_asked_where_fewer_than_nearly_all_tests_pass(prepare):
     assert prepare(few, (90, 0), scout=scout).baseline == report(90, 0)
     run_context = prepare(few, few, scout=lambda *_: "")
     assert run_context.baseline == report(*few), "few tests are better than none"
-    assert prepare((90, 10), (100, 0), scout=scout).baseline == report(100, 0)
+    assert prepare((89, 11), (100, 0), scout=scout).baseline == report(100, 0)
+    assert prepare(report(90, 0, unrun=("a",)), (95, 0), scout=scout).baseline == report(95, 0)
+
+
+def test_what_is_ended_early_is_measured_to_its_end_where_a_model_finds_nothing(prepare):
+    early = report(2, 48, unrun=("a",), status=Status.UNVERIFIED)
+    hopeless = report(0, 50, 0.0, "error", unrun=("a",), status=Status.UNVERIFIED)
+    for first in (early, hopeless):
+        run_context = prepare(first, (40, 60), scout=lambda *_: "")
+        assert run_context.baseline == report(40, 60)
+        assert run_context.looks == [{"looks_early": True}, {}]
+    assert prepare((40, 60)).looks == [{"looks_early": False}], "nobody would be asked"
+    found = prepare(early, (99, 1), scout=lambda *asked: asked[2]("env: {A: b}", "try 1"))
+    assert found.baseline == report(99, 1)
 
 
 def test_what_a_model_has_found_holds_beside_what_is_configured(prepare):
