@@ -155,17 +155,6 @@ class ProjectFiles:
         }
 
     @cached_property
-    def setup_extras(self) -> tuple[str, ...]:
-        """The extras that setup.py hands to setup() by name, in a dict that stands there."""
-        return tuple(
-            key.value
-            for node in ast.walk(self.module("setup.py"))
-            if isinstance(node, ast.keyword) and node.arg == "extras_require"
-            for key in getattr(node.value, "keys", ())
-            if isinstance(key, ast.Constant) and isinstance(key.value, str)
-        )
-
-    @cached_property
     def folders(self) -> frozenset[str]:
         """The folders that hold files, at any depth."""
         slashes = ((path, at) for path in self.paths for at, one in enumerate(path) if one == "/")

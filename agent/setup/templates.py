@@ -1,9 +1,10 @@
 """Set-up lines for a repository that says none: what its lock or its declarations are for.
 
 A person could type them. The environment is active while they run, and empty at first; what they
-install is what the tools themselves read out of the repository's files. First comes what the tests
-ask for. All other extras, groups and files of requirements are features whose tests skip without
-them, or pin a tool: they are added by a command that may fail. Pure.
+install is what the tools themselves read out of the repository's files. What is no package, or
+cannot be built, is not installed; what it declares is. First comes what the tests ask for. All
+other extras, groups and files of requirements are features whose tests skip without them, or pin a
+tool: they are added by a command that may fail. Pure.
 """
 
 from __future__ import annotations
@@ -20,12 +21,22 @@ MISSING = "Not installed: "
 """Begins what a line prints when it goes on without a part."""
 _EXPORTED = "/tmp/requirements.txt"  # noqa: S108 - a sandbox's own
 _INSTALLED = "/tmp/installed.txt"  # noqa: S108
+_EXTRAS = "/tmp/extras.txt"  # noqa: S108
 #: What may fail may not take the time of all else.
 _BRIEFLY = "timeout 300"
 _OR_NOT = f'|| echo "{MISSING}extras and groups that are not for the tests"'
 #: Names of extras, groups and files that are for the tests, and for whoever works on the project.
 _TESTS = re.compile(r"(?:^|[-_./])(?:tests?|testing)(?:$|[-_./])")
 _DEVELOPMENT = re.compile(r"(?:^|[-_./])(?:dev|develop|development)(?:$|[-_./])")
+#: Extras that only the built metadata knows.
+_FIND_EXTRAS = (
+    """sed -n 's/^Provides-Extra: //p' "$(dirname "$(grep -l editable"""
+    f' "$VIRTUAL_ENV"/lib/*/*/*/direct_url.json)")/METADATA" > {_EXTRAS} || true'
+)
+_CHOOSE_EXTRAS = " || ".join(
+    f"grep -E '(^|[-_.])({names})($|[-_.])' {_EXTRAS}"
+    for names in ("tests?|testing", "dev|develop|development")
+)
 _REQUIREMENTS = re.compile(
     r"(?:[\w.-]*require[\w.-]*/[\w./-]+|(?:tests?/)?[\w.-]*require[\w.-]*)\.(?:txt|pip)",
     re.IGNORECASE,
@@ -74,7 +85,8 @@ def write_lines(files: ProjectFiles, lock: str = "", day: str | None = None) -> 
         day: The last one whose releases are taken where there is no lock.
     """
     if lock == "pdm":
-        return ("uv tool run --from 'pdm[locked]<3' pdm sync -G :all",)
+        sync = "uv tool run --from 'pdm[locked]<3' pdm sync -G :all"
+        return (_or_without(sync, f"{sync} --no-self") if _is_installed(files) else sync,)
     if lock == "pipenv":
         return (f"uv tool run pipenv requirements --dev > {_EXPORTED}", _INSTALL_EXPORTED)
     if lock == "uv":
@@ -88,11 +100,19 @@ def take_newer(lines: tuple[str, ...], requirements: Iterable[str]) -> tuple[str
     return tuple(_DAY.sub(lambda day: f"{day[0]} {options}".rstrip(), line) for line in lines)
 
 
+def _or_without(line: str, other: str) -> str:
+    """Write what is done in place of a line where the project itself cannot be built."""
+    return f'{line} || {{ echo "{MISSING}the project itself"; {other}; }}'
+
+
 def _write_sync(files: ProjectFiles) -> tuple[str, ...]:
     extras, groups = _list_extras(files), _list_groups(files)
     words = _write_options("--extra", extras.tests) + _write_options("--group", groups.tests)
     more = f"{_BRIEFLY} {_SYNC} --inexact --all-extras --all-groups {_OR_NOT}"
-    return " ".join((_SYNC, *words)), *([more] if extras.others or groups.others else [])
+    line = " ".join((_SYNC, *words))
+    if _is_installed(files):
+        line = _or_without(line, f"{line} --no-install-project")
+    return line, *([more] if extras.others or groups.others else [])
 
 
 def _write_export(files: ProjectFiles) -> tuple[str, ...]:
@@ -102,7 +122,7 @@ def _write_export(files: ProjectFiles) -> tuple[str, ...]:
     with_tests = f" --with {shlex.quote(','.join(groups.tests))}" if groups.tests else ""
     lines = [f"{_EXPORT}{with_tests}", _INSTALL_EXPORTED]
     if _is_installed(files):
-        lines.append("uv pip install --no-deps -e .")
+        lines.append(f'uv pip install --no-deps -e . || echo "{MISSING}the project itself"')
     if groups.others or _list_extras(files).every:
         export = f"{_EXPORT} --all-extras --all-groups"
         lines.append(f"{export} && {_BRIEFLY} {_INSTALL_EXPORTED} {_OR_NOT}")
@@ -113,35 +133,49 @@ def _write_install(files: ProjectFiles, day: str | None) -> tuple[str, ...]:
     """Write what is installed without a lock."""
     install = " ".join(("uv pip install", *_name_days(files, day)))
     parts = _list_extras(files), _list_groups(files), _list_files(files)
-    words = _write_needed(files, *(part.tests for part in parts))
-    lines = (" ".join((install, *words)),) if words else ()
-    declaring = next(filter(files.has_file, ("pyproject.toml", "setup.py", "setup.cfg")), "")
-    options = (f"-r {declaring} --extra", "--group", "-r")
+    lines = _write_needed(files, install, *(part.tests for part in parts))
+    options = ("-r pyproject.toml --extra", "--group", "-r")
     others = [
         f"{option} {name}"
         for option, part in zip(options, parts, strict=True)
         for name in part.others
     ]
-    if not others:
-        return lines
+    keep = f"uv pip freeze --exclude-editable > {_INSTALLED}"
+    if _is_installed(files) and not _is_declared(files):
+        declaring = "setup.py" if files.has_file("setup.py") else "pyproject.toml"
+        part = f"-r {declaring} --extra $part"
+        chosen = f"for part in $({_CHOOSE_EXTRAS}); do {install} {part}; done"
+        lines += (_FIND_EXTRAS, chosen, keep, _add_each(install, f"$(cat {_EXTRAS})", part))
+    elif others:
+        lines += (keep,)
+    return (*lines, _add_each(install, shlex.join(others), "$part")) if others else lines
+
+
+def _add_each(install: str, parts: str, part: str) -> str:
     # What the tests ask for keeps its version.
-    add = f'{_BRIEFLY} {install} -c {_INSTALLED} $part || echo "{MISSING}$part"'
-    each = f"for part in {shlex.join(others)}; do {add}; done"
-    return *lines, f"uv pip freeze --exclude-editable > {_INSTALLED}", each
+    add = f'{_BRIEFLY} {install} -c {_INSTALLED} {part} || echo "{MISSING}{part}"'
+    return f"for part in {parts}; do {add}; done"
 
 
 def _write_needed(
-    files: ProjectFiles, extras: Sequence[str], groups: Sequence[str], requirements: Sequence[str]
-) -> list[str]:
-    """Write the project with some of its parts, as words for `uv pip install`."""
-    words = []
-    if _is_installed(files):
-        named = f"[{','.join(extras)}]" if extras else ""
-        words.append(f"-e {shlex.quote(f'.{named}')}")
-    elif table(files.pyproject, "project"):
-        # An application: without a build system it is no package, as with uv.
-        words += ["-r pyproject.toml", *_write_options("--extra", extras)]
-    return words + _write_options("--group", groups) + _write_options("-r", requirements)
+    files: ProjectFiles,
+    install: str,
+    extras: Sequence[str],
+    groups: Sequence[str],
+    requirements: Sequence[str],
+) -> tuple[str, ...]:
+    """Write what installs the project with some of its parts, or where it is none, its needs."""
+    words = _write_options("--group", groups) + _write_options("-r", requirements)
+    needs = words
+    is_known = _is_declared(files) or not _is_installed(files)
+    if is_known and table(files.pyproject, "project"):
+        needs = ["-r pyproject.toml", *_write_options("--extra", extras), *words]
+    line = " ".join((install, *needs)) if needs else ""
+    if not _is_installed(files):
+        return (line,) if line else ()
+    named = f"[{','.join(extras)}]" if extras else ""
+    whole = " ".join((install, f"-e {shlex.quote(f'.{named}')}", *words))
+    return (_or_without(whole, line) if line else whole,)
 
 
 def _name_days(files: ProjectFiles, day: str | None) -> Iterator[str]:
@@ -165,14 +199,20 @@ def _is_installed(files: ProjectFiles) -> bool:
         return False
     if table(project, "tool", "uv").get("package") is False:
         return False
-    return "build-system" in project or any(map(files.has_file, ("setup.py", "setup.cfg")))
+    return "build-system" in project or files.has_file("setup.py")
+
+
+def _is_declared(files: ProjectFiles) -> bool:
+    """Whether what the project needs can be read without building it."""
+    project = table(files.pyproject, "project")
+    if not project:
+        return bool(table(files.pyproject, "tool", "poetry"))
+    return not {"dependencies", "optional-dependencies"}.intersection(texts(project.get("dynamic")))
 
 
 def _list_extras(files: ProjectFiles) -> _Parts:
     named = table(files.pyproject, "project", "optional-dependencies")
-    named = named or table(files.pyproject, "tool", "poetry", "extras")
-    named = named or files.ini("setup.cfg").get("options.extras_require", {})
-    return _Parts.divide(tuple(named) or files.setup_extras)
+    return _Parts.divide(named or table(files.pyproject, "tool", "poetry", "extras"))
 
 
 def _list_groups(files: ProjectFiles) -> _Parts:

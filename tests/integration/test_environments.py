@@ -41,29 +41,59 @@ def test_a_requirements_file_becomes_a_read_only_environment_once(settings, fold
     assert said == [], "every phase of a build says a line"
 
 
-def test_a_package_is_imported_from_the_tree_with_all_extras_that_can_be_had(settings, folder):
-    lay_files(
-        folder,
-        {
-            "pyproject.toml": '[build-system]\nrequires = ["setuptools>=64"]\n'
-            'build-backend = "setuptools.build_meta"\n'
-            '[project]\nname = "mine"\nversion = "3.2"\ndependencies = ["six"]\n'
-            '[project.optional-dependencies]\ntest = ["iniconfig"]\n'
-            'feature = ["packaging"]\nold = ["six<1.10"]\n',
-            "src/mine/__init__.py": "value = 42\n",
-        },
-    )
+BUILD = '[build-system]\nrequires = ["setuptools>=64"]\nbuild-backend = "setuptools.build_meta"\n'
+DECLARED = {
+    "pyproject.toml": BUILD + '[project]\nname = "mine"\nversion = "3.2"\ndependencies = ["six"]\n'
+    '[project.optional-dependencies]\ntest = ["iniconfig"]\n'
+    'feature = ["packaging"]\nold = ["six<1.10"]\n',
+}
+COMPUTED = {
+    "setup.py": "from setuptools import setup\n"
+    "extras = {'test': ['iniconfig'], 'feature': ['packaging']}\n"
+    "extras['old'] = ['six<1.10']\n"
+    "setup(name='mine', version='3.2', install_requires=['six'], extras_require=extras,\n"
+    "      package_dir={'': 'src'}, packages=['mine'])\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("files", "old"),
+    [(DECLARED, "-r pyproject.toml --extra old"), (COMPUTED, "-r setup.py --extra old")],
+)
+def test_a_package_is_imported_from_the_tree_with_all_extras_that_can_be_had(
+    settings, folder, files, old
+):
+    lay_files(folder, {**files, "src/mine/__init__.py": "value = 42\n"})
     environment = ensure(settings, folder)
     names = {package.split("==")[0] for package in environment.packages}
-    assert names == {"mine", "pip", "six", "iniconfig", "packaging"}
+    assert names - {"setuptools"} == {"mine", "pip", "six", "iniconfig", "packaging"}
     (left_out,) = environment.left_out
-    assert left_out.startswith("-r pyproject.toml --extra old (")
+    assert left_out.startswith(f"{old} (")
     said = python(settings, environment, folder, "import mine; print(mine.__file__, mine.value)")
     assert said == "/work/src/mine/__init__.py 42"
     # Nothing of the build stays in the tree that was handed in.
     assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == [
-        "__init__.py", "pyproject.toml",
+        "__init__.py", *files,
     ]  # fmt: skip
+
+
+def test_what_cannot_be_built_is_not_installed_but_what_it_declares(settings, folder):
+    lay_files(
+        folder,
+        {
+            "pyproject.toml": local_index.PYPROJECT
+            + '[project]\nname = "mine"\nversion = "1"\ndependencies = ["six"]\n',
+            "backend.py": "def build_editable(*_):\n    raise OSError('assets are missing')\n",
+            "requirements.txt": "iniconfig\n",
+        },
+    )
+    said: list[str] = []
+    environment = ensure(settings, folder, said=said)
+    names = {package.split("==")[0] for package in environment.packages}
+    assert names == {"pip", "six", "iniconfig"}
+    (left_out,) = environment.left_out
+    assert left_out.startswith("the project itself (")
+    assert left_out in said
 
 
 def test_a_build_finds_the_tag_of_the_commit_by_git(settings, folder):

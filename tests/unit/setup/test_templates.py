@@ -15,6 +15,7 @@ EXTRAS = "[project.optional-dependencies]\ntests = []\n"
 GROUPS = "[dependency-groups]\ndev = []\n"
 INSTALL = "uv pip install --exclude-newer 2024-05-02"
 WANTED = "-e '.[tests]' --group tests"
+ITSELF = 'echo "Not installed: the project itself"'
 KEEP = "uv pip freeze --exclude-editable > /tmp/installed.txt"
 ADD = f"timeout 300 {INSTALL} -c /tmp/installed.txt $part"
 OR_NOT = '|| echo "Not installed: extras and groups that are not for the tests"'
@@ -22,7 +23,12 @@ EXPORT = (
     "uv tool run --from 'poetry<3' --with poetry-plugin-export poetry export --without-hashes"
     " -o /tmp/requirements.txt"
 )
+PDM = "uv tool run --from 'pdm[locked]<3' pdm sync -G :all"
 INSTALL_EXPORTED = "uv pip install -r /tmp/requirements.txt"
+
+
+def or_without(line: str, other: str) -> str:
+    return f"{line} || {{ {ITSELF}; {other}; }}"
 
 
 def add_each(parts: str) -> str:
@@ -46,7 +52,12 @@ def write(files: dict[str, str], lock: str = "") -> tuple[str, ...]:
         (
             "",
             {"pyproject.toml": BUILT + PROJECT + EXTRAS + GROUPS, "requirements-dev.txt": ""},
-            (f"{INSTALL} -e '.[tests]' --group dev -r requirements-dev.txt",),
+            (
+                or_without(
+                    f"{INSTALL} -e '.[tests]' --group dev -r requirements-dev.txt",
+                    f"{INSTALL} -r pyproject.toml --extra tests --group dev -r requirements-dev.txt",
+                ),
+            ),
         ),
         (
             "",
@@ -54,15 +65,10 @@ def write(files: dict[str, str], lock: str = "") -> tuple[str, ...]:
             (f"{INSTALL} -r pyproject.toml --extra tests --group dev",),
         ),
         (
+            # Settings of tools make no package.
             "",
-            {"setup.py": "", "setup.cfg": "[options.extras_require]\ntest = pytest\n"},
-            (f"{INSTALL} -e '.[test]'",),
-        ),
-        (
-            "",
-            # The extras are the names, not what they ask for.
-            {"setup.py": "setup(extras_require={'tests': ['pytest', 'x-dev']})"},
-            (f"{INSTALL} -e '.[tests]'",),
+            {"setup.cfg": "[tool:pytest]\n", "requirements.txt": ""},
+            (f"{INSTALL} -r requirements.txt",),
         ),
         (
             "",
@@ -83,14 +89,9 @@ def write(files: dict[str, str], lock: str = "") -> tuple[str, ...]:
             (f"{INSTALL} -r requirements.txt -r requirements-test.txt",),
         ),
         (
-            "",
-            {"setup.py": "", "tests/requirements.txt": "", "docs/requirements.txt": ""},
-            (f"{INSTALL} -e . -r tests/requirements.txt",),
-        ),
-        (
             "pdm",
             {"pyproject.toml": BUILT + PROJECT},
-            ("uv tool run --from 'pdm[locked]<3' pdm sync -G :all",),
+            (or_without(PDM, f"{PDM} --no-self"),),
         ),
         (
             "pipenv",
@@ -134,7 +135,12 @@ typing = []
                 "requirements-mypy.txt": "",
                 "requirements-test.txt": "",
             },
-            (f"{INSTALL} {WANTED} -r requirements-test.txt",),
+            (
+                or_without(
+                    f"{INSTALL} {WANTED} -r requirements-test.txt",
+                    f"{INSTALL} -r pyproject.toml --extra tests --group tests -r requirements-test.txt",
+                ),
+            ),
             (
                 KEEP,
                 add_each(
@@ -161,7 +167,11 @@ typing = []
                 "pyproject.toml": BUILT + "[tool.poetry.extras]\ncrypto = []\n"
                 "[tool.poetry.group.docs]\n[tool.poetry.group.test]\n"
             },
-            (f"{EXPORT} --with test", INSTALL_EXPORTED, "uv pip install --no-deps -e ."),
+            (
+                f"{EXPORT} --with test",
+                INSTALL_EXPORTED,
+                f"uv pip install --no-deps -e . || {ITSELF}",
+            ),
             (f"{EXPORT} --all-extras --all-groups && timeout 300 {INSTALL_EXPORTED} {OR_NOT}",),
         ),
     ],
@@ -178,7 +188,7 @@ def test_builders_of_before_they_could_install_for_editing_are_newer_ones(builde
     tree = DictTree({"pyproject.toml": (BUILT + builders + PROJECT).encode()})
     (line,) = write_lines(ProjectFiles(tree), "", "2022-02-14")
     newer = " ".join(f"--exclude-newer-package {name}=2022-09-01" for name in named.split())
-    assert line == f"uv pip install --exclude-newer 2022-02-14 {newer} -e ."
+    assert line.startswith(f"uv pip install --exclude-newer 2022-02-14 {newer} -e . || ")
 
 
 def test_what_a_change_declares_may_be_newer_than_base() -> None:
