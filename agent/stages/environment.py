@@ -17,7 +17,13 @@ from typing import NamedTuple
 from agent.desk import Desk
 from agent.editing import scouting
 from agent.editing.scouting import Scouted, TryLines
-from agent.errors import CheckUnfinished, EnvironmentFailed, RepositoryUnfit, RequestRefused
+from agent.errors import (
+    CheckUnfinished,
+    EnvironmentFailed,
+    IndexUnavailable,
+    RepositoryUnfit,
+    RequestRefused,
+)
 from agent.git import worktree
 from agent.models.checks import CheckReport
 from agent.models.environment import Checkout, Contract, Environment, OpenedRepository, Prepared
@@ -158,7 +164,8 @@ class _Attempts:
                 self.most,
                 folder,
             )
-        except (RequestRefused, EnvironmentFailed) as problem:
+        except (RequestRefused, EnvironmentFailed, IndexUnavailable) as problem:
+            # Also an index that answers nobody is the affair of the lines that ask it.
             return problem.message
         self.most = max(self.most, obstacles.count_tests(report.tests))
         prepared = prepared.model_copy(update={"contract": contract})

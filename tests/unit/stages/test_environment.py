@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent.errors import CheckUnfinished, EnvironmentFailed, RepositoryUnfit
+from agent.errors import CheckUnfinished, EnvironmentFailed, IndexUnavailable, RepositoryUnfit
 from agent.models.checks import CheckItem, CheckReport, Status, SuiteFacts, TestRun
 from agent.models.environment import Checkout, Contract, Environment, OpenedRepository
 from agent.models.run import Run
@@ -34,16 +34,15 @@ def report(
 
 @pytest.fixture
 def prepare(tmp_path, monkeypatch):
-    """Try set-ups; each ends as one of the numbers of passed and red tests, or not at all."""
+    """Try set-ups; each ends as one of the numbers of passed and red tests, or with an error."""
 
     def begin(*ends, scout=None, checks=None, setup=()):
         left, configs, names, looks = list(ends), [], [], []
 
         def build(run, base, contract, desk):
             configs.append(contract.config)
-            if left[0] is None:
-                left.pop(0)
-                raise EnvironmentFailed(f"no {len(configs)}")
+            if left[0] in (EnvironmentFailed, IndexUnavailable):
+                raise left.pop(0)(f"no {len(configs)}")
             return Environment(
                 key="k", path="/e", gate_path="/g", scripts_path="/s", python="3.12.1",
                 interpreter_mounts=(), interpreter="/usr/bin/python3", sources=(),
@@ -102,9 +101,20 @@ def test_where_no_test_runs_the_cause_is_said_and_nothing_goes_on(prepare):
     with pytest.raises(RepositoryUnfit, match="tests fail on the base commit"):
         prepare(RED)
     with pytest.raises(EnvironmentFailed, match="no 1"):
-        prepare(None)
+        prepare(EnvironmentFailed)
     with pytest.raises(CheckUnfinished):
         prepare(report(60, 3, 600.0, limit="time"))
+
+
+def test_a_model_is_asked_after_a_limit_and_an_index_that_is_silent_ends_only_its_try(prepare):
+    def scout(prepared, obstacle, try_lines):
+        assert try_lines("env: {A: a}", "try 1") == "no 2"
+        return try_lines("env: {A: b}", "try 2")
+
+    with pytest.raises(IndexUnavailable):
+        prepare(IndexUnavailable, scout=lambda *_: pytest.fail("asked"))
+    cut = report(60, 3, 600.0, limit="time")
+    assert prepare(cut, IndexUnavailable, (90, 0), scout=scout).baseline == report(90, 0)
 
 
 def test_what_a_model_finds_is_taken_and_tried_first_the_next_time(prepare):
@@ -174,7 +184,7 @@ def test_of_what_a_model_tries_that_counts_which_runs_tests_and_loses_none(prepa
         tries.extend(try_lines(f"env: {{A: a{n}}}", f"try {n}") for n in range(3))
         return tries[1]
 
-    run_context = prepare(None, (0, 0), (20, 0), (19, 0), scout=scout)
+    run_context = prepare(EnvironmentFailed, (0, 0), (20, 0), (19, 0), scout=scout)
     assert run_context.baseline == report(20, 0)
     assert isinstance(tries[0], str), "a suite of nothing is no success"
     assert "19 tests; an earlier try collected 20" in tries[2]
@@ -184,5 +194,5 @@ def test_a_model_may_help_where_nothing_can_be_installed(prepare, monkeypatch):
     bare = []
     monkeypatch.setattr(environment, "build_bare", lambda base, desk: bare.append(base) or base)
     with pytest.raises(EnvironmentFailed, match="no 1(.|\n)*LDAP"):
-        prepare(None, scout=lambda bare, *_: bare() and "LDAP is missing.")
+        prepare(EnvironmentFailed, scout=lambda bare, *_: bare() and "LDAP is missing.")
     assert bare
