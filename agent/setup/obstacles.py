@@ -34,12 +34,9 @@ class Obstacle(Record):
 
 
 def is_measured(tests: TestRun) -> bool:
-    """Whether a test came to an end of its own, or the runner found that there is none.
-
-    What was ended early may still be, and has to be measured to its end.
-    """
+    """Whether a test came to an end of its own, or the runner found that there is none."""
     finds_none = tests.suite is not None and not tests.items
-    return tests.status is Status.ABSENT or finds_none or has_ended(tests) or ended_early(tests)
+    return tests.status is Status.ABSENT or finds_none or has_ended(tests)
 
 
 def ended_early(tests: TestRun) -> bool:

@@ -70,13 +70,13 @@ def prepare_environment(
         CheckUnfinished: A limit ended the tests.
     """
     attempts = _Attempts(base, once, desk)
-    tried, problem = attempts.tried, None
+    tried, problem, is_early = attempts.tried, None, False
     if not attempts.use_known():
         try:
-            attempts.make_first(looks_early=scout is not None)
+            is_early = attempts.make_first(looks_early=scout is not None)
         except EnvironmentFailed as refusal:
             problem = refusal
-    if not any(obstacles.is_measured(one.report.tests) for one in tried):
+    if not is_early and not any(obstacles.is_measured(one.report.tests) for one in tried):
         tried.append(attempts.search(problem, scout))
     elif scout is not None:
         missing = attempts.explain_missing_modules()
@@ -86,7 +86,7 @@ def prepare_environment(
                 tried.append(attempts.search(problem, scout, missing))
     taken = max(tried, key=_rank)
     before = taken.report
-    if obstacles.ended_early(before.tests):
+    if is_early and taken is tried[0]:
         before = attempts.measure_whole(taken)
     if len(before.results) == 1:
         before = once(Step.OTHER_CHECKS, baseline.measure_others, taken.prepared, before, desk)
@@ -115,11 +115,14 @@ class _Attempts:
     most: int = 0
     """Tests that were collected so far."""
 
-    def make_first(self, *, looks_early: bool) -> None:
+    def make_first(self, *, looks_early: bool) -> bool:
         """Try what is configured, or a template.
 
         Args:
             looks_early: Whether the tests end where half of the first ones fail.
+
+        Returns:
+            Whether they have.
 
         Raises:
             EnvironmentFailed: It cannot be built.
@@ -129,6 +132,7 @@ class _Attempts:
         prepared, report = self._measure(contract, "", looks_early=looks_early)
         self.most = max(self.most, obstacles.count_tests(report.tests))
         self.tried.append(TriedSetup(why, prepared, report))
+        return looks_early and obstacles.ended_early(report.tests)
 
     def use_known(self) -> bool:
         """Take what an earlier run has found, where most tests still pass with it."""
