@@ -54,7 +54,8 @@ from agent.setup.request import EnvironmentRequest
 from agent.text import sanitise
 
 _RECORD = "layer.json"
-_CLUSTER = "services/cluster.tar"
+_SERVICES = "services"
+"""Folder of a layer with the data of servers, by name."""
 _MADE = "/made"
 _JOB = "/tmp/set-up.json"  # noqa: S108
 _REPORT = f"{SANDBOX_OUT}/set-up.json"
@@ -133,11 +134,11 @@ def provide_layer(
     if (place / layer_files.ENVIRONMENT).is_dir():
         update["path"] = str(place / layer_files.ENVIRONMENT)
     # A server starts before the script that checks, so code of a change has no say in its data.
-    if base is None and (place / _CLUSTER).is_file():
-        filled = {"filled": str(place / _CLUSTER)}
+    for folder in (Path(layer.folder) for layer in base.layers) if base else (place,):
         update["services"] = tuple(
-            service.model_copy(update=filled if service.name == "postgres" else {})
+            service.model_copy(update={"filled": str(data) if data.is_file() else ""})
             for service in environment.services
+            for data in [folder / _SERVICES / f"{service.name}.tar"]
         )
     return environment.model_copy(update=update)
 
@@ -211,7 +212,7 @@ class _CommandRun:
         """Run the commands and keep what they add below a folder; EnvironmentFailed: one fails."""
         began, context = time.monotonic(), self.build_context
         context.say(f"set-up: {'; '.join(self.environment.sources)}")
-        for name in ("tree", "home", "services"):
+        for name in ("tree", "home", _SERVICES):
             (part / name).mkdir()
         before, venv = Path(self.environment.path), part / layer_files.ENVIRONMENT
         shutil.copytree(before, venv, symlinks=True)
@@ -230,7 +231,7 @@ class _CommandRun:
             if result.limit:
                 raise EnvironmentFailed(f"{said}{opened.explain_refused()}")
             raise opened.make_failure(said)
-        layer_files.remove_special(part / "services", {})
+        layer_files.remove_special(part / _SERVICES, {})
         altered = layer_files.delete_repository_files(part / "tree", self._tree, report.gone)
         layer_files.remove_special(part / "home")
         if altered:
@@ -247,10 +248,10 @@ class _CommandRun:
         return _StoredLayer(inputs=inputs, bulk=tuple(bulk), left_out=tuple(left_out))
 
     def _make_request(self, part: Path) -> SandboxRequest:
-        cluster = sandbox_services.locate_cluster(self._services)
         job = {
             "commands": self.environment.sources,
-            "cluster": cluster and {**cluster, "to": f"{_MADE}/{_CLUSTER}"},
+            "servers": [*sandbox_services.locate_data(self._services)],
+            "data": f"{_MADE}/{_SERVICES}",
             "directory": posixpath.join(SANDBOX_TREE, self.asked.config.folder).rstrip("/"),
             "report": _REPORT,
             "places": {
@@ -278,7 +279,7 @@ class _CommandRun:
             files=(file,),
             collect=(_REPORT,),
         )  # fmt: skip
-        lent = {f"{_MADE}/{name}": name for name in ("tree", "home", "services")}
+        lent = {f"{_MADE}/{name}": name for name in ("tree", "home", _SERVICES)}
         lent[SANDBOX_ENVIRONMENT] = layer_files.ENVIRONMENT
         mounts = [mount for mount in order.mounts if mount.target not in lent]
         mounts += [

@@ -18,6 +18,8 @@ import time
 import traceback
 
 ORDER_PATH = "/tmp/mergewright-order.json"  # noqa: S108 - in the sandbox, whose /tmp is its own
+#: Written by `agent/setup/sandbox_services.py`.
+SERVERS_PATH = "/tmp/mergewright-services.sh"  # noqa: S108
 LONGEST_TEXT = 4000
 LONGEST_ID = 900
 WRITE_SECONDS = 0.1
@@ -37,7 +39,19 @@ def take_order():
     with open(ORDER_PATH, encoding="utf-8") as file:
         order = json.load(file)
     os.unlink(ORDER_PATH)
+    start_servers(order.get("environ", {}))
     return order
+
+
+def start_servers(environ):
+    """Start the repository's own servers, which run its code."""
+    if os.path.exists(SERVERS_PATH):
+        import subprocess
+
+        code = subprocess.call(["/bin/sh", SERVERS_PATH], env=dict(os.environ, **environ))
+        os.unlink(SERVERS_PATH)
+        if code:
+            sys.exit(code)
 
 
 class SealedWriter:
