@@ -21,6 +21,7 @@ from urllib.parse import quote, unquote, urlsplit
 from agent.errors import EnvironmentFailed
 from agent.models.environment import SandboxService
 from agent.models.sandbox import (
+    SANDBOX_HOME,
     SANDBOX_OUT,
     Mount,
     SandboxFile,
@@ -37,8 +38,9 @@ from repo_config.servers import ServerRow, read_rows
 _HOST = "127.0.0.1"
 _TEMPLATES = "/services"
 _FOLDER = "/tmp/mergewright-services"  # noqa: S108 - in the sandbox, whose /tmp is its own
-#: Read by `checks/sandbox_scripts/mergewright_report.py`.
-_LATE = f"{_FOLDER}.sh"
+#: By these, `checks/sandbox_scripts/mergewright_report.py` and `sandbox_scripts/set_up.py` start
+#: the servers of the repository.
+_LATE = f"{_FOLDER}-{{name}}.sh"
 _FAILURE = f"{SANDBOX_OUT}/services-"
 _FIND = """
 for program in {programs}; do
@@ -73,6 +75,21 @@ await() {{
 end=$(($(date +%s) + {seconds}))
 {commands}
 ) || exit 69
+"""
+COMMAND_PATH = f"{SANDBOX_HOME}/.local/bin/servers"
+_COMMAND = """#!/bin/sh
+# servers start NAME... -- COMMAND
+[ "$1" = start ] && shift
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+case $1 in
+{cases}
+*) echo "servers: $1 cannot be started in this shell. Available: {names}" >&2; exit 64;;
+esac
+shift
+done
+[ $# -gt 1 ] || {{ echo "usage: servers start NAME... -- COMMAND" >&2; exit 64; }}
+shift
+exec "$@"
 """
 _PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/bin"
 _CLEAN = (f"PATH={_PATH}", "LANG=C.UTF-8", "TZ=UTC")
@@ -315,8 +332,8 @@ def add_services(
     """Have servers started before the order's command begins.
 
     Args:
-        own_late: The command itself starts the repository's own servers, once it has read what
-            these must not see.
+        own_late: The command itself starts the repository's own servers: once it has read what
+            these must not see, or has installed what they need.
     """
     if not services:
         return order
@@ -328,28 +345,63 @@ def add_services(
         # exec replaces the shell, so the exit code is the command's own.
         script = f'{_write_start(early, order, failure)}exec "$@"\n'
         argv = ("/bin/sh", "-c", script, "sh", *argv)
-    if late:
-        script = _write_start(late, order, failure)
-        files = (*files, SandboxFile(path=_LATE, content=script.encode()))
-    data = ((service.name, service.filled or service.template) for service in services)
-    mounts = (
-        Mount(source=str(Path(source).parent), target=f"{_TEMPLATES}/{name}")
-        for name, source in data
-        if source
-    )
+    for service in late:
+        content = _write_start([service], order, failure).encode()
+        files = (*files, SandboxFile(path=_LATE.format(name=service.name), content=content))
     return order.model_copy(
         update={
             "argv": argv,
             "files": files,
-            "mounts": (*order.mounts, *mounts),
+            "mounts": (*order.mounts, *_mount_data(services)),
             "collect": (*order.collect, failure),
             "company": {service.title: f"{_FOLDER}/{service.name}/number" for service in services},
-            "hosts": (
-                *order.hosts,
-                *dict.fromkeys(host for service in services for host in service.hosts),
-            ),
+            "hosts": (*order.hosts, *_list_hosts(services)),
         }
     )
+
+
+def list_startable(
+    config: RepoConfig, taken: Sequence[SandboxService], build_context: BuildContext
+) -> list[SandboxService]:
+    """List the servers whose programs a sandbox has, but for ports that are taken."""
+    ports = {service.port for service in taken}
+    names = [name for name, row in read_rows().items() if row.port not in ports]
+    there = _find_programs(names, build_context)
+    chosen = ((name, choose_program(name, there)) for name in names)
+    return [
+        _make_service(name, program, config.variables, build_context)
+        for name, program in chosen
+        if program
+    ]
+
+
+def add_command(order: SandboxRequest, services: Sequence[SandboxService]) -> SandboxRequest:
+    """Have a command that starts servers by name and runs another with their variables."""
+    cases = [
+        f"{service.name})\n{_write_start([service], order, '/dev/null')}"
+        + "".join(f"export {key}={shlex.quote(text)}\n" for key, text in service.variables.items())
+        + ";;\n"
+        for service in services
+    ]
+    names = " ".join(service.name for service in services)
+    content = _COMMAND.format(cases="".join(cases), names=names or "none").encode()
+    update = {
+        "files": (*order.files, SandboxFile(path=COMMAND_PATH, content=content)),
+        "mounts": (*order.mounts, *_mount_data(services)),
+        "hosts": tuple(dict.fromkeys((*order.hosts, *_list_hosts(services)))),
+    }
+    return order.model_copy(update=update)
+
+
+def _list_hosts(services: Sequence[SandboxService]) -> list[str]:
+    return list(dict.fromkeys(host for service in services for host in service.hosts))
+
+
+def _mount_data(services: Sequence[SandboxService]) -> Iterator[Mount]:
+    for service in services:
+        if data := service.filled or service.template:
+            target = f"{_TEMPLATES}/{service.name}"
+            yield Mount(source=str(Path(data).parent), target=target)
 
 
 def _write_start(services: Sequence[SandboxService], order: SandboxRequest, failure: str) -> str:

@@ -217,7 +217,8 @@ class _CommandRun:
         before, venv = Path(self.environment.path), part / layer_files.ENVIRONMENT
         shutil.copytree(before, venv, symlinks=True)
         known = layer_files.mark_entries(venv)
-        order = sandbox_services.add_services(self._make_request(part), self._services)
+        order = self._make_request(part)
+        order = sandbox_services.add_services(order, self._services, own_late=True)
         with gateway.open_gateway(context.settings, context.index, gateway.HOSTS) as opened:
             order = order.model_copy(update={"outlet": opened.outlet})
             result = context.run(order)

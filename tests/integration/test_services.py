@@ -13,8 +13,12 @@ import pytest
 from agent.checks.check import Site
 from agent.errors import EnvironmentFailed
 from agent.models.checks import Status
-from agent.models.sandbox import SandboxLimits
+from agent.models.sandbox import SandboxLimits, SandboxRequest
 from agent.setup import sandbox_requests, sandbox_services
+from agent.setup.build_context import BuildContext
+from agent.setup.interpreters import Interpreter
+from agent.setup.package_index import PackageIndex
+from repo_config.schema import RepoConfig
 from tests import sandboxes as kinds
 from tests.deep import deep
 from tests.folders import data_folder
@@ -303,7 +307,7 @@ OWN = {
     """,
     "requirements.txt": "pytest\n",
 }
-RUN = {"name": "files", "run": "python server.py", "ready": 8123}
+RUN = {"name": "files", "run": "python ~/server.py", "ready": 8123}
 
 
 def test_a_command_of_the_repository_serves_its_set_up_and_its_checks(ground):
@@ -311,6 +315,7 @@ def test_a_command_of_the_repository_serves_its_set_up_and_its_checks(ground):
         "env": {"GREETING": "hello"},
         "services": ["redis", RUN],
         "setup": [
+            "cp server.py ~/",
             "uv pip install -r requirements.txt",
             "python -c 'from urllib.request import urlopen as u; u(\"http://files:8123\")'",
         ],
@@ -326,7 +331,7 @@ def test_a_command_of_the_repository_serves_its_set_up_and_its_checks(ground):
 
 
 def test_a_command_that_does_not_serve_is_named_with_its_last_words(ground):
-    in_set_up = "test -e /tmp/set-up.json && exec python server.py; echo no luck; exit 3"
+    in_set_up = "test -e /tmp/set-up.json && exec python server.py; sleep 0.1; echo no luck; exit 3"
     told = {"env": {"GREETING": "hello"}, "services": [{**RUN, "run": in_set_up}]}
     found = ground.measured(ground.site(OWN, told))["tests"]
     assert (found.status, found.items) == (Status.UNVERIFIED, ())
@@ -349,3 +354,27 @@ def test_what_set_up_writes_to_mariadb_is_there_for_every_check(ground):
     }
     look = program.format("SELECT count(*) FROM kept") + "; print(c.fetchone())"
     assert ground.printed({}, told, look) == "(0,)"
+
+
+def test_a_shell_starts_servers_by_name(ground):
+    python = Interpreter(version="3.11.2", path="/usr/bin/python3")
+    context = BuildContext(
+        ground.sandbox, PackageIndex(ground.settings), ground.settings, python, ground.said.append
+    )
+    config = RepoConfig(env={"PGDATABASE": "shop"})
+    services = sandbox_services.list_startable(config, (), context)
+    script = """
+        servers start postgres redis -- sh -c 'psql -qtAc "SELECT current_database()"; redis-cli ping'
+        servers start oracle -- true
+        echo $?
+    """
+    order = SandboxRequest(
+        argv=("sh", "-c", script), limits=SandboxLimits(seconds=60),
+        environ={"PATH": f"{sandbox_requests.SYSTEM_PATH}:/home/sandbox/.local/bin"},
+    )  # fmt: skip
+    said = ground.sandbox.run(sandbox_services.add_command(order, services)).output.splitlines()
+    assert said[:2] == ["shop", "PONG"]
+    assert said[2].startswith(
+        "servers: oracle cannot be started in this shell. Available: postgres"
+    )
+    assert said[3] == "64"

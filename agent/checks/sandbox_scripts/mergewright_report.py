@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import glob
 import hashlib
 import json
 import os
+import subprocess
 import sys
 import time
 import traceback
 
 ORDER_PATH = "/tmp/mergewright-order.json"  # noqa: S108 - in the sandbox, whose /tmp is its own
 #: Written by `agent/setup/sandbox_services.py`.
-SERVERS_PATH = "/tmp/mergewright-services.sh"  # noqa: S108
+SERVER_PATHS = "/tmp/mergewright-services-*.sh"  # noqa: S108
 LONGEST_TEXT = 4000
 LONGEST_ID = 900
 WRITE_SECONDS = 0.1
@@ -45,11 +47,9 @@ def take_order():
 
 def start_servers(environ):
     """Start the repository's own servers, which run its code."""
-    if os.path.exists(SERVERS_PATH):
-        import subprocess
-
-        code = subprocess.call(["/bin/sh", SERVERS_PATH], env=dict(os.environ, **environ))
-        os.unlink(SERVERS_PATH)
+    for path in sorted(glob.glob(SERVER_PATHS)):
+        code = subprocess.call(["/bin/sh", path], env=dict(os.environ, **environ))
+        os.unlink(path)
         if code:
             sys.exit(code)
 

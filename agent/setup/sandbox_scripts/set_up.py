@@ -8,6 +8,7 @@ The argument names a JSON file with the order.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -124,6 +125,12 @@ def is_running(number: int) -> bool:
         return False
 
 
+def start_servers(paths: list[str]) -> list[str]:
+    """Start the repository's own servers; those that do not start are returned."""
+    quiet = subprocess.DEVNULL
+    return [path for path in paths if subprocess.call(["/bin/sh", path], stdout=quiet)]
+
+
 def main() -> int:
     with open(sys.argv[1], encoding="utf-8") as file:
         order: dict[str, Any] = json.load(file)
@@ -135,12 +142,18 @@ def main() -> int:
     mark_unread([top + path for path in ("", *folders)])
     os.makedirs(order["directory"], exist_ok=True)
     os.chdir(order["directory"])
+    servers = sorted(glob.glob("/tmp/mergewright-services-*.sh"))  # noqa: S108
     for number, command in enumerate(order["commands"]):
+        # A command may install what a server needs.
+        servers = start_servers(servers)
         leave(order, {"at": number})
         print("$ " + command.replace("\n", " "), flush=True)
         code = subprocess.run(["bash", "-eo", "pipefail", "-c", command], check=False).returncode
         if code:
             leave(order, {"at": number, "code": code})
+            return 1
+    for path in start_servers(servers):
+        if subprocess.call(["/bin/sh", path]):
             return 1
     for server in order["servers"]:
         keep_data(server, order["data"])
