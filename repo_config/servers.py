@@ -39,6 +39,10 @@ class ServerRow(BaseModel):
     port: int
     ready: str = ""
     """What its log says once it answers. Default: its port is open."""
+    socket: str = ""
+    """Where clients look for it that name no host."""
+    socket_variables: dict[str, str] = {}
+    """What leads such clients there, whatever their default is."""
     hosts: tuple[str, ...] = ()
     """Names of hosts by which settings written for containers look for it."""
     user: str = ""

@@ -55,6 +55,7 @@ class SandboxService(Record):
     is_own: bool = False
     """Whether it is the repository's own: a command line that runs as a check does."""
     port: int
+    """0: it is none, and listens in the place of others."""
     ready: str = ""
     """What its log says once it answers; empty: it does once its port is open."""
     stop: str = "SIGTERM"

@@ -13,15 +13,20 @@ import re
 import secrets
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
+from pydantic import ValidationError
+
 from agent.errors import EnvironmentFailed
-from agent.models.environment import SandboxService
+from agent.models.checks import ServerKnock
+from agent.models.environment import Environment, SandboxService
 from agent.models.sandbox import (
     SANDBOX_HOME,
+    SANDBOX_OURS,
     SANDBOX_OUT,
     Mount,
     SandboxFile,
@@ -41,6 +46,7 @@ _FOLDER = "/tmp/mergewright-services"  # noqa: S108 - in the sandbox, whose /tmp
 #: By these, `checks/sandbox_scripts/mergewright_report.py` and `sandbox_scripts/set_up.py` start
 #: the servers of the repository.
 _LATE = f"{_FOLDER}-{{name}}.sh"
+_KNOCK = f"{SANDBOX_OUT}/knock.json"
 _FAILURE = f"{SANDBOX_OUT}/services-"
 _FIND = """
 for program in {programs}; do
@@ -72,6 +78,7 @@ await() {{
     sleep 0.01
   done
 }}
+export MERGEWRIGHT_COMMAND=$$
 end=$(($(date +%s) + {seconds}))
 {commands}
 ) || exit 69
@@ -353,8 +360,16 @@ def add_services(
             "argv": argv,
             "files": files,
             "mounts": (*order.mounts, *_mount_data(services)),
-            "collect": (*order.collect, failure),
-            "company": {service.title: f"{_FOLDER}/{service.name}/number" for service in services},
+            "collect": (
+                *order.collect,
+                failure,
+                *(_KNOCK for service in services if not service.port),
+            ),
+            "company": {
+                service.title: f"{_FOLDER}/{service.name}/number"
+                for service in services
+                if service.port
+            },
             "hosts": (*order.hosts, *_list_hosts(services)),
         }
     )
@@ -429,6 +444,52 @@ def locate_data(services: Sequence[SandboxService]) -> Iterator[dict[str, str]]:
                 "name": service.name, "number": f"{folder}/number", "stop": service.stop,
                 "data": f"{folder}/data",
             }  # fmt: skip
+
+
+# --- servers that nobody has configured --------------------------------------------------------
+
+
+def make_listener(environment: Environment) -> SandboxService:
+    """Make what listens where servers would be, and ends the command that connects to one."""
+    rows, taken = read_rows(), {service.port for service in environment.services}
+    names: dict[int | str, str] = {}
+    for name, row in rows.items():
+        if row.port not in taken:
+            names.setdefault(row.port, name)
+            if row.socket:
+                names.setdefault(row.socket, name)
+    order = json.dumps({"places": [*names.items()], "knock": _KNOCK})
+    script = f"{SANDBOX_OURS}/setup/listen.py"
+    heard = [rows[name] for name in dict.fromkeys(names.values())]
+    return SandboxService(
+        name="listener",
+        title="the listener for servers",
+        argv=(environment.interpreter, "-I", "-S", script, order),
+        port=0,
+        ready="listening",
+        hosts=tuple(host for row in heard for host in row.hosts),
+        variables={key: text for row in heard for key, text in row.socket_variables.items()},
+    )
+
+
+def read_knock(order: SandboxRequest, result: SandboxResult) -> ServerKnock | None:
+    """Read which server the command connected to; foreign code can have written it."""
+    if _KNOCK in order.collect and _KNOCK in result.files:
+        with suppress(ValidationError):
+            knock = ServerKnock.model_validate_json(result.files[_KNOCK][:10_000])
+            return knock if knock.name in read_rows() else None
+    return None
+
+
+def configure_knocks(knocks: Sequence[ServerKnock]) -> dict[str, object]:
+    """Write the configuration that starts servers, with the accounts that clients name."""
+    env: dict[str, str] = {}
+    for knock in knocks:
+        given = {"{user}": knock.user, "{database}": knock.database}
+        for name, text in read_rows()[knock.name].variables.items():
+            if value := given.pop(text, ""):
+                env[name] = value
+    return {"services": [knock.name for knock in knocks], **({"env": env} if env else {})}
 
 
 def not_started(order: SandboxRequest, result: SandboxResult) -> str:

@@ -5,17 +5,20 @@ Kept by `agent.checks.reports`, so that a second run on the same base does not m
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agent.checks import check, measuring, reports
 from agent.desk import Desk
 from agent.models.checks import AnyRun, CheckReport, TestRun
 from agent.models.environment import Prepared
-from agent.setup import obstacles
+from agent.setup import obstacles, sandbox_services
 
 
 def measure_base(prepared: Prepared, desk: Desk) -> CheckReport:
     """Measure the base commit, or take the stored measurement of it.
 
-    Where something else is to be tried for its tests, the report has nothing but these.
+    Where something else is to be tried for its tests, the report has nothing but these. Where no
+    server is configured, tests that connect to one are ended at once, and the report names it.
 
     Raises:
         StorageFull: The measurement could not be stored.
@@ -24,17 +27,17 @@ def measure_base(prepared: Prepared, desk: Desk) -> CheckReport:
     if report := reports.load_baseline(stored):
         desk.say("reusing the base commit's check results from an earlier run")
     else:
-        report = _run_checks(prepared, desk)
+        report = _run_checks(prepared, desk, listens=not prepared.contract.config.services)
         reports.store_baseline(stored, report)
     report = _set_aside(report)
     desk.store_report(prepared.run, report)
     return report
 
 
-def measure_tests(prepared: Prepared, desk: Desk) -> CheckReport:
+def measure_tests(prepared: Prepared, desk: Desk, *, listens: bool = False) -> CheckReport:
     """Measure the tests of the base commit alone, as far as no stored measurement has them."""
     stored = reports.load_baseline(reports.locate_baseline(prepared, desk.settings))
-    return _set_aside(stored or _run_checks(prepared, desk, tests=True))
+    return _set_aside(stored or _run_checks(prepared, desk, tests=True, listens=listens))
 
 
 def measure_others(prepared: Prepared, tests: CheckReport, desk: Desk) -> CheckReport:
@@ -55,7 +58,9 @@ def _set_aside(report: CheckReport) -> CheckReport:
     return report.model_copy(update={"results": results})
 
 
-def _run_checks(prepared: Prepared, desk: Desk, *, tests: bool | None = None) -> CheckReport:
+def _run_checks(
+    prepared: Prepared, desk: Desk, *, tests: bool | None = None, listens: bool = False
+) -> CheckReport:
     folder, environment = desk.open_base(prepared).folder, desk.environment(prepared)
     site = check.make_site(folder, environment, prepared.contract, desk.settings)
 
@@ -65,6 +70,9 @@ def _run_checks(prepared: Prepared, desk: Desk, *, tests: bool | None = None) ->
         return tests is None and is_poor
 
     checks = () if tests else measuring.list_others(site)
+    if listens and site.project.test_runner in measuring.SUITES:
+        services = (*environment.services, sandbox_services.make_listener(environment))
+        site = replace(site, environment=environment.model_copy(update={"services": services}))
     checks += () if tests is False else measuring.list_tests(site)
     results = measuring.run_checks(checks, desk.sandbox, desk.say, is_enough=is_enough)
     return CheckReport(

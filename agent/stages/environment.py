@@ -19,12 +19,12 @@ from agent.editing import scouting
 from agent.editing.scouting import Scouted, TryLines
 from agent.errors import CheckUnfinished, EnvironmentFailed, RepositoryUnfit, RequestRefused
 from agent.git import worktree
-from agent.models.checks import CheckReport
+from agent.models.checks import CheckReport, ServerKnock
 from agent.models.environment import Checkout, Contract, Environment, OpenedRepository, Prepared
 from agent.models.run import Run
 from agent.models.step import Once, Step
 from agent.setup import build as environments
-from agent.setup import obstacles, proposal, proposed_lines
+from agent.setup import obstacles, proposal, proposed_lines, sandbox_services
 from agent.setup.obstacles import Obstacle
 from agent.setup.request import EnvironmentRequest
 from agent.stages import baseline
@@ -42,6 +42,7 @@ class TriedSetup(NamedTuple):
 
 
 _FOUND = "found by a model"
+_KNOCKED = "with the servers that the tests connect to"
 _MOST_LEFT_OUT = 5
 #: Characters of a configuration that is quoted.
 _MOST_LINES = 200
@@ -83,9 +84,9 @@ def prepare_environment(
     before = taken.report
     if len(before.results) == 1:
         before = once(Step.OTHER_CHECKS, baseline.measure_others, taken.prepared, before, desk)
-    if taken.why != _FOUND:
+    if taken.why not in (_FOUND, _KNOCKED):
         return taken.prepared, before
-    why = f"Set-up {_FOUND}. Passing tests on the base branch: {_compare_tried(tried)}."
+    why = f"Set-up {taken.why}. Passing tests on the base branch: {_compare_tried(tried)}."
     more = _find_difference(base.contract.config, taken.prepared.contract.config)
     once(Step.CHOOSE, choose_environment, base.run, why, more, desk)
     lines = json.dumps(more)
@@ -118,7 +119,41 @@ class _Attempts:
         why = "as configured" if contract.config.setup else "by a template"
         prepared, report = self._measure(contract, "")
         self.most = max(self.most, obstacles.count_tests(report.tests))
+        if report.tests.knock:
+            self._answer_knocks(report.tests.knock)
+            if self.tried and not obstacles.is_poor(
+                self.tried[0].report.tests, contract.config.limits
+            ):
+                return
+            # Some tests expect that no server is there.
+            prepared, report = self._measure(contract, "no server")
         self.tried.append(TriedSetup(why, prepared, report))
+
+    def _answer_knocks(self, knock: ServerKnock | None) -> None:
+        """Start the servers that tests connect to, one after the other, and measure with them."""
+        base, once, desk = self.base, self.once, self.desk
+        knocks: list[ServerKnock] = []
+        while knock and knock.name not in (each.name for each in knocks):
+            knocks.append(knock)
+            name = f"knock {len(knocks)}"
+            text = json.dumps(sandbox_services.configure_knocks(knocks))
+            folder = desk.base_folder(base.run)
+            try:
+                asked = once(
+                    Step.READ_LINES.named(name),
+                    proposed_lines.read_lines,
+                    text,
+                    base,
+                    folder,
+                    "their connections ask for",
+                )
+                prepared, report = self._measure(asked, name, listens=True)
+            except (RequestRefused, EnvironmentFailed) as problem:
+                desk.say(problem.message)
+                return
+            knock = report.tests.knock
+        self.most = max(self.most, obstacles.count_tests(report.tests))
+        self.tried.append(TriedSetup(_KNOCKED, prepared, report))
 
     def use_known(self) -> bool:
         """Take what an earlier run has found, where most tests still pass with it."""
@@ -201,13 +236,17 @@ class _Attempts:
             raise CheckUnfinished(words)
         raise EnvironmentFailed(words) if problem else RepositoryUnfit(words)
 
-    def _measure(self, asked: Contract, name: str) -> tuple[Prepared, CheckReport]:
+    def _measure(
+        self, asked: Contract, name: str, *, listens: bool = False
+    ) -> tuple[Prepared, CheckReport]:
         base, once, desk = self.base, self.once, self.desk
         run, commit = base.run, base.checkout
         built = once(Step.ENVIRONMENT.named(name), build_environment, run, commit, asked, desk)
         prepared = Prepared(run=run, checkout=commit, contract=asked, environment=built)
         # Of what is only tried, the tests decide.
-        measure = baseline.measure_tests if name else baseline.measure_base
+        measure = (
+            partial(baseline.measure_tests, listens=listens) if name else baseline.measure_base
+        )
         return prepared, once(Step.BASELINE.named(name), measure, prepared, desk)
 
 

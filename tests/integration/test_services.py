@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -378,3 +379,35 @@ def test_a_shell_starts_servers_by_name(ground):
         "servers: oracle cannot be started in this shell. Available: postgres"
     )
     assert said[3] == "64"
+
+
+KNOCKS = {
+    "psycopg[binary]": ("psycopg.connect(host='db', user='shop', dbname='orders')", "postgres"),
+    "psycopg2-binary": ("psycopg2.connect(user='shop', dbname='orders')", "postgres"),
+    "redis": ("redis.Redis('cache').ping()", "redis"),
+    "pymysql": ("pymysql.connect(host='127.0.0.1')", "mariadb"),
+    "": ("", ""),
+}
+
+
+@pytest.mark.parametrize("package", ["psycopg[binary]", *map(deep, list(KNOCKS)[1:])])
+def test_tests_that_connect_to_a_server_name_it(ground, package):
+    call, name = KNOCKS[package]
+    program = (
+        f"import time, {call.partition('.')[0]}\n\ndef test_it():\n    {call}\n    time.sleep(60)\n"
+    )
+    files = {
+        "requirements.txt": f"pytest\n{package}\n",
+        "test_it.py": program if package else "def test_it():\n    pass\n",
+    }
+    site = ground.site(files, {})
+    listener = sandbox_services.make_listener(site.environment)
+    environment = site.environment.model_copy(update={"services": (listener,)})
+    found = ground.measured(replace(site, environment=environment))["tests"]
+    if not name:
+        assert (found.status, found.knock) == (Status.PASSED, None)
+        return
+    assert (found.status, found.knock.name) == (Status.UNVERIFIED, name)
+    assert found.seconds < 30
+    account = ("shop", "orders") if name == "postgres" else ("", "")
+    assert (found.knock.user, found.knock.database) == account
