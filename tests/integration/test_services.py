@@ -12,18 +12,26 @@ from typing import Any
 import pytest
 
 from agent.checks.check import Site
+from agent.desk import Desk
 from agent.errors import EnvironmentFailed
+from agent.git import worktree
 from agent.models.checks import Status
+from agent.models.environment import Contract, OpenedRepository
+from agent.models.run import Run
 from agent.models.sandbox import SandboxLimits, SandboxRequest
+from agent.models.ticket import Ticket
 from agent.setup import sandbox_requests, sandbox_services
 from agent.setup.build_context import BuildContext
 from agent.setup.interpreters import Interpreter
 from agent.setup.package_index import PackageIndex
+from agent.stages import environment
+from repo_config import detect
 from repo_config.schema import RepoConfig
 from tests import sandboxes as kinds
 from tests.deep import deep
-from tests.folders import data_folder
-from tests.integration import check_samples
+from tests.fakes import FakeCodeHost
+from tests.folders import data_folder, lay_files
+from tests.integration import check_samples, git_samples
 from tests.integration.check_samples import SITE, Files
 
 pytestmark = pytest.mark.index
@@ -411,3 +419,45 @@ def test_tests_that_connect_to_a_server_name_it(ground, package):
     assert found.seconds < 30
     account = ("shop", "orders") if name == "postgres" else ("", "")
     assert (found.knock.user, found.knock.database) == account
+
+
+SHOPKEEPER = {
+    "requirements.txt": "pytest\npsycopg[binary]\nredis\n",
+    "test_shop.py": """
+        import psycopg, redis
+
+
+        def test_orders_are_in_a_database():
+            with psycopg.connect("host=db user=shop dbname=orders password=secret") as there:
+                assert there.execute("SELECT current_database()").fetchone() == ("orders",)
+
+
+        def test_a_cache_answers():
+            assert redis.Redis("redis").ping()
+    """,
+}
+
+
+def test_servers_that_nobody_has_configured_are_found_and_started(ground, tmp_path):
+    git_samples.begin(lay_files(tmp_path / "shop", check_samples.make_flat(SHOPKEEPER)), "Start")
+    checkout = worktree.prepare_checkout(str(tmp_path / "shop"), None, ground.home / "mirrors")
+    run = Run(run_id="knocks", repository="shop", ticket="ticket.md", started=1_700_000_000)
+    desk = Desk(
+        settings=ground.settings,
+        code_host=FakeCodeHost(Ticket(ticket_id="1", title="t", body="", digest="")),
+        sandbox=ground.sandbox,
+        index=PackageIndex(ground.settings),
+        say=ground.said.append,
+    )
+    config, tree = RepoConfig(), worktree.open_tree(checkout, desk.base_folder(run))
+    contract = Contract(config=config, project=detect.detect_project(tree, config), source=None)
+    opened = OpenedRepository(run=run, checkout=checkout, contract=contract)
+
+    def once(name, work, *args, **named):
+        return work(*args, **named)
+
+    prepared, report = environment.prepare_environment(opened, None, once, desk)
+    assert report.tests.count("passed") == 2, report.tests.output
+    assert prepared.contract.config.services == ("postgres", "redis")
+    assert prepared.contract.config.env == {"PGUSER": "shop", "PGDATABASE": "orders"}
+    assert '"services": ["postgres", "redis"]' in prepared.environment.why
