@@ -25,7 +25,7 @@ AnyCheck = Check[AnyRun]
 Checks = tuple[tuple[AnyCheck, Site], ...]
 """What runs, each with where."""
 _OF_CODE: tuple[AnyCheck, ...] = (DJANGO_CHECK, MAKEMIGRATIONS, FastapiEndpoints())
-SUITES: Mapping[str, Suite] = {"pytest": PytestSuite(), "django": DjangoSuite()}
+_SUITES: Mapping[str, Suite] = {"pytest": PytestSuite(), "django": DjangoSuite()}
 
 
 def list_others(site: Site, tools: Site | None = None) -> Checks:
@@ -110,7 +110,7 @@ def set_unmeasurable(result: AnyRun) -> AnyRun:
 
 def suite_of(site: Site) -> Suite | None:
     """Return what runs the tests, if the repository has any."""
-    return SUITES.get(site.project.test_runner or "")
+    return _SUITES.get(site.project.test_runner or "")
 
 
 def compute_digest() -> str:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.checks import check, measuring, reports
+from agent.checks import check, measuring, reports, running
+from agent.checks.check import Part, Selection, Site, Suite
 from agent.desk import Desk
-from agent.models.checks import AnyRun, CheckReport, TestRun
+from agent.models.checks import COLLECTION, AnyRun, CheckReport, TestRun
 from agent.models.environment import Prepared
 from agent.setup import obstacles, sandbox_services
 
@@ -58,6 +59,24 @@ def _set_aside(report: CheckReport) -> CheckReport:
     return report.model_copy(update={"results": results})
 
 
+def _listen(site: Site) -> Site:
+    """Return the site with something that notes which servers are missing."""
+    listener = sandbox_services.make_listener(site.environment)
+    services = (*site.environment.services, listener)
+    return replace(site, environment=site.environment.model_copy(update={"services": services}))
+
+
+def _is_hindered(result: AnyRun, suite: Suite, site: Site, desk: Desk) -> bool:
+    """Whether a test that failed passes where nothing listens in the place of servers."""
+    if not isinstance(result, TestRun) or result.knock or result.limit:
+        return False
+    red = (item.item_id for item in result.items if item.outcome in ("failed", "error"))
+    if not (ids := tuple(name for name in red if not name.endswith(COLLECTION))):
+        return False
+    again = suite.select(Part(only=Selection(ids=ids)))
+    return running.run_check(again, site, desk.sandbox, desk.say).count("passed") > 0
+
+
 def _run_checks(
     prepared: Prepared, desk: Desk, *, tests: bool | None = None, listens: bool = False
 ) -> CheckReport:
@@ -69,12 +88,14 @@ def _run_checks(
         is_poor = isinstance(result, TestRun) and obstacles.may_improve(result, limits)
         return tests is None and is_poor
 
+    suite = measuring.suite_of(site) if listens else None
+    listening = _listen(site) if suite else site
     checks = () if tests else measuring.list_others(site)
-    if listens and site.project.test_runner in measuring.SUITES:
-        services = (*environment.services, sandbox_services.make_listener(environment))
-        site = replace(site, environment=environment.model_copy(update={"services": services}))
-    checks += () if tests is False else measuring.list_tests(site)
+    checks += () if tests is False else measuring.list_tests(listening)
     results = measuring.run_checks(checks, desk.sandbox, desk.say, is_enough=is_enough)
+    if suite and any(_is_hindered(result, suite, site, desk) for result in results):
+        desk.say("tests need a port that was held for a usual server: running them without that")
+        return _run_checks(prepared, desk, tests=tests)
     return CheckReport(
         side="base",
         commit=prepared.checkout.commit,

@@ -424,7 +424,7 @@ def test_tests_that_connect_to_a_server_name_it(ground, package):
 SHOPKEEPER = {
     "requirements.txt": "pytest\npsycopg[binary]\nredis\n",
     "test_shop.py": """
-        import psycopg, redis
+        import psycopg, redis, socket
 
 
         def test_orders_are_in_a_database():
@@ -434,6 +434,11 @@ SHOPKEEPER = {
 
         def test_a_cache_answers():
             assert redis.Redis("redis").ping()
+
+
+        def test_a_port_is_free():
+            with socket.create_server(("127.0.0.1", 1025)):
+                pass
     """,
 }
 
@@ -457,7 +462,7 @@ def test_servers_that_nobody_has_configured_are_found_and_started(ground, tmp_pa
         return work(*args, **named)
 
     prepared, report = environment.prepare_environment(opened, None, once, desk)
-    assert report.tests.count("passed") == 2, report.tests.output
+    assert report.tests.count("passed") == 3, report.tests.output
     assert prepared.contract.config.services == ("postgres", "redis")
     assert prepared.contract.config.env == {"PGUSER": "shop", "PGDATABASE": "orders"}
     assert '"services": ["postgres", "redis"]' in prepared.environment.why
