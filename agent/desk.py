@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from agent.models.change import Change
 from agent.models.chat import ChatModel
 from agent.models.checks import CheckReport
 from agent.models.code_host import CodeHost
-from agent.models.environment import Environment, OpenedRepository, Prepared
+from agent.models.environment import Environment, OpenedRepository, Prepared, SandboxService
 from agent.models.outcome import StoredRun
 from agent.models.run import Run
 from agent.models.run_facts import RunFacts
@@ -53,6 +53,7 @@ class Sessions(Protocol):
         prepared: Prepared,
         outlet: Outlet,
         environ: dict[str, str],
+        services: Sequence[SandboxService] = (),
         stopped: Flag | None = None,
     ) -> Session: ...
 

@@ -8,8 +8,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+)
 
+from repo_config.servers import read_rows
 from repo_config.values import (
     ApplicationName,
     AttributeName,
@@ -24,11 +33,14 @@ from repo_config.values import (
     RelativePath,
     Reviewer,
     RuleId,
-    Services,
+    ServerName,
+    ServiceName,
     SystemPackage,
     UrlPattern,
     VariableName,
     VariableValue,
+    check_ports,
+    refuse_image,
 )
 
 
@@ -147,6 +159,38 @@ class ChecksSection(Section):
     named here, its findings are compared one by one; otherwise its exit code is compared."""
 
 
+class OwnServer(Section):
+    """A server of the repository's own."""
+
+    name: ServerName
+    """Name shown to people, and of its host."""
+    run: Command
+    """Command line that runs in the project's folder, as in `npx azurite --silent`."""
+    ready: int = Field(ge=1, le=65535)
+    """Port on which it is awaited."""
+
+
+def _check_services(
+    entries: tuple[ServiceName | OwnServer, ...],
+) -> tuple[ServiceName | OwnServer, ...]:
+    rows = read_rows()
+    check_ports(
+        [
+            rows[entry.partition(":")[0]].port if isinstance(entry, str) else entry.ready
+            for entry in entries
+        ]
+    )
+    return entries
+
+
+Service = Annotated[
+    Annotated[ServiceName, Tag("row")] | Annotated[OwnServer, Tag("own")],
+    Discriminator(lambda entry: "own" if isinstance(entry, dict | OwnServer) else "row"),
+    BeforeValidator(refuse_image),
+]
+Services = Annotated[tuple[Service, ...], AfterValidator(_check_services)]
+
+
 class ScopeSection(Section):
     """What a change may touch."""
 
@@ -230,11 +274,16 @@ class RepoConfig(Section):
     dependencies, or commands that a model found. Every check starts with the files and PostgreSQL
     data that they leave. They can reach package indexes (PyPI, npm, Debian) and no other host.
     Changes to committed files are dropped."""
-    services: Services = ()
-    """Servers that the project needs: postgres, redis, or with a version, as postgres:15. Every
-    sandbox starts them empty (PostgreSQL as `setup` left it) on their usual ports of 127.0.0.1,
-    without a password. The usual variables (PGHOST, POSTGRES_*, DB_*, DATABASE_URL, REDIS_URL) are
-    set unless `env` sets them. Users and databases named in these variables are created."""
+    services: Services = Field(
+        default=(),
+        description=f"""Servers that the project needs: {", ".join(read_rows())}, or with a version,
+    as postgres:15. Every sandbox starts them on their usual ports of 127.0.0.1, empty or with the
+    data that `setup` left in databases. Passwords are not checked. The usual variables (such as
+    PGHOST, POSTGRES_*, DB_*, MYSQL_*, DATABASE_URL, REDIS_URL) are set unless `env` sets them.
+    Users and databases named in these variables are created. A missing program is taken from Debian
+    packages. A server of the project's own is a command line and the port on which it is awaited:
+    `{{name: azurite, run: npx azurite --silent, ready: 10000}}`.""",
+    )
     framework: Literal["auto", "django", "fastapi", "flask", "none"] = "auto"
     """Framework of the project; auto: detected from dependencies and manage.py."""
     http_client: Literal["httpx", "requests", "aiohttp", "urllib3", "any"] = "any"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from repo_config.rule_ids import RULE_IDS
+from repo_config.servers import read_rows
 
 #: Type of the pydantic error that carries `message` and `fix` in its context.
 WRONG_FORM = "wrong_form"
@@ -28,7 +30,7 @@ _PREFIX = r"(?!.*(?:\.\.|//|/\.|\.lock(?:/|\Z)))(?:[A-Za-z0-9][A-Za-z0-9._/+#=-]
 _URL_PATTERN = r"(?:/(?!/)(?:\*\*(?=/|\Z)|(?:[^/?#\s*]|\*(?!\*))*))+"
 _REVIEWER = r"@?[A-Za-z0-9][A-Za-z0-9-]{0,38}(_[a-z0-9]+)?(/[A-Za-z0-9][A-Za-z0-9._-]{0,99})?"
 DEBIAN_NAME = r"[a-z0-9][a-z0-9+.-]{1,99}"
-_SERVICE = r"(postgres|redis)(:[0-9]{1,3}(\.[0-9]{1,3}){0,2})?"
+_SERVICE = rf"({'|'.join(read_rows())})(:[0-9]{{1,3}}(\.[0-9]{{1,3}}){{0,2}})?"
 
 
 def _make_error(message: str, fix: str) -> PydanticCustomError:
@@ -74,11 +76,19 @@ def _check_glob(text: str) -> str:
     return mark + pattern + "/" * text.endswith("/")
 
 
-def _check_services(entries: tuple[str, ...]) -> tuple[str, ...]:
-    names = [entry.partition(":")[0] for entry in entries]
-    if len({*names}) < len(names):
-        raise _make_error("a service is listed more than once", "keep one of them")
-    return entries
+def refuse_image(entry: object) -> object:
+    """Refuse services as GitHub's workflows have them."""
+    if isinstance(entry, dict) and "image" in entry:
+        raise _make_error(
+            "containers cannot be started",
+            f"use one of {', '.join(read_rows())}, or {{name, run, ready}} with a command line",
+        )
+    return entry
+
+
+def check_ports(ports: Sequence[int]) -> None:
+    if len({*ports}) < len(ports):
+        raise _make_error("two services have the same port", "keep one of them")
 
 
 PythonMinor = Annotated[str, _match(_MINOR, 'use a minor version of Python, as in "3.11"')]
@@ -123,9 +133,16 @@ RuleId = Annotated[
     WithJsonSchema({"type": "string", "enum": list(RULE_IDS)}),
 ]
 ServiceName = Annotated[
-    str, _match(_SERVICE, "use postgres or redis, or with a version as in postgres:15")
+    str,
+    _match(
+        _SERVICE,
+        f"use {', '.join(read_rows())}, with a version as in postgres:15, or a mapping of name, run"
+        " and ready",
+    ),
 ]
-Services = Annotated[tuple[ServiceName, ...], AfterValidator(_check_services)]
+ServerName = Annotated[
+    str, _match(r"[a-z][a-z0-9-]{0,39}", "use lower-case letters, as in azurite")
+]
 Label = Annotated[
     str, _match(r"(?! )[^,]{1,50}(?<! )", "use the name of a label, with at most 50 characters")
 ]

@@ -225,7 +225,12 @@ class FakeSessions:
         return session
 
     def open_set_up(
-        self, prepared: Prepared, outlet: object, environ: object, stopped: Flag | None = None
+        self,
+        prepared: Prepared,
+        outlet: object,
+        environ: object,
+        services: object = (),
+        stopped: Flag | None = None,
     ) -> FakeSession:
         return self.open(prepared, Change(base_commit="c", files=()), stopped)
 

@@ -270,7 +270,8 @@ def request_script(
         collect=(secret.report,),
         folder=site.project.root,
     )
-    return sandbox_services.add_services(order, site.environment.services)
+    # What runs the repository's code starts once the script has read and deleted its order.
+    return sandbox_services.add_services(order, site.environment.services, own_late=True)
 
 
 def count_sandboxes(at_once: int) -> int:

@@ -43,6 +43,9 @@ def run_check(
     if words := sandbox_services.not_started(order, result):
         problem = f"the check did not start: {words}"
         found = make_result(check, site, result, Status.UNVERIFIED, problem)
+    elif knock := sandbox_services.read_knock(order, result):
+        problem = f"the tests connect to {knock.name}, which `services` does not name"
+        found = make_result(check, site, result, Status.UNVERIFIED, problem, knock=knock)
     elif result.gone:
         stopped = f"{' and '.join(result.gone)} stopped during the check"
         problem = "; ".join(filter(None, (ended, stopped)))

@@ -30,10 +30,14 @@ from agent.setup import (
     interpreters,
     obstacles,
     sandbox_requests,
+    sandbox_services,
 )
+from agent.setup.build_context import BuildContext
+from agent.setup.interpreters import Interpreter
 from agent.setup.obstacles import Obstacle
 from agent.text import sanitise
 from agent.text.check_summary import describe_outcomes
+from repo_config.servers import read_rows
 
 _MOST_TURNS = 30
 _MOST_TRIES = 6
@@ -81,7 +85,20 @@ class SetUpTools(ToolExecutor):
             gateway.open_gateway(desk.settings, desk.index, gateway.HOSTS)
         )
         environ = sandbox_requests.name_indexes(desk.index)
-        return desk.sessions.open_set_up(opened, way.outlet, environ, desk.stopped)
+        environment = opened.environment
+        python = Interpreter(
+            version=environment.python,
+            path=environment.interpreter,
+            root=environment.root,
+            mounts=environment.interpreter_mounts,
+        )
+        build_context = BuildContext(
+            desk.sandbox, desk.index, desk.settings, python, desk.say, environment.system
+        )
+        services = sandbox_services.list_startable(
+            opened.contract.config, environment.services, build_context
+        )
+        return desk.sessions.open_set_up(opened, way.outlet, environ, services, desk.stopped)
 
 
 Scouted = tuple[Prepared, CheckReport] | str
@@ -114,7 +131,7 @@ def scout_configuration(
     talk = Conversation(
         name=StepName(Step.SCOUT),
         role="editor",
-        prompt=prompting.read_prompt("setup"),
+        prompt=prompting.read_prompt("setup").replace("{servers}", ", ".join(read_rows())),
         turns=run_context.turns,
         tools=SetUpTools(run_context),
         opening=run_context.once(name, _make_opening, obstacle, prepared, run_context.desk),

@@ -167,6 +167,15 @@ class CheckRun(Record):
     """On head: what it finds in addition where new comments say nothing to tools."""
 
 
+class ServerKnock(Record):
+    """A server that tests connect to, and that nobody has configured."""
+
+    name: str
+    """As in `services`."""
+    user: str = ""
+    database: str = ""
+
+
 class TestRun(CheckRun):
     """A run of the tests, or of some of them."""
 
@@ -181,6 +190,8 @@ class TestRun(CheckRun):
     """Tests for which there was no time."""
     touched: tuple[str, ...] = ()
     """Files of the tests that something wrote to, or hid, while they ran."""
+    knock: ServerKnock | None = None
+    """On base: what they connected to, at which the run was ended."""
     repeated: tuple[RepeatedTest, ...] = ()
     """On head, as all that follows: tests that were run again, on both sides."""
     blocked_tests: tuple[BlockedTest, ...] = ()

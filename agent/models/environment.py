@@ -44,26 +44,29 @@ class Contract(Record):
     """For a person: the lines of it that a model found, and test files that these leave out."""
 
 
-SERVICE_TITLES = {"postgres": "PostgreSQL", "redis": "Redis"}
-
-
 class SandboxService(Record):
     """A server that a repository's checks need, started in each of their sandboxes."""
 
     name: str
-    """`postgres` or `redis`."""
-    version: str
-    program: str
+    """As in `services`."""
+    title: str
+    """For people, with its version."""
+    argv: tuple[str, ...]
+    is_own: bool = False
+    """Whether it is the repository's own: a command line that runs as a check does."""
+    port: int
+    """0: it is none, and listens in the place of others."""
+    ready: str = ""
+    """What its log says once it answers; empty: it does once its port is open."""
+    stop: str = "SIGTERM"
     template: str = ""
     """File on the host with the data that it begins with; empty: none."""
     filled: str = ""
     """The same behind the set-up commands of base; empty: these have written nothing."""
-    user: str = ""
-    database: str = ""
-
-    @property
-    def title(self) -> str:
-        return f"{SERVICE_TITLES[self.name]} {self.version}"
+    hosts: tuple[str, ...] = ()
+    """Further names of its host."""
+    variables: dict[str, str] = {}
+    """What tells projects where it is."""
 
 
 class Layer(Record):

@@ -147,6 +147,7 @@ def encode_request(order: SandboxRequest, *, bounded: bool, more: dict[str, Any]
         "places": WRITABLE,
         "inodes": count_entries(limits.disk_bytes),
         "proxy": PROXY if order.outlet is not None else None,
+        "hosts": ["localhost", *order.hosts],
         "counters": (),
         "filter": None,
         **more,

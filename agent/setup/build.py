@@ -4,7 +4,7 @@ This is the module to read first; it holds the order of the work and nothing els
 
     interpreters      which Python
     system_packages   Debian packages, as a layer over /usr
-    sandbox_services  PostgreSQL and Redis
+    sandbox_services  servers such as PostgreSQL
     templates         the lines, where the configuration has none
     setup_commands    runs them once, and keeps what they make as layers
     toolsets          what the checks are run with
@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -34,7 +33,6 @@ from agent.setup import (
     sandbox_services,
     setup_commands,
     storage,
-    system_packages,
     templates,
     toolsets,
 )
@@ -66,11 +64,10 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
     tree = open_folder(Path(request.tree))
     files = ProjectFiles(tree, config.folder)
     build_context = _open_build(request, files, *clients)
-    system = system_packages.provide_layer(config.python.system_packages, build_context)
-    build_context = replace(build_context, system=system)
+    services, build_context = sandbox_services.provide_services(config, build_context)
+    system = build_context.system
     interpreter = build_context.interpreter
     bare = toolsets.provide_pinned(("pip",), build_context)
-    services = sandbox_services.provide_services(config.services, config.variables, build_context)
     environment = Environment(
         key=hashlib.sha256(f"{bare.parent.name}{system}".encode()).hexdigest()[:32],
         path=str(bare),

@@ -42,11 +42,14 @@ _TAKEN = (
 )
 
 
-def read_lines(text: str, base: OpenedRepository, folder: Path) -> Contract:
+def read_lines(
+    text: str, base: OpenedRepository, folder: Path, origin: str = "a model found"
+) -> Contract:
     """Read proposed lines, and lay them over the repository's own configuration.
 
     Args:
         folder: Work tree of the base commit.
+        origin: Where they come from, for people.
 
     Raises:
         RequestRefused: They are no configuration, or say more than a scout may.
@@ -66,7 +69,7 @@ def read_lines(text: str, base: OpenedRepository, folder: Path) -> Contract:
             rule=SET_UP,
             severity=Severity.INFO,
             path=given.source or load.OWN_FILES[0],
-            message=f"The tests run with set-up that a model found: {line}.",
+            message=f"The tests run with set-up that {origin}: {line}.",
             fix="Check it, and add it to the configuration.",
             asks_author=False,
         )

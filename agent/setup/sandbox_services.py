@@ -1,205 +1,328 @@
-"""Servers that a repository's checks need, PostgreSQL and Redis, in every sandbox that runs them.
+"""Servers that a repository's checks need, in every sandbox that runs them.
 
-They run inside the sandbox, from programs of its root file system, as its own user, on its own
-loopback. They end with it. Nothing is installed here: a missing server is named, with the package
-that provides it.
+They run inside the sandbox, from programs of its root file system or of Debian packages laid over
+it, as its own user, on its own loopback. They end with it. The table of servers is
+`repo_config/servers.toml`; a repository's own are command lines.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import posixpath
 import re
 import secrets
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
+from pydantic import ValidationError
+
 from agent.errors import EnvironmentFailed
-from agent.models.environment import SERVICE_TITLES, SandboxService
+from agent.models.checks import ServerKnock
+from agent.models.environment import Environment, SandboxService
 from agent.models.sandbox import (
+    SANDBOX_HOME,
+    SANDBOX_OURS,
     SANDBOX_OUT,
     Mount,
-    Root,
+    SandboxFile,
     SandboxLimits,
     SandboxRequest,
     SandboxResult,
 )
-from agent.setup import storage
+from agent.setup import storage, system_packages
 from agent.setup.build_context import BuildContext, describe_failure
 from agent.text import sanitise
+from repo_config.schema import OwnServer, RepoConfig
+from repo_config.servers import ServerRow, read_rows
 
-#: Names of hosts by which settings written for containers look for them.
-_HOSTS = {"postgres": ("db", "postgres", "database"), "redis": ("redis", "cache")}
-_PACKAGES = {"postgres": "postgresql", "redis": "redis-server"}
+_HOST = "127.0.0.1"
 _TEMPLATES = "/services"
 _FOLDER = "/tmp/mergewright-services"  # noqa: S108 - in the sandbox, whose /tmp is its own
+#: By these, `checks/sandbox_scripts/mergewright_report.py` and `sandbox_scripts/set_up.py` start
+#: the servers of the repository.
+_LATE = f"{_FOLDER}-{{name}}.sh"
+_KNOCK = f"{SANDBOX_OUT}/knock.json"
 _FAILURE = f"{SANDBOX_OUT}/services-"
-_DEFAULT = "postgres"
-_USERS = ("PGUSER", "POSTGRES_USER", "DB_USER")
-_DATABASES = ("PGDATABASE", "POSTGRES_DB", "DB_NAME")
-_URL = "DATABASE_URL"
-_PORTS = {"postgres": 5432, "redis": 6379}
-#: As Debian and source builds lay them out.
 _FIND = """
-for program in /usr/lib/postgresql/*/bin/postgres /usr/local/pgsql/bin/postgres \\
-    /usr/local/bin/postgres /usr/local/bin/redis-server /usr/bin/redis-server; do
-  case $program in *postgres) beside="${program%/*}/initdb";; *) beside="$program";; esac
-  [ -x "$program" ] && [ -x "$beside" ] && echo "$program $("$program" --version)"
-done; true
+for program in {programs}; do
+  [ -x "$program" ] && echo "{name} $program $({ask} 2>&1 | tr '\\n' ' ')"
+done
 """
-_FOUND = re.compile(r"^(?P<program>\S+) .*?(?:PostgreSQL\) |v=)(?P<version>\d[\w.]*)", re.MULTILINE)
-#: Whoever reaches the server is in the sandbox already.
-_MAKE_CLUSTER = """
-{folder}/initdb --username=postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync \\
-    --wal-segsize=1 -D /tmp/data
-printf '%s' {statements} | {folder}/postgres --single -D /tmp/data -c exit_on_error=on -F postgres
-tar -cf {tar} -C /tmp data
+_BEGIN = """
+mkdir -p {folder}; cd {folder}
+{begin}
+tar -cf {tar} data
 """
-#: Nothing outlives the sandbox, so nothing needs to reach a disk; and equal runs are to see equal
-#: query plans, which no worker in the background may change.
-_POSTGRES = (
-    "listen_addresses=localhost", "unix_socket_directories=/tmp", "fsync=off",
-    "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0",
-    "max_logical_replication_workers=0", "min_wal_size=2MB", "max_wal_size=64MB",
-    "shared_buffers=32MB", "autovacuum=off", "jit=off", "log_min_messages=log",
-)  # fmt: skip
-_REDIS = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
 #: A subshell that ends at once starts the servers: so they belong to the sandbox and not to the
-#: command, which may count its children. The shell then becomes the command: nobody stands between
-#: it and whoever reads its exit code, and its variables are as they were handed in.
+#: command, which may count its children.
 _START = """(
 fail() {{ printf '%s' "$1" >{failure}; echo "mergewright: $1"; exit 69; }}
 start() {{
   title=$1 folder=$2 template=$3; shift 3
-  ( umask 077; rm -rf "$folder"; mkdir -p "$folder" && cd "$folder" || exit
-    [ -z "$template" ] || tar -xof "$template" || exit
-    env -i PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 TZ=UTC setsid "$@" \\
-      </dev/null >>log 2>&1 & printf %s $! >number ) || fail "$title cannot be prepared"
+  ( rm -rf "$folder"; mkdir -p "$folder" || exit
+    [ -z "$template" ] || tar -xof "$template" -C "$folder" || exit
+    setsid "$@" </dev/null >>"$folder/log" 2>&1 & printf %s $! >"$folder/number"
+  ) || fail "$title cannot be prepared"
 }}
 await() {{
-  until grep -qi 'ready to accept connections' "$2/log" 2>/dev/null; do
-    kill -0 "$(cat "$2/number")" 2>/dev/null || fail "$1 ended at once: $(tail -c 4000 "$2/log")"
-    [ "$(date +%s)" -le "$end" ] || fail "$1 does not answer: $(tail -c 4000 "$2/log")"
+  title=$1 folder=$2 ready=$3; shift 3
+  until grep -qi -e "$ready" "$@" 2>/dev/null; do
+    kill -0 "$(cat "$folder/number")" 2>/dev/null ||
+      fail "$title ended at once: $(tail -c 4000 "$folder/log")"
+    [ "$(date +%s)" -le "$end" ] || fail "$title does not answer: $(tail -c 4000 "$folder/log")"
     sleep 0.01
   done
 }}
+export MERGEWRIGHT_COMMAND=$$
 end=$(($(date +%s) + {seconds}))
 {commands}
 ) || exit 69
+"""
+COMMAND_PATH = f"{SANDBOX_HOME}/.local/bin/servers"
+_COMMAND = """#!/bin/sh
+# servers start NAME... -- COMMAND
+[ "$1" = start ] && shift
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+case $1 in
+{cases}
+*) echo "servers: $1 cannot be started in this shell. Available: {names}" >&2; exit 64;;
+esac
+shift
+done
+[ $# -gt 1 ] || {{ echo "usage: servers start NAME... -- COMMAND" >&2; exit 64; }}
+shift
 exec "$@"
 """
+_PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/bin"
+_CLEAN = (f"PATH={_PATH}", "LANG=C.UTF-8", "TZ=UTC")
+
+
+class ServerProgram(NamedTuple):
+    path: str
+    version: str
+    title: str
+
+
+class ServerAccounts(NamedTuple):
+    """The users, passwords and databases that variables name, or else the row's own."""
+
+    users: list[str]
+    passwords: list[str]
+    databases: list[str]
 
 
 def provide_services(
-    asked: Sequence[str], env: Mapping[str, str], build_context: BuildContext
-) -> tuple[SandboxService, ...]:
-    """Find what `services` asks for, and make what it begins with.
+    config: RepoConfig, build_context: BuildContext
+) -> tuple[tuple[SandboxService, ...], BuildContext]:
+    """Find the servers of `services`, with the data that they begin with.
+
+    Returns:
+        The servers; and the build context, with Debian packages laid over /usr: those that the
+        configuration names, and those of servers that are not there without.
 
     Raises:
-        EnvironmentFailed: One is not to be had; says what would help.
+        EnvironmentFailed: A server or a package cannot be had; the reason says what helps.
     """
-    there = tuple(_list_programs(build_context)) if asked else ()
+    named, key = config.python.system_packages, "python.system_packages"
+    wanted = [entry for entry in config.services if isinstance(entry, str)]
+    context = _lay_packages(named, key, build_context)
+    there = _find_programs(wanted, context)
+    if missing := [entry for entry in wanted if not choose_program(entry, there)]:
+        packages = (name for entry in missing for name in _list_packages(entry))
+        key = " ".join(_describe_missing(entry, there) for entry in missing)
+        context = _lay_packages((*named, *packages), key, build_context)
+        there = _find_programs(wanted, context)
     given = []
-    for wanted in asked:
-        program = choose_program(wanted, there, build_context.root)
-        if program.name == "postgres":
-            program = _provide_cluster(program, env, build_context)
-        given.append(program)
-    return tuple(given)
+    for entry in config.services:
+        if isinstance(entry, OwnServer):
+            given.append(_make_own(entry))
+        elif program := choose_program(entry, there):
+            given.append(_make_service(entry, program, config.variables, context))
+        else:
+            raise EnvironmentFailed(_describe_missing(entry, there))
+    return tuple(given), context
 
 
-def choose_program(wanted: str, there: Sequence[SandboxService], root: Root) -> SandboxService:
+def _lay_packages(names: Sequence[str], key: str, build_context: BuildContext) -> BuildContext:
+    try:
+        return replace(build_context, system=system_packages.provide_layer(names, build_context))
+    except EnvironmentFailed as problem:
+        raise EnvironmentFailed(f"{key}: {problem.message}") from problem
+
+
+def _describe_missing(entry: str, there: Mapping[str, Sequence[ServerProgram]]) -> str:
+    name, _, version = entry.partition(":")
+    found = ", ".join(f"{each.version} ({each.path})" for each in there.get(name, ()))
+    wanted = f"{read_rows()[name].title} {version}".rstrip()
+    return f"services: no {wanted} in sandboxes. Available: {found or 'none'}"
+
+
+def _list_packages(entry: str) -> tuple[str, ...]:
+    name, _, version = entry.partition(":")
+    row = read_rows()[name]
+    if not version or not row.versioned:
+        return row.packages
+    return tuple(package.format(version=version) for package in row.versioned)
+
+
+def choose_program(
+    entry: str, there: Mapping[str, Sequence[ServerProgram]]
+) -> ServerProgram | None:
     """Choose the newest program that fits what is asked for."""
-    name, _, version = wanted.partition(":")
-    same = [service for service in there if service.name == name]
-    same.sort(key=lambda service: [*map(int, re.findall(r"\d+", service.version))], reverse=True)
-    for service in same:
-        if not version or f"{service.version}.".startswith(f"{version}."):
-            return service
-    package = _PACKAGES[name] + (f"-{version}" if version and name == "postgres" else "")
-    found = ", ".join(f"{service.version} ({service.program})" for service in same) or "none"
-    way = f" Install it with: {root.adding([package])}." if root.more else ""
-    raise EnvironmentFailed(
-        f"services: {SERVICE_TITLES[name]} {version}".rstrip()
-        + f" is not available in a sandbox. Available: {found}.{way}"
+    name, _, version = entry.partition(":")
+    fitting = [
+        program
+        for program in there.get(name, ())
+        if not version or f"{program.version}.".startswith(f"{version}.")
+    ]
+    return max(
+        fitting,
+        key=lambda program: [*map(int, re.findall(r"\d+", program.version))],
+        default=None,
     )
 
 
-def _make_request(script: str, *, seconds: float = 120, collect: str = "") -> SandboxRequest:
+def _find_programs(
+    wanted: Sequence[str], build_context: BuildContext
+) -> dict[str, list[ServerProgram]]:
+    found: dict[str, list[ServerProgram]] = {}
+    rows = {name: read_rows()[name] for name in (entry.partition(":")[0] for entry in wanted)}
+    if not rows:
+        return found
+    script = "".join(
+        _FIND.format(name=name, programs=" ".join(row.programs), ask=row.ask)
+        for name, row in rows.items()
+    )
+    for line in build_context.run(_make_request(f"{script}true", build_context)).output.split("\n"):
+        name, path, said = (*line.split(" ", 2), "", "")[:3]
+        if name in rows and (match := re.search(rows[name].version, said)):
+            title = match.groupdict().get("title", rows[name].title)
+            found.setdefault(name, []).append(ServerProgram(path, match["version"], title))
+    return found
+
+
+def _make_request(
+    script: str,
+    build_context: BuildContext,
+    *,
+    environ: Mapping[str, str] | None = None,
+    collect: tuple[str, ...] = (),
+) -> SandboxRequest:
     return SandboxRequest(
         argv=("sh", "-ec", script),
+        environ={"PATH": _PATH, **(environ or {})},
         directory="/tmp",  # noqa: S108 - the sandbox's own
-        collect=(collect,) if collect else (),
-        limits=SandboxLimits(seconds=seconds, returned_bytes=256 * 1024**2),
+        system=build_context.system,
+        collect=collect,
+        limits=SandboxLimits(seconds=300, returned_bytes=256 * 1024**2),
     )
 
 
-def _list_programs(build_context: BuildContext) -> Iterator[SandboxService]:
-    result = build_context.run(_make_request(_FIND))
-    for match in _FOUND.finditer(result.output):
-        name = "postgres" if match["program"].endswith("postgres") else "redis"
-        yield SandboxService(name=name, program=match["program"], version=match["version"])
+def _make_own(server: OwnServer) -> SandboxService:
+    return SandboxService(
+        name=server.name,
+        title=server.name,
+        argv=("bash", "-eo", "pipefail", "-c", server.run),
+        is_own=True,
+        port=server.ready,
+        hosts=(server.name,),
+    )
 
 
-def _provide_cluster(
-    program: SandboxService, env: Mapping[str, str], build_context: BuildContext
+def _make_service(
+    entry: str, program: ServerProgram, env: Mapping[str, str], build_context: BuildContext
 ) -> SandboxService:
-    """Have a cluster with the users and databases that the repository's variables name."""
-    users, databases = list_accounts(env)
-    statements = [f"CREATE ROLE {_quote(name)} SUPERUSER LOGIN" for name in users]
-    statements += [f"CREATE DATABASE {_quote(name)}" for name in databases]
-    of_its_own = {f"CREATE ROLE {_quote(_DEFAULT)} SUPERUSER LOGIN"}
-    of_its_own |= {f"CREATE DATABASE {_quote(name)}" for name in (_DEFAULT, "template1")}
-    lines = "".join(f"{statement}\n" for statement in statements if statement not in of_its_own)
-    tar = f"{SANDBOX_OUT}/cluster.tar"
-    script = _MAKE_CLUSTER.format(
-        folder=posixpath.dirname(program.program), statements=shlex.quote(lines), tar=tar
+    name = entry.partition(":")[0]
+    row, folder = read_rows()[name], f"{_FOLDER}/{name}"
+    users, passwords, databases = accounts = list_accounts(row, env)
+    values = {
+        "program": program.path, "folder": folder, "host": _HOST, "port": str(row.port),
+        "user": users[0], "password": passwords[0], "database": databases[0],
+    }  # fmt: skip
+    quoted = {key: quote(value, safe="") for key, value in values.items()}
+    return SandboxService(
+        name=name,
+        title=f"{program.title} {program.version}",
+        argv=(
+            "env",
+            "-i",
+            "-C",
+            folder,
+            *_CLEAN,
+            *(word.format(**values) for word in shlex.split(row.run)),
+        ),
+        port=row.port,
+        ready=row.ready,
+        stop=row.stop,
+        hosts=row.hosts,
+        template=_provide_data(name, program, accounts, values, build_context) if row.begin else "",
+        variables={
+            key: text.format(**(quoted if "://" in text else values))
+            for key, text in row.variables.items()
+        },
     )
-    mark = json.dumps([program.version, script, build_context.interpreter.root_mark])
-    key = hashlib.sha256(mark.encode()).hexdigest()[:24]
-    place = storage.folder(build_context.settings) / "services" / f"postgres-{key}"
+
+
+def _provide_data(
+    name: str,
+    program: ServerProgram,
+    accounts: ServerAccounts,
+    values: Mapping[str, str],
+    build_context: BuildContext,
+) -> str:
+    """Have the data with which a server begins, with the accounts that variables name."""
+    row, tar = read_rows()[name], f"{SANDBOX_OUT}/data.tar"
+    script = _BEGIN.format(folder=values["folder"], begin=row.begin, tar=tar)
+    environ = {
+        **values, "users": "\n".join(accounts.users), "databases": "\n".join(accounts.databases),
+    }  # fmt: skip
+    parts = (program, script, environ, build_context.interpreter.root_mark, build_context.system)
+    key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
+    place = storage.folder(build_context.settings) / "services" / f"{name}-{key}"
 
     def make(part: Path) -> None:
-        build_context.say(f"creating an empty PostgreSQL {program.version} database")
-        result = build_context.run(_make_request(script, seconds=300, collect=tar))
+        build_context.say(f"creating empty data for {program.title} {program.version}")
+        request = _make_request(script, build_context, environ=environ, collect=(tar,))
+        result = build_context.run(request)
         if result.exit_code != 0 or tar not in result.files:
             raise EnvironmentFailed(
-                f"services: creating a PostgreSQL database {describe_failure(result)}"
+                f"services: creating data for {program.title} {describe_failure(result)}"
             )
-        (part / "cluster.tar").write_bytes(result.files[tar])
-        (part / "cluster.tar").chmod(0o644)
+        (part / "data.tar").write_bytes(result.files[tar])
+        (part / "data.tar").chmod(0o644)
 
-    template = storage.provide_folder(build_context.settings, place, make) / "cluster.tar"
-    return program.model_copy(
-        update={"template": str(template), "user": users[0], "database": databases[0]}
-    )
+    return str(storage.provide_folder(build_context.settings, place, make) / "data.tar")
 
 
-def _quote(name: str) -> str:
-    escaped = name.replace('"', '""')
-    return f'"{escaped}"'
+def list_accounts(row: ServerRow, env: Mapping[str, str]) -> ServerAccounts:
+    """List what variables name, the first of each for clients that name none."""
+    found: dict[str, list[str]] = {"{user}": [], "{password}": [], "{database}": []}
+    for name, text in row.variables.items():
+        given = env.get(name, "")
+        if text in found:
+            found[text].append(given)
+        elif "://" in text:
+            try:
+                url = urlsplit(given)
+            except ValueError as problem:
+                raise EnvironmentFailed(f"env: {name} is not an address: {problem}.") from problem
+            if url.scheme.startswith(row.schemes or "\0"):
+                found["{user}"].append(unquote(url.username or ""))
+                found["{password}"].append(unquote(url.password or ""))
+                found["{database}"].append(unquote(url.path.strip("/")))
+    own = row.user, row.password, row.database
+    return ServerAccounts(*(
+        list(dict.fromkeys(filter(None, given))) or [default]
+        for given, default in zip(found.values(), own, strict=True)
+    ))  # fmt: skip
 
 
-def list_accounts(env: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """List users and databases that variables name, the first of each for whoever names none."""
-    try:
-        url = urlsplit(env.get(_URL, ""))
-    except ValueError as problem:
-        raise EnvironmentFailed(f"env: {_URL} is not an address: {problem}.") from problem
-    ours = url.scheme.startswith(("postgres", "psql", "postgis"))
-    users = [*map(env.get, _USERS), unquote(url.username or "") if ours else ""]
-    databases = [*map(env.get, _DATABASES), unquote(url.path.strip("/")) if ours else ""]
-    return _names(users), _names(databases)
-
-
-def _names(given: Sequence[str | None]) -> list[str]:
-    return list(dict.fromkeys(name for name in given if name)) or [_DEFAULT]
-
-
-# --- beside a command ------------------------------------------------------------------------
+# --- while a command runs --------------------------------------------------------------------
 
 
 def variables(services: Sequence[SandboxService]) -> dict[str, str]:
@@ -207,73 +330,166 @@ def variables(services: Sequence[SandboxService]) -> dict[str, str]:
 
     Whatever the repository's configuration says by one of these names wins.
     """
-    said: dict[str, str] = {}
-    for service in services:
-        port = _PORTS[service.name]
-        if service.name == "postgres":
-            for prefix, database in (("PG", "DATABASE"), ("POSTGRES_", "DB"), ("DB_", "NAME")):
-                said |= {
-                    f"{prefix}HOST": "127.0.0.1",
-                    f"{prefix}PORT": str(port),
-                    f"{prefix}USER": service.user,
-                    f"{prefix}PASSWORD": _DEFAULT,
-                    f"{prefix}{database}": service.database,
-                }
-            user, database = quote(service.user, safe=""), quote(service.database, safe="")
-            said[_URL] = f"postgresql://{user}:{_DEFAULT}@127.0.0.1:{port}/{database}"
-        else:
-            said |= {
-                "REDIS_URL": f"redis://127.0.0.1:{port}/0",
-                "REDIS_HOST": "127.0.0.1",
-                "REDIS_PORT": str(port),
-            }
-    return said
+    return {name: text for service in services for name, text in service.variables.items()}
 
 
-def add_services(order: SandboxRequest, services: Sequence[SandboxService]) -> SandboxRequest:
-    """Have servers started before the order's command begins."""
+def add_services(
+    order: SandboxRequest, services: Sequence[SandboxService], *, own_late: bool = False
+) -> SandboxRequest:
+    """Have servers started before the order's command begins.
+
+    Args:
+        own_late: The command itself starts the repository's own servers: once it has read what
+            these must not see, or has installed what they need.
+    """
     if not services:
         return order
     failure = f"{_FAILURE}{secrets.token_hex(16)}"
-    commands, waits, mounts = [], [], []
-    for service in services:
-        folder, template = f"{_FOLDER}/{service.name}", ""
-        port = str(_PORTS[service.name])
-        if data := service.filled or service.template:
-            source = Path(data)
-            template = f"{_TEMPLATES}/{service.name}/{source.name}"
-            mounts.append(Mount(source=str(source.parent), target=f"{_TEMPLATES}/{service.name}"))
-        arguments: tuple[str, ...] = ("--port", port, *_REDIS)
-        if service.name == "postgres":
-            settings = (word for setting in _POSTGRES for word in ("-c", setting))
-            arguments = ("-D", f"{folder}/data", "-p", port, *settings)
-        commands.append(
-            shlex.join(("start", service.title, folder, template, service.program, *arguments))
-        )
-        waits.append(shlex.join(("await", service.title, folder)))
-    seconds = min(60, int(order.limits.seconds))  # to start in
-    script = _START.format(
-        failure=failure, seconds=seconds, commands="\n".join([*commands, *waits])
-    )
+    late = [service for service in services if service.is_own and own_late]
+    early = [service for service in services if service not in late]
+    argv, files = order.argv, order.files
+    if early:
+        # exec replaces the shell, so the exit code is the command's own.
+        script = f'{_write_start(early, order, failure)}exec "$@"\n'
+        argv = ("/bin/sh", "-c", script, "sh", *argv)
+    for service in late:
+        content = _write_start([service], order, failure).encode()
+        files = (*files, SandboxFile(path=_LATE.format(name=service.name), content=content))
     return order.model_copy(
         update={
-            "argv": ("/bin/sh", "-c", script, "sh", *order.argv),
-            "mounts": (*order.mounts, *mounts),
-            "collect": (*order.collect, failure),
-            "company": {service.title: f"{_FOLDER}/{service.name}/number" for service in services},
-            "hosts": (
-                *order.hosts,
-                *(name for service in services for name in _HOSTS[service.name]),
+            "argv": argv,
+            "files": files,
+            "mounts": (*order.mounts, *_mount_data(services)),
+            "collect": (
+                *order.collect,
+                failure,
+                *(_KNOCK for service in services if not service.port),
             ),
+            "company": {
+                service.title: f"{_FOLDER}/{service.name}/number"
+                for service in services
+                if service.port
+            },
+            "hosts": (*order.hosts, *_list_hosts(services)),
         }
     )
 
 
-def locate_cluster(services: Sequence[SandboxService]) -> dict[str, str] | None:
-    """Say where a sandbox has PostgreSQL's data, for the script that keeps them."""
-    folder = f"{_FOLDER}/postgres"
-    place = {"number": f"{folder}/number", "data": f"{folder}/data"}
-    return place if any(service.name == "postgres" for service in services) else None
+def list_startable(
+    config: RepoConfig, taken: Sequence[SandboxService], build_context: BuildContext
+) -> list[SandboxService]:
+    """List the servers whose programs a sandbox has, but for ports that are taken."""
+    ports = {service.port for service in taken}
+    names = [name for name, row in read_rows().items() if row.port not in ports]
+    there = _find_programs(names, build_context)
+    chosen = ((name, choose_program(name, there)) for name in names)
+    return [
+        _make_service(name, program, config.variables, build_context)
+        for name, program in chosen
+        if program
+    ]
+
+
+def add_command(order: SandboxRequest, services: Sequence[SandboxService]) -> SandboxRequest:
+    """Have a command that starts servers by name and runs another with their variables."""
+    cases = [
+        f"{service.name})\n{_write_start([service], order, '/dev/null')}"
+        + "".join(f"export {key}={shlex.quote(text)}\n" for key, text in service.variables.items())
+        + ";;\n"
+        for service in services
+    ]
+    names = " ".join(service.name for service in services)
+    content = _COMMAND.format(cases="".join(cases), names=names or "none").encode()
+    update = {
+        "files": (*order.files, SandboxFile(path=COMMAND_PATH, content=content)),
+        "mounts": (*order.mounts, *_mount_data(services)),
+        "hosts": tuple(dict.fromkeys((*order.hosts, *_list_hosts(services)))),
+    }
+    return order.model_copy(update=update)
+
+
+def _list_hosts(services: Sequence[SandboxService]) -> list[str]:
+    return list(dict.fromkeys(host for service in services for host in service.hosts))
+
+
+def _mount_data(services: Sequence[SandboxService]) -> Iterator[Mount]:
+    for service in services:
+        if data := service.filled or service.template:
+            target = f"{_TEMPLATES}/{service.name}"
+            yield Mount(source=str(Path(data).parent), target=target)
+
+
+def _write_start(services: Sequence[SandboxService], order: SandboxRequest, failure: str) -> str:
+    """Write the shell's commands that start servers, all at once, and await them."""
+    starts, waits = [], []
+    for service in services:
+        folder, data = f"{_FOLDER}/{service.name}", service.filled or service.template
+        template = f"{_TEMPLATES}/{service.name}/{Path(data).name}" if data else ""
+        starts.append(shlex.join(("start", service.title, folder, template, *service.argv)))
+        # As the kernel lists a port that accepts connections.
+        sign = service.ready or f":{service.port:04X} 0*:0000 0A"
+        files = (f"{folder}/log",) if service.ready else ("/proc/net/tcp", "/proc/net/tcp6")
+        waits.append(shlex.join(("await", service.title, folder, sign, *files)))
+    seconds = min(60, int(order.limits.seconds))  # to start in
+    commands = "\n".join([*starts, *waits])
+    return _START.format(failure=failure, seconds=seconds, commands=commands)
+
+
+def locate_data(services: Sequence[SandboxService]) -> Iterator[dict[str, str]]:
+    """Say where a sandbox has the data of servers, for the script that keeps them."""
+    for service in services:
+        if service.template:
+            folder = f"{_FOLDER}/{service.name}"
+            yield {
+                "name": service.name, "number": f"{folder}/number", "stop": service.stop,
+                "data": f"{folder}/data",
+            }  # fmt: skip
+
+
+# --- servers that nobody has configured --------------------------------------------------------
+
+
+def make_listener(environment: Environment) -> SandboxService:
+    """Make what listens where servers would be, and ends the command that connects to one."""
+    rows, taken = read_rows(), {service.port for service in environment.services}
+    names: dict[int | str, str] = {}
+    for name, row in rows.items():
+        if row.port not in taken:
+            names.setdefault(row.port, name)
+            if row.socket:
+                names.setdefault(row.socket, name)
+    order = json.dumps({"places": [*names.items()], "knock": _KNOCK})
+    script = f"{SANDBOX_OURS}/setup/listen.py"
+    heard = [rows[name] for name in dict.fromkeys(names.values())]
+    return SandboxService(
+        name="listener",
+        title="the listener for servers",
+        argv=(environment.interpreter, "-I", "-S", script, order),
+        port=0,
+        ready="listening",
+        hosts=tuple(host for row in heard for host in row.hosts),
+        variables={key: text for row in heard for key, text in row.socket_variables.items()},
+    )
+
+
+def read_knock(order: SandboxRequest, result: SandboxResult) -> ServerKnock | None:
+    """Read which server the command connected to; foreign code can have written it."""
+    if _KNOCK in order.collect and _KNOCK in result.files:
+        with suppress(ValidationError):
+            knock = ServerKnock.model_validate_json(result.files[_KNOCK][:10_000])
+            return knock if knock.name in read_rows() else None
+    return None
+
+
+def configure_knocks(knocks: Sequence[ServerKnock]) -> dict[str, object]:
+    """Write the configuration that starts servers, with the accounts that clients name."""
+    env: dict[str, str] = {}
+    for knock in knocks:
+        given = {"{user}": knock.user, "{database}": knock.database}
+        for name, text in read_rows()[knock.name].variables.items():
+            if value := given.pop(text, ""):
+                env[name] = value
+    return {"services": [knock.name for knock in knocks], **({"env": env} if env else {})}
 
 
 def not_started(order: SandboxRequest, result: SandboxResult) -> str:

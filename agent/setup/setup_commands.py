@@ -55,7 +55,8 @@ from agent.setup.request import EnvironmentRequest
 from agent.text import sanitise
 
 _RECORD = "layer.json"
-_CLUSTER = "services/cluster.tar"
+_SERVICES = "services"
+"""Folder of a layer with the data of servers, by name."""
 _MADE = "/made"
 _JOB = "/tmp/set-up.json"  # noqa: S108
 _REPORT = f"{SANDBOX_OUT}/set-up.json"
@@ -135,11 +136,11 @@ def provide_layer(
     if (place / layer_files.ENVIRONMENT).is_dir():
         update["path"] = str(place / layer_files.ENVIRONMENT)
     # A server starts before the script that checks, so code of a change has no say in its data.
-    if base is None and (place / _CLUSTER).is_file():
-        filled = {"filled": str(place / _CLUSTER)}
+    for folder in (Path(layer.folder) for layer in base.layers) if base else (place,):
         update["services"] = tuple(
-            service.model_copy(update=filled if service.name == "postgres" else {})
+            service.model_copy(update={"filled": str(data) if data.is_file() else ""})
             for service in environment.services
+            for data in [folder / _SERVICES / f"{service.name}.tar"]
         )
     return environment.model_copy(update=update)
 
@@ -217,12 +218,13 @@ class _CommandRun:
         """
         began, context = time.monotonic(), self.build_context
         context.say(f"set-up: {'; '.join(self.environment.sources)}")
-        for name in ("tree", "home", "services"):
+        for name in ("tree", "home", _SERVICES):
             (part / name).mkdir()
         before, venv = Path(self.environment.path), part / layer_files.ENVIRONMENT
         shutil.copytree(before, venv, symlinks=True)
         known = layer_files.mark_entries(venv)
-        order = sandbox_services.add_services(self._make_request(part), self._services)
+        order = self._make_request(part)
+        order = sandbox_services.add_services(order, self._services, own_late=True)
         with gateway.open_gateway(context.settings, context.index, gateway.HOSTS) as opened:
             order = order.model_copy(update={"outlet": opened.outlet})
             result = context.run(order)
@@ -234,7 +236,7 @@ class _CommandRun:
         if result.exit_code != 0:
             said = self._describe_failure(result, report)
             raise opened.make_failure(said, math.inf if result.limit else report.since)
-        layer_files.remove_special(part / "services", {})
+        layer_files.remove_special(part / _SERVICES, {})
         altered = layer_files.delete_repository_files(part / "tree", self._tree, report.gone)
         layer_files.remove_special(part / "home")
         if altered:
@@ -251,10 +253,10 @@ class _CommandRun:
         return _StoredLayer(inputs=inputs, bulk=tuple(bulk), left_out=tuple(left_out))
 
     def _make_request(self, part: Path) -> SandboxRequest:
-        cluster = sandbox_services.locate_cluster(self._services)
         job = {
             "commands": self.environment.sources,
-            "cluster": cluster and {**cluster, "to": f"{_MADE}/{_CLUSTER}"},
+            "servers": [*sandbox_services.locate_data(self._services)],
+            "data": f"{_MADE}/{_SERVICES}",
             "directory": posixpath.join(SANDBOX_TREE, self.asked.config.folder).rstrip("/"),
             "report": _REPORT,
             "places": {
@@ -282,7 +284,7 @@ class _CommandRun:
             files=(file,),
             collect=(_REPORT,),
         )  # fmt: skip
-        lent = {f"{_MADE}/{name}": name for name in ("tree", "home", "services")}
+        lent = {f"{_MADE}/{name}": name for name in ("tree", "home", _SERVICES)}
         lent[SANDBOX_ENVIRONMENT] = layer_files.ENVIRONMENT
         mounts = [mount for mount in order.mounts if mount.target not in lent]
         mounts += [

@@ -24,7 +24,7 @@ from agent.settings import Settings
 from agent.text.bytecode import compile_module
 
 #: Changes when what is stored means something else than before.
-FORMAT = 5
+FORMAT = 6
 #: How keys begin of what lies over or under environments.
 LAYERS = ("setup-", "system-")
 _BUILDING = "building"

@@ -47,6 +47,9 @@ _HOST = re.compile(r"\bhttps?://[\w.-]+(?::\d{1,5})?")
 def provide_layer(names: Sequence[str], build_context: BuildContext) -> str:
     """Give the folder of the layer of these packages, and fetch them if it is not there yet.
 
+    Args:
+        names: Of alternatives, as in `a|b`, the first that apt knows.
+
     Returns:
         A folder with `files/usr` and `ld.so.cache`; empty: all is there without one.
 
@@ -115,7 +118,7 @@ def _choose(asked: Sequence[str], build_context: BuildContext) -> _PackagePlan |
 
 
 def _make_failure(names: Sequence[str], why: str) -> EnvironmentFailed:
-    return EnvironmentFailed(f"python.system_packages: {', '.join(names)}: {why}")
+    return EnvironmentFailed(f"{', '.join(names)}: {why}")
 
 
 def _read_status(build_context: BuildContext) -> bytes:

@@ -25,12 +25,12 @@ from agent.errors import (
     RequestRefused,
 )
 from agent.git import worktree
-from agent.models.checks import CheckReport
+from agent.models.checks import CheckReport, ServerKnock
 from agent.models.environment import Checkout, Contract, Environment, OpenedRepository, Prepared
 from agent.models.run import Run
 from agent.models.step import Once, Step
 from agent.setup import build as environments
-from agent.setup import obstacles, proposal, proposed_lines
+from agent.setup import obstacles, proposal, proposed_lines, sandbox_services
 from agent.setup.obstacles import Obstacle
 from agent.setup.request import EnvironmentRequest
 from agent.stages import baseline
@@ -48,6 +48,7 @@ class TriedSetup(NamedTuple):
 
 
 _FOUND = "found by a model"
+_KNOCKED = "with the servers that the tests connect to"
 _MOST_LEFT_OUT = 5
 #: Characters of a configuration that is quoted.
 _MOST_LINES = 200
@@ -90,9 +91,9 @@ def prepare_environment(
         before = attempts.measure_whole(taken)
     if len(before.results) == 1:
         before = once(Step.OTHER_CHECKS, baseline.measure_others, taken.prepared, before, desk)
-    if taken.why != _FOUND:
+    if taken.why not in (_FOUND, _KNOCKED):
         return taken.prepared, before
-    why = f"Set-up {_FOUND}. Passing tests on the base branch: {_compare_tried(tried)}."
+    why = f"Set-up {taken.why}. Passing tests on the base branch: {_compare_tried(tried)}."
     more = _find_difference(base.contract.config, taken.prepared.contract.config)
     once(Step.CHOOSE, choose_environment, base.run, why, more, desk)
     lines = json.dumps(more)
@@ -131,8 +132,40 @@ class _Attempts:
         why = "as configured" if contract.config.setup else "by a template"
         prepared, report = self._measure(contract, "", looks_early=looks_early)
         self.most = max(self.most, obstacles.count_tests(report.tests))
+        if report.tests.knock:
+            self._answer_knocks(report.tests.knock)
+            if self.tried and not obstacles.is_poor(self.tried[0].report.tests):
+                return False
+            # Some tests expect that no server is there.
+            prepared, report = self._measure(contract, "no server")
         self.tried.append(TriedSetup(why, prepared, report))
         return looks_early and obstacles.ended_early(report.tests)
+
+    def _answer_knocks(self, knock: ServerKnock | None) -> None:
+        """Start the servers that tests connect to, one after the other, and measure with them."""
+        base, once, desk = self.base, self.once, self.desk
+        knocks: list[ServerKnock] = []
+        while knock and knock.name not in (each.name for each in knocks):
+            knocks.append(knock)
+            name = f"knock {len(knocks)}"
+            text = json.dumps(sandbox_services.configure_knocks(knocks))
+            folder = desk.base_folder(base.run)
+            try:
+                asked = once(
+                    Step.READ_LINES.named(name),
+                    proposed_lines.read_lines,
+                    text,
+                    base,
+                    folder,
+                    "their connections ask for",
+                )
+                prepared, report = self._measure(asked, name, listens=True)
+            except (RequestRefused, EnvironmentFailed) as problem:
+                desk.say(problem.message)
+                return
+            knock = report.tests.knock
+        self.most = max(self.most, obstacles.count_tests(report.tests))
+        self.tried.append(TriedSetup(_KNOCKED, prepared, report))
 
     def use_known(self) -> bool:
         """Take what an earlier run has found, where most tests still pass with it."""
@@ -230,7 +263,7 @@ class _Attempts:
         raise CheckUnfinished(words) if report.tests.limit else RepositoryUnfit(words)
 
     def _measure(
-        self, asked: Contract, name: str, *, looks_early: bool = False
+        self, asked: Contract, name: str, *, looks_early: bool = False, listens: bool = False
     ) -> tuple[Prepared, CheckReport]:
         base, once, desk = self.base, self.once, self.desk
         run, commit = base.run, base.checkout
@@ -239,7 +272,7 @@ class _Attempts:
         measured = Step.BASELINE.named(name)
         if name:
             # Of what is only tried, the tests decide.
-            return prepared, once(measured, baseline.measure_tests, prepared, desk)
+            return prepared, once(measured, baseline.measure_tests, prepared, desk, listens=listens)
         return prepared, once(
             measured, baseline.measure_base, prepared, desk, looks_early=looks_early
         )

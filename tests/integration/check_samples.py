@@ -11,7 +11,6 @@ import tempfile
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from agent.models.sandbox import Flag, Hear, Sandbox, SandboxRequest, SandboxRes
 from agent.models.ticket import Ticket
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
-from agent.setup import build
+from agent.setup import build, storage
 from agent.setup.package_index import PackageIndex
 from agent.setup.request import EnvironmentRequest
 from agent.stages import baseline
@@ -112,20 +111,13 @@ class Workshop:
             key=path.name,
             path=str(path),
             gate_path=str(gate),
-            scripts_path=str(self._scripts()),
+            scripts_path=str(storage.provide_scripts(self.settings)),
             python="3.11.2",
             interpreter_mounts=(),
             interpreter="/usr/bin/python3.11",
             sources=(),
             packages=tuple(sorted(listed.split())),
         )
-
-    def _scripts(self) -> Path:
-        target = self.home / "scripts"
-        if not target.exists():
-            source = Path(str(resources.files("agent.checks"))) / "sandbox_scripts"
-            shutil.copytree(source, target / "checks")
-        return target
 
     def tree(self, files: Files) -> Path:
         """A tree of these files."""

@@ -5,19 +5,33 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.checks.check import Site
+from agent.desk import Desk
+from agent.errors import EnvironmentFailed
+from agent.git import worktree
 from agent.models.checks import Status
-from agent.models.sandbox import SandboxLimits
+from agent.models.environment import Contract, OpenedRepository
+from agent.models.run import Run
+from agent.models.sandbox import SandboxLimits, SandboxRequest
+from agent.models.ticket import Ticket
 from agent.setup import sandbox_requests, sandbox_services
+from agent.setup.build_context import BuildContext
+from agent.setup.interpreters import Interpreter
+from agent.setup.package_index import PackageIndex
+from agent.stages import environment
+from repo_config import detect
+from repo_config.schema import RepoConfig
 from tests import sandboxes as kinds
 from tests.deep import deep
-from tests.folders import data_folder
-from tests.integration import check_samples
+from tests.fakes import FakeCodeHost
+from tests.folders import data_folder, lay_files
+from tests.integration import check_samples, git_samples
 from tests.integration.check_samples import SITE, Files
 
 pytestmark = pytest.mark.index
@@ -176,6 +190,99 @@ def test_a_server_that_ends_during_the_tests_is_named_and_no_test_counts(
     assert " stopped during the check" in found.reason
 
 
+#: What a client of each row gets back; PyPI has the clients.
+CLIENTS = {
+    "mysql": (
+        "pymysql",
+        """
+        import os, pymysql
+        for where in ({"host": "127.0.0.1"}, {"unix_socket": os.environ["MYSQL_UNIX_PORT"]}):
+            with pymysql.connect(user="web", password="any", database="shop", **where) as there:
+                cursor = there.cursor()
+                cursor.execute("CREATE DATABASE IF NOT EXISTS test_shop")
+                cursor.execute("SELECT @@character_set_server, database()")
+                print(*cursor.fetchone())
+        """,
+        "utf8mb4 shop\nutf8mb4 shop",
+    ),
+    "valkey": ("redis", "import redis; print(redis.Redis('valkey').ping())", "True"),
+    "memcached": (
+        "pymemcache",
+        """
+        from pymemcache.client.base import Client
+        client = Client("memcached:11211")
+        client.set("a", b"1", noreply=False)
+        print(client.get("a"))
+        """,
+        "b'1'",
+    ),
+    "rabbitmq": (
+        "pika",
+        """
+        import os, pika
+        connection = pika.BlockingConnection(pika.URLParameters(os.environ["RABBITMQ_URL"]))
+        channel = connection.channel()
+        channel.queue_declare("q")
+        channel.basic_publish("", "q", b"hello")
+        print(channel.basic_get("q", auto_ack=True)[2])
+        """,
+        "b'hello'",
+    ),
+    "mosquitto": (
+        "paho-mqtt",
+        """
+        from paho.mqtt import publish, subscribe
+        publish.single("a/b", "hello", hostname="mqtt", retain=True)
+        print(subscribe.simple("a/b", hostname="mqtt").payload)
+        """,
+        "b'hello'",
+    ),
+    "nats": (
+        "nats-py",
+        """
+        import asyncio, os, nats
+        async def main():
+            connection = await nats.connect(os.environ["NATS_URL"])
+            await connection.jetstream().add_stream(name="s", subjects=["s"])
+            print((await connection.jetstream().publish("s", b"hello")).seq)
+            await connection.close()
+        asyncio.run(main())
+        """,
+        "1",
+    ),
+    "smtp": (
+        "",
+        """
+        import os, smtplib
+        with smtplib.SMTP(os.environ["EMAIL_HOST"], int(os.environ["EMAIL_PORT"])) as server:
+            print(server.sendmail("a@example.com", ["b@example.com"], "Subject: x\\n\\nhello"))
+        """,
+        "{}",
+    ),
+    "clamav": (
+        "",
+        r"""
+        import socket
+        test = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
+        with socket.create_connection(("clamd", 3310)) as there:
+            there.sendall(b"zINSTREAM\0" + len(test).to_bytes(4, "big") + test + bytes(4))
+            print(there.recv(100).decode().strip("\0"))
+        """,
+        "stream: Eicar-Test-Signature.UNOFFICIAL FOUND",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("name", CLIENTS)
+def test_a_row_works_with_a_client_of_its_own(ground, name):
+    package, program, expected = CLIENTS[name]
+    env = {"DATABASE_URL": "mysql://web@mysql/shop"} if name == "mysql" else {}
+    files = {"requirements.txt": f"{package}\n"}
+    printed = ground.printed(files, {"services": [name], "env": env}, program)
+    assert printed.endswith(expected)
+
+
 @pytest.mark.deep
 def test_names_that_env_gives_and_hosts_of_containers_lead_there(ground):
     env = {"DATABASE_URL": "postgres://web%20app:secret@localhost:5432/shop", "PGUSER": "alice"}
@@ -190,3 +297,172 @@ def test_names_that_env_gives_and_hosts_of_containers_lead_there(ground):
         """,
     )  # fmt: skip
     assert said.splitlines() == ["web app shop", "alice shop", "alice shop", "True"]
+
+
+OWN = {
+    "server.py": """
+        import http.server, os, sys
+        assert os.environ["GREETING"] == "hello", os.environ
+        # What a check is told is read and deleted before code of the repository runs.
+        assert not os.path.exists("/tmp/mergewright-order.json")
+        http.server.test(http.server.SimpleHTTPRequestHandler, port=8123, bind="127.0.0.1")
+    """,
+    "hello.txt": "hello",
+    "test_it.py": """
+        from urllib.request import urlopen
+
+        def test_it_answers():
+            assert urlopen("http://files:8123/hello.txt").read() == b"hello"
+    """,
+    "requirements.txt": "pytest\n",
+}
+RUN = {"name": "files", "run": "python ~/server.py", "ready": 8123}
+
+
+def test_a_command_of_the_repository_serves_its_set_up_and_its_checks(ground):
+    told = {
+        "env": {"GREETING": "hello"},
+        "services": ["redis", RUN],
+        "setup": [
+            "cp server.py ~/",
+            "uv pip install -r requirements.txt",
+            "python -c 'from urllib.request import urlopen as u; u(\"http://files:8123\")'",
+        ],
+        "checks": {
+            "extra": [
+                {"name": "asks", "run": "python -c 'import test_it as t; t.test_it_answers()'"}
+            ]
+        },
+    }
+    found = ground.measured(ground.site(OWN, told))
+    assert found["tests"].count("passed") == 1, found["tests"].output
+    assert found["asks"].status is Status.PASSED, found["asks"].output
+
+
+def test_a_command_that_does_not_serve_is_named_with_its_last_words(ground):
+    in_set_up = "test -e /tmp/set-up.json && exec python server.py; sleep 0.1; echo no luck; exit 3"
+    told = {"env": {"GREETING": "hello"}, "services": [{**RUN, "run": in_set_up}]}
+    found = ground.measured(ground.site(OWN, told))["tests"]
+    assert (found.status, found.items) == (Status.UNVERIFIED, ())
+    assert found.reason == "the check did not start: files ended at once: no luck"
+    with pytest.raises(EnvironmentFailed, match="files ended at once: no luck"):
+        ground.site(OWN, {"services": [{**RUN, "run": "echo no luck; exit 3"}]})
+
+
+@pytest.mark.deep
+def test_what_set_up_writes_to_mariadb_is_there_for_every_check(ground):
+    program = (
+        "import pymysql; c = pymysql.connect(host='db', database='test').cursor(); c.execute('{}')"
+    )
+    told = {
+        "services": ["mariadb"],
+        "setup": [
+            "uv pip install pymysql",
+            f'python -c "{program.format("CREATE TABLE kept (n int)")}"',
+        ],
+    }
+    look = program.format("SELECT count(*) FROM kept") + "; print(c.fetchone())"
+    assert ground.printed({}, told, look) == "(0,)"
+
+
+def test_a_shell_starts_servers_by_name(ground):
+    python = Interpreter(version="3.11.2", path="/usr/bin/python3")
+    context = BuildContext(
+        ground.sandbox, PackageIndex(ground.settings), ground.settings, python, ground.said.append
+    )
+    config = RepoConfig(env={"PGDATABASE": "shop"})
+    services = sandbox_services.list_startable(config, (), context)
+    script = """
+        servers start postgres redis -- sh -c 'psql -qtAc "SELECT current_database()"; redis-cli ping'
+        servers start oracle -- true
+        echo $?
+    """
+    order = SandboxRequest(
+        argv=("sh", "-c", script), limits=SandboxLimits(seconds=60),
+        environ={"PATH": f"{sandbox_requests.SYSTEM_PATH}:/home/sandbox/.local/bin"},
+    )  # fmt: skip
+    said = ground.sandbox.run(sandbox_services.add_command(order, services)).output.splitlines()
+    assert said[:2] == ["shop", "PONG"]
+    assert said[2].startswith(
+        "servers: oracle cannot be started in this shell. Available: postgres"
+    )
+    assert said[3] == "64"
+
+
+KNOCKS = {
+    "psycopg[binary]": ("psycopg.connect(host='db', user='shop', dbname='orders')", "postgres"),
+    "psycopg2-binary": ("psycopg2.connect(user='shop', dbname='orders')", "postgres"),
+    "redis": ("redis.Redis('cache').ping()", "redis"),
+    "pymysql": ("pymysql.connect(host='127.0.0.1')", "mariadb"),
+    "": ("", ""),
+}
+
+
+@pytest.mark.parametrize("package", ["psycopg[binary]", *map(deep, list(KNOCKS)[1:])])
+def test_tests_that_connect_to_a_server_name_it(ground, package):
+    call, name = KNOCKS[package]
+    program = (
+        f"import time, {call.partition('.')[0]}\n\ndef test_it():\n    {call}\n    time.sleep(60)\n"
+    )
+    files = {
+        "requirements.txt": f"pytest\n{package}\n",
+        "test_it.py": program if package else "def test_it():\n    pass\n",
+    }
+    site = ground.site(files, {})
+    listener = sandbox_services.make_listener(site.environment)
+    environment = site.environment.model_copy(update={"services": (listener,)})
+    found = ground.measured(replace(site, environment=environment))["tests"]
+    if not name:
+        assert (found.status, found.knock) == (Status.PASSED, None)
+        return
+    assert (found.status, found.knock.name) == (Status.UNVERIFIED, name)
+    assert found.seconds < 30
+    account = ("shop", "orders") if name == "postgres" else ("", "")
+    assert (found.knock.user, found.knock.database) == account
+
+
+SHOPKEEPER = {
+    "requirements.txt": "pytest\npsycopg[binary]\nredis\n",
+    "test_shop.py": """
+        import psycopg, redis, socket
+
+
+        def test_orders_are_in_a_database():
+            with psycopg.connect("host=db user=shop dbname=orders password=secret") as there:
+                assert there.execute("SELECT current_database()").fetchone() == ("orders",)
+
+
+        def test_a_cache_answers():
+            assert redis.Redis("redis").ping()
+
+
+        def test_a_port_is_free():
+            with socket.create_server(("127.0.0.1", 1025)):
+                pass
+    """,
+}
+
+
+def test_servers_that_nobody_has_configured_are_found_and_started(ground, tmp_path):
+    git_samples.begin(lay_files(tmp_path / "shop", check_samples.make_flat(SHOPKEEPER)), "Start")
+    checkout = worktree.prepare_checkout(str(tmp_path / "shop"), None, ground.home / "mirrors")
+    run = Run(run_id="knocks", repository="shop", ticket="ticket.md", started=1_700_000_000)
+    desk = Desk(
+        settings=ground.settings,
+        code_host=FakeCodeHost(Ticket(ticket_id="1", title="t", body="", digest="")),
+        sandbox=ground.sandbox,
+        index=PackageIndex(ground.settings),
+        say=ground.said.append,
+    )
+    config, tree = RepoConfig(), worktree.open_tree(checkout, desk.base_folder(run))
+    contract = Contract(config=config, project=detect.detect_project(tree, config), source=None)
+    opened = OpenedRepository(run=run, checkout=checkout, contract=contract)
+
+    def once(name, work, *args, **named):
+        return work(*args, **named)
+
+    prepared, report = environment.prepare_environment(opened, None, once, desk)
+    assert report.tests.count("passed") == 3, report.tests.output
+    assert prepared.contract.config.services == ("postgres", "redis")
+    assert prepared.contract.config.env == {"PGUSER": "shop", "PGDATABASE": "orders"}
+    assert '"services": ["postgres", "redis"]' in prepared.environment.why

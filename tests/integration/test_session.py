@@ -96,7 +96,10 @@ def test_a_stopped_run_ends_its_command_within_a_moment(place):
 
 def test_servers_are_started_for_each_command(backend, home):
     place = Workplace(settings_for(backend, home, **LIMITS))
-    redis = SandboxService(name="redis", version="7", program="/usr/bin/redis-server")
+    redis = SandboxService(
+        name="redis", title="Redis 7", argv=("/usr/bin/redis-server", "--port", "6379"), port=6379,
+        variables={"REDIS_HOST": "127.0.0.1"},
+    )  # fmt: skip
     environment = place.prepared.environment.model_copy(
         update={"services": (redis,), "scripts_path": str(storage.provide_scripts(place.settings))}
     )

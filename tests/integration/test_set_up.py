@@ -112,7 +112,8 @@ def test_what_commands_add_lies_under_every_check_and_what_they_alter_does_not(y
 
 
 def test_what_commands_of_base_write_to_the_database_is_there_for_every_check(yard: Yard) -> None:
-    services = sandbox_services.provide_services(["postgres"], {}, yard.context())
+    config = RepoConfig(services=("postgres",))
+    services, _ = sandbox_services.provide_services(config, yard.context())
     yard.environment = yard.environment.model_copy(update={"services": services})
     psql = "psql -qtAU postgres -h 127.0.0.1"
     look = f"{psql} -c 'SELECT n FROM kept'"
@@ -120,7 +121,7 @@ def test_what_commands_of_base_write_to_the_database_is_there_for_every_check(ya
     assert yard.run(made, look).output == "7\n"
     lay_files(yard.tree, {"package.json": "{ }\n"})
     create = f"createdb -U postgres -h 127.0.0.1 x; {psql} -c 'CREATE TABLE kept (n int)'"
-    changed = yard.set_up(create, base=made)
+    changed = yard.set_up(create, base=made.model_copy(update={"services": services}))
     assert changed.layers != made.layers
     assert yard.run(changed, look).output == "7\n"
 

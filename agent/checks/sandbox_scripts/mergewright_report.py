@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import glob
 import hashlib
 import json
 import os
+import subprocess
 import sys
 import time
 import traceback
 
 ORDER_PATH = "/tmp/mergewright-order.json"  # noqa: S108 - in the sandbox, whose /tmp is its own
+#: Written by `agent/setup/sandbox_services.py`.
+SERVER_PATHS = "/tmp/mergewright-services-*.sh"  # noqa: S108
 LONGEST_TEXT = 4000
 LONGEST_ID = 900
 WRITE_SECONDS = 0.1
@@ -37,7 +41,17 @@ def take_order():
     with open(ORDER_PATH, encoding="utf-8") as file:
         order = json.load(file)
     os.unlink(ORDER_PATH)
+    start_servers(order.get("environ", {}))
     return order
+
+
+def start_servers(environ):
+    """Start the repository's own servers, which run its code."""
+    for path in sorted(glob.glob(SERVER_PATHS)):
+        code = subprocess.call(["/bin/sh", path], env=dict(os.environ, **environ))
+        os.unlink(path)
+        if code:
+            sys.exit(code)
 
 
 class SealedWriter:

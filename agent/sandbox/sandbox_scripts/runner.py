@@ -204,7 +204,7 @@ def open_outlet(order: Order) -> dict[str, str]:
         address = "http://127.0.0.1:%d" % relay.start(order["proxy"], commands.keep_only)
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             environ[name] = environ[name.lower()] = address
-        environ["NO_PROXY"] = environ["no_proxy"] = "localhost"
+        environ["NO_PROXY"] = environ["no_proxy"] = ",".join(order["hosts"])
     return environ
 
 

@@ -64,12 +64,17 @@ def configure(place: str) -> None:
     environ["LC_ALL"] = "C.UTF-8"
 
 
-def require_known(names: list[str]) -> None:
-    """Refuse what apt would take for a pattern or a removal: only names of packages are fetched."""
+def choose_known(asked: list[str]) -> list[str]:
+    """Choose the first known name of alternatives, as in `a|b`.
+
+    What apt would take for a pattern or a removal is refused: only names of packages are fetched.
+    """
     known = set(run("apt-cache", "-o", "APT::Cache::AllNames=true", "pkgnames").stdout.split())
-    unknown = [name for name in names if name not in known]
+    found = [[name for name in names.split("|") if name in known] for names in asked]
+    unknown = [names for names in asked if not known.intersection(names.split("|"))]
     if unknown:
         sys.exit("apt's sources have no such package: " + ", ".join(unknown))
+    return [fitting[0] for fitting in found]
 
 
 def unpack(archive: str, target: str) -> None:
@@ -99,8 +104,8 @@ def main() -> None:
     updated = run("apt-get", "update")
     if updated.returncode != 0:
         sys.exit(shorten(updated.stdout))
-    require_known(order["names"])
-    done = run("apt-get", "--download-only", "install", "--", *order["names"])
+    names = choose_known(order["names"])
+    done = run("apt-get", "--download-only", "install", "--", *names)
     if done.returncode != 0:
         sys.exit(shorten(done.stdout))
     target = order["target"]

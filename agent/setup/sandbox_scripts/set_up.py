@@ -8,6 +8,7 @@ The argument names a JSON file with the order.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -102,23 +103,37 @@ def leave(order: dict[str, Any], report: dict[str, Any]) -> None:
         json.dump(report, file)
 
 
-def keep_cluster(cluster: dict[str, str]) -> None:
-    """Stop PostgreSQL and leave its data."""
-    with open(cluster["number"], encoding="utf-8") as file:
-        os.kill(int(file.read()), signal.SIGINT)
+def keep_data(server: dict[str, str], folder: str) -> None:
+    """Stop a server and leave its data."""
+    with open(server["number"], encoding="utf-8") as file:
+        number = int(file.read())
+    os.kill(number, signal.Signals[server["stop"]])
     end = time.monotonic() + 60
-    while os.path.exists(os.path.join(cluster["data"], "postmaster.pid")):
+    while is_running(number):
         if time.monotonic() > end:
-            sys.exit("PostgreSQL does not stop after the set-up commands")
+            sys.exit(server["name"] + " does not stop after the set-up commands")
         time.sleep(0.05)
-    with tarfile.open(cluster["to"], "w") as tar:
-        tar.add(cluster["data"], arcname="data")
+    with tarfile.open(os.path.join(folder, server["name"] + ".tar"), "w") as tar:
+        tar.add(server["data"], arcname="data")
+
+
+def is_running(number: int) -> bool:
+    try:
+        with open("/proc/%d/stat" % number, encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def start_servers(paths: list[str]) -> list[str]:
+    """Start the repository's own servers; those that do not start are returned."""
+    quiet = subprocess.DEVNULL
+    return [path for path in paths if subprocess.call(["/bin/sh", path], stdout=quiet)]
 
 
 def main() -> int:
     with open(sys.argv[1], encoding="utf-8") as file:
         order: dict[str, Any] = json.load(file)
-    cluster = order["cluster"]
     top = order["places"]["tree"]["from"]
     noted = is_noted(top)
     mark_unread([top + path for path in list_entries(top)])
@@ -127,7 +142,10 @@ def main() -> int:
     mark_unread([top + path for path in ("", *folders)])
     os.makedirs(order["directory"], exist_ok=True)
     os.chdir(order["directory"])
+    servers = sorted(glob.glob("/tmp/mergewright-services-*.sh"))  # noqa: S108
     for number, command in enumerate(order["commands"]):
+        # A command may install what a server needs.
+        servers = start_servers(servers)
         report = {"at": number, "since": time.monotonic()}
         leave(order, report)
         print("$ " + command.replace("\n", " "), flush=True)
@@ -135,8 +153,11 @@ def main() -> int:
         if code:
             leave(order, dict(report, code=code))
             return 1
-    if cluster:
-        keep_cluster(cluster)
+    for path in start_servers(servers):
+        if subprocess.call(["/bin/sh", path]):
+            return 1
+    for server in order["servers"]:
+        keep_data(server, order["data"])
     read = list_read(top, ["", *before["tree"]]) if noted else None
     gone = []
     for name, place in order["places"].items():

@@ -7,6 +7,7 @@ import pytest
 from agent.editing import scouting
 from agent.models.chat import WorstCase
 from agent.models.checks import CheckItem, CheckReport, Status, TestRun
+from agent.models.sandbox import SandboxResult
 from agent.settings import Settings
 from agent.setup import uv_program
 from agent.setup.obstacles import Obstacle
@@ -48,7 +49,9 @@ def prepared(tmp_path, home, monkeypatch):
 def begin(prepared, home, model, **more):
     settings = Settings(home=home)
     more = {"settings": settings, "index": PackageIndex(settings, {}), **more}
-    return desks.run_context(prepared, home, model, sandbox=FakeSandbox(str), **more)
+    found = SandboxResult(exit_code=0, output="", output_bytes=0, seconds=0.0)
+    sandbox = FakeSandbox(lambda _: found)
+    return desks.run_context(prepared, home, model, sandbox=sandbox, **more)
 
 
 @pytest.fixture

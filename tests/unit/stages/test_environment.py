@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from agent.errors import CheckUnfinished, EnvironmentFailed, IndexUnavailable, RepositoryUnfit
-from agent.models.checks import CheckItem, CheckReport, Status, SuiteFacts, TestRun
+from agent.models.checks import CheckItem, CheckReport, ServerKnock, Status, SuiteFacts, TestRun
 from agent.models.environment import Checkout, Contract, Environment, OpenedRepository
 from agent.models.run import Run
 from agent.setup import proposal
@@ -16,6 +16,11 @@ from repo_config import detect
 from repo_config.schema import RepoConfig
 from tests.fakes import FakeSandbox
 from tests.unit.trees import DictTree
+
+
+def knock(name, **account):
+    tests = TestRun(name="tests", status=Status.UNVERIFIED, knock=ServerKnock(name=name, **account))
+    return CheckReport(side="base", commit="c", results=(tests,))
 
 
 def report(
@@ -196,3 +201,22 @@ def test_a_model_may_help_where_nothing_can_be_installed(prepare, monkeypatch):
     with pytest.raises(EnvironmentFailed, match="no 1(.|\n)*LDAP"):
         prepare(EnvironmentFailed, scout=lambda bare, *_: bare() and "LDAP is missing.")
     assert bare
+
+
+def test_servers_that_tests_connect_to_are_started_one_after_the_other(prepare):
+    asked = knock("postgres", user="shop", database="orders")
+    run_context = prepare(asked, knock("redis"), (9, 0), scout=lambda *_: pytest.fail("asked"))
+    config = run_context.prepared.contract.config
+    assert config.services == ("postgres", "redis")
+    assert config.env == {"PGUSER": "shop", "PGDATABASE": "orders"}
+    assert "connect to: 9 of 9" in run_context.prepared.environment.why
+    assert run_context.kept["services"] == ["postgres", "redis"]
+
+
+def test_where_more_tests_pass_without_the_server_it_is_left_out(prepare):
+    run_context = prepare(knock("redis"), (4, 5), (8, 1))
+    assert run_context.prepared.contract.config.services == ()
+    assert run_context.baseline == report(8, 1)
+    assert prepare(knock("redis"), EnvironmentFailed, (9, 0)).baseline == report(9, 0), (
+        "there is no such server"
+    )
