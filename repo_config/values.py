@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from repo_config import command_lines
 from repo_config.rule_ids import RULE_IDS
 
 #: Type of the pydantic error that carries `message` and `fix` in its context.
@@ -81,6 +82,15 @@ def _check_services(entries: tuple[str, ...]) -> tuple[str, ...]:
     return entries
 
 
+def _check_suite(line: str) -> str:
+    if command_lines.read_test_command(line).runner != "command":
+        return line
+    raise _make_error(
+        "not a call of pytest, manage.py test or a script",
+        "start one of these directly; what only has an exit code belongs in checks.extra",
+    )
+
+
 PythonMinor = Annotated[str, _match(_MINOR, 'use a minor version of Python, as in "3.11"')]
 RelativePath = Annotated[str, AfterValidator(_check_path)]
 Glob = Annotated[str, AfterValidator(_check_glob)]
@@ -109,6 +119,7 @@ CheckName = Annotated[
 Command = Annotated[
     str, _match(r"[^\x00]*\S[^\x00]*", "use a command, as in mkdir -p data", is_shown=False)
 ]
+SuiteLine = Annotated[Command, AfterValidator(_check_suite)]
 BranchPrefix = Annotated[
     str,
     _match(

@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 
 from agent.checks import check, measuring, running
-from agent.checks.check import Site
+from agent.checks.check import Part, Selection, Site
+from agent.checks.runners import DjangoSuite
 from agent.models.change import Severity
 from agent.models.checks import CheckReport, Status, TestRun
 from agent.stages import baseline
+from repo_config.command_lines import SuiteCommand
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
 from tests.deep import deep
@@ -434,6 +436,39 @@ def test_djangos_runner_is_recorded_test_by_test(workshop: Workshop, args: list[
     assert items["shop.test_cases.Cases.test_bad"].place == "shop/test_cases.py:6"
     assert items["shop.test_cases.Cases.test_sub"].text.startswith("(number=1)")
     assert result.command == ("python", "manage.py", "test", *args)
+
+
+def test_each_of_several_commands_runs_its_own_tests_in_a_sandbox_of_its_own(
+    workshop: Workshop,
+) -> None:
+    files = {
+        **DJANGO,
+        "shop/test_tags.py": """
+from django.test import SimpleTestCase, tag
+
+RAN = []
+
+class First(SimpleTestCase):
+    def test_first(self): RAN.append(1)
+
+class Last(SimpleTestCase):
+    @tag("alone")
+    def test_alone(self): self.assertEqual(RAN, [])
+""",
+    }
+    config = {"checks": {"makemigrations": "off"}}
+    more = (SuiteCommand("django", "manage.py", ("--tag", "alone")),)
+    args = ("--parallel", "2", "--exclude-tag", "alone")
+    site = workshop.site(files, config=config, test_args=args, more_tests=more, **MANAGED)
+    ((suite, _),) = measuring.list_tests(site)
+    assert isinstance(suite, DjangoSuite)
+    result = running.run_check(suite, site, workshop.sandbox, workshop.said.append)
+    alone = "shop.test_tags.Last.test_alone"
+    assert (result.status, result.reason, len(result.items)) == (Status.PASSED, "", 3)
+    assert outcomes(result)[alone] == "passed"
+    only = suite.select(Part(Selection(ids=(alone,))))
+    result = running.run_check(only, site, workshop.sandbox, workshop.said.append)
+    assert (result.status, outcomes(result)) == (Status.PASSED, {alone: "passed"})
 
 
 @pytest.mark.parametrize("label", ["src", "shop"])
