@@ -49,6 +49,7 @@ class Test(ReportEvent):
     outcome: Ending
     text: Text = ""
     place: Text = ""
+    details: Text = ""
     hidden: bool = False
     """Its report says other than what its call did."""
 
@@ -200,7 +201,8 @@ def _make_item(test_id: str, event: Test) -> CheckItem:
         # unittest's words are a whole traceback; its last line says what is wrong.
         lines = event.text.strip().splitlines() or [""]
         return CheckItem(item_id=module + COLLECTION, outcome="error", text=lines[-1])
-    return CheckItem(item_id=test_id, outcome=event.outcome, text=event.text, place=event.place)
+    known = {name: getattr(event, name) for name in ("outcome", "text", "place", "details")}
+    return CheckItem(item_id=test_id, **known)
 
 
 def join_facts(

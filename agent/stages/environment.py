@@ -105,8 +105,6 @@ class _Attempts:
     once: Once
     desk: Desk
     tried: list[TriedSetup] = field(default_factory=list)
-    most: int = 0
-    """Tests that were collected so far."""
 
     def make_first(self) -> None:
         """Try what is configured, or a template.
@@ -117,7 +115,6 @@ class _Attempts:
         contract = self.base.contract
         why = "as configured" if contract.config.setup else "by a template"
         prepared, report = self._measure(contract, "")
-        self.most = max(self.most, obstacles.count_tests(report.tests))
         self.tried.append(TriedSetup(why, prepared, report))
 
     def use_known(self) -> bool:
@@ -152,12 +149,10 @@ class _Attempts:
                 self.base,
                 prepared,
                 report.tests,
-                self.most,
                 folder,
             )
         except (RequestRefused, EnvironmentFailed) as problem:
             return problem.message
-        self.most = max(self.most, obstacles.count_tests(report.tests))
         prepared = prepared.model_copy(update={"contract": contract})
         if not obstacles.has_ended(report.tests):
             return scouting.describe_tests(prepared, report)
@@ -268,7 +263,7 @@ def choose_environment(run: Run, why: str, more: dict[str, object], desk: Desk) 
     return why
 
 
-def _rank(tried: TriedSetup) -> tuple[bool, float, int]:
+def _rank(tried: TriedSetup) -> tuple[bool, tuple[int, int], int]:
     """Rank by the tests that pass; where none does, by how far the runner got."""
     tests = tried.report.tests
     return obstacles.is_measured(tests), obstacles.rate_tests(tests), len(tests.items)

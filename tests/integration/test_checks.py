@@ -55,7 +55,7 @@ def test_every_kind_of_outcome_is_recorded_once_with_words_and_place(workshop: W
             def test_passes(): pass
 
             def test_fails():
-                assert {"a": 1} == {"a": 2}
+                assert {"a": print("said before")} == {"a": 2}
 
             def test_long():
                 assert ["same"] * 100 + ["here"] == ["same"] * 100 + ["there"]
@@ -113,7 +113,11 @@ def test_every_kind_of_outcome_is_recorded_once_with_words_and_place(workshop: W
     }
     items = {item.item_id: item for item in result.items}
     assert items["test_all.py::test_fails"].place == "test_all.py:6"
-    assert "{'a': 1} == {'a': 2}" in items["test_all.py::test_fails"].text
+    assert "{'a': None} == {'a': 2}" in items["test_all.py::test_fails"].text
+    details = items["test_all.py::test_fails"].details
+    assert ">       assert {" in details
+    assert details.endswith("----- Captured stdout call -----\nsaid before\n")
+    assert "test_gone.py:1: in <module>" in items["test_gone.py (collection)"].details
     for name, lines in {
         "test_all.py::test_long": ("-     'there',", "+     'here',"),
         "test_case.py::Case::test_long": ("'same']", "'there']"),
@@ -435,6 +439,7 @@ def test_djangos_runner_is_recorded_test_by_test(workshop: Workshop, args: list[
     items = {item.item_id: item for item in result.items}
     assert items["shop.test_cases.Cases.test_bad"].place == "shop/test_cases.py:6"
     assert items["shop.test_cases.Cases.test_sub"].text.startswith("(number=1)")
+    assert items["shop.test_cases.Cases.test_bad"].details.startswith("Traceback (most recent")
     assert result.command == ("python", "manage.py", "test", *args)
 
 
