@@ -129,6 +129,10 @@ class Settings(Record):
     """Additional hosts that set-up may reach, such as an index's file host."""
     git_hosts: tuple[str, ...] = ()
     """Hosts from which set-up may fetch by git, such as github.com; default: none."""
+    python_downloads: Literal["auto", "never"] = "auto"
+    """auto: without docker, `uv python install` fetches a Python that a repository asks for and
+    this machine does not have, into the data folder; uv's variables name mirrors, such as
+    UV_PYTHON_INSTALL_MIRROR. never: the run ends, and says what to install."""
     system_packages: tuple[str, ...] = ("*",)
     """Debian packages that a repository may request for its sandboxes (patterns such as
     lib*-dev); empty: none. They are unpacked in these sandboxes only; their scripts do not run.

@@ -138,10 +138,13 @@ def scout_configuration(
 def _make_opening(obstacle: Obstacle, base: Prepared, desk: Desk) -> str:
     words = f"{obstacle.words}\n\n{obstacle.evidence}"
     told = prompting.fence_text("Tests of the base commit so far", words, base.run.run_id)
-    found = interpreters.find_pythons(desk.settings, desk.sandbox.roots())
+    roots = desk.sandbox.roots()
+    found = interpreters.find_pythons(desk.settings, roots)
     versions = dict.fromkeys(".".join(each.version.split(".")[:2]) for each in found)
     day = datetime.fromtimestamp(base.checkout.committed, UTC).date()
     told += f"\n\nThe base commit is from {day}. Python here: {', '.join(versions)}."
+    if interpreters.may_fetch(desk.settings, roots):
+        told += " A try that asks for another version has it fetched."
     told += f" Your shell has {base.environment.python}."
     if base.environment.sources:
         told += "\n\nSet up so far by:\n" + "\n".join(base.environment.sources)

@@ -109,7 +109,7 @@ def _open_build(
     sandbox, index, settings, say = clients
     hints = interpreters.read_hints(files, request.committed)
     interpreter = interpreters.choose_interpreter(
-        request.config.python.version, hints, sandbox, settings
+        request.config.python.version, hints, sandbox, settings, say
     )
     return BuildContext(sandbox, index, settings, interpreter, say)
 
