@@ -128,7 +128,11 @@ class Settings(Record):
     allow_hosts: tuple[str, ...] = ()
     """Additional hosts that set-up may reach, such as an index's file host."""
     git_hosts: tuple[str, ...] = ()
-    """Hosts from which set-up may fetch by git, such as github.com; default: none."""
+    """More hosts from which set-up may fetch by git, such as github.com."""
+    index_hosts: Literal["repository", "listed"] = "repository"
+    """repository: set-up may also read from the package indexes that committed files name (https,
+    public addresses), and fetch by git from the repository's own host. listed: only from the
+    operator's indexes and hosts."""
     python_downloads: Literal["auto", "never"] = "auto"
     """auto: without docker, `uv python install` fetches a Python that a repository asks for and
     this machine does not have, into the data folder; uv's variables name mirrors, such as

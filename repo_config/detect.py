@@ -13,10 +13,12 @@ from collections.abc import Iterable, Iterator
 from pydantic import BaseModel, ConfigDict
 
 from repo_config import (
+    absent_files,
     checking_tools,
     dependencies,
     django_projects,
     frameworks,
+    index_hosts,
     suites,
     unrun_checks,
     versions,
@@ -106,6 +108,10 @@ class Project(BaseModel):
     """Files of the repository that mypy or pytest load as plugins."""
     unrun: dict[str, tuple[str, ...]] = {}
     """Checks that the repository has and none of its commands here runs, by what they are."""
+    index_hosts: dict[str, str] = {}
+    """Hosts of package indexes that files of the repository name, each with the file."""
+    absent: tuple[str, ...] = ()
+    """What no checkout of the repository has here: submodules, files in Git LFS."""
     root: str = ""
     """Folder of the project in the repository, which all its paths here begin with; "" is the
     repository itself."""
@@ -169,7 +175,12 @@ def detect_project(tree: Tree, config: RepoConfig) -> Project:
         found.commands, found.tests or ((given,) if isinstance(given, str) else given)
     )
     whole = ProjectFiles(tree) if config.folder else files
-    found = found.model_copy(update={"unrun": unrun_checks.list_unrun(own, files, whole)})
+    update = {
+        "unrun": unrun_checks.list_unrun(own, files, whole),
+        "index_hosts": index_hosts.list_index_hosts(tree, config.folder),
+        "absent": absent_files.list_absent(whole, tree),
+    }
+    found = found.model_copy(update=update)
     return _move_up(found, config.folder) if config.folder else found
 
 

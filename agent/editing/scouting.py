@@ -83,7 +83,12 @@ class SetUpTools(ToolExecutor):
         if desk.sessions is None or not isinstance(opened, Prepared):
             raise SandboxMissing("No sandbox is configured for models.")
         way = self._network.enter_context(
-            gateway.open_gateway(desk.settings, desk.index, gateway.HOSTS)
+            gateway.open_gateway(
+                desk.settings,
+                desk.index,
+                (*gateway.HOSTS, *opened.contract.project.index_hosts),
+                opened.checkout.git_hosts,
+            )
         )
         environ = sandbox_requests.name_indexes(desk.index)
         return desk.sessions.open_set_up(opened, way.outlet, environ, desk.stopped)

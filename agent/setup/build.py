@@ -155,7 +155,7 @@ def update_lock(request: EnvironmentRequest, *clients: *Clients) -> dict[str, by
     """
     tree, folder = open_folder(Path(request.tree)), request.config.folder
     build_context = _open_build(request, ProjectFiles(tree, folder), *clients)
-    return lock_update.update_lock(tree, folder, build_context)
+    return lock_update.update_lock(tree, request, build_context)
 
 
 def reuse_environment(

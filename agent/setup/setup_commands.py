@@ -221,7 +221,8 @@ class _CommandRun:
         shutil.copytree(before, venv, symlinks=True)
         known = layer_files.mark_entries(venv)
         order = sandbox_services.add_services(self._make_request(part), self._services)
-        with gateway.open_gateway(context.settings, context.index, gateway.HOSTS) as opened:
+        hosts, git_hosts = (*gateway.HOSTS, *self.asked.index_hosts), self.asked.git_hosts
+        with gateway.open_gateway(context.settings, context.index, hosts, git_hosts) as opened:
             order = order.model_copy(update={"outlet": opened.outlet})
             result = context.run(order)
         report = _SetupReport.read(result)
