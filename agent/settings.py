@@ -128,7 +128,15 @@ class Settings(Record):
     allow_hosts: tuple[str, ...] = ()
     """Additional hosts that set-up may reach, such as an index's file host."""
     git_hosts: tuple[str, ...] = ()
-    """Hosts from which set-up may fetch by git, such as github.com; default: none."""
+    """More hosts from which set-up may fetch by git, such as github.com."""
+    index_hosts: Literal["repository", "listed"] = "repository"
+    """repository: set-up may also read from the package indexes that committed files name (https,
+    public addresses), and fetch by git from the repository's own host. listed: only from the
+    operator's indexes and hosts."""
+    python_downloads: Literal["auto", "never"] = "auto"
+    """auto: without docker, `uv python install` fetches a Python that a repository asks for and
+    this machine does not have, into the data folder; uv's variables name mirrors, such as
+    UV_PYTHON_INSTALL_MIRROR. never: the run ends, and says what to install."""
     system_packages: tuple[str, ...] = ("*",)
     """Debian packages that a repository may request for its sandboxes (patterns such as
     lib*-dev); empty: none. They are unpacked in these sandboxes only; their scripts do not run.

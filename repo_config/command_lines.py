@@ -119,6 +119,11 @@ def name_apart(commands: list[CheckCommand]) -> tuple[CheckCommand, ...]:
     return tuple(found.values())
 
 
+def read_suites(tests: str | tuple[str, ...]) -> tuple[SuiteCommand, ...]:
+    """Read `checks.tests`."""
+    return tuple(map(read_test_command, (tests,) if isinstance(tests, str) else tests))
+
+
 def read_test_command(line: str) -> SuiteCommand:
     """Read the command line that starts the tests."""
     words = split_call(line)

@@ -13,15 +13,17 @@ from collections.abc import Iterable, Iterator
 from pydantic import BaseModel, ConfigDict
 
 from repo_config import (
+    absent_files,
     checking_tools,
     dependencies,
     django_projects,
     frameworks,
+    index_hosts,
     suites,
     unrun_checks,
     versions,
 )
-from repo_config.command_lines import CheckCommand
+from repo_config.command_lines import CheckCommand, SuiteCommand
 from repo_config.project_files import ProjectFiles
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
@@ -89,6 +91,8 @@ class Project(BaseModel):
     """For Django's runner: the script that starts it. None where none was found."""
     test_args: tuple[str, ...] = ()
     """For the runner, relative to the root."""
+    more_tests: tuple[SuiteCommand, ...] = ()
+    """The commands of the tests beyond the first, which the three above are of."""
     types: tuple[CheckCommand, ...] = ()
     """The commands of type checkers."""
     lint: tuple[CheckCommand, ...] = ()
@@ -104,6 +108,10 @@ class Project(BaseModel):
     """Files of the repository that mypy or pytest load as plugins."""
     unrun: dict[str, tuple[str, ...]] = {}
     """Checks that the repository has and none of its commands here runs, by what they are."""
+    index_hosts: dict[str, str] = {}
+    """Hosts of package indexes that files of the repository name, each with the file."""
+    absent: tuple[str, ...] = ()
+    """What no checkout of the repository has here: submodules, files in Git LFS."""
     root: str = ""
     """Folder of the project in the repository, which all its paths here begin with; "" is the
     repository itself."""
@@ -121,7 +129,7 @@ class Project(BaseModel):
     @property
     def named_files(self) -> frozenset[str]:
         """Files that an option of a check's command line names, but for Python code."""
-        lines = (self.tests, *(command.line for command in self.commands))
+        lines = (*self.tests, *(command.line for command in self.commands))
         return frozenset(
             posixpath.normpath(posixpath.join(self.root, value))
             for line in lines
@@ -130,25 +138,49 @@ class Project(BaseModel):
         )
 
     @property
-    def tests(self) -> str:
-        """The command line of known tests, in the words of the configuration; empty: none."""
-        if self.test_runner == "pytest":
-            return shlex.join(("pytest", *self.test_args))
-        if self.test_runner != "django":
+    def tests(self) -> tuple[str, ...]:
+        """The command lines of known tests, in the words of the configuration."""
+        return tuple(filter(None, map(self._write_tests, self.suites)))
+
+    @property
+    def suites(self) -> tuple[SuiteCommand, ...]:
+        """The commands of the tests; paths are those of the repository."""
+        if self.test_runner is None:
+            return ()
+        first = SuiteCommand(self.test_runner, self.test_script, self.test_args)
+        return (first, *self.more_tests)
+
+    def with_suite(self, suite: SuiteCommand) -> Project:
+        """Return the project with one command of the tests alone."""
+        update = {"test_runner": suite.runner, "test_script": suite.script, "test_args": suite.args}
+        return self.model_copy(update={**update, "more_tests": ()})
+
+    def _write_tests(self, suite: SuiteCommand) -> str:
+        if suite.runner == "pytest":
+            return shlex.join(("pytest", *suite.args))
+        if suite.runner != "django":
             return ""
-        script = posixpath.relpath(self.test_script, self.root or ".") if self.test_script else ""
+        script = posixpath.relpath(suite.script, self.root or ".") if suite.script else ""
         start = ("python", script) if script else ("python", "-m", "django")
         is_script = script and posixpath.basename(script) != "manage.py"
-        return shlex.join((*start, *(() if is_script else ("test",)), *self.test_args))
+        return shlex.join((*start, *(() if is_script else ("test",)), *suite.args))
 
 
 def detect_project(tree: Tree, config: RepoConfig) -> Project:
     """Detect what the checks need to know; paths are those of the repository."""
     files = ProjectFiles(tree, config.folder)
     found = _detect(files, config)
-    own = unrun_checks.OwnChecks(found.commands, found.tests or config.checks.tests)
+    given = config.checks.tests
+    own = unrun_checks.OwnChecks(
+        found.commands, found.tests or ((given,) if isinstance(given, str) else given)
+    )
     whole = ProjectFiles(tree) if config.folder else files
-    found = found.model_copy(update={"unrun": unrun_checks.list_unrun(own, files, whole)})
+    update = {
+        "unrun": unrun_checks.list_unrun(own, files, whole),
+        "index_hosts": index_hosts.list_index_hosts(tree, config.folder),
+        "absent": absent_files.list_absent(whole, tree),
+    }
+    found = found.model_copy(update=update)
     return _move_up(found, config.folder) if config.folder else found
 
 
@@ -171,6 +203,10 @@ def _move_up(found: Project, folder: str) -> Project:
             "root": folder,
             "django": django,
             "test_script": find_parent(found.test_script) if found.test_script else None,
+            "more_tests": tuple(
+                suite._replace(script=find_parent(suite.script)) if suite.script else suite
+                for suite in found.more_tests
+            ),
             "plugins": tuple(map(find_parent, found.plugins)),
         }
     )
@@ -186,25 +222,29 @@ def _detect(files: ProjectFiles, config: RepoConfig) -> Project:
     # A package may be for projects of Django, and be none.
     script = manage or suites.find_test_script(files)
     is_django = django is not None and bool(script or not django.missing)
-    start = suites.choose_suite_start(files, config, declared, manage, is_django=is_django)
-    if django and start and not config.variables.get(django_projects.VARIABLE):
-        knows = django_projects.is_known_to_runner(files, start.runner, start.script)
+    starts = suites.choose_suite_start(files, config, declared, manage, is_django=is_django)
+    if django and starts and not config.variables.get(django_projects.VARIABLE):
+        knows = all(
+            django_projects.is_known_to_runner(files, start.runner, start.script)
+            for start in starts
+        )
         django = django.model_copy(update={"tests_know_settings": knows})
     app = config.fastapi.app
     if framework == "fastapi" and app is None:
         app = frameworks.find_only_fastapi_app(files)
     app = app if framework == "fastapi" else None
-    args = start.args if start else ()
+    first = starts[0] if starts else SuiteCommand("")
     return Project(
         framework=framework,
         python_version=config.python.version or versions.find_lowest_python(files),
         django=django,
-        test_runner=start.runner if start else None,
-        test_script=start.script if start else None,
-        test_args=args,
+        test_runner=first.runner or None,
+        test_script=first.script,
+        test_args=first.args,
+        more_tests=starts[1:],
         fastapi_app=app,
         **checking_tools.find_commands(files, config)._asdict(),
-        plugins=_find_plugins(files, args),
+        plugins=_find_plugins(files, [arg for start in starts for arg in start.args]),
     )
 
 

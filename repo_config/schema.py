@@ -35,6 +35,7 @@ from repo_config.values import (
     RuleId,
     ServerName,
     ServiceName,
+    SuiteLine,
     SystemPackage,
     UrlPattern,
     VariableName,
@@ -139,8 +140,9 @@ class ExtraCheck(Section):
 class ChecksSection(Section):
     """Which checks run, before and after the change, as command lines."""
 
-    tests: Command = "auto"
+    tests: Command | Annotated[tuple[SuiteLine, ...], Field(min_length=1)] = "auto"
     """A command such as `pytest -q`, `python manage.py test` or `python tests/runtests.py`, or off.
+    Or a list of such commands, as CI may have several: each test belongs to one of them.
     auto: pytest if it is configured or declared, otherwise Django's runner."""
     minutes: int = Field(default=10, ge=1)
     """Time limit of the tests. Shortly before it, no further test starts, and those left out are

@@ -28,17 +28,17 @@ def choose_suite_start(
     manage: str | None,
     *,
     is_django: bool,
-) -> SuiteCommand | None:
-    """Say how the tests are started: as configured, or as is usual; None without tests."""
+) -> tuple[SuiteCommand, ...]:
+    """Say how the tests are started: as configured, or as is usual; nothing without tests."""
     line = config.checks.tests
     if line != "auto":
-        return None if line == "off" else command_lines.read_test_command(line)
+        return () if line == "off" else command_lines.read_suites(line)
     if files.pytest.values is None and not any(map(_is_test_module, files.paths)):
-        return None
+        return ()
     if is_django and not _is_for_pytest(files, declared):
-        return SuiteCommand("django", find_test_script(files) or manage)
+        return (SuiteCommand("django", find_test_script(files) or manage),)
     # It also runs the tests of unittest.
-    return SuiteCommand("pytest")
+    return (SuiteCommand("pytest"),)
 
 
 def _is_for_pytest(files: ProjectFiles, declared: tuple[Dependency, ...]) -> bool:

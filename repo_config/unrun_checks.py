@@ -26,8 +26,8 @@ class OwnChecks(NamedTuple):
     """The checks that we run."""
 
     commands: tuple[CheckCommand, ...]
-    tests: str
-    """The command line of the tests; empty: there are none."""
+    tests: tuple[str, ...]
+    """The command lines of the tests."""
 
     @property
     def tools(self) -> set[str]:
@@ -38,13 +38,13 @@ class OwnChecks(NamedTuple):
         line = line.strip()
         call = command_lines.find_inner_call(command_lines.split_call(line))
         suite = command_lines.read_test_command(shlex.join(call))
-        own_suite = command_lines.read_test_command(self.tests)
+        own_suites = {own[:2] for own in command_lines.read_suites(self.tests)}
         # Also behind `uvx` or in an action, and where only a shell could read the rest of the line.
         words = () if "\n" in line else tuple(line.replace("/", " ").split())
         return (
-            line in {self.tests, *(command.line for command in self.commands)}
+            line in {*self.tests, *(command.line for command in self.commands)}
             or command_lines.find_tool(call)[0] in self.tools
-            or (suite.runner != "command" and suite[:2] == own_suite[:2])
+            or (suite.runner != "command" and suite[:2] in own_suites)
             or _PRE_COMMIT in {*words[:2], *command_lines.find_inner_call(words)[:1]}
         )
 

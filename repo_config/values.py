@@ -14,6 +14,7 @@ from typing import Annotated
 from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from repo_config import command_lines
 from repo_config.rule_ids import RULE_IDS
 from repo_config.servers import read_rows
 
@@ -91,6 +92,15 @@ def check_ports(ports: Sequence[int]) -> None:
         raise _make_error("two services have the same port", "keep one of them")
 
 
+def _check_suite(line: str) -> str:
+    if command_lines.read_test_command(line).runner != "command":
+        return line
+    raise _make_error(
+        "not a call of pytest, manage.py test or a script",
+        "start one of these directly; what only has an exit code belongs in checks.extra",
+    )
+
+
 PythonMinor = Annotated[str, _match(_MINOR, 'use a minor version of Python, as in "3.11"')]
 RelativePath = Annotated[str, AfterValidator(_check_path)]
 Glob = Annotated[str, AfterValidator(_check_glob)]
@@ -119,6 +129,7 @@ CheckName = Annotated[
 Command = Annotated[
     str, _match(r"[^\x00]*\S[^\x00]*", "use a command, as in mkdir -p data", is_shown=False)
 ]
+SuiteLine = Annotated[Command, AfterValidator(_check_suite)]
 BranchPrefix = Annotated[
     str,
     _match(

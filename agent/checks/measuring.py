@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from importlib import resources
 from pathlib import Path
@@ -14,7 +14,7 @@ from agent.checks.check import Check, Site, Suite, count_sandboxes
 from agent.checks.commands import ShellCheck, ToolCheck, make_check
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
 from agent.checks.fastapi_endpoints import FastapiEndpoints
-from agent.checks.runners import DjangoSuite, PytestSuite
+from agent.checks.runners import SUITES, PytestSuite
 from agent.checks.running import Say
 from agent.models.checks import TESTS, AnyRun, CommandRun, LintRun, Status, TestRun
 from agent.models.sandbox import Sandbox
@@ -25,7 +25,6 @@ AnyCheck = Check[AnyRun]
 Checks = tuple[tuple[AnyCheck, Site], ...]
 """What runs, each with where."""
 _OF_CODE: tuple[AnyCheck, ...] = (DJANGO_CHECK, MAKEMIGRATIONS, FastapiEndpoints())
-_SUITES: Mapping[str, Suite] = {"pytest": PytestSuite(), "django": DjangoSuite()}
 
 
 def list_others(site: Site, tools: Site | None = None) -> Checks:
@@ -46,7 +45,7 @@ def list_others(site: Site, tools: Site | None = None) -> Checks:
 
 def list_tests(site: Site) -> Checks:
     if site.project.test_runner == "command":
-        line = CheckCommand(name=TESTS, line=site.config.checks.tests)
+        line = CheckCommand(name=TESTS, line=str(site.config.checks.tests))
         return ((ShellCheck(line), site),)
     return ((suite_of(site) or _NoSuite(), site),)
 
@@ -110,7 +109,8 @@ def set_unmeasurable(result: AnyRun) -> AnyRun:
 
 def suite_of(site: Site) -> Suite | None:
     """Return what runs the tests, if the repository has any."""
-    return _SUITES.get(site.project.test_runner or "")
+    kind = SUITES.get(site.project.test_runner or "")
+    return kind() if kind else None
 
 
 def compute_digest() -> str:

@@ -119,13 +119,6 @@ def choose_scope(
     return Scope(whole=False, ids=left, files=files_to_run, deleted=deleted & known)
 
 
-def pardon_nothing(found: TestRun) -> TestRun:
-    """Let a run pass that came to its end, and did not find what was asked for any more."""
-    if found.reason and not found.items and found.suite is not None and not found.limit:
-        return found.model_copy(update={"status": Status.PASSED, "reason": ""})
-    return found
-
-
 #: Content of each file of a change before and after it.
 Sides = Mapping[str, tuple[bytes | None, bytes | None]]
 

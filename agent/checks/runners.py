@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from os.path import exists
 from typing import Self
@@ -41,7 +42,7 @@ if __name__ == "__main__":
 
 
 @dataclass(frozen=True)
-class _Suite:
+class AnySuite:
     """What both runners have in common."""
 
     part: Part = field(default_factory=Part)
@@ -50,6 +51,12 @@ class _Suite:
 
     def select(self, part: Part, name: str = TESTS) -> Self:
         return replace(self, part=part, name=name)
+
+    def split(self, site: Site) -> Iterator[tuple[PytestSuite | DjangoSuite, Site]]:
+        """Yield what runs each command of the tests, and where."""
+        for command in site.project.suites:
+            suite = SUITES[command.runner](self.part, self.name)
+            yield suite, replace(site, project=site.project.with_suite(command))
 
     def request(
         self, site: Site, secret: Secret, script: tuple[str, ...], **more: object
@@ -67,7 +74,7 @@ class _Suite:
         return order.model_copy(update=part)
 
 
-class PytestSuite(_Suite):
+class PytestSuite(AnySuite):
     """pytest with a plugin of ours: the repository's own where it has one, else the gate's."""
 
     def explain_absence(self, site: Site) -> str:
@@ -118,7 +125,7 @@ def _list_variables(site: Site, tree: str) -> dict[str, str]:
     return environ
 
 
-class DjangoSuite(_Suite):
+class DjangoSuite(AnySuite):
     """A script that starts unittest in its own process, watched by a wrapper of ours.
 
     Without a script, and with known settings, `python -m django test`.
@@ -167,6 +174,12 @@ class DjangoSuite(_Suite):
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> TestRun:
         return suite.judge_suite(self, site, secret, result, _SCRIPT_CODES)
+
+
+SUITES: Mapping[str, type[PytestSuite | DjangoSuite]] = {
+    "pytest": PytestSuite,
+    "django": DjangoSuite,
+}
 
 
 def _split_call(site: Site) -> tuple[str, tuple[str, ...]]:

@@ -5,8 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import cache
+from typing import cast
 
-from agent.checks.check import MINUTES_LIMIT, Check, RunT, Site, explain_limit, make_result
+from agent.checks import joining
+from agent.checks.check import (
+    LEAST_SECONDS,
+    MINUTES_LIMIT,
+    Check,
+    RunT,
+    Site,
+    explain_limit,
+    make_result,
+)
+from agent.checks.runners import AnySuite
 from agent.checks.sealed import Secret
 from agent.models.checks import CheckItem, CheckRun, LintRun, Status, TestRun
 from agent.models.sandbox import Flag, Sandbox
@@ -29,8 +40,12 @@ def run_check(
     """Run a check; once more where it came to a limit other than time.
 
     Memory, disk and processes of a machine are shared with others; minutes were given to it alone.
-    Without its services it proves nothing, whatever its tests say.
+    Without its services it proves nothing, whatever its tests say. The commands of the tests run
+    one after another, each in a sandbox of its own.
     """
+    if isinstance(check, AnySuite) and site.project.more_tests:
+        runs = _run_each(check, site, sandbox, say, cancelled)
+        return cast(RunT, joining.join_runs(check, runs))
     for is_last in (False, True):
         secret = Secret()
         order = check.make_request(site, secret)
@@ -57,6 +72,25 @@ def run_check(
     if limit == "time" and time.monotonic() >= site.until:
         limit = MINUTES_LIMIT
     return found.model_copy(update={"limit": limit, **_add_lines(found, site)})
+
+
+def _run_each(
+    suite: AnySuite, site: Site, sandbox: Sandbox, say: Say, cancelled: Flag | None
+) -> list[TestRun]:
+    """Run the tests command by command, until what was asked for is known."""
+    runs: list[TestRun] = []
+    until = time.monotonic() + site.test_limits().seconds
+    wanted = {*suite.part.only.ids} if suite.part.only and not suite.part.only.files else None
+    for part, place in suite.split(site):
+        left = max(until - time.monotonic(), LEAST_SECONDS)
+        run = run_check(part, place.limit_seconds(left), sandbox, say, cancelled)
+        runs.append(run)
+        if wanted is not None:
+            wanted.difference_update(item.item_id for item in run.items)
+        red = {item.item_id for item in run.items if item.outcome in ("failed", "error")}
+        if wanted == set() or (site.may_fail is not None and red - site.may_fail):
+            break
+    return runs
 
 
 def _add_lines(found: CheckRun, site: Site) -> dict[str, object]:

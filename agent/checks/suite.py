@@ -7,7 +7,7 @@ counts and exit code fit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -49,6 +49,7 @@ class Test(ReportEvent):
     outcome: Ending
     text: Text = ""
     place: Text = ""
+    details: Text = ""
     hidden: bool = False
     """Its report says other than what its call did."""
 
@@ -100,7 +101,7 @@ def judge_suite(
         reason,
         items=items,
         touched=tuple(path.removeprefix(f"{SANDBOX_TREE}/") for path in result.touched),
-        suite=_join_facts(report, result),
+        suite=join_facts([*report.iterate_events(Facts)], result.new),
         unrun=tuple(
             dict.fromkeys(test_id for run in runs if run.finish for test_id in run.list_pending())
         ),
@@ -172,6 +173,13 @@ def _split_runs(report: sealed.SealedReport, secret: Secret) -> list[_SuiteRun]:
     return runs
 
 
+def pardon_nothing(found: TestRun) -> TestRun:
+    """Let a run pass that came to its end, and did not find what was asked for any more."""
+    if found.reason and not found.items and found.suite is not None and not found.limit:
+        return found.model_copy(update={"status": Status.PASSED, "reason": ""})
+    return found
+
+
 def _join_items(runs: list[_SuiteRun]) -> tuple[CheckItem, ...]:
     """Join the items of all runs: each test once, with its worst outcome."""
     found: dict[str, CheckItem] = {}
@@ -193,11 +201,14 @@ def _make_item(test_id: str, event: Test) -> CheckItem:
         # unittest's words are a whole traceback; its last line says what is wrong.
         lines = event.text.strip().splitlines() or [""]
         return CheckItem(item_id=module + COLLECTION, outcome="error", text=lines[-1])
-    return CheckItem(item_id=test_id, outcome=event.outcome, text=event.text, place=event.place)
+    known = {name: getattr(event, name) for name in ("outcome", "text", "place", "details")}
+    return CheckItem(item_id=test_id, **known)
 
 
-def _join_facts(report: sealed.SealedReport, result: SandboxResult) -> SuiteFacts | None:
-    every = list(report.iterate_events(Facts))
+def join_facts(
+    every: Sequence[Facts] | Sequence[SuiteFacts], left_behind: Iterable[str]
+) -> SuiteFacts | None:
+    """Join what several runs say belongs to the tests; None where none says anything."""
     if not every:
         return None
     lists = {
@@ -208,7 +219,7 @@ def _join_facts(report: sealed.SealedReport, result: SandboxResult) -> SuiteFact
         name: {key: text for facts in every for key, text in getattr(facts, name).items()}
         for name in ("doctests", "plugins", "settings")
     }
-    return SuiteFacts.model_validate({**lists, **tables, "left_behind": result.new})
+    return SuiteFacts.model_validate({**lists, **tables, "left_behind": tuple(left_behind)})
 
 
 def _judge_runs(

@@ -21,7 +21,6 @@ from agent.checks.own_tests import (
     find_uncollected,
     merge_results,
     not_passed,
-    pardon_nothing,
 )
 from agent.checks.reruns import (
     MOST_TESTS,
@@ -31,6 +30,7 @@ from agent.checks.reruns import (
     is_proved,
     list_failing,
 )
+from agent.checks.suite import pardon_nothing
 from agent.checks.test_files import BaseTestFiles, Imports, SuitePlaces
 from agent.models.change import Change, ChangedFile
 from agent.models.checks import (

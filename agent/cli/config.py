@@ -105,6 +105,12 @@ def explain(
         for kind, names in project.unrun.items():
             print(f"not run: {kind}")
             print(textwrap.indent("\n".join(names), "    "))
+        if project.absent:
+            print(f"not here: {escape_text('; '.join(project.absent))}")
+        is_allowed = settings.load_settings().index_hosts == "repository"
+        verb = "may" if is_allowed else "may not"
+        for host, path in project.index_hosts.items():
+            print(f"set-up {verb} read from {host}, a package index in {escape_text(path)}")
     if hidden := len(found) - len(shown):
         print(f"{hidden} other keys and rules have their defaults; --all shows them.")
 

@@ -266,6 +266,7 @@ def describe_base(run_context: RunContext) -> str:
     facts = {
         "Versions": [f"python=={prepared.environment.python}", *_list_versions(run_context)],
         "Not installed": prepared.environment.left_out,
+        "Not here (tests that read it fail)": prepared.contract.project.absent,
         "Passes": [result.name for result in results if result.status is Status.PASSED],
         "Cannot be measured": unknown,
     }

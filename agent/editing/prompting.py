@@ -43,7 +43,7 @@ def _describe_stack(contract: Contract) -> Iterator[str]:
     if config.background_tasks != "any":
         yield f"background tasks: {config.background_tasks}"
     if project.test_runner:
-        yield f"tests run by {project.tests or config.checks.tests}"
+        yield f"tests run by {' and '.join(project.tests) or config.checks.tests}"
     if commands := project.commands:
         yield f"checked by {', '.join(command.name for command in commands)}"
     if config.folder:

@@ -286,7 +286,9 @@ def _format_failure(check: AnyComparison, item: CheckItem, command: tuple[str, .
 
 def _tell_command(command: tuple[str, ...], test_id: str = "") -> str:
     """Name what shows it in the model's shell."""
-    words = (*command, test_id.removesuffix(COLLECTION)) if test_id else command
+    # Behind several commands nothing says which of them a test belongs to.
+    is_alone = test_id and command[:1] != ("bash",)
+    words = (*command, test_id.removesuffix(COLLECTION)) if is_alone else command
     return f"\nRun: {shlex.join(words)}" if command else ""
 
 

@@ -21,7 +21,7 @@ from agent.editing.run_context import RunContext
 from agent.editing.tools import Forms, ToolExecutor, limit_batch
 from agent.errors import ASKING_ENDS, BudgetSpent, RequestRefused, SandboxMissing, TimeSpent
 from agent.models.change import Change
-from agent.models.checks import CheckReport
+from agent.models.checks import CheckItem, CheckReport
 from agent.models.environment import LEFT_OUT, OpenedRepository, Prepared
 from agent.models.step import Step, StepName
 from agent.sandbox.session import Session
@@ -44,9 +44,14 @@ _MOST_TRIES = 6
 #: Of what the run may spend and how long it may take.
 _SHARE = 0.25
 _WITHIN = "A model may use a quarter of the run's budget and minutes on this."
-_MOST_ANSWER = 4_000
+_MOST_ANSWER = 16_000
 _MOST_WORDS = 300
-_MOST_RED = 30
+#: Kinds of failure: with a traceback each, and in one line each.
+_MOST_KINDS, _MOST_LINES, _LONGEST_DETAILS = 5, 20, 2_500
+_NOT_ALL = (
+    "The try is kept. If CI passes what fails here, find what its job has and this set-up has not,"
+    " and try again. If not, end with `decline`: the best try is used."
+)
 
 
 class TrySetup(forms.Form):
@@ -57,7 +62,7 @@ class TrySetup(forms.Form):
 
 
 class GiveUp(forms.Form):
-    """Say what is missing if no lines can help."""
+    """End the search: say what no line can provide, or that the best try is as good as CI."""
 
     why: str
 
@@ -82,7 +87,12 @@ class SetUpTools(ToolExecutor):
         if desk.sessions is None or not isinstance(opened, Prepared):
             raise SandboxMissing("No sandbox is configured for models.")
         way = self._network.enter_context(
-            gateway.open_gateway(desk.settings, desk.index, gateway.HOSTS)
+            gateway.open_gateway(
+                desk.settings,
+                desk.index,
+                (*gateway.HOSTS, *opened.contract.project.index_hosts),
+                opened.checkout.git_hosts,
+            )
         )
         environ = sandbox_requests.name_indexes(desk.index)
         environment = opened.environment
@@ -139,7 +149,7 @@ def scout_configuration(
         most_turns=_MOST_TURNS,
     )
     try:
-        return _search_configuration(talk, try_lines)
+        return _search_configuration(talk, try_lines, run_context)
     finally:
         talk.tools.close()
 
@@ -147,17 +157,22 @@ def scout_configuration(
 def _make_opening(obstacle: Obstacle, base: Prepared, desk: Desk) -> str:
     words = f"{obstacle.words}\n\n{obstacle.evidence}"
     told = prompting.fence_text("Tests of the base commit so far", words, base.run.run_id)
-    found = interpreters.find_pythons(desk.settings, desk.sandbox.roots())
+    roots = desk.sandbox.roots()
+    found = interpreters.find_pythons(desk.settings, roots)
     versions = dict.fromkeys(".".join(each.version.split(".")[:2]) for each in found)
     day = datetime.fromtimestamp(base.checkout.committed, UTC).date()
     told += f"\n\nThe base commit is from {day}. Python here: {', '.join(versions)}."
+    if interpreters.may_fetch(desk.settings, roots):
+        told += " A try that asks for another version has it fetched."
     told += f" Your shell has {base.environment.python}."
     if base.environment.sources:
         told += "\n\nSet up so far by:\n" + "\n".join(base.environment.sources)
     return told
 
 
-def _search_configuration(talk: Conversation, try_lines: TryLines) -> Scouted:
+def _search_configuration(
+    talk: Conversation, try_lines: TryLines, run_context: RunContext
+) -> Scouted:
     best: list[tuple[Prepared, CheckReport]] = []
     end, tries = "No attempt ran a test.", 0
     for number in range(1, _MOST_TURNS):
@@ -184,19 +199,39 @@ def _search_configuration(talk: Conversation, try_lines: TryLines) -> Scouted:
         tries += 1
         if not isinstance(result, str):
             best.append(result)
-            words = describe_tests(*result)
-            if not obstacles.is_poor(result[1].tests):
+            is_good = not obstacles.is_poor(result[1].tests)
+            if is_good and not result[1].tests.count("failed", "error"):
                 break
-        talk.answer(sanitise.shorten_middle(str(words), _MOST_ANSWER, where="not kept"))
+            words = "\n\n".join((describe_tests(*result), *[_NOT_ALL] * is_good))
+        left = int(run_context.seconds_left / 60)
+        end_of_answer = f"\n\nLeft: {_MOST_TRIES - tries} tries, {left} minutes."
+        said = sanitise.shorten_middle(str(words), _MOST_ANSWER, where="not kept")
+        talk.answer(said + end_of_answer)
     return max(best, key=lambda one: obstacles.rate_tests(one[1].tests), default=end)
 
 
 def describe_tests(prepared: Prepared, report: CheckReport) -> str:
-    """Count the tests, name files that are left out and tests that are red, each with its error."""
+    """Count the tests, name what is left out, and the kinds of failure, each with an example."""
     tests = report.tests
     left = (finding.message for finding in prepared.contract.scouted if finding.rule == LEFT_OUT)
-    red = [item for item in tests.items if item.outcome in ("failed", "error")]
-    named = (f"- {item.item_id}: {find_error_line(item.text)}" for item in red[:_MOST_RED])
+    kinds: dict[str, list[CheckItem]] = {}
+    for item in tests.items:
+        if item.outcome in ("failed", "error"):
+            kinds.setdefault(find_error_line(item.text), []).append(item)
+    most_first = sorted(kinds.items(), key=lambda kind: -len(kind[1]))
+    named = [_describe_kind(*kind) for kind in most_first[:_MOST_LINES]]
+    named[_MOST_KINDS:] = [text.splitlines()[0] for text in named[_MOST_KINDS:]]
+    more = f"and {len(kinds) - len(named)} more kinds" if len(kinds) > len(named) else ""
     head = describe_outcomes(tests) or "no tests"
-    told = (head, tests.reason, *left, *named, "" if red else obstacles.list_errors(tests))
+    last = "" if kinds else obstacles.list_errors(tests)
+    told = (head, tests.reason, *left, *named, more, last)
     return "\n".join(filter(None, told))
+
+
+def _describe_kind(error: str, items: list[CheckItem]) -> str:
+    ids = sanitise.list_some(item.item_id for item in items)
+    line = f"- {len(items)} x {error or 'no error line'}: {ids}"
+    details = next((item.details for item in items if item.details), "")
+    return "\n".join(
+        filter(None, (line, sanitise.shorten_middle(details, _LONGEST_DETAILS, where="not kept")))
+    )

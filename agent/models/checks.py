@@ -40,6 +40,8 @@ class CheckItem(Record):
     """`path:line` where the tool names one."""
     source: str = ""
     """The line at the place of a finding."""
+    details: str = ""
+    """Traceback and captured output of the first tests that fail with a text, cut."""
 
 
 UNPROVED = "unproved"

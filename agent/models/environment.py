@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from agent.models.change import Finding
 from agent.models.record import Record
 from agent.models.run import Run
@@ -27,6 +29,12 @@ class Checkout(Record):
     """Whether most of those commits carry a Signed-off-by line."""
     committed: int = 0
     """When the commit was made, in seconds since 1970."""
+
+    @property
+    def git_hosts(self) -> tuple[str, ...]:
+        """The host that the repository is on; none where that is this machine."""
+        parts = urlsplit(self.repository)
+        return (parts.netloc.rpartition("@")[2],) if parts.scheme == "https" else ()
 
 
 LEFT_OUT = "tests left out"

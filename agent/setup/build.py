@@ -106,7 +106,7 @@ def _open_build(
     sandbox, index, settings, say = clients
     hints = interpreters.read_hints(files, request.committed)
     interpreter = interpreters.choose_interpreter(
-        request.config.python.version, hints, sandbox, settings
+        request.config.python.version, hints, sandbox, settings, say
     )
     return BuildContext(sandbox, index, settings, interpreter, say)
 
@@ -152,7 +152,7 @@ def update_lock(request: EnvironmentRequest, *clients: *Clients) -> dict[str, by
     """
     tree, folder = open_folder(Path(request.tree)), request.config.folder
     build_context = _open_build(request, ProjectFiles(tree, folder), *clients)
-    return lock_update.update_lock(tree, folder, build_context)
+    return lock_update.update_lock(tree, request, build_context)
 
 
 def reuse_environment(

@@ -123,7 +123,7 @@ def read_detected(key: str, project: Project) -> object:
     if found and key == "django.manage":
         return posixpath.relpath(str(found), project.root or ".")
     if isinstance(found, tuple):
-        lines = [command.line for command in found]
+        lines = [one if isinstance(one, str) else one.line for one in found]
         return lines[0] if len(lines) == 1 else lines
     return found
 

@@ -502,10 +502,18 @@ class _Requests(BaseHTTPRequestHandler):
 
 @contextmanager
 def open_gateway(
-    settings: Settings, index: PackageIndex | None, more: Iterable[str] = ()
+    settings: Settings,
+    index: PackageIndex | None,
+    more: Iterable[str] = (),
+    git_hosts: Iterable[str] = (),
 ) -> Iterator[Gateway]:
-    """Open the way to the indexes, `more` hosts and nothing else, for the length of the block."""
-    allowed, git_hosts = [*more], settings.git_hosts if index else ()
+    """Open the way to the indexes, `more` hosts and nothing else, for the length of the block.
+
+    Args:
+        git_hosts: The repository's own, where the operator lets it name hosts.
+    """
+    own = git_hosts if settings.index_hosts == "repository" else ()
+    allowed, git_hosts = [*more], (*settings.git_hosts, *own) if index else ()
     if index:
         urls = (access.url for access in index.list_accesses())
         allowed += (*urls, *settings.allow_hosts, *index.file_addresses)

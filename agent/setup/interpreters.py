@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from repo_config import versions
 from repo_config.project_files import ProjectFiles
 
 FOLDER = "pythons"
-"""Folder in the data folder for interpreters that somebody puts there for us."""
+"""Folder in the data folder for interpreters that are fetched, or that the operator puts there."""
 #: Our own scripts and pinned tools run on nothing older.
 OLDEST = Version("3.9")
 #: Imports what checks and builds rely on, and a build may lack; prints the version and the path.
@@ -56,6 +56,12 @@ class PythonHints(Record):
         """
         year = datetime.fromtimestamp(self.committed, UTC).year
         return Version(f"3.{year - 2012}") if self.committed else None
+
+    def choose_minor(self) -> str:
+        """Choose the minor version that fits best, of all that there may be."""
+        newest = self.newest.minor if self.newest else 0
+        minors = self.minors or (max(newest, OLDEST.minor),)
+        return f"3.{max((one for one in minors if one <= newest), default=min(minors))}"
 
 
 class Interpreter(Record):
@@ -95,18 +101,28 @@ def read_hints(files: ProjectFiles, committed: int = 0) -> PythonHints:
 
 
 def choose_interpreter(
-    asked: str | None, hints: PythonHints, sandbox: Sandbox, settings: Settings
+    asked: str | None,
+    hints: PythonHints,
+    sandbox: Sandbox,
+    settings: Settings,
+    say: Callable[[str], None],
 ) -> Interpreter:
-    """Choose the interpreter that fits best and works in a sandbox.
+    """Choose the interpreter that fits best and works in a sandbox; fetch one if none fits.
 
     Raises:
         EnvironmentFailed: None fits; the message says what was asked, what is there and what
             would provide it.
     """
     roots = sandbox.roots()
-    found = find_pythons(settings, roots)
+    found, unfetched = find_pythons(settings, roots), ""
+    candidates = rank_interpreters(asked, hints, found)
+    if not candidates and may_fetch(settings, roots):
+        minor = asked or hints.version_file or hints.choose_minor()
+        unfetched = _fetch_python(minor, settings, say)
+        found = find_pythons(settings, roots)
+        candidates = rank_interpreters(asked, hints, found)
     broken: list[str] = []
-    for candidate in rank_interpreters(asked, hints, found):
+    for candidate in candidates:
         # What is mounted goes with the usual root, which stands first.
         usual = (place for place in roots if not candidate.root or place.name == candidate.root)
         root = next(usual, Root())
@@ -118,7 +134,23 @@ def choose_interpreter(
         if not problem:
             return interpreter.model_copy(update=found_there)
         broken.append(f"{candidate.path} ({problem})")
-    raise EnvironmentFailed(_explain_none(asked, hints, found, broken, settings))
+    raise EnvironmentFailed(_explain_none(asked, hints, found, broken, unfetched, settings))
+
+
+def may_fetch(settings: Settings, roots: Sequence[Root]) -> bool:
+    """Whether Pythons can be fetched; an image has its own."""
+    is_shown = any(root.folder is not None for root in roots)
+    return is_shown and settings.python_downloads == "auto"
+
+
+def _fetch_python(minor: str, settings: Settings, say: Callable[[str], None]) -> str:
+    """Fetch a Python, and return why it could not be fetched; empty where it is there."""
+    if Version(minor) < OLDEST:
+        return ""
+    folder = settings.home / FOLDER
+    say(f"Python {minor} is not installed here: fetching it into {folder}")
+    with storage.lock_name(settings, FOLDER):
+        return uv_program.install_python(settings, minor, folder)
 
 
 def rank_interpreters(
@@ -164,6 +196,7 @@ def _explain_none(
     hints: PythonHints,
     found: Sequence[Interpreter],
     broken: Sequence[str],
+    unfetched: str,
     settings: Settings,
 ) -> str:
     newest_first = sorted(found, key=lambda python: Version(python.version), reverse=True)
@@ -172,11 +205,13 @@ def _explain_none(
     wanted = f"Python {asked} (python.version)" if asked else wanted
     whole = f" Incomplete in a sandbox: {'; '.join(broken)}." if broken else ""
     minor = asked or "3.X"
+    fetched = f" and could not be fetched: {unfetched.rstrip('.')}" if unfetched else ""
+    mirror = " Or set UV_PYTHON_INSTALL_MIRROR to a mirror of uv's Pythons." if unfetched else ""
     return (
-        f"The repository needs {wanted}, which is not installed here. Available: {there}"
+        f"The repository needs {wanted}, which is not installed here{fetched}. Available: {there}"
         f" ({OLDEST} and newer are supported).{whole} Install it with `uv python install"
         f" {minor} --install-dir {settings.home / FOLDER}`, or with docker `mergewright images"
-        f" build {minor}`. Or set python.version to an available version."
+        f" build {minor}`. Or set python.version to an available version.{mirror}"
     )
 
 

@@ -15,6 +15,7 @@ from agent.git.tree import WorkTree
 from agent.models.sandbox import SANDBOX_TREE, SandboxLimits, SandboxRequest
 from agent.setup import gateway, sandbox_requests, uv_program
 from agent.setup.build_context import BuildContext, describe_failure
+from agent.setup.request import EnvironmentRequest
 from repo_config import lock_files
 from repo_config.documents import table
 from repo_config.project_files import ProjectFiles
@@ -29,11 +30,10 @@ _COMMANDS = {
 _HOST = re.compile(rb"://(?:[^/\s\"'@]*@)?([^/\s\"']+)")
 
 
-def update_lock(tree: WorkTree, base: str, build_context: BuildContext) -> dict[str, bytes]:
+def update_lock(
+    tree: WorkTree, asked: EnvironmentRequest, build_context: BuildContext
+) -> dict[str, bytes]:
     """Bring the lock of a tree up to date; empty: it is, or there is none that a tool updates.
-
-    Args:
-        base: Folder of the project in the tree.
 
     Returns:
         The lock, by its path from the root of the repository.
@@ -42,6 +42,7 @@ def update_lock(tree: WorkTree, base: str, build_context: BuildContext) -> dict[
         EnvironmentFailed: The tool cannot, or would take packages from hosts that the lock does not
             name.
     """
+    base = asked.config.folder
     kind, path = find_lock(ProjectFiles(tree), base)
     if not kind:
         return {}
@@ -70,7 +71,8 @@ def update_lock(tree: WorkTree, base: str, build_context: BuildContext) -> dict[
         limits=SandboxLimits(seconds=600, processes=256, disk_bytes=4 * 1024**3),
         collect=(place,),
     )
-    with gateway.open_gateway(build_context.settings, build_context.index) as opened:
+    context = build_context.settings, build_context.index
+    with gateway.open_gateway(*context, asked.index_hosts, asked.git_hosts) as opened:
         result = build_context.run(order.model_copy(update={"outlet": opened.outlet}))
     if result.exit_code != 0:
         said = f"`{kind} lock` {describe_failure(result)}"

@@ -112,10 +112,9 @@ def _find_error(text: str) -> str:
 # --- how well a repository is set up, by base's tests -----------------------------------------
 
 
-def rate_tests(tests: TestRun) -> float:
-    """Weigh the number of tests that pass by their share; files not collected count as red."""
-    passed, red = tests.count("passed"), tests.count("failed", "error")
-    return passed * passed / (passed + red) if passed else 0.0
+def rate_tests(tests: TestRun) -> tuple[int, int]:
+    """Rate by the tests that pass; of as many, by how few fail, files not collected among them."""
+    return tests.count("passed"), -tests.count("failed", "error")
 
 
 def count_tests(tests: TestRun) -> int:

@@ -18,6 +18,7 @@ from agent.models.environment import LEFT_OUT, Contract, OpenedRepository, Prepa
 from agent.setup import obstacles, proposal
 from agent.text import sanitise
 from repo_config import command_lines, detect, load, rule_files, test_files
+from repo_config.command_lines import SuiteCommand
 from repo_config.tree import Tree
 
 SET_UP = "set-up"
@@ -33,13 +34,12 @@ _KEYS = (
 _STEERING = re.compile(
     r"(?:PYTEST|LD|COVERAGE|GIT)_.*|PYTHON(?!PATH$|UTF8$|DEVMODE$|WARNINGS$).*|PATH|HOME|BASH_ENV"
 )
-_MARKED = "-m"
-_OPTIONS = ("-n", "auto", _MARKED)
+#: What test commands of CI usually say, by runner: options with a value, and without one.
+_OPTIONS = {
+    "pytest": (("-n", "--dist", "-m", "-k", "--ds", "--ignore", "--deselect"), ("-q", "-v")),
+    "django": (("--parallel", "--tag", "--exclude-tag", "--settings", "-v"), ("--noinput",)),
+}
 _LEAVES_OUT = ("--ignore", "--deselect")
-_TAKEN = (
-    "allowed are existing paths, `-n auto`, `-m EXPRESSION`, `--ignore=PATH` and"
-    " `--deselect=PATH::NAME`"
-)
 
 
 def read_lines(
@@ -57,6 +57,9 @@ def read_lines(
     tree, given = worktree.open_tree(base.checkout, folder), base.contract
     try:
         asked = load.from_text(text, _NAME).model_dump(mode="json", exclude_unset=True)
+        unset = [name for name in asked.get("env", {}) if _STEERING.fullmatch(name)]
+        for name in unset:
+            del asked["env"][name]
         if refusals := "\n".join(_find_refusals(asked, tree)):
             raise RequestRefused(refusals)
         own = given.config.model_dump(mode="json", exclude_defaults=True)
@@ -64,16 +67,23 @@ def read_lines(
     except load.ConfigProblem as problem:
         raise RequestRefused(str(problem)) from problem
     # One for each line, since texts for people cut what is long.
+    messages = [
+        (SET_UP, f"The tests run with set-up that {origin}: {line}.")
+        for line in map(obstacles.quote_as_code, _list_lines(asked))
+    ]
+    messages += [
+        (LEFT_OUT, f"env.{name} is not set: it changes how programs start.") for name in unset
+    ]
     findings = [
         Finding(
-            rule=SET_UP,
+            rule=rule,
             severity=Severity.INFO,
             path=given.source or load.OWN_FILES[0],
-            message=f"The tests run with set-up that {origin}: {line}.",
+            message=message,
             fix="Check it, and add it to the configuration.",
             asks_author=False,
         )
-        for line in map(obstacles.quote_as_code, _list_lines(asked))
+        for rule, message in messages
     ]
     project = detect.detect_project(tree, config)
     return Contract(config=config, project=project, source=given.source, scouted=tuple(findings))
@@ -84,24 +94,33 @@ def _find_refusals(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
     values: dict[str, Any] = dict(proposal.flatten_values(asked))
     if others := [key for key in values if not f"{key}.".startswith(_KEYS)]:
         yield f"{', '.join(others)}: only {', '.join(_KEYS)} may be set"
-    for name in values.get("env", {}):
-        if _STEERING.fullmatch(name):
-            yield f"env.{name} changes how programs start and is not allowed"
-    root, before, line = values.get("root", "."), "", str(values.get("checks.tests", "auto"))
-    command = command_lines.read_test_command(line)
-    if line != "auto" and command.runner == "command":
-        yield "checks.tests: must call pytest, manage.py test or a script"
-    for word in command.args:
-        option, _, value = word.partition("=")
-        place = value.partition("::")[0] if option in _LEAVES_OUT else word
-        is_path = not place.startswith(("-", "@")) and _is_path(place, root, tree)
-        if not (is_path or word in _OPTIONS or (before == _MARKED and word[:1] != "-")):
-            yield f"checks.tests: {word}: {_TAKEN}"
-        before = word
+    tests = values.get("checks.tests", "auto")
+    for suite in command_lines.read_suites(tests) if tests != "auto" else ():
+        if suite.runner == "command":
+            yield "checks.tests: must call pytest, manage.py test or a script"
+        elif unknown := ", ".join(_find_unusual_words(suite, values.get("root", "."), tree)):
+            usual = ", ".join(word for words in _OPTIONS[suite.runner] for word in words)
+            yield f"checks.tests: {unknown}: allowed are existing paths and {usual}"
     for line in _list_lines(asked):
         # A person sees all of it in the draft.
         if len(line) > obstacles.LONGEST:
             yield f"`{line[:40]}…` has more than {obstacles.LONGEST} characters: shorten it"
+
+
+def _find_unusual_words(suite: SuiteCommand, root: str, tree: Tree) -> Iterator[str]:
+    """Yield what is neither an option as CI has it nor a place in the tree."""
+    with_value, alone = _OPTIONS[suite.runner]
+    before = ""
+    for word in suite.args:
+        option, has_value, value = word.partition("=")
+        if before and not word.startswith("-"):
+            option, has_value, value = before, "=", word
+        before = word if word in with_value else ""
+        place = value.partition("::")[0] if option in _LEAVES_OUT else word
+        is_usual = word in alone or (option in with_value and option not in _LEAVES_OUT)
+        is_path = not place.startswith(("-", "@")) and _is_path(place, root, tree)
+        if not (is_usual or is_path or (before and not has_value)):
+            yield word
 
 
 def _list_lines(asked: Mapping[str, Any]) -> Iterator[str]:
@@ -126,18 +145,16 @@ def name_left_out(
     base: OpenedRepository,
     prepared: Prepared,
     tests: TestRun,
-    most: int,
     folder: Path,
 ) -> Contract:
     """Name the tests that a proposal leaves out.
 
     Args:
         tests: As they ended with it.
-        most: Tests that an earlier set-up has collected.
         folder: Work tree of the base commit.
 
     Raises:
-        RequestRefused: It collects less, or decides about its own verdict.
+        RequestRefused: It decides about its own verdict.
     """
     contract = prepared.contract
     is_own = contract.config.setup == base.contract.config.setup
@@ -146,10 +163,6 @@ def name_left_out(
         raise RequestRefused(
             f"set-up may not write tests or files that configure the checks: {named}"
         )
-    count = obstacles.count_tests(tests)
-    # Of tests that were ended nobody knows how many there are.
-    if count < most and not tests.limit:
-        raise RequestRefused(f"it collects {count} tests; an earlier try collected {most}")
     left, _ = obstacles.find_missing_modules(tests, worktree.open_tree(prepared.checkout, folder))
     message = f"Test files that do not run: {sanitise.list_some(left, _MOST_LISTED)}."
     update = {"rule": LEFT_OUT, "message": message}

@@ -29,6 +29,14 @@ class EnvironmentRequest(Record):
     tag: str | None = None
     """Newest of the base commit, for builds that read their version from it."""
 
+    git_hosts: tuple[str, ...] = ()
+    """The repository's own host, from which its dependencies may be fetched by git."""
+
+    @property
+    def index_hosts(self) -> tuple[str, ...]:
+        """Hosts of package indexes that the base commit names."""
+        return tuple(self.project.index_hosts) if self.project else ()
+
     @classmethod
     def from_tree(cls, contract: Contract, checkout: Checkout, tree: Path) -> EnvironmentRequest:
         """Compose the request for a commit, or for a change of it that is laid out in a folder."""
@@ -38,6 +46,7 @@ class EnvironmentRequest(Record):
             config=contract.config,
             project=contract.project,
             tag=checkout.nearest_tag,
+            git_hosts=checkout.git_hosts,
         )
 
     def is_rule(self, path: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from importlib import metadata
@@ -24,6 +25,8 @@ FOLDER = "/uv"
 """Where it is in sandboxes."""
 PATH = f"{FOLDER}/uv"
 _SECONDS = 30
+_FETCH_SECONDS = 600
+_FOR_FETCHING = re.compile(r"HOME|XDG_\w+|UV_\w+|SSL_CERT_\w+|(?i:(?:https?|all|no)_proxy)")
 
 
 def mount(settings: Settings) -> Mount:
@@ -36,6 +39,28 @@ def mount(settings: Settings) -> Mount:
 
     source = storage.provide_folder(settings, place, make)
     return Mount(source=str(source), target=FOLDER)
+
+
+def install_python(settings: Settings, minor: str, folder: Path) -> str:
+    """Fetch a Python into a folder, as uv's own variables say; return why not, empty: it is there.
+
+    A mirror, a proxy, or that uv may not go online counts here as for uv itself.
+    """
+    given = {name: text for name, text in os.environ.items() if _FOR_FETCHING.fullmatch(name)}
+    try:
+        answer = subprocess.run(
+            [uv_package.find_uv_bin(), "python", "install", minor, "--install-dir", str(folder),
+             "--no-bin", "--no-config", "--no-progress", "--color", "never",
+             "--cache-dir", str(storage.folder(settings) / "tools" / "pythons")],
+            capture_output=True, timeout=_FETCH_SECONDS, check=False, cwd="/", text=True,
+            env={"UV_HTTP_RETRIES": "1", **given},
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        return str(problem)
+    # The first line says what failed, the last one why.
+    lines = filter(str.strip, answer.stderr.splitlines())
+    said = [line.strip().removeprefix("error: ").removeprefix("cause: ") for line in lines]
+    return ": ".join(dict.fromkeys(said[:1] + said[-1:])) if answer.returncode else ""
 
 
 def list_pythons(settings: Settings, search_path: str) -> list[dict[str, Any]]:

@@ -113,8 +113,6 @@ class _Attempts:
     once: Once
     desk: Desk
     tried: list[TriedSetup] = field(default_factory=list)
-    most: int = 0
-    """Tests that were collected so far."""
 
     def make_first(self, *, looks_early: bool) -> bool:
         """Try what is configured, or a template.
@@ -131,7 +129,6 @@ class _Attempts:
         contract = self.base.contract
         why = "as configured" if contract.config.setup else "by a template"
         prepared, report = self._measure(contract, "", looks_early=looks_early)
-        self.most = max(self.most, obstacles.count_tests(report.tests))
         if report.tests.knock:
             self._answer_knocks(report.tests.knock)
             if self.tried and not obstacles.is_poor(self.tried[0].report.tests):
@@ -164,7 +161,6 @@ class _Attempts:
                 desk.say(problem.message)
                 return
             knock = report.tests.knock
-        self.most = max(self.most, obstacles.count_tests(report.tests))
         self.tried.append(TriedSetup(_KNOCKED, prepared, report))
 
     def use_known(self) -> bool:
@@ -198,13 +194,11 @@ class _Attempts:
                 self.base,
                 prepared,
                 report.tests,
-                self.most,
                 folder,
             )
         except (RequestRefused, EnvironmentFailed, IndexUnavailable) as problem:
             # Also an index that answers nobody is the affair of the lines that ask it.
             return problem.message
-        self.most = max(self.most, obstacles.count_tests(report.tests))
         prepared = prepared.model_copy(update={"contract": contract})
         if not obstacles.has_ended(report.tests):
             return scouting.describe_tests(prepared, report)
@@ -335,7 +329,7 @@ def choose_environment(run: Run, why: str, more: dict[str, object], desk: Desk) 
     return why
 
 
-def _rank(tried: TriedSetup) -> tuple[bool, float, int]:
+def _rank(tried: TriedSetup) -> tuple[bool, tuple[int, int], int]:
     """Rank by the tests that pass; where none does, by how far the runner got."""
     tests = tried.report.tests
     return obstacles.is_measured(tests), obstacles.rate_tests(tests), len(tests.items)

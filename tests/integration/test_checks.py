@@ -15,11 +15,13 @@ from typing import Any
 import pytest
 
 from agent.checks import check, measuring, running
-from agent.checks.check import Site
+from agent.checks.check import Part, Selection, Site
+from agent.checks.runners import DjangoSuite
 from agent.models.change import Severity
 from agent.models.checks import CheckReport, Status, TestRun
 from agent.setup import obstacles
 from agent.stages import baseline
+from repo_config.command_lines import SuiteCommand
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
 from tests.deep import deep
@@ -54,7 +56,7 @@ def test_every_kind_of_outcome_is_recorded_once_with_words_and_place(workshop: W
             def test_passes(): pass
 
             def test_fails():
-                assert {"a": 1} == {"a": 2}
+                assert {"a": print("said before")} == {"a": 2}
 
             def test_long():
                 assert ["same"] * 100 + ["here"] == ["same"] * 100 + ["there"]
@@ -112,7 +114,11 @@ def test_every_kind_of_outcome_is_recorded_once_with_words_and_place(workshop: W
     }
     items = {item.item_id: item for item in result.items}
     assert items["test_all.py::test_fails"].place == "test_all.py:6"
-    assert "{'a': 1} == {'a': 2}" in items["test_all.py::test_fails"].text
+    assert "{'a': None} == {'a': 2}" in items["test_all.py::test_fails"].text
+    details = items["test_all.py::test_fails"].details
+    assert ">       assert {" in details
+    assert details.endswith("----- Captured stdout call -----\nsaid before\n")
+    assert "test_gone.py:1: in <module>" in items["test_gone.py (collection)"].details
     for name, lines in {
         "test_all.py::test_long": ("-     'there',", "+     'here',"),
         "test_case.py::Case::test_long": ("'same']", "'there']"),
@@ -455,7 +461,41 @@ def test_djangos_runner_is_recorded_test_by_test(workshop: Workshop, args: list[
     items = {item.item_id: item for item in result.items}
     assert items["shop.test_cases.Cases.test_bad"].place == "shop/test_cases.py:6"
     assert items["shop.test_cases.Cases.test_sub"].text.startswith("(number=1)")
+    assert items["shop.test_cases.Cases.test_bad"].details.startswith("Traceback (most recent")
     assert result.command == ("python", "manage.py", "test", *args)
+
+
+def test_each_of_several_commands_runs_its_own_tests_in_a_sandbox_of_its_own(
+    workshop: Workshop,
+) -> None:
+    files = {
+        **DJANGO,
+        "shop/test_tags.py": """
+from django.test import SimpleTestCase, tag
+
+RAN = []
+
+class First(SimpleTestCase):
+    def test_first(self): RAN.append(1)
+
+class Last(SimpleTestCase):
+    @tag("alone")
+    def test_alone(self): self.assertEqual(RAN, [])
+""",
+    }
+    config = {"checks": {"makemigrations": "off"}}
+    more = (SuiteCommand("django", "manage.py", ("--tag", "alone")),)
+    args = ("--parallel", "2", "--exclude-tag", "alone")
+    site = workshop.site(files, config=config, test_args=args, more_tests=more, **MANAGED)
+    ((suite, _),) = measuring.list_tests(site)
+    assert isinstance(suite, DjangoSuite)
+    result = running.run_check(suite, site, workshop.sandbox, workshop.said.append)
+    alone = "shop.test_tags.Last.test_alone"
+    assert (result.status, result.reason, len(result.items)) == (Status.PASSED, "", 3)
+    assert outcomes(result)[alone] == "passed"
+    only = suite.select(Part(Selection(ids=(alone,))))
+    result = running.run_check(only, site, workshop.sandbox, workshop.said.append)
+    assert (result.status, outcomes(result)) == (Status.PASSED, {alone: "passed"})
 
 
 @pytest.mark.parametrize("label", ["src", "shop"])

@@ -179,7 +179,7 @@ def test_an_image_is_built_on_a_local_base_and_sandboxes_are_opened_from_it(imag
     assert root.mark in done.stdout
     sandbox = DockerSandbox(image_settings)
     hints = interpreters.PythonHints()
-    python = interpreters.choose_interpreter("3.11", hints, sandbox, image_settings)
+    python = interpreters.choose_interpreter("3.11", hints, sandbox, image_settings, print)
     told = "import platform; print(platform.python_version())"
     order = SandboxRequest(argv=(python.path, "-c", told), limits=SMALL)
     assert sandbox.run(order).output.strip() == python.version != "3.11"

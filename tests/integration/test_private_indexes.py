@@ -6,17 +6,22 @@ import base64
 
 import pytest
 
+from agent.errors import EnvironmentFailed
+from agent.git.tree import open_folder
+from agent.models.environment import Checkout
 from agent.models.sandbox import SandboxRequest, SandboxResult
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
-from agent.setup import build
+from agent.setup import build, gateway
 from agent.setup.package_index import PackageIndex
 from agent.setup.request import EnvironmentRequest
+from repo_config.index_hosts import list_index_hosts
 from tests.deep import deep
 from tests.folders import lay_files
 from tests.integration.recording_proxy import recording
 from tests.unit.setup import local_index
 from tests.unit.setup.certificates import make_server
+from tests.unit.trees import make_project
 
 pytestmark = pytest.mark.index
 
@@ -86,3 +91,33 @@ def test_a_private_index_is_asked_and_no_sandbox_sees_a_password(
     orders = [repr(order.model_dump()) for order in sandbox.orders]
     assert len(orders) >= 2
     assert find_secrets(settings, *orders, *said, made.model_dump_json()) == []
+
+
+def test_an_index_that_committed_files_name_is_read_where_it_is_allowed(settings, folder, tmp_path):
+    context, public = make_server(tmp_path / "index")
+    with local_index.serving(tls=context) as usual, local_index.serving(tls=context) as named:
+        usual.add(local_index.wheel("pip", "1.0"), local_index.wheel("direct", "1.0"))
+        named.add(local_index.wheel("inner", "1.0"))
+        text = f"--extra-index-url {named.url}\ndirect\ninner\n"
+        tree = lay_files(folder, {"requirements.txt": text})
+        environ = {"HOME": str(tmp_path), "PIP_INDEX_URL": usual.url, "PIP_CERT": str(public)}
+        clients = BubblewrapSandbox(settings), PackageIndex(settings, environ), settings, print
+        hosts = list_index_hosts(open_folder(tree))
+        with pytest.raises(EnvironmentFailed, match="not an allowed host"):
+            build.ensure_environment(EnvironmentRequest(tree=str(tree)), *clients)
+        request = EnvironmentRequest(tree=str(tree), project=make_project(index_hosts=hosts))
+        made = build.ensure_environment(request, *clients)
+    assert made.packages == ("direct==1.0", "inner==1.0", "pip==1.0")
+
+
+def test_the_host_of_the_repository_is_there_for_git_unless_the_operator_lists_hosts(settings):
+    checkout = Checkout(
+        repository="https://git.example/a/b.git", mirror="", commit="c", base_branch=None,
+        nearest_tag=None,
+    )  # fmt: skip
+    index = PackageIndex(settings, {})
+    for own, wanted in (("repository", {"git.example:443"}), ("listed", set())):
+        given = settings.model_copy(update={"index_hosts": own})
+        with gateway.open_gateway(given, index, (), checkout.git_hosts) as made:
+            assert set(map(str, made.git_hosts)) == wanted
+    assert checkout.model_copy(update={"repository": "/srv/a"}).git_hosts == ()

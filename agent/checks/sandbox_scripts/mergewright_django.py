@@ -95,6 +95,8 @@ class Recorder:
                 facts["place"] = place
         if said:
             facts["text"] = mergewright_report.cut(said)
+        if outcome in ("failed", "error") and isinstance(raised, tuple):
+            mergewright_report.add_details(facts, mergewright_report.describe_traceback(raised))
 
     def stop(self, test):
         facts = self.running.pop(get_id(test), None)

@@ -294,8 +294,9 @@ def pytest_collectreport(report):
     text = getattr(report.longrepr, "longrepr", None) or str(report.longrepr)
     lines = text.splitlines()
     said = [line[1:] for line in lines if line.startswith("E ")] or lines[-15:]
-    text = mergewright_report.cut(textwrap.dedent("\n".join(said)))
-    _report.add("test", kind="module", id=_get_id(report), outcome="error", text=text)
+    facts = {"text": mergewright_report.cut(textwrap.dedent("\n".join(said)))}
+    mergewright_report.add_details(facts, text)
+    _report.add("test", kind="module", id=_get_id(report), outcome="error", **facts)
     _stop_at_failure(_get_id(report) + " (collection)")
 
 
@@ -397,6 +398,7 @@ class _Attempt:
         self.outcome = "unrun"
         self.text = ""
         self.place = ""
+        self.details = ""
         self.hidden = False
         self.repeated = False
 
@@ -424,8 +426,10 @@ class _Attempt:
     def _fail(self, report, noted):
         if self.outcome != "failed":
             self.outcome = "failed" if report.when == "call" else "error"
-        lines = str(getattr(report, "longreprtext", "") or report.longrepr).splitlines()
-        last = mergewright_report.cut("\n".join(lines[-15:]))
+        trace = str(getattr(report, "longreprtext", "") or report.longrepr)
+        last = mergewright_report.cut("\n".join(trace.splitlines()[-15:]))
+        captured = ("----- %s -----\n%s" % section for section in report.sections)
+        self.details = self.details or "\n".join((trace, *captured))
         self.text = self.text or noted.get("text") or last
         self.place = self.place or noted.get("place", "")
 
@@ -450,6 +454,8 @@ def pytest_runtest_logreport(report):
         return
     known = (("text", attempt.text), ("place", attempt.place), ("hidden", attempt.hidden))
     more = {name: value for name, value in known if value}
+    if attempt.details and not _is_own(report.nodeid):
+        mergewright_report.add_details(more, attempt.details)
     _report.add("test", id=_get_id(report), outcome=attempt.outcome, **more)
     if _is_own(report.nodeid):
         return

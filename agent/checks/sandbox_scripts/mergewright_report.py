@@ -24,6 +24,7 @@ ORDER_PATH = "/tmp/mergewright-order.json"  # noqa: S108 - in the sandbox, whose
 SERVER_PATHS = "/tmp/mergewright-services-*.sh"  # noqa: S108
 LONGEST_TEXT = 4000
 LONGEST_ID = 900
+MOST_DETAILS = 20
 WRITE_SECONDS = 0.1
 
 # Bound now: a test may replace these in their modules while one of its lines is written.
@@ -171,6 +172,16 @@ def cut(text):
     return text[:half] + "\n[...]\n" + text[-half:]
 
 
+_detailed = set()
+
+
+def add_details(facts, details):
+    """Add the details of a failure; of few, as most failures with the same text say the same."""
+    if facts.get("text") not in _detailed and len(_detailed) < MOST_DETAILS:
+        _detailed.add(facts.get("text"))
+        facts["details"] = cut(details)
+
+
 def shorten_id(text):
     """Cut a long id, so that the other side takes it as it is and can ask for it again."""
     if len(text) <= LONGEST_ID:
@@ -198,6 +209,13 @@ def describe_exception(kind, value):
     except Exception:
         lines = [getattr(kind, "__name__", "exception") + " (no text available)"]
     return cut("".join(lines).strip())
+
+
+def describe_traceback(raised):
+    try:
+        return "".join(traceback.format_exception(*raised))
+    except Exception:
+        return ""
 
 
 def leave(report, tree, work, ended):

@@ -13,6 +13,7 @@ from agent.policy.contract import requirements
 from agent.policy.rule import Rule
 from repo_config import dependencies
 from repo_config.dependencies import Dependency
+from repo_config.index_hosts import list_index_hosts
 
 NEW_DEPENDENCY = Rule(
     id="new-dependency",
@@ -34,6 +35,7 @@ RULES = (NEW_DEPENDENCY, FORBIDDEN_DEPENDENCY, SOURCE)
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
+    yield from _check_index_hosts(change_context)
     if not requirements.may_declare(change_context):
         return
     before, after = requirements.read_sides(change_context)
@@ -55,6 +57,14 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             if (need.name, finding.rule) not in told:
                 told.add((need.name, finding.rule))
                 yield finding
+
+
+def _check_index_hosts(change_context: ChangeContext) -> Iterator[Finding]:
+    sides = change_context.tree, change_context.after
+    had, has = (list_index_hosts(side, change_context.project.root) for side in sides)
+    for host in sorted(has.keys() - had.keys()):
+        says = f"names the package index host {host[:200]}, from which set-up may read once merged"
+        yield SOURCE.make_finding(has[host], says, "Check who runs it and what is taken from it.")
 
 
 def _check_new(

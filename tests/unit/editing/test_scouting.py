@@ -84,9 +84,9 @@ def test_it_ends_after_six_tries_with_what_ran_most_of_the_tests(scout):
     found, answers, tried, _ = scout(turns, ["no such package", some, more, some, some, some])
     assert found[1] == more
     assert [name for _, name in tried] == [f"try {number}" for number in range(1, 7)]
-    assert answers[0] == "no such package"
+    assert answers[0].startswith("no such package\n\nLeft: 5 tries, ")
     assert "1 passed" in answers[1]
-    assert "OSError: no data" in answers[1]
+    assert "- 2 x OSError: no data: app/tests/test_a.py::error0, app/tests" in answers[1]
 
 
 def test_where_many_tests_are_red_another_try_may_have_fewer_and_the_best_is_kept(scout):
@@ -96,6 +96,30 @@ def test_where_many_tests_are_red_another_try_may_have_fewer_and_the_best_is_kep
     found, answers, tried, _ = scout(turns, [most, some])
     assert (found[1], len(tried)) == (most, 2)
     assert "30 passed" in answers[0]
+
+
+def test_a_try_in_which_few_tests_fail_is_answered_and_may_be_the_best(scout):
+    tests = report(passed=99).tests
+    red = tuple(
+        CheckItem(item_id=f"t.py::{number}", outcome="failed", text=text, details=details)
+        for number, (text, details) in enumerate(
+            [("E   a: b", "t.py:7: a\n--- captured ---\nwhy"), ("E   a: b", ""), ("E   c: d", "")]
+        )
+    )
+    nearly = report().model_copy(
+        update={"results": (tests.model_copy(update={"items": (*tests.items, *red)}),)}
+    )
+    turns = [make_reply(try_()), make_reply(("decline", {"why": "CI's do as well."}))]
+    found, answers, *_ = scout(turns, [nearly])
+    assert found[1] == nearly
+    head, *kinds = answers[0].partition("\n\n")[0].splitlines()
+    assert "99 passed" in head
+    assert kinds == [
+        "- 2 x a: b: t.py::0, t.py::1", "t.py:7: a", "--- captured ---", "why",
+        "- 1 x c: d: t.py::2",
+    ]  # fmt: skip
+    assert "If CI passes what fails here" in answers[0]
+    assert len(scout([make_reply(try_())], [report(passed=99)])[2]) == 1
 
 
 def test_it_ends_once_it_has_spent_its_quarter(scout, prepared, home):

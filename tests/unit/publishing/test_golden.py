@@ -209,7 +209,13 @@ def draft_not_measurable() -> str:
         "pre-commit hooks": ("codespell", "mdformat`", "pyupgrade", "zizmor", "end-of-file", "x"),
         "steps of CI": ("make docs", "npm ci"),
     }
-    project = prepared.contract.project.model_copy(update={"unrun": unrun})
+    project = prepared.contract.project.model_copy(
+        update={
+            "unrun": unrun,
+            "absent": ("submodule vendor/data", "1 Git LFS file, such as tests/a.bin"),
+            "index_hosts": {"a.example": "uv.lock"},
+        }
+    )
     contract = prepared.contract.model_copy(update={"project": project})
     return text.render_pull_request(
         evidence_of_issue(

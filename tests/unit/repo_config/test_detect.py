@@ -149,11 +149,23 @@ checks: {tests: python go.py -v 2, types: off, lint: [black src, make lint, blac
         settings_module="z.settings", manage="other/manage.py", python_path=("other", "")
     )
     assert (project.test_runner, project.test_script) == ("django", "go.py")
-    assert (project.tests, project.types) == ("python go.py -v 2", ())
+    assert (project.tests, project.types) == (("python go.py -v 2",), ())
     assert [(one.name, one.tool) for one in (*project.lint, *project.extra)] == [
         ("black", "black"), ("make lint", ""), ("black tests", "black"), ("black src", "black"),
         ("docs", ""),
     ]  # fmt: skip
+
+
+def test_tests_may_be_run_by_several_commands(tree):
+    given = ["python manage.py test --exclude-tag isolate", "pytest api", "python run.py -v 2"]
+    files = {"app/manage.py": "", "app/run.py": "", "app/tests.py": ""}
+    project = detected(tree(files), f"root: app\nchecks: {{tests: {given}}}")
+    assert project.tests == tuple(given)
+    assert [(suite.runner, suite.script) for suite in project.suites] == [
+        ("django", "app/manage.py"), ("pytest", None), ("django", "app/run.py"),
+    ]  # fmt: skip
+    only = project.with_suite(project.suites[1])
+    assert (only.test_runner, only.test_args, only.tests) == ("pytest", ("api",), ("pytest api",))
 
 
 # --- hostile and broken files ------------------------------------------------------------------

@@ -58,6 +58,7 @@ def test_an_unquoted_version_is_told_apart_from_the_number_that_is_made_of_it(te
         ('python: {version: "2.7"}', "1:19 python.version", '"3.11"'),
         ("env: {MERGEWRIGHT_HOME: x}", "1:7 env.MERGEWRIGHT_HOME", "another name"),
         ('scope: {allow: ["a\\u200bb"]}', "1:17 scope.allow[0]", "special characters"),
+        ("checks: {tests: [pytest, make test]}", "1:26 checks.tests[1]", "Start one of"),
         # Nothing that YAML alone knows is taken.
         ("a:\n\tb: 1", "2:1", "cannot start any token"),
         ("version: 1\nenv: {A: \x1b[31m}", "2:10", "escape in quotes"),

@@ -85,6 +85,16 @@ def test_what_is_proposed_is_a_valid_file(repo):
     assert checked.startswith(".github/mergewright.yml: valid\n")
 
 
+def test_index_hosts_of_the_repository_and_what_is_not_here_are_told(repo, monkeypatch):
+    write(repo, "uv.toml", 'find-links = ["https://a.example/x"]\n')
+    write(repo, ".gitmodules", '[submodule "x"]\n\tpath = vendor/x\n')
+    told = run("config", "explain", "--repo", repo).output
+    assert "set-up may read from a.example, a package index in uv.toml\n" in told
+    assert "not here: submodule vendor/x\n" in told
+    monkeypatch.setenv("MERGEWRIGHT_INDEX_HOSTS", "listed")
+    assert "set-up may not read from a.example" in run("config", "explain", "--repo", repo).output
+
+
 def test_the_reference_is_what_the_code_says():
     written = (ROOT / "REFERENCE.md").read_text(encoding="utf-8")
     assert written == reference.render(), "run `make reference`"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import stat
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -79,7 +81,7 @@ def test_what_would_provide_one_is_named(alone):
 
     sandbox = FakeSandbox(run)
     with pytest.raises(EnvironmentFailed, match=r"uv python install 3\.14") as caught:
-        interpreters.choose_interpreter("3.14", PythonHints(), sandbox, alone)
+        interpreters.choose_interpreter("3.14", PythonHints(), sandbox, alone, print)
     assert "3.9 and newer are supported" in caught.value.message
 
 
@@ -89,7 +91,82 @@ def test_an_interpreter_that_lacks_a_module_in_a_sandbox_is_named(alone, monkeyp
     sandbox = FakeSandbox(lambda order: result)
     monkeypatch.setattr(interpreters, "find_pythons", lambda *_: HERE[1:2])
     with pytest.raises(EnvironmentFailed, match="No module named '_ssl'"):
-        interpreters.choose_interpreter(None, PythonHints(), sandbox, alone)
+        interpreters.choose_interpreter(None, PythonHints(), sandbox, alone, print)
+
+
+@pytest.fixture
+def mirror(alone, monkeypatch, tmp_path):
+    """A mirror of uv's Pythons with one 3.10, which is the one of this machine in disguise."""
+    release, name = "20260101", "cpython-3.10.99"
+    prefix = tmp_path / "python"
+    install(prefix, "3.10.99").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    data = prefix / "lib" / "python3.10" / "_sysconfigdata__linux_x86_64-linux-gnu.py"
+    data.write_text("build_time_vars = {}\n")
+    (tmp_path / release).mkdir()
+    with tarfile.open(tmp_path / release / "python.tar.gz", "w:gz") as archive:
+        archive.add(prefix, "python")
+    key = f"{name}-linux-{platform.machine()}-gnu"
+    place = "https://github.com/astral-sh/python-build-standalone/releases/download"
+    row = {
+        "name": "cpython", "arch": {"family": platform.machine(), "variant": None}, "os": "linux",
+        "libc": "gnu", "major": 3, "minor": 10, "patch": 99, "prerelease": "", "variant": None,
+        "url": f"{place}/{release}/python.tar.gz", "sha256": None, "build": release,
+    }  # fmt: skip
+    (tmp_path / "downloads.json").write_text(json.dumps({key: row}))
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS_JSON_URL", str(tmp_path / "downloads.json"))
+    monkeypatch.setenv("UV_PYTHON_INSTALL_MIRROR", tmp_path.as_uri())
+
+    def list_pythons(settings, _):
+        places = (settings.home / "pythons").glob("*/bin/python3.10")
+        return [
+            {"implementation": "cpython", "variant": "default", "version": "3.10.99",
+             "version_parts": {"minor": 10}, "path": str(path)}
+            for path in places
+        ]  # fmt: skip
+
+    monkeypatch.setattr(interpreters.uv_program, "list_pythons", list_pythons)
+    return tmp_path
+
+
+class Rooted(FakeSandbox):
+    """A sandbox with the machine's own files, in which each Python says that it is 3.10.99."""
+
+    def __init__(self):
+        result = SandboxResult(exit_code=0, output="3.10.99\n/py", output_bytes=1, seconds=1)
+        super().__init__(lambda order: result)
+
+    def roots(self):
+        return (Root(folder="/", mark="m"),)
+
+
+def test_a_python_that_is_asked_for_and_not_there_is_fetched_once(alone, mirror):
+    said, of_2022 = [], PythonHints(minors=(9, 10, 11, 12), committed=SPRING_2022)
+    for asked, hints in (("3.10", PythonHints()), (None, of_2022)):
+        made = interpreters.choose_interpreter(asked, hints, Rooted(), alone, said.append)
+        assert (made.version, made.path) == ("3.10.99", "/py")
+        assert Path(made.prefix).parent == alone.home / "pythons"
+    assert said == [f"Python 3.10 is not installed here: fetching it into {alone.home / 'pythons'}"]
+
+
+def test_a_python_that_cannot_be_fetched_is_named_with_the_cause_and_the_way_out(alone, mirror):
+    (mirror / "20260101" / "python.tar.gz").unlink()
+    said = []
+    with pytest.raises(EnvironmentFailed) as caught:
+        interpreters.choose_interpreter("3.10", PythonHints(), Rooted(), alone, said.append)
+    for words in ("Failed to install cpython-3.10.99", "No such file", "UV_PYTHON_INSTALL_MIRROR"):
+        assert words in caught.value.message
+    never = alone.model_copy(update={"python_downloads": "never"})
+    with pytest.raises(EnvironmentFailed, match=r"uv python install 3\.10"):
+        interpreters.choose_interpreter("3.10", PythonHints(), Rooted(), never, said.append)
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize(
+    ("minors", "committed", "best"),
+    [((9, 10, 11, 12), SPRING_2022, "3.10"), ((14, 15, 16), AUTUMN_2023, "3.14"), ((), 0, "3.9")],
+)
+def test_the_version_to_fetch_is_of_the_commits_time(minors, committed, best):
+    assert PythonHints(minors=minors, committed=committed).choose_minor() == best
 
 
 def test_what_lies_in_the_data_folder_is_found_by_uv(home):

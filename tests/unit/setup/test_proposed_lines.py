@@ -46,8 +46,8 @@ def make_tests(suite=None, *, passed: int) -> TestRun:
         ("checks: {tests: off}", "must call pytest"),
         ("scope: {protect: []}", "scope"),
         ("env: {MERGEWRIGHT_MODEL: x}", "MERGEWRIGHT_MODEL"),
-        ("env: {PYTEST_ADDOPTS: -x}", "PYTEST_ADDOPTS"),
-        ("env: {LD_PRELOAD: x.so}", "LD_PRELOAD"),
+        ("checks: {tests: pytest --parallel}", "--parallel: allowed are existing paths and -n"),
+        ("checks: {tests: [pytest, python manage.py test -n 2]}", "-n, 2: allowed"),
         (f"setup: [{'x' * 301}]", "300 characters"),
         ("!!python/object/apply:os.system ['true']", "proposed.yml:1"),
     ],
@@ -66,6 +66,10 @@ def test_what_goes_beyond_a_set_up_is_refused_before_anything_is_built(prepared,
         f"env: {{{', '.join(f'{letter}: {letter * 90}' for letter in 'abcd')}}}",
         "version: 1\nroot: app\nchecks: {tests: pytest -n auto tests.test_a ./tests/test_b.py}",
         "checks: {tests: python -m pytest -m 'not net' --deselect=app/tests/test_a.py::test_1}",
+        (
+            "checks: {tests: [python app/manage.py test app.tests --parallel 2 --exclude-tag slow,"
+            " python app/manage.py test --parallel --tag=slow, pytest -q --ignore app/tests]}"
+        ),
     ],
 )
 def test_what_a_set_up_needs_is_taken(prepared, home, text):
@@ -75,7 +79,16 @@ def test_what_a_set_up_needs_is_taken(prepared, home, text):
     )
 
 
-def test_fewer_tests_and_what_decides_about_them_are_refused(prepared, home, tmp_path):
+def test_a_variable_that_steers_programs_is_left_out_with_a_note(prepared, home):
+    contract = read("env: {PYTEST_ADDOPTS: -x, LD_PRELOAD: x.so, A: b}", prepared, home)
+    assert contract.config.env == {"A": "b"}
+    assert [finding.message for finding in contract.scouted][1:] == [
+        f"env.{name} is not set: it changes how programs start."
+        for name in ("PYTEST_ADDOPTS", "LD_PRELOAD")
+    ]
+
+
+def test_what_decides_about_tests_is_refused(prepared, home, tmp_path):
     folder_of_base = home / "trees" / "base"
     contract = read(SET_UP, prepared, home)
     facts = SuiteFacts(files=("app/tests/test_a.py",))
@@ -96,7 +109,7 @@ def test_fewer_tests_and_what_decides_about_them_are_refused(prepared, home, tmp
         environment = prepared.environment.model_copy(update={"layers": layers})
         update = {"contract": contract, "environment": environment}
         made = prepared.model_copy(update=update)
-        given = made, make_tests(facts, passed=3), 3, folder_of_base
+        given = made, make_tests(facts, passed=3), folder_of_base
         if refused:
             with pytest.raises(RequestRefused, match=place.name):
                 proposed_lines.name_left_out(prepared, *given)
@@ -108,6 +121,3 @@ def test_fewer_tests_and_what_decides_about_them_are_refused(prepared, home, tmp
     lines, left = looked.scouted
     assert "`setup:" in lines.message
     assert "app/tests/test_b.py" in left.message
-    fewer = prepared.model_copy(update={"contract": contract})
-    with pytest.raises(RequestRefused, match="3 tests"):
-        proposed_lines.name_left_out(prepared, fewer, make_tests(passed=3), 4, folder_of_base)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+
+import pytest
+
 from agent.stages import checkout
 from tests.fakes import FakeCodeHost
 from tests.unit.stages import code_host_runs as runs
@@ -20,3 +24,20 @@ def test_the_one_folder_that_declares_a_project_is_its_root_unless_paths_are_con
     assert contract(tmp_path / "a", home, files).project.root == "api"
     files[".github/mergewright.yml"] = "setup: [mkdir data]\n"
     assert contract(tmp_path / "b", home, files).project.root == ""
+
+
+@pytest.mark.parametrize(("setting", "allowed"), [("repository", {"a.example"}), ("listed", set())])
+def test_indexes_that_the_base_commit_names_are_allowed_unless_they_are_internal(
+    tmp_path, home, monkeypatch, setting, allowed
+):
+    addresses = {"a.example": "8.8.8.8", "in.example": "10.0.0.1", "localhost": "127.0.0.1"}
+
+    def find_address(host, _):
+        return [(0, 0, 0, "", (addresses[host], 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", find_address)
+    files = {"requirements.txt": "\n".join(f"-f https://{host}:443/x" for host in addresses)}
+    base = runs.prepared(tmp_path / "app", home, files)
+    desk, _written = runs.services(home, FakeCodeHost(runs.TICKET), index_hosts=setting)
+    project = checkout.read_contract(base.run, base.checkout, desk).project
+    assert {host.partition(":")[0] for host in project.index_hosts} == allowed

@@ -62,11 +62,22 @@ CASES = {
                 {"requirements.txt": ""},
                 1,
             ),
+            "of another index": _files(
+                {"requirements.txt": "-i https://a.example/simple\n"}, {"requirements.txt": ""}
+            ),
+            "of another index in a lock": _files(
+                {"uv.lock": 'source = { registry = "https://a.example/simple" }\n'},
+                {"uv.lock": 'source = { registry = "https://pypi.org/simple" }\n'},
+            ),
             "that came from the index": _asked(
                 ("httpx @ git+https://example.org/httpx",), 4, scope="allow"
             ),
         },
         passes={
+            "an index that was named before": _files(
+                {".npmrc": "registry=https://a.example\n"},
+                {".npmrc": "@own:registry=https://a.example/npm\n"},
+            ),
             "from the index": _asked(("httpx", "tablib>=3")),
             "the project itself": _files({"requirements.txt": "-e .\n"}, {"requirements.txt": ""}),
         },

@@ -1,0 +1,62 @@
+"""Join the runs of several test commands into one; a test belongs to one of them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from agent.checks import check, suite
+from agent.checks.runners import AnySuite
+from agent.models.checks import COLLECTION, CheckItem, Status, TestRun
+
+#: The first that holds for one of the runs holds for all of them.
+_ORDER = (Status.UNVERIFIED, Status.FAILED, Status.PASSED)
+
+
+def join_runs(every: AnySuite, runs: Sequence[TestRun]) -> TestRun:
+    """Join runs of the same tree, in the order of their commands.
+
+    A command that has none of the tests that were asked for says nothing.
+    """
+    if every.part.only:
+        runs = [run for run in map(suite.pardon_nothing, runs) if run.items or run.reason] or runs
+    items, twice = _join_items(runs)
+    named = [f"`{shlex.join(run.command)}`: {run.reason}" for run in runs if run.reason]
+    status = next(one for one in _ORDER if any(run.status is one for run in runs))
+    if twice:
+        status = Status.UNVERIFIED
+        named.insert(0, f"{twice} is run by several commands of checks.tests: leave it out of one")
+    left = dict.fromkeys(path for run in runs if run.suite for path in run.suite.left_behind)
+    output = "\n".join(f"$ {shlex.join(run.command)}\n{run.output}" for run in runs)
+    return runs[0].model_copy(
+        update={
+            "status": status,
+            "exit_code": next((run.exit_code for run in runs if run.exit_code != 0), 0),
+            "limit": next((run.limit for run in runs if run.limit), ""),
+            "seconds": sum(run.seconds for run in runs),
+            "command": ("bash", "-c", "; ".join(shlex.join(run.command) for run in runs)),
+            "reason": "; ".join(named),
+            "output": check.shorten_output(output),
+            "items": items,
+            "suite": suite.join_facts([run.suite for run in runs if run.suite], left),
+            "unrun": tuple(dict.fromkeys(test_id for run in runs for test_id in run.unrun)),
+            "touched": tuple(dict.fromkeys(path for run in runs for path in run.touched)),
+        }
+    )
+
+
+def _join_items(runs: Sequence[TestRun]) -> tuple[tuple[CheckItem, ...], str]:
+    """Join the tests, and name the first that two commands have run.
+
+    A module that cannot be imported is met by each; a test may be skipped by all but one.
+    """
+    found: dict[str, CheckItem] = {}
+    twice = ""
+    for run in runs:
+        for item in run.items:
+            present = found.get(item.item_id)
+            if present and "skipped" not in (present.outcome, item.outcome):
+                twice = twice or item.item_id * (not item.item_id.endswith(COLLECTION))
+            if present is None or present.outcome == "skipped":
+                found[item.item_id] = item
+    return tuple(found.values()), twice

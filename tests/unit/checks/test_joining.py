@@ -1,0 +1,81 @@
+"""The tests of several commands: run one after another, and joined into one result."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from agent.checks import running
+from agent.checks.check import Part, Selection
+from agent.checks.runners import PytestSuite
+from agent.models.checks import CheckItem, Status, SuiteFacts, TestRun
+from agent.models.sandbox import SandboxResult
+from repo_config.command_lines import read_suites
+from tests.fakes import FakeSandbox
+from tests.unit.checks.test_limits import site
+from tests.unit.trees import make_project
+
+BOTH = ("pytest tests/api", "pytest tests/unit")
+
+
+def run(
+    monkeypatch: pytest.MonkeyPatch, *outcomes: str, part: Part | None = None
+) -> tuple[TestRun, list[str]]:
+    """Run two commands that end so, each as `id=outcome, …`."""
+    ran: list[str] = []
+
+    def judge(suite: PytestSuite, at: object, *_: object) -> TestRun:
+        command = suite.command(at)  # type: ignore[arg-type]
+        ids = [text.partition("=") for text in outcomes[len(ran)].split(", ") if text]
+        ran.append(command[-1])
+        items = tuple(CheckItem(item_id=test, outcome=end or "passed") for test, _, end in ids)
+        red = [item for item in items if item.outcome in ("failed", "error")]
+        return TestRun(
+            name="tests", status=Status.FAILED if red or not items else Status.PASSED,
+            exit_code=len(red), command=command, items=items, seconds=1.0,
+            reason="" if items else "no tests were collected", suite=SuiteFacts(files=(command[-1],)),
+        )  # fmt: skip
+
+    monkeypatch.setattr(PytestSuite, "judge", judge)
+    first, more = read_suites(BOTH)
+    project = make_project(test_runner="pytest", test_args=first.args, more_tests=(more,))
+    suite = PytestSuite(part or Part())
+    nothing = SandboxResult(exit_code=0, output="", output_bytes=0, seconds=0.1)
+    here = replace(site(10), project=project)
+    return running.run_check(suite, here, FakeSandbox(lambda _: nothing), lambda _: None), ran
+
+
+def test_each_command_runs_its_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, _ = run(monkeypatch, "a, b=failed", "c, d=skipped")
+    assert [item.item_id for item in found.items] == ["a", "b", "c", "d"]
+    assert (found.status, found.exit_code, found.reason) == (Status.FAILED, 1, "")
+    assert found.suite and found.suite.files == ("tests/api", "tests/unit")
+    assert found.command[-1] == "python -m pytest tests/api; python -m pytest tests/unit"
+
+
+def test_a_test_that_two_commands_run_is_an_error_that_names_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found, _ = run(monkeypatch, "a, b", "b, c")
+    assert found.status is Status.UNVERIFIED
+    assert found.reason.startswith("b is run by several commands of checks.tests")
+    # All but one may skip it, and each meets a module that cannot be imported.
+    found, _ = run(monkeypatch, "a=skipped, m (collection)=error", "a, m (collection)=error")
+    assert found.status is Status.FAILED
+    assert found.items[0].outcome == "passed"
+
+
+@pytest.mark.parametrize(("wanted", "ran"), [("a", 1), ("c", 2)])
+def test_one_test_is_run_by_the_command_that_it_belongs_to(
+    monkeypatch: pytest.MonkeyPatch, wanted: str, ran: int
+) -> None:
+    ends = [wanted] if ran == 1 else ["", wanted]
+    found, places = run(monkeypatch, *ends, part=Part(Selection(ids=(wanted,))))
+    assert (found.status, found.reason, len(places)) == (Status.PASSED, "", ran)
+
+
+def test_a_command_that_collects_nothing_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, _ = run(monkeypatch, "a", "")
+    assert found.status is Status.FAILED
+    assert found.reason == "`python -m pytest tests/unit`: no tests were collected"
