@@ -175,15 +175,10 @@ def choose_program(
 ) -> ServerProgram | None:
     """Choose the newest program that fits what is asked for."""
     name, _, version = entry.partition(":")
-    fitting = [
-        program
-        for program in there.get(name, ())
-        if not version or f"{program.version}.".startswith(f"{version}.")
-    ]
+    every, start = there.get(name, ()), f"{version}." if version else ""
+    fitting = [program for program in every if f"{program.version}.".startswith(start)]
     return max(
-        fitting,
-        key=lambda program: [*map(int, re.findall(r"\d+", program.version))],
-        default=None,
+        fitting, key=lambda each: [*map(int, re.findall(r"\d+", each.version))], default=None
     )
 
 
@@ -245,17 +240,11 @@ def _make_service(
         "user": users[0], "password": passwords[0], "database": databases[0],
     }  # fmt: skip
     quoted = {key: quote(value, safe="") for key, value in values.items()}
+    words = (word.format(**values) for word in shlex.split(row.run))
     return SandboxService(
         name=name,
         title=f"{program.title} {program.version}",
-        argv=(
-            "env",
-            "-i",
-            "-C",
-            folder,
-            *_CLEAN,
-            *(word.format(**values) for word in shlex.split(row.run)),
-        ),
+        argv=("env", "-i", "-C", folder, *_CLEAN, *words),
         port=row.port,
         ready=row.ready,
         stop=row.stop,
@@ -278,9 +267,8 @@ def _provide_data(
     """Have the data with which a server begins, with the accounts that variables name."""
     row, tar = read_rows()[name], f"{SANDBOX_OUT}/data.tar"
     script = _BEGIN.format(folder=values["folder"], begin=row.begin, tar=tar)
-    environ = {
-        **values, "users": "\n".join(accounts.users), "databases": "\n".join(accounts.databases),
-    }  # fmt: skip
+    lines = {"users": accounts.users, "databases": accounts.databases}
+    environ = {**values, **{key: "\n".join(names) for key, names in lines.items()}}
     parts = (program, script, environ, build_context.interpreter.root_mark, build_context.system)
     key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
     place = storage.folder(build_context.settings) / "services" / f"{name}-{key}"
