@@ -124,6 +124,31 @@ def test_what_is_more_than_reading_from_that_host_is_refused(
     assert made.refused_attempts[0].startswith(f"{here} (a ")
 
 
+def test_a_name_is_looked_up_once_and_a_broken_connection_is_tried_again(tmp_path):
+    ends = [OSError("try again"), *[socket.getaddrinfo("127.0.0.1", None)] * 3]
+
+    def resolve(*_: object, **named: object) -> object:
+        if isinstance(end := ends.pop(0), OSError):
+            raise end
+        return end
+
+    with local_index.serving() as served:
+        served.breaks = True
+        here = HostPort("index.example.net", parse_target(served.url).port)
+        with opened(tmp_path, here, resolve=resolve) as made:
+            for path in ("pip/", "pip/", "nothing/"):
+                answer = ask(made, f"GET http://{here}/simple/{path} HTTP/1.1\r\n\r\n")
+                assert answer.split()[1] == (b"200" if path == "pip/" else b"404")
+            assert made.faults == {}
+            assert len(ends) == 2
+            served.breaks, served.failures = False, 1
+            again = f"GET http://{here}/simple/pip/ HTTP/1.1\r\n\r\n"
+            assert ask(made, again).startswith(b"HTTP/1.1 503")
+            assert [why for _, why in made.faults.values()] == ["index.example.net: HTTP 503"]
+            ask(made, again)
+            assert made.faults == {}, "what is answered later is none"
+
+
 def test_a_client_that_does_not_trust_the_gateway_is_named(tmp_path, index):
     _, here, access = index
     with opened(tmp_path, here, accesses=[access]) as made:
