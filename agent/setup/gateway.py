@@ -465,6 +465,9 @@ class _Requests(BaseHTTPRequestHandler):
         headers, status = dict(answer.headers), answer.status_code
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             self.server.note_fault(request, f"{answer.url.host}: HTTP {status}")
+        else:
+            # Noted again where the answer breaks off.
+            self.server.faults.pop(request, None)
         is_bare = self.command == "HEAD" or status in (204, 304)
         is_chunked = "content-length" not in headers and not is_bare
         length = {"transfer-encoding": "chunked"} if is_chunked else {}
@@ -482,8 +485,6 @@ class _Requests(BaseHTTPRequestHandler):
                     file.write(chunk)
         if is_chunked:
             self.wfile.write(b"0\r\n\r\n")
-        if status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            self.server.faults.pop(request, None)
         _log.debug(_EVENT, method=self.command, url=request, status=status, size=size)
 
     def _send_kept(self, kept: CachedDownload, request: str) -> None:
