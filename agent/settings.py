@@ -141,6 +141,10 @@ class Settings(Record):
     """Debian packages that a repository may request for its sandboxes (patterns such as
     lib*-dev); empty: none. They are unpacked in these sandboxes only; their scripts do not run.
     Docker sandboxes use the packages in their image."""
+    service_images: tuple[str, ...] = ("*",)
+    """Images that a repository may name in `services` where docker is the sandbox (patterns such as
+    docker.elastic.co/*); empty: none. The engine fetches them; their containers run as the image's
+    user, with the network of the sandbox alone."""
     rule_floors: tuple[_Floor, ...] = ()
     """Minimum severities of rules, such as `http-client=block`. `secrets=off` lets repositories
     turn that rule off. Default: each rule's own minimum."""

@@ -11,7 +11,6 @@ from typing import Annotated, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -26,6 +25,7 @@ from repo_config.values import (
     CheckName,
     Command,
     Glob,
+    ImageName,
     Label,
     ModelKey,
     ModuleName,
@@ -41,8 +41,9 @@ from repo_config.values import (
     VariableName,
     VariableValue,
     check_ports,
-    refuse_image,
 )
+
+Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Section(BaseModel):
@@ -168,27 +169,45 @@ class OwnServer(Section):
     """Name shown to people, and of its host."""
     run: Command
     """Command line that runs in the project's folder, as in `npx azurite --silent`."""
-    ready: int = Field(ge=1, le=65535)
+    ready: Port
     """Port on which it is awaited."""
 
 
+class ImageServer(Section):
+    """A server in a container, where docker is the sandbox."""
+
+    image: ImageName
+    """Image, as in `mongo:7`. It has no network but that of the sandbox, and starts empty."""
+    env: dict[VariableName, VariableValue] = {}
+    """Its environment variables. No secrets."""
+    ports: Annotated[tuple[Port, ...], Field(min_length=1)]
+    """Ports on which it is awaited, on localhost and on the host of the image's name."""
+
+
+def _list_ports(entry: str | OwnServer | ImageServer) -> tuple[int, ...]:
+    if isinstance(entry, str):
+        return (read_rows()[entry.partition(":")[0]].port,)
+    return entry.ports if isinstance(entry, ImageServer) else (entry.ready,)
+
+
 def _check_services(
-    entries: tuple[ServiceName | OwnServer, ...],
-) -> tuple[ServiceName | OwnServer, ...]:
-    rows = read_rows()
-    check_ports(
-        [
-            rows[entry.partition(":")[0]].port if isinstance(entry, str) else entry.ready
-            for entry in entries
-        ]
-    )
+    entries: tuple[str | OwnServer | ImageServer, ...],
+) -> tuple[str | OwnServer | ImageServer, ...]:
+    check_ports([port for entry in entries for port in _list_ports(entry)])
     return entries
 
 
+def _find_kind(entry: object) -> str:
+    if isinstance(entry, ImageServer) or (isinstance(entry, dict) and "image" in entry):
+        return "image"
+    return "own" if isinstance(entry, dict | OwnServer) else "row"
+
+
 Service = Annotated[
-    Annotated[ServiceName, Tag("row")] | Annotated[OwnServer, Tag("own")],
-    Discriminator(lambda entry: "own" if isinstance(entry, dict | OwnServer) else "row"),
-    BeforeValidator(refuse_image),
+    Annotated[ServiceName, Tag("row")]
+    | Annotated[OwnServer, Tag("own")]
+    | Annotated[ImageServer, Tag("image")],
+    Discriminator(_find_kind),
 ]
 Services = Annotated[tuple[Service, ...], AfterValidator(_check_services)]
 
@@ -280,11 +299,13 @@ class RepoConfig(Section):
         default=(),
         description=f"""Servers that the project needs: {", ".join(read_rows())}, or with a version,
     as postgres:15. Every sandbox starts them on their usual ports of 127.0.0.1, empty or with the
-    data that `setup` left in databases. Passwords are not checked. The usual variables (such as
-    PGHOST, POSTGRES_*, DB_*, MYSQL_*, DATABASE_URL, REDIS_URL) are set unless `env` sets them.
-    Users and databases named in these variables are created. A missing program is taken from Debian
-    packages. A server of the project's own is a command line and the port on which it is awaited:
-    `{{name: azurite, run: npx azurite --silent, ready: 10000}}`.""",
+    data that `setup` left in databases. Passwords are not checked, but RabbitMQ has no user beside
+    the one that `env` names. The usual variables (such as PGHOST, POSTGRES_*, DB_*, MYSQL_*,
+    DATABASE_URL, REDIS_URL) are set unless `env` sets them. Users and databases named in these
+    variables are created. A missing program is taken from Debian packages. A server of the
+    project's own is a command line and the port on which it is awaited:
+    `{{name: azurite, run: npx azurite --silent, ready: 10000}}`. Where docker is the sandbox, it
+    may be a container: `{{image: "mongo:7", env: {{}}, ports: [27017]}}`.""",
     )
     framework: Literal["auto", "django", "fastapi", "flask", "none"] = "auto"
     """Framework of the project; auto: detected from dependencies and manage.py."""

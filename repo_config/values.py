@@ -77,16 +77,6 @@ def _check_glob(text: str) -> str:
     return mark + pattern + "/" * text.endswith("/")
 
 
-def refuse_image(entry: object) -> object:
-    """Refuse services as GitHub's workflows have them."""
-    if isinstance(entry, dict) and "image" in entry:
-        raise _make_error(
-            "containers cannot be started",
-            f"use one of {', '.join(read_rows())}, or {{name, run, ready}} with a command line",
-        )
-    return entry
-
-
 def check_ports(ports: Sequence[int]) -> None:
     if len({*ports}) < len(ports):
         raise _make_error("two services have the same port", "keep one of them")
@@ -150,6 +140,10 @@ ServiceName = Annotated[
         f"use {', '.join(read_rows())}, with a version as in postgres:15, or a mapping of name, run"
         " and ready",
     ),
+]
+ImageName = Annotated[
+    str,
+    _match(r"[a-z0-9][\w./:@-]{0,254}", "use the name of an image, as in mongo:7"),
 ]
 ServerName = Annotated[
     str, _match(r"[a-z][a-z0-9-]{0,39}", "use lower-case letters, as in azurite")

@@ -62,10 +62,10 @@ class SandboxService(Record):
     argv: tuple[str, ...]
     is_own: bool = False
     """Whether it is the repository's own: a command line that runs as a check does."""
-    port: int
-    """0: it is none, and listens in the place of others."""
+    ports: tuple[int, ...]
+    """Where it is awaited; none: it listens in the place of others."""
     ready: str = ""
-    """What its log says once it answers; empty: it does once its port is open."""
+    """What its log says once it answers; empty: it does once its ports are open."""
     stop: str = "SIGTERM"
     template: str = ""
     """File on the host with the data that it begins with; empty: none."""
@@ -75,6 +75,10 @@ class SandboxService(Record):
     """Further names of its host."""
     variables: dict[str, str] = {}
     """What tells projects where it is."""
+    image: str = ""
+    """Where it runs in a container: the image, with the digest of its content."""
+    environ: dict[str, str] = {}
+    """The variables of its container."""
 
 
 class Layer(Record):

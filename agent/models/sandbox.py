@@ -69,6 +69,14 @@ class SandboxFile(Record):
     content: bytes
 
 
+class ServerContainer(Record):
+    """A server in a container of its own, which has the sandbox's network and no other."""
+
+    title: str
+    image: str
+    environ: dict[str, str] = {}
+
+
 class SandboxLimits(Record):
     """What one command may use; reaching one ends the sandbox and is named in the result."""
 
@@ -112,6 +120,8 @@ class SandboxRequest(Record):
     """Whether the result names the files that the command leaves in the tree."""
     watched: tuple[str, ...] = ()
     """Files that the command is to read and not to touch, nor what Python reads in their place."""
+    containers: tuple[ServerContainer, ...] = ()
+    """Started before the command; only for docker sandboxes."""
     company: dict[str, str] = {}
     """Processes that the command relies on: by name, the file in the sandbox with the number."""
     limits: SandboxLimits = SandboxLimits()
@@ -134,6 +144,8 @@ class SandboxResult(Record):
     """The first of the watched files that were touched, whatever they hold now."""
     new: tuple[str, ...] = ()
     """Files that the command left in the tree, from its root; the first of them."""
+    last_words: dict[str, str] = {}
+    """What each of the containers has printed last, by its title, where the command has failed."""
     gone: tuple[str, ...] = ()
     """Who of the company had ended before the command. Code in the sandbox can bring that about,
     and hide it: a reason to doubt, never one to believe."""
@@ -172,6 +184,17 @@ class Sandbox(Protocol):
 
     def roots(self) -> tuple[Root, ...]:
         """List the root file systems that sandboxes can have, the usual one first."""
+        ...
+
+    def provide_image(self, image: str) -> str:
+        """Have an image for `SandboxRequest.containers`, fetched if it is not here.
+
+        Returns:
+            Its name with the digest of its content.
+
+        Raises:
+            SandboxMissing: It cannot be had; the message says why.
+        """
         ...
 
 
@@ -213,7 +236,7 @@ class Stoppable:
     def __init__(self, sandbox: Sandbox, stopped: Flag) -> None:
         self._sandbox = sandbox
         self._stopped = stopped
-        self.roots = sandbox.roots
+        self.roots, self.provide_image = sandbox.roots, sandbox.provide_image
 
     def run(
         self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None

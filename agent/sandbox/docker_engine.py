@@ -10,6 +10,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import docker
 import requests
@@ -130,6 +131,25 @@ def choose_image(client: docker.APIClient, settings: Settings, version: str = ""
             f" it: mergewright images build {wanted}"
         )
     return found[max(found, key=lambda tag: int(tag.rpartition(".")[2]))]
+
+
+def inspect_image(client: docker.APIClient, name: str) -> dict[str, Any]:
+    return dict(client.inspect_image(name))  # type: ignore[no-untyped-call]
+
+
+def provide_image(client: docker.APIClient, name: str) -> str:
+    """Fetch an image if it is not here; return its name with the digest of its content."""
+    try:
+        found = inspect_image(client, name)
+    except errors.ImageNotFound:
+        try:
+            client.pull(name)
+        except errors.APIError as problem:
+            said = problem.explanation or problem
+            raise SandboxMissing(f"The engine cannot fetch the image {name}: {said}") from problem
+        found = inspect_image(client, name)
+    # An image that was built here has no digest of a registry.
+    return str(next(iter(found["RepoDigests"] or ()), found["Id"]))
 
 
 def build_image(version: str, packages: list[str], settings: Settings) -> Image:

@@ -24,12 +24,20 @@ from docker import errors
 
 from agent.errors import SandboxLost, SandboxMissing
 from agent.models.environment import Checkout
-from agent.models.sandbox import Hear, Root, SandboxRequest
+from agent.models.sandbox import (
+    Flag,
+    Hear,
+    Root,
+    SandboxRequest,
+    SandboxResult,
+    ServerContainer,
+)
 from agent.sandbox import container_arguments, docker_engine, lending, slots
 from agent.sandbox.running import RunningSandbox, SandboxMaker
 from agent.settings import Settings
 
 _PIECE_BYTES = 1024**2
+_LAST_LINES = 20
 _CONFLICT = 409
 #: The engine puts this before every piece: which stream it is of, and how long it is.
 _HEAD = struct.Struct("!B3xI")
@@ -50,6 +58,10 @@ class DockerSandbox(SandboxMaker):
         del others[usual.version]
         return tuple(_make_root(image) for image in (usual, *others.values()))
 
+    def provide_image(self, image: str) -> str:
+        with self._open_client() as client:
+            return docker_engine.provide_image(client, image)
+
     def start(
         self,
         order: SandboxRequest,
@@ -66,6 +78,7 @@ class DockerSandbox(SandboxMaker):
         sandbox.start(
             container_arguments.build_container(slot, image, home),
             container_arguments.build_host_config(order, slot.uid, shown),
+            container_arguments.label(slot, home),
         )
         return sandbox
 
@@ -107,9 +120,13 @@ class Container(RunningSandbox):
         self._client = client
         self._pieces = bytearray()
         self._container = ""
+        self._servers: dict[str, str] = {}
+        """Containers of servers, by title."""
         self._line: socket.socket | None = None
 
-    def start(self, container: dict[str, Any], host_config: dict[str, Any]) -> None:
+    def start(
+        self, container: dict[str, Any], host_config: dict[str, Any], labels: dict[str, str]
+    ) -> None:
         self._container = self._make(container, host_config)
         streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         attached = self._client.attach_socket(self._container, params=streams)
@@ -128,7 +145,34 @@ class Container(RunningSandbox):
                     " Build another one: mergewright images build 3.11"
                 ) from problem
             raise SandboxLost(f"The sandbox did not start: {words}") from problem
+        for number, server in enumerate(self._order.containers):
+            self._start_server(server, f"{container['name']}-{number}", labels)
         self.send_order(bounded=True, **container_arguments.ask_runner(lasting=self._lasting))
+
+    def _start_server(self, server: ServerContainer, name: str, labels: dict[str, str]) -> None:
+        # Another worker may have chosen the image.
+        image = docker_engine.provide_image(self._client, server.image)
+        volumes = docker_engine.inspect_image(self._client, image)["Config"].get("Volumes") or ()
+        container = {"image": image, "name": name, "environment": server.environ, "labels": labels}
+        made = self._make(
+            container, container_arguments.build_server(self._order, volumes, self._container)
+        )
+        self._servers[server.title] = made
+        try:
+            self._client.start(made)
+        except errors.APIError as problem:
+            said = problem.explanation or problem
+            raise SandboxMissing(f"{server.title} cannot be started: {said}") from problem
+
+    def run(self, cancelled: Flag | None = None) -> SandboxResult:
+        result = super().run(cancelled)
+        if not self._servers or result.exit_code == 0:
+            return result
+        words = {
+            title: self._client.logs(made, tail=_LAST_LINES).decode("utf-8", "replace")
+            for title, made in self._servers.items()
+        }
+        return result.model_copy(update={"last_words": words})
 
     def transfer(self, seconds: float) -> bool:
         line = self._line

@@ -68,6 +68,9 @@ class ChosenSandbox(SandboxMaker):
     def roots(self) -> tuple[Root, ...]:
         return self._get_sandbox().roots()
 
+    def provide_image(self, image: str) -> str:
+        return self._get_sandbox().provide_image(image)
+
     def start(
         self,
         order: SandboxRequest,

@@ -7,8 +7,10 @@ it, as its own user, on its own loopback. They end with it. The table of servers
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import json
+import posixpath
 import re
 import secrets
 import shlex
@@ -21,7 +23,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import ValidationError
 
-from agent.errors import EnvironmentFailed
+from agent.errors import EnvironmentFailed, SandboxMissing
 from agent.models.checks import ServerKnock
 from agent.models.environment import Environment, SandboxService
 from agent.models.sandbox import (
@@ -33,13 +35,16 @@ from agent.models.sandbox import (
     SandboxLimits,
     SandboxRequest,
     SandboxResult,
+    ServerContainer,
 )
+from agent.settings import variable
 from agent.setup import storage, system_packages
 from agent.setup.build_context import BuildContext, describe_failure
 from agent.text import sanitise
-from repo_config.schema import OwnServer, RepoConfig
+from repo_config.schema import ImageServer, OwnServer, RepoConfig
 from repo_config.servers import ServerRow, read_rows
 
+MOST_START_SECONDS = 60
 _HOST = "127.0.0.1"
 _TEMPLATES = "/services"
 _FOLDER = "/tmp/mergewright-services"  # noqa: S108 - in the sandbox, whose /tmp is its own
@@ -48,6 +53,7 @@ _FOLDER = "/tmp/mergewright-services"  # noqa: S108 - in the sandbox, whose /tmp
 _LATE = f"{_FOLDER}-{{name}}.sh"
 _KNOCK = f"{SANDBOX_OUT}/knock.json"
 _FAILURE = f"{SANDBOX_OUT}/services-"
+_OPEN = ":{:04X} 0*:0000 0A"
 _FIND = """
 for program in {programs}; do
   [ -x "$program" ] && echo "{name} $program $({ask} 2>&1 | tr '\\n' ' ')"
@@ -72,9 +78,10 @@ start() {{
 await() {{
   title=$1 folder=$2 ready=$3; shift 3
   until grep -qi -e "$ready" "$@" 2>/dev/null; do
-    kill -0 "$(cat "$folder/number")" 2>/dev/null ||
+    [ -z "$folder" ] || kill -0 "$(cat "$folder/number")" 2>/dev/null ||
       fail "$title ended at once: $(tail -c 4000 "$folder/log")"
-    [ "$(date +%s)" -le "$end" ] || fail "$title does not answer: $(tail -c 4000 "$folder/log")"
+    [ "$(date +%s)" -le "$end" ] ||
+      fail "$title does not answer: $(tail -c 4000 "$folder/log" 2>/dev/null)"
     sleep 0.01
   done
 }}
@@ -141,6 +148,8 @@ def provide_services(
     for entry in config.services:
         if isinstance(entry, OwnServer):
             given.append(_make_own(entry))
+        elif isinstance(entry, ImageServer):
+            given.append(_make_container(entry, build_context))
         elif program := choose_program(entry, there):
             given.append(_make_service(entry, program, config.variables, context))
         else:
@@ -224,8 +233,29 @@ def _make_own(server: OwnServer) -> SandboxService:
         title=server.name,
         argv=("bash", "-eo", "pipefail", "-c", server.run),
         is_own=True,
-        port=server.ready,
+        ports=(server.ready,),
         hosts=(server.name,),
+    )
+
+
+def _make_container(server: ImageServer, build_context: BuildContext) -> SandboxService:
+    patterns = build_context.settings.service_images
+    if not any(fnmatch.fnmatchcase(server.image, pattern) for pattern in patterns):
+        setting = variable("service_images")
+        raise EnvironmentFailed(f"services: {setting} does not allow {server.image}.")
+    try:
+        image = build_context.sandbox.provide_image(server.image)
+    except SandboxMissing as problem:
+        raise EnvironmentFailed(f"services: {problem.message}") from problem
+    name = re.split("[:@]", posixpath.basename(server.image))[0]
+    return SandboxService(
+        name=name,
+        title=server.image,
+        image=image,
+        argv=(),
+        environ=server.env,
+        ports=server.ports,
+        hosts=(name,),
     )
 
 
@@ -245,7 +275,7 @@ def _make_service(
         name=name,
         title=f"{program.title} {program.version}",
         argv=("env", "-i", "-C", folder, *_CLEAN, *words),
-        port=row.port,
+        ports=(row.port,),
         ready=row.ready,
         stop=row.stop,
         hosts=row.hosts,
@@ -351,13 +381,18 @@ def add_services(
             "collect": (
                 *order.collect,
                 failure,
-                *(_KNOCK for service in services if not service.port),
+                *(_KNOCK for service in services if not service.ports),
             ),
             "company": {
                 service.title: f"{_FOLDER}/{service.name}/number"
                 for service in services
-                if service.port
+                if service.ports and not service.image
             },
+            "containers": tuple(
+                ServerContainer(title=each.title, image=each.image, environ=each.environ)
+                for each in services
+                if each.image
+            ),
             "hosts": (*order.hosts, *_list_hosts(services)),
         }
     )
@@ -367,7 +402,7 @@ def list_startable(
     config: RepoConfig, taken: Sequence[SandboxService], build_context: BuildContext
 ) -> list[SandboxService]:
     """List the servers whose programs a sandbox has, but for ports that are taken."""
-    ports = {service.port for service in taken}
+    ports = {port for service in taken for port in service.ports}
     names = [name for name, row in read_rows().items() if row.port not in ports]
     there = _find_programs(names, build_context)
     chosen = ((name, choose_program(name, there)) for name in names)
@@ -409,16 +444,20 @@ def _mount_data(services: Sequence[SandboxService]) -> Iterator[Mount]:
 
 def _write_start(services: Sequence[SandboxService], order: SandboxRequest, failure: str) -> str:
     """Write the shell's commands that start servers, all at once, and await them."""
-    starts, waits = [], []
+    starts: list[str] = []
+    waits: list[str] = []
     for service in services:
         folder, data = f"{_FOLDER}/{service.name}", service.filled or service.template
         template = f"{_TEMPLATES}/{service.name}/{Path(data).name}" if data else ""
-        starts.append(shlex.join(("start", service.title, folder, template, *service.argv)))
+        if service.image:
+            folder = ""
+        else:
+            starts.append(shlex.join(("start", service.title, folder, template, *service.argv)))
         # As the kernel lists a port that accepts connections.
-        sign = service.ready or f":{service.port:04X} 0*:0000 0A"
+        signs = [service.ready] if service.ready else [_OPEN.format(port) for port in service.ports]
         files = (f"{folder}/log",) if service.ready else ("/proc/net/tcp", "/proc/net/tcp6")
-        waits.append(shlex.join(("await", service.title, folder, sign, *files)))
-    seconds = min(60, int(order.limits.seconds))  # to start in
+        waits += (shlex.join(("await", service.title, folder, sign, *files)) for sign in signs)
+    seconds = min(MOST_START_SECONDS, int(order.limits.seconds))
     commands = "\n".join([*starts, *waits])
     return _START.format(failure=failure, seconds=seconds, commands=commands)
 
@@ -439,7 +478,7 @@ def locate_data(services: Sequence[SandboxService]) -> Iterator[dict[str, str]]:
 
 def make_listener(environment: Environment) -> SandboxService:
     """Make what listens where servers would be, and ends the command that connects to one."""
-    rows, taken = read_rows(), {service.port for service in environment.services}
+    rows, taken = read_rows(), {port for each in environment.services for port in each.ports}
     names: dict[int | str, str] = {}
     for name, row in rows.items():
         if row.port not in taken:
@@ -453,7 +492,7 @@ def make_listener(environment: Environment) -> SandboxService:
         name="listener",
         title="the listener for servers",
         argv=(environment.interpreter, "-I", "-S", script, order),
-        port=0,
+        ports=(),
         ready="listening",
         hosts=tuple(host for row in heard for host in row.hosts),
         variables={key: text for row in heard for key, text in row.socket_variables.items()},
@@ -485,5 +524,6 @@ def not_started(order: SandboxRequest, result: SandboxResult) -> str:
     for path, content in result.files.items():
         if path.startswith(_FAILURE) and path in order.collect:
             words = sanitise.strip_terminal_codes(content.decode("utf-8", "replace")).strip()
-            return " ".join(words.split())[-1500:]
+            last = (said for title, said in result.last_words.items() if words.startswith(title))
+            return " ".join(" ".join((words, *last)).split())[-1500:]
     return ""

@@ -235,7 +235,11 @@ class _CommandRun:
         for line in left_out:
             context.say(line)
         if result.exit_code != 0:
-            said = self._describe_failure(result, report)
+            parts = (
+                self._describe_failure(result, report),
+                sandbox_services.not_started(order, result),
+            )
+            said = "\n".join(filter(None, parts))
             raise opened.make_failure(said, math.inf if result.limit else report.since)
         layer_files.remove_special(part / _SERVICES, {})
         altered = layer_files.delete_repository_files(part / "tree", self._tree, report.gone)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
+import secrets
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,7 @@ from agent.models.environment import Contract, OpenedRepository
 from agent.models.run import Run
 from agent.models.sandbox import SandboxLimits, SandboxRequest
 from agent.models.ticket import Ticket
+from agent.sandbox import docker_engine
 from agent.setup import sandbox_requests, sandbox_services
 from agent.setup.build_context import BuildContext
 from agent.setup.interpreters import Interpreter
@@ -350,6 +354,80 @@ def test_a_command_that_does_not_serve_is_named_with_its_last_words(ground):
     assert found.reason == "the check did not start: files ended at once: no luck"
     with pytest.raises(EnvironmentFailed, match="files ended at once: no luck"):
         ground.site(OWN, {"services": [{**RUN, "run": "echo no luck; exit 3"}]})
+
+
+@pytest.fixture
+def make_image(ground: Ground) -> Iterator[Callable[[str], str]]:
+    """Make images of what a shell command does as their server."""
+    made = []
+    with docker_engine.open_client(ground.settings) as client:
+        base = docker_engine.choose_image(client, ground.settings).reference
+
+        def make(command: str) -> str:
+            name = f"mergewright-test-{secrets.token_hex(4)}:1"
+            recipe = f"FROM {base}\nUSER 0\nVOLUME /data\nCMD {json.dumps(['sh', '-c', command])}\n"
+            for _ in client.build(fileobj=io.BytesIO(recipe.encode()), tag=name, rm=True):
+                pass
+            made.append(name)
+            return name
+
+        yield make
+        for name in made:
+            client.remove_image(name, force=True)
+
+
+IN_IMAGE = pytest.mark.parametrize(
+    "ground", [pytest.param("docker", marks=pytest.mark.engine)], indirect=True
+)
+
+
+@IN_IMAGE
+def test_a_container_serves_set_up_and_checks_and_reaches_nothing_else(ground, make_image):
+    serve = (
+        "cd /data && env >hello.txt && ls /sys/class/net >>hello.txt && exec python3 -m http.server"
+    )
+    image = make_image(f"chown 65534 /data && {serve} 8123")
+    files = {**OWN, "test_it.py": """
+        from urllib.request import urlopen
+
+        def test_it_answers():
+            said = urlopen("http://localhost:8123/hello.txt").read().decode().splitlines()
+            assert "GREETING=hello" in said
+            assert said[-1] == "lo"
+    """}  # fmt: skip
+    host = image.partition(":")[0]
+    told = {
+        "services": [{"image": image, "env": {"GREETING": "hello"}, "ports": [8123]}],
+        "setup": [
+            "uv pip install -r requirements.txt",
+            f"python -c 'from urllib.request import urlopen as u; u(\"http://{host}:8123\")'",
+        ],
+    }
+    found = ground.measured(ground.site(files, told))["tests"]
+    assert found.count("passed") == 1, found.output
+    with docker_engine.open_client(ground.settings) as client:
+        assert client.containers(all=True, filters={"ancestor": image}) == []
+
+
+@IN_IMAGE
+def test_a_container_that_does_not_serve_is_named_with_its_last_words(
+    ground, make_image, monkeypatch
+):
+    monkeypatch.setattr(sandbox_services, "MOST_START_SECONDS", 2)
+    image = make_image("echo no luck; exit 3")
+    services = [{"image": image, "ports": [8123]}]
+    with pytest.raises(EnvironmentFailed, match=f"{image} does not answer: no luck"):
+        ground.site(OWN, {"services": services})
+    with pytest.raises(EnvironmentFailed, match="cannot fetch the image nobody/has-this"):
+        ground.site(OWN, {"services": [{"image": "nobody/has-this", "ports": [1]}]})
+    with pytest.raises(EnvironmentFailed, match="SERVICE_IMAGES does not allow"):
+        ground.site(OWN, {"services": services}, service_images=("docker.io/*",))
+
+
+@LAID
+def test_without_docker_a_container_is_refused(ground):
+    with pytest.raises(EnvironmentFailed, match="mongo:7 needs docker sandboxes"):
+        ground.site(OWN, {"services": [{"image": "mongo:7", "ports": [27017]}]})
 
 
 @pytest.mark.deep

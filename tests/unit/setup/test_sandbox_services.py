@@ -17,7 +17,7 @@ def postgres(version: str) -> ServerProgram:
 
 
 THERE = {"postgres": [*map(postgres, ("9.6.24", "15.18", "17beta1", "14.2"))]}
-REDIS = SandboxService(name="redis", title="Redis 7", argv=("/r",), port=6379)
+REDIS = SandboxService(name="redis", title="Redis 7", argv=("/r",), ports=(6379,))
 
 
 @pytest.mark.parametrize(
