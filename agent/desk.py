@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote
 
 from agent import settings as given
@@ -56,6 +56,9 @@ class Sessions(Protocol):
         services: Sequence[SandboxService] = (),
         stopped: Flag | None = None,
     ) -> Session: ...
+
+
+OpenedT = TypeVar("OpenedT", bound=OpenedRepository)
 
 
 class Memory:
@@ -137,7 +140,7 @@ class Desk:
             request, known, self.sandbox, self.index, self.settings, self.say
         )
 
-    def provide(self, opened: OpenedRepository) -> OpenedRepository:
+    def provide(self, opened: OpenedT) -> OpenedT:
         """Have the environment of a prepared base on this machine; see `environment`."""
         if not isinstance(opened, Prepared):
             return opened

@@ -90,8 +90,9 @@ class SetUpTools(ToolExecutor):
             gateway.open_gateway(
                 desk.settings,
                 desk.index,
-                (*gateway.HOSTS, *opened.contract.project.index_hosts),
+                gateway.HOSTS,
                 opened.checkout.git_hosts,
+                opened.contract.project.index_hosts,
             )
         )
         environ = sandbox_requests.name_indexes(desk.index)

@@ -10,6 +10,7 @@ operator names, git may fetch. Everything else is answered with 403 or 405 and n
 from __future__ import annotations
 
 import base64
+import ipaddress
 import posixpath
 import re
 import shutil
@@ -89,6 +90,7 @@ class Gateway(ThreadingUnixStreamServer):
         *,
         accesses: Iterable[IndexAccess] = (),
         git_hosts: Iterable[HostPort] = (),
+        named: Iterable[HostPort] = (),
         downloads: Downloads | None = None,
         resolve: Callable[..., Any] = socket.getaddrinfo,
     ) -> None:
@@ -99,6 +101,7 @@ class Gateway(ThreadingUnixStreamServer):
             allowed: Hosts that are read from.
             accesses: Indexes, whose credentials and certificates count.
             git_hosts: Hosts that git may fetch from.
+            named: Hosts that the repository names: read from unless they are internal ones.
             downloads: Where unchanging files are kept.
             resolve: Looks a name up; each that it finds is kept for as long as this is open.
 
@@ -119,8 +122,9 @@ class Gateway(ThreadingUnixStreamServer):
         later is none."""
         self.git_hosts = frozenset(git_hosts)
         self._allowed = {*allowed, *self.git_hosts}
+        self._named, self._network = frozenset(named) - self._allowed, _Network(resolve)
         self._accesses = tuple(accesses)
-        self.client = _make_client(self._accesses, _Network(resolve))
+        self.client = _make_client(self._accesses, self._network)
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(self.most_connections)
         self.request_queue_size = self.most_connections
@@ -217,9 +221,11 @@ class Gateway(ThreadingUnixStreamServer):
     # --- where requests go --------------------------------------------------------------------
 
     def check(self, wanted: HostPort) -> None:
-        """Hold a host against the list; _RefusedError: it is not on it."""
-        if wanted not in self._allowed:
+        """Hold a host against the lists; _RefusedError: it is on none, or an internal one."""
+        if wanted not in self._allowed and wanted not in self._named:
             raise _RefusedError(403, f"{wanted} (not an allowed host)")
+        if wanted in self._named and self._network.is_internal(wanted.host):
+            raise _RefusedError(403, f"{wanted} (a host of an internal network)")
 
     def find_login(self, wanted: HostPort, path: str) -> str:
         """What an index wants to hear; empty: nothing. Of several on a host the nearest counts.
@@ -237,6 +243,11 @@ class Gateway(ThreadingUnixStreamServer):
         return logins[max(logins, key=len)] if logins else ""
 
 
+def is_public(address: str) -> bool:
+    """Whether an address is in nobody's own network, where a repository must not lead us."""
+    return ipaddress.ip_address(address).is_global
+
+
 def _find_folder(url: str) -> str:
     """Return the path of the folder that an index lies in."""
     return posixpath.join(posixpath.dirname(urlsplit(url).path.rstrip("/")), "")
@@ -248,13 +259,21 @@ class _Network(httpcore.SyncBackend):
     def __init__(self, resolve: Callable[..., Any]) -> None:
         self._find, self._lock = cache(resolve), threading.Lock()
 
+    def _list_addresses(self, host: str) -> list[str]:
+        with self._lock:
+            return [place[0] for *_, place in self._find(host, None, type=socket.SOCK_STREAM)]
+
+    def is_internal(self, host: str) -> bool:
+        """Whether a host is not public; of one that is not found, a proxy decides."""
+        with suppress(OSError):
+            return not all(is_public(address) for address in self._list_addresses(host))
+        return False
+
     def connect_tcp(self, host: str, port: int, *args: Any, **named: Any) -> httpcore.NetworkStream:
         try:
-            with self._lock:
-                found = self._find(host, None, type=socket.SOCK_STREAM)
+            addresses = self._list_addresses(host)
         except OSError as problem:
             raise httpcore.ConnectError(f"{host} is not found: {problem}") from problem
-        addresses = [address[0] for *_, address in found]
         for address in addresses[:-1]:
             with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
                 return super().connect_tcp(address, port, *args, **named)
@@ -507,14 +526,17 @@ def open_gateway(
     index: PackageIndex | None,
     more: Iterable[str] = (),
     git_hosts: Iterable[str] = (),
+    named: Iterable[str] = (),
 ) -> Iterator[Gateway]:
     """Open the way to the indexes, `more` hosts and nothing else, for the length of the block.
 
     Args:
         git_hosts: The repository's own, where the operator lets it name hosts.
+        named: Package indexes that it names; the same.
     """
-    own = git_hosts if settings.index_hosts == "repository" else ()
-    allowed, git_hosts = [*more], (*settings.git_hosts, *own) if index else ()
+    if settings.index_hosts == "listed":
+        git_hosts = named = ()
+    allowed, git_hosts = [*more], (*settings.git_hosts, *git_hosts) if index else ()
     if index:
         urls = (access.url for access in index.list_accesses())
         allowed += (*urls, *settings.allow_hosts, *index.file_addresses)
@@ -526,6 +548,7 @@ def open_gateway(
             map(parse_target, allowed),
             accesses=index.list_accesses() if index else (),
             git_hosts=map(parse_target, git_hosts),
+            named=map(parse_target, named),
             downloads=downloads,
         )
         try:

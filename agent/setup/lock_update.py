@@ -72,7 +72,7 @@ def update_lock(
         collect=(place,),
     )
     context = build_context.settings, build_context.index
-    with gateway.open_gateway(*context, asked.index_hosts, asked.git_hosts) as opened:
+    with gateway.open_gateway(*context, (), asked.git_hosts, asked.index_hosts) as opened:
         result = build_context.run(order.model_copy(update={"outlet": opened.outlet}))
     if result.exit_code != 0:
         said = f"`{kind} lock` {describe_failure(result)}"

@@ -6,10 +6,8 @@ keeps its files on another host has that host in MERGEWRIGHT_ALLOW_HOSTS.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
-import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -40,18 +38,6 @@ class HostPort(NamedTuple):
     def __str__(self) -> str:
         """Name it for people: nothing a client made up beyond its letters and length."""
         return f"{self.host[:120]}:{self.port}"
-
-
-def is_public(host: str) -> bool:
-    """Whether a host has public addresses alone; one that is not found is reached by nobody.
-
-    What a repository names may not lead into the operator's own network.
-    """
-    try:
-        found = socket.getaddrinfo(parse_target(host).host, None)
-    except OSError:
-        return True
-    return all(ipaddress.ip_address(place[4][0]).is_global for place in found)
 
 
 def parse_target(written: str) -> HostPort:

@@ -225,8 +225,8 @@ class _CommandRun:
         known = layer_files.mark_entries(venv)
         order = self._make_request(part)
         order = sandbox_services.add_services(order, self._services, own_late=True)
-        hosts, git_hosts = (*gateway.HOSTS, *self.asked.index_hosts), self.asked.git_hosts
-        with gateway.open_gateway(context.settings, context.index, hosts, git_hosts) as opened:
+        own = self.asked.git_hosts, self.asked.index_hosts
+        with gateway.open_gateway(context.settings, context.index, gateway.HOSTS, *own) as opened:
             order = order.model_copy(update={"outlet": opened.outlet})
             result = context.run(order)
         report = _SetupReport.read(result)

@@ -14,7 +14,7 @@ from agent.models.environment import Checkout, Contract
 from agent.models.pulls import BranchState
 from agent.models.run import Run
 from agent.models.task import PullContext
-from agent.setup import package_index, proposal
+from agent.setup import proposal
 from agent.text import sanitise
 from agent.text.sanitise import list_some
 from repo_config import detect, load
@@ -117,16 +117,8 @@ def read_contract(run: Run, base: Checkout, desk: Desk) -> Contract:
         desk.say(f"not run here: {kind}: {', '.join(names)}")
     if project.absent:
         desk.say(f"not here: {'; '.join(project.absent)}")
-    project = project.model_copy(update={"index_hosts": _allow_hosts(project.index_hosts, desk)})
-    return Contract(config=config, project=project, source=source)
-
-
-def _allow_hosts(named: dict[str, str], desk: Desk) -> dict[str, str]:
-    """Choose the indexes that set-up may read from, of those that the base commit names."""
     if desk.settings.index_hosts == "listed":
-        return {}
-    allowed = {host: path for host, path in named.items() if package_index.is_public(host)}
-    for host, path in named.items():
-        verb = "may read from" if host in allowed else "may not read from the internal host"
-        desk.say(f"set-up {verb} {host}, a package index in {path}")
-    return allowed
+        project = project.model_copy(update={"index_hosts": {}})
+    for host, path in project.index_hosts.items():
+        desk.say(f"set-up may read from {host}, a package index in {path}")
+    return Contract(config=config, project=project, source=source)

@@ -232,9 +232,11 @@ class _Attempts:
         obstacle = once(Step.OBSTACLE, find_obstacle, base, last, said, desk)
         result: Scouted = ""
         if scout is not None:
-            bare = partial(once, Step.ENVIRONMENT.named("bare"), build_bare, base, desk)
+            # No steps: a run that goes on on another machine needs what they make there.
+            bare = partial(build_bare, base, desk)
+            have = partial(desk.provide, last.prepared) if last else bare
             with suppress(EnvironmentFailed):
-                result = scout((lambda: last.prepared) if last else bare, obstacle, self.try_lines)
+                result = scout(have, obstacle, self.try_lines)
         if not isinstance(result, str):
             return TriedSetup(_FOUND, *result)
         words = "\n\n".join(filter(None, (obstacle.words, result)))

@@ -91,12 +91,18 @@ class Campaign:
         self.finish(ticket)
         return ticket
 
-    def at_every_step(self, kind: str, moments: Sequence[When] = AROUND) -> None:
+    def at_every_step(
+        self,
+        kind: str,
+        moments: Sequence[When] = AROUND,
+        after_kill: Callable[[], object] = lambda: None,
+    ) -> None:
         """Kill at every recorded step of one ticket; by default before, between and after."""
         ticket = self.tickets.label(kind)
         for step, when in itertools.product(self.steps[kind], moments):
             self.ground.workers.start(Point(step, when))
             self._met(ticket, str(when), f"{kind}: {step}, {when}")
+            after_kill()
         self.finish(ticket)
 
     def at_every_write(self, kind: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.git import folders
 from tests.chaos import effects, judge
 from tests.chaos.broken import BREAKS
 from tests.chaos.campaign import Campaign
@@ -61,6 +62,22 @@ def test_PF1_kill_9_at_every_step_and_at_random_loses_nothing_and_doubles_nothin
     campaign.at_random(12, 6)
     assert campaign.kills.total() - before == 3 * len(campaign.steps["add-field"]) + 12
     assert_well(ground, campaign)
+
+
+@pytest.mark.deep
+def test_PF1_kill_9_at_every_step_goes_on_with_an_empty_disk(campaign):
+    """Each worker starts with what is durable by ARCHITECTURE's table, and nothing else."""
+    with data_folder("empty-disk") as folder, laid_out(folder) as ground:
+        tickets = Tickets(ground, folder / "repositories")
+        alone = Campaign(ground, tickets, 1, print)
+        alone.undisturbed(("add-field",))
+
+        def empty_disk() -> None:
+            for name in ("mirrors", "trees", "environments", "baselines", "set-up", "pythons"):
+                folders.delete_folder(ground.home / name)
+
+        alone.at_every_step("add-field", (When.RECORD,), empty_disk)
+        assert_well(ground, alone)
 
 
 @pytest.mark.deep

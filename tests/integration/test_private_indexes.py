@@ -93,7 +93,9 @@ def test_a_private_index_is_asked_and_no_sandbox_sees_a_password(
     assert find_secrets(settings, *orders, *said, made.model_dump_json()) == []
 
 
-def test_an_index_that_committed_files_name_is_read_where_it_is_allowed(settings, folder, tmp_path):
+def test_an_index_that_committed_files_name_is_read_where_it_is_allowed(
+    settings, folder, tmp_path, monkeypatch
+):
     context, public = make_server(tmp_path / "index")
     with local_index.serving(tls=context) as usual, local_index.serving(tls=context) as named:
         usual.add(local_index.wheel("pip", "1.0"), local_index.wheel("direct", "1.0"))
@@ -106,6 +108,9 @@ def test_an_index_that_committed_files_name_is_read_where_it_is_allowed(settings
         with pytest.raises(EnvironmentFailed, match="not an allowed host"):
             build.ensure_environment(EnvironmentRequest(tree=str(tree)), *clients)
         request = EnvironmentRequest(tree=str(tree), project=make_project(index_hosts=hosts))
+        with pytest.raises(EnvironmentFailed, match="a host of an internal network"):
+            build.ensure_environment(request, *clients)
+        monkeypatch.setattr(gateway, "is_public", lambda address: address == "127.0.0.1")
         made = build.ensure_environment(request, *clients)
     assert made.packages == ("direct==1.0", "inner==1.0", "pip==1.0")
 

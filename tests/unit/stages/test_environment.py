@@ -79,7 +79,7 @@ def prepare(tmp_path, monkeypatch):
         opened = OpenedRepository(run=run, checkout=base, contract=contract)
         desk = SimpleNamespace(
             say=lambda line: None, store_report=lambda run, report: None,
-            base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path),
+            base_folder=lambda run: tmp_path, provide=lambda opened: opened, settings=SimpleNamespace(home=tmp_path),
             sandbox=FakeSandbox(str),
         )  # fmt: skip
         prepared, before = environment.prepare_environment(opened, scout, step, desk)
