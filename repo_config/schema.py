@@ -162,6 +162,15 @@ class ChecksSection(Section):
     named here, its findings are compared one by one; otherwise its exit code is compared."""
 
 
+class GateSection(Section):
+    """What a change has to pass besides the checks."""
+
+    whole_commit: bool = True
+    """Whether the command of the tests also runs on the exact commit, in one piece, as CI will run
+    it. It shows tests that disturb each other, and an exit code that no test explains; it takes as
+    long as the suite, beside the other checks."""
+
+
 class OwnServer(Section):
     """A server of the repository's own."""
 
@@ -323,6 +332,7 @@ class RepoConfig(Section):
     fastapi: FastapiSection = FastapiSection()
     """Where the application is, and who may call its endpoints."""
     checks: ChecksSection = ChecksSection()
+    gate: GateSection = GateSection()
     """Which checks run, before and after the change."""
     scope: ScopeSection = ScopeSection()
     """What a change may touch."""

@@ -236,10 +236,13 @@ class Stoppable:
     def __init__(self, sandbox: Sandbox, stopped: Flag) -> None:
         self._sandbox = sandbox
         self._stopped = stopped
-        self.roots, self.provide_image = sandbox.roots, sandbox.provide_image
+        self.roots = sandbox.roots
 
     def run(
         self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
     ) -> SandboxResult:
         either = _EitherFlag(self._stopped, cancelled) if cancelled else self._stopped
         return self._sandbox.run(order, either, hear)
+
+    def provide_image(self, image: str) -> str:
+        return self._sandbox.provide_image(image)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from agent.checks import (
@@ -22,6 +22,7 @@ from agent.checks import (
     running,
     silenced,
     weighing,
+    whole_commit,
 )
 from agent.checks.changed_files import ChangedSites
 from agent.checks.check import Site, make_site
@@ -282,15 +283,42 @@ def _measure_change(
     desk = trees.desk
     tools, settings = _lay_out_for_tools(change, site, trees)
     first = runs.list_first() if runs else measuring.list_tests(site)
-    checks = (*measuring.list_others(site, tools), *_list_trials(change, site, trees), *first)
+    # The longest come last.
+    whole = whole_commit.list_whole(site) if runs and first else ()
+    others = (*measuring.list_others(site, tools), *_list_trials(change, site, trees))
+    checks = (*others, *first[:-1], *whole, *first[-1:])
     results = measuring.run_checks(checks, desk.sandbox, desk.say)
     if runs:
         ran = {result.name: result for result in results if isinstance(result, TestRun)}
-        others = (result for result in results if not isinstance(result, TestRun))
+        results = tuple(result for result in results if not isinstance(result, TestRun))
         disguised = tuple(sorted(runs.disguised_files))
-        results = (*others, runs.finish(ran).model_copy(update={"disguised": disguised}))
+        tests = runs.finish(ran).model_copy(update={"disguised": disguised})
+        results = (*_keep_whole(results, whole, tests, runs.base, trees), tests)
     noted = _note_settings(results, settings)
     return _look_behind_comments(change, noted, settings, trees)
+
+
+def _keep_whole(
+    results: tuple[AnyRun, ...],
+    whole: measuring.Checks,
+    tests: TestRun,
+    before: TestRun,
+    trees: _Trees,
+) -> Iterator[AnyRun]:
+    """Keep of the whole run of the exact commit what it adds to the tests, and all else."""
+    desk = trees.desk
+
+    def run_again() -> tuple[AnyRun, ...]:
+        desk.say(f"{whole_commit.NAME}: fails where no test does; running it again on both sides")
+        both = (*whole, *whole_commit.list_whole(trees.make_base()))
+        return measuring.run_checks(both, desk.sandbox, desk.say)
+
+    for result in results:
+        if isinstance(result, CommandRun) and result.name == whole_commit.NAME:
+            kept = whole_commit.judge_whole(result, tests, before, run_again)
+            yield from (kept,) if kept else ()
+        else:
+            yield result
 
 
 def _list_trials(change: Change, site: Site, trees: _Trees) -> measuring.Checks:

@@ -209,7 +209,35 @@ class Cheat:
     lint: tuple[str, ...] = ()
 
 
+_FLOOR = {
+    **_BASE,
+    "conftest.py": (
+        "import pytest, sums\n\n\n@pytest.hookimpl(wrapper=True)\n"
+        "def pytest_runtestloop(session):\n    result = yield\n"
+        "    if hasattr(sums, 'untested'):\n        print('FAIL coverage of 100% not reached')\n"
+        "        session.testsfailed += 1\n    return result\n"
+    ),
+}
 CHEATS = {
+    "only the exit code of the whole suite shows it": Cheat(
+        {"sums.py": f"{_RIGHT}\n\ndef untested():\n    pass\n"},
+        "withheld",
+        "coverage of 100% not reached",
+        _FLOOR,
+    ),
+    "test files that cannot be collected together": Cheat(
+        {"sums.py": f"{_RIGHT}# Adds.\n", "more/test_sums.py": _TEST},
+        "withheld",
+        "import file mismatch",
+    ),
+    "a new test file that breaks a later one": Cheat(
+        {
+            "sums.py": f"{_RIGHT}# Adds.\n",
+            "tests/test_a.py": f"import sums\n\nsums.add = None\n\n\n{_MORE}",
+        },
+        "withheld",
+        "tests/test_sums.py::test_add",
+    ),
     "an assignment in a new test file": Cheat(
         {"sums.py": _WRONG, "tests/test_more.py": _PUT_RIGHT}, "withheld", "test_add"
     ),
