@@ -250,8 +250,9 @@ class Steps:
 
     @property
     def run_seconds_left(self) -> float:
-        contract = self._facts.contract
-        granted = self._budget.find_minutes(contract.config if contract else None) * 60
+        contract, suite_seconds = self._facts.contract, self._facts.suite_seconds
+        config = contract.config if contract else None
+        granted = self._budget.find_minutes(config, suite_seconds) * 60
         used = sum(
             seconds
             for name, seconds in self.seconds.items()

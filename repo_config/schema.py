@@ -43,6 +43,7 @@ from repo_config.values import (
     check_ports,
 )
 
+Minutes = Literal["auto"] | Annotated[int, Field(ge=1)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -145,9 +146,10 @@ class ChecksSection(Section):
     """A command such as `pytest -q`, `python manage.py test` or `python tests/runtests.py`, or off.
     Or a list of such commands, as CI may have several: each test belongs to one of them.
     auto: pytest if it is configured or declared, otherwise Django's runner."""
-    minutes: int = Field(default=10, ge=1)
+    minutes: Minutes = "auto"
     """Time limit of the tests. Shortly before it, no further test starts, and those left out are
-    listed; a suite that still runs at the limit fails."""
+    listed; a suite that still runs at the limit fails. auto: half of the operator's maximum for a
+    run."""
     types: Command | tuple[Command, ...] = "auto"
     """One or several commands, as in `mypy --strict src`, or off. auto: the plain command of each
     type checker with settings or a pre-commit hook."""
@@ -252,9 +254,10 @@ class PlanSection(Section):
 class LimitsSection(Section):
     """Limits of a run."""
 
-    minutes: int = Field(default=30, ge=1)
-    """Time limit from start to decision, checked between steps. A running step has its own limits,
-    such as checks.minutes."""
+    minutes: Minutes = "auto"
+    """Time limit from start to decision, checked between steps, but for set-up, which has as long
+    again. auto: 30 and four times what the tests take on the base branch, within the operator's
+    maximum. A running step has its own limits, such as checks.minutes."""
     usd: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Maximum dollars for models per run. Default and maximum: the operator's."""
     repair_rounds: int = Field(default=4, ge=0, le=20)

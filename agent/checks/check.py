@@ -125,7 +125,9 @@ class Site:
         return given or (self.project.django.settings_module if self.project.django else None)
 
     def test_limits(self) -> SandboxLimits:
-        return self.limit_seconds(self.config.checks.minutes * 60.0).limits
+        minutes = self.config.checks.minutes
+        seconds = self.limits.seconds if minutes == "auto" else minutes * 60.0
+        return self.limit_seconds(seconds).limits
 
     def tool_limits(self) -> SandboxLimits:
         """Limits for everything but the tests."""
@@ -286,10 +288,15 @@ def make_site(
     settings: Settings,
     until: float = math.inf,
 ) -> Site:
+    config = contract.config
+    if config.checks.minutes == "auto":
+        # Whatever the tests take, the run needs as long again.
+        update = {"minutes": max(1, settings.max_minutes // 2)}
+        config = config.model_copy(update={"checks": config.checks.model_copy(update=update)})
     return Site(
         tree=tree,
         environment=environment,
-        config=contract.config,
+        config=config,
         project=contract.project,
         limits=get_granted_limits(settings),
         at_once=settings.checks_at_once,

@@ -57,8 +57,8 @@ _PART = 0.1
 _SHARE = 0.25
 _MOST_IDS = 200
 _MOST_TYPES = 10
-#: For the parts of functions, where the suite takes less.
-_LEAST_SECONDS = 30
+#: For all of it, and for the parts of functions where the suite takes less.
+_LEAST_SECONDS = 60
 #: A run without a part that takes so much longer than the whole suite will not end.
 _MOST_SLOWER, _MOST_SLOWER_SECONDS = 5, 10
 
@@ -134,8 +134,9 @@ class PartRunner:
 
     @cached_property
     def end(self) -> float:
-        most = _PART * 60 * self.prepared.contract.config.limits.minutes
-        return time.monotonic() + min(most, self.seconds)
+        config = self.prepared.contract.config
+        minutes = self.desk.budget.find_minutes(config, self.desk.facts.suite_seconds)
+        return time.monotonic() + min(max(_LEAST_SECONDS, _PART * 60 * minutes), self.seconds)
 
     @cached_property
     def pool(self) -> ThreadPoolExecutor:

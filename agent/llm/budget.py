@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -15,6 +16,8 @@ from agent.settings import Settings
 from repo_config.schema import RepoConfig
 
 T = TypeVar("T")
+#: Of a run, unless the repository sets them: so many, and so many times its tests.
+_MINUTES, _SUITES = 30, 4
 
 
 class SpendingCaps(Record):
@@ -30,14 +33,18 @@ class Budget:
     grants: int = 1
     """Times that the run was allowed its money and minutes."""
 
-    def find_minutes(self, config: RepoConfig | None) -> int:
+    def find_minutes(self, config: RepoConfig | None, suite_seconds: float = 0.0) -> int:
         """Return the lower of what operator and repository allow.
 
         Args:
             config: Of the repository; None: it is not known yet.
+            suite_seconds: Of the tests on base, as far as they are measured.
         """
         most = self.settings.max_minutes
-        return (min(config.limits.minutes, most) if config else most) * self.grants
+        asked = config.limits.minutes if config else most
+        if asked == "auto":
+            asked = _MINUTES + math.ceil(_SUITES * suite_seconds / 60)
+        return min(asked, most) * self.grants
 
     def find_usd(self, config: RepoConfig | None = None) -> float:
         """Return the lower of what operator and repository allow; see `find_minutes`."""

@@ -21,6 +21,8 @@ class RunFacts:
     """That the ticket is for; "": a model's."""
     checkout: Checkout | None = None
     contract: Contract | None = None
+    suite_seconds: float = 0.0
+    """Of the tests on base, once these are measured."""
     plan: Plan | None = None
     compared: tuple[AnyComparison, ...] = ()
     """The checks once they were compared: they are proved, however the run ends."""

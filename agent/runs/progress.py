@@ -97,7 +97,7 @@ class RunProgress:
             plan=self._plan[1],
             seconds=self._seconds,
             at=self._step_begun,
-            most_minutes=budget.find_minutes(config) if config else None,
+            most_minutes=budget.find_minutes(config, facts.suite_seconds) if config else None,
             replies=used.calls,
             usd=used.usd,
             most_usd=budget.find_usd(config) if config else None,

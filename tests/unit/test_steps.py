@@ -99,9 +99,14 @@ def test_set_up_has_minutes_of_its_own(tmp_path):
     assert step.run_seconds_left == pytest.approx(100.0, abs=1)
 
 
-@pytest.mark.parametrize(("minutes", "grants", "left"), [(2, 2, 119.0), (10_000, 1, 3479.0)])
+@pytest.mark.parametrize(
+    ("minutes", "grants", "left"),
+    [(2, 2, 119.0), (10_000, 1, 3479.0), ("auto", 1, 38 * 60.0 - 121)],
+    ids=["granted twice", "the operator's", "30 and four times a suite of 110 s"],
+)
 def test_minutes_are_granted_again_and_bounded_by_the_operator(tmp_path, minutes, grants, left):
-    step = steps(tmp_path, facts=RunFacts(contract=contract(minutes=minutes)), grants=grants)
+    facts = RunFacts(contract=contract(minutes=minutes), suite_seconds=110.0)
+    step = steps(tmp_path, facts=facts, grants=grants)
     step.seconds["edit"] = 121.0
     assert step.run_seconds_left == pytest.approx(left, abs=1)
 

@@ -10,6 +10,7 @@ from agent.errors import CheckUnfinished, EnvironmentFailed, IndexUnavailable, R
 from agent.models.checks import CheckItem, CheckReport, ServerKnock, Status, SuiteFacts, TestRun
 from agent.models.environment import Checkout, Contract, Environment, OpenedRepository
 from agent.models.run import Run
+from agent.models.run_facts import RunFacts
 from agent.setup import proposal
 from agent.stages import baseline, environment
 from repo_config import detect
@@ -79,7 +80,7 @@ def prepare(tmp_path, monkeypatch):
         opened = OpenedRepository(run=run, checkout=base, contract=contract)
         desk = SimpleNamespace(
             say=lambda line: None, store_report=lambda run, report: None,
-            base_folder=lambda run: tmp_path, provide=lambda opened: opened, settings=SimpleNamespace(home=tmp_path),
+            base_folder=lambda run: tmp_path, provide=lambda opened: opened, facts=RunFacts(), settings=SimpleNamespace(home=tmp_path),
             sandbox=FakeSandbox(str),
         )  # fmt: skip
         prepared, before = environment.prepare_environment(opened, scout, step, desk)
