@@ -96,7 +96,7 @@ def require_budget(
     """
     if seconds < LEAST_SECONDS:
         raise TimeSpent(
-            f"The run has only {seconds:.0f} s left (limits.minutes), before {purpose}; a request"
+            f"Only {seconds:.0f} s are left (limits.minutes) before {purpose}; a request"
             f" needs at least {LEAST_SECONDS:.0f} s."
         )
     if caps.usd is not None and worst.usd is None and caps.tokens is None:

@@ -336,6 +336,9 @@ class _Requests(BaseHTTPRequestHandler):
         try:
             context = self.server.make_context(wanted.host)
             self.request = context.wrap_socket(self.connection, server_side=True)
+        except ssl.SSLEOFError:
+            # The client is gone, as where it ends because another download has failed.
+            raise
         except ssl.SSLError:
             self.server.note(f"{wanted} (the client does not trust the gateway)")
             raise

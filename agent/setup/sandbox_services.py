@@ -323,7 +323,8 @@ def list_accounts(row: ServerRow, env: Mapping[str, str]) -> ServerAccounts:
     for name, text in row.variables.items():
         given = env.get(name, "")
         if text in found:
-            found[text].append(given)
+            # A longer name means the same, as DB_USERNAME or RABBITMQ_USERNAME.
+            found[text] += [given, *(env[other] for other in env if other.startswith(name))]
         elif "://" in text:
             try:
                 url = urlsplit(given)

@@ -161,6 +161,17 @@ def test_a_client_that_does_not_trust_the_gateway_is_named(tmp_path, index):
     assert made.refused_attempts == (f"{here} (the client does not trust the gateway)",)
 
 
+def test_a_client_that_ends_in_the_middle_is_not_said_to_distrust_the_gateway(tmp_path, index):
+    _, here, access = index
+    with opened(tmp_path, here, accesses=[access]) as made:
+        client = dial(made)
+        client.sendall(f"CONNECT {here} HTTP/1.1\r\n\r\n".encode())
+        client.recv(4096)
+        client.close()
+        ask(made, f"GET http://{here}/simple/pip/ HTTP/1.1\r\n\r\n")
+    assert made.refused_attempts == ()
+
+
 def test_credentials_are_added_for_the_index_alone_and_those_of_a_sandbox_are_not_passed_on(
     tmp_path, index
 ):
