@@ -225,7 +225,8 @@ def describe_tests(prepared: Prepared, report: CheckReport) -> str:
     more = f"and {len(kinds) - len(named)} more kinds" if len(kinds) > len(named) else ""
     head = describe_outcomes(tests) or "no tests"
     last = "" if kinds else obstacles.list_errors(tests)
-    told = (head, tests.reason, *left, *named, more, last)
+    cut = f"{tests.cut} within `checks.minutes`: what did not run does not count."
+    told = (head, cut * bool(tests.unrun), tests.reason, *left, *named, more, last)
     return "\n".join(filter(None, told))
 
 
