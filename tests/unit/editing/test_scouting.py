@@ -78,6 +78,16 @@ def scout(prepared, home):
     return search
 
 
+def test_failures_that_differ_in_numbers_alone_are_one_kind(prepared):
+    items = [
+        CheckItem(item_id=f"t{n}", outcome="failed", text=f"E   OSError: <Socket at 0x7f{n}a> {n}")
+        for n in range(3)
+    ]
+    tests = TestRun(name="tests", status=Status.FAILED, items=items)
+    told = scouting.describe_tests(prepared, CheckReport(side="base", commit="c", results=(tests,)))
+    assert "- 3 x OSError: <Socket at 0x7f0a> 0: t0, t1, t2" in told
+
+
 def test_an_answer_says_how_many_tests_there_was_no_time_for(prepared):
     ended = report(passed=2, failed=1).tests.model_copy(update={"unrun": ("a", "b")})
     cut = CheckReport(side="base", commit="c", results=(ended,))
