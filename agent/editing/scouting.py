@@ -6,6 +6,7 @@ measured as any other set-up.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -48,6 +49,7 @@ _MOST_ANSWER = 16_000
 _MOST_WORDS = 300
 #: Kinds of failure: with a traceback each, and in one line each.
 _MOST_KINDS, _MOST_LINES, _LONGEST_DETAILS = 5, 20, 2_500
+_NUMBER = re.compile(r"0x[0-9a-f]+|\d+")
 _NOT_ALL = (
     "The try is kept. If CI passes what fails here, find what its job has and this set-up has not,"
     " and try again. If not, end with `decline`: the best try is used."
@@ -218,20 +220,22 @@ def describe_tests(prepared: Prepared, report: CheckReport) -> str:
     kinds: dict[str, list[CheckItem]] = {}
     for item in tests.items:
         if item.outcome in ("failed", "error"):
-            kinds.setdefault(find_error_line(item.text), []).append(item)
-    most_first = sorted(kinds.items(), key=lambda kind: -len(kind[1]))
-    named = [_describe_kind(*kind) for kind in most_first[:_MOST_LINES]]
+            # Addresses and counters make no other kind.
+            kinds.setdefault(_NUMBER.sub("", find_error_line(item.text)), []).append(item)
+    most_first = sorted(kinds.values(), key=lambda items: -len(items))
+    named = [_describe_kind(items) for items in most_first[:_MOST_LINES]]
     named[_MOST_KINDS:] = [text.splitlines()[0] for text in named[_MOST_KINDS:]]
     more = f"and {len(kinds) - len(named)} more kinds" if len(kinds) > len(named) else ""
     head = describe_outcomes(tests) or "no tests"
     last = "" if kinds else obstacles.list_errors(tests)
-    told = (head, tests.reason, *left, *named, more, last)
+    cut = f"{tests.cut} within `checks.minutes`: what did not run does not count."
+    told = (head, cut * bool(tests.unrun), tests.reason, *left, *named, more, last)
     return "\n".join(filter(None, told))
 
 
-def _describe_kind(error: str, items: list[CheckItem]) -> str:
+def _describe_kind(items: list[CheckItem]) -> str:
     ids = sanitise.list_some(item.item_id for item in items)
-    line = f"- {len(items)} x {error or 'no error line'}: {ids}"
+    line = f"- {len(items)} x {find_error_line(items[0].text) or 'no error line'}: {ids}"
     details = next((item.details for item in items if item.details), "")
     return "\n".join(
         filter(None, (line, sanitise.shorten_middle(details, _LONGEST_DETAILS, where="not kept")))

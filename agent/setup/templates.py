@@ -86,7 +86,7 @@ def write_lines(files: ProjectFiles, lock: str = "", day: str | None = None) -> 
     """
     if lock == "pdm":
         sync = "uv tool run --from 'pdm[locked]<3' pdm sync -G :all"
-        return (_or_without(sync, f"{sync} --no-self") if _is_installed(files) else sync,)
+        return _add_project(f"{sync} --no-self", sync) if _is_installed(files) else (sync,)
     if lock == "pipenv":
         return (f"uv tool run pipenv requirements --dev > {_EXPORTED}", _INSTALL_EXPORTED)
     if lock == "uv":
@@ -100,9 +100,9 @@ def take_newer(lines: tuple[str, ...], requirements: Iterable[str]) -> tuple[str
     return tuple(_DAY.sub(lambda day: f"{day[0]} {options}".rstrip(), line) for line in lines)
 
 
-def _or_without(line: str, other: str) -> str:
-    """Write what is done in place of a line where the project itself cannot be built."""
-    return f'{line} || {{ echo "{MISSING}the project itself"; {other}; }}'
+def _add_project(needs: str, whole: str) -> tuple[str, str]:
+    """Write what it needs first: only what then fails is the build of the project itself."""
+    return needs, f'{whole} || echo "{MISSING}the project itself"'
 
 
 def _write_sync(files: ProjectFiles) -> tuple[str, ...]:
@@ -110,9 +110,9 @@ def _write_sync(files: ProjectFiles) -> tuple[str, ...]:
     words = _write_options("--extra", extras.tests) + _write_options("--group", groups.tests)
     more = f"{_BRIEFLY} {_SYNC} --inexact --all-extras --all-groups {_OR_NOT}"
     line = " ".join((_SYNC, *words))
-    if _is_installed(files):
-        line = _or_without(line, f"{line} --no-install-project")
-    return line, *([more] if extras.others or groups.others else [])
+    needs = f"{line} --no-install-project"
+    lines = _add_project(needs, line) if _is_installed(files) else (line,)
+    return *lines, *([more] if extras.others or groups.others else [])
 
 
 def _write_export(files: ProjectFiles) -> tuple[str, ...]:
@@ -175,7 +175,7 @@ def _write_needed(
         return (line,) if line else ()
     named = f"[{','.join(extras)}]" if extras else ""
     whole = " ".join((install, f"-e {shlex.quote(f'.{named}')}", *words))
-    return (_or_without(whole, line) if line else whole,)
+    return _add_project(line, whole) if line else (whole,)
 
 
 def _name_days(files: ProjectFiles, day: str | None) -> Iterator[str]:

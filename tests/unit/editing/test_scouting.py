@@ -78,6 +78,22 @@ def scout(prepared, home):
     return search
 
 
+def test_failures_that_differ_in_numbers_alone_are_one_kind(prepared):
+    items = [
+        CheckItem(item_id=f"t{n}", outcome="failed", text=f"E   OSError: <Socket at 0x7f{n}a> {n}")
+        for n in range(3)
+    ]
+    tests = TestRun(name="tests", status=Status.FAILED, items=items)
+    told = scouting.describe_tests(prepared, CheckReport(side="base", commit="c", results=(tests,)))
+    assert "- 3 x OSError: <Socket at 0x7f0a> 0: t0, t1, t2" in told
+
+
+def test_an_answer_says_how_many_tests_there_was_no_time_for(prepared):
+    ended = report(passed=2, failed=1).tests.model_copy(update={"unrun": ("a", "b")})
+    cut = CheckReport(side="base", commit="c", results=(ended,))
+    assert "3 of 5 tests ran within `checks.minutes`" in scouting.describe_tests(prepared, cut)
+
+
 def test_it_ends_after_six_tries_with_what_ran_most_of_the_tests(scout):
     some, more = report(passed=1, error=2), report(passed=2, error=3)
     turns = [make_reply(try_(f"env: {{A: a{number}}}")) for number in range(7)]

@@ -27,8 +27,8 @@ PDM = "uv tool run --from 'pdm[locked]<3' pdm sync -G :all"
 INSTALL_EXPORTED = "uv pip install -r /tmp/requirements.txt"
 
 
-def or_without(line: str, other: str) -> str:
-    return f"{line} || {{ {ITSELF}; {other}; }}"
+def add_project(needs: str, whole: str) -> tuple[str, str]:
+    return needs, f"{whole} || {ITSELF}"
 
 
 def add_each(parts: str) -> str:
@@ -52,11 +52,9 @@ def write(files: dict[str, str], lock: str = "") -> tuple[str, ...]:
         (
             "",
             {"pyproject.toml": BUILT + PROJECT + EXTRAS + GROUPS, "requirements-dev.txt": ""},
-            (
-                or_without(
-                    f"{INSTALL} -e '.[tests]' --group dev -r requirements-dev.txt",
-                    f"{INSTALL} -r pyproject.toml --extra tests --group dev -r requirements-dev.txt",
-                ),
+            add_project(
+                f"{INSTALL} -r pyproject.toml --extra tests --group dev -r requirements-dev.txt",
+                f"{INSTALL} -e '.[tests]' --group dev -r requirements-dev.txt",
             ),
         ),
         (
@@ -91,7 +89,7 @@ def write(files: dict[str, str], lock: str = "") -> tuple[str, ...]:
         (
             "pdm",
             {"pyproject.toml": BUILT + PROJECT},
-            (or_without(PDM, f"{PDM} --no-self"),),
+            add_project(f"{PDM} --no-self", PDM),
         ),
         (
             "pipenv",
@@ -135,11 +133,9 @@ typing = []
                 "requirements-mypy.txt": "",
                 "requirements-test.txt": "",
             },
-            (
-                or_without(
-                    f"{INSTALL} {WANTED} -r requirements-test.txt",
-                    f"{INSTALL} -r pyproject.toml --extra tests --group tests -r requirements-test.txt",
-                ),
+            add_project(
+                f"{INSTALL} -r pyproject.toml --extra tests --group tests -r requirements-test.txt",
+                f"{INSTALL} {WANTED} -r requirements-test.txt",
             ),
             (
                 KEEP,
@@ -186,9 +182,9 @@ def test_what_the_tests_do_not_ask_for_is_added_by_a_line_that_may_fail(lock, fi
 )
 def test_builders_of_before_they_could_install_for_editing_are_newer_ones(builders, named):
     tree = DictTree({"pyproject.toml": (BUILT + builders + PROJECT).encode()})
-    (line,) = write_lines(ProjectFiles(tree), "", "2022-02-14")
+    lines = write_lines(ProjectFiles(tree), "", "2022-02-14")
     newer = " ".join(f"--exclude-newer-package {name}=2022-09-01" for name in named.split())
-    assert line.startswith(f"uv pip install --exclude-newer 2022-02-14 {newer} -e . || ")
+    assert lines[-1].startswith(f"uv pip install --exclude-newer 2022-02-14 {newer} -e . || ")
 
 
 def test_what_a_change_declares_may_be_newer_than_base() -> None:
