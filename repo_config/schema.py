@@ -148,8 +148,8 @@ class ChecksSection(Section):
     auto: pytest if it is configured or declared, otherwise Django's runner."""
     minutes: Minutes = "auto"
     """Time limit of the tests. Shortly before it, no further test starts, and those left out are
-    listed; a suite that still runs at the limit fails. auto: half of the operator's maximum for a
-    run."""
+    listed; a suite that still runs at the limit fails. A single test that takes a sixth of it, and
+    at least a minute, is interrupted and fails. auto: half of the operator's maximum for a run."""
     types: Command | tuple[Command, ...] = "auto"
     """One or several commands, as in `mypy --strict src`, or off. auto: the plain command of each
     type checker with settings or a pre-commit hook."""

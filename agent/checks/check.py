@@ -41,6 +41,8 @@ from repo_config.schema import RepoConfig
 SECONDS = 600.0
 #: Nothing is begun with less.
 LEAST_SECONDS = 5.0
+#: What one test may take before it is interrupted: a part of the limit, at least a minute.
+_PART_OF_TEST, _LONGEST_TEST = 1 / 6, 60.0
 #: Of a CheckRun: the run's minutes ended it, and not its own.
 MINUTES_LIMIT = "minutes"
 #: Of the seconds for the tests, so much is left to those under way when no further one is begun.
@@ -165,6 +167,7 @@ class Part:
         return {
             "only": only,
             "last_start": None if self.only else seconds - reserve,
+            "longest": max(_LONGEST_TEST, seconds * _PART_OF_TEST),
             "may_fail": None if site.may_fail is None else sorted(site.may_fail),
             "looks_early": site.looks_early,
             "from_models": site.from_models,

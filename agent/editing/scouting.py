@@ -47,6 +47,7 @@ _SHARE = 0.25
 _WITHIN = "A model may use a quarter of the run's budget and minutes on this."
 _MOST_ANSWER = 16_000
 _MOST_WORDS = 300
+_MOST_OF_LAST = 1_000
 #: Kinds of failure: with a traceback each, and in one line each.
 _MOST_KINDS, _MOST_LINES, _LONGEST_DETAILS = 5, 20, 2_500
 _NUMBER = re.compile(r"0x[0-9a-f]+|\d+")
@@ -210,6 +211,8 @@ def _search_configuration(
         end_of_answer = f"\n\nLeft: {_MOST_TRIES - tries} tries, {left} minutes."
         said = sanitise.shorten_middle(str(words), _MOST_ANSWER, where="not kept")
         talk.answer(said + end_of_answer)
+    if tries and not best:
+        end = f"{end}\n\nThe last try: {sanitise.shorten_middle(str(words), _MOST_OF_LAST, where="the run's log")}"
     return max(best, key=lambda one: obstacles.rate_tests(one[1].tests), default=end)
 
 

@@ -269,10 +269,12 @@ class _Attempts:
         measured = Step.BASELINE.named(name)
         if name:
             # Of what is only tried, the tests decide.
-            return prepared, once(measured, baseline.measure_tests, prepared, desk, listens=listens)
-        return prepared, once(
-            measured, baseline.measure_base, prepared, desk, looks_early=looks_early
-        )
+            report = once(measured, baseline.measure_tests, prepared, desk, listens=listens)
+        else:
+            report = once(measured, baseline.measure_base, prepared, desk, looks_early=looks_early)
+        # What tests take is added to the run's minutes, so that a search is not over with one try.
+        desk.facts.suite_seconds = max(desk.facts.suite_seconds, report.tests.seconds)
+        return prepared, report
 
 
 def _compare_tried(tried: list[TriedSetup]) -> str:

@@ -241,6 +241,49 @@ def test_tests_without_time_stay_unrun_and_the_others_are_proved(
     assert len({*ran, *result.unrun}) >= 99
 
 
+@pytest.mark.parametrize("runner", ["pytest", deep("workers"), deep("django")])
+def test_tests_that_do_not_end_are_interrupted_and_the_others_count(
+    workshop: Workshop, runner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "_LONGEST_TEST", 1.0)
+    monkeypatch.setattr(check, "_PART_OF_TEST", 0.0)
+    is_script = runner == "django"
+    tests = """
+        import socket
+        import unittest
+
+
+        class Tests(unittest.TestCase):
+            def test_a(self):
+                here, there = socket.socketpair()
+                try:
+                    here.recv(1)
+                except Exception:
+                    pass
+
+            def test_b(self):
+                pass
+    """
+    site = workshop.site(
+        {
+            "test_all.py": tests,
+            "run.py": "import unittest\n\nunittest.main('test_all')\n",
+            **({} if is_script else GREEN),
+        },
+        test_runner="django" if is_script else "pytest",
+        test_script="run.py" if is_script else None,
+        test_args=("-n", "2") if runner == "workers" else (),
+    )
+    [result] = measuring.run_checks(measuring.list_tests(site), workshop.sandbox, [].append)
+    assert not result.reason
+    ends = {
+        name.rpartition("test_")[2]: item
+        for name, item in ((item.item_id, item) for item in result.items)
+    }
+    assert (ends["a"].outcome, ends["b"].outcome) == ("failed", "passed")
+    assert "did not end within 1 s" in ends["a"].text
+
+
 def test_clocks_that_a_library_moves_leave_no_test_unrun(workshop: Workshop) -> None:
     tests = """
         import unittest

@@ -39,6 +39,7 @@ class Recorder:
         self.report = report
         self.running = {}
         self.first = mergewright_report.FirstTests(order)
+        self.patience = mergewright_report.Patience(order["longest"])
         self.is_late = False
 
     def watch(self, result):
@@ -63,6 +64,7 @@ class Recorder:
 
     def start(self, test):
         self.running[get_id(test)] = {"id": get_id(test), "outcome": "unrun"}
+        self.patience.begin()
 
     def note_subtest(self, test, subtest, raised):
         if raised is not None:
@@ -99,6 +101,7 @@ class Recorder:
             mergewright_report.add_details(facts, mergewright_report.describe_traceback(raised))
 
     def stop(self, test):
+        self.patience.end()
         facts = self.running.pop(get_id(test), None)
         if facts is not None:
             self.add(facts)

@@ -35,6 +35,7 @@ _report = None
 _first = None
 _facts = None
 _session = None
+_patience = None
 _attempts = {}
 _SUBTESTS = ("SubTestReport", "SubtestReport")
 MUST_FAIL = "This test fails on purpose, to show that failures are detected."
@@ -82,6 +83,7 @@ def pytest_configure_node(node):
             "tree",
             "only",
             "last_start",
+            "longest",
             "from_models",
         )
     }
@@ -345,6 +347,29 @@ def pytest_runtest_protocol(item, nextitem):
     for report in runtestprotocol(item, log=False, nextitem=nextitem):
         item.ihook.pytest_runtest_logreport(report=report)
     return True
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_runtest_setup():
+    yield from _be_patient()
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_runtest_call():
+    yield from _be_patient()
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_runtest_teardown():
+    yield from _be_patient()
+
+
+def _be_patient():
+    global _patience  # noqa: PLW0603 - a plugin is a module
+    _patience = _patience or mergewright_report.Patience(_order["longest"])
+    _patience.begin()
+    yield
+    _patience.end()
 
 
 def _is_late():

@@ -14,8 +14,10 @@ import glob
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 import traceback
 
@@ -29,6 +31,7 @@ WRITE_SECONDS = 0.1
 
 # Bound now: a test may replace these in their modules while one of its lines is written.
 _open, _write, _close, _getpid = os.open, os.write, os.close, os.getpid
+_signal, _getsignal, _setitimer = signal.signal, signal.getsignal, signal.setitimer
 _dumps, _blake2b, _fstat = json.dumps, hashlib.blake2b, os.fstat
 #: The clock that nothing moves: time-machine replaces `monotonic`, and in C.
 now = time.perf_counter
@@ -120,6 +123,43 @@ class FirstTests:
         ended = sum(self._counts.values())
         self._is_over = ended >= 50 or (ended >= 5 and now() - BEGUN > 60)
         return self._is_over and 2 * self._counts["passed"] <= ended
+
+
+class Patience:
+    """Interrupts tests that do not end; after each, the next ones have half of the time.
+
+    In the main thread alone, and not where something else has the alarm, such as pytest-timeout.
+    """
+
+    least = 20.0
+
+    def __init__(self, seconds):
+        self._seconds = seconds
+        self._is_waiting = False
+
+    def begin(self):
+        is_main = threading.current_thread() is threading.main_thread()
+        if not is_main or _getsignal(signal.SIGALRM) is not signal.SIG_DFL:
+            return
+        _signal(signal.SIGALRM, self._interrupt)
+        _setitimer(signal.ITIMER_REAL, self._seconds)
+        self._is_waiting = True
+
+    def end(self):
+        if self._is_waiting:
+            self._is_waiting = False
+            # A test may have taken the alarm for itself.
+            if _getsignal(signal.SIGALRM) == self._interrupt:
+                _setitimer(signal.ITIMER_REAL, 0)
+                _signal(signal.SIGALRM, signal.SIG_DFL)
+
+    def _interrupt(self, *_):
+        waited, self._seconds = self._seconds, max(self.least, self._seconds / 2)
+        raise OverdueError("the test did not end within %.0f s and was interrupted" % waited)
+
+
+class OverdueError(BaseException):
+    """No code that catches what fails means this."""
 
 
 def _out_of_the_way(descriptor):
