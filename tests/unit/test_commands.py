@@ -109,6 +109,12 @@ def test_an_address_is_cloned_for_a_ticket_once(tmp_path, monkeypatch):
     assert run.find_folder(remote.as_uri()) == here / "till"
     with pytest.raises(typer.BadParameter):
         run.find_folder((tmp_path / "missing.git").as_uri())
+    asked: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "call", lambda words: asked.append(words) or 1)
+    with pytest.raises(typer.BadParameter):
+        run.find_folder("shop/missing")
+    assert asked == [["git", "clone", "--", "https://github.com/shop/missing", "missing"]]
+    assert run.find_folder("till") == here / "till"
 
 
 def test_a_link_is_printed_only_to_a_dashboard_that_answers(commands_home, monkeypatch):
