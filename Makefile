@@ -10,7 +10,9 @@ PYTEST  = $(BIN)/python -m pytest -n $(TESTERS)
 # Where it is set, each of the many processes compiles all that it loads anew: two seconds a start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo simulator test test-deep check lint bench bench-ack bench-model live false-positives chaos reference picture lock format clean
+.PHONY: install demo simulator test test-deep check lint bench bench-ack bench-model live false-positives chaos reference picture lock format clean
+
+install: $(READY) sandbox
 
 # With a person at the terminal, GitHub and dashboard stay until Ctrl-C.
 demo: $(READY) sandbox

@@ -22,6 +22,7 @@ from agent.models.outcome import Outcome
 from agent.models.run import Run
 from agent.models.step import Step, StepRunner
 from agent.models.task import ItemAnswer, PullContext, Task
+from agent.models.ticket import Ticket
 from agent.publishing.evidence import DecidedChange
 from agent.recipes.add_field import recipe
 from agent.stages import (
@@ -34,6 +35,7 @@ from agent.stages import (
     plan,
     publish,
     repair,
+    report,
     respond,
     triage,
     validate,
@@ -48,6 +50,8 @@ def run_task(run: Run, once: StepRunner, desk: Desk) -> Outcome:
     Raises:
         RunStopped: The run ends without a result; the error says why.
     """
+    if not run.ticket:
+        return _check_base(run, once, desk)
     facts = desk.facts
     pull = once(Step.READ_PULL, follow_up.read_context, run, desk) if run.follow_up else None
     if pull and not pull.asks_anything:
@@ -77,6 +81,20 @@ def run_task(run: Run, once: StepRunner, desk: Desk) -> Outcome:
     return once(Step.PUBLISH, publish.publish_result, *made, desk)
 
 
+def _check_base(run: Run, once: StepRunner, desk: Desk) -> Outcome:
+    """Set the base up and run its checks, without a ticket."""
+    start = once(Step.CHECKOUT, checkout.prepare_start, None, run, desk)
+    desk.facts.checkout = commit = start.checkout
+    contract = once(Step.READ_CONFIG, checkout.read_contract, run, commit, desk)
+    desk.facts.contract = contract
+    base = OpenedRepository(run=run, checkout=commit, contract=contract)
+    ticket = Ticket(ticket_id="check", title="", body="", digest="")
+    run_context = _begin_work(Task(ticket=ticket, recipe="", start=start), base, once, desk)
+    with run_context.close_at_end():
+        measured = run_context.preparation.finish()
+        return once(Step.REPORT, report.report_base, base, measured, desk)
+
+
 def _begin_work(task: Task, opened: OpenedRepository, once: StepRunner, desk: Desk) -> RunContext:
     """Put together what the steps of a change work with; nothing is prepared yet."""
     config = opened.contract.config
@@ -101,11 +119,11 @@ def _prepare_base(run_context: RunContext) -> None:
         return
     once, base, desk = run_context.once, run_context.base, run_context.desk
     try:
-        run_context.preparation.finish()
+        measured = run_context.preparation.finish()
     except (EnvironmentFailed, RepositoryUnfit):
-        once(Step.PROPOSE, onboard.propose_configuration, base, desk)
+        once(Step.PROPOSE, onboard.propose_configuration, base, None, desk)
         raise
-    once(Step.PROPOSE, onboard.propose_configuration, base, desk)
+    once(Step.PROPOSE, onboard.propose_configuration, base, measured, desk)
 
 
 def _make_change(run_context: RunContext) -> tuple[Round | None, tuple[ItemAnswer, ...]]:

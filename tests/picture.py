@@ -1,9 +1,8 @@
-"""Make README.md's picture and transcript: `make picture` plays the demo for both."""
+"""Make README.md's picture: `make picture` plays the demo."""
 
 from __future__ import annotations
 
 import io
-import re
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +17,6 @@ from tests.demo.__main__ import show_play
 from tests.demo.scenarios import SCENARIOS, USUAL
 
 _WIDTH = 1000
-_README = Path(__file__).parents[1] / "README.md"
 
 
 def main(target: Path) -> None:
@@ -47,13 +45,6 @@ def main(target: Path) -> None:
             path=target, clip={"x": 0, "y": 0, "width": _WIDTH, "height": height}, full_page=True
         )
     print(f"{target}: {target.stat().st_size:,} bytes")
-    # Of the two, the one that needs a model: from its heading on.
-    shown = screen.getvalue().rpartition("\n─")[2].partition("\n")[2]
-    # Addresses of the simulator are gone by the time that anybody reads them.
-    shown = "\n".join(line for line in shown.splitlines() if line and "http://" not in line)
-    text = _README.read_text(encoding="utf-8")
-    block = re.compile(r"(?<=```\n\$ make demo\n).*?(?=\n```)", re.DOTALL)
-    _README.write_text(block.sub(lambda _: shown, text, count=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,9 @@ from jinja2 import Template
 
 from agent import settings
 from agent.conversation import commands
+from agent.models.backtest import BacktestResult, Figures
+from agent.models.base_report import BaseCheck, BaseReport
+from agent.models.outcome import JudgedChange, Outcome, RunFigures, RunFiles
 from agent.models.run import Reason
 from agent.settings import Settings
 from agent.stages.decide import TABLE
@@ -28,6 +31,9 @@ from repo_config import reference
 _TEMPLATE = Path(__file__).with_name("reference.md.jinja")
 #: A run of a ticket file never ends so.
 _OF_ISSUES = (Reason.UNANSWERED, Reason.SUPERSEDED, Reason.ACCESS_LOST)
+_OF_SERVICE = ("review_state", "first_round", "told_at", "patch", "merged")
+#: Their fields have rows of their own.
+_LISTED_APART = ("base", "files", "judged", "figures", "base.checks")
 _FORMS: dict[object, str] = {
     str: "text", int: "number", float: "number", dict[str, int]: "numbers by name", Figure: "figure",
 }  # fmt: skip
@@ -49,6 +55,9 @@ def render() -> str:
         "ends": _list_ends(),
         "decisions": _list_decisions(),
         "figures": _list_figures(),
+        "outcome": _list_outcome(),
+        "base": _list_fields("base.", BaseReport, "base.checks[].", BaseCheck),
+        "backtest": _list_fields("figures.", Figures, "tasks[].", BacktestResult),
     }
     joined = {name: "\n".join(lines) for name, lines in parts.items()}
     document: str = template.render(**joined)
@@ -134,6 +143,34 @@ def _list_figures() -> Iterator[str]:
     yield from ("", "A figure has these keys:", "", "| key | meaning |", "|---|---|")
     parts = read_docstrings(Figure)
     yield from (f"| `{name}` | {parts[name]} |" for name in Figure.model_fields)
+
+
+def _list_outcome() -> Iterator[str]:
+    yield from _list_fields("", Outcome)
+    parts = {"files.": RunFiles, "judged.": JudgedChange, "figures.": RunFigures}
+    for prefix, part in parts.items():
+        yield from _list_fields(prefix, part)
+
+
+def _list_fields(*given: Any) -> Iterator[str]:
+    """Yield the rows of the fields of records that `--json` prints, each below its prefix."""
+    for prefix, kind in zip(given[::2], given[1::2], strict=True):
+        texts = read_docstrings(kind)
+        for name, field in kind.model_fields.items():
+            if name not in _OF_SERVICE and f"{prefix}{name}" not in _LISTED_APART:
+                form = _describe_json(field.annotation)
+                yield f"| `{prefix}{name}` | {form} | {texts[name]} |"
+
+
+def _describe_json(form: Any) -> str:
+    inner = typing.get_args(form)
+    if typing.get_origin(form) in (typing.Union, types.UnionType):
+        return f"{_describe_json(inner[0])} or null"
+    if typing.get_origin(form) is tuple:
+        return f"list of {_describe_json(inner[0])}"
+    if typing.get_origin(form) is Literal or (isinstance(form, type) and issubclass(form, str)):
+        return "text"
+    return {bool: "true or false", int: "number", float: "number"}.get(form, "object")
 
 
 def read_docstrings(kind: type) -> dict[str, str]:

@@ -24,7 +24,7 @@ from repo_config.command_lines import CheckCommand
 AnyCheck = Check[AnyRun]
 Checks = tuple[tuple[AnyCheck, Site], ...]
 """What runs, each with where."""
-_OF_CODE: tuple[AnyCheck, ...] = (DJANGO_CHECK, MAKEMIGRATIONS, FastapiEndpoints())
+_OF_CODE: tuple[AnyCheck, ...] = (DJANGO_CHECK, MAKEMIGRATIONS)
 
 
 def list_others(site: Site, tools: Site | None = None) -> Checks:
@@ -37,7 +37,8 @@ def list_others(site: Site, tools: Site | None = None) -> Checks:
     """
     project = site.project
     lint, others = map(make_check, project.lint), (*project.types, *project.extra)
-    checks: tuple[AnyCheck, ...] = (*lint, *_OF_CODE, *map(make_check, others))
+    of_framework = (FastapiEndpoints(),) if site.config.fastapi.auth else ()
+    checks: tuple[AnyCheck, ...] = (*lint, *_OF_CODE, *of_framework, *map(make_check, others))
     return tuple(
         (check, tools if tools and isinstance(check, ToolCheck) else site) for check in checks
     )

@@ -47,7 +47,7 @@ from repo_config.detect import Project
 from repo_config.test_files import has_test_name, is_test
 from repo_config.tree import Tree
 
-OWN, COPIES = "tests as changed", "deliberately broken tests"
+OWN, COPIES = "tests as changed", "control tests, which must fail"
 """Names of what runs beside the tests as base has them."""
 _MOST_COPIES = 20
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli import repository, run, stats, terminal
+from agent.cli import repository, result, run, stats, terminal
 from agent.errors import RequestRefused
 from agent.text.sanitise import list_some
 
@@ -214,6 +214,7 @@ def _report_results(
     if as_json:
         terminal.print_json(
             {
+                "schema_version": result.SCHEMA_VERSION,
                 "backtest": made.folder.name,
                 "figures": figures.model_dump(mode="json"),
                 "tasks": [row.model_dump(mode="json", exclude={"patch", "merged"}) for row in rows],

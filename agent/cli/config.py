@@ -1,4 +1,4 @@
-"""`mergewright config`: check, explain and propose a configuration; its schema for editors."""
+"""`mergewright config`: check and explain a configuration; its schema for editors."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from agent import settings
 from agent.cli import repository, terminal
 from agent.policy import levels
 from agent.setup import effective, proposal
-from repo_config import detect, load, schema
+from repo_config import detect, schema
 from repo_config.located import escape_text, format_excerpt
 
 app = typer.Typer(
-    help="Check, explain or propose the repository's configuration.",
+    help="Check or explain the repository's configuration.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
@@ -113,18 +113,3 @@ def explain(
             print(f"set-up {verb} read from {host}, a package index in {escape_text(path)}")
     if hidden := len(found) - len(shown):
         print(f"{hidden} other keys and rules have their defaults; --all shows them.")
-
-
-@app.command("detect")
-def detect_values(repo: repository.Folder = None, as_json: terminal.Json = False) -> None:
-    """Propose a `.github/mergewright.yml` from the repository and earlier runs.
-
-    Unknown values are left out.
-    """
-    place, tree, _ = repository.open_repository(repo, as_json=as_json)
-    kept = proposal.load_values(settings.load_settings().home, str(place))
-    text = proposal.propose(tree, kept)
-    if as_json:
-        terminal.print_json({"file": load.OWN_FILES[0], "text": text})
-    else:
-        print(text, end="")

@@ -17,6 +17,7 @@ import typer
 from agent.cli import (
     action,
     backtest,
+    check,
     config,
     doctor,
     images,
@@ -56,8 +57,9 @@ app = typer.Typer(
     help="Turn a ticket into a branch that passed the project's own checks.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(check.check)
 app.command()(run.run)
 app.command()(backtest.backtest)
 app.command()(verify.verify)

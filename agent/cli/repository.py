@@ -35,6 +35,16 @@ Base = Annotated[
         " current checkout (with --issue: the default branch).",
     ),
 ]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        help="Model for this run, instead of MERGEWRIGHT_MODEL and related settings. In a"
+        " comma-separated list, the next one is used if one fails. Its key comes from the"
+        " provider's own variable, such as OPENAI_API_KEY.",
+        metavar="PROVIDER:NAME[,...]",
+    ),
+]
 ConfigFile = Annotated[
     Path | None,
     typer.Option(

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 from pathlib import Path
 
 from agent.cli import terminal
+from agent.models.base_report import BaseReport
 from agent.models.change import Severity
 from agent.models.checks import AnyComparison
 from agent.models.outcome import Outcome
 from agent.models.run import Reason
+from agent.models.step import Stage, read_step_name
 from agent.publishing import messages
 from agent.telemetry import run_log
-from agent.text import check_summary, sanitise
+from agent.text import base_table, check_summary, sanitise
+from repo_config import load
 
+#: Of what `--json` prints.
+SCHEMA_VERSION = 1
 _LISTED = 5
+_MODEL_MAY_HELP = (Reason.UNFIT, Reason.ENVIRONMENT, Reason.CHECK_UNFINISHED)
 
 
 def choose_exit_code(outcome: Outcome) -> int:
@@ -29,7 +36,7 @@ def choose_exit_code(outcome: Outcome) -> int:
         return 130
     if outcome.reason in (Reason.CONFIG_INVALID, Reason.SETTINGS_INVALID, Reason.NO_SANDBOX):
         return 2
-    return 0 if outcome.is_done or outcome.reason is Reason.DRY_RUN else 1
+    return 0 if outcome.is_done or outcome.reason in (Reason.DRY_RUN, Reason.CHECKED) else 1
 
 
 def list_next_steps(outcome: Outcome, repo: Path | None) -> tuple[str, ...]:
@@ -47,23 +54,44 @@ def list_next_steps(outcome: Outcome, repo: Path | None) -> tuple[str, ...]:
     words = messages.get_next_step_here(
         outcome.reason, outcome.run_id, config_name=outcome.config_name
     )
+    step = read_step_name(outcome.stopped_at or "")
+    is_set_up = step is not None and step.step.stage in (Stage.ENVIRONMENT, Stage.BASE)
+    if is_set_up and outcome.reason in _MODEL_MAY_HELP and not outcome.figures.models:
+        words += " Or have a model look for the set-up: `--model openai:NAME`."
     return (words,) if words else ()
 
 
 def make_report(
     outcome: Outcome, seconds: dict[str, float], repo: Path | None = None
 ) -> dict[str, object]:
-    """Build the object that `--json` prints: the outcome as it is kept, and what follows of it."""
+    """Build the object that `--json` prints: the outcome, and what follows of it.
+
+    What the service alone needs for its next round is left out.
+    """
     return {
-        **outcome.model_dump(mode="json"),
+        "schema_version": SCHEMA_VERSION,
+        **outcome.model_dump(
+            mode="json", exclude={"review_state": True, "figures": {"first_round", "told_at"}}
+        ),
         "cost_usd": outcome.figures.total_usage.usd,
         "next": list_next_steps(outcome, repo),
         "seconds": seconds,
     }
 
 
-def show(outcome: Outcome, seconds: dict[str, float], repo: Path | None = None) -> None:
-    """Print what a person wants to know first: done or not, the checks, where things are."""
+def show(
+    outcome: Outcome,
+    elapsed: float,
+    repo: Path | None = None,
+    more: Iterable[tuple[str, str]] = (),
+) -> None:
+    """Print what a person wants to know first: done or not, the checks, where things are.
+
+    Args:
+        more: Facts about a base commit, each with its title.
+    """
+    if outcome.base:
+        show_base(outcome.base, more)
     if outcome.judged.checks:
         headings = ("check", "base", "with the change", "new failures", "verdict")
         terminal.show_table(headings, map(_make_row, outcome.judged.checks))
@@ -79,7 +107,7 @@ def show(outcome: Outcome, seconds: dict[str, float], repo: Path | None = None) 
     mark = unfinished if choose_exit_code(outcome) else "done"
     is_draft = any(found.severity is Severity.REVIEW for found in outcome.judged.findings)
     how = "draft" if outcome.reason is Reason.READY and is_draft else outcome.reason.value
-    print(f"\n{mark} ({how}) in {sum(seconds.values()):.1f} s")
+    print(f"\n{mark} ({how}) in {elapsed:.1f} s")
     print(sanitise.strip_terminal_codes(outcome.sentence))
     for title, words in _list_places(outcome):
         if words:
@@ -87,6 +115,17 @@ def show(outcome: Outcome, seconds: dict[str, float], repo: Path | None = None) 
     for title, line in zip_longest(("next",), list_next_steps(outcome, repo), fillvalue=""):
         if line:
             print(f"{title:<7} {sanitise.strip_terminal_codes(line)}")
+
+
+def show_base(base: BaseReport, more: Iterable[tuple[str, str]]) -> None:
+    """Print what runs on a base commit, with its results, and the configuration to commit."""
+    if base.checks:
+        terminal.show_table(base_table.HEADINGS, base_table.list_rows(base))
+        print()
+    terminal.show_table(("", ""), (*base_table.list_facts(base), *more))
+    if base.configuration:
+        print(f"\n{load.OWN_FILES[0]}:\n")
+        print(textwrap.indent(sanitise.strip_terminal_codes(base.configuration), "    "), end="")
 
 
 def _list_places(outcome: Outcome) -> Iterator[tuple[str, str | None]]:

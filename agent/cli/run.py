@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -70,23 +71,14 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
     ] = None,
     config: repository.ConfigFile = None,
     base: repository.Base = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            help="Model for this run, instead of MERGEWRIGHT_MODEL and related settings. In a"
-            " comma-separated list, the next one is used if one fails. Its key comes from"
-            " the provider's own variable, such as OPENAI_API_KEY. With --resume: used from"
-            " there on; default: the run's first model.",
-            metavar="PROVIDER:NAME[,...]",
-        ),
-    ] = None,
+    model: repository.Model = None,
     resume: Annotated[
         bool,
         typer.Option(
             "--resume",
             help="Continue an interrupted or unfinished run. Recorded steps and model replies"
-            " are reused. With --ticket: only a run of that ticket.",
+            " are reused; default for --model: the run's first model. With --ticket: only a run"
+            " of that ticket.",
         ),
     ] = False,
     dry_run: Annotated[
@@ -105,7 +97,7 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
     GitHub, and the result is a pull request. Exit code 0: done; 1: not done; 2: wrong usage or
     invalid configuration; 130: interrupted by Ctrl-C or SIGTERM.
     """
-    console, folder = Console(stderr=True, quiet=as_json), None
+    console, folder, begun_at = Console(stderr=True, quiet=as_json), None, time.monotonic()
     # It ends what is under way as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if resume:
@@ -140,7 +132,7 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
     if as_json:
         terminal.print_json(result.make_report(outcome, seconds, folder))
     else:
-        result.show(outcome, seconds, folder)
+        result.show(outcome, time.monotonic() - begun_at, folder)
     raise typer.Exit(result.choose_exit_code(outcome))
 
 
@@ -172,6 +164,10 @@ def _find_unfinished(run_id: str | None, repo: str, ticket: Path | None) -> Run:
 def find_folder(repo: str) -> Path:
     """Find the repository on this disk; one with an address is cloned into this folder once."""
     folder = Path(repo)
+    if not folder.exists() and _OWNER_AND_NAME.fullmatch(repo):
+        # The API of github.com has a host of its own.
+        host = urlsplit(settings.load_settings().github_url).netloc.removeprefix("api.")
+        repo = f"https://{host}/{repo}"
     if "://" in repo:
         folder = Path(repo.rstrip("/").rpartition("/")[2].removesuffix(".git"))
         # By the user's own git, which knows their credentials.
@@ -182,9 +178,12 @@ def find_folder(repo: str) -> Path:
     return repository.find_clone(folder)
 
 
+_OWNER_AND_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+")
+
+
 def run_ticket(
     repo: Path,
-    ticket: Path,
+    ticket: Path | None,
     console: Console,
     *,
     config: Path | None,
@@ -195,6 +194,7 @@ def run_ticket(
     """Carry a ticket file to its end with live progress; return how it ended, and seconds by step.
 
     Args:
+        ticket: None: the base is only set up and checked.
         model: Models for it, as `MERGEWRIGHT_MODEL` names them; None: those of the settings.
     """
     # Only a run needs the stages and all that they stand on; other commands start without.
@@ -209,7 +209,7 @@ def run_ticket(
     request = Run(
         run_id=make_run_id(started),
         repository=str(repo.resolve()),
-        ticket=str(ticket.resolve()),
+        ticket=str(ticket.resolve()) if ticket else "",
         base=base,
         config_text=repository.read_config_text(config),
         config_name=str(config) if config else None,
@@ -217,8 +217,35 @@ def run_ticket(
         models=model,
         started=started,
     )
+    _print_hints(repo, loaded, console)
     begun = commands.begin_run(request, loaded)
     return _execute(begun, "run", compose, loaded, console)
+
+
+def _print_hints(repo: Path, loaded: settings.Settings, console: Console) -> None:
+    """Say what is ignored, and which option uses a model whose key is there."""
+    from agent.git import source
+
+    if count := source.count_uncommitted(str(repo)):
+        files = "1 file" if count == 1 else f"{count:,} files"
+        console.print(f"Uncommitted changes in {files} are ignored.", highlight=False)
+    found = [] if loaded.model or loaded.model_editor else map(find_provider, settings.model_keys())
+    if names := sorted(filter(None, found)):
+        options = " or ".join(f"`--model {name}:NAME`" for name in names)
+        words = f"No model is used. To use one: {options} (the key is set)."
+        console.print(words, highlight=False, markup=False)
+
+
+def find_provider(variable: str) -> str | None:
+    """Name the provider of models that a variable has the key of; None: none with known prices."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    prefix, _, ending = variable.rpartition("_API")
+    try:
+        found = get_snapshot().find_provider(None, prefix.lower(), None)
+    except LookupError:
+        return None
+    return str(found.id) if ending == "_KEY" else None
 
 
 def resume_run(

@@ -130,7 +130,7 @@ def _make_row(one: StoredRun) -> list[str]:
     if sys.stdout.isatty():
         facts["run"] = one.run.run_id[:_SHORT_ID]
     if one.run.snapshot is None:
-        facts["issue"] = Path(one.run.ticket).name
+        facts["issue"] = Path(one.run.ticket).name or "check"
         facts["title"] = f"in {Path(one.run.repository).name}"
     return [str(facts[name] or "") for name in _COLUMNS]
 

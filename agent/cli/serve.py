@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,13 +20,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import structlog
 import typer
 
 from agent import settings, wiring
 from agent.dashboard import sign_in_links
-from agent.errors import SettingsInvalid
+from agent.errors import RequestRefused, SettingsInvalid
 from agent.settings import Settings
 from agent.store.worker_lock import WorkerLock
 from agent.telemetry import run_log
@@ -123,6 +125,12 @@ def dashboard() -> None:
             "MERGEWRIGHT_DASHBOARD_PORT is 0, so the port is unknown here. Set a port."
         )
     reached = settings.write_address(loaded.dashboard_host, loaded.dashboard_port)
+    try:
+        socket.create_connection((urlsplit(reached).hostname, loaded.dashboard_port), 2).close()
+    except OSError as problem:
+        raise RequestRefused(
+            f"No dashboard answers at {reached}. Start it: `mergewright serve --role dashboard`."
+        ) from problem
     print(sign_in_links.create_sign_in_link(loaded.home, reached))
 
 

@@ -6,18 +6,21 @@ import json
 import shutil
 import sys
 import textwrap
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Self
 
 import typer
 from rich.console import Console
+from rich.live import Live
 from rich.markup import escape
+from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
 from agent.errors import RequestRefused
-from agent.models.step import AnyStep
+from agent.models.step import AnyStep, Step
 from agent.text import sanitise
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -26,6 +29,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _WIDEST, _NARROWEST = 10_000, 72
 #: A last column is not cut to less.
 _LEAST_CUT = 8
+#: Characters of a line about a step before what it said last.
+_HEAD_WIDTH = 52
 
 
 def show_table(
@@ -103,14 +108,47 @@ def format_span(seconds: float) -> str:
 QUIET_SECONDS = 0.05
 
 
+#: Of steps whose names on record say little to people.
+_WORDS = {
+    Step.ENVIRONMENT: "set-up",
+    Step.BASELINE: "checks on the base branch",
+    Step.OTHER_CHECKS: "other checks on the base branch",
+    Step.SCOUT: "search for a set-up",
+    Step.CHECKS: "checks with the change",
+    Step.COMPARE: "comparison with the base branch",
+    Step.PROOF: "proof by tests",
+    Step.POLICY: "rules",
+}
+#: Of the parts of a conversation.
+_PARTS = {
+    "opening": "reading the repository",
+    "reply": "waiting for the model",
+    "calls": "running its commands",
+    "answer": "answering the model",
+    "rest": "accepted, editing",
+}
+
+
+def describe_step(step: AnyStep) -> str:
+    """Name a step for people, as in `review: waiting for the model`."""
+    words = _WORDS.get(step.step, step.step.value)
+    *number, part = step.removeprefix(step.step).split() or [""]
+    if part in _PARTS:
+        return f"{words}: {_PARTS[part]}"
+    return " ".join((words, *number, part)).rstrip()
+
+
 class StepDisplay:
     """Shows steps on stderr; on a terminal the present one is alive, else lines are appended."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._alive = console.status("") if _is_lively(console) else None
+        spinner = Spinner("dots", self)
+        live = Live(spinner, console=console, transient=True)
+        self._alive = live if _is_lively(console) else None
         self._step = ""
         self._line = ""
+        self._begun = 0.0
         self._under_way: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -124,20 +162,21 @@ class StepDisplay:
 
     def started(self, step: AnyStep) -> None:
         """Show that a step begins."""
-        self._step, self._line = step, ""
+        self._step, self._line, self._begun = describe_step(step), "", time.monotonic()
         self._under_way.add(step)
-        self._show()
 
     def said(self, line: str) -> None:
         """Show one line from within the present step."""
-        self._line = sanitise.strip_terminal_codes(line)
-        self._show()
+        self._line = make_line(line)
         if not self._alive:
             self._console.print(f"      {escape(self._line)}", highlight=False, soft_wrap=True)
 
-    def _show(self) -> None:
-        if self._alive:
-            self._alive.update(f"{escape(self._step)}  [dim]{escape(self._line)}[/]")
+    def __rich__(self) -> Text:
+        """Show the present step with a clock; the spinner asks for it several times a second."""
+        clock = f"  {time.monotonic() - self._begun:.0f} s  " if self._step else ""
+        shown = Text.assemble(self._step, clock, (self._line, "dim"))
+        shown.truncate(max(self._console.width - 3, _LEAST_CUT), overflow="ellipsis")
+        return shown
 
     def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None:
         """Show how a step ended; one that did not begin here is taken from the record."""
@@ -145,10 +184,11 @@ class StepDisplay:
         self._under_way.discard(step)
         if seconds >= QUIET_SECONDS or self._line or not ok:
             mark = "[green]ok[/]  " if ok else "[red]stop[/]"
-            told = f"  [dim]{escape(self._line)}[/]" if self._line and self._alive else ""
-            self._console.print(
-                f"{mark}  {escape(step):<14} {seconds:7.1f} s{kept or told}", highlight=False
-            )
+            head = f"{mark}  {escape(describe_step(step)):<32} {seconds:7.1f} s"
+            if not kept and self._line and self._alive:
+                room = max(self._console.width - _HEAD_WIDTH, _LEAST_CUT)
+                kept = f"  [dim]{escape(sanitise.shorten(self._line, room))}[/]"
+            self._console.print(f"{head}{kept}", highlight=False)
 
 
 def _is_lively(console: Console) -> bool:

@@ -124,7 +124,7 @@ def make_entry(stored: StoredRun) -> RunEntry:
 def summarize_runs(
     entries: Iterable[RunEntry], since: float = 0.0, repository: str = ""
 ) -> list[RunSummary]:
-    """Summarise the runs of tickets; what has gone on with one counts as a part of it.
+    """Summarise the runs of issues; what has gone on with one counts as a part of it.
 
     Only those since a time, in seconds since the epoch, and of a repository; empty: all.
     """
@@ -137,6 +137,7 @@ def summarize_runs(
         for entry in several
         if entry.queued_at >= since
         and repository in ("", entry.repository)
+        and entry.number
         and not (entry.follows or entry.is_dry_run)
     ]
 

@@ -82,6 +82,35 @@ def _explain_missing(root: Path, problem: GitFailed) -> str:
     )
 
 
+def count_uncommitted(repository: str) -> int:
+    """Count files with changes that no commit has; 0: none, or there is no work tree."""
+    try:
+        user = find_source(repository)
+    except RepositoryUnfit:
+        return 0  # the run says what is wrong with the repository
+    if user.place.git_dir == user.root:
+        return 0
+    place = user.place.with_environ(GIT_WORK_TREE=user.root)
+    filters = ("--null", "--name-only", "--get-regexp", r"^filter\..*\.(clean|process|required)$")
+    args = ("status", "--porcelain", "-z", "--no-renames", "--ignore-submodules=all")
+    try:
+        names = os.fsdecode(process.run_git(place, "config", *filters, ok=(0, 1))).split("\0")
+        if any("=" in name for name in names):
+            return 0  # `-c` cannot turn it off
+        # A filter is a program that the repository names.
+        off = [part for name in names if name for part in ("-c", f"{name}=")]
+        return process.run_git(place, *off, *args, seconds=60.0).count(b"\0")
+    except GitFailed:
+        return 0  # as above
+
+
+def read_origin(repository: str) -> str:
+    """Return the address that the repository was cloned from; empty: it is not known."""
+    args = ("config", "--get", "remote.origin.url")
+    found = process.run_git(find_source(repository).place, *args, ok=(0, 1))
+    return os.fsdecode(found).strip()
+
+
 @contextmanager
 def explain_git(source: UserRepository) -> Iterator[None]:
     """Take a failure of git for one of the user's repository, with git's own words."""

@@ -38,27 +38,39 @@ class BacktestResult(Record):
     """One past change, and what became of it."""
 
     instance_id: str
+    """The task."""
     title: str
+    """Its title."""
     end: End
+    """How the run ended: `ready`, `draft`, or without a result."""
     reason: str = ""
-    """As the run gives it."""
+    """Why it ended; see Outcomes of a run."""
     sentence: str = ""
+    """The same for people."""
     resolved: bool | None = None
-    """Whether all tests pass that have to; None: that was not judged."""
+    """Whether all required tests pass; None: not judged."""
     why_not: str = ""
-    """Why nothing was judged."""
+    """Why it was not judged."""
     failing: tuple[str, ...] = ()
+    """Required tests that fail."""
     fail_to_pass: int = 0
+    """Number of tests that the merged change fixed."""
     pass_to_pass: int = 0
+    """Number of tests that passed before and with the merged change."""
     unsteady: tuple[str, ...] = ()
+    """Tests that are not counted, since their results differ between runs."""
     set_up: str = ""
-    """Where the set-up came from."""
+    """Where the set-up comes from."""
     run_id: str = ""
+    """The run, for `runs show`."""
     model: str = ""
+    """The model."""
     usd: float | None = 0.0
-    """None: of a model no price is known."""
+    """Dollars; None: a price is unknown."""
     requests: int = 0
+    """Number of requests to models."""
     seconds: float = 0.0
+    """Duration."""
     patch: str = ""
     merged: str = ""
 
@@ -71,20 +83,31 @@ class Figures(Record):
     """What a backtest shows, in the order in which a maintainer asks."""
 
     tasks: int
+    """Number of tasks."""
     judged: int
+    """Number of judged tasks."""
     wrongly_ready: int
+    """Number of results that were ready but wrong."""
     resolved: int
+    """Number of resolved tasks."""
     ends: dict[str, int]
+    """Number of tasks by end."""
     reasons: dict[str, int]
-    """Of what was neither ready nor a draft."""
+    """Number of tasks that were neither ready nor a draft, by reason."""
     set_up: dict[str, int]
+    """Number of tasks by where the set-up comes from."""
     usd: float | None
-    """None: of a model no price is known."""
+    """Dollars in total; None: a price is unknown."""
     median_usd: float | None
+    """Median dollars per task."""
     seconds: float
+    """Seconds in total."""
     median_seconds: float | None
+    """Median seconds per task."""
     requests: int
+    """Requests to models in total."""
     median_requests: float | None
+    """Median requests per task."""
 
 
 def compute_figures(rows: Iterable[BacktestResult]) -> Figures:

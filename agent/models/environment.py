@@ -123,6 +123,10 @@ class Environment(Record):
     why: str = ""
     left_out: tuple[str, ...] = ()
     """What was asked for and could not be had, each with the reason."""
+    hosts: tuple[str, ...] = ()
+    """Hosts that the set-up lines read from."""
+    seconds: float = 0.0
+    """How long the set-up lines took when they ran."""
     services: tuple[SandboxService, ...] = ()
     layers: tuple[Layer, ...] = ()
     system: str = ""

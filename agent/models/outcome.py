@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
+from agent.models.base_report import BaseReport
 from agent.models.change import Finding, Plan
 from agent.models.checks import AnyComparison
 from agent.models.model_use import ModelTotal, ModelUse
@@ -65,22 +66,28 @@ class RunFiles(Record):
     """What a run leaves in its folder, for whoever reads its end."""
 
     text: str | None = None
-    """Of the pull request, or why there is none; empty: it stands elsewhere."""
+    """Text of the pull request, or why there is none; empty: there is no text."""
     text_path: str | None = None
+    """File with this text."""
     patch_path: str | None = None
     """What a model had done when the run stopped, as a patch for `git apply`."""
     log: str | None = None
+    """File or page with the log."""
 
 
 class JudgedChange(Record):
     """The change that a run came to, as far as it was judged."""
 
     digest: str | None = None
+    """Digest of the change."""
     plan: Plan | None = None
-    """That it was made by, as far as it was published."""
+    """Plan of a published change."""
     checks: tuple[AnyComparison, ...] = ()
+    """Each check, with its result before and after the change."""
     findings: tuple[Finding, ...] = ()
+    """Findings of rules, with their places."""
     review: ReviewNotes | None = None
+    """Result of the second model's review."""
 
 
 class ReviewState(Record):
@@ -97,12 +104,13 @@ class RunFigures(Record):
     """What statistics are made of."""
 
     category: Category | None = None
-    """What kind of work its plan is; None: there is none."""
+    """Kind of work; None: there is no plan."""
     recipe: str | None = None
-    """That carried the ticket out; "": models did; None: triage did not come to that."""
+    """Recipe that handled the ticket; empty: a model did; None: the run ended before."""
     first_round: Reason | None = None
     """What became of the first change that was judged; `ready`: it passed; None: none was."""
     models: tuple[ModelUse, ...] = ()
+    """Requests, tokens and dollars by model and role."""
     told_at: float | None = None
     """When people were about to be told, in seconds since the epoch; it is over only later."""
 
@@ -115,15 +123,25 @@ class Outcome(Record):
     """How a run ended; `agent.cli` prints it and `--json` is built from it."""
 
     run_id: str
+    """The run, for `runs show`."""
     state: RunState
+    """State of the run; see Outcomes of a run."""
     reason: Reason
+    """Why it ended; see Outcomes of a run."""
     sentence: str
+    """The same for people."""
     branch: str | None = None
+    """Branch with the change."""
     commit: str | None = None
+    """Commit with the change."""
     pull_request: PullRequest | None = None
+    """Its `number`, `url`, whether it is a `draft`, and `notes`."""
     stopped_at: str | None = None
-    """The step that a further try goes on with, where the run was not done; None: the first."""
+    """Step that `--resume` continues with; None: the first."""
     config_name: str | None = None
+    """File of `--config`."""
+    base: BaseReport | None = None
+    """The base commit, of `mergewright check`."""
     files: RunFiles = RunFiles()
     judged: JudgedChange = JudgedChange()
     review_state: ReviewState = ReviewState()

@@ -62,6 +62,8 @@ class Reason(StrEnum):
     """The change passed; it is on a branch or in a pull request."""
     DRY_RUN = "dry_run", RunState.CANCELLED, True
     """Dry run: the change passed and nothing was published."""
+    CHECKED = "checked", RunState.CANCELLED, True
+    """`mergewright check`: the base commit was set up and its checks ran."""
     UNCLEAR = "unclear", RunState.NEEDS_HUMAN, True
     """The ticket is unclear; the sentence lists the questions."""
     NO_RECIPE = "no_recipe", RunState.NEEDS_HUMAN, True
@@ -170,7 +172,8 @@ class Run(Record):
     repository: str
     """Absolute path of the user's repository, or a clone address without credentials."""
     ticket: str
-    """Where the ticket is read from: a path, or `#` and the number of an issue."""
+    """Where the ticket is read from: a path, or `#` and the number of an issue; empty: there is
+    none, and only the base is set up and checked."""
     snapshot: Snapshot | None = None
     """What was approved on the code host; None for a run on this machine."""
     attempt: int = 1

@@ -58,6 +58,7 @@ class Step(StrEnum):
     OTHER_CHECKS = "other checks", Stage.BASE
     SCOUT = "scout", Stage.BASE, RunState.PREPARING
     CHOOSE = "choose environment", Stage.BASE
+    REPORT = "report base", Stage.BASE
     PROPOSE = "propose configuration", Stage.BASE
     EDIT = "edit", Stage.CHANGE, RunState.EDITING
     ANSWER = "answer", Stage.CHANGE, RunState.EDITING

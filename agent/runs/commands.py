@@ -68,9 +68,14 @@ def resume_run(run_id: str, settings: Settings) -> Iterator[tuple[SqlRunStore, S
 
 
 def find_latest(store: SqlRunStore, repository: str, ticket: str | None = None) -> StoredRun | None:
-    """Find the newest run of a ticket file in this repository that can go on."""
+    """Find the newest run of a ticket file in this repository that can go on.
+
+    Args:
+        ticket: The file; None: any; empty: what is wanted is a run of `mergewright check`.
+    """
     for stored in store.list_latest(_MOST_RUNS, repository):
-        is_wanted = stored.run.snapshot is None and ticket in (None, stored.run.ticket)
+        run = stored.run
+        is_wanted = (run.snapshot is None and run.ticket and ticket is None) or run.ticket == ticket
         if is_wanted and may_resume(stored):
             return stored
     return None

@@ -120,6 +120,8 @@ class Gateway(ThreadingUnixStreamServer):
         self.faults: dict[str, tuple[float, str]] = {}
         """By address: when it was last asked for in vain, and why; at most 50. What is answered
         later is none."""
+        self.hosts: set[str] = set()
+        """Hosts that something was read from."""
         self.git_hosts = frozenset(git_hosts)
         self._allowed = {*allowed, *self.git_hosts}
         self._named, self._network = frozenset(named) - self._allowed, _Network(resolve)
@@ -456,6 +458,7 @@ class _Requests(BaseHTTPRequestHandler):
         request = f"{scheme}://{host}{path}"
         store = self.server.downloads if is_plain else None
         kept = store.find(request, headers) if store else None
+        self.server.hosts.add(host)
         if kept:
             self._send_kept(kept, request)
             return

@@ -18,11 +18,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from agent.models.run import Run
 from agent.setup import effective
 from agent.telemetry.private_files import write_private_file
-from agent.text import sanitise
-from agent.text.redaction import Redactor
 from repo_config import detect, load, reference, suites, test_files
 from repo_config.documents import as_map, table
 from repo_config.project_files import ProjectFiles
@@ -30,11 +27,10 @@ from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
 TITLE = "Configure Mergewright"
-_MARK = "<!-- mergewright:onboarding -->"
 _NAME = "proposed.yml"
 _ENDLESS = 2**30
 _OPENING = """\
-# Proposed by `mergewright config detect`. Missing keys are detected or have defaults.
+# Proposed by `mergewright check`. Missing keys are detected or have defaults.
 # `mergewright config check` lists errors; `config explain` shows the values in use.
 """
 #: What a folder of a project has at its top.
@@ -58,6 +54,22 @@ def propose(tree: Tree, kept: Mapping[str, Any]) -> str:
                 load.from_text(json.dumps(wider), _NAME, tree)
                 values = wider
     return write(lay_over(values, kept))
+
+
+def complete(tree: Tree, given: RepoConfig, found: Mapping[str, Any], *, is_new: bool) -> str:
+    """Write the configuration that makes a measured set-up the configured one.
+
+    Args:
+        given: That the repository has.
+        found: What was found in addition.
+        is_new: Whether it has none.
+
+    Returns:
+        The whole file; empty where nothing is missing.
+    """
+    if is_new:
+        return propose(tree, found)
+    return write(lay_over(find_difference(RepoConfig(), given), found)) if found else ""
 
 
 def find_only_folder(tree: Tree) -> str | None:
@@ -110,6 +122,13 @@ def nest_values(values: Mapping[str, object]) -> dict[str, Any]:
     return nested
 
 
+def find_difference(given: RepoConfig, taken: RepoConfig) -> dict[str, Any]:
+    """Return what to add to a configuration to have another; of a section, its changed keys."""
+    before = dict(flatten_values(given.model_dump(mode="json")))
+    after = flatten_values(taken.model_dump(mode="json"))
+    return nest_values({key: value for key, value in after if value != before[key]})
+
+
 def lay_over(lower: Any, upper: Any) -> Any:
     """Lay values of a configuration over others, key by key."""
     if not (isinstance(lower, Mapping) and isinstance(upper, Mapping)):
@@ -141,19 +160,6 @@ def write_pair(key: str, value: object) -> str:
 
 def write_value(value: object) -> str:
     return write_pair("_", value).removeprefix("_: ")
-
-
-def write_body(run: Run, text: str, redactor: Redactor) -> str:
-    """Write the text of the pull request that proposes a configuration."""
-    number = run.snapshot.issue.number if run.snapshot else 0
-    opening = (
-        f"#{number} was labelled for Mergewright, and this repository has no configuration yet."
-        " This pull request proposes one, detected from the files. Until then, runs use the"
-        " detected values. Take your time:\n\n"
-        "- **Merge it**, as it is or edited: it applies from then on.\n"
-        "- **Close it**: runs keep using detected values, and you are not asked again."
-    )
-    return redactor("\n\n".join((_MARK, opening, sanitise.format_fenced(text, "yaml"))))
 
 
 # --- what a run found to set base's tests up best, kept for who proposes it ---------------------

@@ -79,6 +79,8 @@ class _StoredLayer(Record):
     change has made it, and where that is not known."""
     bulk: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    seconds: float = 0.0
 
 
 class _SetupReport(BaseModel):
@@ -132,6 +134,8 @@ def provide_layer(
     update: dict[str, object] = {
         "layers": (Layer(folder=str(place), bulk=layer.bulk),),
         "left_out": layer.left_out,
+        "hosts": layer.hosts,
+        "seconds": layer.seconds,
     }
     if (place / layer_files.ENVIRONMENT).is_dir():
         update["path"] = str(place / layer_files.ENVIRONMENT)
@@ -250,12 +254,19 @@ class _CommandRun:
                 f" {sanitise.list_some(altered, _MOST_NAMED)}"
             )
         self._keep_environment(venv, before, known)
-        context.say(f"set-up done in {time.monotonic() - began:.1f} s")
+        seconds = time.monotonic() - began
+        context.say(f"set-up done in {seconds:.1f} s")
         bulk = layer_files.separate_large_folders(part, self._tree)
         # The code of a change could have a say in what it is said to have read.
         read = None if self.asked.base else report.inputs
         inputs = self._digest([tree_files.WHOLE] if read is None else read)
-        return _StoredLayer(inputs=inputs, bulk=tuple(bulk), left_out=tuple(left_out))
+        return _StoredLayer(
+            inputs=inputs,
+            bulk=tuple(bulk),
+            left_out=tuple(left_out),
+            hosts=tuple(sorted(opened.hosts)),
+            seconds=seconds,
+        )
 
     def _make_request(self, part: Path) -> SandboxRequest:
         job = {

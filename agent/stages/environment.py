@@ -34,7 +34,6 @@ from agent.setup import obstacles, proposal, proposed_lines, sandbox_services
 from agent.setup.obstacles import Obstacle
 from agent.setup.request import EnvironmentRequest
 from agent.stages import baseline
-from repo_config.schema import RepoConfig
 from repo_config.tree import FolderFilter
 
 Scout = Callable[[Callable[[], Prepared], Obstacle, TryLines], Scouted]
@@ -95,11 +94,11 @@ def prepare_environment(
     if taken.why not in (_FOUND, _KNOCKED):
         return taken.prepared, before
     why = f"Set-up {taken.why}. Passing tests on the base branch: {_compare_tried(tried)}."
-    more = _find_difference(base.contract.config, taken.prepared.contract.config)
+    more = proposal.find_difference(base.contract.config, taken.prepared.contract.config)
     once(Step.CHOOSE, choose_environment, base.run, why, more, desk)
     lines = json.dumps(more)
     if len(lines) > _MOST_LINES:
-        why += " To keep it, commit the output of `mergewright config detect`."
+        why += " To keep it, commit what `mergewright check --write` writes."
     else:
         why += f" To keep it, add `{lines}` to the configuration."
     built = taken.prepared.environment.model_copy(update={"why": why})
@@ -318,13 +317,6 @@ def build_bare(base: OpenedRepository, desk: Desk) -> Prepared:
         request, desk.sandbox, desk.index, desk.settings, desk.say
     )
     return Prepared(**dict(base), environment=built)
-
-
-def _find_difference(given: RepoConfig, taken: RepoConfig) -> dict[str, object]:
-    """Return what to configure, so that nothing else is tried; of a section, its changed keys."""
-    before = dict(proposal.flatten_values(given.model_dump(mode="json")))
-    after = proposal.flatten_values(taken.model_dump(mode="json"))
-    return proposal.nest_values({key: value for key, value in after if value != before[key]})
 
 
 def choose_environment(run: Run, why: str, more: dict[str, object], desk: Desk) -> str:

@@ -8,6 +8,7 @@ here has to be remembered.
 from __future__ import annotations
 
 from agent.desk import Desk
+from agent.editing.preparation import MeasuredBase
 from agent.errors import Cancelled, RepositoryUnfit, RunStopped, Superseded
 from agent.git import worktree
 from agent.models.change import Change, ChangedFile
@@ -15,6 +16,7 @@ from agent.models.code_host import NewPullRequest
 from agent.models.environment import Checkout, OpenedRepository
 from agent.models.outcome import PullRequest
 from agent.models.run import Run
+from agent.publishing import base_report
 from agent.setup import proposal
 from repo_config import load
 
@@ -22,10 +24,13 @@ BRANCH = "mergewright/onboarding"
 """Of the pull request; by it that is found again."""
 
 
-def propose_configuration(base: OpenedRepository, desk: Desk) -> str:
+def propose_configuration(base: OpenedRepository, measured: MeasuredBase | None, desk: Desk) -> str:
     """Propose a configuration once it is known what runs base's tests; say what came of it.
 
     May run twice. What cannot be proposed is a note, and ends no run.
+
+    Args:
+        measured: None: the base could not be set up.
     """
     run = base.run
     if base.contract.source is not None or run.follow_up is not None or not _may_propose(run, desk):
@@ -33,7 +38,7 @@ def propose_configuration(base: OpenedRepository, desk: Desk) -> str:
     if desk.code_host.has_pull_request(run, BRANCH):
         return "asked already"
     try:
-        pull = _open_pull_request(run, base.checkout, desk)
+        pull = _open_pull_request(base, measured, desk)
     except RunStopped as problem:
         if isinstance(problem, (Superseded, Cancelled)):
             raise
@@ -49,12 +54,16 @@ def _may_propose(run: Run, desk: Desk) -> bool:
     return by_label and desk.settings.onboarding != "off" and not run.dry_run
 
 
-def _open_pull_request(run: Run, base: Checkout, desk: Desk) -> PullRequest:
+def _open_pull_request(
+    opened: OpenedRepository, measured: MeasuredBase | None, desk: Desk
+) -> PullRequest:
     """Open the pull request, with a commit that adds the one file."""
-    place = desk.base_folder(run)
-    tree = worktree.lay_out(base, place, desk.stopped)
-    kept = proposal.load_values(desk.settings.home, run.repository)
-    text = proposal.propose(tree, kept)
+    run, base = opened.run, opened.checkout
+    report = None
+    if measured is not None:
+        given = measured.prepared, measured.baseline
+        report = base_report.describe_base(*given, opened.contract, desk)
+    text = report.configuration if report else proposal.propose(desk.open_base(opened), {})
     name = load.OWN_FILES[0]
     file = ChangedFile(path=name, before=None, after=text.encode(), executable=False)
     commit = _push_file(run, base, file, desk)
@@ -66,7 +75,7 @@ def _open_pull_request(run: Run, base: Checkout, desk: Desk) -> PullRequest:
             base_branch=base.base_branch or "",
             base_commit=base.commit,
             title=proposal.TITLE,
-            body=proposal.write_body(run, text, desk.redactor),
+            body=base_report.write_onboarding(run, report, text, desk.redactor),
         ),
     )
 

@@ -64,10 +64,14 @@ def demo(
             param_hint="--scenario",
         )
     chosen = [SCENARIOS[name] for name in ((scenario,) if scenario else USUAL)]
-    terminal.print_aside("Starting a simulated GitHub and the service…", style="dim")
+    loaded = settings.load_settings()
+    terminal.print_aside(
+        f"Starting a simulated GitHub and the service; their data are in {loaded.home}/demo…",
+        style="dim",
+    )
     with (
         _make_scratch() as folder,
-        play.playing(chosen, settings.load_settings(), folder) as plays,
+        play.playing(chosen, loaded, folder) as plays,
     ):
         out, aside = Console(), Console(stderr=True)
         are_as_told = [show_play(played, out, is_whole=scenario is not None) for played in plays]

@@ -252,13 +252,12 @@ def playing(
 
 @contextmanager
 def serving_recorded() -> Iterator[dict[str, str]]:
-    """Serve the recorded model; give the settings of a service that asks it for changes."""
+    """Serve the recorded model; give the settings of a service that asks it."""
     with scripted.serving(recorded.reply) as server:
         given = server.environ("chat", recorded.NAME)
-        editor = given.pop("MERGEWRIGHT_MODEL")
         yield {
             **given,
-            "MERGEWRIGHT_MODEL_EDITOR": editor,
+            "MERGEWRIGHT_MODEL_PRICES": f"{given['MERGEWRIGHT_MODEL']}=3/15",
             # A person who reviews is answered at once.
             "MERGEWRIGHT_QUIET_SECONDS": "1",
         }

@@ -1,7 +1,7 @@
 """What the demo's model says: recorded, since a demo has no key. All else about its run is real.
 
-One conversation makes the change of the issue "bug", the other answers the review of its pull
-request. Each reply is asked for by the service over a provider's wire.
+One conversation makes the change of the issue "bug", one reviews it, and one answers the review of
+its pull request. Each reply is asked for by the service over a provider's wire.
 """
 
 from __future__ import annotations
@@ -99,5 +99,7 @@ _ANSWER = (
 
 def reply(seen: Seen) -> Said:
     """Give the reply of this turn."""
+    if "to review the diff" in seen.system:
+        return _say(("submit_review", {"approve": True}))
     turns = _ANSWER if "to answer the review" in seen.system else _CHANGE
     return turns[seen.turn - 1]

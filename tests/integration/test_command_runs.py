@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Run
 from agent.runs import commands, executor
 from agent.settings import Settings
-from agent.store.sql_run_store import SqlRunStore
+from agent.store.sql_run_store import SqlRunStore, open_store
 from agent.store.sql_tables import name_command
 from tests.unit.editing.desks import Watcher
 
 DEAD = 2**22 + 1
 """More than the kernel numbers processes with."""
+
+
+def test_a_check_is_no_run_of_a_ticket_that_goes_on(home):
+    with closing(open_store(Settings(home=home))) as store:
+        for run_id, ticket in (("r1", "/t.md"), ("r2", "")):
+            store.add_run(Run(run_id=run_id, repository="/shop", ticket=ticket, started=0), 0)
+        found = [commands.find_latest(store, "/shop", ticket) for ticket in (None, "/t.md", "")]
+    assert [each.run.run_id for each in found] == ["r1", "r1", "r2"]
 
 
 def test_one_that_was_over_before_that_was_noted_ends_so_and_is_not_carried_again(

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import RepositoryUnfit
-from agent.git import base, worktree
+from agent.git import base, source, worktree
 from agent.models.environment import Checkout
 from tests.folders import lay_files
 from tests.integration import git_samples as samples
@@ -124,6 +124,7 @@ def test_GR2_nothing_of_a_poisoned_repository_runs(repository, mirrors, canary, 
     poison(repository, canary)
     os.utime(repository / "a.py", (1, 1))  # so that the status below has to look at its content
 
+    assert source.count_uncommitted(str(repository)) >= 1
     _, commit, branch = every_step(repository, mirrors, tmp_path / "tree")
 
     assert hits(canary) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -108,3 +109,19 @@ def test_an_address_is_cloned_for_a_ticket_once(tmp_path, monkeypatch):
     assert run.find_folder(remote.as_uri()) == here / "till"
     with pytest.raises(typer.BadParameter):
         run.find_folder((tmp_path / "missing.git").as_uri())
+    asked: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "call", lambda words: asked.append(words) or 1)
+    with pytest.raises(typer.BadParameter):
+        run.find_folder("shop/missing")
+    assert asked == [["git", "clone", "--", "https://github.com/shop/missing", "missing"]]
+    assert run.find_folder("till") == here / "till"
+
+
+def test_a_link_is_printed_only_to_a_dashboard_that_answers(commands_home, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        port = door.getsockname()[1]
+        monkeypatch.setenv("MERGEWRIGHT_DASHBOARD_PORT", str(port))
+        assert f":{port}/sign-in/once?code=" in called("dashboard").stdout
+    silent = called("dashboard")
+    assert f"No dashboard answers at http://127.0.0.1:{port}." in str(silent.exception)
+    assert silent.stdout == ""

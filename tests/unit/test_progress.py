@@ -47,9 +47,9 @@ def test_what_is_taken_from_the_record_is_marked():
     text = shown(terminal=True)
     assert CURSOR in text, "the present step is alive"
     lines = [line.rstrip() for line in text.splitlines()]
-    (kept,) = [line for line in lines if "baseline" in line]
+    (kept,) = [line for line in lines if "checks on the base branch" in line]
     assert "reused from the record" in kept
-    (done,) = [line for line in lines if "environment" in line and "0.3 s" in line]
+    (done,) = [line for line in lines if "set-up" in line and "0.3 s" in line]
     assert "on record" not in done
 
 

@@ -16,7 +16,7 @@ from agent.models.outcome import (
     PullEnd,
     PullRequest,
 )
-from agent.models.run import Reason, RunState
+from agent.models.run import Reason, Run, RunState
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry.statistics import Statistics
 from tests.outcomes import make_outcome
@@ -77,6 +77,7 @@ def kept(home):
         add(store, 6, category=None, recipe=None, models=(), first_round=None, **declined)
         add(store, 7, ago=40 * DAY)
         add(store, 8, dry_run=True)
+        store.add_run(Run(run_id="r9", repository="/shop", ticket="/t.md", started=0), NOW)
     return home
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from agent.errors import TicketUnclear
 from agent.github import status_text
+from agent.models.base_report import BaseCheck, BaseReport
 from agent.models.change import Finding, Plan, Severity
 from agent.models.checks import (
     CheckItem,
@@ -27,8 +28,7 @@ from agent.models.outcome import Outcome, PullRequest, RunFigures, ThreadOutcome
 from agent.models.review import Proof, ProofRow, Remark, RevertTrials, ReviewNotes, SourcePart
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Ticket
-from agent.publishing import pull_request_content, text, threads
-from agent.setup import proposal
+from agent.publishing import base_report, pull_request_content, text, threads
 from agent.telemetry.ledger import Seal
 from agent.text.redaction import Redactor
 from tests.unit.publishing.samples import cleared, evidence_of_issue, plan
@@ -309,7 +309,27 @@ def follow_up() -> str:
 
 
 def proposed_configuration() -> str:
-    return proposal.write_body(RUN, "version: 1\npython:\n  version: '3.12'\n", Redactor())
+    text = "version: 1\npython:\n  version: '3.12'\n"
+    return base_report.write_onboarding(RUN, BASE, text, Redactor())
+
+
+BASE = BaseReport(
+    commit="c" * 40, branch="main", set_up="By a template.", python="3.12.4", packages=31,
+    setup=("uv sync --frozen",), setup_seconds=41.2, services=("PostgreSQL 15",),
+    hosts=("pypi.org",), attempt_seconds=97.0, minutes=30, usd=3.0,
+    unrun={"steps of CI": ("tox -e docs",)},
+    checks=(
+        BaseCheck(
+            name="mypy", command="mypy .", result=Status.UNMEASURABLE, counts="", failing=(),
+            reason="mypy could not check the code (exit code 2): a|b", failing_count=0, seconds=2.0,
+        ),
+        BaseCheck(
+            name="tests", command="python -m pytest", result=Status.FAILED, reason="",
+            counts="214 tests: 207 passed, 7 failed", failing_count=7, seconds=33.5,
+            failing=tuple(f"tests/test_total.py::test_{number}" for number in range(7)),
+        ),
+    ),
+)  # fmt: skip
 
 
 def status_comment() -> str:

@@ -1,4 +1,4 @@
-"""`mergewright config explain` and `detect`, as they are called."""
+"""`mergewright config explain` and `check --no-run`, as they are called."""
 
 from __future__ import annotations
 
@@ -78,9 +78,8 @@ def test_the_weight_of_a_rule_is_bounded_by_its_floor_and_by_the_operator(repo, 
 
 
 def test_what_is_proposed_is_a_valid_file(repo):
-    printed = run("config", "detect", "--repo", repo).stdout
-    assert "  types: mypy .\n" in printed
-    write(repo, ".github/mergewright.yml", printed)
+    shown = run("check", "--no-run", "--repo", repo, "--write").stdout
+    assert "      types: mypy .\n" in shown
     checked = run("config", "check", "--repo", repo).output
     assert checked.startswith(".github/mergewright.yml: valid\n")
 

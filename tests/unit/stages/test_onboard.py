@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from agent.editing.preparation import MeasuredBase
 from agent.errors import RepositoryUnfit
-from agent.setup import proposal
+from agent.models.checks import CheckItem, CheckReport, Status, TestRun
 from agent.stages import onboard
 from repo_config import load
 from tests.fakes import FakeCodeHost
@@ -17,6 +18,10 @@ FILES = {
     "requirements.txt": "httpx\n",
     "tests/test_x.py": "def test_x():\n    pass\n",
 }
+RED = (
+    CheckItem(item_id="test_x.py::test_x", outcome="passed"),
+    CheckItem(item_id="test_x.py::test_no", outcome="failed"),
+)
 
 
 @pytest.fixture
@@ -30,8 +35,13 @@ def asked(tmp_path, monkeypatch):
 
 def test_the_first_run_proposes_a_file_that_is_valid_and_no_other_does(asked):
     made, code_host, services, said = asked
-    proposal.store_values(services.settings.home, made.run.repository, {"setup": ["mkdir data"]})
-    assert onboard.propose_configuration(made, services).endswith("/pull/100")
+    contract = made.contract
+    found = contract.config.model_copy(update={"setup": ("mkdir data",)})
+    ready = made.model_copy(update={"contract": contract.model_copy(update={"config": found})})
+    suite = TestRun(name="tests", status=Status.FAILED, command=("pytest",), seconds=9.5, items=RED)
+    base = CheckReport(side="base", commit=made.checkout.commit, results=(suite,))
+    opened = made, MeasuredBase(ready, base)
+    assert onboard.propose_configuration(*opened, services).endswith("/pull/100")
     [(branch, _, change)] = code_host.commits
     assert (branch, change.base_commit) == ("mergewright/onboarding", made.checkout.commit)
     [file] = change.files
@@ -41,10 +51,13 @@ def test_the_first_run_proposes_a_file_that_is_valid_and_no_other_does(asked):
     assert config.checks.types == "mypy ."
     [asked_for] = code_host.proposals
     assert (asked_for.branch, asked_for.base_branch) == (branch, "main")
+    row = "| tests | `pytest` | 2 tests: 1 passed, 1 failed | 1 | 9.5 |"
+    assert row in asked_for.body
+    assert "- **tests fails**: test\\_x.py::test\\_no" in asked_for.body
     (line,) = said
     assert "https://forge.example/shop/app/pull/100; the run continues without waiting" in line
     # Whatever became of it, nobody is asked again.
-    assert onboard.propose_configuration(made, services) == "asked already"
+    assert onboard.propose_configuration(made, None, services) == "asked already"
     assert len(code_host.proposals) == len(code_host.commits) == 1
 
 
@@ -57,9 +70,9 @@ def test_commands_dry_runs_and_operators_who_want_none_ask_nobody(asked):
         made.run.model_copy(update={"snapshot": None}),
     ):
         other = made.model_copy(update={"run": run})
-        assert onboard.propose_configuration(other, services) == "not asked"
+        assert onboard.propose_configuration(other, None, services) == "not asked"
     off, _ = code_host_runs.services(services.settings.home, code_host, onboarding="off")
-    assert onboard.propose_configuration(made, off) == "not asked"
+    assert onboard.propose_configuration(made, None, off) == "not asked"
     assert (code_host.calls, said) == ([], [])
 
 
@@ -69,7 +82,7 @@ def test_a_proposal_that_cannot_be_made_is_a_note_and_ends_no_run(asked, monkeyp
 
     monkeypatch.setattr(onboard.worktree, "push_commit", push)
     made, code_host, services, said = asked
-    assert onboard.propose_configuration(made, services) == "not possible"
+    assert onboard.propose_configuration(made, None, services) == "not possible"
     assert code_host.proposals == []
     assert said[-1].endswith("The branch `mergewright` is in the way.")
 
@@ -80,5 +93,5 @@ def test_a_branch_that_an_earlier_run_has_left_is_proposed_as_it_is(asked, monke
 
     monkeypatch.setattr(onboard.worktree, "push_commit", push)
     made, code_host, services, _ = asked
-    onboard.propose_configuration(made, services)
+    onboard.propose_configuration(made, None, services)
     assert [one.branch for one in code_host.proposals] == ["mergewright/onboarding"]

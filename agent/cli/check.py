@@ -1,0 +1,205 @@
+"""`mergewright check`: set a repository up, run its checks, and propose its configuration."""
+
+from __future__ import annotations
+
+import difflib
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from agent.cli import repository, result, run, terminal
+from agent.errors import AgentError, RequestRefused
+from agent.models.base_report import BaseReport
+from agent.models.checks import Status
+from agent.models.pulls import ProjectCheck
+from agent.text import sanitise
+from repo_config import detect, load
+
+if TYPE_CHECKING:
+    from agent.settings import Settings
+
+#: The example that a price is computed for: of each request, what is new and what is answered.
+_REQUESTS, _NEW_TOKENS, _ANSWERED_TOKENS = 30, 1_500, 500
+
+
+def check(
+    repo: Annotated[
+        str,
+        typer.Option(
+            "--repo",
+            help="The repository: a folder, or a URL or OWNER/NAME, which is cloned here.",
+            metavar="DIR|URL|OWNER/NAME",
+        ),
+    ] = ".",
+    ref: Annotated[
+        str | None,
+        typer.Option("--ref", help="Branch, tag or commit. Default: the current checkout."),
+    ] = None,
+    config: repository.ConfigFile = None,
+    model: repository.Model = None,
+    write: Annotated[
+        bool,
+        typer.Option(
+            "--write",
+            help="Write the configuration to .github/mergewright.yml. Before an existing file is"
+            " replaced, the difference is shown and you are asked.",
+        ),
+    ] = False,
+    no_run: Annotated[
+        bool, typer.Option("--no-run", help="Only read the files; run nothing.")
+    ] = False,
+    as_json: terminal.Json = False,
+) -> None:
+    """Set up the repository and run its checks, without a ticket.
+
+    Shows each check with its result and what fails already, what was installed, which hooks and CI
+    steps are not run, what a ticket takes, and the configuration to commit. With a GitHub token,
+    CI's own result for the commit is shown too. Nothing is changed or pushed. Exit code 0: done; 1:
+    not done; 2: wrong usage or invalid configuration; 130: interrupted by Ctrl-C or SIGTERM.
+    """
+    console, begun_at = Console(stderr=True, quiet=as_json), time.monotonic()
+    # It ends what is under way as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    folder, loaded = run.find_folder(repo), run.load_settings_with(model)
+    place = repository.find_root(folder) / load.OWN_FILES[0] if write else None
+    base: BaseReport | None
+    if no_run:
+        base, facts, code = _read_files(folder, loaded, as_json=as_json), dict[str, str](), 0
+        found = base.model_dump(mode="json")
+        report: dict[str, object] = {"schema_version": result.SCHEMA_VERSION, "base": found}
+    else:
+        outcome, seconds = run.run_ticket(
+            folder, None, console, config=config, base=ref, model=model, dry_run=True
+        )
+        report, base = result.make_report(outcome, seconds, folder), outcome.base
+        code = result.choose_exit_code(outcome)
+        ci = _list_ci_checks(folder, base, loaded) if base else ()
+        facts = dict(_list_more(base, ci, loaded)) if base else {}
+        report["ci"] = [each.model_dump(mode="json") for each in ci]
+    if as_json:
+        terminal.print_json(report)
+    elif no_run and base:
+        result.show_base(base, facts.items())
+    else:
+        result.show(outcome, time.monotonic() - begun_at, folder, facts.items())
+    if place and base:
+        try:
+            _write_configuration(place, base)
+        except RequestRefused as problem:
+            terminal.print_aside(problem.message)
+            code = code or 1
+    raise typer.Exit(code)
+
+
+def _read_files(folder: Path, loaded: Settings, *, as_json: bool) -> BaseReport:
+    """Describe a work tree as far as its files and earlier runs tell."""
+    from agent.setup import proposal
+
+    place, tree, read = repository.open_repository(folder, as_json=as_json)
+    project = detect.detect_project(tree, read.config)
+    known = proposal.load_values(loaded.home, str(place))
+    return BaseReport(
+        config_file=read.source.name if read.source else None,
+        unrun=project.unrun,
+        absent=project.absent,
+        configuration=proposal.complete(tree, read.config, known, is_new=read.source is None),
+    )
+
+
+# --- what this machine does not know ----------------------------------------------------------
+
+
+def _list_ci_checks(folder: Path, base: BaseReport, loaded: Settings) -> tuple[ProjectCheck, ...]:
+    """List CI's own results for the commit, where GitHub can be asked; empty: none are known."""
+    if loaded.github_token is None and loaded.github_app_id is None:
+        return ()
+    from agent import wiring
+    from agent.git import source
+    from agent.github import project_checks
+
+    try:
+        name = run.read_repository_name(source.read_origin(str(folder)), loaded.github_url)
+        session = wiring.way_to_github(loaded).open_named_session(name, "check")
+        return project_checks.list_checks(session, base.commit)
+    except (AgentError, typer.BadParameter) as problem:
+        terminal.print_aside(f"CI's results are not known: {problem}")
+        return ()
+
+
+def _list_more(
+    base: BaseReport, ci: tuple[ProjectCheck, ...], loaded: Settings
+) -> Iterator[tuple[str, str]]:
+    yield "", _estimate_cost(base, loaded)
+    if not ci:
+        return
+    red = [each.name for each in ci if each.state == "failed"]
+    passed = sum(each.state == "passed" for each in ci)
+    words = f"{passed} of {len(ci)} passed for this commit"
+    yield "CI", f"{words}; failed: {sanitise.list_some(red)}" if red else words
+    ours = [check.name for check in base.checks if check.result is Status.FAILED]
+    if ours and not red and passed == len(ci):
+        yield "", f"Here it differs: {sanitise.list_some(ours)} failed. See the log for why."
+    elif red and not ours:
+        yield "", "Here it differs: no check failed."
+
+
+def _estimate_cost(base: BaseReport, loaded: Settings) -> str:
+    """Say what a ticket costs with the configured model, and how that is computed."""
+    from agent.llm import routes
+    from agent.models.chat import Usage
+
+    chain = routes.list_chains(loaded)["editor"]
+    if not chain:
+        return "Without a model, only tickets that fit a recipe are handled (`--model`)."
+    catalogue, costs, sent = routes.load_catalogue(loaded), [], 0
+    for _ in range(_REQUESTS):
+        usage = Usage(
+            input_tokens=sent + _NEW_TOKENS,
+            cache_read_tokens=sent,
+            output_tokens=_ANSWERED_TOKENS,
+        )
+        costs.append(catalogue.price_worst_case(chain[0], usage))
+        sent += _NEW_TOKENS + _ANSWERED_TOKENS
+    known = [cost for cost in costs if cost is not None]
+    if not known:
+        return f"The price of {chain[0]} is not known (MERGEWRIGHT_MODEL_PRICES)."
+    return (
+        f"{chain[0]}: about ${sum(known):.2f} for an example of {_REQUESTS} requests, each with"
+        f" {_NEW_TOKENS:,} new tokens and {_ANSWERED_TOKENS:,} in the reply (earlier ones at the"
+        f" cached price, where one is known); at most ${base.usd:.2f} (`limits.usd`)."
+    )
+
+
+# --- the configuration ------------------------------------------------------------------------
+
+
+def _write_configuration(place: Path, base: BaseReport) -> None:
+    """Write the proposed configuration; RequestRefused: it may not take the place of another."""
+    if not base.configuration:
+        terminal.print_aside(f"{base.config_file} says all of this already; nothing was written.")
+        return
+    if base.config_file not in (None, load.OWN_FILES[0]):
+        raise RequestRefused(
+            f"The configuration is in {base.config_file}; nothing was written. Add the keys there."
+        )
+    if place.resolve() != place:
+        raise RequestRefused(f"{place} is a link; nothing was written. Replace it with a file.")
+    if place.exists():
+        before = place.read_text(encoding="utf-8")
+        lines = before.splitlines(keepends=True), base.configuration.splitlines(keepends=True)
+        change = "".join(difflib.unified_diff(*lines, "now", "proposed"))
+        terminal.print_aside(sanitise.strip_terminal_codes(change))
+        if not (sys.stdin.isatty() and typer.confirm(f"Replace {place}?", err=True)):
+            raise RequestRefused(f"{place} exists; nothing was written. Edit it as shown above.")
+    try:
+        place.parent.mkdir(exist_ok=True)
+        place.write_text(base.configuration, encoding="utf-8")
+    except OSError as problem:
+        raise RequestRefused(f"{place} cannot be written ({problem.strerror}).") from problem
+    terminal.print_aside(f"Wrote {place}. Commit it.")

@@ -1,0 +1,104 @@
+"""Describe a measured base commit, and the pull request that proposes a configuration for it."""
+
+from __future__ import annotations
+
+import shlex
+
+from agent.desk import Desk
+from agent.editing.preparation import plan_gate_seconds
+from agent.models.base_report import BaseCheck, BaseReport
+from agent.models.checks import AnyRun, CheckReport, LintRun, Status, TestRun
+from agent.models.environment import Contract, Prepared
+from agent.models.run import Run
+from agent.setup import proposal
+from agent.text import base_table, sanitise
+from agent.text.check_summary import describe_outcomes, format_count
+from agent.text.redaction import Redactor
+
+_MARK = "<!-- mergewright:onboarding -->"
+_MOST_NAMES = 200
+_RED = ("failed", "error", "finding")
+
+
+def describe_base(
+    prepared: Prepared, baseline: CheckReport, own: Contract, desk: Desk
+) -> BaseReport:
+    """Describe a measured base commit.
+
+    Args:
+        own: The contract as the repository has it, before a set-up was looked for.
+    """
+    environment, config = prepared.environment, prepared.contract.config
+    tree, found = desk.open_base(prepared), proposal.find_difference(own.config, config)
+    ran = [result for result in baseline.results if result.status is not Status.ABSENT]
+    return BaseReport(
+        commit=baseline.commit,
+        branch=prepared.checkout.base_branch,
+        config_file=own.source,
+        set_up=environment.why or ("As configured." if own.config.setup else "By a template."),
+        python=environment.python,
+        setup=environment.sources,
+        setup_seconds=round(environment.seconds, 1),
+        packages=len(environment.packages),
+        system_packages=config.python.system_packages,
+        services=tuple(service.title for service in environment.services),
+        hosts=environment.hosts,
+        left_out=environment.left_out,
+        checks=tuple(map(_describe_check, ran)),
+        attempt_seconds=round(plan_gate_seconds(baseline, float("inf")), 1),
+        minutes=desk.budget.find_minutes(config, desk.facts.suite_seconds),
+        usd=desk.budget.find_usd(config),
+        unrun=prepared.contract.project.unrun,
+        absent=prepared.contract.project.absent,
+        configuration=proposal.complete(tree, own.config, found, is_new=own.source is None),
+    )
+
+
+def _describe_check(result: AnyRun) -> BaseCheck:
+    items = result.items if isinstance(result, TestRun | LintRun) else ()
+    names = [item.item_id for item in items if item.outcome in _RED]
+    counts = f"{format_count(len(names), 'finding')}" if names else ""
+    if isinstance(result, TestRun):
+        counts = describe_outcomes(result)
+    return BaseCheck(
+        name=result.name,
+        command=shlex.join(result.command),
+        result=result.status,
+        counts=counts,
+        reason=result.reason,
+        failing=tuple(names[:_MOST_NAMES]),
+        failing_count=len(names),
+        seconds=round(result.seconds, 1),
+    )
+
+
+def write_onboarding(run: Run, report: BaseReport | None, text: str, redactor: Redactor) -> str:
+    """Write the text of the pull request that proposes a configuration.
+
+    Args:
+        report: None: the base could not be set up.
+    """
+    number = run.snapshot.issue.number if run.snapshot else 0
+    opening = (
+        f"#{number} was labelled for Mergewright, and this repository has no configuration yet."
+        " This pull request proposes one. Until then, runs use the same values without it. Take"
+        " your time:\n\n"
+        "- **Merge it**, as it is or edited: it applies from then on.\n"
+        "- **Close it**: runs keep using detected values, and you are not asked again."
+    )
+    parts = [_MARK, opening, sanitise.format_fenced(text, "yaml")]
+    if report is not None:
+        lines = [base_table.HEADINGS, ("---",) * len(base_table.HEADINGS)]
+        for name, command, *results in base_table.list_rows(report):
+            code = (sanitise.format_cell(command),) if command else ("",)
+            lines.append((name, *code, *map(sanitise.format_words, results)))
+        table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+        facts = (
+            f"- **{sanitise.format_words(title)}**: {sanitise.format_sentence(words)}"
+            if title
+            else f"  - {sanitise.format_code(words)}"
+            for title, words in base_table.list_facts(report)
+        )
+        head = f"Measured on {report.commit[:12]}, without any change:"
+        parts += [head, table, "\n".join(facts)]
+    return redactor("\n\n".join(parts))

@@ -1,0 +1,30 @@
+"""Report: how the checks of a base commit ended, where nothing but that was asked for."""
+
+from __future__ import annotations
+
+from agent.desk import Desk
+from agent.editing.preparation import MeasuredBase
+from agent.models.checks import TESTS, Status
+from agent.models.environment import OpenedRepository
+from agent.models.outcome import Outcome, RunFiles
+from agent.models.run import Reason
+from agent.publishing import base_report
+from agent.text.check_summary import format_count
+
+
+def report_base(base: OpenedRepository, measured: MeasuredBase, desk: Desk) -> Outcome:
+    """Describe the base; that it has no tests is an end of its own, since no ticket could pass."""
+    prepared, tests = measured.prepared, measured.baseline.result(TESTS)
+    report = base_report.describe_base(prepared, measured.baseline, base.contract, desk)
+    ran = report.checks
+    red = [check.name for check in ran if check.result is not Status.PASSED]
+    branch = f" ({report.branch})" if report.branch else ""
+    reason = Reason.CHECKED
+    sentence = f"{format_count(len(ran), 'check')} ran on {report.commit[:12]}{branch}"
+    sentence += f"; not passed: {', '.join(red)}." if red else "; all passed." if ran else "."
+    if tests and tests.status is Status.ABSENT and prepared.contract.config.checks.tests != "off":
+        reason = Reason.NO_TESTS
+        sentence += f" No ticket can be verified: {tests.reason}."
+    outcome = Outcome.for_stopped_run(base.run.run_id, reason, sentence)
+    files = RunFiles(text="", log=desk.log_place(base.run))
+    return outcome.model_copy(update={"base": report, "files": files})

@@ -1,0 +1,61 @@
+"""Describe a base commit for people: its checks as rows, and what it takes to run them. Pure.
+
+`mergewright check` prints these; the pull request that proposes a configuration has the same ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agent.models.base_report import BaseReport
+from agent.models.checks import Status
+from agent.text import sanitise
+from agent.text.check_summary import format_count
+
+HEADINGS = ("check", "command", "result", "fails already", "seconds")
+_MOST_LISTED, _LONGEST = 5, 100
+
+
+def list_rows(report: BaseReport) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of the table, below `HEADINGS`."""
+    for check in report.checks:
+        result = check.counts or check.result.value
+        if check.result is not Status.PASSED and check.reason:
+            result = f"{check.result.value}: {check.reason}"
+        failing = f"{check.failing_count:,}" if check.failing_count else ""
+        yield check.name, check.command, result, failing, f"{check.seconds:.1f}"
+
+
+def list_facts(report: BaseReport) -> Iterator[tuple[str, str]]:
+    """Yield what fails already, what was installed and what is not run, each with its title."""
+    for check in report.checks:
+        if check.failing:
+            names = sanitise.list_some(check.failing[:_MOST_LISTED], _MOST_LISTED)
+            more = check.failing_count - _MOST_LISTED
+            yield f"{check.name} fails", names + (f" and {more:,} more" if more > 0 else "")
+    if report.python:
+        packages = format_count(report.packages, "package")
+        yield "set-up", f"{report.set_up} Python {report.python}, {packages}."
+        yield from (("", sanitise.shorten(line, _LONGEST)) for line in report.setup)
+    several = {
+        "Debian packages": report.system_packages,
+        "servers": report.services,
+        "read from": report.hosts,
+        "not installed": report.left_out,
+        **{f"{kind}, not run": names for kind, names in report.unrun.items()},
+        "not in the checkout": report.absent,
+    }
+    for title, listed in several.items():
+        if listed:
+            yield title, sanitise.list_some(listed, 2 * _MOST_LISTED)
+    if report.python:
+        yield "a ticket", _estimate_time(report)
+
+
+def _estimate_time(report: BaseReport) -> str:
+    """Say what a ticket may take, and how that is known."""
+    return (
+        f"Set-up: {report.setup_seconds:.0f} s, once for the same dependencies. The checks of one"
+        f" change: at most about {report.attempt_seconds:.0f} s (twice the slowest check, and"
+        f" 30 s). The whole ticket: at most {report.minutes} minutes (`limits.minutes`)."
+    )

@@ -1,0 +1,161 @@
+"""`mergewright check` on repositories of each kind; what it prints is made by hand."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+from typer.testing import CliRunner
+
+from agent.cli import check as command
+from agent.cli import run, terminal
+from agent.cli.main import app
+from agent.git import source
+from agent.models.base_report import BaseCheck, BaseReport
+from agent.models.checks import Status
+from agent.models.outcome import Outcome
+from agent.models.pulls import ProjectCheck
+from agent.models.run import Reason
+from agent.models.step import Step
+from agent.settings import Settings
+from tests.flow.stories import Repository
+
+pytestmark = pytest.mark.usefixtures("commands_home")
+
+RED = BaseCheck(
+    name="tests", command="pytest", result=Status.FAILED, counts="3 tests: 1 passed, 2 failed",
+    reason="", failing=("a", "b"), failing_count=2, seconds=4.0,
+)  # fmt: skip
+TEXT = "version: 1\nsetup:\n  - mkdir data\n"
+BASE = BaseReport(
+    commit="c" * 40, branch="main", set_up="By a template.", python="3.12.4", checks=(RED,),
+    attempt_seconds=38.0, minutes=30, usd=3.0, configuration=TEXT,
+)  # fmt: skip
+
+
+@pytest.fixture
+def repository(tmp_path):
+    made = Repository(tmp_path / "shop")
+    made.path.mkdir()
+    made.git("init", "-q", "-b", "main")
+    made.write("shop.py", "x = 1\n")
+    made.commit()
+    return made
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """Have each repository end so, without anything being run."""
+    ended = [Outcome.for_stopped_run("r1", Reason.CHECKED, "1 check ran.")]
+    monkeypatch.setattr(run, "run_ticket", lambda *given, **more: (ended[0], {"baseline": 4.0}))
+
+    def set_base(base, reason=Reason.CHECKED):
+        end = Outcome.for_stopped_run("r1", reason, "1 check ran.")
+        ended[0] = end.model_copy(update={"base": base})
+
+    set_base(BASE)
+    return set_base
+
+
+def check(repository, *words):
+    return CliRunner().invoke(app, ["check", "--repo", str(repository.path), *words])
+
+
+def test_it_shows_what_runs_and_writes_the_configuration_where_there_is_none(repository, measured):
+    ended = check(repository, "--write")
+    assert ended.exit_code == 0, ended.output
+    for words in ("tests fails  a, b", "at most about 38 s", "      - mkdir data", "(checked)"):
+        assert words in ended.output
+    path = repository.path / ".github/mergewright.yml"
+    assert path.read_text() == TEXT
+    # An edited file is not replaced unless somebody says so.
+    path.write_text(TEXT + "label: robots\n")
+    again = check(repository, "--write")
+    assert (again.exit_code, "-label: robots" in again.output) == (1, True)
+    assert path.read_text() == TEXT + "label: robots\n"
+    measured(BASE.model_copy(update={"configuration": "", "config_file": str(path.name)}))
+    assert "nothing was written" in check(repository, "--write").output
+
+
+def test_a_configuration_elsewhere_or_a_link_is_left_alone(repository, measured):
+    measured(BASE.model_copy(update={"config_file": "pyproject.toml"}))
+    assert "The configuration is in pyproject.toml" in check(repository, "--write").output
+    measured(BASE)
+    (repository.path / ".github").symlink_to(repository.path.parent)
+    ended = check(repository, "--write")
+    assert (ended.exit_code, "is a link" in ended.output) == (1, True)
+    assert not (repository.path.parent / "mergewright.yml").exists()
+
+
+def test_json_is_one_object_without_what_only_the_service_needs(repository, measured):
+    measured(BASE, Reason.NO_TESTS)
+    ended = check(repository, "--json")
+    told = json.loads(ended.stdout)
+    assert (ended.exit_code, told["schema_version"], told["ci"]) == (1, 1, [])
+    assert told["base"]["checks"][0]["failing"] == ["a", "b"]
+    assert "review_state" not in told
+    assert not {"told_at", "first_round"} & told["figures"].keys()
+
+
+@pytest.mark.parametrize(
+    ("states", "base", "words"),
+    [
+        (("passed",), BASE, "Here it differs: tests failed."),
+        (("failed",), BASE, "failed: unit 0"),
+        (("failed",), BASE.model_copy(update={"checks": ()}), "Here it differs: no check failed."),
+    ],
+)
+def test_a_difference_to_ci_is_said(states, base, words, tmp_path):
+    ci = tuple(ProjectCheck(name=f"unit {n}", state=state) for n, state in enumerate(states))
+    told = [line for _, line in command._list_more(base, ci, Settings(home=tmp_path))]
+    assert words in " ".join(told)
+    assert (len(told) == 3) is words.startswith("Here")
+
+
+def test_a_price_says_how_it_is_computed(tmp_path):
+    loaded = Settings(home=tmp_path, model=("acme:x",), model_prices=("acme:x=1/10",))
+    # 30 requests of 1,500 to 59,500 tokens at $1, and 500 in each reply at $10 a million.
+    assert "acme:x: about $1.06 for an example of 30 requests" in command._estimate_cost(
+        BASE, loaded
+    )
+    unknown = Settings(home=tmp_path, model=("acme:x",))
+    assert "is not known (MERGEWRIGHT_MODEL_PRICES)" in command._estimate_cost(BASE, unknown)
+
+
+def test_uncommitted_files_are_counted_and_nothing_of_the_repository_runs(repository):
+    assert source.count_uncommitted(str(repository.path)) == 0
+    repository.write("shop.py", "x = 2\n")
+    repository.write("new.py", "")
+    trap = repository.path.parent / "trap"
+    repository.git("config", "core.fsmonitor", f"touch {trap}; false")
+    repository.git("config", "filter.a=b.clean", f"touch {trap}; cat")
+    assert source.count_uncommitted(str(repository.path)) == 0, "a filter that cannot be turned off"
+    repository.write(".gitattributes", "*.py filter=a=b\n")
+    assert source.count_uncommitted(str(repository.path)) == 0
+    repository.git("config", "--unset", "filter.a=b.clean")
+    assert source.count_uncommitted(str(repository.path)) == 3
+    assert not trap.exists()
+    bare = repository.path.parent / "bare.git"
+    subprocess.run(["git", "clone", "-q", "--bare", repository.path, bare], check=True)
+    assert source.count_uncommitted(str(bare)) == 0
+    assert source.read_origin(str(bare)) == str(repository.path)
+
+
+@pytest.mark.parametrize(
+    ("variable", "provider"),
+    [("OPENAI_API_KEY", "openai"), ("GEMINI_API_KEY", "google"), ("SHOP_API_KEY", None)],
+)
+def test_a_key_names_its_provider(variable, provider):
+    assert run.find_provider(variable) == provider
+
+
+def test_steps_are_named_in_words():
+    named = {
+        Step.BASELINE.named("try 2"): "checks on the base branch try 2",
+        Step.PLAN.named("2 reply"): "plan: waiting for the model",
+        Step.PLAN.named(1).named("rest"): "plan: accepted, editing",
+        Step.REVIEW.named(1).named("opening"): "review: reading the repository",
+        Step.CHECKS.named(2): "checks with the change 2",
+    }
+    assert {step: terminal.describe_step(step) for step in named} == named
