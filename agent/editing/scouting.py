@@ -212,7 +212,8 @@ def _search_configuration(
         said = sanitise.shorten_middle(str(words), _MOST_ANSWER, where="not kept")
         talk.answer(said + end_of_answer)
     if tries and not best:
-        end = f"{end}\n\nThe last try: {sanitise.shorten_middle(str(words), _MOST_OF_LAST, where="the run's log")}"
+        last = sanitise.shorten_middle(str(words), _MOST_OF_LAST, where="not kept")
+        end = f"{end}\n\nThe last try: {last}"
     return max(best, key=lambda one: obstacles.rate_tests(one[1].tests), default=end)
 
 
