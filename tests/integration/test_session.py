@@ -97,7 +97,7 @@ def test_a_stopped_run_ends_its_command_within_a_moment(place):
 def test_servers_are_started_for_each_command(backend, home):
     place = Workplace(settings_for(backend, home, **LIMITS))
     redis = SandboxService(
-        name="redis", title="Redis 7", argv=("/usr/bin/redis-server", "--port", "6379"), port=6379,
+        name="redis", title="Redis 7", argv=("/usr/bin/redis-server", "--port", "6379"), ports=(6379,),
         variables={"REDIS_HOST": "127.0.0.1"},
     )  # fmt: skip
     environment = place.prepared.environment.model_copy(
