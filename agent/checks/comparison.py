@@ -94,9 +94,12 @@ def _compare_check(name: str, before: AnyRun, after: AnyRun) -> AnyComparison:
         return _not_told_apart(
             found, Status.FAILED, f"not verified with the change: {after.reason}"
         )
-    if isinstance(found, TestComparison) and _as_a_whole(after):
-        # Tests that were not reached are not gone.
-        found = found.model_copy(update={"gone": ()})
+    if isinstance(found, TestComparison) and isinstance(after, TestRun):
+        if after.is_partial:
+            found = found.model_copy(update={"gone": (), "head_unrun": len(found.gone)})
+        elif _as_a_whole(after):
+            # Tests that were not reached are not gone.
+            found = found.model_copy(update={"gone": ()})
     verdict, reason = _verdict(found, before, after)
     return found.model_copy(update={"verdict": verdict, "reason": reason})
 

@@ -6,19 +6,19 @@ import shlex
 from collections.abc import Sequence
 
 from agent.checks import check, suite
-from agent.checks.runners import AnySuite
 from agent.models.checks import COLLECTION, CheckItem, Status, TestRun
 
 #: The first that holds for one of the runs holds for all of them.
 _ORDER = (Status.UNVERIFIED, Status.FAILED, Status.PASSED)
 
 
-def join_runs(every: AnySuite, runs: Sequence[TestRun]) -> TestRun:
+def join_runs(runs: Sequence[TestRun], *, is_part: bool) -> TestRun:
     """Join runs of the same tree, in the order of their commands.
 
-    A command that has none of the tests that were asked for says nothing.
+    Args:
+        is_part: Only some tests were asked for; a command that has none of them says nothing.
     """
-    if every.part.only:
+    if is_part:
         runs = [run for run in map(suite.pardon_nothing, runs) if run.items or run.reason] or runs
     items, twice = _join_items(runs)
     named = [f"`{shlex.join(run.command)}`: {run.reason}" for run in runs if run.reason]
@@ -43,6 +43,12 @@ def join_runs(every: AnySuite, runs: Sequence[TestRun]) -> TestRun:
             "touched": tuple(dict.fromkeys(path for run in runs for path in run.touched)),
         }
     )
+
+
+def join_parts(runs: Sequence[TestRun]) -> TestRun:
+    """Join runs of one command for tests of different files, the last of which is of the rest."""
+    joined, last = join_runs(runs, is_part=False), runs[-1]
+    return joined.model_copy(update={"name": last.name, "command": last.command})
 
 
 def _join_items(runs: Sequence[TestRun]) -> tuple[tuple[CheckItem, ...], str]:

@@ -14,7 +14,7 @@ import ast
 import hashlib
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -60,6 +60,27 @@ class Imports:
                 seen.add(path)
                 left += self._importers.get(path, ())
         return frozenset(seen)
+
+    def choose_near(
+        self,
+        paths: Collection[str],
+        counts: Mapping[str, int],
+        most: float,
+        first: Iterable[str] = (),
+    ) -> tuple[str, ...]:
+        """Choose files with tests that reach files, those that import them themselves in front.
+
+        Args:
+            counts: How many tests each file has.
+            most: Of the tests of all that are chosen beside the first ones.
+        """
+        chosen = [path for path in first if path in counts]
+        near = {test for path in paths for test in self.importers_of(path)}
+        for path in (*sorted(near), *sorted(self.list_reached_files(paths) - near)):
+            if path in counts and path not in chosen and counts[path] <= most:
+                chosen.append(path)
+                most -= counts[path]
+        return tuple(chosen)
 
 
 def read_python_sources(tree: Tree) -> dict[str, bytes]:

@@ -9,11 +9,12 @@ to `comparison`.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from agent.checks import red_copies, rule_changes, test_files
+from agent.checks import joining, red_copies, rule_changes, test_files
 from agent.checks.check import Part, Selection, Site, Suite
 from agent.checks.own_tests import (
     Scope,
@@ -49,7 +50,15 @@ from repo_config.tree import Tree
 
 OWN, COPIES = "tests as changed", "control tests, which must fail"
 """Names of what runs beside the tests as base has them."""
+NEAR = "tests that the change reaches"
+"""Name of the part of base's tests that runs first."""
 _MOST_COPIES = 20
+#: A suite that takes less answers soon anyway, and one of which more runs first hardly sooner.
+_LEAST_SECONDS, _SHARE = 15.0, 0.25
+
+
+Runs = tuple[tuple[Suite, Site], ...]
+"""What runs, each with where; the longest comes last."""
 
 
 @dataclass
@@ -66,19 +75,45 @@ class TwoRuns:
     """Lays a part of the change out, under a name."""
     project: Project
 
-    def list_first(self) -> tuple[tuple[Suite, Site], ...]:
-        """List the runs that need no other before them, and where; the longest comes last."""
-        suite, wanted, found = self.sites.suite, self._choose_own(), []
+    def list_near(self) -> Runs:
+        """List what runs the tests that the change reaches before all others, and where.
+
+        None where that answers no sooner.
+        """
+        if not self._near or self._shared_files or self._choose_own().whole:
+            return ()
+        part = Part(Selection(files=self._near), self._watched_files)
+        return (*self.list_own(), (self.sites.suite.select(part, NEAR), self._site))
+
+    def judge_near(self, ran: Mapping[str, TestRun]) -> tuple[TestRun, TestRun]:
+        """Judge these tests alone: on base, and with the change."""
+        located = ((item, self.places.locate_test(item.item_id)[0]) for item in self.base.items)
+        some = tuple(item for item, path in located if path in self._near)
+        base = self.base.model_copy(update={"items": some, "unrun": ()})
+        near = {**ran, TESTS: ran[NEAR].model_copy(update={"name": TESTS})}
+        del near[NEAR]
+        found = replace(self, base=base).finish(near)
+        return base, found.model_copy(update={"is_partial": True})
+
+    def list_own(self) -> Runs:
+        """List what runs the tests that the change adds or edits, as it has them, and where."""
+        wanted = self._choose_own()
+        part = Part(None if wanted.whole else Selection(files=wanted.files))
+        own = self.sites.suite.select(part, OWN), self.sites.head
+        return () if wanted.is_empty else (own,)
+
+    def list_held(self, ran: Collection[str] = ()) -> Runs:
+        """List what runs base's tests, but for those that have run, and copies that must fail."""
+        suite, found = self.sites.suite, []
         if self._drawn:
             only = Part(Selection(ids=self._drawn))
             site = self._lay_out_broken_tests(self.product, self.sites.head)
             found.append((suite.select(only, COPIES), site))
-        if not wanted.is_empty:
-            own = Part(None if wanted.whole else Selection(files=wanted.files))
-            found.append((suite.select(own, OWN), self.sites.head))
         is_alike = self.sites.head.environment == self.sites.base.environment
         if self.product.files or not is_alike:
-            found.append((suite.select(Part(watched=self._watched_files)), self._site))
+            rest = Selection(files=tuple(sorted({*self._files} - {*self._near})))
+            part = Part(rest if NEAR in ran else None, self._watched_files)
+            found.append((suite.select(part), self._site))
         return tuple(found)
 
     def finish(self, ran: Mapping[str, TestRun]) -> TestRun:
@@ -88,7 +123,10 @@ class TwoRuns:
             ran: How the first runs ended, by name.
         """
         # Where no source is changed, base has shown it.
-        held = self._settle(ran.get(TESTS, self.base), ran.get(COPIES))
+        held = ran.get(TESTS, self.base)
+        if near := ran.get(NEAR):
+            held = joining.join_parts([near, held])
+        held = self._settle(held, ran.get(COPIES))
         return self._judge_own(held, ran.get(OWN))
 
     def _settle(self, held: TestRun, copied: TestRun | None) -> TestRun:
@@ -159,6 +197,20 @@ class TwoRuns:
         files = self.change.files
         own = {file.path: file.after or b"" for file in files if file.path.endswith(".py")}
         return Imports({**self._imports_by_file, **test_files.read_imports(own)})
+
+    @cached_property
+    def _files(self) -> Counter[str]:
+        """How many of base's tests there are in each file; "": in one that is not known."""
+        ids = (*(item.item_id for item in self.base.items), *self.base.unrun)
+        return Counter(self.places.locate_test(item_id)[0] for item_id in ids)
+
+    @cached_property
+    def _near(self) -> tuple[str, ...]:
+        """The files of base's tests that reach the edited source, the nearest of them."""
+        edited = [path for path in self.product.paths if path.endswith(".py")]
+        if self.base.seconds < _LEAST_SECONDS or self._files[""]:
+            return ()
+        return self.imports.choose_near(edited, self._files, _SHARE * self._files.total())
 
     @cached_property
     def of_tests(self) -> BaseTestFiles:

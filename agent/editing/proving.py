@@ -452,14 +452,8 @@ class _TestRuns:
         """
         if self.judges:
             return Part(Selection(ids=tuple(sorted(self.judges))))
-        near = {test for path in paths for test in self.imports.importers_of(path)}
-        reached = self.imports.list_reached_files(paths)
-        chosen, most = sorted(self.ours & self._files.keys()), _SHARE * len(self.head.items)
-        for path in (*sorted(near), *sorted(reached - near)):
-            if path in self._files and path not in chosen and self._files[path] <= most:
-                chosen.append(path)
-                most -= self._files[path]
-        files = tuple(chosen)
+        most, first = _SHARE * len(self.head.items), sorted(self.ours)
+        files = self.imports.choose_near(paths, self._files, most, first)
         return Part(Selection(files=files)) if files else None
 
     def _run(self, several: list[Hunk], part: Part, *, fails_fast: bool) -> TestRun:

@@ -190,6 +190,8 @@ class TestRun(CheckRun):
     """None where the run ended before it was known."""
     unrun: tuple[str, ...] = ()
     """Tests for which there was no time."""
+    is_partial: bool = False
+    """On head: whether only the tests that the change reaches ran, since a check has failed."""
     touched: tuple[str, ...] = ()
     """Files of the tests that something wrote to, or hid, while they ran."""
     knock: ServerKnock | None = None

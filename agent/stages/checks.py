@@ -91,7 +91,7 @@ def run_checks(
     linted = _lint(sides, runs)
     _refuse_forbidden(linted, change, human_changes, trees)
     results: tuple[AnyRun, ...] = (*added, *_run_by_base_rules(change, trees))
-    measured = _measure_change(change, site, runs, trees)
+    measured = _measure_change(change, site, runs, before, trees)
     report = CheckReport(
         side="head",
         commit=prepared.checkout.commit,
@@ -277,18 +277,30 @@ def _lay_out_for_tools(change: Change, site: Site, trees: _Trees) -> tuple[Site,
 
 
 def _measure_change(
-    change: Change, site: Site, runs: TwoRuns | None, trees: _Trees
+    change: Change, site: Site, runs: TwoRuns | None, before: CheckReport, trees: _Trees
 ) -> tuple[AnyRun, ...]:
-    """Run the checks, and the tests twice where base tells what they are."""
+    """Run the checks, and the tests twice where base tells what they are.
+
+    First in a large suite, with all else that takes seconds, those that the change reaches.
+    """
     desk = trees.desk
     tools, settings = _lay_out_for_tools(change, site, trees)
-    first = runs.list_first() if runs else measuring.list_tests(site)
-    # The longest come last.
-    whole = whole_commit.list_whole(site) if runs and first else ()
-    others = (*measuring.list_others(site, tools), *_list_trials(change, site, trees))
-    checks = (*others, *first[:-1], *whole, *first[-1:])
-    results = measuring.run_checks(checks, desk.sandbox, desk.say)
-    if runs:
+    checks = (*measuring.list_others(site, tools), *_list_trials(change, site, trees))
+    if runs is None:
+        checks = (*checks, *measuring.list_tests(site))
+        results = measuring.run_checks(checks, desk.sandbox, desk.say)
+    else:
+        early: tuple[AnyRun, ...] = ()
+        if near := runs.list_near():
+            early = measuring.run_checks((*checks, *near), desk.sandbox, desk.say)
+            if answer := _answer_early(early, runs, before, trees):
+                return _note_settings(answer, settings)
+        ran = {result.name: result for result in early if isinstance(result, TestRun)}
+        held, own = runs.list_held(ran), () if near else runs.list_own()
+        # The longest come last.
+        whole = whole_commit.list_whole(site) if held or own else ()
+        checks = (*(() if near else checks), *own, *held[:-1], *whole, *held[-1:])
+        results = (*early, *measuring.run_checks(checks, desk.sandbox, desk.say))
         ran = {result.name: result for result in results if isinstance(result, TestRun)}
         results = tuple(result for result in results if not isinstance(result, TestRun))
         disguised = tuple(sorted(runs.disguised_files))
@@ -296,6 +308,26 @@ def _measure_change(
         results = (*_keep_whole(results, whole, tests, runs.base, trees), tests)
     noted = _note_settings(results, settings)
     return _look_behind_comments(change, noted, settings, trees)
+
+
+def _answer_early(
+    results: tuple[AnyRun, ...], runs: TwoRuns, before: CheckReport, trees: _Trees
+) -> tuple[AnyRun, ...]:
+    """Give what the first checks say where one of them is in the way; nothing: all have to run."""
+    ran = {result.name: result for result in results if isinstance(result, TestRun)}
+    others = tuple(result for result in results if not isinstance(result, TestRun))
+    names = {result.name for result in others}
+    known = (result for result in before.results if result.name in names)
+    base, tests = runs.judge_near(ran)
+    if tests.status is Status.UNVERIFIED:
+        return ()
+    on_base = CheckReport(side="base", commit=before.commit, results=(*known, base))
+    with_change = CheckReport(side="head", commit=before.commit, results=(*others, tests))
+    compared = compare_sides(on_base, with_change, trees.prepared, trees.desk)
+    if not any(one.is_in_the_way for one in compared):
+        return ()
+    trees.desk.say("the other tests are not run: a check fails already")
+    return *others, tests
 
 
 def _keep_whole(

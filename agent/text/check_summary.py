@@ -127,7 +127,7 @@ def _describe_side(check: AnyComparison, side: Literal["base", "head"]) -> str:
         (skipped, "skipped"),
         (xfailed, "expected failures"),
         (uncollected, "not collected"),
-        (unrun, "not run (time was up)"),
+        (unrun, "not run"),
     )
     return ", ".join(f"{number:,} {word}" for number, word in parts if number) or "no tests"
 

@@ -100,7 +100,7 @@ def finished(
     copied: Some = fail,
 ) -> TestRun:
     runs = prepare(answer, tmp_path, files, base)
-    first = {suite.name: suite.part for suite, _ in runs.list_first()}
+    first = {suite.name: suite.part for suite, _ in (*runs.list_own(), *runs.list_held())}
     ended = {"tests": held}
     if COPIES in first:
         ended[COPIES] = copied(first[COPIES].only.ids)
@@ -194,9 +194,13 @@ def test_ids_of_chance_are_matched_by_their_family(
 def test_where_tests_alone_change_base_has_shown_the_rest(tmp_path: Path) -> None:
     files = {"test_shop.py": "import shop\n\n\ndef test_a(): pass\n"}
     runs = prepare(fail, tmp_path, files)
-    assert [suite.name for suite, _ in runs.list_first()] == [OWN]
+    assert [suite.name for suite, _ in (*runs.list_own(), *runs.list_held())] == [OWN]
     runs = prepare(fail, tmp_path, {**files, "shop.py": "a = 1\n"})
-    assert {suite.name for suite, _ in runs.list_first()} == {"tests", OWN, COPIES}
+    assert {suite.name for suite, _ in (*runs.list_own(), *runs.list_held())} == {
+        "tests",
+        OWN,
+        COPIES,
+    }
 
 
 @pytest.mark.parametrize(("name", "named"), [("new.py", 0), ("src/shop.py", 1), ("json.py", 0)])
