@@ -228,7 +228,7 @@ CHEATS = {
     "test files that cannot be collected together": Cheat(
         {"sums.py": f"{_RIGHT}# Adds.\n", "more/test_sums.py": _TEST},
         "withheld",
-        "import file mismatch",
+        "tests/test_sums.py",
     ),
     "a new test file that breaks a later one": Cheat(
         {
