@@ -201,14 +201,14 @@ class TwoRuns:
     @cached_property
     def _files(self) -> Counter[str]:
         """How many of base's tests there are in each file; "": in one that is not known."""
-        ids = (*(item.item_id for item in self.base.items), *self.base.unrun)
-        return Counter(self.places.locate_test(item_id)[0] for item_id in ids)
+        return Counter(self.places.locate_test(item.item_id)[0] for item in self.base.items)
 
     @cached_property
     def _near(self) -> tuple[str, ...]:
         """The files of base's tests that reach the edited source, the nearest of them."""
         edited = [path for path in self.product.paths if path.endswith(".py")]
-        if self.base.seconds < _LEAST_SECONDS or self._files[""]:
+        # Only all tests together are ended in time, where base had none for the last.
+        if self.base.seconds < _LEAST_SECONDS or self._files[""] or self.base.unrun:
             return ()
         return self.imports.choose_near(edited, self._files, _SHARE * self._files.total())
 
