@@ -1,7 +1,5 @@
 """The `mergewright` command, also as `python -m agent`."""
 
-from __future__ import annotations
-
 import atexit
 import gc
 import os

@@ -1,7 +1,5 @@
 """The clients a stage may be given, and the folders of one run."""
 
-from __future__ import annotations
-
 import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence

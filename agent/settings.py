@@ -4,8 +4,6 @@ Owns how a secret is given (by value or by file) and read. What a secret opens i
 holder: the listener the webhook secret alone, the code host adapter key and token.
 """
 
-from __future__ import annotations
-
 import difflib
 import errno
 import os

@@ -7,8 +7,6 @@ A step whose process was killed runs again, so it may run more than once; one th
 never does.
 """
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import json

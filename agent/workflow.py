@@ -6,8 +6,6 @@ function from the top; a finished step is then remembered, not done again. What 
 steps as well, one for each reply and one for its calls: `agent.editing.loop`.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Name what a repository has and no checkout of ours holds: submodules, and files in Git LFS."""
 
-from __future__ import annotations
-
 import pathspec
 
 from repo_config.project_files import ProjectFiles

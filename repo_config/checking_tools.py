@@ -4,8 +4,6 @@ A known tool counts where the project has settings for it, or a hook of pre-comm
 Its settings are the tool's own affair.
 """
 
-from __future__ import annotations
-
 import posixpath
 import re
 import shlex

@@ -3,8 +3,6 @@
 Whatever only a shell could read, and any other program, is compared by its exit code.
 """
 
-from __future__ import annotations
-
 import posixpath
 import re
 import shlex

@@ -4,8 +4,6 @@ Enough to recognise frameworks and tools, and what a change declares anew. What 
 decided elsewhere.
 """
 
-from __future__ import annotations
-
 import posixpath
 import re
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """How Django is started in a project: settings module, manage.py, folders on sys.path."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator

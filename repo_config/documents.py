@@ -3,8 +3,6 @@
 Our own configuration is read by `located`, which takes less of YAML and knows the places.
 """
 
-from __future__ import annotations
-
 import configparser
 import re
 import tomllib

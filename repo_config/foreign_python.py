@@ -5,8 +5,6 @@ input in memory, and takes longer than the square of the length of a dotted name
 the bounds counts as source that cannot be read.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 import warnings

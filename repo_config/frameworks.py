@@ -1,7 +1,5 @@
 """Which framework a project is built on, and the FastAPI applications that its modules make."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator
 

@@ -3,8 +3,6 @@
 Tools read these files themselves; here it is only known where they may read from.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from typing import Any

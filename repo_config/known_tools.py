@@ -3,8 +3,6 @@
 A new one is a row here, and a reader of what it prints in `agent/checks/readers.py`.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

@@ -1,7 +1,5 @@
 """Find and read a repository's configuration, and name everything that is wrong with it at once."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterator
 from typing import Any

@@ -4,8 +4,6 @@ YAML is read from its node graph: no tag constructs an object, no alias is follo
 places of values: each is where our table begins.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Lock files by their names. Pure."""
 
-from __future__ import annotations
-
 import re
 
 PYTHON = {

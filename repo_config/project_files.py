@@ -4,8 +4,6 @@ Nothing is imported or run; what cannot be read counts as absent. What the conte
 mean is left to the modules that ask.
 """
 
-from __future__ import annotations
-
 import ast
 import configparser
 import shlex

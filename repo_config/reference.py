@@ -1,7 +1,5 @@
 """What can be configured, as the models of `schema` have it: sections, keys, types."""
 
-from __future__ import annotations
-
 import typing
 from collections.abc import Iterator
 from typing import Any

@@ -5,8 +5,6 @@ without changes to them, and the reviewer sees them. Of the two files with table
 the tables decide.
 """
 
-from __future__ import annotations
-
 import configparser
 import posixpath
 import re

@@ -3,8 +3,6 @@
 `agent.policy` has the rules themselves; a test compares this list with it.
 """
 
-from __future__ import annotations
-
 _IN_ORDER = """\
 paths file-mode size secrets sample-secrets hidden-text look-alikes odd-text
 gate-files other-files

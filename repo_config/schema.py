@@ -4,8 +4,6 @@ The text under each field is the one that editors and the reference show. The fo
 is left to `values`, reading the file to `load`.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import (

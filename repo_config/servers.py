@@ -1,7 +1,5 @@
 """The servers that `services` may name: the rows of `servers.toml`."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping
 from functools import cache

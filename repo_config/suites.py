@@ -1,7 +1,5 @@
 """How a project's tests are started: by pytest, or by Django's runner."""
 
-from __future__ import annotations
-
 from repo_config import command_lines, test_files
 from repo_config.command_lines import SuiteCommand
 from repo_config.dependencies import Dependency

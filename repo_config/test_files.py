@@ -1,7 +1,5 @@
 """Tell files of tests by where they lie and how they are called."""
 
-from __future__ import annotations
-
 import re
 
 _FOLDERS = frozenset({"test", "tests", "testing", "e2e", "functional_tests"})

@@ -1,7 +1,5 @@
 """A repository's files as everything here sees them: paths and bytes, nothing that runs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Protocol
 

@@ -4,8 +4,6 @@ Only the structure of its files is read: hooks of pre-commit, and steps of its w
 Nothing interprets a shell or what it starts (tox, make): each line is shown as it stands.
 """
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterator
 from typing import Any, NamedTuple

@@ -3,8 +3,6 @@
 `schema` has the form of each key.
 """
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Sequence

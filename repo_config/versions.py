@@ -1,7 +1,5 @@
 """Find the versions of Python that a project is declared for."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

@@ -3,8 +3,6 @@
 All of it holds before anything is parsed.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hmac
 import re

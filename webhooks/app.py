@@ -5,8 +5,6 @@ are refused before the body is read. Everything else is judged only after the si
 right.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import re

@@ -1,7 +1,5 @@
 """The body of a delivery: JSON within bounds, and one of the event that it is said to be."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -4,8 +4,6 @@ Owns the queue before the inbox. While one commit is under way in a thread, the 
 arrive meanwhile gather for the next.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable

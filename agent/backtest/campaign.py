@@ -5,8 +5,6 @@ statistics and share environments and mirrors. What is done has its row on disk 
 begins; a backtest that is broken off goes on with what has none, and its runs where they were.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """What is on disk of backtests: a folder each, with the order, and a row for each task done."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import NamedTuple

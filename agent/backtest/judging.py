@@ -6,8 +6,6 @@ the merged test files on the base commit, and twice with the merged change. They
 sandboxes that no model has seen.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from agent.backtest.tasks import PastChange

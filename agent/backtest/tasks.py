@@ -1,7 +1,5 @@
 """Past changes as tasks, in the form of SWE-bench: what was asked, and what was merged for it."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Collection, Iterable

@@ -4,8 +4,6 @@ Returned is what a tool finds with the change and does not find without it. Whic
 is left to `agent.policy`.
 """
 
-from __future__ import annotations
-
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Mapping

@@ -4,8 +4,6 @@ A known tool runs in the version that the repository pins, by its own settings. 
 the repository; plugins of mypy and flake8 do, and could keep them silent.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import posixpath

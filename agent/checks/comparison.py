@@ -5,8 +5,6 @@ run or pass only as the change has them are named; what is not proved on either 
 passed.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 

@@ -5,8 +5,6 @@ in the same process, also named a planted mistake: an error of the system check,
 a migration in a model of each app.
 """
 
-from __future__ import annotations
-
 import posixpath
 from dataclasses import dataclass
 from typing import Literal

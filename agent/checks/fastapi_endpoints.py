@@ -5,8 +5,6 @@ asked for where `fastapi.auth` needs it; then an application that does not answe
 What an endpoint lacks is left to `agent.policy.contract.fastapi_auth`.
 """
 
-from __future__ import annotations
-
 import posixpath
 from typing import Literal
 

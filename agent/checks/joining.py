@@ -1,7 +1,5 @@
 """Join the runs of several test commands into one; a test belongs to one of them."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Sequence
 

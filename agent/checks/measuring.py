@@ -1,7 +1,5 @@
 """Run every check of a repository on one side, each in its own fresh sandbox."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed

@@ -3,8 +3,6 @@
 Owns which these are, and one result made of this run and that of the tests as base has them.
 """
 
-from __future__ import annotations
-
 import ast
 import textwrap
 from collections.abc import Mapping

@@ -5,8 +5,6 @@ read. What follows from all of it is left to rules
 (`agent.policy.contract.added_packages`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 from agent.models.checks import AddedPackages, Package, PackageRun, Status

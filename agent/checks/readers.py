@@ -1,7 +1,5 @@
 """Read what linters, formatters and type checkers print. Pure."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping

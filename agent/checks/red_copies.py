@@ -5,8 +5,6 @@ whatever it calls itself. A copy does all that the test does, and then makes one
 kind that has to fail; where all did, it raises, and is red. Whoever recognizes copies is not found.
 """
 
-from __future__ import annotations
-
 import ast
 import secrets
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """Store the results of checks: in a run's folder, and those of base commits for later runs."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

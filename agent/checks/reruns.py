@@ -5,8 +5,6 @@ alike: the test passed there, and failed as it does with the change. Where it ne
 change, a person has to look. Anything less excuses nothing.
 """
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Iterable

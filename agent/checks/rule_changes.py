@@ -4,8 +4,6 @@ Used to run the checks on a change twice: under the base commit's rules, without
 such files, and as a whole. Telling the reviewer about such files is left to `agent.policy`.
 """
 
-from __future__ import annotations
-
 from agent.models.change import Change
 from repo_config import rule_files as known
 from repo_config.detect import Project

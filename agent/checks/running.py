@@ -1,7 +1,5 @@
 """Run a check in a fresh sandbox, show lines of it meanwhile, and judge the result."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from functools import cache

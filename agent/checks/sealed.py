@@ -4,8 +4,6 @@ Owns names that nobody can guess, the seal over each line, and the bounds on wha
 other half is `sandbox_scripts/mergewright_report.py`; what the events mean is left to each check.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import secrets

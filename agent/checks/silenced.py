@@ -5,8 +5,6 @@ tools look once more: what they find only then, a comment has hidden. Lengths an
 that nothing else moves.
 """
 
-from __future__ import annotations
-
 import io
 import re
 import tokenize

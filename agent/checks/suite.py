@@ -5,8 +5,6 @@ test has an outcome. The test that must pass passed, and the one that must fail 
 counts and exit code fit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal

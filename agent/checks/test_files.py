@@ -8,8 +8,6 @@ that nothing else uses: if it lies elsewhere than tests do and asserts something
 and counts as either.
 """
 
-from __future__ import annotations
-
 import ast
 import hashlib
 import posixpath

@@ -6,8 +6,6 @@ them. Owns what runs in which of the two, and one result made of both. What foll
 to `comparison`.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping

@@ -1,7 +1,5 @@
 """Have rules weigh what tools have found that base has not."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 from agent.checks import readers

@@ -5,8 +5,6 @@ collected together, a test that disturbs a later one, and an exit code that no t
 as that of a coverage floor.
 """
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Callable
 from dataclasses import replace

@@ -4,8 +4,6 @@
 event; nothing of it stands in a line of a shell.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """`mergewright config`: check and explain a configuration; its schema for editors."""
 
-from __future__ import annotations
-
 import difflib
 import textwrap
 from typing import Annotated

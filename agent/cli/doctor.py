@@ -1,7 +1,5 @@
 """`mergewright doctor`: proves each limit of a sandbox by an attempt to break it; tries models."""
 
-from __future__ import annotations
-
 import platform
 import shutil
 import subprocess

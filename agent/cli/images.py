@@ -1,7 +1,5 @@
 """`mergewright images`: the images of docker sandboxes."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

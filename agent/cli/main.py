@@ -5,8 +5,6 @@ data that this version cannot use, 130 interrupted. What is 2 stays so until som
 something; the rest may be tried again.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from importlib import metadata

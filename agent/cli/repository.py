@@ -3,8 +3,6 @@
 What commands say of these is their own; runs read the base commit instead.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Show an outcome: for people with tables, for programs as one JSON object."""
 
-from __future__ import annotations
-
 import shlex
 import textwrap
 from collections.abc import Iterable, Iterator

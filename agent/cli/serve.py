@@ -4,8 +4,6 @@ Owns what each of them is given and how they are started, started again and ende
 `webhooks`, `agent.dashboard` and `agent.service.process`.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 import signal

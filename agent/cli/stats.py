@@ -1,7 +1,5 @@
 """`mergewright stats`: figures over the runs of issues that the service keeps."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What commands print: tables, JSON for programs, and the live progress of a run."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import sys

@@ -1,7 +1,5 @@
 """`mergewright verify`: hold the signed log of a run against the key that signed it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -4,8 +4,6 @@ A command begins a line of what its writer says; in a quotation or in code it is
 words, or an example. One comment holds one command: the first.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection
 from typing import Literal, get_args

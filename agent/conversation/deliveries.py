@@ -4,8 +4,6 @@ Owns the table of what we act on, whichever way it came. Whether this label star
 this person may, and how things stand by now, is the intake's to decide.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -4,8 +4,6 @@ Deliveries may be late, doubled, out of order or lost. So both only cause a look
 code host at that time counts.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from typing import Literal

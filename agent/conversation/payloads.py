@@ -4,8 +4,6 @@ GitHub adds fields at any time; what is not named here is not looked at. A "1" i
 no name, whatever sent it.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Any, Literal
 

@@ -4,8 +4,6 @@ Exit codes: 0 stopped by a signal; 1 it cannot start just now; 2 settings, so th
 is no use. The words say what to do.
 """
 
-from __future__ import annotations
-
 import gc
 import os
 import sys

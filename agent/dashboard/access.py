@@ -4,8 +4,6 @@ A session is a random id in a cookie; all else is kept in memory, so that to sig
 everywhere, and after a restart people sign in again.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import secrets

@@ -1,7 +1,5 @@
 """What people ask of runs on the dashboard, as by a command in a comment."""
 
-from __future__ import annotations
-
 import uuid
 from datetime import UTC, datetime
 

@@ -1,7 +1,5 @@
 """The dashboard's application: its pages, what stands in every answer's head, and its errors."""
 
-from __future__ import annotations
-
 from urllib.parse import quote
 
 import structlog

@@ -3,8 +3,6 @@
 They are the operator's, so nobody else sees them, and their runs count in no statistics.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

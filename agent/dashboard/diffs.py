@@ -1,7 +1,5 @@
 """The diff of a change as lines with numbers, and the findings at them. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ By the user authorisation of the App: a token of the person's own, which reaches
 that both the person and the App can reach. It is kept in memory and shown nowhere.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import ssl

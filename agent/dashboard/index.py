@@ -3,8 +3,6 @@
 Reading a run costs as much as parsing its outcome, so only those are read that have changed.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections import defaultdict

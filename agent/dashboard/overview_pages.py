@@ -1,7 +1,5 @@
 """The pages about all runs: repositories, the queue with its worker, and statistics."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from typing import Annotated, NamedTuple
 

@@ -3,8 +3,6 @@
 No script is in a picture, and nothing is fetched.
 """
 
-from __future__ import annotations
-
 import base64
 import math
 import re

@@ -4,8 +4,6 @@ All of it was redacted when it was written, and is treated as foreign text all t
 that is being written, or was cut off, gives what it has.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """The pages about runs: the list; one run, its change, conversation, log and actions."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -4,8 +4,6 @@ A link is a file named by the digest of its code: to follow it removes the file,
 also over restarts and between processes.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import secrets

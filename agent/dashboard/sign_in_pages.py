@@ -1,7 +1,5 @@
 """Signing in and out: by GitHub, or by a one-time link for whoever runs the service."""
 
-from __future__ import annotations
-
 import re
 
 from fastapi import APIRouter

@@ -1,7 +1,5 @@
 """What was said between us and models in one run, a page of turns at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path

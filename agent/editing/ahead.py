@@ -4,8 +4,6 @@ Nothing is recorded here. The run's own step of the same name takes what came of
 work itself; so a run that goes on after a kill repeats the same steps in the same order.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable

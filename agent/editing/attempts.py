@@ -1,7 +1,5 @@
 """An attempt: one conversation in which a model plans, edits, and answers what judges find."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from agent.editing import opening, prompting, submissions

@@ -4,8 +4,6 @@ Its producing command runs in a sandbox on the edited tree. It may only hand bac
 match its own patterns, and no Python file that was there.
 """
 
-from __future__ import annotations
-
 import fnmatch
 import math
 from typing import Literal

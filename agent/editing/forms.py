@@ -1,7 +1,5 @@
 """Forms that a model fills in: a tool whose arguments are a record of ours."""
 
-from __future__ import annotations
-
 from typing import Any, TypeVar
 
 from pydantic import ConfigDict, Field, ValidationError

@@ -4,8 +4,6 @@ Each reply is a durable step, each batch of calls another. All messages are made
 So a run that resumes after a kill sends the same messages and repeats no request.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 

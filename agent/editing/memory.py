@@ -4,8 +4,6 @@ Providers cache the prefix of a conversation, so all of it is sent until most of
 Then many old results are removed at once: one new prefix, not one every few turns.
 """
 
-from __future__ import annotations
-
 import posixpath
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Where the base commit has what a ticket names: paths, and identifiers that git finds."""
 
-from __future__ import annotations
-
 import builtins
 import keyword
 import re

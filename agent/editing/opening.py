@@ -3,8 +3,6 @@
 All foreign words in it stand between marks, as data.
 """
 
-from __future__ import annotations
-
 import math
 import re
 import shlex

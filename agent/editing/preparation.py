@@ -1,7 +1,5 @@
 """The base made ready for a change: its environment built, and the checks run on it, once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """The prompt of each role, from `prompts/` and the contract, and marks around foreign words."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 from functools import cache

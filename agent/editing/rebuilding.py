@@ -1,7 +1,5 @@
 """The lock and the environment that a change declares, for the model's sandbox."""
 
-from __future__ import annotations
-
 import hashlib
 
 from agent.desk import Desk

@@ -1,7 +1,5 @@
 """The review: a second model looks at a change that passed; its view withholds nothing."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from agent.editing import forms, opening, prompting, rounds

@@ -1,7 +1,5 @@
 """What is worked on in one run, what it may spend on models, and what became of its changes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ Nothing is kept of its sandbox. What it proposes is bounded by `setup.proposed_l
 measured as any other set-up.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from contextlib import ExitStack

@@ -1,7 +1,5 @@
 """What a model hands in, and what stands against it: plan, answers, or why nothing is made."""
 
-from __future__ import annotations
-
 import posixpath
 import re
 from collections import Counter

@@ -4,8 +4,6 @@ A reply that is on record is never asked for again. What is written into the led
 what is sent is not, since edits have to match files to the letter.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 

@@ -4,8 +4,6 @@ The user's repository is listed before anything is copied: a commit of ten billi
 at its first hundred thousand.
 """
 
-from __future__ import annotations
-
 import difflib
 import os
 import re

@@ -1,7 +1,5 @@
 """The branch that a commit goes to: its name, whose it is, and how it appears in one move."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Laid beside the runner of every sandbox as well: standard library only, of every
 repository may ask for.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import stat

@@ -1,7 +1,5 @@
 """Make folders whole or not at all, and delete those whose content we did not make ourselves."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

@@ -4,8 +4,6 @@ Nothing is applied to a work tree. A repository on this disk is read where it is
 through our mirror.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial

@@ -3,8 +3,6 @@
 A new mirror appears under its name only when it is complete; one that is gone is made anew.
 """
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """Rules for the names of files in a tree, and for where its links may point. Pure."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping

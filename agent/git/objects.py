@@ -1,7 +1,5 @@
 """Write a Change as git objects, on top of its base commit. No work tree takes part."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence

@@ -3,8 +3,6 @@
 Its objects are packed once for a run; a few small files in the `.git` of a sandbox lead there.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from agent.git import objects, process

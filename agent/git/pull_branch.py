@@ -3,8 +3,6 @@
 Git merges without a work tree: attributes of the repository count as little as its hooks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple

@@ -5,8 +5,6 @@ configuration or address. Git follows no redirect. Reading raises AccessLost, Co
 or RepositoryUnfit where a branch is missing, too large, or has an object that git refuses.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator

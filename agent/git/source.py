@@ -6,8 +6,6 @@ mirror is fetched; the one program that this starts on their side is `git upload
 made for repositories that nobody trusts.
 """
 
-from __future__ import annotations
-
 import os
 import shlex
 from collections.abc import Iterator

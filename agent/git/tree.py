@@ -1,7 +1,5 @@
 """A work tree that is read and written without ever following a link; originals are remembered."""
 
-from __future__ import annotations
-
 import errno
 import os
 import stat

@@ -8,8 +8,6 @@ Whatever is asked here may be asked twice, also at once, and may raise Repositor
 and then nothing is left half done; CacheGone, where a mirror is gone.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """What an answer of GitHub means: the three ways in which a request can fail, and their words."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

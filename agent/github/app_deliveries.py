@@ -1,7 +1,5 @@
 """GitHub's own log of what it has sent to the App's webhook, with what was in it."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

@@ -4,8 +4,6 @@ The link in `deploy/README.md` by which it is registered says the same, with the
 permission; what tokens may do follows from here.
 """
 
-from __future__ import annotations
-
 PERMISSIONS = {
     "metadata": "read",
     "contents": "write",

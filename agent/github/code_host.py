@@ -4,8 +4,6 @@ Owns the order of what is asked and told in each part of a run. How each thing i
 found again, is left to the modules beside this one; when it is asked again, to `connection`.
 """
 
-from __future__ import annotations
-
 from functools import partial
 
 import structlog

@@ -4,8 +4,6 @@ Found by their author and the hidden marker they begin with; a stranger's commen
 marker is never taken for ours.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from github.IssueComment import IssueComment

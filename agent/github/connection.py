@@ -5,8 +5,6 @@ and its answer judged. Redirects are not followed, so that a token goes to no ot
 loop runs. PyGithub's own retry repeats POST after a lost reply; it is off.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

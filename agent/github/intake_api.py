@@ -1,7 +1,5 @@
 """What intake asks GitHub before a run is made, and tells it."""
 
-from __future__ import annotations
-
 import re
 import time
 

@@ -1,7 +1,5 @@
 """Issues and pull requests as they stand now: state, text, events, and what people write there."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from agent.github.access import Raw, RepositorySession

@@ -1,7 +1,5 @@
 """Merged pull requests with the issues they closed, as these stood when each was opened."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from agent.errors import RequestRefused

@@ -4,8 +4,6 @@ Ours is a check run of the App. The project's are the check runs of other Apps, 
 Actions among them, and statuses.
 """
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Iterable, Iterator

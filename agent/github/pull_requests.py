@@ -1,7 +1,5 @@
 """Open a pull request once, and bring our own up to date; never touch another's."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from itertools import islice
 

@@ -4,8 +4,6 @@ Threads are read by REST; GraphQL alone tells which are resolved, and resolves t
 project's own checks say is left to `project_checks`.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """A repository as it stands now: where git finds it, what its branches ask, who may do what."""
 
-from __future__ import annotations
-
 from pathlib import PurePosixPath
 from typing import get_args
 from urllib.parse import quote, urlsplit

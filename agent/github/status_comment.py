@@ -1,7 +1,5 @@
 """The one comment that an issue keeps: how far its run is, then how it ended."""
 
-from __future__ import annotations
-
 import re
 import threading
 import time

@@ -3,8 +3,6 @@
 Six lines while it works, four at its end; the rest is folded.
 """
 
-from __future__ import annotations
-
 from agent.models.change import Plan
 from agent.models.clock import read_clock
 from agent.models.code_host import Progress, StageMark

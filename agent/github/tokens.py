@@ -1,7 +1,5 @@
 """Who we are on GitHub: an App with tokens for one repository and purpose each, or one token."""
 
-from __future__ import annotations
-
 import time
 from collections import deque
 from datetime import datetime

@@ -1,7 +1,5 @@
 """What one run may use: minutes, and money or tokens for models, as often as that was granted."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What the errors of pydantic-ai, and of the providers behind it, mean for a run."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Our records of a conversation as pydantic-ai's messages, and its replies as ours."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

@@ -5,8 +5,6 @@ may have been charged for: the next model of the chain is asked then, twice in a
 FallbackModel goes no further than the first event of a stream, so the chain is walked here.
 """
 
-from __future__ import annotations
-
 import asyncio
 import math
 import os

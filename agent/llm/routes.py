@@ -1,7 +1,5 @@
 """Who is asked for each role, what its tokens cost, and how many of them it takes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import NamedTuple

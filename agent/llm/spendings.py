@@ -1,7 +1,5 @@
 """What requests to models may cost: set aside in advance, and counted also without a reply."""
 
-from __future__ import annotations
-
 import structlog
 
 from agent.errors import (

@@ -1,7 +1,5 @@
 """What a backtest has found: a row for each past change, and figures of all. Pure."""
 
-from __future__ import annotations
-
 import statistics
 from collections import Counter
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """What an owner is told of a base commit: its checks, and what it takes to run them."""
 
-from __future__ import annotations
-
 from agent.models.checks import Status
 from agent.models.record import Record
 

@@ -4,8 +4,6 @@ A conversation is a tuple of messages that only ever grows at its end. What a pr
 given back as it was (signatures of thoughts, ids) travels in `Reply.raw`, which nobody else reads.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from itertools import chain

@@ -1,7 +1,5 @@
 """What checks have said, and base held against head."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 

@@ -1,7 +1,5 @@
 """Where tickets come from and results go."""
 
-from __future__ import annotations
-
 from typing import Literal, Protocol
 
 from agent.models.change import Finding, Plan

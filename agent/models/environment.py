@@ -1,7 +1,5 @@
 """The base commit that was checked out, its configuration and its environment."""
 
-from __future__ import annotations
-
 from urllib.parse import urlsplit
 
 from agent.models.change import Finding

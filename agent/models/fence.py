@@ -4,8 +4,6 @@ A worker of a fleet that was cut off, or stopped for a while, may have lost its 
 Each write to the code host and each push asks here first. A process without a lease may write.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 _ask: Callable[[], None] = lambda: None  # noqa: E731 - replaced below

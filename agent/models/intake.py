@@ -1,7 +1,5 @@
 """What is asked of a code host before a run is made."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Literal
 

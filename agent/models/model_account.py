@@ -4,8 +4,6 @@ All counts come from the results of steps, in their order, so a run that goes on
 the same.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from agent.models.chat import Reply, Role

@@ -1,7 +1,5 @@
 """The verdict on a change, and how a run ended."""
 
-from __future__ import annotations
-
 from typing import Literal, Self
 
 from agent.models.base_report import BaseReport

@@ -3,8 +3,6 @@
 Part of the vocabulary, as `agent.models` is; a follow-up is made of these.
 """
 
-from __future__ import annotations
-
 from typing import Literal, Self
 
 from agent.models.change import Change

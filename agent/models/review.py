@@ -1,7 +1,5 @@
 """What shows that a change is right: tests that notice it, and a second model's view."""
 
-from __future__ import annotations
-
 from agent.models.change import Finding
 from agent.models.record import Record
 

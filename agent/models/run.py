@@ -1,7 +1,5 @@
 """A run, its states and the moves between them, and why it ends."""
 
-from __future__ import annotations
-
 import re
 import secrets
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What a run has found out so far, as its flow says it: for the texts about it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from agent.models.change import Change, Finding, Plan

@@ -1,7 +1,5 @@
 """Sandboxes: the order for one, what comes out of it, and one that stays open."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 

@@ -1,7 +1,5 @@
 """What a run is to bring about: a ticket, or what is asked of a pull request of ours."""
 
-from __future__ import annotations
-
 from agent.models.change import Change, Plan
 from agent.models.code_host import Remote
 from agent.models.outcome import ThreadOutcome, ThreadResult

@@ -1,7 +1,5 @@
 """The ticket, who asked for it, and what people said to its run."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Sequence

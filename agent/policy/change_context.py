@@ -3,8 +3,6 @@
 A hit that a file had before, or that only moved from another file, is not held against the change.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass

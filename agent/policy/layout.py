@@ -3,8 +3,6 @@
 A test may sleep and a script may read a file where code that answers requests may not.
 """
 
-from __future__ import annotations
-
 import posixpath
 import re
 

@@ -4,8 +4,6 @@ Owns the order `off < info < review < block`. A rule declares its own weight; `a
 it.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping

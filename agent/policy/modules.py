@@ -3,8 +3,6 @@
 A module is read only when a name leads there. Nothing is imported.
 """
 
-from __future__ import annotations
-
 import ast
 import posixpath
 from collections.abc import Iterable, Iterator

@@ -4,8 +4,6 @@
 matches a folder covers all that is in it; `!` takes an earlier match back.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """All rules, in the order in which their findings are listed."""
 
-from __future__ import annotations
-
 from agent.policy import tool_rules
 from agent.policy.content import (
     gate_files,

@@ -4,8 +4,6 @@ ruff runs in a sandbox with this configuration alone, on the Python files of a c
 there and not on base becomes a finding of one of `ruff_rules`.
 """
 
-from __future__ import annotations
-
 import ast
 import json
 import re

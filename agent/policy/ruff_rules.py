@@ -4,8 +4,6 @@ A ban of a name carries the id of its rule as its message. What is banned is sai
 (`ruff_contract`); how ruff is run is left to `agent.checks.changed_files`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

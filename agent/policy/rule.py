@@ -4,8 +4,6 @@ A module of the policy declares the rules that it holds in `RULES`, and one `che
 their findings. Who may change the weight of a rule is left to `levels`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol

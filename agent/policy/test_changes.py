@@ -4,8 +4,6 @@ A test that the change's own code breaks may be wrong by now, and one that goes 
 time. Only people know: so each is for the reviewer. What runs is left to `agent.checks`.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterator
 from itertools import islice

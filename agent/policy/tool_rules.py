@@ -4,8 +4,6 @@ What a tool reports is compared between base and head like any check; what is ne
 finding of the rule of that check. Which tool it is and how it is run is left to `agent.checks`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity

@@ -1,7 +1,5 @@
 """Describe a measured base commit, and the pull request that proposes a configuration for it."""
 
-from __future__ import annotations
-
 import shlex
 
 from agent.desk import Desk

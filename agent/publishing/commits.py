@@ -1,7 +1,5 @@
 """Name branch and commit the way the repository does. Pure."""
 
-from __future__ import annotations
-
 import re
 import textwrap
 import unicodedata

@@ -1,7 +1,5 @@
 """What a run has decided, and what it can show of it to people. Only records."""
 
-from __future__ import annotations
-
 from agent.models.change import ClearedChange, Finding, Plan
 from agent.models.checks import AnyComparison, CheckReport
 from agent.models.environment import Prepared

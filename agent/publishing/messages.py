@@ -3,8 +3,6 @@
 What to do differs by where the ticket is: under an issue, or in a file on this machine.
 """
 
-from __future__ import annotations
-
 import shlex
 import textwrap
 from itertools import groupby

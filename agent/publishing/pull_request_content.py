@@ -4,8 +4,6 @@ Owns how the facts of a run are put together for people; writes nothing to a cod
 nothing. What stands in a text is left to `publishing`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Find what a reviewer should know of a change and no table shows, in facts on record. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from agent.checks.hunks import PROSE

@@ -4,8 +4,6 @@ Owns what stands in a text, and in which order. What is foreign in it is made in
 secrets are taken out by `redaction`.
 """
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Iterable, Iterator

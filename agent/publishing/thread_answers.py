@@ -3,8 +3,6 @@
 May run twice: each thread is answered once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from agent.desk import Desk

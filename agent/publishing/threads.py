@@ -3,8 +3,6 @@
 Words of a model are marked as such; all that is foreign is made inert.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterable, Sequence

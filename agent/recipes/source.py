@@ -1,7 +1,5 @@
 """A Python file that is edited in places: everything else stays as it is, to the byte."""
 
-from __future__ import annotations
-
 import ast
 import bisect
 import io

@@ -4,8 +4,6 @@ Sentences are never read. What is neither an answer nor code is only handed on, 
 what else a ticket says. What the keys and the code mean is left to the recipe that asks.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

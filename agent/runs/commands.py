@@ -6,8 +6,6 @@ service work on one data folder. The file is not redacted, since a run has to go
 words; it is deleted once nothing is left to go on with.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """What commands do to runs, from comments and the dashboard; who may is decided before."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from agent.errors import ActiveRun

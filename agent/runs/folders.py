@@ -4,8 +4,6 @@ The folder of a run's work trees is locked as long as the run is at work; one th
 is a left-over.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import time

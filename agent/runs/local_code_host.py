@@ -1,7 +1,5 @@
 """The code host of a developer without any server: a ticket file in, a text file out."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from pathlib import Path

@@ -4,8 +4,6 @@ A watcher of steps (`agent.steps.Watcher`): it folds the many steps into six sta
 the code host, and notes the run's state in the store.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import UTC, datetime
 

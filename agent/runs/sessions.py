@@ -1,7 +1,5 @@
 """The sandboxes that models work in: what each shows, and how it is opened."""
 
-from __future__ import annotations
-
 import posixpath
 import shlex
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ What a sandbox shows is in `bwrap_arguments`, what comes out of it in `running`,
 in `sandbox_scripts/runner.py`.
 """
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os

@@ -3,8 +3,6 @@
 Starts no sandbox.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -5,8 +5,6 @@ sampling from inside instead (see `agent/sandbox/sandbox_scripts/commands.py`). 
 left of sandboxes whose host process was killed.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import time

@@ -4,8 +4,6 @@ Owns what counts: regular files of text that the base's rules do not ignore, wit
 is left out becomes a finding. A tree that lies can only fool itself: the gate judges the Change.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum

@@ -4,8 +4,6 @@ A container can only be given what has a path, so the runner, and `/etc` are lai
 in files. These are the same for all sandboxes, hold no secret, and are made once.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Where the container engine is. Loads nothing of its client, so that asking is quick."""
 
-from __future__ import annotations
-
 import os
 import stat
 from collections.abc import Mapping

@@ -3,8 +3,6 @@
 Images are built by `sandbox_images/python/Dockerfile`.
 """
 
-from __future__ import annotations
-
 import re
 import socket
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 Owns the limits on what is held in memory. Knows nothing of processes.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Callable
 from enum import IntEnum

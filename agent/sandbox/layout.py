@@ -3,8 +3,6 @@
 The same for every kind of sandbox, so that what runs in one cannot tell by a path which it is in.
 """
 
-from __future__ import annotations
-
 import json
 import struct
 from collections.abc import Iterator, Mapping, Sequence

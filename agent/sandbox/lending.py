@@ -3,8 +3,6 @@
 A lent host folder is taken back with nothing dangerous in it.
 """
 
-from __future__ import annotations
-
 import os
 import stat
 import time

@@ -1,7 +1,5 @@
 """Try every limit of a sandbox by an attempt to break it, never by a version, flag or setting."""
 
-from __future__ import annotations
-
 import json
 import secrets
 import shutil

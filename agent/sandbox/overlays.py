@@ -6,8 +6,6 @@ with the last process in it; what is written is in memory of the sandbox's own. 
 had, sandboxes copy folders and compare all of the base, and have no packages beside their root's.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import tempfile

@@ -4,8 +4,6 @@ How a sandbox is made, spoken to and taken down is left to the kinds of sandbox.
 it is handed in piece by piece; nothing in it is believed but the frames of its runner.
 """
 
-from __future__ import annotations
-
 import secrets
 import time
 from abc import ABC, abstractmethod

@@ -1,7 +1,5 @@
 """Choose which kind of sandbox is opened."""
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 from threading import Lock
 from typing import Literal

@@ -5,8 +5,6 @@ so programs that only try them go on. Where the processor is not in the table th
 and `doctor` says so.
 """
 
-from __future__ import annotations
-
 import errno
 import platform
 import socket

@@ -3,8 +3,6 @@
 Whatever happens in it, the host has the change as it was last taken, and nothing else of it.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping

@@ -4,8 +4,6 @@ A slot is a locked file below the data folder: the lock is gone with the process
 however that ended. A user who is not root has one user only; there a slot is just a number.
 """
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import hashlib

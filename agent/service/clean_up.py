@@ -4,8 +4,6 @@ Nothing goes that does not carry our mark: a lock of ours that nobody holds, a n
 give. What somebody may still work with stays.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from pathlib import Path

@@ -5,8 +5,6 @@ out. Only people with write permission are heard: what others write has no effec
 answer, so that nobody can make us write. Everything may be done twice: a comment counts once.
 """
 
-from __future__ import annotations
-
 from agent.conversation import commands
 from agent.conversation.commands import Command, UnknownCommand
 from agent.conversation.events import Comment, Request

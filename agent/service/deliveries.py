@@ -5,8 +5,6 @@ waits. What a delivery becomes is decided by `agent.service.intake`; when its ru
 `agent.service.dispatch`.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from collections.abc import Callable

@@ -5,8 +5,6 @@ the records of store and engine count, not this process's memory. So it makes no
 the process was killed.
 """
 
-from __future__ import annotations
-
 import math
 import threading
 from collections.abc import Callable

@@ -4,8 +4,6 @@ Owns when the next turn is taken: at once, when somebody rings or writes, or aft
 turn does is its owner's.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 What a delivery says is only the occasion: how the pull request stands is asked.
 """
 
-from __future__ import annotations
-
 from agent.conversation.events import ConversationEvent
 from agent.github.intake_api import GithubIntakeApi
 from agent.models.outcome import StoredRun

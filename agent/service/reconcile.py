@@ -5,8 +5,6 @@ and goes through inbox and intake like any other: where the service was away, an
 cannot reach it at all.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

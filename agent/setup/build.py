@@ -12,8 +12,6 @@ This is the module to read first; it holds the order of the work and nothing els
 An environment is made once for all that its lines have read, and never changed afterwards.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

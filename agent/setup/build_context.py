@@ -1,7 +1,5 @@
 """What every part of one build works with."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ From the files of an environment in the store, as data: they were written by who
 packages, so nothing in them is believed to have the right form.
 """
 
-from __future__ import annotations
-
 import filecmp
 import re
 from collections.abc import Collection, Iterable

@@ -1,7 +1,5 @@
 """What gateways have read and its server calls immutable (RFC 8246), by its address."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -5,8 +5,6 @@ the operator bounds. Values themselves come from `repo_config`, the weight of ru
 `agent.policy.levels`. Pure.
 """
 
-from __future__ import annotations
-
 import operator
 import posixpath
 from collections.abc import Iterator

@@ -7,8 +7,6 @@ added here; what a server calls unchanging is kept by its address. From the host
 operator names, git may fetch. Everything else is answered with 403 or 405 and noted.
 """
 
-from __future__ import annotations
-
 import base64
 import ipaddress
 import posixpath

@@ -4,8 +4,6 @@ What this machine has is listed by uv. Each is tried in a sandbox, because that 
 work.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

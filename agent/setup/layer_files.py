@@ -3,8 +3,6 @@
 Nobody follows a link in them.
 """
 
-from __future__ import annotations
-
 import filecmp
 import os
 import posixpath

@@ -4,8 +4,6 @@ It runs in a sandbox with the whole tree and the gateway to package indexes: wor
 sources to build have a say. Of what it writes the lock alone comes back.
 """
 
-from __future__ import annotations
-
 import posixpath
 import re
 from pathlib import PurePosixPath

@@ -3,8 +3,6 @@
 Pure. The error is found by the form in which Python and pytest print one, not by its words.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence

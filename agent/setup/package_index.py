@@ -4,8 +4,6 @@ They are named by our own setting, or by the environment variables of uv and pip
 keeps its files on another host has that host in MERGEWRIGHT_ALLOW_HOSTS.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator, Mapping

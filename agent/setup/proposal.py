@@ -4,8 +4,6 @@ What is not known is left out. The file is read again before it is handed out: w
 would refuse is never proposed.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

@@ -1,7 +1,5 @@
 """The bounds of a configuration that a model proposes: it may set less than a repository's own."""
 
-from __future__ import annotations
-
 import json
 import os
 import posixpath

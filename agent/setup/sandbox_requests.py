@@ -1,7 +1,5 @@
 """Compose the order for a command that runs in the repository's environment, without network."""
 
-from __future__ import annotations
-
 import posixpath
 from collections.abc import Mapping
 from importlib import resources

@@ -5,8 +5,6 @@ it, as its own user, on its own loopback. They end with it. The table of servers
 `repo_config/servers.toml`; a repository's own are command lines.
 """
 
-from __future__ import annotations
-
 import fnmatch
 import hashlib
 import json

@@ -5,8 +5,6 @@ being built has a name that nothing looks for; it gets its real name when it is 
 a killed process left behind is swept a day later.
 """
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import os

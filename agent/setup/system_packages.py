@@ -5,8 +5,6 @@ list of installed packages. It reaches only the hosts of these sources. No scrip
 run, and nothing is installed on this machine.
 """
 
-from __future__ import annotations
-
 import fnmatch
 import hashlib
 import json

@@ -5,8 +5,6 @@ Python, shared by all repositories and never writable again. No code of a packag
 npm's: nothing is built, and one single installation fills an empty virtual environment.
 """
 
-from __future__ import annotations
-
 import hashlib
 import shlex
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Digests of what stands in a work tree, by which a build knows it again."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import stat

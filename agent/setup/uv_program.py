@@ -3,8 +3,6 @@
 Owns nothing of what is installed.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -3,8 +3,6 @@
 Kept by `agent.checks.reports`, so that a second run on the same base does not measure again.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from agent.checks import check, measuring, reports, running

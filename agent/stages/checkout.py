@@ -1,7 +1,5 @@
 """Checkout: fix the base commit, lay out its files, read what the repository demands there."""
 
-from __future__ import annotations
-
 from agent.desk import Desk
 from agent.errors import (
     ConfigInvalid,

@@ -4,8 +4,6 @@ The checked files are laid out again from the base commit and the Change: the co
 exactly these. What a check writes is deleted with its sandbox.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Iterable, Iterator

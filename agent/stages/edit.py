@@ -3,8 +3,6 @@
 The Change is complete before any check runs; what checks write is thrown away with their sandbox.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from agent.desk import Desk

@@ -5,8 +5,6 @@ base's tests hardly pass with it, a model looks for a better one; that with whic
 is taken. Each is built and measured by steps of its own.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from contextlib import suppress

@@ -3,8 +3,6 @@
 People's words count as they are found here; whatever brought us here was only the occasion.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from agent.conversation.commands import ROUNDS_OVER, is_command, is_for_others, is_mentioned

@@ -5,8 +5,6 @@ what was detected, whatever becomes of it. It is looked up on the code host each
 here has to be remembered.
 """
 
-from __future__ import annotations
-
 from agent.desk import Desk
 from agent.editing.preparation import MeasuredBase
 from agent.errors import Cancelled, RepositoryUnfit, RunStopped, Superseded

@@ -1,7 +1,5 @@
 """Plan: settle every fact of the ticket against the code, then say what will be done."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from agent.desk import Desk

@@ -4,8 +4,6 @@ Owns the one way from Change to ClearedChange. The rules, each pure and in a mod
 are in `agent.policy`; what tools find in a sandbox is left to `checks`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial

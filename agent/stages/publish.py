@@ -4,8 +4,6 @@ Executes nothing of the repository's. May run twice: an equal commit on an equal
 again, each thread is answered once, and the texts are written anew.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress

@@ -1,7 +1,5 @@
 """Repair: what a model is told of its change, as the answer to what it submitted."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from agent.editing import attempts, rounds

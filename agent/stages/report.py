@@ -1,7 +1,5 @@
 """Report: how the checks of a base commit ended, where nothing but that was asked for."""
 
-from __future__ import annotations
-
 from agent.desk import Desk
 from agent.editing.preparation import MeasuredBase
 from agent.models.checks import TESTS, Status

@@ -4,8 +4,6 @@ What comes out is a Draft on top of the branch, and an answer to each matter; no
 machine yet.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from agent.conversation.commands import ROUNDS_OVER

@@ -1,7 +1,5 @@
 """Triage: who can carry this ticket out? What needs the code is asked later, by `plan`."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator, Sequence
 from itertools import islice

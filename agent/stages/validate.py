@@ -1,7 +1,5 @@
 """Validate: rules, checks, proof and decision on a change, in this order."""
 
-from __future__ import annotations
-
 import math
 from itertools import chain
 

@@ -5,8 +5,6 @@ PostgreSQL an advisory one. So reading and then writing is atomic, also between 
 transaction that only reads takes no lock, and never waits.
 """
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import os

@@ -10,8 +10,6 @@ who had it before. Who may do so, the lock of the data folder (`agent.store.work
 SQLite, and a lease on PostgreSQL, where each worker also has a queue of its own.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 import sqlite3

@@ -8,8 +8,6 @@ that cannot tell ends itself well before the others declare it dead. All times a
 On SQLite there is one worker, which holds the lock of the data folder instead.
 """
 
-from __future__ import annotations
-
 import os
 import socket
 import threading

@@ -5,8 +5,6 @@ workers together. The longest wait comes first; earlier runs of the hour count a
 that nobody waits for ever.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress

@@ -4,8 +4,6 @@ A part of the store. An issue has one active run. A follow-up requested meanwhil
 run that opened the pull request. It becomes a run of its own when the active run is over.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import TypeAdapter

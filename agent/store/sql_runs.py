@@ -1,7 +1,5 @@
 """What is read of runs: one, several, those of an issue or a pull request. A part of the store."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any

@@ -1,7 +1,5 @@
 """The dollars that requests to models have cost, or may cost, in the store's table."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from sqlalchemy import delete, func

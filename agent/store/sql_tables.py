@@ -1,7 +1,5 @@
 """The tables of the runs, and their rows as records."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Iterable, Iterator
 from functools import cache

@@ -5,8 +5,6 @@ The worker has the lock from before it looks at anything until it ends; the kern
 with the process, however that ended, so that the file may stay.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import time

@@ -6,8 +6,6 @@ sealed by a line with a signature, and each closing line has one. What a signatu
 its names alone: what models, tools and people said stands in values.
 """
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import json

@@ -4,8 +4,6 @@ A worker serves them at a port of its own. Labels are words of ours, so that the
 and none repeats what people wrote.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from prometheus_client import (

@@ -1,7 +1,5 @@
 """Write files that nobody else can read."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from contextlib import suppress

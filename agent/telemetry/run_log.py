@@ -4,8 +4,6 @@
 as it is; `configure` sets up structlog, whose events carry the run id.
 """
 
-from __future__ import annotations
-
 import contextvars
 import logging
 import sys

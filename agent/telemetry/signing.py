@@ -4,8 +4,6 @@ The private half is in a file of the data folder that the worker makes at first 
 secret. The public half lies beside it for whoever serves or verifies logs.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from pathlib import Path
 

@@ -4,8 +4,6 @@ What is not known is never counted as nothing: each figure says of how many it i
 leaves out.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Slow and idle clients are kept off by the proxy that `deploy/README.md` describes.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

@@ -3,8 +3,6 @@
 `mergewright check` prints these; the pull request that proposes a configuration has the same ones.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from agent.models.base_report import BaseReport

@@ -1,7 +1,5 @@
 """Modules for sandboxes, compiled ahead."""
 
-from __future__ import annotations
-
 import marshal
 import posixpath
 import sys

@@ -1,7 +1,5 @@
 """Say what a compared check has shown: every count in a text about checks is said here. Pure."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 from typing import Literal, NamedTuple, TypeGuard

@@ -1,7 +1,5 @@
 """Cut long texts where a reader would: at sentences, at lines, where lines repeat. Pure."""
 
-from __future__ import annotations
-
 import re
 from itertools import accumulate, groupby
 

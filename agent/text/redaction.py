@@ -4,8 +4,6 @@ Two ways: the values that we hold ourselves, also when they are encoded, cut or 
 whatever looks like a credential (`secret_shapes`).
 """
 
-from __future__ import annotations
-
 import base64
 import codecs
 from collections.abc import Iterable, Iterator

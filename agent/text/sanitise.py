@@ -5,8 +5,6 @@ may act on its own (mentions, closing keywords, links, pictures, markup, termina
 break out of its fence. Secrets are the matter of `redaction`.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable

@@ -5,8 +5,6 @@ behind a short beginning, as most services give out keys. Commit ids, digests, U
 left alone; values in hand are the matter of `redaction`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib
 import re

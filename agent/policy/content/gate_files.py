@@ -3,8 +3,6 @@
 A ticket may ask for such a change; the reviewer sees it first, since a green result means less.
 """
 
-from __future__ import annotations
-
 import posixpath
 import re
 from collections.abc import Iterator

@@ -5,8 +5,6 @@ like (UTS 39). In code it blocks; documents, translations, tests and bundled scr
 letters.
 """
 
-from __future__ import annotations
-
 import builtins
 import codecs
 import io

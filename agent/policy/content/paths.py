@@ -3,8 +3,6 @@
 Whether a file decides about the checks is the matter of `gate_files`.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections import defaultdict

@@ -4,8 +4,6 @@ Looked for is what is taken out of every text that leaves (`agent.text.redaction
 gives out blocks, but for what tests and examples may make up; the rest is for the reviewer.
 """
 
-from __future__ import annotations
-
 import ast
 import posixpath
 import re

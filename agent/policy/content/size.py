@@ -4,8 +4,6 @@ Nobody reads 5,000 changed lines, and a change that large is rarely what a ticke
 are counted added and removed together, moved ones on both sides.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from io import BytesIO
 

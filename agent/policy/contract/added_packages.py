@@ -1,7 +1,5 @@
 """Hold what a change installs against the packages that have it. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity

@@ -3,8 +3,6 @@
 An async view in a sync project breaks on its first query, so it blocks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 

@@ -5,8 +5,6 @@ finding is for the reviewer. Endpoints that were open on base are not held again
 edit of the dependency is: that it rejects who has no credentials says nothing of whom it lets in.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Which functions of a file answer requests, and how a framework comes to call them."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator

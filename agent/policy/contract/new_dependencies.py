@@ -3,8 +3,6 @@
 That a package exists is proved by the environment, which is built from these files.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity

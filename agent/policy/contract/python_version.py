@@ -4,8 +4,6 @@ A file that we cannot parse but some Python may run would hide its content from 
 repository can allow it.
 """
 
-from __future__ import annotations
-
 import posixpath
 import re
 import sys

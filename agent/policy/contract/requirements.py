@@ -4,8 +4,6 @@ Pure and from the files alone; nothing is resolved. What it means that a package
 `new_dependencies`.
 """
 
-from __future__ import annotations
-
 import posixpath
 import re
 

@@ -3,8 +3,6 @@
 Another manager may bring back rows that the project hides: deleted ones, other tenants'.
 """
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator, Mapping
 

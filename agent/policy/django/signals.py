@@ -4,8 +4,6 @@ A handler runs in places that do not name it. Signals of libraries that are not 
 alone.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator

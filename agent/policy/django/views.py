@@ -3,8 +3,6 @@
 A function that looks like a view may be a part of one: so each is for the reviewer.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 Whether an assertion can fail at all is seen where the tests run without the change.
 """
 
-from __future__ import annotations
-
 import ast
 import unittest
 from collections.abc import Collection, Iterator

@@ -3,8 +3,6 @@
 A `json.py` at the root decides what every `import json` brings, in tests and in what they use.
 """
 
-from __future__ import annotations
-
 import posixpath
 import sys
 from collections.abc import Iterator

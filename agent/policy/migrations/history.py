@@ -3,8 +3,6 @@
 Where one is edited or deleted, existing databases differ from new ones, and Django does not notice.
 """
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator
 

@@ -4,8 +4,6 @@ They are applied in a sandbox (`agent.checks.django_state`). Their own code runs
 proves nothing: what is no plain operation is a finding of `operations` all the same.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity

@@ -4,8 +4,6 @@ By hand is all that is not known to be no more than an operation on tables, writ
 What it does to rows is tried in a sandbox (`on_rows`).
 """
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator
 

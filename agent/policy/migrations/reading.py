@@ -3,8 +3,6 @@
 How migrations follow one another is Django's own question, which the checks ask.
 """
 
-from __future__ import annotations
-
 import ast
 import posixpath
 import re

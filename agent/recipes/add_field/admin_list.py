@@ -1,7 +1,5 @@
 """Find the one admin class of a model, whose list the new field joins; static."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator
 

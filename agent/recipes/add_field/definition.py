@@ -3,8 +3,6 @@
 Whether options are there and fit together is for Django to say, when it makes the migration.
 """
 
-from __future__ import annotations
-
 import ast
 import builtins
 import copy

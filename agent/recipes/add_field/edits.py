@@ -3,8 +3,6 @@
 Positions come from the syntax tree; the text around them is never written anew.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 

@@ -4,8 +4,6 @@ It was made where the repository's own code runs, so it is read as data: each op
 the asked field to the asked tables.
 """
 
-from __future__ import annotations
-
 import ast
 import json
 import re

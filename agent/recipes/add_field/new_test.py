@@ -1,7 +1,5 @@
 """A test of the new field, beside those of its app; it fails without the change."""
 
-from __future__ import annotations
-
 import ast
 import itertools
 import os

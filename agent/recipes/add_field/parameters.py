@@ -1,7 +1,5 @@
 """What is to be done, settled: the recipe's parameters, which travel as JSON, and what it makes."""
 
-from __future__ import annotations
-
 from agent.models.record import Record
 
 LISTED_IN = "list_display"

@@ -4,8 +4,6 @@ Ticket -> `request` -> `settling` (against `models_index`) -> `edits` -> Django'
 the sandbox -> `migration.accept_migration`. Parameters travel as JSON.
 """
 
-from __future__ import annotations
-
 from agent.models.change import Plan
 from agent.models.ticket import Ticket
 from agent.recipes import tickets

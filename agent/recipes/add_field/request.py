@@ -4,8 +4,6 @@ A definition in Python is the best structure there is: it is parsed and kept. Wh
 suffice and fit the code is left to `settling`.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 Whether the options fit the type, the table and its rows is for Django to say, in the sandbox.
 """
 
-from __future__ import annotations
-
 import ast
 import difflib
 import keyword

@@ -3,8 +3,6 @@
 A broken bracket ends with a comma, so that formatters of any width leave it as it is.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 import sys
