@@ -10,7 +10,6 @@ import textwrap
 from collections import Counter
 from collections.abc import Collection
 
-from agent.editing import named_places
 from agent.editing.prompting import fence_text
 from agent.editing.rounds import Draft
 from agent.editing.run_context import RunContext
@@ -68,15 +67,10 @@ def open_ticket(run_context: RunContext) -> str:
             " the summary"
         )
         notes.append(f"If these notes refuse machine-made changes, {what_to_do}.")
-    ticket, base = run_context.task.ticket, run_context.base
-    places = named_places.describe_named_places(
-        f"{ticket.title}\n{ticket.body}", _open_base(run_context).paths(), base.checkout
-    )
     return _join_parts(
         *notes,
         folders,
         _describe_ticket(run_context),
-        _fence("Where the base commit has what the ticket names", places, run_context),
         _MEANWHILE,
         describe_limits(run_context),
     )

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 from agent.errors import RepositoryUnfit
 from agent.git import base as base_commit
@@ -160,31 +159,6 @@ def find_ignored(checkout: Checkout, tree: Path, paths: Iterable[str]) -> frozen
         args = ("check-ignore", "--no-index", "-z", "--stdin")
         found = process.run_git(place, *args, stdin=asked, ok=(0, 1), seconds=60)
     return frozenset(os.fsdecode(path[2:]) for path in found.split(b"\0") if path)
-
-
-class FoundLine(NamedTuple):
-    path: str
-    number: int
-    """1-based."""
-    text: str
-
-
-def find_words(checkout: Checkout, words: Sequence[str]) -> list[FoundLine]:
-    """Return the lines of the commit that have one of these words; GitFailed: it took too long."""
-    if not words:
-        return []
-    place, patterns = GitPlace(Path(checkout.mirror)), [f"-e{word}" for word in words]
-    args = ("grep", "-z", "-n", "-I", "-w", "-F", *patterns, checkout.commit)
-    with mirror.explain_mirror(Path(checkout.mirror)):
-        printed = process.run_git(place, *args, ok=(0, 1), seconds=20.0)
-    found = []
-    for line in printed.splitlines():
-        named, _, rest = line.partition(b"\0")
-        number, _, text = rest.partition(b"\0")
-        if number.isdigit():
-            path = os.fsdecode(named).partition(":")[2]
-            found.append(FoundLine(path, int(number), text.decode("utf-8", "replace")))
-    return found
 
 
 def list_links(checkout: Checkout) -> frozenset[str]:

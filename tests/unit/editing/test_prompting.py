@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.editing import named_places, opening, prompting
+from agent.editing import opening, prompting
 from agent.editing.prompting import fence_text
 from agent.editing.rounds import Draft
 from agent.git.tree import WorkTree
@@ -67,24 +67,6 @@ def test_notes_for_agents_come_first_and_whole_and_of_long_ones_whole_sections(t
     assert 0 < kept < 9
     assert f"full text: `CONTRIBUTING.md` ...]\nline {kept * 301 + 1}: # Part {kept}\n" in told
     assert "line 2409: # Part 8" in told
-
-
-def test_the_places_that_a_ticket_names_are_listed(tmp_path, home):
-    files = {
-        "shop/pages.py": "class Paginator:\n    page_size = 3\n",
-        "shop/views.py": "from shop.pages import Paginator\n\nvalue = Paginator()\n",
-    }
-    prepared = desks.repository(tmp_path, home, files)
-    text = "`Paginator` and page_size, see pages.py and nowhere.py. The value of it.total()"
-    paths = ("shop/pages.py", "shop/views.py")
-    told = named_places.describe_named_places(text, paths, prepared.checkout)
-    assert told.splitlines() == [
-        "- shop/pages.py",
-        "- `Paginator`: defined at shop/pages.py:1; on 2 lines of shop/views.py",
-        "- `page_size`: on 1 line of shop/pages.py",
-        "- `total`: defined at shop/prices.py:1",
-    ]
-    assert named_places.describe_named_places("Nothing of it.", paths, prepared.checkout) == ""
 
 
 def test_a_title_that_begins_the_text_is_given_once(tmp_path, home):
