@@ -114,9 +114,6 @@ class Steps:
         """Take what a run's steps need.
 
         Args:
-            facts: Have the run's contract, once it is known.
-            budget: What the run may use.
-            remember: Keeps the records.
             cancellation: Once set, no further step is begun, and one under way may end early.
         """
         self._ledger = ledger

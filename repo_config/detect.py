@@ -278,9 +278,6 @@ def _find_plugins(files: ProjectFiles, arguments: Iterable[str]) -> tuple[str, .
 
     They run in the tool's own process and can change what it says, as a configuration can. Whatever
     stands where one may be named counts as its name.
-
-    Args:
-        arguments: That the tests are started with.
     """
     texts = [shlex.join(arguments), *map(files.text, _NAMING_PLUGINS)]
     texts += map(files.text, files.find_named("conftest.py")[:_MOST_CONFTESTS])

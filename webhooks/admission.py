@@ -101,9 +101,6 @@ def _too_large() -> RefusedDelivery:
 def read_signature(header: str | None) -> str:
     """Return the signature of a request, in hexadecimal, before its body is read.
 
-    Args:
-        header: The value of `X-Hub-Signature-256`.
-
     Raises:
         Refused: 401, there is none, more than one, or it is no SHA-256.
     """

@@ -72,12 +72,7 @@ class Campaign:
     def run_tasks(
         self, jobs: int, show: Callable[[BacktestResult], None]
     ) -> tuple[BacktestResult, ...]:
-        """Carry out and judge what has no row yet; return all rows, in the order of the tasks.
-
-        Args:
-            jobs: Tasks at a time.
-            show: Takes each row as it is done.
-        """
+        """Carry out and judge what has no row yet; return all rows, in the order of the tasks."""
         rows = {
             task.instance_id: folders.load_row(self.folder / f"{task.file_name}.json")
             for task in self.order.tasks

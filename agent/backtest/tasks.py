@@ -98,10 +98,8 @@ def read_pulls(
     """Read merged pull requests that closed an issue and changed code and tests.
 
     Args:
-        name: `owner/name`.
         pulls: The newest first; of those that closed the same issue, the first one counts.
         read: Gives what one changed; see `agent.git.history.read_pulls`.
-        mirror: Holds their commits.
         most: Tasks; older ones are not looked at once there are so many.
     """
     found: list[PastChange] = []

@@ -255,7 +255,6 @@ def request_script(
     starting interpreter.
 
     Args:
-        script: Its name and its arguments.
         options: What the script needs to know beside the names and the key.
     """
     environ = get_variables(site)

@@ -96,10 +96,7 @@ def choose_scope(
     """Choose what runs as the change has it.
 
     Args:
-        touched: What the change does to tests, and may do.
         left: Tests that did not pass as base has them.
-        facts: Of base.
-        imports: Of the files with the change.
         other_rules: Whether the change touches what tests are configured by.
     """
     files = {file.path: file for file in change.files}

@@ -18,13 +18,7 @@ NAME = "packages"
 def check_packages(
     base: Environment, head: Environment, declared: Collection[Dependency]
 ) -> PackageRun:
-    """Say what the environment of the change has that the one of base has not.
-
-    Args:
-        base: The environment of base.
-        head: That of the change.
-        declared: What the files of the change declare.
-    """
+    """Say what the environment of the change has that the one of base has not."""
     old, new = base.versions, head.versions
     other = {name for name, version in new.items() if old.get(name) != version}
     after = distributions.list_installed(head.path)

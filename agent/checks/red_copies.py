@@ -55,7 +55,6 @@ def write_copies(sources: Mapping[str, bytes], wanted: Iterable[tuple[str, str]]
     """Put copies in the place of tests; those that are not written out there are left out.
 
     Args:
-        sources: Of the test files, by path.
         wanted: File and qualified name of each test, as in `Case.test_it`.
     """
     names = frozenset(wanted)

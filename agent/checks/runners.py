@@ -61,11 +61,7 @@ class AnySuite:
     def request(
         self, site: Site, secret: Secret, script: tuple[str, ...], **more: object
     ) -> SandboxRequest:
-        """Compose the order for a script that runs the tests.
-
-        Args:
-            more: What it needs to know besides.
-        """
+        """Compose the order for a script that runs the tests."""
         options = {**self.part.describe(site), **more}
         order = check.request_script(
             site, secret, script, limits=site.test_limits(), options=options

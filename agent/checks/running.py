@@ -127,9 +127,6 @@ class LiveOutput:
         """Begin to listen.
 
         Args:
-            name: Of the check.
-            say: Shows a line.
-            now: The clock, in seconds.
             ours: Names of sentinels; lines with one of them are not the project's.
         """
         self._name, self._say, self._now, self._ours = name, say, now, ours

@@ -181,11 +181,7 @@ class BaseTestFiles:
         return self.sure & frozenset(change.paths) | modules | beside
 
     def without_imported(self, touched: frozenset[str], imports: Imports) -> frozenset[str]:
-        """Leave out what the product imports all the same.
-
-        Args:
-            imports: Of the files with the change.
-        """
+        """Leave out what the product imports all the same."""
         left = touched
         while True:
             known = self.sure - touched | left
@@ -198,14 +194,7 @@ class BaseTestFiles:
 def find_test_files(
     facts: SuiteFacts, sources: Mapping[str, bytes], imports: Imports, paths: Iterable[str]
 ) -> BaseTestFiles:
-    """Sort the files of base.
-
-    Args:
-        facts: Of the run of base.
-        sources: Its Python files.
-        imports: Who imports whom among them.
-        paths: All its files.
-    """
+    """Sort the files of base."""
     every = frozenset(paths)
     reported = every & frozenset(facts.files)
     # Folders are called so in products as well: there has to be a test.

@@ -36,7 +36,6 @@ def weigh_comparisons(
     """Put findings of rules in the place of what some tools find, and beside what others measure.
 
     Args:
-        floors: The least that rules weigh, by their ids, as the operator has set them.
         tools: The known tools that checks are, by the names of the checks.
     """
 

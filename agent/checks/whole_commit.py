@@ -61,9 +61,6 @@ def judge_whole(
     """Say what a whole run adds to what the tests say; None: nothing.
 
     Args:
-        found: The whole run.
-        tests: The tests with the change, as they are held against base.
-        before: Those of base.
         run_again: Runs the whole suite once more: with the change, and on base.
     """
     if found.status is Status.PASSED:

@@ -48,11 +48,7 @@ class UnknownCommand(Record):
 
 
 def parse_comment(body: str) -> Command | UnknownCommand | None:
-    """Find the command in a comment; None: it has none.
-
-    Args:
-        body: Visible text and markup, as it was written.
-    """
+    """Find the command in a comment; None: it has none."""
     text, _ = sanitise.clean_ticket(body)
     if "/mergewright" not in text.lower():
         # Most comments are not ours to read closely, however long they are.

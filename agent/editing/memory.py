@@ -40,8 +40,6 @@ def shorten_messages(
     What it saw of the files that it edits goes last, and only if nothing else is left.
 
     Args:
-        window: Tokens of the model's context.
-        edited: Paths of the change.
         is_rejected: The provider says that the request is too long, whatever was estimated.
     """
     tokens, rate = _measure(messages)

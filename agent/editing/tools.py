@@ -211,7 +211,6 @@ class ToolExecutor:
         """Carry the calls of a reply out in order, and take the change from the tree.
 
         Args:
-            before: The change so far.
             include: Ignored files that belong to it.
             planned: The results up to a plan, which is accepted now.
 

@@ -244,7 +244,6 @@ class RepositorySession:
         Args:
             path: Below the repository.
             read: Takes what is wanted out of the answer's JSON.
-            how: As for `ask`.
         """
 
         def work(repository: Repository) -> T:

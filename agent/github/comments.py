@@ -79,11 +79,7 @@ def leave_comment(
     *,
     on: int | None = None,
 ) -> OwnComment:
-    """Make a comment unless it is there; a lost reply makes no second one.
-
-    Args:
-        on: As for `list_comments`.
-    """
+    """Make a comment unless it is there; a lost reply makes no second one."""
     found = list_comments(session, mark, on=on)
     return found[0] if found else create_comment(session, mark, text, on=on)
 

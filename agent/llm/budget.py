@@ -90,7 +90,6 @@ def require_budget(
 
     Args:
         seconds: Left of the run's minutes.
-        purpose: The request, for the words.
     """
     if seconds < LEAST_SECONDS:
         raise TimeSpent(

@@ -135,7 +135,6 @@ class ChangeContext:
         of its line has moved, and is not fresh.
 
         Args:
-            find: Yields the hits of one side of a file.
             among: Whether a path counts; all do by default.
             with_stubs: Look at stub files as well.
         """

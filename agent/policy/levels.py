@@ -23,12 +23,7 @@ _ORDER: tuple[Level, ...] = ("off", "info", "review", "block")
 
 
 def get_floor(rule: Rule, floors: Mapping[str, Level]) -> Level:
-    """Return the least that a repository can make of a rule.
-
-    Args:
-        rule: Any.
-        floors: By rule id, as the operator has set them.
-    """
+    """Return the least that a repository can make of a rule."""
     own: Level = rule.floor.value if rule.floor else "off"
     return floors.get(rule.id, own)
 
@@ -93,8 +88,6 @@ def soften_human_findings(
     """Let what rules find in files and lines as people have committed them remark, no more.
 
     Args:
-        findings: Of the change.
-        change: Beside what stood before.
         human_changes: What the branch held, with commits of people; None: there is none.
     """
     if human_changes is None:

@@ -25,7 +25,6 @@ class Patterns:
         """Compile the patterns.
 
         Args:
-            lines: As in the configuration.
             lenient: Match look-alikes too (other case, other form of the same letters). For
                 lists that forbid: what is equal to a forbidden path on any system is forbidden.
 

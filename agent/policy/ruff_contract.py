@@ -108,7 +108,6 @@ def make_ban(config: RepoConfig, ours: Collection[str] = ()) -> tuple[str, str]:
     """Return what tells ruff the names that may not be brought in.
 
     Args:
-        config: The contract.
         ours: Modules of the checks themselves.
     """
     names = ", ".join(
@@ -164,9 +163,6 @@ def select_items(
     """Return what rules have to say something about.
 
     Args:
-        items: New with the change.
-        change: As it was shown to ruff.
-        config: The contract.
         disguised: Files that are called as those of tests are, and are none.
         packages: Normalised names of what the environment has.
     """

@@ -39,7 +39,6 @@ class Rule:
             message: Continues the path: a clause in the present, without the final point.
             fix: A sentence that says the way out.
             line: In the new file, 1-based; None for the file as a whole.
-            more: Other fields of the finding.
         """
         return Finding(
             rule=self.id,

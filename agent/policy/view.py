@@ -127,12 +127,7 @@ class View:
         return self._named[key]
 
     def find_lineage(self, node: ast.ClassDef, scope: NameScope) -> frozenset[str]:
-        """Return the names of all classes that a class inherits from, however far away.
-
-        Args:
-            node: The class.
-            scope: What names mean where it stands.
-        """
+        """Return the names of all classes that a class inherits from, however far away."""
         found: dict[ast.AST, frozenset[str]] = {}
         waiting: list[tuple[ast.AST, NameScope]] = [(node, scope)]
         while waiting and len(found) < _MOST_ANCESTORS:

@@ -38,7 +38,6 @@ def write_subject(
 
     Args:
         title: Imperative and capitalised, without a prefix.
-        subjects: Of the latest commits.
     """
     own = [subject for subject in subjects if not _NOT_BY_HAND.match(subject)]
 
@@ -69,9 +68,7 @@ def write_message(
     """Write the commit message: the subject, and why, in at most ten wrapped lines.
 
     Args:
-        title: As for `subject`, like `subjects` and `category`.
         why: A sentence; the number of the issue follows, where there is one.
-        items: A list below it.
         signed_off_by: `Name <address>` for the line that ends the message.
     """
     line = write_subject(title, subjects, ticket_id, category)

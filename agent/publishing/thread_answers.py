@@ -153,7 +153,6 @@ def list_notes(
     Args:
         commit: At its end.
         is_published: Whether that is new.
-        is_edited: Whether people have edited the text.
     """
     start, notes, base = task.start, [], pull.pull.base_branch
     if start.conflicts:

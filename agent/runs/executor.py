@@ -66,8 +66,6 @@ def execute_run(
     """Carry a run to its end; return its outcome and the seconds by step.
 
     Args:
-        remember: Keeps the records of its steps.
-        further: Who else watches.
         say: Takes each line of progress, besides the log.
 
     Raises:

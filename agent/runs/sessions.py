@@ -63,8 +63,6 @@ class SessionFactory:
         """Lay out the base commit, with an empty environment and a way to package indexes.
 
         Args:
-            prepared: Says which interpreter and servers there are.
-            environ: Names the indexes.
             services: Those that the command `servers` starts.
         """
         folder = self._settings.home / "trees" / prepared.run.run_id

@@ -56,7 +56,6 @@ def build_server(order: SandboxRequest, volumes: Iterable[str], beside: str) -> 
 
     Args:
         volumes: Folders that its image declares for data; they are in memory.
-        beside: The other container.
     """
     limits = order.limits
     return {

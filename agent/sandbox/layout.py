@@ -108,7 +108,6 @@ def encode_request(order: SandboxRequest, *, bounded: bool, more: dict[str, Any]
     Args:
         bounded: The kernel bounds the sandbox as a whole; else the runner bounds each process,
             and samples what all use.
-        more: What the kind of sandbox and its purpose add.
     """
     limits = order.limits
     rlimits = {

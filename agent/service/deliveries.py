@@ -77,8 +77,6 @@ class Intake:
         Args:
             bounds: What holds runs back; None: one at a time.
             stop: Once set, no further delivery is decided.
-            accepted: Called when there is a new run.
-            alive: Called before each delivery.
         """
         self._alive = alive
         self._stop = stop or threading.Event()

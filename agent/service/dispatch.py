@@ -144,7 +144,6 @@ class Dispatcher:
 
         Args:
             deliver: Tells whoever waits of the end of a run that could not tell it itself.
-            lease: Of this worker.
             stop: Once set, no run is begun any more.
         """
         self._lease = lease

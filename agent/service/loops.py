@@ -44,7 +44,6 @@ def take_turns(
 
     Args:
         wake_up: Set by whoever knows that there is something to do.
-        alive: Called before every turn.
         written: Says whether somebody has written to what the turns look into since it was asked.
         due_seconds: After so long the next turn is taken in any case.
     """

@@ -40,7 +40,6 @@ class MissedDeliveries:
 
         Args:
             seconds: From one look at the log to the next.
-            found: Called when there is something new in the inbox.
         """
         self._log, self._inbox, self._seconds, self._found = log, inbox, seconds, found
         self._read_from = -math.inf

@@ -83,10 +83,7 @@ def find_unasked(
     """Find what is installed with a change alone though nothing that declares packages asks for it.
 
     Args:
-        base: Folder of base's environment.
-        head: That of the change's.
         declared: Normalised names of what the change's files declare.
-        sources: Addresses that they declare.
 
     Returns:
         Names; where a package comes from an address that nobody declares, with that.

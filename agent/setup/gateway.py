@@ -96,11 +96,8 @@ class Gateway(ThreadingUnixStreamServer):
 
         Args:
             folder: For its socket and its authority's certificate.
-            allowed: Hosts that are read from.
             accesses: Indexes, whose credentials and certificates count.
-            git_hosts: Hosts that git may fetch from.
             named: Hosts that the repository names: read from unless they are internal ones.
-            downloads: Where unchanging files are kept.
             resolve: Looks a name up; each that it finds is kept for as long as this is open.
 
         Raises:

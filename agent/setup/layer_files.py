@@ -63,7 +63,6 @@ def delete_repository_files(top: Path, tree: Path, gone: Iterable[str]) -> list[
 
     Args:
         top: Where the files are that the commands have written.
-        tree: The repository's own.
         gone: Paths that the commands have removed, as they say.
     """
     remove_special(top)

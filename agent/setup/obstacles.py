@@ -53,7 +53,6 @@ def find_obstacle(tests: TestRun | None, problem: str, lines: Sequence[str] = ()
     Args:
         tests: As they ended on base; None: no environment could be built.
         problem: Why none could be built, or what it is without.
-        lines: By which it was set up.
     """
     way = name_way(lines)
     if tests is None:

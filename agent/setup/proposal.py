@@ -57,11 +57,6 @@ def propose(tree: Tree, kept: Mapping[str, Any]) -> str:
 def complete(tree: Tree, given: RepoConfig, found: Mapping[str, Any], *, is_new: bool) -> str:
     """Write the configuration that makes a measured set-up the configured one.
 
-    Args:
-        given: That the repository has.
-        found: What was found in addition.
-        is_new: Whether it has none.
-
     Returns:
         The whole file; empty where nothing is missing.
     """

@@ -46,7 +46,6 @@ def read_lines(
     """Read proposed lines, and lay them over the repository's own configuration.
 
     Args:
-        folder: Work tree of the base commit.
         origin: Where they come from, for people.
 
     Raises:
@@ -146,10 +145,6 @@ def name_left_out(
     folder: Path,
 ) -> Contract:
     """Name the tests that a proposal leaves out.
-
-    Args:
-        tests: As they ended with it.
-        folder: Work tree of the base commit.
 
     Raises:
         RequestRefused: It decides about its own verdict.

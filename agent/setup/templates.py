@@ -80,7 +80,6 @@ def write_lines(files: ProjectFiles, lock: str = "", day: str | None = None) -> 
     """Write the lines; none where nothing is declared.
 
     Args:
-        files: Of the project.
         lock: The tool that has locked it; empty: none.
         day: The last one whose releases are taken where there is no lock.
     """

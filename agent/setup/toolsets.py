@@ -60,7 +60,6 @@ def provide_type_checkers(
 
     Args:
         pyright: Its version; "": the newest of the day; None: it is not needed.
-        build_context: What every part of the build works with.
         day: The first one whose releases are not taken any more.
 
     Raises:
@@ -91,8 +90,6 @@ def provide_pinned(
     """Give a tool in the version that a repository pins, with its plugins.
 
     Args:
-        lines: Requirements.
-        build_context: What every part of the build works with.
         day: The last one whose releases are taken.
 
     Raises:
@@ -232,7 +229,6 @@ def find_replaced(venv: Path, original: Path) -> list[str]:
     are left to `-S` (`checks/check.py`).
 
     Args:
-        venv: The environment.
         original: The settings that it was made with.
     """
     settings = venv / SETTINGS

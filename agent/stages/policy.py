@@ -62,8 +62,6 @@ def judge_change(
     """Hold a change against every rule; pure.
 
     Args:
-        change_context: The change, with its contract and base.
-        floors: The least that rules weigh here, by their ids, as the operator has set them.
         human_changes: What a branch held before, with commits of people in it; what rules find in
             that is only a remark, unless they find it in what is added as well.
 

@@ -88,7 +88,6 @@ class Engine:
             carry: Takes the id of a run and what keeps the records of its steps; returns how the
                 segment ended. It may be called again for the same run after a kill.
             url: Of PostgreSQL; None: a file in the data folder.
-            worker: Number of this process.
         """
         self.path = home / FILE_NAME
         self._url = url

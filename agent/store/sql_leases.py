@@ -72,7 +72,6 @@ class SharedLease(Lease):
         """Take a new number; the lease lasts only after `keep`.
 
         Args:
-            home: Data folder of this worker.
             seconds: After so long without a sign of life the others take over.
             key: Public half of the key that this worker signs logs with.
 

@@ -80,7 +80,6 @@ class RunQueue:
         Args:
             most: Maximum number of this worker's runs; 0: only what was stopped is taken.
             per_day: Maximum number of runs that a repository begins within 24 hours.
-            worker: Number of who takes it.
         """
         anybody = select(RunRow.run_id).where(col(RunRow.active), col(RunRow.worker).is_(None))
         with self._database.read() as session:

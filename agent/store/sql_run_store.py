@@ -197,10 +197,6 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
     def take_worker_lease(self, seconds: float, key: str) -> Lease:
         """Become a worker: on PostgreSQL one of several, else the only one of the data folder.
 
-        Args:
-            seconds: After so long without a sign of life others take over.
-            key: Public half of the key that this worker signs logs with.
-
         Raises:
             SettingsInvalid: Another worker has another data folder, or another key.
         """

@@ -130,7 +130,6 @@ def note_queue(
 
     Args:
         oldest: When the run that waits for longest was queued, in seconds since the epoch.
-        states: Number of runs that are not over, by state.
     """
     _QUEUE.set(waiting)
     _OLDEST.set(0.0 if oldest is None else max(0.0, read_clock() - oldest))

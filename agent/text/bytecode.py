@@ -16,7 +16,6 @@ def compile_module(path: str, source: bytes) -> tuple[str, bytes]:
 
     Args:
         path: Of the source, as the sandbox will see it or relative to a folder there.
-        source: Its content.
 
     Returns:
         The path where Python looks for the bytecode, and the bytecode.

@@ -146,8 +146,6 @@ def _detect_changes(loader, own, planted):
     """List the changes that no migration has, and say whether those planted were found as well.
 
     Args:
-        loader: Of the migrations.
-        own: The labels of the project's apps.
         planted: Name for a field that one model of each app gets.
     """
     from django.apps import apps

@@ -17,7 +17,6 @@ def try_migrations(paths, tree):
 
     Args:
         paths: Of the new ones, relative to the tree.
-        tree: Folder of the repository.
 
     Raises:
         Exception: There is no such database, or the earlier migrations do not run.

@@ -84,9 +84,7 @@ def find_problems(
     """Yield a finding for every endpoint that the change leaves open, or adds outside the paths.
 
     Args:
-        section: Of the configuration.
         before: Of base; None where it lists none, and then nothing can be told.
-        after: Of head, likewise.
     """
     if before is None or after is None:
         return

@@ -115,7 +115,6 @@ class _AssertionFinder:
         """Whether a call may fail the test.
 
         Args:
-            called: What is called.
             given: Names that fixtures are bound to.
         """
         name = source.get_last_name(called)
