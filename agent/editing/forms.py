@@ -39,11 +39,7 @@ def make_tool_spec(name: str, kind: type[Form], more: str = "") -> ToolSpec:
 
 
 def read_arguments(call: ToolCall, kind: type[R]) -> R:
-    """Read the arguments of a call.
-
-    Raises:
-        EditFailed: It says what is wrong with them, bounded.
-    """
+    """Read the arguments of a call; EditFailed: it says what is wrong with them, bounded."""
     try:
         return kind.model_validate_json(call.arguments.strip() or "{}")
     except ValidationError as problem:

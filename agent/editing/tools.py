@@ -249,11 +249,7 @@ class ToolExecutor:
         return called
 
     def _answer(self, call: ToolCall, number: int, batch: _Batch) -> str:
-        """Carry a call out and return its answer.
-
-        Raises:
-            EditFailed: It is not carried out.
-        """
+        """Carry a call out and return its answer; EditFailed: it is not carried out."""
         if batch.handed == PLAN:
             raise EditFailed("the plan before it was not accepted")
         if batch.handed:

@@ -69,11 +69,7 @@ class ModelTurns:
 
     @property
     def models(self) -> ChatModel:
-        """The models of the run.
-
-        Raises:
-            ModelUnusable: None is configured any more.
-        """
+        """The models of the run; ModelUnusable: none is configured any more."""
         if self.desk.models is None:
             raise ModelUnusable(
                 "No model is configured; set MERGEWRIGHT_MODEL or MERGEWRIGHT_MODEL_EDITOR."

@@ -53,11 +53,7 @@ class Modules:
         self._names: dict[str, frozenset[str]] = {}
 
     def parse(self, content: bytes) -> ast.Module:
-        """Parse a file, once for all who only read the tree.
-
-        Raises:
-            UnreadableError: It does not parse.
-        """
+        """Parse a file, once for all who only read the tree; UnreadableError: it does not parse."""
         if content not in self._parsed:
             self._parsed[content] = source.parse_module(content)
         return self._parsed[content]

@@ -71,11 +71,7 @@ class View:
     """One side of a Python file."""
 
     def __init__(self, path: str, content: bytes, places: Modules) -> None:
-        """Read a file.
-
-        Raises:
-            UnreadableError: It does not parse, or is nested too deeply to be walked.
-        """
+        """Read a file; UnreadableError: it does not parse, or is nested too deeply to be walked."""
         self.path = path
         self.content = content
         self.module = places.parse(content)

@@ -174,11 +174,7 @@ class _Attempts:
         return True
 
     def try_lines(self, text: str, name: str) -> Scouted:
-        """Try lines of configuration.
-
-        Raises:
-            RequestRefused: They say more than a scout may set.
-        """
+        """Try lines of configuration; RequestRefused: they say more than a scout may set."""
         once, desk = self.once, self.desk
         folder = desk.base_folder(self.base.run)
         asked = once(

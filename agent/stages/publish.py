@@ -338,11 +338,7 @@ def _extend_branch(
     prepared: Prepared,
     desk: Desk,
 ) -> PushedBranch:
-    """Put the change on the branch.
-
-    Raises:
-        BranchMoved: Somebody has pushed since it was looked at.
-    """
+    """Put the change on the branch; BranchMoved: somebody has pushed since it was looked at."""
     run, remote, change = prepared.run, pull.remote, decided.cleared.change
     pull_request_content.refuse_secrets(change, desk.redactor)
     is_review = any(item.thread for item in task.items)
