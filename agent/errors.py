@@ -10,11 +10,9 @@
 again from it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from types import GenericAlias
-from typing import Any, get_type_hints
+from typing import Any, Self, get_type_hints
 
 from pydantic import TypeAdapter
 
@@ -43,7 +41,7 @@ class AgentError(Exception):
     def __init_subclass__(cls, reason: Reason | None = None) -> None:
         cls.reason = reason or cls.reason
 
-    def __reduce__(self) -> tuple[type[AgentError], tuple[Any, ...]]:
+    def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]:
         """Keep what the class was made of; each parameter has an attribute of its name."""
         return type(self), tuple(getattr(self, name) for name in _hints(type(self)))
 

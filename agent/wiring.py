@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -117,10 +117,9 @@ def way_to_github(settings: Settings, stopping: Event | None = None) -> Access:
     # Only runs on GitHub need its client; the others start without.
     from agent.github import access
 
-    def note_write(kind: str, facts: Mapping[str, object]) -> None:
-        _log.info(kind, **facts)
-
-    return access.connect_to_github(settings, record=note_write, stopping=stopping)
+    return access.connect_to_github(
+        settings, record=lambda kind, facts: _log.info(kind, **facts), stopping=stopping
+    )
 
 
 def on_github(settings: Settings, way: Access) -> Compose:

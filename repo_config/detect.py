@@ -3,12 +3,11 @@
 Owns the order of precedence and the record of the result.
 """
 
-from __future__ import annotations
-
 import posixpath
 import re
 import shlex
 from collections.abc import Iterable, Iterator
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -150,7 +149,7 @@ class Project(BaseModel):
         first = SuiteCommand(self.test_runner, self.test_script, self.test_args)
         return (first, *self.more_tests)
 
-    def with_suite(self, suite: SuiteCommand) -> Project:
+    def with_suite(self, suite: SuiteCommand) -> Self:
         """Return the project with one command of the tests alone."""
         update = {"test_runner": suite.runner, "test_script": suite.script, "test_args": suite.args}
         return self.model_copy(update={**update, "more_tests": ()})

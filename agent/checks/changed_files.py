@@ -89,7 +89,8 @@ class ContractLint:
         )
 
     def _run(self, sides: ChangedSites, files: Mapping[str, bytes], site: Site) -> LintRun | None:
-        paths = [*_list_python(files, site)]
+        root = site.project.root or "."
+        paths = [posixpath.relpath(path, root) for path in _choose_python(files)]
         return sides.run(self._check(paths), site) if paths else None
 
     def _check(self, paths: Iterable[str]) -> ToolCheck:
@@ -125,7 +126,3 @@ def _choose_python(files: Mapping[str, bytes]) -> dict[str, bytes]:
         if path.endswith((".py", ".pyi", ".pyw"))
         or ("." not in posixpath.basename(path) and _SCRIPT.match(content))
     }
-
-
-def _list_python(files: Mapping[str, bytes], site: Site) -> Iterable[str]:
-    return (posixpath.relpath(path, site.project.root or ".") for path in _choose_python(files))

@@ -1,7 +1,5 @@
 """What a check is: one command for a sandbox, and the reading of what the sandbox gives back."""
 
-from __future__ import annotations
-
 import math
 import os
 import posixpath
@@ -9,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from packaging.utils import canonicalize_name
 
@@ -135,7 +133,7 @@ class Site:
         """Limits for everything but the tests."""
         return self.limit_seconds(SECONDS).limits
 
-    def limit_seconds(self, seconds: float) -> Site:
+    def limit_seconds(self, seconds: float) -> Self:
         left = max(LEAST_SECONDS, self.until - time.monotonic())
         update = {"seconds": min(seconds, self.limits.seconds, left)}
         return replace(self, limits=self.limits.model_copy(update=update))
@@ -221,7 +219,7 @@ class Check(Protocol[Run_co]):
 class Suite(Check[TestRun], Protocol):
     """A runner of tests; our own run among them as always."""
 
-    def select(self, part: Part, name: str = TESTS) -> Suite:
+    def select(self, part: Part, name: str = TESTS) -> Self:
         """Return what runs a part of the tests, its lines shown under a name."""
         ...
 

@@ -36,7 +36,6 @@ from agent.models.checks import (
     TESTS,
     BlockedTest,
     CheckItem,
-    RepeatedTest,
     Status,
     SuiteFacts,
     TestRun,
@@ -136,7 +135,11 @@ class TwoRuns:
             return _refuse(held, f"{named} was modified or hidden while the tests ran")
         left = not_passed(self.base, held)
         held = self._repeat_held(held, list_failing(left))
-        by_chance = {test.item_id for test in held.repeated if _passes_at_times(test)}
+        by_chance = {
+            test.item_id
+            for test in held.repeated
+            if any(run.outcome in PASSING for run in test.head)
+        }
         left = tuple(item for item in left if item.item_id not in by_chance)
         problem, doubt = self._judge_copies(copied, held) if copied else ("", "")
         if problem:
@@ -451,7 +454,3 @@ def list_passed(result: TestRun) -> Iterable[CheckItem]:
 
 def _refuse(result: TestRun, reason: str) -> TestRun:
     return result.model_copy(update={"status": Status.UNVERIFIED, "reason": reason})
-
-
-def _passes_at_times(one: RepeatedTest) -> bool:
-    return any(run.outcome in PASSING for run in one.head)

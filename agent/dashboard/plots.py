@@ -296,17 +296,13 @@ def _draw_weeks(
     title: str, labels: tuple[str, ...], series: tuple[tuple[str, tuple[Value, ...]], ...]
 ) -> bytes:
     most = max((value or 0 for _, values in series for value in values), default=0)
+    # Beside each value how dark its square is, from 0 to 4.
     rows = [
-        (name, [(value or 0, _find_level(value or 0, most)) for value in values])
+        (name, [(value, max(1, round(4 * value / most))) if value else (0, 0) for value in values])
         for name, values in series
     ]
     template = pages.TEMPLATES.get_template("weeks.svg.j2")
     return template.render(title=title, labels=labels, rows=rows).encode()
-
-
-def _find_level(value: float, most: float) -> int:
-    """Say how dark a square is, from 0 to 4."""
-    return 0 if not value else max(1, round(4 * value / most))
 
 
 def embed_pictures(made: Sequence[Plot]) -> dict[str, str]:

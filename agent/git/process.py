@@ -3,8 +3,6 @@
 The only user of GitPython, which starts the program and nothing else.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
@@ -17,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from agent.errors import (
     FREE_SOME_SPACE,
@@ -128,7 +126,7 @@ class GitPlace:
     stopped: Flag | None = None
     """Once it is set, a git that runs here is ended, and none is started."""
 
-    def with_environ(self, **environ: str | Path) -> GitPlace:
+    def with_environ(self, **environ: str | Path) -> Self:
         more = {name: str(value) for name, value in environ.items()}
         return replace(self, environ={**self.environ, **more})
 

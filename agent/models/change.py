@@ -1,7 +1,5 @@
 """A change: its files, what rules find in it, and the plan it carries out."""
 
-from __future__ import annotations
-
 import hashlib
 from enum import StrEnum
 from typing import Literal
@@ -20,31 +18,6 @@ class ChangedFile(Record):
     executable: bool = False
     was_executable: bool | None = None
     """Before the change; None: not known, or a new file."""
-
-
-class Change(Record):
-    base_commit: str
-    files: tuple[ChangedFile, ...]
-    """Sorted by path, each path once."""
-    notes: tuple[str, ...] = ()
-    not_done: tuple[str, ...] = ()
-    """Sentences of the ticket that nobody has read or carried out; foreign words."""
-    left_out: tuple[Finding, ...] = ()
-    """What differs in the tree that it was taken from, is not part of it, and why."""
-
-    @property
-    def digest(self) -> str:
-        """sha256 over the base commit and every path, mode and new content."""
-        total = hashlib.sha256(self.base_commit.encode())
-        for file in self.files:
-            content = b"\0absent" if file.after is None else file.after
-            total.update(f"\0{file.path}\0{int(file.executable)}\0{len(content)}\0".encode())
-            total.update(content)
-        return total.hexdigest()
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        return tuple(file.path for file in self.files)
 
 
 class Severity(StrEnum):
@@ -81,6 +54,31 @@ class Finding(Record):
     def place(self) -> str:
         """`path:line`, as far as they are known."""
         return f"{self.path}:{self.line}" if self.line else self.path
+
+
+class Change(Record):
+    base_commit: str
+    files: tuple[ChangedFile, ...]
+    """Sorted by path, each path once."""
+    notes: tuple[str, ...] = ()
+    not_done: tuple[str, ...] = ()
+    """Sentences of the ticket that nobody has read or carried out; foreign words."""
+    left_out: tuple[Finding, ...] = ()
+    """What differs in the tree that it was taken from, is not part of it, and why."""
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the base commit and every path, mode and new content."""
+        total = hashlib.sha256(self.base_commit.encode())
+        for file in self.files:
+            content = b"\0absent" if file.after is None else file.after
+            total.update(f"\0{file.path}\0{int(file.executable)}\0{len(content)}\0".encode())
+            total.update(content)
+        return total.hexdigest()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return tuple(file.path for file in self.files)
 
 
 class ClearedChange(Record):

@@ -1,7 +1,5 @@
 """What models did, and what it cost."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol, Self
 
@@ -17,7 +15,7 @@ class ModelTotal(Record):
     """None: no price is known of some of it."""
 
     @classmethod
-    def from_uses(cls, uses: Iterable[ModelTotal]) -> Self:
+    def from_uses(cls, uses: Iterable[Self]) -> Self:
         several = tuple(uses)
         prices = [use.usd for use in several]
         known = [price for price in prices if price is not None]

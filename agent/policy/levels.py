@@ -22,15 +22,10 @@ _WORD = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?")
 _ORDER: tuple[Level, ...] = ("off", "info", "review", "block")
 
 
-def get_floor(rule: Rule, floors: Mapping[str, Level]) -> Level:
-    """Return the least that a repository can make of a rule."""
-    own: Level = rule.floor.value if rule.floor else "off"
-    return floors.get(rule.id, own)
-
-
 def get_level(rule: Rule, config: RepoConfig, floors: Mapping[str, Level]) -> Level:
     asked: Level = config.rules.get(rule.id, rule.severity.value)
-    return max(asked, get_floor(rule, floors), key=_ORDER.index)
+    floor: Level = rule.floor.value if rule.floor else "off"
+    return max(asked, floors.get(rule.id, floor), key=_ORDER.index)
 
 
 def find_overruled_weights(

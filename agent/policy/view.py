@@ -174,11 +174,8 @@ class View:
                 if node.value is not None:
                     self._walk(node.value, scope, visit)
             case _:
-                self._walk_children(node, scope, visit)
-
-    def _walk_children(self, node: ast.AST, scope: NameScope, visit: Visit[ast.AST]) -> None:
-        for child in ast.iter_child_nodes(node):
-            self._walk(child, scope, visit)
+                for child in ast.iter_child_nodes(node):
+                    self._walk(child, scope, visit)
 
     def _open_arguments(
         self, arguments: ast.arguments, scope: NameScope, visit: Visit[ast.AST]

@@ -56,7 +56,11 @@ class DockerSandbox(SandboxMaker):
             usual = docker_engine.choose_image(client, self._settings)
             others = docker_engine.list_images(client, self._settings)
         del others[usual.version]
-        return tuple(_make_root(image) for image in (usual, *others.values()))
+        build = "mergewright images build"
+        return tuple(
+            Root(name=image.version, mark=image.digest, more=f"{build} {image.version}")
+            for image in (usual, *others.values())
+        )
 
     def provide_image(self, image: str) -> str:
         with self._open_client() as client:
@@ -98,11 +102,6 @@ class DockerSandbox(SandboxMaker):
                     remove_strays(client, self._settings.home)
                     self._has_answered = True
             yield client
-
-
-def _make_root(image: docker_engine.Image) -> Root:
-    more = f"mergewright images build {image.version}"
-    return Root(name=image.version, mark=image.digest, more=more)
 
 
 class Container(RunningSandbox):

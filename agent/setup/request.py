@@ -1,8 +1,7 @@
 """What an environment is made from: a work tree, and what its configuration says of it."""
 
-from __future__ import annotations
-
 from pathlib import Path
+from typing import Self
 
 from agent.models.environment import Checkout, Contract, Environment
 from agent.models.record import Record
@@ -38,7 +37,7 @@ class EnvironmentRequest(Record):
         return tuple(self.project.index_hosts) if self.project else ()
 
     @classmethod
-    def from_tree(cls, contract: Contract, checkout: Checkout, tree: Path) -> EnvironmentRequest:
+    def from_tree(cls, contract: Contract, checkout: Checkout, tree: Path) -> Self:
         """Compose the request for a commit, or for a change of it that is laid out in a folder."""
         return cls(
             tree=str(tree),

@@ -7,8 +7,6 @@ have read of the tree is the same. One that the code of a change has made says n
 change is checked: rules, $HOME and packages are those of the base.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math
@@ -20,6 +18,7 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -95,7 +94,7 @@ class _SetupReport(BaseModel):
     inputs: list[str] | None = None
 
     @classmethod
-    def read(cls, result: SandboxResult) -> _SetupReport:
+    def read(cls, result: SandboxResult) -> Self:
         try:
             return cls.model_validate_json(result.files.get(_REPORT, b"{}")[: 1024**2])
         except ValidationError:

@@ -7,12 +7,10 @@ other extras, groups and files of requirements are features whose tests skip wit
 tool: they are added by a command that may fail. Pure.
 """
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from repo_config.documents import table, texts
 from repo_config.project_files import ProjectFiles
@@ -66,7 +64,7 @@ class _Parts(NamedTuple):
         return [name for name in self.every if name not in self.tests]
 
     @classmethod
-    def divide(cls, names: Iterable[str]) -> _Parts:
+    def divide(cls, names: Iterable[str]) -> Self:
         every = [*names]
         tests = [name for name in every if _TESTS.search(name)]
         return cls(tests or [name for name in every if _DEVELOPMENT.search(name)], every)

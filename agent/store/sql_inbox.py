@@ -4,8 +4,6 @@ Owns its tables and what counts as the same delivery. An append is on disk when 
 Signatures and HTTP are the listener's; what a delivery means is the intake's.
 """
 
-from __future__ import annotations
-
 import itertools
 import threading
 from collections.abc import Collection, Sequence
@@ -113,11 +111,6 @@ class SettledDelivery(Record):
     outcome: str | None
     """None: still unread."""
     reason: str
-
-
-def open_inbox(loaded: Settings) -> Inbox:
-    """Open the inbox where the settings say; raises what `Inbox` does."""
-    return Inbox(loaded.home, settings.find_database(loaded))
 
 
 class Inbox:
@@ -260,6 +253,11 @@ class Inbox:
     def _settle(self, which: ColumnElement[bool], outcome: str, reason: str) -> None:
         with self._one, self._database.connect() as connection:
             connection.execute(_ROWS.update().where(which).values(outcome=outcome, reason=reason))
+
+
+def open_inbox(loaded: Settings) -> Inbox:
+    """Open the inbox where the settings say; raises what `Inbox` does."""
+    return Inbox(loaded.home, settings.find_database(loaded))
 
 
 def _insert(

@@ -4,8 +4,6 @@ Owns the table and two rules: an issue has at most one active run, and a deliver
 What a run does is the worker's; the events within a run are in its ledger.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import structlog
@@ -47,11 +45,6 @@ _ERRORS = DriverErrors(
     StoreUnusable,
     "; to restart runs that were queued in it, remove their label and set it again.",
 )
-
-
-def open_store(loaded: Settings) -> SqlRunStore:
-    """Open the runs where the settings say; raises what `SqlRunStore` does."""
-    return SqlRunStore(loaded.home, settings.find_database(loaded))
 
 
 class SqlRunStore(RunQueue, RunRequests, RunReader):
@@ -215,6 +208,11 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
     def _update(self, run_id: str, **values: object) -> None:
         with self._database.write() as session:
             session.execute(update(RunRow).where(col(RunRow.run_id) == run_id).values(**values))
+
+
+def open_store(loaded: Settings) -> SqlRunStore:
+    """Open the runs where the settings say; raises what `SqlRunStore` does."""
+    return SqlRunStore(loaded.home, settings.find_database(loaded))
 
 
 def _end_dead_commands(session: Session, now: float) -> None:

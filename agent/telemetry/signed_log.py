@@ -4,8 +4,6 @@ It lies in the run's folder, and is handed over as one zip. To verify it takes n
 data but a public key. Names and sizes in it are foreign, and so is every text.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re
@@ -78,6 +76,17 @@ def verify_log(place: Path, key: str, run_id: str | None = None) -> Verification
     )
 
 
+@dataclass
+class _LogClaims:
+    """What a ledger tells of itself, believed or not."""
+
+    run: str = ""
+    digests: list[str] = field(default_factory=list)
+    commit: str | None = None
+    sentence: str = ""
+    files: dict[str, str] = field(default_factory=dict)
+
+
 def _verify_files(read: Read, facts: _LogClaims) -> Iterator[str]:
     for name, digest in facts.files.items():
         content = read(name)
@@ -124,17 +133,6 @@ def _open_log(place: Path) -> Read:
             return None
 
     return read_member
-
-
-@dataclass
-class _LogClaims:
-    """What a ledger tells of itself, believed or not."""
-
-    run: str = ""
-    digests: list[str] = field(default_factory=list)
-    commit: str | None = None
-    sentence: str = ""
-    files: dict[str, str] = field(default_factory=dict)
 
 
 def _read_facts(raw: bytes) -> _LogClaims:

@@ -1,7 +1,5 @@
 """Run by Alembic: apply the migrations on the connection that the database hands in."""
 
-from __future__ import annotations
-
 from alembic import context
 
 _given = context.config.attributes

@@ -1,7 +1,5 @@
 """The tables as the models describe them; edited in place until version 0.1."""
 
-from __future__ import annotations
-
 from alembic import context, op
 from sqlmodel import SQLModel
 
