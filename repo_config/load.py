@@ -87,9 +87,6 @@ def from_text(text: str, name: str, tree: Tree | None = None) -> RepoConfig:
         name: Path shown in problems; ending in `.toml` the table `[tool.mergewright]` is read,
             else the text is YAML.
         tree: Where given, paths that the configuration names must be files of it.
-
-    Raises:
-        ConfigProblem: With every problem.
     """
     _require_size(len(text.encode("utf-8", "surrogatepass")), name)
     try:

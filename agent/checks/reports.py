@@ -42,11 +42,7 @@ def load_baseline(stored: Path) -> CheckReport | None:
 
 
 def store_baseline(stored: Path, report: CheckReport) -> None:
-    """Store a measurement unless a result proves nothing, or was ended by a limit.
-
-    Raises:
-        StorageFull: It could not be written.
-    """
+    """Store a measurement unless a result proves nothing, or was ended by a limit."""
     if all(
         result.status is Status.ABSENT
         or (result.status is not Status.UNVERIFIED and result.exit_code is not None)

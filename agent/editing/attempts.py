@@ -93,12 +93,7 @@ class Attempt:
         self._tools.close()
 
     def _await_form(self) -> SubmittedForm:
-        """Have the next form; what is edited when money or minutes end counts as handed in.
-
-        Raises:
-            BudgetSpent: The next request could cost more than is left; nothing new is edited.
-            TimeSpent: So it is with the minutes of the run.
-        """
+        """Have the next form; what is edited when money or minutes end counts as handed in."""
         run_context = self._run_context
         try:
             return self._talk.next_form()

@@ -40,11 +40,7 @@ def is_same(before: bytes | None, after: bytes | None) -> bool:
 
 
 def list_bound(content: bytes) -> dict[str, list[ast.stmt]]:
-    """Return the statements of a module that bind, alter or use each name, without docstrings.
-
-    Raises:
-        SyntaxError, ValueError, RecursionError, MemoryError: It cannot be read.
-    """
+    """Return the statements of a module that bind, alter or use each name, without docstrings."""
     found: dict[str, list[ast.stmt]] = {}
     for statement in strip(content).body:
         parts = [statement]
@@ -63,11 +59,7 @@ def _keep_alias(statement: ast.Import | ast.ImportFrom, alias: ast.alias) -> ast
 
 
 def list_edited(before: bytes, after: bytes) -> dict[str, int]:
-    """Return the names of a module that no longer mean what they did, with the last line of each.
-
-    Raises:
-        SyntaxError, ValueError, RecursionError, MemoryError: One cannot be read.
-    """
+    """Return the names of a module that no longer mean what they did, each with its last line."""
     old, new = (list_bound(content) for content in (before, after))
     return {
         name: new[name][-1].lineno

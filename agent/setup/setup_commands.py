@@ -214,11 +214,7 @@ class _CommandRun:
         return {path: tree_files.digest_entry(self._tree, path) for path in paths}
 
     def make(self, part: Path) -> _StoredLayer:
-        """Run the commands and keep what they add below a folder.
-
-        Raises:
-            EnvironmentFailed: One fails, or reaches a limit.
-        """
+        """Run the commands and keep what they add below a folder."""
         began, context = time.monotonic(), self.build_context
         context.say(f"set-up: {'; '.join(self.environment.sources)}")
         for name in ("tree", "home", _SERVICES):

@@ -87,11 +87,7 @@ class _PackagePlan(NamedTuple):
 
 
 def _choose(asked: Sequence[str], build_context: BuildContext) -> _PackagePlan | None:
-    """Choose what is not installed; None: all is.
-
-    Raises:
-        EnvironmentFailed: The operator does not allow it, or sandboxes cannot have it.
-    """
+    """Choose what is not installed; None: all is."""
     root = build_context.root
     top = Path(root.folder or "/nonexistent")
     if root.folder is None:

@@ -61,9 +61,6 @@ def provide_type_checkers(
     Args:
         pyright: Its version; "": the newest of the day; None: it is not needed.
         day: The first one whose releases are not taken any more.
-
-    Raises:
-        EnvironmentFailed, IndexUnavailable, StorageFull: As `provide_gate`.
     """
     text, npm = _read_pins(TYPES), tuple[str, ...]()
     if pyright is not None:
@@ -91,9 +88,6 @@ def provide_pinned(
 
     Args:
         day: The last one whose releases are taken.
-
-    Raises:
-        EnvironmentFailed, IndexUnavailable, StorageFull: As `provide_gate`.
     """
     options = ("--exclude-newer", day) if day else ()
     mark = "\0".join((build_context.mark, build_context.index.mark, *options, *lines))

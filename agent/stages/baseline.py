@@ -21,9 +21,6 @@ def measure_base(prepared: Prepared, desk: Desk, *, looks_early: bool = False) -
 
     Args:
         looks_early: Whether the tests end where half of the first ones fail.
-
-    Raises:
-        StorageFull: The measurement could not be stored.
     """
     stored = reports.locate_baseline(prepared, desk.settings)
     if report := reports.load_baseline(stored):

@@ -120,9 +120,6 @@ class _Attempts:
 
         Returns:
             Whether they have.
-
-        Raises:
-            EnvironmentFailed: It cannot be built.
         """
         contract = self.base.contract
         why = "as configured" if contract.config.setup else "by a template"
@@ -299,11 +296,7 @@ def read_known(run: Run, desk: Desk) -> str:
 
 
 def build_bare(base: OpenedRepository, desk: Desk) -> Prepared:
-    """Build an environment without anything of the repository, for a model to look around in.
-
-    Raises:
-        EnvironmentFailed: Not even that can be had.
-    """
+    """Build an environment without anything of the repository, for a model to look around in."""
     empty = desk.base_folder(base.run).with_name("nothing")
     empty.mkdir(parents=True, exist_ok=True)
     request = EnvironmentRequest(tree=str(empty), committed=base.checkout.committed)

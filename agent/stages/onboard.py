@@ -79,11 +79,7 @@ def _open_pull_request(
 
 
 def _push_file(run: Run, base: Checkout, file: ChangedFile, desk: Desk) -> str:
-    """Push a branch that adds one file to base; return the commit at its end.
-
-    Raises:
-        RepositoryUnfit: The code host has no address for git.
-    """
+    """Push a branch that adds one file to base; return the commit at its end."""
     remote = desk.code_host.find_remote(run)
     if remote is None:
         raise RepositoryUnfit("There is no code host to propose a configuration on.")

@@ -203,12 +203,7 @@ def _open_pull_request(prepared: Prepared, decided: DecidedChange, desk: Desk) -
 
 
 def _ask_again(run: Run, decided: DecidedChange, branch: str, desk: Desk) -> DecidedChange:
-    """Read the ticket once more; what others see already is brought to its end all the same.
-
-    Raises:
-        Superseded: The issue is no longer what was approved.
-        Cancelled: The run was stopped.
-    """
+    """Read the ticket once more; what others see already is brought to its end all the same."""
     try:
         now = _read_ticket_unless_stopped(run, desk)
     except (Superseded, Cancelled):
@@ -232,12 +227,7 @@ def _read_ticket_unless_stopped(run: Run, desk: Desk) -> Ticket:
 
 
 def _require_wanted(run: Run, placed: PushedBranch, remote: Remote, desk: Desk) -> None:
-    """Look once more before a pull request is opened; if it is moot, take the branch away again.
-
-    Raises:
-        Superseded: The issue is no longer what was approved.
-        Cancelled: The run was stopped.
-    """
+    """Look once more before a pull request is opened; if it is moot, take the branch away again."""
     with _tell_of_branch(placed):
         try:
             _read_ticket_unless_stopped(run, desk)
@@ -303,9 +293,6 @@ def _require_unproposed(run: Run, branch: str, desk: Desk) -> None:
     """Open no second pull request beside one of this run that somebody has worked on since.
 
     Only a run that goes on from an old backup comes here: its branch is named after it.
-
-    Raises:
-        Superseded: There is one.
     """
     if desk.code_host.has_pull_request(run, branch):
         raise Superseded(

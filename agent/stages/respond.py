@@ -44,11 +44,6 @@ def answer_by_model(
 
     Returns:
         The branch with what the model has edited, and all answers.
-
-    Raises:
-        BudgetSpent: The next request could cost more than is left.
-        TimeSpent: The minutes of the run are used.
-        ModelRefused: The model will not go on.
     """
     task = run_context.task
     draft = Draft(plan=plan, change=task.start.change)

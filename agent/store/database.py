@@ -209,11 +209,7 @@ def _open_file(path: Path, busy_seconds: float) -> Engine:
 
 
 def create_file(path: Path) -> None:
-    """Make a file where there is none; only this user may read it.
-
-    Raises:
-        SettingsInvalid: It cannot be made or opened there.
-    """
+    """Make a file where there is none; only this user may read it."""
     try:
         if not path.parent.exists():
             path.parent.mkdir(parents=True)

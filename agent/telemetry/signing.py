@@ -82,11 +82,7 @@ def _make_key() -> str:
 
 
 def read_public_key(given: str | Path) -> str:
-    """Read a public key from a file (PEM or hexadecimal digits) or the digits themselves.
-
-    Raises:
-        SettingsInvalid: It is none.
-    """
+    """Read a public key from a file (PEM or hexadecimal digits) or the digits themselves."""
     with suppress(OSError, ValueError, TypeError):
         raw = Path(given).read_bytes() if Path(given).is_file() else str(given).encode()
         if raw.startswith(b"-----"):

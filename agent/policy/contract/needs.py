@@ -39,11 +39,7 @@ class VersionNeed:
 
 
 def find_needs(content: bytes, target: Version) -> list[VersionNeed]:
-    """Return all that is newer than the target, the oldest supported version.
-
-    Raises:
-        UnreadableError: It does not parse.
-    """
+    """Return all that is newer than the target, the oldest supported version."""
     module = source.parse_module(content)
     nodes = [*ast.walk(module)]
     guarded = _find_guarded_lines(nodes)

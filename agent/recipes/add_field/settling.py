@@ -21,12 +21,7 @@ _Found = TypeVar("_Found")
 
 
 def settle_facts(asked: FieldRequest, tree: Tree, project: Project) -> Parameters:
-    """Settle every fact, or answer with the form as far as it is understood.
-
-    Raises:
-        TicketUnclear: A fact is missing, or does not fit the code.
-        RequestRefused: The ticket asks for what cannot be done.
-    """
+    """Settle every fact, or answer with the form as far as it is understood."""
     if project.django is None:
         raise RequestRefused(
             "This repository is not a Django project, so there is no model to add a field to."
