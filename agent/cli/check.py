@@ -1,14 +1,12 @@
 """`mergewright check`: set a repository up, run its checks, and propose its configuration."""
 
-from __future__ import annotations
-
 import difflib
 import signal
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -18,11 +16,9 @@ from agent.errors import AgentError, RequestRefused
 from agent.models.base_report import BaseReport
 from agent.models.checks import Status
 from agent.models.pulls import ProjectCheck
+from agent.settings import Settings
 from agent.text import sanitise
 from repo_config import detect, load
-
-if TYPE_CHECKING:
-    from agent.settings import Settings
 
 #: The example that a price is computed for: of each request, what is new and what is answered.
 _REQUESTS, _NEW_TOKENS, _ANSWERED_TOKENS = 30, 1_500, 500

@@ -10,21 +10,20 @@ On PostgreSQL there may be several. Each carries runs; the one that is at work f
 takes deliveries in and asks the code host what it could not tell.
 """
 
-from __future__ import annotations
-
 import itertools
 import threading
 from collections.abc import Callable, Sequence
 from concurrent import futures
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import structlog
 
 from agent.desk import Compose, make_redactor
 from agent.errors import AgentError, PermanentError, SettingsInvalid
+from agent.github.access import Access
 from agent.github.app_deliveries import AppDeliveries
+from agent.github.intake_api import GithubIntakeApi
 from agent.models import fence
 from agent.models.clock import read_clock
 from agent.models.outcome import Outcome, StoredRun
@@ -40,10 +39,6 @@ from agent.store.engine import Engine
 from agent.store.sql_inbox import Inbox, open_inbox
 from agent.store.sql_run_store import open_store
 from agent.telemetry import metrics, signing
-
-if TYPE_CHECKING:
-    from agent.github.access import Access
-    from agent.github.intake_api import GithubIntakeApi
 
 _log = structlog.get_logger()
 

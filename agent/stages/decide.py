@@ -337,7 +337,10 @@ class VerdictFacts:
 
     def tell_blocked(self) -> str:
         found = [finding for finding in self._rule_findings if finding.severity is Severity.BLOCK]
-        shown = list_some(map(_format_finding, found))
+        shown = list_some(
+            f"{finding.place} {finding.message.rstrip('.')} ({finding.rule})".strip()
+            for finding in found
+        )
         return f"A rule blocks the change: {shown}." if found else ""
 
     def tell_no_tests(self) -> str:
@@ -405,10 +408,6 @@ def _make_remark(
 def _name_places(findings: Iterable[Finding]) -> tuple[str, ...]:
     """Name the places of findings, each once; of a whole change its rule stands for it."""
     return tuple(dict.fromkeys(finding.place or finding.rule for finding in findings))
-
-
-def _format_finding(finding: Finding) -> str:
-    return f"{finding.place} {finding.message.rstrip('.')} ({finding.rule})".strip()
 
 
 def _format_item(item: CheckItem) -> str:
