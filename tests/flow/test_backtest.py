@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
-import subprocess
-import sys
-import threading
 import time
 from pathlib import Path
 
@@ -16,7 +13,7 @@ import pytest
 from tests.flow import model_scripts as model
 from tests.flow.model_scripts import PROJECT, Scripts, bash, calls, plan, submit
 from tests.flow.stories import Repository
-from tests.processes import ROOT, of_home, run_agent
+from tests.processes import of_home, run_agent
 from tests.scripted import serving
 from tests.simulator import actions, pull_actions
 from tests.simulator.records import Repository as Hosted
@@ -265,32 +262,3 @@ def test_one_that_declines_resolves_nothing_and_hollow_code_is_never_resolved(ba
     assert told["figures"]["resolved"] == 0, ends
     assert ends["Mend what is a binary file of the tests"] == ("declined", False)
     assert ends["Mend what is steady"][0] != "not run"
-
-
-def test_a_backtest_that_is_killed_goes_on_without_asking_again(backtest, store, past):
-    repository, commits = past
-    patch = repository.git("diff", f"{commits['steady']}~", commits["steady"])
-    turns, reached, asked = _apply(patch), threading.Event(), []
-
-    def work(seen):
-        asked.append(seen.turn)
-        if seen.turn == 2 and not reached.is_set():
-            reached.set()
-            threading.Event().wait(5)
-        return turns[seen.turn - 1]
-
-    script = Scripts(agent=[work] * 9)
-    words = ["--commits", f"{commits['steady']}~..{commits['steady']}"]
-    with serving(script) as server:
-        environ = _environ(store, server)
-        begun = subprocess.Popen(
-            [sys.executable, "-m", "agent", "backtest", "--repo", str(repository.path), *words],
-            env=environ, cwd=ROOT,
-        )  # fmt: skip
-        assert reached.wait(100)
-        begun.kill()
-        begun.wait()
-        done = run_agent("backtest", "--resume", "--json", environ=environ, timeout=300)
-    told = json.loads(done.stdout)
-    assert told["figures"]["resolved"] == 1, done.stderr
-    assert sorted(asked) == [1, 2, 2, 3]

@@ -51,16 +51,15 @@ def ledger(ended):
 
 def test_MO7_a_bug_is_fixed_after_a_finding_and_claims_change_no_fact(shop, carried):
     def told(seen):
-        assert "tests: tests/test_prices.py::test_nothing_costs_nothing" in seen.text
-        assert "assert 7 == 0" in seen.text
-        return calls(edit("shop/prices.py", "result = 7", "result = 0"), submit("It counts all."))
+        assert "ruff check: shop/prices.py: F401: `os` imported but unused" in seen.text
+        return calls(edit("shop/prices.py", "import os\n", ""), submit("It counts all."))
 
     turns = [
         PLANNED,
         TESTED,
         calls(
             edit("shop/prices.py", "prices[1:]", "prices"),
-            bash("sed -i 's/result = 0/result = 7/' shop/prices.py; git diff --stat"),
+            bash("sed -i '1i import os' shop/prices.py; git diff --stat"),
             submit("All is green."),
         ),
         told,

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from agent.desk import Desk
-from agent.git import worktree
 from agent.models.change import Change, ChangedFile, ClearedChange
 from agent.models.checks import CheckReport
 from agent.models.environment import Prepared
@@ -45,15 +44,6 @@ def changed(prepared: Prepared, base: Mapping[str, str] = FILES, /, **after: str
     )
 
 
-@pytest.mark.deep
-def test_packages_of_a_change_come_by_the_lines_of_base(begun):
-    prepared, _, desk = begun
-    cleared = changed(prepared, requirements_DOT_txt="pytest\nsix>=1.17\n")
-    worktree.lay_out(prepared.checkout, desk.head_folder(prepared.run)).replay(cleared.change)
-    built = desk.environment_of_change(prepared)
-    assert dict(package.split("==") for package in built.packages)["six"] == "1.17.0"
-
-
 def test_what_the_build_of_a_change_writes_into_the_environment_is_named(begun):
     prepared, before, desk = begun
     planting = (
@@ -71,6 +61,7 @@ def test_what_the_build_of_a_change_writes_into_the_environment_is_named(begun):
     assert "pip/__init__.py, sitecustomize.py" in finding.message
 
 
+@pytest.mark.deep
 def test_what_is_built_of_a_file_that_a_change_edits_is_built_again():
     files = {
         "setup.py": "import setuptools\n\n"

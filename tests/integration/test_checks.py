@@ -769,16 +769,6 @@ def test_type_errors_are_found_however_mypy_is_pointed_at_them(
     assert (clean.status, clean.items) == (Status.PASSED, ())
 
 
-@pytest.mark.deep
-def test_the_gates_mypy_knows_the_packages_of_the_repository(workshop: Workshop) -> None:
-    files = {
-        "mypy.ini": "[mypy]\n",
-        "a.py": "import iniconfig\n\nvalue: int = iniconfig.IniConfig\n",
-    }
-    result = workshop.one("mypy", files, packages=("iniconfig",), types=("mypy a.py",))
-    assert [item.item_id.split(": ")[1] for item in result.items] == ["assignment"]
-
-
 def test_a_hooks_mypy_knows_also_what_the_hook_installs_beside_it(workshop: Workshop) -> None:
     code = (
         "import coverage, iniconfig\n\na: int = coverage.Coverage\nb: int = iniconfig.IniConfig\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.git.tree import open_folder
 from repo_config import detect, load
 from tests.integration.check_samples import outcomes
 
@@ -43,23 +44,11 @@ def measured(workshop, files: dict[str, str]):
     # At the root of the repository is what would lead astray.
     beside = {"pytest.ini": "[pytest]\naddopts = --no-such-option\n", "test_x.py": "import gone\n"}
     site = workshop.site({**inside, **beside}, config={"root": ROOT})
-    tree = TreeOf(site.tree)
+    tree = open_folder(site.tree)
     config = load.from_text(f"root: {ROOT}\n", "x.yml", tree)
     found = detect.detect_project(tree, config)
     report = workshop.measure(type(site)(site.tree, site.environment, config, found, site.limits))
     return {result.name: result for result in report.results}
-
-
-class TreeOf:
-    def __init__(self, folder) -> None:
-        self._folder = folder
-
-    def paths(self) -> tuple[str, ...]:
-        found = (p for p in self._folder.rglob("*") if p.is_file())
-        return tuple(sorted(str(path.relative_to(self._folder)) for path in found))
-
-    def read(self, path: str) -> bytes:
-        return (self._folder / path).read_bytes()
 
 
 def test_tools_run_in_the_folder_and_name_paths_of_the_repository(workshop):

@@ -525,6 +525,7 @@ SHOPKEEPER = {
 }
 
 
+@pytest.mark.deep
 def test_servers_that_nobody_has_configured_are_found_and_started(ground, tmp_path):
     git_samples.begin(lay_files(tmp_path / "shop", check_samples.make_flat(SHOPKEEPER)), "Start")
     checkout = worktree.prepare_checkout(str(tmp_path / "shop"), None, ground.home / "mirrors")
