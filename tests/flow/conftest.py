@@ -62,7 +62,7 @@ def stage(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
     # Nobody in a story writes a second thought later than this.
     soon = {
         "MERGEWRIGHT_QUIET_SECONDS": "1",
-        "MERGEWRIGHT_RECONCILE_MINUTES": "0.05",
+        "MERGEWRIGHT_RECONCILE_MINUTES": "0.02",
     }
     with faulty_github.staging(store, tmp_path_factory.mktemp("github"), **soon) as made:
         # Whoever made the App may have asked for more than we have a use for.

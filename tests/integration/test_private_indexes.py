@@ -6,19 +6,19 @@ import base64
 
 import pytest
 
-from agent.errors import EnvironmentFailed
 from agent.git.tree import open_folder
 from agent.models.environment import Checkout
 from agent.models.sandbox import SandboxRequest, SandboxResult
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 from agent.setup import build, gateway
-from agent.setup.package_index import PackageIndex
+from agent.setup.package_index import PackageIndex, parse_target
 from agent.setup.request import EnvironmentRequest
 from repo_config.index_hosts import list_index_hosts
 from tests.deep import deep
 from tests.folders import lay_files
 from tests.integration.recording_proxy import recording
+from tests.integration.test_gateway import connect
 from tests.unit.setup import local_index
 from tests.unit.setup.certificates import make_server
 from tests.unit.trees import make_project
@@ -105,11 +105,12 @@ def test_an_index_that_committed_files_name_is_read_where_it_is_allowed(
         environ = {"HOME": str(tmp_path), "PIP_INDEX_URL": usual.url, "PIP_CERT": str(public)}
         clients = BubblewrapSandbox(settings), PackageIndex(settings, environ), settings, print
         hosts = list_index_hosts(open_folder(tree))
-        with pytest.raises(EnvironmentFailed, match="not an allowed host"):
-            build.ensure_environment(EnvironmentRequest(tree=str(tree)), *clients)
         request = EnvironmentRequest(tree=str(tree), project=make_project(index_hosts=hosts))
-        with pytest.raises(EnvironmentFailed, match="a host of an internal network"):
-            build.ensure_environment(request, *clients)
+        here = parse_target(named.url)
+        for own, why in ((), "not an allowed host"), (hosts, "a host of an internal network"):
+            with gateway.open_gateway(settings, clients[1], named=own) as made:
+                assert connect(made, here.host, here.port).startswith(b"HTTP/1.1 403")
+            assert made.refused_attempts == (f"{here} ({why})",)
         monkeypatch.setattr(gateway, "is_public", lambda address: address == "127.0.0.1")
         made = build.ensure_environment(request, *clients)
     assert made.packages == ("direct==1.0", "inner==1.0", "pip==1.0")

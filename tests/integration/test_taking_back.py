@@ -35,6 +35,7 @@ FEE_TEST = "import fee\n\n\ndef test_fee():\n    assert fee.fee(3) == 4\n"
 def test_what_no_test_notices_is_named_within_new_functions_too(
     stage: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(proving, "_MOST_SLOWER", 1)
     monkeypatch.setattr(proving, "_MOST_SLOWER_SECONDS", 1)
     made = stage({"sums.py": SUMS, "test_sums.py": TEST}, test_runner="pytest")
     found = take_back(
@@ -114,7 +115,7 @@ def test_a_constraint_that_a_migration_makes_is_taken_back_with_it(
 ) -> None:
     rule = 'models.UniqueConstraint(fields=["name"], name="once")'
     found = take_back(
-        stage(DJANGO, **MANAGED),
+        stage(DJANGO, config={"checks": {"makemigrations": "off"}}, **MANAGED),
         shop__models_DOT_py=DJANGO["shop/models.py"].replace(
             "max_length=10)\n",
             f"max_length=10)\n\n    class Meta:\n        constraints = [{rule}]\n",
