@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from agent.models.run import Reason, Run
 from agent.models.ticket import IssueRef, Snapshot
 from agent.settings import Settings
 from tests.faulty_github import Asked, Fault, FaultyWorld, Kind
+from tests.integration import git_samples
 from tests.outcomes import make_outcome
 from tests.simulator import actions, serving
 from tests.simulator.records import App, Comment, Installation, Issue, Repository
@@ -205,35 +205,20 @@ def put_file(repository: Repository, path: str, text: str) -> None:
 
 
 def _commit(repository: Repository, branch: str, path: str, text: str) -> str:
-    def git(*arguments: str, given: str | None = None) -> str:
-        done = subprocess.run(
-            ["git", "--git-dir", str(repository.git_dir), *arguments],
-            input=given, capture_output=True, text=True, check=True, timeout=30,
-            env={
-                "PATH": "/usr/bin:/bin", "GIT_CONFIG_NOSYSTEM": "1", "HOME": "/nonexistent",
-                "GIT_AUTHOR_NAME": "m", "GIT_AUTHOR_EMAIL": "m@example.org",
-                "GIT_COMMITTER_NAME": "m", "GIT_COMMITTER_EMAIL": "m@example.org",
-                "GIT_INDEX_FILE": f"{repository.git_dir}/index.of.tests",
-            },
-        )  # fmt: skip
-        return done.stdout.strip()
-
-    base = git("rev-parse", repository.default_branch)
-    blob = git("hash-object", "-w", "--stdin", given=text)
-    git("read-tree", base)
-    git("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}")
-    commit = git("commit-tree", git("write-tree"), "-p", base, "-m", "Add a field")
-    git("update-ref", f"refs/heads/{branch}", commit)
+    index = {"GIT_INDEX_FILE": f"{repository.git_dir}/index.of.tests"}
+    base = git(repository, "rev-parse", repository.default_branch)
+    blob = git_samples.blob(repository.git_dir, text.encode())
+    git(repository, "read-tree", base, **index)
+    git(repository, "update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", **index)
+    tree = git(repository, "write-tree", **index)
+    commit = git(repository, "commit-tree", tree, "-p", base, "-m", "Add a field")
+    git(repository, "update-ref", f"refs/heads/{branch}", commit)
     return commit
 
 
-def git(repository: Repository, *arguments: str) -> str:
+def git(repository: Repository, *arguments: str, **environ: str) -> str:
     """Run git on a repository as its owner would."""
-    done = subprocess.run(
-        ["git", "--git-dir", str(repository.git_dir), *arguments],
-        capture_output=True, text=True, check=True, timeout=30,
-    )  # fmt: skip
-    return done.stdout.strip()
+    return git_samples.git(repository.git_dir, *arguments, **environ)
 
 
 def head(repository: Repository, branch: str) -> str:

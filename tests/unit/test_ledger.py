@@ -8,9 +8,6 @@ import resource
 import signal
 import subprocess
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -32,24 +29,6 @@ def filled(path):
 def keys(path):
     events = [json.loads(line) for line in path.read_text().splitlines()]
     return [(event["run"], event["step"], event["attempt"], event["number"]) for event in events]
-
-
-def test_writes_from_many_threads_at_once_are_each_an_event_of_their_own(tmp_path):
-    path = tmp_path / "ledger.jsonl"
-    ledger, numbers = Ledger(path, "run-1"), count(1)
-    together = threading.Barrier(4)
-
-    def write(thread):
-        together.wait(10)
-        for step in range(10):
-            ledger.append("forge", next(numbers), "github write", thread=thread)
-            ledger.append(f"step {thread} {step}", 1, "started")
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(write, range(4)))
-    ledger.end()
-    assert list(verify_ledger(path.read_bytes(), "run-1")) == []
-    assert len(keys(path)) == len(set(keys(path))) == 4 * 20 + 2
 
 
 def test_what_comes_late_is_not_written_into_the_attempt_after(tmp_path):

@@ -234,15 +234,6 @@ def test_of_code_that_only_goes_a_reader_is_asked_and_no_test() -> None:
     assert "limits.minutes" in untried.fix
 
 
-def test_only_the_last_two_rows_publish():
-    assert [(row.publish, row.draft) for row in decide.TABLE[-3:]] == [
-        (False, False),
-        (True, True),
-        (True, False),
-    ]
-    assert not any(row.publish for row in decide.TABLE[:-2])
-
-
 def test_only_proved_combinations_are_published():
     for base, head, verdict in product(Status, repeat=3):
         found = weigh(suite(), tool("mypy", base=base, head=head, verdict=verdict))
