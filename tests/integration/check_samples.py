@@ -39,7 +39,7 @@ from repo_config.schema import RepoConfig
 from tests.fakes import FakeCodeHost
 from tests.folders import BUILT, lay_files
 from tests.integration import git_samples
-from tests.unit.trees import make_project
+from tests.unit.trees import make_environment, make_project
 
 Files = Mapping[str, str]
 
@@ -107,15 +107,12 @@ class Workshop:
         """An environment of exactly these packages; the gate has every tool but pyright."""
         path, gate = _venv(*packages), _venv(*TOOLS)
         listed = _uv("pip", "freeze", "--python", str(path / "bin" / "python"))
-        return Environment(
+        return make_environment(
             key=path.name,
             path=str(path),
             gate_path=str(gate),
             scripts_path=str(storage.provide_scripts(self.settings)),
-            python="3.11.2",
-            interpreter_mounts=(),
             interpreter="/usr/bin/python3.11",
-            sources=(),
             packages=tuple(sorted(listed.split())),
         )
 

@@ -17,7 +17,7 @@ from agent.settings import Settings
 from repo_config.schema import RepoConfig
 from tests.folders import lay_files
 from tests.integration import git_samples
-from tests.unit.trees import make_project
+from tests.unit.trees import make_environment, make_project
 
 FILES: dict[str, str | bytes] = {
     ".gitignore": "*.log\nbuild/\n",
@@ -94,17 +94,12 @@ def _environment(folder: Path) -> Environment:
         (folder / place / "bin" / program).chmod(0o755)
     (folder / "environment" / "bin" / "python").symlink_to("/usr/bin/python3")
     (folder / "scripts").mkdir()
-    return Environment(
+    return make_environment(
         key="environment",
         path=str(folder / "environment"),
         gate_path=str(folder / "gate"),
         tools=(("ruff", str(folder / "pinned")),),
         scripts_path=str(folder / "scripts"),
-        python="3.11.2",
-        interpreter_mounts=(),
-        interpreter="/usr/bin/python3",
-        sources=(),
-        packages=(),
     )
 
 

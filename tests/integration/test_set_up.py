@@ -23,6 +23,7 @@ from repo_config.schema import RepoConfig
 from tests.folders import lay_files
 from tests.integration.session_samples import Workplace, paths
 from tests.unit.setup import local_index
+from tests.unit.trees import make_environment
 
 FILES = {"app/views.py": "x = 1\n", "package.json": "{}\n", "secret.txt": "of the tree\n"}
 ASK = """
@@ -49,16 +50,9 @@ class Yard:
         (venv / "bin" / "python").symlink_to("/usr/bin/python3")
         gate = home / "gate"
         gate.mkdir()
-        self.environment = Environment(
-            key="env",
-            path=str(venv),
-            gate_path=str(gate),
-            scripts_path=str(storage.provide_scripts(self.settings)),
-            python="3.11.2",
-            interpreter_mounts=(),
-            interpreter="/usr/bin/python3",
-            sources=(),
-            packages=(),
+        scripts = str(storage.provide_scripts(self.settings))
+        self.environment = make_environment(
+            key="env", path=str(venv), gate_path=str(gate), scripts_path=scripts
         )
         self.said: list[str] = []
 

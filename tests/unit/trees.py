@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from agent.models.environment import Environment
 from repo_config import command_lines
 from repo_config.detect import Project
 
@@ -37,3 +38,12 @@ def make_project(**detected: object) -> Project:
         lines: Any = detected.get(kind, ())
         detected[kind] = tuple(map(command_lines.read_command, lines))
     return Project.model_validate(nothing | detected)
+
+
+def make_environment(**facts: object) -> Environment:
+    """Describe an environment that nobody has built, but for what is given."""
+    usual = {
+        "key": "k" * 64, "path": "/e", "gate_path": "/g", "scripts_path": "/s", "python": "3.11.2",
+        "interpreter_mounts": (), "interpreter": "/usr/bin/python3", "sources": (), "packages": (),
+    }  # fmt: skip
+    return Environment.model_validate({**usual, **facts})

@@ -15,18 +15,14 @@ from agent.checks.commands import make_check
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
 from agent.checks.runners import PytestSuite
 from agent.checks.sealed import Secret
-from agent.models.environment import Environment
 from agent.settings import Settings
 from repo_config.command_lines import read_command
 from repo_config.detect import DjangoProject
 from repo_config.schema import ChecksSection, RepoConfig
-from tests.unit.trees import make_project
+from tests.unit.trees import make_environment, make_project
 
 PROJECT = make_project(test_runner="pytest")
-ENVIRONMENT = Environment(
-    key="k", path="/e", gate_path="/g", scripts_path="/s", python="3.11.2", interpreter_mounts=(),
-    interpreter="/env/bin/python", sources=(), packages=(),
-)  # fmt: skip
+ENVIRONMENT = make_environment(interpreter="/env/bin/python")
 
 
 def site(minutes: int, **settings: int) -> Site:

@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 
 from agent.models.change import ClearedChange, Finding, Plan
 from agent.models.checks import CheckItem, CheckReport, Status, TestComparison
-from agent.models.environment import Checkout, Contract, Environment, Prepared
+from agent.models.environment import Checkout, Contract, Prepared
 from agent.models.outcome import Verdict
 from agent.models.review import ReviewNotes
 from agent.models.run import Reason, Run
@@ -16,7 +16,7 @@ from agent.models.ticket import Ticket
 from agent.publishing.evidence import Evidence
 from repo_config.schema import RepoConfig
 from tests.unit.stages import code_host_runs
-from tests.unit.trees import make_project
+from tests.unit.trees import make_environment, make_project
 
 EVIL = (
     "</details> @org/team fixes #1 `@org` GH-7 ``` <img src=x> ![i](https://e.example/?d=1) | **x**"
@@ -44,11 +44,7 @@ def evidence(**changes) -> Evidence:
                 project=make_project(framework="django", python_version="3.11", test_runner="pytest"),
                 source=None,
             ),
-            environment=Environment(
-                key="k" * 64, path="/e", gate_path="/g", scripts_path="/s", python="3.11.2",
-                interpreter_mounts=(), interpreter="/usr/bin/python3",
-                sources=("pyproject.toml",), packages=("django==5.2",),
-            ),
+            environment=make_environment(sources=("pyproject.toml",), packages=("django==5.2",)),
         ),
         "ticket": Ticket(ticket_id="42", title="Customers need a nickname", body="", digest="d"),
         "plan": plan("Add nickname to Customer"),

@@ -9,7 +9,7 @@ from agent.git import worktree
 from agent.models.change import Change, ChangedFile, ClearedChange, Plan
 from agent.models.checks import CheckReport, Status, TestComparison
 from agent.models.code_host import Remote
-from agent.models.environment import Contract, Environment, Prepared
+from agent.models.environment import Contract, Prepared
 from agent.models.outcome import Outcome, Verdict
 from agent.models.review import ReviewNotes
 from agent.models.run import Reason, Run
@@ -21,7 +21,7 @@ from repo_config.schema import RepoConfig
 from tests.fakes import FakeCodeHost
 from tests.integration import git_samples
 from tests.run_contexts import make_task
-from tests.unit.trees import make_project
+from tests.unit.trees import make_environment, make_project
 
 TICKET = Ticket(ticket_id="42", title="Log, do not print", body="", digest="d" * 64)
 SNAPSHOT = Snapshot(
@@ -139,11 +139,8 @@ def prepared(
             project=make_project(python_version="3.11", test_runner="pytest"),
             source=None,
         ),
-        environment=Environment(
-            key="k" * 64, path="/e", gate_path="/g", scripts_path="/s", python="3.11.7",
-            interpreter_mounts=(), interpreter="/p", sources=(), packages=(),
-        ),
-    )  # fmt: skip
+        environment=make_environment(),
+    )
 
 
 def decided(

@@ -8,7 +8,7 @@ import pytest
 
 from agent.errors import CheckUnfinished, EnvironmentFailed, IndexUnavailable, RepositoryUnfit
 from agent.models.checks import CheckItem, CheckReport, ServerKnock, Status, SuiteFacts, TestRun
-from agent.models.environment import Checkout, Contract, Environment, OpenedRepository
+from agent.models.environment import Checkout, Contract, OpenedRepository
 from agent.models.run import Run
 from agent.models.run_facts import RunFacts
 from agent.setup import proposal
@@ -16,7 +16,7 @@ from agent.stages import baseline, environment
 from repo_config import detect
 from repo_config.schema import RepoConfig
 from tests.fakes import FakeSandbox
-from tests.unit.trees import DictTree
+from tests.unit.trees import DictTree, make_environment
 
 
 def knock(name, **account):
@@ -49,11 +49,7 @@ def prepare(tmp_path, monkeypatch):
             configs.append(contract.config)
             if left[0] in (EnvironmentFailed, IndexUnavailable):
                 raise left.pop(0)(f"no {len(configs)}")
-            return Environment(
-                key="k", path="/e", gate_path="/g", scripts_path="/s", python="3.12.1",
-                interpreter_mounts=(), interpreter="/usr/bin/python3", sources=(),
-                packages=("django==6.0",),
-            )  # fmt: skip
+            return make_environment(python="3.12.1", packages=("django==6.0",))
 
         def measure(prepared, desk, **options):
             looks.append(options)
