@@ -19,12 +19,7 @@ from agent.errors import EditFailed
 from agent.git import names
 from agent.models.change import Change, ChangedFile, Finding, Plan, Severity
 from agent.models.chat import ChatRequest, Reply, Role, ToolCall, Usage, WorstCase
-from agent.models.code_host import (
-    CodeHost,
-    NewPullRequest,
-    Progress,
-    Remote,
-)
+from agent.models.code_host import CodeHost, NewPullRequest, Progress, Remote
 from agent.models.environment import Prepared
 from agent.models.outcome import Outcome, PullRequest, StoredRun
 from agent.models.run import Run, RunState
@@ -47,11 +42,7 @@ class FakeCodeHost(CodeHost):
     """
 
     def __init__(
-        self,
-        ticket: Ticket,
-        *,
-        remote: Remote | None = None,
-        notes: tuple[str, ...] = (),
+        self, ticket: Ticket, *, remote: Remote | None = None, notes: tuple[str, ...] = ()
     ) -> None:
         """Take what is answered; `notes` are what could not be had of a pull request."""
         self._ticket = ticket
@@ -160,10 +151,7 @@ class FakeModel:
         return self._worst
 
     def reply(
-        self,
-        request: ChatRequest,
-        stopped: Flag | None = None,
-        seconds: float | None = None,
+        self, request: ChatRequest, stopped: Flag | None = None, seconds: float | None = None
     ) -> Reply:
         self.requests.append(request)
         self.seconds.append(seconds)

@@ -14,11 +14,7 @@ from agent.models.ticket import Ticket
 
 
 def make_task(ticket: Ticket, checkout: Checkout, recipe: str = "") -> Task:
-    return Task(
-        ticket=ticket,
-        recipe=recipe,
-        start=BranchState.at_base(checkout),
-    )
+    return Task(ticket=ticket, recipe=recipe, start=BranchState.at_base(checkout))
 
 
 def make_run_context(

@@ -59,11 +59,7 @@ class _Side:
         folder.mkdir(parents=True)
         ledger = Ledger(folder / "ledger.jsonl", run.run_id)
         record = ledger.make_appender("model", within=True)
-        desk = replace(
-            self._services,
-            models=wiring.make_models(self._settings),
-            record=record,
-        )
+        desk = replace(self._services, models=wiring.make_models(self._settings), record=record)
         log = RunLog(folder / "run.log", desk.redactor)
         step = Steps(ledger, log, (), desk.facts, desk.budget, remember)
         commit = prepared.checkout.commit

@@ -146,11 +146,7 @@ def hook_faults(event: str, body: bytes) -> tuple[str, ...]:
 
 
 def faults_of(
-    value: Any,
-    schema: dict[str, Any],
-    subject: str,
-    *,
-    partial: bool = False,
+    value: Any, schema: dict[str, Any], subject: str, *, partial: bool = False
 ) -> tuple[str, ...]:
     """Validate one value; each fault names the place and what is wrong there."""
     validator = _validator(json.dumps(schema, sort_keys=True), partial=partial)

@@ -22,15 +22,12 @@ from tests.simulator.world import World
 
 def simulator(
     port: Annotated[
-        int,
-        typer.Option("--port", help="Port to listen on; 0: any free port.", min=0, max=65535),
+        int, typer.Option("--port", help="Port to listen on; 0: any free port.", min=0, max=65535)
     ] = 8090,
     listener: Annotated[
         str,
         typer.Option(
-            "--listener",
-            help="URL of the service's listener, for deliveries.",
-            metavar="URL",
+            "--listener", help="URL of the service's listener, for deliveries.", metavar="URL"
         ),
     ] = "http://127.0.0.1:8080",
 ) -> None:
@@ -53,8 +50,7 @@ def simulator(
                 ended.wait()
         except OSError as problem:
             raise typer.BadParameter(
-                f"cannot listen on port {port}: {problem.strerror or problem}",
-                param_hint="--port",
+                f"cannot listen on port {port}: {problem.strerror or problem}", param_hint="--port"
             ) from problem
 
 

@@ -46,13 +46,7 @@ def _packaged(name: str) -> tuple[str, str]:
 def _all() -> tuple[Scenario, ...]:
     title, body = _packaged("ticket.md")
     return (
-        Scenario(
-            "add-field",
-            "a recipe adds a field to a Django model",
-            title,
-            body,
-            Reason.READY,
-        ),
+        Scenario("add-field", "a recipe adds a field to a Django model", title, body, Reason.READY),
         Scenario(
             "bug",
             "a recorded language model fixes a bug and answers a review",

@@ -60,10 +60,7 @@ def run(store: Path, tmp_path: Path) -> Runner:
 def stage(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A simulated GitHub with the real service beside it: listener and worker, each a process."""
     # Nobody in a story writes a second thought later than this.
-    soon = {
-        "MERGEWRIGHT_QUIET_SECONDS": "1",
-        "MERGEWRIGHT_RECONCILE_MINUTES": "0.02",
-    }
+    soon = {"MERGEWRIGHT_QUIET_SECONDS": "1", "MERGEWRIGHT_RECONCILE_MINUTES": "0.02"}
     with faulty_github.staging(store, tmp_path_factory.mktemp("github"), **soon) as made:
         # Whoever made the App may have asked for more than we have a use for.
         made.app.hook.events = APP_EVENTS

@@ -11,15 +11,7 @@ from agent.models.run import Reason
 from tests.deep import deep
 from tests.demo.play import MAINTAINER, REPORTER
 from tests.faulty_github import HookFault
-from tests.flow.github_stories import (
-    BODY,
-    MODELS,
-    OTHER_BODY,
-    TITLE,
-    WRONG,
-    Story,
-    await_,
-)
+from tests.flow.github_stories import BODY, MODELS, OTHER_BODY, TITLE, WRONG, Story, await_
 from tests.integration import github_samples as samples
 from tests.simulator.records import Comment
 

@@ -9,16 +9,7 @@ import pytest
 
 from agent.telemetry.ledger import verify_ledger
 from tests.flow import model_scripts as model
-from tests.flow.model_scripts import (
-    PLANNED,
-    TESTED,
-    Scripts,
-    bash,
-    calls,
-    edit,
-    read,
-    submit,
-)
+from tests.flow.model_scripts import PLANNED, TESTED, Scripts, bash, calls, edit, read, submit
 from tests.scripted import serving
 
 

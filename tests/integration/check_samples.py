@@ -208,11 +208,7 @@ def declared_site(
     config = RepoConfig.model_validate(told, strict=False)
     tree = lay_tree(settings.home, files)
     found = detect.detect_project(WorkTree(tree, dict.fromkeys(files, 0o644)), config)
-    request = EnvironmentRequest(
-        tree=str(tree),
-        config=config,
-        project=found,
-    )
+    request = EnvironmentRequest(tree=str(tree), config=config, project=found)
     return Site(
         tree=tree,
         environment=build.ensure_environment(
@@ -313,10 +309,7 @@ def make_stage(
         source=None,
     )
     prepared = Prepared(
-        run=run,
-        checkout=checkout,
-        contract=contract,
-        environment=workshop.environment(*TOOLS),
+        run=run, checkout=checkout, contract=contract, environment=workshop.environment(*TOOLS)
     )
     sandbox = CountingSandbox(workshop.sandbox)
     services = Desk(

@@ -140,10 +140,7 @@ MADE = "shop/migrations/0002_customer_nickname.py"
 @pytest.mark.deep
 @pytest.mark.parametrize(
     ("options", "existing", "held"),
-    [
-        ("max_length=50, null=True", "", None),
-        ("max_length=50", repr('it\'s "new"'), 'it\'s "new"'),
-    ],
+    [("max_length=50, null=True", "", None), ("max_length=50", repr('it\'s "new"'), 'it\'s "new"')],
 )
 def test_rows_survive_with_the_stated_value(
     repository: Repository, options: str, existing: str, held: str | None

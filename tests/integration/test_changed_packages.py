@@ -33,9 +33,7 @@ def begun() -> Iterator[tuple[Prepared, CheckReport, Desk]]:
 def changed(prepared: Prepared, base: Mapping[str, str] = FILES, /, **after: str) -> ClearedChange:
     files = tuple(
         ChangedFile(
-            path=path,
-            before=base[path].encode() if path in base else None,
-            after=text.encode(),
+            path=path, before=base[path].encode() if path in base else None, after=text.encode()
         )
         for path, text in sorted((name.replace("_DOT_", "."), one) for name, one in after.items())
     )

@@ -67,10 +67,7 @@ EXAMPLES = {
         "with (open('a') as a, open('b') as b): ...  # and requires-python is >=3.8",
         "with open('a') as a, open('b') as b: ...",
     ),
-    "http-client": (
-        "import requests  # and http_client is httpx",
-        "import httpx",
-    ),
+    "http-client": ("import requests  # and http_client is httpx", "import httpx"),
     "http-timeout": (
         "import httpx\n\nhttpx.get(url, timeout=None)",
         "import httpx\n\nhttpx.get(url, timeout=10)",
@@ -79,10 +76,7 @@ EXAMPLES = {
         "from fastapi import BackgroundTasks  # and background_tasks is celery",
         "from celery import shared_task",
     ),
-    "forbidden-import": (
-        "import pickle  # and imports.forbid names pickle",
-        "import json",
-    ),
+    "forbidden-import": ("import pickle  # and imports.forbid names pickle", "import json"),
     "blocking-call": (
         "import time\n\nasync def poll():\n    time.sleep(5)",
         "import asyncio\n\nasync def poll():\n    await asyncio.sleep(5)",
@@ -92,10 +86,7 @@ EXAMPLES = {
         "import decimal  # and unittest in tests/test_cart.py",
     ),
     "environment-read": ("import os\n\nopen_to_all = os.getenv('OPEN')", "import os"),
-    "checker-in-code": (
-        "import mergewright_pytest",
-        "import pytest  # in tests/conftest.py",
-    ),
+    "checker-in-code": ("import mergewright_pytest", "import pytest  # in tests/conftest.py"),
     "data-code": (
         "import pandas as pd\n\ntable = pd.read_csv('a')\nprint(table.isnull())",
         "import pandas as pd\n\ntable = pd.read_csv('a')\nprint(table.isna())",

@@ -16,13 +16,7 @@ from typer.testing import CliRunner
 from agent.cli.main import app
 from agent.errors import SandboxLost, SandboxMissing
 from agent.models.sandbox import Mount, SandboxRequest
-from agent.sandbox import (
-    container_arguments,
-    docker_engine,
-    docker_sandbox,
-    sandboxes,
-    slots,
-)
+from agent.sandbox import container_arguments, docker_engine, docker_sandbox, sandboxes, slots
 from agent.sandbox.docker_sandbox import DockerSandbox
 from agent.settings import Settings
 from agent.setup import interpreters

@@ -82,10 +82,7 @@ def index(tmp_path) -> Iterator[tuple[local_index.LocalIndex, HostPort, IndexAcc
 
 def test_a_page_and_a_file_are_read_over_tls_on_one_connection(tmp_path, index):
     served, here, access = index
-    with (
-        opened(tmp_path, here, accesses=[access]) as made,
-        tunnelled(made, here) as client,
-    ):
+    with opened(tmp_path, here, accesses=[access]) as made, tunnelled(made, here) as client:
         for path in ("/simple/pip/", "/files/pip-1.0-py3-none-any.whl"):
             client.request("GET", path)
             answer = client.getresponse()

@@ -7,11 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from agent.errors import (
-    AccessLost,
-    CodeHostUnavailable,
-    Superseded,
-)
+from agent.errors import AccessLost, CodeHostUnavailable, Superseded
 from agent.github.code_host import GithubCodeHost
 from agent.models.code_host import Progress, StageMark
 from agent.models.intake import EarlierRun

@@ -14,12 +14,7 @@ import pytest
 from github import Requester
 
 from agent.cli import doctor
-from agent.errors import (
-    AccessLost,
-    CodeHostLimited,
-    CodeHostUnavailable,
-    SettingsInvalid,
-)
+from agent.errors import AccessLost, CodeHostLimited, CodeHostUnavailable, SettingsInvalid
 from agent.github.connection import Pacing
 from agent.github.tokens import TokenScope
 from agent.models import clock

@@ -68,10 +68,7 @@ def test_a_private_index_is_asked_and_no_sandbox_sees_a_password(
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
     context, public = make_server(tmp_path / "index")
-    with (
-        local_index.serving(tls=context) as served,
-        recording(f"clerk:{SECRET}") as proxy,
-    ):
+    with local_index.serving(tls=context) as served, recording(f"clerk:{SECRET}") as proxy:
         if proxied:
             monkeypatch.setenv("HTTPS_PROXY", proxy.url())
         fill(served)

@@ -33,10 +33,7 @@ def run(workshop: Workshop) -> Callable[..., tuple[Site, Secret, SandboxResult]]
     """Run one of the tools on files, and give what its sandbox gave back."""
 
     def go(
-        files: Files,
-        packages: tuple[str, ...] = (),
-        collect: tuple[str, ...] = (),
-        **more: Any,
+        files: Files, packages: tuple[str, ...] = (), collect: tuple[str, ...] = (), **more: Any
     ) -> tuple[Site, Secret, SandboxResult]:
         made = workshop.site(files, packages=packages, types=("pyright",), **more)
         site = _with_checker(made, workshop)

@@ -17,13 +17,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import SandboxLost
-from agent.models.sandbox import (
-    Mount,
-    SandboxFile,
-    SandboxLimits,
-    SandboxRequest,
-    Stoppable,
-)
+from agent.models.sandbox import Mount, SandboxFile, SandboxLimits, SandboxRequest, Stoppable
 from agent.sandbox import limit_probes, seccomp
 from agent.sandbox.frames import Frames
 from tests.deep import deep

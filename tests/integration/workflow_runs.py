@@ -41,11 +41,7 @@ def _make_run(repository: Repository, sha: str, name: str) -> WorkflowRun:
 
 
 def run_again(
-    repository: Repository,
-    run: WorkflowRun,
-    conclusion: str,
-    actor: User,
-    jobs: Iterable[Job] = (),
+    repository: Repository, run: WorkflowRun, conclusion: str, actor: User, jobs: Iterable[Job] = ()
 ) -> None:
     """Let a run be done again: it keeps its number and its suite; its jobs are other ones."""
     run.status, run.conclusion = "completed", conclusion

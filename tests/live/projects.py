@@ -135,5 +135,5 @@ DIFFERENCES: Mapping[str, Mapping[str, tuple[str, str]]] = {
             "test__get_data_for_path_write",
             "test_disable_caching_file",
         )
-    },
+    }
 }

@@ -13,12 +13,7 @@ from tests.scripted import judged, wires
 from tests.scripted.faults import KEY
 from tests.scripted.script import Answer, Fault, Said, Script, Seen
 
-NAMES = {
-    "chat": "openai-chat",
-    "responses": "openai",
-    "anthropic": "anthropic",
-    "gemini": "google",
-}
+NAMES = {"chat": "openai-chat", "responses": "openai", "anthropic": "anthropic", "gemini": "google"}
 
 
 #: What Gemini calls errors.

@@ -16,11 +16,7 @@ from tests.scripted.script import Call, Said, Seen
 Event = tuple[str, dict[str, Any]]
 """Name (empty: none) and data."""
 
-_PATHS = {
-    "/v1/chat/completions": "chat",
-    "/v1/responses": "responses",
-    "/v1/messages": "anthropic",
-}
+_PATHS = {"/v1/chat/completions": "chat", "/v1/responses": "responses", "/v1/messages": "anthropic"}
 _PIECE = 24
 
 

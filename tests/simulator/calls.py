@@ -19,17 +19,7 @@ from urllib.parse import urlencode
 
 import jwt
 
-from tests.simulator.records import (
-    ROLES,
-    App,
-    Comment,
-    Issue,
-    Pull,
-    Repository,
-    Role,
-    Token,
-    User,
-)
+from tests.simulator.records import ROLES, App, Comment, Issue, Pull, Repository, Role, Token, User
 from tests.simulator.world import World
 
 REST = "/api/v3"

@@ -5,15 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.simulator import shapes
-from tests.simulator.records import (
-    CheckRun,
-    Issue,
-    Pull,
-    Repository,
-    Review,
-    ReviewComment,
-    User,
-)
+from tests.simulator.records import CheckRun, Issue, Pull, Repository, Review, ReviewComment, User
 from tests.simulator.shapes import Shape
 
 

@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 from tests.simulator import actions, events, pull_actions, shapes
-from tests.simulator.calls import (
-    Call,
-    InvalidField,
-    NotFound,
-    Refusal,
-    operation,
-    require_length,
-)
+from tests.simulator.calls import Call, InvalidField, NotFound, Refusal, operation, require_length
 from tests.simulator.records import ReviewComment, Thread
 
 _PULLS = "/repos/{owner}/{repo}/pulls"

@@ -136,11 +136,7 @@ class World(State):
             repository.roles[self.user(login).login.lower()] = role
 
     def add_label(
-        self,
-        repository: Repository,
-        name: str,
-        color: str = "ededed",
-        description: str = "",
+        self, repository: Repository, name: str, color: str = "ededed", description: str = ""
     ) -> Label:
         with self.lock:
             made = Label(name, color, description)

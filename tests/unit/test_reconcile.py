@@ -7,10 +7,7 @@ from datetime import datetime
 import pytest
 
 from agent.conversation.events import Request
-from agent.errors import (
-    CodeHostUnavailable,
-    RequestRefused,
-)
+from agent.errors import CodeHostUnavailable, RequestRefused
 from agent.github.app_deliveries import SentDelivery, SentPage
 from agent.models.intake import EarlierRun
 from agent.models.ticket import Delivery, Snapshot

@@ -40,11 +40,7 @@ def test_terminal_escapes_are_inert(printed, shown):
 
 @pytest.mark.parametrize("unit", ["![", "`", "\x1b]"])
 def test_hostile_text_takes_time_in_proportion(unit):
-    for clean in (
-        sanitise.format_words,
-        sanitise.format_sentence,
-        sanitise.format_fenced,
-    ):
+    for clean in (sanitise.format_words, sanitise.format_sentence, sanitise.format_fenced):
         begun = time.process_time()
         clean(unit * (20_000 // len(unit)))
         assert time.process_time() - begun < 5, clean

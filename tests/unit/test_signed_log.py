@@ -96,10 +96,7 @@ MANIPULATIONS = {
     "nothing": (lambda folder, home: None, ""),
     "a changed verdict": (edit(change_verdict), "Line 5 (done of 'decide 1') was changed"),
     "a verdict and a new chain": (edit(change_verdict_and_chain_anew), "its signature was changed"),
-    "a removed line": (
-        edit(lambda lines: lines.pop(5)),
-        "lines after it are missing (see line 6",
-    ),
+    "a removed line": (edit(lambda lines: lines.pop(5)), "lines after it are missing (see line 6"),
     "an added line": (edit(lambda lines: lines.insert(6, lines[5])), "lines before it were added"),
     "reordered lines": (edit(lambda lines: lines.insert(3, lines.pop(4))), "was moved"),
     "a cut end": (edit(lambda lines: lines.pop()), END_MISSING),

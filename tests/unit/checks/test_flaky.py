@@ -48,10 +48,7 @@ def test_without_further_runs_nothing_is_excused() -> None:
 
 @pytest.mark.parametrize(
     ("on_base", "with_change", "flaky"),
-    [
-        ("AssertionError: no", "assert 1", True),
-        ("assert 1", "shop.errors.Late: no", False),
-    ],
+    [("AssertionError: no", "assert 1", True), ("assert 1", "shop.errors.Late: no", False)],
 )
 def test_base_excuses_its_own_way_to_fail_and_no_other(
     on_base: str, with_change: str, flaky: bool

@@ -55,10 +55,7 @@ def test_django_is_asked_with_the_settings_that_the_tests_have(given: str) -> No
 
 @pytest.mark.parametrize(
     ("minutes", "settings", "tests", "tools"),
-    [
-        (1, {}, 60, 600),
-        (90, {"max_minutes": 120}, 5400, 600),
-    ],
+    [(1, {}, 60, 600), (90, {"max_minutes": 120}, 5400, 600)],
 )
 def test_the_shortest_of_all_limits_holds(
     minutes: int, settings: dict[str, int], tests: float, tools: float

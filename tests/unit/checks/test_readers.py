@@ -173,12 +173,7 @@ def test_any_other_command_says_by_its_exit_code_how_it_went(site: Site) -> None
     ],
 )
 def test_silence_is_no_success(
-    site: Site,
-    tool: ToolCheck,
-    report: str | None,
-    exit_code: int,
-    status: Status,
-    word: str,
+    site: Site, tool: ToolCheck, report: str | None, exit_code: int, status: Status, word: str
 ) -> None:
     result = judged(tool, site, Secret(), report, exit_code, "bad option")
     assert result.status is status

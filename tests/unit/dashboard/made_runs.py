@@ -18,11 +18,7 @@ from agent.models.checks import (
     TestRun,
 )
 from agent.models.model_use import ModelUse
-from agent.models.outcome import (
-    Outcome,
-    PullEnd,
-    PullRequest,
-)
+from agent.models.outcome import Outcome, PullEnd, PullRequest
 from agent.models.review import Proof, ProofRow, RevertTrials, SourcePart
 from agent.models.run import Reason, Run, RunState
 from agent.models.ticket import IssueRef, Snapshot

@@ -138,8 +138,7 @@ def test_a_plan_is_approved_by_its_number(store, operator):
 
 
 @pytest.mark.parametrize(
-    ("proof", "headers"),
-    [("0" * 64, {}), ("gültig", {}), ("", {"Sec-Fetch-Site": "cross-site"})],
+    ("proof", "headers"), [("0" * 64, {}), ("gültig", {}), ("", {"Sec-Fetch-Site": "cross-site"})]
 )
 def test_UI2_a_form_of_somebody_else_has_no_effect(store, operator, proof, headers):
     run = add_run(store)

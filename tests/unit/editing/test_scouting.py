@@ -15,12 +15,7 @@ from agent.setup.package_index import PackageIndex
 from tests.fakes import FakeModel, FakeSandbox, make_reply
 from tests.unit.editing import desks
 
-FILES = {
-    "package.json": "{}",
-    ".npmrc": "",
-    "app/tests/test_a.py": "",
-    "app/tests/test_b.py": "",
-}
+FILES = {"package.json": "{}", ".npmrc": "", "app/tests/test_a.py": "", "app/tests/test_b.py": ""}
 SET_UP = "setup: [mkdir -p data]"
 
 

@@ -50,10 +50,7 @@ def test_what_could_go_over_is_not_asked(limits, usd, worst, words):
 
 @pytest.mark.parametrize(
     ("asked", "set_by_operator", "wanted"),
-    [
-        ({}, {}, (5.0, None)),
-        ({"usd": 20.0}, {"model_usd": 1.5, "model_tokens": 400}, (1.5, 400)),
-    ],
+    [({}, {}, (5.0, None)), ({"usd": 20.0}, {"model_usd": 1.5, "model_tokens": 400}, (1.5, 400))],
 )
 def test_the_lower_of_operator_and_repository_counts(asked, set_by_operator, wanted):
     config = RepoConfig.model_validate({"limits": asked}, strict=False)

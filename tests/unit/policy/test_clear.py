@@ -11,10 +11,7 @@ import agent
 import repo_config
 from agent.errors import PolicyRefused
 from agent.models.change import Change, ChangedFile, Finding, Level, Severity
-from agent.models.checks import (
-    LintComparison,
-    Status,
-)
+from agent.models.checks import LintComparison, Status
 from agent.models.ticket import Ticket
 from agent.policy import registry, ruff_contract, ruff_rules
 from agent.policy.change_context import ChangeContext

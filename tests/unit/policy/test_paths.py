@@ -95,12 +95,7 @@ def test_paths_that_no_setting_opens(path):
 
 
 @pytest.mark.parametrize(
-    "after",
-    [
-        '[project]\nname = "a"\n\n[tool.mergewright]\nversion = 2\n',
-        None,
-        "not toml [",
-    ],
+    "after", ['[project]\nname = "a"\n\n[tool.mergewright]\nversion = 2\n', None, "not toml ["]
 )
 def test_mergewright_s_table_in_pyproject_is_never_changed(after):
     (finding,) = cases.blocking(findings({"pyproject.toml": after}, **ANYTHING))
@@ -108,10 +103,7 @@ def test_mergewright_s_table_in_pyproject_is_never_changed(after):
     assert finding.line == (4 if after and "version" in after else None)
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["app/README.md", "App/views.py"],
-)
+@pytest.mark.parametrize("path", ["app/README.md", "App/views.py"])
 def test_a_new_path_that_differs_only_in_case_is_refused(path):
     (finding,) = cases.blocking(findings({path: "x\n"}, **ANYTHING))
     assert "case" in finding.message

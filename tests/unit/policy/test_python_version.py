@@ -96,10 +96,7 @@ def test_what_only_looks_guarded_is_flagged(snippet):
     assert len(cases.blocking(findings(snippet, "3.8"))) == 1
 
 
-@pytest.mark.parametrize(
-    "broken",
-    ["print 'a'\n", "  x = 1\n y = 2\n", b"x = 1\0\n"],
-)
+@pytest.mark.parametrize("broken", ["print 'a'\n", "  x = 1\n y = 2\n", b"x = 1\0\n"])
 @pytest.mark.parametrize("version", ["3.8", None])
 def test_what_no_python_can_parse_is_refused(broken, version):
     assert len(cases.blocking(findings(broken, version))) == 1

@@ -57,11 +57,7 @@ def test_the_body_is_no_echo_of_the_subject(why):
         ("42", "Add nickname to Customer", "mergewright/42-add-nickname-to-customer"),
         ("t", "Ünïcode & “quotes”; rm -rf /", "mergewright/t-unicode-quotes-rm-rf"),
         ("1", f"Log, do not {'print ' * 20}", "mergewright/1-log"),
-        (
-            "1",
-            f"Log and do not {'print ' * 20}",
-            "mergewright/1",
-        ),
+        ("1", f"Log and do not {'print ' * 20}", "mergewright/1"),
         ("", "", "mergewright/ticket"),
     ],
 )

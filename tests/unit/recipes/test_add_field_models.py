@@ -5,15 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.recipes.add_field.models_index import ModelsIndex
-from tests.unit.recipes.trees import (
-    DictTree,
-    app,
-    edited,
-    form,
-    models_file,
-    project,
-    settle,
-)
+from tests.unit.recipes.trees import DictTree, app, edited, form, models_file, project, settle
 
 MODELS = "from django.db import models\n\n\n"
 BODY = "    a = models.TextField()\n"

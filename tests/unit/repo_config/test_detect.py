@@ -247,10 +247,7 @@ MAIN = "from fastapi import FastAPI\n\napp = FastAPI(title='Shop')\n"
     ("files", "expected"),
     [
         ({"src/shop/__init__.py": MAIN}, "shop:app"),
-        (
-            {"app/main.py": "import fastapi\napi: object = fastapi.FastAPI()\n"},
-            "app.main:api",
-        ),
+        ({"app/main.py": "import fastapi\napi: object = fastapi.FastAPI()\n"}, "app.main:api"),
         ({"app/main.py": MAIN, "tests/test_api.py": MAIN, "docs/a.py": MAIN}, "app.main:app"),
         ({"app/main.py": MAIN, "app/admin.py": MAIN}, None),
     ],

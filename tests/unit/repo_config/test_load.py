@@ -118,10 +118,7 @@ def test_a_document_made_to_blow_up_is_refused_soon(text):
 
 @pytest.mark.parametrize(
     ("text", "at"),
-    [
-        ("[tool.mergewright]\nversion=1\nversion=1\n", "3:10"),
-        ("[tool.mergewright\n", "1:18"),
-    ],
+    [("[tool.mergewright]\nversion=1\nversion=1\n", "3:10"), ("[tool.mergewright\n", "1:18")],
 )
 def test_toml_that_cannot_be_taken_is_refused_at_its_place(text, at):
     assert place(only(text, "pyproject.toml")) == at

@@ -44,9 +44,7 @@ def asked(tmp_path):
             }
         )
         return plan.require_plan_approval(
-            agreed,
-            prepared,
-            replace(services, memory=code_host_runs.Remembered(guidance=guidance)),
+            agreed, prepared, replace(services, memory=code_host_runs.Remembered(guidance=guidance))
         )
 
     return approve, code_host

@@ -21,13 +21,7 @@ from agent.models.checks import (
 )
 from agent.models.environment import Contract
 from agent.models.outcome import Verdict
-from agent.models.review import (
-    Proof,
-    RevertTrials,
-    ReviewNotes,
-    SettledFinding,
-    SourcePart,
-)
+from agent.models.review import Proof, RevertTrials, ReviewNotes, SettledFinding, SourcePart
 from agent.models.run import Reason
 from agent.stages import decide
 from repo_config.schema import RepoConfig

@@ -18,10 +18,7 @@ def closed(*threads):
 
 def known(tmp_path, pulls):
     made, told = code_host_runs.services(tmp_path, FakeCodeHost(code_host_runs.TICKET))
-    desk = replace(
-        replace(made, memory=code_host_runs.Remembered(earlier=7)),
-        code_host=pulls,
-    )
+    desk = replace(replace(made, memory=code_host_runs.Remembered(earlier=7)), code_host=pulls)
     return triage.add_earlier_attempt(code_host_runs.TICKET, code_host_runs.run(), desk), told
 
 

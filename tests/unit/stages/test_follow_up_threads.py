@@ -60,10 +60,7 @@ def read(pulls: Pulls, *ends: ThreadOutcome, earlier: tuple[object, ...] = ()):
         name="o/r", url="https://h/o/r.git", default_branch="main", author="us[bot]", email="us@h"
     )
     pulls.find_remote = lambda run: remote
-    desk = SimpleNamespace(
-        code_host=pulls,
-        memory=code_host_runs.Remembered(history=history),
-    )
+    desk = SimpleNamespace(code_host=pulls, memory=code_host_runs.Remembered(history=history))
     return follow_up.read_context(run, desk)
 
 

@@ -8,13 +8,7 @@ import pytest
 
 from agent.editing import attempts, reviewing
 from agent.editing.rounds import Draft, Round
-from agent.errors import (
-    BudgetSpent,
-    EditFailed,
-    EnvironmentFailed,
-    ModelUnavailable,
-    TicketUnclear,
-)
+from agent.errors import BudgetSpent, EditFailed, EnvironmentFailed, ModelUnavailable, TicketUnclear
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Plan, Severity
 from agent.models.checks import CheckItem, CheckReport, Status, TestComparison
 from agent.models.outcome import Verdict

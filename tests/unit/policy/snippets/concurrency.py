@@ -38,10 +38,7 @@ def _asked(
 
 CASES = {
     "concurrency": Cases(
-        fails={
-            "view": _asked(_VIEW, 4),
-            "endpoint": _asked(_ENDPOINT, 7),
-        },
+        fails={"view": _asked(_VIEW, 4), "endpoint": _asked(_ENDPOINT, 7)},
         passes={
             "sync view": _asked(_SYNC_VIEW),
             "middleware": _asked(

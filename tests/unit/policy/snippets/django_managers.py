@@ -29,14 +29,12 @@ def _asked(after: str, line: int | None = None, config: dict[str, object] = _ACT
 
 CASES = {
     "django-manager": Cases(
-        fails={
-            "objects": _asked(_IMPORT + "Order.objects.all()\n", 3),
-        },
+        fails={"objects": _asked(_IMPORT + "Order.objects.all()\n", 3)},
         passes={
             "the manager": _asked(_IMPORT + "Order.active.all()\n"),
             "a namesake of another app": _asked(
                 "from wine.models import Order\n\nOrder.objects.all()\n", config=_DOTTED
             ),
         },
-    ),
+    )
 }

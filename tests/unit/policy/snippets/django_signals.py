@@ -29,5 +29,5 @@ CASES = {
                 "from celery.signals import task_failure\n\ntask_failure.connect(print)\n"
             ),
         },
-    ),
+    )
 }

@@ -39,9 +39,6 @@ CASES = {
                 },
             ),
         },
-        passes={
-            "any": Snippet(_DECORATED),
-            "no more than a request": _classes(_VIEW),
-        },
-    ),
+        passes={"any": Snippet(_DECORATED), "no more than a request": _classes(_VIEW)},
+    )
 }

@@ -55,5 +55,5 @@ CASES = {
             ),
             "none is named": Snippet(_BASE),
         },
-    ),
+    )
 }

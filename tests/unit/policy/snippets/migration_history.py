@@ -50,5 +50,5 @@ CASES = {
                 "0003_fill", _filled("def f(a: A) -> None:\n    'Fill.'\n    a()\n\n"), _FILLED
             ),
         },
-    ),
+    )
 }

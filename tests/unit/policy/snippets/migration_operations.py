@@ -59,7 +59,7 @@ CASES = {
             "in the state alone": _passes(
                 "migrations.SeparateDatabaseAndState(state_operations="
                 "[migrations.DeleteModel('Order')])"
-            ),
+            )
         },
     ),
     "migration-by-hand": Cases(

@@ -47,9 +47,7 @@ CASES = {
         },
     ),
     "forbidden-dependency": Cases(
-        fails={
-            "in pyproject": _asked(("httpx", "tablib"), 5, scope="forbid"),
-        },
+        fails={"in pyproject": _asked(("httpx", "tablib"), 5, scope="forbid")},
         passes={
             "allowed": _asked(("httpx", "tablib"), scope="allow"),
             "newer": _asked(("httpx>=0.28",), scope="forbid"),

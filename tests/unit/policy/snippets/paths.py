@@ -27,20 +27,14 @@ def _mode(after: str, *, executable: bool, was: bool) -> Snippet:
 
 CASES = {
     "paths": Cases(
-        fails={
-            "a workflow": _new(".github/workflows/ci.yml"),
-        },
-        passes={
-            "a pattern taken back": _new("docs/b.txt", protect=["docs/**", "!docs/b.txt"]),
-        },
+        fails={"a workflow": _new(".github/workflows/ci.yml")},
+        passes={"a pattern taken back": _new("docs/b.txt", protect=["docs/**", "!docs/b.txt"])},
     ),
     "file-mode": Cases(
         fails={
             "a new program": Snippet({"tool": "#!/bin/sh\n"}, executable=("tool",)),
             "beside an edit": _mode("exit 1\n", executable=True, was=False),
         },
-        passes={
-            "a script that stays a program": _mode("exit 1\n", executable=True, was=True),
-        },
+        passes={"a script that stays a program": _mode("exit 1\n", executable=True, was=True)},
     ),
 }

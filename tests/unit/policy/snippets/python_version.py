@@ -14,9 +14,7 @@ _DEEP = f"x = {' + '.join('1' * 300)}\n"
 
 CASES = {
     "python-syntax": Cases(
-        fails={
-            "a module of the library": _on("3.9", "x = 1\nimport tomllib\n", 2),
-        },
+        fails={"a module of the library": _on("3.9", "x = 1\nimport tomllib\n", 2)},
         passes={
             "data of tests, of any version": Snippet({"tests/fixtures/broken.py": "def f(:\n"}),
             "for types only": _on(
@@ -27,9 +25,7 @@ CASES = {
         },
     ),
     "unreadable-python": Cases(
-        fails={
-            "never parsed": _on("3.11", _OLD + "x = 1\n", base=_OLD),
-        },
+        fails={"never parsed": _on("3.11", _OLD + "x = 1\n", base=_OLD)},
         passes={
             "it parses again": _on("3.11", "print('a')\n", base=_OLD),
             "broken by the change, which `python-syntax` holds": _on("3.9", _OLD, base="x = 1\n"),
@@ -43,7 +39,7 @@ CASES = {
         passes={
             "a declared encoding": Snippet(
                 {"app/views.py": "# coding: latin-1\nx = 'é'\n".encode("latin-1")}
-            ),
+            )
         },
     ),
 }

@@ -30,7 +30,7 @@ CASES = {
         passes={
             "moved from another file": Snippet(
                 {"app/new.py": f"TOKEN = '{_GITHUB}'\n"}, base={"old.py": f"TOKEN = '{_GITHUB}'\n"}
-            ),
+            )
         },
     ),
     "sample-secrets": Cases(

@@ -25,5 +25,5 @@ CASES = {
             "as many lines as may be": _limited({"a.txt": "line\n" * 4}),
             "an edit of a huge file": Snippet({"data.csv": "y" + _DATA}, base={"data.csv": _DATA}),
         },
-    ),
+    )
 }
