@@ -6,11 +6,11 @@ import base64
 import http.client
 import select
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
+
+from tests.processes import Silent, answering
 
 
 class RecordingProxy:
@@ -29,7 +29,7 @@ class RecordingProxy:
         return f"http://{f'{self.login}@' if self.login else ''}127.0.0.1:{self.port}"
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Silent):
     timeout = 30
     proxy: RecordingProxy
 
@@ -88,23 +88,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_HEAD = do_GET
 
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 @contextmanager
 def recording(login: str | None = None) -> Iterator[RecordingProxy]:
     """Let it answer for the length of the block."""
     made = RecordingProxy(login)
     handler = type("Handler", (_Handler,), {"proxy": made})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    made.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with answering(handler) as made.port:
         yield made
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

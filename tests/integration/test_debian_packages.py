@@ -6,11 +6,10 @@ import hashlib
 import io
 import shutil
 import tarfile
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from agent.setup import system_packages
 from agent.setup.build_context import BuildContext
 from agent.setup.interpreters import Interpreter
 from tests.integration.session_samples import Workplace, paths
+from tests.processes import Silent, answering
 
 pytestmark = pytest.mark.skipif(not shutil.which("apt-get"), reason="sandboxes have no apt")
 
@@ -96,9 +96,8 @@ class Sandboxes(BubblewrapSandbox):
         return (Root(folder=self.top, can_lay=super().roots()[0].can_lay),)
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
+class Files(Silent, SimpleHTTPRequestHandler):
+    """Files of a folder."""
 
 
 Provide = Callable[..., str]
@@ -122,21 +121,16 @@ def provide(home: Path, sandboxes: Sandboxes) -> Iterator[Provide]:
     (served / "Packages").write_text(listed)
     (top / "var/lib/dpkg/status").write_text("Package: dpkg\nStatus: install ok installed\n\n")
     sandboxes.top = str(top)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(served)))
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
+    with answering(partial(Files, directory=str(served))) as port:
 
-    def provide(*names: str, options: str = "[trusted=yes]") -> str:
-        line = f"deb {options} http://127.0.0.1:{server.server_port}/ ./\n"
-        (top / "etc/apt/sources.list").write_text(line)
-        python = Interpreter(version="3.11.2", path="/usr/bin/python3")
-        build_context = BuildContext(sandboxes, None, Settings(home=home), python, print)  # type: ignore[arg-type]
-        return system_packages.provide_layer(names, build_context)
+        def provide(*names: str, options: str = "[trusted=yes]") -> str:
+            line = f"deb {options} http://127.0.0.1:{port}/ ./\n"
+            (top / "etc/apt/sources.list").write_text(line)
+            python = Interpreter(version="3.11.2", path="/usr/bin/python3")
+            build_context = BuildContext(sandboxes, None, Settings(home=home), python, print)  # type: ignore[arg-type]
+            return system_packages.provide_layer(names, build_context)
 
-    yield provide
-    server.shutdown()
-    thread.join()
-    server.server_close()
+        yield provide
 
 
 def test_a_package_is_laid_over_usr_without_its_scripts(

@@ -6,10 +6,8 @@ import base64
 import http.client
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -19,6 +17,7 @@ from agent.setup.downloads import Downloads
 from agent.setup.gateway import Gateway
 from agent.setup.package_index import HostPort, IndexAccess, parse_target
 from tests.integration.recording_proxy import recording
+from tests.processes import Silent, answering
 from tests.unit.setup import local_index
 from tests.unit.setup.certificates import make_server
 
@@ -192,7 +191,7 @@ def test_credentials_are_added_for_the_index_alone_and_those_of_a_sandbox_are_no
 def test_what_its_server_calls_unchanging_is_fetched_once(tmp_path, control, asked):
     served: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Silent):
         def do_GET(self) -> None:
             served.append(self.path)
             self.send_response(200)
@@ -200,15 +199,9 @@ def test_what_its_server_calls_unchanging_is_fetched_once(tmp_path, control, ask
             self.end_headers()
             self.wfile.write(b"x" * 100_000)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    here = HostPort("127.0.0.1", server.server_port)
     downloads = Downloads(tmp_path / "downloads", most_bytes=50_000)
-    try:
+    with answering(Handler) as port:
+        here = HostPort("127.0.0.1", port)
         with opened(tmp_path, here, downloads=downloads) as made:
             for _ in range(3):
                 with dial(made) as client:
@@ -216,10 +209,6 @@ def test_what_its_server_calls_unchanging_is_fetched_once(tmp_path, control, ask
                     answer = http.client.HTTPResponse(client)
                     answer.begin()
                     assert answer.read() == b"x" * 100_000
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
     assert len(served) == asked
     downloads.trim()
     assert sum(place.stat().st_size for place in (tmp_path / "downloads").iterdir()) < 50_000

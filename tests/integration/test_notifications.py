@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -14,25 +12,22 @@ from agent.models.run import FollowUp, Reason, RunState
 from agent.runs import notifications
 from agent.settings import Settings
 from tests.integration.run_samples import run
+from tests.processes import Silent, answering
 
 
 @pytest.fixture
 def receiver():
     told: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Silent):
         def do_POST(self) -> None:
             sent = self.rfile.read(int(self.headers["Content-Length"]))
             told.append(json.loads(sent)["message"])
             self.send_response(500 if self.path == "/broken" else 200)
             self.end_headers()
 
-        def log_message(self, *_: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"json://127.0.0.1:{server.server_address[1]}", told
-        server.shutdown()
+    with answering(Handler) as port:
+        yield f"json://127.0.0.1:{port}", told
 
 
 def ended(state: RunState, reason: Reason, pull: PullRequest | None = None) -> Outcome:

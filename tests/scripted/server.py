@@ -6,9 +6,9 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.processes import Silent, answering
 from tests.scripted import judged, wires
 from tests.scripted.faults import KEY
 from tests.scripted.script import Answer, Fault, Said, Script, Seen
@@ -74,28 +74,18 @@ def serving(script: Script) -> Iterator[Server]:
     class Handler(_Handler):
         scripted = server
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        http.daemon_threads = True
-        server.address = f"http://127.0.0.1:{http.server_address[1]}"
-        thread = threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            http.shutdown()
-            thread.join()
+    with answering(Handler) as port:
+        server.address = f"http://127.0.0.1:{port}"
+        yield server
     assert not server.refused, "\n".join(server.refused)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Silent):
     protocol_version = "HTTP/1.1"
     # A reply goes out in pieces; each would wait 40 ms for the client's kernel to say that it has
     # the one before.
     disable_nagle_algorithm = True
     scripted: Server
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Print nothing."""
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers["Content-Length"]))

@@ -9,11 +9,11 @@ import json
 import socket
 import ssl
 import tarfile
-import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.processes import Silent, answering
 
 #: A build backend without requirements, to be laid into a project as `backend.py`.
 BACKEND = """
@@ -143,7 +143,7 @@ def serving(form: str = "json", *, tls: ssl.SSLContext | None = None) -> Iterato
     """Serve an index on the loopback interface for the length of the block."""
     index = LocalIndex(form=form)
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Silent):
         protocol_version = "HTTP/1.1"
 
         def setup(self) -> None:
@@ -180,19 +180,6 @@ def serving(form: str = "json", *, tls: ssl.SSLContext | None = None) -> Iterato
 
         do_HEAD = do_GET
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    if tls is not None:
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    scheme = "https" if tls else "http"
-    index.url = f"{scheme}://127.0.0.1:{server.server_port}/simple/"
-    try:
+    with answering(Handler, tls) as port:
+        index.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/simple/"
         yield index
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
