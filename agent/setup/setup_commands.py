@@ -161,9 +161,11 @@ def list_inputs(environment: Environment) -> frozenset[str]:
 def _list_missing(output: str) -> list[str]:
     """Name what lines of a template went on without, each with the last words of its command."""
     lines = [line.strip() for line in sanitise.strip_terminal_codes(output).splitlines()]
+    # uv ends with general advice, below the error.
+    said = (line for line in lines if line and not line.startswith("hint: "))
     return [
         f"{line.removeprefix(templates.MISSING)} ({before[:200]})"
-        for before, line in pairwise(filter(None, lines))
+        for before, line in pairwise(said)
         if line.startswith(templates.MISSING)
     ][:_MOST_NAMED]
 
