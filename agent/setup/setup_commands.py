@@ -181,13 +181,19 @@ class _CommandRun:
         self.build_context = build_context
         self._tree = Path(asked.tree)
         self._indexes = sandbox_requests.name_indexes(build_context.index)
-        #: As they are before any command.
+        #: As they are before any command. Lines of a template ask no server of the table, so what
+        #: they make stays the same where one is added.
         self._services = [
-            service.model_copy(update={"filled": ""}) for service in environment.services
+            service.model_copy(update={"filled": ""})
+            for service in environment.services
+            if asked.config.setup or service.is_own
         ]
-        self._variables = {
-            **sandbox_services.variables(environment.services), **asked.config.variables,
-        }  # fmt: skip
+        given, own = sandbox_services.variables(environment.services), asked.config.variables
+        self._variables = (
+            {**given, **own}
+            if asked.config.setup
+            else {name: text for name, text in own.items() if name not in given}
+        )
 
     def make_stem(self, base: Environment | None = None) -> str:
         """Sum up all that has a say in a layer but the tree; of a change, also its base."""

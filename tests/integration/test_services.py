@@ -549,3 +549,5 @@ def test_servers_that_nobody_has_configured_are_found_and_started(ground, tmp_pa
     assert prepared.contract.config.services == ("postgres", "redis")
     assert prepared.contract.config.env == {"PGUSER": "shop", "PGDATABASE": "orders"}
     assert '"services": ["postgres", "redis"]' in prepared.environment.why
+    without = environment.build_environment(run, checkout, contract, desk)
+    assert prepared.environment.layers == without.layers, "a template's lines ran again"

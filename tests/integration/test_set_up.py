@@ -62,7 +62,7 @@ class Yard:
 
     def set_up(self, *commands: Any, base: Environment | None = None) -> Environment:
         build_context = self.context()
-        config = RepoConfig(env={"GREETING": "hello"})
+        config = RepoConfig(env={"GREETING": "hello"}, setup=commands)
         asked = EnvironmentRequest(tree=str(self.tree), config=config, base=base)
         update = {"layers": (), "sources": commands}
         plain = (base or self.environment).model_copy(update=update)
