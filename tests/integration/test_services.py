@@ -353,7 +353,9 @@ def test_a_command_that_does_not_serve_is_named_with_its_last_words(ground):
     assert (found.status, found.items) == (Status.UNVERIFIED, ())
     assert found.reason == "the check did not start: files ended at once: no luck"
     with pytest.raises(EnvironmentFailed, match="files ended at once: no luck"):
-        ground.site(OWN, {"services": [{**RUN, "run": "echo no luck; exit 3"}]})
+        ground.site(
+            OWN, {"env": {"UNLIKE": "others"}, "services": [{**RUN, "run": "echo no luck; exit 3"}]}
+        )
 
 
 @pytest.fixture
@@ -417,7 +419,7 @@ def test_a_container_that_does_not_serve_is_named_with_its_last_words(
     image = make_image("echo no luck; exit 3")
     services = [{"image": image, "ports": [8123]}]
     with pytest.raises(EnvironmentFailed, match=f"{image} does not answer: no luck"):
-        ground.site(OWN, {"services": services})
+        ground.site(OWN, {"services": services, "setup": [f"echo {image}"]})
     with pytest.raises(EnvironmentFailed, match="cannot fetch the image nobody/has-this"):
         ground.site(OWN, {"services": [{"image": "nobody/has-this", "ports": [1]}]})
     with pytest.raises(EnvironmentFailed, match="SERVICE_IMAGES does not allow"):
