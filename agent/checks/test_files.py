@@ -25,6 +25,8 @@ from repo_config.test_files import find_folder, has_test_name
 from repo_config.tree import Tree
 
 _CONFTEST = "conftest.py"
+#: Of a suite, what runs for a part of a change; all of it is asked of several at once.
+_SHARE = 0.25
 _TOOLS = ("pytest.", "unittest.", "django.test.")
 
 
@@ -63,15 +65,16 @@ class Imports:
         self,
         paths: Collection[str],
         counts: Mapping[str, int],
-        most: float,
         first: Iterable[str] = (),
     ) -> tuple[str, ...]:
         """Choose files with tests that reach files, those that import them themselves in front.
 
+        Beside the first ones, they have a quarter of all tests at most.
+
         Args:
             counts: How many tests each file has.
-            most: Of the tests of all that are chosen beside the first ones.
         """
+        most = _SHARE * sum(counts.values())
         chosen = [path for path in first if path in counts]
         near = {test for path in paths for test in self.importers_of(path)}
         for path in (*sorted(near), *sorted(self.list_reached_files(paths) - near)):

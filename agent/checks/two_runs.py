@@ -50,9 +50,8 @@ OWN, COPIES = "tests as changed", "control tests, which must fail"
 NEAR = "tests that the change reaches"
 """Name of the part of base's tests that runs first."""
 _MOST_COPIES = 20
-#: A suite that takes less answers soon anyway, and one of which more runs first hardly sooner.
-_LEAST_SECONDS, _SHARE = 15.0, 0.25
-
+#: A suite that takes less answers soon anyway.
+_LEAST_SECONDS = 15.0
 
 Runs = tuple[tuple[Suite, Site], ...]
 """What runs, each with where; the longest comes last."""
@@ -84,12 +83,11 @@ class TwoRuns:
 
     def judge_near(self, ran: Mapping[str, TestRun]) -> tuple[TestRun, TestRun]:
         """Judge these tests alone: on base, and with the change."""
-        located = ((item, self.places.locate_test(item.item_id)[0]) for item in self.base.items)
-        some = tuple(item for item, path in located if path in self._near)
-        base = self.base.model_copy(update={"items": some, "unrun": ()})
-        near = {**ran, TESTS: ran[NEAR].model_copy(update={"name": TESTS})}
-        del near[NEAR]
-        found = replace(self, base=base).finish(near)
+        some = tuple(item for item in self.base.items if self._located[item.item_id] in self._near)
+        base = self.base.model_copy(update={"items": some})
+        own = {name: result for name, result in ran.items() if name != NEAR}
+        near = ran[NEAR].model_copy(update={"name": TESTS})
+        found = replace(self, base=base).finish({**own, TESTS: near})
         return base, found.model_copy(update={"is_partial": True})
 
     def list_own(self) -> Runs:
@@ -200,9 +198,14 @@ class TwoRuns:
         return Imports({**self._imports_by_file, **test_files.read_imports(own)})
 
     @cached_property
+    def _located(self) -> dict[str, str]:
+        """The file of each of base's tests, by its id; "": it is not known."""
+        return {item.item_id: self.places.locate_test(item.item_id)[0] for item in self.base.items}
+
+    @cached_property
     def _files(self) -> Counter[str]:
-        """How many of base's tests there are in each file; "": in one that is not known."""
-        return Counter(self.places.locate_test(item.item_id)[0] for item in self.base.items)
+        """How many of base's tests there are in each file."""
+        return Counter(self._located.values())
 
     @cached_property
     def _near(self) -> tuple[str, ...]:
@@ -211,7 +214,7 @@ class TwoRuns:
         # Only all tests together are ended in time, where base had none for the last.
         if self.base.seconds < _LEAST_SECONDS or self._files[""] or self.base.unrun:
             return ()
-        return self.imports.choose_near(edited, self._files, _SHARE * self._files.total())
+        return self.imports.choose_near(edited, self._files)
 
     @cached_property
     def of_tests(self) -> BaseTestFiles:

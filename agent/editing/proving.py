@@ -53,8 +53,6 @@ _MISSING = re.compile(r"(?:Name|UnboundLocal|Attribute|Import|ModuleNotFound|Typ
 _LONGEST_ERROR = 200
 #: For all hunks together, of the seconds of the run.
 _PART = 0.1
-#: Of the suite, what runs for a single hunk; all of it is asked of several at once.
-_SHARE = 0.25
 _MOST_IDS = 200
 _MOST_TYPES = 10
 #: For all of it, and for the parts of functions where the suite takes less.
@@ -452,8 +450,7 @@ class _TestRuns:
         """
         if self.judges:
             return Part(Selection(ids=tuple(sorted(self.judges))))
-        most, first = _SHARE * len(self.head.items), sorted(self.ours)
-        files = self.imports.choose_near(paths, self._files, most, first)
+        files = self.imports.choose_near(paths, self._files, sorted(self.ours))
         return Part(Selection(files=files)) if files else None
 
     def _run(self, several: list[Hunk], part: Part, *, fails_fast: bool) -> TestRun:

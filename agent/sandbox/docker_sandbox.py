@@ -64,7 +64,7 @@ class DockerSandbox(SandboxMaker):
 
     def provide_image(self, image: str) -> str:
         with self._open_client() as client:
-            return docker_engine.provide_image(client, image)
+            return docker_engine.provide_image(client, image)[0]
 
     def start(
         self,
@@ -150,8 +150,7 @@ class Container(RunningSandbox):
 
     def _start_server(self, server: ServerContainer, name: str, labels: dict[str, str]) -> None:
         # Another worker may have chosen the image.
-        image = docker_engine.provide_image(self._client, server.image)
-        volumes = docker_engine.inspect_image(self._client, image)["Config"].get("Volumes") or ()
+        image, volumes = docker_engine.provide_image(self._client, server.image)
         container = {"image": image, "name": name, "environment": server.environ, "labels": labels}
         made = self._make(
             container, container_arguments.build_server(self._order, volumes, self._container)
