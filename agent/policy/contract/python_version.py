@@ -1,24 +1,22 @@
-"""Hold changed code to the oldest Python that the project supports.
+"""Refuse changed Python files that cannot be parsed.
 
-A file that we cannot parse but some Python may run would hide its content from every rule. So no
-repository can allow it.
+One that we cannot parse but some Python may run would hide its content from every rule. So no
+repository can allow it. Syntax that the oldest supported Python lacks is ruff's (`newer-syntax`).
 """
 
 import posixpath
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 
 from agent.models.change import Finding, Severity
 from agent.policy import layout, source
-from agent.policy.change_context import ChangeContext, PythonFile
-from agent.policy.contract import needs
+from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
 
 PYTHON_SYNTAX = Rule(
     id="python-syntax",
-    demands="Changed code runs on the oldest supported Python.",
+    demands="Changed code can be parsed.",
     severity=Severity.BLOCK,
     floor=Severity.REVIEW,
 )
@@ -44,9 +42,21 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     found = re.match(r"(\d+)\.(\d+)", change_context.project.python_version or "")
     target = (int(found[1]), int(found[2])) if found else None
     for file in change_context.python:
-        problems = _check_file(file, target, change_context)
-        is_data = _is_data(file.path)
-        yield from (each for each in problems if not (is_data and each.rule == PYTHON_SYNTAX.id))
+        content = file.file.after
+        if content is None:
+            continue
+        before = source.get_earlier_content(change_context.change, file.file)
+        try:
+            change_context.places.parse(content)
+        except source.UnreadableError as refused:
+            problem = refused
+        else:
+            if file.after is not None or before == content:
+                continue
+            problem = source.UnreadableError("it is nested too deeply", may_run=True)
+        finding = _explain_unreadable(file.path, before, content, problem, target)
+        if finding.rule != PYTHON_SYNTAX.id or not _is_data(file.path):
+            yield finding
 
 
 def _is_data(path: str) -> bool:
@@ -54,46 +64,12 @@ def _is_data(path: str) -> bool:
     return layout.is_test(path) and not _TEST_MODULE.fullmatch(posixpath.basename(path))
 
 
-def _check_file(
-    file: PythonFile, target: needs.Version | None, change_context: ChangeContext
-) -> Iterator[Finding]:
-    content = file.file.after
-    if content is None:
-        return
-    before = source.get_earlier_content(change_context.change, file.file)
-    problem = None
-    try:
-        change_context.places.parse(content)
-    except source.UnreadableError as refused:
-        problem = refused
-    if problem is None and file.after is None and before != content:
-        problem = source.UnreadableError("it is nested too deeply", may_run=True)
-    if problem is not None:
-        yield _explain_unreadable(file.path, before, content, problem, target)
-        return
-    if target is None or file.after is None:
-        return
-    new = needs.find_needs(content, target)
-    known: set[str] = set()
-    with suppress(source.UnreadableError):
-        known = {need.what for need in needs.find_needs(before or b"", target)} if new else known
-    for need in sorted(new, key=lambda need: (need.line or 0, need.what)):
-        if need.what not in known:
-            yield PYTHON_SYNTAX.make_finding(
-                file.path,
-                f"uses {need.what} (Python 3.{need.minor}+); the project supports"
-                f" {_dotted(target)}",
-                f"Write it for Python {_dotted(target)}, or raise the declared version first.",
-                need.line,
-            )
-
-
 def _explain_unreadable(
     path: str,
     before: bytes | None,
     after: bytes,
     problem: source.UnreadableError,
-    target: needs.Version | None,
+    target: tuple[int, int] | None,
 ) -> Finding:
     """Judge a file that cannot be read: hidden, broken, or too new for this service's Python."""
     rule, says = PYTHON_SYNTAX, f"does not parse with Python {_dotted(_HOST)} ({problem.message})"
@@ -102,7 +78,7 @@ def _explain_unreadable(
         rule, says = HIDDEN, f"{says}, so no rule could check it"
         fix = "Save it as UTF-8, and make it smaller or less nested."
     elif before is not None and not source.is_parsable(before):
-        rule, says = UNREADABLE_PYTHON, f"{says}, but parsed before the change"
+        rule, says = UNREADABLE_PYTHON, f"{says}, nor did it before the change"
         fix = "Check that this is intended."
     elif target is not None and target > _HOST:
         rule = UNREADABLE_PYTHON

@@ -35,7 +35,7 @@ def test_a_refusal_names_every_finding_of_every_rule_with_its_place_and_the_way_
         judge(
             {
                 ".github/workflows/x.yml": "a\n",
-                "app/a.py": "x = 1\nimport tomllib\n",
+                "app/a.py": "x = 1\nimport\n",
                 "conftest.py": "x = 1\n",
             },
             scope={"max_files": 2},

@@ -14,14 +14,9 @@ _DEEP = f"x = {' + '.join('1' * 300)}\n"
 
 CASES = {
     "python-syntax": Cases(
-        fails={"a module of the library": _on("3.9", "x = 1\nimport tomllib\n", 2)},
+        fails={"no Python": _on("3.9", "x = 1\nprint 'a'\n", 2)},
         passes={
             "data of tests, of any version": Snippet({"tests/fixtures/broken.py": "def f(:\n"}),
-            "for types only": _on(
-                "3.9",
-                "from __future__ import annotations\nfrom typing import TYPE_CHECKING\n"
-                "if TYPE_CHECKING:\n    from typing import Self\ndef f(a: int | None) -> Self: ...\n",
-            ),
         },
     ),
     "unreadable-python": Cases(
