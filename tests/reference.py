@@ -25,7 +25,6 @@ from agent.models.outcome import JudgedChange, Outcome, RunFigures, RunFiles
 from agent.models.run import Reason
 from agent.settings import Settings
 from agent.stages.decide import TABLE
-from agent.telemetry.statistics import Figure, Statistics
 from repo_config import reference
 
 _TEMPLATE = Path(__file__).with_name("reference.md.jinja")
@@ -34,9 +33,6 @@ _OF_ISSUES = (Reason.UNANSWERED, Reason.SUPERSEDED, Reason.ACCESS_LOST)
 _OF_SERVICE = ("review_state", "first_round", "told_at", "patch", "merged")
 #: Their fields have rows of their own.
 _LISTED_APART = ("base", "files", "judged", "figures", "base.checks")
-_FORMS: dict[object, str] = {
-    str: "text", int: "number", float: "number", dict[str, int]: "numbers by name", Figure: "figure",
-}  # fmt: skip
 _PLACES: dict[commands.Name, str] = {
     "plan": "issue",
     "approve": "issue",
@@ -54,7 +50,6 @@ def render() -> str:
         "commands": _list_commands(),
         "ends": _list_ends(),
         "decisions": _list_decisions(),
-        "figures": _list_figures(),
         "outcome": _list_outcome(),
         "base": _list_fields("base.", BaseReport, "base.checks[].", BaseCheck),
         "backtest": _list_fields("figures.", Figures, "tasks[].", BacktestResult),
@@ -134,15 +129,6 @@ def _list_decisions() -> Iterator[str]:
             ("draft pull request" if row.draft else "pull request") if row.publish else "nothing"
         )
         yield f"| {row.fact} | {result} | `{row.reason.value}` |"
-
-
-def _list_figures() -> Iterator[str]:
-    texts = read_docstrings(Statistics)
-    for name, field in Statistics.model_fields.items():
-        yield f"| `{name}` | {_FORMS[field.annotation]} | {texts[name]} |"
-    yield from ("", "A figure has these keys:", "", "| key | meaning |", "|---|---|")
-    parts = read_docstrings(Figure)
-    yield from (f"| `{name}` | {parts[name]} |" for name in Figure.model_fields)
 
 
 def _list_outcome() -> Iterator[str]:

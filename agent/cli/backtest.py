@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli import repository, result, run, stats, terminal
+from agent.cli import repository, result, run, terminal
 from agent.errors import RequestRefused
+from agent.models.clock import read_clock
 from agent.text.sanitise import list_some
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from agent.settings import Settings
 
 _MOST_SHOWN = 20
+_UNITS = {"h": 3_600, "d": 86_400, "w": 7 * 86_400}
+_SINCE = re.compile(r"([1-9]\d{0,4})([hdw])")
 
 
 def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
@@ -164,8 +168,19 @@ def _read_tasks(
     if file is not None:
         return tasks.read_rows(file, clones)[:last], []
     place = repository.find_clone(Path(repo))
-    begun = int(stats.find_start(since)) if since else None
+    begun = _find_start(since) if since else None
     return tasks.read_commits(place, commits or "HEAD", since=begun, most=last)
+
+
+def _find_start(since: str) -> int:
+    """Return from when on commits count, in seconds since the epoch."""
+    found = _SINCE.fullmatch(since)
+    if found is None:
+        raise typer.BadParameter(
+            f"{since!r} is not a duration; use hours, days or weeks, as in 12h, 30d or 4w",
+            param_hint="--since",
+        )
+    return max(1, int(read_clock()) - int(found[1]) * _UNITS[found[2]])
 
 
 def _read_pulls(
@@ -228,6 +243,11 @@ def _report_results(
         print(f"page         {html}")
 
 
+def _format_counts(counted: dict[str, int]) -> str:
+    words = (f"{number} {name.replace('_', ' ')}" for name, number in counted.items())
+    return ", ".join(words) or "-"
+
+
 def _show(rows: tuple[BacktestResult, ...], figures: Figures) -> None:
     headings = ("task", "end", "judged", "requests", "dollars", "time", "title")
     judged = {True: "resolved", False: "not resolved", None: "not judged"}
@@ -248,9 +268,9 @@ def _show(rows: tuple[BacktestResult, ...], figures: Figures) -> None:
     lines = (
         ("wrongly ready", f"{figures.wrongly_ready} of {figures.judged} judged"),
         ("resolved", f"{figures.resolved} of {figures.judged} judged"),
-        ("ended as", stats.format_counts(figures.ends)),
-        ("because of", stats.format_counts(figures.reasons)),
-        ("set-up", stats.format_counts(figures.set_up)),
+        ("ended as", _format_counts(figures.ends)),
+        ("because of", _format_counts(figures.reasons)),
+        ("set-up", _format_counts(figures.set_up)),
         ("dollars", f"{dollars}{median}"),
         ("time", f"{terminal.format_span(figures.seconds)} in total"),
         ("requests", f"{figures.requests:,} in total"),

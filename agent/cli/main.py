@@ -22,7 +22,6 @@ from agent.cli import (
     run,
     runs,
     serve,
-    stats,
     verify,
 )
 from agent.errors import (
@@ -66,7 +65,6 @@ app.command()(serve.dashboard)
 app.command(hidden=True)(serve.work)
 app.command(hidden=True)(action.action)
 app.command()(doctor.doctor)
-app.command()(stats.stats)
 app.add_typer(config.app, name="config")
 app.add_typer(images.app, name="images")
 app.add_typer(runs.app, name="runs")

@@ -18,7 +18,6 @@ from typing import Literal
 import pygal
 from pygal.style import Style
 
-from agent.dashboard import pages
 from agent.models.run import Reason, RunState
 from agent.telemetry import statistics
 from agent.telemetry.statistics import RunSummary
@@ -64,7 +63,7 @@ class Plot:
     """One plot: a value for each series at each label."""
 
     name: str
-    kind: Literal["bars", "stacked", "lines", "weeks"]
+    kind: Literal["bars", "stacked", "lines"]
     labels: tuple[str, ...]
     series: Mapping[str, tuple[Value, ...]]
 
@@ -106,13 +105,10 @@ _TEXTS = {
         "Rounds of review and repair per merged or closed pull request.", "pull requests"),
     "dollars": ("Dollars per merged pull request",
         "Mean model cost, by the week of the label.", "dollars"),
-    "tokens": ("Tokens per merged pull request",
-        "Mean number of tokens, by the week of the label.", "tokens"),
     "failures": ("Runs without a pull request, by reason",
         "Why runs ended without a pull request.", "runs"),
-    "contributions": ("Contributions by week",
-        "Merged pull requests by the week of the label, in total and by repository.",
-        "merged pull requests"),
+    "merged": ("Merged by week",
+        "Merged pull requests by the week of the label.", "merged pull requests"),
     "backtest": ("Past changes, redone",
         "How the runs ended, and the result of the merged tests.", "past changes"),
 }  # fmt: skip
@@ -132,10 +128,9 @@ def make_plots(runs: Sequence[RunSummary], now: float) -> tuple[Plot, ...]:
         _plot_time_to_pull(runs, weeks),
         _plot_counts("first-round", verdicts),
         _plot_counts("repair-rounds", rounds, _ROUNDS),
-        _plot_mean("dollars", runs, weeks, statistics.get_usd),
-        _plot_mean("tokens", runs, weeks, statistics.get_tokens),
+        _plot_dollars(runs, weeks),
         _plot_counts("failures", failed),
-        _plot_contributions(runs, weeks),
+        _plot_merged(runs, weeks),
     )
 
 
@@ -175,31 +170,19 @@ def _plot_time_to_pull(runs: Sequence[RunSummary], weeks: tuple[str, ...]) -> Pl
     return Plot("time-to-pull-request", "lines", weeks, series)
 
 
-def _plot_mean(
-    unit: str,
-    runs: Sequence[RunSummary],
-    weeks: tuple[str, ...],
-    get_used: Callable[[RunSummary], float | None],
-) -> Plot:
+def _plot_dollars(runs: Sequence[RunSummary], weeks: tuple[str, ...]) -> Plot:
     used: dict[str, list[float | None]] = defaultdict(list)
     for run in runs:
         if run.state is RunState.MERGED:
-            used[_name_week(run.queued_at)].append(get_used(run))
+            used[_name_week(run.queued_at)].append(statistics.get_usd(run))
     means = tuple(statistics.compute_mean(used[week]).value for week in weeks)
-    return Plot(unit, "lines", weeks, {unit: means})
+    return Plot("dollars", "lines", weeks, {"dollars": means})
 
 
-def _plot_contributions(runs: Sequence[RunSummary], weeks: tuple[str, ...]) -> Plot:
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for run in runs:
-        if run.state is RunState.MERGED:
-            counts[run.repository][_name_week(run.queued_at)] += 1
-    largest = sorted(counts, key=lambda name: (-counts[name].total(), name))[:_MOST_ROWS]
-    rows = {"all": sum(counts.values(), Counter[str]())}
-    if len(counts) > 1:
-        rows |= {name: counts[name] for name in largest}
-    series = {name: tuple(row[week] for week in weeks) for name, row in rows.items()}
-    return Plot("contributions", "weeks", weeks, series)
+def _plot_merged(runs: Sequence[RunSummary], weeks: tuple[str, ...]) -> Plot:
+    merged = (run for run in runs if run.state is RunState.MERGED)
+    counts = Counter(_name_week(run.queued_at) for run in merged)
+    return Plot("merged", "lines", weeks, {"merged": tuple(counts[week] for week in weeks)})
 
 
 def find_percentile(values: Sequence[float], share: float) -> float:
@@ -250,8 +233,6 @@ def _draw(
     labels: tuple[str, ...],
     series: tuple[tuple[str, tuple[Value, ...]], ...],
 ) -> bytes:
-    if kind == "weeks":
-        return _draw_weeks(title, labels, series)
     made = {"stacked": pygal.StackedBar, "bars": pygal.HorizontalBar, "lines": pygal.Line}[kind]
     chart = made(
         style=_STYLE,
@@ -292,37 +273,7 @@ def _draw(
     return _SCRIPT.sub(b"", chart.render())
 
 
-def _draw_weeks(
-    title: str, labels: tuple[str, ...], series: tuple[tuple[str, tuple[Value, ...]], ...]
-) -> bytes:
-    most = max((value or 0 for _, values in series for value in values), default=0)
-    # Beside each value how dark its square is, from 0 to 4.
-    rows = [
-        (name, [(value, max(1, round(4 * value / most))) if value else (0, 0) for value in values])
-        for name, values in series
-    ]
-    template = pages.TEMPLATES.get_template("weeks.svg.j2")
-    return template.render(title=title, labels=labels, rows=rows).encode()
-
-
 def embed_pictures(made: Sequence[Plot]) -> dict[str, str]:
     """Give the picture of each plot, by its name, as an address that holds all of it."""
     start = "data:image/svg+xml;base64,"
     return {plot.name: start + base64.b64encode(draw(plot)).decode() for plot in made}
-
-
-def write_html(runs: Sequence[RunSummary], since: float, now: float) -> str:
-    """Write the statistics as one page to hand on: it fetches nothing and runs no script.
-
-    `since` is when the first run may have begun, in seconds since the epoch; 0: at any time.
-    """
-    made = make_plots(runs, now)
-    return pages.render_text(
-        "export.html.j2",
-        style=pages.read_static("style.css").decode(),
-        since=since,
-        numbers=statistics.compute_statistics("all", runs),
-        groups=statistics.compute_by_category(runs),
-        plots=made,
-        images=embed_pictures(made),
-    )

@@ -1,18 +1,17 @@
 """Statistics over runs: how they ended, how long they took, what people made of them. Pure.
 
-What is not known is never counted as nothing: each figure says of how many it is, and how many it
-leaves out.
+What is not known is never counted as nothing: each figure says of how many it is.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import mean, median
+from typing import NamedTuple
 
 from agent.models.model_use import ModelTotal
 from agent.models.outcome import StoredRun
-from agent.models.record import Record
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Category
 
@@ -39,8 +38,6 @@ class RunSummary:
     first_round: Reason | None = None
     seconds_to_pull: float | None = None
     """From the label to the end of the run; None: it has opened no pull request, or not known."""
-    seconds_to_end: float | None = None
-    """From the label to the end of its pull request; None: it has not ended, or not known."""
     used: ModelTotal | None = None
     """None: it is not over."""
     rounds: int = 0
@@ -60,7 +57,6 @@ def summarize_run(stored: StoredRun) -> RunSummary:
         category=outcome.figures.category if outcome else None,
         first_round=outcome.figures.first_round if outcome else None,
         seconds_to_pull=subtract_times(label, stored.ended_at) if opened else None,
-        seconds_to_end=subtract_times(label, read_moment(end.at)) if end else None,
         used=outcome.figures.total_usage if outcome else None,
     )
 
@@ -81,28 +77,22 @@ def subtract_times(begun: float | None, over: float | None) -> float | None:
 # --- several runs --------------------------------------------------------------------------------
 
 
-class Figure(Record):
+class Figure(NamedTuple):
     """A median, a share or a price, of those of which it is known."""
 
     value: float | None
-    """The value; a share is from 0 to 1. None: unknown for all."""
+    """A share is from 0 to 1; None: unknown for all."""
     known: int
     """Number of runs with a known value."""
-    unknown: int
-    """Number of runs left out because the value is unknown."""
 
 
-class Statistics(Record):
+class Statistics(NamedTuple):
     """The figures of several runs of issues; dry runs are none of them."""
 
     group: str
     """Category of the runs; `all` for the total."""
     runs: int
     """Number of runs; a run and its follow-ups count once."""
-    states: dict[str, int]
-    """Number of runs by state."""
-    reasons: dict[str, int]
-    """Number of runs without a pull request, by reason."""
     pull_requests: int
     """Number of opened pull requests."""
     merged: Figure
@@ -111,16 +101,10 @@ class Statistics(Record):
     """Share of runs whose first change passed all rules and checks."""
     seconds_to_pull: Figure
     """Median seconds from label to pull request."""
-    seconds_to_merge: Figure
-    """Median seconds from label to merge."""
-    review_rounds: Figure
-    """Median number of follow-ups per closed or merged pull request."""
     total_usd: float
     """Dollars spent on models by all runs with known prices."""
     usd: Figure
     """Mean model cost in dollars per merged pull request, including follow-ups."""
-    tokens: Figure
-    """Mean tokens per merged pull request, in and out."""
 
 
 def compute_statistics(group: str, runs: Sequence[RunSummary]) -> Statistics:
@@ -131,19 +115,12 @@ def compute_statistics(group: str, runs: Sequence[RunSummary]) -> Statistics:
     return Statistics(
         group=group,
         runs=len(runs),
-        states=_count_names(run.state.value for run in runs),
-        reasons=_count_names(
-            run.reason.value for run in runs if run.state not in OPENED and run.reason
-        ),
         pull_requests=len(opened),
         merged=compute_mean(run.state is RunState.MERGED for run in ended),
         first_round=compute_mean(judged is Reason.READY if judged else None for judged in rounds),
-        seconds_to_pull=compute_median(run.seconds_to_pull for run in opened),
-        seconds_to_merge=compute_median(run.seconds_to_end for run in merged),
-        review_rounds=compute_median(run.rounds for run in ended),
+        seconds_to_pull=_compute_figure((run.seconds_to_pull for run in opened), median),
         total_usd=sum(filter(None, map(get_usd, runs))),
         usd=compute_mean(map(get_usd, merged)),
-        tokens=compute_mean(map(get_tokens, merged)),
     )
 
 
@@ -156,10 +133,6 @@ def compute_by_category(runs: Sequence[RunSummary]) -> tuple[Statistics, ...]:
     return tuple(compute_statistics(group, found) for group, found in largest)
 
 
-def compute_median(values: Iterable[float | None]) -> Figure:
-    return _compute_figure(values, median)
-
-
 def compute_mean(values: Iterable[float | None]) -> Figure:
     """Compute a mean; of truth values it is their share."""
     return _compute_figure(values, mean)
@@ -168,19 +141,9 @@ def compute_mean(values: Iterable[float | None]) -> Figure:
 def _compute_figure(
     values: Iterable[float | None], compute: Callable[[list[float]], float]
 ) -> Figure:
-    several = list(values)
-    known = [value for value in several if value is not None]
-    value = round(compute(known), 4) if known else None
-    return Figure(value=value, known=len(known), unknown=len(several) - len(known))
-
-
-def _count_names(names: Iterable[str]) -> dict[str, int]:
-    return dict(sorted(Counter(names).items(), key=lambda counted: (-counted[1], counted[0])))
+    known = [value for value in values if value is not None]
+    return Figure(round(compute(known), 4) if known else None, len(known))
 
 
 def get_usd(run: RunSummary) -> float | None:
     return run.used.usd if run.used else None
-
-
-def get_tokens(run: RunSummary) -> float | None:
-    return run.used.input_tokens + run.used.output_tokens if run.used else None

@@ -89,7 +89,7 @@ The service, in another terminal:
 
 Then open the issue, or create one, choose {play.MAINTAINER}, and add the label
 {play.LABEL}. The page shows the progress. Review and merge the pull request on its
-page. For statistics, with the same exports: {program} stats
+page.
 
 Ctrl-C stops it; nothing is stored.""",
         flush=True,

@@ -1,19 +1,20 @@
-"""Figures behind the plots, and how they are handed on."""
+"""Figures of runs, and the plots of them."""
 
 from __future__ import annotations
 
-import re
 import time
 from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from typer.testing import CliRunner
 
-from agent.cli import main
 from agent.dashboard import plots
 from agent.dashboard.index import RunIndex, summarize_runs
+from agent.models.model_use import ModelTotal
+from agent.models.run import Reason, RunState
 from agent.store.sql_run_store import SqlRunStore
+from agent.telemetry import statistics
+from agent.telemetry.statistics import RunSummary
 from tests.unit.dashboard import made_runs
 
 
@@ -46,15 +47,20 @@ def test_no_picture_runs_a_script(runs):
         assert b"<script" not in picture
 
 
-def test_one_file_holds_all_and_fetches_nothing(tmp_path, monkeypatch):
-    with closing(SqlRunStore(tmp_path)) as store:
-        made_runs.fill(store, 40, days=60)
-    monkeypatch.setenv("MERGEWRIGHT_HOME", str(tmp_path))
-    file = tmp_path / "page.html"
-    done = CliRunner().invoke(main.app, ["stats", "--since", "90d", "--html", str(file)])
-    assert done.exit_code == 0, done.output
-    page = file.read_text()
-    assert len(page) < 1_000_000
-    assert "<script" not in page
-    assert page.count("data:image/svg+xml;base64,") >= 8
-    assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]', page)
+def test_what_is_not_known_is_left_out_of_figures():
+    used = ModelTotal(calls=3, input_tokens=900, cached_tokens=0, output_tokens=100, usd=0.2)
+    merged = RunSummary(
+        repository="shop/shop", state=RunState.MERGED, reason=Reason.READY, queued_at=0.0,
+        category="bug", first_round=Reason.READY, seconds_to_pull=120.0, used=used,
+    )  # fmt: skip
+    unknown = replace(merged, first_round=None, seconds_to_pull=None, used=None)
+    closed = replace(merged, state=RunState.CLOSED, first_round=Reason.UNFIT)
+    declined = replace(unknown, state=RunState.DECLINED, category=None)
+    every = statistics.compute_statistics("all", [merged, unknown, closed, declined])
+    assert (every.runs, every.pull_requests, every.total_usd) == (4, 3, 0.4)
+    assert every.merged == (0.6667, 3)
+    assert every.first_round == (0.5, 2)
+    assert every.seconds_to_pull == (120.0, 2)
+    assert every.usd == (0.2, 1)
+    groups = statistics.compute_by_category([declined, merged, closed])
+    assert [(group.group, group.runs) for group in groups] == [("bug", 2), ("unknown", 1)]
