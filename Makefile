@@ -10,17 +10,13 @@ PYTEST  = $(BIN)/python -m pytest -n $(TESTERS)
 # Where it is set, each of the many processes compiles all that it loads anew: two seconds a start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo simulator test test-deep check lint bench bench-ack bench-model live false-positives chaos reference picture lock format clean
+.PHONY: install demo test test-deep check lint bench bench-ack bench-model live false-positives chaos reference picture lock format clean
 
 install: $(READY) sandbox
 
 # With a person at the terminal, GitHub and dashboard stay until Ctrl-C.
 demo: $(READY) sandbox
 	@if [ -z "$(ARGS)" ] && [ -t 0 ] && [ -t 1 ]; then set -- --keep; fi; $(BIN)/python -m tests.demo "$$@" $(ARGS)
-
-# The simulated GitHub alone, to be tried out by hand: make simulator ARGS="--port 8090"
-simulator: $(READY) sandbox
-	@$(BIN)/python -m tests.demo.by_hand $(ARGS)
 
 test: $(READY) sandbox services
 	@$(PYTEST) -m "not deep" --durations=10 $(ARGS)

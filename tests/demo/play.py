@@ -18,7 +18,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 import httpx
 
@@ -310,8 +309,14 @@ def put_on(stage: Stage, scenario: Scenario, source: Path, name: str = REPOSITOR
         source: Where the repository's files are laid out; must not exist.
         name: `owner/name` of the repository.
     """
+    shutil.copytree(SAMPLE, source, ignore=shutil.ignore_patterns("__pycache__"))
+    for path, text in scenario.files.items():
+        (source / path).parent.mkdir(parents=True, exist_ok=True)
+        (source / path).write_text(text)
     world = stage.world
-    repository = sample_repository(world, source, name, scenario.files)
+    repository = world.add_repository(name, source)
+    world.grant(repository, MAINTAINER, "write")
+    world.add_label(repository, LABEL, "1f6feb", "Run Mergewright on this issue")
     issue = actions.open_issue(repository, world.user(REPORTER), scenario.title, scenario.body, [])
     return Play(scenario, stage, repository, issue)
 
@@ -347,28 +352,6 @@ def people_and_app(world: World, listener: str, folder: Path) -> tuple[App, dict
         "MERGEWRIGHT_GITHUB_CLIENT_ID": app.client_id,
         "MERGEWRIGHT_GITHUB_CLIENT_SECRET_FILE": str(client),
     }
-
-
-def sample_repository(
-    world: World,
-    source: Path,
-    name: str = REPOSITORY,
-    files: Mapping[str, str] = MappingProxyType({}),
-) -> Repository:
-    """Make a repository of the sample project, with the label that starts a run.
-
-    Args:
-        source: Where its files are laid out; must not exist.
-        files: What it has besides.
-    """
-    shutil.copytree(SAMPLE, source, ignore=shutil.ignore_patterns("__pycache__"))
-    for path, text in files.items():
-        (source / path).parent.mkdir(parents=True, exist_ok=True)
-        (source / path).write_text(text)
-    repository = world.add_repository(name, source)
-    world.grant(repository, MAINTAINER, "write")
-    world.add_label(repository, LABEL, "1f6feb", "Run Mergewright on this issue")
-    return repository
 
 
 @contextmanager

@@ -155,13 +155,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class _Server(socketserver.ThreadingTCPServer):
-    allow_reuse_address = True
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, world: World, port: int) -> None:
-        super().__init__((_HOST, port), _Handler)
+    def __init__(self, world: World) -> None:
+        super().__init__((_HOST, 0), _Handler)
         self.world = world
         self._open: set[socket.socket] = set()
 
@@ -186,13 +185,9 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 @contextmanager
-def running(world: World, port: int = 0) -> Iterator[str]:
-    """Serve in a thread while the block runs; gives the base address (port 0: any free one).
-
-    Raises:
-        OSError: The port cannot be had.
-    """
-    with _Server(world, port) as server:
+def running(world: World) -> Iterator[str]:
+    """Serve in a thread, on a free port, while the block runs; gives the base address."""
+    with _Server(world) as server:
         world.base_url = f"http://{_HOST}:{server.server_address[1]}"
         thread = threading.Thread(
             target=server.serve_forever, args=(0.05,), name="simulator", daemon=True
