@@ -1,7 +1,5 @@
 """A real browser for the tests of pages: Debian's Chromium, without a window."""
 
-from __future__ import annotations
-
 import shutil
 
 from playwright.sync_api import Browser, Playwright

@@ -1,7 +1,5 @@
 """Cases that only repeat a story with another project, Python or moment: of the deep suite."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -11,8 +11,6 @@ Git's HTTP library and some others send a request again by themselves when a kep
 without a byte: for one lost push take `count` None and remove the fault afterwards.
 """
 
-from __future__ import annotations
-
 import json
 import threading
 import time

@@ -1,7 +1,5 @@
 """Data folders of tests, which the users of sandboxes can enter, unlike pytest's own."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Outcomes of runs by plain facts, whichever part of the record has each."""
 
-from __future__ import annotations
-
 from agent.models.outcome import JudgedChange, Outcome, ReviewState, RunFigures, RunFiles
 
 _PARTS = {

@@ -1,7 +1,5 @@
 """Make README.md's picture: `make picture` plays the demo."""
 
-from __future__ import annotations
-
 import io
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A PostgreSQL server of the tests' own, with a data folder and a port of its own."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import shutil

@@ -1,7 +1,5 @@
 """Processes of ours and servers beside the tests: how they are run, where they listen, if they live."""
 
-from __future__ import annotations
-
 import os
 import socket
 import ssl

@@ -3,8 +3,6 @@
 `make reference` writes the file; a test holds it against this.
 """
 
-from __future__ import annotations
-
 import ast
 import inspect
 import textwrap

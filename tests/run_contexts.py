@@ -1,7 +1,5 @@
 """A run that has come to where its base is prepared."""
 
-from __future__ import annotations
-
 from agent.desk import Desk
 from agent.editing.preparation import MeasuredBase, Preparation
 from agent.editing.run_context import RunContext, list_roles

@@ -10,8 +10,6 @@ image; tests that need them and have no `backend` carry the mark `engine`. `ENGI
 them out.
 """
 
-from __future__ import annotations
-
 import os
 import textwrap
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Ground, canary and the sandbox under attack."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests import sandboxes as kinds

@@ -1,7 +1,5 @@
 """Where attacks take place: an operator, a canary, a sandbox that is watched, and the control."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

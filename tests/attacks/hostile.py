@@ -3,8 +3,6 @@
 Every place has a payload of its own, so that what it achieved bears its name.
 """
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path

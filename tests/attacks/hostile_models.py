@@ -1,7 +1,5 @@
 """Models that break every rule of calling, as scripts for `tests.scripted`, and places to aim at."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Every case of the catalogue has a test in the default suite that is named after it."""
 
-from __future__ import annotations
-
 import ast
 import re
 from pathlib import Path

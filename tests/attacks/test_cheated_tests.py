@@ -3,8 +3,6 @@
 Each way says how it has to end: `withheld`, or a `draft` whose findings name what was done.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -5,8 +5,6 @@ in the deep suite a harmless one is measured before and after it. That the paylo
 shown in `test_rx4_network.py`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field

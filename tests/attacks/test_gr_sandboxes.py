@@ -4,8 +4,6 @@ What hostile repositories do to it is in `test_git_attacks.py` and `test_remote_
 knows nothing of sandboxes.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 from pathlib import Path

@@ -4,8 +4,6 @@ The loop, its tools and its ledger are those of a run; the model is a process aw
 been sent back is what a provider would take. Each conversation ends by itself, and says why.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack

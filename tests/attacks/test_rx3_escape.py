@@ -4,8 +4,6 @@ What kernel calls the filter refuses is in `test_sandbox.py`; that doctor tries 
 is in `test_doctor.py`.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """RX4: nothing gets out of a sandbox, by whatever way, but to the package index where that is meant."""
 
-from __future__ import annotations
-
 import json
 import os
 

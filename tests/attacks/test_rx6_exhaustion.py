@@ -4,8 +4,6 @@ Each attack has a neighbour, whose work must come out right. Where one of them o
 places (`/tmp` alone, ten million lines that end by themselves), that is in `test_sandbox.py`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 import textwrap

@@ -5,8 +5,6 @@ branch with its commit, the pull-request text, the log, the ledger, the kept rep
 was printed.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -3,8 +3,6 @@
 The exit code is 1 where something could not run, and where the gate misses a bar of its own.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import platform

@@ -5,8 +5,6 @@ transaction for what has gathered, on disk when it is answered. Both are process
 get such signed bodies over as many connections, in turns.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import hmac

@@ -1,7 +1,5 @@
 """The other side: the same Python and the same packages, without anything of ours around them."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from pathlib import Path

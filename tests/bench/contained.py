@@ -4,8 +4,6 @@ Ours is everything from the order to the judged result: the sandbox, the copy of
 sentinels, the sealed report and its reading. Bare is the command alone, in a copy that is there.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

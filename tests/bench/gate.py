@@ -5,8 +5,6 @@ is measured. Bare is pytest alone, with the same packages, on the tree with the 
 submit of a change differs from the first in a test alone.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

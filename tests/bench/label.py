@@ -6,8 +6,6 @@ the webhook. By hand there is no policy, no sandbox and no text; everything is d
 packages, in a clone and an environment that are there.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 import time

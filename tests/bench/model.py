@@ -13,8 +13,6 @@ request, how much of each request is the one before it unchanged, and what that 
 of a provider with a cache, against a conversation that keeps all.
 """
 
-from __future__ import annotations
-
 import itertools
 import os
 import statistics

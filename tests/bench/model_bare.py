@@ -4,8 +4,6 @@ A bare loop on the library that asks models for us, streamed as ours is: no reco
 gate, commands and tests in processes of this machine.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import subprocess

@@ -4,8 +4,6 @@ The real conversation in which a model edits, with its ledger, limits and sandbo
 a run of its own.
 """
 
-from __future__ import annotations
-
 import sys
 import time
 from dataclasses import replace

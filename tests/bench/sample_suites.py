@@ -5,8 +5,6 @@ one to two milliseconds each; so what a test costs is neither nothing nor so muc
 around it would not show. A package of ten modules has tests that compute for longer.
 """
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Measured durations and how they are shown; waiting for what another process brings about."""
 
-from __future__ import annotations
-
 import statistics
 import textwrap
 import time

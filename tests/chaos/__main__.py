@@ -3,8 +3,6 @@
 Exit codes: 0 `lost=0 double=0` and nothing else wrong; 1 something is; 2 it could not be tried.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Services with a fault on purpose, which shows that whoever judges them would notice."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """The kills, in order: every step at every moment, at every write, then whenever it hits."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import os

@@ -3,8 +3,6 @@
 Every value is a list: what is there once is one entry, what was done twice is two.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

@@ -3,8 +3,6 @@
 All run on this machine, each with a data folder of its own under the name that all have.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import time

@@ -1,7 +1,5 @@
 """What chaos works on: a simulated GitHub, the listener as a process, and workers that may die."""
 
-from __future__ import annotations
-
 import os
 import select
 import signal

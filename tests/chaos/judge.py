@@ -1,7 +1,5 @@
 """Hold what came of chaos against what comes of the same tickets when nobody is killed."""
 
-from __future__ import annotations
-
 import difflib
 import os
 from collections import Counter

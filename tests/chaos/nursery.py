@@ -4,8 +4,6 @@
 at, or nothing. Answers `started PID`, and once it is over `ended STATUS`.
 """
 
-from __future__ import annotations
-
 import ctypes
 import gc
 import os

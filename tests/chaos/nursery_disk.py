@@ -1,7 +1,5 @@
 """A data folder of its own for each worker of a fleet, under the name that all of them have."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from pathlib import Path

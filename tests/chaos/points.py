@@ -4,8 +4,6 @@
 moment and the kill.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The tickets of chaos: four kinds, each ticket in a repository of its own."""
 
-from __future__ import annotations
-
 import itertools
 import shutil
 from collections.abc import Container, Iterator, Mapping

@@ -1,7 +1,5 @@
 """Hold a GraphQL document against the vendored part of GitHub's schema."""
 
-from __future__ import annotations
-
 import functools
 import gzip
 from typing import Any

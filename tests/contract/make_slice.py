@@ -11,8 +11,6 @@ It keeps what the judge needs (parameters, request bodies, responses, the closur
 the examples) and drops what only people read (descriptions, links), so that the files stay small.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import gzip
 import json

@@ -1,7 +1,5 @@
 """Which part of GitHub's description is vendored: what we call, and the hooks we get."""
 
-from __future__ import annotations
-
 OPERATIONS = (
     "GET /app",
     "GET /app/hook/deliveries",

@@ -7,8 +7,6 @@ alone) and the way from a concrete path to its operation. Left to others: drivin
 (`recording.py`), making the slice (`make_slice.py`).
 """
 
-from __future__ import annotations
-
 import functools
 import gzip
 import json

@@ -3,8 +3,6 @@
 Every request that is made, every answer to it and every delivery that it causes is judged.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass

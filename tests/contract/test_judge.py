@@ -1,7 +1,5 @@
 """The judge: what breaks the contract is found, and its place named."""
 
-from __future__ import annotations
-
 import json
 
 from tests.contract import schemas

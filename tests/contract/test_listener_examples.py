@@ -1,7 +1,5 @@
 """GitHub's published webhook payloads go through the listener's parser."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

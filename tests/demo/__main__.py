@@ -1,7 +1,5 @@
 """`make demo`: the whole job is played on a simulated GitHub."""
 
-from __future__ import annotations
-
 import re
 import signal
 import tempfile

@@ -4,8 +4,6 @@ Only GitHub is simulated. The service starts as an operator starts it. A signed 
 label, and the service opens its pull request over HTTP and git.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import secrets

@@ -4,8 +4,6 @@ One conversation makes the change of the issue "bug", one reviews it, and one an
 its pull request. Each reply is asked for by the service over a provider's wire.
 """
 
-from __future__ import annotations
-
 from tests.scripted import Call, Said, Seen
 
 NAME = "recorded-for-the-demo"

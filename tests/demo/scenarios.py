@@ -1,7 +1,5 @@
 """The scenarios of the demo: an issue, in which repository, and how its run ends."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType

@@ -5,8 +5,6 @@ change is judged once, by people, in `judged.toml`.
 Exit codes: 0 all of it is judged, and at most one wrong finding per 1,000 Python files; 1 not so.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -4,8 +4,6 @@ Kept in `judged.toml`, one line each. A finding is known by its project, rule, p
 its line, so that a judgement outlives a new release as long as the line does.
 """
 
-from __future__ import annotations
-
 import json
 import tomllib
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ Each file of them was looked at by people before it was released, so that what t
 refuse in them is most likely a fault of the rules.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """The rules on released projects, as `make false-positives` holds them."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.false_positives import __main__ as false_positives

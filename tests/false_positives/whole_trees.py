@@ -4,8 +4,6 @@ The files come in changes of the size that a run may make, each on top of all th
 names are followed as they are in a run.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections.abc import Collection, Iterator, Mapping

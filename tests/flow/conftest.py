@@ -1,7 +1,5 @@
 """Whole runs through the command line's own code: real git, real sandboxes, real Django."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What stories about labelled issues are told with: a simulated GitHub and the real service."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import re

@@ -1,7 +1,5 @@
 """What a scripted model says in a whole run: by its part in the work, conversation and turn."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any

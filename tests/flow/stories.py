@@ -1,7 +1,5 @@
 """What stories about whole runs are told with."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

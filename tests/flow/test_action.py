@@ -1,7 +1,5 @@
 """The steps of deploy/action/action.yml, carried out in their order as a runner does."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

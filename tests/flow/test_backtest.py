@@ -1,7 +1,5 @@
 """Past changes of a repository, made again by a scripted model, and judged by the merged tests."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import shutil

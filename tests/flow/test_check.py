@@ -1,7 +1,5 @@
 """`mergewright check`: a base commit is set up and measured, and nothing is changed."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

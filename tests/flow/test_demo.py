@@ -1,7 +1,5 @@
 """Each scenario of the demo is played, and ends as it says."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from dataclasses import replace

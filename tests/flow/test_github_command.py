@@ -1,7 +1,5 @@
 """The command line beside the service: a run of an issue without a webhook, and a look at all runs."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 

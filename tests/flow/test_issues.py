@@ -1,7 +1,5 @@
 """Whole stories of labelled issues, without a model: each way through the flow is told once."""
 
-from __future__ import annotations
-
 import re
 import time
 

@@ -1,7 +1,5 @@
 """What befalls the service's processes: kills, absence, sandboxes that die; and what they leave."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The editing loop, whole: a scripted model over HTTP, real sandboxes, real checks, the command line."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A run on this machine with a model: shown as it goes, stopped in its midst, gone on with."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

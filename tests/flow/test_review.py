@@ -1,7 +1,5 @@
 """Whole stories of what follows a pull request: reviews, people's commits, bases, red checks."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """Trouble of disk, database, time and versions: nothing is lost, nothing ends for it."""
 
-from __future__ import annotations
-
 import json
 import os
 import sqlite3

@@ -1,7 +1,5 @@
 """Whatever strangers may write, found by Hypothesis: it is read or refused, never a traceback."""
 
-from __future__ import annotations
-
 import unicodedata
 
 import pytest

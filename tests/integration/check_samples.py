@@ -1,7 +1,5 @@
 """What tests of the checks share: environments, trees and repositories, in real sandboxes."""
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """Both kinds of sandbox, told in `tests/sandboxes.py`, and what is costly to make for tests of checks."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial

@@ -1,7 +1,5 @@
 """Store, engine and dispatcher on one folder, as a worker has them."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress

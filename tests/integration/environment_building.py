@@ -1,7 +1,5 @@
 """Short ways to lay a tree, to build its environment for real and to look into it."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from collections.abc import Iterator

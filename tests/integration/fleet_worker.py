@@ -5,8 +5,6 @@ PostgreSQL (`-`: SQLite in the folder), where all say what they do, its name, se
 of a step, how many runs at a time, and a fault of `tests.chaos.broken`.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

@@ -3,8 +3,6 @@
 Files by path, each set beside `test_sums.py` with a test that fails.
 """
 
-from __future__ import annotations
-
 from tests.integration.check_samples import GREEN
 
 FORGERIES = {

@@ -1,7 +1,5 @@
 """Real repositories for the tests of git: plain ones, poisoned ones, bombs."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from pathlib import Path

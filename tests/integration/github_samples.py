@@ -1,7 +1,5 @@
 """A small world in the simulator, and the code host adapter that talks to it."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """A proxy on the loopback interface, as companies have one, that records what it is asked."""
 
-from __future__ import annotations
-
 import base64
 import http.client
 import select

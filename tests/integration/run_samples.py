@@ -1,7 +1,5 @@
 """A run of an issue, for tests of what keeps, queues and carries runs."""
 
-from __future__ import annotations
-
 from agent.models.run import Run
 from agent.models.ticket import IssueRef, Snapshot
 

@@ -1,7 +1,5 @@
 """Sessions for tests: a repository, an environment of a few files, and what opens sandboxes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

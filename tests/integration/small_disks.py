@@ -1,7 +1,5 @@
 """Disks of a few megabytes, to be filled up."""
 
-from __future__ import annotations
-
 import subprocess
 import tempfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The recipe with a real Django: edit, let Django make the migration, accept it, migrate rows."""
 
-from __future__ import annotations
-
 import sqlite3
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """What only the bubblewrap sandbox has: its own ways of failing, and limits where there are no groups."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """A change that declares other packages than base is checked with those, installed for real."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 import pytest

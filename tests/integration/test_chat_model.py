@@ -1,7 +1,5 @@
 """Models over real wires: what goes out, what comes back, and every way of failing."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import threading

@@ -1,7 +1,5 @@
 """Checks in real sandboxes: what they find, and that no forgery comes out as passed."""
 
-from __future__ import annotations
-
 import math
 import shutil
 import tempfile

@@ -1,7 +1,5 @@
 """PF2: what killed processes leave behind is removed, and nothing that only looks like it."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import subprocess

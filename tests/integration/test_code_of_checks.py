@@ -1,7 +1,5 @@
 """What is run is what the sources of the tree say: no bytecode of others, nothing of a user."""
 
-from __future__ import annotations
-
 import importlib.util
 import py_compile
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Runs that a command carries, when the command is killed at the worst moment."""
 
-from __future__ import annotations
-
 from contextlib import closing
 
 from agent.models.outcome import Outcome

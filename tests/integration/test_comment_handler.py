@@ -1,7 +1,5 @@
 """What people's comments do, against the simulated GitHub and the real store."""
 
-from __future__ import annotations
-
 import itertools
 import time
 from datetime import UTC, datetime

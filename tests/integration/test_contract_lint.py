@@ -1,7 +1,5 @@
 """The rules that ruff checks: their examples by ruff itself, and a change in a sandbox."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What models may cost a run, and its repository within 24 hours, as the store counts it."""
 
-from __future__ import annotations
-
 import sqlite3
 import threading
 import time

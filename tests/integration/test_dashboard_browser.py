@@ -3,8 +3,6 @@
 `PICTURES=DIR` keeps a picture of every page in both schemes and widths.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import subprocess

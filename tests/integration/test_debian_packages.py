@@ -1,7 +1,5 @@
 """Debian packages of a source on this machine, by real apt in real sandboxes; some are hostile."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import shutil

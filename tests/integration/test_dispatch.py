@@ -1,7 +1,5 @@
 """Queue and engine together: whose turn it is, who waits for what, and what is noted of the end."""
 
-from __future__ import annotations
-
 import subprocess
 import threading
 import time

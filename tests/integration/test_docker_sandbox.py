@@ -1,7 +1,5 @@
 """What only the docker sandbox has: an engine that is not there, refuses, or dies; which kind is used."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import socket

@@ -1,7 +1,5 @@
 """`doctor`: green where every wall stands, red as soon as one is taken away."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """The durable engine, in processes that are killed: what has a record is never done again."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import threading

@@ -1,7 +1,5 @@
 """Environments, built for real: small packages, real sandboxes, the real index and one of our own."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What would stop every run is found before a model is asked for anything."""
 
-from __future__ import annotations
-
 import shutil
 import signal
 from pathlib import Path

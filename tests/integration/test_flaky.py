@@ -4,8 +4,6 @@ What a test depends on by chance is laid into each sandbox by the sandbox here: 
 sandbox to sandbox, as a script says for each side. All else is as it is.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Several workers on one PostgreSQL: who dies or stands still loses its runs once, to one other."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

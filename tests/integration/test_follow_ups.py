@@ -1,7 +1,5 @@
 """The store's follow-ups: who comes after whom, and that nothing that was wished for is lost."""
 
-from __future__ import annotations
-
 from agent.models.outcome import Outcome, PullEnd, PullRequest
 from agent.models.run import Reason, RunState
 from agent.store.sql_requests import MOST_ROUNDS, FollowUpRequest

@@ -1,7 +1,5 @@
 """The gateway that is a set-up sandbox's only way out: what passes, what does not, what is kept."""
 
-from __future__ import annotations
-
 import base64
 import http.client
 import socket

@@ -3,8 +3,6 @@
 Each attack that could run something has a canary, and a control that shows the canary works.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import socket

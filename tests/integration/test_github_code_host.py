@@ -1,7 +1,5 @@
 """A run on GitHub, part by part, against the simulator."""
 
-from __future__ import annotations
-
 import time
 from urllib.parse import urlsplit
 

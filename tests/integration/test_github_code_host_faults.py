@@ -1,7 +1,5 @@
 """What GitHub does to us: lost replies, limits, garbage, access taken away; no secret shows."""
 
-from __future__ import annotations
-
 import logging
 import time
 import traceback

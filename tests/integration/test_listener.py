@@ -1,7 +1,5 @@
 """The listener as a process: signatures, bombs, floods, kills, a graceful end."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import math

@@ -1,7 +1,5 @@
 """Locks, brought up to date by the tools that write them."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """A project in a folder of a repository: its environment, and checks that run there."""
 
-from __future__ import annotations
-
 from agent.git.tree import open_folder
 from repo_config import detect, load
 from tests.integration.check_samples import outcomes

@@ -1,7 +1,5 @@
 """In a large suite the tests that a change reaches run first, and answer where they fail."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

@@ -1,7 +1,5 @@
 """Word of how runs end, against receivers on loopback."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

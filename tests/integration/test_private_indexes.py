@@ -1,7 +1,5 @@
 """Indexes that want credentials, and several of them: what a sandbox gets, and what it never sees."""
 
-from __future__ import annotations
-
 import base64
 
 import pytest

@@ -1,7 +1,5 @@
 """The branch of a pull request in git: whose commits are on it, its base merged in, what goes on it."""
 
-from __future__ import annotations
-
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What becomes of a pull request of ours in the hands of people: real git, simulated GitHub."""
 
-from __future__ import annotations
-
 import time
 from contextlib import closing
 

@@ -1,7 +1,5 @@
 """A pull request of ours after it was opened, over real HTTP: read, answered once, resolved."""
 
-from __future__ import annotations
-
 import subprocess
 from dataclasses import dataclass
 from typing import Any

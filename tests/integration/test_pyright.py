@@ -1,7 +1,5 @@
 """pyright and basedpyright in real sandboxes: what they find, and that nothing of a tree gets round it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Each Python of this machine, in a sandbox: its environment is built, and the checks tell the truth."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

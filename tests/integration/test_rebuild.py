@@ -1,7 +1,5 @@
 """What a run has on this machine is a cache: it is made again where it was taken away meanwhile."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Git over HTTP with a token: fetch, push with lease, lost replies, and where the token is seen."""
 
-from __future__ import annotations
-
 import os
 import threading
 import time

@@ -1,7 +1,5 @@
 """The folder of a run in the database of a fleet, whatever becomes of the connection."""
 
-from __future__ import annotations
-
 import zipfile
 from contextlib import closing, contextmanager
 

@@ -1,7 +1,5 @@
 """The runs in real SQLite: one active per issue, claimed once, kept over restarts."""
 
-from __future__ import annotations
-
 import sqlite3
 import subprocess
 import threading

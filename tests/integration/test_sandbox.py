@@ -1,7 +1,5 @@
 """Sandboxes of every kind: what they give, what they refuse, and that nothing of them is left."""
 
-from __future__ import annotations
-
 import ast
 import os
 import platform

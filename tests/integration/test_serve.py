@@ -1,7 +1,5 @@
 """`mergewright serve` as an operator starts it, beside a simulated GitHub."""
 
-from __future__ import annotations
-
 import json
 import os
 import secrets

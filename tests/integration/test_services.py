@@ -1,7 +1,5 @@
 """Servers in the sandbox: real PostgreSQL and Redis, whole checks, and what happens without them."""
 
-from __future__ import annotations
-
 import io
 import json
 import re

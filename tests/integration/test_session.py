@@ -1,7 +1,5 @@
 """A sandbox that stays open: what it gives, and what is taken from it."""
 
-from __future__ import annotations
-
 import threading
 import time
 

@@ -1,7 +1,5 @@
 """A hostile model in a sandbox that stays open: the runner, the limits, the tree."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import signal

@@ -1,7 +1,5 @@
 """Set-up commands in real sandboxes: what they may reach, and what of it lies under checks."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Iterator
 from functools import partial

@@ -1,7 +1,5 @@
 """A change that is taken from any tree fits the base that it was taken against."""
 
-from __future__ import annotations
-
 import importlib
 import os
 import random

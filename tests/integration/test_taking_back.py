@@ -1,7 +1,5 @@
 """Hunks of a change are taken back in real sandboxes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

@@ -1,7 +1,5 @@
 """Tools in the version that a repository pins; with the real index."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.models.checks import Status

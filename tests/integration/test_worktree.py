@@ -1,7 +1,5 @@
 """Checkout, work tree, diff, commit and delivery on real repositories."""
 
-from __future__ import annotations
-
 import json
 import os
 from concurrent import futures

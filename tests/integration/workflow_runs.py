@@ -1,7 +1,5 @@
 """What happens to the workflows of a repository: what runs them is no part of the simulator."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ Packages are those that the product installed, so that what differs is not their
 outcomes are read from the XML that pytest writes by itself, or noted by `unittest_notes.py`.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -3,8 +3,6 @@
 How a suite is run by hand is for the bare side alone; an owner's configuration is told to both.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any

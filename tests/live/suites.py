@@ -5,8 +5,6 @@ released, with a tag on it, and the lines of configuration where a template does
 `make live` names this file, since it takes longer than any other test; `ARGS="-k flask"` runs one.
 """
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 import time

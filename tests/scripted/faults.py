@@ -5,8 +5,6 @@ error-codes), Anthropic (https://platform.claude.com/docs/en/api/errors) and Gem
 (https://ai.google.dev/gemini-api/docs/troubleshooting), with the messages that their servers send.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any, Literal
 

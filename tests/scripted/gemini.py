@@ -3,8 +3,6 @@
 Source: the reference of the Gemini API, as the SDK of the lock file sends and reads it.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """What providers refuse with 400 in a conversation that is sent to them, each on its own wire."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

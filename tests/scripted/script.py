@@ -1,7 +1,5 @@
 """What was sent to the model, and what it says to it, whatever the wire."""
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """The HTTP server: one script for all requests, a log of what came, faults on order."""
 
-from __future__ import annotations
-
 import json
 import threading
 from collections.abc import Iterator

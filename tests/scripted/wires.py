@@ -4,8 +4,6 @@ Sources: the API references of OpenAI (chat completions, responses) and Anthropi
 SDKs of the lock file send and read them.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from typing import Any

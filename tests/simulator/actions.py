@@ -1,7 +1,5 @@
 """What people and Apps do to issues: change the state, note it in the time line, deliver it."""
 
-from __future__ import annotations
-
 from tests.simulator import events, shapes
 from tests.simulator.records import Comment, Happening, Issue, Label, Repository, User
 

@@ -1,7 +1,5 @@
 """Operations on Apps: registration, installations and their tokens, the log of deliveries."""
 
-from __future__ import annotations
-
 import json
 
 from tests.simulator import shapes

@@ -1,7 +1,5 @@
 """Operations on check runs, commit statuses and runs of workflows."""
 
-from __future__ import annotations
-
 import secrets
 from urllib.parse import urlsplit
 

@@ -1,7 +1,5 @@
 """What is delivered when something happens: GitHub's payloads, to the Apps that want them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tests.simulator import shapes

@@ -1,7 +1,5 @@
 """Git over HTTP: `git http-backend` behind GitHub's rules on who may fetch and push."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import subprocess

@@ -1,7 +1,5 @@
 """Read and write the bare repositories on disk; the only place here that runs git."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -4,8 +4,6 @@ The fields of an answer are those that the client names; `tests/contract` holds 
 against GitHub's schema.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Deliver events: one thread, in order, signed, logged; as GitHub has it."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json

@@ -1,7 +1,5 @@
 """Operations on issues: themselves, their comments, labels and reactions."""
 
-from __future__ import annotations
-
 from tests.simulator import actions, shapes
 from tests.simulator.calls import (
     Call,

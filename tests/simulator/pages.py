@@ -5,8 +5,6 @@ dashboard's, which loads parts of the page again; texts are shown as GitHub show
 that matters.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from importlib import resources

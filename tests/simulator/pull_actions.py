@@ -1,7 +1,5 @@
 """What happens to branches and pull requests: opening, pushes, merges, reviews."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from typing import NamedTuple

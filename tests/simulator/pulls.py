@@ -1,7 +1,5 @@
 """Operations on pull requests and their reviews."""
 
-from __future__ import annotations
-
 from tests.simulator import actions, events, pull_actions, shapes
 from tests.simulator.calls import Call, InvalidField, NotFound, Refusal, operation, require_length
 from tests.simulator.records import ReviewComment, Thread

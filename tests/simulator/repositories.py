@@ -1,7 +1,5 @@
 """Operations on repositories: people, files, references, commits; and on accounts."""
 
-from __future__ import annotations
-
 from tests.simulator import git_store, shapes
 from tests.simulator.calls import Call, NotFound, Refusal, operation
 

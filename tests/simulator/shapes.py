@@ -1,7 +1,5 @@
 """Records as the JSON that GitHub answers with: of its fields those that a client of ours reads."""
 
-from __future__ import annotations
-
 import base64
 from datetime import UTC, datetime
 from typing import Any

@@ -3,8 +3,6 @@
 There are no passwords: the page lists the people, and whoever opens it chooses one.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

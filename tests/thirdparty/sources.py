@@ -4,8 +4,6 @@ Nothing of them is ever committed here. An archive is data until it is unpacked,
 makes only plain files below the given folder.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

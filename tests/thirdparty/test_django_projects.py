@@ -4,8 +4,6 @@ That tests end in sandboxes as they do bare is held by `make live`; that rows su
 by `tests/integration/test_add_field_django.py`.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from pathlib import Path

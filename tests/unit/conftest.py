@@ -1,7 +1,5 @@
 """A tree that needs no folder; the inbox and the store of a data folder, and one of commands."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Deliveries that ask for runs, those runs, and forges that answer what the intake asks."""
 
-from __future__ import annotations
-
 import time
 
 from agent.conversation.events import Request

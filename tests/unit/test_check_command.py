@@ -1,7 +1,5 @@
 """`mergewright check` on repositories of each kind; what it prints is made by hand."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 

@@ -1,7 +1,5 @@
 """What the commands about a repository have in common."""
 
-from __future__ import annotations
-
 import json
 import socket
 import subprocess

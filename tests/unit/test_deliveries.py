@@ -1,7 +1,5 @@
 """Deliveries: what is settled, what is kept for later, and what is told of a run that waits."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

@@ -1,7 +1,5 @@
 """What is deployed asks for what the code needs: no less, no more, and with its reason."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

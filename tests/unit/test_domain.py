@@ -1,7 +1,5 @@
 """The digests of a change and of a ticket cover all that counts."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.models.change import Change, ChangedFile

@@ -1,7 +1,5 @@
 """One run of an issue: where it stands, and what is left of an attempt that is over."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

@@ -1,7 +1,5 @@
 """What modules use of others, beyond what the import contracts say."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

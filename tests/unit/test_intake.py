@@ -1,7 +1,5 @@
 """Who may start a run, on which issue, and once only."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.conversation.events import Request, Withdrawal

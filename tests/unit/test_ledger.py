@@ -1,7 +1,5 @@
 """The ledger is append-only, and whole after kills and full disks."""
 
-from __future__ import annotations
-
 import json
 import os
 import resource

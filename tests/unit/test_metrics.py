@@ -1,7 +1,5 @@
 """The worker's figures: named as Prometheus wants it, few, without a word of anybody's but ours."""
 
-from __future__ import annotations
-
 import socket
 import time
 from urllib.request import urlopen

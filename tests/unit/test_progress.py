@@ -1,7 +1,5 @@
 """Progress on a terminal, in a pipe, and where somebody wants it plain."""
 
-from __future__ import annotations
-
 import os
 import pty
 import subprocess

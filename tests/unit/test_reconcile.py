@@ -1,7 +1,5 @@
 """Deliveries that did not arrive are fetched from GitHub's log, each once."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 import pytest

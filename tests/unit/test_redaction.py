@@ -1,7 +1,5 @@
 """Secrets in hand do not get out, in whatever dress; everything else stays."""
 
-from __future__ import annotations
-
 import base64
 import random
 import string

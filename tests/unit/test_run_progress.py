@@ -1,7 +1,5 @@
 """What people see of the stages of a run."""
 
-from __future__ import annotations
-
 import itertools
 import time
 from pathlib import Path

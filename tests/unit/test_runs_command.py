@@ -1,7 +1,5 @@
 """What `mergewright runs` shows of the runs that were kept."""
 
-from __future__ import annotations
-
 import json
 import os
 from contextlib import closing

@@ -1,7 +1,5 @@
 """Text on its way in and out."""
 
-from __future__ import annotations
-
 import re
 import time
 from html.parser import HTMLParser

@@ -1,7 +1,5 @@
 """What looks like a credential is found; what a log is full of is not."""
 
-from __future__ import annotations
-
 import base64
 import json
 import random

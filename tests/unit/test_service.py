@@ -1,7 +1,5 @@
 """The worker's process and its loops: signs of life, the next turn, the first question to GitHub."""
 
-from __future__ import annotations
-
 import threading
 import time
 

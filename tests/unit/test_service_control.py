@@ -1,7 +1,5 @@
 """What the intake does about issues that are taken back, quotas, and a pause."""
 
-from __future__ import annotations
-
 import os
 import time
 

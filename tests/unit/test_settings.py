@@ -1,7 +1,5 @@
 """The operator's settings, and those that hold secrets, by value or by file."""
 
-from __future__ import annotations
-
 import traceback
 
 import pytest

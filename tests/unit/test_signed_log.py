@@ -1,7 +1,5 @@
 """Whatever is changed in a signed log is found and told; an honest one passes."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import zipfile

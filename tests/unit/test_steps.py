@@ -1,7 +1,5 @@
 """A step: once per name, bounded, recorded, remembered, and finished once others can see it."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent import errors

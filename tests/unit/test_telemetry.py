@@ -1,7 +1,5 @@
 """The run log holds what happened, and no secret."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

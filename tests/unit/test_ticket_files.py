@@ -1,7 +1,5 @@
 """Ticket files as a person writes them."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import pytest

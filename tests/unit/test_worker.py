@@ -1,7 +1,5 @@
 """What a run does about an error: it ends with it, or waits for whoever holds it up."""
 
-from __future__ import annotations
-
 import json
 import time
 from pathlib import Path

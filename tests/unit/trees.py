@@ -1,7 +1,5 @@
 """Repositories in memory: their files as trees, and what was detected of them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

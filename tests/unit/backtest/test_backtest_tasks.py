@@ -1,7 +1,5 @@
 """Which past changes are tasks, how SWE-bench's rows are read, and what figures say."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What a backtest makes of a run's end, and of a judge that could not judge."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

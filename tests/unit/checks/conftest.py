@@ -1,7 +1,5 @@
 """Scripts that run in the sandboxes of the checks, imported here."""
 
-from __future__ import annotations
-
 import importlib
 import sys
 from importlib import resources

@@ -1,7 +1,5 @@
 """Which test files a change reaches, by imports."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.checks import test_files

@@ -1,7 +1,5 @@
 """Base against head."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

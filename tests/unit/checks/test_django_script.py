@@ -1,7 +1,5 @@
 """Which file a test stands for in Django's runner."""
 
-from __future__ import annotations
-
 import sys
 from types import SimpleNamespace
 

@@ -1,7 +1,5 @@
 """What an application lists of its endpoints and what they depend on."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import functools

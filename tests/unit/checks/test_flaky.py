@@ -1,7 +1,5 @@
 """What the runs of a test on both sides show of its failure."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.checks import reruns

@@ -1,7 +1,5 @@
 """Which parts of a change are taken back, and what is left then."""
 
-from __future__ import annotations
-
 from agent.checks import hunks
 from agent.models.change import Change, ChangedFile
 from agent.policy import meaning

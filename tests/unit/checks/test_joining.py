@@ -1,7 +1,5 @@
 """The tests of several commands: run one after another, and joined into one result."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """How long a check may take: what the repository asks for, held to what the operator allows."""
 
-from __future__ import annotations
-
 import json
 import time
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """What is shown of a check's output while it runs."""
 
-from __future__ import annotations
-
 from agent.checks import running
 
 

@@ -1,7 +1,5 @@
 """How many checks are under way at a time."""
 
-from __future__ import annotations
-
 import threading
 from dataclasses import replace
 from pathlib import Path

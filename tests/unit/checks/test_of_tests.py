@@ -1,7 +1,5 @@
 """Which files belong to tests, and where a test stands."""
 
-from __future__ import annotations
-
 from agent.checks.test_files import Imports, SuitePlaces, find_test_files, read_imports
 from agent.models.checks import SuiteFacts
 from tests.unit.policy.cases import change

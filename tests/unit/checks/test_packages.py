@@ -1,7 +1,5 @@
 """Two environments held against each other, as they lie in the store."""
 
-from __future__ import annotations
-
 from agent.checks import packages
 from agent.models.checks import Status
 from agent.policy.contract import added_packages

@@ -1,7 +1,5 @@
 """Copies of tests that have to fail: they do, unless somebody made failing impossible."""
 
-from __future__ import annotations
-
 import asyncio
 import unittest
 from typing import Any

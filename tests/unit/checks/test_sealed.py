@@ -1,7 +1,5 @@
 """Reading a sealed report on the host: whatever is in it."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

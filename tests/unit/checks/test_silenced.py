@@ -1,7 +1,5 @@
 """Comments of a change lose their letters, and nothing else moves."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.checks import silenced

@@ -1,7 +1,5 @@
 """What runs as base has it, what as the change has it, and what comes of both."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What rules make of findings that base does not have."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.checks import comparison, weighing

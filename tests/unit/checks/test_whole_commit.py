@@ -1,7 +1,5 @@
 """What the whole suite of the exact commit adds to what the tests say."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.checks.whole_commit import NAME, judge_whole

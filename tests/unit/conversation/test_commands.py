@@ -1,7 +1,5 @@
 """Which words of a comment are a command."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

@@ -1,7 +1,5 @@
 """Stores full of runs, and the folder of one run that has everything a page can show."""
 
-from __future__ import annotations
-
 import json
 import random
 import time

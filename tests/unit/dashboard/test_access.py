@@ -1,7 +1,5 @@
 """Who gets in, and what they see and may do."""
 
-from __future__ import annotations
-
 import os
 import time
 

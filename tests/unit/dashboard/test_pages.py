@@ -1,7 +1,5 @@
 """What the pages show, and that foreign words do nothing there."""
 
-from __future__ import annotations
-
 import io
 import random
 import re

@@ -1,7 +1,5 @@
 """Figures of runs, and the plots of them."""
 
-from __future__ import annotations
-
 import time
 from contextlib import closing
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """A small repository, a job on it, and conversations about it with a fake model."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What is done ahead is taken by the run's own steps, or done by them."""
 
-from __future__ import annotations
-
 import threading
 
 import pytest

@@ -1,7 +1,5 @@
 """An attempt: read, plan, edit, submit; what is agreed when, and whose words are kept."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import replace
 from functools import partial

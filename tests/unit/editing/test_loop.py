@@ -1,7 +1,5 @@
 """The loop between a model and its tools: bounded, on record, and done once."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

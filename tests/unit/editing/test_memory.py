@@ -1,7 +1,5 @@
 """All that a model was shown stays, until most of its context window is used."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.editing.memory import shorten_messages

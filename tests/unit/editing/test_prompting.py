@@ -1,7 +1,5 @@
 """What a model is told first: the contract, short, the same in every request; foreign words apart."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Which outcomes of new and changed tests show that a change does something."""
 
-from __future__ import annotations
-
 import time
 from types import SimpleNamespace
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """What stands against a change is cut to the essential, counted, and compared between rounds."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

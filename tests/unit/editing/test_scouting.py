@@ -1,7 +1,5 @@
 """A model looks for the configuration with which base's tests run; what it proposes is bounded."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.editing import scouting

@@ -1,7 +1,5 @@
 """The tools in the sandbox: what they do there, what of it is taken, and what a call is answered."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

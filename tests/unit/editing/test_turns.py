@@ -1,7 +1,5 @@
 """A turn is asked within the budget; a model that stalls is stopped."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Rules for names and links in a tree."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.git import names

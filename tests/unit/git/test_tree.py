@@ -1,7 +1,5 @@
 """The work tree: what is read, written, remembered and refused."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import threading

@@ -1,7 +1,5 @@
 """The operator's credentials."""
 
-from __future__ import annotations
-
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa

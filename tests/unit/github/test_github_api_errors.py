@@ -1,7 +1,5 @@
 """What GitHub's answers mean for us."""
 
-from __future__ import annotations
-
 import time
 from email.utils import formatdate
 

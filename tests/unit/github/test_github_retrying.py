@@ -1,7 +1,5 @@
 """Ask again, boundedly; never do twice."""
 
-from __future__ import annotations
-
 import threading
 import time
 

@@ -1,7 +1,5 @@
 """Small changes and trees for the tests of the rules."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from agent.models.change import Change, ChangedFile, Finding, Severity

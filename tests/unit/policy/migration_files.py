@@ -1,7 +1,5 @@
 """Small apps with migrations, which the snippets of their rules are made from."""
 
-from __future__ import annotations
-
 HEAD = "from django.db import migrations, models\n\n\n"
 
 

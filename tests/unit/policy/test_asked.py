@@ -1,7 +1,5 @@
 """What a ticket asks for by naming the file is a note."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.models.change import Severity

@@ -1,7 +1,5 @@
 """`policy.clear_change`: the one way from Change to ClearedChange."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Which endpoints a change leaves open, as the application lists them."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.models.checks import Endpoint

@@ -1,7 +1,5 @@
 """What names stand for, and what is not followed."""
 
-from __future__ import annotations
-
 import ast
 
 import pytest

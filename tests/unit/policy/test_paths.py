@@ -1,7 +1,5 @@
 """The rules `paths` and `gate-files`: what a change may touch, and what a reviewer must see."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.models.change import Change, ChangedFile, Finding

@@ -1,7 +1,5 @@
 """The rule `python-syntax`: what can be parsed, and what only a newer Python than ours can."""
 
-from __future__ import annotations
-
 import sys
 
 import pytest

@@ -1,7 +1,5 @@
 """What a change declares, held against what base declares."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.policy.contract import requirements

@@ -1,7 +1,5 @@
 """How the rules that ruff checks weigh what it finds."""
 
-from __future__ import annotations
-
 from agent.models.change import Severity
 from agent.models.checks import CheckItem
 from agent.policy import ruff_contract

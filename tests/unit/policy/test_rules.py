@@ -1,7 +1,5 @@
 """Every rule on small changes: what it finds and where, and what it leaves alone."""
 
-from __future__ import annotations
-
 import importlib
 import re
 from pathlib import Path

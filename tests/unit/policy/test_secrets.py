@@ -1,7 +1,5 @@
 """A change that would publish a credential is held back, without repeating it."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.models.change import Severity

@@ -1,7 +1,5 @@
 """The rule `size`: lines are counted in time, whatever they are."""
 
-from __future__ import annotations
-
 import random
 import time
 

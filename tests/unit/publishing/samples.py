@@ -1,7 +1,5 @@
 """What a decided run can show, and foreign words that would act."""
 
-from __future__ import annotations
-
 import re
 
 from markdown_it import MarkdownIt

@@ -1,7 +1,5 @@
 """Branch names and commit messages."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.publishing import commits

@@ -1,7 +1,5 @@
 """Ten texts as people see them, word for word; `GOLDEN=write` writes them anew to be looked at."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from pathlib import Path

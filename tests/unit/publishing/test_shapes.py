@@ -3,8 +3,6 @@
 Signs that are made inert for Markdown, and cuts, would hide the shape from who looks afterwards.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

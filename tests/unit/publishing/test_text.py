@@ -1,7 +1,5 @@
 """The texts: inert whatever foreign words they carry, never too long, without secrets."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Severity

@@ -1,7 +1,5 @@
 """What became of a review, in the text of a pull request that people and tools write in as well."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.models.outcome import ThreadOutcome

@@ -1,7 +1,5 @@
 """The admin list: the one class that has it is found, and only it changes."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.unit.recipes.trees import SHOP, edited, form, questions

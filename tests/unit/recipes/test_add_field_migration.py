@@ -1,7 +1,5 @@
 """What Django produced is accepted only if it is exactly what was asked."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

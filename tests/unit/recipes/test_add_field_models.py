@@ -1,7 +1,5 @@
 """Models are found in code as Django would find them: apps, packages, aliases, inheritance."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.recipes.add_field.models_index import ModelsIndex

@@ -1,7 +1,5 @@
 """The test that is written: in the repository's style, in its place, and with meaning."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.unit.recipes.trees import SHOP, edited, form, project

@@ -1,7 +1,5 @@
 """Golden tests of the edit of a model: one region is added, all else stays to the byte."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.errors import RequestRefused

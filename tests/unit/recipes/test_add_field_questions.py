@@ -1,7 +1,5 @@
 """What a ticket leaves open is said at once, with its place; what cannot be is refused."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.errors import RequestRefused

@@ -1,7 +1,5 @@
 """Which tickets state a field by their structure, and what is answered where they do not."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.errors import TicketUnclear

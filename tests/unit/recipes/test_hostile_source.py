@@ -1,7 +1,5 @@
 """A file made to end the process or to hold it up is refused, or read in no time."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.errors import RequestRefused

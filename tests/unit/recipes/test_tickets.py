@@ -1,7 +1,5 @@
 """The structure of a ticket: answers, front matter and code marks; sentences are only handed on."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

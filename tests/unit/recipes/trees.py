@@ -1,7 +1,5 @@
 """Small trees and tickets for tests of recipes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import pytest

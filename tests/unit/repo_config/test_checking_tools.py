@@ -1,7 +1,5 @@
 """Which tools check a project, and in which versions."""
 
-from __future__ import annotations
-
 from agent.checks import django_state, fastapi_endpoints, packages
 from agent.models.checks import TESTS
 from agent.policy import ruff_contract

@@ -1,7 +1,5 @@
 """Which command lines are calls of known tools, and which are left to a shell."""
 
-from __future__ import annotations
-
 import pytest
 
 from repo_config import command_lines

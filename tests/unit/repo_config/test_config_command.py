@@ -1,7 +1,5 @@
 """`mergewright config check` and `schema`, as they are called."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a project declares, in whichever form it is written."""
 
-from __future__ import annotations
-
 import pytest
 
 from repo_config import dependencies

@@ -1,7 +1,5 @@
 """What a project is, read from files like those of real projects."""
 
-from __future__ import annotations
-
 import pytest
 
 from repo_config import detect, load, rule_files

@@ -1,7 +1,5 @@
 """Documents of other tools, among them hostile ones."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

@@ -1,7 +1,5 @@
 """The configuration stands in one place, and its bytes are text."""
 
-from __future__ import annotations
-
 import pytest
 
 from repo_config import load

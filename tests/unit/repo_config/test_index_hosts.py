@@ -1,7 +1,5 @@
 """Which hosts of package indexes files name, and what a repository has that no checkout holds."""
 
-from __future__ import annotations
-
 import pytest
 
 from repo_config.absent_files import list_absent

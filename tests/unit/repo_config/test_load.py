@@ -1,7 +1,5 @@
 """A configuration is read whole, or refused with everything that is wrong with it."""
 
-from __future__ import annotations
-
 import time
 from contextlib import suppress
 

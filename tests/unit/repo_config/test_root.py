@@ -1,7 +1,5 @@
 """A project in a folder of a repository: what is named relative to it, and what is not."""
 
-from __future__ import annotations
-
 import pytest
 
 from repo_config import detect, load, rule_files

@@ -1,7 +1,5 @@
 """Which files decide about the checks: one answer for the checks and for the reviewer."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.checks import rule_changes

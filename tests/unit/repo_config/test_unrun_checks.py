@@ -1,7 +1,5 @@
 """Which checks of a repository none of ours runs."""
 
-from __future__ import annotations
-
 import textwrap
 
 from repo_config import detect

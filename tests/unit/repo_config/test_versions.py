@@ -1,7 +1,5 @@
 """Which versions a project says it runs on."""
 
-from __future__ import annotations
-
 import pytest
 
 from repo_config import versions

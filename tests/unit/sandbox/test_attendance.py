@@ -1,7 +1,5 @@
 """What a sandbox's answers come to, in the order in which they reach the host."""
 
-from __future__ import annotations
-
 import json
 import struct
 

@@ -1,7 +1,5 @@
 """Which root file system a sandbox has, and which user."""
 
-from __future__ import annotations
-
 import os
 
 import pytest

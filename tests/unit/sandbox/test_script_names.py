@@ -1,7 +1,5 @@
 """Scripts of sandboxes find each other by bare names, which the type checker does not follow."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A server's certificate for 127.0.0.1, by an authority that only its own file makes trusted."""
 
-from __future__ import annotations
-
 import ssl
 from pathlib import Path
 

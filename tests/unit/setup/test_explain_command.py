@@ -1,7 +1,5 @@
 """`mergewright config explain` and `check --no-run`, as they are called."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

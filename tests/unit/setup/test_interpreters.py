@@ -1,7 +1,5 @@
 """Which interpreter is taken, where they are looked for, and what is said where none fits."""
 
-from __future__ import annotations
-
 import json
 import os
 import platform

@@ -1,7 +1,5 @@
 """Why no test runs: the last error."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

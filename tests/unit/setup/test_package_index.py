@@ -1,7 +1,5 @@
 """The indexes that are asked: our own setting's, else those that variables of uv and pip name."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.errors import SettingsInvalid

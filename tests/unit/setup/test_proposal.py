@@ -1,7 +1,5 @@
 """What is proposed as configuration, from files like those of real projects."""
 
-from __future__ import annotations
-
 from agent.setup import proposal
 from repo_config import load
 

@@ -1,7 +1,5 @@
 """What a model proposes to set base up is bounded, before it is built and after it has run."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.errors import RequestRefused

@@ -1,7 +1,5 @@
 """Which server is chosen, and by which names a project finds it."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.models.environment import SandboxService

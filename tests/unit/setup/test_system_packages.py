@@ -1,7 +1,5 @@
 """Which Debian packages are fetched for a repository, and why some cannot be had."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Which set-up lines a repository gets that says none."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.setup import templates

@@ -1,7 +1,5 @@
 """Which tools of our own are pinned for which Python."""
 
-from __future__ import annotations
-
 from importlib import resources
 
 import pytest

@@ -1,7 +1,5 @@
 """Runs of an issue on a small real repository, as far as the last stages need them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from agent.desk import Desk, Memory

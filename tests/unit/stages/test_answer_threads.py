@@ -1,7 +1,5 @@
 """What is told in a pull request that people have worked on while a round was under way."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from types import SimpleNamespace
 

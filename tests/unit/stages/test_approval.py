@@ -1,7 +1,5 @@
 """Whose word a plan needs, and what people's words do to a ticket."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """What a run takes from the configuration at the base commit, and where it says nothing."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.stages import checkout

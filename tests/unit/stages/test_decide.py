@@ -1,7 +1,5 @@
 """The decision table: what is published, what is withheld, and the sentence for maintainers."""
 
-from __future__ import annotations
-
 from itertools import product
 from types import SimpleNamespace
 

@@ -1,7 +1,5 @@
 """A new run knows the attempt before it that people have closed, and what they said in it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from agent.errors import AccessLost

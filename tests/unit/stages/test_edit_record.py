@@ -1,7 +1,5 @@
 """The diff of each draft is on record."""
 
-from __future__ import annotations
-
 import json
 
 from agent.editing.rounds import Draft

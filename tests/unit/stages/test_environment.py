@@ -1,7 +1,5 @@
 """Which set-up a run takes, by how many of base's tests pass with it."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import pytest

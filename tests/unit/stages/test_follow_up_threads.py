@@ -1,7 +1,5 @@
 """Whose words in a pull request are answered, and whose nobody gets to see."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import pytest

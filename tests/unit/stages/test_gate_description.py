@@ -1,7 +1,5 @@
 """What is said of the gate before a submit."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """A repository without a configuration is asked once, and no run waits for the answer."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.editing.preparation import MeasuredBase

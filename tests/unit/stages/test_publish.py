@@ -1,7 +1,5 @@
 """Publish: what is made where, in which order, and what never leaves."""
 
-from __future__ import annotations
-
 import base64
 import threading
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """What is tried next with a model's change: fixed in the same conversation, or left as it is."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """How a base commit without a ticket is reported."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.editing.preparation import MeasuredBase

@@ -1,7 +1,5 @@
 """A second model's look."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """The set-up commands run again for a change that is more than Python code."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any

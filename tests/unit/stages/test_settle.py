@@ -1,7 +1,5 @@
 """What a recipe cannot settle alone goes to the model; without one the form comes back."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """A ticket goes to one recipe, or to a person with an honest word."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.errors import NoModel, TicketUnclear

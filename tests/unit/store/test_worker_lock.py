@@ -1,7 +1,5 @@
 """The lock of a data folder: who has it is named, and it does not outlive its process."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """Signed deliveries as GitHub sends them, for the tests of the listener."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import itertools

@@ -1,7 +1,5 @@
 """What a request must be to be taken: bounds and signature, before it is parsed."""
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import hmac

@@ -1,7 +1,5 @@
 """What the listener and the dashboard may have."""
 
-from __future__ import annotations
-
 from agent import settings
 from agent.cli import serve
 from agent.settings import Settings

@@ -1,7 +1,5 @@
 """GitHub's deliveries of comments, pull requests and checks: what is kept, ignored and refused."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """GitHub's issue deliveries: what is kept, ignored and refused."""
 
-from __future__ import annotations
-
 import pytest
 
 from agent.conversation.deliveries import Ignored

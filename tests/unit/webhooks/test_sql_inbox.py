@@ -1,7 +1,5 @@
 """The inbox: what is the same, what is on disk, who may write."""
 
-from __future__ import annotations
-
 import os
 import sqlite3
 import stat

@@ -1,7 +1,5 @@
 """Handlers written in another mode than their path, and near misses."""
 
-from __future__ import annotations
-
 from tests.unit.policy.cases import Cases, Snippet
 
 _DJANGO: dict[str, object] = {"framework": "django"}

@@ -1,7 +1,5 @@
 """Queries that `django-manager` refuses, and near misses."""
 
-from __future__ import annotations
-
 from tests.unit.policy.cases import Cases, Snippet
 
 _ACTIVE = {"django": {"managers": {"Order": "active"}}}

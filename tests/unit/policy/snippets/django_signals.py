@@ -1,7 +1,5 @@
 """Handlers and signals that `django-signals` refuses, and near misses."""
 
-from __future__ import annotations
-
 from tests.unit.policy.cases import Cases, Snippet
 
 _FORBID = {"django": {"signals": "forbid"}}

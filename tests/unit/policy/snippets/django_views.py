@@ -1,7 +1,5 @@
 """Views in the style that is not the project's, and near misses."""
 
-from __future__ import annotations
-
 from tests.unit.policy.cases import Cases, Snippet
 
 _CLASS: dict[str, object] = {"django": {"views": "class"}}

@@ -1,7 +1,5 @@
 """Edits of what `fastapi.auth` names, and near misses."""
 
-from __future__ import annotations
-
 from tests.unit.policy.cases import Cases, Snippet
 
 _BASE = """TOKENS = {}

@@ -1,7 +1,5 @@
 """Changes that `gate-files` names, and near misses."""
 
-from __future__ import annotations
-
 from tests.unit.policy.cases import Cases, Snippet
 
 

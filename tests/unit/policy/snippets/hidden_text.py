@@ -1,7 +1,5 @@
 """Letters that are not what they seem, and near misses."""
 
-from __future__ import annotations
-
 from tests.unit.policy.cases import Cases, Snippet
 
 _BIDI, _WIDTH, _TAG = "\u202e", "\u200b", "\U000e0041"

@@ -1,7 +1,5 @@
 """Changes by which checks say less: comments that switch them off, tests that assert nothing."""
 
-from __future__ import annotations
-
 from repo_config import command_lines
 from tests.unit.policy.cases import Cases, Snippet
 

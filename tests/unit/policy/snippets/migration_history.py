@@ -1,7 +1,5 @@
 """Breaks in the history of apps, and near misses."""
 
-from __future__ import annotations
-
 from tests.unit.policy.cases import Cases, Snippet
 from tests.unit.policy.migration_files import NOTE, SHOP, migration
 

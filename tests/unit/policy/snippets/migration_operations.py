@@ -1,7 +1,5 @@
 """What new migrations do to tables and data, and near misses."""
 
-from __future__ import annotations
-
 from tests.unit.policy.cases import Cases, Snippet
 from tests.unit.policy.migration_files import FIRST, HEAD, SHOP, migration
 

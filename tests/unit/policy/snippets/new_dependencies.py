@@ -1,7 +1,5 @@
 """Packages that a change declares, and near misses."""
 
-from __future__ import annotations
-
 from tests.unit.policy.cases import Cases, Snippet
 
 Content = str | bytes | None

@@ -1,7 +1,5 @@
 """Changes that `paths` and `file-mode` speak of, and near misses."""
 
-from __future__ import annotations
-
 from tests.unit.policy.cases import Cases, Snippet
 
 _BASE: dict[str, str | bytes] = {

@@ -1,7 +1,5 @@
 """Changes that `python-syntax` and `unreadable-python` speak of, and near misses."""
 
-from __future__ import annotations
-
 from tests.unit.policy.cases import Cases, Snippet
 
 

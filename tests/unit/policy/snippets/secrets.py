@@ -1,7 +1,5 @@
 """Changes that `secrets` and `sample-secrets` speak of, and near misses. Nothing here opens anything."""
 
-from __future__ import annotations
-
 from tests.unit.policy.cases import Cases, Snippet
 
 # In parts, so that no scanner takes this file for one that holds a credential.
