@@ -135,10 +135,6 @@ class Settings(Record):
     """auto: without docker, `uv python install` fetches a Python that a repository asks for and
     this machine does not have, into the data folder; uv's variables name mirrors, such as
     UV_PYTHON_INSTALL_MIRROR. never: the run ends, and says what to install."""
-    system_packages: tuple[str, ...] = ("*",)
-    """Debian packages that a repository may request for its sandboxes (patterns such as
-    lib*-dev); empty: none. They are unpacked in these sandboxes only; their scripts do not run.
-    Docker sandboxes use the packages in their image."""
     service_images: tuple[str, ...] = ("*",)
     """Images that a repository may name in `services` where docker is the sandbox (patterns such as
     docker.elastic.co/*); empty: none. The engine fetches them; their containers run as the image's

@@ -5,7 +5,6 @@ list of installed packages. It reaches only the hosts of these sources. No scrip
 run, and nothing is installed on this machine.
 """
 
-import fnmatch
 import hashlib
 import json
 import re
@@ -14,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from agent import settings as operator
 from agent.errors import EnvironmentFailed
 from agent.models.sandbox import (
     SANDBOX_OURS,
@@ -97,10 +95,6 @@ def _choose(asked: Sequence[str], build_context: BuildContext) -> _PackagePlan |
     missing = sorted({*asked} - {*list_installed(status.decode("utf-8", "replace"))})
     if not missing:
         return None
-    patterns = build_context.settings.system_packages
-    for name in missing:
-        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
-            raise _make_failure([name], f"{operator.variable('system_packages')} does not allow it")
     if not (root.can_lay and status):
         way = f"sandboxes do not have it; the operator can install it with: {root.adding(missing)}"
         raise _make_failure(missing, way)

@@ -60,12 +60,11 @@ def root(home: Path) -> Root:
     return Root(folder=str(lay_files(home / "root", files)), more="apt-get install", can_lay=True)
 
 
-def provide(
-    sandboxes: Sandboxes, home: Path, *names: str, allowed: tuple[str, ...] = ("*",)
-) -> str:
+def provide(sandboxes: Sandboxes, home: Path, *names: str) -> str:
     interpreter = Interpreter(version="3.11.2", path="/usr/bin/python3")
-    settings = Settings(home=home, system_packages=allowed)
-    build_context = BuildContext(sandboxes, None, settings, interpreter, lambda line: None)  # type: ignore[arg-type]
+    build_context = BuildContext(
+        sandboxes, None, Settings(home=home), interpreter, lambda line: None
+    )  # type: ignore[arg-type]
     return system_packages.provide_layer(names, build_context)
 
 
@@ -86,12 +85,6 @@ def test_packages_are_fetched_once_and_without_logins(home, root):
     assert listing.system
     assert provide(sandboxes, home, "cowsay", "gettext", "libpq-dev") == found
     assert len(sandboxes.orders) == 2
-
-
-def test_what_the_operator_does_not_allow_is_refused(home, root):
-    with pytest.raises(EnvironmentFailed, match="cowsay: MERGEWRIGHT_SYSTEM_PACKAGES"):
-        provide(sandboxes := Sandboxes(root), home, "cowsay", allowed=("lib*-dev",))
-    assert not sandboxes.orders
 
 
 def test_sandboxes_without_layers_have_the_command_of_the_operator_named(home):
