@@ -333,8 +333,8 @@ class RepoConfig(Section):
     fastapi: FastapiSection = FastapiSection()
     """Where the application is, and who may call its endpoints."""
     checks: ChecksSection = ChecksSection()
-    gate: GateSection = GateSection()
     """Which checks run, before and after the change."""
+    gate: GateSection = GateSection()
     scope: ScopeSection = ScopeSection()
     """What a change may touch."""
     rules: dict[RuleId, Weight] = {}

@@ -311,10 +311,6 @@ def find(own: Path, name: str | None) -> Path:
     return found[-1]
 
 
-def load_order(folder: Path) -> Order:
-    return Order.model_validate_json((folder / folders.ORDER).read_bytes())
-
-
 def write_predictions(rows: Sequence[BacktestResult], file: Path) -> None:
     """Write what the public harness of SWE-bench takes."""
     lines = (

@@ -111,7 +111,7 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
     ran; 1: some did not start.
     """  # fmt: skip
     from agent import wiring
-    from agent.backtest import campaign
+    from agent.backtest import campaign, folders
 
     # It ends what is under way as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -123,7 +123,7 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
     left: list[SkippedChange] = []
     if resume:
         folder = campaign.find(home, name)
-        order = campaign.load_order(folder)
+        order = campaign.Order.model_validate_json((folder / folders.ORDER).read_bytes())
     else:
         if name is not None:
             raise typer.BadParameter("a backtest name requires --resume", param_hint="BACKTEST")

@@ -92,7 +92,12 @@ def open_repository(folder: Path | None, *, as_json: bool) -> tuple[Path, Tree, 
         _refuse_links(place)
         return place, files, LoadedConfig(load.from_tree(files), load.find_config(files))
     except load.ConfigProblem as problem:
-        print_problems(problem, as_json=as_json)
+        if as_json:
+            problems = [one.model_dump(mode="json") for one in problem.problems]
+            file = problem.problems[0].file
+            terminal.print_json({"valid": False, "file": file, "problems": problems})
+        else:
+            print(problem)
         raise typer.Exit(2) from problem
 
 
@@ -102,13 +107,3 @@ def _refuse_links(folder: Path) -> None:
     links = [name for name in load.OWN_FILES if (folder / name).is_symlink()]
     if links:
         raise load.ConfigProblem(tuple(make_problem(name, START, (), why, fix) for name in links))
-
-
-def print_problems(problem: load.ConfigProblem, *, as_json: bool) -> None:
-    """Print every mistake of a configuration, with its place and the way out."""
-    if as_json:
-        problems = [one.model_dump(mode="json") for one in problem.problems]
-        file = problem.problems[0].file
-        terminal.print_json({"valid": False, "file": file, "problems": problems})
-        return
-    print(problem)

@@ -100,7 +100,12 @@ class Attempt:
         except (BudgetSpent, TimeSpent) as problem:
             if not self._is_changed or run_context.history.has_passed:
                 raise
-            self._unfinished = _make_unfinished(explain_stop(problem))
+            self._unfinished = Finding(
+                rule="unfinished",
+                severity=Severity.REVIEW,
+                message=f"{explain_stop(problem)} before the model submitted this change.",
+                fix="Check whether any part of the ticket is missing.",
+            )
             return SubmittedForm(why=problem.message)
         finally:
             run_context.history.latest = self._talk.change
@@ -138,15 +143,6 @@ class Attempt:
             left_out = (*change.left_out, self._unfinished)
             change = change.model_copy(update={"left_out": left_out})
         return Draft(plan=self.plan, change=change, by=self, submitted=change)
-
-
-def _make_unfinished(why: str) -> Finding:
-    return Finding(
-        rule="unfinished",
-        severity=Severity.REVIEW,
-        message=f"{why} before the model submitted this change.",
-        fix="Check whether any part of the ticket is missing.",
-    )
 
 
 def begin_attempt(run_context: RunContext, prepare_base: Callable[[], str]) -> Attempt:

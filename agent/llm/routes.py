@@ -38,13 +38,6 @@ class Catalogue(NamedTuple):
             return _USUAL_WINDOW
         return known.context_window or _USUAL_WINDOW
 
-    def price_million(self, model: str) -> tuple[float, float] | None:
-        """Price a million tokens of input and of output, each by itself; None: it is not known."""
-        # By the thousand: prices that rise with the length of a request are not meant.
-        sent = self.price_reply(model, Usage(input_tokens=1_000))
-        written = self.price_reply(model, Usage(output_tokens=1_000))
-        return None if sent is None or written is None else (sent * 1_000, written * 1_000)
-
     def price_reply(self, model: str, usage: Usage) -> float | None:
         """Price a reply in US dollars; None: no price of this model is known."""
         model, _ = split_level(model)
@@ -104,7 +97,7 @@ def find_problems(settings: Settings, catalogue: Catalogue) -> list[str]:
         for name in names
         if name not in unknown
         and settings.model_tokens is None
-        and catalogue.price_million(name) is None
+        and catalogue.price_reply(name, Usage(input_tokens=1_000, output_tokens=1_000)) is None
     ]
     thoughtless = [
         words for name in names if name not in unknown and (words := _describe_thoughtless(name))

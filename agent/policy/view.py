@@ -129,14 +129,11 @@ class View:
         while waiting and len(found) < _MOST_ANCESTORS:
             at, where = waiting.pop()
             if isinstance(at, ast.ClassDef) and at not in found:
-                found[at] = self._name_bases(at, where)
+                bases = (one.value if isinstance(one, ast.Subscript) else one for one in at.bases)
+                found[at] = frozenset().union(*(self.find_names(base, where) for base in bases))
                 named = map(self.places.find_definition, sorted(found[at]))
                 waiting += [(each.node, each.scope) for each in named if each]
         return frozenset[str]().union(*found.values())
-
-    def _name_bases(self, node: ast.ClassDef, scope: NameScope) -> frozenset[str]:
-        bases = (base.value if isinstance(base, ast.Subscript) else base for base in node.bases)
-        return frozenset[str]().union(*(self.find_names(base, scope) for base in bases))
 
     # --- the walk -----------------------------------------------------------------------------
 

@@ -91,7 +91,11 @@ def prepare_environment(
         before = once(Step.OTHER_CHECKS, baseline.measure_others, taken.prepared, before, desk)
     if taken.why not in (_FOUND, _KNOCKED):
         return taken.prepared, before
-    why = f"Set-up {taken.why}. Passing tests on the base branch: {_compare_tried(tried)}."
+    passing = "; ".join(
+        f"{why}: {report.tests.count('passed')} of {obstacles.count_tests(report.tests)}"
+        for why, _, report in tried
+    )
+    why = f"Set-up {taken.why}. Passing tests on the base branch: {passing}."
     more = proposal.find_difference(base.contract.config, taken.prepared.contract.config)
     once(Step.CHOOSE, choose_environment, base.run, why, more, desk)
     lines = json.dumps(more)
@@ -265,14 +269,6 @@ class _Attempts:
         # What tests take is added to the run's minutes, so that a search is not over with one try.
         desk.facts.suite_seconds = max(desk.facts.suite_seconds, report.tests.seconds)
         return prepared, report
-
-
-def _compare_tried(tried: list[TriedSetup]) -> str:
-    counts = (
-        (one.why, one.report.tests.count("passed"), obstacles.count_tests(one.report.tests))
-        for one in tried
-    )
-    return "; ".join(f"{why}: {passed} of {every}" for why, passed, every in counts)
 
 
 def find_obstacle(

@@ -5,6 +5,7 @@ What is not known is never counted as nothing: each figure says of how many it i
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import mean, median
@@ -48,7 +49,12 @@ def summarize_run(stored: StoredRun) -> RunSummary:
     """Take from a run what statistics need."""
     outcome, snapshot, end = stored.outcome, stored.run.snapshot, stored.pull_end
     opened = outcome is not None and outcome.pull_request is not None
-    label = read_moment(snapshot.approved_at) if snapshot else None
+    seconds = None
+    if opened and snapshot and snapshot.approved_at and stored.ended_at is not None:
+        # Clocks may differ, and a code host writes the first of the times.
+        with suppress(ValueError):
+            label = datetime.fromisoformat(snapshot.approved_at).timestamp()
+            seconds = round(max(0.0, stored.ended_at - label), 3)
     return RunSummary(
         repository=snapshot.issue.repository if snapshot else stored.run.repository,
         state=RunState(end.state) if end else stored.state,
@@ -56,22 +62,9 @@ def summarize_run(stored: StoredRun) -> RunSummary:
         queued_at=stored.queued_at,
         category=outcome.figures.category if outcome else None,
         first_round=outcome.figures.first_round if outcome else None,
-        seconds_to_pull=subtract_times(label, stored.ended_at) if opened else None,
+        seconds_to_pull=seconds,
         used=outcome.figures.total_usage if outcome else None,
     )
-
-
-def read_moment(at: str | None) -> float | None:
-    """Read a time of the code host's, in seconds since the epoch."""
-    try:
-        return datetime.fromisoformat(at).timestamp() if at else None
-    except ValueError:
-        return None
-
-
-def subtract_times(begun: float | None, over: float | None) -> float | None:
-    """Seconds; clocks may differ, so never less than nothing."""
-    return None if begun is None or over is None else round(max(0.0, over - begun), 3)
 
 
 # --- several runs --------------------------------------------------------------------------------

@@ -113,16 +113,12 @@ def format_words(text: str) -> str:
         parts += [_escape(flat[at : acting.start()]), format_code(acting[0])]
         at = acting.end()
     made = "".join((*parts, _escape(flat[at:])))
-    return _LINE_START.sub(lambda found: _escape_start(found[0]), made)
+    return _LINE_START.sub(lambda at: f"{at[0]}\\" if at[0].isdigit() else f"\\{at[0]}", made)
 
 
 def _escape(text: str) -> str:
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]|!~$])", r"\\\1", text)
-
-
-def _escape_start(found: str) -> str:
-    return f"{found}\\" if found.isdigit() else f"\\{found}"
 
 
 def format_sentence(text: str) -> str:

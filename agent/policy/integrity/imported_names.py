@@ -52,7 +52,8 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         if folder not in places:
             continue
         had = {posixpath.join(folder, f"{name}.py"), posixpath.join(folder, name, "__init__.py")}
-        if before.isdisjoint(had) and _is_taken(name, change_context):
+        is_known = name in sys.stdlib_module_names or name in _BY_ITSELF
+        if before.isdisjoint(had) and (is_known or name in change_context.list_modules()):
             says = f"would be imported instead of the existing {name}"
             yield IN_PLACE.make_finding(file.path, says, _FIX, 1)
 
@@ -65,8 +66,3 @@ def _find_places_of_tests(paths: frozenset[str]) -> Iterator[str]:
             while f"{folder}/__init__.py" in paths:
                 folder = posixpath.dirname(folder)
             yield folder
-
-
-def _is_taken(name: str, change_context: ChangeContext) -> bool:
-    is_known = name in sys.stdlib_module_names or name in _BY_ITSELF
-    return is_known or name in change_context.list_modules()

@@ -62,8 +62,7 @@ def make_project_migrations(request, report):
         from django.core import management
     except ImportError as problem:
         raise MigrationProblem(
-            "Django is not installed in the repository's environment. Add it in"
-            " .github/mergewright.yml: `python: {install: [django]}`"
+            "Django is not installed in the repository's environment. Declare it as a dependency."
         ) from problem
     done = []
 
