@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from agent import settings as operator
 from agent.errors import AccessLost, AgentError, CodeHostUnavailable, SettingsInvalid
-from agent.github import api_errors, app_registration
+from agent.github import api_errors
 from agent.github.api_errors import RefusedRequest, UnexpectedAnswer
 from agent.github.connection import (
     Pacing,
@@ -41,8 +41,17 @@ class TokenScope(Enum):
     """Write contents."""
 
 
+#: The link in `deploy/README.md` by which our App is registered asks for these.
 PERMISSIONS = {
-    TokenScope.TALK: {**app_registration.PERMISSIONS, "contents": "read"},
+    TokenScope.TALK: {
+        "metadata": "read",
+        "contents": "read",
+        "issues": "write",
+        "pull_requests": "write",
+        "checks": "write",
+        "statuses": "read",
+        "actions": "read",
+    },
     # To resolve a review thread takes both.
     TokenScope.PUSH: {"metadata": "read", "contents": "write", "pull_requests": "write"},
 }

@@ -21,7 +21,6 @@ import httpx
 
 from agent.dashboard import run_record
 from agent.errors import PermanentError
-from agent.github import app_registration
 from agent.models.outcome import StoredRun
 from agent.settings import HEARTBEAT, Settings
 from agent.store.sql_run_store import SqlRunStore
@@ -330,14 +329,7 @@ def people_and_app(world: World, listener: str, folder: Path) -> tuple[App, dict
         world.add_user(login)
     world.add_user(OWNER, "Organization")
     secret, address = secrets.token_hex(32), f"{listener}/webhooks/github"
-    app = world.add_app(
-        "mergewright",
-        OWNER,
-        app_registration.PERMISSIONS,
-        list(app_registration.EVENTS),
-        hook_url=address,
-        hook_secret=secret,
-    )
+    app = world.add_app("mergewright", OWNER, hook_url=address, hook_secret=secret)
     key, shared, client = (folder / name for name in ("app.pem", "webhook-secret", "client-secret"))
     for path, text in ((key, app.private_key), (shared, secret), (client, app.client_secret)):
         path.touch(mode=0o600)

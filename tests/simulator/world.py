@@ -149,7 +149,6 @@ class World(State):
         self,
         slug: str,
         owner: str,
-        permissions: Permissions | None = None,
         events: Iterable[str] = APP_EVENTS,
         hook_url: str = "",
         hook_secret: str = "",
@@ -162,7 +161,7 @@ class World(State):
             hook = Hook(self.next_id(), hook_url, hook_secret, tuple(events), number)
             made = App(
                 number, slug, slug, self.user(owner), bot, private, public,
-                {"metadata": "read", **(permissions or APP_PERMISSIONS)}, hook,
+                dict(APP_PERMISSIONS), hook,
             )  # fmt: skip
             self.apps[number] = made
             return made

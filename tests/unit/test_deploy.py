@@ -15,12 +15,13 @@ from ruamel.yaml import YAML
 
 from agent import settings
 from agent.conversation import deliveries
-from agent.github import app_registration, tokens
+from agent.github import tokens
 from agent.sandbox import seccomp
 from agent.setup import interpreters
 from agent.store.sql_inbox import Inbox
 from agent.telemetry import metrics
 from agent.telemetry.signing import PUBLIC_FILE
+from tests.simulator.world import APP_EVENTS, APP_PERMISSIONS
 from webhooks.health import ListenerMetrics
 from webhooks.inbox import Committer
 
@@ -55,12 +56,11 @@ def test_the_app_asks_for_what_tokens_are_made_with():
             minted[name] = max(minted.get(name, "read"), level, key=LEVELS.index)
     asked = read_registration()
     assert {name: level for name, (level, *_) in asked.items() if level in LEVELS} == minted
-    assert minted == app_registration.PERMISSIONS
+    assert minted == APP_PERMISSIONS
 
 
 def test_the_app_subscribes_to_what_the_listener_reads():
-    assert set(read_registration()["events[]"]) == set(deliveries.READS)
-    assert set(app_registration.EVENTS) == set(deliveries.READS)
+    assert set(read_registration()["events[]"]) == set(deliveries.READS) == set(APP_EVENTS)
 
 
 @pytest.mark.parametrize(("fleet", "shared"), [("", []), ("fleet-", ["database"])])
