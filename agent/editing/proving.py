@@ -1,7 +1,7 @@
-"""Prove a change: its tests fail without it, and tests notice when a hunk is taken back.
+"""Prove a change: its tests fail without it, and tests notice when an edit is taken back.
 
-Hunks of types alone are for the type checker. Of a ticket that asks for tests, small mistakes in
-the functions that the new tests call take the place of hunks.
+Annotations alone are for the type checker. Of a ticket that asks for tests, small mistakes in the
+functions that the new tests call take the place of edits.
 """
 
 from __future__ import annotations
@@ -17,10 +17,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TypeVar
 
-from agent.checks import comparison, hunks, measuring, own_tests, reruns, running, test_files
+from agent.checks import (
+    comparison,
+    edits,
+    measuring,
+    mutants,
+    own_tests,
+    reruns,
+    running,
+    test_files,
+)
 from agent.checks.check import Part, Selection, Site, count_sandboxes, make_site
-from agent.checks.commands import ToolCheck, make_tool_check
-from agent.checks.hunks import Hunk
+from agent.checks.edits import PROSE, Edit
 from agent.checks.reruns import is_proved
 from agent.checks.test_files import Imports, SuitePlaces
 from agent.desk import Desk
@@ -32,13 +40,13 @@ from agent.models.checks import (
     AnyComparison,
     CheckItem,
     CheckReport,
-    LintRun,
     Status,
     SuiteFacts,
     TestRun,
 )
 from agent.models.environment import Prepared
 from agent.models.review import Proof, ProofRow, RevertTrials, SourcePart
+from agent.policy import meaning
 from agent.policy.layout import is_migration, is_test
 from agent.telemetry.run_log import keep_log_context
 from agent.text.check_summary import is_of_tests, summarize_check
@@ -51,6 +59,8 @@ _MOST_ROWS = 30
 #: What Python raises where a name or a parameter is not there.
 _MISSING = re.compile(r"(?:Name|UnboundLocal|Attribute|Import|ModuleNotFound|Type)Error\b|$")
 _LONGEST_ERROR = 200
+#: FastAPI, Django Ninja, Litestar and Typer stand on these.
+_READERS = frozenset({"pydantic", "msgspec", "typer"})
 #: For all hunks together, of the seconds of the run.
 _PART = 0.1
 _MOST_IDS = 200
@@ -83,7 +93,11 @@ def prove_change(
         return Proof()  # its edits are known beforehand
     added = {name for check in compared if is_of_tests(check) for name in check.added}
     added.update(_list_altered(change, after.tests))
-    runs = any(map(hunks.changes_what_runs, change.files))
+    annotations = find_read_annotations(prepared, desk)
+    runs = any(
+        file.path.endswith(".py") and not meaning.is_same(file.before, file.after, annotations)
+        for file in change.files
+    )
     types = {command.name for command in prepared.contract.project.types}
     no_code = Proof(unneeded=_explain_no_code(compared, types))
     if not runs and not any(map(after.result, types)):
@@ -103,10 +117,17 @@ def prove_change(
             trials, shown, added if asks_for_tests else None, breaks=is_refactoring
         )
     unneeded = "" if any(part.mistake for part in taken_back.tried) else proof.unneeded
-    # No test of a refactoring fails without it.
-    missing = "" if is_refactoring and taken_back.noticed else proof.missing
+    # No test of a refactoring fails without it; nor does one of code that only goes.
+    asks = taken_back.tried or taken_back.untried or any(map(is_migration, change.paths))
+    is_shown = (is_refactoring and taken_back.noticed) or not asks
+    missing = "" if is_shown else proof.missing
     update = {"hunks": taken_back, "unneeded": unneeded, "missing": missing}
     return proof.model_copy(update={**update, "is_refactoring": is_refactoring})
+
+
+def find_read_annotations(prepared: Prepared, desk: Desk) -> meaning.Annotations:
+    """Find which annotations may act: all of them where an installed library reads signatures."""
+    return "read" if _READERS.isdisjoint(desk.environment(prepared).versions) else "all"
 
 
 def _explain_no_code(compared: tuple[AnyComparison, ...], names: Collection[str]) -> str:
@@ -169,7 +190,7 @@ def prove_tests(added: Collection[str], trials: PartRunner) -> Proof:
     """
     change, head = trials.change, trials.after.test_run
     own = list_test_files(change, head)
-    if not any(path not in own and not path.endswith(hunks.PROSE) for path in change.paths):
+    if not any(path not in own and not path.endswith(PROSE) for path in change.paths):
         return Proof(unneeded="only tests were changed")
     kept = tuple(file for file in change.files if file.path in own)
     tests = change.model_copy(update={"files": kept, "notes": ()})
@@ -244,11 +265,11 @@ def take_back(
         return RevertTrials()
     ours = list_test_files(change, head)
     found = [
-        hunk
+        edit
         for file in change.files
         if file.path not in ours and not is_migration(file.path)
-        for hunk in hunks.split_hunks(file, breaks=breaks)
-        if not (breaks and hunk.is_inner)
+        for edit in edits.list_edits(file, breaks=breaks)
+        if not (breaks and edit.outer)
     ]
     if not found and not mistaken:
         return RevertTrials()
@@ -261,23 +282,24 @@ def take_back(
         # Base's packages lack what the change needs: every test would seem to notice.
         rebuilt, _ = rebuilding.rebuild_environment(change, prepared, desk)
         if rebuilt is prepared:
-            return RevertTrials(untried=tuple(hunk.part for hunk in found))
+            return RevertTrials(untried=tuple(edit.part for edit in found))
         prepared = rebuilt
     attempts = _TestRuns(trials, prepared, head, judges, shown, ours, imports)
     attempts = replace(attempts, readers=trials.begin(attempts.list_readers).result())
-    inner = [hunk for hunk in found if hunk.is_inner]
-    units = [hunk for hunk in found if not hunk.is_inner]
-    types = [hunk for hunk in units if hunk.is_of_types]
-    checked = attempts.try_types(types)
-    code = attempts.try_all([hunk for hunk in units if not hunk.is_of_types])
+    annotations = find_read_annotations(prepared, desk)
+    types = [
+        edit for edit in found if not (edit.outer or edit.mistake) and edit.is_same(annotations)
+    ]
+    units = [edit for edit in found if not edit.outer and edit not in types]
+    notes = [edit for edit in units if not edit.mistake and edit.is_note]
+    units = [edit for edit in units if edit not in notes]
+    code = attempts.try_all(units)
     missed = attempts.list_missed(units, code.unnoticed)
-    seen = tuple(part for part in code.unnoticed if part not in missed)
-    unnoticed = [hunk for hunk in units if hunk.part in missed]
-    inner = [hunk for hunk in inner if not any(map(hunk.is_within, unnoticed))]
+    unnoticed = {edit for edit in units if edit.part in missed}
+    inner = [*notes, *(edit for edit in found if edit.outer and edit.outer not in unnoticed)]
     update = {
-        "checked": checked,
-        "typed": tuple(hunk.part for hunk in types if hunk.part not in checked),
-        "noticed": (*code.noticed, *seen),
+        "typed": tuple(edit.part for edit in types),
+        "noticed": (*code.noticed, *(part for part in code.unnoticed if part not in missed)),
         "unnoticed": missed,
         "readers": attempts.readers,
     }
@@ -294,7 +316,7 @@ class _TestRuns:
     """With what the change declares."""
     head: TestRun
     judges: frozenset[str]
-    """The tests that have to notice mistakes; none: any may notice a hunk."""
+    """The tests that have to notice mistakes; none: any may notice a edit."""
     shown: tuple[str, ...]
     """The tests that fail without the whole change, which most likely notice a part of it."""
     ours: frozenset[str]
@@ -324,19 +346,19 @@ class _TestRuns:
         """How many tests there are in each file."""
         return Counter(self._places.locate_test(item.item_id)[0] for item in self.head.items)
 
-    def try_all(self, found: list[Hunk]) -> RevertTrials:
+    def try_all(self, found: list[Edit]) -> RevertTrials:
         """Take each back alone, for the tests that most likely notice it; what is left, in groups.
 
         What the suite does not notice of several, it hardly notices of one.
         """
-        noticed: dict[Hunk, bool | None] = {}
+        noticed: dict[Edit, bool | None] = {}
         if self.shown and not self.judges:
             noticed = self.ask_shown(found)
-        left = [hunk for hunk in found if noticed.get(hunk) is not True]
-        chosen = {hunk: part for hunk in left if (part := self._choose_tests([hunk.path]))}
+        left = [edit for edit in found if noticed.get(edit) is not True]
+        chosen = {edit: part for edit in left if (part := self._choose_tests([edit.path]))}
         noticed |= self._try_each(chosen)
         if not self.judges:
-            left = [hunk for hunk in found if noticed.get(hunk) is not True]
+            left = [edit for edit in found if noticed.get(edit) is not True]
             noticed |= dict.fromkeys(left) | self._try_rest(left)
         return RevertTrials(
             noticed=_list_parts(found, noticed, wanted=True),
@@ -349,7 +371,7 @@ class _TestRuns:
         if self.judges or not self.shown:
             return ()
         files = tuple(
-            file if file.path in self.ours or is_migration(file.path) else hunks.hide_text(file)
+            file if file.path in self.ours or is_migration(file.path) else mutants.hide_text(file)
             for file in self.trials.change.files
         )
         change = self.trials.change.model_copy(update={"files": files})
@@ -359,14 +381,14 @@ class _TestRuns:
         return tuple(test for test in self.shown if test in failing)
 
     def list_missed(
-        self, found: list[Hunk], missed: tuple[SourcePart, ...]
+        self, found: list[Edit], missed: tuple[SourcePart, ...]
     ) -> tuple[SourcePart, ...]:
         """List what is missed also where tables are made from the models, by the shown tests.
 
         Migrations leave in the tables what a model no longer declares, such as a constraint. That
         both agree is Django's own question.
         """
-        left = [hunk for hunk in found if hunk.part in missed]
+        left = [edit for edit in found if edit.part in missed]
         has_tables = self.prepared.contract.project.django is not None and any(
             map(is_migration, self.trials.change.paths)
         )
@@ -388,10 +410,10 @@ class _TestRuns:
 
         return replace(self, from_models=True, head=self.trials.begin(run).result())
 
-    def ask_shown(self, found: list[Hunk]) -> dict[Hunk, bool | None]:
+    def ask_shown(self, found: list[Edit]) -> dict[Edit, bool | None]:
         return self._try_each(dict.fromkeys(found, Part(Selection(ids=self.shown))))
 
-    def _try_rest(self, rest: list[Hunk]) -> dict[Hunk, bool | None]:
+    def _try_rest(self, rest: list[Edit]) -> dict[Edit, bool | None]:
         """Ask the whole suite, in as many groups as run side by side.
 
         Neighbours are in different ones: of a part and what uses it, one stays. Of a group that is
@@ -408,7 +430,7 @@ class _TestRuns:
             self.trials.begin(partial(self._run, some, Part(), fails_fast=len(some) == 1))
             for some in groups
         ]
-        found: dict[Hunk, bool | None] = {}
+        found: dict[Edit, bool | None] = {}
         for some, trial in zip(groups, trials, strict=True):
             is_noticed = self._is_noticed(trial.result())
             found |= dict.fromkeys(some, is_noticed)
@@ -426,21 +448,21 @@ class _TestRuns:
         return Selection(ids=tuple(ids), files=tuple(files)) if ids or files else None
 
     def _try_each(
-        self, chosen: Mapping[Hunk, Part], end: float = math.inf
-    ) -> dict[Hunk, bool | None]:
+        self, chosen: Mapping[Edit, Part], end: float = math.inf
+    ) -> dict[Edit, bool | None]:
         """Say of each, by some tests, whether it is noticed; None: its run said nothing."""
 
-        def attempt(hunk: Hunk, part: Part) -> bool | None:
+        def attempt(edit: Edit, part: Part) -> bool | None:
             if time.monotonic() > min(end, self.trials.end):
                 return None
-            if hunk.is_inner and not hunks.runs_otherwise(hunk):
+            if edit.outer and (edit.without is None or edit.is_same()):
                 return True  # there is nothing to miss
-            return self._is_noticed(self._run([hunk], part, fails_fast=True))
+            return self._is_noticed(self._run([edit], part, fails_fast=True))
 
         begun = {
-            hunk: self.trials.begin(partial(attempt, hunk, part)) for hunk, part in chosen.items()
+            edit: self.trials.begin(partial(attempt, edit, part)) for edit, part in chosen.items()
         }
-        return {hunk: trial.result() for hunk, trial in begun.items()}
+        return {edit: trial.result() for edit, trial in begun.items()}
 
     def _choose_tests(self, paths: Collection[str]) -> Part | None:
         """Choose the tests of the change and some that reach these files.
@@ -453,7 +475,7 @@ class _TestRuns:
         files = self.imports.choose_near(paths, self._files, sorted(self.ours))
         return Part(Selection(files=files)) if files else None
 
-    def _run(self, several: list[Hunk], part: Part, *, fails_fast: bool) -> TestRun:
+    def _run(self, several: list[Edit], part: Part, *, fails_fast: bool) -> TestRun:
         name = several[0].part.name if len(several) == 1 else f"{len(several)} parts"
         site = replace(self._lay_out(several), from_models=self.from_models)
         site = replace(site, may_fail=frozenset(self._red) if fails_fast else None)
@@ -467,10 +489,8 @@ class _TestRuns:
         )
         return _run_tests(site, part, said, self.trials.desk) or self.head
 
-    def _lay_out(self, several: list[Hunk]) -> Site:
-        return self.trials.lay_out(
-            hunks.take_back_together(self.trials.change, several), self.prepared
-        )
+    def _lay_out(self, several: list[Edit]) -> Site:
+        return self.trials.lay_out(edits.take_back(self.trials.change, several), self.prepared)
 
     def _is_noticed(self, result: TestRun) -> bool | None:
         """Whether a test fails, or the suite cannot run; None: a limit or forgery ended the run."""
@@ -483,48 +503,28 @@ class _TestRuns:
             return not self.judges.isdisjoint(failing)
         return bool(result.reason or failing)
 
-    def try_inner(self, found: list[Hunk], code: RevertTrials) -> RevertTrials:
+    def try_inner(self, found: list[Edit], code: RevertTrials) -> RevertTrials:
         """Take parts of functions back, each alone, for as long as the suite takes at most.
 
         Only the tests near the change are asked: they reach new code, if any do. Where there are
-        none, nothing is said.
+        none, a short suite is.
         """
         end = time.monotonic() + max(_LEAST_SECONDS, self.head.seconds)
-        chosen = {hunk: part for hunk in found if (part := self._choose_tests([hunk.path]))}
+        suite = Part() if self.head.seconds < _LEAST_SECONDS else None
+        parts = {edit: self._choose_tests([edit.path]) or suite for edit in found}
+        chosen = {edit: part for edit, part in parts.items() if part}
         noticed = self._try_each(chosen, end)
         update = {
-            "unmissed": _list_parts(chosen, noticed, wanted=False),
-            "untried": (*code.untried, *_list_parts(chosen, noticed, wanted=None)),
+            "unmissed": _list_parts(found, noticed, wanted=False),
+            "untried": (*code.untried, *_list_parts(found, noticed, wanted=None)),
         }
         return code.model_copy(update=update)
 
-    def try_types(self, found: list[Hunk]) -> tuple[SourcePart, ...]:
-        """Take the first of them back, each alone, and name those that a type checker notices."""
-        desk, checks = self.trials.desk, list[tuple[ToolCheck, LintRun]]()
-        for command in self.trials.prepared.contract.project.types:
-            head = self.trials.after.result(command.name)
-            if command.tool and isinstance(head, LintRun) and is_proved(head):
-                checks.append((make_tool_check(command), head))
-
-        def is_noticed(hunk: Hunk) -> bool:
-            if time.monotonic() > self.trials.end:
-                return False
-            site = self._lay_out([hunk])
-            for check, head in checks:
-                result = running.run_check(check, site, desk.sandbox, desk.say)
-                if is_proved(result) and comparison.find_new(result.items, head.items):
-                    return True
-            return False
-
-        tried = found[:_MOST_TYPES] if checks else []
-        trials = [self.trials.begin(partial(is_noticed, hunk)) for hunk in tried]
-        return tuple(hunk.part for hunk, trial in zip(tried, trials, strict=True) if trial.result())
-
 
 def _list_parts(
-    found: Iterable[Hunk], noticed: Mapping[Hunk, bool | None], *, wanted: bool | None
+    found: Iterable[Edit], noticed: Mapping[Edit, bool | None], *, wanted: bool | None
 ) -> tuple[SourcePart, ...]:
-    return tuple(hunk.part for hunk in found if noticed.get(hunk) is wanted)
+    return tuple(edit.part for edit in found if noticed.get(edit) is wanted)
 
 
 def _run_tests(site: Site, part: Part, name: str, desk: Desk) -> TestRun | None:
@@ -585,14 +585,14 @@ def _read_sources(change: Change, base: Tree) -> dict[str, bytes]:
 
 def _make_mistakes(
     judges: Iterable[str], head: TestRun, sources: Mapping[str, bytes], imports: Imports
-) -> list[Hunk]:
+) -> list[Edit]:
     """Make mistakes in what new tests call, of the modules that their files import."""
     functions: dict[str, set[str]] = {}
     for test_id in judges:
         path, name = SuitePlaces(head.suite or SuiteFacts()).locate_test(test_id)
         functions.setdefault(path, set()).add(name)
     called = {
-        path: hunks.list_called_names(sources.get(path, b""), names)
+        path: mutants.list_called_names(sources.get(path, b""), names)
         for path, names in functions.items()
     }
     made = (
@@ -600,6 +600,6 @@ def _make_mistakes(
         for path, source in sources.items()
         if not is_test(path)
         for test in called.keys() & imports.importers_of(path)
-        for mistake in hunks.make_mutants(path, source, called[test])
+        for mistake in mutants.make_mutants(path, source, called[test])
     )
     return list(dict.fromkeys(made))

@@ -64,26 +64,30 @@ class ProofRow(Record):
 
 
 class SourcePart(Record):
-    """A part of the source that a test should notice: of the change, or with a mistake in it."""
+    """A part of the source that a test should notice: an edit of the change, or a mistake."""
 
     path: str
     line: int
+    before: str = ""
+    after: str = ""
+    """Its text on both sides, cut; equal where it has moved; both empty where it has parts."""
     mistake: str = ""
     """In words; empty: it was taken back."""
-    goes: bool = False
-    """Whether the change only takes away what would be missed by its name."""
     breaks: bool = False
-    """Whether the function was made to fail or to return something else, not taken back."""
-    removed: str = ""
-    """What the change removes here: names, else its first line in quotes; empty: it does something
-    else."""
-    code: str = ""
-    """Where it is a part of a statement."""
+    """Whether the function was emptied, not taken back."""
+
+    @property
+    def removed(self) -> str:
+        """What the change only removes."""
+        return "" if self.after else self.before
 
     @property
     def name(self) -> str:
         place = f"{self.path}:{self.line}"
-        about = self.mistake or self.code or (self.removed and f"{self.removed} was removed")
+        about = self.mistake or (f"{self.removed} was removed" if self.removed else self.after)
+        if self.before and self.after:
+            is_moved = self.before == self.after
+            about = f"{self.after} was moved" if is_moved else f"{self.before} → {self.after}"
         return f"{place} ({about})" if about else place
 
 
@@ -93,11 +97,9 @@ class RevertTrials(Record):
     untried: tuple[SourcePart, ...] = ()
     """There was no time left, or its run proved nothing."""
     typed: tuple[SourcePart, ...] = ()
-    """Of types alone; a type checker, if there is one, does not miss them."""
-    checked: tuple[SourcePart, ...] = ()
-    """Those that the repository's type checker notices."""
+    """Annotations alone."""
     unmissed: tuple[SourcePart, ...] = ()
-    """Parts of functions that no test near them notices, although it notices the functions."""
+    """Parts that no test near them notices, although it notices what they are parts of."""
     readers: tuple[str, ...] = ()
     """Tests that fail where the change runs, but its text is not in the files: they notice
     nothing."""

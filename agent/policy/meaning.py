@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from repo_config import foreign_python
 
@@ -15,25 +15,29 @@ _Block = TypeVar("_Block", ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncF
 _Function = TypeVar("_Function", ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def strip(content: bytes, *, keeps_fields: bool = True) -> ast.Module:
-    """Parse a module and take out docstrings, and annotations and imports for type checkers alone.
+Annotations = Literal["all", "read", "none"]
+"""Which annotations count: those that something may read are of modules, of classes and of
+decorated functions; where a library reads signatures, it may be any."""
+
+
+def strip(content: bytes, annotations: Annotations = "read") -> ast.Module:
+    """Parse a module and take out docstrings, and what is there for type checkers alone.
 
     Args:
-        keeps_fields: Leave annotations in classes where dataclasses and their kind could read them:
-            with a decorator, a base or a metaclass.
+        annotations: Those that are left in.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: It cannot be read.
     """
-    reducer = _MeaningReducer(keeps_fields=keeps_fields)
-    module: ast.Module = reducer.visit(foreign_python.parse_module(content))
+    whole = foreign_python.parse_module(content)
+    module: ast.Module = _MeaningReducer(whole, annotations).visit(whole)
     return module
 
 
-def is_same(before: bytes | None, after: bytes | None) -> bool:
+def is_same(before: bytes | None, after: bytes | None, annotations: Annotations = "read") -> bool:
     """Whether two versions of a module do the same; what cannot be read does not."""
     try:
-        one, other = (ast.dump(strip(content or b"")) for content in (before, after))
+        one, other = (ast.dump(strip(content or b"", annotations)) for content in (before, after))
     except UNREADABLE:
         return False
     return one == other
@@ -72,7 +76,8 @@ def _list_names(statement: ast.stmt) -> set[str]:
     """Return the name of a function or class; of another statement all that it names."""
     if isinstance(statement, _DEFINITIONS):
         return {statement.name}
-    parts = [*ast.walk(statement)]
+    of_types = {*ast.walk(statement.annotation)} if isinstance(statement, ast.AnnAssign) else set()
+    parts = [part for part in ast.walk(statement) if part not in of_types]
     names = {part.id for part in parts if isinstance(part, ast.Name)}
     names |= {part.name for part in parts if isinstance(part, _DEFINITIONS)}
     imported = [part for part in parts if isinstance(part, ast.alias)]
@@ -80,37 +85,55 @@ def _list_names(statement: ast.stmt) -> set[str]:
 
 
 class _MeaningReducer(ast.NodeTransformer):
-    def __init__(self, *, keeps_fields: bool) -> None:
-        self._keeps_fields = keeps_fields
-        self._fields: set[ast.AnnAssign] = set()
+    def __init__(self, module: ast.Module, annotations: Annotations) -> None:
+        self._annotations = annotations
+        imports = [node for node in ast.walk(module) if isinstance(node, ast.ImportFrom)]
+        self._of_typing = {
+            alias.asname or alias.name: alias.name
+            for node in imports
+            if node.module in OF_TYPES
+            for alias in node.names
+        }
+        self._is_in_function = False
 
     def visit_Module(self, node: ast.Module) -> ast.Module:
         return self._drop_docstring(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
-        if self._keeps_fields and (node.decorator_list or node.bases or node.keywords):
-            self._fields.update(part for part in node.body if isinstance(part, ast.AnnAssign))
-        return self._drop_docstring(node)
+        around, self._is_in_function = self._is_in_function, False
+        self._drop_docstring(node)
+        self._is_in_function = around
+        return node
 
     def visit_FunctionDef(self, node: _Function) -> _Function | None:
-        names = {ast.unparse(part).rpartition(".")[2] for part in node.decorator_list}
-        if "overload" in names:  # for type checkers: the function after it replaces it
+        # For type checkers: the function after it replaces it.
+        if any(self._is_of_typing(part, "overload") for part in node.decorator_list):
             return None
-        _take_annotations(node)
-        return self._drop_docstring(node)
+        if self._annotations == "none" or (self._annotations == "read" and not node.decorator_list):
+            _take_annotations(node)
+        around, self._is_in_function = self._is_in_function, True
+        self._drop_docstring(node)
+        self._is_in_function = around
+        return node
 
     visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 - as ast calls it
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt | None:
-        if node in self._fields:
+        if self._annotations != "none" and not self._is_in_function:
             return node
-        is_alias = ast.unparse(node.annotation).rpartition(".")[2] == "TypeAlias"
-        if node.value is None or is_alias:
-            return None
-        return ast.copy_location(ast.Assign([node.target], node.value), node)
+        if node.value is not None:
+            return ast.copy_location(ast.Assign([node.target], node.value), node)
+        node.annotation = ast.Constant(None)
+        return None if self._is_in_function else node
 
-    def visit_TypeAlias(self, node: ast.stmt) -> None:  # from Python 3.12 on
-        return None
+    def visit_TypeAlias(self, node: ast.stmt) -> ast.stmt | None:  # from Python 3.12 on
+        return None if self._annotations == "none" else node
+
+    def _is_of_typing(self, node: ast.expr, name: str) -> bool:
+        """Whether an expression is a name of the standard library's module for types."""
+        if isinstance(node, ast.Name):
+            return self._of_typing.get(node.id) == name
+        return ast.unparse(node) in (f"typing.{name}", f"typing_extensions.{name}")
 
     def visit_Pass(self, node: ast.Pass) -> None:
         return None
@@ -121,14 +144,9 @@ class _MeaningReducer(ast.NodeTransformer):
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom | None:
         return None if node.module in OF_TYPES else node
 
-    def visit_Assign(self, node: ast.Assign) -> ast.Assign | None:
-        # It tells readers and type checkers what is public.
-        return None if [ast.unparse(target) for target in node.targets] == ["__all__"] else node
-
     def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
         self.generic_visit(node)
-        is_for_types = ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
-        return node.orelse if is_for_types else node
+        return node.orelse if self._is_of_typing(node.test, "TYPE_CHECKING") else node
 
     def _drop_docstring(self, node: _Block) -> _Block:
         self.generic_visit(node)
@@ -139,9 +157,7 @@ class _MeaningReducer(ast.NodeTransformer):
 
 
 def _take_annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-    """Take out the annotations that nothing reads: decorators may, and calls are there for that."""
-    if node.decorator_list:
-        return
+    """Take out annotations, but for calls: these do something, or are there to be read."""
     node.returns = None if not _has_call(node.returns) else node.returns
     for argument in ast.walk(node.args):
         if isinstance(argument, ast.arg) and not _has_call(argument.annotation):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from agent.checks.hunks import PROSE
+from agent.checks.edits import PROSE
 from agent.models.checks import Status
 from agent.policy.layout import is_test
 from agent.publishing.evidence import Evidence

@@ -234,21 +234,18 @@ class VerdictFacts:
     def _unproved_hunks(self) -> tuple[Finding, ...]:
         """Hunks of source that no test notices; the whole change where no test shows anything.
 
-        What would be missed by its name may go without a test. Hunks that there was no time for
-        are a note in the proof, once anything is shown; so are mistakes in code that is not
-        changed: tests of one matter need not notice all of them.
+        Hunks that there was no time for are a note in the proof, once anything is shown; so are
+        mistakes in code that is not changed: tests of one matter need not notice all of them.
         """
         hunks = self.proof.hunks
-        is_shown = bool(hunks.noticed or hunks.checked)
-        is_shown = is_shown or any(row.is_proof for row in self.proof.rows)
-        gone = any(part.goes for part in hunks.unnoticed)
+        is_shown = bool(hunks.noticed) or any(row.is_proof for row in self.proof.rows)
         more = self._tell_uncounted()
         found = [
             _make_unnoticed(part, more)
             for part in hunks.unnoticed
-            if not part.goes and not (part.mistake and is_shown)
+            if not (part.mistake and is_shown)
         ]
-        if self.proof.missing and not (hunks.noticed or hunks.checked or found or gone):
+        if self.proof.missing and not (hunks.noticed or found):
             message = f"No test proves the change: {self.proof.missing}.{more}"
             found.append(_make_remark(PROOF, message, _ADD_TEST, asks_author=True))
         if (untried := hunks.untried) and not is_shown:
@@ -383,18 +380,10 @@ class VerdictFacts:
 
 
 def _make_unnoticed(part: SourcePart, more: str) -> Finding:
-    """Name a part that no test notices; of code that only goes, a reader says whether it may."""
-    message = f"{'Breaking this function' if part.breaks else 'Reverting this'} breaks no test."
-    fix = _ADD_TEST
+    message = f"{'Emptying this function' if part.breaks else 'Reverting this'} breaks no test."
     if part.mistake:
         message = f"No test catches {part.mistake}."
-    elif part.removed:
-        message = f"Putting the removed {part.removed} back breaks no test."
-        fix = "Check that nothing needs what it did; a test is not asked for."
-    goes = bool(part.removed)
-    return _make_remark(
-        PROOF, message + more, fix, part.path, part.line, is_reading=goes, asks_author=not goes
-    )
+    return _make_remark(PROOF, message + more, _ADD_TEST, part.path, part.line, asks_author=True)
 
 
 def _make_remark(

@@ -45,8 +45,9 @@ def test_what_no_test_notices_is_named_within_new_functions_too(
     )
     # Without line 5 the loop of line 4 does not end, which is noticed.
     fee = SourcePart(path="fee.py", line=1, breaks=True)
-    branch = SourcePart(path="fee.py", line=3)
-    noticed, unnoticed = (SourcePart(path="sums.py", line=line) for line in (2, 6))
+    branch = SourcePart(path="fee.py", line=3, after="return -1")
+    noticed = SourcePart(path="sums.py", line=2, before="a", after="a + b")
+    unnoticed = SourcePart(path="sums.py", line=6, before="a", after="a - b")
     assert found == RevertTrials(noticed=(fee, noticed), unnoticed=(unnoticed,), unmissed=(branch,))
 
 
@@ -57,7 +58,8 @@ def test_a_test_whose_old_version_fails_with_the_change_notices_as_a_new_one_doe
     made = stage({"sums.py": SUMS, "test_sums.py": old}, test_runner="pytest")
     edited = {"sums_DOT_py": ADDED, "test_sums_DOT_py": old.replace("== 1", "== 3")}
     found = take_back(made, shown=("test_sums.py::test_add",), **edited)
-    assert found == RevertTrials(noticed=(SourcePart(path="sums.py", line=2),))
+    assert [(part.line, part.before, part.after) for part in found.noticed] == [(2, "a", "a + b")]
+    assert not found.unnoticed
 
 
 @pytest.mark.deep
@@ -81,18 +83,19 @@ def test_old_tests_notice_nothing_for_new_ones(stage: Callable[..., Stage]) -> N
     assert found.unnoticed
 
 
-@pytest.mark.deep
-def test_an_alias_of_types_is_for_the_type_checker(stage: Callable[..., Stage]) -> None:
-    plain = "LIMIT = 1\n\n\ndef add(a: int) -> int:\n    return a + LIMIT\n"
-    test = "from sums import add\n\n\ndef test_add() -> None:\n    assert add(1) == 2\n"
-    alias = f"from typing import Union\n\nSize = Union[int, bool]\n{plain}"
-    made = stage({"sums.py": plain, "test_sums.py": test}, test_runner="pytest", types=("mypy .",))
-    found = take_back(made, sums_DOT_py=alias)
-    assert (found.tried, found.checked, len(found.typed)) == ((), (), 1)
-    found = take_back(made, sums_DOT_py=alias.replace("a: int", "a: Size"))
-    # Without the alias its name is not there; without the annotation nothing is wrong.
-    assert [one.line for one in found.checked] == [3]
-    assert [arg.line for arg in found.typed] == [7]
+def test_for_annotations_and_what_only_goes_no_test_is_asked(stage: Callable[..., Stage]) -> None:
+    before = (
+        "from __future__ import annotations\nimport hooks\n\n\ndef add(a: int):\n    return a\n"
+    )
+    test = "from sums import add\n\n\ndef test_add():\n    assert add(1) == 1\n"
+    files = {"sums.py": before, "hooks.py": "", "test_sums.py": test}
+    after = before.replace("import hooks\n", "\nSize = int\n").replace("a: int", "a: Size")
+    found = take_back(stage(files, test_runner="pytest"), sums_DOT_py=after)
+    assert [part.name for part in found.typed] == ["sums.py:6 (int → Size)"]
+    assert [part.name for part in found.unmissed] == [
+        "sums.py:1 (import hooks was removed)", "sums.py:3 (Size = int)",
+    ]  # fmt: skip
+    assert not found.tried
 
 
 def test_a_test_that_reads_the_source_notices_nothing(stage: Callable[..., Stage]) -> None:

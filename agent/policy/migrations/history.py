@@ -41,6 +41,6 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
 
 def _dump(migration: Migration) -> list[str]:
     """Write all that a migration does, without annotations, docstrings and imports."""
-    module = meaning.strip(migration.view.content, keeps_fields=False)
+    module = meaning.strip(migration.view.content, "none")
     is_import = (ast.Import, ast.ImportFrom)
     return [ast.dump(node) for node in module.body if not isinstance(node, is_import)]

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pytest
 
-from agent.checks.hunks import Hunk
+from agent.checks.edits import Edit, Versions
 from agent.checks.test_files import Imports
 from agent.editing import proving
 from agent.models.change import Change, ChangedFile, Severity
@@ -68,14 +68,14 @@ def test_a_test_that_the_change_alters_counts_as_new():
 
 
 class Attempts(proving._TestRuns):
-    """Runs nothing: a test fails for each hunk that it notices."""
+    """Runs nothing: a test fails for each edit that it notices."""
 
     noticing: ClassVar[dict[int, str]] = {}
     ran: ClassVar[list[tuple[int, ...]]] = []
 
     def _run(self, several, part, *, fails_fast):
-        self.ran.append(tuple(hunk.line for hunk in several))
-        names = {self.noticing[hunk.line] for hunk in several if hunk.line in self.noticing}
+        self.ran.append(tuple(edit.line for edit in several))
+        names = {self.noticing[edit.line] for edit in several if edit.line in self.noticing}
         ids = part.only.ids if part.only else (f"{FILE}::test_old",)
         files = part.only.files if part.only else ()
         seen = {name for name in names if f"{FILE}::{name}" in ids or FILE in files}
@@ -83,11 +83,12 @@ class Attempts(proving._TestRuns):
 
 
 def attempt(noticing, *, ours=(), shown=(), seconds=1.0):
-    """Say what becomes of four hunks; return their lines, and which ran together."""
+    """Say what becomes of four edits; return their lines, and which ran together."""
     kind = type("Some", (Attempts,), {"noticing": noticing, "ran": []})
     trials = SimpleNamespace(end=time.monotonic() + 60, at_once=2, begin=Done)
     head = result(test_old="passed").model_copy(update={"seconds": seconds})
-    parts = [Hunk("shop/a.py", line, b"", b"") for line in (1, 2, 3, 4)]
+    source = Versions("shop/a.py", b"", b"")
+    parts = [Edit(source, line) for line in (1, 2, 3, 4)]
     attempts = kind(trials, None, head, frozenset(), shown, frozenset(ours), Imports({}))
     found = attempts.try_all(parts)
     sides = (found.noticed, found.unnoticed, found.untried)

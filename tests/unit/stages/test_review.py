@@ -7,7 +7,7 @@ import pytest
 from agent.editing import reviewing
 from agent.editing.rounds import Round
 from agent.models.change import Finding, Severity
-from agent.models.review import Proof, Remark, RevertTrials, ReviewNotes, SourcePart
+from agent.models.review import Proof, Remark, RevertTrials, ReviewNotes
 from agent.stages import decide
 from tests.fakes import FakeModel, make_reply
 from tests.unit.editing import desks
@@ -155,17 +155,6 @@ def test_a_reviewer_settles_what_is_a_matter_of_reading_and_nothing_that_guards_
     assert settled.message == 'test-rewritten says. Settled by other:two: "The ticket orders it."'
     against = notes.model_copy(update={"approves": False})
     assert "test-rewritten" in decide.with_review(best, against, prepared.contract).verdict.review
-
-
-@pytest.mark.parametrize("goes", [True, False])
-def test_what_would_be_missed_by_its_name_may_go_without_a_test(prepared, goes):
-    best = passing(prepared)
-    proof = Proof(
-        hunks=RevertTrials(unnoticed=(SourcePart(path="a.py", line=1, goes=goes),)),
-        missing="the change adds no test",
-    )
-    verdict = decide.decide_verdict(best.compared, best.cleared, prepared.contract, proof)
-    assert bool(verdict.findings) is not goes
 
 
 def test_without_a_reviewer_there_is_the_word_that_none_looked(prepared, home):

@@ -1,0 +1,661 @@
+"""The edits of a change: the smallest differences between the syntax trees of two versions.
+
+Statements, operands, arguments, elements and the like are paired: equal ones first, then those of
+one name, then those of a kind in order. What has no counterpart is new or gone, what stands
+elsewhere has moved, and of what differs only the smallest part is an edit. Each is taken back
+alone: base's part stands there again, what is new goes, what has gone comes back. Of a new function
+the body goes, so that it does nothing.
+"""
+
+import ast
+import builtins
+import difflib
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import zip_longest
+from typing import Any
+
+from agent.checks.edit_text import Add, Pair, Writer, is_words, pair_lists
+from agent.models.change import Change, ChangedFile
+from agent.models.review import SourcePart
+from agent.policy import meaning
+from repo_config import foreign_python
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
+_IMPORTS = (ast.Import, ast.ImportFrom)
+_COLLECTIONS = (ast.Dict, ast.List, ast.Set, ast.Tuple, ast.BoolOp)
+#: Of a file: more are never tried in the time that there is.
+_MOST_INNER = 200
+_LONGEST = 60
+PROSE = (".md", ".rst", ".txt")
+
+
+@dataclass(frozen=True, eq=False)
+class Edit:
+    """A difference between both versions of a file, or a mistake in the newer one."""
+
+    source: "Versions" = field(repr=False)
+    line: int
+    """Of the newer version, 1-based."""
+    sets: tuple[tuple[ast.AST, str, Any], ...] = ()
+    """Nodes of the newer version with a field, and what stands there without the edit."""
+    drops: tuple[ast.AST, ...] = ()
+    adds: tuple[Add, ...] = ()
+    before: str = ""
+    after: str = ""
+    """Its text on both sides; both empty where it has parts."""
+    outer: "Edit | None" = None
+    """What it is a part of."""
+    breaks: bool = False
+    """Whether a function does nothing, in place of what it did on base."""
+    mistake: str = ""
+    """What stands there wrongly, in words, where it is no part of the change."""
+
+    @property
+    def path(self) -> str:
+        return self.source.path
+
+    @property
+    def part(self) -> SourcePart:
+        names = ("path", "line", "before", "after", "breaks", "mistake")
+        return SourcePart(**{name: getattr(self, name) for name in names})
+
+    @cached_property
+    def without(self) -> bytes | None:
+        """The file without it; None: no file, or nothing that Python can read."""
+        return self.source.take_back([self])
+
+    def is_same(self, annotations: meaning.Annotations = "read") -> bool:
+        """Whether the file does the same without it, by what of annotations counts."""
+        return meaning.is_same(self.without, self.source.after, annotations)
+
+    @property
+    def is_note(self) -> bool:
+        """Whether no test is asked for it: it only removes, or annotations alone may need it."""
+        if (self.before and not self.after) or self.is_same("none"):
+            return True
+        if self.adds or {*map(type, self.drops)} != {ast.Assign}:
+            return False
+        names = {name for node in self.drops for name in _list_bound(node)}
+        used = (_list_names([tree], ast.Load) for tree in (self.source.now, self.source.bare))
+        return names <= next(used) - next(used)
+
+    @cached_property
+    def restored(self) -> tuple[ast.AST, ...]:
+        """What of base it brings back."""
+        values = [value for _, _, value in self.sets] + [add.node for add in self.adds]
+        nodes = (value if isinstance(value, list) else [value] for value in values)
+        return tuple(node for some in nodes for node in some if isinstance(node, ast.AST))
+
+
+@dataclass(frozen=True, eq=False)
+class Versions:
+    """Both versions of a file."""
+
+    path: str
+    before: bytes | None
+    after: bytes
+
+    @cached_property
+    def now(self) -> ast.Module:
+        return pair_lists(foreign_python.parse_module(self.after))
+
+    @cached_property
+    def bare(self) -> ast.Module:
+        """The newer one without annotations."""
+        return meaning.strip(self.after, "none")
+
+    @cached_property
+    def was(self) -> ast.Module:
+        return pair_lists(foreign_python.parse_module(self.before or b""))
+
+    @cached_property
+    def whole(self) -> Edit:
+        """All of the file as one edit."""
+        return Edit(self, 1)
+
+    def list_edits(self, *, breaks: bool = False) -> list[Edit]:
+        """List what can be taken back, each before its parts.
+
+        Args:
+            breaks: An edited function does nothing, as a new one, and does not get base's text.
+
+        Raises:
+            SyntaxError, ValueError, RecursionError, MemoryError: One of them cannot be read.
+        """
+        found = [*_Comparison(self, breaks=breaks).list_units(self.now, self.was)]
+        found = [*_join_needed(found, self.now, self.was)]
+        inner = [edit for edit in found if edit.outer][:_MOST_INNER]
+        return [edit for edit in found if not edit.outer or edit in inner]
+
+    def take_back(self, edits: Sequence["Edit"]) -> bytes | None:
+        """Return the file without these edits, its other lines as they are."""
+        if any(edit is self.whole for edit in edits):
+            return self.before
+        try:
+            return Writer(self.after, self.now, edits).write()
+        except meaning.UNREADABLE:
+            return None
+
+
+def list_edits(file: ChangedFile, *, breaks: bool = False) -> list[Edit]:
+    """List the edits of a Python file; where it cannot be compared, the file as one.
+
+    Of a deleted file there are none.
+    """
+    if file.after is None or not file.path.endswith(".py"):
+        return []
+    source = Versions(file.path, file.before, file.after)
+    try:
+        found = source.list_edits(breaks=breaks)
+        # What cannot be read without an edit cannot show that a test misses it.
+        units = [edit for edit in found if not edit.outer and edit.without is None]
+    except (SyntaxError, ValueError):
+        return []
+    except (RecursionError, MemoryError):
+        return [source.whole]
+    return [source.whole] if units else found
+
+
+def take_back(change: Change, several: Iterable[Edit]) -> Change:
+    """Return a change without these edits."""
+    files = {file.path: file for file in change.files}
+    sources = defaultdict[Versions, list[Edit]](list)
+    for edit in several:
+        sources[edit.source].append(edit)
+    for source, edits in sources.items():
+        text, path = source.take_back(edits), source.path
+        known = files.get(path) or ChangedFile(path=path, before=source.after, after=source.after)
+        files[path] = known.model_copy(update={"after": text})
+        if known.before is None and text is None:
+            del files[path]
+    every = tuple(files[path] for path in sorted(files))
+    return change.model_copy(update={"files": every, "notes": ()})
+
+
+# --- the trees ------------------------------------------------------------------------------------
+
+
+def _is_filler(node: ast.AST) -> bool:
+    is_constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return is_constant or isinstance(node, ast.Pass)
+
+
+def _list_elements(node: ast.AST) -> list[ast.AST]:
+    """List the operands of a condition, or the elements of a collection that is read."""
+    match node:
+        case ast.BoolOp(values=parts) | ast.Set(elts=parts) | ast.Dict(keys=parts):
+            return [*parts]
+        case ast.List(elts=parts, ctx=ast.Load()) | ast.Tuple(elts=parts, ctx=ast.Load()):
+            return [*parts]
+    return []
+
+
+def _only_names(node: ast.AST) -> bool:
+    """Whether a statement only gives names to what other statements read."""
+    if isinstance(node, ast.Assign):
+        return all(isinstance(target, ast.Name) for target in node.targets)
+    return isinstance(node, (*_IMPORTS, ast.Global, ast.Nonlocal))
+
+
+def _has_block(node: ast.AST) -> bool:
+    """Whether a statement has others in it."""
+    return any(isinstance(part, ast.stmt) for part in ast.walk(node) if part is not node)
+
+
+def _list_names(nodes: Iterable[ast.AST], context: type[ast.expr_context]) -> set[str]:
+    each = (inner for node in nodes for inner in ast.walk(node))
+    return {
+        node.id for node in each if isinstance(node, ast.Name) and isinstance(node.ctx, context)
+    }
+
+
+def _list_bound(node: ast.AST) -> set[str]:
+    """List the names that something binds, wherever in it."""
+    found = _list_names([node], ast.Store)
+    for inner in ast.walk(node):
+        if isinstance(inner, _DEFINITIONS):
+            found.add(inner.name)
+        elif isinstance(inner, ast.arg):
+            found.add(inner.arg)
+        elif isinstance(inner, ast.alias):
+            found.add((inner.asname or inner.name).partition(".")[0])
+        elif isinstance(inner, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and inner.name:
+            found.add(inner.name)
+    return found
+
+
+# --- pairs ----------------------------------------------------------------------------------------
+
+
+class _Descriptions:
+    """What nodes are, without their places and without texts that stand alone."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, str] = {}
+
+    def tell(self, node: object) -> str:
+        if isinstance(node, list):
+            return f"[{','.join(self.tell(part) for part in node if not is_words(part))}]"
+        if not isinstance(node, ast.AST):
+            return repr(node)
+        if id(node) not in self._known:
+            parts = (self.tell(value) for _, value in ast.iter_fields(node))
+            self._known[id(node)] = f"{type(node).__name__}({','.join(parts)})"
+        return self._known[id(node)]
+
+    def tell_name(self, node: ast.AST) -> str:
+        """Tell what a node is by what it names, where that tells it from its like."""
+        match node:
+            case ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
+                return f"def {node.name}"
+            case ast.AnnAssign(target=target):
+                return f"set {ast.unparse(target)}"
+            case ast.Assign(targets=targets):
+                return f"set {' '.join(map(ast.unparse, targets))}"
+            case ast.keyword(arg=name) | ast.arg(arg=name):
+                return f"name {name}"
+            case ast.alias(name=name, asname=asname):
+                return f"name {asname or name}"
+            case Pair(first=first) if not isinstance(first, ast.cmpop):
+                return self.tell_name(first) if isinstance(first, ast.arg) else self.tell(first)
+        return self.tell(node)
+
+    def tell_kind(self, node: ast.AST) -> str:
+        """A definition has no other of its kind."""
+        named = (*_DEFINITIONS, ast.keyword)
+        return self.tell_name(node) if isinstance(node, named) else type(node).__name__
+
+    def pair(self, now: Sequence[ast.AST], was: Sequence[ast.AST]) -> dict[ast.AST, ast.AST]:
+        """Return base's node for those of a list that have one."""
+        pairs: dict[ast.AST, ast.AST] = {}
+        for describe in (self.tell, self.tell_name, self.tell_kind):
+            taken, left = {*pairs.values()}, defaultdict[str, list[ast.AST]](list)
+            for other in was:
+                if other not in taken:
+                    left[describe(other)].append(other)
+            for node in now:
+                if node not in pairs and left[describe(node)]:
+                    pairs[node] = left[describe(node)].pop(0)
+        return pairs
+
+    def is_like(self, now: object, was: object) -> bool:
+        """Whether two expressions have so much in common that a part of them differs."""
+        if not isinstance(now, ast.AST) or type(now) is not type(was):
+            return False
+        if isinstance(now, (*_COLLECTIONS, ast.arguments)):
+            return True
+        if isinstance(now, (ast.JoinedStr, ast.Constant, ast.Name)):
+            return False
+        for name, value in ast.iter_fields(now):
+            other = getattr(was, name)
+            if isinstance(value, ast.expr_context) or not value:
+                continue
+            if self.tell(value) == self.tell(other) or self.is_like(value, other):
+                return True
+            if isinstance(value, list) and isinstance(other, list):
+                known = {self.tell_name(part) for part in other if isinstance(part, ast.AST)}
+                if any(self.tell_name(part) in known for part in value):
+                    return True
+        return False
+
+
+def _find_moved(
+    pairs: Mapping[ast.AST, ast.AST], now: Sequence[ast.AST], was: Sequence[ast.AST]
+) -> set[ast.AST]:
+    """Find the fewest nodes without which the others stand in the same order on both sides."""
+    places = {node: number for number, node in enumerate(was)}
+    order = [places[pairs[node]] for node in now if node in pairs]
+    if order == sorted(order):
+        return set()
+    same = difflib.SequenceMatcher(None, order, sorted(order), autojunk=False)
+    kept = {
+        order[at]
+        for first, _, size in same.get_matching_blocks()
+        for at in range(first, first + size)
+    }
+    return {node for node, other in pairs.items() if places[other] not in kept}
+
+
+def _has_place(node: ast.AST) -> bool:
+    """Whether it matters where in a module or class a statement stands."""
+    if isinstance(node, _DEFINITIONS):
+        return bool(node.decorator_list)
+    return not isinstance(node, (*_IMPORTS, ast.Assign, ast.AnnAssign))
+
+
+# --- the comparison -------------------------------------------------------------------------------
+
+
+class _Comparison:
+    """Finds the edits between two trees."""
+
+    def __init__(self, source: Versions, *, breaks: bool) -> None:
+        self._source, self._breaks = source, breaks
+        self._words = _Descriptions()
+        now, was = source.now, source.was
+        self._used, self._was_used = (_list_names([each], ast.Load) for each in (now, was))
+        # What code used, and no longer has, is missed by its name. Settings are read by theirs.
+        plain = (node for node in was.body if isinstance(node, _DEFINITIONS))
+        known = self._was_used | {node.name for node in plain if not node.decorator_list}
+        bound = _list_bound(now)
+        # Python looks for builtins where a module has no such name.
+        lost = set() if "*" in bound else known - bound - {*dir(builtins)}
+        self._lost = {name for name in lost if not name.startswith("__")}
+        self._line = 1
+
+    # Units: what stands in a module or a class.
+
+    def list_units(self, now: Any, was: Any) -> Iterator[Edit]:
+        """List the edits in the body of a module or a class, each with its parts."""
+        is_module = isinstance(now, ast.Module)
+        if is_module:
+            yield from self._compare_imports()
+        here, there = (
+            [
+                node
+                for node in side.body
+                if not (_is_filler(node) or (is_module and isinstance(node, _IMPORTS)))
+            ]
+            for side in (now, was)
+        )
+        pairs = self._words.pair(here, there)
+        for node in here:
+            if (other := pairs.get(node)) is None:
+                yield from self._add_unit(node)
+            elif self._words.tell(node) != self._words.tell(other):
+                yield from self._compare_unit(now, node, other)
+        for other, behind in _place(there, pairs):
+            self._line = _find_line(behind) or self._line
+            bound = {other.name} if isinstance(other, _DEFINITIONS) else _list_bound(other)
+            # What a class, or settings, no longer have is taken from elsewhere in silence.
+            if not is_module or not set() < bound <= self._lost:
+                named = isinstance(other, _DEFINITIONS) or _only_names(other)
+                text = ", ".join(sorted(bound)) if named else quote(other)
+                yield self._make(adds=(Add(now, "body", behind, other),), before=text)
+        placed = [node for node in here if _has_place(node)]
+        for move in self._list_moves(now, "body", pairs, placed, there):
+            yield replace(move, outer=self._source.whole)
+
+    def _compare_unit(self, owner: ast.AST, now: Any, was: Any) -> Iterator[Edit]:
+        if type(now) is not type(was):
+            yield self._replace(owner, "body", now, was)
+            return
+        if isinstance(now, ast.ClassDef):
+            yield from self._compare_fields(now, was, {"body"})
+            yield from self.list_units(now, was)
+            return
+        skipped: set[str] = set()
+        if isinstance(now, _FUNCTIONS):
+            skipped = {"decorator_list"}
+            yield from self._compare_fields(now, was, {*now._fields} - skipped)
+        inner = [*self._compare_fields(now, was, skipped)]
+        if self._breaks and isinstance(now, _FUNCTIONS):
+            yield from self._empty(now) if inner else ()
+        elif len(inner) < 2:
+            yield from inner
+        else:
+            line = min(edit.line for edit in inner)
+            sets = tuple(
+                (now, name, value) for name, value in ast.iter_fields(was) if name not in skipped
+            )
+            texts = ("", "") if isinstance(now, _FUNCTIONS) else (quote(was), quote(now))
+            if all(edit.before and not edit.after for edit in inner):
+                texts = inner[0].before, ""
+            outer = Edit(self._source, line, sets=sets, before=texts[0], after=texts[1])
+            yield outer
+            yield from (replace(edit, outer=outer) for edit in inner)
+
+    def _add_unit(self, node: Any) -> Iterator[Edit]:
+        if isinstance(node, _DEFINITIONS):
+            yield from map(self._drop, node.decorator_list)
+        if isinstance(node, ast.ClassDef) and not all(map(_is_filler, node.body)):
+            for inner in node.body:
+                yield from () if is_words(inner) else self._add_unit(inner)
+            return
+        outer = next(self._empty(node), None) if isinstance(node, _FUNCTIONS) else self._drop(node)
+        if outer:
+            yield outer
+            yield from (replace(edit, outer=outer) for edit in self._list_inside(node))
+
+    def _empty(self, node: Any) -> Iterator[Edit]:
+        if not all(map(_is_filler, node.body)) and not _is_abstract(node.body):
+            self._line = node.lineno
+            yield self._make(
+                sets=((node, "body", [*filter(is_words, node.body), ast.Pass()]),), breaks=True
+            )
+
+    def _compare_imports(self) -> Iterator[Edit]:
+        """Find the imports of a module that differ, by the names that they bind.
+
+        That a name which code uses is missing shows by itself.
+        """
+        now, was = map(_list_imports, (self._source.now, self._source.was))
+        for name in sorted(now.keys() | was.keys()):
+            here, there = now.get(name, {}), was.get(name, {})
+            new = [here[key] for key in here.keys() - there.keys()]
+            gone = [there[key] for key in there.keys() - here.keys()]
+            for one, other in zip_longest(new, gone):
+                if (not gone and name in self._used) or (not here and name in self._was_used):
+                    continue
+                self._line = (one or other)[0].lineno if one else 1
+                behind = one[0] if one else None
+                adds = (
+                    (Add(self._source.now, "body", behind, _import_one(*other)),) if other else ()
+                )
+                yield self._make(
+                    drops=(one[1],) if one else (),
+                    adds=adds,
+                    before=quote(_import_one(*other)) if other else "",
+                    after=quote(_import_one(*one)) if one else "",
+                )
+
+    # Parts: what stands in a statement.
+
+    def _compare_fields(self, now: Any, was: Any, skipped: Collection[str] = ()) -> Iterator[Edit]:
+        """List the smallest edits between two nodes of one type."""
+        self._line = getattr(now, "lineno", self._line)
+        for name, value in ast.iter_fields(now):
+            other = getattr(was, name)
+            if name in skipped or self._words.tell(value) == self._words.tell(other):
+                continue
+            if isinstance(value, list) and all(
+                isinstance(part, ast.AST) for part in (*value, *other)
+            ):
+                yield from self._compare_lists(now, name, value, other)
+            elif self._words.is_like(value, other):
+                yield from self._compare_fields(value, other)
+            else:
+                yield self._set(now, name, value, other)
+
+    def _compare_lists(
+        self, owner: ast.AST, name: str, now: list[Any], was: list[Any]
+    ) -> Iterator[Edit]:
+        now, was = ([part for part in side if not is_words(part)] for side in (now, was))
+        pairs = self._words.pair(now, was)
+        for node in now:
+            self._line = getattr(node, "lineno", self._line)
+            other = pairs.get(node)
+            if other is None:
+                yield from self._add_part(node)
+            elif self._words.tell(node) == self._words.tell(other):
+                continue
+            elif type(node) is not type(other) or (
+                isinstance(node, ast.expr) and not self._words.is_like(node, other)
+            ):
+                both = self._replace(owner, name, node, other)
+                if isinstance(owner, (ast.List, ast.Set)):
+                    # They have nothing to do with each other.
+                    yield replace(both, adds=(), before="")
+                    yield replace(both, drops=(), after="")
+                else:
+                    yield both
+            else:
+                yield from self._compare_fields(node, other)
+        for other, behind in _place(was, pairs):
+            self._line = _find_line(behind) or self._line
+            if not _is_filler(other):
+                added = (Add(owner, name, behind, other),)
+                yield self._make(adds=added, before=quote(other))
+        if name != "keywords" and not isinstance(owner, (ast.Dict, ast.Set)):
+            yield from self._list_moves(owner, name, pairs, now, was)
+
+    def _list_moves(
+        self, owner: ast.AST, name: str, pairs: Mapping[Any, Any], now: list[Any], was: list[Any]
+    ) -> Iterator[Edit]:
+        """List what stands elsewhere in a list, and is the same."""
+        here = {node: pairs[node] for node in now if node in pairs}
+        moved = _find_moved(here, now, was)
+        stays = {other: node for node, other in pairs.items() if node not in moved}
+        for node in moved:
+            other = here[node]
+            if self._words.tell(node) == self._words.tell(other):
+                self._line = _find_line(node) or self._line
+                before = (stays[one] for one in reversed(was[: was.index(other)]) if one in stays)
+                text, added = quote(node), (Add(owner, name, next(before, None), other),)
+                yield self._make(drops=(node,), adds=added, before=text, after=text)
+
+    def _add_part(self, node: Any) -> Iterator[Edit]:
+        if not isinstance(node, ast.stmt):
+            yield self._drop(node)
+        elif not (_is_filler(node) or _only_names(node)):
+            yield self._drop(node)
+            yield from self._list_inside(node) if _has_block(node) else ()
+        else:
+            yield from self._list_inside(node)
+
+    def _list_inside(self, node: ast.AST) -> Iterator[Edit]:
+        """List what is new within a new statement: other statements, operands and elements.
+
+        Nothing is said of names that are only set for the statements behind.
+        """
+        alone = node.body if isinstance(node, _FUNCTIONS) and len(node.body) == 1 else []
+        left = [node]
+        for inner in left:
+            if isinstance(inner, ast.JoinedStr):
+                continue
+            left += ast.iter_child_nodes(inner)
+            is_leaf = isinstance(inner, ast.stmt) and not _has_block(inner) and inner is not node
+            if is_leaf and inner not in alone and not (_is_filler(inner) or _only_names(inner)):
+                yield self._drop(inner)
+            elif len(elements := _list_elements(inner)) > 1:
+                yield from map(self._drop, elements)
+
+    # What an edit is made of.
+
+    def _make(self, **about: Any) -> Edit:
+        return Edit(self._source, self._line, **about)
+
+    def _drop(self, node: ast.AST) -> Edit:
+        self._line = _find_line(node) or self._line
+        return self._make(drops=(node,), after=quote(node))
+
+    def _replace(self, owner: ast.AST, name: str, now: ast.AST, was: ast.AST) -> Edit:
+        self._line = _find_line(now) or self._line
+        adds = (Add(owner, name, now, was),)
+        return self._make(drops=(now,), adds=adds, before=quote(was), after=quote(now))
+
+    def _set(self, owner: Any, name: str, now: Any, was: Any) -> Edit:
+        self._line = _find_line(now) or self._line
+        before, after = was, now
+        if not all(value is None or isinstance(value, ast.expr) for value in (now, was)):
+            before, after = alter(owner, name, was), owner
+        texts = {"before": quote(before), "after": quote(after)}
+        return self._make(sets=((owner, name, was),), **texts)
+
+
+def _place(was: Sequence[Any], pairs: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:
+    """Yield base's nodes without a counterpart, each with the one behind which it stood."""
+    there, behind = {other: node for node, other in pairs.items()}, None
+    for other in was:
+        if other in there:
+            behind = there[other]
+        else:
+            yield other, behind
+
+
+def _find_line(node: object) -> int:
+    """Return the line of a node, or of what stands in it; 0: it has none."""
+    each = ast.walk(node) if isinstance(node, ast.AST) else ()
+    return next((line for inner in each if (line := getattr(inner, "lineno", 0))), 0)
+
+
+def alter(node: ast.AST, name: str, value: Any) -> ast.AST:
+    """Copy a node with another value of a field."""
+    return ast.copy_location(type(node)(**{**dict(ast.iter_fields(node)), name: value}), node)
+
+
+def quote(node: Any) -> str:
+    """Quote the first line of a node."""
+    if node is None:
+        return ""
+    if isinstance(node, Pair) and isinstance(node.first, ast.cmpop):
+        parts: Any = [node]
+        node = ast.Compare(ast.Name(""), ops=parts, comparators=[])
+    elif isinstance(node, Pair):
+        return ": ".join(filter(None, map(quote, (node.first, node.second))))
+    if not isinstance(node, ast.AST):
+        return str(node)
+    if isinstance(node, _DEFINITIONS):
+        return node.name
+    text = next(
+        filter(None, ast.unparse(Writer(b"", ast.Module([], []), ()).build(node)).splitlines()), ""
+    )
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _list_imports(module: ast.Module) -> dict[str, dict[str, tuple[Any, ast.alias]]]:
+    """Return the imports of a module by the names that they bind."""
+    found = defaultdict[str, dict[str, tuple[Any, ast.alias]]](dict)
+    for node in module.body:
+        if isinstance(node, _IMPORTS) and getattr(node, "module", "") != "__future__":
+            for alias in node.names:
+                name = (alias.asname or alias.name).partition(".")[0]
+                found[name][ast.dump(_import_one(node, alias))] = node, alias
+    return found
+
+
+def _import_one(node: Any, alias: ast.alias) -> ast.stmt:
+    if isinstance(node, ast.Import):
+        return ast.Import([alias])
+    return ast.ImportFrom(node.module, [alias], node.level)
+
+
+def _is_abstract(body: list[ast.stmt]) -> bool:
+    left = [node for node in body if not is_words(node)]
+    return isinstance(left[0], ast.Raise) and "NotImplementedError" in ast.unparse(left[0])
+
+
+def _join_needed(edits: list[Edit], now: ast.Module, was: ast.Module) -> Iterator[Edit]:
+    """Take with each edit what it needs: else any test would fail, for a name alone.
+
+    What base's text uses and the newer version no longer has comes back with it.
+    """
+    bound, joined = _list_bound(now) | {*dir(builtins)}, dict[Edit, Edit]()
+    providers = defaultdict[str, list[Edit]](list)
+    for name, imports in _list_imports(was).items():
+        for node, alias in imports.values() if name not in bound and edits else ():
+            added = (Add(now, "body", None, _import_one(node, alias)),)
+            providers[name] = [Edit(edits[0].source, 1, adds=added)]
+    for edit in edits:
+        for name in {name for node in edit.restored for name in _list_bound(node)} - bound:
+            providers[name].append(edit)
+    for edit in edits:
+        needed = [edit]
+        for each in needed:
+            own = {name for node in each.restored for name in _list_bound(node)}
+            lost = _list_names(each.restored, ast.Load) - own - bound
+            for name in sorted(lost & providers.keys()):
+                # What gives a name to another function does not give it here.
+                known = (one for one in providers[name] if one.outer in (edit.outer, None))
+                more = next((one for one in known if one is not edit.outer), edit)
+                needed += [more] if more not in needed else []
+        names = ("sets", "drops", "adds")
+        parts = {name: [part for one in needed for part in getattr(one, name)] for name in names}
+        about: dict[str, Any] = {name: tuple(some) for name, some in parts.items()}
+        outer = joined.get(edit.outer, edit.outer) if edit.outer else None
+        joined[edit] = replace(edit, outer=outer, **(about if len(needed) > 1 else {}))
+    return iter(joined.values())
