@@ -111,7 +111,7 @@ def open_review(draft: Draft, checks: str, findings: str, run_context: RunContex
     """Begin the review of a change that passed.
 
     Args:
-        checks: Summary of the checks and the proof, in words of ours.
+        checks: Summary of the checks and the proof, with names of tests in it.
         findings: What the gate leaves open, with foreign words in it.
     """
     base = describe_base(run_context)
@@ -121,7 +121,7 @@ def open_review(draft: Draft, checks: str, findings: str, run_context: RunContex
         _describe_plan(draft.plan, run_context),
         _fence("The diff", _make_diff(draft.change, run_context), run_context),
         _fence("Its author says", draft.words, run_context),
-        checks,
+        _fence("Checks and proof", checks, run_context),
         _fence("Open findings", findings, run_context),
     )
 

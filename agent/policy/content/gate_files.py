@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 
+from agent.errors import EditFailed
 from agent.models.change import ChangedFile, Finding, Severity
 from agent.policy import layout
 from agent.policy.change_context import ChangeContext
@@ -25,7 +26,7 @@ GATE_FILES = Rule(
 OTHER_FILES = Rule(
     id="other-files",
     demands="Changes to files of unusual types need review (anything but Python, templates,"
-    " static files, translations, docs and test data).",
+    " static files, translations, docs and test data), and to what installs or builds.",
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
     may_be_asked=True,
@@ -47,6 +48,12 @@ _RENO = "releasenotes/notes/"
 _DEPENDENCIES = re.compile(
     r"(?:.*requirements.*|constraints.*)\.(?:txt|in)|pipfile|environment\.ya?ml|\.python-version"
 )
+#: What installs or builds outside of the checks, and a script's own packages (PEP 723).
+_BUILDS = re.compile(
+    r"(?i:(?:.*/)?(?:(?:docker|container|make)file[^/]*|[^/]+\.(?:sh|dockerfile))|\.github/.*)"
+)
+_SCRIPT = re.compile(rb"^# /// script$.*?^# ///$", re.MULTILINE | re.DOTALL)
+_WORD = re.compile(rb"[\w.-]+")
 _INSTALLS = "it determines which packages the checks use"
 _LOOK = "Review this first: it affects what the checks prove."
 _READ = "Check what it asks of them."
@@ -68,6 +75,23 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             # A file that goes does nothing any more.
             more = {"is_reading": file.after is None}
             yield OTHER_FILES.make_finding(file.path, says, "Check what it does.", **more)
+        elif not reasons and (says := _explain_use(file, change_context.tree)):
+            yield OTHER_FILES.make_finding(file.path, says, "Check what it brings in.")
+
+
+def _explain_use(file: ChangedFile, tree: Tree) -> str:
+    """Say what installs or builds with a file that checks do not use."""
+    blocks = [_SCRIPT.findall(side or b"") for side in (file.before, file.after)]
+    if file.path.endswith(".py"):
+        return (
+            "declares packages that are installed when it is run" if blocks[0] != blocks[1] else ""
+        )
+    name = posixpath.basename(file.path).encode()
+    for path in filter(_BUILDS.fullmatch, tree.paths()):
+        with suppress(EditFailed):
+            if name in _WORD.findall(tree.read(path)):
+                return f"{path} uses it"
+    return ""
 
 
 def _find_news_fragments(tree: Tree) -> tuple[str, ...]:

@@ -4,9 +4,12 @@ A `json.py` at the root decides what every `import json` brings, in tests and in
 """
 
 import posixpath
+import re
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
+from agent.errors import EditFailed
 from agent.models.change import Finding, Severity
 from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
@@ -52,10 +55,16 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         if folder not in places:
             continue
         had = {posixpath.join(folder, f"{name}.py"), posixpath.join(folder, name, "__init__.py")}
+        if not before.isdisjoint(had):
+            continue
         is_known = name in sys.stdlib_module_names or name in _BY_ITSELF
-        if before.isdisjoint(had) and (is_known or name in change_context.list_modules()):
+        if is_known or name in change_context.list_modules():
             says = f"would be imported instead of the existing {name}"
             yield IN_PLACE.make_finding(file.path, says, _FIX, 1)
+        elif user := _find_user(name, change_context):
+            says = f"has the name of what {user} imports from elsewhere, where that is installed"
+            found = IN_PLACE.make_finding(file.path, says, _FIX, 1)
+            yield found.model_copy(update={"severity": Severity.REVIEW})
 
 
 def _find_places_of_tests(paths: frozenset[str]) -> Iterator[str]:
@@ -66,3 +75,14 @@ def _find_places_of_tests(paths: frozenset[str]) -> Iterator[str]:
             while f"{folder}/__init__.py" in paths:
                 folder = posixpath.dirname(folder)
             yield folder
+
+
+def _find_user(name: str, change_context: ChangeContext) -> str:
+    """Find a module of base that imports a name; "": there is none."""
+    imports = re.compile(rf"^\s*(?:import|from)\s+{re.escape(name)}\b".encode(), re.MULTILINE)
+    tree = change_context.tree
+    for path in (path for path in tree.paths() if path.endswith(".py")):
+        with suppress(EditFailed):  # a link
+            if imports.search(tree.read(path)):
+                return path
+    return ""

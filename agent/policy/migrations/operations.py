@@ -5,6 +5,7 @@ What it does to rows is tried in a sandbox (`on_rows`).
 """
 
 import ast
+import builtins
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
@@ -87,6 +88,7 @@ def _find_by_hand(migration: Migration) -> list[tuple[ast.stmt | ast.expr, str]]
         if operation.kind not in _ON_TABLES
     ]
     beside = [node for node in migration.node.body if not _is_attribute(node, known)]
+    found[:0] = _find_own_code(migration)
     if not found:
         # What a named operation calls is looked at with it.
         beside += [node for node in migration.view.module.body if node is not migration.node]
@@ -96,6 +98,24 @@ def _find_by_hand(migration: Migration) -> list[tuple[ast.stmt | ast.expr, str]]
         if not isinstance(node, _IMPORTS) and not _is_docstring(node)
     ]
     return found[:_MOST_SHOWN]
+
+
+def _find_own_code(migration: Migration) -> Iterator[tuple[ast.stmt | ast.expr, str]]:
+    """Find other bases than Django's, and calls when Django loads it; classes are fields' own."""
+    view, node = migration.view, migration.node
+    names = [view.find_names(base, view.scope) for base in node.bases]
+    if len(names) != 1 or not names[0] & reading.CLASSES or node.keywords or node.decorator_list:
+        yield node, "inherits from more than Django's Migration"
+    own = {operation.node for operation in migration.operations or ()}
+    for call in (part for part in ast.walk(node) if isinstance(part, ast.Call)):
+        named = view.find_names(call.func, view.scope) if call not in own else frozenset()
+        made = filter(None, map(view.places.find_definition, sorted(named)))
+        # A field of the project's own, or a tuple, is made of a class.
+        known = [getattr(builtins, name.partition(".")[2], type) for name in named]
+        if not all(isinstance(one, type) for one in known) or any(
+            not isinstance(each.node, ast.ClassDef) for each in made
+        ):
+            yield call, f"calls {ast.unparse(call.func)} when it is loaded"
 
 
 def _describe(operation: Operation) -> str:

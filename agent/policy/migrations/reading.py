@@ -17,7 +17,7 @@ from agent.policy.view import View
 _CLASS = re.compile(rb"^\s*class Migration\b", re.MULTILINE)
 #: Most migrations bring in nothing but Django.
 _IMPORTS_OWN = re.compile(rb"^\s*(?:from|import)\s+(?!django\b)[\w.]", re.MULTILINE)
-_CLASSES = frozenset({"django.db.migrations.Migration", "django.db.migrations.migration.Migration"})
+CLASSES = frozenset({"django.db.migrations.Migration", "django.db.migrations.migration.Migration"})
 _HOMES = ("django.db.migrations.", "django.contrib.postgres.operations.")
 
 
@@ -143,7 +143,7 @@ def _read_migration(view: View) -> Migration | None:
     for made in view.list_visits(ast.ClassDef):
         node = made.node
         is_named = made.up is None and node.name == "Migration"
-        if is_named and view.find_lineage(node, made.scope) & _CLASSES:
+        if is_named and view.find_lineage(node, made.scope) & CLASSES:
             return Migration(view, node, _read_operations(node, view))
     return None
 

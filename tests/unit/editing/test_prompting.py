@@ -1,5 +1,6 @@
 """What a model is told first: the contract, short, the same in every request; foreign words apart."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,7 +132,10 @@ def test_what_fails_already_is_counted_and_named_where_it_is_the_repositorys(tmp
     assert "submit: 60 minutes, $5.00." in told
     plan = Plan(recipe="", title="t", parameters="", steps=("s",))
     draft = Draft(plan=plan, change=Change(base_commit=prepared.checkout.commit, files=()))
-    assert told in opening.open_review(draft, "Checks.", "", run_context)
+    review = opening.open_review(draft, "shown: test_a[approve]", "", run_context)
+    assert told in review
+    # What tests are called comes from the change.
+    assert re.search(r"Checks and proof \(data\)\n<<<(\w+)\nshown: test_a.*\n\1>>>", review)
 
 
 def test_the_contract_stands_first(tmp_path, home):

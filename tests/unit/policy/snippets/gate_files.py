@@ -31,6 +31,13 @@ CASES = {
             "a script without an ending": _one("deploy/up", None),
             "source in a hidden folder": _one(".hooks/check.py"),
             "a file that is emptied": Snippet({".drone.yml": ""}, base={".drone.yml": "kind: a"}),
+            "a list that an image installs": Snippet(
+                {"deploy/packages.txt": "a\n"},
+                base={"Dockerfile": "FROM a\nCOPY deploy/packages.txt .\n"},
+            ),
+            "packages of a script": _one(
+                "run.py", '# /// script\n# dependencies = ["a"]\n# ///\n', "x = 0\n"
+            ),
             "what type checkers read in place of code": _one("shop/prices.pyi"),
         },
         passes={
@@ -42,6 +49,9 @@ CASES = {
                     "AUTHORS": "",
                     "a.py": "",
                 }
+            ),
+            "a text that nothing builds with": Snippet(
+                {"deploy/packages.txt": "a\n"}, base={"Dockerfile": "FROM a\n"}
             ),
             "a new file that only marks": Snippet({"shop/py.typed": ""}),
             "data of a test": Snippet({"tests/data/orders.json": "{}"}),

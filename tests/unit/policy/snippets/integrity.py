@@ -121,6 +121,11 @@ _NAMES = Cases(
             base={"tests/shop/__init__.py": "", "tests/shop/test_a.py": ""},
             line=1,
         ),
+        "what a module would have from elsewhere": Snippet(
+            {"orjson_x.py": "x = 1\n"},
+            base={"shop/a.py": "try:\n    import orjson_x\nexcept ImportError:\n    pass\n"},
+            line=1,
+        ),
         "a package beside a module": Snippet(
             {"tests/helpers/__init__.py": ""}, base={"tests/helpers.py": "x = 1\n"}, line=1
         ),

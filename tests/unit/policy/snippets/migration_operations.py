@@ -88,6 +88,22 @@ CASES = {
             "its own way to be applied": _is(
                 CLASS.format("[]") + "\n    def apply(self, *given): ...\n", 8
             ),
+            "another base beside it": _is(
+                "from shop.demo import Reset\n"
+                + CLASS.format("[]").replace("(migrations", "(Reset, migrations"),
+                5,
+            ),
+            "a call of the project's as it is loaded": Snippet(
+                {
+                    "shop/migrations/0003_new.py": migration(
+                        "migrations.AlterModelOptions('order', {'a': demo.latest()})",
+                        before="from shop import demo\n\n",
+                        after="0002_note",
+                    )
+                },
+                base={**SHOP, "shop/__init__.py": "", "shop/demo.py": "def latest(): ...\n"},
+            ),
+            "a call of Python's": _does("migrations.AlterModelOptions('order', {'a': open('b')})"),
             "another name for it": _is("Migration = Base\n", 1),
             "in a condition": _is("if True:\n    class Migration(migrations.Migration): ...\n", 1),
             "in place of others, beside code": _is(
