@@ -126,8 +126,9 @@ class Versions:
         Raises:
             SyntaxError, ValueError, RecursionError, MemoryError: One of them cannot be read.
         """
-        found = [*_Comparison(self, breaks=breaks).list_units(self.now, self.was)]
-        found = [*_join_needed(found, self.now, self.was)]
+        comparison = _Comparison(self, breaks=breaks)
+        found = [*comparison.list_units(self.now, self.was)]
+        found = [*_join_needed(found, comparison.missed, self.now, self.was)]
         inner = [edit for edit in found if edit.outer][:_MOST_INNER]
         return [edit for edit in found if not edit.outer or edit in inner]
 
@@ -346,6 +347,8 @@ class _Comparison:
         lost = set() if "*" in bound else known - bound - {*dir(builtins)}
         self._lost = {name for name in lost if not name.startswith("__")}
         self._line = 1
+        self.missed: list[Edit] = []
+        """What only goes, and would be missed by its name."""
 
     # Units: what stands in a module or a class.
 
@@ -372,10 +375,13 @@ class _Comparison:
             self._line = _find_line(behind) or self._line
             bound = {other.name} if isinstance(other, _DEFINITIONS) else _list_bound(other)
             # What a class, or settings, no longer have is taken from elsewhere in silence.
-            if not is_module or not set() < bound <= self._lost:
-                named = isinstance(other, _DEFINITIONS) or _only_names(other)
-                text = ", ".join(sorted(bound)) if named else quote(other)
-                yield self._make(adds=(Add(now, "body", behind, other),), before=text)
+            named = isinstance(other, _DEFINITIONS) or _only_names(other)
+            text = ", ".join(sorted(bound)) if named else quote(other)
+            edit = self._make(adds=(Add(now, "body", behind, other),), before=text)
+            if is_module and set() < bound <= self._lost:
+                self.missed.append(edit)
+            else:
+                yield edit
         placed = [node for node in here if _has_place(node)]
         for move in self._list_moves(now, "body", pairs, placed, there):
             yield replace(move, outer=self._source.whole)
@@ -629,7 +635,9 @@ def _is_abstract(body: list[ast.stmt]) -> bool:
     return isinstance(left[0], ast.Raise) and "NotImplementedError" in ast.unparse(left[0])
 
 
-def _join_needed(edits: list[Edit], now: ast.Module, was: ast.Module) -> Iterator[Edit]:
+def _join_needed(
+    edits: list[Edit], missed: list[Edit], now: ast.Module, was: ast.Module
+) -> Iterator[Edit]:
     """Take with each edit what it needs: else any test would fail, for a name alone.
 
     What base's text uses and the newer version no longer has comes back with it.
@@ -640,7 +648,7 @@ def _join_needed(edits: list[Edit], now: ast.Module, was: ast.Module) -> Iterato
         for node, alias in imports.values() if name not in bound and edits else ():
             added = (Add(now, "body", None, _import_one(node, alias)),)
             providers[name] = [Edit(edits[0].source, 1, adds=added)]
-    for edit in edits:
+    for edit in (*missed, *edits):
         for name in {name for node in edit.restored for name in _list_bound(node)} - bound:
             providers[name].append(edit)
     for edit in edits:

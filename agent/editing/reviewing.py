@@ -214,4 +214,6 @@ def summarize_checks(best: Round) -> str:
     )
     shown = ", ".join(row.name for row in best.proof.rows if row.is_proof)
     words = f"Tests that fail without the change: {shown}." if shown else best.proof.missing
-    return f"Checks of the change: {checks}. {words or best.proof.unneeded}"
+    unmissed = ", ".join(part.name for part in best.proof.hunks.unmissed)
+    more = f" No test near the change notices these edits: {unmissed}." if unmissed else ""
+    return f"Checks of the change: {checks}. {words or best.proof.unneeded}{more}"

@@ -146,6 +146,9 @@ def f(a):
 def test_what_has_gone_comes_back_with_what_it_needs():
     less = SHOP.replace(b'    title = "Order"\n\n', b"").replace(b"    @property\n", b"")
     assert [edit.before for edit in split(less, SHOP)] == ["property", "title"]
+    before = b"def g(): return 1\ndef f():\n    return g() + 2\n"
+    [part] = split(b"def f():\n    return 2\n", before)
+    assert part.without == b"def g():\n    return 1\ndef f():\n    return g() + 2\n"
     before = b"from a import check\n\ndef f(b):\n    c = b.d\n    if check(c) and b:\n        g()\n"
     after = b"def f(b):\n    if True and b:\n        h()\n"
     [part] = [edit for edit in split(after, before) if edit.before == "check(c)"]
