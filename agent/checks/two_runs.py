@@ -1,9 +1,10 @@
 """Run the tests of a change twice: as base has them, and as the change has them.
 
 The first run decides: what passes there has not been broken, whatever the change does to tests.
-Only what does not pass there, and tests that the change adds or edits, run as the change has
-them. Owns what runs in which of the two, and one result made of both. What follows from it is left
-to `comparison`.
+Where it is known what each test of base reaches, only those that reach the change run in it; the
+others run with all tests of the exact commit. What does not pass as base has it, and tests that
+the change adds or edits, run as the change has them. Owns what runs in which of these, and one
+result made of all. What follows from it is left to `comparison`.
 """
 
 import secrets
@@ -21,6 +22,7 @@ from agent.checks.own_tests import (
     merge_results,
     not_passed,
 )
+from agent.checks.reach import ReachedTests
 from agent.checks.reruns import (
     MOST_TESTS,
     PASSING,
@@ -31,6 +33,7 @@ from agent.checks.reruns import (
 )
 from agent.checks.suite import pardon_nothing
 from agent.checks.test_files import BaseTestFiles, Imports, SuitePlaces
+from agent.checks.whole_commit import WHOLE, WHOLE_PART
 from agent.models.change import Change, ChangedFile
 from agent.models.checks import (
     TESTS,
@@ -38,6 +41,7 @@ from agent.models.checks import (
     CheckItem,
     Status,
     SuiteFacts,
+    TestReach,
     TestRun,
 )
 from agent.text.sanitise import list_some
@@ -48,10 +52,12 @@ from repo_config.tree import Tree
 OWN, COPIES = "tests as changed", "control tests, which must fail"
 """Names of what runs beside the tests as base has them."""
 NEAR = "tests that the change reaches"
-"""Name of the part of base's tests that runs first."""
+"""Name of those of base's tests that run as base has them, or first."""
 _MOST_COPIES = 20
-#: A suite that takes less answers soon anyway.
+#: Without a record of what tests reach: a suite that takes less answers soon anyway.
 _LEAST_SECONDS = 15.0
+#: A larger part of base's tests does not answer much sooner than all of them.
+_MOST_NEAR = 1 / 3
 
 Runs = tuple[tuple[Suite, Site], ...]
 """What runs, each with where; the longest comes last."""
@@ -70,45 +76,53 @@ class TwoRuns:
     lay_out: Callable[[Change, str], Site]
     """Lays a part of the change out, under a name."""
     project: Project
+    reach: TestReach | None = None
+    """Of the tests of base; None: it is not known."""
 
     def list_near(self) -> Runs:
-        """List what runs the tests that the change reaches before all others, and where.
+        """List what runs before all else, and where: what the change adds, edits and reaches.
 
         None where that answers no sooner.
         """
-        if not self._near or self._shared_files or self._choose_own().whole:
+        if self._near is None or self._shared_files or self._choose_own().whole:
             return ()
-        part = Part(Selection(files=self._near), self._watched_files)
-        return (*self.list_own(), (self.sites.suite.select(part, NEAR), self._site))
+        copies = () if self._reached is None else self._list_copies()
+        return (*self.list_own(), *copies, *self._list_part(self._near, NEAR))
 
     def judge_near(self, ran: Mapping[str, TestRun]) -> tuple[TestRun, TestRun]:
         """Judge these tests alone: on base, and with the change."""
-        some = tuple(item for item in self.base.items if self._located[item.item_id] in self._near)
+        some = tuple(filter(self._is_near, self.base.items))
         base = self.base.model_copy(update={"items": some})
         own = {name: result for name, result in ran.items() if name != NEAR}
-        near = ran[NEAR].model_copy(update={"name": TESTS})
-        found = replace(self, base=base).finish({**own, TESTS: near})
+        if near := ran.get(NEAR):
+            own[TESTS] = near.model_copy(update={"name": TESTS})
+        found = replace(self, base=base, reach=None).finish(own)
         return base, found.model_copy(update={"is_partial": True})
 
     def list_own(self) -> Runs:
         """List what runs the tests that the change adds or edits, as it has them, and where."""
         wanted = self._choose_own()
+        # Where these are all, the whole run has them.
+        if wanted.is_empty or (wanted.whole and self._has_whole):
+            return ()
         part = Part(None if wanted.whole else Selection(files=wanted.files))
-        own = self.sites.suite.select(part, OWN), self.sites.head
-        return () if wanted.is_empty else (own,)
+        return ((self.sites.suite.select(part, OWN), self.sites.head),)
 
-    def list_held(self, ran: Collection[str] = ()) -> Runs:
-        """List what runs base's tests, but for those that have run, and copies that must fail."""
-        suite, found = self.sites.suite, []
-        if self._drawn:
-            only = Part(Selection(ids=self._drawn))
-            site = self._lay_out_broken_tests(self.product, self.sites.head)
-            found.append((suite.select(only, COPIES), site))
-        is_alike = self.sites.head.environment == self.sites.base.environment
-        if self.product.files or not is_alike:
-            rest = Selection(files=tuple(sorted({*self._files} - {*self._near})))
-            part = Part(rest if NEAR in ran else None, self._watched_files)
-            found.append((suite.select(part), self._site))
+    def list_rest(self, ran: Collection[str] = ()) -> Runs:
+        """List what runs all that has not run, and where."""
+        own, copies = self.list_own(), self._list_copies()
+        found = [one for one in (*own, *copies) if one[0].name not in ran]
+        if self._is_held and self._reached is None:
+            near = self._near if NEAR in ran else None
+            rest = near and Selection(files=tuple(sorted({*self._files}.difference(near.files))))
+            found += self._list_part(rest, TESTS)
+        elif self._is_held and NEAR not in ran:
+            found += self._list_part(self._reached_selection, NEAR)
+        if self._has_whole and (self._is_held or not self._choose_own().is_empty):
+            edited = tuple(sorted(self._touched_test_files))
+            watched = tuple(sorted({*self._watched_files}.difference(self.change.paths)))
+            part = replace(WHOLE_PART, watched=watched, own_files=edited)
+            found.append((self.sites.suite.select(part, WHOLE), self.sites.head))
         return tuple(found)
 
     def finish(self, ran: Mapping[str, TestRun]) -> TestRun:
@@ -117,12 +131,28 @@ class TwoRuns:
         Args:
             ran: How the first runs ended, by name.
         """
-        # Where no source is changed, base has shown it.
-        held = ran.get(TESTS, self.base)
-        if near := ran.get(NEAR):
-            held = joining.join_parts([near, held])
-        held = self._settle(held, ran.get(COPIES))
-        return self._judge_own(held, ran.get(OWN))
+        own = ran.get(WHOLE) if self._choose_own().whole and self._has_whole else ran.get(OWN)
+        held = self._settle(self._join_held(ran), ran.get(COPIES))
+        seen = (doubt for result in ran.values() for doubt in result.doubts)
+        doubts = tuple(dict.fromkeys((*held.doubts, *seen)))
+        return self._judge_own(held.model_copy(update={"doubts": doubts}), own)
+
+    def _join_held(self, ran: Mapping[str, TestRun]) -> TestRun:
+        """Join what shows whether the change breaks tests of base."""
+        near, whole = ran.get(NEAR), ran.get(WHOLE)
+        if self._reached is None or not self._is_held or whole is None:
+            # Where no source is changed, base has shown it.
+            held = ran.get(TESTS, self.base)
+            return joining.join_parts([near, held]) if near else held
+        locate = SuitePlaces(whole.suite or self.facts).locate_test
+        elsewhere = self._touched_test_files | self._unknown_files
+        far = tuple(
+            item
+            for item in whole.items
+            if item.item_id not in self._reached and locate(item.item_id)[0] not in elsewhere
+        )
+        held = whole.model_copy(update={"items": far, "name": TESTS})
+        return joining.join_parts([near, held]) if near else held
 
     def _settle(self, held: TestRun, copied: TestRun | None) -> TestRun:
         """Judge the tests as base has them; what does not pass is among the blocked ones."""
@@ -208,13 +238,86 @@ class TwoRuns:
         return Counter(self._located.values())
 
     @cached_property
-    def _near(self) -> tuple[str, ...]:
-        """The files of base's tests that reach the edited source, the nearest of them."""
+    def _has_whole(self) -> bool:
+        """Whether all tests run on the exact commit."""
+        return self.sites.head.config.gate.whole_commit
+
+    @cached_property
+    def _is_held(self) -> bool:
+        """Whether the change alters what tests of base run on."""
+        is_alike = self.sites.head.environment == self.sites.base.environment
+        return bool(self.product.files) or not is_alike
+
+    @cached_property
+    def _reached(self) -> frozenset[str] | None:
+        """The ids of base's tests that may notice the change; None: any may."""
+        touched = self._touched_test_files
+        if (
+            self.reach is None
+            or not self._has_whole
+            or self.base.unrun
+            or self.sites.head.environment != self.sites.base.environment
+            or self.rules
+            or self._shared_files
+            or self._choose_own().whole
+            or any(self.imports.importers_of(path) for path in touched)
+        ):
+            return None
+        by_name = tuple(sorted({*self.reach.by_name}.difference(self.facts.files)))
+        known = self.reach.model_copy(update={"by_name": by_name})
+        paths = frozenset(self.tree.paths())
+        tests = ReachedTests(known, self.imports, paths, self._located.__getitem__)
+        found = tests.find(self.product)
+        if found is None:
+            return None
+        reached = {
+            one
+            for one, path in self._located.items()
+            if one in found or path in {*touched, *self._unknown_files}
+        }
+        return frozenset(reached | self._located.keys() - known.tests.keys())
+
+    @cached_property
+    def _unknown_files(self) -> frozenset[str]:
+        """The files of tests that the record does not have, or not as they ended."""
+        known = self.reach.tests if self.reach else {}
+        return frozenset(path for one, path in self._located.items() if one not in known) - {""}
+
+    @cached_property
+    def _reached_selection(self) -> Selection:
+        files = self._unknown_files
+        ids = (one for one in self._reached or () if self._located[one] not in files)
+        return Selection(ids=tuple(sorted(ids)), files=tuple(sorted(files)))
+
+    @cached_property
+    def _near(self) -> Selection | None:
+        """Those of base's tests that run before the others; None: none do."""
+        if self._reached is not None:
+            is_small = len(self._reached) <= _MOST_NEAR * len(self.base.items)
+            return self._reached_selection if is_small else None
         edited = [path for path in self.product.paths if path.endswith(".py")]
         # Only all tests together are ended in time, where base had none for the last.
         if self.base.seconds < _LEAST_SECONDS or self._files[""] or self.base.unrun:
+            return None
+        files = self.imports.choose_near(edited, self._files)
+        return Selection(files=files) if files else None
+
+    def _is_near(self, item: CheckItem) -> bool:
+        if self._reached is not None:
+            return item.item_id in self._reached
+        return self._near is not None and self._located[item.item_id] in self._near.files
+
+    def _list_part(self, only: Selection | None, name: str) -> Runs:
+        """List what runs tests as base has them, and where; None: all."""
+        if only == Selection():
             return ()
-        return self.imports.choose_near(edited, self._files)
+        return ((self.sites.suite.select(Part(only, self._watched_files), name), self._site),)
+
+    def _list_copies(self) -> Runs:
+        if not self._drawn:
+            return ()
+        site = self._lay_out_broken_tests(self.product, self.sites.head)
+        return ((self.sites.suite.select(Part(Selection(ids=self._drawn)), COPIES), site),)
 
     @cached_property
     def of_tests(self) -> BaseTestFiles:
@@ -393,7 +496,11 @@ class TwoRuns:
         """Copies of tests that reach what the change edits, or of any where none seems to."""
         edited = [path for path in self.product.paths if path.endswith(".py")]
         reached = self.imports.list_reached_files(edited)
-        near = [one for one, (path, _) in self._passed.items() if path in reached]
+        near = [
+            one
+            for one, (path, _) in self._passed.items()
+            if (path in reached if self._reached is None else one in self._reached)
+        ]
         every = (near or [*self._passed]) if edited else []
         # More than run: some tests are not written out where they are found.
         drawn = secrets.SystemRandom().sample(every, min(len(every), 10 * _MOST_COPIES))

@@ -131,6 +131,22 @@ class SuiteFacts(Record):
     """Those of Django's that decide how tests run."""
 
 
+class TestReach(Record):
+    """What each test of base has started there, as a run of its own has recorded."""
+
+    __test__: ClassVar[bool] = False
+
+    names: tuple[str, ...]
+    """`path:line` of functions, with their decorators; paths that were read; `folder/` that was
+    listed; `*` for what is not recorded, as another process."""
+    shared: str
+    """What started once for all tests: bits by the place among the names, as a hexadecimal."""
+    tests: dict[str, str]
+    """The same for each test, by its id."""
+    by_name: tuple[str, ...] = ()
+    """Modules that something outside the repository has imported."""
+
+
 class Package(Record):
     """A package that comes with a change, or comes in another version."""
 
@@ -186,6 +202,8 @@ class TestRun(CheckRun):
     """All tests by id."""
     suite: SuiteFacts | None = None
     """None where the run ended before it was known."""
+    reach: TestReach | None = None
+    """On base, of the run that records it."""
     unrun: tuple[str, ...] = ()
     """Tests for which there was no time."""
     is_partial: bool = False

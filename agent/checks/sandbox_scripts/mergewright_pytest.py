@@ -18,6 +18,8 @@ import textwrap
 import types
 import unittest
 
+import _pytest
+import mergewright_reach
 import mergewright_report
 import pytest
 
@@ -36,6 +38,8 @@ _first = None
 _facts = None
 _session = None
 _patience = None
+_reach = None
+_uncounted = 0
 _attempts = {}
 _SUBTESTS = ("SubTestReport", "SubtestReport")
 MUST_FAIL = "This test fails on purpose, to show that failures are detected."
@@ -43,8 +47,9 @@ MUST_FAIL = "This test fails on purpose, to show that failures are detected."
 
 def begin(order, report):
     """Take the order; called before pytest starts, in the process that reports."""
-    global _order, _report, _first
+    global _order, _report, _first, _reach  # noqa: PLW0603 - a plugin is a module
     _order, _report, _first = order, report, mergewright_report.FirstTests(order)
+    _reach = mergewright_reach.Reach(order["tree"], _pytest) if order["records"] else None
     if _order["last_start"] is not None:
         # The workers of pytest-xdist have the same clock.
         _order["last_start"] += mergewright_report.BEGUN
@@ -60,6 +65,8 @@ def pytest_configure(config):
         config.pluginmanager.register(_XdistNotes(), "mergewright_notes")
     else:
         _report.add("session")
+    if _reach is not None:
+        config.pluginmanager.register(_SharedFixtures(), "mergewright_fixtures")
     if _order["from_models"]:
         mergewright_report.make_tables_from_models()
 
@@ -340,6 +347,8 @@ def _be_quiet(config):
 def pytest_runtest_protocol(item, nextitem):
     """Run our own tests once, whoever repeats failed ones, and without a line about them."""
     if not _is_own(item.nodeid):
+        if _reach is not None:
+            _reach.begin(_get_id(item), str(_place(item)))
         return _pass_over(item, nextitem) if _is_late() else None
     from _pytest.runner import runtestprotocol
 
@@ -370,6 +379,17 @@ def _be_patient():
     _patience.begin()
     yield
     _patience.end()
+
+
+class _SharedFixtures:
+    """Has what sets up several tests noted for all of them."""
+
+    @staticmethod
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_fixture_setup(fixturedef):
+        before = _reach.share(fixturedef.scope)
+        yield
+        _reach.switch(before)
 
 
 def _is_late():
@@ -462,8 +482,12 @@ class _Attempt:
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_logreport(report):
     """Join the phases of a test; write its line when the last one is over."""
+    global _uncounted  # noqa: PLW0603 - a plugin is a module
     if _report is None:
         return
+    if _is_own(report.nodeid) and report.failed and not _order["counts_own"]:
+        _session.testsfailed -= 1
+        _uncounted += 1
     noted = _notes.pop((report.nodeid, report.when), None) or vars(report).get("mergewright") or {}
     attempt = _attempts.get(report.nodeid)
     if attempt is None:
@@ -500,9 +524,12 @@ def pytest_sessionfinish(session, exitstatus):
     if _report is not None:
         if not getattr(session, "items", None):
             _report.add("suite", **_list_facts())  # as workers have told
+        if _reach is not None:
+            _reach.write(_report)
         _report.add(
             "finish",
-            failed=session.testsfailed,
+            failed=session.testsfailed + _uncounted,
             stopped=str(session.shouldstop or session.shouldfail or ""),
             late=_is_late(),
+            replaced=mergewright_report.list_replaced(_order, _facts_so_far()["files"]),
         )

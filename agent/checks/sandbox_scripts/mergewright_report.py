@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 import traceback
+import types
 
 ORDER_PATH = "/tmp/mergewright-order.json"  # noqa: S108 - in the sandbox, whose /tmp is its own
 #: Written by `agent/setup/sandbox_services.py`.
@@ -186,6 +187,28 @@ def relative_path(path, tree):
     """Return a path relative to the tree; "" where it is elsewhere."""
     start = tree.rstrip("/") + "/"
     return path[len(start) :] if path and path.startswith(start) else ""
+
+
+def list_replaced(order, test_files):
+    """Say which functions and classes of the change's tests are left in modules of the tree."""
+    tree, found = order["tree"], []
+
+    def locate(module):
+        return relative_path(getattr(module, "__file__", None), tree)
+
+    for module in list(sys.modules.values()):
+        path = locate(module)
+        if not path or path in test_files:
+            continue
+        holders = [module, *(each for each in vars(module).values() if type(each) is type)]
+        for holder in holders:
+            for name, value in list(vars(holder).items()):
+                # A proxy of a library may do something when it is asked for an attribute.
+                if type(value) in (type, types.FunctionType):
+                    origin = locate(sys.modules.get(value.__module__))
+                    if origin in order["own_files"]:
+                        found.append("%s puts its own `%s` into %s" % (origin, name, path))
+    return sorted(set(found))[:MOST_DETAILS]
 
 
 def django_settings():

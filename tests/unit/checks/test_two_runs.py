@@ -22,6 +22,7 @@ from agent.checks.reruns import SuiteRerunner
 from agent.checks.runners import PytestSuite
 from agent.checks.test_files import Imports, SuitePlaces
 from agent.checks.two_runs import COPIES, OWN, TwoRuns
+from agent.checks.whole_commit import WHOLE
 from agent.models.change import Severity
 from agent.models.checks import (
     BlockedTest,
@@ -100,7 +101,7 @@ def finished(
     copied: Some = fail,
 ) -> TestRun:
     runs = prepare(answer, tmp_path, files, base)
-    first = {suite.name: suite.part for suite, _ in (*runs.list_own(), *runs.list_held())}
+    first = {suite.name: suite.part for suite, _ in runs.list_rest()}
     ended = {"tests": held}
     if COPIES in first:
         ended[COPIES] = copied(first[COPIES].only.ids)
@@ -194,12 +195,13 @@ def test_ids_of_chance_are_matched_by_their_family(
 def test_where_tests_alone_change_base_has_shown_the_rest(tmp_path: Path) -> None:
     files = {"test_shop.py": "import shop\n\n\ndef test_a(): pass\n"}
     runs = prepare(fail, tmp_path, files)
-    assert [suite.name for suite, _ in (*runs.list_own(), *runs.list_held())] == [OWN]
+    assert [suite.name for suite, _ in runs.list_rest()] == [OWN, WHOLE]
     runs = prepare(fail, tmp_path, {**files, "shop.py": "a = 1\n"})
-    assert {suite.name for suite, _ in (*runs.list_own(), *runs.list_held())} == {
+    assert {suite.name for suite, _ in runs.list_rest()} == {
         "tests",
         OWN,
         COPIES,
+        WHOLE,
     }
 
 
