@@ -34,21 +34,32 @@ class ReachedTests:
 
     def find(self, change: Change) -> frozenset[str] | None:
         """Find the tests that changed files of the product reach; None: any may be among them."""
-        names, modules = {_ANYTHING}, []
+        names: set[str] = set()
+        modules = []
         for file in change.files:
             found = self._list_names(file)
-            if found is None or not self._shared.isdisjoint(found):
+            if found is None:
                 return None
             names.update(found)
             if file.path.endswith(".py") and None in _compare_sides(file):
                 modules.append(file.path)
+        starting = self.list_starting(names)
         importing = self.imports.list_reached_files(modules)
-        wanted = sum(1 << self._numbers[name] for name in names if name in self._numbers)
-        return frozenset(
-            test
-            for test, starts in self.reach.tests.items()
-            if int(starts, 16) & wanted or self.locate(test) in importing
-        )
+        if starting is None:
+            return None
+        return starting | {test for test in self.reach.tests if self.locate(test) in importing}
+
+    def list_starting(self, names: Collection[str]) -> frozenset[str] | None:
+        """List the tests that have started, read or listed one of these names; None: all have.
+
+        Those of which not all is recorded are among them.
+        """
+        if not self._shared.isdisjoint(names):
+            return None
+        known = {_ANYTHING, *names} & self._numbers.keys()
+        wanted = sum(1 << self._numbers[name] for name in known)
+        tests = self.reach.tests.items()
+        return frozenset(test for test, starts in tests if int(starts, 16) & wanted)
 
     @cached_property
     def _numbers(self) -> dict[str, int]:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from agent.checks import check, sealed
 from agent.checks.sealed import Id, ReportEvent, Secret, Text
-from agent.models.checks import COLLECTION, CheckItem, Status, SuiteFacts, TestReach, TestRun
+from agent.models.checks import COLLECTION, Bits, CheckItem, Status, SuiteFacts, TestReach, TestRun
 from agent.models.sandbox import SANDBOX_TREE, SandboxResult
 from agent.text import sanitise
 
@@ -80,14 +80,14 @@ class StartsEvent(ReportEvent):
 
     event: Literal["starts"]
     id: Id
-    starts: str
+    starts: Bits
 
 
 class ReachEvent(ReportEvent):
     event: Literal["reach"]
     names: list[Id]
     by_name: list[Id]
-    shared: str
+    shared: Bits
 
 
 KINDS: tuple[type[ReportEvent], ...] = (

@@ -131,6 +131,10 @@ class SuiteFacts(Record):
     """Those of Django's that decide how tests run."""
 
 
+Bits = Annotated[str, Field(pattern=r"^[0-9a-f]+$")]
+"""A number of any length, as a hexadecimal."""
+
+
 class TestReach(Record):
     """What each test of base has started there, as a run of its own has recorded."""
 
@@ -139,9 +143,9 @@ class TestReach(Record):
     names: tuple[str, ...]
     """`path:line` of functions, with their decorators; paths that were read; `folder/` that was
     listed; `*` for what is not recorded, as another process."""
-    shared: str
-    """What started once for all tests: bits by the place among the names, as a hexadecimal."""
-    tests: dict[str, str]
+    shared: Bits
+    """What started once for all tests: a bit for each name, the first the lowest."""
+    tests: dict[str, Bits]
     """The same for each test, by its id."""
     by_name: tuple[str, ...] = ()
     """Modules that something outside the repository has imported."""

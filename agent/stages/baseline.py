@@ -61,7 +61,7 @@ def record_reach(prepared: Prepared, report: CheckReport, desk: Desk) -> None:
     suite = measuring.suite_of(site)
     if suite is None or stored.exists() or not reruns.is_proved(tests) or site.project.more_tests:
         return
-    recording = suite.select(Part(records=True), "which tests reach what")
+    recording = suite.select(Part(records=True), "tests, to record what each reaches")
     found = running.run_check(recording, site, desk.sandbox, desk.say)
     if found.reach is None or not reruns.is_proved(found) or found.limit:
         return
@@ -71,6 +71,7 @@ def record_reach(prepared: Prepared, report: CheckReport, desk: Desk) -> None:
     known = {name: starts for name, starts in found.reach.tests.items() if name in alike}
     reach = found.reach.model_copy(update={"tests": known})
     write_private_file(stored, reach.model_dump_json())
+    desk.say(f"recorded what each test reaches, in {found.seconds:.0f} s")
 
 
 def _set_aside(report: CheckReport) -> CheckReport:

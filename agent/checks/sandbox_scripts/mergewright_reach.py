@@ -6,7 +6,6 @@ a function fills its cache, and in a fixture that they share.
 
 from __future__ import annotations
 
-import _lsprof
 import contextlib
 import functools
 import gc
@@ -24,6 +23,8 @@ _ESCAPES = (
     "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system",
     "subprocess.Popen", "sys.setprofile",
 )  # fmt: skip
+#: Since Python 3.12 one profiler sees all threads, and no other takes its place.
+_IS_OF_THREAD = sys.version_info < (3, 12)
 _SHARED = "shared", None
 _IMPORTLIB = "<frozen importlib"
 
@@ -40,8 +41,7 @@ class Reach:
         self._profiler, self._others = _make_profiler(), []
         self._watch_imports()
         sys.addaudithook(self._listen)
-        # Since Python 3.12 one profiler sees all threads.
-        if sys.version_info < (3, 12):
+        if _IS_OF_THREAD:
             threading.setprofile(self._follow_thread)
         self._profiler.enable()
 
@@ -163,7 +163,7 @@ class Reach:
         elif event in _ESCAPES and self._has_begun:
             if sys._getframe(1).f_code.co_filename not in (__file__, threading.__file__):
                 self._notes.add(_ANYTHING)
-                self._is_lost = self._is_lost or event == "sys.setprofile"
+                self._is_lost = self._is_lost or (_IS_OF_THREAD and event == "sys.setprofile")
         # Only threads of `threading` are followed.
         elif event == "_thread.start_new_thread" and self._has_begun:
             if getattr(args[0], "__name__", "") != "_bootstrap":
@@ -183,4 +183,6 @@ def _is_module(code):
 
 
 def _make_profiler():
+    import _lsprof  # an interpreter may not have it
+
     return _lsprof.Profiler(subcalls=True, builtins=False)
