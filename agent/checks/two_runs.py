@@ -251,18 +251,11 @@ class TwoRuns:
     @cached_property
     def _reached(self) -> frozenset[str] | None:
         """The ids of base's tests that may notice the change; None: any may."""
-        touched = self._touched_test_files
-        if (
-            self.reach is None
-            or not self._has_whole
-            or self.base.unrun
-            or self.sites.head.environment != self.sites.base.environment
-            or self.rules
-            or self._shared_files
-            or self._choose_own().whole
-            or any(self.imports.importers_of(path) for path in touched)
-        ):
+        is_alike = self.sites.head.environment == self.sites.base.environment
+        can_tell = is_alike and self._has_whole and not self.base.unrun
+        if self.reach is None or not can_tell or self._alters_shared_tests:
             return None
+        touched = self._touched_test_files
         by_name = tuple(sorted({*self.reach.by_name}.difference(self.facts.files)))
         known = self.reach.model_copy(update={"by_name": by_name})
         paths = frozenset(self.tree.paths())
@@ -270,18 +263,24 @@ class TwoRuns:
         found = tests.find(self.product)
         if found is None:
             return None
-        reached = {
-            one
-            for one, path in self._located.items()
-            if one in found or path in {*touched, *self._unknown_files}
-        }
-        return frozenset(reached | self._located.keys() - known.tests.keys())
+        files = touched | self._unknown_files
+        beside = {one for one, path in self._located.items() if path in files}
+        return frozenset((found & self._located.keys()) | beside | self._unknown)
+
+    @cached_property
+    def _alters_shared_tests(self) -> bool:
+        """Whether it touches what several files of tests use."""
+        imported = map(self.imports.importers_of, self._touched_test_files)
+        return bool(self.rules or self._shared_files) or self._choose_own().whole or any(imported)
+
+    @cached_property
+    def _unknown(self) -> frozenset[str]:
+        """Tests that the record does not have, or not as they ended."""
+        return frozenset(self._located.keys() - (self.reach.tests if self.reach else {}).keys())
 
     @cached_property
     def _unknown_files(self) -> frozenset[str]:
-        """The files of tests that the record does not have, or not as they ended."""
-        known = self.reach.tests if self.reach else {}
-        return frozenset(path for one, path in self._located.items() if one not in known) - {""}
+        return frozenset(self._located[one] for one in self._unknown) - {""}
 
     @cached_property
     def _reached_selection(self) -> Selection:
@@ -431,7 +430,12 @@ class TwoRuns:
         """Run what is left, and join both results."""
         if held.status is Status.UNVERIFIED or held.exit_code is None:
             return held
-        left = tuple(test.item_id for test in held.blocked_tests)
+        # The others are as base has them.
+        left = tuple(
+            test.item_id
+            for test in held.blocked_tests
+            if self._alters_shared_tests or self._located[test.item_id] in self._touched_test_files
+        )
         wanted = self._choose_own(left)
         if wanted.is_empty and not wanted.deleted:
             return held
