@@ -9,7 +9,7 @@ result made of all. What follows from it is left to `comparison`.
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -56,8 +56,6 @@ NEAR = "tests that the change reaches"
 _MOST_COPIES = 20
 #: Without a record of what tests reach: a suite that takes less answers soon anyway.
 _LEAST_SECONDS = 15.0
-#: A larger part of base's tests does not answer much sooner than all of them.
-_MOST_NEAR = 1 / 3
 
 Runs = tuple[tuple[Suite, Site], ...]
 """What runs, each with where; the longest comes last."""
@@ -79,51 +77,52 @@ class TwoRuns:
     reach: TestReach | None = None
     """Of the tests of base; None: it is not known."""
 
-    def list_near(self) -> Runs:
-        """List what runs before all else, and where: what the change adds, edits and reaches.
+    @cached_property
+    def answers_early(self) -> bool:
+        """Whether what runs first says enough where it fails."""
+        is_near = self._near is not None and not self._shared_files
+        return is_near and not self._choose_own().whole
 
-        None where that answers no sooner.
-        """
-        if self._near is None or self._shared_files or self._choose_own().whole:
-            return ()
-        copies = () if self._reached is None else self._list_copies()
-        return (*self.list_own(), *copies, *self._list_part(self._near, NEAR))
+    def list_first(self) -> Runs:
+        """List what runs the tests that the change adds, edits and reaches, and where."""
+        near = self._list_part(self._near, NEAR) if self._near is not None and self._is_held else ()
+        wanted = self._choose_own()
+        # Where these are all, the whole run has them.
+        if wanted.is_empty or (wanted.whole and self._has_whole):
+            return near
+        part = Part(None if wanted.whole else Selection(files=wanted.files))
+        return ((self.sites.suite.select(part, OWN), self.sites.head), *near)
 
     def judge_near(self, ran: Mapping[str, TestRun]) -> tuple[TestRun, TestRun]:
         """Judge these tests alone: on base, and with the change."""
         some = tuple(filter(self._is_near, self.base.items))
         base = self.base.model_copy(update={"items": some})
-        own = {name: result for name, result in ran.items() if name != NEAR}
+        first = {OWN: ran[OWN]} if OWN in ran else {}
         if near := ran.get(NEAR):
-            own[TESTS] = near.model_copy(update={"name": TESTS})
-        found = replace(self, base=base, reach=None).finish(own)
+            first[TESTS] = near.model_copy(update={"name": TESTS})
+        found = replace(self, base=base, reach=None).finish(first)
         return base, found.model_copy(update={"is_partial": True})
 
-    def list_own(self) -> Runs:
-        """List what runs the tests that the change adds or edits, as it has them, and where."""
-        wanted = self._choose_own()
-        # Where these are all, the whole run has them.
-        if wanted.is_empty or (wanted.whole and self._has_whole):
-            return ()
-        part = Part(None if wanted.whole else Selection(files=wanted.files))
-        return ((self.sites.suite.select(part, OWN), self.sites.head),)
-
-    def list_rest(self, ran: Collection[str] = ()) -> Runs:
-        """List what runs all that has not run, and where."""
-        own, copies = self.list_own(), self._list_copies()
-        found = [one for one in (*own, *copies) if one[0].name not in ran]
+    def list_rest(self) -> Runs:
+        """List what runs copies that must fail, and base's tests of which more may notice it."""
+        found: list[tuple[Suite, Site]] = []
+        if self._drawn:
+            site = self._lay_out_broken_tests(self.product, self.sites.head)
+            found.append((self.sites.suite.select(Part(Selection(ids=self._drawn)), COPIES), site))
         if self._is_held and self._reached is None:
-            near = self._near if NEAR in ran else None
+            near = self._near
             rest = near and Selection(files=tuple(sorted({*self._files}.difference(near.files))))
             found += self._list_part(rest, TESTS)
-        elif self._is_held and NEAR not in ran:
-            found += self._list_part(self._reached_selection, NEAR)
-        if self._has_whole and (self._is_held or not self._choose_own().is_empty):
-            edited = tuple(sorted(self._touched_test_files))
-            watched = tuple(sorted({*self._watched_files}.difference(self.change.paths)))
-            part = replace(WHOLE_PART, watched=watched, own_files=edited)
-            found.append((self.sites.suite.select(part, WHOLE), self.sites.head))
         return tuple(found)
+
+    def list_whole(self) -> Runs:
+        """List what runs all tests of the exact commit, and where."""
+        if not self._has_whole or not (self._is_held or not self._choose_own().is_empty):
+            return ()
+        edited = tuple(sorted(self._touched_test_files))
+        watched = tuple(sorted({*self._watched_files}.difference(self.change.paths)))
+        part = replace(WHOLE_PART, watched=watched, own_files=edited)
+        return ((self.sites.suite.select(part, WHOLE), self.sites.head),)
 
     def finish(self, ran: Mapping[str, TestRun]) -> TestRun:
         """Run again what failed, and as the change has it what is left; join all results.
@@ -292,8 +291,7 @@ class TwoRuns:
     def _near(self) -> Selection | None:
         """Those of base's tests that run before the others; None: none do."""
         if self._reached is not None:
-            is_small = len(self._reached) <= _MOST_NEAR * len(self.base.items)
-            return self._reached_selection if is_small else None
+            return self._reached_selection
         edited = [path for path in self.product.paths if path.endswith(".py")]
         # Only all tests together are ended in time, where base had none for the last.
         if self.base.seconds < _LEAST_SECONDS or self._files[""] or self.base.unrun:
@@ -311,12 +309,6 @@ class TwoRuns:
         if only == Selection():
             return ()
         return ((self.sites.suite.select(Part(only, self._watched_files), name), self._site),)
-
-    def _list_copies(self) -> Runs:
-        if not self._drawn:
-            return ()
-        site = self._lay_out_broken_tests(self.product, self.sites.head)
-        return ((self.sites.suite.select(Part(Selection(ids=self._drawn)), COPIES), site),)
 
     @cached_property
     def of_tests(self) -> BaseTestFiles:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from agent.checks import (
     changed_files,
+    check,
     comparison,
     fastapi_endpoints,
     measuring,
@@ -281,7 +282,7 @@ def _measure_change(
 ) -> tuple[AnyRun, ...]:
     """Run the checks, and the tests twice where base tells what they are.
 
-    First, where that answers sooner, linters and the tests that the change adds or reaches.
+    Where linters or the tests that the change adds or reaches fail, they answer, and the rest ends.
     """
     desk = trees.desk
     tools, settings = _lay_out_for_tools(change, site, trees)
@@ -290,29 +291,39 @@ def _measure_change(
         checks = (*checks, *measuring.list_tests(site))
         results = measuring.run_checks(checks, desk.sandbox, desk.say)
     else:
-        early: tuple[AnyRun, ...] = ()
-        if near := runs.list_near():
-            lint = {command.name for command in site.project.lint}
-            quick = tuple(check for check in checks if check[0].name in lint)
-            checks = tuple(check for check in checks if check[0].name not in lint)
-            early = measuring.run_checks((*quick, *near), desk.sandbox, desk.say)
-            if answer := _answer_early(early, runs, before, trees):
-                return _note_settings(answer, settings)
-        # The longest come last.
-        rest = runs.list_rest({result.name for result in early})
-        results = (*early, *measuring.run_checks((*checks, *rest), desk.sandbox, desk.say))
+        lint = {command.name for command in site.project.lint}
+        quick = tuple(check for check in checks if check[0].name in lint)
+        others = tuple(check for check in checks if check[0].name not in lint)
+        first, whole = runs.list_first(), runs.list_whole()
+        # The last begin first.
+        order = (*others, *runs.list_rest(), *quick, *first)
+        order = (*order, *whole) if check.count_sandboxes(site.at_once) > 1 else (*whole, *order)
+        early = {one.name for one, _ in (*quick, *first)} if runs.answers_early else set()
+        seen: list[AnyRun] = []
+        answer: tuple[AnyRun, ...] = ()
+
+        def is_enough(result: AnyRun) -> bool:
+            nonlocal answer
+            seen.append(result)
+            if result.name in early and early <= {one.name for one in seen}:
+                answer = _answer_early(seen, runs, before, trees)
+            return bool(answer)
+
+        results = measuring.run_checks(order, desk.sandbox, desk.say, is_enough=is_enough)
+        if answer:
+            return _note_settings(answer, settings)
         ran = {result.name: result for result in results if isinstance(result, TestRun)}
-        results = tuple(result for result in results if not isinstance(result, TestRun))
+        results = tuple(each for one, _ in checks for each in results if each.name == one.name)
         disguised = tuple(sorted(runs.disguised_files))
         tests = runs.finish(ran).model_copy(update={"disguised": disguised})
-        whole = _judge_whole(ran[WHOLE], tests, runs, trees) if WHOLE in ran else None
-        results = (*results, *((whole,) if whole else ()), tests)
+        judged = _judge_whole(ran[WHOLE], tests, runs, trees) if WHOLE in ran else None
+        results = (*results, *((judged,) if judged else ()), tests)
     noted = _note_settings(results, settings)
     return _look_behind_comments(change, noted, settings, trees)
 
 
 def _answer_early(
-    results: tuple[AnyRun, ...], runs: TwoRuns, before: CheckReport, trees: _Trees
+    results: Iterable[AnyRun], runs: TwoRuns, before: CheckReport, trees: _Trees
 ) -> tuple[AnyRun, ...]:
     """Give what the first checks say where one of them is in the way; nothing: all have to run."""
     ran = {result.name: result for result in results if isinstance(result, TestRun)}
@@ -327,7 +338,7 @@ def _answer_early(
     compared = compare_sides(on_base, with_change, trees.prepared, trees.desk)
     if not any(one.is_in_the_way for one in compared):
         return ()
-    trees.desk.say("the other tests are not run: a check fails already")
+    trees.desk.say("the other tests are ended: a check fails already")
     return *others, tests
 
 
