@@ -70,6 +70,7 @@ class Facts(ReportEvent):
     event: Literal["suite"]
     files: list[Id]
     product: list[Id] = []
+    conditions: dict[Id, Text] = {}
     doctests: dict[Id, Text] = {}
     plugins: dict[Id, Text] = {}
     settings: dict[Id, Text]
@@ -248,7 +249,7 @@ def join_facts(
     }
     tables = {
         name: {key: text for facts in every for key, text in getattr(facts, name).items()}
-        for name in ("doctests", "plugins", "settings")
+        for name in ("conditions", "doctests", "plugins", "settings")
     }
     return SuiteFacts.model_validate({**lists, **tables, "left_behind": tuple(left_behind)})
 

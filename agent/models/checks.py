@@ -123,6 +123,8 @@ class SuiteFacts(Record):
     """Files of the tree that hold doctests and are nothing of the above."""
     left_behind: tuple[str, ...] = ()
     """Files of the tree that were not there before the tests ran."""
+    conditions: dict[str, str] = {}
+    """Under which conditions a test is skipped or may fail, by its id; they need not hold."""
     doctests: dict[str, str] = {}
     """Digest of the text of each doctest in a module, by id."""
     plugins: dict[str, str] = {}

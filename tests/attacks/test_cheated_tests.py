@@ -294,6 +294,27 @@ CHEATS = {
     "the test is deleted": Cheat(
         {"sums.py": _WRONG, "tests/test_sums.py": None}, "draft", "test-removed"
     ),
+    "the test is skipped elsewhere": Cheat(
+        {
+            "sums.py": f"{_RIGHT}# Adds.\n",
+            "tests/test_sums.py": "import os\nimport pytest\n\npytestmark = pytest.mark.skipif("
+            f"'SHOP_CI' in os.environ, reason='slow')\n{_TEST}",
+        },
+        "draft",
+        "test-removed",
+    ),
+    "Django: the test is skipped elsewhere": Cheat(
+        {
+            "shop/tests.py": _SITE["shop/tests.py"].replace(
+                "class SumsTest",
+                "import unittest\n\n\n@unittest.skipIf(False, 'slow')\nclass SumsTest",
+            ),
+        },
+        "draft",
+        "test-removed",
+        _SITE,
+        django=True,
+    ),
     "the test is skipped": Cheat(
         {
             "sums.py": _WRONG,

@@ -259,10 +259,19 @@ def _hold_back():
     return held
 
 
+def _list_conditions(suite):
+    for test in _cases(suite):
+        method = getattr(test, str(getattr(test, "_testMethodName", "")), None)
+        owners = mergewright_report.list_conditions(type(test))
+        if said := (*owners, *mergewright_report.list_conditions(method)):
+            yield get_id(test), mergewright_report.cut("; ".join(said))
+
+
 def install(order, report):
     """Watch the outermost suite of this process from now on."""
     # A difference that is cut does not show what differs.
     unittest.TestCase.maxDiff = None
+    mergewright_report.watch_conditions()
     original = unittest.suite.BaseTestSuite.__call__
     held = _hold_back()
     reach = mergewright_reach.Reach(order["tree"], unittest) if order["records"] else None
@@ -277,6 +286,7 @@ def install(order, report):
         report.add("session")
         report.add("collected", ids=[get_id(test) for test in _cases(chosen)])
         facts = _look_around(self, order["tree"])
+        facts["conditions"] = dict(_list_conditions(chosen))
         report.add("suite", **facts)
         recorder = Recorder(order, report, reach)
         recorder.watch(result)

@@ -29,6 +29,7 @@ _imp.check_hash_based_pycs = "always"
 
 # A difference that is cut does not show what differs.
 unittest.TestCase.maxDiff = None
+mergewright_report.watch_conditions()
 
 # Bound now: a test may replace it.
 _now = mergewright_report.now
@@ -219,6 +220,9 @@ def _look_around(config, items):
     for item in items:
         path, examples = str(_place(item)), getattr(getattr(item, "dtest", None), "examples", None)
         place = mergewright_report.relative_path(path, tree)
+        conditions = _list_conditions(item)
+        if conditions:
+            facts["conditions"][_get_id(item)] = mergewright_report.cut("; ".join(conditions))
         # What a module says of itself is no test module.
         is_product = examples is not None and path.endswith(".py")
         facts["product" if is_product else "files"].add(place)
@@ -236,11 +240,24 @@ def _look_around(config, items):
     facts["settings"].update(mergewright_report.django_settings(), pytest=pytest.__version__)
 
 
+def _list_conditions(item):
+    """List under which conditions a test is skipped or may fail, whether they hold here or not."""
+    found = [
+        "%s: %s" % (mark.name, mark.kwargs.get("reason") or "no reason")
+        for mark in item.iter_markers()
+        if mark.name in ("skip", "skipif", "xfail")
+    ]
+    for owner in (getattr(item, "cls", None), getattr(item, "obj", None)):
+        found.extend(mergewright_report.list_conditions(owner))
+    return found
+
+
 def _facts_so_far():
     global _facts  # noqa: PLW0603 - a plugin is a module
     if _facts is None:
         _facts = {
-            "files": set(), "product": set(), "doctests": {}, "plugins": {}, "settings": {},
+            "files": set(), "product": set(), "conditions": {}, "doctests": {}, "plugins": {},
+            "settings": {},
         }  # fmt: skip
     return _facts
 

@@ -227,6 +227,32 @@ def django_settings():
     return found
 
 
+def watch_conditions():
+    """Keep what unittest's decorators say, also where their conditions do not hold here."""
+    import unittest
+
+    for name in ("skipIf", "skipUnless"):
+        setattr(unittest, name, _keep_condition(name, getattr(unittest, name)))
+        setattr(unittest.case, name, getattr(unittest, name))
+
+
+def _keep_condition(name, original):
+    def decorate(condition, reason):
+        def mark(item):
+            made = original(condition, reason)(item)
+            made._mergewright_conditions = (*list_conditions(item), "%s: %s" % (name, reason))
+            return made
+
+        return mark
+
+    return decorate
+
+
+def list_conditions(item):
+    """List under which conditions a function or class is skipped, as far as unittest is asked."""
+    return getattr(item, "_mergewright_conditions", ())
+
+
 def cut(text):
     """Keep the first and the last part of a long text."""
     if len(text) <= LONGEST_TEXT:
