@@ -54,6 +54,8 @@ OWN, COPIES = "tests as changed", "control tests, which must fail"
 NEAR = "tests that the change reaches"
 """Name of those of base's tests that run as base has them, or first."""
 _MOST_COPIES = 20
+#: New test files that run each by itself; more of them run together.
+_MOST_ALONE = 8
 #: Without a record of what tests reach: a suite that takes less answers soon anyway.
 _LEAST_SECONDS = 15.0
 
@@ -90,14 +92,24 @@ class TwoRuns:
         # Where these are all, the whole run has them.
         if wanted.is_empty or (wanted.whole and self._has_whole):
             return near
-        part = Part(None if wanted.whole else Selection(files=wanted.files))
-        return ((self.sites.suite.select(part, OWN), self.sites.head), *near)
+        # What passes only after others have run would not pass for who runs it alone.
+        new = {file.path for file in self.change.files if file.before is None}
+        alone = new.intersection(() if wanted.whole else wanted.files)
+        alone = alone if len(alone) <= _MOST_ALONE else set()
+        rest = {*wanted.files} - alone
+        parts: dict[str, Selection | None] = {
+            f"{OWN}: {path}": Selection(files=(path,)) for path in sorted(alone)
+        }
+        if wanted.whole or rest:
+            parts[OWN] = None if wanted.whole else Selection(files=tuple(sorted(rest)))
+        suite, site = self.sites.suite, self.sites.head
+        return (*((suite.select(Part(only), name), site) for name, only in parts.items()), *near)
 
     def judge_near(self, ran: Mapping[str, TestRun]) -> tuple[TestRun, TestRun]:
         """Judge these tests alone: on base, and with the change."""
         some = tuple(filter(self._is_near, self.base.items))
         base = self.base.model_copy(update={"items": some})
-        first = {OWN: ran[OWN]} if OWN in ran else {}
+        first = {name: result for name, result in ran.items() if name.startswith(OWN)}
         if near := ran.get(NEAR):
             first[TESTS] = near.model_copy(update={"name": TESTS})
         found = replace(self, base=base, reach=None).finish(first)
@@ -130,7 +142,9 @@ class TwoRuns:
         Args:
             ran: How the first runs ended, by name.
         """
-        own = ran.get(WHOLE) if self._choose_own().whole and self._has_whole else ran.get(OWN)
+        parts = [result for name, result in ran.items() if name.startswith(OWN)]
+        own = joining.join_runs(parts, is_part=True) if len(parts) > 1 else next(iter(parts), None)
+        own = ran.get(WHOLE) if self._choose_own().whole and self._has_whole else own
         held = self._settle(self._join_held(ran), ran.get(COPIES))
         seen = (doubt for result in ran.values() for doubt in result.doubts)
         doubts = tuple(dict.fromkeys((*held.doubts, *seen)))

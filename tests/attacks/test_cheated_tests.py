@@ -294,6 +294,15 @@ CHEATS = {
     "the test is deleted": Cheat(
         {"sums.py": _WRONG, "tests/test_sums.py": None}, "draft", "test-removed"
     ),
+    "a new test that passes after another one alone": Cheat(
+        {
+            "sums.py": f"{_RIGHT}# Adds.\n",
+            "tests/test_a.py": f"import sums\n\nsums.more = True\n\n\n{_MORE}",
+            "tests/test_b.py": "import sums\n\n\ndef test_b():\n    assert sums.more\n",
+        },
+        "withheld",
+        "test_b",
+    ),
     "the test is skipped elsewhere": Cheat(
         {
             "sums.py": f"{_RIGHT}# Adds.\n",
