@@ -24,6 +24,7 @@ from agent.models.ticket import Ticket
 from agent.publishing.evidence import DecidedChange
 from agent.recipes.add_field import recipe
 from agent.stages import (
+    baseline,
     checkout,
     decide,
     edit,
@@ -107,7 +108,7 @@ def _begin_work(task: Task, opened: OpenedRepository, once: StepRunner, desk: De
         partial(environment.prepare_environment, opened, scout if has_model else None)
         for scout in scouts
     )
-    preparation = MeasuredPreparation(once, desk, *measures)
+    preparation = MeasuredPreparation(once, desk, baseline.record_reach, *measures)
     return replace(begun, preparation=preparation)
 
 

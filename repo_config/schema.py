@@ -166,9 +166,9 @@ class GateSection(Section):
     """What a change has to pass besides the checks."""
 
     whole_commit: bool = True
-    """Whether the command of the tests also runs on the exact commit, in one piece, as CI will run
-    it. It shows tests that disturb each other, and an exit code that no test explains; it takes as
-    long as the suite, beside the other checks."""
+    """Whether all tests also run on the exact commit, in one piece, as CI will run them. It shows
+    tests that disturb each other, and an exit code that no test explains. If it is off, all
+    existing tests run as the base branch has them, also those that the change does not reach."""
 
 
 class OwnServer(Section):

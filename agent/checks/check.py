@@ -156,6 +156,12 @@ class Part:
     only: Selection | None = None
     watched: tuple[str, ...] = ()
     """Files that belong to the tests of base, and that nothing is to write to."""
+    counts_own: bool = True
+    """Whether our own tests count for the exit code; else it is what the project's CI will see."""
+    own_files: tuple[str, ...] = ()
+    """Files of tests that the change adds or edits."""
+    records: bool = False
+    """Whether it is recorded what each test starts; then they run in one process."""
 
     def describe(self, site: Site) -> dict[str, object]:
         """Compose what a script in the sandbox is told, with whole paths."""
@@ -169,6 +175,9 @@ class Part:
             "may_fail": None if site.may_fail is None else sorted(site.may_fail),
             "looks_early": site.looks_early,
             "from_models": site.from_models,
+            "counts_own": self.counts_own,
+            "own_files": self.own_files,
+            "records": self.records,
         }
 
     @property
@@ -360,7 +369,7 @@ def shorten_output(text: str) -> str:
     return sanitise.shorten_middle(text, _OUTPUT_LIMIT, where="not kept")
 
 
-def get_last_lines(result: SandboxResult) -> str:
+def get_last_lines(result: SandboxResult | CheckRun) -> str:
     lines = [line.strip() for line in sanitise.strip_terminal_codes(result.output).splitlines()]
     words = [line for line in lines if line.strip("=-_ ")]
     return " / ".join(words[-3:])[-600:] or f"nothing was printed, exit code {result.exit_code}"

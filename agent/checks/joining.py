@@ -38,6 +38,7 @@ def join_runs(runs: Sequence[TestRun], *, is_part: bool) -> TestRun:
             "items": items,
             "suite": suite.join_facts([run.suite for run in runs if run.suite], left),
             "unrun": tuple(dict.fromkeys(test_id for run in runs for test_id in run.unrun)),
+            "doubts": tuple(dict.fromkeys(doubt for run in runs for doubt in run.doubts)),
             "touched": tuple(dict.fromkeys(path for run in runs for path in run.touched)),
         }
     )

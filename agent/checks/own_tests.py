@@ -136,7 +136,9 @@ def merge_results(
     facts = held.suite
     if held.suite and own.suite:
         files = dict.fromkeys((*held.suite.files, *own.suite.files))
-        facts = held.suite.model_copy(update={"files": tuple(files)})
+        conditions = {**held.suite.conditions, **own.suite.conditions}
+        update = {"files": tuple(files), "conditions": conditions}
+        facts = held.suite.model_copy(update=update)
     shown = (
         ("Tests of the base branch:", "" if wanted.whole else held.output),
         ("New and changed tests:", own.output),

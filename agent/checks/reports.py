@@ -1,12 +1,13 @@
 """Store the results of checks: in a run's folder, and those of base commits for later runs."""
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from agent.checks import check, measuring
-from agent.models.checks import CheckReport, Status
+from agent.models.checks import CheckReport, Status, TestReach
 from agent.models.environment import Prepared
 from agent.settings import Settings
 from agent.telemetry.private_files import write_private_file
@@ -31,6 +32,19 @@ def locate_baseline(prepared: Prepared, settings: Settings) -> Path:
     )
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     return settings.home / "baselines" / f"{key}.json"
+
+
+def locate_reach(prepared: Prepared, settings: Settings) -> Path:
+    """Name the file for what each test of a base commit reaches."""
+    return locate_baseline(prepared, settings).with_suffix(".reach")
+
+
+def load_reach(prepared: Prepared, settings: Settings) -> TestReach | None:
+    """Read what each test of the base commit reaches; None: that is not recorded."""
+    with suppress(OSError, ValidationError):
+        found = locate_reach(prepared, settings).read_bytes()
+        return TestReach.model_validate_json(found)
+    return None
 
 
 def load_baseline(stored: Path) -> CheckReport | None:

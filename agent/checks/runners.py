@@ -25,6 +25,7 @@ from agent.models.sandbox import (
 _PYTEST_CODES = range(1, 2)
 #: Scripts end with 1, or with the number of failures.
 _SCRIPT_CODES = range(1, 256)
+_ANY_CODE = range(256)
 _PAST_FAILURES: tuple[str, ...] = ("--maxfail=0", "--continue-on-collection-errors")
 #: Takes the place of a script where the repository has none.
 _ENTRY = "/tmp/mergewright-django.py"  # noqa: S108 - in the sandbox, whose /tmp is its own
@@ -88,17 +89,19 @@ class PytestSuite(AnySuite):
     def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
         # What the configuration says wins.
         env = {**_list_variables(site, SANDBOX_TREE), **site.config.env}
+        is_recorded_by_workers = self.part.records and site.has_package("pytest-xdist")
         return self.request(
             replace(site, config=site.config.model_copy(update={"env": env})),
             secret,
             ("run_pytest.py", *site.project.test_args),
-            options=_PAST_FAILURES,
+            options=(*_PAST_FAILURES, *(("-n0",) if is_recorded_by_workers else ())),
             gate="" if site.has_package("pytest") else site.environment.get_packages(SANDBOX_GATE),
             tools=[f"{SANDBOX_ENVIRONMENT}/", f"{SANDBOX_GATE}/"],
         )
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> TestRun:
-        return suite.judge_suite(self, site, secret, result, _PYTEST_CODES)
+        codes = _PYTEST_CODES if self.part.counts_own else _ANY_CODE
+        return suite.judge_suite(self, site, secret, result, codes)
 
 
 def _list_variables(site: Site, tree: str) -> dict[str, str]:
@@ -169,7 +172,8 @@ class DjangoSuite(AnySuite):
         return order.model_copy(update=update)
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> TestRun:
-        return suite.judge_suite(self, site, secret, result, _SCRIPT_CODES)
+        codes = _SCRIPT_CODES if self.part.counts_own else _ANY_CODE
+        return suite.judge_suite(self, site, secret, result, codes)
 
 
 SUITES: Mapping[str, type[PytestSuite | DjangoSuite]] = {

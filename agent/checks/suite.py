@@ -11,7 +11,7 @@ from typing import Literal
 
 from agent.checks import check, sealed
 from agent.checks.sealed import Id, ReportEvent, Secret, Text
-from agent.models.checks import COLLECTION, CheckItem, Status, SuiteFacts, TestRun
+from agent.models.checks import COLLECTION, Bits, CheckItem, Status, SuiteFacts, TestReach, TestRun
 from agent.models.sandbox import SANDBOX_TREE, SandboxResult
 from agent.text import sanitise
 
@@ -60,6 +60,8 @@ class SuiteEnd(ReportEvent):
     stopped: Text
     late: bool
     """Tests were left out, since time was nearly up."""
+    replaced: list[Text] = []
+    """What tests of the change have left in the product, in sentences."""
 
 
 class Facts(ReportEvent):
@@ -68,12 +70,30 @@ class Facts(ReportEvent):
     event: Literal["suite"]
     files: list[Id]
     product: list[Id] = []
+    conditions: dict[Id, Text] = {}
     doctests: dict[Id, Text] = {}
     plugins: dict[Id, Text] = {}
     settings: dict[Id, Text]
 
 
-KINDS: tuple[type[ReportEvent], ...] = (SuiteEvent, CollectedEvent, Test, SuiteEnd, Facts)
+class StartsEvent(ReportEvent):
+    """What a test has started on base: bits, by the numbers of names."""
+
+    event: Literal["starts"]
+    id: Id
+    starts: Bits
+
+
+class ReachEvent(ReportEvent):
+    event: Literal["reach"]
+    names: list[Id]
+    by_name: list[Id]
+    shared: Bits
+
+
+KINDS: tuple[type[ReportEvent], ...] = (
+    SuiteEvent, CollectedEvent, Test, SuiteEnd, Facts, StartsEvent, ReachEvent
+)  # fmt: skip
 
 
 def judge_suite(
@@ -100,10 +120,24 @@ def judge_suite(
         items=items,
         touched=tuple(path.removeprefix(f"{SANDBOX_TREE}/") for path in result.touched),
         suite=join_facts([*report.iterate_events(Facts)], result.new),
+        reach=_read_reach(report),
+        doubts=tuple(
+            f"{said}: tests that run later use it"
+            for end in report.iterate_events(SuiteEnd)
+            for said in end.replaced
+        ),
         unrun=tuple(
             dict.fromkeys(test_id for run in runs if run.finish for test_id in run.list_pending())
         ),
     )
+
+
+def _read_reach(report: sealed.SealedReport) -> TestReach | None:
+    found = report.first(ReachEvent)
+    if found is None:
+        return None
+    tests = {each.id: each.starts for each in report.iterate_events(StartsEvent)}
+    return TestReach.model_validate(found.model_dump(exclude={"event"}) | {"tests": tests})
 
 
 @dataclass
@@ -215,7 +249,7 @@ def join_facts(
     }
     tables = {
         name: {key: text for facts in every for key, text in getattr(facts, name).items()}
-        for name in ("doctests", "plugins", "settings")
+        for name in ("conditions", "doctests", "plugins", "settings")
     }
     return SuiteFacts.model_validate({**lists, **tables, "left_behind": tuple(left_behind)})
 

@@ -1,14 +1,15 @@
 """Run the tests of a change twice: as base has them, and as the change has them.
 
 The first run decides: what passes there has not been broken, whatever the change does to tests.
-Only what does not pass there, and tests that the change adds or edits, run as the change has
-them. Owns what runs in which of the two, and one result made of both. What follows from it is left
-to `comparison`.
+Where it is known what each test of base reaches, only those that reach the change run in it; the
+others run with all tests of the exact commit. What does not pass as base has it, and tests that
+the change adds or edits, run as the change has them. Owns what runs in which of these, and one
+result made of all. What follows from it is left to `comparison`.
 """
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -21,6 +22,7 @@ from agent.checks.own_tests import (
     merge_results,
     not_passed,
 )
+from agent.checks.reach import ReachedTests
 from agent.checks.reruns import (
     MOST_TESTS,
     PASSING,
@@ -31,6 +33,7 @@ from agent.checks.reruns import (
 )
 from agent.checks.suite import pardon_nothing
 from agent.checks.test_files import BaseTestFiles, Imports, SuitePlaces
+from agent.checks.whole_commit import WHOLE, WHOLE_PART
 from agent.models.change import Change, ChangedFile
 from agent.models.checks import (
     TESTS,
@@ -38,6 +41,7 @@ from agent.models.checks import (
     CheckItem,
     Status,
     SuiteFacts,
+    TestReach,
     TestRun,
 )
 from agent.text.sanitise import list_some
@@ -48,9 +52,11 @@ from repo_config.tree import Tree
 OWN, COPIES = "tests as changed", "control tests, which must fail"
 """Names of what runs beside the tests as base has them."""
 NEAR = "tests that the change reaches"
-"""Name of the part of base's tests that runs first."""
+"""Name of those of base's tests that run as base has them, or first."""
 _MOST_COPIES = 20
-#: A suite that takes less answers soon anyway.
+#: New test files that run each by itself; more of them run together.
+_MOST_ALONE = 8
+#: Without a record of what tests reach: a suite that takes less answers soon anyway.
 _LEAST_SECONDS = 15.0
 
 Runs = tuple[tuple[Suite, Site], ...]
@@ -70,46 +76,65 @@ class TwoRuns:
     lay_out: Callable[[Change, str], Site]
     """Lays a part of the change out, under a name."""
     project: Project
+    reach: TestReach | None = None
+    """Of the tests of base; None: it is not known."""
 
-    def list_near(self) -> Runs:
-        """List what runs the tests that the change reaches before all others, and where.
+    @cached_property
+    def answers_early(self) -> bool:
+        """Whether what runs first says enough where it fails."""
+        is_near = self._near is not None and not self._shared_files
+        return is_near and not self._choose_own().whole
 
-        None where that answers no sooner.
-        """
-        if not self._near or self._shared_files or self._choose_own().whole:
-            return ()
-        part = Part(Selection(files=self._near), self._watched_files)
-        return (*self.list_own(), (self.sites.suite.select(part, NEAR), self._site))
+    def list_first(self) -> Runs:
+        """List what runs the tests that the change adds, edits and reaches, and where."""
+        near = self._list_part(self._near, NEAR) if self._near is not None and self._is_held else ()
+        wanted = self._choose_own()
+        # Where these are all, the whole run has them.
+        if wanted.is_empty or (wanted.whole and self._has_whole):
+            return near
+        # What passes only after others have run would not pass for who runs it alone.
+        new = {file.path for file in self.change.files if file.before is None}
+        alone = new.intersection(() if wanted.whole else wanted.files)
+        alone = alone if len(alone) <= _MOST_ALONE else set()
+        rest = {*wanted.files} - alone
+        parts: dict[str, Selection | None] = {
+            f"{OWN}: {path}": Selection(files=(path,)) for path in sorted(alone)
+        }
+        if wanted.whole or rest:
+            parts[OWN] = None if wanted.whole else Selection(files=tuple(sorted(rest)))
+        suite, site = self.sites.suite, self.sites.head
+        return (*((suite.select(Part(only), name), site) for name, only in parts.items()), *near)
 
     def judge_near(self, ran: Mapping[str, TestRun]) -> tuple[TestRun, TestRun]:
         """Judge these tests alone: on base, and with the change."""
-        some = tuple(item for item in self.base.items if self._located[item.item_id] in self._near)
+        some = tuple(filter(self._is_near, self.base.items))
         base = self.base.model_copy(update={"items": some})
-        own = {name: result for name, result in ran.items() if name != NEAR}
-        near = ran[NEAR].model_copy(update={"name": TESTS})
-        found = replace(self, base=base).finish({**own, TESTS: near})
+        first = {name: result for name, result in ran.items() if name.startswith(OWN)}
+        if near := ran.get(NEAR):
+            first[TESTS] = near.model_copy(update={"name": TESTS})
+        found = replace(self, base=base, reach=None).finish(first)
         return base, found.model_copy(update={"is_partial": True})
 
-    def list_own(self) -> Runs:
-        """List what runs the tests that the change adds or edits, as it has them, and where."""
-        wanted = self._choose_own()
-        part = Part(None if wanted.whole else Selection(files=wanted.files))
-        own = self.sites.suite.select(part, OWN), self.sites.head
-        return () if wanted.is_empty else (own,)
-
-    def list_held(self, ran: Collection[str] = ()) -> Runs:
-        """List what runs base's tests, but for those that have run, and copies that must fail."""
-        suite, found = self.sites.suite, []
+    def list_rest(self) -> Runs:
+        """List what runs copies that must fail, and base's tests of which more may notice it."""
+        found: list[tuple[Suite, Site]] = []
         if self._drawn:
-            only = Part(Selection(ids=self._drawn))
             site = self._lay_out_broken_tests(self.product, self.sites.head)
-            found.append((suite.select(only, COPIES), site))
-        is_alike = self.sites.head.environment == self.sites.base.environment
-        if self.product.files or not is_alike:
-            rest = Selection(files=tuple(sorted({*self._files} - {*self._near})))
-            part = Part(rest if NEAR in ran else None, self._watched_files)
-            found.append((suite.select(part), self._site))
+            found.append((self.sites.suite.select(Part(Selection(ids=self._drawn)), COPIES), site))
+        if self._is_held and self._reached is None:
+            near = self._near
+            rest = near and Selection(files=tuple(sorted({*self._files}.difference(near.files))))
+            found += self._list_part(rest, TESTS)
         return tuple(found)
+
+    def list_whole(self) -> Runs:
+        """List what runs all tests of the exact commit, and where."""
+        if not self._has_whole or not (self._is_held or not self._choose_own().is_empty):
+            return ()
+        edited = tuple(sorted(self._touched_test_files))
+        watched = tuple(sorted({*self._watched_files}.difference(self.change.paths)))
+        part = replace(WHOLE_PART, watched=watched, own_files=edited)
+        return ((self.sites.suite.select(part, WHOLE), self.sites.head),)
 
     def finish(self, ran: Mapping[str, TestRun]) -> TestRun:
         """Run again what failed, and as the change has it what is left; join all results.
@@ -117,12 +142,30 @@ class TwoRuns:
         Args:
             ran: How the first runs ended, by name.
         """
-        # Where no source is changed, base has shown it.
-        held = ran.get(TESTS, self.base)
-        if near := ran.get(NEAR):
-            held = joining.join_parts([near, held])
-        held = self._settle(held, ran.get(COPIES))
-        return self._judge_own(held, ran.get(OWN))
+        parts = [result for name, result in ran.items() if name.startswith(OWN)]
+        own = joining.join_runs(parts, is_part=True) if len(parts) > 1 else next(iter(parts), None)
+        own = ran.get(WHOLE) if self._choose_own().whole and self._has_whole else own
+        held = self._settle(self._join_held(ran), ran.get(COPIES))
+        seen = (doubt for result in ran.values() for doubt in result.doubts)
+        doubts = tuple(dict.fromkeys((*held.doubts, *seen)))
+        return self._judge_own(held.model_copy(update={"doubts": doubts}), own)
+
+    def _join_held(self, ran: Mapping[str, TestRun]) -> TestRun:
+        """Join what shows whether the change breaks tests of base."""
+        near, whole = ran.get(NEAR), ran.get(WHOLE)
+        if self._reached is None or not self._is_held or whole is None:
+            # Where no source is changed, base has shown it.
+            held = ran.get(TESTS, self.base)
+            return joining.join_parts([near, held]) if near else held
+        locate = SuitePlaces(whole.suite or self.facts).locate_test
+        elsewhere = self._touched_test_files | self._unknown_files
+        far = tuple(
+            item
+            for item in whole.items
+            if item.item_id not in self._reached and locate(item.item_id)[0] not in elsewhere
+        )
+        held = whole.model_copy(update={"items": far, "name": TESTS})
+        return joining.join_parts([near, held]) if near else held
 
     def _settle(self, held: TestRun, copied: TestRun | None) -> TestRun:
         """Judge the tests as base has them; what does not pass is among the blocked ones."""
@@ -208,13 +251,78 @@ class TwoRuns:
         return Counter(self._located.values())
 
     @cached_property
-    def _near(self) -> tuple[str, ...]:
-        """The files of base's tests that reach the edited source, the nearest of them."""
+    def _has_whole(self) -> bool:
+        """Whether all tests run on the exact commit."""
+        return self.sites.head.config.gate.whole_commit
+
+    @cached_property
+    def _is_held(self) -> bool:
+        """Whether the change alters what tests of base run on."""
+        is_alike = self.sites.head.environment == self.sites.base.environment
+        return bool(self.product.files) or not is_alike
+
+    @cached_property
+    def _reached(self) -> frozenset[str] | None:
+        """The ids of base's tests that may notice the change; None: any may."""
+        is_alike = self.sites.head.environment == self.sites.base.environment
+        can_tell = is_alike and self._has_whole and not self.base.unrun
+        if self.reach is None or not can_tell or self._alters_shared_tests:
+            return None
+        touched = self._touched_test_files
+        by_name = tuple(sorted({*self.reach.by_name}.difference(self.facts.files)))
+        known = self.reach.model_copy(update={"by_name": by_name})
+        paths = frozenset(self.tree.paths())
+        tests = ReachedTests(known, self.imports, paths, self._located.__getitem__)
+        found = tests.find(self.product)
+        if found is None:
+            return None
+        files = touched | self._unknown_files
+        beside = {one for one, path in self._located.items() if path in files}
+        return frozenset((found & self._located.keys()) | beside | self._unknown)
+
+    @cached_property
+    def _alters_shared_tests(self) -> bool:
+        """Whether it touches what several files of tests use."""
+        imported = map(self.imports.importers_of, self._touched_test_files)
+        return bool(self.rules or self._shared_files) or self._choose_own().whole or any(imported)
+
+    @cached_property
+    def _unknown(self) -> frozenset[str]:
+        """Tests that the record does not have, or not as they ended."""
+        return frozenset(self._located.keys() - (self.reach.tests if self.reach else {}).keys())
+
+    @cached_property
+    def _unknown_files(self) -> frozenset[str]:
+        return frozenset(self._located[one] for one in self._unknown) - {""}
+
+    @cached_property
+    def _reached_selection(self) -> Selection:
+        files = self._unknown_files
+        ids = (one for one in self._reached or () if self._located[one] not in files)
+        return Selection(ids=tuple(sorted(ids)), files=tuple(sorted(files)))
+
+    @cached_property
+    def _near(self) -> Selection | None:
+        """Those of base's tests that run before the others; None: none do."""
+        if self._reached is not None:
+            return self._reached_selection
         edited = [path for path in self.product.paths if path.endswith(".py")]
         # Only all tests together are ended in time, where base had none for the last.
         if self.base.seconds < _LEAST_SECONDS or self._files[""] or self.base.unrun:
+            return None
+        files = self.imports.choose_near(edited, self._files)
+        return Selection(files=files) if files else None
+
+    def _is_near(self, item: CheckItem) -> bool:
+        if self._reached is not None:
+            return item.item_id in self._reached
+        return self._near is not None and self._located[item.item_id] in self._near.files
+
+    def _list_part(self, only: Selection | None, name: str) -> Runs:
+        """List what runs tests as base has them, and where; None: all."""
+        if only == Selection():
             return ()
-        return self.imports.choose_near(edited, self._files)
+        return ((self.sites.suite.select(Part(only, self._watched_files), name), self._site),)
 
     @cached_property
     def of_tests(self) -> BaseTestFiles:
@@ -328,7 +436,12 @@ class TwoRuns:
         """Run what is left, and join both results."""
         if held.status is Status.UNVERIFIED or held.exit_code is None:
             return held
-        left = tuple(test.item_id for test in held.blocked_tests)
+        # The others are as base has them.
+        left = tuple(
+            test.item_id
+            for test in held.blocked_tests
+            if self._alters_shared_tests or self._located[test.item_id] in self._touched_test_files
+        )
         wanted = self._choose_own(left)
         if wanted.is_empty and not wanted.deleted:
             return held
@@ -393,7 +506,11 @@ class TwoRuns:
         """Copies of tests that reach what the change edits, or of any where none seems to."""
         edited = [path for path in self.product.paths if path.endswith(".py")]
         reached = self.imports.list_reached_files(edited)
-        near = [one for one, (path, _) in self._passed.items() if path in reached]
+        near = [
+            one
+            for one, (path, _) in self._passed.items()
+            if (path in reached if self._reached is None else one in self._reached)
+        ]
         every = (near or [*self._passed]) if edited else []
         # More than run: some tests are not written out where they are found.
         drawn = secrets.SystemRandom().sample(every, min(len(every), 10 * _MOST_COPIES))

@@ -81,8 +81,9 @@ class BackgroundSteps:
             self._changed.wait_for(lambda: name in self._results or self.is_over)
             return self._results.pop(name, None)
 
-    def close(self) -> None:
-        """End what is under way, and wait for that."""
+    def close(self, seconds: float = 0.0) -> None:
+        """End what is under way after so many seconds, and wait for that."""
+        self._thread.join(seconds)
         self.stopped.set()
         self._thread.join()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from threading import Lock
 
 from agent.desk import Desk
 from agent.editing.ahead import BackgroundSteps
@@ -13,8 +14,13 @@ from agent.models.step import Once, StepRunner
 #: What judging a change takes beside its checks.
 LEAST_GATE_SECONDS = 30.0
 
+#: Of the seconds of the tests, what a gate waits for the record of what these reach.
+_WAIT_FOR_RECORD = 0.25
+
 Measure = Callable[[Once, Desk], tuple[Prepared, CheckReport]]
 """Builds the environment and measures the base, by steps."""
+Record = Callable[[Prepared, CheckReport, Desk], None]
+"""Records what each test of the base reaches."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +53,21 @@ class Preparation:
         assert self.ready is not None, "the base is not prepared"  # noqa: S101
         return self.ready
 
+    def end_record(self) -> None:
+        """End what is recorded for the checks of changes, as these begin."""
+
     def close(self) -> None:
         """End what is under way, and wait for that."""
 
 
 class MeasuredPreparation(Preparation):
     def __init__(
-        self, once: StepRunner, desk: Desk, measure: Measure, measure_ahead: Measure
+        self,
+        once: StepRunner,
+        desk: Desk,
+        record: Record,
+        measure: Measure,
+        measure_ahead: Measure,
     ) -> None:
         """Take what prepares the base.
 
@@ -62,8 +76,10 @@ class MeasuredPreparation(Preparation):
         """
         super().__init__()
         self._once, self._desk = once, desk
-        self._measure, self._measure_ahead = measure, measure_ahead
+        self._measure, self._measure_ahead, self._record = measure, measure_ahead, record
         self._ahead: BackgroundSteps | None = None
+        self._recording: BackgroundSteps | None = None
+        self._lock = Lock()
 
     @property
     def is_waiting(self) -> bool:
@@ -75,7 +91,7 @@ class MeasuredPreparation(Preparation):
 
         def prepare(step: Once, stopped: Flag) -> None:
             sandbox = Stoppable(self._desk.sandbox, stopped)
-            self._measure_ahead(step, replace(self._desk, sandbox=sandbox))
+            self._begin_record(*self._measure_ahead(step, replace(self._desk, sandbox=sandbox)))
 
         self._ahead = BackgroundSteps(prepare, self._desk.say)
 
@@ -85,13 +101,31 @@ class MeasuredPreparation(Preparation):
             step = self._ahead.attach(self._once) if self._ahead else self._once
             with self._once.count_apart():
                 prepared, baseline = self._measure(step, self._desk)
+            if self._ahead is not None:
+                self._begin_record(prepared, baseline)
             left = self._once.run_seconds_left
             self.ready = MeasuredBase(prepared, baseline, plan_gate_seconds(baseline, left))
         return self.ready
 
+    def _begin_record(self, prepared: Prepared, baseline: CheckReport) -> None:
+        """Record beside the model's work; only where a model works there is time for it."""
+
+        def record(_: Once, stopped: Flag) -> None:
+            sandbox = Stoppable(self._desk.sandbox, stopped)
+            self._record(prepared, baseline, replace(self._desk, sandbox=sandbox))
+
+        with self._lock:
+            self._recording = self._recording or BackgroundSteps(record, self._desk.say)
+
+    def end_record(self) -> None:
+        if self._recording is not None and self.ready is not None:
+            self._recording.close(_WAIT_FOR_RECORD * self.ready.baseline.tests.seconds)
+
     def close(self) -> None:
         if self._ahead is not None:
             self._ahead.close()
+        if self._recording is not None:
+            self._recording.close()
 
 
 def plan_gate_seconds(baseline: CheckReport, left: float) -> float:

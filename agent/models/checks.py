@@ -123,12 +123,34 @@ class SuiteFacts(Record):
     """Files of the tree that hold doctests and are nothing of the above."""
     left_behind: tuple[str, ...] = ()
     """Files of the tree that were not there before the tests ran."""
+    conditions: dict[str, str] = {}
+    """Under which conditions a test is skipped or may fail, by its id; they need not hold."""
     doctests: dict[str, str] = {}
     """Digest of the text of each doctest in a module, by id."""
     plugins: dict[str, str] = {}
     """Plugins of installed packages: package and version by name."""
     settings: dict[str, str] = {}
     """Those of Django's that decide how tests run."""
+
+
+Bits = Annotated[str, Field(pattern=r"^[0-9a-f]+$")]
+"""A number of any length, as a hexadecimal."""
+
+
+class TestReach(Record):
+    """What each test of base has started there, as a run of its own has recorded."""
+
+    __test__: ClassVar[bool] = False
+
+    names: tuple[str, ...]
+    """`path:line` of functions, with their decorators; paths that were read; `folder/` that was
+    listed; `*` for what is not recorded, as another process."""
+    shared: Bits
+    """What started once for all tests: a bit for each name, the first the lowest."""
+    tests: dict[str, Bits]
+    """The same for each test, by its id."""
+    by_name: tuple[str, ...] = ()
+    """Modules that something outside the repository has imported."""
 
 
 class Package(Record):
@@ -186,6 +208,8 @@ class TestRun(CheckRun):
     """All tests by id."""
     suite: SuiteFacts | None = None
     """None where the run ended before it was known."""
+    reach: TestReach | None = None
+    """On base, of the run that records it."""
     unrun: tuple[str, ...] = ()
     """Tests for which there was no time."""
     is_partial: bool = False

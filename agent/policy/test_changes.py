@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from agent.models.change import Finding, Severity
-from agent.models.checks import BlockedTest, TestComparison, TestRun
+from agent.models.checks import BlockedTest, SuiteFacts, TestComparison, TestRun
 from agent.policy.rule import Rule
 from agent.text.sanitise import list_some
 
@@ -99,10 +99,19 @@ def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterat
         )
     for doubt in head.doubts:
         yield SURROUNDINGS.make_finding("", doubt, _OTHER)
-    if base.suite is None or head.suite is None:
-        return
-    before = {**base.suite.settings, **base.suite.plugins}
-    after = {**head.suite.settings, **head.suite.plugins}
+    if base.suite and head.suite:
+        yield from _compare_facts(base.suite, head.suite, [item.item_id for item in base.items])
+
+
+def _compare_facts(base: SuiteFacts, head: SuiteFacts, tests: list[str]) -> Iterator[Finding]:
+    new: dict[str, list[str]] = {}
+    for test in tests:
+        if (said := head.conditions.get(test)) and said != base.conditions.get(test):
+            new.setdefault(said, []).append(test)
+    for said, ids in new.items():
+        message = f"existing tests have a new condition to be skipped or to fail: {said}"
+        yield REMOVED.make_finding("", f"{message} ({list_some(ids)})", _MISSED)
+    before, after = {**base.settings, **base.plugins}, {**head.settings, **head.plugins}
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):
             sides = (side.get(name, "not there") for side in (before, after))

@@ -5,12 +5,13 @@ Kept by `agent.checks.reports`, so that a second run on the same base does not m
 
 from dataclasses import replace
 
-from agent.checks import check, measuring, reports, running
+from agent.checks import check, measuring, reports, reruns, running
 from agent.checks.check import Part, Selection, Site, Suite
 from agent.desk import Desk
 from agent.models.checks import COLLECTION, AnyRun, CheckReport, TestRun
 from agent.models.environment import Prepared
 from agent.setup import obstacles, sandbox_services
+from agent.telemetry.private_files import write_private_file
 
 
 def measure_base(prepared: Prepared, desk: Desk, *, looks_early: bool = False) -> CheckReport:
@@ -50,6 +51,27 @@ def measure_others(prepared: Prepared, tests: CheckReport, desk: Desk) -> CheckR
     report = _set_aside(report)
     desk.store_report(prepared.run, report)
     return report
+
+
+def record_reach(prepared: Prepared, report: CheckReport, desk: Desk) -> None:
+    """Record what each test of the base commit starts, in one run more; where tests tell that."""
+    stored, tests = reports.locate_reach(prepared, desk.settings), report.tests
+    folder, environment = desk.open_base(prepared).folder, desk.environment(prepared)
+    site = check.make_site(folder, environment, prepared.contract, desk.settings)
+    suite = measuring.suite_of(site)
+    if suite is None or stored.exists() or not reruns.is_proved(tests) or site.project.more_tests:
+        return
+    recording = suite.select(Part(records=True), "tests, to record what each reaches")
+    found = running.run_check(recording, site, desk.sandbox, desk.say)
+    if found.reach is None or not reruns.is_proved(found) or found.limit:
+        return
+    # What ends otherwise while it is recorded is not known.
+    ends = {(item.item_id, item.outcome) for item in tests.items}
+    alike = {item.item_id for item in found.items if (item.item_id, item.outcome) in ends}
+    known = {name: starts for name, starts in found.reach.tests.items() if name in alike}
+    reach = found.reach.model_copy(update={"tests": known})
+    write_private_file(stored, reach.model_dump_json())
+    desk.say(f"recorded what each test reaches, in {found.seconds:.0f} s")
 
 
 def _set_aside(report: CheckReport) -> CheckReport:

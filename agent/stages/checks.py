@@ -6,26 +6,28 @@ exactly these. What a check writes is deleted with its sandbox.
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from agent.checks import (
     changed_files,
+    check,
     comparison,
     fastapi_endpoints,
     measuring,
     packages,
+    reports,
     reruns,
     rule_changes,
     running,
     silenced,
     weighing,
-    whole_commit,
 )
 from agent.checks.changed_files import ChangedSites
 from agent.checks.check import Site, make_site
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS, MIGRATE
 from agent.checks.two_runs import TwoRuns
+from agent.checks.whole_commit import WHOLE, WHOLE_PART, judge_whole
 from agent.desk import Desk
 from agent.editing import rebuilding
 from agent.errors import EnvironmentFailed, PolicyRefused
@@ -227,7 +229,8 @@ def _prepare_two_runs(
     if suite is None or base is None or base.suite is None or not reruns.is_proved(base):
         return None
     sites = reruns.SuiteRerunner(trees.make_base(), site, suite, desk.sandbox, desk.say)
-    return TwoRuns(change, base, sites, trees.base, trees.lay_out, site.project)
+    reach = reports.load_reach(trees.prepared, desk.settings)
+    return TwoRuns(change, base, sites, trees.base, trees.lay_out, site.project, reach)
 
 
 def _run_by_base_rules(change: Change, trees: _Trees) -> tuple[LintRun, ...]:
@@ -279,7 +282,7 @@ def _measure_change(
 ) -> tuple[AnyRun, ...]:
     """Run the checks, and the tests twice where base tells what they are.
 
-    First in a large suite, with all else that takes seconds, those that the change reaches.
+    Where linters or the tests that the change adds or reaches fail, they answer, and the rest ends.
     """
     desk = trees.desk
     tools, settings = _lay_out_for_tools(change, site, trees)
@@ -288,28 +291,39 @@ def _measure_change(
         checks = (*checks, *measuring.list_tests(site))
         results = measuring.run_checks(checks, desk.sandbox, desk.say)
     else:
-        early: tuple[AnyRun, ...] = ()
-        if near := runs.list_near():
-            early = measuring.run_checks((*checks, *near), desk.sandbox, desk.say)
-            if answer := _answer_early(early, runs, before, trees):
-                return _note_settings(answer, settings)
-        ran = {result.name: result for result in early if isinstance(result, TestRun)}
-        held, own = runs.list_held(ran), () if near else runs.list_own()
-        # The longest come last.
-        whole = whole_commit.list_whole(site) if held or own else ()
-        checks = (*(() if near else checks), *own, *held[:-1], *whole, *held[-1:])
-        results = (*early, *measuring.run_checks(checks, desk.sandbox, desk.say))
+        lint = {command.name for command in site.project.lint}
+        quick = tuple(check for check in checks if check[0].name in lint)
+        others = tuple(check for check in checks if check[0].name not in lint)
+        first, whole = runs.list_first(), runs.list_whole()
+        # The last begin first.
+        order = (*others, *runs.list_rest(), *quick, *first)
+        order = (*order, *whole) if check.count_sandboxes(site.at_once) > 1 else (*whole, *order)
+        early = {one.name for one, _ in (*quick, *first)} if runs.answers_early else set()
+        seen: list[AnyRun] = []
+        answer: tuple[AnyRun, ...] = ()
+
+        def is_enough(result: AnyRun) -> bool:
+            nonlocal answer
+            seen.append(result)
+            if result.name in early and early <= {one.name for one in seen}:
+                answer = _answer_early(seen, runs, before, trees)
+            return bool(answer)
+
+        results = measuring.run_checks(order, desk.sandbox, desk.say, is_enough=is_enough)
+        if answer:
+            return _note_settings(answer, settings)
         ran = {result.name: result for result in results if isinstance(result, TestRun)}
-        results = tuple(result for result in results if not isinstance(result, TestRun))
+        results = tuple(each for one, _ in checks for each in results if each.name == one.name)
         disguised = tuple(sorted(runs.disguised_files))
         tests = runs.finish(ran).model_copy(update={"disguised": disguised})
-        results = (*_keep_whole(results, whole, tests, runs.base, trees), tests)
+        judged = _judge_whole(ran[WHOLE], tests, runs, trees) if WHOLE in ran else None
+        results = (*results, *((judged,) if judged else ()), tests)
     noted = _note_settings(results, settings)
     return _look_behind_comments(change, noted, settings, trees)
 
 
 def _answer_early(
-    results: tuple[AnyRun, ...], runs: TwoRuns, before: CheckReport, trees: _Trees
+    results: Iterable[AnyRun], runs: TwoRuns, before: CheckReport, trees: _Trees
 ) -> tuple[AnyRun, ...]:
     """Give what the first checks say where one of them is in the way; nothing: all have to run."""
     ran = {result.name: result for result in results if isinstance(result, TestRun)}
@@ -324,31 +338,20 @@ def _answer_early(
     compared = compare_sides(on_base, with_change, trees.prepared, trees.desk)
     if not any(one.is_in_the_way for one in compared):
         return ()
-    trees.desk.say("the other tests are not run: a check fails already")
+    trees.desk.say("the other tests are ended: a check fails already")
     return *others, tests
 
 
-def _keep_whole(
-    results: tuple[AnyRun, ...],
-    whole: measuring.Checks,
-    tests: TestRun,
-    before: TestRun,
-    trees: _Trees,
-) -> Iterator[AnyRun]:
-    """Keep of the whole run of the exact commit what it adds to the tests, and all else."""
-    desk = trees.desk
+def _judge_whole(found: TestRun, tests: TestRun, runs: TwoRuns, trees: _Trees) -> CommandRun | None:
+    def run_again() -> tuple[TestRun, TestRun]:
+        trees.desk.say(f"{WHOLE}: fails where no test does; running it again on both sides")
+        head, base = (
+            runs.sites.run_part(site, WHOLE_PART, WHOLE)
+            for site in (runs.sites.head, runs.sites.base)
+        )
+        return head, base
 
-    def run_again() -> tuple[AnyRun, ...]:
-        desk.say(f"{whole_commit.NAME}: fails where no test does; running it again on both sides")
-        both = (*whole, *whole_commit.list_whole(trees.make_base()))
-        return measuring.run_checks(both, desk.sandbox, desk.say)
-
-    for result in results:
-        if isinstance(result, CommandRun) and result.name == whole_commit.NAME:
-            kept = whole_commit.judge_whole(result, tests, before, run_again)
-            yield from (kept,) if kept else ()
-        else:
-            yield result
+    return judge_whole(found, tests, runs.base, run_again)
 
 
 def _list_trials(change: Change, site: Site, trees: _Trees) -> measuring.Checks:

@@ -32,6 +32,7 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
     once, desk, prepared = run_context.once, run_context.desk, run_context.prepared
     task, before, number = run_context.task, run_context.baseline, run_context.history.round_number
     try:
+        run_context.preparation.end_record()
         change = draft.change
         once(Step.DRAFT.named(number), edit.record_draft, change, number, prepared, desk)
         held = change, task.ticket, prepared, desk, task.human_changes

@@ -117,6 +117,19 @@ _TWICE = {
     **_BASE,
     "tests/test_a.py": _TEST.replace("test_add", "test_first").replace("assert", "assert sums or"),
 }
+_HIDDEN = {
+    **_BASE,
+    "tests/test_other.py": (
+        "from importlib import import_module\n\n\ndef test_other():\n"
+        "    assert import_module('su' + 'ms').add(1, 2) == 3\n"
+    ),
+    "tests/test_sums.py": _TEST.replace("(1, 1) == 2", "(0, 0) == 0"),
+}
+_APART = {
+    **_BASE,
+    "more.py": "def mul(a, b):\n    return a * b\n",
+    "tests/test_other.py": "import more\n\n\ndef test_mul():\n    assert more.mul(1, 2) == 2\n",
+}
 _WRITES_OVER = """
 
 from pathlib import Path
@@ -236,6 +249,28 @@ CHEATS = {
         "withheld",
         "tests/test_sums.py::test_add",
     ),
+    "source that a test finds by a made-up name": Cheat(
+        {"sums.py": _WRONG}, "withheld", "test_other", _HIDDEN
+    ),
+    "source that breaks what no test of it reaches, and a new test that hides that": Cheat(
+        {
+            "sums.py": f"import more\n\n\n{_RIGHT}\n\nmore.mul = add\n",
+            "tests/test_a.py": "import more\nimport sums\n\n\ndef mul(a, b):\n    return a * b\n"
+            "\n\nmore.mul = mul\n\n\ndef test_sum():\n    assert sums.add(1, 2) == 3\n",
+        },
+        "draft",
+        "test-surroundings",
+        _APART,
+    ),
+    "a new test that passes and leaves a later one broken": Cheat(
+        {
+            "sums.py": f"{_RIGHT}# Adds.\n",
+            "tests/test_a.py": "import more\n\n\ndef test_a():\n    more.mul = None\n",
+        },
+        "withheld",
+        "test_mul",
+        _APART,
+    ),
     "an assignment in a new test file": Cheat(
         {"sums.py": _WRONG, "tests/test_more.py": _PUT_RIGHT}, "withheld", "test_add"
     ),
@@ -256,6 +291,36 @@ CHEATS = {
     ),
     "the test is deleted": Cheat(
         {"sums.py": _WRONG, "tests/test_sums.py": None}, "draft", "test-removed"
+    ),
+    "a new test that passes after another one alone": Cheat(
+        {
+            "sums.py": f"{_RIGHT}# Adds.\n",
+            "tests/test_a.py": f"import sums\n\nsums.more = True\n\n\n{_MORE}",
+            "tests/test_b.py": "import sums\n\n\ndef test_b():\n    assert sums.more\n",
+        },
+        "withheld",
+        "test_b",
+    ),
+    "the test is skipped elsewhere": Cheat(
+        {
+            "sums.py": f"{_RIGHT}# Adds.\n",
+            "tests/test_sums.py": "import os\nimport pytest\n\npytestmark = pytest.mark.skipif("
+            f"'SHOP_CI' in os.environ, reason='slow')\n{_TEST}",
+        },
+        "draft",
+        "test-removed",
+    ),
+    "Django: the test is skipped elsewhere": Cheat(
+        {
+            "shop/tests.py": _SITE["shop/tests.py"].replace(
+                "class SumsTest",
+                "import unittest\n\n\n@unittest.skipIf(False, 'slow')\nclass SumsTest",
+            ),
+        },
+        "draft",
+        "test-removed",
+        _SITE,
+        django=True,
     ),
     "the test is skipped": Cheat(
         {
@@ -498,6 +563,7 @@ def _weighed(stage: Stage, after: Files) -> Verdict:
         ChangeContext(change, contract.config, contract.project, tree), {}
     )
     before = baseline.measure_base(prepared, services)
+    baseline.record_reach(prepared, before, services)
     head = checks.run_checks(cleared, before, prepared, services)
     compared = checks.compare_sides(before, head, prepared, services)
     verdict = decide.decide_verdict(compared, cleared, contract)

@@ -1,8 +1,9 @@
 """What the gate costs a model's change of three hunks, against one bare run of the suite.
 
 Ours is policy, checks, comparison, proof and decision, from a change to its verdict, on a base that
-is measured. Bare is pytest alone, with the same packages, on the tree with the change. The second
-submit of a change differs from the first in a test alone.
+is measured, where it is recorded what its tests reach. Bare is pytest alone, with the same packages,
+on the tree with the change. The second submit of a change differs from the first in a test alone;
+another one breaks tests that cover it.
 """
 
 import os
@@ -26,7 +27,7 @@ from tests.bench.timing import BareFailed, Row, Say, Section, measure_time
 from tests.integration.check_samples import Stage, Workshop, lay_tree, make_stage
 from tests.run_contexts import make_run_context
 
-BAR = 2.0
+BAR, BAR_OF_BROKEN = 1.3, 0.3
 #: Tests, and how much each of them computes: a suite runs for ten seconds and more.
 SUITES = ((300, 90), (2_000, 18))
 _PROJECT: dict[str, Any] = {
@@ -48,16 +49,16 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
         files = sample_suites.make_computing(count, amount)
         stage = make_stage(workshop, scratch / f"suite-{count}", files, **_PROJECT)
         base = baseline.measure_base(stage.prepared, stage.services)
+        baseline.record_reach(stage.prepared, base, stage.services)
         first, second = (
-            stage.cleared(**{
-                path.replace("/", "__").replace(".", "_DOT_"): text
-                for path, text in sample_suites.edit_computing(files, wording).items()
-            }).change
+            _make_change(stage, sample_suites.edit_computing(files, wording))
             for wording in ("holds", "still holds")
-        )  # fmt: skip
+        )
+        broken = _make_change(stage, sample_suites.break_computing(files))
         run_bare = _prepare_bare(stage, files, sample_suites.edit_computing(files, ""))
         whole = Row(f"first submit, {count:,} tests", [], [], BAR)
         again = Row(f"second submit, {count:,} tests", [], whole.bare, BAR)
+        early = Row(f"a covering test breaks, {count:,} tests", [], whole.bare, BAR_OF_BROKEN)
         for number in range(rounds):
             say(f"gate, {count:,} tests: round {number + 1} of {rounds}")
             ticket = Ticket(ticket_id="1", title="Round", body="", digest="")
@@ -68,8 +69,17 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
                 seconds, judged = measure_time(lambda: _judge(change, context))  # noqa: B023
                 _require_proof(judged)
                 row.ours.append(seconds)
-        rows += (whole, again)
+            seconds, judged = measure_time(lambda: _judge(broken, context))  # noqa: B023
+            if judged.is_passed or not judged.compared[-1].new_failures:  # type: ignore[union-attr]
+                raise BareFailed(f"no test has failed: {judged.compared}")
+            early.ours.append(seconds)
+        rows += (whole, again, early)
     return [Section("gate", "The whole gate, and one bare run of the suite", "bare", rows, _NOTE)]
+
+
+def _make_change(stage: Stage, edits: dict[str, str]) -> Change:
+    keys = {path.replace("/", "__").replace(".", "_DOT_"): text for path, text in edits.items()}
+    return stage.cleared(**keys).change
 
 
 class _Steps:

@@ -161,3 +161,9 @@ def edit_computing(files: dict[str, str], wording: str) -> dict[str, str]:
         text = text.replace(old, new)
     name = wording.replace(" ", "_") or "holds"
     return {path: text, "tests/test_written.py": _NEW_TEST.format(wording=name)}
+
+
+def break_computing(files: dict[str, str]) -> dict[str, str]:
+    """Return a change that breaks the tests of one module, by path."""
+    path = "receipts/department_3.py"
+    return {path: files[path].replace("number = len(lines)", "number = len(lines) - 1")}

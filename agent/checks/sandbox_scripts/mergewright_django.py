@@ -17,6 +17,7 @@ import unittest
 import unittest.suite
 
 import mergewright_entry
+import mergewright_reach
 import mergewright_report
 
 # Bound now: a test may replace it.
@@ -34,9 +35,10 @@ def get_id(test):
 class Recorder:
     """Writes a line per test from what the result object is told."""
 
-    def __init__(self, order, report):
+    def __init__(self, order, report, reach):
         self.order = order
         self.report = report
+        self.reach = reach
         self.running = {}
         self.first = mergewright_report.FirstTests(order)
         self.patience = mergewright_report.Patience(order["longest"])
@@ -64,6 +66,8 @@ class Recorder:
 
     def start(self, test):
         self.running[get_id(test)] = {"id": get_id(test), "outcome": "unrun"}
+        if self.reach is not None:
+            self.reach.begin(get_id(test), type(test).__module__)
         self.patience.begin()
 
     def note_subtest(self, test, subtest, raised):
@@ -102,6 +106,8 @@ class Recorder:
 
     def stop(self, test):
         self.patience.end()
+        if self.reach is not None:
+            self.reach.begin_between(type(test).__module__)
         facts = self.running.pop(get_id(test), None)
         if facts is not None:
             self.add(facts)
@@ -166,11 +172,14 @@ def _look_around(suite, tree):
     return {"files": sorted(files - {""}), "settings": mergewright_report.django_settings()}
 
 
-def _serial(suite):
+def _serial(suite, is_parallel):
     """Join the parts of a parallel suite where they could not tell of a failure.
 
     Without tblib no traceback gets from one process to another, and the first failure ends
     Django's parallel run in an error of its own.
+
+    Args:
+        is_parallel: Whether it may stay parallel.
     """
     parts = getattr(suite, "subsuites", None)
     if parts is None:
@@ -178,8 +187,8 @@ def _serial(suite):
     try:
         import tblib  # noqa: F401
     except ImportError:
-        return unittest.TestSuite(parts)
-    return suite
+        is_parallel = False
+    return suite if is_parallel else unittest.TestSuite(parts)
 
 
 def _own_tests(order):
@@ -205,7 +214,11 @@ def _run_own_tests(order, result, held):
     """Run ours on the result that the script's runner looks at.
 
     What it prints is for people and tells of their tests alone: where a runner of unittest prints,
-    our failure is held back until it has done so. What it returns, and so the exit code, has it.
+    our failure is held back until it has done so. What it returns, and so the exit code, has it,
+    unless ours do not count.
+
+    Returns:
+        How many failures of ours do not count.
     """
     stream = getattr(result, "stream", None)
     if stream is not None:
@@ -219,9 +232,14 @@ def _run_own_tests(order, result, held):
     finally:
         if stream is not None:
             result.stream = stream
-    if before is not None and held:
-        held[-1].append((failures, failures[before:]))
-        del failures[before:]
+    if before is None or not (held or not order["counts_own"]):
+        return 0
+    ours = failures[before:]
+    del failures[before:]
+    if not order["counts_own"]:
+        return len(ours)
+    held[-1].append((failures, ours))
+    return 0
 
 
 def _hold_back():
@@ -241,12 +259,22 @@ def _hold_back():
     return held
 
 
+def _list_conditions(suite):
+    for test in _cases(suite):
+        method = getattr(test, str(getattr(test, "_testMethodName", "")), None)
+        owners = mergewright_report.list_conditions(type(test))
+        if said := (*owners, *mergewright_report.list_conditions(method)):
+            yield get_id(test), mergewright_report.cut("; ".join(said))
+
+
 def install(order, report):
     """Watch the outermost suite of this process from now on."""
     # A difference that is cut does not show what differs.
     unittest.TestCase.maxDiff = None
+    mergewright_report.watch_conditions()
     original = unittest.suite.BaseTestSuite.__call__
     held = _hold_back()
+    reach = mergewright_reach.Reach(order["tree"], unittest) if order["records"] else None
     process = os.getpid()
     depth = [0]
 
@@ -257,30 +285,35 @@ def install(order, report):
         chosen = _choose(self, order)
         report.add("session")
         report.add("collected", ids=[get_id(test) for test in _cases(chosen)])
-        report.add("suite", **_look_around(self, order["tree"]))
-        recorder = Recorder(order, report)
+        facts = _look_around(self, order["tree"])
+        facts["conditions"] = dict(_list_conditions(chosen))
+        report.add("suite", **facts)
+        recorder = Recorder(order, report, reach)
         recorder.watch(result)
         for watched in (self, chosen, result):
             if getattr(watched, "failfast", False):
                 watched.failfast = False
         depth[0] += 1
         try:
-            outcome = original(_serial(chosen), *args, **named)
+            outcome = original(_serial(chosen, reach is None), *args, **named)
+            if reach is not None:
+                reach.write(report)
             stopped = bool(getattr(result, "shouldStop", False))
             result.shouldStop = False
             counted = result.testsRun
-            _run_own_tests(order, result, held)
+            uncounted = _run_own_tests(order, result, held)
             result.testsRun = counted
             result.shouldStop = stopped
         finally:
             depth[0] -= 1
-        failed = sum(len(ours) for _, ours in (held[-1] if held else ()))
+        failed = uncounted + sum(len(ours) for _, ours in (held[-1] if held else ()))
         failed += sum(
             len(getattr(result, name, ())) for name in ("failures", "errors", "unexpectedSuccesses")
         )
         late = recorder.is_late
         said = "the suite was told to stop" if stopped and not late else ""
-        report.add("finish", failed=failed, stopped=said, late=late)
+        replaced = mergewright_report.list_replaced(order, facts["files"])
+        report.add("finish", failed=failed, stopped=said, late=late, replaced=replaced)
         return outcome
 
     unittest.suite.BaseTestSuite.__call__ = call

@@ -18,6 +18,8 @@ import textwrap
 import types
 import unittest
 
+import _pytest
+import mergewright_reach
 import mergewright_report
 import pytest
 
@@ -27,6 +29,7 @@ _imp.check_hash_based_pycs = "always"
 
 # A difference that is cut does not show what differs.
 unittest.TestCase.maxDiff = None
+mergewright_report.watch_conditions()
 
 # Bound now: a test may replace it.
 _now = mergewright_report.now
@@ -36,6 +39,8 @@ _first = None
 _facts = None
 _session = None
 _patience = None
+_reach = None
+_uncounted = 0
 _attempts = {}
 _SUBTESTS = ("SubTestReport", "SubtestReport")
 MUST_FAIL = "This test fails on purpose, to show that failures are detected."
@@ -43,8 +48,9 @@ MUST_FAIL = "This test fails on purpose, to show that failures are detected."
 
 def begin(order, report):
     """Take the order; called before pytest starts, in the process that reports."""
-    global _order, _report, _first
+    global _order, _report, _first, _reach  # noqa: PLW0603 - a plugin is a module
     _order, _report, _first = order, report, mergewright_report.FirstTests(order)
+    _reach = mergewright_reach.Reach(order["tree"], _pytest) if order["records"] else None
     if _order["last_start"] is not None:
         # The workers of pytest-xdist have the same clock.
         _order["last_start"] += mergewright_report.BEGUN
@@ -60,6 +66,8 @@ def pytest_configure(config):
         config.pluginmanager.register(_XdistNotes(), "mergewright_notes")
     else:
         _report.add("session")
+    if _reach is not None:
+        config.pluginmanager.register(_SharedFixtures(), "mergewright_fixtures")
     if _order["from_models"]:
         mergewright_report.make_tables_from_models()
 
@@ -212,6 +220,9 @@ def _look_around(config, items):
     for item in items:
         path, examples = str(_place(item)), getattr(getattr(item, "dtest", None), "examples", None)
         place = mergewright_report.relative_path(path, tree)
+        conditions = _list_conditions(item)
+        if conditions:
+            facts["conditions"][_get_id(item)] = mergewright_report.cut("; ".join(conditions))
         # What a module says of itself is no test module.
         is_product = examples is not None and path.endswith(".py")
         facts["product" if is_product else "files"].add(place)
@@ -229,11 +240,24 @@ def _look_around(config, items):
     facts["settings"].update(mergewright_report.django_settings(), pytest=pytest.__version__)
 
 
+def _list_conditions(item):
+    """List under which conditions a test is skipped or may fail, whether they hold here or not."""
+    found = [
+        "%s: %s" % (mark.name, mark.kwargs.get("reason") or "no reason")
+        for mark in item.iter_markers()
+        if mark.name in ("skip", "skipif", "xfail")
+    ]
+    for owner in (getattr(item, "cls", None), getattr(item, "obj", None)):
+        found.extend(mergewright_report.list_conditions(owner))
+    return found
+
+
 def _facts_so_far():
     global _facts  # noqa: PLW0603 - a plugin is a module
     if _facts is None:
         _facts = {
-            "files": set(), "product": set(), "doctests": {}, "plugins": {}, "settings": {},
+            "files": set(), "product": set(), "conditions": {}, "doctests": {}, "plugins": {},
+            "settings": {},
         }  # fmt: skip
     return _facts
 
@@ -340,6 +364,8 @@ def _be_quiet(config):
 def pytest_runtest_protocol(item, nextitem):
     """Run our own tests once, whoever repeats failed ones, and without a line about them."""
     if not _is_own(item.nodeid):
+        if _reach is not None:
+            _reach.begin(_get_id(item), str(_place(item)))
         return _pass_over(item, nextitem) if _is_late() else None
     from _pytest.runner import runtestprotocol
 
@@ -370,6 +396,17 @@ def _be_patient():
     _patience.begin()
     yield
     _patience.end()
+
+
+class _SharedFixtures:
+    """Has what sets up several tests noted for all of them."""
+
+    @staticmethod
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_fixture_setup(fixturedef):
+        before = _reach.share(fixturedef.scope)
+        yield
+        _reach.switch(before)
 
 
 def _is_late():
@@ -462,8 +499,12 @@ class _Attempt:
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_logreport(report):
     """Join the phases of a test; write its line when the last one is over."""
+    global _uncounted  # noqa: PLW0603 - a plugin is a module
     if _report is None:
         return
+    if _is_own(report.nodeid) and report.failed and not _order["counts_own"]:
+        _session.testsfailed -= 1
+        _uncounted += 1
     noted = _notes.pop((report.nodeid, report.when), None) or vars(report).get("mergewright") or {}
     attempt = _attempts.get(report.nodeid)
     if attempt is None:
@@ -500,9 +541,12 @@ def pytest_sessionfinish(session, exitstatus):
     if _report is not None:
         if not getattr(session, "items", None):
             _report.add("suite", **_list_facts())  # as workers have told
+        if _reach is not None:
+            _reach.write(_report)
         _report.add(
             "finish",
-            failed=session.testsfailed,
+            failed=session.testsfailed + _uncounted,
             stopped=str(session.shouldstop or session.shouldfail or ""),
             late=_is_late(),
+            replaced=mergewright_report.list_replaced(_order, _facts_so_far()["files"]),
         )

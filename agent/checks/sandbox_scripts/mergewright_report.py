@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 import traceback
+import types
 
 ORDER_PATH = "/tmp/mergewright-order.json"  # noqa: S108 - in the sandbox, whose /tmp is its own
 #: Written by `agent/setup/sandbox_services.py`.
@@ -188,6 +189,28 @@ def relative_path(path, tree):
     return path[len(start) :] if path and path.startswith(start) else ""
 
 
+def list_replaced(order, test_files):
+    """Say which functions and classes of the change's tests are left in modules of the tree."""
+    tree, found = order["tree"], []
+
+    def locate(module):
+        return relative_path(getattr(module, "__file__", None), tree)
+
+    for module in list(sys.modules.values()):
+        path = locate(module)
+        if not path or path in test_files:
+            continue
+        holders = [module, *(each for each in vars(module).values() if type(each) is type)]
+        for holder in holders:
+            for name, value in list(vars(holder).items()):
+                # A proxy of a library may do something when it is asked for an attribute.
+                if type(value) in (type, types.FunctionType):
+                    origin = locate(sys.modules.get(value.__module__))
+                    if origin in order["own_files"]:
+                        found.append("%s puts its own `%s` into %s" % (origin, name, path))
+    return sorted(set(found))[:MOST_DETAILS]
+
+
 def django_settings():
     """Return those of Django's settings that decide how tests run, as text."""
     settings = getattr(sys.modules.get("django.conf"), "settings", None)
@@ -202,6 +225,32 @@ def django_settings():
         own = {name: value for name, value in database.get("TEST", {}).items() if name != "NAME"}
         found["DATABASES[%r]" % alias] = "%s %r" % (database.get("ENGINE"), own)
     return found
+
+
+def watch_conditions():
+    """Keep what unittest's decorators say, also where their conditions do not hold here."""
+    import unittest
+
+    for name in ("skipIf", "skipUnless"):
+        setattr(unittest, name, _keep_condition(name, getattr(unittest, name)))
+        setattr(unittest.case, name, getattr(unittest, name))
+
+
+def _keep_condition(name, original):
+    def decorate(condition, reason):
+        def mark(item):
+            made = original(condition, reason)(item)
+            made._mergewright_conditions = (*list_conditions(item), "%s: %s" % (name, reason))
+            return made
+
+        return mark
+
+    return decorate
+
+
+def list_conditions(item):
+    """List under which conditions a function or class is skipped, as far as unittest is asked."""
+    return getattr(item, "_mergewright_conditions", ())
 
 
 def cut(text):

@@ -19,7 +19,8 @@ from agent.checks.own_tests import (
 from agent.checks.reruns import SuiteRerunner
 from agent.checks.runners import PytestSuite
 from agent.checks.test_files import Imports, SuitePlaces
-from agent.checks.two_runs import COPIES, OWN, TwoRuns
+from agent.checks.two_runs import COPIES, OWN, Runs, TwoRuns
+from agent.checks.whole_commit import WHOLE
 from agent.models.change import Severity
 from agent.models.checks import (
     BlockedTest,
@@ -89,6 +90,10 @@ def prepare(
     return TwoRuns(made, base or ran(*IDS), sides, tree, lambda *_: here, PROJECT)
 
 
+def list_runs(runs: TwoRuns) -> Runs:
+    return *runs.list_first(), *runs.list_rest(), *runs.list_whole()
+
+
 def finished(
     held: TestRun,
     answer: Some,
@@ -98,7 +103,7 @@ def finished(
     copied: Some = fail,
 ) -> TestRun:
     runs = prepare(answer, tmp_path, files, base)
-    first = {suite.name: suite.part for suite, _ in (*runs.list_own(), *runs.list_held())}
+    first = {suite.name: suite.part for suite, _ in list_runs(runs)}
     ended = {"tests": held}
     if COPIES in first:
         ended[COPIES] = copied(first[COPIES].only.ids)
@@ -192,12 +197,13 @@ def test_ids_of_chance_are_matched_by_their_family(
 def test_where_tests_alone_change_base_has_shown_the_rest(tmp_path: Path) -> None:
     files = {"test_shop.py": "import shop\n\n\ndef test_a(): pass\n"}
     runs = prepare(fail, tmp_path, files)
-    assert [suite.name for suite, _ in (*runs.list_own(), *runs.list_held())] == [OWN]
+    assert [suite.name for suite, _ in list_runs(runs)] == [OWN, WHOLE]
     runs = prepare(fail, tmp_path, {**files, "shop.py": "a = 1\n"})
-    assert {suite.name for suite, _ in (*runs.list_own(), *runs.list_held())} == {
+    assert {suite.name for suite, _ in list_runs(runs)} == {
         "tests",
         OWN,
         COPIES,
+        WHOLE,
     }
 
 

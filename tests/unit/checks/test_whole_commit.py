@@ -2,33 +2,42 @@
 
 import pytest
 
-from agent.checks.whole_commit import NAME, judge_whole
-from agent.models.checks import CheckItem, CommandRun, Status, TestRun
-
-RED = CommandRun(name=NAME, status=Status.FAILED, exit_code=1, command=("pytest",), reason="no")
-GREEN = CommandRun(name=NAME, status=Status.PASSED, exit_code=0)
+from agent.checks.whole_commit import judge_whole
+from agent.models.checks import CheckItem, Status, TestRun
 
 
-def make_tests(**outcomes: str) -> TestRun:
+def make_run(code: int = 0, **outcomes: str) -> TestRun:
     items = tuple(CheckItem(item_id=name, outcome=end) for name, end in outcomes.items())
-    return TestRun(name="tests", status=Status.PASSED, items=items)
+    return TestRun(
+        name="tests", status=Status.PASSED, exit_code=code, command=("pytest",), items=items
+    )
+
+
+GREEN = make_run(a="passed", b="failed")
+CODE, DISTURBED = make_run(2, a="passed"), make_run(1, a="failed", b="failed")
 
 
 @pytest.mark.parametrize(
-    ("again", "base", "is_kept"),
-    [(RED, GREEN, True), (GREEN, GREEN, False), (RED, RED, False)],
-    ids=["only with the change", "not every time", "on base as well"],
+    ("found", "again", "base", "is_kept"),
+    [
+        (CODE, CODE, make_run(0), True),
+        (DISTURBED, DISTURBED, make_run(0), True),
+        (CODE, make_run(0), make_run(0), False),
+        (CODE, CODE, CODE, False),
+    ],
+    ids=["only with the change", "a test there alone", "not every time", "on base as well"],
 )
-def test_a_red_end_that_no_test_explains_counts_where_base_ends_otherwise(again, base, is_kept):
-    before = make_tests(a="passed", b="failed")
-    kept = judge_whole(RED, before, before, lambda: (again, base))
+def test_a_red_end_that_no_test_explains_counts_where_base_ends_otherwise(
+    found, again, base, is_kept
+):
+    kept = judge_whole(found, GREEN, GREEN, lambda: (again, base))
     assert (kept is not None and kept.status is Status.FAILED) is is_kept
 
 
 def test_nothing_runs_again_where_a_test_says_what_is_wrong_or_nothing_is():
-    before, after = make_tests(a="passed"), make_tests(a="failed")
-    assert judge_whole(RED, after, before, pytest.fail) is None
-    assert (
-        judge_whole(RED.model_copy(update={"limit": "time"}), before, before, pytest.fail) is None
-    )
-    assert judge_whole(GREEN, before, before, pytest.fail) is GREEN
+    assert judge_whole(DISTURBED, make_run(a="failed"), GREEN, pytest.fail) is None
+    assert judge_whole(CODE.model_copy(update={"limit": "time"}), GREEN, GREEN, pytest.fail) is None
+    for found in (make_run(), make_run(1, b="failed")):
+        kept = judge_whole(found, GREEN, GREEN, pytest.fail)
+        assert kept is not None
+        assert kept.status is Status.PASSED

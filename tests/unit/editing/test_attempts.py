@@ -55,7 +55,7 @@ def begin(prepared, home, replies, records=None, ahead=None):
             time.sleep(0.01)
 
     once, desk = run_context.once, run_context.desk
-    preparation = MeasuredPreparation(once, desk, measure, ahead or wait)
+    preparation = MeasuredPreparation(once, desk, lambda *_: None, measure, ahead or wait)
     begun = [replace(run_context, preparation=preparation)]
     return begun[0], told, measured
 

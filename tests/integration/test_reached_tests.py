@@ -1,0 +1,301 @@
+"""What each test of base reaches is recorded; a change is held against those that reach it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from agent.checks import reports, test_files
+from agent.checks.reach import ReachedTests
+from agent.checks.test_files import Imports, SuitePlaces
+from agent.checks.two_runs import NEAR
+from agent.checks.whole_commit import WHOLE
+from agent.models.checks import Status
+from agent.sandbox.bubblewrap import BubblewrapSandbox
+from agent.settings import Settings
+from agent.stages import baseline
+from repo_config.detect import DjangoProject
+from tests.folders import data_folder
+from tests.integration.check_samples import SITE, Stage, Workshop, make_flat, make_stage
+from tests.unit.policy.cases import change
+
+FILES = make_flat({
+    "shop/__init__.py": "",
+    "shop/sums.py": """
+        import functools
+
+        RATE = 2
+
+        def add(a, b):
+            return a + b
+
+        def mul(a, b):
+            return a * b
+
+        @functools.lru_cache
+        def read_rates():
+            return _parse()
+
+        def _parse():
+            return {"a": 1}
+
+        def make_table():
+            return {1: 1}
+
+        def build():
+            return object()
+
+        TABLE = make_table()
+    """,
+    "shop/plugin.py": "def run():\n    return 1\n",
+    "shop/lonely.py": "LIMIT = 1\n",
+    "shop/data.json": "{}",
+    "docs/index.md": "Shop.",
+    "tests/conftest.py": """
+        import pytest
+        from shop import sums
+
+        @pytest.fixture(scope="session")
+        def built():
+            return sums.build()
+    """,
+    "tests/test_calls.py": """
+        import subprocess, sys, threading
+        from pathlib import Path
+
+        from shop import sums
+
+        def test_add():
+            assert sums.add(1, 1) == 2
+
+        def test_mul():
+            assert sums.mul(1, 1) == 1
+
+        def test_rates():
+            assert sums.read_rates()
+
+        def test_thread():
+            thread = threading.Thread(target=sums.add, args=(1, 1))
+            thread.start()
+            thread.join()
+
+        def test_process():
+            subprocess.run([sys.executable, "-c", "pass"], check=True)
+
+        def test_text():
+            assert "add" in Path("shop/sums.py").read_text()
+
+        def test_profiled():
+            sys.setprofile(None)
+
+        def test_built(built):
+            assert built
+    """,
+    "tests/test_hidden.py": """
+        import importlib
+        import json
+        from pathlib import Path
+
+        def test_plugin():
+            assert importlib.import_module("shop.plu" + "gin").run() == 1
+
+        def test_data():
+            assert json.loads(Path("shop/data.json").read_text()) == {}
+    """,
+    "tests/test_lonely.py": """
+        def test_limit():
+            from shop.lonely import LIMIT
+            assert LIMIT
+    """,
+})  # fmt: skip
+SUMS = FILES["shop/sums.py"]
+#: What the record cannot see is in each.
+ANY = {"test_process", "test_profiled"}
+EVERY = {"test_add", "test_mul", "test_rates", "test_thread", "test_text", "test_built"}
+EVERY |= {"test_plugin", "test_data", "test_limit"}
+
+
+@pytest.fixture(scope="module")
+def workshop() -> Iterator[Workshop]:
+    with data_folder("reached") as home:
+        settings = Settings(home=home)
+        yield Workshop(home, settings, BubblewrapSandbox(settings))
+
+
+Record = Callable[..., Stage]
+
+
+@pytest.fixture(scope="module")
+def record(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Record:
+    def made(files: dict[str, str], **detected: object) -> Stage:
+        stage = make_stage(workshop, tmp_path_factory.mktemp("repository"), files, **detected)
+        base = baseline.measure_base(stage.prepared, stage.services)
+        baseline.record_reach(stage.prepared, base, stage.services)
+        assert reports.load_reach(stage.prepared, stage.services.settings), workshop.said
+        return stage
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def shop(record: Record) -> Stage:
+    return record(FILES, test_runner="pytest")
+
+
+def find_reached(stage: Stage, edits: dict[str, str | None]) -> set[str]:
+    made, tree = change(edits, {path: text.encode() for path, text in stage.files.items()})
+    reach = reports.load_reach(stage.prepared, stage.services.settings)
+    facts = baseline.measure_base(stage.prepared, stage.services).tests.suite
+    imports = Imports(test_files.read_imports(test_files.read_python_sources(tree)))
+    locate = SuitePlaces(facts).locate_test
+    paths = frozenset(stage.files)
+    found = ReachedTests(reach, imports, paths, lambda one: locate(one)[0]).find(made)
+    ids = reach.tests if found is None else found
+    return {one.replace("::", ".").rpartition(".")[2] for one in ids}
+
+
+@pytest.mark.parametrize(
+    ("edits", "reached"),
+    [
+        ({"shop/sums.py": SUMS.replace("a + b", "b + a")}, {"test_add", "test_thread", "test_text"}),
+        ({"shop/sums.py": SUMS.replace("a * b", "b * a")}, {"test_mul", "test_text"}),
+        ({"shop/sums.py": SUMS.replace('"a": 1', '"a": 2')}, EVERY),
+        ({"shop/sums.py": SUMS.replace("{1: 1}", "{1: 2}")}, EVERY),
+        ({"shop/sums.py": SUMS.replace("object()", "object")}, EVERY),
+        ({"shop/sums.py": SUMS.replace("RATE = 2", "RATE = 3")}, EVERY),
+        ({"shop/lonely.py": "LIMIT = 2\n"}, {"test_limit"}),
+        ({"shop/plugin.py": "def run():\n    return 2\n"}, {"test_plugin"}),
+        ({"shop/plugin.py": "def run(a=1):\n    return 1\n"}, EVERY),
+        ({"shop/data.json": "[]"}, EVERY),
+        ({"shop/more.json": "[]"}, EVERY),
+        ({"docs/index.md": "A shop.", "docs/more.md": "More."}, set()),
+        ({"other/new.py": "a = 1\n"}, set()),
+        ({"shop/new.py": "a = 1\n"}, EVERY),
+    ],
+)  # fmt: skip
+def test_a_change_reaches_the_tests_that_start_what_it_edits(shop, edits, reached):
+    assert find_reached(shop, edits) == ANY | reached
+
+
+DJANGO = {
+    "test_runner": "django",
+    "test_script": "manage.py",
+    "framework": "django",
+    "django": DjangoProject(settings_module="proj.settings", manage="manage.py", python_path=("",)),
+}
+DJANGO_FILES = SITE | make_flat({
+    "proj/pages.py": """
+        class Counts:
+            def __init__(self, answer):
+                self.answer = answer
+
+            def __call__(self, request):
+                return self.answer(request)
+
+        def tell():
+            return 1
+
+        def prepare():
+            return 1
+    """,
+    "shop/tests.py": """
+        from django.test import SimpleTestCase
+
+        from proj import pages
+
+        class Pages(SimpleTestCase):
+            def test_page(self):
+                self.assertEqual(self.client.get("/").status_code, 404)
+
+            def test_tell(self):
+                self.assertEqual(pages.tell(), 1)
+
+        class Prepared(SimpleTestCase):
+            @classmethod
+            def setUpClass(cls):
+                super().setUpClass()
+                cls.one = pages.prepare()
+
+            def test_one(self):
+                self.assertEqual(self.one, 1)
+    """,
+    "shop/test_more.py": """
+        from django.test import SimpleTestCase
+
+        class More(SimpleTestCase):
+            def test_nothing(self):
+                pass
+    """,
+})  # fmt: skip
+DJANGO_FILES["proj/settings.py"] += 'MIDDLEWARE = ["proj.pages.Counts"]\n'
+PAGES = DJANGO_FILES["proj/pages.py"]
+
+
+def test_what_django_loads_by_its_name_is_recorded_as_well(record):
+    site = record(DJANGO_FILES, **DJANGO)
+    every = {"test_page", "test_tell", "test_one", "test_nothing"}
+    for old, new, reached in (
+        ("self.answer(", "1 and self.answer(", {"test_page"}),
+        ("def tell():\n    return 1", "def tell():\n    return 2", {"test_tell"}),
+        ("def prepare():\n    return 1", "def prepare():\n    return 2", every - {"test_nothing"}),
+        ("class Counts:", "class Counts:\n    a = 1", every - {"test_nothing"}),
+    ):
+        assert old in PAGES
+        assert find_reached(site, {"proj/pages.py": PAGES.replace(old, new)}) == reached
+    settings = DJANGO_FILES["proj/settings.py"] + "USE_TZ = False\n"
+    assert find_reached(site, {"proj/settings.py": settings}) == every
+
+
+#: Three tests of ten reach what changes.
+WIDE = {
+    "sums.py": "_kept = []\n\n\ndef add(a, b):\n    return a + b\n\n\ndef rate():\n"
+    "    if not _kept:\n        _kept.append(find())\n    return _kept[0]\n\n\n"
+    "def find():\n    return 2\n",
+    "tests/test_a.py": "import sums\n\n\ndef test_add():\n    assert sums.add(1, 1) == 2\n",
+    "tests/test_b.py": "import sums\n\n\ndef test_first():\n    assert sums.rate()\n",
+    "tests/test_c.py": "import sums\n\n\ndef test_then():\n    assert sums.rate() == 2\n",
+    "tests/test_d.py": "".join(f"def test_{n}():\n    pass\n\n\n" for n in range(7)),
+}
+
+
+@pytest.fixture(scope="module")
+def wide(record: Record) -> Stage:
+    return record(WIDE, test_runner="pytest", lint=("ruff check .",))
+
+
+def edit(stage: Stage, old: str, new: str, **more: str) -> dict[str, Any]:
+    assert old in WIDE["sums.py"]
+    return stage.compared(sums_DOT_py=WIDE["sums.py"].replace(old, new), **more)
+
+
+def test_a_submit_that_breaks_a_test_it_reaches_is_answered_by_that_alone(wide: Stage) -> None:
+    compared = edit(wide, "a + b", "a - b")
+    found = compared["tests"]
+    assert [item.item_id for item in found.new_failures] == ["tests/test_a.py::test_add"]
+    assert (found.head_count, found.head_unrun, "whole suite" in compared) == (1, 9, False)
+
+
+def test_base_runs_once_more_only_where_the_change_reaches_it(wide: Stage) -> None:
+    new = "import sums\n\n\ndef test_more():\n    assert sums.add(0, 3) == 3\n"
+    ran = len(wide.services.say.__self__)
+    compared = edit(wide, "a + b", "b + a", tests__test_more_DOT_py=new)
+    tests, whole = compared["tests"], compared["whole suite"]
+    assert (tests.verdict, tests.head_count, tests.gone) == (Status.PASSED, 11, ())
+    assert tests.added == ("tests/test_more.py::test_more",)
+    assert whole.verdict is Status.PASSED
+    said = wide.services.say.__self__[ran:]
+    assert any(line.startswith(f"{NEAR}: passed, 1 items") for line in said)
+    assert any(line.startswith(f"{WHOLE}: passed, 11 items") for line in said)
+
+
+def test_what_the_record_misses_is_seen_on_the_exact_commit(wide: Stage) -> None:
+    found = edit(wide, "return 2", "return 3")["tests"]
+    assert [item.item_id for item in found.new_failures] == ["tests/test_c.py::test_then"]
+
+
+def test_a_record_is_of_one_commit(wide: Stage) -> None:
+    checkout = wide.prepared.checkout.model_copy(update={"commit": "0" * 40})
+    other = wide.prepared.model_copy(update={"checkout": checkout})
+    assert reports.load_reach(other, wide.services.settings) is None
