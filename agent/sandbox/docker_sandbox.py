@@ -22,7 +22,7 @@ import requests
 import structlog
 from docker import errors
 
-from agent.errors import SandboxLost, SandboxMissing
+from agent.errors import EnvironmentFailed, SandboxLost, SandboxMissing
 from agent.models.environment import Checkout
 from agent.models.sandbox import (
     Flag,
@@ -160,7 +160,8 @@ class Container(RunningSandbox):
             self._client.start(made)
         except errors.APIError as problem:
             said = problem.explanation or problem
-            raise SandboxMissing(f"{server.title} cannot be started: {said}") from problem
+            message = f"services: {server.title} cannot be started: {said}"
+            raise EnvironmentFailed(message) from problem
 
     def run(self, cancelled: Flag | None = None) -> SandboxResult:
         result = super().run(cancelled)
