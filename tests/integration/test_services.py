@@ -358,14 +358,15 @@ def test_a_command_that_does_not_serve_is_named_with_its_last_words(ground):
 
 @pytest.fixture
 def make_image(ground: Ground) -> Iterator[Callable[..., str]]:
-    """Make images with a command as their server."""
+    """Make images of what a shell command does as their server."""
     made = []
     with docker_engine.open_client(ground.settings) as client:
         base = docker_engine.choose_image(client, ground.settings).reference
 
-        def make(*command: str) -> str:
+        def make(command: str, user: str = "0") -> str:
             name = f"mergewright-test-{secrets.token_hex(4)}:1"
-            recipe = f"FROM {base}\nUSER 0\nVOLUME /data\nCMD {json.dumps(command)}\n"
+            start = json.dumps(["sh", "-c", command])
+            recipe = f"FROM {base}\nUSER {user}\nVOLUME /data\nCMD {start}\n"
             for _ in client.build(fileobj=io.BytesIO(recipe.encode()), tag=name, rm=True):
                 pass
             made.append(name)
@@ -386,7 +387,7 @@ def test_a_container_serves_set_up_and_checks_and_reaches_nothing_else(ground, m
     serve = (
         "cd /data && env >hello.txt && ls /sys/class/net >>hello.txt && exec python3 -m http.server"
     )
-    image = make_image("sh", "-c", f"chown 65534 /data && {serve} 8123")
+    image = make_image(f"chown 65534 /data && {serve} 8123")
     files = {**OWN, "test_it.py": """
         from urllib.request import urlopen
 
@@ -414,13 +415,13 @@ def test_a_container_that_does_not_serve_is_named_with_its_last_words(
     ground, make_image, monkeypatch
 ):
     monkeypatch.setattr(sandbox_services, "MOST_START_SECONDS", 2)
-    image = make_image("sh", "-c", "echo no luck; exit 3")
+    image = make_image("echo no luck; exit 3")
     services = [{"image": image, "ports": [8123]}]
     with pytest.raises(EnvironmentFailed, match=f"{image} does not answer: no luck"):
         ground.site(OWN, {"services": services, "setup": [f"echo {image}"]})
-    lacking = [{"image": make_image("no-such-program"), "ports": [8123]}]
-    with pytest.raises(EnvironmentFailed, match=r"cannot be started: .*no-such-program"):
-        ground.site(OWN, {"services": lacking, "setup": ["true"]})
+    lacking = {"image": make_image("true", user="ghost"), "ports": [8123]}
+    with pytest.raises(EnvironmentFailed, match=r"cannot be started: .*ghost"):
+        ground.site(OWN, {"services": [lacking], "setup": ["echo ghost"]})
     with pytest.raises(EnvironmentFailed, match="cannot fetch the image nobody/has-this"):
         ground.site(OWN, {"services": [{"image": "nobody/has-this", "ports": [1]}]})
     with pytest.raises(EnvironmentFailed, match="SERVICE_IMAGES does not allow"):
