@@ -182,7 +182,7 @@ def _find_planted(prepared: Prepared) -> Iterator[str]:
                 inner = Path(below, Path(folder).relative_to(Path(layer.folder, top)))
                 for path in (str(inner / name) for name in names):
                     is_rule = rule_files.explain_file(path, contract.project)
-                    if (is_rule or test_files.is_test(path)) and not rule_files.is_setting(
-                        path, contract.project
-                    ):
+                    # Data that tests read, such as compiled messages, are part of a set-up.
+                    is_test = path.endswith(".py") and test_files.is_test(path)
+                    if (is_rule or is_test) and not rule_files.is_setting(path, contract.project):
                         yield path

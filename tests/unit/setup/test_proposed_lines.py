@@ -101,6 +101,8 @@ def test_what_decides_about_tests_is_refused(prepared, home, tmp_path):
         (
             ("tree/app/conftest.py", True),
             ("tree/app/test_x.py", True),
+            ("tree/app/tests/helper.py", True),
+            ("tree/app/tests/locale/django.mo", False),
             ("tree/app/_version.py", False),
             ("bulk/0/index.js", False),
             ("tree/data/x", False),
